@@ -1,0 +1,33 @@
+"""The one family of errors: each kind is also the builtin that fits it."""
+
+
+class McvizError(Exception):
+    """Anything that mcviz refuses to do. The message says what was wrong, what was found and what to do."""
+
+
+class InvalidInputError(McvizError, ValueError):
+    """An argument, an image array or a data file that cannot be used as it is."""
+
+
+class DataNotFoundError(McvizError, FileNotFoundError):
+    """A data or model file that is not there, or that cannot be fetched."""
+
+
+class UnsuitableModelError(McvizError, ValueError):
+    """A model from which Monte Carlo dropout passes cannot be drawn."""
+
+
+class RunNotFoundError(McvizError, FileNotFoundError):
+    """No run at that place."""
+
+
+class RunExistsError(McvizError, FileExistsError):
+    """Another run already stands at that place."""
+
+
+class CorruptRunError(McvizError, ValueError):
+    """A run whose files are not what was written. The message names the file."""
+
+
+class PartialRunError(McvizError, ValueError):
+    """A run whose sampling was stopped before the last pass; it can be resumed."""
