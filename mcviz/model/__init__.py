@@ -1,0 +1,1 @@
+"""Keras models: trained, loaded, and sampled with dropout left on."""
