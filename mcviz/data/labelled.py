@@ -1,10 +1,14 @@
 """Labelled images from `.npz` files, MNIST's own layout among them."""
 
 import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 
 from mcviz.errors import DataNotFoundError, InvalidInputError
 
@@ -13,15 +17,51 @@ MNIST_KEYS = ("x_train", "y_train", "x_test", "y_test")
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """Images with their true classes.
+    """Images with their true classes, checked and brought into one form.
 
     Attributes:
-        images: (N, height, width, channels), uint8 in 0..255 or float32.
+        images: (N, height, width, channels), uint8 in 0..255 or finite float32.
         labels: (N,) int64 class indices, or None where nobody knows them.
     """
 
     images: np.ndarray
     labels: np.ndarray | None
+
+    @classmethod
+    def checked(
+        cls, images: np.ndarray, labels: np.ndarray | None, names: tuple[str, str] = ("images", "labels")
+    ) -> "LabelledImages":
+        """Take arrays as they come and give them the form above.
+
+        Args:
+            images: (N, height, width) or (N, height, width, channels), uint8 in 0..255 or floating point.
+            labels: (N,) integers from 0 upwards, or None.
+            names: what an error calls the two arrays.
+
+        Returns:
+            The same images and labels; one channel is added where there was none.
+
+        Raises:
+            InvalidInputError: a wrong shape or dtype, no image at all, values that are not finite, or negative labels.
+        """
+        if images.ndim not in (3, 4) or 0 in images.shape:
+            raise InvalidInputError(
+                f"{names[0]} should be (N, height, width) or (N, height, width, channels), with no axis empty. "
+                f"Received: shape {images.shape}."
+            )
+        if images.dtype != np.uint8 and not np.issubdtype(images.dtype, np.floating):
+            raise InvalidInputError(
+                f"{names[0]} should be uint8 in 0..255 or floating point. Received: dtype {images.dtype}."
+            )
+        if images.ndim == 3:
+            images = images[..., None]
+        if images.dtype != np.uint8:
+            images = images.astype(np.float32, copy=False)
+            if not np.isfinite(images).all():
+                raise InvalidInputError(f"{names[0]} should be finite. Received: NaN or infinite values.")
+        if labels is not None:
+            labels = _checked_labels(labels, len(images), names[1])
+        return cls(images, labels)
 
 
 def as_model_input(images: np.ndarray) -> np.ndarray:
@@ -45,21 +85,26 @@ def read_mnist(path: str | Path) -> tuple[LabelledImages, LabelledImages]:
         path: an `.npz` with uint8 `x_train`, `x_test` (N, height, width) and integer `y_train`, `y_test` (N,).
 
     Returns:
-        The training and the test images, each (N, height, width, 1) uint8.
+        The training and the test images, each (N, height, width, channels), with their labels.
 
     Raises:
         DataNotFoundError: there is no such file.
         InvalidInputError: it is not an `.npz`, or its arrays are not MNIST-shaped.
     """
-    arrays = _read_npz(path)
-    missing = [key for key in MNIST_KEYS if key not in arrays]
-    if missing:
-        raise InvalidInputError(
-            f"{path} is not MNIST-shaped: it lacks {', '.join(missing)} and holds {_listed(arrays)}. "
-            f"Give an .npz with {', '.join(MNIST_KEYS)}."
-        )
-    train = _labelled(path, "x_train", arrays["x_train"], "y_train", arrays["y_train"])
-    test = _labelled(path, "x_test", arrays["x_test"], "y_test", arrays["y_test"])
+    with _opened(path) as archive:
+        missing = [key for key in MNIST_KEYS if key not in archive]
+        if missing:
+            raise InvalidInputError(
+                f"it is not MNIST-shaped: it lacks {', '.join(missing)} and holds {_listed(archive)}. "
+                f"Give an .npz with {', '.join(MNIST_KEYS)}"
+            )
+        train = LabelledImages.checked(archive["x_train"], archive["y_train"], ("x_train", "y_train"))
+        test = LabelledImages.checked(archive["x_test"], archive["y_test"], ("x_test", "y_test"))
+        if train.images.shape[1:] != test.images.shape[1:]:
+            raise InvalidInputError(
+                "x_train and x_test should hold images of one size. "
+                f"Received: {train.images.shape[1:]} and {test.images.shape[1:]}."
+            )
     return train, test
 
 
@@ -76,58 +121,47 @@ def read_test_images(path: str | Path) -> LabelledImages:
         DataNotFoundError: there is no such file.
         InvalidInputError: it is not an `.npz`, or its arrays are not images and labels.
     """
-    arrays = _read_npz(path)
-    for images_key, labels_key in (("images", "labels"), ("x_test", "y_test")):
-        if images_key in arrays:
-            return _labelled(path, images_key, arrays[images_key], labels_key, arrays.get(labels_key))
-    raise InvalidInputError(
-        f"{path} holds no images: expected an array named images (with labels, if known) or x_test (with y_test), "
-        f"found {_listed(arrays)}. Save it with numpy.savez(path, images=…, labels=…)."
-    )
+    with _opened(path) as archive:
+        for names in (("images", "labels"), ("x_test", "y_test")):
+            if names[0] in archive:
+                return LabelledImages.checked(archive[names[0]], archive.get(names[1]), names)
+        raise InvalidInputError(
+            "it holds no images: expected an array named images (with labels, if known) or x_test (with y_test), "
+            f"found {_listed(archive)}. Save it with numpy.savez(path, images=…, labels=…)."
+        )
 
 
-def _read_npz(path: str | Path) -> dict[str, np.ndarray]:
-    path = Path(path)
-    if not path.is_file():
+@contextmanager
+def _opened(path: str | Path) -> Iterator[NpzFile]:
+    """The archive at `path`; whatever is wrong with it, or with what is read from it, names the file."""
+    if not Path(path).is_file():
         raise DataNotFoundError(f"There is no data file {path}. Give the path of an .npz file.")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if isinstance(archive, np.ndarray):
-                raise InvalidInputError(f"{path} is a single array, not an .npz. Save it with numpy.savez.")
-            return {key: archive[key] for key in archive.files}
-    except InvalidInputError:
-        raise
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        with Path(path).open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if not isinstance(archive, NpzFile):
+                raise InvalidInputError("it is a single array, not an .npz. Save it with numpy.savez.")
+            with archive:
+                yield archive
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{path} cannot be used: {error}") from error
+    except (ValueError, OSError, EOFError, MemoryError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         raise InvalidInputError(
             f"{path} cannot be read as an .npz of plain arrays ({error}). Save it with numpy.savez, without objects."
         ) from error
 
 
-def _labelled(
-    path: str | Path, images_key: str, images: np.ndarray, labels_key: str, labels: np.ndarray | None
-) -> LabelledImages:
-    if images.ndim == 3:
-        images = images[..., None]
-    if images.ndim != 4 or 0 in images.shape:
+def _checked_labels(labels: np.ndarray, count: int, name: str) -> np.ndarray:
+    if labels.shape != (count,) or not np.issubdtype(labels.dtype, np.integer):
         raise InvalidInputError(
-            f"{images_key} in {path} should be (N, height, width) or (N, height, width, channels), not empty. "
-            f"Received: shape {images.shape}."
+            f"{name} should be {count} class indices, one an image. "
+            f"Received: shape {labels.shape}, dtype {labels.dtype}."
         )
-    if images.dtype != np.uint8:
-        if not np.issubdtype(images.dtype, np.floating):
-            raise InvalidInputError(
-                f"{images_key} in {path} should be uint8 in 0..255 or floating point. Received: dtype {images.dtype}."
-            )
-        images = images.astype(np.float32)
-    if labels is not None:
-        if labels.shape != (len(images),) or not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
-            raise InvalidInputError(
-                f"{labels_key} in {path} should be {len(images)} class indices from 0 upwards, one an image. "
-                f"Received: shape {labels.shape}, dtype {labels.dtype}."
-            )
-        labels = labels.astype(np.int64)
-    return LabelledImages(images, labels)
+    labels = labels.astype(np.int64)
+    if labels.min() < 0:
+        raise InvalidInputError(f"{name} should be class indices from 0 upwards. Received: {labels.min()}.")
+    return labels
 
 
-def _listed(arrays: dict[str, np.ndarray]) -> str:
-    return ", ".join(f"{key} {array.shape}" for key, array in arrays.items()) or "no arrays"
+def _listed(archive: NpzFile) -> str:
+    return ", ".join(archive.files) or "no arrays"

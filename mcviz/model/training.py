@@ -1,5 +1,6 @@
 """Training the reference network on MNIST."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,28 +10,41 @@ import pandas as pd
 import tensorflow as tf
 
 from mcviz.data import LabelledImages, as_model_input, read_mnist
-from mcviz.errors import DataNotFoundError
+from mcviz.errors import DataNotFoundError, InvalidInputError
 from mcviz.model.reference import reference_network
 
 BATCH_SIZE = 128
 LEARNING_RATE = 1.0  # Keras's default for Adadelta is 0.001, which does not train
+COLUMNS = {
+    "loss": "train_loss",
+    "accuracy": "train_accuracy",
+    "val_loss": "test_loss",
+    "val_accuracy": "test_accuracy",
+}
 
 
 def load_mnist(path: str | Path | None = None) -> tuple[LabelledImages, LabelledImages]:
-    """MNIST's training and test images, from a file or, without one, from Keras's own download.
+    """MNIST's training and test images, from a file or, without one, by `keras.datasets.mnist`.
+
+    Args:
+        path: an `.npz` laid out as `keras.datasets.mnist` packs it.
+
+    Returns:
+        The training and the test images, each (N, height, width, 1) uint8, with their labels.
 
     Raises:
         DataNotFoundError: no such file, or no network to download from.
         InvalidInputError: the file is not MNIST-shaped.
     """
-    if path is None:
-        try:
-            path = keras.utils.get_file(
-                origin="https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz", fname="mnist.npz"
-            )
-        except Exception as error:
-            raise DataNotFoundError(f"x {error}") from error
-    return read_mnist(path)
+    if path is not None:
+        return read_mnist(path)
+    try:
+        (x_train, y_train), (x_test, y_test) = keras.datasets.mnist.load_data()
+    except Exception as error:  # a failed download is a bare Exception in Keras
+        raise DataNotFoundError(
+            f"MNIST could not be downloaded ({error}). Connect to the network, or give an .npz of MNIST with --data."
+        ) from error
+    return LabelledImages.checked(x_train, y_train), LabelledImages.checked(x_test, y_test)
 
 
 def train(
@@ -42,24 +56,113 @@ def train(
     activation: str = "relu",
     on_epoch: Callable[[int, dict[str, float]], None] | None = None,
 ) -> tuple[keras.Model, pd.DataFrame]:
-    assert train_images.labels is not None and test_images.labels is not None
-    classes = int(train_images.labels.max()) + 1
-    model = reference_network(train_images.images.shape[1:], classes, activation, seed)
+    """Train a reference network: cross-entropy, Adadelta with a learning rate of 1, batches of 128.
+
+    Args:
+        train_images: what it learns from. Their labels' range is the number of classes.
+        test_images: what it is held against after each epoch. Nothing is chosen by them.
+        epochs: how many times it sees every training image.
+        seed: of the initial weights, the dropout masks and the order of the images.
+        activation: of every layer but the last, by its Keras name.
+        on_epoch: called after each epoch with its number, from 1, and its row of the history.
+
+    Returns:
+        The trained network, without an optimizer; and its history, one row an epoch with the columns `train_loss`,
+        `test_loss` (nats) and `train_accuracy`, `test_accuracy` (fractions). The training figures are means over
+        the epoch while the weights moved and dropout was on.
+
+    Raises:
+        InvalidInputError: labels are missing, a test label is not a training class, or `epochs`, `seed` or
+            `activation` cannot be used.
+    """
+    targets, held_out_targets = _one_hot(train_images, test_images)
+    _check_settings(epochs, seed, activation)
+    shape, classes = train_images.images.shape[1:], targets.shape[1]
+    model = reference_network(shape, classes, activation, seed)
     model.compile(
         optimizer=keras.optimizers.Adadelta(learning_rate=LEARNING_RATE),
         loss="categorical_crossentropy",
         metrics=["accuracy"],
     )
-    inputs, targets = as_model_input(train_images.images), np.eye(classes, dtype=np.float32)[train_images.labels]
+    inputs = as_model_input(train_images.images)
     batches = (
         tf.data.Dataset.from_tensor_slices((inputs, targets))
         .shuffle(len(inputs), seed=seed)
         .batch(BATCH_SIZE)
         .prefetch(tf.data.AUTOTUNE)
     )
-    held_out = as_model_input(test_images.images), np.eye(classes, dtype=np.float32)[test_images.labels]
-    report = keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: on_epoch(epoch, logs) if on_epoch else None
+
+    def report(epoch: int, logs: dict[str, float]) -> None:
+        if on_epoch is not None:
+            on_epoch(epoch + 1, {COLUMNS[name]: value for name, value in logs.items()})
+
+    history = model.fit(
+        batches,
+        epochs=epochs,
+        validation_data=(as_model_input(test_images.images), held_out_targets),
+        verbose=0,
+        shuffle=False,  # the data set shuffles itself, from the seed
+        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=report)],
     )
-    history = model.fit(batches, epochs=epochs, validation_data=held_out, verbose=0, callbacks=[report])
-    return model, pd.DataFrame(history.history)
+    rows = pd.DataFrame(history.history).rename(columns=COLUMNS)[list(COLUMNS.values())]
+    rows.index = pd.RangeIndex(1, epochs + 1, name="epoch")
+    return _without_optimizer(model, reference_network(shape, classes, activation, seed)), rows
+
+
+def save_trained(model: keras.Model, history: pd.DataFrame, path: str | Path) -> Path:
+    """Write a model and, beside it, its history: each file is the old one or the new one, never half of one.
+
+    Args:
+        model: any Keras model.
+        history: as `train` returns it.
+        path: of the model, ending in `.keras`.
+
+    Returns:
+        The path of the history, `MODEL.history.csv` for `MODEL.keras`.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    path = Path(path)
+    history_path = path.with_suffix(".history.csv")
+    unfinished = {name: name.with_name(f".unfinished-{os.getpid()}-{name.name}") for name in (path, history_path)}
+    try:
+        model.save(unfinished[path])
+        history.to_csv(unfinished[history_path], float_format="%.6g")
+        for final, temporary in unfinished.items():
+            temporary.replace(final)
+    finally:
+        for temporary in unfinished.values():
+            temporary.unlink(missing_ok=True)
+    return history_path
+
+
+def _one_hot(train_images: LabelledImages, test_images: LabelledImages) -> tuple[np.ndarray, np.ndarray]:
+    if train_images.labels is None or test_images.labels is None:
+        raise InvalidInputError("Training takes labels for both splits. Received: images without labels.")
+    classes = int(train_images.labels.max()) + 1
+    if test_images.labels.max() >= classes:
+        raise InvalidInputError(
+            f"Test labels should be among the {classes} training classes. Received: {test_images.labels.max()}."
+        )
+    one_hot = np.eye(classes, dtype=np.float32)
+    return one_hot[train_images.labels], one_hot[test_images.labels]
+
+
+def _check_settings(epochs: int, seed: int, activation: str) -> None:
+    if epochs < 1:
+        raise InvalidInputError(f"epochs should be at least 1. Received: {epochs}.")
+    if seed < 0:
+        raise InvalidInputError(f"seed should be 0 or more. Received: {seed}.")
+    try:
+        keras.activations.get(activation)
+    except ValueError as error:
+        raise InvalidInputError(
+            f"activation should be the name of a Keras activation, such as relu or tanh. Received: {activation}."
+        ) from error
+
+
+def _without_optimizer(trained: keras.Model, fresh: keras.Model) -> keras.Model:
+    # Keras saves the optimizer's state with a compiled model, and Adadelta's is twice the size of the weights.
+    fresh.set_weights(trained.get_weights())
+    return fresh
