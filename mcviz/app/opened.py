@@ -1,0 +1,88 @@
+"""The run that the pages are looking at, and the model behind it, each opened once for all sessions."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from mcviz.errors import McvizError
+from mcviz.runs import Run, list_runs, open_run
+
+if TYPE_CHECKING:
+    from mcviz.model import Sampler
+
+
+def cache_folder() -> Path:
+    """Where the runs are: `MCVIZ_CACHE`, or the project's own `cache`."""
+    return Path(os.environ.get("MCVIZ_CACHE") or Path(__file__).parents[2] / "cache")
+
+
+def current_run() -> Run:
+    """The run that the address names, or the first one; with a chooser where there are several.
+
+    A page that calls this stops with a sentence on what to do where no run can be opened.
+    """
+    cache = cache_folder()
+    names = [Path(listed.path).name for listed in list_runs(cache)]
+    if not names:
+        st.info(
+            f"There is no run in `{cache}` yet. Make one with "
+            "`python -m mcviz sample --model MODEL.keras --data FILE.npz --out cache/NAME`, then reload this page.",
+            icon=":material/inbox:",
+        )
+        st.stop()
+    name = names[0]
+    if len(names) > 1:
+        name = st.selectbox("Run", names, key="run", bind="query-params", width=320)
+    try:
+        return _open(str(cache / name), _changed(cache / name))
+    except McvizError as error:
+        st.error(f"**{name}** cannot be shown. {error}", icon=":material/error:")
+        st.stop()
+
+
+def live_passes(run: Run, images: np.ndarray, passes: int, seed: int) -> np.ndarray:
+    """Sample the run's own model on new images, with a progress bar.
+
+    Args:
+        run: whose model is asked.
+        images: (N, height, width, channels) float32 in 0..1.
+        passes: how many, T.
+        seed: of the dropout masks.
+
+    Returns:
+        (T, N, C) float32.
+    """
+    bar = st.progress(0.0, "Loading the model; the first time takes some seconds …")
+    try:
+        sampler = _sampler(run.digest, run)
+        return sampler.sample(
+            images,
+            passes=passes,
+            seed=seed,
+            masks=run.manifest.masks,
+            progress=lambda done, total: bar.progress(done / total, f"{done:,} of {total:,} predictions"),
+        )
+    finally:
+        bar.empty()
+
+
+@st.cache_resource(show_spinner="Opening the run …", max_entries=8)
+def _open(path: str, changed: float) -> Run:  # noqa: ARG001 (a run that was written anew is opened anew)
+    return open_run(path)
+
+
+def _changed(folder: Path) -> float:
+    manifest = folder / "manifest.json"
+    return manifest.stat().st_mtime if manifest.exists() else 0.0
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _sampler(digest: str, _run: Run) -> "Sampler":  # noqa: ARG001 (the digest is the cache's key)
+    from mcviz.model import Sampler, load_model  # here, because TensorFlow takes seconds to import
+
+    if _run.model_path is None:
+        raise McvizError("This run was kept without its model, so nothing new can be sampled from it.")
+    return Sampler(load_model(_run.model_path))

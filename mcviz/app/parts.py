@@ -1,0 +1,94 @@
+"""Pieces that several pages show in the same way."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from mcviz.app.wording import percent, votes
+from mcviz.figures import class_probabilities, pass_histograms, png
+from mcviz.measures import SCORES
+from mcviz.runs import Run
+
+EXAMPLE_PAGE = "mcviz/app/pages/example.py"
+UNCERTAIN_PAGE = "mcviz/app/pages/uncertain.py"
+PICTURE_WIDTH = 280
+
+
+def title(text: str, run: Run) -> None:
+    """The page's heading, with the run that it is about."""
+    manifest = run.manifest
+    st.html("<style>.stMainBlockContainer {padding-top: 4.5rem}</style>")
+    st.title(text, anchor=False)
+    st.caption(
+        f"**{run.name}** · {len(run.images):,} images · {manifest.passes:,} passes · masks "
+        f"{'shared by the images of a pass' if manifest.masks == 'per_pass' else 'drawn for each image'}"
+    )
+
+
+def score_chooser(label: str) -> str:
+    """A choice among `SCORES`, which all pages share and the address carries."""
+    return st.selectbox(
+        label,
+        list(SCORES),
+        format_func=lambda name: SCORES[name].label,
+        key="score",
+        bind="query-params",
+        width=250,
+    )
+
+
+def chart(figure: go.Figure, key: str, spoken: str) -> None:
+    """A plotly chart without a toolbar, and a sentence for those who cannot see it."""
+    st.plotly_chart(figure, key=key, config={"displayModeBar": False, "scrollZoom": False}, alt=spoken)
+
+
+def picture(image: np.ndarray, spoken: str) -> None:
+    """One image, small ones enlarged to crisp squares.
+
+    Args:
+        image: (height, width, channels) uint8 or float32 in 0..1.
+        spoken: what it is, for those who cannot see it.
+    """
+    st.image(png(image, scale=max(1, 2 * PICTURE_WIDTH // max(image.shape[:2]))), width=PICTURE_WIDTH, alt=spoken)
+
+
+def class_table(probs: np.ndarray, class_names: Sequence[str]) -> None:
+    """Mean and standard deviation of each class's probability over the passes, in percent.
+
+    Args:
+        probs: (T, C) probabilities of one image.
+        class_names: C names.
+    """
+    table = pd.DataFrame(
+        {
+            "class": class_names,
+            "mean": [f"{100 * mean:.2f} %" for mean in probs.mean(axis=0, dtype=np.float64)],
+            "std": [f"{100 * std:.2f} %" for std in probs.std(axis=0, dtype=np.float64)],
+        }
+    ).set_index("class")
+    st.table(table)
+
+
+def class_charts(probs: np.ndarray, class_names: Sequence[str], true_class: int | None, key: str) -> None:
+    """The predictive mean with its spread, and one histogram a class.
+
+    Args:
+        probs: (T, C) probabilities of one image.
+        class_names: C names.
+        true_class: its index, where it is known.
+        key: that the charts' keys start with.
+    """
+    mean = probs.mean(axis=0, dtype=np.float64)
+    spoken = f"{percent(mean.max())} for {class_names[mean.argmax()]}; {votes(probs, class_names)}."
+    st.subheader("What the ensemble says", anchor=False)
+    st.caption("The mean of all passes for each class, and one standard deviation to either side.")
+    chart(class_probabilities(probs, class_names, true_class), f"{key}-classes", f"Bar chart of the mean: {spoken}")
+    st.subheader("What the single passes say", anchor=False)
+    st.caption(
+        f"One histogram a class: how often each probability was given in the {len(probs)} passes. A narrow peak means "
+        "that the passes agree; a wide one, or two, that they do not. The height is on a square-root scale."
+    )
+    chart(pass_histograms(probs, class_names, true_class), f"{key}-passes", f"Histograms of the passes: {spoken}")

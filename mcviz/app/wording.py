@@ -1,0 +1,102 @@
+"""Sentences for people: what the numbers of a run say, in words."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mcviz.measures import SCORES
+
+
+def percent(fraction: float, digits: int = 1) -> str:
+    """A fraction as a percentage that never rounds up to certainty.
+
+    Args:
+        fraction: 0 to 1.
+        digits: after the point.
+
+    Returns:
+        Such as "99.2%"; "over 99.9%" for what is less than 1 but would round to it, "under 0.1%" likewise.
+    """
+    step = 10.0**-digits
+    if 1 > fraction >= 1 - step / 200:
+        return f"over {100 - step:.{digits}f}%"
+    if 0 < fraction < step / 200:
+        return f"under {step:.{digits}f}%"
+    return f"{100 * fraction:.{digits}f}%"
+
+
+def score_value(name: str, value: float) -> str:
+    """One value of one of `SCORES` with its unit."""
+    if SCORES[name].unit == "nats":
+        return f"{value:.3f} nats"
+    return percent(value)
+
+
+def sureness(probability: float) -> str:
+    """How sure an answer with this probability sounds."""
+    for bound, words in ((0.99, "very sure"), (0.9, "quite sure"), (0.7, "fairly sure"), (0.5, "not sure")):
+        if probability >= bound:
+            return words
+    return "torn"
+
+
+def votes(probs: np.ndarray, class_names: Sequence[str]) -> str:
+    """How the passes vote, the most frequent answers first.
+
+    Args:
+        probs: (T, C) probabilities of one image.
+        class_names: C names.
+
+    Returns:
+        Such as "312 of 500 passes say 3, 180 say 5".
+    """
+    counts = np.bincount(probs.argmax(axis=-1), minlength=len(class_names))
+    order = [c for c in np.argsort(-counts, kind="stable")[:3] if counts[c]]
+    if counts[order[0]] == len(probs):
+        return f"all {len(probs)} passes say {class_names[order[0]]}"
+    others = ", ".join(f"{counts[c]} say {class_names[c]}" for c in order[1:])
+    return f"{counts[order[0]]} of {len(probs)} passes say {class_names[order[0]]}, {others}"
+
+
+def answer(probs: np.ndarray, class_names: Sequence[str]) -> str:
+    """What the ensemble says of an image, and how sure it seems.
+
+    Args:
+        probs: (T, C) probabilities of one image.
+        class_names: C names.
+
+    Returns:
+        One sentence, in Markdown.
+    """
+    mean = probs.mean(axis=0, dtype=np.float64)
+    said = mean.argmax()
+    return (
+        f"The ensemble says **{class_names[said]}** with {percent(mean[said])} and is "
+        f"{sureness(mean[said])}: {votes(probs, class_names)}."
+    )
+
+
+def judged(predicted: int, true_class: int | None, class_names: Sequence[str]) -> str:
+    """Whether an answer is right, in one short sentence; nothing where the true class is not known."""
+    if true_class is None:
+        return ""
+    if predicted == true_class:
+        return "That is right."
+    return f"That is wrong: the label says **{class_names[true_class]}**."
+
+
+def compared(probability: float, max_probabilities: np.ndarray) -> str:
+    """How an answer's probability stands among those given to the run's own images.
+
+    Args:
+        probability: of the ensemble's answer.
+        max_probabilities: (N,) the same for each image of the run.
+
+    Returns:
+        One sentence.
+    """
+    surer_than = float((max_probabilities < probability).mean())
+    if surer_than >= 0.5:
+        return f"It is surer of this than of {percent(surer_than)} of the run's own images."
+    less = float((max_probabilities > probability).mean())
+    return f"It is less sure of this than of {percent(less)} of the run's own images."

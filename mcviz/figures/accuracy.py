@@ -1,0 +1,83 @@
+"""How single passes, their ensemble and the ordinary model compare."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from mcviz.figures.style import ENSEMBLE, ORDINARY, SINGLE_PASS, styled
+
+PERCENT = ".2%"
+
+
+def accuracy_against_ensemble(pass_accuracy: np.ndarray, ensemble: float, ordinary: float) -> go.Figure:
+    """The accuracy-versus-ensemble chart: how the single passes scatter, and where the ensemble stands.
+
+    Args:
+        pass_accuracy: (T,) accuracy of each single pass, as a fraction.
+        ensemble: accuracy of the mean of all passes, as a fraction.
+        ordinary: accuracy of the model with dropout off, as a fraction.
+
+    Returns:
+        A histogram with two vertical lines.
+    """
+    counts, edges = np.histogram(pass_accuracy, bins=min(40, max(10, len(pass_accuracy) // 12)))
+    figure = go.Figure(
+        go.Bar(
+            x=(edges[:-1] + edges[1:]) / 2,
+            y=counts,
+            width=np.diff(edges) * 0.92,
+            marker_color=SINGLE_PASS,
+            name="single passes",
+            hovertemplate="%{y} passes near %{x:.2%}<extra></extra>",
+        )
+    )
+    top = counts.max() * 1.08
+    for name, accuracy, colour, dash in (
+        ("ensemble", ensemble, ENSEMBLE, "solid"),
+        ("ordinary model", ordinary, ORDINARY, "dash"),
+    ):
+        figure.add_scatter(
+            x=[accuracy, accuracy],
+            y=[0, top],
+            mode="lines",
+            line={"color": colour, "width": 3, "dash": dash},
+            name=f"{name} {accuracy:{PERCENT}}",
+            hovertemplate=f"{name} {accuracy:{PERCENT}}<extra></extra>",
+        )
+    figure.update_xaxes(title="accuracy", tickformat=".1%")
+    figure.update_yaxes(title="passes", range=[0, top])
+    return styled(figure, 360)
+
+
+def accuracy_by_ensemble_size(ensemble_accuracy: np.ndarray, ordinary: float) -> go.Figure:
+    """How many passes it takes until the ensemble is as good as it gets.
+
+    Args:
+        ensemble_accuracy: (T,) accuracy of the mean of the first 1, 2, … T passes, as a fraction.
+        ordinary: accuracy of the model with dropout off, as a fraction.
+
+    Returns:
+        A line over the number of passes, on a logarithmic axis, with the ordinary model as a level.
+    """
+    sizes = np.arange(1, len(ensemble_accuracy) + 1)
+    figure = go.Figure(
+        go.Scatter(
+            x=sizes,
+            y=ensemble_accuracy,
+            mode="lines",
+            line={"color": ENSEMBLE, "width": 2.5},
+            name="ensemble",
+            hovertemplate="first %{x} passes: %{y:.2%}<extra></extra>",
+        )
+    )
+    figure.add_scatter(
+        x=sizes[[0, -1]],
+        y=[ordinary, ordinary],
+        mode="lines",
+        line={"color": ORDINARY, "width": 3, "dash": "dash"},
+        name=f"ordinary model {ordinary:{PERCENT}}",
+        hovertemplate=f"ordinary model {ordinary:{PERCENT}}<extra></extra>",
+    )
+    ticks = [n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000) if n <= len(sizes)]
+    figure.update_xaxes(title="passes in the ensemble", type="log", tickvals=ticks, ticktext=[str(n) for n in ticks])
+    figure.update_yaxes(title="accuracy", tickformat=".1%")
+    return styled(figure, 360)

@@ -1,0 +1,34 @@
+"""Colours and layout that all figures share.
+
+The colours are from the set by Okabe & Ito (2008), which people with any of the common kinds of colour blindness tell
+apart, and each always means the same thing.
+"""
+
+import plotly.graph_objects as go
+
+ENSEMBLE = "#0072B2"  # blue
+ORDINARY = "#D55E00"  # vermilion
+SINGLE_PASS = "#56B4E9"  # sky blue
+TRUE_CLASS = "#009E73"  # bluish green
+NEUTRAL = "#A9B1BB"
+SPREAD = "#6B7280"
+
+
+def styled(figure: go.Figure, height: int) -> go.Figure:
+    """Give a figure the layout that all share.
+
+    Args:
+        figure: the figure, which is changed.
+        height: in pixels.
+
+    Returns:
+        The same figure.
+    """
+    return figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 8, "t": 32, "b": 8},
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "title": None},
+        bargap=0.08,
+        hoverlabel={"namelength": -1},
+        dragmode=False,
+    )

@@ -1,0 +1,149 @@
+"""Every page on the shipped run, and on caches that hold nothing to show."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import mcviz
+from mcviz.measures import SCORES, most_uncertain_first
+
+ROOT = Path(__file__).parents[2]
+PAGES = ["overview", "uncertain", "example", "probe"]
+
+
+@pytest.fixture
+def open_page() -> Callable[..., AppTest]:
+    def opened(name: str, **query: str) -> AppTest:
+        app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
+        app.run()
+        for key, value in query.items():
+            app.query_params[key] = value
+        app.switch_page(f"mcviz/app/pages/{name}.py").run()
+        return app
+
+    return opened
+
+
+@pytest.fixture(scope="session")
+def run():
+    return mcviz.open_run(ROOT / "cache" / "mnist-cnn")
+
+
+def words(app: AppTest) -> str:
+    """All that the page says."""
+    return "\n".join(
+        str(element.value) for kind in (app.title, app.caption, app.markdown, app.info, app.error) for element in kind
+    )
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_opens_without_an_exception(open_page, name: str) -> None:
+    app = open_page(name)
+    assert not app.exception
+    assert app.title[0].value
+    assert "mnist-cnn" in words(app)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_of_an_empty_cache_says_what_to_do(open_page, name: str, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    app = open_page(name)
+    assert not app.exception
+    assert "python -m mcviz sample" in app.info[0].value
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_run_that_cannot_be_read_is_named_and_nothing_breaks(open_page, name: str, tmp_path, monkeypatch) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "manifest.json").write_text("{")
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    app = open_page(name)
+    assert not app.exception
+    assert "broken" in app.error[0].value
+
+
+def test_overview_shows_the_accuracies_that_the_passes_give(open_page, run) -> None:
+    app = open_page("overview")
+    labels = run.labels
+    correct = np.zeros(run.manifest.passes)
+    right_together = 0
+    for start in range(0, len(labels), 2000):
+        block = run.probs_block(start, start + 2000)
+        correct += (block.argmax(axis=-1) == labels[start : start + 2000]).sum(axis=1)
+        mean = block.mean(axis=0, dtype=np.float64)
+        right_together += (mean.argmax(axis=-1) == labels[start : start + 2000]).sum()
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert shown == {
+        "Ordinary model": f"{(run.plain_probs.argmax(axis=1) == labels).mean():.2%}",
+        "One MC pass, on average": f"{correct.mean() / len(labels):.2%}",
+        "MC ensemble": f"{right_together / len(labels):.2%}",
+    }
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_example_steps_through_the_ranking_of_any_score(open_page, run, score: str) -> None:
+    order = most_uncertain_first(score, run.scores()[score].to_numpy())
+    app = open_page("example")
+    app.selectbox(key="score").select(score)
+    app.number_input(key="image").set_value(int(order[3])).run()
+    assert not app.exception
+    assert "Rank **4**" in words(app)
+    next(button for button in app.button if button.label == "Less uncertain").click().run()
+    assert app.number_input(key="image").value == order[4]
+    next(button for button in app.button if button.label == "More uncertain").click().run()
+    assert app.number_input(key="image").value == order[3]
+
+
+def test_example_tables_hold_mean_and_std_of_every_class(open_page, run) -> None:
+    image = 1247
+    app = open_page("example")
+    app.number_input(key="image").set_value(image).run()
+    table = app.table[0].value
+    probs = run.probs(image).astype(float)
+    assert table["mean"].tolist() == [f"{100 * value:.2f} %" for value in probs.mean(axis=0)]
+    assert table["std"].tolist() == [f"{100 * value:.2f} %" for value in probs.std(axis=0)]
+
+
+def test_uncertain_examples_can_be_filtered_to_the_wrong_ones(open_page, run) -> None:
+    app = open_page("uncertain")
+    app.segmented_control(key="answers").set_value("wrong").run()
+    assert not app.exception
+    wrong = int((~run.scores()["correct"].astype(bool)).sum())
+    assert f"**{wrong:,}** of 10,000 images" in words(app)
+
+
+def test_looking_at_a_cached_run_never_asks_the_model(open_page, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "mcviz.model", None)  # an import of it now fails
+    for name in PAGES:
+        assert not open_page(name).exception
+
+
+def test_noise_goes_through_the_model_live(open_page, run) -> None:
+    app = open_page("probe")
+    assert "Ask the model" in app.info[0].value
+    next(button for button in app.button if button.label.startswith("Ask the model")).click().run()
+    assert not app.exception
+    assert "No answer is right" in words(app)
+    expected = mcviz.sample(_model(run), mcviz.data.uniform_noise(1, (28, 28, 1), seed=0), passes=500)[:, 0]
+    shown = app.table[0].value["mean"].tolist()
+    assert shown == [f"{100 * value:.2f} %" for value in expected.mean(axis=0, dtype=np.float64)]
+    next(button for button in app.button if button.label == "Another noise image").click().run()
+    assert app.number_input(key="seed").value == 1
+    assert app.table[0].value["mean"].tolist() != shown
+
+
+def _model(run):
+    from mcviz.model import load_model
+
+    return load_model(run.model_path)
+
+
+def test_the_sweep_says_which_class_noise_is_taken_for(open_page) -> None:
+    app = open_page("probe")
+    next(button for button in app.button if button.label == "Run the sweep").click().run()
+    assert not app.exception
+    assert "of 100 noise images are taken for 8" in words(app)

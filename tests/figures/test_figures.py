@@ -1,0 +1,125 @@
+"""What the figures hold, looked up in their data: never their pixels."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mcviz import figures
+
+NAMES = [str(c) for c in range(10)]
+
+
+@pytest.fixture
+def probs() -> np.ndarray:
+    """200 passes of one image, most of them for class 3, some for class 5."""
+    drawn = np.random.default_rng(0).dirichlet(np.full(10, 0.05) + np.eye(10)[3] * 3 + np.eye(10)[5], 200)
+    return drawn.astype(np.float32)
+
+
+def traces(figure, kind: str) -> list:
+    return [trace for trace in figure.data if trace.type == kind]
+
+
+def test_accuracy_chart_counts_every_pass_and_marks_the_ensemble_in_blue() -> None:
+    accuracy = np.random.default_rng(0).normal(0.98, 0.001, 500)
+    figure = figures.accuracy_against_ensemble(accuracy, ensemble=0.992, ordinary=0.991)
+    (bars,) = traces(figure, "bar")
+    assert sum(bars.y) == 500
+    assert min(bars.x) >= accuracy.min()
+    assert max(bars.x) <= accuracy.max()
+    lines = {line.name.split(" 9")[0]: line for line in traces(figure, "scatter")}
+    assert set(lines["ensemble"].x) == {0.992}
+    assert lines["ensemble"].line.color == "#0072B2"
+    assert set(lines["ordinary model"].x) == {0.991}
+
+
+def test_accuracy_chart_survives_passes_that_all_agree() -> None:
+    figure = figures.accuracy_against_ensemble(np.full(5, 0.5), ensemble=0.5, ordinary=0.5)
+    assert sum(traces(figure, "bar")[0].y) == 5
+
+
+def test_ensemble_size_is_counted_from_one() -> None:
+    figure = figures.accuracy_by_ensemble_size(np.array([0.9, 0.92, 0.95]), ordinary=0.91)
+    ensemble, ordinary = traces(figure, "scatter")
+    assert list(ensemble.x) == [1, 2, 3]
+    assert list(ensemble.y) == [0.9, 0.92, 0.95]
+    assert set(ordinary.y) == {0.91}
+
+
+def test_class_chart_shows_mean_and_spread_of_every_class(probs: np.ndarray) -> None:
+    figure = figures.class_probabilities(probs, NAMES, true_class=5)
+    shown = {name: (y, std) for bar in figure.data for name, y, std in zip(bar.x, bar.y, bar.customdata, strict=True)}
+    assert set(shown) == set(NAMES)
+    for c, name in enumerate(NAMES):
+        assert shown[name] == pytest.approx((probs[:, c].mean(), probs[:, c].std()), abs=1e-6)
+    colours = {bar.name: bar.marker.color for bar in figure.data}
+    assert len(set(colours.values())) == 3
+    assert {bar.name: list(bar.x) for bar in figure.data} == {
+        "predicted class": ["3"],
+        "true class": ["5"],
+        "other classes": [name for name in NAMES if name not in "35"],
+    }
+
+
+def test_spread_stays_between_nothing_and_certainty(probs: np.ndarray) -> None:
+    for bar in figures.class_probabilities(probs, NAMES).data:
+        assert (np.array(bar.y) - np.array(bar.error_y.arrayminus) >= -1e-9).all()
+        assert (np.array(bar.y) + np.array(bar.error_y.array) <= 1 + 1e-9).all()
+
+
+def test_a_right_answer_has_one_colour() -> None:
+    figure = figures.class_probabilities(np.eye(10)[[3, 3]], NAMES, true_class=3)
+    assert [bar.name for bar in figure.data] == ["predicted and true class", "other classes"]
+
+
+def test_ten_histograms_of_a_hundred_bins_hold_every_pass(probs: np.ndarray) -> None:
+    figure = figures.pass_histograms(probs, NAMES, true_class=5)
+    assert len(figure.data) == 10
+    for bar in figure.data:
+        assert len(bar.x) == 100
+        assert sum(bar.customdata) == 200
+        np.testing.assert_allclose(np.square(bar.y), bar.customdata, atol=1e-9)
+    titles = [annotation.text for annotation in figure.layout.annotations]
+    assert titles == [f"<b>{name}</b>" for name in NAMES]
+
+
+def test_each_histogram_stands_under_its_own_name(probs: np.ndarray) -> None:
+    figure = figures.pass_histograms(probs, NAMES)
+    for bar in figure.data:
+        c = int((bar.xaxis or "x").removeprefix("x") or 1) - 1
+        expected, _ = np.histogram(probs[:, c], bins=100, range=(0, 1))
+        assert list(bar.customdata) == list(expected)
+
+
+def test_histograms_share_one_x_axis(probs: np.ndarray) -> None:
+    layout = figures.pass_histograms(probs, NAMES).layout.to_plotly_json()
+    axes = {name: axis for name, axis in layout.items() if name.startswith("xaxis")}
+    assert len(axes) == 10
+    assert sum("matches" not in axis for axis in axes.values()) == 1
+
+
+def test_class_counts_add_up() -> None:
+    figure = figures.class_counts(np.array([8, 8, 2, 8]), NAMES)
+    assert dict(zip(figure.data[0].x, figure.data[0].y, strict=True)) == {
+        name: {"8": 3, "2": 1}.get(name, 0) for name in NAMES
+    }
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_contact_sheet_keeps_every_pixel_in_its_place(channels: int, dtype: type) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (7, 4, 5, channels)).astype(np.uint8)
+    given = images if dtype == np.uint8 else (images / 255).astype(np.float32)
+    sheet = figures.contact_sheet(given, columns=3)
+    assert sheet.shape == (12, 15, channels)
+    for i, image in enumerate(images):
+        row, column = divmod(i, 3)
+        np.testing.assert_array_equal(sheet[row * 4 : row * 4 + 4, column * 5 : column * 5 + 5], image)
+
+
+def test_png_is_read_back_enlarged_crisply() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (4, 5, 1)).astype(np.uint8)
+    read = np.asarray(Image.open(io.BytesIO(figures.png(image, scale=3))))
+    np.testing.assert_array_equal(read, image[..., 0].repeat(3, 0).repeat(3, 1))
