@@ -1,0 +1,29 @@
+"""Keras models from disk."""
+
+from pathlib import Path
+
+import keras
+
+from mcviz.errors import DataNotFoundError, UnsuitableModelError
+
+
+def load_model(path: str | Path) -> keras.Model:
+    """Load a Keras model from a file or folder, in Keras's safe mode: no code from the file is run.
+
+    Raises:
+        DataNotFoundError: nothing is at `path`.
+        UnsuitableModelError: it is not a Keras model, or one that needs code that is not there.
+    """
+    if not Path(path).exists():
+        raise DataNotFoundError(f"No model at that place. Received: {path}. Make one with `python -m mcviz train`.")
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # Keras raises what its readers raise: ValueError, TypeError, OSError, BadZipFile, …
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UnsuitableModelError(
+            f"Keras cannot load that model. Received: {path}: {reason} "
+            "Save it with model.save('NAME.keras'); classes of your own must be registered before it is loaded."
+        ) from error
+    if not isinstance(model, keras.Model):
+        raise UnsuitableModelError(f"That file holds no Keras model. Received: {path} with a {type(model).__name__}.")
+    return model
