@@ -31,3 +31,7 @@ class CorruptRunError(McvizError, ValueError):
 
 class PartialRunError(McvizError, ValueError):
     """A run whose sampling was stopped before the last pass; it can be resumed."""
+
+
+class StorageError(McvizError, OSError):
+    """A disk that is full, a folder that may not be written, a store that does not answer."""

@@ -1,0 +1,216 @@
+"""Sampling straight into a run on disk."""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+import mcviz
+from mcviz.data import LabelledImages, as_model_input, read_test_images
+from mcviz.errors import InvalidInputError, UnsuitableModelError
+from mcviz.measures import SCORES
+from mcviz.model.loading import load_model
+from mcviz.model.sampler import Masks, Progress, Sampler
+from mcviz.runs import ImageSet, Layer, Manifest, ModelUsed, Run
+from mcviz.runs.layout import layout_for
+from mcviz.runs.writer import write_run
+
+DRAWING = 1  # goes up whenever the sampler gives other numbers for the same seed
+LIBRARIES = ("keras", "tensorflow", "numpy")
+
+
+def record(
+    model: keras.Model | str | os.PathLike[str],
+    data: LabelledImages | np.ndarray | str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    passes: int = 500,
+    seed: int = 0,
+    masks: Masks = "per_pass",
+    class_names: list[str] | None = None,
+    resume: bool = True,
+    keep_images: bool = True,
+    keep_model: bool = True,
+    about: dict[str, Any] | None = None,
+    output: str | None = None,
+    from_logits: bool | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Sample a model over images into a run on disk, block by block, so that memory stays flat.
+
+    A run that is there already is opened. One that was stopped is gone on with, and one that has fewer passes gets the
+    others; both end bit for bit as if they had never been stopped. Any other run is left as it is, and refused.
+
+    Args:
+        model: a Keras classifier with dropout, or the path of one.
+        data: (N, height, width, channels) images, uint8 (divided by 255 for the model) or float32 as the model takes
+            them, alone or with (N,) labels; or the path of an `.npz` of them.
+        out: the run's folder, or an fsspec address.
+        passes: the number of passes, T.
+        seed: of the masks.
+        masks: `per_pass` or `per_example`.
+        class_names: C names; their numbers without it.
+        resume: whether to go on with a partial run; False begins it anew.
+        keep_images: whether the run holds the images, to be looked at.
+        keep_model: whether the run holds the model, without its optimizer, to be asked about new images.
+        about: free: where the data came from, their licence.
+        output: the name of the output to sample, for models with several.
+        from_logits: whether the output is logits; None finds out from the graph.
+        progress: called with (done, total) predictions; what it raises stops the sampling, and what is done stays.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        InvalidInputError: an argument that cannot be used.
+        DataNotFoundError: no model or data at that path.
+        UnsuitableModelError: a model whose passes would not differ, or that is no classifier.
+        RunExistsError: another run is there.
+        StorageError: the run cannot be written.
+    """
+    path = None if isinstance(model, keras.Model) else Path(model)
+    network = load_model(path) if path else model
+    labelled = _labelled(data)
+    sampler = Sampler(network, output=output, from_logits=from_logits)
+    source = _Source(sampler, labelled.images, seed, masks)
+    classes = source.plain(0, 1).shape[1]
+    if labelled.labels is not None and labelled.labels.max() >= classes:
+        raise InvalidInputError(
+            f"Labels should be classes of the model, 0 to {classes - 1}. Received: {labelled.labels.max()}."
+        )
+    wanted = Manifest(
+        passes=_at_least("passes", passes, 1),
+        seed=_at_least("seed", seed, 0),
+        masks=masks,
+        classes=classes,
+        class_names=_names(class_names, classes),
+        images=_described(labelled.images, keep_images),
+        labels_sha256=None if labelled.labels is None else _sha256(labelled.labels),
+        model=ModelUsed(network.name, model_digest(network), _file_digest(path), keep_model),
+        stochastic_layers=tuple(Layer(layer.name, layer.kind, float(layer.rate)) for layer in sampler.stochastic_layers),
+        left_off=tuple(sampler.left_off),
+        sampler=DRAWING,
+        scores=tuple(SCORES),
+        layout=layout_for(passes, classes, labelled.images.shape[1:], str(labelled.images.dtype)),
+        data=about or {},
+        made={"versions": _versions()},
+    )
+    kept = _without_optimizer(network) if keep_model else None
+    return write_run(
+        out, wanted, source, labelled.images, labelled.labels, kept, resume=resume, progress=progress
+    )
+
+
+def model_digest(model: keras.Model) -> str:
+    """SHA-256 of a model's architecture and weights, the same in memory, saved and loaded."""
+    digest = hashlib.sha256()
+    architecture = keras.saving.serialize_keras_object(model)
+    digest.update(json.dumps([architecture["class_name"], architecture["config"]], sort_keys=True).encode())
+    for weight in model.weights:
+        digest.update(_sha256(keras.ops.convert_to_numpy(weight)).encode())
+    return digest.hexdigest()
+
+
+class _Source:
+    def __init__(self, sampler: Sampler, images: np.ndarray, seed: int, masks: Masks) -> None:
+        self._sampler, self._images, self._seed, self._masks = sampler, images, seed, masks
+
+    def passes(self, start: int, stop: int, first_pass: int, passes: int, progress: Progress) -> np.ndarray:
+        return self._sampler.sample(
+            as_model_input(self._images[start:stop]),
+            passes=passes,
+            seed=self._seed,
+            masks=self._masks,
+            first_pass=first_pass,
+            first_image=start,
+            progress=progress,
+        )
+
+    def plain(self, start: int, stop: int) -> np.ndarray:
+        return self._sampler.plain(as_model_input(self._images[start:stop]))
+
+
+def _labelled(data: LabelledImages | np.ndarray | str | os.PathLike[str]) -> LabelledImages:
+    if isinstance(data, str | os.PathLike):
+        return read_test_images(Path(data))
+    labelled = data if isinstance(data, LabelledImages) else LabelledImages(np.asarray(data), None)
+    images = labelled.images
+    if images.dtype not in (np.uint8, np.float32) or images.ndim < 2 or 0 in images.shape:
+        raise InvalidInputError(
+            f"Argument `data` should be (N, height, width, channels) images, uint8 or float32, not empty. "
+            f"Received: {images.dtype} {images.shape}."
+        )
+    if labelled.labels is not None and labelled.labels.shape != (len(images),):
+        raise InvalidInputError(
+            f"Labels should be ({len(images)},), one an image. Received: {labelled.labels.shape}."
+        )
+    return labelled
+
+
+def _described(images: np.ndarray, kept: bool) -> ImageSet:
+    lowest, highest = float(images.min()), float(images.max())
+    if not np.isfinite([lowest, highest]).all():
+        raise InvalidInputError("Images should be finite numbers. Received: NaN or infinity among them.")
+    return ImageSet(
+        len(images), tuple(images.shape[1:]), str(images.dtype), _sha256(images), lowest, highest, kept
+    )
+
+
+def _names(names: list[str] | None, classes: int) -> tuple[str, ...]:
+    if names is None:
+        return tuple(str(number) for number in range(classes))
+    if len(names) != classes or len(set(names)) != classes:
+        raise InvalidInputError(f"Argument `class_names` should be {classes} different names. Received: {names}.")
+    return tuple(names)
+
+
+def _at_least(name: str, value: int, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise InvalidInputError(f"Argument `{name}` should be a whole number of at least {least}. Received: {value!r}.")
+    return int(value)
+
+
+def _without_optimizer(model: keras.Model) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        try:
+            model.save(path)
+            if getattr(model, "optimizer", None) is not None:
+                load_model(path).save(path)
+        except (ValueError, TypeError, NotImplementedError) as error:
+            raise UnsuitableModelError(
+                f"Keras cannot save this model ({error}). Sample it without keeping the model."
+            ) from error
+        return path.read_bytes()
+
+
+def _file_digest(path: Path | None) -> str | None:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path and path.is_file() else None
+
+
+def _sha256(array: np.ndarray) -> str:
+    digest = hashlib.sha256(f"{array.dtype.str} {array.shape}".encode())
+    for start in range(0, len(array) if array.ndim else 0, 1024):
+        digest.update(np.ascontiguousarray(array[start : start + 1024]))
+    return digest.hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    found = {library: _version(library) for library in LIBRARIES}
+    return {"mcviz": mcviz.__version__, "python": platform.python_version(), **found}
+
+
+def _version(library: str) -> str:
+    for name in (library, f"{library}-cpu"):
+        try:
+            return importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return "unknown"

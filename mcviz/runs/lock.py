@@ -1,0 +1,55 @@
+"""One writer at a time: a lock that the operating system takes back when its process dies."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from mcviz.errors import StorageError
+from mcviz.runs.place import LocalFolder, Place
+
+
+@contextmanager
+def writing(place: Place) -> Iterator[None]:
+    """Hold the right to write a run, waiting until other processes and threads have given it back.
+
+    Object storage has no locks: there two writers do the same work twice, and write the same bytes.
+
+    Raises:
+        StorageError: the lock file cannot be made.
+    """
+    if not isinstance(place, LocalFolder):
+        yield
+        return
+    folder = Path(place.path).absolute()
+    lock = folder.with_name(f".{folder.name}.lock")
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = _acquire(lock)
+    except OSError as error:
+        raise StorageError(
+            f"{place.path} cannot be written: {(error.strerror or str(error)).lower()}. "
+            f"Choose a folder in which files can be made."
+        ) from error
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            lock.unlink()  # before it is given back, so that whoever waits for this file sees that it is gone
+        os.close(descriptor)
+
+
+def _acquire(lock: Path) -> int:
+    import fcntl
+
+    while True:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(descriptor), os.stat(lock)):
+                    return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)

@@ -1,0 +1,207 @@
+"""Where a run's files are: a folder on this machine, or an address that fsspec knows.
+
+A file is written whole or not at all. On this machine: under a temporary name beside its place, synced, then renamed.
+In object storage a write is one request, and other readers see the old object or the new one.
+"""
+
+import os
+import re
+import secrets
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+from mcviz.errors import StorageError
+
+TEMPORARY = re.compile(r"\.[^/]+\.[0-9a-f]{12}\.tmp")
+
+
+class Place(Protocol):
+    """A folder of files, named by paths relative to it with `/` between the parts."""
+
+    path: str
+
+    def address(self, name: str) -> str:
+        """The file as a person would write it."""
+
+    def read(self, name: str, start: int = 0, length: int | None = None) -> bytes:
+        """Bytes of a file, from `start`; fewer than `length` where the file ends first.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            StorageError: it cannot be read.
+        """
+
+    def sizes(self) -> dict[str, int]:
+        """Every file's size in bytes; empty where there is no such folder."""
+
+    def write(self, name: str, data: bytes) -> None:
+        """Put a file in place, whole or not at all.
+
+        Raises:
+            StorageError: it cannot be written. What was there is there still.
+        """
+
+    def delete(self, name: str) -> None:
+        """Take a file away, if it is there."""
+
+    def remove(self) -> None:
+        """Take the whole folder away."""
+
+
+def place_of(address: str | os.PathLike[str]) -> Place:
+    """The place that a path or an fsspec address names."""
+    text = os.fspath(address)
+    if text.startswith("file://"):
+        text = text.removeprefix("file://")
+    return RemoteFolder(text) if "://" in text else LocalFolder(text)
+
+
+class LocalFolder:
+    """A folder on this machine."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._folder = Path(path)
+
+    def address(self, name: str) -> str:
+        return str(self._folder / name)
+
+    def read(self, name: str, start: int = 0, length: int | None = None) -> bytes:
+        try:
+            with open(self._folder / name, "rb", buffering=0) as file:
+                left = max(os.fstat(file.fileno()).st_size - start, 0)  # what is claimed never takes more memory
+                file.seek(start)
+                return file.read(left if length is None else min(length, left))
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise FileNotFoundError(f"There is no file {self.address(name)}.") from error
+        except OSError as error:
+            raise StorageError(f"{self.address(name)} cannot be read: {_reason(error)}.") from error
+
+    def sizes(self) -> dict[str, int]:
+        try:
+            return dict(_walk(self._folder, ""))
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+        except OSError as error:
+            raise StorageError(f"{self.path} cannot be listed: {_reason(error)}.") from error
+
+    def write(self, name: str, data: bytes) -> None:
+        target = self._folder / name
+        temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with open(temporary, "xb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(temporary, target)
+            except BaseException:
+                with suppress(OSError):
+                    temporary.unlink(missing_ok=True)
+                raise
+            _sync(target.parent)
+        except OSError as error:
+            raise StorageError(
+                f"{self.address(name)} cannot be written: {_reason(error)}. Make room or permission there, or choose "
+                f"another place; what was finished before is kept."
+            ) from error
+
+    def delete(self, name: str) -> None:
+        try:
+            (self._folder / name).unlink(missing_ok=True)
+            with suppress(OSError):  # a folder that still holds something stays
+                (self._folder / name).parent.rmdir()
+        except OSError as error:
+            raise StorageError(f"{self.address(name)} cannot be removed: {_reason(error)}.") from error
+
+    def remove(self) -> None:
+        aside = self._folder.with_name(f".{self._folder.name}.{secrets.token_hex(6)}.tmp")
+        try:
+            os.replace(self._folder, aside)  # at once, so that no half of a run is ever met
+            shutil.rmtree(aside)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StorageError(f"{self.path} cannot be removed: {_reason(error)}.") from error
+
+
+class RemoteFolder:
+    """A folder at an fsspec address, such as `s3://bucket/run` or `memory://run`."""
+
+    def __init__(self, path: str) -> None:
+        try:
+            import fsspec
+        except ImportError as error:
+            raise StorageError(f"{path} needs the package fsspec: pip install fsspec.") from error
+        self.path = path.rstrip("/")
+        try:
+            self._files, self._root = fsspec.core.url_to_fs(self.path)
+        except (ImportError, ValueError) as error:
+            raise StorageError(f"{path} is no address that can be used: {error}.") from error
+
+    def address(self, name: str) -> str:
+        return f"{self.path}/{name}"
+
+    def read(self, name: str, start: int = 0, length: int | None = None) -> bytes:
+        end = None if length is None else start + length
+        try:
+            return self._files.cat_file(f"{self._root}/{name}", start=start, end=end)
+        except FileNotFoundError:
+            raise
+        except Exception as error:  # each kind of storage raises errors of its own
+            raise StorageError(f"{self.address(name)} cannot be read: {error}.") from error
+
+    def sizes(self) -> dict[str, int]:
+        try:
+            self._files.invalidate_cache()
+            found: dict[str, Any] = self._files.find(self._root, detail=True)
+        except FileNotFoundError:
+            return {}
+        except Exception as error:
+            raise StorageError(f"{self.path} cannot be listed: {error}.") from error
+        prefix = len(self._root.rstrip("/")) + 1
+        return {path[prefix:]: info["size"] for path, info in found.items()}
+
+    def write(self, name: str, data: bytes) -> None:
+        try:
+            self._files.pipe_file(f"{self._root}/{name}", data)
+        except Exception as error:
+            raise StorageError(f"{self.address(name)} cannot be written: {error}.") from error
+
+    def delete(self, name: str) -> None:
+        try:
+            self._files.rm_file(f"{self._root}/{name}")
+        except FileNotFoundError:
+            return
+        except Exception as error:
+            raise StorageError(f"{self.address(name)} cannot be removed: {error}.") from error
+
+    def remove(self) -> None:
+        for name in sorted(self.sizes(), key=lambda name: name != "manifest.json"):
+            self.delete(name)
+
+
+def _walk(folder: Path, prefix: str) -> list[tuple[str, int]]:
+    found: list[tuple[str, int]] = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                found += _walk(folder / entry.name, f"{prefix}{entry.name}/")
+            elif entry.is_file():
+                found.append((prefix + entry.name, entry.stat().st_size))
+    return found
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

@@ -1,0 +1,243 @@
+"""A finished run, opened to be looked at. Nothing is read before it is asked for; nothing here needs TensorFlow."""
+
+import os
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from mcviz.errors import CorruptRunError, McvizError, PartialRunError, RunNotFoundError
+from mcviz.runs.blocks import Block, Summary, read_labels
+from mcviz.runs.images import StoredImages
+from mcviz.runs.manifest import MODEL, Manifest, block_files, read_manifest
+from mcviz.runs.place import LocalFolder, Place, place_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+T = TypeVar("T")
+
+
+def open_run(path: str | os.PathLike[str]) -> "Run":
+    """Open a finished run.
+
+    Args:
+        path: its folder, or an fsspec address such as `s3://bucket/run`.
+
+    Raises:
+        RunNotFoundError: there is no run.
+        PartialRunError: its sampling was stopped before the end; the message says how to go on.
+        CorruptRunError: a file is missing, or is not what was written.
+        InvalidInputError: a later version of mcviz wrote it.
+        StorageError: it cannot be read.
+    """
+    place = place_of(path)
+    while True:
+        manifest = read_manifest(place)
+        sizes = place.sizes()
+        if manifest.state == "partial":
+            raise PartialRunError(how_far(place, manifest, sizes))
+        wrong = [name for name, file in manifest.files.items() if sizes.get(name) != file.bytes]
+        if not wrong:
+            return Run(place, manifest)
+        if read_manifest(place) == manifest:  # or else it was replaced between the two looks at it
+            raise _wrong_size(place, manifest, wrong[0], sizes)
+
+
+def how_far(place: Place, manifest: Manifest, sizes: dict[str, int]) -> str:
+    """A sentence on how much of a partial run is there, and how to go on."""
+    done = images_done(manifest, sizes)
+    return (
+        f"{place.path} is a partial run: {done:,} of {manifest.images.count:,} images have their {manifest.passes:,} "
+        f"passes. Go on with the `python -m mcviz sample` command that began it (--out {place.path}), or take it away "
+        f"with `python -m mcviz remove {place.path}`."
+    )
+
+
+def images_done(manifest: Manifest, sizes: dict[str, int]) -> int:
+    """The number of images whose block is there."""
+    ranges = (manifest.block_range(block) for block in range(manifest.blocks) if manifest.block_name(block) in sizes)
+    return sum(stop - start for start, stop in ranges)
+
+
+class Run:
+    """One model × one data set × T passes × seed × mask mode, on disk.
+
+    Arrays that come from here are read-only, and may be shared between threads.
+
+    Attributes:
+        path: the folder or address.
+        manifest: what the run says about itself.
+        digest: its identity, a SHA-256 of all that determines its numbers.
+    """
+
+    def __init__(self, place: Place, manifest: Manifest) -> None:
+        self._place = place
+        self._blocks: dict[int, Block] = {}
+        self.path = place.path
+        self.manifest = manifest
+        self.digest = manifest.digest
+
+    def __repr__(self) -> str:
+        return f"<Run {self.path}: {self.manifest.passes} passes × {self.manifest.images.count} images>"
+
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return PurePosixPath(self.path).name
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """C names."""
+        return self.manifest.class_names
+
+    @property
+    def model_path(self) -> str | None:
+        """The model's file, or None where it was not kept or is not on this machine."""
+        return self._place.address(MODEL) if self.manifest.model.kept and isinstance(self._place, LocalFolder) else None
+
+    def probs(self, image: int) -> np.ndarray:
+        """The passes of one image.
+
+        Args:
+            image: its number, 0 to N - 1.
+
+        Returns:
+            (T, C) float32 probabilities, within 1/131070 of what was sampled.
+
+        Raises:
+            IndexError: there is no such image.
+            CorruptRunError: the file is not what was written.
+        """
+        if not 0 <= image < self.manifest.images.count:
+            raise IndexError(f"There are images 0 to {self.manifest.images.count - 1}. Received: {image}.")
+        return self.probs_block(int(image), int(image) + 1)[:, 0]
+
+    def probs_block(self, start: int, stop: int) -> np.ndarray:
+        """The passes of the images from `start` to before `stop`, as a slice counts.
+
+        Returns:
+            (T, n, C) float32 probabilities.
+
+        Raises:
+            CorruptRunError: a file is not what was written.
+        """
+        start, stop, _ = slice(start, stop).indices(self.manifest.images.count)
+        size = self.manifest.layout.block
+        pieces = [
+            self._read(lambda block=block: self._block(block).probs(max(start - block * size, 0), self._end(block, stop)))
+            for block in range(start // size, -(-stop // size) if stop > start else start // size)
+        ]
+        if not pieces:
+            return np.empty((self.manifest.passes, 0, self.manifest.classes), np.float32)
+        return _shared(pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=1))
+
+    @cached_property
+    def images(self) -> StoredImages:
+        """(N, height, width, channels) uint8 in 0..255 or float32; read from disk as it is indexed.
+
+        Raises:
+            McvizError: the run was kept without its images.
+        """
+        if not self.manifest.images.kept:
+            raise McvizError(f"{self.path} was kept without its images. Sample again and keep them to look at them.")
+        return StoredImages(self._place, self.manifest, self._read)
+
+    @cached_property
+    def labels(self) -> np.ndarray | None:
+        """(N,) int64 true classes, or None where nobody knows them."""
+        if self.manifest.labels_sha256 is None:
+            return None
+        return _shared(self._read(lambda: read_labels(self._place, self.manifest)))
+
+    @cached_property
+    def plain_probs(self) -> np.ndarray:
+        """(N, C) float32 probabilities of the ordinary model, dropout off."""
+        blocks = range(self.manifest.blocks)
+        return _shared(np.concatenate([self._read(lambda block=b: self._block(block).plain()) for b in blocks]))
+
+    @cached_property
+    def mean_probs(self) -> np.ndarray:
+        """(N, C) float32 predictive mean."""
+        return _shared(np.concatenate([summary.mean for summary in self._summaries]))
+
+    def scores(self) -> "pd.DataFrame":
+        """Every score of every image.
+
+        Returns:
+            One row an image, indexed by `image`: `true_class` (Int64, missing where unknown), `predicted_class` (int64),
+            the scores of `mcviz.measures.SCORES` that were kept (float32) and `correct` (boolean, missing where unknown).
+        """
+        import pandas as pd  # here, because it takes longer to import than a run to open
+
+        predicted = np.concatenate([summary.predicted for summary in self._summaries])
+        table = pd.DataFrame({"predicted_class": predicted})
+        unknown = pd.array([pd.NA] * len(table), dtype="Int64")
+        table.insert(0, "true_class", unknown if self.labels is None else pd.array(self.labels, dtype="Int64"))
+        values = np.concatenate([summary.scores for summary in self._summaries], axis=1)
+        for name, column in zip(self.manifest.scores, values, strict=True):
+            table[name] = column
+        table["correct"] = (table["true_class"] == table["predicted_class"]).astype("boolean")
+        table.index.name = "image"
+        return table
+
+    @cached_property
+    def pass_accuracy(self) -> np.ndarray | None:
+        """(T,) float64 accuracy of each single pass, or None without labels."""
+        return self._accuracy([summary.correct_per_pass for summary in self._summaries])
+
+    @cached_property
+    def ensemble_accuracy(self) -> np.ndarray | None:
+        """(T,) float64 accuracy of the mean of the first t + 1 passes, or None without labels."""
+        return self._accuracy([summary.correct_by_ensemble_size for summary in self._summaries])
+
+    @property
+    def plain_accuracy(self) -> float | None:
+        """The accuracy of the ordinary model, dropout off, or None without labels."""
+        return None if self.labels is None else float((self.plain_probs.argmax(axis=1) == self.labels).mean())
+
+    @cached_property
+    def _summaries(self) -> list[Summary]:
+        return [
+            self._read(lambda block=block: self._block(block).summary()) for block in range(self.manifest.blocks)
+        ]
+
+    def _accuracy(self, counts: list[np.ndarray | None]) -> np.ndarray | None:
+        known = [count for count in counts if count is not None]
+        return _shared(np.sum(known, axis=0) / self.manifest.images.count) if known else None
+
+    def _block(self, block: int) -> Block:
+        if block not in self._blocks:
+            self._blocks[block] = Block.open(self._place, self.manifest, block)
+        return self._blocks[block]
+
+    def _end(self, block: int, stop: int) -> int:
+        first, last = self.manifest.block_range(block)
+        return min(stop, last) - first
+
+    def _read(self, read: Callable[[], T]) -> T:
+        try:
+            return read()
+        except FileNotFoundError as error:
+            if read_manifest(self._place).digest != self.digest:
+                raise RunNotFoundError(
+                    f"{self.path} was replaced by another run since it was opened. Open it again."
+                ) from error
+            raise CorruptRunError(
+                f"{error} The run needs it. Take it from a copy, or remove the run and sample again."
+            ) from error
+
+
+def _shared(array: np.ndarray) -> np.ndarray:
+    array.setflags(write=False)
+    return array
+
+
+def _wrong_size(place: Place, manifest: Manifest, name: str, sizes: dict[str, int]) -> CorruptRunError:
+    found = f"has {sizes[name]} bytes" if name in sizes else "is missing"
+    return CorruptRunError(
+        f"{place.address(name)} {found}, and should have {manifest.files[name].bytes}. "
+        f"Take it from a copy, or remove the run and sample again."
+    )
