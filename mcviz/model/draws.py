@@ -13,57 +13,71 @@ class Site:
     """One place in a model's graph where a layer asks for random numbers.
 
     Attributes:
-        number: its place in the order of the calls, part of every key.
-        layer: the name of the layer that draws.
+        number: its place in the order of the requests, part of every key.
         law: `keep` (True with probability 1 - rate), `uniform` on [0, 1) or standard `normal`.
         rate: the probability of a dropped element; 0 for the other laws.
-        shape: of one pass over one image.
+        shape: of the numbers of one image in one pass.
         shared: the layer draws once for its whole batch (a leading 1 in `noise_shape`), whatever the mask mode.
     """
 
     number: int
-    layer: str
     law: Law
     rate: float
     shape: tuple[int, ...]
     shared: bool
 
 
-def generator(seed: int, site: int, pass_block: int, image: int | None) -> np.random.Generator:
-    """The stream of one site, one block of passes and, with masks per example, one image."""
-    key = (site, pass_block) if image is None else (site, pass_block, image)
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key)))
-
-
 def draw(site: Site, passes: int, seed: int, pass_block: int, image: int | None) -> np.ndarray:
-    """Draw what one site needs for one block of passes.
+    """Draw what one site needs for one block of passes, and for one image unless the images share it.
 
     Returns:
         (passes, *site.shape): bool for the law `keep`, float32 for the others.
     """
-    stream = generator(seed, site.number, pass_block, None if site.shared else image)
-    size = passes * int(np.prod(site.shape))
+    return draw_from(stream(site, seed, pass_block, image), site, passes)
+
+
+def draw_from(numbers: np.random.Generator, site: Site, passes: int) -> np.ndarray:
+    """Draw what one site needs for some passes from a generator."""
+    shape = (passes, *site.shape)
     if site.law == "keep":
-        numbers: np.ndarray = kept(stream, size, site.rate)
-    elif site.law == "uniform":
-        numbers = stream.random(size, dtype=np.float32)
-    else:
-        numbers = stream.standard_normal(size, dtype=np.float32)
-    return numbers.reshape(passes, *site.shape)
+        return kept(numbers, int(np.prod(shape)), site.rate).reshape(shape)
+    if site.law == "uniform":
+        return numbers.random(shape, dtype=np.float32)
+    return numbers.standard_normal(shape, dtype=np.float32)
 
 
-def kept(stream: np.random.Generator, size: int, rate: float) -> np.ndarray:
-    """Draw `size` bools that are False with probability `rate`, exact to 2**-40.
+def draw_active(
+    site: Site, passes: int, seed: int, pass_block: int, image: int, active: np.ndarray
+) -> np.ndarray:
+    """Draw a mask for one image only where it matters: where the activations that it falls on are not zero.
 
-    A random byte decides all but the elements that hit the threshold's own byte; those take 32 more bits each.
+    Args:
+        active: int64 indices of the activations that are not zero, in order.
+
+    Returns:
+        (passes, len(active)) bool.
     """
-    words = stream.integers(0, 2**64, (size + 7) // 8, dtype=np.uint64)
-    numbers = words.view(np.uint8)[:size]
-    threshold = int(rate * 256)
-    remainder = rate * 256 - threshold
-    if not remainder:
-        return numbers >= threshold
-    result = numbers > threshold
-    ties = np.flatnonzero(numbers == threshold)
-    result[ties] = stream.integers(0, 2**32, ties.size, dtype=np.uint32) >= remainder * 2**32
+    numbers = kept(stream(site, seed, pass_block, image), passes * len(active), site.rate)
+    return numbers.reshape(passes, len(active))
+
+
+def stream(site: Site, seed: int, pass_block: int, image: int | None) -> np.random.Generator:
+    """The generator of one site, one block of passes and, with masks per example, one image."""
+    key = (site.number, pass_block) if image is None or site.shared else (site.number, pass_block, image)
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key)))
+
+
+def kept(numbers: np.random.Generator, size: int, rate: float) -> np.ndarray:
+    """Draw `size` bools that are False with probability `rate`, to within 2**-41.
+
+    A random byte decides all but the elements that hit the byte of the threshold; those take 32 more bits each. A rate
+    that is a multiple of 1/256 is met exactly.
+    """
+    threshold, ties = divmod(rate * 256, 1)
+    values = numbers.integers(0, 2**64, -(-size // 8), dtype=np.uint64).view(np.uint8)[:size]
+    if not ties:
+        return values >= int(threshold)
+    result = values > int(threshold)
+    tied = np.flatnonzero(values == int(threshold))
+    result[tied] = numbers.integers(0, 2**32, tied.size, dtype=np.uint32) >= round(ties * 2**32)
     return result

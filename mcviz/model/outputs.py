@@ -1,61 +1,81 @@
-"""From what a model returns to probabilities."""
+"""From what a model returns to probabilities of classes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from mcviz.errors import InvalidInputError, UnsuitableModelError
 
-PASS_THROUGH = ("Identity", "Cast", "Reshape", "StopGradient")
+UNCHANGING_OPERATIONS = ("Cast", "Identity", "Reshape", "StopGradient")
 
 
 def pick_output(model: keras.Model, returned: Any, name: str | None) -> tf.Tensor:
-    """The one output that was asked for by name, or the only one.
+    """The output that was asked for by name, or the only one, as (rows, C).
 
     Raises:
         InvalidInputError: several outputs and no name, or a name that is not there.
+        UnsuitableModelError: the output is not one row of scores for each image.
     """
+    names = [str(name) for name in getattr(model, "output_names", None) or []]
     if isinstance(returned, Mapping):
         named = {str(key): value for key, value in returned.items()}
-    elif isinstance(returned, list | tuple):
-        names = getattr(model, "output_names", None) or []
-        keys = names if len(names) == len(returned) else [str(i) for i in range(len(returned))]
-        named = dict(zip(keys, returned, strict=True))
     else:
-        named = {str((getattr(model, "output_names", None) or ["output"])[0]): returned}
+        values = list(returned) if isinstance(returned, list | tuple) else [returned]
+        named = dict(zip(names if len(names) == len(values) else map(str, range(len(values))), values, strict=True))
     if name is None and len(named) == 1:
-        return next(iter(named.values()))
+        name = next(iter(named))
     if name not in named:
         raise InvalidInputError(
             f"Argument `output` must name one of the model's outputs: {', '.join(named)}. Received: output={name!r}."
         )
-    return named[name]
-
-
-def activation_of(output: tf.Tensor) -> str:
-    """`softmax`, `sigmoid`, `none` or `unknown`, from the operation that made the tensor."""
-    operation = output.op
-    while operation.type in PASS_THROUGH:
-        operation = operation.inputs[0].op
-    kinds = {"Softmax": "softmax", "Sigmoid": "sigmoid", "BiasAdd": "none", "MatMul": "none", "AddV2": "none"}
-    return kinds.get(operation.type, "unknown")
-
-
-def check_output(output: tf.Tensor) -> None:
-    """Raise UnsuitableModelError unless the tensor is (rows, C) of floats."""
-    if output.shape.rank != 2 or output.shape[1] is None or not output.dtype.is_floating:
+    output = named[name]
+    if len(output.shape) != 2 or not output.dtype.is_floating:
         raise UnsuitableModelError(
-            "The model must return one row of class scores for each image, float (N, C). "
-            f"Received: {output.dtype.name} {tuple(output.shape)}."
+            "The model must return one row of class scores for each image, (N, C) of floats. "
+            f"Received: shape ({', '.join(['N', *map(str, output.shape[1:])])}), dtype {output.dtype.name}."
         )
+    return output
 
 
-def to_probabilities(output: tf.Tensor, from_logits: bool) -> tf.Tensor:
-    """(rows, C) logits or probabilities as float32 probabilities; a single one as two classes."""
+def to_probabilities(output: tf.Tensor, from_logits: bool | None, look: Callable[[], np.ndarray]) -> tf.Tensor:
+    """(rows, C) class scores as float32 probabilities; a single score becomes two classes.
+
+    Args:
+        output: (rows, C) or (rows, 1).
+        from_logits: whether `output` is logits; None finds out from the operation that made it.
+        look: computes some rows of it, for when that operation says nothing.
+
+    Raises:
+        UnsuitableModelError: a sigmoid over several outputs.
+    """
+    activation = _activation(output, look)
+    logits = activation == "none" if from_logits is None else from_logits
     values = tf.cast(output, tf.float32)
     if values.shape[1] == 1:
-        positive = tf.sigmoid(values) if from_logits else values
+        positive = tf.sigmoid(values) if logits else values
         return tf.concat([1 - positive, positive], axis=1)
-    return tf.nn.softmax(values) if from_logits else values
+    if activation == "sigmoid" and not logits:
+        raise UnsuitableModelError(
+            "Several sigmoid outputs are no probabilities of classes that exclude each other. "
+            f"Received: {values.shape[1]} outputs. Pick a softmax output, or pass from_logits for logits."
+        )
+    return tf.nn.softmax(values) if logits else values
+
+
+def _activation(output: tf.Tensor, look: Callable[[], np.ndarray]) -> str:
+    if not tf.executing_eagerly():
+        operation = output.op
+        while operation.type in UNCHANGING_OPERATIONS:
+            operation = operation.inputs[0].op
+        kinds = {"Softmax": "softmax", "Sigmoid": "sigmoid", "BiasAdd": "none", "MatMul": "none"}
+        if operation.type in kinds:
+            return kinds[operation.type]
+    values = look()
+    if not np.all((values >= 0) & (values <= 1)):
+        return "none"
+    if values.shape[1] == 1:
+        return "sigmoid"
+    return "softmax" if np.allclose(values.sum(axis=1), 1, atol=1e-3) else "none"

@@ -1,17 +1,27 @@
-"""How one model is sampled for images of one shape: what is computed once an image, what in every pass, in which blocks."""
+"""How one model is sampled: what is computed once an image, what in every pass, and in which blocks."""
 
-import math
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from mcviz.errors import UnsuitableModelError
-from mcviz.model.draws import Site
-from mcviz.model.outputs import activation_of, check_output, pick_output, to_probabilities
-from mcviz.model.tracing import Trace, trace, trace_plain
+from mcviz.model.draws import Site, draw_from
+from mcviz.model.outputs import pick_output, to_probabilities
+from mcviz.model.stochastic import switched
+from mcviz.model.tracing import (
+    Call,
+    NoRandomness,
+    SuppliedAnswers,
+    UntraceableError,
+    falls_on,
+    largest_activation,
+    trace,
+    trace_plain,
+)
+from mcviz.model.turned import TurnedDense, find_turned_dense
 
 PASSES_AT_MOST = 128
 ROWS_AT_MOST = 2048
@@ -21,115 +31,153 @@ FRONT_IMAGES = 16
 
 @dataclass(frozen=True)
 class Plan:
-    """The compiled parts of a model.
+    """The prepared parts of a model.
 
-    Every computation has one fixed size, whatever a caller asks for, and starts at a multiple of it: matrix products
-    round differently for other sizes, and the same image and pass must give the same bits in any call.
+    Every part computes one fixed number of rows, whatever a caller asks for, and its blocks start at multiples of
+    their size. Matrix products round differently for other sizes, and the same image and pass must give the same bits
+    in any call.
 
     Attributes:
         passes: passes in a block.
         images: images in a block of the part that differs from pass to pass.
-        front_images: images in a block of the part that does not.
-        front: (front_images, ...) to the tensors that are the same in every pass.
-        rest: those tensors for `images`, and the random numbers of every site for `images` x `passes` rows (all passes
-            of the first image, then the next), to (rows, C) float32.
-        plain: (front_images, ...) to (front_images, C) float32, the ordinary model.
+        front_images: images in a block of the part that does not, and of `plain`.
+        classes: C.
+        sites: where the model draws random numbers.
+        front: (front_images, ...) images to the tensors that are the same in every pass.
+        rest: those tensors for `images` images, and the random numbers of every site for `images` × `passes` rows (all
+            passes of one image, then of the next), to (rows, C) float32. With `turned`, the product of the dense layer
+            for all rows instead of those tensors, and no numbers for the dropout in front of it.
+        plain: (front_images, ...) images to (front_images, C) float32 by the ordinary model.
+        turned: the dense layer that is computed the short way, if there is one.
+        falls_on: for the number of a site, that of the tensor in front on which its mask falls element by element.
     """
 
-    item: tuple[int, ...]
-    dtype: str
     passes: int
     images: int
     front_images: int
     classes: int
     sites: tuple[Site, ...]
-    front: Any
-    rest: Any
-    plain: Any
+    front: Callable[[tf.Tensor], list[tf.Tensor]]
+    rest: Callable[[list[tf.Tensor], list[tf.Tensor]], tf.Tensor]
+    plain: Callable[[tf.Tensor], tf.Tensor]
+    turned: TurnedDense | None = None
+    falls_on: Mapping[int, int] = field(default_factory=dict)
 
 
 def make_plan(
-    model: keras.Model, item: tuple[int, ...], dtype: str, output: str | None, from_logits: bool | None
+    model: keras.Model,
+    item: tuple[int, ...],
+    dtype: str,
+    *,
+    output: str | None = None,
+    from_logits: bool | None = None,
+    short_way: bool = True,
 ) -> Plan:
-    """Trace a model for images of shape `item` and lay out its blocks by the size of its activations.
+    """Prepare a model for images of shape `item`.
+
+    Args:
+        model: a built Keras model of one input.
+        item: the shape of one image.
+        dtype: of the images.
+        output: the name of the output, for models with several.
+        from_logits: whether the output is logits; None finds out.
+        short_way: False leaves `TurnedDense` out, which gives the same numbers up to rounding.
 
     Raises:
-        UnsuitableModelError: no output of class scores, or randomness that cannot be keyed.
+        InvalidInputError: `output` names none of the outputs.
+        UnsuitableModelError: no output of class scores, or randomness that cannot be supplied.
     """
 
     def scores(images: tf.Tensor) -> tf.Tensor:
-        return pick_output(model, model(images, training=False), output)
+        structure = getattr(model, "_inputs_struct", None)
+        given = images if structure is None else keras.tree.pack_sequence_as(structure, [images])
+        return pick_output(model, model(given, training=False), output)
 
-    logits = from_logits if from_logits is not None else _returns_logits(model, scores, item, dtype)
+    @cache
+    def look() -> np.ndarray:
+        with tf.init_scope(), switched(model, NoRandomness(), on=False):
+            return scores(tf.constant(probe_images(item, dtype))).numpy()
 
     def probabilities(images: tf.Tensor) -> tf.Tensor:
-        return to_probabilities(scores(images), logits)
+        return to_probabilities(scores(images), from_logits, look)
 
-    first = trace(model, probabilities, PASSES_AT_MOST, item, dtype)
-    rows = min(ROWS_AT_MOST, BYTES_AT_MOST // first.bytes_per_row)
-    passes = min(PASSES_AT_MOST, _power_of_two(rows))
-    images = _power_of_two(rows // passes)
-    rest = first if images * passes == PASSES_AT_MOST else trace(model, probabilities, images * passes, item, dtype)
-    if not rest.frontier:
-        raise UnsuitableModelError("No stochastic layer reaches the model's output, so all passes would be the same.")
-    front = trace(model, probabilities, FRONT_IMAGES, item, dtype)
-    if [t.name for t in front.frontier] != [t.name for t in rest.frontier]:
-        raise AssertionError("two traces of one model differ")
+    try:
+        return _traced_plan(model, probabilities, item, dtype, short_way)
+    except (UntraceableError, AttributeError, NotImplementedError, tf.errors.OperatorNotAllowedInGraphError):
+        return _eager_plan(model, probabilities, item, dtype)
+
+
+def probe_images(item: tuple[int, ...], dtype: str) -> np.ndarray:
+    """Eight random inputs that any model takes: floats in 0..1, or whole numbers 0 and 1."""
+    numbers = np.random.default_rng(0)
+    if np.issubdtype(np.dtype(dtype), np.floating):
+        return numbers.random((8, *item)).astype(dtype)
+    return numbers.integers(0, 2, (8, *item)).astype(dtype)
+
+
+def _traced_plan(model: keras.Model, call: Call, item: tuple[int, ...], dtype: str, short_way: bool) -> Plan:
+    rest = trace(model, call, PASSES_AT_MOST, item, dtype)
+    turned = find_turned_dense(rest) if short_way else None
+    start = (turned.product,) if turned else rest.frontier
+    passes, images = _block(largest_activation(rest, start))
+    if passes * images != rest.rows:
+        rest = trace(model, call, passes * images, item, dtype)
+        turned = find_turned_dense(rest) if short_way else None
+        start = (turned.product,) if turned else rest.frontier
+    front = trace(model, call, FRONT_IMAGES, item, dtype)
+    numbers = [tensor for site, tensor in zip(rest.sites, rest.numbers, strict=True) if not turned or site != turned.site]
+    part = rest.part([*start, *numbers], [rest.output])
+
+    def run(tensors: list[tf.Tensor], numbers: list[tf.Tensor]) -> tf.Tensor:
+        rows = tensors if turned else [tf.repeat(tensor, passes, axis=0) for tensor in tensors]
+        return part(*rows, *numbers)[0]
+
     return Plan(
-        item,
-        dtype,
-        passes,
-        images,
-        FRONT_IMAGES,
-        int(rest.output.shape[1]),
-        rest.sites,
-        front.part([front.images], front.frontier),
-        _repeated(rest, passes),
-        trace_plain(model, probabilities, FRONT_IMAGES, item, dtype),
+        passes=passes,
+        images=images,
+        front_images=FRONT_IMAGES,
+        classes=int(rest.output.shape[1]),
+        sites=rest.sites,
+        front=front.part([front.images], front.frontier),
+        rest=tf.function(run, autograph=False),
+        plain=trace_plain(model, call, FRONT_IMAGES, item, dtype),
+        turned=turned,
+        falls_on={site.number: on for site in rest.sites if (on := falls_on(rest, site)) is not None},
     )
 
 
-def _repeated(trace: Trace, passes: int) -> Any:
-    part = trace.part([*trace.frontier, *trace.placeholders], [trace.output])
-    count = len(trace.frontier)
+def _eager_plan(model: keras.Model, call: Call, item: tuple[int, ...], dtype: str) -> Plan:
+    """For a model that cannot be a graph: its layers are switched during each call."""
 
-    @tf.function(autograph=False)
-    def rest(frontier: list[tf.Tensor], numbers: list[tf.Tensor]) -> tf.Tensor:
-        return part(*(tf.repeat(t, passes, axis=0) for t in frontier), *numbers)[0]
+    def rest(tensors: list[tf.Tensor], numbers: list[tf.Tensor]) -> tf.Tensor:
+        answers = SuppliedAnswers(PASSES_AT_MOST, lambda site: numbers[site.number])
+        with switched(model, answers, on=True):
+            return call(tf.repeat(tensors[0], PASSES_AT_MOST, axis=0))
 
-    assert count
-    return rest
+    def plain(images: tf.Tensor) -> tf.Tensor:
+        with switched(model, NoRandomness(), on=False):
+            return call(images)
 
-
-def _returns_logits(model: keras.Model, scores: Any, item: tuple[int, ...], dtype: str) -> bool:
-    kind = "unknown"
-
-    def looked_at(images: tf.Tensor) -> tf.Tensor:
-        nonlocal kind
-        result = scores(images)
-        check_output(result)
-        kind = activation_of(result)
-        return result
-
-    values = trace_plain(model, looked_at, 8, item, dtype)(tf.constant(probe_images(8, item, dtype))).numpy()
-    if kind == "sigmoid" and values.shape[1] > 1:
-        raise UnsuitableModelError(
-            "A sigmoid over several outputs gives no probabilities of classes that exclude each other. "
-            f"Received: {values.shape[1]} outputs with a sigmoid."
-        )
-    if kind == "unknown":
-        sums_to_one = values.shape[1] > 1 and np.allclose(values.sum(axis=1), 1, atol=1e-3)
-        return not (np.all((values >= 0) & (values <= 1)) and (sums_to_one or values.shape[1] == 1))
-    return kind == "none"
+    numbers = np.random.default_rng(0)
+    asked = SuppliedAnswers(
+        PASSES_AT_MOST, lambda site: tf.constant(draw_from(numbers, site, PASSES_AT_MOST))
+    )
+    with switched(model, asked, on=True):
+        output = call(tf.repeat(tf.constant(probe_images(item, dtype)[:1]), PASSES_AT_MOST, axis=0))
+    return Plan(
+        passes=PASSES_AT_MOST,
+        images=1,
+        front_images=1,
+        classes=int(output.shape[1]),
+        sites=tuple(asked.sites),
+        front=lambda images: [images],
+        rest=rest,
+        plain=plain,
+    )
 
 
-def probe_images(count: int, item: tuple[int, ...], dtype: str) -> np.ndarray:
-    """Random inputs that any model takes: in 0..1, or 0 and 1 for whole numbers."""
-    stream = np.random.default_rng(0)
-    if np.issubdtype(np.dtype(dtype), np.floating):
-        return stream.random((count, *item)).astype(dtype)
-    return stream.integers(0, 2, (count, *item)).astype(dtype)
-
-
-def _power_of_two(at_most: int) -> int:
-    return 1 << int(math.log2(max(1, at_most)))
+def _block(bytes_per_row: int) -> tuple[int, int]:
+    """Passes and images in a block, powers of two."""
+    rows = min(ROWS_AT_MOST, max(1, BYTES_AT_MOST // max(1, bytes_per_row)))
+    passes = min(PASSES_AT_MOST, 1 << (rows.bit_length() - 1))
+    return passes, 1 << ((rows // passes).bit_length() - 1)

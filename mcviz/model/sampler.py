@@ -1,8 +1,6 @@
 """Monte Carlo dropout passes of a Keras model."""
 
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+import threading
 from typing import Literal
 
 import keras
@@ -10,14 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from mcviz.errors import InvalidInputError, UnsuitableModelError
-from mcviz.model.draws import draw
+from mcviz.model.job import Job, Progress
 from mcviz.model.plan import Plan, make_plan, probe_images
-from mcviz.model.stochastic import StochasticLayer, left_off, stochastic_layers
+from mcviz.model.stochastic import StochasticLayer, every_layer, left_off, stochastic_layers
 
 Masks = Literal["per_pass", "per_example"]
-Progress = Callable[[int, int], None]
-
-IMAGES_AT_ONCE = 256
 
 
 def sample(
@@ -31,12 +26,15 @@ def sample(
 ) -> np.ndarray:
     """Run a model `passes` times with its stochastic layers on and everything else as in inference.
 
+    This is Monte Carlo dropout (Gal and Ghahramani, 2016, "Dropout as a Bayesian Approximation"). `Sampler` does the
+    same for several calls on one model.
+
     Args:
-        model: a Keras classifier with dropout; it is left as it was.
+        model: a Keras classifier with stochastic layers; it is left as it was.
         images: (N, ...) in the shape and scale that the model takes.
         passes: the number of passes, T.
-        seed: of the masks. The same seed gives the same numbers.
-        masks: `per_pass`, where a pass has one draw of masks for all images, or `per_example`, a draw for each.
+        seed: of the masks. The same seed gives the same bits, on one machine with one set of versions.
+        masks: `per_pass`, one draw of masks for all images of a pass, or `per_example`, a draw for each image.
         progress: called with (done, total) predictions; what it raises ends the sampling.
 
     Returns:
@@ -50,61 +48,73 @@ def sample(
 
 
 class Sampler:
-    """A model made ready for Monte Carlo passes: traced once, used by any number of threads.
+    """A model prepared for Monte Carlo passes: once, for any number of calls and threads.
 
     Attributes:
         stochastic_layers: the layers that the passes draw from.
-        left_off: names of layers with randomness that stays off: augmentation such as `RandomFlip`.
-        input_shape: of one image as the model takes it; None where any size goes.
+        left_off: names of the layers whose randomness stays off: augmentation such as `RandomFlip`.
+        input_shape: of one image, None where any size goes; None altogether if the model does not say.
     """
 
     def __init__(self, model: keras.Model, *, output: str | None = None, from_logits: bool | None = None) -> None:
         """Prepare a model.
 
         Args:
-            model: a Keras classifier with dropout; it is left as it was.
-            output: the name of the output to sample, for models with several.
-            from_logits: whether the output is logits; None finds out from the graph.
+            model: a Keras classifier with stochastic layers; it is left as it was.
+            output: the name of the output, for models with several.
+            from_logits: whether the output is logits; None finds out from the model.
 
         Raises:
-            InvalidInputError: `output` does not name an output of the model.
+            InvalidInputError: `output` names no output of the model, or is missing where there are several.
             UnsuitableModelError: a model whose passes would not differ, or that is no classifier.
         """
-        self._model, self._output, self._from_logits = model, output, from_logits
+        _check_model(model)
         layers = stochastic_layers(model)
         self.stochastic_layers: tuple[StochasticLayer, ...] = tuple(layer for layer in layers if layer.rate > 0)
         self.left_off = left_off(model)
         if not self.stochastic_layers:
-            zero = f"; their rate is 0: {', '.join(layer.name for layer in layers)}" if layers else ""
             raise UnsuitableModelError(
-                f"The model has no stochastic layer, so all passes would be the same. Received: {model.name}{zero}. "
+                f"All passes would be the same: {_why_none(layers)}. Received: model {model.name!r}. "
                 "Monte Carlo dropout needs a model that was trained with dropout."
             )
+        self._model, self._output, self._from_logits = model, output, from_logits
         self.input_shape, self._dtype = _input_of(model)
-        self._plans: dict[tuple[int, ...], Plan] = {}
-        if self.input_shape is not None and None not in self.input_shape:
-            self._plan(tuple(int(n) for n in self.input_shape if n is not None))
+        self._plans: dict[tuple[tuple[int, ...], str], Plan] = {}
+        self._preparing = threading.Lock()
+        if self.input_shape is not None and self._dtype is not None and None not in self.input_shape:
+            self._plan(tuple(size for size in self.input_shape if size is not None), self._dtype)
 
     @property
     def classes(self) -> int:
-        """The number of classes, C."""
+        """The number of classes, C. A model of no fixed input size has to see images first."""
+        if not self._plans:
+            raise UnsuitableModelError("The number of classes is known once the model has seen images: call `plain`.")
         return next(iter(self._plans.values())).classes
 
     def description(self) -> str:
         """One line on which layers are stochastic and which randomness is left off."""
-        line = "Stochastic: " + ", ".join(str(layer) for layer in self.stochastic_layers)
+        line = f"Stochastic layers: {', '.join(map(str, self.stochastic_layers))}"
         return line + (f"; left off: {', '.join(self.left_off)}" if self.left_off else "")
 
     def plain(self, images: np.ndarray) -> np.ndarray:
-        """(N, C) float32 probabilities of the ordinary model, dropout off, for (N, ...) images."""
-        images = self._checked(images)
-        plan = self._plan(images.shape[1:])
+        """Run the ordinary model, all randomness off.
+
+        Args:
+            images: (N, ...) as the model takes them.
+
+        Returns:
+            (N, C) float32 probabilities.
+
+        Raises:
+            InvalidInputError: images that do not fit the model.
+        """
+        images, plan = self._prepared(images)
         result = np.empty((len(images), plan.classes), np.float32)
         for start in range(0, len(images), plan.front_images):
-            block = images[start : start + plan.front_images]
-            result[start : start + len(block)] = plan.plain(tf.constant(_filled(block, 0, plan.front_images)))[
-                : len(block)
-            ]
+            block = np.zeros((plan.front_images, *images.shape[1:]), images.dtype)
+            mine = images[start : start + plan.front_images]
+            block[: len(mine)] = mine
+            result[start : start + len(mine)] = plan.plain(tf.constant(block))[: len(mine)]
         return result
 
     def sample(
@@ -118,177 +128,114 @@ class Sampler:
         first_image: int = 0,
         progress: Progress | None = None,
     ) -> np.ndarray:
-        """Run passes `first_pass` to `first_pass + passes` over images that are numbered from `first_image`.
+        """Run passes `first_pass` to `first_pass + passes - 1` over images that are numbered from `first_image`.
 
-        Any split of a job into calls gives the bits of one call, if the calls say where they start.
+        A job that is split into calls in any way gives the bits of one call, if each call says where it starts.
 
-        Args and errors: as in `mcviz.sample`.
+        Args:
+            images: (N, ...) as the model takes them.
+            passes: the number of passes, T.
+            seed: of the masks.
+            masks: `per_pass` or `per_example`.
+            first_pass: the number of the first pass.
+            first_image: the number of the first image.
+            progress: called with (done, total) predictions; what it raises ends the sampling.
 
         Returns:
             (passes, N, C) float32 probabilities.
+
+        Raises:
+            InvalidInputError: an argument that cannot be used.
+            UnsuitableModelError: the model returned numbers that are not finite.
         """
-        images = self._checked(images)
-        _check_counts(passes=passes, seed=seed, first_pass=first_pass, first_image=first_image, masks=masks)
-        plan = self._plan(images.shape[1:])
+        _check_whole_numbers(passes=(passes, 1), seed=(seed, 0), first_pass=(first_pass, 0), first_image=(first_image, 0))
+        if masks not in ("per_pass", "per_example"):
+            raise InvalidInputError(f"Argument `masks` must be 'per_pass' or 'per_example'. Received: {masks!r}.")
+        images, plan = self._prepared(images)
         result = np.empty((passes, len(images), plan.classes), np.float32)
-        job = _Job(plan, images, result, seed, masks == "per_example", first_pass, first_image)
-        _run(job.steps(), passes * len(images), progress)
-        if not np.isfinite(result).all():
-            raise UnsuitableModelError("The model returned numbers that are not finite.")
+        Job(plan, images, result, seed, masks == "per_example", first_pass, first_image).run(progress)
         return result
 
-    def _checked(self, images: np.ndarray) -> np.ndarray:
-        images = np.asarray(images)
-        expected = self.input_shape
-        fits = expected is None or (
-            images.ndim == len(expected) + 1
-            and all(n in (None, size) for n, size in zip(expected, images.shape[1:], strict=True))
-        )
-        if not fits or images.ndim < 2:
-            raise InvalidInputError(
-                f"Argument `images` must be (N, {', '.join(str(n or 'any') for n in expected or ('...',))}) as the "
-                f"model takes it. Received: shape {images.shape}."
-            )
-        if not len(images):
-            raise InvalidInputError(f"Argument `images` must hold at least one image. Received: shape {images.shape}.")
-        if images.dtype.kind not in "fiub":
-            raise InvalidInputError(f"Argument `images` must be numbers. Received: dtype {images.dtype}.")
-        return images.astype(self._dtype, copy=False)
+    def _prepared(self, images: np.ndarray) -> tuple[np.ndarray, Plan]:
+        images = _checked_images(images, self.input_shape, self._dtype)
+        return images, self._plan(images.shape[1:], images.dtype.name)
 
-    def _plan(self, item: tuple[int, ...]) -> Plan:
-        if item not in self._plans:
-            plan = make_plan(self._model, item, self._dtype, self._output, self._from_logits)
-            self._plans[item] = plan
-            probe = probe_images(4, item, self._dtype)
-            seen = self.sample(probe, passes=8)
-            if (seen == seen[0]).all():
-                raise UnsuitableModelError(
-                    f"The passes agree to the last bit. Received: {self.description()}. "
-                    "Its stochastic layers do not change the output."
-                )
-        return self._plans[item]
+    def _plan(self, item: tuple[int, ...], dtype: str) -> Plan:
+        with self._preparing:
+            if (item, dtype) not in self._plans:
+                plan = make_plan(self._model, item, dtype, output=self._output, from_logits=self._from_logits)
+                self._check_differing(plan, probe_images(item, dtype))
+                self._plans[item, dtype] = plan
+            return self._plans[item, dtype]
 
-
-class _Job:
-    def __init__(
-        self,
-        plan: Plan,
-        images: np.ndarray,
-        result: np.ndarray,
-        seed: int,
-        per_example: bool,
-        first_pass: int,
-        first_image: int,
-    ) -> None:
-        self.plan, self.images, self.result, self.seed = plan, images, result, seed
-        self.per_example, self.first_pass, self.first_image = per_example, first_pass, first_image
-
-    def steps(self) -> Iterator[Callable[[], int]]:
-        """Pieces of work that may run in any order and thread; each returns the number of predictions it made."""
-        plan, end = self.plan, self.first_image + len(self.images)
-        unit = max(plan.front_images, plan.images)
-        for start in _aligned(self.first_image, end, unit * max(1, IMAGES_AT_ONCE // unit)):
-            stop = min(end, start + IMAGES_AT_ONCE)
-            frontier = self._frontier(start, stop)
-            last_pass = self.first_pass + len(self.result)
-            for block in range(self.first_pass // plan.passes, (last_pass - 1) // plan.passes + 1):
-                shared = [
-                    None if self.per_example and not site.shared else draw(site, plan.passes, self.seed, block, None)
-                    for site in plan.sites
-                ]
-                for image in range(start, stop, plan.images):
-                    if image + plan.images > self.first_image:
-                        yield (
-                            lambda image=image, block=block, shared=shared, frontier=frontier, start=start: self._block(
-                                image, block, shared, [t[image - start :][: plan.images] for t in frontier]
-                            )
-                        )
-
-    def _frontier(self, start: int, stop: int) -> list[np.ndarray]:
-        plan, blocks = self.plan, []
-        unit = max(plan.front_images, plan.images)
-        for at in range(start, start + -(-(stop - start) // unit) * unit, plan.front_images):
-            low, high = max(at, self.first_image) - self.first_image, at + plan.front_images - self.first_image
-            block = _filled(self.images[low : max(low, high)], max(self.first_image - at, 0), plan.front_images)
-            blocks.append([t.numpy() for t in plan.front(tf.constant(block))])
-        return [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
-
-    def _block(self, image: int, block: int, shared: list[np.ndarray | None], frontier: list[np.ndarray]) -> int:
-        plan = self.plan
-        numbers = []
-        for site, common in zip(plan.sites, shared, strict=True):
-            rows = (
-                np.broadcast_to(common, (plan.images, *common.shape))
-                if common is not None
-                else np.stack([draw(site, plan.passes, self.seed, block, image + i) for i in range(plan.images)])
-            )
-            numbers.append(tf.constant(rows.reshape(plan.images * plan.passes, *rows.shape[2:])))
-        probs = plan.rest([tf.constant(t) for t in frontier], numbers).numpy()
-        probs = probs.reshape(plan.images, plan.passes, -1)
-        passes = range(len(self.result))
-        t0 = block * plan.passes
-        low, high = max(t0, self.first_pass), min(t0 + plan.passes, self.first_pass + len(passes))
-        left, right = max(image, self.first_image), min(image + plan.images, self.first_image + len(self.images))
-        self.result[
-            low - self.first_pass : high - self.first_pass, left - self.first_image : right - self.first_image
-        ] = probs[left - image : right - image, low - t0 : high - t0].swapaxes(0, 1)
-        return (high - low) * (right - left)
-
-
-def _run(steps: Iterator[Callable[[], int]], total: int, progress: Progress | None) -> None:
-    workers, done = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 0
-    waiting: set[Future[int]] = set()
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for step in steps:
-                waiting.add(pool.submit(step))
-                if len(waiting) >= 2 * workers:
-                    finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                    done += sum(future.result() for future in finished)
-                    if progress:
-                        progress(done, total)
-            for future in waiting:
-                done += future.result()
-                if progress:
-                    progress(done, total)
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _aligned(start: int, stop: int, unit: int) -> range:
-    return range(start // unit * unit, stop, unit)
-
-
-def _filled(block: np.ndarray, before: int, size: int) -> np.ndarray:
-    """The block in its place among `size` images, the others zero."""
-    if len(block) == size:
-        return block
-    filled = np.zeros((size, *block.shape[1:]), block.dtype)
-    filled[before : before + len(block)] = block
-    return filled
-
-
-def _input_of(model: keras.Model) -> tuple[tuple[int | None, ...] | None, str]:
-    """The shape of one image, None where it is not known before the first, and the dtype."""
-    inputs = getattr(model, "inputs", None)
-    if inputs:
-        if len(inputs) != 1:
+    def _check_differing(self, plan: Plan, images: np.ndarray) -> None:
+        probs = np.empty((8, len(images), plan.classes), np.float32)
+        Job(plan, images, probs, seed=0, per_example=False, first_pass=0, first_image=0).run(None)
+        if (probs == probs[0]).all():
             raise UnsuitableModelError(
-                f"The model must take one array of images. Received: {len(inputs)} inputs: "
-                f"{', '.join(tensor.name for tensor in inputs)}."
+                f"The passes agree to the last bit, so there is nothing to sample. Received: {self.description()}. "
+                "These layers do not change the output."
             )
-        return tuple(inputs[0].shape[1:]), keras.backend.standardize_dtype(inputs[0].dtype)
-    shape = (model.get_build_config() or {}).get("input_shape") if model.built else None
-    return (tuple(shape[1:]) if isinstance(shape, list | tuple) else None), "float32"
 
 
-def _check_counts(*, passes: int, seed: int, first_pass: int, first_image: int, masks: str) -> None:
-    for name, value, least in (
-        ("passes", passes, 1), ("seed", seed, 0), ("first_pass", first_pass, 0), ("first_image", first_image, 0)
-    ):  # fmt: skip
-        if not isinstance(value, int | np.integer) or value < least:
+def _check_model(model: keras.Model) -> None:
+    if not isinstance(model, keras.Model):
+        raise UnsuitableModelError(f"Argument `model` must be a Keras model. Received: {type(model).__name__}.")
+    if not model.built:
+        raise UnsuitableModelError(
+            f"The model has no weights yet. Received: model {model.name!r}. Call it once on a batch, or load its weights."
+        )
+    stateful = [layer.name for layer in every_layer(model) if getattr(layer, "stateful", False)]
+    if stateful:
+        raise UnsuitableModelError(
+            f"A layer that keeps its state between calls would be changed by sampling. Received: {', '.join(stateful)}. "
+            "Build the model with stateful=False."
+        )
+
+
+def _why_none(layers: tuple[StochasticLayer, ...]) -> str:
+    if layers:
+        return f"the rate of every stochastic layer is 0 ({', '.join(layer.name for layer in layers)})"
+    return "the model has no stochastic layer"
+
+
+def _input_of(model: keras.Model) -> tuple[tuple[int | None, ...] | None, str | None]:
+    """The shape of one image and the dtype, None where the model does not say."""
+    inputs = getattr(model, "inputs", None)
+    if not inputs:
+        shape = (model.get_build_config() or {}).get("input_shape")
+        return (tuple(shape[1:]) if isinstance(shape, list | tuple) else None), None
+    if len(inputs) > 1:
+        raise UnsuitableModelError(
+            f"The model must take one array. Received: {len(inputs)} inputs: {', '.join(each.name for each in inputs)}."
+        )
+    return tuple(inputs[0].shape[1:]), inputs[0].dtype
+
+
+def _checked_images(images: np.ndarray, shape: tuple[int | None, ...] | None, dtype: str | None) -> np.ndarray:
+    images = np.asarray(images)
+    if shape is not None:
+        fits = len(shape) == images.ndim - 1 and all(
+            size in (None, given) for size, given in zip(shape, images.shape[1:], strict=True)
+        )
+        if not fits:
+            expected = ", ".join(["N", *("any" if size is None else str(size) for size in shape)])
             raise InvalidInputError(
-                f"Argument `{name}` must be a whole number of at least {least}. Received: {value!r}."
+                f"Argument `images` must have the shape that the model takes, ({expected}). "
+                f"Received: shape {images.shape}."
             )
-    if masks not in ("per_pass", "per_example"):
-        raise InvalidInputError(f"Argument `masks` must be 'per_pass' or 'per_example'. Received: {masks!r}.")
+    if images.ndim < 2 or not images.size:
+        raise InvalidInputError(f"Argument `images` must hold at least one image. Received: shape {images.shape}.")
+    whole_numbers = np.dtype(dtype or "float32").kind in "iu"
+    if images.dtype.kind not in ("biu" if whole_numbers else "biuf"):
+        raise InvalidInputError(
+            f"Argument `images` must hold {'whole numbers' if whole_numbers else 'numbers'}. "
+            f"Received: dtype {images.dtype}."
+        )
+    return images.astype(dtype or ("int32" if images.dtype in (np.int32, np.int64) else "float32"), copy=False)
+
+
+def _check_whole_numbers(**arguments: tuple[int, int]) -> None:
+    for name, (value, least) in arguments.items():
+        if not isinstance(value, int | np.integer) or value < least:
+            raise InvalidInputError(f"Argument `{name}` must be a whole number from {least} up. Received: {value!r}.")

@@ -9,19 +9,15 @@ from typing import Any, Protocol
 
 import keras
 from keras.src import backend as keras_backend
+from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
 
 from mcviz.errors import UnsuitableModelError
 
 NOISE = (keras.layers.Dropout, keras.layers.AlphaDropout, keras.layers.GaussianDropout, keras.layers.GaussianNoise)
 ATTENTION = (keras.layers.MultiHeadAttention, keras.layers.GroupQueryAttention, keras.layers.Attention)
-RECURRENT = (keras.layers.LSTM, keras.layers.GRU, keras.layers.SimpleRNN)
-CELLS = (keras.layers.LSTMCell, keras.layers.GRUCell, keras.layers.SimpleRNNCell)
-DRAWING_FUNCTIONS = (
-    "beta", "binomial", "categorical", "dropout", "gamma", "normal", "randint", "shuffle", "truncated_normal", "uniform",
-)  # fmt: skip
 
-_switch_lock = threading.RLock()
-_answering = threading.local()
+_switching = threading.RLock()
+_this_thread = threading.local()
 
 
 @dataclass(frozen=True)
@@ -30,7 +26,7 @@ class StochasticLayer:
 
     Attributes:
         name: the layer's own name.
-        kind: its class, and the argument for layers with several (`LSTM recurrent_dropout`).
+        kind: its Keras class, and the argument for layers with several (`LSTM recurrent_dropout`).
         rate: the probability of a dropped element; for `GaussianNoise` the standard deviation of the noise.
     """
 
@@ -43,41 +39,29 @@ class StochasticLayer:
 
 
 class Answers(Protocol):
-    """What the model gets when a layer asks Keras for random numbers."""
+    """What a layer gets when it asks Keras for random numbers. The arguments are those of `keras.random`."""
 
-    def dropout(self, inputs: Any, rate: float, noise_shape: Any, layer: str) -> Any: ...
+    def dropout(self, inputs: Any, rate: float, noise_shape: Any) -> Any:
+        """The inputs with elements dropped."""
 
-    def uniform(self, shape: Any, low: float, high: float, dtype: Any, layer: str) -> Any: ...
+    def uniform(self, shape: Any, minval: float, maxval: float, dtype: Any) -> Any:
+        """Uniform numbers."""
 
-    def normal(self, shape: Any, mean: float, deviation: float, dtype: Any, layer: str) -> Any: ...
+    def normal(self, shape: Any, mean: float, stddev: float, dtype: Any) -> Any:
+        """Normal numbers."""
 
 
 def stochastic_layers(model: keras.Model) -> tuple[StochasticLayer, ...]:
     """Every stochastic layer of a model in the order of its layers, those with a rate of 0 included."""
-    found: list[StochasticLayer] = []
-    inner = {id(getattr(layer, "_dropout_layer", None)) for layer in every_layer(model)}
-    inner |= {id(layer.cell) for layer in every_layer(model) if isinstance(layer, RECURRENT)}
-    for layer in every_layer(model):
-        kind = _keras_kind(layer)
-        if id(layer) in inner:
-            continue
-        if isinstance(layer, keras.layers.GaussianNoise):
-            found.append(StochasticLayer(layer.name, kind, float(layer.stddev)))
-        elif isinstance(layer, NOISE):
-            found.append(StochasticLayer(layer.name, kind, float(layer.rate)))
-        elif isinstance(layer, (*ATTENTION, *RECURRENT, *CELLS)):
-            for argument in ("dropout", "recurrent_dropout"):
-                if getattr(layer, argument, 0.0):
-                    found.append(StochasticLayer(layer.name, f"{kind} {argument}", float(getattr(layer, argument))))
-    return tuple(found)
+    layers = every_layer(model)
+    parts = {id(getattr(layer, "_dropout_layer", None)) for layer in layers}
+    parts |= {id(layer.cell) for layer in layers if _is_recurrent(layer)}
+    return tuple(found for layer in layers if id(layer) not in parts for found in _rates(layer))
 
 
 def left_off(model: keras.Model) -> tuple[str, ...]:
     """Names of the layers that own a random generator and are not stochastic layers: augmentation, above all."""
-    ours = (*NOISE, *ATTENTION, *RECURRENT, *CELLS)
-    return tuple(
-        layer.name for layer in every_layer(model) if layer._seed_generators and not isinstance(layer, (*ours,))
-    )
+    return tuple(layer.name for layer in every_layer(model) if layer._seed_generators and not _rates(layer))
 
 
 def every_layer(model: keras.Model) -> list[keras.Layer]:
@@ -86,75 +70,94 @@ def every_layer(model: keras.Model) -> list[keras.Layer]:
 
 
 @contextmanager
-def switched_on(model: keras.Model, answers: Answers, *, on: bool = True) -> Iterator[None]:
-    """Within the block, this thread's calls of `model` have their stochastic layers on (or all off) and draw from `answers`.
+def switched(model: keras.Model, answers: Answers, *, on: bool) -> Iterator[None]:
+    """Within the block, calls of `model` have its stochastic layers on, or all off, and draw from `answers`.
 
-    Other threads see the model as it was. Everything is put back afterwards, also after an error.
+    This holds for calls in this thread; for others the model stays as it is. Everything is put back at the end, also
+    after an error, and no generator of the model or of Keras moves.
     """
-    layers = [layer for layer in every_layer(model) if isinstance(layer, (*NOISE, *ATTENTION[2:], *RECURRENT, *CELLS))]
-    with _switch_lock:
-        originals = {name: getattr(keras_backend.random, name) for name in DRAWING_FUNCTIONS}
-        own_calls = [(layer, layer.__dict__.get("call")) for layer in layers]
-        _answering.answers, _answering.layers, _answering.on = answers, [], on
+    layers = every_layer(model)
+    switches = [layer for layer in layers if _is_recurrent(layer) or isinstance(layer, (*NOISE, *ATTENTION))]
+    switches += [layer for layer in layers if isinstance(layer, DropoutRNNCell)]
+    functions = {
+        name: function
+        for name, function in vars(keras_backend.random).items()
+        if name != "draw_seed" and not name.startswith("_") and "seed" in _parameters(function)
+    }
+    with _switching:
+        own_calls = [(layer, vars(layer).get("call")) for layer in switches]
+        _this_thread.answers, _this_thread.on = answers, on
         try:
-            for layer in layers:
+            for layer in switches:
                 object.__setattr__(layer, "call", _switched_call(layer))
-            for name, original in originals.items():
-                setattr(keras_backend.random, name, _intercepted(name, original))
+            for name, function in functions.items():
+                setattr(keras_backend.random, name, _answered(name, function))
             yield
         finally:
-            _answering.answers = None
-            for name, original in originals.items():
-                setattr(keras_backend.random, name, original)
+            _this_thread.answers = None
+            for name, function in functions.items():
+                setattr(keras_backend.random, name, function)
             for layer, own in own_calls:
-                object.__delattr__(layer, "call")
                 if own is not None:
                     object.__setattr__(layer, "call", own)
+                elif "call" in vars(layer):
+                    object.__delattr__(layer, "call")
+            for layer in switches:
+                if isinstance(layer, DropoutRNNCell):
+                    layer.reset_dropout_mask()
+                    layer.reset_recurrent_dropout_mask()
+
+
+def _rates(layer: keras.Layer) -> list[StochasticLayer]:
+    kind = next(cls.__name__ for cls in type(layer).__mro__ if cls.__module__.startswith("keras."))
+    if isinstance(layer, keras.layers.GaussianNoise):
+        return [StochasticLayer(layer.name, kind, float(layer.stddev))]
+    if isinstance(layer, NOISE):
+        return [StochasticLayer(layer.name, kind, float(layer.rate))]
+    if isinstance(layer, (*ATTENTION, DropoutRNNCell)) or _is_recurrent(layer):
+        source = layer.cell if _is_recurrent(layer) else layer
+        named = {name: getattr(source, name, None) for name in ("dropout", "recurrent_dropout")}
+        return [StochasticLayer(layer.name, f"{kind} {name}", float(rate)) for name, rate in named.items() if rate]
+    return []
+
+
+def _is_recurrent(layer: keras.Layer) -> bool:
+    return isinstance(layer, keras.layers.RNN) and isinstance(layer.cell, DropoutRNNCell)
 
 
 def _switched_call(layer: keras.Layer) -> Callable[..., Any]:
     original = layer.call
-    takes_training = "training" in inspect.signature(original).parameters
+    takes_training = "training" in _parameters(original)
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        if getattr(_answering, "answers", None) is None:
-            return original(*args, **kwargs)
-        if takes_training:
-            kwargs["training"] = _answering.on
-        _answering.layers.append(layer.name)
-        try:
-            return original(*args, **kwargs)
-        finally:
-            _answering.layers.pop()
+        if takes_training and getattr(_this_thread, "answers", None) is not None:
+            bound = inspect.signature(original).bind(*args, **kwargs)
+            bound.arguments["training"] = _this_thread.on
+            return original(*bound.args, **bound.kwargs)
+        return original(*args, **kwargs)
 
     return call
 
 
-def _intercepted(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+def _answered(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
     signature = inspect.signature(original)
 
     def function(*args: Any, **kwargs: Any) -> Any:
-        answers: Answers | None = getattr(_answering, "answers", None)
+        answers: Answers | None = getattr(_this_thread, "answers", None)
         if answers is None:
             return original(*args, **kwargs)
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        given = bound.arguments
-        layer = _answering.layers[-1] if _answering.layers else "a layer outside the stochastic ones"
-        if name == "dropout":
-            return answers.dropout(given["inputs"], given["rate"], given["noise_shape"], layer)
-        if name == "uniform":
-            return answers.uniform(given["shape"], given["minval"], given["maxval"], given["dtype"], layer)
-        if name == "normal":
-            return answers.normal(given["shape"], given["mean"], given["stddev"], given["dtype"], layer)
-        raise UnsuitableModelError(
-            f"The model draws from keras.random.{name}, which cannot be keyed to a seed. Received: layer={layer}. "
-            "Use dropout, normal or uniform in that layer."
-        )
+        del bound.arguments["seed"]
+        if name not in ("dropout", "uniform", "normal"):
+            raise UnsuitableModelError(
+                f"A layer draws from keras.random.{name}, which is not supported: dropout, uniform and normal are. "
+                "Build that layer on one of them."
+            )
+        return getattr(answers, name)(**bound.arguments)
 
     return function
 
 
-def _keras_kind(layer: keras.Layer) -> str:
-    """The name of the Keras class that a layer is, or is derived from."""
-    return next(cls.__name__ for cls in type(layer).__mro__ if cls.__module__.startswith("keras.src"))
+def _parameters(function: Any) -> Any:
+    return inspect.signature(function).parameters if inspect.isfunction(function) or inspect.ismethod(function) else {}

@@ -1,4 +1,4 @@
-"""A model as graphs whose random numbers are inputs: what is the same in every pass, and what is not."""
+"""A model as a graph whose random numbers are inputs, cut where its passes begin to differ."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -6,72 +6,83 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from mcviz.errors import UnsuitableModelError
-from mcviz.model.draws import Site
-from mcviz.model.stochastic import switched_on
+from mcviz.model.draws import Law, Site
+from mcviz.model.stochastic import switched
 
-UNKEYED_OPERATIONS = ("RandomUniform", "RandomStandardNormal", "RandomUniformInt", "TruncatedNormal", "Multinomial")
+FOREIGN_RANDOMNESS = ("Multinomial", "ParameterizedTruncatedNormal", "Random", "StatefulStandardNormal", "StatefulUniform")
+
+Call = Callable[[tf.Tensor], tf.Tensor]
 
 
-class GraphAnswers:
-    """Answers a model's requests for random numbers with placeholders, and remembers them as sites."""
+class UntraceableError(Exception):
+    """The model asks for random numbers at a place that is no fixed part of its graph."""
 
-    def __init__(self, rows: int) -> None:
-        self.rows = rows
-        self.graph = tf.compat.v1.get_default_graph()
+
+class SuppliedAnswers:
+    """Answers to a model's requests for random numbers, made from numbers that are supplied site by site.
+
+    Attributes:
+        sites: the requests so far.
+    """
+
+    def __init__(self, rows: int, supply: Callable[[Site], Any]) -> None:
+        self.rows, self.supply = rows, supply
         self.sites: list[Site] = []
-        self.placeholders: list[tf.Tensor] = []
 
-    def dropout(self, inputs: tf.Tensor, rate: float, noise_shape: Any, layer: str) -> tf.Tensor:
+    def dropout(self, inputs: tf.Tensor, rate: float, noise_shape: Any) -> tf.Tensor:
+        """The inputs with the elements dropped that a supplied mask names, the others scaled up."""
         if rate >= 1:
             return tf.zeros_like(inputs)
-        shape = inputs.shape if noise_shape is None else noise_shape
-        kept = self._ask(
-            "keep", tf.bool, [inputs.shape[i] if n is None else n for i, n in enumerate(shape)], layer, rate
-        )
+        if rate <= 0:
+            return inputs
+        sizes = [None] * len(inputs.shape) if noise_shape is None else noise_shape
+        shape = [inputs.shape[axis] if size is None else size for axis, size in enumerate(sizes)]
+        kept = self._request("keep", shape, rate)
         return tf.where(kept, inputs * tf.cast(1 / (1 - rate), inputs.dtype), tf.zeros_like(inputs))
 
-    def uniform(self, shape: Any, low: float, high: float, dtype: Any, layer: str) -> tf.Tensor:
-        numbers = self._ask("uniform", tf.float32, shape, layer)
-        return tf.cast(low + (high - low) * numbers, dtype or keras.config.floatx())
+    def uniform(self, shape: Any, minval: float, maxval: float, dtype: Any) -> tf.Tensor:
+        """Supplied uniform numbers, in the range asked for."""
+        numbers = minval + (maxval - minval) * self._request("uniform", shape)
+        return tf.cast(numbers, dtype or keras.config.floatx())
 
-    def normal(self, shape: Any, mean: float, deviation: float, dtype: Any, layer: str) -> tf.Tensor:
-        numbers = self._ask("normal", tf.float32, shape, layer)
-        return tf.cast(mean + deviation * numbers, dtype or keras.config.floatx())
+    def normal(self, shape: Any, mean: float, stddev: float, dtype: Any) -> tf.Tensor:
+        """Supplied normal numbers, with the mean and the deviation asked for."""
+        return tf.cast(mean + stddev * self._request("normal", shape), dtype or keras.config.floatx())
 
-    def _ask(self, law: Any, dtype: tf.DType, shape: Any, layer: str, rate: float = 0.0) -> tf.Tensor:
-        fixed = tf.get_static_value(tf.convert_to_tensor(shape)) if not isinstance(shape, tf.TensorShape) else shape
-        if fixed is None or tf.compat.v1.get_default_graph() is not self.graph:
-            raise UnsuitableModelError(
-                f"Layer {layer!r} draws random numbers inside a loop or of a size that is not known before the call."
-            )
-        first, *rest = (int(size) for size in fixed)
-        shared = first == 1 and self.rows > 1
+    def _request(self, law: Law, shape: Any, rate: float = 0.0) -> tf.Tensor:
+        sizes = tf.get_static_value(tf.convert_to_tensor(shape))
+        if sizes is None:
+            raise UntraceableError("random numbers whose count is not known before the call")
+        first, *rest = (int(size) for size in sizes)
+        shared = first == 1 < self.rows
         if not shared and first % self.rows:
             raise UnsuitableModelError(
-                f"Layer {layer!r} draws random numbers whose first axis is not the batch. "
-                f"Received: shape {tuple(fixed)} for a batch of {self.rows}."
+                "A layer draws random numbers whose first axis is not the batch. "
+                f"Received: shape {(first, *rest)} for a batch of {self.rows}. Make the batch the first axis."
             )
         inner = tuple(rest) if shared or first == self.rows else (first // self.rows, *rest)
-        self.sites.append(Site(len(self.sites), layer, law, float(rate), inner, shared))
-        placeholder = tf.compat.v1.placeholder(dtype, (self.rows, *inner))
-        self.placeholders.append(placeholder)
-        return placeholder if len(inner) == len(rest) else tf.reshape(placeholder, (first, *rest))
+        site = Site(len(self.sites), law, float(rate), inner, shared)
+        self.sites.append(site)
+        numbers = self.supply(site)
+        return numbers if len(inner) == len(rest) else tf.reshape(numbers, (first, *rest))
 
 
-class OffAnswers:
-    """Answers of a model whose randomness is off, also in layers that are always on."""
+class NoRandomness:
+    """Answers for the ordinary model: layers that are always on get numbers that change nothing."""
 
-    def dropout(self, inputs: tf.Tensor, rate: float, noise_shape: Any, layer: str) -> tf.Tensor:
+    def dropout(self, inputs: tf.Tensor, rate: float, noise_shape: Any) -> tf.Tensor:  # noqa: ARG002
+        """The inputs as they are."""
         return inputs
 
-    def uniform(self, shape: Any, low: float, high: float, dtype: Any, layer: str) -> tf.Tensor:
-        return tf.fill(shape, tf.cast(high, dtype or keras.config.floatx()))
+    def uniform(self, shape: Any, minval: float, maxval: float, dtype: Any) -> tf.Tensor:  # noqa: ARG002
+        """The upper end of the range, which drops nothing."""
+        return tf.fill(shape, tf.cast(maxval, dtype or keras.config.floatx()))
 
-    def normal(self, shape: Any, mean: float, deviation: float, dtype: Any, layer: str) -> tf.Tensor:
+    def normal(self, shape: Any, mean: float, stddev: float, dtype: Any) -> tf.Tensor:  # noqa: ARG002
+        """The mean."""
         return tf.fill(shape, tf.cast(mean, dtype or keras.config.floatx()))
 
 
@@ -80,81 +91,125 @@ class Trace:
     """One tracing of a model for a batch of a fixed number of rows.
 
     Attributes:
-        frontier: the tensors that are the same in every pass and that the rest of the graph starts from.
+        images: the input, (rows, ...).
+        sites: the requests for random numbers, in order.
+        numbers: the inputs for them, one a site, (rows, *site.shape).
+        output: (rows, C).
+        frontier: the tensors that are the same in every pass and that the random part of the graph starts from.
+        random: what depends on the random numbers, as tensor references.
     """
 
+    rows: int
     function: Any
     images: tf.Tensor
     sites: tuple[Site, ...]
-    placeholders: tuple[tf.Tensor, ...]
+    numbers: tuple[tf.Tensor, ...]
     output: tf.Tensor
     frontier: tuple[tf.Tensor, ...]
-    bytes_per_row: int
+    random: frozenset[Any]
 
-    def part(self, feeds: Sequence[tf.Tensor], fetches: Sequence[tf.Tensor]) -> Any:
+    def part(self, feeds: Sequence[tf.Tensor], fetches: Sequence[tf.Tensor]) -> Callable[..., list[tf.Tensor]]:
+        """The part of the graph between some tensors and others, as a function."""
         return self.function.prune(list(feeds), list(fetches))
 
 
-def trace(
-    model: keras.Model, call: Callable[[tf.Tensor], tf.Tensor], rows: int, item: tuple[int, ...], dtype: str
-) -> Trace:
-    """Trace `call`, which calls `model`, with the stochastic layers on."""
-    answers: GraphAnswers | None = None
+def trace(model: keras.Model, call: Call, rows: int, item: tuple[int, ...], dtype: str) -> Trace:
+    """Trace `call`, which calls `model` on (rows, *item), with the stochastic layers on.
+
+    Raises:
+        UntraceableError: the model cannot be a graph with its random numbers as inputs.
+        UnsuitableModelError: it draws numbers that mcviz cannot supply.
+    """
+    numbers: list[tf.Tensor] = []
+
+    def supply(site: Site) -> tf.Tensor:
+        if tf.compat.v1.get_default_graph() is not graph:
+            raise UntraceableError("random numbers drawn anew in each step of a loop")
+        numbers.append(tf.compat.v1.placeholder(tf.bool if site.law == "keep" else tf.float32, (rows, *site.shape)))
+        return numbers[-1]
+
+    answers = SuppliedAnswers(rows, supply)
 
     def traced(images: tf.Tensor) -> tf.Tensor:
-        nonlocal answers
-        answers = GraphAnswers(rows)
-        with switched_on(model, answers):
+        nonlocal graph
+        graph = tf.compat.v1.get_default_graph()
+        with switched(model, answers, on=True):
             return tf.identity(call(images))
 
+    graph: Any = None
     function = tf.compat.v1.wrap_function(traced, [tf.TensorSpec((rows, *item), dtype)])
-    assert answers is not None
-    for operation in function.graph.get_operations():
-        if operation.type in UNKEYED_OPERATIONS:
-            raise UnsuitableModelError(
-                "The model draws random numbers that do not come from Keras, so they cannot be keyed to a seed. "
-                f"Received: operation {operation.name}. Use keras.random in that layer."
-            )
+    _check_randomness(function.graph)
     images, output = function.inputs[0], function.outputs[0]
-    frontier, bytes_per_row = _frontier(function.graph, images, answers.placeholders, output, rows)
-    return Trace(function, images, tuple(answers.sites), tuple(answers.placeholders), output, frontier, bytes_per_row)
+    frontier, random = _cut(function.graph, images, numbers, rows)
+    if output.ref() not in random:
+        raise UnsuitableModelError(
+            "No stochastic layer reaches the model's output, so all passes would be the same. "
+            "Pick an output behind a stochastic layer."
+        )
+    return Trace(rows, function, images, tuple(answers.sites), tuple(numbers), output, frontier, random)
 
 
-def trace_plain(
-    model: keras.Model, call: Callable[[tf.Tensor], tf.Tensor], rows: int, item: tuple[int, ...], dtype: str
-) -> Any:
-    """The ordinary model as a function of `rows` images, its randomness off."""
+def trace_plain(model: keras.Model, call: Call, rows: int, item: tuple[int, ...], dtype: str) -> Any:
+    """`call`, which calls `model` on (rows, *item), as a function with all randomness off."""
 
     def traced(images: tf.Tensor) -> tf.Tensor:
-        with switched_on(model, OffAnswers(), on=False):
+        with switched(model, NoRandomness(), on=False):
             return tf.identity(call(images))
 
     return tf.compat.v1.wrap_function(traced, [tf.TensorSpec((rows, *item), dtype)])
 
 
-def _frontier(
-    graph: Any, images: tf.Tensor, placeholders: list[tf.Tensor], output: tf.Tensor, rows: int
-) -> tuple[tuple[tf.Tensor, ...], int]:
-    from_images, random = {images.ref()}, {placeholder.ref() for placeholder in placeholders}
+def largest_activation(trace: Trace, start: Sequence[tf.Tensor]) -> int:
+    """The bytes per row of the largest tensor from `start` on to the output."""
+    behind = {tensor.ref() for tensor in start}
+    for operation in trace.function.graph.get_operations():
+        if any(tensor.ref() in behind for tensor in operation.inputs):
+            behind |= {tensor.ref() for tensor in operation.outputs}
+    return max(_bytes(reference.deref()) for reference in behind) // trace.rows
+
+
+def falls_on(trace: Trace, site: Site) -> int | None:
+    """Which tensor of the frontier, by number, the site's mask falls on element by element, if it is one."""
+    for number, tensor in enumerate(trace.frontier):
+        for operation in trace.numbers[site.number].consumers():
+            if operation.type == "SelectV2" and operation.inputs[1] is tensor and site.shape == tuple(tensor.shape[1:]):
+                return number
+    return None
+
+
+def _cut(
+    graph: Any, images: tf.Tensor, numbers: list[tf.Tensor], rows: int
+) -> tuple[tuple[tf.Tensor, ...], frozenset[Any]]:
+    from_images, random = {images.ref()}, {tensor.ref() for tensor in numbers}
     frontier: dict[Any, tf.Tensor] = {}
-    largest = 1
     for operation in graph.get_operations():
-        inputs = [tensor.ref() for tensor in operation.inputs]
-        if any(tensor in random for tensor in inputs):
-            random.update(tensor.ref() for tensor in operation.outputs)
-            largest = max([largest, *(_bytes(tensor) // rows for tensor in operation.outputs)])
-            frontier.update({t.ref(): t for t in operation.inputs if t.ref() in from_images and t.ref() not in random})
-        elif any(tensor in from_images for tensor in inputs):
-            from_images.update(tensor.ref() for tensor in operation.outputs)
-    if output.ref() not in random:
-        return (), largest
-    batched = all(t.shape.rank and t.shape[0] == rows and t.shape.is_fully_defined() for t in frontier.values())
-    if not batched or any(t.dtype in (tf.resource, tf.variant) for t in frontier.values()):
-        return (images,), largest
-    return tuple(frontier.values()), largest
+        inputs = {tensor.ref(): tensor for tensor in operation.inputs}
+        outputs = {tensor.ref() for tensor in operation.outputs}
+        if random & inputs.keys():
+            random |= outputs
+            frontier |= {ref: tensor for ref, tensor in inputs.items() if ref in from_images - random}
+        elif from_images & inputs.keys():
+            from_images |= outputs
+    by_image = all(
+        tensor.shape.is_fully_defined() and tensor.shape.rank and tensor.shape[0] == rows and _bytes(tensor)
+        for tensor in frontier.values()
+    )
+    return tuple(frontier.values()) if by_image else (images,), frozenset(random)
+
+
+def _check_randomness(graph: Any) -> None:
+    inside = [operation for function in graph._functions.values() for operation in function.graph.get_operations()] if (
+        hasattr(graph, "_functions")
+    ) else []
+    for operation in [*graph.get_operations(), *inside]:
+        if operation.type.startswith(FOREIGN_RANDOMNESS) and not operation.type.startswith("RandomShuffleQueue"):
+            raise UnsuitableModelError(
+                "The model draws random numbers that do not come from Keras, so no seed can fix them. "
+                f"Received: {operation.type} in {operation.name}. Use keras.random in that layer."
+            )
 
 
 def _bytes(tensor: tf.Tensor) -> int:
-    if not tensor.shape.is_fully_defined() or tensor.dtype in (tf.resource, tf.variant):
+    if not tensor.shape.is_fully_defined() or tensor.dtype in (tf.resource, tf.variant, tf.string):
         return 0
     return math.prod(tensor.shape.as_list()) * tensor.dtype.size

@@ -1,0 +1,200 @@
+"""One call of a sampler, cut into pieces of work that threads share."""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import numpy as np
+import tensorflow as tf
+
+from mcviz.errors import UnsuitableModelError
+from mcviz.model.draws import Site, draw, draw_active
+from mcviz.model.plan import Plan
+from mcviz.model.turned import Product
+
+Progress = Callable[[int, int], None]
+
+IMAGES_AT_ONCE = 256
+SHORT_WAY_BLOCKS = 4  # of passes in a piece of work: the scaled weights serve them all
+
+
+@dataclass(frozen=True)
+class Job:
+    """Passes over images, both numbered from where the caller says.
+
+    Attributes:
+        plan: the prepared model.
+        images: (N, ...) as the model takes them.
+        result: (T, N, C) float32, to be filled.
+    """
+
+    plan: Plan
+    images: np.ndarray
+    result: np.ndarray
+    seed: int
+    per_example: bool
+    first_pass: int
+    first_image: int
+
+    def run(self, progress: Progress | None) -> None:
+        """Fill the result, a block in each thread at a time.
+
+        Raises:
+            UnsuitableModelError: the model returned numbers that are not finite.
+            BaseException: what `progress` raises; the work stops first.
+        """
+        total, done = self.result.shape[0] * self.result.shape[1], 0
+        workers, waiting = _cores(), set[Future[int]]()
+        with ThreadPoolExecutor(workers) as pool:
+            try:
+                for piece in self._pieces():
+                    waiting.add(pool.submit(piece))
+                    if len(waiting) > 2 * workers:
+                        finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                        done += _count(finished, done, total, progress)
+                while waiting:
+                    finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                    done += _count(finished, done, total, progress)
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _pieces(self) -> Iterator[Callable[[], int]]:
+        plan, last_pass = self.plan, self.first_pass + len(self.result)
+        blocks = range(self.first_pass // plan.passes, -(-last_pass // plan.passes))
+        together = min(SHORT_WAY_BLOCKS, -(-len(blocks) // _cores())) if plan.turned else 1
+        unit = max(plan.images, plan.front_images)
+        end = self.first_image + len(self.images)
+        for start in range(self.first_image // unit * unit, end, max(unit, IMAGES_AT_ONCE)):
+            stop = min(end, start + max(unit, IMAGES_AT_ONCE))
+            tensors = self._front(start, -(-stop // unit) * unit)
+            for at in range(0, len(blocks), together):
+                group = blocks[at : at + together]
+                common = [self._common(block) for block in group]
+                for image in range(start, stop, plan.images):
+                    if image + plan.images > self.first_image:
+                        of_block = [tensor[image - start : image - start + plan.images] for tensor in tensors]
+                        yield partial(self._piece, image, group, common, of_block)
+
+    def _piece(self, image: int, group: range, common: list[dict[int, np.ndarray]], tensors: list[np.ndarray]) -> int:
+        """Fill the result for the block of images that starts at `image` and some blocks of passes."""
+        plan = self.plan
+        mine = range(max(image, self.first_image), min(image + plan.images, self.first_image + len(self.images)))
+        products = {
+            i: Product(tensors[0][i - image].reshape(-1), self._kernel) for i in mine if plan.turned
+        }
+        done = 0
+        for block, drawn in zip(group, common, strict=True):
+            numbers = [
+                tf.constant(self._numbers(site, block, image, mine, drawn, tensors))
+                for site in plan.sites
+                if not plan.turned or site != plan.turned.site
+            ]
+            starts = [self._products(block, image, products, drawn)] if plan.turned else tensors
+            probs = plan.rest([tf.constant(start) for start in starts], numbers).numpy()
+            done += self._store(block, image, mine, probs.reshape(plan.images, plan.passes, -1))
+        return done
+
+    def _numbers(
+        self,
+        site: Site,
+        block: int,
+        image: int,
+        mine: range,
+        common: dict[int, np.ndarray],
+        tensors: list[np.ndarray],
+    ) -> np.ndarray:
+        """(images × passes, *site.shape) for one block of images, those that are not asked for zero."""
+        if site.number in common:
+            return common[site.number]
+        plan = self.plan
+        numbers = np.zeros((plan.images, plan.passes, *site.shape), bool if site.law == "keep" else np.float32)
+        for i in mine:
+            if site.number in plan.falls_on:
+                activations = tensors[plan.falls_on[site.number]][i - image].reshape(-1)
+                active = np.flatnonzero(activations)
+                numbers[i - image].reshape(plan.passes, -1)[:, active] = self._active(site, block, i, active)
+            else:
+                numbers[i - image] = draw(site, plan.passes, self.seed, block, i)
+        return numbers.reshape(-1, *site.shape)
+
+    def _common(self, block: int) -> dict[int, np.ndarray]:
+        """By the number of the site, what all images of a block of passes share.
+
+        (images × passes, *site.shape); for the dropout in front of a turned dense layer (activations, passes).
+        """
+        plan, common = self.plan, {}
+        for site in plan.sites:
+            if self.per_example and not site.shared:
+                continue
+            numbers = draw(site, plan.passes, self.seed, block, None)
+            if plan.turned and site == plan.turned.site:
+                common[site.number] = np.ascontiguousarray(numbers.reshape(plan.passes, -1).T)
+            else:
+                common[site.number] = np.concatenate([numbers] * plan.images)
+        return common
+
+    def _products(
+        self, block: int, image: int, products: dict[int, Product], common: dict[int, np.ndarray]
+    ) -> np.ndarray:
+        """(images × passes, units): the turned dense layer for one block of images, those not asked for zero."""
+        plan = self.plan
+        assert plan.turned is not None
+        site = plan.turned.site
+        result = np.zeros((plan.images, plan.passes, self._kernel.shape[1]), np.float32)
+        for i, product in products.items():
+            if site.number in common:
+                result[i - image] = product.activations_first(common[site.number])
+            else:
+                result[i - image] = product.passes_first(self._active(site, block, i, product.active))
+        return result.reshape(-1, result.shape[-1])
+
+    def _active(self, site: Site, block: int, image: int, active: np.ndarray) -> np.ndarray:
+        return draw_active(site, self.plan.passes, self.seed, block, image, active)
+
+    def _front(self, start: int, stop: int) -> list[np.ndarray]:
+        """The tensors in front for images `start` to `stop`, whole blocks, those that are not asked for zero."""
+        plan, offset = self.plan, self.first_image
+        tensors: list[np.ndarray] = []
+        for at in range(start, stop, plan.front_images):
+            mine = self.images[max(at - offset, 0) : max(at - offset + plan.front_images, 0)]
+            if not len(mine):
+                continue
+            block = np.zeros((plan.front_images, *mine.shape[1:]), mine.dtype)
+            first = max(offset - at, 0)
+            block[first : first + len(mine)] = mine
+            values = [tensor.numpy() for tensor in plan.front(tf.constant(block))]
+            tensors = tensors or [np.zeros((stop - start, *value.shape[1:]), value.dtype) for value in values]
+            for tensor, value in zip(tensors, values, strict=True):
+                tensor[at - start : at - start + plan.front_images] = value
+        return tensors
+
+    def _store(self, block: int, image: int, mine: range, probs: np.ndarray) -> int:
+        first = block * self.plan.passes
+        passes = range(max(first, self.first_pass), min(first + self.plan.passes, self.first_pass + len(self.result)))
+        values = probs[mine.start - image : mine.stop - image, passes.start - first : passes.stop - first]
+        if not np.isfinite(values).all():
+            raise UnsuitableModelError(
+                f"The model returned numbers that are not finite. Received: images {mine.start} to {mine.stop - 1}. "
+                "Check the images for numbers that are not finite and the scale that the model was trained on."
+            )
+        rows = slice(passes.start - self.first_pass, passes.stop - self.first_pass)
+        self.result[rows, mine.start - self.first_image : mine.stop - self.first_image] = values.swapaxes(0, 1)
+        return len(passes) * len(mine)
+
+    @cached_property
+    def _kernel(self) -> np.ndarray:
+        assert self.plan.turned is not None
+        return self.plan.turned.kernel()[0].numpy()
+
+
+def _count(finished: set[Future[int]], done: int, total: int, progress: Progress | None) -> int:
+    new = sum(future.result() for future in finished)
+    if progress:
+        progress(done + new, total)
+    return new
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
