@@ -138,10 +138,10 @@ def _opened(path: str | Path) -> Iterator[NpzFile]:
         raise DataNotFoundError(f"There is no data file {path}. Give the path of an .npz file.")
     try:
         with Path(path).open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, NpzFile):
-                raise InvalidInputError("it is a single array, not an .npz. Save it with numpy.savez.")
-            with archive:
+            if not zipfile.is_zipfile(file):
+                raise InvalidInputError("it is not an .npz. Save arrays with numpy.savez(path, images=…, labels=…).")
+            file.seek(0)
+            with NpzFile(file, allow_pickle=False) as archive:
                 yield archive
     except InvalidInputError as error:
         raise InvalidInputError(f"{path} cannot be used: {error}") from error

@@ -103,10 +103,13 @@ def test_pickled_objects_are_never_loaded(tmp_path):
         read_test_images(saved(tmp_path, images=np.array([{"a": 1}], dtype=object)))
 
 
-def test_a_single_array_is_not_an_archive(tmp_path):
-    np.save(tmp_path / "images.npy", np.zeros((1, 2, 2), np.uint8))
-    with pytest.raises(InvalidInputError, match="a single array"):
-        read_test_images(tmp_path / "images.npy")
+def test_a_single_array_a_text_and_an_empty_file_are_no_archive(tmp_path):
+    np.save(tmp_path / "array.npy", np.zeros((1, 2, 2), np.uint8))
+    (tmp_path / "text.npz").write_text("images")
+    (tmp_path / "empty.npz").touch()
+    for name in ("array.npy", "text.npz", "empty.npz"):
+        with pytest.raises(InvalidInputError, match=f"{name} cannot be used: it is not an .npz"):
+            read_test_images(tmp_path / name)
 
 
 def test_every_damaged_archive_ends_in_the_family_of_errors_or_in_the_same_images(tmp_path):

@@ -1,0 +1,57 @@
+"""The arrows of the design run one way, and the tool that holds them can see it when they do not."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import grimp
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MEASURES_MAY_IMPORT = {"mcviz", "numpy", "scipy", "sklearn"}
+
+
+def lint(folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()", "--no-cache"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_every_contract_is_kept():
+    result = lint(ROOT)
+    assert result.returncode == 0, result.stdout
+    assert "0 broken" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "contract"),
+    [
+        ("runs/run.py", "import mcviz.model.sampler", "The arrows run one way"),
+        ("measures/scores.py", "import mcviz.runs", "The arrows run one way"),
+        ("model/sampler.py", "import mcviz.app", "The arrows run one way"),
+        ("data/noise.py", "import mcviz.measures", "Images come in without being measured"),
+        ("figures/__init__.py", "import mcviz.runs", "Figures are functions of arrays"),
+        ("measures/scores.py", "import mcviz.errors", "Measures stand alone"),
+        ("app/__init__.py", "import keras", "Only model imports Keras or TensorFlow"),
+        ("runs/run.py", "import tensorflow", "Only model imports Keras or TensorFlow"),
+        ("figures/__init__.py", "import streamlit", "Only app imports Streamlit"),
+    ],
+)
+def test_an_import_against_the_arrows_is_found(tmp_path, module, line, contract):
+    shutil.copytree(ROOT / "mcviz", tmp_path / "mcviz", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    with (tmp_path / "mcviz" / module).open("a") as file:
+        file.write(f"\n{line}\n")
+    result = lint(tmp_path)
+    assert result.returncode == 1, result.stdout
+    broken = [shown for shown in result.stdout.splitlines() if shown.endswith("BROKEN")]
+    assert any(shown.startswith(contract) for shown in broken), result.stdout
+
+
+def test_measures_know_arrays_and_nothing_else():
+    graph = grimp.build_graph("mcviz", include_external_packages=True, cache_dir=None)
+    modules = {"mcviz.measures", *graph.find_descendants("mcviz.measures")}
+    imported = {
+        name.partition(".")[0] for module in modules for name in graph.find_modules_directly_imported_by(module)
+    }
+    assert imported - sys.stdlib_module_names <= MEASURES_MAY_IMPORT

@@ -1,0 +1,43 @@
+"""TensorFlow takes seconds and hundreds of megabytes: what only looks at a run never imports it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import mcviz
+
+ROOT = Path(__file__).parents[1]
+HEAVY = ("keras", "tensorflow", "streamlit")
+LOOK_AT_THE_SHIPPED_RUN = """
+run = mcviz.open_run("cache/mnist-cnn")
+run.probs(0), run.images[0], run.labels, run.plain_probs, run.scores(), run.pass_accuracy, run.model_path
+"""
+
+
+def imported_by(code: str) -> list[str]:
+    program = f"import sys, mcviz\n{code}\nprint('imported:', *(name for name in {HEAVY} if name in sys.modules))"
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    return result.stdout.splitlines()[-1].split()[1:]
+
+
+@pytest.mark.parametrize(
+    "code", ["", LOOK_AT_THE_SHIPPED_RUN, "from mcviz.__main__ import main; main(['verify', 'cache/mnist-cnn'])"]
+)
+def test_looking_imports_none_of_it(code):
+    assert imported_by(code) == []
+
+
+def test_what_samples_does_import_it():
+    assert imported_by("mcviz.sample") == ["keras", "tensorflow"]
+
+
+def test_every_public_name_is_there():
+    assert all(getattr(mcviz, name) is not None for name in mcviz.__all__)
+    assert set(mcviz.__all__) <= set(dir(mcviz))
+
+
+def test_a_name_that_is_not_there_is_said_to_be_missing():
+    with pytest.raises(AttributeError, match="module 'mcviz' has no attribute 'smaple'"):
+        mcviz.smaple  # noqa: B018
