@@ -17,10 +17,10 @@ from mcviz.data import LabelledImages, as_model_input, read_test_images
 from mcviz.errors import InvalidInputError, UnsuitableModelError
 from mcviz.measures import SCORES
 from mcviz.model.loading import load_model
-from mcviz.model.sampler import Masks, Progress, Sampler
+from mcviz.model.sampler import Masks, Sampler
 from mcviz.runs import ImageSet, Layer, Manifest, ModelUsed, Run
 from mcviz.runs.layout import layout_for
-from mcviz.runs.writer import write_run
+from mcviz.runs.writer import Progress, write_run
 
 DRAWING = 1  # goes up whenever the sampler gives other numbers for the same seed
 LIBRARIES = ("keras", "tensorflow", "numpy")
@@ -75,10 +75,11 @@ def record(
         RunExistsError: another run is there.
         StorageError: the run cannot be written.
     """
-    path = None if isinstance(model, keras.Model) else Path(model)
-    network = load_model(path) if path else model
+    path, network = (None, model) if isinstance(model, keras.Model) else (Path(model), load_model(Path(model)))
     labelled = _labelled(data)
     sampler = Sampler(network, output=output, from_logits=from_logits)
+    if masks not in ("per_pass", "per_example"):
+        raise InvalidInputError(f"Argument `masks` should be 'per_pass' or 'per_example'. Received: {masks!r}.")
     source = _Source(sampler, labelled.images, seed, masks)
     classes = source.plain(0, 1).shape[1]
     if labelled.labels is not None and labelled.labels.max() >= classes:
@@ -94,7 +95,9 @@ def record(
         images=_described(labelled.images, keep_images),
         labels_sha256=None if labelled.labels is None else _sha256(labelled.labels),
         model=ModelUsed(network.name, model_digest(network), _file_digest(path), keep_model),
-        stochastic_layers=tuple(Layer(layer.name, layer.kind, float(layer.rate)) for layer in sampler.stochastic_layers),
+        stochastic_layers=tuple(
+            Layer(layer.name, layer.kind, float(layer.rate)) for layer in sampler.stochastic_layers
+        ),
         left_off=tuple(sampler.left_off),
         sampler=DRAWING,
         scores=tuple(SCORES),
@@ -103,9 +106,7 @@ def record(
         made={"versions": _versions()},
     )
     kept = _without_optimizer(network) if keep_model else None
-    return write_run(
-        out, wanted, source, labelled.images, labelled.labels, kept, resume=resume, progress=progress
-    )
+    return write_run(out, wanted, source, labelled.images, labelled.labels, kept, resume=resume, progress=progress)
 
 
 def model_digest(model: keras.Model) -> str:
@@ -148,9 +149,7 @@ def _labelled(data: LabelledImages | np.ndarray | str | os.PathLike[str]) -> Lab
             f"Received: {images.dtype} {images.shape}."
         )
     if labelled.labels is not None and labelled.labels.shape != (len(images),):
-        raise InvalidInputError(
-            f"Labels should be ({len(images)},), one an image. Received: {labelled.labels.shape}."
-        )
+        raise InvalidInputError(f"Labels should be ({len(images)},), one an image. Received: {labelled.labels.shape}.")
     return labelled
 
 
@@ -158,9 +157,7 @@ def _described(images: np.ndarray, kept: bool) -> ImageSet:
     lowest, highest = float(images.min()), float(images.max())
     if not np.isfinite([lowest, highest]).all():
         raise InvalidInputError("Images should be finite numbers. Received: NaN or infinity among them.")
-    return ImageSet(
-        len(images), tuple(images.shape[1:]), str(images.dtype), _sha256(images), lowest, highest, kept
-    )
+    return ImageSet(len(images), tuple(images.shape[1:]), str(images.dtype), _sha256(images), lowest, highest, kept)
 
 
 def _names(names: list[str] | None, classes: int) -> tuple[str, ...]:
@@ -198,7 +195,7 @@ def _file_digest(path: Path | None) -> str | None:
 def _sha256(array: np.ndarray) -> str:
     digest = hashlib.sha256(f"{array.dtype.str} {array.shape}".encode())
     for start in range(0, len(array) if array.ndim else 0, 1024):
-        digest.update(np.ascontiguousarray(array[start : start + 1024]))
+        digest.update(np.ascontiguousarray(array[start : start + 1024]).data)
     return digest.hexdigest()
 
 

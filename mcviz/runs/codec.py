@@ -67,7 +67,7 @@ def from_planes(data: bytes, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndar
     """The inverse of `to_planes`; the array is the caller's own."""
     little = dtype.newbyteorder("<")
     planes = np.frombuffer(data, dtype=np.uint8).reshape(dtype.itemsize, -1)
-    return np.ascontiguousarray(planes.T).view(little).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
+    return np.array(planes.T, order="C").view(little).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
 
 
 def _zigzag(values: np.ndarray) -> np.ndarray:

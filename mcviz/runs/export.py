@@ -36,7 +36,7 @@ def export_run(run: Run, file: str | os.PathLike[str]) -> None:
     temporary = target.with_name(f".{target.stem}.{secrets.token_hex(6)}{target.suffix}")
     try:
         kinds[target.suffix](run, temporary)
-        os.replace(temporary, target)
+        temporary.replace(target)
     except ImportError as error:
         package = {".parquet": "pyarrow", ".nc": "xarray netCDF4"}[target.suffix]
         raise InvalidInputError(
@@ -72,7 +72,7 @@ def as_xarray(run: Run) -> "xarray.Dataset":
     """A run as an xarray data set, as ArviZ takes it.
 
     Returns:
-        `probs` (pass, image, class), `plain_probs` (image, class), every score (image,) and, if known, `label` (image,).
+        `probs` (pass, image, class), `plain_probs` (image, class), every score (image,) and, if known, `label`.
     """
     import xarray
 

@@ -2,8 +2,8 @@
 
     magic  8 bytes | frames  uint32 | length uint32, CRC-32 uint32 of every frame | CRC-32 uint32 of all that | frames
 
-The header's checksum also covers a key, the name of what the file is part of, so that a whole file of another run, or of
-another place in the same run, is not taken for this one.
+The header's checksum also covers a key, the name of what the file is part of, so that a whole file of another run, or
+of another place in the same run, is not taken for this one.
 """
 
 import zlib
@@ -13,6 +13,7 @@ import numpy as np
 import zstandard
 
 from mcviz.errors import CorruptRunError
+from mcviz.runs.damage import damaged
 from mcviz.runs.place import Place
 
 MAGIC = b"mcvizF1\n"
@@ -51,9 +52,9 @@ class FrameFile:
         header = place.read(name, 0, size)
         body, seal = header[:-4], header[-4:]
         if len(header) != size or not body.startswith(MAGIC) or seal != _seal(key, body):
-            raise CorruptRunError(
-                f"{place.address(name)} is damaged, cut short, or belongs to another run: its header does not match "
-                f"its checksum. Take it from a copy, or remove the run and sample again."
+            raise damaged(
+                place.address(name),
+                "is damaged, cut short or of another run: its header does not match its checksum",
             )
         table = np.frombuffer(body, dtype="<u4", offset=len(MAGIC) + 4).reshape(count, 2).astype(np.int64)
         lengths = table[:, 0]
@@ -80,9 +81,7 @@ class FrameFile:
         raise self._corrupt(f"frame {index} does not hold the {expected_bytes} bytes that the manifest asks for")
 
     def _corrupt(self, what: str) -> CorruptRunError:
-        return CorruptRunError(
-            f"{self.place.address(self.name)} is damaged: {what}. Take it from a copy, or remove the run and sample again."
-        )
+        return damaged(self.place.address(self.name), f"is damaged: {what}")
 
 
 def _seal(key: str, header: bytes) -> bytes:

@@ -23,8 +23,8 @@ class StoredImages:
         dtype: uint8 or float32.
     """
 
-    def __init__(self, place: Place, manifest: Manifest, reading: Callable[[Callable[[], Any]], Any]) -> None:
-        self._place, self._manifest, self._reading = place, manifest, reading
+    def __init__(self, place: Place, manifest: Manifest, read: Callable[..., Any]) -> None:
+        self._place, self._manifest, self._read = place, manifest, read
         self._blocks: dict[int, ImageBlock] = {}
         self._frames: dict[int, np.ndarray] = {}
         self.shape: tuple[int, ...] = (manifest.images.count, *manifest.images.shape)
@@ -60,14 +60,14 @@ class StoredImages:
         key = number - row
         images = self._frames.get(key)
         if images is None:
-            images = self._reading(lambda: self._open(block).frame(frame))
+            images = self._read(self._frame, block, frame)
             images.setflags(write=False)
             if len(self._frames) >= KEPT_FRAMES:
                 self._frames.clear()
             self._frames[key] = images
         return images[row]
 
-    def _open(self, block: int) -> ImageBlock:
+    def _frame(self, block: int, frame: int) -> np.ndarray:
         if block not in self._blocks:
             self._blocks[block] = ImageBlock.open(self._place, self._manifest, block)
-        return self._blocks[block]
+        return self._blocks[block].frame(frame)

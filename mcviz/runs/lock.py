@@ -47,7 +47,7 @@ def _acquire(lock: Path) -> int:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             with suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(descriptor), os.stat(lock)):
+                if os.path.samestat(os.fstat(descriptor), lock.stat()):
                     return descriptor
         except BaseException:
             os.close(descriptor)

@@ -2,10 +2,14 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, replace
+import math
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from mcviz.errors import CorruptRunError, InvalidInputError, RunNotFoundError
+import numpy as np
+
+from mcviz.errors import InvalidInputError, RunNotFoundError
+from mcviz.runs.damage import damaged
 from mcviz.runs.frames import MAX_FRAME_BYTES
 from mcviz.runs.parsing import as_dataclass
 from mcviz.runs.place import Place
@@ -206,20 +210,18 @@ def read_manifest(place: Place) -> Manifest:
         if not sealed:
             raise ValueError("it does not match its checksum")
         if content["format"] != FORMAT:
-            raise InvalidInputError(
+            raise _LaterFormatError(
                 f"{place.path} is in format {content['format']} and this mcviz reads format {FORMAT}. Update mcviz."
             )
         digest = content.pop("digest")
         manifest = as_dataclass(Manifest, content)
         if manifest.digest != digest:
             raise ValueError("its digest is not that of what it says")
-        _check(manifest)
-    except InvalidInputError:
+        check_manifest(manifest)
+    except _LaterFormatError:
         raise
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
-        raise CorruptRunError(
-            f"{place.address(NAME)} is damaged: {error}. Take it from a copy, or remove the run and sample again."
-        ) from error
+        raise damaged(place.address(NAME), f"is damaged: {error}") from error
     return manifest
 
 
@@ -242,38 +244,46 @@ LABELS = "labels.frames"
 MODEL = "model.keras"
 
 
-def _check(manifest: Manifest) -> None:
-    """Hold what a manifest claims against itself, before anything is read or any memory taken for it."""
+def check_manifest(manifest: Manifest) -> None:
+    """Hold what a manifest claims against itself, before anything is read or any memory taken for it.
+
+    Raises:
+        InvalidInputError: no run can be so.
+    """
     images, layout = manifest.images, manifest.layout
     sizes = [manifest.passes, manifest.classes, images.count, *images.shape, *asdict(layout).values()]
-    if min(sizes) < 1 or max(layout.block, layout.image_block, layout.image_frame) > MAX_BLOCK:
-        raise ValueError("it claims a size that no run has")
-    if layout.frame > layout.block or layout.image_frame > layout.image_block or len(images.shape) > 4:
-        raise ValueError("it claims a layout that no run has")
-    if images.dtype not in ("uint8", "float32") or manifest.masks not in ("per_pass", "per_example"):
-        raise ValueError("it claims a kind of image or masks that no run has")
-    if len(manifest.class_names) != manifest.classes or manifest.state not in ("partial", "finished"):
-        raise ValueError("it names other classes than it counts, or a state that there is not")
-    if 2 * layout.frame * manifest.classes * (manifest.passes + 1) > MAX_FRAME_BYTES:
-        raise ValueError(f"it claims {manifest.passes} passes of {manifest.classes} classes, too many to be read")
+    frame_bytes = 2 * layout.frame * manifest.classes * (manifest.passes + 1)
+    image_bytes = layout.image_frame * math.prod(images.shape) * np.dtype(images.dtype).itemsize
+    for holds, what in (
+        (min(sizes) >= 1, f"a size is less than 1: {sizes}"),
+        (layout.frame <= layout.block <= MAX_BLOCK, f"the layout is {layout}"),
+        (layout.image_frame <= layout.image_block <= MAX_BLOCK, f"the layout is {layout}"),
+        (len(images.shape) <= 4, f"images have shape {images.shape}"),
+        (images.dtype in ("uint8", "float32"), f"images are {images.dtype}, not uint8 or float32"),
+        (len(manifest.class_names) == manifest.classes, f"{manifest.classes} classes have other names"),
+        (frame_bytes <= MAX_FRAME_BYTES, f"{manifest.passes} passes of {manifest.classes} classes are too many"),
+        (image_bytes <= MAX_FRAME_BYTES, f"images of shape {images.shape} are too large"),
+    ):
+        if not holds:
+            raise InvalidInputError(what)
     if manifest.state == "finished":
         _check_files(manifest)
 
 
+class _LaterFormatError(InvalidInputError):
+    pass
+
+
 def _check_files(manifest: Manifest) -> None:
-    expected = manifest.blocks + manifest.image_blocks + (manifest.labels_sha256 is not None) + manifest.model.kept
-    if len(manifest.files) != expected:
-        raise ValueError(
-            f"it claims {manifest.images.count} images, which take {expected} files, and lists {len(manifest.files)}"
+    others = [LABELS] * (manifest.labels_sha256 is not None) + [MODEL] * manifest.model.kept
+    expected = manifest.blocks + manifest.image_blocks + len(others)
+    if len(manifest.files) != expected:  # counted before they are named: a name takes memory
+        raise InvalidInputError(
+            f"{manifest.images.count} images take {expected} files, and {len(manifest.files)} are listed"
         )
-    names = {*block_files(manifest), *image_files(manifest)}
-    names |= {LABELS} if manifest.labels_sha256 is not None else set()
-    names |= {MODEL} if manifest.model.kept else set()
-    if names != manifest.files.keys():
-        raise ValueError(f"it does not list {', '.join(sorted(names - manifest.files.keys())[:3])}")
-    smallest = min((manifest.files[name].bytes for name in block_files(manifest)), default=0)
-    if smallest < 8 * (manifest.images.count % manifest.layout.block or 1) // manifest.layout.frame:
-        raise ValueError("it claims more images than its files can hold")
+    unlisted = {*block_files(manifest), *image_files(manifest), *others} - manifest.files.keys()
+    if unlisted:
+        raise InvalidInputError(f"{min(unlisted)} is not listed")
 
 
 def _checksum(content: dict[str, Any]) -> str:

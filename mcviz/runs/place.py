@@ -66,11 +66,13 @@ class LocalFolder:
         self._folder = Path(path)
 
     def address(self, name: str) -> str:
+        """The file as a person would write it."""
         return str(self._folder / name)
 
     def read(self, name: str, start: int = 0, length: int | None = None) -> bytes:
+        """Bytes of a file; see `Place`."""
         try:
-            with open(self._folder / name, "rb", buffering=0) as file:
+            with (self._folder / name).open("rb", buffering=0) as file:
                 left = max(os.fstat(file.fileno()).st_size - start, 0)  # what is claimed never takes more memory
                 file.seek(start)
                 return file.read(left if length is None else min(length, left))
@@ -80,6 +82,7 @@ class LocalFolder:
             raise StorageError(f"{self.address(name)} cannot be read: {_reason(error)}.") from error
 
     def sizes(self) -> dict[str, int]:
+        """Every file's size in bytes; see `Place`."""
         try:
             return dict(_walk(self._folder, ""))
         except (FileNotFoundError, NotADirectoryError):
@@ -88,16 +91,17 @@ class LocalFolder:
             raise StorageError(f"{self.path} cannot be listed: {_reason(error)}.") from error
 
     def write(self, name: str, data: bytes) -> None:
+        """Put a file in place, whole or not at all; see `Place`."""
         target = self._folder / name
         temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
-                with open(temporary, "xb") as file:
+                with temporary.open("xb") as file:
                     file.write(data)
                     file.flush()
                     os.fsync(file.fileno())
-                os.replace(temporary, target)
+                temporary.replace(target)
             except BaseException:
                 with suppress(OSError):
                     temporary.unlink(missing_ok=True)
@@ -110,6 +114,7 @@ class LocalFolder:
             ) from error
 
     def delete(self, name: str) -> None:
+        """Take a file away, if it is there."""
         try:
             (self._folder / name).unlink(missing_ok=True)
             with suppress(OSError):  # a folder that still holds something stays
@@ -118,9 +123,10 @@ class LocalFolder:
             raise StorageError(f"{self.address(name)} cannot be removed: {_reason(error)}.") from error
 
     def remove(self) -> None:
+        """Take the whole folder away."""
         aside = self._folder.with_name(f".{self._folder.name}.{secrets.token_hex(6)}.tmp")
         try:
-            os.replace(self._folder, aside)  # at once, so that no half of a run is ever met
+            self._folder.replace(aside)  # at once, so that no half of a run is ever met
             shutil.rmtree(aside)
         except FileNotFoundError:
             return
@@ -143,9 +149,11 @@ class RemoteFolder:
             raise StorageError(f"{path} is no address that can be used: {error}.") from error
 
     def address(self, name: str) -> str:
+        """The file as a person would write it."""
         return f"{self.path}/{name}"
 
     def read(self, name: str, start: int = 0, length: int | None = None) -> bytes:
+        """Bytes of a file; see `Place`."""
         end = None if length is None else start + length
         try:
             return self._files.cat_file(f"{self._root}/{name}", start=start, end=end)
@@ -155,6 +163,7 @@ class RemoteFolder:
             raise StorageError(f"{self.address(name)} cannot be read: {error}.") from error
 
     def sizes(self) -> dict[str, int]:
+        """Every file's size in bytes; see `Place`."""
         try:
             self._files.invalidate_cache()
             found: dict[str, Any] = self._files.find(self._root, detail=True)
@@ -166,12 +175,14 @@ class RemoteFolder:
         return {path[prefix:]: info["size"] for path, info in found.items()}
 
     def write(self, name: str, data: bytes) -> None:
+        """Put a file in place, whole or not at all; see `Place`."""
         try:
             self._files.pipe_file(f"{self._root}/{name}", data)
         except Exception as error:
             raise StorageError(f"{self.address(name)} cannot be written: {error}.") from error
 
     def delete(self, name: str) -> None:
+        """Take a file away, if it is there."""
         try:
             self._files.rm_file(f"{self._root}/{name}")
         except FileNotFoundError:
@@ -180,6 +191,7 @@ class RemoteFolder:
             raise StorageError(f"{self.address(name)} cannot be removed: {error}.") from error
 
     def remove(self) -> None:
+        """Take the whole folder away."""
         for name in sorted(self.sizes(), key=lambda name: name != "manifest.json"):
             self.delete(name)
 

@@ -1,23 +1,26 @@
 """A finished run, opened to be looked at. Nothing is read before it is asked for; nothing here needs TensorFlow."""
 
+import hashlib
 import os
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import numpy as np
 
 from mcviz.errors import CorruptRunError, McvizError, PartialRunError, RunNotFoundError
 from mcviz.runs.blocks import Block, Summary, read_labels
+from mcviz.runs.damage import damaged
 from mcviz.runs.images import StoredImages
-from mcviz.runs.manifest import MODEL, Manifest, block_files, read_manifest
+from mcviz.runs.manifest import MODEL, Manifest, read_manifest
 from mcviz.runs.place import LocalFolder, Place, place_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 def open_run(path: str | os.PathLike[str]) -> "Run":
@@ -93,10 +96,19 @@ class Run:
         """C names."""
         return self.manifest.class_names
 
-    @property
+    @cached_property
     def model_path(self) -> str | None:
-        """The model's file, or None where it was not kept or is not on this machine."""
-        return self._place.address(MODEL) if self.manifest.model.kept and isinstance(self._place, LocalFolder) else None
+        """The model's file, or None where it was not kept or is not on this machine.
+
+        Raises:
+            CorruptRunError: the file is not what was written.
+        """
+        if not self.manifest.model.kept or not isinstance(self._place, LocalFolder):
+            return None
+        content = self._read(self._place.read, MODEL)
+        if hashlib.sha256(content).hexdigest() != self.manifest.files[MODEL].sha256:
+            raise damaged(self._place.address(MODEL), "does not match its checksum")
+        return self._place.address(MODEL)
 
     def probs(self, image: int) -> np.ndarray:
         """The passes of one image.
@@ -125,13 +137,11 @@ class Run:
             CorruptRunError: a file is not what was written.
         """
         start, stop, _ = slice(start, stop).indices(self.manifest.images.count)
+        if start >= stop:
+            return _shared(np.empty((self.manifest.passes, 0, self.manifest.classes), np.float32))
         size = self.manifest.layout.block
-        pieces = [
-            self._read(lambda block=block: self._block(block).probs(max(start - block * size, 0), self._end(block, stop)))
-            for block in range(start // size, -(-stop // size) if stop > start else start // size)
-        ]
-        if not pieces:
-            return np.empty((self.manifest.passes, 0, self.manifest.classes), np.float32)
+        blocks = range(start // size, -(-stop // size))
+        pieces = [self._read(self._block_probs, block, start, stop) for block in blocks]
         return _shared(pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=1))
 
     @cached_property
@@ -150,13 +160,13 @@ class Run:
         """(N,) int64 true classes, or None where nobody knows them."""
         if self.manifest.labels_sha256 is None:
             return None
-        return _shared(self._read(lambda: read_labels(self._place, self.manifest)))
+        return _shared(self._read(read_labels, self._place, self.manifest))
 
     @cached_property
     def plain_probs(self) -> np.ndarray:
         """(N, C) float32 probabilities of the ordinary model, dropout off."""
         blocks = range(self.manifest.blocks)
-        return _shared(np.concatenate([self._read(lambda block=b: self._block(block).plain()) for b in blocks]))
+        return _shared(np.concatenate([self._read(self._plain, block) for block in blocks]))
 
     @cached_property
     def mean_probs(self) -> np.ndarray:
@@ -167,20 +177,20 @@ class Run:
         """Every score of every image.
 
         Returns:
-            One row an image, indexed by `image`: `true_class` (Int64, missing where unknown), `predicted_class` (int64),
-            the scores of `mcviz.measures.SCORES` that were kept (float32) and `correct` (boolean, missing where unknown).
+            One row an image, indexed by `image`: `true_class` (Int64, missing where unknown), `predicted_class`
+            (int64), the kept scores of `mcviz.measures.SCORES` (float32), `correct` (boolean, missing where unknown).
         """
         import pandas as pd  # here, because it takes longer to import than a run to open
 
-        predicted = np.concatenate([summary.predicted for summary in self._summaries])
-        table = pd.DataFrame({"predicted_class": predicted})
-        unknown = pd.array([pd.NA] * len(table), dtype="Int64")
-        table.insert(0, "true_class", unknown if self.labels is None else pd.array(self.labels, dtype="Int64"))
+        labels = [pd.NA] * self.manifest.images.count if self.labels is None else self.labels
         values = np.concatenate([summary.scores for summary in self._summaries], axis=1)
-        for name, column in zip(self.manifest.scores, values, strict=True):
-            table[name] = column
+        columns = {
+            "true_class": pd.array(labels, dtype="Int64"),
+            "predicted_class": np.concatenate([summary.predicted for summary in self._summaries]),
+            **dict(zip(self.manifest.scores, values, strict=True)),
+        }
+        table = pd.DataFrame(columns, index=pd.RangeIndex(self.manifest.images.count, name="image"))
         table["correct"] = (table["true_class"] == table["predicted_class"]).astype("boolean")
-        table.index.name = "image"
         return table
 
     @cached_property
@@ -200,9 +210,7 @@ class Run:
 
     @cached_property
     def _summaries(self) -> list[Summary]:
-        return [
-            self._read(lambda block=block: self._block(block).summary()) for block in range(self.manifest.blocks)
-        ]
+        return [self._read(self._summary, block) for block in range(self.manifest.blocks)]
 
     def _accuracy(self, counts: list[np.ndarray | None]) -> np.ndarray | None:
         known = [count for count in counts if count is not None]
@@ -213,21 +221,25 @@ class Run:
             self._blocks[block] = Block.open(self._place, self.manifest, block)
         return self._blocks[block]
 
-    def _end(self, block: int, stop: int) -> int:
+    def _block_probs(self, block: int, start: int, stop: int) -> np.ndarray:
         first, last = self.manifest.block_range(block)
-        return min(stop, last) - first
+        return self._block(block).probs(max(start, first) - first, min(stop, last) - first)
 
-    def _read(self, read: Callable[[], T]) -> T:
+    def _plain(self, block: int) -> np.ndarray:
+        return self._block(block).plain()
+
+    def _summary(self, block: int) -> Summary:
+        return self._block(block).summary()
+
+    def _read(self, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            return read()
+            return read(*args, **kwargs)
         except FileNotFoundError as error:
             if read_manifest(self._place).digest != self.digest:
                 raise RunNotFoundError(
                     f"{self.path} was replaced by another run since it was opened. Open it again."
                 ) from error
-            raise CorruptRunError(
-                f"{error} The run needs it. Take it from a copy, or remove the run and sample again."
-            ) from error
+            raise damaged(self.path, f"is damaged: {str(error).rstrip('.')}") from error
 
 
 def _shared(array: np.ndarray) -> np.ndarray:
@@ -237,7 +249,4 @@ def _shared(array: np.ndarray) -> np.ndarray:
 
 def _wrong_size(place: Place, manifest: Manifest, name: str, sizes: dict[str, int]) -> CorruptRunError:
     found = f"has {sizes[name]} bytes" if name in sizes else "is missing"
-    return CorruptRunError(
-        f"{place.address(name)} {found}, and should have {manifest.files[name].bytes}. "
-        f"Take it from a copy, or remove the run and sample again."
-    )
+    return damaged(place.address(name), f"{found}, and should have {manifest.files[name].bytes}")

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mcviz.errors import CorruptRunError
 from mcviz.measures import SCORES
 from mcviz.runs.blocks import Block, Summary, summarise
+from mcviz.runs.damage import damaged
 from mcviz.runs.place import Place, place_of
 from mcviz.runs.run import Run, open_run
 
@@ -87,11 +87,9 @@ def _check_bytes(place: Place, run: Run, name: str) -> int:
     try:
         content = place.read(name)
     except FileNotFoundError as error:
-        raise CorruptRunError(f"{error} The run needs it.") from error
+        raise damaged(place.address(name), "is missing") from error
     if hashlib.sha256(content).hexdigest() != run.manifest.files[name].sha256:
-        raise CorruptRunError(
-            f"{place.address(name)} does not match its checksum. Take it from a copy, or remove the run and sample again."
-        )
+        raise damaged(place.address(name), "does not match its checksum")
     return len(content)
 
 
@@ -106,10 +104,10 @@ def _check_block(place: Place, run: Run, block: int) -> Summary:
         (kept.correct_by_ensemble_size, found.correct_by_ensemble_size),
     ]
     agree = all(np.array_equal(a, b) for a, b in exact if a is not None and b is not None)
-    close = all(np.allclose(a, b, rtol=0, atol=ROUNDING) for a, b in ((kept.mean, found.mean), (kept.scores, found.scores)))
+    close = all(
+        np.allclose(a, b, rtol=0, atol=ROUNDING) for a, b in ((kept.mean, found.mean), (kept.scores, found.scores))
+    )
     if not (agree and close):
-        raise CorruptRunError(
-            f"{place.address(run.manifest.block_name(block))} keeps scores or accuracies that are not those of its passes. "
-            f"Remove the run and sample again."
-        )
+        name = place.address(run.manifest.block_name(block))
+        raise damaged(name, "keeps scores or accuracies that are not those of its passes")
     return found

@@ -19,6 +19,7 @@ from mcviz.runs.manifest import (
     Manifest,
     StoredFile,
     block_files,
+    check_manifest,
     identity,
     image_block_name,
     image_files,
@@ -74,6 +75,10 @@ def write_run(
         InvalidInputError: the source's numbers are no probabilities.
     """
     place = place_of(out)
+    check_manifest(wanted)
+    expected = np.dtype(wanted.images.dtype), (wanted.images.count, *wanted.images.shape)
+    if (images.dtype, images.shape) != expected:
+        raise InvalidInputError(f"Images should be {expected}. Received: {images.dtype} {images.shape}.")
     if _standing(place, wanted) == wanted.digest:
         return open_run(out)
     with writing(place):
@@ -90,13 +95,15 @@ def _standing(place: Place, wanted: Manifest) -> str | None:
         _refuse_strangers(place)
         return None
     theirs = identity(there)
-    differing = [name for name, value in identity(wanted).items() if theirs[name] != value]
-    grows = differing == ["passes"] and there.state == "finished" and there.passes < wanted.passes
+    differing = {name: value for name, value in identity(wanted).items() if theirs[name] != value}
+    grows = list(differing) == ["passes"] and there.state == "finished" and there.passes < wanted.passes
     if differing and not grows:
+        found = [
+            f"{name} ({theirs[name]} there, {value} asked for)" if name in ("passes", "seed", "masks") else name
+            for name, value in differing.items()
+        ]
         raise RunExistsError(
-            f"Another {there.state} run is at {place.path}: its {_listed(differing)} differ"
-            f"{'s' if len(differing) == 1 and differing[0] != 'passes' else ''}"
-            f"{f' ({there.passes}, not {wanted.passes})' if differing == ['passes'] else ''}. "
+            f"Another {there.state} run is at {place.path}, which differs in: {', '.join(found)}. "
             f"Choose another place, or take it away with `python -m mcviz remove {place.path}`."
         )
     return there.digest if there.state == "finished" else None
@@ -267,9 +274,7 @@ class _Writing:
 
 def _check(probs: np.ndarray, shape: tuple[int, int, int]) -> None:
     if probs.shape != shape or probs.dtype != np.float32:
-        raise InvalidInputError(
-            f"Passes to be kept should be float32 {shape}. Received: {probs.dtype} {probs.shape}."
-        )
+        raise InvalidInputError(f"Passes to be kept should be float32 {shape}. Received: {probs.dtype} {probs.shape}.")
     low, high = float(probs.min()), float(probs.max())
     if not (low >= -1e-3 and high <= 1 + 1e-3):
         raise InvalidInputError(f"Passes to be kept should be probabilities, 0 to 1. Received: {low} to {high}.")
@@ -282,10 +287,6 @@ def _merged(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
         named = versions.get(library, version).split(", ")
         versions[library] = ", ".join([*named, *([] if version in named else [version])])
     return {**now, **before, "versions": versions}
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
 
 
 def _now() -> str:

@@ -1,0 +1,148 @@
+"""An open run gives what was sampled, and what follows from it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mcviz.errors import McvizError, PartialRunError, RunNotFoundError
+from mcviz.measures import SCORES
+from mcviz.runs import Run, open_run
+from tests.runs.making import MadeUpSource, contents, make, some_images, some_labels
+
+HALF_A_STEP = 0.5 / 65535 + 2**-24
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return open_run(make(tmp_path_factory.mktemp("runs") / "small").path)
+
+
+@pytest.fixture(scope="module")
+def sampled() -> np.ndarray:
+    return MadeUpSource(some_images(), 3, 5).passes(0, 11, 0, 6, lambda *_: None)
+
+
+def test_probabilities_are_those_that_were_sampled(run: Run, sampled: np.ndarray) -> None:
+    for image in range(11):
+        np.testing.assert_allclose(run.probs(image), sampled[:, image], rtol=0, atol=HALF_A_STEP)
+    assert run.probs(0).dtype == np.float32
+
+
+@pytest.mark.parametrize("span", [(0, 11), (3, 4), (2, 9), (4, 8), (5, 5), (10, 99), (-2, None)])
+def test_a_block_is_a_slice(run: Run, sampled: np.ndarray, span: tuple[int, int]) -> None:
+    block = run.probs_block(*span)
+    np.testing.assert_allclose(block, sampled[:, slice(*span)], rtol=0, atol=HALF_A_STEP)
+    assert block.dtype == np.float32
+
+
+@pytest.mark.parametrize("image", [-1, 11])
+def test_an_image_that_there_is_not(run: Run, image: int) -> None:
+    with pytest.raises(IndexError, match=f"images 0 to 10. Received: {image}"):
+        run.probs(image)
+
+
+def test_curves_and_means_follow_from_the_kept_passes(run: Run) -> None:
+    probs, labels = run.probs_block(0, 11).astype(np.float64), some_labels()
+    np.testing.assert_array_equal(run.labels, labels)
+    np.testing.assert_allclose(run.mean_probs, probs.mean(0), atol=1e-7)
+    assert run.pass_accuracy.tolist() == [np.mean(one.argmax(1) == labels) for one in probs]
+    assert run.ensemble_accuracy.tolist() == [
+        np.mean(probs[: size + 1].mean(0).argmax(1) == labels) for size in range(6)
+    ]
+    assert run.plain_accuracy == np.mean(MadeUpSource(some_images(), 3, 5).plain(0, 11).argmax(1) == labels)
+
+
+def test_the_ordinary_model_is_kept_exactly(run: Run) -> None:
+    np.testing.assert_array_equal(run.plain_probs, MadeUpSource(some_images(), 3, 5).plain(0, 11))
+
+
+def test_scores_are_those_of_the_kept_passes(run: Run) -> None:
+    table = run.scores()
+    probs = run.probs_block(0, 11)
+    assert list(table) == ["true_class", "predicted_class", *SCORES, "correct"]
+    assert table.index.name == "image"
+    for name, score in SCORES.items():
+        np.testing.assert_allclose(table[name], score.function(probs), rtol=0, atol=1e-6)
+    assert table["correct"].tolist() == (table["predicted_class"] == some_labels()).tolist()
+    assert [str(table[name].dtype) for name in ("true_class", "predicted_class", "correct")] == [
+        "Int64",
+        "int64",
+        "boolean",
+    ]
+
+
+def test_without_labels_nothing_claims_to_be_right_or_wrong(tmp_path: Path) -> None:
+    run = make(tmp_path / "unlabelled", labelled=False)
+    assert run.labels is None
+    assert run.pass_accuracy is None
+    assert run.ensemble_accuracy is None
+    assert run.plain_accuracy is None
+    assert run.scores()["true_class"].isna().all()
+    assert run.scores()["correct"].isna().all()
+
+
+@pytest.mark.parametrize(
+    "index", [0, -1, slice(2, 9, 3), [9, 0, 3], np.arange(11) % 2 == 0, slice(None), np.array([], dtype=int)]
+)
+def test_images_are_indexed_like_the_array_they_were(run: Run, index: object) -> None:
+    np.testing.assert_array_equal(run.images[index], some_images()[index])
+    assert not run.images[index].flags.writeable
+
+
+def test_images_have_the_shape_of_the_array_they_were(run: Run) -> None:
+    assert run.images.shape == (11, 4, 3, 1)
+    assert len(run.images) == 11
+    assert run.images.dtype == np.uint8
+    with pytest.raises(IndexError):
+        run.images[11]
+
+
+def test_float_images_come_back_to_the_bit(tmp_path: Path) -> None:
+    images = np.random.default_rng(3).normal(size=(7, 5, 5, 3)).astype(np.float32)
+    np.testing.assert_array_equal(np.asarray(make(tmp_path / "float", pixels=images).images), images)
+
+
+def test_a_run_without_images_and_model_says_so(tmp_path: Path) -> None:
+    run = make(tmp_path / "bare", keep=False)
+    assert run.model_path is None
+    assert sorted(contents(tmp_path / "bare")) == [
+        "labels.frames",
+        *(f"passes-6/0000{block}.frames" for block in range(3)),
+    ]
+    with pytest.raises(McvizError, match="kept without its images"):
+        run.images  # noqa: B018
+
+
+def test_what_is_shared_cannot_be_changed(run: Run) -> None:
+    for array in (run.probs(0), run.probs_block(0, 9), run.labels, run.plain_probs, run.mean_probs, run.pass_accuracy):
+        assert not array.flags.writeable
+    table = run.scores()
+    table["margin"] = 0
+    assert (run.scores()["margin"] != 0).any()
+
+
+def test_no_run_and_a_partial_run_say_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(RunNotFoundError, match=r"There is no run at .*nowhere\. Make one with"):
+        open_run(tmp_path / "nowhere")
+
+    def stop(done: int, total: int) -> None:
+        if done > 30:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make(tmp_path / "stopped", progress=stop)
+    with pytest.raises(PartialRunError, match=r"partial run: 4 of 11 images have their 6 passes\. Go on with"):
+        open_run(tmp_path / "stopped")
+
+
+def test_opening_imports_nothing_that_is_slow(run: Run) -> None:
+    script = (
+        "import sys, mcviz.runs; run = mcviz.runs.open_run(sys.argv[1]); run.probs(3); run.images[2];"
+        "slow = 'tensorflow', 'keras', 'zarr', 'fsspec', 'pandas', 'xarray', 'pyarrow';"
+        "print([name for name in slow if name in sys.modules])"
+    )
+    printed = subprocess.run([sys.executable, "-c", script, run.path], capture_output=True, text=True, check=True)
+    assert printed.stdout.strip() == "[]"

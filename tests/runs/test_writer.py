@@ -1,0 +1,242 @@
+"""A run is gone on with, given more passes, or left alone; and always ends as if it had never been stopped."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mcviz.errors import InvalidInputError, PartialRunError, RunExistsError
+from mcviz.runs import ImageSet, Layer, ModelUsed, open_run
+from mcviz.runs.writer import write_run
+from tests.runs.making import (
+    MODEL_FILE,
+    MadeUpSource,
+    contents,
+    digest,
+    make,
+    numbers,
+    some_images,
+    some_labels,
+    wanted,
+)
+
+
+class Stop(BaseException):
+    """What Streamlit raises to leave a page, and no `Exception`."""
+
+
+def stop_after(predictions: int):
+    def progress(done: int, total: int) -> None:
+        if done > predictions:
+            raise Stop
+
+    return progress
+
+
+@pytest.mark.parametrize("predictions", [25, 50, 60])
+def test_a_stopped_run_ends_as_one_that_was_never_stopped(tmp_path: Path, predictions: int) -> None:
+    whole = make(tmp_path / "whole")
+    with pytest.raises(Stop):
+        make(tmp_path / "stopped", progress=stop_after(predictions))
+    source = MadeUpSource(some_images(), 3, 5)
+    resumed = make(tmp_path / "stopped", source=source)
+    assert len(source.asked) == 3 - predictions // 24
+    assert contents(tmp_path / "stopped") == contents(tmp_path / "whole")
+    assert numbers(resumed) == numbers(whole)
+    assert resumed.digest == whole.digest
+
+
+def test_a_stopped_run_can_begin_anew(tmp_path: Path) -> None:
+    with pytest.raises(Stop):
+        make(tmp_path / "run", progress=stop_after(50))
+    source = MadeUpSource(some_images(), 3, 5)
+    make(tmp_path / "run", source=source, resume=False)
+    assert [span[:2] for span in source.asked] == [(0, 4), (4, 8), (8, 11)]
+
+
+def test_more_passes_end_as_if_sampled_at_once(tmp_path: Path) -> None:
+    whole = make(tmp_path / "whole", passes=10)
+    make(tmp_path / "grown")
+    source = MadeUpSource(some_images(), 3, 5)
+    done: list[tuple[int, int]] = []
+    grown = make(tmp_path / "grown", passes=10, source=source, progress=lambda *counts: done.append(counts))
+    assert source.asked == [(0, 4, 6, 4), (4, 8, 6, 4), (8, 11, 6, 4)]
+    assert done[0] == (0, 44)
+    assert done[-1] == (44, 44)
+    assert contents(tmp_path / "grown") == contents(tmp_path / "whole")
+    assert numbers(grown) == numbers(whole)
+    assert grown.digest == whole.digest
+
+
+def test_growing_that_is_stopped_leaves_the_old_run_and_goes_on_later(tmp_path: Path) -> None:
+    old = make(tmp_path / "run")
+    before = numbers(old)
+    with pytest.raises(Stop):
+        make(tmp_path / "run", passes=10, progress=stop_after(30))
+    assert numbers(open_run(tmp_path / "run")) == before
+    source = MadeUpSource(some_images(), 3, 5)
+    make(tmp_path / "run", passes=10, source=source)
+    assert len(source.asked) == 2
+    make(tmp_path / "whole", passes=10)
+    assert contents(tmp_path / "run") == contents(tmp_path / "whole")
+
+
+def test_one_that_is_open_while_it_grows_says_that_it_was_replaced(tmp_path: Path) -> None:
+    old = make(tmp_path / "run")
+    make(tmp_path / "run", passes=10)
+    with pytest.raises(FileNotFoundError, match=r"replaced by another run since it was opened\. Open it again"):
+        old.probs(3)
+
+
+def test_a_run_that_is_there_is_opened_without_a_single_pass(tmp_path: Path) -> None:
+    made = make(tmp_path / "run")
+    source = MadeUpSource(some_images(), 3, 5)
+    assert make(tmp_path / "run", source=source).digest == made.digest
+    assert source.asked == []
+
+
+images, labels = some_images(), some_labels()
+base = wanted(images, labels)
+
+
+@pytest.mark.parametrize(
+    ("what", "change"),
+    [
+        (r"passes \(6 there, 5 asked for\)", {"passes": 5}),
+        (r"seed \(5 there, 6 asked for\)", {"seed": 6}),
+        (r"masks \(per_pass there, per_example asked for\)", {"masks": "per_example"}),
+        ("images", {"images": replace(base.images, sha256="0" * 64)}),
+        ("labels", {"labels_sha256": "0" * 64}),
+        ("class names", {"class_names": ("x", "y", "z")}),
+        ("model", {"model": replace(base.model, sha256="0" * 64)}),
+        ("stochastic layers", {"stochastic_layers": (Layer("dropout", "Dropout", 0.25),)}),
+        ("way of drawing masks", {"sampler": 2}),
+    ],
+)
+def test_a_run_that_differs_in_anything_is_neither_opened_nor_touched(
+    tmp_path: Path, what: str, change: dict[str, object]
+) -> None:
+    make(tmp_path / "run")
+    before = contents(tmp_path / "run")
+    with pytest.raises(RunExistsError, match=f"Another finished run .* differs in: {what}"):
+        make(tmp_path / "run", **change)
+    assert contents(tmp_path / "run") == before
+    assert replace(base, **change).digest != base.digest
+
+
+def test_a_partial_run_that_differs_is_not_touched_even_when_asked_to_begin_anew(tmp_path: Path) -> None:
+    with pytest.raises(Stop):
+        make(tmp_path / "run", progress=stop_after(50))
+    before = contents(tmp_path / "run")
+    with pytest.raises(RunExistsError, match="Another partial run"):
+        make(tmp_path / "run", seed=6, resume=False)
+    assert contents(tmp_path / "run") == before
+
+
+def test_how_it_was_made_and_where_the_images_came_from_are_no_part_of_the_identity() -> None:
+    other = replace(
+        base,
+        made={"versions": {"numpy": "9"}},
+        data={"licence": "MIT"},
+        images=replace(base.images, kept=False),
+        model=ModelUsed("other name", base.model.sha256, "f" * 64, False),
+    )
+    assert other.digest == base.digest
+
+
+def test_all_versions_that_took_part_are_named(tmp_path: Path) -> None:
+    with pytest.raises(Stop):
+        make(tmp_path / "run", progress=stop_after(30), made={"versions": {"numpy": "2.1", "keras": "3.13"}})
+    made = make(tmp_path / "run", made={"versions": {"numpy": "2.4", "keras": "3.13"}}).manifest.made
+    assert made["versions"] == {"numpy": "2.1, 2.4", "keras": "3.13"}
+    assert made["started"] <= made["finished"]
+
+
+def test_stopped_before_the_first_block_nothing_is_left(tmp_path: Path) -> None:
+    with pytest.raises(Stop):
+        make(tmp_path / "run", progress=stop_after(3))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_stopped_later_what_is_done_stays_and_nothing_else(tmp_path: Path) -> None:
+    with pytest.raises(Stop):
+        make(tmp_path / "run", progress=stop_after(30))
+    left = {str(path.relative_to(tmp_path / "run")) for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    assert left == {
+        "manifest.json",
+        "model.keras",
+        "labels.frames",
+        "images/00000.frames",
+        "images/00001.frames",
+        "passes-6/00000.frames",
+    }
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_damaged_block_of_a_partial_run_is_sampled_again(tmp_path: Path) -> None:
+    with pytest.raises(Stop):
+        make(tmp_path / "run", progress=stop_after(60))
+    for name in ("passes-6/00000.frames", "images/00001.frames"):
+        file = tmp_path / "run" / name
+        file.write_bytes(file.read_bytes()[:-3])
+    make(tmp_path / "run")
+    make(tmp_path / "whole")
+    assert contents(tmp_path / "run") == contents(tmp_path / "whole")
+
+
+def test_files_that_are_not_a_runs_stay(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "README.md").write_text("where this came from")
+    make(tmp_path / "run")
+    make(tmp_path / "run", passes=8)
+    assert (tmp_path / "run" / "README.md").read_text() == "where this came from"
+
+
+def test_a_folder_with_a_model_of_somebodys_own_is_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "model.keras").write_bytes(b"mine")
+    with pytest.raises(RunExistsError, match=r"holds model\.keras but no run"):
+        make(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
+
+
+class Bad(MadeUpSource):
+    def __init__(self, spoil) -> None:
+        super().__init__(some_images(), 3, 5)
+        self.spoil = spoil
+
+    def passes(self, *arguments):
+        return self.spoil(super().passes(*arguments))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda probs: probs * np.nan,
+        lambda probs: probs * 2,
+        lambda probs: probs - 0.5,
+        lambda probs: probs.astype(np.float64),
+        lambda probs: probs.astype(object),
+        lambda probs: probs[:-1],
+    ],
+)
+def test_numbers_that_are_no_probabilities_are_refused(tmp_path: Path, spoil) -> None:
+    with pytest.raises(InvalidInputError, match=r"Passes to be kept should be .* Received: "):
+        make(tmp_path / "run", source=Bad(spoil))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_object_arrays_are_refused(tmp_path: Path) -> None:
+    objects = some_images().astype(object)
+    described = ImageSet(11, (4, 3, 1), "object", digest(some_images()), 0, 255, True)
+    for manifest in (replace(base, images=described), base):
+        with pytest.raises(InvalidInputError, match="object"):
+            write_run(tmp_path / "run", manifest, MadeUpSource(images, 3, 5), objects, labels, MODEL_FILE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_partial_run_does_not_look_whole(tmp_path: Path) -> None:
+    with pytest.raises(Stop):
+        make(tmp_path / "run", progress=stop_after(65))
+    with pytest.raises(PartialRunError, match="8 of 11 images"):
+        open_run(tmp_path / "run")
