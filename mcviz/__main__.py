@@ -107,8 +107,8 @@ def _sample(options: argparse.Namespace) -> None:
         )
     finally:
         progress.close()
-    if (accuracy := run.ensemble_accuracy) is not None:
-        print(f"accuracy: ensemble {accuracy[-1]:.2%}, mean single pass {run.pass_accuracy.mean():.2%}")
+    if run.ensemble_accuracy is not None and run.pass_accuracy is not None:
+        print(f"accuracy: ensemble {run.ensemble_accuracy[-1]:.2%}, mean single pass {run.pass_accuracy.mean():.2%}")
     print(f"The run is {run.path}.")
 
 

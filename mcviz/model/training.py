@@ -77,8 +77,7 @@ def train(
     """
     targets, held_out_targets = _one_hot(train_images, test_images)
     _check_settings(epochs, seed, activation)
-    shape, classes = train_images.images.shape[1:], targets.shape[1]
-    model = reference_network(shape, classes, activation, seed)
+    model = reference_network(train_images.images.shape[1:], targets.shape[1], activation, seed)
     model.compile(
         optimizer=keras.optimizers.Adadelta(learning_rate=LEARNING_RATE),
         loss="categorical_crossentropy",
@@ -106,7 +105,7 @@ def train(
     )
     rows = pd.DataFrame(history.history).rename(columns=COLUMNS)[list(COLUMNS.values())]
     rows.index = pd.RangeIndex(1, epochs + 1, name="epoch")
-    return _without_optimizer(model, reference_network(shape, classes, activation, seed)), rows
+    return _without_optimizer(model), rows
 
 
 def save_trained(model: keras.Model, history: pd.DataFrame, path: str | Path) -> Path:
@@ -162,7 +161,8 @@ def _check_settings(epochs: int, seed: int, activation: str) -> None:
         ) from error
 
 
-def _without_optimizer(trained: keras.Model, fresh: keras.Model) -> keras.Model:
+def _without_optimizer(model: keras.Model) -> keras.Model:
     # Keras saves the optimizer's state with a compiled model, and Adadelta's is twice the size of the weights.
-    fresh.set_weights(trained.get_weights())
-    return fresh
+    copy = keras.Sequential.from_config(model.get_config())
+    copy.set_weights(model.get_weights())
+    return copy
