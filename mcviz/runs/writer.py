@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -79,11 +80,13 @@ def write_run(
     expected = np.dtype(wanted.images.dtype), (wanted.images.count, *wanted.images.shape)
     if (images.dtype, images.shape) != expected:
         raise InvalidInputError(f"Images should be {expected}. Received: {images.dtype} {images.shape}.")
-    if _standing(place, wanted) == wanted.digest:
+    if _standing(place, wanted) == wanted.digest and not _leftovers(place, wanted):
         return open_run(out)
     with writing(place):
         if _standing(place, wanted) != wanted.digest:
             _Writing(place, wanted, source, images, labels, model, progress).carry_out(resume)
+        for name in _leftovers(place, wanted):
+            place.delete(name)
     return open_run(out)
 
 
@@ -107,6 +110,16 @@ def _standing(place: Place, wanted: Manifest) -> str | None:
             f"Choose another place, or take it away with `python -m mcviz remove {place.path}`."
         )
     return there.digest if there.state == "finished" else None
+
+
+def _leftovers(place: Place, finished: Manifest) -> list[str]:
+    """Files that a killed writer left: unfinished ones, and the blocks of the run with fewer passes before this one."""
+    found = []
+    for name in place.sizes():
+        passes = re.fullmatch(r"passes-(\d{1,12})/\d+\.frames", name)
+        if TEMPORARY.fullmatch(name.rpartition("/")[2]) or (passes and int(passes[1]) < finished.passes):
+            found.append(name)
+    return found
 
 
 def _refuse_strangers(place: Place) -> None:
@@ -136,7 +149,6 @@ class _Writing:
         self.old: Run | None = None
 
     def carry_out(self, resume: bool) -> None:
-        self._tidy()
         self._begin(resume)
         try:
             self._write_inputs()
@@ -244,9 +256,6 @@ class _Writing:
             files[name] = StoredFile(len(content), hashlib.sha256(content).hexdigest())
         made = {**self.manifest.made, "finished": _now()}
         write_manifest(self.place, replace(self.manifest, state="finished", made=made, files=files))
-        if self.old:
-            for name in block_files(self.old.manifest):
-                self.place.delete(name)
 
     def _report(self, done: int) -> None:
         passes = self.manifest.passes - (self.old.manifest.passes if self.old else 0)
@@ -258,11 +267,6 @@ class _Writing:
         names = [*block_files(manifest), *image_files(manifest)]
         names += [LABELS] if manifest.labels_sha256 is not None else []
         return names + ([MODEL] if manifest.model.kept else [])
-
-    def _tidy(self) -> None:
-        for name in self.place.sizes():
-            if TEMPORARY.fullmatch(name.rpartition("/")[2]):
-                self.place.delete(name)
 
     def _forget_if_empty(self) -> None:
         """Leave nothing behind of a run that has not one block: nothing of it is worth going on with."""

@@ -54,7 +54,7 @@ def some_labels(count: int = 11, classes: int = 3) -> np.ndarray:
 
 
 def wanted(
-    images: np.ndarray, labels: np.ndarray | None, *, passes: int = 6, classes: int = 3, **changes: Any
+    images: np.ndarray, labels: np.ndarray | None, /, *, passes: int = 6, classes: int = 3, **changes: Any
 ) -> Manifest:
     manifest = Manifest(
         passes=passes,

@@ -1,0 +1,82 @@
+"""Kills writers with SIGKILL at random moments: `python -m tests.runs.killing FOLDER KILLS`, and prints what it found.
+
+A process of its own, because it forks: a fork costs a millisecond, a new interpreter half a second.
+"""
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from mcviz.errors import PartialRunError, RunNotFoundError
+from mcviz.runs import open_run
+from tests.runs.making import contents, make, numbers
+
+PAUSE = 0.001
+PASSES = {"first": 6, "grown": 10}
+
+
+def in_child(out: Path, passes: int) -> int:
+    """Start a writer; its process id."""
+    child = os.fork()
+    if child == 0:
+        try:
+            make(out, passes=passes, pause=PAUSE)
+        finally:
+            os._exit(0)
+    return child
+
+
+def killed(child: int, after: float) -> bool:
+    """Kill a writer some seconds on; whether it was still at work."""
+    time.sleep(after)
+    os.kill(child, signal.SIGKILL)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+def main(folder: Path, kills: int) -> None:
+    """Grow runs from nothing to 6 and then to 10 passes, killing the writer again and again on the way."""
+    pick = random.Random(2024)
+    truth = {}
+    for passes in PASSES.values():
+        run = make(folder / f"whole-{passes}", passes=passes)
+        truth[passes] = numbers(run), contents(Path(run.path))
+    started = time.perf_counter()
+    make(folder / "timed", pause=PAUSE)
+    span = time.perf_counter() - started
+    seen: Counter[str] = Counter()
+    runs = 0
+    while seen["kills"] < kills:
+        out = folder / f"run-{runs}"
+        runs += 1
+        for passes in PASSES.values():
+            for _ in range(7):
+                seen["kills"] += killed(in_child(out, passes), pick.uniform(0, span))
+                seen[state(out, truth)] += 1
+            make(out, passes=passes)
+            assert contents(out) == truth[passes][1], (
+                f"{out} is not a run that was never stopped: {sorted(contents(out))}"
+            )
+            assert numbers(open_run(out)) == truth[passes][0]
+        assert not list(folder.rglob("*.tmp")), "an unfinished file was left"
+    print(json.dumps({**seen, "runs": runs}))  # noqa: T201
+
+
+def state(out: Path, truth: dict) -> str:
+    """What stands after a kill; anything but nothing, a partial run and a whole run fails."""
+    try:
+        run = open_run(out)
+    except RunNotFoundError:
+        return "none"
+    except PartialRunError:
+        return "partial"
+    assert numbers(run) == truth[run.manifest.passes][0]
+    return f"whole, {run.manifest.passes} passes"
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,135 @@
+"""Whatever happens to a byte, a run gives the numbers that were written or an error that names the file."""
+
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mcviz.errors import CorruptRunError
+from mcviz.runs import list_runs, open_run, verify_run
+from tests.runs.making import make, numbers
+
+NAMES = ["manifest.json", "labels.frames", "images/00000.frames", "passes-6/00000.frames", "passes-6/00002.frames"]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(make(tmp_path_factory.mktemp("whole") / "run").path)
+
+
+@pytest.fixture(scope="module")
+def truth(whole: Path) -> dict[str, Any]:
+    return numbers(open_run(whole))
+
+
+@pytest.fixture
+def folder(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "run"))
+
+
+def flipped(content: bytes) -> Iterator[bytes]:
+    """Every byte, changed in a way that a seed picks."""
+    pick = random.Random(0)
+    for at, byte in enumerate(content):
+        yield content[:at] + bytes([byte ^ pick.randrange(1, 256)]) + content[at + 1 :]
+
+
+def outcome(folder: Path, first: Callable[[Path], object] = open_run) -> dict[str, Any] | str:
+    """The numbers that a run gives, or the message of the error; any other error fails the test."""
+    try:
+        first(folder)
+        return numbers(open_run(folder))
+    except CorruptRunError as error:
+        return str(error)
+
+
+def check(folder: Path, name: str, truth: dict[str, Any]) -> None:
+    found = outcome(folder)
+    assert found == truth or (isinstance(found, str) and str(folder / name) in found), found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_byte_flipped(folder: Path, truth: dict[str, Any], name: str) -> None:
+    file = folder / name
+    for content in flipped(file.read_bytes()):
+        file.write_bytes(content)
+        check(folder, name, truth)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_file_cut_short(folder: Path, truth: dict[str, Any], name: str) -> None:
+    file = folder / name
+    content = file.read_bytes()
+    for length in range(0, len(content), 1 if name != "manifest.json" else 7):
+        file.write_bytes(content[:length])
+        found = outcome(folder)
+        assert isinstance(found, str)
+        assert str(file) in found
+
+
+@pytest.mark.parametrize("name", [*NAMES, "model.keras"])
+def test_verify_finds_a_flipped_byte_in_any_file(folder: Path, truth: dict[str, Any], name: str) -> None:
+    file = folder / name
+    content = file.read_bytes()
+    pick = random.Random(1)
+    for _ in range(25):
+        at = pick.randrange(len(content))
+        file.write_bytes(content[:at] + bytes([content[at] ^ pick.randrange(1, 256)]) + content[at + 1 :])
+        found = outcome(folder, verify_run)
+        assert str(file) in str(found) or (name == "manifest.json" and found == truth)  # a blank for another blank
+
+
+def test_a_damaged_model_is_not_handed_out(folder: Path) -> None:
+    model = folder / "model.keras"
+    model.write_bytes(model.read_bytes().replace(b"bytes", b"bites"))
+    run = open_run(folder)
+    assert run.plain_accuracy is not None
+    with pytest.raises(CorruptRunError, match=str(model)):
+        run.model_path  # noqa: B018
+
+
+@pytest.mark.parametrize("name", [*NAMES[1:], "model.keras"])
+def test_a_file_that_is_missing(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    assert f"{folder / name} is missing" in str(outcome(folder))
+
+
+@pytest.mark.parametrize("name", NAMES[1:])
+def test_a_file_that_goes_missing_after_opening(folder: Path, name: str) -> None:
+    run = open_run(folder)
+    (folder / name).unlink()
+    with pytest.raises(CorruptRunError, match=str(folder / name)):
+        numbers(run)
+
+
+def test_blocks_that_changed_places(folder: Path, truth: dict[str, Any]) -> None:
+    first, second = folder / "passes-6/00000.frames", folder / "passes-6/00001.frames"
+    one, other = first.read_bytes(), second.read_bytes()
+    size = max(len(one), len(other))  # the same size, so that it is not the size that gives it away
+    first.write_bytes(other.ljust(size, b"\0")[: len(one)])
+    second.write_bytes(one.ljust(size, b"\0")[: len(other)])
+    assert str(first) in str(outcome(folder))
+
+
+def test_a_block_of_another_seed(folder: Path, tmp_path: Path) -> None:
+    make(tmp_path / "other", seed=6)
+    shutil.copy(tmp_path / "other/passes-6/00001.frames", folder / "passes-6/00001.frames")
+    assert str(folder / "passes-6/00001.frames") in str(outcome(folder))
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b"[]", b"null", b"1e999", b"[" * 100_000, b"\xff\xfe", b'{"checksum": 1}']
+)
+def test_a_manifest_that_is_none(folder: Path, content: bytes) -> None:
+    (folder / "manifest.json").write_bytes(content)
+    assert str(folder / "manifest.json") in str(outcome(folder))
+
+
+def test_a_list_of_runs_shows_the_damaged_one_and_goes_on(folder: Path) -> None:
+    shutil.copytree(folder, folder.parent / "other")
+    (folder / "manifest.json").write_bytes(b"{")
+    states = {Path(run.path).name: run.state for run in list_runs(folder.parent)}
+    assert states == {"run": "damaged", "other": "finished"}

@@ -1,0 +1,16 @@
+"""A writer killed with SIGKILL at 200 random moments leaves a whole old run, a whole new one or a partial one."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+
+def test_killed_two_hundred_times(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.runs.killing", str(tmp_path), "200"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    assert seen["kills"] >= 200
+    assert min(seen["partial"], seen["whole, 6 passes"]) >= 10, f"the moments were too alike to mean something: {seen}"
