@@ -1,15 +1,16 @@
 """The dashboard: `streamlit run dashboard.py`."""
 
+from pathlib import Path
+
 import streamlit as st
 
-st.set_page_config(page_title="mcviz", page_icon="mcviz/app/icon.png", layout="wide")
+from mcviz.app.parts import PAGES, navigation
 
-st.navigation(
-    [
-        st.Page("mcviz/app/pages/overview.py", title="Overview", icon=":material/monitoring:", default=True),
-        st.Page("mcviz/app/pages/uncertain.py", title="Uncertain examples", icon=":material/grid_view:"),
-        st.Page("mcviz/app/pages/example.py", title="One example", icon=":material/image_search:"),
-        st.Page("mcviz/app/pages/probe.py", title="Noise probe", icon=":material/grain:"),
-    ],
-    position="top",
-).run()
+st.set_page_config(page_title="mcviz", page_icon="mcviz/app/icon.png", layout="wide")
+st.html(Path(__file__).parent / "mcviz/app/page.css")
+page = st.navigation(
+    [st.Page(listed.script, title=listed.title, icon=listed.icon, default=listed is PAGES[0]) for listed in PAGES],
+    position="hidden",
+)
+navigation()
+page.run()

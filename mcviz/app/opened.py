@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
+from mcviz.app import address
 from mcviz.errors import McvizError
 from mcviz.runs import Run, list_runs, open_run
 
@@ -33,9 +34,9 @@ def current_run() -> Run:
             icon=":material/inbox:",
         )
         st.stop()
-    name = names[0]
+    name = address.one_of("run", names, names[0])
     if len(names) > 1:
-        name = st.selectbox("Run", names, key="run", bind="query-params", width=320)
+        st.selectbox("Run", names, width=320, **address.bound("run", name, lambda new: address.restart(run=new)))
     try:
         return _open(str(cache / name), _changed(cache / name))
     except McvizError as error:
@@ -56,15 +57,13 @@ def live_passes(run: Run, images: np.ndarray, passes: int, seed: int) -> np.ndar
         (T, N, C) float32.
     """
     bar = st.progress(0.0, "Loading the model; the first time takes some seconds …")
+
+    def progress(done: int, total: int) -> None:
+        bar.progress(done / total, f"{done:,} of {total:,} predictions")
+
     try:
         sampler = _sampler(run.digest, run)
-        return sampler.sample(
-            images,
-            passes=passes,
-            seed=seed,
-            masks=run.manifest.masks,
-            progress=lambda done, total: bar.progress(done / total, f"{done:,} of {total:,} predictions"),
-        )
+        return sampler.sample(images, passes=passes, seed=seed, masks=run.manifest.masks, progress=progress)
     finally:
         bar.empty()
 

@@ -1,26 +1,55 @@
 """Pieces that several pages show in the same way."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from mcviz.app import address
 from mcviz.app.wording import percent, votes
 from mcviz.figures import class_probabilities, pass_histograms, png
-from mcviz.measures import SCORES
+from mcviz.measures import SCORES, most_uncertain_first
 from mcviz.runs import Run
 
-EXAMPLE_PAGE = "mcviz/app/pages/example.py"
-UNCERTAIN_PAGE = "mcviz/app/pages/uncertain.py"
 PICTURE_WIDTH = 280
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A page of the dashboard: where its script is, what it is called, and its icon."""
+
+    script: str
+    title: str
+    icon: str
+
+
+OVERVIEW = Listed("mcviz/app/pages/overview.py", "Overview", ":material/monitoring:")
+UNCERTAIN = Listed("mcviz/app/pages/uncertain.py", "Uncertain examples", ":material/grid_view:")
+EXAMPLE = Listed("mcviz/app/pages/example.py", "One example", ":material/image_search:")
+PROBE = Listed("mcviz/app/pages/probe.py", "Noise probe", ":material/grain:")
+COMPARE = Listed("mcviz/app/pages/compare.py", "Side by side", ":material/compare:")
+PAGES = (OVERVIEW, UNCERTAIN, EXAMPLE, COMPARE, PROBE)
+
+
+def navigation() -> None:
+    """Links to every page, which carry the run, the selection and the image along."""
+    with st.container(horizontal=True, gap="xsmall", key="navigation"):
+        for listed in PAGES:
+            st.page_link(listed.script, label=listed.title, icon=listed.icon, query_params=st.query_params.to_dict())
+
+
+def open_page(listed: Listed, **values: object) -> None:
+    """Go to a page with the address as it is, but for these values."""
+    query = {**st.query_params.to_dict(), **{key: str(value) for key, value in values.items()}}
+    st.switch_page(listed.script, query_params=query)
 
 
 def title(text: str, run: Run) -> None:
     """The page's heading, with the run that it is about."""
     manifest = run.manifest
-    st.html("<style>.stMainBlockContainer {padding-top: 4.5rem}</style>")
     st.title(text, anchor=False)
     st.caption(
         f"**{run.name}** · {len(run.images):,} images · {manifest.passes:,} passes · masks "
@@ -28,16 +57,28 @@ def title(text: str, run: Run) -> None:
     )
 
 
+def chosen_score() -> str:
+    """The score that images are ranked by, as the address says."""
+    return address.one_of("score", list(SCORES), "max_probability")
+
+
 def score_chooser(label: str) -> str:
-    """A choice among `SCORES`, which all pages share and the address carries."""
-    return st.selectbox(
+    """A choice among `SCORES`, which all pages share."""
+    chosen = chosen_score()
+    st.selectbox(
         label,
         list(SCORES),
         format_func=lambda name: SCORES[name].label,
-        key="score",
-        bind="query-params",
         width=250,
+        **address.bound("score", chosen),
     )
+    return chosen
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def ranking(digest: str, score: str, _run: Run) -> np.ndarray:  # noqa: ARG001 (the digest is the cache's key)
+    """(N,) int64: the image of each rank by a score, most uncertain first."""
+    return most_uncertain_first(score, _run.scores()[score].to_numpy())
 
 
 def chart(figure: go.Figure, key: str, spoken: str) -> None:
@@ -45,14 +86,15 @@ def chart(figure: go.Figure, key: str, spoken: str) -> None:
     st.plotly_chart(figure, key=key, config={"displayModeBar": False, "scrollZoom": False}, alt=spoken)
 
 
-def picture(image: np.ndarray, spoken: str) -> None:
+def picture(image: np.ndarray, spoken: str, width: int = PICTURE_WIDTH) -> None:
     """One image, small ones enlarged to crisp squares.
 
     Args:
         image: (height, width, channels) uint8 or float32 in 0..1.
         spoken: what it is, for those who cannot see it.
+        width: in pixels.
     """
-    st.image(png(image, scale=max(1, 2 * PICTURE_WIDTH // max(image.shape[:2]))), width=PICTURE_WIDTH, alt=spoken)
+    st.image(png(image, scale=max(1, 2 * width // max(image.shape[:2]))), width=width, alt=spoken)
 
 
 def class_table(probs: np.ndarray, class_names: Sequence[str]) -> None:

@@ -1,10 +1,12 @@
 """Sentences for people: what the numbers of a run say, in words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from mcviz.measures import SCORES
+
+SURE = 0.95  # an answer above this, by as many of the passes, leaves nothing to explain
 
 
 def percent(fraction: float, digits: int = 1) -> str:
@@ -15,13 +17,13 @@ def percent(fraction: float, digits: int = 1) -> str:
         digits: after the point.
 
     Returns:
-        Such as "99.2%"; "over 99.9%" for what is less than 1 but would round to it, "under 0.1%" likewise.
+        Such as "99.2%"; ">99.9%" for what is less than 1 but would round to it, "<0.1%" likewise.
     """
     step = 10.0**-digits
     if 1 > fraction >= 1 - step / 200:
-        return f"over {100 - step:.{digits}f}%"
+        return f">{100 - step:.{digits}f}%"
     if 0 < fraction < step / 200:
-        return f"under {step:.{digits}f}%"
+        return f"<{step:.{digits}f}%"
     return f"{100 * fraction:.{digits}f}%"
 
 
@@ -100,3 +102,44 @@ def compared(probability: float, max_probabilities: np.ndarray) -> str:
         return f"It is surer of this than of {percent(surer_than)} of the run's own images."
     less = float((max_probabilities > probability).mean())
     return f"It is less sure of this than of {percent(less)} of the run's own images."
+
+
+def reasons(probs: np.ndarray, row: Mapping[str, float], class_names: Sequence[str]) -> list[str]:
+    """Why an answer is doubtful, in words.
+
+    Args:
+        probs: (T, C) probabilities of one image.
+        row: its scores, by their names in `SCORES`.
+        class_names: C names.
+
+    Returns:
+        Sentences in Markdown, the weightiest first; one that says so where there is nothing to doubt.
+    """
+    mean = probs.mean(axis=0, dtype=np.float64)
+    first, second = (int(c) for c in np.argsort(-mean)[:2])
+    if mean[first] >= SURE and row["variation_ratio"] <= 1 - SURE:
+        return ["Nothing here speaks for doubt: the passes agree, and each is sure."]
+    found = [f"**Between two classes**: {class_names[first]} leads {class_names[second]} by {percent(row['margin'])}."]
+    if row["mutual_information"] > row["expected_entropy"]:
+        found.append(
+            "**Doubt in the model**: most of the entropy is disagreement between passes that are sure of themselves. "
+            "More training images like this one would help."
+        )
+    else:
+        found.append(
+            "**Doubt in the data**: most of the entropy is in every single pass, so the image itself is ambiguous to "
+            "this model."
+        )
+    leading = probs[:, first]
+    for_it, against = (leading > 0.8).mean(), (leading < 0.2).mean()
+    if min(for_it, against) >= 0.1:
+        found.append(
+            f"**Two opinions**: {percent(for_it)} of the passes give {class_names[first]} over 80%, {percent(against)} "
+            "give it under 20%."
+        )
+    elif row["predictive_std"] > 0.15:
+        found.append(
+            f"**One spread-out opinion**: the probability of {class_names[first]} swings by ± "
+            f"{percent(row['predictive_std'])} around its mean, without two camps."
+        )
+    return found

@@ -3,13 +3,26 @@
 from mcviz.figures.accuracy import accuracy_against_ensemble, accuracy_by_ensemble_size
 from mcviz.figures.classes import class_counts, class_probabilities, pass_histograms
 from mcviz.figures.images import contact_sheet, png
+from mcviz.figures.passes import estimate_by_passes, two_classes
+from mcviz.figures.scores import class_accuracies, coloured_map, confusion_matrix, scatter, score_distributions
+from mcviz.figures.style import RIGHT, WRONG, class_colour
 
 __all__ = [
+    "RIGHT",
+    "WRONG",
     "accuracy_against_ensemble",
     "accuracy_by_ensemble_size",
+    "class_accuracies",
+    "class_colour",
     "class_counts",
     "class_probabilities",
+    "coloured_map",
+    "confusion_matrix",
     "contact_sheet",
+    "estimate_by_passes",
     "pass_histograms",
     "png",
+    "scatter",
+    "score_distributions",
+    "two_classes",
 ]

@@ -12,6 +12,17 @@ SINGLE_PASS = "#56B4E9"  # sky blue
 TRUE_CLASS = "#009E73"  # bluish green
 NEUTRAL = "#A9B1BB"
 SPREAD = "#6B7280"
+RIGHT = "#56B4E9"
+WRONG = ORDINARY
+DENSITY = [[0, "#D6E4EF"], [1, "#2B4C6F"]]
+CLASSES = (
+    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#8A8F98", "#882255", "#44AA99",
+)  # fmt: skip
+
+
+def class_colour(index: int) -> str:
+    """The colour that a class always has; above ten classes, colours come again."""
+    return CLASSES[index % len(CLASSES)]
 
 
 def styled(figure: go.Figure, height: int) -> go.Figure:

@@ -9,14 +9,16 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
+from mcviz import Run
 from mcviz.measures import SCORES, most_uncertain_first
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["overview", "uncertain", "example", "probe"]
+OpenPage = Callable[..., AppTest]
+PAGES = ["overview", "uncertain", "example", "compare", "probe"]
 
 
 @pytest.fixture
-def open_page() -> Callable[..., AppTest]:
+def open_page() -> OpenPage:
     def opened(name: str, **query: str) -> AppTest:
         app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
         app.run()
@@ -29,7 +31,7 @@ def open_page() -> Callable[..., AppTest]:
 
 
 @pytest.fixture(scope="session")
-def run():
+def run() -> Run:
     return mcviz.open_run(ROOT / "cache" / "mnist-cnn")
 
 
@@ -41,7 +43,7 @@ def words(app: AppTest) -> str:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_every_page_opens_without_an_exception(open_page, name: str) -> None:
+def test_every_page_opens_without_an_exception(open_page: OpenPage, name: str) -> None:
     app = open_page(name)
     assert not app.exception
     assert app.title[0].value
@@ -49,7 +51,9 @@ def test_every_page_opens_without_an_exception(open_page, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_of_an_empty_cache_says_what_to_do(open_page, name: str, tmp_path, monkeypatch) -> None:
+def test_a_page_of_an_empty_cache_says_what_to_do(
+    open_page: OpenPage, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
     app = open_page(name)
     assert not app.exception
@@ -57,7 +61,9 @@ def test_a_page_of_an_empty_cache_says_what_to_do(open_page, name: str, tmp_path
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_run_that_cannot_be_read_is_named_and_nothing_breaks(open_page, name: str, tmp_path, monkeypatch) -> None:
+def test_a_run_that_cannot_be_read_is_named_and_nothing_breaks(
+    open_page: OpenPage, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "manifest.json").write_text("{")
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
@@ -66,7 +72,7 @@ def test_a_run_that_cannot_be_read_is_named_and_nothing_breaks(open_page, name: 
     assert "broken" in app.error[0].value
 
 
-def test_overview_shows_the_accuracies_that_the_passes_give(open_page, run) -> None:
+def test_overview_shows_the_accuracies_that_the_passes_give(open_page: OpenPage, run: Run) -> None:
     app = open_page("overview")
     labels = run.labels
     correct = np.zeros(run.manifest.passes)
@@ -85,44 +91,44 @@ def test_overview_shows_the_accuracies_that_the_passes_give(open_page, run) -> N
 
 
 @pytest.mark.parametrize("score", SCORES)
-def test_example_steps_through_the_ranking_of_any_score(open_page, run, score: str) -> None:
+def test_example_steps_through_the_ranking_of_any_score(open_page: OpenPage, run: Run, score: str) -> None:
     order = most_uncertain_first(score, run.scores()[score].to_numpy())
     app = open_page("example")
-    app.selectbox(key="score").select(score)
-    app.number_input(key="image").set_value(int(order[3])).run()
+    app.selectbox(key="score-widget").select(score)
+    app.number_input(key="image-widget").set_value(int(order[3])).run()
     assert not app.exception
     assert "Rank **4**" in words(app)
-    next(button for button in app.button if button.label == "Less uncertain").click().run()
-    assert app.number_input(key="image").value == order[4]
-    next(button for button in app.button if button.label == "More uncertain").click().run()
-    assert app.number_input(key="image").value == order[3]
+    next(button for button in app.button if button.label == "Next").click().run()
+    assert app.number_input(key="image-widget").value == order[4]
+    next(button for button in app.button if button.label == "Previous").click().run()
+    assert app.number_input(key="image-widget").value == order[3]
 
 
-def test_example_tables_hold_mean_and_std_of_every_class(open_page, run) -> None:
+def test_example_tables_hold_mean_and_std_of_every_class(open_page: OpenPage, run: Run) -> None:
     image = 1247
     app = open_page("example")
-    app.number_input(key="image").set_value(image).run()
+    app.number_input(key="image-widget").set_value(image).run()
     table = app.table[0].value
     probs = run.probs(image).astype(float)
     assert table["mean"].tolist() == [f"{100 * value:.2f} %" for value in probs.mean(axis=0)]
     assert table["std"].tolist() == [f"{100 * value:.2f} %" for value in probs.std(axis=0)]
 
 
-def test_uncertain_examples_can_be_filtered_to_the_wrong_ones(open_page, run) -> None:
+def test_uncertain_examples_can_be_filtered_to_the_wrong_ones(open_page: OpenPage, run: Run) -> None:
     app = open_page("uncertain")
-    app.segmented_control(key="answers").set_value("wrong").run()
+    app.segmented_control(key="answers-widget").set_value("wrong").run()
     assert not app.exception
     wrong = int((~run.scores()["correct"].astype(bool)).sum())
     assert f"**{wrong:,}** of 10,000 images" in words(app)
 
 
-def test_looking_at_a_cached_run_never_asks_the_model(open_page, monkeypatch) -> None:
+def test_looking_at_a_cached_run_never_asks_the_model(open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mcviz.model", None)  # an import of it now fails
     for name in PAGES:
         assert not open_page(name).exception
 
 
-def test_noise_goes_through_the_model_live(open_page, run) -> None:
+def test_noise_goes_through_the_model_live(open_page: OpenPage, run: Run) -> None:
     app = open_page("probe")
     assert "Ask the model" in app.info[0].value
     next(button for button in app.button if button.label.startswith("Ask the model")).click().run()
@@ -136,13 +142,7 @@ def test_noise_goes_through_the_model_live(open_page, run) -> None:
     assert app.table[0].value["mean"].tolist() != shown
 
 
-def _model(run):
-    from mcviz.model import load_model
-
-    return load_model(run.model_path)
-
-
-def test_the_sweep_says_which_class_noise_is_taken_for(open_page) -> None:
+def test_the_sweep_says_which_class_noise_is_taken_for(open_page: OpenPage) -> None:
     app = open_page("probe")
     next(button for button in app.button if button.label == "Run the sweep").click().run()
     assert not app.exception

@@ -3,17 +3,17 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, ViewportSize, expect
 
 import mcviz
 from mcviz.measures import most_uncertain_first
 from tests.browser.conftest import ROOT
 
-PHONE = {"width": 390, "height": 844}
+PHONE = ViewportSize(width=390, height=844)
 CHART = ".js-plotly-plot .main-svg"
 
 
-def tiles(page: Page):
+def tiles(page: Page) -> Locator:
     return page.locator(".tile")
 
 

@@ -4,78 +4,166 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from mcviz.app import address
+from mcviz.app.keys import keys
 from mcviz.app.opened import current_run
-from mcviz.app.parts import class_charts, class_table, picture, score_chooser, title
-from mcviz.app.wording import answer, judged, score_value
-from mcviz.measures import SCORES, most_uncertain_first
+from mcviz.app.parts import (
+    COMPARE,
+    chart,
+    class_charts,
+    class_table,
+    open_page,
+    picture,
+    ranking,
+    score_chooser,
+    title,
+)
+from mcviz.app.similar import most_similar
+from mcviz.app.views.gallery import tiles
+from mcviz.app.views.looked_at import LookedAt, looked_at
+from mcviz.app.wording import answer, judged, reasons, score_value, votes
+from mcviz.figures import estimate_by_passes, two_classes
+from mcviz.measures import SCORES
 from mcviz.runs import Run
 
-
-def ranks(run: Run, score: str) -> np.ndarray:
-    """(N,) the image of each rank, most uncertain first."""
-    return most_uncertain_first(score, run.scores()[score].to_numpy())
+SIMILAR = 6
+ALIKE, OPINIONS, ENOUGH = "Similar images", "Two opinions or one?", "Are these passes enough?"
 
 
-def show(image: int) -> None:
-    """Go to another image."""
-    st.session_state["image"] = int(image)
-
-
-def show_any(count: int) -> None:
-    """Go to any of so many images."""
-    show(np.random.default_rng().integers(count))
-
-
-def chosen_image(run: Run) -> int:
-    """The controls that step through the ranking, and the image that they are at."""
-    most_uncertain = int(ranks(run, "max_probability")[0])
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        image = int(
-            st.number_input(
-                "Image", 0, len(run.images) - 1, most_uncertain, key="image", bind="query-params", width=150
-            )
+def chosen_image(run: Run) -> tuple[int, LookedAt]:
+    """The controls that step through the ranking, the image that they are at, and what they step through."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        image = address.whole_number(
+            "image", int(ranking(run.digest, "max_probability", run)[0]), 0, len(run.images) - 1
         )
-        score = score_chooser("Ranked by")
-        order = ranks(run, score)
-        rank = int(np.flatnonzero(order == image)[0])
+        st.number_input("Image", 0, len(run.images) - 1, width=140, **address.bound("image", image))
+        looked = looked_at(run, score_chooser("Ranked by"))
+        place = np.flatnonzero(looked.images == image)
+        rank = int(place[0]) if len(place) else -1
         for label, icon, shortcut, step in (
-            ("More uncertain", ":material/arrow_back:", "Left", -1),
-            ("Less uncertain", ":material/arrow_forward:", "Right", 1),
+            ("Previous", ":material/arrow_back:", "Left", -1),
+            ("Next", ":material/arrow_forward:", "Right", 1),
         ):
-            there = 0 <= rank + step < len(order)
-            neighbour = order[rank + step] if there else image
-            st.button(label, icon=icon, shortcut=shortcut, disabled=not there, on_click=show, args=(neighbour,))
-        st.button("Random", icon=":material/casino:", on_click=show_any, args=(len(order),))
-    st.caption(f"Rank **{rank + 1:,}** of {len(order):,} by {SCORES[score].label.lower()}.")
-    return image
+            there = 0 <= rank + step < len(looked.images)
+            st.button(
+                label,
+                icon=icon,
+                shortcut=shortcut,
+                disabled=not there,
+                on_click=address.go,
+                kwargs={"image": looked.images[rank + step] if there else image},
+            )
+        st.button(
+            "Random", icon=":material/casino:", key="random", disabled=not len(looked.images), on_click=go_to_any,
+            args=(looked.images,), help="Key R",
+        )  # fmt: skip
+        keys(r="random")
+    among = f"of {len(looked.images):,} selected" if looked.selection.to_query() else f"of {len(looked.images):,}"
+    if rank >= 0:
+        st.caption(f"Rank **{rank + 1:,}** {among} by {SCORES[looked.score].label.lower()}. Keys: ← → R F.")
+    else:
+        st.caption("This image is not among the selected ones; Next goes to the first of those. Keys: ← → R F.")
+    return image, looked
 
 
-def score_table(run: Run, image: int) -> None:
+def go_to_any(images: np.ndarray) -> None:
+    """Go to any of these images."""
+    address.go(image=np.random.default_rng().choice(images))
+
+
+def toggle(key: str, image: int, kept: list[int]) -> None:
+    """Put an image into a list of the address, or take it out."""
+    new = [other for other in kept if other != image] if image in kept else [*kept, image]
+    address.go(**{key: ",".join(map(str, new)) or None})
+
+
+def marks(run: Run, image: int) -> None:
+    """Flag the image for later, and pin it for comparison."""
+    flagged, pinned = address.images("flags", run), address.images("pins", run)
+    with st.container(horizontal=True, gap="small"):
+        st.button(
+            f"Flagged ({len(flagged)})" if image in flagged else "Flag",
+            icon=":material/flag:",
+            shortcut="F",
+            type="primary" if image in flagged else "secondary",
+            on_click=toggle,
+            args=("flags", image, flagged),
+            help="Flags are kept in the address, and listed under the filters.",
+        )
+        full = image not in pinned and len(pinned) >= address.PINS
+        st.button(
+            "Unpin" if image in pinned else "Pin",
+            icon=":material/keep:",
+            disabled=full,
+            on_click=toggle,
+            args=("pins", image, pinned),
+            help="Four are pinned, that is all that fits." if full else "Pinned images can be compared side by side.",
+        )
+        if pinned and st.button(f"Compare {len(pinned)}", icon=":material/compare:"):
+            open_page(COMPARE)
+
+
+def score_table(run: Run, row: "pd.Series[float]", image: int) -> None:
     """Every score of the image, and how many images are more uncertain by it."""
-    row = run.scores().iloc[image]
     table = pd.DataFrame(
         {
             "score": [score.label for score in SCORES.values()],
             "value": [score_value(name, row[name]) for name in SCORES],
-            "rank": [f"{np.flatnonzero(ranks(run, name) == image)[0] + 1:,}" for name in SCORES],
+            "rank": [f"{np.flatnonzero(ranking(run.digest, name, run) == image)[0] + 1:,}" for name in SCORES],
         }
     ).set_index("score")
     st.table(table)
 
 
+def closer(run: Run, image: int, probs: np.ndarray, score: str) -> None:
+    """One closer look, of three."""
+    looks = [ALIKE, OPINIONS, ENOUGH]
+    look = address.one_of("look", looks, ALIKE)
+    st.segmented_control("A closer look", looks, required=True, **address.bound("look", look))
+    order = [int(c) for c in np.argsort(-probs.mean(axis=0))]
+    if look == ALIKE:
+        st.caption("The images whose pixels are nearest, with their labels. Click one to open it.")
+        tiles(run, most_similar(run, image, SIMILAR), None, score, key="similar")
+    elif look == OPINIONS:
+        with st.container(horizontal=True):
+            first, second = (
+                st.selectbox(
+                    label,
+                    range(len(run.class_names)),
+                    format_func=run.class_names.__getitem__,
+                    width=150,
+                    **address.bound(key, address.whole_number(key, order[place], 0, len(order) - 1)),
+                )
+                for place, (label, key) in enumerate((("One class", "one"), ("against", "other")))
+            )
+        st.caption("One point a pass. Two clumps in the corners are two opinions; one cloud is a spread-out doubt.")
+        chart(
+            two_classes(probs, first, second, run.class_names),
+            "two-classes",
+            f"One point a pass: {votes(probs, run.class_names)}.",
+        )
+    else:
+        st.caption("The mean of the first 1, 2, … passes, with two standard errors. Flat lines mean that T is enough.")
+        figure = estimate_by_passes(probs, order[:3], run.class_names)
+        chart(figure, "estimate", f"The mean of the likeliest three classes over {len(probs)} passes.")
+
+
 run = current_run()
 title("One example", run)
-image = chosen_image(run)
+image, looked = chosen_image(run)
 probs, row = run.probs(image), run.scores().iloc[image]
 true_class = None if pd.isna(row["true_class"]) else int(row["true_class"])
 
 left, right = st.columns([2, 5], gap="large")
 with left:
     picture(run.images[image], f"Image {image}")
+    marks(run, image)
     st.markdown(f"{answer(probs, run.class_names)} {judged(int(row['predicted_class']), true_class, run.class_names)}")
+    st.markdown("\n".join(f"- {reason}" for reason in reasons(probs, row.to_dict(), run.class_names)))
     st.markdown("**Each class over all passes**")
     class_table(probs, run.class_names)
     st.markdown("**Each score, and the image's rank by it**")
-    score_table(run, image)
+    score_table(run, row, image)
 with right:
     class_charts(probs, run.class_names, true_class, "example")
+    closer(run, image, probs, looked.score)

@@ -1,0 +1,75 @@
+"""The state of a session lives in the address, so that a link opens what its sender saw, and back and forward work."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from typing import Any, TypeVar
+
+import streamlit as st
+
+from mcviz.app.selection import Selection
+from mcviz.runs import Run
+
+T = TypeVar("T")
+PINS = 4  # examples that fit side by side
+FIRST_PAGE = {"page": None}
+
+
+def selection(run: Run) -> Selection:
+    """The selection that the address names."""
+    return Selection.from_query(st.query_params, len(run.class_names), len(run.scores()))
+
+
+def select(chosen: Selection, **others: Any) -> None:
+    """Make this the selection, and go back to the first page of images."""
+    kept = dict.fromkeys(["outline", "range", *(field.name for field in fields(Selection))])
+    go(**{**kept, **chosen.to_query(), **FIRST_PAGE, **others})
+
+
+def go(**values: Any) -> None:
+    """Put values into the address in one step; None takes a key out."""
+    query = {**st.query_params.to_dict(), **values}
+    st.query_params.from_dict({key: str(value) for key, value in query.items() if value is not None})
+
+
+def restart(**values: Any) -> None:
+    """Forget all that the address says but these values."""
+    st.query_params.from_dict({key: str(value) for key, value in values.items()})
+
+
+def whole_number(key: str, default: int, lowest: int, highest: int) -> int:
+    """A whole number from the address, or the default where there is none in these bounds."""
+    text = st.query_params.get(key, "")
+    if text.isascii() and text.isdigit() and lowest <= int(text) <= highest:
+        return int(text)
+    return default
+
+
+def one_of(key: str, options: Sequence[T], default: T) -> T:
+    """One of some options from the address, or the default."""
+    return {str(option): option for option in options}.get(st.query_params.get(key, ""), default)
+
+
+def images(key: str, run: Run) -> list[int]:
+    """The image indices that the address lists under a key."""
+    return list(Selection.from_query({"picked": st.query_params.get(key, "")}, 0, len(run.scores())).picked)
+
+
+def bound(key: str, value: T, put: Callable[[T], None] | None = None) -> dict[str, Any]:
+    """Keyword arguments that bind a widget to the address: it shows `value`, and a change of it is put there.
+
+    Args:
+        key: in the address; the widget's own is the same with `-widget` behind.
+        value: what the address says now.
+        put: what to do with a new value; without it, it is put under `key`, on the first page of images.
+    """
+    widget = f"{key}-widget"
+    st.session_state[widget] = value
+
+    def changed() -> None:
+        new = st.session_state[widget]
+        if put:
+            put(new)
+        else:
+            go(**{key: new}, **({} if key == "page" else FIRST_PAGE))
+
+    return {"key": widget, "on_change": changed}

@@ -1,0 +1,1 @@
+"""The views of one selection: each shows it and can change it."""

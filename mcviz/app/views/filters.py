@@ -1,0 +1,113 @@
+"""The bar of filters, the chips of those that are on, and how many images they leave."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from mcviz.app import address
+from mcviz.app.parts import score_chooser
+from mcviz.app.selection import ANSWERS, Selection
+from mcviz.app.views.looked_at import SURE_FIRST, UNSURE_FIRST, LookedAt, looked_at
+from mcviz.measures import SCORES
+from mcviz.runs import Run
+
+
+def filter_bar(run: Run) -> LookedAt:
+    """The controls of what is looked at, and what they select."""
+    selection = address.selection(run)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        score = score_chooser("Rank by")
+        order = address.one_of("order", [UNSURE_FIRST, SURE_FIRST], UNSURE_FIRST)
+        st.selectbox("Order", [UNSURE_FIRST, SURE_FIRST], width=210, **address.bound("order", order))
+        if run.labels is not None:
+            _typed(run, selection)
+        with st.popover("Filters", icon=":material/filter_list:"):
+            _filters(run, selection)
+    st.caption(SCORES[score].meaning)
+    looked = looked_at(run, score)
+    _chips(looked)
+    return looked
+
+
+def _typed(run: Run, selection: Selection) -> None:
+    """The field for `3 as 5`, which is empty again once it was understood."""
+
+    def understood() -> None:
+        words = st.session_state["find"]
+        try:
+            address.select(selection.narrowed_by(words, run.class_names))
+        except ValueError as error:
+            st.session_state["not-understood"] = str(error)
+        st.session_state["find"] = ""
+
+    st.text_input("Find", placeholder="3 as 5, or wrong", width=180, key="find", on_change=understood)
+    if message := st.session_state.pop("not-understood", None):
+        st.toast(message, icon=":material/help:")
+
+
+def _filters(run: Run, selection: Selection) -> None:
+    classes = range(len(run.class_names))
+    named = run.class_names.__getitem__
+    if run.labels is not None:
+        st.multiselect(
+            "True class",
+            classes,
+            format_func=named,
+            **address.bound("true", selection.true, lambda new: address.select(replace(selection, true=tuple(new)))),
+        )
+    st.multiselect(
+        "Predicted class",
+        classes,
+        format_func=named,
+        **address.bound("said", selection.said, lambda new: address.select(replace(selection, said=tuple(new)))),
+    )
+    if run.labels is not None:
+        st.segmented_control(
+            "Answers",
+            ANSWERS,
+            required=True,
+            **address.bound("answers", selection.answers, lambda new: address.select(replace(selection, answers=new))),
+        )
+    st.toggle(
+        "Passes disagree",
+        **address.bound("disagree", selection.disagree, lambda new: address.select(replace(selection, disagree=new))),
+    )
+    name = st.selectbox("Range of", list(SCORES), format_func=lambda name: SCORES[name].label, key="ranged")
+    values = run.scores()[name]
+    low, high = float(values.min()), float(values.max())
+    if low < high:
+        kept = {score: (a, b) for score, a, b in selection.ranges}.get(name, (low, high))
+        shown = (min(max(kept[0], low), high), max(min(kept[1], high), low))
+        st.slider(
+            f"{SCORES[name].label}, {SCORES[name].unit}",
+            low,
+            high,
+            format="%.3f",
+            **address.bound(f"range-{name}", shown, lambda new: address.select(selection.with_range(name, *new))),
+        )
+
+
+def _chips(looked: LookedAt) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="chips"):
+        st.markdown(f"**{len(looked.images):,}** of {len(looked.run.scores()):,} images", width="content")
+        chips = looked.selection.chips(looked.run.class_names)
+        for place, (label, without) in enumerate(chips):
+            st.button(
+                label,
+                icon=":material/close:",
+                key=f"chip-{place}",
+                help="Take this filter off",
+                on_click=address.select,
+                args=(without,),
+            )
+        flagged = address.images("flags", looked.run)
+        if flagged and looked.selection.picked != tuple(flagged):
+            st.button(
+                f"Show the {len(flagged)} flagged",
+                icon=":material/flag:",
+                type="tertiary",
+                on_click=address.select,
+                args=(Selection(picked=tuple(flagged)),),
+            )
+        if len(chips) > 1:
+            st.button("Clear all", type="tertiary", key="clear", on_click=address.select, args=(Selection(),))

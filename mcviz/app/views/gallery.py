@@ -1,0 +1,96 @@
+"""Pages of ranked images that can be clicked: one picture a page, cut into tiles by the browser."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from mcviz.app import address
+from mcviz.app.parts import EXAMPLE, open_page
+from mcviz.app.views.looked_at import LookedAt
+from mcviz.app.wording import score_value
+from mcviz.figures import contact_sheet, png
+from mcviz.measures import SCORES
+from mcviz.runs import Run
+
+SHEET_COLUMNS = 12
+PAGE_SIZES = (24, 48, 96)
+CRISP_BELOW = 112  # pixels; what is larger is scaled smoothly
+HERE = Path(__file__).parent
+
+_mounted = st.components.v2.component(
+    "mcviz_gallery", css=(HERE / "gallery.css").read_text(), js=(HERE / "gallery.js").read_text()
+)
+
+
+def gallery(looked: LookedAt) -> None:
+    """A page of the selected images, with a choice of page and of its size."""
+    size = address.one_of("size", PAGE_SIZES, PAGE_SIZES[0])
+    pages = max(1, -(-len(looked.images) // size))
+    page = address.whole_number("page", 1, 1, pages)
+    if len(looked.images) == 0:
+        st.info("No image passes all of these filters. Take one off above.", icon=":material/filter_alt_off:")
+        return
+    first = (page - 1) * size
+    tiles(looked.run, looked.images[first : first + size], first + 1, looked.score, key="gallery")
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.pagination(pages, **address.bound("page", page))
+        st.segmented_control(
+            "Images a page", PAGE_SIZES, required=True, label_visibility="collapsed", **address.bound("size", size)
+        )
+
+
+def tiles(run: Run, images: np.ndarray, first_rank: int | None, score: str, key: str) -> None:
+    """Images with what was said of them; a click opens one.
+
+    Args:
+        run: whose images they are.
+        images: (n,) integer indices, in the order to be shown.
+        first_rank: the rank of the first one, counted from 1; None where they are no ranking.
+        score: the name of the score that they are ranked by.
+        key: of the component.
+    """
+    pictures = np.stack([run.images[image] for image in images])
+    sheet = png(contact_sheet(pictures, SHEET_COLUMNS))
+    height, width = pictures.shape[1:3]
+    rows = run.scores().iloc[images].to_dict("records")
+    result = _mounted(
+        key=key,
+        data={
+            "sheet": "data:image/png;base64," + base64.b64encode(sheet).decode(),
+            "columns": SHEET_COLUMNS,
+            "rows": -(-len(images) // SHEET_COLUMNS),
+            "aspect": width / height,
+            "crisp": max(height, width) < CRISP_BELOW,
+            "tiles": [
+                _tile(int(image), first_rank and first_rank + place, row, run.class_names, score)
+                for place, (image, row) in enumerate(zip(images, rows, strict=True))
+            ],
+        },
+        on_opened_change=lambda: None,
+    )
+    if result.opened is not None:
+        open_page(EXAMPLE, image=result.opened)
+
+
+def _tile(
+    image: int, rank: int | None, row: dict[Any, Any], class_names: tuple[str, ...], score: str
+) -> dict[str, object]:
+    known = not pd.isna(row["true_class"])
+    said = class_names[row["predicted_class"]]
+    true = class_names[row["true_class"]] if known else ""
+    value = score_value(score, row[score])
+    return {
+        "image": image,
+        "rank": f"#{rank:,}" if rank else "",
+        "said": said,
+        "true": true,
+        "wrong": bool(known and not row["correct"]),
+        "value": value,
+        "spoken": (f"Rank {rank}, image {image}: " if rank else f"Image {image}: ")
+        + (f"true class {true}, " if known else "")
+        + f"predicted {said}, {SCORES[score].label} {value}. Open.",
+    }
