@@ -200,10 +200,11 @@ def _walk(folder: Path, prefix: str) -> list[tuple[str, int]]:
     found: list[tuple[str, int]] = []
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.is_dir():
-                found += _walk(folder / entry.name, f"{prefix}{entry.name}/")
-            elif entry.is_file():
-                found.append((prefix + entry.name, entry.stat().st_size))
+            with suppress(FileNotFoundError):  # a writer renames and removes files meanwhile
+                if entry.is_dir():
+                    found += _walk(folder / entry.name, f"{prefix}{entry.name}/")
+                elif entry.is_file():
+                    found.append((prefix + entry.name, entry.stat().st_size))
     return found
 
 

@@ -4,13 +4,14 @@ import hashlib
 import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import numpy as np
 
-from mcviz.errors import CorruptRunError, InvalidInputError, RunExistsError, RunNotFoundError
+from mcviz.errors import CorruptRunError, InvalidInputError, RunExistsError, RunNotFoundError, StorageError
 from mcviz.runs.blocks import Block, ImageBlock, pack_block, pack_images, pack_labels
 from mcviz.runs.lock import writing
 from mcviz.runs.manifest import (
@@ -80,23 +81,32 @@ def write_run(
     expected = np.dtype(wanted.images.dtype), (wanted.images.count, *wanted.images.shape)
     if (images.dtype, images.shape) != expected:
         raise InvalidInputError(f"Images should be {expected}. Received: {images.dtype} {images.shape}.")
-    if _standing(place, wanted) == wanted.digest and not _leftovers(place, wanted):
+    if _is_finished(place, wanted) and not _leftovers(place, wanted):
         return open_run(out)
     with writing(place):
-        if _standing(place, wanted) != wanted.digest:
+        if not _is_finished(place, wanted):
+            _refuse_another(place, wanted)
             _Writing(place, wanted, source, images, labels, model, progress).carry_out(resume)
         for name in _leftovers(place, wanted):
             place.delete(name)
     return open_run(out)
 
 
-def _standing(place: Place, wanted: Manifest) -> str | None:
-    """The digest of the finished run that is there, if it may become the wanted one; None without a finished run."""
+def _is_finished(place: Place, wanted: Manifest) -> bool:
+    try:
+        there = read_manifest(place)
+    except RunNotFoundError:
+        return False
+    return there.state == "finished" and there.digest == wanted.digest
+
+
+def _refuse_another(place: Place, wanted: Manifest) -> None:
+    """Raise unless there is nothing, the wanted run in part, or one that more passes make the wanted one."""
     try:
         there = read_manifest(place)
     except RunNotFoundError:
         _refuse_strangers(place)
-        return None
+        return
     theirs = identity(there)
     differing = {name: value for name, value in identity(wanted).items() if theirs[name] != value}
     grows = list(differing) == ["passes"] and there.state == "finished" and there.passes < wanted.passes
@@ -109,7 +119,6 @@ def _standing(place: Place, wanted: Manifest) -> str | None:
             f"Another {there.state} run is at {place.path}, which differs in: {', '.join(found)}. "
             f"Choose another place, or take it away with `python -m mcviz remove {place.path}`."
         )
-    return there.digest if there.state == "finished" else None
 
 
 def _leftovers(place: Place, finished: Manifest) -> list[str]:
@@ -149,8 +158,8 @@ class _Writing:
         self.old: Run | None = None
 
     def carry_out(self, resume: bool) -> None:
-        self._begin(resume)
         try:
+            self._begin(resume)
             self._write_inputs()
             for block in self._missing_blocks():
                 self._write_block(block)
@@ -270,10 +279,11 @@ class _Writing:
 
     def _forget_if_empty(self) -> None:
         """Leave nothing behind of a run that has not one block: nothing of it is worth going on with."""
-        sizes = self.place.sizes()
-        if self.old is None and not any(name in sizes for name in block_files(self.manifest)):
-            for name in [NAME, *self._own_files()]:
-                self.place.delete(name)
+        with suppress(StorageError):  # the error that ended the writing is the one to tell
+            sizes = self.place.sizes()
+            if self.old is None and not any(name in sizes for name in block_files(self.manifest)):
+                for name in [NAME, *self._own_files()]:
+                    self.place.delete(name)
 
 
 def _check(probs: np.ndarray, shape: tuple[int, int, int]) -> None:

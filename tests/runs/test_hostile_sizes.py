@@ -1,0 +1,74 @@
+"""A manifest that claims what cannot be is refused before memory is taken, in a process that has little of it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.runs.making import make
+
+OPEN = """
+import json, resource, sys
+from pathlib import Path
+from mcviz.errors import CorruptRunError
+from mcviz.runs import open_run
+from mcviz.runs.manifest import NAME, Manifest, _checksum
+from mcviz.runs.parsing import as_dataclass
+from tests.runs.making import numbers
+
+resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+file = Path(sys.argv[1]) / NAME
+whole = file.read_bytes()
+for claim in json.loads(sys.argv[2]):
+    content = json.loads(whole)
+    del content["checksum"], content["digest"]
+    for path, value in claim.items():
+        *parents, last = path.split("/")
+        inner = content
+        for parent in parents:
+            inner = inner[parent]
+        inner[last] = value
+    try:
+        content["digest"] = as_dataclass(Manifest, content).digest
+    except ValueError:
+        content["digest"] = "none"
+    content["checksum"] = _checksum(content)
+    file.write_text(json.dumps(content))
+    try:
+        numbers(open_run(sys.argv[1]))
+        print("OPENED", claim)
+    except CorruptRunError as error:
+        print(error)
+"""
+
+MANY = 10**12
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        [{"images/count": MANY}, {"images/count": MANY, "layout/block": MANY, "layout/image_block": MANY}],
+        [{"passes": MANY}, {"passes": MANY, "layout/block": 1, "layout/frame": 1}, {"passes": 10**6}],
+        [{"images/shape": [MANY, MANY, 1]}, {"images/shape": [20_000, 20_000, 1]}, {"images/shape": [1] * 40}],
+        [{"layout/block": MANY}, {"layout/frame": MANY}, {"layout/image_frame": MANY}, {"layout/block": 1 << 20}],
+        [{"images/count": 1 << 20, "layout/block": 1 << 20, "layout/image_block": 1 << 20, "layout/frame": 1}],
+        [{"images/count": 0}, {"images/count": -1}, {"passes": 0}, {"layout/frame": 0}, {"images/shape": [-4, -3, 1]}],
+        [{"files/labels.frames/bytes": MANY}, {"images/dtype": "object"}, {"images/dtype": "float32"}],
+        [{"images/count": 1e3}, {"passes": True}, {"passes": "6"}, {"masks": "none"}, {"state": "whole"}],
+    ],
+)
+def test_it_is_refused(tmp_path: Path, claims: list[dict[str, object]]) -> None:
+    make(tmp_path / "run")
+    done = subprocess.run(
+        [sys.executable, "-c", OPEN, str(tmp_path / "run"), json.dumps(claims)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": "", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"},
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(claims)
+    assert all(line.startswith(str(tmp_path / "run")) for line in lines), lines
