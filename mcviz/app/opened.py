@@ -1,6 +1,7 @@
 """The run that the pages are looking at, and the model behind it, each opened once for all sessions."""
 
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from mcviz.runs import Run, list_runs, open_run
 
 if TYPE_CHECKING:
     from mcviz.model import Sampler
+
+NOTICEABLE = 0.5  # seconds
 
 
 def cache_folder() -> Path:
@@ -45,7 +48,7 @@ def current_run() -> Run:
 
 
 def live_passes(run: Run, images: np.ndarray, passes: int, seed: int) -> np.ndarray:
-    """Sample the run's own model on new images, with a progress bar.
+    """Sample the run's own model on new images, with a progress bar where that takes long enough to be noticed.
 
     Args:
         run: whose model is asked.
@@ -56,16 +59,27 @@ def live_passes(run: Run, images: np.ndarray, passes: int, seed: int) -> np.ndar
     Returns:
         (T, N, C) float32.
     """
-    bar = st.progress(0.0, "Loading the model; the first time takes some seconds …")
+    place, started = st.empty(), time.monotonic()
 
     def progress(done: int, total: int) -> None:
-        bar.progress(done / total, f"{done:,} of {total:,} predictions")
+        if time.monotonic() > started + NOTICEABLE:
+            place.progress(done / total, f"{done:,} of {total:,} predictions")
 
     try:
-        sampler = _sampler(run.digest, run)
-        return sampler.sample(images, passes=passes, seed=seed, masks=run.manifest.masks, progress=progress)
+        prepared = sampler(run)
+        started = time.monotonic()
+        return prepared.sample(images, passes=passes, seed=seed, masks=run.manifest.masks, progress=progress)
     finally:
-        bar.empty()
+        place.empty()
+
+
+def sampler(run: Run) -> "Sampler":
+    """The run's own model, prepared for passes; it says so while it is being loaded.
+
+    Raises:
+        McvizError: the run was kept without its model, or the model cannot be loaded.
+    """
+    return _sampler(run.digest, run)
 
 
 @st.cache_resource(show_spinner="Opening the run …", max_entries=8)
@@ -78,7 +92,7 @@ def _changed(folder: Path) -> float:
     return manifest.stat().st_mtime if manifest.exists() else 0.0
 
 
-@st.cache_resource(show_spinner=False, max_entries=2)
+@st.cache_resource(show_spinner="Loading the model; the first time takes some seconds …", max_entries=2)
 def _sampler(digest: str, _run: Run) -> "Sampler":  # noqa: ARG001 (the digest is the cache's key)
     from mcviz.model import Sampler, load_model  # here, because TensorFlow takes seconds to import
 
