@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from mcviz.figures.style import ENSEMBLE, NEUTRAL, SPREAD, TRUE_CLASS, styled
 
 BINS = 100
+EDGES = np.linspace(0, 1, BINS + 1)
+CENTRES = (EDGES[:-1] + EDGES[1:]) / 2
+COLUMN_GAP, ROW_GAP = 0.06, 0.035  # as fractions of the figure
 
 
 def class_probabilities(probs: np.ndarray, class_names: Sequence[str], true_class: int | None = None) -> go.Figure:
@@ -56,39 +58,76 @@ def pass_histograms(probs: np.ndarray, class_names: Sequence[str], true_class: i
     """
     passes, classes = probs.shape
     rows = -(-classes // 2)
-    edges = np.linspace(0, 1, BINS + 1)
-    centres = (edges[:-1] + edges[1:]) / 2
-    figure = make_subplots(
-        rows=rows, cols=2, shared_xaxes="all", shared_yaxes="all", horizontal_spacing=0.06, vertical_spacing=0.035
-    )
-    ticks = [n for n in (0, 50, 250, 500, 1000, 2500, 5000, 10000) if n <= passes]
+    bars = []
     for role, colour, members in _by_role(probs.mean(axis=0).argmax(), true_class, classes):
         for order, c in enumerate(members):
-            counts, _ = np.histogram(probs[:, c], bins=edges)
-            figure.add_bar(
-                x=centres,
-                y=np.sqrt(counts),
-                customdata=counts,
-                marker_color=colour,
-                marker_line_width=0,
-                name=role,
-                legendgroup=role,
-                showlegend=order == 0,
-                hovertemplate=f"{class_names[c]}: %{{customdata}} of {passes} passes near %{{x:.1%}}<extra></extra>",
-                row=c // 2 + 1,
-                col=c % 2 + 1,
+            counts, _ = np.histogram(probs[:, c], bins=EDGES)
+            bars.append(
+                {
+                    "type": "bar",
+                    "x": CENTRES,
+                    "y": np.sqrt(counts),
+                    "customdata": counts,
+                    "marker": {"color": colour, "line": {"width": 0}},
+                    "name": role,
+                    "legendgroup": role,
+                    "showlegend": order == 0,
+                    "hovertemplate": f"{class_names[c]}: %{{customdata}} of {passes} passes near %{{x:.1%}}"
+                    "<extra></extra>",
+                    "xaxis": _axis("x", c),
+                    "yaxis": _axis("y", c),
+                }
             )
-    for c in range(classes):
-        axes = f"x{c + 1 if c else ''} domain", f"y{c + 1 if c else ''} domain"
-        figure.add_annotation(
-            text=f"<b>{class_names[c]}</b>", xref=axes[0], yref=axes[1], x=0.5, y=0.98, showarrow=False, font_size=14
-        )
-    figure.update_xaxes(range=[0, 1], tickvals=[0, 0.5, 1])
-    figure.update_yaxes(range=[0, np.sqrt(passes) * 1.05], tickvals=np.sqrt(ticks), ticktext=[str(n) for n in ticks])
-    for column in (1, 2):
-        figure.update_xaxes(title="probability in a pass", row=rows, col=column)
-    figure.update_yaxes(title="passes", row=(rows + 1) // 2, col=1)
+    names = [
+        {
+            "text": f"<b>{class_names[c]}</b>",
+            "xref": f"{_axis('x', c)} domain",
+            "yref": f"{_axis('y', c)} domain",
+            "x": 0.5,
+            "y": 0.98,
+            "showarrow": False,
+            "font": {"size": 14},
+        }
+        for c in range(classes)
+    ]
+    # As one dictionary: plotly takes a tenth of a second to put twenty axes together one call at a time.
+    figure = go.Figure({"data": bars, "layout": {"annotations": names, **_grid(rows, classes, passes)}})
     return styled(figure, 60 + 105 * rows).update_layout(bargap=0)
+
+
+def _axis(letter: str, index: int) -> str:
+    return f"{letter}{index + 1}" if index else letter
+
+
+def _grid(rows: int, classes: int, passes: int) -> dict[str, dict[str, object]]:
+    """The axes of two columns of histograms, which all share their ranges."""
+    counts = [n for n in (0, 50, 250, 500, 1000, 2500, 5000, 10000) if n <= passes]
+    width, height = (1 - COLUMN_GAP) / 2, (1 - ROW_GAP * (rows - 1)) / rows
+    axes: dict[str, dict[str, object]] = {}
+    for c in range(classes):
+        row, column = divmod(c, 2)
+        left, bottom = column * (width + COLUMN_GAP), (rows - 1 - row) * (height + ROW_GAP)
+        lowest = c + 2 >= classes
+        axes[f"xaxis{c + 1}"] = {
+            "anchor": _axis("y", c),
+            "domain": [left, left + width],
+            "range": [0, 1],
+            "tickvals": [0, 0.5, 1],
+            "showticklabels": lowest,
+            "title": {"text": "probability in a pass"} if lowest else None,
+            "matches": "x" if c else None,
+        }
+        axes[f"yaxis{c + 1}"] = {
+            "anchor": _axis("x", c),
+            "domain": [bottom, bottom + height],
+            "range": [0, np.sqrt(passes) * 1.05],
+            "tickvals": np.sqrt(counts),
+            "ticktext": [str(n) for n in counts],
+            "showticklabels": column == 0,
+            "title": {"text": "passes"} if column == 0 and row == (rows - 1) // 2 else None,
+            "matches": "y" if c else None,
+        }
+    return axes
 
 
 def class_counts(predicted: np.ndarray, class_names: Sequence[str]) -> go.Figure:
