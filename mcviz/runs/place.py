@@ -127,7 +127,10 @@ class LocalFolder:
         aside = self._folder.with_name(f".{self._folder.name}.{secrets.token_hex(6)}.tmp")
         try:
             self._folder.replace(aside)  # at once, so that no half of a run is ever met
-            shutil.rmtree(aside)
+            if aside.is_symlink():
+                aside.unlink()
+            else:
+                shutil.rmtree(aside)
         except FileNotFoundError:
             return
         except OSError as error:
@@ -154,6 +157,8 @@ class RemoteFolder:
 
     def read(self, name: str, start: int = 0, length: int | None = None) -> bytes:
         """Bytes of a file; see `Place`."""
+        if length == 0:
+            return b""
         end = None if length is None else start + length
         try:
             return self._files.cat_file(f"{self._root}/{name}", start=start, end=end)

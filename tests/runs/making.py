@@ -1,6 +1,8 @@
 """Small runs from a source that needs no TensorFlow: every number follows from seed, pass, image and class."""
 
 import hashlib
+import json
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -129,3 +131,9 @@ def numbers(run: Run) -> dict[str, Any]:
         "ensemble accuracy": None if run.ensemble_accuracy is None else run.ensemble_accuracy.tolist(),
         "plain accuracy": run.plain_accuracy,
     }
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    made = make(folder / "run", made={"versions": {"mcviz": "0.1.0"}}, data={"source": "made up", "licence": "none"})
+    (folder / "numbers.json").write_text(json.dumps(numbers(made)))
