@@ -12,11 +12,11 @@ import mcviz.runs
 from mcviz.runs import open_run, verify_run
 from tests.runs.making import numbers
 
-KEPT = Path(__file__).parent / "format-1"
+KEPT = Path(__file__).parents[1] / "fixtures/run-format-1"
 
 
 def test_the_run_that_format_1_began_with_opens() -> None:
-    """Made by the first version's `python -m tests.runs.making tests/runs/format-1`, and never made again."""
+    """Made by the first version's `python -m tests.runs.making tests/fixtures/run-format-1`, and never made again."""
     run = open_run(KEPT / "run")
     found, expected = numbers(run), json.loads((KEPT / "numbers.json").read_text())
     assert found.keys() == expected.keys()
