@@ -1,6 +1,7 @@
 """A real Chromium on the real app, which serves the runs of `cache/`."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -12,11 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 SECONDS_TO_START = 120
 MILLISECONDS_TO_APPEAR = 30_000
+# On a page with a path of its own, Streamlit's frontend looks for the server below that path first.
+FRAMEWORK_PROBE = re.compile(r"/[^/]+/_stcore/(health|host-config)$")
 SWITCHES = [
     "--no-sandbox",  # root, as in a container, has no other way
     "--disable-gpu",
@@ -98,12 +101,19 @@ def page(browser: Browser, app_url: str) -> Iterator[Page]:
     context.set_default_timeout(MILLISECONDS_TO_APPEAR)
     page = context.new_page()
     troubles: list[str] = []
-    page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
+    page.on(
+        "console",
+        lambda message: troubles.append(f"{message.text} {message.location['url']}") if _is_trouble(message) else None,
+    )
     page.on("pageerror", lambda error: troubles.append(str(error)))
     page.on("request", lambda request: troubles.append(request.url) if _leaves(request.url, app_url) else None)
     yield page
     context.close()
     assert not troubles, troubles
+
+
+def _is_trouble(message: ConsoleMessage) -> bool:
+    return message.type == "error" and not FRAMEWORK_PROBE.search(message.location["url"])
 
 
 def _leaves(url: str, app_url: str) -> bool:
