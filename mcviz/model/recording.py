@@ -94,7 +94,7 @@ def record(
         class_names=_names(class_names, classes),
         images=_described(labelled.images, keep_images),
         labels_sha256=None if labelled.labels is None else _sha256(labelled.labels),
-        model=ModelUsed(network.name, model_digest(network), _file_digest(path), keep_model),
+        model=ModelUsed(network.name, model_digest(network), _file_digest(path), keep_model, output, from_logits),
         stochastic_layers=tuple(
             Layer(layer.name, layer.kind, float(layer.rate)) for layer in sampler.stochastic_layers
         ),

@@ -52,12 +52,16 @@ class ModelUsed:
         sha256: of its architecture and weights, whatever file they came in.
         file_sha256: of the file that was handed in, or None for a model in memory.
         kept: whether the model is in the run, as `model.keras` without the optimizer's state.
+        output: the name of the output that was sampled, where one was asked for.
+        from_logits: whether it was taken for logits, where that was asked for.
     """
 
     name: str
     sha256: str
     file_sha256: str | None
     kept: bool
+    output: str | None = None
+    from_logits: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -168,6 +172,7 @@ class Manifest:
 
 def identity(manifest: Manifest) -> dict[str, Any]:
     """What determines the numbers of a run, with the names that people know it by."""
+    asked = manifest.model.output, manifest.model.from_logits
     return {
         "format": manifest.format,
         "passes": manifest.passes,
@@ -177,6 +182,7 @@ def identity(manifest: Manifest) -> dict[str, Any]:
         "labels": manifest.labels_sha256,
         "class names": list(manifest.class_names),
         "model": manifest.model.sha256,
+        **({} if asked == (None, None) else {"output of the model": list(asked)}),
         "stochastic layers": [[layer.name, layer.kind, layer.rate] for layer in manifest.stochastic_layers],
         "way of drawing masks": manifest.sampler,
     }

@@ -2,7 +2,7 @@
 
 import types
 import typing
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -12,7 +12,7 @@ def as_dataclass(kind: type[T], content: Any) -> T:
     """Build a dataclass from parsed JSON.
 
     Raises:
-        ValueError: a field is missing, unknown, or of another type.
+        ValueError: a field without a default is missing, or one is unknown or of another type.
     """
     return typing.cast(T, _value(kind, content, kind.__name__))
 
@@ -41,10 +41,11 @@ def _value(kind: Any, content: Any, where: str) -> Any:
 def _fields(kind: Any, content: Any, where: str) -> Any:
     _checked(isinstance(content, dict), content, where)
     hints = typing.get_type_hints(kind)
-    names = {field.name for field in fields(kind)}
-    if names != content.keys():
-        raise ValueError(f"{where} lacks or adds {', '.join(sorted(names ^ content.keys()))}")
-    return kind(**{name: _value(hints[name], content[name], f"{where}.{name}") for name in names})
+    needed = {field.name for field in fields(kind) if field.default is MISSING and field.default_factory is MISSING}
+    wrong = (needed - content.keys()) | (content.keys() - hints.keys())
+    if wrong:
+        raise ValueError(f"{where} lacks or adds {', '.join(sorted(wrong))}")
+    return kind(**{name: _value(hints[name], value, f"{where}.{name}") for name, value in content.items()})
 
 
 def _checked(fits: bool, content: Any, where: str) -> Any:

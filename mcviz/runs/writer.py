@@ -107,13 +107,13 @@ def _refuse_another(place: Place, wanted: Manifest) -> None:
     except RunNotFoundError:
         _refuse_strangers(place)
         return
-    theirs = identity(there)
-    differing = {name: value for name, value in identity(wanted).items() if theirs[name] != value}
-    grows = list(differing) == ["passes"] and there.state == "finished" and there.passes < wanted.passes
+    ours, theirs = identity(wanted), identity(there)
+    differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
+    grows = differing == ["passes"] and there.state == "finished" and there.passes < wanted.passes
     if differing and not grows:
         found = [
-            f"{name} ({theirs[name]} there, {value} asked for)" if name in ("passes", "seed", "masks") else name
-            for name, value in differing.items()
+            f"{name} ({theirs[name]} there, {ours[name]} asked for)" if name in ("passes", "seed", "masks") else name
+            for name in differing
         ]
         raise RunExistsError(
             f"Another {there.state} run is at {place.path}, which differs in: {', '.join(found)}. "

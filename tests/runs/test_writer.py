@@ -110,6 +110,8 @@ base = wanted(images, labels)
         ("labels", {"labels_sha256": "0" * 64}),
         ("class names", {"class_names": ("x", "y", "z")}),
         ("model", {"model": replace(base.model, sha256="0" * 64)}),
+        ("output of the model", {"model": replace(base.model, output="digit")}),
+        ("output of the model", {"model": replace(base.model, from_logits=True)}),
         ("stochastic layers", {"stochastic_layers": (Layer("dropout", "Dropout", 0.25),)}),
         ("way of drawing masks", {"sampler": 2}),
     ],
