@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from mcviz.app.parts import PAGES, navigation
+from mcviz.errors import McvizError
 
 st.set_page_config(page_title="mcviz", page_icon="mcviz/app/icon.png", layout="wide")
 st.html(Path(__file__).parent / "mcviz/app/page.css")
@@ -13,4 +14,7 @@ page = st.navigation(
     position="hidden",
 )
 navigation()
-page.run()
+try:
+    page.run()
+except McvizError as error:  # a run that is damaged or kept without its images; the other pages and runs work on
+    st.error(str(error), icon=":material/error:")

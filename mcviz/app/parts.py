@@ -31,7 +31,8 @@ UNCERTAIN = Listed("mcviz/app/pages/uncertain.py", "Uncertain examples", ":mater
 EXAMPLE = Listed("mcviz/app/pages/example.py", "One example", ":material/image_search:")
 PROBE = Listed("mcviz/app/pages/probe.py", "Noise probe", ":material/grain:")
 COMPARE = Listed("mcviz/app/pages/compare.py", "Side by side", ":material/compare:")
-PAGES = (OVERVIEW, UNCERTAIN, EXAMPLE, COMPARE, PROBE)
+STORY = Listed("mcviz/app/pages/story.py", "Story", ":material/auto_stories:")
+PAGES = (OVERVIEW, UNCERTAIN, EXAMPLE, COMPARE, PROBE, STORY)
 
 
 def navigation() -> None:

@@ -1,6 +1,6 @@
 """Pictures of arrays: plotly figures, drawn the same whatever shows them."""
 
-from mcviz.figures.accuracy import accuracy_against_ensemble, accuracy_by_ensemble_size
+from mcviz.figures.accuracy import accuracy_against_ensemble, accuracy_by_ensemble_size, mistakes_found
 from mcviz.figures.classes import class_counts, class_probabilities, pass_histograms
 from mcviz.figures.images import contact_sheet, png
 from mcviz.figures.passes import estimate_by_passes, two_classes
@@ -20,6 +20,7 @@ __all__ = [
     "confusion_matrix",
     "contact_sheet",
     "estimate_by_passes",
+    "mistakes_found",
     "pass_histograms",
     "png",
     "scatter",

@@ -3,7 +3,7 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from mcviz.figures.style import ENSEMBLE, ORDINARY, SINGLE_PASS, styled
+from mcviz.figures.style import ENSEMBLE, NEUTRAL, ORDINARY, SINGLE_PASS, styled
 
 PERCENT = ".2%"
 
@@ -81,3 +81,51 @@ def accuracy_by_ensemble_size(ensemble_accuracy: np.ndarray, ordinary: float) ->
     figure.update_xaxes(title="passes in the ensemble", type="log", tickvals=ticks, ticktext=[str(n) for n in ticks])
     figure.update_yaxes(title="accuracy", tickformat=".1%")
     return styled(figure, 360)
+
+
+def mistakes_found(wrong: np.ndarray, share: float) -> go.Figure:
+    """How many of the mistakes one finds by looking at the most uncertain images first.
+
+    Args:
+        wrong: (N,) bool, whether each image's answer is wrong, the most uncertain image first.
+        share: a fraction of the images that is marked.
+
+    Returns:
+        A line over the fraction looked at, on a logarithmic axis, beside what looking at random would find.
+    """
+    looked = np.arange(1, len(wrong) + 1) / len(wrong)
+    found = np.cumsum(wrong) / max(wrong.sum(), 1)
+    kept = np.unique(np.geomspace(1, len(wrong), min(400, len(wrong))).astype(int)) - 1
+    figure = go.Figure(
+        go.Scatter(
+            x=looked[kept],
+            y=found[kept],
+            mode="lines",
+            line={"color": ENSEMBLE, "width": 3},
+            name="most uncertain first",
+            hovertemplate="%{x:.1%} of the images: %{y:.1%} of the mistakes<extra></extra>",
+        )
+    )
+    figure.add_scatter(
+        x=looked[kept],
+        y=looked[kept],
+        mode="lines",
+        line={"color": NEUTRAL, "width": 2, "dash": "dot"},
+        name="in any order",
+        hoverinfo="skip",
+    )
+    marked = min(int(share * len(wrong)), len(wrong)) or 1
+    figure.add_scatter(
+        x=[share],
+        y=[found[marked - 1]],
+        mode="markers+text",
+        text=[f"{found[marked - 1]:.0%} of the mistakes"],
+        textposition="top left",
+        marker={"color": ORDINARY, "size": 12},
+        showlegend=False,
+        hoverinfo="skip",
+    )
+    ticks = [n for n in (0.0001, 0.001, 0.01, 0.05, 0.2, 1) if n >= 1 / len(wrong)]
+    figure.update_xaxes(title="images looked at", type="log", tickvals=ticks, ticktext=[f"{100 * n:g}%" for n in ticks])
+    figure.update_yaxes(title="mistakes found", tickformat=".0%", range=[0, 1.08])
+    return styled(figure, 380)

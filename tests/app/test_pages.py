@@ -14,7 +14,7 @@ from mcviz.measures import SCORES, most_uncertain_first
 
 ROOT = Path(__file__).parents[2]
 OpenPage = Callable[..., AppTest]
-PAGES = ["overview", "uncertain", "example", "compare", "probe"]
+PAGES = ["overview", "uncertain", "example", "compare", "probe", "story"]
 
 
 @pytest.fixture
@@ -134,7 +134,9 @@ def test_noise_goes_through_the_model_live(open_page: OpenPage, run: Run) -> Non
     next(button for button in app.button if button.label.startswith("Ask the model")).click().run()
     assert not app.exception
     assert "No answer is right" in words(app)
-    expected = mcviz.sample(_model(run), mcviz.data.uniform_noise(1, (28, 28, 1), seed=0), passes=500)[:, 0]
+    expected = mcviz.sample(
+        mcviz.load_model(run.model_path), mcviz.data.uniform_noise(1, (28, 28, 1), seed=0), passes=500
+    )[:, 0]
     shown = app.table[0].value["mean"].tolist()
     assert shown == [f"{100 * value:.2f} %" for value in expected.mean(axis=0, dtype=np.float64)]
     next(button for button in app.button if button.label == "Another noise image").click().run()
@@ -147,3 +149,25 @@ def test_the_sweep_says_which_class_noise_is_taken_for(open_page: OpenPage) -> N
     next(button for button in app.button if button.label == "Run the sweep").click().run()
     assert not app.exception
     assert "of 100 noise images are taken for 8" in words(app)
+
+
+def test_the_story_is_told_to_its_end(open_page: OpenPage) -> None:
+    app = open_page("story")
+    told = set()
+    for step in range(1, 6):
+        assert not app.exception
+        told.add(app.header[0].value)
+        if step < 5:
+            next(button for button in app.button if button.label == "Next").click().run()
+    assert len(told) == 5
+    assert "says **8**" in app.header[0].value
+
+
+def test_pins_stand_side_by_side(open_page: OpenPage) -> None:
+    app = open_page("compare")
+    assert "Nothing is pinned yet" in words(app)
+    app.query_params["pins"] = "247,18"
+    app.run()
+    assert [button.label for button in app.button if button.label.startswith("Image")] == ["Image 247", "Image 18"]
+    next(button for button in app.button if button.label == "Unpin").click().run()
+    assert app.query_params["pins"] == "18"

@@ -1,10 +1,12 @@
 """The bar of filters, the chips of those that are on, and how many images they leave."""
 
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 
 from mcviz.app import address
+from mcviz.app.exporting import EXPORTS
 from mcviz.app.parts import score_chooser
 from mcviz.app.selection import ANSWERS, Selection
 from mcviz.app.views.looked_at import SURE_FIRST, UNSURE_FIRST, LookedAt, looked_at
@@ -23,8 +25,10 @@ def filter_bar(run: Run) -> LookedAt:
             _typed(run, selection)
         with st.popover("Filters", icon=":material/filter_list:"):
             _filters(run, selection)
+        looked = looked_at(run, score)
+        with st.popover("Export", icon=":material/download:"):
+            _exports(looked)
     st.caption(SCORES[score].meaning)
-    looked = looked_at(run, score)
     _chips(looked)
     return looked
 
@@ -84,6 +88,22 @@ def _filters(run: Run, selection: Selection) -> None:
             high,
             format="%.3f",
             **address.bound(f"range-{name}", shown, lambda new: address.select(selection.with_range(name, *new))),
+        )
+
+
+def _exports(looked: LookedAt) -> None:
+    """Each file is made when it is asked for, of what is selected then."""
+    st.markdown(f"The **{len(looked.images):,}** selected images")
+    for label, (ending, mime, made) in EXPORTS.items():
+        st.download_button(
+            label,
+            partial(made, looked),
+            file_name=f"{looked.run.name}-{len(looked.images)}.{ending}",
+            mime=mime,
+            key=f"export-{ending}",
+            on_click="ignore",
+            disabled=len(looked.images) == 0,
+            width="stretch",
         )
 
 

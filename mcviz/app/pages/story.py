@@ -1,0 +1,142 @@
+"""Five steps for a demo, from a confident number to noise, made from the open run."""
+
+from collections.abc import Callable
+
+import numpy as np
+import streamlit as st
+
+from mcviz.app import address
+from mcviz.app.opened import current_run, live_passes
+from mcviz.app.parts import chart, picture, ranking, title
+from mcviz.app.wording import percent, sureness, votes
+from mcviz.data import uniform_noise
+from mcviz.figures import accuracy_against_ensemble, class_probabilities, mistakes_found, pass_histograms
+from mcviz.runs import Run
+
+PASSES = 500
+SHARE = 0.05  # of the images, that a person might look at again
+WIDTH = 360
+Step = tuple[str, Callable[[], None]]
+
+
+def confident(run: Run) -> Step:
+    """The surest right answer: what a classifier says, and all that it says."""
+    order = ranking(run.digest, "max_probability", run)[::-1]
+    correct = run.scores()["correct"].iloc[order]
+    image = int(order[int(np.argmax(correct.fillna(True).to_numpy(bool)))])
+    said = int(run.plain_probs[image].argmax())
+    return (
+        f"A classifier gives a confident number: this is **{run.class_names[said]}**, with "
+        f"**{percent(run.plain_probs[image, said])}**.",
+        lambda: picture(run.images[image], f"An image that the model takes for {run.class_names[said]}", WIDTH),
+    )
+
+
+def asked_again(run: Run) -> Step:
+    """The image whose ordinary answer sounds surest for how far the passes disagree."""
+    scores = run.scores()
+    surprise = run.plain_probs.max(axis=1) * scores["variation_ratio"].to_numpy()
+    image = int(surprise.argmax())
+    probs, said = run.probs(image), int(run.plain_probs[image].argmax())
+
+    def draw() -> None:
+        left, right = st.columns([1, 2], gap="large")
+        with left:
+            picture(run.images[image], f"Image {image}", WIDTH)
+        with right:
+            chart(class_probabilities(probs, run.class_names), "again", votes(probs, run.class_names))
+
+    return (
+        f"Here it gives one too: **{run.class_names[said]}**, with **{percent(run.plain_probs[image, said])}**. "
+        f"But ask it again, each time with other neurons switched off, and **{votes(probs, run.class_names)}**.",
+        draw,
+    )
+
+
+def doubt_finds_mistakes(run: Run) -> Step:
+    """How many of the mistakes are among the most uncertain images."""
+    order = ranking(run.digest, "max_probability", run)
+    wrong = ~run.scores()["correct"].iloc[order].to_numpy(bool)
+    looked_at = max(1, int(SHARE * len(wrong)))
+    found = wrong[:looked_at].sum() / max(wrong.sum(), 1)
+    sentence = (
+        f"That doubt is worth something: look again at the **{percent(SHARE, 0)}** that it is least sure of, and you "
+        f"find **{percent(found)}** of its {wrong.sum():,} mistakes."
+    )
+    return sentence, lambda: chart(mistakes_found(wrong, SHARE), "mistakes", sentence)
+
+
+def ensemble(run: Run) -> Step:
+    """How the single passes and their mean compare."""
+    single, by_size, ordinary = run.pass_accuracy, run.ensemble_accuracy, run.plain_accuracy
+    if single is None or by_size is None or ordinary is None:
+        raise ValueError("A run without labels has no accuracies to compare.")
+    sentence = (
+        f"And together the passes are better than alone: the mean of all {len(single)} is right for "
+        f"**{by_size[-1]:.2%}** of the images, one pass on average for **{single.mean():.2%}**."
+    )
+    return sentence, lambda: chart(accuracy_against_ensemble(single, by_size[-1], ordinary), "together", sentence)
+
+
+def noise(run: Run) -> Step:
+    """One image of noise, asked live."""
+    image = uniform_noise(1, run.images.shape[1:], seed=0)
+    if run.model_path is None:
+        return (
+            "This is noise: there is no right answer. This run was kept without its model, so it cannot be asked here.",
+            lambda: picture(image[0], "Uniform noise", WIDTH),
+        )
+    probs = st.session_state.setdefault("story-noise", {})
+    if run.digest not in probs:
+        probs[run.digest] = live_passes(run, image, PASSES, seed=0)[:, 0]
+    passes = probs[run.digest]
+    mean = passes.mean(axis=0, dtype=np.float64)
+
+    def draw() -> None:
+        left, right = st.columns([1, 2], gap="large")
+        with left:
+            picture(image[0], "Uniform noise", WIDTH)
+        with right:
+            chart(pass_histograms(passes, run.class_names), "noise", votes(passes, run.class_names))
+
+    return (
+        f"But doubt has limits. This is noise, and the model says **{run.class_names[mean.argmax()]}** with "
+        f"**{percent(mean.max())}**: it is {sureness(mean.max())}. {votes(passes, run.class_names).capitalize()}.",
+        draw,
+    )
+
+
+def steps(run: Run) -> list[Callable[[Run], Step]]:
+    """The steps that can be told of a run: without labels, nothing about right and wrong."""
+    told = [confident, asked_again, noise]
+    return told if run.labels is None else [confident, asked_again, doubt_finds_mistakes, ensemble, noise]
+
+
+run = current_run()
+told = steps(run)
+title(f"A story in {len(told)} steps", run)
+step = address.whole_number("step", 1, 1, len(told))
+st.progress(step / len(told), f"Step {step} of {len(told)}")
+sentence, draw = told[step - 1](run)
+st.header(sentence, anchor=False)
+with st.container(horizontal=True):
+    st.button(
+        "Back",
+        icon=":material/arrow_back:",
+        disabled=step == 1,
+        on_click=address.go,
+        kwargs={"step": step - 1},
+        shortcut="Left",
+    )
+    if step < len(told):
+        st.button(
+            "Next",
+            type="primary",
+            icon=":material/arrow_forward:",
+            on_click=address.go,
+            kwargs={"step": step + 1},
+            shortcut="Right",
+        )
+    else:
+        st.button("Start again", icon=":material/replay:", on_click=address.go, kwargs={"step": None})
+draw()

@@ -1,0 +1,72 @@
+"""The model is asked about images that are not of the run."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from mcviz.app.opened import live_passes
+from mcviz.data import as_model_input
+from mcviz.runs import Run
+
+PASSES = 500
+KEPT = 16  # answers in a session, so that going back to an input costs nothing
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An input for the model.
+
+    Attributes:
+        image: (height, width, channels) float32 in 0..1.
+        name: what it is, such as "Uniform noise of seed 3".
+        truth: one sentence on what would be right.
+        true_class: its class, where it is known.
+    """
+
+    image: np.ndarray
+    name: str
+    truth: str = ""
+    true_class: int | None = None
+
+
+def ask(run: Run, images: np.ndarray) -> np.ndarray:
+    """What the run's model says of images in 500 passes.
+
+    Args:
+        run: whose model is asked.
+        images: (N, height, width, channels) float32 in 0..1.
+
+    Returns:
+        (500, N, C) float32 probabilities.
+    """
+    answers: dict[tuple[str, str], np.ndarray] = st.session_state.setdefault("answers-kept", {})
+    key = run.digest, hashlib.sha256(images.tobytes()).hexdigest()
+    if key not in answers:
+        while len(answers) >= KEPT:
+            answers.pop(next(iter(answers)))
+        answers[key] = live_passes(run, in_the_model_s_range(run, images), PASSES, seed=0)
+    return answers[key]
+
+
+def in_the_model_s_range(run: Run, images: np.ndarray) -> np.ndarray:
+    """(N, …) float32 as bright, for the model, as its own images are, from (N, …) float32 in 0..1."""
+    low, high = _range(run)
+    return images if (low, high) == (0, 1) else low + images * np.float32(high - low)
+
+
+def own_images(run: Run, indices: np.ndarray) -> np.ndarray:
+    """(n, height, width, channels) float32 in 0..1: images of the run."""
+    low, high = _range(run)
+    images = as_model_input(np.stack([run.images[index] for index in indices]))
+    return images if (low, high) == (0, 1) else (images - low) / np.float32(high - low)
+
+
+def _range(run: Run) -> tuple[float, float]:
+    """The darkest and the brightest that the model takes: 0 and 1, unless its own images go beyond that."""
+    described = run.manifest.images
+    inside = described.lowest >= 0 and described.highest <= 1
+    if described.dtype == "uint8" or inside:
+        return 0, 1
+    return described.lowest, described.highest

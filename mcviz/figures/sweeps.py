@@ -1,0 +1,175 @@
+"""Answers along a slider, and the scores of many inputs against those of the test images."""
+
+import base64
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from mcviz.figures.images import png
+from mcviz.figures.style import ENSEMBLE, NEUTRAL, ORDINARY, SPREAD, class_colour, styled
+from mcviz.measures import SCORES, scores
+
+MOST_PICTURES = 13
+BINS = 40
+SHOWN_SCORES = {"predictive_entropy": "#E69F00", "mutual_information": "#CC79A7"}
+ROWS = {"y": (0.0, 0.34), "y2": (0.40, 0.74), "y3": (0.77, 0.84), "y4": (0.86, 1.0)}
+
+
+def answers_along(
+    amounts: np.ndarray,
+    probs: np.ndarray,
+    images: np.ndarray,
+    class_names: Sequence[str],
+    *,
+    title: str,
+    current: float,
+) -> go.Figure:
+    """What the ensemble says while an image is distorted more and more.
+
+    Args:
+        amounts: (P,) positions of the slider, ascending.
+        probs: (T, P, C) probabilities of the image at each of them.
+        images: (P, height, width, channels) float32 in 0..1, the image at each of them.
+        class_names: C names.
+        title: of the slider.
+        current: where the slider stands.
+
+    Returns:
+        From the top: pictures of the image, the predicted class as a coloured band, the max probability, and the
+        predictive entropy and mutual information in nats, all above the same axis.
+    """
+    values = scores(probs)
+    traces: list[dict[str, object]] = [
+        _line(amounts, values["max_probability"], "max probability", ENSEMBLE, "y2", ".1%"),
+        *(
+            _line(amounts, values[name], SCORES[name].label.lower(), colour, "y", ".3f")
+            for name, colour in SHOWN_SCORES.items()
+        ),
+        *_band(amounts, values["predicted_class"], class_names),
+    ]
+    half = (amounts[1] - amounts[0]) / 2
+    hidden = {"visible": False, "range": [0, 1], "fixedrange": True}
+    figure = go.Figure(
+        {
+            "data": traces,
+            "layout": {
+                "xaxis": {"title": {"text": title}, "range": [amounts[0] - half, amounts[-1] + half], "anchor": "y"},
+                "yaxis": {"title": {"text": "nats"}, "rangemode": "tozero", "domain": ROWS["y"]},
+                "yaxis2": {"title": {"text": "probability"}, "range": [0, 1.04], "tickformat": ".0%", "domain": ROWS["y2"]},
+                "yaxis3": {**hidden, "domain": ROWS["y3"]},
+                "yaxis4": {**hidden, "domain": ROWS["y4"]},
+                "images": _pictures(amounts, images),
+                "shapes": [
+                    {
+                        "type": "line",
+                        "x0": current,
+                        "x1": current,
+                        "y0": 0,
+                        "y1": 1,
+                        "yref": "paper",
+                        "line": {"color": SPREAD, "width": 2, "dash": "dot"},
+                    }
+                ],
+            },
+        }
+    )
+    return styled(figure, 460).update_layout(bargap=0)
+
+
+def score_comparison(own: np.ndarray, others: np.ndarray, title: str, name: str) -> go.Figure:
+    """How a score of many inputs lies over that of the test images.
+
+    Args:
+        own: (N,) the score of the test images.
+        others: (n,) the score of the inputs.
+        title: of the score.
+        name: of the inputs.
+
+    Returns:
+        Two histograms as shares of their own group.
+    """
+    edges = np.histogram_bin_edges(np.concatenate([own, others]), bins=BINS)
+    centres = (edges[:-1] + edges[1:]) / 2
+    bars = []
+    for label, values, colour in (("test images", own, NEUTRAL), (name, others, ORDINARY)):
+        counts, _ = np.histogram(values, bins=edges)
+        bars.append(
+            {
+                "type": "bar",
+                "x": centres,
+                "y": counts / len(values),
+                "customdata": counts,
+                "name": f"{label} ({len(values):,})",
+                "marker": {"color": colour},
+                "opacity": 0.75,
+                "hovertemplate": f"%{{customdata}} of {len(values):,} {label} near %{{x:.3f}}<extra></extra>",
+            }
+        )
+    axes = {
+        "xaxis": {"title": {"text": title}},
+        "yaxis": {"title": {"text": "share of the group"}, "tickformat": ".0%"},
+    }
+    return styled(go.Figure({"data": bars, "layout": axes}), 320).update_layout(barmode="overlay", bargap=0.02)
+
+
+def _line(x: np.ndarray, y: np.ndarray, name: str, colour: str, axis: str, form: str) -> dict[str, object]:
+    return {
+        "type": "scatter",
+        "x": x,
+        "y": y,
+        "yaxis": axis,
+        "name": name,
+        "mode": "lines+markers",
+        "line": {"color": colour, "width": 2},
+        "marker": {"size": 5},
+        "hovertemplate": f"{name} %{{y:{form}}} at %{{x}}<extra></extra>",
+    }
+
+
+def _band(amounts: np.ndarray, predicted: np.ndarray, class_names: Sequence[str]) -> list[dict[str, object]]:
+    """One bar for each stretch of the slider with one answer."""
+    step = amounts[1] - amounts[0]
+    starts = np.flatnonzero(np.diff(predicted, prepend=-1))
+    stops = np.append(starts[1:], len(predicted))
+    return [
+        {
+            "type": "bar",
+            "x": [(amounts[start] + amounts[stop - 1]) / 2],
+            "y": [1],
+            "width": [(stop - start) * step],
+            "yaxis": "y3",
+            "marker": {"color": class_colour(int(predicted[start])), "line": {"width": 0}},
+            "text": [class_names[predicted[start]]],
+            "textposition": "inside",
+            "insidetextanchor": "middle",
+            "textangle": 0,
+            "insidetextfont": {"color": "#10161D", "size": 13},
+            "showlegend": False,
+            "hovertemplate": f"says {class_names[predicted[start]]} from {amounts[start]:g} to {amounts[stop - 1]:g}"
+            "<extra></extra>",
+        }
+        for start, stop in zip(starts, stops, strict=True)
+    ]
+
+
+def _pictures(amounts: np.ndarray, images: np.ndarray) -> list[dict[str, object]]:
+    stride = -(-len(amounts) // MOST_PICTURES)
+    step = amounts[1] - amounts[0]
+    first = (len(amounts) - 1) % stride // 2
+    return [
+        {
+            "source": "data:image/png;base64," + base64.b64encode(png(images[place])).decode(),
+            "xref": "x",
+            "yref": "y4",
+            "x": amounts[place],
+            "y": 0.5,
+            "xanchor": "center",
+            "yanchor": "middle",
+            "sizex": step * stride * 0.92,
+            "sizey": 1,
+            "sizing": "contain",
+            "layer": "above",
+        }
+        for place in range(first, len(amounts), stride)
+    ]
