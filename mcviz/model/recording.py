@@ -82,9 +82,10 @@ def record(
         raise InvalidInputError(f"Argument `masks` should be 'per_pass' or 'per_example'. Received: {masks!r}.")
     source = _Source(sampler, labelled.images, seed, masks)
     classes = source.plain(0, 1).shape[1]
-    if labelled.labels is not None and labelled.labels.max() >= classes:
+    if labelled.labels is not None and not (labelled.labels.min() >= 0 and labelled.labels.max() < classes):
         raise InvalidInputError(
-            f"Labels should be classes of the model, 0 to {classes - 1}. Received: {labelled.labels.max()}."
+            f"Labels should be classes of the model, 0 to {classes - 1}. "
+            f"Received: {labelled.labels.min()} to {labelled.labels.max()}."
         )
     wanted = Manifest(
         passes=_at_least("passes", passes, 1),

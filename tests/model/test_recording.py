@@ -1,0 +1,280 @@
+"""A model is sampled straight into a run, and the run holds what `sample` gives."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from mcviz.data import LabelledImages, as_model_input
+from mcviz.errors import DataNotFoundError, InvalidInputError, RunExistsError, UnsuitableModelError
+from mcviz.model import recording
+from mcviz.model.loading import load_model
+from mcviz.model.recording import model_digest, record
+from mcviz.model.sampler import Sampler, sample
+from mcviz.runs import Layout, open_run, verify_run
+from tests.runs.making import contents, numbers
+
+HALF_A_STEP = 0.5 / 65535 + 2**-24
+
+
+def small_network(seed: int = 0, rate: float = 0.5) -> keras.Model:
+    keras.utils.set_random_seed(seed)
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((6, 5, 1)),
+            layers.Flatten(name="flat"),
+            layers.Dense(16, activation="relu", name="hidden"),
+            layers.Dropout(rate, seed=1, name="dropped"),
+            layers.Dense(4, activation="softmax", name="classes"),
+        ],
+        name="small",
+    )
+
+
+@pytest.fixture(scope="module")
+def network() -> keras.Model:
+    return small_network()
+
+
+@pytest.fixture(scope="module")
+def data() -> LabelledImages:
+    numbers_ = np.random.default_rng(0)
+    return LabelledImages(
+        numbers_.integers(0, 256, (21, 6, 5, 1), dtype=np.uint8), numbers_.integers(0, 4, 21, dtype=np.int64)
+    )
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several blocks in few images."""
+    layout = recording.layout_for
+
+    def small(*sizes) -> Layout:
+        return replace(layout(*sizes), block=8, frame=4)
+
+    monkeypatch.setattr(recording, "layout_for", small)
+
+
+class Stop(BaseException):
+    pass
+
+
+def stop_after(share: float):
+    def progress(done: int, total: int) -> None:
+        if done > share * total:
+            raise Stop
+
+    return progress
+
+
+@pytest.mark.parametrize("masks", ["per_pass", "per_example"])
+def test_a_run_holds_what_sampling_gives(
+    tmp_path: Path, network: keras.Model, data: LabelledImages, masks: str
+) -> None:
+    run = record(network, data, tmp_path / "run", passes=12, seed=3, masks=masks)
+    inputs = as_model_input(data.images)
+    sampled = sample(network, inputs, passes=12, seed=3, masks=masks)
+    np.testing.assert_allclose(run.probs_block(0, 21), sampled, rtol=0, atol=HALF_A_STEP)
+    np.testing.assert_allclose(run.plain_probs, network.predict(inputs, verbose=0), atol=1e-6)
+    np.testing.assert_array_equal(run.images, data.images)
+    np.testing.assert_array_equal(run.labels, data.labels)
+    assert run.plain_accuracy == np.mean(run.plain_probs.argmax(1) == data.labels)
+    assert verify_run(run.path).pass_accuracy == pytest.approx(run.pass_accuracy.mean())
+
+
+def test_the_manifest_says_how_it_was_made(tmp_path: Path, network: keras.Model, data: LabelledImages) -> None:
+    network.save(tmp_path / "given.keras")
+    run = record(
+        tmp_path / "given.keras",
+        data,
+        tmp_path / "run",
+        passes=3,
+        class_names=["a", "b", "c", "d"],
+        about={"source": "random", "licence": "none"},
+    )
+    manifest = run.manifest
+    assert (manifest.passes, manifest.seed, manifest.masks, manifest.classes) == (3, 0, "per_pass", 4)
+    assert [(layer.name, layer.kind, layer.rate) for layer in manifest.stochastic_layers] == [
+        ("dropped", "Dropout", 0.5)
+    ]
+    assert run.class_names == ("a", "b", "c", "d")
+    assert manifest.data == {"source": "random", "licence": "none"}
+    assert manifest.made["versions"]["keras"] == keras.__version__
+    assert set(manifest.made) == {"started", "finished", "versions"}
+    assert (manifest.images.lowest, manifest.images.highest) == (data.images.min(), data.images.max())
+    assert manifest.model.name == "small"
+    assert len(manifest.model.file_sha256) == 64
+
+
+def test_stopped_and_gone_on_with_it_is_the_run_that_was_never_stopped(
+    tmp_path: Path, network: keras.Model, data: LabelledImages
+) -> None:
+    whole = record(network, data, tmp_path / "whole", passes=9)
+    for share in (0.5, 0.8):
+        with pytest.raises(Stop):
+            record(network, data, tmp_path / "stopped", passes=9, progress=stop_after(share))
+    done: list[tuple[int, int]] = []
+    resumed = record(network, data, tmp_path / "stopped", passes=9, progress=lambda *counts: done.append(counts))
+    assert done[0] == (16 * 9, 21 * 9)
+    assert done[-1] == (21 * 9, 21 * 9)
+    assert numbers(resumed) == numbers(whole)
+    assert resumed.digest == whole.digest
+
+
+@pytest.mark.parametrize("masks", ["per_pass", "per_example"])
+def test_more_passes_are_the_run_that_had_them_from_the_start(
+    tmp_path: Path, network: keras.Model, data: LabelledImages, masks: str
+) -> None:
+    record(network, data, tmp_path / "grown", passes=7, masks=masks)
+    record(network, data, tmp_path / "grown", passes=11, masks=masks)
+    record(network, data, tmp_path / "whole", passes=11, masks=masks)
+    grown, whole = contents(tmp_path / "grown"), contents(tmp_path / "whole")
+    del grown["model.keras"], whole["model.keras"]  # Keras writes the time into it
+    assert grown == whole
+
+
+def test_a_model_is_the_same_in_memory_saved_and_loaded(tmp_path: Path, network: keras.Model) -> None:
+    network.save(tmp_path / "model.keras")
+    loaded = load_model(tmp_path / "model.keras")
+    assert model_digest(loaded) == model_digest(network)
+    loaded.compile("adam", "categorical_crossentropy")
+    assert model_digest(loaded) == model_digest(network)
+    assert model_digest(small_network(seed=1)) != model_digest(network)
+    assert model_digest(small_network(rate=0.25)) != model_digest(network)
+    loaded.layers[-1].bias.assign_add([0, 0, 0, 1e-7])
+    assert model_digest(loaded) != model_digest(network)
+
+
+def test_sampling_does_not_change_what_a_model_is(tmp_path: Path, network: keras.Model, data: LabelledImages) -> None:
+    before = model_digest(network)
+    record(network, data, tmp_path / "run", passes=3)
+    network.predict(as_model_input(data.images), verbose=0)
+    assert model_digest(network) == before
+    assert record(network, data, tmp_path / "run", passes=3).manifest.model.sha256 == before
+
+
+def test_the_kept_model_has_no_optimizer_and_gives_the_same_passes(tmp_path: Path, data: LabelledImages) -> None:
+    network = small_network()
+    network.compile("adam", "sparse_categorical_crossentropy")
+    network.fit(as_model_input(data.images), data.labels, verbose=0)
+    run = record(network, data, tmp_path / "run", passes=5)
+    kept = keras.saving.load_model(run.model_path)
+    assert getattr(kept, "optimizer", None) is None
+    assert network.optimizer is not None
+    assert model_digest(kept) == model_digest(network)
+    inputs = as_model_input(data.images)
+    np.testing.assert_array_equal(Sampler(kept).sample(inputs, passes=5), Sampler(network).sample(inputs, passes=5))
+
+
+def test_another_model_or_other_images_are_another_run(
+    tmp_path: Path, network: keras.Model, data: LabelledImages
+) -> None:
+    record(network, data, tmp_path / "run", passes=3)
+    images = data.images.copy()
+    images[20, 5, 4, 0] ^= 1
+    for model, other, what in (
+        (small_network(seed=1), data, "model"),
+        (network, LabelledImages(images, data.labels), "images"),
+        (network, LabelledImages(data.images, (data.labels + 1) % 4), "labels"),
+        (network, LabelledImages(as_model_input(data.images), data.labels), "images"),
+    ):
+        with pytest.raises(RunExistsError, match=f"differs in: {what}"):
+            record(model, other, tmp_path / "run", passes=3)
+
+
+def test_images_alone_from_memory_or_a_file(tmp_path: Path, network: keras.Model, data: LabelledImages) -> None:
+    floats = as_model_input(data.images)
+    run = record(network, floats, tmp_path / "alone", passes=3, keep_images=False, keep_model=False)
+    assert run.labels is None
+    assert run.model_path is None
+    assert run.manifest.images.dtype == "float32"
+    np.savez(tmp_path / "data.npz", images=data.images, labels=data.labels)
+    from_file = record(network, tmp_path / "data.npz", tmp_path / "file", passes=3)
+    np.testing.assert_array_equal(from_file.probs_block(0, 21), run.probs_block(0, 21))
+    np.testing.assert_array_equal(from_file.labels, data.labels)
+
+
+def test_a_float_run_and_a_uint8_run_are_asked_the_same(
+    tmp_path: Path, network: keras.Model, data: LabelledImages
+) -> None:
+    bytes_ = record(network, data, tmp_path / "bytes", passes=3)
+    floats = record(network, LabelledImages(as_model_input(data.images), data.labels), tmp_path / "floats", passes=3)
+    np.testing.assert_array_equal(bytes_.probs_block(0, 21), floats.probs_block(0, 21))
+    assert bytes_.digest != floats.digest
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"passes": 0}, r"`passes` should be a whole number of at least 1\. Received: 0"),
+        ({"passes": 2.0}, r"`passes` should be a whole number of at least 1\. Received: 2\.0"),
+        ({"passes": 10**9}, "1000000000 passes of 4 classes are too many"),
+        ({"seed": -1}, r"`seed` should be a whole number of at least 0\. Received: -1"),
+        ({"masks": "both"}, "`masks` should be 'per_pass' or 'per_example'. Received: 'both'"),
+        ({"class_names": ["a", "b"]}, r"`class_names` should be 4 different names\. Received: \['a', 'b'\]"),
+        ({"class_names": ["a", "b", "b", "c"]}, "`class_names` should be 4 different names"),
+    ],
+)
+def test_arguments_that_cannot_be_used(
+    tmp_path: Path, network: keras.Model, data: LabelledImages, arguments: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(InvalidInputError, match=sentence):
+        record(network, data, tmp_path / "run", **{"passes": 3, **arguments})
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lambda data: data.images.astype(object), r"uint8 or float32, not empty\. Received: object"),
+        (lambda data: data.images.astype(np.int64), r"uint8 or float32, not empty\. Received: int64"),
+        (lambda data: data.images[:0], r"uint8 or float32, not empty\. Received: uint8 \(0, 6, 5, 1\)"),
+        (lambda data: data.images[:, :4], r"Received: shape \(1, 4, 5, 1\)"),
+        (lambda data: data.images / np.float32(0), "finite numbers"),
+        (lambda data: LabelledImages(data.images, data.labels[:-1]), r"Labels should be \(21,\)"),
+        (lambda data: LabelledImages(data.images, data.labels + 4), "classes of the model, 0 to 3"),
+        (lambda data: LabelledImages(data.images, data.labels - 1), "classes of the model, 0 to 3"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:(divide by zero|invalid value)")
+def test_data_that_cannot_be_used(
+    tmp_path: Path, network: keras.Model, data: LabelledImages, spoil, sentence: str
+) -> None:
+    with pytest.raises(InvalidInputError, match=sentence):
+        record(network, spoil(data), tmp_path / "run", passes=3)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_not_there(tmp_path: Path, network: keras.Model, data: LabelledImages) -> None:
+    with pytest.raises(DataNotFoundError, match=r"no\.keras"):
+        record(tmp_path / "no.keras", data, tmp_path / "run")
+    with pytest.raises(DataNotFoundError, match=r"no\.npz"):
+        record(network, tmp_path / "no.npz", tmp_path / "run")
+    with pytest.raises(UnsuitableModelError, match="rate of every stochastic layer is 0"):
+        record(small_network(rate=0.0), data, tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_memory_address(network: keras.Model, data: LabelledImages, tmp_path: Path) -> None:
+    address = f"memory://{tmp_path.name}/run"
+    record(network, data, address, passes=3)
+    assert open_run(address).probs(20).shape == (3, 4)
+
+
+def test_memory_stays_flat_while_blocks_finish(tmp_path: Path, network: keras.Model) -> None:
+    """The most that is allocated at once is the same for three times the blocks, but for what grows with the images."""
+    import tracemalloc
+
+    peaks = []
+    for blocks in (4, 12):
+        images = np.zeros((8 * blocks, 6, 5, 1), np.uint8)
+        record(network, images, tmp_path / "warm", passes=2000, resume=False)
+        tracemalloc.start()
+        record(network, images, tmp_path / f"run-{blocks}", passes=2000)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        (tmp_path / "warm").rename(tmp_path / f"warm-{blocks}")
+    assert peaks[1] < 1.2 * peaks[0]
