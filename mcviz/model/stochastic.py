@@ -79,12 +79,12 @@ def switched(model: keras.Model, answers: Answers, *, on: bool) -> Iterator[None
     layers = every_layer(model)
     switches = [layer for layer in layers if _is_recurrent(layer) or isinstance(layer, (*NOISE, *ATTENTION))]
     switches += [layer for layer in layers if isinstance(layer, DropoutRNNCell)]
-    functions = {
-        name: function
-        for name, function in vars(keras_backend.random).items()
-        if name != "draw_seed" and not name.startswith("_") and "seed" in _parameters(function)
-    }
     with _switching:
+        functions = {
+            name: function
+            for name, function in vars(keras_backend.random).items()
+            if name != "draw_seed" and not name.startswith("_") and "seed" in _parameters(function)
+        }
         own_calls = [(layer, vars(layer).get("call")) for layer in switches]
         _this_thread.answers, _this_thread.on = answers, on
         try:

@@ -12,7 +12,13 @@ from mcviz.errors import UnsuitableModelError
 from mcviz.model.draws import Law, Site
 from mcviz.model.stochastic import switched
 
-FOREIGN_RANDOMNESS = ("Multinomial", "ParameterizedTruncatedNormal", "Random", "StatefulStandardNormal", "StatefulUniform")
+FOREIGN_RANDOMNESS = (
+    "Multinomial",
+    "ParameterizedTruncatedNormal",
+    "Random",
+    "StatefulStandardNormal",
+    "StatefulUniform",
+)
 
 Call = Callable[[tf.Tensor], tf.Tensor]
 
@@ -110,7 +116,7 @@ class Trace:
 
     def part(self, feeds: Sequence[tf.Tensor], fetches: Sequence[tf.Tensor]) -> Callable[..., list[tf.Tensor]]:
         """The part of the graph between some tensors and others, as a function."""
-        return self.function.prune(list(feeds), list(fetches))
+        return _without_signature(self.function.prune(list(feeds), list(fetches)))
 
 
 def trace(model: keras.Model, call: Call, rows: int, item: tuple[int, ...], dtype: str) -> Trace:
@@ -156,7 +162,7 @@ def trace_plain(model: keras.Model, call: Call, rows: int, item: tuple[int, ...]
         with switched(model, NoRandomness(), on=False):
             return tf.identity(call(images))
 
-    return tf.compat.v1.wrap_function(traced, [tf.TensorSpec((rows, *item), dtype)])
+    return _without_signature(tf.compat.v1.wrap_function(traced, [tf.TensorSpec((rows, *item), dtype)]))
 
 
 def largest_activation(trace: Trace, start: Sequence[tf.Tensor]) -> int:
@@ -198,15 +204,22 @@ def _cut(
 
 
 def _check_randomness(graph: Any) -> None:
-    inside = [operation for function in graph._functions.values() for operation in function.graph.get_operations()] if (
-        hasattr(graph, "_functions")
-    ) else []
+    inside = (
+        [operation for function in graph._functions.values() for operation in function.graph.get_operations()]
+        if (hasattr(graph, "_functions"))
+        else []
+    )
     for operation in [*graph.get_operations(), *inside]:
         if operation.type.startswith(FOREIGN_RANDOMNESS) and not operation.type.startswith("RandomShuffleQueue"):
             raise UnsuitableModelError(
                 "The model draws random numbers that do not come from Keras, so no seed can fix them. "
                 f"Received: {operation.type} in {operation.name}. Use keras.random in that layer."
             )
+
+
+def _without_signature(function: Any) -> Any:
+    """The same function, spared the search for names among its arguments, which takes a millisecond a call."""
+    return tf.function(lambda *tensors: function(*tensors), autograph=False)
 
 
 def _bytes(tensor: tf.Tensor) -> int:
