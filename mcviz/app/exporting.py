@@ -88,11 +88,9 @@ Ranked by {SCORES[looked.score].label.lower()}. {html.escape(SCORES[looked.score
 
 def _named(looked: LookedAt) -> pd.DataFrame:
     scores = looked.scores.rename_axis("image").reset_index()
-    names = np.array(looked.run.class_names, dtype=object)
-    for column in ("true_class", "predicted_class"):
-        known = scores[column].notna()
-        scores.insert(scores.columns.get_loc(column) + 1, column.replace("class", "name"), None)
-        scores.loc[known, column.replace("class", "name")] = names[scores.loc[known, column].to_numpy(int)]
+    names = dict(enumerate(looked.run.class_names))
+    for place, column in ((3, "predicted"), (2, "true")):
+        scores.insert(place, f"{column}_name", scores[f"{column}_class"].map(names))
     return scores
 
 

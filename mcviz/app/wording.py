@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 
 from mcviz.measures import SCORES
 
@@ -104,7 +105,7 @@ def compared(probability: float, max_probabilities: np.ndarray) -> str:
     return f"It is less sure of this than of {percent(less)} of the run's own images."
 
 
-def reasons(probs: np.ndarray, row: Mapping[str, float], class_names: Sequence[str]) -> list[str]:
+def reasons(probs: np.ndarray, row: "Mapping[str, float] | pd.Series[float]", class_names: Sequence[str]) -> list[str]:
     """Why an answer is doubtful, in words.
 
     Args:

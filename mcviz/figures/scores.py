@@ -83,7 +83,7 @@ def _density(x: np.ndarray, y: np.ndarray) -> go.Heatmap:
     )
 
 
-def coloured_map(x: np.ndarray, y: np.ndarray, values: np.ndarray, title: str) -> go.Figure:
+def coloured_map(x: np.ndarray, y: np.ndarray, values: np.ndarray, title: str, images: np.ndarray) -> go.Figure:
     """Images laid out on a plane, coloured by a score.
 
     Args:
@@ -91,9 +91,10 @@ def coloured_map(x: np.ndarray, y: np.ndarray, values: np.ndarray, title: str) -
         y: (N,) position.
         values: (N,) the score.
         title: of the colour bar.
+        images: (N,) int, the index of each image.
 
     Returns:
-        A WebGL scatter chart whose points carry their image's index as `customdata`.
+        A WebGL scatter chart of at most 20,000 points, which carry their image's index as `customdata`.
     """
     shown = np.arange(len(x))
     if len(x) > MANY:
@@ -105,7 +106,7 @@ def coloured_map(x: np.ndarray, y: np.ndarray, values: np.ndarray, title: str) -
         go.Scattergl(
             x=x[shown].astype(np.float32),
             y=y[shown].astype(np.float32),
-            customdata=shown,
+            customdata=images[shown],
             mode="markers",
             marker={
                 "color": values[shown].astype(np.float32),

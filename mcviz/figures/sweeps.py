@@ -11,6 +11,7 @@ from mcviz.figures.style import ENSEMBLE, NEUTRAL, ORDINARY, SPREAD, class_colou
 from mcviz.measures import SCORES, scores
 
 MOST_PICTURES = 13
+PICTURE_SIDE = 84  # pixels
 BINS = 40
 SHOWN_SCORES = {"predictive_entropy": "#E69F00", "mutual_information": "#CC79A7"}
 ROWS = {"y": (0.0, 0.34), "y2": (0.40, 0.74), "y3": (0.77, 0.84), "y4": (0.86, 1.0)}
@@ -23,6 +24,7 @@ def answers_along(
     class_names: Sequence[str],
     *,
     title: str,
+    form: str,
     current: float,
 ) -> go.Figure:
     """What the ensemble says while an image is distorted more and more.
@@ -33,6 +35,7 @@ def answers_along(
         images: (P, height, width, channels) float32 in 0..1, the image at each of them.
         class_names: C names.
         title: of the slider.
+        form: how its numbers are written, as d3 formats them; empty for as they are.
         current: where the slider stands.
 
     Returns:
@@ -54,9 +57,19 @@ def answers_along(
         {
             "data": traces,
             "layout": {
-                "xaxis": {"title": {"text": title}, "range": [amounts[0] - half, amounts[-1] + half], "anchor": "y"},
+                "xaxis": {
+                    "title": {"text": title},
+                    "tickformat": form,
+                    "range": [amounts[0] - half, amounts[-1] + half],
+                    "anchor": "y",
+                },
                 "yaxis": {"title": {"text": "nats"}, "rangemode": "tozero", "domain": ROWS["y"]},
-                "yaxis2": {"title": {"text": "probability"}, "range": [0, 1.04], "tickformat": ".0%", "domain": ROWS["y2"]},
+                "yaxis2": {
+                    "title": {"text": "probability"},
+                    "range": [0, 1.04],
+                    "tickformat": ".0%",
+                    "domain": ROWS["y2"],
+                },
                 "yaxis3": {**hidden, "domain": ROWS["y3"]},
                 "yaxis4": {**hidden, "domain": ROWS["y4"]},
                 "images": _pictures(amounts, images),
@@ -144,7 +157,7 @@ def _band(amounts: np.ndarray, predicted: np.ndarray, class_names: Sequence[str]
             "textposition": "inside",
             "insidetextanchor": "middle",
             "textangle": 0,
-            "insidetextfont": {"color": "#10161D", "size": 13},
+            "insidetextfont": {"size": 13},
             "showlegend": False,
             "hovertemplate": f"says {class_names[predicted[start]]} from {amounts[start]:g} to {amounts[stop - 1]:g}"
             "<extra></extra>",
@@ -157,9 +170,10 @@ def _pictures(amounts: np.ndarray, images: np.ndarray) -> list[dict[str, object]
     stride = -(-len(amounts) // MOST_PICTURES)
     step = amounts[1] - amounts[0]
     first = (len(amounts) - 1) % stride // 2
+    scale = max(1, PICTURE_SIDE // max(images.shape[1:3]))
     return [
         {
-            "source": "data:image/png;base64," + base64.b64encode(png(images[place])).decode(),
+            "source": "data:image/png;base64," + base64.b64encode(png(images[place], scale)).decode(),
             "xref": "x",
             "yref": "y4",
             "x": amounts[place],

@@ -159,7 +159,7 @@ with left:
     picture(run.images[image], f"Image {image}")
     marks(run, image)
     st.markdown(f"{answer(probs, run.class_names)} {judged(int(row['predicted_class']), true_class, run.class_names)}")
-    st.markdown("\n".join(f"- {reason}" for reason in reasons(probs, row.to_dict(), run.class_names)))
+    st.markdown("\n".join(f"- {reason}" for reason in reasons(probs, row, run.class_names)))
     st.markdown("**Each class over all passes**")
     class_table(probs, run.class_names)
     st.markdown("**Each score, and the image's rank by it**")

@@ -108,8 +108,8 @@ def noise(run: Run) -> Step:
 
 def steps(run: Run) -> list[Callable[[Run], Step]]:
     """The steps that can be told of a run: without labels, nothing about right and wrong."""
-    told = [confident, asked_again, noise]
-    return told if run.labels is None else [confident, asked_again, doubt_finds_mistakes, ensemble, noise]
+    about_accuracy = [] if run.labels is None else [doubt_finds_mistakes, ensemble]
+    return [confident, asked_again, *about_accuracy, noise]
 
 
 run = current_run()

@@ -9,16 +9,17 @@ from mcviz.app.views.classes import classes_view
 from mcviz.app.views.confusion import confusion_view
 from mcviz.app.views.filters import filter_bar
 from mcviz.app.views.gallery import gallery
+from mcviz.app.views.layout_map import map_view
 from mcviz.app.views.scatter import scatter_view
 from mcviz.app.views.table import table_view
 
-GALLERY, TABLE, SCATTER, CONFUSION, CLASSES = "Gallery", "Table", "Scatter", "Confusion", "Classes"
-BESIDE_THE_GALLERY = {SCATTER: scatter_view, CONFUSION: confusion_view}
+GALLERY, TABLE, SCATTER, MAP, CONFUSION, CLASSES = "Gallery", "Table", "Scatter", "Map", "Confusion", "Classes"
+BESIDE_THE_GALLERY = {SCATTER: scatter_view, MAP: map_view, CONFUSION: confusion_view}
 
 run = current_run()
 title("Uncertain examples", run)
 looked = filter_bar(run)
-views = [GALLERY, TABLE, SCATTER] + ([CONFUSION, CLASSES] if run.labels is not None else [])
+views = [GALLERY, TABLE, SCATTER, MAP] + ([CONFUSION, CLASSES] if run.labels is not None else [])
 view = address.one_of("view", views, GALLERY)
 st.segmented_control("View", views, required=True, label_visibility="collapsed", **address.bound("view", view))
 if view == GALLERY:

@@ -1,0 +1,139 @@
+"""Images laid out by how alike they look, coloured by a score."""
+
+import secrets
+from contextlib import suppress
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from mcviz.app import address
+from mcviz.app.opened import cache_folder
+from mcviz.app.selection import Selection
+from mcviz.app.similar import components
+from mcviz.app.views.looked_at import LookedAt
+from mcviz.figures import coloured_map
+from mcviz.measures import SCORES
+from mcviz.runs import Run
+
+PCA, TSNE = "PCA", "t-SNE"
+MAPPED = 20_000  # images; a map of more takes many minutes, and its points cover each other
+ITERATIONS = (250, 500)  # of the two phases that van der Maaten & Hinton (2008) describe, openTSNE's own defaults
+EVERY = 10  # iterations, the progress is shown
+PICKED = 400  # images of a lasso, as the address can carry
+
+
+def map_view(looked: LookedAt) -> None:
+    """The map of all images that the other filters leave; a lasso picks from it."""
+    run, score = looked.run, SCORES[looked.score]
+    method = address.one_of("map", [PCA, TSNE], PCA)
+    st.segmented_control("Layout", [PCA, TSNE], required=True, **address.bound("map", method))
+    shown = np.flatnonzero(replace(looked.selection, picked=()).mask(run.scores()))
+    plane = components(run.digest, run)[:, :2] if method == PCA else tsne(run)
+    if plane is None:
+        return
+    shown = shown[np.isfinite(plane[shown, 0])]
+    if len(shown) == 0:
+        st.info("No image on this map passes the other filters.", icon=":material/filter_alt_off:")
+        return
+    values = run.scores()[looked.score].to_numpy()[shown]
+    figure = coloured_map(plane[shown, 0], plane[shown, 1], values, score.label, shown)
+    key = f"map-{method}"
+    st.plotly_chart(
+        figure,
+        key=key,
+        on_select=lambda: _picked(looked.selection, key),
+        selection_mode=("lasso", "box"),
+        config={"displaylogo": False, "modeBarButtonsToRemove": ["toImage"]},
+        alt=f"Map of {len(shown):,} images by similarity of their pixels, coloured by {score.label.lower()}.",
+    )
+    st.caption(
+        f"Images whose pixels are alike are near each other. The colour is {score.label.lower()}. Draw around points "
+        f"to pick them, the first {PICKED} at most."
+    )
+
+
+def tsne(run: Run) -> np.ndarray | None:
+    """(N, 2) float32: the t-SNE layout of a run, or None where it still has to be computed, which is then offered.
+
+    Images beyond the 20,000 that a fixed draw chooses are NaN.
+    """
+    layouts = _layouts()
+    file = cache_folder() / ".maps" / f"{run.digest}.npy"
+    if run.digest not in layouts and (kept := _kept(file, len(run.scores()))) is not None:
+        layouts[run.digest] = kept
+    if run.digest not in layouts:
+        st.info(
+            "This layout is computed once, in a minute or two for 10,000 images, and kept. Stop it whenever you like.",
+            icon=":material/hourglass:",
+        )
+        if st.button("Compute the t-SNE layout", type="primary", icon=":material/play_arrow:"):
+            layouts[run.digest] = _computed(components(run.digest, run))
+            with suppress(OSError):  # a cache that cannot be written to: the layout lives as long as the app
+                _keep(file, layouts[run.digest])
+            st.rerun()
+    return layouts.get(run.digest)
+
+
+@st.cache_resource(show_spinner=False)
+def _layouts() -> dict[str, np.ndarray]:
+    """The layouts of all runs that were looked at, by digest; shared by all sessions."""
+    return {}
+
+
+def _computed(places: np.ndarray) -> np.ndarray:
+    import openTSNE  # here, because it takes a second to import
+
+    bar = st.progress(0.0, "Finding each image's neighbours …")
+    rounds = count(1)
+
+    def progress(*_: object) -> bool:
+        done = next(rounds) * EVERY
+        bar.progress(min(done / sum(ITERATIONS), 1.0), f"Iteration {done} of {sum(ITERATIONS)}")
+        return False
+
+    mapped = np.sort(np.random.default_rng(0).choice(len(places), min(len(places), MAPPED), replace=False))
+    layout = openTSNE.TSNE(
+        n_jobs=-1,
+        random_state=0,
+        early_exaggeration_iter=ITERATIONS[0],
+        n_iter=ITERATIONS[1],
+        perplexity=min(30, max(1, (len(mapped) - 1) // 3)),
+        callbacks=progress,
+        callbacks_every_iters=EVERY,
+    )
+    made = np.full((len(places), 2), np.nan, dtype=np.float32)
+    try:
+        made[mapped] = np.asarray(layout.fit(places[mapped]))
+    finally:
+        bar.empty()
+    return made
+
+
+def _kept(file: Path, images: int) -> np.ndarray | None:
+    """A layout from disk, or None where there is none that fits."""
+    try:
+        layout = np.load(file, allow_pickle=False)
+    except (ValueError, OSError, EOFError):
+        return None
+    return layout if layout.shape == (images, 2) and layout.dtype == np.float32 else None
+
+
+def _keep(file: Path, layout: np.ndarray) -> None:
+    """Put a layout in place, whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_suffix(f".{secrets.token_hex(6)}.tmp")
+    try:
+        with temporary.open("wb") as opened:
+            np.save(opened, layout, allow_pickle=False)
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _picked(selection: Selection, key: str) -> None:
+    points = st.session_state[key]["selection"]["points"]
+    images = sorted({int(np.ravel(point["customdata"])[0]) for point in points})
+    address.select(replace(selection, picked=tuple(images[:PICKED])))
