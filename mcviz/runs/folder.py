@@ -44,10 +44,8 @@ def list_runs(folder: str | os.PathLike[str]) -> list[ListedRun]:
         StorageError: the folder itself cannot be listed.
     """
     place = place_of(folder)
-    files = place.sizes()
-    names = sorted({name.split("/")[0] for name in files if name.count("/") == 1 and name.endswith(f"/{NAME}")})
-    base = place.path.rstrip("/") or place.path
-    return [_listed(place_of(f"{base}/{name}")) for name in names if not name.startswith(".")]
+    names = [name for name in place.holding(NAME) if not name.startswith(".")]
+    return [_listed(place_of(place.address(name))) for name in names]
 
 
 def remove_run(path: str | os.PathLike[str]) -> None:

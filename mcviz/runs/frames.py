@@ -17,7 +17,7 @@ from mcviz.runs.damage import damaged
 from mcviz.runs.place import Place
 
 MAGIC = b"mcvizF1\n"
-LEVEL = 9  # of zstd; 12 saves 2% of the shipped run and takes four times as long
+LEVEL = 9  # of zstd; higher ones save little and take several times as long
 MAX_FRAME_BYTES = 1 << 28  # checked before memory is taken
 
 

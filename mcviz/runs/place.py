@@ -36,6 +36,13 @@ class Place(Protocol):
     def sizes(self) -> dict[str, int]:
         """Every file's size in bytes; empty where there is no such folder."""
 
+    def holding(self, name: str) -> list[str]:
+        """The names of the folders directly in this one that hold a file of that name, in order.
+
+        Raises:
+            StorageError: the folder cannot be listed.
+        """
+
     def write(self, name: str, data: bytes) -> None:
         """Put a file in place, whole or not at all.
 
@@ -90,12 +97,21 @@ class LocalFolder:
         except OSError as error:
             raise StorageError(f"{self.path} cannot be listed: {_reason(error)}.") from error
 
+    def holding(self, name: str) -> list[str]:
+        """The folders in this one that hold a file; see `Place`."""
+        try:
+            return sorted(path.name for path in self._folder.iterdir() if os.path.lexists(path / name))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise StorageError(f"{self.path} cannot be listed: {_reason(error)}.") from error
+
     def write(self, name: str, data: bytes) -> None:
         """Put a file in place, whole or not at all; see `Place`."""
         target = self._folder / name
         temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            self._make(target.parent)
             try:
                 with temporary.open("xb") as file:
                     file.write(data)
@@ -112,6 +128,11 @@ class LocalFolder:
                 f"{self.address(name)} cannot be written: {_reason(error)}. Make room or permission there, or choose "
                 f"another place; what was finished before is kept."
             ) from error
+
+    def _make(self, folder: Path) -> None:
+        if not folder.is_dir():
+            folder.mkdir(parents=True, exist_ok=True)
+            _sync(folder.parent)
 
     def delete(self, name: str) -> None:
         """Take a file away, if it is there."""
@@ -178,6 +199,12 @@ class RemoteFolder:
             raise StorageError(f"{self.path} cannot be listed: {error}.") from error
         prefix = len(self._root.rstrip("/")) + 1
         return {path[prefix:]: info["size"] for path, info in found.items()}
+
+    def holding(self, name: str) -> list[str]:
+        """The folders in this one that hold a file; see `Place`."""
+        return sorted(
+            {path[: -len(name) - 1] for path in self.sizes() if path.endswith(f"/{name}") and path.count("/") == 1}
+        )
 
     def write(self, name: str, data: bytes) -> None:
         """Put a file in place, whole or not at all; see `Place`."""

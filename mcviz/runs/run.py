@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 import numpy as np
 
 from mcviz.errors import CorruptRunError, McvizError, PartialRunError, RunNotFoundError
+from mcviz.measures import SCORES
 from mcviz.runs.blocks import Block, Summary, read_labels
 from mcviz.runs.damage import damaged
 from mcviz.runs.images import StoredImages
@@ -178,16 +179,18 @@ class Run:
 
         Returns:
             One row an image, indexed by `image`: `true_class` (Int64, missing where unknown), `predicted_class`
-            (int64), the kept scores of `mcviz.measures.SCORES` (float32), `correct` (boolean, missing where unknown).
+            (int64), the scores of `mcviz.measures.SCORES` (float32), `correct` (boolean, missing where unknown).
         """
         import pandas as pd  # here, because it takes longer to import than a run to open
 
         labels = [pd.NA] * self.manifest.images.count if self.labels is None else self.labels
         values = np.concatenate([summary.scores for summary in self._summaries], axis=1)
+        kept = dict(zip(self.manifest.scores, values, strict=True)) | self._scores_not_kept
         columns = {
             "true_class": pd.array(labels, dtype="Int64"),
             "predicted_class": np.concatenate([summary.predicted for summary in self._summaries]),
-            **dict(zip(self.manifest.scores, values, strict=True)),
+            **{name: kept.pop(name) for name in SCORES},
+            **kept,
         }
         table = pd.DataFrame(columns, index=pd.RangeIndex(self.manifest.images.count, name="image"))
         table["correct"] = (table["true_class"] == table["predicted_class"]).astype("boolean")
@@ -211,6 +214,16 @@ class Run:
     @cached_property
     def _summaries(self) -> list[Summary]:
         return [self._read(self._summary, block) for block in range(self.manifest.blocks)]
+
+    @cached_property
+    def _scores_not_kept(self) -> dict[str, np.ndarray]:
+        """Scores that mcviz did not know when the run was made, (N,) float32 by name."""
+        blocks = [self.manifest.block_range(block) for block in range(self.manifest.blocks)]
+        return {
+            name: np.concatenate([score.function(self.probs_block(*block)) for block in blocks]).astype(np.float32)
+            for name, score in SCORES.items()
+            if name not in self.manifest.scores
+        }
 
     def _accuracy(self, counts: list[np.ndarray | None]) -> np.ndarray | None:
         known = [count for count in counts if count is not None]

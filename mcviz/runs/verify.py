@@ -64,9 +64,10 @@ def verify_run(path: str | os.PathLike[str]) -> Verification:
     """
     run, place = open_run(path), place_of(path)
     read = sum(_check_bytes(place, run, name) for name in run.manifest.files)
-    totals = np.zeros(len(run.manifest.scores))
+    names = tuple(name for name in run.manifest.scores if name in SCORES)
+    totals = np.zeros(len(names))
     for block in range(run.manifest.blocks):
-        summary = _check_block(place, run, block)
+        summary = _check_block(place, run, block, names)
         totals += summary.scores.sum(axis=1, dtype=np.float64)
     if run.manifest.images.kept:
         for _ in run.images:
@@ -79,7 +80,7 @@ def verify_run(path: str | os.PathLike[str]) -> Verification:
         plain_accuracy=run.plain_accuracy,
         pass_accuracy=None if passes is None else float(passes.mean()),
         ensemble_accuracy=None if ensemble is None else float(ensemble[-1]),
-        mean_scores=dict(zip(run.manifest.scores, (totals / run.manifest.images.count).tolist(), strict=True)),
+        mean_scores=dict(zip(names, (totals / run.manifest.images.count).tolist(), strict=True)),
     )
 
 
@@ -93,11 +94,12 @@ def _check_bytes(place: Place, run: Run, name: str) -> int:
     return len(content)
 
 
-def _check_block(place: Place, run: Run, block: int) -> Summary:
+def _check_block(place: Place, run: Run, block: int, names: tuple[str, ...]) -> Summary:
     start, stop = run.manifest.block_range(block)
     kept = Block.open(place, run.manifest, block).summary()
     labels = None if run.labels is None else run.labels[start:stop]
-    found = summarise(run.probs_block(start, stop), labels, run.manifest.scores)
+    found = summarise(run.probs_block(start, stop), labels, names)
+    kept_scores = kept.scores[[run.manifest.scores.index(name) for name in names]]
     exact = [
         (kept.predicted, found.predicted),
         (kept.correct_per_pass, found.correct_per_pass),
@@ -105,7 +107,7 @@ def _check_block(place: Place, run: Run, block: int) -> Summary:
     ]
     agree = all(np.array_equal(a, b) for a, b in exact if a is not None and b is not None)
     close = all(
-        np.allclose(a, b, rtol=0, atol=ROUNDING) for a, b in ((kept.mean, found.mean), (kept.scores, found.scores))
+        np.allclose(a, b, rtol=0, atol=ROUNDING) for a, b in ((kept.mean, found.mean), (kept_scores, found.scores))
     )
     if not (agree and close):
         name = place.address(run.manifest.block_name(block))

@@ -81,13 +81,13 @@ def write_run(
     expected = np.dtype(wanted.images.dtype), (wanted.images.count, *wanted.images.shape)
     if (images.dtype, images.shape) != expected:
         raise InvalidInputError(f"Images should be {expected}. Received: {images.dtype} {images.shape}.")
-    if _is_finished(place, wanted) and not _leftovers(place, wanted):
+    if _is_finished(place, wanted) and not _outgrown(place, wanted):
         return open_run(out)
     with writing(place):
         if not _is_finished(place, wanted):
             _refuse_another(place, wanted)
             _Writing(place, wanted, source, images, labels, model, progress).carry_out(resume)
-        for name in _leftovers(place, wanted):
+        for name in _outgrown(place, wanted):
             place.delete(name)
     return open_run(out)
 
@@ -121,14 +121,10 @@ def _refuse_another(place: Place, wanted: Manifest) -> None:
         )
 
 
-def _leftovers(place: Place, finished: Manifest) -> list[str]:
-    """Files that a killed writer left: unfinished ones, and the blocks of the run with fewer passes before this one."""
-    found = []
-    for name in place.sizes():
-        passes = re.fullmatch(r"passes-(\d{1,12})/\d+\.frames", name)
-        if TEMPORARY.fullmatch(name.rpartition("/")[2]) or (passes and int(passes[1]) < finished.passes):
-            found.append(name)
-    return found
+def _outgrown(place: Place, finished: Manifest) -> list[str]:
+    """Blocks of the run with fewer passes that this one was before, left by a writer that was killed."""
+    numbers = ((name, re.fullmatch(r"passes-(\d{1,12})/\d+\.frames", name)) for name in place.sizes())
+    return [name for name, passes in numbers if passes and int(passes[1]) < finished.passes]
 
 
 def _refuse_strangers(place: Place) -> None:
@@ -252,13 +248,14 @@ class _Writing:
         _check(probs, (fresh, stop - start, manifest.classes))
         if self.old:
             probs = np.concatenate([self.old.probs_block(start, stop), probs])
-            plain = self.old.plain_probs[start:stop]
-        else:
-            plain = self.source.plain(start, stop)
+        plain = self.source.plain(start, stop)
         labels = None if self.labels is None else self.labels[start:stop]
         self.place.write(manifest.block_name(block), pack_block(manifest, block, probs, plain, labels))
 
     def _finish(self) -> None:
+        for name in self.place.sizes():
+            if TEMPORARY.fullmatch(name.rpartition("/")[2]):  # an earlier writer was killed over it
+                self.place.delete(name)
         files = {}
         for name in self._own_files():
             content = self.place.read(name)

@@ -9,7 +9,7 @@ import pytest
 
 from mcviz.errors import McvizError, PartialRunError, RunNotFoundError
 from mcviz.measures import SCORES
-from mcviz.runs import Run, open_run
+from mcviz.runs import Run, open_run, verify_run
 from tests.runs.making import MadeUpSource, contents, make, some_images, some_labels
 
 HALF_A_STEP = 0.5 / 65535 + 2**-24
@@ -72,6 +72,15 @@ def test_scores_are_those_of_the_kept_passes(run: Run) -> None:
         "int64",
         "boolean",
     ]
+
+
+def test_a_score_that_was_not_known_when_the_run_was_made(tmp_path: Path, run: Run) -> None:
+    older = make(tmp_path / "older", scores=("margin", "mutual_information"))
+    found, expected = older.scores(), run.scores()
+    assert list(found) == list(expected)
+    for name in SCORES:
+        np.testing.assert_allclose(found[name], expected[name], rtol=0, atol=1e-6)
+    assert verify_run(older.path).mean_scores.keys() == {"margin", "mutual_information"}
 
 
 def test_without_labels_nothing_claims_to_be_right_or_wrong(tmp_path: Path) -> None:
