@@ -76,7 +76,9 @@ def check_script() -> None:
     app = AppTest.from_file(str(Path("dashboard.py").absolute()), default_timeout=SECONDS_TO_START).run()
     if app.exception:
         raise RuntimeError(f"the first page ends in {app.exception[0].value}")
-    print(f"the first page has {len(app.main.children)} elements and no exception")
+    if not app.metric:
+        raise RuntimeError(f"the first page shows no accuracies: {app.main}")
+    print("the first page shows", *(f"{metric.label}: {metric.value};" for metric in app.metric))
 
 
 if __name__ == "__main__":
