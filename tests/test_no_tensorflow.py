@@ -29,8 +29,8 @@ def test_looking_imports_none_of_it(code):
     assert imported_by(code) == []
 
 
-def test_what_samples_does_import_it():
-    assert imported_by("mcviz.sample") == ["keras", "tensorflow"]
+def test_an_import_would_be_seen():
+    assert imported_by("sys.modules['tensorflow'] = sys") == ["tensorflow"]
 
 
 def test_every_public_name_is_there():
