@@ -1,5 +1,6 @@
 """The state of a session lives in the address, so that a link opens what its sender saw, and back and forward work."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Any, TypeVar
@@ -12,6 +13,9 @@ from mcviz.runs import Run
 T = TypeVar("T")
 PINS = 4  # examples that fit side by side
 FIRST_PAGE = {"page": None}
+# Seconds in which a browser that is a moment behind may still send the value from before. Taken for a change by the
+# user, it would undo the button that was pressed.
+ECHO = 2.0
 
 
 def selection(run: Run) -> Selection:
@@ -44,6 +48,15 @@ def whole_number(key: str, default: int, lowest: int, highest: int) -> int:
     return default
 
 
+def number(key: str, default: float, lowest: float, highest: float) -> float:
+    """A number from the address, or the default where there is none in these bounds."""
+    try:
+        value = float(st.query_params.get(key, ""))
+    except ValueError:
+        return default
+    return value if lowest <= value <= highest else default
+
+
 def one_of(key: str, options: Sequence[T], default: T) -> T:
     """One of some options from the address, or the default."""
     return {str(option): option for option in options}.get(st.query_params.get(key, ""), default)
@@ -63,10 +76,16 @@ def bound(key: str, value: T, put: Callable[[T], None] | None = None) -> dict[st
         put: what to do with a new value; without it, it is put under `key`, on the first page of images.
     """
     widget = f"{key}-widget"
+    shown = st.session_state.get(widget, value)
+    if shown != value:  # a button, a key or a link changed it, and the browser will hear of it in a moment
+        st.session_state[f"{widget}-replaced"] = shown, time.monotonic()
     st.session_state[widget] = value
 
     def changed() -> None:
         new = st.session_state[widget]
+        old, since = st.session_state.get(f"{widget}-replaced", (None, -ECHO))
+        if new == old and time.monotonic() - since < ECHO:
+            return
         if put:
             put(new)
         else:

@@ -142,7 +142,7 @@ def confusion_matrix(
         title: of what a square's colour means.
 
     Returns:
-        A scatter of square markers whose `customdata` are (true, predicted, count). Squares on the diagonal, which
+        A scatter of square markers whose `customdata` are true × C + predicted. Squares on the diagonal, which
         hold nearly all images, are outlined and left dark where images are counted, so that mistakes stand out.
     """
     classes = len(class_names)
@@ -163,7 +163,8 @@ def confusion_matrix(
         go.Scatter(
             x=[class_names[c] for c in columns],
             y=[class_names[r] for r in rows],
-            customdata=np.stack([rows, columns, counts[cells]], axis=1),
+            customdata=cells,
+            hovertext=[f"{count:,}" for count in counts[cells]],
             mode="markers+text" if classes <= 20 else "markers",
             text=texts,
             textfont={"size": 12, "color": ["#10161D" if bright else "#FFFFFF" for bright in light]},
@@ -177,7 +178,9 @@ def confusion_matrix(
                 "colorbar": {"title": {"text": title, "side": "right"}, "thickness": 12},
                 "line": {"width": np.where(rows == columns, 2, 0), "color": NEUTRAL},
             },
-            hovertemplate="true %{y}, said %{x}: %{customdata[2]} images, %{text}<extra></extra>",
+            hovertemplate="true %{y}, said %{x}: %{hovertext} images, mean %{text}<extra></extra>"
+            if values is not None
+            else "true %{y}, said %{x}: %{hovertext} images<extra></extra>",
             selected={"marker": {"opacity": 1}},
             unselected={"marker": {"opacity": 1}},
         )

@@ -13,13 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 SECONDS_TO_START = 120
 MILLISECONDS_TO_APPEAR = 30_000
 # On a page with a path of its own, Streamlit's frontend looks for the server below that path first.
 FRAMEWORK_PROBE = re.compile(r"/[^/]+/_stcore/(health|host-config)$")
+expect.set_options(timeout=MILLISECONDS_TO_APPEAR)
 SWITCHES = [
     "--no-sandbox",  # root, as in a container, has no other way
     "--disable-gpu",

@@ -1,11 +1,14 @@
 """One visit to every page in a real browser, as a person makes it."""
 
 import re
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from playwright.sync_api import Locator, Page, ViewportSize, expect
+from playwright.sync_api import Browser, FloatRect, Locator, Page, ViewportSize, expect
 
 import mcviz
+from mcviz.app.selection import Selection
 from mcviz.measures import most_uncertain_first
 from tests.browser.conftest import ROOT
 
@@ -52,12 +55,12 @@ def test_ranking_by_another_score_and_opening_an_example(page: Page) -> None:
     tiles(page).nth(2).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("One example")
     expect(page.get_by_label("Image", exact=True)).to_have_value(str(by_information[2]))
-    expect(page.get_by_text("Rank 3 of 10,000 by mutual information (bald).")).to_be_visible()
+    expect(page.get_by_text("Rank 3 of 10,000 by mutual information")).to_be_visible()
     expect(page.locator(".js-plotly-plot")).to_have_count(2)
     page.keyboard.press("ArrowRight")
     expect(page.get_by_label("Image", exact=True)).to_have_value(str(by_information[3]))
 
-    page.reload()  # the address carries the example
+    page.goto(page.url)  # the address carries the example
     expect(page.get_by_label("Image", exact=True)).to_have_value(str(by_information[3]))
 
 
@@ -66,7 +69,7 @@ def test_an_example_is_opened_by_its_number(page: Page) -> None:
     go_to(page, "Uncertain examples")
     number = page.get_by_label("Or open an image by its number")
     number.fill("4761")
-    page.get_by_role("button", name="Open", exact=True).click()
+    page.get_by_role("button", name="Open image").click()
     expect(page.get_by_label("Image", exact=True)).to_have_value("4761")
 
 
@@ -87,9 +90,107 @@ def test_no_page_is_wider_than_a_phone(page: Page, title: str) -> None:
     page.set_viewport_size(PHONE)
     page.goto("/")
     if title != "Overview":
-        page.get_by_test_id("stExpandSidebarButton").click()
         go_to(page, title)
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     page.wait_for_timeout(1000)
     main = page.get_by_test_id("stMain")
     assert main.evaluate("element => element.scrollWidth <= element.clientWidth")
+
+
+def test_a_real_exploration(page: Page, browser: Browser, app_url: str, tmp_path: Path) -> None:
+    """From a question to a link for a colleague: wrong fours, the doubtful corner, two flags, a report."""
+    scores = mcviz.open_run(ROOT / "cache" / "mnist-cnn").scores()
+    wrong_fours = ((scores["true_class"] == 4) & ~scores["correct"].astype(bool)).sum()
+    page.goto("/")
+    go_to(page, "Uncertain examples")
+    for words in ("4", "wrong"):
+        page.get_by_label("Find").fill(words)
+        page.keyboard.press("Enter")
+        expect(page.get_by_label("Find")).to_have_value("")
+    expect(page.get_by_text(f"{wrong_fours} of 10,000 images")).to_be_visible()
+
+    page.get_by_role("radio", name="Scatter").click()
+    points = page.locator(".st-key-scatter .nsewdrag").first
+    expect(points).to_be_visible()
+    box = points.bounding_box()
+    assert box is not None
+    lasso(page, box, [(0.3, 0.02), (0.98, 0.02), (0.98, 0.98), (0.3, 0.98), (0.3, 0.02)])
+    expect(page.get_by_role("button", name="outlined in Predictive entropy × Mutual information")).to_be_visible()
+    shown = page.get_by_text(re.compile(r"^\d+ of 10,000 images$"))
+    outlined = int(shown.inner_text().split()[0])
+    assert 2 <= outlined < wrong_fours
+
+    query = dict(parse_qsl(urlsplit(page.url).query))
+    selected = scores[Selection.from_query(query, 10, len(scores)).mask(scores)]
+    assert len(selected) == outlined
+    first, second = (str(image) for image in selected["max_probability"].sort_values(kind="stable").index[:2])
+    shown_image = page.get_by_label("Image", exact=True)
+
+    tiles(page).first.click()
+    expect(shown_image).to_have_value(first)
+    expect(page.get_by_text(f"Rank 1 of {outlined} selected")).to_be_visible()
+    page.locator("body").press("f")
+    expect(page.get_by_role("button", name="Flagged (1)")).to_be_visible()
+    page.locator("body").press("ArrowRight")
+    expect(shown_image).to_have_value(second)
+    expect(page.get_by_role("button", name="Flag Shortcut F")).to_be_visible()
+    page.locator("body").press("f")
+    expect(page.get_by_role("button", name="Flagged (2)")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("button", name="Flag Shortcut F")).to_be_visible()
+    page.go_forward()
+    expect(page.get_by_role("button", name="Flagged (2)")).to_be_visible()
+
+    with browser.new_context(base_url=app_url) as colleague:
+        theirs = colleague.new_page()
+        theirs.goto(page.url)
+        expect(theirs.get_by_label("Image", exact=True)).to_have_value(second, timeout=30_000)
+        expect(theirs.get_by_role("button", name="Flagged (2)")).to_be_visible()
+        go_to(theirs, "Uncertain examples")
+        expect(theirs.get_by_text(f"{outlined} of 10,000 images")).to_be_visible(timeout=30_000)
+        theirs.get_by_role("button", name="Show the 2 flagged").click()
+        expect(theirs.get_by_text("2 of 10,000 images")).to_be_visible()
+        expect(tiles(theirs)).to_have_count(2)
+        for image in (first, second):
+            expect(theirs.locator(f".tile[data-image='{image}']")).to_be_visible()
+
+    go_to(page, "Uncertain examples")
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Report as HTML").click()
+    report = tmp_path / "report.html"
+    download.value.save_as(report)
+    with browser.new_context(offline=True) as nowhere:
+        opened = nowhere.new_page()
+        asked: list[str] = []
+        opened.on("request", lambda request: asked.append(request.url))
+        opened.goto(report.as_uri())
+        expect(opened.get_by_text(f"{outlined} of 10,000 images")).to_be_visible()
+        expect(opened.locator(".main-svg").first).to_be_visible()
+        expect(opened.locator(".tile")).to_have_count(outlined)
+        assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+
+
+def lasso(page: Page, box: FloatRect, corners: list[tuple[float, float]]) -> None:
+    """Draw through corners, which are given as fractions of a box."""
+    (x, y), *others = [(box["x"] + box["width"] * a, box["y"] + box["height"] * b) for a, b in corners]
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for to_x, to_y in others:
+        page.mouse.move(to_x, to_y, steps=8)
+    page.mouse.up()
+
+
+def test_a_square_of_the_confusion_matrix_is_a_selection(page: Page) -> None:
+    scores = mcviz.open_run(ROOT / "cache" / "mnist-cnn").scores()
+    page.goto("/")
+    go_to(page, "Uncertain examples")
+    page.get_by_role("radio", name="Confusion").click()
+    point = page.locator(".point").first
+    expect(point).to_be_visible()
+    point.click(force=True)
+    chips = page.get_by_role("button", name=re.compile(r"(true|said) \d$"))
+    expect(chips).to_have_count(2)
+    true, said = (int(chip.inner_text().split()[-1]) for chip in chips.all())
+    selected = ((scores["true_class"] == true) & (scores["predicted_class"] == said)).sum()
+    expect(page.get_by_text(f"{selected:,} of 10,000 images")).to_be_visible()

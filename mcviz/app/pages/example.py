@@ -71,10 +71,10 @@ def go_to_any(images: np.ndarray) -> None:
     address.go(image=np.random.default_rng().choice(images))
 
 
-def toggle(key: str, image: int, kept: list[int]) -> None:
+def mark(key: str, run: Run, image: int, on: bool) -> None:
     """Put an image into a list of the address, or take it out."""
-    new = [other for other in kept if other != image] if image in kept else [*kept, image]
-    address.go(**{key: ",".join(map(str, new)) or None})
+    others = [other for other in address.images(key, run) if other != image]
+    address.go(**{key: ",".join(map(str, [*others, image] if on else others)) or None})
 
 
 def marks(run: Run, image: int) -> None:
@@ -83,20 +83,22 @@ def marks(run: Run, image: int) -> None:
     with st.container(horizontal=True, gap="small"):
         st.button(
             f"Flagged ({len(flagged)})" if image in flagged else "Flag",
+            key="flag",  # or else, while the label changes, two buttons would hear the shortcut
             icon=":material/flag:",
             shortcut="F",
             type="primary" if image in flagged else "secondary",
-            on_click=toggle,
-            args=("flags", image, flagged),
+            on_click=mark,
+            args=("flags", run, image, image not in flagged),
             help="Flags are kept in the address, and listed under the filters.",
         )
         full = image not in pinned and len(pinned) >= address.PINS
         st.button(
             "Unpin" if image in pinned else "Pin",
+            key="pin",
             icon=":material/keep:",
             disabled=full,
-            on_click=toggle,
-            args=("pins", image, pinned),
+            on_click=mark,
+            args=("pins", run, image, image not in pinned),
             help="Four are pinned, that is all that fits." if full else "Pinned images can be compared side by side.",
         )
         if pinned and st.button(f"Compare {len(pinned)}", icon=":material/compare:"):

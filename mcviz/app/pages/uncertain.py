@@ -37,5 +37,5 @@ else:
 
 with st.form("open", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
     st.number_input("Or open an image by its number", 0, len(run.images) - 1, key="number", width=240)
-    if st.form_submit_button("Open", icon=":material/open_in_new:"):
+    if st.form_submit_button("Open image", icon=":material/open_in_new:"):
         open_page(EXAMPLE, image=st.session_state["number"])

@@ -36,7 +36,7 @@ def confusion_view(looked: LookedAt) -> None:
     st.plotly_chart(
         figure,
         key=f"confusion-{colouring}",
-        on_select=lambda: _clicked(selection, f"confusion-{colouring}"),
+        on_select=lambda: _clicked(selection, f"confusion-{colouring}", len(looked.run.class_names)),
         selection_mode="points",
         config={"displayModeBar": False},
         alt=f"Confusion matrix of {len(shown):,} images, {wrong.sum():,} of them ({percent(wrong.mean())}) off the "
@@ -45,10 +45,10 @@ def confusion_view(looked: LookedAt) -> None:
     st.caption("Click a square to select its images. The outlined diagonal holds the right answers.")
 
 
-def _clicked(selection: Selection, key: str) -> None:
+def _clicked(selection: Selection, key: str, classes: int) -> None:
     points = st.session_state[key]["selection"]["points"]
     if points:
-        true, said = (int(index) for index in points[0]["customdata"][:2])
+        true, said = divmod(int(points[0]["customdata"]), classes)
         address.select(replace(selection, true=(true,), said=(said,)))
     else:
         address.select(replace(selection, true=(), said=()))

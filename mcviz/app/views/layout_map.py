@@ -135,5 +135,5 @@ def _keep(file: Path, layout: np.ndarray) -> None:
 
 def _picked(selection: Selection, key: str) -> None:
     points = st.session_state[key]["selection"]["points"]
-    images = sorted({int(np.ravel(point["customdata"])[0]) for point in points})
+    images = sorted({int(point["customdata"]) for point in points})
     address.select(replace(selection, picked=tuple(images[:PICKED])))
