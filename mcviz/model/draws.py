@@ -46,13 +46,8 @@ def draw_from(numbers: np.random.Generator, site: Site, passes: int) -> np.ndarr
     return numbers.standard_normal(shape, dtype=np.float32)
 
 
-def draw_active(
-    site: Site, passes: int, seed: int, pass_block: int, image: int, active: np.ndarray
-) -> np.ndarray:
-    """Draw a mask for one image only where it matters: where the activations that it falls on are not zero.
-
-    Args:
-        active: int64 indices of the activations that are not zero, in order.
+def draw_active(site: Site, passes: int, seed: int, pass_block: int, image: int, active: np.ndarray) -> np.ndarray:
+    """Draw a mask for one image only where it matters: for `active`, the activations that are not zero, in order.
 
     Returns:
         (passes, len(active)) bool.

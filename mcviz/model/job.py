@@ -17,7 +17,7 @@ from mcviz.model.turned import Product
 Progress = Callable[[int, int], None]
 
 IMAGES_AT_ONCE = 256
-SHORT_WAY_BLOCKS = 4  # of passes in a piece of work: the scaled weights serve them all
+SHORT_WAY_BLOCKS = 4
 
 
 @dataclass(frozen=True)
@@ -39,51 +39,53 @@ class Job:
     first_image: int
 
     def run(self, progress: Progress | None) -> None:
-        """Fill the result, a block in each thread at a time.
+        """Fill the result, a piece of work in each thread at a time.
 
         Raises:
             UnsuitableModelError: the model returned numbers that are not finite.
             BaseException: what `progress` raises; the work stops first.
         """
         total, done = self.result.shape[0] * self.result.shape[1], 0
-        workers, waiting = _cores(), set[Future[int]]()
-        with ThreadPoolExecutor(workers) as pool:
+        waiting: set[Future[int]] = set()
+        with ThreadPoolExecutor(_cores()) as pool:
             try:
-                for piece in self._pieces():
+                for piece in self._pieces(pool):
                     waiting.add(pool.submit(piece))
-                    if len(waiting) > 2 * workers:
-                        finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                        done += _count(finished, done, total, progress)
+                    if len(waiting) > 2 * _cores():
+                        done, waiting = _finished(waiting, done, total, progress)
                 while waiting:
-                    finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                    done += _count(finished, done, total, progress)
+                    done, waiting = _finished(waiting, done, total, progress)
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def _pieces(self) -> Iterator[Callable[[], int]]:
+    def _pieces(self, pool: ThreadPoolExecutor) -> Iterator[Callable[[], int]]:
+        """The work, as functions that may run in any order and return how many predictions they made."""
         plan, last_pass = self.plan, self.first_pass + len(self.result)
         blocks = range(self.first_pass // plan.passes, -(-last_pass // plan.passes))
-        together = min(SHORT_WAY_BLOCKS, -(-len(blocks) // _cores())) if plan.turned else 1
         unit = max(plan.images, plan.front_images)
-        end = self.first_image + len(self.images)
-        for start in range(self.first_image // unit * unit, end, max(unit, IMAGES_AT_ONCE)):
-            stop = min(end, start + max(unit, IMAGES_AT_ONCE))
-            tensors = self._front(start, -(-stop // unit) * unit)
-            for at in range(0, len(blocks), together):
-                group = blocks[at : at + together]
+        step, end = max(unit, IMAGES_AT_ONCE), self.first_image + len(self.images)
+        for start in range(self.first_image // unit * unit, end, step):
+            stop = min(end, start + step)
+            tensors = self._front(start, -(-stop // unit) * unit, pool)
+            for group in self._groups(blocks):
                 common = [self._common(block) for block in group]
                 for image in range(start, stop, plan.images):
                     if image + plan.images > self.first_image:
                         of_block = [tensor[image - start : image - start + plan.images] for tensor in tensors]
                         yield partial(self._piece, image, group, common, of_block)
 
+    def _groups(self, blocks: range) -> Iterator[range]:
+        """Blocks of passes that make one piece of work: several where the scaled weights serve them all."""
+        size = SHORT_WAY_BLOCKS if self.plan.turned else 1
+        if len(self.images) <= self.plan.images:
+            size = min(size, -(-len(blocks) // _cores()))
+        return (blocks[at : at + size] for at in range(0, len(blocks), size))
+
     def _piece(self, image: int, group: range, common: list[dict[int, np.ndarray]], tensors: list[np.ndarray]) -> int:
         """Fill the result for the block of images that starts at `image` and some blocks of passes."""
         plan = self.plan
         mine = range(max(image, self.first_image), min(image + plan.images, self.first_image + len(self.images)))
-        products = {
-            i: Product(tensors[0][i - image].reshape(-1), self._kernel) for i in mine if plan.turned
-        }
+        products = {i: Product(tensors[0][i - image].reshape(-1), self._kernel) for i in mine if plan.turned}
         done = 0
         for block, drawn in zip(group, common, strict=True):
             numbers = [
@@ -111,12 +113,16 @@ class Job:
         plan = self.plan
         numbers = np.zeros((plan.images, plan.passes, *site.shape), bool if site.law == "keep" else np.float32)
         for i in mine:
-            if site.number in plan.falls_on:
-                activations = tensors[plan.falls_on[site.number]][i - image].reshape(-1)
-                active = np.flatnonzero(activations)
-                numbers[i - image].reshape(plan.passes, -1)[:, active] = self._active(site, block, i, active)
-            else:
+            if site.number not in plan.falls_on:
                 numbers[i - image] = draw(site, plan.passes, self.seed, block, i)
+                continue
+            activations = tensors[plan.falls_on[site.number]][i - image].reshape(-1)
+            active = np.flatnonzero(activations)
+            drawn = self._active(site, block, i, active)
+            if len(active) == len(activations):  # the same as below, without a copy element by element
+                numbers[i - image] = drawn.reshape(plan.passes, *site.shape)
+            else:
+                numbers[i - image].reshape(plan.passes, -1)[:, active] = drawn
         return numbers.reshape(-1, *site.shape)
 
     def _common(self, block: int) -> dict[int, np.ndarray]:
@@ -153,22 +159,24 @@ class Job:
     def _active(self, site: Site, block: int, image: int, active: np.ndarray) -> np.ndarray:
         return draw_active(site, self.plan.passes, self.seed, block, image, active)
 
-    def _front(self, start: int, stop: int) -> list[np.ndarray]:
+    def _front(self, start: int, stop: int, pool: ThreadPoolExecutor) -> list[np.ndarray]:
         """The tensors in front for images `start` to `stop`, whole blocks, those that are not asked for zero."""
-        plan, offset = self.plan, self.first_image
-        tensors: list[np.ndarray] = []
-        for at in range(start, stop, plan.front_images):
-            mine = self.images[max(at - offset, 0) : max(at - offset + plan.front_images, 0)]
-            if not len(mine):
-                continue
-            block = np.zeros((plan.front_images, *mine.shape[1:]), mine.dtype)
-            first = max(offset - at, 0)
-            block[first : first + len(mine)] = mine
-            values = [tensor.numpy() for tensor in plan.front(tf.constant(block))]
-            tensors = tensors or [np.zeros((stop - start, *value.shape[1:]), value.dtype) for value in values]
-            for tensor, value in zip(tensors, values, strict=True):
-                tensor[at - start : at - start + plan.front_images] = value
+        size = self.plan.front_images
+        asked = range(self.first_image, self.first_image + len(self.images))
+        blocks = [at for at in range(start, stop, size) if at < asked.stop and at + size > asked.start]
+        values = list(pool.map(self._front_block, blocks))
+        tensors = [np.zeros((stop - start, *value.shape[1:]), value.dtype) for value in values[0]]
+        for at, of_block in zip(blocks, values, strict=True):
+            for tensor, value in zip(tensors, of_block, strict=True):
+                tensor[at - start : at - start + size] = value
         return tensors
+
+    def _front_block(self, at: int) -> list[np.ndarray]:
+        size, skipped = self.plan.front_images, max(self.first_image - at, 0)
+        given = self.images[max(at - self.first_image, 0) : at - self.first_image + size]
+        block = np.zeros((size, *given.shape[1:]), given.dtype)
+        block[skipped : skipped + len(given)] = given
+        return [tensor.numpy() for tensor in self.plan.front(tf.constant(block))]
 
     def _store(self, block: int, image: int, mine: range, probs: np.ndarray) -> int:
         first = block * self.plan.passes
@@ -189,11 +197,14 @@ class Job:
         return self.plan.turned.kernel()[0].numpy()
 
 
-def _count(finished: set[Future[int]], done: int, total: int, progress: Progress | None) -> int:
-    new = sum(future.result() for future in finished)
+def _finished(
+    waiting: set[Future[int]], done: int, total: int, progress: Progress | None
+) -> tuple[int, set[Future[int]]]:
+    finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+    done += sum(future.result() for future in finished)
     if progress:
-        progress(done + new, total)
-    return new
+        progress(done, total)
+    return done, waiting
 
 
 def _cores() -> int:

@@ -16,6 +16,7 @@ from mcviz.model.tracing import (
     NoRandomness,
     SuppliedAnswers,
     UntraceableError,
+    compiled,
     falls_on,
     largest_activation,
     trace,
@@ -85,6 +86,7 @@ def make_plan(
 
     Raises:
         InvalidInputError: `output` names none of the outputs.
+        SamePassesError: no random number reaches the output.
         UnsuitableModelError: no output of class scores, or randomness that cannot be supplied.
     """
 
@@ -125,12 +127,19 @@ def _traced_plan(model: keras.Model, call: Call, item: tuple[int, ...], dtype: s
         turned = find_turned_dense(rest) if short_way else None
         start = (turned.product,) if turned else rest.frontier
     front = trace(model, call, FRONT_IMAGES, item, dtype)
-    numbers = [tensor for site, tensor in zip(rest.sites, rest.numbers, strict=True) if not turned or site != turned.site]
+    numbers = [
+        tensor for site, tensor in zip(rest.sites, rest.numbers, strict=True) if not turned or site != turned.site
+    ]
     part = rest.part([*start, *numbers], [rest.output])
 
-    def run(tensors: list[tf.Tensor], numbers: list[tf.Tensor]) -> tf.Tensor:
-        rows = tensors if turned else [tf.repeat(tensor, passes, axis=0) for tensor in tensors]
-        return part(*rows, *numbers)[0]
+    def repeating(*tensors: tf.Tensor) -> tf.Tensor:
+        repeated = (
+            tensors[: len(start)] if turned else [tf.repeat(each, passes, axis=0) for each in tensors[: len(start)]]
+        )
+        return part(*repeated, *tensors[len(start) :])[0]
+
+    inputs = [((rest.rows if turned else images, *tensor.shape[1:]), tensor.dtype) for tensor in start]
+    run = compiled(repeating, [*inputs, *((tensor.shape, tensor.dtype) for tensor in numbers)])
 
     return Plan(
         passes=passes,
@@ -139,7 +148,7 @@ def _traced_plan(model: keras.Model, call: Call, item: tuple[int, ...], dtype: s
         classes=int(rest.output.shape[1]),
         sites=rest.sites,
         front=front.part([front.images], front.frontier),
-        rest=tf.function(run, autograph=False),
+        rest=lambda tensors, numbers: run(*tensors, *numbers),
         plain=trace_plain(model, call, FRONT_IMAGES, item, dtype),
         turned=turned,
         falls_on={site.number: on for site in rest.sites if (on := falls_on(rest, site)) is not None},
@@ -159,9 +168,7 @@ def _eager_plan(model: keras.Model, call: Call, item: tuple[int, ...], dtype: st
             return call(images)
 
     numbers = np.random.default_rng(0)
-    asked = SuppliedAnswers(
-        PASSES_AT_MOST, lambda site: tf.constant(draw_from(numbers, site, PASSES_AT_MOST))
-    )
+    asked = SuppliedAnswers(PASSES_AT_MOST, lambda site: tf.constant(draw_from(numbers, site, PASSES_AT_MOST)))
     with switched(model, asked, on=True):
         output = call(tf.repeat(tf.constant(probe_images(item, dtype)[:1]), PASSES_AT_MOST, axis=0))
     return Plan(

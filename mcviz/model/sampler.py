@@ -11,6 +11,7 @@ from mcviz.errors import InvalidInputError, UnsuitableModelError
 from mcviz.model.job import Job, Progress
 from mcviz.model.plan import Plan, make_plan, probe_images
 from mcviz.model.stochastic import StochasticLayer, every_layer, left_off, stochastic_layers
+from mcviz.model.tracing import SamePassesError
 
 Masks = Literal["per_pass", "per_example"]
 
@@ -148,7 +149,9 @@ class Sampler:
             InvalidInputError: an argument that cannot be used.
             UnsuitableModelError: the model returned numbers that are not finite.
         """
-        _check_whole_numbers(passes=(passes, 1), seed=(seed, 0), first_pass=(first_pass, 0), first_image=(first_image, 0))
+        _check_whole_numbers(
+            passes=(passes, 1), seed=(seed, 0), first_pass=(first_pass, 0), first_image=(first_image, 0)
+        )
         if masks not in ("per_pass", "per_example"):
             raise InvalidInputError(f"Argument `masks` must be 'per_pass' or 'per_example'. Received: {masks!r}.")
         images, plan = self._prepared(images)
@@ -163,19 +166,23 @@ class Sampler:
     def _plan(self, item: tuple[int, ...], dtype: str) -> Plan:
         with self._preparing:
             if (item, dtype) not in self._plans:
-                plan = make_plan(self._model, item, dtype, output=self._output, from_logits=self._from_logits)
-                self._check_differing(plan, probe_images(item, dtype))
-                self._plans[item, dtype] = plan
+                self._plans[item, dtype] = self._checked_plan(item, dtype)
             return self._plans[item, dtype]
 
-    def _check_differing(self, plan: Plan, images: np.ndarray) -> None:
-        probs = np.empty((8, len(images), plan.classes), np.float32)
-        Job(plan, images, probs, seed=0, per_example=False, first_pass=0, first_image=0).run(None)
-        if (probs == probs[0]).all():
+    def _checked_plan(self, item: tuple[int, ...], dtype: str) -> Plan:
+        images = probe_images(item, dtype)
+        try:
+            plan = make_plan(self._model, item, dtype, output=self._output, from_logits=self._from_logits)
+            probs = np.empty((8, len(images), plan.classes), np.float32)
+            Job(plan, images, probs, seed=0, per_example=False, first_pass=0, first_image=0).run(None)
+            if (probs == probs[0]).all():
+                raise SamePassesError
+        except SamePassesError:
             raise UnsuitableModelError(
-                f"The passes agree to the last bit, so there is nothing to sample. Received: {self.description()}. "
-                "These layers do not change the output."
-            )
+                "All passes agree to the last bit: the stochastic layers do not change the output. "
+                f"Received: {self.description()}. Pick an output behind them, or a model with other rates."
+            ) from None
+        return plan
 
 
 def _check_model(model: keras.Model) -> None:
@@ -183,13 +190,14 @@ def _check_model(model: keras.Model) -> None:
         raise UnsuitableModelError(f"Argument `model` must be a Keras model. Received: {type(model).__name__}.")
     if not model.built:
         raise UnsuitableModelError(
-            f"The model has no weights yet. Received: model {model.name!r}. Call it once on a batch, or load its weights."
+            f"The model has no weights yet. Received: model {model.name!r}. "
+            "Call it once on a batch, or load it from a file."
         )
     stateful = [layer.name for layer in every_layer(model) if getattr(layer, "stateful", False)]
     if stateful:
         raise UnsuitableModelError(
-            f"A layer that keeps its state between calls would be changed by sampling. Received: {', '.join(stateful)}. "
-            "Build the model with stateful=False."
+            f"A stateful layer remembers from call to call, so its passes would depend on each other. "
+            f"Received: {', '.join(stateful)}. Build the model with stateful=False."
         )
 
 

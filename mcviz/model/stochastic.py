@@ -64,9 +64,13 @@ def left_off(model: keras.Model) -> tuple[str, ...]:
     return tuple(layer.name for layer in every_layer(model) if layer._seed_generators and not _rates(layer))
 
 
-def every_layer(model: keras.Model) -> list[keras.Layer]:
+def every_layer(model: keras.Layer) -> list[keras.Layer]:
     """The model's layers to any depth, each once, in order."""
-    return list({id(layer): layer for layer in model._flatten_layers(include_self=False, recursive=True)}.values())
+    found: dict[int, keras.Layer] = {}
+    for layer in model._layers:
+        if id(layer) not in found:
+            found |= {id(each): each for each in [layer, *every_layer(layer)] if id(each) not in found}
+    return list(found.values())
 
 
 @contextmanager

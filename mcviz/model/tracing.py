@@ -27,6 +27,10 @@ class UntraceableError(Exception):
     """The model asks for random numbers at a place that is no fixed part of its graph."""
 
 
+class SamePassesError(Exception):
+    """No random number reaches the model's output."""
+
+
 class SuppliedAnswers:
     """Answers to a model's requests for random numbers, made from numbers that are supplied site by site.
 
@@ -116,20 +120,22 @@ class Trace:
 
     def part(self, feeds: Sequence[tf.Tensor], fetches: Sequence[tf.Tensor]) -> Callable[..., list[tf.Tensor]]:
         """The part of the graph between some tensors and others, as a function."""
-        return _without_signature(self.function.prune(list(feeds), list(fetches)))
+        return compiled(self.function.prune(list(feeds), list(fetches)), [(feed.shape, feed.dtype) for feed in feeds])
 
 
 def trace(model: keras.Model, call: Call, rows: int, item: tuple[int, ...], dtype: str) -> Trace:
     """Trace `call`, which calls `model` on (rows, *item), with the stochastic layers on.
 
     Raises:
+        SamePassesError: no random number reaches the output.
         UntraceableError: the model cannot be a graph with its random numbers as inputs.
         UnsuitableModelError: it draws numbers that mcviz cannot supply.
     """
     numbers: list[tf.Tensor] = []
+    graphs: list[Any] = []
 
     def supply(site: Site) -> tf.Tensor:
-        if tf.compat.v1.get_default_graph() is not graph:
+        if tf.compat.v1.get_default_graph() is not graphs[0]:
             raise UntraceableError("random numbers drawn anew in each step of a loop")
         numbers.append(tf.compat.v1.placeholder(tf.bool if site.law == "keep" else tf.float32, (rows, *site.shape)))
         return numbers[-1]
@@ -137,21 +143,16 @@ def trace(model: keras.Model, call: Call, rows: int, item: tuple[int, ...], dtyp
     answers = SuppliedAnswers(rows, supply)
 
     def traced(images: tf.Tensor) -> tf.Tensor:
-        nonlocal graph
-        graph = tf.compat.v1.get_default_graph()
+        graphs.append(tf.compat.v1.get_default_graph())
         with switched(model, answers, on=True):
             return tf.identity(call(images))
 
-    graph: Any = None
     function = tf.compat.v1.wrap_function(traced, [tf.TensorSpec((rows, *item), dtype)])
     _check_randomness(function.graph)
     images, output = function.inputs[0], function.outputs[0]
     frontier, random = _cut(function.graph, images, numbers, rows)
     if output.ref() not in random:
-        raise UnsuitableModelError(
-            "No stochastic layer reaches the model's output, so all passes would be the same. "
-            "Pick an output behind a stochastic layer."
-        )
+        raise SamePassesError
     return Trace(rows, function, images, tuple(answers.sites), tuple(numbers), output, frontier, random)
 
 
@@ -162,7 +163,16 @@ def trace_plain(model: keras.Model, call: Call, rows: int, item: tuple[int, ...]
         with switched(model, NoRandomness(), on=False):
             return tf.identity(call(images))
 
-    return _without_signature(tf.compat.v1.wrap_function(traced, [tf.TensorSpec((rows, *item), dtype)]))
+    function = tf.compat.v1.wrap_function(traced, [tf.TensorSpec((rows, *item), dtype)])
+    return compiled(function, [((rows, *item), dtype)])
+
+
+def compiled(function: Callable[..., Any], inputs: Sequence[tuple[Any, Any]]) -> Callable[..., Any]:
+    """A function of tensors of one (shape, dtype) each, without a search through signatures in every call."""
+    specifications = [tf.TensorSpec(shape, dtype) for shape, dtype in inputs]
+    return tf.function(
+        lambda *tensors: function(*tensors), input_signature=specifications, autograph=False
+    ).get_concrete_function()
 
 
 def largest_activation(trace: Trace, start: Sequence[tf.Tensor]) -> int:
@@ -215,11 +225,6 @@ def _check_randomness(graph: Any) -> None:
                 "The model draws random numbers that do not come from Keras, so no seed can fix them. "
                 f"Received: {operation.type} in {operation.name}. Use keras.random in that layer."
             )
-
-
-def _without_signature(function: Any) -> Any:
-    """The same function, spared the search for names among its arguments, which takes a millisecond a call."""
-    return tf.function(lambda *tensors: function(*tensors), autograph=False)
 
 
 def _bytes(tensor: tf.Tensor) -> int:

@@ -74,6 +74,7 @@ class Product:
         np.take(kernel, self.active, axis=0, out=scaled, mode="clip")
         scaled *= activations[self.active, None]
         self._scaled = _tensor(scaled)
+        self._memory = np.empty(0, np.float32)
 
     def passes_first(self, kept: np.ndarray) -> np.ndarray:
         """(passes, units) float32 for masks (passes, active) bool of the active activations."""
@@ -84,7 +85,9 @@ class Product:
         return self._times(kept[self.active], transposed=True)
 
     def _times(self, kept: np.ndarray, *, transposed: bool) -> np.ndarray:
-        masks = _aligned(kept.shape)
+        if kept.size != self._memory.size:
+            self._memory = _aligned((kept.size,))
+        masks = self._memory.reshape(kept.shape)
         np.copyto(masks, kept)
         return tf.raw_ops.MatMul(a=_tensor(masks), b=self._scaled, transpose_a=transposed).numpy()
 

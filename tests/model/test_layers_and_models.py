@@ -25,7 +25,7 @@ def sampler(name: str) -> Sampler:
 
 @cache
 def passes_of_the_loop(name: str) -> np.ndarray:
-    """(PASSES, 3, C) by Keras's own layers: `training=True`, with BatchNormalization frozen, a fresh draw in every row."""
+    """(PASSES, 3, C) by Keras's own layers with `training=True`, BatchNormalization frozen, a draw for each row."""
     model = make(name)
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.BatchNormalization):

@@ -157,7 +157,8 @@ MODELS: dict[str, Callable[[], keras.Model]] = {
     "SpatialDropout1D": lambda: sequence_model(layers.SpatialDropout1D(0.3, seed=1)),
     "SpatialDropout2D": lambda: image_model(layers.SpatialDropout2D(0.3, seed=1)),
     "SpatialDropout3D": lambda: sequential(
-        (3, 3, 3, 4), layers.SpatialDropout3D(0.3, seed=1), layers.Flatten(), layers.Dense(CLASSES, activation="softmax")
+        (3, 3, 3, 4), layers.SpatialDropout3D(0.3, seed=1), layers.Flatten(),
+        layers.Dense(CLASSES, activation="softmax"),
     ),
     "AlphaDropout": lambda: image_model(layers.AlphaDropout(0.3, seed=1)),
     "GaussianDropout": lambda: image_model(layers.GaussianDropout(0.3, seed=1)),
