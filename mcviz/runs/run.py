@@ -60,6 +60,24 @@ def how_far(place: Place, manifest: Manifest, sizes: dict[str, int]) -> str:
     )
 
 
+def check_file(place: Place, manifest: Manifest, name: str) -> int:
+    """Hold a file of a finished run against its checksum.
+
+    Returns:
+        Its size in bytes.
+
+    Raises:
+        CorruptRunError: it is missing, or not what was written.
+    """
+    try:
+        content = place.read(name)
+    except FileNotFoundError as error:
+        raise damaged(place.address(name), "is missing") from error
+    if hashlib.sha256(content).hexdigest() != manifest.files[name].sha256:
+        raise damaged(place.address(name), "does not match its checksum")
+    return len(content)
+
+
 def images_done(manifest: Manifest, sizes: dict[str, int]) -> int:
     """The number of images whose block is there."""
     ranges = (manifest.block_range(block) for block in range(manifest.blocks) if manifest.block_name(block) in sizes)
@@ -106,9 +124,7 @@ class Run:
         """
         if not self.manifest.model.kept or not isinstance(self._place, LocalFolder):
             return None
-        content = self._read(self._place.read, MODEL)
-        if hashlib.sha256(content).hexdigest() != self.manifest.files[MODEL].sha256:
-            raise damaged(self._place.address(MODEL), "does not match its checksum")
+        check_file(self._place, self.manifest, MODEL)
         return self._place.address(MODEL)
 
     def probs(self, image: int) -> np.ndarray:

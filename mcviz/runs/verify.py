@@ -1,6 +1,5 @@
 """Holding a run against itself: every byte against its checksum, every kept number against the passes."""
 
-import hashlib
 import os
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ from mcviz.measures import SCORES
 from mcviz.runs.blocks import Block, Summary, summarise
 from mcviz.runs.damage import damaged
 from mcviz.runs.place import Place, place_of
-from mcviz.runs.run import Run, open_run
+from mcviz.runs.run import Run, check_file, open_run
 
 ROUNDING = 1e-6  # logarithms differ in their last bits from one processor to another
 
@@ -63,7 +62,7 @@ def verify_run(path: str | os.PathLike[str]) -> Verification:
         Others: as `open_run`.
     """
     run, place = open_run(path), place_of(path)
-    read = sum(_check_bytes(place, run, name) for name in run.manifest.files)
+    read = sum(check_file(place, run.manifest, name) for name in run.manifest.files)
     names = tuple(name for name in run.manifest.scores if name in SCORES)
     totals = np.zeros(len(names))
     for block in range(run.manifest.blocks):
@@ -82,16 +81,6 @@ def verify_run(path: str | os.PathLike[str]) -> Verification:
         ensemble_accuracy=None if ensemble is None else float(ensemble[-1]),
         mean_scores=dict(zip(names, (totals / run.manifest.images.count).tolist(), strict=True)),
     )
-
-
-def _check_bytes(place: Place, run: Run, name: str) -> int:
-    try:
-        content = place.read(name)
-    except FileNotFoundError as error:
-        raise damaged(place.address(name), "is missing") from error
-    if hashlib.sha256(content).hexdigest() != run.manifest.files[name].sha256:
-        raise damaged(place.address(name), "does not match its checksum")
-    return len(content)
 
 
 def _check_block(place: Place, run: Run, block: int, names: tuple[str, ...]) -> Summary:

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -11,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from mcviz.errors import CorruptRunError, InvalidInputError, RunExistsError, RunNotFoundError, StorageError
+from mcviz.errors import CorruptRunError, InvalidInputError, RunNotFoundError, StorageError
 from mcviz.runs.blocks import Block, ImageBlock, pack_block, pack_images, pack_labels
 from mcviz.runs.lock import writing
 from mcviz.runs.manifest import (
@@ -22,14 +21,14 @@ from mcviz.runs.manifest import (
     StoredFile,
     block_files,
     check_manifest,
-    identity,
     image_block_name,
     image_files,
     read_manifest,
     write_manifest,
 )
 from mcviz.runs.place import TEMPORARY, Place, place_of
-from mcviz.runs.run import Run, open_run
+from mcviz.runs.run import Run, check_file, open_run
+from mcviz.runs.standing import files_but_manifest, is_finished, outgrown, refuse_another
 
 Progress = Callable[[int, int], None]
 
@@ -81,58 +80,15 @@ def write_run(
     expected = np.dtype(wanted.images.dtype), (wanted.images.count, *wanted.images.shape)
     if (images.dtype, images.shape) != expected:
         raise InvalidInputError(f"Images should be {expected}. Received: {images.dtype} {images.shape}.")
-    if _is_finished(place, wanted) and not _outgrown(place, wanted):
+    if is_finished(place, wanted) and not outgrown(place, wanted):
         return open_run(out)
     with writing(place):
-        if not _is_finished(place, wanted):
-            _refuse_another(place, wanted)
+        if not is_finished(place, wanted):
+            refuse_another(place, wanted)
             _Writing(place, wanted, source, images, labels, model, progress).carry_out(resume)
-        for name in _outgrown(place, wanted):
+        for name in outgrown(place, wanted):
             place.delete(name)
     return open_run(out)
-
-
-def _is_finished(place: Place, wanted: Manifest) -> bool:
-    try:
-        there = read_manifest(place)
-    except RunNotFoundError:
-        return False
-    return there.state == "finished" and there.digest == wanted.digest
-
-
-def _refuse_another(place: Place, wanted: Manifest) -> None:
-    """Raise unless there is nothing, the wanted run in part, or one that more passes make the wanted one."""
-    try:
-        there = read_manifest(place)
-    except RunNotFoundError:
-        _refuse_strangers(place)
-        return
-    ours, theirs = identity(wanted), identity(there)
-    differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
-    grows = differing == ["passes"] and there.state == "finished" and there.passes < wanted.passes
-    if differing and not grows:
-        found = [
-            f"{name} ({theirs[name]} there, {ours[name]} asked for)" if name in ("passes", "seed", "masks") else name
-            for name in differing
-        ]
-        raise RunExistsError(
-            f"Another {there.state} run is at {place.path}, which differs in: {', '.join(found)}. "
-            f"Choose another place, or take it away with `python -m mcviz remove {place.path}`."
-        )
-
-
-def _outgrown(place: Place, finished: Manifest) -> list[str]:
-    """Blocks of the run with fewer passes that this one was before, left by a writer that was killed."""
-    numbers = ((name, re.fullmatch(r"passes-(\d{1,12})/\d+\.frames", name)) for name in place.sizes())
-    return [name for name, passes in numbers if passes and int(passes[1]) < finished.passes]
-
-
-def _refuse_strangers(place: Place) -> None:
-    ours = [name for name in place.sizes() if name in (LABELS, MODEL) or name.startswith(("images/", "passes-"))]
-    if ours:
-        raise RunExistsError(
-            f"{place.path} holds {ours[0]} but no run, and a run would overwrite it. Choose another place."
-        )
 
 
 class _Writing:
@@ -152,12 +108,15 @@ class _Writing:
         self.images, self.labels, self.model = images, labels, model
         self.manifest = wanted
         self.old: Run | None = None
+        self.done = 0
 
     def carry_out(self, resume: bool) -> None:
         try:
             self._begin(resume)
             self._write_inputs()
-            for block in self._missing_blocks():
+            missing = self._missing_blocks()
+            self.done = self._total() - sum(self._predictions(block) for block in missing)
+            for block in missing:
                 self._write_block(block)
             self._finish()
         except BaseException:
@@ -174,8 +133,7 @@ class _Writing:
             self._keep_what_is_kept(there)
             return
         if there and not resume:
-            for name in [NAME, *self._own_files()]:
-                self.place.delete(name)
+            self._delete()
             there = None
         if there:
             self._keep_what_is_kept(there)
@@ -192,7 +150,7 @@ class _Writing:
             layout=replace(self.manifest.layout, image_block=kept.image_block, image_frame=kept.image_frame),
             made=_merged(there.made, self.manifest.made),
             images=replace(images, kept=images.kept or there.images.kept),
-            model=replace(model, kept=model.kept or there.model.kept),
+            model=replace(model, kept=model.kept or (there.model.kept and MODEL in self.place.sizes())),
             data={**there.data, **self.manifest.data},
         )
 
@@ -203,9 +161,11 @@ class _Writing:
             if not self._has_images(block, sizes):
                 content = np.ascontiguousarray(self.images[block * size : (block + 1) * size])
                 self.place.write(image_block_name(block), pack_images(self.manifest, block, content))
-        if self.labels is not None and (self.old is None or LABELS not in sizes):
+        if self.labels is not None:
             self.place.write(LABELS, pack_labels(self.manifest, self.labels))
-        if self.model is not None and (self.old is None or MODEL not in sizes):
+        if self.old and MODEL in self.old.manifest.files:
+            check_file(self.place, self.old.manifest, MODEL)
+        elif self.model is not None:
             self.place.write(MODEL, self.model)
 
     def _has_images(self, block: int, sizes: dict[str, int]) -> bool:
@@ -237,11 +197,11 @@ class _Writing:
 
     def _write_block(self, block: int) -> None:
         manifest, (start, stop) = self.manifest, self.manifest.block_range(block)
-        first = self.old.manifest.passes if self.old else 0
-        fresh = manifest.passes - first
+        first, fresh = manifest.passes - self._fresh(), self._fresh()
 
         def report(part: int, _: int) -> None:
-            self._report(start * fresh + part)
+            if self.progress:
+                self.progress(self.done + part, self._total())
 
         report(0, 0)
         probs = self.source.passes(start, stop, first, fresh, report)
@@ -251,6 +211,7 @@ class _Writing:
         plain = self.source.plain(start, stop)
         labels = None if self.labels is None else self.labels[start:stop]
         self.place.write(manifest.block_name(block), pack_block(manifest, block, probs, plain, labels))
+        self.done += self._predictions(block)
 
     def _finish(self) -> None:
         for name in self.place.sizes():
@@ -263,10 +224,15 @@ class _Writing:
         made = {**self.manifest.made, "finished": _now()}
         write_manifest(self.place, replace(self.manifest, state="finished", made=made, files=files))
 
-    def _report(self, done: int) -> None:
-        passes = self.manifest.passes - (self.old.manifest.passes if self.old else 0)
-        if self.progress:
-            self.progress(done, self.manifest.images.count * passes)
+    def _fresh(self) -> int:
+        return self.manifest.passes - (self.old.manifest.passes if self.old else 0)
+
+    def _total(self) -> int:
+        return self.manifest.images.count * self._fresh()
+
+    def _predictions(self, block: int) -> int:
+        start, stop = self.manifest.block_range(block)
+        return (stop - start) * self._fresh()
 
     def _own_files(self) -> list[str]:
         manifest = self.manifest
@@ -274,13 +240,16 @@ class _Writing:
         names += [LABELS] if manifest.labels_sha256 is not None else []
         return names + ([MODEL] if manifest.model.kept else [])
 
+    def _delete(self) -> None:
+        for name in [*files_but_manifest(self.place), NAME]:  # the manifest last: without it they are nobody's
+            self.place.delete(name)
+
     def _forget_if_empty(self) -> None:
         """Leave nothing behind of a run that has not one block: nothing of it is worth going on with."""
         with suppress(StorageError):  # the error that ended the writing is the one to tell
             sizes = self.place.sizes()
             if self.old is None and not any(name in sizes for name in block_files(self.manifest)):
-                for name in [NAME, *self._own_files()]:
-                    self.place.delete(name)
+                self._delete()
 
 
 def _check(probs: np.ndarray, shape: tuple[int, int, int]) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcviz.errors import InvalidInputError, PartialRunError, RunExistsError
-from mcviz.runs import ImageSet, Layer, ModelUsed, open_run
+from mcviz.errors import CorruptRunError, InvalidInputError, PartialRunError, RunExistsError
+from mcviz.runs import ImageSet, Layer, ModelUsed, open_run, verify_run
 from mcviz.runs.writer import write_run
 from tests.runs.making import (
     MODEL_FILE,
@@ -185,6 +185,55 @@ def test_a_damaged_block_of_a_partial_run_is_sampled_again(tmp_path: Path) -> No
     make(tmp_path / "run")
     make(tmp_path / "whole")
     assert contents(tmp_path / "run") == contents(tmp_path / "whole")
+
+
+def test_progress_counts_what_is_there_wherever_the_gap_is(tmp_path: Path) -> None:
+    with pytest.raises(Stop):
+        make(tmp_path / "run", progress=stop_after(60))
+    (tmp_path / "run/passes-6/00000.frames").unlink()
+    done: list[tuple[int, int]] = []
+    make(tmp_path / "run", progress=lambda *counts: done.append(counts))
+    assert done == sorted(done)
+    assert done[0] == (24, 66)
+    assert done[-1] == (66, 66)
+
+
+def test_what_a_finished_run_lost_is_not_sealed_by_growing(tmp_path: Path) -> None:
+    make(tmp_path / "whole", passes=10)
+    make(tmp_path / "run")
+    for name in ("labels.frames", "images/00001.frames"):
+        file = tmp_path / "run" / name
+        file.write_bytes(file.read_bytes()[:-1] + b"?")
+    make(tmp_path / "run", passes=10)
+    assert contents(tmp_path / "run") == contents(tmp_path / "whole")
+    for name in ("model.keras", "passes-10/00001.frames"):
+        file = tmp_path / "run" / name
+        whole = file.read_bytes()
+        file.write_bytes(whole[:90] + b"?" + whole[91:])
+        with pytest.raises(CorruptRunError, match=name):
+            make(tmp_path / "run", passes=12)
+        file.write_bytes(whole)
+    assert numbers(open_run(tmp_path / "run")) == numbers(open_run(tmp_path / "whole"))
+
+
+@pytest.mark.parametrize("then_kept", [True, False])
+def test_resumed_with_another_wish_for_what_is_kept(tmp_path: Path, then_kept: bool) -> None:
+    for moment in (30, 60):
+        out = tmp_path / f"run-{moment}"
+        with pytest.raises(Stop):
+            make(out, progress=stop_after(moment), keep=not then_kept)
+        run = make(out, keep=then_kept)
+        assert run.manifest.images.kept
+        assert run.model_path is not None
+        assert verify_run(out).files == 7
+
+
+def test_killed_before_the_model_was_written_and_resumed_without_it(tmp_path: Path) -> None:
+    with pytest.raises(Stop):
+        make(tmp_path / "run", progress=stop_after(30))
+    (tmp_path / "run/model.keras").unlink()
+    assert make(tmp_path / "run", keep=False).model_path is None
+    assert verify_run(tmp_path / "run").files == 6
 
 
 def test_files_that_are_not_a_runs_stay(tmp_path: Path) -> None:
