@@ -17,6 +17,7 @@ from mcviz.runs import Layout, open_run, verify_run
 from tests.runs.making import contents, numbers
 
 HALF_A_STEP = 0.5 / 65535 + 2**-24
+PREPARED: dict[int, tuple[keras.Model, Sampler]] = {}
 
 
 def small_network(seed: int = 0, rate: float = 0.5) -> keras.Model:
@@ -56,6 +57,18 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
         return replace(layout(*sizes), block=8, frame=4)
 
     monkeypatch.setattr(recording, "layout_for", small)
+
+
+@pytest.fixture(autouse=True)
+def prepared_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Preparing a model takes a second, and most tests ask the same one."""
+
+    def sampler(model: keras.Model, **options) -> Sampler:
+        if id(model) not in PREPARED:
+            PREPARED[id(model)] = model, Sampler(model, **options)  # the model too, so that its id stays its own
+        return PREPARED[id(model)][1]
+
+    monkeypatch.setattr(recording, "Sampler", sampler)
 
 
 class Stop(BaseException):
