@@ -1,6 +1,48 @@
-"""Images in: labelled image files, and inputs that no data set holds, such as noise."""
+"""Images in: labelled image files, inputs that no data set holds, such as noise, and images distorted."""
 
+from mcviz.data.distortions import (
+    DISTORTIONS,
+    Distortion,
+    blur,
+    erase,
+    invert,
+    mix,
+    rotate,
+    scale,
+    shift,
+    shuffle_pixels,
+)
 from mcviz.data.labelled import LabelledImages, as_model_input, read_mnist, read_test_images
-from mcviz.data.noise import uniform_noise
+from mcviz.data.noise import (
+    NOISES,
+    Noise,
+    constant_grey,
+    gaussian_noise,
+    salt_and_pepper_noise,
+    smooth_noise,
+    uniform_noise,
+)
 
-__all__ = ["LabelledImages", "as_model_input", "read_mnist", "read_test_images", "uniform_noise"]
+__all__ = [
+    "DISTORTIONS",
+    "NOISES",
+    "Distortion",
+    "LabelledImages",
+    "Noise",
+    "as_model_input",
+    "blur",
+    "constant_grey",
+    "erase",
+    "gaussian_noise",
+    "invert",
+    "mix",
+    "read_mnist",
+    "read_test_images",
+    "rotate",
+    "salt_and_pepper_noise",
+    "scale",
+    "shift",
+    "shuffle_pixels",
+    "smooth_noise",
+    "uniform_noise",
+]

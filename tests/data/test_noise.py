@@ -1,21 +1,96 @@
+"""Every kind of noise: reproducible, in range, of the distribution it is named after, faded by its strength."""
+
 import numpy as np
-from scipy import stats
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage, stats
 
-from mcviz.data import uniform_noise
+from mcviz.data import NOISES, gaussian_noise, salt_and_pepper_noise, smooth_noise, uniform_noise
+from mcviz.errors import InvalidInputError
+
+KINDS = pytest.mark.parametrize("draw", [noise.draw for noise in NOISES.values()], ids=list(NOISES))
+SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 9), st.sampled_from([1, 3]))
 
 
-def test_an_image_of_a_seed_is_the_same_however_many_are_asked_for():
-    np.testing.assert_array_equal(uniform_noise(2, (28, 28, 1), seed=3), uniform_noise(5, (28, 28, 1), seed=3)[:2])
-
-
-def test_another_seed_is_another_image():
-    assert (uniform_noise(1, (28, 28, 1), seed=0) != uniform_noise(1, (28, 28, 1), seed=1)).mean() > 0.99
-
-
-def test_noise_is_uniform_float32_in_0_to_1():
-    noise = uniform_noise(20, (28, 28, 1), seed=0)
-    assert noise.shape == (20, 28, 28, 1)
+@KINDS
+@given(shape=SHAPES, strength=st.floats(0, 1), seed=st.integers(0, 2**40))
+@settings(max_examples=25)
+def test_every_value_is_a_grey_within_the_contrast_asked_for(draw, shape, strength, seed) -> None:
+    noise = draw(3, shape, seed, strength)
+    assert noise.shape == (3, *shape)
     assert noise.dtype == np.float32
+    if draw is not salt_and_pepper_noise:  # whose strength is the share of pixels
+        assert np.abs(noise - 0.5).max() <= strength / 2 + 1e-6
     assert noise.min() >= 0
+    assert noise.max() <= 1
+
+
+@KINDS
+def test_an_image_of_a_seed_is_the_same_however_many_are_asked_for(draw) -> None:
+    np.testing.assert_array_equal(draw(2, (28, 28, 1), 3, 1.0), draw(5, (28, 28, 1), 3, 1.0)[:2])
+
+
+@KINDS
+def test_another_seed_and_another_image_are_other_noise(draw) -> None:
+    noise = draw(2, (28, 28, 1), 0, 1.0)
+    assert (noise[0] != noise[1]).mean() > 0.3
+    assert (noise != draw(2, (28, 28, 1), 1, 1.0)).mean() > 0.3
+
+
+@KINDS
+def test_no_strength_is_mid_grey(draw) -> None:
+    np.testing.assert_array_equal(draw(2, (5, 6, 3), 0, 0.0), np.float32(0.5))
+
+
+@KINDS
+@pytest.mark.parametrize("strength", [-0.1, 1.1, float("nan")])
+def test_a_strength_out_of_range_is_refused(draw, strength) -> None:
+    with pytest.raises(InvalidInputError, match=r"strength should be from 0 to 1\. Received"):
+        draw(1, (4, 4, 1), 0, strength)
+
+
+def test_noise_is_uniform_in_0_to_1() -> None:
+    noise = uniform_noise(20, (28, 28, 1), seed=0)
     assert noise.max() < 1
     assert stats.kstest(noise.ravel(), "uniform").pvalue > 0.001
+
+
+def test_noise_is_normal_but_for_its_cut_off_tails() -> None:
+    noise = gaussian_noise(20, (28, 28, 1), seed=0)
+    assert noise.min() == 0
+    assert noise.max() == 1
+    inner = noise[(noise > 0) & (noise < 1)]
+    assert stats.kstest(inner, stats.truncnorm(-2, 2, 0.5, 0.25).cdf).pvalue > 0.001
+    assert (noise == 0).mean() == pytest.approx(stats.norm.cdf(-2), abs=0.005)
+
+
+@pytest.mark.parametrize("strength", [0.2, 1.0])
+def test_salt_and_pepper_take_equal_shares_of_the_strength(strength: float) -> None:
+    noise = salt_and_pepper_noise(20, (28, 28, 1), 0, strength)
+    for grey, share in ((0, strength / 2), (0.5, 1 - strength), (1, strength / 2)):
+        assert (noise == grey).mean() == pytest.approx(share, abs=0.02)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_neighbours_are_alike_in_smooth_noise_alone(channels: int) -> None:
+    def roughness(noise: np.ndarray) -> float:
+        return float(np.abs(np.diff(noise, axis=2)).mean() / noise.std())
+
+    smooth = smooth_noise(10, (28, 28, channels), seed=0)
+    assert roughness(smooth) < roughness(uniform_noise(10, (28, 28, channels), seed=0)) / 5
+    np.testing.assert_allclose(
+        [smooth.min(axis=(1, 2, 3)), smooth.max(axis=(1, 2, 3))], [[0] * 10, [1] * 10], atol=1e-6
+    )
+
+
+def test_smooth_noise_has_more_to_it_than_its_coarsest_grid() -> None:
+    smooth = smooth_noise(10, (28, 28, 1), seed=0)
+    blurred = ndimage.gaussian_filter(smooth, (0, 6, 6, 0))
+    assert (smooth - blurred).std() > 0.05
+
+
+def test_grey_is_one_grey() -> None:
+    grey = NOISES["grey"].draw(200, (3, 4, 3), 0, 1.0)
+    assert (grey == grey[:, :1, :1, :1]).all()
+    assert stats.kstest(grey[:, 0, 0, 0], "uniform").pvalue > 0.001

@@ -1,0 +1,86 @@
+"""The sets of images by which detectors are compared: what a digit classifier should not be asked about."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcviz.data.distortions import invert, mix, rotate, shuffle_pixels
+from mcviz.data.labelled import as_model_input
+from mcviz.data.noise import NOISES
+from mcviz.data.samples import enlarged_digits, fashion_sample
+
+
+@dataclass(frozen=True)
+class OutsideSet:
+    """A set of images that are not in distribution.
+
+    Attributes:
+        label: its name for people.
+        images: (N, 28, 28, 1) float32 in 0..1.
+        out_of_scope: whether no answer is right; False for a shift, images of the classes that look different.
+    """
+
+    label: str
+    images: np.ndarray
+    out_of_scope: bool = True
+
+
+def outside_sets(images: np.ndarray, labels: np.ndarray, count: int = 1000) -> dict[str, OutsideSet]:
+    """Make the sets, the same for the same images.
+
+    Args:
+        images: (N, 28, 28, 1) float32 in 0..1, test images that no detector is fitted on.
+        labels: (N,) their classes.
+        count: images in each set, at most N and 1,000.
+
+    Returns:
+        By name: the noises at full strength, Fashion-MNIST, test images turned by 90°, inverted, mixed half and half
+        with one of another class, with all pixels shuffled; and the enlarged digits of other writers.
+    """
+    some = images[:count]
+    sets = {
+        name: OutsideSet(noise.label, noise.draw(count, images.shape[1:], seed, 1.0))
+        for seed, (name, noise) in enumerate(NOISES.items(), start=1)
+    }
+    return sets | {
+        "fashion": OutsideSet("Fashion-MNIST", as_model_input(_spread(fashion_sample().images, count))),
+        "rotated": OutsideSet("Turned by 90°", rotate(some, 90)),
+        "inverted": OutsideSet("Inverted", invert(some)),
+        "mixed": OutsideSet("Mixed pairs", mix(some, images[_of_other_class(labels, count)])),
+        "shuffled": OutsideSet("Shuffled pixels", shuffle_pixels(some, seed=7)),
+        "digits": OutsideSet("8 × 8 digits (a shift)", _spread(enlarged_digits().images, count), out_of_scope=False),
+    }
+
+
+def rehearsal_sets(images: np.ndarray, labels: np.ndarray) -> dict[str, OutsideSet]:
+    """Other broken images, to choose a detector by, so that the sets above stay unseen.
+
+    Args:
+        images: (N, 28, 28, 1) float32 in 0..1, test images.
+        labels: (N,) their classes.
+
+    Returns:
+        By name: the left half of one digit beside the right half of one of another class, quarters in another order,
+        digits upside down, and digits under Gaussian noise.
+    """
+    others = images[_of_other_class(labels, len(images))]
+    middle = images.shape[2] // 2
+    top, bottom = images[:, :middle], images[:, middle:]
+    noise = np.random.default_rng(11).normal(0, 0.4, images.shape).astype(np.float32)
+    return {
+        "halves": OutsideSet("Halves of two", np.concatenate([images[:, :, :middle], others[:, :, middle:]], axis=2)),
+        "quarters": OutsideSet("Quarters in disorder", np.concatenate([np.roll(bottom, middle, 2), top], axis=1)),
+        "upside_down": OutsideSet("Upside down", images[:, ::-1].copy()),
+        "noisy": OutsideSet("Under noise", np.clip(images + noise, 0, 1)),
+    }
+
+
+def _of_other_class(labels: np.ndarray, count: int) -> np.ndarray:
+    """For each of the first `count` labels the index of a random image of another class."""
+    random = np.random.default_rng(6)
+    return np.array([random.choice(np.flatnonzero(labels != label)) for label in labels[:count]])
+
+
+def _spread(images: np.ndarray, count: int) -> np.ndarray:
+    """`count` of the images, evenly spread."""
+    return images[np.arange(count) * len(images) // count]
