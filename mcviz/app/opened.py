@@ -13,6 +13,8 @@ from mcviz.errors import McvizError
 from mcviz.runs import Run, list_runs, open_run
 
 if TYPE_CHECKING:
+    import keras
+
     from mcviz.model import Sampler
 
 NOTICEABLE = 0.5  # seconds
@@ -82,6 +84,15 @@ def sampler(run: Run) -> "Sampler":
     return _sampler(run.digest, run)
 
 
+def model(run: Run) -> "keras.Model":
+    """The run's own model.
+
+    Raises:
+        McvizError: the run was kept without its model, or the model cannot be loaded.
+    """
+    return _model(run.digest, run)
+
+
 @st.cache_resource(show_spinner="Opening the run …", max_entries=8)
 def _open(path: str, changed: float) -> Run:  # noqa: ARG001 (a run that was written anew is opened anew)
     return open_run(path)
@@ -93,9 +104,17 @@ def _changed(folder: Path) -> float:
 
 
 @st.cache_resource(show_spinner="Loading the model; the first time takes some seconds …", max_entries=2)
-def _sampler(digest: str, _run: Run) -> "Sampler":  # noqa: ARG001 (the digest is the cache's key)
-    from mcviz.model import Sampler, load_model  # here, because TensorFlow takes seconds to import
+def _model(digest: str, _run: Run) -> "keras.Model":  # noqa: ARG001 (the digest is the cache's key)
+    from mcviz.model import load_model  # here, because TensorFlow takes seconds to import
 
     if _run.model_path is None:
         raise McvizError("This run was kept without its model, so nothing new can be sampled from it.")
-    return Sampler(load_model(_run.model_path))
+    return load_model(_run.model_path)
+
+
+@st.cache_resource(show_spinner="Preparing the model …", max_entries=2)
+def _sampler(digest: str, _run: Run) -> "Sampler":  # noqa: ARG001 (the digest is the cache's key)
+    network, used = model(_run), _run.manifest.model
+    from mcviz.model import Sampler
+
+    return Sampler(network, output=used.output, from_logits=used.from_logits)

@@ -1,5 +1,6 @@
 """Pieces that several pages show in the same way."""
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -95,7 +96,9 @@ def picture(image: np.ndarray, spoken: str, width: int = PICTURE_WIDTH) -> None:
         spoken: what it is, for those who cannot see it.
         width: in pixels.
     """
-    st.image(png(image, scale=max(1, 2 * width // max(image.shape[:2]))), width=width, alt=spoken)
+    file = png(image, scale=max(1, 2 * width // max(image.shape[:2])))
+    # Within the page, not as a file beside it: Streamlit would make a JPEG, and may delete it before it is fetched.
+    st.image("data:image/png;base64," + base64.b64encode(file).decode(), width=width, alt=spoken)
 
 
 def class_table(probs: np.ndarray, class_names: Sequence[str]) -> None:

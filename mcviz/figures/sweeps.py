@@ -8,13 +8,13 @@ import plotly.graph_objects as go
 
 from mcviz.figures.images import png
 from mcviz.figures.style import ENSEMBLE, NEUTRAL, ORDINARY, SPREAD, class_colour, styled
-from mcviz.measures import SCORES, scores
+from mcviz.measures import scores
 
 MOST_PICTURES = 13
 PICTURE_SIDE = 84  # pixels
 BINS = 40
-SHOWN_SCORES = {"predictive_entropy": "#E69F00", "mutual_information": "#CC79A7"}
-ROWS = {"y": (0.0, 0.34), "y2": (0.40, 0.74), "y3": (0.77, 0.84), "y4": (0.86, 1.0)}
+SHOWN_SCORES = {"predictive_entropy": ("entropy", "#E69F00"), "mutual_information": ("mutual information", "#CC79A7")}
+ROWS = {"y": (0.0, 0.33), "y2": (0.41, 0.74), "y3": (0.77, 0.84), "y4": (0.86, 1.0)}
 
 
 def answers_along(
@@ -45,13 +45,10 @@ def answers_along(
     values = scores(probs)
     traces: list[dict[str, object]] = [
         _line(amounts, values["max_probability"], "max probability", ENSEMBLE, "y2", ".1%"),
-        *(
-            _line(amounts, values[name], SCORES[name].label.lower(), colour, "y", ".3f")
-            for name, colour in SHOWN_SCORES.items()
-        ),
+        *(_line(amounts, values[name], label, colour, "y", ".3f") for name, (label, colour) in SHOWN_SCORES.items()),
         *_band(amounts, values["predicted_class"], class_names),
     ]
-    half = (amounts[1] - amounts[0]) / 2
+    half = (amounts[1] - amounts[0]) * -(-len(amounts) // MOST_PICTURES) / 2
     hidden = {"visible": False, "range": [0, 1], "fixedrange": True}
     figure = go.Figure(
         {

@@ -140,7 +140,7 @@ def test_noise_goes_through_the_model_live(open_page: OpenPage, run: Run) -> Non
     shown = app.table[0].value["mean"].tolist()
     assert shown == [f"{100 * value:.2f} %" for value in expected.mean(axis=0, dtype=np.float64)]
     next(button for button in app.button if button.label == "Another noise image").click().run()
-    assert app.number_input(key="seed").value == 1
+    assert app.number_input(key="seed-widget").value == 1
     assert app.table[0].value["mean"].tolist() != shown
 
 

@@ -1,95 +1,105 @@
-"""What the model makes of images of nothing: one noise image live, and a sweep over many."""
+"""What the model makes of images that it was never meant for: noise, drawings, uploads, distorted images."""
 
-import numpy as np
+from collections.abc import Callable
+from pathlib import Path
+
 import streamlit as st
 
-from mcviz.app.opened import current_run, live_passes
-from mcviz.app.parts import chart, class_charts, class_table, picture, title
-from mcviz.app.wording import answer, compared, percent
-from mcviz.data import uniform_noise
-from mcviz.errors import McvizError
-from mcviz.figures import class_counts
+from mcviz.app import address
+from mcviz.app.opened import current_run
+from mcviz.app.parts import class_charts, class_table, picture, title
+from mcviz.app.probe.asking import PASSES, Asked, ask
+from mcviz.app.probe.distorting import distortion_input, show_curves, swept_images
+from mcviz.app.probe.drawing import drawing_input
+from mcviz.app.probe.noise import noise_input, swept_noise
+from mcviz.app.probe.sweep import Swept, show_sweep
+from mcviz.app.probe.uploading import upload_input
+from mcviz.app.probe.verdict import compared_with_the_test_images, show_verdict
+from mcviz.app.wording import answer
+from mcviz.errors import InvalidInputError, McvizError
 from mcviz.runs import Run
 
-PASSES = 500
-SWEPT = 100
+NOISE, DRAW, UPLOAD, DISTORT = "Noise", "Draw", "Upload", "Distort an image"
+INPUTS: dict[str, Callable[[Run], Asked | None]] = {
+    NOISE: noise_input,
+    DRAW: drawing_input,
+    UPLOAD: upload_input,
+    DISTORT: distortion_input,
+}
+SWEPT: dict[str, Callable[[Run], Swept]] = {NOISE: swept_noise, DISTORT: swept_images}
+NOTHING_YET = {DRAW: "Draw something on the pad, and the model says what it sees.", UPLOAD: "Choose a picture first."}
 
 
-def another() -> None:
-    """Go to the next noise image, and ask the model."""
-    st.session_state["seed"] += 1
+@st.fragment
+def probe(run: Run) -> None:
+    """One input and what the model makes of it; then many."""
+    kind = address.one_of("input", list(INPUTS), NOISE)
+    st.segmented_control(
+        "Input", list(INPUTS), required=True, label_visibility="collapsed", **address.bound("input", kind)
+    )
+    try:
+        one_input(run, kind)
+        if kind in SWEPT:
+            st.divider()
+            show_sweep(run, SWEPT[kind](run))
+    except McvizError as error:
+        st.error(str(error), icon=":material/error:")
+
+
+def one_input(run: Run, kind: str) -> None:
+    """The input on the left, in sight however far one scrolls; what the passes say of it on the right."""
+    left, right = st.columns([3, 7], gap="large")
+    try:
+        with left, st.container(key="probe-input"):
+            asked = INPUTS[kind](run)
+            if asked is not None:
+                picture(asked.image, asked.name)
+                st.caption("As the model sees it.")
+    except InvalidInputError as error:
+        right.error(str(error), icon=":material/broken_image:")
+        return
+    with right:
+        if asked is None:
+            st.info(NOTHING_YET[kind], icon=":material/draw:" if kind == DRAW else ":material/upload:")
+        elif not st.session_state.get("asked"):
+            invitation()
+        else:
+            answers(run, asked, along_a_slider=kind == DISTORT)
+
+
+def answers(run: Run, asked: Asked, along_a_slider: bool) -> None:
+    """The verdict, the charts and the tables."""
+    probs = ask(run, asked.image[None])[:, 0]
+    st.markdown(f"{answer(probs, run.class_names)} {asked.truth}")
+    show_verdict(run, probs)
+    if along_a_slider:
+        show_curves(run)
+    class_charts(probs, run.class_names, asked.true_class, "probe")
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("**Each class over all passes**")
+        class_table(probs, run.class_names)
+    with right:
+        st.markdown("**Each score, against the test images**")
+        compared_with_the_test_images(run, probs)
+
+
+def invitation() -> None:
+    """What asking does, and the button for it."""
+    st.info(
+        f"Ask the model what it sees here, {PASSES} times with dropout left on. The first time, loading it takes some "
+        "seconds; after that, it answers whatever you change.",
+        icon=":material/help:",
+    )
+    st.button(f"Ask the model {PASSES} times", type="primary", icon=":material/play_arrow:", on_click=let_it_answer)
+
+
+def let_it_answer() -> None:
+    """From now on, ask about every input."""
     st.session_state["asked"] = True
 
 
-def probed(run: Run, noise: np.ndarray, seed: int) -> np.ndarray:
-    """(T, N, C) float32 of noise images, sampled once in a session."""
-    kept = st.session_state.setdefault("probed", {})
-    key = (run.digest, seed, len(noise))
-    if key not in kept:
-        kept[key] = live_passes(run, noise, PASSES, seed=0)
-    return kept[key]
-
-
-def one_image(run: Run, shape: tuple[int, ...]) -> None:
-    """One noise image, and what all passes say of it."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        seed = int(st.number_input("Seed of the noise", 0, 10**9, key="seed", width=170))
-        if st.button(f"Ask the model {PASSES} times", type="primary", icon=":material/play_arrow:"):
-            st.session_state["asked"] = True
-        st.button("Another noise image", icon=":material/casino:", on_click=another)
-    noise = uniform_noise(1, shape, seed)
-    left, right = st.columns([2, 5], gap="large")
-    with left:
-        picture(noise[0], f"Uniform noise of seed {seed}")
-    if not st.session_state.get("asked"):
-        with right:
-            st.info(
-                "Every pixel is drawn at random: there is no right answer. Ask the model what it sees, "
-                f"{PASSES} times with dropout left on. The first time, loading it takes some seconds.",
-                icon=":material/help:",
-            )
-        return
-    with right:
-        probs = probed(run, noise, seed)[:, 0]
-        class_charts(probs, run.class_names, None, "probe")
-    with left:
-        sure = probs.mean(axis=0, dtype=np.float64).max()
-        st.markdown(
-            f"{answer(probs, run.class_names)} {compared(sure, run.scores()['max_probability'].to_numpy())} "
-            "No answer is right: this is noise, and a classifier cannot say so."
-        )
-        st.markdown("**Each class over all passes**")
-        class_table(probs, run.class_names)
-
-
-def sweep(run: Run, shape: tuple[int, ...]) -> None:
-    """Many noise images: which classes they are taken for, and the one that deceives most."""
-    st.subheader(f"A sweep over {SWEPT} noise images", anchor=False)
-    st.caption(f"Which class is noise taken for? {SWEPT} images, {PASSES} passes each.")
-    if st.button("Run the sweep", icon=":material/grain:"):
-        st.session_state["swept"] = True
-    if not st.session_state.get("swept"):
-        return
-    noise = uniform_noise(SWEPT, shape, seed=0)
-    mean = probed(run, noise, seed=0).mean(axis=0, dtype=np.float64)
-    predicted = mean.argmax(axis=-1)
-    counts = np.bincount(predicted, minlength=len(run.class_names))
-    favourite, deceiving = int(counts.argmax()), int(mean.max(axis=-1).argmax())
-    spoken = (
-        f"{counts[favourite]} of {SWEPT} noise images are taken for {run.class_names[favourite]}, "
-        f"with {percent(mean[predicted == favourite, favourite].mean())} on average."
-    )
-    st.markdown(spoken)
-    left, right = st.columns([2, 5], gap="large")
-    with left:
-        picture(noise[deceiving], "The noise image with the most confident answer")
-        st.caption(
-            f"The most deceiving one: {run.class_names[predicted[deceiving]]} with {percent(mean[deceiving].max())}."
-        )
-    with right:
-        chart(class_counts(predicted, run.class_names), "sweep", spoken)
-
-
+st.html(Path(__file__).parents[1] / "probe" / "probe.css")
 run = current_run()
 title("What does it make of noise?", run)
 if run.model_path is None:
@@ -98,9 +108,4 @@ if run.model_path is None:
         icon=":material/no_sim:",
     )
     st.stop()
-try:
-    one_image(run, run.images.shape[1:])
-    st.divider()
-    sweep(run, run.images.shape[1:])
-except McvizError as error:
-    st.error(str(error), icon=":material/error:")
+probe(run)

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from mcviz.app.wording import percent, score_value
-from mcviz.measures import SCORES
+from mcviz.measures import SCORES, scores
 from mcviz.runs import Run
 
 DETECTOR = "expected_entropy"
@@ -59,12 +60,41 @@ def show_verdict(run: Run, probs: np.ndarray) -> None:
         probs: (T, C) probabilities of the input.
     """
     judgement = judge(run, probs[:, None])
-    label, value = SCORES[DETECTOR].label.lower(), score_value(DETECTOR, float(judgement.doubt[0]))
+    value, threshold = (score_value(DETECTOR, float(number)) for number in (judgement.doubt[0], judgement.threshold))
     where = (
-        f"Its {label}, {value}, is higher than that of {percent(float(judgement.below[0]))} of the test images; "
-        f"{KEPT_SHARE:.0%} of them stay under {score_value(DETECTOR, judgement.threshold)}."
+        f"{SCORES[DETECTOR].label} {value}: more than {percent(float(judgement.below[0]))} of the test images have. "
+        f"The line is drawn at {threshold}, which {KEPT_SHARE:.0%} of them stay under."
     )
     if judgement.unlike[0]:
-        st.warning(f"**Unlike the test images.** Its answer is a guess. {where}", icon=":material/warning:")
+        st.warning(f"**Unlike the test images: take the answer for a guess.** {where}", icon=":material/warning:")
     else:
         st.success(f"**Like the test images, as far as the doubt tells.** {where}", icon=":material/check_circle:")
+
+
+def compared_with_the_test_images(run: Run, probs: np.ndarray) -> None:
+    """Every score of one input, and how many of the test images are less doubtful by it.
+
+    Args:
+        run: whose own images are the test images.
+        probs: (T, C) probabilities of the input.
+    """
+    values = scores(probs[:, None])
+    shares = []
+    for name, score in SCORES.items():
+        own, value = of_the_test_images(run.digest, name, run), values[name][0]
+        below = np.searchsorted(own, value) / len(own)
+        above = 1 - np.searchsorted(own, value, side="right") / len(own)
+        shares.append(percent(float(below if score.uncertain_when == "high" else above)))
+    table = pd.DataFrame(
+        {
+            "score": [score.label for score in SCORES.values()],
+            "value": [_literal(score_value(name, float(values[name][0]))) for name in SCORES],
+            "more in doubt than": [_literal(share) for share in shares],
+        }
+    ).set_index("score")
+    st.table(table)
+
+
+def _literal(text: str) -> str:
+    """Text for a table, where a leading ">" would begin a quotation."""
+    return text.replace(">", "\\>").replace("<", "\\<")

@@ -1,0 +1,48 @@
+"""A picture file as an input."""
+
+import numpy as np
+import streamlit as st
+
+from mcviz.app.probe.asking import Asked
+from mcviz.data.drawing import centred
+from mcviz.data.upload import fitted, read_picture
+from mcviz.runs import Run
+
+MOST_MEGABYTES = 5
+LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as Pillow makes grey
+
+
+def upload_input(run: Run) -> Asked | None:
+    """Controls for a file; nothing where there is none yet.
+
+    Raises:
+        InvalidInputError: a file that is no picture, or one that cannot be used.
+    """
+    file = st.file_uploader(
+        "A picture, PNG or JPEG",
+        ["png", "jpg", "jpeg"],
+        max_upload_size=MOST_MEGABYTES,
+        key="picture-file",
+    )
+    if file is None:
+        st.caption(
+            "At most 5 MB and 4 megapixels, scaled to the size that the model takes. It never leaves the memory."
+        )
+        return None
+    picture = read_picture(file.getvalue())
+    height, width, channels = run.manifest.images.shape
+    with st.container(horizontal=True):
+        inverted = st.toggle(
+            "Invert", key="upload-inverted", help="For dark ink on light paper, where the model knows light on dark."
+        )
+        as_mnist = channels == 1 and st.toggle(
+            "Centre and scale as MNIST is",
+            key="upload-centred",
+            help="Scaled to 20 of 28 pixels, with the centre of mass in the middle; the paper becomes black.",
+        )
+    picture = 255 - picture if inverted else picture
+    if as_mnist:
+        image = centred(picture.astype(np.float32) / 255 @ LUMA, height, width)[..., None]
+    else:
+        image = fitted(picture, (height, width, channels))
+    return Asked(image, f"The uploaded picture {file.name}")

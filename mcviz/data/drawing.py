@@ -1,0 +1,104 @@
+"""What a person draws, as an image: strokes made into pixels, and a digit put in its place as MNIST's are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from PIL import Image, ImageDraw
+from scipy import ndimage
+
+from mcviz.errors import InvalidInputError
+
+FINE_SIDE = 512  # pixels that strokes are drawn at before they are averaged
+MOST_POINTS = 20_000
+MNIST_BOX = 20 / 28
+PAPER_BELOW = 0.25  # of the brightest: not ink, but paper and its shadows
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """One line, drawn without lifting the pen.
+
+    Attributes:
+        width: of the pen, as a fraction of the paper's smaller side.
+        points: ((x, y), …) as fractions of the paper's width and height, from the upper left corner.
+    """
+
+    width: float
+    points: tuple[tuple[float, float], ...]
+
+
+def drawn(strokes: Sequence[Stroke], height: int, width: int) -> np.ndarray:
+    """Draw strokes in white on black, with round ends and smooth edges.
+
+    Args:
+        strokes: what was drawn; what lies outside the paper is cut off.
+        height: of the image in pixels.
+        width: of the image in pixels.
+
+    Returns:
+        (height, width) float32 in 0..1: the share of each pixel that is covered.
+
+    Raises:
+        InvalidInputError: more than 20,000 points, or numbers that are not finite.
+    """
+    numbers = [value for stroke in strokes for point in stroke.points for value in (stroke.width, *point)]
+    if len(numbers) > 3 * MOST_POINTS or not np.isfinite(numbers).all():
+        raise InvalidInputError(
+            f"A drawing should have at most {MOST_POINTS:,} points, all of them finite. "
+            f"Received: {len(numbers) // 3:,} points."
+        )
+    fine = max(1, FINE_SIDE // max(height, width))
+    paper = Image.new("L", (fine * width, fine * height))
+    pen = ImageDraw.Draw(paper)
+    for stroke in strokes:
+        points = np.clip(stroke.points, -1, 2) * paper.size
+        radius = min(max(stroke.width, 0.0), 1.0) * min(paper.size) / 2
+        for start, end in pairwise(points):
+            pen.polygon(_band(start, end, radius), fill=255)
+        for x, y in points:
+            pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
+    covered = np.asarray(paper, dtype=np.float32).reshape(height, fine, width, fine)
+    return covered.mean(axis=(1, 3)) / np.float32(255)
+
+
+def centred(ink: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Scale and centre a digit as MNIST's are: 20 of 28 pixels long, its centre of mass in the middle.
+
+    What is darker than a quarter of the brightest pixel is taken for paper. As in LeCun et al. (1998).
+
+    Args:
+        ink: (h, w) floating point in 0..1, bright on dark; best larger than the result.
+        height: of the image in pixels.
+        width: of the image in pixels.
+
+    Returns:
+        (height, width) float32 in 0..1; all black where there is no ink.
+    """
+    if ink.max() <= 0:
+        return np.zeros((height, width), np.float32)
+    ink = np.where(ink < PAPER_BELOW * ink.max(), 0, ink)
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    box = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.float32)
+    scale = MNIST_BOX * min(height, width) / max(box.shape)
+    size = max(1, round(box.shape[1] * scale)), max(1, round(box.shape[0] * scale))
+    digit = np.clip(np.asarray(Image.fromarray(box).resize(size, Image.Resampling.BILINEAR)), 0, 1)
+    mass = ndimage.center_of_mass(digit)
+    image = np.zeros((height, width), np.float32)
+    top = _within(round((height - 1) / 2 - mass[0]), height - digit.shape[0])
+    left = _within(round((width - 1) / 2 - mass[1]), width - digit.shape[1])
+    image[top : top + digit.shape[0], left : left + digit.shape[1]] = digit
+    return image
+
+
+def _band(start: np.ndarray, end: np.ndarray, radius: float) -> list[tuple[float, float]]:
+    """The corners of a line as broad as the pen."""
+    along = end - start
+    length = float(np.hypot(*along)) or 1.0
+    across = np.array([-along[1], along[0]]) / length * radius
+    return [tuple(corner) for corner in (start + across, end + across, end - across, start - across)]
+
+
+def _within(place: int, room: int) -> int:
+    return min(max(place, 0), room)
