@@ -16,7 +16,8 @@ from mcviz.model.turned import Product
 
 Progress = Callable[[int, int], None]
 
-IMAGES_AT_ONCE = 256
+FRONT_IMAGES_AT_MOST = 256
+FRONT_BYTES_AT_MOST = 64 << 20
 SHORT_WAY_BLOCKS = 4
 
 
@@ -63,7 +64,8 @@ class Job:
         plan, last_pass = self.plan, self.first_pass + len(self.result)
         blocks = range(self.first_pass // plan.passes, -(-last_pass // plan.passes))
         unit = max(plan.images, plan.front_images)
-        step, end = max(unit, IMAGES_AT_ONCE), self.first_image + len(self.images)
+        affordable = min(FRONT_IMAGES_AT_MOST, FRONT_BYTES_AT_MOST // max(1, plan.front_bytes))
+        step, end = unit * max(1, affordable // unit), self.first_image + len(self.images)
         for start in range(self.first_image // unit * unit, end, step):
             stop = min(end, start + step)
             tensors = self._front(start, -(-stop // unit) * unit, pool)

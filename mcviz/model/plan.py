@@ -19,6 +19,7 @@ from mcviz.model.tracing import (
     compiled,
     falls_on,
     largest_activation,
+    size_of,
     trace,
     trace_plain,
 )
@@ -42,6 +43,7 @@ class Plan:
         passes: passes in a block.
         images: images in a block of the part that differs from pass to pass.
         front_images: images in a block of the part that does not, and of `plain`.
+        front_bytes: what that part returns for one image.
         classes: C.
         sites: where the model draws random numbers.
         front: (front_images, ...) images to the tensors that are the same in every pass.
@@ -56,6 +58,7 @@ class Plan:
     passes: int
     images: int
     front_images: int
+    front_bytes: int
     classes: int
     sites: tuple[Site, ...]
     front: Callable[[tf.Tensor], list[tf.Tensor]]
@@ -145,6 +148,7 @@ def _traced_plan(model: keras.Model, call: Call, item: tuple[int, ...], dtype: s
         passes=passes,
         images=images,
         front_images=FRONT_IMAGES,
+        front_bytes=sum(size_of(tensor) for tensor in front.frontier) // FRONT_IMAGES,
         classes=int(rest.output.shape[1]),
         sites=rest.sites,
         front=front.part([front.images], front.frontier),
@@ -175,6 +179,7 @@ def _eager_plan(model: keras.Model, call: Call, item: tuple[int, ...], dtype: st
         passes=PASSES_AT_MOST,
         images=1,
         front_images=1,
+        front_bytes=probe_images(item, dtype)[0].nbytes,
         classes=int(output.shape[1]),
         sites=tuple(asked.sites),
         front=lambda images: [images],

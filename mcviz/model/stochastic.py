@@ -90,6 +90,7 @@ def switched(model: keras.Model, answers: Answers, *, on: bool) -> Iterator[None
             if name != "draw_seed" and not name.startswith("_") and "seed" in _parameters(function)
         }
         own_calls = [(layer, vars(layer).get("call")) for layer in switches]
+        before = getattr(_this_thread, "answers", None), getattr(_this_thread, "on", False)
         _this_thread.answers, _this_thread.on = answers, on
         try:
             for layer in switches:
@@ -98,7 +99,7 @@ def switched(model: keras.Model, answers: Answers, *, on: bool) -> Iterator[None
                 setattr(keras_backend.random, name, _answered(name, function))
             yield
         finally:
-            _this_thread.answers = None
+            _this_thread.answers, _this_thread.on = before
             for name, function in functions.items():
                 setattr(keras_backend.random, name, function)
             for layer, own in own_calls:

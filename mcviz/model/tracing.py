@@ -13,12 +13,9 @@ from mcviz.model.draws import Law, Site
 from mcviz.model.stochastic import switched
 
 FOREIGN_RANDOMNESS = (
-    "Multinomial",
-    "ParameterizedTruncatedNormal",
-    "Random",
-    "StatefulStandardNormal",
-    "StatefulUniform",
-)
+    "Multinomial", "ParameterizedTruncatedNormal", "RandomGamma", "RandomPoisson", "RandomShuffle",
+    "RandomStandardNormal", "RandomUniform", "StatefulStandardNormal", "StatefulUniform", "TruncatedNormal",
+)  # fmt: skip
 
 Call = Callable[[tf.Tensor], tf.Tensor]
 
@@ -181,7 +178,7 @@ def largest_activation(trace: Trace, start: Sequence[tf.Tensor]) -> int:
     for operation in trace.function.graph.get_operations():
         if any(tensor.ref() in behind for tensor in operation.inputs):
             behind |= {tensor.ref() for tensor in operation.outputs}
-    return max(_bytes(reference.deref()) for reference in behind) // trace.rows
+    return max(size_of(reference.deref()) for reference in behind) // trace.rows
 
 
 def falls_on(trace: Trace, site: Site) -> int | None:
@@ -207,27 +204,25 @@ def _cut(
         elif from_images & inputs.keys():
             from_images |= outputs
     by_image = all(
-        tensor.shape.is_fully_defined() and tensor.shape.rank and tensor.shape[0] == rows and _bytes(tensor)
+        tensor.shape.is_fully_defined() and tensor.shape.rank and tensor.shape[0] == rows and size_of(tensor)
         for tensor in frontier.values()
     )
     return tuple(frontier.values()) if by_image else (images,), frozenset(random)
 
 
 def _check_randomness(graph: Any) -> None:
-    inside = (
-        [operation for function in graph._functions.values() for operation in function.graph.get_operations()]
-        if (hasattr(graph, "_functions"))
-        else []
-    )
-    for operation in [*graph.get_operations(), *inside]:
-        if operation.type.startswith(FOREIGN_RANDOMNESS) and not operation.type.startswith("RandomShuffleQueue"):
+    definition = graph.as_graph_def()
+    inside_loops = [node for function in definition.library.function for node in function.node_def]
+    for node in [*definition.node, *inside_loops]:
+        if node.op.startswith(FOREIGN_RANDOMNESS):
             raise UnsuitableModelError(
                 "The model draws random numbers that do not come from Keras, so no seed can fix them. "
-                f"Received: {operation.type} in {operation.name}. Use keras.random in that layer."
+                f"Received: {node.op} in {node.name}. Use keras.random in that layer."
             )
 
 
-def _bytes(tensor: tf.Tensor) -> int:
+def size_of(tensor: tf.Tensor) -> int:
+    """Bytes of a tensor in a graph, 0 if that is not known before the call."""
     if not tensor.shape.is_fully_defined() or tensor.dtype in (tf.resource, tf.variant, tf.string):
         return 0
     return math.prod(tensor.shape.as_list()) * tensor.dtype.size

@@ -18,6 +18,11 @@ def dense_model(last: keras.Layer | None = None, rate: float = 0.5) -> keras.Mod
     return sequential((4,), layers.Dense(8, activation="relu"), layers.Dropout(rate), last)
 
 
+@pytest.fixture(autouse=True)
+def _same_weights_every_time() -> None:
+    keras.utils.set_random_seed(1)
+
+
 IMAGES = np.random.default_rng(0).random((5, 4), dtype=np.float32)
 
 
@@ -280,3 +285,52 @@ def test_a_custom_layer_outside_the_stochastic_kinds_keeps_its_own_randomness_of
     model = sequential((4,), AlwaysOn(0.5), layers.Dense(3))
     sampler = Sampler(model)
     np.testing.assert_array_equal(sampler.plain(IMAGES), sampler.plain(IMAGES))
+
+
+def test_numbers_drawn_anew_in_each_step_of_a_loop_are_keyed_too():
+    class Noisy(layers.SimpleRNNCell):
+        def call(self, inputs, states, training=False):
+            return super().call(inputs + keras.random.normal((1, 2)), states, training=training)
+
+    model = sequential((5, 2), layers.RNN(Noisy(4, dropout=0.2)), layers.Dense(3))
+    sampler, images = Sampler(model), np.ones((2, 5, 2), np.float32)
+    whole = sampler.sample(images, passes=140)
+    np.testing.assert_array_equal(
+        sampler.sample(images[1:], passes=10, first_pass=125, first_image=1), whole[125:135, 1:]
+    )
+    assert whole.std(axis=0).min() > 0
+
+
+@pytest.mark.parametrize("masks", ["per_pass", "per_example"])
+def test_a_mask_that_a_layer_shares_over_its_batch_is_one_a_pass_in_both_modes(masks):
+    model = sequential((4,), layers.Dense(8), layers.Dropout(0.5, noise_shape=(1, 8)), layers.Dense(3))
+    probs = sample(model, np.repeat(IMAGES[:1], 3, axis=0), passes=50, masks=masks)
+    np.testing.assert_allclose(probs[:, 0], probs[:, 2], atol=1e-6)
+    assert len(np.unique(probs[:, 0, 0])) > 20
+
+
+@pytest.mark.parametrize("wrapped", [lambda image: [image], lambda image: {"image": image}])
+def test_the_one_input_may_stand_in_a_list_or_a_dictionary(wrapped):
+    image = keras.Input((4,), name="image")
+    model = keras.Model(wrapped(image), layers.Dense(3)(layers.Dropout(0.5)(image)))
+    assert sample(model, IMAGES, passes=3).shape == (3, 5, 3)
+
+
+def test_another_thread_sees_the_model_as_it_is_while_one_prepares_it():
+    model, seen = dense_model(), []
+    expected = model(IMAGES, training=False).numpy()
+    prepared = threading.Event()
+
+    def look() -> None:
+        while not prepared.is_set():
+            seen.append(model(IMAGES, training=False).numpy())
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    for _ in range(3):
+        Sampler(model)
+    prepared.set()
+    thread.join()
+    for probs in seen:
+        np.testing.assert_array_equal(probs, expected)
+    assert len(seen) > 3

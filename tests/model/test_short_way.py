@@ -17,6 +17,12 @@ from mcviz.model.plan import make_plan
 from mcviz.model.turned import Product
 from tests.model.zoo import CLASSES, images_for, make, sequential
 
+
+@pytest.fixture(autouse=True)
+def _same_weights_every_time() -> None:
+    keras.utils.set_random_seed(1)
+
+
 MODES = ["per_pass", "per_example"]
 
 
