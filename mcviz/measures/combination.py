@@ -1,0 +1,40 @@
+"""Several detectors as one: each becomes a p-value among in-distribution images, and the p-values are combined."""
+
+import numpy as np
+from scipy import stats
+
+Array = np.ndarray
+
+
+def p_values(surprise: Array, reference: Array) -> Array:
+    """How rare a surprise is among in-distribution images (conformal; Vovk et al. 2005).
+
+    Args:
+        surprise: (N,) high means out of scope.
+        reference: (M,) the same of in-distribution images that the detector was not fitted on.
+
+    Returns:
+        (N,) float64 in 1/(M+1)..1: the share of the reference, the image itself counted in, that is as surprising.
+    """
+    above = len(reference) - np.searchsorted(np.sort(reference), surprise, side="left")
+    return (above + 1) / (len(reference) + 1)
+
+
+def harmonic_mean_p(values: Array) -> Array:
+    """The harmonic mean of p-values (Wilson 2019): one very small one is enough, and the others hardly dilute it.
+
+    Args:
+        values: (K, N) p-values of K detectors.
+
+    Returns:
+        (N,) float64 in 0..1.
+    """
+    return len(values) / (1 / values).sum(axis=0)
+
+
+def fisher_p(values: Array) -> Array:
+    """Fisher's (1925) combination, as if the detectors were independent: several middling p-values add up.
+
+    Args and result: as in `harmonic_mean_p`.
+    """
+    return stats.chi2.sf(-2 * np.log(values).sum(axis=0), 2 * len(values))

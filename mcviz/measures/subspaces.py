@@ -1,0 +1,113 @@
+"""How much of an image's activations its class can explain: one linear subspace a class.
+
+Each class's activations lie near a subspace of few dimensions, found by principal components (CLAFIC, Watanabe 1967;
+Oja 1983, "Subspace Methods of Pattern Recognition"). What sticks out of it is new to the class; residuals of this kind
+tell out-of-distribution images in Ndiour et al. (2020) and ViM (Wang et al. 2022). New here is the scale, the
+deviation from the average image, and that the passes' predictive mean says which classes are asked, and how much.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+Array = np.ndarray
+
+DIRECTIONS_OF_A_CLASS = 200
+DIRECTIONS_IN_ALL = 2000
+ROWS_AT_ONCE = 1024
+
+
+@dataclass(frozen=True)
+class ClassSubspaces:
+    """The subspaces of all classes.
+
+    Attributes:
+        centre: (D,) float32, the average of the activations, each scaled to length 1.
+        directions: for each class (D, k) float32, orthonormal.
+    """
+
+    centre: Array
+    directions: tuple[Array, ...]
+
+    @classmethod
+    def fit(cls, activations: Array, labels: Array, classes: int) -> "ClassSubspaces":
+        """Find each class's subspace: up to 200 directions, at most half its images and a quarter of the dimensions.
+
+        Args:
+            activations: (N, D) float32 of in-distribution images.
+            labels: (N,) integer classes; a class without two images explains nothing.
+            classes: C.
+        """
+        scaled = _scaled(activations)
+        centre = scaled.mean(axis=0)
+        most = min(DIRECTIONS_OF_A_CLASS, max(1, DIRECTIONS_IN_ALL // classes))
+        return cls(centre, tuple(_principal(scaled[labels == c] - centre, most) for c in range(classes)))
+
+    def unexplained(self, activations: Array) -> Array:
+        """The share of each image's squared deviation from the average that lies outside of each class's subspace.
+
+        Args:
+            activations: (N, D) float32.
+
+        Returns:
+            (N, C) float64, 0 to 1.
+        """
+        result = np.empty((len(activations), len(self.directions)))
+        for start in range(0, len(activations), ROWS_AT_ONCE):
+            deviations = _scaled(activations[start : start + ROWS_AT_ONCE]) - self.centre
+            total = np.maximum(np.square(deviations).sum(axis=1, dtype=np.float64), np.finfo(np.float32).tiny)
+            for c, directions in enumerate(self.directions):
+                explained = np.square(deviations @ directions).sum(axis=1, dtype=np.float64)
+                result[start : start + len(deviations), c] = 1 - explained / total
+        return np.clip(result, 0, 1)
+
+
+def unexplained_share(subspaces: ClassSubspaces, mean_probs: Array, activations: Array) -> Array:
+    """The expectation of the unexplained share over the class that the passes see. High: unlike anything of its class.
+
+    Args:
+        subspaces: fitted on in-distribution images.
+        mean_probs: (N, C) the predictive mean.
+        activations: (N, D) float32.
+
+    Returns:
+        (N,) float64, 0 to 1.
+    """
+    return (mean_probs * subspaces.unexplained(activations)).sum(axis=1)
+
+
+def held_out_shares(mean_probs: Array, activations: Array, labels: Array, folds: int = 5) -> Array:
+    """The unexplained share of the fitting images themselves, each by subspaces that did not see it.
+
+    Args:
+        mean_probs: (N, C) the predictive mean.
+        activations: (N, D) float32.
+        labels: (N,) integer classes.
+        folds: into how many parts the images are dealt out, one after the other.
+
+    Returns:
+        (N,) float64, 0 to 1.
+    """
+    result = np.empty(len(activations))
+    fold = np.arange(len(activations)) % folds
+    for out in range(folds):
+        kept, left = fold != out, fold == out
+        subspaces = ClassSubspaces.fit(activations[kept], labels[kept], mean_probs.shape[1])
+        result[left] = unexplained_share(subspaces, mean_probs[left], activations[left])
+    return result
+
+
+def _scaled(activations: Array) -> Array:
+    activations = activations.astype(np.float32, copy=False)
+    length = np.linalg.norm(activations, axis=1, keepdims=True)
+    return activations / np.maximum(length, np.finfo(np.float32).tiny)
+
+
+def _principal(deviations: Array, most: int) -> Array:
+    """(D, k) orthonormal directions of the (n, D) rows, by the eigenvectors of their (n, n) products."""
+    count = min(most, len(deviations) // 2, deviations.shape[1] // 4)
+    squares, vectors = np.linalg.eigh(deviations @ deviations.T)
+    order = np.argsort(squares)[::-1][:count]
+    order = order[squares[order] > 1e-6 * max(squares.max(initial=0), 0)]
+    directions, _ = np.linalg.qr(deviations.T @ vectors[:, order])  # which also undoes what rounding has tilted
+    return directions

@@ -1,0 +1,51 @@
+"""The detector of out-of-scope images for a run and its model."""
+
+import numpy as np
+
+from mcviz.data import as_model_input
+from mcviz.errors import InvalidInputError
+from mcviz.measures.scope import ScopeDetector, Verdict
+from mcviz.model.features import in_front
+from mcviz.model.sampler import Sampler
+from mcviz.runs import Run
+
+MOST_IMAGES = 5000
+LEAST_IMAGES = 20
+
+
+def fit_scope(sampler: Sampler, run: Run) -> ScopeDetector:
+    """Fit the detector on a run's own images: at most 5,000, evenly spread. It takes seconds; keep what comes back.
+
+    Args:
+        sampler: of the run's model.
+        run: a run that keeps its images.
+
+    Raises:
+        InvalidInputError: a run of fewer than 20 images.
+        McvizError: a run without images.
+    """
+    count = run.manifest.images.count
+    if count < LEAST_IMAGES:
+        raise InvalidInputError(
+            f"What is usual cannot be learnt from so few images. Received: a run of {count} images. "
+            f"Sample at least {LEAST_IMAGES}."
+        )
+    step = max(1, -(-count // MOST_IMAGES))
+    images, mean_probs = as_model_input(run.images[::step]), np.asarray(run.mean_probs)[::step]
+    labels = None if run.labels is None else np.asarray(run.labels)[::step]
+    return ScopeDetector.fit(mean_probs, in_front(sampler, images), labels)
+
+
+def judge_scope(detector: ScopeDetector, sampler: Sampler, images: np.ndarray, probs: np.ndarray) -> Verdict:
+    """Judge images by a fitted detector.
+
+    Args:
+        detector: from `fit_scope`.
+        sampler: of the same model.
+        images: (N, ...) float32 as the model takes them.
+        probs: (T, N, C) the passes over them.
+
+    Returns:
+        The verdict on each image, with the p-values behind it.
+    """
+    return detector.judge(probs.mean(axis=0, dtype=np.float64), in_front(sampler, images))

@@ -1,0 +1,92 @@
+"""Figures of detection against slow counting, against scikit-learn, and against the laws they obey."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from mcviz.measures.detection import bootstrap, detection, roc_points
+
+SURPRISES = st.lists(st.integers(0, 12), min_size=1, max_size=30).map(lambda values: np.array(values, float))
+
+
+def counted(inside: np.ndarray, outside: np.ndarray) -> tuple[float, float]:
+    """AUROC over all pairs, and FPR95 over all thresholds, by counting."""
+    wins = [(o > i) + 0.5 * (o == i) for o in outside for i in inside]
+    passing = [
+        np.mean([o < line for o in outside])
+        for line in [*np.unique(np.r_[inside, outside]), np.inf]
+        if np.mean([i < line for i in inside]) >= 0.95
+    ]
+    return float(np.mean(wins)), float(min(passing))
+
+
+@given(SURPRISES, SURPRISES)
+def test_figures_agree_with_counting(inside: np.ndarray, outside: np.ndarray) -> None:
+    found = detection(inside, outside)
+    auroc, fpr95 = counted(inside, outside)
+    assert found.auroc == pytest.approx(auroc, abs=1e-9)
+    assert found.fpr95 == pytest.approx(fpr95, abs=1e-9)
+    truth = np.r_[np.zeros(len(inside)), np.ones(len(outside))]
+    assert found.average_precision == pytest.approx(average_precision_score(truth, np.r_[inside, outside]))
+
+
+@given(SURPRISES, SURPRISES)
+def test_only_the_order_of_surprises_matters_and_its_reverse_mirrors_the_auroc(inside, outside) -> None:
+    plain, stretched = detection(inside, outside), detection(np.exp(inside), np.exp(outside))
+    assert stretched.auroc == pytest.approx(plain.auroc)
+    assert stretched.fpr95 == pytest.approx(plain.fpr95)
+    assert detection(-inside, -outside).auroc == pytest.approx(1 - plain.auroc)
+
+
+def test_apart_and_alike_are_the_two_ends() -> None:
+    apart = detection(np.arange(10.0), np.arange(20.0, 25.0))
+    assert (apart.auroc, apart.fpr95, apart.average_precision) == (1, 0, 1)
+    alike = detection(np.zeros(10), np.zeros(10))
+    assert (alike.auroc, alike.fpr95, alike.average_precision) == (0.5, 1, 0.5)
+
+
+def test_bootstrap_resamples_as_a_slow_loop_over_scikit_learn_does() -> None:
+    random = np.random.default_rng(1)
+    inside, outside = random.integers(0, 40, 300) / 10, random.integers(10, 60, 120) / 10
+    slow = []
+    for _ in range(400):
+        i, o = random.choice(inside, len(inside)), random.choice(outside, len(outside))
+        each = detection(i, o)
+        truth = np.r_[np.zeros(len(i)), np.ones(len(o))]
+        assert each.auroc == pytest.approx(roc_auc_score(truth, np.r_[i, o]))
+        slow.append([each.auroc, each.fpr95, each.average_precision])
+    expected = np.quantile(slow, [0.025, 0.975], axis=0)
+    low, high = bootstrap(inside, outside, resamples=400)
+    for name, column in zip(("auroc", "fpr95", "average_precision"), expected.T, strict=True):
+        width = column[1] - column[0]
+        assert getattr(low, name) == pytest.approx(column[0], abs=0.2 * width)
+        assert getattr(high, name) == pytest.approx(column[1], abs=0.2 * width)
+
+
+@given(SURPRISES, SURPRISES)
+def test_intervals_are_ordered_and_within_bounds_and_the_same_again(inside, outside) -> None:
+    low, high = bootstrap(inside, outside, resamples=20)
+    assert bootstrap(inside, outside, resamples=20) == (low, high)
+    for name in ("auroc", "fpr95", "average_precision"):
+        assert -1e-9 <= getattr(low, name) <= getattr(high, name) <= 1 + 1e-9
+
+
+def test_intervals_cover_the_truth_about_as_often_as_they_claim() -> None:
+    random, covered = np.random.default_rng(2), 0
+    truth = 0.76025  # of two normal distributions one standard deviation apart: Phi(1 / sqrt(2))
+    for seed in range(100):
+        low, high = bootstrap(random.normal(size=200), random.normal(1, 1, 200), resamples=200, seed=seed)
+        covered += low.auroc <= truth <= high.auroc
+    assert 86 <= covered <= 100  # of 95 expected; fewer than 86 has a chance below 0.001
+
+
+@given(SURPRISES, SURPRISES)
+def test_roc_points_are_what_thresholds_reach(inside: np.ndarray, outside: np.ndarray) -> None:
+    places = np.array([0, 0.1, 0.5, 1.0])
+    expected = [
+        max(np.mean(outside >= line) for line in [*np.r_[inside, outside], np.inf] if np.mean(inside >= line) <= place)
+        for place in places
+    ]
+    np.testing.assert_allclose(roc_points(inside, outside, places), expected, atol=1e-9)

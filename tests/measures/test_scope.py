@@ -1,0 +1,128 @@
+"""The one detector on activations that are made so that the right answer is known."""
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+
+from mcviz.measures.scope import ScopeDetector
+from mcviz.measures.subspaces import ClassSubspaces, held_out_shares, unexplained_share
+
+CLASSES, DIMENSIONS, OF_A_CLASS, RANK = 3, 400, 120, 4
+RANDOM = np.random.default_rng(0)
+BASES = RANDOM.normal(size=(CLASSES, RANK, DIMENSIONS))
+
+
+def activations(labels: np.ndarray, seed: int) -> np.ndarray:
+    """Each class in a subspace of its own, with a little noise around it."""
+    random = np.random.default_rng(seed)
+    inside = np.einsum("nr,nrd->nd", random.normal(2, 1, (len(labels), RANK)), BASES[labels])
+    return (inside + 0.1 * random.normal(size=inside.shape)).astype(np.float32)
+
+
+LABELS = np.arange(CLASSES * OF_A_CLASS) % CLASSES
+KNOWN = activations(LABELS, 1)
+SURE = 0.94 * np.eye(CLASSES) + 0.02
+
+
+def sure_of(labels: np.ndarray, seed: int) -> np.ndarray:
+    doubt = np.random.default_rng(seed).uniform(0, 0.1, (len(labels), 1))
+    return (1 - doubt) * SURE[labels] + doubt / CLASSES
+
+
+def test_residuals_are_those_of_principal_components() -> None:
+    random = np.random.default_rng(2)
+    spectrum = 0.95 ** np.arange(DIMENSIONS)  # so that it is clear which direction is the last one taken
+    known, others = (random.normal(1, 1, (count, DIMENSIONS)) * spectrum for count in (360, 12))
+    subspaces = ClassSubspaces.fit(known.astype(np.float32), LABELS, CLASSES)
+    unit = known / np.linalg.norm(known, axis=1, keepdims=True)
+    deviations = others / np.linalg.norm(others, axis=1, keepdims=True) - unit.mean(axis=0)
+    unexplained = subspaces.unexplained(others.astype(np.float32))
+    for c in range(CLASSES):
+        of_class = unit[c == LABELS] - unit.mean(axis=0)
+        # Components about the origin: with the negatives added, the mean that scikit-learn takes away is zero.
+        pca = PCA(60, svd_solver="full").fit(np.concatenate([of_class, -of_class]))
+        rest = deviations - pca.inverse_transform(pca.transform(deviations))
+        expected = np.square(rest).sum(axis=1) / np.square(deviations).sum(axis=1)
+        np.testing.assert_allclose(unexplained[:, c], expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(("images", "dimensions", "expected"), [(60, DIMENSIONS, 10), (360, 40, 10)])
+def test_directions_are_orthonormal_and_at_most_half_the_images_and_a_quarter_of_the_dimensions(
+    images: int, dimensions: int, expected: int
+) -> None:
+    subspaces = ClassSubspaces.fit(KNOWN[:images, :dimensions], LABELS[:images], CLASSES)
+    for directions in subspaces.directions:
+        assert directions.shape == (dimensions, expected)
+        np.testing.assert_allclose(directions.T @ directions, np.eye(expected), atol=1e-4)
+
+
+def test_a_class_explains_its_own_and_nothing_explains_what_is_in_no_subspace() -> None:
+    subspaces = ClassSubspaces.fit(KNOWN, LABELS, CLASSES)
+    labels = np.arange(30) % CLASSES
+    unexplained = subspaces.unexplained(activations(labels, 3))
+    assert (unexplained.argmin(axis=1) == labels).all()
+    foreign = np.random.default_rng(4).normal(size=(30, DIMENSIONS)).astype(np.float32)
+    assert subspaces.unexplained(foreign).min() > unexplained[np.arange(30), labels].max()
+
+
+def test_a_share_is_the_mean_over_the_classes_that_the_passes_see() -> None:
+    subspaces = ClassSubspaces.fit(KNOWN, LABELS, CLASSES)
+    probs = np.array([[0.5, 0.3, 0.2]])
+    expected = (probs * subspaces.unexplained(KNOWN[:1])).sum()
+    assert unexplained_share(subspaces, probs, KNOWN[:1])[0] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("scale", [0.01, 100.0])
+def test_brightness_does_not_matter(scale: float) -> None:
+    subspaces = ClassSubspaces.fit(KNOWN, LABELS, CLASSES)
+    np.testing.assert_allclose(subspaces.unexplained(scale * KNOWN[:9]), subspaces.unexplained(KNOWN[:9]), atol=1e-4)
+
+
+def test_silent_activations_and_classes_without_images_are_no_trouble() -> None:
+    subspaces = ClassSubspaces.fit(KNOWN, LABELS, CLASSES + 1)
+    assert (subspaces.unexplained(KNOWN)[:, CLASSES] == 1).all()
+    assert np.isfinite(subspaces.unexplained(np.zeros((2, DIMENSIONS), np.float32))).all()
+
+
+def test_held_out_shares_are_larger_than_those_of_images_that_were_seen_and_like_those_of_new_ones() -> None:
+    probs = SURE[LABELS]
+    held_out = held_out_shares(probs, KNOWN, LABELS)
+    subspaces = ClassSubspaces.fit(KNOWN, LABELS, CLASSES)
+    seen = unexplained_share(subspaces, probs, KNOWN)
+    new = unexplained_share(subspaces, probs, activations(LABELS, 5))
+    assert np.median(seen) < np.median(held_out)
+    assert np.median(held_out) == pytest.approx(np.median(new), rel=0.15)
+
+
+@pytest.fixture(scope="module")
+def detector() -> ScopeDetector:
+    return ScopeDetector.fit(sure_of(LABELS, 6), KNOWN, LABELS)
+
+
+def test_the_threshold_keeps_95_percent_of_new_images_of_the_same_kind(detector: ScopeDetector) -> None:
+    labels = np.arange(3000) % CLASSES
+    verdict = detector.judge(sure_of(labels, 7), activations(labels, 8))
+    assert verdict.in_scope.mean() == pytest.approx(0.95, abs=0.03)
+    assert verdict.percentile.mean() == pytest.approx(0.5, abs=0.06)
+
+
+def test_doubt_alone_or_novelty_alone_is_enough(detector: ScopeDetector) -> None:
+    labels = np.zeros(20, int)
+    known, sure = activations(labels, 9), sure_of(labels, 10)
+    torn = np.full((20, CLASSES), 1 / CLASSES)
+    foreign = np.random.default_rng(11).normal(size=(20, DIMENSIONS)).astype(np.float32)
+    assert detector.judge(sure, known).in_scope.mean() >= 0.8
+    for verdict in (detector.judge(torn, known), detector.judge(sure, foreign)):
+        assert not verdict.in_scope.any()
+        assert (verdict.percentile < 0.05).all()
+
+
+def test_labels_are_the_predictions_where_nobody_knows_them() -> None:
+    probs = sure_of(LABELS, 6)
+    with_labels, without = ScopeDetector.fit(probs, KNOWN, LABELS), ScopeDetector.fit(probs, KNOWN)
+    assert without.threshold == with_labels.threshold
+
+
+def test_too_few_images_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"at least 20 in-distribution images\. Received: 19"):
+        ScopeDetector.fit(sure_of(LABELS[:19], 0), KNOWN[:19])

@@ -1,0 +1,71 @@
+"""The detector of out-of-scope images, from a run on disk to a verdict on an image."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from mcviz.data import LabelledImages, uniform_noise
+from mcviz.errors import InvalidInputError
+from mcviz.model import Sampler
+from mcviz.model.recording import record
+from mcviz.model.scope import fit_scope, judge_scope
+
+
+def bars(labels: np.ndarray, seed: int) -> np.ndarray:
+    """Images of one bright bar each, lying, standing or both, with a little noise."""
+    random = np.random.default_rng(seed)
+    images = 0.05 * random.random((len(labels), 10, 10, 1), dtype=np.float32)
+    for image, label, place in zip(images, labels, random.integers(2, 8, len(labels)), strict=True):
+        if label in (0, 2):
+            image[place] += 0.9
+        if label in (1, 2):
+            image[:, place] += 0.9
+    return np.minimum(images, 1)
+
+
+@pytest.fixture(scope="module")
+def model() -> keras.Model:
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input((10, 10, 1)),
+            layers.Conv2D(8, 3, activation="relu"),
+            layers.Flatten(),
+            layers.Dropout(0.3),
+            layers.Dense(16, activation="relu"),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy")
+    labels = np.arange(900) % 3
+    model.fit(bars(labels, 1), labels, epochs=6, batch_size=32, verbose=0)
+    return model
+
+
+@pytest.fixture(scope="module", params=["with labels", "without"])
+def run(request, model, tmp_path_factory):
+    labels = np.arange(240) % 3
+    data = LabelledImages(bars(labels, 2), labels if request.param == "with labels" else None)
+    return record(model, data, tmp_path_factory.mktemp("cache") / "bars", passes=20)
+
+
+def test_images_like_the_run_s_are_kept_and_noise_is_not(model, run) -> None:
+    sampler = Sampler(model)
+    detector = fit_scope(sampler, run)
+
+    def verdict(images: np.ndarray):
+        return judge_scope(detector, sampler, images, sampler.sample(images, passes=20))
+
+    alike = verdict(bars(np.arange(300) % 3, 3))
+    assert alike.in_scope.mean() > 0.85
+    noise = verdict(uniform_noise(50, (10, 10, 1), seed=0))
+    assert not noise.in_scope.any()
+    assert noise.percentile.max() < 0.05
+    assert verdict(1 - bars(np.arange(50) % 3, 4)).in_scope.mean() < 0.1
+
+
+def test_a_run_of_few_images_is_refused(model, tmp_path) -> None:
+    run = record(model, bars(np.arange(19) % 3, 5), tmp_path / "few", passes=4)
+    with pytest.raises(InvalidInputError, match="a run of 19 images"):
+        fit_scope(Sampler(model), run)
