@@ -10,6 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
+from mcviz.app.parts import NO_IMAGES
 from mcviz.app.views.looked_at import LookedAt
 from mcviz.app.wording import score_value
 from mcviz.figures import (
@@ -133,6 +134,8 @@ def _tiles(looked: LookedAt) -> str:
     images = looked.images[:REPORT_IMAGES]
     if len(images) == 0:
         return "<p>No image passes all filters.</p>"
+    if not looked.run.manifest.images.kept:
+        return f"<p>{NO_IMAGES}</p>"
     shown = pictures(looked.run, images)
     height, width = shown.shape[1:3]
     crisp = "crisp" if max(height, width) < 112 else ""

@@ -16,6 +16,7 @@ from mcviz.measures import SCORES, most_uncertain_first
 from mcviz.runs import Run
 
 PICTURE_WIDTH = 280
+NO_IMAGES = "This run was kept without its images; sample it again and keep them to see them here."
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def title(text: str, run: Run) -> None:
     manifest = run.manifest
     st.title(text, anchor=False)
     st.caption(
-        f"**{run.name}** · {len(run.images):,} images · {manifest.passes:,} passes · masks "
+        f"**{run.name}** · {manifest.images.count:,} images · {manifest.passes:,} passes · masks "
         f"{'shared by the images of a pass' if manifest.masks == 'per_pass' else 'drawn for each image'}"
     )
 
@@ -99,6 +100,14 @@ def picture(image: np.ndarray, spoken: str, width: int = PICTURE_WIDTH) -> None:
     file = png(image, scale=max(1, 2 * width // max(image.shape[:2])))
     # Within the page, not as a file beside it: Streamlit would make a JPEG, and may delete it before it is fetched.
     st.image("data:image/png;base64," + base64.b64encode(file).decode(), width=width, alt=spoken)
+
+
+def pictured(run: Run, image: int, width: int = PICTURE_WIDTH) -> None:
+    """One image of a run, or a word on why it cannot be shown."""
+    if run.manifest.images.kept:
+        picture(run.images[image], f"Image {image}", width)
+    else:
+        st.caption(f":material/hide_image: Image {image}. {NO_IMAGES}")
 
 
 def class_table(probs: np.ndarray, class_names: Sequence[str]) -> None:

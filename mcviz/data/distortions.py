@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
+import scipy  # loads scipy.ndimage when it is first used
 
 from mcviz.errors import InvalidInputError
 
@@ -26,7 +26,7 @@ def rotate(images: Images, degrees: float) -> Images:
 
 def shift(images: Images, right: float = 0.0, down: float = 0.0) -> Images:
     """Move images by pixels, or parts of them; a negative number is left or up."""
-    return np.clip(ndimage.shift(images, (0, down, right, 0), order=1, mode="constant"), 0, 1)
+    return np.clip(scipy.ndimage.shift(images, (0, down, right, 0), order=1, mode="constant"), 0, 1)
 
 
 def scale(images: Images, factor: float) -> Images:
@@ -48,7 +48,7 @@ def blur(images: Images, pixels: float) -> Images:
     """
     if pixels < 0:
         raise InvalidInputError(f"pixels should be 0 or more. Received: {pixels}.")
-    return np.clip(ndimage.gaussian_filter(images, (0, pixels, pixels, 0), mode="constant"), 0, 1)
+    return np.clip(scipy.ndimage.gaussian_filter(images, (0, pixels, pixels, 0), mode="constant"), 0, 1)
 
 
 def invert(images: Images, amount: float = 1.0) -> Images:
@@ -170,7 +170,7 @@ def _mapped(images: Images, to_source: np.ndarray) -> Images:
     matrix = np.eye(4)
     matrix[1:3, 1:3] = to_source
     centre = (np.array(images.shape) - 1) / 2
-    mapped = ndimage.affine_transform(images, matrix, offset=centre - matrix @ centre, order=1, mode="constant")
+    mapped = scipy.ndimage.affine_transform(images, matrix, offset=centre - matrix @ centre, order=1, mode="constant")
     return np.clip(mapped, 0, 1)
 
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 from PIL import Image, ImageDraw
-from scipy import ndimage
+import scipy  # loads scipy.ndimage when it is first used
 
 from mcviz.errors import InvalidInputError
 
@@ -84,7 +84,7 @@ def centred(ink: np.ndarray, height: int, width: int) -> np.ndarray:
     scale = MNIST_BOX * min(height, width) / max(box.shape)
     size = max(1, round(box.shape[1] * scale)), max(1, round(box.shape[0] * scale))
     digit = np.clip(np.asarray(Image.fromarray(box).resize(size, Image.Resampling.BILINEAR)), 0, 1)
-    mass = ndimage.center_of_mass(digit)
+    mass = scipy.ndimage.center_of_mass(digit)
     image = np.zeros((height, width), np.float32)
     top = _within(round((height - 1) / 2 - mass[0]), height - digit.shape[0])
     left = _within(round((width - 1) / 2 - mass[1]), width - digit.shape[1])

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage
+import scipy  # loads scipy.ndimage when it is first used
 from sklearn.datasets import load_digits
 
 from mcviz.data.labelled import LabelledImages, read_test_images
@@ -32,6 +32,6 @@ def enlarged_digits() -> LabelledImages:
         (1797, 28, 28, 1) float32 images in 0..1 and their labels.
     """
     digits = load_digits()
-    enlarged = ndimage.zoom(digits.images / 16, (1, 20 / 8, 20 / 8), order=1)
+    enlarged = scipy.ndimage.zoom(digits.images / 16, (1, 20 / 8, 20 / 8), order=1)
     images = np.pad(enlarged, ((0, 0), (4, 4), (4, 4))).astype(np.float32)
     return LabelledImages.checked(images, digits.target)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.special import entr
+import scipy  # loads scipy.special when it is first used, so that opening a run need not wait for it
 
 Array = np.ndarray
 
@@ -28,12 +28,12 @@ def predictive_std(probs: Array) -> Array:
 
 def predictive_entropy(probs: Array) -> Array:
     """The entropy of the predictive mean in nats, 0 to log C. High: the ensemble spreads over several classes."""
-    return entr(_mean(probs)).sum(axis=-1)
+    return scipy.special.entr(_mean(probs)).sum(axis=-1)
 
 
 def expected_entropy(probs: Array) -> Array:
     """The mean over the passes of each pass's entropy, in nats. High: every single pass is torn (doubt in the data)."""
-    return entr(probs).sum(axis=-1, dtype=np.float64).mean(axis=0)
+    return scipy.special.entr(probs).sum(axis=-1, dtype=np.float64).mean(axis=0)
 
 
 def mutual_information(probs: Array) -> Array:
@@ -167,4 +167,3 @@ def most_uncertain_first(name: str, values: Array) -> Array:
 
 def _mean(probs: Array) -> Array:
     return probs.mean(axis=0, dtype=np.float64)
-

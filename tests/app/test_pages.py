@@ -171,3 +171,47 @@ def test_pins_stand_side_by_side(open_page: OpenPage) -> None:
     assert [button.label for button in app.button if button.label.startswith("Image")] == ["Image 247", "Image 18"]
     next(button for button in app.button if button.label == "Unpin").click().run()
     assert app.query_params["pins"] == "18"
+
+
+@pytest.fixture(scope="module")
+def bare_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of nothing but predictions: no labels, no images, no model; other shapes and numbers than MNIST's."""
+    model = mcviz.reference_network((12, 10, 3), classes=4)
+    images = np.random.default_rng(0).random((30, 12, 10, 3), dtype=np.float32)
+    folder = tmp_path_factory.mktemp("bare")
+    mcviz.record(model, images, folder / "bare", passes=7, masks="per_example", keep_images=False, keep_model=False)
+    return folder
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_makes_do_with_predictions_alone(
+    open_page: OpenPage, name: str, bare_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(bare_cache))
+    app = open_page(name)
+    assert not app.exception
+    assert not app.error
+    assert "30 images · 7 passes · masks drawn for each image" in words(app)
+
+
+@pytest.mark.parametrize("view", ["Table", "Scatter", "Gallery"])
+def test_every_view_makes_do_with_predictions_alone(
+    open_page: OpenPage, view: str, bare_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(bare_cache))
+    app = open_page("uncertain")
+    app.query_params["view"] = view
+    app.run()
+    assert not app.exception
+    assert not app.error
+
+
+@pytest.mark.parametrize("view", ["Gallery", "Table", "Scatter", "Map", "Confusion", "Classes"])
+def test_every_view_follows_the_filters(open_page: OpenPage, view: str, run: Run) -> None:
+    app = open_page("uncertain")
+    app.query_params["view"] = view
+    app.query_params["true"] = "4"
+    app.run()
+    assert not app.exception
+    fours = int((run.scores()["true_class"] == 4).sum())
+    assert f"**{fours:,}** of 10,000 images" in words(app)

@@ -5,7 +5,7 @@ import streamlit as st
 
 from mcviz.app import address
 from mcviz.app.opened import current_run
-from mcviz.app.parts import EXAMPLE, chart, chosen_score, open_page, picture, title
+from mcviz.app.parts import EXAMPLE, chart, chosen_score, open_page, pictured, title
 from mcviz.app.wording import answer, judged, score_value, votes
 from mcviz.figures import class_probabilities
 from mcviz.measures import SCORES
@@ -16,7 +16,7 @@ def example(run: Run, image: int, pinned: list[int]) -> None:
     """One pinned example, with buttons to open it and to let it go."""
     probs, row = run.probs(image), run.scores().iloc[image]
     true_class = None if pd.isna(row["true_class"]) else int(row["true_class"])
-    picture(run.images[image], f"Image {image}", width=180)
+    pictured(run, image, width=180)
     with st.container(horizontal=True, gap="xsmall"):
         if st.button(f"Image {image}", key=f"open-{image}", icon=":material/open_in_new:"):
             open_page(EXAMPLE, image=image)

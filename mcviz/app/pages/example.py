@@ -13,7 +13,7 @@ from mcviz.app.parts import (
     class_charts,
     class_table,
     open_page,
-    picture,
+    pictured,
     ranking,
     score_chooser,
     title,
@@ -34,9 +34,9 @@ def chosen_image(run: Run) -> tuple[int, LookedAt]:
     """The controls that step through the ranking, the image that they are at, and what they step through."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         image = address.whole_number(
-            "image", int(ranking(run.digest, "max_probability", run)[0]), 0, len(run.images) - 1
+            "image", int(ranking(run.digest, "max_probability", run)[0]), 0, len(run.scores()) - 1
         )
-        st.number_input("Image", 0, len(run.images) - 1, width=140, **address.bound("image", image))
+        st.number_input("Image", 0, len(run.scores()) - 1, width=140, **address.bound("image", image))
         looked = looked_at(run, score_chooser("Ranked by"))
         place = np.flatnonzero(looked.images == image)
         rank = int(place[0]) if len(place) else -1
@@ -119,8 +119,8 @@ def score_table(run: Run, row: "pd.Series[float]", image: int) -> None:
 
 def closer(run: Run, image: int, probs: np.ndarray, score: str) -> None:
     """One closer look, of three."""
-    looks = [ALIKE, OPINIONS, ENOUGH]
-    look = address.one_of("look", looks, ALIKE)
+    looks = ([ALIKE] if run.manifest.images.kept else []) + [OPINIONS, ENOUGH]
+    look = address.one_of("look", looks, looks[0])
     st.segmented_control("A closer look", looks, required=True, **address.bound("look", look))
     order = [int(c) for c in np.argsort(-probs.mean(axis=0))]
     if look == ALIKE:
@@ -158,7 +158,7 @@ true_class = None if pd.isna(row["true_class"]) else int(row["true_class"])
 
 left, right = st.columns([2, 5], gap="large")
 with left:
-    picture(run.images[image], f"Image {image}")
+    pictured(run, image)
     marks(run, image)
     st.markdown(f"{answer(probs, run.class_names)} {judged(int(row['predicted_class']), true_class, run.class_names)}")
     st.markdown("\n".join(f"- {reason}" for reason in reasons(probs, row, run.class_names)))

@@ -7,7 +7,7 @@ import streamlit as st
 
 from mcviz.app import address
 from mcviz.app.opened import current_run, live_passes
-from mcviz.app.parts import chart, picture, ranking, title
+from mcviz.app.parts import chart, picture, pictured, ranking, title
 from mcviz.app.wording import percent, sureness, votes
 from mcviz.data import uniform_noise
 from mcviz.figures import accuracy_against_ensemble, class_probabilities, mistakes_found, pass_histograms
@@ -28,7 +28,7 @@ def confident(run: Run) -> Step:
     return (
         f"A classifier gives a confident number: this is **{run.class_names[said]}**, with "
         f"**{percent(run.plain_probs[image, said])}**.",
-        lambda: picture(run.images[image], f"An image that the model takes for {run.class_names[said]}", WIDTH),
+        lambda: pictured(run, image, WIDTH),
     )
 
 
@@ -42,7 +42,7 @@ def asked_again(run: Run) -> Step:
     def draw() -> None:
         left, right = st.columns([1, 2], gap="large")
         with left:
-            picture(run.images[image], f"Image {image}", WIDTH)
+            pictured(run, image, WIDTH)
         with right:
             chart(class_probabilities(probs, run.class_names), "again", votes(probs, run.class_names))
 
@@ -80,7 +80,7 @@ def ensemble(run: Run) -> Step:
 
 def noise(run: Run) -> Step:
     """One image of noise, asked live."""
-    image = uniform_noise(1, run.images.shape[1:], seed=0)
+    image = uniform_noise(1, run.manifest.images.shape, seed=0)
     if run.model_path is None:
         return (
             "This is noise: there is no right answer. This run was kept without its model, so it cannot be asked here.",

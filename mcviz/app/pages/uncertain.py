@@ -19,7 +19,11 @@ BESIDE_THE_GALLERY = {SCATTER: scatter_view, MAP: map_view, CONFUSION: confusion
 run = current_run()
 title("Uncertain examples", run)
 looked = filter_bar(run)
-views = [GALLERY, TABLE, SCATTER, MAP] + ([CONFUSION, CLASSES] if run.labels is not None else [])
+views = (
+    [GALLERY, TABLE, SCATTER]
+    + ([MAP] if run.manifest.images.kept else [])
+    + ([CONFUSION, CLASSES] if run.labels is not None else [])
+)
 view = address.one_of("view", views, GALLERY)
 st.segmented_control("View", views, required=True, label_visibility="collapsed", **address.bound("view", view))
 if view == GALLERY:
@@ -36,6 +40,6 @@ else:
         gallery(looked)
 
 with st.form("open", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
-    st.number_input("Or open an image by its number", 0, len(run.images) - 1, key="number", width=240)
+    st.number_input("Or open an image by its number", 0, len(run.scores()) - 1, key="number", width=240)
     if st.form_submit_button("Open image", icon=":material/open_in_new:"):
         open_page(EXAMPLE, image=st.session_state["number"])

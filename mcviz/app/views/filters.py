@@ -6,7 +6,7 @@ from functools import partial
 import streamlit as st
 
 from mcviz.app import address
-from mcviz.app.exporting import EXPORTS
+from mcviz.app.exporting import EXPORTS, sheet
 from mcviz.app.parts import score_chooser
 from mcviz.app.selection import ANSWERS, Selection
 from mcviz.app.views.looked_at import SURE_FIRST, UNSURE_FIRST, LookedAt, looked_at
@@ -57,13 +57,15 @@ def _filters(run: Run, selection: Selection) -> None:
             "True class",
             classes,
             format_func=named,
-            **address.bound("true", selection.true, lambda new: address.select(replace(selection, true=tuple(new)))),
+            **address.bound(
+                "true", list(selection.true), lambda new: address.select(replace(selection, true=tuple(new)))
+            ),
         )
     st.multiselect(
         "Predicted class",
         classes,
         format_func=named,
-        **address.bound("said", selection.said, lambda new: address.select(replace(selection, said=tuple(new)))),
+        **address.bound("said", list(selection.said), lambda new: address.select(replace(selection, said=tuple(new)))),
     )
     if run.labels is not None:
         st.segmented_control(
@@ -95,6 +97,8 @@ def _exports(looked: LookedAt) -> None:
     """Each file is made when it is asked for, of what is selected then."""
     st.markdown(f"The **{len(looked.images):,}** selected images")
     for label, (ending, mime, made) in EXPORTS.items():
+        if made is sheet and not looked.run.manifest.images.kept:
+            continue
         st.download_button(
             label,
             partial(made, looked),

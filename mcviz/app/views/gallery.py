@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.app import address
-from mcviz.app.parts import EXAMPLE, open_page
+from mcviz.app.parts import EXAMPLE, NO_IMAGES, open_page
 from mcviz.app.views.looked_at import LookedAt
 from mcviz.app.wording import score_value
 from mcviz.figures import contact_sheet, png
@@ -37,7 +37,7 @@ def gallery(looked: LookedAt) -> None:
     first = (page - 1) * size
     tiles(looked.run, looked.images[first : first + size], first + 1, looked.score, key="gallery")
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.pagination(pages, **address.bound("page", page))
+        st.pagination(pages, width="stretch", **address.bound("page", page))
         st.segmented_control(
             "Images a page", PAGE_SIZES, required=True, label_visibility="collapsed", **address.bound("size", size)
         )
@@ -53,6 +53,9 @@ def tiles(run: Run, images: np.ndarray, first_rank: int | None, score: str, key:
         score: the name of the score that they are ranked by.
         key: of the component.
     """
+    if not run.manifest.images.kept:
+        st.info(f"{NO_IMAGES} The table and the scatter chart show the scores.", icon=":material/hide_image:")
+        return
     pictures = np.stack([run.images[image] for image in images])
     sheet = png(contact_sheet(pictures, SHEET_COLUMNS))
     height, width = pictures.shape[1:3]

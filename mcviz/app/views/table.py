@@ -21,7 +21,9 @@ def table_view(looked: LookedAt) -> None:
     images = looked.images[:ROWS]
     scores = looked.run.scores().iloc[images]
     named = np.array(looked.run.class_names)
-    table = pd.DataFrame({"image": images, "picture": [_thumbnail(looked.run.images[image]) for image in images]})
+    table = pd.DataFrame({"image": images})
+    if looked.run.manifest.images.kept:
+        table["picture"] = [_thumbnail(looked.run.images[image]) for image in images]
     if looked.run.labels is not None:
         table["true"] = named[scores["true_class"].to_numpy(int)]
     table["said"] = named[scores["predicted_class"].to_numpy()]
