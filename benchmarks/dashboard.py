@@ -18,6 +18,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -151,7 +152,7 @@ def exploring(browser: Browser, tries: int, url: str, run: mcviz.Run) -> None:
             shown.click()
             option = page.get_by_role("option", name=mcviz.SCORES[name].label)
             image = str(firsts[name][0])
-            by_score.append(timed(option.click, lambda image=image: drawn_first(page, image)))
+            by_score.append(timed(option.click, partial(drawn_first, page, image)))
         for _ in range(tries):
             field = page.get_by_label("Find")
             field.fill("wrong")
@@ -162,7 +163,7 @@ def exploring(browser: Browser, tries: int, url: str, run: mcviz.Run) -> None:
             onwards = attempt % 2 == 0
             button = page.get_by_role("button", name="Next page" if onwards else "Previous page")
             image = str(order[24 if onwards else 0])
-            by_page.append(timed(button.click, lambda image=image: drawn_first(page, image)))
+            by_page.append(timed(button.click, partial(drawn_first, page, image)))
         row("gallery: another score", by_score)
         row("gallery: a filter on or off", by_filter)
         row("gallery: another page", by_page)
@@ -172,9 +173,7 @@ def exploring(browser: Browser, tries: int, url: str, run: mcviz.Run) -> None:
         by_next = []
         for attempt in range(1, tries + 1):
             words = page.get_by_text(f"Rank {attempt + 1:,} of")
-            by_next.append(
-                timed(lambda: page.locator("body").press("ArrowRight"), lambda w=words: example_drawn(page, w))
-            )
+            by_next.append(timed(lambda: page.locator("body").press("ArrowRight"), partial(example_drawn, page, words)))
         row("one example: the next one", by_next)
     lassos = []
     for _ in range(tries):
@@ -238,7 +237,7 @@ def large_cache(folder: Path) -> Path:
     for _ in range(LARGE_IMAGES // len(images)):
         moved = np.roll(images, generator.integers(-2, 3, size=2), axis=(1, 2))
         copies.append((moved * generator.uniform(0.6, 1)).astype(np.uint8))
-    labels = np.tile(run.labels, len(copies))
+    labels = None if run.labels is None else np.tile(run.labels, len(copies))
     data = mcviz.LabelledImages(np.concatenate(copies), labels)
     print(f"sampling {LARGE_IMAGES:,} images, {LARGE_PASSES} passes …", flush=True)
     mcviz.record(run.model_path, data, folder / "large", passes=LARGE_PASSES)

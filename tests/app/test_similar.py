@@ -1,0 +1,38 @@
+"""The map and the similar images, against distances taken from the pixels themselves."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mcviz
+from mcviz.app import similar
+from mcviz.app.views import layout_map
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def run() -> mcviz.Run:
+    return mcviz.open_run(ROOT / "cache" / "mnist-cnn")
+
+
+def test_similar_images_are_near_in_their_pixels(run: mcviz.Run) -> None:
+    pixels = np.asarray(run.images[:]).reshape(len(run.scores()), -1).astype(np.float64)
+    for image in (0, 247, 9999):
+        nearest = similar.most_similar(run, image, 6)
+        assert image not in nearest
+        distances = np.sqrt(((pixels - pixels[image]) ** 2).sum(axis=1))
+        assert (distances[nearest] <= np.quantile(distances, 0.01)).all()
+
+
+def test_a_kept_layout_is_read_back_and_a_torn_one_is_not(tmp_path: Path) -> None:
+    layout = np.random.default_rng(0).random((20, 2), dtype=np.float32)
+    file = tmp_path / "maps" / "one.npy"
+    layout_map._keep(file, layout)
+    assert [path.name for path in file.parent.iterdir()] == ["one.npy"]
+    np.testing.assert_array_equal(layout_map._kept(file, 20), layout)
+    assert layout_map._kept(file, 21) is None
+    file.write_bytes(file.read_bytes()[:-5])
+    assert layout_map._kept(file, 20) is None
+    assert layout_map._kept(tmp_path / "nowhere.npy", 20) is None

@@ -1,0 +1,35 @@
+"""The README's Python runs as it stands, and its picture and commands are there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from mcviz.__main__ import main
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_python_of_the_readme_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(ROOT)
+    (snippet,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    names: dict[str, object] = {}
+    exec(compile(snippet, "README.md", "exec"), names)
+    assert names["probs"].shape == (500, 10)  # type: ignore[attr-defined]
+    assert names["passes"].shape == (500, 1, 10)  # type: ignore[attr-defined]
+    assert "noise is taken for 8" in capsys.readouterr().out
+
+
+def test_what_the_readme_points_to_is_there() -> None:
+    for path in re.findall(r"\]\(([^)#]+)\)", README):
+        if not path.startswith("https:"):
+            assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("command", sorted(set(re.findall(r"python -m mcviz (\w+)", README))))
+def test_every_command_of_the_readme_exists(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main([command, "--help"])
+    assert stopped.value.code == 0
+    assert command in capsys.readouterr().out
