@@ -130,19 +130,23 @@ def _traced_plan(model: keras.Model, call: Call, item: tuple[int, ...], dtype: s
         turned = find_turned_dense(rest) if short_way else None
         start = (turned.product,) if turned else rest.frontier
     front = trace(model, call, FRONT_IMAGES, item, dtype)
+    if [_of_one(tensor) for tensor in front.frontier] != [_of_one(tensor) for tensor in rest.frontier]:
+        raise UntraceableError("a graph that changes with the size of the batch")
     numbers = [
         tensor for site, tensor in zip(rest.sites, rest.numbers, strict=True) if not turned or site != turned.site
     ]
     part = rest.part([*start, *numbers], [rest.output])
 
-    def repeating(*tensors: tf.Tensor) -> tf.Tensor:
-        repeated = (
-            tensors[: len(start)] if turned else [tf.repeat(each, passes, axis=0) for each in tensors[: len(start)]]
-        )
-        return part(*repeated, *tensors[len(start) :])[0]
+    times = 1 if turned else passes
 
-    inputs = [((rest.rows if turned else images, *tensor.shape[1:]), tensor.dtype) for tensor in start]
-    run = compiled(repeating, [*inputs, *((tensor.shape, tensor.dtype) for tensor in numbers)])
+    def repeated(*tensors: tf.Tensor) -> tf.Tensor:
+        rows = (
+            [tf.repeat(each, times, axis=0) for each in tensors[: len(start)]] if times > 1 else tensors[: len(start)]
+        )
+        return part(*rows, *tensors[len(start) :])[0]
+
+    inputs = [((rest.rows // times, *tensor.shape[1:]), tensor.dtype) for tensor in start]
+    run = compiled(repeated, [*inputs, *((tensor.shape, tensor.dtype) for tensor in numbers)])
 
     return Plan(
         passes=passes,
@@ -188,8 +192,12 @@ def _eager_plan(model: keras.Model, call: Call, item: tuple[int, ...], dtype: st
     )
 
 
+def _of_one(tensor: tf.Tensor) -> tuple[tuple[int, ...], str]:
+    return tuple(tensor.shape[1:]), tensor.dtype.name
+
+
 def _block(bytes_per_row: int) -> tuple[int, int]:
-    """Passes and images in a block, powers of two."""
-    rows = min(ROWS_AT_MOST, max(1, BYTES_AT_MOST // max(1, bytes_per_row)))
+    """Passes and images in a block, powers of two; two rows at least, which tell a batch from a single image."""
+    rows = min(ROWS_AT_MOST, max(2, BYTES_AT_MOST // max(1, bytes_per_row)))
     passes = min(PASSES_AT_MOST, 1 << (rows.bit_length() - 1))
     return passes, 1 << ((rows // passes).bit_length() - 1)
