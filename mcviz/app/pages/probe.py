@@ -31,17 +31,10 @@ NOTHING_YET = {DRAW: "Draw something on the pad, and the model says what it sees
 
 
 @st.fragment
-def probe(run: Run) -> None:
-    """One input and what the model makes of it; then many."""
-    kind = address.one_of("input", list(INPUTS), NOISE)
-    st.segmented_control(
-        "Input", list(INPUTS), required=True, label_visibility="collapsed", **address.bound("input", kind)
-    )
+def probe(run: Run, kind: str) -> None:
+    """One input and what the model makes of it, which change without the rest of the page."""
     try:
         one_input(run, kind)
-        if kind in SWEPT:
-            st.divider()
-            show_sweep(run, SWEPT[kind](run))
     except McvizError as error:
         st.error(str(error), icon=":material/error:")
 
@@ -71,7 +64,7 @@ def answers(run: Run, asked: Asked, along_a_slider: bool) -> None:
     """The verdict, the charts and the tables."""
     probs = ask(run, asked.image[None])[:, 0]
     st.markdown(f"{answer(probs, run.class_names)} {asked.truth}")
-    show_verdict(run, probs)
+    show_verdict(run, asked.image, probs)
     if along_a_slider:
         show_curves(run)
     class_charts(probs, run.class_names, asked.true_class, "probe")
@@ -108,4 +101,10 @@ if run.model_path is None:
         icon=":material/no_sim:",
     )
     st.stop()
-probe(run)
+kind = address.one_of("input", list(INPUTS), NOISE)
+st.segmented_control("Input", list(INPUTS), required=True, label_visibility="collapsed", **address.bound("input", kind))
+probe(run, kind)
+if kind in SWEPT:
+    # Not in a fragment: what runs in one cannot be stopped by a button.
+    st.divider()
+    show_sweep(run, SWEPT[kind])

@@ -112,9 +112,7 @@ def distortion_input(run: Run) -> Asked:
     image = distorted(run, chosen, own_images(run, np.array([chosen.image])), chosen.amount)[0]
     true_class = None if run.labels is None else int(run.labels[chosen.image])
     truth = "" if true_class is None else f"The label of the image before is **{run.class_names[true_class]}**."
-    amount = percent(chosen.amount, 0) if is_share(distortion) else f"{chosen.amount:g}"
-    name = f"Image {chosen.image}, {distortion.label.lower()}: {amount} {distortion.unit}"
-    return Asked(image, name, truth, true_class)
+    return Asked(image, f"Image {chosen.image}, {described(chosen)}", truth, true_class)
 
 
 def show_curves(run: Run) -> None:
@@ -153,7 +151,15 @@ def swept_images(run: Run) -> Swept:
     def some(start: int, stop: int) -> np.ndarray:
         return distorted(run, replace(chosen, seed=start), own_images(run, order[start:stop]), chosen.amount)
 
-    return Swept("distorted images", total, some, (chosen.name, chosen.amount, chosen.other))
+    labels = None if run.labels is None else run.labels[order]
+    return Swept("distorted images", described(chosen), total, some, run.digest, labels)
+
+
+def described(chosen: Chosen) -> str:
+    """A distortion in words."""
+    distortion = CHOICES[chosen.name]
+    amount = percent(chosen.amount, 0) if is_share(distortion) else f"{chosen.amount:g}"
+    return f"{distortion.label.lower()}, {amount} {distortion.unit}"
 
 
 def _stepped(images: np.ndarray, step: float, signs: np.ndarray) -> np.ndarray:

@@ -38,7 +38,8 @@ def swept_noise(run: Run) -> Swept:
     def some(start: int, stop: int) -> np.ndarray:
         return NOISES[kind].draw(stop - start, run.manifest.images.shape, start, strength)
 
-    return Swept("noise images", MOST, some, (kind, strength))
+    name = f"{NOISES[kind].label.lower()} at {percent(strength, 0)} strength"
+    return Swept("noise images", name, MOST, some, run.digest)
 
 
 def chosen_kind() -> str:

@@ -10,7 +10,7 @@ from mcviz.app import address
 from mcviz.app.opened import sampler
 from mcviz.app.parts import chart, picture, score_chooser
 from mcviz.app.probe.asking import PASSES, in_the_model_s_range
-from mcviz.app.probe.verdict import judge, of_the_test_images
+from mcviz.app.probe.verdict import Judge, of_the_test_images, the_judge
 from mcviz.app.wording import percent
 from mcviz.figures import class_counts
 from mcviz.figures.sweeps import score_comparison
@@ -21,90 +21,112 @@ DEFAULT, MOST = 100, 2000
 BLOCK = 20  # images between two looks at whether to stop
 
 
-@dataclass
-class Sweep:
-    """What a sweep has found so far.
-
-    Attributes:
-        of: what was swept over, so that other inputs begin anew.
-        total: how many images it is to have.
-        running: whether it goes on.
-        scores: name to (done,) arrays, as `mcviz.measures.scores` gives them.
-        unlike: (done,) bool, by the verdict.
-        deceiving: (height, width, channels) float32: the image with the most confident answer.
-    """
-
-    of: tuple[object, ...]
-    total: int
-    running: bool = True
-    scores: dict[str, np.ndarray] = field(default_factory=dict)
-    unlike: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
-    deceiving: np.ndarray | None = None
-
-    @property
-    def done(self) -> int:
-        """How many images were asked about."""
-        return len(self.unlike)
-
-    def add(self, run: Run, images: np.ndarray, probs: np.ndarray) -> None:
-        """Take in the answers to some more images.
-
-        Args:
-            run: whose own images are the test images.
-            images: (n, height, width, channels) float32 in 0..1.
-            probs: (T, n, C) probabilities.
-        """
-        found, before = scores(probs), self.scores.get("max_probability", np.zeros(0))
-        surest = int(found["max_probability"].argmax())
-        if found["max_probability"][surest] > before.max(initial=0):
-            self.deceiving = images[surest]
-        self.scores = {
-            name: np.concatenate([self.scores.get(name, values[:0]), values]) for name, values in found.items()
-        }
-        self.unlike = np.concatenate([self.unlike, judge(run, probs).unlike])
-
-
 @dataclass(frozen=True)
 class Swept:
     """What can be swept over.
 
     Attributes:
         kind: what the inputs are called, such as "noise images".
+        name: what exactly they are, such as "uniform noise at 80% strength".
         most: how many there are.
         some: (start, stop) to (stop - start, height, width, channels) float32 in 0..1.
-        of: all that the inputs depend on.
+        digest: of the run whose model is asked.
+        labels: (most,) int, or None where no answer is right.
     """
 
     kind: str
+    name: str
     most: int
     some: Callable[[int, int], np.ndarray]
-    of: tuple[object, ...]
+    digest: str
+    labels: np.ndarray | None = None
 
 
-def show_sweep(run: Run, swept: Swept) -> None:
-    """The sweep's controls, its progress and what it found."""
-    st.subheader(f"A sweep over many {swept.kind}", anchor=False)
+@dataclass
+class Sweep:
+    """What a sweep has found so far.
+
+    Attributes:
+        over: the inputs.
+        total: how many of them it is to have.
+        judge: who gives the verdict on all of them.
+        running: whether it goes on.
+        scores: name to (done,) arrays, as `mcviz.measures.scores` gives them.
+        unlike: (done,) bool, by the verdict.
+        right: (done,) bool: whether the answer is what the label says; never, where there are no labels.
+        deceiving: the number, counted from 0, of the most confident wrong answer; -1 while there is none.
+        picture: (height, width, channels) float32: that image.
+    """
+
+    over: Swept
+    total: int
+    judge: Judge | None = None
+    running: bool = True
+    scores: dict[str, np.ndarray] = field(default_factory=dict)
+    unlike: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+    right: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+    deceiving: int = -1
+    picture: np.ndarray | None = None
+
+    @property
+    def done(self) -> int:
+        """How many images were asked about."""
+        return len(self.unlike)
+
+    def add(self, run: Run, images: np.ndarray, labels: np.ndarray | None, probs: np.ndarray) -> None:
+        """Take in the answers to some more images.
+
+        Args:
+            run: whose own images are the test images.
+            images: (n, height, width, channels) float32 in 0..1.
+            labels: (n,) int, or None where no answer is right.
+            probs: (T, n, C) probabilities.
+        """
+        self.judge = self.judge or the_judge(run)
+        found = scores(probs)
+        right = np.zeros(len(images), bool) if labels is None else found["predicted_class"] == labels
+        wrongly_sure = np.where(right, 0, found["max_probability"])
+        surest, before = int(wrongly_sure.argmax()), 0.0
+        if self.deceiving >= 0:
+            before = float(self.scores["max_probability"][self.deceiving])
+        if wrongly_sure[surest] > before:
+            self.deceiving, self.picture = self.done + surest, images[surest]
+        self.scores = {
+            name: np.concatenate([self.scores.get(name, values[:0]), values]) for name, values in found.items()
+        }
+        self.right = np.concatenate([self.right, right])
+        self.unlike = np.concatenate([self.unlike, self.judge.unlike(images, probs)])
+
+
+def show_sweep(run: Run, choose: Callable[[Run], Swept]) -> None:
+    """The sweep's controls, its progress and what it found.
+
+    Args:
+        run: whose model is asked.
+        choose: says what would be swept over now.
+    """
+    now = choose(run)
+    st.subheader(f"A sweep over many {now.kind}", anchor=False)
     st.caption("Chosen as above. Which classes are they taken for, how sure is the answer, and does the doubt show?")
-    most = min(MOST, swept.most)
+    most = min(MOST, now.most)
     count = address.whole_number("sweep", min(DEFAULT, most), 1, most)
-    of = (run.digest, *swept.of, count)
     sweep: Sweep | None = st.session_state.get("sweep")
-    if sweep and sweep.of != of:
-        sweep = st.session_state["sweep"] = None
+    if sweep and (sweep.over.digest, sweep.over.kind) != (now.digest, now.kind):
+        sweep = None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.number_input("How many", 1, most, step=10, width=150, **address.bound("sweep", count))
         place = st.empty()
     if sweep and sweep.running:
         place.button("Stop", icon=":material/stop_circle:", on_click=stop)
-        carry_on(run, sweep, swept.some)
-    place.button("Run the sweep", icon=":material/grain:", on_click=start, args=(of, count))
+        carry_on(run, sweep)
+    place.button("Run the sweep", icon=":material/grain:", on_click=start, args=(run, choose, count))
     if sweep and sweep.done:
-        show_findings(run, sweep, swept.kind)
+        show_findings(run, sweep)
 
 
-def start(of: tuple[object, ...], count: int) -> None:
-    """Begin a sweep, or begin it anew."""
-    st.session_state["sweep"] = Sweep(of, count)
+def start(run: Run, choose: Callable[[Run], Swept], count: int) -> None:
+    """Begin a sweep over what is chosen by now."""
+    st.session_state["sweep"] = Sweep(choose(run), count)
 
 
 def stop() -> None:
@@ -112,48 +134,57 @@ def stop() -> None:
     st.session_state["sweep"].running = False
 
 
-def carry_on(run: Run, sweep: Sweep, some: Callable[[int, int], np.ndarray]) -> None:
+def carry_on(run: Run, sweep: Sweep) -> None:
     """Ask about all images that are left; each block is kept, whatever interrupts."""
-    prepared, place = sampler(run), st.empty()
+    prepared, place, labels = sampler(run), st.empty(), sweep.over.labels
     try:
         while sweep.done < sweep.total:
             place.progress(sweep.done / sweep.total, f"{sweep.done:,} of {sweep.total:,} images, {PASSES} passes each")
-            images = some(sweep.done, min(sweep.done + BLOCK, sweep.total))
+            start, stop = sweep.done, min(sweep.done + BLOCK, sweep.total)
+            images = sweep.over.some(start, stop)
             taken = in_the_model_s_range(run, images)
-            probs = prepared.sample(taken, passes=PASSES, masks=run.manifest.masks, first_image=sweep.done)
-            sweep.add(run, images, probs)
+            probs = prepared.sample(taken, passes=PASSES, masks=run.manifest.masks, first_image=start)
+            sweep.add(run, images, None if labels is None else labels[start:stop], probs)
         sweep.running = False
     finally:
         place.empty()
 
 
-def show_findings(run: Run, sweep: Sweep, kind: str) -> None:
+def show_findings(run: Run, sweep: Sweep) -> None:
     """Which classes the inputs fall into, the most deceiving one, and their scores over those of the test images."""
-    predicted, sure = sweep.scores["predicted_class"], sweep.scores["max_probability"]
-    counts = np.bincount(predicted, minlength=len(run.class_names))
-    favourite, deceiving = int(counts.argmax()), int(sure.argmax())
-    spoken = (
-        f"{counts[favourite]:,} of {sweep.done:,} {kind} are taken for {run.class_names[favourite]}, with "
-        f"{percent(sure[predicted == favourite].mean())} on average."
-    )
-    noticed = f"The verdict calls {sweep.unlike.sum():,} of them unlike the test images."
-    stopped = f" Stopped after {sweep.done:,} of {sweep.total:,}." if sweep.done < sweep.total else ""
-    st.markdown(f"{spoken} {noticed}{stopped}")
+    predicted, said, kind = sweep.scores["predicted_class"], summary(run, sweep), sweep.over.kind
+    st.markdown(f"{sweep.over.name[:1].upper()}{sweep.over.name[1:]}: {said}")
     left, middle, right = st.columns([2, 3, 3], gap="large")
     with left:
-        if sweep.deceiving is not None:
-            picture(sweep.deceiving, f"The one of the {kind} with the most confident answer")
-        said, sureness = run.class_names[predicted[deceiving]], percent(float(sure[deceiving]))
-        st.caption(f"The most deceiving one: **{said}** with {sureness}.")
+        if sweep.picture is None:
+            st.caption("None of them deceives: every answer is right.")
+        else:
+            st.caption("The most deceiving one.")
+            picture(sweep.picture, f"The one of the {kind} with the most confident wrong answer")
+            sure = percent(float(sweep.scores["max_probability"][sweep.deceiving]))
+            st.caption(f"The ensemble says **{run.class_names[predicted[sweep.deceiving]]}** with {sure}.")
     with middle:
         st.caption("The classes that they are taken for.")
-        chart(class_counts(predicted, run.class_names), "sweep-classes", spoken)
+        chart(class_counts(predicted, run.class_names), "sweep-classes", said)
     with right:
         score = score_chooser("Over the test images, by")
-        own = of_the_test_images(run.digest, score, run)
-        label = SCORES[score].label
-        chart(
-            score_comparison(own, sweep.scores[score], label, kind),
-            "sweep-scores",
-            f"Histograms of {label} of the test images and of the {kind}. {noticed}",
-        )
+        own, label = of_the_test_images(run.digest, score, run), SCORES[score].label
+        figure = score_comparison(own, sweep.scores[score], label, kind)
+        chart(figure, "sweep-scores", f"Histograms of {label} of the test images and of the {kind}. {said}")
+
+
+def summary(run: Run, sweep: Sweep) -> str:
+    """What a sweep found, in words."""
+    predicted, sure = sweep.scores["predicted_class"], sweep.scores["max_probability"]
+    counts = np.bincount(predicted, minlength=len(run.class_names))
+    favourite = int(counts.argmax())
+    found = [
+        f"{counts[favourite]:,} of {sweep.done:,} {sweep.over.kind} are taken for {run.class_names[favourite]}, with "
+        f"{percent(float(sure[predicted == favourite].mean()))} on average."
+    ]
+    if sweep.over.labels is not None:
+        found.append(f"{sweep.right.sum():,} are still taken for what their label says.")
+    found.append(f"The verdict calls {sweep.unlike.sum():,} of them unlike the test images.")
+    if sweep.done < sweep.total:
+        found.append(f"Stopped after {sweep.done:,} of {sweep.total:,}.")
+    return " ".join(found)

@@ -1,74 +1,116 @@
-"""Whether an input is like the images that the run's model is for, by the doubt of the passes."""
+"""Whether an input is like the images that the run's model is for, in plain words."""
 
+import threading
+from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
+from mcviz.app.opened import sampler
+from mcviz.app.probe.asking import in_the_model_s_range
 from mcviz.app.wording import percent, score_value
+from mcviz.errors import McvizError
 from mcviz.measures import SCORES, scores
+from mcviz.measures.scope import KEPT, ScopeDetector
 from mcviz.runs import Run
 
-DETECTOR = "expected_entropy"
-KEPT_SHARE = 0.95  # of the test images
+
+class Judge(Protocol):
+    """Holds inputs against the run's own images, which are the test images."""
+
+    def unlike(self, images: np.ndarray, probs: np.ndarray) -> np.ndarray:
+        """(n,) bool: which of (n, height, width, channels) images in 0..1 with (T, n, C) passes are out of scope."""
+
+    def words(self, image: np.ndarray, probs: np.ndarray) -> str:
+        """On what the verdict rests for one (height, width, channels) image with (T, C) passes."""
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """How far some inputs are from the test images.
+class ByDoubt:
+    """Judges by the expected entropy alone, which needs no learning."""
 
-    Attributes:
-        doubt: (n,) the detector's value for each input; high is unlike the test images.
-        below: (n,) the share of test images with a lower value.
-        threshold: which 95% of the test images stay under.
-        unlike: (n,) bool: whether an input is beyond the threshold.
+    run: Run
+    score = "expected_entropy"
+
+    def unlike(self, images: np.ndarray, probs: np.ndarray) -> np.ndarray:  # noqa: ARG002 (the passes say it all)
+        """As `Judge` says."""
+        return SCORES[self.score].function(probs) > self._threshold()
+
+    def words(self, image: np.ndarray, probs: np.ndarray) -> str:  # noqa: ARG002 (the passes say it all)
+        """As `Judge` says."""
+        value = float(SCORES[self.score].function(probs[:, None])[0])
+        below = np.searchsorted(of_the_test_images(self.run.digest, self.score, self.run), value)
+        return (
+            f"{SCORES[self.score].label} {score_value(self.score, value)}: more than "
+            f"{percent(float(below) / self.run.manifest.images.count)} of the test images have. The line is drawn at "
+            f"{score_value(self.score, self._threshold())}, which {KEPT:.0%} of them stay under."
+        )
+
+    def _threshold(self) -> float:
+        return float(np.quantile(of_the_test_images(self.run.digest, self.score, self.run), KEPT))
+
+
+@dataclass(frozen=True)
+class ByDetector:
+    """Judges by the detector that `benchmarks/ood.py` chose: doubt, and activations that are foreign to the class."""
+
+    run: Run
+    detector: ScopeDetector
+
+    def unlike(self, images: np.ndarray, probs: np.ndarray) -> np.ndarray:
+        """As `Judge` says."""
+        from mcviz.model.scope import judge_scope
+
+        taken = in_the_model_s_range(self.run, images)
+        return ~judge_scope(self.detector, sampler(self.run), taken, probs).in_scope
+
+    def words(self, image: np.ndarray, probs: np.ndarray) -> str:
+        """As `Judge` says."""
+        from mcviz.model.scope import judge_scope
+
+        taken = in_the_model_s_range(self.run, image[None])
+        verdict = judge_scope(self.detector, sampler(self.run), taken, probs[:, None])
+        return (
+            f"{_share(verdict.p_doubt[0])} of the test images leave the ensemble as undecided, and "
+            f"{_share(verdict.p_novelty[0])} are as foreign to the class that it names. By both together, "
+            f"{_share(verdict.percentile[0])} of them fit worse; the line is drawn at {1 - KEPT:.0%}."
+        )
+
+
+def the_judge(run: Run) -> Judge:
+    """The best judge that there is by now: the detector learns in the background, and the doubt stands in for it.
+
+    Raises:
+        McvizError: the run's model cannot be loaded.
     """
-
-    doubt: np.ndarray
-    below: np.ndarray
-    threshold: float
-    unlike: np.ndarray
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def of_the_test_images(digest: str, name: str, _run: Run) -> np.ndarray:  # noqa: ARG001 (the digest is the cache's key)
-    """(N,) one of `SCORES` of the run's own images, lowest first."""
-    values = np.sort(_run.scores()[name].to_numpy())
-    values.setflags(write=False)
-    return values
+    learning = _learning(run.digest, run)
+    if learning.done() and learning.exception() is None:
+        return ByDetector(run, learning.result())
+    return ByDoubt(run)
 
 
-def judge(run: Run, probs: np.ndarray) -> Judgement:
-    """Hold inputs against the test images, by the detector and its threshold.
+def show_verdict(run: Run, image: np.ndarray, probs: np.ndarray) -> None:
+    """The verdict on one input.
 
     Args:
         run: whose own images are the test images.
-        probs: (T, n, C) probabilities of the inputs.
-    """
-    own = of_the_test_images(run.digest, DETECTOR, run)
-    doubt = SCORES[DETECTOR].function(probs)
-    threshold = float(np.quantile(own, KEPT_SHARE))
-    return Judgement(doubt, np.searchsorted(own, doubt) / len(own), threshold, doubt > threshold)
-
-
-def show_verdict(run: Run, probs: np.ndarray) -> None:
-    """The verdict on one input, in plain words.
-
-    Args:
-        run: whose own images are the test images.
+        image: (height, width, channels) float32 in 0..1.
         probs: (T, C) probabilities of the input.
     """
-    judgement = judge(run, probs[:, None])
-    value, threshold = (score_value(DETECTOR, float(number)) for number in (judgement.doubt[0], judgement.threshold))
-    where = (
-        f"{SCORES[DETECTOR].label} {value}: more than {percent(float(judgement.below[0]))} of the test images have. "
-        f"The line is drawn at {threshold}, which {KEPT_SHARE:.0%} of them stay under."
-    )
-    if judgement.unlike[0]:
-        st.warning(f"**Unlike the test images: take the answer for a guess.** {where}", icon=":material/warning:")
+    judge = the_judge(run)
+    words = judge.words(image, probs)
+    if judge.unlike(image[None], probs[:, None])[0]:
+        st.warning(f"**Unlike the test images: take the answer for a guess.** {words}", icon=":material/warning:")
     else:
-        st.success(f"**Like the test images, as far as the doubt tells.** {where}", icon=":material/check_circle:")
+        st.success(f"**Like the test images, as far as can be told.** {words}", icon=":material/check_circle:")
+    if not _learning(run.digest, run).done():
+        st.caption(
+            "By the doubt alone so far. A better detector is learning, once, what the test images look like; it takes "
+            "over as soon as it is ready and you change something."
+        )
 
 
 def compared_with_the_test_images(run: Run, probs: np.ndarray) -> None:
@@ -93,6 +135,33 @@ def compared_with_the_test_images(run: Run, probs: np.ndarray) -> None:
         }
     ).set_index("score")
     st.table(table)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def of_the_test_images(digest: str, name: str, _run: Run) -> np.ndarray:  # noqa: ARG001 (the digest is the cache's key)
+    """(N,) one of `SCORES` of the run's own images, lowest first."""
+    values = np.sort(_run.scores()[name].to_numpy())
+    values.setflags(write=False)
+    return values
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _learning(digest: str, _run: Run) -> "Future[ScopeDetector]":  # noqa: ARG001 (the digest is the cache's key)
+    prepared, learning = sampler(_run), Future[ScopeDetector]()
+    from mcviz.model.scope import fit_scope
+
+    def learn() -> None:
+        try:
+            learning.set_result(fit_scope(prepared, _run))
+        except (McvizError, ValueError, MemoryError) as error:  # too few images, or ones that do not vary
+            learning.set_exception(error)
+
+    threading.Thread(target=learn, daemon=True).start()  # an ending server does not wait for it
+    return learning
+
+
+def _share(fraction: float) -> str:
+    return percent(float(fraction)) if fraction else "none"
 
 
 def _literal(text: str) -> str:

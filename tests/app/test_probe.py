@@ -1,0 +1,295 @@
+"""The probe on the shipped run, and on a tiny colour model of another size: every input, the verdict, the sweep."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+import mcviz
+from mcviz import Run, data
+from mcviz.app.probe.asking import in_the_model_s_range, own_images
+from mcviz.app.probe.sweep import Sweep, Swept
+from mcviz.app.probe.verdict import ByDetector, ByDoubt, _learning, the_judge
+from mcviz.data.drawing import Stroke, drawn
+from mcviz.errors import InvalidInputError
+from mcviz.measures import SCORES
+from mcviz.measures.scope import ScopeDetector
+from mcviz.model import scope
+from tests.runs.making import make
+
+ROOT = Path(__file__).parents[2]
+OpenProbe = Callable[..., AppTest]
+
+
+@pytest.fixture(autouse=True)
+def only_small_runs_are_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shipped run takes the detector half a minute of both cores; it has tests of its own."""
+    learn = scope.fit_scope
+
+    def learn_small(sampler: mcviz.Sampler, run: Run) -> ScopeDetector:
+        if len(run.images) > 1000:
+            raise InvalidInputError("too many for these tests")
+        return learn(sampler, run)
+
+    monkeypatch.setattr(scope, "fit_scope", learn_small)
+
+
+@pytest.fixture
+def open_probe() -> OpenProbe:
+    def opened(ask: bool = True, drawing: list[dict[str, object]] | None = None, **query: str) -> AppTest:
+        app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
+        app.run()
+        for key, value in query.items():
+            app.query_params[key] = value
+        app.session_state["asked"], app.session_state["drawing"] = ask, drawing or []
+        app.switch_page("mcviz/app/pages/probe.py").run()
+        assert not app.exception
+        return app
+
+    return opened
+
+
+@pytest.fixture(scope="session")
+def run() -> Run:
+    return mcviz.open_run(ROOT / "cache" / "mnist-cnn")
+
+
+@pytest.fixture(scope="session")
+def colour_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache with a run of a tiny colour model: 12 × 10 pixels, 3 classes."""
+    cache = tmp_path_factory.mktemp("cache")
+    model = keras.Sequential(
+        [
+            keras.layers.Input((12, 10, 3)),
+            keras.layers.Conv2D(4, 3, activation="relu"),
+            keras.layers.Flatten(),
+            keras.layers.Dropout(0.5),
+            keras.layers.Dense(3, activation="softmax"),
+        ]
+    )
+    images = np.random.default_rng(0).integers(0, 256, (30, 12, 10, 3), dtype=np.uint8)
+    mcviz.record(model, images, cache / "colour", passes=20, class_names=["red", "green", "blue"])
+    return cache
+
+
+def words(app: AppTest) -> str:
+    kinds = (app.title, app.caption, app.markdown, app.info, app.error, app.warning, app.success, app.subheader)
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+def button(app: AppTest, label: str):
+    return next(each for each in app.button if each.label.startswith(label))
+
+
+def means(app: AppTest) -> list[float]:
+    return [float(mean.removesuffix(" %")) for mean in app.table[0].value["mean"]]
+
+
+def shown(probs: np.ndarray) -> list[float]:
+    return [float(f"{100 * value:.2f}") for value in probs.mean(axis=0, dtype=np.float64)]
+
+
+@pytest.mark.parametrize("kind", data.NOISES)
+def test_every_noise_is_drawn_by_its_seed_and_strength(open_probe: OpenProbe, run: Run, kind: str) -> None:
+    app = open_probe(noise=kind, seed="3", strength="0.8")
+    noise = data.NOISES[kind].draw(1, (28, 28, 1), 3, 0.8)
+    assert means(app) == shown(mcviz.sample(mcviz.load_model(run.model_path), noise, passes=500)[:, 0])
+    assert "No answer is right" in words(app)
+
+
+def test_after_the_first_question_every_change_asks_again(open_probe: OpenProbe) -> None:
+    app = open_probe(ask=False)
+    assert not app.table
+    button(app, "Ask the model").click().run()
+    before = means(app)
+    app.slider(key="strength-widget").set_value(0.5).run()
+    assert means(app) != before
+    app.selectbox(key="noise-widget").select("smooth").run()
+    assert app.selectbox(key="noise-widget").value == "smooth"
+    assert not [each for each in app.button if each.label.startswith("Ask")]
+
+
+@pytest.mark.parametrize("name", [*data.DISTORTIONS, "fgsm"])
+def test_every_distortion_has_its_slider_and_its_curves(open_probe: OpenProbe, name: str) -> None:
+    app = open_probe(input="Distort an image", image="11", distortion=name)
+    assert "Along the whole slider" in words(app)
+    before = means(app)
+    slider = app.slider(key="amount-widget")
+    slider.set_value(slider.max).run()
+    assert not app.exception
+    assert means(app) != before
+    assert "The label of the image before is **6**" in words(app)
+
+
+def test_a_six_turned_half_round_is_taken_for_a_nine(open_probe: OpenProbe, run: Run) -> None:
+    app = open_probe(input="Distort an image", image="11", distortion="rotate", amount="180")
+    turned = np.rot90(run.images[11], 2).astype(np.float32)[None] / np.float32(255)
+    assert means(app) == shown(mcviz.sample(mcviz.load_model(run.model_path), turned, passes=500)[:, 0])
+    assert "says **9**" in words(app)
+
+
+def test_an_unchanged_image_is_like_the_test_images_and_noise_is_not(open_probe: OpenProbe) -> None:
+    assert "Like the test images" in open_probe(input="Distort an image", image="11").success[0].value
+    assert "Unlike the test images" in open_probe().warning[0].value
+
+
+def test_the_line_keeps_95_percent_of_the_test_images(run: Run) -> None:
+    blocks = range(0, 10_000, 1000)
+    unlike = [ByDoubt(run).unlike(np.empty(0), run.probs_block(start, start + 1000)) for start in blocks]
+    assert np.concatenate(unlike).mean() == pytest.approx(0.05, abs=0.001)
+
+
+def test_the_detector_takes_over_when_it_has_learnt(
+    open_probe: OpenProbe, colour_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(colour_cache))
+    app = open_probe()
+    run = mcviz.open_run(colour_cache / "colour")
+    _learning(run.digest, run).result(60)
+    assert isinstance(the_judge(run), ByDetector)
+    app.slider(key="strength-widget").set_value(0.0).run()
+    assert not app.exception
+    assert "as foreign to the class" in words(app)
+    assert "By the doubt alone" not in words(app)
+
+
+def test_too_few_images_to_learn_from_leave_the_doubt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(sampler: object, run: Run) -> None:
+        raise InvalidInputError("too few")
+
+    monkeypatch.setattr(scope, "fit_scope", refuse)
+    monkeypatch.setattr("mcviz.app.probe.verdict.sampler", lambda _: None)
+    run = make(tmp_path / "few")
+    assert isinstance(_learning(run.digest, run).exception(10), InvalidInputError)
+    assert isinstance(the_judge(run), ByDoubt)
+
+
+def test_percentiles_count_the_test_images_with_less_doubt(open_probe: OpenProbe, run: Run) -> None:
+    app = open_probe(input="Distort an image", image="247")
+    table = app.table[1].value
+    scores = run.scores()
+    for name, score in SCORES.items():
+        own = scores[name].to_numpy()
+        less = own < own[247] if score.uncertain_when == "high" else own > own[247]
+        value = float(table["more in doubt than"][score.label].strip("\\<>%"))
+        assert value == pytest.approx(100 * less.mean(), abs=0.3)  # other masks than those of the run
+
+
+def test_a_drawing_pad_waits_for_the_first_stroke(open_probe: OpenProbe) -> None:
+    app = open_probe(input="Draw")
+    assert "Draw something" in words(app)
+    assert not app.table
+
+
+def test_a_drawing_that_is_kept_in_the_session_is_answered(open_probe: OpenProbe, run: Run) -> None:
+    line = [{"width": 0.09, "points": [[0.5, 0.2], [0.5, 0.8]]}]
+    app = open_probe(input="Draw", drawing=line)
+    assert "says **1**" in words(app)
+    app.toggle(key="drawing-centred").set_value(False).run()
+    plain = drawn([Stroke(0.09, ((0.5, 0.2), (0.5, 0.8)))], 28, 28)[None, ..., None]
+    assert means(app) == shown(mcviz.sample(mcviz.load_model(run.model_path), plain, passes=500)[:, 0])
+
+
+def test_an_upload_is_shown_as_the_model_sees_it_and_a_bad_one_ends_in_a_sentence(open_probe: OpenProbe) -> None:
+    app = open_probe(input="Upload")
+    assert "Choose a picture" in words(app)
+    app.file_uploader(key="picture-file").upload("seven.png", png(np.zeros((40, 30, 3), np.uint8)), "image/png").run()
+    assert not app.exception
+    assert len(app.table) == 2
+    app.file_uploader(key="picture-file").upload("seven.png", b"GIF89a" + bytes(50), "image/png").run()
+    assert not app.exception
+    assert "neither PNG nor JPEG" in app.error[0].value
+    assert not app.table
+    assert not app.info
+
+
+def test_the_sweep_counts_classes_and_compares_scores(open_probe: OpenProbe, run: Run) -> None:
+    app = open_probe(sweep="40", noise="gaussian")
+    button(app, "Run the sweep").click().run()
+    assert not app.exception
+    blocks = [data.gaussian_noise(20, (28, 28, 1), seed) for seed in (0, 20)]
+    model = mcviz.load_model(run.model_path)
+    mean = np.concatenate([mcviz.sample(model, block, passes=500).mean(axis=0) for block in blocks])
+    counts = np.bincount(mean.argmax(axis=1), minlength=10)
+    assert f"{counts.max()} of 40 noise images are taken for {counts.argmax()}" in words(app)
+    assert "Gaussian noise at 100% strength" in words(app)
+    app.segmented_control(key="input-widget").set_value("Distort an image").run()
+    assert "of 40 noise images" not in words(app)
+
+
+def test_a_sweep_over_distorted_images_says_how_many_are_still_right(open_probe: OpenProbe, run: Run) -> None:
+    app = open_probe(input="Distort an image", sweep="60")
+    button(app, "Run the sweep").click().run()
+    swept = np.random.default_rng(0).permutation(10_000)[:60]
+    right = int(run.scores()["correct"].to_numpy(bool)[swept].sum())
+    assert f"{right} are still taken for what their label says" in words(app)
+
+
+def test_the_most_deceiving_is_the_surest_wrong_answer(run: Run) -> None:
+    over = Swept("images", "images", 20, lambda *_: np.empty(0), run.digest)
+    sweep, labels = Sweep(over, 20, ByDoubt(run)), run.labels[240:260]
+    probs = run.probs_block(240, 260)
+    sweep.add(run, np.arange(10.0)[:, None], labels[:10], probs[:, :10])
+    sweep.add(run, np.arange(10.0, 20.0)[:, None], labels[10:], probs[:, 10:])
+    mean = probs.mean(axis=0, dtype=np.float64)
+    wrong = np.flatnonzero(mean.argmax(axis=1) != labels)
+    assert len(wrong)
+    assert sweep.deceiving == wrong[mean[wrong].max(axis=1).argmax()]
+    assert sweep.picture == [sweep.deceiving]
+    assert sweep.right.sum() == 20 - len(wrong)
+
+
+def test_a_stopped_sweep_keeps_what_it_has_and_one_interrupted_goes_on(open_probe: OpenProbe) -> None:
+    app = open_probe(sweep="60")
+    button(app, "Run the sweep").click().run()
+    whole = words(app)
+    sweep: Sweep = app.session_state["sweep"]
+    cut = Sweep(sweep.over, 60, sweep.judge, running=False)
+    cut.scores = {name: values[:20] for name, values in sweep.scores.items()}
+    cut.unlike, cut.right, cut.deceiving, cut.picture = sweep.unlike[:20], sweep.right[:20], 0, sweep.picture
+    app.session_state["sweep"] = cut
+    app.run()
+    assert "Stopped after 20 of 60" in words(app)
+    cut.running = True
+    app.run()
+    assert not app.exception
+    assert words(app) == whole
+
+
+@pytest.mark.parametrize("kind", ["Noise", "Draw", "Upload", "Distort an image"])
+def test_a_colour_model_of_another_size_works_as_well(
+    open_probe: OpenProbe, colour_cache: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(colour_cache))
+    app = open_probe(input=kind, sweep="25")
+    if kind == "Upload":
+        app.file_uploader(key="picture-file").upload("a.png", png(np.full((9, 9, 3), 200, np.uint8)), "image/png").run()
+    assert not app.exception
+    assert not app.error
+    if kind != "Draw":
+        assert app.table[0].value.index.tolist() == ["red", "green", "blue"]
+    if kind in ("Noise", "Distort an image"):
+        button(app, "Run the sweep").click().run()
+        assert not app.exception
+        assert "of 25" in words(app)
+
+
+def test_images_of_another_range_are_brought_there_and_back(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).uniform(-1, 1, (11, 4, 3, 1)).astype(np.float32)
+    run = make(tmp_path / "float", pixels=pixels)
+    indices = np.arange(11)
+    unit = own_images(run, indices)
+    assert unit.min() == 0
+    assert unit.max() == 1
+    np.testing.assert_allclose(in_the_model_s_range(run, unit), pixels, atol=1e-6)
+
+
+def png(pixels: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()

@@ -1,0 +1,167 @@
+"""The probe in a real browser: drawn on with the mouse and by touch, files uploaded, each kind of input answered."""
+
+import io
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import FilePayload, Locator, Page, ViewportSize, expect
+
+from tests.browser.conftest import MILLISECONDS_TO_APPEAR
+
+THREE = [(0.3, 0.22), (0.55, 0.18), (0.68, 0.33), (0.45, 0.48), (0.7, 0.6), (0.6, 0.8), (0.3, 0.78)]
+FIRST_ANSWER = 120_000  # milliseconds: the model is loaded
+Points = list[tuple[float, float]]
+
+
+def open_probe(page: Page, kind: str) -> None:
+    page.goto("/")
+    page.get_by_role("link", name="Noise probe").first.click()
+    page.get_by_role("radio", name=kind).click()
+    settle(page)
+
+
+def settle(page: Page) -> None:
+    """Wait until the app has said all that it has to say."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+
+
+def ask(page: Page) -> None:
+    page.get_by_role("button", name="Ask the model").click()
+    expect(page.locator(".js-plotly-plot").first).to_be_visible(timeout=FIRST_ANSWER)
+    settle(page)
+
+
+def pad(page: Page) -> Locator:
+    return page.get_by_role("img", name="Drawing pad")
+
+
+def on_the_page(page: Page, points: Points) -> Points:
+    box = pad(page).bounding_box()
+    assert box
+    return [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+
+
+def draw(page: Page, points: Points) -> None:
+    first, *others = on_the_page(page, points)
+    page.mouse.move(*first)
+    page.mouse.down()
+    for point in others:
+        page.mouse.move(*point, steps=5)
+    page.mouse.up()
+
+
+def png(pixels: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def upload(page: Page, name: str, content: bytes, kind: str = "image/png") -> None:
+    page.locator("input[type=file]").set_input_files(FilePayload(name=name, mimeType=kind, buffer=content))
+
+
+def test_a_three_drawn_with_the_mouse_is_a_three(page: Page) -> None:
+    open_probe(page, "Draw")
+    expect(page.get_by_text("Draw something on the pad")).to_be_visible()
+    draw(page, THREE)
+    ask(page)
+    expect(page.get_by_text(re.compile("The ensemble says 3 with"))).to_be_visible()
+
+    draw(page, [(0.3, 0.22), (0.3, 0.78)])  # a stroke more, and the answer follows without a question
+    expect(page.get_by_text(re.compile("The ensemble says 8 with"))).to_be_visible()
+    page.get_by_role("button", name="Undo").press("Enter")
+    expect(page.get_by_text(re.compile("The ensemble says 3 with"))).to_be_visible()
+
+    page.get_by_role("radio", name="Upload").click()
+    expect(pad(page)).to_have_count(0)
+    page.get_by_role("radio", name="Draw").click()  # the drawing is still there
+    expect(page.get_by_text(re.compile("The ensemble says 3 with"))).to_be_visible()
+    page.get_by_role("button", name="Clear").press("Space")
+    expect(page.get_by_text("Draw something on the pad")).to_be_visible()
+    expect(page.get_by_role("button", name="Undo")).to_be_disabled()
+
+
+def test_the_line_width_and_the_place_matter_where_nothing_is_centred(page: Page) -> None:
+    open_probe(page, "Draw")
+    draw(page, [(0.2, 0.2), (0.2, 0.4)])
+    seen = page.get_by_role("img", name="The drawing")
+    expect(seen).to_be_visible()
+    centred = seen.get_attribute("src")
+    page.get_by_text("Centre and scale as MNIST is").click()
+    expect(seen).not_to_have_attribute("src", str(centred))
+    placed = seen.get_attribute("src")
+    page.get_by_role("button", name="Clear").click()
+    page.get_by_label("Line width").fill("0.2")
+    draw(page, [(0.2, 0.2), (0.2, 0.4)])
+    expect(seen).to_be_visible()
+    expect(seen).not_to_have_attribute("src", str(placed))
+
+
+def test_a_finger_draws_and_does_not_scroll(page: Page) -> None:
+    page.set_viewport_size(ViewportSize(width=390, height=844))
+    open_probe(page, "Draw")
+    pad(page).scroll_into_view_if_needed()
+    page.wait_for_timeout(500)
+    scrolled = page.get_by_test_id("stMain").evaluate("element => element.scrollTop")
+    session = page.context.new_cdp_session(page)
+    session.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    for kind, (x, y) in zip(["touchStart", *["touchMove"] * (len(THREE) - 1)], on_the_page(page, THREE), strict=True):
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    expect(page.get_by_role("img", name="The drawing")).to_be_visible()
+    assert page.get_by_test_id("stMain").evaluate("element => element.scrollTop") == scrolled
+    ask(page)
+    expect(page.get_by_text(re.compile("The ensemble says 3 with"))).to_be_visible()
+
+
+def test_an_upload_is_answered_and_a_bad_one_is_one_sentence(page: Page) -> None:
+    open_probe(page, "Upload")
+    paper = np.full((200, 300, 3), 235, np.uint8)
+    paper[30:170, 140:160] = 30
+    upload(page, "one.png", png(paper))
+    expect(page.get_by_role("img", name="The uploaded picture one.png")).to_be_visible()
+    page.get_by_text("Invert", exact=True).click()
+    page.get_by_text("Centre and scale as MNIST is").click()
+    ask(page)
+    expect(page.get_by_text(re.compile("The ensemble says 1 with"))).to_be_visible()
+    upload(page, "renamed.png", b"<svg xmlns='http://www.w3.org/2000/svg'/>")
+    expect(page.get_by_text("neither PNG nor JPEG, whatever its name says, but an SVG")).to_be_visible()
+    expect(page.locator(".js-plotly-plot")).to_have_count(0)
+    expect(page.get_by_text("As the model sees it")).to_have_count(0)
+
+
+def test_noise_and_a_sweep_that_is_stopped(page: Page) -> None:
+    open_probe(page, "Noise")
+    ask(page)
+    expect(page.get_by_text("Unlike the test images")).to_be_visible()
+    expect(page.locator(".js-plotly-plot")).to_have_count(2)
+    page.get_by_label("How many").fill("2000")
+    page.get_by_label("How many").press("Enter")
+    page.get_by_role("button", name="Run the sweep").click()
+    expect(page.get_by_text(re.compile(r"of 2,000 images, 500 passes each")).first).to_be_visible()
+    page.wait_for_timeout(1500)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text(re.compile(r"Stopped after [\d,]+ of 2,000"))).to_be_visible()
+    expect(page.get_by_role("button", name="Run the sweep")).to_be_visible()
+
+
+def test_a_distorted_image_is_in_the_address_with_its_curves(page: Page) -> None:
+    open_probe(page, "Distort an image")
+    ask(page)
+    expect(page.get_by_text("Along the whole slider")).to_be_visible()
+    expect(page.locator(".js-plotly-plot")).to_have_count(3)
+    page.get_by_role("slider").focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url(re.compile("amount=5"))
+    expect(page.get_by_text(re.compile("The label of the image before is 7"))).to_be_visible()
+
+
+@pytest.mark.parametrize("kind", ["Noise", "Draw", "Upload", "Distort an image"])
+def test_no_input_is_wider_than_a_phone(page: Page, kind: str) -> None:
+    page.set_default_timeout(MILLISECONDS_TO_APPEAR)
+    page.set_viewport_size(ViewportSize(width=390, height=844))
+    open_probe(page, kind)
+    page.wait_for_timeout(700)
+    assert page.get_by_test_id("stMain").evaluate("element => element.scrollWidth <= element.clientWidth")

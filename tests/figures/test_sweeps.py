@@ -1,0 +1,65 @@
+"""The charts of the probe: what they hold, looked up in their data."""
+
+import numpy as np
+import pytest
+from scipy.stats import entropy
+
+from mcviz.figures.sweeps import answers_along, score_comparison
+
+NAMES = ["six", "nine", "zero"]
+
+
+@pytest.fixture
+def probs() -> np.ndarray:
+    """40 passes at 25 positions: six, then zero, then nine."""
+    likely = np.repeat([0, 2, 1], [10, 5, 10])
+    random = np.random.default_rng(0)
+    return np.stack([random.dirichlet(0.3 + 8 * np.eye(3)[c], 40) for c in likely], axis=1).astype(np.float32)
+
+
+@pytest.fixture
+def figure(probs: np.ndarray):
+    images = np.random.default_rng(1).random((25, 8, 6, 1)).astype(np.float32)
+    amounts = np.linspace(-180, 180, 25)
+    return answers_along(amounts, probs, images, NAMES, title="Rotate, degrees", form="", current=30.0)
+
+
+def test_the_curves_are_the_scores_of_the_mean_at_each_position(figure, probs: np.ndarray) -> None:
+    lines = {trace.name: np.asarray(trace.y) for trace in figure.data if trace.type == "scatter"}
+    mean = probs.mean(axis=0, dtype=np.float64)
+    np.testing.assert_allclose(lines["max probability"], mean.max(axis=1), atol=1e-6)
+    np.testing.assert_allclose(lines["entropy"], entropy(mean, axis=1), atol=1e-5)
+    expected = entropy(mean, axis=1) - entropy(probs.astype(np.float64), axis=2).mean(axis=0)
+    np.testing.assert_allclose(lines["mutual information"], expected, atol=1e-5)
+
+
+def test_the_band_names_the_class_at_every_position_once(figure) -> None:
+    band = [trace for trace in figure.data if trace.type == "bar"]
+    assert [trace.text[0] for trace in band] == ["six", "zero", "nine"]
+    widths = [trace.width[0] for trace in band]
+    assert widths == [150, 75, 150]
+    edges = [(trace.x[0] - trace.width[0] / 2, trace.x[0] + trace.width[0] / 2) for trace in band]
+    assert edges == [(-187.5, -37.5), (-37.5, 37.5), (37.5, 187.5)]
+
+
+def test_pictures_stand_above_their_position_within_the_axis(figure) -> None:
+    pictures = figure.layout.images
+    assert [picture.x for picture in pictures] == list(np.linspace(-180, 180, 13))
+    low, high = figure.layout.xaxis.range
+    assert all(low <= picture.x - picture.sizex / 2 and picture.x + picture.sizex / 2 <= high for picture in pictures)
+
+
+def test_a_line_stands_where_the_slider_stands(figure) -> None:
+    (line,) = figure.layout.shapes
+    assert (line.x0, line.x1) == (30, 30)
+
+
+def test_the_comparison_counts_every_image_in_bins_that_both_share() -> None:
+    own, others = np.random.default_rng(0).random(1000), np.random.default_rng(1).random(30) + 0.5
+    first, second = score_comparison(own, others, "Entropy", "noise images").data
+    assert sum(first.customdata) == 1000
+    assert sum(second.customdata) == 30
+    assert sum(first.y) == pytest.approx(1)
+    assert sum(second.y) == pytest.approx(1)
+    np.testing.assert_array_equal(first.x, second.x)
+    assert second.name == "noise images (30)"
