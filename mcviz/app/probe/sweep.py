@@ -119,14 +119,14 @@ def show_sweep(run: Run, choose: Callable[[Run], Swept]) -> None:
     if sweep and sweep.running:
         place.button("Stop", icon=":material/stop_circle:", on_click=stop)
         carry_on(run, sweep)
-    place.button("Run the sweep", icon=":material/grain:", on_click=start, args=(run, choose, count))
+    place.button("Run the sweep", icon=":material/grain:", on_click=start, args=(run, choose))
     if sweep and sweep.done:
         show_findings(run, sweep)
 
 
-def start(run: Run, choose: Callable[[Run], Swept], count: int) -> None:
-    """Begin a sweep over what is chosen by now."""
-    st.session_state["sweep"] = Sweep(choose(run), count)
+def start(run: Run, choose: Callable[[Run], Swept]) -> None:
+    """Begin a sweep over what is chosen by now, a number that was typed just before the click included."""
+    st.session_state["sweep"] = Sweep(choose(run), st.session_state["sweep-widget"])
 
 
 def stop() -> None:
