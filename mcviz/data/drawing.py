@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from PIL import Image, ImageDraw
 import scipy  # loads scipy.ndimage when it is first used
+from PIL import Image, ImageDraw
 
 from mcviz.errors import InvalidInputError
 
