@@ -88,23 +88,6 @@ def judged(predicted: int, true_class: int | None, class_names: Sequence[str]) -
     return f"That is wrong: the label says **{class_names[true_class]}**."
 
 
-def compared(probability: float, max_probabilities: np.ndarray) -> str:
-    """How an answer's probability stands among those given to the run's own images.
-
-    Args:
-        probability: of the ensemble's answer.
-        max_probabilities: (N,) the same for each image of the run.
-
-    Returns:
-        One sentence.
-    """
-    surer_than = float((max_probabilities < probability).mean())
-    if surer_than >= 0.5:
-        return f"It is surer of this than of {percent(surer_than)} of the run's own images."
-    less = float((max_probabilities > probability).mean())
-    return f"It is less sure of this than of {percent(less)} of the run's own images."
-
-
 def reasons(probs: np.ndarray, row: "Mapping[str, float] | pd.Series[float]", class_names: Sequence[str]) -> list[str]:
     """Why an answer is doubtful, in words.
 

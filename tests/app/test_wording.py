@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcviz.app import wording
+from mcviz.measures import scores
 
 NAMES = ["cat", "dog", "owl"]
 
@@ -49,7 +50,24 @@ def test_an_answer_is_judged_only_where_the_label_is_known() -> None:
     assert "**cat**" in wording.judged(1, 0, NAMES)
 
 
-def test_an_answer_is_compared_with_the_runs_own() -> None:
-    given_to_images = np.array([0.5, 0.6, 0.9, 0.99])
-    assert "surer of this than of 75.0%" in wording.compared(0.95, given_to_images)
-    assert "less sure of this than of 100.0%" in wording.compared(0.4, given_to_images)
+def test_a_sure_answer_has_no_reasons_for_doubt() -> None:
+    sure = np.tile([0.98, 0.01, 0.01], (20, 1)).astype(np.float32)
+    assert wording.reasons(sure, described(sure), NAMES) == [
+        "Nothing here speaks for doubt: the passes agree, and each is sure."
+    ]
+
+
+def test_two_camps_are_told_from_one_spread_and_model_doubt_from_data_doubt() -> None:
+    camps = np.array([[0.98, 0.01, 0.01]] * 11 + [[0.01, 0.98, 0.01]] * 9, dtype=np.float32)
+    torn = np.tile([0.4, 0.35, 0.25], (20, 1)).astype(np.float32)
+    of_camps, of_torn = (" ".join(wording.reasons(probs, described(probs), NAMES)) for probs in (camps, torn))
+    assert "Two opinions" in of_camps
+    assert "Doubt in the model" in of_camps
+    assert "Two opinions" not in of_torn
+    assert "Doubt in the data" in of_torn
+    assert "cat leads dog by 5.0%" in of_torn
+
+
+def described(probs: np.ndarray) -> dict[str, float]:
+    """The scores of one image."""
+    return {name: float(values[0]) for name, values in scores(probs[:, None]).items()}
