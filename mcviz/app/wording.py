@@ -18,13 +18,13 @@ def percent(fraction: float, digits: int = 1) -> str:
         digits: after the point.
 
     Returns:
-        Such as "99.2%"; ">99.9%" for what is less than 1 but would round to it, "<0.1%" likewise.
+        Such as "99.2%"; "over 99.9%" for what is less than 1 but would round to it, "under 0.1%" likewise.
     """
     step = 10.0**-digits
     if 1 > fraction >= 1 - step / 200:
-        return f">{100 - step:.{digits}f}%"
+        return f"over {100 - step:.{digits}f}%"
     if 0 < fraction < step / 200:
-        return f"<{step:.{digits}f}%"
+        return f"under {step:.{digits}f}%"
     return f"{100 * fraction:.{digits}f}%"
 
 

@@ -130,8 +130,8 @@ def compared_with_the_test_images(run: Run, probs: np.ndarray) -> None:
     table = pd.DataFrame(
         {
             "score": [score.label for score in SCORES.values()],
-            "value": [_literal(score_value(name, float(values[name][0]))) for name in SCORES],
-            "more in doubt than": [_literal(share) for share in shares],
+            "value": [score_value(name, float(values[name][0])) for name in SCORES],
+            "more in doubt than": [share for share in shares],
         }
     ).set_index("score")
     st.table(table)
@@ -162,8 +162,3 @@ def _learning(digest: str, _run: Run) -> "Future[ScopeDetector]":  # noqa: ARG00
 
 def _share(fraction: float) -> str:
     return percent(float(fraction)) if fraction else "none"
-
-
-def _literal(text: str) -> str:
-    """Text for a table, where a leading ">" would begin a quotation."""
-    return text.replace(">", "\\>").replace("<", "\\<")

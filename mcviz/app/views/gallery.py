@@ -92,7 +92,7 @@ def _tile(
         "said": said,
         "true": true,
         "wrong": bool(known and not row["correct"]),
-        "value": value,
+        "value": value.replace("over ", ">").replace("under ", "<"),
         "spoken": (f"Rank {rank}, image {image}: " if rank else f"Image {image}: ")
         + (f"true class {true}, " if known else "")
         + f"predicted {said}, {SCORES[score].label} {value}. Open.",
