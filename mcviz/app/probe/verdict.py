@@ -131,7 +131,7 @@ def compared_with_the_test_images(run: Run, probs: np.ndarray) -> None:
         {
             "score": [score.label for score in SCORES.values()],
             "value": [score_value(name, float(values[name][0])) for name in SCORES],
-            "more in doubt than": [share for share in shares],
+            "more in doubt than": list(shares),
         }
     ).set_index("score")
     st.table(table)
