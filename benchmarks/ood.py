@@ -20,7 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np  # noqa: E402 (mcviz need not be installed)
 
-from benchmarks.ood_detectors import Network, Surprises, surprises  # noqa: E402
+from benchmarks.ood_detectors import Network, Surprises, not_normal, surprises  # noqa: E402
 from mcviz.data import as_model_input  # noqa: E402
 from mcviz.data.outside import outside_sets  # noqa: E402
 from mcviz.measures.detection import bootstrap, detection, roc_points  # noqa: E402
@@ -49,6 +49,7 @@ class Table:
         outside: (D, S, BINS) the same for those outside.
         edges: (D, S, BINS + 1) of the bins.
         chosen: the label of the one detector that the rehearsal chose.
+        not_normal: by name of a set, and "test", the share of images whose logits are not normal over the passes.
     """
 
     detectors: list[str]
@@ -63,9 +64,10 @@ class Table:
     outside: np.ndarray
     edges: np.ndarray
     chosen: str
+    not_normal: dict[str, float]
 
 
-def table_of(found: Surprises, labels: dict[str, str], chosen: str) -> Table:
+def table_of(found: Surprises, labels: dict[str, str], chosen: str, not_normal: dict[str, float]) -> Table:
     """All figures from the surprises of every cell."""
     detectors, columns = list(found.pairs), list(labels)
     shape = len(detectors), len(columns)
@@ -87,7 +89,19 @@ def table_of(found: Surprises, labels: dict[str, str], chosen: str) -> Table:
             )
     families = [found.family[name] for name in detectors]
     return Table(
-        detectors, families, columns, list(labels.values()), figures, low, high, roc, inside, outside, edges, chosen
+        detectors,
+        families,
+        columns,
+        list(labels.values()),
+        figures,
+        low,
+        high,
+        roc,
+        inside,
+        outside,
+        edges,
+        chosen,
+        not_normal,
     )
 
 
@@ -110,11 +124,16 @@ def measure(model: Path, run_path: Path, passes: int) -> Table:
     def say(what: str) -> None:
         print(f"  {time.perf_counter() - started:4.0f} s {what}", flush=True)
 
-    found, chosen = surprises(Network(model, passes), images, labels, sets, say)
-    table = table_of(found, {name: each.label for name, each in sets.items()} | {"mistakes": "Own mistakes"}, chosen)
+    network = Network(model, passes)
+    found, chosen = surprises(network, images, labels, sets, say)
+    names = {name: each.label for name, each in sets.items()} | {"mistakes": "Own mistakes"}
+    asked = {"test": images[1::2]} | {name: each.images for name, each in sets.items()}
+    table = table_of(found, names, chosen, {name: not_normal(network, each) for name, each in asked.items()})
     print(f"\n{model.name}, {passes} passes, {time.perf_counter() - started:.0f} s; chosen: {chosen}")
     for f, name in enumerate(("AUROC", "FPR at 95% TPR", "average precision")):
         print_table(name, table, table.figures[f], (table.high[f] - table.low[f]) / 2)
+    shares = ", ".join(f"{name} {share:.1%}" for name, share in table.not_normal.items())
+    print(f"\nImages whose logit is not normal over the passes (1% expected of normal ones): {shares}")
     return table
 
 
@@ -156,6 +175,7 @@ def save(tables: list[Table], names: list[str], passes: int, path: Path) -> None
         inside=first.inside.astype(np.uint16),
         outside=first.outside.astype(np.uint16),
         edges=first.edges,
+        not_normal=np.array([first.not_normal[name] for name in ("test", *first.columns[:-1])], np.float32),
     )
     print(f"kept in {path}: {path.stat().st_size / 1000:.0f} kB")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy.special import log_softmax
+from scipy.stats import normaltest
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict
@@ -17,6 +18,8 @@ from mcviz.measures.detection import detection
 from mcviz.measures.detectors import DETECTORS, Evidence, oriented
 from mcviz.measures.moments import moment_vector
 from mcviz.measures.subspaces import ClassSubspaces, unexplained_share
+from mcviz.model import Sampler, load_model
+from mcviz.model.features import in_front, last_logits, penultimate, penultimate_model
 
 IMAGES_AT_ONCE = 1000
 FOLDS = 5
@@ -49,9 +52,6 @@ class Network:
     """A model, ready to be looked into."""
 
     def __init__(self, path: Path, passes: int) -> None:
-        from mcviz.model import Sampler, load_model
-        from mcviz.model.features import penultimate_model
-
         self.model, self.passes = load_model(path), passes
         self.sampler = Sampler(self.model)
         self.behind_dropout = Sampler(penultimate_model(self.model), from_logits=False)
@@ -61,8 +61,6 @@ class Network:
         return joined([self._see(images[at : at + IMAGES_AT_ONCE]) for at in range(0, len(images), IMAGES_AT_ONCE)])
 
     def _see(self, images: np.ndarray) -> Seen:
-        from mcviz.model.features import in_front, last_logits, penultimate
-
         passes = self.behind_dropout.sample(images, passes=self.passes)
         logits = last_logits(self.model, passes)
         logs = log_softmax(logits, axis=-1)
@@ -138,21 +136,18 @@ def rehearse(network: Network, images: np.ndarray, labels: np.ndarray, known: Se
     Fisher's way is out: where 100 images are known, an image stranger than all of them and answered with full
     confidence gets a p of 0.056, and would pass. The harmonic mean gives it 0.02.
     """
-    fold = np.arange(len(labels)) % FOLDS
-    rest, mine = known[fold != 0], known[fold == 0]
-    of_rest = held_out(rest, labels[fold != 0])
-
-    def judged(seen: Seen) -> Values:
-        parts = fitted(rest, labels[fold != 0], seen, everything=False)
-        return combined(parts | {DETECTORS[n].label: seen.scores[n] for n in DETECTORS}, of_rest)
-
-    inside = judged(mine)
-    sets = rehearsal_sets(images[fold == 0], labels[fold == 0])
-    outside = {name: judged(network.see(each.images)) for name, each in sets.items()}
+    mine = np.arange(len(labels)) % FOLDS == 0  # the first fold of `held_out`: it judged these by the rest
+    of_rest = {name: values[~mine] for name, values in reference.items()}
+    inside = combined({name: values[mine] for name, values in reference.items()}, of_rest)
+    sets = rehearsal_sets(images[mine], labels[mine])
+    seen = network.see(np.concatenate([each.images for each in sets.values()]))
+    parts = fitted(known[~mine], labels[~mine], seen, everything=False)
+    judged = combined(parts | {DETECTORS[name].label: seen.scores[name] for name in DETECTORS}, of_rest)
+    outside = {name: np.split(values, len(sets)) for name, values in judged.items()}
     wrong = known.vectors["mean"].argmax(axis=1) != labels
     bar = roc_auc_score(wrong, reference["Max probability"])
     finds = {name: roc_auc_score(wrong, values) - bar for name, values in combined(reference, reference).items()}
-    table = {name: [detection(inside[name], each[name]).auroc for each in outside.values()] for name in inside}
+    table = {name: [detection(inside[name], each).auroc for each in outside[name]] for name in inside}
     print(
         f"\nRehearsal, AUROC    {'  '.join(each.label for each in sets.values())}   mistakes (against max probability)"
     )
@@ -225,6 +220,18 @@ def surprises(
     for detector, parts in by_detector.items():
         pairs[detector]["mistakes"] = parts["inside"][~missed], parts["inside"][missed]
     return Surprises(family, pairs), chosen
+
+
+def not_normal(network: Network, images: np.ndarray) -> float:
+    """The share of images whose predicted class's logit is not normal over the passes, tested at the 1% level.
+
+    The test is that of D'Agostino and Pearson (1973). Of logits that are normal, it rejects one in a hundred.
+    """
+    passes = network.behind_dropout.sample(images[:IMAGES_AT_ONCE], passes=network.passes)
+    logits = last_logits(network.model, passes).astype(np.float64)
+    predicted = np.exp(log_softmax(logits, axis=-1)).mean(axis=0).argmax(axis=-1)
+    of_predicted = np.take_along_axis(logits, predicted[None, :, None], axis=-1)[..., 0]
+    return float((normaltest(of_predicted, axis=0).pvalue < 0.01).mean())
 
 
 def family_of(label: str) -> str:

@@ -9,6 +9,7 @@ deviation from the average image, and that the passes' predictive mean says whic
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import solve_triangular
 
 Array = np.ndarray
 
@@ -109,5 +110,6 @@ def _principal(deviations: Array, most: int) -> Array:
     squares, vectors = np.linalg.eigh(deviations @ deviations.T)
     order = np.argsort(squares)[::-1][:count]
     order = order[squares[order] > 1e-6 * max(squares.max(initial=0), 0)]
-    directions, _ = np.linalg.qr(deviations.T @ vectors[:, order])  # which also undoes what rounding has tilted
-    return directions
+    tilted = deviations.T @ (vectors[:, order] / np.sqrt(squares[order]))
+    # Rounding has tilted the directions of the smallest squares; Cholesky's factor of their products sets them upright.
+    return solve_triangular(np.linalg.cholesky(tilted.T @ tilted), tilted.T, lower=True).T
