@@ -71,7 +71,9 @@ def main() -> int:
     except McvizError as error:
         print(f"{error}\nGive --model and --data.", file=sys.stderr)
         return 2
-    print(f"{len(os.sched_getaffinity(0))} cores, keras {keras.__version__}, tensorflow {tf.__version__}\n")
+    busy = os.getloadavg()[0]
+    print(f"{len(os.sched_getaffinity(0))} cores, keras {keras.__version__}, tensorflow {tf.__version__}")
+    print(f"load before the start: {busy:.1f}{'' if busy < 0.5 else ', so these figures are not to be quoted'}\n")
     print_reference(Case("reference network", model, images, PASSES, loop_passes=5))
     if not options.only_reference:
         print_others([convolutional(images[:2000]), recurrent(), transformer()])
