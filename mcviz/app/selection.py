@@ -38,9 +38,10 @@ class Outline:
         previous = self.corners[-1]
         for corner in self.corners:
             (x0, y0), (x1, y1) = previous, corner
-            if y0 != y1:
-                crosses = (y0 > y) != (y1 > y)
-                inside ^= crosses & (x < (x1 - x0) * (y - y0) / (y1 - y0) + x0)
+            crosses = (y0 > y) != (y1 > y)
+            # The side of the edge on which a point lies, without a division that nearly level edges would overflow.
+            side = (x1 - x0) * (y - y0) - (x - x0) * (y1 - y0)
+            inside ^= crosses & ((side > 0) == (y1 > y0))
             previous = corner
         return inside
 
