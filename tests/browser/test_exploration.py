@@ -57,6 +57,7 @@ def test_ranking_by_another_score_and_opening_an_example(page: Page) -> None:
     expect(page.get_by_label("Image", exact=True)).to_have_value(str(by_information[2]))
     expect(page.get_by_text("Rank 3 of 10,000 by mutual information")).to_be_visible()
     expect(page.locator(".js-plotly-plot")).to_have_count(2)
+    page.get_by_role("heading", level=1).click()  # out of any field, where an arrow would move the cursor
     page.keyboard.press("ArrowRight")
     expect(page.get_by_label("Image", exact=True)).to_have_value(str(by_information[3]))
 

@@ -95,10 +95,13 @@ except StorageError as error:
 
 
 AS_NOBODY = """
-import os, sys
+import os, sys, tempfile
 from mcviz.errors import McvizError
 from mcviz.runs import list_runs, open_run, remove_run
-from tests.runs.making import make, numbers
+from tests.runs.making import make
+with tempfile.TemporaryDirectory() as folder:  # all that is imported late, while the interpreter's folder can be read
+    run = make(folder + "/run")
+    len(run.images), run.scores(), list_runs(folder), remove_run(folder + "/run")
 if os.getuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
