@@ -72,6 +72,20 @@ def test_a_run_that_cannot_be_read_is_named_and_nothing_breaks(
     assert "broken" in app.error[0].value
 
 
+def test_a_run_that_cannot_be_read_leaves_the_others_usable(
+    open_page: OpenPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "manifest.json").write_text("{")
+    (tmp_path / "whole").symlink_to(ROOT / "cache" / "mnist-cnn")
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    app = open_page("overview")
+    assert "broken" in app.error[0].value
+    app.selectbox(key="run-widget").select("whole").run()
+    assert not app.error
+    assert len(app.metric) == 3
+
+
 def test_overview_shows_the_accuracies_that_the_passes_give(open_page: OpenPage, run: Run) -> None:
     app = open_page("overview")
     labels = run.labels
