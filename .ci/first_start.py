@@ -60,8 +60,8 @@ def check_server() -> None:
             print(log.read())
             raise
         finally:
-            server.terminate()
-            server.wait(30)
+            server.kill()
+            server.wait()
 
 
 def listens_elsewhere(port: int) -> bool:
