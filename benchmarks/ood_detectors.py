@@ -23,8 +23,8 @@ from mcviz.model.features import in_front, last_logits, penultimate, penultimate
 
 IMAGES_AT_ONCE = 1000
 FOLDS = 5
-COMBINE = {"harmonic mean": harmonic_mean_p, "Fisher": fisher_p}
-SOUND = "harmonic mean"
+COMBINE = {"Harmonic mean": harmonic_mean_p, "Fisher": fisher_p}
+SOUND = "Harmonic mean"
 
 Values = dict[str, np.ndarray]
 

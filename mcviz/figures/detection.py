@@ -1,4 +1,4 @@
-"""How well detectors tell images apart: the table as a heat map, one cell's ROC curve and its two distributions."""
+"""How well detectors tell images apart: the shades of the table, one cell's ROC curve and its two distributions."""
 
 from collections.abc import Sequence
 
@@ -7,43 +7,29 @@ import plotly.graph_objects as go
 
 from mcviz.figures.style import ENSEMBLE, NEUTRAL, ORDINARY, styled
 
-SEQUENTIAL = [[0.0, "#F3F6F9"], [0.5, "#9FC3DE"], [1.0, ENSEMBLE]]
-LOWEST = 0.9  # of an AUROC that has a shade of its own; all below look alike
+LOWEST, HIGHEST = 0.9, 0.9999  # AUROC with a shade of their own; all beyond look alike
+LIGHT, DARK = (243, 246, 249), (0, 114, 178)
 
 
-def detection_table(auroc: np.ndarray, detectors: Sequence[str], columns: Sequence[str]) -> go.Figure:
-    """The AUROC of every detector for every set, the better the darker.
+def shades(auroc: np.ndarray) -> np.ndarray:
+    """The colours of a table's cells, the better the darker, evenly spread over the orders of what is left of errors.
 
     Args:
-        auroc: (D, S) fractions; NaN leaves a cell empty.
-        detectors: D names, from the top.
-        columns: S names.
+        auroc: (D, S) fractions; NaN has no colour.
 
     Returns:
-        A heat map with the figures written in its cells; shades are spread over the share of errors that is left.
+        (D, S) style sheets' words for the background and, so that it stands out in light and dark themes, the text.
     """
-    errors = np.clip(1 - auroc, 1e-4, 1 - LOWEST)
-    shade = (np.log(1 - LOWEST) - np.log(errors)) / (np.log(1 - LOWEST) - np.log(1e-4))
-    figure = go.Figure(
-        go.Heatmap(
-            z=shade,
-            x=list(columns),
-            y=list(detectors),
-            zmin=0,
-            zmax=1,
-            colorscale=SEQUENTIAL,
-            showscale=False,
-            text=np.where(np.isnan(auroc), "", np.char.mod("%.3f", np.nan_to_num(auroc))),
-            texttemplate="%{text}",
-            customdata=auroc,
-            hovertemplate="%{y}<br>%{x}: AUROC %{customdata:.4f}<extra></extra>",
-            xgap=2,
-            ygap=2,
+    errors = np.clip(1 - auroc, 1 - HIGHEST, 1 - LOWEST)
+    depth = (np.log(1 - LOWEST) - np.log(errors)) / (np.log(1 - LOWEST) - np.log(1 - HIGHEST))
+    words = np.full(auroc.shape, "", dtype=object)
+    for cell in zip(*np.nonzero(np.isfinite(auroc)), strict=True):
+        red, green, blue = (
+            round(light + depth[cell] * (dark - light)) for light, dark in zip(LIGHT, DARK, strict=True)
         )
-    )
-    figure.update_xaxes(side="top", tickangle=-40, type="category")
-    figure.update_yaxes(autorange="reversed", type="category")
-    return styled(figure, 130 + 24 * len(detectors))
+        text = "#FFFFFF" if depth[cell] > 0.93 else "#000000"
+        words[cell] = f"background-color: #{red:02X}{green:02X}{blue:02X}; color: {text}"
+    return words
 
 
 def roc_curve(

@@ -1,21 +1,29 @@
 """What the figures of detection hold, looked up in their data."""
 
 import numpy as np
-import pytest
 
-from mcviz.figures.detection import detection_table, roc_curve, surprise_distributions
+from mcviz.figures.detection import roc_curve, shades, surprise_distributions
 
 
-def test_the_table_says_every_figure_and_is_darker_where_detectors_are_better() -> None:
-    auroc = np.array([[0.5, 0.95, np.nan], [0.99, 0.999, 1.0]])
-    (cells,) = detection_table(auroc, ["a", "b"], ["x", "y", "z"]).data
-    assert cells.text.tolist() == [["0.500", "0.950", ""], ["0.990", "0.999", "1.000"]]
-    shades = np.array(cells.z)
-    order = np.argsort(auroc[np.isfinite(auroc)])
-    assert (np.diff(shades[np.isfinite(auroc)][order]) > 0).all()
-    assert shades[0, 0] == 0
-    assert shades[1, 2] == pytest.approx(1)
-    assert list(cells.y) == ["a", "b"]
+def test_better_cells_are_darker() -> None:
+    words = shades(np.array([[0.5, 0.95, np.nan], [0.99, 0.999, 1.0]]))
+    assert words[0, 2] == ""
+    order = [(0, 0), (0, 1), (1, 0), (1, 1), (1, 2)]
+    background = [luminance(words[cell].split("#")[1][:6]) for cell in order]
+    assert sorted(background, reverse=True) == background
+    assert len(set(background)) == 5
+
+
+def test_text_stands_out_on_every_shade() -> None:
+    for words in shades(1 - np.geomspace(0.2, 1e-5, 200)[None])[0]:
+        light, dark = sorted((luminance(words.split("#")[part][:6]) for part in (1, 2)), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) > 4.5  # the contrast that WCAG 2.1 asks for
+
+
+def luminance(colour: str) -> float:
+    channels = [int(colour[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
 
 
 def test_the_roc_keeps_its_shares_behind_the_stretched_axis() -> None:
