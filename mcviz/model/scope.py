@@ -9,12 +9,12 @@ from mcviz.model.features import in_front
 from mcviz.model.sampler import Sampler
 from mcviz.runs import Run
 
-MOST_IMAGES = 1000  # seconds of work, while the dashboard goes on answering
+MOST_IMAGES = 5000
 LEAST_IMAGES = 20
 
 
 def fit_scope(sampler: Sampler, run: Run) -> ScopeDetector:
-    """Fit the detector on a run's own images: at most 1,000, evenly spread. It takes seconds; keep what comes back.
+    """Fit the detector on a run's own images: at most 5,000, evenly spread. It takes seconds; keep what comes back.
 
     Args:
         sampler: of the run's model.
