@@ -23,8 +23,9 @@ FOUND = """
 {fashion:.4f} on Fashion-MNIST and at least {worst:.3f} on every other out-of-scope set (hardest: {hardest}). At
 finding the model's own mistakes it reaches {mistakes:.4f}; max probability alone reaches {bar:.4f}. It was chosen on
 other broken images, but its parts were found with these sets in view, and the harmonic mean was fixed by hand after the
-rule had picked another combination, so expect a little less on sets of your own. The max probability of the passes finds what is torn between classes; the *unexplained share*,
-how much of the activations in front of dropout lies outside of what their class usually does, finds what is foreign.
+rule had picked another combination, so expect a little less on sets of your own. The max probability of the passes
+finds what is torn between classes; the *unexplained share*, how much of the activations in front of dropout lies
+outside of what their class usually does, finds what is foreign.
 The probe's verdict is by this detector.
 
 **Higher moments do not help.** A logit is a sum over many units that dropout switches, so over the passes it is

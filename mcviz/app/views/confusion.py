@@ -46,9 +46,7 @@ def confusion_view(looked: LookedAt) -> None:
 
 
 def _clicked(selection: Selection, key: str, classes: int) -> None:
-    points = st.session_state[key]["selection"]["points"]
+    points = st.session_state[key]["selection"]["points"]  # none when the chart is drawn anew, which changes nothing
     if points:
         true, said = divmod(int(points[0]["customdata"]), classes)
         address.select(replace(selection, true=(true,), said=(said,)))
-    else:
-        address.select(replace(selection, true=(), said=()))

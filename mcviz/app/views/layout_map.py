@@ -136,4 +136,5 @@ def _keep(file: Path, layout: np.ndarray) -> None:
 def _picked(selection: Selection, key: str) -> None:
     points = st.session_state[key]["selection"]["points"]
     images = sorted({int(point["customdata"]) for point in points})
-    address.select(replace(selection, picked=tuple(images[:PICKED])))
+    if images:  # none when the chart is drawn anew, which changes nothing
+        address.select(replace(selection, picked=tuple(images[:PICKED])))

@@ -72,7 +72,10 @@ def _figure(run: Run, shown: np.ndarray, x: str, y: str, colouring: str, outline
 
 
 def _outlined(selection: Selection, x: str, y: str) -> None:
-    """Make what was just drawn the outline; nothing drawn takes it off."""
+    """Make what was just drawn the outline.
+
+    A chart that is drawn anew reports that nothing is selected, so that changes nothing: the chip takes it off.
+    """
     drawn = st.session_state["scatter"]["selection"]
     corners: Sequence[tuple[float, float]] = ()
     if drawn["lasso"]:
@@ -81,5 +84,6 @@ def _outlined(selection: Selection, x: str, y: str) -> None:
         (x0, x1), (y0, y1) = drawn["box"][-1]["x"], drawn["box"][-1]["y"]
         corners = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
     kept = corners[:: -(-len(corners) // CORNERS) or 1]
-    outline = Outline(x, y, tuple((float(a), float(b)) for a, b in kept)) if len(kept) >= 3 else None
-    address.select(replace(selection, outline=outline))
+    if len(kept) >= 3:
+        outline = Outline(x, y, tuple((float(a), float(b)) for a, b in kept))
+        address.select(replace(selection, outline=outline))
