@@ -23,6 +23,7 @@ import numpy as np  # noqa: E402 (mcviz need not be installed)
 from benchmarks.ood_detectors import Network, Surprises, not_normal, surprises  # noqa: E402
 from mcviz.data import as_model_input  # noqa: E402
 from mcviz.data.outside import outside_sets  # noqa: E402
+from mcviz.data.unseen import unseen_sets  # noqa: E402
 from mcviz.measures.detection import bootstrap, detection, roc_points  # noqa: E402
 from mcviz.runs import open_run  # noqa: E402
 
@@ -118,7 +119,8 @@ def measure(model: Path, run_path: Path, passes: int) -> Table:
     if run.labels is None:
         raise SystemExit("The run has no labels, so mistakes cannot be told. Give a run of labelled images.")
     images, labels = as_model_input(np.asarray(run.images)), np.asarray(run.labels)
-    sets = outside_sets(images[1::2], labels[1::2])
+    held_out = images[1::2], labels[1::2]
+    sets = outside_sets(*held_out) | unseen_sets(*held_out)
     started = time.perf_counter()
 
     def say(what: str) -> None:

@@ -13,6 +13,7 @@ from mcviz.errors import InvalidInputError
 FINE_SIDE = 512  # pixels that strokes are drawn at before they are averaged
 MOST_POINTS = 20_000
 MNIST_BOX = 20 / 28
+LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # of red, green and blue in grey: ITU-R BT.601
 PAPER_BELOW = 0.25  # of the brightest: not ink, but paper and its shadows
 
 

@@ -18,11 +18,13 @@ class OutsideSet:
         label: its name for people.
         images: (N, 28, 28, 1) float32 in 0..1.
         out_of_scope: whether no answer is right; False for a shift, images of the classes that look different.
+        known: whether it was in view while the detector of `mcviz.measures.scope` was being made.
     """
 
     label: str
     images: np.ndarray
     out_of_scope: bool = True
+    known: bool = True
 
 
 def outside_sets(images: np.ndarray, labels: np.ndarray, count: int = 1000) -> dict[str, OutsideSet]:
@@ -43,12 +45,12 @@ def outside_sets(images: np.ndarray, labels: np.ndarray, count: int = 1000) -> d
         for seed, (name, noise) in enumerate(NOISES.items(), start=1)
     }
     return sets | {
-        "fashion": OutsideSet("Fashion-MNIST", as_model_input(_spread(fashion_sample().images, count))),
+        "fashion": OutsideSet("Fashion-MNIST", as_model_input(spread(fashion_sample().images, count))),
         "rotated": OutsideSet("Turned by 90°", rotate(some, 90)),
         "inverted": OutsideSet("Inverted", invert(some)),
-        "mixed": OutsideSet("Mixed pairs", mix(some, images[_of_other_class(labels, count)])),
+        "mixed": OutsideSet("Mixed pairs", mix(some, images[of_other_class(labels, count)])),
         "shuffled": OutsideSet("Shuffled pixels", shuffle_pixels(some, seed=7)),
-        "digits": OutsideSet("8 × 8 digits (a shift)", _spread(enlarged_digits().images, count), out_of_scope=False),
+        "digits": OutsideSet("8 × 8 digits (a shift)", spread(enlarged_digits().images, count), out_of_scope=False),
     }
 
 
@@ -63,7 +65,7 @@ def rehearsal_sets(images: np.ndarray, labels: np.ndarray) -> dict[str, OutsideS
         By name: the left half of one digit beside the right half of one of another class, quarters in another order,
         digits upside down, and digits under Gaussian noise.
     """
-    others = images[_of_other_class(labels, len(images))]
+    others = images[of_other_class(labels, len(images))]
     middle = images.shape[2] // 2
     top, bottom = images[:, :middle], images[:, middle:]
     noise = np.random.default_rng(11).normal(0, 0.4, images.shape).astype(np.float32)
@@ -75,12 +77,12 @@ def rehearsal_sets(images: np.ndarray, labels: np.ndarray) -> dict[str, OutsideS
     }
 
 
-def _of_other_class(labels: np.ndarray, count: int) -> np.ndarray:
+def of_other_class(labels: np.ndarray, count: int) -> np.ndarray:
     """For each of the first `count` labels the index of a random image of another class."""
     random = np.random.default_rng(6)
     return np.array([random.choice(np.flatnonzero(labels != label)) for label in labels[:count]])
 
 
-def _spread(images: np.ndarray, count: int) -> np.ndarray:
+def spread(images: np.ndarray, count: int) -> np.ndarray:
     """`count` of the images, evenly spread."""
     return images[np.arange(count) * len(images) // count]

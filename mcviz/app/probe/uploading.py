@@ -4,12 +4,11 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app.probe.asking import Asked
-from mcviz.data.drawing import centred
+from mcviz.data.drawing import LUMA, centred
 from mcviz.data.upload import fitted, read_picture
 from mcviz.runs import Run
 
 MOST_MEGABYTES = 5
-LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as Pillow makes grey
 
 
 def upload_input(run: Run) -> Asked | None:
