@@ -56,13 +56,16 @@ class ScopeDetector:
     threshold: float
 
     @classmethod
-    def fit(cls, mean_probs: Array, activations: Array, labels: Array | None = None) -> "ScopeDetector":
+    def fit(
+        cls, mean_probs: Array, activations: Array, labels: Array | None = None, novelty: Array | None = None
+    ) -> "ScopeDetector":
         """Learn from in-distribution images alone.
 
         Args:
             mean_probs: (M, C) the predictive mean of each image.
             activations: (M, D) float32 in front of the first stochastic layer.
             labels: (M,) integer classes; the predicted ones where nobody knows them.
+            novelty: (M,) float64, that of an earlier fit on the same images, which spares most of the work.
 
         Raises:
             ValueError: fewer than 20 images, from which no 95% can be kept.
@@ -72,7 +75,8 @@ class ScopeDetector:
         if labels is None:
             labels = mean_probs.argmax(axis=1)
         doubt = 1 - mean_probs.max(axis=1).astype(np.float64)
-        novelty = held_out_shares(mean_probs, activations, labels)
+        if novelty is None:
+            novelty = held_out_shares(mean_probs, activations, labels)
         p = harmonic_mean_p(np.stack([p_values(doubt, doubt), p_values(novelty, novelty)]))
         subspaces = ClassSubspaces.fit(activations, labels, mean_probs.shape[1])
         return cls(subspaces, doubt, novelty, np.sort(p), float(np.quantile(p, 1 - KEPT)))

@@ -1,5 +1,6 @@
 """The caching layer: what a run is, how it is written, opened and checked. Nothing here needs TensorFlow."""
 
+from mcviz.runs.derived import derived, keep_derived
 from mcviz.runs.export import as_xarray, export_run
 from mcviz.runs.folder import ListedRun, list_runs, remove_run
 from mcviz.runs.images import StoredImages
@@ -18,7 +19,9 @@ __all__ = [
     "StoredImages",
     "Verification",
     "as_xarray",
+    "derived",
     "export_run",
+    "keep_derived",
     "list_runs",
     "open_run",
     "remove_run",

@@ -1,5 +1,7 @@
 """The detector of out-of-scope images, from a run on disk to a verdict on an image."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -9,7 +11,10 @@ from mcviz.data import LabelledImages, uniform_noise
 from mcviz.errors import InvalidInputError
 from mcviz.model import Sampler
 from mcviz.model.recording import record
-from mcviz.model.scope import fit_scope, judge_scope
+from mcviz.model.scope import KEPT_AS, MOST_IMAGES, fit_scope, judge_scope
+from mcviz.runs import derived, open_run
+
+ROOT = Path(__file__).parents[2]
 
 
 def bars(labels: np.ndarray, seed: int) -> np.ndarray:
@@ -63,6 +68,25 @@ def test_images_like_the_run_s_are_kept_and_noise_is_not(model, run) -> None:
     assert not noise.in_scope.any()
     assert noise.percentile.max() < 0.05
     assert verdict(1 - bars(np.arange(50) % 3, 4)).in_scope.mean() < 0.1
+
+
+def test_what_takes_longest_is_computed_once_for_a_run(model, run, monkeypatch) -> None:
+    first = fit_scope(Sampler(model), run)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr("mcviz.measures.scope.held_out_shares", refuse)
+    again = fit_scope(Sampler(model), open_run(run.path))
+    assert again.threshold == first.threshold
+    np.testing.assert_array_equal(again.novelty, first.novelty)
+    np.testing.assert_array_equal(again.reference, first.reference)
+
+
+def test_the_shipped_run_comes_with_it() -> None:
+    novelty = derived(open_run(ROOT / "cache" / "mnist-cnn"), KEPT_AS, MOST_IMAGES)
+    assert novelty is not None, "`python benchmarks/ood.py --keep` makes it"
+    assert 0 < novelty.min() < novelty.max() < 1
 
 
 def test_a_run_of_few_images_is_refused(model, tmp_path) -> None:

@@ -1,8 +1,9 @@
 """Whether an input is like the images that the run's model is for, in plain words."""
 
 import threading
-from concurrent.futures import Future
-from dataclasses import dataclass
+import time
+from concurrent.futures import Future, wait
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -16,6 +17,8 @@ from mcviz.errors import McvizError
 from mcviz.measures import SCORES, scores
 from mcviz.measures.scope import KEPT, ScopeDetector
 from mcviz.runs import Run
+
+PATIENCE = 4  # seconds that the first answers wait for the detector
 
 
 class Judge(Protocol):
@@ -80,15 +83,31 @@ class ByDetector:
         )
 
 
+@dataclass(frozen=True)
+class Learning:
+    """A detector that is being fitted.
+
+    Attributes:
+        detector: it, or why there is none.
+        deadline: in seconds of `time.monotonic`, until when it is waited for.
+    """
+
+    detector: Future[ScopeDetector] = field(default_factory=Future)
+    deadline: float = field(default_factory=lambda: time.monotonic() + PATIENCE)
+
+
 def the_judge(run: Run) -> Judge:
-    """The best judge that there is by now: the detector learns in the background, and the doubt stands in for it.
+    """The best judge that there is: the detector, or the doubt while the detector takes long to learn.
 
     Raises:
         McvizError: the run's model cannot be loaded.
     """
     learning = _learning(run.digest, run)
-    if learning.done() and learning.exception() is None:
-        return ByDetector(run, learning.result())
+    if not learning.detector.done() and time.monotonic() < learning.deadline:
+        with st.spinner("Learning what the test images look like …"):
+            wait([learning.detector], learning.deadline - time.monotonic())
+    if learning.detector.done() and learning.detector.exception() is None:
+        return ByDetector(run, learning.detector.result())
     return ByDoubt(run)
 
 
@@ -106,10 +125,10 @@ def show_verdict(run: Run, image: np.ndarray, probs: np.ndarray) -> None:
         st.warning(f"**Unlike the test images: take the answer for a guess.** {words}", icon=":material/warning:")
     else:
         st.success(f"**Like the test images, as far as can be told.** {words}", icon=":material/check_circle:")
-    if not _learning(run.digest, run).done():
+    if not _learning(run.digest, run).detector.done():
         st.caption(
-            "By the doubt alone so far. A better detector is learning, once, what the test images look like; it takes "
-            "over as soon as it is ready and you change something."
+            "By the doubt alone so far. A better detector is learning, once for this run, what its images look like; "
+            "it takes over as soon as it is ready and you change something."
         )
 
 
@@ -146,15 +165,17 @@ def of_the_test_images(digest: str, name: str, _run: Run) -> np.ndarray:  # noqa
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
-def _learning(digest: str, _run: Run) -> "Future[ScopeDetector]":  # noqa: ARG001 (the digest is the cache's key)
-    prepared, learning = sampler(_run), Future[ScopeDetector]()
+def _learning(digest: str, _run: Run) -> Learning:  # noqa: ARG001 (the digest is the cache's key)
+    prepared = sampler(_run)
     from mcviz.model.scope import fit_scope
+
+    learning = Learning()
 
     def learn() -> None:
         try:
-            learning.set_result(fit_scope(prepared, _run))
+            learning.detector.set_result(fit_scope(prepared, _run))
         except (McvizError, ValueError, MemoryError) as error:  # too few images, or ones that do not vary
-            learning.set_exception(error)
+            learning.detector.set_exception(error)
 
     threading.Thread(target=learn, daemon=True).start()  # an ending server does not wait for it
     return learning
