@@ -17,6 +17,7 @@ from mcviz.measures.combination import fisher_p, harmonic_mean_p, p_values
 from mcviz.measures.detection import detection
 from mcviz.measures.detectors import DETECTORS, Evidence, oriented
 from mcviz.measures.moments import moment_vector
+from mcviz.measures.scope import ScopeDetector
 from mcviz.measures.subspaces import ClassSubspaces, unexplained_share
 from mcviz.model import Sampler, load_model
 from mcviz.model.features import in_front, last_logits, penultimate, penultimate_model
@@ -25,6 +26,7 @@ IMAGES_AT_ONCE = 1000
 FOLDS = 5
 COMBINE = {"Harmonic mean": harmonic_mean_p, "Fisher": fisher_p}
 SOUND = "Harmonic mean"
+CHOSEN = "Harmonic mean: max probability, unexplained share"  # computed by `mcviz.measures.scope`, as the probe does
 
 Values = dict[str, np.ndarray]
 
@@ -187,19 +189,22 @@ class Surprises:
 def surprises(
     network: Network, images: np.ndarray, labels: np.ndarray, sets: dict[str, OutsideSet], say: Callable[[str], None]
 ) -> tuple[Surprises, str]:
-    """Everything about one model: the surprises for each cell of the table, and the chosen candidate."""
+    """Everything about one model: the surprises for each cell of the table, and which candidate was rehearsed best."""
     fit, rest = np.arange(0, len(images), 2), np.arange(1, len(images), 2)
     say("test images")
     known, inside = network.see(images[fit]), network.see(images[rest])
     reference = held_out(known, labels[fit])
-    chosen = rehearse(network, images[fit], labels[fit], known, reference)
+    rehearsed = rehearse(network, images[fit], labels[fit], known, reference)
     wrong = known.vectors["mean"].argmax(axis=1) != labels[fit]
+    novelty = reference["Unexplained share"]
+    shown = ScopeDetector.fit(known.vectors["mean"], known.vectors["front"], labels[fit], novelty)
     signs = {n: 1 if d.known_end else oriented(known.scores[n], wrong) for n, d in DETECTORS.items()}
 
     def judged(seen: Seen) -> Values:
         simple = {DETECTORS[name].label: signs[name] * values for name, values in seen.scores.items()}
         parts = simple | fitted(known, labels[fit], seen, everything=True)
-        return parts | combined(parts, reference)
+        chosen = -np.log10(shown.judge(seen.vectors["mean"], seen.vectors["front"]).p)
+        return parts | combined(parts, reference) | {CHOSEN: chosen}
 
     seen = {"inside": inside}
     for name, each in sets.items():
@@ -219,7 +224,7 @@ def surprises(
     missed = inside.vectors["mean"].argmax(axis=1) != labels[rest]
     for detector, parts in by_detector.items():
         pairs[detector]["mistakes"] = parts["inside"][~missed], parts["inside"][missed]
-    return Surprises(family, pairs), chosen
+    return Surprises(family, pairs), rehearsed
 
 
 def not_normal(network: Network, images: np.ndarray) -> float:
