@@ -1,5 +1,6 @@
 """Random numbers for the stochastic layers, each a function of its key and of nothing else."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -40,7 +41,7 @@ def draw_from(numbers: np.random.Generator, site: Site, passes: int) -> np.ndarr
     """Draw what one site needs for some passes from a generator."""
     shape = (passes, *site.shape)
     if site.law == "keep":
-        return kept(numbers, int(np.prod(shape)), site.rate).reshape(shape)
+        return kept(numbers, math.prod(shape), site.rate).reshape(shape)
     if site.law == "uniform":
         return numbers.random(shape, dtype=np.float32)
     return numbers.standard_normal(shape, dtype=np.float32)
@@ -65,14 +66,30 @@ def stream(site: Site, seed: int, pass_block: int, image: int | None) -> np.rand
 def kept(numbers: np.random.Generator, size: int, rate: float) -> np.ndarray:
     """Draw `size` bools that are False with probability `rate`, to within 2**-41.
 
-    A random byte decides all but the elements that hit the byte of the threshold; those take 32 more bits each. A rate
-    that is a multiple of 1/256 is met exactly.
+    A rate that is a multiple of 1/256 is met exactly, from as many random bits an element as its fraction has digits.
+    Otherwise a random byte decides all but the elements that hit the byte of the threshold; those take 32 more bits.
     """
     threshold, ties = divmod(rate * 256, 1)
-    values = numbers.integers(0, 2**64, -(-size // 8), dtype=np.uint64).view(np.uint8)[:size]
     if not ties:
-        return values >= int(threshold)
+        return _true_of_256(numbers, size, 256 - int(threshold))
+    values = _bytes(numbers, size)
     result = values > int(threshold)
     tied = np.flatnonzero(values == int(threshold))
     result[tied] = numbers.integers(0, 2**32, tied.size, dtype=np.uint32) >= round(ties * 2**32)
     return result
+
+
+def _true_of_256(numbers: np.random.Generator, size: int, share: int) -> np.ndarray:
+    """Draw `size` bools that are True with probability `share` / 256.
+
+    From its last binary digit to its first, or with fair bits takes a probability p to (1 + p) / 2, and to p / 2.
+    """
+    packed = np.zeros(-(-size // 8), np.uint8)
+    for digit in f"{share:08b}".rstrip("0")[::-1]:
+        fair = _bytes(numbers, len(packed))
+        packed = packed | fair if digit == "1" else packed & fair
+    return np.unpackbits(packed, count=size).view(bool)
+
+
+def _bytes(numbers: np.random.Generator, size: int) -> np.ndarray:
+    return numbers.integers(0, 2**64, -(-size // 8), dtype=np.uint64).view(np.uint8)[:size]

@@ -12,13 +12,13 @@ import tensorflow as tf
 from mcviz.errors import UnsuitableModelError
 from mcviz.model.draws import Site, draw, draw_active
 from mcviz.model.plan import Plan
-from mcviz.model.turned import Product
+from mcviz.model.turned import Product, memory_of_thread, tensor_of
 
 Progress = Callable[[int, int], None]
 
 FRONT_IMAGES_AT_MOST = 256
 FRONT_BYTES_AT_MOST = 64 << 20
-SHORT_WAY_BLOCKS = 4
+SHORT_WAY_BLOCKS = 2
 
 
 @dataclass(frozen=True)
@@ -87,16 +87,16 @@ class Job:
         """Fill the result for the block of images that starts at `image` and some blocks of passes."""
         plan = self.plan
         mine = range(max(image, self.first_image), min(image + plan.images, self.first_image + len(self.images)))
-        products = {i: Product(tensors[0][i - image].reshape(-1), self._kernel) for i in mine if plan.turned}
+        products = self._products(group, image, mine, common, tensors[0]) if plan.turned else None
         done = 0
-        for block, drawn in zip(group, common, strict=True):
+        for at, (block, drawn) in enumerate(zip(group, common, strict=True)):
             numbers = [
                 tf.constant(self._numbers(site, block, image, mine, drawn, tensors))
                 for site in plan.sites
                 if not plan.turned or site != plan.turned.site
             ]
-            starts = [self._products(block, image, products, drawn)] if plan.turned else tensors
-            probs = plan.rest([tf.constant(start) for start in starts], numbers).numpy()
+            start = [tf.constant(each) for each in tensors] if products is None else [tensor_of(products[at])]
+            probs = plan.rest(start, numbers).numpy()
             done += self._store(block, image, mine, probs.reshape(plan.images, plan.passes, -1))
         return done
 
@@ -144,19 +144,21 @@ class Job:
         return common
 
     def _products(
-        self, block: int, image: int, products: dict[int, Product], common: dict[int, np.ndarray]
+        self, group: range, image: int, mine: range, common: list[dict[int, np.ndarray]], activations: np.ndarray
     ) -> np.ndarray:
-        """(images × passes, units): the turned dense layer for one block of images, those not asked for zero."""
+        """(blocks, images × passes, units): the turned dense layer, whatever for images that are not asked for."""
         plan = self.plan
         assert plan.turned is not None
         site = plan.turned.site
-        result = np.zeros((plan.images, plan.passes, self._kernel.shape[1]), np.float32)
-        for i, product in products.items():
-            if site.number in common:
-                result[i - image] = product.activations_first(common[site.number])
-            else:
-                result[i - image] = product.passes_first(self._active(site, block, i, product.active))
-        return result.reshape(-1, result.shape[-1])
+        result = memory_of_thread("products", (len(group), plan.images, plan.passes, self._kernel.shape[1]), np.float32)
+        for i in mine:
+            product = Product(activations[i - image].reshape(-1), self._kernel)
+            for block, drawn, of_block in zip(group, common, result, strict=True):
+                if site.number in drawn:
+                    of_block[i - image] = product.activations_first(drawn[site.number])
+                else:
+                    of_block[i - image] = product.passes_first(self._active(site, block, i, product.active))
+        return result.reshape(len(group), plan.images * plan.passes, -1)
 
     def _active(self, site: Site, block: int, image: int, active: np.ndarray) -> np.ndarray:
         return draw_active(site, self.plan.passes, self.seed, block, image, active)

@@ -25,8 +25,8 @@ from mcviz.model.tracing import (
 )
 from mcviz.model.turned import TurnedDense, find_turned_dense
 
-PASSES_AT_MOST = 128
-ROWS_AT_MOST = 2048
+PASSES_AT_MOST, ROWS_AT_MOST = 128, 2048
+SHORT_WAY_PASSES, SHORT_WAY_ROWS = 256, 4096  # few large products are faster; passes that nobody asks for are lost
 BYTES_AT_MOST = 16 << 20
 FRONT_IMAGES = 16
 
@@ -122,13 +122,13 @@ def probe_images(item: tuple[int, ...], dtype: str) -> np.ndarray:
 
 def _traced_plan(model: keras.Model, call: Call, item: tuple[int, ...], dtype: str, short_way: bool) -> Plan:
     rest = trace(model, call, PASSES_AT_MOST, item, dtype)
-    turned = find_turned_dense(rest) if short_way else None
+    turned = find_turned_dense(rest)
     start = (turned.product,) if turned else rest.frontier
-    passes, images = _block(largest_activation(rest, start))
+    passes, images = _block(largest_activation(rest, start), short_way=turned is not None)
     if passes * images != rest.rows:
         rest = trace(model, call, passes * images, item, dtype)
-        turned = find_turned_dense(rest) if short_way else None
-        start = (turned.product,) if turned else rest.frontier
+    turned = find_turned_dense(rest) if short_way else None
+    start = (turned.product,) if turned else rest.frontier
     front = trace(model, call, FRONT_IMAGES, item, dtype)
     if [_of_one(tensor) for tensor in front.frontier] != [_of_one(tensor) for tensor in rest.frontier]:
         raise UntraceableError("a graph that changes with the size of the batch")
@@ -196,8 +196,9 @@ def _of_one(tensor: tf.Tensor) -> tuple[tuple[int, ...], str]:
     return tuple(tensor.shape[1:]), tensor.dtype.name
 
 
-def _block(bytes_per_row: int) -> tuple[int, int]:
+def _block(bytes_per_row: int, *, short_way: bool) -> tuple[int, int]:
     """Passes and images in a block, powers of two; two rows at least, which tell a batch from a single image."""
-    rows = min(ROWS_AT_MOST, max(2, BYTES_AT_MOST // max(1, bytes_per_row)))
-    passes = min(PASSES_AT_MOST, 1 << (rows.bit_length() - 1))
+    most, rows = (SHORT_WAY_PASSES, SHORT_WAY_ROWS) if short_way else (PASSES_AT_MOST, ROWS_AT_MOST)
+    rows = min(rows, max(2, BYTES_AT_MOST // max(1, bytes_per_row)))
+    passes = min(most, 1 << (rows.bit_length() - 1))
     return passes, 1 << ((rows // passes).bit_length() - 1)

@@ -22,7 +22,7 @@ from mcviz.runs import ImageSet, Layer, Manifest, ModelUsed, Run
 from mcviz.runs.layout import layout_for
 from mcviz.runs.writer import Progress, write_run
 
-DRAWING = 1  # goes up whenever the sampler gives other numbers for the same seed
+DRAWING = 2  # goes up whenever the sampler gives other numbers for the same seed
 LIBRARIES = ("keras", "tensorflow", "numpy")
 
 

@@ -5,6 +5,8 @@ around, the activations scale the weights once an image, and the passes are a ma
 ones, with the scaled weights. Only activations that are not zero take part, few behind a ReLU. Nothing is approximated.
 """
 
+import math
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,7 +62,10 @@ def _only_consumer(trace: Trace, tensor: tf.Tensor) -> Any:
 
 
 class Product:
-    """The work of one image: its scaled weights, times the masks of any number of blocks of passes."""
+    """The work of one image: its scaled weights, times the masks of any number of blocks of passes.
+
+    The weights and the masks lie in memory that the thread keeps, so a thread works on one image at a time.
+    """
 
     def __init__(self, activations: np.ndarray, kernel: np.ndarray) -> None:
         """Scale the weights.
@@ -70,11 +75,10 @@ class Product:
             kernel: (n, units) float32.
         """
         self.active = np.flatnonzero(activations)
-        scaled = _aligned((len(self.active), kernel.shape[1]))
+        scaled = memory_of_thread("weights", (len(self.active), kernel.shape[1]), np.float32)
         np.take(kernel, self.active, axis=0, out=scaled, mode="clip")
         scaled *= activations[self.active, None]
-        self._scaled = _tensor(scaled)
-        self._memory = np.empty(0, np.float32)
+        self._scaled = tensor_of(scaled)
 
     def passes_first(self, kept: np.ndarray) -> np.ndarray:
         """(passes, units) float32 for masks (passes, active) bool of the active activations."""
@@ -82,22 +86,30 @@ class Product:
 
     def activations_first(self, kept: np.ndarray) -> np.ndarray:
         """(passes, units) float32 for masks (n, passes) bool of all activations."""
-        return self._times(kept[self.active], transposed=True)
+        mine = memory_of_thread("kept", (len(self.active), kept.shape[1]), np.bool_)
+        np.take(kept, self.active, axis=0, out=mine, mode="clip")
+        return self._times(mine, transposed=True)
 
     def _times(self, kept: np.ndarray, *, transposed: bool) -> np.ndarray:
-        if kept.size != self._memory.size:
-            self._memory = _aligned((kept.size,))
-        masks = self._memory.reshape(kept.shape)
+        masks = memory_of_thread("masks", kept.shape, np.float32)
         np.copyto(masks, kept)
-        return tf.raw_ops.MatMul(a=_tensor(masks), b=self._scaled, transpose_a=transposed).numpy()
+        return tf.raw_ops.MatMul(a=tensor_of(masks), b=self._scaled, transpose_a=transposed).numpy()
 
 
-def _aligned(shape: tuple[int, ...]) -> np.ndarray:
-    size = int(np.prod(shape))
-    memory = np.empty(size + ALIGNMENT // 4, np.float32)
-    start = -memory.ctypes.data % ALIGNMENT // 4
-    return memory[start : start + size].reshape(shape)
+_of_thread = threading.local()
 
 
-def _tensor(array: np.ndarray) -> tf.Tensor:
+def memory_of_thread(name: str, shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
+    """Memory of the calling thread, aligned; what it was last asked for under this name is overwritten."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    memory = getattr(_of_thread, name, np.empty(0, np.uint8))
+    if len(memory) < size + ALIGNMENT:
+        memory = np.empty(size + size // 4 + ALIGNMENT, np.uint8)
+        setattr(_of_thread, name, memory)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + size].view(dtype).reshape(shape)
+
+
+def tensor_of(array: np.ndarray) -> tf.Tensor:
+    """An array as a tensor, without a copy if it is aligned; it must stay as it is while the tensor is in use."""
     return tf.experimental.dlpack.from_dlpack(array.__dlpack__()) if array.size else tf.constant(array)

@@ -56,17 +56,17 @@ def test_a_slow_loop_in_float64_gives_the_same_probabilities(masks):
     model = make("small reference network")
     sampler = Sampler(model)
     images = images_for(model, 3)
-    first, second = plan_of(sampler).sites
+    (first, second), block = plan_of(sampler).sites, plan_of(sampler).passes
     front = keras.Model(model.inputs[0], model.layers[1].output)(images).numpy().reshape(3, -1).astype(np.float64)
     (w1, b1), (w2, b2) = ([w.astype(np.float64) for w in layer.get_weights()] for layer in model.layers[-3::2])
     expected = np.empty((5, 3, CLASSES))
     for i, activations in enumerate(front):
         image = i if masks == "per_example" else None
         active = np.flatnonzero(activations)
-        kept = draw(first, 128, 9, 0, None).reshape(128, -1)
+        kept = draw(first, block, 9, 0, None).reshape(block, -1)
         if masks == "per_example":
-            kept[:, active] = draw_active(first, 128, 9, 0, i, active)
-        kept_hidden = draw(second, 128, 9, 0, image)
+            kept[:, active] = draw_active(first, block, 9, 0, i, active)
+        kept_hidden = draw(second, block, 9, 0, image)
         for t in range(5):
             hidden = np.maximum((activations * kept[t] / (1 - 0.25)) @ w1 + b1, 0)
             logits = (hidden * kept_hidden[t] / (1 - 0.5)) @ w2 + b2
