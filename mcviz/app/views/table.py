@@ -54,7 +54,10 @@ def table_view(looked: LookedAt) -> None:
         if st.button("Open", icon=":material/open_in_new:", disabled=len(chosen) != 1):
             open_page(EXAMPLE, image=chosen[0])
         if len(looked.images) > ROWS:
-            st.caption(f"The first {ROWS} of {len(looked.images):,}; narrow the selection, or export all of it.")
+            st.caption(
+                f"The first {ROWS} of {len(looked.images):,} in the ranking. A click on a column sorts these; "
+                "“Rank by” ranks all. The export has every row."
+            )
 
 
 def _thumbnail(image: np.ndarray) -> str:
