@@ -14,7 +14,7 @@ from mcviz.app.probe.drawing import drawing_input
 from mcviz.app.probe.noise import noise_input, swept_noise
 from mcviz.app.probe.sweep import Swept, show_sweep
 from mcviz.app.probe.uploading import upload_input
-from mcviz.app.probe.verdict import compared_with_the_test_images, show_verdict
+from mcviz.app.probe.verdict import compared_with_the_test_images, has_learnt, show_verdict
 from mcviz.app.wording import answer
 from mcviz.errors import InvalidInputError, McvizError
 from mcviz.runs import Run
@@ -61,10 +61,13 @@ def one_input(run: Run, kind: str) -> None:
 
 
 def answers(run: Run, asked: Asked, along_a_slider: bool) -> None:
-    """The verdict, the charts and the tables."""
+    """The verdict, the charts and the tables; where the verdict still has to be learnt, the others do not wait."""
     probs = ask(run, asked.image[None])[:, 0]
     st.markdown(f"{answer(probs, run.class_names)} {asked.truth}")
-    show_verdict(run, asked.image, probs)
+    place, learnt = st.container(), has_learnt(run)
+    if learnt:
+        with place:
+            show_verdict(run, asked.image, probs)
     if along_a_slider:
         show_curves(run)
     class_charts(probs, run.class_names, asked.true_class, "probe")
@@ -75,6 +78,9 @@ def answers(run: Run, asked: Asked, along_a_slider: bool) -> None:
     with right:
         st.markdown("**Each score, against the test images**")
         compared_with_the_test_images(run, probs)
+    if not learnt:
+        with place:
+            show_verdict(run, asked.image, probs)
 
 
 def invitation() -> None:

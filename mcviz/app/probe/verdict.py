@@ -18,7 +18,7 @@ from mcviz.measures import SCORES, scores
 from mcviz.measures.scope import KEPT, ScopeDetector
 from mcviz.runs import Run
 
-PATIENCE = 4  # seconds that the first answers wait for the detector
+PATIENCE = 10  # seconds that the first verdicts wait for the detector
 
 
 class Judge(Protocol):
@@ -76,8 +76,9 @@ class ByDetector:
 
         taken = in_the_model_s_range(self.run, image[None])
         verdict = judge_scope(self.detector, sampler(self.run), taken, probs[:, None])
+        doubt = _share(verdict.p_doubt[0])
         return (
-            f"{_share(verdict.p_doubt[0])} of the test images leave the ensemble as undecided, and "
+            f"{doubt[0].upper()}{doubt[1:]} of the test images leave the ensemble as undecided, and "
             f"{_share(verdict.p_novelty[0])} are as foreign to the class that it names. By both together, "
             f"{_share(verdict.percentile[0])} of them fit worse; the line is drawn at {1 - KEPT:.0%}."
         )
@@ -94,6 +95,15 @@ class Learning:
 
     detector: Future[ScopeDetector] = field(default_factory=Future)
     deadline: float = field(default_factory=lambda: time.monotonic() + PATIENCE)
+
+
+def has_learnt(run: Run) -> bool:
+    """Whether nothing is to be waited for: the detector is there, or it never will be. It begins to learn, if need be.
+
+    Raises:
+        McvizError: the run's model cannot be loaded.
+    """
+    return _learning(run.digest, run).detector.done()
 
 
 def the_judge(run: Run) -> Judge:
@@ -125,7 +135,7 @@ def show_verdict(run: Run, image: np.ndarray, probs: np.ndarray) -> None:
         st.warning(f"**Unlike the test images: take the answer for a guess.** {words}", icon=":material/warning:")
     else:
         st.success(f"**Like the test images, as far as can be told.** {words}", icon=":material/check_circle:")
-    if not _learning(run.digest, run).detector.done():
+    if not has_learnt(run):
         st.caption(
             "By the doubt alone so far. A better detector is learning, once for this run, what its images look like; "
             "it takes over as soon as it is ready and you change something."
