@@ -100,9 +100,11 @@ class Noise:
 
 
 NOISES: dict[str, Noise] = {
-    "uniform": Noise("Uniform noise", "Every pixel is any grey, by chance.", uniform_noise),
-    "gaussian": Noise("Gaussian noise", "Every pixel scatters around mid-grey.", gaussian_noise),
-    "salt_and_pepper": Noise("Salt and pepper", "Every pixel is black or white, by chance.", salt_and_pepper_noise),
+    "uniform": Noise("Uniform noise", "Every value is anything from dark to bright, by chance.", uniform_noise),
+    "gaussian": Noise("Gaussian noise", "Every value scatters around the middle.", gaussian_noise),
+    "salt_and_pepper": Noise(
+        "Salt and pepper", "Every value is the darkest or the brightest, by chance.", salt_and_pepper_noise
+    ),
     "smooth": Noise("Smooth noise", "Clouds: neighbouring pixels are alike.", smooth_noise),
     "grey": Noise("Constant grey", "One grey all over, darker or lighter by chance.", constant_grey),
 }

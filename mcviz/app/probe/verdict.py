@@ -18,6 +18,7 @@ from mcviz.measures import SCORES, scores
 from mcviz.measures.scope import KEPT, ScopeDetector
 from mcviz.runs import Run
 
+NEARLY_NONE = 1e-9  # of a share: rounding
 PATIENCE = 10  # seconds that the first verdicts wait for the detector
 
 
@@ -76,12 +77,17 @@ class ByDetector:
 
         taken = in_the_model_s_range(self.run, image[None])
         verdict = judge_scope(self.detector, sampler(self.run), taken, probs[:, None])
-        doubt = _share(verdict.p_doubt[0])
+        doubt, novelty = (self._among_the_others(p[0]) for p in (verdict.p_doubt, verdict.p_novelty))
         return (
             f"{doubt[0].upper()}{doubt[1:]} of the test images leave the ensemble as undecided, and "
-            f"{_share(verdict.p_novelty[0])} are as foreign to the class that it names. By both together, "
+            f"{novelty} are as foreign to the class that it names. By both together, "
             f"{_share(verdict.percentile[0])} of them fit worse; the line is drawn at {1 - KEPT:.0%}."
         )
+
+    def _among_the_others(self, p: float) -> str:
+        """The share of the images that were learnt from, without the input itself, which a p-value counts in."""
+        count = len(self.detector.novelty)
+        return _share((p * (count + 1) - 1) / count)
 
 
 @dataclass(frozen=True)
@@ -192,4 +198,4 @@ def _learning(digest: str, _run: Run) -> Learning:  # noqa: ARG001 (the digest i
 
 
 def _share(fraction: float) -> str:
-    return percent(float(fraction)) if fraction else "none"
+    return percent(float(fraction)) if fraction > NEARLY_NONE else "none"
