@@ -18,25 +18,11 @@ from mcviz.app.probe.verdict import ByDetector, ByDoubt, _learning, the_judge
 from mcviz.data.drawing import Stroke, drawn
 from mcviz.errors import InvalidInputError
 from mcviz.measures import SCORES
-from mcviz.measures.scope import ScopeDetector
 from mcviz.model import scope
 from tests.runs.making import make
 
 ROOT = Path(__file__).parents[2]
 OpenProbe = Callable[..., AppTest]
-
-
-@pytest.fixture(autouse=True)
-def only_small_runs_are_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The shipped run takes the detector half a minute of both cores; it has tests of its own."""
-    learn = scope.fit_scope
-
-    def learn_small(sampler: mcviz.Sampler, run: Run) -> ScopeDetector:
-        if len(run.images) > 1000:
-            raise InvalidInputError("too many for these tests")
-        return learn(sampler, run)
-
-    monkeypatch.setattr(scope, "fit_scope", learn_small)
 
 
 @pytest.fixture
@@ -136,6 +122,12 @@ def test_a_six_turned_half_round_is_taken_for_a_nine(open_probe: OpenProbe, run:
 def test_an_unchanged_image_is_like_the_test_images_and_noise_is_not(open_probe: OpenProbe) -> None:
     assert "Like the test images" in open_probe(input="Distort an image", image="11").success[0].value
     assert "Unlike the test images" in open_probe().warning[0].value
+
+
+def test_the_first_verdict_is_the_detector_s_and_no_other_follows(open_probe: OpenProbe) -> None:
+    app = open_probe()
+    assert "none are as foreign to the class that it names" in app.warning[0].value
+    assert "By the doubt alone" not in words(app)
 
 
 def test_the_line_keeps_95_percent_of_the_test_images(run: Run) -> None:

@@ -132,6 +132,16 @@ def test_an_upload_is_answered_and_a_bad_one_is_one_sentence(page: Page) -> None
     expect(page.get_by_text("As the model sees it")).to_have_count(0)
 
 
+def test_a_file_that_is_too_large_is_refused_in_words_that_can_be_seen(page: Page) -> None:
+    open_probe(page, "Upload")
+    upload(page, "large.png", png(np.random.default_rng(0).integers(0, 256, (1400, 1400, 3), dtype=np.uint8)))
+    sentence = page.get_by_text("File must be 5.0MB or smaller")
+    expect(sentence).to_be_visible()
+    box = sentence.bounding_box()
+    assert box
+    assert box["height"] > 10
+
+
 def test_noise_and_a_sweep_that_is_stopped(page: Page) -> None:
     open_probe(page, "Noise")
     ask(page)
