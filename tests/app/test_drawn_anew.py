@@ -11,7 +11,7 @@ from mcviz.app.views import confusion, layout_map, scatter
 
 SELECTION = Selection(true=(4,), answers="wrong")
 CALLBACKS: dict[str, tuple[Any, Callable[[], None]]] = {
-    "scatter": (scatter, lambda: scatter._outlined(SELECTION, "margin", "max_probability")),
+    "scatter-0": (scatter, lambda: scatter._outlined("scatter-0", SELECTION, "margin", "max_probability")),
     "confusion-images": (confusion, lambda: confusion._clicked(SELECTION, "confusion-images", 10)),
     "map-PCA": (layout_map, lambda: layout_map._picked(SELECTION, "map-PCA")),
 }

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
 from mcviz.app import address
@@ -31,18 +30,20 @@ def scatter_view(looked: LookedAt) -> None:
         st.selectbox("Colour", colourings, width=150, **address.bound("colour", colouring))
 
     # All that the other filters leave is drawn, so that an outline can be seen among its surroundings.
-    shown = np.flatnonzero(replace(selection, outline=None).mask(run.scores()))
+    others = replace(selection, outline=None)
+    key, shows_it = _chart(selection, x, y, colouring, run.digest)
     outline = selection.outline if selection.outline and (selection.outline.x, selection.outline.y) == (x, y) else None
-    figure = _figure(run, shown, x, y, colouring, outline)
-    st.plotly_chart(
-        figure,
-        key="scatter",
-        on_select=lambda: _outlined(selection, x, y),
-        selection_mode=("lasso", "box"),
-        config={"displaylogo": False, "modeBarButtonsToRemove": ["toImage"], "scrollZoom": False},
-        alt=f"Scatter chart of {len(shown):,} images: {_label(x)} against {_label(y)}, coloured by {colouring}. "
-        "The table view lists the same numbers.",
-    )
+    figure = _figure(run, others, x, y, colouring, None if shows_it else outline)
+    with st.container(key="scatter"):
+        st.plotly_chart(
+            figure,
+            key=key,
+            on_select=lambda: _outlined(key, selection, x, y),
+            selection_mode=("lasso", "box"),
+            config={"displaylogo": False, "modeBarButtonsToRemove": ["toImage"], "scrollZoom": False},
+            alt=f"Scatter chart of {others.mask(run.scores()).sum():,} images: {_label(x)} against {_label(y)}, "
+            f"coloured by {colouring}. The table view lists the same numbers.",
+        )
     st.caption("Draw around points with the lasso, or choose the box at the top right: what is inside is selected.")
     if (x, y) == ("predictive_entropy", "mutual_information"):
         st.caption(
@@ -56,9 +57,26 @@ def _label(name: str) -> str:
     return SCORES[name].label
 
 
-@st.cache_data(max_entries=8, show_spinner=False, hash_funcs={Outline: repr, Run: lambda run: run.digest})
-def _figure(run: Run, shown: np.ndarray, x: str, y: str, colouring: str, outline: Outline | None) -> Any:
-    scores = run.scores().iloc[shown]
+def _chart(selection: Selection, x: str, y: str, *others: str) -> tuple[str, bool]:
+    """The key of the chart, and whether the browser shows the outline by itself, because it was drawn there.
+
+    Such a chart is left alone: drawing ten thousand points anew takes longer than all else that a lasso does. It has to
+    be a new one where other points are drawn, or where the browser shows an outline that is no more.
+    """
+    points = (replace(selection, outline=None), x, y, *others)
+    before, number = st.session_state.get("scatter-chart", (points, 0))
+    shown = _drawn(f"scatter-{number}", x, y)
+    if points != before or (shown and shown != selection.outline):
+        number, shown = number + 1, None
+    st.session_state["scatter-chart"] = points, number
+    return f"scatter-{number}", shown is not None
+
+
+@st.cache_resource(  # shared: a copy would be read from the same numbers, and still be another chart to the browser
+    max_entries=8, show_spinner=False, hash_funcs={Outline: repr, Selection: repr, Run: lambda run: run.digest}
+)
+def _figure(run: Run, others: Selection, x: str, y: str, colouring: str, outline: Outline | None) -> Any:
+    scores = run.scores()[others.mask(run.scores())]
     if colouring == BY_ANSWER:
         groups, names, colours = (~scores["correct"].astype(bool)).to_numpy(int), ["right", "wrong"], [RIGHT, WRONG]
     else:
@@ -71,19 +89,28 @@ def _figure(run: Run, shown: np.ndarray, x: str, y: str, colouring: str, outline
     )
 
 
-def _outlined(selection: Selection, x: str, y: str) -> None:
+def _outlined(key: str, selection: Selection, x: str, y: str) -> None:
     """Make what was just drawn the outline.
 
     A chart that is drawn anew reports that nothing is selected, so that changes nothing: the chip takes it off.
     """
-    drawn = st.session_state["scatter"]["selection"]
+    outline = _drawn(key, x, y)
+    if outline:
+        address.select(replace(selection, outline=outline))
+
+
+def _drawn(key: str, x: str, y: str) -> Outline | None:
+    """The outline that the browser shows in a chart, with as many digits and corners as the address carries."""
+    event = st.session_state.get(key)
     corners: Sequence[tuple[float, float]] = ()
-    if drawn["lasso"]:
-        corners = list(zip(drawn["lasso"][-1]["x"], drawn["lasso"][-1]["y"], strict=True))
-    elif drawn["box"]:
-        (x0, x1), (y0, y1) = drawn["box"][-1]["x"], drawn["box"][-1]["y"]
+    if event and event["selection"]["lasso"]:
+        drawn = event["selection"]["lasso"][-1]
+        corners = list(zip(drawn["x"], drawn["y"], strict=True))
+    elif event and event["selection"]["box"]:
+        (x0, x1), (y0, y1) = (event["selection"]["box"][-1][axis] for axis in "xy")
         corners = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
     kept = corners[:: -(-len(corners) // CORNERS) or 1]
-    if len(kept) >= 3:
-        outline = Outline(x, y, tuple((float(a), float(b)) for a, b in kept))
-        address.select(replace(selection, outline=outline))
+    if len(kept) < 3:
+        return None
+    written = Selection(outline=Outline(x, y, tuple((float(a), float(b)) for a, b in kept))).to_query()
+    return Selection.from_query(written, 0, 0).outline
