@@ -10,8 +10,9 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from mcviz.app import address
+from mcviz.app.histograms import pass_histograms
 from mcviz.app.wording import percent, votes
-from mcviz.figures import class_probabilities, pass_histograms, png
+from mcviz.figures import class_probabilities, png
 from mcviz.measures import SCORES, most_uncertain_first
 from mcviz.runs import Run
 
@@ -147,4 +148,4 @@ def class_charts(probs: np.ndarray, class_names: Sequence[str], true_class: int 
         f"One histogram a class: how often each probability was given in the {len(probs)} passes. A narrow peak means "
         "that the passes agree; a wide one, or two, that they do not. The height is on a square-root scale."
     )
-    chart(pass_histograms(probs, class_names, true_class), f"{key}-passes", f"Histograms of the passes: {spoken}")
+    pass_histograms(probs, class_names, f"{key}-passes", f"Histograms of the passes: {spoken}", true_class)

@@ -1,7 +1,7 @@
 """Pictures of arrays: plotly figures, drawn the same whatever shows them."""
 
 from mcviz.figures.accuracy import accuracy_against_ensemble, accuracy_by_ensemble_size, mistakes_found
-from mcviz.figures.classes import class_counts, class_probabilities, pass_histograms
+from mcviz.figures.classes import by_role, class_counts, class_probabilities
 from mcviz.figures.images import contact_sheet, png
 from mcviz.figures.passes import estimate_by_passes, two_classes
 from mcviz.figures.scores import class_accuracies, coloured_map, confusion_matrix, scatter, score_distributions
@@ -12,6 +12,7 @@ __all__ = [
     "WRONG",
     "accuracy_against_ensemble",
     "accuracy_by_ensemble_size",
+    "by_role",
     "class_accuracies",
     "class_colour",
     "class_counts",
@@ -21,7 +22,6 @@ __all__ = [
     "contact_sheet",
     "estimate_by_passes",
     "mistakes_found",
-    "pass_histograms",
     "png",
     "scatter",
     "score_distributions",

@@ -7,10 +7,28 @@ import plotly.graph_objects as go
 
 from mcviz.figures.style import ENSEMBLE, NEUTRAL, SPREAD, TRUE_CLASS, styled
 
-BINS = 100
-EDGES = np.linspace(0, 1, BINS + 1)
-CENTRES = (EDGES[:-1] + EDGES[1:]) / 2
-COLUMN_GAP, ROW_GAP = 0.06, 0.035  # as fractions of the figure
+OTHERS = "other classes"
+SHORT_NAME = 4  # letters, which fit under a bar
+
+
+def by_role(predicted: int, true_class: int | None, classes: int) -> list[tuple[str, str, list[int]]]:
+    """The roles that classes play in an answer.
+
+    Args:
+        predicted: the index of the predicted class.
+        true_class: the index of the true class, where it is known.
+        classes: how many there are, C.
+
+    Returns:
+        Each role's name, its colour and its classes, without the roles that nobody plays.
+    """
+    answer = "predicted class" if true_class != predicted else "predicted and true class"
+    roles = {predicted: (answer, ENSEMBLE)}
+    if true_class is not None:
+        roles.setdefault(true_class, ("true class", TRUE_CLASS))
+    others = [c for c in range(classes) if c not in roles]
+    named = [(name, colour, [c]) for c, (name, colour) in roles.items()]
+    return [*named, (OTHERS, NEUTRAL, others)] if others else named
 
 
 def class_probabilities(probs: np.ndarray, class_names: Sequence[str], true_class: int | None = None) -> go.Figure:
@@ -26,7 +44,7 @@ def class_probabilities(probs: np.ndarray, class_names: Sequence[str], true_clas
     """
     mean, std = probs.mean(axis=0, dtype=np.float64), probs.std(axis=0, dtype=np.float64)
     figure = go.Figure()
-    for name, colour, classes in _by_role(mean.argmax(), true_class, len(mean)):
+    for name, colour, classes in by_role(int(mean.argmax()), true_class, len(mean)):
         low = np.minimum(std, mean)[classes]
         high = np.minimum(std, 1 - mean)[classes]
         figure.add_bar(
@@ -38,96 +56,14 @@ def class_probabilities(probs: np.ndarray, class_names: Sequence[str], true_clas
             customdata=std[classes],
             hovertemplate="%{x}: %{y:.1%} ± %{customdata:.1%}<extra></extra>",
         )
-    figure.update_xaxes(title="class", type="category", categoryorder="array", categoryarray=list(class_names))
-    figure.update_yaxes(title="probability", tickformat=".0%", range=[0, 1.04])
-    return styled(figure, 340)
-
-
-def pass_histograms(probs: np.ndarray, class_names: Sequence[str], true_class: int | None = None) -> go.Figure:
-    """One small histogram a class of its probability in each pass: 100 bins over 0 to 1, two columns, shared axes.
-
-    The counts are drawn on a square-root scale, so that a few passes of another opinion stay visible beside hundreds.
-
-    Args:
-        probs: (T, C) probabilities of one image.
-        class_names: C names.
-        true_class: its index, where it is known.
-
-    Returns:
-        A grid of C histograms, read row by row.
-    """
-    passes, classes = probs.shape
-    rows = -(-classes // 2)
-    bars = []
-    for role, colour, members in _by_role(probs.mean(axis=0).argmax(), true_class, classes):
-        for order, c in enumerate(members):
-            counts, _ = np.histogram(probs[:, c], bins=EDGES)
-            bars.append(
-                {
-                    "type": "bar",
-                    "x": CENTRES,
-                    "y": np.sqrt(counts),
-                    "customdata": counts,
-                    "marker": {"color": colour, "line": {"width": 0}},
-                    "name": role,
-                    "legendgroup": role,
-                    "showlegend": order == 0,
-                    "hovertemplate": f"{class_names[c]}: %{{customdata}} of {passes} passes near %{{x:.1%}}"
-                    "<extra></extra>",
-                    "xaxis": _axis("x", c),
-                    "yaxis": _axis("y", c),
-                }
-            )
-    names = [
-        {
-            "text": f"<b>{class_names[c]}</b>",
-            "xref": f"{_axis('x', c)} domain",
-            "yref": f"{_axis('y', c)} domain",
-            "x": 0.5,
-            "y": 0.98,
-            "showarrow": False,
-            "font": {"size": 14},
-        }
-        for c in range(classes)
-    ]
-    # As one dictionary: plotly takes a tenth of a second to put twenty axes together one call at a time.
-    figure = go.Figure({"data": bars, "layout": {"annotations": names, **_grid(rows, classes, passes)}})
-    return styled(figure, 60 + 105 * rows).update_layout(bargap=0)
-
-
-def _axis(letter: str, index: int) -> str:
-    return f"{letter}{index + 1}" if index else letter
-
-
-def _grid(rows: int, classes: int, passes: int) -> dict[str, dict[str, object]]:
-    """The axes of two columns of histograms, which all share their ranges."""
-    counts = [n for n in (0, 50, 250, 500, 1000, 2500, 5000, 10000) if n <= passes]
-    width, height = (1 - COLUMN_GAP) / 2, (1 - ROW_GAP * (rows - 1)) / rows
-    axes: dict[str, dict[str, object]] = {}
-    for c in range(classes):
-        row, column = divmod(c, 2)
-        left, bottom = column * (width + COLUMN_GAP), (rows - 1 - row) * (height + ROW_GAP)
-        lowest = c + 2 >= classes
-        axes[f"xaxis{c + 1}"] = {
-            "anchor": _axis("y", c),
-            "domain": [left, left + width],
-            "range": [0, 1],
-            "tickvals": [0, 0.5, 1],
-            "showticklabels": lowest,
-            "title": {"text": "probability in a pass"} if lowest else None,
-            "matches": "x" if c else None,
-        }
-        axes[f"yaxis{c + 1}"] = {
-            "anchor": _axis("x", c),
-            "domain": [bottom, bottom + height],
-            "range": [0, np.sqrt(passes) * 1.05],
-            "tickvals": np.sqrt(counts),
-            "ticktext": [str(n) for n in counts],
-            "showticklabels": column == 0,
-            "title": {"text": "passes"} if column == 0 and row == (rows - 1) // 2 else None,
-            "matches": "y" if c else None,
-        }
-    return axes
+    order = list(class_names)
+    # Room for the labels that is known beforehand need not be found out by drawing all twice.
+    long_names = max(map(len, order)) > SHORT_NAME
+    figure.update_xaxes(
+        title="class", type="category", categoryorder="array", categoryarray=order, automargin=long_names
+    )
+    figure.update_yaxes(title="probability", tickformat=".0%", range=[0, 1.04], automargin=False)
+    return styled(figure, 340).update_layout(margin={"l": 68, "b": 52})
 
 
 def class_counts(predicted: np.ndarray, class_names: Sequence[str]) -> go.Figure:
@@ -156,13 +92,3 @@ def class_counts(predicted: np.ndarray, class_names: Sequence[str]) -> go.Figure
     figure.update_xaxes(title="predicted class", type="category")
     figure.update_yaxes(title="images")
     return styled(figure, 320)
-
-
-def _by_role(predicted: int, true_class: int | None, classes: int) -> list[tuple[str, str, list[int]]]:
-    """Each role's name, colour and classes, without the roles that nobody plays."""
-    answer = "predicted class" if true_class != predicted else "predicted and true class"
-    roles = {predicted: (answer, ENSEMBLE)}
-    if true_class is not None:
-        roles.setdefault(true_class, ("true class", TRUE_CLASS))
-    others = [c for c in range(classes) if c not in roles]
-    return [(name, colour, [c]) for c, (name, colour) in roles.items()] + [("other classes", NEUTRAL, others)]

@@ -9,6 +9,7 @@ from PIL import Image
 from playwright.sync_api import FilePayload, Locator, Page, ViewportSize, expect
 
 from tests.browser.conftest import MILLISECONDS_TO_APPEAR
+from tests.browser.test_exploration import histograms
 
 THREE = [(0.3, 0.22), (0.55, 0.18), (0.68, 0.33), (0.45, 0.48), (0.7, 0.6), (0.6, 0.8), (0.3, 0.78)]
 FIRST_ANSWER = 120_000  # milliseconds: the model is loaded
@@ -146,7 +147,8 @@ def test_noise_and_a_sweep_that_is_stopped(page: Page) -> None:
     open_probe(page, "Noise")
     ask(page)
     expect(page.get_by_text("Unlike the test images")).to_be_visible()
-    expect(page.locator(".js-plotly-plot")).to_have_count(2)
+    expect(page.locator(".js-plotly-plot")).to_have_count(1)
+    expect(histograms(page)).to_have_count(10)
     page.get_by_label("How many").fill("2000")
     page.get_by_label("How many").press("Enter")
     page.get_by_role("button", name="Run the sweep").click()
@@ -161,7 +163,8 @@ def test_a_distorted_image_is_in_the_address_with_its_curves(page: Page) -> None
     open_probe(page, "Distort an image")
     ask(page)
     expect(page.get_by_text("Along the whole slider")).to_be_visible()
-    expect(page.locator(".js-plotly-plot")).to_have_count(3)
+    expect(page.locator(".js-plotly-plot")).to_have_count(2)
+    expect(histograms(page)).to_have_count(10)
     page.get_by_role("slider").focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_url(re.compile("amount=5"))

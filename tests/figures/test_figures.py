@@ -74,32 +74,6 @@ def test_a_right_answer_has_one_colour() -> None:
     assert [bar.name for bar in figure.data] == ["predicted and true class", "other classes"]
 
 
-def test_ten_histograms_of_a_hundred_bins_hold_every_pass(probs: np.ndarray) -> None:
-    figure = figures.pass_histograms(probs, NAMES, true_class=5)
-    assert len(figure.data) == 10
-    for bar in figure.data:
-        assert len(bar.x) == 100
-        assert sum(bar.customdata) == 200
-        np.testing.assert_allclose(np.square(bar.y), bar.customdata, atol=1e-9)
-    titles = [annotation.text for annotation in figure.layout.annotations]
-    assert titles == [f"<b>{name}</b>" for name in NAMES]
-
-
-def test_each_histogram_stands_under_its_own_name(probs: np.ndarray) -> None:
-    figure = figures.pass_histograms(probs, NAMES)
-    for bar in figure.data:
-        c = int((bar.xaxis or "x").removeprefix("x") or 1) - 1
-        expected, _ = np.histogram(probs[:, c], bins=100, range=(0, 1))
-        assert list(bar.customdata) == list(expected)
-
-
-def test_histograms_share_one_x_axis(probs: np.ndarray) -> None:
-    layout = figures.pass_histograms(probs, NAMES).layout.to_plotly_json()
-    axes = {name: axis for name, axis in layout.items() if name.startswith("xaxis")}
-    assert len(axes) == 10
-    assert sum("matches" not in axis for axis in axes.values()) == 1
-
-
 def test_class_counts_add_up() -> None:
     figure = figures.class_counts(np.array([8, 8, 2, 8]), NAMES)
     assert dict(zip(figure.data[0].x, figure.data[0].y, strict=True)) == {

@@ -6,11 +6,12 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app import address
+from mcviz.app.histograms import pass_histograms
 from mcviz.app.opened import current_run, live_passes
 from mcviz.app.parts import chart, picture, pictured, ranking, title
 from mcviz.app.wording import percent, sureness, votes
 from mcviz.data import uniform_noise
-from mcviz.figures import accuracy_against_ensemble, class_probabilities, mistakes_found, pass_histograms
+from mcviz.figures import accuracy_against_ensemble, class_probabilities, mistakes_found
 from mcviz.runs import Run
 
 PASSES = 500
@@ -97,7 +98,7 @@ def noise(run: Run) -> Step:
         with left:
             picture(image[0], "Uniform noise", WIDTH)
         with right:
-            chart(pass_histograms(passes, run.class_names), "noise", votes(passes, run.class_names))
+            pass_histograms(passes, run.class_names, "noise", votes(passes, run.class_names))
 
     return (
         f"But doubt has limits. This is noise, and the model says **{run.class_names[mean.argmax()]}** with "

@@ -1,0 +1,68 @@
+const SVG = "http://www.w3.org/2000/svg";
+
+function element(tag, className, text) {
+  const made = document.createElement(tag);
+  made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+// As a share of the height, from above, on a square-root scale.
+const depth = (count, passes) => 1 - Math.sqrt(count / passes);
+
+function bars(counts, passes) {
+  const svg = document.createElementNS(SVG, "svg");
+  const path = document.createElementNS(SVG, "path");
+  svg.setAttribute("viewBox", `0 0 ${counts.length} 1`);
+  svg.setAttribute("preserveAspectRatio", "none");
+  svg.setAttribute("aria-hidden", "true"); // the panel says it all
+  const steps = counts.map((count, bin) => `V${depth(count, passes)}H${bin + 1}`);
+  path.setAttribute("d", `M0 1${steps.join("")}V1Z`);
+  svg.append(path);
+  return svg;
+}
+
+function panelOf(shown, { passes, ticks }) {
+  const panel = element("div", "panel");
+  panel.setAttribute("role", "img");
+  panel.setAttribute("aria-label", shown.spoken);
+  panel.style.setProperty("--colour", shown.colour);
+
+  const head = element("div", "head");
+  const value = element("span", "value", shown.value);
+  head.append(element("b", "name", shown.name), element("span", "role", shown.role), value);
+
+  const plot = element("div", "plot");
+  for (const count of ticks) {
+    const line = element("div", "count", count);
+    line.style.top = `${100 * depth(count, passes)}%`;
+    plot.append(line);
+  }
+  for (const share of [0, 0.5, 1]) {
+    const tick = element("div", "share", share);
+    tick.style.left = `${100 * share}%`;
+    plot.append(tick);
+  }
+  plot.append(bars(shown.counts, passes));
+  plot.onpointermove = (event) => {
+    const { left, width } = plot.getBoundingClientRect();
+    const bins = shown.counts.length;
+    const bin = Math.min(bins - 1, Math.max(0, Math.floor((bins * (event.clientX - left)) / width)));
+    plot.style.setProperty("--bin", bin);
+    value.textContent = `${bin}–${bin + 1}%: ${shown.counts[bin]} of ${passes}`;
+  };
+  plot.onpointerleave = () => {
+    value.textContent = shown.value;
+  };
+  panel.append(head, plot);
+  return panel;
+}
+
+export default function ({ data, parentElement }) {
+  const panels = element("div", "panels");
+  panels.setAttribute("role", "group");
+  panels.setAttribute("aria-label", data.spoken);
+  panels.append(...data.panels.map((shown) => panelOf(shown, data)), element("div", "axis", "probability in a pass"));
+  parentElement.querySelector(".panels")?.remove();
+  parentElement.append(panels);
+}

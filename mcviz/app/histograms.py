@@ -1,0 +1,71 @@
+"""What the passes say class by class, as small histograms that the browser draws in place.
+
+A plotly chart of ten pairs of axes is taken down and built up at each step to another image, for a quarter of a second.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from mcviz.app.wording import percent
+from mcviz.figures import by_role
+from mcviz.figures.classes import OTHERS
+
+BINS = 100
+TICKS = (0, 50, 250, 500, 1000, 2500, 5000, 10000)  # passes
+HERE = Path(__file__).parent
+
+_mounted = st.components.v2.component(
+    "mcviz_histograms", css=(HERE / "histograms.css").read_text(), js=(HERE / "histograms.js").read_text()
+)
+
+
+def pass_histograms(
+    probs: np.ndarray, class_names: Sequence[str], key: str, spoken: str, true_class: int | None = None
+) -> None:
+    """One small histogram a class of its probability in each pass: 100 bins over 0 to 1, two columns, shared axes.
+
+    The counts are drawn on a square-root scale, so that a few passes of another opinion stay visible beside hundreds.
+
+    Args:
+        probs: (T, C) probabilities of one image.
+        class_names: C names.
+        key: of the component.
+        spoken: what they show, for those who cannot see it.
+        true_class: its index, where it is known.
+    """
+    panels = class_panels(probs, class_names, true_class)
+    ticks = [count for count in TICKS if count <= len(probs)]
+    _mounted(key=key, data={"passes": len(probs), "ticks": ticks, "spoken": spoken, "panels": panels})
+
+
+def class_panels(probs: np.ndarray, class_names: Sequence[str], true_class: int | None) -> list[dict[str, object]]:
+    """What the browser is sent of each class.
+
+    Args:
+        probs: (T, C) probabilities of one image.
+        class_names: C names.
+        true_class: its index, where it is known.
+
+    Returns:
+        For each class its name, its role and the role's colour, how many passes fall into each hundredth, and the mean
+        and the standard deviation, also as a sentence.
+    """
+    mean, std = probs.mean(axis=0, dtype=np.float64), probs.std(axis=0, dtype=np.float64)
+    panels: dict[int, dict[str, object]] = {}
+    for role, colour, members in by_role(int(mean.argmax()), true_class, len(mean)):
+        for c in members:
+            counts, _ = np.histogram(probs[:, c], bins=BINS, range=(0, 1))
+            most, value = int(counts.argmax()), f"{percent(mean[c])} ± {percent(std[c])}"
+            panels[c] = {
+                "name": class_names[c],
+                "role": "" if role == OTHERS else role,
+                "colour": colour,
+                "counts": counts.tolist(),
+                "value": value.replace("over ", ">").replace("under ", "<"),
+                "spoken": f"{class_names[c]}, {role}: {value}; most often {most}% to {most + 1}%, "
+                f"in {counts[most]} of {len(probs)} passes.",
+            }
+    return [panels[c] for c in range(len(mean))]
