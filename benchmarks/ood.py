@@ -186,7 +186,7 @@ def keep(path: Path, tables: list[Table], sets: dict[str, OutsideSet], passes: i
         "chosen": np.array(CHOSEN),
         "rehearsed": np.array([table.rehearsed for table in tables]),
         "figures": np.stack([table.figures for table in tables]),
-        "not_normal": np.array([[table.not_normal[name] for name in ("test", *sets)] for table in tables], np.float32),
+        "not_normal": np.array([[table.not_normal[name] for name in (*sets, "test")] for table in tables], np.float32),
     }
     if cells:
         arrays |= asdict(cells) | {"false_stops": FALSE_STOPS.astype(np.float32)}

@@ -43,9 +43,9 @@ def unseen_sets(images: np.ndarray, labels: np.ndarray, count: int = 1000) -> di
         "shapes": ("Plain shapes", shapes(count, seed=22)),
         "patterns": ("Stripes and checks", patterns(count, seed=23)),
         "photographs": ("Patches of photographs", photographs(count, seed=24)),
-        "fashion_inverted": ("Fashion-MNIST, inverted", invert(fashion)),
+        "fashion_inverted": ("Inverted Fashion-MNIST", invert(fashion)),
         "stacked": ("Stacked halves of two", np.concatenate([images[:count, :middle], others[:, middle:]], axis=1)),
-        "mirrored": ("In a mirror", asymmetric[:, :, ::-1].copy()),
+        "mirrored": ("Digits in a mirror", asymmetric[:, :, ::-1].copy()),
     }
     shift = OutsideSet("Printed digits (a shift)", printed(DIGITS, count, seed=25), out_of_scope=False, known=False)
     return {name: OutsideSet(*each, known=False) for name, each in sets.items()} | {"printed": shift}
