@@ -29,7 +29,7 @@ usually does, finds what is foreign.
 **How it came about.** Its parts were found with the known sets in view, on other trainings. The harmonic mean was
 fixed by hand, after a rule that looks at other broken images alone had picked another combination. Then it was left as
 it is: the {trainings} trainings that this page rests on were made afterwards, and the new sets were written down
-before anything was tried on them. On {rehearsed} of these trainings the rule chooses this detector.
+before anything was tried on them. Among harmonic means, the rule chooses this one on {rehearsed} of them.
 
 **Higher moments do not help.** A logit is a sum over many units that dropout switches, so over the passes it is often
 nearly normal: a test finds another shape for {not_normal:.0%} of the test images, {not_normal_fashion:.0%} of
