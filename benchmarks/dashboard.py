@@ -9,103 +9,46 @@ Times are from the act to what it shows being drawn; every row is the median and
 import argparse
 import os
 import shutil
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import mcviz  # noqa: E402
+from benchmarks.browsing import (  # noqa: E402
+    SWITCHES,
+    charts_drawn,
+    row,
+    served,
+    timed,
+    visited,
+    wait,
+    wait_until_it_answers,
+)
 from mcviz.measures import most_uncertain_first  # noqa: E402
 
 SHIPPED = ROOT / "cache" / "mnist-cnn"
-SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
 BARE = """
 import numpy as np, plotly.graph_objects as go, streamlit as st
 st.set_page_config(layout="wide")
 st.title("Bare")
-st.image(np.zeros((280, 280), dtype=np.uint8))
-st.plotly_chart(go.Figure(go.Histogram(x=np.random.default_rng(0).normal(size=500).astype("float32"))))
+st.button("Again")
+st.image(np.full((280, 280), np.random.default_rng().integers(256), dtype=np.uint8))
+st.plotly_chart(go.Figure(go.Histogram(x=np.random.default_rng().normal(size=500).astype("float32"))))
 """
 LARGE_IMAGES, LARGE_PASSES = 200_000, 50
-
-
-@contextmanager
-def served(script: Path, folder: Path, cache: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """A Streamlit server of its own, from a cold process; yields at once, not when it answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
-    options = ["--server.headless", "true", "--browser.gatherUsageStats", "false", "--server.address", "127.0.0.1"]
-    server = subprocess.Popen(
-        command + options,
-        cwd=folder,
-        env={**os.environ, "MCVIZ_CACHE": str(cache)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield f"http://127.0.0.1:{port}", server
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-def wait_until_it_answers(url: str) -> None:
-    """Return as soon as the server takes requests."""
-    while True:
-        try:
-            urllib.request.urlopen(f"{url}/_stcore/health", timeout=5).close()
-            return
-        except OSError:
-            time.sleep(0.02)
-
-
-@contextmanager
-def visited(browser: Browser, url: str) -> Iterator[Page]:
-    """A page in a browser session of its own."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(120_000)
-    try:
-        page = context.new_page()
-        page.goto(url, wait_until="commit")
-        yield page
-    finally:
-        context.close()
-
-
-def charts_drawn(page: Page, count: int) -> None:
-    """Wait until so many charts have their axes."""
-    expect(page.locator(".js-plotly-plot .xaxislayer-above .xtick")).not_to_have_count(0)
-    expect(page.locator(".js-plotly-plot .main-svg .cartesianlayer")).to_have_count(count)
-
-
-def timed(act: Callable[[], None], drawn: Callable[[], None]) -> float:
-    """Seconds from an act to what it shows."""
-    start = time.perf_counter()
-    act()
-    drawn()
-    return time.perf_counter() - start
-
-
-def row(name: str, seconds: list[float], beside: list[float] | None = None) -> None:
-    """Print one line of the table."""
-    median, late = statistics.median(seconds), float(np.percentile(seconds, 95))
-    ratio = f"{median / statistics.median(beside):8.2f} ×" if beside else ""
-    print(f"{name:<58}{1000 * median:8.0f} ms{1000 * late:8.0f} ms{ratio}", flush=True)
+LASSOED = 2_000  # images
+PROBE_WARM = 12_000  # milliseconds, in which the verdict's detector learns
+FIRST_TILE = "([image]) => firstTile() === String(image)"
+LAST_TILE = "([image]) => lastTile() === String(image)"
 
 
 def starts(browser: Browser, tries: int, folder: Path, script: Path, charts: int, cache: Path) -> list[float]:
@@ -132,87 +75,127 @@ def sessions(browser: Browser, tries: int, url: str, charts: int) -> list[float]
     return found[1:]
 
 
-def first_tile(page: Page) -> Locator:
-    """The gallery's first image."""
-    return page.locator(".tile").first
+def bare_answers(browser: Browser, tries: int, url: str) -> list[float]:
+    """Seconds from a click on a bare page's button to its chart and picture being drawn anew."""
+    with visited(browser, url) as page:
+        charts_drawn(page, 1)
+        button = page.get_by_role("button", name="Again")
+        return [timed(page, button.click, "chartsAreNew", 1) for _ in range(tries)]
 
 
-def exploring(browser: Browser, tries: int, url: str, run: mcviz.Run) -> None:
-    """The acts of an exploration, each until its images or charts are drawn."""
-    scores = run.scores()
-    names = ["mutual_information", "max_probability"]
-    firsts = {name: most_uncertain_first(name, scores[name].to_numpy()) for name in names}
+def gallery(browser: Browser, tries: int, url: str, run: mcviz.Run) -> None:
+    """Another score, filter and page of the gallery, until its images are drawn."""
+    firsts = {name: ranked(run, name) for name in ("mutual_information", "max_probability")}
+    wrong = ~run.scores()["correct"].to_numpy(bool)
+    by_score, by_filter, by_page = [], [], []
     with visited(browser, f"{url}/uncertain") as page:
-        shown = page.get_by_label("Rank by")
-        expect(first_tile(page)).to_be_visible()
-        chip = page.get_by_role("button", name="wrong answers")
-        by_score, by_filter, by_page = [], [], []
+        order = firsts["max_probability"]
+        wait(page, FIRST_TILE, int(order[0]))
         for attempt in range(tries):
-            name = names[attempt % 2]
-            shown.click()
+            name = list(firsts)[attempt % 2]
+            order = firsts[name]
+            page.get_by_label("Rank by").click()
             option = page.get_by_role("option", name=mcviz.SCORES[name].label)
-            image = str(firsts[name][0])
-            by_score.append(timed(option.click, partial(drawn_first, page, image)))
+            by_score.append(timed(page, option.click, FIRST_TILE, int(order[0])))
+        chip = page.get_by_role("button", name="wrong answers")
         for _ in range(tries):
-            field = page.get_by_label("Find")
-            field.fill("wrong")
-            by_filter.append(timed(lambda: page.keyboard.press("Enter"), expect(chip).to_be_visible))
-            by_filter.append(timed(chip.click, expect(chip).to_be_hidden))
-        order = firsts[names[(tries - 1) % 2]]
+            page.get_by_label("Find").fill("wrong")
+            last = order[wrong[order]][23]
+            by_filter.append(timed(page, lambda: page.keyboard.press("Enter"), LAST_TILE, int(last)))
+            by_filter.append(timed(page, chip.click, LAST_TILE, int(order[23])))
         for attempt in range(tries):
             onwards = attempt % 2 == 0
             button = page.get_by_role("button", name="Next page" if onwards else "Previous page")
-            image = str(order[24 if onwards else 0])
-            by_page.append(timed(button.click, partial(drawn_first, page, image)))
-        row("gallery: another score", by_score)
-        row("gallery: a filter on or off", by_filter)
-        row("gallery: another page", by_page)
+            by_page.append(timed(page, button.click, FIRST_TILE, int(order[24 if onwards else 0])))
+    row("gallery: another score", by_score)
+    row("gallery: a filter on or off", by_filter)
+    row("gallery: another page", by_page)
+
+
+def stepping(browser: Browser, tries: int, url: str) -> None:
+    """One example after the other, until both of its charts are drawn."""
+    found = []
     with visited(browser, f"{url}/example") as page:
-        charts_drawn(page, 2)
-        order = firsts["max_probability"]
-        by_next = []
+        wait(page, "() => histograms() && document.querySelector('.js-plotly-plot .barlayer .bars')")
+        page.wait_for_timeout(3000)  # the similar images are looked for, once
         for attempt in range(1, tries + 1):
-            words = page.get_by_text(f"Rank {attempt + 1:,} of")
-            by_next.append(timed(lambda: page.locator("body").press("ArrowRight"), partial(example_drawn, page, words)))
-        row("one example: the next one", by_next)
-    lassos = []
+            words = f"Rank {attempt + 1:,} of"
+            press = partial(page.locator("body").press, "ArrowRight")
+            found.append(
+                timed(page, press, "([words]) => document.body.innerText.includes(words) && chartsAreNew([1])", words)
+            )
+    row("one example: the next one", found)
+
+
+def lassos(browser: Browser, tries: int, url: str, run: mcviz.Run) -> None:
+    """A lasso around the images with most entropy, until the gallery shows the surest of these."""
+    entropy = run.scores()["predictive_entropy"].to_numpy()
+    edge = float(np.sort(entropy)[-LASSOED])
+    found, inside = [], []
     for _ in range(tries):
-        with visited(browser, f"{url}/uncertain?view=Scatter") as page:
-            lassos.append(lasso(page))
-    row("scatter: a lasso around many points to the new gallery", lassos)
+        with visited(browser, f"{url}/uncertain?view=Scatter&order=most+certain+first") as page:
+            wait(page, FIRST_TILE, int(ranked(run, "max_probability")[-1]))
+            corners = draw_lasso(page, edge)
+            page.mouse.move(*corners[0])
+            page.mouse.down()
+            for to in corners[1:]:
+                page.mouse.move(*to, steps=6)
+            drawn = "([before]) => buttonSays('outlined in') && firstTile() && firstTile() !== before"
+            before = page.evaluate("firstTile()")
+            found.append(timed(page, page.mouse.up, drawn, before, since="pointerup"))
+            inside.append(int(page.locator(".st-key-chips strong").first.inner_text().replace(",", "")))
+    row(f"scatter: a lasso around {statistics.median(inside):,.0f} points to the gallery", found)
 
 
-def drawn_first(page: Page, image: str) -> None:
-    """Wait until the gallery begins with an image."""
-    expect(first_tile(page)).to_have_attribute("data-image", image)
-
-
-def example_drawn(page: Page, words: Locator) -> None:
-    """Wait until the example's rank stands there and nothing is greyed out any more."""
-    expect(words).to_be_visible()
-    expect(page.locator("[data-stale=true]")).to_have_count(0)
-
-
-def lasso(page: Page) -> float:
-    """Draw around the right two thirds of the plane; seconds from letting go to the new gallery."""
+def draw_lasso(page: Page, edge: float) -> list[tuple[float, float]]:
+    """Corners on the screen around all points to the right of a value of the x axis."""
     area = page.locator(".st-key-scatter .nsewdrag").first
-    expect(area).to_be_visible()
-    expect(first_tile(page)).to_be_visible()
+    area.wait_for()
     page.wait_for_timeout(1000)
     box = area.bounding_box()
     if box is None:
         raise RuntimeError("the scatter chart is not on the page")
-    corners = [(0.055, 0.02), (0.98, 0.02), (0.98, 0.99), (0.055, 0.99), (0.055, 0.02)]
-    (x, y), *others = [(box["x"] + box["width"] * a, box["y"] + box["height"] * b) for a, b in corners]
-    page.mouse.move(x, y)
-    page.mouse.down()
-    for to in others:
-        page.mouse.move(*to, steps=6)
-    chip = page.get_by_role("button", name="outlined in")
-    return timed(page.mouse.up, lambda: expect(chip).to_be_visible())
+    axis = "document.querySelector('.st-key-scatter .js-plotly-plot')._fullLayout.xaxis"
+    left = box["x"] + float(page.evaluate(f"edge => {axis}.d2p(edge)", edge))
+    right, top, bottom = (
+        box["x"] + 0.99 * box["width"],
+        box["y"] + 0.01 * box["height"],
+        box["y"] + 0.99 * box["height"],
+    )
+    return [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
 
 
-def memory(browser: Browser, url: str, server: subprocess.Popen[bytes]) -> None:
+def probing(browser: Browser, tries: int, url: str, run: mcviz.Run) -> None:
+    """Other noise and other distortions, 500 passes each, until the verdict and all charts are drawn."""
+    with visited(browser, f"{url}/probe") as page:
+        page.get_by_role("button", name="Ask the model").click()
+        wait(page, "() => histograms()")
+        page.wait_for_timeout(PROBE_WARM)
+        another = page.get_by_role("button", name="Another noise image")
+        seeds = [timed(page, another.click, "chartsAreNew", 1) for _ in range(tries + 1)]
+        row("probe: another noise image, 500 passes", seeds[1:])
+    with visited(browser, f"{url}/probe?input=Distort+an+image&image={ranked(run, 'max_probability')[0]}") as page:
+        page.get_by_role("button", name="Ask the model").click()
+        wait(page, "() => document.querySelectorAll('.js-plotly-plot').length === 2 && histograms()")
+        page.wait_for_timeout(PROBE_WARM)
+        slider = page.get_by_role("slider")
+        steps = [timed(page, partial(slider.press, "ArrowRight"), "chartsAreNew", 2) for _ in range(tries + 1)]
+        row("probe: a step of a distortion's slider, 500 passes", steps[1:])
+
+
+def exploring(browser: Browser, tries: int, url: str, run: mcviz.Run) -> None:
+    """The acts of an exploration."""
+    gallery(browser, tries, url, run)
+    stepping(browser, tries, url)
+    lassos(browser, tries, url, run)
+
+
+def ranked(run: mcviz.Run, score: str) -> np.ndarray:
+    """(N,) the image of each rank by a score, most uncertain first."""
+    return most_uncertain_first(score, run.scores()[score].to_numpy())
+
+
+def memory(browser: Browser, url: str, process: int) -> None:
     """Print the server's resident memory with ten sessions open."""
     contexts = [browser.new_context() for _ in range(10)]
     for number, context in enumerate(contexts):
@@ -220,9 +203,9 @@ def memory(browser: Browser, url: str, server: subprocess.Popen[bytes]) -> None:
         page.goto(f"{url}/{['', 'uncertain', 'example'][number % 3]}")
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         page.wait_for_timeout(500)
-    status = Path(f"/proc/{server.pid}/status").read_text()
+    status = Path(f"/proc/{process}/status").read_text()
     resident = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
-    mapped = Path(f"/proc/{server.pid}/maps").read_text()
+    mapped = Path(f"/proc/{process}/maps").read_text()
     print(f"{'server memory, 10 sessions open':<58}{resident / 1024:8.0f} MB", flush=True)
     print(f"{'TensorFlow imported':<58}{'yes' if 'tensorflow' in mapped else 'no':>8}", flush=True)
     for context in contexts:
@@ -266,11 +249,13 @@ def main() -> None:
             wait_until_it_answers(url)
             warm_bare = sessions(browser, arguments.tries, url, 1)
             row("bare page, new session on a warm server", warm_bare)
+            row("bare page, a click to its chart and picture", bare_answers(browser, arguments.tries, url))
         with served(ROOT / "dashboard.py", ROOT, SHIPPED.parent) as (url, server):
             wait_until_it_answers(url)
             row("overview, new session on a warm server", sessions(browser, arguments.tries, url, 2), warm_bare)
             exploring(browser, arguments.tries, url, mcviz.open_run(SHIPPED))
-            memory(browser, url, server)
+            memory(browser, url, server.pid)
+            probing(browser, arguments.tries, url, mcviz.open_run(SHIPPED))
         if arguments.large:
             cache = large_cache(folder)
             with served(ROOT / "dashboard.py", ROOT, cache) as (url, server):
@@ -278,7 +263,7 @@ def main() -> None:
                 print(f"\nthe same with {LARGE_IMAGES:,} images:")
                 row("overview, new session on a warm server", sessions(browser, arguments.tries, url, 2), warm_bare)
                 exploring(browser, arguments.tries, url, mcviz.open_run(cache / "large"))
-                memory(browser, url, server)
+                memory(browser, url, server.pid)
         browser.close()
 
 

@@ -1,0 +1,107 @@
+"""A server and a browser for benchmarks, and how long an act takes until what it leads to is drawn."""
+
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import Browser, Page
+
+SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
+IN_THE_PAGE = (Path(__file__).parent / "in_the_page.js").read_text()
+
+
+@contextmanager
+def served(script: Path, folder: Path, cache: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A Streamlit server of its own, from a cold process; yields at once, not when it answers."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
+    options = ["--server.headless", "true", "--browser.gatherUsageStats", "false", "--server.address", "127.0.0.1"]
+    server = subprocess.Popen(
+        command + options,
+        cwd=folder,
+        env={**os.environ, "MCVIZ_CACHE": str(cache)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield f"http://127.0.0.1:{port}", server
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def wait_until_it_answers(url: str) -> None:
+    """Return as soon as the server takes requests."""
+    while True:
+        try:
+            urllib.request.urlopen(f"{url}/_stcore/health", timeout=5).close()
+            return
+        except OSError:
+            time.sleep(0.02)
+
+
+@contextmanager
+def visited(browser: Browser, url: str) -> Iterator[Page]:
+    """A page in a browser session of its own."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(120_000)
+    context.add_init_script(IN_THE_PAGE)
+    try:
+        page = context.new_page()
+        page.goto(url, wait_until="commit")
+        yield page
+    finally:
+        context.close()
+
+
+def wait(page: Page, condition: str, *arguments: object) -> None:
+    """Wait until a condition in the page holds, which is looked at in every frame."""
+    page.wait_for_function(condition, arg=list(arguments), polling="raf")
+
+
+def charts_drawn(page: Page, count: int) -> None:
+    """Wait until so many charts have their axes."""
+    wait(
+        page,
+        """([count]) => document.querySelector(".js-plotly-plot .xaxislayer-above .xtick")
+            && document.querySelectorAll(".js-plotly-plot .main-svg .cartesianlayer").length === count""",
+        count,
+    )
+
+
+def timed(page: Page, act: Callable[[], None], drawn: str, *arguments: object, since: str = "any") -> float:
+    """Seconds from what the browser hears of an act to the first frame in which nothing is greyed out and all is drawn.
+
+    Args:
+        page: where it is done.
+        act: does it.
+        drawn: JavaScript of the arguments that tells whether what the act leads to is there.
+        arguments: of that.
+        since: the kind of event that the time runs from; the first one of the act, if it is not told.
+    """
+    page.evaluate("since => listen(since)", since)
+    act()
+    found = page.wait_for_function(
+        f"""arguments => heard() !== null && !document.querySelector("[data-stale=true]")
+            && ({drawn})(arguments) && performance.now() - heard()""",
+        arg=list(arguments),
+        polling="raf",
+    )
+    return float(found.json_value()) / 1000
+
+
+def row(name: str, seconds: list[float], beside: list[float] | None = None) -> None:
+    """Print one line of the table."""
+    median, late = statistics.median(seconds), float(np.percentile(seconds, 95))
+    ratio = f"{median / statistics.median(beside):8.2f} ×" if beside else ""
+    print(f"{name:<58}{1000 * median:8.0f} ms{1000 * late:8.0f} ms{ratio}", flush=True)
