@@ -1,5 +1,6 @@
 """The run that the pages are looking at, and the model behind it, each opened once for all sessions."""
 
+import gc
 import os
 import time
 from pathlib import Path
@@ -95,7 +96,9 @@ def model(run: Run) -> "keras.Model":
 
 @st.cache_resource(show_spinner="Opening the run …", max_entries=8)
 def _open(path: str, changed: float) -> Run:  # noqa: ARG001 (a run that was written anew is opened anew)
-    return open_run(path)
+    run = open_run(path)
+    _keep_all()
+    return run
 
 
 def _changed(folder: Path) -> float:
@@ -117,4 +120,16 @@ def _sampler(digest: str, _run: Run) -> "Sampler":  # noqa: ARG001 (the digest i
     network, used = model(_run), _run.manifest.model
     from mcviz.model import Sampler
 
-    return Sampler(network, output=used.output, from_logits=used.from_logits)
+    prepared = Sampler(network, output=used.output, from_logits=used.from_logits)
+    _keep_all()
+    return prepared
+
+
+def _keep_all() -> None:
+    """Spare Python's collector all that is there by now, and stays.
+
+    Streamlit calls the collector after each answer, and holds the answer up until it has looked at everything, which
+    takes a tenth of a second, and more with TensorFlow.
+    """
+    gc.collect()
+    gc.freeze()

@@ -1,5 +1,7 @@
 """Which images of a run look alike: principal components of their pixels."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import streamlit as st
 from sklearn.decomposition import PCA
@@ -7,6 +9,7 @@ from sklearn.decomposition import PCA
 from mcviz.runs import Run
 
 COMPONENTS = 50
+BLOCK = 10_000  # images
 FITTED_ON = 10_000  # images; the components of more than that are the same to the eye
 
 
@@ -18,12 +21,22 @@ def components(digest: str, _run: Run) -> np.ndarray:  # noqa: ARG001 (the diges
         (N, at most 50) float32, the strongest component first.
     """
     count = len(_run.images)
-    pixels = np.asarray(_run.images[:]).reshape(count, -1).astype(np.float32)
-    fitted = np.sort(np.random.default_rng(0).choice(count, min(count, FITTED_ON), replace=False))
-    kept = min(COMPONENTS, len(fitted), pixels.shape[1])
-    found = PCA(kept, svd_solver="randomized", random_state=0).fit(pixels[fitted]).transform(pixels)
+    fitted = np.random.default_rng(0).permutation(count) < FITTED_ON
+    sample = np.concatenate([pixels[fitted[start : start + BLOCK]] for start, pixels in _blocks(_run)])
+    kept = min(COMPONENTS, *sample.shape)
+    pca = PCA(kept, svd_solver="randomized", random_state=0).fit(sample.astype(np.float32))
+    found = np.empty((count, kept), dtype=np.float32)
+    for start, pixels in _blocks(_run):
+        found[start : start + len(pixels)] = pca.transform(pixels.astype(np.float32))
     found.setflags(write=False)
     return found
+
+
+def _blocks(run: Run) -> Iterator[tuple[int, np.ndarray]]:
+    """The run's images as rows of pixels, so many at a time that all together need not fit into the memory."""
+    for start in range(0, len(run.images), BLOCK):
+        images = np.asarray(run.images[start : start + BLOCK])
+        yield start, images.reshape(len(images), -1)
 
 
 def most_similar(run: Run, image: int, count: int) -> np.ndarray:

@@ -28,8 +28,8 @@ class Judge(Protocol):
     def unlike(self, images: np.ndarray, probs: np.ndarray) -> np.ndarray:
         """(n,) bool: which of (n, height, width, channels) images in 0..1 with (T, n, C) passes are out of scope."""
 
-    def words(self, image: np.ndarray, probs: np.ndarray) -> str:
-        """On what the verdict rests for one (height, width, channels) image with (T, C) passes."""
+    def verdict(self, image: np.ndarray, probs: np.ndarray) -> tuple[bool, str]:
+        """Whether one (height, width, channels) image with (T, C) passes is out of scope, and on what that rests."""
 
 
 @dataclass(frozen=True)
@@ -43,15 +43,16 @@ class ByDoubt:
         """As `Judge` says."""
         return SCORES[self.score].function(probs) > self._threshold()
 
-    def words(self, image: np.ndarray, probs: np.ndarray) -> str:  # noqa: ARG002 (the passes say it all)
+    def verdict(self, image: np.ndarray, probs: np.ndarray) -> tuple[bool, str]:
         """As `Judge` says."""
         value = float(SCORES[self.score].function(probs[:, None])[0])
         below = np.searchsorted(of_the_test_images(self.run.digest, self.score, self.run), value)
-        return (
+        words = (
             f"{SCORES[self.score].label} {score_value(self.score, value)}: more than "
             f"{percent(float(below) / self.run.manifest.images.count)} of the test images have. The line is drawn at "
             f"{score_value(self.score, self._threshold())}, which {KEPT:.0%} of them stay under."
         )
+        return bool(self.unlike(image[None], probs[:, None])[0]), words
 
     def _threshold(self) -> float:
         return float(np.quantile(of_the_test_images(self.run.digest, self.score, self.run), KEPT))
@@ -71,17 +72,17 @@ class ByDetector:
         taken = in_the_model_s_range(self.run, images)
         return ~judge_scope(self.detector, sampler(self.run), taken, probs).in_scope
 
-    def words(self, image: np.ndarray, probs: np.ndarray) -> str:
+    def verdict(self, image: np.ndarray, probs: np.ndarray) -> tuple[bool, str]:
         """As `Judge` says."""
         from mcviz.model.scope import judge_scope
 
         taken = in_the_model_s_range(self.run, image[None])
-        verdict = judge_scope(self.detector, sampler(self.run), taken, probs[:, None])
-        doubt, novelty = (self._among_the_others(p[0]) for p in (verdict.p_doubt, verdict.p_novelty))
-        return (
+        judged = judge_scope(self.detector, sampler(self.run), taken, probs[:, None])
+        doubt, novelty = (self._among_the_others(p[0]) for p in (judged.p_doubt, judged.p_novelty))
+        return not judged.in_scope[0], (
             f"{doubt[0].upper()}{doubt[1:]} of the test images leave the ensemble as undecided, and "
             f"{novelty} are as foreign to the class that it names. By both together, "
-            f"{_share(verdict.percentile[0])} of them fit worse; the line is drawn at {1 - KEPT:.0%}."
+            f"{_share(judged.percentile[0])} of them fit worse; the line is drawn at {1 - KEPT:.0%}."
         )
 
     def _among_the_others(self, p: float) -> str:
@@ -135,9 +136,8 @@ def show_verdict(run: Run, image: np.ndarray, probs: np.ndarray) -> None:
         image: (height, width, channels) float32 in 0..1.
         probs: (T, C) probabilities of the input.
     """
-    judge = the_judge(run)
-    words = judge.words(image, probs)
-    if judge.unlike(image[None], probs[:, None])[0]:
+    unlike, words = the_judge(run).verdict(image, probs)
+    if unlike:
         st.warning(f"**Unlike the test images: take the answer for a guess.** {words}", icon=":material/warning:")
     else:
         st.success(f"**Like the test images, as far as can be told.** {words}", icon=":material/check_circle:")
