@@ -19,7 +19,7 @@ from mcviz.runs import ListedRun, export_run, list_runs, open_run, remove_run, v
 
 REFUSED = 2
 INTERRUPTED = 130  # as a shell reports a command that Ctrl-C ended
-SHIPPED_SEED = 5  # of the training that the shipped run comes from; its README says what was tried
+SHIPPED_SEED = 25  # of the training that the shipped run comes from; its README says what was tried
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
