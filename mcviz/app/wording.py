@@ -20,12 +20,12 @@ def percent(fraction: float, digits: int = 1) -> str:
     Returns:
         Such as "99.2%"; "over 99.9%" for what is less than 1 but would round to it, "under 0.1%" likewise.
     """
-    step = 10.0**-digits
-    if 1 > fraction >= 1 - step / 200:
+    shown, step = f"{100 * fraction:.{digits}f}", 10.0**-digits
+    if fraction < 1 and float(shown) == 100:
         return f"over {100 - step:.{digits}f}%"
-    if 0 < fraction < step / 200:
+    if fraction > 0 and float(shown) == 0:
         return f"under {step:.{digits}f}%"
-    return f"{100 * fraction:.{digits}f}%"
+    return f"{shown}%"
 
 
 def score_value(name: str, value: float) -> str:

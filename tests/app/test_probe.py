@@ -1,6 +1,8 @@
 """The probe on the shipped run, and on a tiny colour model of another size: every input, the verdict, the sweep."""
 
 import io
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -150,6 +152,24 @@ def test_the_detector_takes_over_when_it_has_learnt(
     assert "By the doubt alone" not in words(app)
 
 
+ENDING = """
+import atexit
+import sys
+import mcviz
+from mcviz.app.probe.verdict import _learning
+run = mcviz.open_run(sys.argv[1])
+detector = _learning(run.digest, run).detector
+atexit.register(lambda: print("learnt" if detector.done() else "learning"))
+"""
+
+
+def test_a_server_that_ends_while_it_learns_waits_for_it(colour_cache: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", ENDING, colour_cache / "colour"], capture_output=True, text=True, timeout=300, check=True
+    )
+    assert ended.stdout.split()[-1:] == ["learnt"], "a process that ends amid a matrix product can hang"
+
+
 def test_too_few_images_to_learn_from_leave_the_doubt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(sampler: object, run: Run) -> None:
         raise InvalidInputError("too few")
@@ -224,13 +244,15 @@ def test_a_sweep_over_distorted_images_says_how_many_are_still_right(open_probe:
 
 def test_the_most_deceiving_is_the_surest_wrong_answer(run: Run) -> None:
     over = Swept("images", "images", 20, lambda *_: np.empty(0), run.digest)
-    sweep, labels = Sweep(over, 20, ByDoubt(run)), run.labels[240:260]
-    probs = run.probs_block(240, 260)
+    mistakes = ~run.scores()["correct"].to_numpy(bool)
+    start = 20 * int(mistakes.reshape(-1, 20).sum(axis=1).argmax())
+    sweep, labels = Sweep(over, 20, ByDoubt(run)), run.labels[start : start + 20]
+    probs = run.probs_block(start, start + 20)
     sweep.add(run, np.arange(10.0)[:, None], labels[:10], probs[:, :10])
     sweep.add(run, np.arange(10.0, 20.0)[:, None], labels[10:], probs[:, 10:])
     mean = probs.mean(axis=0, dtype=np.float64)
     wrong = np.flatnonzero(mean.argmax(axis=1) != labels)
-    assert len(wrong)
+    assert len(wrong) > 1
     assert sweep.deceiving == wrong[mean[wrong].max(axis=1).argmax()]
     assert sweep.picture == [sweep.deceiving]
     assert sweep.right.sum() == 20 - len(wrong)

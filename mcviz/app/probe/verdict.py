@@ -193,7 +193,7 @@ def _learning(digest: str, _run: Run) -> Learning:  # noqa: ARG001 (the digest i
         except (McvizError, ValueError, MemoryError) as error:  # too few images, or ones that do not vary
             learning.detector.set_exception(error)
 
-    threading.Thread(target=learn, daemon=True).start()  # an ending server does not wait for it
+    threading.Thread(target=learn).start()  # no daemon: a process that ends amid a product of OpenBLAS can hang
     return learning
 
 
