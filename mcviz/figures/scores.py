@@ -10,6 +10,7 @@ from mcviz.figures.style import DENSITY, NEUTRAL, RIGHT, WRONG, class_colour, st
 MANY = 20_000  # points above which a browser draws a density and a sample instead of every point
 SAMPLED = 4_000
 CELLS = 160
+NARROWEST = 280  # pixels that all squares of a confusion matrix have on a phone
 
 
 def scatter(
@@ -152,13 +153,13 @@ def confusion_matrix(
     rows, columns = np.divmod(cells, classes)
     if values is None:
         shown = counts[cells].astype(np.float64)
-        texts = [f"{count:,}" for count in counts[cells]]
+        texts = [str(count) for count in counts[cells]]
         colours = np.where(rows == columns, 0, shown)
     else:
         shown = colours = np.bincount(cell, weights=values, minlength=classes**2)[cells] / counts[cells]
         texts = [f"{value:.2f}" for value in shown]
     light = colours > 0.55 * max(colours.max(), 1e-9)
-    side = max(12, 360 // classes)
+    side = max(12, NARROWEST // classes)
     figure = go.Figure(
         go.Scatter(
             x=[class_names[c] for c in columns],
@@ -167,7 +168,7 @@ def confusion_matrix(
             hovertext=[f"{count:,}" for count in counts[cells]],
             mode="markers+text" if classes <= 20 else "markers",
             text=texts,
-            textfont={"size": 12, "color": ["#10161D" if bright else "#FFFFFF" for bright in light]},
+            textfont={"size": 11, "color": ["#10161D" if bright else "#FFFFFF" for bright in light]},
             marker={
                 "symbol": "square",
                 "size": side,
@@ -175,7 +176,13 @@ def confusion_matrix(
                 "colorscale": "Cividis",
                 "cmin": 0,
                 "opacity": 1,
-                "colorbar": {"title": {"text": title, "side": "right"}, "thickness": 12},
+                "colorbar": {
+                    "title": {"text": title},
+                    "thickness": 12,
+                    "orientation": "h",
+                    "y": -0.16,
+                    "yanchor": "top",
+                },
                 "line": {"width": np.where(rows == columns, 2, 0), "color": NEUTRAL},
             },
             hovertemplate="true %{y}, said %{x}: %{hovertext} images, mean %{text}<extra></extra>"
@@ -185,11 +192,9 @@ def confusion_matrix(
             unselected={"marker": {"opacity": 1}},
         )
     )
-    order = list(class_names)
-    figure.update_xaxes(title="predicted class", type="category", categoryorder="array", categoryarray=order)
-    figure.update_yaxes(
-        title="true class", type="category", categoryorder="array", categoryarray=order, autorange="reversed"
-    )
+    axis = {"type": "category", "categoryorder": "array", "categoryarray": list(class_names)}
+    figure.update_xaxes(title="predicted class", range=[-0.6, classes - 0.4], **axis)
+    figure.update_yaxes(title="true class", range=[classes - 0.4, -0.6], **axis)
     figure.update_layout(clickmode="event+select")
     return styled(figure, 560)
 
