@@ -43,7 +43,9 @@ def accuracy_against_ensemble(pass_accuracy: np.ndarray, ensemble: float, ordina
             name=f"{name} {accuracy:{PERCENT}}",
             hovertemplate=f"{name} {accuracy:{PERCENT}}<extra></extra>",
         )
-    figure.update_xaxes(title="accuracy", tickformat=".1%")
+    shown = np.append(edges, [ensemble, ordinary])
+    margin = 0.03 * max(np.ptp(shown), 0.001)  # or the line of an ensemble that beats all is cut in half
+    figure.update_xaxes(title="accuracy", tickformat=".1%", range=[shown.min() - margin, shown.max() + margin])
     figure.update_yaxes(title="passes", range=[0, top])
     return styled(figure, 360)
 

@@ -30,10 +30,11 @@ def accuracy_charts(single: np.ndarray, ensemble: np.ndarray, ordinary: float, m
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Accuracy versus ensemble", anchor=False)
+        beaten = (single < ensemble[-1]).mean()
         spoken = (
             f"The ensemble is right for {ensemble[-1]:.2%} of the images and beats "
-            f"{percent((single < ensemble[-1]).mean())} of the single passes; the ordinary model is right for "
-            f"{ordinary:.2%}."
+            f"{'every single pass' if beaten == 1 else f'{percent(beaten)} of the single passes'}; the ordinary model "
+            f"is right for {ordinary:.2%}."
         )
         st.caption(spoken)
         chart(accuracy_against_ensemble(single, ensemble[-1], ordinary), "accuracies", spoken)
