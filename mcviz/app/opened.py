@@ -121,6 +121,7 @@ def _sampler(digest: str, _run: Run) -> "Sampler":  # noqa: ARG001 (the digest i
     from mcviz.model import Sampler
 
     prepared = Sampler(network, output=used.output, from_logits=used.from_logits)
+    gc.collect()  # what loading left behind; where a run is opened, nothing is, and the first page would wait for it
     _keep_all()
     return prepared
 
@@ -131,5 +132,4 @@ def _keep_all() -> None:
     Streamlit calls the collector after each answer, and holds the answer up until it has looked at everything, which
     takes a tenth of a second, and more with TensorFlow.
     """
-    gc.collect()
     gc.freeze()
