@@ -57,7 +57,7 @@ def votes(probs: np.ndarray, class_names: Sequence[str]) -> str:
     order = [c for c in np.argsort(-counts, kind="stable")[:3] if counts[c]]
     if counts[order[0]] == len(probs):
         return f"all {len(probs)} passes say {class_names[order[0]]}"
-    others = ", ".join(f"{counts[c]} say {class_names[c]}" for c in order[1:])
+    others = ", ".join(f"{counts[c]} {'says' if counts[c] == 1 else 'say'} {class_names[c]}" for c in order[1:])
     return f"{counts[order[0]]} of {len(probs)} passes say {class_names[order[0]]}, {others}"
 
 

@@ -35,13 +35,13 @@ def test_percentages_are_within_half_a_step(fraction: float, digits: int) -> Non
 
 
 def test_votes_are_counted_and_ordered() -> None:
-    assert wording.votes(passes(1, 1, 0, 1), NAMES) == "3 of 4 passes say dog, 1 say cat"
+    assert wording.votes(passes(1, 1, 0, 1), NAMES) == "3 of 4 passes say dog, 1 says cat"
     assert wording.votes(passes(2, 2), NAMES) == "all 2 passes say owl"
 
 
 def test_an_answer_names_class_probability_and_doubt() -> None:
     said = wording.answer(passes(1, 1, 0, 1), NAMES)
-    assert said == "The ensemble says **dog** with 62.5% and is not sure: 3 of 4 passes say dog, 1 say cat."
+    assert said == "The ensemble says **dog** with 62.5% and is not sure: 3 of 4 passes say dog, 1 says cat."
 
 
 def test_an_answer_is_judged_only_where_the_label_is_known() -> None:
