@@ -141,16 +141,17 @@ def _described(run: ListedRun) -> str:
 
 
 def _remove(options: argparse.Namespace) -> None:
-    if not options.yes and not _confirmed(f"Remove {options.run} with everything in its folder? [y/N] "):
+    if not options.yes and not _confirmed(f"Remove the run {options.run}? [y/N] "):
         raise InvalidInputError(f"{options.run} stays. Answer y, or give --yes, to remove it.")
-    remove_run(options.run)
-    print(f"{options.run} is removed.")
+    left = remove_run(options.run)
+    print(f"{options.run} is removed." + (f" What is none of the run's stays: {', '.join(left)}." if left else ""))
 
 
 def _confirmed(question: str) -> bool:
     try:
         return input(question).strip().lower() in ("y", "yes")
     except EOFError:
+        print()  # the prompt's line has not ended
         return False
 
 

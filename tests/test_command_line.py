@@ -227,6 +227,28 @@ def test_remove_with_yes_does_not_ask(folder, tmp_path, monkeypatch):
     assert not (tmp_path / "run").exists()
 
 
+def test_remove_says_what_stays(folder, tmp_path, capsys):
+    mcviz.record(folder / "model.keras", folder / "mnist.npz", tmp_path / "run", passes=2)
+    (tmp_path / "run/README.md").touch()
+    assert main(["remove", "--yes", str(tmp_path / "run")]) == 0
+    told = f"{tmp_path}/run is removed. What is none of the run's stays: README.md.\n"
+    assert capsys.readouterr().out.endswith(told)
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["README.md"]
+
+
+def test_without_an_answer_the_refusal_has_a_line_of_its_own(run):
+    process = start("remove", run)
+    out, err = process.communicate(timeout=60)
+    assert (out, len(err.splitlines())) == (f"Remove the run {run}? [y/N] \n", 1)
+
+
+def test_nowhere_is_no_place_for_a_run(folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["sample", "--model", f"{folder}/model.keras", "--data", f"{folder}/mnist.npz", "--out", ""]) == 2
+    assert "The address of a folder should not be empty" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_export_writes_the_scores_as_parquet(run, tmp_path, capsys):
     assert main(["export", str(run), "--to", f"{tmp_path}/scores.parquet"]) == 0
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "scores.parquet"), mcviz.open_run(run).scores())

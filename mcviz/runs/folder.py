@@ -9,6 +9,7 @@ from mcviz.runs.lock import writing
 from mcviz.runs.manifest import NAME, Manifest, read_manifest
 from mcviz.runs.place import Place, place_of
 from mcviz.runs.run import images_done, open_run
+from mcviz.runs.standing import files_but_manifest
 
 State = Literal["finished", "partial", "damaged", "unreadable"]
 
@@ -48,8 +49,11 @@ def list_runs(folder: str | os.PathLike[str]) -> list[ListedRun]:
     return [_listed(place_of(place.address(name))) for name in names]
 
 
-def remove_run(path: str | os.PathLike[str]) -> None:
-    """Take a run away, whatever state it is in, with everything in its folder.
+def remove_run(path: str | os.PathLike[str]) -> list[str]:
+    """Take a run away, whatever state it is in, with its folder where nothing else is in that.
+
+    Returns:
+        The names of the files that are none of the run's, and stay.
 
     Raises:
         RunNotFoundError: there is no run.
@@ -59,7 +63,8 @@ def remove_run(path: str | os.PathLike[str]) -> None:
     _require_manifest(place)
     with writing(place):
         _require_manifest(place)
-        place.remove()
+        place.remove([NAME, *files_but_manifest(place)])  # the manifest first: without it they are no run
+        return sorted(place.sizes())
 
 
 def _require_manifest(place: Place) -> None:

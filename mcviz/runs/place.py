@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from mcviz.errors import StorageError
+from mcviz.errors import InvalidInputError, StorageError
 
 TEMPORARY = re.compile(r"\.[^/]+\.[0-9a-f]{12}\.tmp")
 
@@ -53,13 +53,20 @@ class Place(Protocol):
     def delete(self, name: str) -> None:
         """Take a file away, if it is there."""
 
-    def remove(self) -> None:
-        """Take the whole folder away."""
+    def remove(self, names: list[str]) -> None:
+        """Take files away, in this order, and with the last one the folder. What else is in it stays."""
 
 
 def place_of(address: str | os.PathLike[str]) -> Place:
-    """The place that a path or an fsspec address names."""
+    """The place that a path or an fsspec address names.
+
+    Raises:
+        InvalidInputError: it is empty.
+        StorageError: it is of a kind that fsspec does not know.
+    """
     text = os.fspath(address)
+    if not text:
+        raise InvalidInputError("The address of a folder should not be empty. Give a path, such as cache/run.")
     if text.startswith("file://"):
         text = text.removeprefix("file://")
     return RemoteFolder(text) if "://" in text else LocalFolder(text)
@@ -143,8 +150,12 @@ class LocalFolder:
         except OSError as error:
             raise StorageError(f"{self.address(name)} cannot be removed: {_reason(error)}.") from error
 
-    def remove(self) -> None:
-        """Take the whole folder away."""
+    def remove(self, names: list[str]) -> None:
+        """Take files away, and with the last one the folder; see `Place`."""
+        if not self._folder.is_symlink() and self.sizes().keys() - set(names):
+            for name in names:
+                self.delete(name)
+            return
         aside = self._folder.with_name(f".{self._folder.name}.{secrets.token_hex(6)}.tmp")
         try:
             self._folder.replace(aside)  # at once, so that no half of a run is ever met
@@ -222,9 +233,9 @@ class RemoteFolder:
         except Exception as error:
             raise StorageError(f"{self.address(name)} cannot be removed: {error}.") from error
 
-    def remove(self) -> None:
-        """Take the whole folder away."""
-        for name in sorted(self.sizes(), key=lambda name: name != "manifest.json"):
+    def remove(self, names: list[str]) -> None:
+        """Take files away; see `Place`."""
+        for name in names:
             self.delete(name)
 
 

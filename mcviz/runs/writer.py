@@ -26,9 +26,9 @@ from mcviz.runs.manifest import (
     read_manifest,
     write_manifest,
 )
-from mcviz.runs.place import TEMPORARY, Place, place_of
+from mcviz.runs.place import Place, place_of
 from mcviz.runs.run import Run, check_file, open_run
-from mcviz.runs.standing import files_but_manifest, is_finished, outgrown, refuse_another
+from mcviz.runs.standing import files_but_manifest, is_finished, is_unfinished, outgrown, refuse_another
 
 Progress = Callable[[int, int], None]
 
@@ -215,7 +215,7 @@ class _Writing:
 
     def _finish(self) -> None:
         for name in self.place.sizes():
-            if TEMPORARY.fullmatch(name.rpartition("/")[2]):  # an earlier writer was killed over it
+            if is_unfinished(name):  # an earlier writer was killed over it
                 self.place.delete(name)
         files = {}
         for name in self._own_files():

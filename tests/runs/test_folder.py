@@ -68,6 +68,26 @@ def test_a_link_to_a_run_is_taken_away_and_the_run_stays(folder: Path) -> None:
     assert open_run(folder / "whole").probs(0).shape == (6, 3)
 
 
+@pytest.mark.parametrize("name", ["whole", "stopped", "damaged"])
+def test_what_else_is_in_a_run_s_folder_stays_when_the_run_goes(folder: Path, name: str) -> None:
+    (folder / name / "images/holiday.jpg").write_text("mine")
+    make(folder / name / "another run")
+    left = remove_run(folder / name)
+    assert left == sorted(str(path.relative_to(folder / name)) for path in (folder / name).rglob("*") if path.is_file())
+    assert {"images/holiday.jpg", "another run/manifest.json"} <= set(left)
+    assert open_run(folder / name / "another run").probs(0).shape == (6, 3)
+    with pytest.raises(RunNotFoundError):
+        remove_run(folder / name)
+
+
+def test_no_address_is_not_the_folder_that_one_is_in(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    monkeypatch.chdir(folder / "whole")
+    for use in (remove_run, make, open_run):
+        with pytest.raises(InvalidInputError, match="should not be empty"):
+            use("")
+    assert open_run(folder / "whole").probs(0).shape == (6, 3)
+
+
 def test_a_run_of_a_later_format_says_to_update(folder: Path) -> None:
     import json
 

@@ -31,8 +31,11 @@ def test_files_come_and_go(address: str) -> None:
     assert place.sizes() == {"inner/b": 10}
     with pytest.raises(FileNotFoundError):
         place.read("a")
-    place.remove()
-    place.remove()
+    place.write("mine", b"stays")
+    place.remove(["inner/b"])
+    assert place.sizes() == {"mine": 5}
+    place.remove(["mine"])
+    place.remove(["mine"])
     assert place.sizes() == {}
 
 

@@ -107,12 +107,15 @@ base = wanted(images, labels)
         (r"seed \(5 there, 6 asked for\)", {"seed": 6}),
         (r"masks \(per_pass there, per_example asked for\)", {"masks": "per_example"}),
         ("images", {"images": replace(base.images, sha256="0" * 64)}),
-        ("labels", {"labels_sha256": "0" * 64}),
-        ("class names", {"class_names": ("x", "y", "z")}),
+        (r"labels \(.* there, 0000", {"labels_sha256": "0" * 64}),
+        (r"class names \(\['a', 'b', 'c'\] there, \['x', 'y', 'z'\] asked for\)", {"class_names": ("x", "y", "z")}),
         ("model", {"model": replace(base.model, sha256="0" * 64)}),
-        ("output of the model", {"model": replace(base.model, output="digit")}),
-        ("output of the model", {"model": replace(base.model, from_logits=True)}),
-        ("stochastic layers", {"stochastic_layers": (Layer("dropout", "Dropout", 0.25),)}),
+        (r"output of the model \(none there, \['digit', None\] asked", {"model": replace(base.model, output="digit")}),
+        (r"output of the model \(none there, \[None, True\] asked", {"model": replace(base.model, from_logits=True)}),
+        (
+            r"stochastic layers \(.*0\.5.* there, .*0\.25.* asked for\)",
+            {"stochastic_layers": (Layer("dropout", "Dropout", 0.25),)},
+        ),
         ("way of drawing masks", {"sampler": 2}),
     ],
 )
@@ -237,18 +240,35 @@ def test_killed_before_the_model_was_written_and_resumed_without_it(tmp_path: Pa
 
 
 def test_files_that_are_not_a_runs_stay(tmp_path: Path) -> None:
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "README.md").write_text("where this came from")
     make(tmp_path / "run")
+    (tmp_path / "run" / "README.md").write_text("where this came from")
     make(tmp_path / "run", passes=8)
     assert (tmp_path / "run" / "README.md").read_text() == "where this came from"
 
 
-def test_a_folder_with_a_model_of_somebodys_own_is_not_written_over(tmp_path: Path) -> None:
-    (tmp_path / "model.keras").write_bytes(b"mine")
-    with pytest.raises(RunExistsError, match=r"holds model\.keras but no run"):
+@pytest.mark.parametrize("name", ["model.keras", "holiday.jpg", "another run/manifest.json", "images/holiday.jpg"])
+def test_a_folder_with_anything_of_somebodys_own_is_not_made_a_run(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_bytes(b"mine")
+    with pytest.raises(RunExistsError, match=f"holds {name} but no run.* Choose a new one, such as {tmp_path}/run"):
         make(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
+    assert [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()] == [b"mine"]
+
+
+def test_what_a_writer_leaves_that_was_killed_over_its_first_file_is_in_nobodys_way(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/.manifest.json.0123456789ab.tmp").write_bytes(b"{")
+    (tmp_path / ".run.lock").touch()
+    assert make(tmp_path / "run").manifest.state == "finished"
+    assert [path.name for path in (tmp_path / "run").glob(".*")] == []
+
+
+def test_begun_anew_what_is_somebodys_own_stays(tmp_path: Path) -> None:
+    with pytest.raises(Stop):
+        make(tmp_path / "run", progress=stop_after(30))
+    (tmp_path / "run/images/holiday.jpg").write_bytes(b"mine")
+    make(tmp_path / "run", resume=False)
+    assert (tmp_path / "run/images/holiday.jpg").read_bytes() == b"mine"
 
 
 class Bad(MadeUpSource):
