@@ -75,11 +75,12 @@ def roc_points(inside: Array, outside: Array, passed: Array) -> Array:
         passed: (P,) shares of the images inside that are falsely stopped, 0 to 1, ascending.
 
     Returns:
-        (P,) float64, the largest share of the images outside that is found at no more false stops.
+        (P,) float64, the share of the images outside that is found; among images that tie, as many as of those inside,
+        which is how the AUROC counts them.
     """
     found = np.r_[np.zeros(len(inside), bool), np.ones(len(outside), bool)]
     false_stops, caught, _ = roc_curve(found, np.r_[inside, outside], drop_intermediate=False)
-    return caught[np.searchsorted(false_stops, passed, side="right") - 1]
+    return np.interp(passed, false_stops, caught)
 
 
 def _weighted_figures(inside: Array, outside: Array, weight_inside: Array, weight_outside: Array) -> Array:

@@ -83,10 +83,23 @@ def test_intervals_cover_the_truth_about_as_often_as_they_claim() -> None:
 
 
 @given(SURPRISES, SURPRISES)
-def test_roc_points_are_what_thresholds_reach(inside: np.ndarray, outside: np.ndarray) -> None:
+def test_roc_points_are_what_thresholds_reach_and_the_straight_lines_between(inside, outside) -> None:
     places = np.array([0, 0.1, 0.5, 1.0])
-    expected = [
-        max(np.mean(outside >= line) for line in [*np.r_[inside, outside], np.inf] if np.mean(inside >= line) <= place)
-        for place in places
-    ]
+    reached = [(np.mean(inside >= line), np.mean(outside >= line)) for line in [*np.r_[inside, outside], np.inf]]
+    expected = []
+    for place in places:
+        x, y = max(point for point in reached if point[0] <= place)
+        to_x, to_y = min((point for point in reached if point[0] > place), default=(1 + x, y))
+        expected.append(y + (to_y - y) * (place - x) / (to_x - x))
     np.testing.assert_allclose(roc_points(inside, outside, places), expected, atol=1e-9)
+
+
+COUNTS = st.lists(st.integers(0, 2000), min_size=4, max_size=4).filter(any)
+
+
+@given(COUNTS, COUNTS)
+def test_the_area_under_the_drawn_curve_is_the_auroc_however_many_images_tie(inside, outside) -> None:
+    tied = [np.repeat(np.arange(4.0), counts) for counts in (inside, outside)]
+    places = np.linspace(0, 1, 1001)
+    area = np.trapezoid(roc_points(*tied, places), places)
+    assert area == pytest.approx(detection(*tied).auroc, abs=0.005)
