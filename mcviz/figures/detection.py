@@ -7,23 +7,25 @@ import plotly.graph_objects as go
 
 from mcviz.figures.style import ENSEMBLE, NEUTRAL, ORDINARY, styled
 
-LOWEST, HIGHEST = 0.9, 0.9999  # AUROC with a shade of their own; all beyond look alike
+FAR, NEAR = 0.1, 0.0001  # distances from perfection with a shade of their own; all beyond look alike
 LIGHT, DARK = (243, 246, 249), (0, 114, 178)
 
 
-def shades(auroc: np.ndarray) -> np.ndarray:
+def shades(shares: np.ndarray, *, perfect: float = 1, far: float = FAR) -> np.ndarray:
     """The colours of a table's cells, the better the darker, evenly spread over the orders of what is left of errors.
 
     Args:
-        auroc: (D, S) fractions; NaN has no colour.
+        shares: (D, S) fractions; NaN has no colour.
+        perfect: the best that there is, 0 or 1.
+        far: the distance from it that is as light as any larger one.
 
     Returns:
         (D, S) style sheets' words for the background and, so that it stands out in light and dark themes, the text.
     """
-    errors = np.clip(1 - auroc, 1 - HIGHEST, 1 - LOWEST)
-    depth = (np.log(1 - LOWEST) - np.log(errors)) / (np.log(1 - LOWEST) - np.log(1 - HIGHEST))
-    words = np.full(auroc.shape, "", dtype=object)
-    for cell in zip(*np.nonzero(np.isfinite(auroc)), strict=True):
+    errors = np.clip(np.abs(perfect - shares), NEAR, far)
+    depth = np.log(far / errors) / np.log(far / NEAR)
+    words = np.full(shares.shape, "", dtype=object)
+    for cell in zip(*np.nonzero(np.isfinite(shares)), strict=True):
         red, green, blue = (
             round(light + depth[cell] * (dark - light)) for light, dark in zip(LIGHT, DARK, strict=True)
         )
@@ -33,7 +35,12 @@ def shades(auroc: np.ndarray) -> np.ndarray:
 
 
 def roc_curve(
-    false_stops: np.ndarray, found: np.ndarray, name: str, compared: np.ndarray, compared_with: str
+    false_stops: np.ndarray,
+    found: np.ndarray,
+    name: str,
+    compared: np.ndarray,
+    compared_with: str,
+    inside: str = "test images",
 ) -> go.Figure:
     """One cell's ROC curve beside another detector's.
 
@@ -43,6 +50,7 @@ def roc_curve(
         name: of the detector.
         compared: (P,) the same of another detector.
         compared_with: its name.
+        inside: what the images are that are not to be stopped.
 
     Returns:
         Two lines; the axis of false stops is linear to the eye in its square root, so that its lower end is seen.
@@ -63,7 +71,7 @@ def roc_curve(
         )
     ticks = np.array([0, 0.01, 0.05, 0.2, 0.5, 1])
     figure.update_xaxes(
-        title="test images stopped by mistake",
+        title=f"{inside} stopped by mistake",
         tickvals=np.sqrt(ticks),
         ticktext=[f"{t:.0%}" for t in ticks],
         range=[0, 1],

@@ -14,6 +14,14 @@ def test_better_cells_are_darker() -> None:
     assert len(set(background)) == 5
 
 
+def test_where_less_is_better_smaller_cells_are_darker_as_far_as_is_asked() -> None:
+    shares = np.array([[0.9, 0.4, 0.2, 0.01, 0.0]])
+    background = [luminance(word.split("#")[1][:6]) for word in shades(shares, perfect=0, far=0.5)[0]]
+    assert sorted(background, reverse=True) == background
+    assert len(set(background)) == 5
+    assert (shades(shares, perfect=0) == shades(1 - shares)).all()
+
+
 def test_text_stands_out_on_every_shade() -> None:
     for words in shades(1 - np.geomspace(0.2, 1e-5, 200)[None])[0]:
         light, dark = sorted((luminance(words.split("#")[part][:6]) for part in (1, 2)), reverse=True)
@@ -33,6 +41,11 @@ def test_the_roc_keeps_its_shares_behind_the_stretched_axis() -> None:
     np.testing.assert_allclose(chosen.x, [0, 0.2, 1])
     np.testing.assert_array_equal(chosen.customdata, stops)
     np.testing.assert_array_equal(chosen.y, [0.9, 1, 1])
+
+
+def test_the_roc_says_what_is_stopped_by_mistake() -> None:
+    curve = roc_curve(np.array([0, 1]), np.array([0, 1]), "new", np.array([0, 1]), "old", "right answers")
+    assert curve.layout.xaxis.title.text == "right answers stopped by mistake"
 
 
 def test_distributions_are_shares_of_each_set_over_the_same_bins() -> None:
