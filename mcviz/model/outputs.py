@@ -49,17 +49,22 @@ def to_probabilities(output: tf.Tensor, from_logits: bool | None, look: Callable
         look: computes some rows of it, for when that operation says nothing.
 
     Raises:
+        InvalidInputError: `from_logits` for what are probabilities already.
         UnsuitableModelError: a sigmoid over several outputs.
     """
     activation = _activation(output, look)
+    if from_logits and activation == "softmax":
+        raise InvalidInputError(
+            "Argument `from_logits` must be left out for a model that returns probabilities. Received: True."
+        )
     logits = activation == "none" if from_logits is None else from_logits
     values = tf.cast(output, tf.float32)
     if values.shape[1] == 1:
         positive = tf.sigmoid(values) if logits else values
         return tf.concat([1 - positive, positive], axis=1)
-    if activation == "sigmoid" and not logits:
+    if not logits and (activation == "sigmoid" or (activation == "unclear" and from_logits is None)):
         raise UnsuitableModelError(
-            "Several sigmoid outputs are no probabilities of classes that exclude each other. "
+            "Several sigmoid outputs are no probabilities of classes that exclude each other: they need not sum to 1. "
             f"Received: {values.shape[1]} outputs. Pick a softmax output, or pass from_logits for logits."
         )
     return tf.nn.softmax(values) if logits else values
@@ -78,4 +83,4 @@ def _activation(output: tf.Tensor, look: Callable[[], np.ndarray]) -> str:
         return "none"
     if values.shape[1] == 1:
         return "sigmoid"
-    return "softmax" if np.allclose(values.sum(axis=1), 1, atol=1e-3) else "none"
+    return "softmax" if np.allclose(values.sum(axis=1), 1, atol=1e-3) else "unclear"

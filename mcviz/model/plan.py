@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from mcviz.errors import UnsuitableModelError
 from mcviz.model.draws import Site, draw_from
 from mcviz.model.outputs import pick_output, to_probabilities
 from mcviz.model.stochastic import switched
@@ -53,6 +54,7 @@ class Plan:
         plain: (front_images, ...) images to (front_images, C) float32 by the ordinary model.
         turned: the dense layer that is computed the short way, if there is one.
         falls_on: for the number of a site, that of the tensor in front on which its mask falls element by element.
+        drew: the layers whose random numbers the output depends on, and those that they were called by.
     """
 
     passes: int
@@ -66,6 +68,7 @@ class Plan:
     plain: Callable[[tf.Tensor], tf.Tensor]
     turned: TurnedDense | None = None
     falls_on: Mapping[int, int] = field(default_factory=dict)
+    drew: frozenset[keras.Layer] = frozenset()
 
 
 def make_plan(
@@ -110,6 +113,10 @@ def make_plan(
         return _traced_plan(model, probabilities, item, dtype, short_way)
     except (UntraceableError, AttributeError, NotImplementedError, tf.errors.OperatorNotAllowedInGraphError):
         return _eager_plan(model, probabilities, item, dtype)
+    except UnsuitableModelError as error:
+        if isinstance(error.__context__, UnsuitableModelError):  # Keras wraps what a layer raises in words of its own
+            raise error.__context__ from None
+        raise
 
 
 def probe_images(item: tuple[int, ...], dtype: str) -> np.ndarray:
@@ -160,6 +167,7 @@ def _traced_plan(model: keras.Model, call: Call, item: tuple[int, ...], dtype: s
         plain=trace_plain(model, call, FRONT_IMAGES, item, dtype),
         turned=turned,
         falls_on={site.number: on for site in rest.sites if (on := falls_on(rest, site)) is not None},
+        drew=rest.drew,
     )
 
 
@@ -169,7 +177,14 @@ def _eager_plan(model: keras.Model, call: Call, item: tuple[int, ...], dtype: st
     def rest(tensors: list[tf.Tensor], numbers: list[tf.Tensor]) -> tf.Tensor:
         answers = SuppliedAnswers(PASSES_AT_MOST, lambda site: numbers[site.number])
         with switched(model, answers, on=True):
-            return call(tf.repeat(tensors[0], PASSES_AT_MOST, axis=0))
+            output = call(tf.repeat(tensors[0], PASSES_AT_MOST, axis=0))
+        if answers.sites != asked.sites:
+            raise UnsuitableModelError(
+                "The model does not ask for the same random numbers in every call, so no seed can fix them. "
+                f"Received: {len(answers.sites)} requests after {len(asked.sites)}. "
+                "Does a tf.function or a condition of its own hide some? Build it without."
+            )
+        return output
 
     def plain(images: tf.Tensor) -> tf.Tensor:
         with switched(model, NoRandomness(), on=False):
@@ -189,6 +204,7 @@ def _eager_plan(model: keras.Model, call: Call, item: tuple[int, ...], dtype: st
         front=lambda images: [images],
         rest=rest,
         plain=plain,
+        drew=frozenset(layer for layers in asked.asked for layer in layers),
     )
 
 

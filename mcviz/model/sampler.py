@@ -1,6 +1,7 @@
 """Monte Carlo dropout passes of a Keras model."""
 
 import threading
+import warnings
 from typing import Literal
 
 import keras
@@ -10,10 +11,11 @@ import tensorflow as tf
 from mcviz.errors import InvalidInputError, UnsuitableModelError
 from mcviz.model.job import Job, Progress
 from mcviz.model.plan import Plan, make_plan, probe_images
-from mcviz.model.stochastic import StochasticLayer, every_layer, left_off, stochastic_layers
+from mcviz.model.stochastic import Listed, StochasticLayer, every_layer, listed, stochastic_layers
 from mcviz.model.tracing import SamePassesError
 
 Masks = Literal["per_pass", "per_example"]
+PROBED = (8, 1000)  # passes; a rate of a thousandth seldom shows in eight
 
 
 def sample(
@@ -23,12 +25,14 @@ def sample(
     passes: int = 500,
     seed: int = 0,
     masks: Masks = "per_pass",
+    output: str | None = None,
+    from_logits: bool | None = None,
     progress: Progress | None = None,
 ) -> np.ndarray:
     """Run a model `passes` times with its stochastic layers on and everything else as in inference.
 
     This is Monte Carlo dropout (Gal and Ghahramani, 2016, "Dropout as a Bayesian Approximation"). `Sampler` does the
-    same for several calls on one model.
+    same for several calls on one model, which it prepares only once.
 
     Args:
         model: a Keras classifier with stochastic layers; it is left as it was.
@@ -36,6 +40,8 @@ def sample(
         passes: the number of passes, T.
         seed: of the masks. The same seed gives the same bits, on one machine with one set of versions.
         masks: `per_pass`, one draw of masks for all images of a pass, or `per_example`, a draw for each image.
+        output: the name of the output, for models with several.
+        from_logits: whether the output is logits; None finds out from the model.
         progress: called with (done, total) predictions; what it raises ends the sampling.
 
     Returns:
@@ -45,15 +51,14 @@ def sample(
         InvalidInputError: an argument that cannot be used.
         UnsuitableModelError: a model whose passes would not differ, or that is no classifier.
     """
-    return Sampler(model).sample(images, passes=passes, seed=seed, masks=masks, progress=progress)
+    sampler = Sampler(model, output=output, from_logits=from_logits)
+    return sampler.sample(images, passes=passes, seed=seed, masks=masks, progress=progress)
 
 
 class Sampler:
     """A model prepared for Monte Carlo passes: once, for any number of calls and threads.
 
     Attributes:
-        stochastic_layers: the layers that the passes draw from.
-        left_off: names of the layers whose randomness stays off: augmentation such as `RandomFlip`.
         input_shape: of one image, None where any size goes; None altogether if the model does not say.
     """
 
@@ -71,9 +76,7 @@ class Sampler:
         """
         _check_model(model)
         layers = stochastic_layers(model)
-        self.stochastic_layers: tuple[StochasticLayer, ...] = tuple(layer for layer in layers if layer.rate > 0)
-        self.left_off = left_off(model)
-        if not self.stochastic_layers:
+        if not any(layer.rate > 0 for layer in layers):
             raise UnsuitableModelError(
                 f"All passes would be the same: {_why_none(layers)}. Received: model {model.name!r}. "
                 "Monte Carlo dropout needs a model that was trained with dropout."
@@ -92,10 +95,25 @@ class Sampler:
             raise UnsuitableModelError("The number of classes is known once the model has seen images: call `plain`.")
         return next(iter(self._plans.values())).classes
 
+    @property
+    def stochastic_layers(self) -> tuple[StochasticLayer, ...]:
+        """The layers that the passes draw from."""
+        return self._listed.stochastic
+
+    @property
+    def left_off(self) -> tuple[str, ...]:
+        """Names of the layers whose randomness stays off: augmentation such as `RandomFlip`."""
+        return self._listed.left_off
+
     def description(self) -> str:
-        """One line on which layers are stochastic and which randomness is left off."""
-        line = f"Stochastic layers: {', '.join(map(str, self.stochastic_layers))}"
-        return line + (f"; left off: {', '.join(self.left_off)}" if self.left_off else "")
+        """One line on which layers draw random numbers, which do so without effect, and which are left off."""
+        return str(self._listed)
+
+    @property
+    def _listed(self) -> Listed:
+        """A model of no fixed input size is taken to use all its stochastic layers until it has seen images."""
+        plan = next(iter(self._plans.values()), None)
+        return listed(self._model, plan.drew if plan else None)
 
     def plain(self, images: np.ndarray) -> np.ndarray:
         """Run the ordinary model, all randomness off.
@@ -173,16 +191,18 @@ class Sampler:
         images = probe_images(item, dtype)
         try:
             plan = make_plan(self._model, item, dtype, output=self._output, from_logits=self._from_logits)
-            probs = np.empty((8, len(images), plan.classes), np.float32)
-            Job(plan, images, probs, seed=0, per_example=False, first_pass=0, first_image=0).run(None)
-            if (probs == probs[0]).all():
-                raise SamePassesError
+            for passes in PROBED:
+                probs = np.empty((passes, len(images), plan.classes), np.float32)
+                Job(plan, images, probs, seed=0, per_example=False, first_pass=0, first_image=0).run(None)
+                if (probs != probs[0]).any():
+                    return plan
+            raise SamePassesError
         except SamePassesError:
             raise UnsuitableModelError(
-                "All passes agree to the last bit: the stochastic layers do not change the output. "
-                f"Received: {self.description()}. Pick an output behind them, or a model with other rates."
+                "All passes agree to the last bit: the stochastic layers do not change the output for random inputs of "
+                f"0 to 1, or are not called in inference mode. Received: {self.description()}. "
+                "Pick an output behind them, or a model with other rates."
             ) from None
-        return plan
 
 
 def _check_model(model: keras.Model) -> None:
@@ -240,10 +260,17 @@ def _checked_images(images: np.ndarray, shape: tuple[int | None, ...] | None, dt
             f"Argument `images` must hold {'whole numbers' if whole_numbers else 'numbers'}. "
             f"Received: dtype {images.dtype}."
         )
-    return images.astype(dtype or ("int32" if images.dtype in (np.int32, np.int64) else "float32"), copy=False)
+    taken = images.astype(dtype or ("int32" if images.dtype in (np.int32, np.int64) else "float32"), copy=False)
+    if not whole_numbers and not np.isfinite(taken).all():
+        raise InvalidInputError("Argument `images` must hold finite numbers. Received: some that are NaN or infinite.")
+    if images.dtype == np.uint8 and taken.dtype != np.uint8:
+        warnings.warn(
+            "The model is given uint8 images as 0 to 255. If it takes 0 to 1, use `as_model_input`.", stacklevel=4
+        )
+    return taken
 
 
 def _check_whole_numbers(**arguments: tuple[int, int]) -> None:
     for name, (value, least) in arguments.items():
-        if not isinstance(value, int | np.integer) or value < least:
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
             raise InvalidInputError(f"Argument `{name}` must be a whole number from {least} up. Received: {value!r}.")

@@ -1,5 +1,6 @@
 """Which layers of a model are stochastic, and how they are switched on for one call."""
 
+import functools
 import inspect
 import threading
 from collections.abc import Callable, Iterator
@@ -53,15 +54,51 @@ class Answers(Protocol):
 
 def stochastic_layers(model: keras.Model) -> tuple[StochasticLayer, ...]:
     """Every stochastic layer of a model in the order of its layers, those with a rate of 0 included."""
-    layers = every_layer(model)
-    parts = {id(getattr(layer, "_dropout_layer", None)) for layer in layers}
-    parts |= {id(layer.cell) for layer in layers if _is_recurrent(layer)}
-    return tuple(found for layer in layers if id(layer) not in parts for found in _rates(layer))
+    return tuple(found for layer in _without_parts(every_layer(model)) for found in _rates(layer))
 
 
-def left_off(model: keras.Model) -> tuple[str, ...]:
-    """Names of the layers that own a random generator and are not stochastic layers: augmentation, above all."""
-    return tuple(layer.name for layer in every_layer(model) if layer._seed_generators and not _rates(layer))
+@dataclass(frozen=True)
+class Listed:
+    """The layers of a model that can draw random numbers, by what became of them.
+
+    Attributes:
+        stochastic: the stochastic layers that draw.
+        own: names of the layers of other kinds that draw, as they do in any call.
+        idle: stochastic layers that do not: their rate is 0, or the output does not depend on them.
+        left_off: names of the layers that own a random generator and are kept from using it: augmentation, above all.
+    """
+
+    stochastic: tuple[StochasticLayer, ...]
+    own: tuple[str, ...]
+    idle: tuple[StochasticLayer, ...]
+    left_off: tuple[str, ...]
+
+    def __str__(self) -> str:
+        groups = {
+            "Stochastic layers": self.stochastic,
+            "drawing by themselves": self.own,
+            "without effect": self.idle,
+            "left off": self.left_off,
+        }
+        return "; ".join(f"{name}: {', '.join(map(str, layers))}" for name, layers in groups.items() if layers)
+
+
+def listed(model: keras.Model, drew: frozenset[keras.Layer] | None = None) -> Listed:
+    """What became of a model's layers in a call in which `drew` drew random numbers; None: every one with a rate."""
+    stochastic: list[StochasticLayer] = []
+    idle: list[StochasticLayer] = []
+    own, off = [], []
+    networks = [layer for layer in drew or () if isinstance(layer, keras.layers.RNN)]  # they draw for their cells
+    cells = {part for layer in networks for part in every_layer(layer) if isinstance(part, DropoutRNNCell)}
+    for layer in _without_parts(every_layer(model)):
+        rates = _rates(layer)
+        draws = any(each.rate > 0 for each in rates) if drew is None else layer in drew | cells
+        (stochastic if draws else idle).extend(rates)
+        if drew and draws and not rates and drew.isdisjoint(every_layer(layer)):
+            own.append(layer.name)
+        elif not rates and layer._seed_generators and not draws:
+            off.append(layer.name)
+    return Listed(tuple(stochastic), tuple(own), tuple(idle), tuple(off))
 
 
 def every_layer(model: keras.Layer) -> list[keras.Layer]:
@@ -77,29 +114,29 @@ def every_layer(model: keras.Layer) -> list[keras.Layer]:
 def switched(model: keras.Model, answers: Answers, *, on: bool) -> Iterator[None]:
     """Within the block, calls of `model` have its stochastic layers on, or all off, and draw from `answers`.
 
-    This holds for calls in this thread; for others the model stays as it is. Everything is put back at the end, also
-    after an error, and no generator of the model or of Keras moves.
+    Every other layer that has no stochastic layer inside is in inference mode, whatever the model asks of it. This
+    holds for calls in this thread; for others the model stays as it is. Everything is put back at the end, also after
+    an error, and no generator of the model or of Keras moves.
     """
     layers = every_layer(model)
-    switches = [layer for layer in layers if _is_recurrent(layer) or isinstance(layer, (*NOISE, *ATTENTION))]
-    switches += [layer for layer in layers if isinstance(layer, DropoutRNNCell)]
+    modes = {id(layer): _mode(layer, on=on) for layer in layers}
     with _switching:
         functions = {
             name: function
             for name, function in vars(keras_backend.random).items()
             if name != "draw_seed" and not name.startswith("_") and "seed" in _parameters(function)
         }
-        own_calls = [(layer, vars(layer).get("call")) for layer in switches]
-        before = getattr(_this_thread, "answers", None), getattr(_this_thread, "on", False)
-        _this_thread.answers, _this_thread.on = answers, on
+        own_calls = [(layer, vars(layer).get("call")) for layer in layers]
+        before = getattr(_this_thread, "answers", None), getattr(_this_thread, "modes", {}), within()
+        _this_thread.answers, _this_thread.modes, _this_thread.within = answers, modes, ()
         try:
-            for layer in switches:
+            for layer in layers:
                 object.__setattr__(layer, "call", _switched_call(layer))
             for name, function in functions.items():
                 setattr(keras_backend.random, name, _answered(name, function))
             yield
         finally:
-            _this_thread.answers, _this_thread.on = before
+            _this_thread.answers, _this_thread.modes, _this_thread.within = before
             for name, function in functions.items():
                 setattr(keras_backend.random, name, function)
             for layer, own in own_calls:
@@ -107,7 +144,7 @@ def switched(model: keras.Model, answers: Answers, *, on: bool) -> Iterator[None
                     object.__setattr__(layer, "call", own)
                 elif "call" in vars(layer):
                     object.__delattr__(layer, "call")
-            for layer in switches:
+            for layer in layers:
                 if isinstance(layer, DropoutRNNCell):
                     layer.reset_dropout_mask()
                     layer.reset_recurrent_dropout_mask()
@@ -130,16 +167,49 @@ def _is_recurrent(layer: keras.Layer) -> bool:
     return isinstance(layer, keras.layers.RNN) and isinstance(layer.cell, DropoutRNNCell)
 
 
+def within() -> tuple[keras.Layer, ...]:
+    """The layers that are being called in this thread, the outermost first."""
+    return getattr(_this_thread, "within", ())
+
+
+def _mode(layer: keras.Layer, *, on: bool) -> bool | None:
+    """Whether a layer is called in training mode; None leaves that to the layer that calls it."""
+    if _draws(layer):
+        return on
+    return None if any(_draws(part) for part in every_layer(layer)) else False
+
+
+def _draws(layer: keras.Layer) -> bool:
+    return isinstance(layer, (*NOISE, *ATTENTION, DropoutRNNCell)) or _is_recurrent(layer)
+
+
+def _without_parts(layers: list[keras.Layer]) -> list[keras.Layer]:
+    """The layers without those that belong to one of them and draw for it."""
+    parts = {id(getattr(layer, "_dropout_layer", None)) for layer in layers}
+    parts |= {id(layer.cell) for layer in layers if _is_recurrent(layer)}
+    return [layer for layer in layers if id(layer) not in parts]
+
+
 def _switched_call(layer: keras.Layer) -> Callable[..., Any]:
     original = layer.call
-    takes_training = "training" in _parameters(original)
+    original = getattr(original, "python_function", original)  # of a call that is a tf.function, which hides requests
+    signature = inspect.signature(original)
 
+    @functools.wraps(original, updated=())
     def call(*args: Any, **kwargs: Any) -> Any:
-        if takes_training and getattr(_this_thread, "answers", None) is not None:
-            bound = inspect.signature(original).bind(*args, **kwargs)
-            bound.arguments["training"] = _this_thread.on
+        if getattr(_this_thread, "answers", None) is None:
+            return original(*args, **kwargs)
+        mode = _this_thread.modes.get(id(layer))
+        before = within()
+        _this_thread.within = (*before, layer)
+        try:
+            if mode is None or "training" not in signature.parameters:
+                return original(*args, **kwargs)
+            bound = signature.bind(*args, **kwargs)
+            bound.arguments["training"] = mode
             return original(*bound.args, **bound.kwargs)
-        return original(*args, **kwargs)
+        finally:
+            _this_thread.within = before
 
     return call
 
@@ -165,4 +235,4 @@ def _answered(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _parameters(function: Any) -> Any:
-    return inspect.signature(function).parameters if inspect.isfunction(function) or inspect.ismethod(function) else {}
+    return inspect.signature(function).parameters if inspect.isfunction(function) else {}

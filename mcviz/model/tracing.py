@@ -10,11 +10,12 @@ import tensorflow as tf
 
 from mcviz.errors import UnsuitableModelError
 from mcviz.model.draws import Law, Site
-from mcviz.model.stochastic import switched
+from mcviz.model.stochastic import switched, within
 
 FOREIGN_RANDOMNESS = (
     "Multinomial", "ParameterizedTruncatedNormal", "RandomGamma", "RandomPoisson", "RandomShuffle",
-    "RandomStandardNormal", "RandomUniform", "StatefulStandardNormal", "StatefulUniform", "TruncatedNormal",
+    "RandomStandardNormal", "RandomUniform", "StatefulStandardNormal", "StatefulUniform", "StatelessMultinomial",
+    "StatelessParameterizedTruncatedNormal", "StatelessRandom", "StatelessTruncatedNormal", "TruncatedNormal",
 )  # fmt: skip
 
 Call = Callable[[tf.Tensor], tf.Tensor]
@@ -33,11 +34,13 @@ class SuppliedAnswers:
 
     Attributes:
         sites: the requests so far.
+        asked: for each of them, the layers that were being called.
     """
 
     def __init__(self, rows: int, supply: Callable[[Site], Any]) -> None:
         self.rows, self.supply = rows, supply
         self.sites: list[Site] = []
+        self.asked: list[tuple[keras.Layer, ...]] = []
 
     def dropout(self, inputs: tf.Tensor, rate: float, noise_shape: Any) -> tf.Tensor:
         """The inputs with the elements dropped that a supplied mask names, the others scaled up."""
@@ -73,6 +76,7 @@ class SuppliedAnswers:
         inner = tuple(rest) if shared or first == self.rows else (first // self.rows, *rest)
         site = Site(len(self.sites), law, float(rate), inner, shared)
         self.sites.append(site)
+        self.asked.append(within())
         numbers = self.supply(site)
         return numbers if len(inner) == len(rest) else tf.reshape(numbers, (first, *rest))
 
@@ -104,6 +108,7 @@ class Trace:
         output: (rows, C).
         frontier: the tensors that are the same in every pass and that the random part of the graph starts from.
         random: what depends on the random numbers, as tensor references.
+        drew: the layers whose random numbers the output depends on.
     """
 
     rows: int
@@ -114,6 +119,7 @@ class Trace:
     output: tf.Tensor
     frontier: tuple[tf.Tensor, ...]
     random: frozenset[Any]
+    drew: frozenset[keras.Layer]
 
     def part(self, feeds: Sequence[tf.Tensor], fetches: Sequence[tf.Tensor]) -> Callable[..., list[tf.Tensor]]:
         """The part of the graph between some tensors and others, as a function."""
@@ -150,7 +156,14 @@ def trace(model: keras.Model, call: Call, rows: int, item: tuple[int, ...], dtyp
     frontier, random = _cut(function.graph, images, numbers, rows)
     if output.ref() not in random:
         raise SamePassesError
-    return Trace(rows, function, images, tuple(answers.sites), tuple(numbers), output, frontier, random)
+    needed = _needed(output)
+    drew = frozenset(
+        layer
+        for number, layers in zip(numbers, answers.asked, strict=True)
+        if number.ref() in needed
+        for layer in layers
+    )
+    return Trace(rows, function, images, tuple(answers.sites), tuple(numbers), output, frontier, random, drew)
 
 
 def trace_plain(model: keras.Model, call: Call, rows: int, item: tuple[int, ...], dtype: str) -> Any:
@@ -208,6 +221,17 @@ def _cut(
         for tensor in frontier.values()
     )
     return tuple(frontier.values()) if by_image else (images,), frozenset(random)
+
+
+def _needed(output: tf.Tensor) -> set[Any]:
+    """The tensors that an output is computed from, as references."""
+    needed, waiting = set(), [output]
+    while waiting:
+        tensor = waiting.pop()
+        if tensor.ref() not in needed:
+            needed.add(tensor.ref())
+            waiting += tensor.op.inputs
+    return needed
 
 
 def _check_randomness(graph: Any) -> None:

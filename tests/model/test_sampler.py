@@ -153,17 +153,27 @@ def test_fractions_for_a_model_of_whole_numbers_are_refused():
         sample(make("text"), np.full((2, 7), 0.5), passes=2)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
+def test_images_that_are_not_finite_are_refused(value):
+    images = IMAGES.astype(np.float64)
+    images[3, 1] = value
+    with pytest.raises(InvalidInputError, match="finite"), np.errstate(over="ignore"):
+        sample(dense_model(), images, passes=3)
+
+
 def test_outputs_that_are_not_finite_are_refused():
     images = IMAGES.copy()
-    images[3, 1] = np.nan
+    images[3, 1] = 1e38
     with pytest.raises(UnsuitableModelError, match="not finite"):
-        sample(sequential((4,), layers.Dropout(0.5), layers.Dense(3)), images, passes=3)
+        sample(sequential((4,), layers.Dropout(0.5), layers.Rescaling(1e30), layers.Dense(3)), images, passes=3)
 
 
 def test_uint8_images_are_taken_as_the_numbers_that_they_are():
     images = (IMAGES * 255).astype(np.uint8)
     model = dense_model()
-    np.testing.assert_array_equal(sample(model, images, passes=3), sample(model, images.astype(np.float32), passes=3))
+    with pytest.warns(UserWarning, match="as_model_input"):
+        passes = sample(model, images, passes=3)
+    np.testing.assert_array_equal(passes, sample(model, images.astype(np.float32), passes=3))
 
 
 def test_a_model_of_any_input_size_takes_several():
