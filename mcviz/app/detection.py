@@ -12,7 +12,22 @@ FIGURES = ("AUROC", "FPR at 95% TPR", "Average precision")
 MISTAKES = "mistakes"
 AIMS, AIM = {"uniform": 0.999, "gaussian": 0.999, "fashion": 0.995}, 0.98  # AUROC, by set, and of every other one
 AT_MISTAKES = 0.005  # AUROC, by how much less than max probability is as good
-COMPARED_AT_MISTAKES = "Max probability"
+COMPARED_AT_MISTAKES = "Max probability, dropout off"
+PROBES = "The probe’s detector"
+SHORTER = {  # so that a name and two figures fit the width of a phone
+    " of the probability": ", probability",
+    " of the logit": ", logit",
+    "Bimodality coefficient": "Bimodality",
+    "nine tenths": "90%",
+    "Gaussian by class": "Gaussian",
+    "penultimate of the passes": "penultimate, MC",
+    "Disagreement of logits": "Disagreement",
+    "Harmonic mean: ": "Harmonic: ",
+    "max probability": "max p",
+    "expected entropy": "entropy",
+    "neighbours, penultimate": "neighbours",
+    "unexplained share": "share",
+}
 
 
 @dataclass(frozen=True)
@@ -71,9 +86,21 @@ class Results:
         """The median AUROC over the trainings."""
         return float(np.median(self.of_trainings(detector, column)))
 
+    def name(self, detector: str) -> str:
+        """What a detector is called on the page."""
+        if detector == self.detectors[self.chosen]:
+            return PROBES
+        for words, fewer in SHORTER.items():
+            detector = detector.replace(words, fewer)
+        return detector
+
     def label(self, column: str) -> str:
         """The name of a set."""
         return self.labels[self.columns.index(column)]
+
+    def not_normal_share(self, column: str) -> float:
+        """The median share of a set's images whose logit is not normal; for `MISTAKES`, of the test images."""
+        return float(np.median(self.not_normal[:, self.columns.index(column)]))
 
     def sets(self, *, known: bool) -> list[str]:
         """The out-of-scope sets that were known, or those that were new."""
