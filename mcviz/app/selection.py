@@ -6,6 +6,7 @@ is kept as its outline, so that a link stays short and means the same in another
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import inf
 
 import numpy as np
 import pandas as pd
@@ -55,7 +56,7 @@ class Selection:
         said: class indices, one of which is the predicted class; empty for any.
         answers: one of `ANSWERS`.
         disagree: only images whose passes do not all vote alike.
-        ranges: (score, lowest, highest), at most one a score.
+        ranges: (score, lowest, highest), at most one a score; an end that is open is infinite.
         outline: a lasso or a box over two scores.
         picked: image indices, one by one; empty for any.
     """
@@ -94,9 +95,9 @@ class Selection:
         return kept
 
     def with_range(self, score: str, low: float, high: float) -> "Selection":
-        """The same selection, with this range for a score in place of an earlier one."""
+        """The same selection, with this range for a score in place of an earlier one; with none, if it is open."""
         others = tuple(kept for kept in self.ranges if kept[0] != score)
-        return replace(self, ranges=(*others, (score, low, high)))
+        return replace(self, ranges=others if (low, high) == (-inf, inf) else (*others, (score, low, high)))
 
     def chips(self, class_names: tuple[str, ...]) -> list[tuple[str, "Selection"]]:
         """What each filter is called, and the selection without it."""
@@ -110,9 +111,7 @@ class Selection:
         if self.disagree:
             found.append(("passes disagree", replace(self, disagree=False)))
         for kept in self.ranges:
-            name, low, high = kept
-            label = f"{SCORES[name].label} {score_value(name, low)} to {score_value(name, high)}"
-            found.append((label, replace(self, ranges=tuple(other for other in self.ranges if other != kept))))
+            found.append((_range_named(*kept), self.with_range(kept[0], -inf, inf)))
         if self.outline:
             plane = f"{SCORES[self.outline.x].label} × {SCORES[self.outline.y].label}"
             found.append((f"outlined in {plane}", replace(self, outline=None)))
@@ -128,7 +127,7 @@ class Selection:
             "said": _numbers(self.said),
             "answers": "" if self.answers == "all" else self.answers,
             "disagree": "1" if self.disagree else "",
-            "range": "~".join(f"{name}:{low:.6g}:{high:.6g}" for name, low, high in self.ranges),
+            "range": "~".join(f"{name}:{_end(low)}:{_end(high)}" for name, low, high in self.ranges),
             "picked": _numbers(self.picked),
         }
         if self.outline:
@@ -181,6 +180,18 @@ def _listed(classes: tuple[int, ...], class_names: tuple[str, ...]) -> str:
     return " or ".join(class_names[c] for c in classes)
 
 
+def _range_named(name: str, low: float, high: float) -> str:
+    label, lowest, highest = SCORES[name].label, score_value(name, low), score_value(name, high)
+    if low == -inf:
+        return f"{label} up to {highest}"
+    return f"{label} from {lowest}" if high == inf else f"{label} {lowest} to {highest}"
+
+
+def _end(value: float) -> str:
+    """One end of a range, exactly, so that no image at that end is lost; nothing where it is open."""
+    return repr(float(value)) if np.isfinite(value) else ""
+
+
 def _numbers(values: tuple[int, ...]) -> str:
     return ",".join(str(value) for value in values)
 
@@ -201,10 +212,10 @@ def _floats(parts: list[str]) -> list[float]:
 def _ranges(text: str) -> tuple[Range, ...]:
     found: dict[str, Range] = {}
     for part in text.split("~"):
-        name, *bounds = part.split(":")
-        values = _floats(bounds)
-        if name in SCORES and len(values) == 2:
-            found[name] = (name, min(values), max(values))
+        name, *ends = part.split(":")
+        values = _floats([end for end in ends if end])
+        if name in SCORES and len(ends) == 2 and values:
+            found[name] = (name, min(values) if ends[0] else -inf, max(values) if ends[1] else inf)
     return tuple(found.values())
 
 

@@ -1,6 +1,7 @@
 """A selection means the same for every view, and survives being an address."""
 
 from dataclasses import replace
+from math import inf
 
 import numpy as np
 import pandas as pd
@@ -16,9 +17,11 @@ IMAGES = 60
 
 classes = st.lists(st.integers(0, len(NAMES) - 1), unique=True, max_size=3).map(tuple)
 numbers = st.floats(0, 3).map(lambda value: float(f"{value:.5g}"))
-ranges = st.dictionaries(st.sampled_from(list(SCORES)), st.tuples(numbers, numbers), max_size=3).map(
-    lambda found: tuple((name, min(bounds), max(bounds)) for name, bounds in found.items())
-)
+ranges = st.dictionaries(
+    st.sampled_from(list(SCORES)),
+    st.tuples(st.just(-inf) | st.floats(0, 3), st.just(inf) | st.floats(0, 3)).filter(lambda ends: ends != (-inf, inf)),
+    max_size=3,
+).map(lambda found: tuple((name, min(ends), max(ends)) for name, ends in found.items()))
 outlines = st.builds(
     Outline,
     st.sampled_from(list(SCORES)),
@@ -51,6 +54,27 @@ def scores() -> pd.DataFrame:
 @given(selections)
 def test_an_address_gives_back_the_selection(selection: Selection) -> None:
     assert Selection.from_query(selection.to_query(), len(NAMES), IMAGES) == selection
+
+
+@given(st.sampled_from(list(SCORES)), st.lists(st.floats(0, 3, width=32), min_size=2, max_size=20))
+def test_an_address_loses_no_image_at_an_end_of_a_range(name: str, values: list[float]) -> None:
+    table = pd.DataFrame({name: np.array(values, dtype=np.float32)})
+    low, high = sorted(values[:2])
+    assert Selection().with_range(name, low, high).mask(table)[:2].all()
+    for ends in ((low, high), (low, inf), (-inf, high)):
+        selection = Selection().with_range(name, *ends)
+        again = Selection.from_query(selection.to_query(), len(NAMES), IMAGES)
+        assert (again.mask(table) == selection.mask(table)).all()
+
+
+def test_an_end_that_is_open_is_not_written_and_a_chip_says_so() -> None:
+    most = Selection().with_range("max_probability", -inf, 0.5)
+    assert most.to_query() == {"range": "max_probability::0.5"}
+    assert most.chips(NAMES) == [("Max probability up to 50.0%", Selection())]
+    least = Selection().with_range("max_probability", 0.25, inf)
+    assert least.to_query() == {"range": "max_probability:0.25:"}
+    assert least.chips(NAMES) == [("Max probability from 25.0%", Selection())]
+    assert most.with_range("max_probability", -inf, inf) == Selection()
 
 
 @given(

@@ -1,5 +1,6 @@
 """One visit to every page in a real browser, as a person makes it."""
 
+import math
 import re
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
@@ -9,7 +10,7 @@ from playwright.sync_api import Browser, FloatRect, Locator, Page, ViewportSize,
 
 import mcviz
 from mcviz.app.selection import Selection
-from mcviz.measures import most_uncertain_first
+from mcviz.measures import SCORES, most_uncertain_first
 from tests.browser.conftest import ROOT
 
 PHONE = ViewportSize(width=390, height=844)
@@ -68,6 +69,23 @@ def test_ranking_by_another_score_and_opening_an_example(page: Page) -> None:
 
     page.goto(page.url)  # the address carries the example
     expect(page.get_by_label("Image", exact=True)).to_have_value(str(by_information[3]))
+
+
+def test_the_upper_end_of_any_score_s_range_can_be_lowered(page: Page) -> None:
+    scores = mcviz.open_run(ROOT / "cache" / "mnist-cnn").scores()
+    page.goto("/uncertain")
+    for name, score in SCORES.items():
+        page.get_by_role("button", name="Filters").click()
+        page.get_by_label("Range of").click()
+        page.get_by_role("option", name=score.label, exact=True).click()
+        page.get_by_role("slider", name=score.label).last.press("ArrowLeft")
+        chip = page.get_by_role("button", name=f"{score.label} up to")
+        expect(chip).to_be_visible()
+        left = (scores[name] <= (math.ceil(1000 * scores[name].max()) - 1) / 1000).sum()
+        expect(page.get_by_text(f"{left:,} of 10,000 images")).to_be_visible()
+        page.keyboard.press("Escape")
+        chip.click()
+        expect(page.get_by_text("10,000 of 10,000 images")).to_be_visible()
 
 
 def test_an_example_is_opened_by_its_number(page: Page) -> None:

@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 from functools import partial
+from math import inf
 
+import numpy as np
 import streamlit as st
 
 from mcviz.app import address
@@ -12,6 +14,8 @@ from mcviz.app.selection import ANSWERS, Selection
 from mcviz.app.views.looked_at import SURE_FIRST, UNSURE_FIRST, LookedAt, looked_at
 from mcviz.measures import SCORES
 from mcviz.runs import Run
+
+DIGITS = 3  # of a score, after the point, on its slider
 
 
 def filter_bar(run: Run) -> LookedAt:
@@ -78,19 +82,40 @@ def _filters(run: Run, selection: Selection) -> None:
         "Passes disagree",
         **address.bound("disagree", selection.disagree, lambda new: address.select(replace(selection, disagree=new))),
     )
+    _range(run, selection)
+
+
+def _range(run: Run, selection: Selection) -> None:
+    """A slider over any score. Its ends are whole steps, as the browser rounds to them and Streamlit then compares."""
     name = st.selectbox("Range of", list(SCORES), format_func=lambda name: SCORES[name].label, key="ranged")
     values = run.scores()[name]
-    low, high = float(values.min()), float(values.max())
-    if low < high:
-        kept = {score: (a, b) for score, a, b in selection.ranges}.get(name, (low, high))
-        shown = (min(max(kept[0], low), high), max(min(kept[1], high), low))
-        st.slider(
-            f"{SCORES[name].label}, {SCORES[name].unit}",
-            low,
-            high,
-            format="%.3f",
-            **address.bound(f"range-{name}", shown, lambda new: address.select(selection.with_range(name, *new))),
-        )
+    if values.min() == values.max():
+        return
+    low, high = _outwards(float(values.min()), float(values.max()))
+    kept = {score: (a, b) for score, a, b in selection.ranges}.get(name, (low, high))
+    shown = _outwards(*np.clip(kept, low, high).tolist())
+
+    def put(new: tuple[float, float]) -> None:
+        ends = (-inf if new[0] <= low else new[0], inf if new[1] >= high else new[1])
+        address.select(selection.with_range(name, *ends))
+
+    st.slider(
+        f"{SCORES[name].label}, {SCORES[name].unit}",
+        low,
+        high,
+        step=10.0**-DIGITS,
+        format=f"%.{DIGITS}f",
+        **address.bound(f"range-{name}", shown, put),
+    )
+
+
+def _outwards(low: float, high: float) -> tuple[float, float]:
+    """The nearest whole steps below and above, so that what is between stays between."""
+    below, above, step = round(low, DIGITS), round(high, DIGITS), 10.0**-DIGITS
+    return (
+        below if below <= low else round(below - step, DIGITS),
+        above if above >= high else round(above + step, DIGITS),
+    )
 
 
 def _exports(looked: LookedAt) -> None:
