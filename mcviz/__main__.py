@@ -237,7 +237,8 @@ def _add_sample_options(command: argparse.ArgumentParser) -> None:
         "--data",
         metavar="FILE.npz",
         required=True,
-        help="with images and labels, or MNIST; uint8 is divided by 255, floating point reaches the model as it is",
+        help="with images and labels, or MNIST; uint8 is divided by 255, unless the model does so itself; "
+        "floating point reaches the model as it is",
     )
     command.add_argument("--out", metavar="RUN", required=True, help="the run's folder or fsspec address")
     command.add_argument("--passes", type=int, default=500, help="default: %(default)s")

@@ -40,7 +40,7 @@ def current_run() -> Run:
             icon=":material/inbox:",
         )
         st.stop()
-    name = address.one_of("run", names, names[0])
+    name = address.run_name(names)
     if len(names) > 1:
         st.selectbox("Run", names, width=320, **address.bound("run", name, lambda new: address.restart(run=new)))
     try:
@@ -71,9 +71,38 @@ def live_passes(run: Run, images: np.ndarray, passes: int, seed: int) -> np.ndar
     try:
         prepared = sampler(run)
         started = time.monotonic()
-        return prepared.sample(images, passes=passes, seed=seed, masks=run.manifest.masks, progress=progress)
+        return prepared.sample(
+            for_the_model(run, images), passes=passes, seed=seed, masks=run.manifest.masks, progress=progress
+        )
     finally:
         place.empty()
+
+
+def for_the_model(run: Run, images: np.ndarray) -> np.ndarray:
+    """(N, …) as the run's model takes images, from (N, height, width, channels) float32 in 0..1.
+
+    Raises:
+        McvizError: the run was kept without its model, or the model cannot be loaded.
+    """
+    prepared = sampler(run)
+    from mcviz.model.inputs import for_model
+
+    return for_model(prepared, in_the_model_s_range(run, images))
+
+
+def in_the_model_s_range(run: Run, images: np.ndarray) -> np.ndarray:
+    """(N, …) float32 as bright, for the model, as its own images are, from (N, …) float32 in 0..1."""
+    low, high = value_range(run)
+    return images if (low, high) == (0, 1) else low + images * np.float32(high - low)
+
+
+def value_range(run: Run) -> tuple[float, float]:
+    """The darkest and the brightest that the model takes: 0 and 1, unless its own images go beyond that."""
+    described = run.manifest.images
+    inside = described.lowest >= 0 and described.highest <= 1
+    if described.dtype == "uint8":
+        return 0, run.manifest.model.white
+    return (0, 1) if inside else (described.lowest, described.highest)
 
 
 def sampler(run: Run) -> "Sampler":

@@ -20,6 +20,9 @@ def gradient_sign(model: keras.Model, images: np.ndarray, labels: np.ndarray | N
 
     Returns:
         (N, ...) float32 of -1, 0 and 1.
+
+    Raises:
+        InvalidInputError: the model takes whole numbers, so that no pixel can be moved a little.
     """
     signs = []
     for start in range(0, len(images), IMAGES_AT_ONCE):
@@ -31,7 +34,10 @@ def gradient_sign(model: keras.Model, images: np.ndarray, labels: np.ndarray | N
             chosen = tf.gather(probs, tf.cast(answers, tf.int64), axis=1, batch_dims=1)
             # Cross-entropy up to its sign; the smallest float keeps the gradient of a probability that is 0 finite.
             loss = -tf.math.log(chosen + np.finfo(np.float32).tiny)
-        signs.append(np.sign(tape.gradient(loss, block).numpy()))
+        gradient = tape.gradient(loss, block)
+        if gradient is None:
+            raise InvalidInputError("The answer has no gradient by the pixels: the model takes whole numbers.")
+        signs.append(np.sign(gradient.numpy()))
     return np.concatenate(signs)
 
 

@@ -13,9 +13,10 @@ import keras
 import numpy as np
 
 import mcviz
-from mcviz.data import LabelledImages, as_model_input, read_test_images
+from mcviz.data import LabelledImages, read_test_images
 from mcviz.errors import InvalidInputError, UnsuitableModelError
 from mcviz.measures import SCORES
+from mcviz.model.inputs import for_model, taken_shape, takes_whole_numbers, white_of
 from mcviz.model.loading import load_model
 from mcviz.model.sampler import Masks, Sampler
 from mcviz.runs import ImageSet, Layer, Manifest, ModelUsed, Run
@@ -50,8 +51,9 @@ def record(
 
     Args:
         model: a Keras classifier with dropout, or the path of one.
-        data: (N, height, width, channels) images, uint8 (divided by 255 for the model) or float32 as the model takes
-            them, alone or with (N,) labels; or the path of an `.npz` of them.
+        data: (N, height, width, channels) images, alone or with (N,) labels; or the path of an `.npz` of them. Float32
+            reaches the model as it is; uint8 is divided by 255, unless the model does so in its first layer, or takes
+            whole numbers. Its shape may do without the axis of one channel, or be flat.
         out: the run's folder, or an fsspec address.
         passes: the number of passes, T.
         seed: of the masks.
@@ -80,7 +82,9 @@ def record(
     sampler = Sampler(network, output=output, from_logits=from_logits)
     if masks not in ("per_pass", "per_example"):
         raise InvalidInputError(f"Argument `masks` should be 'per_pass' or 'per_example'. Received: {masks!r}.")
-    source = _Source(sampler, labelled.images, seed, masks)
+    taken_shape(sampler, labelled.images.shape)
+    white = _white(network, sampler, labelled.images.dtype)
+    source = _Source(sampler, labelled.images, seed, masks, white)
     classes = source.plain(0, 1).shape[1]
     if labelled.labels is not None and not (labelled.labels.min() >= 0 and labelled.labels.max() < classes):
         raise InvalidInputError(
@@ -95,7 +99,9 @@ def record(
         class_names=_names(class_names, classes),
         images=_described(labelled.images, keep_images),
         labels_sha256=None if labelled.labels is None else _sha256(labelled.labels),
-        model=ModelUsed(network.name, model_digest(network), _file_digest(path), keep_model, output, from_logits),
+        model=ModelUsed(
+            network.name, model_digest(network), _file_digest(path), keep_model, output, from_logits, white
+        ),
         stochastic_layers=tuple(
             Layer(layer.name, layer.kind, float(layer.rate)) for layer in sampler.stochastic_layers
         ),
@@ -121,12 +127,12 @@ def model_digest(model: keras.Model) -> str:
 
 
 class _Source:
-    def __init__(self, sampler: Sampler, images: np.ndarray, seed: int, masks: Masks) -> None:
-        self._sampler, self._images, self._seed, self._masks = sampler, images, seed, masks
+    def __init__(self, sampler: Sampler, images: np.ndarray, seed: int, masks: Masks, white: int) -> None:
+        self._sampler, self._images, self._seed, self._masks, self._white = sampler, images, seed, masks, white
 
     def passes(self, start: int, stop: int, first_pass: int, passes: int, progress: Progress) -> np.ndarray:
         return self._sampler.sample(
-            as_model_input(self._images[start:stop]),
+            self._taken(start, stop),
             passes=passes,
             seed=self._seed,
             masks=self._masks,
@@ -136,22 +142,45 @@ class _Source:
         )
 
     def plain(self, start: int, stop: int) -> np.ndarray:
-        return self._sampler.plain(as_model_input(self._images[start:stop]))
+        return self._sampler.plain(self._taken(start, stop))
+
+    def _taken(self, start: int, stop: int) -> np.ndarray:
+        return for_model(self._sampler, self._images[start:stop], self._white)
 
 
 def _labelled(data: LabelledImages | np.ndarray | str | os.PathLike[str]) -> LabelledImages:
     if isinstance(data, str | os.PathLike):
         return read_test_images(Path(data))
     labelled = data if isinstance(data, LabelledImages) else LabelledImages(np.asarray(data), None)
-    images = labelled.images
+    images, labels = labelled.images, _checked_labels(labelled.labels, len(labelled.images))
     if images.dtype not in (np.uint8, np.float32) or images.ndim < 2 or 0 in images.shape:
         raise InvalidInputError(
             f"Argument `data` should be (N, height, width, channels) images, uint8 or float32, not empty. "
             f"Received: {images.dtype} {images.shape}."
         )
-    if labelled.labels is not None and labelled.labels.shape != (len(images),):
-        raise InvalidInputError(f"Labels should be ({len(images)},), one an image. Received: {labelled.labels.shape}.")
-    return labelled
+    return LabelledImages(images[..., None] if images.ndim == 3 else images, labels)
+
+
+def _checked_labels(labels: Any, count: int) -> np.ndarray | None:
+    if labels is None:
+        return None
+    try:
+        numbers = np.asarray(labels)
+    except ValueError as error:
+        raise InvalidInputError(f"Labels should be whole numbers. Received: {labels!r:.60}.") from error
+    if numbers.dtype.kind not in "iu":
+        raise InvalidInputError(f"Labels should be whole numbers. Received: {labels!r:.60}.")
+    if numbers.shape != (count,):
+        raise InvalidInputError(f"Labels should be ({count},), one an image. Received: {numbers.shape}.")
+    return numbers.astype(np.int64)
+
+
+def _white(network: keras.Model, sampler: Sampler, dtype: np.dtype) -> int:
+    if dtype == np.uint8:
+        return white_of(network, sampler)
+    if takes_whole_numbers(sampler):
+        raise InvalidInputError(f"The model takes whole numbers. Received: {dtype} images. Save them as uint8.")
+    return 1
 
 
 def _described(images: np.ndarray, kept: bool) -> ImageSet:

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from mcviz.data import as_model_input
 from mcviz.errors import InvalidInputError
 from mcviz.measures.scope import ScopeDetector, Verdict
 from mcviz.model.features import in_front
+from mcviz.model.inputs import for_model
 from mcviz.model.sampler import Sampler
 from mcviz.runs import Run, derived, keep_derived
 
@@ -35,7 +35,8 @@ def fit_scope(sampler: Sampler, run: Run) -> ScopeDetector:
             f"Sample at least {LEAST_IMAGES}."
         )
     step = max(1, -(-count // MOST_IMAGES))
-    images, mean_probs = as_model_input(run.images[::step]), np.asarray(run.mean_probs)[::step]
+    images = for_model(sampler, run.images[::step], run.manifest.model.white)
+    mean_probs = np.asarray(run.mean_probs)[::step]
     labels = None if run.labels is None else np.asarray(run.labels)[::step]
     novelty = derived(run, KEPT_AS, len(images))
     detector = ScopeDetector.fit(mean_probs, in_front(sampler, images), labels, novelty)

@@ -54,6 +54,7 @@ class ModelUsed:
         kept: whether the model is in the run, as `model.keras` without the optimizer's state.
         output: the name of the output that was sampled, where one was asked for.
         from_logits: whether it was taken for logits, where that was asked for.
+        white: what 255 in uint8 images was to the model: 1, or 255 for a model that divides by itself.
     """
 
     name: str
@@ -62,6 +63,7 @@ class ModelUsed:
     kept: bool
     output: str | None = None
     from_logits: bool | None = None
+    white: int = 1
 
 
 @dataclass(frozen=True)
@@ -183,6 +185,7 @@ def identity(manifest: Manifest) -> dict[str, Any]:
         "class names": list(manifest.class_names),
         "model": manifest.model.sha256,
         **({} if asked == (None, None) else {"output of the model": list(asked)}),
+        **({} if manifest.model.white == 1 else {"white to the model": manifest.model.white}),
         "stochastic layers": [[layer.name, layer.kind, layer.rate] for layer in manifest.stochastic_layers],
         "way of drawing masks": manifest.sampler,
     }
@@ -265,6 +268,7 @@ def check_manifest(manifest: Manifest) -> None:
         (layout.frame <= layout.block <= MAX_BLOCK, f"the layout is {layout}"),
         (layout.image_frame <= layout.image_block <= MAX_BLOCK, f"the layout is {layout}"),
         (len(images.shape) <= 4, f"images have shape {images.shape}"),
+        (manifest.model.white in (1, 255), f"white to the model is {manifest.model.white}, not 1 or 255"),
         (images.dtype in ("uint8", "float32"), f"images are {images.dtype}, not uint8 or float32"),
         (len(manifest.class_names) == manifest.classes, f"{manifest.classes} classes have other names"),
         (frame_bytes <= MAX_FRAME_BYTES, f"{manifest.passes} passes of {manifest.classes} classes are too many"),

@@ -14,7 +14,8 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import Run, data
-from mcviz.app.probe.asking import in_the_model_s_range, own_images
+from mcviz.app.opened import in_the_model_s_range
+from mcviz.app.probe.asking import own_images
 from mcviz.app.probe.sweep import Sweep, Swept
 from mcviz.app.probe.verdict import ByDetector, ByDoubt, _learning, the_judge
 from mcviz.data.drawing import Stroke, drawn

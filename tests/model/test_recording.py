@@ -198,6 +198,12 @@ def test_another_model_or_other_images_are_another_run(
             record(model, other, tmp_path / "run", passes=3)
 
 
+def test_labels_may_be_any_sequence(tmp_path: Path, network: keras.Model, data: LabelledImages) -> None:
+    for labels in (data.labels.tolist(), tuple(data.labels.tolist()), data.labels.astype(np.uint8)):
+        run = record(network, LabelledImages(data.images, labels), tmp_path / "run", passes=3)
+        np.testing.assert_array_equal(run.labels, data.labels)
+
+
 def test_images_alone_from_memory_or_a_file(tmp_path: Path, network: keras.Model, data: LabelledImages) -> None:
     floats = as_model_input(data.images)
     run = record(network, floats, tmp_path / "alone", passes=3, keep_images=False, keep_model=False)
@@ -245,9 +251,17 @@ def test_arguments_that_cannot_be_used(
         (lambda data: data.images.astype(object), r"uint8 or float32, not empty\. Received: object"),
         (lambda data: data.images.astype(np.int64), r"uint8 or float32, not empty\. Received: int64"),
         (lambda data: data.images[:0], r"uint8 or float32, not empty\. Received: uint8 \(0, 6, 5, 1\)"),
-        (lambda data: data.images[:, :4], r"Received: shape \(1, 4, 5, 1\)"),
+        (
+            lambda data: data.images[:, :4],
+            r"shape that the model takes, \(N, 6, 5, 1\)\. Received: shape \(21, 4, 5, 1\)",
+        ),
         (lambda data: data.images / np.float32(0), "finite numbers"),
         (lambda data: LabelledImages(data.images, data.labels[:-1]), r"Labels should be \(21,\)"),
+        (lambda data: LabelledImages(data.images, [1.5] * 21), r"Labels should be whole numbers\. Received: \[1\.5"),
+        (
+            lambda data: LabelledImages(data.images, [[1], [1, 2]]),
+            r"Labels should be whole numbers\. Received: \[\[1\]",
+        ),
         (lambda data: LabelledImages(data.images, data.labels + 4), "classes of the model, 0 to 3"),
         (lambda data: LabelledImages(data.images, data.labels - 1), "classes of the model, 0 to 3"),
     ],

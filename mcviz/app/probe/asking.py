@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from mcviz.app.opened import live_passes
+from mcviz.app.opened import live_passes, value_range
 from mcviz.data import as_model_input
 from mcviz.runs import Run
 
@@ -46,27 +46,12 @@ def ask(run: Run, images: np.ndarray) -> np.ndarray:
     if key not in answers:
         while len(answers) >= KEPT:
             answers.pop(next(iter(answers)))
-        answers[key] = live_passes(run, in_the_model_s_range(run, images), PASSES, seed=0)
+        answers[key] = live_passes(run, images, PASSES, seed=0)
     return answers[key]
-
-
-def in_the_model_s_range(run: Run, images: np.ndarray) -> np.ndarray:
-    """(N, …) float32 as bright, for the model, as its own images are, from (N, …) float32 in 0..1."""
-    low, high = _range(run)
-    return images if (low, high) == (0, 1) else low + images * np.float32(high - low)
 
 
 def own_images(run: Run, indices: np.ndarray) -> np.ndarray:
     """(n, height, width, channels) float32 in 0..1: images of the run."""
-    low, high = _range(run)
     images = as_model_input(np.stack([run.images[index] for index in indices]))
+    low, high = (0, 1) if run.images.dtype == np.uint8 else value_range(run)
     return images if (low, high) == (0, 1) else (images - low) / np.float32(high - low)
-
-
-def _range(run: Run) -> tuple[float, float]:
-    """The darkest and the brightest that the model takes: 0 and 1, unless its own images go beyond that."""
-    described = run.manifest.images
-    inside = described.lowest >= 0 and described.highest <= 1
-    if described.dtype == "uint8" or inside:
-        return 0, 1
-    return described.lowest, described.highest

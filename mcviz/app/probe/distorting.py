@@ -7,9 +7,9 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app import address
-from mcviz.app.opened import model
+from mcviz.app.opened import for_the_model, model
 from mcviz.app.parts import chart
-from mcviz.app.probe.asking import Asked, ask, in_the_model_s_range, own_images
+from mcviz.app.probe.asking import Asked, ask, own_images
 from mcviz.app.probe.sweep import Swept
 from mcviz.app.wording import percent
 from mcviz.data.distortions import DISTORTIONS, Distortion
@@ -81,7 +81,7 @@ def _against_the_model(digest: str, pixels: str, _run: Run, _images: np.ndarray)
     network = model(_run)
     from mcviz.model.adversarial import gradient_sign
 
-    return gradient_sign(network, in_the_model_s_range(_run, _images))
+    return gradient_sign(network, for_the_model(_run, _images)).reshape(_images.shape)
 
 
 def distortion_input(run: Run) -> Asked:

@@ -7,9 +7,9 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app import address
-from mcviz.app.opened import sampler
+from mcviz.app.opened import for_the_model, sampler
 from mcviz.app.parts import chart, picture, score_chooser
-from mcviz.app.probe.asking import PASSES, in_the_model_s_range
+from mcviz.app.probe.asking import PASSES
 from mcviz.app.probe.verdict import Judge, of_the_test_images, the_judge
 from mcviz.app.wording import percent
 from mcviz.figures import class_counts
@@ -142,7 +142,7 @@ def carry_on(run: Run, sweep: Sweep) -> None:
             place.progress(sweep.done / sweep.total, f"{sweep.done:,} of {sweep.total:,} images, {PASSES} passes each")
             start, stop = sweep.done, min(sweep.done + BLOCK, sweep.total)
             images = sweep.over.some(start, stop)
-            taken = in_the_model_s_range(run, images)
+            taken = for_the_model(run, images)
             probs = prepared.sample(taken, passes=PASSES, masks=run.manifest.masks, first_image=start)
             sweep.add(run, images, None if labels is None else labels[start:stop], probs)
         sweep.running = False

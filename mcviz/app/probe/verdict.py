@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.app.opened import sampler
-from mcviz.app.probe.asking import in_the_model_s_range
+from mcviz.app.opened import for_the_model, sampler
 from mcviz.app.wording import percent, score_value
 from mcviz.errors import McvizError
 from mcviz.measures import SCORES, scores
@@ -69,14 +68,14 @@ class ByDetector:
         """As `Judge` says."""
         from mcviz.model.scope import judge_scope
 
-        taken = in_the_model_s_range(self.run, images)
+        taken = for_the_model(self.run, images)
         return ~judge_scope(self.detector, sampler(self.run), taken, probs).in_scope
 
     def verdict(self, image: np.ndarray, probs: np.ndarray) -> tuple[bool, str]:
         """As `Judge` says."""
         from mcviz.model.scope import judge_scope
 
-        taken = in_the_model_s_range(self.run, image[None])
+        taken = for_the_model(self.run, image[None])
         judged = judge_scope(self.detector, sampler(self.run), taken, probs[:, None])
         doubt, novelty = (self._among_the_others(p[0]) for p in (judged.p_doubt, judged.p_novelty))
         return not judged.in_scope[0], (

@@ -1,0 +1,53 @@
+"""The probe asks models that take images without channels, flat, or in 0..255, as their runs did."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import mcviz
+from mcviz import data
+
+ROOT = Path(__file__).parents[2]
+layers = keras.layers
+IMAGES = np.random.default_rng(0).integers(0, 256, (24, 28, 28), dtype=np.uint8)
+NOISE = data.uniform_noise(1, (28, 28, 1), 3)
+
+
+def network(*first: keras.Layer, shape: tuple[int, ...], dtype: str = "float32") -> keras.Model:
+    keras.utils.set_random_seed(0)
+    tail = [layers.Flatten(), layers.Dense(8), layers.Dropout(0.2), layers.Dense(10, activation="softmax")]
+    return keras.Sequential([keras.Input(shape, dtype=dtype), *first, *tail])
+
+
+@pytest.mark.parametrize(
+    ("model", "taken"),
+    [
+        (network(shape=(28, 28)), NOISE[..., 0]),
+        (network(shape=(784,)), NOISE.reshape(1, 784)),
+        (network(layers.Rescaling(1 / 255), shape=(28, 28, 1)), NOISE * np.float32(255)),
+        (network(layers.Rescaling(1 / 255), shape=(28, 28), dtype="uint8"), np.rint(NOISE[..., 0] * 255).astype("u1")),
+    ],
+    ids=["no channels", "flat", "rescaling", "uint8"],
+)
+@pytest.mark.parametrize("asked", [{"input": "Noise"}, {"input": "Distort an image", "distortion": "fgsm"}])
+def test_it_is_asked_as_it_was_sampled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: keras.Model, taken: np.ndarray, asked: dict[str, str]
+) -> None:
+    mcviz.record(model, IMAGES, tmp_path / "run", passes=20)
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120).run()
+    for name, value in {**asked, "seed": "3"}.items():
+        app.query_params[name] = value
+    app.session_state["asked"] = True
+    app.switch_page("mcviz/app/pages/probe.py").run()
+    assert not app.exception
+    no_gradient = taken.dtype == np.uint8 and "distortion" in asked
+    assert ["no gradient" in error.value for error in app.error] == [True] * no_gradient
+    if asked["input"] == "Noise":
+        means = mcviz.sample(model, taken, passes=500)[:, 0].mean(axis=0)
+        np.testing.assert_allclose(
+            [float(mean.strip(" %")) for mean in app.table[0].value["mean"]], 100 * means, atol=0.1
+        )
