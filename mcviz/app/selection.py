@@ -4,6 +4,7 @@ Nothing here knows Streamlit. A selection is never a list of thousands of indice
 is kept as its outline, so that a link stays short and means the same in another session.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import inf
@@ -15,6 +16,7 @@ from mcviz.app.wording import score_value
 from mcviz.measures import SCORES
 
 ANSWERS = ("all", "right", "wrong")
+DIGITS = 18  # of the largest whole number that is read from an address
 Range = tuple[str, float, float]
 
 
@@ -164,7 +166,8 @@ class Selection:
         text = words.strip()
         if text.lower() in ("right", "wrong"):
             return replace(self, answers=text.lower())
-        true, _, said = (part.strip() for part in f" {text} ".partition(" as "))
+        parts = re.split(r"\sas\s", f" {text} ", maxsplit=1, flags=re.IGNORECASE)
+        true, said = (part.strip() for part in (*parts, "")[:2])
         if not true and not said:
             raise ValueError("Type a class, or two as in “3 as 5”.")
         indices = {name.lower(): (c,) for c, name in enumerate(class_names)}
@@ -196,9 +199,14 @@ def _numbers(values: tuple[int, ...]) -> str:
     return ",".join(str(value) for value in values)
 
 
+def whole(text: str) -> int | None:
+    """The whole number that a text of an address is, or None."""
+    return int(text) if len(text) <= DIGITS and text.isascii() and text.isdigit() else None
+
+
 def _indices(text: str, count: int) -> tuple[int, ...]:
-    parts = [int(part) for part in text.split(",") if part.isascii() and part.isdigit()]
-    return tuple(dict.fromkeys(value for value in parts if value < count))
+    values = [whole(part) for part in text.split(",")]
+    return tuple(dict.fromkeys(value for value in values if value is not None and value < count))
 
 
 def _floats(parts: list[str]) -> list[float]:

@@ -40,9 +40,12 @@ def _blocks(run: Run) -> Iterator[tuple[int, np.ndarray]]:
 
 
 def most_similar(run: Run, image: int, count: int) -> np.ndarray:
-    """(count,) int64: the other images that look most like one, the most similar first."""
+    """(at most count,) int64: the other images that look most like one, the most similar first."""
+    count = min(count, len(run.images) - 1)
+    if count == 0:
+        return np.empty(0, dtype=np.int64)
     places = components(run.digest, run)
     distance = ((places - places[image]) ** 2).sum(axis=1)
     distance[image] = np.inf
-    nearest = np.argpartition(distance, min(count, len(distance) - 1))[:count]
+    nearest = np.argpartition(distance, count)[:count]
     return nearest[np.argsort(distance[nearest], kind="stable")]

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -38,7 +39,9 @@ def run() -> Run:
 def words(app: AppTest) -> str:
     """All that the page says."""
     return "\n".join(
-        str(element.value) for kind in (app.title, app.caption, app.markdown, app.info, app.error) for element in kind
+        str(element.value)
+        for kind in (app.title, app.caption, app.markdown, app.info, app.warning, app.error)
+        for element in kind
     )
 
 
@@ -229,3 +232,155 @@ def test_every_view_follows_the_filters(open_page: OpenPage, view: str, run: Run
     assert not app.exception
     fours = int((run.scores()["true_class"] == 4).sum())
     assert f"**{fours:,}** of 10,000 images" in words(app)
+
+
+@pytest.fixture(scope="module")
+def other_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs of which other things are true than of the shipped one.
+
+    One has no mistakes and passes that all agree, one nothing but mistakes, one a single image, one no labels; and
+    the shipped one beside them.
+    """
+    folder = tmp_path_factory.mktemp("others")
+    dense = keras.layers.Dense(4, "softmax", bias_initializer=keras.initializers.Constant([0, 50, 0, 0]))
+    biased = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dropout(0.5), dense])
+    torn = mcviz.reference_network((8, 8, 1), classes=4)
+    images = np.random.default_rng(0).random((5, 8, 8, 1), dtype=np.float32)
+    mcviz.record(biased, mcviz.LabelledImages(images, np.full(5, 1)), folder / "agreed", passes=7)
+    unlabelled = mcviz.record(torn, images, folder / "unlabelled", passes=7)
+    least_likely = (
+        np.concatenate([unlabelled.probs_block(0, 5), unlabelled.plain_probs[None]]).max(axis=0).argmin(axis=1)
+    )
+    mcviz.record(torn, mcviz.LabelledImages(images, least_likely), folder / "mistaken", passes=7)
+    mcviz.record(torn, mcviz.LabelledImages(images[:1], least_likely[:1]), folder / "one-image", passes=7)
+    (folder / "shipped").symlink_to(ROOT / "cache" / "mnist-cnn")
+    return folder
+
+
+@pytest.fixture
+def open_other(open_page: OpenPage, other_cache: Path, monkeypatch: pytest.MonkeyPatch) -> OpenPage:
+    """Open a page with an address, on a cache of several runs."""
+    monkeypatch.setenv("MCVIZ_CACHE", str(other_cache))
+
+    def opened(name: str, **query: str) -> AppTest:
+        app = open_page(name)
+        app.query_params.clear()
+        for key, value in query.items():
+            app.query_params[key] = value
+        return app.run()
+
+    return opened
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("run_name", ["agreed", "unlabelled", "mistaken", "one-image"])
+def test_every_page_shows_any_run(open_other: OpenPage, name: str, run_name: str) -> None:
+    app = open_other(name, run=run_name)
+    assert not app.exception
+    assert not app.error
+    assert f"**{run_name}**" in words(app)
+
+
+def test_where_there_are_several_runs_the_address_and_every_link_name_one(open_other: OpenPage) -> None:
+    app = open_other("uncertain", answers="wrong")
+    assert app.query_params["run"] == "agreed"
+    assert app.query_params["answers"] == "wrong"
+    links = [element.proto for element in app.main if element.type == "page_link"]
+    assert all("run=agreed" in link.query_string for link in links)
+    assert not app.warning
+
+
+def test_the_address_of_the_only_run_stays_as_it_is(open_page: OpenPage) -> None:
+    assert dict(open_page("uncertain", answers="wrong").query_params) == {"answers": "wrong"}
+
+
+def test_a_run_that_is_not_there_is_named_and_its_images_are_not_taken_for_others(open_other: OpenPage) -> None:
+    app = open_other("example", run="gone", image="3", flags="1,2", pins="1", picked="3", score="margin")
+    assert "gone" in app.warning[0].value
+    assert "**agreed**" in app.warning[0].value
+    assert dict(app.query_params) == {"run": "agreed", "score": "margin"}
+    next(button for button in app.button if button.label == "Flag").click().run()
+    assert not app.warning
+
+
+def test_an_image_that_is_not_there_is_named(open_page: OpenPage) -> None:
+    for asked in ("10000", "x", "9" * 4400):
+        app = open_page("example", image=asked)
+        assert not app.exception
+        assert asked[:20] in app.warning[0].value
+        assert "0 to 9,999" in app.warning[0].value
+    assert not open_page("example", image="9999").warning
+
+
+def test_idx_and_rank_are_other_names_of_image_and_score(open_page: OpenPage) -> None:
+    app = open_page("example", idx="18", rank="margin")
+    assert app.number_input(key="image-widget").value == 18
+    assert app.selectbox(key="score-widget").value == "margin"
+    assert dict(app.query_params) == {"image": "18", "score": "margin"}
+
+
+def test_an_address_with_a_number_of_thousands_of_digits_is_no_exception(open_page: OpenPage) -> None:
+    app = open_page("uncertain", picked="1" * 4400, page="1" * 4400)
+    assert not app.exception
+    assert "**10,000** of 10,000 images" in words(app)
+
+
+def test_filters_that_need_labels_do_nothing_without_labels(open_other: OpenPage) -> None:
+    app = open_other("uncertain", run="unlabelled", answers="wrong", true="3")
+    assert "**5** of 5 images" in words(app)
+
+
+@pytest.mark.parametrize(
+    ("run_name", "step", "said"),
+    [
+        ("agreed", 2, "Now ask it again"),
+        ("agreed", 3, "no mistake on its 5 images"),
+        ("agreed", 4, "no better than alone"),
+        ("mistaken", 3, "worth nothing here"),
+        ("mistaken", 4, "are worse than alone"),
+        ("one-image", 3, "worth nothing here"),
+        ("shipped", 2, "But ask it again"),
+        ("shipped", 3, "worth something"),
+        ("shipped", 4, "are better than alone"),
+    ],
+)
+def test_the_story_says_what_is_true_of_its_run(open_other: OpenPage, run_name: str, step: int, said: str) -> None:
+    app = open_other("story", run=run_name, step=str(step))
+    assert not app.exception
+    assert said in app.header[0].value
+
+
+def test_where_nothing_is_selected_each_view_says_what_to_do(open_page: OpenPage) -> None:
+    query = {"range": "max_probability:2:"}
+    assert "Take one off" in open_page("uncertain", view="Table", **query).info[0].value
+    example = open_page("example", **query)
+    assert "Take one off" in words(example)
+    assert "Next goes to" not in words(example)
+
+
+def test_a_run_without_mistakes_has_no_class_that_is_missed(open_other: OpenPage) -> None:
+    said = words(open_other("uncertain", run="agreed", view="Classes", answers="right"))
+    assert "every answer is right" in said
+    assert "is missed" not in said.replace("No class is ever missed", "")
+    assert "of all 5 images" in said
+
+
+def test_rows_of_the_table_stay_chosen_only_while_it_shows_the_same_images(open_page: OpenPage) -> None:
+    def key(**query: str) -> str:
+        return open_page("uncertain", view="Table", **query).dataframe[0].proto.id
+
+    assert key(true="4", answers="wrong") == key(answers="wrong", true="4")
+    assert key(answers="wrong") != key(answers="wrong", order="most certain first")
+
+
+def test_an_example_names_the_filters_and_the_order_that_it_steps_through(open_page: OpenPage) -> None:
+    app = open_page("example", answers="wrong", order="most certain first", image="18")
+    assert [button.label for button in app.button if (button.key or "").startswith("chip-")] == ["wrong answers"]
+    app.button(key="chip-0").click().run()
+    assert "answers" not in app.query_params
+    assert "most certain first" in words(app)
+
+
+def test_no_more_pins_are_counted_than_stand_side_by_side(open_page: OpenPage) -> None:
+    app = open_page("example", pins="1,2,3,4,5,6")
+    assert [button.label for button in app.button if button.label.startswith("Compare")] == ["Compare 4"]

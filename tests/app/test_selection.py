@@ -139,6 +139,7 @@ def test_an_outline_keeps_what_lies_inside_a_triangle(scores: pd.DataFrame) -> N
     [
         ("cat as dog", Selection(true=(0,), said=(1,))),
         ("  OWL as two words ", Selection(true=(2,), said=(3,))),
+        ("cat AS Dog", Selection(true=(0,), said=(1,))),
         ("as dog", Selection(said=(1,))),
         ("dog", Selection(true=(1,))),
         ("wrong", Selection(answers="wrong")),

@@ -36,3 +36,12 @@ def test_a_kept_layout_is_read_back_and_a_torn_one_is_not(tmp_path: Path) -> Non
     file.write_bytes(file.read_bytes()[:-5])
     assert layout_map._kept(file, 20) is None
     assert layout_map._kept(tmp_path / "nowhere.npy", 20) is None
+
+
+@pytest.mark.parametrize("count", [1, 2, 6])
+def test_no_image_is_similar_to_itself_in_a_small_run(tmp_path: Path, count: int) -> None:
+    images = np.random.default_rng(0).random((count, 8, 8, 1), dtype=np.float32)
+    small = mcviz.record(mcviz.reference_network((8, 8, 1), classes=4), images, tmp_path / "small", passes=3)
+    for image in range(count):
+        others = sorted(set(range(count)) - {image})
+        assert sorted(similar.most_similar(small, image, 6)) == others

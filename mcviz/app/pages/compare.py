@@ -37,7 +37,7 @@ def example(run: Run, image: int, pinned: list[int]) -> None:
 
 run = current_run()
 title("Side by side", run)
-pinned = address.images("pins", run)[: address.PINS]
+pinned = address.pins(run)
 if not pinned:
     st.info(
         f"Nothing is pinned yet. Open an example and press Pin; up to {address.PINS} then stand here side by side.",

@@ -19,8 +19,9 @@ from mcviz.app.parts import (
     title,
 )
 from mcviz.app.similar import most_similar
+from mcviz.app.views.filters import chips
 from mcviz.app.views.gallery import tiles
-from mcviz.app.views.looked_at import LookedAt, looked_at
+from mcviz.app.views.looked_at import SURE_FIRST, LookedAt, looked_at
 from mcviz.app.wording import answer, judged, reasons, score_value, votes
 from mcviz.figures import estimate_by_passes, two_classes
 from mcviz.measures import SCORES
@@ -33,10 +34,10 @@ ALIKE, OPINIONS, ENOUGH = "Similar images", "Two opinions or one?", "Are these p
 def chosen_image(run: Run) -> tuple[int, LookedAt]:
     """The controls that step through the ranking, the image that they are at, and what they step through."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        image = address.whole_number(
-            "image", int(ranking(run.digest, "max_probability", run)[0]), 0, len(run.scores()) - 1
-        )
-        st.number_input("Image", 0, len(run.scores()) - 1, width=140, **address.bound("image", image))
+        highest = len(run.scores()) - 1
+        most_uncertain = int(ranking(run.digest, "max_probability", run)[0])
+        image = address.whole_number("image", most_uncertain, 0, highest)
+        st.number_input("Image", 0, highest, width=140, **address.bound("image", image))
         looked = looked_at(run, score_chooser("Ranked by"))
         place = np.flatnonzero(looked.images == image)
         rank = int(place[0]) if len(place) else -1
@@ -58,12 +59,28 @@ def chosen_image(run: Run) -> tuple[int, LookedAt]:
             args=(looked.images,), help="Key R",
         )  # fmt: skip
         keys(r="random")
-    among = f"of {len(looked.images):,} selected" if looked.selection.to_query() else f"of {len(looked.images):,}"
-    if rank >= 0:
-        st.caption(f"Rank **{rank + 1:,}** {among} by {SCORES[looked.score].label.lower()}. Keys: ← → R F.")
-    else:
-        st.caption("This image is not among the selected ones; Next goes to the first of those. Keys: ← → R F.")
+    if (asked := st.query_params.get("image")) and address.whole_number("image", -1, 0, highest) < 0:
+        st.warning(
+            f"There is no image {address.quoted(asked)} in this run: its images are 0 to {highest:,}. "
+            f"This is the most uncertain one, image {image:,}.",
+            icon=":material/link_off:",
+        )
+    if looked.selection.to_query():
+        chips(looked)
+    st.caption(f"{stepped_through(looked, rank)} Keys: ← → R F.")
     return image, looked
+
+
+def stepped_through(looked: LookedAt, rank: int) -> str:
+    """Where the image is in what is stepped through, in a sentence; a negative rank says that it is not in there."""
+    if len(looked.images) == 0:
+        return "No image passes all of these filters, so there is none to step through. Take one off."
+    if rank < 0:
+        return "This image is not among the selected ones; Next goes to the first of those."
+    selected = " selected" if looked.selection.to_query() else ""
+    order = f", {SURE_FIRST}" if address.one_of("order", [SURE_FIRST], None) else ""
+    score = SCORES[looked.score].label.lower()
+    return f"Rank **{rank + 1:,}** of {len(looked.images):,}{selected} by {score}{order}."
 
 
 def go_to_any(images: np.ndarray) -> None:
@@ -79,7 +96,7 @@ def mark(key: str, run: Run, image: int, on: bool) -> None:
 
 def marks(run: Run, image: int) -> None:
     """Flag the image for later, and pin it for comparison."""
-    flagged, pinned = address.images("flags", run), address.images("pins", run)
+    flagged, pinned = address.images("flags", run), address.pins(run)
     with st.container(horizontal=True, gap="small"):
         st.button(
             f"Flagged ({len(flagged)})" if image in flagged else "Flag",
@@ -124,8 +141,12 @@ def closer(run: Run, image: int, probs: np.ndarray, score: str) -> None:
     st.segmented_control("A closer look", looks, required=True, **address.bound("look", look))
     order = [int(c) for c in np.argsort(-probs.mean(axis=0))]
     if look == ALIKE:
+        alike = most_similar(run, image, SIMILAR)
+        if len(alike) == 0:
+            st.caption("This run has no other image.")
+            return
         st.caption("The images whose pixels are nearest, with their labels. Click one to open it.")
-        tiles(run, most_similar(run, image, SIMILAR), None, score, key="similar")
+        tiles(run, alike, None, score, key="similar")
     elif look == OPINIONS:
         with st.container(horizontal=True):
             first, second = (

@@ -16,6 +16,7 @@ from mcviz.runs import Run
 
 PASSES = 500
 SHARE = 0.05  # of the images, that a person might look at again
+CONFIDENT = 0.7  # a probability from which on an answer sounds sure
 WIDTH = 360
 Step = tuple[str, Callable[[], None]]
 
@@ -26,9 +27,10 @@ def confident(run: Run) -> Step:
     correct = run.scores()["correct"].iloc[order]
     image = int(order[int(np.argmax(correct.fillna(True).to_numpy(bool)))])
     said = int(run.plain_probs[image].argmax())
+    share = float(run.plain_probs[image, said])
+    number = "a confident number" if share >= CONFIDENT else "a number"
     return (
-        f"A classifier gives a confident number: this is **{run.class_names[said]}**, with "
-        f"**{percent(run.plain_probs[image, said])}**.",
+        f"A classifier gives {number}: this is **{run.class_names[said]}**, with **{percent(share)}**.",
         lambda: pictured(run, image, WIDTH),
     )
 
@@ -47,24 +49,45 @@ def asked_again(run: Run) -> Step:
         with right:
             chart(class_probabilities(probs, run.class_names), "again", votes(probs, run.class_names))
 
-    return (
-        f"Here it gives one too: **{run.class_names[said]}**, with **{percent(run.plain_probs[image, said])}**. "
-        f"But ask it again, each time with other neurons switched off, and **{votes(probs, run.class_names)}**.",
-        draw,
-    )
+    number = f"Here it gives one too: **{run.class_names[said]}**, with **{percent(run.plain_probs[image, said])}**."
+    again = f"ask it again, each time with other neurons switched off, and **{votes(probs, run.class_names)}**"
+    if (probs.argmax(axis=1) == said).all():
+        return f"{number} Now {again}: they vote alike on every image of this run.", draw
+    return f"{number} But {again}.", draw
 
 
 def doubt_finds_mistakes(run: Run) -> Step:
     """How many of the mistakes are among the most uncertain images."""
     order = ranking(run.digest, "max_probability", run)
     wrong = ~run.scores()["correct"].iloc[order].to_numpy(bool)
+    mistakes = int(wrong.sum())
+    if mistakes == 0:
+        return (
+            f"It makes no mistake on its {counted(len(wrong), 'image')}, so there is none that doubt could find. This "
+            "is the image that it is least sure of.",
+            lambda: pictured(run, int(order[0]), WIDTH),
+        )
     looked_at = max(1, int(SHARE * len(wrong)))
-    found = wrong[:looked_at].sum() / max(wrong.sum(), 1)
-    sentence = (
-        f"That doubt is worth something: look again at the **{percent(SHARE, 0)}** that it is least sure of, and you "
-        f"find **{percent(found)}** of its {wrong.sum():,} mistakes."
-    )
+    found, by_chance = wrong[:looked_at].sum() / mistakes, looked_at / len(wrong)
+    finding = f"**{percent(found)}** of its {counted(mistakes, 'mistake')}"
+    if found > by_chance:
+        sentence = (
+            f"That doubt is worth something: look again at the **{percent(by_chance, 0)}** that it is least sure of, "
+            f"and you find {finding}."
+        )
+    else:
+        sentence = (
+            f"That doubt is worth nothing here: among the **{percent(by_chance, 0)}** that it is least sure of are "
+            f"{finding}, no more than among as many at random."
+        )
+    if len(wrong) == 1:
+        return sentence, lambda: pictured(run, 0, WIDTH)
     return sentence, lambda: chart(mistakes_found(wrong, SHARE), "mistakes", sentence)
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things, as it is said."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def ensemble(run: Run) -> Step:
@@ -72,9 +95,11 @@ def ensemble(run: Run) -> Step:
     single, by_size, ordinary = run.pass_accuracy, run.ensemble_accuracy, run.plain_accuracy
     if single is None or by_size is None or ordinary is None:
         raise ValueError("A run without labels has no accuracies to compare.")
+    together, alone = (round(float(value), 4) for value in (by_size[-1], single.mean()))  # judged as they are shown
+    verdict = "better than" if together > alone else "no better than" if together == alone else "worse than"
     sentence = (
-        f"And together the passes are better than alone: the mean of all {len(single)} is right for "
-        f"**{by_size[-1]:.2%}** of the images, one pass on average for **{single.mean():.2%}**."
+        f"{'And' if together > alone else 'But'} together the passes are {verdict} alone: the mean of all "
+        f"{len(single)} is right for **{together:.2%}** of the images, one pass on average for **{alone:.2%}**."
     )
     return sentence, lambda: chart(accuracy_against_ensemble(single, by_size[-1], ordinary), "together", sentence)
 
@@ -100,9 +125,11 @@ def noise(run: Run) -> Step:
         with right:
             pass_histograms(passes, run.class_names, "noise", votes(passes, run.class_names))
 
+    voted = votes(passes, run.class_names)
+    limits = "But doubt has limits. This" if mean.max() >= CONFIDENT else "This"
     return (
-        f"But doubt has limits. This is noise, and the model says **{run.class_names[mean.argmax()]}** with "
-        f"**{percent(mean.max())}**: it is {sureness(mean.max())}. {votes(passes, run.class_names).capitalize()}.",
+        f"{limits} is noise, and the model says **{run.class_names[mean.argmax()]}** with **{percent(mean.max())}**: "
+        f"it is {sureness(mean.max())}. {voted[0].upper()}{voted[1:]}.",
         draw,
     )
 

@@ -1,5 +1,6 @@
 """Class by class: where the model has problems."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -23,9 +24,10 @@ def classes_view(looked: LookedAt) -> None:
     summary = by_class.agg(images=("correct", "size"), accuracy=("correct", "mean"), doubt=(looked.score, "mean"))
     summary = summary.reindex(range(len(run.class_names)))
     worst = int(np.nanargmin(summary["accuracy"].to_numpy()))
+    st.caption(f"All figures here are of all {len(scores):,} images of the run, whatever the filters.")
     left, right = st.columns([3, 2], gap="large")
     with left:
-        st.markdown(f"**{run.class_names[worst]}** is missed most often: {percent(1 - summary['accuracy'][worst])}.")
+        st.markdown(_most_missed(summary["accuracy"].to_numpy(), run.class_names))
         chart(
             class_accuracies(
                 summary["accuracy"].to_numpy(), summary["doubt"].to_numpy(), run.class_names, score.label.lower()
@@ -47,6 +49,13 @@ def classes_view(looked: LookedAt) -> None:
         ),
     )
     _from_near(looked, chosen)
+
+
+def _most_missed(accuracy: np.ndarray, class_names: Sequence[str]) -> str:
+    worst = int(np.nanargmin(accuracy))
+    if accuracy[worst] == 1:
+        return "No class is ever missed: every answer is right."
+    return f"**{class_names[worst]}** is missed most often: {percent(1 - accuracy[worst])}."
 
 
 def _named(summary: pd.DataFrame, looked: LookedAt) -> pd.DataFrame:

@@ -33,7 +33,7 @@ def filter_bar(run: Run) -> LookedAt:
         with st.popover("Export", icon=":material/download:"):
             _exports(looked)
     st.caption(SCORES[score].meaning)
-    _chips(looked)
+    chips(looked)
     return looked
 
 
@@ -136,11 +136,12 @@ def _exports(looked: LookedAt) -> None:
         )
 
 
-def _chips(looked: LookedAt) -> None:
+def chips(looked: LookedAt) -> None:
+    """How many images the filters leave, and a button for each filter that is on, which takes it off."""
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="chips"):
         st.markdown(f"**{len(looked.images):,}** of {len(looked.run.scores()):,} images", width="content")
-        chips = looked.selection.chips(looked.run.class_names)
-        for place, (label, without) in enumerate(chips):
+        filters = looked.selection.chips(looked.run.class_names)
+        for place, (label, without) in enumerate(filters):
             st.button(
                 label,
                 icon=":material/close:",
@@ -158,5 +159,5 @@ def _chips(looked: LookedAt) -> None:
                 on_click=address.select,
                 args=(Selection(picked=tuple(flagged)),),
             )
-        if len(chips) > 1:
+        if len(filters) > 1:
             st.button("Clear all", type="tertiary", key="clear", on_click=address.select, args=(Selection(),))

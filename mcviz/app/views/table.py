@@ -1,6 +1,7 @@
 """All scores of the selected images as a table, with thumbnails; chosen rows are the selection."""
 
 import base64
+import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,9 @@ ROWS = 500  # a table of thumbnails beyond that is slow to send, and nobody scro
 
 def table_view(looked: LookedAt) -> None:
     """The table, and what can be done with the rows chosen in it."""
+    if len(looked.images) == 0:
+        st.info("No image passes all of these filters. Take one off above.", icon=":material/filter_alt_off:")
+        return
     images = looked.images[:ROWS]
     scores = looked.run.scores().iloc[images]
     named = np.array(looked.run.class_names)
@@ -34,7 +38,7 @@ def table_view(looked: LookedAt) -> None:
     columns = {name: st.column_config.NumberColumn(score.label, format="%.4f") for name, score in SCORES.items()}
     event = st.dataframe(
         table,
-        key=f"table-{len(looked.images)}-{looked.score}",
+        key=f"table-{hashlib.sha256(images.tobytes()).hexdigest()}",  # rows stay chosen while they are the same images
         hide_index=True,
         height=560,
         on_select="rerun",
