@@ -162,6 +162,8 @@ def _export(options: argparse.Namespace) -> None:
 
 def _check_writable(out: Path) -> None:
     """Find out now rather than after minutes of work."""
+    if out.is_dir():
+        raise InvalidInputError(f"{out} is a folder. Give --out the path of a file.")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out.parent):

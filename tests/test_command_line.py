@@ -26,6 +26,8 @@ def folder(tmp_path_factory) -> Path:
     images = rng.integers(0, 256, (100, 28, 28), dtype=np.uint8)
     np.savez(folder / "mnist.npz", x_train=images, y_train=labels, x_test=images[:40], y_test=labels[:40])
     np.savez(folder / "not_mnist.npz", pictures=images)
+    tiny = images[:, :4, :4]
+    np.savez(folder / "tiny.npz", x_train=tiny, y_train=labels, x_test=tiny, y_test=labels)
     np.savez(folder / "bright.npz", images=images[:4].astype(np.float32))
     layers = keras.layers
     model = keras.Sequential(
@@ -85,6 +87,7 @@ def test_training_prints_each_epoch_and_keeps_model_and_history(folder, tmp_path
         ("nowhere.npz", "There is no data file"),
         ("not_mnist.npz", "it lacks x_train, y_train, x_test, y_test and holds pictures. Give an .npz with"),
         ("model.keras", "is not MNIST-shaped"),
+        ("tiny.npz", "Training takes images of one size, at least 6 × 6 pixels"),
     ],
 )
 def test_training_on_what_is_not_mnist_is_refused_in_one_line(folder, tmp_path, capsys, data, told):
@@ -105,6 +108,9 @@ def test_a_place_that_cannot_be_written_is_refused_before_training(folder, tmp_p
     (tmp_path / "file").touch()
     line = refused(["train", "--data", folder / "mnist.npz", "--out", tmp_path / "file" / "m.keras"], capsys)
     assert "cannot be written" in line
+    (tmp_path / "folder.keras").mkdir()
+    line = refused(["train", "--data", folder / "mnist.npz", "--out", tmp_path / "folder.keras"], capsys)
+    assert "folder.keras is a folder" in line
     assert "--out should end in .keras" in refused(["train", "--out", tmp_path / "m.h5"], capsys)
 
 

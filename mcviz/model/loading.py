@@ -1,10 +1,13 @@
 """Keras models from disk."""
 
+import re
 from pathlib import Path
 
 import keras
 
 from mcviz.errors import DataNotFoundError, UnsuitableModelError
+
+UNKNOWN_CLASS = re.compile(r"Could not (?:locate|find) (?:class|object) '([^']+)'")
 
 
 def load_model(path: str | Path) -> keras.Model:
@@ -20,9 +23,14 @@ def load_model(path: str | Path) -> keras.Model:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises what its readers raise: ValueError, TypeError, OSError, BadZipFile, …
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        unknown = UNKNOWN_CLASS.search(str(error))
+        if unknown:
+            raise UnsuitableModelError(
+                f"The class '{unknown[1]}' is none of Keras's. Received: {path}. Where it is defined, register it with "
+                "@keras.saving.register_keras_serializable(), and use mcviz.record from Python after that."
+            ) from error
         raise UnsuitableModelError(
-            f"Keras cannot load that model. Received: {path}: {reason} "
-            "Save it with model.save('NAME.keras'); classes of your own must be registered before it is loaded."
+            f"Keras cannot load that model. Received: {path}: {reason} Save it with model.save('NAME.keras')."
         ) from error
     if not isinstance(model, keras.Model):
         raise UnsuitableModelError(f"That file holds no Keras model. Received: {path} with a {type(model).__name__}.")

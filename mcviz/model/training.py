@@ -14,6 +14,8 @@ from mcviz.errors import DataNotFoundError, InvalidInputError
 from mcviz.model.reference import reference_network
 
 BATCH_SIZE = 128
+LEAST_SIDE = 6  # pixels: two convolutions take two each, and pooling halves the rest
+MOST_CLASSES = 1000
 LEARNING_RATE = 1.0  # Keras's default for Adadelta is 0.001, which does not train
 COLUMNS = {
     "loss": "train_loss",
@@ -59,7 +61,8 @@ def train(
     """Train a reference network: cross-entropy, Adadelta with a learning rate of 1, batches of 128.
 
     Args:
-        train_images: what it learns from. Their labels' range is the number of classes.
+        train_images: what it learns from, at least 6 × 6 pixels, uint8 or float32 in 0..1. Their labels' range is the
+            number of classes, 2 to 1000.
         test_images: what it is held against after each epoch. Nothing is chosen by them.
         epochs: how many times it sees every training image.
         seed: of the initial weights, the dropout masks and the order of the images.
@@ -72,9 +75,11 @@ def train(
         the epoch while the weights moved and dropout was on.
 
     Raises:
-        InvalidInputError: labels are missing, a test label is not a training class, or `epochs`, `seed` or
-            `activation` cannot be used.
+        InvalidInputError: images or labels are not MNIST-shaped, a test label is not a training class, or `epochs`,
+            `seed` or `activation` cannot be used.
     """
+    for split in (train_images, test_images):
+        _check_images(split.images, train_images.images.shape[1:])
     targets, held_out_targets = _one_hot(train_images, test_images)
     _check_settings(epochs, seed, activation)
     model = reference_network(train_images.images.shape[1:], targets.shape[1], activation, seed)
@@ -140,12 +145,30 @@ def _one_hot(train_images: LabelledImages, test_images: LabelledImages) -> tuple
     if train_images.labels is None or test_images.labels is None:
         raise InvalidInputError("Training takes labels for both splits. Received: images without labels.")
     classes = int(train_images.labels.max()) + 1
+    if not 2 <= classes <= MOST_CLASSES:
+        raise InvalidInputError(
+            f"Training takes labels of 2 to {MOST_CLASSES:,} classes, numbered from 0 as MNIST's are. "
+            f"Received: labels up to {classes - 1}. Number the classes anew."
+        )
     if test_images.labels.max() >= classes:
         raise InvalidInputError(
             f"Test labels should be among the {classes} training classes. Received: {test_images.labels.max()}."
         )
     one_hot = np.eye(classes, dtype=np.float32)
     return one_hot[train_images.labels], one_hot[test_images.labels]
+
+
+def _check_images(images: np.ndarray, shape: tuple[int, ...]) -> None:
+    if images.shape[1:] != shape or min(shape[:2]) < LEAST_SIDE:
+        raise InvalidInputError(
+            f"Training takes images of one size, at least {LEAST_SIDE} × {LEAST_SIDE} pixels (MNIST's are 28 × 28). "
+            f"Received: shape {images.shape}. Scale them up."
+        )
+    if images.dtype != np.uint8 and not (images.min() >= 0 and images.max() <= 1):
+        raise InvalidInputError(
+            "Training takes uint8 images, as MNIST's are, or floating point in 0..1. "
+            f"Received: {images.dtype} from {images.min():g} to {images.max():g}. Save them as uint8, or scale them."
+        )
 
 
 def _check_settings(epochs: int, seed: int, activation: str) -> None:

@@ -42,6 +42,11 @@ class StoredImages:
 
     def __getitem__(self, which: Any) -> np.ndarray:
         """The images that an index names, (height, width, channels) for a number, else (n, height, width, channels)."""
+        if which is None or which is Ellipsis or isinstance(which, tuple):
+            raise IndexError(
+                f"Images are indexed along their first axis alone. Received: {which}. `run.images[:]` is an array of "
+                "all of them, which takes any index."
+            )
         numbers = np.arange(len(self))[which]
         if np.ndim(numbers) == 0:
             return self._image(int(numbers))

@@ -137,9 +137,12 @@ class Run:
             (T, C) float32 probabilities, within 1/131070 of what was sampled.
 
         Raises:
+            TypeError: that is no whole number.
             IndexError: there is no such image.
             CorruptRunError: the file is not what was written.
         """
+        if isinstance(image, bool) or not isinstance(image, int | np.integer):
+            raise TypeError(f"An image is named by its number, a whole one. Received: {image!r}.")
         if not 0 <= image < self.manifest.images.count:
             raise IndexError(f"There are images 0 to {self.manifest.images.count - 1}. Received: {image}.")
         return self.probs_block(int(image), int(image) + 1)[:, 0]

@@ -119,6 +119,20 @@ def test_a_test_label_that_training_never_saw_is_refused(splits):
         train(splits[0], odd)
 
 
+def test_what_is_not_mnist_shaped_is_refused_before_training(splits):
+    images, labels = splits[0].images, splits[0].labels
+    for spoilt, message in (
+        (LabelledImages(images[:, :5], labels), r"at least 6 × 6 pixels .* Received: shape \(\d+, 5, .* Scale them up"),
+        (LabelledImages(images.astype(np.float32), labels), r"float32 from 0 to 239\. Save them as uint8, or scale"),
+        (LabelledImages(images, labels + 2**40), r"2 to 1,000 classes, .* up to 1099511627777\. Number the classes"),
+        (LabelledImages(images, labels * 0), r"labels up to 0\. Number the classes anew"),
+    ):
+        with pytest.raises(InvalidInputError, match=message):
+            train(spoilt, spoilt)
+    with pytest.raises(InvalidInputError, match="images of one size"):
+        train(splits[0], LabelledImages(splits[1].images[:, 1:], splits[1].labels))
+
+
 def test_without_a_network_the_remedy_is_named(monkeypatch):
     def no_network() -> None:
         raise Exception("URL fetch failure")

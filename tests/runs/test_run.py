@@ -1,5 +1,6 @@
 """An open run gives what was sampled, and what follows from it."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,13 @@ def test_a_block_is_a_slice(run: Run, sampled: np.ndarray, span: tuple[int, int]
 def test_an_image_that_there_is_not(run: Run, image: int) -> None:
     with pytest.raises(IndexError, match=f"images 0 to 10. Received: {image}"):
         run.probs(image)
+
+
+@pytest.mark.parametrize("image", [True, 1.5, "x", None, np.float32(1)])
+def test_what_is_no_number_of_an_image(run: Run, image: object) -> None:
+    with pytest.raises(TypeError, match=f"a whole one. Received: {re.escape(repr(image))}"):
+        run.probs(image)
+    np.testing.assert_array_equal(run.probs(np.uint8(3)), run.probs(3))
 
 
 def test_curves_and_means_follow_from_the_kept_passes(run: Run) -> None:
@@ -107,6 +115,9 @@ def test_images_have_the_shape_of_the_array_they_were(run: Run) -> None:
     assert run.images.dtype == np.uint8
     with pytest.raises(IndexError):
         run.images[11]
+    for index in ((..., 0), (0, 1), (slice(None), 0), ..., None):
+        with pytest.raises(IndexError, match=r"first axis alone.*`run\.images\[:\]` is an array"):
+            run.images[index]
 
 
 def test_float_images_come_back_to_the_bit(tmp_path: Path) -> None:
