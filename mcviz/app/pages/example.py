@@ -75,12 +75,12 @@ def stepped_through(looked: LookedAt, rank: int) -> str:
     """Where the image is in what is stepped through, in a sentence; a negative rank says that it is not in there."""
     if len(looked.images) == 0:
         return "No image passes all of these filters, so there is none to step through. Take one off."
-    if rank < 0:
-        return "This image is not among the selected ones; Next goes to the first of those."
-    selected = " selected" if looked.selection.to_query() else ""
     order = f", {SURE_FIRST}" if address.one_of("order", [SURE_FIRST], None) else ""
-    score = SCORES[looked.score].label.lower()
-    return f"Rank **{rank + 1:,}** of {len(looked.images):,}{selected} by {score}{order}."
+    by = f"by {SCORES[looked.score].label.lower()}{order}"
+    if rank < 0:
+        return f"This image is not among the selected ones; Next goes to the first of those {by}."
+    selected = " selected" if looked.selection.to_query() else ""
+    return f"Rank **{rank + 1:,}** of {len(looked.images):,}{selected} {by}."
 
 
 def go_to_any(images: np.ndarray) -> None:

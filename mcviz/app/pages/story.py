@@ -62,11 +62,11 @@ def doubt_finds_mistakes(run: Run) -> Step:
     wrong = ~run.scores()["correct"].iloc[order].to_numpy(bool)
     mistakes = int(wrong.sum())
     if mistakes == 0:
-        return (
+        sentence = (
             f"It makes no mistake on its {counted(len(wrong), 'image')}, so there is none that doubt could find. This "
-            "is the image that it is least sure of.",
-            lambda: pictured(run, int(order[0]), WIDTH),
+            "is the image that it is least sure of."
         )
+        return sentence, lambda: pictured(run, int(order[0]), WIDTH)
     looked_at = max(1, int(SHARE * len(wrong)))
     found, by_chance = wrong[:looked_at].sum() / mistakes, looked_at / len(wrong)
     finding = f"**{percent(found)}** of its {counted(mistakes, 'mistake')}"
@@ -80,8 +80,8 @@ def doubt_finds_mistakes(run: Run) -> Step:
             f"That doubt is worth nothing here: among the **{percent(by_chance, 0)}** that it is least sure of are "
             f"{finding}, no more than among as many at random."
         )
-    if len(wrong) == 1:
-        return sentence, lambda: pictured(run, 0, WIDTH)
+    if len(wrong) * SHARE < 1:  # too few for a curve: what is looked at is one image
+        return sentence, lambda: pictured(run, int(order[0]), WIDTH)
     return sentence, lambda: chart(mistakes_found(wrong, SHARE), "mistakes", sentence)
 
 

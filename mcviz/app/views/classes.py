@@ -62,9 +62,9 @@ def _named(summary: pd.DataFrame, looked: LookedAt) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "class": looked.run.class_names,
-            "images": [f"{count:,.0f}" for count in summary["images"]],
-            "right": [percent(value) for value in summary["accuracy"]],
-            f"mean {SCORES[looked.score].label.lower()}": [f"{value:.3f}" for value in summary["doubt"]],
+            "images": [f"{count:,.0f}" for count in summary["images"].fillna(0)],
+            "right": summary["accuracy"].map(percent, na_action="ignore").fillna("–"),
+            f"mean {SCORES[looked.score].label.lower()}": summary["doubt"].map("{:.3f}".format, "ignore").fillna("–"),
         }
     ).set_index("class")
 
