@@ -4,7 +4,9 @@ import io
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import keras
 import numpy as np
@@ -16,10 +18,11 @@ import mcviz
 from mcviz import Run, data
 from mcviz.app.opened import in_the_model_s_range
 from mcviz.app.probe.asking import own_images
-from mcviz.app.probe.sweep import Sweep, Swept
-from mcviz.app.probe.verdict import ByDetector, ByDoubt, _learning, the_judge
+from mcviz.app.probe.distorting import Chosen, described
+from mcviz.app.probe.sweep import Sweep, Swept, summary
+from mcviz.app.probe.verdict import STILL_LEARNING, ByDetector, ByDoubt, Learning, _learning, the_judge
 from mcviz.data.drawing import Stroke, drawn
-from mcviz.errors import InvalidInputError
+from mcviz.errors import CorruptRunError, InvalidInputError
 from mcviz.measures import SCORES
 from mcviz.model import scope
 from tests.runs.making import make
@@ -63,6 +66,16 @@ def colour_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     images = np.random.default_rng(0).integers(0, 256, (30, 12, 10, 3), dtype=np.uint8)
     mcviz.record(model, images, cache / "colour", passes=20, class_names=["red", "green", "blue"])
+    return cache
+
+
+@pytest.fixture(scope="session")
+def small_cache(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache with two runs of the shipped model: `few` of 12 images, and `bare` without its images."""
+    cache = tmp_path_factory.mktemp("small")
+    model, images = mcviz.load_model(run.model_path), np.asarray(run.images[:30])
+    mcviz.record(model, images[:12], cache / "few", passes=20)
+    mcviz.record(model, images, cache / "bare", passes=20, keep_images=False)
     return cache
 
 
@@ -135,7 +148,9 @@ def test_the_first_verdict_is_the_detector_s_and_no_other_follows(open_probe: Op
 
 def test_the_line_keeps_95_percent_of_the_test_images(run: Run) -> None:
     blocks = range(0, 10_000, 1000)
-    unlike = [ByDoubt(run).unlike(np.empty(0), run.probs_block(start, start + 1000)) for start in blocks]
+    unlike = [
+        ByDoubt(run, STILL_LEARNING).unlike(np.empty(0), run.probs_block(start, start + 1000)) for start in blocks
+    ]
     assert np.concatenate(unlike).mean() == pytest.approx(0.05, abs=0.001)
 
 
@@ -179,7 +194,45 @@ def test_too_few_images_to_learn_from_leave_the_doubt(tmp_path: Path, monkeypatc
     monkeypatch.setattr("mcviz.app.probe.verdict.sampler", lambda _: None)
     run = make(tmp_path / "few")
     assert isinstance(_learning(run.digest, run).detector.exception(10), InvalidInputError)
-    assert isinstance(the_judge(run), ByDoubt)
+    judge = the_judge(run)
+    assert isinstance(judge, ByDoubt)
+    assert judge.why == "The better detector could not be learnt from this run. too few"
+
+
+def test_a_detector_that_is_still_learning_leaves_the_doubt_for_so_long(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mcviz.app.probe.verdict._learning", lambda *_: Learning(deadline=0))
+    assert the_judge(run) == ByDoubt(run, STILL_LEARNING)
+
+
+def test_a_run_of_twelve_images_is_judged_by_the_doubt_alone_and_says_why(
+    open_probe: OpenProbe, small_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(small_cache))
+    app = open_probe(run="few", sweep="1")
+    assert "By the doubt alone. The better detector could not be learnt from this run." in words(app)
+    assert "a run of 12 images. Sample at least 20." in words(app)
+    button(app, "Run the sweep").click().run()
+    assert not app.exception
+    assert "1 of 1 noise image is taken for" in words(app)
+    assert "The verdict, by the doubt alone, calls" in words(app)
+
+
+def test_without_kept_images_there_is_one_sentence_and_nothing_to_distort_or_sweep(
+    open_probe: OpenProbe, small_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(small_cache))
+    app = open_probe(run="bare", input="Distort an image")
+    assert [each.value for each in app.info] == [
+        "This run was kept without its images, so there is none to distort. Sample it again with the images kept."
+    ]
+    assert not [*app.error, *app.button, *app.slider, *app.number_input]
+    app.segmented_control(key="input-widget").set_value("Noise").run()
+    assert not app.exception
+    assert len(app.table) == 2
+    assert "By the doubt alone. The better detector could not be learnt" in words(app)
+    assert "was kept without its images" in words(app)
 
 
 def test_percentiles_count_the_test_images_with_less_doubt(open_probe: OpenProbe, run: Run) -> None:
@@ -214,11 +267,19 @@ def test_an_upload_is_shown_as_the_model_sees_it_and_a_bad_one_ends_in_a_sentenc
     app.file_uploader(key="picture-file").upload("seven.png", png(np.zeros((40, 30, 3), np.uint8)), "image/png").run()
     assert not app.exception
     assert len(app.table) == 2
-    app.file_uploader(key="picture-file").upload("seven.png", b"GIF89a" + bytes(50), "image/png").run()
-    assert not app.exception
-    assert "neither PNG nor JPEG" in app.error[0].value
-    assert not app.table
-    assert not app.info
+    for name, content, kind, refused in (
+        ("seven.png", b"GIF89a" + bytes(50), "image/png", "neither PNG nor JPEG"),
+        ("seven.txt", b"Seven.", "text/plain", "neither PNG nor JPEG"),
+        ("large.png", png(np.zeros((2, 2), np.uint8)) + bytes(5 * 2**20), "image/png", "The file is too large: 5.0 MB"),
+    ):
+        app.file_uploader(key="picture-file").upload(name, content, kind).run()
+        assert not app.exception
+        assert [refused in each.value for each in app.error] == [True]
+        assert not app.table
+        assert not app.info
+    app.file_uploader(key="picture-file").upload("seven.png", png(np.zeros((40, 30, 3), np.uint8)), "image/png").run()
+    assert len(app.table) == 2
+    assert not app.error
 
 
 def test_the_sweep_counts_classes_and_compares_scores(open_probe: OpenProbe, run: Run) -> None:
@@ -247,7 +308,7 @@ def test_the_most_deceiving_is_the_surest_wrong_answer(run: Run) -> None:
     over = Swept("images", "images", 20, lambda *_: np.empty(0), run.digest)
     mistakes = ~run.scores()["correct"].to_numpy(bool)
     start = 20 * int(mistakes.reshape(-1, 20).sum(axis=1).argmax())
-    sweep, labels = Sweep(over, 20, ByDoubt(run)), run.labels[start : start + 20]
+    sweep, labels = Sweep(over, 20, ByDoubt(run, STILL_LEARNING)), run.labels[start : start + 20]
     probs = run.probs_block(start, start + 20)
     sweep.add(run, np.arange(10.0)[:, None], labels[:10], probs[:, :10])
     sweep.add(run, np.arange(10.0, 20.0)[:, None], labels[10:], probs[:, 10:])
@@ -270,10 +331,67 @@ def test_a_stopped_sweep_keeps_what_it_has_and_one_interrupted_goes_on(open_prob
     app.session_state["sweep"] = cut
     app.run()
     assert "Stopped after 20 of 60" in words(app)
-    cut.running = True
-    app.run()
+    app.slider(key="strength-widget").set_value(0.5).run()
+    assert not [each for each in app.button if each.label == "Go on"], "another strength is another sweep"
+    app.slider(key="strength-widget").set_value(1.0).run()
+    button(app, "Go on").click().run()
     assert not app.exception
     assert words(app) == whole
+    assert not [each for each in app.button if each.label == "Go on"]
+
+
+def test_a_sweep_that_is_interrupted_amid_a_verdict_counts_no_image_twice(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = Sweep(noise_of(run), 2, ByDoubt(run, STILL_LEARNING))
+    images, probs = np.zeros((2, 1)), run.probs_block(0, 2)
+    with monkeypatch.context() as patched:
+        patched.setattr(ByDoubt, "unlike", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            sweep.add(run, images, None, probs)
+    sweep.add(run, images, None, probs)
+    assert sweep.done == 2
+    assert {len(values) for values in sweep.scores.values()} == {2}
+    assert len(sweep.right) == 2
+
+
+def test_an_error_ends_a_sweep_and_what_it_has_stays(open_probe: OpenProbe) -> None:
+    app = open_probe(sweep="40")
+    button(app, "Run the sweep").click().run()
+    sweep: Sweep = app.session_state["sweep"]
+
+    def damaged(start: int, stop: int) -> np.ndarray:
+        raise CorruptRunError(f"images {start} to {stop} are damaged")
+
+    app.session_state["sweep"] = replace(sweep, over=replace(sweep.over, some=damaged), total=60, running=True)
+    app.run()
+    assert not app.exception
+    assert [each.value for each in app.error] == ["images 40 to 60 are damaged"]
+    assert "Stopped after 40 of 60" in words(app)
+    assert button(app, "Run the sweep")
+    assert not [each for each in app.button if each.label == "Stop"]
+
+
+def test_a_sweep_s_summary_is_grammatical_for_one_and_for_many(run: Run) -> None:
+    first, mistakes = run.probs_block(0, 3), ~run.scores()["correct"].to_numpy(bool)
+    assert not mistakes[:3].any()
+
+    def said(count: int, labels: np.ndarray | None) -> str:
+        sweep = Sweep(noise_of(run, labels), count, ByDoubt(run, STILL_LEARNING))
+        sweep.add(run, np.zeros((count, 28, 28, 1)), None if labels is None else labels[:count], first[:, :count])
+        return summary(run, sweep)
+
+    one = said(1, run.labels[:3])
+    assert one.startswith("1 of 1 noise image is taken for 7, with ")
+    assert "average" not in one
+    assert "1 is still taken for what its label says. The verdict, by the doubt alone, calls 0 of 1 unlike" in one
+    assert "3 are still taken for what their label says" in said(3, run.labels[:3])
+    assert said(3, None).startswith("1 of 3 noise images is taken for 1, with ")
+
+
+def test_a_distortion_in_words_keeps_its_acronym_and_names_the_other_image() -> None:
+    assert described(Chosen("fgsm", 3, 0.1, 0, 1)) == "adversarial step (FGSM), 10% of full brightness"
+    assert described(Chosen("mix", 3, 0.5, 0, 7)) == "mix with another, 50% of the other, image 7"
 
 
 @pytest.mark.parametrize("kind", ["Noise", "Draw", "Upload", "Distort an image"])
@@ -302,6 +420,10 @@ def test_images_of_another_range_are_brought_there_and_back(tmp_path: Path) -> N
     assert unit.min() == 0
     assert unit.max() == 1
     np.testing.assert_allclose(in_the_model_s_range(run, unit), pixels, atol=1e-6)
+
+
+def noise_of(run: Run, labels: np.ndarray | None = None) -> Swept:
+    return Swept("noise images", "noise", 3, lambda *_: np.empty(0), run.digest, labels)
 
 
 def png(pixels: np.ndarray) -> bytes:

@@ -2,6 +2,7 @@
 
 import io
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -61,6 +62,10 @@ def png(pixels: np.ndarray) -> bytes:
 
 def upload(page: Page, name: str, content: bytes, kind: str = "image/png") -> None:
     page.locator("input[type=file]").set_input_files(FilePayload(name=name, mimeType=kind, buffer=content))
+
+
+def first_number(text: str) -> int:
+    return int(text.split()[0].replace(",", ""))
 
 
 def test_a_three_drawn_with_the_mouse_is_a_three(page: Page) -> None:
@@ -133,10 +138,42 @@ def test_an_upload_is_answered_and_a_bad_one_is_one_sentence(page: Page) -> None
     expect(page.get_by_text("As the model sees it")).to_have_count(0)
 
 
-def test_a_file_that_is_too_large_is_refused_in_words_that_can_be_seen(page: Page) -> None:
+def test_a_refused_file_takes_the_place_of_the_one_before_and_is_one_sentence_in_our_words(page: Page) -> None:
     open_probe(page, "Upload")
-    upload(page, "large.png", png(np.random.default_rng(0).integers(0, 256, (1400, 1400, 3), dtype=np.uint8)))
-    sentence = page.get_by_text("File must be 5.0MB or smaller")
+    expect(page.get_by_text("PNG or JPEG, at most 5 MB and 4 megapixels")).to_be_visible()
+    expect(page.get_by_text("MB per file")).to_be_hidden()
+    good, large = png(np.full((20, 30), 235, np.uint8)), np.random.default_rng(0).integers(0, 256, (1400, 1400, 3))
+    bad = {
+        "large.png": (png(large.astype(np.uint8)), "image/png", "The file is too large: 5.6 MB, where at most 5 MB"),
+        "text.png": (b"A picture of seven.", "image/png", "but no picture at all"),
+        "seven.txt": (b"Seven.", "text/plain", "but no picture at all"),
+        "seven.svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/svg+xml", "but an SVG drawing"),
+        "seven.gif": (b"GIF89a" + bytes(50), "image/gif", "but a GIF"),
+    }
+    first = True
+    for name, (content, kind, sentence) in bad.items():
+        upload(page, name, content, kind)
+        expect(page.get_by_test_id("stAlert")).to_have_text(re.compile(sentence))
+        settle(page)
+        expect(page.get_by_test_id("stAlert")).to_have_count(1)
+        expect(page.get_by_test_id("stFileChips")).to_have_text(re.compile(name))
+        expect(page.get_by_test_id("stFileChips").get_by_role("alert")).to_have_count(0)
+        expect(page.get_by_text("As the model sees it")).to_have_count(0)
+        expect(page.locator(".js-plotly-plot")).to_have_count(0)
+        upload(page, "good.png", good)
+        if first:
+            ask(page)
+        first = False
+        expect(page.locator(".js-plotly-plot")).to_have_count(1)
+        expect(page.get_by_test_id("stFileChips")).not_to_have_text(re.compile(name))
+
+
+def test_a_file_beyond_what_can_be_sent_is_refused_in_words_that_can_be_seen(page: Page, tmp_path: Path) -> None:
+    open_probe(page, "Upload")
+    huge = tmp_path / "huge.png"
+    huge.write_bytes(bytes(51 * 2**20))
+    page.locator("input[type=file]").set_input_files(huge)
+    sentence = page.get_by_text("File must be 50.0MB or smaller")
     expect(sentence).to_be_visible()
     box = sentence.bounding_box()
     assert box
@@ -155,8 +192,15 @@ def test_noise_and_a_sweep_that_is_stopped(page: Page) -> None:
     expect(page.get_by_text(re.compile(r"of 2,000 images, 500 passes each")).first).to_be_visible()
     page.wait_for_timeout(1500)
     page.get_by_role("button", name="Stop").click()
-    expect(page.get_by_text(re.compile(r"Stopped after [\d,]+ of 2,000"))).to_be_visible()
+    stopped = page.get_by_text(re.compile(r"Stopped after [\d,]+ of 2,000"))
+    expect(stopped).to_be_visible()
     expect(page.get_by_role("button", name="Run the sweep")).to_be_visible()
+    before = first_number(stopped.inner_text().partition("Stopped after ")[2])
+    page.get_by_role("button", name="Go on").click()
+    progress = page.get_by_text(re.compile(r"of 2,000 images, 500 passes each")).first
+    assert first_number(progress.inner_text()) >= before > 0
+    page.get_by_role("button", name="Stop").click()
+    expect(stopped).to_be_visible()
 
 
 def test_a_distorted_image_is_in_the_address_with_its_curves(page: Page) -> None:

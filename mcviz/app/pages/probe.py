@@ -109,6 +109,12 @@ if run.model_path is None:
     st.stop()
 kind = address.one_of("input", list(INPUTS), NOISE)
 st.segmented_control("Input", list(INPUTS), required=True, label_visibility="collapsed", **address.bound("input", kind))
+if kind == DISTORT and not run.manifest.images.kept:
+    st.info(
+        "This run was kept without its images, so there is none to distort. Sample it again with the images kept.",
+        icon=":material/hide_image:",
+    )
+    st.stop()
 probe(run, kind)
 if kind in SWEPT:
     # Not in a fragment: what runs in one cannot be stopped by a button.

@@ -159,7 +159,8 @@ def described(chosen: Chosen) -> str:
     """A distortion in words."""
     distortion = CHOICES[chosen.name]
     amount = percent(chosen.amount, 0) if is_share(distortion) else f"{chosen.amount:g}"
-    return f"{distortion.label.lower()}, {amount} {distortion.unit}"
+    other = f", image {chosen.other}" if chosen.name == "mix" else ""
+    return f"{distortion.label[:1].lower()}{distortion.label[1:]}, {amount} {distortion.unit}{other}"
 
 
 def _stepped(images: np.ndarray, step: float, signs: np.ndarray) -> np.ndarray:

@@ -10,8 +10,9 @@ from mcviz.app import address
 from mcviz.app.opened import for_the_model, sampler
 from mcviz.app.parts import chart, picture, score_chooser
 from mcviz.app.probe.asking import PASSES
-from mcviz.app.probe.verdict import Judge, of_the_test_images, the_judge
+from mcviz.app.probe.verdict import ByDoubt, Judge, of_the_test_images, the_judge
 from mcviz.app.wording import percent
+from mcviz.errors import McvizError
 from mcviz.figures import class_counts
 from mcviz.figures.sweeps import score_comparison
 from mcviz.measures import SCORES, scores
@@ -40,6 +41,10 @@ class Swept:
     some: Callable[[int, int], np.ndarray]
     digest: str
     labels: np.ndarray | None = None
+
+    def same_as(self, other: "Swept") -> bool:
+        """Whether the inputs of both are the same."""
+        return (self.digest, self.kind, self.name) == (other.digest, other.kind, other.name)
 
 
 @dataclass
@@ -74,7 +79,7 @@ class Sweep:
         return len(self.unlike)
 
     def add(self, run: Run, images: np.ndarray, labels: np.ndarray | None, probs: np.ndarray) -> None:
-        """Take in the answers to some more images.
+        """Take in the answers to some more images: all of them, or none where the verdict is interrupted.
 
         Args:
             run: whose own images are the test images.
@@ -83,7 +88,7 @@ class Sweep:
             probs: (T, n, C) probabilities.
         """
         self.judge = self.judge or the_judge(run)
-        found = scores(probs)
+        unlike, found = self.judge.unlike(images, probs), scores(probs)
         right = np.zeros(len(images), bool) if labels is None else found["predicted_class"] == labels
         wrongly_sure = np.where(right, 0, found["max_probability"])
         surest, before = int(wrongly_sure.argmax()), 0.0
@@ -95,7 +100,7 @@ class Sweep:
             name: np.concatenate([self.scores.get(name, values[:0]), values]) for name, values in found.items()
         }
         self.right = np.concatenate([self.right, right])
-        self.unlike = np.concatenate([self.unlike, self.judge.unlike(images, probs)])
+        self.unlike = np.concatenate([self.unlike, unlike])
 
 
 def show_sweep(run: Run, choose: Callable[[Run], Swept]) -> None:
@@ -107,7 +112,10 @@ def show_sweep(run: Run, choose: Callable[[Run], Swept]) -> None:
     """
     now = choose(run)
     st.subheader(f"A sweep over many {now.kind}", anchor=False)
-    st.caption("Chosen as above. Which classes are they taken for, how sure is the answer, and does the doubt show?")
+    st.caption(
+        "Over what is chosen above when it starts. Which classes are they taken for, how sure is the answer, and does "
+        "the doubt show?"
+    )
     most = min(MOST, now.most)
     count = address.whole_number("sweep", min(DEFAULT, most), 1, most)
     sweep: Sweep | None = st.session_state.get("sweep")
@@ -119,7 +127,10 @@ def show_sweep(run: Run, choose: Callable[[Run], Swept]) -> None:
     if sweep and sweep.running:
         place.button("Stop", icon=":material/stop_circle:", on_click=stop)
         carry_on(run, sweep)
-    place.button("Run the sweep", icon=":material/grain:", on_click=start, args=(run, choose))
+    with place.container(horizontal=True):
+        if sweep and sweep.done < sweep.total and sweep.over.same_as(now):
+            st.button("Go on", icon=":material/resume:", on_click=go_on)
+        st.button("Run the sweep", icon=":material/grain:", on_click=start, args=(run, choose))
     if sweep and sweep.done:
         show_findings(run, sweep)
 
@@ -134,10 +145,16 @@ def stop() -> None:
     st.session_state["sweep"].running = False
 
 
+def go_on() -> None:
+    """Ask about those that are left as well, whatever is chosen by now."""
+    st.session_state["sweep"].running = True
+
+
 def carry_on(run: Run, sweep: Sweep) -> None:
-    """Ask about all images that are left; each block is kept, whatever interrupts."""
-    prepared, place, labels = sampler(run), st.empty(), sweep.over.labels
+    """Ask about all images that are left; each block is kept, whatever interrupts, and an error ends it."""
+    place, labels = st.empty(), sweep.over.labels
     try:
+        prepared = sampler(run)
         while sweep.done < sweep.total:
             place.progress(sweep.done / sweep.total, f"{sweep.done:,} of {sweep.total:,} images, {PASSES} passes each")
             start, stop = sweep.done, min(sweep.done + BLOCK, sweep.total)
@@ -146,6 +163,9 @@ def carry_on(run: Run, sweep: Sweep) -> None:
             probs = prepared.sample(taken, passes=PASSES, masks=run.manifest.masks, first_image=start)
             sweep.add(run, images, None if labels is None else labels[start:stop], probs)
         sweep.running = False
+    except McvizError as error:
+        sweep.running = False
+        st.error(str(error), icon=":material/error:")
     finally:
         place.empty()
 
@@ -177,14 +197,18 @@ def summary(run: Run, sweep: Sweep) -> str:
     """What a sweep found, in words."""
     predicted, sure = sweep.scores["predicted_class"], sweep.scores["max_probability"]
     counts = np.bincount(predicted, minlength=len(run.class_names))
-    favourite = int(counts.argmax())
+    favourite, right = int(counts.argmax()), int(sweep.right.sum())
+    taken, on_average = ("is taken", "") if counts[favourite] == 1 else ("are taken", " on average")
+    kind = sweep.over.kind.removesuffix("s") if sweep.done == 1 else sweep.over.kind
     found = [
-        f"{counts[favourite]:,} of {sweep.done:,} {sweep.over.kind} are taken for {run.class_names[favourite]}, with "
-        f"{percent(float(sure[predicted == favourite].mean()))} on average."
+        f"{counts[favourite]:,} of {sweep.done:,} {kind} {taken} for {run.class_names[favourite]}, with "
+        f"{percent(float(sure[predicted == favourite].mean()))}{on_average}."
     ]
     if sweep.over.labels is not None:
-        found.append(f"{sweep.right.sum():,} are still taken for what their label says.")
-    found.append(f"The verdict calls {sweep.unlike.sum():,} of them unlike the test images.")
+        still = "is still taken for what its" if right == 1 else "are still taken for what their"
+        found.append(f"{right:,} {still} label says.")
+    by = ", by the doubt alone," if isinstance(sweep.judge, ByDoubt) else ""
+    found.append(f"The verdict{by} calls {sweep.unlike.sum():,} of {sweep.done:,} unlike the test images.")
     if sweep.done < sweep.total:
         found.append(f"Stopped after {sweep.done:,} of {sweep.total:,}.")
     return " ".join(found)

@@ -8,7 +8,8 @@ from mcviz.data.drawing import LUMA, centred
 from mcviz.data.upload import fitted, read_picture
 from mcviz.runs import Run
 
-MOST_MEGABYTES = 5
+MOST_TO_SEND = 50  # megabytes, ten times what is taken, so that what is too large is refused here, in our words
+WITHOUT_ITS_LIMIT = '<style>[data-testid="stFileUploaderDropzoneInstructions"] { display: none; }</style>'
 
 
 def upload_input(run: Run) -> Asked | None:
@@ -17,16 +18,12 @@ def upload_input(run: Run) -> Asked | None:
     Raises:
         InvalidInputError: a file that is no picture, or one that cannot be used.
     """
+    st.html(WITHOUT_ITS_LIMIT)
     file = st.file_uploader(
-        "A picture, PNG or JPEG",
-        ["png", "jpg", "jpeg"],
-        max_upload_size=MOST_MEGABYTES,
-        key="picture-file",
+        "A picture, PNG or JPEG, at most 5 MB and 4 megapixels", max_upload_size=MOST_TO_SEND, key="picture-file"
     )
     if file is None:
-        st.caption(
-            "At most 5 MB and 4 megapixels, scaled to the size that the model takes. It never leaves the memory."
-        )
+        st.caption("It is scaled to the size that the model takes, and never leaves the memory.")
         return None
     picture = read_picture(file.getvalue())
     height, width, channels = run.manifest.images.shape
