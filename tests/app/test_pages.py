@@ -292,6 +292,9 @@ def test_where_there_are_several_runs_the_address_and_every_link_name_one(open_o
 
 def test_the_address_of_the_only_run_stays_as_it_is(open_page: OpenPage) -> None:
     assert dict(open_page("uncertain", answers="wrong").query_params) == {"answers": "wrong"}
+    named = open_page("uncertain", answers="wrong", run="gone", picked="3")
+    assert dict(named.query_params) == {"answers": "wrong"}
+    assert "gone" in named.warning[0].value
 
 
 def test_a_run_that_is_not_there_is_named_and_its_images_are_not_taken_for_others(open_other: OpenPage) -> None:
