@@ -1,16 +1,23 @@
 """Scores of many images against each other, against the classes, and on a map."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import plotly.graph_objects as go
 
-from mcviz.figures.style import DENSITY, NEUTRAL, RIGHT, WRONG, class_colour, styled
+from mcviz.figures.style import DARK_INK, DENSITY, NEUTRAL, RIGHT, SELECTED, WRONG, class_colour, styled
 
 MANY = 20_000  # points above which a browser draws a density and a sample instead of every point
 SAMPLED = 4_000
 CELLS = 160
 NARROWEST = 280  # pixels that all squares of a confusion matrix have on a phone
+SMALLEST = 3  # pixels, a square; with more than about a hundred classes squares cover each other
+NAMED = 20  # classes; above, names would take the place of the chart
+FADED = 0.15  # opacity of what is not selected
+STANDING_OUT = 9  # pixels, a selected point of a map
+LONGEST = 12  # characters of a class's name along an axis
+RING = 18  # pixels, around the primary image
 
 
 def scatter(
@@ -19,9 +26,12 @@ def scatter(
     groups: np.ndarray,
     group_names: Sequence[str],
     colours: Sequence[str],
+    images: np.ndarray,
     *,
     axes: tuple[str, str] | None,
     outline: Sequence[tuple[float, float]] = (),
+    selected: np.ndarray | None = None,
+    primary: int | None = None,
 ) -> go.Figure:
     """One point an image, in the colour of its group; above 20,000 a density with a sample of the points on top.
 
@@ -31,8 +41,11 @@ def scatter(
         groups: (N,) int, an index into `group_names`.
         group_names: for the legend.
         colours: one a group.
+        images: (N,) int, the index of each image in the run.
         axes: the titles of the axes, or None for a map whose axes mean nothing.
         outline: corners of a polygon to be drawn around what is selected.
+        selected: (N,) bool, all others are faded; None where the browser itself shows what is selected, or all is.
+        primary: the index of the image that gets a ring.
 
     Returns:
         A WebGL scatter chart whose points carry their image's index as `customdata`.
@@ -49,15 +62,26 @@ def scatter(
                 go.Scattergl(
                     x=x[members].astype(np.float32),
                     y=y[members].astype(np.float32),
-                    customdata=members,
+                    customdata=images[members],
                     mode="markers",
-                    marker={"color": colour, "size": 5 if len(x) > 2000 else 7, "opacity": 0.75},
+                    marker={
+                        "color": colour,
+                        "size": 5 if len(x) > 2000 else 7,
+                        "opacity": _opacity(selected, members, 0.75),
+                    },
                     name=name,
+                    legendgroup=None if selected is None else name,
+                    showlegend=selected is None,
                     hovertemplate=f"image %{{customdata}}, {name}<extra></extra>",
                     selected={"marker": {"opacity": 1}},
                     unselected={"marker": {"opacity": 0.25}},
                 )
             )
+    if selected is not None:  # a legend of faded points would be faded
+        for index in np.unique(groups[shown]):
+            name, swatch = group_names[index], {"color": colours[index], "size": 7}
+            figure.add_scatter(x=[None], y=[None], mode="markers", marker=swatch, name=name, legendgroup=name)
+    _ring(figure, x, y, images, primary)
     if outline:
         xs, ys = zip(*outline, outline[0], strict=True)
         path = "M" + "L".join(f"{px},{py}" for px, py in zip(xs, ys, strict=True)) + "Z"
@@ -68,7 +92,37 @@ def scatter(
     else:
         figure.update_xaxes(visible=False)
         figure.update_yaxes(visible=False, scaleanchor="x")
-    return styled(figure, 560).update_layout(dragmode="lasso", uirevision="kept")
+    # Below the chart: above it, the names of ten classes would lie under the toolbar.
+    return styled(figure, 560).update_layout(
+        dragmode="lasso",
+        uirevision="kept",
+        showlegend=len(group_names) <= NAMED,
+        legend={"y": -0.16, "yanchor": "top", "itemsizing": "constant"},
+    )
+
+
+def _opacity(selected: np.ndarray | None, points: np.ndarray, usual: float) -> np.ndarray | float:
+    return usual if selected is None else np.where(selected[points], usual, FADED)
+
+
+def _ring(figure: go.Figure, x: np.ndarray, y: np.ndarray, images: np.ndarray, primary: int | None) -> None:
+    """Draw a ring around the primary image, where it is among the images.
+
+    It is a point as the others are: beside a shape that is measured in pixels, plotly takes a lasso to be so, too.
+    """
+    places = np.flatnonzero(images == primary)
+    if len(places):
+        figure.add_scattergl(
+            x=x[places].astype(np.float32),
+            y=y[places].astype(np.float32),
+            customdata=images[places],
+            mode="markers",
+            marker={"symbol": "circle-open", "color": WRONG, "size": RING, "line": {"width": 3}},
+            name=f"image {primary}",
+            showlegend=False,
+            hoverinfo="skip",
+            unselected={"marker": {"opacity": 1}},
+        )
 
 
 def _density(x: np.ndarray, y: np.ndarray) -> go.Heatmap:
@@ -84,7 +138,17 @@ def _density(x: np.ndarray, y: np.ndarray) -> go.Heatmap:
     )
 
 
-def coloured_map(x: np.ndarray, y: np.ndarray, values: np.ndarray, title: str, images: np.ndarray) -> go.Figure:
+def coloured_map(
+    x: np.ndarray,
+    y: np.ndarray,
+    values: np.ndarray,
+    title: str,
+    images: np.ndarray,
+    *,
+    uncertain_when: Literal["low", "high"] = "high",
+    selected: np.ndarray | None = None,
+    primary: int | None = None,
+) -> go.Figure:
     """Images laid out on a plane, coloured by a score.
 
     Args:
@@ -93,6 +157,9 @@ def coloured_map(x: np.ndarray, y: np.ndarray, values: np.ndarray, title: str, i
         values: (N,) the score.
         title: of the colour bar.
         images: (N,) int, the index of each image.
+        uncertain_when: which values of the score mean doubt; their points are the brightest.
+        selected: (N,) bool, all others are faded; None where the browser itself shows what is selected, or all is.
+        primary: the index of the image that gets a ring.
 
     Returns:
         A WebGL scatter chart of at most 20,000 points, which carry their image's index as `customdata`.
@@ -100,8 +167,8 @@ def coloured_map(x: np.ndarray, y: np.ndarray, values: np.ndarray, title: str, i
     shown = np.arange(len(x))
     if len(x) > MANY:
         shown = np.sort(np.random.default_rng(0).choice(len(x), MANY, replace=False))
-    # The brightest on top, and a few extreme values must not wash out all the others.
-    shown = shown[np.argsort(values[shown], kind="stable")]
+    # The most uncertain on top, and a few extreme values must not wash out all the others.
+    shown = shown[np.argsort(-values[shown] if uncertain_when == "low" else values[shown], kind="stable")]
     low, high = np.percentile(values, [1, 99])
     figure = go.Figure(
         go.Scattergl(
@@ -113,17 +180,24 @@ def coloured_map(x: np.ndarray, y: np.ndarray, values: np.ndarray, title: str, i
                 "color": values[shown].astype(np.float32),
                 "cmin": low,
                 "cmax": high if high > low else low + 1e-6,
-                "colorscale": "Cividis",
-                "size": 5,
+                "colorscale": _brightest(uncertain_when),
+                "size": 5 if selected is None else np.where(selected[shown], STANDING_OUT, 5),
+                "opacity": _opacity(selected, shown, 1),
                 "colorbar": {"title": {"text": title, "side": "right"}, "thickness": 12},
             },
             hovertemplate="image %{customdata}: %{marker.color:.3f}<extra></extra>",
             unselected={"marker": {"opacity": 0.2}},
         )
     )
+    _ring(figure, x, y, images, primary)
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False, scaleanchor="x")
     return styled(figure, 560).update_layout(dragmode="lasso", uirevision="kept")
+
+
+def _brightest(uncertain_when: Literal["low", "high"]) -> str:
+    """The scale of colours on which what means doubt is bright."""
+    return "Cividis_r" if uncertain_when == "low" else "Cividis"
 
 
 def confusion_matrix(
@@ -132,6 +206,8 @@ def confusion_matrix(
     class_names: Sequence[str],
     values: np.ndarray | None = None,
     title: str = "images",
+    uncertain_when: Literal["low", "high"] = "high",
+    selected: tuple[int, int] | None = None,
 ) -> go.Figure:
     """Which classes are taken for which, as squares that can be clicked.
 
@@ -141,6 +217,8 @@ def confusion_matrix(
         class_names: C names.
         values: (N,) a score to average in each square; without it, images are counted.
         title: of what a square's colour means.
+        uncertain_when: which values of the score mean doubt; their squares are the brightest.
+        selected: the true and the predicted class of the square that is marked, if any.
 
     Returns:
         A scatter of square markers whose `customdata` are true × C + predicted. Squares on the diagonal, which
@@ -155,44 +233,60 @@ def confusion_matrix(
         shown = counts[cells].astype(np.float64)
         texts = [str(count) for count in counts[cells]]
         colours = np.where(rows == columns, 0, shown)
+        lowest, highest = 0, max(colours.max(), 1)
     else:
         shown = colours = np.bincount(cell, weights=values, minlength=classes**2)[cells] / counts[cells]
         texts = [f"{value:.2f}" for value in shown]
-    light = colours > 0.55 * max(colours.max(), 1e-9)
-    side = max(12, NARROWEST // classes)
+        lowest, highest = colours.min(), max(colours.max(), colours.min() + 1e-6)
+    brightness = (colours - lowest) / (highest - lowest)
+    light = brightness < 0.45 if uncertain_when == "low" else brightness > 0.55
+    side = max(SMALLEST, NARROWEST // classes)
+    # Of long names, which often begin alike, both ends.
+    short = [name if len(name) <= LONGEST else f"{name[:5]}…{name[6 - LONGEST :]}" for name in class_names]
+    longest = max(map(len, short))
+    every = -(-classes // NAMED)  # as many names as there is room for
     figure = go.Figure(
         go.Scatter(
             x=[class_names[c] for c in columns],
             y=[class_names[r] for r in rows],
             customdata=cells,
+            selectedpoints=np.flatnonzero(cells == selected[0] * classes + selected[1]) if selected else None,
             hovertext=[f"{count:,}" for count in counts[cells]],
-            mode="markers+text" if classes <= 20 else "markers",
+            mode="markers+text" if classes <= NAMED else "markers",
             text=texts,
-            textfont={"size": 11, "color": ["#10161D" if bright else "#FFFFFF" for bright in light]},
+            textfont={"size": 11, "color": [DARK_INK if bright else "#FFFFFF" for bright in light]},
             marker={
                 "symbol": "square",
                 "size": side,
                 "color": colours,
-                "colorscale": "Cividis",
-                "cmin": 0,
+                "colorscale": _brightest(uncertain_when),
+                "cmin": lowest,
+                "cmax": highest,
                 "opacity": 1,
                 "colorbar": {
                     "title": {"text": title},
                     "thickness": 12,
                     "orientation": "h",
-                    "y": -0.16,
+                    "y": -0.16 - 0.015 * max(0, longest - 2),  # below names that stand upright for want of room
                     "yanchor": "top",
                 },
-                "line": {"width": np.where(rows == columns, 2, 0), "color": NEUTRAL},
+                "line": {"width": np.where(rows == columns, 2 if classes <= NAMED else 1, 0), "color": NEUTRAL},
             },
             hovertemplate="true %{y}, said %{x}: %{hovertext} images, mean %{text}<extra></extra>"
             if values is not None
             else "true %{y}, said %{x}: %{hovertext} images<extra></extra>",
-            selected={"marker": {"opacity": 1}},
+            # Without a text colour for the selected ones, plotly fades the numbers of all others.
+            selected={"marker": {"opacity": 1, "color": SELECTED}, "textfont": {"color": DARK_INK}},
             unselected={"marker": {"opacity": 1}},
         )
     )
-    axis = {"type": "category", "categoryorder": "array", "categoryarray": list(class_names)}
+    axis = {
+        "type": "category",
+        "categoryorder": "array",
+        "categoryarray": list(class_names),
+        "tickvals": list(range(0, classes, every)),
+        "ticktext": short[::every],
+    }
     figure.update_xaxes(title="predicted class", range=[-0.6, classes - 0.4], **axis)
     figure.update_yaxes(title="true class", range=[classes - 0.4, -0.6], **axis)
     figure.update_layout(clickmode="event+select")

@@ -1,7 +1,8 @@
 """Colours and layout that all figures share.
 
-The colours are from the set by Okabe & Ito (2008), which people with any of the common kinds of colour blindness tell
-apart, and each always means the same thing.
+The colours are those of Okabe & Ito (2008) but for black, which a dark page would hide; people with any of the common
+kinds of colour blindness tell them apart. To make ten for the classes there are a violet, a brown and a pink, which lie
+as far from all others, to such eyes too, as those do from each other. Each colour always means the same thing.
 """
 
 import plotly.graph_objects as go
@@ -14,9 +15,11 @@ NEUTRAL = "#A9B1BB"
 SPREAD = "#6B7280"
 RIGHT = "#56B4E9"
 WRONG = ORDINARY
+SELECTED = SINGLE_PASS  # a square among others in shades of blue, grey and yellow
+DARK_INK = "#10161D"  # on bright squares
 DENSITY = [[0, "#D6E4EF"], [1, "#2B4C6F"]]
 CLASSES = (
-    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#8A8F98", "#882255", "#44AA99",
+    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#8A2BE2", "#7A3B1E", "#FFB3D9",
 )  # fmt: skip
 
 

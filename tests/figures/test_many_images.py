@@ -1,5 +1,7 @@
 """What the charts of many images, and of one image's passes, hold."""
 
+from typing import Any, Literal
+
 import numpy as np
 import pytest
 from plotly.basedatatypes import BaseTraceType
@@ -21,11 +23,14 @@ def all_of(traces: list[BaseTraceType], attribute: str) -> np.ndarray:
 
 def test_every_image_is_one_point_of_its_group(generator: np.random.Generator) -> None:
     x, y, groups = generator.random(50), generator.random(50), generator.integers(0, 2, 50)
+    numbers = np.arange(100, 150)  # of the images in the run, which the other filters leave
     outline = [(0.1, 0.1), (0.9, 0.1), (0.5, 0.9)]
-    figure = figures.scatter(x, y, groups, ["right", "wrong"], ["#000", "#fff"], axes=("a", "b"), outline=outline)
-    assert sorted(all_of(figure.data, "customdata")) == list(range(50))
+    figure = figures.scatter(
+        x, y, groups, ["right", "wrong"], ["#000", "#fff"], numbers, axes=("a", "b"), outline=outline
+    )
+    assert sorted(all_of(figure.data, "customdata")) == list(range(100, 150))
     for trace in figure.data:
-        images = np.asarray(trace.customdata)
+        images = np.asarray(trace.customdata) - 100
         assert set(groups[images]) == {["right", "wrong"].index(trace.name)}
         np.testing.assert_allclose(trace.x, x[images], rtol=1e-6)
         np.testing.assert_allclose(trace.y, y[images], rtol=1e-6)
@@ -35,11 +40,92 @@ def test_every_image_is_one_point_of_its_group(generator: np.random.Generator) -
 def test_too_many_points_become_a_density_with_a_sample(generator: np.random.Generator) -> None:
     count = charts.MANY + 1
     x, y = generator.random(count), generator.random(count)
-    figure = figures.scatter(x, y, np.zeros(count, dtype=int), ["all"], ["#000"], axes=None)
+    figure = figures.scatter(x, y, np.zeros(count, dtype=int), ["all"], ["#000"], np.arange(count), axes=None)
     density, sample = figure.data
     assert np.nansum(10 ** np.asarray(density.z)) == pytest.approx(count)
     assert len(sample.x) == charts.SAMPLED
     np.testing.assert_allclose(sample.x, x[np.asarray(sample.customdata)], rtol=1e-6)
+
+
+def test_what_is_selected_elsewhere_stands_out_and_the_primary_image_has_a_ring(generator: np.random.Generator) -> None:
+    x, y, selected, images = generator.random(9), generator.random(9), np.arange(9) < 3, np.arange(100, 109)
+    groups = np.arange(9) % 2
+    charts_of_it = (
+        figures.scatter(x, y, groups, ["a", "b"], ["#000", "#fff"], images, axes=None, selected=selected, primary=104),
+        figures.coloured_map(x, y, generator.random(9), "entropy", images, selected=selected, primary=104),
+    )
+    for figure in charts_of_it:
+        *points, ring = (trace for trace in figure.data if trace.customdata is not None)
+        for trace in points:
+            bright = np.asarray(trace.marker.opacity) > charts.FADED
+            np.testing.assert_array_equal(bright, np.asarray(trace.customdata) < 103)
+        assert ring.marker.symbol == "circle-open"
+        assert (ring.x[0], ring.y[0], ring.customdata[0]) == pytest.approx((x[4], y[4], 104))
+
+
+@pytest.mark.parametrize("uncertain_when", ["low", "high"])
+def test_on_the_map_the_most_uncertain_are_brightest_and_on_top(
+    generator: np.random.Generator, uncertain_when: Literal["low", "high"]
+) -> None:
+    x, y, values = generator.random(9), generator.random(9), generator.random(9)
+    (points,) = figures.coloured_map(x, y, values, "a score", np.arange(9), uncertain_when=uncertain_when).data
+    last, first = points.customdata[-1], points.customdata[0]
+    assert (values[last], values[first]) == pytest.approx(
+        (values.min(), values.max()) if uncertain_when == "low" else (values.max(), values.min())
+    )
+    assert luminance(drawn_colour(points.marker, values[last])) > luminance(drawn_colour(points.marker, values[first]))
+
+
+def drawn_colour(marker: Any, value: float) -> np.ndarray:
+    """(3,) sRGB in 0..1: the colour that plotly gives to a value."""
+    places, colours = zip(*marker.colorscale, strict=True)
+    place = (value - marker.cmin) / (marker.cmax - marker.cmin)
+    return np.array([np.interp(place, places, parts) for parts in zip(*map(rgb, colours), strict=True)])
+
+
+def rgb(colour: str) -> np.ndarray:
+    return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+
+
+def luminance(colour: np.ndarray) -> float:
+    """Relative luminance, as WCAG 2 defines it."""
+    linear = np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+@pytest.mark.parametrize("uncertain_when", [None, "low", "high"])
+def test_numbers_on_squares_can_be_read(
+    generator: np.random.Generator, uncertain_when: Literal["low", "high"] | None
+) -> None:
+    true, predicted = generator.integers(0, 3, (2, 60))
+    predicted[:3] = true[:3]
+    means = None if uncertain_when is None else generator.uniform(0.4, 1, 60)
+    (squares,) = figures.confusion_matrix(true, predicted, NAMES, means, "score", uncertain_when or "high").data
+    for value, ink in zip(squares.marker.color, squares.textfont.color, strict=True):
+        light, dark = sorted((luminance(drawn_colour(squares.marker, value)), luminance(rgb(ink))), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) > 3
+    marked = luminance(rgb(squares.selected.marker.color)), luminance(rgb(squares.selected.textfont.color))
+    assert (max(marked) + 0.05) / (min(marked) + 0.05) > 4.5
+
+
+def test_a_matrix_without_mistakes_is_dark() -> None:
+    (squares,) = figures.confusion_matrix(np.array([0, 1, 2]), np.array([0, 1, 2]), NAMES).data
+    for value in squares.marker.color:
+        assert luminance(drawn_colour(squares.marker, value)) < 0.05
+
+
+def test_squares_of_doubt_are_bright_whichever_way_a_score_goes() -> None:
+    true, predicted, confidence = np.array([0, 1]), np.array([0, 0]), np.array([0.99, 0.4])
+    (squares,) = figures.confusion_matrix(true, predicted, NAMES, confidence, "max probability", "low").data
+    sure, unsure = (luminance(drawn_colour(squares.marker, value)) for value in squares.marker.color)
+    assert unsure > sure
+
+
+@pytest.mark.parametrize("classes", [2, 10, 50, 90])
+def test_squares_do_not_cover_each_other_on_a_phone(classes: int) -> None:
+    every = np.arange(classes)
+    (squares,) = figures.confusion_matrix(every, every, [f"class number {c}" for c in every]).data
+    assert squares.marker.size <= charts.NARROWEST / classes
 
 
 def test_the_map_keeps_each_images_place_and_colour(generator: np.random.Generator) -> None:

@@ -5,11 +5,19 @@ function element(tag, className, text) {
   return made;
 }
 
+function line(...parts) {
+  const made = element("div", "line");
+  for (const part of parts) part.title = part.textContent; // of which a narrow tile shows the beginning
+  made.append(...parts);
+  return made;
+}
+
 function tileOf(tile, place, data, opened) {
   const button = element("button", tile.wrong ? "tile wrong" : "tile");
   button.type = "button";
   button.dataset.image = tile.image;
   button.setAttribute("aria-label", tile.spoken);
+  if (tile.current) button.setAttribute("aria-current", "true");
   button.onclick = () => opened(tile.image);
 
   const picture = element("div", "picture" + (data.crisp ? " crisp" : ""));
@@ -23,10 +31,8 @@ function tileOf(tile, place, data, opened) {
 
   const lines = element("div", "lines");
   lines.append(
-    element("span", "rank", tile.rank),
-    element("span", "value", tile.value),
-    element("span", "true", tile.true ? `true ${tile.true}` : ""),
-    element("span", "said", `said ${tile.said}`),
+    line(element("span", "rank", tile.rank), element("span", "value", tile.value)),
+    line(element("span", "true", tile.true ? `true ${tile.true}` : ""), element("span", "said", `said ${tile.said}`)),
   );
   button.append(picture, lines);
   return button;

@@ -11,9 +11,10 @@ import streamlit as st
 
 from mcviz.app import address
 from mcviz.app.opened import cache_folder
-from mcviz.app.selection import Selection
+from mcviz.app.parts import ranking
 from mcviz.app.similar import components
-from mcviz.app.views.looked_at import LookedAt
+from mcviz.app.views.linked import linked_chart, primary_image
+from mcviz.app.views.looked_at import SURE_FIRST, UNSURE_FIRST, LookedAt
 from mcviz.figures import coloured_map
 from mcviz.measures import SCORES
 from mcviz.runs import Run
@@ -23,15 +24,19 @@ MAPPED = 20_000  # images; a map of more takes many minutes, and its points cove
 ITERATIONS = (250, 500)  # of the two phases that van der Maaten & Hinton (2008) describe, openTSNE's own defaults
 EVERY = 10  # iterations, the progress is shown
 PICKED = 400  # images of a lasso, as the address can carry
+FEWEST = 5  # images; the neighbours of fewer make no map
 
 
 def map_view(looked: LookedAt) -> None:
     """The map of all images that the other filters leave; a lasso picks from it."""
     run, score = looked.run, SCORES[looked.score]
-    method = address.one_of("map", [PCA, TSNE], PCA)
-    st.segmented_control("Layout", [PCA, TSNE], required=True, **address.bound("map", method))
-    shown = np.flatnonzero(replace(looked.selection, picked=()).mask(run.scores()))
-    plane = components(run.digest, run)[:, :2] if method == PCA else tsne(run)
+    methods = [PCA, TSNE] if len(run.scores()) >= FEWEST else [PCA]
+    method = address.one_of("map", methods, PCA)
+    if len(methods) > 1:
+        st.segmented_control("Layout", methods, required=True, **address.bound("map", method))
+    others = replace(looked.selection, picked=())
+    shown = np.flatnonzero(others.mask(run.scores()))
+    plane = _strongest_two(run) if method == PCA else tsne(run)
     if plane is None:
         return
     shown = shown[np.isfinite(plane[shown, 0])]
@@ -39,20 +44,39 @@ def map_view(looked: LookedAt) -> None:
         st.info("No image on this map passes the other filters.", icon=":material/filter_alt_off:")
         return
     values = run.scores()[looked.score].to_numpy()[shown]
-    figure = coloured_map(plane[shown, 0], plane[shown, 1], values, score.label, shown)
-    key = f"map-{method}"
+    picked = looked.selection.picked
+    drawn = (others, looked.score, method, run.digest)
+    key, shows_it = linked_chart("map", drawn, lambda key: set(_inside(key)), set(picked))
+    figure = coloured_map(
+        plane[shown, 0],
+        plane[shown, 1],
+        values,
+        score.label,
+        shown,
+        uncertain_when=score.uncertain_when,
+        selected=np.isin(shown, picked) if picked and not shows_it else None,
+        primary=primary_image(run),
+    )
     st.plotly_chart(
         figure,
         key=key,
-        on_select=lambda: _picked(looked.selection, key),
+        on_select=lambda: _picked(looked, key),
         selection_mode=("lasso", "box"),
         config={"displaylogo": False, "modeBarButtonsToRemove": ["toImage"]},
         alt=f"Map of {len(shown):,} images by similarity of their pixels, coloured by {score.label.lower()}.",
     )
     st.caption(
-        f"Images whose pixels are alike are near each other. The colour is {score.label.lower()}. Draw around points "
-        f"to pick them, the first {PICKED} at most."
+        f"Images whose pixels are alike are near each other. The colour is {score.label.lower()}, bright where the "
+        f"model is unsure. Draw around points to pick them, the first {PICKED} of the ranking at most."
     )
+
+
+def _strongest_two(run: Run) -> np.ndarray:
+    """(N, 2) float32: the PCA layout; an only image lies at the origin, images of one pixel on a line."""
+    if len(run.scores()) == 1:
+        return np.zeros((1, 2), dtype=np.float32)
+    plane = components(run.digest, run)[:, :2]
+    return np.pad(plane, ((0, 0), (0, 2 - plane.shape[1])))
 
 
 def tsne(run: Run) -> np.ndarray | None:
@@ -133,8 +157,21 @@ def _keep(file: Path, layout: np.ndarray) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _picked(selection: Selection, key: str) -> None:
-    points = st.session_state[key]["selection"]["points"]
-    images = sorted({int(point["customdata"]) for point in points})
-    if images:  # none when the chart is drawn anew, which changes nothing
-        address.select(replace(selection, picked=tuple(images[:PICKED])))
+def _inside(key: str) -> list[int]:
+    """The images that the browser shows as picked in a chart."""
+    event = st.session_state.get(key)
+    return [int(point["customdata"]) for point in event["selection"]["points"]] if event else []
+
+
+def _picked(looked: LookedAt, key: str) -> None:
+    """Make what was just drawn around the pick; as many as the address can carry, the first of the ranking."""
+    inside = _inside(key)
+    if not inside:  # the chart is drawn anew, which changes nothing
+        return
+    ranked = ranking(looked.run.digest, looked.score, looked.run)
+    if address.one_of("order", [UNSURE_FIRST, SURE_FIRST], UNSURE_FIRST) == SURE_FIRST:
+        ranked = ranked[::-1]
+    images = ranked[np.isin(ranked, inside)]
+    if len(images) > PICKED:
+        st.toast(f"{PICKED} of {len(images):,} picked, the first of the ranking.", icon=":material/filter_list:")
+    address.select(replace(looked.selection, picked=tuple(images[:PICKED].tolist())))

@@ -8,6 +8,7 @@ import streamlit as st
 
 from mcviz.app import address
 from mcviz.app.selection import Outline, Selection
+from mcviz.app.views.linked import linked_chart, primary_image
 from mcviz.app.views.looked_at import LookedAt
 from mcviz.figures import RIGHT, WRONG, class_colour, scatter
 from mcviz.measures import SCORES
@@ -31,9 +32,10 @@ def scatter_view(looked: LookedAt) -> None:
 
     # All that the other filters leave is drawn, so that an outline can be seen among its surroundings.
     others = replace(selection, outline=None)
-    key, shows_it = _chart(selection, x, y, colouring, run.digest)
-    outline = selection.outline if selection.outline and (selection.outline.x, selection.outline.y) == (x, y) else None
-    figure = _figure(run, others, x, y, colouring, None if shows_it else outline)
+    drawn = (others, x, y, colouring, run.digest)
+    key, shows_it = linked_chart("scatter", drawn, lambda key: _drawn(key, x, y), selection.outline)
+    outline = None if shows_it else selection.outline
+    figure = _figure(run, others, x, y, colouring, outline, primary_image(run))
     with st.container(key="scatter"):
         st.plotly_chart(
             figure,
@@ -57,25 +59,12 @@ def _label(name: str) -> str:
     return SCORES[name].label
 
 
-def _chart(selection: Selection, x: str, y: str, *others: str) -> tuple[str, bool]:
-    """The key of the chart, and whether the browser shows the outline by itself, because it was drawn there.
-
-    Such a chart is left alone: drawing ten thousand points anew takes longer than all else that a lasso does. It has to
-    be a new one where other points are drawn, or where the browser shows an outline that is no more.
-    """
-    points = (replace(selection, outline=None), x, y, *others)
-    before, number = st.session_state.get("scatter-chart", (points, 0))
-    shown = _drawn(f"scatter-{number}", x, y)
-    if points != before or (shown and shown != selection.outline):
-        number, shown = number + 1, None
-    st.session_state["scatter-chart"] = points, number
-    return f"scatter-{number}", shown is not None
-
-
 @st.cache_resource(  # shared: a copy would be read from the same numbers, and still be another chart to the browser
     max_entries=8, show_spinner=False, hash_funcs={Outline: repr, Selection: repr, Run: lambda run: run.digest}
 )
-def _figure(run: Run, others: Selection, x: str, y: str, colouring: str, outline: Outline | None) -> Any:
+def _figure(
+    run: Run, others: Selection, x: str, y: str, colouring: str, outline: Outline | None, primary: int | None
+) -> Any:
     scores = run.scores()[others.mask(run.scores())]
     if colouring == BY_ANSWER:
         groups, names, colours = (~scores["correct"].astype(bool)).to_numpy(int), ["right", "wrong"], [RIGHT, WRONG]
@@ -83,9 +72,17 @@ def _figure(run: Run, others: Selection, x: str, y: str, colouring: str, outline
         column = "true_class" if colouring == BY_TRUE else "predicted_class"
         groups, names = scores[column].to_numpy(int), list(run.class_names)
         colours = [class_colour(c) for c in range(len(names))]
-    values = scores[x].to_numpy(), scores[y].to_numpy()
     return scatter(
-        *values, groups, names, colours, axes=(_label(x), _label(y)), outline=outline.corners if outline else ()
+        scores[x].to_numpy(),
+        scores[y].to_numpy(),
+        groups,
+        names,
+        colours,
+        scores.index.to_numpy(),
+        axes=(_label(x), _label(y)),
+        outline=outline.corners if outline and (outline.x, outline.y) == (x, y) else (),
+        selected=outline.contains(scores) if outline else None,
+        primary=primary,
     )
 
 

@@ -1,0 +1,53 @@
+"""What the views of many images make of unusual runs."""
+
+import base64
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+import mcviz
+from mcviz.app.views.gallery import TILE, sheet_url
+
+ROOT = Path(__file__).parents[2]
+
+
+def read(url: str) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_small_images_keep_every_pixel(channels: int) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (5, 28, 28, channels)).astype(np.uint8)
+    sheet = np.asarray(read(sheet_url(images, 3, TILE))).reshape(56, 84, channels)
+    np.testing.assert_array_equal(sheet[28:, 28:56], images[4])
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("shape", [(224, 224), (120, 300), (500, 20)])
+def test_large_images_are_scaled_down_to_what_a_tile_shows(shape: tuple[int, int], channels: int) -> None:
+    shades = np.array([40, 200], dtype=np.uint8)
+    images = np.broadcast_to(shades[:, None, None, None], (2, *shape, channels))
+    sheet = read(sheet_url(images, 2, TILE)).convert("L")
+    width, height = sheet.width / 2, sheet.height
+    assert max(width, height) == TILE
+    assert width / height == pytest.approx(shape[1] / shape[0], rel=0.1)
+    left, right = (sheet.getpixel((int(width * place), height // 2)) for place in (0.5, 1.5))
+    assert (left, right) == (pytest.approx(40, abs=2), pytest.approx(200, abs=2))
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_a_run_of_few_images_has_a_map(count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = np.random.default_rng(0).random((count, 12, 10, 3), dtype=np.float32)
+    mcviz.record(mcviz.reference_network((12, 10, 3), classes=4), images, tmp_path / "few", passes=3)
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120).run()
+    app.query_params["view"] = "Map"
+    app.query_params["map"] = "t-SNE"
+    app.switch_page("mcviz/app/pages/uncertain.py").run()
+    assert not app.exception
+    assert not app.error
+    assert "t-SNE" not in [option for control in app.segmented_control for option in control.options]

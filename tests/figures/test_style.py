@@ -1,0 +1,40 @@
+"""The colours of the classes, as colour-blind eyes see them."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from mcviz.figures.style import CLASSES, class_colour
+
+OKABE_ITO = {"#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"}
+EYES = {  # Machado, Oliveira & Fernandes (2009), severity 1, on linear RGB
+    "usual": np.eye(3),
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.3039]],
+}
+XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+
+
+def lab(colour: str, eye: str) -> np.ndarray:
+    """CIE L*a*b* of `#rrggbb`."""
+    parts = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    seen = XYZ @ np.clip(np.asarray(EYES[eye]) @ linear, 0, 1) / XYZ.sum(axis=1)
+    f = np.where(seen > 216 / 24389, np.cbrt(seen), (seen * 24389 / 27 + 16) / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+def nearest(colours: set[str], eye: str) -> float:
+    return min(float(np.linalg.norm(lab(a, eye) - lab(b, eye))) for a, b in combinations(colours, 2))
+
+
+@pytest.mark.parametrize("eye", EYES)
+def test_any_two_classes_are_as_far_apart_as_two_colours_of_okabe_and_ito(eye: str) -> None:
+    assert nearest(set(CLASSES), eye) >= min(nearest(OKABE_ITO - {"#000000"}, other) for other in EYES)
+
+
+def test_ten_classes_have_ten_colours_seven_of_them_by_okabe_and_ito() -> None:
+    assert len({class_colour(c) for c in range(10)}) == 10
+    assert set(CLASSES) >= OKABE_ITO - {"#000000"}
