@@ -1,6 +1,5 @@
 """The selection as files to take away: scores, a sheet of the images, and a report that opens without a network."""
 
-import base64
 import html
 import io
 from collections.abc import Callable
@@ -11,6 +10,7 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from mcviz.app.parts import NO_IMAGES
+from mcviz.app.views.gallery import CRISP_BELOW, sheet_url
 from mcviz.app.views.looked_at import LookedAt
 from mcviz.app.wording import score_value
 from mcviz.figures import (
@@ -27,15 +27,19 @@ from mcviz.runs import Run
 SHEET_IMAGES = 1_000
 REPORT_IMAGES = 96
 COLUMNS = 12
+TILE = 112  # pixels that a larger image is scaled down to, about as wide as it is shown
+# Charts are drawn one by one while the page is read: `auto-fit` would give the first of them the width of all columns.
 STYLE = """
+html { scrollbar-gutter: stable; }
 body { font: 16px/1.5 system-ui, sans-serif; color: #1c2733; background: #fff; max-width: 1080px; margin: 32px auto;
   padding: 0 16px; }
 h1, h2 { line-height: 1.2; } .quiet { color: #566371; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(420px, 100%), 1fr)); gap: 16px; }
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(420px, 100%), 1fr)); gap: 16px; }
 .charts > * { min-width: 0; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); gap: 10px; }
 .tile { border: 1px solid #d5dde5; border-radius: 8px; overflow: hidden; font-size: 13px; }
 .tile.wrong { border-bottom: 3px solid #d55e00; } .tile p { margin: 4px 8px; }
+.tile span { display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .tile div { background-repeat: no-repeat; } .crisp { image-rendering: pixelated; }
 table { border-collapse: collapse; } td, th { padding: 4px 12px 4px 0; text-align: left; }
 """
@@ -138,10 +142,10 @@ def _tiles(looked: LookedAt) -> str:
         return f"<p>{NO_IMAGES}</p>"
     shown = pictures(looked.run, images)
     height, width = shown.shape[1:3]
-    crisp = "crisp" if max(height, width) < 112 else ""
+    crisp = "crisp" if max(height, width) < CRISP_BELOW else ""
     rows = -(-len(images) // COLUMNS)
     # One picture for all tiles; each shows its own part of it.
-    source = "data:image/png;base64," + base64.b64encode(png(contact_sheet(shown, COLUMNS))).decode()
+    source = sheet_url(shown, COLUMNS, TILE)
     style = (
         f"<style>.tile div {{ aspect-ratio: {width / height}; background-image: url({source}); "
         f"background-size: {100 * COLUMNS}% {100 * rows}%; }}</style>"
@@ -153,12 +157,13 @@ def _tiles(looked: LookedAt) -> str:
         down = 100 * (place // COLUMNS) / max(rows - 1, 1)
         known = not pd.isna(row["true_class"])
         wrong = known and not row["correct"]
-        words = f"true {names[row['true_class']]}, " if known else ""
+        said = f"{'✗ ' if wrong else ''}said {names[row['predicted_class']]}"
+        words = [f"true {names[row['true_class']]}", said] if known else [said]
+        lines = "".join(f'<span title="{html.escape(word)}">{html.escape(word)}</span>' for word in words)
         tiles.append(
             f'<div class="tile{" wrong" if wrong else ""}"><div class="{crisp}" role="img" aria-label="image {image}" '
             f'style="background-position: {across}% {down}%"></div>'
-            f"<p>#{place + 1} · image {image}<br>{html.escape(words)}said {html.escape(names[row['predicted_class']])}"
-            f"{' ✗' if wrong else ''}<br>{score_value(looked.score, row[looked.score])}</p></div>"
+            f"<p>#{place + 1} · image {image}{lines}{score_value(looked.score, row[looked.score])}</p></div>"
         )
     return style + f'<div class="tiles">{"".join(tiles)}</div>'
 

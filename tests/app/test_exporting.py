@@ -4,6 +4,7 @@ import io
 import re
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -51,6 +52,23 @@ def test_the_report_is_small_and_asks_nobody(wrong: LookedAt) -> None:
     assert not re.search(r"""(src|href|url)\s*[=(]\s*["']?(https?:)?//""", markup)
     assert f"{len(wrong.images):,} of 10,000 images" in page
     assert page.count('class="tile wrong"') == min(len(wrong.images), 96)
+
+
+def test_a_report_of_photographs_is_small(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (96, 224, 224, 3)).astype(np.uint8)
+    model = keras.Sequential(
+        [
+            keras.Input((224, 224, 3)),
+            keras.layers.AveragePooling2D(56),
+            keras.layers.Flatten(),
+            keras.layers.Dropout(0.5),
+            keras.layers.Dense(3, activation="softmax"),
+        ]
+    )
+    run = mcviz.record(model, images, tmp_path / "photographs", passes=3)
+    page = exporting.report(LookedAt(run, Selection(), "margin", np.arange(96)))
+    assert page.count('class="tile"') == 96
+    assert len(page.encode()) < 10_000_000
 
 
 def test_a_report_of_nothing_says_so(wrong: LookedAt) -> None:
