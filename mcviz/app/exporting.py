@@ -27,6 +27,7 @@ from mcviz.runs import Run
 SHEET_IMAGES = 1_000
 REPORT_IMAGES = 96
 COLUMNS = 12
+CHART_HEIGHT = 440  # pixels, at which the squares of ten classes do not touch
 TILE = 112  # pixels that a larger image is scaled down to, about as wide as it is shown
 # Charts are drawn one by one while the page is read: `auto-fit` would give the first of them the width of all columns.
 STYLE = """
@@ -128,7 +129,7 @@ def _charts(looked: LookedAt) -> list[go.Figure]:
 
 
 def _chart(figure: go.Figure) -> str:
-    figure.update_layout(template="plotly_white", height=380)
+    figure.update_layout(template="plotly_white", height=CHART_HEIGHT)
     return str(
         figure.to_html(full_html=False, include_plotlyjs=False, config={"displayModeBar": False, "responsive": True})
     )
@@ -163,7 +164,7 @@ def _tiles(looked: LookedAt) -> str:
         tiles.append(
             f'<div class="tile{" wrong" if wrong else ""}"><div class="{crisp}" role="img" aria-label="image {image}" '
             f'style="background-position: {across}% {down}%"></div>'
-            f"<p>#{place + 1} · image {image}{lines}{score_value(looked.score, row[looked.score])}</p></div>"
+            f"<p>#{place + 1} · image&nbsp;{image}{lines}{score_value(looked.score, row[looked.score])}</p></div>"
         )
     return style + f'<div class="tiles">{"".join(tiles)}</div>'
 
