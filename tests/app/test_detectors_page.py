@@ -160,10 +160,9 @@ def test_intervals_hold_the_figure_and_curves_its_area() -> None:
     assert (found.low[0][shown] <= found.shipped[0][shown] + 1e-6).all()
     assert (found.high[0][shown] >= found.shipped[0][shown] - 1e-6).all()
     area = np.trapezoid(found.roc, found.false_stops, axis=-1)
-    # Where many images tie, a curve of thresholds lies below the straight line that the AUROC counts.
-    difference = area[shown] - found.shipped[0][shown]
-    assert np.abs(np.median(difference)) < 0.002
-    assert difference.max() < 0.021
+    difference = np.abs(area[shown] - found.shipped[0][shown])
+    assert np.median(difference) < 0.001
+    assert difference.max() < 0.021  # a drawn curve has points at some false stops only
 
 
 def test_counts_are_of_5000_test_images_and_up_to_1000_others() -> None:
