@@ -4,6 +4,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mcviz.app.selection import Selection
@@ -13,7 +14,7 @@ SELECTION = Selection(true=(4,), answers="wrong")
 CALLBACKS: dict[str, tuple[Any, Callable[[], None]]] = {
     "scatter-0": (scatter, lambda: scatter._outlined("scatter-0", SELECTION, "margin", "max_probability")),
     "confusion-images": (confusion, lambda: confusion._clicked(SELECTION, "confusion-images", 10)),
-    "map-PCA": (layout_map, lambda: layout_map._picked(SELECTION, "map-PCA")),
+    "map-PCA": (layout_map, lambda: layout_map._picked(SELECTION, np.arange(100), "map-PCA")),
 }
 
 

@@ -11,10 +11,10 @@ import streamlit as st
 
 from mcviz.app import address
 from mcviz.app.opened import cache_folder
-from mcviz.app.parts import ranking
+from mcviz.app.selection import Selection
 from mcviz.app.similar import components
 from mcviz.app.views.linked import linked_chart, primary_image
-from mcviz.app.views.looked_at import SURE_FIRST, UNSURE_FIRST, LookedAt
+from mcviz.app.views.looked_at import LookedAt, ranked
 from mcviz.figures import coloured_map
 from mcviz.measures import SCORES
 from mcviz.runs import Run
@@ -60,7 +60,7 @@ def map_view(looked: LookedAt) -> None:
     st.plotly_chart(
         figure,
         key=key,
-        on_select=lambda: _picked(looked, key),
+        on_select=lambda: _picked(looked.selection, ranked(run, looked.score), key),
         selection_mode=("lasso", "box"),
         config={"displaylogo": False, "modeBarButtonsToRemove": ["toImage"]},
         alt=f"Map of {len(shown):,} images by similarity of their pixels, coloured by {score.label.lower()}.",
@@ -163,15 +163,11 @@ def _inside(key: str) -> list[int]:
     return [int(point["customdata"]) for point in event["selection"]["points"]] if event else []
 
 
-def _picked(looked: LookedAt, key: str) -> None:
+def _picked(selection: Selection, order: np.ndarray, key: str) -> None:
     """Make what was just drawn around the pick; as many as the address can carry, the first of the ranking."""
-    inside = _inside(key)
-    if not inside:  # the chart is drawn anew, which changes nothing
+    images = order[np.isin(order, _inside(key))]
+    if not len(images):  # the chart is drawn anew, which changes nothing
         return
-    ranked = ranking(looked.run.digest, looked.score, looked.run)
-    if address.one_of("order", [UNSURE_FIRST, SURE_FIRST], UNSURE_FIRST) == SURE_FIRST:
-        ranked = ranked[::-1]
-    images = ranked[np.isin(ranked, inside)]
     if len(images) > PICKED:
         st.toast(f"{PICKED} of {len(images):,} picked, the first of the ranking.", icon=":material/filter_list:")
-    address.select(replace(looked.selection, picked=tuple(images[:PICKED].tolist())))
+    address.select(replace(selection, picked=tuple(images[:PICKED].tolist())))

@@ -37,8 +37,12 @@ class LookedAt:
 
 def looked_at(run: Run, score: str) -> LookedAt:
     """What the address selects, in the order that it names."""
-    selection = address.selection(run)
-    ranked = ranking(run.digest, score, run)
-    if address.one_of("order", [UNSURE_FIRST, SURE_FIRST], UNSURE_FIRST) == SURE_FIRST:
-        ranked = ranked[::-1]
-    return LookedAt(run, selection, score, ranked[selection.mask(run.scores())[ranked]])
+    selection, order = address.selection(run), ranked(run, score)
+    return LookedAt(run, selection, score, order[selection.mask(run.scores())[order]])
+
+
+def ranked(run: Run, score: str) -> np.ndarray:
+    """(N,) int64: all images of a run, in the order that the address names."""
+    order = ranking(run.digest, score, run)
+    sure_first = address.one_of("order", [UNSURE_FIRST, SURE_FIRST], UNSURE_FIRST) == SURE_FIRST
+    return order[::-1] if sure_first else order
