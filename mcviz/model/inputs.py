@@ -8,7 +8,7 @@ import numpy as np
 
 from mcviz.data import as_model_input
 from mcviz.errors import InvalidInputError
-from mcviz.model.sampler import Sampler
+from mcviz.model.sampler import Sampler, fits, in_words, is_whole
 
 WHITE_OF_BYTES = 255
 SMALLEST_DIVISOR = 127
@@ -39,8 +39,8 @@ def for_model(sampler: Sampler, images: np.ndarray, white: int = 1) -> np.ndarra
     shape = taken_shape(sampler, images.shape)
     if images.dtype == np.uint8 and white == 1:
         images = as_model_input(images)
-    if takes_whole_numbers(sampler):
-        return images.round().astype(sampler._dtype).reshape(shape)
+    if is_whole(sampler.input_dtype):
+        return images.round().astype(sampler.input_dtype).reshape(shape)
     return images.astype(np.float32, copy=False).reshape(shape)
 
 
@@ -51,26 +51,20 @@ def taken_shape(sampler: Sampler, shape: tuple[int, ...]) -> tuple[int, ...]:
         InvalidInputError: it takes images of another size.
     """
     wanted = sampler.input_shape
-    if wanted is None or _fits(shape[1:], wanted):
+    if wanted is None or fits(shape[1:], wanted):
         return shape
-    if shape[-1] == 1 and _fits(shape[1:-1], wanted):
+    if shape[-1] == 1 and fits(shape[1:-1], wanted):
         return shape[:-1]
     if wanted == (math.prod(shape[1:]),):
         return shape[0], *wanted
-    expected = ", ".join(["N", *("any" if size is None else str(size) for size in wanted)])
     raise InvalidInputError(
-        f"Images should have the shape that the model takes, ({expected}). Received: shape {shape}."
+        f"Images should have the shape that the model takes, {in_words(wanted)}. Received: shape {shape}."
     )
-
-
-def takes_whole_numbers(sampler: Sampler) -> bool:
-    """Whether a model's input is of an integer dtype."""
-    return sampler._dtype is not None and np.dtype(sampler._dtype).kind in "iu"
 
 
 def white_of(model: keras.Model, sampler: Sampler) -> int:
     """What 255 in uint8 images is to a model: 1, or 255 where it takes whole numbers or begins by dividing itself."""
-    if takes_whole_numbers(sampler):
+    if is_whole(sampler.input_dtype):
         return WHITE_OF_BYTES
     first = next(_layers_that_change_the_range(model), None) if getattr(model, "inputs", None) else None
     divides = isinstance(first, keras.layers.Rescaling) and 0 < np.max(first.scale) <= 1 / SMALLEST_DIVISOR
@@ -83,7 +77,3 @@ def _layers_that_change_the_range(model: keras.Model) -> Iterator[keras.Layer]:
             yield from _layers_that_change_the_range(layer)
         elif not isinstance(layer, UNCHANGING) and not type(layer).__name__.startswith("Rand"):  # augmentation
             yield layer
-
-
-def _fits(item: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
-    return len(item) == len(wanted) and all(size in (None, given) for size, given in zip(wanted, item, strict=True))

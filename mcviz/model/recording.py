@@ -16,9 +16,9 @@ import mcviz
 from mcviz.data import LabelledImages, read_test_images
 from mcviz.errors import InvalidInputError, UnsuitableModelError
 from mcviz.measures import SCORES
-from mcviz.model.inputs import for_model, taken_shape, takes_whole_numbers, white_of
+from mcviz.model.inputs import for_model, taken_shape, white_of
 from mcviz.model.loading import load_model
-from mcviz.model.sampler import Masks, Sampler
+from mcviz.model.sampler import Masks, Sampler, is_whole
 from mcviz.runs import ImageSet, Layer, Manifest, ModelUsed, Run
 from mcviz.runs.layout import layout_for
 from mcviz.runs.writer import Progress, write_run
@@ -178,7 +178,7 @@ def _checked_labels(labels: Any, count: int) -> np.ndarray | None:
 def _white(network: keras.Model, sampler: Sampler, dtype: np.dtype) -> int:
     if dtype == np.uint8:
         return white_of(network, sampler)
-    if takes_whole_numbers(sampler):
+    if is_whole(sampler.input_dtype):
         raise InvalidInputError(f"The model takes whole numbers. Received: {dtype} images. Save them as uint8.")
     return 1
 

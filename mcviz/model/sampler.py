@@ -11,7 +11,7 @@ import tensorflow as tf
 from mcviz.errors import InvalidInputError, UnsuitableModelError
 from mcviz.model.job import Job, Progress
 from mcviz.model.plan import Plan, make_plan, probe_images
-from mcviz.model.stochastic import Listed, StochasticLayer, every_layer, listed, stochastic_layers
+from mcviz.model.stochastic import Listed, StochasticLayer, every_layer, listed
 from mcviz.model.tracing import SamePassesError
 
 Masks = Literal["per_pass", "per_example"]
@@ -60,6 +60,7 @@ class Sampler:
 
     Attributes:
         input_shape: of one image, None where any size goes; None altogether if the model does not say.
+        input_dtype: of the images, None if the model does not say.
     """
 
     def __init__(self, model: keras.Model, *, output: str | None = None, from_logits: bool | None = None) -> None:
@@ -75,18 +76,18 @@ class Sampler:
             UnsuitableModelError: a model whose passes would not differ, or that is no classifier.
         """
         _check_model(model)
-        layers = stochastic_layers(model)
-        if not any(layer.rate > 0 for layer in layers):
+        layers = listed(model)
+        if not layers.stochastic:
             raise UnsuitableModelError(
-                f"All passes would be the same: {_why_none(layers)}. Received: model {model.name!r}. "
+                f"All passes would be the same: {_why_none(layers.idle)}. Received: model {model.name!r}. "
                 "Monte Carlo dropout needs a model that was trained with dropout."
             )
         self._model, self._output, self._from_logits = model, output, from_logits
-        self.input_shape, self._dtype = _input_of(model)
+        self.input_shape, self.input_dtype = _input_of(model)
         self._plans: dict[tuple[tuple[int, ...], str], Plan] = {}
         self._preparing = threading.Lock()
-        if self.input_shape is not None and self._dtype is not None and None not in self.input_shape:
-            self._plan(tuple(size for size in self.input_shape if size is not None), self._dtype)
+        if self.input_shape is not None and self.input_dtype is not None and None not in self.input_shape:
+            self._plan(tuple(size for size in self.input_shape if size is not None), self.input_dtype)
 
     @property
     def classes(self) -> int:
@@ -178,7 +179,7 @@ class Sampler:
         return result
 
     def _prepared(self, images: np.ndarray) -> tuple[np.ndarray, Plan]:
-        images = _checked_images(images, self.input_shape, self._dtype)
+        images = _checked_images(images, self.input_shape, self.input_dtype)
         return images, self._plan(images.shape[1:], images.dtype.name)
 
     def _plan(self, item: tuple[int, ...], dtype: str) -> Plan:
@@ -240,21 +241,31 @@ def _input_of(model: keras.Model) -> tuple[tuple[int | None, ...] | None, str | 
     return tuple(inputs[0].shape[1:]), inputs[0].dtype
 
 
+def fits(item: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    """Whether one image has the shape that a model takes; None stands for any size."""
+    return len(item) == len(wanted) and all(size in (None, given) for size, given in zip(wanted, item, strict=True))
+
+
+def in_words(wanted: tuple[int | None, ...]) -> str:
+    """The shape of the images that a model takes, as a message has it."""
+    return f"({', '.join(['N', *('any' if size is None else str(size) for size in wanted)])})"
+
+
+def is_whole(dtype: str | None) -> bool:
+    """Whether a model's input is of whole numbers; one that does not say takes floats."""
+    return np.dtype(dtype or "float32").kind in "iu"
+
+
 def _checked_images(images: np.ndarray, shape: tuple[int | None, ...] | None, dtype: str | None) -> np.ndarray:
     images = np.asarray(images)
-    if shape is not None:
-        fits = len(shape) == images.ndim - 1 and all(
-            size in (None, given) for size, given in zip(shape, images.shape[1:], strict=True)
+    if shape is not None and not fits(images.shape[1:], shape):
+        raise InvalidInputError(
+            f"Argument `images` must have the shape that the model takes, {in_words(shape)}. "
+            f"Received: shape {images.shape}."
         )
-        if not fits:
-            expected = ", ".join(["N", *("any" if size is None else str(size) for size in shape)])
-            raise InvalidInputError(
-                f"Argument `images` must have the shape that the model takes, ({expected}). "
-                f"Received: shape {images.shape}."
-            )
     if images.ndim < 2 or not images.size:
         raise InvalidInputError(f"Argument `images` must hold at least one image. Received: shape {images.shape}.")
-    whole_numbers = np.dtype(dtype or "float32").kind in "iu"
+    whole_numbers = is_whole(dtype)
     if images.dtype.kind not in ("biu" if whole_numbers else "biuf"):
         raise InvalidInputError(
             f"Argument `images` must hold {'whole numbers' if whole_numbers else 'numbers'}. "

@@ -52,11 +52,6 @@ class Answers(Protocol):
         """Normal numbers."""
 
 
-def stochastic_layers(model: keras.Model) -> tuple[StochasticLayer, ...]:
-    """Every stochastic layer of a model in the order of its layers, those with a rate of 0 included."""
-    return tuple(found for layer in _without_parts(every_layer(model)) for found in _rates(layer))
-
-
 @dataclass(frozen=True)
 class Listed:
     """The layers of a model that can draw random numbers, by what became of them.
@@ -156,7 +151,7 @@ def _rates(layer: keras.Layer) -> list[StochasticLayer]:
         return [StochasticLayer(layer.name, kind, float(layer.stddev))]
     if isinstance(layer, NOISE):
         return [StochasticLayer(layer.name, kind, float(layer.rate))]
-    if isinstance(layer, (*ATTENTION, DropoutRNNCell)) or _is_recurrent(layer):
+    if _draws(layer):
         source = layer.cell if _is_recurrent(layer) else layer
         named = {name: getattr(source, name, None) for name in ("dropout", "recurrent_dropout")}
         return [StochasticLayer(layer.name, f"{kind} {name}", float(rate)) for name, rate in named.items() if rate]
@@ -191,8 +186,7 @@ def _without_parts(layers: list[keras.Layer]) -> list[keras.Layer]:
 
 
 def _switched_call(layer: keras.Layer) -> Callable[..., Any]:
-    original = layer.call
-    original = getattr(original, "python_function", original)  # of a call that is a tf.function, which hides requests
+    original = getattr(layer.call, "python_function", layer.call)  # a tf.function would hide what is asked for
     signature = inspect.signature(original)
 
     @functools.wraps(original, updated=())
