@@ -10,16 +10,17 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from mcviz.app.parts import NO_IMAGES
-from mcviz.app.views.gallery import CRISP_BELOW, sheet_url
 from mcviz.app.views.looked_at import LookedAt
 from mcviz.app.wording import score_value
 from mcviz.figures import (
+    CRISP_BELOW,
     accuracy_against_ensemble,
     accuracy_by_ensemble_size,
     confusion_matrix,
     contact_sheet,
     png,
     score_distributions,
+    sheet_url,
 )
 from mcviz.measures import SCORES
 from mcviz.runs import Run

@@ -99,9 +99,9 @@ def in_the_model_s_range(run: Run, images: np.ndarray) -> np.ndarray:
 def value_range(run: Run) -> tuple[float, float]:
     """The darkest and the brightest that the model takes: 0 and 1, unless its own images go beyond that."""
     described = run.manifest.images
-    inside = described.lowest >= 0 and described.highest <= 1
     if described.dtype == "uint8":
         return 0, run.manifest.model.white
+    inside = described.lowest >= 0 and described.highest <= 1
     return (0, 1) if inside else (described.lowest, described.highest)
 
 

@@ -1,6 +1,5 @@
 """Pieces that several pages show in the same way."""
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ import streamlit as st
 from mcviz.app import address
 from mcviz.app.histograms import pass_histograms
 from mcviz.app.wording import percent, votes
-from mcviz.figures import class_probabilities, png
+from mcviz.figures import class_probabilities, png_url
 from mcviz.measures import SCORES, most_uncertain_first
 from mcviz.runs import Run
 
@@ -99,9 +98,9 @@ def picture(image: np.ndarray, spoken: str, width: int = PICTURE_WIDTH) -> None:
         spoken: what it is, for those who cannot see it.
         width: in pixels.
     """
-    file = png(image, scale=max(1, 2 * width // max(image.shape[:2])))
+    source = png_url(image, scale=max(1, 2 * width // max(image.shape[:2])))
     # Within the page, not as a file beside it: Streamlit would make a JPEG, and may delete it before it is fetched.
-    st.image("data:image/png;base64," + base64.b64encode(file).decode(), width=width, alt=spoken)
+    st.image(source, width=width, alt=spoken)
 
 
 def pictured(run: Run, image: int, width: int = PICTURE_WIDTH) -> None:
@@ -110,6 +109,11 @@ def pictured(run: Run, image: int, width: int = PICTURE_WIDTH) -> None:
         picture(run.images[image], f"Image {image}", width)
     else:
         st.caption(f":material/hide_image: Image {image}. {NO_IMAGES}")
+
+
+def nothing_passes() -> None:
+    """What a view of the selected images shows when there is none."""
+    st.info("No image passes all of these filters. Take one off above.", icon=":material/filter_alt_off:")
 
 
 def class_table(probs: np.ndarray, class_names: Sequence[str]) -> None:

@@ -2,12 +2,13 @@
 
 from mcviz.figures.accuracy import accuracy_against_ensemble, accuracy_by_ensemble_size, mistakes_found
 from mcviz.figures.classes import by_role, class_counts, class_probabilities
-from mcviz.figures.images import contact_sheet, png
+from mcviz.figures.images import CRISP_BELOW, contact_sheet, png, png_url, sheet_url
 from mcviz.figures.passes import estimate_by_passes, two_classes
 from mcviz.figures.scores import class_accuracies, coloured_map, confusion_matrix, scatter, score_distributions
 from mcviz.figures.style import RIGHT, WRONG, class_colour
 
 __all__ = [
+    "CRISP_BELOW",
     "RIGHT",
     "WRONG",
     "accuracy_against_ensemble",
@@ -23,7 +24,9 @@ __all__ = [
     "estimate_by_passes",
     "mistakes_found",
     "png",
+    "png_url",
     "scatter",
     "score_distributions",
+    "sheet_url",
     "two_classes",
 ]

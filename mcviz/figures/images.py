@@ -1,9 +1,13 @@
 """Images as pictures: one alone, or many composed into one sheet."""
 
+import base64
 import io
 
 import numpy as np
 from PIL import Image
+
+CRISP_BELOW = 112  # pixels; what is larger is scaled smoothly
+JPEG_QUALITY = 85
 
 
 def as_pixels(images: np.ndarray) -> np.ndarray:
@@ -58,3 +62,37 @@ def png(image: np.ndarray, scale: int = 1) -> bytes:
     file = io.BytesIO()
     picture.save(file, "PNG")
     return file.getvalue()
+
+
+def png_url(image: np.ndarray, scale: int = 1) -> str:
+    """One image as `png` makes it, as an address that holds it: nothing has to be fetched."""
+    return "data:image/png;base64," + base64.b64encode(png(image, scale)).decode()
+
+
+def sheet_url(images: np.ndarray, columns: int, side: int) -> str:
+    """Images composed into one picture, as an address that holds it.
+
+    Args:
+        images: (n, height, width, channels) uint8, or floating point in 0..1.
+        columns: how many stand side by side.
+        side: in pixels; photographs are scaled down until neither side is longer, and kept as JPEG. Images that are
+            smaller than `CRISP_BELOW` keep every pixel.
+
+    Returns:
+        A `data:` address.
+    """
+    height, width = images.shape[1:3]
+    if max(height, width) < CRISP_BELOW:
+        return png_url(contact_sheet(images, columns))
+    share = min(1.0, side / max(height, width))
+    size = max(1, round(width * share)), max(1, round(height * share))
+    scaled = [np.asarray(_picture(image).resize(size, Image.Resampling.BOX)) for image in images]
+    file = io.BytesIO()
+    _picture(contact_sheet(np.stack(scaled), columns)).save(file, "JPEG", quality=JPEG_QUALITY)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def _picture(image: np.ndarray) -> Image.Image:
+    """An image in the three colours that a JPEG has."""
+    pixels = as_pixels(image)
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).convert("RGB")

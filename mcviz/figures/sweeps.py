@@ -1,12 +1,11 @@
 """Answers along a slider, and the scores of many inputs against those of the test images."""
 
-import base64
 from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 
-from mcviz.figures.images import png
+from mcviz.figures.images import png_url
 from mcviz.figures.style import ENSEMBLE, NEUTRAL, ORDINARY, SPREAD, class_colour, styled
 from mcviz.measures import scores
 
@@ -170,7 +169,7 @@ def _pictures(amounts: np.ndarray, images: np.ndarray) -> list[dict[str, object]
     scale = max(1, PICTURE_SIDE // max(images.shape[1:3]))
     return [
         {
-            "source": "data:image/png;base64," + base64.b64encode(png(images[place], scale)).decode(),
+            "source": png_url(images[place], scale),
             "xref": "x",
             "yref": "y4",
             "x": amounts[place],

@@ -10,7 +10,8 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz.app.views.gallery import TILE, sheet_url
+from mcviz.app.views.gallery import TILE
+from mcviz.figures import sheet_url
 
 ROOT = Path(__file__).parents[2]
 

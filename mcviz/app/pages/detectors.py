@@ -230,7 +230,7 @@ def best_of_each_kind(found: Results) -> list[int]:
 
 def listed_as(found: Results, detector: str) -> str:
     """A detector in a table or a list, the chosen one with its mark."""
-    return f"★ {PROBES}" if detector == found.detectors[found.chosen] else found.name(detector)
+    return ("★ " if detector == found.detectors[found.chosen] else "") + found.name(detector)
 
 
 def table(found: Results) -> None:
@@ -291,15 +291,11 @@ def cell(found: Results) -> None:
         st.selectbox(
             "Set",
             found.columns,
-            format_func=lambda name: found.labels[found.columns.index(name)],
+            format_func=found.label,
             width=260,
             **address.bound("set", column),
         )
-    d, s, label = (
-        found.detectors.index(detector),
-        found.columns.index(column),
-        found.labels[found.columns.index(column)],
-    )
+    d, s, label = found.detectors.index(detector), found.columns.index(column), found.label(column)
     if np.isnan(found.shipped[0, d, s]):
         st.info("There is no such figure: this bound is shown the out-of-scope sets alone.", icon=":material/info:")
         return

@@ -5,11 +5,10 @@ import streamlit as st
 
 from mcviz.app.probe.asking import Asked
 from mcviz.data.drawing import LUMA, centred
-from mcviz.data.upload import fitted, read_picture
+from mcviz.data.upload import MOST_BYTES, MOST_PIXELS, fitted, read_picture
 from mcviz.runs import Run
 
 MOST_TO_SEND = 50  # megabytes, ten times what is taken, so that what is too large is refused here, in our words
-WITHOUT_ITS_LIMIT = '<style>[data-testid="stFileUploaderDropzoneInstructions"] { display: none; }</style>'
 
 
 def upload_input(run: Run) -> Asked | None:
@@ -18,9 +17,10 @@ def upload_input(run: Run) -> Asked | None:
     Raises:
         InvalidInputError: a file that is no picture, or one that cannot be used.
     """
-    st.html(WITHOUT_ITS_LIMIT)
     file = st.file_uploader(
-        "A picture, PNG or JPEG, at most 5 MB and 4 megapixels", max_upload_size=MOST_TO_SEND, key="picture-file"
+        f"A picture, PNG or JPEG, at most {MOST_BYTES // 2**20} MB and {MOST_PIXELS // 10**6} megapixels",
+        max_upload_size=MOST_TO_SEND,
+        key="picture-file",
     )
     if file is None:
         st.caption("It is scaled to the size that the model takes, and never leaves the memory.")

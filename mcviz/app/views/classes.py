@@ -1,6 +1,5 @@
 """Class by class: where the model has problems."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -27,7 +26,7 @@ def classes_view(looked: LookedAt) -> None:
     st.caption(f"All figures here are of all {len(scores):,} images of the run, whatever the filters.")
     left, right = st.columns([3, 2], gap="large")
     with left:
-        st.markdown(_most_missed(summary["accuracy"].to_numpy(), run.class_names))
+        st.markdown(_most_missed(run.class_names[worst], summary["accuracy"][worst]))
         chart(
             class_accuracies(
                 summary["accuracy"].to_numpy(), summary["doubt"].to_numpy(), run.class_names, score.label.lower()
@@ -51,11 +50,10 @@ def classes_view(looked: LookedAt) -> None:
     _from_near(looked, chosen)
 
 
-def _most_missed(accuracy: np.ndarray, class_names: Sequence[str]) -> str:
-    worst = int(np.nanargmin(accuracy))
-    if accuracy[worst] == 1:
+def _most_missed(class_name: str, accuracy: float) -> str:
+    if accuracy == 1:
         return "No class is ever missed: every answer is right."
-    return f"**{class_names[worst]}** is missed most often: {percent(1 - accuracy[worst])}."
+    return f"**{class_name}** is missed most often: {percent(1 - accuracy)}."
 
 
 def _named(summary: pd.DataFrame, looked: LookedAt) -> pd.DataFrame:

@@ -1,30 +1,24 @@
 """Pages of ranked images that can be clicked: one picture a page, cut into tiles by the browser."""
 
-import base64
-import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
-from PIL import Image
 
 from mcviz.app import address
-from mcviz.app.parts import EXAMPLE, NO_IMAGES, open_page
+from mcviz.app.parts import EXAMPLE, NO_IMAGES, nothing_passes, open_page
 from mcviz.app.views.linked import primary_image
 from mcviz.app.views.looked_at import LookedAt
 from mcviz.app.wording import score_value
-from mcviz.figures import contact_sheet, png
-from mcviz.figures.images import as_pixels
+from mcviz.figures import CRISP_BELOW, sheet_url
 from mcviz.measures import SCORES
 from mcviz.runs import Run
 
 SHEET_COLUMNS = 12
 PAGE_SIZES = (24, 48, 96)
-CRISP_BELOW = 112  # pixels; what is larger is scaled smoothly
 TILE = 208  # pixels that a larger image is scaled down to: the smallest tile on a screen of twice the usual sharpness
-JPEG_QUALITY = 85
 HERE = Path(__file__).parent
 
 _mounted = st.components.v2.component(
@@ -38,7 +32,7 @@ def gallery(looked: LookedAt) -> None:
     pages = max(1, -(-len(looked.images) // size))
     page = address.whole_number("page", 1, 1, pages)
     if len(looked.images) == 0:
-        st.info("No image passes all of these filters. Take one off above.", icon=":material/filter_alt_off:")
+        nothing_passes()
         return
     first = (page - 1) * size
     tiles(looked.run, looked.images[first : first + size], first + 1, looked.score, key="gallery")
@@ -84,35 +78,6 @@ def tiles(run: Run, images: np.ndarray, first_rank: int | None, score: str, key:
     )
     if result.opened is not None:
         open_page(EXAMPLE, image=result.opened)
-
-
-def sheet_url(images: np.ndarray, columns: int, side: int) -> str:
-    """Images composed into one picture, as an address that holds it.
-
-    Args:
-        images: (n, height, width, channels) uint8, or floating point in 0..1.
-        columns: how many stand side by side.
-        side: in pixels; photographs are scaled down until neither side is longer, and kept as JPEG. Images that are
-            smaller than `CRISP_BELOW` keep every pixel.
-
-    Returns:
-        A `data:` address.
-    """
-    height, width = images.shape[1:3]
-    if max(height, width) < CRISP_BELOW:
-        return "data:image/png;base64," + base64.b64encode(png(contact_sheet(images, columns))).decode()
-    share = min(1.0, side / max(height, width))
-    size = max(1, round(width * share)), max(1, round(height * share))
-    scaled = [np.asarray(_picture(image).resize(size, Image.Resampling.BOX)) for image in images]
-    file = io.BytesIO()
-    _picture(contact_sheet(np.stack(scaled), columns)).save(file, "JPEG", quality=JPEG_QUALITY)
-    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
-
-
-def _picture(image: np.ndarray) -> Image.Image:
-    """An image in the three colours that a JPEG has."""
-    pixels = as_pixels(image)
-    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).convert("RGB")
 
 
 def _tile(

@@ -1,6 +1,5 @@
 """All scores of the selected images as a table, with thumbnails; chosen rows are the selection."""
 
-import base64
 import hashlib
 from dataclasses import replace
 
@@ -9,9 +8,9 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.app import address
-from mcviz.app.parts import EXAMPLE, open_page
+from mcviz.app.parts import EXAMPLE, nothing_passes, open_page
 from mcviz.app.views.looked_at import LookedAt
-from mcviz.figures import png
+from mcviz.figures import png_url
 from mcviz.measures import SCORES
 
 ROWS = 500  # a table of thumbnails beyond that is slow to send, and nobody scrolls through it
@@ -20,7 +19,7 @@ ROWS = 500  # a table of thumbnails beyond that is slow to send, and nobody scro
 def table_view(looked: LookedAt) -> None:
     """The table, and what can be done with the rows chosen in it."""
     if len(looked.images) == 0:
-        st.info("No image passes all of these filters. Take one off above.", icon=":material/filter_alt_off:")
+        nothing_passes()
         return
     images = looked.images[:ROWS]
     scores = looked.run.scores().iloc[images]
@@ -66,4 +65,4 @@ def table_view(looked: LookedAt) -> None:
 
 def _thumbnail(image: np.ndarray) -> str:
     step = max(1, max(image.shape[:2]) // 64)
-    return "data:image/png;base64," + base64.b64encode(png(image[::step, ::step])).decode()
+    return png_url(image[::step, ::step])
