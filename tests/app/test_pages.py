@@ -31,11 +31,6 @@ def open_page() -> OpenPage:
     return opened
 
 
-@pytest.fixture(scope="session")
-def run() -> Run:
-    return mcviz.open_run(ROOT / "cache" / "mnist-cnn")
-
-
 def words(app: AppTest) -> str:
     """All that the page says."""
     return "\n".join(

@@ -9,13 +9,6 @@ import mcviz
 from mcviz.app import similar
 from mcviz.app.views import layout_map
 
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def run() -> mcviz.Run:
-    return mcviz.open_run(ROOT / "cache" / "mnist-cnn")
-
 
 def test_similar_images_are_near_in_their_pixels(run: mcviz.Run) -> None:
     pixels = np.asarray(run.images[:]).reshape(len(run.scores()), -1).astype(np.float64)

@@ -1,0 +1,62 @@
+"""The probe's page, and runs for it."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import mcviz
+from mcviz import Run
+from tests.app.probing import OpenProbe
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def open_probe() -> OpenProbe:
+    def opened(ask: bool = True, drawing: list[dict[str, object]] | None = None, **query: str) -> AppTest:
+        app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
+        app.run()
+        for key, value in query.items():
+            app.query_params[key] = value
+        app.session_state["asked"], app.session_state["drawing"] = ask, drawing or []
+        app.switch_page("mcviz/app/pages/probe.py").run()
+        assert not app.exception
+        return app
+
+    return opened
+
+
+@pytest.fixture(scope="session")
+def run() -> Run:
+    return mcviz.open_run(ROOT / "cache" / "mnist-cnn")
+
+
+@pytest.fixture(scope="session")
+def colour_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache with a run of a tiny colour model: 12 × 10 pixels, 3 classes."""
+    cache = tmp_path_factory.mktemp("cache")
+    model = keras.Sequential(
+        [
+            keras.layers.Input((12, 10, 3)),
+            keras.layers.Conv2D(4, 3, activation="relu"),
+            keras.layers.Flatten(),
+            keras.layers.Dropout(0.5),
+            keras.layers.Dense(3, activation="softmax"),
+        ]
+    )
+    images = np.random.default_rng(0).integers(0, 256, (30, 12, 10, 3), dtype=np.uint8)
+    mcviz.record(model, images, cache / "colour", passes=20, class_names=["red", "green", "blue"])
+    return cache
+
+
+@pytest.fixture(scope="session")
+def small_cache(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache with two runs of the shipped model: `few` of 12 images, and `bare` without its images."""
+    cache = tmp_path_factory.mktemp("small")
+    model, images = mcviz.load_model(run.model_path), np.asarray(run.images[:30])
+    mcviz.record(model, images[:12], cache / "few", passes=20)
+    mcviz.record(model, images, cache / "bare", passes=20, keep_images=False)
+    return cache

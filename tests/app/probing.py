@@ -1,0 +1,16 @@
+"""What the tests of the probe say and ask."""
+
+from collections.abc import Callable
+
+from streamlit.testing.v1 import AppTest
+
+OpenProbe = Callable[..., AppTest]
+
+
+def words(app: AppTest) -> str:
+    kinds = (app.title, app.caption, app.markdown, app.info, app.error, app.warning, app.success, app.subheader)
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+def button(app: AppTest, label: str):
+    return next(each for each in app.button if each.label.startswith(label))
