@@ -143,7 +143,7 @@ def class_charts(probs: np.ndarray, class_names: Sequence[str], true_class: int 
         key: that the charts' keys start with.
     """
     mean = probs.mean(axis=0, dtype=np.float64)
-    spoken = f"{percent(mean.max())} for {class_names[mean.argmax()]}; {votes(probs, class_names)}."
+    spoken = f"{percent(mean.max())} for {class_names[int(mean.argmax())]}; {votes(probs, class_names)}."
     st.subheader("What the ensemble says", anchor=False)
     st.caption("The mean of all passes for each class, and one standard deviation to either side.")
     chart(class_probabilities(probs, class_names, true_class), f"{key}-classes", f"Bar chart of the mean: {spoken}")

@@ -72,7 +72,7 @@ def answer(probs: np.ndarray, class_names: Sequence[str]) -> str:
         One sentence, in Markdown.
     """
     mean = probs.mean(axis=0, dtype=np.float64)
-    said = mean.argmax()
+    said = int(mean.argmax())
     return (
         f"The ensemble says **{class_names[said]}** with {percent(mean[said])} and is "
         f"{sureness(mean[said])}: {votes(probs, class_names)}."

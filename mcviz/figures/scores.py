@@ -233,11 +233,12 @@ def confusion_matrix(
         shown = counts[cells].astype(np.float64)
         texts = [str(count) for count in counts[cells]]
         colours = np.where(rows == columns, 0, shown)
-        lowest, highest = 0, max(colours.max(), 1)
+        lowest, highest = 0.0, max(float(colours.max()), 1)
     else:
         shown = colours = np.bincount(cell, weights=values, minlength=classes**2)[cells] / counts[cells]
         texts = [f"{value:.2f}" for value in shown]
-        lowest, highest = colours.min(), max(colours.max(), colours.min() + 1e-6)
+        lowest = float(colours.min())
+        highest = max(float(colours.max()), lowest + 1e-6)
     brightness = (colours - lowest) / (highest - lowest)
     light = brightness < 0.45 if uncertain_when == "low" else brightness > 0.55
     side = max(SMALLEST, NARROWEST // classes)
