@@ -223,7 +223,7 @@ def large_cache(folder: Path) -> Path:
     labels = None if run.labels is None else np.tile(run.labels, len(copies))
     data = mcviz.LabelledImages(np.concatenate(copies), labels)
     print(f"sampling {LARGE_IMAGES:,} images, {LARGE_PASSES} passes …", flush=True)
-    mcviz.record(run.model_path, data, folder / "large", passes=LARGE_PASSES)
+    mcviz.sample_run(run.model_path, data, folder / "large", passes=LARGE_PASSES)
     return folder
 
 

@@ -27,7 +27,7 @@ from mcviz.data.outside import OutsideSet, outside_sets  # noqa: E402
 from mcviz.data.unseen import unseen_sets  # noqa: E402
 from mcviz.measures.detection import bootstrap, detection, roc_points  # noqa: E402
 from mcviz.model import Sampler, load_model  # noqa: E402
-from mcviz.model.scope import fit_scope  # noqa: E402
+from mcviz.model.ood import fit_ood_detector  # noqa: E402
 from mcviz.runs import Run, open_run  # noqa: E402
 
 SHIPPED = ROOT / "cache" / "mnist-cnn"
@@ -181,7 +181,7 @@ def keep(path: Path, tables: list[Table], sets: dict[str, OutsideSet], passes: i
         "families": np.array(first.families),
         "columns": np.array(first.columns),
         "labels": np.array([*(each.label for each in sets.values()), "Own mistakes"]),
-        "out_of_scope": np.array([each.out_of_scope for each in sets.values()]),
+        "out_of_scope": np.array([each.out_of_distribution for each in sets.values()]),
         "known": np.array([each.known for each in sets.values()]),
         "chosen": np.array(CHOSEN),
         "rehearsed": np.array([table.rehearsed for table in tables]),
@@ -217,7 +217,7 @@ def main() -> None:
     if options.keep:
         keep(path, tables, sets, options.passes, cells)
         if not options.models:
-            fit_scope(Sampler(load_model(run.model_path or "")), run)  # keeps with the run what the probe looks for
+            fit_ood_detector(Sampler(load_model(run.model_path or "")), run)
 
 
 if __name__ == "__main__":

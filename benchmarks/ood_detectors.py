@@ -17,7 +17,7 @@ from mcviz.measures.combination import fisher_p, harmonic_mean_p, p_values
 from mcviz.measures.detection import detection
 from mcviz.measures.detectors import DETECTORS, Evidence, oriented
 from mcviz.measures.moments import moment_vector
-from mcviz.measures.scope import ScopeDetector
+from mcviz.measures.ood import OODDetector
 from mcviz.measures.subspaces import ClassSubspaces, unexplained_share
 from mcviz.model import Sampler, load_model
 from mcviz.model.features import in_front, last_logits, penultimate, penultimate_model
@@ -26,7 +26,7 @@ IMAGES_AT_ONCE = 1000
 FOLDS = 5
 COMBINE = {"Harmonic mean": harmonic_mean_p, "Fisher": fisher_p}
 SOUND = "Harmonic mean"
-CHOSEN = "Harmonic mean: max probability, unexplained share"  # computed by `mcviz.measures.scope`, as the probe does
+CHOSEN = "Harmonic mean: max probability, unexplained share"  # computed by `mcviz.measures.ood`, as the probe does
 
 Values = dict[str, np.ndarray]
 
@@ -197,7 +197,7 @@ def surprises(
     rehearsed = rehearse(network, images[fit], labels[fit], known, reference)
     wrong = known.vectors["mean"].argmax(axis=1) != labels[fit]
     novelty = reference["Unexplained share"]
-    shown = ScopeDetector.fit(known.vectors["mean"], known.vectors["front"], labels[fit], novelty)
+    shown = OODDetector.fit(known.vectors["mean"], known.vectors["front"], labels[fit], novelty)
     signs = {n: 1 if d.known_end else oriented(known.scores[n], wrong) for n, d in DETECTORS.items()}
 
     def judged(seen: Seen) -> Values:

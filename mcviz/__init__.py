@@ -22,15 +22,15 @@ from mcviz.runs import Run, export_run, list_runs, open_run, remove_run, verify_
 
 if TYPE_CHECKING:
     from mcviz.model.loading import load_model
-    from mcviz.model.recording import record
     from mcviz.model.reference import reference_network
+    from mcviz.model.run_sampling import sample_run
     from mcviz.model.sampler import Sampler, sample
     from mcviz.model.training import train
 
 _NEED_TENSORFLOW = {
     "Sampler": "mcviz.model.sampler",
     "load_model": "mcviz.model.loading",
-    "record": "mcviz.model.recording",
+    "sample_run": "mcviz.model.run_sampling",
     "reference_network": "mcviz.model.reference",
     "sample": "mcviz.model.sampler",
     "train": "mcviz.model.training",
@@ -57,10 +57,10 @@ __all__ = [
     "open_run",
     "read_mnist",
     "read_test_images",
-    "record",
     "reference_network",
     "remove_run",
     "sample",
+    "sample_run",
     "scores",
     "train",
     "uniform_noise",

@@ -85,13 +85,13 @@ def _sample(options: argparse.Namespace) -> None:
         )
     with _without_greeting():
         from mcviz.model.loading import load_model
-        from mcviz.model.recording import record
+        from mcviz.model.run_sampling import sample_run
         from mcviz.model.sampler import Sampler
 
     print(Sampler(load_model(options.model), **_chosen_output(options)).description(), flush=True)
     progress = SamplingProgress(len(data.images))
     try:
-        run = record(
+        run = sample_run(
             options.model,
             data,
             options.out,

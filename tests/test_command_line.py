@@ -213,7 +213,7 @@ def test_list_names_the_runs_and_says_where_there_are_none(run, tmp_path, capsys
 @pytest.mark.parametrize(("answer", "code"), [("y", 0), ("yes", 0), ("", 2), ("n", 2), (EOFError, 2)])
 def test_remove_asks_first(folder, tmp_path, monkeypatch, answer, code):
     out = tmp_path / "run"
-    mcviz.record(folder / "model.keras", folder / "mnist.npz", out, passes=2)
+    mcviz.sample_run(folder / "model.keras", folder / "mnist.npz", out, passes=2)
 
     def answered(question: str) -> str:
         assert str(out) in question
@@ -227,14 +227,14 @@ def test_remove_asks_first(folder, tmp_path, monkeypatch, answer, code):
 
 
 def test_remove_with_yes_does_not_ask(folder, tmp_path, monkeypatch):
-    mcviz.record(folder / "model.keras", folder / "mnist.npz", tmp_path / "run", passes=2)
+    mcviz.sample_run(folder / "model.keras", folder / "mnist.npz", tmp_path / "run", passes=2)
     monkeypatch.setattr("builtins.input", lambda _: pytest.fail("it asked"))
     assert main(["remove", "--yes", str(tmp_path / "run")]) == 0
     assert not (tmp_path / "run").exists()
 
 
 def test_remove_says_what_stays(folder, tmp_path, capsys):
-    mcviz.record(folder / "model.keras", folder / "mnist.npz", tmp_path / "run", passes=2)
+    mcviz.sample_run(folder / "model.keras", folder / "mnist.npz", tmp_path / "run", passes=2)
     (tmp_path / "run/README.md").touch()
     assert main(["remove", "--yes", str(tmp_path / "run")]) == 0
     told = f"{tmp_path}/run is removed. What is none of the run's stays: README.md.\n"

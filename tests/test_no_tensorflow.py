@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 HEAVY = ("keras", "tensorflow", "streamlit")
 LOOK_AT_THE_SHIPPED_RUN = """
 run = mcviz.open_run("cache/mnist-cnn")
-run.probs(0), run.images[0], run.labels, run.plain_probs, run.scores(), run.pass_accuracy, run.model_path
+run.probs(0), run.images[0], run.labels, run.deterministic_probs, run.scores(), run.pass_accuracy, run.model_path
 """
 
 

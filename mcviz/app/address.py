@@ -53,7 +53,7 @@ def quoted(text: str) -> str:
 
 def selection(run: Run) -> Selection:
     """The selection that the address names, without what asks for labels where the run has none."""
-    named = Selection.from_query(st.query_params, len(run.class_names), len(run.scores()))
+    named = Selection.from_query(st.query_params, len(run.class_names), len(run))
     return named if run.labels is not None else replace(named, true=(), answers="all")
 
 
@@ -96,7 +96,7 @@ def one_of(key: str, options: Sequence[T], default: T) -> T:
 
 def images(key: str, run: Run) -> list[int]:
     """The image indices that the address lists under a key."""
-    return list(Selection.from_query({"picked": st.query_params.get(key, "")}, 0, len(run.scores())).picked)
+    return list(Selection.from_query({"picked": st.query_params.get(key, "")}, 0, len(run)).picked)
 
 
 def pins(run: Run) -> list[int]:

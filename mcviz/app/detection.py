@@ -40,7 +40,7 @@ class Results:
         columns: S keys.
         labels: their names.
         known: (S,) bool, in view while the chosen detector was being made.
-        out_of_scope: (S,) bool, no answer is right: neither a shift nor the mistakes.
+        out_of_distribution: (S,) bool, no answer is right: neither a shift nor the mistakes.
         chosen: the place of the one detector whose verdict the probe shows.
         trainings: names of the M trainings that nobody had looked at when it was made.
         rehearsed: how many of their rehearsals choose it.
@@ -62,7 +62,7 @@ class Results:
     columns: list[str]
     labels: list[str]
     known: np.ndarray
-    out_of_scope: np.ndarray
+    out_of_distribution: np.ndarray
     chosen: int
     trainings: list[str]
     rehearsed: int
@@ -104,7 +104,7 @@ class Results:
 
     def sets(self, *, known: bool) -> list[str]:
         """The out-of-scope sets that were known, or those that were new."""
-        wanted = self.out_of_scope & (self.known == known)
+        wanted = self.out_of_distribution & (self.known == known)
         return [column for column, mine in zip(self.columns, wanted, strict=True) if mine]
 
 
@@ -161,7 +161,7 @@ def results() -> Results:
             columns=trainings["columns"].tolist(),
             labels=trainings["labels"].tolist(),
             known=np.r_[trainings["known"], True],
-            out_of_scope=np.r_[trainings["out_of_scope"], False],
+            out_of_distribution=np.r_[trainings["out_of_scope"], False],
             chosen=detectors.index(chosen),
             trainings=trainings["models"].tolist(),
             rehearsed=int((trainings["rehearsed"] == chosen).sum()),

@@ -81,11 +81,11 @@ def report(looked: LookedAt) -> str:
 <title>{html.escape(run.name)}: {len(looked.images):,} images</title><style>{STYLE}</style>
 <script>{get_plotlyjs()}</script></head><body>
 <h1>What {html.escape(run.name)} is unsure about</h1>
-<p class="quiet">{manifest.passes:,} Monte Carlo dropout passes over {len(run.scores()):,} images, seed {manifest.seed}.
+<p class="quiet">{manifest.passes:,} Monte Carlo dropout passes over {len(run):,} images, seed {manifest.seed}.
 Run {run.digest[:12]}.</p>
 {_accuracies(run)}
 <h2>The selection</h2>
-<p>{len(looked.images):,} of {len(run.scores()):,} images. Filters: {html.escape(filters)}.
+<p>{len(looked.images):,} of {len(run):,} images. Filters: {html.escape(filters)}.
 Ranked by {SCORES[looked.score].label.lower()}. {html.escape(SCORES[looked.score].meaning)}</p>
 <div class="charts">{"".join(_chart(figure) for figure in _charts(looked))}</div>
 <h2>The first {min(len(looked.images), REPORT_IMAGES)} images</h2>
@@ -94,7 +94,7 @@ Ranked by {SCORES[looked.score].label.lower()}. {html.escape(SCORES[looked.score
 
 
 def _named(looked: LookedAt) -> pd.DataFrame:
-    scores = looked.scores.rename_axis("image").reset_index()
+    scores = looked.scores.rename_axis("example").reset_index()
     names = dict(enumerate(looked.run.class_names))
     for place, column in ((3, "predicted"), (2, "true")):
         scores.insert(place, f"{column}_name", scores[f"{column}_class"].map(names))
@@ -102,10 +102,10 @@ def _named(looked: LookedAt) -> pd.DataFrame:
 
 
 def _accuracies(run: Run) -> str:
-    if run.pass_accuracy is None or run.ensemble_accuracy is None or run.plain_accuracy is None:
+    if run.pass_accuracy is None or run.ensemble_accuracy is None or run.deterministic_accuracy is None:
         return "<p>The images have no labels, so nothing can be said about accuracy.</p>"
     rows = {
-        "Ordinary model (dropout off)": run.plain_accuracy,
+        "Ordinary model (dropout off)": run.deterministic_accuracy,
         "One MC pass, on average": run.pass_accuracy.mean(),
         "MC ensemble": run.ensemble_accuracy[-1],
     }
@@ -119,13 +119,13 @@ def _charts(looked: LookedAt) -> list[go.Figure]:
     if len(scores) == 0:
         return []
     label, values = SCORES[looked.score].label, scores[looked.score].to_numpy()
-    if run.pass_accuracy is None or run.ensemble_accuracy is None or run.plain_accuracy is None:
+    if run.pass_accuracy is None or run.ensemble_accuracy is None or run.deterministic_accuracy is None:
         return [score_distributions(values, None, label)]
     return [
-        accuracy_against_ensemble(run.pass_accuracy, run.ensemble_accuracy[-1], run.plain_accuracy),
-        accuracy_by_ensemble_size(run.ensemble_accuracy, run.plain_accuracy),
+        accuracy_against_ensemble(run.pass_accuracy, run.ensemble_accuracy[-1], run.deterministic_accuracy),
+        accuracy_by_ensemble_size(run.ensemble_accuracy, run.deterministic_accuracy),
         score_distributions(values, scores["correct"].to_numpy(bool), label),
-        confusion_matrix(scores["true_class"].to_numpy(int), scores["predicted_class"].to_numpy(int), run.class_names),
+        confusion_matrix(scores["label"].to_numpy(int), scores["prediction"].to_numpy(int), run.class_names),
     ]
 
 
@@ -140,7 +140,7 @@ def _tiles(looked: LookedAt) -> str:
     images = looked.images[:REPORT_IMAGES]
     if len(images) == 0:
         return "<p>No image passes all filters.</p>"
-    if not looked.run.manifest.images.kept:
+    if not looked.run.has_images:
         return f"<p>{NO_IMAGES}</p>"
     shown = pictures(looked.run, images)
     height, width = shown.shape[1:3]
@@ -157,10 +157,10 @@ def _tiles(looked: LookedAt) -> str:
     for place, (image, row) in enumerate(zip(images, looked.scores.to_dict("records"), strict=False)):
         across = 100 * (place % COLUMNS) / (COLUMNS - 1)
         down = 100 * (place // COLUMNS) / max(rows - 1, 1)
-        known = not pd.isna(row["true_class"])
+        known = not pd.isna(row["label"])
         wrong = known and not row["correct"]
-        said = f"{'✗ ' if wrong else ''}said {names[row['predicted_class']]}"
-        words = [f"true {names[row['true_class']]}", said] if known else [said]
+        said = f"{'✗ ' if wrong else ''}said {names[row['prediction']]}"
+        words = [f"true {names[row['label']]}", said] if known else [said]
         lines = "".join(f'<span title="{html.escape(word)}">{html.escape(word)}</span>' for word in words)
         tiles.append(
             f'<div class="tile{" wrong" if wrong else ""}"><div class="{crisp}" role="img" aria-label="image {image}" '

@@ -23,7 +23,7 @@ _mounted = st.components.v2.component(
 
 
 def pass_histograms(
-    probs: np.ndarray, class_names: Sequence[str], key: str, spoken: str, true_class: int | None = None
+    probs: np.ndarray, class_names: Sequence[str], key: str, spoken: str, label: int | None = None
 ) -> None:
     """One small histogram a class of its probability in each pass: 100 bins over 0 to 1, two columns, shared axes.
 
@@ -34,20 +34,20 @@ def pass_histograms(
         class_names: C names.
         key: of the component.
         spoken: what they show, for those who cannot see it.
-        true_class: its index, where it is known.
+        label: its index, where it is known.
     """
-    panels = class_panels(probs, class_names, true_class)
+    panels = class_panels(probs, class_names, label)
     ticks = [count for count in TICKS if count <= len(probs)]
     _mounted(key=key, data={"passes": len(probs), "ticks": ticks, "spoken": spoken, "panels": panels})
 
 
-def class_panels(probs: np.ndarray, class_names: Sequence[str], true_class: int | None) -> list[dict[str, object]]:
+def class_panels(probs: np.ndarray, class_names: Sequence[str], label: int | None) -> list[dict[str, object]]:
     """What the browser is sent of each class.
 
     Args:
         probs: (T, C) probabilities of one image.
         class_names: C names.
-        true_class: its index, where it is known.
+        label: its index, where it is known.
 
     Returns:
         For each class its name, its role and the role's colour, how many passes fall into each hundredth, and the mean
@@ -55,7 +55,7 @@ def class_panels(probs: np.ndarray, class_names: Sequence[str], true_class: int 
     """
     mean, std = probs.mean(axis=0, dtype=np.float64), probs.std(axis=0, dtype=np.float64)
     panels: dict[int, dict[str, object]] = {}
-    for role, colour, members in by_role(int(mean.argmax()), true_class, len(mean)):
+    for role, colour, members in by_role(int(mean.argmax()), label, len(mean)):
         for c in members:
             counts, _ = np.histogram(probs[:, c], bins=BINS, range=(0, 1))
             most, value = int(counts.argmax()), f"{percent(mean[c])} ± {percent(std[c])}"

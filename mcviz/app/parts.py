@@ -105,7 +105,7 @@ def picture(image: np.ndarray, spoken: str, width: int = PICTURE_WIDTH) -> None:
 
 def pictured(run: Run, image: int, width: int = PICTURE_WIDTH) -> None:
     """One image of a run, or a word on why it cannot be shown."""
-    if run.manifest.images.kept:
+    if run.has_images:
         picture(run.images[image], f"Image {image}", width)
     else:
         st.caption(f":material/hide_image: Image {image}. {NO_IMAGES}")
@@ -133,23 +133,23 @@ def class_table(probs: np.ndarray, class_names: Sequence[str]) -> None:
     st.table(table)
 
 
-def class_charts(probs: np.ndarray, class_names: Sequence[str], true_class: int | None, key: str) -> None:
+def class_charts(probs: np.ndarray, class_names: Sequence[str], label: int | None, key: str) -> None:
     """The predictive mean with its spread, and one histogram a class.
 
     Args:
         probs: (T, C) probabilities of one image.
         class_names: C names.
-        true_class: its index, where it is known.
+        label: its index, where it is known.
         key: that the charts' keys start with.
     """
     mean = probs.mean(axis=0, dtype=np.float64)
     spoken = f"{percent(mean.max())} for {class_names[int(mean.argmax())]}; {votes(probs, class_names)}."
     st.subheader("What the ensemble says", anchor=False)
     st.caption("The mean of all passes for each class, and one standard deviation to either side.")
-    chart(class_probabilities(probs, class_names, true_class), f"{key}-classes", f"Bar chart of the mean: {spoken}")
+    chart(class_probabilities(probs, class_names, label), f"{key}-classes", f"Bar chart of the mean: {spoken}")
     st.subheader("What the single passes say", anchor=False)
     st.caption(
         f"One histogram a class: how often each probability was given in the {len(probs)} passes. A narrow peak means "
         "that the passes agree; a wide one, or two, that they do not. The height is on a square-root scale."
     )
-    pass_histograms(probs, class_names, f"{key}-passes", f"Histograms of the passes: {spoken}", true_class)
+    pass_histograms(probs, class_names, f"{key}-passes", f"Histograms of the passes: {spoken}", label)

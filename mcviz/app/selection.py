@@ -81,7 +81,7 @@ class Selection:
             (N,) bool.
         """
         kept = np.ones(len(scores), dtype=bool)
-        for column, classes in (("true_class", self.true), ("predicted_class", self.said)):
+        for column, classes in (("label", self.true), ("prediction", self.said)):
             if classes:
                 kept &= scores[column].isin(classes).to_numpy(dtype=bool)
         if self.answers != "all":

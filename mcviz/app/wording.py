@@ -79,13 +79,13 @@ def answer(probs: np.ndarray, class_names: Sequence[str]) -> str:
     )
 
 
-def judged(predicted: int, true_class: int | None, class_names: Sequence[str]) -> str:
+def judged(predicted: int, label: int | None, class_names: Sequence[str]) -> str:
     """Whether an answer is right, in one short sentence; nothing where the true class is not known."""
-    if true_class is None:
+    if label is None:
         return ""
-    if predicted == true_class:
+    if predicted == label:
         return "That is right."
-    return f"That is wrong: the label says **{class_names[true_class]}**."
+    return f"That is wrong: the label says **{class_names[label]}**."
 
 
 def reasons(probs: np.ndarray, row: "Mapping[str, float] | pd.Series[float]", class_names: Sequence[str]) -> list[str]:

@@ -17,13 +17,13 @@ class OutsideSet:
     Attributes:
         label: its name for people.
         images: (N, 28, 28, 1) float32 in 0..1.
-        out_of_scope: whether no answer is right; False for a shift, images of the classes that look different.
-        known: whether it was in view while the detector of `mcviz.measures.scope` was being made.
+        out_of_distribution: whether no answer is right; False for a shift, images of the classes that look different.
+        known: whether it was in view while the detector of `mcviz.measures.ood` was being made.
     """
 
     label: str
     images: np.ndarray
-    out_of_scope: bool = True
+    out_of_distribution: bool = True
     known: bool = True
 
 
@@ -50,7 +50,9 @@ def outside_sets(images: np.ndarray, labels: np.ndarray, count: int = 1000) -> d
         "inverted": OutsideSet("Inverted", invert(some)),
         "mixed": OutsideSet("Mixed pairs", mix(some, images[of_other_class(labels, count)])),
         "shuffled": OutsideSet("Shuffled pixels", shuffle_pixels(some, seed=7)),
-        "digits": OutsideSet("8 × 8 digits (a shift)", spread(enlarged_digits().images, count), out_of_scope=False),
+        "digits": OutsideSet(
+            "8 × 8 digits (a shift)", spread(enlarged_digits().images, count), out_of_distribution=False
+        ),
     }
 
 

@@ -47,7 +47,9 @@ def unseen_sets(images: np.ndarray, labels: np.ndarray, count: int = 1000) -> di
         "stacked": ("Stacked halves of two", np.concatenate([images[:count, :middle], others[:, middle:]], axis=1)),
         "mirrored": ("Digits in a mirror", asymmetric[:, :, ::-1].copy()),
     }
-    shift = OutsideSet("Printed digits (a shift)", printed(DIGITS, count, seed=25), out_of_scope=False, known=False)
+    shift = OutsideSet(
+        "Printed digits (a shift)", printed(DIGITS, count, seed=25), out_of_distribution=False, known=False
+    )
     return {name: OutsideSet(*each, known=False) for name, each in sets.items()} | {"printed": shift}
 
 

@@ -11,40 +11,40 @@ OTHERS = "other classes"
 SHORT_NAME = 4  # letters, which fit under a bar
 
 
-def by_role(predicted: int, true_class: int | None, classes: int) -> list[tuple[str, str, list[int]]]:
+def by_role(predicted: int, label: int | None, classes: int) -> list[tuple[str, str, list[int]]]:
     """The roles that classes play in an answer.
 
     Args:
         predicted: the index of the predicted class.
-        true_class: the index of the true class, where it is known.
+        label: the index of the true class, where it is known.
         classes: how many there are, C.
 
     Returns:
         Each role's name, its colour and its classes, without the roles that nobody plays.
     """
-    answer = "predicted class" if true_class != predicted else "predicted and true class"
+    answer = "predicted class" if label != predicted else "predicted and true class"
     roles = {predicted: (answer, ENSEMBLE)}
-    if true_class is not None:
-        roles.setdefault(true_class, ("true class", TRUE_CLASS))
+    if label is not None:
+        roles.setdefault(label, ("true class", TRUE_CLASS))
     others = [c for c in range(classes) if c not in roles]
     named = [(name, colour, [c]) for c, (name, colour) in roles.items()]
     return [*named, (OTHERS, NEUTRAL, others)] if others else named
 
 
-def class_probabilities(probs: np.ndarray, class_names: Sequence[str], true_class: int | None = None) -> go.Figure:
+def class_probabilities(probs: np.ndarray, class_names: Sequence[str], label: int | None = None) -> go.Figure:
     """The predictive mean of each class with one standard deviation over the passes to either side.
 
     Args:
         probs: (T, C) probabilities of one image.
         class_names: C names.
-        true_class: its index, where it is known.
+        label: its index, where it is known.
 
     Returns:
         A bar chart, the predicted class in blue, the true one in green where it is another.
     """
     mean, std = probs.mean(axis=0, dtype=np.float64), probs.std(axis=0, dtype=np.float64)
     figure = go.Figure()
-    for name, colour, classes in by_role(int(mean.argmax()), true_class, len(mean)):
+    for name, colour, classes in by_role(int(mean.argmax()), label, len(mean)):
         low = np.minimum(std, mean)[classes]
         high = np.minimum(std, 1 - mean)[classes]
         figure.add_bar(

@@ -45,7 +45,7 @@ def answers_along(
     traces: list[dict[str, object]] = [
         _line(amounts, values["max_probability"], "max probability", ENSEMBLE, "y2", ".1%"),
         *(_line(amounts, values[name], label, colour, "y", ".3f") for name, (label, colour) in SHOWN_SCORES.items()),
-        *_band(amounts, values["predicted_class"], class_names),
+        *_band(amounts, values["prediction"], class_names),
     ]
     half = (amounts[1] - amounts[0]) * -(-len(amounts) // MOST_PICTURES) / 2
     hidden = {"visible": False, "range": [0, 1], "fixedrange": True}

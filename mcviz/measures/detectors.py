@@ -33,12 +33,12 @@ class Evidence:
     Attributes:
         probs: (T, N, C) the passes.
         logits: (T, N, C) what they were before the softmax.
-        plain_logits: (N, C) the ordinary model's, dropout off.
+        deterministic_logits: (N, C) the ordinary model's, dropout off.
     """
 
     probs: Array
     logits: Array
-    plain_logits: Array
+    deterministic_logits: Array
 
 
 def of_predicted(evidence: Evidence) -> Array:
@@ -124,7 +124,7 @@ PLAIN, PASSES, SHAPE = "ordinary model", "scores of the passes", "higher moments
 
 
 def _plain(evidence: Evidence) -> Array:
-    return np.exp(log_softmax(evidence.plain_logits.astype(np.float64), axis=-1))
+    return np.exp(log_softmax(evidence.deterministic_logits.astype(np.float64), axis=-1))
 
 
 def _shapes(values: Callable[[Evidence], Array], of_what: str, name: str) -> dict[str, Detector]:
@@ -148,7 +148,7 @@ def _after(values: Callable[[Evidence], Array], function: Callable[[Array], Arra
 DETECTORS: dict[str, Detector] = {
     "plain_max_probability": Detector("Max probability, dropout off", PLAIN, lambda e: -_plain(e).max(axis=1)),
     "plain_entropy": Detector("Entropy, dropout off", PLAIN, lambda e: entr(_plain(e)).sum(axis=1)),
-    "plain_energy": Detector("Energy, dropout off", PLAIN, lambda e: energy(e.plain_logits)),
+    "plain_energy": Detector("Energy, dropout off", PLAIN, lambda e: energy(e.deterministic_logits)),
     "max_probability": Detector("Max probability", PASSES, lambda e: -max_probability(e.probs)),
     "predictive_entropy": Detector("Predictive entropy", PASSES, lambda e: predictive_entropy(e.probs)),
     "expected_entropy": Detector("Expected entropy", PASSES, lambda e: expected_entropy(e.probs)),

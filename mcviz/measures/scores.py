@@ -140,7 +140,7 @@ def scores(probs: Array) -> dict[str, Array]:
         probs: (T, N, C) floating point.
 
     Returns:
-        `predicted_class`, (N,) int64, the argmax of the predictive mean; then each name of `SCORES`, (N,) float32.
+        `prediction`, (N,) int64, the argmax of the predictive mean; then each name of `SCORES`, (N,) float32.
 
     Raises:
         ValueError: `probs` has not three axes, no pass, no image, or fewer than two classes.
@@ -148,7 +148,7 @@ def scores(probs: Array) -> dict[str, Array]:
     if probs.ndim != 3 or 0 in probs.shape or probs.shape[-1] < 2:
         raise ValueError(f"probs should be (passes, images, classes ≥ 2), not empty. Received: shape {probs.shape}.")
     values = {name: score.function(probs).astype(np.float32) for name, score in SCORES.items()}
-    return {"predicted_class": _mean(probs).argmax(axis=-1), **values}
+    return {"prediction": _mean(probs).argmax(axis=-1), **values}
 
 
 def most_uncertain_first(name: str, values: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Images as a model takes them: its shape, its dtype, and its own idea of white."""
+"""Images as a model takes them: its shape, its dtype and its range."""
 
 import math
 from collections.abc import Iterator
@@ -10,7 +10,6 @@ from mcviz.data import as_model_input
 from mcviz.errors import InvalidInputError
 from mcviz.model.sampler import Sampler, fits, in_words, is_whole
 
-WHITE_OF_BYTES = 255
 SMALLEST_DIVISOR = 127
 UNCHANGING = (  # layers that leave the range of the images as it is
     keras.layers.InputLayer,
@@ -21,13 +20,13 @@ UNCHANGING = (  # layers that leave the range of the images as it is
 )
 
 
-def for_model(sampler: Sampler, images: np.ndarray, white: int = 1) -> np.ndarray:
+def for_model(sampler: Sampler, images: np.ndarray, divides_by_255: bool = True) -> np.ndarray:
     """Bring images into the form that a model takes.
 
     Args:
         sampler: of the model.
         images: (N, height, width, channels) uint8, or float32 in the model's range.
-        white: what 255 in uint8 images is to the model, as `white_of` finds it: 1 or 255.
+        divides_by_255: whether uint8 images are divided by 255 first.
 
     Returns:
         (N, ...) of the model's shape: one channel, or all axes, may be folded away. Float32, or rounded for a model
@@ -37,7 +36,7 @@ def for_model(sampler: Sampler, images: np.ndarray, white: int = 1) -> np.ndarra
         InvalidInputError: images of another size.
     """
     shape = taken_shape(sampler, images.shape)
-    if images.dtype == np.uint8 and white == 1:
+    if images.dtype == np.uint8 and divides_by_255:
         images = as_model_input(images)
     if is_whole(sampler.input_dtype):
         return images.round().astype(sampler.input_dtype).reshape(shape)
@@ -62,13 +61,12 @@ def taken_shape(sampler: Sampler, shape: tuple[int, ...]) -> tuple[int, ...]:
     )
 
 
-def white_of(model: keras.Model, sampler: Sampler) -> int:
-    """What 255 in uint8 images is to a model: 1, or 255 where it takes whole numbers or begins by dividing itself."""
+def takes_bytes(model: keras.Model, sampler: Sampler) -> bool:
+    """Whether a model takes images in 0..255: it takes whole numbers, or begins by dividing itself."""
     if is_whole(sampler.input_dtype):
-        return WHITE_OF_BYTES
+        return True
     first = next(_layers_that_change_the_range(model), None) if getattr(model, "inputs", None) else None
-    divides = isinstance(first, keras.layers.Rescaling) and 0 < np.max(first.scale) <= 1 / SMALLEST_DIVISOR
-    return WHITE_OF_BYTES if divides else 1
+    return isinstance(first, keras.layers.Rescaling) and 0 < np.max(first.scale) <= 1 / SMALLEST_DIVISOR
 
 
 def _layers_that_change_the_range(model: keras.Model) -> Iterator[keras.Layer]:

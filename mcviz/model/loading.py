@@ -27,7 +27,7 @@ def load_model(path: str | Path) -> keras.Model:
         if unknown:
             raise UnsuitableModelError(
                 f"The class '{unknown[1]}' is none of Keras's. Received: {path}. Where it is defined, register it with "
-                "@keras.saving.register_keras_serializable(), and use mcviz.record from Python after that."
+                "@keras.saving.register_keras_serializable(), and use mcviz.sample_run from Python after that."
             ) from error
         raise UnsuitableModelError(
             f"Keras cannot load that model. Received: {path}: {reason} Save it with model.save('NAME.keras')."

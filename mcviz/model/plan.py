@@ -22,7 +22,7 @@ from mcviz.model.tracing import (
     largest_activation,
     size_of,
     trace,
-    trace_plain,
+    trace_deterministic,
 )
 from mcviz.model.turned import TurnedDense, find_turned_dense
 
@@ -43,7 +43,7 @@ class Plan:
     Attributes:
         passes: passes in a block.
         images: images in a block of the part that differs from pass to pass.
-        front_images: images in a block of the part that does not, and of `plain`.
+        front_images: images in a block of the part that does not, and of `deterministic`.
         front_bytes: what that part returns for one image.
         classes: C.
         sites: where the model draws random numbers.
@@ -51,7 +51,7 @@ class Plan:
         rest: those tensors for `images` images, and the random numbers of every site for `images` × `passes` rows (all
             passes of one image, then of the next), to (rows, C) float32. With `turned`, the product of the dense layer
             for all rows instead of those tensors, and no numbers for the dropout in front of it.
-        plain: (front_images, ...) images to (front_images, C) float32 by the ordinary model.
+        deterministic: (front_images, ...) images to (front_images, C) float32 by the ordinary model.
         turned: the dense layer that is computed the short way, if there is one.
         falls_on: for the number of a site, that of the tensor in front on which its mask falls element by element.
         drew: the layers whose random numbers the output depends on, and those that they were called by.
@@ -65,7 +65,7 @@ class Plan:
     sites: tuple[Site, ...]
     front: Callable[[tf.Tensor], list[tf.Tensor]]
     rest: Callable[[list[tf.Tensor], list[tf.Tensor]], tf.Tensor]
-    plain: Callable[[tf.Tensor], tf.Tensor]
+    deterministic: Callable[[tf.Tensor], tf.Tensor]
     turned: TurnedDense | None = None
     falls_on: Mapping[int, int] = field(default_factory=dict)
     drew: frozenset[keras.Layer] = frozenset()
@@ -164,7 +164,7 @@ def _traced_plan(model: keras.Model, call: Call, item: tuple[int, ...], dtype: s
         sites=rest.sites,
         front=front.part([front.images], front.frontier),
         rest=lambda tensors, numbers: run(*tensors, *numbers),
-        plain=trace_plain(model, call, FRONT_IMAGES, item, dtype),
+        deterministic=trace_deterministic(model, call, FRONT_IMAGES, item, dtype),
         turned=turned,
         falls_on={site.number: on for site in rest.sites if (on := falls_on(rest, site)) is not None},
         drew=rest.drew,
@@ -186,7 +186,7 @@ def _eager_plan(model: keras.Model, call: Call, item: tuple[int, ...], dtype: st
             )
         return output
 
-    def plain(images: tf.Tensor) -> tf.Tensor:
+    def deterministic(images: tf.Tensor) -> tf.Tensor:
         with switched(model, NoRandomness(), on=False):
             return call(images)
 
@@ -203,7 +203,7 @@ def _eager_plan(model: keras.Model, call: Call, item: tuple[int, ...], dtype: st
         sites=tuple(asked.sites),
         front=lambda images: [images],
         rest=rest,
-        plain=plain,
+        deterministic=deterministic,
         drew=frozenset(layer for layers in asked.asked for layer in layers),
     )
 

@@ -93,7 +93,9 @@ class Sampler:
     def classes(self) -> int:
         """The number of classes, C. A model of no fixed input size has to see images first."""
         if not self._plans:
-            raise UnsuitableModelError("The number of classes is known once the model has seen images: call `plain`.")
+            raise UnsuitableModelError(
+                "The number of classes is known once the model has seen images: call `deterministic`."
+            )
         return next(iter(self._plans.values())).classes
 
     @property
@@ -102,9 +104,9 @@ class Sampler:
         return self._listed.stochastic
 
     @property
-    def left_off(self) -> tuple[str, ...]:
+    def inactive_layers(self) -> tuple[str, ...]:
         """Names of the layers whose randomness stays off: augmentation such as `RandomFlip`."""
-        return self._listed.left_off
+        return self._listed.inactive_layers
 
     def description(self) -> str:
         """One line on which layers draw random numbers, which do so without effect, and which are left off."""
@@ -116,7 +118,7 @@ class Sampler:
         plan = next(iter(self._plans.values()), None)
         return listed(self._model, plan.drew if plan else None)
 
-    def plain(self, images: np.ndarray) -> np.ndarray:
+    def deterministic(self, images: np.ndarray) -> np.ndarray:
         """Run the ordinary model, all randomness off.
 
         Args:
@@ -134,7 +136,7 @@ class Sampler:
             block = np.zeros((plan.front_images, *images.shape[1:]), images.dtype)
             mine = images[start : start + plan.front_images]
             block[: len(mine)] = mine
-            result[start : start + len(mine)] = plan.plain(tf.constant(block))[: len(mine)]
+            result[start : start + len(mine)] = plan.deterministic(tf.constant(block))[: len(mine)]
         return result
 
     def sample(

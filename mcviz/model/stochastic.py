@@ -60,20 +60,20 @@ class Listed:
         stochastic: the stochastic layers that draw.
         own: names of the layers of other kinds that draw, as they do in any call.
         idle: stochastic layers that do not: their rate is 0, or the output does not depend on them.
-        left_off: names of the layers that own a random generator and are kept from using it: augmentation, above all.
+        inactive_layers: names of the layers that own a random generator and are kept from using it: augmentation, above all.
     """
 
     stochastic: tuple[StochasticLayer, ...]
     own: tuple[str, ...]
     idle: tuple[StochasticLayer, ...]
-    left_off: tuple[str, ...]
+    inactive_layers: tuple[str, ...]
 
     def __str__(self) -> str:
         groups = {
             "Stochastic layers": self.stochastic,
             "drawing by themselves": self.own,
             "without effect": self.idle,
-            "left off": self.left_off,
+            "left off": self.inactive_layers,
         }
         return "; ".join(f"{name}: {', '.join(map(str, layers))}" for name, layers in groups.items() if layers)
 

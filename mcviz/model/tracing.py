@@ -166,7 +166,7 @@ def trace(model: keras.Model, call: Call, rows: int, item: tuple[int, ...], dtyp
     return Trace(rows, function, images, tuple(answers.sites), tuple(numbers), output, frontier, random, drew)
 
 
-def trace_plain(model: keras.Model, call: Call, rows: int, item: tuple[int, ...], dtype: str) -> Any:
+def trace_deterministic(model: keras.Model, call: Call, rows: int, item: tuple[int, ...], dtype: str) -> Any:
     """`call`, which calls `model` on (rows, *item), as a function with all randomness off."""
 
     def traced(images: tf.Tensor) -> tf.Tensor:

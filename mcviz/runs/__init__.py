@@ -1,6 +1,6 @@
 """The caching layer: what a run is, how it is written, opened and checked. Nothing here needs TensorFlow."""
 
-from mcviz.runs.derived import derived, keep_derived
+from mcviz.runs.derived import Derived, load_derived, save_derived
 from mcviz.runs.export import as_xarray, export_run
 from mcviz.runs.folder import ListedRun, list_runs, remove_run
 from mcviz.runs.images import StoredImages
@@ -9,6 +9,7 @@ from mcviz.runs.run import Run, open_run
 from mcviz.runs.verify import Verification, verify_run
 
 __all__ = [
+    "Derived",
     "ImageSet",
     "Layer",
     "Layout",
@@ -19,11 +20,11 @@ __all__ = [
     "StoredImages",
     "Verification",
     "as_xarray",
-    "derived",
     "export_run",
-    "keep_derived",
     "list_runs",
+    "load_derived",
     "open_run",
     "remove_run",
+    "save_derived",
     "verify_run",
 ]

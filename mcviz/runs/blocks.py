@@ -45,7 +45,7 @@ def summarise(probs: np.ndarray, labels: np.ndarray | None, names: tuple[str, ..
     values = scores(probs)
     return Summary(
         mean=probs.mean(axis=0, dtype=np.float64).astype(np.float32),
-        predicted=values["predicted_class"],
+        predicted=values["prediction"],
         scores=np.stack([values[name] for name in names]).astype(np.float32),
         correct_per_pass=None if labels is None else correct_per_pass(probs, labels),
         correct_by_ensemble_size=None if labels is None else correct_by_ensemble_size(probs, labels),
@@ -61,7 +61,7 @@ def pack_block(
         manifest: of the run.
         block: its number.
         probs: (T, n, C) float32.
-        plain: (n, C) float32, the ordinary model's.
+        deterministic: (n, C) float32, the ordinary model's.
         labels: (n,) int64, or None.
     """
     steps = quantise(probs)
@@ -110,7 +110,7 @@ class Block:
             pieces.append(steps[max(start - first, 0) : stop - first])
         return dequantise(np.concatenate(pieces))
 
-    def plain(self) -> np.ndarray:
+    def deterministic(self) -> np.ndarray:
         """(n, C) float32, the ordinary model's."""
         return self._array(PLAIN, (self.count, self.manifest.classes))
 

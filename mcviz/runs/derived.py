@@ -1,58 +1,125 @@
-"""Numbers that follow from a run and take long to compute, kept in its folder so that they are computed once.
+"""Arrays that follow from a run and take long to compute, kept so that they are computed once.
 
-They are no part of the run: what is missing, damaged or of another run is computed again, and a folder that cannot be
-written to goes without.
+They are no part of the run: what is missing, damaged or of another run is computed again. They lie in the run's folder
+under `derived/`, or, where that cannot be written to, in the user's own data folder.
 """
 
-import numpy as np
+import io
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
-from mcviz.errors import McvizError
-from mcviz.runs.codec import from_planes, to_planes
-from mcviz.runs.frames import FrameFile, pack
+import numpy as np
+import platformdirs
+
+from mcviz.errors import McvizError, StorageError
 from mcviz.runs.lock import writing
 from mcviz.runs.manifest import read_manifest
-from mcviz.runs.place import place_of
+from mcviz.runs.place import Place, place_of
 from mcviz.runs.run import Run
 
+DIGEST = "run_digest"
 
-def derived(run: Run, name: str, count: int) -> np.ndarray | None:
-    """Numbers that were kept earlier.
+
+@dataclass(frozen=True)
+class Derived:
+    """What can be derived from a run.
+
+    Attributes:
+        name: of what it is, for a file's name.
+        version: goes up whenever the same run gives something else.
+        dtypes: the numpy dtype of each array, by its name.
+    """
+
+    name: str
+    version: int
+    dtypes: Mapping[str, str]
+
+    @property
+    def file(self) -> str:
+        """Where it lies in a run's folder."""
+        return f"derived/{self.name}-{self.version}.npz"
+
+
+def load_derived(run: Run, derived: Derived) -> dict[str, np.ndarray] | None:
+    """The arrays that were saved earlier.
 
     Args:
         run: that they follow from.
-        name: of what they are and of the way in which they are computed, for a file's name.
-        count: how many there should be, M.
+        derived: what they are.
 
     Returns:
-        (M,) float64, or None where they are not there as they were written, for this very run.
+        Each array by its name, or None where they are not there as they were written, for this very run.
     """
-    try:
-        file = FrameFile.open(place_of(run.path), _file(name), _key(run, name), 1)
-        return from_planes(file.read(0, 8 * count), np.dtype(np.float64), (count,))
-    except (FileNotFoundError, McvizError):
-        return None
+    for folder in (place_of(run.path), _users_folder(run)):
+        try:
+            arrays = _unpacked(folder.read(derived.file), run.digest)
+        except (FileNotFoundError, McvizError):
+            continue
+        if arrays is not None and {name: str(array.dtype) for name, array in arrays.items()} == dict(derived.dtypes):
+            return arrays
+    return None
 
 
-def keep_derived(run: Run, name: str, values: np.ndarray) -> bool:
-    """Keep (M,) float64 numbers that follow from a run.
+def save_derived(run: Run, derived: Derived, arrays: Mapping[str, np.ndarray]) -> bool:
+    """Keep arrays that follow from a run.
+
+    Args:
+        run: that they follow from.
+        derived: what they are.
+        arrays: each array by its name, of the dtype that `derived` says.
 
     Returns:
-        Whether they are kept: not where the run is gone, was replaced, or cannot be written to.
+        Whether they are kept: not where the run is gone, was replaced, or nothing can be written.
     """
-    place = place_of(run.path)
+    content = _packed(
+        {name: arrays[name].astype(dtype, copy=False) for name, dtype in derived.dtypes.items()}, run.digest
+    )
+    folder = place_of(run.path)
     try:
-        with writing(place):  # nobody takes the run away meanwhile
-            if read_manifest(place).digest != run.digest:
+        if read_manifest(folder).digest != run.digest:
+            return False
+        with writing(folder):  # nobody removes the run meanwhile
+            if read_manifest(folder).digest != run.digest:
                 return False
-            place.write(_file(name), pack(_key(run, name), [to_planes(values.astype(np.float64, copy=False))]))
+            folder.write(derived.file, content)
+    except StorageError:
+        return _save_for_user(run, derived, content)
     except McvizError:
         return False
     return True
 
 
-def _file(name: str) -> str:
-    return f"derived/{name}.frames"
+def users_folder(digest: str) -> str:
+    """The folder of what is derived from a run that cannot be written to."""
+    return str(Path(platformdirs.user_data_dir("mcviz", appauthor=False)) / "derived" / digest[:32])
 
 
-def _key(run: Run, name: str) -> str:
-    return f"derived {name} {run.digest}"
+def _users_folder(run: Run) -> Place:
+    return place_of(users_folder(run.digest))
+
+
+def _save_for_user(run: Run, derived: Derived, content: bytes) -> bool:
+    try:
+        _users_folder(run).write(derived.file, content)
+    except McvizError:
+        return False
+    return True
+
+
+def _packed(arrays: Mapping[str, np.ndarray], digest: str) -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(file, **{DIGEST: np.frombuffer(bytes.fromhex(digest), np.uint8)}, **arrays)
+    return file.getvalue()
+
+
+def _unpacked(content: bytes, digest: str) -> dict[str, np.ndarray] | None:
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            arrays = dict(archive)
+    except (ValueError, OSError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error):
+        return None
+    of_run = arrays.pop(DIGEST, np.empty(0, np.uint8))
+    return arrays if of_run.tobytes() == bytes.fromhex(digest) else None

@@ -21,7 +21,7 @@ def export_run(run: Run, file: str | os.PathLike[str]) -> None:
 
     Args:
         run: an open run.
-        file: `.parquet`, the table of scores; `.npz`, the arrays `probs` (T, N, C), `plain_probs` (N, C) and, if known,
+        file: `.parquet`, the table of scores; `.npz`, the arrays `probs` (T, N, C), `deterministic_probs` (N, C) and, if known,
             `labels` (N,); `.nc`, the same as NetCDF with the dimensions `pass`, `image` and `class`, and every score.
 
     Raises:
@@ -56,7 +56,7 @@ def _parquet(run: Run, file: Path) -> None:
 
 
 def _npz(run: Run, file: Path) -> None:
-    arrays = {"probs": run.probs_block(0, run.manifest.images.count), "plain_probs": run.plain_probs}
+    arrays = {"probs": run.probs_block(0, run.manifest.images.count), "deterministic_probs": run.deterministic_probs}
     if run.labels is not None:
         arrays["labels"] = run.labels
     np.savez_compressed(file, allow_pickle=False, **arrays)
@@ -72,16 +72,16 @@ def as_xarray(run: Run) -> "xarray.Dataset":
     """A run as an xarray data set, as ArviZ takes it.
 
     Returns:
-        `probs` (pass, image, class), `plain_probs` (image, class), every score (image,) and, if known, `label`.
+        `probs` (pass, image, class), `deterministic_probs` (image, class), every score (image,) and, if known, `label`.
     """
     import xarray
 
     scores = run.scores()
     variables = {
         "probs": (("pass", "image", "class"), run.probs_block(0, run.manifest.images.count)),
-        "plain_probs": (("image", "class"), run.plain_probs),
+        "deterministic_probs": (("image", "class"), run.deterministic_probs),
     }
-    variables |= {name: (("image",), scores[name].to_numpy()) for name in ("predicted_class", *run.manifest.scores)}
+    variables |= {name: (("image",), scores[name].to_numpy()) for name in ("prediction", *run.manifest.scores)}
     if run.labels is not None:
         variables["label"] = (("image",), run.labels)
     attributes = {name: getattr(run.manifest, name) for name in ("passes", "seed", "masks")}

@@ -107,7 +107,7 @@ class Manifest:
         labels_sha256: of the true classes, or None where nobody knows them.
         model: the model that was sampled.
         stochastic_layers: the layers that the passes differ by.
-        left_off: names of augmentation layers that stayed off.
+        inactive_layers: names of augmentation layers that stayed off.
         sampler: the version of the way in which masks are drawn from the seed.
         scores: names of the float scores that are stored, in their order.
         layout: how the numbers are cut into files.
@@ -127,7 +127,7 @@ class Manifest:
     labels_sha256: str | None
     model: ModelUsed
     stochastic_layers: tuple[Layer, ...]
-    left_off: tuple[str, ...]
+    inactive_layers: tuple[str, ...]
     sampler: int
     scores: tuple[str, ...]
     layout: Layout

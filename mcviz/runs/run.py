@@ -105,6 +105,38 @@ class Run:
     def __repr__(self) -> str:
         return f"<Run {self.path}: {self.manifest.passes} passes × {self.manifest.images.count} images>"
 
+    def __len__(self) -> int:
+        """The number of examples, N."""
+        return self.manifest.images.count
+
+    @property
+    def passes(self) -> int:
+        """The number of passes, T."""
+        return self.manifest.passes
+
+    @property
+    def has_images(self) -> bool:
+        """Whether the run keeps its images."""
+        return self.manifest.images.kept
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """One image's (height, width, channels)."""
+        return self.manifest.images.shape
+
+    @property
+    def divides_by_255(self) -> bool:
+        """Whether uint8 images are divided by 255 before the model takes them."""
+        return self.manifest.model.white == 1
+
+    @property
+    def value_range(self) -> tuple[float, float]:
+        """The lowest and the highest value that the model takes: 0 and 1, unless its own images go beyond that."""
+        images = self.manifest.images
+        if images.dtype == "uint8":
+            return 0, 1 if self.divides_by_255 else 255
+        return (0, 1) if images.lowest >= 0 and images.highest <= 1 else (images.lowest, images.highest)
+
     @property
     def name(self) -> str:
         """The folder's own name."""
@@ -183,7 +215,7 @@ class Run:
         return _shared(self._read(read_labels, self._place, self.manifest))
 
     @cached_property
-    def plain_probs(self) -> np.ndarray:
+    def deterministic_probs(self) -> np.ndarray:
         """(N, C) float32 probabilities of the ordinary model, dropout off."""
         blocks = range(self.manifest.blocks)
         return _shared(np.concatenate([self._read(self._plain, block) for block in blocks]))
@@ -197,7 +229,7 @@ class Run:
         """Every score of every image.
 
         Returns:
-            One row an image, indexed by `image`: `true_class` (Int64, missing where unknown), `predicted_class`
+            One row an image, indexed by `example`: `label` (Int64, missing where unknown), `prediction`
             (int64), the scores of `mcviz.measures.SCORES` (float32), `correct` (boolean, missing where unknown).
         """
         import pandas as pd  # here, because it takes longer to import than a run to open
@@ -206,13 +238,13 @@ class Run:
         values = np.concatenate([summary.scores for summary in self._summaries], axis=1)
         kept = dict(zip(self.manifest.scores, values, strict=True)) | self._scores_not_kept
         columns = {
-            "true_class": pd.array(labels, dtype="Int64"),
-            "predicted_class": np.concatenate([summary.predicted for summary in self._summaries]),
+            "label": pd.array(labels, dtype="Int64"),
+            "prediction": np.concatenate([summary.predicted for summary in self._summaries]),
             **{name: kept.pop(name) for name in SCORES},
             **kept,
         }
-        table = pd.DataFrame(columns, index=pd.RangeIndex(self.manifest.images.count, name="image"))
-        table["correct"] = (table["true_class"] == table["predicted_class"]).astype("boolean")
+        table = pd.DataFrame(columns, index=pd.RangeIndex(self.manifest.images.count, name="example"))
+        table["correct"] = (table["label"] == table["prediction"]).astype("boolean")
         return table
 
     @cached_property
@@ -226,9 +258,9 @@ class Run:
         return self._accuracy([summary.correct_by_ensemble_size for summary in self._summaries])
 
     @property
-    def plain_accuracy(self) -> float | None:
+    def deterministic_accuracy(self) -> float | None:
         """The accuracy of the ordinary model, dropout off, or None without labels."""
-        return None if self.labels is None else float((self.plain_probs.argmax(axis=1) == self.labels).mean())
+        return None if self.labels is None else float((self.deterministic_probs.argmax(axis=1) == self.labels).mean())
 
     @cached_property
     def _summaries(self) -> list[Summary]:
@@ -258,7 +290,7 @@ class Run:
         return self._block(block).probs(max(start, first) - first, min(stop, last) - first)
 
     def _plain(self, block: int) -> np.ndarray:
-        return self._block(block).plain()
+        return self._block(block).deterministic()
 
     def _summary(self, block: int) -> Summary:
         return self._block(block).summary()

@@ -7,7 +7,7 @@ from mcviz.runs.manifest import Manifest, identity, read_manifest
 from mcviz.runs.place import TEMPORARY, Place
 
 OWN = re.compile(
-    r"labels\.frames|model\.keras|images/\d{5,12}\.frames|passes-\d{1,12}/\d{5,12}\.frames|derived/[^/]+-\d+\.frames"
+    r"labels\.frames|model\.keras|images/\d{5,12}\.frames|passes-\d{1,12}/\d{5,12}\.frames|derived/[^/]+-\d+\.npz"
 )
 FOLDERS = re.compile(r"|images|passes-\d{1,12}|derived")
 LONGEST = 100  # characters of a value in a message

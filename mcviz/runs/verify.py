@@ -22,7 +22,7 @@ class Verification:
         run: the run.
         files: how many files were read, each byte of them.
         bytes: of those files.
-        plain_accuracy: of the ordinary model, or None without labels.
+        deterministic_accuracy: of the ordinary model, or None without labels.
         pass_accuracy: the mean over the single passes, or None.
         ensemble_accuracy: of the mean of all passes, or None.
         mean_scores: the mean over the images of each score.
@@ -31,7 +31,7 @@ class Verification:
     run: Run
     files: int
     bytes: int
-    plain_accuracy: float | None
+    deterministic_accuracy: float | None
     pass_accuracy: float | None
     ensemble_accuracy: float | None
     mean_scores: dict[str, float]
@@ -44,7 +44,7 @@ class Verification:
             f"{self.files} files, {self.bytes:,} bytes: all as they were written",
         ]
         for label, accuracy in (
-            ("ordinary model", self.plain_accuracy),
+            ("ordinary model", self.deterministic_accuracy),
             ("mean single pass", self.pass_accuracy),
             ("ensemble", self.ensemble_accuracy),
         ):
@@ -76,7 +76,7 @@ def verify_run(path: str | os.PathLike[str]) -> Verification:
         run=run,
         files=len(run.manifest.files),
         bytes=read,
-        plain_accuracy=run.plain_accuracy,
+        deterministic_accuracy=run.deterministic_accuracy,
         pass_accuracy=None if passes is None else float(passes.mean()),
         ensemble_accuracy=None if ensemble is None else float(ensemble[-1]),
         mean_scores=dict(zip(names, (totals / run.manifest.images.count).tolist(), strict=True)),

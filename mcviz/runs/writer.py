@@ -39,7 +39,7 @@ class Source(Protocol):
     def passes(self, start: int, stop: int, first_pass: int, passes: int, progress: Progress) -> np.ndarray:
         """(passes, stop - start, C) float32: passes from `first_pass` on, of images `start` to before `stop`."""
 
-    def plain(self, start: int, stop: int) -> np.ndarray:
+    def deterministic(self, start: int, stop: int) -> np.ndarray:
         """(stop - start, C) float32 of the ordinary model."""
 
 
@@ -189,7 +189,7 @@ class _Writing:
         try:
             there = Block.open(self.place, self.manifest, block)
             there.probs(0, there.count)
-            there.plain()
+            there.deterministic()
             there.summary()
         except CorruptRunError:
             return False
@@ -208,7 +208,7 @@ class _Writing:
         _check(probs, (fresh, stop - start, manifest.classes))
         if self.old:
             probs = np.concatenate([self.old.probs_block(start, stop), probs])
-        plain = self.source.plain(start, stop)
+        plain = self.source.deterministic(start, stop)
         labels = None if self.labels is None else self.labels[start:stop]
         self.place.write(manifest.block_name(block), pack_block(manifest, block, probs, plain, labels))
         self.done += self._predictions(block)

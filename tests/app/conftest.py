@@ -48,7 +48,7 @@ def colour_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ]
     )
     images = np.random.default_rng(0).integers(0, 256, (30, 12, 10, 3), dtype=np.uint8)
-    mcviz.record(model, images, cache / "colour", passes=20, class_names=["red", "green", "blue"])
+    mcviz.sample_run(model, images, cache / "colour", passes=20, class_names=["red", "green", "blue"])
     return cache
 
 
@@ -57,6 +57,6 @@ def small_cache(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache with two runs of the shipped model: `few` of 12 images, and `bare` without its images."""
     cache = tmp_path_factory.mktemp("small")
     model, images = mcviz.load_model(run.model_path), np.asarray(run.images[:30])
-    mcviz.record(model, images[:12], cache / "few", passes=20)
-    mcviz.record(model, images, cache / "bare", passes=20, keep_images=False)
+    mcviz.sample_run(model, images[:12], cache / "few", passes=20)
+    mcviz.sample_run(model, images, cache / "bare", passes=20, keep_images=False)
     return cache

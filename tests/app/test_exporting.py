@@ -30,9 +30,9 @@ def wrong() -> LookedAt:
 def test_scores_are_those_of_the_selected_images_in_their_order(wrong: LookedAt, ending: str) -> None:
     made = exporting.csv(wrong) if ending == "csv" else exporting.parquet(wrong)
     read = {"csv": pd.read_csv, "parquet": pd.read_parquet}[ending](io.BytesIO(made))
-    assert read["image"].tolist() == wrong.images.tolist()
-    assert (read["true_class"] != read["predicted_class"]).all()
-    assert (read["true_name"].astype(str) == read["true_class"].astype(str)).all()
+    assert read["example"].tolist() == wrong.images.tolist()
+    assert (read["label"] != read["prediction"]).all()
+    assert (read["true_name"].astype(str) == read["label"].astype(str)).all()
     np.testing.assert_allclose(read["margin"], wrong.scores["margin"], rtol=1e-6)
 
 
@@ -65,7 +65,7 @@ def test_a_report_of_photographs_is_small(tmp_path: Path) -> None:
             keras.layers.Dense(3, activation="softmax"),
         ]
     )
-    run = mcviz.record(model, images, tmp_path / "photographs", passes=3)
+    run = mcviz.sample_run(model, images, tmp_path / "photographs", passes=3)
     page = exporting.report(LookedAt(run, Selection(), "margin", np.arange(96)))
     assert page.count('class="tile"') == 96
     assert len(page.encode()) < 10_000_000

@@ -36,7 +36,7 @@ def network(*first: keras.Layer, shape: tuple[int, ...], dtype: str = "float32")
 def test_it_is_asked_as_it_was_sampled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: keras.Model, taken: np.ndarray, asked: dict[str, str]
 ) -> None:
-    mcviz.record(model, IMAGES, tmp_path / "run", passes=20)
+    mcviz.sample_run(model, IMAGES, tmp_path / "run", passes=20)
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
     app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120).run()
     for name, value in {**asked, "seed": "3"}.items():

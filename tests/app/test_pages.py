@@ -96,7 +96,7 @@ def test_overview_shows_the_accuracies_that_the_passes_give(open_page: OpenPage,
         right_together += (mean.argmax(axis=-1) == labels[start : start + 2000]).sum()
     shown = {metric.label: metric.value for metric in app.metric}
     assert shown == {
-        "Ordinary model": f"{(run.plain_probs.argmax(axis=1) == labels).mean():.2%}",
+        "Ordinary model": f"{(run.deterministic_probs.argmax(axis=1) == labels).mean():.2%}",
         "One MC pass, on average": f"{correct.mean() / len(labels):.2%}",
         "MC ensemble": f"{right_together / len(labels):.2%}",
     }
@@ -191,7 +191,7 @@ def bare_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = mcviz.reference_network((12, 10, 3), classes=4)
     images = np.random.default_rng(0).random((30, 12, 10, 3), dtype=np.float32)
     folder = tmp_path_factory.mktemp("bare")
-    mcviz.record(model, images, folder / "bare", passes=7, masks="per_example", keep_images=False, keep_model=False)
+    mcviz.sample_run(model, images, folder / "bare", passes=7, masks="per_example", keep_images=False, keep_model=False)
     return folder
 
 
@@ -225,7 +225,7 @@ def test_every_view_follows_the_filters(open_page: OpenPage, view: str, run: Run
     app.query_params["true"] = "4"
     app.run()
     assert not app.exception
-    fours = int((run.scores()["true_class"] == 4).sum())
+    fours = int((run.scores()["label"] == 4).sum())
     assert f"**{fours:,}** of 10,000 images" in words(app)
 
 
@@ -241,13 +241,13 @@ def other_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     biased = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dropout(0.5), dense])
     torn = mcviz.reference_network((8, 8, 1), classes=4)
     images = np.random.default_rng(0).random((5, 8, 8, 1), dtype=np.float32)
-    mcviz.record(biased, mcviz.LabelledImages(images, np.full(5, 1)), folder / "agreed", passes=7)
-    unlabelled = mcviz.record(torn, images, folder / "unlabelled", passes=7)
+    mcviz.sample_run(biased, mcviz.LabelledImages(images, np.full(5, 1)), folder / "agreed", passes=7)
+    unlabelled = mcviz.sample_run(torn, images, folder / "unlabelled", passes=7)
     least_likely = (
-        np.concatenate([unlabelled.probs_block(0, 5), unlabelled.plain_probs[None]]).max(axis=0).argmin(axis=1)
+        np.concatenate([unlabelled.probs_block(0, 5), unlabelled.deterministic_probs[None]]).max(axis=0).argmin(axis=1)
     )
-    mcviz.record(torn, mcviz.LabelledImages(images, least_likely), folder / "mistaken", passes=7)
-    mcviz.record(torn, mcviz.LabelledImages(images[:1], least_likely[:1]), folder / "one-image", passes=7)
+    mcviz.sample_run(torn, mcviz.LabelledImages(images, least_likely), folder / "mistaken", passes=7)
+    mcviz.sample_run(torn, mcviz.LabelledImages(images[:1], least_likely[:1]), folder / "one-image", passes=7)
     (folder / "shipped").symlink_to(ROOT / "cache" / "mnist-cnn")
     return folder
 

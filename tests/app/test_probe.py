@@ -10,9 +10,9 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import Run, data
-from mcviz.app.opened import in_the_model_s_range
 from mcviz.app.probe.asking import own_images
 from mcviz.app.probe.distorting import Chosen, described
+from mcviz.app.resources import in_the_model_s_range
 from mcviz.data.drawing import Stroke, drawn
 from tests.app.probing import OpenProbe, button, words
 from tests.runs.making import make

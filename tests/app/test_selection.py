@@ -45,9 +45,9 @@ def scores() -> pd.DataFrame:
     generator = np.random.default_rng(0)
     table = pd.DataFrame({name: generator.random(IMAGES).astype(np.float32) for name in SCORES})
     table["variation_ratio"] = generator.choice([0, 0.25, 0.5], IMAGES)
-    table["true_class"] = pd.array(generator.integers(0, 4, IMAGES), dtype="Int64")
-    table["predicted_class"] = generator.integers(0, 4, IMAGES)
-    table["correct"] = (table["true_class"] == table["predicted_class"]).astype("boolean")
+    table["label"] = pd.array(generator.integers(0, 4, IMAGES), dtype="Int64")
+    table["prediction"] = generator.integers(0, 4, IMAGES)
+    table["correct"] = (table["label"] == table["prediction"]).astype("boolean")
     return table
 
 
@@ -89,9 +89,9 @@ def test_any_address_gives_a_selection_that_can_be_used(query: dict[str, str]) -
 @given(selections)
 def test_filters_hold_together_as_one_by_one(selection: Selection) -> None:
     table = pd.DataFrame({name: np.linspace(0, 1, IMAGES) for name in SCORES})
-    table["true_class"] = pd.array(np.arange(IMAGES) % 4, dtype="Int64")
-    table["predicted_class"] = np.arange(IMAGES) % 3
-    table["correct"] = (table["true_class"] == table["predicted_class"]).astype("boolean")
+    table["label"] = pd.array(np.arange(IMAGES) % 4, dtype="Int64")
+    table["prediction"] = np.arange(IMAGES) % 3
+    table["correct"] = (table["label"] == table["prediction"]).astype("boolean")
     mask = np.ones(IMAGES, dtype=bool)
     for field in ("true", "said", "answers", "disagree", "outline", "picked"):
         mask &= replace(Selection(), **{field: getattr(selection, field)}).mask(table)
@@ -111,8 +111,8 @@ def test_each_filter_keeps_what_a_plain_loop_keeps(scores: pd.DataFrame) -> None
     kept = Selection(true=(1, 2), said=(0,), answers="wrong", disagree=True).with_range("margin", 0.2, 0.8).mask(scores)
     for i, row in scores.iterrows():
         expected = (
-            row["true_class"] in (1, 2)
-            and row["predicted_class"] == 0
+            row["label"] in (1, 2)
+            and row["prediction"] == 0
             and not row["correct"]
             and row["variation_ratio"] > 0
             and 0.2 <= row["margin"] <= 0.8
@@ -122,7 +122,7 @@ def test_each_filter_keeps_what_a_plain_loop_keeps(scores: pd.DataFrame) -> None
 
 def test_images_without_labels_are_neither_right_nor_wrong(scores: pd.DataFrame) -> None:
     unlabelled = scores.assign(
-        true_class=pd.array([pd.NA] * IMAGES, dtype="Int64"), correct=pd.array([pd.NA] * IMAGES, dtype="boolean")
+        label=pd.array([pd.NA] * IMAGES, dtype="Int64"), correct=pd.array([pd.NA] * IMAGES, dtype="boolean")
     )
     for selection in (Selection(answers="right"), Selection(answers="wrong"), Selection(true=(0,))):
         assert not selection.mask(unlabelled).any()

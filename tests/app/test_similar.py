@@ -11,7 +11,7 @@ from mcviz.app.views import layout_map
 
 
 def test_similar_images_are_near_in_their_pixels(run: mcviz.Run) -> None:
-    pixels = np.asarray(run.images[:]).reshape(len(run.scores()), -1).astype(np.float64)
+    pixels = np.asarray(run.images[:]).reshape(len(run), -1).astype(np.float64)
     for image in (0, 247, 9999):
         nearest = similar.most_similar(run, image, 6)
         assert image not in nearest
@@ -34,7 +34,7 @@ def test_a_kept_layout_is_read_back_and_a_torn_one_is_not(tmp_path: Path) -> Non
 @pytest.mark.parametrize("count", [1, 2, 6])
 def test_no_image_is_similar_to_itself_in_a_small_run(tmp_path: Path, count: int) -> None:
     images = np.random.default_rng(0).random((count, 8, 8, 1), dtype=np.float32)
-    small = mcviz.record(mcviz.reference_network((8, 8, 1), classes=4), images, tmp_path / "small", passes=3)
+    small = mcviz.sample_run(mcviz.reference_network((8, 8, 1), classes=4), images, tmp_path / "small", passes=3)
     for image in range(count):
         others = sorted(set(range(count)) - {image})
         assert sorted(similar.most_similar(small, image, 6)) == others

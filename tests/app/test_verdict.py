@@ -12,7 +12,7 @@ from mcviz import Run
 from mcviz.app.probe.verdict import STILL_LEARNING, ByDetector, ByDoubt, Learning, _learning, the_judge
 from mcviz.errors import InvalidInputError
 from mcviz.measures import SCORES
-from mcviz.model import scope
+from mcviz.model import ood
 from tests.app.probing import OpenProbe, button, words
 from tests.runs.making import make
 
@@ -72,7 +72,7 @@ def test_too_few_images_to_learn_from_leave_the_doubt(tmp_path: Path, monkeypatc
     def refuse(sampler: object, run: Run) -> None:
         raise InvalidInputError("too few")
 
-    monkeypatch.setattr(scope, "fit_scope", refuse)
+    monkeypatch.setattr(ood, "fit_ood_detector", refuse)
     monkeypatch.setattr("mcviz.app.probe.verdict.sampler", lambda _: None)
     run = make(tmp_path / "few")
     assert isinstance(_learning(run.digest, run).detector.exception(10), InvalidInputError)

@@ -43,7 +43,7 @@ def test_large_images_are_scaled_down_to_what_a_tile_shows(shape: tuple[int, int
 @pytest.mark.parametrize("count", [1, 4])
 def test_a_run_of_few_images_has_a_map(count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     images = np.random.default_rng(0).random((count, 12, 10, 3), dtype=np.float32)
-    mcviz.record(mcviz.reference_network((12, 10, 3), classes=4), images, tmp_path / "few", passes=3)
+    mcviz.sample_run(mcviz.reference_network((12, 10, 3), classes=4), images, tmp_path / "few", passes=3)
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
     app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120).run()
     app.query_params["view"] = "Map"

@@ -57,7 +57,7 @@ def box_around(page: Page, drawn: Locator, low: float, high: float) -> None:
 
 def test_a_point_says_which_image_it_is(page: Page, run: Run) -> None:
     scores = run.scores()
-    wrong_fours = scores.index[(scores["true_class"] == 4) & ~scores["correct"].astype(bool)].tolist()
+    wrong_fours = scores.index[(scores["label"] == 4) & ~scores["correct"].astype(bool)].tolist()
     page.goto("/uncertain?view=Scatter&answers=wrong&true=4")
     drawn = chart(page)
     places = drawn.evaluate(PLACES)

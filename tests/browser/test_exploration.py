@@ -125,7 +125,7 @@ def test_no_page_is_wider_than_a_phone(page: Page, title: str) -> None:
 def test_a_real_exploration(page: Page, browser: Browser, app_url: str, tmp_path: Path) -> None:
     """From a question to a link for a colleague: wrong fours, the doubtful corner, two flags, a report."""
     scores = mcviz.open_run(ROOT / "cache" / "mnist-cnn").scores()
-    wrong_fours = ((scores["true_class"] == 4) & ~scores["correct"].astype(bool)).sum()
+    wrong_fours = ((scores["label"] == 4) & ~scores["correct"].astype(bool)).sum()
     page.goto("/")
     go_to(page, "Uncertain examples")
     for words in ("4", "wrong"):
@@ -217,5 +217,5 @@ def test_a_square_of_the_confusion_matrix_is_a_selection(page: Page) -> None:
     chips = page.get_by_role("button", name=re.compile(r"(true|said) \d$"))
     expect(chips).to_have_count(2)
     true, said = (int(chip.inner_text().split()[-1]) for chip in chips.all())
-    selected = ((scores["true_class"] == true) & (scores["predicted_class"] == said)).sum()
+    selected = ((scores["label"] == true) & (scores["prediction"] == said)).sum()
     expect(page.get_by_text(f"{selected:,} of 10,000 images")).to_be_visible()

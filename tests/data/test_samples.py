@@ -52,7 +52,7 @@ def test_every_set_is_of_one_form_and_one_alone_is_a_shift(digits) -> None:
         assert each.images.dtype == np.float32
         assert each.images.min() >= 0
         assert each.images.max() <= 1
-    assert [name for name, each in sets.items() if not each.out_of_scope] == ["digits"]
+    assert [name for name, each in sets.items() if not each.out_of_distribution] == ["digits"]
     again = outside_sets(*digits, count=50)
     assert all((sets[name].images == again[name].images).all() for name in sets)
 

@@ -28,7 +28,7 @@ def test_every_set_is_of_one_form_and_unknown_and_printed_digits_alone_are_a_shi
         assert each.images.max() <= 1
         assert not each.known
         assert len(np.unique(each.images, axis=0)) == 40
-    assert [name for name, each in sets.items() if not each.out_of_scope] == ["printed"]
+    assert [name for name, each in sets.items() if not each.out_of_distribution] == ["printed"]
 
 
 def test_they_are_the_same_again(digits: Digits, sets) -> None:

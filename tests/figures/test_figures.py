@@ -49,7 +49,7 @@ def test_ensemble_size_is_counted_from_one() -> None:
 
 
 def test_class_chart_shows_mean_and_spread_of_every_class(probs: np.ndarray) -> None:
-    figure = figures.class_probabilities(probs, NAMES, true_class=5)
+    figure = figures.class_probabilities(probs, NAMES, label=5)
     shown = {name: (y, std) for bar in figure.data for name, y, std in zip(bar.x, bar.y, bar.customdata, strict=True)}
     assert set(shown) == set(NAMES)
     for c, name in enumerate(NAMES):
@@ -70,7 +70,7 @@ def test_spread_stays_between_nothing_and_certainty(probs: np.ndarray) -> None:
 
 
 def test_a_right_answer_has_one_colour() -> None:
-    figure = figures.class_probabilities(np.eye(10)[[3, 3]], NAMES, true_class=3)
+    figure = figures.class_probabilities(np.eye(10)[[3, 3]], NAMES, label=3)
     assert [bar.name for bar in figure.data] == ["predicted and true class", "other classes"]
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from mcviz.errors import InvalidInputError
-from mcviz.model.inputs import for_model, white_of
-from mcviz.model.recording import record
+from mcviz.model.inputs import for_model, takes_bytes
+from mcviz.model.ood import fit_ood_detector
+from mcviz.model.run_sampling import sample_run
 from mcviz.model.sampler import Sampler, sample
-from mcviz.model.scope import fit_scope
 
 layers = keras.layers
 IMAGES = np.random.default_rng(0).integers(0, 256, (24, 6, 5, 1), dtype=np.uint8)
@@ -51,25 +51,25 @@ def augmented() -> keras.Model:
 def test_a_run_holds_the_passes_over_images_as_the_model_takes_them(
     tmp_path: Path, model: keras.Model, taken: np.ndarray, white: int
 ) -> None:
-    run = record(model, IMAGES, tmp_path / "run", passes=4)
+    run = sample_run(model, IMAGES, tmp_path / "run", passes=4)
     np.testing.assert_allclose(run.probs_block(0, 24), sample(model, taken, passes=4), atol=1 / 65535)
     np.testing.assert_array_equal(run.images, IMAGES)
-    assert run.manifest.model.white == white == white_of(model, Sampler(model))
-    assert fit_scope(Sampler(model), run).novelty.shape == (24,)
+    assert run.divides_by_255 is (white == 1) is not takes_bytes(model, Sampler(model))
+    assert fit_ood_detector(Sampler(model), run).novelty.shape == (24,)
     live = for_model(Sampler(model), UNIT * np.float32(white))
     np.testing.assert_allclose(live, taken, atol=1e-4)
 
 
 def test_images_without_channels_are_given_one(tmp_path: Path) -> None:
-    assert record(network(), IMAGES[..., 0], tmp_path / "run", passes=3).images.shape == (24, 6, 5, 1)
+    assert sample_run(network(), IMAGES[..., 0], tmp_path / "run", passes=3).images.shape == (24, 6, 5, 1)
 
 
 def test_images_of_another_size_are_told_with_the_shape_of_all(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match=r"takes, \(N, 6, 5\)\. Received: shape \(24, 5, 5, 1\)"):
-        record(network(shape=(6, 5)), IMAGES[:, :5], tmp_path / "run")
+        sample_run(network(shape=(6, 5)), IMAGES[:, :5], tmp_path / "run")
 
 
 def test_fractions_are_not_rounded_for_a_model_that_takes_whole_numbers(tmp_path: Path) -> None:
     model = network(layers.Rescaling(1 / 255), dtype="uint8")
     with pytest.raises(InvalidInputError, match=r"takes whole numbers\. Received: float32 images\. Save them as uint8"):
-        record(model, UNIT, tmp_path / "run")
+        sample_run(model, UNIT, tmp_path / "run")

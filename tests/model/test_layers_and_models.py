@@ -113,12 +113,12 @@ def test_the_model_stays_byte_for_byte_what_it_was(name):
     fresh = Sampler(model)
     fresh.sample(images, passes=3)
     fresh.sample(images, passes=3, masks="per_example")
-    fresh.plain(images)
+    fresh.deterministic(images)
     assert state_of(model) == before
     assert [set(vars(layer)) for layer in model._flatten_layers()] == attributes
     predicted = model.predict(images, verbose=0)
     if name != "own layer, always on":
-        np.testing.assert_allclose(fresh.plain(images), predicted, atol=1e-6)
+        np.testing.assert_allclose(fresh.deterministic(images), predicted, atol=1e-6)
         np.testing.assert_array_equal(model.predict(images, verbose=0), predicted)
 
 

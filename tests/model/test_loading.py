@@ -30,7 +30,9 @@ def test_a_class_of_one_s_own_is_named_and_the_remedy_too(tmp_path: Path, make, 
     model = make()
     model(np.zeros((1, 4), np.float32))
     model.save(tmp_path / "m.keras")
-    told = rf"'{name}' is none of Keras's\. .* @keras\.saving\.register_keras_serializable\(\), and use mcviz\.record"
+    told = (
+        rf"'{name}' is none of Keras's\. .* @keras\.saving\.register_keras_serializable\(\), and use mcviz\.sample_run"
+    )
     with pytest.raises(UnsuitableModelError, match=told):
         load_model(tmp_path / "m.keras")
 

@@ -68,7 +68,7 @@ def test_a_single_output_is_two_classes(activation):
     np.testing.assert_allclose(probs.sum(axis=2), 1, atol=1e-6)
     positive = model(IMAGES, training=False).numpy()[:, 0]
     expected = positive if activation == "sigmoid" else 1 / (1 + np.exp(-positive))
-    np.testing.assert_allclose(sampler.plain(IMAGES)[:, 1], expected, atol=1e-6)
+    np.testing.assert_allclose(sampler.deterministic(IMAGES)[:, 1], expected, atol=1e-6)
 
 
 def test_one_of_several_outputs_is_picked_by_name():
@@ -196,7 +196,7 @@ def test_augmentation_stays_off_and_the_description_says_what_is_on():
     hidden = layers.GaussianNoise(0.1, name="noise")(layers.Flatten()(flipped))
     model = keras.Model(image, layers.Dense(3)(layers.Dropout(0.25, name="drop")(hidden)))
     sampler = Sampler(model)
-    assert sampler.left_off == ("flip", "turn")
+    assert sampler.inactive_layers == ("flip", "turn")
     assert sampler.stochastic_layers == (
         StochasticLayer("noise", "GaussianNoise", 0.1), StochasticLayer("drop", "Dropout", 0.25)
     )  # fmt: skip
@@ -204,7 +204,9 @@ def test_augmentation_stays_off_and_the_description_says_what_is_on():
         "Stochastic layers: noise (GaussianNoise 0.1), drop (Dropout 0.25); left off: flip, turn"
     )
     images = np.random.default_rng(0).random((2, 6, 6, 2), dtype=np.float32)
-    np.testing.assert_allclose(sampler.plain(images), keras.ops.softmax(model(images, training=False)), atol=1e-6)
+    np.testing.assert_allclose(
+        sampler.deterministic(images), keras.ops.softmax(model(images, training=False)), atol=1e-6
+    )
 
 
 @pytest.mark.parametrize(
@@ -294,7 +296,7 @@ def test_code_in_a_file_is_not_run(tmp_path):
 def test_a_custom_layer_outside_the_stochastic_kinds_keeps_its_own_randomness_off():
     model = sequential((4,), AlwaysOn(0.5), layers.Dense(3))
     sampler = Sampler(model)
-    np.testing.assert_array_equal(sampler.plain(IMAGES), sampler.plain(IMAGES))
+    np.testing.assert_array_equal(sampler.deterministic(IMAGES), sampler.deterministic(IMAGES))
 
 
 def test_numbers_drawn_anew_in_each_step_of_a_loop_are_keyed_too():

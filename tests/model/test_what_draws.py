@@ -122,7 +122,7 @@ def test_a_dropout_that_inference_mode_skips_is_said_to_have_no_effect():
     model = OnlyInTraining()
     model(IMAGES)
     sampler = Sampler(model)
-    sampler.plain(IMAGES)
+    sampler.deterministic(IMAGES)
     assert sampler.description() == "Stochastic layers: small (Dropout 0.1); without effect: big (Dropout 0.5)"
 
 

@@ -37,7 +37,7 @@ class MadeUpSource:
             progress((image - start + 1) * passes, passes * (stop - start))
         return probs
 
-    def plain(self, start: int, stop: int) -> np.ndarray:
+    def deterministic(self, start: int, stop: int) -> np.ndarray:
         return np.stack([self._one(image, 1_000_000) for image in range(start, stop)])
 
     def _one(self, image: int, number: int) -> np.ndarray:
@@ -76,7 +76,7 @@ def wanted(
         labels_sha256=None if labels is None else digest(labels),
         model=ModelUsed("made_up", digest(np.arange(3)), None, True),
         stochastic_layers=(Layer("dropout", "Dropout", 0.5),),
-        left_off=(),
+        inactive_layers=(),
         sampler=1,
         scores=tuple(SCORES),
         layout=Layout(block=4, frame=2, image_block=6, image_frame=3),
@@ -124,12 +124,12 @@ def numbers(run: Run) -> dict[str, Any]:
         "probs": run.probs_block(0, run.manifest.images.count).tolist(),
         "images": np.asarray(run.images).tolist(),
         "labels": None if run.labels is None else run.labels.tolist(),
-        "plain": run.plain_probs.tolist(),
+        "plain": run.deterministic_probs.tolist(),
         "mean": run.mean_probs.tolist(),
         "scores": {name: table[name].astype(object).where(table[name].notna(), None).tolist() for name in table},
         "pass accuracy": None if run.pass_accuracy is None else run.pass_accuracy.tolist(),
         "ensemble accuracy": None if run.ensemble_accuracy is None else run.ensemble_accuracy.tolist(),
-        "plain accuracy": run.plain_accuracy,
+        "plain accuracy": run.deterministic_accuracy,
     }
 
 

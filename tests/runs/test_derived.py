@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcviz.runs import Run, derived, keep_derived, open_run, remove_run, verify_run
+from mcviz.runs import Derived, Run, load_derived, open_run, remove_run, save_derived, verify_run
 from tests.runs.making import contents, make
 
-VALUES = np.random.default_rng(0).random(7)
+SPEED = Derived("speed", 1, {"metres": "float64", "count": "int32"})
+ARRAYS = {"metres": np.random.default_rng(0).random((7, 2)), "count": np.arange(3, dtype=np.int32)}
 
 
 @pytest.fixture
@@ -16,66 +17,100 @@ def run(tmp_path: Path) -> Run:
     return make(tmp_path / "run")
 
 
+@pytest.fixture(autouse=True)
+def users_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path_factory.mktemp("user")
+    monkeypatch.setenv("XDG_DATA_HOME", str(folder))
+    return folder
+
+
 def the_file(run: Run) -> Path:
-    return Path(run.path) / "derived" / "speed-1.frames"
+    return Path(run.path) / SPEED.file
+
+
+def assert_there(run: Run, arrays: dict[str, np.ndarray] = ARRAYS) -> None:
+    found = load_derived(run, SPEED)
+    assert found is not None
+    assert found.keys() == arrays.keys()
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(found[name], array)
+        assert found[name].dtype == array.dtype
 
 
 def test_what_is_kept_comes_back_to_the_last_bit(run: Run) -> None:
-    assert derived(run, "speed-1", 7) is None
-    assert keep_derived(run, "speed-1", VALUES)
-    np.testing.assert_array_equal(derived(open_run(run.path), "speed-1", 7), VALUES)
+    assert load_derived(run, SPEED) is None
+    assert save_derived(run, SPEED, ARRAYS)
+    assert_there(open_run(run.path))
 
 
 def test_the_run_stays_the_run_that_it_was(run: Run) -> None:
     before = contents(Path(run.path))
-    keep_derived(run, "speed-1", VALUES)
+    save_derived(run, SPEED, ARRAYS)
     assert {name: data for name, data in contents(Path(run.path)).items() if "derived" not in str(name)} == before
     assert verify_run(run.path).files == len(run.manifest.files)
-    assert [path.name for path in the_file(run).parent.iterdir()] == ["speed-1.frames"]
+    assert [path.name for path in the_file(run).parent.iterdir()] == ["speed-1.npz"]
 
 
 def test_nothing_but_what_was_asked_for_comes_back(run: Run, tmp_path: Path) -> None:
-    keep_derived(run, "speed-1", VALUES)
-    assert derived(run, "speed-1", 8) is None
-    assert derived(run, "speed-2", 7) is None
+    save_derived(run, SPEED, ARRAYS)
+    assert load_derived(run, Derived("speed", 2, SPEED.dtypes)) is None
     other = make(tmp_path / "other", passes=7)
     the_file(other).parent.mkdir()
     the_file(other).write_bytes(the_file(run).read_bytes())
-    assert derived(other, "speed-1", 7) is None
+    assert load_derived(other, SPEED) is None
+    for dtypes in ({"metres": "float64"}, {"metres": "float32", "count": "int32"}):
+        assert load_derived(run, Derived("speed", 1, dtypes)) is None
 
 
-@pytest.mark.parametrize("place", ["first", "middle", "last", "cut"])
-def test_damage_is_as_if_it_were_not_there(run: Run, place: str) -> None:
-    keep_derived(run, "speed-1", VALUES)
-    data = bytearray(the_file(run).read_bytes())
-    if place == "cut":
-        del data[-1]
-    else:
-        data[{"first": 0, "middle": len(data) // 2, "last": -1}[place]] ^= 1
-    the_file(run).write_bytes(data)
-    assert derived(run, "speed-1", 7) is None
-    assert keep_derived(run, "speed-1", VALUES)
-    assert derived(run, "speed-1", 7) is not None
+def test_any_damage_is_as_if_it_were_not_there(run: Run) -> None:
+    save_derived(run, SPEED, ARRAYS)
+    content = the_file(run).read_bytes()
+    for at in range(len(content)):
+        the_file(run).write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+        found = load_derived(run, SPEED)
+        assert found is None or all(np.array_equal(found[name], ARRAYS[name]) for name in ARRAYS)
+    for length in range(0, len(content), 3):
+        the_file(run).write_bytes(content[:length])
+        assert load_derived(run, SPEED) is None
+    assert save_derived(run, SPEED, ARRAYS)
+    assert_there(run)
+
+
+def test_a_pickle_is_not_read(run: Run) -> None:
+    save_derived(run, SPEED, ARRAYS)
+    np.savez(the_file(run), metres=np.array([{}], dtype=object), count=ARRAYS["count"])
+    assert load_derived(run, SPEED) is None
 
 
 def test_a_run_that_grew_has_its_own(run: Run) -> None:
-    keep_derived(run, "speed-1", VALUES)
+    save_derived(run, SPEED, ARRAYS)
     grown = make(run.path, passes=9)
-    assert derived(grown, "speed-1", 7) is None
-    assert not keep_derived(run, "speed-1", VALUES)
-    assert keep_derived(grown, "speed-1", 2 * VALUES)
-    np.testing.assert_array_equal(derived(grown, "speed-1", 7), 2 * VALUES)
+    assert load_derived(grown, SPEED) is None
+    assert not save_derived(run, SPEED, ARRAYS)
+    doubled = {"metres": 2 * ARRAYS["metres"], "count": ARRAYS["count"]}
+    assert save_derived(grown, SPEED, doubled)
+    assert_there(grown, doubled)
 
 
 def test_a_run_that_was_removed_is_not_begun_again(run: Run) -> None:
-    keep_derived(run, "speed-1", VALUES)
+    save_derived(run, SPEED, ARRAYS)
     remove_run(run.path)
-    assert not keep_derived(run, "speed-1", VALUES)
+    assert not save_derived(run, SPEED, ARRAYS)
     assert not list(Path(run.path).parent.iterdir())
 
 
-def test_a_folder_that_cannot_be_written_to_goes_without(run: Run) -> None:
+def test_where_the_folder_cannot_be_written_to_it_goes_to_the_users_own(run: Run, users_folder: Path) -> None:
     the_file(run).parent.write_text("in the way")  # the rights of root would overcome a folder that is read-only
-    assert not keep_derived(run, "speed-1", VALUES)
-    assert derived(run, "speed-1", 7) is None
+    assert save_derived(run, SPEED, ARRAYS)
+    assert_there(run)
+    assert len(list(users_folder.rglob("speed-1.npz"))) == 1
     assert verify_run(run.path)
+    remove_run(run.path)
+    assert not list(users_folder.rglob("speed-1.npz"))
+
+
+def test_where_nothing_can_be_written_it_goes_without(run: Run, users_folder: Path) -> None:
+    the_file(run).parent.write_text("in the way")
+    (users_folder / "mcviz").write_text("in the way as well")
+    assert not save_derived(run, SPEED, ARRAYS)
+    assert load_derived(run, SPEED) is None

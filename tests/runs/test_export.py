@@ -26,7 +26,7 @@ def test_probabilities_as_npz(run: Run, tmp_path: Path) -> None:
     export_run(run, tmp_path / "probs.npz")
     with np.load(tmp_path / "probs.npz", allow_pickle=False) as arrays:
         np.testing.assert_array_equal(arrays["probs"], run.probs_block(0, 11))
-        np.testing.assert_array_equal(arrays["plain_probs"], run.plain_probs)
+        np.testing.assert_array_equal(arrays["deterministic_probs"], run.deterministic_probs)
         np.testing.assert_array_equal(arrays["labels"], run.labels)
 
 

@@ -60,22 +60,24 @@ def test_curves_and_means_follow_from_the_kept_passes(run: Run) -> None:
     assert run.ensemble_accuracy.tolist() == [
         np.mean(probs[: size + 1].mean(0).argmax(1) == labels) for size in range(6)
     ]
-    assert run.plain_accuracy == np.mean(MadeUpSource(some_images(), 3, 5).plain(0, 11).argmax(1) == labels)
+    assert run.deterministic_accuracy == np.mean(
+        MadeUpSource(some_images(), 3, 5).deterministic(0, 11).argmax(1) == labels
+    )
 
 
 def test_the_ordinary_model_is_kept_exactly(run: Run) -> None:
-    np.testing.assert_array_equal(run.plain_probs, MadeUpSource(some_images(), 3, 5).plain(0, 11))
+    np.testing.assert_array_equal(run.deterministic_probs, MadeUpSource(some_images(), 3, 5).deterministic(0, 11))
 
 
 def test_scores_are_those_of_the_kept_passes(run: Run) -> None:
     table = run.scores()
     probs = run.probs_block(0, 11)
-    assert list(table) == ["true_class", "predicted_class", *SCORES, "correct"]
-    assert table.index.name == "image"
+    assert list(table) == ["label", "prediction", *SCORES, "correct"]
+    assert table.index.name == "example"
     for name, score in SCORES.items():
         np.testing.assert_allclose(table[name], score.function(probs), rtol=0, atol=1e-6)
-    assert table["correct"].tolist() == (table["predicted_class"] == some_labels()).tolist()
-    assert [str(table[name].dtype) for name in ("true_class", "predicted_class", "correct")] == [
+    assert table["correct"].tolist() == (table["prediction"] == some_labels()).tolist()
+    assert [str(table[name].dtype) for name in ("label", "prediction", "correct")] == [
         "Int64",
         "int64",
         "boolean",
@@ -96,8 +98,8 @@ def test_without_labels_nothing_claims_to_be_right_or_wrong(tmp_path: Path) -> N
     assert run.labels is None
     assert run.pass_accuracy is None
     assert run.ensemble_accuracy is None
-    assert run.plain_accuracy is None
-    assert run.scores()["true_class"].isna().all()
+    assert run.deterministic_accuracy is None
+    assert run.scores()["label"].isna().all()
     assert run.scores()["correct"].isna().all()
 
 
@@ -137,7 +139,14 @@ def test_a_run_without_images_and_model_says_so(tmp_path: Path) -> None:
 
 
 def test_what_is_shared_cannot_be_changed(run: Run) -> None:
-    for array in (run.probs(0), run.probs_block(0, 9), run.labels, run.plain_probs, run.mean_probs, run.pass_accuracy):
+    for array in (
+        run.probs(0),
+        run.probs_block(0, 9),
+        run.labels,
+        run.deterministic_probs,
+        run.mean_probs,
+        run.pass_accuracy,
+    ):
         assert not array.flags.writeable
     table = run.scores()
     table["margin"] = 0

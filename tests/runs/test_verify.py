@@ -19,7 +19,7 @@ def test_a_sound_run_is_told_in_figures(tmp_path: Path) -> None:
     assert found.bytes == sum(
         path.stat().st_size for path in (tmp_path / "run").rglob("*.*") if path.name != "manifest.json"
     )
-    assert found.plain_accuracy == run.plain_accuracy
+    assert found.deterministic_accuracy == run.deterministic_accuracy
     assert found.pass_accuracy == pytest.approx(run.pass_accuracy.mean())
     assert found.ensemble_accuracy == run.ensemble_accuracy[-1]
     for name in SCORES:

@@ -4,8 +4,8 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.app import address
-from mcviz.app.opened import current_run
 from mcviz.app.parts import EXAMPLE, chart, chosen_score, open_page, pictured, title
+from mcviz.app.resources import current_run
 from mcviz.app.wording import answer, judged, score_value, votes
 from mcviz.figures import class_probabilities
 from mcviz.measures import SCORES
@@ -15,16 +15,16 @@ from mcviz.runs import Run
 def example(run: Run, image: int, pinned: list[int]) -> None:
     """One pinned example, with buttons to open it and to let it go."""
     probs, row = run.probs(image), run.scores().iloc[image]
-    true_class = None if pd.isna(row["true_class"]) else int(row["true_class"])
+    label = None if pd.isna(row["label"]) else int(row["label"])
     pictured(run, image, width=180)
     with st.container(horizontal=True, gap="xsmall"):
         if st.button(f"Image {image}", key=f"open-{image}", icon=":material/open_in_new:"):
             open_page(EXAMPLE, image=image)
         rest = ",".join(str(other) for other in pinned if other != image) or None
         st.button("Unpin", key=f"unpin-{image}", icon=":material/keep_off:", on_click=address.go, kwargs={"pins": rest})
-    st.markdown(f"{answer(probs, run.class_names)} {judged(int(row['predicted_class']), true_class, run.class_names)}")
+    st.markdown(f"{answer(probs, run.class_names)} {judged(int(row['prediction']), label, run.class_names)}")
     chart(
-        class_probabilities(probs, run.class_names, true_class).update_layout(showlegend=False, height=260),
+        class_probabilities(probs, run.class_names, label).update_layout(showlegend=False, height=260),
         f"classes-{image}",
         f"Bar chart of the mean of each class: {votes(probs, run.class_names)}.",
     )

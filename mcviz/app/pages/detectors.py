@@ -222,7 +222,7 @@ def what_was_aimed_at(found: Results) -> None:
 
 def best_of_each_kind(found: Results) -> list[int]:
     """The places of the chosen detector, of baselines and bounds, and of the best at its worst set in each kind."""
-    worst = np.median(found.figures[:, 0], axis=0)[:, found.out_of_scope].min(axis=1)
+    worst = np.median(found.figures[:, 0], axis=0)[:, found.out_of_distribution].min(axis=1)
     best = {max(np.flatnonzero(found.families == kind), key=lambda d: worst[d]) for kind in set(found.families)}
     always = {found.chosen, *(found.detectors.index(name) for name in ALWAYS)}
     return sorted((int(d) for d in best | always), key=lambda d: -worst[d])

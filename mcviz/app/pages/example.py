@@ -6,7 +6,6 @@ import streamlit as st
 
 from mcviz.app import address
 from mcviz.app.keys import keys
-from mcviz.app.opened import current_run
 from mcviz.app.parts import (
     COMPARE,
     chart,
@@ -18,6 +17,7 @@ from mcviz.app.parts import (
     score_chooser,
     title,
 )
+from mcviz.app.resources import current_run
 from mcviz.app.similar import most_similar
 from mcviz.app.views.filters import chips
 from mcviz.app.views.gallery import tiles
@@ -34,7 +34,7 @@ ALIKE, OPINIONS, ENOUGH = "Similar images", "Two opinions or one?", "Are these p
 def chosen_image(run: Run) -> tuple[int, LookedAt]:
     """The controls that step through the ranking, the image that they are at, and what they step through."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        highest = len(run.scores()) - 1
+        highest = len(run) - 1
         most_uncertain = int(ranking(run.digest, "max_probability", run)[0])
         image = address.whole_number("image", most_uncertain, 0, highest)
         st.number_input("Image", 0, highest, width=140, **address.bound("image", image))
@@ -136,7 +136,7 @@ def score_table(run: Run, row: "pd.Series[float]", image: int) -> None:
 
 def closer(run: Run, image: int, probs: np.ndarray, score: str) -> None:
     """One closer look, of three."""
-    looks = ([ALIKE] if run.manifest.images.kept else []) + [OPINIONS, ENOUGH]
+    looks = ([ALIKE] if run.has_images else []) + [OPINIONS, ENOUGH]
     look = address.one_of("look", looks, looks[0])
     st.segmented_control("A closer look", looks, required=True, **address.bound("look", look))
     order = [int(c) for c in np.argsort(-probs.mean(axis=0))]
@@ -175,18 +175,18 @@ run = current_run()
 title("One example", run)
 image, looked = chosen_image(run)
 probs, row = run.probs(image), run.scores().iloc[image]
-true_class = None if pd.isna(row["true_class"]) else int(row["true_class"])
+label = None if pd.isna(row["label"]) else int(row["label"])
 
 left, right = st.columns([2, 5], gap="large")
 with left:
     pictured(run, image)
     marks(run, image)
-    st.markdown(f"{answer(probs, run.class_names)} {judged(int(row['predicted_class']), true_class, run.class_names)}")
+    st.markdown(f"{answer(probs, run.class_names)} {judged(int(row['prediction']), label, run.class_names)}")
     st.markdown("\n".join(f"- {reason}" for reason in reasons(probs, row, run.class_names)))
     st.markdown("**Each class over all passes**")
     class_table(probs, run.class_names)
     st.markdown("**Each score, and the image's rank by it**")
     score_table(run, row, image)
 with right:
-    class_charts(probs, run.class_names, true_class, "example")
+    class_charts(probs, run.class_names, label, "example")
     closer(run, image, probs, looked.score)

@@ -3,8 +3,8 @@
 import numpy as np
 import streamlit as st
 
-from mcviz.app.opened import current_run
 from mcviz.app.parts import UNCERTAIN, chart, ranking, title
+from mcviz.app.resources import current_run
 from mcviz.app.views.gallery import tiles
 from mcviz.app.wording import percent
 from mcviz.figures import accuracy_against_ensemble, accuracy_by_ensemble_size
@@ -69,7 +69,7 @@ def most_uncertain(run: Run) -> None:
 
 run = current_run()
 title("What is this model unsure about?", run)
-single, ensemble, ordinary = run.pass_accuracy, run.ensemble_accuracy, run.plain_accuracy
+single, ensemble, ordinary = run.pass_accuracy, run.ensemble_accuracy, run.deterministic_accuracy
 if single is None or ensemble is None or ordinary is None:
     st.info(
         "The images of this run have no labels, so nothing can be said about accuracy.", icon=":material/label_off:"

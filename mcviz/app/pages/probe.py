@@ -6,7 +6,6 @@ from pathlib import Path
 import streamlit as st
 
 from mcviz.app import address
-from mcviz.app.opened import current_run
 from mcviz.app.parts import class_charts, class_table, picture, title
 from mcviz.app.probe.asking import PASSES, Asked, ask
 from mcviz.app.probe.distorting import distortion_input, show_curves, swept_images
@@ -15,6 +14,7 @@ from mcviz.app.probe.noise import noise_input, swept_noise
 from mcviz.app.probe.sweep import Swept, show_sweep
 from mcviz.app.probe.uploading import upload_input
 from mcviz.app.probe.verdict import compared_with_the_test_images, has_learnt, show_verdict
+from mcviz.app.resources import current_run
 from mcviz.app.wording import answer
 from mcviz.errors import InvalidInputError, McvizError
 from mcviz.runs import Run
@@ -70,7 +70,7 @@ def answers(run: Run, asked: Asked, along_a_slider: bool) -> None:
             show_verdict(run, asked.image, probs)
     if along_a_slider:
         show_curves(run)
-    class_charts(probs, run.class_names, asked.true_class, "probe")
+    class_charts(probs, run.class_names, asked.label, "probe")
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**Each class over all passes**")
@@ -109,7 +109,7 @@ if run.model_path is None:
     st.stop()
 kind = address.one_of("input", list(INPUTS), NOISE)
 st.segmented_control("Input", list(INPUTS), required=True, label_visibility="collapsed", **address.bound("input", kind))
-if kind == DISTORT and not run.manifest.images.kept:
+if kind == DISTORT and not run.has_images:
     st.info(
         "This run was kept without its images, so there is none to distort. Sample it again with the images kept.",
         icon=":material/hide_image:",

@@ -7,8 +7,8 @@ import streamlit as st
 
 from mcviz.app import address
 from mcviz.app.histograms import pass_histograms
-from mcviz.app.opened import current_run, live_passes
 from mcviz.app.parts import chart, picture, pictured, ranking, title
+from mcviz.app.resources import current_run, live_passes
 from mcviz.app.wording import percent, sureness, votes
 from mcviz.data import uniform_noise
 from mcviz.figures import accuracy_against_ensemble, class_probabilities, mistakes_found
@@ -26,8 +26,8 @@ def confident(run: Run) -> Step:
     order = ranking(run.digest, "max_probability", run)[::-1]
     correct = run.scores()["correct"].iloc[order]
     image = int(order[int(np.argmax(correct.fillna(True).to_numpy(bool)))])
-    said = int(run.plain_probs[image].argmax())
-    share = float(run.plain_probs[image, said])
+    said = int(run.deterministic_probs[image].argmax())
+    share = float(run.deterministic_probs[image, said])
     number = "a confident number" if share >= CONFIDENT else "a number"
     return (
         f"A classifier gives {number}: this is **{run.class_names[said]}**, with **{percent(share)}**.",
@@ -38,9 +38,9 @@ def confident(run: Run) -> Step:
 def asked_again(run: Run) -> Step:
     """The image whose ordinary answer sounds surest for how far the passes disagree."""
     scores = run.scores()
-    surprise = run.plain_probs.max(axis=1) * scores["variation_ratio"].to_numpy()
+    surprise = run.deterministic_probs.max(axis=1) * scores["variation_ratio"].to_numpy()
     image = int(surprise.argmax())
-    probs, said = run.probs(image), int(run.plain_probs[image].argmax())
+    probs, said = run.probs(image), int(run.deterministic_probs[image].argmax())
 
     def draw() -> None:
         left, right = st.columns([1, 2], gap="large")
@@ -49,7 +49,9 @@ def asked_again(run: Run) -> Step:
         with right:
             chart(class_probabilities(probs, run.class_names), "again", votes(probs, run.class_names))
 
-    number = f"Here it gives one too: **{run.class_names[said]}**, with **{percent(run.plain_probs[image, said])}**."
+    number = (
+        f"Here it gives one too: **{run.class_names[said]}**, with **{percent(run.deterministic_probs[image, said])}**."
+    )
     again = f"ask it again, each time with other neurons switched off, and **{votes(probs, run.class_names)}**"
     if (probs.argmax(axis=1) == said).all():
         return f"{number} Now {again}: they vote alike on every image of this run.", draw
@@ -92,7 +94,7 @@ def counted(count: int, noun: str) -> str:
 
 def ensemble(run: Run) -> Step:
     """How the single passes and their mean compare."""
-    single, by_size, ordinary = run.pass_accuracy, run.ensemble_accuracy, run.plain_accuracy
+    single, by_size, ordinary = run.pass_accuracy, run.ensemble_accuracy, run.deterministic_accuracy
     if single is None or by_size is None or ordinary is None:
         raise ValueError("A run without labels has no accuracies to compare.")
     together, alone = (round(float(value), 4) for value in (by_size[-1], single.mean()))  # judged as they are shown
@@ -106,7 +108,7 @@ def ensemble(run: Run) -> Step:
 
 def noise(run: Run) -> Step:
     """One image of noise, asked live."""
-    image = uniform_noise(1, run.manifest.images.shape, seed=0)
+    image = uniform_noise(1, run.image_shape, seed=0)
     if run.model_path is None:
         return (
             "This is noise: there is no right answer. This run was kept without its model, so it cannot be asked here.",

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from mcviz.app import address
-from mcviz.app.opened import current_run
 from mcviz.app.parts import EXAMPLE, open_page, title
+from mcviz.app.resources import current_run
 from mcviz.app.views.classes import classes_view
 from mcviz.app.views.confusion import confusion_view
 from mcviz.app.views.filters import filter_bar
@@ -21,7 +21,7 @@ title("Uncertain examples", run)
 looked = filter_bar(run)
 views = (
     [GALLERY, TABLE, SCATTER]
-    + ([MAP] if run.manifest.images.kept else [])
+    + ([MAP] if run.has_images else [])
     + ([CONFUSION, CLASSES] if run.labels is not None else [])
 )
 view = address.one_of("view", views, GALLERY)
@@ -40,6 +40,6 @@ else:
         gallery(looked)
 
 with st.form("open", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
-    st.number_input("Or open an image by its number", 0, len(run.scores()) - 1, key="number", width=240)
+    st.number_input("Or open an image by its number", 0, len(run) - 1, key="number", width=240)
     if st.form_submit_button("Open image", icon=":material/open_in_new:"):
         open_page(EXAMPLE, image=st.session_state["number"])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from mcviz.app.opened import live_passes, value_range
+from mcviz.app.resources import live_passes
 from mcviz.data import as_model_input
 from mcviz.runs import Run
 
@@ -22,13 +22,13 @@ class Asked:
         image: (height, width, channels) float32 in 0..1.
         name: what it is, such as "Uniform noise of seed 3".
         truth: one sentence on what would be right.
-        true_class: its class, where it is known.
+        label: its class, where it is known.
     """
 
     image: np.ndarray
     name: str
     truth: str = ""
-    true_class: int | None = None
+    label: int | None = None
 
 
 def ask(run: Run, images: np.ndarray) -> np.ndarray:
@@ -53,5 +53,5 @@ def ask(run: Run, images: np.ndarray) -> np.ndarray:
 def own_images(run: Run, indices: np.ndarray) -> np.ndarray:
     """(n, height, width, channels) float32 in 0..1: images of the run."""
     images = as_model_input(np.stack([run.images[index] for index in indices]))
-    low, high = (0, 1) if run.images.dtype == np.uint8 else value_range(run)
+    low, high = (0, 1) if run.images.dtype == np.uint8 else run.value_range
     return images if (low, high) == (0, 1) else (images - low) / np.float32(high - low)

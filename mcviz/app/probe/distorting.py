@@ -7,10 +7,10 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app import address
-from mcviz.app.opened import for_the_model, model
 from mcviz.app.parts import chart
 from mcviz.app.probe.asking import Asked, ask, own_images
 from mcviz.app.probe.sweep import Swept
+from mcviz.app.resources import for_the_model, model
 from mcviz.app.wording import percent
 from mcviz.data.distortions import DISTORTIONS, Distortion
 from mcviz.figures.sweeps import answers_along
@@ -56,7 +56,7 @@ class Chosen:
 def chosen_distortion(run: Run) -> Chosen:
     """What the address says, within what this run and this distortion allow."""
     name = address.one_of("distortion", list(CHOICES), next(iter(CHOICES)))
-    distortion, count = CHOICES[name], run.manifest.images.count
+    distortion, count = CHOICES[name], len(run)
     return Chosen(
         name,
         address.whole_number("image", 0, 0, count - 1),
@@ -86,7 +86,7 @@ def _against_the_model(digest: str, pixels: str, _run: Run, _images: np.ndarray)
 
 def distortion_input(run: Run) -> Asked:
     """Controls for one image of the run and its distortion."""
-    chosen, last = chosen_distortion(run), run.manifest.images.count - 1
+    chosen, last = chosen_distortion(run), len(run) - 1
     distortion = CHOICES[chosen.name]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.number_input("Image", 0, last, width=150, **address.bound("image", chosen.image))
@@ -110,9 +110,9 @@ def distortion_input(run: Run) -> Asked:
     if chosen.name in RANDOM_PLACE:
         st.button("Another draw of chance", icon=":material/casino:", on_click=another_draw, args=(chosen.seed,))
     image = distorted(run, chosen, own_images(run, np.array([chosen.image])), chosen.amount)[0]
-    true_class = None if run.labels is None else int(run.labels[chosen.image])
-    truth = "" if true_class is None else f"The label of the image before is **{run.class_names[true_class]}**."
-    return Asked(image, f"Image {chosen.image}, {described(chosen)}", truth, true_class)
+    label = None if run.labels is None else int(run.labels[chosen.image])
+    truth = "" if label is None else f"The label of the image before is **{run.class_names[label]}**."
+    return Asked(image, f"Image {chosen.image}, {described(chosen)}", truth, label)
 
 
 def show_curves(run: Run) -> None:
@@ -145,7 +145,7 @@ def show_curves(run: Run) -> None:
 
 def swept_images(run: Run) -> Swept:
     """Images of the run, in an order of chance, distorted as is chosen."""
-    chosen, total = chosen_distortion(run), run.manifest.images.count
+    chosen, total = chosen_distortion(run), len(run)
     order = np.random.default_rng(0).permutation(total)
 
     def some(start: int, stop: int) -> np.ndarray:

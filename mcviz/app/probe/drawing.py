@@ -18,7 +18,7 @@ _mounted = st.components.v2.component("mcviz_pad", css=(HERE / "pad.css").read_t
 
 def drawing_input(run: Run) -> Asked | None:
     """The pad and its controls; nothing while it is blank."""
-    height, width, channels = run.manifest.images.shape
+    height, width, channels = run.image_shape
     kept = st.session_state.get("drawing", [])
     pad = _mounted(
         key="pad",

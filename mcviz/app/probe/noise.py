@@ -27,7 +27,7 @@ def noise_input(run: Run) -> Asked:
         st.number_input("Seed of the noise", 0, HIGHEST_SEED, width=140, **address.bound("seed", seed))
         st.button("Another noise image", icon=":material/casino:", on_click=another, args=(seed,))
     st.slider("Strength", 0.0, 1.0, step=0.05, help="0 is an even grey.", **address.bound("strength", strength))
-    image = NOISES[kind].draw(1, run.manifest.images.shape, seed, strength)[0]
+    image = NOISES[kind].draw(1, run.image_shape, seed, strength)[0]
     return Asked(image, f"{NOISES[kind].label} of seed {seed} at {percent(strength, 0)} strength", NO_ANSWER)
 
 
@@ -36,7 +36,7 @@ def swept_noise(run: Run) -> Swept:
     kind, strength = chosen_kind(), chosen_strength()
 
     def some(start: int, stop: int) -> np.ndarray:
-        return NOISES[kind].draw(stop - start, run.manifest.images.shape, start, strength)
+        return NOISES[kind].draw(stop - start, run.image_shape, start, strength)
 
     name = f"{NOISES[kind].label.lower()} at {percent(strength, 0)} strength"
     return Swept("noise images", name, MOST, some, run.digest)

@@ -7,10 +7,10 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app import address
-from mcviz.app.opened import for_the_model, sampler
 from mcviz.app.parts import chart, picture, score_chooser
 from mcviz.app.probe.asking import PASSES
 from mcviz.app.probe.verdict import ByDoubt, Judge, of_the_test_images, the_judge
+from mcviz.app.resources import for_the_model, sampler
 from mcviz.app.wording import percent
 from mcviz.errors import McvizError
 from mcviz.figures import class_counts
@@ -89,7 +89,7 @@ class Sweep:
         """
         self.judge = self.judge or the_judge(run)
         unlike, found = self.judge.unlike(images, probs), scores(probs)
-        right = np.zeros(len(images), bool) if labels is None else found["predicted_class"] == labels
+        right = np.zeros(len(images), bool) if labels is None else found["prediction"] == labels
         wrongly_sure = np.where(right, 0, found["max_probability"])
         surest, before = int(wrongly_sure.argmax()), 0.0
         if self.deceiving >= 0:
@@ -172,7 +172,7 @@ def carry_on(run: Run, sweep: Sweep) -> None:
 
 def show_findings(run: Run, sweep: Sweep) -> None:
     """Which classes the inputs fall into, the most deceiving one, and their scores over those of the test images."""
-    predicted, said, kind = sweep.scores["predicted_class"], summary(run, sweep), sweep.over.kind
+    predicted, said, kind = sweep.scores["prediction"], summary(run, sweep), sweep.over.kind
     st.markdown(f"{sweep.over.name[:1].upper()}{sweep.over.name[1:]}: {said}")
     left, middle, right = st.columns([2, 3, 3], gap="large")
     with left:
@@ -195,7 +195,7 @@ def show_findings(run: Run, sweep: Sweep) -> None:
 
 def summary(run: Run, sweep: Sweep) -> str:
     """What a sweep found, in words."""
-    predicted, sure = sweep.scores["predicted_class"], sweep.scores["max_probability"]
+    predicted, sure = sweep.scores["prediction"], sweep.scores["max_probability"]
     counts = np.bincount(predicted, minlength=len(run.class_names))
     favourite, right = int(counts.argmax()), int(sweep.right.sum())
     taken, on_average = ("is taken", "") if counts[favourite] == 1 else ("are taken", " on average")

@@ -26,7 +26,7 @@ def upload_input(run: Run) -> Asked | None:
         st.caption("It is scaled to the size that the model takes, and never leaves the memory.")
         return None
     picture = read_picture(file.getvalue())
-    height, width, channels = run.manifest.images.shape
+    height, width, channels = run.image_shape
     with st.container(horizontal=True):
         inverted = st.toggle(
             "Invert", key="upload-inverted", help="For dark ink on light paper, where the model knows light on dark."

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.app.opened import for_the_model, sampler
+from mcviz.app.resources import for_the_model, sampler
 from mcviz.app.wording import percent, score_value
 from mcviz.errors import McvizError
 from mcviz.measures import SCORES, scores
-from mcviz.measures.scope import KEPT, ScopeDetector
+from mcviz.measures.ood import KEPT, OODDetector
 from mcviz.runs import Run
 
 NEARLY_NONE = 1e-9  # of a share: rounding
@@ -58,7 +58,7 @@ class ByDoubt:
         below = np.searchsorted(of_the_test_images(self.run.digest, self.score, self.run), value)
         words = (
             f"{SCORES[self.score].label} {score_value(self.score, value)}: more than "
-            f"{percent(float(below) / self.run.manifest.images.count)} of the test images have. The line is drawn at "
+            f"{percent(float(below) / len(self.run))} of the test images have. The line is drawn at "
             f"{score_value(self.score, self._threshold())}, which {KEPT:.0%} of them stay under."
         )
         return bool(self.unlike(image[None], probs[:, None])[0]), words
@@ -75,23 +75,23 @@ class ByDetector:
     """
 
     run: Run
-    detector: ScopeDetector
+    detector: OODDetector
 
     def unlike(self, images: np.ndarray, probs: np.ndarray) -> np.ndarray:
         """As `Judge` says."""
-        from mcviz.model.scope import judge_scope
+        from mcviz.model.ood import ood_verdict
 
         taken = for_the_model(self.run, images)
-        return ~judge_scope(self.detector, sampler(self.run), taken, probs).in_scope
+        return ~ood_verdict(self.detector, sampler(self.run), taken, probs).in_distribution
 
     def verdict(self, image: np.ndarray, probs: np.ndarray) -> tuple[bool, str]:
         """As `Judge` says."""
-        from mcviz.model.scope import judge_scope
+        from mcviz.model.ood import ood_verdict
 
         taken = for_the_model(self.run, image[None])
-        judged = judge_scope(self.detector, sampler(self.run), taken, probs[:, None])
+        judged = ood_verdict(self.detector, sampler(self.run), taken, probs[:, None])
         doubt, novelty = (self._among_the_others(p[0]) for p in (judged.p_doubt, judged.p_novelty))
-        return not judged.in_scope[0], (
+        return not judged.in_distribution[0], (
             f"{doubt[0].upper()}{doubt[1:]} of the test images leave the ensemble as undecided, and "
             f"{novelty} are as foreign to the class that it names. By both together, "
             f"{_share(judged.percentile[0])} of them fit worse; the line is drawn at {1 - KEPT:.0%}."
@@ -112,7 +112,7 @@ class Learning:
         deadline: in seconds of `time.monotonic`, until when it is waited for.
     """
 
-    detector: Future[ScopeDetector] = field(default_factory=Future)
+    detector: Future[OODDetector] = field(default_factory=Future)
     deadline: float = field(default_factory=lambda: time.monotonic() + PATIENCE)
 
 
@@ -196,13 +196,13 @@ def of_the_test_images(digest: str, name: str, _run: Run) -> np.ndarray:  # noqa
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _learning(digest: str, _run: Run) -> Learning:  # noqa: ARG001 (the digest is the cache's key)
     prepared = sampler(_run)
-    from mcviz.model.scope import fit_scope
+    from mcviz.model.ood import fit_ood_detector
 
     learning = Learning()
 
     def learn() -> None:
         try:
-            learning.detector.set_result(fit_scope(prepared, _run))
+            learning.detector.set_result(fit_ood_detector(prepared, _run))
         except (McvizError, ValueError, MemoryError) as error:  # too few images, or ones that do not vary
             learning.detector.set_exception(error)
 

@@ -19,7 +19,7 @@ def classes_view(looked: LookedAt) -> None:
     """Accuracy and doubt of every true class, then one class from near."""
     run, score = looked.run, SCORES[looked.score]
     scores = run.scores()
-    by_class = scores.assign(correct=scores["correct"].astype(float)).groupby("true_class")
+    by_class = scores.assign(correct=scores["correct"].astype(float)).groupby("label")
     summary = by_class.agg(images=("correct", "size"), accuracy=("correct", "mean"), doubt=(looked.score, "mean"))
     summary = summary.reindex(range(len(run.class_names)))
     worst = int(np.nanargmin(summary["accuracy"].to_numpy()))
@@ -70,7 +70,7 @@ def _named(summary: pd.DataFrame, looked: LookedAt) -> pd.DataFrame:
 def _from_near(looked: LookedAt, chosen: int) -> None:
     run, score = looked.run, looked.score
     everything = run.scores()
-    members = np.flatnonzero((everything["true_class"] == chosen).to_numpy(bool))
+    members = np.flatnonzero((everything["label"] == chosen).to_numpy(bool))
     if len(members) == 0:
         st.info("No image of this run is of that class.", icon=":material/inbox:")
         return

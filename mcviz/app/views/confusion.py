@@ -33,8 +33,8 @@ def confusion_view(looked: LookedAt) -> None:
     drawn = (others, colouring, looked.score if averaged else None, looked.run.digest)
     key, shows_it = linked_chart("confusion", drawn, lambda key: _square(key, classes), square)
     figure = confusion_matrix(
-        shown["true_class"].to_numpy(int),
-        shown["predicted_class"].to_numpy(int),
+        shown["label"].to_numpy(int),
+        shown["prediction"].to_numpy(int),
         looked.run.class_names,
         shown[looked.score].to_numpy() if averaged else None,
         f"mean {score.label.lower()}" if averaged else "images off the diagonal",

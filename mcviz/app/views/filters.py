@@ -122,7 +122,7 @@ def _exports(looked: LookedAt) -> None:
     """Each file is made when it is asked for, of what is selected then."""
     st.markdown(f"The **{len(looked.images):,}** selected images")
     for label, (ending, mime, made) in EXPORTS.items():
-        if made is sheet and not looked.run.manifest.images.kept:
+        if made is sheet and not looked.run.has_images:
             continue
         st.download_button(
             label,
@@ -139,7 +139,7 @@ def _exports(looked: LookedAt) -> None:
 def chips(looked: LookedAt) -> None:
     """How many images the filters leave, and a button for each filter that is on, which takes it off."""
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="chips"):
-        st.markdown(f"**{len(looked.images):,}** of {len(looked.run.scores()):,} images", width="content")
+        st.markdown(f"**{len(looked.images):,}** of {len(looked.run):,} images", width="content")
         filters = looked.selection.chips(looked.run.class_names)
         for place, (label, without) in enumerate(filters):
             st.button(

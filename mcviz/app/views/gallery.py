@@ -53,7 +53,7 @@ def tiles(run: Run, images: np.ndarray, first_rank: int | None, score: str, key:
         score: the name of the score that they are ranked by.
         key: of the component.
     """
-    if not run.manifest.images.kept:
+    if not run.has_images:
         st.info(f"{NO_IMAGES} The table and the scatter chart show the scores.", icon=":material/hide_image:")
         return
     pictures = np.stack([run.images[image] for image in images])
@@ -83,9 +83,9 @@ def tiles(run: Run, images: np.ndarray, first_rank: int | None, score: str, key:
 def _tile(
     image: int, rank: int | None, row: dict[Any, Any], class_names: tuple[str, ...], score: str
 ) -> dict[str, object]:
-    known = not pd.isna(row["true_class"])
-    said = class_names[row["predicted_class"]]
-    true = class_names[row["true_class"]] if known else ""
+    known = not pd.isna(row["label"])
+    said = class_names[row["prediction"]]
+    true = class_names[row["label"]] if known else ""
     value = score_value(score, row[score])
     return {
         "image": image,

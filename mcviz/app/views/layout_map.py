@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app import address
-from mcviz.app.opened import cache_folder
+from mcviz.app.resources import cache_folder
 from mcviz.app.selection import Selection
 from mcviz.app.similar import components
 from mcviz.app.views.linked import linked_chart, primary_image
@@ -30,7 +30,7 @@ FEWEST = 5  # images; the neighbours of fewer make no map
 def map_view(looked: LookedAt) -> None:
     """The map of all images that the other filters leave; a lasso picks from it."""
     run, score = looked.run, SCORES[looked.score]
-    methods = [PCA, TSNE] if len(run.scores()) >= FEWEST else [PCA]
+    methods = [PCA, TSNE] if len(run) >= FEWEST else [PCA]
     method = address.one_of("map", methods, PCA)
     if len(methods) > 1:
         st.segmented_control("Layout", methods, required=True, **address.bound("map", method))
@@ -73,7 +73,7 @@ def map_view(looked: LookedAt) -> None:
 
 def _strongest_two(run: Run) -> np.ndarray:
     """(N, 2) float32: the PCA layout; an only image lies at the origin, images of one pixel on a line."""
-    if len(run.scores()) == 1:
+    if len(run) == 1:
         return np.zeros((1, 2), dtype=np.float32)
     plane = components(run.digest, run)[:, :2]
     return np.pad(plane, ((0, 0), (0, 2 - plane.shape[1])))
@@ -86,7 +86,7 @@ def tsne(run: Run) -> np.ndarray | None:
     """
     layouts = _layouts()
     file = cache_folder() / ".maps" / f"{run.digest}.npy"
-    if run.digest not in layouts and (kept := _kept(file, len(run.scores()))) is not None:
+    if run.digest not in layouts and (kept := _kept(file, len(run))) is not None:
         layouts[run.digest] = kept
     if run.digest not in layouts:
         st.info(

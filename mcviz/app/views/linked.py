@@ -37,5 +37,5 @@ def linked_chart(
 
 def primary_image(run: Run) -> int | None:
     """The one image that was opened last, or None."""
-    image = address.whole_number("image", -1, 0, len(run.scores()) - 1)
+    image = address.whole_number("image", -1, 0, len(run) - 1)
     return image if image >= 0 else None

@@ -69,7 +69,7 @@ def _figure(
     if colouring == BY_ANSWER:
         groups, names, colours = (~scores["correct"].astype(bool)).to_numpy(int), ["right", "wrong"], [RIGHT, WRONG]
     else:
-        column = "true_class" if colouring == BY_TRUE else "predicted_class"
+        column = "label" if colouring == BY_TRUE else "prediction"
         groups, names = scores[column].to_numpy(int), list(run.class_names)
         colours = [class_colour(c) for c in range(len(names))]
     return scatter(

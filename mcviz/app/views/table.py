@@ -25,11 +25,11 @@ def table_view(looked: LookedAt) -> None:
     scores = looked.run.scores().iloc[images]
     named = np.array(looked.run.class_names)
     table = pd.DataFrame({"image": images})
-    if looked.run.manifest.images.kept:
+    if looked.run.has_images:
         table["picture"] = [_thumbnail(looked.run.images[image]) for image in images]
     if looked.run.labels is not None:
-        table["true"] = named[scores["true_class"].to_numpy(int)]
-    table["said"] = named[scores["predicted_class"].to_numpy()]
+        table["true"] = named[scores["label"].to_numpy(int)]
+    table["said"] = named[scores["prediction"].to_numpy()]
     if looked.run.labels is not None:
         table["answer"] = np.where(scores["correct"].to_numpy(bool), "right", "✗ wrong")
     for name in SCORES:

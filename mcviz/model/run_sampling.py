@@ -16,7 +16,7 @@ import mcviz
 from mcviz.data import LabelledImages, read_test_images
 from mcviz.errors import InvalidInputError, UnsuitableModelError
 from mcviz.measures import SCORES
-from mcviz.model.inputs import for_model, taken_shape, white_of
+from mcviz.model.inputs import for_model, taken_shape, takes_bytes
 from mcviz.model.loading import load_model
 from mcviz.model.sampler import Masks, Sampler, is_whole
 from mcviz.runs import ImageSet, Layer, Manifest, ModelUsed, Run
@@ -27,7 +27,7 @@ DRAWING = 2  # goes up whenever the sampler gives other numbers for the same see
 LIBRARIES = ("keras", "tensorflow", "numpy")
 
 
-def record(
+def sample_run(
     model: keras.Model | str | os.PathLike[str],
     data: LabelledImages | np.ndarray | str | os.PathLike[str],
     out: str | os.PathLike[str],
@@ -83,9 +83,9 @@ def record(
     if masks not in ("per_pass", "per_example"):
         raise InvalidInputError(f"Argument `masks` should be 'per_pass' or 'per_example'. Received: {masks!r}.")
     taken_shape(sampler, labelled.images.shape)
-    white = _white(network, sampler, labelled.images.dtype)
-    source = _Source(sampler, labelled.images, seed, masks, white)
-    classes = source.plain(0, 1).shape[1]
+    divides = _divides_by_255(network, sampler, labelled.images.dtype)
+    source = _Source(sampler, labelled.images, seed, masks, divides)
+    classes = source.deterministic(0, 1).shape[1]
     if labelled.labels is not None and not (labelled.labels.min() >= 0 and labelled.labels.max() < classes):
         raise InvalidInputError(
             f"Labels should be classes of the model, 0 to {classes - 1}. "
@@ -100,12 +100,18 @@ def record(
         images=_described(labelled.images, keep_images),
         labels_sha256=None if labelled.labels is None else _sha256(labelled.labels),
         model=ModelUsed(
-            network.name, model_digest(network), _file_digest(path), keep_model, output, from_logits, white
+            network.name,
+            model_digest(network),
+            _file_digest(path),
+            keep_model,
+            output,
+            from_logits,
+            1 if divides else 255,
         ),
         stochastic_layers=tuple(
             Layer(layer.name, layer.kind, float(layer.rate)) for layer in sampler.stochastic_layers
         ),
-        left_off=tuple(sampler.left_off),
+        inactive_layers=tuple(sampler.inactive_layers),
         sampler=DRAWING,
         scores=tuple(SCORES),
         layout=layout_for(passes, classes, labelled.images.shape[1:], str(labelled.images.dtype)),
@@ -127,8 +133,8 @@ def model_digest(model: keras.Model) -> str:
 
 
 class _Source:
-    def __init__(self, sampler: Sampler, images: np.ndarray, seed: int, masks: Masks, white: int) -> None:
-        self._sampler, self._images, self._seed, self._masks, self._white = sampler, images, seed, masks, white
+    def __init__(self, sampler: Sampler, images: np.ndarray, seed: int, masks: Masks, divides: bool) -> None:
+        self._sampler, self._images, self._seed, self._masks, self._divides = sampler, images, seed, masks, divides
 
     def passes(self, start: int, stop: int, first_pass: int, passes: int, progress: Progress) -> np.ndarray:
         return self._sampler.sample(
@@ -141,11 +147,11 @@ class _Source:
             progress=progress,
         )
 
-    def plain(self, start: int, stop: int) -> np.ndarray:
-        return self._sampler.plain(self._taken(start, stop))
+    def deterministic(self, start: int, stop: int) -> np.ndarray:
+        return self._sampler.deterministic(self._taken(start, stop))
 
     def _taken(self, start: int, stop: int) -> np.ndarray:
-        return for_model(self._sampler, self._images[start:stop], self._white)
+        return for_model(self._sampler, self._images[start:stop], self._divides)
 
 
 def _labelled(data: LabelledImages | np.ndarray | str | os.PathLike[str]) -> LabelledImages:
@@ -175,12 +181,12 @@ def _checked_labels(labels: Any, count: int) -> np.ndarray | None:
     return numbers.astype(np.int64)
 
 
-def _white(network: keras.Model, sampler: Sampler, dtype: np.dtype) -> int:
+def _divides_by_255(network: keras.Model, sampler: Sampler, dtype: np.dtype) -> bool:
     if dtype == np.uint8:
-        return white_of(network, sampler)
+        return not takes_bytes(network, sampler)
     if is_whole(sampler.input_dtype):
         raise InvalidInputError(f"The model takes whole numbers. Received: {dtype} images. Save them as uint8.")
-    return 1
+    return True
 
 
 def _described(images: np.ndarray, kept: bool) -> ImageSet:

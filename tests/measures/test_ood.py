@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from mcviz.measures.scope import ScopeDetector
+from mcviz.measures.ood import OODDetector
 from mcviz.measures.subspaces import ClassSubspaces, held_out_shares, unexplained_share
 
 CLASSES, DIMENSIONS, OF_A_CLASS, RANK = 3, 400, 120, 4
@@ -95,34 +95,34 @@ def test_held_out_shares_are_larger_than_those_of_images_that_were_seen_and_like
 
 
 @pytest.fixture(scope="module")
-def detector() -> ScopeDetector:
-    return ScopeDetector.fit(sure_of(LABELS, 6), KNOWN, LABELS)
+def detector() -> OODDetector:
+    return OODDetector.fit(sure_of(LABELS, 6), KNOWN, LABELS)
 
 
-def test_the_threshold_keeps_95_percent_of_new_images_of_the_same_kind(detector: ScopeDetector) -> None:
+def test_the_threshold_keeps_95_percent_of_new_images_of_the_same_kind(detector: OODDetector) -> None:
     labels = np.arange(3000) % CLASSES
     verdict = detector.judge(sure_of(labels, 7), activations(labels, 8))
-    assert verdict.in_scope.mean() == pytest.approx(0.95, abs=0.03)
+    assert verdict.in_distribution.mean() == pytest.approx(0.95, abs=0.03)
     assert verdict.percentile.mean() == pytest.approx(0.5, abs=0.06)
 
 
-def test_doubt_alone_or_novelty_alone_is_enough(detector: ScopeDetector) -> None:
+def test_doubt_alone_or_novelty_alone_is_enough(detector: OODDetector) -> None:
     labels = np.zeros(20, int)
     known, sure = activations(labels, 9), sure_of(labels, 10)
     torn = np.full((20, CLASSES), 1 / CLASSES)
     foreign = np.random.default_rng(11).normal(size=(20, DIMENSIONS)).astype(np.float32)
-    assert detector.judge(sure, known).in_scope.mean() >= 0.8
+    assert detector.judge(sure, known).in_distribution.mean() >= 0.8
     for verdict in (detector.judge(torn, known), detector.judge(sure, foreign)):
-        assert not verdict.in_scope.any()
+        assert not verdict.in_distribution.any()
         assert (verdict.percentile < 0.05).all()
 
 
 def test_labels_are_the_predictions_where_nobody_knows_them() -> None:
     probs = sure_of(LABELS, 6)
-    with_labels, without = ScopeDetector.fit(probs, KNOWN, LABELS), ScopeDetector.fit(probs, KNOWN)
+    with_labels, without = OODDetector.fit(probs, KNOWN, LABELS), OODDetector.fit(probs, KNOWN)
     assert without.threshold == with_labels.threshold
 
 
 def test_too_few_images_are_refused() -> None:
     with pytest.raises(ValueError, match=r"at least 20 in-distribution images\. Received: 19"):
-        ScopeDetector.fit(sure_of(LABELS[:19], 0), KNOWN[:19])
+        OODDetector.fit(sure_of(LABELS[:19], 0), KNOWN[:19])

@@ -92,17 +92,8 @@ def for_the_model(run: Run, images: np.ndarray) -> np.ndarray:
 
 def in_the_model_s_range(run: Run, images: np.ndarray) -> np.ndarray:
     """(N, …) float32 as bright, for the model, as its own images are, from (N, …) float32 in 0..1."""
-    low, high = value_range(run)
+    low, high = run.value_range
     return images if (low, high) == (0, 1) else low + images * np.float32(high - low)
-
-
-def value_range(run: Run) -> tuple[float, float]:
-    """The darkest and the brightest that the model takes: 0 and 1, unless its own images go beyond that."""
-    described = run.manifest.images
-    if described.dtype == "uint8":
-        return 0, run.manifest.model.white
-    inside = described.lowest >= 0 and described.highest <= 1
-    return (0, 1) if inside else (described.lowest, described.highest)
 
 
 def sampler(run: Run) -> "Sampler":

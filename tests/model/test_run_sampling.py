@@ -9,9 +9,9 @@ import pytest
 
 from mcviz.data import LabelledImages, as_model_input
 from mcviz.errors import DataNotFoundError, InvalidInputError, RunExistsError, UnsuitableModelError
-from mcviz.model import recording
+from mcviz.model import run_sampling
 from mcviz.model.loading import load_model
-from mcviz.model.recording import model_digest, record
+from mcviz.model.run_sampling import model_digest, sample_run
 from mcviz.model.sampler import Sampler, sample
 from mcviz.runs import Layout, open_run, verify_run
 from tests.runs.making import contents, numbers
@@ -51,12 +51,12 @@ def data() -> LabelledImages:
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several blocks in few images."""
-    layout = recording.layout_for
+    layout = run_sampling.layout_for
 
     def small(*sizes) -> Layout:
         return replace(layout(*sizes), block=8, frame=4)
 
-    monkeypatch.setattr(recording, "layout_for", small)
+    monkeypatch.setattr(run_sampling, "layout_for", small)
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +68,7 @@ def prepared_once(monkeypatch: pytest.MonkeyPatch) -> None:
             PREPARED[id(model)] = model, Sampler(model, **options)  # the model too, so that its id stays its own
         return PREPARED[id(model)][1]
 
-    monkeypatch.setattr(recording, "Sampler", sampler)
+    monkeypatch.setattr(run_sampling, "Sampler", sampler)
 
 
 class Stop(BaseException):
@@ -87,20 +87,20 @@ def stop_after(share: float):
 def test_a_run_holds_what_sampling_gives(
     tmp_path: Path, network: keras.Model, data: LabelledImages, masks: str
 ) -> None:
-    run = record(network, data, tmp_path / "run", passes=12, seed=3, masks=masks)
+    run = sample_run(network, data, tmp_path / "run", passes=12, seed=3, masks=masks)
     inputs = as_model_input(data.images)
     sampled = sample(network, inputs, passes=12, seed=3, masks=masks)
     np.testing.assert_allclose(run.probs_block(0, 21), sampled, rtol=0, atol=HALF_A_STEP)
-    np.testing.assert_allclose(run.plain_probs, network.predict(inputs, verbose=0), atol=1e-6)
+    np.testing.assert_allclose(run.deterministic_probs, network.predict(inputs, verbose=0), atol=1e-6)
     np.testing.assert_array_equal(run.images, data.images)
     np.testing.assert_array_equal(run.labels, data.labels)
-    assert run.plain_accuracy == np.mean(run.plain_probs.argmax(1) == data.labels)
+    assert run.deterministic_accuracy == np.mean(run.deterministic_probs.argmax(1) == data.labels)
     assert verify_run(run.path).pass_accuracy == pytest.approx(run.pass_accuracy.mean())
 
 
 def test_the_manifest_says_how_it_was_made(tmp_path: Path, network: keras.Model, data: LabelledImages) -> None:
     network.save(tmp_path / "given.keras")
-    run = record(
+    run = sample_run(
         tmp_path / "given.keras",
         data,
         tmp_path / "run",
@@ -125,12 +125,12 @@ def test_the_manifest_says_how_it_was_made(tmp_path: Path, network: keras.Model,
 def test_stopped_and_gone_on_with_it_is_the_run_that_was_never_stopped(
     tmp_path: Path, network: keras.Model, data: LabelledImages
 ) -> None:
-    whole = record(network, data, tmp_path / "whole", passes=9)
+    whole = sample_run(network, data, tmp_path / "whole", passes=9)
     for share in (0.5, 0.8):
         with pytest.raises(Stop):
-            record(network, data, tmp_path / "stopped", passes=9, progress=stop_after(share))
+            sample_run(network, data, tmp_path / "stopped", passes=9, progress=stop_after(share))
     done: list[tuple[int, int]] = []
-    resumed = record(network, data, tmp_path / "stopped", passes=9, progress=lambda *counts: done.append(counts))
+    resumed = sample_run(network, data, tmp_path / "stopped", passes=9, progress=lambda *counts: done.append(counts))
     assert done[0] == (16 * 9, 21 * 9)
     assert done[-1] == (21 * 9, 21 * 9)
     assert numbers(resumed) == numbers(whole)
@@ -141,9 +141,9 @@ def test_stopped_and_gone_on_with_it_is_the_run_that_was_never_stopped(
 def test_more_passes_are_the_run_that_had_them_from_the_start(
     tmp_path: Path, network: keras.Model, data: LabelledImages, masks: str
 ) -> None:
-    record(network, data, tmp_path / "grown", passes=7, masks=masks)
-    record(network, data, tmp_path / "grown", passes=11, masks=masks)
-    record(network, data, tmp_path / "whole", passes=11, masks=masks)
+    sample_run(network, data, tmp_path / "grown", passes=7, masks=masks)
+    sample_run(network, data, tmp_path / "grown", passes=11, masks=masks)
+    sample_run(network, data, tmp_path / "whole", passes=11, masks=masks)
     grown, whole = contents(tmp_path / "grown"), contents(tmp_path / "whole")
     del grown["model.keras"], whole["model.keras"]  # Keras writes the time into it
     assert grown == whole
@@ -163,17 +163,17 @@ def test_a_model_is_the_same_in_memory_saved_and_loaded(tmp_path: Path, network:
 
 def test_sampling_does_not_change_what_a_model_is(tmp_path: Path, network: keras.Model, data: LabelledImages) -> None:
     before = model_digest(network)
-    record(network, data, tmp_path / "run", passes=3)
+    sample_run(network, data, tmp_path / "run", passes=3)
     network.predict(as_model_input(data.images), verbose=0)
     assert model_digest(network) == before
-    assert record(network, data, tmp_path / "run", passes=3).manifest.model.sha256 == before
+    assert sample_run(network, data, tmp_path / "run", passes=3).manifest.model.sha256 == before
 
 
 def test_the_kept_model_has_no_optimizer_and_gives_the_same_passes(tmp_path: Path, data: LabelledImages) -> None:
     network = small_network()
     network.compile("adam", "sparse_categorical_crossentropy")
     network.fit(as_model_input(data.images), data.labels, verbose=0)
-    run = record(network, data, tmp_path / "run", passes=5)
+    run = sample_run(network, data, tmp_path / "run", passes=5)
     kept = keras.saving.load_model(run.model_path)
     assert getattr(kept, "optimizer", None) is None
     assert network.optimizer is not None
@@ -185,7 +185,7 @@ def test_the_kept_model_has_no_optimizer_and_gives_the_same_passes(tmp_path: Pat
 def test_another_model_or_other_images_are_another_run(
     tmp_path: Path, network: keras.Model, data: LabelledImages
 ) -> None:
-    record(network, data, tmp_path / "run", passes=3)
+    sample_run(network, data, tmp_path / "run", passes=3)
     images = data.images.copy()
     images[20, 5, 4, 0] ^= 1
     for model, other, what in (
@@ -195,23 +195,23 @@ def test_another_model_or_other_images_are_another_run(
         (network, LabelledImages(as_model_input(data.images), data.labels), "images"),
     ):
         with pytest.raises(RunExistsError, match=f"differs in: {what}"):
-            record(model, other, tmp_path / "run", passes=3)
+            sample_run(model, other, tmp_path / "run", passes=3)
 
 
 def test_labels_may_be_any_sequence(tmp_path: Path, network: keras.Model, data: LabelledImages) -> None:
     for labels in (data.labels.tolist(), tuple(data.labels.tolist()), data.labels.astype(np.uint8)):
-        run = record(network, LabelledImages(data.images, labels), tmp_path / "run", passes=3)
+        run = sample_run(network, LabelledImages(data.images, labels), tmp_path / "run", passes=3)
         np.testing.assert_array_equal(run.labels, data.labels)
 
 
 def test_images_alone_from_memory_or_a_file(tmp_path: Path, network: keras.Model, data: LabelledImages) -> None:
     floats = as_model_input(data.images)
-    run = record(network, floats, tmp_path / "alone", passes=3, keep_images=False, keep_model=False)
+    run = sample_run(network, floats, tmp_path / "alone", passes=3, keep_images=False, keep_model=False)
     assert run.labels is None
     assert run.model_path is None
     assert run.manifest.images.dtype == "float32"
     np.savez(tmp_path / "data.npz", images=data.images, labels=data.labels)
-    from_file = record(network, tmp_path / "data.npz", tmp_path / "file", passes=3)
+    from_file = sample_run(network, tmp_path / "data.npz", tmp_path / "file", passes=3)
     np.testing.assert_array_equal(from_file.probs_block(0, 21), run.probs_block(0, 21))
     np.testing.assert_array_equal(from_file.labels, data.labels)
 
@@ -219,8 +219,10 @@ def test_images_alone_from_memory_or_a_file(tmp_path: Path, network: keras.Model
 def test_a_float_run_and_a_uint8_run_are_asked_the_same(
     tmp_path: Path, network: keras.Model, data: LabelledImages
 ) -> None:
-    bytes_ = record(network, data, tmp_path / "bytes", passes=3)
-    floats = record(network, LabelledImages(as_model_input(data.images), data.labels), tmp_path / "floats", passes=3)
+    bytes_ = sample_run(network, data, tmp_path / "bytes", passes=3)
+    floats = sample_run(
+        network, LabelledImages(as_model_input(data.images), data.labels), tmp_path / "floats", passes=3
+    )
     np.testing.assert_array_equal(bytes_.probs_block(0, 21), floats.probs_block(0, 21))
     assert bytes_.digest != floats.digest
 
@@ -241,7 +243,7 @@ def test_arguments_that_cannot_be_used(
     tmp_path: Path, network: keras.Model, data: LabelledImages, arguments: dict[str, object], sentence: str
 ) -> None:
     with pytest.raises(InvalidInputError, match=sentence):
-        record(network, data, tmp_path / "run", **{"passes": 3, **arguments})
+        sample_run(network, data, tmp_path / "run", **{"passes": 3, **arguments})
     assert list(tmp_path.iterdir()) == []
 
 
@@ -271,23 +273,23 @@ def test_data_that_cannot_be_used(
     tmp_path: Path, network: keras.Model, data: LabelledImages, spoil, sentence: str
 ) -> None:
     with pytest.raises(InvalidInputError, match=sentence):
-        record(network, spoil(data), tmp_path / "run", passes=3)
+        sample_run(network, spoil(data), tmp_path / "run", passes=3)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_not_there(tmp_path: Path, network: keras.Model, data: LabelledImages) -> None:
     with pytest.raises(DataNotFoundError, match=r"no\.keras"):
-        record(tmp_path / "no.keras", data, tmp_path / "run")
+        sample_run(tmp_path / "no.keras", data, tmp_path / "run")
     with pytest.raises(DataNotFoundError, match=r"no\.npz"):
-        record(network, tmp_path / "no.npz", tmp_path / "run")
+        sample_run(network, tmp_path / "no.npz", tmp_path / "run")
     with pytest.raises(UnsuitableModelError, match="rate of every stochastic layer is 0"):
-        record(small_network(rate=0.0), data, tmp_path / "run")
+        sample_run(small_network(rate=0.0), data, tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_memory_address(network: keras.Model, data: LabelledImages, tmp_path: Path) -> None:
     address = f"memory://{tmp_path.name}/run"
-    record(network, data, address, passes=3)
+    sample_run(network, data, address, passes=3)
     assert open_run(address).probs(20).shape == (3, 4)
 
 
@@ -298,9 +300,9 @@ def test_memory_stays_flat_while_blocks_finish(tmp_path: Path, network: keras.Mo
     peaks = []
     for blocks in (4, 12):
         images = np.zeros((8 * blocks, 6, 5, 1), np.uint8)
-        record(network, images, tmp_path / "warm", passes=2000, resume=False)
+        sample_run(network, images, tmp_path / "warm", passes=2000, resume=False)
         tracemalloc.start()
-        record(network, images, tmp_path / f"run-{blocks}", passes=2000)
+        sample_run(network, images, tmp_path / f"run-{blocks}", passes=2000)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         (tmp_path / "warm").rename(tmp_path / f"warm-{blocks}")

@@ -3,18 +3,18 @@
 import numpy as np
 
 from mcviz.errors import InvalidInputError
-from mcviz.measures.scope import ScopeDetector, Verdict
+from mcviz.measures.ood import OODDetector, Verdict
 from mcviz.model.features import in_front
 from mcviz.model.inputs import for_model
 from mcviz.model.sampler import Sampler
-from mcviz.runs import Run, derived, keep_derived
+from mcviz.runs import Derived, Run, load_derived, save_derived
 
 MOST_IMAGES = 5000
 LEAST_IMAGES = 20
-KEPT_AS = "scope-1"  # the number goes up whenever the detector makes something else of the same run
+FIT = Derived("ood-detector", 1, {"novelty": "float64"})
 
 
-def fit_scope(sampler: Sampler, run: Run) -> ScopeDetector:
+def fit_ood_detector(sampler: Sampler, run: Run) -> OODDetector:
     """Fit the detector on a run's own images: at most 5,000, evenly spread.
 
     It takes seconds: keep what comes back. What takes longest, the images judged by fits that did not see them, is kept
@@ -28,28 +28,29 @@ def fit_scope(sampler: Sampler, run: Run) -> ScopeDetector:
         InvalidInputError: a run of fewer than 20 images.
         McvizError: a run without images.
     """
-    count = run.manifest.images.count
+    count = len(run)
     if count < LEAST_IMAGES:
         raise InvalidInputError(
             f"What is usual cannot be learnt from so few images. Received: a run of {count} images. "
             f"Sample at least {LEAST_IMAGES}."
         )
     step = max(1, -(-count // MOST_IMAGES))
-    images = for_model(sampler, run.images[::step], run.manifest.model.white)
+    images = for_model(sampler, run.images[::step], run.divides_by_255)
     mean_probs = np.asarray(run.mean_probs)[::step]
     labels = None if run.labels is None else np.asarray(run.labels)[::step]
-    novelty = derived(run, KEPT_AS, len(images))
-    detector = ScopeDetector.fit(mean_probs, in_front(sampler, images), labels, novelty)
+    kept = load_derived(run, FIT)
+    novelty = kept["novelty"] if kept and kept["novelty"].shape == (len(images),) else None
+    detector = OODDetector.fit(mean_probs, in_front(sampler, images), labels, novelty)
     if novelty is None:
-        keep_derived(run, KEPT_AS, detector.novelty)
+        save_derived(run, FIT, {"novelty": detector.novelty})
     return detector
 
 
-def judge_scope(detector: ScopeDetector, sampler: Sampler, images: np.ndarray, probs: np.ndarray) -> Verdict:
+def ood_verdict(detector: OODDetector, sampler: Sampler, images: np.ndarray, probs: np.ndarray) -> Verdict:
     """Judge images by a fitted detector.
 
     Args:
-        detector: from `fit_scope`.
+        detector: from `fit_ood_detector`.
         sampler: of the same model.
         images: (N, ...) float32 as the model takes them.
         probs: (T, N, C) the passes over them.

@@ -10,9 +10,9 @@ from keras import layers
 from mcviz.data import LabelledImages, uniform_noise
 from mcviz.errors import InvalidInputError
 from mcviz.model import Sampler
-from mcviz.model.recording import record
-from mcviz.model.scope import KEPT_AS, MOST_IMAGES, fit_scope, judge_scope
-from mcviz.runs import derived, open_run
+from mcviz.model.ood import FIT, MOST_IMAGES, fit_ood_detector, ood_verdict
+from mcviz.model.run_sampling import sample_run
+from mcviz.runs import open_run
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,44 +52,45 @@ def model() -> keras.Model:
 def run(request, model, tmp_path_factory):
     labels = np.arange(240) % 3
     data = LabelledImages(bars(labels, 2), labels if request.param == "with labels" else None)
-    return record(model, data, tmp_path_factory.mktemp("cache") / "bars", passes=20)
+    return sample_run(model, data, tmp_path_factory.mktemp("cache") / "bars", passes=20)
 
 
 def test_images_like_the_run_s_are_kept_and_noise_is_not(model, run) -> None:
     sampler = Sampler(model)
-    detector = fit_scope(sampler, run)
+    detector = fit_ood_detector(sampler, run)
 
     def verdict(images: np.ndarray):
-        return judge_scope(detector, sampler, images, sampler.sample(images, passes=20))
+        return ood_verdict(detector, sampler, images, sampler.sample(images, passes=20))
 
     alike = verdict(bars(np.arange(300) % 3, 3))
-    assert alike.in_scope.mean() > 0.85
+    assert alike.in_distribution.mean() > 0.85
     noise = verdict(uniform_noise(50, (10, 10, 1), seed=0))
-    assert not noise.in_scope.any()
+    assert not noise.in_distribution.any()
     assert noise.percentile.max() < 0.05
-    assert verdict(1 - bars(np.arange(50) % 3, 4)).in_scope.mean() < 0.1
+    assert verdict(1 - bars(np.arange(50) % 3, 4)).in_distribution.mean() < 0.1
 
 
 def test_what_takes_longest_is_computed_once_for_a_run(model, run, monkeypatch) -> None:
-    first = fit_scope(Sampler(model), run)
+    first = fit_ood_detector(Sampler(model), run)
 
     def refuse(*_: object) -> None:
         raise AssertionError("computed again")
 
-    monkeypatch.setattr("mcviz.measures.scope.held_out_shares", refuse)
-    again = fit_scope(Sampler(model), open_run(run.path))
+    monkeypatch.setattr("mcviz.measures.ood.held_out_shares", refuse)
+    again = fit_ood_detector(Sampler(model), open_run(run.path))
     assert again.threshold == first.threshold
     np.testing.assert_array_equal(again.novelty, first.novelty)
     np.testing.assert_array_equal(again.reference, first.reference)
 
 
 def test_the_shipped_run_comes_with_it() -> None:
-    novelty = derived(open_run(ROOT / "cache" / "mnist-cnn"), KEPT_AS, MOST_IMAGES)
+    kept = load_derived(open_run(ROOT / "cache" / "mnist-cnn"), FIT)
+    novelty = None if kept is None else kept["novelty"]
     assert novelty is not None, "`python benchmarks/ood.py --keep` makes it"
     assert 0 < novelty.min() < novelty.max() < 1
 
 
 def test_a_run_of_few_images_is_refused(model, tmp_path) -> None:
-    run = record(model, bars(np.arange(19) % 3, 5), tmp_path / "few", passes=4)
+    run = sample_run(model, bars(np.arange(19) % 3, 5), tmp_path / "few", passes=4)
     with pytest.raises(InvalidInputError, match="a run of 19 images"):
-        fit_scope(Sampler(model), run)
+        fit_ood_detector(Sampler(model), run)

@@ -27,19 +27,19 @@ class Verdict:
         p_doubt: (N,) share of in-distribution images whose max probability is as low.
         p_novelty: (N,) share of in-distribution images that their class explains as badly.
         p: (N,) the two combined; low is out of scope.
-        in_scope: (N,) bool, `p` at least the threshold.
+        in_distribution: (N,) bool, `p` at least the threshold.
         percentile: (N,) share of in-distribution images with a smaller `p`, that is, less in scope than this one.
     """
 
     p_doubt: Array
     p_novelty: Array
     p: Array
-    in_scope: Array
+    in_distribution: Array
     percentile: Array
 
 
 @dataclass(frozen=True)
-class ScopeDetector:
+class OODDetector:
     """The fitted detector.
 
     Attributes:
@@ -59,7 +59,7 @@ class ScopeDetector:
     @classmethod
     def fit(
         cls, mean_probs: Array, activations: Array, labels: Array | None = None, novelty: Array | None = None
-    ) -> "ScopeDetector":
+    ) -> "OODDetector":
         """Learn from in-distribution images alone.
 
         Args:
