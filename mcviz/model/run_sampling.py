@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,18 @@ import numpy as np
 
 import mcviz
 from mcviz.data import LabelledImages, read_test_images
-from mcviz.errors import InvalidInputError, UnsuitableModelError
+from mcviz.errors import InvalidInputError, McvizError, UnsuitableModelError
 from mcviz.measures import SCORES
 from mcviz.model.inputs import for_model, taken_shape, takes_bytes
 from mcviz.model.loading import load_model
 from mcviz.model.sampler import Masks, Sampler, is_whole
-from mcviz.runs import ImageSet, Layer, Manifest, ModelUsed, Run
-from mcviz.runs.layout import layout_for
-from mcviz.runs.writer import Progress, write_run
+from mcviz.runs import Examples, Images, Layer, Manifest, Model, Origin, Run
+from mcviz.runs.files import folder_at
+from mcviz.runs.manifest import layout_for, read_manifest
+from mcviz.runs.writer import Progress, rename_classes, write_run
 
-DRAWING = 2  # goes up whenever the sampler gives other numbers for the same seed
+DRAW_SCHEME = 2  # goes up whenever the sampler gives other numbers for the same seed
+PRODUCT = "matmul"  # how a dense layer behind dropout is computed; another way rounds otherwise
 LIBRARIES = ("keras", "tensorflow", "numpy")
 
 
@@ -91,35 +94,36 @@ def sample_run(
             f"Labels should be classes of the model, 0 to {classes - 1}. "
             f"Received: {labelled.labels.min()} to {labelled.labels.max()}."
         )
+    images = _described(labelled.images, keep_images)
+    passes = _at_least("passes", passes, 1)
     wanted = Manifest(
-        passes=_at_least("passes", passes, 1),
+        passes=passes,
+        classes=classes,
+        class_names=_names(class_names, classes, out),
+        examples=Examples("image", len(labelled.images), _sha256(labelled.images)),
+        images=images,
+        labels_sha256=None if labelled.labels is None else _sha256(labelled.labels),
+        model=Model(network.name, model_digest(network), _file_digest(path), keep_model, output, from_logits),
+        preprocessing="divide_by_255" if divides and labelled.images.dtype == np.uint8 else "none",
         seed=_at_least("seed", seed, 0),
         masks=masks,
-        classes=classes,
-        class_names=_names(class_names, classes),
-        images=_described(labelled.images, keep_images),
-        labels_sha256=None if labelled.labels is None else _sha256(labelled.labels),
-        model=ModelUsed(
-            network.name,
-            model_digest(network),
-            _file_digest(path),
-            keep_model,
-            output,
-            from_logits,
-            1 if divides else 255,
+        origin=Origin(
+            "dropout",
+            draw_scheme=DRAW_SCHEME,
+            product=PRODUCT,
+            stochastic_layers=tuple(
+                Layer(layer.name, layer.kind, float(layer.rate)) for layer in sampler.stochastic_layers
+            ),
+            inactive_layers=tuple(sampler.inactive_layers),
         ),
-        stochastic_layers=tuple(
-            Layer(layer.name, layer.kind, float(layer.rate)) for layer in sampler.stochastic_layers
-        ),
-        inactive_layers=tuple(sampler.inactive_layers),
-        sampler=DRAWING,
         scores=tuple(SCORES),
-        layout=layout_for(passes, classes, labelled.images.shape[1:], str(labelled.images.dtype)),
-        data=about or {},
-        made={"versions": _versions()},
+        layout=layout_for(passes, classes, images),
+        about=about or {},
+        created={"versions": _versions()},
     )
     kept = _without_optimizer(network) if keep_model else None
-    return write_run(out, wanted, source, labelled.images, labelled.labels, kept, resume=resume, progress=progress)
+    run = write_run(out, wanted, source, labelled.images, labelled.labels, kept, resume=resume, progress=progress)
+    return run if run.class_names == wanted.class_names else rename_classes(run, wanted.class_names)
 
 
 def model_digest(model: keras.Model) -> str:
@@ -159,7 +163,7 @@ def _labelled(data: LabelledImages | np.ndarray | str | os.PathLike[str]) -> Lab
         return read_test_images(Path(data))
     labelled = data if isinstance(data, LabelledImages) else LabelledImages(np.asarray(data), None)
     images, labels = labelled.images, _checked_labels(labelled.labels, len(labelled.images))
-    if images.dtype not in (np.uint8, np.float32) or images.ndim < 2 or 0 in images.shape:
+    if images.dtype not in (np.uint8, np.float32) or images.ndim not in (3, 4) or 0 in images.shape:
         raise InvalidInputError(
             f"Argument `data` should be (N, height, width, channels) images, uint8 or float32, not empty. "
             f"Received: {images.dtype} {images.shape}."
@@ -189,15 +193,23 @@ def _divides_by_255(network: keras.Model, sampler: Sampler, dtype: np.dtype) -> 
     return True
 
 
-def _described(images: np.ndarray, kept: bool) -> ImageSet:
+def _described(images: np.ndarray, stored: bool) -> Images:
     lowest, highest = float(images.min()), float(images.max())
     if not np.isfinite([lowest, highest]).all():
         raise InvalidInputError("Images should be finite numbers. Received: NaN or infinity among them.")
-    return ImageSet(len(images), tuple(images.shape[1:]), str(images.dtype), _sha256(images), lowest, highest, kept)
+    height, width, channels = images.shape[1:]
+    return Images(
+        (height, width, channels), "uint8" if images.dtype == np.uint8 else "float32", lowest, highest, stored
+    )
 
 
-def _names(names: list[str] | None, classes: int) -> tuple[str, ...]:
+def _names(names: list[str] | None, classes: int, out: str | os.PathLike[str]) -> tuple[str, ...]:
+    """The names that were asked for; without any those of the run that is there, or else numbers."""
     if names is None:
+        with suppress(McvizError):
+            there = read_manifest(folder_at(out))
+            if there.classes == classes:
+                return there.class_names
         return tuple(str(number) for number in range(classes))
     if len(names) != classes or len(set(names)) != classes:
         raise InvalidInputError(f"Argument `class_names` should be {classes} different names. Received: {names}.")

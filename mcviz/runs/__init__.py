@@ -1,21 +1,23 @@
-"""The caching layer: what a run is, how it is written, opened and checked. Nothing here needs TensorFlow."""
+"""Runs on disk: written, opened, checked, listed and exported. Nothing here needs TensorFlow."""
 
 from mcviz.runs.derived import Derived, load_derived, save_derived
 from mcviz.runs.export import as_xarray, export_run
-from mcviz.runs.folder import ListedRun, list_runs, remove_run
+from mcviz.runs.folder import ListedRun, list_runs, remove_run, run_names
 from mcviz.runs.images import StoredImages
-from mcviz.runs.manifest import ImageSet, Layer, Layout, Manifest, ModelUsed
+from mcviz.runs.manifest import Examples, Images, Layer, Layout, Manifest, Model, Origin
 from mcviz.runs.run import Run, open_run
 from mcviz.runs.verify import Verification, verify_run
 
 __all__ = [
     "Derived",
-    "ImageSet",
+    "Examples",
+    "Images",
     "Layer",
     "Layout",
     "ListedRun",
     "Manifest",
-    "ModelUsed",
+    "Model",
+    "Origin",
     "Run",
     "StoredImages",
     "Verification",
@@ -25,6 +27,7 @@ __all__ = [
     "load_derived",
     "open_run",
     "remove_run",
+    "run_names",
     "save_derived",
     "verify_run",
 ]

@@ -10,15 +10,18 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import platformdirs
 
 from mcviz.errors import McvizError, StorageError
+from mcviz.runs.files import folder_at
 from mcviz.runs.lock import writing
 from mcviz.runs.manifest import read_manifest
-from mcviz.runs.place import Place, place_of
-from mcviz.runs.run import Run
+
+if TYPE_CHECKING:
+    from mcviz.runs.run import Run
 
 DIGEST = "run_digest"
 
@@ -43,7 +46,7 @@ class Derived:
         return f"derived/{self.name}-{self.version}.npz"
 
 
-def load_derived(run: Run, derived: Derived) -> dict[str, np.ndarray] | None:
+def load_derived(run: "Run", derived: Derived) -> dict[str, np.ndarray] | None:
     """The arrays that were saved earlier.
 
     Args:
@@ -53,7 +56,7 @@ def load_derived(run: Run, derived: Derived) -> dict[str, np.ndarray] | None:
     Returns:
         Each array by its name, or None where they are not there as they were written, for this very run.
     """
-    for folder in (place_of(run.path), _users_folder(run)):
+    for folder in (folder_at(run.path), folder_at(users_folder(run.digest))):
         try:
             arrays = _unpacked(folder.read(derived.file), run.digest)
         except (FileNotFoundError, McvizError):
@@ -63,7 +66,7 @@ def load_derived(run: Run, derived: Derived) -> dict[str, np.ndarray] | None:
     return None
 
 
-def save_derived(run: Run, derived: Derived, arrays: Mapping[str, np.ndarray]) -> bool:
+def save_derived(run: "Run", derived: Derived, arrays: Mapping[str, np.ndarray]) -> bool:
     """Keep arrays that follow from a run.
 
     Args:
@@ -74,10 +77,8 @@ def save_derived(run: Run, derived: Derived, arrays: Mapping[str, np.ndarray]) -
     Returns:
         Whether they are kept: not where the run is gone, was replaced, or nothing can be written.
     """
-    content = _packed(
-        {name: arrays[name].astype(dtype, copy=False) for name, dtype in derived.dtypes.items()}, run.digest
-    )
-    folder = place_of(run.path)
+    content = _packed({name: np.asarray(arrays[name], dtype) for name, dtype in derived.dtypes.items()}, run.digest)
+    folder = folder_at(run.path)
     try:
         if read_manifest(folder).digest != run.digest:
             return False
@@ -86,7 +87,7 @@ def save_derived(run: Run, derived: Derived, arrays: Mapping[str, np.ndarray]) -
                 return False
             folder.write(derived.file, content)
     except StorageError:
-        return _save_for_user(run, derived, content)
+        return _saved_for_user(run, derived, content)
     except McvizError:
         return False
     return True
@@ -97,13 +98,9 @@ def users_folder(digest: str) -> str:
     return str(Path(platformdirs.user_data_dir("mcviz", appauthor=False)) / "derived" / digest[:32])
 
 
-def _users_folder(run: Run) -> Place:
-    return place_of(users_folder(run.digest))
-
-
-def _save_for_user(run: Run, derived: Derived, content: bytes) -> bool:
+def _saved_for_user(run: "Run", derived: Derived, content: bytes) -> bool:
     try:
-        _users_folder(run).write(derived.file, content)
+        folder_at(users_folder(run.digest)).write(derived.file, content)
     except McvizError:
         return False
     return True
@@ -111,7 +108,8 @@ def _save_for_user(run: Run, derived: Derived, content: bytes) -> bool:
 
 def _packed(arrays: Mapping[str, np.ndarray], digest: str) -> bytes:
     file = io.BytesIO()
-    np.savez_compressed(file, **{DIGEST: np.frombuffer(bytes.fromhex(digest), np.uint8)}, **arrays)
+    members: dict[str, Any] = {DIGEST: np.frombuffer(bytes.fromhex(digest), np.uint8), **arrays}
+    np.savez_compressed(file, **members)
     return file.getvalue()
 
 
@@ -119,7 +117,7 @@ def _unpacked(content: bytes, digest: str) -> dict[str, np.ndarray] | None:
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             arrays = dict(archive)
-    except (ValueError, OSError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error):
+    except (ValueError, OSError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error):
         return None
     of_run = arrays.pop(DIGEST, np.empty(0, np.uint8))
     return arrays if of_run.tobytes() == bytes.fromhex(digest) else None

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,8 +21,8 @@ def export_run(run: Run, file: str | os.PathLike[str]) -> None:
 
     Args:
         run: an open run.
-        file: `.parquet`, the table of scores; `.npz`, the arrays `probs` (T, N, C), `deterministic_probs` (N, C) and, if known,
-            `labels` (N,); `.nc`, the same as NetCDF with the dimensions `pass`, `image` and `class`, and every score.
+        file: `.parquet`, the table of scores; `.npz`, the arrays `probs` (T, N, C) and, if known,
+            `deterministic_probs` (N, C) and `labels` (N,); `.nc`, NetCDF as `as_xarray` describes it.
 
     Raises:
         InvalidInputError: another kind of file, or a package that it needs is not installed.
@@ -56,10 +56,9 @@ def _parquet(run: Run, file: Path) -> None:
 
 
 def _npz(run: Run, file: Path) -> None:
-    arrays = {"probs": run.probs_block(0, run.manifest.images.count), "deterministic_probs": run.deterministic_probs}
-    if run.labels is not None:
-        arrays["labels"] = run.labels
-    np.savez_compressed(file, allow_pickle=False, **arrays)
+    arrays: dict[str, Any] = {"probs": run.probs_block(0, None)}
+    optional = {"deterministic_probs": run.deterministic_probs, "labels": run.labels}
+    np.savez_compressed(file, **arrays, **{name: array for name, array in optional.items() if array is not None})
 
 
 def _netcdf(run: Run, file: Path) -> None:
@@ -72,17 +71,18 @@ def as_xarray(run: Run) -> "xarray.Dataset":
     """A run as an xarray data set, as ArviZ takes it.
 
     Returns:
-        `probs` (pass, image, class), `deterministic_probs` (image, class), every score (image,) and, if known, `label`.
+        `probs` (draw, example, category), `deterministic_probs` (example, category) if known, `prediction` and every
+        score (example,) and, if known, `label`; the class names along `category`.
     """
     import xarray
 
     scores = run.scores()
-    variables = {
-        "probs": (("pass", "image", "class"), run.probs_block(0, run.manifest.images.count)),
-        "deterministic_probs": (("image", "class"), run.deterministic_probs),
-    }
-    variables |= {name: (("image",), scores[name].to_numpy()) for name in ("prediction", *run.manifest.scores)}
+    variables: dict[str, Any] = {"probs": (("draw", "example", "category"), run.probs_block(0, None))}
+    if run.deterministic_probs is not None:
+        variables["deterministic_probs"] = (("example", "category"), run.deterministic_probs)
+    variables |= {name: (("example",), scores[name].to_numpy()) for name in ("prediction", *run.manifest.scores)}
     if run.labels is not None:
-        variables["label"] = (("image",), run.labels)
+        variables["label"] = (("example",), run.labels)
     attributes = {name: getattr(run.manifest, name) for name in ("passes", "seed", "masks")}
-    return xarray.Dataset(variables, {"class": list(run.class_names)}, {**attributes, "digest": run.digest})
+    known = {name: value for name, value in attributes.items() if value is not None}
+    return xarray.Dataset(variables, {"category": list(run.class_names)}, {**known, "digest": run.digest})

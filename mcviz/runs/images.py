@@ -5,12 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from mcviz.runs.blocks import ImageBlock
-from mcviz.runs.manifest import Manifest
-from mcviz.runs.place import Place
-
-KEPT_FRAMES = 64
-
 
 class StoredImages:
     """(N, height, width, channels) images, uint8 in 0..255 or float32: what is indexed is read, and no more.
@@ -23,12 +17,17 @@ class StoredImages:
         dtype: uint8 or float32.
     """
 
-    def __init__(self, place: Place, manifest: Manifest, read: Callable[..., Any]) -> None:
-        self._place, self._manifest, self._read = place, manifest, read
-        self._blocks: dict[int, ImageBlock] = {}
-        self._frames: dict[int, np.ndarray] = {}
-        self.shape: tuple[int, ...] = (manifest.images.count, *manifest.images.shape)
-        self.dtype = np.dtype(manifest.images.dtype)
+    def __init__(self, shape: tuple[int, ...], dtype: str, read: Callable[[int, int], np.ndarray]) -> None:
+        """Index images that are read by a function.
+
+        Args:
+            shape: (N, height, width, channels).
+            dtype: uint8 or float32.
+            read: (start, stop) to (stop - start, height, width, channels).
+        """
+        self._read = read
+        self.shape = shape
+        self.dtype = np.dtype(dtype)
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -37,8 +36,8 @@ class StoredImages:
         return (self[image] for image in range(len(self)))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        whole = self[:]
-        return whole if dtype is None else whole.astype(dtype)
+        whole = self._read(0, len(self))
+        return whole if dtype is None else whole.astype(dtype, copy=False)
 
     def __getitem__(self, which: Any) -> np.ndarray:
         """The images that an index names, (height, width, channels) for a number, else (n, height, width, channels)."""
@@ -49,30 +48,19 @@ class StoredImages:
             )
         numbers = np.arange(len(self))[which]
         if np.ndim(numbers) == 0:
-            return self._image(int(numbers))
-        if np.ndim(numbers) != 1:
+            images = self._read(int(numbers), int(numbers) + 1)[0]
+        elif np.ndim(numbers) != 1:
             raise IndexError(f"Images are indexed along their first axis alone. Received: {np.ndim(numbers)} axes.")
-        images = np.empty((len(numbers), *self.shape[1:]), self.dtype)
-        for place, number in enumerate(numbers):
-            images[place] = self._image(int(number))
+        else:
+            images = np.empty((len(numbers), *self.shape[1:]), self.dtype)
+            for start, stop in _stretches(numbers):
+                images[start:stop] = self._read(int(numbers[start]), int(numbers[stop - 1]) + 1)
         images.setflags(write=False)
         return images
 
-    def _image(self, number: int) -> np.ndarray:
-        layout = self._manifest.layout
-        block, inside = divmod(number, layout.image_block)
-        frame, row = divmod(inside, layout.image_frame)
-        key = number - row
-        images = self._frames.get(key)
-        if images is None:
-            images = self._read(self._frame, block, frame)
-            images.setflags(write=False)
-            if len(self._frames) >= KEPT_FRAMES:
-                self._frames.clear()
-            self._frames[key] = images
-        return images[row]
 
-    def _frame(self, block: int, frame: int) -> np.ndarray:
-        if block not in self._blocks:
-            self._blocks[block] = ImageBlock.open(self._place, self._manifest, block)
-        return self._blocks[block].frame(frame)
+def _stretches(numbers: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Where numbers that follow one another begin and end."""
+    edges = np.flatnonzero(np.diff(numbers) != 1) + 1
+    starts = np.concatenate([[0], edges]) if len(numbers) else edges
+    return zip(starts.tolist(), [*edges.tolist(), len(numbers)], strict=True) if len(numbers) else iter(())

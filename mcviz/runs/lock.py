@@ -1,4 +1,4 @@
-"""One writer at a time: a lock that the operating system takes back when its process dies."""
+"""One writer at a time: a lock that the operating system releases when its process dies."""
 
 import os
 from collections.abc import Iterator
@@ -6,42 +6,47 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mcviz.errors import StorageError
-from mcviz.runs.place import LocalFolder, Place
+from mcviz.runs.files import Folder, LocalFolder
 
 
 @contextmanager
-def writing(place: Place) -> Iterator[None]:
-    """Hold the right to write a run, waiting until other processes and threads have given it back.
+def writing(folder: Folder) -> Iterator[None]:
+    """Hold the right to write a run, waiting until other processes and threads have released it.
 
     Object storage has no locks: there two writers do the same work twice, and write the same bytes.
 
     Raises:
         StorageError: the lock file cannot be made.
     """
-    if not isinstance(place, LocalFolder):
+    if not isinstance(folder, LocalFolder):
         yield
         return
-    folder = Path(place.path).absolute()
-    lock = folder.with_name(f".{folder.name}.lock")
+    path = Path(folder.path).absolute()
+    lock = path.with_name(f".{path.name}.lock")
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
         descriptor = _acquire(lock)
     except OSError as error:
         raise StorageError(
-            f"{place.path} cannot be written: {(error.strerror or str(error)).lower()}. "
+            f"{folder.path} cannot be written: {(error.strerror or str(error)).lower()}. "
             f"Choose a folder in which files can be made."
         ) from error
     try:
         yield
     finally:
         with suppress(OSError):
-            lock.unlink()  # before it is given back, so that whoever waits for this file sees that it is gone
+            lock.unlink()  # before it is released, so that whoever waits for this file sees that it is gone
         os.close(descriptor)
 
 
 def _acquire(lock: Path) -> int:
-    import fcntl
-
+    try:
+        import fcntl
+    except ImportError as error:
+        raise StorageError(
+            "Runs can be written on Linux and macOS; Windows lacks the file locks that this takes. "
+            "Use the Windows Subsystem for Linux (WSL). Runs that are there can be read."
+        ) from error
     while True:
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
         try:

@@ -3,71 +3,87 @@
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+import msgspec
 import numpy as np
 
-from mcviz.errors import InvalidInputError, RunNotFoundError
-from mcviz.runs.damage import damaged
-from mcviz.runs.frames import MAX_FRAME_BYTES
-from mcviz.runs.parsing import as_dataclass
-from mcviz.runs.place import Place
+from mcviz.errors import CorruptRunError, InvalidInputError, RunNotFoundError
+from mcviz.runs.files import Folder
 
 NAME = "manifest.json"
-FORMAT = 1
+MODEL = "model.keras"
+FORMAT = 2
 MAX_MANIFEST_BYTES = 1 << 26
-MAX_BLOCK = 1 << 20
+MAX_CHUNK_BYTES = 1 << 28  # checked before memory is taken
+
+CHUNK_VALUES = 100_000  # predictions that are read for one example
+SHARD_EXAMPLES = 512  # suits the blocks that the sampler computes
+SHARD_VALUES = 1 << 22  # predictions that are held in memory at once while a run is written
+IMAGE_CHUNK_BYTES = 1 << 15
+IMAGE_SHARD_BYTES = 1 << 22
+
+Count = Annotated[int, msgspec.Meta(ge=1, le=1 << 40)]
+ChunkSize = Annotated[int, msgspec.Meta(ge=1, le=1 << 20)]
 
 
-@dataclass(frozen=True)
-class ImageSet:
-    """The images that were asked about.
+class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A part of a manifest: immutable, every field checked against its type when it is read."""
+
+
+class Examples(Part, frozen=True):
+    """The examples that were predicted.
 
     Attributes:
+        kind: what an example is; `none` where the run knows nothing but its number.
         count: how many, N.
-        shape: one image's (height, width, channels).
-        dtype: "uint8" (0..255) or "float32".
-        sha256: of dtype, shape and values.
-        lowest: the smallest value.
-        highest: the largest value. A model trained on 0..1 should not have met more.
-        kept: whether the images are in the run.
+        sha256: of their content: the identity of the data set, which reviews and comparisons of runs hang on.
     """
 
-    count: int
-    shape: tuple[int, ...]
-    dtype: str
+    kind: Literal["image", "text", "row", "none"]
+    count: Count
     sha256: str
+
+
+class Images(Part, frozen=True):
+    """The pixels of the examples.
+
+    Attributes:
+        shape: one image's (height, width, channels).
+        dtype: "uint8" (0..255) or "float32".
+        lowest: the smallest value.
+        highest: the largest value. A model trained on 0..1 should not have met more.
+        stored: whether the images are in the run.
+    """
+
+    shape: tuple[Count, Count, Count]
+    dtype: Literal["uint8", "float32"]
     lowest: float
     highest: float
-    kept: bool
+    stored: bool
 
 
-@dataclass(frozen=True)
-class ModelUsed:
-    """The model that was sampled.
+class Model(Part, frozen=True):
+    """The model that made the passes.
 
     Attributes:
         name: as Keras knows it.
         sha256: of its architecture and weights, whatever file they came in.
         file_sha256: of the file that was handed in, or None for a model in memory.
-        kept: whether the model is in the run, as `model.keras` without the optimizer's state.
+        stored: whether the model is in the run, as `model.keras` without the optimizer's state.
         output: the name of the output that was sampled, where one was asked for.
         from_logits: whether it was taken for logits, where that was asked for.
-        white: what 255 in uint8 images was to the model: 1, or 255 for a model that divides by itself.
     """
 
     name: str
     sha256: str
     file_sha256: str | None
-    kept: bool
+    stored: bool
     output: str | None = None
     from_logits: bool | None = None
-    white: int = 1
 
 
-@dataclass(frozen=True)
-class Layer:
+class Layer(Part, frozen=True):
     """A layer that was stochastic in every pass: its name, its Keras class and its rate."""
 
     name: str
@@ -75,66 +91,91 @@ class Layer:
     rate: float
 
 
-@dataclass(frozen=True)
-class Layout:
-    """How many images go into one file (block) and into one separately compressed part of it (frame)."""
+class Origin(Part, frozen=True):
+    """How the passes were made.
 
-    block: int
-    frame: int
-    image_block: int
-    image_frame: int
+    Attributes:
+        kind: "dropout" (sampled by mcviz) or "imported".
+        source: what they were imported from.
+        draw_scheme: the version of the way in which masks are drawn from the seed.
+        product: how a dense layer behind dropout was computed; other ways round otherwise.
+        stochastic_layers: the layers that the passes differ by.
+        inactive_layers: names of augmentation layers that stayed off.
+    """
+
+    kind: Literal["dropout", "imported"]
+    source: str | None = None
+    draw_scheme: int | None = None
+    product: str | None = None
+    stochastic_layers: tuple[Layer, ...] = ()
+    inactive_layers: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class StoredFile:
-    """A file's size and SHA-256."""
+class Layout(Part, frozen=True):
+    """How many examples go into one compressed chunk and into one file (shard) of an array."""
+
+    examples_per_chunk: ChunkSize
+    examples_per_shard: ChunkSize
+    images_per_chunk: ChunkSize = 1
+    images_per_shard: ChunkSize = 1
+
+
+class StoredFile(Part, frozen=True):
+    """A file's size in bytes and its SHA-256."""
 
     bytes: int
     sha256: str
 
 
-@dataclass(frozen=True)
-class Manifest:
+class Manifest(Part, frozen=True, kw_only=True):
     """Everything that a run says about itself.
 
     Attributes:
+        task: what the model predicts.
         passes: T.
-        seed: of the masks.
-        masks: "per_pass" or "per_example".
         classes: C.
-        class_names: C names.
-        images: the images that were asked about.
-        labels_sha256: of the true classes, or None where nobody knows them.
-        model: the model that was sampled.
-        stochastic_layers: the layers that the passes differ by.
-        inactive_layers: names of augmentation layers that stayed off.
-        sampler: the version of the way in which masks are drawn from the seed.
-        scores: names of the float scores that are stored, in their order.
-        layout: how the numbers are cut into files.
-        data: free: where the images came from, their licence.
-        made: free: when, and by which versions of which libraries.
+        class_names: C names; no part of the run's identity.
+        examples: the examples that were predicted.
+        images: their pixels, or None where they are no images.
+        labels_sha256: of the labels, or None where nobody knows them.
+        model: the model that made the passes, or None where it is not known.
+        deterministic: whether the run has the probabilities of the model with dropout off.
+        preprocessing: what is done to a stored image before the model takes it.
+        seed: of the masks, or None for passes that were made elsewhere.
+        masks: `per_pass`, one draw of masks for all examples of a pass; `per_example`, a draw for each; or None.
+        origin: how the passes were made.
+        scores: names of the scores that are stored, in their order.
+        layout: how the arrays are cut into chunks and files.
+        store: the folder of the arrays.
+        table: the file of the scores.
+        about: free: where the examples came from, their licence.
+        created: free: when, and by which versions of which libraries.
         state: "partial" while sampling, "finished" after.
-        files: every file of a finished run that a number depends on.
-        format: the version of the files' format.
+        files: the files that are complete; of a finished run all that a number depends on.
+        format: the version of this layout of files.
     """
 
-    passes: int
-    seed: int
-    masks: Literal["per_pass", "per_example"]
-    classes: int
+    task: Literal["classification", "regression"] = "classification"
+    passes: Count
+    classes: Count
     class_names: tuple[str, ...]
-    images: ImageSet
+    examples: Examples
+    images: Images | None
     labels_sha256: str | None
-    model: ModelUsed
-    stochastic_layers: tuple[Layer, ...]
-    inactive_layers: tuple[str, ...]
-    sampler: int
+    model: Model | None
+    deterministic: bool = True
+    preprocessing: Literal["none", "divide_by_255"] = "none"
+    seed: int | None
+    masks: Literal["per_pass", "per_example"] | None
+    origin: Origin
     scores: tuple[str, ...]
     layout: Layout
-    data: dict[str, Any] = field(default_factory=dict)
-    made: dict[str, Any] = field(default_factory=dict)
+    store: str = "predictions.zarr"
+    table: str = "scores.parquet"
+    about: dict[str, Any] = {}
+    created: dict[str, Any] = {}
     state: Literal["partial", "finished"] = "partial"
-    files: dict[str, StoredFile] = field(default_factory=dict)
+    files: dict[str, StoredFile] = {}
     format: int = FORMAT
 
     @property
@@ -143,157 +184,141 @@ class Manifest:
         return hashlib.sha256(_canonical(identity(self))).hexdigest()
 
     @property
-    def blocks(self) -> int:
-        """The number of files of predictions."""
-        return -(-self.images.count // self.layout.block)
+    def has_images(self) -> bool:
+        """Whether the images are in the run."""
+        return self.images is not None and self.images.stored
 
     @property
-    def predictions(self) -> int:
-        """The number of single predictions: images × passes."""
-        return self.images.count * self.passes
-
-    def block_name(self, block: int) -> str:
-        """The file of the predictions of one block of images."""
-        return f"{self.block_folder}/{block:05d}.frames"
+    def has_model(self) -> bool:
+        """Whether the model is in the run."""
+        return self.model is not None and self.model.stored
 
     @property
-    def block_folder(self) -> str:
-        """The folder of the predictions."""
-        return f"passes-{self.passes}"
+    def shards(self) -> int:
+        """The number of files that hold the probabilities."""
+        return -(-self.examples.count // self.layout.examples_per_shard)
 
-    def block_range(self, block: int) -> tuple[int, int]:
-        """The first image of a block, and the first one after it."""
-        start = block * self.layout.block
-        return start, min(start + self.layout.block, self.images.count)
+    def shard_range(self, shard: int) -> tuple[int, int]:
+        """The first example of a shard of the probabilities, and the first one after it."""
+        start = shard * self.layout.examples_per_shard
+        return start, min(start + self.layout.examples_per_shard, self.examples.count)
 
-    @property
-    def image_blocks(self) -> int:
-        """The number of files of images."""
-        return -(-self.images.count // self.layout.image_block) if self.images.kept else 0
+
+def layout_for(passes: int, classes: int, images: Images | None) -> Layout:
+    """The layout of every run of these sizes, whatever the number of its examples: powers of two."""
+    values = passes * classes
+    shard = _power_of_two(min(SHARD_EXAMPLES, SHARD_VALUES // values))
+    chunk = min(shard, _power_of_two(CHUNK_VALUES // values))
+    if images is None:
+        return Layout(chunk, shard)
+    image_bytes = math.prod(images.shape) * np.dtype(images.dtype).itemsize
+    in_chunk, in_shard = (_power_of_two(most // image_bytes) for most in (IMAGE_CHUNK_BYTES, IMAGE_SHARD_BYTES))
+    return Layout(chunk, shard, in_chunk, in_shard)
 
 
 def identity(manifest: Manifest) -> dict[str, Any]:
     """What determines the numbers of a run, with the names that people know it by."""
-    asked = manifest.model.output, manifest.model.from_logits
+    model, origin = manifest.model, manifest.origin
     return {
         "format": manifest.format,
+        "task": manifest.task,
         "passes": manifest.passes,
+        "classes": manifest.classes,
         "seed": manifest.seed,
         "masks": manifest.masks,
-        "images": [*manifest.images.shape, manifest.images.count, manifest.images.dtype, manifest.images.sha256],
+        "examples": [manifest.examples.kind, manifest.examples.count, manifest.examples.sha256],
         "labels": manifest.labels_sha256,
-        "class names": list(manifest.class_names),
-        "model": manifest.model.sha256,
-        **({} if asked == (None, None) else {"output of the model": list(asked)}),
-        **({} if manifest.model.white == 1 else {"white to the model": manifest.model.white}),
-        "stochastic layers": [[layer.name, layer.kind, layer.rate] for layer in manifest.stochastic_layers],
-        "way of drawing masks": manifest.sampler,
+        "model": None if model is None else model.sha256,
+        "output of the model": None if model is None else [model.output, model.from_logits],
+        "preprocessing": manifest.preprocessing,
+        "stochastic layers": [[layer.name, layer.kind, layer.rate] for layer in origin.stochastic_layers],
+        "origin": [origin.kind, origin.source, origin.draw_scheme, origin.product],
     }
 
 
-def write_manifest(place: Place, manifest: Manifest) -> None:
+def write_manifest(folder: Folder, manifest: Manifest, name: str = NAME) -> None:
     """Put a manifest in place. For a finished run this is the moment from which it counts."""
-    content = asdict(manifest) | {"digest": manifest.digest}
+    content = msgspec.to_builtins(manifest) | {"digest": manifest.digest}
     content["checksum"] = _checksum(content)
-    place.write(NAME, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False).encode())
+    folder.write(name, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False).encode())
 
 
-def read_manifest(place: Place) -> Manifest:
+def read_manifest(folder: Folder, name: str = NAME) -> Manifest:
     """Read a run's manifest, and check it against its own checksum.
 
     Raises:
         RunNotFoundError: there is none.
         CorruptRunError: it is not what was written, or claims what cannot be.
-        InvalidInputError: a later version of mcviz wrote it.
+        InvalidInputError: another version of mcviz wrote it.
     """
     try:
-        data = place.read(NAME, 0, MAX_MANIFEST_BYTES)
+        data = folder.read(name, 0, MAX_MANIFEST_BYTES)
     except FileNotFoundError as error:
         raise RunNotFoundError(
-            f"There is no run at {place.path}. Make one with "
-            f"`python -m mcviz sample --model MODEL.keras --data FILE.npz --out {place.path}`."
+            f"There is no run at {folder.path}. Make one with "
+            f"`mcviz sample --model MODEL.keras --data FILE.npz --out {folder.path}`."
         ) from error
     try:
         content = json.loads(data)
-        sealed = content.pop("checksum") == _checksum(content)
-        if not sealed:
+        if content.pop("checksum") != _checksum(content):
             raise ValueError("it does not match its checksum")
         if content["format"] != FORMAT:
-            raise _LaterFormatError(
-                f"{place.path} is in format {content['format']} and this mcviz reads format {FORMAT}. Update mcviz."
+            raise _OtherFormatError(
+                f"{folder.path} is in format {content['format']} and this mcviz reads format {FORMAT}. "
+                "Use the version of mcviz that wrote it."
             )
         digest = content.pop("digest")
-        manifest = as_dataclass(Manifest, content)
+        manifest = msgspec.convert(content, Manifest)
         if manifest.digest != digest:
             raise ValueError("its digest is not that of what it says")
         check_manifest(manifest)
-    except _LaterFormatError:
+    except _OtherFormatError:
         raise
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
-        raise damaged(place.address(NAME), f"is damaged: {error}") from error
+        raise corrupt(folder.address(name), f"is damaged: {error}") from error
     return manifest
 
 
-def block_files(manifest: Manifest) -> list[str]:
-    """The names of all files of predictions."""
-    return [manifest.block_name(block) for block in range(manifest.blocks)]
-
-
-def image_files(manifest: Manifest) -> list[str]:
-    """The names of all files of images."""
-    return [image_block_name(block) for block in range(manifest.image_blocks)]
-
-
-def image_block_name(block: int) -> str:
-    """The file of one block of images."""
-    return f"images/{block:05d}.frames"
-
-
-LABELS = "labels.frames"
-MODEL = "model.keras"
+def corrupt(address: str, what: str) -> CorruptRunError:
+    """The error for a file at `address`, of which `what` is wrong."""
+    return CorruptRunError(f"{address} {what}. Restore it from a copy, or remove the run and sample again.")
 
 
 def check_manifest(manifest: Manifest) -> None:
-    """Hold what a manifest claims against itself, before anything is read or any memory taken for it.
+    """Check what a manifest claims, before anything is read or any memory taken for it.
 
     Raises:
         InvalidInputError: no run can be so.
     """
+    try:
+        msgspec.convert(msgspec.to_builtins(manifest), Manifest)
+    except (msgspec.ValidationError, TypeError) as error:
+        raise InvalidInputError(f"No run can be so: {error}.") from error
     images, layout = manifest.images, manifest.layout
-    sizes = [manifest.passes, manifest.classes, images.count, *images.shape, *asdict(layout).values()]
-    frame_bytes = 2 * layout.frame * manifest.classes * (manifest.passes + 1)
-    image_bytes = layout.image_frame * math.prod(images.shape) * np.dtype(images.dtype).itemsize
+    chunk_bytes = 4 * layout.examples_per_chunk * manifest.classes * manifest.passes
+    image_bytes = 0 if images is None else 4 * layout.images_per_chunk * math.prod(images.shape)
+    grown = f"-{manifest.passes}"
     for holds, what in (
-        (min(sizes) >= 1, f"a size is less than 1: {sizes}"),
-        (layout.frame <= layout.block <= MAX_BLOCK, f"the layout is {layout}"),
-        (layout.image_frame <= layout.image_block <= MAX_BLOCK, f"the layout is {layout}"),
-        (len(images.shape) <= 4, f"images have shape {images.shape}"),
-        (manifest.model.white in (1, 255), f"white to the model is {manifest.model.white}, not 1 or 255"),
-        (images.dtype in ("uint8", "float32"), f"images are {images.dtype}, not uint8 or float32"),
         (len(manifest.class_names) == manifest.classes, f"{manifest.classes} classes have other names"),
-        (frame_bytes <= MAX_FRAME_BYTES, f"{manifest.passes} passes of {manifest.classes} classes are too many"),
-        (image_bytes <= MAX_FRAME_BYTES, f"images of shape {images.shape} are too large"),
+        (layout.examples_per_shard % layout.examples_per_chunk == 0, f"the layout is {layout}"),
+        (layout.images_per_shard % layout.images_per_chunk == 0, f"the layout is {layout}"),
+        (chunk_bytes <= MAX_CHUNK_BYTES, f"{manifest.passes} passes of {manifest.classes} classes are too many"),
+        (image_bytes <= MAX_CHUNK_BYTES, f"images of shape {images and images.shape} are too large"),
+        (manifest.store in ("predictions.zarr", f"predictions{grown}.zarr"), f"the store is {manifest.store!r:.60}"),
+        (manifest.table in ("scores.parquet", f"scores{grown}.parquet"), f"the table is {manifest.table!r:.60}"),
+        ((manifest.examples.kind == "image") == (images is not None), f"examples are {manifest.examples.kind}"),
+        (manifest.task == "classification", f"the task is {manifest.task}, which this mcviz does not know"),
     ):
         if not holds:
             raise InvalidInputError(what)
-    if manifest.state == "finished":
-        _check_files(manifest)
 
 
-class _LaterFormatError(InvalidInputError):
+class _OtherFormatError(InvalidInputError):
     pass
 
 
-def _check_files(manifest: Manifest) -> None:
-    others = [LABELS] * (manifest.labels_sha256 is not None) + [MODEL] * manifest.model.kept
-    expected = manifest.blocks + manifest.image_blocks + len(others)
-    if len(manifest.files) != expected:  # counted before they are named: a name takes memory
-        raise InvalidInputError(
-            f"{manifest.images.count} images take {expected} files, and {len(manifest.files)} are listed"
-        )
-    unlisted = {*block_files(manifest), *image_files(manifest), *others} - manifest.files.keys()
-    if unlisted:
-        raise InvalidInputError(f"{min(unlisted)} is not listed")
+def _power_of_two(most: int) -> int:
+    return 1 << (max(most, 1).bit_length() - 1)
 
 
 def _checksum(content: dict[str, Any]) -> str:

@@ -1,6 +1,5 @@
 """A finished run, opened to be looked at. Nothing is read before it is asked for; nothing here needs TensorFlow."""
 
-import hashlib
 import os
 from collections.abc import Callable
 from functools import cached_property
@@ -9,13 +8,15 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import numpy as np
 
-from mcviz.errors import CorruptRunError, McvizError, PartialRunError, RunNotFoundError
+from mcviz.errors import CorruptRunError, InvalidInputError, McvizError, PartialRunError, RunNotFoundError
 from mcviz.measures import SCORES
-from mcviz.runs.blocks import Block, Summary, read_labels
-from mcviz.runs.damage import damaged
+from mcviz.runs.arrays import ArrayReader, arrays_of, check_files, dequantise, shard_file
+from mcviz.runs.derived import Derived, load_derived, save_derived
+from mcviz.runs.files import Folder, LocalFolder, folder_at
 from mcviz.runs.images import StoredImages
-from mcviz.runs.manifest import MODEL, Manifest, read_manifest
-from mcviz.runs.place import LocalFolder, Place, place_of
+from mcviz.runs.manifest import MODEL, NAME, Manifest, corrupt, read_manifest
+from mcviz.runs.table import FIRST_COLUMNS, decode_table
+from mcviz.runs.verified import read_verified
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,58 +35,49 @@ def open_run(path: str | os.PathLike[str]) -> "Run":
         RunNotFoundError: there is no run.
         PartialRunError: its sampling was stopped before the end; the message says how to go on.
         CorruptRunError: a file is missing, or is not what was written.
-        InvalidInputError: a later version of mcviz wrote it.
+        InvalidInputError: another version of mcviz wrote it.
         StorageError: it cannot be read.
     """
-    place = place_of(path)
+    folder = folder_at(path)
     while True:
-        manifest = read_manifest(place)
-        sizes = place.sizes()
+        manifest = read_manifest(folder)
         if manifest.state == "partial":
-            raise PartialRunError(how_far(place, manifest, sizes))
+            raise PartialRunError(how_far(folder, manifest))
+        try:
+            check_files(manifest)
+        except InvalidInputError as error:
+            raise corrupt(folder.address(NAME), f"is damaged: {error}") from error
+        sizes = folder.sizes(list(manifest.files))
         wrong = [name for name, file in manifest.files.items() if sizes.get(name) != file.bytes]
         if not wrong:
-            return Run(place, manifest)
-        if read_manifest(place) == manifest:  # or else it was replaced between the two looks at it
-            raise _wrong_size(place, manifest, wrong[0], sizes)
+            return Run(folder, manifest)
+        if read_manifest(folder) == manifest:  # or else it was replaced between the two looks at it
+            raise _wrong_size(folder, manifest, wrong[0], sizes)
 
 
-def how_far(place: Place, manifest: Manifest, sizes: dict[str, int]) -> str:
+def how_far(folder: Folder, manifest: Manifest) -> str:
     """A sentence on how much of a partial run is there, and how to go on."""
-    done = images_done(manifest, sizes)
     return (
-        f"{place.path} is a partial run: {done:,} of {manifest.images.count:,} images have their {manifest.passes:,} "
-        f"passes. Go on with the `python -m mcviz sample` command that began it (--out {place.path}), or take it away "
-        f"with `python -m mcviz remove {place.path}`."
+        f"{folder.path} is a partial run: {examples_done(manifest):,} of {manifest.examples.count:,} examples have "
+        f"their {manifest.passes:,} passes. Go on with the `mcviz sample` command that began it (--out {folder.path}), "
+        f"or remove it with `mcviz remove {folder.path}`."
     )
 
 
-def check_file(place: Place, manifest: Manifest, name: str) -> int:
-    """Hold a file of a finished run against its checksum.
-
-    Returns:
-        Its size in bytes.
-
-    Raises:
-        CorruptRunError: it is missing, or not what was written.
-    """
-    try:
-        content = place.read(name)
-    except FileNotFoundError as error:
-        raise damaged(place.address(name), "is missing") from error
-    if hashlib.sha256(content).hexdigest() != manifest.files[name].sha256:
-        raise damaged(place.address(name), "does not match its checksum")
-    return len(content)
-
-
-def images_done(manifest: Manifest, sizes: dict[str, int]) -> int:
-    """The number of images whose block is there."""
-    ranges = (manifest.block_range(block) for block in range(manifest.blocks) if manifest.block_name(block) in sizes)
-    return sum(stop - start for start, stop in ranges)
+def examples_done(manifest: Manifest) -> int:
+    """The number of examples whose passes are there."""
+    probs = arrays_of(manifest)["probs"]
+    prefix = f"{manifest.store}/probs/c."
+    done = sum(name.startswith(prefix) for name in manifest.files)
+    if not done:
+        return 0
+    last = shard_file(manifest, probs, probs.shards - 1) in manifest.files
+    start, stop = manifest.shard_range(probs.shards - 1)
+    return done * probs.shard - (probs.shard - (stop - start) if last else 0)
 
 
 class Run:
-    """One model × one data set × T passes × seed × mask mode, on disk.
+    """One model × one data set × T passes × seed × mask mode, on disk. `len(run)` is the number of examples, N.
 
     Arrays that come from here are read-only, and may be shared between threads.
 
@@ -95,47 +87,18 @@ class Run:
         digest: its identity, a SHA-256 of all that determines its numbers.
     """
 
-    def __init__(self, place: Place, manifest: Manifest) -> None:
-        self._place = place
-        self._blocks: dict[int, Block] = {}
-        self.path = place.path
+    def __init__(self, folder: Folder, manifest: Manifest) -> None:
+        self._folder = folder
+        self._arrays = ArrayReader(folder, manifest)
+        self.path = folder.path
         self.manifest = manifest
         self.digest = manifest.digest
 
     def __repr__(self) -> str:
-        return f"<Run {self.path}: {self.manifest.passes} passes × {self.manifest.images.count} images>"
+        return f"<Run {self.path}: {self.passes} passes × {len(self)} examples>"
 
     def __len__(self) -> int:
-        """The number of examples, N."""
-        return self.manifest.images.count
-
-    @property
-    def passes(self) -> int:
-        """The number of passes, T."""
-        return self.manifest.passes
-
-    @property
-    def has_images(self) -> bool:
-        """Whether the run keeps its images."""
-        return self.manifest.images.kept
-
-    @property
-    def image_shape(self) -> tuple[int, ...]:
-        """One image's (height, width, channels)."""
-        return self.manifest.images.shape
-
-    @property
-    def divides_by_255(self) -> bool:
-        """Whether uint8 images are divided by 255 before the model takes them."""
-        return self.manifest.model.white == 1
-
-    @property
-    def value_range(self) -> tuple[float, float]:
-        """The lowest and the highest value that the model takes: 0 and 1, unless its own images go beyond that."""
-        images = self.manifest.images
-        if images.dtype == "uint8":
-            return 0, 1 if self.divides_by_255 else 255
-        return (0, 1) if images.lowest >= 0 and images.highest <= 1 else (images.lowest, images.highest)
+        return self.manifest.examples.count
 
     @property
     def name(self) -> str:
@@ -143,44 +106,80 @@ class Run:
         return PurePosixPath(self.path).name
 
     @property
+    def passes(self) -> int:
+        """The number of passes, T."""
+        return self.manifest.passes
+
+    @property
     def class_names(self) -> tuple[str, ...]:
         """C names."""
         return self.manifest.class_names
 
+    @property
+    def has_images(self) -> bool:
+        """Whether the run has its images."""
+        return self.manifest.has_images
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """One image's (height, width, channels).
+
+        Raises:
+            McvizError: the examples are no images.
+        """
+        if self.manifest.images is None:
+            raise McvizError(f"The examples of {self.path} are no images.")
+        return self.manifest.images.shape
+
+    @property
+    def divides_by_255(self) -> bool:
+        """Whether uint8 images are divided by 255 before the model takes them."""
+        return self.manifest.preprocessing == "divide_by_255"
+
+    @property
+    def value_range(self) -> tuple[float, float]:
+        """The lowest and the highest value that the model takes: 0 and 1, unless its own images go beyond that."""
+        images = self.manifest.images
+        if images is None:
+            return 0, 1
+        if images.dtype == "uint8":
+            return 0, 1 if self.divides_by_255 else 255
+        return (0, 1) if images.lowest >= 0 and images.highest <= 1 else (images.lowest, images.highest)
+
     @cached_property
     def model_path(self) -> str | None:
-        """The model's file, or None where it was not kept or is not on this machine.
+        """The model's file, or None where the run has none or is not on this machine.
 
         Raises:
             CorruptRunError: the file is not what was written.
         """
-        if not self.manifest.model.kept or not isinstance(self._place, LocalFolder):
+        if not self.manifest.has_model or not isinstance(self._folder, LocalFolder):
             return None
-        check_file(self._place, self.manifest, MODEL)
-        return self._place.address(MODEL)
+        self._read(read_verified, self._folder, self.manifest, MODEL)
+        return self._folder.address(MODEL)
 
-    def probs(self, image: int) -> np.ndarray:
-        """The passes of one image.
+    def probs(self, example: int) -> np.ndarray:
+        """The passes of one example.
 
         Args:
-            image: its number, 0 to N - 1.
+            example: its number, 0 to N - 1.
 
         Returns:
-            (T, C) float32 probabilities, within 1/131070 of what was sampled.
+            (T, C) float32 probabilities, within 1/131068 of what was sampled, and float32's own rounding.
 
         Raises:
             TypeError: that is no whole number.
-            IndexError: there is no such image.
-            CorruptRunError: the file is not what was written.
+            IndexError: there is no such example.
+            CorruptRunError: a file is not what was written.
         """
-        if isinstance(image, bool) or not isinstance(image, int | np.integer):
-            raise TypeError(f"An image is named by its number, a whole one. Received: {image!r}.")
-        if not 0 <= image < self.manifest.images.count:
-            raise IndexError(f"There are images 0 to {self.manifest.images.count - 1}. Received: {image}.")
-        return self.probs_block(int(image), int(image) + 1)[:, 0]
+        if isinstance(example, bool) or not isinstance(example, int | np.integer):
+            raise TypeError(f"An example is named by its number, a whole one. Received: {example!r}.")
+        if not 0 <= example < len(self):
+            raise IndexError(f"There are examples 0 to {len(self) - 1}. Received: {example}.")
+        return self.probs_block(int(example), int(example) + 1)[:, 0]
 
-    def probs_block(self, start: int, stop: int) -> np.ndarray:
-        """The passes of the images from `start` to before `stop`, as a slice counts.
+    def probs_block(self, start: int, stop: int | None) -> np.ndarray:
+        """The passes of the examples from `start` to before `stop`, as a slice counts.
 
         Returns:
             (T, n, C) float32 probabilities.
@@ -188,122 +187,106 @@ class Run:
         Raises:
             CorruptRunError: a file is not what was written.
         """
-        start, stop, _ = slice(start, stop).indices(self.manifest.images.count)
-        if start >= stop:
-            return _shared(np.empty((self.manifest.passes, 0, self.manifest.classes), np.float32))
-        size = self.manifest.layout.block
-        blocks = range(start // size, -(-stop // size))
-        pieces = [self._read(self._block_probs, block, start, stop) for block in blocks]
-        return _shared(pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=1))
+        start, stop, _ = slice(start, stop).indices(len(self))
+        return _shared(dequantise(self._rows("probs", start, stop)))
 
     @cached_property
     def images(self) -> StoredImages:
         """(N, height, width, channels) uint8 in 0..255 or float32; read from disk as it is indexed.
 
         Raises:
-            McvizError: the run was kept without its images.
+            McvizError: the run has no images.
         """
-        if not self.manifest.images.kept:
-            raise McvizError(f"{self.path} was kept without its images. Sample again and keep them to look at them.")
-        return StoredImages(self._place, self.manifest, self._read)
+        if self.manifest.images is None or not self.manifest.images.stored:
+            raise McvizError(f"{self.path} has no images. Sample again and keep them to look at them.")
+        shape, dtype = (len(self), *self.manifest.images.shape), self.manifest.images.dtype
+        return StoredImages(shape, dtype, lambda start, stop: self._rows("images", start, stop))
 
     @cached_property
     def labels(self) -> np.ndarray | None:
-        """(N,) int64 true classes, or None where nobody knows them."""
-        if self.manifest.labels_sha256 is None:
-            return None
-        return _shared(self._read(read_labels, self._place, self.manifest))
+        """(N,) int64 labels, or None where nobody knows them."""
+        return None if self.manifest.labels_sha256 is None else _shared(self._rows("label"))
 
     @cached_property
-    def deterministic_probs(self) -> np.ndarray:
-        """(N, C) float32 probabilities of the ordinary model, dropout off."""
-        blocks = range(self.manifest.blocks)
-        return _shared(np.concatenate([self._read(self._plain, block) for block in blocks]))
+    def deterministic_probs(self) -> np.ndarray | None:
+        """(N, C) float32 probabilities of the model with dropout off, or None where the run has none."""
+        return _shared(self._rows("deterministic_probs")) if self.manifest.deterministic else None
 
     @cached_property
     def mean_probs(self) -> np.ndarray:
         """(N, C) float32 predictive mean."""
-        return _shared(np.concatenate([summary.mean for summary in self._summaries]))
+        return _shared(self._rows("mean_probs"))
 
     def scores(self) -> "pd.DataFrame":
-        """Every score of every image.
+        """Every score of every example, in a table that is the caller's own.
 
         Returns:
-            One row an image, indexed by `example`: `label` (Int64, missing where unknown), `prediction`
-            (int64), the scores of `mcviz.measures.SCORES` (float32), `correct` (boolean, missing where unknown).
+            One row an example, indexed by `example`: `id` (str), `label` (Int64, missing where unknown), `prediction`
+            (int64), `correct` (boolean, missing where unknown), then the scores of `mcviz.SCORES` (float32).
         """
-        import pandas as pd  # here, because it takes longer to import than a run to open
-
-        labels = [pd.NA] * self.manifest.images.count if self.labels is None else self.labels
-        values = np.concatenate([summary.scores for summary in self._summaries], axis=1)
-        kept = dict(zip(self.manifest.scores, values, strict=True)) | self._scores_not_kept
-        columns = {
-            "label": pd.array(labels, dtype="Int64"),
-            "prediction": np.concatenate([summary.predicted for summary in self._summaries]),
-            **{name: kept.pop(name) for name in SCORES},
-            **kept,
-        }
-        table = pd.DataFrame(columns, index=pd.RangeIndex(self.manifest.images.count, name="example"))
-        table["correct"] = (table["label"] == table["prediction"]).astype("boolean")
-        return table
+        table = self._table.assign(**self._scores_not_stored)
+        return table[
+            [*FIRST_COLUMNS[1:], *SCORES, *(name for name in self.manifest.scores if name not in SCORES)]
+        ].copy()
 
     @cached_property
     def pass_accuracy(self) -> np.ndarray | None:
         """(T,) float64 accuracy of each single pass, or None without labels."""
-        return self._accuracy([summary.correct_per_pass for summary in self._summaries])
+        return self._accuracy("correct_per_pass")
 
     @cached_property
     def ensemble_accuracy(self) -> np.ndarray | None:
         """(T,) float64 accuracy of the mean of the first t + 1 passes, or None without labels."""
-        return self._accuracy([summary.correct_by_ensemble_size for summary in self._summaries])
+        return self._accuracy("correct_by_ensemble_size")
 
     @property
     def deterministic_accuracy(self) -> float | None:
-        """The accuracy of the ordinary model, dropout off, or None without labels."""
-        return None if self.labels is None else float((self.deterministic_probs.argmax(axis=1) == self.labels).mean())
+        """The accuracy of the model with dropout off, or None where that is not known."""
+        if self.labels is None or self.deterministic_probs is None:
+            return None
+        return float((self.deterministic_probs.argmax(axis=1) == self.labels).mean())
 
     @cached_property
-    def _summaries(self) -> list[Summary]:
-        return [self._read(self._summary, block) for block in range(self.manifest.blocks)]
+    def _table(self) -> "pd.DataFrame":
+        name = self.manifest.table
+        content = self._read(read_verified, self._folder, self.manifest, name)
+        try:
+            return decode_table(content, len(self), self.manifest.scores)
+        except ValueError as error:
+            raise corrupt(self._folder.address(name), f"is damaged: {error}") from error
 
-    @cached_property
-    def _scores_not_kept(self) -> dict[str, np.ndarray]:
-        """Scores that mcviz did not know when the run was made, (N,) float32 by name."""
-        blocks = [self.manifest.block_range(block) for block in range(self.manifest.blocks)]
-        return {
-            name: np.concatenate([score.function(self.probs_block(*block)) for block in blocks]).astype(np.float32)
-            for name, score in SCORES.items()
-            if name not in self.manifest.scores
-        }
+    @property
+    def _scores_not_stored(self) -> dict[str, np.ndarray]:
+        """Scores that the run was made without, (N,) float32 by name; computed once, and kept beside the run."""
+        missing = [name for name in SCORES if name not in self._table]
+        return {name: self._score(name) for name in missing}
 
-    def _accuracy(self, counts: list[np.ndarray | None]) -> np.ndarray | None:
-        known = [count for count in counts if count is not None]
-        return _shared(np.sum(known, axis=0) / self.manifest.images.count) if known else None
+    def _score(self, name: str) -> np.ndarray:
+        derived = Derived(f"score-{name}", 1, {"values": "float32"})
+        kept = load_derived(self, derived)
+        if kept is None or kept["values"].shape != (len(self),):
+            shards = [self.manifest.shard_range(shard) for shard in range(self.manifest.shards)]
+            values = [SCORES[name].function(self.probs_block(*shard)) for shard in shards]
+            kept = {"values": np.concatenate(values).astype(np.float32)}
+            save_derived(self, derived, kept)
+        return kept["values"]
 
-    def _block(self, block: int) -> Block:
-        if block not in self._blocks:
-            self._blocks[block] = Block.open(self._place, self.manifest, block)
-        return self._blocks[block]
+    def _accuracy(self, counts: str) -> np.ndarray | None:
+        return None if self.labels is None else _shared(self._rows(counts) / len(self))
 
-    def _block_probs(self, block: int, start: int, stop: int) -> np.ndarray:
-        first, last = self.manifest.block_range(block)
-        return self._block(block).probs(max(start, first) - first, min(stop, last) - first)
-
-    def _plain(self, block: int) -> np.ndarray:
-        return self._block(block).deterministic()
-
-    def _summary(self, block: int) -> Summary:
-        return self._block(block).summary()
+    def _rows(self, name: str, start: int = 0, stop: int | None = None) -> np.ndarray:
+        return self._read(self._arrays.rows, name, start, stop)
 
     def _read(self, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return read(*args, **kwargs)
         except FileNotFoundError as error:
-            if read_manifest(self._place).digest != self.digest:
+            there = read_manifest(self._folder)
+            if (there.digest, there.store) != (self.digest, self.manifest.store):
                 raise RunNotFoundError(
                     f"{self.path} was replaced by another run since it was opened. Open it again."
                 ) from error
-            raise damaged(self.path, f"is damaged: {str(error).rstrip('.')}") from error
+            raise corrupt(self.path, f"is damaged: {str(error).rstrip('.')}") from error
 
 
 def _shared(array: np.ndarray) -> np.ndarray:
@@ -311,6 +294,6 @@ def _shared(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def _wrong_size(place: Place, manifest: Manifest, name: str, sizes: dict[str, int]) -> CorruptRunError:
+def _wrong_size(folder: Folder, manifest: Manifest, name: str, sizes: dict[str, int]) -> CorruptRunError:
     found = f"has {sizes[name]} bytes" if name in sizes else "is missing"
-    return damaged(place.address(name), f"{found}, and should have {manifest.files[name].bytes}")
+    return corrupt(folder.address(name), f"{found}, and should have {manifest.files[name].bytes}")

@@ -1,4 +1,4 @@
-"""Holding a run against itself: every byte against its checksum, every kept number against the passes."""
+"""Verify checksums and recompute all that follows from the passes."""
 
 import os
 from dataclasses import dataclass
@@ -6,26 +6,27 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcviz.measures import SCORES
-from mcviz.runs.blocks import Block, Summary, summarise
-from mcviz.runs.damage import damaged
-from mcviz.runs.place import Place, place_of
-from mcviz.runs.run import Run, check_file, open_run
+from mcviz.runs.files import folder_at
+from mcviz.runs.manifest import corrupt
+from mcviz.runs.run import Run, open_run
+from mcviz.runs.summary import Summary, joined, summarise
+from mcviz.runs.verified import read_verified
 
-ROUNDING = 1e-6  # logarithms differ in their last bits from one processor to another
+ROUNDING = 1e-6  # another processor's, in the recomputed scores
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What a run's passes come to, computed anew and found to be what the run says.
+    """What a run was found to hold.
 
     Attributes:
         run: the run.
-        files: how many files were read, each byte of them.
+        files: how many files were read, every byte of them.
         bytes: of those files.
-        deterministic_accuracy: of the ordinary model, or None without labels.
+        deterministic_accuracy: of the model with dropout off, or None where that is not known.
         pass_accuracy: the mean over the single passes, or None.
         ensemble_accuracy: of the mean of all passes, or None.
-        mean_scores: the mean over the images of each score.
+        mean_scores: the mean over the examples of each score.
     """
 
     run: Run
@@ -39,38 +40,36 @@ class Verification:
     def __str__(self) -> str:
         manifest = self.run.manifest
         lines = [
-            f"{self.run.path}: {manifest.passes:,} passes over {manifest.images.count:,} images, "
+            f"{self.run.path}: {manifest.passes:,} passes over {len(self.run):,} examples, "
             f"{manifest.classes} classes, masks {manifest.masks}, seed {manifest.seed}",
             f"{self.files} files, {self.bytes:,} bytes: all as they were written",
         ]
         for label, accuracy in (
-            ("ordinary model", self.deterministic_accuracy),
+            ("deterministic", self.deterministic_accuracy),
             ("mean single pass", self.pass_accuracy),
             ("ensemble", self.ensemble_accuracy),
         ):
             if accuracy is not None:
                 lines.append(f"accuracy, {label + ':':<18} {accuracy:.2%}")
         lines += [f"mean {SCORES[name].label + ':':<28} {value:.4f}" for name, value in self.mean_scores.items()]
-        return "\n".join([*lines, "The kept scores and accuracies are those of the kept passes."])
+        return "\n".join([*lines, "The stored scores and accuracies are those of the stored passes."])
 
 
 def verify_run(path: str | os.PathLike[str]) -> Verification:
-    """Read every byte of a run, and compute its scores and accuracies again from its passes.
+    """Verify the checksum of every file of a run, and recompute its scores and accuracies from its passes.
 
     Raises:
-        CorruptRunError: a file is not what was written, or a kept number is not what the passes come to.
+        CorruptRunError: a file is not what was written, or a stored number is not what the passes come to.
         Others: as `open_run`.
     """
-    run, place = open_run(path), place_of(path)
-    read = sum(check_file(place, run.manifest, name) for name in run.manifest.files)
+    run, folder = open_run(path), folder_at(path)
+    read = sum(_checked_size(run, name) for name in run.manifest.files)
     names = tuple(name for name in run.manifest.scores if name in SCORES)
-    totals = np.zeros(len(names))
-    for block in range(run.manifest.blocks):
-        summary = _check_block(place, run, block, names)
-        totals += summary.scores.sum(axis=1, dtype=np.float64)
-    if run.manifest.images.kept:
-        for _ in run.images:
-            pass
+    shards = [run.manifest.shard_range(shard) for shard in range(run.manifest.shards)]
+    found = joined([_summary(run, start, stop, names) for start, stop in shards])
+    for array, agrees in _agreements(run, found).items():
+        if not agrees:
+            raise corrupt(folder.address(array), "holds numbers that are not those of the passes")
     passes, ensemble = run.pass_accuracy, run.ensemble_accuracy
     return Verification(
         run=run,
@@ -79,26 +78,39 @@ def verify_run(path: str | os.PathLike[str]) -> Verification:
         deterministic_accuracy=run.deterministic_accuracy,
         pass_accuracy=None if passes is None else float(passes.mean()),
         ensemble_accuracy=None if ensemble is None else float(ensemble[-1]),
-        mean_scores=dict(zip(names, (totals / run.manifest.images.count).tolist(), strict=True)),
+        mean_scores={name: float(found.scores[name].mean(dtype=np.float64)) for name in names},
     )
 
 
-def _check_block(place: Place, run: Run, block: int, names: tuple[str, ...]) -> Summary:
-    start, stop = run.manifest.block_range(block)
-    kept = Block.open(place, run.manifest, block).summary()
-    labels = None if run.labels is None else run.labels[start:stop]
-    found = summarise(run.probs_block(start, stop), labels, names)
-    kept_scores = kept.scores[[run.manifest.scores.index(name) for name in names]]
-    exact = [
-        (kept.predicted, found.predicted),
-        (kept.correct_per_pass, found.correct_per_pass),
-        (kept.correct_by_ensemble_size, found.correct_by_ensemble_size),
-    ]
-    agree = all(np.array_equal(a, b) for a, b in exact if a is not None and b is not None)
-    close = all(
-        np.allclose(a, b, rtol=0, atol=ROUNDING) for a, b in ((kept.mean, found.mean), (kept_scores, found.scores))
-    )
-    if not (agree and close):
-        name = place.address(run.manifest.block_name(block))
-        raise damaged(name, "keeps scores or accuracies that are not those of its passes")
-    return found
+def _checked_size(run: Run, name: str) -> int:
+    folder = folder_at(run.path)
+    try:
+        return len(read_verified(folder, run.manifest, name))
+    except FileNotFoundError as error:
+        raise corrupt(folder.address(name), "is missing") from error
+
+
+def _summary(run: Run, start: int, stop: int, names: tuple[str, ...]) -> Summary:
+    return summarise(run.probs_block(start, stop), None if run.labels is None else run.labels[start:stop], names)
+
+
+def _agreements(run: Run, found: Summary) -> dict[str, bool]:
+    """Whether what is stored is what the passes come to, by the file that holds it."""
+    manifest, table, count = run.manifest, run.scores(), len(run)
+    scores = all(np.allclose(table[name], values, rtol=0, atol=ROUNDING) for name, values in found.scores.items())
+    correct = table["label"].eq(table["prediction"]).astype("boolean")
+    labels_agree = run.labels is None or np.array_equal(table["label"].to_numpy(np.int64), run.labels)
+    agree = {
+        manifest.table: scores
+        and labels_agree
+        and np.array_equal(table["prediction"], found.prediction)
+        and table["correct"].equals(correct),
+        f"{manifest.store}/mean_probs": np.allclose(run.mean_probs, found.mean, rtol=0, atol=ROUNDING),
+    }
+    for name, stored, counts in (
+        ("correct_per_pass", run.pass_accuracy, found.correct_per_pass),
+        ("correct_by_ensemble_size", run.ensemble_accuracy, found.correct_by_ensemble_size),
+    ):
+        if stored is not None and counts is not None:
+            agree[f"{manifest.store}/{name}"] = np.array_equal(stored, counts / count)
+    return agree

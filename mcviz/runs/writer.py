@@ -1,46 +1,48 @@
-"""Writing a run: begun, gone on with, or given more passes, block by block, and only ever whole."""
+"""Writing a run: created, resumed or extended, shard by shard, and only ever whole."""
 
-import hashlib
 import os
+import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import numpy as np
+from msgspec.structs import replace
 
 from mcviz.errors import CorruptRunError, InvalidInputError, RunNotFoundError, StorageError
-from mcviz.runs.blocks import Block, ImageBlock, pack_block, pack_images, pack_labels
-from mcviz.runs.lock import writing
-from mcviz.runs.manifest import (
-    LABELS,
-    MODEL,
-    NAME,
-    Manifest,
-    StoredFile,
-    block_files,
-    check_manifest,
-    image_block_name,
-    image_files,
-    read_manifest,
-    write_manifest,
+from mcviz.runs.arrays import (
+    GROUP,
+    StoredArray,
+    arrays_of,
+    dequantise,
+    encode,
+    encode_metadata,
+    files_of,
+    quantise,
+    shard_file,
 )
-from mcviz.runs.place import Place, place_of
-from mcviz.runs.run import Run, check_file, open_run
-from mcviz.runs.standing import files_but_manifest, is_finished, is_unfinished, outgrown, refuse_another
+from mcviz.runs.existing import files_of_run, is_finished, left_over, refuse_another
+from mcviz.runs.files import Folder, folder_at
+from mcviz.runs.lock import writing
+from mcviz.runs.manifest import MODEL, NAME, Manifest, check_manifest, read_manifest, write_manifest
+from mcviz.runs.run import Run, open_run
+from mcviz.runs.summary import Summary, joined, summarise
+from mcviz.runs.table import encode_table
+from mcviz.runs.verified import described, read_verified
 
 Progress = Callable[[int, int], None]
+SHARE_OF_TIME = 0.05  # at most, for writing down which shards are done
 
 
 class Source(Protocol):
-    """Where predictions come from: the sampled model, over the images of the run."""
+    """Where predictions come from: the sampled model, over the examples of the run."""
 
     def passes(self, start: int, stop: int, first_pass: int, passes: int, progress: Progress) -> np.ndarray:
-        """(passes, stop - start, C) float32: passes from `first_pass` on, of images `start` to before `stop`."""
+        """(passes, stop - start, C) float32: passes from `first_pass` on, of examples `start` to before `stop`."""
 
     def deterministic(self, start: int, stop: int) -> np.ndarray:
-        """(stop - start, C) float32 of the ordinary model."""
+        """(stop - start, C) float32 of the model with dropout off."""
 
 
 def write_run(
@@ -54,9 +56,9 @@ def write_run(
     resume: bool = True,
     progress: Progress | None = None,
 ) -> Run:
-    """Bring about the run that is wanted, doing only what is not there yet.
+    """Create, resume or extend a run, doing only what is not there yet.
 
-    A finished run is opened; a partial one is gone on with; one that differs by fewer passes alone gets the others. The
+    A finished run is opened; a partial one is resumed; one that differs by fewer passes alone gets the others. The
     result is bit for bit that of a run that was never stopped. Other processes that want the same run wait.
 
     Args:
@@ -75,20 +77,46 @@ def write_run(
         StorageError: it cannot be written. What was there is there still.
         InvalidInputError: the source's numbers are no probabilities.
     """
-    place = place_of(out)
+    folder = folder_at(out)
     check_manifest(wanted)
-    expected = np.dtype(wanted.images.dtype), (wanted.images.count, *wanted.images.shape)
-    if (images.dtype, images.shape) != expected:
-        raise InvalidInputError(f"Images should be {expected}. Received: {images.dtype} {images.shape}.")
-    if is_finished(place, wanted) and not outgrown(place, wanted):
-        return open_run(out)
-    with writing(place):
-        if not is_finished(place, wanted):
-            refuse_another(place, wanted)
-            _Writing(place, wanted, source, images, labels, model, progress).carry_out(resume)
-        for name in outgrown(place, wanted):
-            place.delete(name)
+    if wanted.images is not None:
+        expected = np.dtype(wanted.images.dtype), (wanted.examples.count, *wanted.images.shape)
+        if (images.dtype, images.shape) != expected:
+            raise InvalidInputError(f"Images should be {expected}. Received: {images.dtype} {images.shape}.")
+    if not is_finished(folder, wanted):
+        with writing(folder):
+            if not is_finished(folder, wanted):
+                refuse_another(folder, wanted)
+                _Writing(folder, wanted, source, images, labels, model, progress).carry_out(resume)
+    _sweep(folder)
     return open_run(out)
+
+
+def rename_classes(run: Run, class_names: tuple[str, ...]) -> Run:
+    """Give the classes of a run other names; its numbers and its identity stay.
+
+    Raises:
+        InvalidInputError: their number is not that of the classes.
+        RunNotFoundError: the run is gone, or was replaced by another.
+        StorageError: it cannot be written.
+    """
+    folder = folder_at(run.path)
+    renamed = replace(run.manifest, class_names=class_names)
+    check_manifest(renamed)
+    with writing(folder):
+        if read_manifest(folder) != run.manifest:
+            raise RunNotFoundError(f"{run.path} was replaced by another run since it was opened. Open it again.")
+        write_manifest(folder, renamed)
+    return open_run(run.path)
+
+
+def _sweep(folder: Folder) -> None:
+    """Remove what a finished run does not need any more, where anything can be removed."""
+    finished = read_manifest(folder)
+    if left_over(folder, finished):
+        with suppress(StorageError), writing(folder):
+            for name in left_over(folder, read_manifest(folder)):
+                folder.delete(name)
 
 
 class _Writing:
@@ -96,7 +124,7 @@ class _Writing:
 
     def __init__(
         self,
-        place: Place,
+        folder: Folder,
         wanted: Manifest,
         source: Source,
         images: np.ndarray,
@@ -104,99 +132,103 @@ class _Writing:
         model: bytes | None,
         progress: Progress | None,
     ) -> None:
-        self.place, self.source, self.progress = place, source, progress
+        self.folder, self.source, self.progress = folder, source, progress
         self.images, self.labels, self.model = images, labels, model
         self.manifest = wanted
         self.old: Run | None = None
+        self.name = NAME  # of the manifest, while it is partial
+        self.begun = False
         self.done = 0
+        self.recorded = (0.0, 0.0)  # when the manifest was last written, and how many seconds that took
 
     def carry_out(self, resume: bool) -> None:
         try:
             self._begin(resume)
             self._write_inputs()
-            missing = self._missing_blocks()
-            self.done = self._total() - sum(self._predictions(block) for block in missing)
-            for block in missing:
-                self._write_block(block)
-            self._finish()
+            self._finish(joined(self._summaries()))
         except BaseException:
-            self._forget_if_empty()
+            with suppress(StorageError):  # the error that ended the writing is the one to tell
+                self._leave()
             raise
 
     def _begin(self, resume: bool) -> None:
-        try:
-            there = read_manifest(self.place)
-        except RunNotFoundError:
-            there = None
-        if there and there.state == "finished":
-            self.old = Run(self.place, there)
-            self._keep_what_is_kept(there)
-            return
-        if there and not resume:
+        finished = self._partial(NAME)
+        if finished and finished.state == "finished":
+            self.old = Run(self.folder, finished)
+            self.name = f"manifest-{self.manifest.passes}.json"
+            self._keep_what_is_kept(finished)
+            self.manifest = replace(
+                self.manifest,
+                store=f"predictions-{self.manifest.passes}.zarr",
+                table=f"scores-{self.manifest.passes}.parquet",
+            )
+        there = self._partial(self.name)
+        if there and (not resume or there.digest != self.manifest.digest):
             self._delete()
             there = None
         if there:
             self._keep_what_is_kept(there)
-            self.manifest = replace(self.manifest, layout=there.layout, scores=there.scores)
+            done = {name: file for name, file in there.files.items() if self._is_whole(there, name)}
+            self.manifest = replace(self.manifest, layout=there.layout, scores=there.scores, files=done)
         else:
-            self.manifest = replace(self.manifest, made={"started": _now(), **self.manifest.made})
-        write_manifest(self.place, self.manifest)
+            self.manifest = replace(self.manifest, created={"started": _now(), **self.manifest.created})
+        self.begun = True
+        self._record()
+
+    def _partial(self, name: str) -> Manifest | None:
+        try:
+            return read_manifest(self.folder, name)
+        except RunNotFoundError:
+            return None
+        except CorruptRunError:
+            if name == NAME:
+                raise
+            return None
+
+    def _is_whole(self, there: Manifest, name: str) -> bool:
+        try:
+            read_verified(self.folder, there, name)
+        except (FileNotFoundError, CorruptRunError):
+            return False
+        return True
 
     def _keep_what_is_kept(self, there: Manifest) -> None:
-        images, model = self.manifest.images, self.manifest.model
-        kept = there.layout
-        self.manifest = replace(
-            self.manifest,
-            layout=replace(self.manifest.layout, image_block=kept.image_block, image_frame=kept.image_frame),
-            made=_merged(there.made, self.manifest.made),
-            images=replace(images, kept=images.kept or there.images.kept),
-            model=replace(model, kept=model.kept or (there.model.kept and MODEL in self.place.sizes())),
-            data={**there.data, **self.manifest.data},
-        )
+        wanted = self.manifest
+        if wanted.images is not None and there.has_images:
+            wanted = replace(wanted, images=replace(wanted.images, stored=True))
+        if wanted.model is not None and there.has_model and self.folder.sizes([MODEL]):
+            wanted = replace(wanted, model=replace(wanted.model, stored=True))
+        created = _merged(there.created, wanted.created)
+        self.manifest = replace(wanted, created=created, about={**there.about, **wanted.about})
 
     def _write_inputs(self) -> None:
-        sizes = self.place.sizes()
-        size = self.manifest.layout.image_block
-        for block in range(self.manifest.image_blocks):
-            if not self._has_images(block, sizes):
-                content = np.ascontiguousarray(self.images[block * size : (block + 1) * size])
-                self.place.write(image_block_name(block), pack_images(self.manifest, block, content))
+        if self.manifest.has_images:
+            self._write_array("images", self.images)
         if self.labels is not None:
-            self.place.write(LABELS, pack_labels(self.manifest, self.labels))
+            self._write_array("label", self.labels)
         if self.old and MODEL in self.old.manifest.files:
-            check_file(self.place, self.old.manifest, MODEL)
+            content = read_verified(self.folder, self.old.manifest, MODEL)
+            self.manifest = replace(self.manifest, files=self.manifest.files | {MODEL: described(content)})
         elif self.model is not None:
-            self.place.write(MODEL, self.model)
+            self._write(MODEL, self.model)
 
-    def _has_images(self, block: int, sizes: dict[str, int]) -> bool:
-        if image_block_name(block) not in sizes:
-            return False
-        try:
-            there = ImageBlock.open(self.place, self.manifest, block)
-            for frame in range(len(there.file.lengths)):
-                there.frame(frame)
-        except CorruptRunError:
-            return False
-        return True
+    def _summaries(self) -> list[Summary]:
+        """What every shard comes to; those that are not there yet are sampled and written."""
+        probs, manifest = arrays_of(self.manifest)["probs"], self.manifest
+        names = [shard_file(manifest, probs, shard) for shard in range(probs.shards)]
+        self.done = sum(self._predictions(shard) for shard, name in enumerate(names) if name in manifest.files)
+        self._write_metadata(probs)
+        there, summaries = Run(self.folder, self.manifest), []
+        for shard, name in enumerate(names):
+            start, stop = manifest.shard_range(shard)
+            stored = there.probs_block(start, stop) if name in manifest.files else self._write_shard(probs, shard)
+            labels = None if self.labels is None else self.labels[start:stop]
+            summaries.append(summarise(stored, labels, manifest.scores))
+        return summaries
 
-    def _missing_blocks(self) -> list[int]:
-        sizes = self.place.sizes()
-        return [block for block in range(self.manifest.blocks) if not self._has_block(block, sizes)]
-
-    def _has_block(self, block: int, sizes: dict[str, int]) -> bool:
-        if self.manifest.block_name(block) not in sizes:
-            return False
-        try:
-            there = Block.open(self.place, self.manifest, block)
-            there.probs(0, there.count)
-            there.deterministic()
-            there.summary()
-        except CorruptRunError:
-            return False
-        return True
-
-    def _write_block(self, block: int) -> None:
-        manifest, (start, stop) = self.manifest, self.manifest.block_range(block)
+    def _write_shard(self, array: StoredArray, shard: int) -> np.ndarray:
+        """Sample a shard, write it, and give its probabilities as they are stored, (T, n, C)."""
+        manifest, (start, stop) = self.manifest, self.manifest.shard_range(shard)
         first, fresh = manifest.passes - self._fresh(), self._fresh()
 
         def report(part: int, _: int) -> None:
@@ -208,48 +240,83 @@ class _Writing:
         _check(probs, (fresh, stop - start, manifest.classes))
         if self.old:
             probs = np.concatenate([self.old.probs_block(start, stop), probs])
-        plain = self.source.deterministic(start, stop)
-        labels = None if self.labels is None else self.labels[start:stop]
-        self.place.write(manifest.block_name(block), pack_block(manifest, block, probs, plain, labels))
-        self.done += self._predictions(block)
+        steps = quantise(probs)
+        self._write(shard_file(manifest, array, shard), encode(array, shard, steps))
+        self.done += self._predictions(shard)
+        self._record_now_and_then()
+        return dequantise(steps)
 
-    def _finish(self) -> None:
-        for name in self.place.sizes():
-            if is_unfinished(name):  # an earlier writer was killed over it
-                self.place.delete(name)
-        files = {}
-        for name in self._own_files():
-            content = self.place.read(name)
-            files[name] = StoredFile(len(content), hashlib.sha256(content).hexdigest())
-        made = {**self.manifest.made, "finished": _now()}
-        write_manifest(self.place, replace(self.manifest, state="finished", made=made, files=files))
+    def _finish(self, summary: Summary) -> None:
+        manifest = self.manifest
+        self._write(f"{manifest.store}/zarr.json", GROUP)
+        self._write_array("mean_probs", summary.mean)
+        if manifest.deterministic:
+            ranges = [manifest.shard_range(shard) for shard in range(manifest.shards)]
+            self._write_array("deterministic_probs", np.concatenate([self.source.deterministic(*r) for r in ranges]))
+        if summary.correct_per_pass is not None and summary.correct_by_ensemble_size is not None:
+            self._write_array("correct_per_pass", summary.correct_per_pass)
+            self._write_array("correct_by_ensemble_size", summary.correct_by_ensemble_size)
+        self._write(manifest.table, encode_table(self.labels, summary.prediction, summary.scores))
+        created = {**self.manifest.created, "finished": _now()}
+        files = {name: self.manifest.files[name] for name in files_of(self.manifest)}
+        write_manifest(self.folder, replace(self.manifest, state="finished", created=created, files=files))
+
+    def _write_array(self, name: str, rows: np.ndarray) -> None:
+        array = arrays_of(self.manifest)[name]
+        self._write_metadata(array)
+        for shard in range(array.shards):
+            file = shard_file(self.manifest, array, shard)
+            if file not in self.manifest.files:
+                part = rows[shard * array.shard : (shard + 1) * array.shard]
+                self._write(file, encode(array, shard, np.ascontiguousarray(part, array.dtype)))
+
+    def _write_metadata(self, array: StoredArray) -> None:
+        self._write(f"{self.manifest.store}/{array.name}/zarr.json", encode_metadata(array))
+
+    def _write(self, name: str, content: bytes) -> None:
+        file = described(content)
+        if self.manifest.files.get(name) != file:
+            self.folder.write(name, content)
+            self.manifest = replace(self.manifest, files=self.manifest.files | {name: file})
+
+    def _record(self) -> None:
+        """Write down which files are complete."""
+        began = time.monotonic()
+        write_manifest(self.folder, self.manifest, self.name)
+        self.recorded = time.monotonic(), time.monotonic() - began
+
+    def _record_now_and_then(self) -> None:
+        last, took = self.recorded
+        if (time.monotonic() - last) * SHARE_OF_TIME > took:
+            self._record()
 
     def _fresh(self) -> int:
-        return self.manifest.passes - (self.old.manifest.passes if self.old else 0)
+        return self.manifest.passes - (self.old.passes if self.old else 0)
 
     def _total(self) -> int:
-        return self.manifest.images.count * self._fresh()
+        return self.manifest.examples.count * self._fresh()
 
-    def _predictions(self, block: int) -> int:
-        start, stop = self.manifest.block_range(block)
+    def _predictions(self, shard: int) -> int:
+        start, stop = self.manifest.shard_range(shard)
         return (stop - start) * self._fresh()
 
-    def _own_files(self) -> list[str]:
-        manifest = self.manifest
-        names = [*block_files(manifest), *image_files(manifest)]
-        names += [LABELS] if manifest.labels_sha256 is not None else []
-        return names + ([MODEL] if manifest.model.kept else [])
+    def _leave(self) -> None:
+        """Record what is done; leave nothing of a run that has not one shard, since nothing of it is worth resuming."""
+        there = self._partial(NAME)
+        if not self.begun or (there and there.state == "finished" and there.digest == self.manifest.digest):
+            return
+        if any(name.startswith(f"{self.manifest.store}/probs/c.") for name in self.manifest.files):
+            self._record()
+        else:
+            self._delete()
 
     def _delete(self) -> None:
-        for name in [*files_but_manifest(self.place), NAME]:  # the manifest last: without it they are nobody's
-            self.place.delete(name)
-
-    def _forget_if_empty(self) -> None:
-        """Leave nothing behind of a run that has not one block: nothing of it is worth going on with."""
-        with suppress(StorageError):  # the error that ended the writing is the one to tell
-            sizes = self.place.sizes()
-            if self.old is None and not any(name in sizes for name in block_files(self.manifest)):
-                self._delete()
+        """Remove all files of the partial run; its manifest last: without it they are nobody's."""
+        kept = set() if self.old is None else set(self.old.manifest.files)
+        for name in files_of_run(self.folder):
+            if name not in kept and not (self.old and name.startswith("derived/")):
+                self.folder.delete(name)
+        self.folder.delete(self.name)
 
 
 def _check(probs: np.ndarray, shape: tuple[int, int, int]) -> None:

@@ -76,8 +76,8 @@ def state(out: Path, truth: dict) -> str:
         return "none"
     except PartialRunError:
         return "partial"
-    assert numbers(run) == truth[run.manifest.passes][0]
-    return f"whole, {run.manifest.passes} passes"
+    assert numbers(run) == truth[run.passes][0]
+    return f"whole, {run.passes} passes"
 
 
 if __name__ == "__main__":

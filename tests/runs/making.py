@@ -1,18 +1,17 @@
 """Small runs from a source that needs no TensorFlow: every number follows from seed, pass, image and class."""
 
 import hashlib
-import json
-import sys
+import re
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from mcviz.measures import SCORES
-from mcviz.runs import ImageSet, Layer, Layout, Manifest, ModelUsed, Run
+from mcviz.runs import Examples, Images, Layer, Layout, Manifest, Model, Origin, Run
 from mcviz.runs.writer import write_run
 
 MODEL_FILE = b"not a model, but the bytes of one" * 3
@@ -64,22 +63,13 @@ def wanted(
         masks="per_pass",
         classes=classes,
         class_names=tuple("abcdefghij"[:classes]),
-        images=ImageSet(
-            len(images),
-            images.shape[1:],
-            str(images.dtype),
-            digest(images),
-            float(images.min()),
-            float(images.max()),
-            True,
-        ),
+        examples=Examples("image", len(images), digest(images)),
+        images=Images(images.shape[1:], str(images.dtype), float(images.min()), float(images.max()), True),
         labels_sha256=None if labels is None else digest(labels),
-        model=ModelUsed("made_up", digest(np.arange(3)), None, True),
-        stochastic_layers=(Layer("dropout", "Dropout", 0.5),),
-        inactive_layers=(),
-        sampler=1,
+        model=Model("made_up", digest(np.arange(3)), None, True),
+        origin=Origin("dropout", None, 1, "matmul", (Layer("dropout", "Dropout", 0.5),)),
         scores=tuple(SCORES),
-        layout=Layout(block=4, frame=2, image_block=6, image_frame=3),
+        layout=Layout(2, 4, 3, 6),
     )
     return replace(manifest, **changes)
 
@@ -101,7 +91,9 @@ def make(
     images = some_images() if pixels is None else pixels
     labels = some_labels(len(images), classes) if labelled else None
     manifest = wanted(images, labels, passes=passes, classes=classes, **changes)
-    manifest = replace(manifest, images=replace(manifest.images, kept=keep), model=replace(manifest.model, kept=keep))
+    manifest = replace(
+        manifest, images=replace(manifest.images, stored=keep), model=replace(manifest.model, stored=keep)
+    )
     source = source or MadeUpSource(images, classes, manifest.seed, pause)
     model = MODEL_FILE if keep else None
     return write_run(out, manifest, source, images, labels, model, resume=resume, progress=progress)
@@ -112,28 +104,24 @@ def digest(array: np.ndarray) -> str:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file of a run but its manifest, which says when it was made."""
+    """Every file of a run but its manifest, which says when it was made; the same names for a run that grew."""
     files = (path for path in folder.rglob("*") if path.is_file() and path.name != "manifest.json")
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+    return {
+        re.sub(r"^(predictions|scores)-\d+", r"\1", str(path.relative_to(folder))): path.read_bytes() for path in files
+    }
 
 
 def numbers(run: Run) -> dict[str, Any]:
     """Every number that a run gives."""
     table = run.scores()
     return {
-        "probs": run.probs_block(0, run.manifest.images.count).tolist(),
+        "probs": run.probs_block(0, None).tolist(),
         "images": np.asarray(run.images).tolist(),
         "labels": None if run.labels is None else run.labels.tolist(),
-        "plain": run.deterministic_probs.tolist(),
+        "deterministic": run.deterministic_probs.tolist(),
         "mean": run.mean_probs.tolist(),
         "scores": {name: table[name].astype(object).where(table[name].notna(), None).tolist() for name in table},
         "pass accuracy": None if run.pass_accuracy is None else run.pass_accuracy.tolist(),
         "ensemble accuracy": None if run.ensemble_accuracy is None else run.ensemble_accuracy.tolist(),
-        "plain accuracy": run.deterministic_accuracy,
+        "deterministic accuracy": run.deterministic_accuracy,
     }
-
-
-if __name__ == "__main__":
-    folder = Path(sys.argv[1])
-    made = make(folder / "run", made={"versions": {"mcviz": "0.1.0"}}, data={"source": "made up", "licence": "none"})
-    (folder / "numbers.json").write_text(json.dumps(numbers(made)))

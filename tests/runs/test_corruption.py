@@ -12,7 +12,17 @@ from mcviz.errors import CorruptRunError
 from mcviz.runs import list_runs, open_run, verify_run
 from tests.runs.making import make, numbers
 
-NAMES = ["manifest.json", "labels.frames", "images/00000.frames", "passes-6/00000.frames", "passes-6/00002.frames"]
+NAMES = [
+    "manifest.json",
+    "predictions.zarr/label/c.0",
+    "predictions.zarr/images/c.0.0.0.0",
+    "predictions.zarr/probs/c.0.0.0",
+    "predictions.zarr/probs/c.2.0.0",
+    "predictions.zarr/probs/zarr.json",
+    "predictions.zarr/mean_probs/c.0.0",
+    "predictions.zarr/correct_per_pass/c.0",
+    "scores.parquet",
+]
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +116,7 @@ def test_a_file_that_goes_missing_after_opening(folder: Path, name: str) -> None
 
 
 def test_blocks_that_changed_places(folder: Path, truth: dict[str, Any]) -> None:
-    first, second = folder / "passes-6/00000.frames", folder / "passes-6/00001.frames"
+    first, second = folder / "predictions.zarr/probs/c.0.0.0", folder / "predictions.zarr/probs/c.1.0.0"
     one, other = first.read_bytes(), second.read_bytes()
     size = max(len(one), len(other))  # the same size, so that it is not the size that gives it away
     first.write_bytes(other.ljust(size, b"\0")[: len(one)])
@@ -116,8 +126,8 @@ def test_blocks_that_changed_places(folder: Path, truth: dict[str, Any]) -> None
 
 def test_a_block_of_another_seed(folder: Path, tmp_path: Path) -> None:
     make(tmp_path / "other", seed=6)
-    shutil.copy(tmp_path / "other/passes-6/00001.frames", folder / "passes-6/00001.frames")
-    assert str(folder / "passes-6/00001.frames") in str(outcome(folder))
+    shutil.copy(tmp_path / "other/predictions.zarr/probs/c.1.0.0", folder / "predictions.zarr/probs/c.1.0.0")
+    assert str(folder / "predictions.zarr/probs/c.1.0.0") in str(outcome(folder))
 
 
 @pytest.mark.parametrize(

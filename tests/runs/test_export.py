@@ -35,12 +35,12 @@ def test_everything_as_netcdf(run: Run, tmp_path: Path) -> None:
 
     export_run(run, tmp_path / "run.nc")
     with xarray.open_dataset(tmp_path / "run.nc") as found:
-        assert dict(found.sizes) == {"pass": 6, "image": 11, "class": 3}
-        assert found["probs"].dims == ("pass", "image", "class")
+        assert dict(found.sizes) == {"draw": 6, "example": 11, "category": 3}
+        assert found["probs"].dims == ("draw", "example", "category")
         np.testing.assert_array_equal(found["probs"], run.probs_block(0, 11))
         np.testing.assert_array_equal(found["label"], run.labels)
         np.testing.assert_array_equal(found["margin"], run.scores()["margin"])
-        assert found["class"].values.tolist() == list(run.class_names)
+        assert found["category"].values.tolist() == list(run.class_names)
         assert found.attrs["digest"] == run.digest
 
 

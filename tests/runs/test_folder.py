@@ -22,7 +22,7 @@ def folder(tmp_path: Path) -> Path:
     with pytest.raises(KeyboardInterrupt):
         make(tmp_path / "stopped", progress=stop)
     shutil.copytree(tmp_path / "whole", tmp_path / "damaged")
-    (tmp_path / "damaged/labels.frames").unlink()
+    (tmp_path / "damaged/predictions.zarr/label/c.0").unlink()
     (tmp_path / "no run").mkdir()
     (tmp_path / "no run/notes.txt").write_text("x")
     (tmp_path / "file").write_text("x")
@@ -33,9 +33,9 @@ def test_a_list_says_what_each_run_is(folder: Path) -> None:
     listed = {Path(run.path).name: run for run in list_runs(folder)}
     assert list(listed) == ["damaged", "stopped", "whole"]
     assert [run.state for run in listed.values()] == ["damaged", "partial", "finished"]
-    assert listed["stopped"].images_done == 8
-    assert "8 of 11 images" in listed["stopped"].message
-    assert "labels.frames is missing" in listed["damaged"].message
+    assert listed["stopped"].examples_done == 8
+    assert "8 of 11 examples" in listed["stopped"].message
+    assert "predictions.zarr/label/c.0 is missing" in listed["damaged"].message
     assert listed["whole"].message == ""
     assert listed["whole"].manifest == open_run(folder / "whole").manifest
     assert listed["whole"].bytes == sum(path.stat().st_size for path in (folder / "whole").rglob("*") if path.is_file())
@@ -70,11 +70,11 @@ def test_a_link_to_a_run_is_taken_away_and_the_run_stays(folder: Path) -> None:
 
 @pytest.mark.parametrize("name", ["whole", "stopped", "damaged"])
 def test_what_else_is_in_a_run_s_folder_stays_when_the_run_goes(folder: Path, name: str) -> None:
-    (folder / name / "images/holiday.jpg").write_text("mine")
+    (folder / name / "predictions.zarr/holiday.jpg").write_text("mine")
     make(folder / name / "another run")
     left = remove_run(folder / name)
     assert left == sorted(str(path.relative_to(folder / name)) for path in (folder / name).rglob("*") if path.is_file())
-    assert {"images/holiday.jpg", "another run/manifest.json"} <= set(left)
+    assert {"predictions.zarr/holiday.jpg", "another run/manifest.json"} <= set(left)
     assert open_run(folder / name / "another run").probs(0).shape == (6, 3)
     with pytest.raises(RunNotFoundError):
         remove_run(folder / name)
@@ -88,15 +88,15 @@ def test_no_address_is_not_the_folder_that_one_is_in(monkeypatch: pytest.MonkeyP
     assert open_run(folder / "whole").probs(0).shape == (6, 3)
 
 
-def test_a_run_of_a_later_format_says_to_update(folder: Path) -> None:
+def test_a_run_of_another_format_is_named_as_that(folder: Path) -> None:
     import json
 
     file = folder / "whole" / NAME
     content = json.loads(file.read_bytes())
     del content["checksum"]
-    content |= {"format": 2, "something": "new"}
+    content |= {"format": 3, "something": "new"}
     content["checksum"] = _checksum(content)
     file.write_text(json.dumps(content))
-    with pytest.raises(InvalidInputError, match=r"is in format 2 and this mcviz reads format 1\. Update mcviz"):
+    with pytest.raises(InvalidInputError, match=r"is in format 3 and this mcviz reads format 2\. Use the version"):
         open_run(folder / "whole")
     assert [run.state for run in list_runs(folder)] == ["damaged", "partial", "unreadable"]

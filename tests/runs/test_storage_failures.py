@@ -56,14 +56,24 @@ def failures(monkeypatch: pytest.MonkeyPatch, what: str, number: int, attempt: C
 def test_a_new_run_on_a_disk_that_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, number: int, sentence: str
 ) -> None:
+    whole = numbers(make(tmp_path / "whole"))
     for message in failures(monkeypatch, what, number, lambda: make(tmp_path / "run") and None):
         assert sentence in message
         assert "cannot be written" in message
         assert str(tmp_path / "run") in message
         assert not list(tmp_path.rglob("*.tmp"))
-        with pytest.raises((RunNotFoundError, PartialRunError)):
-            open_run(tmp_path / "run")
-    assert numbers(open_run(tmp_path / "run")) == numbers(make(tmp_path / "whole"))
+        assert state(tmp_path / "run", whole) in ("none", "partial", "whole")
+    assert state(tmp_path / "run", whole) == "whole"
+
+
+def state(out: Path, whole: dict[str, Any]) -> str:
+    """What stands after a failure: it may hit the very last call, when all is written but its folder's entry."""
+    try:
+        return "whole" if numbers(open_run(out)) == whole else "wrong"
+    except RunNotFoundError:
+        return "none"
+    except PartialRunError:
+        return "partial"
 
 
 def test_an_old_run_on_a_disk_that_fails_stays_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

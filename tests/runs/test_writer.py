@@ -1,19 +1,18 @@
 """A run is gone on with, given more passes, or left alone; and always ends as if it had never been stopped."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from mcviz.errors import CorruptRunError, InvalidInputError, PartialRunError, RunExistsError
-from mcviz.runs import ImageSet, Layer, ModelUsed, open_run, verify_run
+from mcviz.runs import Images, Layer, Model, open_run, verify_run
 from mcviz.runs.writer import write_run
 from tests.runs.making import (
     MODEL_FILE,
     MadeUpSource,
     contents,
-    digest,
     make,
     numbers,
     some_images,
@@ -106,17 +105,23 @@ base = wanted(images, labels)
         (r"passes \(6 there, 5 asked for\)", {"passes": 5}),
         (r"seed \(5 there, 6 asked for\)", {"seed": 6}),
         (r"masks \(per_pass there, per_example asked for\)", {"masks": "per_example"}),
-        ("images", {"images": replace(base.images, sha256="0" * 64)}),
+        ("examples", {"examples": replace(base.examples, sha256="0" * 64)}),
         (r"labels \(.* there, 0000", {"labels_sha256": "0" * 64}),
-        (r"class names \(\['a', 'b', 'c'\] there, \['x', 'y', 'z'\] asked for\)", {"class_names": ("x", "y", "z")}),
         ("model", {"model": replace(base.model, sha256="0" * 64)}),
-        (r"output of the model \(none there, \['digit', None\] asked", {"model": replace(base.model, output="digit")}),
-        (r"output of the model \(none there, \[None, True\] asked", {"model": replace(base.model, from_logits=True)}),
+        (
+            r"output of the model \(\[None, None\] there, \['digit', None\] asked",
+            {"model": replace(base.model, output="digit")},
+        ),
+        (
+            r"output of the model \(\[None, None\] there, \[None, True\] asked",
+            {"model": replace(base.model, from_logits=True)},
+        ),
         (
             r"stochastic layers \(.*0\.5.* there, .*0\.25.* asked for\)",
-            {"stochastic_layers": (Layer("dropout", "Dropout", 0.25),)},
+            {"origin": replace(base.origin, stochastic_layers=(Layer("dropout", "Dropout", 0.25),))},
         ),
-        ("way of drawing masks", {"sampler": 2}),
+        ("origin", {"origin": replace(base.origin, draw_scheme=2)}),
+        ("preprocessing", {"preprocessing": "divide_by_255"}),
     ],
 )
 def test_a_run_that_differs_in_anything_is_neither_opened_nor_touched(
@@ -142,20 +147,21 @@ def test_a_partial_run_that_differs_is_not_touched_even_when_asked_to_begin_anew
 def test_how_it_was_made_and_where_the_images_came_from_are_no_part_of_the_identity() -> None:
     other = replace(
         base,
-        made={"versions": {"numpy": "9"}},
-        data={"licence": "MIT"},
-        images=replace(base.images, kept=False),
-        model=ModelUsed("other name", base.model.sha256, "f" * 64, False),
+        created={"versions": {"numpy": "9"}},
+        about={"licence": "MIT"},
+        class_names=("x", "y", "z"),
+        images=replace(base.images, stored=False),
+        model=Model("other name", base.model.sha256, "f" * 64, False),
     )
     assert other.digest == base.digest
 
 
 def test_all_versions_that_took_part_are_named(tmp_path: Path) -> None:
     with pytest.raises(Stop):
-        make(tmp_path / "run", progress=stop_after(30), made={"versions": {"numpy": "2.1", "keras": "3.13"}})
-    made = make(tmp_path / "run", made={"versions": {"numpy": "2.4", "keras": "3.13"}}).manifest.made
-    assert made["versions"] == {"numpy": "2.1, 2.4", "keras": "3.13"}
-    assert made["started"] <= made["finished"]
+        make(tmp_path / "run", progress=stop_after(30), created={"versions": {"numpy": "2.1", "keras": "3.13"}})
+    created = make(tmp_path / "run", created={"versions": {"numpy": "2.4", "keras": "3.13"}}).manifest.created
+    assert created["versions"] == {"numpy": "2.1, 2.4", "keras": "3.13"}
+    assert created["started"] <= created["finished"]
 
 
 def test_stopped_before_the_first_block_nothing_is_left(tmp_path: Path) -> None:
@@ -171,10 +177,13 @@ def test_stopped_later_what_is_done_stays_and_nothing_else(tmp_path: Path) -> No
     assert left == {
         "manifest.json",
         "model.keras",
-        "labels.frames",
-        "images/00000.frames",
-        "images/00001.frames",
-        "passes-6/00000.frames",
+        "predictions.zarr/label/zarr.json",
+        "predictions.zarr/label/c.0",
+        "predictions.zarr/images/zarr.json",
+        "predictions.zarr/images/c.0.0.0.0",
+        "predictions.zarr/images/c.1.0.0.0",
+        "predictions.zarr/probs/zarr.json",
+        "predictions.zarr/probs/c.0.0.0",
     }
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
@@ -182,7 +191,7 @@ def test_stopped_later_what_is_done_stays_and_nothing_else(tmp_path: Path) -> No
 def test_a_damaged_block_of_a_partial_run_is_sampled_again(tmp_path: Path) -> None:
     with pytest.raises(Stop):
         make(tmp_path / "run", progress=stop_after(60))
-    for name in ("passes-6/00000.frames", "images/00001.frames"):
+    for name in ("predictions.zarr/probs/c.0.0.0", "predictions.zarr/images/c.1.0.0.0"):
         file = tmp_path / "run" / name
         file.write_bytes(file.read_bytes()[:-3])
     make(tmp_path / "run")
@@ -193,7 +202,7 @@ def test_a_damaged_block_of_a_partial_run_is_sampled_again(tmp_path: Path) -> No
 def test_progress_counts_what_is_there_wherever_the_gap_is(tmp_path: Path) -> None:
     with pytest.raises(Stop):
         make(tmp_path / "run", progress=stop_after(60))
-    (tmp_path / "run/passes-6/00000.frames").unlink()
+    (tmp_path / "run/predictions.zarr/probs/c.0.0.0").unlink()
     done: list[tuple[int, int]] = []
     make(tmp_path / "run", progress=lambda *counts: done.append(counts))
     assert done == sorted(done)
@@ -204,12 +213,12 @@ def test_progress_counts_what_is_there_wherever_the_gap_is(tmp_path: Path) -> No
 def test_what_a_finished_run_lost_is_not_sealed_by_growing(tmp_path: Path) -> None:
     make(tmp_path / "whole", passes=10)
     make(tmp_path / "run")
-    for name in ("labels.frames", "images/00001.frames"):
+    for name in ("predictions.zarr/label/c.0", "predictions.zarr/images/c.1.0.0.0"):
         file = tmp_path / "run" / name
         file.write_bytes(file.read_bytes()[:-1] + b"?")
     make(tmp_path / "run", passes=10)
     assert contents(tmp_path / "run") == contents(tmp_path / "whole")
-    for name in ("model.keras", "passes-10/00001.frames"):
+    for name in ("model.keras", "predictions-10.zarr/probs/c.1.0.0"):
         file = tmp_path / "run" / name
         whole = file.read_bytes()
         file.write_bytes(whole[:90] + b"?" + whole[91:])
@@ -226,9 +235,9 @@ def test_resumed_with_another_wish_for_what_is_kept(tmp_path: Path, then_kept: b
         with pytest.raises(Stop):
             make(out, progress=stop_after(moment), keep=not then_kept)
         run = make(out, keep=then_kept)
-        assert run.manifest.images.kept
+        assert run.has_images
         assert run.model_path is not None
-        assert verify_run(out).files == 7
+        assert verify_run(out).files == 20
 
 
 def test_killed_before_the_model_was_written_and_resumed_without_it(tmp_path: Path) -> None:
@@ -236,7 +245,7 @@ def test_killed_before_the_model_was_written_and_resumed_without_it(tmp_path: Pa
         make(tmp_path / "run", progress=stop_after(30))
     (tmp_path / "run/model.keras").unlink()
     assert make(tmp_path / "run", keep=False).model_path is None
-    assert verify_run(tmp_path / "run").files == 6
+    assert verify_run(tmp_path / "run").files == 19
 
 
 def test_files_that_are_not_a_runs_stay(tmp_path: Path) -> None:
@@ -246,7 +255,9 @@ def test_files_that_are_not_a_runs_stay(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "README.md").read_text() == "where this came from"
 
 
-@pytest.mark.parametrize("name", ["model.keras", "holiday.jpg", "another run/manifest.json", "images/holiday.jpg"])
+@pytest.mark.parametrize(
+    "name", ["model.keras", "holiday.jpg", "another run/manifest.json", "predictions.zarr/holiday.jpg"]
+)
 def test_a_folder_with_anything_of_somebodys_own_is_not_made_a_run(tmp_path: Path, name: str) -> None:
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_bytes(b"mine")
@@ -266,9 +277,9 @@ def test_what_a_writer_leaves_that_was_killed_over_its_first_file_is_in_nobodys_
 def test_begun_anew_what_is_somebodys_own_stays(tmp_path: Path) -> None:
     with pytest.raises(Stop):
         make(tmp_path / "run", progress=stop_after(30))
-    (tmp_path / "run/images/holiday.jpg").write_bytes(b"mine")
+    (tmp_path / "run/predictions.zarr/holiday.jpg").write_bytes(b"mine")
     make(tmp_path / "run", resume=False)
-    assert (tmp_path / "run/images/holiday.jpg").read_bytes() == b"mine"
+    assert (tmp_path / "run/predictions.zarr/holiday.jpg").read_bytes() == b"mine"
 
 
 class Bad(MadeUpSource):
@@ -299,7 +310,7 @@ def test_numbers_that_are_no_probabilities_are_refused(tmp_path: Path, spoil) ->
 
 def test_object_arrays_are_refused(tmp_path: Path) -> None:
     objects = some_images().astype(object)
-    described = ImageSet(11, (4, 3, 1), "object", digest(some_images()), 0, 255, True)
+    described = Images((4, 3, 1), "object", 0, 255, True)
     for manifest in (replace(base, images=described), base):
         with pytest.raises(InvalidInputError, match="object"):
             write_run(tmp_path / "run", manifest, MadeUpSource(images, 3, 5), objects, labels, MODEL_FILE)
@@ -309,5 +320,5 @@ def test_object_arrays_are_refused(tmp_path: Path) -> None:
 def test_a_partial_run_does_not_look_whole(tmp_path: Path) -> None:
     with pytest.raises(Stop):
         make(tmp_path / "run", progress=stop_after(65))
-    with pytest.raises(PartialRunError, match="8 of 11 images"):
+    with pytest.raises(PartialRunError, match="8 of 11 examples"):
         open_run(tmp_path / "run")

@@ -1,6 +1,6 @@
-"""Where a run's files are: a folder on this machine, or an address that fsspec knows.
+"""A folder of files: on this machine, or at an address that fsspec knows.
 
-A file is written whole or not at all. On this machine: under a temporary name beside its place, synced, then renamed.
+A file is written whole or not at all. On this machine: under a temporary name beside its own, synced, then renamed.
 In object storage a write is one request, and other readers see the old object or the new one.
 """
 
@@ -17,7 +17,7 @@ from mcviz.errors import InvalidInputError, StorageError
 TEMPORARY = re.compile(r"\.[^/]+\.[0-9a-f]{12}\.tmp")
 
 
-class Place(Protocol):
+class Folder(Protocol):
     """A folder of files, named by paths relative to it with `/` between the parts."""
 
     path: str
@@ -33,32 +33,32 @@ class Place(Protocol):
             StorageError: it cannot be read.
         """
 
-    def sizes(self) -> dict[str, int]:
-        """Every file's size in bytes; empty where there is no such folder."""
+    def sizes(self, names: list[str] | None = None) -> dict[str, int]:
+        """The sizes in bytes of the files of these names that are there, or of all files."""
 
-    def holding(self, name: str) -> list[str]:
-        """The names of the folders directly in this one that hold a file of that name, in order.
+    def subfolders_with(self, name: str) -> list[str]:
+        """The names of the folders directly in this one that have a file of that name, in order.
 
         Raises:
             StorageError: the folder cannot be listed.
         """
 
     def write(self, name: str, data: bytes) -> None:
-        """Put a file in place, whole or not at all.
+        """Write a file, whole or not at all.
 
         Raises:
             StorageError: it cannot be written. What was there is there still.
         """
 
     def delete(self, name: str) -> None:
-        """Take a file away, if it is there."""
+        """Remove a file, if it is there."""
 
     def remove(self, names: list[str]) -> None:
-        """Take files away, in this order, and with the last one the folder. What else is in it stays."""
+        """Remove files, in this order, and with the last one the folder. Other files stay."""
 
 
-def place_of(address: str | os.PathLike[str]) -> Place:
-    """The place that a path or an fsspec address names.
+def folder_at(address: str | os.PathLike[str]) -> Folder:
+    """The folder at a path or an fsspec address.
 
     Raises:
         InvalidInputError: it is empty.
@@ -84,7 +84,7 @@ class LocalFolder:
         return str(self._folder / name)
 
     def read(self, name: str, start: int = 0, length: int | None = None) -> bytes:
-        """Bytes of a file; see `Place`."""
+        """Bytes of a file; see `Folder`."""
         try:
             with (self._folder / name).open("rb", buffering=0) as file:
                 left = max(os.fstat(file.fileno()).st_size - start, 0)  # what is claimed never takes more memory
@@ -95,17 +95,17 @@ class LocalFolder:
         except OSError as error:
             raise StorageError(f"{self.address(name)} cannot be read: {_reason(error)}.") from error
 
-    def sizes(self) -> dict[str, int]:
-        """Every file's size in bytes; see `Place`."""
+    def sizes(self, names: list[str] | None = None) -> dict[str, int]:
+        """Sizes in bytes; see `Folder`."""
         try:
-            return dict(_walk(self._folder, ""))
+            return dict(_walk(self._folder, "") if names is None else _stats(self._folder, names))
         except (FileNotFoundError, NotADirectoryError):
             return {}
         except OSError as error:
             raise StorageError(f"{self.path} cannot be listed: {_reason(error)}.") from error
 
-    def holding(self, name: str) -> list[str]:
-        """The folders in this one that hold a file; see `Place`."""
+    def subfolders_with(self, name: str) -> list[str]:
+        """The folders in this one that have a file; see `Folder`."""
         try:
             return sorted(path.name for path in self._folder.iterdir() if os.path.lexists(path / name))
         except (FileNotFoundError, NotADirectoryError):
@@ -114,7 +114,7 @@ class LocalFolder:
             raise StorageError(f"{self.path} cannot be listed: {_reason(error)}.") from error
 
     def write(self, name: str, data: bytes) -> None:
-        """Put a file in place, whole or not at all; see `Place`."""
+        """Write a file, whole or not at all; see `Folder`."""
         target = self._folder / name
         temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
         try:
@@ -133,25 +133,29 @@ class LocalFolder:
         except OSError as error:
             raise StorageError(
                 f"{self.address(name)} cannot be written: {_reason(error)}. Make room or permission there, or choose "
-                f"another place; what was finished before is kept."
+                f"another folder; what was finished before is kept."
             ) from error
 
     def _make(self, folder: Path) -> None:
         if not folder.is_dir():
-            folder.mkdir(parents=True, exist_ok=True)
+            self._make(folder.parent)
+            folder.mkdir(exist_ok=True)
             _sync(folder.parent)
 
     def delete(self, name: str) -> None:
-        """Take a file away, if it is there."""
+        """Remove a file, if it is there."""
         try:
             (self._folder / name).unlink(missing_ok=True)
             with suppress(OSError):  # a folder that still holds something stays
-                (self._folder / name).parent.rmdir()
+                for folder in (self._folder / name).parents:
+                    folder.rmdir()
+                    if folder == self._folder:
+                        break
         except OSError as error:
             raise StorageError(f"{self.address(name)} cannot be removed: {_reason(error)}.") from error
 
     def remove(self, names: list[str]) -> None:
-        """Take files away, and with the last one the folder; see `Place`."""
+        """Remove files, and with the last one the folder; see `Folder`."""
         if not self._folder.is_symlink() and self.sizes().keys() - set(names):
             for name in names:
                 self.delete(name)
@@ -188,7 +192,7 @@ class RemoteFolder:
         return f"{self.path}/{name}"
 
     def read(self, name: str, start: int = 0, length: int | None = None) -> bytes:
-        """Bytes of a file; see `Place`."""
+        """Bytes of a file; see `Folder`."""
         if length == 0:
             return b""
         end = None if length is None else start + length
@@ -199,8 +203,8 @@ class RemoteFolder:
         except Exception as error:  # each kind of storage raises errors of its own
             raise StorageError(f"{self.address(name)} cannot be read: {error}.") from error
 
-    def sizes(self) -> dict[str, int]:
-        """Every file's size in bytes; see `Place`."""
+    def sizes(self, names: list[str] | None = None) -> dict[str, int]:
+        """Sizes in bytes; see `Folder`."""
         try:
             self._files.invalidate_cache()
             found: dict[str, Any] = self._files.find(self._root, detail=True)
@@ -209,23 +213,24 @@ class RemoteFolder:
         except Exception as error:
             raise StorageError(f"{self.path} cannot be listed: {error}.") from error
         prefix = len(self._root.rstrip("/")) + 1
-        return {path[prefix:]: info["size"] for path, info in found.items()}
+        sizes = {path[prefix:]: info["size"] for path, info in found.items()}
+        return sizes if names is None else {name: sizes[name] for name in names if name in sizes}
 
-    def holding(self, name: str) -> list[str]:
-        """The folders in this one that hold a file; see `Place`."""
+    def subfolders_with(self, name: str) -> list[str]:
+        """The folders in this one that have a file; see `Folder`."""
         return sorted(
             {path[: -len(name) - 1] for path in self.sizes() if path.endswith(f"/{name}") and path.count("/") == 1}
         )
 
     def write(self, name: str, data: bytes) -> None:
-        """Put a file in place, whole or not at all; see `Place`."""
+        """Write a file, whole or not at all; see `Folder`."""
         try:
             self._files.pipe_file(f"{self._root}/{name}", data)
         except Exception as error:
             raise StorageError(f"{self.address(name)} cannot be written: {error}.") from error
 
     def delete(self, name: str) -> None:
-        """Take a file away, if it is there."""
+        """Remove a file, if it is there."""
         try:
             self._files.rm_file(f"{self._root}/{name}")
         except FileNotFoundError:
@@ -234,7 +239,7 @@ class RemoteFolder:
             raise StorageError(f"{self.address(name)} cannot be removed: {error}.") from error
 
     def remove(self, names: list[str]) -> None:
-        """Take files away; see `Place`."""
+        """Remove files; see `Folder`."""
         for name in names:
             self.delete(name)
 
@@ -248,6 +253,14 @@ def _walk(folder: Path, prefix: str) -> list[tuple[str, int]]:
                     found += _walk(folder / entry.name, f"{prefix}{entry.name}/")
                 elif entry.is_file():
                     found.append((prefix + entry.name, entry.stat().st_size))
+    return found
+
+
+def _stats(folder: Path, names: list[str]) -> list[tuple[str, int]]:
+    found = []
+    for name in names:
+        with suppress(FileNotFoundError):
+            found.append((name, (folder / name).stat().st_size))
     return found
 
 

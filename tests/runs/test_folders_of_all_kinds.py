@@ -6,7 +6,7 @@ import pytest
 
 from mcviz.errors import CorruptRunError, PartialRunError, RunExistsError, RunNotFoundError, StorageError
 from mcviz.runs import list_runs, open_run, remove_run, verify_run
-from mcviz.runs.place import LocalFolder, place_of
+from mcviz.runs.files import LocalFolder, folder_at
 from tests.runs.making import MadeUpSource, make, numbers, some_images
 
 
@@ -16,7 +16,7 @@ def stop(done: int, total: int) -> None:
 
 
 def test_files_come_and_go(address: str) -> None:
-    place = place_of(f"{address}/folder")
+    place = folder_at(f"{address}/folder")
     assert place.sizes() == {}
     place.write("a", b"first")
     place.write("inner/b", b"0123456789")
@@ -45,27 +45,27 @@ def test_a_run_is_made_resumed_grown_verified_and_removed(address: str, tmp_path
         open_run(out)
     with pytest.raises(KeyboardInterrupt):
         make(out, progress=stop)
-    with pytest.raises(PartialRunError, match="4 of 11 images"):
+    with pytest.raises(PartialRunError, match="4 of 11 examples"):
         open_run(out)
     source = MadeUpSource(some_images(), 3, 5)
     assert numbers(make(out, source=source)) == numbers(make(tmp_path / "truth" / "run"))
     assert len(source.asked) == 2
     grown = make(out, passes=10)
     assert numbers(grown) == numbers(make(tmp_path / "truth" / "grown", passes=10))
-    assert verify_run(out).files == 7
+    assert verify_run(out).files == 20
     with pytest.raises(RunExistsError):
         make(out, seed=6)
-    assert [(run.state, run.images_done) for run in list_runs(address)] == [("finished", 11)]
+    assert [(run.state, run.examples_done) for run in list_runs(address)] == [("finished", 11)]
     remove_run(out)
     assert list_runs(address) == []
-    assert place_of(out).sizes() == {}
+    assert folder_at(out).sizes() == {}
 
 
 def test_a_damaged_file_is_named_by_its_address(address: str) -> None:
     out = f"{address}/run"
     make(out)
-    place = place_of(out)
-    name = "passes-6/00001.frames"
+    place = folder_at(out)
+    name = "predictions.zarr/probs/c.1.0.0"
     content = place.read(name)
     place.write(name, content[:70] + bytes([content[70] ^ 1]) + content[71:])
     with pytest.raises(CorruptRunError, match=f"{out}/{name}"):
@@ -82,7 +82,7 @@ def test_a_remote_model_has_no_path(address: str) -> None:
 
 
 def test_file_addresses_are_local(tmp_path: Path) -> None:
-    assert isinstance(place_of(f"file://{tmp_path}"), LocalFolder)
+    assert isinstance(folder_at(f"file://{tmp_path}"), LocalFolder)
     make(f"file://{tmp_path}/run")
     assert open_run(tmp_path / "run").manifest.passes == 6
 

@@ -1,0 +1,289 @@
+"""The arrays of a run: what each one is, and how its shards are encoded and read, as Zarr v3 does.
+
+Every array is cut along its first axis alone. Names and packing are those of the CF conventions, so that xarray and
+other tools read the probabilities as they are. `zarr` is imported when an array is first encoded or read: that takes a
+fifth of a second, and much can be seen without.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mcviz.errors import InvalidInputError
+from mcviz.runs.files import Folder
+from mcviz.runs.manifest import MODEL, Manifest, corrupt
+from mcviz.runs.verified import read_verified
+
+if TYPE_CHECKING:
+    import zarr
+
+STEPS = 65534
+MISSING = 65535
+ROWS_VALUES = 1 << 20  # of an array of one row an example that is read at once
+CACHED_BYTES = 1 << 26  # of shards that were read and verified
+GROUP = b'{"zarr_format":3,"node_type":"group","attributes":{"Conventions":"CF-1.11","source":"mcviz"}}'
+
+
+@dataclass(frozen=True)
+class StoredArray:
+    """One array of a run.
+
+    Attributes:
+        name: in the store.
+        shape: of the whole array.
+        dtype: as stored.
+        dimensions: their names.
+        chunk: how many rows are compressed together.
+        shard: how many rows are in one file, a multiple of `chunk`.
+        fill_value: what a reader gets for a file that is missing.
+        attributes: its CF attributes.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    dimensions: tuple[str, ...]
+    chunk: int
+    shard: int
+    fill_value: float
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def shards(self) -> int:
+        """The number of files."""
+        return -(-self.shape[0] // self.shard)
+
+    def key(self, shard: int) -> str:
+        """The name of one file within the array."""
+        return ".".join(["c", str(shard), *["0"] * (len(self.shape) - 1)])
+
+
+def arrays_of(manifest: Manifest) -> dict[str, StoredArray]:
+    """The arrays that a run has, by name."""
+    layout, count, passes, classes = manifest.layout, manifest.examples.count, manifest.passes, manifest.classes
+    probability = {"units": "1", "valid_min": 0.0, "valid_max": 1.0}
+    packed = {
+        "long_name": "probability of each class in each pass",
+        "units": "1",
+        "scale_factor": 1 / STEPS,
+        "add_offset": 0.0,
+        "_FillValue": MISSING,
+    }
+    found = [
+        StoredArray(
+            "probs",
+            (count, classes, passes),
+            "uint16",
+            ("example", "category", "draw"),
+            layout.examples_per_chunk,
+            layout.examples_per_shard,
+            MISSING,
+            packed,
+        ),
+        _by_class("mean_probs", manifest, probability | {"long_name": "mean of the probability over the passes"}),
+    ]
+    if manifest.deterministic:
+        name = "probability of each class with dropout off"
+        found.append(_by_class("deterministic_probs", manifest, probability | {"long_name": name}))
+    if manifest.images is not None and manifest.images.stored:
+        in_chunk, in_shard = layout.images_per_chunk, layout.images_per_shard
+        shape, dtype = (count, *manifest.images.shape), manifest.images.dtype
+        found.append(
+            StoredArray("images", shape, dtype, ("example", "height", "width", "channel"), in_chunk, in_shard, 0)
+        )
+    if manifest.labels_sha256 is not None:
+        attributes = {"long_name": "number of the class that is the label"}
+        rows = min(count, ROWS_VALUES)
+        found.append(StoredArray("label", (count,), "int64", ("example",), rows, rows, -1, attributes))
+        for name, of_what in (
+            ("correct_per_pass", "each pass"),
+            ("correct_by_ensemble_size", "the mean of the first 1, 2, … passes"),
+        ):
+            attributes = {"long_name": f"number of examples whose label {of_what} predicts"}
+            found.append(StoredArray(name, (passes,), "int64", ("draw",), passes, passes, -1, attributes))
+    return {array.name: array for array in found}
+
+
+def check_files(manifest: Manifest) -> None:
+    """Check that a finished run lists just the files that it takes.
+
+    Raises:
+        InvalidInputError: a file is missing from the list, or one too many is on it.
+    """
+    arrays = arrays_of(manifest).values()
+    expected = 2 + manifest.has_model + sum(1 + array.shards for array in arrays)
+    if len(manifest.files) != expected:  # counted before they are named: a name takes memory
+        raise InvalidInputError(
+            f"{manifest.examples.count} examples take {expected} files, and {len(manifest.files)} are listed"
+        )
+    for name in files_of(manifest):
+        if name not in manifest.files:
+            raise InvalidInputError(f"{name} is not listed")
+
+
+def files_of(manifest: Manifest) -> Iterator[str]:
+    """The names of all files of a finished run but its manifest."""
+    yield f"{manifest.store}/zarr.json"
+    for array in arrays_of(manifest).values():
+        yield f"{manifest.store}/{array.name}/zarr.json"
+        for shard in range(array.shards):
+            yield shard_file(manifest, array, shard)
+    yield manifest.table
+    if manifest.has_model:
+        yield MODEL
+
+
+def shard_file(manifest: Manifest, array: StoredArray, shard: int) -> str:
+    """The file of one shard of an array."""
+    return f"{manifest.store}/{array.name}/{array.key(shard)}"
+
+
+def quantise(probs: np.ndarray) -> np.ndarray:
+    """Round probabilities to the nearest 1/65534.
+
+    Args:
+        probs: (T, N, C) float32 in 0..1.
+
+    Returns:
+        (N, C, T) uint16: one example's numbers together, one class's passes in a row.
+    """
+    steps = np.rint(np.clip(probs, 0, 1) * np.float32(STEPS)).astype(np.uint16)
+    return np.ascontiguousarray(steps.transpose(1, 2, 0))
+
+
+def dequantise(steps: np.ndarray) -> np.ndarray:
+    """The probabilities that `quantise` stands for: (N, C, T) uint16 to (T, N, C) float32."""
+    return np.ascontiguousarray(steps.transpose(2, 0, 1)) / np.float32(STEPS)
+
+
+def encode(array: StoredArray, shard: int, rows: np.ndarray) -> bytes:
+    """The file of one shard.
+
+    Args:
+        array: that it is part of.
+        shard: its number.
+        rows: its rows, of the array's dtype.
+    """
+    files: dict[str, Any] = {}
+    start = shard * array.shard
+    _created(array, files)[start : start + len(rows)] = rows
+    return bytes(files[array.key(shard)].to_bytes())
+
+
+def encode_metadata(array: StoredArray) -> bytes:
+    """The `zarr.json` of an array."""
+    files: dict[str, Any] = {}
+    _created(array, files)
+    return bytes(files["zarr.json"].to_bytes())
+
+
+class ArrayReader:
+    """Reads rows of a run's arrays; every file is held against its checksum before anything in it is decoded.
+
+    What was verified is what is decoded: the bytes of a shard stay in memory, as many as fit into a bound. Threads may
+    share a reader.
+    """
+
+    def __init__(self, folder: Folder, manifest: Manifest) -> None:
+        self._folder, self._manifest = folder, manifest
+        self._arrays = arrays_of(manifest)
+        self._opened: dict[str, tuple[zarr.Array[Any], dict[str, Any]]] = {}
+        self._cached: OrderedDict[tuple[str, int], int] = OrderedDict()
+        self._reading = threading.Lock()
+
+    def rows(self, name: str, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Rows `start` to before `stop` of an array, as stored.
+
+        Raises:
+            FileNotFoundError: a file is gone.
+            CorruptRunError: a file is not what was written.
+        """
+        array = self._arrays[name]
+        stop = array.shape[0] if stop is None else stop
+        if start >= stop:
+            return np.empty((0, *array.shape[1:]), array.dtype)
+        pieces = []
+        for shard in range(start // array.shard, -(-stop // array.shard)):
+            first = shard * array.shard
+            with self._reading:
+                opened = self._with_shard(array, shard)
+                pieces.append(self._decoded(array, shard, opened, max(start, first), min(stop, first + array.shard)))
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+    def _with_shard(self, array: StoredArray, shard: int) -> "zarr.Array[Any]":
+        opened, files = self._opened.get(array.name) or self._open(array)
+        key = array.name, shard
+        if key not in self._cached:
+            content = read_verified(self._folder, self._manifest, shard_file(self._manifest, array, shard))
+            self._make_room(len(content))
+            files[array.key(shard)] = _buffer(content)
+            self._cached[key] = len(content)
+        self._cached.move_to_end(key)
+        return opened
+
+    def _open(self, array: StoredArray) -> "tuple[zarr.Array[Any], dict[str, Any]]":
+        import zarr
+        from zarr.storage import MemoryStore
+
+        name = f"{self._manifest.store}/{array.name}/zarr.json"
+        files: dict[str, Any] = {"zarr.json": _buffer(read_verified(self._folder, self._manifest, name))}
+        try:
+            opened = zarr.open_array(MemoryStore(files), mode="r")
+            found = opened.shape, str(opened.dtype), opened.chunks, opened.shards or opened.chunks
+        except (ValueError, TypeError, KeyError) as error:
+            raise corrupt(self._folder.address(name), f"is damaged: {error}") from error
+        inner = array.shape[1:]
+        if found != (array.shape, array.dtype, (array.chunk, *inner), (array.shard, *inner)):
+            raise corrupt(self._folder.address(name), f"describes another array than the manifest: {found}")
+        self._opened[array.name] = opened, files
+        return self._opened[array.name]
+
+    def _decoded(self, array: StoredArray, shard: int, opened: "zarr.Array[Any]", start: int, stop: int) -> np.ndarray:
+        try:
+            return np.asarray(opened[start:stop])
+        except (ValueError, RuntimeError, TypeError, IndexError) as error:  # what Zarr and its codecs raise
+            name = shard_file(self._manifest, array, shard)
+            raise corrupt(self._folder.address(name), f"cannot be decoded: {error}") from error
+
+    def _make_room(self, size: int) -> None:
+        while self._cached and sum(self._cached.values()) + size > CACHED_BYTES:
+            (name, shard), _ = self._cached.popitem(last=False)
+            del self._opened[name][1][self._arrays[name].key(shard)]
+
+
+def _by_class(name: str, manifest: Manifest, attributes: dict[str, Any]) -> StoredArray:
+    """An array of one row an example and one column a class, in as few files as can be read at once."""
+    shape = manifest.examples.count, manifest.classes
+    rows = max(1, min(shape[0], ROWS_VALUES // shape[1]))
+    return StoredArray(name, shape, "float32", ("example", "category"), rows, rows, float("nan"), attributes)
+
+
+def _created(array: StoredArray, files: dict[str, Any]) -> "zarr.Array[Any]":
+    import zarr
+    from zarr.codecs import BloscCodec
+    from zarr.storage import MemoryStore
+
+    inner = array.shape[1:]
+    return zarr.create_array(
+        MemoryStore(files),
+        shape=array.shape,
+        dtype=array.dtype,
+        chunks=(array.chunk, *inner),
+        shards=None if array.shard == array.chunk else (array.shard, *inner),
+        fill_value=array.fill_value,
+        compressors=BloscCodec(cname="zstd", clevel=5, shuffle="shuffle"),
+        dimension_names=array.dimensions,
+        chunk_key_encoding={"name": "default", "separator": "."},
+        attributes=array.attributes,
+        config={"write_empty_chunks": True},  # or a shard of nothing but the fill value would be no file
+    )
+
+
+def _buffer(content: bytes) -> Any:
+    from zarr.core.buffer import cpu
+
+    return cpu.Buffer.from_bytes(content)

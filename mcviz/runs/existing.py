@@ -1,0 +1,85 @@
+"""What is already in the folder that a run is to be written to."""
+
+import re
+
+from mcviz.errors import RunExistsError, RunNotFoundError
+from mcviz.runs.files import TEMPORARY, Folder
+from mcviz.runs.manifest import Manifest, identity, read_manifest
+
+STORE = r"predictions(?:-\d{1,12})?\.zarr"
+ARRAY = r"[a-z_]{1,40}"
+OWN = re.compile(
+    rf"{STORE}/(?:{ARRAY}/)?zarr\.json|{STORE}/{ARRAY}/c\.\d+(?:\.\d+)*|scores(?:-\d{{1,12}})?\.parquet|model\.keras|"
+    r"manifest-\d{1,12}\.json|derived/[^/]+-\d+\.npz"
+)
+OWN_FOLDERS = re.compile(rf"|derived|{STORE}(?:/{ARRAY})?")
+LONGEST = 100  # characters of a value in a message
+
+
+def is_finished(folder: Folder, wanted: Manifest) -> bool:
+    """Whether the wanted run is there, finished."""
+    try:
+        there = read_manifest(folder)
+    except RunNotFoundError:
+        return False
+    return there.state == "finished" and there.digest == wanted.digest
+
+
+def refuse_another(folder: Folder, wanted: Manifest) -> None:
+    """Let nothing pass but an empty folder, the wanted run in part, or one that more passes make the wanted one.
+
+    Raises:
+        RunExistsError: another run is there, or files that are none of a run's.
+    """
+    try:
+        there = read_manifest(folder)
+    except RunNotFoundError:
+        _refuse_other_files(folder)
+        return
+    ours, theirs = identity(wanted), identity(there)
+    differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
+    grows = differing == ["passes"] and there.state == "finished" and there.passes < wanted.passes
+    if differing and not grows:
+        found = [f"{name} ({_shown(theirs.get(name))} there, {_shown(ours.get(name))} asked for)" for name in differing]
+        raise RunExistsError(
+            f"Another {there.state} run is at {folder.path}, which differs in: {', '.join(found)}. "
+            f"Choose another folder, or remove it with `mcviz remove {folder.path}`."
+        )
+
+
+def files_of_run(folder: Folder) -> list[str]:
+    """The files of a folder that a run there has made, but for its manifest."""
+    return [name for name in folder.sizes() if OWN.fullmatch(name) or is_temporary(name)]
+
+
+def left_over(folder: Folder, finished: Manifest) -> list[str]:
+    """Files of a finished run's writing that it does not need: of fewer passes, or of a writer that was killed."""
+    growing = re.compile(r"(?:predictions|scores|manifest)-(\d{1,12})\.")
+    found = []
+    for name in files_of_run(folder):
+        passes = growing.match(name)
+        needed = name in finished.files or (name.startswith("derived/") and not is_temporary(name))
+        if not needed and (not passes or int(passes[1]) <= finished.passes):
+            found.append(name)
+    return found
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file is one that a killed writer of a run left, under its temporary name."""
+    folder, _, file = name.rpartition("/")
+    return bool(OWN_FOLDERS.fullmatch(folder) and TEMPORARY.fullmatch(file))
+
+
+def _refuse_other_files(folder: Folder) -> None:
+    names = sorted(name for name in folder.sizes() if not is_temporary(name))
+    if names:
+        others = f" and {len(names) - 1:,} other files" if len(names) > 1 else ""
+        raise RunExistsError(
+            f"{folder.path} holds {names[0]}{others} but no run, and a run takes a folder of its own. "
+            f"Choose a new one, such as {folder.address('run')}."
+        )
+
+
+def _shown(value: object) -> str:
+    text = "none" if value is None else str(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

@@ -1,0 +1,24 @@
+"""Files of a run, read whole and held against the manifest."""
+
+import hashlib
+
+from mcviz.runs.files import Folder
+from mcviz.runs.manifest import Manifest, StoredFile, corrupt
+
+
+def described(content: bytes) -> StoredFile:
+    """The size and the SHA-256 of a file's content."""
+    return StoredFile(len(content), hashlib.sha256(content).hexdigest())
+
+
+def read_verified(folder: Folder, manifest: Manifest, name: str) -> bytes:
+    """Read a file of a run.
+
+    Raises:
+        FileNotFoundError: it is gone.
+        CorruptRunError: it is not what was written.
+    """
+    content = folder.read(name, 0, manifest.files[name].bytes + 1)
+    if described(content) != manifest.files[name]:
+        raise corrupt(folder.address(name), "is damaged, cut short or of another run: it does not match its checksum")
+    return content
