@@ -17,6 +17,10 @@ class UnsuitableModelError(McvizError, ValueError):
     """A model from which Monte Carlo dropout passes cannot be drawn."""
 
 
+class UnsupportedKerasError(McvizError, ImportError):
+    """A Keras that is missing, or of a version or backend that mcviz does not sample with."""
+
+
 class RunNotFoundError(McvizError, FileNotFoundError):
     """No run at that place."""
 

@@ -27,7 +27,7 @@ def in_front(sampler: Sampler, images: np.ndarray) -> np.ndarray:
     Raises:
         InvalidInputError: images that do not fit the model.
     """
-    images, plan = sampler._prepared(images)
+    images, plan = sampler.plan_for(images)
     rows = []
     for start in range(0, len(images), plan.front_images):
         mine = images[start : start + plan.front_images]

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from mcviz.errors import UnsuitableModelError
 from mcviz.model.draws import Site, draw_from
+from mcviz.model.keras_internals import nest_input
 from mcviz.model.outputs import pick_output, to_probabilities
 from mcviz.model.stochastic import switched
 from mcviz.model.tracing import (
@@ -97,9 +98,7 @@ def make_plan(
     """
 
     def scores(images: tf.Tensor) -> tf.Tensor:
-        structure = getattr(model, "_inputs_struct", None)
-        given = images if structure is None else keras.tree.pack_sequence_as(structure, [images])
-        return pick_output(model, model(given, training=False), output)
+        return pick_output(model, model(nest_input(model, images), training=False), output)
 
     @cache
     def look() -> np.ndarray:

@@ -130,7 +130,7 @@ class Sampler:
         Raises:
             InvalidInputError: images that do not fit the model.
         """
-        images, plan = self._prepared(images)
+        images, plan = self.plan_for(images)
         result = np.empty((len(images), plan.classes), np.float32)
         for start in range(0, len(images), plan.front_images):
             block = np.zeros((plan.front_images, *images.shape[1:]), images.dtype)
@@ -175,12 +175,24 @@ class Sampler:
         )
         if masks not in ("per_pass", "per_example"):
             raise InvalidInputError(f"Argument `masks` must be 'per_pass' or 'per_example'. Received: {masks!r}.")
-        images, plan = self._prepared(images)
+        images, plan = self.plan_for(images)
         result = np.empty((passes, len(images), plan.classes), np.float32)
         Job(plan, images, result, seed, masks == "per_example", first_pass, first_image).run(progress)
         return result
 
-    def _prepared(self, images: np.ndarray) -> tuple[np.ndarray, Plan]:
+    def plan_for(self, images: np.ndarray) -> tuple[np.ndarray, Plan]:
+        """Check images against the model, and prepare it for their shape, once for each.
+
+        Args:
+            images: (N, ...) as the model takes them.
+
+        Returns:
+            The images in the model's dtype, and how images of their shape are sampled.
+
+        Raises:
+            InvalidInputError: images that do not fit the model.
+            UnsuitableModelError: a model whose passes would not differ for such images.
+        """
         images = _checked_images(images, self.input_shape, self.input_dtype)
         return images, self._plan(images.shape[1:], images.dtype.name)
 

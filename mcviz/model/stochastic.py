@@ -9,10 +9,17 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import keras
-from keras.src import backend as keras_backend
-from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
 
 from mcviz.errors import UnsuitableModelError
+from mcviz.model.keras_internals import (
+    DropoutRNNCell,
+    direct_sublayers,
+    dropout_of_attention,
+    forget_dropout_masks,
+    has_random_generator,
+    replaced_calls,
+    replaced_random_functions,
+)
 
 NOISE = (keras.layers.Dropout, keras.layers.AlphaDropout, keras.layers.GaussianDropout, keras.layers.GaussianNoise)
 ATTENTION = (keras.layers.MultiHeadAttention, keras.layers.GroupQueryAttention, keras.layers.Attention)
@@ -60,7 +67,7 @@ class Listed:
         stochastic: the stochastic layers that draw.
         own: names of the layers of other kinds that draw, as they do in any call.
         idle: stochastic layers that do not: their rate is 0, or the output does not depend on them.
-        inactive_layers: names of the layers that own a random generator and are kept from using it: augmentation, above all.
+        inactive_layers: names of those that own a random generator and are kept from using it: mostly augmentation.
     """
 
     stochastic: tuple[StochasticLayer, ...]
@@ -91,7 +98,7 @@ def listed(model: keras.Model, drew: frozenset[keras.Layer] | None = None) -> Li
         (stochastic if draws else idle).extend(rates)
         if drew and draws and not rates and drew.isdisjoint(every_layer(layer)):
             own.append(layer.name)
-        elif not rates and layer._seed_generators and not draws:
+        elif not rates and has_random_generator(layer) and not draws:
             off.append(layer.name)
     return Listed(tuple(stochastic), tuple(own), tuple(idle), tuple(off))
 
@@ -99,7 +106,7 @@ def listed(model: keras.Model, drew: frozenset[keras.Layer] | None = None) -> Li
 def every_layer(model: keras.Layer) -> list[keras.Layer]:
     """The model's layers to any depth, each once, in order."""
     found: dict[int, keras.Layer] = {}
-    for layer in model._layers:
+    for layer in direct_sublayers(model):
         if id(layer) not in found:
             found |= {id(each): each for each in [layer, *every_layer(layer)] if id(each) not in found}
     return list(found.values())
@@ -116,33 +123,15 @@ def switched(model: keras.Model, answers: Answers, *, on: bool) -> Iterator[None
     layers = every_layer(model)
     modes = {id(layer): _mode(layer, on=on) for layer in layers}
     with _switching:
-        functions = {
-            name: function
-            for name, function in vars(keras_backend.random).items()
-            if name != "draw_seed" and not name.startswith("_") and "seed" in _parameters(function)
-        }
-        own_calls = [(layer, vars(layer).get("call")) for layer in layers]
         before = getattr(_this_thread, "answers", None), getattr(_this_thread, "modes", {}), within()
         _this_thread.answers, _this_thread.modes, _this_thread.within = answers, modes, ()
         try:
-            for layer in layers:
-                object.__setattr__(layer, "call", _switched_call(layer))
-            for name, function in functions.items():
-                setattr(keras_backend.random, name, _answered(name, function))
-            yield
+            with replaced_calls(layers, _switched_call), replaced_random_functions(_answered):
+                yield
         finally:
             _this_thread.answers, _this_thread.modes, _this_thread.within = before
-            for name, function in functions.items():
-                setattr(keras_backend.random, name, function)
-            for layer, own in own_calls:
-                if own is not None:
-                    object.__setattr__(layer, "call", own)
-                elif "call" in vars(layer):
-                    object.__delattr__(layer, "call")
             for layer in layers:
-                if isinstance(layer, DropoutRNNCell):
-                    layer.reset_dropout_mask()
-                    layer.reset_recurrent_dropout_mask()
+                forget_dropout_masks(layer)
 
 
 def _rates(layer: keras.Layer) -> list[StochasticLayer]:
@@ -180,7 +169,7 @@ def _draws(layer: keras.Layer) -> bool:
 
 def _without_parts(layers: list[keras.Layer]) -> list[keras.Layer]:
     """The layers without those that belong to one of them and draw for it."""
-    parts = {id(getattr(layer, "_dropout_layer", None)) for layer in layers}
+    parts = {id(dropout_of_attention(layer)) for layer in layers}
     parts |= {id(layer.cell) for layer in layers if _is_recurrent(layer)}
     return [layer for layer in layers if id(layer) not in parts]
 
@@ -226,7 +215,3 @@ def _answered(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
         return getattr(answers, name)(**bound.arguments)
 
     return function
-
-
-def _parameters(function: Any) -> Any:
-    return inspect.signature(function).parameters if inspect.isfunction(function) else {}

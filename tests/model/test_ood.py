@@ -10,9 +10,9 @@ from keras import layers
 from mcviz.data import LabelledImages, uniform_noise
 from mcviz.errors import InvalidInputError
 from mcviz.model import Sampler
-from mcviz.model.ood import FIT, MOST_IMAGES, fit_ood_detector, ood_verdict
+from mcviz.model.ood import FIT, fit_ood_detector, ood_verdict
 from mcviz.model.run_sampling import sample_run
-from mcviz.runs import open_run
+from mcviz.runs import load_derived, open_run
 
 ROOT = Path(__file__).parents[2]
 
