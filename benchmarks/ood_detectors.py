@@ -20,7 +20,7 @@ from mcviz.measures.moments import moment_vector
 from mcviz.measures.ood import OODDetector
 from mcviz.measures.subspaces import ClassSubspaces, unexplained_share
 from mcviz.model import Sampler, load_model
-from mcviz.model.features import in_front, last_logits, penultimate, penultimate_model
+from mcviz.model.features import activations_before_dropout, last_logits, penultimate, penultimate_model
 
 IMAGES_AT_ONCE = 1000
 FOLDS = 5
@@ -74,7 +74,7 @@ class Network:
             "four moments": moment_vector(logs, 4),
             "penultimate": plain,
             "penultimate of the passes": passes.mean(axis=0),
-            "front": in_front(self.sampler, images),
+            "front": activations_before_dropout(self.sampler, images),
         }
         return Seen({name: detector.surprise(evidence) for name, detector in DETECTORS.items()}, vectors)
 

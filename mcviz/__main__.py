@@ -88,11 +88,12 @@ def _sample(options: argparse.Namespace) -> None:
         from mcviz.model.run_sampling import sample_run
         from mcviz.model.sampler import Sampler
 
-    print(Sampler(load_model(options.model), **_chosen_output(options)).description(), flush=True)
+    sampler = Sampler(load_model(options.model), **_chosen_output(options))
+    print(sampler.description(), flush=True)
     progress = SamplingProgress(len(data.images))
     try:
         run = sample_run(
-            options.model,
+            sampler,
             data,
             options.out,
             passes=options.passes,
@@ -104,7 +105,6 @@ def _sample(options: argparse.Namespace) -> None:
             keep_model=options.keep_model,
             about=dict(options.about),
             progress=progress,
-            **_chosen_output(options),
         )
     finally:
         progress.close()

@@ -85,15 +85,9 @@ def for_the_model(run: Run, images: np.ndarray) -> np.ndarray:
         McvizError: the run was kept without its model, or the model cannot be loaded.
     """
     prepared = sampler(run)
-    from mcviz.model.inputs import for_model
+    from mcviz.model.inputs import ImageAdapter
 
-    return for_model(prepared, in_the_model_s_range(run, images))
-
-
-def in_the_model_s_range(run: Run, images: np.ndarray) -> np.ndarray:
-    """(N, …) float32 as bright, for the model, as its own images are, from (N, …) float32 in 0..1."""
-    low, high = run.value_range
-    return images if (low, high) == (0, 1) else low + images * np.float32(high - low)
+    return ImageAdapter.for_run(prepared, run).from_unit_range(images)
 
 
 def sampler(run: Run) -> "Sampler":

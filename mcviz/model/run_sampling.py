@@ -17,9 +17,9 @@ import mcviz
 from mcviz.data import LabelledImages, read_test_images
 from mcviz.errors import InvalidInputError, McvizError, UnsuitableModelError
 from mcviz.measures import SCORES
-from mcviz.model.inputs import for_model, taken_shape, takes_bytes
+from mcviz.model.inputs import ImageAdapter
 from mcviz.model.loading import load_model
-from mcviz.model.sampler import Masks, Sampler, is_whole
+from mcviz.model.sampler import Masks, Sampler, as_sampler
 from mcviz.runs import Examples, Images, Layer, Manifest, Model, Origin, Run
 from mcviz.runs.files import folder_at
 from mcviz.runs.manifest import layout_for, read_manifest
@@ -31,7 +31,7 @@ LIBRARIES = ("keras", "tensorflow", "numpy")
 
 
 def sample_run(
-    model: keras.Model | str | os.PathLike[str],
+    model: keras.Model | Sampler | str | os.PathLike[str],
     data: LabelledImages | np.ndarray | str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
@@ -53,7 +53,7 @@ def sample_run(
     others; both end bit for bit as if they had never been stopped. Any other run is left as it is, and refused.
 
     Args:
-        model: a Keras classifier with dropout, or the path of one.
+        model: a Keras classifier with dropout, the path of one, or a `Sampler` of one, which is taken as it is.
         data: (N, height, width, channels) images, alone or with (N,) labels; or the path of an `.npz` of them. Float32
             reaches the model as it is; uint8 is divided by 255, unless the model does so in its first layer, or takes
             whole numbers. Its shape may do without the axis of one channel, or be flat.
@@ -66,8 +66,8 @@ def sample_run(
         keep_images: whether the run holds the images, to be looked at.
         keep_model: whether the run holds the model, without its optimizer, to be asked about new images.
         about: free: where the data came from, their licence.
-        output: the name of the output to sample, for models with several.
-        from_logits: whether the output is logits; None finds out from the graph.
+        output: the name of the output to sample, for models with several; a `Sampler` has its own.
+        from_logits: whether the output is logits; None finds out from the graph; a `Sampler` has its own.
         progress: called with (done, total) predictions; what it raises stops the sampling, and what is done stays.
 
     Returns:
@@ -80,14 +80,13 @@ def sample_run(
         RunExistsError: another run is there.
         StorageError: the run cannot be written.
     """
-    path, network = (None, model) if isinstance(model, keras.Model) else (Path(model), load_model(Path(model)))
-    labelled = _labelled(data)
-    sampler = Sampler(network, output=output, from_logits=from_logits)
+    path = Path(model) if isinstance(model, str | os.PathLike) else None
+    sampler = as_sampler(load_model(path) if path else model, output=output, from_logits=from_logits)
+    network, labelled = sampler.model, _labelled(data)
     if masks not in ("per_pass", "per_example"):
         raise InvalidInputError(f"Argument `masks` should be 'per_pass' or 'per_example'. Received: {masks!r}.")
-    taken_shape(sampler, labelled.images.shape)
-    divides = _divides_by_255(network, sampler, labelled.images.dtype)
-    source = _Source(sampler, labelled.images, seed, masks, divides)
+    adapter = ImageAdapter.for_data(sampler, labelled.images)
+    source = _Source(adapter, labelled.images, seed, masks)
     classes = source.deterministic(0, 1).shape[1]
     if labelled.labels is not None and not (labelled.labels.min() >= 0 and labelled.labels.max() < classes):
         raise InvalidInputError(
@@ -103,18 +102,18 @@ def sample_run(
         examples=Examples("image", len(labelled.images), _sha256(labelled.images)),
         images=images,
         labels_sha256=None if labelled.labels is None else _sha256(labelled.labels),
-        model=Model(network.name, model_digest(network), _file_digest(path), keep_model, output, from_logits),
-        preprocessing="divide_by_255" if divides and labelled.images.dtype == np.uint8 else "none",
+        model=Model(
+            network.name, model_digest(network), _file_digest(path), keep_model, sampler.output, sampler.from_logits
+        ),
+        preprocessing="divide_by_255" if adapter.divides_by_255 and labelled.images.dtype == np.uint8 else "none",
         seed=_at_least("seed", seed, 0),
         masks=masks,
         origin=Origin(
             "dropout",
             draw_scheme=DRAW_SCHEME,
             product=PRODUCT,
-            stochastic_layers=tuple(
-                Layer(layer.name, layer.kind, float(layer.rate)) for layer in sampler.stochastic_layers
-            ),
-            inactive_layers=tuple(sampler.inactive_layers),
+            stochastic_layers=tuple(Layer(layer.name, layer.kind, layer.rate) for layer in sampler.stochastic_layers),
+            inactive_layers=sampler.inactive_layers,
         ),
         scores=tuple(SCORES),
         layout=layout_for(passes, classes, images),
@@ -137,25 +136,25 @@ def model_digest(model: keras.Model) -> str:
 
 
 class _Source:
-    def __init__(self, sampler: Sampler, images: np.ndarray, seed: int, masks: Masks, divides: bool) -> None:
-        self._sampler, self._images, self._seed, self._masks, self._divides = sampler, images, seed, masks, divides
+    def __init__(self, adapter: ImageAdapter, images: np.ndarray, seed: int, masks: Masks) -> None:
+        self._adapter, self._images, self._seed, self._masks = adapter, images, seed, masks
 
     def passes(self, start: int, stop: int, first_pass: int, passes: int, progress: Progress) -> np.ndarray:
-        return self._sampler.sample(
+        return self._adapter.sampler.sample(
             self._taken(start, stop),
             passes=passes,
             seed=self._seed,
             masks=self._masks,
             first_pass=first_pass,
-            first_image=start,
+            first_example=start,
             progress=progress,
         )
 
     def deterministic(self, start: int, stop: int) -> np.ndarray:
-        return self._sampler.deterministic(self._taken(start, stop))
+        return self._adapter.sampler.deterministic(self._taken(start, stop))
 
     def _taken(self, start: int, stop: int) -> np.ndarray:
-        return for_model(self._sampler, self._images[start:stop], self._divides)
+        return self._adapter.from_stored(self._images[start:stop])
 
 
 def _labelled(data: LabelledImages | np.ndarray | str | os.PathLike[str]) -> LabelledImages:
@@ -183,14 +182,6 @@ def _checked_labels(labels: Any, count: int) -> np.ndarray | None:
     if numbers.shape != (count,):
         raise InvalidInputError(f"Labels should be ({count},), one an image. Received: {numbers.shape}.")
     return numbers.astype(np.int64)
-
-
-def _divides_by_255(network: keras.Model, sampler: Sampler, dtype: np.dtype) -> bool:
-    if dtype == np.uint8:
-        return not takes_bytes(network, sampler)
-    if is_whole(sampler.input_dtype):
-        raise InvalidInputError(f"The model takes whole numbers. Received: {dtype} images. Save them as uint8.")
-    return True
 
 
 def _described(images: np.ndarray, stored: bool) -> Images:

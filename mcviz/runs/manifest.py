@@ -88,7 +88,7 @@ class Layer(Part, frozen=True):
 
     name: str
     kind: str
-    rate: float
+    rate: float | None
 
 
 class Origin(Part, frozen=True):

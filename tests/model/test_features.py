@@ -8,7 +8,7 @@ from keras import layers
 from mcviz.errors import InvalidInputError, UnsuitableModelError
 from mcviz.model import Sampler
 from mcviz.model.adversarial import fgsm, gradient_sign
-from mcviz.model.features import MOST_FEATURES, in_front, last_logits, penultimate, penultimate_model
+from mcviz.model.features import MOST_FEATURES, activations_before_dropout, last_logits, penultimate, penultimate_model
 from mcviz.model.reference import reference_network
 from tests.model.zoo import Untraceable
 
@@ -20,10 +20,10 @@ def model() -> keras.Model:
     return reference_network((12, 12, 1), 4)
 
 
-def test_what_is_in_front_is_what_the_first_dropout_layer_gets(model: keras.Model) -> None:
+def test_what_is_activations_before_dropout_is_what_the_first_dropout_layer_gets(model: keras.Model) -> None:
     dropout = next(layer for layer in model.layers if isinstance(layer, layers.Dropout))
     expected = keras.Model(model.inputs[0], dropout.input)(IMAGES).numpy().reshape(len(IMAGES), -1)
-    found = in_front(Sampler(model), IMAGES)
+    found = activations_before_dropout(Sampler(model), IMAGES)
     assert found.dtype == np.float32
     scale = found.sum() / expected.sum()  # dropout's own 1 / (1 - rate) may lie on either side of the cut
     np.testing.assert_allclose(found, scale * expected, rtol=1e-4, atol=1e-5)
@@ -32,7 +32,9 @@ def test_what_is_in_front_is_what_the_first_dropout_layer_gets(model: keras.Mode
 
 def test_images_have_the_same_activations_in_any_company(model: keras.Model) -> None:
     sampler = Sampler(model)
-    np.testing.assert_array_equal(in_front(sampler, IMAGES[20:23]), in_front(sampler, IMAGES)[20:23])
+    np.testing.assert_array_equal(
+        activations_before_dropout(sampler, IMAGES[20:23]), activations_before_dropout(sampler, IMAGES)[20:23]
+    )
 
 
 def test_large_maps_are_averaged_over_blocks_of_pixels() -> None:
@@ -43,7 +45,7 @@ def test_large_maps_are_averaged_over_blocks_of_pixels() -> None:
     output = layers.Dense(3, activation="softmax")(layers.GlobalAveragePooling2D()(hidden))
     sampler = Sampler(keras.Model(image, output))
     images = np.random.default_rng(1).random((3, 70, 70, 3), dtype=np.float32)
-    found = in_front(sampler, images)
+    found = activations_before_dropout(sampler, images)
     assert MOST_FEATURES / 4 < found.shape[1] <= MOST_FEATURES
     halved = images_of_blocks(keras.Model(image, convolved)(images).numpy())
     scale = found.sum() / halved.sum()  # dropout's own 1 / (1 - rate) may lie on either side of the cut
@@ -63,7 +65,7 @@ def test_a_model_that_cannot_be_taken_apart_gives_its_input() -> None:
     keras.utils.set_random_seed(0)
     model, images = Untraceable(), IMAGES[:5, :2, :2, 0]
     model(images)
-    np.testing.assert_array_equal(in_front(Sampler(model), images), images.reshape(5, -1))
+    np.testing.assert_array_equal(activations_before_dropout(Sampler(model), images), images.reshape(5, -1))
 
 
 def test_penultimate_activations_and_their_logits_give_the_model_s_answer(model: keras.Model) -> None:
@@ -86,7 +88,7 @@ def test_small_maps_stay_as_they_are_and_long_vectors_are_summed_up() -> None:
     vectors = np.random.default_rng(0).random((3, MOST_FEATURES + 1000), dtype=np.float32)
     image = keras.Input(vectors.shape[1:])
     model = keras.Model(image, layers.Dense(2, activation="softmax")(layers.Dropout(0.5)(image)))
-    found = in_front(Sampler(model), vectors)
+    found = activations_before_dropout(Sampler(model), vectors)
     assert found.shape == (3, MOST_FEATURES)
     ratio = found.sum(axis=1) / vectors.sum(axis=1)
     np.testing.assert_allclose(ratio, ratio[0], rtol=1e-4)

@@ -12,7 +12,7 @@ from mcviz.errors import DataNotFoundError, InvalidInputError, RunExistsError, U
 from mcviz.model import run_sampling
 from mcviz.model.loading import load_model
 from mcviz.model.run_sampling import model_digest, sample_run
-from mcviz.model.sampler import Sampler, sample
+from mcviz.model.sampler import Sampler, as_sampler, sample
 from mcviz.runs import Layout, open_run, verify_run
 from tests.runs.making import contents, numbers
 
@@ -63,12 +63,14 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 def prepared_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Preparing a model takes a second, and most tests ask the same one."""
 
-    def sampler(model: keras.Model, **options) -> Sampler:
+    def prepared(model: keras.Model | Sampler, **options) -> Sampler:
+        if isinstance(model, Sampler):
+            return as_sampler(model, **options)
         if id(model) not in PREPARED:
             PREPARED[id(model)] = model, Sampler(model, **options)  # the model too, so that its id stays its own
         return PREPARED[id(model)][1]
 
-    monkeypatch.setattr(run_sampling, "Sampler", sampler)
+    monkeypatch.setattr(run_sampling, "as_sampler", prepared)
 
 
 class Stop(BaseException):
@@ -96,6 +98,18 @@ def test_a_run_holds_what_sampling_gives(
     np.testing.assert_array_equal(run.labels, data.labels)
     assert run.deterministic_accuracy == np.mean(run.deterministic_probs.argmax(1) == data.labels)
     assert verify_run(run.path).pass_accuracy == pytest.approx(run.pass_accuracy.mean())
+
+
+def test_a_sampler_is_taken_as_it_is(
+    tmp_path: Path, network: keras.Model, data: LabelledImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sampler = Sampler(network)
+    monkeypatch.setattr("mcviz.model.sampler.make_plan", None)  # to prepare a model once more would fail
+    run = sample_run(sampler, data, tmp_path / "sampler", passes=3)
+    assert numbers(run) == numbers(sample_run(network, data, tmp_path / "model", passes=3))
+    for options in ({"output": "classes"}, {"from_logits": False}):
+        with pytest.raises(InvalidInputError, match="must be left out for a Sampler, which has its own"):
+            sample_run(sampler, data, tmp_path / "sampler", passes=3, **options)
 
 
 def test_the_manifest_says_how_it_was_made(tmp_path: Path, network: keras.Model, data: LabelledImages) -> None:
