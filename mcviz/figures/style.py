@@ -8,13 +8,13 @@ as far from all others, to such eyes too, as those do from each other. Each colo
 import plotly.graph_objects as go
 
 ENSEMBLE = "#0072B2"  # blue
-ORDINARY = "#D55E00"  # vermilion
+DETERMINISTIC = "#D55E00"  # vermilion
 SINGLE_PASS = "#56B4E9"  # sky blue
-TRUE_CLASS = "#009E73"  # bluish green
+LABEL = "#009E73"  # bluish green
 NEUTRAL = "#A9B1BB"
 SPREAD = "#6B7280"
-RIGHT = "#56B4E9"
-WRONG = ORDINARY
+CORRECT = "#56B4E9"
+WRONG = DETERMINISTIC
 SELECTED = SINGLE_PASS  # a square among others in shades of blue, grey and yellow
 DARK_INK = "#10161D"  # on bright squares
 DENSITY = [[0, "#D6E4EF"], [1, "#2B4C6F"]]
