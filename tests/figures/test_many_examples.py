@@ -47,15 +47,11 @@ def test_too_many_points_become_a_density_with_a_sample(generator: np.random.Gen
     np.testing.assert_allclose(sample.x, x[np.asarray(sample.customdata)], rtol=1e-6)
 
 
-def test_what_is_selected_elsewhere_stands_out_and_the_primary_example_has_a_ring(
-    generator: np.random.Generator,
-) -> None:
+def test_what_is_selected_elsewhere_stands_out_and_one_example_has_a_ring(generator: np.random.Generator) -> None:
     x, y, selected, examples = generator.random(9), generator.random(9), np.arange(9) < 3, np.arange(100, 109)
-    groups = np.arange(9) % 2
+    groups, names, colours = np.arange(9) % 2, ["a", "b"], ["#000", "#fff"]
     charts_of_it = (
-        figures.scatter(
-            x, y, groups, ["a", "b"], ["#000", "#fff"], examples, axes=None, selected=selected, primary=104
-        ),
+        figures.scatter(x, y, groups, names, colours, examples, axes=None, selected=selected, primary=104),
         figures.coloured_map(x, y, generator.random(9), "entropy", examples, selected=selected, primary=104),
     )
     for figure in charts_of_it:
