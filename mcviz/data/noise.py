@@ -1,4 +1,4 @@
-"""Images of nothing: inputs that belong to no class, reproducible from a seed.
+"""Noise: images that belong to no class, reproducible from a seed.
 
 Every kind takes a strength, the contrast: at 0 all of an image is mid-grey, at 1 it has its full range. Image `i` of a
 seed is the same however many are drawn.
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mcviz.errors import InvalidInputError
+from mcviz import validate
 
 MID_GREY = np.float32(0.5)
 GAUSSIAN_STD = np.float32(0.25)
@@ -50,7 +50,7 @@ def salt_and_pepper_noise(count: int, shape: Shape, seed: int, strength: float =
 
     Args, result and errors: as in `uniform_noise`.
     """
-    _check_strength(strength)
+    validate.fraction("strength", strength)
     drawn = np.random.default_rng(seed).random((count, *shape), dtype=np.float32)
     noise = np.full(drawn.shape, MID_GREY)
     noise[drawn < strength / 2] = 0
@@ -123,10 +123,5 @@ def _joined(size: int, cells: int) -> np.ndarray:
 
 
 def _faded(noise: np.ndarray, strength: float) -> np.ndarray:
-    _check_strength(strength)
+    validate.fraction("strength", strength)
     return noise if strength == 1 else noise * np.float32(strength) + MID_GREY * np.float32(1 - strength)
-
-
-def _check_strength(strength: float) -> None:
-    if not 0 <= strength <= 1:
-        raise InvalidInputError(f"strength should be from 0 to 1. Received: {strength}.")

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 import mcviz
-from mcviz.data import LabelledImages, read_test_images
+from mcviz.data import LabelledImages, read_images
 from mcviz.errors import InvalidInputError, UnsuitableModelError
 from mcviz.measures import SCORES
 from mcviz.model.inputs import for_model, taken_shape, takes_bytes
@@ -156,7 +156,7 @@ class _Source:
 
 def _labelled(data: LabelledImages | np.ndarray | str | os.PathLike[str]) -> LabelledImages:
     if isinstance(data, str | os.PathLike):
-        return read_test_images(Path(data))
+        return read_images(Path(data))
     labelled = data if isinstance(data, LabelledImages) else LabelledImages(np.asarray(data), None)
     images, labels = labelled.images, _checked_labels(labelled.labels, len(labelled.images))
     if images.dtype not in (np.uint8, np.float32) or images.ndim < 2 or 0 in images.shape:

@@ -46,7 +46,7 @@ def test_no_strength_is_mid_grey(draw) -> None:
 @KINDS
 @pytest.mark.parametrize("strength", [-0.1, 1.1, float("nan")])
 def test_a_strength_out_of_range_is_refused(draw, strength) -> None:
-    with pytest.raises(InvalidInputError, match=r"strength should be from 0 to 1\. Received"):
+    with pytest.raises(InvalidInputError, match=r"`strength` should be a number from 0 to 1\. Received"):
         draw(1, (4, 4, 1), 0, strength)
 
 
