@@ -55,7 +55,7 @@ def test_a_run_holds_the_passes_over_images_as_the_model_takes_them(
     np.testing.assert_allclose(run.probs_block(0, 24), sample(model, taken, passes=4), atol=1 / 65535)
     np.testing.assert_array_equal(run.images, IMAGES)
     assert run.divides_by_255 is (white == 1) is not takes_bytes(model, Sampler(model))
-    assert fit_ood_detector(Sampler(model), run).novelty.shape == (24,)
+    assert fit_ood_detector(Sampler(model), run).unexplained.shape == (24,)
     live = for_model(Sampler(model), UNIT * np.float32(white))
     np.testing.assert_allclose(live, taken, atol=1e-4)
 
