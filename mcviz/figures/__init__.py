@@ -2,9 +2,10 @@
 
 from mcviz.figures.accuracy import accuracy_against_ensemble, accuracy_by_ensemble_size, mistakes_found
 from mcviz.figures.classes import by_role, class_counts, class_probabilities
+from mcviz.figures.confusion import confusion_matrix
 from mcviz.figures.images import CRISP_BELOW, contact_sheet, png, png_url, sheet_url
 from mcviz.figures.passes import estimate_by_passes, two_classes
-from mcviz.figures.scores import class_accuracies, coloured_map, confusion_matrix, scatter, score_distributions
+from mcviz.figures.scores import class_accuracies, coloured_map, scatter, score_distributions
 from mcviz.figures.style import CORRECT, WRONG, class_colour
 
 __all__ = [

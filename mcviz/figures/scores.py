@@ -6,17 +6,13 @@ from typing import Literal
 import numpy as np
 import plotly.graph_objects as go
 
-from mcviz.figures.style import CORRECT, DARK_INK, DENSITY, NEUTRAL, SELECTED, WRONG, class_colour, styled
+from mcviz.figures.style import CORRECT, DENSITY, NAMED_CLASSES, NEUTRAL, WRONG, class_colour, styled, uncertainty_scale
 
 MANY = 20_000  # points above which a browser draws a density and a sample instead of every point
 SAMPLED = 4_000
 CELLS = 160
-NARROWEST = 280  # pixels that all squares of a confusion matrix have on a phone
-SMALLEST = 3  # pixels, a square; with more than about a hundred classes squares cover each other
-NAMED = 20  # classes; above, names would take the place of the chart
 FADED = 0.15  # opacity of what is not selected
 STANDING_OUT = 9  # pixels, a selected point of a map
-LONGEST = 12  # characters of a class's name along an axis
 RING = 18  # pixels, around the primary example
 
 
@@ -55,27 +51,13 @@ def scatter(
     if len(x) > MANY:
         figure.add_trace(_density(x, y))
         shown = np.sort(np.random.default_rng(0).choice(len(x), SAMPLED, replace=False))
+    size = 5 if len(x) > 2000 else 7
     for index, (name, colour) in enumerate(zip(group_names, colours, strict=True)):
         members = shown[groups[shown] == index]
         if len(members):
+            marker = {"color": colour, "size": size, "opacity": _opacity(selected, members, 0.75)}
             figure.add_trace(
-                go.Scattergl(
-                    x=x[members].astype(np.float32),
-                    y=y[members].astype(np.float32),
-                    customdata=examples[members],
-                    mode="markers",
-                    marker={
-                        "color": colour,
-                        "size": 5 if len(x) > 2000 else 7,
-                        "opacity": _opacity(selected, members, 0.75),
-                    },
-                    name=name,
-                    legendgroup=None if selected is None else name,
-                    showlegend=selected is None,
-                    hovertemplate=f"example %{{customdata}}, {name}<extra></extra>",
-                    selected={"marker": {"opacity": 1}},
-                    unselected={"marker": {"opacity": 0.25}},
-                )
+                _group(x[members], y[members], examples[members], name, marker, faded=selected is not None)
             )
     if selected is not None:  # a legend of faded points would be faded
         for index in np.unique(groups[shown]):
@@ -83,8 +65,7 @@ def scatter(
             figure.add_scatter(x=[None], y=[None], mode="markers", marker=swatch, name=name, legendgroup=name)
     _ring(figure, x, y, examples, primary)
     if outline:
-        xs, ys = zip(*outline, outline[0], strict=True)
-        path = "M" + "L".join(f"{px},{py}" for px, py in zip(xs, ys, strict=True)) + "Z"
+        path = "M" + "L".join(f"{px},{py}" for px, py in [*outline, outline[0]]) + "Z"
         figure.add_shape(type="path", path=path, line={"color": NEUTRAL, "width": 2, "dash": "dot"})
     if axes:
         figure.update_xaxes(title=axes[0])
@@ -96,8 +77,26 @@ def scatter(
     return styled(figure, 560).update_layout(
         dragmode="lasso",
         uirevision="kept",
-        showlegend=len(group_names) <= NAMED,
+        showlegend=len(group_names) <= NAMED_CLASSES,
         legend={"y": -0.16, "yanchor": "top", "itemsizing": "constant"},
+    )
+
+
+def _group(
+    x: np.ndarray, y: np.ndarray, examples: np.ndarray, name: str, marker: dict[str, object], faded: bool
+) -> go.Scattergl:
+    return go.Scattergl(
+        x=x.astype(np.float32),
+        y=y.astype(np.float32),
+        customdata=examples,
+        mode="markers",
+        marker=marker,
+        name=name,
+        legendgroup=name if faded else None,
+        showlegend=not faded,
+        hovertemplate=f"example %{{customdata}}, {name}<extra></extra>",
+        selected={"marker": {"opacity": 1}},
+        unselected={"marker": {"opacity": 0.25}},
     )
 
 
@@ -180,7 +179,7 @@ def coloured_map(
                 "color": values[shown].astype(np.float32),
                 "cmin": low,
                 "cmax": high if high > low else low + 1e-6,
-                "colorscale": _brightest(uncertain_when),
+                "colorscale": uncertainty_scale(uncertain_when),
                 "size": 5 if selected is None else np.where(selected[shown], STANDING_OUT, 5),
                 "opacity": _opacity(selected, shown, 1),
                 "colorbar": {"title": {"text": title, "side": "right"}, "thickness": 12},
@@ -193,105 +192,6 @@ def coloured_map(
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False, scaleanchor="x")
     return styled(figure, 560).update_layout(dragmode="lasso", uirevision="kept")
-
-
-def _brightest(uncertain_when: Literal["low", "high"]) -> str:
-    """The scale of colours on which what means uncertain is bright."""
-    return "Cividis_r" if uncertain_when == "low" else "Cividis"
-
-
-def confusion_matrix(
-    labels: np.ndarray,
-    predictions: np.ndarray,
-    class_names: Sequence[str],
-    values: np.ndarray | None = None,
-    title: str = "examples",
-    uncertain_when: Literal["low", "high"] = "high",
-    selected: tuple[int, int] | None = None,
-) -> go.Figure:
-    """The confusion matrix, as squares that can be clicked.
-
-    Args:
-        labels: (N,) integer classes.
-        predictions: (N,) integer classes.
-        class_names: C names.
-        values: (N,) a score to average in each square; without it, examples are counted.
-        title: of what a square's colour means.
-        uncertain_when: which values of the score mean uncertain; their squares are the brightest.
-        selected: the label and the prediction of the square that is marked, if any.
-
-    Returns:
-        A scatter of square markers whose `customdata` are label × C + prediction. Squares on the diagonal, which
-        hold nearly all examples, are outlined and left dark where examples are counted, so that mistakes stand out.
-    """
-    classes = len(class_names)
-    cell = labels * classes + predictions
-    counts = np.bincount(cell, minlength=classes**2)
-    cells = np.flatnonzero(counts)
-    rows, columns = np.divmod(cells, classes)
-    if values is None:
-        shown = counts[cells].astype(np.float64)
-        texts = [str(count) for count in counts[cells]]
-        colours = np.where(rows == columns, 0, shown)
-        lowest, highest = 0.0, max(float(colours.max()), 1)
-    else:
-        shown = colours = np.bincount(cell, weights=values, minlength=classes**2)[cells] / counts[cells]
-        texts = [f"{value:.2f}" for value in shown]
-        lowest = float(colours.min())
-        highest = max(float(colours.max()), lowest + 1e-6)
-    brightness = (colours - lowest) / (highest - lowest)
-    light = brightness < 0.45 if uncertain_when == "low" else brightness > 0.55
-    side = max(SMALLEST, NARROWEST // classes)
-    # Of long names, which often begin alike, both ends.
-    short = [name if len(name) <= LONGEST else f"{name[:5]}…{name[6 - LONGEST :]}" for name in class_names]
-    longest = max(map(len, short))
-    every = -(-classes // NAMED)  # as many names as there is room for
-    figure = go.Figure(
-        go.Scatter(
-            x=[class_names[c] for c in columns],
-            y=[class_names[r] for r in rows],
-            customdata=cells,
-            selectedpoints=np.flatnonzero(cells == selected[0] * classes + selected[1]) if selected else None,
-            hovertext=[f"{count:,}" for count in counts[cells]],
-            mode="markers+text" if classes <= NAMED else "markers",
-            text=texts,
-            textfont={"size": 11, "color": [DARK_INK if bright else "#FFFFFF" for bright in light]},
-            marker={
-                "symbol": "square",
-                "size": side,
-                "color": colours,
-                "colorscale": _brightest(uncertain_when),
-                "cmin": lowest,
-                "cmax": highest,
-                "opacity": 1,
-                "colorbar": {
-                    "title": {"text": title},
-                    "thickness": 12,
-                    "orientation": "h",
-                    "y": -0.16 - 0.015 * max(0, longest - 2),  # below names that stand upright for want of room
-                    "yanchor": "top",
-                },
-                "line": {"width": np.where(rows == columns, 2 if classes <= NAMED else 1, 0), "color": NEUTRAL},
-            },
-            hovertemplate="label %{y}, prediction %{x}: %{hovertext} examples, mean %{text}<extra></extra>"
-            if values is not None
-            else "label %{y}, prediction %{x}: %{hovertext} examples<extra></extra>",
-            # Without a text colour for the selected ones, plotly fades the numbers of all others.
-            selected={"marker": {"opacity": 1, "color": SELECTED}, "textfont": {"color": DARK_INK}},
-            unselected={"marker": {"opacity": 1}},
-        )
-    )
-    axis = {
-        "type": "category",
-        "categoryorder": "array",
-        "categoryarray": list(class_names),
-        "tickvals": list(range(0, classes, every)),
-        "ticktext": short[::every],
-    }
-    figure.update_xaxes(title="prediction", range=[-0.6, classes - 0.4], **axis)
-    figure.update_yaxes(title="label", range=[classes - 0.4, -0.6], **axis)
-    figure.update_layout(clickmode="event+select")
-    return styled(figure, 560)
 
 
 def score_distributions(values: np.ndarray, correct: np.ndarray | None, title: str) -> go.Figure:

@@ -16,7 +16,7 @@ SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 9), st.sampled_from([1, 3])
 @KINDS
 @given(shape=SHAPES, strength=st.floats(0, 1), seed=st.integers(0, 2**40))
 @settings(max_examples=25)
-def test_every_value_is_a_grey_within_the_contrast_asked_for(draw, shape, strength, seed) -> None:
+def test_every_value_is_a_grey_within_its_contrast(draw, shape, strength, seed) -> None:
     noise = draw(3, shape, seed, strength)
     assert noise.shape == (3, *shape)
     assert noise.dtype == np.float32
@@ -27,7 +27,7 @@ def test_every_value_is_a_grey_within_the_contrast_asked_for(draw, shape, streng
 
 
 @KINDS
-def test_an_image_of_a_seed_is_the_same_however_many_are_asked_for(draw) -> None:
+def test_an_image_of_a_seed_is_the_same_however_many_are_drawn(draw) -> None:
     np.testing.assert_array_equal(draw(2, (28, 28, 1), 3, 1.0), draw(5, (28, 28, 1), 3, 1.0)[:2])
 
 

@@ -7,6 +7,7 @@ import pytest
 from plotly.basedatatypes import BaseTraceType
 
 from mcviz import figures
+from mcviz.figures import confusion
 from mcviz.figures import scores as charts
 
 NAMES = ["cat", "dog", "owl"]
@@ -78,9 +79,9 @@ def test_on_the_map_the_most_uncertain_are_brightest_and_on_top(
 
 def drawn_colour(marker: Any, value: float) -> np.ndarray:
     """(3,) sRGB in 0..1: the colour that plotly gives to a value."""
-    places, colours = zip(*marker.colorscale, strict=True)
-    place = (value - marker.cmin) / (marker.cmax - marker.cmin)
-    return np.array([np.interp(place, places, parts) for parts in zip(*map(rgb, colours), strict=True)])
+    positions, colours = zip(*marker.colorscale, strict=True)
+    position = (value - marker.cmin) / (marker.cmax - marker.cmin)
+    return np.array([np.interp(position, positions, parts) for parts in zip(*map(rgb, colours), strict=True)])
 
 
 def rgb(colour: str) -> np.ndarray:
@@ -125,7 +126,7 @@ def test_squares_of_uncertainty_are_bright_whichever_way_a_score_goes() -> None:
 def test_squares_do_not_cover_each_other_on_a_phone(classes: int) -> None:
     every = np.arange(classes)
     (squares,) = figures.confusion_matrix(every, every, [f"class number {c}" for c in every]).data
-    assert squares.marker.size <= charts.NARROWEST / classes
+    assert squares.marker.size <= confusion.NARROWEST / classes
 
 
 def test_the_map_keeps_each_example_s_place_and_colour(generator: np.random.Generator) -> None:
