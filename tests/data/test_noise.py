@@ -50,6 +50,13 @@ def test_a_strength_out_of_range_is_refused(draw, strength) -> None:
         draw(1, (4, 4, 1), 0, strength)
 
 
+@KINDS
+@pytest.mark.parametrize("seed", [-1, 0.5, None])
+def test_a_seed_that_is_no_whole_number_from_0_up_is_refused(draw, seed) -> None:
+    with pytest.raises(InvalidInputError, match=r"`seed` should be a whole number of at least 0\. Received"):
+        draw(1, (4, 4, 1), seed, 1.0)
+
+
 def test_noise_is_uniform_in_0_to_1() -> None:
     noise = uniform_noise(20, (28, 28, 1), seed=0)
     assert noise.max() < 1
