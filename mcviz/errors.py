@@ -14,15 +14,15 @@ class DataNotFoundError(McvizError, FileNotFoundError):
 
 
 class UnsuitableModelError(McvizError, ValueError):
-    """A model from which Monte Carlo dropout passes cannot be drawn."""
+    """A model from which Monte Carlo dropout passes cannot be sampled."""
 
 
 class RunNotFoundError(McvizError, FileNotFoundError):
-    """No run at that place."""
+    """No run at that address."""
 
 
 class RunExistsError(McvizError, FileExistsError):
-    """Another run already stands at that place."""
+    """Another run is already at that address."""
 
 
 class CorruptRunError(McvizError, ValueError):

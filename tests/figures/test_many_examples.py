@@ -1,4 +1,4 @@
-"""What the charts of many images, and of one image's passes, hold."""
+"""What the charts of many examples, and of one example's passes, hold."""
 
 from typing import Any, Literal
 
@@ -7,6 +7,7 @@ import pytest
 from plotly.basedatatypes import BaseTraceType
 
 from mcviz import figures
+from mcviz.figures import confusion
 from mcviz.figures import scores as charts
 
 NAMES = ["cat", "dog", "owl"]
@@ -21,19 +22,19 @@ def all_of(traces: list[BaseTraceType], attribute: str) -> np.ndarray:
     return np.concatenate([np.asarray(getattr(trace, attribute)) for trace in traces])
 
 
-def test_every_image_is_one_point_of_its_group(generator: np.random.Generator) -> None:
+def test_every_example_is_one_point_of_its_group(generator: np.random.Generator) -> None:
     x, y, groups = generator.random(50), generator.random(50), generator.integers(0, 2, 50)
-    numbers = np.arange(100, 150)  # of the images in the run, which the other filters leave
+    numbers = np.arange(100, 150)  # of the examples in the run, which the other filters leave
     outline = [(0.1, 0.1), (0.9, 0.1), (0.5, 0.9)]
     figure = figures.scatter(
-        x, y, groups, ["right", "wrong"], ["#000", "#fff"], numbers, axes=("a", "b"), outline=outline
+        x, y, groups, ["correct", "wrong"], ["#000", "#fff"], numbers, axes=("a", "b"), outline=outline
     )
     assert sorted(all_of(figure.data, "customdata")) == list(range(100, 150))
     for trace in figure.data:
-        images = np.asarray(trace.customdata) - 100
-        assert set(groups[images]) == {["right", "wrong"].index(trace.name)}
-        np.testing.assert_allclose(trace.x, x[images], rtol=1e-6)
-        np.testing.assert_allclose(trace.y, y[images], rtol=1e-6)
+        rows = np.asarray(trace.customdata) - 100
+        assert set(groups[rows]) == {["correct", "wrong"].index(trace.name)}
+        np.testing.assert_allclose(trace.x, x[rows], rtol=1e-6)
+        np.testing.assert_allclose(trace.y, y[rows], rtol=1e-6)
     assert figure.layout.shapes[0].path.count("L") == 3
 
 
@@ -47,12 +48,12 @@ def test_too_many_points_become_a_density_with_a_sample(generator: np.random.Gen
     np.testing.assert_allclose(sample.x, x[np.asarray(sample.customdata)], rtol=1e-6)
 
 
-def test_what_is_selected_elsewhere_stands_out_and_the_primary_image_has_a_ring(generator: np.random.Generator) -> None:
-    x, y, selected, images = generator.random(9), generator.random(9), np.arange(9) < 3, np.arange(100, 109)
-    groups = np.arange(9) % 2
+def test_what_is_selected_elsewhere_stands_out_and_one_example_has_a_ring(generator: np.random.Generator) -> None:
+    x, y, selected, examples = generator.random(9), generator.random(9), np.arange(9) < 3, np.arange(100, 109)
+    groups, names, colours = np.arange(9) % 2, ["a", "b"], ["#000", "#fff"]
     charts_of_it = (
-        figures.scatter(x, y, groups, ["a", "b"], ["#000", "#fff"], images, axes=None, selected=selected, primary=104),
-        figures.coloured_map(x, y, generator.random(9), "entropy", images, selected=selected, primary=104),
+        figures.scatter(x, y, groups, names, colours, examples, axes=None, selected=selected, primary=104),
+        figures.coloured_map(x, y, generator.random(9), "entropy", examples, selected=selected, primary=104),
     )
     for figure in charts_of_it:
         *points, ring = (trace for trace in figure.data if trace.customdata is not None)
@@ -78,9 +79,9 @@ def test_on_the_map_the_most_uncertain_are_brightest_and_on_top(
 
 def drawn_colour(marker: Any, value: float) -> np.ndarray:
     """(3,) sRGB in 0..1: the colour that plotly gives to a value."""
-    places, colours = zip(*marker.colorscale, strict=True)
-    place = (value - marker.cmin) / (marker.cmax - marker.cmin)
-    return np.array([np.interp(place, places, parts) for parts in zip(*map(rgb, colours), strict=True)])
+    positions, colours = zip(*marker.colorscale, strict=True)
+    position = (value - marker.cmin) / (marker.cmax - marker.cmin)
+    return np.array([np.interp(position, positions, parts) for parts in zip(*map(rgb, colours), strict=True)])
 
 
 def rgb(colour: str) -> np.ndarray:
@@ -97,10 +98,10 @@ def luminance(colour: np.ndarray) -> float:
 def test_numbers_on_squares_can_be_read(
     generator: np.random.Generator, uncertain_when: Literal["low", "high"] | None
 ) -> None:
-    true, predicted = generator.integers(0, 3, (2, 60))
-    predicted[:3] = true[:3]
+    labels, predictions = generator.integers(0, 3, (2, 60))
+    predictions[:3] = labels[:3]
     means = None if uncertain_when is None else generator.uniform(0.4, 1, 60)
-    (squares,) = figures.confusion_matrix(true, predicted, NAMES, means, "score", uncertain_when or "high").data
+    (squares,) = figures.confusion_matrix(labels, predictions, NAMES, means, "score", uncertain_when or "high").data
     for value, ink in zip(squares.marker.color, squares.textfont.color, strict=True):
         light, dark = sorted((luminance(drawn_colour(squares.marker, value)), luminance(rgb(ink))), reverse=True)
         assert (light + 0.05) / (dark + 0.05) > 3
@@ -114,32 +115,32 @@ def test_a_matrix_without_mistakes_is_dark() -> None:
         assert luminance(drawn_colour(squares.marker, value)) < 0.05
 
 
-def test_squares_of_doubt_are_bright_whichever_way_a_score_goes() -> None:
-    true, predicted, confidence = np.array([0, 1]), np.array([0, 0]), np.array([0.99, 0.4])
-    (squares,) = figures.confusion_matrix(true, predicted, NAMES, confidence, "max probability", "low").data
-    sure, unsure = (luminance(drawn_colour(squares.marker, value)) for value in squares.marker.color)
-    assert unsure > sure
+def test_squares_of_uncertainty_are_bright_whichever_way_a_score_goes() -> None:
+    labels, predictions, confidence = np.array([0, 1]), np.array([0, 0]), np.array([0.99, 0.4])
+    (squares,) = figures.confusion_matrix(labels, predictions, NAMES, confidence, "max probability", "low").data
+    confident, uncertain = (luminance(drawn_colour(squares.marker, value)) for value in squares.marker.color)
+    assert uncertain > confident
 
 
 @pytest.mark.parametrize("classes", [2, 10, 50, 90])
 def test_squares_do_not_cover_each_other_on_a_phone(classes: int) -> None:
     every = np.arange(classes)
     (squares,) = figures.confusion_matrix(every, every, [f"class number {c}" for c in every]).data
-    assert squares.marker.size <= charts.NARROWEST / classes
+    assert squares.marker.size <= confusion.NARROWEST / classes
 
 
-def test_the_map_keeps_each_images_place_and_colour(generator: np.random.Generator) -> None:
-    x, y, values, images = generator.random(9), generator.random(9), generator.random(9), np.arange(100, 109)
-    (points,) = figures.coloured_map(x, y, values, "entropy", images).data
-    for place, image in enumerate(points.customdata):
-        assert points.x[place] == pytest.approx(x[image - 100])
-        assert points.y[place] == pytest.approx(y[image - 100])
-        assert points.marker.color[place] == pytest.approx(values[image - 100])
+def test_the_map_keeps_each_example_s_place_and_colour(generator: np.random.Generator) -> None:
+    x, y, values, examples = generator.random(9), generator.random(9), generator.random(9), np.arange(100, 109)
+    (points,) = figures.coloured_map(x, y, values, "entropy", examples).data
+    for point, example in enumerate(points.customdata):
+        assert points.x[point] == pytest.approx(x[example - 100])
+        assert points.y[point] == pytest.approx(y[example - 100])
+        assert points.marker.color[point] == pytest.approx(values[example - 100])
 
 
-def test_the_confusion_matrix_counts_every_image_once() -> None:
-    true, predicted = np.array([0, 0, 1, 2, 2, 2]), np.array([0, 1, 1, 2, 0, 0])
-    (squares,) = figures.confusion_matrix(true, predicted, NAMES).data
+def test_the_confusion_matrix_counts_every_example_once() -> None:
+    labels, predictions = np.array([0, 0, 1, 2, 2, 2]), np.array([0, 1, 1, 2, 0, 0])
+    (squares,) = figures.confusion_matrix(labels, predictions, NAMES).data
     shown = dict(zip(np.asarray(squares.customdata).tolist(), squares.text, strict=True))
     assert shown == {0: "1", 1: "1", 4: "1", 6: "2", 8: "1"}
     assert [(y, x) for y, x in zip(squares.y, squares.x, strict=True)] == [
@@ -148,16 +149,16 @@ def test_the_confusion_matrix_counts_every_image_once() -> None:
 
 
 def test_the_confusion_matrix_averages_a_score() -> None:
-    true, predicted = np.array([0, 0, 1]), np.array([1, 1, 1])
-    (squares,) = figures.confusion_matrix(true, predicted, NAMES, np.array([0.2, 0.4, 1.0]), "entropy").data
+    labels, predictions = np.array([0, 0, 1]), np.array([1, 1, 1])
+    (squares,) = figures.confusion_matrix(labels, predictions, NAMES, np.array([0.2, 0.4, 1.0]), "entropy").data
     assert squares.text == ("0.30", "1.00")
 
 
-def test_right_and_wrong_answers_are_shares_of_their_own(generator: np.random.Generator) -> None:
+def test_correct_and_wrong_predictions_are_shares_of_their_own(generator: np.random.Generator) -> None:
     values, correct = generator.random(100), np.arange(100) >= 7
-    right, wrong = figures.score_distributions(values, correct, "entropy").data
-    assert (sum(right.y), sum(wrong.y)) == pytest.approx((1, 1))
-    assert (sum(right.customdata), sum(wrong.customdata)) == (93, 7)
+    correct_bars, wrong_bars = figures.score_distributions(values, correct, "entropy").data
+    assert (sum(correct_bars.y), sum(wrong_bars.y)) == pytest.approx((1, 1))
+    assert (sum(correct_bars.customdata), sum(wrong_bars.customdata)) == (93, 7)
     (everything,) = figures.score_distributions(values, None, "entropy").data
     assert sum(everything.customdata) == 100
 
@@ -165,11 +166,11 @@ def test_right_and_wrong_answers_are_shares_of_their_own(generator: np.random.Ge
 def test_mistakes_found_ends_at_all_of_them() -> None:
     wrong = np.zeros(1000, dtype=bool)
     wrong[[0, 3, 20, 900]] = True
-    found, in_any_order, marked = figures.mistakes_found(wrong, share=0.05).data
+    found, in_random_order, marked = figures.mistakes_found(wrong, share=0.05).data
     assert found.y[-1] == 1
     assert (np.diff(found.y) >= 0).all()
     assert marked.y[0] == 0.75
-    np.testing.assert_allclose(in_any_order.x, in_any_order.y)
+    np.testing.assert_allclose(in_random_order.x, in_random_order.y)
 
 
 def test_two_classes_show_every_pass_once(generator: np.random.Generator) -> None:
@@ -191,7 +192,7 @@ def test_the_estimate_settles_at_the_predictive_mean(generator: np.random.Genera
         assert band.y[-t] == pytest.approx(max(0, mean - 2 * std / np.sqrt(t)))
 
 
-def test_classes_lie_at_their_mistakes_and_doubt() -> None:
+def test_classes_lie_at_their_mistakes_and_uncertainty() -> None:
     (dots,) = figures.class_accuracies(np.array([1, 0.9, 0.5]), np.array([0.1, 0.2, 0.3]), NAMES, "entropy").data
     np.testing.assert_allclose(dots.y, [0, 0.1, 0.5])
     assert list(dots.text) == NAMES
