@@ -190,9 +190,9 @@ def test_another_model_or_other_images_are_another_run(
     images[20, 5, 4, 0] ^= 1
     for model, other, what in (
         (small_network(seed=1), data, "model"),
-        (network, LabelledImages(images, data.labels), "images"),
+        (network, LabelledImages(images, data.labels), "examples"),
         (network, LabelledImages(data.images, (data.labels + 1) % 4), "labels"),
-        (network, LabelledImages(as_model_input(data.images), data.labels), "images"),
+        (network, LabelledImages(as_model_input(data.images), data.labels), "examples"),
     ):
         with pytest.raises(RunExistsError, match=f"differs in: {what}"):
             sample_run(model, other, tmp_path / "run", passes=3)
