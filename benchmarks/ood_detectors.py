@@ -13,7 +13,7 @@ from sklearn.model_selection import cross_val_predict
 
 from mcviz.data.outside import OutsideSet, rehearsal_sets
 from mcviz.measures import outliers
-from mcviz.measures.combination import fisher_p, harmonic_mean_p, p_values
+from mcviz.measures.combination import conformal_p_values, fisher_p, harmonic_mean_p
 from mcviz.measures.detection import detection
 from mcviz.measures.detectors import DETECTORS, Evidence, oriented
 from mcviz.measures.moments import moment_vector
@@ -122,7 +122,7 @@ def held_out(known: Seen, labels: np.ndarray) -> Values:
 
 def combined(parts: Values, reference: Values) -> Values:
     """Every candidate: one of two doubts with one of two novelties, combined in one of two ways."""
-    p = {name: p_values(parts[name], reference[name]) for name in reference}
+    p = {name: conformal_p_values(parts[name], reference[name]) for name in reference}
     return {
         f"{way}: {doubt.lower()}, {novelty.lower()}": -np.log10(function(np.stack([p[doubt], p[novelty]])))
         for way, function in COMBINE.items()
@@ -203,7 +203,7 @@ def surprises(
     def judged(seen: Seen) -> Values:
         simple = {DETECTORS[name].label: signs[name] * values for name, values in seen.scores.items()}
         parts = simple | fitted(known, labels[fit], seen, everything=True)
-        chosen = -np.log10(shown.judge(seen.vectors["mean"], seen.vectors["front"]).p)
+        chosen = shown.predict(seen.vectors["mean"], seen.vectors["front"]).ood_score
         return parts | combined(parts, reference) | {CHOSEN: chosen}
 
     seen = {"inside": inside}

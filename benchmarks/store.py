@@ -1,4 +1,4 @@
-"""How fast a run opens and one image's passes are there, against other ways of keeping the same numbers.
+"""How fast a run opens and one example's passes are there, beside other ways to read the same numbers.
 
     python benchmarks/store.py [RUN]
 
@@ -21,10 +21,11 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from mcviz.runs import Run, open_run  # noqa: E402 (mcviz need not be installed)
+from mcviz.runs.manifest import MODEL  # noqa: E402
 
 SHIPPED = ROOT / "cache" / "mnist-cnn"
 REPEATS = 9
-IMAGES = 200
+EXAMPLES = 200
 
 TIMED = """
 import json, sys, time
@@ -35,7 +36,7 @@ times = [time.perf_counter()]
 times.append(time.perf_counter())
 {opening}
 times.append(time.perf_counter())
-for i in np.random.default_rng(0).integers(0, count, {images}).tolist():
+for i in np.random.default_rng(0).integers(0, count, {examples}).tolist():
     passes = {one}
     times.append(time.perf_counter())
 assert passes.shape == {shape} and passes.dtype == np.float32, passes
@@ -43,23 +44,10 @@ imported, opened, first, *rest = np.diff(times).tolist()
 print(json.dumps([imported, opened, first, float(np.median(rest)), float(np.quantile(rest, 0.99))]))
 """
 
-# joblib knows a function by its module and its code, so that what keeps and what reads must be one file.
-KEPT_BY_JOBLIB = """
-import joblib
-from mcviz.runs import open_run
-
-def passes(path):
-    run = open_run(path)
-    return run.probs_block(0, run.manifest.images.count)
-
-def kept(folder):
-    return joblib.Memory(folder, verbose=0).cache(passes)
-"""
-
 
 @dataclass(frozen=True)
 class Way:
-    """A way of keeping a run's numbers: where they are, and the code that opens them and reads image `i`."""
+    """A way to read a run's numbers: where they are, and the code that opens them and reads example `i`."""
 
     name: str
     path: Path
@@ -74,24 +62,30 @@ def main() -> None:
     run = open_run(_options().run)
     with tempfile.TemporaryDirectory() as scratch:
         ways = _ways(run, Path(scratch))
-        print(f"{run.path}: {run.manifest.passes} passes × {run.manifest.images.count} images × {run.manifest.classes}")
+        print(f"{run.path}: {run.passes} passes × {len(run)} examples × {len(run.class_names)} classes")
         print(
-            f"milliseconds, medians of {REPEATS} processes{'on disk':>12}{'import':>9}{'open':>9}{'1st image':>11}",
+            f"milliseconds, medians of {REPEATS} processes{'on disk':>12}{'import':>9}{'open':>9}{'first':>11}",
             end="",
         )
-        print(f"{'an image':>10}{'99 of 100':>11}")
+        print(f"{'another':>10}{'99 of 100':>11}")
         for way in ways:
             print(_row(way, run), flush=True)
-    parts = {"predictions and scores": "passes-", "images": "images/", "labels": "labels", "model": "model.keras"}
-    sizes = {part: sum(f.bytes for n, f in run.manifest.files.items() if n.startswith(s)) for part, s in parts.items()}
+    store = run.manifest.store
+    parts = {
+        "probabilities": f"{store}/probs",
+        "images": f"{store}/images",
+        "scores": run.manifest.table,
+        "model": MODEL,
+    }
+    sizes = {part: _bytes(run, start) for part, start in parts.items()}
     print("the run holds " + ", ".join(f"{part} {size / 1e6:.2f} MB" for part, size in sizes.items()), end="")
     print(f"; its whole folder {_size(Path(run.path)) / 1e6:.2f} MB")
 
 
 def _row(way: Way, run: Run) -> str:
-    shape = run.manifest.passes, run.manifest.classes
-    script = TIMED.format(imports=way.imports, opening=way.opening, one=way.one, images=IMAGES, shape=shape)
-    command = [sys.executable, "-c", script, str(way.path), str(run.manifest.images.count)]
+    shape = run.passes, len(run.class_names)
+    script = TIMED.format(imports=way.imports, opening=way.opening, one=way.one, examples=EXAMPLES, shape=shape)
+    command = [sys.executable, "-c", script, str(way.path), str(len(run))]
     readings = [
         json.loads(subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout)
         for _ in range(REPEATS + 1)
@@ -102,23 +96,35 @@ def _row(way: Way, run: Run) -> str:
 
 
 def _ways(run: Run, scratch: Path) -> list[Way]:
-    probs = run.probs_block(0, run.manifest.images.count)
+    probs = run.probs_block(0, None)
     np.savez(scratch / "plain.npz", probs=probs)
     np.savez_compressed(scratch / "compressed.npz", probs=probs)
-    (scratch / "kept_by_joblib.py").write_text(KEPT_BY_JOBLIB)
-    kept = f"import sys; sys.path.insert(0, {str(scratch)!r}); import kept_by_joblib"
-    reading = f"probs = kept_by_joblib.kept({str(scratch / 'joblib')!r})(path)"
-    subprocess.run([sys.executable, "-c", f"path = {run.path!r}; {kept}; {reading}"], check=True, cwd=ROOT)
-    predictions = sum(file.bytes for name, file in run.manifest.files.items() if name.startswith("passes-"))
+    store, size = Path(run.path) / run.manifest.store, _bytes(run, f"{run.manifest.store}/probs")
     whole = "probs = np.load(path)['probs']"
-    ways = [
+    return [
         Way(
-            "mcviz run",
+            "mcviz, every shard verified",
             Path(run.path),
-            predictions,
-            "import mcviz.runs",
+            size,
+            "import mcviz.runs, zarr",
             "run = mcviz.runs.open_run(path)",
             "run.probs(i)",
+        ),
+        Way(
+            "zarr on the same files, unverified",
+            store / "probs",
+            size,
+            "import zarr",
+            "array = zarr.open_array(path, mode='r')",
+            "array[i].T / np.float32(65534)",
+        ),
+        Way(
+            "xarray on the same files, unverified",
+            store,
+            size,
+            "import xarray",
+            "probs = xarray.open_zarr(path, consolidated=False)['probs']",
+            "probs[i].values.T.astype(np.float32)",
         ),
         Way("np.load of a whole npz", scratch / "plain.npz", _size(scratch / "plain.npz"), "", whole, "probs[:, i]"),
         Way(
@@ -129,40 +135,12 @@ def _ways(run: Run, scratch: Path) -> list[Way]:
             whole,
             "probs[:, i]",
         ),
-        Way("joblib.Memory", Path(run.path), _size(scratch / "joblib"), kept, reading, "probs[:, i]"),
     ]
-    return ways + _with_zarr(probs, scratch)
 
 
-def _with_zarr(probs: np.ndarray, scratch: Path) -> list[Way]:
-    """The same 16 bits in zarr's own format: chunks of 8 images with checksums, in one file."""
-    try:
-        import zarr
-        from zarr.codecs import BloscCodec, Crc32cCodec
-    except ImportError:
-        return []
-    steps = np.rint(probs.transpose(1, 2, 0) * np.float32(65535)).astype(np.uint16)
-    codec = BloscCodec(cname="zstd", clevel=7, shuffle="bitshuffle")
-    array = zarr.create_array(
-        scratch / "zarr",
-        shape=steps.shape,
-        dtype=steps.dtype,
-        chunks=(8, *steps.shape[1:]),
-        shards=(-(-len(steps) // 8) * 8, *steps.shape[1:]),
-        compressors=[codec, Crc32cCodec()],
-    )
-    array[:] = steps
-    one = "array[i].T / np.float32(65535)"
-    return [
-        Way(
-            "zarr, sharded, zstd and bitshuffle",
-            scratch / "zarr",
-            _size(scratch / "zarr"),
-            "import zarr",
-            "array = zarr.open_array(path, mode='r')",
-            one,
-        )
-    ]
+def _bytes(run: Run, start: str) -> int:
+    """The bytes of the run's files whose names start so."""
+    return sum(file.bytes for name, file in run.manifest.files.items() if name.startswith(start))
 
 
 def _size(path: Path) -> int:

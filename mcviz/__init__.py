@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-from mcviz.data import LabelledImages, as_model_input, read_mnist, read_test_images, uniform_noise
+from mcviz.data import LabelledImages, as_model_input, read_images, read_mnist, uniform_noise
 from mcviz.errors import (
     CorruptRunError,
     DataNotFoundError,
@@ -55,8 +55,8 @@ __all__ = [
     "list_runs",
     "load_model",
     "open_run",
+    "read_images",
     "read_mnist",
-    "read_test_images",
     "reference_network",
     "remove_run",
     "sample",

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mcviz.data import read_mnist, read_test_images
+from mcviz.data import read_images, read_mnist
 from mcviz.errors import InvalidInputError, McvizError
 from mcviz.progress import SamplingProgress
 from mcviz.runs import ListedRun, export_run, list_runs, open_run, remove_run, verify_run
@@ -77,7 +77,7 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _sample(options: argparse.Namespace) -> None:
-    data = read_test_images(options.data)
+    data = read_images(options.data)
     if (highest := data.images.max()) > 1 and data.images.dtype != np.uint8:
         _tell(
             f"warning: the images of {options.data} go up to {highest:g} and reach the model as they are. "

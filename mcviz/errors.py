@@ -14,7 +14,7 @@ class DataNotFoundError(McvizError, FileNotFoundError):
 
 
 class UnsuitableModelError(McvizError, ValueError):
-    """A model from which Monte Carlo dropout passes cannot be drawn."""
+    """A model from which Monte Carlo dropout passes cannot be sampled."""
 
 
 class UnsupportedKerasError(McvizError, ImportError):
@@ -22,11 +22,11 @@ class UnsupportedKerasError(McvizError, ImportError):
 
 
 class RunNotFoundError(McvizError, FileNotFoundError):
-    """No run at that place."""
+    """No run at that address."""
 
 
 class RunExistsError(McvizError, FileExistsError):
-    """Another run already stands at that place."""
+    """Another run is already at that address."""
 
 
 class CorruptRunError(McvizError, ValueError):

@@ -148,7 +148,7 @@ def test_sampling_says_what_is_stochastic_and_what_came_out(folder, tmp_path, ca
 
 def test_a_run_holds_what_python_samples_and_what_was_told_about_its_data(folder, run):
     opened = mcviz.open_run(run)
-    data = mcviz.read_test_images(folder / "mnist.npz")
+    data = mcviz.read_images(folder / "mnist.npz")
     probs = mcviz.sample(mcviz.load_model(folder / "model.keras"), mcviz.as_model_input(data.images), passes=6)
     np.testing.assert_allclose(opened.probs_block(0, 40), probs, rtol=0, atol=1 / 65535)
     np.testing.assert_array_equal(opened.labels, data.labels)

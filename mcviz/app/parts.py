@@ -12,7 +12,7 @@ from mcviz.app import address
 from mcviz.app.histograms import pass_histograms
 from mcviz.app.wording import percent, votes
 from mcviz.figures import class_probabilities, png_url
-from mcviz.measures import SCORES, most_uncertain_first
+from mcviz.measures import SCORES, most_uncertain_first, summarise
 from mcviz.runs import Run
 
 PICTURE_WIDTH = 280
@@ -146,7 +146,8 @@ def class_charts(probs: np.ndarray, class_names: Sequence[str], label: int | Non
     spoken = f"{percent(mean.max())} for {class_names[int(mean.argmax())]}; {votes(probs, class_names)}."
     st.subheader("What the ensemble says", anchor=False)
     st.caption("The mean of all passes for each class, and one standard deviation to either side.")
-    chart(class_probabilities(probs, class_names, label), f"{key}-classes", f"Bar chart of the mean: {spoken}")
+    figure = class_probabilities(summarise(probs), class_names, label)
+    chart(figure, f"{key}-classes", f"Bar chart of the mean: {spoken}")
     st.subheader("What the single passes say", anchor=False)
     st.caption(
         f"One histogram a class: how often each probability was given in the {len(probs)} passes. A narrow peak means "

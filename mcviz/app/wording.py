@@ -6,33 +6,14 @@ import numpy as np
 import pandas as pd
 
 from mcviz.measures import SCORES
+from mcviz.measures import percent as percent  # the other modules of the app take it from here
 
 SURE = 0.95  # an answer above this, by as many of the passes, leaves nothing to explain
 
 
-def percent(fraction: float, digits: int = 1) -> str:
-    """A fraction as a percentage that never rounds up to certainty.
-
-    Args:
-        fraction: 0 to 1.
-        digits: after the point.
-
-    Returns:
-        Such as "99.2%"; "over 99.9%" for what is less than 1 but would round to it, "under 0.1%" likewise.
-    """
-    shown, step = f"{100 * fraction:.{digits}f}", 10.0**-digits
-    if fraction < 1 and float(shown) == 100:
-        return f"over {100 - step:.{digits}f}%"
-    if fraction > 0 and float(shown) == 0:
-        return f"under {step:.{digits}f}%"
-    return f"{shown}%"
-
-
 def score_value(name: str, value: float) -> str:
     """One value of one of `SCORES` with its unit."""
-    if SCORES[name].unit == "nats":
-        return f"{value:.3f} nats"
-    return percent(value)
+    return SCORES[name].format(value)
 
 
 def sureness(probability: float) -> str:

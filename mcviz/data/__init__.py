@@ -1,4 +1,4 @@
-"""Images in: labelled image files, inputs that no data set holds, such as noise, and images distorted."""
+"""Examples in: images from files, noise, and distortions of images."""
 
 from mcviz.data.distortions import (
     DISTORTIONS,
@@ -12,7 +12,7 @@ from mcviz.data.distortions import (
     shift,
     shuffle_pixels,
 )
-from mcviz.data.labelled import LabelledImages, as_model_input, read_mnist, read_test_images
+from mcviz.data.labelled import LabelledImages, as_model_input, read_images, read_mnist
 from mcviz.data.noise import (
     NOISES,
     Noise,
@@ -36,8 +36,8 @@ __all__ = [
     "gaussian_noise",
     "invert",
     "mix",
+    "read_images",
     "read_mnist",
-    "read_test_images",
     "rotate",
     "salt_and_pepper_noise",
     "scale",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy  # loads scipy.ndimage when it is first used
 
-from mcviz.errors import InvalidInputError
+from mcviz import validate
 
 Images = np.ndarray
 
@@ -35,8 +35,8 @@ def scale(images: Images, factor: float) -> Images:
     Raises:
         InvalidInputError: a factor of 0 or less.
     """
-    if factor <= 0:
-        raise InvalidInputError(f"factor should be above 0. Received: {factor}.")
+    if not factor > 0:
+        raise validate.invalid("factor", "above 0", factor)
     return _mapped(images, np.eye(2) / factor)
 
 
@@ -46,8 +46,7 @@ def blur(images: Images, pixels: float) -> Images:
     Raises:
         InvalidInputError: fewer than 0 pixels.
     """
-    if pixels < 0:
-        raise InvalidInputError(f"pixels should be 0 or more. Received: {pixels}.")
+    validate.number("pixels", pixels, least=0)
     return np.clip(scipy.ndimage.gaussian_filter(images, (0, pixels, pixels, 0), mode="constant"), 0, 1)
 
 
@@ -57,7 +56,7 @@ def invert(images: Images, amount: float = 1.0) -> Images:
     Raises:
         InvalidInputError: an amount that is not from 0 to 1.
     """
-    _check_share("amount", amount)
+    validate.fraction("amount", amount)
     return mix(images, 1 - images, amount)
 
 
@@ -68,10 +67,9 @@ def erase(images: Images, side: int, seed: int = 0) -> Images:
         InvalidInputError: a square that does not fit in.
     """
     count, height, width, _ = images.shape
-    if not 0 <= side <= min(height, width):
-        raise InvalidInputError(f"side should be from 0 to {min(height, width)} pixels. Received: {side}.")
-    places = np.random.default_rng(seed).random((count, 2))
-    top, left = (places * (height - side + 1, width - side + 1)).astype(int).T
+    validate.whole_number("side", side, 0, min(height, width))
+    corners = np.random.default_rng(seed).random((count, 2))
+    top, left = (corners * (height - side + 1, width - side + 1)).astype(int).T
     row, column = np.arange(height), np.arange(width)
     rows = (row >= top[:, None]) & (row < top[:, None] + side)
     columns = (column >= left[:, None]) & (column < left[:, None] + side)
@@ -89,7 +87,7 @@ def mix(images: Images, others: Images, weight: float = 0.5) -> Images:
     Raises:
         InvalidInputError: a weight that is not from 0 to 1.
     """
-    _check_share("weight", weight)
+    validate.fraction("weight", weight)
     return images * np.float32(1 - weight) + others * np.float32(weight)
 
 
@@ -99,7 +97,7 @@ def shuffle_pixels(images: Images, share: float = 1.0, seed: int = 0) -> Images:
     Raises:
         InvalidInputError: a share that is not from 0 to 1.
     """
-    _check_share("share", share)
+    validate.fraction("share", share)
     count, height, width, channels = images.shape
     shuffled = images.reshape(count, height * width, channels).copy()
     moving = round(share * height * width)
@@ -172,8 +170,3 @@ def _mapped(images: Images, to_source: np.ndarray) -> Images:
     centre = (np.array(images.shape) - 1) / 2
     mapped = scipy.ndimage.affine_transform(images, matrix, offset=centre - matrix @ centre, order=1, mode="constant")
     return np.clip(mapped, 0, 1)
-
-
-def _check_share(name: str, share: float) -> None:
-    if not 0 <= share <= 1:
-        raise InvalidInputError(f"{name} should be from 0 to 1. Received: {share}.")

@@ -8,7 +8,7 @@ import numpy as np
 import scipy  # loads scipy.ndimage when it is first used
 from PIL import Image, ImageDraw
 
-from mcviz.errors import InvalidInputError
+from mcviz import validate
 
 FINE_SIDE = 512  # pixels that strokes are drawn at before they are averaged
 MOST_POINTS = 20_000
@@ -46,10 +46,8 @@ def drawn(strokes: Sequence[Stroke], height: int, width: int) -> np.ndarray:
     """
     numbers = [value for stroke in strokes for point in stroke.points for value in (stroke.width, *point)]
     if len(numbers) > 3 * MOST_POINTS or not np.isfinite(numbers).all():
-        raise InvalidInputError(
-            f"A drawing should have at most {MOST_POINTS:,} points, all of them finite. "
-            f"Received: {len(numbers) // 3:,} points."
-        )
+        expected = f"lines of at most {MOST_POINTS:,} points together, all of them finite"
+        raise validate.invalid("strokes", expected, f"{len(numbers) // 3:,} points")
     fine = max(1, FINE_SIDE // max(height, width))
     paper = Image.new("L", (fine * width, fine * height))
     pen = ImageDraw.Draw(paper)
@@ -101,5 +99,5 @@ def _band(start: np.ndarray, end: np.ndarray, radius: float) -> list[tuple[float
     return [tuple(corner) for corner in (start + across, end + across, end - across, start - across)]
 
 
-def _within(place: int, room: int) -> int:
-    return min(max(place, 0), room)
+def _within(offset: int, room: int) -> int:
+    return min(max(offset, 0), room)

@@ -10,18 +10,20 @@ from pathlib import Path
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
+from mcviz import validate
 from mcviz.errors import DataNotFoundError, InvalidInputError
 
 MNIST_KEYS = ("x_train", "y_train", "x_test", "y_test")
+IMAGES = ("N", "height", "width")
 
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """Images with their true classes, checked and brought into one form.
+    """Images with their labels, checked and brought into one form.
 
     Attributes:
         images: (N, height, width, channels), uint8 in 0..255 or finite float32.
-        labels: (N,) int64 class indices, or None where nobody knows them.
+        labels: (N,) int64 class indices, or None where they are not known.
     """
 
     images: np.ndarray
@@ -31,7 +33,7 @@ class LabelledImages:
     def checked(
         cls, images: np.ndarray, labels: np.ndarray | None, names: tuple[str, str] = ("images", "labels")
     ) -> "LabelledImages":
-        """Take arrays as they come and give them the form above.
+        """Check arrays and bring them into the form of this class.
 
         Args:
             images: (N, height, width) or (N, height, width, channels), uint8 in 0..255 or floating point.
@@ -44,23 +46,15 @@ class LabelledImages:
         Raises:
             InvalidInputError: a wrong shape or dtype, no image at all, values that are not finite, or negative labels.
         """
-        if images.ndim not in (3, 4) or 0 in images.shape:
-            raise InvalidInputError(
-                f"{names[0]} should be (N, height, width) or (N, height, width, channels), with no axis empty. "
-                f"Received: shape {images.shape}."
-            )
-        if images.dtype != np.uint8 and not np.issubdtype(images.dtype, np.floating):
-            raise InvalidInputError(
-                f"{names[0]} should be uint8 in 0..255 or floating point. Received: dtype {images.dtype}."
-            )
+        advice = "Reshape rows of pixels to the images that they are." if images.ndim == 2 else ""
+        validate.shape(names[0], images, IMAGES, (*IMAGES, "channels"), advice=advice)
+        validate.dtype(names[0], images, np.uint8, np.floating, advice="Save bytes of 0 to 255 as uint8.")
         if images.ndim == 3:
             images = images[..., None]
         if images.dtype != np.uint8:
-            images = images.astype(np.float32, copy=False)
-            if not np.isfinite(images).all():
-                raise InvalidInputError(f"{names[0]} should be finite. Received: NaN or infinite values.")
+            images = validate.finite(names[0], images.astype(np.float32, copy=False))
         if labels is not None:
-            labels = _checked_labels(labels, len(images), names[1])
+            labels = validate.class_indices(names[1], labels, len(images))
         return cls(images, labels)
 
 
@@ -91,11 +85,11 @@ def read_mnist(path: str | Path) -> tuple[LabelledImages, LabelledImages]:
         DataNotFoundError: there is no such file.
         InvalidInputError: it is not an `.npz`, or its arrays are not MNIST-shaped.
     """
-    with _opened(path) as archive:
+    with _archive(path) as archive:
         missing = [key for key in MNIST_KEYS if key not in archive]
         if missing:
             raise InvalidInputError(
-                f"it is not MNIST-shaped: it lacks {', '.join(missing)} and holds {_listed(archive)}. "
+                f"it is not MNIST-shaped: it lacks {', '.join(missing)} and holds {_names(archive)}. "
                 f"Give an .npz with {', '.join(MNIST_KEYS)}"
             )
         train = LabelledImages.checked(archive["x_train"], archive["y_train"], ("x_train", "y_train"))
@@ -108,8 +102,8 @@ def read_mnist(path: str | Path) -> tuple[LabelledImages, LabelledImages]:
     return train, test
 
 
-def read_test_images(path: str | Path) -> LabelledImages:
-    """Read the images that a model is to be asked about.
+def read_images(path: str | Path) -> LabelledImages:
+    """Read the images that a model is to be sampled on.
 
     Args:
         path: an `.npz` with `images` and, if known, `labels`; or with `x_test` and `y_test`, as MNIST is packed.
@@ -121,18 +115,18 @@ def read_test_images(path: str | Path) -> LabelledImages:
         DataNotFoundError: there is no such file.
         InvalidInputError: it is not an `.npz`, or its arrays are not images and labels.
     """
-    with _opened(path) as archive:
+    with _archive(path) as archive:
         for names in (("images", "labels"), ("x_test", "y_test")):
             if names[0] in archive:
                 return LabelledImages.checked(archive[names[0]], archive.get(names[1]), names)
         raise InvalidInputError(
             "it holds no images: expected an array named images (with labels, if known) or x_test (with y_test), "
-            f"found {_listed(archive)}. Save it with numpy.savez(path, images=…, labels=…)."
+            f"found {_names(archive)}. Save it with numpy.savez(path, images=…, labels=…)."
         )
 
 
 @contextmanager
-def _opened(path: str | Path) -> Iterator[NpzFile]:
+def _archive(path: str | Path) -> Iterator[NpzFile]:
     """The archive at `path`; whatever is wrong with it, or with what is read from it, names the file."""
     if not Path(path).is_file():
         raise DataNotFoundError(f"There is no data file {path}. Give the path of an .npz file.")
@@ -151,17 +145,5 @@ def _opened(path: str | Path) -> Iterator[NpzFile]:
         ) from error
 
 
-def _checked_labels(labels: np.ndarray, count: int, name: str) -> np.ndarray:
-    if labels.shape != (count,) or not np.issubdtype(labels.dtype, np.integer):
-        raise InvalidInputError(
-            f"{name} should be {count} class indices, one an image. "
-            f"Received: shape {labels.shape}, dtype {labels.dtype}."
-        )
-    labels = labels.astype(np.int64)
-    if labels.min() < 0:
-        raise InvalidInputError(f"{name} should be class indices from 0 upwards. Received: {labels.min()}.")
-    return labels
-
-
-def _listed(archive: NpzFile) -> str:
+def _names(archive: NpzFile) -> str:
     return ", ".join(archive.files) or "no arrays"

@@ -1,4 +1,4 @@
-"""Images of nothing: inputs that belong to no class, reproducible from a seed.
+"""Noise: images that belong to no class, reproducible from a seed.
 
 Every kind takes a strength, the contrast: at 0 all of an image is mid-grey, at 1 it has its full range. Image `i` of a
 seed is the same however many are drawn.
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mcviz.errors import InvalidInputError
+from mcviz import validate
 
 MID_GREY = np.float32(0.5)
 GAUSSIAN_STD = np.float32(0.25)
@@ -31,9 +31,9 @@ def uniform_noise(count: int, shape: Shape, seed: int, strength: float = 1.0) ->
         (N, height, width, channels) float32 in 0..1.
 
     Raises:
-        InvalidInputError: a strength that is not from 0 to 1.
+        InvalidInputError: a strength that is not from 0 to 1, or a negative seed.
     """
-    return _faded(np.random.default_rng(seed).random((count, *shape), dtype=np.float32), strength)
+    return _faded(_generator(seed).random((count, *shape), dtype=np.float32), strength)
 
 
 def gaussian_noise(count: int, shape: Shape, seed: int, strength: float = 1.0) -> np.ndarray:
@@ -41,7 +41,7 @@ def gaussian_noise(count: int, shape: Shape, seed: int, strength: float = 1.0) -
 
     Args, result and errors: as in `uniform_noise`.
     """
-    normal = np.random.default_rng(seed).standard_normal((count, *shape), dtype=np.float32)
+    normal = _generator(seed).standard_normal((count, *shape), dtype=np.float32)
     return _faded(np.clip(MID_GREY + GAUSSIAN_STD * normal, 0, 1), strength)
 
 
@@ -50,8 +50,8 @@ def salt_and_pepper_noise(count: int, shape: Shape, seed: int, strength: float =
 
     Args, result and errors: as in `uniform_noise`.
     """
-    _check_strength(strength)
-    drawn = np.random.default_rng(seed).random((count, *shape), dtype=np.float32)
+    validate.fraction("strength", strength)
+    drawn = _generator(seed).random((count, *shape), dtype=np.float32)
     noise = np.full(drawn.shape, MID_GREY)
     noise[drawn < strength / 2] = 0
     noise[drawn >= 1 - strength / 2] = 1
@@ -65,7 +65,7 @@ def smooth_noise(count: int, shape: Shape, seed: int, strength: float = 1.0) -> 
     """
     height, width, channels = shape
     points = [(cells + 1) ** 2 * channels for cells in OCTAVES]
-    drawn = np.random.default_rng(seed).random((count, sum(points)), dtype=np.float32)
+    drawn = _generator(seed).random((count, sum(points)), dtype=np.float32)
     clouds = np.zeros((count, *shape), np.float32)
     for octave, values in enumerate(np.split(drawn, np.cumsum(points)[:-1], axis=1)):
         cells = OCTAVES[octave]
@@ -80,7 +80,7 @@ def constant_grey(count: int, shape: Shape, seed: int, strength: float = 1.0) ->
 
     Args, result and errors: as in `uniform_noise`.
     """
-    levels = np.random.default_rng(seed).random((count, *[1 for _ in shape]), dtype=np.float32)
+    levels = _generator(seed).random((count, *[1 for _ in shape]), dtype=np.float32)
     return np.broadcast_to(_faded(levels, strength), (count, *shape)).copy()
 
 
@@ -110,6 +110,10 @@ NOISES: dict[str, Noise] = {
 }
 
 
+def _generator(seed: int) -> np.random.Generator:
+    return np.random.default_rng(validate.whole_number("seed", seed))
+
+
 def _joined(size: int, cells: int) -> np.ndarray:
     """(size, cells + 1) weights of the grid's points for each pixel: two neighbours, eased in and out."""
     position = (np.arange(size) + 0.5) / size * cells
@@ -123,10 +127,5 @@ def _joined(size: int, cells: int) -> np.ndarray:
 
 
 def _faded(noise: np.ndarray, strength: float) -> np.ndarray:
-    _check_strength(strength)
+    validate.fraction("strength", strength)
     return noise if strength == 1 else noise * np.float32(strength) + MID_GREY * np.float32(1 - strength)
-
-
-def _check_strength(strength: float) -> None:
-    if not 0 <= strength <= 1:
-        raise InvalidInputError(f"strength should be from 0 to 1. Received: {strength}.")

@@ -6,7 +6,7 @@ import numpy as np
 import scipy  # loads scipy.ndimage when it is first used
 from sklearn.datasets import load_digits
 
-from mcviz.data.labelled import LabelledImages, read_test_images
+from mcviz.data.labelled import LabelledImages, read_images
 
 FASHION_FILE = Path(__file__).parent / "fashion" / "fashion-mnist-sample.npz"
 FASHION_CLASSES = (
@@ -20,7 +20,7 @@ def fashion_sample() -> LabelledImages:
     Returns:
         (1000, 28, 28, 1) uint8 images and their labels, indices of `FASHION_CLASSES`.
     """
-    return read_test_images(FASHION_FILE)
+    return read_images(FASHION_FILE)
 
 
 def enlarged_digits() -> LabelledImages:

@@ -1,15 +1,16 @@
-"""Pictures of arrays: plotly figures, drawn the same whatever shows them."""
+"""Functions of arrays that return plotly figures, or pictures as bytes."""
 
 from mcviz.figures.accuracy import accuracy_against_ensemble, accuracy_by_ensemble_size, mistakes_found
 from mcviz.figures.classes import by_role, class_counts, class_probabilities
+from mcviz.figures.confusion import confusion_matrix
 from mcviz.figures.images import CRISP_BELOW, contact_sheet, png, png_url, sheet_url
 from mcviz.figures.passes import estimate_by_passes, two_classes
-from mcviz.figures.scores import class_accuracies, coloured_map, confusion_matrix, scatter, score_distributions
-from mcviz.figures.style import RIGHT, WRONG, class_colour
+from mcviz.figures.scores import class_accuracies, coloured_map, scatter, score_distributions
+from mcviz.figures.style import CORRECT, WRONG, class_colour
 
 __all__ = [
+    "CORRECT",
     "CRISP_BELOW",
-    "RIGHT",
     "WRONG",
     "accuracy_against_ensemble",
     "accuracy_by_ensemble_size",

@@ -1,20 +1,20 @@
-"""How single passes, their ensemble and the ordinary model compare."""
+"""How single passes, their ensemble and the deterministic model compare."""
 
 import numpy as np
 import plotly.graph_objects as go
 
-from mcviz.figures.style import ENSEMBLE, NEUTRAL, ORDINARY, SINGLE_PASS, styled
+from mcviz.figures.style import DETERMINISTIC, ENSEMBLE, NEUTRAL, SINGLE_PASS, styled
 
 PERCENT = ".2%"
 
 
-def accuracy_against_ensemble(pass_accuracy: np.ndarray, ensemble: float, ordinary: float) -> go.Figure:
-    """The accuracy-versus-ensemble chart: how the single passes scatter, and where the ensemble stands.
+def accuracy_against_ensemble(pass_accuracy: np.ndarray, ensemble: float, deterministic: float) -> go.Figure:
+    """The accuracies of the single passes, of their ensemble and of the deterministic model.
 
     Args:
         pass_accuracy: (T,) accuracy of each single pass, as a fraction.
         ensemble: accuracy of the mean of all passes, as a fraction.
-        ordinary: accuracy of the model with dropout off, as a fraction.
+        deterministic: accuracy of the model with dropout off, as a fraction.
 
     Returns:
         A histogram with two vertical lines.
@@ -33,7 +33,7 @@ def accuracy_against_ensemble(pass_accuracy: np.ndarray, ensemble: float, ordina
     top = counts.max() * 1.08
     for name, accuracy, colour, dash in (
         ("ensemble", ensemble, ENSEMBLE, "solid"),
-        ("ordinary model", ordinary, ORDINARY, "dash"),
+        ("deterministic", deterministic, DETERMINISTIC, "dash"),
     ):
         figure.add_scatter(
             x=[accuracy, accuracy],
@@ -43,22 +43,22 @@ def accuracy_against_ensemble(pass_accuracy: np.ndarray, ensemble: float, ordina
             name=f"{name} {accuracy:{PERCENT}}",
             hovertemplate=f"{name} {accuracy:{PERCENT}}<extra></extra>",
         )
-    shown = np.append(edges, [ensemble, ordinary])
+    shown = np.append(edges, [ensemble, deterministic])
     margin = 0.03 * max(np.ptp(shown), 0.001)  # or the line of an ensemble that beats all is cut in half
     figure.update_xaxes(title="accuracy", tickformat=".1%", range=[shown.min() - margin, shown.max() + margin])
     figure.update_yaxes(title="passes", range=[0, top])
     return styled(figure, 360)
 
 
-def accuracy_by_ensemble_size(ensemble_accuracy: np.ndarray, ordinary: float) -> go.Figure:
+def accuracy_by_ensemble_size(ensemble_accuracy: np.ndarray, deterministic: float) -> go.Figure:
     """How many passes it takes until the ensemble is as good as it gets.
 
     Args:
         ensemble_accuracy: (T,) accuracy of the mean of the first 1, 2, … T passes, as a fraction.
-        ordinary: accuracy of the model with dropout off, as a fraction.
+        deterministic: accuracy of the model with dropout off, as a fraction.
 
     Returns:
-        A line over the number of passes, on a logarithmic axis, with the ordinary model as a level.
+        A line over the number of passes, on a logarithmic axis, with the deterministic model as a level.
     """
     sizes = np.arange(1, len(ensemble_accuracy) + 1)
     figure = go.Figure(
@@ -73,11 +73,11 @@ def accuracy_by_ensemble_size(ensemble_accuracy: np.ndarray, ordinary: float) ->
     )
     figure.add_scatter(
         x=sizes[[0, -1]],
-        y=[ordinary, ordinary],
+        y=[deterministic, deterministic],
         mode="lines",
-        line={"color": ORDINARY, "width": 3, "dash": "dash"},
-        name=f"ordinary model {ordinary:{PERCENT}}",
-        hovertemplate=f"ordinary model {ordinary:{PERCENT}}<extra></extra>",
+        line={"color": DETERMINISTIC, "width": 3, "dash": "dash"},
+        name=f"deterministic {deterministic:{PERCENT}}",
+        hovertemplate=f"deterministic model (dropout off) {deterministic:{PERCENT}}<extra></extra>",
     )
     ticks = [n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000) if n <= len(sizes)]
     figure.update_xaxes(title="passes in the ensemble", type="log", tickvals=ticks, ticktext=[str(n) for n in ticks])
@@ -86,34 +86,34 @@ def accuracy_by_ensemble_size(ensemble_accuracy: np.ndarray, ordinary: float) ->
 
 
 def mistakes_found(wrong: np.ndarray, share: float) -> go.Figure:
-    """How many of the mistakes one finds by looking at the most uncertain images first.
+    """How many of the mistakes a person finds who reviews the most uncertain examples first.
 
     Args:
-        wrong: (N,) bool, whether each image's answer is wrong, the most uncertain image first.
-        share: a fraction of the images that is marked.
+        wrong: (N,) bool, whether each example's prediction is wrong, the most uncertain example first.
+        share: the fraction of the examples to mark.
 
     Returns:
-        A line over the fraction looked at, on a logarithmic axis, beside what looking at random would find.
+        A line over the fraction reviewed, on a logarithmic axis, beside what a random order would find.
     """
-    looked = np.arange(1, len(wrong) + 1) / len(wrong)
+    reviewed = np.arange(1, len(wrong) + 1) / len(wrong)
     found = np.cumsum(wrong) / max(wrong.sum(), 1)
-    kept = np.unique(np.geomspace(1, len(wrong), min(400, len(wrong))).astype(int)) - 1
+    shown = np.unique(np.geomspace(1, len(wrong), min(400, len(wrong))).astype(int)) - 1
     figure = go.Figure(
         go.Scatter(
-            x=looked[kept],
-            y=found[kept],
+            x=reviewed[shown],
+            y=found[shown],
             mode="lines",
             line={"color": ENSEMBLE, "width": 3},
             name="most uncertain first",
-            hovertemplate="%{x:.1%} of the images: %{y:.1%} of the mistakes<extra></extra>",
+            hovertemplate="%{x:.1%} of the examples: %{y:.1%} of the mistakes<extra></extra>",
         )
     )
     figure.add_scatter(
-        x=looked[kept],
-        y=looked[kept],
+        x=reviewed[shown],
+        y=reviewed[shown],
         mode="lines",
         line={"color": NEUTRAL, "width": 2, "dash": "dot"},
-        name="in any order",
+        name="in random order",
         hoverinfo="skip",
     )
     marked = min(int(share * len(wrong)), len(wrong)) or 1
@@ -123,11 +123,13 @@ def mistakes_found(wrong: np.ndarray, share: float) -> go.Figure:
         mode="markers+text",
         text=[f"{found[marked - 1]:.0%} of the mistakes"],
         textposition="top left",
-        marker={"color": ORDINARY, "size": 12},
+        marker={"color": DETERMINISTIC, "size": 12},
         showlegend=False,
         hoverinfo="skip",
     )
     ticks = [n for n in (0.0001, 0.001, 0.01, 0.05, 0.2, 1) if n >= 1 / len(wrong)]
-    figure.update_xaxes(title="images looked at", type="log", tickvals=ticks, ticktext=[f"{100 * n:g}%" for n in ticks])
+    figure.update_xaxes(
+        title="examples reviewed", type="log", tickvals=ticks, ticktext=[f"{100 * n:g}%" for n in ticks]
+    )
     figure.update_yaxes(title="mistakes found", tickformat=".0%", range=[0, 1.08])
     return styled(figure, 380)

@@ -1,50 +1,50 @@
-"""What the passes say of one image, or of many, class by class."""
+"""Class by class: the probabilities of one example, the predictions of many."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 
-from mcviz.figures.style import ENSEMBLE, NEUTRAL, SPREAD, TRUE_CLASS, styled
+from mcviz.figures.style import ENSEMBLE, LABEL, NEUTRAL, SPREAD, styled
+from mcviz.measures import PassSummary
 
 OTHERS = "other classes"
 SHORT_NAME = 4  # letters, which fit under a bar
 
 
-def by_role(predicted: int, label: int | None, classes: int) -> list[tuple[str, str, list[int]]]:
-    """The roles that classes play in an answer.
+def by_role(prediction: int, label: int | None, classes: int) -> list[tuple[str, str, list[int]]]:
+    """Group the classes of one example into its prediction, its label and all others.
 
     Args:
-        predicted: the index of the predicted class.
-        label: the index of the true class, where it is known.
+        prediction: the index of the predicted class.
+        label: the index of the label's class, where it is known.
         classes: how many there are, C.
 
     Returns:
-        Each role's name, its colour and its classes, without the roles that nobody plays.
+        For each group its name, its colour and its classes; groups without a class are left out.
     """
-    answer = "predicted class" if label != predicted else "predicted and true class"
-    roles = {predicted: (answer, ENSEMBLE)}
+    roles = {prediction: ("prediction" if label != prediction else "prediction and label", ENSEMBLE)}
     if label is not None:
-        roles.setdefault(label, ("true class", TRUE_CLASS))
+        roles.setdefault(label, ("label", LABEL))
     others = [c for c in range(classes) if c not in roles]
     named = [(name, colour, [c]) for c, (name, colour) in roles.items()]
     return [*named, (OTHERS, NEUTRAL, others)] if others else named
 
 
-def class_probabilities(probs: np.ndarray, class_names: Sequence[str], label: int | None = None) -> go.Figure:
+def class_probabilities(summary: PassSummary, class_names: Sequence[str], label: int | None = None) -> go.Figure:
     """The predictive mean of each class with one standard deviation over the passes to either side.
 
     Args:
-        probs: (T, C) probabilities of one image.
+        summary: of one example's passes.
         class_names: C names.
-        label: its index, where it is known.
+        label: the index of the label's class, where it is known.
 
     Returns:
-        A bar chart, the predicted class in blue, the true one in green where it is another.
+        A bar chart, the prediction in blue, the label in green where it is another class.
     """
-    mean, std = probs.mean(axis=0, dtype=np.float64), probs.std(axis=0, dtype=np.float64)
+    mean, std = summary.mean, summary.std
     figure = go.Figure()
-    for name, colour, classes in by_role(int(mean.argmax()), label, len(mean)):
+    for name, colour, classes in by_role(summary.prediction, label, len(mean)):
         low = np.minimum(std, mean)[classes]
         high = np.minimum(std, 1 - mean)[classes]
         figure.add_bar(
@@ -66,17 +66,17 @@ def class_probabilities(probs: np.ndarray, class_names: Sequence[str], label: in
     return styled(figure, 340).update_layout(margin={"l": 68, "b": 52})
 
 
-def class_counts(predicted: np.ndarray, class_names: Sequence[str]) -> go.Figure:
-    """How many images are taken for each class.
+def class_counts(predictions: np.ndarray, class_names: Sequence[str]) -> go.Figure:
+    """How many examples each class is predicted for.
 
     Args:
-        predicted: (N,) integer predicted classes.
+        predictions: (N,) integer classes.
         class_names: C names.
 
     Returns:
         A bar chart over all classes, the most frequent one in blue.
     """
-    counts = np.bincount(predicted, minlength=len(class_names))
+    counts = np.bincount(predictions, minlength=len(class_names))
     colours = np.where(counts == counts.max(), ENSEMBLE, NEUTRAL)
     figure = go.Figure(
         go.Bar(
@@ -86,9 +86,9 @@ def class_counts(predicted: np.ndarray, class_names: Sequence[str]) -> go.Figure
             text=counts,
             textposition="outside",
             cliponaxis=False,
-            hovertemplate=f"%{{y}} of {len(predicted)} images taken for %{{x}}<extra></extra>",
+            hovertemplate=f"%{{y}} of {len(predictions)} examples predicted as %{{x}}<extra></extra>",
         )
     )
-    figure.update_xaxes(title="predicted class", type="category")
-    figure.update_yaxes(title="images")
+    figure.update_xaxes(title="prediction", type="category")
+    figure.update_yaxes(title="examples")
     return styled(figure, 320)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from mcviz.figures.style import ENSEMBLE, NEUTRAL, ORDINARY, styled
+from mcviz.figures.style import DETERMINISTIC, ENSEMBLE, NEUTRAL, styled
 
 FAR, NEAR = 0.1, 0.0001  # distances from perfection with a shade of their own; all beyond look alike
 LIGHT, DARK = (243, 246, 249), (0, 114, 178)
@@ -96,7 +96,7 @@ def surprise_distributions(
     """
     figure = go.Figure()
     centres = (edges[:-1] + edges[1:]) / 2
-    for name, counts, colour in zip(names, (inside, outside), (ENSEMBLE, ORDINARY), strict=True):
+    for name, counts, colour in zip(names, (inside, outside), (ENSEMBLE, DETERMINISTIC), strict=True):
         figure.add_scatter(
             x=centres,
             y=counts / max(counts.sum(), 1),

@@ -1,4 +1,4 @@
-"""Images as pictures: one alone, or many composed into one sheet."""
+"""Images as picture files: one alone, or many composed into one sheet."""
 
 import base64
 import io

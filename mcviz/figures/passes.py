@@ -1,4 +1,4 @@
-"""One image's passes, looked at more closely."""
+"""Every single pass over one example."""
 
 from collections.abc import Sequence
 
@@ -11,28 +11,28 @@ from mcviz.figures.style import NEUTRAL, class_colour, styled
 def two_classes(probs: np.ndarray, first: int, second: int, class_names: Sequence[str]) -> go.Figure:
     """The probability of one class against that of another, one point a pass.
 
-    Two clumps in opposite corners are two opinions; a cloud along the diagonal is one spread-out doubt.
+    Two clusters in opposite corners: the passes disagree. One cloud along the diagonal: each pass is uncertain.
 
     Args:
-        probs: (T, C) probabilities of one image.
+        probs: (T, C) probabilities of one example.
         first: class index along the x axis.
         second: class index along the y axis.
         class_names: C names.
 
     Returns:
-        A scatter chart of T points, coloured by each pass's own answer.
+        A scatter chart of T points, coloured by each pass's own prediction.
     """
     votes = probs.argmax(axis=-1)
     figure = go.Figure()
-    for said in (first, second, -1):
-        members = ~np.isin(votes, (first, second)) if said < 0 else votes == said
+    for predicted in (first, second, -1):
+        members = ~np.isin(votes, (first, second)) if predicted < 0 else votes == predicted
         if members.any():
             figure.add_scatter(
                 x=probs[members, first],
                 y=probs[members, second],
                 mode="markers",
-                marker={"size": 7, "opacity": 0.6, "color": NEUTRAL if said < 0 else class_colour(said)},
-                name=f"{members.sum()} passes say {'another' if said < 0 else class_names[said]}",
+                marker={"size": 7, "opacity": 0.6, "color": NEUTRAL if predicted < 0 else class_colour(predicted)},
+                name=f"{members.sum()} passes predict {'another class' if predicted < 0 else class_names[predicted]}",
                 hovertemplate=f"{class_names[first]} %{{x:.1%}}, {class_names[second]} %{{y:.1%}}<extra></extra>",
             )
     for axis, c in ((figure.update_xaxes, first), (figure.update_yaxes, second)):
@@ -44,7 +44,7 @@ def estimate_by_passes(probs: np.ndarray, classes: Sequence[int], class_names: S
     """How the predictive mean settles as passes are added, with two standard errors to either side.
 
     Args:
-        probs: (T, C) probabilities of one image.
+        probs: (T, C) probabilities of one example.
         classes: indices of the classes to be drawn.
         class_names: C names.
 

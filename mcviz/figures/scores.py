@@ -1,4 +1,4 @@
-"""Scores of many images against each other, against the classes, and on a map."""
+"""Scores of many examples against each other, against the classes, and on a map."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -6,18 +6,14 @@ from typing import Literal
 import numpy as np
 import plotly.graph_objects as go
 
-from mcviz.figures.style import DARK_INK, DENSITY, NEUTRAL, RIGHT, SELECTED, WRONG, class_colour, styled
+from mcviz.figures.style import CORRECT, DENSITY, NAMED_CLASSES, NEUTRAL, WRONG, class_colour, styled, uncertainty_scale
 
 MANY = 20_000  # points above which a browser draws a density and a sample instead of every point
 SAMPLED = 4_000
 CELLS = 160
-NARROWEST = 280  # pixels that all squares of a confusion matrix have on a phone
-SMALLEST = 3  # pixels, a square; with more than about a hundred classes squares cover each other
-NAMED = 20  # classes; above, names would take the place of the chart
 FADED = 0.15  # opacity of what is not selected
 STANDING_OUT = 9  # pixels, a selected point of a map
-LONGEST = 12  # characters of a class's name along an axis
-RING = 18  # pixels, around the primary image
+RING = 18  # pixels, around the primary example
 
 
 def scatter(
@@ -26,14 +22,14 @@ def scatter(
     groups: np.ndarray,
     group_names: Sequence[str],
     colours: Sequence[str],
-    images: np.ndarray,
+    examples: np.ndarray,
     *,
     axes: tuple[str, str] | None,
     outline: Sequence[tuple[float, float]] = (),
     selected: np.ndarray | None = None,
     primary: int | None = None,
 ) -> go.Figure:
-    """One point an image, in the colour of its group; above 20,000 a density with a sample of the points on top.
+    """One point an example, in the colour of its group; above 20,000 a density with a sample of the points on top.
 
     Args:
         x: (N,) floating point.
@@ -41,50 +37,35 @@ def scatter(
         groups: (N,) int, an index into `group_names`.
         group_names: for the legend.
         colours: one a group.
-        images: (N,) int, the index of each image in the run.
+        examples: (N,) int, the number of each example in the run.
         axes: the titles of the axes, or None for a map whose axes mean nothing.
         outline: corners of a polygon to be drawn around what is selected.
         selected: (N,) bool, all others are faded; None where the browser itself shows what is selected, or all is.
-        primary: the index of the image that gets a ring.
+        primary: the number of the example that gets a ring.
 
     Returns:
-        A WebGL scatter chart whose points carry their image's index as `customdata`.
+        A WebGL scatter chart whose points carry their example's number as `customdata`.
     """
     figure = go.Figure()
     shown = np.arange(len(x))
     if len(x) > MANY:
         figure.add_trace(_density(x, y))
         shown = np.sort(np.random.default_rng(0).choice(len(x), SAMPLED, replace=False))
+    size = 5 if len(x) > 2000 else 7
     for index, (name, colour) in enumerate(zip(group_names, colours, strict=True)):
         members = shown[groups[shown] == index]
         if len(members):
+            marker = {"color": colour, "size": size, "opacity": _opacity(selected, members, 0.75)}
             figure.add_trace(
-                go.Scattergl(
-                    x=x[members].astype(np.float32),
-                    y=y[members].astype(np.float32),
-                    customdata=images[members],
-                    mode="markers",
-                    marker={
-                        "color": colour,
-                        "size": 5 if len(x) > 2000 else 7,
-                        "opacity": _opacity(selected, members, 0.75),
-                    },
-                    name=name,
-                    legendgroup=None if selected is None else name,
-                    showlegend=selected is None,
-                    hovertemplate=f"image %{{customdata}}, {name}<extra></extra>",
-                    selected={"marker": {"opacity": 1}},
-                    unselected={"marker": {"opacity": 0.25}},
-                )
+                _group(x[members], y[members], examples[members], name, marker, faded=selected is not None)
             )
     if selected is not None:  # a legend of faded points would be faded
         for index in np.unique(groups[shown]):
             name, swatch = group_names[index], {"color": colours[index], "size": 7}
             figure.add_scatter(x=[None], y=[None], mode="markers", marker=swatch, name=name, legendgroup=name)
-    _ring(figure, x, y, images, primary)
+    _ring(figure, x, y, examples, primary)
     if outline:
-        xs, ys = zip(*outline, outline[0], strict=True)
-        path = "M" + "L".join(f"{px},{py}" for px, py in zip(xs, ys, strict=True)) + "Z"
+        path = "M" + "L".join(f"{px},{py}" for px, py in [*outline, outline[0]]) + "Z"
         figure.add_shape(type="path", path=path, line={"color": NEUTRAL, "width": 2, "dash": "dot"})
     if axes:
         figure.update_xaxes(title=axes[0])
@@ -96,8 +77,26 @@ def scatter(
     return styled(figure, 560).update_layout(
         dragmode="lasso",
         uirevision="kept",
-        showlegend=len(group_names) <= NAMED,
+        showlegend=len(group_names) <= NAMED_CLASSES,
         legend={"y": -0.16, "yanchor": "top", "itemsizing": "constant"},
+    )
+
+
+def _group(
+    x: np.ndarray, y: np.ndarray, examples: np.ndarray, name: str, marker: dict[str, object], faded: bool
+) -> go.Scattergl:
+    return go.Scattergl(
+        x=x.astype(np.float32),
+        y=y.astype(np.float32),
+        customdata=examples,
+        mode="markers",
+        marker=marker,
+        name=name,
+        legendgroup=name if faded else None,
+        showlegend=not faded,
+        hovertemplate=f"example %{{customdata}}, {name}<extra></extra>",
+        selected={"marker": {"opacity": 1}},
+        unselected={"marker": {"opacity": 0.25}},
     )
 
 
@@ -105,20 +104,20 @@ def _opacity(selected: np.ndarray | None, points: np.ndarray, usual: float) -> n
     return usual if selected is None else np.where(selected[points], usual, FADED)
 
 
-def _ring(figure: go.Figure, x: np.ndarray, y: np.ndarray, images: np.ndarray, primary: int | None) -> None:
-    """Draw a ring around the primary image, where it is among the images.
+def _ring(figure: go.Figure, x: np.ndarray, y: np.ndarray, examples: np.ndarray, primary: int | None) -> None:
+    """Draw a ring around the primary example, where it is among the examples.
 
     It is a point as the others are: beside a shape that is measured in pixels, plotly takes a lasso to be so, too.
     """
-    places = np.flatnonzero(images == primary)
-    if len(places):
+    at = np.flatnonzero(examples == primary)
+    if len(at):
         figure.add_scattergl(
-            x=x[places].astype(np.float32),
-            y=y[places].astype(np.float32),
-            customdata=images[places],
+            x=x[at].astype(np.float32),
+            y=y[at].astype(np.float32),
+            customdata=examples[at],
             mode="markers",
             marker={"symbol": "circle-open", "color": WRONG, "size": RING, "line": {"width": 3}},
-            name=f"image {primary}",
+            name=f"example {primary}",
             showlegend=False,
             hoverinfo="skip",
             unselected={"marker": {"opacity": 1}},
@@ -143,26 +142,26 @@ def coloured_map(
     y: np.ndarray,
     values: np.ndarray,
     title: str,
-    images: np.ndarray,
+    examples: np.ndarray,
     *,
     uncertain_when: Literal["low", "high"] = "high",
     selected: np.ndarray | None = None,
     primary: int | None = None,
 ) -> go.Figure:
-    """Images laid out on a plane, coloured by a score.
+    """Examples on a plane, coloured by a score.
 
     Args:
         x: (N,) position.
         y: (N,) position.
         values: (N,) the score.
         title: of the colour bar.
-        images: (N,) int, the index of each image.
-        uncertain_when: which values of the score mean doubt; their points are the brightest.
+        examples: (N,) int, the number of each example in the run.
+        uncertain_when: which values of the score mean uncertain; their points are the brightest.
         selected: (N,) bool, all others are faded; None where the browser itself shows what is selected, or all is.
-        primary: the index of the image that gets a ring.
+        primary: the number of the example that gets a ring.
 
     Returns:
-        A WebGL scatter chart of at most 20,000 points, which carry their image's index as `customdata`.
+        A WebGL scatter chart of at most 20,000 points, which carry their example's number as `customdata`.
     """
     shown = np.arange(len(x))
     if len(x) > MANY:
@@ -174,141 +173,42 @@ def coloured_map(
         go.Scattergl(
             x=x[shown].astype(np.float32),
             y=y[shown].astype(np.float32),
-            customdata=images[shown],
+            customdata=examples[shown],
             mode="markers",
             marker={
                 "color": values[shown].astype(np.float32),
                 "cmin": low,
                 "cmax": high if high > low else low + 1e-6,
-                "colorscale": _brightest(uncertain_when),
+                "colorscale": uncertainty_scale(uncertain_when),
                 "size": 5 if selected is None else np.where(selected[shown], STANDING_OUT, 5),
                 "opacity": _opacity(selected, shown, 1),
                 "colorbar": {"title": {"text": title, "side": "right"}, "thickness": 12},
             },
-            hovertemplate="image %{customdata}: %{marker.color:.3f}<extra></extra>",
+            hovertemplate="example %{customdata}: %{marker.color:.3f}<extra></extra>",
             unselected={"marker": {"opacity": 0.2}},
         )
     )
-    _ring(figure, x, y, images, primary)
+    _ring(figure, x, y, examples, primary)
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False, scaleanchor="x")
     return styled(figure, 560).update_layout(dragmode="lasso", uirevision="kept")
 
 
-def _brightest(uncertain_when: Literal["low", "high"]) -> str:
-    """The scale of colours on which what means doubt is bright."""
-    return "Cividis_r" if uncertain_when == "low" else "Cividis"
-
-
-def confusion_matrix(
-    true: np.ndarray,
-    predicted: np.ndarray,
-    class_names: Sequence[str],
-    values: np.ndarray | None = None,
-    title: str = "images",
-    uncertain_when: Literal["low", "high"] = "high",
-    selected: tuple[int, int] | None = None,
-) -> go.Figure:
-    """Which classes are taken for which, as squares that can be clicked.
-
-    Args:
-        true: (N,) int true classes.
-        predicted: (N,) int predicted classes.
-        class_names: C names.
-        values: (N,) a score to average in each square; without it, images are counted.
-        title: of what a square's colour means.
-        uncertain_when: which values of the score mean doubt; their squares are the brightest.
-        selected: the true and the predicted class of the square that is marked, if any.
-
-    Returns:
-        A scatter of square markers whose `customdata` are true × C + predicted. Squares on the diagonal, which
-        hold nearly all images, are outlined and left dark where images are counted, so that mistakes stand out.
-    """
-    classes = len(class_names)
-    cell = true * classes + predicted
-    counts = np.bincount(cell, minlength=classes**2)
-    cells = np.flatnonzero(counts)
-    rows, columns = np.divmod(cells, classes)
-    if values is None:
-        shown = counts[cells].astype(np.float64)
-        texts = [str(count) for count in counts[cells]]
-        colours = np.where(rows == columns, 0, shown)
-        lowest, highest = 0.0, max(float(colours.max()), 1)
-    else:
-        shown = colours = np.bincount(cell, weights=values, minlength=classes**2)[cells] / counts[cells]
-        texts = [f"{value:.2f}" for value in shown]
-        lowest = float(colours.min())
-        highest = max(float(colours.max()), lowest + 1e-6)
-    brightness = (colours - lowest) / (highest - lowest)
-    light = brightness < 0.45 if uncertain_when == "low" else brightness > 0.55
-    side = max(SMALLEST, NARROWEST // classes)
-    # Of long names, which often begin alike, both ends.
-    short = [name if len(name) <= LONGEST else f"{name[:5]}…{name[6 - LONGEST :]}" for name in class_names]
-    longest = max(map(len, short))
-    every = -(-classes // NAMED)  # as many names as there is room for
-    figure = go.Figure(
-        go.Scatter(
-            x=[class_names[c] for c in columns],
-            y=[class_names[r] for r in rows],
-            customdata=cells,
-            selectedpoints=np.flatnonzero(cells == selected[0] * classes + selected[1]) if selected else None,
-            hovertext=[f"{count:,}" for count in counts[cells]],
-            mode="markers+text" if classes <= NAMED else "markers",
-            text=texts,
-            textfont={"size": 11, "color": [DARK_INK if bright else "#FFFFFF" for bright in light]},
-            marker={
-                "symbol": "square",
-                "size": side,
-                "color": colours,
-                "colorscale": _brightest(uncertain_when),
-                "cmin": lowest,
-                "cmax": highest,
-                "opacity": 1,
-                "colorbar": {
-                    "title": {"text": title},
-                    "thickness": 12,
-                    "orientation": "h",
-                    "y": -0.16 - 0.015 * max(0, longest - 2),  # below names that stand upright for want of room
-                    "yanchor": "top",
-                },
-                "line": {"width": np.where(rows == columns, 2 if classes <= NAMED else 1, 0), "color": NEUTRAL},
-            },
-            hovertemplate="true %{y}, said %{x}: %{hovertext} images, mean %{text}<extra></extra>"
-            if values is not None
-            else "true %{y}, said %{x}: %{hovertext} images<extra></extra>",
-            # Without a text colour for the selected ones, plotly fades the numbers of all others.
-            selected={"marker": {"opacity": 1, "color": SELECTED}, "textfont": {"color": DARK_INK}},
-            unselected={"marker": {"opacity": 1}},
-        )
-    )
-    axis = {
-        "type": "category",
-        "categoryorder": "array",
-        "categoryarray": list(class_names),
-        "tickvals": list(range(0, classes, every)),
-        "ticktext": short[::every],
-    }
-    figure.update_xaxes(title="predicted class", range=[-0.6, classes - 0.4], **axis)
-    figure.update_yaxes(title="true class", range=[classes - 0.4, -0.6], **axis)
-    figure.update_layout(clickmode="event+select")
-    return styled(figure, 560)
-
-
 def score_distributions(values: np.ndarray, correct: np.ndarray | None, title: str) -> go.Figure:
-    """How a score is distributed, right and wrong answers side by side.
+    """How a score is distributed, correct and wrong predictions side by side.
 
     Args:
         values: (N,) the score.
-        correct: (N,) bool, or None where nobody knows.
+        correct: (N,) bool, or None without labels.
         title: of the score.
 
     Returns:
-        Two histograms as shares of their own group, so that a few wrong answers are not lost beside many right ones.
+        Two histograms as shares of their own group, so that few wrong ones are not lost beside many correct ones.
     """
     edges = np.histogram_bin_edges(values, bins=30)
     groups = [("all", NEUTRAL, np.ones(len(values), dtype=bool))]
     if correct is not None:
-        groups = [("right", RIGHT, correct), ("wrong", WRONG, ~correct)]
+        groups = [("correct", CORRECT, correct), ("wrong", WRONG, ~correct)]
     figure = go.Figure()
     for name, colour, members in groups:
         counts, _ = np.histogram(values[members], bins=edges)
@@ -331,13 +231,13 @@ def class_accuracies(
     """For each class its share of mistakes beside its mean uncertainty.
 
     Args:
-        accuracy: (C,) fraction of each true class that is right.
-        uncertainty: (C,) mean of a score over each true class.
+        accuracy: (C,) accuracy over the examples of each label, as a fraction.
+        uncertainty: (C,) mean of a score over the examples of each label.
         class_names: C names.
         title: of the score.
 
     Returns:
-        One dot a class, named; top right is where the model has problems and knows it.
+        One dot a class, named; top right are many mistakes and high values of the score.
     """
     figure = go.Figure(
         go.Scatter(
@@ -349,7 +249,7 @@ def class_accuracies(
             textfont={"size": 14},
             marker={"size": 14, "color": [class_colour(c) for c in range(len(class_names))]},
             customdata=accuracy,
-            hovertemplate="%{text}: %{customdata:.2%} right, mean %{x:.3f}<extra></extra>",
+            hovertemplate="%{text}: %{customdata:.2%} correct, mean %{x:.3f}<extra></extra>",
         )
     )
     figure.update_xaxes(title=f"mean {title}")

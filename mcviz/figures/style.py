@@ -5,27 +5,35 @@ kinds of colour blindness tell them apart. To make ten for the classes there are
 as far from all others, to such eyes too, as those do from each other. Each colour always means the same thing.
 """
 
+from typing import Literal
+
 import plotly.graph_objects as go
 
 ENSEMBLE = "#0072B2"  # blue
-ORDINARY = "#D55E00"  # vermilion
+DETERMINISTIC = "#D55E00"  # vermilion
 SINGLE_PASS = "#56B4E9"  # sky blue
-TRUE_CLASS = "#009E73"  # bluish green
+LABEL = "#009E73"  # bluish green
 NEUTRAL = "#A9B1BB"
 SPREAD = "#6B7280"
-RIGHT = "#56B4E9"
-WRONG = ORDINARY
+CORRECT = "#56B4E9"
+WRONG = DETERMINISTIC
 SELECTED = SINGLE_PASS  # a square among others in shades of blue, grey and yellow
 DARK_INK = "#10161D"  # on bright squares
 DENSITY = [[0, "#D6E4EF"], [1, "#2B4C6F"]]
 CLASSES = (
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#8A2BE2", "#7A3B1E", "#FFB3D9",
 )  # fmt: skip
+NAMED_CLASSES = 20  # classes; above, their names would leave no room for the chart
 
 
 def class_colour(index: int) -> str:
     """The colour that a class always has; above ten classes, colours come again."""
     return CLASSES[index % len(CLASSES)]
+
+
+def uncertainty_scale(uncertain_when: Literal["low", "high"]) -> str:
+    """The scale of colours on which the values that mean uncertain are bright."""
+    return "Cividis_r" if uncertain_when == "low" else "Cividis"
 
 
 def styled(figure: go.Figure, height: int) -> go.Figure:

@@ -1,4 +1,4 @@
-"""Answers along a slider, and the scores of many inputs against those of the test images."""
+"""Predictions along a slider, and the scores of many inputs against those of this run's examples."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from mcviz.figures.images import png_url
-from mcviz.figures.style import ENSEMBLE, NEUTRAL, ORDINARY, SPREAD, class_colour, styled
+from mcviz.figures.style import DETERMINISTIC, ENSEMBLE, NEUTRAL, SPREAD, class_colour, styled
 from mcviz.measures import scores
 
 MOST_PICTURES = 13
@@ -16,17 +16,17 @@ SHOWN_SCORES = {"predictive_entropy": ("entropy", "#E69F00"), "mutual_informatio
 ROWS = {"y": (0.0, 0.33), "y2": (0.41, 0.74), "y3": (0.77, 0.84), "y4": (0.86, 1.0)}
 
 
-def answers_along(
+def predictions_along(
     amounts: np.ndarray,
     probs: np.ndarray,
     images: np.ndarray,
     class_names: Sequence[str],
     *,
     title: str,
-    form: str,
+    tick_format: str,
     current: float,
 ) -> go.Figure:
-    """What the ensemble says while an image is distorted more and more.
+    """What the ensemble predicts while an image is distorted more and more.
 
     Args:
         amounts: (P,) positions of the slider, ascending.
@@ -34,8 +34,8 @@ def answers_along(
         images: (P, height, width, channels) float32 in 0..1, the image at each of them.
         class_names: C names.
         title: of the slider.
-        form: how its numbers are written, as d3 formats them; empty for as they are.
-        current: where the slider stands.
+        tick_format: d3's format of its numbers; empty for as they are.
+        current: the slider's position now.
 
     Returns:
         From the top: pictures of the image, the predicted class as a coloured band, the max probability, and the
@@ -55,7 +55,7 @@ def answers_along(
             "layout": {
                 "xaxis": {
                     "title": {"text": title},
-                    "tickformat": form,
+                    "tickformat": tick_format,
                     "range": [amounts[0] - half, amounts[-1] + half],
                     "anchor": "y",
                 },
@@ -86,22 +86,22 @@ def answers_along(
     return styled(figure, 460).update_layout(bargap=0)
 
 
-def score_comparison(own: np.ndarray, others: np.ndarray, title: str, name: str) -> go.Figure:
-    """How a score of many inputs lies over that of the test images.
+def score_comparison(run_values: np.ndarray, input_values: np.ndarray, title: str, name: str) -> go.Figure:
+    """The distribution of a score over many inputs beside that over this run's examples.
 
     Args:
-        own: (N,) the score of the test images.
-        others: (n,) the score of the inputs.
+        run_values: (N,) the score of the run's examples.
+        input_values: (n,) the score of the inputs.
         title: of the score.
         name: of the inputs.
 
     Returns:
         Two histograms as shares of their own group.
     """
-    edges = np.histogram_bin_edges(np.concatenate([own, others]), bins=BINS)
+    edges = np.histogram_bin_edges(np.concatenate([run_values, input_values]), bins=BINS)
     centres = (edges[:-1] + edges[1:]) / 2
     bars = []
-    for label, values, colour in (("test images", own, NEUTRAL), (name, others, ORDINARY)):
+    for label, values, colour in (("this run's examples", run_values, NEUTRAL), (name, input_values, DETERMINISTIC)):
         counts, _ = np.histogram(values, bins=edges)
         bars.append(
             {
@@ -122,7 +122,7 @@ def score_comparison(own: np.ndarray, others: np.ndarray, title: str, name: str)
     return styled(go.Figure({"data": bars, "layout": axes}), 320).update_layout(barmode="overlay", bargap=0.02)
 
 
-def _line(x: np.ndarray, y: np.ndarray, name: str, colour: str, axis: str, form: str) -> dict[str, object]:
+def _line(x: np.ndarray, y: np.ndarray, name: str, colour: str, axis: str, number_format: str) -> dict[str, object]:
     return {
         "type": "scatter",
         "x": x,
@@ -132,15 +132,15 @@ def _line(x: np.ndarray, y: np.ndarray, name: str, colour: str, axis: str, form:
         "mode": "lines+markers",
         "line": {"color": colour, "width": 2},
         "marker": {"size": 5},
-        "hovertemplate": f"{name} %{{y:{form}}} at %{{x}}<extra></extra>",
+        "hovertemplate": f"{name} %{{y:{number_format}}} at %{{x}}<extra></extra>",
     }
 
 
-def _band(amounts: np.ndarray, predicted: np.ndarray, class_names: Sequence[str]) -> list[dict[str, object]]:
-    """One bar for each stretch of the slider with one answer."""
+def _band(amounts: np.ndarray, predictions: np.ndarray, class_names: Sequence[str]) -> list[dict[str, object]]:
+    """One bar for each stretch of the slider with the same prediction."""
     step = amounts[1] - amounts[0]
-    starts = np.flatnonzero(np.diff(predicted, prepend=-1))
-    stops = np.append(starts[1:], len(predicted))
+    starts = np.flatnonzero(np.diff(predictions, prepend=-1))
+    stops = np.append(starts[1:], len(predictions))
     return [
         {
             "type": "bar",
@@ -148,14 +148,14 @@ def _band(amounts: np.ndarray, predicted: np.ndarray, class_names: Sequence[str]
             "y": [1],
             "width": [(stop - start) * step],
             "yaxis": "y3",
-            "marker": {"color": class_colour(int(predicted[start])), "line": {"width": 0}},
-            "text": [class_names[predicted[start]]],
+            "marker": {"color": class_colour(int(predictions[start])), "line": {"width": 0}},
+            "text": [class_names[predictions[start]]],
             "textposition": "inside",
             "insidetextanchor": "middle",
             "textangle": 0,
             "insidetextfont": {"size": 13},
             "showlegend": False,
-            "hovertemplate": f"says {class_names[predicted[start]]} from {amounts[start]:g} to {amounts[stop - 1]:g}"
+            "hovertemplate": f"{class_names[predictions[start]]} from {amounts[start]:g} to {amounts[stop - 1]:g}"
             "<extra></extra>",
         }
         for start, stop in zip(starts, stops, strict=True)
@@ -169,10 +169,10 @@ def _pictures(amounts: np.ndarray, images: np.ndarray) -> list[dict[str, object]
     scale = max(1, PICTURE_SIDE // max(images.shape[1:3]))
     return [
         {
-            "source": png_url(images[place], scale),
+            "source": png_url(images[index], scale),
             "xref": "x",
             "yref": "y4",
-            "x": amounts[place],
+            "x": amounts[index],
             "y": 0.5,
             "xanchor": "center",
             "yanchor": "middle",
@@ -181,5 +181,5 @@ def _pictures(amounts: np.ndarray, images: np.ndarray) -> list[dict[str, object]
             "sizing": "contain",
             "layer": "above",
         }
-        for place in range(first, len(amounts), stride)
+        for index in range(first, len(amounts), stride)
     ]

@@ -1,17 +1,17 @@
-"""How often the passes are right, one by one and together.
+"""How often the passes are correct, one by one and together.
 
-Both functions count instead of averaging, so that the counts of several blocks of images add up.
+Both functions count instead of averaging, so that the counts of several blocks of examples add up.
 """
 
 import numpy as np
 
 
 def correct_per_pass(probs: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Count the images that each single pass gets right.
+    """Count the examples that each single pass predicts correctly.
 
     Args:
         probs: (T, N, C) floating point.
-        labels: (N,) integer true classes.
+        labels: (N,) integers.
 
     Returns:
         (T,) int64, each 0 to N.
@@ -20,11 +20,11 @@ def correct_per_pass(probs: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def correct_by_ensemble_size(probs: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Count the images that the mean of the first 1, 2, … T passes gets right.
+    """Count the examples that the mean of the first 1, 2, … T passes predicts correctly.
 
     Args:
         probs: (T, N, C) floating point.
-        labels: (N,) integer true classes.
+        labels: (N,) integers.
 
     Returns:
         (T,) int64, each 0 to N; entry t is of the ensemble of t + 1 passes.

@@ -1,4 +1,4 @@
-"""Several detectors as one: each becomes a p-value among in-distribution images, and the p-values are combined."""
+"""Several OOD scores as one: each becomes a conformal p-value, and the p-values are combined."""
 
 import numpy as np
 from scipy import stats
@@ -6,17 +6,17 @@ from scipy import stats
 Array = np.ndarray
 
 
-def p_values(surprise: Array, reference: Array) -> Array:
-    """How rare a surprise is among in-distribution images (conformal; Vovk et al. 2005).
+def conformal_p_values(ood_scores: Array, reference: Array) -> Array:
+    """How rare a score is in distribution (conformal p-values; Vovk et al. 2005).
 
     Args:
-        surprise: (N,) high means out of scope.
-        reference: (M,) the same of in-distribution images that the detector was not fitted on.
+        ood_scores: (N,) high means out of distribution.
+        reference: (M,) the same of in-distribution examples that the detector was not fitted on.
 
     Returns:
-        (N,) float64 in 1/(M+1)..1: the share of the reference, the image itself counted in, that is as surprising.
+        (N,) float64 in 1/(M+1)..1: the share of the reference, the example itself counted in, that scores as high.
     """
-    above = len(reference) - np.searchsorted(np.sort(reference), surprise, side="left")
+    above = len(reference) - np.searchsorted(np.sort(reference), ood_scores, side="left")
     return (above + 1) / (len(reference) + 1)
 
 

@@ -1,7 +1,7 @@
-"""How well a detector tells two sets of images apart: AUROC, FPR at 95% TPR, average precision, with intervals.
+"""How well an OOD score tells two sets of examples apart: AUROC, FPR at 95% TPR, average precision, with intervals.
 
-A detector gives each image a surprise, high for out of scope. `inside` holds those of the images to be kept, `outside`
-those of the images to be found.
+`inside` holds the scores of in-distribution examples, `outside` those of out-of-distribution ones; high means out of
+distribution.
 """
 
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 Array = np.ndarray
 
-KEPT = 0.95
+TRUE_POSITIVE_RATE = 0.95  # in-distribution examples are the positives, as in Hendrycks & Gimpel (2017)
 ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
 class Detection:
-    """A detector's figures for one pair of sets, as fractions.
+    """The figures of a score for one pair of sets, as fractions.
 
     Attributes:
-        auroc: the chance that an image from outside surprises more than one from inside (0.5 is guessing).
-        fpr95: the share of images from outside that pass when the threshold lets 95% of those inside pass.
-        average_precision: of finding the images from outside, over all thresholds.
+        auroc: the chance that an OOD example scores higher than an in-distribution one (0.5 is guessing).
+        fpr95: the share of OOD examples that pass when the threshold lets 95% of the in-distribution ones pass.
+        average_precision: of finding the OOD examples, over all thresholds.
     """
 
     auroc: float
@@ -31,67 +31,66 @@ class Detection:
 
 
 def detection(inside: Array, outside: Array) -> Detection:
-    """A detector's figures.
+    """AUROC, FPR95 and average precision of a score.
 
     Args:
-        inside: (N,) surprises, finite.
-        outside: (M,) surprises, finite.
+        inside: (N,) scores, finite.
+        outside: (M,) scores, finite.
     """
-    found = np.r_[np.zeros(len(inside), bool), np.ones(len(outside), bool)]
-    surprise = np.r_[inside, outside]
-    passed, kept, _ = roc_curve(~found, -surprise)  # inside is the positive class, as in Hendrycks & Gimpel (2017)
+    is_ood = np.r_[np.zeros(len(inside), bool), np.ones(len(outside), bool)]
+    scores = np.r_[inside, outside]
+    passed, kept, _ = roc_curve(~is_ood, -scores)
     return Detection(
-        float(roc_auc_score(found, surprise)),
-        float(passed[np.argmax(kept >= KEPT)]),
-        float(average_precision_score(found, surprise)),
+        float(roc_auc_score(is_ood, scores)),
+        float(passed[np.argmax(kept >= TRUE_POSITIVE_RATE)]),
+        float(average_precision_score(is_ood, scores)),
     )
 
 
 def bootstrap(inside: Array, outside: Array, *, resamples: int = 200, seed: int = 0) -> tuple[Detection, Detection]:
-    """The 95% percentile intervals of a detector's figures (Efron 1979), both sets drawn anew each time.
+    """The 95% percentile intervals of a score's figures (Efron 1979), both sets resampled each time.
 
     Args:
-        inside: (N,) surprises, finite.
-        outside: (M,) surprises, finite.
-        resamples: how often.
-        seed: of the draws.
+        inside: (N,) scores, finite.
+        outside: (M,) scores, finite.
+        resamples: how many.
+        seed: of the resampling.
 
     Returns:
         The lower ends and the upper ends.
     """
     random = np.random.default_rng(seed)
-    draws_inside = random.multinomial(len(inside), np.full(len(inside), 1 / len(inside)), resamples)
-    draws_outside = random.multinomial(len(outside), np.full(len(outside), 1 / len(outside)), resamples)
-    figures = np.quantile(_weighted_figures(inside, outside, draws_inside, draws_outside), [0.025, 0.975], axis=1)
+    weight_inside = random.multinomial(len(inside), np.full(len(inside), 1 / len(inside)), resamples)
+    weight_outside = random.multinomial(len(outside), np.full(len(outside), 1 / len(outside)), resamples)
+    figures = np.quantile(_weighted_figures(inside, outside, weight_inside, weight_outside), [0.025, 0.975], axis=1)
     return Detection(*map(float, figures[0])), Detection(*map(float, figures[1]))
 
 
-def roc_points(inside: Array, outside: Array, passed: Array) -> Array:
-    """The ROC curve at given places.
+def roc_points(inside: Array, outside: Array, stopped: Array) -> Array:
+    """The ROC curve at given false positive rates, here of taking an example for OOD.
 
     Args:
-        inside: (N,) surprises.
-        outside: (M,) surprises.
-        passed: (P,) shares of the images inside that are falsely stopped, 0 to 1, ascending.
+        inside: (N,) scores.
+        outside: (M,) scores.
+        stopped: (P,) shares of in-distribution examples that are taken for OOD, 0 to 1, ascending.
 
     Returns:
-        (P,) float64, the share of the images outside that is found; among images that tie, as many as of those inside,
-        which is how the AUROC counts them.
+        (P,) float64, the share of the OOD examples that is found; ties are split evenly, as the AUROC counts them.
     """
-    found = np.r_[np.zeros(len(inside), bool), np.ones(len(outside), bool)]
-    false_stops, caught, _ = roc_curve(found, np.r_[inside, outside], drop_intermediate=False)
-    return np.interp(passed, false_stops, caught)
+    is_ood = np.r_[np.zeros(len(inside), bool), np.ones(len(outside), bool)]
+    false_positives, found, _ = roc_curve(is_ood, np.r_[inside, outside], drop_intermediate=False)
+    return np.interp(stopped, false_positives, found)
 
 
 def _weighted_figures(inside: Array, outside: Array, weight_inside: Array, weight_outside: Array) -> Array:
-    """(3, R) figures for R weightings, (R, N) and (R, M), of the images: a sort and cumulative sums serve them all."""
-    surprise = np.r_[inside, outside]
-    order = np.argsort(-surprise, kind="stable")
-    first = np.flatnonzero(np.r_[True, np.diff(surprise[order]) != 0])  # of each group of ties
+    """(3, R) figures for R weightings, (R, N) and (R, M), of the examples, by one sort and cumulative sums."""
+    scores = np.r_[inside, outside]
+    order = np.argsort(-scores, kind="stable")
+    first = np.flatnonzero(np.r_[True, np.diff(scores[order]) != 0])  # of each group of ties
     stopped = _cumulative(np.c_[weight_inside, np.zeros_like(weight_outside)], order, first) / len(inside)
     found = _cumulative(np.c_[np.zeros_like(weight_inside), weight_outside], order, first) / len(outside)
     area = ((found[:, 1:] + found[:, :-1]) / 2 * np.diff(stopped)).sum(axis=1)
-    last_kept = (1 - stopped >= KEPT - ROUNDING).sum(axis=1) - 1
+    last_kept = (1 - stopped >= TRUE_POSITIVE_RATE - ROUNDING).sum(axis=1) - 1
     passing = 1 - found[np.arange(len(found)), last_kept]
     all_found, all_stopped = found[:, 1:] * len(outside), stopped[:, 1:] * len(inside)
     precision = all_found / np.maximum(all_found + all_stopped, 1)
@@ -100,6 +99,6 @@ def _weighted_figures(inside: Array, outside: Array, weight_inside: Array, weigh
 
 
 def _cumulative(weights: Array, order: Array, first: Array) -> Array:
-    """(R, groups + 1): how much weight the most surprising groups hold together, from none to all."""
+    """(R, groups + 1): the weight of the groups with the highest scores together, from none to all."""
     sums = np.add.reduceat(weights[:, order].astype(np.float64), first, axis=1).cumsum(axis=1)
     return np.c_[np.zeros(len(weights)), sums]

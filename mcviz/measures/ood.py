@@ -1,41 +1,48 @@
-"""The detector that tells whether an image is one that the model can be asked about.
+"""The detector of out-of-distribution (OOD) examples: is an example like those that the model was made for?
 
-Two p-values, one for each way to be out of depth: is the predictive mean as undecided as it rarely is for
-in-distribution images (max probability), and do the activations in front of the first stochastic layer fit the class
-that the passes see as badly as they rarely do (unexplained share)? Their harmonic mean is the answer: one of them alone
-is enough. The two were found with most of the sets of `benchmarks/ood.py` in view, and the harmonic mean was fixed by
-hand; the trainings that it is measured in and the sets that it calls new came afterwards.
+It has two conformal p-values. Is the ensemble as uncertain as it rarely is in distribution (one minus the max
+probability)? Do the activations in front of the first stochastic layer fit the predicted class as badly as they rarely
+do in distribution (unexplained share)? Their harmonic mean decides: one small p-value is enough.
+
+The two were found with most of the sets of the OOD study in view, and the harmonic mean was fixed by hand. The
+trainings that it is measured in and the sets that the study calls new came afterwards.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from mcviz.measures.combination import harmonic_mean_p, p_values
+from mcviz.measures.combination import conformal_p_values, harmonic_mean_p
 from mcviz.measures.subspaces import ClassSubspaces, held_out_shares, unexplained_share
 
 Array = np.ndarray
 
-KEPT = 0.95
+COVERAGE = 0.95  # of in-distribution examples, the share that is not taken for out of distribution
+LEAST_EXAMPLES = 20
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What the detector makes of N images.
+class OODPrediction:
+    """What the detector finds for N examples.
 
     Attributes:
-        p_doubt: (N,) share of in-distribution images whose max probability is as low.
-        p_novelty: (N,) share of in-distribution images that their class explains as badly.
-        p: (N,) the two combined; low is out of scope.
-        in_distribution: (N,) bool, `p` at least the threshold.
-        percentile: (N,) share of in-distribution images with a smaller `p`, that is, less in scope than this one.
+        p_uncertainty: (N,) share of in-distribution examples whose max probability is as low.
+        p_unexplained: (N,) share of in-distribution examples whose activations fit the predicted class as badly.
+        p_value: (N,) the two combined; low is out of distribution.
+        is_ood: (N,) bool, whether `p_value` is below the threshold.
+        percentile: (N,) share of in-distribution examples with a smaller `p_value`, 0 to 1.
     """
 
-    p_doubt: Array
-    p_novelty: Array
-    p: Array
-    in_distribution: Array
+    p_uncertainty: Array
+    p_unexplained: Array
+    p_value: Array
+    is_ood: Array
     percentile: Array
+
+    @property
+    def ood_score(self) -> Array:
+        """(N,) float64, minus the decimal logarithm of the p-value: high is out of distribution."""
+        return -np.log10(self.p_value)
 
 
 @dataclass(frozen=True)
@@ -43,54 +50,62 @@ class OODDetector:
     """The fitted detector.
 
     Attributes:
-        subspaces: what the classes explain.
-        doubt: (M,) float64, one minus the max probability of the fitting images.
-        novelty: (M,) float64, the unexplained share of each by subspaces that were fitted without it.
-        reference: (M,) float64, `p` of the fitting images, ascending.
-        threshold: of `p`; it keeps 95% of the fitting images.
+        subspaces: of the activations of each class.
+        uncertainty: (M,) float64, one minus the max probability of the fitting examples.
+        unexplained: (M,) float64, the unexplained share of each by subspaces that were fitted without it.
+        p_values: (M,) float64, the combined p-values of the fitting examples, ascending.
+        threshold: of the combined p-value; 95% of the fitting examples are not below it.
     """
 
     subspaces: ClassSubspaces
-    doubt: Array
-    novelty: Array
-    reference: Array
+    uncertainty: Array
+    unexplained: Array
+    p_values: Array
     threshold: float
 
     @classmethod
     def fit(
-        cls, mean_probs: Array, activations: Array, labels: Array | None = None, novelty: Array | None = None
+        cls, mean_probs: Array, activations: Array, labels: Array | None = None, unexplained: Array | None = None
     ) -> "OODDetector":
-        """Learn from in-distribution images alone.
+        """Fit on in-distribution examples alone.
 
         Args:
-            mean_probs: (M, C) the predictive mean of each image.
+            mean_probs: (M, C) the predictive mean of each example.
             activations: (M, D) float32 in front of the first stochastic layer.
-            labels: (M,) integer classes; the predicted ones where nobody knows them.
-            novelty: (M,) float64, that of an earlier fit on the same images, which spares most of the work.
+            labels: (M,) integer classes; the predictions where they are not known.
+            unexplained: (M,) float64, that of an earlier fit on the same examples, which spares most of the work.
 
         Raises:
-            ValueError: fewer than 20 images, from which no 95% can be kept.
+            ValueError: fewer than 20 examples, of which no 95% can be told.
         """
-        if len(mean_probs) < 20:
-            raise ValueError(f"The detector needs at least 20 in-distribution images. Received: {len(mean_probs)}.")
+        if len(mean_probs) < LEAST_EXAMPLES:
+            raise ValueError(
+                f"The detector needs at least {LEAST_EXAMPLES} in-distribution examples. Received: {len(mean_probs)}."
+            )
         if labels is None:
             labels = mean_probs.argmax(axis=1)
-        doubt = 1 - mean_probs.max(axis=1).astype(np.float64)
-        if novelty is None:
-            novelty = held_out_shares(mean_probs, activations, labels)
-        p = harmonic_mean_p(np.stack([p_values(doubt, doubt), p_values(novelty, novelty)]))
+        uncertainty = _uncertainty(mean_probs)
+        if unexplained is None:
+            unexplained = held_out_shares(mean_probs, activations, labels)
+        each = [conformal_p_values(values, values) for values in (uncertainty, unexplained)]
+        p_values = np.sort(harmonic_mean_p(np.stack(each)))
         subspaces = ClassSubspaces.fit(activations, labels, mean_probs.shape[1])
-        return cls(subspaces, doubt, novelty, np.sort(p), float(np.quantile(p, 1 - KEPT)))
+        return cls(subspaces, uncertainty, unexplained, p_values, float(np.quantile(p_values, 1 - COVERAGE)))
 
-    def judge(self, mean_probs: Array, activations: Array) -> Verdict:
-        """Judge images.
+    def predict(self, mean_probs: Array, activations: Array) -> OODPrediction:
+        """Tell which examples are out of distribution.
 
         Args:
-            mean_probs: (N, C) the predictive mean of each image.
+            mean_probs: (N, C) the predictive mean of each example.
             activations: (N, D) float32, as for `fit`.
         """
-        p_doubt = p_values(1 - mean_probs.max(axis=1).astype(np.float64), self.doubt)
-        p_novelty = p_values(unexplained_share(self.subspaces, mean_probs, activations), self.novelty)
-        p = harmonic_mean_p(np.stack([p_doubt, p_novelty]))
-        percentile = np.searchsorted(self.reference, p, side="left") / len(self.reference)
-        return Verdict(p_doubt, p_novelty, p, p >= self.threshold, percentile)
+        p_uncertainty = conformal_p_values(_uncertainty(mean_probs), self.uncertainty)
+        unexplained = unexplained_share(self.subspaces, mean_probs, activations)
+        p_unexplained = conformal_p_values(unexplained, self.unexplained)
+        p_value = harmonic_mean_p(np.stack([p_uncertainty, p_unexplained]))
+        percentile = np.searchsorted(self.p_values, p_value, side="left") / len(self.p_values)
+        return OODPrediction(p_uncertainty, p_unexplained, p_value, p_value < self.threshold, percentile)
+
+
+def _uncertainty(mean_probs: Array) -> Array:
+    return 1 - mean_probs.max(axis=1).astype(np.float64)

@@ -1,9 +1,9 @@
-"""How much of an image's activations its class can explain: one linear subspace a class.
+"""How much of an example's activations its class explains: one linear subspace a class.
 
 Each class's activations lie near a subspace of few dimensions, found by principal components (CLAFIC, Watanabe 1967;
-Oja 1983, "Subspace Methods of Pattern Recognition"). What sticks out of it is new to the class; residuals of this kind
-tell out-of-distribution images in Ndiour et al. (2020) and ViM (Wang et al. 2022). New here is the scale, the
-deviation from the average image, and that the passes' predictive mean says which classes are asked, and how much.
+Oja 1983, "Subspace Methods of Pattern Recognition"). What lies outside of it, the residual, is large
+out of distribution (Ndiour et al. 2020; ViM, Wang et al. 2022). Here the residual is a share of the deviation from the
+average example, and the passes' predictive mean weighs the classes.
 """
 
 from dataclasses import dataclass
@@ -32,11 +32,11 @@ class ClassSubspaces:
 
     @classmethod
     def fit(cls, activations: Array, labels: Array, classes: int) -> "ClassSubspaces":
-        """Find each class's subspace: up to 200 directions, at most half its images and a quarter of the dimensions.
+        """Find each class's subspace: up to 200 directions, at most half its examples and a quarter of the dimensions.
 
         Args:
-            activations: (N, D) float32 of in-distribution images.
-            labels: (N,) integer classes; a class without two images explains nothing.
+            activations: (N, D) float32 of in-distribution examples.
+            labels: (N,) integer classes; a class without two examples explains nothing.
             classes: C.
         """
         scaled = _scaled(activations)
@@ -45,7 +45,7 @@ class ClassSubspaces:
         return cls(centre, tuple(_principal(scaled[labels == c] - centre, most) for c in range(classes)))
 
     def unexplained(self, activations: Array) -> Array:
-        """The share of each image's squared deviation from the average that lies outside of each class's subspace.
+        """The share of each example's squared deviation from the average that lies outside of each class's subspace.
 
         Args:
             activations: (N, D) float32.
@@ -64,10 +64,10 @@ class ClassSubspaces:
 
 
 def unexplained_share(subspaces: ClassSubspaces, mean_probs: Array, activations: Array) -> Array:
-    """The expectation of the unexplained share over the class that the passes see. High: unlike anything of its class.
+    """The unexplained share, averaged over the classes by their predictive mean. High: unlike the predicted class.
 
     Args:
-        subspaces: fitted on in-distribution images.
+        subspaces: fitted on in-distribution examples.
         mean_probs: (N, C) the predictive mean.
         activations: (N, D) float32.
 
@@ -78,13 +78,13 @@ def unexplained_share(subspaces: ClassSubspaces, mean_probs: Array, activations:
 
 
 def held_out_shares(mean_probs: Array, activations: Array, labels: Array, folds: int = 5) -> Array:
-    """The unexplained share of the fitting images themselves, each by subspaces that did not see it.
+    """The unexplained share of the fitting examples themselves, each by subspaces that were fitted without it.
 
     Args:
         mean_probs: (N, C) the predictive mean.
         activations: (N, D) float32.
         labels: (N,) integer classes.
-        folds: into how many parts the images are dealt out, one after the other.
+        folds: how many parts the examples are dealt into, one after the other.
 
     Returns:
         (N,) float64, 0 to 1.
@@ -92,8 +92,8 @@ def held_out_shares(mean_probs: Array, activations: Array, labels: Array, folds:
     result = np.empty(len(activations))
     fold = np.arange(len(activations)) % folds
     for out in range(folds):
-        kept, left = fold != out, fold == out
-        subspaces = ClassSubspaces.fit(activations[kept], labels[kept], mean_probs.shape[1])
+        fitted, left = fold != out, fold == out
+        subspaces = ClassSubspaces.fit(activations[fitted], labels[fitted], mean_probs.shape[1])
         result[left] = unexplained_share(subspaces, mean_probs[left], activations[left])
     return result
 
@@ -111,5 +111,5 @@ def _principal(deviations: Array, most: int) -> Array:
     order = np.argsort(squares)[::-1][:count]
     order = order[squares[order] > 1e-6 * max(squares.max(initial=0), 0)]
     tilted = deviations.T @ (vectors[:, order] / np.sqrt(squares[order]))
-    # Rounding has tilted the directions of the smallest squares; Cholesky's factor of their products sets them upright.
+    # Rounding has tilted the directions of the smallest squares; Cholesky's factor makes them orthogonal again.
     return solve_triangular(np.linalg.cholesky(tilted.T @ tilted), tilted.T, lower=True).T

@@ -8,9 +8,9 @@ import keras
 import numpy as np
 
 from mcviz.data import as_model_input
-from mcviz.errors import InvalidInputError
 from mcviz.model.sampler import Sampler, fits, shape_in_words, takes_whole_numbers
 from mcviz.runs import Run
+from mcviz.validate import invalid
 
 SMALLEST_DIVISOR = 127
 UNCHANGING = (  # layers that leave the range of the images as it is
@@ -54,9 +54,8 @@ class ImageAdapter:
         if images.dtype == np.uint8:
             return cls(sampler, divides_by_255=not _takes_bytes(sampler))
         if takes_whole_numbers(sampler.input_dtype):
-            raise InvalidInputError(
-                f"The model takes whole numbers. Received: {images.dtype} images. Save them as uint8."
-            )
+            expected = "uint8 images, since the model takes whole numbers"
+            raise invalid("data", expected, images.dtype, "Save them as uint8.")
         return cls(sampler, divides_by_255=True)
 
     @classmethod
@@ -107,9 +106,7 @@ def _shape_for(sampler: Sampler, shape: tuple[int, ...]) -> tuple[int, ...]:
         return shape[:-1]
     if wanted == (math.prod(shape[1:]),):
         return shape[0], *wanted
-    raise InvalidInputError(
-        f"Images should have the shape that the model takes, {shape_in_words(wanted)}. Received: shape {shape}."
-    )
+    raise invalid("images", f"of the shape that the model takes, {shape_in_words(wanted)}", f"shape {shape}")
 
 
 def _takes_bytes(sampler: Sampler) -> bool:

@@ -1,9 +1,9 @@
-"""The detector of images out of distribution, for a run and its model."""
+"""The detector of out-of-distribution examples for a run and its model."""
 
 import numpy as np
 
 from mcviz.errors import InvalidInputError
-from mcviz.measures.ood import OODDetector, Verdict
+from mcviz.measures.ood import OODDetector, OODPrediction
 from mcviz.model.features import activations_before_dropout
 from mcviz.model.inputs import ImageAdapter
 from mcviz.model.sampler import Sampler
@@ -11,7 +11,7 @@ from mcviz.runs import Derived, Run, load_derived, save_derived
 
 MOST_IMAGES = 5000
 LEAST_IMAGES = 20
-FIT = Derived("ood-detector", 1, {"novelty": "float64"})
+FIT = Derived("ood-detector", 1, {"unexplained": "float64"})
 
 
 def fit_ood_detector(sampler: Sampler, run: Run) -> OODDetector:
@@ -39,15 +39,15 @@ def fit_ood_detector(sampler: Sampler, run: Run) -> OODDetector:
     mean_probs = np.asarray(run.mean_probs)[::step]
     labels = None if run.labels is None else np.asarray(run.labels)[::step]
     kept = load_derived(run, FIT)
-    novelty = kept["novelty"] if kept and kept["novelty"].shape == (len(images),) else None
-    detector = OODDetector.fit(mean_probs, activations_before_dropout(sampler, images), labels, novelty)
-    if novelty is None:
-        save_derived(run, FIT, {"novelty": detector.novelty})
+    unexplained = kept["unexplained"] if kept and kept["unexplained"].shape == (len(images),) else None
+    detector = OODDetector.fit(mean_probs, activations_before_dropout(sampler, images), labels, unexplained)
+    if unexplained is None:
+        save_derived(run, FIT, {"unexplained": detector.unexplained})
     return detector
 
 
-def ood_verdict(detector: OODDetector, sampler: Sampler, images: np.ndarray, probs: np.ndarray) -> Verdict:
-    """Judge images by a fitted detector.
+def ood_verdict(detector: OODDetector, sampler: Sampler, images: np.ndarray, probs: np.ndarray) -> OODPrediction:
+    """Tell by a fitted detector which images are out of distribution.
 
     Args:
         detector: from `fit_ood_detector`.
@@ -56,6 +56,6 @@ def ood_verdict(detector: OODDetector, sampler: Sampler, images: np.ndarray, pro
         probs: (T, N, C) the passes over them.
 
     Returns:
-        The verdict on each image, with the p-values behind it.
+        For each image whether it is, with the p-values behind that.
     """
-    return detector.judge(probs.mean(axis=0, dtype=np.float64), activations_before_dropout(sampler, images))
+    return detector.predict(probs.mean(axis=0, dtype=np.float64), activations_before_dropout(sampler, images))

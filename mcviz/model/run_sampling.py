@@ -8,14 +8,14 @@ import platform
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
 
 import mcviz
-from mcviz.data import LabelledImages, read_test_images
-from mcviz.errors import InvalidInputError, McvizError, UnsuitableModelError
+from mcviz.data import LabelledImages, read_images
+from mcviz.errors import McvizError, UnsuitableModelError
 from mcviz.measures import SCORES
 from mcviz.model.inputs import ImageAdapter
 from mcviz.model.loading import load_model
@@ -24,6 +24,7 @@ from mcviz.runs import Examples, Images, Layer, Manifest, Model, Origin, Run
 from mcviz.runs.files import folder_at
 from mcviz.runs.manifest import layout_for, read_manifest
 from mcviz.runs.writer import Progress, rename_classes, write_run
+from mcviz.validate import class_indices, invalid, one_of, whole_number
 
 DRAW_SCHEME = 2  # goes up whenever the sampler gives other numbers for the same seed
 PRODUCT = "matmul"  # how a dense layer behind dropout is computed; another way rounds otherwise
@@ -83,18 +84,14 @@ def sample_run(
     path = Path(model) if isinstance(model, str | os.PathLike) else None
     sampler = as_sampler(load_model(path) if path else model, output=output, from_logits=from_logits)
     network, labelled = sampler.model, _labelled(data)
-    if masks not in ("per_pass", "per_example"):
-        raise InvalidInputError(f"Argument `masks` should be 'per_pass' or 'per_example'. Received: {masks!r}.")
+    one_of("masks", masks, ("per_pass", "per_example"))
     adapter = ImageAdapter.for_data(sampler, labelled.images)
     source = _Source(adapter, labelled.images, seed, masks)
     classes = source.deterministic(0, 1).shape[1]
-    if labelled.labels is not None and not (labelled.labels.min() >= 0 and labelled.labels.max() < classes):
-        raise InvalidInputError(
-            f"Labels should be classes of the model, 0 to {classes - 1}. "
-            f"Received: {labelled.labels.min()} to {labelled.labels.max()}."
-        )
+    if labelled.labels is not None:
+        class_indices("labels", labelled.labels, len(labelled.images), classes)
     images = _described(labelled.images, keep_images)
-    passes = _at_least("passes", passes, 1)
+    passes = whole_number("passes", passes, 1)
     wanted = Manifest(
         passes=passes,
         classes=classes,
@@ -106,7 +103,7 @@ def sample_run(
             network.name, model_digest(network), _file_digest(path), keep_model, sampler.output, sampler.from_logits
         ),
         preprocessing="divide_by_255" if adapter.divides_by_255 and labelled.images.dtype == np.uint8 else "none",
-        seed=_at_least("seed", seed, 0),
+        seed=whole_number("seed", seed),
         masks=masks,
         origin=Origin(
             "dropout",
@@ -115,7 +112,7 @@ def sample_run(
             stochastic_layers=tuple(Layer(layer.name, layer.kind, layer.rate) for layer in sampler.stochastic_layers),
             inactive_layers=sampler.inactive_layers,
         ),
-        scores=tuple(SCORES),
+        scores=tuple(score.name for score in SCORES.values() if score.needs == ("probs",)),
         layout=layout_for(passes, classes, images),
         about=about or {},
         created={"versions": _versions()},
@@ -159,39 +156,15 @@ class _Source:
 
 def _labelled(data: LabelledImages | np.ndarray | str | os.PathLike[str]) -> LabelledImages:
     if isinstance(data, str | os.PathLike):
-        return read_test_images(Path(data))
+        return read_images(Path(data))
     labelled = data if isinstance(data, LabelledImages) else LabelledImages(np.asarray(data), None)
-    images, labels = labelled.images, _checked_labels(labelled.labels, len(labelled.images))
-    if images.dtype not in (np.uint8, np.float32) or images.ndim not in (3, 4) or 0 in images.shape:
-        raise InvalidInputError(
-            f"Argument `data` should be (N, height, width, channels) images, uint8 or float32, not empty. "
-            f"Received: {images.dtype} {images.shape}."
-        )
-    return LabelledImages(images[..., None] if images.ndim == 3 else images, labels)
-
-
-def _checked_labels(labels: Any, count: int) -> np.ndarray | None:
-    if labels is None:
-        return None
-    try:
-        numbers = np.asarray(labels)
-    except ValueError as error:
-        raise InvalidInputError(f"Labels should be whole numbers. Received: {labels!r:.60}.") from error
-    if numbers.dtype.kind not in "iu":
-        raise InvalidInputError(f"Labels should be whole numbers. Received: {labels!r:.60}.")
-    if numbers.shape != (count,):
-        raise InvalidInputError(f"Labels should be ({count},), one an image. Received: {numbers.shape}.")
-    return numbers.astype(np.int64)
+    return LabelledImages.checked(labelled.images, labelled.labels)
 
 
 def _described(images: np.ndarray, stored: bool) -> Images:
-    lowest, highest = float(images.min()), float(images.max())
-    if not np.isfinite([lowest, highest]).all():
-        raise InvalidInputError("Images should be finite numbers. Received: NaN or infinity among them.")
     height, width, channels = images.shape[1:]
-    return Images(
-        (height, width, channels), "uint8" if images.dtype == np.uint8 else "float32", lowest, highest, stored
-    )
+    dtype: Literal["uint8", "float32"] = "uint8" if images.dtype == np.uint8 else "float32"
+    return Images((height, width, channels), dtype, float(images.min()), float(images.max()), stored)
 
 
 def _names(names: list[str] | None, classes: int, out: str | os.PathLike[str]) -> tuple[str, ...]:
@@ -203,14 +176,8 @@ def _names(names: list[str] | None, classes: int, out: str | os.PathLike[str]) -
                 return there.class_names
         return tuple(str(number) for number in range(classes))
     if len(names) != classes or len(set(names)) != classes:
-        raise InvalidInputError(f"Argument `class_names` should be {classes} different names. Received: {names}.")
+        raise invalid("class_names", f"{classes} different names", names)
     return tuple(names)
-
-
-def _at_least(name: str, value: int, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise InvalidInputError(f"Argument `{name}` should be a whole number of at least {least}. Received: {value!r}.")
-    return int(value)
 
 
 def _without_optimizer(model: keras.Model) -> bytes:

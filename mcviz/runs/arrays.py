@@ -39,7 +39,7 @@ class StoredArray:
         dimensions: their names.
         chunk: how many rows are compressed together.
         shard: how many rows are in one file, a multiple of `chunk`.
-        fill_value: what a reader gets for a file that is missing.
+        fill_value: what a reader gets for a number that is missing; 0 where any number may be there.
         attributes: its CF attributes.
     """
 
@@ -70,7 +70,6 @@ def arrays_of(manifest: Manifest) -> dict[str, StoredArray]:
         "long_name": "probability of each class in each pass",
         "units": "1",
         "scale_factor": 1 / STEPS,
-        "add_offset": 0.0,
         "_FillValue": MISSING,
     }
     found = [
@@ -234,7 +233,7 @@ class ArrayReader:
         try:
             opened = zarr.open_array(MemoryStore(files), mode="r")
             found = opened.shape, str(opened.dtype), opened.chunks, opened.shards or opened.chunks
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise corrupt(self._folder.address(name), f"is damaged: {error}") from error
         inner = array.shape[1:]
         if found != (array.shape, array.dtype, (array.chunk, *inner), (array.shard, *inner)):
@@ -243,11 +242,14 @@ class ArrayReader:
         return self._opened[array.name]
 
     def _decoded(self, array: StoredArray, shard: int, opened: "zarr.Array[Any]", start: int, stop: int) -> np.ndarray:
+        address = self._folder.address(shard_file(self._manifest, array, shard))
         try:
-            return np.asarray(opened[start:stop])
+            rows = np.asarray(opened[start:stop])
         except (ValueError, RuntimeError, TypeError, IndexError) as error:  # what Zarr and its codecs raise
-            name = shard_file(self._manifest, array, shard)
-            raise corrupt(self._folder.address(name), f"cannot be decoded: {error}") from error
+            raise corrupt(address, f"cannot be decoded: {error}") from error
+        if array.fill_value and np.any((rows == array.fill_value) | (rows != rows)):
+            raise corrupt(address, "lacks numbers")
+        return rows
 
     def _make_room(self, size: int) -> None:
         while self._cached and sum(self._cached.values()) + size > CACHED_BYTES:

@@ -58,7 +58,8 @@ def _parquet(run: Run, file: Path) -> None:
 def _npz(run: Run, file: Path) -> None:
     arrays: dict[str, Any] = {"probs": run.probs_block(0, None)}
     optional = {"deterministic_probs": run.deterministic_probs, "labels": run.labels}
-    np.savez_compressed(file, **arrays, **{name: array for name, array in optional.items() if array is not None})
+    arrays |= {name: array for name, array in optional.items() if array is not None}
+    np.savez_compressed(file, **arrays)
 
 
 def _netcdf(run: Run, file: Path) -> None:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 import numpy as np
 
 from mcviz.errors import CorruptRunError, InvalidInputError, McvizError, PartialRunError, RunNotFoundError
-from mcviz.measures import SCORES
+from mcviz.measures import OTHER_COLUMNS, SCORES, Predictions, Score
 from mcviz.runs.arrays import ArrayReader, arrays_of, check_files, dequantise, shard_file
 from mcviz.runs.derived import Derived, load_derived, save_derived
 from mcviz.runs.files import Folder, LocalFolder, folder_at
 from mcviz.runs.images import StoredImages
 from mcviz.runs.manifest import MODEL, NAME, Manifest, corrupt, read_manifest
-from mcviz.runs.table import FIRST_COLUMNS, decode_table
+from mcviz.runs.table import decode_table
 from mcviz.runs.verified import read_verified
 
 if TYPE_CHECKING:
@@ -225,9 +225,9 @@ class Run:
             (int64), `correct` (boolean, missing where unknown), then the scores of `mcviz.SCORES` (float32).
         """
         table = self._table.assign(**self._scores_not_stored)
-        return table[
-            [*FIRST_COLUMNS[1:], *SCORES, *(name for name in self.manifest.scores if name not in SCORES)]
-        ].copy()
+        known = [name for name in SCORES if name in table]
+        unknown = [name for name in self.manifest.scores if name not in SCORES]
+        return table[[*OTHER_COLUMNS[1:], *known, *unknown]].copy()
 
     @cached_property
     def pass_accuracy(self) -> np.ndarray | None:
@@ -258,18 +258,28 @@ class Run:
     @property
     def _scores_not_stored(self) -> dict[str, np.ndarray]:
         """Scores that the run was made without, (N,) float32 by name; computed once, and kept beside the run."""
-        missing = [name for name in SCORES if name not in self._table]
-        return {name: self._score(name) for name in missing}
+        there = {"probs", *(["labels"] if self.manifest.labels_sha256 is not None else [])}
+        there |= {"deterministic_probs"} if self.manifest.deterministic else set()
+        missing = [score for score in SCORES.values() if score.name not in self._table and set(score.needs) <= there]
+        return {score.name: self._score(score) for score in missing}
 
-    def _score(self, name: str) -> np.ndarray:
-        derived = Derived(f"score-{name}", 1, {"values": "float32"})
+    def _score(self, score: Score) -> np.ndarray:
+        derived = Derived(f"score-{score.name}", 1, {"values": "float32"})
         kept = load_derived(self, derived)
         if kept is None or kept["values"].shape != (len(self),):
             shards = [self.manifest.shard_range(shard) for shard in range(self.manifest.shards)]
-            values = [SCORES[name].function(self.probs_block(*shard)) for shard in shards]
+            values = [score.compute(self._predictions(*shard)) for shard in shards]
             kept = {"values": np.concatenate(values).astype(np.float32)}
             save_derived(self, derived, kept)
         return kept["values"]
+
+    def _predictions(self, start: int, stop: int) -> Predictions:
+        labels, deterministic = self.labels, self.deterministic_probs
+        return Predictions(
+            self.probs_block(start, stop),
+            None if labels is None else labels[start:stop],
+            None if deterministic is None else deterministic[start:stop],
+        )
 
     def _accuracy(self, counts: str) -> np.ndarray | None:
         return None if self.labels is None else _shared(self._rows(counts) / len(self))

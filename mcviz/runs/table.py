@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mcviz.measures import OTHER_COLUMNS
+
 if TYPE_CHECKING:
     import pandas as pd
-
-FIRST_COLUMNS = ("example", "id", "label", "prediction", "correct")
 
 
 def encode_table(labels: np.ndarray | None, prediction: np.ndarray, scores: dict[str, np.ndarray]) -> bytes:
@@ -55,7 +55,7 @@ def decode_table(content: bytes, count: int, scores: tuple[str, ...]) -> "pd.Dat
         table = pq.read_table(io.BytesIO(content))
     except pa.ArrowException as error:
         raise ValueError(f"it is no Parquet file ({error})") from error
-    if tuple(table.column_names) != (*FIRST_COLUMNS, *scores) or len(table) != count:
+    if tuple(table.column_names) != (*OTHER_COLUMNS, *scores) or len(table) != count:
         raise ValueError(f"it has {len(table)} rows of {', '.join(table.column_names)}")
     if not np.array_equal(table["example"].to_numpy(), np.arange(count)):
         raise ValueError("its rows are not the examples in their order")

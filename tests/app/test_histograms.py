@@ -47,12 +47,12 @@ def test_mean_and_spread_stand_beside_the_name(probs: np.ndarray) -> None:
 
 def test_roles_are_told_in_words_and_in_colours(probs: np.ndarray) -> None:
     panels = class_panels(probs, NAMES, label=5)
-    assert [panel["role"] for panel in panels] == ["", "", "", "predicted class", "", "true class", "", "", "", ""]
+    assert [panel["role"] for panel in panels] == ["", "", "", "prediction", "", "label", "", "", "", ""]
     assert len({panels[c]["colour"] for c in (3, 5, 0)}) == 3
-    assert class_panels(probs, NAMES, label=3)[3]["role"] == "predicted and true class"
+    assert class_panels(probs, NAMES, label=3)[3]["role"] == "prediction and label"
 
 
 def test_a_histogram_is_told_to_those_who_cannot_see_it() -> None:
     probs = np.array([[0.905, 0.095], [0.905, 0.095], [0.505, 0.495]])
     spoken = class_panels(probs, ["cat", "dog"], label=1)[1]["spoken"]
-    assert spoken == "dog, true class: 22.8% ± 18.9%; most often 9% to 10%, in 2 of 3 passes."
+    assert spoken == "dog, label: 22.8% ± 18.9%; most often 9% to 10%, in 2 of 3 passes."

@@ -1,5 +1,6 @@
-"""The map and the similar images, against distances taken from the pixels themselves."""
+"""What the app keeps beside a run: its images' components and its t-SNE layout."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,33 +9,52 @@ import pytest
 import mcviz
 from mcviz.app import similar
 from mcviz.app.views import layout_map
+from mcviz.measures.similarity import most_similar
+from mcviz.runs import save_derived
+from tests.runs.making import make
 
 
-def test_similar_images_are_near_in_their_pixels(run: mcviz.Run) -> None:
-    pixels = np.asarray(run.images[:]).reshape(len(run), -1).astype(np.float64)
-    for image in (0, 247, 9999):
-        nearest = similar.most_similar(run, image, 6)
-        assert image not in nearest
-        distances = np.sqrt(((pixels - pixels[image]) ** 2).sum(axis=1))
+@pytest.fixture
+def copied(run: mcviz.Run, tmp_path: Path) -> mcviz.Run:
+    """The shipped run, in a folder of its own."""
+    shutil.copytree(run.path, tmp_path / "copied")
+    return mcviz.open_run(tmp_path / "copied")
+
+
+def test_similar_images_are_near_in_their_pixels(copied: mcviz.Run) -> None:
+    pixels = np.asarray(copied.images[:]).reshape(len(copied), -1).astype(np.float64)
+    components = similar.components.__wrapped__(copied.digest, copied)
+    for example in (0, 247, 9999):
+        nearest = most_similar(components, example, 6)
+        assert example not in nearest
+        distances = np.sqrt(((pixels - pixels[example]) ** 2).sum(axis=1))
         assert (distances[nearest] <= np.quantile(distances, 0.01)).all()
 
 
-def test_a_kept_layout_is_read_back_and_a_torn_one_is_not(tmp_path: Path) -> None:
-    layout = np.random.default_rng(0).random((20, 2), dtype=np.float32)
-    file = tmp_path / "maps" / "one.npy"
-    layout_map._keep(file, layout)
-    assert [path.name for path in file.parent.iterdir()] == ["one.npy"]
-    np.testing.assert_array_equal(layout_map._kept(file, 20), layout)
-    assert layout_map._kept(file, 21) is None
-    file.write_bytes(file.read_bytes()[:-5])
-    assert layout_map._kept(file, 20) is None
-    assert layout_map._kept(tmp_path / "nowhere.npy", 20) is None
+def test_components_are_computed_once_for_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make(tmp_path / "run")
+    first = similar.components.__wrapped__(run.digest, run)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr(similar, "principal_components", refuse)
+    again = similar.components.__wrapped__(run.digest, mcviz.open_run(run.path))
+    np.testing.assert_array_equal(again, first)
+    assert not again.flags.writeable
 
 
-@pytest.mark.parametrize("count", [1, 2, 6])
-def test_no_image_is_similar_to_itself_in_a_small_run(tmp_path: Path, count: int) -> None:
-    images = np.random.default_rng(0).random((count, 8, 8, 1), dtype=np.float32)
-    small = mcviz.sample_run(mcviz.reference_network((8, 8, 1), classes=4), images, tmp_path / "small", passes=3)
-    for image in range(count):
-        others = sorted(set(range(count)) - {image})
-        assert sorted(similar.most_similar(small, image, 6)) == others
+def test_components_of_another_number_of_images_are_computed_again(tmp_path: Path) -> None:
+    run = make(tmp_path / "run")
+    save_derived(run, similar.SIMILARITY, {"components": np.zeros((len(run) + 1, 3), np.float32)})
+    assert len(similar.components.__wrapped__(run.digest, run)) == len(run)
+
+
+def test_a_kept_layout_is_read_back_and_one_that_does_not_fit_is_not(tmp_path: Path) -> None:
+    run = make(tmp_path / "run")
+    positions = np.random.default_rng(0).random((len(run), 2), dtype=np.float32)
+    for wrong in (positions[1:], positions[:, :1]):
+        save_derived(run, layout_map.TSNE, {"positions": wrong})
+        assert layout_map.tsne_layout(run) is None
+    save_derived(run, layout_map.TSNE, {"positions": positions})
+    np.testing.assert_array_equal(layout_map.tsne_layout(run), positions)

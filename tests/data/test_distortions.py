@@ -112,7 +112,7 @@ def test_one_whole_square_is_erased(side: int, seed: int) -> None:
 def test_squares_lie_anywhere() -> None:
     erased = erase(np.ones((2000, 4, 4, 1), np.float32), 3)
     assert {tuple(np.argwhere(image[..., 0] == 0)[0]) for image in erased} == {(0, 0), (0, 1), (1, 0), (1, 1)}
-    with pytest.raises(InvalidInputError, match=r"from 0 to 10 pixels\. Received: 11"):
+    with pytest.raises(InvalidInputError, match=r"`side` should be a whole number from 0 to 10\. Received: 11"):
         erase(WIDE, 11)
 
 
@@ -138,5 +138,5 @@ def test_shuffling_moves_nearly_all_of_its_share() -> None:
 
 @pytest.mark.parametrize("function", [invert, shuffle_pixels])
 def test_shares_out_of_range_are_refused(function) -> None:
-    with pytest.raises(InvalidInputError, match=r"should be from 0 to 1\. Received: 1\.5"):
+    with pytest.raises(InvalidInputError, match=r"should be a number from 0 to 1\. Received: 1\.5"):
         function(IMAGES, 1.5)

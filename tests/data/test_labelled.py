@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcviz.data import LabelledImages, as_model_input, read_mnist, read_test_images
+from mcviz.data import LabelledImages, as_model_input, read_images, read_mnist
 from mcviz.errors import DataNotFoundError, InvalidInputError
 
 
@@ -35,14 +35,14 @@ def test_mnist_comes_back_in_its_order_with_a_channel_and_int64_labels(tmp_path,
         np.testing.assert_array_equal(split.labels, mnist_arrays[f"y_{name}"])
 
 
-def test_the_test_images_of_an_mnist_file_are_the_ones_that_a_model_is_asked_about(tmp_path, mnist_arrays):
-    read = read_test_images(saved(tmp_path, **mnist_arrays))
+def test_the_test_images_of_an_mnist_file_are_the_ones_that_are_read(tmp_path, mnist_arrays):
+    read = read_images(saved(tmp_path, **mnist_arrays))
     np.testing.assert_array_equal(read.images[..., 0], mnist_arrays["x_test"])
     np.testing.assert_array_equal(read.labels, mnist_arrays["y_test"])
 
 
 def test_images_without_labels_have_none(tmp_path):
-    read = read_test_images(saved(tmp_path, images=np.full((2, 4, 5, 3), 0.5)))
+    read = read_images(saved(tmp_path, images=np.full((2, 4, 5, 3), 0.5)))
     assert read.labels is None
     assert read.images.dtype == np.float32
     assert read.images.shape == (2, 4, 5, 3)
@@ -76,9 +76,17 @@ def test_splits_of_two_image_sizes_are_refused(tmp_path, mnist_arrays):
 @pytest.mark.parametrize(
     ("images", "labels", "message"),
     [
-        (np.zeros((3, 28), np.uint8), None, r"should be \(N, height, width\).*Received: shape \(3, 28\)"),
+        (
+            np.zeros((3, 28), np.uint8),
+            None,
+            r"should be \(N, height, width\).*Received: shape \(3, 28\)\. Reshape rows of pixels",
+        ),
         (np.zeros((0, 28, 28), np.uint8), None, r"no axis empty. Received: shape \(0, 28, 28\)"),
-        (np.zeros((3, 28, 28), np.int64), None, "uint8 in 0..255 or floating point. Received: dtype int64"),
+        (
+            np.zeros((3, 28, 28), np.int64),
+            None,
+            "uint8 or floating point. Received: dtype int64\\. Save bytes of 0 to 255 as uint8",
+        ),
         (np.full((3, 28, 28), np.nan, np.float32), None, "should be finite"),
         (np.full((3, 28, 28), np.inf), None, "should be finite"),
         (np.zeros((3, 28, 28), np.uint8), np.zeros(2, np.int64), r"3 class indices.*Received: shape \(2,\)"),
@@ -90,17 +98,17 @@ def test_splits_of_two_image_sizes_are_refused(tmp_path, mnist_arrays):
 def test_arrays_that_are_not_labelled_images_are_refused_with_what_was_received(tmp_path, images, labels, message):
     arrays = {"images": images} | ({} if labels is None else {"labels": labels})
     with pytest.raises(InvalidInputError, match=message):
-        read_test_images(saved(tmp_path, **arrays))
+        read_images(saved(tmp_path, **arrays))
 
 
 def test_a_file_without_images_lists_what_it_holds(tmp_path):
     with pytest.raises(InvalidInputError, match=r"expected an array named images .* found pictures"):
-        read_test_images(saved(tmp_path, pictures=np.zeros((1, 2, 2), np.uint8)))
+        read_images(saved(tmp_path, pictures=np.zeros((1, 2, 2), np.uint8)))
 
 
 def test_pickled_objects_are_never_loaded(tmp_path):
     with pytest.raises(InvalidInputError, match="without objects"):
-        read_test_images(saved(tmp_path, images=np.array([{"a": 1}], dtype=object)))
+        read_images(saved(tmp_path, images=np.array([{"a": 1}], dtype=object)))
 
 
 def test_a_single_array_a_text_and_an_empty_file_are_no_archive(tmp_path):
@@ -109,7 +117,7 @@ def test_a_single_array_a_text_and_an_empty_file_are_no_archive(tmp_path):
     (tmp_path / "empty.npz").touch()
     for name in ("array.npy", "text.npz", "empty.npz"):
         with pytest.raises(InvalidInputError, match=f"{name} cannot be used: it is not an .npz"):
-            read_test_images(tmp_path / name)
+            read_images(tmp_path / name)
 
 
 def test_every_damaged_archive_ends_in_the_family_of_errors_or_in_the_same_images(tmp_path):
@@ -123,7 +131,7 @@ def test_every_damaged_archive_ends_in_the_family_of_errors_or_in_the_same_image
     for content in flipped + cut:
         (tmp_path / "damaged.npz").write_bytes(content)
         try:
-            read = read_test_images(tmp_path / "damaged.npz")
+            read = read_images(tmp_path / "damaged.npz")
         except InvalidInputError:
             refused += 1
         else:
@@ -136,7 +144,7 @@ def test_a_claim_of_more_memory_than_there_is_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "huge.npz", "w") as archive:
         archive.writestr("images.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header)
     with pytest.raises(InvalidInputError, match=r"huge\.npz"):
-        read_test_images(tmp_path / "huge.npz")
+        read_images(tmp_path / "huge.npz")
 
 
 def test_a_model_gets_bytes_as_fractions_and_fractions_as_they_are():

@@ -16,7 +16,7 @@ SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 9), st.sampled_from([1, 3])
 @KINDS
 @given(shape=SHAPES, strength=st.floats(0, 1), seed=st.integers(0, 2**40))
 @settings(max_examples=25)
-def test_every_value_is_a_grey_within_the_contrast_asked_for(draw, shape, strength, seed) -> None:
+def test_every_value_is_a_grey_within_its_contrast(draw, shape, strength, seed) -> None:
     noise = draw(3, shape, seed, strength)
     assert noise.shape == (3, *shape)
     assert noise.dtype == np.float32
@@ -27,7 +27,7 @@ def test_every_value_is_a_grey_within_the_contrast_asked_for(draw, shape, streng
 
 
 @KINDS
-def test_an_image_of_a_seed_is_the_same_however_many_are_asked_for(draw) -> None:
+def test_an_image_of_a_seed_is_the_same_however_many_are_drawn(draw) -> None:
     np.testing.assert_array_equal(draw(2, (28, 28, 1), 3, 1.0), draw(5, (28, 28, 1), 3, 1.0)[:2])
 
 
@@ -46,8 +46,15 @@ def test_no_strength_is_mid_grey(draw) -> None:
 @KINDS
 @pytest.mark.parametrize("strength", [-0.1, 1.1, float("nan")])
 def test_a_strength_out_of_range_is_refused(draw, strength) -> None:
-    with pytest.raises(InvalidInputError, match=r"strength should be from 0 to 1\. Received"):
+    with pytest.raises(InvalidInputError, match=r"`strength` should be a number from 0 to 1\. Received"):
         draw(1, (4, 4, 1), 0, strength)
+
+
+@KINDS
+@pytest.mark.parametrize("seed", [-1, 0.5, None])
+def test_a_seed_that_is_no_whole_number_from_0_up_is_refused(draw, seed) -> None:
+    with pytest.raises(InvalidInputError, match=r"`seed` should be a whole number of at least 0\. Received"):
+        draw(1, (4, 4, 1), seed, 1.0)
 
 
 def test_noise_is_uniform_in_0_to_1() -> None:

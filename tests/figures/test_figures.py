@@ -7,13 +7,14 @@ import pytest
 from PIL import Image
 
 from mcviz import figures
+from mcviz.measures import summarise
 
 NAMES = [str(c) for c in range(10)]
 
 
 @pytest.fixture
 def probs() -> np.ndarray:
-    """200 passes of one image, most of them for class 3, some for class 5."""
+    """200 passes of one example, most of them for class 3, some for class 5."""
     drawn = np.random.default_rng(0).dirichlet(np.full(10, 0.05) + np.eye(10)[3] * 3 + np.eye(10)[5], 200)
     return drawn.astype(np.float32)
 
@@ -24,7 +25,7 @@ def traces(figure, kind: str) -> list:
 
 def test_accuracy_chart_counts_every_pass_and_marks_the_ensemble_in_blue() -> None:
     accuracy = np.random.default_rng(0).normal(0.98, 0.001, 500)
-    figure = figures.accuracy_against_ensemble(accuracy, ensemble=0.992, ordinary=0.991)
+    figure = figures.accuracy_against_ensemble(accuracy, ensemble=0.992, deterministic=0.991)
     (bars,) = traces(figure, "bar")
     assert sum(bars.y) == 500
     assert min(bars.x) >= accuracy.min()
@@ -32,24 +33,24 @@ def test_accuracy_chart_counts_every_pass_and_marks_the_ensemble_in_blue() -> No
     lines = {line.name.split(" 9")[0]: line for line in traces(figure, "scatter")}
     assert set(lines["ensemble"].x) == {0.992}
     assert lines["ensemble"].line.color == "#0072B2"
-    assert set(lines["ordinary model"].x) == {0.991}
+    assert set(lines["deterministic"].x) == {0.991}
 
 
 def test_accuracy_chart_survives_passes_that_all_agree() -> None:
-    figure = figures.accuracy_against_ensemble(np.full(5, 0.5), ensemble=0.5, ordinary=0.5)
+    figure = figures.accuracy_against_ensemble(np.full(5, 0.5), ensemble=0.5, deterministic=0.5)
     assert sum(traces(figure, "bar")[0].y) == 5
 
 
 def test_ensemble_size_is_counted_from_one() -> None:
-    figure = figures.accuracy_by_ensemble_size(np.array([0.9, 0.92, 0.95]), ordinary=0.91)
-    ensemble, ordinary = traces(figure, "scatter")
+    figure = figures.accuracy_by_ensemble_size(np.array([0.9, 0.92, 0.95]), deterministic=0.91)
+    ensemble, deterministic = traces(figure, "scatter")
     assert list(ensemble.x) == [1, 2, 3]
     assert list(ensemble.y) == [0.9, 0.92, 0.95]
-    assert set(ordinary.y) == {0.91}
+    assert set(deterministic.y) == {0.91}
 
 
 def test_class_chart_shows_mean_and_spread_of_every_class(probs: np.ndarray) -> None:
-    figure = figures.class_probabilities(probs, NAMES, label=5)
+    figure = figures.class_probabilities(summarise(probs), NAMES, label=5)
     shown = {name: (y, std) for bar in figure.data for name, y, std in zip(bar.x, bar.y, bar.customdata, strict=True)}
     assert set(shown) == set(NAMES)
     for c, name in enumerate(NAMES):
@@ -57,21 +58,21 @@ def test_class_chart_shows_mean_and_spread_of_every_class(probs: np.ndarray) -> 
     colours = {bar.name: bar.marker.color for bar in figure.data}
     assert len(set(colours.values())) == 3
     assert {bar.name: list(bar.x) for bar in figure.data} == {
-        "predicted class": ["3"],
-        "true class": ["5"],
+        "prediction": ["3"],
+        "label": ["5"],
         "other classes": [name for name in NAMES if name not in "35"],
     }
 
 
 def test_spread_stays_between_nothing_and_certainty(probs: np.ndarray) -> None:
-    for bar in figures.class_probabilities(probs, NAMES).data:
+    for bar in figures.class_probabilities(summarise(probs), NAMES).data:
         assert (np.array(bar.y) - np.array(bar.error_y.arrayminus) >= -1e-9).all()
         assert (np.array(bar.y) + np.array(bar.error_y.array) <= 1 + 1e-9).all()
 
 
-def test_a_right_answer_has_one_colour() -> None:
-    figure = figures.class_probabilities(np.eye(10)[[3, 3]], NAMES, label=3)
-    assert [bar.name for bar in figure.data] == ["predicted and true class", "other classes"]
+def test_a_correct_prediction_has_one_colour() -> None:
+    figure = figures.class_probabilities(summarise(np.eye(10)[[3, 3]]), NAMES, label=3)
+    assert [bar.name for bar in figure.data] == ["prediction and label", "other classes"]
 
 
 def test_class_counts_add_up() -> None:

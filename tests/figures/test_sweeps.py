@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import entropy
 
-from mcviz.figures.sweeps import answers_along, score_comparison
+from mcviz.figures.sweeps import predictions_along, score_comparison
 
 NAMES = ["six", "nine", "zero"]
 
@@ -21,7 +21,7 @@ def probs() -> np.ndarray:
 def figure(probs: np.ndarray):
     images = np.random.default_rng(1).random((25, 8, 6, 1)).astype(np.float32)
     amounts = np.linspace(-180, 180, 25)
-    return answers_along(amounts, probs, images, NAMES, title="Rotate, degrees", form="", current=30.0)
+    return predictions_along(amounts, probs, images, NAMES, title="Rotate, degrees", tick_format="", current=30.0)
 
 
 def test_the_curves_are_the_scores_of_the_mean_at_each_position(figure, probs: np.ndarray) -> None:
@@ -54,9 +54,9 @@ def test_a_line_stands_where_the_slider_stands(figure) -> None:
     assert (line.x0, line.x1) == (30, 30)
 
 
-def test_the_comparison_counts_every_image_in_bins_that_both_share() -> None:
-    own, others = np.random.default_rng(0).random(1000), np.random.default_rng(1).random(30) + 0.5
-    first, second = score_comparison(own, others, "Entropy", "noise images").data
+def test_the_comparison_counts_every_example_in_bins_that_both_share() -> None:
+    of_run, of_inputs = np.random.default_rng(0).random(1000), np.random.default_rng(1).random(30) + 0.5
+    first, second = score_comparison(of_run, of_inputs, "Entropy", "noise images").data
     assert sum(first.customdata) == 1000
     assert sum(second.customdata) == 30
     assert sum(first.y) == pytest.approx(1)

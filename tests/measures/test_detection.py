@@ -1,4 +1,4 @@
-"""Figures of detection against slow counting, against scikit-learn, and against the laws they obey."""
+"""Figures of detection against slow counting, against scikit-learn, and against their properties."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from mcviz.measures.detection import bootstrap, detection, roc_points
 
-SURPRISES = st.lists(st.integers(0, 12), min_size=1, max_size=30).map(lambda values: np.array(values, float))
+SCORES = st.lists(st.integers(0, 12), min_size=1, max_size=30).map(lambda values: np.array(values, float))
 
 
 def counted(inside: np.ndarray, outside: np.ndarray) -> tuple[float, float]:
@@ -22,7 +22,7 @@ def counted(inside: np.ndarray, outside: np.ndarray) -> tuple[float, float]:
     return float(np.mean(wins)), float(min(passing))
 
 
-@given(SURPRISES, SURPRISES)
+@given(SCORES, SCORES)
 def test_figures_agree_with_counting(inside: np.ndarray, outside: np.ndarray) -> None:
     found = detection(inside, outside)
     auroc, fpr95 = counted(inside, outside)
@@ -32,12 +32,12 @@ def test_figures_agree_with_counting(inside: np.ndarray, outside: np.ndarray) ->
     assert found.average_precision == pytest.approx(average_precision_score(truth, np.r_[inside, outside]))
 
 
-@given(SURPRISES, SURPRISES)
-def test_only_the_order_of_surprises_matters_and_its_reverse_mirrors_the_auroc(inside, outside) -> None:
-    plain, stretched = detection(inside, outside), detection(np.exp(inside), np.exp(outside))
-    assert stretched.auroc == pytest.approx(plain.auroc)
-    assert stretched.fpr95 == pytest.approx(plain.fpr95)
-    assert detection(-inside, -outside).auroc == pytest.approx(1 - plain.auroc)
+@given(SCORES, SCORES)
+def test_only_the_order_of_scores_matters_and_its_reverse_mirrors_the_auroc(inside, outside) -> None:
+    original, stretched = detection(inside, outside), detection(np.exp(inside), np.exp(outside))
+    assert stretched.auroc == pytest.approx(original.auroc)
+    assert stretched.fpr95 == pytest.approx(original.fpr95)
+    assert detection(-inside, -outside).auroc == pytest.approx(1 - original.auroc)
 
 
 def test_apart_and_alike_are_the_two_ends() -> None:
@@ -65,7 +65,7 @@ def test_bootstrap_resamples_as_a_slow_loop_over_scikit_learn_does() -> None:
         assert getattr(high, name) == pytest.approx(column[1], abs=0.2 * width)
 
 
-@given(SURPRISES, SURPRISES)
+@given(SCORES, SCORES)
 def test_intervals_are_ordered_and_within_bounds_and_the_same_again(inside, outside) -> None:
     low, high = bootstrap(inside, outside, resamples=20)
     assert bootstrap(inside, outside, resamples=20) == (low, high)
@@ -82,24 +82,24 @@ def test_intervals_cover_the_truth_about_as_often_as_they_claim() -> None:
     assert 86 <= covered <= 100  # of 95 expected; fewer than 86 has a chance below 0.001
 
 
-@given(SURPRISES, SURPRISES)
+@given(SCORES, SCORES)
 def test_roc_points_are_what_thresholds_reach_and_the_straight_lines_between(inside, outside) -> None:
-    places = np.array([0, 0.1, 0.5, 1.0])
+    rates = np.array([0, 0.1, 0.5, 1.0])
     reached = [(np.mean(inside >= line), np.mean(outside >= line)) for line in [*np.r_[inside, outside], np.inf]]
     expected = []
-    for place in places:
-        x, y = max(point for point in reached if point[0] <= place)
-        to_x, to_y = min((point for point in reached if point[0] > place), default=(1 + x, y))
-        expected.append(y + (to_y - y) * (place - x) / (to_x - x))
-    np.testing.assert_allclose(roc_points(inside, outside, places), expected, atol=1e-9)
+    for rate in rates:
+        x, y = max(point for point in reached if point[0] <= rate)
+        to_x, to_y = min((point for point in reached if point[0] > rate), default=(1 + x, y))
+        expected.append(y + (to_y - y) * (rate - x) / (to_x - x))
+    np.testing.assert_allclose(roc_points(inside, outside, rates), expected, atol=1e-9)
 
 
 COUNTS = st.lists(st.integers(0, 2000), min_size=4, max_size=4).filter(any)
 
 
 @given(COUNTS, COUNTS)
-def test_the_area_under_the_drawn_curve_is_the_auroc_however_many_images_tie(inside, outside) -> None:
+def test_the_area_under_the_drawn_curve_is_the_auroc_however_many_examples_tie(inside, outside) -> None:
     tied = [np.repeat(np.arange(4.0), counts) for counts in (inside, outside)]
-    places = np.linspace(0, 1, 1001)
-    area = np.trapezoid(roc_points(*tied, places), places)
+    rates = np.linspace(0, 1, 1001)
+    area = np.trapezoid(roc_points(*tied, rates), rates)
     assert area == pytest.approx(detection(*tied).auroc, abs=0.005)

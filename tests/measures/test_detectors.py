@@ -10,7 +10,7 @@ from sklearn.covariance import EmpiricalCovariance
 from sklearn.neighbors import NearestNeighbors
 
 from mcviz.measures import outliers
-from mcviz.measures.combination import fisher_p, harmonic_mean_p, p_values
+from mcviz.measures.combination import conformal_p_values, fisher_p, harmonic_mean_p
 from mcviz.measures.detectors import (
     DETECTORS,
     Evidence,
@@ -103,14 +103,14 @@ def test_every_model_finds_what_is_far_out(model) -> None:
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=40), st.lists(st.integers(-2, 12), min_size=1, max_size=9))
 def test_p_is_the_share_that_is_as_surprising(reference: list[int], surprises: list[int]) -> None:
-    found = p_values(np.array(surprises, float), np.array(reference, float))
+    found = conformal_p_values(np.array(surprises, float), np.array(reference, float))
     expected = [(sum(r >= s for r in reference) + 1) / (len(reference) + 1) for s in surprises]
     np.testing.assert_allclose(found, expected)
 
 
 def test_p_values_of_images_like_the_reference_are_uniform() -> None:
     random = np.random.default_rng(0)
-    found = p_values(random.normal(size=2000), random.normal(size=2000))
+    found = conformal_p_values(random.normal(size=2000), random.normal(size=2000))
     assert stats.kstest(found, "uniform").statistic < 0.05
 
 

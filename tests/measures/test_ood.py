@@ -1,4 +1,4 @@
-"""The one detector on activations that are made so that the right answer is known."""
+"""The OOD detector on activations that are made so that the right decision is known."""
 
 import numpy as np
 import pytest
@@ -21,12 +21,12 @@ def activations(labels: np.ndarray, seed: int) -> np.ndarray:
 
 LABELS = np.arange(CLASSES * OF_A_CLASS) % CLASSES
 KNOWN = activations(LABELS, 1)
-SURE = 0.94 * np.eye(CLASSES) + 0.02
+CONFIDENT = 0.94 * np.eye(CLASSES) + 0.02
 
 
-def sure_of(labels: np.ndarray, seed: int) -> np.ndarray:
-    doubt = np.random.default_rng(seed).uniform(0, 0.1, (len(labels), 1))
-    return (1 - doubt) * SURE[labels] + doubt / CLASSES
+def confident_of(labels: np.ndarray, seed: int) -> np.ndarray:
+    uncertainty = np.random.default_rng(seed).uniform(0, 0.1, (len(labels), 1))
+    return (1 - uncertainty) * CONFIDENT[labels] + uncertainty / CLASSES
 
 
 def test_residuals_are_those_of_principal_components() -> None:
@@ -46,11 +46,11 @@ def test_residuals_are_those_of_principal_components() -> None:
         np.testing.assert_allclose(unexplained[:, c], expected, atol=1e-4)
 
 
-@pytest.mark.parametrize(("images", "dimensions", "expected"), [(60, DIMENSIONS, 10), (360, 40, 10)])
-def test_directions_are_orthonormal_and_at_most_half_the_images_and_a_quarter_of_the_dimensions(
-    images: int, dimensions: int, expected: int
+@pytest.mark.parametrize(("examples", "dimensions", "expected"), [(60, DIMENSIONS, 10), (360, 40, 10)])
+def test_directions_are_orthonormal_and_at_most_half_the_examples_and_a_quarter_of_the_dimensions(
+    examples: int, dimensions: int, expected: int
 ) -> None:
-    subspaces = ClassSubspaces.fit(KNOWN[:images, :dimensions], LABELS[:images], CLASSES)
+    subspaces = ClassSubspaces.fit(KNOWN[:examples, :dimensions], LABELS[:examples], CLASSES)
     for directions in subspaces.directions:
         assert directions.shape == (dimensions, expected)
         np.testing.assert_allclose(directions.T @ directions, np.eye(expected), atol=1e-4)
@@ -61,8 +61,8 @@ def test_a_class_explains_its_own_and_nothing_explains_what_is_in_no_subspace() 
     labels = np.arange(30) % CLASSES
     unexplained = subspaces.unexplained(activations(labels, 3))
     assert (unexplained.argmin(axis=1) == labels).all()
-    foreign = np.random.default_rng(4).normal(size=(30, DIMENSIONS)).astype(np.float32)
-    assert subspaces.unexplained(foreign).min() > unexplained[np.arange(30), labels].max()
+    unlike_all = np.random.default_rng(4).normal(size=(30, DIMENSIONS)).astype(np.float32)
+    assert subspaces.unexplained(unlike_all).min() > unexplained[np.arange(30), labels].max()
 
 
 def test_a_share_is_the_mean_over_the_classes_that_the_passes_see() -> None:
@@ -78,14 +78,14 @@ def test_brightness_does_not_matter(scale: float) -> None:
     np.testing.assert_allclose(subspaces.unexplained(scale * KNOWN[:9]), subspaces.unexplained(KNOWN[:9]), atol=1e-4)
 
 
-def test_silent_activations_and_classes_without_images_are_no_trouble() -> None:
+def test_silent_activations_and_classes_without_examples_are_no_trouble() -> None:
     subspaces = ClassSubspaces.fit(KNOWN, LABELS, CLASSES + 1)
     assert (subspaces.unexplained(KNOWN)[:, CLASSES] == 1).all()
     assert np.isfinite(subspaces.unexplained(np.zeros((2, DIMENSIONS), np.float32))).all()
 
 
-def test_held_out_shares_are_larger_than_those_of_images_that_were_seen_and_like_those_of_new_ones() -> None:
-    probs = SURE[LABELS]
+def test_held_out_shares_are_larger_than_those_of_examples_that_were_seen_and_like_those_of_new_ones() -> None:
+    probs = CONFIDENT[LABELS]
     held_out = held_out_shares(probs, KNOWN, LABELS)
     subspaces = ClassSubspaces.fit(KNOWN, LABELS, CLASSES)
     seen = unexplained_share(subspaces, probs, KNOWN)
@@ -96,33 +96,35 @@ def test_held_out_shares_are_larger_than_those_of_images_that_were_seen_and_like
 
 @pytest.fixture(scope="module")
 def detector() -> OODDetector:
-    return OODDetector.fit(sure_of(LABELS, 6), KNOWN, LABELS)
+    return OODDetector.fit(confident_of(LABELS, 6), KNOWN, LABELS)
 
 
-def test_the_threshold_keeps_95_percent_of_new_images_of_the_same_kind(detector: OODDetector) -> None:
+def test_the_threshold_keeps_95_percent_of_new_examples_of_the_same_kind(detector: OODDetector) -> None:
     labels = np.arange(3000) % CLASSES
-    verdict = detector.judge(sure_of(labels, 7), activations(labels, 8))
-    assert verdict.in_distribution.mean() == pytest.approx(0.95, abs=0.03)
-    assert verdict.percentile.mean() == pytest.approx(0.5, abs=0.06)
+    found = detector.predict(confident_of(labels, 7), activations(labels, 8))
+    assert found.is_ood.mean() == pytest.approx(0.05, abs=0.03)
+    assert found.percentile.mean() == pytest.approx(0.5, abs=0.06)
 
 
-def test_doubt_alone_or_novelty_alone_is_enough(detector: OODDetector) -> None:
+def test_uncertainty_alone_or_unexplained_activations_alone_are_enough(detector: OODDetector) -> None:
     labels = np.zeros(20, int)
-    known, sure = activations(labels, 9), sure_of(labels, 10)
-    torn = np.full((20, CLASSES), 1 / CLASSES)
-    foreign = np.random.default_rng(11).normal(size=(20, DIMENSIONS)).astype(np.float32)
-    assert detector.judge(sure, known).in_distribution.mean() >= 0.8
-    for verdict in (detector.judge(torn, known), detector.judge(sure, foreign)):
-        assert not verdict.in_distribution.any()
-        assert (verdict.percentile < 0.05).all()
+    known, confident = activations(labels, 9), confident_of(labels, 10)
+    uncertain = np.full((20, CLASSES), 1 / CLASSES)
+    unlike_all = np.random.default_rng(11).normal(size=(20, DIMENSIONS)).astype(np.float32)
+    assert detector.predict(confident, known).is_ood.mean() <= 0.2
+    usual = detector.predict(confident, known).ood_score
+    for found in (detector.predict(uncertain, known), detector.predict(confident, unlike_all)):
+        assert found.is_ood.all()
+        assert (found.percentile < 0.05).all()
+        assert found.ood_score.min() > np.median(usual)
 
 
-def test_labels_are_the_predictions_where_nobody_knows_them() -> None:
-    probs = sure_of(LABELS, 6)
+def test_labels_are_the_predictions_where_they_are_not_known() -> None:
+    probs = confident_of(LABELS, 6)
     with_labels, without = OODDetector.fit(probs, KNOWN, LABELS), OODDetector.fit(probs, KNOWN)
     assert without.threshold == with_labels.threshold
 
 
-def test_too_few_images_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"at least 20 in-distribution images\. Received: 19"):
-        OODDetector.fit(sure_of(LABELS[:19], 0), KNOWN[:19])
+def test_too_few_examples_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"at least 20 in-distribution examples\. Received: 19"):
+        OODDetector.fit(confident_of(LABELS[:19], 0), KNOWN[:19])

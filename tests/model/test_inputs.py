@@ -55,7 +55,7 @@ def test_a_run_holds_the_passes_over_images_as_the_model_takes_them(
     np.testing.assert_allclose(run.probs_block(0, 24), sample(model, taken, passes=4), atol=1 / 65535)
     np.testing.assert_array_equal(run.images, IMAGES)
     assert run.divides_by_255 is ImageAdapter.for_data(Sampler(model), IMAGES).divides_by_255 is (white == 1)
-    assert fit_ood_detector(Sampler(model), run).novelty.shape == (24,)
+    assert fit_ood_detector(Sampler(model), run).unexplained.shape == (24,)
     adapter = ImageAdapter.for_run(Sampler(model), run)
     np.testing.assert_array_equal(adapter.from_stored(run.images[:]), taken)
     live = adapter.from_unit_range(UNIT)
@@ -74,5 +74,5 @@ def test_images_of_another_size_are_told_with_the_shape_of_all(tmp_path: Path) -
 
 def test_fractions_are_not_rounded_for_a_model_that_takes_whole_numbers(tmp_path: Path) -> None:
     model = network(layers.Rescaling(1 / 255), dtype="uint8")
-    with pytest.raises(InvalidInputError, match=r"takes whole numbers\. Received: float32 images\. Save them as uint8"):
+    with pytest.raises(InvalidInputError, match=r"takes whole numbers\. Received: float32\. Save them as uint8"):
         sample_run(model, UNIT, tmp_path / "run")

@@ -1,11 +1,11 @@
 """A model is sampled straight into a run, and the run holds what `sample` gives."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from mcviz.data import LabelledImages, as_model_input
 from mcviz.errors import DataNotFoundError, InvalidInputError, RunExistsError, UnsuitableModelError
@@ -16,7 +16,7 @@ from mcviz.model.sampler import Sampler, as_sampler, sample
 from mcviz.runs import Layout, open_run, verify_run
 from tests.runs.making import contents, numbers
 
-HALF_A_STEP = 0.5 / 65535 + 2**-24
+HALF_A_STEP = 0.5 / 65534 + 2**-24
 PREPARED: dict[int, tuple[keras.Model, Sampler]] = {}
 
 
@@ -54,7 +54,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     layout = run_sampling.layout_for
 
     def small(*sizes) -> Layout:
-        return replace(layout(*sizes), block=8, frame=4)
+        return replace(layout(*sizes), examples_per_shard=8, examples_per_chunk=4)
 
     monkeypatch.setattr(run_sampling, "layout_for", small)
 
@@ -124,13 +124,13 @@ def test_the_manifest_says_how_it_was_made(tmp_path: Path, network: keras.Model,
     )
     manifest = run.manifest
     assert (manifest.passes, manifest.seed, manifest.masks, manifest.classes) == (3, 0, "per_pass", 4)
-    assert [(layer.name, layer.kind, layer.rate) for layer in manifest.stochastic_layers] == [
+    assert [(layer.name, layer.kind, layer.rate) for layer in manifest.origin.stochastic_layers] == [
         ("dropped", "Dropout", 0.5)
     ]
     assert run.class_names == ("a", "b", "c", "d")
-    assert manifest.data == {"source": "random", "licence": "none"}
-    assert manifest.made["versions"]["keras"] == keras.__version__
-    assert set(manifest.made) == {"started", "finished", "versions"}
+    assert manifest.about == {"source": "random", "licence": "none"}
+    assert manifest.created["versions"]["keras"] == keras.__version__
+    assert set(manifest.created) == {"started", "finished", "versions"}
     assert (manifest.images.lowest, manifest.images.highest) == (data.images.min(), data.images.max())
     assert manifest.model.name == "small"
     assert len(manifest.model.file_sha256) == 64
@@ -204,9 +204,9 @@ def test_another_model_or_other_images_are_another_run(
     images[20, 5, 4, 0] ^= 1
     for model, other, what in (
         (small_network(seed=1), data, "model"),
-        (network, LabelledImages(images, data.labels), "images"),
+        (network, LabelledImages(images, data.labels), "examples"),
         (network, LabelledImages(data.images, (data.labels + 1) % 4), "labels"),
-        (network, LabelledImages(as_model_input(data.images), data.labels), "images"),
+        (network, LabelledImages(as_model_input(data.images), data.labels), "examples"),
     ):
         with pytest.raises(RunExistsError, match=f"differs in: {what}"):
             sample_run(model, other, tmp_path / "run", passes=3)
@@ -264,22 +264,29 @@ def test_arguments_that_cannot_be_used(
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
-        (lambda data: data.images.astype(object), r"uint8 or float32, not empty\. Received: object"),
-        (lambda data: data.images.astype(np.int64), r"uint8 or float32, not empty\. Received: int64"),
-        (lambda data: data.images[:0], r"uint8 or float32, not empty\. Received: uint8 \(0, 6, 5, 1\)"),
+        (lambda data: data.images.astype(object), r"uint8 or floating point\. Received: dtype object"),
+        (lambda data: data.images.astype(np.int64), r"uint8 or floating point\. Received: dtype int64"),
+        (lambda data: data.images.reshape(21, 30), r"\(N, height, width\).*Received: shape \(21, 30\)"),
+        (lambda data: data.images[:0], r"with no axis empty\. Received: shape \(0, 6, 5, 1\)"),
         (
             lambda data: data.images[:, :4],
             r"shape that the model takes, \(N, 6, 5, 1\)\. Received: shape \(21, 4, 5, 1\)",
         ),
-        (lambda data: data.images / np.float32(0), "finite numbers"),
-        (lambda data: LabelledImages(data.images, data.labels[:-1]), r"Labels should be \(21,\)"),
-        (lambda data: LabelledImages(data.images, [1.5] * 21), r"Labels should be whole numbers\. Received: \[1\.5"),
+        (lambda data: data.images / np.float32(0), r"finite\. Received: NaN or infinite"),
+        (
+            lambda data: LabelledImages(data.images, data.labels[:-1]),
+            r"`labels` should be 21 class indices, one an example\. Received: shape \(20,\)",
+        ),
+        (
+            lambda data: LabelledImages(data.images, [1.5] * 21),
+            r"21 class indices, one an example\. Received: shape \(21,\), dtype float64",
+        ),
         (
             lambda data: LabelledImages(data.images, [[1], [1, 2]]),
-            r"Labels should be whole numbers\. Received: \[\[1\]",
+            r"21 class indices, one an example\. Received: \[\[1\]",
         ),
-        (lambda data: LabelledImages(data.images, data.labels + 4), "classes of the model, 0 to 3"),
-        (lambda data: LabelledImages(data.images, data.labels - 1), "classes of the model, 0 to 3"),
+        (lambda data: LabelledImages(data.images, data.labels + 4), r"class indices from 0 to 3\. Received: 7"),
+        (lambda data: LabelledImages(data.images, data.labels - 1), r"class indices from 0 upwards\. Received: -1"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:(divide by zero|invalid value)")

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from mcviz.errors import CorruptRunError, InvalidInputError, PartialRunError, RunExistsError
+from mcviz.errors import CorruptRunError, InvalidInputError, PartialRunError, RunExistsError, RunNotFoundError
 from mcviz.runs import Images, Layer, Model, open_run, verify_run
-from mcviz.runs.writer import write_run
+from mcviz.runs.writer import rename_classes, write_run
 from tests.runs.making import (
     MODEL_FILE,
     MadeUpSource,
@@ -162,6 +162,20 @@ def test_all_versions_that_took_part_are_named(tmp_path: Path) -> None:
     created = make(tmp_path / "run", created={"versions": {"numpy": "2.4", "keras": "3.13"}}).manifest.created
     assert created["versions"] == {"numpy": "2.1, 2.4", "keras": "3.13"}
     assert created["started"] <= created["finished"]
+
+
+def test_classes_get_other_names_and_the_numbers_stay(tmp_path: Path) -> None:
+    run = make(tmp_path / "run")
+    before, files = numbers(run), contents(tmp_path / "run")
+    renamed = rename_classes(run, ("x", "y", "z"))
+    assert renamed.class_names == open_run(run.path).class_names == ("x", "y", "z")
+    assert renamed.digest == run.digest
+    assert numbers(renamed) == before
+    assert contents(tmp_path / "run") == files
+    with pytest.raises(InvalidInputError, match="3 classes have other names"):
+        rename_classes(renamed, ("x", "y"))
+    with pytest.raises(RunNotFoundError, match="replaced by another run"):
+        rename_classes(run, ("p", "q", "r"))
 
 
 def test_stopped_before_the_first_block_nothing_is_left(tmp_path: Path) -> None:

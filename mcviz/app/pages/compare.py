@@ -8,7 +8,7 @@ from mcviz.app.parts import EXAMPLE, chart, chosen_score, open_page, pictured, t
 from mcviz.app.resources import current_run
 from mcviz.app.wording import answer, judged, score_value, votes
 from mcviz.figures import class_probabilities
-from mcviz.measures import SCORES
+from mcviz.measures import SCORES, summarise
 from mcviz.runs import Run
 
 
@@ -24,7 +24,7 @@ def example(run: Run, image: int, pinned: list[int]) -> None:
         st.button("Unpin", key=f"unpin-{image}", icon=":material/keep_off:", on_click=address.go, kwargs={"pins": rest})
     st.markdown(f"{answer(probs, run.class_names)} {judged(int(row['prediction']), label, run.class_names)}")
     chart(
-        class_probabilities(probs, run.class_names, label).update_layout(showlegend=False, height=260),
+        class_probabilities(summarise(probs), run.class_names, label).update_layout(showlegend=False, height=260),
         f"classes-{image}",
         f"Bar chart of the mean of each class: {votes(probs, run.class_names)}.",
     )

@@ -18,13 +18,14 @@ from mcviz.app.parts import (
     title,
 )
 from mcviz.app.resources import current_run
-from mcviz.app.similar import most_similar
+from mcviz.app.similar import components
 from mcviz.app.views.filters import chips
 from mcviz.app.views.gallery import tiles
 from mcviz.app.views.looked_at import SURE_FIRST, LookedAt, looked_at
 from mcviz.app.wording import answer, judged, reasons, score_value, votes
 from mcviz.figures import estimate_by_passes, two_classes
 from mcviz.measures import SCORES
+from mcviz.measures.similarity import most_similar
 from mcviz.runs import Run
 
 SIMILAR = 6
@@ -141,7 +142,7 @@ def closer(run: Run, image: int, probs: np.ndarray, score: str) -> None:
     st.segmented_control("A closer look", looks, required=True, **address.bound("look", look))
     order = [int(c) for c in np.argsort(-probs.mean(axis=0))]
     if look == ALIKE:
-        alike = most_similar(run, image, SIMILAR)
+        alike = most_similar(components(run.digest, run), image, SIMILAR)
         if len(alike) == 0:
             st.caption("This run has no other image.")
             return

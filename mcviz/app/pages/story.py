@@ -12,6 +12,7 @@ from mcviz.app.resources import current_run, live_passes
 from mcviz.app.wording import percent, sureness, votes
 from mcviz.data import uniform_noise
 from mcviz.figures import accuracy_against_ensemble, class_probabilities, mistakes_found
+from mcviz.measures import summarise
 from mcviz.runs import Run
 
 PASSES = 500
@@ -47,7 +48,7 @@ def asked_again(run: Run) -> Step:
         with left:
             pictured(run, image, WIDTH)
         with right:
-            chart(class_probabilities(probs, run.class_names), "again", votes(probs, run.class_names))
+            chart(class_probabilities(summarise(probs), run.class_names), "again", votes(probs, run.class_names))
 
     number = (
         f"Here it gives one too: **{run.class_names[said]}**, with **{percent(run.deterministic_probs[image, said])}**."

@@ -13,7 +13,7 @@ from mcviz.app.probe.sweep import Swept
 from mcviz.app.resources import for_the_model, model
 from mcviz.app.wording import percent
 from mcviz.data.distortions import DISTORTIONS, Distortion
-from mcviz.figures.sweeps import answers_along
+from mcviz.figures.sweeps import predictions_along
 from mcviz.runs import Run
 
 MOST_POSITIONS = 32  # of the slider, in the curves
@@ -131,13 +131,13 @@ def show_curves(run: Run) -> None:
         "What the ensemble says at each position, and whether it notices: where the probability falls and the entropy "
         "rises, it does."
     )
-    figure = answers_along(
+    figure = predictions_along(
         amounts,
         probs,
         images,
         run.class_names,
         title=f"{distortion.label}, {distortion.unit}",
-        form=".0%" if is_share(distortion) else "",
+        tick_format=".0%" if is_share(distortion) else "",
         current=chosen.amount,
     )
     chart(figure, "along-the-slider", f"Answers along the slider {distortion.label}: at its left end {said}.")

@@ -14,7 +14,7 @@ from mcviz.app.resources import for_the_model, sampler
 from mcviz.app.wording import percent, score_value
 from mcviz.errors import McvizError
 from mcviz.measures import SCORES, scores
-from mcviz.measures.ood import KEPT, OODDetector
+from mcviz.measures.ood import COVERAGE, OODDetector
 from mcviz.runs import Run
 
 NEARLY_NONE = 1e-9  # of a share: rounding
@@ -59,12 +59,12 @@ class ByDoubt:
         words = (
             f"{SCORES[self.score].label} {score_value(self.score, value)}: more than "
             f"{percent(float(below) / len(self.run))} of the test images have. The line is drawn at "
-            f"{score_value(self.score, self._threshold())}, which {KEPT:.0%} of them stay under."
+            f"{score_value(self.score, self._threshold())}, which {COVERAGE:.0%} of them stay under."
         )
         return bool(self.unlike(image[None], probs[:, None])[0]), words
 
     def _threshold(self) -> float:
-        return float(np.quantile(of_the_test_images(self.run.digest, self.score, self.run), KEPT))
+        return float(np.quantile(of_the_test_images(self.run.digest, self.score, self.run), COVERAGE))
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class ByDetector:
         from mcviz.model.ood import ood_verdict
 
         taken = for_the_model(self.run, images)
-        return ~ood_verdict(self.detector, sampler(self.run), taken, probs).in_distribution
+        return ood_verdict(self.detector, sampler(self.run), taken, probs).is_ood
 
     def verdict(self, image: np.ndarray, probs: np.ndarray) -> tuple[bool, str]:
         """As `Judge` says."""
@@ -90,16 +90,16 @@ class ByDetector:
 
         taken = for_the_model(self.run, image[None])
         judged = ood_verdict(self.detector, sampler(self.run), taken, probs[:, None])
-        doubt, novelty = (self._among_the_others(p[0]) for p in (judged.p_doubt, judged.p_novelty))
-        return not judged.in_distribution[0], (
+        doubt, novelty = (self._among_the_others(p[0]) for p in (judged.p_uncertainty, judged.p_unexplained))
+        return bool(judged.is_ood[0]), (
             f"{doubt[0].upper()}{doubt[1:]} of the test images leave the ensemble as undecided, and "
             f"{novelty} are as foreign to the class that it names. By both together, "
-            f"{_share(judged.percentile[0])} of them fit worse; the line is drawn at {1 - KEPT:.0%}."
+            f"{_share(judged.percentile[0])} of them fit worse; the line is drawn at {1 - COVERAGE:.0%}."
         )
 
     def _among_the_others(self, p: float) -> str:
         """The share of the images that were learnt from, without the input itself, which a p-value counts in."""
-        count = len(self.detector.novelty)
+        count = len(self.detector.unexplained)
         return _share((p * (count + 1) - 1) / count)
 
 

@@ -1,42 +1,35 @@
 """Images laid out by how alike they look, coloured by a score."""
 
-import secrets
-from contextlib import suppress
 from dataclasses import replace
-from itertools import count
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
 from mcviz.app import address
-from mcviz.app.resources import cache_folder
 from mcviz.app.selection import Selection
 from mcviz.app.similar import components
 from mcviz.app.views.linked import linked_chart, primary_image
 from mcviz.app.views.looked_at import LookedAt, ranked
 from mcviz.figures import coloured_map
 from mcviz.measures import SCORES
-from mcviz.runs import Run
+from mcviz.measures.projection import FEWEST_POINTS, tsne
+from mcviz.runs import Derived, Run, load_derived, save_derived
 
-PCA, TSNE = "PCA", "t-SNE"
-MAPPED = 20_000  # images; a map of more takes many minutes, and its points cover each other
-ITERATIONS = (250, 500)  # of the two phases that van der Maaten & Hinton (2008) describe, openTSNE's own defaults
-EVERY = 10  # iterations, the progress is shown
+BY_PCA, BY_TSNE = "PCA", "t-SNE"
+TSNE = Derived("t-sne", 1, {"positions": "float32"})
 PICKED = 400  # images of a lasso, as the address can carry
-FEWEST = 5  # images; the neighbours of fewer make no map
 
 
 def map_view(looked: LookedAt) -> None:
     """The map of all images that the other filters leave; a lasso picks from it."""
     run, score = looked.run, SCORES[looked.score]
-    methods = [PCA, TSNE] if len(run) >= FEWEST else [PCA]
-    method = address.one_of("map", methods, PCA)
+    methods = [BY_PCA, BY_TSNE] if len(run) >= FEWEST_POINTS else [BY_PCA]
+    method = address.one_of("map", methods, BY_PCA)
     if len(methods) > 1:
         st.segmented_control("Layout", methods, required=True, **address.bound("map", method))
     others = replace(looked.selection, picked=())
     shown = np.flatnonzero(others.mask(run.scores()))
-    plane = _strongest_two(run) if method == PCA else tsne(run)
+    plane = _strongest_two(run) if method == BY_PCA else tsne_layout(run)
     if plane is None:
         return
     shown = shown[np.isfinite(plane[shown, 0])]
@@ -73,21 +66,18 @@ def map_view(looked: LookedAt) -> None:
 
 def _strongest_two(run: Run) -> np.ndarray:
     """(N, 2) float32: the PCA layout; an only image lies at the origin, images of one pixel on a line."""
-    if len(run) == 1:
-        return np.zeros((1, 2), dtype=np.float32)
     plane = components(run.digest, run)[:, :2]
     return np.pad(plane, ((0, 0), (0, 2 - plane.shape[1])))
 
 
-def tsne(run: Run) -> np.ndarray | None:
+def tsne_layout(run: Run) -> np.ndarray | None:
     """(N, 2) float32: the t-SNE layout of a run, or None where it still has to be computed, which is then offered.
 
     Images beyond the 20,000 that a fixed draw chooses are NaN.
     """
     layouts = _layouts()
-    file = cache_folder() / ".maps" / f"{run.digest}.npy"
-    if run.digest not in layouts and (kept := _kept(file, len(run))) is not None:
-        layouts[run.digest] = kept
+    if run.digest not in layouts and (kept := load_derived(run, TSNE)) and kept["positions"].shape == (len(run), 2):
+        layouts[run.digest] = kept["positions"]
     if run.digest not in layouts:
         st.info(
             "This layout is computed once, in a minute or two for 10,000 images, and kept. Stop it whenever you like.",
@@ -95,8 +85,7 @@ def tsne(run: Run) -> np.ndarray | None:
         )
         if st.button("Compute the t-SNE layout", type="primary", icon=":material/play_arrow:"):
             layouts[run.digest] = _computed(components(run.digest, run))
-            with suppress(OSError):  # a cache that cannot be written to: the layout lives as long as the app
-                _keep(file, layouts[run.digest])
+            save_derived(run, TSNE, {"positions": layouts[run.digest]})
             st.rerun()
     return layouts.get(run.digest)
 
@@ -108,53 +97,11 @@ def _layouts() -> dict[str, np.ndarray]:
 
 
 def _computed(places: np.ndarray) -> np.ndarray:
-    import openTSNE  # here, because it takes a second to import
-
     bar = st.progress(0.0, "Finding each image's neighbours …")
-    rounds = count(1)
-
-    def progress(*_: object) -> bool:
-        done = next(rounds) * EVERY
-        bar.progress(min(done / sum(ITERATIONS), 1.0), f"Iteration {done} of {sum(ITERATIONS)}")
-        return False
-
-    mapped = np.sort(np.random.default_rng(0).choice(len(places), min(len(places), MAPPED), replace=False))
-    layout = openTSNE.TSNE(
-        n_jobs=-1,
-        random_state=0,
-        early_exaggeration_iter=ITERATIONS[0],
-        n_iter=ITERATIONS[1],
-        perplexity=min(30, max(1, (len(mapped) - 1) // 3)),
-        callbacks=progress,
-        callbacks_every_iters=EVERY,
-    )
-    made = np.full((len(places), 2), np.nan, dtype=np.float32)
     try:
-        made[mapped] = np.asarray(layout.fit(places[mapped]))
+        return tsne(places, lambda done, total: bar.progress(done / total, f"Iteration {done} of {total}"))
     finally:
         bar.empty()
-    return made
-
-
-def _kept(file: Path, images: int) -> np.ndarray | None:
-    """A layout from disk, or None where there is none that fits."""
-    try:
-        layout = np.load(file, allow_pickle=False)
-    except (ValueError, OSError, EOFError):
-        return None
-    return layout if layout.shape == (images, 2) and layout.dtype == np.float32 else None
-
-
-def _keep(file: Path, layout: np.ndarray) -> None:
-    """Put a layout in place, whole or not at all."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_suffix(f".{secrets.token_hex(6)}.tmp")
-    try:
-        with temporary.open("wb") as opened:
-            np.save(opened, layout, allow_pickle=False)
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _inside(key: str) -> list[int]:

@@ -10,7 +10,7 @@ from mcviz.app import address
 from mcviz.app.selection import Outline, Selection
 from mcviz.app.views.linked import linked_chart, primary_image
 from mcviz.app.views.looked_at import LookedAt
-from mcviz.figures import RIGHT, WRONG, class_colour, scatter
+from mcviz.figures import CORRECT, WRONG, class_colour, scatter
 from mcviz.measures import SCORES
 from mcviz.runs import Run
 
@@ -67,7 +67,7 @@ def _figure(
 ) -> Any:
     scores = run.scores()[others.mask(run.scores())]
     if colouring == BY_ANSWER:
-        groups, names, colours = (~scores["correct"].astype(bool)).to_numpy(int), ["right", "wrong"], [RIGHT, WRONG]
+        groups, names, colours = (~scores["correct"].astype(bool)).to_numpy(int), ["right", "wrong"], [CORRECT, WRONG]
     else:
         column = "label" if colouring == BY_TRUE else "prediction"
         groups, names = scores[column].to_numpy(int), list(run.class_names)

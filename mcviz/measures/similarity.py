@@ -1,0 +1,105 @@
+"""Which images look alike: principal components of their pixels, and the nearest neighbours by them.
+
+Images are read in blocks and never held all at once, so that memory does not grow with their size.
+"""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.neighbors import NearestNeighbors
+
+COMPONENTS = 50
+MOST_VALUES = 4096  # of an image; larger ones are averaged over squares of pixels first
+BLOCK_BYTES = 2**25  # of the images that are read at once, as float32
+SAMPLE_BYTES = 2**26  # of the images that the components are fitted on
+SAMPLED = 10_000  # images; the components of more than that are the same to the eye
+
+
+class Images(Protocol):
+    """An array of images, or anything that is sliced like one and read from elsewhere."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, height, width, channels)."""
+
+    def __getitem__(self, which: slice, /) -> np.ndarray:
+        """Some of the images."""
+
+
+def principal_components(images: Images, count: int = COMPONENTS) -> np.ndarray:
+    """Project images onto the strongest principal components of their pixels.
+
+    The components are those of a random sample of up to 10,000 images, and of 64 MB, by a randomised decomposition
+    (Halko et al. 2011). Images of more than 4,096 values are scaled down by averaging before that.
+
+    Args:
+        images: (N, height, width, channels) of any dtype; an array or something sliced like one.
+        count: how many components, at most.
+
+    Returns:
+        (N, K) float32, the strongest component first; K is `count`, or N or the number of values where that is less.
+    """
+    total = images.shape[0]
+    stride = _stride(images.shape[1:])
+    values = _averaged(images[:1], stride).size
+    sampled = np.random.default_rng(0).permutation(total) < min(SAMPLED, max(2, SAMPLE_BYTES // (4 * values)))
+    sample = np.empty((int(sampled.sum()), values), dtype=np.float32)
+    done = 0
+    for block in _blocks(images.shape):
+        chosen = images[block][sampled[block]]
+        sample[done : done + len(chosen)] = _averaged(chosen, stride).reshape(len(chosen), values)
+        done += len(chosen)
+    kept = min(count, *sample.shape)
+    with np.errstate(invalid="ignore", divide="ignore"):  # a variance of nothing, where all images are the same
+        pca = PCA(kept, svd_solver="randomized", random_state=0).fit(sample)
+    components = np.empty((total, kept), dtype=np.float32)
+    for block in _blocks(images.shape):
+        pixels = _averaged(images[block], stride)
+        components[block] = pca.transform(pixels.reshape(len(pixels), values))
+    return components
+
+
+def most_similar(components: np.ndarray, example: int, count: int) -> np.ndarray:
+    """The other examples that are nearest to one.
+
+    Args:
+        components: (N, K) float32, as `principal_components` gives them.
+        example: its number.
+        count: how many others, at most.
+
+    Returns:
+        (n,) int64 numbers of examples, the nearest first; n is `count`, or N - 1 where that is less.
+    """
+    count = min(count, len(components) - 1)
+    neighbours = NearestNeighbors(n_neighbors=count + 1, algorithm="brute").fit(components)
+    nearest = neighbours.kneighbors(components[example : example + 1], return_distance=False)[0]
+    return nearest[nearest != example][:count]  # more than `count` others may lie where the example itself does
+
+
+def _blocks(shape: tuple[int, ...]) -> Iterator[slice]:
+    step = max(1, BLOCK_BYTES // (4 * int(np.prod(shape[1:]))))
+    return (slice(start, start + step) for start in range(0, shape[0], step))
+
+
+def _stride(shape: tuple[int, ...]) -> int:
+    """The side of the squares of pixels over which images of a shape are averaged."""
+    if len(shape) != 3:
+        return 1
+    height, width, channels = shape
+    stride = 1
+    while -(-height // stride) * -(-width // stride) * channels > MOST_VALUES and stride < max(height, width):
+        stride += 1
+    return stride
+
+
+def _averaged(images: np.ndarray, stride: int) -> np.ndarray:
+    """(n, …) float32: images scaled down by averaging; the squares at the right and lower edge may be smaller."""
+    pixels = images.astype(np.float32)
+    for axis in (1, 2) if stride > 1 else ():
+        starts = np.arange(0, pixels.shape[axis], stride)
+        sizes = np.diff(starts, append=pixels.shape[axis]).astype(np.float32)
+        pixels = np.add.reduceat(pixels, starts, axis=axis)
+        pixels /= sizes.reshape([-1 if a == axis else 1 for a in range(pixels.ndim)])
+    return pixels

@@ -1,0 +1,37 @@
+"""Numbers as text, with their unit."""
+
+
+def percent(fraction: float, digits: int = 1) -> str:
+    """A fraction as a percentage that never rounds up to certainty.
+
+    Args:
+        fraction: 0 to 1.
+        digits: after the point.
+
+    Returns:
+        Such as "99.2%"; "over 99.9%" for what is less than 1 but would round to it, "under 0.1%" likewise.
+    """
+    shown, step = f"{100 * fraction:.{digits}f}", 10.0**-digits
+    if fraction < 1 and float(shown) == 100:
+        return f"over {100 - step:.{digits}f}%"
+    if fraction > 0 and float(shown) == 0:
+        return f"under {step:.{digits}f}%"
+    return f"{shown}%"
+
+
+def with_unit(value: float, unit: str) -> str:
+    """A value with its unit.
+
+    Args:
+        value: in that unit.
+        unit: "probability" and "share of passes" are shown in percent, "nats" with three digits after the point,
+            anything else with four significant digits and the unit behind them; "" is a plain number.
+
+    Returns:
+        Such as "97.1%", "0.322 nats", "3.142 pixels" or "-0.05".
+    """
+    if unit in ("probability", "share of passes"):
+        return percent(value)
+    if unit == "nats":
+        return f"{value:.3f} nats"
+    return f"{value:.4g} {unit}".rstrip()

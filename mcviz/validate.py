@@ -1,0 +1,117 @@
+"""Checks of what comes from outside: each returns the clean value, or raises an error in the one form of words.
+
+"`passes` should be a whole number of at least 1. Received: 0." A sentence on what to do follows where it is not plain.
+"""
+
+import math
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any, TypeVar
+
+import numpy as np
+
+from mcviz.errors import InvalidInputError
+
+T = TypeVar("T")
+WORDS = {np.uint8: "uint8", np.integer: "whole numbers", np.floating: "floating point"}
+
+
+def invalid(name: str, expected: str, received: object, advice: str = "") -> InvalidInputError:
+    """The error that a check raises.
+
+    Args:
+        name: of the argument or array.
+        expected: what it should be.
+        received: what it is.
+        advice: what to do, as a sentence; may be empty.
+    """
+    return InvalidInputError(f"`{name}` should be {expected}. Received: {received}. {advice}".rstrip())
+
+
+def whole_number(name: str, value: Any, least: int = 0, most: int | None = None) -> int:
+    """A Python or numpy integer, no bool, of at least `least` and at most `most`."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or not _within(value, least, most):
+        raise invalid(name, f"a whole number {_range(least, most)}", repr(value))
+    return int(value)
+
+
+def number(name: str, value: Any, least: float, most: float | None = None) -> float:
+    """A finite real number of at least `least` and at most `most`."""
+    if not isinstance(value, Real) or not math.isfinite(value) or not _within(value, least, most):
+        raise invalid(name, f"a number {_range(least, most)}", repr(value))
+    return float(value)
+
+
+def fraction(name: str, value: Any) -> float:
+    """A number from 0 to 1."""
+    return number(name, value, 0, 1)
+
+
+def one_of(name: str, value: T, options: Sequence[T]) -> T:
+    """One of a few values."""
+    if value not in options:
+        raise invalid(name, " or ".join(map(repr, options)), repr(value))
+    return value
+
+
+def shape(name: str, array: np.ndarray, *forms: tuple[int | str, ...], advice: str = "") -> np.ndarray:
+    """An array of one of some shapes.
+
+    Args:
+        name: of the array.
+        array: the array.
+        forms: the shapes; an axis is a number, or a name where it may be of any size but 0.
+        advice: what to do, as a sentence.
+    """
+    if not any(_fits(array.shape, form) for form in forms):
+        empty = ", with no axis empty" if any(isinstance(axis, str) for form in forms for axis in form) else ""
+        raise invalid(name, " or ".join(map(_written, forms)) + empty, f"shape {array.shape}", advice)
+    return array
+
+
+def dtype(name: str, array: np.ndarray, *kinds: type[np.generic], advice: str = "") -> np.ndarray:
+    """An array of one of some dtypes: `numpy.uint8`, `numpy.integer` or `numpy.floating`."""
+    if not any(np.issubdtype(array.dtype, kind) for kind in kinds):
+        raise invalid(name, " or ".join(WORDS[kind] for kind in kinds), f"dtype {array.dtype}", advice)
+    return array
+
+
+def finite(name: str, array: np.ndarray) -> np.ndarray:
+    """An array without NaN and infinity."""
+    if not np.isfinite(array).all():
+        raise invalid(name, "finite", "NaN or infinite values")
+    return array
+
+
+def class_indices(name: str, values: Any, count: int, classes: int | None = None) -> np.ndarray:
+    """Labels of `count` examples as (count,) int64, from 0 upwards, or below `classes`."""
+    try:
+        indices = np.asarray(values)
+    except ValueError as error:  # lists of different lengths
+        raise invalid(name, f"{count} class indices, one an example", f"{values!r:.60}") from error
+    if indices.shape != (count,) or indices.dtype.kind not in "iu":
+        received = f"shape {indices.shape}, dtype {indices.dtype}"
+        raise invalid(name, f"{count} class indices, one an example", received)
+    most = None if classes is None else classes - 1
+    for index in (indices.min(initial=0), indices.max(initial=0)):
+        if not _within(index, 0, most):
+            raise invalid(name, f"class indices from 0 {'upwards' if most is None else f'to {most}'}", index)
+    return indices.astype(np.int64)
+
+
+def _within(value: Any, least: float, most: float | None) -> bool:
+    return least <= value and (most is None or value <= most)
+
+
+def _range(least: float, most: float | None) -> str:
+    return f"of at least {least:g}" if most is None else f"from {least:g} to {most:g}"
+
+
+def _fits(found: tuple[int, ...], form: tuple[int | str, ...]) -> bool:
+    return len(found) == len(form) and all(
+        size > 0 if isinstance(axis, str) else size == axis for size, axis in zip(found, form, strict=True)
+    )
+
+
+def _written(form: tuple[int | str, ...]) -> str:
+    return f"({', '.join(map(str, form))}{',' if len(form) == 1 else ''})"

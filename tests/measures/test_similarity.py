@@ -1,0 +1,101 @@
+"""Similar images against distances taken from the pixels themselves, and the memory that finding them takes."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+
+from mcviz.measures import similarity
+from mcviz.measures.similarity import most_similar, principal_components
+
+
+class SlicedOnly:
+    """Images that can be sliced and nothing else, as those of a run on disk; remembers the longest slice."""
+
+    def __init__(self, images: np.ndarray) -> None:
+        self._images, self.shape, self.longest = images, images.shape, 0
+
+    def __getitem__(self, which: slice) -> np.ndarray:
+        assert isinstance(which, slice)
+        self.longest = max(self.longest, len(range(*which.indices(len(self._images)))))
+        return self._images[which]
+
+
+def some_images(count: int, shape: tuple[int, ...] = (12, 10, 3)) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, *shape), dtype=np.uint8)
+
+
+def test_components_are_those_of_scikit_learn_s_full_decomposition() -> None:
+    pixels = np.random.default_rng(0).normal(size=(200, 60)) * 0.8 ** np.arange(60)
+    found = principal_components(pixels.reshape(200, 6, 10, 1), 5)
+    expected = PCA(5, svd_solver="full").fit_transform(pixels)
+    signs = np.sign((found * expected).sum(axis=0))
+    np.testing.assert_allclose(found * signs, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_images_that_are_read_in_small_blocks_have_the_same_components(dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = some_images(40).astype(dtype)
+    whole = principal_components(images)
+    monkeypatch.setattr(similarity, "BLOCK_BYTES", 7 * 4 * images[0].size)
+    sliced = SlicedOnly(images)
+    np.testing.assert_allclose(principal_components(sliced), whole, atol=1e-2)
+    assert sliced.longest == 7
+
+
+@pytest.mark.parametrize("count", [1, 2, 6])
+def test_no_image_is_similar_to_itself_in_a_small_set(count: int) -> None:
+    components = principal_components(some_images(count))
+    assert components.shape == (count, count)
+    for example in range(count):
+        assert sorted(most_similar(components, example, 6)) == sorted(set(range(count)) - {example})
+
+
+def test_similar_images_are_near_in_their_pixels() -> None:
+    random = np.random.default_rng(1)
+    kinds = random.random((20, 12, 10, 1))
+    images = (kinds[np.arange(400) % 20] + 0.1 * random.random((400, 12, 10, 1))).astype(np.float32)
+    components = principal_components(images)
+    for example in (0, 7, 399):
+        assert {other % 20 for other in most_similar(components, example, 19)} == {example % 20}
+
+
+def test_the_nearest_come_first_and_equal_images_are_found() -> None:
+    components = np.array([[0], [5], [1], [0], [2.5], [0]], dtype=np.float32)
+    assert most_similar(components, 1, 3).tolist() == [4, 2, *most_similar(components, 1, 3)[2:]]
+    for example in (0, 3, 5):
+        assert set(most_similar(components, example, 2)) == {0, 3, 5} - {example}
+
+
+def test_images_that_are_all_the_same_have_no_components() -> None:
+    assert (principal_components(np.full((8, 4, 4, 1), 7, np.uint8)) == 0).all()
+
+
+@pytest.mark.parametrize("shape", [(224, 224, 3), (223, 5000, 1), (70, 90, 3), (1, 100_000, 1)])
+def test_large_images_are_averaged_down_to_some_thousand_values(shape: tuple[int, int, int]) -> None:
+    stride = similarity._stride(shape)
+    image = np.random.default_rng(0).random((2, *shape), dtype=np.float32)
+    small = similarity._averaged(image, stride)
+    assert similarity.MOST_VALUES / 5 < small[0].size <= similarity.MOST_VALUES
+    np.testing.assert_allclose(small[:, 0, 0], image[:, :stride, :stride].mean(axis=(1, 2)), rtol=1e-4)
+    rows, columns = (-(-size // stride) * stride - stride for size in shape[:2])
+    np.testing.assert_allclose(small[:, -1, -1], image[:, rows:, columns:].mean(axis=(1, 2)), rtol=1e-4)
+
+
+def test_ten_thousand_photographs_take_a_small_part_of_their_own_size() -> None:
+    """1.5 GB as bytes and 6 GB as float32, in views of one small buffer, so that only the work itself is measured."""
+    count, shape, step = 10_000, (224, 224, 3), 1000
+    values = int(np.prod(shape))
+    buffer = np.random.default_rng(0).integers(0, 256, values + count * step, dtype=np.uint8)
+    photographs = np.lib.stride_tricks.sliding_window_view(buffer, values)[: count * step : step].reshape(count, *shape)
+    assert np.shares_memory(photographs, buffer)
+    tracemalloc.start()
+    try:
+        components = principal_components(photographs)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert components.shape == (count, similarity.COMPONENTS)
+    assert np.isfinite(components).all()
+    assert peak < 400 * 2**20

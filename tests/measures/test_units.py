@@ -1,0 +1,40 @@
+"""Numbers as text say no more than the numbers."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcviz.measures.units import percent, with_unit
+
+
+@pytest.mark.parametrize(
+    ("fraction", "words"),
+    [(1, "100.0%"), (0.99999, "over 99.9%"), (0.9994, "99.9%"), (0.5, "50.0%"), (0.00001, "under 0.1%"), (0, "0.0%")],
+)
+def test_percentages_never_round_to_certainty(fraction: float, words: str) -> None:
+    assert percent(fraction) == words
+
+
+@given(st.floats(0, 1), st.integers(0, 3))
+def test_percentages_are_within_half_a_step(fraction: float, digits: int) -> None:
+    words = percent(fraction, digits)
+    shown = float(words.split()[-1].rstrip("%"))
+    if not words.startswith(("over", "under")):
+        assert abs(shown - 100 * fraction) <= 0.5000001 * 10**-digits
+    if shown in (0, 100) and not words.startswith(("over", "under")):
+        assert fraction in (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "words"),
+    [
+        (0.971, "probability", "97.1%"),
+        (0.9999, "share of passes", "over 99.9%"),
+        (0.3219, "nats", "0.322 nats"),
+        (3.14159, "pixels", "3.142 pixels"),
+        (-0.05, "", "-0.05"),
+        (12345678.0, "", "1.235e+07"),
+    ],
+)
+def test_only_shares_are_shown_in_percent(value: float, unit: str, words: str) -> None:
+    assert with_unit(value, unit) == words
