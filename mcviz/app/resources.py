@@ -131,10 +131,10 @@ def _model(digest: str, _run: Run) -> "keras.Model":  # noqa: ARG001 (the digest
 
 @st.cache_resource(show_spinner="Preparing the model …", max_entries=2)
 def _sampler(digest: str, _run: Run) -> "Sampler":  # noqa: ARG001 (the digest is the cache's key)
-    network, used = model(_run), _run.manifest.model
+    network = model(_run)
     from mcviz.model import Sampler
 
-    prepared = Sampler(network, output=used.output, from_logits=used.from_logits)
+    prepared = Sampler.for_run(network, _run)
     gc.collect()  # what loading left behind; where a run is opened, nothing is, and the first page would wait for it
     _keep_all()
     return prepared

@@ -76,7 +76,7 @@ def forget_dropout_masks(layer: keras.Layer) -> None:
 
 @contextmanager
 def replaced_random_functions(replace: Callable[[str, Callable[..., Any]], Callable[..., Any]]) -> Iterator[None]:
-    """Within the block, every function by which Keras draws random numbers is `replace(name, function)`."""
+    """Within the block, every function by which Keras makes random numbers is `replace(name, function)`."""
     functions = {
         name: function
         for name, function in vars(_backend_random).items()

@@ -7,7 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mcviz.errors import InvalidInputError, UnsuitableModelError
+from mcviz.errors import UnsuitableModelError
+from mcviz.validate import invalid
 
 UNCHANGING_OPERATIONS = ("Cast", "Identity", "Reshape", "StopGradient")
 
@@ -28,9 +29,7 @@ def pick_output(model: keras.Model, returned: Any, name: str | None) -> tf.Tenso
     if name is None and len(named) == 1:
         name = next(iter(named))
     if name not in named:
-        raise InvalidInputError(
-            f"Argument `output` must name one of the model's outputs: {', '.join(named)}. Received: output={name!r}."
-        )
+        raise invalid("output", f"one of the model's outputs: {', '.join(named)}", f"output={name!r}")
     output = named[name]
     if len(output.shape) != 2 or not output.dtype.is_floating:
         raise UnsuitableModelError(
@@ -54,9 +53,7 @@ def to_probabilities(output: tf.Tensor, from_logits: bool | None, some_scores: C
     """
     activation = _activation(output, some_scores)
     if from_logits and activation == "softmax":
-        raise InvalidInputError(
-            "Argument `from_logits` must be left out for a model that returns probabilities. Received: True."
-        )
+        raise invalid("from_logits", "left out for a model that returns probabilities", from_logits)
     logits = activation == "none" if from_logits is None else from_logits
     values = tf.cast(output, tf.float32)
     if values.shape[1] == 1:

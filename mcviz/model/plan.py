@@ -227,14 +227,14 @@ def _eager_plan(layers: StochasticLayers, call: Call, shape: tuple[int, ...], dt
         with layers.switched(NoRandomness(), on=False):
             return call(examples)
 
-    def asked_for(rows: int) -> tuple[SuppliedNumbers, tf.Tensor]:
+    def requests_of(rows: int) -> tuple[SuppliedNumbers, tf.Tensor]:
         source = SuppliedNumbers(rows, lambda request: tf.constant(numbers_from(generator, request, rows)))
         with layers.switched(source, on=True):
             return source, call(tf.repeat(tf.constant(some[:1]), rows, axis=0))
 
     generator, some = np.random.default_rng(0), random_examples(shape, dtype)
-    first, output = asked_for(MOST_PASSES)
-    _check_requests(asked_for(SHARED_BLOCK)[0].requests, first.requests)
+    first, output = requests_of(MOST_PASSES)
+    _check_requests(requests_of(SHARED_BLOCK)[0].requests, first.requests)
     return Plan(
         passes=MOST_PASSES,
         examples=1,

@@ -8,12 +8,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mcviz.errors import InvalidInputError, UnsuitableModelError
+from mcviz.errors import UnsuitableModelError
 from mcviz.model.blocks import padded_blocks
 from mcviz.model.job import Job, Progress
 from mcviz.model.plan import Plan, make_plan, random_examples
-from mcviz.model.stochastic import LayerReport, StochasticLayer, StochasticLayers, every_layer
+from mcviz.model.stochastic import LayerReport, StochasticLayer, StochasticLayers, every_layer, own_kinds_among
 from mcviz.model.tracing import SamePassesError
+from mcviz.runs import Run
+from mcviz.validate import finite, invalid, one_of, whole_number
 
 Masks = Literal["per_pass", "per_example"]
 PASSES_TRIED = (8, 1000)  # passes; a rate of a thousandth seldom shows in eight
@@ -120,6 +122,25 @@ class Sampler:
         if self.input_shape is not None and self.input_dtype is not None and None not in self.input_shape:
             self._plan(tuple(size for size in self.input_shape if size is not None), self.input_dtype)
 
+    @classmethod
+    def for_run(cls, model: keras.Model, run: Run) -> "Sampler":
+        """Prepare a run's own model as it was for the run: its output, and stochastic layers of the user's own.
+
+        Args:
+            model: the run's model.
+            run: a run that was sampled from it.
+
+        Raises:
+            UnsuitableModelError: another model, that cannot be sampled.
+        """
+        used, layers = run.manifest.model, run.manifest.origin.stochastic_layers
+        return cls(
+            model,
+            output=used.output if used else None,
+            from_logits=used.from_logits if used else None,
+            stochastic=own_kinds_among(model, {layer.name for layer in layers}),
+        )
+
     @property
     def classes(self) -> int:
         """The number of classes, C. A model of no fixed input size has to see examples first."""
@@ -198,11 +219,9 @@ class Sampler:
             InvalidInputError: an argument that cannot be used.
             UnsuitableModelError: the model returned numbers that are not finite.
         """
-        _check_whole_numbers(
-            passes=(passes, 1), seed=(seed, 0), first_pass=(first_pass, 0), first_example=(first_example, 0)
-        )
-        if masks not in ("per_pass", "per_example"):
-            raise InvalidInputError(f"Argument `masks` must be 'per_pass' or 'per_example'. Received: {masks!r}.")
+        passes, seed = whole_number("passes", passes, 1), whole_number("seed", seed)
+        first_pass, first_example = whole_number("first_pass", first_pass), whole_number("first_example", first_example)
+        one_of("masks", masks, ("per_pass", "per_example"))
         examples, plan = self.plan_for(examples)
         result = np.empty((passes, len(examples), plan.classes), np.float32)
         Job(plan, examples, result, seed, masks == "per_example", first_pass, first_example).run(progress)
@@ -258,10 +277,8 @@ def as_sampler(model: keras.Model | Sampler, *, output: str | None = None, from_
     if not isinstance(model, Sampler):
         return Sampler(model, output=output, from_logits=from_logits)
     if output is not None or from_logits is not None:
-        raise InvalidInputError(
-            "Arguments `output` and `from_logits` must be left out for a Sampler, which has its own. "
-            f"Received: output={output!r}, from_logits={from_logits!r}. Give them to the Sampler."
-        )
+        name, received = ("output", output) if output is not None else ("from_logits", from_logits)
+        raise invalid(name, "left out for a Sampler, which has its own", repr(received), "Give it to the Sampler.")
     return model
 
 
@@ -318,33 +335,18 @@ def takes_whole_numbers(dtype: str | None) -> bool:
 def _checked_examples(examples: np.ndarray, shape: tuple[int | None, ...] | None, dtype: str | None) -> np.ndarray:
     examples = np.asarray(examples)
     if shape is not None and not fits(examples.shape[1:], shape):
-        raise InvalidInputError(
-            f"Argument `examples` must have the shape that the model takes, {shape_in_words(shape)}. "
-            f"Received: shape {examples.shape}."
-        )
+        expected = f"of the shape that the model takes, {shape_in_words(shape)}"
+        raise invalid("examples", expected, f"shape {examples.shape}")
     if examples.ndim < 2 or not examples.size:
-        raise InvalidInputError(
-            f"Argument `examples` must hold at least one example. Received: shape {examples.shape}."
-        )
+        raise invalid("examples", "(N, ...) with at least one example", f"shape {examples.shape}")
     whole_numbers = takes_whole_numbers(dtype)
     if examples.dtype.kind not in ("biu" if whole_numbers else "biuf"):
-        raise InvalidInputError(
-            f"Argument `examples` must hold {'whole numbers' if whole_numbers else 'numbers'}. "
-            f"Received: dtype {examples.dtype}."
-        )
+        raise invalid("examples", "whole numbers" if whole_numbers else "numbers", f"dtype {examples.dtype}")
     taken = examples.astype(dtype or ("int32" if examples.dtype in (np.int32, np.int64) else "float32"), copy=False)
-    if not whole_numbers and not np.isfinite(taken).all():
-        raise InvalidInputError(
-            "Argument `examples` must hold finite numbers. Received: some that are NaN or infinite."
-        )
+    if not whole_numbers:
+        finite("examples", taken)
     if examples.dtype == np.uint8 and taken.dtype != np.uint8:
         warnings.warn(
             "The model is given uint8 examples as 0 to 255. If it takes 0 to 1, use `as_model_input`.", stacklevel=4
         )
     return taken
-
-
-def _check_whole_numbers(**arguments: tuple[int, int]) -> None:
-    for name, (value, least) in arguments.items():
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-            raise InvalidInputError(f"Argument `{name}` must be a whole number from {least} up. Received: {value!r}.")

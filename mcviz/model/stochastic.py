@@ -3,7 +3,7 @@
 import functools
 import inspect
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
-from mcviz.errors import InvalidInputError, UnsuitableModelError
+from mcviz.errors import UnsuitableModelError
 from mcviz.model.keras_internals import (
     DropoutRNNCell,
     direct_sublayers,
@@ -21,6 +21,7 @@ from mcviz.model.keras_internals import (
     replaced_calls,
     replaced_random_functions,
 )
+from mcviz.validate import invalid
 
 # Every kind of stochastic layer, subclasses included, with the attributes that hold its rates.
 KINDS: dict[type, tuple[str, ...]] = {
@@ -126,18 +127,14 @@ class StochasticLayers:
         stochastic: list[StochasticLayer] = []
         without_effect: list[StochasticLayer] = []
         always_random, inactive = [], []
-        recurrent = [
-            layer for layer in random_layers or () if isinstance(layer, keras.layers.RNN)
-        ]  # they ask for their cells
-        cells = {part for layer in recurrent for part in every_layer(layer) if isinstance(part, DropoutRNNCell)}
-        taking = (random_layers or frozenset()) | cells
+        taking = _with_cells(random_layers or frozenset())
         for layer in _without_parts(every_layer(self.model)):
             rates = self._rates(layer)
             takes = any(each.rate != 0 for each in rates) if random_layers is None else layer in taking
             (stochastic if takes else without_effect).extend(rates)
-            if random_layers and takes and not rates and taking.isdisjoint(every_layer(layer)):
+            if not rates and takes and taking.isdisjoint(every_layer(layer)):
                 always_random.append(layer.name)
-            elif not rates and has_random_generator(layer) and not takes:
+            elif not rates and not takes and has_random_generator(layer):
                 inactive.append(layer.name)
         return LayerReport(tuple(stochastic), tuple(always_random), tuple(without_effect), tuple(inactive))
 
@@ -197,6 +194,14 @@ def every_layer(model: keras.Layer) -> list[keras.Layer]:
     return list(found.values())
 
 
+def own_kinds_among(model: keras.Model, names: Iterable[str]) -> tuple[type[keras.Layer], ...]:
+    """The classes of the layers of these names that are of no known kind."""
+    named = [layer for layer in every_layer(model) if layer.name in set(names)]
+    return tuple(
+        {type(layer) for layer in named if not isinstance(layer, tuple(KINDS)) and not _has_dropout_cell(layer)}
+    )
+
+
 def layers_in_call() -> tuple[keras.Layer, ...]:
     """The layers that are being called in this thread, the outermost first."""
     return getattr(_this_thread, "in_call", ())
@@ -206,17 +211,14 @@ def _check_own_kinds(model: keras.Model, own_kinds: Any) -> None:
     if not isinstance(own_kinds, tuple | list) or not all(
         isinstance(kind, type) and issubclass(kind, keras.Layer) for kind in own_kinds
     ):
-        raise InvalidInputError(
-            f"Argument `stochastic` must be a tuple of classes of Keras layers. Received: {own_kinds!r}. "
-            "Write stochastic=(MyLayer,)."
-        )
+        expected = "a tuple of classes of Keras layers"
+        raise invalid("stochastic", expected, repr(own_kinds), "Write stochastic=(MyLayer,).")
     layers = every_layer(model)
     for kind in own_kinds:
         if not any(isinstance(layer, kind) for layer in layers):
-            raise InvalidInputError(
-                f"Argument `stochastic` must name classes of the model's layers. Received: {kind.__name__}, of which "
-                f"model {model.name!r} has none. Build the model after the class is defined for the last time."
-            )
+            received = f"{kind.__name__}, of which model {model.name!r} has none"
+            advice = "Build the model after the class is defined for the last time."
+            raise invalid("stochastic", "classes of the model's layers", received, advice)
 
 
 def _rate_attributes(own_kind: type[keras.Layer]) -> tuple[str, ...]:
@@ -230,6 +232,12 @@ def _number(rate: Any) -> float | None:
 
 def _has_dropout_cell(layer: keras.Layer) -> bool:
     return isinstance(layer, keras.layers.RNN) and isinstance(layer.cell, DropoutRNNCell)
+
+
+def _with_cells(layers: frozenset[keras.Layer]) -> frozenset[keras.Layer]:
+    """Some layers, with the dropout cells in those that are recurrent: it is these layers that ask for their masks."""
+    recurrent = [layer for layer in layers if isinstance(layer, keras.layers.RNN)]
+    return layers | {part for layer in recurrent for part in every_layer(layer) if isinstance(part, DropoutRNNCell)}
 
 
 def _without_parts(layers: list[keras.Layer]) -> list[keras.Layer]:

@@ -1,13 +1,12 @@
-"""Activations against Keras's own sub-models, and gradients against finite differences."""
+"""Activations against Keras's own sub-models."""
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
-from mcviz.errors import InvalidInputError, UnsuitableModelError
+from mcviz.errors import UnsuitableModelError
 from mcviz.model import Sampler
-from mcviz.model.adversarial import fgsm, gradient_sign
 from mcviz.model.features import MOST_FEATURES, activations_before_dropout, last_logits, penultimate, penultimate_model
 from mcviz.model.reference import reference_network
 from tests.model.zoo import Untraceable
@@ -68,7 +67,7 @@ def test_a_model_that_cannot_be_taken_apart_gives_its_input() -> None:
     np.testing.assert_array_equal(activations_before_dropout(Sampler(model), images), images.reshape(5, -1))
 
 
-def test_penultimate_activations_and_their_logits_give_the_model_s_answer(model: keras.Model) -> None:
+def test_penultimate_activations_and_their_logits_give_the_model_s_probabilities(model: keras.Model) -> None:
     hidden = penultimate(model, IMAGES)
     assert hidden.shape == (37, 128)
     logits = last_logits(model, hidden).astype(float)
@@ -99,50 +98,3 @@ def test_a_model_without_a_last_dense_layer_is_refused() -> None:
     model = keras.Model(image, layers.Softmax()(layers.Dense(3)(layers.Dropout(0.5)(image))))
     with pytest.raises(UnsuitableModelError, match="ends in a dense layer"):
         penultimate_model(model)
-
-
-@pytest.mark.parametrize("labels", [None, np.arange(6) % 4])
-def test_the_sign_is_that_of_finite_differences(model: keras.Model, labels: np.ndarray | None) -> None:
-    images = IMAGES[:6]
-    signs = gradient_sign(model, images, labels)
-    answers = model(images, training=False).numpy().argmax(axis=1) if labels is None else labels
-
-    def loss(given: np.ndarray) -> np.ndarray:
-        probs = model(given.astype(np.float32), training=False).numpy().astype(float)
-        return -np.log(probs[np.arange(6), answers])
-
-    random, agreed, tried = np.random.default_rng(0), 0, 0
-    for row, column in random.integers(0, 12, (12, 2)):
-        step = np.zeros_like(images)
-        step[:, row, column] = 0.02
-        difference = loss(images + step) - loss(images - step)
-        clear = np.abs(difference) > 1e-5
-        agreed += (np.sign(difference) == signs[:, row, column, 0])[clear].sum()
-        tried += clear.sum()
-    assert tried > 30
-    assert agreed / tried > 0.95
-
-
-def test_a_step_makes_the_answer_less_likely_and_stays_an_image(model: keras.Model) -> None:
-    before = model(IMAGES, training=False).numpy()
-    moved = fgsm(model, IMAGES, 0.05)
-    assert np.abs(moved - IMAGES).max() <= 0.05 + 1e-6
-    assert moved.min() >= 0
-    assert moved.max() <= 1
-    answers = before.argmax(axis=1)
-    after = model(moved, training=False).numpy()[np.arange(37), answers]
-    assert (after < before[np.arange(37), answers]).all()
-    np.testing.assert_array_equal(fgsm(model, IMAGES, 0.0), IMAGES)
-    with pytest.raises(InvalidInputError, match="Received: 2"):
-        fgsm(model, IMAGES, 2)
-
-
-def test_logits_and_probabilities_have_the_same_signs() -> None:
-    keras.utils.set_random_seed(1)
-    image = keras.Input((4,))
-    logits = layers.Dense(3)(layers.Dense(8, activation="tanh")(image))
-    with_softmax = keras.Model(image, layers.Softmax()(logits))
-    vectors = np.random.default_rng(0).random((9, 4), dtype=np.float32)
-    np.testing.assert_array_equal(
-        gradient_sign(keras.Model(image, logits), vectors), gradient_sign(with_softmax, vectors)
-    )

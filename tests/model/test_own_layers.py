@@ -9,7 +9,7 @@ import pytest
 from keras import layers
 
 from mcviz.errors import InvalidInputError, UnsuitableModelError
-from mcviz.model import Sampler, StochasticLayer, sample
+from mcviz.model import Sampler, StochasticLayer, load_model, sample
 from mcviz.model.run_sampling import sample_run
 from tests.model.zoo import CLASSES, ConcreteDropout, DropConnect, Halved, sequential
 
@@ -178,7 +178,10 @@ def test_a_run_is_sampled_by_a_sampler_that_knows_it(tmp_path: Path) -> None:
     network = sequential((2, 3, 1), layers.Flatten(), ConcreteDropout(name="own"), layers.Dense(3))
     named = Sampler(network, stochastic=(ConcreteDropout,))
     run = sample_run(named, images, tmp_path / "run", passes=5, seed=2)
-    expected = named.sample(images.astype(np.float32) / np.float32(255), passes=5, seed=2)
-    np.testing.assert_allclose(run.probs_block(0, 11), expected, atol=1e-5)
+    inputs = images.astype(np.float32) / np.float32(255)
+    np.testing.assert_allclose(run.probs_block(0, 11), named.sample(inputs, passes=5, seed=2), atol=1e-5)
     (layer,) = run.manifest.origin.stochastic_layers
     assert (layer.name, layer.kind, layer.rate) == ("own", "ConcreteDropout", None)
+    again = Sampler.for_run(load_model(run.model_path), run)
+    assert again.description() == named.description()
+    np.testing.assert_array_equal(again.sample(inputs, passes=5, seed=2), named.sample(inputs, passes=5, seed=2))

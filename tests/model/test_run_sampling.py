@@ -103,12 +103,11 @@ def test_a_run_holds_what_sampling_gives(
 def test_a_sampler_is_taken_as_it_is(
     tmp_path: Path, network: keras.Model, data: LabelledImages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sampler = Sampler(network)
+    sampler, expected = Sampler(network), sample_run(network, data, tmp_path / "model", passes=3)
     monkeypatch.setattr("mcviz.model.sampler.make_plan", None)  # to prepare a model once more would fail
-    run = sample_run(sampler, data, tmp_path / "sampler", passes=3)
-    assert numbers(run) == numbers(sample_run(network, data, tmp_path / "model", passes=3))
+    assert numbers(sample_run(sampler, data, tmp_path / "sampler", passes=3)) == numbers(expected)
     for options in ({"output": "classes"}, {"from_logits": False}):
-        with pytest.raises(InvalidInputError, match="must be left out for a Sampler, which has its own"):
+        with pytest.raises(InvalidInputError, match="should be left out for a Sampler, which has its own"):
             sample_run(sampler, data, tmp_path / "sampler", passes=3, **options)
 
 

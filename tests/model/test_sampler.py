@@ -134,13 +134,13 @@ def test_a_stateful_layer_is_refused():
     [
         ({"examples": IMAGES[:, :3]}, r"the shape that the model takes, \(N, 4\). Received: shape \(5, 3\)"),
         ({"examples": IMAGES[0]}, r"Received: shape \(4,\)"),
-        ({"examples": IMAGES[:0]}, "at least one example"),
-        ({"examples": IMAGES.astype(str)}, "must hold numbers. Received: dtype <U"),
+        ({"examples": IMAGES[:0]}, "with at least one example"),
+        ({"examples": IMAGES.astype(str)}, "`examples` should be numbers. Received: dtype <U"),
         ({"examples": IMAGES.astype(object)}, "Received: dtype object"),
-        ({"passes": 0}, "`passes` must be a whole number from 1 up. Received: 0"),
+        ({"passes": 0}, "`passes` should be a whole number of at least 1. Received: 0"),
         ({"passes": 2.5}, "Received: 2.5"),
         ({"seed": -1}, "`seed`"),
-        ({"masks": "each"}, "'per_pass' or 'per_example'. Received: 'each'"),
+        ({"masks": "each"}, "`masks` should be 'per_pass' or 'per_example'. Received: 'each'"),
     ],
 )
 def test_arguments_that_cannot_be_used_are_refused(arguments, message):
@@ -149,7 +149,7 @@ def test_arguments_that_cannot_be_used_are_refused(arguments, message):
 
 
 def test_fractions_for_a_model_of_whole_numbers_are_refused():
-    with pytest.raises(InvalidInputError, match=r"whole numbers. Received: dtype float64"):
+    with pytest.raises(InvalidInputError, match=r"`examples` should be whole numbers. Received: dtype float64"):
         sample(make("text"), np.full((2, 7), 0.5), passes=2)
 
 
