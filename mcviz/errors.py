@@ -17,6 +17,10 @@ class UnsuitableModelError(McvizError, ValueError):
     """A model from which Monte Carlo dropout passes cannot be sampled."""
 
 
+class MissingPackageError(McvizError, ImportError):
+    """A package that only a part of mcviz needs, and that is not installed. The message has the line to type."""
+
+
 class RunNotFoundError(McvizError, FileNotFoundError):
     """No run at that address."""
 

@@ -1,5 +1,6 @@
-"""What a person meets who types `python -m mcviz …`: plain lines, one line on refusal, exit codes."""
+"""What a person meets who types `mcviz …`: plain lines, one line on refusal, exit codes."""
 
+import io
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import pandas as pd
 import pytest
 
 import mcviz
-from mcviz.__main__ import main
+from mcviz.cli import main, sampling_progress
 
 ROOT = Path(__file__).parents[1]
 
@@ -261,9 +262,122 @@ def test_export_writes_the_scores_as_parquet(run, tmp_path, capsys):
     assert "scores.txt" in refused(["export", run, "--to", tmp_path / "scores.txt"], capsys)
 
 
-@pytest.mark.parametrize("arguments", [[], ["sample"], ["sample", "--about", "nonsense"], ["dance"]])
-def test_a_command_that_cannot_be_read_ends_with_code_2(arguments, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        main(arguments)
-    assert stopped.value.code == 2
-    assert "usage: python -m mcviz" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "Missing command. Type `mcviz --help` to see what it takes."),
+        (["dance"], "No such command 'dance'. Type `mcviz --help` to see what it takes."),
+        (["sample"], "Missing option '--model'. Type `mcviz sample --help` to see what it takes."),
+        (["sample", "--about", "nonsense"], "expected KEY=VALUE, received 'nonsense'"),
+        (["sample", "--passes", "many"], "'many' is not a valid integer"),
+        (["sample", "--masks", "none"], "'none' is not one of 'per_pass', 'per_example'"),
+        (["train", "--sead", "1"], "No such option"),
+        (["verify", "a", "b"], "unexpected extra argument"),
+        (["dashboard", "--port", "0"], "0 is not in the range"),
+    ],
+)
+def test_a_command_that_cannot_be_read_is_refused_in_one_line(arguments, told, capsys):
+    assert told in refused(arguments, capsys)
+
+
+@pytest.mark.parametrize("command", ["train", "sample", "verify", "list", "remove", "export", "dashboard"])
+def test_help_names_every_command_and_says_what_each_takes(command, capsys):
+    assert main(["--help"]) == 0
+    assert f"\n  {command} " in capsys.readouterr().out
+    assert main([command, "--help"]) == 0
+    assert capsys.readouterr().out.startswith(f"Usage: mcviz {command} ")
+
+
+def test_version_and_help_work_from_a_shell_and_as_a_module():
+    for arguments, told in ((["--version"], f"mcviz {mcviz.__version__}\n"), (["list", "--help"], "Usage: mcviz list")):
+        out, err = start(*arguments).communicate(timeout=60)
+        assert (out[: len(told)], err) == (told, "")
+
+
+@pytest.mark.parametrize("library", ["_multiarray_umath", "libtensorflow_framework"])
+def test_ctrl_c_while_libraries_are_loaded_is_one_line_too(folder, tmp_path, library):
+    process = start("train", "--data", folder / "mnist.npz", "--out", tmp_path / "m.keras", "--epochs", 10_000)
+    loaded = Path(f"/proc/{process.pid}/maps")
+    if not loaded.exists():
+        process.kill()
+        pytest.skip("what a process has loaded is seen on Linux")
+    while library not in loaded.read_text():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, f"mcviz: stopped; {tmp_path}/m.keras was not written.\n")
+
+
+@pytest.mark.parametrize("command", ["train", "sample"])
+def test_without_tensorflow_the_line_to_type_is_told(command, folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("mcviz.extras.find_spec", {"keras": None, "tensorflow": None}.get)
+    options = {"train": [], "sample": ["--model", folder / "model.keras", "--data", folder / "mnist.npz"]}
+    line = refused([command, *options[command], "--out", tmp_path / "m.keras"], capsys)
+    assert line.endswith('Type: pip install "mcviz[keras]"')
+    assert list(tmp_path.iterdir()) == []
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("tqdm.std.time", clock)
+    return clock
+
+
+def test_progress_says_how_far_how_fast_and_how_long(clock):
+    stream = Terminal()
+    with sampling_progress(10_000, stream) as progress:
+        progress(0, 5_000_000)
+        clock.now = 1.5
+        progress(1_500_000, 5_000_000)
+    last = "[######..............]  30%  100.0 passes/s  1,000,000 examples/s  00:04 left"
+    assert stream.getvalue().strip().splitlines()[-1].strip() == last
+
+
+def test_before_anything_was_measured_no_speed_is_claimed(clock):
+    stream = Terminal()
+    with sampling_progress(10, stream) as progress:
+        progress(0, 100)
+    assert {drawing.strip() for drawing in stream.getvalue().strip().split("\r")} == {"[....................]   0%"}
+
+
+def test_the_speed_of_a_resumed_sampling_counts_only_what_was_sampled_now(clock):
+    stream = Terminal()
+    with sampling_progress(10, stream) as progress:
+        progress(900, 1000)
+        clock.now = 10.0
+        progress(950, 1000)
+    assert stream.getvalue().strip().endswith(" 95%  0.5 passes/s  5 examples/s  00:10 left")
+
+
+def test_a_terminal_gets_one_line_drawn_over_and_over_at_most_ten_times_a_second(clock):
+    stream = Terminal()
+    with sampling_progress(1, stream) as progress:
+        for done in range(101):
+            clock.now = done / 100
+            progress(done, 100)
+    assert 9 <= stream.getvalue().count("\r") <= 12
+    assert stream.getvalue().count("\n") == 1
+    assert "100%" in stream.getvalue()
+
+
+def test_a_log_file_gets_whole_lines_every_ten_seconds_and_the_last(clock):
+    stream = io.StringIO()
+    with sampling_progress(1, stream) as progress:
+        for done in range(26):
+            clock.now = float(done)
+            progress(done, 25)
+    assert [line[23:26] for line in stream.getvalue().splitlines()] == ["  0", " 40", " 80", "100"]
+    assert "\r" not in stream.getvalue()
