@@ -348,7 +348,7 @@ def _described(run: "ListedRun") -> str:
     line = f"{run.path}  {run.state}  {run.bytes / 1e6:.1f} MB"
     if manifest:
         line += (
-            f"  {manifest.passes:,} passes × {manifest.images.count:,} examples × {manifest.classes} classes"
+            f"  {manifest.passes:,} passes × {manifest.examples.count:,} examples × {manifest.classes} classes"
             f"  masks {manifest.masks}  seed {manifest.seed}"
         )
     return f"{line}\n    {run.message}" if run.message else line
