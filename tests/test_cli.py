@@ -144,7 +144,7 @@ def test_sampling_says_what_is_stochastic_and_what_came_out(folder, tmp_path, ca
     assert "100%" in printed.err
     assert "passes/s" in printed.err
     manifest = mcviz.open_run(out).manifest
-    assert (manifest.passes, manifest.seed, manifest.masks, manifest.images.count) == (5, 7, "per_example", 40)
+    assert (manifest.passes, manifest.seed, manifest.masks, manifest.examples.count) == (5, 7, "per_example", 40)
 
 
 def test_a_run_holds_what_python_samples_and_what_was_told_about_its_data(folder, run):
@@ -153,7 +153,7 @@ def test_a_run_holds_what_python_samples_and_what_was_told_about_its_data(folder
     probs = mcviz.sample(mcviz.load_model(folder / "model.keras"), mcviz.as_model_input(data.images), passes=6)
     np.testing.assert_allclose(opened.probs_block(0, 40), probs, rtol=0, atol=1 / 65535)
     np.testing.assert_array_equal(opened.labels, data.labels)
-    assert opened.manifest.data == {"licence": "CC0", "source": "a = b"}
+    assert opened.manifest.about == {"licence": "CC0", "source": "a = b"}
 
 
 def test_images_above_1_are_warned_of(folder, tmp_path, capsys):
