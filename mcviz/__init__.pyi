@@ -1,7 +1,7 @@
 from .data import LabelledImages as LabelledImages
 from .data import as_model_input as as_model_input
-from .data import read_mnist as read_mnist
 from .data import read_images as read_images
+from .data import read_mnist as read_mnist
 from .data import uniform_noise as uniform_noise
 from .errors import CorruptRunError as CorruptRunError
 from .errors import DataNotFoundError as DataNotFoundError

@@ -230,12 +230,13 @@ def export(run: str, to: str) -> None:
 @click.option(
     "--cache",
     type=PATH,
+    metavar="FOLDER",
     envvar="MCVIZ_CACHE",
     default="cache",
     show_default=True,
     help="The folder of runs. Where it holds none, the run that comes with mcviz is shown.",
 )
-@click.option("--port", type=click.IntRange(1, 65535), help="8501, or the next that is free, without it.")
+@click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="8501, or the next that is free, without it.")
 def dashboard(cache: Path, port: int | None) -> None:
     """Open the dashboard in a browser, for this machine alone. Ctrl-C ends it."""
     from mcviz.app.server import serve  # here, because Streamlit takes a second to import

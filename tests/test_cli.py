@@ -121,6 +121,7 @@ def test_a_refusal_ends_the_process_with_code_2_and_no_traceback(folder, tmp_pat
     assert (process.returncode, out, len(err.splitlines())) == (2, "", 1)
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_training_leaves_nothing(folder, tmp_path):
     out = tmp_path / "m.keras"
     process = start("train", "--data", folder / "mnist.npz", "--out", out, "--epochs", 10_000)
@@ -177,6 +178,7 @@ def test_a_model_that_is_not_there_is_refused_in_one_line(folder, tmp_path, caps
     assert "m.keras" in line
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_sampling_says_how_to_go_on_and_leaves_no_run_that_looks_whole(folder, tmp_path):
     out = tmp_path / "run"
     sampled = ["sample", "--model", folder / "model.keras", "--data", folder / "mnist.npz", "--out", out]
@@ -294,6 +296,7 @@ def test_version_and_help_work_from_a_shell_and_as_a_module():
         assert (out[: len(told)], err) == (told, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("library", ["_multiarray_umath", "libtensorflow_framework"])
 def test_ctrl_c_while_libraries_are_loaded_is_one_line_too(folder, tmp_path, library):
     process = start("train", "--data", folder / "mnist.npz", "--out", tmp_path / "m.keras", "--epochs", 10_000)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import socket
 import tomllib
 import webbrowser
@@ -26,6 +27,8 @@ SECONDS_TO_LISTEN = 0.5
 def serve(cache: Path, port: int | None = None) -> None:
     """Serve the dashboard to this machine, and show it in a browser where there is a display, until Ctrl-C.
 
+    A proxy's name, as `STREAMLIT_BROWSER_SERVER_ADDRESS` has it, is served too.
+
     Args:
         cache: the folder of runs.
         port: to listen on; 8501, or the next that is free, without one.
@@ -38,14 +41,23 @@ def serve(cache: Path, port: int | None = None) -> None:
     if port is not None:
         _check_free(port)
         options["server.port"] = port
-    # Another site's page, whose name was made to lead here, is refused as well.
-    only_here = Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
-    st.App(SCRIPT, middleware=[only_here], lifespan=_browser).run(config=options)
+    # Another site's page is refused too, whose name was made to lead to this machine.
+    names = [HOST, "localhost", *filter(None, [os.environ.get("STREAMLIT_BROWSER_SERVER_ADDRESS")])]
+    trusted = Middleware(TrustedHostMiddleware, allowed_hosts=names)
+    st.App(SCRIPT, middleware=[trusted], lifespan=_browser).run(config=options)
 
 
 def streamlit_options() -> dict[str, Any]:
-    """The options that `streamlit run dashboard.py` finds beside it, such as `{"theme.baseRadius": "8px"}`."""
-    return dict(_flat(tomllib.loads(STREAMLIT_OPTIONS.read_text(encoding="utf-8")))) | {"server.address": HOST}
+    """The options that `streamlit run dashboard.py` finds beside it, such as `{"theme.baseRadius": "8px"}`.
+
+    Streamlit's environment variables, such as `STREAMLIT_SERVER_ADDRESS`, go before them, as they do there.
+    """
+    options = _flat(tomllib.loads(STREAMLIT_OPTIONS.read_text(encoding="utf-8")))
+    return {name: value for name, value in options if _variable(name) not in os.environ}
+
+
+def _variable(option: str) -> str:
+    return "STREAMLIT_" + re.sub(r"(?=[A-Z])", "_", option).replace(".", "_").upper()
 
 
 def _flat(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
