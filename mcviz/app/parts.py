@@ -34,8 +34,8 @@ EXAMPLE = Listed("mcviz/app/pages/example.py", "One example", ":material/image_s
 PROBE = Listed("mcviz/app/pages/probe.py", "Noise probe", ":material/grain:")
 COMPARE = Listed("mcviz/app/pages/compare.py", "Side by side", ":material/compare:")
 STORY = Listed("mcviz/app/pages/story.py", "Story", ":material/auto_stories:")
-DETECTORS = Listed("mcviz/app/pages/detectors.py", "Out of scope", ":material/rule:")
-PAGES = (OVERVIEW, UNCERTAIN, EXAMPLE, COMPARE, PROBE, DETECTORS, STORY)
+OUT_OF_DISTRIBUTION = Listed("mcviz/app/pages/out_of_distribution.py", "Out of distribution", ":material/rule:")
+PAGES = (OVERVIEW, UNCERTAIN, EXAMPLE, COMPARE, PROBE, OUT_OF_DISTRIBUTION, STORY)
 
 
 def navigation() -> None:
