@@ -21,8 +21,6 @@ from benchmarks.ood.results import FIGURES, MISTAKES, SHIPPED, TRAININGS, Cells,
 from benchmarks.ood.sets import StudyImages, study_images
 from benchmarks.ood.study import Network, OODScores, ood_scores
 from mcviz.measures.detection import bootstrap, detection, roc_points
-from mcviz.model import Sampler, load_model
-from mcviz.model.ood import fit_ood_detector
 from mcviz.runs import open_run
 
 RUN = Path(__file__).parents[2] / "cache" / "mnist-cnn"
@@ -154,7 +152,6 @@ def main() -> None:
     results, cells = measure_shipped(Path(run.model_path), study, options.passes)
     if options.keep:
         save(SHIPPED, results, cells)
-        fit_ood_detector(Sampler(load_model(run.model_path)), run)
 
 
 if __name__ == "__main__":
