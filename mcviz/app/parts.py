@@ -36,8 +36,8 @@ EXAMPLE = Listed(f"{FOLDER}/example.py", "One example", ":material/image_search:
 PROBE = Listed(f"{FOLDER}/probe.py", "Noise probe", ":material/grain:")
 COMPARE = Listed(f"{FOLDER}/compare.py", "Side by side", ":material/compare:")
 STORY = Listed(f"{FOLDER}/story.py", "Story", ":material/auto_stories:")
-DETECTORS = Listed(f"{FOLDER}/detectors.py", "Out of scope", ":material/rule:")
-PAGES = (OVERVIEW, UNCERTAIN, EXAMPLE, COMPARE, PROBE, DETECTORS, STORY)
+OUT_OF_DISTRIBUTION = Listed(f"{FOLDER}/out_of_distribution.py", "Out of distribution", ":material/rule:")
+PAGES = (OVERVIEW, UNCERTAIN, EXAMPLE, COMPARE, PROBE, OUT_OF_DISTRIBUTION, STORY)
 
 
 def navigation() -> None:

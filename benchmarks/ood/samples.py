@@ -1,4 +1,4 @@
-"""Labelled images of things that are no MNIST digits, shipped with mcviz or with scikit-learn."""
+"""Labelled images of things that are no MNIST digits, kept beside this file or read from scikit-learn."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def fashion_sample() -> LabelledImages:
 def enlarged_digits() -> LabelledImages:
     """scikit-learn's 1,797 digits of 8 × 8 pixels, enlarged to MNIST's size and margin.
 
-    They are digits of other writers: a shift, and not out of scope.
+    They are digits of other writers: a shift, and not out of distribution.
 
     Returns:
         (1797, 28, 28, 1) float32 images in 0..1 and their labels.

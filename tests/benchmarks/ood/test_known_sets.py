@@ -1,4 +1,4 @@
-"""The shipped images that are no MNIST digits, and the sets that detectors are compared by."""
+"""The kept images that are no MNIST digits, and the sets that detectors are compared by."""
 
 import hashlib
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.ood.known_sets import known_sets, validation_sets
+from benchmarks.ood.samples import FASHION_CLASSES, FASHION_FILE, enlarged_digits, fashion_sample
 from mcviz.data import smooth_noise
-from mcviz.data.outside import outside_sets, rehearsal_sets
-from mcviz.data.samples import FASHION_CLASSES, FASHION_FILE, enlarged_digits, fashion_sample
 
 
 def test_fashion_holds_a_hundred_of_each_class() -> None:
@@ -46,23 +46,23 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_every_set_is_of_one_form_and_one_alone_is_a_shift(digits) -> None:
-    sets = outside_sets(*digits, count=50)
+    sets = known_sets(*digits, count=50)
     for each in sets.values():
         assert each.images.shape == (50, 28, 28, 1)
         assert each.images.dtype == np.float32
         assert each.images.min() >= 0
         assert each.images.max() <= 1
     assert [name for name, each in sets.items() if not each.out_of_distribution] == ["digits"]
-    again = outside_sets(*digits, count=50)
+    again = known_sets(*digits, count=50)
     assert all((sets[name].images == again[name].images).all() for name in sets)
 
 
 def test_pairs_are_of_two_classes(digits) -> None:
     images = np.stack([np.full((28, 28, 1), label / 10, np.float32) for label in digits[1]])
-    mixed = outside_sets(images, digits[1], count=60)["mixed"].images[:, 0, 0, 0]
+    mixed = known_sets(images, digits[1], count=60)["mixed"].images[:, 0, 0, 0]
     others = 2 * mixed - digits[1] / 10
     assert (np.abs(others - digits[1] / 10) > 0.05).all()
-    halves = rehearsal_sets(images, digits[1])["halves"].images
+    halves = validation_sets(images, digits[1])["halves"].images
     assert (halves[:, 0, 0] != halves[:, 0, -1]).all()
 
 
@@ -71,5 +71,5 @@ def test_quarters_all_change_places() -> None:
     image[0, :14, :14] = 0.25
     image[0, :14, 14:] = 0.5
     image[0, 14:, :14] = 0.75
-    quarters = rehearsal_sets(np.repeat(image, 2, 0), np.array([0, 1]))["quarters"].images[0, ::14, ::14, 0]
+    quarters = validation_sets(np.repeat(image, 2, 0), np.array([0, 1]))["quarters"].images[0, ::14, ::14, 0]
     np.testing.assert_array_equal(quarters, [[0.0, 0.75], [0.25, 0.5]])

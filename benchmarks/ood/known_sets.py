@@ -1,24 +1,24 @@
-"""The sets of images by which detectors are compared: what a digit classifier should not be asked about."""
+"""The sets that were known while the probe's detector was made, and those that validate combinations of detectors."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.ood.samples import enlarged_digits, fashion_sample
 from mcviz.data.distortions import invert, mix, rotate, shuffle_pixels
 from mcviz.data.labelled import as_model_input
 from mcviz.data.noise import NOISES
-from mcviz.data.samples import enlarged_digits, fashion_sample
 
 
 @dataclass(frozen=True)
-class OutsideSet:
-    """A set of images that are not in distribution.
+class ImageSet:
+    """A set of images that are not as those of MNIST.
 
     Attributes:
         label: its name for people.
         images: (N, 28, 28, 1) float32 in 0..1.
-        out_of_distribution: whether no answer is right; False for a shift, images of the classes that look different.
-        known: whether it was in view while the detector of `mcviz.measures.ood` was being made.
+        out_of_distribution: whether no class is right; False for a shift, images of the classes that look different.
+        known: whether it was known while the detector of `mcviz.measures.ood` was made.
     """
 
     label: str
@@ -27,7 +27,7 @@ class OutsideSet:
     known: bool = True
 
 
-def outside_sets(images: np.ndarray, labels: np.ndarray, count: int = 1000) -> dict[str, OutsideSet]:
+def known_sets(images: np.ndarray, labels: np.ndarray, count: int = 1000) -> dict[str, ImageSet]:
     """Make the sets, the same for the same images.
 
     Args:
@@ -36,28 +36,28 @@ def outside_sets(images: np.ndarray, labels: np.ndarray, count: int = 1000) -> d
         count: images in each set, at most N and 1,000.
 
     Returns:
-        By name: the noises at full strength, Fashion-MNIST, test images turned by 90°, inverted, mixed half and half
+        By name: the noises at full strength, Fashion-MNIST, test images rotated by 90°, inverted, mixed half and half
         with one of another class, with all pixels shuffled; and the enlarged digits of other writers.
     """
-    some = images[:count]
+    first = images[:count]
     sets = {
-        name: OutsideSet(noise.label, noise.draw(count, images.shape[1:], seed, 1.0))
+        name: ImageSet(noise.label, noise.draw(count, images.shape[1:], seed, 1.0))
         for seed, (name, noise) in enumerate(NOISES.items(), start=1)
     }
     return sets | {
-        "fashion": OutsideSet("Fashion-MNIST", as_model_input(spread(fashion_sample().images, count))),
-        "rotated": OutsideSet("Turned by 90°", rotate(some, 90)),
-        "inverted": OutsideSet("Inverted", invert(some)),
-        "mixed": OutsideSet("Mixed pairs", mix(some, images[of_other_class(labels, count)])),
-        "shuffled": OutsideSet("Shuffled pixels", shuffle_pixels(some, seed=7)),
-        "digits": OutsideSet(
+        "fashion": ImageSet("Fashion-MNIST", as_model_input(spread(fashion_sample().images, count))),
+        "rotated": ImageSet("Rotated by 90°", rotate(first, 90)),
+        "inverted": ImageSet("Inverted", invert(first)),
+        "mixed": ImageSet("Mixed pairs", mix(first, images[of_other_class(labels, count)])),
+        "shuffled": ImageSet("Shuffled pixels", shuffle_pixels(first, seed=7)),
+        "digits": ImageSet(
             "8 × 8 digits (a shift)", spread(enlarged_digits().images, count), out_of_distribution=False
         ),
     }
 
 
-def rehearsal_sets(images: np.ndarray, labels: np.ndarray) -> dict[str, OutsideSet]:
-    """Other broken images, to choose a detector by, so that the sets above stay unseen.
+def validation_sets(images: np.ndarray, labels: np.ndarray) -> dict[str, ImageSet]:
+    """Other broken images, to choose a combination by without the sets of the study.
 
     Args:
         images: (N, 28, 28, 1) float32 in 0..1, test images.
@@ -72,10 +72,10 @@ def rehearsal_sets(images: np.ndarray, labels: np.ndarray) -> dict[str, OutsideS
     top, bottom = images[:, :middle], images[:, middle:]
     noise = np.random.default_rng(11).normal(0, 0.4, images.shape).astype(np.float32)
     return {
-        "halves": OutsideSet("Halves of two", np.concatenate([images[:, :, :middle], others[:, :, middle:]], axis=2)),
-        "quarters": OutsideSet("Quarters in disorder", np.concatenate([np.roll(bottom, middle, 2), top], axis=1)),
-        "upside_down": OutsideSet("Upside down", images[:, ::-1].copy()),
-        "noisy": OutsideSet("Under noise", np.clip(images + noise, 0, 1)),
+        "halves": ImageSet("Halves of two", np.concatenate([images[:, :, :middle], others[:, :, middle:]], axis=2)),
+        "quarters": ImageSet("Quarters in disorder", np.concatenate([np.roll(bottom, middle, 2), top], axis=1)),
+        "upside_down": ImageSet("Upside down", images[:, ::-1].copy()),
+        "noisy": ImageSet("Under noise", np.clip(images + noise, 0, 1)),
     }
 
 

@@ -1,11 +1,11 @@
-"""The sets that no detector was made with, of which one sees that they are what their names say."""
+"""The sets that no detector was made with are what their names say."""
 
 import numpy as np
 import pytest
 
+from benchmarks.ood.held_out_sets import DIGITS, NO_DIGIT_IN_A_MIRROR, held_out_sets, patterns, printed, shapes
+from benchmarks.ood.known_sets import ImageSet
 from mcviz.data import smooth_noise
-from mcviz.data.outside import OutsideSet
-from mcviz.data.unseen import DIGITS, NO_DIGIT_IN_A_MIRROR, patterns, printed, shapes, unseen_sets
 
 Digits = tuple[np.ndarray, np.ndarray]
 
@@ -16,8 +16,8 @@ def digits() -> Digits:
 
 
 @pytest.fixture(scope="module")
-def sets(digits: Digits) -> dict[str, OutsideSet]:
-    return unseen_sets(*digits, count=40)
+def sets(digits: Digits) -> dict[str, ImageSet]:
+    return held_out_sets(*digits, count=40)
 
 
 def test_every_set_is_of_one_form_and_unknown_and_printed_digits_alone_are_a_shift(sets) -> None:
@@ -32,7 +32,7 @@ def test_every_set_is_of_one_form_and_unknown_and_printed_digits_alone_are_a_shi
 
 
 def test_they_are_the_same_again(digits: Digits, sets) -> None:
-    again = unseen_sets(*digits, count=40)
+    again = held_out_sets(*digits, count=40)
     assert all((sets[name].images == again[name].images).all() for name in sets)
 
 
@@ -61,7 +61,7 @@ def test_patterns_are_half_black_and_half_white() -> None:
 def test_halves_are_stacked_from_two_classes() -> None:
     labels = np.arange(60) % 10
     images = np.broadcast_to((labels / 10).astype(np.float32)[:, None, None, None], (60, 28, 28, 1))
-    stacked = unseen_sets(images, labels, count=60)["stacked"].images[..., 0]
+    stacked = held_out_sets(images, labels, count=60)["stacked"].images[..., 0]
     np.testing.assert_array_equal(stacked[:, :14], images[:, :14, :, 0])
     assert (stacked[:, 14:] != images[:, 14:, :, 0]).all()
 

@@ -1,30 +1,34 @@
-"""The shape of what the passes say: moments and quantiles over the passes, beyond mean and variance.
+"""The shape of the distribution of the passes: moments and quantiles over the passes, beyond mean and variance.
 
-`values` is (T, …) floating point, one number a pass; the passes' axis goes, and sums run in float64. Where all passes
-agree the shape is not defined, and that of a normal distribution is returned.
+`values` is (T, …) floating point, one number a pass; the axis of the passes goes, and sums run in float64. Where all
+passes agree the shape is not defined, and that of a normal distribution is returned.
 """
 
+from collections.abc import Callable
+
 import numpy as np
+from scipy import stats
 
 Array = np.ndarray
 
-FLAT = 1e-12  # a spread below this is rounding
+FLAT = 1e-12  # a standard deviation below this is rounding
 
 
 def skewness(values: Array) -> Array:
     """The third standardised moment: 0 for symmetry, negative with a tail to the left. (…) float64."""
-    return _standardised_moment(values, 3, of_normal=0.0)
+    return _where_it_varies(stats.skew, values, of_normal=0.0)
 
 
 def kurtosis(values: Array) -> Array:
     """The fourth standardised moment, 3 for a normal distribution; never below 1 + skewness². (…) float64."""
-    return _standardised_moment(values, 4, of_normal=3.0)
+    return _where_it_varies(lambda varying: stats.kurtosis(varying, fisher=False), values, of_normal=3.0)
 
 
 def bimodality_coefficient(values: Array) -> Array:
-    """(skewness² + 1) / kurtosis, 0 to 1 (Pearson 1916, Sarle 1990): 1/3 for a normal, 5/9 for a uniform
-    distribution, 1 for two points. (…) float64.
-    """  # noqa: D205
+    """Compute (skewness² + 1) / kurtosis, 0 to 1 (Pearson 1916, Sarle 1990). (…) float64.
+
+    It is 1/3 for a normal and 5/9 for a uniform distribution, and 1 for any two points.
+    """
     return (skewness(values) ** 2 + 1) / kurtosis(values)
 
 
@@ -59,9 +63,9 @@ def moment_vector(values: Array, moments: int) -> Array:
     return np.concatenate([function(values) for function in [*functions, skewness, kurtosis][:moments]], axis=-1)
 
 
-def _standardised_moment(values: Array, order: int, of_normal: float) -> Array:
-    centred = values - values.mean(axis=0, dtype=np.float64)
-    std = np.sqrt((centred**2).mean(axis=0))
-    spread = std > FLAT
-    standardised = centred / np.where(spread, std, 1)
-    return np.where(spread, (standardised**order).mean(axis=0), of_normal)
+def _where_it_varies(function: Callable[[Array], Array], values: Array, of_normal: float) -> Array:
+    values = values.astype(np.float64)
+    varies = values.std(axis=0) > FLAT
+    result = np.full(varies.shape, of_normal)
+    result[varies] = function(values[:, varies])
+    return result

@@ -1,19 +1,19 @@
-"""Sets of images that were written down before any detector was tried on them: none can owe its figures to them.
+"""The sets that were held out: written down before any detector was tried on them, so none can owe its figures to them.
 
-Letters, shapes, patterns and patches of photographs are of new kinds. Stacked halves are kin to a rehearsal's halves,
-mirrored digits to turned ones, and clothes inverted to clothes and to inverted digits. Some stacked halves happen to
-make a digit, and so no detector can find them all.
+Letters, shapes, patterns and patches of photographs are of new kinds. Stacked halves are kin to the halves among the
+validation sets, mirrored digits to rotated ones, and inverted clothes to clothes and to inverted digits. Some stacked
+halves happen to make a digit, and so no detector can find them all.
 """
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from sklearn.datasets import load_sample_images
 
+from benchmarks.ood.known_sets import ImageSet, of_other_class, spread
+from benchmarks.ood.samples import fashion_sample
 from mcviz.data.distortions import invert
 from mcviz.data.drawing import LUMA, centred
 from mcviz.data.labelled import as_model_input
-from mcviz.data.outside import OutsideSet, of_other_class, spread
-from mcviz.data.samples import fashion_sample
 
 SIDE, FINE = 28, 8  # pixels of an image, and drawn for each of them
 LETTERS = "ACEFHJKLMNPRTUVWXY"  # B, D, G, I, O, Q, S and Z read as digits
@@ -21,7 +21,7 @@ DIGITS = "0123456789"
 NO_DIGIT_IN_A_MIRROR = (3, 4, 6, 7, 9)  # 0, 1 and 8 stay what they are, and 2 and 5 change places
 
 
-def unseen_sets(images: np.ndarray, labels: np.ndarray, count: int = 1000) -> dict[str, OutsideSet]:
+def held_out_sets(images: np.ndarray, labels: np.ndarray, count: int = 1000) -> dict[str, ImageSet]:
     """Make the sets, the same for the same images.
 
     Args:
@@ -30,7 +30,7 @@ def unseen_sets(images: np.ndarray, labels: np.ndarray, count: int = 1000) -> di
         count: images in each set, at most N and 1,000; of mirrored digits at most as many as there are.
 
     Returns:
-        By name: printed letters that read as no digit, plain shapes, stripes and checks, patches of photographs,
+        By name: printed letters that read as no digit, geometric shapes, stripes and checks, patches of photographs,
         Fashion-MNIST inverted, the upper half of one digit on the lower half of another, digits in a mirror; and,
         as a shift, printed digits.
     """
@@ -40,17 +40,17 @@ def unseen_sets(images: np.ndarray, labels: np.ndarray, count: int = 1000) -> di
     asymmetric = images[np.isin(labels, NO_DIGIT_IN_A_MIRROR)][:count]
     sets = {
         "letters": ("Printed letters", printed(LETTERS, count, seed=21)),
-        "shapes": ("Plain shapes", shapes(count, seed=22)),
+        "shapes": ("Geometric shapes", shapes(count, seed=22)),
         "patterns": ("Stripes and checks", patterns(count, seed=23)),
         "photographs": ("Patches of photographs", photographs(count, seed=24)),
         "fashion_inverted": ("Inverted Fashion-MNIST", invert(fashion)),
         "stacked": ("Stacked halves of two", np.concatenate([images[:count, :middle], others[:, middle:]], axis=1)),
         "mirrored": ("Digits in a mirror", asymmetric[:, :, ::-1].copy()),
     }
-    shift = OutsideSet(
+    shift = ImageSet(
         "Printed digits (a shift)", printed(DIGITS, count, seed=25), out_of_distribution=False, known=False
     )
-    return {name: OutsideSet(*each, known=False) for name, each in sets.items()} | {"printed": shift}
+    return {name: ImageSet(*each, known=False) for name, each in sets.items()} | {"printed": shift}
 
 
 def printed(characters: str, count: int, seed: int) -> np.ndarray:
@@ -74,13 +74,13 @@ def printed(characters: str, count: int, seed: int) -> np.ndarray:
         paper, pen = _blank()
         bold = int(random.integers(0, 9))
         pen.text((middle, middle), str(character), fill=255, font=font, anchor="mm", stroke_width=bold)
-        turned = paper.rotate(random.uniform(-15, 15), Image.Resampling.BILINEAR)
-        images.append(centred(np.asarray(turned, np.float32) / 255, SIDE, SIDE))
+        rotated = paper.rotate(random.uniform(-15, 15), Image.Resampling.BILINEAR)
+        images.append(centred(np.asarray(rotated, np.float32) / 255, SIDE, SIDE))
     return np.stack(images)[..., None]
 
 
 def shapes(count: int, seed: int) -> np.ndarray:
-    """Draw triangles, squares, pentagons and stars with as many points, filled or outlined, turned, large and small.
+    """Draw triangles, squares, pentagons and stars with as many points, filled or outlined, rotated, large and small.
 
     Args and result: as in `printed`.
     """

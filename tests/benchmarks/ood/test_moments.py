@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from mcviz.measures.moments import bimodality_coefficient, kurtosis, moment_vector, quantile_spread, skewness
+from benchmarks.ood.moments import bimodality_coefficient, kurtosis, moment_vector, quantile_spread, skewness
 
 VALUES = arrays(np.float64, st.tuples(st.integers(3, 30), st.integers(1, 3)), elements=st.floats(-50, 50, width=32))
 
