@@ -17,8 +17,12 @@ class UnsuitableModelError(McvizError, ValueError):
     """A model from which Monte Carlo dropout passes cannot be sampled."""
 
 
+class MissingPackageError(McvizError, ImportError):
+    """A package that only a part of mcviz needs, and that is not installed. The message has the line to type."""
+
+
 class UnsupportedKerasError(McvizError, ImportError):
-    """A Keras that is missing, or of a version or backend that mcviz does not sample with."""
+    """A Keras of a version or backend that mcviz does not sample with."""
 
 
 class RunNotFoundError(McvizError, FileNotFoundError):

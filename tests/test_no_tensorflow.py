@@ -23,10 +23,28 @@ def imported_by(code: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "code", ["", LOOK_AT_THE_SHIPPED_RUN, "from mcviz.__main__ import main; main(['verify', 'cache/mnist-cnn'])"]
+    "code", ["", LOOK_AT_THE_SHIPPED_RUN, "from mcviz.cli import main; main(['verify', 'cache/mnist-cnn'])"]
 )
 def test_looking_imports_none_of_it(code):
     assert imported_by(code) == []
+
+
+def test_the_package_alone_imports_not_even_numpy():
+    program = "import sys, mcviz.cli; print('numpy' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, text=True) == "False\n"
+
+
+def test_a_python_without_tensorflow_is_told_what_to_type(monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("mcviz.model")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr("mcviz.extras.find_spec", {"keras": None}.get)
+    for name in ("load_model", "sample", "Sampler", "sample_run", "train"):
+        monkeypatch.delitem(mcviz.__dict__, name, raising=False)
+        with pytest.raises(mcviz.MissingPackageError, match=r'Type: pip install "mcviz\[keras\]"') as missing:
+            getattr(mcviz, name)
+        assert isinstance(missing.value, ImportError)
+    monkeypatch.undo()
+    assert mcviz.load_model is not None
 
 
 def test_an_import_would_be_seen():
@@ -39,5 +57,5 @@ def test_every_public_name_is_there():
 
 
 def test_a_name_that_is_not_there_is_said_to_be_missing():
-    with pytest.raises(AttributeError, match="module 'mcviz' has no attribute 'smaple'"):
+    with pytest.raises(AttributeError, match="No mcviz attribute smaple"):
         mcviz.smaple  # noqa: B018

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from mcviz.figures import class_probabilities, png_url
 from mcviz.measures import SCORES, most_uncertain_first, summarise
 from mcviz.runs import Run
 
+FOLDER = Path(__file__).parent / "pages"
 PICTURE_WIDTH = 280
 NO_IMAGES = "This run was kept without its images; sample it again and keep them to see them here."
 
@@ -28,14 +30,14 @@ class Listed:
     icon: str
 
 
-OVERVIEW = Listed("mcviz/app/pages/overview.py", "Overview", ":material/monitoring:")
-UNCERTAIN = Listed("mcviz/app/pages/uncertain.py", "Uncertain examples", ":material/grid_view:")
-EXAMPLE = Listed("mcviz/app/pages/example.py", "One example", ":material/image_search:")
-PROBE = Listed("mcviz/app/pages/probe.py", "Noise probe", ":material/grain:")
-COMPARE = Listed("mcviz/app/pages/compare.py", "Side by side", ":material/compare:")
-STORY = Listed("mcviz/app/pages/story.py", "Story", ":material/auto_stories:")
-DETECTORS = Listed("mcviz/app/pages/detectors.py", "Out of scope", ":material/rule:")
-PAGES = (OVERVIEW, UNCERTAIN, EXAMPLE, COMPARE, PROBE, DETECTORS, STORY)
+OVERVIEW = Listed(f"{FOLDER}/overview.py", "Overview", ":material/monitoring:")
+UNCERTAIN = Listed(f"{FOLDER}/uncertain.py", "Uncertain examples", ":material/grid_view:")
+EXAMPLE = Listed(f"{FOLDER}/example.py", "One example", ":material/image_search:")
+PROBE = Listed(f"{FOLDER}/probe.py", "Noise probe", ":material/grain:")
+COMPARE = Listed(f"{FOLDER}/compare.py", "Side by side", ":material/compare:")
+STORY = Listed(f"{FOLDER}/story.py", "Story", ":material/auto_stories:")
+OUT_OF_DISTRIBUTION = Listed(f"{FOLDER}/out_of_distribution.py", "Out of distribution", ":material/rule:")
+PAGES = (OVERVIEW, UNCERTAIN, EXAMPLE, COMPARE, PROBE, OUT_OF_DISTRIBUTION, STORY)
 
 
 def navigation() -> None:

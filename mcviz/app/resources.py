@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app import address
+from mcviz.app.shipped import SHIPPED_RUN
 from mcviz.errors import McvizError
 from mcviz.runs import Run, list_runs, open_run
 
@@ -22,8 +23,9 @@ NOTICEABLE = 0.5  # seconds
 
 
 def cache_folder() -> Path:
-    """Where the runs are: `MCVIZ_CACHE`, or the project's own `cache`."""
-    return Path(os.environ.get("MCVIZ_CACHE") or Path(__file__).parents[2] / "cache")
+    """Where the runs are: the folder that `MCVIZ_CACHE` names; where that has none, the one of the shipped run."""
+    named = os.environ.get("MCVIZ_CACHE")
+    return Path(named) if named and any(Path(named).glob("*/manifest.json")) else SHIPPED_RUN.parent
 
 
 def current_run() -> Run:

@@ -1,4 +1,4 @@
-"""How well detectors tell images apart: the shades of the table, one cell's ROC curve and its two distributions."""
+"""How well detectors find OOD examples: the shades of a table, a ROC curve, and the distributions of an OOD score."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ LIGHT, DARK = (243, 246, 249), (0, 114, 178)
 
 
 def shades(shares: np.ndarray, *, perfect: float = 1, far: float = FAR) -> np.ndarray:
-    """The colours of a table's cells, the better the darker, evenly spread over the orders of what is left of errors.
+    """Colour the cells of a table, the better the darker, on a logarithmic scale of the distance from perfection.
 
     Args:
         shares: (D, S) fractions; NaN has no colour.
@@ -20,7 +20,7 @@ def shades(shares: np.ndarray, *, perfect: float = 1, far: float = FAR) -> np.nd
         far: the distance from it that is as light as any larger one.
 
     Returns:
-        (D, S) style sheets' words for the background and, so that it stands out in light and dark themes, the text.
+        (D, S) CSS for the background and for the text, so that both themes can read it.
     """
     errors = np.clip(np.abs(perfect - shares), NEAR, far)
     depth = np.log(far / errors) / np.log(far / NEAR)
@@ -35,60 +35,60 @@ def shades(shares: np.ndarray, *, perfect: float = 1, far: float = FAR) -> np.nd
 
 
 def roc_curve(
-    false_stops: np.ndarray,
-    found: np.ndarray,
+    false_positive_rates: np.ndarray,
+    true_positive_rates: np.ndarray,
     name: str,
     compared: np.ndarray,
     compared_with: str,
-    inside: str = "test images",
+    in_distribution: str = "test images",
 ) -> go.Figure:
-    """One cell's ROC curve beside another detector's.
+    """Draw a detector's ROC curve beside another detector's.
 
     Args:
-        false_stops: (P,) shares of the images inside that are stopped, ascending.
-        found: (P,) shares of the images outside that are found.
+        false_positive_rates: (P,) shares of the in-distribution examples that are flagged, ascending.
+        true_positive_rates: (P,) shares of the out-of-distribution examples that are flagged.
         name: of the detector.
-        compared: (P,) the same of another detector.
+        compared: (P,) true positive rates of another detector.
         compared_with: its name.
-        inside: what the images are that are not to be stopped.
+        in_distribution: what the in-distribution examples are.
 
     Returns:
-        Two lines; the axis of false stops is linear to the eye in its square root, so that its lower end is seen.
+        Two lines; the axis of false positives is linear to the eye in its square root, so that its lower end is seen.
     """
     figure = go.Figure()
     for label, values, colour, dash in (
         (compared_with, compared, NEUTRAL, "dash"),
-        (name, found, ENSEMBLE, "solid"),
+        (name, true_positive_rates, ENSEMBLE, "solid"),
     ):
         figure.add_scatter(
-            x=np.sqrt(false_stops),
+            x=np.sqrt(false_positive_rates),
             y=values,
-            customdata=false_stops,
+            customdata=false_positive_rates,
             mode="lines",
             line={"color": colour, "width": 2.5, "dash": dash},
             name=label,
-            hovertemplate="%{customdata:.1%} stopped by mistake, %{y:.1%} found<extra></extra>",
+            hovertemplate="%{customdata:.1%} flagged by mistake, %{y:.1%} found<extra></extra>",
         )
     ticks = np.array([0, 0.01, 0.05, 0.2, 0.5, 1])
     figure.update_xaxes(
-        title=f"{inside} stopped by mistake",
+        title=f"false positive rate, among {in_distribution}",
         tickvals=np.sqrt(ticks),
         ticktext=[f"{t:.0%}" for t in ticks],
         range=[0, 1],
     )
-    figure.update_yaxes(title="found", tickformat=".0%", range=[0, 1.02])
+    figure.update_yaxes(title="true positive rate", tickformat=".0%", range=[0, 1.02])
     return styled(figure, 340)
 
 
-def surprise_distributions(
-    edges: np.ndarray, inside: np.ndarray, outside: np.ndarray, names: Sequence[str]
+def ood_score_distributions(
+    edges: np.ndarray, in_distribution: np.ndarray, out_of_distribution: np.ndarray, names: Sequence[str]
 ) -> go.Figure:
-    """How a detector's surprise is distributed over the images inside and outside.
+    """Draw how a detector's OOD score is distributed in and out of distribution.
 
     Args:
         edges: (B + 1,) of the bins, ascending.
-        inside: (B,) counts.
-        outside: (B,) counts.
+        in_distribution: (B,) counts.
+        out_of_distribution: (B,) counts.
         names: of the two.
 
     Returns:
@@ -96,7 +96,8 @@ def surprise_distributions(
     """
     figure = go.Figure()
     centres = (edges[:-1] + edges[1:]) / 2
-    for name, counts, colour in zip(names, (inside, outside), (ENSEMBLE, DETERMINISTIC), strict=True):
+    both = (in_distribution, out_of_distribution)
+    for name, counts, colour in zip(names, both, (ENSEMBLE, DETERMINISTIC), strict=True):
         figure.add_scatter(
             x=centres,
             y=counts / max(counts.sum(), 1),
@@ -106,6 +107,6 @@ def surprise_distributions(
             name=name,
             hovertemplate="%{y:.1%} near %{x:.3g}<extra></extra>",
         )
-    figure.update_xaxes(title="surprise")
-    figure.update_yaxes(title="share of images", tickformat=".0%", rangemode="tozero")
+    figure.update_xaxes(title="OOD score")
+    figure.update_yaxes(title="share of examples", tickformat=".0%", rangemode="tozero")
     return styled(figure, 340)

@@ -1,7 +1,6 @@
 """Several OOD scores as one: each becomes a conformal p-value, and the p-values are combined."""
 
 import numpy as np
-from scipy import stats
 
 Array = np.ndarray
 
@@ -30,11 +29,3 @@ def harmonic_mean_p(values: Array) -> Array:
         (N,) float64 in 0..1.
     """
     return len(values) / (1 / values).sum(axis=0)
-
-
-def fisher_p(values: Array) -> Array:
-    """Fisher's (1925) combination, as if the detectors were independent: several middling p-values add up.
-
-    Args and result: as in `harmonic_mean_p`.
-    """
-    return stats.chi2.sf(-2 * np.log(values).sum(axis=0), 2 * len(values))

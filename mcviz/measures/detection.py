@@ -1,7 +1,7 @@
-"""How well an OOD score tells two sets of examples apart: AUROC, FPR at 95% TPR, average precision, with intervals.
+"""How well a detector finds out-of-distribution examples: AUROC, FPR at 95% TPR, average precision, with intervals.
 
-`inside` holds the scores of in-distribution examples, `outside` those of out-of-distribution ones; high means out of
-distribution.
+A detector gives each example an OOD score, high for out of distribution. `in_distribution` holds the OOD scores of the
+examples to be kept, `out_of_distribution` those of the examples to be found.
 """
 
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Detection:
-    """The figures of a score for one pair of sets, as fractions.
+    """A detector's figures for one pair of sets, as fractions.
 
     Attributes:
-        auroc: the chance that an OOD example scores higher than an in-distribution one (0.5 is guessing).
-        fpr95: the share of OOD examples that pass when the threshold lets 95% of the in-distribution ones pass.
-        average_precision: of finding the OOD examples, over all thresholds.
+        auroc: the chance that an example out of distribution has a higher OOD score than one in it (0.5 is guessing).
+        fpr95: the share out of distribution that passes when the threshold lets 95% of those in distribution pass.
+        average_precision: of finding the examples out of distribution, over all thresholds.
     """
 
     auroc: float
@@ -30,75 +30,88 @@ class Detection:
     average_precision: float
 
 
-def detection(inside: Array, outside: Array) -> Detection:
-    """AUROC, FPR95 and average precision of a score.
+def detection(in_distribution: Array, out_of_distribution: Array) -> Detection:
+    """Compute a detector's figures.
 
     Args:
-        inside: (N,) scores, finite.
-        outside: (M,) scores, finite.
+        in_distribution: (N,) OOD scores, finite.
+        out_of_distribution: (M,) OOD scores, finite.
     """
-    is_ood = np.r_[np.zeros(len(inside), bool), np.ones(len(outside), bool)]
-    scores = np.r_[inside, outside]
-    passed, kept, _ = roc_curve(~is_ood, -scores)
+    truth, ood_score = _joined(in_distribution, out_of_distribution)
+    false_positive_rate, true_positive_rate, _ = roc_curve(~truth, -ood_score)
     return Detection(
-        float(roc_auc_score(is_ood, scores)),
-        float(passed[np.argmax(kept >= TRUE_POSITIVE_RATE)]),
-        float(average_precision_score(is_ood, scores)),
+        float(roc_auc_score(truth, ood_score)),
+        float(false_positive_rate[np.argmax(true_positive_rate >= TRUE_POSITIVE_RATE)]),
+        float(average_precision_score(truth, ood_score)),
     )
 
 
-def bootstrap(inside: Array, outside: Array, *, resamples: int = 200, seed: int = 0) -> tuple[Detection, Detection]:
-    """The 95% percentile intervals of a score's figures (Efron 1979), both sets resampled each time.
+def bootstrap(
+    in_distribution: Array, out_of_distribution: Array, *, resamples: int = 200, seed: int = 0
+) -> tuple[Detection, Detection]:
+    """Compute the 95% percentile intervals of a detector's figures (Efron 1979), both sets drawn anew each time.
 
     Args:
-        inside: (N,) scores, finite.
-        outside: (M,) scores, finite.
-        resamples: how many.
+        in_distribution: (N,) OOD scores, finite.
+        out_of_distribution: (M,) OOD scores, finite.
+        resamples: how often.
         seed: of the resampling.
 
     Returns:
         The lower ends and the upper ends.
     """
     random = np.random.default_rng(seed)
-    weight_inside = random.multinomial(len(inside), np.full(len(inside), 1 / len(inside)), resamples)
-    weight_outside = random.multinomial(len(outside), np.full(len(outside), 1 / len(outside)), resamples)
-    figures = np.quantile(_weighted_figures(inside, outside, weight_inside, weight_outside), [0.025, 0.975], axis=1)
-    return Detection(*map(float, figures[0])), Detection(*map(float, figures[1]))
+    in_weights, out_weights = (
+        random.multinomial(count, np.full(count, 1 / count), resamples)
+        for count in (len(in_distribution), len(out_of_distribution))
+    )
+    figures = _weighted_figures(in_distribution, out_of_distribution, in_weights, out_weights)
+    low, high = np.quantile(figures, [0.025, 0.975], axis=1)
+    return Detection(*map(float, low)), Detection(*map(float, high))
 
 
-def roc_points(inside: Array, outside: Array, stopped: Array) -> Array:
-    """The ROC curve at given false positive rates, here of taking an example for OOD.
+def roc_points(in_distribution: Array, out_of_distribution: Array, false_positive_rates: Array) -> Array:
+    """Compute the ROC curve at given false positive rates, out of distribution being the positive class.
 
     Args:
-        inside: (N,) scores.
-        outside: (M,) scores.
-        stopped: (P,) shares of in-distribution examples that are taken for OOD, 0 to 1, ascending.
+        in_distribution: (N,) OOD scores.
+        out_of_distribution: (M,) OOD scores.
+        false_positive_rates: (P,) 0 to 1, ascending.
 
     Returns:
-        (P,) float64, the share of the OOD examples that is found; ties are split evenly, as the AUROC counts them.
+        (P,) float64, the true positive rates; where examples tie, on the straight line that the AUROC counts too.
     """
-    is_ood = np.r_[np.zeros(len(inside), bool), np.ones(len(outside), bool)]
-    false_positives, found, _ = roc_curve(is_ood, np.r_[inside, outside], drop_intermediate=False)
-    return np.interp(stopped, false_positives, found)
+    truth, ood_score = _joined(in_distribution, out_of_distribution)
+    false_positives, true_positives, _ = roc_curve(truth, ood_score, drop_intermediate=False)
+    return np.interp(false_positive_rates, false_positives, true_positives)
 
 
-def _weighted_figures(inside: Array, outside: Array, weight_inside: Array, weight_outside: Array) -> Array:
-    """(3, R) figures for R weightings, (R, N) and (R, M), of the examples, by one sort and cumulative sums."""
-    scores = np.r_[inside, outside]
-    order = np.argsort(-scores, kind="stable")
-    first = np.flatnonzero(np.r_[True, np.diff(scores[order]) != 0])  # of each group of ties
-    stopped = _cumulative(np.c_[weight_inside, np.zeros_like(weight_outside)], order, first) / len(inside)
-    found = _cumulative(np.c_[np.zeros_like(weight_inside), weight_outside], order, first) / len(outside)
-    area = ((found[:, 1:] + found[:, :-1]) / 2 * np.diff(stopped)).sum(axis=1)
-    last_kept = (1 - stopped >= TRUE_POSITIVE_RATE - ROUNDING).sum(axis=1) - 1
-    passing = 1 - found[np.arange(len(found)), last_kept]
-    all_found, all_stopped = found[:, 1:] * len(outside), stopped[:, 1:] * len(inside)
-    precision = all_found / np.maximum(all_found + all_stopped, 1)
-    average_precision = (precision * np.diff(found)).sum(axis=1)
-    return np.stack([area, passing, average_precision])
+def _joined(in_distribution: Array, out_of_distribution: Array) -> tuple[Array, Array]:
+    """(N + M,) bool whether each example is out of distribution, and the OOD scores of all."""
+    truth = np.r_[np.zeros(len(in_distribution), bool), np.ones(len(out_of_distribution), bool)]
+    return truth, np.r_[in_distribution, out_of_distribution]
+
+
+def _weighted_figures(
+    in_distribution: Array, out_of_distribution: Array, in_weights: Array, out_weights: Array
+) -> Array:
+    """(3, R) figures for R weightings, (R, N) and (R, M), of the examples: one sort serves them all."""
+    ood_score = np.r_[in_distribution, out_of_distribution]
+    order = np.argsort(-ood_score, kind="stable")
+    first = np.flatnonzero(np.r_[True, np.diff(ood_score[order]) != 0])  # of each group of ties
+    in_count, out_count = len(in_distribution), len(out_of_distribution)
+    false_positives = _cumulative(np.c_[in_weights, np.zeros_like(out_weights)], order, first) / in_count
+    true_positives = _cumulative(np.c_[np.zeros_like(in_weights), out_weights], order, first) / out_count
+    heights = (true_positives[:, 1:] + true_positives[:, :-1]) / 2
+    auroc = (heights * np.diff(false_positives)).sum(axis=1)
+    last_kept = (1 - false_positives >= TRUE_POSITIVE_RATE - ROUNDING).sum(axis=1) - 1
+    fpr95 = 1 - true_positives[np.arange(len(true_positives)), last_kept]
+    found, flagged = true_positives[:, 1:] * out_count, false_positives[:, 1:] * in_count
+    average_precision = (found / np.maximum(found + flagged, 1) * np.diff(true_positives)).sum(axis=1)
+    return np.stack([auroc, fpr95, average_precision])
 
 
 def _cumulative(weights: Array, order: Array, first: Array) -> Array:
-    """(R, groups + 1): the weight of the groups with the highest scores together, from none to all."""
+    """(R, groups + 1): how much weight the groups with the highest OOD scores hold together, from none to all."""
     sums = np.add.reduceat(weights[:, order].astype(np.float64), first, axis=1).cumsum(axis=1)
     return np.c_[np.zeros(len(weights)), sums]

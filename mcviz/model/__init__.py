@@ -1,8 +1,12 @@
 """Keras models: trained, loaded, and sampled with dropout left on."""
 
-import mcviz.model.keras_internals  # noqa: F401 (first, since it refuses a Keras that the others would fail with)
-from mcviz.model.loading import load_model
-from mcviz.model.sampler import Sampler, sample
-from mcviz.model.stochastic import StochasticLayer
+from mcviz.extras import require_keras
+
+require_keras()  # before any module here imports them, so that whoever comes in is told what to type
+
+import mcviz.model.keras_internals  # noqa: E402, F401 (it refuses a Keras that the others would fail with)
+from mcviz.model.loading import load_model  # noqa: E402
+from mcviz.model.sampler import Sampler, sample  # noqa: E402
+from mcviz.model.stochastic import StochasticLayer  # noqa: E402
 
 __all__ = ["Sampler", "StochasticLayer", "load_model", "sample"]

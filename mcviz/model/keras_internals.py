@@ -11,12 +11,13 @@ from typing import Any
 
 from mcviz.errors import UnsupportedKerasError
 
+SET_BACKEND = "Set KERAS_BACKEND=tensorflow before Python starts, or `backend` in ~/.keras/keras.json."
+
 try:
     import keras
-except (ImportError, ValueError) as error:  # no Keras, no TensorFlow, or another backend that is not there
+except (ImportError, ValueError) as error:  # another backend is chosen, and not installed or not known
     raise UnsupportedKerasError(
-        f"Sampling needs Keras with its TensorFlow backend. Received: {error}. "
-        "Type `pip install 'mcviz[keras]'`, and set KERAS_BACKEND=tensorflow where another backend is chosen."
+        f"mcviz samples with Keras's TensorFlow backend. Received: {error}. {SET_BACKEND}"
     ) from error
 
 OLDEST, TOO_NEW = (3, 15), (4,)
@@ -31,12 +32,11 @@ def check_keras(version: str, backend: str) -> None:
     """
     if not OLDEST <= tuple(int(number) for number in version.split(".")[:2]) < TOO_NEW:
         raise UnsupportedKerasError(
-            f"mcviz works with Keras {VERSIONS}. Received: Keras {version}. Type `pip install 'keras{VERSIONS}'`."
+            f"mcviz works with Keras {VERSIONS}. Received: Keras {version}. Type: pip install 'keras{VERSIONS}'"
         )
     if backend != "tensorflow":
         raise UnsupportedKerasError(
-            f"mcviz samples with Keras's TensorFlow backend. Received: {backend}. "
-            "Set KERAS_BACKEND=tensorflow before Python starts, or `backend` in ~/.keras/keras.json."
+            f"mcviz samples with Keras's TensorFlow backend. Received: {backend}. {SET_BACKEND}"
         )
 
 

@@ -52,10 +52,19 @@ def test_every_page_opens_without_an_exception(open_page: OpenPage, name: str) -
 def test_a_page_of_an_empty_cache_says_what_to_do(
     open_page: OpenPage, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    monkeypatch.setattr("mcviz.app.resources.SHIPPED_RUN", tmp_path / "taken-away")
     app = open_page(name)
     assert not app.exception
     assert "python -m mcviz sample" in app.info[0].value
+
+
+def test_where_the_cache_has_no_run_the_shipped_one_is_shown(
+    open_page: OpenPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    app = open_page("overview")
+    assert "mnist-cnn" in words(app)
+    assert len(app.metric) == 3
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mcviz.figures.detection import roc_curve, shades, surprise_distributions
+from mcviz.figures.detection import ood_score_distributions, roc_curve, shades
 
 
 def test_better_cells_are_darker() -> None:
@@ -35,29 +35,29 @@ def luminance(colour: str) -> float:
 
 
 def test_the_roc_keeps_its_shares_behind_the_stretched_axis() -> None:
-    stops = np.array([0, 0.04, 1])
-    compared, chosen = roc_curve(stops, np.array([0.9, 1, 1]), "new", np.array([0.1, 0.5, 1]), "old").data
+    rates = np.array([0, 0.04, 1])
+    compared, chosen = roc_curve(rates, np.array([0.9, 1, 1]), "new", np.array([0.1, 0.5, 1]), "old").data
     assert (compared.name, chosen.name) == ("old", "new")
     np.testing.assert_allclose(chosen.x, [0, 0.2, 1])
-    np.testing.assert_array_equal(chosen.customdata, stops)
+    np.testing.assert_array_equal(chosen.customdata, rates)
     np.testing.assert_array_equal(chosen.y, [0.9, 1, 1])
 
 
-def test_the_roc_says_what_is_stopped_by_mistake() -> None:
-    curve = roc_curve(np.array([0, 1]), np.array([0, 1]), "new", np.array([0, 1]), "old", "right answers")
-    assert curve.layout.xaxis.title.text == "right answers stopped by mistake"
+def test_the_roc_says_what_the_false_positives_are() -> None:
+    curve = roc_curve(np.array([0, 1]), np.array([0, 1]), "new", np.array([0, 1]), "old", "correct predictions")
+    assert curve.layout.xaxis.title.text == "false positive rate, among correct predictions"
 
 
 def test_distributions_are_shares_of_each_set_over_the_same_bins() -> None:
-    inside, outside = surprise_distributions(
+    in_distribution, out_of_distribution = ood_score_distributions(
         np.array([0.0, 1, 2]), np.array([30, 10]), np.array([0, 5]), ["test images", "noise"]
     ).data
-    assert inside.y.tolist() == [0.75, 0.25]
-    assert outside.y.tolist() == [0, 1]
-    assert inside.x.tolist() == outside.x.tolist() == [0.5, 1.5]
-    assert inside.line.color != outside.line.color
+    assert in_distribution.y.tolist() == [0.75, 0.25]
+    assert out_of_distribution.y.tolist() == [0, 1]
+    assert in_distribution.x.tolist() == out_of_distribution.x.tolist() == [0.5, 1.5]
+    assert in_distribution.line.color != out_of_distribution.line.color
 
 
 def test_a_set_without_images_draws_an_empty_line() -> None:
-    _, outside = surprise_distributions(np.array([0.0, 1]), np.array([3]), np.array([0]), ["a", "b"]).data
-    assert outside.y.tolist() == [0]
+    _, out_of_distribution = ood_score_distributions(np.array([0.0, 1]), np.array([3]), np.array([0]), ["a", "b"]).data
+    assert out_of_distribution.y.tolist() == [0]

@@ -11,33 +11,33 @@ from mcviz.measures.detection import bootstrap, detection, roc_points
 SCORES = st.lists(st.integers(0, 12), min_size=1, max_size=30).map(lambda values: np.array(values, float))
 
 
-def counted(inside: np.ndarray, outside: np.ndarray) -> tuple[float, float]:
+def counted(in_dist: np.ndarray, ood: np.ndarray) -> tuple[float, float]:
     """AUROC over all pairs, and FPR95 over all thresholds, by counting."""
-    wins = [(o > i) + 0.5 * (o == i) for o in outside for i in inside]
+    wins = [(o > i) + 0.5 * (o == i) for o in ood for i in in_dist]
     passing = [
-        np.mean([o < line for o in outside])
-        for line in [*np.unique(np.r_[inside, outside]), np.inf]
-        if np.mean([i < line for i in inside]) >= 0.95
+        np.mean([o < line for o in ood])
+        for line in [*np.unique(np.r_[in_dist, ood]), np.inf]
+        if np.mean([i < line for i in in_dist]) >= 0.95
     ]
     return float(np.mean(wins)), float(min(passing))
 
 
 @given(SCORES, SCORES)
-def test_figures_agree_with_counting(inside: np.ndarray, outside: np.ndarray) -> None:
-    found = detection(inside, outside)
-    auroc, fpr95 = counted(inside, outside)
+def test_figures_agree_with_counting(in_dist: np.ndarray, ood: np.ndarray) -> None:
+    found = detection(in_dist, ood)
+    auroc, fpr95 = counted(in_dist, ood)
     assert found.auroc == pytest.approx(auroc, abs=1e-9)
     assert found.fpr95 == pytest.approx(fpr95, abs=1e-9)
-    truth = np.r_[np.zeros(len(inside)), np.ones(len(outside))]
-    assert found.average_precision == pytest.approx(average_precision_score(truth, np.r_[inside, outside]))
+    truth = np.r_[np.zeros(len(in_dist)), np.ones(len(ood))]
+    assert found.average_precision == pytest.approx(average_precision_score(truth, np.r_[in_dist, ood]))
 
 
 @given(SCORES, SCORES)
-def test_only_the_order_of_scores_matters_and_its_reverse_mirrors_the_auroc(inside, outside) -> None:
-    original, stretched = detection(inside, outside), detection(np.exp(inside), np.exp(outside))
+def test_only_the_order_of_scores_matters_and_its_reverse_mirrors_the_auroc(in_dist, ood) -> None:
+    original, stretched = detection(in_dist, ood), detection(np.exp(in_dist), np.exp(ood))
     assert stretched.auroc == pytest.approx(original.auroc)
     assert stretched.fpr95 == pytest.approx(original.fpr95)
-    assert detection(-inside, -outside).auroc == pytest.approx(1 - original.auroc)
+    assert detection(-in_dist, -ood).auroc == pytest.approx(1 - original.auroc)
 
 
 def test_apart_and_alike_are_the_two_ends() -> None:
@@ -49,16 +49,16 @@ def test_apart_and_alike_are_the_two_ends() -> None:
 
 def test_bootstrap_resamples_as_a_slow_loop_over_scikit_learn_does() -> None:
     random = np.random.default_rng(1)
-    inside, outside = random.integers(0, 40, 300) / 10, random.integers(10, 60, 120) / 10
+    in_dist, ood = random.integers(0, 40, 300) / 10, random.integers(10, 60, 120) / 10
     slow = []
     for _ in range(400):
-        i, o = random.choice(inside, len(inside)), random.choice(outside, len(outside))
+        i, o = random.choice(in_dist, len(in_dist)), random.choice(ood, len(ood))
         each = detection(i, o)
         truth = np.r_[np.zeros(len(i)), np.ones(len(o))]
         assert each.auroc == pytest.approx(roc_auc_score(truth, np.r_[i, o]))
         slow.append([each.auroc, each.fpr95, each.average_precision])
     expected = np.quantile(slow, [0.025, 0.975], axis=0)
-    low, high = bootstrap(inside, outside, resamples=400)
+    low, high = bootstrap(in_dist, ood, resamples=400)
     for name, column in zip(("auroc", "fpr95", "average_precision"), expected.T, strict=True):
         width = column[1] - column[0]
         assert getattr(low, name) == pytest.approx(column[0], abs=0.2 * width)
@@ -66,9 +66,9 @@ def test_bootstrap_resamples_as_a_slow_loop_over_scikit_learn_does() -> None:
 
 
 @given(SCORES, SCORES)
-def test_intervals_are_ordered_and_within_bounds_and_the_same_again(inside, outside) -> None:
-    low, high = bootstrap(inside, outside, resamples=20)
-    assert bootstrap(inside, outside, resamples=20) == (low, high)
+def test_intervals_are_ordered_and_within_bounds_and_the_same_again(in_dist, ood) -> None:
+    low, high = bootstrap(in_dist, ood, resamples=20)
+    assert bootstrap(in_dist, ood, resamples=20) == (low, high)
     for name in ("auroc", "fpr95", "average_precision"):
         assert -1e-9 <= getattr(low, name) <= getattr(high, name) <= 1 + 1e-9
 
@@ -83,23 +83,23 @@ def test_intervals_cover_the_truth_about_as_often_as_they_claim() -> None:
 
 
 @given(SCORES, SCORES)
-def test_roc_points_are_what_thresholds_reach_and_the_straight_lines_between(inside, outside) -> None:
+def test_roc_points_are_what_thresholds_reach_and_the_straight_lines_between(in_dist, ood) -> None:
     rates = np.array([0, 0.1, 0.5, 1.0])
-    reached = [(np.mean(inside >= line), np.mean(outside >= line)) for line in [*np.r_[inside, outside], np.inf]]
+    reached = [(np.mean(in_dist >= line), np.mean(ood >= line)) for line in [*np.r_[in_dist, ood], np.inf]]
     expected = []
     for rate in rates:
         x, y = max(point for point in reached if point[0] <= rate)
         to_x, to_y = min((point for point in reached if point[0] > rate), default=(1 + x, y))
         expected.append(y + (to_y - y) * (rate - x) / (to_x - x))
-    np.testing.assert_allclose(roc_points(inside, outside, rates), expected, atol=1e-9)
+    np.testing.assert_allclose(roc_points(in_dist, ood, rates), expected, atol=1e-9)
 
 
 COUNTS = st.lists(st.integers(0, 2000), min_size=4, max_size=4).filter(any)
 
 
 @given(COUNTS, COUNTS)
-def test_the_area_under_the_drawn_curve_is_the_auroc_however_many_examples_tie(inside, outside) -> None:
-    tied = [np.repeat(np.arange(4.0), counts) for counts in (inside, outside)]
+def test_the_area_under_the_drawn_curve_is_the_auroc_however_many_examples_tie(in_dist, ood) -> None:
+    tied = [np.repeat(np.arange(4.0), counts) for counts in (in_dist, ood)]
     rates = np.linspace(0, 1, 1001)
     area = np.trapezoid(roc_points(*tied, rates), rates)
     assert area == pytest.approx(detection(*tied).auroc, abs=0.005)

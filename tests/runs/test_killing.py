@@ -5,7 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 
+
+@pytest.mark.slow
 def test_killed_two_hundred_times(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.runs.killing", str(tmp_path), "200"], capture_output=True, text=True, check=False

@@ -9,6 +9,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from mcviz.runs import open_run
 from mcviz.runs.files import folder_at
 from mcviz.runs.lock import writing
@@ -51,6 +53,7 @@ def python(script: str, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-c", script, *arguments], stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 def test_eight_processes_ask_for_one_run(tmp_path: Path) -> None:
     asking = [python(ASK, str(tmp_path / "run")) for _ in range(8)]
     reading = python(READ, str(tmp_path / "run"), str(tmp_path / "truth"))

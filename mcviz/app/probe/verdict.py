@@ -71,7 +71,7 @@ class ByDoubt:
 class ByDetector:
     """Judges by doubt and by activations that are foreign to the class.
 
-    The two were found with the known sets of `benchmarks/ood.py` in view; how they are combined was fixed by hand.
+    The two were found with the known sets of the OOD study in view; how they are combined was fixed by hand.
     """
 
     run: Run

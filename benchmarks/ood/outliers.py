@@ -1,0 +1,54 @@
+"""Distance and density models of vectors, fitted on in-distribution examples alone: how far out is another one?
+
+Each function takes `known`, (M, D) vectors of the examples to fit on, and `vectors`, (N, D) of those to be judged, and
+returns (N,) float64 OOD scores: high for far out.
+"""
+
+import numpy as np
+from sklearn.covariance import ShrunkCovariance
+from sklearn.ensemble import IsolationForest
+from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import OneClassSVM
+
+Array = np.ndarray
+
+SHRINKAGE = 1 / 1001  # 1000 parts of the covariance to one of a sphere
+
+
+def gaussian_by_class(known: Array, labels: Array, vectors: Array) -> Array:
+    """The squared Mahalanobis distance to the nearest class mean, one covariance for all (Lee et al. 2018).
+
+    Args:
+        known: (M, D).
+        labels: (M,) integer classes.
+        vectors: (N, D).
+    """
+    classes = np.unique(labels)
+    means = np.stack([known[labels == c].mean(axis=0, dtype=np.float64) for c in classes])
+    deviations = known - means[np.searchsorted(classes, labels)]
+    covariance = ShrunkCovariance(shrinkage=SHRINKAGE, assume_centered=True).fit(deviations)
+    return np.min([covariance.mahalanobis(vectors - mean) for mean in means], axis=0)
+
+
+def nearest_neighbours(known: Array, vectors: Array, count: int = 10) -> Array:
+    """The distance to the nearest `count` vectors, on average (Sun et al. 2022).
+
+    Args:
+        known: (M, D).
+        vectors: (N, D).
+        count: of neighbours.
+    """
+    neighbours = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(known)
+    return neighbours.kneighbors(vectors)[0].mean(axis=1, dtype=np.float64)
+
+
+def isolation_forest(known: Array, vectors: Array) -> Array:
+    """How few random cuts isolate a vector (Liu et al. 2008), by scikit-learn, seeded."""
+    return -IsolationForest(n_estimators=200, random_state=0).fit(known).score_samples(vectors)
+
+
+def one_class(known: Array, vectors: Array) -> Array:
+    """The distance outside of a kernel's boundary around the known (Schölkopf et al. 2001), by scikit-learn."""
+    scaler = StandardScaler().fit(known)
+    return -OneClassSVM(nu=0.05).fit(scaler.transform(known)).score_samples(scaler.transform(vectors))

@@ -1,0 +1,31 @@
+from .data import LabelledImages as LabelledImages
+from .data import as_model_input as as_model_input
+from .data import read_images as read_images
+from .data import read_mnist as read_mnist
+from .data import uniform_noise as uniform_noise
+from .errors import CorruptRunError as CorruptRunError
+from .errors import DataNotFoundError as DataNotFoundError
+from .errors import InvalidInputError as InvalidInputError
+from .errors import McvizError as McvizError
+from .errors import MissingPackageError as MissingPackageError
+from .errors import PartialRunError as PartialRunError
+from .errors import RunExistsError as RunExistsError
+from .errors import RunNotFoundError as RunNotFoundError
+from .errors import StorageError as StorageError
+from .errors import UnsuitableModelError as UnsuitableModelError
+from .measures import SCORES as SCORES
+from .measures import scores as scores
+from .model.loading import load_model as load_model
+from .model.reference import reference_network as reference_network
+from .model.run_sampling import sample_run as sample_run
+from .model.sampler import Sampler as Sampler
+from .model.sampler import sample as sample
+from .model.training import train as train
+from .runs import Run as Run
+from .runs import export_run as export_run
+from .runs import list_runs as list_runs
+from .runs import open_run as open_run
+from .runs import remove_run as remove_run
+from .runs import verify_run as verify_run
+
+__version__: str

@@ -1,0 +1,86 @@
+"""The server of the dashboard, as `mcviz dashboard` starts it."""
+
+import asyncio
+import os
+import re
+import socket
+import tomllib
+import webbrowser
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+import mcviz
+from mcviz.app.shipped import STREAMLIT_OPTIONS
+from mcviz.errors import InvalidInputError
+
+HOST = "127.0.0.1"
+SCRIPT = Path(mcviz.__file__).with_name("dashboard.py")
+SECONDS_TO_LISTEN = 0.5
+
+
+def serve(cache: Path, port: int | None = None) -> None:
+    """Serve the dashboard to this machine, and show it in a browser where there is a display, until Ctrl-C.
+
+    A proxy's name, as `STREAMLIT_BROWSER_SERVER_ADDRESS` has it, is served too.
+
+    Args:
+        cache: the folder of runs.
+        port: to listen on; 8501, or the next that is free, without one.
+
+    Raises:
+        InvalidInputError: the port is taken.
+    """
+    os.environ["MCVIZ_CACHE"] = str(cache)
+    options = streamlit_options()
+    if port is not None:
+        _check_free(port)
+        options["server.port"] = port
+    # Another site's page is refused too, whose name was made to lead to this machine.
+    names = [HOST, "localhost", *filter(None, [os.environ.get("STREAMLIT_BROWSER_SERVER_ADDRESS")])]
+    trusted = Middleware(TrustedHostMiddleware, allowed_hosts=names)
+    st.App(SCRIPT, middleware=[trusted], lifespan=_browser).run(config=options)
+
+
+def streamlit_options() -> dict[str, Any]:
+    """The options that `streamlit run dashboard.py` finds beside it, such as `{"theme.baseRadius": "8px"}`.
+
+    Streamlit's environment variables, such as `STREAMLIT_SERVER_ADDRESS`, go before them, as they do there.
+    """
+    options = _flat(tomllib.loads(STREAMLIT_OPTIONS.read_text(encoding="utf-8")))
+    return {name: value for name, value in options if _variable(name) not in os.environ}
+
+
+def _variable(option: str) -> str:
+    return "STREAMLIT_" + re.sub(r"(?=[A-Z])", "_", option).replace(".", "_").upper()
+
+
+def _flat(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _check_free(port: int) -> None:
+    try:
+        with socket.create_server((HOST, port)):
+            pass
+    except OSError as error:
+        raise InvalidInputError(
+            f"Port {port} cannot be used ({os.strerror(error.errno or 0)}). Give another --port."
+        ) from error
+
+
+@asynccontextmanager
+async def _browser(app: st.App) -> AsyncIterator[None]:  # noqa: ARG001 (Streamlit hands it in)
+    if not st.get_option("server.headless"):
+        address = f"http://{HOST}:{st.get_option('server.port')}"
+        asyncio.get_running_loop().call_later(SECONDS_TO_LISTEN, webbrowser.open, address)
+    yield

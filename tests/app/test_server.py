@@ -1,0 +1,80 @@
+"""How `mcviz dashboard` starts the server: Streamlit's options, the hosts that are served, and the port."""
+
+import socket
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+
+from mcviz.app import server
+from mcviz.app.shipped import SHIPPED_RUN
+from mcviz.errors import InvalidInputError
+
+ROOT = Path(__file__).parents[2]
+
+
+class Started:
+    """Takes the place of Streamlit's app, and keeps what it was started with."""
+
+    def __init__(self, script: Path, **settings: Any) -> None:
+        self.script, self.settings = script, settings
+
+    def run(self, config: dict[str, Any]) -> None:
+        Started.last, self.config = self, config
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    monkeypatch.setattr(st, "App", Started)
+    monkeypatch.setenv("MCVIZ_CACHE", "")  # so that it is put back
+
+    def serve(port: int | None = None) -> Started:
+        server.serve(tmp_path, port)
+        return Started.last
+
+    return serve
+
+
+def hosts(started: Started) -> list[str]:
+    (middleware,) = started.settings["middleware"]
+    return middleware.kwargs["allowed_hosts"]
+
+
+def test_the_options_are_those_of_the_dashboard_s_own_file(started: Any) -> None:
+    config = started().config
+    told = tomllib.loads((ROOT / ".streamlit/config.toml").read_text())
+    assert config["theme.light.primaryColor"] == told["theme"]["light"]["primaryColor"]
+    assert config["theme.baseRadius"] == told["theme"]["baseRadius"]
+    assert config["server.address"] == "127.0.0.1"
+    assert "server.port" not in config
+    assert all(not isinstance(value, dict) for value in config.values())
+
+
+def test_the_environment_goes_before_the_file(started: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMLIT_SERVER_ADDRESS", "0.0.0.0")
+    monkeypatch.setenv("STREAMLIT_THEME_LIGHT_PRIMARY_COLOR", "#000000")
+    config = started().config
+    assert "server.address" not in config
+    assert "theme.light.primaryColor" not in config
+    assert "theme.dark.primaryColor" in config
+
+
+def test_only_this_machine_and_a_proxy_that_is_named_are_served(started: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert hosts(started()) == ["127.0.0.1", "localhost"]
+    monkeypatch.setenv("STREAMLIT_BROWSER_SERVER_ADDRESS", "mcviz.example.org")
+    assert hosts(started()) == ["127.0.0.1", "localhost", "mcviz.example.org"]
+
+
+def test_a_port_that_is_taken_is_refused(started: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(InvalidInputError, match=f"Port {port} cannot be used .*Give another --port"):
+            started(port)
+    assert started(port).config["server.port"] == port
+
+
+def test_what_is_served_and_shipped_is_there() -> None:
+    assert server.SCRIPT.is_file()
+    assert (SHIPPED_RUN / "manifest.json").is_file()

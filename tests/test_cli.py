@@ -1,0 +1,386 @@
+"""What a person meets who types `mcviz …`: plain lines, one line on refusal, exit codes."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+import mcviz
+from mcviz.cli import main, sampling_progress
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """MNIST-shaped data of 100 images, and a small model with dropout."""
+    folder = tmp_path_factory.mktemp("typed")
+    rng = np.random.default_rng(0)
+    labels = np.arange(100, dtype=np.uint8) % 10
+    images = rng.integers(0, 256, (100, 28, 28), dtype=np.uint8)
+    np.savez(folder / "mnist.npz", x_train=images, y_train=labels, x_test=images[:40], y_test=labels[:40])
+    np.savez(folder / "not_mnist.npz", pictures=images)
+    tiny = images[:, :4, :4]
+    np.savez(folder / "tiny.npz", x_train=tiny, y_train=labels, x_test=tiny, y_test=labels)
+    np.savez(folder / "bright.npz", images=images[:4].astype(np.float32))
+    layers = keras.layers
+    model = keras.Sequential(
+        [keras.Input((28, 28, 1)), layers.Flatten(), layers.Dropout(0.5, name="half"), layers.Dense(10, "softmax")]
+    )
+    model.save(folder / "model.keras")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(folder) -> Path:
+    """A run of 6 passes over 40 images."""
+    sampled = ["sample", "--model", f"{folder}/model.keras", "--data", f"{folder}/mnist.npz", "--out", f"{folder}/run"]
+    assert main([*sampled, "--passes", "6", "--about", "licence=CC0", "--about", "source=a = b"]) == 0
+    return folder / "run"
+
+
+def refused(arguments: list[object], capsys) -> str:
+    """The one line that a refusal prints."""
+    assert main([str(argument) for argument in arguments]) == 2
+    printed = capsys.readouterr()
+    lines = printed.err.splitlines()
+    assert len(lines) == 1, printed.err
+    assert lines[0].startswith("mcviz: ")
+    return lines[0]
+
+
+def start(*arguments: object) -> subprocess.Popen[str]:
+    """The command in a process of its own, as a shell in front of a person starts it."""
+    return subprocess.Popen(
+        [sys.executable, "-u", "-m", "mcviz", *map(str, arguments)],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "KERAS_BACKEND": "tensorflow"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # CI may start us with it ignored
+    )
+
+
+def test_training_prints_each_epoch_and_keeps_model_and_history(folder, tmp_path, capsys):
+    out = tmp_path / "new" / "m.keras"
+    assert main(["train", "--data", f"{folder}/mnist.npz", "--out", str(out), "--epochs", "2", "--seed", "3"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[:12] for line in lines[1:3]] == ["epoch  1 of ", "epoch  2 of "]
+    history = pd.read_csv(out.with_suffix(".history.csv"), index_col="epoch")
+    assert list(history.columns) == ["train_loss", "train_accuracy", "test_loss", "test_accuracy"]
+    assert list(history.index) == [1, 2]
+    assert f"{history.loc[2, 'test_accuracy']:.2%}" in lines[2]
+    assert mcviz.load_model(out).count_params() == 1_199_882
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ("nowhere.npz", "There is no data file"),
+        ("not_mnist.npz", "it lacks x_train, y_train, x_test, y_test and holds pictures. Give an .npz with"),
+        ("model.keras", "is not MNIST-shaped"),
+        ("tiny.npz", "Training takes images of one size, at least 6 × 6 pixels"),
+    ],
+)
+def test_training_on_what_is_not_mnist_is_refused_in_one_line(folder, tmp_path, capsys, data, told):
+    assert told in refused(["train", "--data", folder / data, "--out", tmp_path / "m.keras"], capsys)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_training_without_a_network_is_refused_in_one_line(tmp_path, capsys, monkeypatch):
+    def no_network() -> None:
+        raise Exception("URL fetch failure:\nno route")
+
+    monkeypatch.setattr(keras.datasets.mnist, "load_data", no_network)
+    line = refused(["train", "--out", tmp_path / "m.keras"], capsys)
+    assert "(URL fetch failure: no route). Connect to the network, or give an .npz of MNIST with --data." in line
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_training(folder, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    line = refused(["train", "--data", folder / "mnist.npz", "--out", tmp_path / "file" / "m.keras"], capsys)
+    assert "cannot be written" in line
+    (tmp_path / "folder.keras").mkdir()
+    line = refused(["train", "--data", folder / "mnist.npz", "--out", tmp_path / "folder.keras"], capsys)
+    assert "folder.keras is a folder" in line
+    assert "--out should end in .keras" in refused(["train", "--out", tmp_path / "m.h5"], capsys)
+
+
+def test_a_refusal_ends_the_process_with_code_2_and_no_traceback(folder, tmp_path):
+    process = start("train", "--data", folder / "not_mnist.npz", "--out", tmp_path / "m.keras")
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, len(err.splitlines())) == (2, "", 1)
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_training_leaves_nothing(folder, tmp_path):
+    out = tmp_path / "m.keras"
+    process = start("train", "--data", folder / "mnist.npz", "--out", out, "--epochs", 10_000)
+    assert process.stdout is not None
+    while not process.stdout.readline().startswith("epoch"):
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err == f"mcviz: stopped; {out} was not written.\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sampling_says_what_is_stochastic_and_what_came_out(folder, tmp_path, capsys):
+    out = tmp_path / "run"
+    sampled = ["sample", "--model", f"{folder}/model.keras", "--data", f"{folder}/mnist.npz", "--out", str(out)]
+    assert main([*sampled, "--passes", "5", "--seed", "7", "--masks", "per_example"]) == 0
+    printed = capsys.readouterr()
+    assert "half (Dropout 0.5)" in printed.out
+    assert "accuracy: ensemble " in printed.out
+    assert "100%" in printed.err
+    assert "passes/s" in printed.err
+    manifest = mcviz.open_run(out).manifest
+    assert (manifest.passes, manifest.seed, manifest.masks, manifest.examples.count) == (5, 7, "per_example", 40)
+
+
+def test_a_run_holds_what_python_samples_and_what_was_told_about_its_data(folder, run):
+    opened = mcviz.open_run(run)
+    data = mcviz.read_images(folder / "mnist.npz")
+    probs = mcviz.sample(mcviz.load_model(folder / "model.keras"), mcviz.as_model_input(data.images), passes=6)
+    np.testing.assert_allclose(opened.probs_block(0, 40), probs, rtol=0, atol=1 / 65535)
+    np.testing.assert_array_equal(opened.labels, data.labels)
+    assert opened.manifest.about == {"licence": "CC0", "source": "a = b"}
+
+
+def test_images_above_1_are_warned_of(folder, tmp_path, capsys):
+    sampled = ["sample", "--model", f"{folder}/model.keras", "--data", f"{folder}/bright.npz", "--passes", "3"]
+    assert main([*sampled, "--out", f"{tmp_path}/run"]) == 0
+    assert "warning: the images of" in capsys.readouterr().err.splitlines()[0]
+
+
+def test_sampling_into_another_run_is_refused(folder, run, capsys):
+    sampled = ["sample", "--model", folder / "model.keras", "--data", folder / "mnist.npz", "--out", run]
+    assert main([str(argument) for argument in [*sampled, "--passes", "6"]]) == 0
+    capsys.readouterr()
+    assert main([str(argument) for argument in [*sampled, "--passes", "6", "--seed", "1"]]) == 2
+    assert "Another finished run" in capsys.readouterr().err
+
+
+def test_a_model_that_is_not_there_is_refused_in_one_line(folder, tmp_path, capsys):
+    line = refused(
+        ["sample", "--model", tmp_path / "m.keras", "--data", folder / "mnist.npz", "--out", tmp_path / "run"], capsys
+    )
+    assert "m.keras" in line
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_sampling_says_how_to_go_on_and_leaves_no_run_that_looks_whole(folder, tmp_path):
+    out = tmp_path / "run"
+    sampled = ["sample", "--model", folder / "model.keras", "--data", folder / "mnist.npz", "--out", out]
+    process = start(*sampled, "--passes", 1_000_000)
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith("[")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    told = "Nothing that was finished is lost: the same command goes on with"
+    assert err.splitlines()[-1] == f"mcviz: stopped. {told} {out}."
+    with pytest.raises((mcviz.PartialRunError, mcviz.RunNotFoundError)):
+        mcviz.open_run(out)
+
+
+def test_verify_prints_the_accuracies_of_the_kept_passes(run, capsys):
+    assert main(["verify", str(run)]) == 0
+    printed = capsys.readouterr().out
+    opened = mcviz.open_run(run)
+    right = opened.probs_block(0, 40).mean(axis=0).argmax(axis=1) == opened.labels
+    assert f"{right.mean():.2%}" in next(line for line in printed.splitlines() if "ensemble" in line)
+
+
+def test_verify_of_nothing_is_refused(tmp_path, capsys):
+    assert "nothing-here" in refused(["verify", tmp_path / "nothing-here"], capsys)
+
+
+def test_list_names_the_runs_and_says_where_there_are_none(run, tmp_path, capsys):
+    assert main(["list", str(run.parent)]) == 0
+    assert f"{run}  finished" in capsys.readouterr().out
+    assert main(["list", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"There is no run in {tmp_path}.\n"
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("yes", 0), ("", 2), ("n", 2), (EOFError, 2)])
+def test_remove_asks_first(folder, tmp_path, monkeypatch, answer, code):
+    out = tmp_path / "run"
+    mcviz.sample_run(folder / "model.keras", folder / "mnist.npz", out, passes=2)
+
+    def answered(question: str) -> str:
+        assert str(out) in question
+        if answer is EOFError:
+            raise EOFError
+        return str(answer)
+
+    monkeypatch.setattr("builtins.input", answered)
+    assert main(["remove", str(out)]) == code
+    assert out.exists() == (code == 2)
+
+
+def test_remove_with_yes_does_not_ask(folder, tmp_path, monkeypatch):
+    mcviz.sample_run(folder / "model.keras", folder / "mnist.npz", tmp_path / "run", passes=2)
+    monkeypatch.setattr("builtins.input", lambda _: pytest.fail("it asked"))
+    assert main(["remove", "--yes", str(tmp_path / "run")]) == 0
+    assert not (tmp_path / "run").exists()
+
+
+def test_remove_says_what_stays(folder, tmp_path, capsys):
+    mcviz.sample_run(folder / "model.keras", folder / "mnist.npz", tmp_path / "run", passes=2)
+    (tmp_path / "run/README.md").touch()
+    assert main(["remove", "--yes", str(tmp_path / "run")]) == 0
+    told = f"{tmp_path}/run is removed. What is none of the run's stays: README.md.\n"
+    assert capsys.readouterr().out.endswith(told)
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["README.md"]
+
+
+def test_without_an_answer_the_refusal_has_a_line_of_its_own(run):
+    process = start("remove", run)
+    out, err = process.communicate(timeout=60)
+    assert (out, len(err.splitlines())) == (f"Remove the run {run}? [y/N] \n", 1)
+
+
+def test_nowhere_is_no_place_for_a_run(folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["sample", "--model", f"{folder}/model.keras", "--data", f"{folder}/mnist.npz", "--out", ""]) == 2
+    assert "The address of a folder should not be empty" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_export_writes_the_scores_as_parquet(run, tmp_path, capsys):
+    assert main(["export", str(run), "--to", f"{tmp_path}/scores.parquet"]) == 0
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "scores.parquet"), mcviz.open_run(run).scores())
+    assert "scores.txt" in refused(["export", run, "--to", tmp_path / "scores.txt"], capsys)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "Missing command. Type `mcviz --help` to see what it takes."),
+        (["dance"], "No such command 'dance'. Type `mcviz --help` to see what it takes."),
+        (["sample"], "Missing option '--model'. Type `mcviz sample --help` to see what it takes."),
+        (["sample", "--about", "nonsense"], "expected KEY=VALUE, received 'nonsense'"),
+        (["sample", "--passes", "many"], "'many' is not a valid integer"),
+        (["sample", "--masks", "none"], "'none' is not one of 'per_pass', 'per_example'"),
+        (["train", "--sead", "1"], "No such option"),
+        (["verify", "a", "b"], "unexpected extra argument"),
+        (["dashboard", "--port", "0"], "0 is not in the range"),
+    ],
+)
+def test_a_command_that_cannot_be_read_is_refused_in_one_line(arguments, told, capsys):
+    assert told in refused(arguments, capsys)
+
+
+@pytest.mark.parametrize("command", ["train", "sample", "verify", "list", "remove", "export", "dashboard"])
+def test_help_names_every_command_and_says_what_each_takes(command, capsys):
+    assert main(["--help"]) == 0
+    assert f"\n  {command} " in capsys.readouterr().out
+    assert main([command, "--help"]) == 0
+    assert capsys.readouterr().out.startswith(f"Usage: mcviz {command} ")
+
+
+def test_version_and_help_work_from_a_shell_and_as_a_module():
+    for arguments, told in ((["--version"], f"mcviz {mcviz.__version__}\n"), (["list", "--help"], "Usage: mcviz list")):
+        out, err = start(*arguments).communicate(timeout=60)
+        assert (out[: len(told)], err) == (told, "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("library", ["_multiarray_umath", "libtensorflow_framework"])
+def test_ctrl_c_while_libraries_are_loaded_is_one_line_too(folder, tmp_path, library):
+    process = start("train", "--data", folder / "mnist.npz", "--out", tmp_path / "m.keras", "--epochs", 10_000)
+    loaded = Path(f"/proc/{process.pid}/maps")
+    if not loaded.exists():
+        process.kill()
+        pytest.skip("what a process has loaded is seen on Linux")
+    while library not in loaded.read_text():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, f"mcviz: stopped; {tmp_path}/m.keras was not written.\n")
+
+
+@pytest.mark.parametrize("command", ["train", "sample"])
+def test_without_tensorflow_the_line_to_type_is_told(command, folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("mcviz.extras.find_spec", {"keras": None, "tensorflow": None}.get)
+    options = {"train": [], "sample": ["--model", folder / "model.keras", "--data", folder / "mnist.npz"]}
+    line = refused([command, *options[command], "--out", tmp_path / "m.keras"], capsys)
+    assert line.endswith('Type: pip install "mcviz[keras]"')
+    assert list(tmp_path.iterdir()) == []
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("tqdm.std.time", clock)
+    return clock
+
+
+def test_progress_says_how_far_how_fast_and_how_long(clock):
+    stream = Terminal()
+    with sampling_progress(10_000, stream) as progress:
+        progress(0, 5_000_000)
+        clock.now = 1.5
+        progress(1_500_000, 5_000_000)
+    last = "[######..............]  30%  100.0 passes/s  1,000,000 examples/s  00:04 left"
+    assert stream.getvalue().strip().splitlines()[-1].strip() == last
+
+
+def test_before_anything_was_measured_no_speed_is_claimed(clock):
+    stream = Terminal()
+    with sampling_progress(10, stream) as progress:
+        progress(0, 100)
+    assert {drawing.strip() for drawing in stream.getvalue().strip().split("\r")} == {"[....................]   0%"}
+
+
+def test_the_speed_of_a_resumed_sampling_counts_only_what_was_sampled_now(clock):
+    stream = Terminal()
+    with sampling_progress(10, stream) as progress:
+        progress(900, 1000)
+        clock.now = 10.0
+        progress(950, 1000)
+    assert stream.getvalue().strip().endswith(" 95%  0.5 passes/s  5 examples/s  00:10 left")
+
+
+def test_a_terminal_gets_one_line_drawn_over_and_over_at_most_ten_times_a_second(clock):
+    stream = Terminal()
+    with sampling_progress(1, stream) as progress:
+        for done in range(101):
+            clock.now = done / 100
+            progress(done, 100)
+    assert 9 <= stream.getvalue().count("\r") <= 12
+    assert stream.getvalue().count("\n") == 1
+    assert "100%" in stream.getvalue()
+
+
+def test_a_log_file_gets_whole_lines_every_ten_seconds_and_the_last(clock):
+    stream = io.StringIO()
+    with sampling_progress(1, stream) as progress:
+        for done in range(26):
+            clock.now = float(done)
+            progress(done, 25)
+    assert [line[23:26] for line in stream.getvalue().splitlines()] == ["  0", " 40", " 80", "100"]
+    assert "\r" not in stream.getvalue()
