@@ -13,6 +13,7 @@ from .errors import RunExistsError as RunExistsError
 from .errors import RunNotFoundError as RunNotFoundError
 from .errors import StorageError as StorageError
 from .errors import UnsuitableModelError as UnsuitableModelError
+from .errors import UnsupportedKerasError as UnsupportedKerasError
 from .measures import SCORES as SCORES
 from .measures import scores as scores
 from .model.loading import load_model as load_model
