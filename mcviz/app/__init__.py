@@ -1,1 +1,25 @@
-"""The Streamlit pages and what they share."""
+"""The dashboard: Streamlit, and nothing else imports it."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from mcviz.app.navigation import PAGES, links_to_all_pages
+from mcviz.errors import McvizError
+
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    """Draw the page that the address names; Streamlit calls it at each rerun."""
+    st.set_page_config(page_title="mcviz", page_icon=HERE / "icon.png", layout="wide")
+    st.html(HERE / "page.css")
+    page = st.navigation(
+        [st.Page(each.script, title=each.title, icon=each.icon, default=each is PAGES[0]) for each in PAGES],
+        position="hidden",
+    )
+    try:
+        links_to_all_pages()
+        page.run()
+    except McvizError as error:  # a run that is damaged or kept without its images; the other pages and runs work on
+        st.error(str(error), icon=":material/error:")

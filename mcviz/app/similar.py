@@ -1,4 +1,4 @@
-"""Which images of a run look alike: principal components of their pixels."""
+"""Which examples of a run look alike: principal components of their pixels."""
 
 from collections.abc import Iterator
 

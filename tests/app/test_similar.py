@@ -1,4 +1,4 @@
-"""The map and the similar images, against distances taken from the pixels themselves."""
+"""The map and the similar examples, against distances taken from the pixels themselves."""
 
 from pathlib import Path
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.app import address
+from mcviz.app.components.charts import chart
 from mcviz.app.detection import (
     AIM,
     AIMS,
@@ -19,7 +19,6 @@ from mcviz.app.detection import (
     aims,
     results,
 )
-from mcviz.app.parts import chart
 from mcviz.figures.detection import roc_curve, shades, surprise_distributions
 
 BEST, ALL = "The best of each kind", "All"
@@ -263,7 +262,8 @@ def table(found: Results) -> None:
 
     def opened() -> None:
         for row, label in st.session_state["detection-table"]["selection"]["cells"]:
-            address.go(detector=found.detectors[rows[row]], set=found.columns[found.labels.index(label)])
+            st.session_state["detector-widget"] = found.detectors[rows[row]]
+            st.session_state["set-widget"] = found.columns[found.labels.index(label)]
 
     st.dataframe(
         styled,
@@ -278,23 +278,16 @@ def table(found: Results) -> None:
 def cell(found: Results) -> None:
     """One cell in full: its figures, and of the shipped model the ROC curve and the distributions behind it."""
     st.subheader("One cell", anchor=False)
-    detector = address.one_of("detector", found.detectors, found.detectors[found.chosen])
-    column = address.one_of("set", found.columns, found.columns[0])
     with st.container(horizontal=True):
-        st.selectbox(
+        detector = st.selectbox(
             "Detector",
             found.detectors,
+            index=found.chosen,
             format_func=lambda name: listed_as(found, name),
             width=260,
-            **address.bound("detector", detector),
+            key="detector-widget",
         )
-        st.selectbox(
-            "Set",
-            found.columns,
-            format_func=found.label,
-            width=260,
-            **address.bound("set", column),
-        )
+        column = st.selectbox("Set", found.columns, format_func=found.label, width=260, key="set-widget")
     d, s, label = found.detectors.index(detector), found.columns.index(column), found.label(column)
     if np.isnan(found.shipped[0, d, s]):
         st.info("There is no such figure: this bound is shown the out-of-scope sets alone.", icon=":material/info:")

@@ -1,4 +1,4 @@
-"""Images laid out by how alike they look, coloured by a score."""
+"""Examples laid out by how alike their images are, coloured by a score."""
 
 import secrets
 from contextlib import suppress
@@ -9,65 +9,66 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from mcviz.app import address
-from mcviz.app.resources import cache_folder
-from mcviz.app.selection import Selection
+from mcviz.app.components.widgets import bound
+from mcviz.app.filters import Filters
+from mcviz.app.resources import cache_folder, table
+from mcviz.app.selection import Selection, ranked
 from mcviz.app.similar import components
-from mcviz.app.views.linked import linked_chart, primary_image
-from mcviz.app.views.looked_at import LookedAt, ranked
+from mcviz.app.state import go, one_of
+from mcviz.app.views.linked import linked_chart
 from mcviz.figures import coloured_map
 from mcviz.measures import SCORES
 from mcviz.runs import Run
 
-PCA, TSNE = "PCA", "t-SNE"
-MAPPED = 20_000  # images; a map of more takes many minutes, and its points cover each other
+LAYOUTS = {"pca": "PCA", "tsne": "t-SNE"}
+MAPPED = 20_000  # examples; a map of more takes many minutes, and its points cover each other
 ITERATIONS = (250, 500)  # of the two phases that van der Maaten & Hinton (2008) describe, openTSNE's own defaults
 EVERY = 10  # iterations, the progress is shown
-PICKED = 400  # images of a lasso, as the address can carry
-FEWEST = 5  # images; the neighbours of fewer make no map
+MOST_SELECTED = 400  # examples of a lasso, as the address can carry
+FEWEST = 5  # examples; the neighbours of fewer make no map
 
 
-def map_view(looked: LookedAt) -> None:
-    """The map of all images that the other filters leave; a lasso picks from it."""
-    run, score = looked.run, SCORES[looked.score]
-    methods = [PCA, TSNE] if len(run) >= FEWEST else [PCA]
-    method = address.one_of("map", methods, PCA)
-    if len(methods) > 1:
-        st.segmented_control("Layout", methods, required=True, **address.bound("map", method))
-    others = replace(looked.selection, picked=())
-    shown = np.flatnonzero(others.mask(run.scores()))
-    plane = _strongest_two(run) if method == PCA else tsne(run)
+def map_view(selection: Selection) -> None:
+    """The map of all examples that the other filters leave; a lasso selects from it."""
+    run, filters, score = selection.run, selection.filters, SCORES[selection.score]
+    layouts = list(LAYOUTS) if len(run) >= FEWEST else ["pca"]
+    layout = one_of(selection.state.layout, layouts)
+    if len(layouts) > 1:
+        st.segmented_control(
+            "Layout", layouts, format_func=LAYOUTS.__getitem__, required=True, **bound("layout", layout)
+        )
+    others = replace(filters, selected=())
+    shown = np.flatnonzero(others.mask(table(run)))
+    plane = _strongest_two(run) if layout == "pca" else tsne(run)
     if plane is None:
         return
     shown = shown[np.isfinite(plane[shown, 0])]
     if len(shown) == 0:
-        st.info("No image on this map passes the other filters.", icon=":material/filter_alt_off:")
+        st.info("No example on this map passes the other filters.", icon=":material/filter_alt_off:")
         return
-    values = run.scores()[looked.score].to_numpy()[shown]
-    picked = looked.selection.picked
-    drawn = (others, looked.score, method, run.digest)
-    key, shows_it = linked_chart("map", drawn, lambda key: set(_inside(key)), set(picked))
+    drawn = (others, selection.score, layout, run.digest)
+    key, shows_it = linked_chart("map", drawn, lambda key: set(_inside(key)), set(filters.selected))
     figure = coloured_map(
         plane[shown, 0],
         plane[shown, 1],
-        values,
+        table(run)[selection.score].to_numpy()[shown],
         score.label,
         shown,
         uncertain_when=score.uncertain_when,
-        selected=np.isin(shown, picked) if picked and not shows_it else None,
-        primary=primary_image(run),
+        selected=np.isin(shown, filters.selected) if filters.selected and not shows_it else None,
+        primary=selection.state.example,
     )
     st.plotly_chart(
         figure,
         key=key,
-        on_select=lambda: _picked(looked.selection, ranked(run, looked.score), key),
+        on_select=lambda: _lassoed(filters, ranked(run, selection.state), key),
         selection_mode=("lasso", "box"),
         config={"displaylogo": False, "modeBarButtonsToRemove": ["toImage"]},
-        alt=f"Map of {len(shown):,} images by similarity of their pixels, coloured by {score.label.lower()}.",
+        alt=f"Map of {len(shown):,} examples by similarity of their pixels, coloured by {score.label.lower()}.",
     )
     st.caption(
-        f"Images whose pixels are alike are near each other. The colour is {score.label.lower()}, bright where the "
-        f"model is unsure. Draw around points to pick them, the first {PICKED} of the ranking at most."
+        f"Examples whose pixels are alike are near each other. The colour is {score.label.lower()}, bright where the "
+        f"model is uncertain. Draw around points to select them, the first {MOST_SELECTED} of the ranking at most."
     )
 
 
@@ -158,16 +159,19 @@ def _keep(file: Path, layout: np.ndarray) -> None:
 
 
 def _inside(key: str) -> list[int]:
-    """The images that the browser shows as picked in a chart."""
+    """The examples that the browser shows as selected in a chart."""
     event = st.session_state.get(key)
     return [int(point["customdata"]) for point in event["selection"]["points"]] if event else []
 
 
-def _picked(selection: Selection, order: np.ndarray, key: str) -> None:
-    """Make what was just drawn around the pick; as many as the address can carry, the first of the ranking."""
-    images = order[np.isin(order, _inside(key))]
-    if not len(images):  # the chart is drawn anew, which changes nothing
+def _lassoed(filters: Filters, order: np.ndarray, key: str) -> None:
+    """Select what was just drawn around; as many as the address can carry, the first of the ranking."""
+    examples = order[np.isin(order, _inside(key))]
+    if not len(examples):  # the chart is drawn anew, which changes nothing
         return
-    if len(images) > PICKED:
-        st.toast(f"{PICKED} of {len(images):,} picked, the first of the ranking.", icon=":material/filter_list:")
-    address.select(replace(selection, picked=tuple(images[:PICKED].tolist())))
+    if len(examples) > MOST_SELECTED:
+        st.toast(
+            f"{MOST_SELECTED} of {len(examples):,} selected, the first of the ranking.",
+            icon=":material/filter_list:",
+        )
+    go(filters=replace(filters, selected=tuple(examples[:MOST_SELECTED].tolist())))
