@@ -121,6 +121,11 @@ def page(browser: Browser, app_url: str) -> Iterator[Page]:
     assert not troubles, troubles
 
 
+def settle(page: Page) -> None:
+    """Wait until the app has said all that it has to say."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+
+
 def _is_trouble(message: ConsoleMessage) -> bool:
     return message.type == "error" and not FRAMEWORK_PROBE.search(message.location["url"])
 

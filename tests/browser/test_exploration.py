@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, FloatRect, Locator, Page, ViewportSize,
 import mcviz
 from mcviz.app.filters import Filters
 from mcviz.measures import SCORES, most_uncertain_first
-from tests.browser.conftest import ROOT
+from tests.browser.conftest import ROOT, settle
 
 PHONE = ViewportSize(width=390, height=844)
 CHART = ".js-plotly-plot .main-svg"
@@ -59,16 +59,16 @@ def test_ranking_by_another_score_and_opening_an_example(page: Page) -> None:
 
     tiles(page).nth(2).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("One example")
-    expect(page.get_by_label("Example", exact=True)).to_have_value(str(by_information[2]))
+    expect(page.get_by_role("spinbutton", name="Example", exact=True)).to_have_value(str(by_information[2]))
     expect(page.get_by_text("Rank 3 of 10,000 by mutual information")).to_be_visible()
     expect(page.locator(".js-plotly-plot")).to_have_count(1)
     expect(histograms(page)).to_have_count(10)
     page.get_by_role("heading", level=1).click()  # out of any field, where an arrow would move the cursor
     page.keyboard.press("ArrowRight")
-    expect(page.get_by_label("Example", exact=True)).to_have_value(str(by_information[3]))
+    expect(page.get_by_role("spinbutton", name="Example", exact=True)).to_have_value(str(by_information[3]))
 
     page.goto(page.url)  # the address carries the example
-    expect(page.get_by_label("Example", exact=True)).to_have_value(str(by_information[3]))
+    expect(page.get_by_role("spinbutton", name="Example", exact=True)).to_have_value(str(by_information[3]))
 
 
 def test_the_upper_end_of_any_score_s_range_can_be_lowered(page: Page) -> None:
@@ -94,7 +94,7 @@ def test_an_example_is_opened_by_its_number(page: Page) -> None:
     number = page.get_by_label("Or open an example by its number")
     number.fill("4761")
     page.get_by_role("button", name="Open example").click()
-    expect(page.get_by_label("Example", exact=True)).to_have_value("4761")
+    expect(page.get_by_role("spinbutton", name="Example", exact=True)).to_have_value("4761")
 
 
 def test_noise_is_probed_and_swept(page: Page) -> None:
@@ -105,7 +105,7 @@ def test_noise_is_probed_and_swept(page: Page) -> None:
     expect(page.locator(".js-plotly-plot")).to_have_count(1)
     expect(histograms(page)).to_have_count(10)
     page.get_by_role("button", name="Another noise image").click()
-    expect(page.get_by_label("Seed of the noise")).to_have_value("1")
+    expect(page.get_by_role("spinbutton", name="Seed of the noise")).to_have_value("1")
     page.get_by_role("button", name="Run the sweep").click()
     expect(page.get_by_text("of 100 noise images are taken for 8")).to_be_visible(timeout=60_000)
 
@@ -149,7 +149,7 @@ def test_a_real_exploration(page: Page, browser: Browser, app_url: str, tmp_path
     selected = scores[Filters.from_query(query, len(scores), 10).mask(scores)]
     assert len(selected) == outlined
     first, second = (str(image) for image in selected["max_probability"].sort_values(kind="stable").index[:2])
-    shown_example = page.get_by_label("Example", exact=True)
+    shown_example = page.get_by_role("spinbutton", name="Example", exact=True)
 
     tiles(page).first.click()
     expect(shown_example).to_have_value(first)
@@ -169,7 +169,7 @@ def test_a_real_exploration(page: Page, browser: Browser, app_url: str, tmp_path
     with browser.new_context(base_url=app_url) as colleague:
         theirs = colleague.new_page()
         theirs.goto(page.url)
-        expect(theirs.get_by_label("Example", exact=True)).to_have_value(second, timeout=30_000)
+        expect(theirs.get_by_role("spinbutton", name="Example", exact=True)).to_have_value(second, timeout=30_000)
         expect(theirs.get_by_role("button", name="Flagged (2)")).to_be_visible()
         go_to(theirs, "Uncertain examples")
         expect(theirs.get_by_text(f"{outlined} of 10,000 examples")).to_be_visible(timeout=30_000)
@@ -219,3 +219,34 @@ def test_a_cell_of_the_confusion_matrix_is_a_selection(page: Page) -> None:
     label, prediction = (int(chip.inner_text().split()[-1]) for chip in chips.all())
     selected = ((scores["label"] == label) & (scores["prediction"] == prediction)).sum()
     expect(page.get_by_text(f"{selected:,} of 10,000 examples")).to_be_visible()
+
+
+SLOW_NETWORK = """
+const Fast = window.WebSocket;
+window.WebSocket = class extends Fast {
+  addEventListener(kind, heard, ...others) {
+    const late = kind === "message" ? (event) => setTimeout(() => heard(event), 600) : heard;
+    super.addEventListener(kind, late, ...others);
+  }
+};
+"""
+
+
+def test_a_browser_that_is_behind_undoes_no_step(page: Page) -> None:
+    scores = mcviz.open_run(ROOT / "cache" / "mnist-cnn").scores()
+    ranked = most_uncertain_first("max_probability", scores["max_probability"].to_numpy())
+    page.add_init_script(SLOW_NETWORK)
+    page.goto("/example")
+    shown = page.get_by_role("spinbutton", name="Example", exact=True)
+    expect(shown).to_have_value(str(ranked[0]))
+    settle(page)
+    page.get_by_role("heading", level=1).click()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(400)  # the server has stepped on, the browser has not heard of it
+    expect(shown).to_have_value(str(ranked[0]))
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_text("Rank 3 of 10,000")).to_be_visible()
+    expect(shown).to_have_value(str(ranked[2]))
+    shown.fill(str(ranked[1]))  # a value from before, and at once
+    shown.press("Enter")
+    expect(page.get_by_text("Rank 2 of 10,000")).to_be_visible()

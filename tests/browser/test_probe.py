@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import FilePayload, Locator, Page, ViewportSize, expect
 
-from tests.browser.conftest import MILLISECONDS_TO_APPEAR
+from tests.browser.conftest import MILLISECONDS_TO_APPEAR, settle
 from tests.browser.test_exploration import histograms
 
 THREE = [(0.3, 0.22), (0.55, 0.18), (0.68, 0.33), (0.45, 0.48), (0.7, 0.6), (0.6, 0.8), (0.3, 0.78)]
@@ -22,11 +22,6 @@ def open_probe(page: Page, kind: str) -> None:
     page.get_by_role("link", name="Probe").first.click()
     page.get_by_role("radio", name=kind).click()
     settle(page)
-
-
-def settle(page: Page) -> None:
-    """Wait until the app has said all that it has to say."""
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
 
 
 def predict(page: Page) -> None:
