@@ -21,6 +21,7 @@ PINS = 4  # examples that fit side by side
 HIGHEST_SEED = 10**9
 UNBOUNDED = 10**18
 ALL = Filters()
+LATEST = "latest-state"  # of the session
 NAME = re.compile("[a-z0-9_]{1,40}")
 BACK_TO_FIRST_PAGE = {"filters", "order", "page_size", "score"}  # a change of these lists other examples
 EXAMPLES_OF_A_RUN: dict[str, Any] = {"example": None, "flagged": (), "pinned": (), "other_example": None}
@@ -163,16 +164,22 @@ WHOLE = {
 
 def current_state(examples: int, classes: int, *, labels: bool) -> PageState:
     """The state that the address names, for a run; see `PageState.from_query`."""
-    return PageState.from_query(st.query_params, examples=examples, classes=classes, labels=labels)
+    state = PageState.from_query(st.query_params, examples=examples, classes=classes, labels=labels)
+    st.session_state[LATEST] = state
+    return state
 
 
 def go(**changes: Any) -> None:
-    """Change the address, in a callback: the rerun that follows shows it.
+    """Change the state, in a callback: the rerun that follows shows it, and the address says it.
+
+    What changes is the state that was shown last. The address that comes with a click is the one that the browser had
+    then, which may be one step behind.
 
     Args:
         changes: new values of attributes of `PageState`.
     """
-    st.query_params.from_dict(PageState.from_query(st.query_params).link(**changes))
+    state = st.session_state[LATEST] = st.session_state[LATEST].replace(**changes)
+    st.query_params.from_dict(state.to_query())
 
 
 def go_to_run(name: str) -> None:
