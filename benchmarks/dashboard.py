@@ -97,7 +97,7 @@ def gallery(browser: Browser, tries: int, url: str, run: mcviz.Run) -> None:
             page.get_by_label("Rank by").click()
             option = page.get_by_role("option", name=mcviz.SCORES[name].label)
             by_score.append(timed(page, option.click, FIRST_TILE, int(order[0])))
-        chip = page.get_by_role("button", name="wrong answers")
+        chip = page.get_by_role("button", name="wrong predictions")
         for _ in range(tries):
             page.get_by_label("Find").fill("wrong")
             last = order[wrong[order]][23]
@@ -133,14 +133,14 @@ def lassos(browser: Browser, tries: int, url: str, run: mcviz.Run) -> None:
     edge = float(np.sort(entropy)[-LASSOED])
     found, inside = [], []
     for _ in range(tries):
-        with visited(browser, f"{url}/uncertain?view=Scatter&order=most+certain+first") as page:
+        with visited(browser, f"{url}/uncertain?view=scatter&order=confident_first") as page:
             wait(page, FIRST_TILE, int(ranked(run, "max_probability")[-1]))
             corners = draw_lasso(page, edge)
             page.mouse.move(*corners[0])
             page.mouse.down()
             for to in corners[1:]:
                 page.mouse.move(*to, steps=6)
-            drawn = "([before]) => buttonSays('outlined in') && firstTile() && firstTile() !== before"
+            drawn = "([before]) => buttonSays('lasso in') && firstTile() && firstTile() !== before"
             before = page.evaluate("firstTile()")
             found.append(timed(page, page.mouse.up, drawn, before, since="pointerup"))
             inside.append(int(page.locator(".st-key-chips strong").first.inner_text().replace(",", "")))
@@ -168,14 +168,14 @@ def draw_lasso(page: Page, edge: float) -> list[tuple[float, float]]:
 def probing(browser: Browser, tries: int, url: str, run: mcviz.Run) -> None:
     """Other noise and other distortions, 500 passes each, until the verdict and all charts are drawn."""
     with visited(browser, f"{url}/probe") as page:
-        page.get_by_role("button", name="Ask the model").click()
+        page.get_by_role("button", name="Predict in").click()
         wait(page, "() => histograms()")
         page.wait_for_timeout(PROBE_WARM)
         another = page.get_by_role("button", name="Another noise image")
         seeds = [timed(page, another.click, "chartsAreNew", 1) for _ in range(tries + 1)]
         row("probe: another noise image, 500 passes", seeds[1:])
-    with visited(browser, f"{url}/probe?input=Distort+an+image&image={ranked(run, 'max_probability')[0]}") as page:
-        page.get_by_role("button", name="Ask the model").click()
+    with visited(browser, f"{url}/probe?input=distortion&example={ranked(run, 'max_probability')[0]}") as page:
+        page.get_by_role("button", name="Predict in").click()
         wait(page, "() => document.querySelectorAll('.js-plotly-plot').length === 2 && histograms()")
         page.wait_for_timeout(PROBE_WARM)
         slider = page.get_by_role("slider")

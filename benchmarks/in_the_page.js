@@ -9,8 +9,8 @@ function inside(selector) {
   return [...hosts].flatMap((host) => [...(host.shadowRoot?.querySelectorAll(selector) ?? [])]);
 }
 
-const firstTile = () => inside(".tile").at(0)?.dataset.image;
-const lastTile = () => inside(".tile").at(-1)?.dataset.image;
+const firstTile = () => inside(".tile").at(0)?.dataset.example;
+const lastTile = () => inside(".tile").at(-1)?.dataset.example;
 const histograms = () => inside(".panels path").map((path) => path.getAttribute("d")).join();
 const charts = () => [...document.querySelectorAll(".js-plotly-plot")];
 const buttonSays = (words) => [...document.querySelectorAll("button")].some((it) => it.textContent.includes(words));

@@ -1,1 +1,1 @@
-"""The Streamlit pages and what they share."""
+"""The dashboard: Streamlit, and nothing but the command line imports it."""

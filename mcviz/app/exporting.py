@@ -2,16 +2,16 @@
 
 import html
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from mcviz.app.parts import NO_IMAGES
-from mcviz.app.views.looked_at import LookedAt
-from mcviz.app.wording import score_value
+from mcviz.app.needs import MISSING, Need, has
+from mcviz.app.selection import Selection
 from mcviz.figures import (
     CRISP_BELOW,
     accuracy_against_ensemble,
@@ -25,8 +25,8 @@ from mcviz.figures import (
 from mcviz.measures import SCORES
 from mcviz.runs import Run
 
-SHEET_IMAGES = 1_000
-REPORT_IMAGES = 96
+SHEET_EXAMPLES = 1_000
+REPORT_EXAMPLES = 96
 COLUMNS = 12
 CHART_HEIGHT = 440  # pixels, at which the squares of ten classes do not touch
 TILE = 112  # pixels that a larger image is scaled down to, about as wide as it is shown
@@ -47,65 +47,65 @@ table { border-collapse: collapse; } td, th { padding: 4px 12px 4px 0; text-alig
 """
 
 
-def csv(looked: LookedAt) -> bytes:
-    """All scores of the selected images as CSV, in the order of the ranking."""
-    return _named(looked).to_csv(index=False).encode()
+def csv(selection: Selection) -> bytes:
+    """All scores of the selected examples as CSV, in the order of the ranking."""
+    return _named(selection).to_csv(index=False).encode()
 
 
-def parquet(looked: LookedAt) -> bytes:
-    """All scores of the selected images as Parquet, in the order of the ranking."""
+def parquet(selection: Selection) -> bytes:
+    """All scores of the selected examples as Parquet, in the order of the ranking."""
     file = io.BytesIO()
-    _named(looked).to_parquet(file, index=False)
+    _named(selection).to_parquet(file, index=False)
     return file.getvalue()
 
 
-def sheet(looked: LookedAt) -> bytes:
-    """The first 1,000 selected images as one PNG, row by row in the order of the ranking."""
-    images = looked.images[:SHEET_IMAGES]
-    columns = max(1, int(np.ceil(np.sqrt(len(images)))))
-    return png(contact_sheet(pictures(looked.run, images), columns))
+def sheet(selection: Selection) -> bytes:
+    """The images of the first 1,000 selected examples as one PNG, row by row in the order of the ranking."""
+    examples = selection.examples[:SHEET_EXAMPLES]
+    columns = max(1, int(np.ceil(np.sqrt(len(examples)))))
+    return png(contact_sheet(images_of(selection.run, examples), columns))
 
 
-def pictures(run: Run, images: np.ndarray) -> np.ndarray:
-    """(n, height, width, channels): these images of a run."""
-    return np.stack([run.images[image] for image in images])
+def images_of(run: Run, examples: np.ndarray) -> np.ndarray:
+    """(n, height, width, channels): the images of examples of a run."""
+    return np.stack([run.images[example] for example in examples])
 
 
-def report(looked: LookedAt) -> str:
-    """A web page of its own with the run, the selection, its charts and its first 96 images."""
-    run = looked.run
+def report(selection: Selection) -> str:
+    """A web page of its own with the run, the selection, its charts and its first 96 examples."""
+    run = selection.run
     manifest = run.manifest
-    filters = ", ".join(label for label, _ in looked.selection.chips(run.class_names)) or "none"
+    filters = ", ".join(label for label, _ in selection.filters.chips(run.class_names)) or "none"
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{html.escape(run.name)}: {len(looked.images):,} images</title><style>{STYLE}</style>
+<title>{html.escape(run.name)}: {len(selection.examples):,} examples</title><style>{STYLE}</style>
 <script>{get_plotlyjs()}</script></head><body>
-<h1>What {html.escape(run.name)} is unsure about</h1>
-<p class="quiet">{manifest.passes:,} Monte Carlo dropout passes over {len(run):,} images, seed {manifest.seed}.
+<h1>What {html.escape(run.name)} is uncertain about</h1>
+<p class="quiet">{manifest.passes:,} Monte Carlo dropout passes over {len(run):,} examples, seed {manifest.seed}.
 Run {run.digest[:12]}.</p>
 {_accuracies(run)}
 <h2>The selection</h2>
-<p>{len(looked.images):,} of {len(run):,} images. Filters: {html.escape(filters)}.
-Ranked by {SCORES[looked.score].label.lower()}. {html.escape(SCORES[looked.score].meaning)}</p>
-<div class="charts">{"".join(_chart(figure) for figure in _charts(looked))}</div>
-<h2>The first {min(len(looked.images), REPORT_IMAGES)} images</h2>
-{_tiles(looked)}
+<p>{len(selection.examples):,} of {len(run):,} examples. Filters: {html.escape(filters)}.
+Ranked by {SCORES[selection.score].label.lower()}. {html.escape(SCORES[selection.score].meaning)}</p>
+<div class="charts">{"".join(_chart(figure) for figure in _charts(selection))}</div>
+<h2>The first {min(len(selection.examples), REPORT_EXAMPLES)} examples</h2>
+{_tiles(selection)}
 </body></html>"""
 
 
-def _named(looked: LookedAt) -> pd.DataFrame:
-    scores = looked.scores.rename_axis("example").reset_index()
-    names = dict(enumerate(looked.run.class_names))
-    for place, column in ((3, "predicted"), (2, "true")):
-        scores.insert(place, f"{column}_name", scores[f"{column}_class"].map(names))
+def _named(selection: Selection) -> pd.DataFrame:
+    scores = selection.table.rename_axis("example").reset_index()
+    names = dict(enumerate(selection.run.class_names))
+    for index, column in ((3, "prediction"), (2, "label")):
+        scores.insert(index, f"{column}_name", scores[column].map(names))
     return scores
 
 
 def _accuracies(run: Run) -> str:
     if run.pass_accuracy is None or run.ensemble_accuracy is None or run.deterministic_accuracy is None:
-        return "<p>The images have no labels, so nothing can be said about accuracy.</p>"
+        return "<p>The examples have no labels, so nothing can be said about accuracy.</p>"
     rows = {
-        "Ordinary model (dropout off)": run.deterministic_accuracy,
+        "Deterministic (dropout off)": run.deterministic_accuracy,
         "One MC pass, on average": run.pass_accuracy.mean(),
         "MC ensemble": run.ensemble_accuracy[-1],
     }
@@ -113,12 +113,12 @@ def _accuracies(run: Run) -> str:
     return f"<table>{cells}</table>"
 
 
-def _charts(looked: LookedAt) -> list[go.Figure]:
-    """Aggregates of the run and of the selection; none holds a number of a single image."""
-    run, scores = looked.run, looked.scores
+def _charts(selection: Selection) -> list[go.Figure]:
+    """Aggregates of the run and of the selection; none holds a number of a single example."""
+    run, scores = selection.run, selection.table
     if len(scores) == 0:
         return []
-    label, values = SCORES[looked.score].label, scores[looked.score].to_numpy()
+    label, values = SCORES[selection.score].label, scores[selection.score].to_numpy()
     if run.pass_accuracy is None or run.ensemble_accuracy is None or run.deterministic_accuracy is None:
         return [score_distributions(values, None, label)]
     return [
@@ -136,43 +136,61 @@ def _chart(figure: go.Figure) -> str:
     )
 
 
-def _tiles(looked: LookedAt) -> str:
-    images = looked.images[:REPORT_IMAGES]
-    if len(images) == 0:
-        return "<p>No image passes all filters.</p>"
-    if not looked.run.has_images:
-        return f"<p>{NO_IMAGES}</p>"
-    shown = pictures(looked.run, images)
+def _tiles(selection: Selection) -> str:
+    examples = selection.examples[:REPORT_EXAMPLES]
+    if len(examples) == 0:
+        return "<p>No example passes all filters.</p>"
+    if not has(selection.run, "images"):
+        return f"<p>{MISSING['images'][1]}</p>"
+    shown = images_of(selection.run, examples)
     height, width = shown.shape[1:3]
     crisp = "crisp" if max(height, width) < CRISP_BELOW else ""
-    rows = -(-len(images) // COLUMNS)
+    rows = -(-len(examples) // COLUMNS)
     # One picture for all tiles; each shows its own part of it.
     source = sheet_url(shown, COLUMNS, TILE)
     style = (
         f"<style>.tile div {{ aspect-ratio: {width / height}; background-image: url({source}); "
         f"background-size: {100 * COLUMNS}% {100 * rows}%; }}</style>"
     )
-    names = looked.run.class_names
+    names = selection.run.class_names
     tiles = []
-    for place, (image, row) in enumerate(zip(images, looked.scores.to_dict("records"), strict=False)):
-        across = 100 * (place % COLUMNS) / (COLUMNS - 1)
-        down = 100 * (place // COLUMNS) / max(rows - 1, 1)
+    for index, (example, row) in enumerate(zip(examples, selection.table.to_dict("records"), strict=False)):
+        across = 100 * (index % COLUMNS) / (COLUMNS - 1)
+        down = 100 * (index // COLUMNS) / max(rows - 1, 1)
         known = not pd.isna(row["label"])
         wrong = known and not row["correct"]
-        said = f"{'✗ ' if wrong else ''}said {names[row['prediction']]}"
-        words = [f"true {names[row['label']]}", said] if known else [said]
+        predicted = f"{'✗ ' if wrong else ''}predicted {names[row['prediction']]}"
+        words = [f"label {names[row['label']]}", predicted] if known else [predicted]
         lines = "".join(f'<span title="{html.escape(word)}">{html.escape(word)}</span>' for word in words)
+        value = SCORES[selection.score].format(row[selection.score])
         tiles.append(
-            f'<div class="tile{" wrong" if wrong else ""}"><div class="{crisp}" role="img" aria-label="image {image}" '
-            f'style="background-position: {across}% {down}%"></div>'
-            f"<p>#{place + 1} · image&nbsp;{image}{lines}{score_value(looked.score, row[looked.score])}</p></div>"
+            f'<div class="tile{" wrong" if wrong else ""}"><div class="{crisp}" role="img" '
+            f'aria-label="example {example}" style="background-position: {across}% {down}%"></div>'
+            f"<p>#{index + 1} · example&nbsp;{example}{lines}{value}</p></div>"
         )
     return style + f'<div class="tiles">{"".join(tiles)}</div>'
 
 
-EXPORTS: dict[str, tuple[str, str, Callable[[LookedAt], bytes | str]]] = {
-    "Scores as CSV": ("csv", "text/csv", csv),
-    "Scores as Parquet": ("parquet", "application/vnd.apache.parquet", parquet),
-    "Images as one PNG": ("png", "image/png", sheet),
-    "Report as HTML": ("html", "text/html", report),
+@dataclass(frozen=True)
+class Export:
+    """A file to take away.
+
+    Attributes:
+        label: what its button says.
+        mime: its media type.
+        make: its content, of a selection.
+        needs: what a run has to have for it to be offered.
+    """
+
+    label: str
+    mime: str
+    make: Callable[[Selection], bytes | str]
+    needs: Collection[Need] = field(default_factory=frozenset)
+
+
+EXPORTS = {  # by the ending of the file's name
+    "csv": Export("Scores as CSV", "text/csv", csv),
+    "parquet": Export("Scores as Parquet", "application/vnd.apache.parquet", parquet),
+    "png": Export("Images as one PNG", "image/png", sheet, needs={"images"}),
+    "html": Export("Report as HTML", "text/html", report),
 }

@@ -1,25 +1,25 @@
-"""The dashboard, run anew by Streamlit for whatever a person does."""
+"""The dashboard, run by Streamlit from top to bottom at each rerun."""
 
 from pathlib import Path
 
 import streamlit as st
 
-from mcviz.app.parts import PAGES, navigation
+from mcviz.app.navigation import PAGES, links_to_all_pages
 from mcviz.errors import McvizError
 
 HERE = Path(__file__).parent
 
 
 def main() -> None:
-    """Show the page that the address names."""
-    st.set_page_config(page_title="mcviz", page_icon=str(HERE / "icon.png"), layout="wide")
+    """Draw the page that the address names; Streamlit calls it at each rerun."""
+    st.set_page_config(page_title="mcviz", page_icon=HERE / "icon.png", layout="wide")
     st.html(HERE / "page.css")
     page = st.navigation(
-        [st.Page(listed.script, title=listed.title, icon=listed.icon, default=listed is PAGES[0]) for listed in PAGES],
+        [st.Page(each.script, title=each.title, icon=each.icon, default=each is PAGES[0]) for each in PAGES],
         position="hidden",
     )
-    navigation()
     try:
+        links_to_all_pages()
         page.run()
     except McvizError as error:  # a run that is damaged or kept without its images; the other pages and runs work on
         st.error(str(error), icon=":material/error:")

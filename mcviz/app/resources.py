@@ -1,18 +1,22 @@
-"""The run that the pages are looking at, and the model behind it, each opened once for all sessions."""
+"""What the pages share: the runs that are there, the open one, its table and rankings, and the model behind it.
+
+Each is made once for all sessions, and kept under the run's own digest. What is shared is read-only.
+"""
 
 import gc
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
-from mcviz.app import address
 from mcviz.app.shipped import SHIPPED_RUN
-from mcviz.errors import McvizError
-from mcviz.runs import Run, list_runs, open_run
+from mcviz.errors import McvizError, StorageError
+from mcviz.measures import most_uncertain_first
+from mcviz.runs import Run, open_run
 
 if TYPE_CHECKING:
     import keras
@@ -20,64 +24,87 @@ if TYPE_CHECKING:
     from mcviz.model import Sampler
 
 NOTICEABLE = 0.5  # seconds
+PACKAGE = Path(__file__).parents[1]
+SEED = 0  # of the masks that live passes draw
 
 
 def cache_folder() -> Path:
-    """Where the runs are: the folder that `MCVIZ_CACHE` names; where that has none, the one of the shipped run."""
-    named = os.environ.get("MCVIZ_CACHE")
-    return Path(named) if named and any(Path(named).glob("*/manifest.json")) else SHIPPED_RUN.parent
+    """The folder of the runs: `MCVIZ_CACHE`, or a checkout's own `cache`, or else `cache` in the current folder."""
+    if named := os.environ.get("MCVIZ_CACHE"):
+        return Path(named)
+    checkout = PACKAGE.parent
+    return checkout / "cache" if (checkout / "pyproject.toml").exists() else Path("cache")
 
 
-def current_run() -> Run:
-    """The run that the address names, or the first one; with a chooser where there are several.
+def run_paths() -> dict[str, Path]:
+    """The folder of each run by its name: those of `cache_folder`, or else the shipped run.
 
-    A page that calls this stops with a sentence on what to do where no run can be opened.
+    No run is opened.
+
+    Raises:
+        StorageError: the folder cannot be listed.
     """
-    cache = cache_folder()
-    names = [Path(listed.path).name for listed in list_runs(cache)]
-    if not names:
-        st.info(
-            f"There is no run in `{cache}` yet. Make one with "
-            "`python -m mcviz sample --model MODEL.keras --data FILE.npz --out cache/NAME`, then reload this page.",
-            icon=":material/inbox:",
-        )
-        st.stop()
-    name = address.run_name(names)
-    if len(names) > 1:
-        st.selectbox("Run", names, width=320, **address.bound("run", name, lambda new: address.restart(run=new)))
-    try:
-        return _open(str(cache / name), _changed(cache / name))
-    except McvizError as error:
-        st.error(f"**{name}** cannot be shown. {error}", icon=":material/error:")
-        st.stop()
+    return _runs_in(cache_folder()) or ({SHIPPED_RUN.name: SHIPPED_RUN} if SHIPPED_RUN.is_dir() else {})
 
 
-def live_passes(run: Run, images: np.ndarray, passes: int, seed: int) -> np.ndarray:
-    """Sample the run's own model on new images, with a progress bar where that takes long enough to be noticed.
+def opened_run(path: Path) -> Run:
+    """Open the run of a folder; again only where it was written anew.
+
+    Raises:
+        McvizError: it cannot be opened.
+    """
+    return _open(str(path), _changed(path))
+
+
+def table(run: Run) -> pd.DataFrame:
+    """All scores of a run, as `Run.scores` gives them; shared, so not to be written to."""
+    return _table(run.digest, run)
+
+
+def ranking(run: Run, score: str) -> np.ndarray:
+    """(N,) int64: the example of each rank by a score, most uncertain first."""
+    return _ranking(run.digest, score, run)
+
+
+def sorted_scores(run: Run, score: str) -> np.ndarray:
+    """(N,) one of `SCORES` of a run's own examples, lowest first."""
+    return _sorted_scores(run.digest, score, run)
+
+
+def live_passes(run: Run, images: np.ndarray) -> np.ndarray:
+    """Predict new images with the run's own model, in as many passes as the run has.
+
+    A progress bar is shown where that takes long enough to be noticed.
 
     Args:
-        run: whose model is asked.
+        run: whose model predicts.
         images: (N, height, width, channels) float32 in 0..1.
-        passes: how many, T.
-        seed: of the dropout masks.
 
     Returns:
-        (T, N, C) float32.
+        (T, N, C) float32 probabilities.
+
+    Raises:
+        McvizError: the run was kept without its model, or the model cannot be loaded.
     """
-    place, started = st.empty(), time.monotonic()
+    bar, started = st.empty(), time.monotonic()
 
     def progress(done: int, total: int) -> None:
         if time.monotonic() > started + NOTICEABLE:
-            place.progress(done / total, f"{done:,} of {total:,} predictions")
+            bar.progress(done / total, f"{done:,} of {total:,} predictions")
 
     try:
         prepared = sampler(run)
         started = time.monotonic()
         return prepared.sample(
-            for_the_model(run, images), passes=passes, seed=seed, masks=run.manifest.masks, progress=progress
+            for_the_model(run, images), passes=run.passes, seed=SEED, masks=masks(run), progress=progress
         )
     finally:
-        place.empty()
+        bar.empty()
+
+
+def masks(run: Run) -> Literal["per_pass", "per_example"]:
+    """How live passes draw their masks: as the run's own did, or one draw a pass where those were made elsewhere."""
+    return run.manifest.masks or "per_pass"
 
 
 def for_the_model(run: Run, images: np.ndarray) -> np.ndarray:
@@ -110,6 +137,16 @@ def model(run: Run) -> "keras.Model":
     return _model(run.digest, run)
 
 
+def _runs_in(folder: Path) -> dict[str, Path]:
+    try:
+        names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise StorageError(f"The runs of {folder} cannot be listed: {error}. Check its permissions.") from error
+    return {name: folder / name for name in names if (folder / name / "manifest.json").exists()}
+
+
 @st.cache_resource(show_spinner="Opening the run …", max_entries=8)
 def _open(path: str, changed: float) -> Run:  # noqa: ARG001 (a run that was written anew is opened anew)
     run = open_run(path)
@@ -122,8 +159,26 @@ def _changed(folder: Path) -> float:
     return manifest.stat().st_mtime if manifest.exists() else 0.0
 
 
+# In what follows, the digest is the cache's key.
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _table(digest: str, _run: Run) -> pd.DataFrame:  # noqa: ARG001
+    return _run.scores()
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _ranking(digest: str, score: str, _run: Run) -> np.ndarray:  # noqa: ARG001
+    return _shared(most_uncertain_first(score, table(_run)[score].to_numpy()))
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _sorted_scores(digest: str, score: str, _run: Run) -> np.ndarray:  # noqa: ARG001
+    return _shared(np.sort(table(_run)[score].to_numpy()))
+
+
 @st.cache_resource(show_spinner="Loading the model; the first time takes some seconds …", max_entries=2)
-def _model(digest: str, _run: Run) -> "keras.Model":  # noqa: ARG001 (the digest is the cache's key)
+def _model(digest: str, _run: Run) -> "keras.Model":  # noqa: ARG001
     from mcviz.model import load_model  # here, because TensorFlow takes seconds to import
 
     if _run.model_path is None:
@@ -132,7 +187,7 @@ def _model(digest: str, _run: Run) -> "keras.Model":  # noqa: ARG001 (the digest
 
 
 @st.cache_resource(show_spinner="Preparing the model …", max_entries=2)
-def _sampler(digest: str, _run: Run) -> "Sampler":  # noqa: ARG001 (the digest is the cache's key)
+def _sampler(digest: str, _run: Run) -> "Sampler":  # noqa: ARG001
     network = model(_run)
     from mcviz.model import Sampler
 
@@ -142,10 +197,15 @@ def _sampler(digest: str, _run: Run) -> "Sampler":  # noqa: ARG001 (the digest i
     return prepared
 
 
+def _shared(array: np.ndarray) -> np.ndarray:
+    array.setflags(write=False)
+    return array
+
+
 def _keep_all() -> None:
     """Spare Python's collector all that is there by now, and stays.
 
-    Streamlit calls the collector after each answer, and holds the answer up until it has looked at everything, which
+    Streamlit calls the collector after each rerun, and holds the page up until it has looked at everything, which
     takes a tenth of a second, and more with TensorFlow.
     """
     gc.freeze()

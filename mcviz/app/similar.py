@@ -1,4 +1,4 @@
-"""Which images of a run look alike, computed once a run and kept beside it."""
+"""Which examples of a run look alike, computed once a run and kept beside it."""
 
 import numpy as np
 import streamlit as st

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mcviz.runs.run import Run
 
 DIGEST = "run_digest"
+PACKAGE = Path(__file__).resolve().parents[1]  # where it is installed, nothing is written
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,8 @@ def save_derived(run: "Run", derived: Derived, arrays: Mapping[str, np.ndarray])
     try:
         if read_manifest(folder).digest != run.digest:
             return False
+        if Path(run.path).resolve().is_relative_to(PACKAGE):
+            return _saved_for_user(run, derived, content)
         with writing(folder):  # nobody removes the run meanwhile
             if read_manifest(folder).digest != run.digest:
                 return False

@@ -198,7 +198,7 @@ class Run:
             McvizError: the run has no images.
         """
         if self.manifest.images is None or not self.manifest.images.stored:
-            raise McvizError(f"{self.path} has no images. Sample again and keep them to look at them.")
+            raise McvizError(f"{self.path} was kept without its images. Sample it again with the images kept.")
         shape, dtype = (len(self), *self.manifest.images.shape), self.manifest.images.dtype
         return StoredImages(shape, dtype, lambda start, stop: self._rows("images", start, stop))
 

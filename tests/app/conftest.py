@@ -16,12 +16,12 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def open_probe() -> OpenProbe:
-    def opened(ask: bool = True, drawing: list[dict[str, object]] | None = None, **query: str) -> AppTest:
+    def opened(predict: bool = True, drawing: list[dict[str, object]] | None = None, **query: str) -> AppTest:
         app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
         app.run()
         for key, value in query.items():
             app.query_params[key] = value
-        app.session_state["asked"], app.session_state["drawing"] = ask, drawing or []
+        app.session_state["predicting"], app.session_state["drawing"] = predict, drawing or []
         app.switch_page("mcviz/app/pages/probe.py").run()
         assert not app.exception
         return app

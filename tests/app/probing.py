@@ -1,4 +1,4 @@
-"""What the tests of the probe say and ask."""
+"""What the tests of pages look at."""
 
 from collections.abc import Callable
 
@@ -14,3 +14,9 @@ def words(app: AppTest) -> str:
 
 def button(app: AppTest, label: str):
     return next(each for each in app.button if each.label.startswith(label))
+
+
+def widget(elements, name: str):
+    """The widget that is bound to a value of the state."""
+    (found,) = (each for each in elements if each.key and each.key.rpartition("-")[0] == name)
+    return found

@@ -12,46 +12,46 @@ from PIL import Image
 
 import mcviz
 from mcviz.app import exporting
+from mcviz.app.filters import Filters
 from mcviz.app.selection import Selection
-from mcviz.app.views.looked_at import LookedAt
+from mcviz.app.state import PageState
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def wrong() -> LookedAt:
+def wrong() -> Selection:
     run = mcviz.open_run(ROOT / "cache" / "mnist-cnn")
-    selection = Selection(answers="wrong")
-    images = np.flatnonzero(selection.mask(run.scores()))[::-1]
-    return LookedAt(run, selection, "margin", images)
+    state = PageState(filters=Filters(correct="wrong"), score="margin")
+    return Selection(run, state, np.flatnonzero(state.filters.mask(run.scores()))[::-1])
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_scores_are_those_of_the_selected_images_in_their_order(wrong: LookedAt, ending: str) -> None:
+def test_scores_are_those_of_the_selected_images_in_their_order(wrong: Selection, ending: str) -> None:
     made = exporting.csv(wrong) if ending == "csv" else exporting.parquet(wrong)
     read = {"csv": pd.read_csv, "parquet": pd.read_parquet}[ending](io.BytesIO(made))
-    assert read["example"].tolist() == wrong.images.tolist()
+    assert read["example"].tolist() == wrong.examples.tolist()
     assert (read["label"] != read["prediction"]).all()
-    assert (read["true_name"].astype(str) == read["label"].astype(str)).all()
-    np.testing.assert_allclose(read["margin"], wrong.scores["margin"], rtol=1e-6)
+    assert (read["label_name"].astype(str) == read["label"].astype(str)).all()
+    np.testing.assert_allclose(read["margin"], wrong.table["margin"], rtol=1e-6)
 
 
-def test_the_sheet_holds_every_selected_image(wrong: LookedAt) -> None:
+def test_the_sheet_holds_every_selected_image(wrong: Selection) -> None:
     pixels = np.asarray(Image.open(io.BytesIO(exporting.sheet(wrong))))
     columns = pixels.shape[1] // 28
-    for place, image in enumerate(wrong.images):
-        row, column = divmod(place, columns)
+    for index, example in enumerate(wrong.examples):
+        row, column = divmod(index, columns)
         shown = pixels[row * 28 : row * 28 + 28, column * 28 : column * 28 + 28]
-        np.testing.assert_array_equal(shown, wrong.run.images[image][..., 0])
+        np.testing.assert_array_equal(shown, wrong.run.images[example][..., 0])
 
 
-def test_the_report_is_small_and_asks_nobody(wrong: LookedAt) -> None:
+def test_the_report_is_small_and_asks_nobody(wrong: Selection) -> None:
     page = exporting.report(wrong)
     assert len(page.encode()) < 10_000_000
     markup = page[: page.index("<script>")] + page[page.index("</script>") :]
     assert not re.search(r"""(src|href|url)\s*[=(]\s*["']?(https?:)?//""", markup)
-    assert f"{len(wrong.images):,} of 10,000 images" in page
-    assert page.count('class="tile wrong"') == min(len(wrong.images), 96)
+    assert f"{len(wrong.examples):,} of 10,000 examples" in page
+    assert page.count('class="tile wrong"') == min(len(wrong.examples), 96)
 
 
 def test_a_report_of_photographs_is_small(tmp_path: Path) -> None:
@@ -66,11 +66,11 @@ def test_a_report_of_photographs_is_small(tmp_path: Path) -> None:
         ]
     )
     run = mcviz.sample_run(model, images, tmp_path / "photographs", passes=3)
-    page = exporting.report(LookedAt(run, Selection(), "margin", np.arange(96)))
+    page = exporting.report(Selection(run, PageState(score="margin"), np.arange(96)))
     assert page.count('class="tile"') == 96
     assert len(page.encode()) < 10_000_000
 
 
-def test_a_report_of_nothing_says_so(wrong: LookedAt) -> None:
-    empty = LookedAt(wrong.run, Selection(), "margin", np.array([], dtype=int))
-    assert "No image passes all filters" in exporting.report(empty)
+def test_a_report_of_nothing_says_so(wrong: Selection) -> None:
+    empty = Selection(wrong.run, PageState(score="margin"), np.array([], dtype=int))
+    assert "No example passes all filters" in exporting.report(empty)

@@ -1,22 +1,29 @@
 """What the browser is sent for the histograms of the passes."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from mcviz.app.histograms import class_panels
+from mcviz.app.components.histograms import class_panels
+from mcviz.measures import summarise
 
 NAMES = [str(c) for c in range(10)]
 
 
+def panels_of(probs: np.ndarray, class_names: list[str], label: int | None) -> list[dict[str, Any]]:
+    return class_panels(probs, summarise(probs), class_names, label)
+
+
 @pytest.fixture
 def probs() -> np.ndarray:
-    """200 passes of one image, most of them for class 3, some for class 5."""
+    """200 passes of one example, most of them for class 3, some for class 5."""
     drawn = np.random.default_rng(0).dirichlet(np.full(10, 0.05) + np.eye(10)[3] * 3 + np.eye(10)[5], 200)
     return drawn.astype(np.float32)
 
 
 def test_ten_histograms_of_a_hundred_bins_hold_every_pass(probs: np.ndarray) -> None:
-    panels = class_panels(probs, NAMES, label=5)
+    panels = panels_of(probs, NAMES, label=5)
     assert [panel["name"] for panel in panels] == NAMES
     for panel in panels:
         assert len(panel["counts"]) == 100
@@ -24,7 +31,7 @@ def test_ten_histograms_of_a_hundred_bins_hold_every_pass(probs: np.ndarray) -> 
 
 
 def test_each_histogram_counts_its_own_class(probs: np.ndarray) -> None:
-    for c, panel in enumerate(class_panels(probs, NAMES, None)):
+    for c, panel in enumerate(panels_of(probs, NAMES, None)):
         expected = [0] * 100
         for probability in probs[:, c].astype(np.float64):
             expected[min(int(probability * 100), 99)] += 1
@@ -32,27 +39,27 @@ def test_each_histogram_counts_its_own_class(probs: np.ndarray) -> None:
 
 
 def test_certainty_falls_into_the_last_bin_and_never_into_the_first() -> None:
-    first, second = class_panels(np.array([[1, 0], [1, 0]], np.float32), ["a", "b"], None)
+    first, second = panels_of(np.array([[1, 0], [1, 0]], np.float32), ["a", "b"], None)
     assert first["counts"] == [0] * 99 + [2]
     assert second["counts"] == [2] + [0] * 99
 
 
 def test_mean_and_spread_stand_beside_the_name(probs: np.ndarray) -> None:
-    for c, panel in enumerate(class_panels(probs, NAMES, None)):
+    for c, panel in enumerate(panels_of(probs, NAMES, None)):
         mean, std = probs[:, c].astype(np.float64).mean(), probs[:, c].astype(np.float64).std()
         if mean > 0.001 and std > 0.001:
             assert panel["value"] == f"{mean:.1%} ± {std:.1%}"
-    assert "<" in class_panels(np.array([[0.9999, 0.0001]] * 2), ["a", "b"], None)[1]["value"]
+    assert "<" in panels_of(np.array([[0.9999, 0.0001]] * 2), ["a", "b"], None)[1]["value"]
 
 
 def test_roles_are_told_in_words_and_in_colours(probs: np.ndarray) -> None:
-    panels = class_panels(probs, NAMES, label=5)
+    panels = panels_of(probs, NAMES, label=5)
     assert [panel["role"] for panel in panels] == ["", "", "", "prediction", "", "label", "", "", "", ""]
     assert len({panels[c]["colour"] for c in (3, 5, 0)}) == 3
-    assert class_panels(probs, NAMES, label=3)[3]["role"] == "prediction and label"
+    assert panels_of(probs, NAMES, label=3)[3]["role"] == "prediction and label"
 
 
 def test_a_histogram_is_told_to_those_who_cannot_see_it() -> None:
     probs = np.array([[0.905, 0.095], [0.905, 0.095], [0.505, 0.495]])
-    spoken = class_panels(probs, ["cat", "dog"], label=1)[1]["spoken"]
+    spoken = panels_of(probs, ["cat", "dog"], label=1)[1]["spoken"]
     assert spoken == "dog, label: 22.8% ± 18.9%; most often 9% to 10%, in 2 of 3 passes."

@@ -1,4 +1,4 @@
-"""The probe asks models that take images without channels, flat, or in 0..255, as their runs did."""
+"""The probe predicts with models that take images without channels, flat, or in 0..255, as their runs did."""
 
 from pathlib import Path
 
@@ -32,22 +32,22 @@ def network(*first: keras.Layer, shape: tuple[int, ...], dtype: str = "float32")
     ],
     ids=["no channels", "flat", "rescaling", "uint8"],
 )
-@pytest.mark.parametrize("asked", [{"input": "Noise"}, {"input": "Distort an image", "distortion": "fgsm"}])
-def test_it_is_asked_as_it_was_sampled(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: keras.Model, taken: np.ndarray, asked: dict[str, str]
+@pytest.mark.parametrize("query", [{"input": "noise"}, {"input": "distortion", "distortion": "fgsm"}])
+def test_it_predicts_as_it_was_sampled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: keras.Model, taken: np.ndarray, query: dict[str, str]
 ) -> None:
     mcviz.sample_run(model, IMAGES, tmp_path / "run", passes=20)
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
     app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120).run()
-    for name, value in {**asked, "seed": "3"}.items():
+    for name, value in {**query, "seed": "3"}.items():
         app.query_params[name] = value
-    app.session_state["asked"] = True
+    app.session_state["predicting"] = True
     app.switch_page("mcviz/app/pages/probe.py").run()
     assert not app.exception
-    no_gradient = taken.dtype == np.uint8 and "distortion" in asked
+    no_gradient = taken.dtype == np.uint8 and "distortion" in query
     assert ["no gradient" in error.value for error in app.error] == [True] * no_gradient
-    if asked["input"] == "Noise":
-        means = mcviz.sample(model, taken, passes=500)[:, 0].mean(axis=0)
+    if query["input"] == "noise":
+        means = mcviz.sample(model, taken, passes=20)[:, 0].mean(axis=0)
         np.testing.assert_allclose(
             [float(mean.strip(" %")) for mean in app.table[0].value["mean"]], 100 * means, atol=0.1
         )

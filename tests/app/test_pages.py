@@ -12,10 +12,11 @@ from streamlit.testing.v1 import AppTest
 import mcviz
 from mcviz import Run
 from mcviz.measures import SCORES, most_uncertain_first
+from tests.app.probing import widget
 
 ROOT = Path(__file__).parents[2]
 OpenPage = Callable[..., AppTest]
-PAGES = ["overview", "uncertain", "example", "compare", "probe", "story"]
+PAGES = ["overview", "uncertain", "example", "side_by_side", "probe", "story"]
 
 
 @pytest.fixture
@@ -52,10 +53,11 @@ def test_every_page_opens_without_an_exception(open_page: OpenPage, name: str) -
 def test_a_page_of_an_empty_cache_says_what_to_do(
     open_page: OpenPage, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
     monkeypatch.setattr("mcviz.app.resources.SHIPPED_RUN", tmp_path / "taken-away")
     app = open_page(name)
     assert not app.exception
-    assert "python -m mcviz sample" in app.info[0].value
+    assert "mcviz sample" in app.info[0].value
 
 
 def test_where_the_cache_has_no_run_the_shipped_one_is_shown(
@@ -88,7 +90,7 @@ def test_a_run_that_cannot_be_read_leaves_the_others_usable(
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
     app = open_page("overview")
     assert "broken" in app.error[0].value
-    app.selectbox(key="run-widget").select("whole").run()
+    widget(app.selectbox, "run").select("whole").run()
     assert not app.error
     assert len(app.metric) == 3
 
@@ -105,7 +107,7 @@ def test_overview_shows_the_accuracies_that_the_passes_give(open_page: OpenPage,
         right_together += (mean.argmax(axis=-1) == labels[start : start + 2000]).sum()
     shown = {metric.label: metric.value for metric in app.metric}
     assert shown == {
-        "Ordinary model": f"{(run.deterministic_probs.argmax(axis=1) == labels).mean():.2%}",
+        "Deterministic": f"{(run.deterministic_probs.argmax(axis=1) == labels).mean():.2%}",
         "One MC pass, on average": f"{correct.mean() / len(labels):.2%}",
         "MC ensemble": f"{right_together / len(labels):.2%}",
     }
@@ -115,20 +117,20 @@ def test_overview_shows_the_accuracies_that_the_passes_give(open_page: OpenPage,
 def test_example_steps_through_the_ranking_of_any_score(open_page: OpenPage, run: Run, score: str) -> None:
     order = most_uncertain_first(score, run.scores()[score].to_numpy())
     app = open_page("example")
-    app.selectbox(key="score-widget").select(score)
-    app.number_input(key="image-widget").set_value(int(order[3])).run()
+    widget(app.selectbox, "score").select(score)
+    widget(app.number_input, "example").set_value(int(order[3])).run()
     assert not app.exception
     assert "Rank **4**" in words(app)
     next(button for button in app.button if button.label == "Next").click().run()
-    assert app.number_input(key="image-widget").value == order[4]
+    assert widget(app.number_input, "example").value == order[4]
     next(button for button in app.button if button.label == "Previous").click().run()
-    assert app.number_input(key="image-widget").value == order[3]
+    assert widget(app.number_input, "example").value == order[3]
 
 
 def test_example_tables_hold_mean_and_std_of_every_class(open_page: OpenPage, run: Run) -> None:
     image = 1247
     app = open_page("example")
-    app.number_input(key="image-widget").set_value(image).run()
+    widget(app.number_input, "example").set_value(image).run()
     table = app.table[0].value
     probs = run.probs(image).astype(float)
     assert table["mean"].tolist() == [f"{100 * value:.2f} %" for value in probs.mean(axis=0)]
@@ -137,13 +139,13 @@ def test_example_tables_hold_mean_and_std_of_every_class(open_page: OpenPage, ru
 
 def test_uncertain_examples_can_be_filtered_to_the_wrong_ones(open_page: OpenPage, run: Run) -> None:
     app = open_page("uncertain")
-    app.segmented_control(key="answers-widget").set_value("wrong").run()
+    widget(app.segmented_control, "correct").set_value("wrong").run()
     assert not app.exception
     wrong = int((~run.scores()["correct"].astype(bool)).sum())
-    assert f"**{wrong:,}** of 10,000 images" in words(app)
+    assert f"**{wrong:,}** of 10,000 examples" in words(app)
 
 
-def test_looking_at_a_cached_run_never_asks_the_model(open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_looking_at_a_cached_run_never_needs_the_model(open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mcviz.model", None)  # an import of it now fails
     for name in PAGES:
         assert not open_page(name).exception
@@ -151,17 +153,17 @@ def test_looking_at_a_cached_run_never_asks_the_model(open_page: OpenPage, monke
 
 def test_noise_goes_through_the_model_live(open_page: OpenPage, run: Run) -> None:
     app = open_page("probe")
-    assert "Ask the model" in app.info[0].value
-    next(button for button in app.button if button.label.startswith("Ask the model")).click().run()
+    assert "500 passes" in app.info[0].value
+    next(button for button in app.button if button.label.startswith("Predict in")).click().run()
     assert not app.exception
-    assert "No answer is right" in words(app)
+    assert "No prediction is correct" in words(app)
     expected = mcviz.sample(
         mcviz.load_model(run.model_path), mcviz.data.uniform_noise(1, (28, 28, 1), seed=0), passes=500
     )[:, 0]
     shown = app.table[0].value["mean"].tolist()
     assert shown == [f"{100 * value:.2f} %" for value in expected.mean(axis=0, dtype=np.float64)]
     next(button for button in app.button if button.label == "Another noise image").click().run()
-    assert app.number_input(key="seed-widget").value == 1
+    assert widget(app.number_input, "seed").value == 1
     assert app.table[0].value["mean"].tolist() != shown
 
 
@@ -181,17 +183,20 @@ def test_the_story_is_told_to_its_end(open_page: OpenPage) -> None:
         if step < 5:
             next(button for button in app.button if button.label == "Next").click().run()
     assert len(told) == 5
-    assert "says **8**" in app.header[0].value
+    assert "predicts **8**" in app.header[0].value
 
 
 def test_pins_stand_side_by_side(open_page: OpenPage) -> None:
-    app = open_page("compare")
+    app = open_page("side_by_side")
     assert "Nothing is pinned yet" in words(app)
-    app.query_params["pins"] = "247,18"
+    app.query_params["pinned"] = "247,18"
     app.run()
-    assert [button.label for button in app.button if button.label.startswith("Image")] == ["Image 247", "Image 18"]
+    assert [button.label for button in app.button if button.label.startswith("Example")] == [
+        "Example 247",
+        "Example 18",
+    ]
     next(button for button in app.button if button.label == "Unpin").click().run()
-    assert app.query_params["pins"] == "18"
+    assert app.query_params["pinned"] == "18"
 
 
 @pytest.fixture(scope="module")
@@ -212,10 +217,10 @@ def test_every_page_makes_do_with_predictions_alone(
     app = open_page(name)
     assert not app.exception
     assert not app.error
-    assert "30 images · 7 passes · masks drawn for each image" in words(app)
+    assert "30 examples · 7 passes · masks drawn for each example" in words(app)
 
 
-@pytest.mark.parametrize("view", ["Table", "Scatter", "Gallery"])
+@pytest.mark.parametrize("view", ["table", "scatter", "gallery"])
 def test_every_view_makes_do_with_predictions_alone(
     open_page: OpenPage, view: str, bare_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,15 +232,15 @@ def test_every_view_makes_do_with_predictions_alone(
     assert not app.error
 
 
-@pytest.mark.parametrize("view", ["Gallery", "Table", "Scatter", "Map", "Confusion", "Classes"])
+@pytest.mark.parametrize("view", ["gallery", "table", "scatter", "map", "confusion", "classes"])
 def test_every_view_follows_the_filters(open_page: OpenPage, view: str, run: Run) -> None:
     app = open_page("uncertain")
     app.query_params["view"] = view
-    app.query_params["true"] = "4"
+    app.query_params["label"] = "4"
     app.run()
     assert not app.exception
     fours = int((run.scores()["label"] == 4).sum())
-    assert f"**{fours:,}** of 10,000 images" in words(app)
+    assert f"**{fours:,}** of 10,000 examples" in words(app)
 
 
 @pytest.fixture(scope="module")
@@ -286,23 +291,23 @@ def test_every_page_shows_any_run(open_other: OpenPage, name: str, run_name: str
 
 
 def test_where_there_are_several_runs_the_address_and_every_link_name_one(open_other: OpenPage) -> None:
-    app = open_other("uncertain", answers="wrong")
+    app = open_other("uncertain", correct="wrong")
     assert app.query_params["run"] == "agreed"
-    assert app.query_params["answers"] == "wrong"
+    assert app.query_params["correct"] == "wrong"
     links = [element.proto for element in app.main if element.type == "page_link"]
     assert all("run=agreed" in link.query_string for link in links)
     assert not app.warning
 
 
 def test_the_address_of_the_only_run_stays_as_it_is(open_page: OpenPage) -> None:
-    assert dict(open_page("uncertain", answers="wrong").query_params) == {"answers": "wrong"}
-    named = open_page("uncertain", answers="wrong", run="gone", picked="3")
-    assert dict(named.query_params) == {"answers": "wrong"}
+    assert dict(open_page("uncertain", correct="wrong").query_params) == {"correct": "wrong"}
+    named = open_page("uncertain", correct="wrong", run="gone", selected="3")
+    assert dict(named.query_params) == {"correct": "wrong"}
     assert "gone" in named.warning[0].value
 
 
-def test_a_run_that_is_not_there_is_named_and_its_images_are_not_taken_for_others(open_other: OpenPage) -> None:
-    app = open_other("example", run="gone", image="3", flags="1,2", pins="1", picked="3", score="margin")
+def test_a_run_that_is_not_there_is_named_and_its_examples_are_not_taken_for_others(open_other: OpenPage) -> None:
+    app = open_other("example", run="gone", example="3", flagged="1,2", pinned="1", selected="3", score="margin")
     assert "gone" in app.warning[0].value
     assert "**agreed**" in app.warning[0].value
     assert dict(app.query_params) == {"run": "agreed", "score": "margin"}
@@ -310,43 +315,36 @@ def test_a_run_that_is_not_there_is_named_and_its_images_are_not_taken_for_other
     assert not app.warning
 
 
-def test_an_image_that_is_not_there_is_named(open_page: OpenPage) -> None:
+def test_an_example_that_is_not_there_is_named(open_page: OpenPage) -> None:
     for asked in ("10000", "x", "9" * 4400):
-        app = open_page("example", image=asked)
+        app = open_page("example", example=asked)
         assert not app.exception
         assert asked[:20] in app.warning[0].value
         assert "0 to 9,999" in app.warning[0].value
-    assert not open_page("example", image="9999").warning
-
-
-def test_idx_and_rank_are_other_names_of_image_and_score(open_page: OpenPage) -> None:
-    app = open_page("example", idx="18", rank="margin")
-    assert app.number_input(key="image-widget").value == 18
-    assert app.selectbox(key="score-widget").value == "margin"
-    assert dict(app.query_params) == {"image": "18", "score": "margin"}
+    assert not open_page("example", example="9999").warning
 
 
 def test_an_address_with_a_number_of_thousands_of_digits_is_no_exception(open_page: OpenPage) -> None:
-    app = open_page("uncertain", picked="1" * 4400, page="1" * 4400)
+    app = open_page("uncertain", selected="1" * 4400, page="1" * 4400)
     assert not app.exception
-    assert "**10,000** of 10,000 images" in words(app)
+    assert "**10,000** of 10,000 examples" in words(app)
 
 
 def test_filters_that_need_labels_do_nothing_without_labels(open_other: OpenPage) -> None:
-    app = open_other("uncertain", run="unlabelled", answers="wrong", true="3")
-    assert "**5** of 5 images" in words(app)
+    app = open_other("uncertain", run="unlabelled", correct="wrong", label="3")
+    assert "**5** of 5 examples" in words(app)
 
 
 @pytest.mark.parametrize(
     ("run_name", "step", "said"),
     [
-        ("agreed", 2, "Now ask it again"),
-        ("agreed", 3, "no mistake on its 5 images"),
+        ("agreed", 2, "Now predict it again"),
+        ("agreed", 3, "no mistake on its 5 examples"),
         ("agreed", 4, "no better than alone"),
         ("mistaken", 3, "worth nothing here"),
         ("mistaken", 4, "are worse than alone"),
         ("one-image", 3, "worth nothing here"),
-        ("shipped", 2, "But ask it again"),
+        ("shipped", 2, "But predict it again"),
         ("shipped", 3, "worth something"),
         ("shipped", 4, "are better than alone"),
     ],
@@ -363,39 +361,39 @@ def test_the_story_says_what_is_true_of_its_run(open_other: OpenPage, run_name: 
 
 def test_where_nothing_is_selected_each_view_says_what_to_do(open_page: OpenPage) -> None:
     query = {"range": "max_probability:2:"}
-    assert "Take one off" in open_page("uncertain", view="Table", **query).info[0].value
+    assert "Take one off" in open_page("uncertain", view="table", **query).info[0].value
     example = open_page("example", **query)
     assert "Take one off" in words(example)
     assert "Next goes to" not in words(example)
 
 
 def test_a_run_without_mistakes_has_no_class_that_is_missed(open_other: OpenPage) -> None:
-    app = open_other("uncertain", run="agreed", view="Classes", answers="right")
+    app = open_other("uncertain", run="agreed", view="classes", correct="correct")
     said = words(app)
-    assert "every answer is right" in said
+    assert "every prediction is correct" in said
     assert "is missed" not in said.replace("No class is ever missed", "")
-    assert "of all 5 images" in said
+    assert "of all 5 examples" in said
     table = app.table[0].value
-    assert table["images"].tolist() == ["0", "5", "0", "0"]
-    assert table["right"].tolist() == ["–", "100.0%", "–", "–"]
+    assert table["examples"].tolist() == ["0", "5", "0", "0"]
+    assert table["correct"].tolist() == ["–", "100.0%", "–", "–"]
 
 
-def test_rows_of_the_table_stay_chosen_only_while_it_shows_the_same_images(open_page: OpenPage) -> None:
+def test_rows_of_the_table_stay_ticked_only_while_it_shows_the_same_examples(open_page: OpenPage) -> None:
     def key(**query: str) -> str:
-        return open_page("uncertain", view="Table", **query).dataframe[0].proto.id
+        return open_page("uncertain", view="table", **query).dataframe[0].proto.id
 
-    assert key(true="4", answers="wrong") == key(answers="wrong", true="4")
-    assert key(answers="wrong") != key(answers="wrong", order="most certain first")
+    assert key(label="4", correct="wrong") == key(correct="wrong", label="4")
+    assert key(correct="wrong") != key(correct="wrong", order="confident_first")
 
 
 def test_an_example_names_the_filters_and_the_order_that_it_steps_through(open_page: OpenPage) -> None:
-    app = open_page("example", answers="wrong", order="most certain first", image="18")
-    assert [button.label for button in app.button if (button.key or "").startswith("chip-")] == ["wrong answers"]
+    app = open_page("example", correct="wrong", order="confident_first", example="18")
+    assert [button.label for button in app.button if (button.key or "").startswith("chip-")] == ["wrong predictions"]
     app.button(key="chip-0").click().run()
-    assert "answers" not in app.query_params
-    assert "most certain first" in words(app)
+    assert "correct" not in app.query_params
+    assert "most confident first" in words(app)
 
 
 def test_no_more_pins_are_counted_than_stand_side_by_side(open_page: OpenPage) -> None:
-    app = open_page("example", pins="1,2,3,4,5,6")
+    app = open_page("example", pinned="1,2,3,4,5,6")
     assert [button.label for button in app.button if button.label.startswith("Compare")] == ["Compare 4"]

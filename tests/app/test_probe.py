@@ -10,11 +10,11 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import Run, data
-from mcviz.app.probe.asking import own_images
 from mcviz.app.probe.distorting import Chosen, described
+from mcviz.app.probe.predicting import own_images
 from mcviz.data.drawing import Stroke, drawn
 from mcviz.model.inputs import scaled_from_unit
-from tests.app.probing import OpenProbe, button, words
+from tests.app.probing import OpenProbe, button, widget, words
 from tests.runs.making import make
 
 
@@ -31,50 +31,50 @@ def test_every_noise_is_drawn_by_its_seed_and_strength(open_probe: OpenProbe, ru
     app = open_probe(noise=kind, seed="3", strength="0.8")
     noise = data.NOISES[kind].draw(1, (28, 28, 1), 3, 0.8)
     assert means(app) == shown(mcviz.sample(mcviz.load_model(run.model_path), noise, passes=500)[:, 0])
-    assert "No answer is right" in words(app)
+    assert "No prediction is correct" in words(app)
 
 
-def test_after_the_first_question_every_change_asks_again(open_probe: OpenProbe) -> None:
-    app = open_probe(ask=False)
+def test_after_the_first_prediction_every_change_is_predicted(open_probe: OpenProbe) -> None:
+    app = open_probe(predict=False)
     assert not app.table
-    button(app, "Ask the model").click().run()
+    button(app, "Predict in").click().run()
     before = means(app)
-    app.slider(key="strength-widget").set_value(0.5).run()
+    widget(app.slider, "strength").set_value(0.5).run()
     assert means(app) != before
-    app.selectbox(key="noise-widget").select("smooth").run()
-    assert app.selectbox(key="noise-widget").value == "smooth"
-    assert not [each for each in app.button if each.label.startswith("Ask")]
+    widget(app.selectbox, "noise").select("smooth").run()
+    assert widget(app.selectbox, "noise").value == "smooth"
+    assert not [each for each in app.button if each.label.startswith("Predict")]
 
 
 @pytest.mark.parametrize("name", [*data.DISTORTIONS, "fgsm"])
 def test_every_distortion_has_its_slider_and_its_curves(open_probe: OpenProbe, name: str) -> None:
-    app = open_probe(input="Distort an image", image="11", distortion=name)
+    app = open_probe(input="distortion", example="11", distortion=name)
     assert "Along the whole slider" in words(app)
     before = means(app)
-    slider = app.slider(key="amount-widget")
+    slider = widget(app.slider, f"amount-{name}")
     slider.set_value(slider.max).run()
     assert not app.exception
     assert means(app) != before
-    assert "The label of the image before is **6**" in words(app)
+    assert "The label of the example is **6**" in words(app)
 
 
 def test_a_six_turned_half_round_is_taken_for_a_nine(open_probe: OpenProbe, run: Run) -> None:
-    app = open_probe(input="Distort an image", image="11", distortion="rotate", amount="180")
+    app = open_probe(input="distortion", example="11", distortion="rotate", amount="180")
     turned = np.rot90(run.images[11], 2).astype(np.float32)[None] / np.float32(255)
     assert means(app) == shown(mcviz.sample(mcviz.load_model(run.model_path), turned, passes=500)[:, 0])
-    assert "says **9**" in words(app)
+    assert "predicts **9**" in words(app)
 
 
 def test_without_kept_images_there_is_one_sentence_and_nothing_to_distort_or_sweep(
     open_probe: OpenProbe, small_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MCVIZ_CACHE", str(small_cache))
-    app = open_probe(run="bare", input="Distort an image")
+    app = open_probe(run="bare", input="distortion")
     assert [each.value for each in app.info] == [
-        "This run was kept without its images, so there is none to distort. Sample it again with the images kept."
+        "This run was kept without its images. Sample it again with the images kept to see them here."
     ]
     assert not [*app.error, *app.button, *app.slider, *app.number_input]
-    app.segmented_control(key="input-widget").set_value("Noise").run()
+    widget(app.segmented_control, "input").set_value("noise").run()
     assert not app.exception
     assert len(app.table) == 2
     assert "By the doubt alone. The better detector could not be learnt" in words(app)
@@ -82,22 +82,22 @@ def test_without_kept_images_there_is_one_sentence_and_nothing_to_distort_or_swe
 
 
 def test_a_drawing_pad_waits_for_the_first_stroke(open_probe: OpenProbe) -> None:
-    app = open_probe(input="Draw")
+    app = open_probe(input="drawing")
     assert "Draw something" in words(app)
     assert not app.table
 
 
-def test_a_drawing_that_is_kept_in_the_session_is_answered(open_probe: OpenProbe, run: Run) -> None:
+def test_a_drawing_that_is_kept_in_the_session_is_predicted(open_probe: OpenProbe, run: Run) -> None:
     line = [{"width": 0.09, "points": [[0.5, 0.2], [0.5, 0.8]]}]
-    app = open_probe(input="Draw", drawing=line)
-    assert "says **1**" in words(app)
+    app = open_probe(input="drawing", drawing=line)
+    assert "predicts **1**" in words(app)
     app.toggle(key="drawing-centred").set_value(False).run()
     plain = drawn([Stroke(0.09, ((0.5, 0.2), (0.5, 0.8)))], 28, 28)[None, ..., None]
     assert means(app) == shown(mcviz.sample(mcviz.load_model(run.model_path), plain, passes=500)[:, 0])
 
 
 def test_an_upload_is_shown_as_the_model_sees_it_and_a_bad_one_ends_in_a_sentence(open_probe: OpenProbe) -> None:
-    app = open_probe(input="Upload")
+    app = open_probe(input="upload")
     assert "Choose a picture" in words(app)
     app.file_uploader(key="picture-file").upload("seven.png", png(np.zeros((40, 30, 3), np.uint8)), "image/png").run()
     assert not app.exception
@@ -117,24 +117,24 @@ def test_an_upload_is_shown_as_the_model_sees_it_and_a_bad_one_ends_in_a_sentenc
     assert not app.error
 
 
-def test_a_distortion_in_words_keeps_its_acronym_and_names_the_other_image() -> None:
+def test_a_distortion_in_words_keeps_its_acronym_and_names_the_other_example() -> None:
     assert described(Chosen("fgsm", 3, 0.1, 0, 1)) == "adversarial step (FGSM), 10% of full brightness"
-    assert described(Chosen("mix", 3, 0.5, 0, 7)) == "mix with another, 50% of the other, image 7"
+    assert described(Chosen("mix", 3, 0.5, 0, 7)) == "mix with another, 50% of the other, example 7"
 
 
-@pytest.mark.parametrize("kind", ["Noise", "Draw", "Upload", "Distort an image"])
+@pytest.mark.parametrize("kind", ["noise", "drawing", "upload", "distortion"])
 def test_a_colour_model_of_another_size_works_as_well(
     open_probe: OpenProbe, colour_cache: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     monkeypatch.setenv("MCVIZ_CACHE", str(colour_cache))
     app = open_probe(input=kind, sweep="25")
-    if kind == "Upload":
+    if kind == "upload":
         app.file_uploader(key="picture-file").upload("a.png", png(np.full((9, 9, 3), 200, np.uint8)), "image/png").run()
     assert not app.exception
     assert not app.error
-    if kind != "Draw":
+    if kind != "drawing":
         assert app.table[0].value.index.tolist() == ["red", "green", "blue"]
-    if kind in ("Noise", "Distort an image"):
+    if kind in ("noise", "distortion"):
         button(app, "Run the sweep").click().run()
         assert not app.exception
         assert "of 25" in words(app)

@@ -58,3 +58,13 @@ def test_a_kept_layout_is_read_back_and_one_that_does_not_fit_is_not(tmp_path: P
         assert layout_map.tsne_layout(run) is None
     save_derived(run, layout_map.TSNE, {"positions": positions})
     np.testing.assert_array_equal(layout_map.tsne_layout(run), positions)
+
+
+@pytest.mark.parametrize("count", [1, 2, 6])
+def test_no_example_is_similar_to_itself_in_a_small_run(tmp_path: Path, count: int) -> None:
+    images = np.random.default_rng(0).random((count, 8, 8, 1), dtype=np.float32)
+    small = mcviz.sample_run(mcviz.reference_network((8, 8, 1), classes=4), images, tmp_path / "small", passes=3)
+    components = similar.components.__wrapped__(small.digest, small)
+    for example in range(count):
+        others = sorted(set(range(count)) - {example})
+        assert sorted(most_similar(components, example, 6)) == others

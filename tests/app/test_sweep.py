@@ -8,10 +8,10 @@ import pytest
 
 import mcviz
 from mcviz import Run, data
-from mcviz.app.probe.sweep import Sweep, Swept, summary
+from mcviz.app.probe.sweep import Sweep, SweepInputs, summary
 from mcviz.app.probe.verdict import STILL_LEARNING, ByDoubt
 from mcviz.errors import CorruptRunError
-from tests.app.probing import OpenProbe, button, words
+from tests.app.probing import OpenProbe, button, widget, words
 
 
 def test_the_sweep_counts_classes_and_compares_scores(open_probe: OpenProbe, run: Run) -> None:
@@ -24,20 +24,20 @@ def test_the_sweep_counts_classes_and_compares_scores(open_probe: OpenProbe, run
     counts = np.bincount(mean.argmax(axis=1), minlength=10)
     assert f"{counts.max()} of 40 noise images are taken for {counts.argmax()}" in words(app)
     assert "Gaussian noise at 100% strength" in words(app)
-    app.segmented_control(key="input-widget").set_value("Distort an image").run()
+    widget(app.segmented_control, "input").set_value("distortion").run()
     assert "of 40 noise images" not in words(app)
 
 
-def test_a_sweep_over_distorted_images_says_how_many_are_still_right(open_probe: OpenProbe, run: Run) -> None:
-    app = open_probe(input="Distort an image", sweep="60")
+def test_a_sweep_over_distorted_examples_says_how_many_are_still_right(open_probe: OpenProbe, run: Run) -> None:
+    app = open_probe(input="distortion", sweep="60")
     button(app, "Run the sweep").click().run()
     swept = np.random.default_rng(0).permutation(10_000)[:60]
     right = int(run.scores()["correct"].to_numpy(bool)[swept].sum())
     assert f"{right} are still taken for what their label says" in words(app)
 
 
-def test_the_most_deceiving_is_the_surest_wrong_answer(run: Run) -> None:
-    over = Swept("images", "images", 20, lambda *_: np.empty(0), run.digest)
+def test_the_most_deceiving_is_the_most_confident_wrong_prediction(run: Run) -> None:
+    over = SweepInputs("images", "images", 20, lambda *_: np.empty(0), run.digest)
     mistakes = ~run.scores()["correct"].to_numpy(bool)
     start = 20 * int(mistakes.reshape(-1, 20).sum(axis=1).argmax())
     sweep, labels = Sweep(over, 20, ByDoubt(run, STILL_LEARNING)), run.labels[start : start + 20]
@@ -63,9 +63,9 @@ def test_a_stopped_sweep_keeps_what_it_has_and_one_interrupted_goes_on(open_prob
     app.session_state["sweep"] = cut
     app.run()
     assert "Stopped after 20 of 60" in words(app)
-    app.slider(key="strength-widget").set_value(0.5).run()
+    widget(app.slider, "strength").set_value(0.5).run()
     assert not [each for each in app.button if each.label == "Go on"], "another strength is another sweep"
-    app.slider(key="strength-widget").set_value(1.0).run()
+    widget(app.slider, "strength").set_value(1.0).run()
     button(app, "Go on").click().run()
     assert not app.exception
     assert words(app) == whole
@@ -121,5 +121,5 @@ def test_a_sweep_s_summary_is_grammatical_for_one_and_for_many(run: Run) -> None
     assert said(3, None).startswith("1 of 3 noise images is taken for 1, with ")
 
 
-def noise_of(run: Run, labels: np.ndarray | None = None) -> Swept:
-    return Swept("noise images", "noise", 3, lambda *_: np.empty(0), run.digest, labels)
+def noise_of(run: Run, labels: np.ndarray | None = None) -> SweepInputs:
+    return SweepInputs("noise images", "noise", 3, lambda *_: np.empty(0), run.digest, labels)

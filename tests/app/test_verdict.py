@@ -13,12 +13,12 @@ from mcviz.app.probe.verdict import STILL_LEARNING, ByDetector, ByDoubt, Learnin
 from mcviz.errors import InvalidInputError
 from mcviz.measures import SCORES
 from mcviz.model import ood
-from tests.app.probing import OpenProbe, button, words
+from tests.app.probing import OpenProbe, button, widget, words
 from tests.runs.making import make
 
 
 def test_an_unchanged_image_is_like_the_test_images_and_noise_is_not(open_probe: OpenProbe) -> None:
-    assert "Like the test images" in open_probe(input="Distort an image", image="11").success[0].value
+    assert "Like the test images" in open_probe(input="distortion", example="11").success[0].value
     assert "Unlike the test images" in open_probe().warning[0].value
 
 
@@ -44,7 +44,7 @@ def test_the_detector_takes_over_when_it_has_learnt(
     run = mcviz.open_run(colour_cache / "colour")
     _learning(run.digest, run).detector.result(60)
     assert isinstance(the_judge(run), ByDetector)
-    app.slider(key="strength-widget").set_value(0.0).run()
+    widget(app.slider, "strength").set_value(0.0).run()
     assert not app.exception
     assert "as foreign to the class" in words(app)
     assert "By the doubt alone" not in words(app)
@@ -102,7 +102,7 @@ def test_a_run_of_twelve_images_is_judged_by_the_doubt_alone_and_says_why(
 
 
 def test_percentiles_count_the_test_images_with_less_doubt(open_probe: OpenProbe, run: Run) -> None:
-    app = open_probe(input="Distort an image", image="247")
+    app = open_probe(input="distortion", example="247")
     table = app.table[1].value
     scores = run.scores()
     for name, score in SCORES.items():

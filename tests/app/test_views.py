@@ -1,4 +1,4 @@
-"""What the views of many images make of unusual runs."""
+"""What the views of many examples make of unusual runs."""
 
 import base64
 import io
@@ -10,7 +10,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz.app.views.gallery import TILE
+from mcviz.app.components.gallery import TILE
 from mcviz.figures import sheet_url
 
 ROOT = Path(__file__).parents[2]
@@ -41,13 +41,13 @@ def test_large_images_are_scaled_down_to_what_a_tile_shows(shape: tuple[int, int
 
 
 @pytest.mark.parametrize("count", [1, 4])
-def test_a_run_of_few_images_has_a_map(count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_of_few_examples_has_a_map(count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     images = np.random.default_rng(0).random((count, 12, 10, 3), dtype=np.float32)
     mcviz.sample_run(mcviz.reference_network((12, 10, 3), classes=4), images, tmp_path / "few", passes=3)
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
     app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120).run()
-    app.query_params["view"] = "Map"
-    app.query_params["map"] = "t-SNE"
+    app.query_params["view"] = "map"
+    app.query_params["layout"] = "tsne"
     app.switch_page("mcviz/app/pages/uncertain.py").run()
     assert not app.exception
     assert not app.error

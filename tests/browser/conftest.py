@@ -51,3 +51,8 @@ def page(browser: Browser, app_url: str) -> Iterator[Page]:
     yield page
     context.close()
     assert not troubles, troubles
+
+
+def settle(page: Page) -> None:
+    """Wait until the app has said all that it has to say."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")

@@ -11,9 +11,10 @@ from playwright.sync_api import Browser, Locator, Page, expect
 import mcviz
 from mcviz import Run
 from mcviz.app.exporting import report
+from mcviz.app.filters import Filters
 from mcviz.app.selection import Selection
-from mcviz.app.views.layout_map import PICKED
-from mcviz.app.views.looked_at import LookedAt
+from mcviz.app.state import PageState
+from mcviz.app.views.layout_map import MOST_SELECTED
 from mcviz.measures import most_uncertain_first
 from tests.browser.conftest import ROOT
 
@@ -38,8 +39,8 @@ def chart(page: Page) -> Locator:
     return drawn
 
 
-def address_of(page: Page) -> Selection:
-    return Selection.from_query(dict(parse_qsl(urlsplit(page.url).query)), 10, 10_000)
+def filters_of(page: Page) -> Filters:
+    return Filters.from_query(dict(parse_qsl(urlsplit(page.url).query)), 10_000, 10)
 
 
 def box_around(page: Page, drawn: Locator, low: float, high: float) -> None:
@@ -55,10 +56,10 @@ def box_around(page: Page, drawn: Locator, low: float, high: float) -> None:
     page.mouse.up()
 
 
-def test_a_point_says_which_image_it_is(page: Page, run: Run) -> None:
+def test_a_point_says_which_example_it_is(page: Page, run: Run) -> None:
     scores = run.scores()
     wrong_fours = scores.index[(scores["label"] == 4) & ~scores["correct"].astype(bool)].tolist()
-    page.goto("/uncertain?view=Scatter&answers=wrong&true=4")
+    page.goto("/uncertain?view=scatter&correct=wrong&label=4")
     drawn = chart(page)
     places = drawn.evaluate(PLACES)
     assert sorted(place["image"] for place in places) == wrong_fours
@@ -67,8 +68,8 @@ def test_a_point_says_which_image_it_is(page: Page, run: Run) -> None:
 
 
 def test_a_square_can_be_chosen_again_and_all_numbers_stay_readable(page: Page) -> None:
-    page.goto("/uncertain?view=Confusion")
-    chips = page.get_by_role("button", name=re.compile(r"(true|said) \d$"))
+    page.goto("/uncertain?view=confusion")
+    chips = page.get_by_role("button", name=re.compile(r"(label|predicted) \d$"))
     for _ in range(2):
         drawn = chart(page)
         drawn.locator(".point").first.click(force=True)
@@ -83,8 +84,8 @@ def test_a_square_can_be_chosen_again_and_all_numbers_stay_readable(page: Page) 
         expect(chips).to_have_count(0)
 
 
-def test_a_lasso_on_the_map_picks_the_first_of_the_ranking_and_goes_with_its_chip(page: Page, run: Run) -> None:
-    page.goto("/uncertain?view=Map")
+def test_a_lasso_on_the_map_selects_the_first_of_the_ranking_and_goes_with_its_chip(page: Page, run: Run) -> None:
+    page.goto("/uncertain?view=map")
     drawn = chart(page)
     places = drawn.evaluate(PLACES)
     frame = drawn.evaluate(
@@ -98,40 +99,40 @@ def test_a_lasso_on_the_map_picks_the_first_of_the_ranking_and_goes_with_its_chi
         if low < (place["x"] - left) / width < high and low < (place["y"] - top) / height < high
     }
     box_around(page, drawn, low, high)
-    expect(page.get_by_role("button", name=f"{PICKED} picked images")).to_be_visible()
+    expect(page.get_by_role("button", name=f"{MOST_SELECTED} selected examples")).to_be_visible()
     toast = page.get_by_test_id("stToast")
-    expect(toast).to_contain_text(re.compile(rf"{PICKED} of [\d,]+ picked"))
-    said = int(re.findall(r"of ([\d,]+) picked", toast.inner_text())[0].replace(",", ""))
+    expect(toast).to_contain_text(re.compile(rf"{MOST_SELECTED} of [\d,]+ selected"))
+    said = int(re.findall(r"of ([\d,]+) selected", toast.inner_text())[0].replace(",", ""))
     assert said == pytest.approx(len(inside), rel=0.02)  # a pointer moves by whole pixels
-    picked = {
-        int(image) for image in re.findall(r"\d+", re.findall(r"picked=([^&]*)", page.url)[0].replace("%2C", ","))
+    selected = {
+        int(example) for example in re.findall(r"\d+", re.findall(r"selected=([^&]*)", page.url)[0].replace("%2C", ","))
     }
     ranked = most_uncertain_first("max_probability", run.scores()["max_probability"].to_numpy())
-    first = [image for image in ranked.tolist() if image in inside][:PICKED]
-    assert len(picked & set(first)) > 0.95 * PICKED
-    expect(page.locator(".tile").first).to_have_attribute("data-image", str(first[0]))
+    first = [image for image in ranked.tolist() if image in inside][:MOST_SELECTED]
+    assert len(selected & set(first)) > 0.95 * MOST_SELECTED
+    expect(page.locator(".tile").first).to_have_attribute("data-example", str(first[0]))
 
-    page.get_by_role("button", name=f"{PICKED} picked images").click()
-    expect(page.get_by_text("10,000 of 10,000 images")).to_be_visible()
+    page.get_by_role("button", name=f"{MOST_SELECTED} selected examples").click()
+    expect(page.get_by_text("10,000 of 10,000 examples")).to_be_visible()
     expect(page.locator(".selectionlayer path")).to_have_count(0)
     box_around(page, chart(page), 0.47, 0.49)
-    expect(page.get_by_role("button", name=re.compile(r"^.*\d+ picked images?$"))).to_be_visible()
-    page.get_by_role("button", name=re.compile(r"^.*\d+ picked images?$")).click()
-    expect(page.get_by_text("10,000 of 10,000 images")).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile(r"^.*\d+ selected examples?$"))).to_be_visible()
+    page.get_by_role("button", name=re.compile(r"^.*\d+ selected examples?$")).click()
+    expect(page.get_by_text("10,000 of 10,000 examples")).to_be_visible()
     expect(page.locator(".selectionlayer path")).to_have_count(0)
 
 
-def test_the_image_that_was_opened_is_marked_among_the_others(page: Page, run: Run) -> None:
+def test_the_example_that_was_opened_is_marked_among_the_others(page: Page, run: Run) -> None:
     ranked = most_uncertain_first("max_probability", run.scores()["max_probability"].to_numpy())
-    page.goto(f"/uncertain?view=Scatter&image={ranked[2]}&outline=max_probability:margin:0,0,0.6,0,0.6,1,0,1")
-    expect(page.locator(".tile[aria-current]")).to_have_attribute("data-image", str(ranked[2]))
+    page.goto(f"/uncertain?view=scatter&example={ranked[2]}&lasso=max_probability:margin:0,0,0.6,0,0.6,1,0,1")
+    expect(page.locator(".tile[aria-current]")).to_have_attribute("data-example", str(ranked[2]))
     drawn = chart(page)
     box_around(page, drawn, 0.3, 0.9)  # one drawn here takes the place of the one from elsewhere
-    expect(page.get_by_role("button", name="outlined in Predictive entropy × Mutual information")).to_be_visible()
+    expect(page.get_by_role("button", name="lasso in Predictive entropy × Mutual information")).to_be_visible()
     scores = run.scores()
-    selected = scores[address_of(page).mask(scores)]
+    selected = scores[filters_of(page).mask(scores)]
     assert 0 < len(selected) < len(scores)
-    expect(page.get_by_text(f"{len(selected):,} of 10,000 images")).to_be_visible()
+    expect(page.get_by_text(f"{len(selected):,} of 10,000 examples")).to_be_visible()
     bright = chart(page).evaluate(
         """chart => chart._fullData.filter(trace => trace.showlegend === false && trace.marker.symbol !== "circle-open")
             .flatMap(trace => Array.from(trace.customdata).filter((image, i) => trace.marker.opacity[i] > 0.5))"""
@@ -141,7 +142,7 @@ def test_the_image_that_was_opened_is_marked_among_the_others(page: Page, run: R
 
 def test_names_of_classes_are_not_under_the_toolbar(page: Page) -> None:
     page.set_viewport_size({"width": 1440, "height": 900})
-    page.goto("/uncertain?view=Scatter&colour=true+class")
+    page.goto("/uncertain?view=scatter&colour=label")
     drawn = chart(page)
     legend, toolbar = (drawn.locator(part).bounding_box() for part in (".legend", ".modebar"))
     assert legend is not None
@@ -151,8 +152,8 @@ def test_names_of_classes_are_not_under_the_toolbar(page: Page) -> None:
 
 @pytest.mark.parametrize("width", [1440, 390])
 def test_charts_of_a_report_fit_their_places(browser: Browser, run: Run, tmp_path: Path, width: int) -> None:
-    selection = Selection(answers="wrong")
-    page = report(LookedAt(run, selection, "max_probability", np.flatnonzero(selection.mask(run.scores()))))
+    state = PageState(filters=Filters(correct="wrong"))
+    page = report(Selection(run, state, np.flatnonzero(state.filters.mask(run.scores()))))
     (tmp_path / "report.html").write_text(page)
     with browser.new_context(offline=True, viewport={"width": width, "height": 900}) as context:
         opened = context.new_page()

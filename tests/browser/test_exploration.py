@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import Browser, FloatRect, Locator, Page, ViewportSize, expect
 
 import mcviz
-from mcviz.app.selection import Selection
+from mcviz.app.filters import Filters
 from mcviz.measures import SCORES, most_uncertain_first
-from tests.browser.conftest import ROOT
+from tests.browser.conftest import ROOT, settle
 
 PHONE = ViewportSize(width=390, height=844)
 CHART = ".js-plotly-plot .main-svg"
@@ -25,8 +25,8 @@ def histograms(page: Page) -> Locator:
     return page.get_by_role("group", name="Histograms of the passes").get_by_role("img")
 
 
-def first_images(page: Page, count: int) -> list[int]:
-    return [int(tiles(page).nth(i).get_attribute("data-image") or -1) for i in range(count)]
+def first_examples(page: Page, count: int) -> list[int]:
+    return [int(tiles(page).nth(i).get_attribute("data-example") or -1) for i in range(count)]
 
 
 def go_to(page: Page, title: str) -> None:
@@ -35,7 +35,7 @@ def go_to(page: Page, title: str) -> None:
 
 def test_overview_shows_numbers_images_and_charts(page: Page) -> None:
     page.goto("/")
-    expect(page.get_by_role("heading", level=1)).to_have_text("What is this model unsure about?")
+    expect(page.get_by_role("heading", level=1)).to_have_text("What is this model uncertain about?")
     expect(page.get_by_test_id("stMetric")).to_have_count(3)
     expect(tiles(page)).to_have_count(8)
     expect(page.locator(".js-plotly-plot")).to_have_count(2)
@@ -49,26 +49,26 @@ def test_ranking_by_another_score_and_opening_an_example(page: Page) -> None:
     go_to(page, "Uncertain examples")
     expect(tiles(page)).to_have_count(24)
     by_probability = most_uncertain_first("max_probability", scores["max_probability"].to_numpy())
-    assert first_images(page, 24) == by_probability[:24].tolist()
+    assert first_examples(page, 24) == by_probability[:24].tolist()
 
     page.get_by_label("Rank by").click()
     page.get_by_role("option", name="Mutual information (BALD)").click()
     by_information = most_uncertain_first("mutual_information", scores["mutual_information"].to_numpy())
-    expect(tiles(page).first).to_have_attribute("data-image", str(by_information[0]))
-    assert first_images(page, 24) == by_information[:24].tolist()
+    expect(tiles(page).first).to_have_attribute("data-example", str(by_information[0]))
+    assert first_examples(page, 24) == by_information[:24].tolist()
 
     tiles(page).nth(2).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("One example")
-    expect(page.get_by_label("Image", exact=True)).to_have_value(str(by_information[2]))
+    expect(page.get_by_role("spinbutton", name="Example", exact=True)).to_have_value(str(by_information[2]))
     expect(page.get_by_text("Rank 3 of 10,000 by mutual information")).to_be_visible()
     expect(page.locator(".js-plotly-plot")).to_have_count(1)
     expect(histograms(page)).to_have_count(10)
     page.get_by_role("heading", level=1).click()  # out of any field, where an arrow would move the cursor
     page.keyboard.press("ArrowRight")
-    expect(page.get_by_label("Image", exact=True)).to_have_value(str(by_information[3]))
+    expect(page.get_by_role("spinbutton", name="Example", exact=True)).to_have_value(str(by_information[3]))
 
     page.goto(page.url)  # the address carries the example
-    expect(page.get_by_label("Image", exact=True)).to_have_value(str(by_information[3]))
+    expect(page.get_by_role("spinbutton", name="Example", exact=True)).to_have_value(str(by_information[3]))
 
 
 def test_the_upper_end_of_any_score_s_range_can_be_lowered(page: Page) -> None:
@@ -82,35 +82,35 @@ def test_the_upper_end_of_any_score_s_range_can_be_lowered(page: Page) -> None:
         chip = page.get_by_role("button", name=f"{score.label} up to")
         expect(chip).to_be_visible()
         left = (scores[name] <= (math.ceil(1000 * scores[name].max()) - 1) / 1000).sum()
-        expect(page.get_by_text(f"{left:,} of 10,000 images")).to_be_visible()
+        expect(page.get_by_text(f"{left:,} of 10,000 examples")).to_be_visible()
         page.keyboard.press("Escape")
         chip.click()
-        expect(page.get_by_text("10,000 of 10,000 images")).to_be_visible()
+        expect(page.get_by_text("10,000 of 10,000 examples")).to_be_visible()
 
 
 def test_an_example_is_opened_by_its_number(page: Page) -> None:
     page.goto("/")
     go_to(page, "Uncertain examples")
-    number = page.get_by_label("Or open an image by its number")
+    number = page.get_by_label("Or open an example by its number")
     number.fill("4761")
-    page.get_by_role("button", name="Open image").click()
-    expect(page.get_by_label("Image", exact=True)).to_have_value("4761")
+    page.get_by_role("button", name="Open example").click()
+    expect(page.get_by_role("spinbutton", name="Example", exact=True)).to_have_value("4761")
 
 
 def test_noise_is_probed_and_swept(page: Page) -> None:
     page.goto("/")
-    go_to(page, "Noise probe")
-    page.get_by_role("button", name="Ask the model").click()
-    expect(page.get_by_text("No answer is right")).to_be_visible(timeout=120_000)
+    go_to(page, "Probe")
+    page.get_by_role("button", name="Predict in").click()
+    expect(page.get_by_text("No prediction is correct")).to_be_visible(timeout=120_000)
     expect(page.locator(".js-plotly-plot")).to_have_count(1)
     expect(histograms(page)).to_have_count(10)
     page.get_by_role("button", name="Another noise image").click()
-    expect(page.get_by_label("Seed of the noise")).to_have_value("1")
+    expect(page.get_by_role("spinbutton", name="Seed of the noise")).to_have_value("1")
     page.get_by_role("button", name="Run the sweep").click()
     expect(page.get_by_text("of 100 noise images are taken for 8")).to_be_visible(timeout=60_000)
 
 
-@pytest.mark.parametrize("title", ["Overview", "Uncertain examples", "One example", "Noise probe"])
+@pytest.mark.parametrize("title", ["Overview", "Uncertain examples", "One example", "Probe"])
 def test_no_page_is_wider_than_a_phone(page: Page, title: str) -> None:
     page.set_viewport_size(PHONE)
     page.goto("/")
@@ -132,7 +132,7 @@ def test_a_real_exploration(page: Page, browser: Browser, app_url: str, tmp_path
         page.get_by_label("Find").fill(words)
         page.keyboard.press("Enter")
         expect(page.get_by_label("Find")).to_have_value("")
-    expect(page.get_by_text(f"{wrong_fours} of 10,000 images")).to_be_visible()
+    expect(page.get_by_text(f"{wrong_fours} of 10,000 examples")).to_be_visible()
 
     page.get_by_role("radio", name="Scatter").click()
     points = page.locator(".st-key-scatter .nsewdrag").first
@@ -140,24 +140,24 @@ def test_a_real_exploration(page: Page, browser: Browser, app_url: str, tmp_path
     box = points.bounding_box()
     assert box is not None
     lasso(page, box, [(0.3, 0.02), (0.98, 0.02), (0.98, 0.98), (0.3, 0.98), (0.3, 0.02)])
-    expect(page.get_by_role("button", name="outlined in Predictive entropy × Mutual information")).to_be_visible()
-    shown = page.get_by_text(re.compile(r"^\d+ of 10,000 images$"))
+    expect(page.get_by_role("button", name="lasso in Predictive entropy × Mutual information")).to_be_visible()
+    shown = page.get_by_text(re.compile(r"^\d+ of 10,000 examples$"))
     outlined = int(shown.inner_text().split()[0])
     assert 2 <= outlined < wrong_fours
 
     query = dict(parse_qsl(urlsplit(page.url).query))
-    selected = scores[Selection.from_query(query, 10, len(scores)).mask(scores)]
+    selected = scores[Filters.from_query(query, len(scores), 10).mask(scores)]
     assert len(selected) == outlined
     first, second = (str(image) for image in selected["max_probability"].sort_values(kind="stable").index[:2])
-    shown_image = page.get_by_label("Image", exact=True)
+    shown_example = page.get_by_role("spinbutton", name="Example", exact=True)
 
     tiles(page).first.click()
-    expect(shown_image).to_have_value(first)
+    expect(shown_example).to_have_value(first)
     expect(page.get_by_text(f"Rank 1 of {outlined} selected")).to_be_visible()
     page.locator("body").press("f")
     expect(page.get_by_role("button", name="Flagged (1)")).to_be_visible()
     page.locator("body").press("ArrowRight")
-    expect(shown_image).to_have_value(second)
+    expect(shown_example).to_have_value(second)
     expect(page.get_by_role("button", name="Flag Shortcut F")).to_be_visible()
     page.locator("body").press("f")
     expect(page.get_by_role("button", name="Flagged (2)")).to_be_visible()
@@ -169,15 +169,15 @@ def test_a_real_exploration(page: Page, browser: Browser, app_url: str, tmp_path
     with browser.new_context(base_url=app_url) as colleague:
         theirs = colleague.new_page()
         theirs.goto(page.url)
-        expect(theirs.get_by_label("Image", exact=True)).to_have_value(second, timeout=30_000)
+        expect(theirs.get_by_role("spinbutton", name="Example", exact=True)).to_have_value(second, timeout=30_000)
         expect(theirs.get_by_role("button", name="Flagged (2)")).to_be_visible()
         go_to(theirs, "Uncertain examples")
-        expect(theirs.get_by_text(f"{outlined} of 10,000 images")).to_be_visible(timeout=30_000)
+        expect(theirs.get_by_text(f"{outlined} of 10,000 examples")).to_be_visible(timeout=30_000)
         theirs.get_by_role("button", name="Show the 2 flagged").click()
-        expect(theirs.get_by_text("2 of 10,000 images")).to_be_visible()
+        expect(theirs.get_by_text("2 of 10,000 examples")).to_be_visible()
         expect(tiles(theirs)).to_have_count(2)
-        for image in (first, second):
-            expect(theirs.locator(f".tile[data-image='{image}']")).to_be_visible()
+        for example in (first, second):
+            expect(theirs.locator(f".tile[data-example='{example}']")).to_be_visible()
 
     go_to(page, "Uncertain examples")
     page.get_by_role("button", name="Export").click()
@@ -190,7 +190,7 @@ def test_a_real_exploration(page: Page, browser: Browser, app_url: str, tmp_path
         asked: list[str] = []
         opened.on("request", lambda request: asked.append(request.url))
         opened.goto(report.as_uri())
-        expect(opened.get_by_text(f"{outlined} of 10,000 images")).to_be_visible()
+        expect(opened.get_by_text(f"{outlined} of 10,000 examples")).to_be_visible()
         expect(opened.locator(".main-svg").first).to_be_visible()
         expect(opened.locator(".tile")).to_have_count(outlined)
         assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
@@ -206,7 +206,7 @@ def lasso(page: Page, box: FloatRect, corners: list[tuple[float, float]]) -> Non
     page.mouse.up()
 
 
-def test_a_square_of_the_confusion_matrix_is_a_selection(page: Page) -> None:
+def test_a_cell_of_the_confusion_matrix_is_a_selection(page: Page) -> None:
     scores = mcviz.open_run(ROOT / "cache" / "mnist-cnn").scores()
     page.goto("/")
     go_to(page, "Uncertain examples")
@@ -214,8 +214,41 @@ def test_a_square_of_the_confusion_matrix_is_a_selection(page: Page) -> None:
     point = page.locator(".point").first
     expect(point).to_be_visible()
     point.click(force=True)
-    chips = page.get_by_role("button", name=re.compile(r"(true|said) \d$"))
+    chips = page.get_by_role("button", name=re.compile(r"(label|predicted) \d$"))
     expect(chips).to_have_count(2)
-    true, said = (int(chip.inner_text().split()[-1]) for chip in chips.all())
-    selected = ((scores["label"] == true) & (scores["prediction"] == said)).sum()
-    expect(page.get_by_text(f"{selected:,} of 10,000 images")).to_be_visible()
+    label, prediction = (int(chip.inner_text().split()[-1]) for chip in chips.all())
+    selected = ((scores["label"] == label) & (scores["prediction"] == prediction)).sum()
+    expect(page.get_by_text(f"{selected:,} of 10,000 examples")).to_be_visible()
+
+
+SLOW_NETWORK = """
+const Fast = window.WebSocket;
+window.WebSocket = class extends Fast {
+  addEventListener(kind, heard, ...others) {
+    const late = kind === "message" ? (event) => setTimeout(() => heard(event), 600) : heard;
+    super.addEventListener(kind, late, ...others);
+  }
+};
+"""
+
+
+def test_a_browser_that_is_behind_undoes_no_step(page: Page) -> None:
+    scores = mcviz.open_run(ROOT / "cache" / "mnist-cnn").scores()
+    ranked = most_uncertain_first("max_probability", scores["max_probability"].to_numpy())
+    page.add_init_script(SLOW_NETWORK)
+    page.goto("/example")
+    shown = page.get_by_role("spinbutton", name="Example", exact=True)
+    expect(shown).to_have_value(str(ranked[0]))
+    settle(page)
+    page.get_by_role("heading", level=1).click()
+    for key in ("ArrowRight", "f", "ArrowRight"):
+        page.keyboard.press(key)
+        page.wait_for_timeout(400)  # the server is a step further, the browser has not heard of it
+    expect(page.get_by_text("Rank 3 of 10,000")).to_be_visible()
+    expect(shown).to_have_value(str(ranked[2]))
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_role("button", name="Flagged (1)")).to_be_visible()
+    expect(shown).to_have_value(str(ranked[1]))
+    shown.fill(str(ranked[2]))  # the value from before, and at once
+    shown.press("Enter")
+    expect(page.get_by_text("Rank 3 of 10,000")).to_be_visible()

@@ -1,4 +1,4 @@
-"""The probe in a real browser: drawn on with the mouse and by touch, files uploaded, each kind of input answered."""
+"""The probe in a real browser: drawn on with the mouse and by touch, files uploaded, each kind of input predicted."""
 
 import io
 import re
@@ -9,29 +9,24 @@ import pytest
 from PIL import Image
 from playwright.sync_api import FilePayload, Locator, Page, ViewportSize, expect
 
-from tests.browser.conftest import MILLISECONDS_TO_APPEAR
+from tests.browser.conftest import MILLISECONDS_TO_APPEAR, settle
 from tests.browser.test_exploration import histograms
 
 THREE = [(0.3, 0.22), (0.55, 0.18), (0.68, 0.33), (0.45, 0.48), (0.7, 0.6), (0.6, 0.8), (0.3, 0.78)]
-FIRST_ANSWER = 120_000  # milliseconds: the model is loaded
+FIRST_PREDICTION = 120_000  # milliseconds: the model is loaded
 Points = list[tuple[float, float]]
 
 
 def open_probe(page: Page, kind: str) -> None:
     page.goto("/")
-    page.get_by_role("link", name="Noise probe").first.click()
+    page.get_by_role("link", name="Probe").first.click()
     page.get_by_role("radio", name=kind).click()
     settle(page)
 
 
-def settle(page: Page) -> None:
-    """Wait until the app has said all that it has to say."""
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
-
-
-def ask(page: Page) -> None:
-    page.get_by_role("button", name="Ask the model").click()
-    expect(page.locator(".js-plotly-plot").first).to_be_visible(timeout=FIRST_ANSWER)
+def predict(page: Page) -> None:
+    page.get_by_role("button", name="Predict in").click()
+    expect(page.locator(".js-plotly-plot").first).to_be_visible(timeout=FIRST_PREDICTION)
     settle(page)
 
 
@@ -72,18 +67,18 @@ def test_a_three_drawn_with_the_mouse_is_a_three(page: Page) -> None:
     open_probe(page, "Draw")
     expect(page.get_by_text("Draw something on the pad")).to_be_visible()
     draw(page, THREE)
-    ask(page)
-    expect(page.get_by_text(re.compile("The ensemble says 3 with"))).to_be_visible()
+    predict(page)
+    expect(page.get_by_text(re.compile("The ensemble predicts 3 with"))).to_be_visible()
 
-    draw(page, [(0.3, 0.22), (0.3, 0.78)])  # a stroke more, and the answer follows without a question
-    expect(page.get_by_text(re.compile("The ensemble says 8 with"))).to_be_visible()
+    draw(page, [(0.3, 0.22), (0.3, 0.78)])  # a stroke more, and the prediction follows at once
+    expect(page.get_by_text(re.compile("The ensemble predicts 8 with"))).to_be_visible()
     page.get_by_role("button", name="Undo").press("Enter")
-    expect(page.get_by_text(re.compile("The ensemble says 3 with"))).to_be_visible()
+    expect(page.get_by_text(re.compile("The ensemble predicts 3 with"))).to_be_visible()
 
     page.get_by_role("radio", name="Upload").click()
     expect(pad(page)).to_have_count(0)
     page.get_by_role("radio", name="Draw").click()  # the drawing is still there
-    expect(page.get_by_text(re.compile("The ensemble says 3 with"))).to_be_visible()
+    expect(page.get_by_text(re.compile("The ensemble predicts 3 with"))).to_be_visible()
     page.get_by_role("button", name="Clear").press("Space")
     expect(page.get_by_text("Draw something on the pad")).to_be_visible()
     expect(page.get_by_role("button", name="Undo")).to_be_disabled()
@@ -118,11 +113,11 @@ def test_a_finger_draws_and_does_not_scroll(page: Page) -> None:
     session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     expect(page.get_by_role("img", name="The drawing")).to_be_visible()
     assert page.get_by_test_id("stMain").evaluate("element => element.scrollTop") == scrolled
-    ask(page)
-    expect(page.get_by_text(re.compile("The ensemble says 3 with"))).to_be_visible()
+    predict(page)
+    expect(page.get_by_text(re.compile("The ensemble predicts 3 with"))).to_be_visible()
 
 
-def test_an_upload_is_answered_and_a_bad_one_is_one_sentence(page: Page) -> None:
+def test_an_upload_is_predicted_and_a_bad_one_is_one_sentence(page: Page) -> None:
     open_probe(page, "Upload")
     paper = np.full((200, 300, 3), 235, np.uint8)
     paper[30:170, 140:160] = 30
@@ -130,8 +125,8 @@ def test_an_upload_is_answered_and_a_bad_one_is_one_sentence(page: Page) -> None
     expect(page.get_by_role("img", name="The uploaded picture one.png")).to_be_visible()
     page.get_by_text("Invert", exact=True).click()
     page.get_by_text("Centre and scale as MNIST is").click()
-    ask(page)
-    expect(page.get_by_text(re.compile("The ensemble says 1 with"))).to_be_visible()
+    predict(page)
+    expect(page.get_by_text(re.compile("The ensemble predicts 1 with"))).to_be_visible()
     upload(page, "renamed.png", b"<svg xmlns='http://www.w3.org/2000/svg'/>")
     expect(page.get_by_text("neither PNG nor JPEG, whatever its name says, but an SVG")).to_be_visible()
     expect(page.locator(".js-plotly-plot")).to_have_count(0)
@@ -162,7 +157,7 @@ def test_a_refused_file_takes_the_place_of_the_one_before_and_is_one_sentence_in
         expect(page.locator(".js-plotly-plot")).to_have_count(0)
         upload(page, "good.png", good)
         if first:
-            ask(page)
+            predict(page)
         first = False
         expect(page.locator(".js-plotly-plot")).to_have_count(1)
         expect(page.get_by_test_id("stFileChips")).not_to_have_text(re.compile(name))
@@ -182,7 +177,7 @@ def test_a_file_beyond_what_can_be_sent_is_refused_in_words_that_can_be_seen(pag
 
 def test_noise_and_a_sweep_that_is_stopped(page: Page) -> None:
     open_probe(page, "Noise")
-    ask(page)
+    predict(page)
     expect(page.get_by_text("Unlike the test images")).to_be_visible()
     expect(page.locator(".js-plotly-plot")).to_have_count(1)
     expect(histograms(page)).to_have_count(10)
@@ -203,19 +198,19 @@ def test_noise_and_a_sweep_that_is_stopped(page: Page) -> None:
     expect(stopped).to_be_visible()
 
 
-def test_a_distorted_image_is_in_the_address_with_its_curves(page: Page) -> None:
-    open_probe(page, "Distort an image")
-    ask(page)
+def test_a_distorted_example_is_in_the_address_with_its_curves(page: Page) -> None:
+    open_probe(page, "Distort an example")
+    predict(page)
     expect(page.get_by_text("Along the whole slider")).to_be_visible()
     expect(page.locator(".js-plotly-plot")).to_have_count(2)
     expect(histograms(page)).to_have_count(10)
     page.get_by_role("slider").focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_url(re.compile("amount=5"))
-    expect(page.get_by_text(re.compile("The label of the image before is 7"))).to_be_visible()
+    expect(page.get_by_text(re.compile("The label of the example is 7"))).to_be_visible()
 
 
-@pytest.mark.parametrize("kind", ["Noise", "Draw", "Upload", "Distort an image"])
+@pytest.mark.parametrize("kind", ["Noise", "Draw", "Upload", "Distort an example"])
 def test_no_input_is_wider_than_a_phone(page: Page, kind: str) -> None:
     page.set_default_timeout(MILLISECONDS_TO_APPEAR)
     page.set_viewport_size(ViewportSize(width=390, height=844))

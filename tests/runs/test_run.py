@@ -132,7 +132,7 @@ def test_a_run_without_images_and_model_says_so(tmp_path: Path) -> None:
     run = make(tmp_path / "bare", keep=False)
     assert run.model_path is None
     assert not [name for name in contents(tmp_path / "bare") if "images" in name or "model" in name]
-    with pytest.raises(McvizError, match="has no images"):
+    with pytest.raises(McvizError, match="kept without its images"):
         run.images  # noqa: B018
 
 

@@ -1,193 +1,245 @@
-"""One image, and what every pass says of it."""
+"""One example, and what every pass predicts of it."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.app import address
-from mcviz.app.keys import keys
-from mcviz.app.parts import (
-    COMPARE,
-    chart,
-    class_charts,
-    class_table,
-    open_page,
-    pictured,
-    ranking,
-    score_chooser,
-    title,
-)
-from mcviz.app.resources import current_run
+from mcviz.app.components.charts import chart, class_charts, class_table, example_picture
+from mcviz.app.components.chips import chips
+from mcviz.app.components.gallery import tiles
+from mcviz.app.components.keys import keys
+from mcviz.app.components.score_chooser import score_chooser
+from mcviz.app.components.widgets import bound
+from mcviz.app.filters import Filters
+from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, begin, open_page
+from mcviz.app.needs import Need, offered
+from mcviz.app.resources import ranking, table
+from mcviz.app.selection import Selection, select
 from mcviz.app.similar import components
-from mcviz.app.views.filters import chips
-from mcviz.app.views.gallery import tiles
-from mcviz.app.views.looked_at import SURE_FIRST, LookedAt, looked_at
-from mcviz.app.wording import answer, judged, reasons, score_value, votes
+from mcviz.app.state import CONFIDENT_FIRST, ORDERS, PINS, PageState, go, one_of, quoted
+from mcviz.app.wording import judged, predicted, reasons, votes
 from mcviz.figures import estimate_by_passes, two_classes
-from mcviz.measures import SCORES
+from mcviz.measures import SCORES, PassSummary, summarise
 from mcviz.measures.similarity import most_similar
 from mcviz.runs import Run
 
 SIMILAR = 6
-ALIKE, OPINIONS, ENOUGH = "Similar images", "Two opinions or one?", "Are these passes enough?"
 
 
-def chosen_image(run: Run) -> tuple[int, LookedAt]:
-    """The controls that step through the ranking, the image that they are at, and what they step through."""
+def stepper(selection: Selection, example: int) -> None:
+    """The controls that step through the selection, and a sentence on where in it the example is."""
+    examples = selection.examples
+    at = np.flatnonzero(examples == example)
+    rank = int(at[0]) if len(at) else -1
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        highest = len(run) - 1
-        most_uncertain = int(ranking(run.digest, "max_probability", run)[0])
-        image = address.whole_number("image", most_uncertain, 0, highest)
-        st.number_input("Image", 0, highest, width=140, **address.bound("image", image))
-        looked = looked_at(run, score_chooser("Ranked by"))
-        place = np.flatnonzero(looked.images == image)
-        rank = int(place[0]) if len(place) else -1
+        st.number_input("Example", 0, len(selection.run) - 1, width=140, **bound("example", example))
+        score_chooser("Ranked by", selection.state)
         for label, icon, shortcut, step in (
             ("Previous", ":material/arrow_back:", "Left", -1),
             ("Next", ":material/arrow_forward:", "Right", 1),
         ):
-            there = 0 <= rank + step < len(looked.images)
+            there = 0 <= rank + step < len(examples)
             st.button(
                 label,
                 icon=icon,
                 shortcut=shortcut,
                 disabled=not there,
-                on_click=address.go,
-                kwargs={"image": looked.images[rank + step] if there else image},
+                on_click=go,
+                kwargs={"example": int(examples[rank + step]) if there else example},
             )
         st.button(
-            "Random", icon=":material/casino:", key="random", disabled=not len(looked.images), on_click=go_to_any,
-            args=(looked.images,), help="Key R",
+            "Random", icon=":material/casino:", key="random", disabled=not len(examples), on_click=go_to_any,
+            args=(examples,), help="Key R",
         )  # fmt: skip
         keys(r="random")
-    if (asked := st.query_params.get("image")) and address.whole_number("image", -1, 0, highest) < 0:
+    if selection.state.unknown_example:
         st.warning(
-            f"There is no image {address.quoted(asked)} in this run: its images are 0 to {highest:,}. "
-            f"This is the most uncertain one, image {image:,}.",
+            f"There is no example {quoted(selection.state.unknown_example)} in this run: its examples are 0 to "
+            f"{len(selection.run) - 1:,}. This is the most uncertain one, example {example:,}.",
             icon=":material/link_off:",
         )
-    if looked.selection.to_query():
-        chips(looked)
-    st.caption(f"{stepped_through(looked, rank)} Keys: ← → R F.")
-    return image, looked
+    if selection.filters != Filters():
+        chips(selection)
+    st.caption(f"{where_in(selection, rank)} Keys: ← → R F.")
 
 
-def stepped_through(looked: LookedAt, rank: int) -> str:
-    """Where the image is in what is stepped through, in a sentence; a negative rank says that it is not in there."""
-    if len(looked.images) == 0:
-        return "No image passes all of these filters, so there is none to step through. Take one off."
-    order = f", {SURE_FIRST}" if address.one_of("order", [SURE_FIRST], None) else ""
-    by = f"by {SCORES[looked.score].label.lower()}{order}"
+def where_in(selection: Selection, rank: int) -> str:
+    """Where the example is in the selection, in a sentence; a negative rank says that it is not in there."""
+    if len(selection.examples) == 0:
+        return "No example passes all of these filters, so there is none to step through. Take one off."
+    confident_first = selection.state.order == CONFIDENT_FIRST
+    order = f", {ORDERS[CONFIDENT_FIRST]}" if confident_first else ""
+    by = f"by {SCORES[selection.score].label.lower()}{order}"
     if rank < 0:
-        return f"This image is not among the selected ones; Next goes to the first of those {by}."
-    selected = " selected" if looked.selection.to_query() else ""
-    return f"Rank **{rank + 1:,}** of {len(looked.images):,}{selected} {by}."
+        return f"This example is not among the selected ones; Next goes to the first of those {by}."
+    selected = " selected" if selection.filters != Filters() else ""
+    return f"Rank **{rank + 1:,}** of {len(selection.examples):,}{selected} {by}."
 
 
-def go_to_any(images: np.ndarray) -> None:
-    """Go to any of these images."""
-    address.go(image=np.random.default_rng().choice(images))
+def go_to_any(examples: np.ndarray) -> None:
+    """Go to any of these examples."""
+    go(example=int(np.random.default_rng().choice(examples)))
 
 
-def mark(key: str, run: Run, image: int, on: bool) -> None:
-    """Put an image into a list of the address, or take it out."""
-    others = [other for other in address.images(key, run) if other != image]
-    address.go(**{key: ",".join(map(str, [*others, image] if on else others)) or None})
-
-
-def marks(run: Run, image: int) -> None:
-    """Flag the image for later, and pin it for comparison."""
-    flagged, pinned = address.images("flags", run), address.pins(run)
+def flag_and_pin(state: PageState, example: int) -> None:
+    """Flag the example for later, and pin it for comparison."""
+    flagged, pinned = state.flagged, state.pinned
     with st.container(horizontal=True, gap="small"):
         st.button(
-            f"Flagged ({len(flagged)})" if image in flagged else "Flag",
+            f"Flagged ({len(flagged)})" if example in flagged else "Flag",
             key="flag",  # or else, while the label changes, two buttons would hear the shortcut
             icon=":material/flag:",
             shortcut="F",
-            type="primary" if image in flagged else "secondary",
-            on_click=mark,
-            args=("flags", run, image, image not in flagged),
+            type="primary" if example in flagged else "secondary",
+            on_click=go,
+            kwargs={"flagged": with_or_without(flagged, example)},
             help="Flags are kept in the address, and listed under the filters.",
         )
-        full = image not in pinned and len(pinned) >= address.PINS
+        full = example not in pinned and len(pinned) >= PINS
         st.button(
-            "Unpin" if image in pinned else "Pin",
+            "Unpin" if example in pinned else "Pin",
             key="pin",
             icon=":material/keep:",
             disabled=full,
-            on_click=mark,
-            args=("pins", run, image, image not in pinned),
-            help="Four are pinned, that is all that fits." if full else "Pinned images can be compared side by side.",
+            on_click=go,
+            kwargs={"pinned": with_or_without(pinned, example)},
+            help="Four are pinned, that is all that fits." if full else "Pinned examples can be compared side by side.",
         )
         if pinned and st.button(f"Compare {len(pinned)}", icon=":material/compare:"):
-            open_page(COMPARE)
+            open_page(SIDE_BY_SIDE, state)
 
 
-def score_table(run: Run, row: "pd.Series[float]", image: int) -> None:
-    """Every score of the image, and how many images are more uncertain by it."""
-    table = pd.DataFrame(
+def with_or_without(examples: tuple[int, ...], example: int) -> tuple[int, ...]:
+    """The examples without one of them, or with one more."""
+    others = tuple(other for other in examples if other != example)
+    return others if example in examples else (*others, example)
+
+
+def score_table(run: Run, row: "pd.Series[float]", example: int) -> None:
+    """Every score of the example, and its rank by it."""
+    rows = pd.DataFrame(
         {
             "score": [score.label for score in SCORES.values()],
-            "value": [score_value(name, row[name]) for name in SCORES],
-            "rank": [f"{np.flatnonzero(ranking(run.digest, name, run) == image)[0] + 1:,}" for name in SCORES],
+            "value": [SCORES[name].format(row[name]) for name in SCORES],
+            "rank": [f"{np.flatnonzero(ranking(run, name) == example)[0] + 1:,}" for name in SCORES],
         }
     ).set_index("score")
-    st.table(table)
+    st.table(rows)
 
 
-def closer(run: Run, image: int, probs: np.ndarray, score: str) -> None:
-    """One closer look, of three."""
-    looks = ([ALIKE] if run.has_images else []) + [OPINIONS, ENOUGH]
-    look = address.one_of("look", looks, looks[0])
-    st.segmented_control("A closer look", looks, required=True, **address.bound("look", look))
-    order = [int(c) for c in np.argsort(-probs.mean(axis=0))]
-    if look == ALIKE:
-        alike = most_similar(components(run.digest, run), image, SIMILAR)
-        if len(alike) == 0:
-            st.caption("This run has no other image.")
-            return
-        st.caption("The images whose pixels are nearest, with their labels. Click one to open it.")
-        tiles(run, alike, None, score, key="similar")
-    elif look == OPINIONS:
-        with st.container(horizontal=True):
-            first, second = (
-                st.selectbox(
-                    label,
-                    range(len(run.class_names)),
-                    format_func=run.class_names.__getitem__,
-                    width=150,
-                    **address.bound(key, address.whole_number(key, order[place], 0, len(order) - 1)),
-                )
-                for place, (label, key) in enumerate((("One class", "one"), ("against", "other")))
-            )
-        st.caption("One point a pass. Two clumps in the corners are two opinions; one cloud is a spread-out doubt.")
-        chart(
-            two_classes(probs, first, second, run.class_names),
-            "two-classes",
-            f"One point a pass: {votes(probs, run.class_names)}.",
-        )
-    else:
-        st.caption("The mean of the first 1, 2, … passes, with two standard errors. Flat lines mean that T is enough.")
-        figure = estimate_by_passes(probs, order[:3], run.class_names)
-        chart(figure, "estimate", f"The mean of the likeliest three classes over {len(probs)} passes.")
+@dataclass(frozen=True)
+class Shown:
+    """The example that the page shows.
+
+    Attributes:
+        run: whose example it is.
+        state: of the page, which names the example.
+        example: its number.
+        probs: (T, C) probabilities of its passes.
+        summary: of these passes.
+    """
+
+    run: Run
+    state: PageState
+    example: int
+    probs: np.ndarray
+    summary: PassSummary
 
 
-run = current_run()
-title("One example", run)
-image, looked = chosen_image(run)
-probs, row = run.probs(image), run.scores().iloc[image]
-label = None if pd.isna(row["label"]) else int(row["label"])
+def similar(shown: Shown) -> None:
+    """The examples whose images are most like this one."""
+    alike = most_similar(components(shown.run.digest, shown.run), shown.example, SIMILAR)
+    if len(alike) == 0:
+        st.caption("This run has no other example.")
+        return
+    st.caption("The examples whose pixels are nearest, with their labels. Click one to open it.")
+    tiles(shown.run, shown.state, alike, None, shown.state.score, key="similar")
+
+
+def two_camps(shown: Shown) -> None:
+    """One class against another, one point a pass."""
+    names = shown.run.class_names
+    likeliest = [int(c) for c in np.argsort(-shown.summary.mean)]
+    chosen = []
+    with st.container(horizontal=True):
+        for label, key, default in (
+            ("One class", "first_class", likeliest[0]),
+            ("against", "second_class", likeliest[1]),
+        ):
+            asked = getattr(shown.state, key)
+            chosen.append(default if asked is None else asked)
+            st.selectbox(label, range(len(names)), format_func=names.__getitem__, width=150, **bound(key, chosen[-1]))
+    st.caption("One point a pass. Two clumps in the corners are two camps; one cloud is a spread-out doubt.")
+    chart(
+        two_classes(shown.probs, chosen[0], chosen[1], names),
+        "two-classes",
+        f"One point a pass: {votes(shown.summary, names)}.",
+    )
+
+
+def enough_passes(shown: Shown) -> None:
+    """How the mean settles as passes are added."""
+    st.caption("The mean of the first 1, 2, … passes, with two standard errors. Flat lines mean that T is enough.")
+    likeliest = [int(c) for c in np.argsort(-shown.summary.mean)[:3]]
+    figure = estimate_by_passes(shown.probs, likeliest, shown.run.class_names)
+    chart(figure, "estimate", f"The mean of the likeliest three classes over {len(shown.probs)} passes.")
+
+
+@dataclass(frozen=True)
+class CloserLook:
+    """A closer look at one example.
+
+    Attributes:
+        label: what it is called.
+        show: draws it.
+        needs: what a run has to have for it to be offered.
+    """
+
+    label: str
+    show: Callable[[Shown], None]
+    needs: Collection[Need] = field(default_factory=frozenset)
+
+
+CLOSER_LOOKS = {
+    "similar": CloserLook("Similar examples", similar, needs={"images"}),
+    "two_classes": CloserLook("Two camps or one cloud?", two_camps),
+    "passes": CloserLook("Are these passes enough?", enough_passes),
+}
+
+
+def closer_look(shown: Shown) -> None:
+    """One closer look, of those that the run has all for."""
+    names = offered(CLOSER_LOOKS, shown.run)
+    name = one_of(shown.state.closer_look, names)
+    st.segmented_control(
+        "A closer look",
+        names,
+        format_func=lambda each: CLOSER_LOOKS[each].label,
+        required=True,
+        **bound("closer_look", name),
+    )
+    CLOSER_LOOKS[name].show(shown)
+
+
+run, state = begin(EXAMPLE)
+example = int(ranking(run, "max_probability")[0]) if state.example is None else state.example
+stepper(select(run, state), example)
+probs, row = run.probs(example), table(run).iloc[example]
+summary, label = summarise(probs), None if pd.isna(row["label"]) else int(row["label"])
 
 left, right = st.columns([2, 5], gap="large")
 with left:
-    pictured(run, image)
-    marks(run, image)
-    st.markdown(f"{answer(probs, run.class_names)} {judged(int(row['prediction']), label, run.class_names)}")
-    st.markdown("\n".join(f"- {reason}" for reason in reasons(probs, row, run.class_names)))
+    example_picture(run, example)
+    flag_and_pin(state, example)
+    st.markdown(f"{predicted(summary, run.class_names)} {judged(summary.prediction, label, run.class_names)}")
+    st.markdown("\n".join(f"- {reason}" for reason in reasons(probs, summary, row, run.class_names)))
     st.markdown("**Each class over all passes**")
-    class_table(probs, run.class_names)
-    st.markdown("**Each score, and the image's rank by it**")
-    score_table(run, row, image)
+    class_table(summary, run.class_names)
+    st.markdown("**Each score, and the example's rank by it**")
+    score_table(run, row, example)
 with right:
-    class_charts(probs, run.class_names, label, "example")
-    closer(run, image, probs, looked.score)
+    class_charts(probs, summary, run.class_names, label, "example")
+    closer_look(Shown(run, state, example, probs, summary))

@@ -1,122 +1,149 @@
-"""What the model makes of images that it was never meant for: noise, drawings, uploads, distorted images."""
+"""What the model makes of inputs that are not in the run: noise, drawings, uploads, distorted examples."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import streamlit as st
 
-from mcviz.app import address
-from mcviz.app.parts import class_charts, class_table, picture, title
-from mcviz.app.probe.asking import PASSES, Asked, ask
-from mcviz.app.probe.distorting import distortion_input, show_curves, swept_images
+from mcviz.app.components.charts import class_charts, class_table, picture
+from mcviz.app.components.widgets import bound
+from mcviz.app.navigation import PROBE, begin, state_of
+from mcviz.app.needs import Need, met
+from mcviz.app.probe.distorting import distortion_input, distortion_sweep, show_curves
 from mcviz.app.probe.drawing import drawing_input
-from mcviz.app.probe.noise import noise_input, swept_noise
-from mcviz.app.probe.sweep import Swept, show_sweep
+from mcviz.app.probe.noise import noise_input, noise_sweep
+from mcviz.app.probe.predicting import ProbeInput, predict
+from mcviz.app.probe.sweep import SweepInputs, show_sweep
 from mcviz.app.probe.uploading import upload_input
 from mcviz.app.probe.verdict import compared_with_the_test_images, has_learnt, show_verdict
-from mcviz.app.resources import current_run
-from mcviz.app.wording import answer
+from mcviz.app.state import PageState, one_of
+from mcviz.app.wording import predicted
 from mcviz.errors import InvalidInputError, McvizError
+from mcviz.measures import summarise
 from mcviz.runs import Run
 
-NOISE, DRAW, UPLOAD, DISTORT = "Noise", "Draw", "Upload", "Distort an image"
-INPUTS: dict[str, Callable[[Run], Asked | None]] = {
-    NOISE: noise_input,
-    DRAW: drawing_input,
-    UPLOAD: upload_input,
-    DISTORT: distortion_input,
+
+@dataclass(frozen=True)
+class InputKind:
+    """A kind of input for the model.
+
+    Attributes:
+        label: what it is called.
+        choose: its controls, and the input that they give.
+        nothing_yet: an icon, and what to do where there is no input yet.
+        sweep: many inputs of the kind, where that makes sense.
+        curves: predictions along a slider, where it has one.
+        needs: what a run has to have.
+    """
+
+    label: str
+    choose: Callable[[Run, PageState], ProbeInput | None]
+    nothing_yet: tuple[str, str] = ("", "")
+    sweep: Callable[[Run, PageState], SweepInputs] | None = None
+    curves: Callable[[Run, PageState], None] | None = None
+    needs: Collection[Need] = field(default_factory=frozenset)
+
+
+INPUTS = {
+    "noise": InputKind("Noise", noise_input, sweep=noise_sweep),
+    "drawing": InputKind(
+        "Draw", drawing_input, (":material/draw:", "Draw something on the pad, and the model predicts what it is.")
+    ),
+    "upload": InputKind("Upload", upload_input, (":material/upload:", "Choose a picture first.")),
+    "distortion": InputKind(
+        "Distort an example", distortion_input, sweep=distortion_sweep, curves=show_curves, needs={"images"}
+    ),
 }
-SWEPT: dict[str, Callable[[Run], Swept]] = {NOISE: swept_noise, DISTORT: swept_images}
-NOTHING_YET = {DRAW: "Draw something on the pad, and the model says what it sees.", UPLOAD: "Choose a picture first."}
 
 
 @st.fragment
-def probe(run: Run, kind: str) -> None:
+def probe(run: Run, kind: InputKind) -> None:
     """One input and what the model makes of it, which change without the rest of the page."""
     try:
-        one_input(run, kind)
+        one_input(run, state_of(run), kind)
     except McvizError as error:
         st.error(str(error), icon=":material/error:")
 
 
-def one_input(run: Run, kind: str) -> None:
-    """The input on the left, in sight however far one scrolls; what the passes say of it on the right."""
+def one_input(run: Run, state: PageState, kind: InputKind) -> None:
+    """The input on the left, in sight however far one scrolls; its predictions on the right."""
     left, right = st.columns([3, 7], gap="large")
     try:
         with left, st.container(key="probe-input"):
-            asked = INPUTS[kind](run)
-            if asked is not None:
-                picture(asked.image, asked.name)
+            chosen = kind.choose(run, state)
+            if chosen is not None:
+                picture(chosen.image, chosen.name)
                 st.caption("As the model sees it.")
     except InvalidInputError as error:
         right.error(str(error), icon=":material/broken_image:")
         return
     with right:
-        if asked is None:
-            st.info(NOTHING_YET[kind], icon=":material/draw:" if kind == DRAW else ":material/upload:")
-        elif not st.session_state.get("asked"):
-            invitation()
+        if chosen is None:
+            icon, words = kind.nothing_yet
+            st.info(words, icon=icon)
+        elif not st.session_state.get("predicting"):
+            invitation(run)
         else:
-            answers(run, asked, along_a_slider=kind == DISTORT)
+            predictions(run, state, kind, chosen)
 
 
-def answers(run: Run, asked: Asked, along_a_slider: bool) -> None:
+def predictions(run: Run, state: PageState, kind: InputKind, chosen: ProbeInput) -> None:
     """The verdict, the charts and the tables; where the verdict still has to be learnt, the others do not wait."""
-    probs = ask(run, asked.image[None])[:, 0]
-    st.markdown(f"{answer(probs, run.class_names)} {asked.truth}")
+    probs = predict(run, chosen.image[None])[:, 0]
+    summary = summarise(probs)
+    st.markdown(f"{predicted(summary, run.class_names)} {chosen.note}")
     place, learnt = st.container(), has_learnt(run)
     if learnt:
         with place:
-            show_verdict(run, asked.image, probs)
-    if along_a_slider:
-        show_curves(run)
-    class_charts(probs, run.class_names, asked.label, "probe")
+            show_verdict(run, chosen.image, probs)
+    if kind.curves:
+        kind.curves(run, state)
+    class_charts(probs, summary, run.class_names, chosen.label, "probe")
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**Each class over all passes**")
-        class_table(probs, run.class_names)
+        class_table(summary, run.class_names)
     with right:
-        st.markdown("**Each score, against the test images**")
+        st.markdown("**Each score, against this run's examples**")
         compared_with_the_test_images(run, probs)
     if not learnt:
         with place:
-            show_verdict(run, asked.image, probs)
+            show_verdict(run, chosen.image, probs)
 
 
-def invitation() -> None:
-    """What asking does, and the button for it."""
+def invitation(run: Run) -> None:
+    """What predicting does, and the button for it."""
     st.info(
-        f"Ask the model what it sees here, {PASSES} times with dropout left on. The first time, loading it takes some "
-        "seconds; after that, it answers whatever you change.",
+        f"Predict what is seen here, in {run.passes} passes with dropout left on. The first time, loading the model "
+        "takes some seconds; after that, every change is predicted at once.",
         icon=":material/help:",
     )
-    st.button(f"Ask the model {PASSES} times", type="primary", icon=":material/play_arrow:", on_click=let_it_answer)
+    st.button(
+        f"Predict in {run.passes} passes", type="primary", icon=":material/play_arrow:", on_click=start_predicting
+    )
 
 
-def let_it_answer() -> None:
-    """From now on, ask about every input."""
-    st.session_state["asked"] = True
+def start_predicting() -> None:
+    """From now on, predict every input."""
+    st.session_state["predicting"] = True
 
 
 st.html(Path(__file__).parents[1] / "probe" / "probe.css")
-run = current_run()
-title("What does it make of noise?", run)
-if run.model_path is None:
-    st.info(
-        "This run was kept without its model, so nothing new can be asked. Sample it again with the model kept.",
-        icon=":material/no_sim:",
-    )
-    st.stop()
-kind = address.one_of("input", list(INPUTS), NOISE)
-st.segmented_control("Input", list(INPUTS), required=True, label_visibility="collapsed", **address.bound("input", kind))
-if kind == DISTORT and not run.has_images:
-    st.info(
-        "This run was kept without its images, so there is none to distort. Sample it again with the images kept.",
-        icon=":material/hide_image:",
-    )
-    st.stop()
-probe(run, kind)
-if kind in SWEPT:
-    # Not in a fragment: what runs in one cannot be stopped by a button.
-    st.divider()
-    show_sweep(run, SWEPT[kind])
+run, state = begin(PROBE, "What does it make of noise?")
+name = one_of(state.input, INPUTS)
+st.segmented_control(
+    "Input",
+    list(INPUTS),
+    format_func=lambda each: INPUTS[each].label,
+    required=True,
+    label_visibility="collapsed",
+    **bound("input", name),
+)
+kind = INPUTS[name]
+if met(run, kind.needs):
+    probe(run, kind)
+    if kind.sweep:
+        # Not in a fragment: what runs in one cannot be stopped by a button.
+        st.divider()
+        show_sweep(run, state, kind.sweep)

@@ -5,86 +5,94 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
-from mcviz.app import address
-from mcviz.app.histograms import pass_histograms
-from mcviz.app.parts import chart, picture, pictured, ranking, title
-from mcviz.app.resources import current_run, live_passes
-from mcviz.app.wording import percent, sureness, votes
+from mcviz.app.components.charts import chart, example_picture, picture
+from mcviz.app.components.histograms import pass_histograms
+from mcviz.app.navigation import STORY, begin
+from mcviz.app.needs import has
+from mcviz.app.resources import live_passes, ranking, table
+from mcviz.app.state import go
+from mcviz.app.wording import confidence, votes
 from mcviz.data import uniform_noise
 from mcviz.figures import accuracy_against_ensemble, class_probabilities, mistakes_found
-from mcviz.measures import summarise
+from mcviz.measures import percent, summarise
 from mcviz.runs import Run
 
-PASSES = 500
-SHARE = 0.05  # of the images, that a person might look at again
-CONFIDENT = 0.7  # a probability from which on an answer sounds sure
+SHARE = 0.05  # of the examples, that a person might look at again
+CONFIDENT = 0.7  # a probability from which on a prediction sounds confident
 WIDTH = 360
 Step = tuple[str, Callable[[], None]]
 
 
+def stated(run: Run) -> np.ndarray:
+    """(N, C) the probabilities that a classifier gives: with dropout off, or the predictive mean where that is all."""
+    return run.mean_probs if run.deterministic_probs is None else run.deterministic_probs
+
+
 def confident(run: Run) -> Step:
-    """The surest right answer: what a classifier says, and all that it says."""
-    order = ranking(run.digest, "max_probability", run)[::-1]
-    correct = run.scores()["correct"].iloc[order]
-    image = int(order[int(np.argmax(correct.fillna(True).to_numpy(bool)))])
-    said = int(run.deterministic_probs[image].argmax())
-    share = float(run.deterministic_probs[image, said])
-    number = "a confident number" if share >= CONFIDENT else "a number"
+    """The most confident correct prediction: what a classifier gives, and all that it gives."""
+    order = ranking(run, "max_probability")[::-1]
+    correct = table(run)["correct"].iloc[order]
+    example = int(order[int(np.argmax(correct.fillna(True).to_numpy(bool)))])
+    prediction = int(stated(run)[example].argmax())
+    probability = float(stated(run)[example, prediction])
+    number = "a confident number" if probability >= CONFIDENT else "a number"
     return (
-        f"A classifier gives {number}: this is **{run.class_names[said]}**, with **{percent(share)}**.",
-        lambda: pictured(run, image, WIDTH),
+        f"A classifier gives {number}: this is **{run.class_names[prediction]}**, with **{percent(probability)}**.",
+        lambda: example_picture(run, example, WIDTH),
     )
 
 
-def asked_again(run: Run) -> Step:
-    """The image whose ordinary answer sounds surest for how far the passes disagree."""
-    scores = run.scores()
-    surprise = run.deterministic_probs.max(axis=1) * scores["variation_ratio"].to_numpy()
-    image = int(surprise.argmax())
-    probs, said = run.probs(image), int(run.deterministic_probs[image].argmax())
+def passes_disagree(run: Run) -> Step:
+    """The example whose deterministic prediction is the most confident for how far the passes disagree."""
+    confident_yet_torn = stated(run).max(axis=1) * table(run)["variation_ratio"].to_numpy()
+    example = int(confident_yet_torn.argmax())
+    probs, prediction = run.probs(example), int(stated(run)[example].argmax())
+    summary = summarise(probs)
+    voted = votes(summary, run.class_names)
 
     def draw() -> None:
         left, right = st.columns([1, 2], gap="large")
         with left:
-            pictured(run, image, WIDTH)
+            example_picture(run, example, WIDTH)
         with right:
-            chart(class_probabilities(summarise(probs), run.class_names), "again", votes(probs, run.class_names))
+            chart(class_probabilities(summary, run.class_names), "again", voted)
 
     number = (
-        f"Here it gives one too: **{run.class_names[said]}**, with **{percent(run.deterministic_probs[image, said])}**."
+        f"Here it gives one too: **{run.class_names[prediction]}**, with "
+        f"**{percent(stated(run)[example, prediction])}**."
     )
-    again = f"ask it again, each time with other neurons switched off, and **{votes(probs, run.class_names)}**"
-    if (probs.argmax(axis=1) == said).all():
-        return f"{number} Now {again}: they vote alike on every image of this run.", draw
+    again = f"predict it again, each time with other units dropped, and **{voted}**"
+    if summary.votes[prediction] == len(probs):
+        return f"{number} Now {again}: the passes agree on every example of this run.", draw
     return f"{number} But {again}.", draw
 
 
 def doubt_finds_mistakes(run: Run) -> Step:
-    """How many of the mistakes are among the most uncertain images."""
-    order = ranking(run.digest, "max_probability", run)
-    wrong = ~run.scores()["correct"].iloc[order].to_numpy(bool)
+    """How many of the mistakes are among the most uncertain examples."""
+    order = ranking(run, "max_probability")
+    wrong = ~table(run)["correct"].iloc[order].to_numpy(bool)
     mistakes = int(wrong.sum())
     if mistakes == 0:
         sentence = (
-            f"It makes no mistake on its {counted(len(wrong), 'image')}, so there is none that doubt could find. This "
-            "is the image that it is least sure of."
+            f"It makes no mistake on its {counted(len(wrong), 'example')}, so there is none that doubt could find. "
+            "This is the example that it is most uncertain of."
         )
-        return sentence, lambda: pictured(run, int(order[0]), WIDTH)
-    looked_at = max(1, int(SHARE * len(wrong)))
-    found, by_chance = wrong[:looked_at].sum() / mistakes, looked_at / len(wrong)
+        return sentence, lambda: example_picture(run, int(order[0]), WIDTH)
+    inspected = max(1, int(SHARE * len(wrong)))
+    found, by_chance = wrong[:inspected].sum() / mistakes, inspected / len(wrong)
     finding = f"**{percent(found)}** of its {counted(mistakes, 'mistake')}"
     if found > by_chance:
         sentence = (
-            f"That doubt is worth something: look again at the **{percent(by_chance, 0)}** that it is least sure of, "
-            f"and you find {finding}."
+            f"That doubt is worth something: look again at the **{percent(by_chance, 0)}** that it is most uncertain "
+            f"of, and you find {finding}."
         )
     else:
         sentence = (
-            f"That doubt is worth nothing here: among the **{percent(by_chance, 0)}** that it is least sure of are "
-            f"{finding}, no more than among as many at random."
+            f"That doubt is worth nothing here: among the **{percent(by_chance, 0)}** that it is most uncertain of "
+            f"are {finding}, no more than among as many at random."
         )
-    if len(wrong) * SHARE < 1:  # too few for a curve: what is looked at is one image
-        return sentence, lambda: pictured(run, int(order[0]), WIDTH)
+    if len(wrong) * SHARE < 1:  # too few for a curve: what is looked at is one example
+        return sentence, lambda: example_picture(run, int(order[0]), WIDTH)
     return sentence, lambda: chart(mistakes_found(wrong, SHARE), "mistakes", sentence)
 
 
@@ -95,58 +103,57 @@ def counted(count: int, noun: str) -> str:
 
 def ensemble(run: Run) -> Step:
     """How the single passes and their mean compare."""
-    single, by_size, ordinary = run.pass_accuracy, run.ensemble_accuracy, run.deterministic_accuracy
-    if single is None or by_size is None or ordinary is None:
+    single, by_size, deterministic = run.pass_accuracy, run.ensemble_accuracy, run.deterministic_accuracy
+    if single is None or by_size is None or deterministic is None:
         raise ValueError("A run without labels has no accuracies to compare.")
     together, alone = (round(float(value), 4) for value in (by_size[-1], single.mean()))  # judged as they are shown
     verdict = "better than" if together > alone else "no better than" if together == alone else "worse than"
     sentence = (
         f"{'And' if together > alone else 'But'} together the passes are {verdict} alone: the mean of all "
-        f"{len(single)} is right for **{together:.2%}** of the images, one pass on average for **{alone:.2%}**."
+        f"{len(single)} is correct for **{together:.2%}** of the examples, one pass on average for **{alone:.2%}**."
     )
-    return sentence, lambda: chart(accuracy_against_ensemble(single, by_size[-1], ordinary), "together", sentence)
+    return sentence, lambda: chart(accuracy_against_ensemble(single, by_size[-1], deterministic), "together", sentence)
 
 
 def noise(run: Run) -> Step:
-    """One image of noise, asked live."""
+    """One image of noise, predicted live."""
     image = uniform_noise(1, run.image_shape, seed=0)
-    if run.model_path is None:
+    if not has(run, "model"):
         return (
-            "This is noise: there is no right answer. This run was kept without its model, so it cannot be asked here.",
+            "This is noise: no prediction is correct. This run was kept without its model, so it cannot be predicted.",
             lambda: picture(image[0], "Uniform noise", WIDTH),
         )
-    probs = st.session_state.setdefault("story-noise", {})
-    if run.digest not in probs:
-        probs[run.digest] = live_passes(run, image, PASSES, seed=0)[:, 0]
-    passes = probs[run.digest]
-    mean = passes.mean(axis=0, dtype=np.float64)
+    kept = st.session_state.setdefault("story-noise", {})
+    if run.digest not in kept:
+        kept[run.digest] = live_passes(run, image)[:, 0]
+    probs = kept[run.digest]
+    summary = summarise(probs)
+    probability, voted = float(summary.mean.max()), votes(summary, run.class_names)
 
     def draw() -> None:
         left, right = st.columns([1, 2], gap="large")
         with left:
             picture(image[0], "Uniform noise", WIDTH)
         with right:
-            pass_histograms(passes, run.class_names, "noise", votes(passes, run.class_names))
+            pass_histograms(probs, summary, run.class_names, "noise", voted)
 
-    voted = votes(passes, run.class_names)
-    limits = "But doubt has limits. This" if mean.max() >= CONFIDENT else "This"
+    limits = "But uncertainty has limits. This" if probability >= CONFIDENT else "This"
     return (
-        f"{limits} is noise, and the model says **{run.class_names[mean.argmax()]}** with **{percent(mean.max())}**: "
-        f"it is {sureness(mean.max())}. {voted[0].upper()}{voted[1:]}.",
+        f"{limits} is noise, and the model predicts **{run.class_names[summary.prediction]}** with "
+        f"**{percent(probability)}**: it is {confidence(probability)}. {voted[0].upper()}{voted[1:]}.",
         draw,
     )
 
 
 def steps(run: Run) -> list[Callable[[Run], Step]]:
-    """The steps that can be told of a run: without labels, nothing about right and wrong."""
-    about_accuracy = [] if run.labels is None else [doubt_finds_mistakes, ensemble]
-    return [confident, asked_again, *about_accuracy, noise]
+    """The steps that can be told of a run: without labels, nothing about correct and wrong."""
+    about_accuracy = [doubt_finds_mistakes, ensemble] if has(run, "labels") else []
+    return [confident, passes_disagree, *about_accuracy, noise]
 
 
-run = current_run()
+run, state = begin(STORY)
 told = steps(run)
-title(f"A story in {len(told)} steps", run)
-step = address.whole_number("step", 1, 1, len(told))
+step = state.step if state.step <= len(told) else 1
 st.progress(step / len(told), f"Step {step} of {len(told)}")
 sentence, draw = told[step - 1](run)
 st.header(sentence, anchor=False)
@@ -155,7 +162,7 @@ with st.container(horizontal=True):
         "Back",
         icon=":material/arrow_back:",
         disabled=step == 1,
-        on_click=address.go,
+        on_click=go,
         kwargs={"step": step - 1},
         shortcut="Left",
     )
@@ -164,10 +171,10 @@ with st.container(horizontal=True):
             "Next",
             type="primary",
             icon=":material/arrow_forward:",
-            on_click=address.go,
+            on_click=go,
             kwargs={"step": step + 1},
             shortcut="Right",
         )
     else:
-        st.button("Start again", icon=":material/replay:", on_click=address.go, kwargs={"step": None})
+        st.button("Start again", icon=":material/replay:", on_click=go, kwargs={"step": 1})
 draw()

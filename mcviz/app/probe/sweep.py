@@ -1,4 +1,4 @@
-"""A sweep over many inputs of one kind: what they are taken for, and how their doubt lies over the test images'."""
+"""A sweep over many inputs of one kind: what is predicted, and their scores over those of the run's examples."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -6,16 +6,17 @@ from dataclasses import dataclass, field
 import numpy as np
 import streamlit as st
 
-from mcviz.app import address
-from mcviz.app.parts import chart, picture, score_chooser
-from mcviz.app.probe.asking import PASSES
-from mcviz.app.probe.verdict import ByDoubt, Judge, of_the_test_images, the_judge
-from mcviz.app.resources import for_the_model, sampler
-from mcviz.app.wording import percent
+from mcviz.app.components.charts import chart, picture
+from mcviz.app.components.score_chooser import score_chooser
+from mcviz.app.components.widgets import bound
+from mcviz.app.navigation import state_of
+from mcviz.app.probe.verdict import ByDoubt, Judge, the_judge
+from mcviz.app.resources import for_the_model, masks, sampler, sorted_scores
+from mcviz.app.state import PageState
 from mcviz.errors import McvizError
 from mcviz.figures import class_counts
 from mcviz.figures.sweeps import score_comparison
-from mcviz.measures import SCORES, scores
+from mcviz.measures import SCORES, percent, scores
 from mcviz.runs import Run
 
 DEFAULT, MOST = 100, 2000
@@ -23,7 +24,7 @@ BLOCK = 20  # images between two looks at whether to stop
 
 
 @dataclass(frozen=True)
-class Swept:
+class SweepInputs:
     """What can be swept over.
 
     Attributes:
@@ -42,7 +43,7 @@ class Swept:
     digest: str
     labels: np.ndarray | None = None
 
-    def same_as(self, other: "Swept") -> bool:
+    def same_as(self, other: "SweepInputs") -> bool:
         """Whether the inputs of both are the same."""
         return (self.digest, self.kind, self.name) == (other.digest, other.kind, other.name)
 
@@ -63,7 +64,7 @@ class Sweep:
         picture: (height, width, channels) float32: that image.
     """
 
-    over: Swept
+    over: SweepInputs
     total: int
     judge: Judge | None = None
     running: bool = True
@@ -103,26 +104,28 @@ class Sweep:
         self.unlike = np.concatenate([self.unlike, unlike])
 
 
-def show_sweep(run: Run, choose: Callable[[Run], Swept]) -> None:
+def show_sweep(run: Run, state: PageState, choose: Callable[[Run, PageState], SweepInputs]) -> None:
     """The sweep's controls, its progress and what it found.
 
     Args:
-        run: whose model is asked.
+        run: whose model predicts.
+        state: of the page.
         choose: says what would be swept over now.
     """
-    now = choose(run)
+    now = choose(run, state)
     st.subheader(f"A sweep over many {now.kind}", anchor=False)
     st.caption(
-        "Over what is chosen above when it starts. Which classes are they taken for, how sure is the answer, and does "
-        "the doubt show?"
+        "Over what is chosen above when it starts. Which classes are predicted, how confidently, and does "
+        "the uncertainty show?"
     )
     most = min(MOST, now.most)
-    count = address.whole_number("sweep", min(DEFAULT, most), 1, most)
+    count = state.sweep if state.sweep is not None and state.sweep <= most else min(DEFAULT, most)
     sweep: Sweep | None = st.session_state.get("sweep")
     if sweep and (sweep.over.digest, sweep.over.kind) != (now.digest, now.kind):
         sweep = None
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.number_input("How many", 1, most, step=10, width=150, **address.bound("sweep", count))
+        number = bound("sweep", count)
+        st.number_input("How many", 1, most, step=10, width=150, **number)
         place = st.empty()
     if sweep and sweep.running:
         place.button("Stop", icon=":material/stop_circle:", on_click=stop)
@@ -130,14 +133,14 @@ def show_sweep(run: Run, choose: Callable[[Run], Swept]) -> None:
     with place.container(horizontal=True):
         if sweep and sweep.done < sweep.total and sweep.over.same_as(now):
             st.button("Go on", icon=":material/resume:", on_click=go_on)
-        st.button("Run the sweep", icon=":material/grain:", on_click=start, args=(run, choose))
+        st.button("Run the sweep", icon=":material/grain:", on_click=start, args=(run, choose, number["key"]))
     if sweep and sweep.done:
-        show_findings(run, sweep)
+        show_findings(run, state, sweep)
 
 
-def start(run: Run, choose: Callable[[Run], Swept]) -> None:
+def start(run: Run, choose: Callable[[Run, PageState], SweepInputs], count_key: str) -> None:
     """Begin a sweep over what is chosen by now, a number that was typed just before the click included."""
-    st.session_state["sweep"] = Sweep(choose(run), st.session_state["sweep-widget"])
+    st.session_state["sweep"] = Sweep(choose(run, state_of(run)), st.session_state[count_key])
 
 
 def stop() -> None:
@@ -156,11 +159,12 @@ def carry_on(run: Run, sweep: Sweep) -> None:
     try:
         prepared = sampler(run)
         while sweep.done < sweep.total:
-            place.progress(sweep.done / sweep.total, f"{sweep.done:,} of {sweep.total:,} images, {PASSES} passes each")
+            words = f"{sweep.done:,} of {sweep.total:,} images, {run.passes} passes each"
+            place.progress(sweep.done / sweep.total, words)
             start, stop = sweep.done, min(sweep.done + BLOCK, sweep.total)
             images = sweep.over.some(start, stop)
             taken = for_the_model(run, images)
-            probs = prepared.sample(taken, passes=PASSES, masks=run.manifest.masks, first_example=start)
+            probs = prepared.sample(taken, passes=run.passes, masks=masks(run), first_example=start)
             sweep.add(run, images, None if labels is None else labels[start:stop], probs)
         sweep.running = False
     except McvizError as error:
@@ -170,27 +174,27 @@ def carry_on(run: Run, sweep: Sweep) -> None:
         place.empty()
 
 
-def show_findings(run: Run, sweep: Sweep) -> None:
-    """Which classes the inputs fall into, the most deceiving one, and their scores over those of the test images."""
-    predicted, said, kind = sweep.scores["prediction"], summary(run, sweep), sweep.over.kind
-    st.markdown(f"{sweep.over.name[:1].upper()}{sweep.over.name[1:]}: {said}")
+def show_findings(run: Run, state: PageState, sweep: Sweep) -> None:
+    """Which classes are predicted, the most deceiving input, and the scores over those of the run's examples."""
+    predicted, found, kind = sweep.scores["prediction"], summary(run, sweep), sweep.over.kind
+    st.markdown(f"{sweep.over.name[:1].upper()}{sweep.over.name[1:]}: {found}")
     left, middle, right = st.columns([2, 3, 3], gap="large")
     with left:
         if sweep.picture is None:
-            st.caption("None of them deceives: every answer is right.")
+            st.caption("None of them deceives: every prediction is correct.")
         else:
             st.caption("The most deceiving one.")
-            picture(sweep.picture, f"The one of the {kind} with the most confident wrong answer")
+            picture(sweep.picture, f"The one of the {kind} with the most confident wrong prediction")
             sure = percent(float(sweep.scores["max_probability"][sweep.deceiving]))
-            st.caption(f"The ensemble says **{run.class_names[predicted[sweep.deceiving]]}** with {sure}.")
+            st.caption(f"The ensemble predicts **{run.class_names[predicted[sweep.deceiving]]}** with {sure}.")
     with middle:
-        st.caption("The classes that they are taken for.")
-        chart(class_counts(predicted, run.class_names), "sweep-classes", said)
+        st.caption("The classes that are predicted.")
+        chart(class_counts(predicted, run.class_names), "sweep-classes", found)
     with right:
-        score = score_chooser("Over the test images, by")
-        own, label = of_the_test_images(run.digest, score, run), SCORES[score].label
-        figure = score_comparison(own, sweep.scores[score], label, kind)
-        chart(figure, "sweep-scores", f"Histograms of {label} of the test images and of the {kind}. {said}")
+        score_chooser("Against this run's examples, by", state)
+        own, label = sorted_scores(run, state.score), SCORES[state.score].label
+        figure = score_comparison(own, sweep.scores[state.score], label, kind)
+        chart(figure, "sweep-scores", f"Histograms of {label} of this run's examples and of the {kind}. {found}")
 
 
 def summary(run: Run, sweep: Sweep) -> str:
@@ -208,7 +212,7 @@ def summary(run: Run, sweep: Sweep) -> str:
         still = "is still taken for what its" if right == 1 else "are still taken for what their"
         found.append(f"{right:,} {still} label says.")
     by = ", by the doubt alone," if isinstance(sweep.judge, ByDoubt) else ""
-    found.append(f"The verdict{by} calls {sweep.unlike.sum():,} of {sweep.done:,} unlike the test images.")
+    found.append(f"The verdict{by} calls {sweep.unlike.sum():,} of {sweep.done:,} unlike this run's examples.")
     if sweep.done < sweep.total:
         found.append(f"Stopped after {sweep.done:,} of {sweep.total:,}.")
     return " ".join(found)

@@ -3,7 +3,8 @@
 import numpy as np
 import streamlit as st
 
-from mcviz.app.probe.asking import Asked
+from mcviz.app.probe.predicting import ProbeInput
+from mcviz.app.state import PageState
 from mcviz.data.drawing import LUMA, centred
 from mcviz.data.upload import MOST_BYTES, MOST_PIXELS, fitted, read_picture
 from mcviz.runs import Run
@@ -11,7 +12,7 @@ from mcviz.runs import Run
 MOST_TO_SEND = 50  # megabytes, ten times what is taken, so that what is too large is refused here, in our words
 
 
-def upload_input(run: Run) -> Asked | None:
+def upload_input(run: Run, state: PageState) -> ProbeInput | None:  # noqa: ARG001 (a file is not in the address)
     """Controls for a file; nothing where there is none yet.
 
     Raises:
@@ -41,4 +42,4 @@ def upload_input(run: Run) -> Asked | None:
         image = centred(picture.astype(np.float32) / 255 @ LUMA, height, width)[..., None]
     else:
         image = fitted(picture, (height, width, channels))
-    return Asked(image, f"The uploaded picture {file.name}")
+    return ProbeInput(image, f"The uploaded picture {file.name}")

@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.app.resources import for_the_model, sampler
-from mcviz.app.wording import percent, score_value
+from mcviz.app.resources import for_the_model, sampler, sorted_scores
 from mcviz.errors import McvizError
-from mcviz.measures import SCORES, scores
+from mcviz.measures import SCORES, percent, scores
 from mcviz.measures.ood import COVERAGE, OODDetector
 from mcviz.runs import Run
 
@@ -55,16 +54,16 @@ class ByDoubt:
     def verdict(self, image: np.ndarray, probs: np.ndarray) -> tuple[bool, str]:
         """As `Judge` says."""
         value = float(SCORES[self.score].function(probs[:, None])[0])
-        below = np.searchsorted(of_the_test_images(self.run.digest, self.score, self.run), value)
+        below = np.searchsorted(sorted_scores(self.run, self.score), value)
         words = (
-            f"{SCORES[self.score].label} {score_value(self.score, value)}: more than "
+            f"{SCORES[self.score].label} {SCORES[self.score].format(value)}: more than "
             f"{percent(float(below) / len(self.run))} of the test images have. The line is drawn at "
-            f"{score_value(self.score, self._threshold())}, which {COVERAGE:.0%} of them stay under."
+            f"{SCORES[self.score].format(self._threshold())}, which {COVERAGE:.0%} of them stay under."
         )
         return bool(self.unlike(image[None], probs[:, None])[0]), words
 
     def _threshold(self) -> float:
-        return float(np.quantile(of_the_test_images(self.run.digest, self.score, self.run), COVERAGE))
+        return float(np.quantile(sorted_scores(self.run, self.score), COVERAGE))
 
 
 @dataclass(frozen=True)
@@ -171,26 +170,18 @@ def compared_with_the_test_images(run: Run, probs: np.ndarray) -> None:
     values = scores(probs[:, None])
     shares = []
     for name, score in SCORES.items():
-        own, value = of_the_test_images(run.digest, name, run), values[name][0]
+        own, value = sorted_scores(run, name), values[name][0]
         below = np.searchsorted(own, value) / len(own)
         above = 1 - np.searchsorted(own, value, side="right") / len(own)
         shares.append(percent(float(below if score.uncertain_when == "high" else above)))
     table = pd.DataFrame(
         {
             "score": [score.label for score in SCORES.values()],
-            "value": [score_value(name, float(values[name][0])) for name in SCORES],
+            "value": [SCORES[name].format(float(values[name][0])) for name in SCORES],
             "more in doubt than": list(shares),
         }
     ).set_index("score")
     st.table(table)
-
-
-@st.cache_resource(max_entries=16, show_spinner=False)
-def of_the_test_images(digest: str, name: str, _run: Run) -> np.ndarray:  # noqa: ARG001 (the digest is the cache's key)
-    """(N,) one of `SCORES` of the run's own images, lowest first."""
-    values = np.sort(_run.scores()[name].to_numpy())
-    values.setflags(write=False)
-    return values
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)

@@ -1,69 +1,70 @@
-"""The ensemble's confusion matrix, each square of which is a selection."""
+"""The ensemble's confusion matrix; a click on a cell selects its examples."""
 
 from dataclasses import replace
 
 import streamlit as st
 
-from mcviz.app import address
+from mcviz.app.components.widgets import bound
+from mcviz.app.filters import Filters
+from mcviz.app.resources import table
 from mcviz.app.selection import Selection
+from mcviz.app.state import go, one_of
 from mcviz.app.views.linked import linked_chart
-from mcviz.app.views.looked_at import LookedAt
-from mcviz.app.wording import percent
 from mcviz.figures import confusion_matrix
-from mcviz.measures import SCORES
+from mcviz.measures import SCORES, percent
 
-COUNTS, UNCERTAINTY = "images", "mean of the score"
+CELLS = {"counts": "examples", "score": "mean of the score"}
 
 
-def confusion_view(looked: LookedAt) -> None:
-    """The matrix of all images that the other filters leave; a click selects a square."""
-    selection = looked.selection
-    colouring = address.one_of("squares", [COUNTS, UNCERTAINTY], COUNTS)
-    st.segmented_control("Squares show", [COUNTS, UNCERTAINTY], required=True, **address.bound("squares", colouring))
-    others = replace(selection, true=(), said=())
-    shown = looked.run.scores()[others.mask(looked.run.scores())]
+def confusion_view(selection: Selection) -> None:
+    """The matrix of all examples that the other filters leave; a click selects a cell."""
+    run, filters = selection.run, selection.filters
+    shows = one_of(selection.state.cells, CELLS)
+    st.segmented_control(
+        "Cells show", list(CELLS), format_func=CELLS.__getitem__, required=True, **bound("cells", shows)
+    )
+    others = replace(filters, label=(), prediction=())
+    shown = table(run)[others.mask(table(run))]
     if shown.empty:
-        st.info("No image passes the other filters.", icon=":material/filter_alt_off:")
+        st.info("No example passes the other filters.", icon=":material/filter_alt_off:")
         return
-    score = SCORES[looked.score]
-    averaged = colouring == UNCERTAINTY
-    classes = len(looked.run.class_names)
-    one_square = len(selection.true) == len(selection.said) == 1
-    square = (selection.true[0], selection.said[0]) if one_square else None
-    drawn = (others, colouring, looked.score if averaged else None, looked.run.digest)
-    key, shows_it = linked_chart("confusion", drawn, lambda key: _square(key, classes), square)
+    score, classes, averaged = SCORES[selection.score], len(run.class_names), shows == "score"
+    one_cell = len(filters.label) == len(filters.prediction) == 1
+    cell = (filters.label[0], filters.prediction[0]) if one_cell else None
+    drawn = (others, shows, selection.score if averaged else None, run.digest)
+    key, shows_it = linked_chart("confusion", drawn, lambda key: _clicked_cell(key, classes), cell)
     figure = confusion_matrix(
         shown["label"].to_numpy(int),
         shown["prediction"].to_numpy(int),
-        looked.run.class_names,
-        shown[looked.score].to_numpy() if averaged else None,
-        f"mean {score.label.lower()}" if averaged else "images off the diagonal",
+        run.class_names,
+        shown[selection.score].to_numpy() if averaged else None,
+        f"mean {score.label.lower()}" if averaged else "examples off the diagonal",
         score.uncertain_when if averaged else "high",
-        None if shows_it else square,
+        None if shows_it else cell,
     )
     wrong = ~shown["correct"].astype(bool)
     st.plotly_chart(
         figure,
         key=key,
-        on_select=lambda: _clicked(selection, key, classes),
+        on_select=lambda: _clicked(filters, key, classes),
         selection_mode="points",
         config={"displayModeBar": False},
-        alt=f"Confusion matrix of {len(shown):,} images, {wrong.sum():,} of them ({percent(wrong.mean())}) off the "
-        "diagonal. The table view lists true and predicted class of each.",
+        alt=f"Confusion matrix of {len(shown):,} examples, {wrong.sum():,} of them ({percent(wrong.mean())}) off the "
+        "diagonal. The table view lists label and prediction of each.",
     )
-    st.caption("Click a square to select its images. The outlined diagonal holds the right answers.")
+    st.caption("Click a cell to select its examples. The outlined diagonal holds the correct predictions.")
 
 
-def _square(key: str, classes: int) -> tuple[int, int] | None:
-    """The true and the predicted class of the square that the browser shows as selected, or None."""
+def _clicked_cell(key: str, classes: int) -> tuple[int, int] | None:
+    """The label and the prediction of the cell that the browser shows as selected, or None."""
     event = st.session_state.get(key)
     if not event or not event["selection"]["points"]:
         return None
     return divmod(int(event["selection"]["points"][0]["customdata"]), classes)
 
 
-def _clicked(selection: Selection, key: str, classes: int) -> None:
-    square = _square(key, classes)
-    if square:  # none when the chart is drawn anew, which changes nothing
-        true, said = square
-        address.select(replace(selection, true=(true,), said=(said,)))
+def _clicked(filters: Filters, key: str, classes: int) -> None:
+    cell = _clicked_cell(key, classes)
+    if cell:  # none when the chart is drawn anew, which changes nothing
+        label, prediction = cell
+        go(filters=replace(filters, label=(label,), prediction=(prediction,)))

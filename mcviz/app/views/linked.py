@@ -5,9 +5,6 @@ from typing import TypeVar
 
 import streamlit as st
 
-from mcviz.app import address
-from mcviz.runs import Run
-
 T = TypeVar("T")
 
 
@@ -24,7 +21,7 @@ def linked_chart(
         name: of the chart; its key is the name and a number.
         drawn: what decides which points the chart has.
         shown_in: gives the selection that the browser shows in the chart of a key; nothing that is true, if none.
-        selected: the selection as the address has it.
+        selected: the selection as the state has it.
     """
     before, number, came_with_one = st.session_state.get(f"{name}-chart", (drawn, 0, False))
     shown = shown_in(f"{name}-{number}")
@@ -33,9 +30,3 @@ def linked_chart(
     shows_it = bool(shown) and not anew
     st.session_state[f"{name}-chart"] = drawn, number, bool(selected) and not shows_it
     return f"{name}-{number}", shows_it
-
-
-def primary_image(run: Run) -> int | None:
-    """The one image that was opened last, or None."""
-    image = address.whole_number("image", -1, 0, len(run) - 1)
-    return image if image >= 0 else None

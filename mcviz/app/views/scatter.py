@@ -1,57 +1,83 @@
 """Any score against any other, with a lasso."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import streamlit as st
 
-from mcviz.app import address
-from mcviz.app.selection import Outline, Selection
-from mcviz.app.views.linked import linked_chart, primary_image
-from mcviz.app.views.looked_at import LookedAt
+from mcviz.app.components.widgets import bound
+from mcviz.app.filters import Filters, Lasso
+from mcviz.app.needs import Need, offered
+from mcviz.app.resources import table
+from mcviz.app.selection import Selection
+from mcviz.app.state import go, one_of
+from mcviz.app.views.linked import linked_chart
 from mcviz.figures import CORRECT, WRONG, class_colour, scatter
 from mcviz.measures import SCORES
 from mcviz.runs import Run
 
-CORNERS = 40  # of an outline in the address
-BY_ANSWER, BY_TRUE, BY_SAID = "right or wrong", "true class", "predicted class"
+CORNERS = 40  # of a lasso in the address
 
 
-def scatter_view(looked: LookedAt) -> None:
-    """The chart, what its corners mean, and the lasso that makes a selection."""
-    run, selection = looked.run, looked.selection
-    x = address.one_of("x", list(SCORES), "predictive_entropy")
-    y = address.one_of("y", list(SCORES), "mutual_information")
-    colourings = [BY_ANSWER, BY_TRUE, BY_SAID] if run.labels is not None else [BY_SAID]
-    colouring = address.one_of("colour", colourings, colourings[0])
+@dataclass(frozen=True)
+class Colouring:
+    """What the colours of the points show.
+
+    Attributes:
+        label: what it is called.
+        needs: what a run has to have for it to be offered.
+    """
+
+    label: str
+    needs: Collection[Need] = field(default_factory=frozenset)
+
+
+COLOURINGS = {
+    "correct": Colouring("correct or wrong", needs={"labels"}),
+    "label": Colouring("label", needs={"labels"}),
+    "prediction": Colouring("prediction"),
+}
+
+
+def scatter_view(selection: Selection) -> None:
+    """The chart, what its corners mean, and the lasso that selects."""
+    run, state, filters = selection.run, selection.state, selection.filters
+    x, y, colourings = state.x, state.y, offered(COLOURINGS, run)
+    colouring = one_of(state.colour, colourings)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for axis, chosen in (("x", x), ("y", y)):
-            st.selectbox(f"{axis} axis", list(SCORES), format_func=_label, width=190, **address.bound(axis, chosen))
-        st.selectbox("Colour", colourings, width=150, **address.bound("colour", colouring))
+            st.selectbox(f"{axis} axis", list(SCORES), format_func=_label, width=190, **bound(axis, chosen))
+        st.selectbox(
+            "Colour",
+            colourings,
+            format_func=lambda name: COLOURINGS[name].label,
+            width=150,
+            **bound("colour", colouring),
+        )
 
-    # All that the other filters leave is drawn, so that an outline can be seen among its surroundings.
-    others = replace(selection, outline=None)
+    # All that the other filters leave is drawn, so that a lasso can be seen among its surroundings.
+    others = replace(filters, lasso=None)
     drawn = (others, x, y, colouring, run.digest)
-    key, shows_it = linked_chart("scatter", drawn, lambda key: _drawn(key, x, y), selection.outline)
-    outline = None if shows_it else selection.outline
-    figure = _figure(run, others, x, y, colouring, outline, primary_image(run))
+    key, shows_it = linked_chart("scatter", drawn, lambda key: _drawn(key, x, y), filters.lasso)
+    figure = _figure(run, others, x, y, colouring, None if shows_it else filters.lasso, state.example)
     with st.container(key="scatter"):
         st.plotly_chart(
             figure,
             key=key,
-            on_select=lambda: _outlined(key, selection, x, y),
+            on_select=lambda: _lassoed(key, filters, x, y),
             selection_mode=("lasso", "box"),
             config={"displaylogo": False, "modeBarButtonsToRemove": ["toImage"], "scrollZoom": False},
-            alt=f"Scatter chart of {others.mask(run.scores()).sum():,} images: {_label(x)} against {_label(y)}, "
-            f"coloured by {colouring}. The table view lists the same numbers.",
+            alt=f"Scatter chart of {others.mask(table(run)).sum():,} examples: {_label(x)} against {_label(y)}, "
+            f"coloured by {COLOURINGS[colouring].label}. The table view lists the same numbers.",
         )
     st.caption("Draw around points with the lasso, or choose the box at the top right: what is inside is selected.")
     if (x, y) == ("predictive_entropy", "mutual_information"):
         st.caption(
-            "**Right and high up**: doubt in the model; the passes are sure of different classes, and more training "
-            "images of this kind would help. **Right and low**: doubt in the data; every pass is torn, as a person may "
-            "be. **Left and low**: sure; a wrong answer there is the worst kind. Nothing can lie above the diagonal."
+            "**Right and high up**: doubt in the model; the passes are confident of different classes, and more "
+            "training examples of this kind would help. **Right and low**: doubt in the data; every pass is uncertain, "
+            "as a person may be. **Left and low**: confident; a wrong prediction there is the worst kind. Nothing can "
+            "lie above the diagonal."
         )
 
 
@@ -59,18 +85,20 @@ def _label(name: str) -> str:
     return SCORES[name].label
 
 
+def _identity(run: Run) -> tuple[str, tuple[str, ...]]:
+    """What a chart of a run depends on: its numbers, and the names of its classes."""
+    return run.digest, run.class_names
+
+
 @st.cache_resource(  # shared: a copy would be read from the same numbers, and still be another chart to the browser
-    max_entries=8, show_spinner=False, hash_funcs={Outline: repr, Selection: repr, Run: lambda run: run.digest}
+    max_entries=8, show_spinner=False, hash_funcs={Lasso: repr, Filters: repr, Run: _identity}
 )
-def _figure(
-    run: Run, others: Selection, x: str, y: str, colouring: str, outline: Outline | None, primary: int | None
-) -> Any:
-    scores = run.scores()[others.mask(run.scores())]
-    if colouring == BY_ANSWER:
-        groups, names, colours = (~scores["correct"].astype(bool)).to_numpy(int), ["right", "wrong"], [CORRECT, WRONG]
+def _figure(run: Run, others: Filters, x: str, y: str, colouring: str, lasso: Lasso | None, primary: int | None) -> Any:
+    scores = table(run)[others.mask(table(run))]
+    if colouring == "correct":
+        groups, names, colours = (~scores["correct"].astype(bool)).to_numpy(int), ["correct", "wrong"], [CORRECT, WRONG]
     else:
-        column = "label" if colouring == BY_TRUE else "prediction"
-        groups, names = scores[column].to_numpy(int), list(run.class_names)
+        groups, names = scores[colouring].to_numpy(int), list(run.class_names)
         colours = [class_colour(c) for c in range(len(names))]
     return scatter(
         scores[x].to_numpy(),
@@ -80,24 +108,24 @@ def _figure(
         colours,
         scores.index.to_numpy(),
         axes=(_label(x), _label(y)),
-        outline=outline.corners if outline and (outline.x, outline.y) == (x, y) else (),
-        selected=outline.contains(scores) if outline else None,
+        outline=lasso.corners if lasso and (lasso.x, lasso.y) == (x, y) else (),
+        selected=lasso.contains(scores) if lasso else None,
         primary=primary,
     )
 
 
-def _outlined(key: str, selection: Selection, x: str, y: str) -> None:
-    """Make what was just drawn the outline.
+def _lassoed(key: str, filters: Filters, x: str, y: str) -> None:
+    """Filter by the lasso that was just drawn.
 
     A chart that is drawn anew reports that nothing is selected, so that changes nothing: the chip takes it off.
     """
-    outline = _drawn(key, x, y)
-    if outline:
-        address.select(replace(selection, outline=outline))
+    lasso = _drawn(key, x, y)
+    if lasso:
+        go(filters=replace(filters, lasso=lasso))
 
 
-def _drawn(key: str, x: str, y: str) -> Outline | None:
-    """The outline that the browser shows in a chart, with as many digits and corners as the address carries."""
+def _drawn(key: str, x: str, y: str) -> Lasso | None:
+    """The lasso that the browser shows in a chart, with as many digits and corners as the address carries."""
     event = st.session_state.get(key)
     corners: Sequence[tuple[float, float]] = ()
     if event and event["selection"]["lasso"]:
@@ -109,5 +137,5 @@ def _drawn(key: str, x: str, y: str) -> Outline | None:
     kept = corners[:: -(-len(corners) // CORNERS) or 1]
     if len(kept) < 3:
         return None
-    written = Selection(outline=Outline(x, y, tuple((float(a), float(b)) for a, b in kept))).to_query()
-    return Selection.from_query(written, 0, 0).outline
+    written = Filters(lasso=Lasso(x, y, tuple((float(a), float(b)) for a, b in kept))).to_query()
+    return Filters.from_query(written, 0, 0).lasso

@@ -1,6 +1,7 @@
-"""What the passes say class by class, as small histograms that the browser draws in place.
+"""The probabilities of the passes class by class, as small histograms that the browser draws in place.
 
-A plotly chart of ten pairs of axes is taken down and built up at each step to another image, for a quarter of a second.
+A plotly chart of ten pairs of axes is taken down and built up at each step to another example,
+for a quarter of a second.
 """
 
 from collections.abc import Sequence
@@ -9,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from mcviz.app.wording import percent
 from mcviz.figures import by_role
 from mcviz.figures.classes import OTHERS
+from mcviz.measures import PassSummary, percent
 
 BINS = 100
 TICKS = (0, 50, 250, 500, 1000, 2500, 5000, 10000)  # passes
@@ -23,29 +24,39 @@ _mounted = st.components.v2.component(
 
 
 def pass_histograms(
-    probs: np.ndarray, class_names: Sequence[str], key: str, spoken: str, label: int | None = None
+    probs: np.ndarray,
+    summary: PassSummary,
+    class_names: Sequence[str],
+    key: str,
+    spoken: str,
+    label: int | None = None,
 ) -> None:
     """One small histogram a class of its probability in each pass: 100 bins over 0 to 1, two columns, shared axes.
 
-    The counts are drawn on a square-root scale, so that a few passes of another opinion stay visible beside hundreds.
+    The counts are drawn on a square-root scale, so that a few passes of another prediction stay visible beside
+    hundreds.
 
     Args:
-        probs: (T, C) probabilities of one image.
+        probs: (T, C) probabilities of one example.
+        summary: of these passes.
         class_names: C names.
         key: of the component.
         spoken: what they show, for those who cannot see it.
         label: its index, where it is known.
     """
-    panels = class_panels(probs, class_names, label)
+    panels = class_panels(probs, summary, class_names, label)
     ticks = [count for count in TICKS if count <= len(probs)]
     _mounted(key=key, data={"passes": len(probs), "ticks": ticks, "spoken": spoken, "panels": panels})
 
 
-def class_panels(probs: np.ndarray, class_names: Sequence[str], label: int | None) -> list[dict[str, object]]:
+def class_panels(
+    probs: np.ndarray, summary: PassSummary, class_names: Sequence[str], label: int | None
+) -> list[dict[str, object]]:
     """What the browser is sent of each class.
 
     Args:
-        probs: (T, C) probabilities of one image.
+        probs: (T, C) probabilities of one example.
+        summary: of these passes.
         class_names: C names.
         label: its index, where it is known.
 
@@ -53,9 +64,9 @@ def class_panels(probs: np.ndarray, class_names: Sequence[str], label: int | Non
         For each class its name, its role and the role's colour, how many passes fall into each hundredth, and the mean
         and the standard deviation, also as a sentence.
     """
-    mean, std = probs.mean(axis=0, dtype=np.float64), probs.std(axis=0, dtype=np.float64)
+    mean, std = summary.mean, summary.std
     panels: dict[int, dict[str, object]] = {}
-    for role, colour, members in by_role(int(mean.argmax()), label, len(mean)):
+    for role, colour, members in by_role(summary.prediction, label, len(mean)):
         for c in members:
             counts, _ = np.histogram(probs[:, c], bins=BINS, range=(0, 1))
             most, value = int(counts.argmax()), f"{percent(mean[c])} ± {percent(std[c])}"

@@ -12,18 +12,18 @@ function line(...parts) {
   return made;
 }
 
-function tileOf(tile, place, data, opened) {
+function tileOf(tile, index, data, open) {
   const button = element("button", tile.wrong ? "tile wrong" : "tile");
   button.type = "button";
-  button.dataset.image = tile.image;
+  button.dataset.example = tile.example;
   button.setAttribute("aria-label", tile.spoken);
   if (tile.current) button.setAttribute("aria-current", "true");
-  button.onclick = () => opened(tile.image);
+  button.onclick = () => open(tile.example);
 
   const picture = element("div", "picture" + (data.crisp ? " crisp" : ""));
-  const column = place % data.columns;
-  const row = Math.floor(place / data.columns);
-  const share = (index, count) => (count > 1 ? (100 * index) / (count - 1) : 0);
+  const column = index % data.columns;
+  const row = Math.floor(index / data.columns);
+  const share = (step, count) => (count > 1 ? (100 * step) / (count - 1) : 0);
   picture.style.aspectRatio = data.aspect;
   picture.style.backgroundImage = `url(${data.sheet})`;
   picture.style.backgroundSize = `${100 * data.columns}% ${100 * data.rows}%`;
@@ -32,7 +32,10 @@ function tileOf(tile, place, data, opened) {
   const lines = element("div", "lines");
   lines.append(
     line(element("span", "rank", tile.rank), element("span", "value", tile.value)),
-    line(element("span", "true", tile.true ? `true ${tile.true}` : ""), element("span", "said", `said ${tile.said}`)),
+    line(
+      element("span", "label", tile.label ? `label ${tile.label}` : ""),
+      element("span", "prediction", `predicted ${tile.prediction}`),
+    ),
   );
   button.append(picture, lines);
   return button;
@@ -41,8 +44,8 @@ function tileOf(tile, place, data, opened) {
 export default function (component) {
   const { data, parentElement, setTriggerValue } = component;
   const tiles = element("div", "tiles");
-  const opened = (image) => setTriggerValue("opened", image);
-  tiles.append(...data.tiles.map((tile, place) => tileOf(tile, place, data, opened)));
+  const open = (example) => setTriggerValue("clicked", example);
+  tiles.append(...data.tiles.map((tile, index) => tileOf(tile, index, data, open)));
   parentElement.querySelector(".tiles")?.remove();
   parentElement.append(tiles);
 }

@@ -1,0 +1,83 @@
+"""Charts, pictures and tables that several pages show in the same way."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from mcviz.app.components.histograms import pass_histograms
+from mcviz.app.needs import met
+from mcviz.app.wording import votes
+from mcviz.figures import class_probabilities, png_url
+from mcviz.measures import PassSummary, percent
+from mcviz.runs import Run
+
+PICTURE_WIDTH = 280
+
+
+def chart(figure: go.Figure, key: str, spoken: str) -> None:
+    """A plotly chart without a toolbar, and a sentence for those who cannot see it."""
+    st.plotly_chart(figure, key=key, config={"displayModeBar": False, "scrollZoom": False}, alt=spoken)
+
+
+def picture(image: np.ndarray, spoken: str, width: int = PICTURE_WIDTH) -> None:
+    """One image, small ones enlarged to crisp squares.
+
+    Args:
+        image: (height, width, channels) uint8 or float32 in 0..1.
+        spoken: what it is, for those who cannot see it.
+        width: in pixels.
+    """
+    source = png_url(image, scale=max(1, 2 * width // max(image.shape[:2])))
+    # Within the page, not as a file beside it: Streamlit would make a JPEG, and may delete it before it is fetched.
+    st.image(source, width=width, alt=spoken)
+
+
+def example_picture(run: Run, example: int, width: int = PICTURE_WIDTH) -> None:
+    """The image of one example of a run, or a word on why it cannot be shown."""
+    if met(run, {"images"}):
+        picture(run.images[example], f"Example {example}", width)
+
+
+def nothing_passes() -> None:
+    """What a view of the selection shows where it is empty."""
+    st.info("No example passes all of these filters. Take one off above.", icon=":material/filter_alt_off:")
+
+
+def class_table(summary: PassSummary, class_names: Sequence[str]) -> None:
+    """Mean and standard deviation of each class's probability over the passes, in percent."""
+    rows = pd.DataFrame(
+        {
+            "class": class_names,
+            "mean": [f"{100 * mean:.2f} %" for mean in summary.mean],
+            "std": [f"{100 * std:.2f} %" for std in summary.std],
+        }
+    ).set_index("class")
+    st.table(rows)
+
+
+def class_charts(
+    probs: np.ndarray, summary: PassSummary, class_names: Sequence[str], label: int | None, key: str
+) -> None:
+    """The predictive mean with its spread, and one histogram a class.
+
+    Args:
+        probs: (T, C) probabilities of one example.
+        summary: of these passes.
+        class_names: C names.
+        label: its index, where it is known.
+        key: that the charts' keys start with.
+    """
+    likeliest = summary.prediction
+    spoken = f"{percent(summary.mean[likeliest])} for {class_names[likeliest]}; {votes(summary, class_names)}."
+    st.subheader("What the ensemble predicts", anchor=False)
+    st.caption("The mean of all passes for each class, and one standard deviation to either side.")
+    chart(class_probabilities(summary, class_names, label), f"{key}-classes", f"Bar chart of the mean: {spoken}")
+    st.subheader("What the single passes predict", anchor=False)
+    st.caption(
+        f"One histogram a class: how often each probability was predicted in the {len(probs)} passes. A narrow peak "
+        "means that the passes agree; a wide one, or two, that they do not. The height is on a square-root scale."
+    )
+    pass_histograms(probs, summary, class_names, f"{key}-passes", f"Histograms of the passes: {spoken}", label)

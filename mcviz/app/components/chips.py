@@ -1,0 +1,34 @@
+"""How many examples the filters leave, and a chip for each filter that is on."""
+
+import streamlit as st
+
+from mcviz.app.filters import Filters
+from mcviz.app.selection import Selection
+from mcviz.app.state import go
+
+
+def chips(selection: Selection) -> None:
+    """How many examples are selected, a button for each filter that takes it off, and one that shows the flagged."""
+    filters, flagged = selection.filters, selection.state.flagged
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="chips"):
+        st.markdown(f"**{len(selection.examples):,}** of {len(selection.run):,} examples", width="content")
+        removable = filters.chips(selection.run.class_names)
+        for index, (label, without) in enumerate(removable):
+            st.button(
+                label,
+                icon=":material/close:",
+                key=f"chip-{index}",
+                help="Take this filter off",
+                on_click=go,
+                kwargs={"filters": without},
+            )
+        if flagged and filters.selected != flagged:
+            st.button(
+                f"Show the {len(flagged)} flagged",
+                icon=":material/flag:",
+                type="tertiary",
+                on_click=go,
+                kwargs={"filters": Filters(selected=flagged)},
+            )
+        if len(removable) > 1:
+            st.button("Clear all", type="tertiary", key="clear", on_click=go, kwargs={"filters": Filters()})

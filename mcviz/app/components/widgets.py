@@ -1,0 +1,56 @@
+"""Widgets that show the state of the page, and change it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import streamlit as st
+
+from mcviz.app.state import go
+
+T = TypeVar("T")
+SHOWN = "widgets-shown"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a widget shows.
+
+    Attributes:
+        number: of its key, which goes up whenever the state changes from elsewhere.
+        value: that it shows.
+    """
+
+    number: int
+    value: object
+
+
+def bound(name: str, value: T, change: Callable[[T], None] | None = None) -> dict[str, Any]:
+    """Keyword arguments for a widget that shows a value of the state, and puts a new one there.
+
+    A button or a link that changes the value replaces the widget by a new one of another key. So what a browser that is
+    a moment behind still sends for the old one is known for that, and cannot undo the change.
+
+    Args:
+        name: of the value in `PageState`; the widget's key is the name and a number.
+        value: what the state says now.
+        change: what to do with a new value; without it, it is put under the name.
+    """
+    shown: dict[str, Shown] = st.session_state.setdefault(SHOWN, {})
+    before = shown.get(name, Shown(0, value))
+    number = before.number + (before.value != value)
+    shown[name], key = Shown(number, value), f"{name}-{number}"
+    if key not in st.session_state or st.session_state[key] != value:
+        st.session_state[key] = value
+
+    def changed() -> None:
+        shown, new = st.session_state[SHOWN], st.session_state[key]
+        if shown[name].number != number:
+            return
+        shown[name] = Shown(number, new)
+        if change:
+            change(new)
+        else:
+            go(**{name: new})
+
+    return {"key": key, "on_change": changed}

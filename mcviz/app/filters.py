@@ -1,0 +1,238 @@
+"""Filters: which examples of a run are selected, in a form that fits into an address.
+
+Nothing here knows Streamlit. A lasso is kept as its corners and not as the examples inside, so that a link stays short.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import inf
+
+import numpy as np
+import pandas as pd
+
+from mcviz.measures import SCORES
+
+CORRECT = ("all", "correct", "wrong")
+DIGITS = 18  # of the largest whole number that is read from an address
+Range = tuple[str, float, float]
+
+
+@dataclass(frozen=True)
+class Lasso:
+    """A closed polygon drawn on the plane of two scores.
+
+    Attributes:
+        x: name of the score along the x axis.
+        y: name of the score along the y axis.
+        corners: ((x, y), …), three at least.
+    """
+
+    x: str
+    y: str
+    corners: tuple[tuple[float, float], ...]
+
+    def contains(self, scores: pd.DataFrame) -> np.ndarray:
+        """(N,) bool: the examples inside, by the even-odd rule."""
+        x, y = (scores[name].to_numpy(dtype=np.float64) for name in (self.x, self.y))
+        inside = np.zeros(len(scores), dtype=bool)
+        previous = self.corners[-1]
+        for corner in self.corners:
+            (x0, y0), (x1, y1) = previous, corner
+            crosses = (y0 > y) != (y1 > y)
+            # The side of the edge on which a point lies, without a division that nearly level edges would overflow.
+            side = (x1 - x0) * (y - y0) - (x - x0) * (y1 - y0)
+            inside ^= crosses & ((side > 0) == (y1 > y0))
+            previous = corner
+        return inside
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Filters that all have to hold; without any, every example is selected.
+
+    Attributes:
+        label: class indices, one of which is the label; empty for any.
+        prediction: class indices, one of which is the ensemble's prediction; empty for any.
+        correct: one of `CORRECT`: which predictions are kept.
+        disagree: keep only examples whose passes do not all vote alike.
+        ranges: (score, lowest, highest), at most one a score; an end that is open is infinite.
+        lasso: a lasso or a box over two scores.
+        selected: example numbers, chosen one by one; empty for any.
+    """
+
+    label: tuple[int, ...] = ()
+    prediction: tuple[int, ...] = ()
+    correct: str = "all"
+    disagree: bool = False
+    ranges: tuple[Range, ...] = ()
+    lasso: Lasso | None = None
+    selected: tuple[int, ...] = ()
+
+    def mask(self, scores: pd.DataFrame) -> np.ndarray:
+        """The examples that pass every filter.
+
+        Args:
+            scores: of a run, one row an example.
+
+        Returns:
+            (N,) bool.
+        """
+        kept = np.ones(len(scores), dtype=bool)
+        for column, classes in (("label", self.label), ("prediction", self.prediction)):
+            if classes:
+                kept &= scores[column].isin(classes).to_numpy(dtype=bool)
+        if self.correct != "all":
+            kept &= (scores["correct"] == (self.correct == "correct")).fillna(False).to_numpy(dtype=bool)
+        if self.disagree:
+            kept &= scores["variation_ratio"].to_numpy() > 0
+        for name, low, high in self.ranges:
+            kept &= scores[name].between(low, high).to_numpy()
+        if self.lasso:
+            kept &= self.lasso.contains(scores)
+        if self.selected:
+            kept &= np.isin(np.arange(len(scores)), self.selected)
+        return kept
+
+    def with_range(self, score: str, low: float, high: float) -> "Filters":
+        """The same filters, with this range for a score in place of an earlier one; with none, if it is open."""
+        others = tuple(kept for kept in self.ranges if kept[0] != score)
+        return replace(self, ranges=others if (low, high) == (-inf, inf) else (*others, (score, low, high)))
+
+    def chips(self, class_names: tuple[str, ...]) -> list[tuple[str, "Filters"]]:
+        """What each filter is called, and the filters without it."""
+        found: list[tuple[str, Filters]] = []
+        if self.label:
+            found.append((f"label {_any_of(self.label, class_names)}", replace(self, label=())))
+        if self.prediction:
+            found.append((f"predicted {_any_of(self.prediction, class_names)}", replace(self, prediction=())))
+        if self.correct != "all":
+            found.append((f"{self.correct} predictions", replace(self, correct="all")))
+        if self.disagree:
+            found.append(("passes disagree", replace(self, disagree=False)))
+        for kept in self.ranges:
+            found.append((_range_named(*kept), self.with_range(kept[0], -inf, inf)))
+        if self.lasso:
+            plane = f"{SCORES[self.lasso.x].label} × {SCORES[self.lasso.y].label}"
+            found.append((f"lasso in {plane}", replace(self, lasso=None)))
+        if self.selected:
+            count = len(self.selected)
+            found.append((f"{count} selected example{'s' if count > 1 else ''}", replace(self, selected=())))
+        return found
+
+    def to_query(self) -> dict[str, str]:
+        """The filters as part of an address; what is not filtered is left out."""
+        query = {
+            "label": numbers_text(self.label),
+            "prediction": numbers_text(self.prediction),
+            "correct": "" if self.correct == "all" else self.correct,
+            "disagree": "1" if self.disagree else "",
+            "range": "~".join(f"{name}:{_end(low)}:{_end(high)}" for name, low, high in self.ranges),
+            "selected": numbers_text(self.selected),
+        }
+        if self.lasso:
+            corners = ",".join(f"{value:.5g}" for corner in self.lasso.corners for value in corner)
+            query["lasso"] = f"{self.lasso.x}:{self.lasso.y}:{corners}"
+        return {key: value for key, value in query.items() if value}
+
+    @classmethod
+    def from_query(cls, query: Mapping[str, str], examples: int, classes: int) -> "Filters":
+        """Read filters from an address. A part that means nothing for this run is passed over.
+
+        Args:
+            query: as `to_query` writes it; other keys are left alone.
+            examples: how many examples the run has, N.
+            classes: how many classes the run has, C.
+        """
+        correct = query.get("correct", "all")
+        return cls(
+            label=indices(query.get("label", ""), classes),
+            prediction=indices(query.get("prediction", ""), classes),
+            correct=correct if correct in CORRECT else "all",
+            disagree=query.get("disagree") == "1",
+            ranges=_ranges(query.get("range", "")),
+            lasso=_lasso(query.get("lasso", "")),
+            selected=indices(query.get("selected", ""), examples),
+        )
+
+    def narrowed_by(self, words: str, class_names: tuple[str, ...]) -> "Filters":
+        """Narrow by what a person types: `3 as 5` (label 3, predicted 5), `3`, `as 5`, `wrong`, `correct`.
+
+        Raises:
+            ValueError: the words are none of these, or name a class that is not there.
+        """
+        text = words.strip()
+        if text.lower() in ("correct", "wrong"):
+            return replace(self, correct=text.lower())
+        parts = re.split(r"\sas\s", f" {text} ", maxsplit=1, flags=re.IGNORECASE)
+        label, prediction = (part.strip() for part in (*parts, "")[:2])
+        if not label and not prediction:
+            raise ValueError("Type a class, or two as in “3 as 5”.")
+        by_name = {name.lower(): (c,) for c, name in enumerate(class_names)}
+        for name in (label, prediction):
+            if name and name.lower() not in by_name:
+                raise ValueError(f"“{name}” is none of the classes {', '.join(class_names)}. Type “3 as 5”, say.")
+        return replace(
+            self,
+            label=by_name[label.lower()] if label else self.label,
+            prediction=by_name[prediction.lower()] if prediction else self.prediction,
+        )
+
+
+def _any_of(classes: tuple[int, ...], class_names: tuple[str, ...]) -> str:
+    return " or ".join(class_names[c] for c in classes)
+
+
+def _range_named(name: str, low: float, high: float) -> str:
+    label, lowest, highest = SCORES[name].label, SCORES[name].format(low), SCORES[name].format(high)
+    if low == -inf:
+        return f"{label} up to {highest}"
+    return f"{label} from {lowest}" if high == inf else f"{label} {lowest} to {highest}"
+
+
+def _end(value: float) -> str:
+    """One end of a range, exactly, so that no example at that end is lost; nothing where it is open."""
+    return repr(float(value)) if np.isfinite(value) else ""
+
+
+def numbers_text(values: tuple[int, ...]) -> str:
+    """Whole numbers as the text of an address."""
+    return ",".join(str(value) for value in values)
+
+
+def whole(text: str) -> int | None:
+    """The whole number that a text of an address is, or None."""
+    return int(text) if len(text) <= DIGITS and text.isascii() and text.isdigit() else None
+
+
+def indices(text: str, count: int) -> tuple[int, ...]:
+    """The numbers below `count` that a text of an address lists, each once."""
+    values = [whole(part) for part in text.split(",")]
+    return tuple(dict.fromkeys(value for value in values if value is not None and value < count))
+
+
+def _floats(parts: list[str]) -> list[float]:
+    try:
+        values = [float(part) for part in parts]
+    except ValueError:
+        return []
+    return values if np.isfinite(values).all() else []
+
+
+def _ranges(text: str) -> tuple[Range, ...]:
+    found: dict[str, Range] = {}
+    for part in text.split("~"):
+        name, *ends = part.split(":")
+        values = _floats([end for end in ends if end])
+        if name in SCORES and len(ends) == 2 and values:
+            found[name] = (name, min(values) if ends[0] else -inf, max(values) if ends[1] else inf)
+    return tuple(found.values())
+
+
+def _lasso(text: str) -> Lasso | None:
+    x, _, rest = text.partition(":")
+    y, _, corners = rest.partition(":")
+    values = _floats(corners.split(","))
+    if x not in SCORES or y not in SCORES or len(values) < 6 or len(values) % 2:
+        return None
+    return Lasso(x, y, tuple(zip(values[::2], values[1::2], strict=True)))

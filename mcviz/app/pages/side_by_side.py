@@ -1,0 +1,49 @@
+"""The pinned examples, side by side."""
+
+import pandas as pd
+import streamlit as st
+
+from mcviz.app.components.charts import chart, example_picture
+from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, begin, open_page
+from mcviz.app.resources import table
+from mcviz.app.state import PINS, PageState, go
+from mcviz.app.wording import judged, predicted, votes
+from mcviz.figures import class_probabilities
+from mcviz.measures import SCORES, summarise
+from mcviz.runs import Run
+
+
+def pinned_example(run: Run, state: PageState, example: int) -> None:
+    """One pinned example, with buttons to open it and to let it go."""
+    probs, row = run.probs(example), table(run).iloc[example]
+    summary, label = summarise(probs), None if pd.isna(row["label"]) else int(row["label"])
+    example_picture(run, example, width=180)
+    with st.container(horizontal=True, gap="xsmall"):
+        if st.button(f"Example {example}", key=f"open-{example}", icon=":material/open_in_new:"):
+            open_page(EXAMPLE, state, example=example)
+        rest = tuple(other for other in state.pinned if other != example)
+        st.button("Unpin", key=f"unpin-{example}", icon=":material/keep_off:", on_click=go, kwargs={"pinned": rest})
+    st.markdown(f"{predicted(summary, run.class_names)} {judged(summary.prediction, label, run.class_names)}")
+    chart(
+        class_probabilities(summary, run.class_names, label).update_layout(showlegend=False, height=260),
+        f"classes-{example}",
+        f"Bar chart of the mean of each class: {votes(summary, run.class_names)}.",
+    )
+    st.table(
+        pd.DataFrame(
+            {"score": [score.label for score in SCORES.values()], "value": [SCORES[n].format(row[n]) for n in SCORES]}
+        ).set_index("score")
+    )
+
+
+run, state = begin(SIDE_BY_SIDE)
+if not state.pinned:
+    st.info(
+        f"Nothing is pinned yet. Open an example and press Pin; up to {PINS} then stand here side by side.",
+        icon=":material/keep:",
+    )
+    if st.button("Open the most uncertain example", icon=":material/arrow_forward:"):
+        open_page(EXAMPLE, state)
+for column, example in zip(st.columns(max(len(state.pinned), 1), gap="medium"), state.pinned, strict=False):
+    with column:
+        pinned_example(run, state, example)

@@ -1,0 +1,161 @@
+"""Filters mean the same for every view, and survive being an address."""
+
+from dataclasses import replace
+from math import inf
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcviz.app.filters import CORRECT, Filters, Lasso
+from mcviz.measures import SCORES
+
+NAMES = ("cat", "dog", "owl", "two words")
+EXAMPLES = 60
+
+classes = st.lists(st.integers(0, len(NAMES) - 1), unique=True, max_size=3).map(tuple)
+numbers = st.floats(0, 3).map(lambda value: float(f"{value:.5g}"))
+ranges = st.dictionaries(
+    st.sampled_from(list(SCORES)),
+    st.tuples(st.just(-inf) | st.floats(0, 3), st.just(inf) | st.floats(0, 3)).filter(lambda ends: ends != (-inf, inf)),
+    max_size=3,
+).map(lambda found: tuple((name, min(ends), max(ends)) for name, ends in found.items()))
+lassos = st.builds(
+    Lasso,
+    st.sampled_from(list(SCORES)),
+    st.sampled_from(list(SCORES)),
+    st.lists(st.tuples(numbers, numbers), min_size=3, max_size=9).map(tuple),
+)
+filters_of_all_kinds = st.builds(
+    Filters,
+    label=classes,
+    prediction=classes,
+    correct=st.sampled_from(CORRECT),
+    disagree=st.booleans(),
+    ranges=ranges,
+    lasso=st.none() | lassos,
+    selected=st.lists(st.integers(0, EXAMPLES - 1), unique=True, max_size=5).map(tuple),
+)
+
+
+@pytest.fixture(scope="module")
+def scores() -> pd.DataFrame:
+    generator = np.random.default_rng(0)
+    table = pd.DataFrame({name: generator.random(EXAMPLES).astype(np.float32) for name in SCORES})
+    table["variation_ratio"] = generator.choice([0, 0.25, 0.5], EXAMPLES)
+    table["label"] = pd.array(generator.integers(0, 4, EXAMPLES), dtype="Int64")
+    table["prediction"] = generator.integers(0, 4, EXAMPLES)
+    table["correct"] = (table["label"] == table["prediction"]).astype("boolean")
+    return table
+
+
+@given(filters_of_all_kinds)
+def test_an_address_gives_back_the_filters(filters: Filters) -> None:
+    assert Filters.from_query(filters.to_query(), EXAMPLES, len(NAMES)) == filters
+
+
+@given(st.sampled_from(list(SCORES)), st.lists(st.floats(0, 3, width=32), min_size=2, max_size=20))
+def test_an_address_loses_no_example_at_an_end_of_a_range(name: str, values: list[float]) -> None:
+    table = pd.DataFrame({name: np.array(values, dtype=np.float32)})
+    low, high = sorted(values[:2])
+    assert Filters().with_range(name, low, high).mask(table)[:2].all()
+    for ends in ((low, high), (low, inf), (-inf, high)):
+        filters = Filters().with_range(name, *ends)
+        again = Filters.from_query(filters.to_query(), EXAMPLES, len(NAMES))
+        assert (again.mask(table) == filters.mask(table)).all()
+
+
+def test_an_end_that_is_open_is_not_written_and_a_chip_says_so() -> None:
+    most = Filters().with_range("max_probability", -inf, 0.5)
+    assert most.to_query() == {"range": "max_probability::0.5"}
+    assert most.chips(NAMES) == [("Max probability up to 50.0%", Filters())]
+    least = Filters().with_range("max_probability", 0.25, inf)
+    assert least.to_query() == {"range": "max_probability:0.25:"}
+    assert least.chips(NAMES) == [("Max probability from 25.0%", Filters())]
+    assert most.with_range("max_probability", -inf, inf) == Filters()
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["label", "prediction", "correct", "disagree", "range", "lasso", "selected"]), st.text()
+    )
+)
+def test_any_address_gives_filters_that_can_be_used(query: dict[str, str]) -> None:
+    filters = Filters.from_query(query, EXAMPLES, len(NAMES))
+    assert Filters.from_query(filters.to_query(), EXAMPLES, len(NAMES)) == filters
+    filters.chips(NAMES)
+
+
+@given(filters_of_all_kinds)
+def test_filters_hold_together_as_one_by_one(filters: Filters) -> None:
+    table = pd.DataFrame({name: np.linspace(0, 1, EXAMPLES) for name in SCORES})
+    table["label"] = pd.array(np.arange(EXAMPLES) % 4, dtype="Int64")
+    table["prediction"] = np.arange(EXAMPLES) % 3
+    table["correct"] = (table["label"] == table["prediction"]).astype("boolean")
+    mask = np.ones(EXAMPLES, dtype=bool)
+    for field in ("label", "prediction", "correct", "disagree", "lasso", "selected"):
+        mask &= replace(Filters(), **{field: getattr(filters, field)}).mask(table)
+    for kept in filters.ranges:
+        mask &= Filters(ranges=(kept,)).mask(table)
+    assert (filters.mask(table) == mask).all()
+
+
+@given(filters_of_all_kinds)
+def test_clearing_every_chip_selects_everything(filters: Filters) -> None:
+    for _ in range(len(filters.chips(NAMES))):
+        filters = filters.chips(NAMES)[0][1]
+    assert filters == Filters()
+
+
+def test_each_filter_keeps_what_a_plain_loop_keeps(scores: pd.DataFrame) -> None:
+    kept = (
+        Filters(label=(1, 2), prediction=(0,), correct="wrong", disagree=True)
+        .with_range("margin", 0.2, 0.8)
+        .mask(scores)
+    )
+    for i, row in scores.iterrows():
+        expected = (
+            row["label"] in (1, 2)
+            and row["prediction"] == 0
+            and not row["correct"]
+            and row["variation_ratio"] > 0
+            and 0.2 <= row["margin"] <= 0.8
+        )
+        assert kept[i] == expected
+
+
+def test_examples_without_labels_are_neither_correct_nor_wrong(scores: pd.DataFrame) -> None:
+    unlabelled = scores.assign(
+        label=pd.array([pd.NA] * EXAMPLES, dtype="Int64"), correct=pd.array([pd.NA] * EXAMPLES, dtype="boolean")
+    )
+    for filters in (Filters(correct="correct"), Filters(correct="wrong"), Filters(label=(0,))):
+        assert not filters.mask(unlabelled).any()
+
+
+def test_a_lasso_keeps_what_lies_inside_a_triangle(scores: pd.DataFrame) -> None:
+    triangle = Lasso("margin", "max_probability", ((0, 0), (1, 0), (0, 1)))
+    inside = scores["margin"] + scores["max_probability"] < 1
+    assert (triangle.contains(scores) == inside.to_numpy()).all()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("cat as dog", Filters(label=(0,), prediction=(1,))),
+        ("  OWL as two words ", Filters(label=(2,), prediction=(3,))),
+        ("cat AS Dog", Filters(label=(0,), prediction=(1,))),
+        ("as dog", Filters(prediction=(1,))),
+        ("dog", Filters(label=(1,))),
+        ("wrong", Filters(correct="wrong")),
+    ],
+)
+def test_typed_words_become_filters(words: str, expected: Filters) -> None:
+    assert Filters().narrowed_by(words, NAMES) == expected
+
+
+@pytest.mark.parametrize("words", ["horse", "cat as horse", "", " as "])
+def test_words_that_name_no_class_say_what_can_be_typed(words: str) -> None:
+    with pytest.raises(ValueError, match="as 5"):
+        Filters().narrowed_by(words, NAMES)

@@ -1,0 +1,79 @@
+"""Where runs come from, and what the pages share of one."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mcviz
+from mcviz import Run
+from mcviz.app import resources
+from mcviz.errors import StorageError
+from mcviz.measures import SCORES, most_uncertain_first
+from tests.runs.making import make
+
+
+def folder_of(path: Path, *names: str) -> Path:
+    for name in names:
+        (path / name).mkdir(parents=True)
+        (path / name / "manifest.json").write_text("{")
+    return path
+
+
+def test_runs_are_found_by_name_without_being_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder_of(tmp_path, "b", "a", ".hidden")
+    (tmp_path / "no-run").mkdir()
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    assert resources.run_paths() == {"a": tmp_path / "a", "b": tmp_path / "b"}
+
+
+def test_a_folder_that_is_a_file_is_an_error_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path / "file"))
+    with pytest.raises(StorageError, match="cannot be listed"):
+        resources.run_paths()
+
+
+def test_the_shipped_run_is_shown_where_the_folder_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped = folder_of(tmp_path / "installed", "shipped") / "shipped"
+    monkeypatch.setattr(resources, "SHIPPED_RUN", shipped)
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path / "mine"))
+    assert resources.run_paths() == {"shipped": shipped}
+    folder_of(tmp_path / "mine", "zebra")
+    assert resources.run_paths() == {"zebra": tmp_path / "mine" / "zebra"}
+    monkeypatch.setattr(resources, "SHIPPED_RUN", tmp_path / "taken-away")
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path / "nowhere"))
+    assert resources.run_paths() == {}
+
+
+def test_outside_of_a_checkout_runs_are_in_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MCVIZ_CACHE", raising=False)
+    monkeypatch.setattr(resources, "PACKAGE", tmp_path / "site-packages" / "mcviz")
+    folder_of(tmp_path / "cache", "mine")
+    monkeypatch.chdir(tmp_path)
+    assert list(resources.run_paths()) == ["mine"]
+
+
+def test_a_run_has_one_table_and_its_rankings_are_read_only(run: Run) -> None:
+    assert resources.table(run) is resources.table(run)
+    for name in SCORES:
+        values = resources.table(run)[name].to_numpy()
+        np.testing.assert_array_equal(resources.ranking(run, name), most_uncertain_first(name, values))
+        np.testing.assert_array_equal(resources.sorted_scores(run, name), np.sort(values))
+        assert not resources.ranking(run, name).flags.writeable
+        assert not resources.sorted_scores(run, name).flags.writeable
+
+
+def test_live_passes_are_as_many_as_the_run_has(colour_cache: Path) -> None:
+    run = mcviz.open_run(colour_cache / "colour")
+    assert resources.live_passes(run, np.zeros((2, 12, 10, 3), np.float32)).shape == (run.passes, 2, 3)
+
+
+def test_a_run_is_opened_once_and_again_where_it_was_written_anew(tmp_path: Path) -> None:
+    make(tmp_path / "run")
+    opened = resources.opened_run(tmp_path / "run")
+    assert resources.opened_run(tmp_path / "run") is opened
+    os.utime(tmp_path / "run" / "manifest.json", (1, 1))
+    assert resources.opened_run(tmp_path / "run") is not opened

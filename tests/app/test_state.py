@@ -1,0 +1,123 @@
+"""The state of a page and its address say the same."""
+
+from math import inf
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcviz.app import state as state_file
+from mcviz.app.filters import Filters
+from mcviz.app.state import HIGHEST_SEED, ORDERS, PAGE_SIZES, PINS, PageState, settle_run
+from mcviz.measures import SCORES
+from tests.app.test_filters import EXAMPLES, NAMES, filters_of_all_kinds
+
+APP = Path(__file__).parents[2] / "mcviz" / "app"
+numbers = st.integers(0, EXAMPLES - 1)
+lists = st.lists(numbers, unique=True, max_size=PINS).map(tuple)
+names = st.sampled_from(["", "gallery", "two_classes", "tsne", "noise"])
+counts = st.integers(1, 10**6)
+classes = st.none() | st.integers(0, len(NAMES) - 1)
+states = st.builds(
+    PageState,
+    run=st.text(max_size=8),
+    example=st.none() | numbers,
+    score=st.sampled_from(list(SCORES)),
+    order=st.sampled_from(list(ORDERS)),
+    filters=filters_of_all_kinds,
+    flagged=lists,
+    pinned=lists,
+    page=counts,
+    page_size=st.sampled_from(PAGE_SIZES),
+    **dict.fromkeys(("view", "colour", "cells", "layout", "closer_look", "input", "noise", "distortion"), names),
+    x=st.sampled_from(list(SCORES)),
+    y=st.sampled_from(list(SCORES)),
+    first_class=classes,
+    second_class=classes,
+    seed=st.integers(0, HIGHEST_SEED),
+    strength=st.floats(0, 1),
+    amount=st.none() | st.floats(-180, 180),
+    other_example=st.none() | numbers,
+    sweep=st.none() | counts,
+    step=counts,
+)
+
+
+def read(query: dict[str, str]) -> PageState:
+    return PageState.from_query(query, examples=EXAMPLES, classes=len(NAMES))
+
+
+@given(states)
+def test_an_address_gives_back_the_state(state: PageState) -> None:
+    assert read(state.to_query()) == state
+
+
+@given(st.dictionaries(st.sampled_from([*PageState.__dataclass_fields__, "range", "lasso", "label"]), st.text()))
+def test_any_address_gives_a_state_that_can_be_used(query: dict[str, str]) -> None:
+    state = read(query)
+    assert read(state.to_query()) == state
+    assert state.example is None or 0 <= state.example < EXAMPLES
+    assert state.page >= 1
+
+
+def test_what_is_as_it_is_by_itself_is_not_in_the_address() -> None:
+    assert PageState().to_query() == {}
+    assert PageState().link(example=0, strength=0.5) == {"example": "0", "strength": "0.5"}
+
+
+def test_a_link_carries_the_whole_state_along() -> None:
+    state = PageState(run="a", flagged=(1, 2), filters=Filters(correct="wrong"), page=3)
+    assert read(state.link(example=4)) == state.replace(example=4)
+    assert state.replace(example=4).page == 3
+
+
+@pytest.mark.parametrize("change", [{"score": "margin"}, {"filters": Filters(label=(1,))}, {"page_size": 48}])
+def test_other_examples_are_listed_from_their_first_page_on(change: dict[str, object]) -> None:
+    assert PageState(page=3).replace(**change).page == 1
+
+
+def test_without_labels_nothing_is_filtered_by_them() -> None:
+    query = Filters(label=(1,), correct="wrong", prediction=(2,)).with_range("margin", -inf, 0.5).to_query()
+    state = PageState.from_query(query, examples=EXAMPLES, classes=len(NAMES), labels=False)
+    assert state.filters == Filters(prediction=(2,)).with_range("margin", -inf, 0.5)
+
+
+def test_an_example_that_is_not_there_is_remembered_as_it_was_written() -> None:
+    assert read({"example": str(EXAMPLES)}).unknown_example == str(EXAMPLES)
+    assert read({"example": "3"}).unknown_example == ""
+
+
+@pytest.mark.parametrize(
+    ("address", "runs", "settled", "missing"),
+    [
+        ({"score": "margin"}, ["a"], {"score": "margin"}, ""),
+        ({"run": "a"}, ["a"], {"run": "a"}, ""),
+        ({}, ["a", "b"], {"run": "a"}, ""),
+        ({"run": "b", "example": "1"}, ["a", "b"], {"run": "b", "example": "1"}, ""),
+        ({"run": "c", "example": "1", "score": "margin"}, ["a", "b"], {"run": "a", "score": "margin"}, "c"),
+        ({"run": "c", "selected": "1", "correct": "wrong"}, ["a"], {"correct": "wrong"}, "c"),
+        ({"run": "c"}, [], {"run": "c"}, ""),
+    ],
+)
+def test_the_address_names_a_run_that_is_there(
+    address: dict[str, str],
+    runs: list[str],
+    settled: dict[str, str],
+    missing: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Address(dict[str, str]):
+        def from_dict(self, query: dict[str, str]) -> None:
+            self.clear()
+            self.update(query)
+
+    now = Address(address)
+    monkeypatch.setattr(state_file.st, "query_params", now)
+    assert settle_run(runs) == missing
+    assert now == settled
+
+
+def test_the_address_is_read_and_written_in_one_file() -> None:
+    reading = [path.name for path in APP.rglob("*.py") if "st.query_params" in path.read_text()]
+    assert reading == ["state.py"]
