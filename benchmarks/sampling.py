@@ -109,7 +109,7 @@ def print_reference(case: Case) -> None:
 
 
 def print_others(cases: list[Case]) -> None:
-    """Models without the short way, both modes against their loops."""
+    """Models without a masked dense layer, both modes against their loops."""
     print(f"{'other models, a pass over 2,000 inputs':<54}{'the loop':>10}{'per_pass':>18}{'per_example':>18}")
     for case in cases:
         loop = seconds_of_loop(case) / case.passes

@@ -162,17 +162,16 @@ def _sample(
             "If it was trained on 0..1, divide them or save them as uint8."
         )
     with _without_greeting():
-        sampler, sample_run, load_model = mcviz.Sampler, mcviz.sample_run, mcviz.load_model
+        make_sampler, sample_run, load_model = mcviz.Sampler, mcviz.sample_run, mcviz.load_model
 
-    click.echo(sampler(load_model(model), output=output, from_logits=from_logits).description())
+    sampler = make_sampler(load_model(model), output=output, from_logits=from_logits)
+    click.echo(sampler.description())
     with sampling_progress(len(examples.images)) as progress:
         run = sample_run(
-            model,
+            sampler,
             examples,
             out,
             class_names=class_names.split(",") if class_names else None,
-            output=output,
-            from_logits=from_logits,
             progress=progress,
             **settings,
         )

@@ -21,6 +21,10 @@ class MissingPackageError(McvizError, ImportError):
     """A package that only a part of mcviz needs, and that is not installed. The message has the line to type."""
 
 
+class UnsupportedKerasError(McvizError, ImportError):
+    """A Keras of a version or backend that mcviz does not sample with."""
+
+
 class RunNotFoundError(McvizError, FileNotFoundError):
     """No run at that address."""
 

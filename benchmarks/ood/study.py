@@ -25,7 +25,7 @@ from mcviz.measures.detection import detection
 from mcviz.measures.ood import OODDetector
 from mcviz.measures.subspaces import ClassSubspaces, unexplained_share
 from mcviz.model import Sampler, load_model
-from mcviz.model.features import in_front, last_logits, penultimate, penultimate_model
+from mcviz.model.features import activations_before_dropout, last_logits, penultimate, penultimate_model
 
 IMAGES_AT_ONCE = 1000
 FOLDS = 5
@@ -76,7 +76,7 @@ class Network:
             **{name: moment_vector(logs, count) for count, name in MOMENTS.items()},
             "penultimate": deterministic,
             "penultimate_passes": passes.mean(axis=0),
-            "front": in_front(self.sampler, images),
+            "front": activations_before_dropout(self.sampler, images),
         }
         return Features({name: detector.ood_score(outputs) for name, detector in DETECTORS.items()}, vectors)
 

@@ -114,15 +114,9 @@ def for_the_model(run: Run, images: np.ndarray) -> np.ndarray:
         McvizError: the run was kept without its model, or the model cannot be loaded.
     """
     prepared = sampler(run)
-    from mcviz.model.inputs import for_model
+    from mcviz.model.inputs import ImageAdapter
 
-    return for_model(prepared, in_value_range(run, images))
-
-
-def in_value_range(run: Run, images: np.ndarray) -> np.ndarray:
-    """(N, …) float32 in the range of values that the run's model takes, from (N, …) float32 in 0..1."""
-    low, high = run.value_range
-    return images if (low, high) == (0, 1) else low + images * np.float32(high - low)
+    return ImageAdapter.for_run(prepared, run).from_unit_range(images)
 
 
 def sampler(run: Run) -> "Sampler":
@@ -194,11 +188,10 @@ def _model(digest: str, _run: Run) -> "keras.Model":  # noqa: ARG001
 
 @st.cache_resource(show_spinner="Preparing the model …", max_entries=2)
 def _sampler(digest: str, _run: Run) -> "Sampler":  # noqa: ARG001
-    network, used = model(_run), _run.manifest.model
+    network = model(_run)
     from mcviz.model import Sampler
 
-    output, from_logits = (None, None) if used is None else (used.output, used.from_logits)
-    prepared = Sampler(network, output=output, from_logits=from_logits)
+    prepared = Sampler.for_run(network, _run)
     gc.collect()  # what loading left behind; where a run is opened, nothing is, and the first page would wait for it
     _keep_all()
     return prepared

@@ -4,6 +4,7 @@ from mcviz.extras import require_keras
 
 require_keras()  # before any module here imports them, so that whoever comes in is told what to type
 
+import mcviz.model.keras_internals  # noqa: E402, F401 (it refuses a Keras that the others would fail with)
 from mcviz.model.loading import load_model  # noqa: E402
 from mcviz.model.sampler import Sampler, sample  # noqa: E402
 from mcviz.model.stochastic import StochasticLayer  # noqa: E402

@@ -1,41 +1,39 @@
-"""What a model computes on its way to the answer: the activations that detectors of unfamiliar images look at."""
+"""What a model computes on its way to the output: the activations by which examples out of distribution are told."""
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from mcviz.errors import UnsuitableModelError
+from mcviz.model.blocks import padded_blocks
 from mcviz.model.sampler import Sampler
 
 MOST_FEATURES = 16_384
-IMAGES_AT_ONCE = 500
+EXAMPLES_AT_ONCE = 500
 
 
-def in_front(sampler: Sampler, images: np.ndarray) -> np.ndarray:
-    """The activations that the first stochastic layers get: the same in every pass, so each image has them once.
+def activations_before_dropout(sampler: Sampler, examples: np.ndarray) -> np.ndarray:
+    """Compute what the first stochastic layers get: the same in every pass, so each example has it once.
 
-    Where they are more than 16,384 numbers an image, maps of features are averaged over blocks of pixels. A model that
-    cannot be taken apart gives its input.
+    Where they are more than 16,384 numbers an example, maps of features are averaged over blocks of pixels. A model
+    that cannot be taken apart gives its input.
 
     Args:
         sampler: the prepared model.
-        images: (N, ...) as the model takes them.
+        examples: (N, ...) as the model takes them.
 
     Returns:
         (N, D) float32.
 
     Raises:
-        InvalidInputError: images that do not fit the model.
+        InvalidInputError: examples that do not fit the model.
     """
-    images, plan = sampler._prepared(images)
-    rows = []
-    for start in range(0, len(images), plan.front_images):
-        mine = images[start : start + plan.front_images]
-        block = np.zeros((plan.front_images, *images.shape[1:]), images.dtype)
-        block[: len(mine)] = mine
-        tensors = [_condensed(tensor.numpy()[: len(mine)]) for tensor in plan.front(tf.constant(block))]
-        rows.append(np.concatenate(tensors, axis=1))
-    return np.concatenate(rows)
+    examples, plan = sampler.plan_for(examples)
+    found = []
+    for rows, block in padded_blocks(examples, plan.shared_block):
+        tensors = [tensor.numpy()[: rows.stop - rows.start] for tensor in plan.shared_part(tf.constant(block))]
+        found.append(np.concatenate([_condensed(tensor) for tensor in tensors], axis=1))
+    return np.concatenate(found)
 
 
 def penultimate_model(model: keras.Model) -> keras.Model:
@@ -56,12 +54,12 @@ def penultimate_model(model: keras.Model) -> keras.Model:
     return keras.Model(model.inputs, last.input)
 
 
-def penultimate(model: keras.Model, images: np.ndarray) -> np.ndarray:
+def penultimate(model: keras.Model, examples: np.ndarray) -> np.ndarray:
     """What the last layer gets, dropout off.
 
     Args:
         model: as for `penultimate_model`.
-        images: (N, ...) as the model takes them.
+        examples: (N, ...) as the model takes them.
 
     Returns:
         (N, D) float32.
@@ -69,8 +67,8 @@ def penultimate(model: keras.Model, images: np.ndarray) -> np.ndarray:
     part = penultimate_model(model)
     return np.concatenate(
         [
-            part(tf.constant(images[start : start + IMAGES_AT_ONCE]), training=False).numpy()
-            for start in range(0, len(images), IMAGES_AT_ONCE)
+            part(tf.constant(examples[start : start + EXAMPLES_AT_ONCE]), training=False).numpy()
+            for start in range(0, len(examples), EXAMPLES_AT_ONCE)
         ]
     )
 

@@ -10,34 +10,35 @@ import numpy as np
 import tensorflow as tf
 
 from mcviz.errors import UnsuitableModelError
-from mcviz.model.draws import Site, draw, draw_active
+from mcviz.model.blocks import padded_block
+from mcviz.model.masked_dense import ScaledKernel, memory_of_thread, tensor_of
 from mcviz.model.plan import Plan
-from mcviz.model.turned import Product, memory_of_thread, tensor_of
+from mcviz.model.random_numbers import RandomRequest, mask_of_active, random_numbers
 
 Progress = Callable[[int, int], None]
 
-FRONT_IMAGES_AT_MOST = 256
-FRONT_BYTES_AT_MOST = 64 << 20
-SHORT_WAY_BLOCKS = 2
+MOST_SHARED_EXAMPLES = 256
+MOST_SHARED_BYTES = 64 << 20
+FACTORED_BLOCKS = 2
 
 
 @dataclass(frozen=True)
 class Job:
-    """Passes over images, both numbered from where the caller says.
+    """Passes over examples, both numbered from where the caller says.
 
     Attributes:
         plan: the prepared model.
-        images: (N, ...) as the model takes them.
+        examples: (N, ...) as the model takes them.
         result: (T, N, C) float32, to be filled.
     """
 
     plan: Plan
-    images: np.ndarray
+    examples: np.ndarray
     result: np.ndarray
     seed: int
     per_example: bool
     first_pass: int
-    first_image: int
+    first_example: int
 
     def run(self, progress: Progress | None) -> None:
         """Fill the result, a piece of work in each thread at a time.
@@ -59,146 +60,148 @@ class Job:
             finally:
                 pool.shutdown(cancel_futures=True)
 
+    @property
+    def _end(self) -> int:
+        return self.first_example + len(self.examples)
+
     def _pieces(self, pool: ThreadPoolExecutor) -> Iterator[Callable[[], int]]:
         """The work, as functions that may run in any order and return how many predictions they made."""
         plan, last_pass = self.plan, self.first_pass + len(self.result)
         blocks = range(self.first_pass // plan.passes, -(-last_pass // plan.passes))
-        unit = max(plan.images, plan.front_images)
-        affordable = min(FRONT_IMAGES_AT_MOST, FRONT_BYTES_AT_MOST // max(1, plan.front_bytes))
-        step, end = unit * max(1, affordable // unit), self.first_image + len(self.images)
-        for start in range(self.first_image // unit * unit, end, step):
-            stop = min(end, start + step)
-            tensors = self._front(start, -(-stop // unit) * unit, pool)
+        unit = max(plan.examples, plan.shared_block)
+        affordable = min(MOST_SHARED_EXAMPLES, MOST_SHARED_BYTES // max(1, plan.shared_bytes))
+        step = unit * max(1, affordable // unit)
+        for start in range(self.first_example // unit * unit, self._end, step):
+            stop = min(self._end, start + step)
+            tensors = self._shared_tensors(start, -(-stop // unit) * unit, pool)
             for group in self._groups(blocks):
-                common = [self._common(block) for block in group]
-                for image in range(start, stop, plan.images):
-                    if image + plan.images > self.first_image:
-                        of_block = [tensor[image - start : image - start + plan.images] for tensor in tensors]
-                        yield partial(self._piece, image, group, common, of_block)
+                common = [self._common_numbers(block) for block in group]
+                for example in range(start, stop, plan.examples):
+                    if example + plan.examples > self.first_example:
+                        of_block = [tensor[example - start : example - start + plan.examples] for tensor in tensors]
+                        yield partial(self._piece, example, group, common, of_block)
 
     def _groups(self, blocks: range) -> Iterator[range]:
-        """Blocks of passes that make one piece of work: several where the scaled weights serve them all."""
-        size = SHORT_WAY_BLOCKS if self.plan.turned else 1
-        if len(self.images) <= self.plan.images:
+        """Blocks of passes that make one piece of work: several where the scaled kernel serves them all."""
+        size = FACTORED_BLOCKS if self.plan.masked_dense else 1
+        if len(self.examples) <= self.plan.examples:
             size = min(size, -(-len(blocks) // _cores()))
         return (blocks[at : at + size] for at in range(0, len(blocks), size))
 
-    def _piece(self, image: int, group: range, common: list[dict[int, np.ndarray]], tensors: list[np.ndarray]) -> int:
-        """Fill the result for the block of images that starts at `image` and some blocks of passes."""
+    def _piece(self, example: int, group: range, common: list[dict[int, np.ndarray]], tensors: list[np.ndarray]) -> int:
+        """Fill the result for the block of examples that starts at `example` and some blocks of passes."""
         plan = self.plan
-        mine = range(max(image, self.first_image), min(image + plan.images, self.first_image + len(self.images)))
-        products = self._products(group, image, mine, common, tensors[0]) if plan.turned else None
+        wanted = range(max(example, self.first_example), min(example + plan.examples, self._end))
+        products = self._products(group, example, wanted, common, tensors[0]) if plan.masked_dense else None
         done = 0
-        for at, (block, drawn) in enumerate(zip(group, common, strict=True)):
+        for at, (block, common_numbers) in enumerate(zip(group, common, strict=True)):
             numbers = [
-                tf.constant(self._numbers(site, block, image, mine, drawn, tensors))
-                for site in plan.sites
-                if not plan.turned or site != plan.turned.site
+                tf.constant(self._numbers(request, block, example, wanted, common_numbers, tensors))
+                for request in plan.requests
+                if not plan.masked_dense or request != plan.masked_dense.request
             ]
             start = [tf.constant(each) for each in tensors] if products is None else [tensor_of(products[at])]
-            probs = plan.rest(start, numbers).numpy()
-            done += self._store(block, image, mine, probs.reshape(plan.images, plan.passes, -1))
+            probs = plan.random_part(start, numbers).numpy()
+            done += self._store(block, example, wanted, probs.reshape(plan.examples, plan.passes, -1))
         return done
 
     def _numbers(
         self,
-        site: Site,
+        request: RandomRequest,
         block: int,
-        image: int,
-        mine: range,
+        example: int,
+        wanted: range,
         common: dict[int, np.ndarray],
         tensors: list[np.ndarray],
     ) -> np.ndarray:
-        """(images × passes, *site.shape) for one block of images, those that are not asked for zero."""
-        if site.number in common:
-            return common[site.number]
+        """(examples × passes, *request.shape) for one block of examples, zero for those that are not wanted."""
+        if request.number in common:
+            return common[request.number]
         plan = self.plan
-        numbers = np.zeros((plan.images, plan.passes, *site.shape), bool if site.law == "keep" else np.float32)
-        for i in mine:
-            if site.number not in plan.falls_on:
-                numbers[i - image] = draw(site, plan.passes, self.seed, block, i)
+        dtype = bool if request.distribution == "bernoulli" else np.float32
+        numbers = np.zeros((plan.examples, plan.passes, *request.shape), dtype)
+        for i in wanted:
+            if request.number not in plan.masked_tensors:
+                numbers[i - example] = random_numbers(request, plan.passes, self.seed, block, i)
                 continue
-            activations = tensors[plan.falls_on[site.number]][i - image].reshape(-1)
+            activations = tensors[plan.masked_tensors[request.number]][i - example].reshape(-1)
             active = np.flatnonzero(activations)
-            drawn = self._active(site, block, i, active)
+            mask = mask_of_active(request, plan.passes, self.seed, block, i, active)
             if len(active) == len(activations):  # the same as below, without a copy element by element
-                numbers[i - image] = drawn.reshape(plan.passes, *site.shape)
+                numbers[i - example] = mask.reshape(plan.passes, *request.shape)
             else:
-                numbers[i - image].reshape(plan.passes, -1)[:, active] = drawn
-        return numbers.reshape(-1, *site.shape)
+                numbers[i - example].reshape(plan.passes, -1)[:, active] = mask
+        return numbers.reshape(-1, *request.shape)
 
-    def _common(self, block: int) -> dict[int, np.ndarray]:
-        """By the number of the site, what all images of a block of passes share.
+    def _common_numbers(self, block: int) -> dict[int, np.ndarray]:
+        """By the number of the request, what all examples of a block of passes share.
 
-        (images × passes, *site.shape); for the dropout in front of a turned dense layer (activations, passes).
+        (examples × passes, *request.shape); for the dropout in front of a masked dense layer (activations, passes).
         """
         plan, common = self.plan, {}
-        for site in plan.sites:
-            if self.per_example and not site.shared:
+        for request in plan.requests:
+            if self.per_example and not request.shared:
                 continue
-            numbers = draw(site, plan.passes, self.seed, block, None)
-            if plan.turned and site == plan.turned.site:
-                common[site.number] = np.ascontiguousarray(numbers.reshape(plan.passes, -1).T)
+            numbers = random_numbers(request, plan.passes, self.seed, block, None)
+            if plan.masked_dense and request == plan.masked_dense.request:
+                common[request.number] = np.ascontiguousarray(numbers.reshape(plan.passes, -1).T)
             else:
-                common[site.number] = np.concatenate([numbers] * plan.images)
+                common[request.number] = np.concatenate([numbers] * plan.examples)
         return common
 
     def _products(
-        self, group: range, image: int, mine: range, common: list[dict[int, np.ndarray]], activations: np.ndarray
+        self, group: range, example: int, wanted: range, common: list[dict[int, np.ndarray]], activations: np.ndarray
     ) -> np.ndarray:
-        """(blocks, images × passes, units): the turned dense layer, whatever for images that are not asked for."""
+        """(blocks, examples × passes, units): the masked dense layer, whatever for examples that are not wanted."""
         plan = self.plan
-        assert plan.turned is not None
-        site = plan.turned.site
-        result = memory_of_thread("products", (len(group), plan.images, plan.passes, self._kernel.shape[1]), np.float32)
-        for i in mine:
-            product = Product(activations[i - image].reshape(-1), self._kernel)
-            for block, drawn, of_block in zip(group, common, result, strict=True):
-                if site.number in drawn:
-                    of_block[i - image] = product.activations_first(drawn[site.number])
+        assert plan.masked_dense is not None
+        request = plan.masked_dense.request
+        shape = (len(group), plan.examples, plan.passes, self._kernel.shape[1])
+        products = memory_of_thread("products", shape, np.float32)
+        for i in wanted:
+            kernel = ScaledKernel(activations[i - example].reshape(-1), self._kernel)
+            for block, common_numbers, of_block in zip(group, common, products, strict=True):
+                if request.number in common_numbers:
+                    of_block[i - example] = kernel.masked_by_columns(common_numbers[request.number])
                 else:
-                    of_block[i - image] = product.passes_first(self._active(site, block, i, product.active))
-        return result.reshape(len(group), plan.images * plan.passes, -1)
+                    mask = mask_of_active(request, plan.passes, self.seed, block, i, kernel.active)
+                    of_block[i - example] = kernel.masked(mask)
+        return products.reshape(len(group), plan.examples * plan.passes, -1)
 
-    def _active(self, site: Site, block: int, image: int, active: np.ndarray) -> np.ndarray:
-        return draw_active(site, self.plan.passes, self.seed, block, image, active)
-
-    def _front(self, start: int, stop: int, pool: ThreadPoolExecutor) -> list[np.ndarray]:
-        """The tensors in front for images `start` to `stop`, whole blocks, those that are not asked for zero."""
-        size = self.plan.front_images
-        asked = range(self.first_image, self.first_image + len(self.images))
-        blocks = [at for at in range(start, stop, size) if at < asked.stop and at + size > asked.start]
-        values = list(pool.map(self._front_block, blocks))
+    def _shared_tensors(self, start: int, stop: int, pool: ThreadPoolExecutor) -> list[np.ndarray]:
+        """What the shared part gives for examples `start` to `stop`, whole blocks, zero where none is wanted."""
+        size = self.plan.shared_block
+        blocks = [at for at in range(start, stop, size) if at < self._end and at + size > self.first_example]
+        values = list(pool.map(self._shared_block, blocks))
         tensors = [np.zeros((stop - start, *value.shape[1:]), value.dtype) for value in values[0]]
         for at, of_block in zip(blocks, values, strict=True):
             for tensor, value in zip(tensors, of_block, strict=True):
                 tensor[at - start : at - start + size] = value
         return tensors
 
-    def _front_block(self, at: int) -> list[np.ndarray]:
-        size, skipped = self.plan.front_images, max(self.first_image - at, 0)
-        given = self.images[max(at - self.first_image, 0) : at - self.first_image + size]
-        block = np.zeros((size, *given.shape[1:]), given.dtype)
-        block[skipped : skipped + len(given)] = given
-        return [tensor.numpy() for tensor in self.plan.front(tf.constant(block))]
+    def _shared_block(self, start: int) -> list[np.ndarray]:
+        block = padded_block(self.examples, start - self.first_example, self.plan.shared_block)
+        return [tensor.numpy() for tensor in self.plan.shared_part(tf.constant(block))]
 
-    def _store(self, block: int, image: int, mine: range, probs: np.ndarray) -> int:
+    def _store(self, block: int, example: int, wanted: range, probs: np.ndarray) -> int:
         first = block * self.plan.passes
         passes = range(max(first, self.first_pass), min(first + self.plan.passes, self.first_pass + len(self.result)))
-        values = probs[mine.start - image : mine.stop - image, passes.start - first : passes.stop - first]
+        values = probs[wanted.start - example : wanted.stop - example, passes.start - first : passes.stop - first]
         if not np.isfinite(values).all():
             raise UnsuitableModelError(
-                f"The model returned numbers that are not finite. Received: images {mine.start} to {mine.stop - 1}. "
-                "Check the images for numbers that are not finite and the scale that the model was trained on."
+                "The model returned numbers that are not finite. "
+                f"Received: examples {wanted.start} to {wanted.stop - 1}. "
+                "Check them for numbers that are not finite and for the scale that the model was trained on."
             )
         rows = slice(passes.start - self.first_pass, passes.stop - self.first_pass)
-        self.result[rows, mine.start - self.first_image : mine.stop - self.first_image] = values.swapaxes(0, 1)
-        return len(passes) * len(mine)
+        columns = slice(wanted.start - self.first_example, wanted.stop - self.first_example)
+        self.result[rows, columns] = values.swapaxes(0, 1)
+        return len(passes) * len(wanted)
 
     @cached_property
     def _kernel(self) -> np.ndarray:
-        assert self.plan.turned is not None
-        return self.plan.turned.kernel()[0].numpy()
+        assert self.plan.masked_dense is not None
+        return self.plan.masked_dense.kernel()[0].numpy()
 
 
 def _finished(

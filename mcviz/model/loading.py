@@ -18,7 +18,7 @@ def load_model(path: str | Path) -> keras.Model:
         UnsuitableModelError: it is not a Keras model, or one that needs code that is not there.
     """
     if not Path(path).exists():
-        raise DataNotFoundError(f"No model at that place. Received: {path}. Make one with `python -m mcviz train`.")
+        raise DataNotFoundError(f"No model at that place. Received: {path}. Make one with `mcviz train`.")
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises what its readers raise: ValueError, TypeError, OSError, BadZipFile, …

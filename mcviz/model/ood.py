@@ -4,8 +4,8 @@ import numpy as np
 
 from mcviz.errors import InvalidInputError
 from mcviz.measures.ood import OODDetector, OODPrediction
-from mcviz.model.features import in_front
-from mcviz.model.inputs import for_model
+from mcviz.model.features import activations_before_dropout
+from mcviz.model.inputs import ImageAdapter
 from mcviz.model.sampler import Sampler
 from mcviz.runs import Derived, Run, load_derived, save_derived
 
@@ -35,12 +35,12 @@ def fit_ood_detector(sampler: Sampler, run: Run) -> OODDetector:
             f"Sample at least {LEAST_IMAGES}."
         )
     step = max(1, -(-count // MOST_IMAGES))
-    images = for_model(sampler, run.images[::step], run.divides_by_255)
+    images = ImageAdapter.for_run(sampler, run).from_stored(run.images[::step])
     mean_probs = np.asarray(run.mean_probs)[::step]
     labels = None if run.labels is None else np.asarray(run.labels)[::step]
     kept = load_derived(run, FIT)
     unexplained = kept["unexplained"] if kept and kept["unexplained"].shape == (len(images),) else None
-    detector = OODDetector.fit(mean_probs, in_front(sampler, images), labels, unexplained)
+    detector = OODDetector.fit(mean_probs, activations_before_dropout(sampler, images), labels, unexplained)
     if unexplained is None:
         save_derived(run, FIT, {"unexplained": detector.unexplained})
     return detector
@@ -58,4 +58,4 @@ def ood_verdict(detector: OODDetector, sampler: Sampler, images: np.ndarray, pro
     Returns:
         For each image whether it is, with the p-values behind that.
     """
-    return detector.predict(probs.mean(axis=0, dtype=np.float64), in_front(sampler, images))
+    return detector.predict(probs.mean(axis=0, dtype=np.float64), activations_before_dropout(sampler, images))

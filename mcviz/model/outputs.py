@@ -7,7 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mcviz.errors import InvalidInputError, UnsuitableModelError
+from mcviz.errors import UnsuitableModelError
+from mcviz.validate import invalid
 
 UNCHANGING_OPERATIONS = ("Cast", "Identity", "Reshape", "StopGradient")
 
@@ -17,7 +18,7 @@ def pick_output(model: keras.Model, returned: Any, name: str | None) -> tf.Tenso
 
     Raises:
         InvalidInputError: several outputs and no name, or a name that is not there.
-        UnsuitableModelError: the output is not one row of scores for each image.
+        UnsuitableModelError: the output is not one row of scores for each example.
     """
     names = [str(name) for name in getattr(model, "output_names", None) or []]
     if isinstance(returned, Mapping):
@@ -28,35 +29,31 @@ def pick_output(model: keras.Model, returned: Any, name: str | None) -> tf.Tenso
     if name is None and len(named) == 1:
         name = next(iter(named))
     if name not in named:
-        raise InvalidInputError(
-            f"Argument `output` must name one of the model's outputs: {', '.join(named)}. Received: output={name!r}."
-        )
+        raise invalid("output", f"one of the model's outputs: {', '.join(named)}", f"output={name!r}")
     output = named[name]
     if len(output.shape) != 2 or not output.dtype.is_floating:
         raise UnsuitableModelError(
-            "The model must return one row of class scores for each image, (N, C) of floats. "
+            "The model must return one row of class scores for each example, (N, C) of floats. "
             f"Received: shape ({', '.join(['N', *map(str, output.shape[1:])])}), dtype {output.dtype.name}."
         )
     return output
 
 
-def to_probabilities(output: tf.Tensor, from_logits: bool | None, look: Callable[[], np.ndarray]) -> tf.Tensor:
+def to_probabilities(output: tf.Tensor, from_logits: bool | None, some_scores: Callable[[], np.ndarray]) -> tf.Tensor:
     """(rows, C) class scores as float32 probabilities; a single score becomes two classes.
 
     Args:
         output: (rows, C) or (rows, 1).
         from_logits: whether `output` is logits; None finds out from the operation that made it.
-        look: computes some rows of it, for when that operation says nothing.
+        some_scores: computes (rows, C) of it, for when that operation says nothing.
 
     Raises:
         InvalidInputError: `from_logits` for what are probabilities already.
         UnsuitableModelError: a sigmoid over several outputs.
     """
-    activation = _activation(output, look)
+    activation = _activation(output, some_scores)
     if from_logits and activation == "softmax":
-        raise InvalidInputError(
-            "Argument `from_logits` must be left out for a model that returns probabilities. Received: True."
-        )
+        raise invalid("from_logits", "left out for a model that returns probabilities", from_logits)
     logits = activation == "none" if from_logits is None else from_logits
     values = tf.cast(output, tf.float32)
     if values.shape[1] == 1:
@@ -70,7 +67,7 @@ def to_probabilities(output: tf.Tensor, from_logits: bool | None, look: Callable
     return tf.nn.softmax(values) if logits else values
 
 
-def _activation(output: tf.Tensor, look: Callable[[], np.ndarray]) -> str:
+def _activation(output: tf.Tensor, some_scores: Callable[[], np.ndarray]) -> str:
     if not tf.executing_eagerly():
         operation = output.op
         while operation.type in UNCHANGING_OPERATIONS:
@@ -78,7 +75,7 @@ def _activation(output: tf.Tensor, look: Callable[[], np.ndarray]) -> str:
         kinds = {"Softmax": "softmax", "Sigmoid": "sigmoid", "BiasAdd": "none", "MatMul": "none"}
         if operation.type in kinds:
             return kinds[operation.type]
-    values = look()
+    values = some_scores()
     if not np.all((values >= 0) & (values <= 1)):
         return "none"
     if values.shape[1] == 1:

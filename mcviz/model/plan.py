@@ -1,6 +1,6 @@
-"""How one model is sampled: what is computed once an image, what in every pass, and in which blocks."""
+"""How one model is sampled: what is computed once an example, what in every pass, and in which blocks."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -9,212 +9,241 @@ import numpy as np
 import tensorflow as tf
 
 from mcviz.errors import UnsuitableModelError
-from mcviz.model.draws import Site, draw_from
+from mcviz.model.keras_internals import nest_input
+from mcviz.model.masked_dense import MaskedDense, find_masked_dense
 from mcviz.model.outputs import pick_output, to_probabilities
-from mcviz.model.stochastic import switched
+from mcviz.model.random_numbers import RandomRequest, numbers_from
+from mcviz.model.stochastic import StochasticLayers
 from mcviz.model.tracing import (
     Call,
     NoRandomness,
-    SuppliedAnswers,
+    SuppliedNumbers,
+    Trace,
     UntraceableError,
     compiled,
-    falls_on,
     largest_activation,
+    masked_tensor,
     size_of,
     trace,
     trace_deterministic,
 )
-from mcviz.model.turned import TurnedDense, find_turned_dense
 
-PASSES_AT_MOST, ROWS_AT_MOST = 128, 2048
-SHORT_WAY_PASSES, SHORT_WAY_ROWS = 256, 4096  # few large products are faster; passes that nobody asks for are lost
-BYTES_AT_MOST = 16 << 20
-FRONT_IMAGES = 16
+MOST_PASSES, MOST_ROWS = 128, 2048
+FACTORED_PASSES, FACTORED_ROWS = 256, 4096  # few large products are faster; passes that nobody asks for are lost
+MOST_BYTES = 16 << 20
+SHARED_BLOCK = 16
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The prepared parts of a model.
+    """The prepared parts of a model: the shared part, that all passes have in common, and the random part behind it.
 
     Every part computes one fixed number of rows, whatever a caller asks for, and its blocks start at multiples of
-    their size. Matrix products round differently for other sizes, and the same image and pass must give the same bits
-    in any call.
+    their size. Matrix products round differently for other sizes, and the same example and pass must give the same
+    bits in any call.
 
     Attributes:
-        passes: passes in a block.
-        images: images in a block of the part that differs from pass to pass.
-        front_images: images in a block of the part that does not, and of `deterministic`.
-        front_bytes: what that part returns for one image.
+        passes: passes in a block of the random part.
+        examples: examples in a block of the random part.
+        shared_block: examples in a block of the shared part, and of `deterministic`.
+        shared_bytes: what the shared part returns for one example.
         classes: C.
-        sites: where the model draws random numbers.
-        front: (front_images, ...) images to the tensors that are the same in every pass.
-        rest: those tensors for `images` images, and the random numbers of every site for `images` × `passes` rows (all
-            passes of one image, then of the next), to (rows, C) float32. With `turned`, the product of the dense layer
-            for all rows instead of those tensors, and no numbers for the dropout in front of it.
-        deterministic: (front_images, ...) images to (front_images, C) float32 by the ordinary model.
-        turned: the dense layer that is computed the short way, if there is one.
-        falls_on: for the number of a site, that of the tensor in front on which its mask falls element by element.
-        drew: the layers whose random numbers the output depends on, and those that they were called by.
+        requests: for the random numbers that the model takes.
+        shared_part: (shared_block, ...) examples to the tensors that are the same in every pass.
+        random_part: those tensors for `examples` examples, and the numbers of every request for `examples` × `passes`
+            rows (all passes of one example, then of the next), to (rows, C) float32. With `masked_dense`, the product
+            of that layer for all rows instead of those tensors, and no numbers for the dropout in front of it.
+        deterministic: (shared_block, ...) examples to (shared_block, C) float32, dropout off.
+        masked_dense: the dense layer that is computed apart, factored, if there is one.
+        masked_tensors: for the number of a request, that of the shared tensor that its mask is applied to element by
+            element.
+        random_layers: the layers whose random numbers the output depends on, and those that they were called by.
     """
 
     passes: int
-    images: int
-    front_images: int
-    front_bytes: int
+    examples: int
+    shared_block: int
+    shared_bytes: int
     classes: int
-    sites: tuple[Site, ...]
-    front: Callable[[tf.Tensor], list[tf.Tensor]]
-    rest: Callable[[list[tf.Tensor], list[tf.Tensor]], tf.Tensor]
+    requests: tuple[RandomRequest, ...]
+    shared_part: Callable[[tf.Tensor], list[tf.Tensor]]
+    random_part: Callable[[list[tf.Tensor], list[tf.Tensor]], tf.Tensor]
     deterministic: Callable[[tf.Tensor], tf.Tensor]
-    turned: TurnedDense | None = None
-    falls_on: Mapping[int, int] = field(default_factory=dict)
-    drew: frozenset[keras.Layer] = frozenset()
+    masked_dense: MaskedDense | None = None
+    masked_tensors: Mapping[int, int] = field(default_factory=dict)
+    random_layers: frozenset[keras.Layer] = frozenset()
 
 
 def make_plan(
-    model: keras.Model,
-    item: tuple[int, ...],
+    layers: StochasticLayers,
+    shape: tuple[int, ...],
     dtype: str,
     *,
     output: str | None = None,
     from_logits: bool | None = None,
-    short_way: bool = True,
+    factored: bool = True,
 ) -> Plan:
-    """Prepare a model for images of shape `item`.
+    """Prepare a model for examples of one shape.
 
     Args:
-        model: a built Keras model of one input.
-        item: the shape of one image.
-        dtype: of the images.
+        layers: of a built Keras model of one input.
+        shape: of one example.
+        dtype: of the examples.
         output: the name of the output, for models with several.
         from_logits: whether the output is logits; None finds out.
-        short_way: False leaves `TurnedDense` out, which gives the same numbers up to rounding.
+        factored: False leaves `MaskedDense` out, which gives the same numbers up to rounding.
 
     Raises:
         InvalidInputError: `output` names none of the outputs.
         SamePassesError: no random number reaches the output.
         UnsuitableModelError: no output of class scores, or randomness that cannot be supplied.
     """
+    model = layers.model
 
-    def scores(images: tf.Tensor) -> tf.Tensor:
-        structure = getattr(model, "_inputs_struct", None)
-        given = images if structure is None else keras.tree.pack_sequence_as(structure, [images])
-        return pick_output(model, model(given, training=False), output)
+    def scores(examples: tf.Tensor) -> tf.Tensor:
+        return pick_output(model, model(nest_input(model, examples), training=False), output)
 
     @cache
-    def look() -> np.ndarray:
-        with tf.init_scope(), switched(model, NoRandomness(), on=False):
-            return scores(tf.constant(probe_images(item, dtype))).numpy()
+    def some_scores() -> np.ndarray:
+        with tf.init_scope(), layers.switched(NoRandomness(), on=False):
+            return scores(tf.constant(random_examples(shape, dtype))).numpy()
 
-    def probabilities(images: tf.Tensor) -> tf.Tensor:
-        return to_probabilities(scores(images), from_logits, look)
+    def probabilities(examples: tf.Tensor) -> tf.Tensor:
+        return to_probabilities(scores(examples), from_logits, some_scores)
 
     try:
-        return _traced_plan(model, probabilities, item, dtype, short_way)
+        return _traced_plan(layers, probabilities, shape, dtype, factored)
     except (UntraceableError, AttributeError, NotImplementedError, tf.errors.OperatorNotAllowedInGraphError):
-        return _eager_plan(model, probabilities, item, dtype)
+        return _eager_plan(layers, probabilities, shape, dtype)
     except UnsuitableModelError as error:
         if isinstance(error.__context__, UnsuitableModelError):  # Keras wraps what a layer raises in words of its own
             raise error.__context__ from None
         raise
 
 
-def probe_images(item: tuple[int, ...], dtype: str) -> np.ndarray:
-    """Eight random inputs that any model takes: floats in 0..1, or whole numbers 0 and 1."""
-    numbers = np.random.default_rng(0)
+def random_examples(shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """Eight random examples that any model takes: floats in 0..1, or whole numbers 0 and 1."""
+    generator = np.random.default_rng(0)
     if np.issubdtype(np.dtype(dtype), np.floating):
-        return numbers.random((8, *item)).astype(dtype)
-    return numbers.integers(0, 2, (8, *item)).astype(dtype)
+        return generator.random((8, *shape)).astype(dtype)
+    return generator.integers(0, 2, (8, *shape)).astype(dtype)
 
 
-def _traced_plan(model: keras.Model, call: Call, item: tuple[int, ...], dtype: str, short_way: bool) -> Plan:
-    rest = trace(model, call, PASSES_AT_MOST, item, dtype)
-    turned = find_turned_dense(rest)
-    start = (turned.product,) if turned else rest.frontier
-    passes, images = _block(largest_activation(rest, start), short_way=turned is not None)
-    if passes * images != rest.rows:
-        rest = trace(model, call, passes * images, item, dtype)
-    turned = find_turned_dense(rest) if short_way else None
-    start = (turned.product,) if turned else rest.frontier
-    front = trace(model, call, FRONT_IMAGES, item, dtype)
-    if [_of_one(tensor) for tensor in front.frontier] != [_of_one(tensor) for tensor in rest.frontier]:
-        raise UntraceableError("a graph that changes with the size of the batch")
-    numbers = [
-        tensor for site, tensor in zip(rest.sites, rest.numbers, strict=True) if not turned or site != turned.site
-    ]
-    part = rest.part([*start, *numbers], [rest.output])
-
-    times = 1 if turned else passes
-
-    def repeated(*tensors: tf.Tensor) -> tf.Tensor:
-        rows = (
-            [tf.repeat(each, times, axis=0) for each in tensors[: len(start)]] if times > 1 else tensors[: len(start)]
-        )
-        return part(*rows, *tensors[len(start) :])[0]
-
-    inputs = [((rest.rows // times, *tensor.shape[1:]), tensor.dtype) for tensor in start]
-    run = compiled(repeated, [*inputs, *((tensor.shape, tensor.dtype) for tensor in numbers)])
-
+def _traced_plan(layers: StochasticLayers, call: Call, shape: tuple[int, ...], dtype: str, factored: bool) -> Plan:
+    small = trace(layers, call, SHARED_BLOCK, shape, dtype)
+    passes, examples = _block(small)
+    large = trace(layers, call, passes * examples, shape, dtype)
+    _check_same_but_for_rows(small, large)
+    masked_dense = find_masked_dense(large) if factored else None
     return Plan(
         passes=passes,
-        images=images,
-        front_images=FRONT_IMAGES,
-        front_bytes=sum(size_of(tensor) for tensor in front.frontier) // FRONT_IMAGES,
-        classes=int(rest.output.shape[1]),
-        sites=rest.sites,
-        front=front.part([front.images], front.frontier),
-        rest=lambda tensors, numbers: run(*tensors, *numbers),
-        deterministic=trace_deterministic(model, call, FRONT_IMAGES, item, dtype),
-        turned=turned,
-        falls_on={site.number: on for site in rest.sites if (on := falls_on(rest, site)) is not None},
-        drew=rest.drew,
+        examples=examples,
+        shared_block=SHARED_BLOCK,
+        shared_bytes=sum(size_of(tensor) for tensor in small.boundary) // SHARED_BLOCK,
+        classes=int(large.output.shape[1]),
+        requests=large.requests,
+        shared_part=small.part([small.inputs], small.boundary),
+        random_part=_random_part(large, masked_dense, passes),
+        deterministic=trace_deterministic(layers, call, SHARED_BLOCK, shape, dtype),
+        masked_dense=masked_dense,
+        masked_tensors={
+            request.number: tensor
+            for request in large.requests
+            if (tensor := masked_tensor(large, request)) is not None
+        },
+        random_layers=large.random_layers,
     )
 
 
-def _eager_plan(model: keras.Model, call: Call, item: tuple[int, ...], dtype: str) -> Plan:
+def _block(trace: Trace) -> tuple[int, int]:
+    """Passes and examples in a block, powers of two; two rows at least, which tell a batch from a single example."""
+    masked_dense = find_masked_dense(trace)
+    start = (masked_dense.product,) if masked_dense else trace.boundary
+    most_passes, most_rows = (FACTORED_PASSES, FACTORED_ROWS) if masked_dense else (MOST_PASSES, MOST_ROWS)
+    rows = min(most_rows, max(2, MOST_BYTES // max(1, largest_activation(trace, start))))
+    passes = min(most_passes, 1 << (rows.bit_length() - 1))
+    return passes, 1 << ((rows // passes).bit_length() - 1)
+
+
+def _check_same_but_for_rows(small: Trace, large: Trace) -> None:
+    """Hold two traces of one model, for batches of two sizes, against each other."""
+    of_one = [[(tuple(tensor.shape[1:]), tensor.dtype) for tensor in each.boundary] for each in (small, large)]
+    if of_one[0] != of_one[1] or len(small.requests) != len(large.requests):
+        raise UntraceableError("a graph that changes with the size of the batch")
+    _check_requests(small.requests, large.requests)
+
+
+def _check_requests(small: Sequence[RandomRequest], large: Sequence[RandomRequest]) -> None:
+    """Refuse numbers whose first axis is a multiple of one size of a batch by chance: those of weights, say."""
+    for one, other in zip(small, large, strict=False):
+        if one != other:
+            raise UnsuitableModelError(
+                "A layer draws random numbers whose first axis is not the batch. Received: "
+                f"shape {other.shape} a row for one size of the batch, {one.shape} for another. "
+                "Make the batch the first axis."
+            )
+
+
+def _random_part(
+    trace: Trace, masked_dense: MaskedDense | None, passes: int
+) -> Callable[[list[tf.Tensor], list[tf.Tensor]], tf.Tensor]:
+    """As `Plan.random_part`: without `masked_dense`, what an example's passes share is repeated for each of them."""
+    repeats = 1 if masked_dense else passes
+    start: Sequence[tf.Tensor] = (masked_dense.product,) if masked_dense else trace.boundary
+    numbers = [
+        tensor
+        for request, tensor in zip(trace.requests, trace.numbers, strict=True)
+        if not masked_dense or request != masked_dense.request
+    ]
+    part = trace.part([*start, *numbers], [trace.output])
+
+    def repeated(*tensors: tf.Tensor) -> tf.Tensor:
+        shared = tensors[: len(start)]
+        if repeats > 1:
+            shared = tuple(tf.repeat(each, repeats, axis=0) for each in shared)
+        return part(*shared, *tensors[len(start) :])[0]
+
+    inputs = [((trace.rows // repeats, *tensor.shape[1:]), tensor.dtype) for tensor in start]
+    run = compiled(repeated, [*inputs, *((tensor.shape, tensor.dtype) for tensor in numbers)])
+    return lambda tensors, numbers: run(*tensors, *numbers)
+
+
+def _eager_plan(layers: StochasticLayers, call: Call, shape: tuple[int, ...], dtype: str) -> Plan:
     """For a model that cannot be a graph: its layers are switched during each call."""
 
-    def rest(tensors: list[tf.Tensor], numbers: list[tf.Tensor]) -> tf.Tensor:
-        answers = SuppliedAnswers(PASSES_AT_MOST, lambda site: numbers[site.number])
-        with switched(model, answers, on=True):
-            output = call(tf.repeat(tensors[0], PASSES_AT_MOST, axis=0))
-        if answers.sites != asked.sites:
+    def random_part(tensors: list[tf.Tensor], numbers: list[tf.Tensor]) -> tf.Tensor:
+        source = SuppliedNumbers(MOST_PASSES, lambda request: numbers[request.number])
+        with layers.switched(source, on=True):
+            output = call(tf.repeat(tensors[0], MOST_PASSES, axis=0))
+        if source.requests != first.requests:
             raise UnsuitableModelError(
                 "The model does not ask for the same random numbers in every call, so no seed can fix them. "
-                f"Received: {len(answers.sites)} requests after {len(asked.sites)}. "
+                f"Received: {len(source.requests)} requests after {len(first.requests)}. "
                 "Does a tf.function or a condition of its own hide some? Build it without."
             )
         return output
 
-    def deterministic(images: tf.Tensor) -> tf.Tensor:
-        with switched(model, NoRandomness(), on=False):
-            return call(images)
+    def deterministic(examples: tf.Tensor) -> tf.Tensor:
+        with layers.switched(NoRandomness(), on=False):
+            return call(examples)
 
-    numbers = np.random.default_rng(0)
-    asked = SuppliedAnswers(PASSES_AT_MOST, lambda site: tf.constant(draw_from(numbers, site, PASSES_AT_MOST)))
-    with switched(model, asked, on=True):
-        output = call(tf.repeat(tf.constant(probe_images(item, dtype)[:1]), PASSES_AT_MOST, axis=0))
+    def requests_of(rows: int) -> tuple[SuppliedNumbers, tf.Tensor]:
+        source = SuppliedNumbers(rows, lambda request: tf.constant(numbers_from(generator, request, rows)))
+        with layers.switched(source, on=True):
+            return source, call(tf.repeat(tf.constant(some[:1]), rows, axis=0))
+
+    generator, some = np.random.default_rng(0), random_examples(shape, dtype)
+    first, output = requests_of(MOST_PASSES)
+    _check_requests(requests_of(SHARED_BLOCK)[0].requests, first.requests)
     return Plan(
-        passes=PASSES_AT_MOST,
-        images=1,
-        front_images=1,
-        front_bytes=probe_images(item, dtype)[0].nbytes,
+        passes=MOST_PASSES,
+        examples=1,
+        shared_block=1,
+        shared_bytes=some[0].nbytes,
         classes=int(output.shape[1]),
-        sites=tuple(asked.sites),
-        front=lambda images: [images],
-        rest=rest,
+        requests=tuple(first.requests),
+        shared_part=lambda examples: [examples],
+        random_part=random_part,
         deterministic=deterministic,
-        drew=frozenset(layer for layers in asked.asked for layer in layers),
+        random_layers=frozenset(layer for callers in first.callers for layer in callers),
     )
-
-
-def _of_one(tensor: tf.Tensor) -> tuple[tuple[int, ...], str]:
-    return tuple(tensor.shape[1:]), tensor.dtype.name
-
-
-def _block(bytes_per_row: int, *, short_way: bool) -> tuple[int, int]:
-    """Passes and images in a block, powers of two; two rows at least, which tell a batch from a single image."""
-    most, rows = (SHORT_WAY_PASSES, SHORT_WAY_ROWS) if short_way else (PASSES_AT_MOST, ROWS_AT_MOST)
-    rows = min(rows, max(2, BYTES_AT_MOST // max(1, bytes_per_row)))
-    passes = min(most, 1 << (rows.bit_length() - 1))
-    return passes, 1 << ((rows // passes).bit_length() - 1)

@@ -17,9 +17,9 @@ import mcviz
 from mcviz.data import LabelledImages, read_images
 from mcviz.errors import McvizError, UnsuitableModelError
 from mcviz.measures import SCORES
-from mcviz.model.inputs import for_model, taken_shape, takes_bytes
+from mcviz.model.inputs import ImageAdapter
 from mcviz.model.loading import load_model
-from mcviz.model.sampler import Masks, Sampler, is_whole
+from mcviz.model.sampler import Masks, Sampler, as_sampler
 from mcviz.runs import Examples, Images, Layer, Manifest, Model, Origin, Run
 from mcviz.runs.files import folder_at
 from mcviz.runs.manifest import layout_for, read_manifest
@@ -32,7 +32,7 @@ LIBRARIES = ("keras", "tensorflow", "numpy")
 
 
 def sample_run(
-    model: keras.Model | str | os.PathLike[str],
+    model: keras.Model | Sampler | str | os.PathLike[str],
     data: LabelledImages | np.ndarray | str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
@@ -54,7 +54,7 @@ def sample_run(
     others; both end bit for bit as if they had never been stopped. Any other run is left as it is, and refused.
 
     Args:
-        model: a Keras classifier with dropout, or the path of one.
+        model: a Keras classifier with dropout, the path of one, or a `Sampler` of one, which is taken as it is.
         data: (N, height, width, channels) images, alone or with (N,) labels; or the path of an `.npz` of them. Float32
             reaches the model as it is; uint8 is divided by 255, unless the model does so in its first layer, or takes
             whole numbers. Its shape may do without the axis of one channel, or be flat.
@@ -67,8 +67,8 @@ def sample_run(
         keep_images: whether the run holds the images, to be looked at.
         keep_model: whether the run holds the model, without its optimizer, to be asked about new images.
         about: free: where the data came from, their licence.
-        output: the name of the output to sample, for models with several.
-        from_logits: whether the output is logits; None finds out from the graph.
+        output: the name of the output to sample, for models with several; a `Sampler` has its own.
+        from_logits: whether the output is logits; None finds out from the graph; a `Sampler` has its own.
         progress: called with (done, total) predictions; what it raises stops the sampling, and what is done stays.
 
     Returns:
@@ -81,13 +81,12 @@ def sample_run(
         RunExistsError: another run is there.
         StorageError: the run cannot be written.
     """
-    path, network = (None, model) if isinstance(model, keras.Model) else (Path(model), load_model(Path(model)))
-    labelled = _labelled(data)
-    sampler = Sampler(network, output=output, from_logits=from_logits)
+    loaded = load_model(model) if isinstance(model, str | os.PathLike) else model
+    sampler = as_sampler(loaded, output=output, from_logits=from_logits)
+    network, labelled = sampler.model, _labelled(data)
     one_of("masks", masks, ("per_pass", "per_example"))
-    taken_shape(sampler, labelled.images.shape)
-    divides = _divides_by_255(network, sampler, labelled.images.dtype)
-    source = _Source(sampler, labelled.images, seed, masks, divides)
+    adapter = ImageAdapter.for_data(sampler, labelled.images)
+    source = _Source(adapter, labelled.images, seed, masks)
     classes = source.deterministic(0, 1).shape[1]
     if labelled.labels is not None:
         class_indices("labels", labelled.labels, len(labelled.images), classes)
@@ -100,18 +99,16 @@ def sample_run(
         examples=Examples("image", len(labelled.images), _sha256(labelled.images)),
         images=images,
         labels_sha256=None if labelled.labels is None else _sha256(labelled.labels),
-        model=Model(network.name, model_digest(network), _file_digest(path), keep_model, output, from_logits),
-        preprocessing="divide_by_255" if divides and labelled.images.dtype == np.uint8 else "none",
+        model=Model(network.name, model_digest(network), keep_model, sampler.output, sampler.from_logits),
+        preprocessing="divide_by_255" if adapter.divides_by_255 and labelled.images.dtype == np.uint8 else "none",
         seed=whole_number("seed", seed),
         masks=masks,
         origin=Origin(
             "dropout",
             draw_scheme=DRAW_SCHEME,
             product=PRODUCT,
-            stochastic_layers=tuple(
-                Layer(layer.name, layer.kind, float(layer.rate)) for layer in sampler.stochastic_layers
-            ),
-            inactive_layers=tuple(sampler.inactive_layers),
+            stochastic_layers=tuple(Layer(layer.name, layer.kind, layer.rate) for layer in sampler.stochastic_layers),
+            inactive_layers=sampler.inactive_layers,
         ),
         scores=tuple(score.name for score in SCORES.values() if score.needs == ("probs",)),
         layout=layout_for(passes, classes, images),
@@ -134,25 +131,25 @@ def model_digest(model: keras.Model) -> str:
 
 
 class _Source:
-    def __init__(self, sampler: Sampler, images: np.ndarray, seed: int, masks: Masks, divides: bool) -> None:
-        self._sampler, self._images, self._seed, self._masks, self._divides = sampler, images, seed, masks, divides
+    def __init__(self, adapter: ImageAdapter, images: np.ndarray, seed: int, masks: Masks) -> None:
+        self._adapter, self._images, self._seed, self._masks = adapter, images, seed, masks
 
     def passes(self, start: int, stop: int, first_pass: int, passes: int, progress: Progress) -> np.ndarray:
-        return self._sampler.sample(
+        return self._adapter.sampler.sample(
             self._taken(start, stop),
             passes=passes,
             seed=self._seed,
             masks=self._masks,
             first_pass=first_pass,
-            first_image=start,
+            first_example=start,
             progress=progress,
         )
 
     def deterministic(self, start: int, stop: int) -> np.ndarray:
-        return self._sampler.deterministic(self._taken(start, stop))
+        return self._adapter.sampler.deterministic(self._taken(start, stop))
 
     def _taken(self, start: int, stop: int) -> np.ndarray:
-        return for_model(self._sampler, self._images[start:stop], self._divides)
+        return self._adapter.from_stored(self._images[start:stop])
 
 
 def _labelled(data: LabelledImages | np.ndarray | str | os.PathLike[str]) -> LabelledImages:
@@ -160,14 +157,6 @@ def _labelled(data: LabelledImages | np.ndarray | str | os.PathLike[str]) -> Lab
         return read_images(Path(data))
     labelled = data if isinstance(data, LabelledImages) else LabelledImages(np.asarray(data), None)
     return LabelledImages.checked(labelled.images, labelled.labels)
-
-
-def _divides_by_255(network: keras.Model, sampler: Sampler, dtype: np.dtype) -> bool:
-    if dtype == np.uint8:
-        return not takes_bytes(network, sampler)
-    if is_whole(sampler.input_dtype):
-        raise invalid("data", "uint8 images, since the model takes whole numbers", dtype, "Save them as uint8.")
-    return True
 
 
 def _described(images: np.ndarray, stored: bool) -> Images:
@@ -201,10 +190,6 @@ def _without_optimizer(model: keras.Model) -> bytes:
                 f"Keras cannot save this model ({error}). Sample it without keeping the model."
             ) from error
         return path.read_bytes()
-
-
-def _file_digest(path: Path | None) -> str | None:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path and path.is_file() else None
 
 
 def _sha256(array: np.ndarray) -> str:

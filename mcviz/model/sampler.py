@@ -8,25 +8,29 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mcviz.errors import InvalidInputError, UnsuitableModelError
+from mcviz.errors import UnsuitableModelError
+from mcviz.model.blocks import padded_blocks
 from mcviz.model.job import Job, Progress
-from mcviz.model.plan import Plan, make_plan, probe_images
-from mcviz.model.stochastic import Listed, StochasticLayer, every_layer, listed
+from mcviz.model.plan import Plan, make_plan, random_examples
+from mcviz.model.stochastic import LayerReport, StochasticLayer, StochasticLayers, every_layer, own_kinds_among
 from mcviz.model.tracing import SamePassesError
+from mcviz.runs import Run
+from mcviz.validate import finite, invalid, one_of, whole_number
 
 Masks = Literal["per_pass", "per_example"]
-PROBED = (8, 1000)  # passes; a rate of a thousandth seldom shows in eight
+PASSES_TRIED = (8, 1000)  # passes; a rate of a thousandth seldom shows in eight
 
 
 def sample(
     model: keras.Model,
-    images: np.ndarray,
+    examples: np.ndarray,
     *,
     passes: int = 500,
     seed: int = 0,
     masks: Masks = "per_pass",
     output: str | None = None,
     from_logits: bool | None = None,
+    stochastic: tuple[type[keras.Layer], ...] = (),
     progress: Progress | None = None,
 ) -> np.ndarray:
     """Run a model `passes` times with its stochastic layers on and everything else as in inference.
@@ -36,12 +40,13 @@ def sample(
 
     Args:
         model: a Keras classifier with stochastic layers; it is left as it was.
-        images: (N, ...) in the shape and scale that the model takes.
+        examples: (N, ...) in the shape and scale that the model takes.
         passes: the number of passes, T.
         seed: of the masks. The same seed gives the same bits, on one machine with one set of versions.
-        masks: `per_pass`, one draw of masks for all images of a pass, or `per_example`, a draw for each image.
+        masks: `per_pass`, one draw of masks for all examples of a pass, or `per_example`, a draw for each example.
         output: the name of the output, for models with several.
         from_logits: whether the output is logits; None finds out from the model.
+        stochastic: classes of layers of your own that are switched on like dropout; see `Sampler`.
         progress: called with (done, total) predictions; what it raises ends the sampling.
 
     Returns:
@@ -51,116 +56,160 @@ def sample(
         InvalidInputError: an argument that cannot be used.
         UnsuitableModelError: a model whose passes would not differ, or that is no classifier.
     """
-    sampler = Sampler(model, output=output, from_logits=from_logits)
-    return sampler.sample(images, passes=passes, seed=seed, masks=masks, progress=progress)
+    sampler = Sampler(model, output=output, from_logits=from_logits, stochastic=stochastic)
+    return sampler.sample(examples, passes=passes, seed=seed, masks=masks, progress=progress)
 
 
 class Sampler:
     """A model prepared for Monte Carlo passes: once, for any number of calls and threads.
 
+    Keras's own stochastic layers are known: every kind of dropout and noise, and the dropout within recurrent and
+    attention layers. A layer of your own that is built on one of them is known by that. Of any other, name the class:
+
+        class ConcreteDropout(keras.layers.Layer):
+            def call(self, inputs, training=False):
+                ...  # with keras.random.uniform(keras.ops.shape(inputs)), where training is True
+
+        Sampler(model, stochastic=(ConcreteDropout,))
+
+    It is then called with `training=True` in every pass and with `training=False` in the deterministic model. Its
+    random numbers have to come from `keras.random.dropout`, `uniform` or `normal`, with the batch as their first axis;
+    each pass then has its own, by the seed. Numbers with a first axis of 1 are shared by the examples of a pass under
+    both kinds of masks, and arrive with one row for each row of the batch.
+
     Attributes:
-        input_shape: of one image, None where any size goes; None altogether if the model does not say.
-        input_dtype: of the images, None if the model does not say.
+        model: the Keras model, as it was given.
+        output: the name of the output that is sampled, where one was given.
+        from_logits: whether that output is taken for logits, where that was given.
+        input_shape: of one example, None where any size goes; None altogether if the model does not say.
+        input_dtype: of the examples, None if the model does not say.
     """
 
-    def __init__(self, model: keras.Model, *, output: str | None = None, from_logits: bool | None = None) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        *,
+        output: str | None = None,
+        from_logits: bool | None = None,
+        stochastic: tuple[type[keras.Layer], ...] = (),
+    ) -> None:
         """Prepare a model.
 
         Args:
             model: a Keras classifier with stochastic layers; it is left as it was.
             output: the name of the output, for models with several.
             from_logits: whether the output is logits; None finds out from the model.
+            stochastic: classes of layers of your own that are switched on like dropout.
 
         Raises:
-            InvalidInputError: `output` names no output of the model, or is missing where there are several.
+            InvalidInputError: `output` names no output of the model, or is missing where there are several; or
+                `stochastic` is not of classes of the model's layers.
             UnsuitableModelError: a model whose passes would not differ, or that is no classifier.
         """
         _check_model(model)
-        layers = listed(model)
+        self._layers = StochasticLayers(model, stochastic)
+        layers = self._layers.report()
         if not layers.stochastic:
             raise UnsuitableModelError(
-                f"All passes would be the same: {_why_none(layers.idle)}. Received: model {model.name!r}. "
-                "Monte Carlo dropout needs a model that was trained with dropout."
+                f"All passes would be the same: {_why_none(layers.without_effect)}. Received: model {model.name!r}. "
+                "Monte Carlo dropout needs a model that was trained with dropout. Name the class of a stochastic layer "
+                "of your own by `stochastic=(MyLayer,)`."
             )
-        self._model, self._output, self._from_logits = model, output, from_logits
+        self.model, self.output, self.from_logits = model, output, from_logits
         self.input_shape, self.input_dtype = _input_of(model)
         self._plans: dict[tuple[tuple[int, ...], str], Plan] = {}
         self._preparing = threading.Lock()
         if self.input_shape is not None and self.input_dtype is not None and None not in self.input_shape:
             self._plan(tuple(size for size in self.input_shape if size is not None), self.input_dtype)
 
+    @classmethod
+    def for_run(cls, model: keras.Model, run: Run) -> "Sampler":
+        """Prepare a run's own model as it was for the run: its output, and stochastic layers of the user's own.
+
+        Args:
+            model: the run's model.
+            run: a run that was sampled from it.
+
+        Raises:
+            UnsuitableModelError: another model, that cannot be sampled.
+        """
+        used, layers = run.manifest.model, run.manifest.origin.stochastic_layers
+        return cls(
+            model,
+            output=used.output if used else None,
+            from_logits=used.from_logits if used else None,
+            stochastic=own_kinds_among(model, {layer.name for layer in layers}),
+        )
+
     @property
     def classes(self) -> int:
-        """The number of classes, C. A model of no fixed input size has to see images first."""
+        """The number of classes, C. A model of no fixed input size has to see examples first."""
         if not self._plans:
             raise UnsuitableModelError(
-                "The number of classes is known once the model has seen images: call `deterministic`."
+                "The number of classes is known once the model has seen examples: call `deterministic`."
             )
         return next(iter(self._plans.values())).classes
 
     @property
     def stochastic_layers(self) -> tuple[StochasticLayer, ...]:
-        """The layers that the passes draw from."""
-        return self._listed.stochastic
+        """The layers that the passes differ by."""
+        return self._report.stochastic
 
     @property
     def inactive_layers(self) -> tuple[str, ...]:
         """Names of the layers whose randomness stays off: augmentation such as `RandomFlip`."""
-        return self._listed.inactive_layers
+        return self._report.inactive
 
     def description(self) -> str:
-        """One line on which layers draw random numbers, which do so without effect, and which are left off."""
-        return str(self._listed)
+        """One line on which layers are stochastic, which are so without effect, and which are inactive."""
+        return str(self._report)
 
     @property
-    def _listed(self) -> Listed:
-        """A model of no fixed input size is taken to use all its stochastic layers until it has seen images."""
+    def _report(self) -> LayerReport:
+        """A model of no fixed input size is taken to use all its stochastic layers until it has seen examples."""
         plan = next(iter(self._plans.values()), None)
-        return listed(self._model, plan.drew if plan else None)
+        return self._layers.report(plan.random_layers if plan else None)
 
-    def deterministic(self, images: np.ndarray) -> np.ndarray:
-        """Run the ordinary model, all randomness off.
+    def deterministic(self, examples: np.ndarray) -> np.ndarray:
+        """Run the deterministic model: dropout off, and all other randomness too.
 
         Args:
-            images: (N, ...) as the model takes them.
+            examples: (N, ...) as the model takes them.
 
         Returns:
             (N, C) float32 probabilities.
 
         Raises:
-            InvalidInputError: images that do not fit the model.
+            InvalidInputError: examples that do not fit the model.
         """
-        images, plan = self._prepared(images)
-        result = np.empty((len(images), plan.classes), np.float32)
-        for start in range(0, len(images), plan.front_images):
-            block = np.zeros((plan.front_images, *images.shape[1:]), images.dtype)
-            mine = images[start : start + plan.front_images]
-            block[: len(mine)] = mine
-            result[start : start + len(mine)] = plan.deterministic(tf.constant(block))[: len(mine)]
+        examples, plan = self.plan_for(examples)
+        result = np.empty((len(examples), plan.classes), np.float32)
+        for rows, block in padded_blocks(examples, plan.shared_block):
+            result[rows] = plan.deterministic(tf.constant(block))[: rows.stop - rows.start]
         return result
 
     def sample(
         self,
-        images: np.ndarray,
+        examples: np.ndarray,
         *,
         passes: int,
         seed: int = 0,
         masks: Masks = "per_pass",
         first_pass: int = 0,
-        first_image: int = 0,
+        first_example: int = 0,
         progress: Progress | None = None,
     ) -> np.ndarray:
-        """Run passes `first_pass` to `first_pass + passes - 1` over images that are numbered from `first_image`.
+        """Run passes `first_pass` to `first_pass + passes - 1` over examples that are numbered from `first_example`.
 
         A job that is split into calls in any way gives the bits of one call, if each call says where it starts.
 
         Args:
-            images: (N, ...) as the model takes them.
+            examples: (N, ...) as the model takes them.
             passes: the number of passes, T.
             seed: of the masks.
             masks: `per_pass` or `per_example`.
             first_pass: the number of the first pass.
-            first_image: the number of the first image.
+            first_example: the number of the first example.
             progress: called with (done, total) predictions; what it raises ends the sampling.
 
         Returns:
@@ -170,33 +219,43 @@ class Sampler:
             InvalidInputError: an argument that cannot be used.
             UnsuitableModelError: the model returned numbers that are not finite.
         """
-        _check_whole_numbers(
-            passes=(passes, 1), seed=(seed, 0), first_pass=(first_pass, 0), first_image=(first_image, 0)
-        )
-        if masks not in ("per_pass", "per_example"):
-            raise InvalidInputError(f"Argument `masks` must be 'per_pass' or 'per_example'. Received: {masks!r}.")
-        images, plan = self._prepared(images)
-        result = np.empty((passes, len(images), plan.classes), np.float32)
-        Job(plan, images, result, seed, masks == "per_example", first_pass, first_image).run(progress)
+        passes, seed = whole_number("passes", passes, 1), whole_number("seed", seed)
+        first_pass, first_example = whole_number("first_pass", first_pass), whole_number("first_example", first_example)
+        one_of("masks", masks, ("per_pass", "per_example"))
+        examples, plan = self.plan_for(examples)
+        result = np.empty((passes, len(examples), plan.classes), np.float32)
+        Job(plan, examples, result, seed, masks == "per_example", first_pass, first_example).run(progress)
         return result
 
-    def _prepared(self, images: np.ndarray) -> tuple[np.ndarray, Plan]:
-        images = _checked_images(images, self.input_shape, self.input_dtype)
-        return images, self._plan(images.shape[1:], images.dtype.name)
+    def plan_for(self, examples: np.ndarray) -> tuple[np.ndarray, Plan]:
+        """Check examples against the model, and prepare it for their shape, once for each.
 
-    def _plan(self, item: tuple[int, ...], dtype: str) -> Plan:
+        Args:
+            examples: (N, ...) as the model takes them.
+
+        Returns:
+            The examples in the model's dtype, and how examples of their shape are sampled.
+
+        Raises:
+            InvalidInputError: examples that do not fit the model.
+            UnsuitableModelError: a model whose passes would not differ for such examples.
+        """
+        examples = _checked_examples(examples, self.input_shape, self.input_dtype)
+        return examples, self._plan(examples.shape[1:], examples.dtype.name)
+
+    def _plan(self, shape: tuple[int, ...], dtype: str) -> Plan:
         with self._preparing:
-            if (item, dtype) not in self._plans:
-                self._plans[item, dtype] = self._checked_plan(item, dtype)
-            return self._plans[item, dtype]
+            if (shape, dtype) not in self._plans:
+                self._plans[shape, dtype] = self._checked_plan(shape, dtype)
+            return self._plans[shape, dtype]
 
-    def _checked_plan(self, item: tuple[int, ...], dtype: str) -> Plan:
-        images = probe_images(item, dtype)
+    def _checked_plan(self, shape: tuple[int, ...], dtype: str) -> Plan:
+        examples = random_examples(shape, dtype)
         try:
-            plan = make_plan(self._model, item, dtype, output=self._output, from_logits=self._from_logits)
-            for passes in PROBED:
-                probs = np.empty((passes, len(images), plan.classes), np.float32)
-                Job(plan, images, probs, seed=0, per_example=False, first_pass=0, first_image=0).run(None)
+            plan = make_plan(self._layers, shape, dtype, output=self.output, from_logits=self.from_logits)
+            for passes in PASSES_TRIED:
+                probs = np.empty((passes, len(examples), plan.classes), np.float32)
+                Job(plan, examples, probs, seed=0, per_example=False, first_pass=0, first_example=0).run(None)
                 if (probs != probs[0]).any():
                     return plan
             raise SamePassesError
@@ -206,6 +265,21 @@ class Sampler:
                 f"0 to 1, or are not called in inference mode. Received: {self.description()}. "
                 "Pick an output behind them, or a model with other rates."
             ) from None
+
+
+def as_sampler(model: keras.Model | Sampler, *, output: str | None = None, from_logits: bool | None = None) -> Sampler:
+    """A sampler as it is, or one of a model.
+
+    Raises:
+        InvalidInputError: `output` or `from_logits` for a sampler, which has its own.
+        UnsuitableModelError: a model whose passes would not differ, or that is no classifier.
+    """
+    if not isinstance(model, Sampler):
+        return Sampler(model, output=output, from_logits=from_logits)
+    if output is not None or from_logits is not None:
+        name, received = ("output", output) if output is not None else ("from_logits", from_logits)
+        raise invalid(name, "left out for a Sampler, which has its own", repr(received), "Give it to the Sampler.")
+    return model
 
 
 def _check_model(model: keras.Model) -> None:
@@ -231,7 +305,7 @@ def _why_none(layers: tuple[StochasticLayer, ...]) -> str:
 
 
 def _input_of(model: keras.Model) -> tuple[tuple[int | None, ...] | None, str | None]:
-    """The shape of one image and the dtype, None where the model does not say."""
+    """The shape of one example and the dtype, None where the model does not say."""
     inputs = getattr(model, "inputs", None)
     if not inputs:
         shape = (model.get_build_config() or {}).get("input_shape")
@@ -243,47 +317,36 @@ def _input_of(model: keras.Model) -> tuple[tuple[int | None, ...] | None, str | 
     return tuple(inputs[0].shape[1:]), inputs[0].dtype
 
 
-def fits(item: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
-    """Whether one image has the shape that a model takes; None stands for any size."""
-    return len(item) == len(wanted) and all(size in (None, given) for size, given in zip(wanted, item, strict=True))
+def fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    """Whether one example has the shape that a model takes; None stands for any size."""
+    return len(shape) == len(wanted) and all(size in (None, given) for size, given in zip(wanted, shape, strict=True))
 
 
-def in_words(wanted: tuple[int | None, ...]) -> str:
-    """The shape of the images that a model takes, as a message has it."""
+def shape_in_words(wanted: tuple[int | None, ...]) -> str:
+    """The shape of the examples that a model takes, as a message has it."""
     return f"({', '.join(['N', *('any' if size is None else str(size) for size in wanted)])})"
 
 
-def is_whole(dtype: str | None) -> bool:
+def takes_whole_numbers(dtype: str | None) -> bool:
     """Whether a model's input is of whole numbers; one that does not say takes floats."""
     return np.dtype(dtype or "float32").kind in "iu"
 
 
-def _checked_images(images: np.ndarray, shape: tuple[int | None, ...] | None, dtype: str | None) -> np.ndarray:
-    images = np.asarray(images)
-    if shape is not None and not fits(images.shape[1:], shape):
-        raise InvalidInputError(
-            f"Argument `images` must have the shape that the model takes, {in_words(shape)}. "
-            f"Received: shape {images.shape}."
-        )
-    if images.ndim < 2 or not images.size:
-        raise InvalidInputError(f"Argument `images` must hold at least one image. Received: shape {images.shape}.")
-    whole_numbers = is_whole(dtype)
-    if images.dtype.kind not in ("biu" if whole_numbers else "biuf"):
-        raise InvalidInputError(
-            f"Argument `images` must hold {'whole numbers' if whole_numbers else 'numbers'}. "
-            f"Received: dtype {images.dtype}."
-        )
-    taken = images.astype(dtype or ("int32" if images.dtype in (np.int32, np.int64) else "float32"), copy=False)
-    if not whole_numbers and not np.isfinite(taken).all():
-        raise InvalidInputError("Argument `images` must hold finite numbers. Received: some that are NaN or infinite.")
-    if images.dtype == np.uint8 and taken.dtype != np.uint8:
+def _checked_examples(examples: np.ndarray, shape: tuple[int | None, ...] | None, dtype: str | None) -> np.ndarray:
+    examples = np.asarray(examples)
+    if shape is not None and not fits(examples.shape[1:], shape):
+        expected = f"of the shape that the model takes, {shape_in_words(shape)}"
+        raise invalid("examples", expected, f"shape {examples.shape}")
+    if examples.ndim < 2 or not examples.size:
+        raise invalid("examples", "(N, ...) with at least one example", f"shape {examples.shape}")
+    whole_numbers = takes_whole_numbers(dtype)
+    if examples.dtype.kind not in ("biu" if whole_numbers else "biuf"):
+        raise invalid("examples", "whole numbers" if whole_numbers else "numbers", f"dtype {examples.dtype}")
+    taken = examples.astype(dtype or ("int32" if examples.dtype in (np.int32, np.int64) else "float32"), copy=False)
+    if not whole_numbers:
+        finite("examples", taken)
+    if examples.dtype == np.uint8 and taken.dtype != np.uint8:
         warnings.warn(
-            "The model is given uint8 images as 0 to 255. If it takes 0 to 1, use `as_model_input`.", stacklevel=4
+            "The model is given uint8 examples as 0 to 255. If it takes 0 to 1, use `as_model_input`.", stacklevel=4
         )
     return taken
-
-
-def _check_whole_numbers(**arguments: tuple[int, int]) -> None:
-    for name, (value, least) in arguments.items():
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-            raise InvalidInputError(f"Argument `{name}` must be a whole number from {least} up. Received: {value!r}.")

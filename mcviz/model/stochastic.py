@@ -3,19 +3,38 @@
 import functools
 import inspect
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import keras
-from keras.src import backend as keras_backend
-from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
+import numpy as np
 
 from mcviz.errors import UnsuitableModelError
+from mcviz.model.keras_internals import (
+    DropoutRNNCell,
+    direct_sublayers,
+    dropout_of_attention,
+    forget_dropout_masks,
+    has_random_generator,
+    replaced_calls,
+    replaced_random_functions,
+)
+from mcviz.validate import invalid
 
-NOISE = (keras.layers.Dropout, keras.layers.AlphaDropout, keras.layers.GaussianDropout, keras.layers.GaussianNoise)
-ATTENTION = (keras.layers.MultiHeadAttention, keras.layers.GroupQueryAttention, keras.layers.Attention)
+# Every kind of stochastic layer, subclasses included, with the attributes that hold its rates.
+KINDS: dict[type, tuple[str, ...]] = {
+    keras.layers.Dropout: ("rate",),
+    keras.layers.AlphaDropout: ("rate",),
+    keras.layers.GaussianDropout: ("rate",),
+    keras.layers.GaussianNoise: ("stddev",),
+    keras.layers.MultiHeadAttention: ("dropout",),
+    keras.layers.GroupQueryAttention: ("dropout",),
+    keras.layers.Attention: ("dropout",),
+    DropoutRNNCell: ("dropout", "recurrent_dropout"),
+}
+THE_RATE = ("rate", "stddev")  # attributes that say what the layer is for, and so are part of no kind's name
 
 _switching = threading.RLock()
 _this_thread = threading.local()
@@ -23,23 +42,24 @@ _this_thread = threading.local()
 
 @dataclass(frozen=True)
 class StochasticLayer:
-    """A layer that Monte Carlo passes draw from.
+    """A layer that takes new random numbers in each pass.
 
     Attributes:
         name: the layer's own name.
         kind: its Keras class, and the argument for layers with several (`LSTM recurrent_dropout`).
-        rate: the probability of a dropped element; for `GaussianNoise` the standard deviation of the noise.
+        rate: the probability of a dropped element; for `GaussianNoise` the standard deviation of the noise; None for a
+            layer of the user's own without a number as its `rate`.
     """
 
     name: str
     kind: str
-    rate: float
+    rate: float | None
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.kind} {self.rate:g})"
+        return f"{self.name} ({self.kind})" if self.rate is None else f"{self.name} ({self.kind} {self.rate:g})"
 
 
-class Answers(Protocol):
+class RandomSource(Protocol):
     """What a layer gets when it asks Keras for random numbers. The arguments are those of `keras.random`."""
 
     def dropout(self, inputs: Any, rate: float, noise_shape: Any) -> Any:
@@ -53,149 +73,192 @@ class Answers(Protocol):
 
 
 @dataclass(frozen=True)
-class Listed:
-    """The layers of a model that can draw random numbers, by what became of them.
+class LayerReport:
+    """The layers of a model that can be random, by what they do in the passes.
 
     Attributes:
-        stochastic: the stochastic layers that draw.
-        own: names of the layers of other kinds that draw, as they do in any call.
-        idle: stochastic layers that do not: their rate is 0, or the output does not depend on them.
-        inactive_layers: names of the layers that own a random generator and are kept from using it: augmentation, above all.
+        stochastic: the stochastic layers that the passes differ by.
+        always_random: names of the layers of other kinds that take random numbers in any call.
+        without_effect: stochastic layers that take none: their rate is 0, or the output does not depend on them.
+        inactive: names of the layers that hold a random generator and are kept from using it: mostly augmentation.
     """
 
     stochastic: tuple[StochasticLayer, ...]
-    own: tuple[str, ...]
-    idle: tuple[StochasticLayer, ...]
-    inactive_layers: tuple[str, ...]
+    always_random: tuple[str, ...]
+    without_effect: tuple[StochasticLayer, ...]
+    inactive: tuple[str, ...]
 
     def __str__(self) -> str:
         groups = {
             "Stochastic layers": self.stochastic,
-            "drawing by themselves": self.own,
-            "without effect": self.idle,
-            "left off": self.inactive_layers,
+            "always random": self.always_random,
+            "without effect": self.without_effect,
+            "inactive": self.inactive,
         }
         return "; ".join(f"{name}: {', '.join(map(str, layers))}" for name, layers in groups.items() if layers)
 
 
-def listed(model: keras.Model, drew: frozenset[keras.Layer] | None = None) -> Listed:
-    """What became of a model's layers in a call in which `drew` drew random numbers; None: every one with a rate."""
-    stochastic: list[StochasticLayer] = []
-    idle: list[StochasticLayer] = []
-    own, off = [], []
-    networks = [layer for layer in drew or () if isinstance(layer, keras.layers.RNN)]  # they draw for their cells
-    cells = {part for layer in networks for part in every_layer(layer) if isinstance(part, DropoutRNNCell)}
-    for layer in _without_parts(every_layer(model)):
-        rates = _rates(layer)
-        draws = any(each.rate > 0 for each in rates) if drew is None else layer in drew | cells
-        (stochastic if draws else idle).extend(rates)
-        if drew and draws and not rates and drew.isdisjoint(every_layer(layer)):
-            own.append(layer.name)
-        elif not rates and layer._seed_generators and not draws:
-            off.append(layer.name)
-    return Listed(tuple(stochastic), tuple(own), tuple(idle), tuple(off))
+class StochasticLayers:
+    """The stochastic layers of a model: which they are, and how they are switched on for one call.
+
+    Attributes:
+        model: the Keras model.
+    """
+
+    def __init__(self, model: keras.Model, own_kinds: tuple[type[keras.Layer], ...] = ()) -> None:
+        """Look through a model's layers.
+
+        Args:
+            model: a built Keras model.
+            own_kinds: classes of layers that are stochastic besides `KINDS`.
+
+        Raises:
+            InvalidInputError: something other than classes of the model's layers.
+        """
+        _check_own_kinds(model, own_kinds)
+        self.model = model
+        self._kinds = {kind: _rate_attributes(kind) for kind in own_kinds} | KINDS
+
+    def report(self, random_layers: frozenset[keras.Layer] | None = None) -> LayerReport:
+        """Sort the layers by what they do in a call in which `random_layers` get random numbers.
+
+        Without that, every stochastic layer is taken to get some, unless its rate is 0.
+        """
+        stochastic: list[StochasticLayer] = []
+        without_effect: list[StochasticLayer] = []
+        always_random, inactive = [], []
+        taking = _with_cells(random_layers or frozenset())
+        for layer in _without_parts(every_layer(self.model)):
+            rates = self._rates(layer)
+            takes = any(each.rate != 0 for each in rates) if random_layers is None else layer in taking
+            (stochastic if takes else without_effect).extend(rates)
+            if not rates and takes and taking.isdisjoint(every_layer(layer)):
+                always_random.append(layer.name)
+            elif not rates and not takes and has_random_generator(layer):
+                inactive.append(layer.name)
+        return LayerReport(tuple(stochastic), tuple(always_random), tuple(without_effect), tuple(inactive))
+
+    @contextmanager
+    def switched(self, source: RandomSource, *, on: bool) -> Iterator[None]:
+        """Within the block, calls of the model have its stochastic layers on, or all off, with numbers from `source`.
+
+        Every other layer that has no stochastic layer inside is in inference mode, whatever the model asks of it. This
+        holds for calls in this thread; for others the model stays as it is. Everything is put back at the end, also
+        after an error, and no generator of the model or of Keras moves.
+        """
+        layers = every_layer(self.model)
+        modes = {id(layer): self._mode(layer, on=on) for layer in layers}
+        with _switching:
+            before = getattr(_this_thread, "source", None), getattr(_this_thread, "modes", {}), layers_in_call()
+            _this_thread.source, _this_thread.modes, _this_thread.in_call = source, modes, ()
+            try:
+                with replaced_calls(layers, _call_in_mode), replaced_random_functions(_from_source):
+                    yield
+            finally:
+                _this_thread.source, _this_thread.modes, _this_thread.in_call = before
+                for layer in layers:
+                    forget_dropout_masks(layer)
+
+    def _mode(self, layer: keras.Layer, *, on: bool) -> bool | None:
+        """Whether a layer is called in training mode; None leaves that to the layer that calls it."""
+        if self._is_stochastic(layer):
+            return on
+        return None if any(self._is_stochastic(part) for part in every_layer(layer)) else False
+
+    def _is_stochastic(self, layer: keras.Layer) -> bool:
+        return isinstance(layer, tuple(self._kinds)) or _has_dropout_cell(layer)
+
+    def _rates(self, layer: keras.Layer) -> list[StochasticLayer]:
+        """The layer once for each of its rates, or not at all if it is not stochastic."""
+        if not self._is_stochastic(layer):
+            return []
+        holder = layer.cell if _has_dropout_cell(layer) else layer
+        attributes = next(attributes for kind, attributes in self._kinds.items() if isinstance(holder, kind))
+        name = next(
+            cls.__name__ for cls in type(layer).__mro__ if cls in self._kinds or cls.__module__.startswith("keras.")
+        )
+        rates = {attribute: getattr(holder, attribute, None) for attribute in attributes}
+        return [
+            StochasticLayer(layer.name, name if attribute in THE_RATE else f"{name} {attribute}", _number(rate))
+            for attribute, rate in rates.items()
+            if rate or attribute in THE_RATE
+        ]
 
 
 def every_layer(model: keras.Layer) -> list[keras.Layer]:
     """The model's layers to any depth, each once, in order."""
     found: dict[int, keras.Layer] = {}
-    for layer in model._layers:
+    for layer in direct_sublayers(model):
         if id(layer) not in found:
             found |= {id(each): each for each in [layer, *every_layer(layer)] if id(each) not in found}
     return list(found.values())
 
 
-@contextmanager
-def switched(model: keras.Model, answers: Answers, *, on: bool) -> Iterator[None]:
-    """Within the block, calls of `model` have its stochastic layers on, or all off, and draw from `answers`.
+def own_kinds_among(model: keras.Model, names: Iterable[str]) -> tuple[type[keras.Layer], ...]:
+    """The classes of the layers of these names that are of no known kind."""
+    named = [layer for layer in every_layer(model) if layer.name in set(names)]
+    return tuple(
+        {type(layer) for layer in named if not isinstance(layer, tuple(KINDS)) and not _has_dropout_cell(layer)}
+    )
 
-    Every other layer that has no stochastic layer inside is in inference mode, whatever the model asks of it. This
-    holds for calls in this thread; for others the model stays as it is. Everything is put back at the end, also after
-    an error, and no generator of the model or of Keras moves.
-    """
+
+def layers_in_call() -> tuple[keras.Layer, ...]:
+    """The layers that are being called in this thread, the outermost first."""
+    return getattr(_this_thread, "in_call", ())
+
+
+def _check_own_kinds(model: keras.Model, own_kinds: Any) -> None:
+    if not isinstance(own_kinds, tuple | list) or not all(
+        isinstance(kind, type) and issubclass(kind, keras.Layer) for kind in own_kinds
+    ):
+        expected = "a tuple of classes of Keras layers"
+        raise invalid("stochastic", expected, repr(own_kinds), "Write stochastic=(MyLayer,).")
     layers = every_layer(model)
-    modes = {id(layer): _mode(layer, on=on) for layer in layers}
-    with _switching:
-        functions = {
-            name: function
-            for name, function in vars(keras_backend.random).items()
-            if name != "draw_seed" and not name.startswith("_") and "seed" in _parameters(function)
-        }
-        own_calls = [(layer, vars(layer).get("call")) for layer in layers]
-        before = getattr(_this_thread, "answers", None), getattr(_this_thread, "modes", {}), within()
-        _this_thread.answers, _this_thread.modes, _this_thread.within = answers, modes, ()
-        try:
-            for layer in layers:
-                object.__setattr__(layer, "call", _switched_call(layer))
-            for name, function in functions.items():
-                setattr(keras_backend.random, name, _answered(name, function))
-            yield
-        finally:
-            _this_thread.answers, _this_thread.modes, _this_thread.within = before
-            for name, function in functions.items():
-                setattr(keras_backend.random, name, function)
-            for layer, own in own_calls:
-                if own is not None:
-                    object.__setattr__(layer, "call", own)
-                elif "call" in vars(layer):
-                    object.__delattr__(layer, "call")
-            for layer in layers:
-                if isinstance(layer, DropoutRNNCell):
-                    layer.reset_dropout_mask()
-                    layer.reset_recurrent_dropout_mask()
+    for kind in own_kinds:
+        if not any(isinstance(layer, kind) for layer in layers):
+            received = f"{kind.__name__}, of which model {model.name!r} has none"
+            advice = "Build the model after the class is defined for the last time."
+            raise invalid("stochastic", "classes of the model's layers", received, advice)
 
 
-def _rates(layer: keras.Layer) -> list[StochasticLayer]:
-    kind = next(cls.__name__ for cls in type(layer).__mro__ if cls.__module__.startswith("keras."))
-    if isinstance(layer, keras.layers.GaussianNoise):
-        return [StochasticLayer(layer.name, kind, float(layer.stddev))]
-    if isinstance(layer, NOISE):
-        return [StochasticLayer(layer.name, kind, float(layer.rate))]
-    if _draws(layer):
-        source = layer.cell if _is_recurrent(layer) else layer
-        named = {name: getattr(source, name, None) for name in ("dropout", "recurrent_dropout")}
-        return [StochasticLayer(layer.name, f"{kind} {name}", float(rate)) for name, rate in named.items() if rate]
-    return []
+def _rate_attributes(own_kind: type[keras.Layer]) -> tuple[str, ...]:
+    """The attributes that hold the rates of a class of the user's own: those of the kind that it is built on."""
+    return next((attributes for kind, attributes in KINDS.items() if issubclass(own_kind, kind)), ("rate",))
 
 
-def _is_recurrent(layer: keras.Layer) -> bool:
+def _number(rate: Any) -> float | None:
+    return float(rate) if isinstance(rate, int | float | np.number) else None
+
+
+def _has_dropout_cell(layer: keras.Layer) -> bool:
     return isinstance(layer, keras.layers.RNN) and isinstance(layer.cell, DropoutRNNCell)
 
 
-def within() -> tuple[keras.Layer, ...]:
-    """The layers that are being called in this thread, the outermost first."""
-    return getattr(_this_thread, "within", ())
-
-
-def _mode(layer: keras.Layer, *, on: bool) -> bool | None:
-    """Whether a layer is called in training mode; None leaves that to the layer that calls it."""
-    if _draws(layer):
-        return on
-    return None if any(_draws(part) for part in every_layer(layer)) else False
-
-
-def _draws(layer: keras.Layer) -> bool:
-    return isinstance(layer, (*NOISE, *ATTENTION, DropoutRNNCell)) or _is_recurrent(layer)
+def _with_cells(layers: frozenset[keras.Layer]) -> frozenset[keras.Layer]:
+    """Some layers, with the dropout cells in those that are recurrent: it is these layers that ask for their masks."""
+    recurrent = [layer for layer in layers if isinstance(layer, keras.layers.RNN)]
+    return layers | {part for layer in recurrent for part in every_layer(layer) if isinstance(part, DropoutRNNCell)}
 
 
 def _without_parts(layers: list[keras.Layer]) -> list[keras.Layer]:
-    """The layers without those that belong to one of them and draw for it."""
-    parts = {id(getattr(layer, "_dropout_layer", None)) for layer in layers}
-    parts |= {id(layer.cell) for layer in layers if _is_recurrent(layer)}
+    """The layers without those that belong to one of them and do its part in the passes."""
+    parts = {id(dropout_of_attention(layer)) for layer in layers}
+    parts |= {id(layer.cell) for layer in layers if _has_dropout_cell(layer)}
     return [layer for layer in layers if id(layer) not in parts]
 
 
-def _switched_call(layer: keras.Layer) -> Callable[..., Any]:
+def _call_in_mode(layer: keras.Layer) -> Callable[..., Any]:
+    """What a layer's `call` is replaced by: itself, in the mode that this thread has for the layer."""
     original = getattr(layer.call, "python_function", layer.call)  # a tf.function would hide what is asked for
     signature = inspect.signature(original)
 
     @functools.wraps(original, updated=())
     def call(*args: Any, **kwargs: Any) -> Any:
-        if getattr(_this_thread, "answers", None) is None:
+        if getattr(_this_thread, "source", None) is None:
             return original(*args, **kwargs)
         mode = _this_thread.modes.get(id(layer))
-        before = within()
-        _this_thread.within = (*before, layer)
+        before = layers_in_call()
+        _this_thread.in_call = (*before, layer)
         try:
             if mode is None or "training" not in signature.parameters:
                 return original(*args, **kwargs)
@@ -203,17 +266,18 @@ def _switched_call(layer: keras.Layer) -> Callable[..., Any]:
             bound.arguments["training"] = mode
             return original(*bound.args, **bound.kwargs)
         finally:
-            _this_thread.within = before
+            _this_thread.in_call = before
 
     return call
 
 
-def _answered(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+def _from_source(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+    """What a random function of Keras is replaced by: that of this thread's source of random numbers."""
     signature = inspect.signature(original)
 
     def function(*args: Any, **kwargs: Any) -> Any:
-        answers: Answers | None = getattr(_this_thread, "answers", None)
-        if answers is None:
+        source: RandomSource | None = getattr(_this_thread, "source", None)
+        if source is None:
             return original(*args, **kwargs)
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
@@ -223,10 +287,6 @@ def _answered(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
                 f"A layer draws from keras.random.{name}, which is not supported: dropout, uniform and normal are. "
                 "Build that layer on one of them."
             )
-        return getattr(answers, name)(**bound.arguments)
+        return getattr(source, name)(**bound.arguments)
 
     return function
-
-
-def _parameters(function: Any) -> Any:
-    return inspect.signature(function).parameters if inspect.isfunction(function) else {}

@@ -9,10 +9,10 @@ import keras
 import tensorflow as tf
 
 from mcviz.errors import UnsuitableModelError
-from mcviz.model.draws import Law, Site
-from mcviz.model.stochastic import switched, within
+from mcviz.model.random_numbers import Distribution, RandomRequest
+from mcviz.model.stochastic import StochasticLayers, layers_in_call
 
-FOREIGN_RANDOMNESS = (
+TENSORFLOW_RANDOM_OPERATIONS = (
     "Multinomial", "ParameterizedTruncatedNormal", "RandomGamma", "RandomPoisson", "RandomShuffle",
     "RandomStandardNormal", "RandomUniform", "StatefulStandardNormal", "StatefulUniform", "StatelessMultinomial",
     "StatelessParameterizedTruncatedNormal", "StatelessRandom", "StatelessTruncatedNormal", "TruncatedNormal",
@@ -29,18 +29,18 @@ class SamePassesError(Exception):
     """No random number reaches the model's output."""
 
 
-class SuppliedAnswers:
-    """Answers to a model's requests for random numbers, made from numbers that are supplied site by site.
+class SuppliedNumbers:
+    """A source of random numbers that are supplied request by request.
 
     Attributes:
-        sites: the requests so far.
-        asked: for each of them, the layers that were being called.
+        requests: the requests so far.
+        callers: for each of them, the layers that were being called.
     """
 
-    def __init__(self, rows: int, supply: Callable[[Site], Any]) -> None:
+    def __init__(self, rows: int, supply: Callable[[RandomRequest], Any]) -> None:
         self.rows, self.supply = rows, supply
-        self.sites: list[Site] = []
-        self.asked: list[tuple[keras.Layer, ...]] = []
+        self.requests: list[RandomRequest] = []
+        self.callers: list[tuple[keras.Layer, ...]] = []
 
     def dropout(self, inputs: tf.Tensor, rate: float, noise_shape: Any) -> tf.Tensor:
         """The inputs with the elements dropped that a supplied mask names, the others scaled up."""
@@ -50,8 +50,8 @@ class SuppliedAnswers:
             return inputs
         sizes = [None] * len(inputs.shape) if noise_shape is None else noise_shape
         shape = [inputs.shape[axis] if size is None else size for axis, size in enumerate(sizes)]
-        kept = self._request("keep", shape, rate)
-        return tf.where(kept, inputs * tf.cast(1 / (1 - rate), inputs.dtype), tf.zeros_like(inputs))
+        mask = self._request("bernoulli", shape, rate)
+        return tf.where(mask, inputs * tf.cast(1 / (1 - rate), inputs.dtype), tf.zeros_like(inputs))
 
     def uniform(self, shape: Any, minval: float, maxval: float, dtype: Any) -> tf.Tensor:
         """Supplied uniform numbers, in the range asked for."""
@@ -62,27 +62,27 @@ class SuppliedAnswers:
         """Supplied normal numbers, with the mean and the deviation asked for."""
         return tf.cast(mean + stddev * self._request("normal", shape), dtype or keras.config.floatx())
 
-    def _request(self, law: Law, shape: Any, rate: float = 0.0) -> tf.Tensor:
+    def _request(self, distribution: Distribution, shape: Any, rate: float = 0.0) -> tf.Tensor:
         sizes = tf.get_static_value(tf.convert_to_tensor(shape))
         if sizes is None:
             raise UntraceableError("random numbers whose count is not known before the call")
-        first, *rest = (int(size) for size in sizes)
+        first, *others = (int(size) for size in sizes)
         shared = first == 1 < self.rows
         if not shared and first % self.rows:
             raise UnsuitableModelError(
                 "A layer draws random numbers whose first axis is not the batch. "
-                f"Received: shape {(first, *rest)} for a batch of {self.rows}. Make the batch the first axis."
+                f"Received: shape {(first, *others)} for a batch of {self.rows}. Make the batch the first axis."
             )
-        inner = tuple(rest) if shared or first == self.rows else (first // self.rows, *rest)
-        site = Site(len(self.sites), law, float(rate), inner, shared)
-        self.sites.append(site)
-        self.asked.append(within())
-        numbers = self.supply(site)
-        return numbers if len(inner) == len(rest) else tf.reshape(numbers, (first, *rest))
+        inner = tuple(others) if shared or first == self.rows else (first // self.rows, *others)
+        request = RandomRequest(len(self.requests), distribution, float(rate), inner, shared)
+        self.requests.append(request)
+        self.callers.append(layers_in_call())
+        numbers = self.supply(request)
+        return numbers if len(inner) == len(others) else tf.reshape(numbers, (first, *others))
 
 
 class NoRandomness:
-    """Answers for the ordinary model: layers that are always on get numbers that change nothing."""
+    """The source for the deterministic model: layers that are always random get numbers that change nothing."""
 
     def dropout(self, inputs: tf.Tensor, rate: float, noise_shape: Any) -> tf.Tensor:  # noqa: ARG002
         """The inputs as they are."""
@@ -102,32 +102,32 @@ class Trace:
     """One tracing of a model for a batch of a fixed number of rows.
 
     Attributes:
-        images: the input, (rows, ...).
-        sites: the requests for random numbers, in order.
-        numbers: the inputs for them, one a site, (rows, *site.shape).
+        inputs: the examples, (rows, ...).
+        requests: those for random numbers, in order.
+        numbers: the inputs for them, one a request, (rows, *request.shape).
         output: (rows, C).
-        frontier: the tensors that are the same in every pass and that the random part of the graph starts from.
+        boundary: the tensors that are the same in every pass and that the random part of the graph starts from.
         random: what depends on the random numbers, as tensor references.
-        drew: the layers whose random numbers the output depends on.
+        random_layers: the layers whose random numbers the output depends on, and those that they were called by.
     """
 
     rows: int
     function: Any
-    images: tf.Tensor
-    sites: tuple[Site, ...]
+    inputs: tf.Tensor
+    requests: tuple[RandomRequest, ...]
     numbers: tuple[tf.Tensor, ...]
     output: tf.Tensor
-    frontier: tuple[tf.Tensor, ...]
+    boundary: tuple[tf.Tensor, ...]
     random: frozenset[Any]
-    drew: frozenset[keras.Layer]
+    random_layers: frozenset[keras.Layer]
 
     def part(self, feeds: Sequence[tf.Tensor], fetches: Sequence[tf.Tensor]) -> Callable[..., list[tf.Tensor]]:
         """The part of the graph between some tensors and others, as a function."""
         return compiled(self.function.prune(list(feeds), list(fetches)), [(feed.shape, feed.dtype) for feed in feeds])
 
 
-def trace(model: keras.Model, call: Call, rows: int, item: tuple[int, ...], dtype: str) -> Trace:
-    """Trace `call`, which calls `model` on (rows, *item), with the stochastic layers on.
+def trace(layers: StochasticLayers, call: Call, rows: int, shape: tuple[int, ...], dtype: str) -> Trace:
+    """Trace `call`, which calls the model on (rows, *shape), with the stochastic layers on.
 
     Raises:
         SamePassesError: no random number reaches the output.
@@ -137,44 +137,46 @@ def trace(model: keras.Model, call: Call, rows: int, item: tuple[int, ...], dtyp
     numbers: list[tf.Tensor] = []
     graphs: list[Any] = []
 
-    def supply(site: Site) -> tf.Tensor:
+    def supply(request: RandomRequest) -> tf.Tensor:
         if tf.compat.v1.get_default_graph() is not graphs[0]:
             raise UntraceableError("random numbers drawn anew in each step of a loop")
-        numbers.append(tf.compat.v1.placeholder(tf.bool if site.law == "keep" else tf.float32, (rows, *site.shape)))
+        kind = tf.bool if request.distribution == "bernoulli" else tf.float32
+        numbers.append(tf.compat.v1.placeholder(kind, (rows, *request.shape)))
         return numbers[-1]
 
-    answers = SuppliedAnswers(rows, supply)
+    source = SuppliedNumbers(rows, supply)
 
-    def traced(images: tf.Tensor) -> tf.Tensor:
+    def traced(examples: tf.Tensor) -> tf.Tensor:
         graphs.append(tf.compat.v1.get_default_graph())
-        with switched(model, answers, on=True):
-            return tf.identity(call(images))
+        with layers.switched(source, on=True):
+            return tf.identity(call(examples))
 
-    function = tf.compat.v1.wrap_function(traced, [tf.TensorSpec((rows, *item), dtype)])
+    function = tf.compat.v1.wrap_function(traced, [tf.TensorSpec((rows, *shape), dtype)])
     _check_randomness(function.graph)
-    images, output = function.inputs[0], function.outputs[0]
-    frontier, random = _cut(function.graph, images, numbers, rows)
+    inputs, output = function.inputs[0], function.outputs[0]
+    boundary, random = _cut(function.graph, inputs, numbers, rows)
     if output.ref() not in random:
         raise SamePassesError
     needed = _needed(output)
-    drew = frozenset(
+    random_layers = frozenset(
         layer
-        for number, layers in zip(numbers, answers.asked, strict=True)
+        for number, callers in zip(numbers, source.callers, strict=True)
         if number.ref() in needed
-        for layer in layers
+        for layer in callers
     )
-    return Trace(rows, function, images, tuple(answers.sites), tuple(numbers), output, frontier, random, drew)
+    requests = tuple(source.requests)
+    return Trace(rows, function, inputs, requests, tuple(numbers), output, boundary, random, random_layers)
 
 
-def trace_deterministic(model: keras.Model, call: Call, rows: int, item: tuple[int, ...], dtype: str) -> Any:
-    """`call`, which calls `model` on (rows, *item), as a function with all randomness off."""
+def trace_deterministic(layers: StochasticLayers, call: Call, rows: int, shape: tuple[int, ...], dtype: str) -> Any:
+    """`call`, which calls the model on (rows, *shape), as a function with all randomness off."""
 
-    def traced(images: tf.Tensor) -> tf.Tensor:
-        with switched(model, NoRandomness(), on=False):
-            return tf.identity(call(images))
+    def traced(examples: tf.Tensor) -> tf.Tensor:
+        with layers.switched(NoRandomness(), on=False):
+            return tf.identity(call(examples))
 
-    function = tf.compat.v1.wrap_function(traced, [tf.TensorSpec((rows, *item), dtype)])
-    return compiled(function, [((rows, *item), dtype)])
+    function = tf.compat.v1.wrap_function(traced, [tf.TensorSpec((rows, *shape), dtype)])
+    return compiled(function, [((rows, *shape), dtype)])
 
 
 def compiled(function: Callable[..., Any], inputs: Sequence[tuple[Any, Any]]) -> Callable[..., Any]:
@@ -194,33 +196,37 @@ def largest_activation(trace: Trace, start: Sequence[tf.Tensor]) -> int:
     return max(size_of(reference.deref()) for reference in behind) // trace.rows
 
 
-def falls_on(trace: Trace, site: Site) -> int | None:
-    """Which tensor of the frontier, by number, the site's mask falls on element by element, if it is one."""
-    for number, tensor in enumerate(trace.frontier):
-        for operation in trace.numbers[site.number].consumers():
-            if operation.type == "SelectV2" and operation.inputs[1] is tensor and site.shape == tuple(tensor.shape[1:]):
+def masked_tensor(trace: Trace, request: RandomRequest) -> int | None:
+    """Which tensor of the boundary, by number, a request's mask is applied to element by element, if it is one."""
+    for number, tensor in enumerate(trace.boundary):
+        for operation in trace.numbers[request.number].consumers():
+            if (
+                operation.type == "SelectV2"
+                and operation.inputs[1] is tensor
+                and request.shape == tuple(tensor.shape[1:])
+            ):
                 return number
     return None
 
 
 def _cut(
-    graph: Any, images: tf.Tensor, numbers: list[tf.Tensor], rows: int
+    graph: Any, inputs: tf.Tensor, numbers: list[tf.Tensor], rows: int
 ) -> tuple[tuple[tf.Tensor, ...], frozenset[Any]]:
-    from_images, random = {images.ref()}, {tensor.ref() for tensor in numbers}
-    frontier: dict[Any, tf.Tensor] = {}
+    from_inputs, random = {inputs.ref()}, {tensor.ref() for tensor in numbers}
+    boundary: dict[Any, tf.Tensor] = {}
     for operation in graph.get_operations():
-        inputs = {tensor.ref(): tensor for tensor in operation.inputs}
+        takes = {tensor.ref(): tensor for tensor in operation.inputs}
         outputs = {tensor.ref() for tensor in operation.outputs}
-        if random & inputs.keys():
+        if random & takes.keys():
             random |= outputs
-            frontier |= {ref: tensor for ref, tensor in inputs.items() if ref in from_images - random}
-        elif from_images & inputs.keys():
-            from_images |= outputs
-    by_image = all(
+            boundary |= {ref: tensor for ref, tensor in takes.items() if ref in from_inputs - random}
+        elif from_inputs & takes.keys():
+            from_inputs |= outputs
+    by_example = all(
         tensor.shape.is_fully_defined() and tensor.shape.rank and tensor.shape[0] == rows and size_of(tensor)
-        for tensor in frontier.values()
+        for tensor in boundary.values()
     )
-    return tuple(frontier.values()) if by_image else (images,), frozenset(random)
+    return tuple(boundary.values()) if by_example else (inputs,), frozenset(random)
 
 
 def _needed(output: tf.Tensor) -> set[Any]:
@@ -238,7 +244,7 @@ def _check_randomness(graph: Any) -> None:
     definition = graph.as_graph_def()
     inside_loops = [node for function in definition.library.function for node in function.node_def]
     for node in [*definition.node, *inside_loops]:
-        if node.op.startswith(FOREIGN_RANDOMNESS):
+        if node.op.startswith(TENSORFLOW_RANDOM_OPERATIONS):
             raise UnsuitableModelError(
                 "The model draws random numbers that do not come from Keras, so no seed can fix them. "
                 f"Received: {node.op} in {node.name}. Use keras.random in that layer."

@@ -10,8 +10,9 @@ import pandas as pd
 import tensorflow as tf
 
 from mcviz.data import LabelledImages, as_model_input, read_mnist
-from mcviz.errors import DataNotFoundError, InvalidInputError
+from mcviz.errors import DataNotFoundError
 from mcviz.model.reference import reference_network
+from mcviz.validate import class_indices, invalid, whole_number
 
 BATCH_SIZE = 128
 LEAST_SIDE = 6  # pixels: two convolutions take two each, and pooling halves the rest
@@ -143,45 +144,32 @@ def save_trained(model: keras.Model, history: pd.DataFrame, path: str | Path) ->
 
 def _one_hot(train_images: LabelledImages, test_images: LabelledImages) -> tuple[np.ndarray, np.ndarray]:
     if train_images.labels is None or test_images.labels is None:
-        raise InvalidInputError("Training takes labels for both splits. Received: images without labels.")
+        raise invalid("labels", "there for training and test images", "images without labels")
     classes = int(train_images.labels.max()) + 1
     if not 2 <= classes <= MOST_CLASSES:
-        raise InvalidInputError(
-            f"Training takes labels of 2 to {MOST_CLASSES:,} classes, numbered from 0 as MNIST's are. "
-            f"Received: labels up to {classes - 1}. Number the classes anew."
-        )
-    if test_images.labels.max() >= classes:
-        raise InvalidInputError(
-            f"Test labels should be among the {classes} training classes. Received: {test_images.labels.max()}."
-        )
+        expected = f"class indices of 2 to {MOST_CLASSES:,} classes, from 0 upwards"
+        raise invalid("labels", expected, f"labels up to {classes - 1}", "Number the classes anew.")
+    class_indices("test labels", test_images.labels, len(test_images.labels), classes)
     one_hot = np.eye(classes, dtype=np.float32)
     return one_hot[train_images.labels], one_hot[test_images.labels]
 
 
 def _check_images(images: np.ndarray, shape: tuple[int, ...]) -> None:
     if images.shape[1:] != shape or min(shape[:2]) < LEAST_SIDE:
-        raise InvalidInputError(
-            f"Training takes images of one size, at least {LEAST_SIDE} × {LEAST_SIDE} pixels (MNIST's are 28 × 28). "
-            f"Received: shape {images.shape}. Scale them up."
-        )
+        expected = f"of one size, at least {LEAST_SIDE} × {LEAST_SIDE} pixels (MNIST's are 28 × 28)"
+        raise invalid("images", expected, f"shape {images.shape}", "Scale them up.")
     if images.dtype != np.uint8 and not (images.min() >= 0 and images.max() <= 1):
-        raise InvalidInputError(
-            "Training takes uint8 images, as MNIST's are, or floating point in 0..1. "
-            f"Received: {images.dtype} from {images.min():g} to {images.max():g}. Save them as uint8, or scale them."
-        )
+        received = f"{images.dtype} from {images.min():g} to {images.max():g}"
+        raise invalid("images", "uint8, or floating point in 0..1", received, "Save them as uint8, or scale them.")
 
 
 def _check_settings(epochs: int, seed: int, activation: str) -> None:
-    if epochs < 1:
-        raise InvalidInputError(f"epochs should be at least 1. Received: {epochs}.")
-    if seed < 0:
-        raise InvalidInputError(f"seed should be 0 or more. Received: {seed}.")
+    whole_number("epochs", epochs, 1)
+    whole_number("seed", seed)
     try:
         keras.activations.get(activation)
     except ValueError as error:
-        raise InvalidInputError(
-            f"activation should be the name of a Keras activation, such as relu or tanh. Received: {activation}."
-        ) from error
+        raise invalid("activation", "the name of a Keras activation, such as relu or tanh", activation) from error
 
 
 def _without_optimizer(model: keras.Model) -> keras.Model:

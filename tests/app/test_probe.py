@@ -12,8 +12,8 @@ import mcviz
 from mcviz import Run, data
 from mcviz.app.probe.distorting import Chosen, described
 from mcviz.app.probe.predicting import own_images
-from mcviz.app.resources import in_value_range
 from mcviz.data.drawing import Stroke, drawn
+from mcviz.model.inputs import scaled_from_unit
 from tests.app.probing import OpenProbe, button, widget, words
 from tests.runs.making import make
 
@@ -147,7 +147,7 @@ def test_images_of_another_range_are_brought_there_and_back(tmp_path: Path) -> N
     unit = own_images(run, indices)
     assert unit.min() == 0
     assert unit.max() == 1
-    np.testing.assert_allclose(in_value_range(run, unit), pixels, atol=1e-6)
+    np.testing.assert_allclose(scaled_from_unit(unit, run.value_range), pixels, atol=1e-6)
 
 
 def png(pixels: np.ndarray) -> bytes:

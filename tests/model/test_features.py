@@ -1,14 +1,13 @@
-"""Activations against Keras's own sub-models, and gradients against finite differences."""
+"""Activations against Keras's own sub-models."""
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
-from mcviz.errors import InvalidInputError, UnsuitableModelError
+from mcviz.errors import UnsuitableModelError
 from mcviz.model import Sampler
-from mcviz.model.adversarial import fgsm, gradient_sign
-from mcviz.model.features import MOST_FEATURES, in_front, last_logits, penultimate, penultimate_model
+from mcviz.model.features import MOST_FEATURES, activations_before_dropout, last_logits, penultimate, penultimate_model
 from mcviz.model.reference import reference_network
 from tests.model.zoo import Untraceable
 
@@ -20,10 +19,10 @@ def model() -> keras.Model:
     return reference_network((12, 12, 1), 4)
 
 
-def test_what_is_in_front_is_what_the_first_dropout_layer_gets(model: keras.Model) -> None:
+def test_what_is_activations_before_dropout_is_what_the_first_dropout_layer_gets(model: keras.Model) -> None:
     dropout = next(layer for layer in model.layers if isinstance(layer, layers.Dropout))
     expected = keras.Model(model.inputs[0], dropout.input)(IMAGES).numpy().reshape(len(IMAGES), -1)
-    found = in_front(Sampler(model), IMAGES)
+    found = activations_before_dropout(Sampler(model), IMAGES)
     assert found.dtype == np.float32
     scale = found.sum() / expected.sum()  # dropout's own 1 / (1 - rate) may lie on either side of the cut
     np.testing.assert_allclose(found, scale * expected, rtol=1e-4, atol=1e-5)
@@ -32,7 +31,9 @@ def test_what_is_in_front_is_what_the_first_dropout_layer_gets(model: keras.Mode
 
 def test_images_have_the_same_activations_in_any_company(model: keras.Model) -> None:
     sampler = Sampler(model)
-    np.testing.assert_array_equal(in_front(sampler, IMAGES[20:23]), in_front(sampler, IMAGES)[20:23])
+    np.testing.assert_array_equal(
+        activations_before_dropout(sampler, IMAGES[20:23]), activations_before_dropout(sampler, IMAGES)[20:23]
+    )
 
 
 def test_large_maps_are_averaged_over_blocks_of_pixels() -> None:
@@ -43,7 +44,7 @@ def test_large_maps_are_averaged_over_blocks_of_pixels() -> None:
     output = layers.Dense(3, activation="softmax")(layers.GlobalAveragePooling2D()(hidden))
     sampler = Sampler(keras.Model(image, output))
     images = np.random.default_rng(1).random((3, 70, 70, 3), dtype=np.float32)
-    found = in_front(sampler, images)
+    found = activations_before_dropout(sampler, images)
     assert MOST_FEATURES / 4 < found.shape[1] <= MOST_FEATURES
     halved = images_of_blocks(keras.Model(image, convolved)(images).numpy())
     scale = found.sum() / halved.sum()  # dropout's own 1 / (1 - rate) may lie on either side of the cut
@@ -63,10 +64,10 @@ def test_a_model_that_cannot_be_taken_apart_gives_its_input() -> None:
     keras.utils.set_random_seed(0)
     model, images = Untraceable(), IMAGES[:5, :2, :2, 0]
     model(images)
-    np.testing.assert_array_equal(in_front(Sampler(model), images), images.reshape(5, -1))
+    np.testing.assert_array_equal(activations_before_dropout(Sampler(model), images), images.reshape(5, -1))
 
 
-def test_penultimate_activations_and_their_logits_give_the_model_s_answer(model: keras.Model) -> None:
+def test_penultimate_activations_and_their_logits_give_the_model_s_probabilities(model: keras.Model) -> None:
     hidden = penultimate(model, IMAGES)
     assert hidden.shape == (37, 128)
     logits = last_logits(model, hidden).astype(float)
@@ -86,7 +87,7 @@ def test_small_maps_stay_as_they_are_and_long_vectors_are_summed_up() -> None:
     vectors = np.random.default_rng(0).random((3, MOST_FEATURES + 1000), dtype=np.float32)
     image = keras.Input(vectors.shape[1:])
     model = keras.Model(image, layers.Dense(2, activation="softmax")(layers.Dropout(0.5)(image)))
-    found = in_front(Sampler(model), vectors)
+    found = activations_before_dropout(Sampler(model), vectors)
     assert found.shape == (3, MOST_FEATURES)
     ratio = found.sum(axis=1) / vectors.sum(axis=1)
     np.testing.assert_allclose(ratio, ratio[0], rtol=1e-4)
@@ -97,50 +98,3 @@ def test_a_model_without_a_last_dense_layer_is_refused() -> None:
     model = keras.Model(image, layers.Softmax()(layers.Dense(3)(layers.Dropout(0.5)(image))))
     with pytest.raises(UnsuitableModelError, match="ends in a dense layer"):
         penultimate_model(model)
-
-
-@pytest.mark.parametrize("labels", [None, np.arange(6) % 4])
-def test_the_sign_is_that_of_finite_differences(model: keras.Model, labels: np.ndarray | None) -> None:
-    images = IMAGES[:6]
-    signs = gradient_sign(model, images, labels)
-    answers = model(images, training=False).numpy().argmax(axis=1) if labels is None else labels
-
-    def loss(given: np.ndarray) -> np.ndarray:
-        probs = model(given.astype(np.float32), training=False).numpy().astype(float)
-        return -np.log(probs[np.arange(6), answers])
-
-    random, agreed, tried = np.random.default_rng(0), 0, 0
-    for row, column in random.integers(0, 12, (12, 2)):
-        step = np.zeros_like(images)
-        step[:, row, column] = 0.02
-        difference = loss(images + step) - loss(images - step)
-        clear = np.abs(difference) > 1e-5
-        agreed += (np.sign(difference) == signs[:, row, column, 0])[clear].sum()
-        tried += clear.sum()
-    assert tried > 30
-    assert agreed / tried > 0.95
-
-
-def test_a_step_makes_the_answer_less_likely_and_stays_an_image(model: keras.Model) -> None:
-    before = model(IMAGES, training=False).numpy()
-    moved = fgsm(model, IMAGES, 0.05)
-    assert np.abs(moved - IMAGES).max() <= 0.05 + 1e-6
-    assert moved.min() >= 0
-    assert moved.max() <= 1
-    answers = before.argmax(axis=1)
-    after = model(moved, training=False).numpy()[np.arange(37), answers]
-    assert (after < before[np.arange(37), answers]).all()
-    np.testing.assert_array_equal(fgsm(model, IMAGES, 0.0), IMAGES)
-    with pytest.raises(InvalidInputError, match="Received: 2"):
-        fgsm(model, IMAGES, 2)
-
-
-def test_logits_and_probabilities_have_the_same_signs() -> None:
-    keras.utils.set_random_seed(1)
-    image = keras.Input((4,))
-    logits = layers.Dense(3)(layers.Dense(8, activation="tanh")(image))
-    with_softmax = keras.Model(image, layers.Softmax()(logits))
-    vectors = np.random.default_rng(0).random((9, 4), dtype=np.float32)
-    np.testing.assert_array_equal(
-        gradient_sign(keras.Model(image, logits), vectors), gradient_sign(with_softmax, vectors)
-    )

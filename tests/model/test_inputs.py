@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mcviz.errors import InvalidInputError
-from mcviz.model.inputs import for_model, takes_bytes
+from mcviz.model.inputs import ImageAdapter
 from mcviz.model.ood import fit_ood_detector
 from mcviz.model.run_sampling import sample_run
 from mcviz.model.sampler import Sampler, sample
@@ -54,9 +54,12 @@ def test_a_run_holds_the_passes_over_images_as_the_model_takes_them(
     run = sample_run(model, IMAGES, tmp_path / "run", passes=4)
     np.testing.assert_allclose(run.probs_block(0, 24), sample(model, taken, passes=4), atol=1 / 65535)
     np.testing.assert_array_equal(run.images, IMAGES)
-    assert run.divides_by_255 is (white == 1) is not takes_bytes(model, Sampler(model))
+    assert run.divides_by_255 is ImageAdapter.for_data(Sampler(model), IMAGES).divides_by_255 is (white == 1)
     assert fit_ood_detector(Sampler(model), run).unexplained.shape == (24,)
-    live = for_model(Sampler(model), UNIT * np.float32(white))
+    adapter = ImageAdapter.for_run(Sampler(model), run)
+    np.testing.assert_array_equal(adapter.from_stored(run.images[:]), taken)
+    live = adapter.from_unit_range(UNIT)
+    assert live.dtype == taken.dtype
     np.testing.assert_allclose(live, taken, atol=1e-4)
 
 

@@ -37,7 +37,7 @@ def passes_of_the_loop(name: str) -> np.ndarray:
 @every_model
 @both_modes
 def test_mean_and_variance_are_those_of_the_keras_loop(name, masks):
-    ours = sampler(name).sample(images_for(sampler(name)._model, 3), passes=PASSES, seed=7, masks=masks)
+    ours = sampler(name).sample(images_for(sampler(name).model, 3), passes=PASSES, seed=7, masks=masks)
     assert ours.shape == (PASSES, 3, CLASSES)
     np.testing.assert_allclose(ours.sum(axis=2), 1, atol=1e-5)
     limit = stats.norm.isf(FALSE_ALARMS / 2 / (2 * 3 * CLASSES))
@@ -57,7 +57,7 @@ def moments(probs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.n
 
 @every_model
 def test_masks_per_pass_are_shared_by_the_images_and_masks_per_example_are_not(name):
-    twice = np.repeat(images_for(sampler(name)._model, 1), 2, axis=0)
+    twice = np.repeat(images_for(sampler(name).model, 1), 2, axis=0)
     one, other = sampler(name).sample(twice, passes=200, masks="per_pass").swapaxes(0, 1)
     np.testing.assert_allclose(one, other, atol=1e-6)
     one, other = sampler(name).sample(twice, passes=200, masks="per_example").swapaxes(0, 1)
@@ -69,12 +69,12 @@ def test_masks_per_pass_are_shared_by_the_images_and_masks_per_example_are_not(n
 @every_model
 @both_modes
 def test_any_split_gives_the_same_bits(name, masks):
-    images = images_for(sampler(name)._model, 37)
+    images = images_for(sampler(name).model, 37)
     whole = sampler(name).sample(images, passes=150, seed=3, masks=masks)
     parts = [
         [
             sampler(name).sample(
-                images[low:high], passes=last - first, seed=3, masks=masks, first_pass=first, first_image=low
+                images[low:high], passes=last - first, seed=3, masks=masks, first_pass=first, first_example=low
             )
             for low, high in ((0, 1), (1, 20), (20, 37))
         ]
@@ -86,7 +86,7 @@ def test_any_split_gives_the_same_bits(name, masks):
 
 @every_model
 def test_threads_get_the_serial_result(name):
-    images = images_for(sampler(name)._model, 6)
+    images = images_for(sampler(name).model, 6)
     serial = {seed: sampler(name).sample(images, passes=10, seed=seed) for seed in range(3)}
     results: dict[int, np.ndarray] = {}
     threads = [

@@ -132,24 +132,24 @@ def test_a_stateful_layer_is_refused():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"images": IMAGES[:, :3]}, r"the shape that the model takes, \(N, 4\). Received: shape \(5, 3\)"),
-        ({"images": IMAGES[0]}, r"Received: shape \(4,\)"),
-        ({"images": IMAGES[:0]}, "at least one image"),
-        ({"images": IMAGES.astype(str)}, "must hold numbers. Received: dtype <U"),
-        ({"images": IMAGES.astype(object)}, "Received: dtype object"),
-        ({"passes": 0}, "`passes` must be a whole number from 1 up. Received: 0"),
+        ({"examples": IMAGES[:, :3]}, r"the shape that the model takes, \(N, 4\). Received: shape \(5, 3\)"),
+        ({"examples": IMAGES[0]}, r"Received: shape \(4,\)"),
+        ({"examples": IMAGES[:0]}, "with at least one example"),
+        ({"examples": IMAGES.astype(str)}, "`examples` should be numbers. Received: dtype <U"),
+        ({"examples": IMAGES.astype(object)}, "Received: dtype object"),
+        ({"passes": 0}, "`passes` should be a whole number of at least 1. Received: 0"),
         ({"passes": 2.5}, "Received: 2.5"),
         ({"seed": -1}, "`seed`"),
-        ({"masks": "each"}, "'per_pass' or 'per_example'. Received: 'each'"),
+        ({"masks": "each"}, "`masks` should be 'per_pass' or 'per_example'. Received: 'each'"),
     ],
 )
 def test_arguments_that_cannot_be_used_are_refused(arguments, message):
     with pytest.raises(InvalidInputError, match=message):
-        sample(dense_model(), **({"images": IMAGES, "passes": 3} | arguments))
+        sample(dense_model(), **({"examples": IMAGES, "passes": 3} | arguments))
 
 
 def test_fractions_for_a_model_of_whole_numbers_are_refused():
-    with pytest.raises(InvalidInputError, match=r"whole numbers. Received: dtype float64"):
+    with pytest.raises(InvalidInputError, match=r"`examples` should be whole numbers. Received: dtype float64"):
         sample(make("text"), np.full((2, 7), 0.5), passes=2)
 
 
@@ -183,7 +183,7 @@ def test_a_model_of_any_input_size_takes_several():
         layers.Dense(3, activation="softmax"),
     )  # fmt: skip
     sampler = Sampler(model)
-    with pytest.raises(UnsuitableModelError, match="once the model has seen images"):
+    with pytest.raises(UnsuitableModelError, match="once the model has seen examples"):
         _ = sampler.classes
     for size in (6, 9):
         assert sampler.sample(np.ones((2, size, size, 1), np.float32), passes=3).shape == (3, 2, 3)
@@ -201,7 +201,7 @@ def test_augmentation_stays_off_and_the_description_says_what_is_on():
         StochasticLayer("noise", "GaussianNoise", 0.1), StochasticLayer("drop", "Dropout", 0.25)
     )  # fmt: skip
     assert sampler.description() == (
-        "Stochastic layers: noise (GaussianNoise 0.1), drop (Dropout 0.25); left off: flip, turn"
+        "Stochastic layers: noise (GaussianNoise 0.1), drop (Dropout 0.25); inactive: flip, turn"
     )
     images = np.random.default_rng(0).random((2, 6, 6, 2), dtype=np.float32)
     np.testing.assert_allclose(
@@ -308,7 +308,7 @@ def test_numbers_drawn_anew_in_each_step_of_a_loop_are_keyed_too():
     sampler, images = Sampler(model), np.ones((2, 5, 2), np.float32)
     whole = sampler.sample(images, passes=140)
     np.testing.assert_array_equal(
-        sampler.sample(images[1:], passes=10, first_pass=125, first_image=1), whole[125:135, 1:]
+        sampler.sample(images[1:], passes=10, first_pass=125, first_example=1), whole[125:135, 1:]
     )
     assert whole.std(axis=0).min() > 0
 

@@ -98,8 +98,8 @@ def test_a_save_that_fails_leaves_the_old_model_and_nothing_else(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"epochs": 0}, "epochs should be at least 1. Received: 0"),
-        ({"seed": -1}, "seed should be 0 or more. Received: -1"),
+        ({"epochs": 0}, "`epochs` should be a whole number of at least 1. Received: 0"),
+        ({"seed": -1}, "`seed` should be a whole number of at least 0. Received: -1"),
         ({"activation": "rellu"}, "such as relu or tanh. Received: rellu"),
     ],
 )
@@ -109,13 +109,16 @@ def test_settings_that_cannot_be_used_are_refused_before_training(splits, settin
 
 
 def test_images_without_labels_cannot_be_learnt_from(splits):
-    with pytest.raises(InvalidInputError, match="labels for both splits"):
+    with pytest.raises(
+        InvalidInputError,
+        match="`labels` should be there for training and test",
+    ):
         train(splits[0], LabelledImages(splits[1].images, None))
 
 
 def test_a_test_label_that_training_never_saw_is_refused(splits):
     odd = LabelledImages(splits[1].images, np.full(64, 2))
-    with pytest.raises(InvalidInputError, match=r"among the 2 training classes. Received: 2"):
+    with pytest.raises(InvalidInputError, match=r"`test labels` should be class indices from 0 to 1\. Received: 2"):
         train(splits[0], odd)
 
 
@@ -129,7 +132,7 @@ def test_what_is_not_mnist_shaped_is_refused_before_training(splits):
     ):
         with pytest.raises(InvalidInputError, match=message):
             train(spoilt, spoilt)
-    with pytest.raises(InvalidInputError, match="images of one size"):
+    with pytest.raises(InvalidInputError, match="`images` should be of one size"):
         train(splits[0], LabelledImages(splits[1].images[:, 1:], splits[1].labels))
 
 

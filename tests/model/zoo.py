@@ -26,6 +26,40 @@ class Halved(layers.Dropout):
 
 
 @keras.saving.register_keras_serializable("mcviz_tests")
+class ConcreteDropout(keras.Layer):
+    """A person's own layer, of no known kind: dropout by a smooth mask, its rate a weight (Gal et al. 2017)."""
+
+    def __init__(self, start=0.3, **kwargs):
+        super().__init__(**kwargs)
+        self.seeds = keras.random.SeedGenerator(4)
+        self.logit = self.add_weight(initializer=keras.initializers.Constant(np.log(start / (1 - start))))
+
+    def call(self, inputs, training=False):
+        if not training:
+            return inputs
+        uniform = keras.ops.clip(keras.random.uniform(keras.ops.shape(inputs), seed=self.seeds), 1e-6, 1 - 1e-6)
+        noise = keras.ops.log(uniform) - keras.ops.log(1 - uniform)
+        dropped = keras.ops.sigmoid((self.logit + noise) / 0.1)
+        return inputs * (1 - dropped) / (1 - keras.ops.sigmoid(self.logit))
+
+
+@keras.saving.register_keras_serializable("mcviz_tests")
+class DropConnect(keras.layers.Dense):
+    """A person's own layer on one that is not stochastic: a dense layer that drops weights, each row its own."""
+
+    def __init__(self, units, rate=0.4, **kwargs):
+        super().__init__(units, **kwargs)
+        self.rate, self.seeds = rate, keras.random.SeedGenerator(5)
+
+    def call(self, inputs, training=False):
+        if not training:
+            return super().call(inputs)
+        kernels = keras.ops.broadcast_to(self.kernel, (keras.ops.shape(inputs)[0], *self.kernel.shape))
+        kernels = keras.random.dropout(kernels, self.rate, seed=self.seeds)
+        return self.activation(keras.ops.einsum("ni,nij->nj", inputs, kernels) + self.bias)
+
+
+@keras.saving.register_keras_serializable("mcviz_tests")
 class Subclassed(keras.Model):
     """A model whose graph is Python code, with a residual connection around its dropout."""
 
@@ -130,7 +164,7 @@ def built(model: keras.Model) -> keras.Model:
 
 
 def small_reference() -> keras.Model:
-    """The reference network's layers, small: the short way's own case."""
+    """The reference network's layers, small: the case of a masked dense layer."""
     return sequential(
         (10, 10, 1),
         layers.Conv2D(8, 3, activation="relu", bias_initializer=keras.initializers.RandomNormal(seed=8)),

@@ -164,7 +164,7 @@ def carry_on(run: Run, sweep: Sweep) -> None:
             start, stop = sweep.done, min(sweep.done + BLOCK, sweep.total)
             images = sweep.over.some(start, stop)
             taken = for_the_model(run, images)
-            probs = prepared.sample(taken, passes=run.passes, masks=masks(run), first_image=start)
+            probs = prepared.sample(taken, passes=run.passes, masks=masks(run), first_example=start)
             sweep.add(run, images, None if labels is None else labels[start:stop], probs)
         sweep.running = False
     except McvizError as error:

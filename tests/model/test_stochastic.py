@@ -112,7 +112,7 @@ def test_a_dropout_that_is_a_tf_function_is_on():
 def test_a_layer_that_always_draws_is_sampled_and_named():
     model = network(layers.Dense(8), Noisy(name="latent"), layers.Dropout(0.02, name="drop"))
     sampler = Sampler(model)
-    assert sampler.description() == "Stochastic layers: drop (Dropout 0.02); drawing by themselves: latent"
+    assert sampler.description() == "Stochastic layers: drop (Dropout 0.02); always random: latent"
     spread = sampler.sample(IMAGES, passes=PASSES, masks="per_example").std(axis=0)
     np.testing.assert_allclose(spread, keras_s_own(model).std(axis=0), rtol=0.1)
 
@@ -146,8 +146,8 @@ def test_training_mode_is_for_stochastic_layers_alone(eager):
     before = [np.array(variable) for variable in model.variables]
     sampler = Sampler(model)
     together = sampler.sample(IMAGES, passes=9)
-    assert sampler.description() == "Stochastic layers: drop (Dropout 0.3); left off: flip"
-    alone = [sampler.sample(IMAGES[n : n + 1], passes=9, first_image=n) for n in range(len(IMAGES))]
+    assert sampler.description() == "Stochastic layers: drop (Dropout 0.3); inactive: flip"
+    alone = [sampler.sample(IMAGES[n : n + 1], passes=9, first_example=n) for n in range(len(IMAGES))]
     np.testing.assert_array_equal(together, np.concatenate(alone, axis=1))
     for variable, value in zip(model.variables, before, strict=True):
         np.testing.assert_array_equal(variable, value)

@@ -1,4 +1,4 @@
-"""Dropout → Flatten → Dense turned around: the same numbers as row by row, and as a slow loop in float64."""
+"""Dropout → Flatten → Dense, factored: the same numbers as row by row, and as a slow loop in float64."""
 
 from functools import partial
 
@@ -12,9 +12,10 @@ from keras import layers
 from scipy import stats
 
 from mcviz.model import Sampler
-from mcviz.model.draws import draw, draw_active
+from mcviz.model.masked_dense import ScaledKernel
 from mcviz.model.plan import make_plan
-from mcviz.model.turned import Product
+from mcviz.model.random_numbers import mask_of_active, random_numbers
+from mcviz.model.stochastic import StochasticLayers
 from tests.model.zoo import CLASSES, images_for, make, sequential
 
 
@@ -30,21 +31,21 @@ def plan_of(sampler: Sampler):
     return next(iter(sampler._plans.values()))
 
 
-def general(model: keras.Model) -> Sampler:
-    """A sampler that leaves the short way out."""
+def unfactored(model: keras.Model) -> Sampler:
+    """A sampler that computes the dense layer row by row."""
     sampler = Sampler(model)
     (key,) = sampler._plans
-    sampler._plans[key] = make_plan(model, *key, short_way=False)
+    sampler._plans[key] = make_plan(StochasticLayers(model), *key, factored=False)
     return sampler
 
 
 @pytest.mark.parametrize("masks", MODES)
 @pytest.mark.parametrize("name", ["small reference network", "nested models", "Dropout", "Dropout on the images"])
-def test_the_general_way_agrees_on_the_same_masks(name, masks):
+def test_row_by_row_agrees_on_the_same_masks(name, masks):
     model = make(name)
-    fast, slow = Sampler(model), general(model)
-    assert plan_of(fast).turned is not None
-    assert plan_of(slow).turned is None
+    fast, slow = Sampler(model), unfactored(model)
+    assert plan_of(fast).masked_dense is not None
+    assert plan_of(slow).masked_dense is None
     images = images_for(model, 21)
     one, other = (each.sample(images, passes=140, seed=2, masks=masks) for each in (fast, slow))
     np.testing.assert_allclose(one, other, atol=2e-6)
@@ -56,17 +57,17 @@ def test_a_slow_loop_in_float64_gives_the_same_probabilities(masks):
     model = make("small reference network")
     sampler = Sampler(model)
     images = images_for(model, 3)
-    (first, second), block = plan_of(sampler).sites, plan_of(sampler).passes
+    (first, second), block = plan_of(sampler).requests, plan_of(sampler).passes
     front = keras.Model(model.inputs[0], model.layers[1].output)(images).numpy().reshape(3, -1).astype(np.float64)
     (w1, b1), (w2, b2) = ([w.astype(np.float64) for w in layer.get_weights()] for layer in model.layers[-3::2])
     expected = np.empty((5, 3, CLASSES))
     for i, activations in enumerate(front):
         image = i if masks == "per_example" else None
         active = np.flatnonzero(activations)
-        kept = draw(first, block, 9, 0, None).reshape(block, -1)
+        kept = random_numbers(first, block, 9, 0, None).reshape(block, -1)
         if masks == "per_example":
-            kept[:, active] = draw_active(first, block, 9, 0, i, active)
-        kept_hidden = draw(second, block, 9, 0, image)
+            kept[:, active] = mask_of_active(first, block, 9, 0, i, active)
+        kept_hidden = random_numbers(second, block, 9, 0, image)
         for t in range(5):
             hidden = np.maximum((activations * kept[t] / (1 - 0.25)) @ w1 + b1, 0)
             logits = (hidden * kept_hidden[t] / (1 - 0.5)) @ w2 + b2
@@ -82,9 +83,9 @@ def test_a_product_is_masks_times_activations_times_weights(size, units, share, 
     kernel = numbers.standard_normal((size, units)).astype(np.float32)
     kept = numbers.random((16, size)) < 0.6
     expected = (kept * activations.astype(np.float64)) @ kernel
-    product = Product(activations, kernel)
-    np.testing.assert_allclose(product.activations_first(np.ascontiguousarray(kept.T)), expected, atol=1e-4)
-    np.testing.assert_allclose(product.passes_first(kept[:, product.active]), expected, atol=1e-4)
+    scaled = ScaledKernel(activations, kernel)
+    np.testing.assert_allclose(scaled.masked_by_columns(np.ascontiguousarray(kept.T)), expected, atol=1e-4)
+    np.testing.assert_allclose(scaled.masked(kept[:, scaled.active]), expected, atol=1e-4)
 
 
 def test_images_vary_together_over_the_passes_as_under_one_mask_of_keras():
@@ -123,9 +124,9 @@ def test_the_sampler_follows_weights_that_are_set_after_it_was_made():
         (layers.Dropout(0.3), layers.Dense(8), layers.Flatten()),
     ],
 )
-def test_other_graphs_go_the_general_way(stack):
+def test_other_graphs_are_not_factored(stack):
     model = sequential((5, 5, 2), *stack, layers.Dense(CLASSES, activation="softmax"))
-    assert plan_of(Sampler(model)).turned is None
+    assert plan_of(Sampler(model)).masked_dense is None
 
 
 def test_an_image_without_activations_has_passes_too():

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mcviz.model.draws import Site, draw, draw_active, kept
+from mcviz.model.random_numbers import RandomRequest, bernoulli, mask_of_active, random_numbers
 
 FALSE_ALARMS = 1e-6
 
@@ -33,13 +33,13 @@ class Counting:
 
 @pytest.mark.parametrize("dropped", range(1, 256))
 def test_a_multiple_of_one_256th_is_met_exactly(dropped):
-    assert np.count_nonzero(kept(Counting(0), 256, dropped / 256)) == 256 - dropped
+    assert np.count_nonzero(bernoulli(Counting(0), 256, dropped / 256)) == 256 - dropped
 
 
 @given(st.floats(1e-6, 1 - 1e-6))
 def test_any_rate_is_met_to_a_41st_bit(rate):
-    certain = np.count_nonzero(kept(Counting(0), 256, rate))
-    with_ties = np.count_nonzero(kept(Counting(2**32 - 1), 256, rate))
+    certain = np.count_nonzero(bernoulli(Counting(0), 256, rate))
+    with_ties = np.count_nonzero(bernoulli(Counting(2**32 - 1), 256, rate))
     threshold = round((rate * 256 - int(rate * 256)) * 2**32)
     kept_of_a_tie = (2**32 - threshold) / 2**32 if with_ties != certain else 0
     assert (certain + kept_of_a_tie) / 256 == pytest.approx(1 - rate, abs=2**-40)
@@ -48,39 +48,39 @@ def test_any_rate_is_met_to_a_41st_bit(rate):
 @pytest.mark.parametrize("rate", [0.1, 0.2, 0.25, 0.3, 0.5, 0.9, 0.001])
 def test_the_share_of_dropped_elements_is_the_rate(rate):
     size = 1_000_000
-    dropped = size - np.count_nonzero(kept(np.random.default_rng(1), size, rate))
+    dropped = size - np.count_nonzero(bernoulli(np.random.default_rng(1), size, rate))
     assert stats.binomtest(dropped, size, rate).pvalue > FALSE_ALARMS
 
 
 def test_uniform_and_normal_numbers_are_what_they_are_called():
-    uniform = draw(Site(0, "uniform", 0.0, (50,), False), 1000, 1, 0, None)
-    normal = draw(Site(0, "normal", 0.0, (50,), False), 1000, 1, 0, None)
+    uniform = random_numbers(RandomRequest(0, "uniform", 0.0, (50,), False), 1000, 1, 0, None)
+    normal = random_numbers(RandomRequest(0, "normal", 0.0, (50,), False), 1000, 1, 0, None)
     assert uniform.dtype == normal.dtype == np.float32
     assert stats.kstest(uniform.ravel(), "uniform").pvalue > FALSE_ALARMS
     assert stats.kstest(normal.ravel(), "norm").pvalue > FALSE_ALARMS
 
 
 def test_a_key_gives_the_same_numbers_and_every_part_of_it_counts():
-    site = Site(1, "keep", 0.5, (64,), False)
-    first = draw(site, 4, 5, 2, 3)
-    np.testing.assert_array_equal(draw(site, 4, 5, 2, 3), first)
+    request = RandomRequest(1, "bernoulli", 0.5, (64,), False)
+    first = random_numbers(request, 4, 5, 2, 3)
+    np.testing.assert_array_equal(random_numbers(request, 4, 5, 2, 3), first)
     others = [
-        draw(Site(2, "keep", 0.5, (64,), False), 4, 5, 2, 3),
-        draw(site, 4, 6, 2, 3),
-        draw(site, 4, 5, 3, 3),
-        draw(site, 4, 5, 2, 4),
-        draw(site, 4, 5, 2, None),
+        random_numbers(RandomRequest(2, "bernoulli", 0.5, (64,), False), 4, 5, 2, 3),
+        random_numbers(request, 4, 6, 2, 3),
+        random_numbers(request, 4, 5, 3, 3),
+        random_numbers(request, 4, 5, 2, 4),
+        random_numbers(request, 4, 5, 2, None),
     ]
     for one, other in [(a, b) for i, a in enumerate([first, *others]) for b in others[i:]]:
         assert 0.3 < (one == other).mean() < 0.7
 
 
-def test_a_draw_that_the_batch_shares_does_not_depend_on_the_image():
-    site = Site(0, "keep", 0.5, (64,), True)
-    np.testing.assert_array_equal(draw(site, 4, 5, 2, 3), draw(site, 4, 5, 2, 9))
+def test_a_mask_that_the_batch_shares_does_not_depend_on_the_example():
+    request = RandomRequest(0, "bernoulli", 0.5, (64,), True)
+    np.testing.assert_array_equal(random_numbers(request, 4, 5, 2, 3), random_numbers(request, 4, 5, 2, 9))
 
 
-def test_where_all_activations_are_active_a_draw_for_them_is_the_whole_draw():
-    site = Site(0, "keep", 0.3, (4, 5), False)
-    whole = draw(site, 8, 1, 2, 3).reshape(8, 20)
-    np.testing.assert_array_equal(draw_active(site, 8, 1, 2, 3, np.arange(20)), whole)
+def test_where_all_activations_are_active_the_mask_of_them_is_the_whole_mask():
+    request = RandomRequest(0, "bernoulli", 0.3, (4, 5), False)
+    whole = random_numbers(request, 8, 1, 2, 3).reshape(8, 20)
+    np.testing.assert_array_equal(mask_of_active(request, 8, 1, 2, 3, np.arange(20)), whole)

@@ -1,8 +1,8 @@
-"""The short way for Dropout → Flatten → Dense: all passes of one image as one matrix product.
+"""Dropout → Flatten → Dense, factored: all passes of one example as one matrix product.
 
-Row by row, a dense layer behind a dropout layer multiplies each pass's masked activations by all weights. Turned
-around, the activations scale the weights once an image, and the passes are a matrix product of their masks, zeros and
-ones, with the scaled weights. Only activations that are not zero take part, few behind a ReLU. Nothing is approximated.
+Row by row, a dense layer behind a dropout layer multiplies each pass's masked activations by the kernel. Factored, the
+activations scale the kernel once an example, and the passes are a matrix product of their masks, zeros and ones, with
+the scaled kernel. Only activations that are not zero take part, few behind a ReLU. Nothing is approximated.
 """
 
 import math
@@ -13,34 +13,34 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from mcviz.model.draws import Site
-from mcviz.model.tracing import Trace, falls_on
+from mcviz.model.random_numbers import RandomRequest
+from mcviz.model.tracing import Trace, masked_tensor
 
 ALIGNMENT = 64  # TensorFlow takes memory over without a copy from here on
 
 
 @dataclass(frozen=True)
-class TurnedDense:
+class MaskedDense:
     """The product of masked activations and a kernel, found in a graph.
 
     Attributes:
-        site: the dropout's.
+        request: the dropout's, for its masks.
         kernel: () to [(n, units) float32].
         product: the tensor in the graph that is replaced, (rows, units).
     """
 
-    site: Site
+    request: RandomRequest
     kernel: Any
     product: tf.Tensor
 
 
-def find_turned_dense(trace: Trace) -> TurnedDense | None:
+def find_masked_dense(trace: Trace) -> MaskedDense | None:
     """The dense layer that all of a model's randomness goes through first, if the graph has one."""
-    if len(trace.frontier) != 1 or trace.frontier[0].dtype != tf.float32:
+    if len(trace.boundary) != 1 or trace.boundary[0].dtype != tf.float32:
         return None
-    dropout = _only_consumer(trace, trace.frontier[0])
-    sites = [site for site in trace.sites if not site.shared and falls_on(trace, site) == 0]
-    if dropout is None or len(sites) != 1:
+    dropout = _only_consumer(trace, trace.boundary[0])
+    requests = [each for each in trace.requests if not each.shared and masked_tensor(trace, each) == 0]
+    if dropout is None or len(requests) != 1:
         return None
     tensor = dropout.outputs[0]
     operation = _only_consumer(trace, tensor)
@@ -50,10 +50,10 @@ def find_turned_dense(trace: Trace) -> TurnedDense | None:
     if operation is None or operation.type != "MatMul" or operation.inputs[0] is not tensor:
         return None
     kernel = operation.inputs[1]
-    turned = operation.get_attr("transpose_a") or operation.get_attr("transpose_b")
-    if turned or tensor.shape[0] != trace.rows or kernel.ref() in trace.random:
+    transposed = operation.get_attr("transpose_a") or operation.get_attr("transpose_b")
+    if transposed or tensor.shape[0] != trace.rows or kernel.ref() in trace.random:
         return None
-    return TurnedDense(sites[0], trace.part([], [kernel]), operation.outputs[0])
+    return MaskedDense(requests[0], trace.part([], [kernel]), operation.outputs[0])
 
 
 def _only_consumer(trace: Trace, tensor: tf.Tensor) -> Any:
@@ -61,39 +61,39 @@ def _only_consumer(trace: Trace, tensor: tf.Tensor) -> Any:
     return consumers[0] if len(consumers) == 1 else None
 
 
-class Product:
-    """The work of one image: its scaled weights, times the masks of any number of blocks of passes.
+class ScaledKernel:
+    """A kernel times the activations of one example, to be multiplied by the masks of any number of blocks of passes.
 
-    The weights and the masks lie in memory that the thread keeps, so a thread works on one image at a time.
+    It lies, as the masks do, in memory that the thread keeps, so a thread works on one example at a time.
     """
 
     def __init__(self, activations: np.ndarray, kernel: np.ndarray) -> None:
-        """Scale the weights.
+        """Scale the kernel.
 
         Args:
             activations: (n,) float32, what the dropout layer gets, already divided by 1 - rate.
             kernel: (n, units) float32.
         """
         self.active = np.flatnonzero(activations)
-        scaled = memory_of_thread("weights", (len(self.active), kernel.shape[1]), np.float32)
+        scaled = memory_of_thread("kernel", (len(self.active), kernel.shape[1]), np.float32)
         np.take(kernel, self.active, axis=0, out=scaled, mode="clip")
         scaled *= activations[self.active, None]
         self._scaled = tensor_of(scaled)
 
-    def passes_first(self, kept: np.ndarray) -> np.ndarray:
-        """(passes, units) float32 for masks (passes, active) bool of the active activations."""
-        return self._times(kept, transposed=False)
+    def masked(self, mask: np.ndarray) -> np.ndarray:
+        """(passes, units) float32 for a mask (passes, active) bool of the active activations."""
+        return self._product(mask, transposed=False)
 
-    def activations_first(self, kept: np.ndarray) -> np.ndarray:
-        """(passes, units) float32 for masks (n, passes) bool of all activations."""
-        mine = memory_of_thread("kept", (len(self.active), kept.shape[1]), np.bool_)
-        np.take(kept, self.active, axis=0, out=mine, mode="clip")
-        return self._times(mine, transposed=True)
+    def masked_by_columns(self, mask: np.ndarray) -> np.ndarray:
+        """(passes, units) float32 for a mask (n, passes) bool of all activations."""
+        of_active = memory_of_thread("mask", (len(self.active), mask.shape[1]), np.bool_)
+        np.take(mask, self.active, axis=0, out=of_active, mode="clip")
+        return self._product(of_active, transposed=True)
 
-    def _times(self, kept: np.ndarray, *, transposed: bool) -> np.ndarray:
-        masks = memory_of_thread("masks", kept.shape, np.float32)
-        np.copyto(masks, kept)
-        return tf.raw_ops.MatMul(a=tensor_of(masks), b=self._scaled, transpose_a=transposed).numpy()
+    def _product(self, mask: np.ndarray, *, transposed: bool) -> np.ndarray:
+        factors = memory_of_thread("factors", mask.shape, np.float32)
+        np.copyto(factors, mask)
+        return tf.raw_ops.MatMul(a=tensor_of(factors), b=self._scaled, transpose_a=transposed).numpy()
 
 
 _of_thread = threading.local()

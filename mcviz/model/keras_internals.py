@@ -1,0 +1,108 @@
+"""What mcviz uses of Keras beyond its public interface, all of it, and the versions that it was tried with.
+
+Keras has no public way to replace the random numbers that layers draw, to intercept their calls, or to list what is
+inside them. Nothing outside this file touches what is private in Keras, so that a new version is looked through here.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from inspect import isfunction, signature
+from typing import Any
+
+from mcviz.errors import UnsupportedKerasError
+
+SET_BACKEND = "Set KERAS_BACKEND=tensorflow before Python starts, or `backend` in ~/.keras/keras.json."
+
+try:
+    import keras
+except (ImportError, ValueError) as error:  # another backend is chosen, and not installed or not known
+    raise UnsupportedKerasError(
+        f"mcviz samples with Keras's TensorFlow backend. Received: {error}. {SET_BACKEND}"
+    ) from error
+
+OLDEST, TOO_NEW = (3, 15), (4,)
+VERSIONS = ">=3.15,<4"
+
+
+def check_keras(version: str, backend: str) -> None:
+    """Refuse a Keras that the rest of this file was not written for.
+
+    Raises:
+        UnsupportedKerasError: another version than `VERSIONS`, or another backend than TensorFlow.
+    """
+    if not OLDEST <= tuple(int(number) for number in version.split(".")[:2]) < TOO_NEW:
+        raise UnsupportedKerasError(
+            f"mcviz works with Keras {VERSIONS}. Received: Keras {version}. Type: pip install 'keras{VERSIONS}'"
+        )
+    if backend != "tensorflow":
+        raise UnsupportedKerasError(
+            f"mcviz samples with Keras's TensorFlow backend. Received: {backend}. {SET_BACKEND}"
+        )
+
+
+check_keras(keras.__version__, keras.config.backend())
+
+_backend_random = keras.src.backend.random
+DropoutRNNCell = keras.src.layers.rnn.dropout_rnn_cell.DropoutRNNCell  # the base class of all cells with dropout
+
+
+def direct_sublayers(layer: keras.Layer) -> list[keras.Layer]:
+    """The layers that are attributes of a layer, or stand in its lists and dictionaries."""
+    return list(layer._layers)
+
+
+def has_random_generator(layer: keras.Layer) -> bool:
+    """Whether a layer itself holds a seed generator, and so may draw random numbers."""
+    return bool(layer._seed_generators)
+
+
+def dropout_of_attention(layer: keras.Layer) -> keras.Layer | None:
+    """The dropout layer that an attention layer keeps for its own scores, if it has one."""
+    return getattr(layer, "_dropout_layer", None)
+
+
+def nest_input(model: keras.Model, array: Any) -> Any:
+    """The model's one input in the structure that the model was built with: alone, in a list or in a dictionary."""
+    structure = getattr(model, "_inputs_struct", None)
+    return array if structure is None else keras.tree.pack_sequence_as(structure, [array])
+
+
+def forget_dropout_masks(layer: keras.Layer) -> None:
+    """Drop the masks that a recurrent cell keeps from step to step, so that none outlives the call that it is from."""
+    if isinstance(layer, DropoutRNNCell):
+        layer.reset_dropout_mask()
+        layer.reset_recurrent_dropout_mask()
+
+
+@contextmanager
+def replaced_random_functions(replace: Callable[[str, Callable[..., Any]], Callable[..., Any]]) -> Iterator[None]:
+    """Within the block, every function by which Keras makes random numbers is `replace(name, function)`."""
+    functions = {
+        name: function
+        for name, function in vars(_backend_random).items()
+        if name != "draw_seed" and not name.startswith("_") and isfunction(function)
+        if "seed" in signature(function).parameters
+    }
+    try:
+        for name, function in functions.items():
+            setattr(_backend_random, name, replace(name, function))
+        yield
+    finally:
+        for name, function in functions.items():
+            setattr(_backend_random, name, function)
+
+
+@contextmanager
+def replaced_calls(layers: list[keras.Layer], replace: Callable[[keras.Layer], Callable[..., Any]]) -> Iterator[None]:
+    """Within the block, the `call` of each layer is `replace(layer)`; past Keras's tracking of attributes."""
+    own_calls = [(layer, vars(layer).get("call")) for layer in layers]
+    try:
+        for layer in layers:
+            object.__setattr__(layer, "call", replace(layer))
+        yield
+    finally:
+        for layer, own in own_calls:
+            if own is not None:
+                object.__setattr__(layer, "call", own)
+            elif "call" in vars(layer):
+                object.__delattr__(layer, "call")
