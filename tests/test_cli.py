@@ -88,7 +88,7 @@ def test_training_prints_each_epoch_and_keeps_model_and_history(folder, tmp_path
         ("nowhere.npz", "There is no data file"),
         ("not_mnist.npz", "it lacks x_train, y_train, x_test, y_test and holds pictures. Give an .npz with"),
         ("model.keras", "is not MNIST-shaped"),
-        ("tiny.npz", "`images` should be of one size, at least 6 × 6 pixels"),
+        ("tiny.npz", "should be of one size, at least 6 × 6 pixels"),
     ],
 )
 def test_training_on_what_is_not_mnist_is_refused_in_one_line(folder, tmp_path, capsys, data, told):

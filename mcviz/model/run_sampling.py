@@ -81,8 +81,8 @@ def sample_run(
         RunExistsError: another run is there.
         StorageError: the run cannot be written.
     """
-    path = Path(model) if isinstance(model, str | os.PathLike) else None
-    sampler = as_sampler(load_model(path) if path else model, output=output, from_logits=from_logits)
+    loaded = load_model(model) if isinstance(model, str | os.PathLike) else model
+    sampler = as_sampler(loaded, output=output, from_logits=from_logits)
     network, labelled = sampler.model, _labelled(data)
     one_of("masks", masks, ("per_pass", "per_example"))
     adapter = ImageAdapter.for_data(sampler, labelled.images)
@@ -99,9 +99,7 @@ def sample_run(
         examples=Examples("image", len(labelled.images), _sha256(labelled.images)),
         images=images,
         labels_sha256=None if labelled.labels is None else _sha256(labelled.labels),
-        model=Model(
-            network.name, model_digest(network), _file_digest(path), keep_model, sampler.output, sampler.from_logits
-        ),
+        model=Model(network.name, model_digest(network), keep_model, sampler.output, sampler.from_logits),
         preprocessing="divide_by_255" if adapter.divides_by_255 and labelled.images.dtype == np.uint8 else "none",
         seed=whole_number("seed", seed),
         masks=masks,
@@ -192,10 +190,6 @@ def _without_optimizer(model: keras.Model) -> bytes:
                 f"Keras cannot save this model ({error}). Sample it without keeping the model."
             ) from error
         return path.read_bytes()
-
-
-def _file_digest(path: Path | None) -> str | None:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path and path.is_file() else None
 
 
 def _sha256(array: np.ndarray) -> str:

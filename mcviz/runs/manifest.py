@@ -69,7 +69,6 @@ class Model(Part, frozen=True):
     Attributes:
         name: as Keras knows it.
         sha256: of its architecture and weights, whatever file they came in.
-        file_sha256: of the file that was handed in, or None for a model in memory.
         stored: whether the model is in the run, as `model.keras` without the optimizer's state.
         output: the name of the output that was sampled, where one was asked for.
         from_logits: whether it was taken for logits, where that was asked for.
@@ -77,7 +76,6 @@ class Model(Part, frozen=True):
 
     name: str
     sha256: str
-    file_sha256: str | None
     stored: bool
     output: str | None = None
     from_logits: bool | None = None

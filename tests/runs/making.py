@@ -66,7 +66,7 @@ def wanted(
         examples=Examples("image", len(images), digest(images)),
         images=Images(images.shape[1:], str(images.dtype), float(images.min()), float(images.max()), True),
         labels_sha256=None if labels is None else digest(labels),
-        model=Model("made_up", digest(np.arange(3)), None, True),
+        model=Model("made_up", digest(np.arange(3)), True),
         origin=Origin("dropout", None, 1, "matmul", (Layer("dropout", "Dropout", 0.5),)),
         scores=tuple(SCORES),
         layout=Layout(2, 4, 3, 6),
