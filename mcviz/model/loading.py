@@ -1,5 +1,6 @@
 """Keras models from disk."""
 
+import os
 import re
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from mcviz.errors import DataNotFoundError, UnsuitableModelError
 UNKNOWN_CLASS = re.compile(r"Could not (?:locate|find) (?:class|object) '([^']+)'")
 
 
-def load_model(path: str | Path) -> keras.Model:
+def load_model(path: str | os.PathLike[str]) -> keras.Model:
     """Load a Keras model from a file or folder, in Keras's safe mode: no code from the file is run.
 
     Raises:

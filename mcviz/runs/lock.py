@@ -26,6 +26,8 @@ def writing(folder: Folder) -> Iterator[None]:
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
         descriptor = _acquire(lock)
+    except StorageError:
+        raise
     except OSError as error:
         raise StorageError(
             f"{folder.path} cannot be written: {(error.strerror or str(error)).lower()}. "

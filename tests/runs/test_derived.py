@@ -114,3 +114,13 @@ def test_where_nothing_can_be_written_it_goes_without(run: Run, users_folder: Pa
     (users_folder / "mcviz").write_text("in the way as well")
     assert not save_derived(run, SPEED, ARRAYS)
     assert load_derived(run, SPEED) is None
+
+
+def test_nothing_is_written_into_an_installed_package(
+    run: Run, users_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mcviz.runs.derived.PACKAGE", Path(run.path).resolve().parent)
+    assert save_derived(run, SPEED, ARRAYS)
+    assert not the_file(run).exists()
+    assert_there(run)
+    assert len(list(users_folder.rglob("speed-1.npz"))) == 1

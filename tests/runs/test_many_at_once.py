@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from mcviz.errors import StorageError
 from mcviz.runs import open_run
 from mcviz.runs.files import folder_at
 from mcviz.runs.lock import writing
@@ -27,6 +28,7 @@ print(json.dumps([len(source.asked), hashlib.sha256(json.dumps(found).encode()).
 READ = """
 import sys, time
 from mcviz.errors import PartialRunError, RunNotFoundError
+from mcviz.errors import StorageError
 from mcviz.runs import open_run
 from tests.runs.making import make, numbers
 truth = numbers(make(sys.argv[2]))
@@ -100,3 +102,11 @@ def test_one_run_can_be_read_by_many_threads(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda image: again.probs(image % 11).tolist(), range(220)))
     assert found == truth * 20
+
+
+def test_a_system_without_such_locks_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path / "there")
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    with pytest.raises(StorageError, match=r"Windows lacks the file locks.*Use the Windows Subsystem for Linux"):
+        make(tmp_path / "run")
+    assert open_run(tmp_path / "there").probs(3).shape == (6, 3)

@@ -3,14 +3,15 @@
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mcviz.errors import McvizError, PartialRunError, RunNotFoundError
-from mcviz.measures import SCORES
-from mcviz.runs import Run, open_run, verify_run
+from mcviz.measures import SCORES, register
+from mcviz.runs import Run, export_run, open_run, verify_run
 from tests.runs.making import MadeUpSource, contents, make, some_images, some_labels
 
 HALF_A_STEP = 0.5 / 65534 + 2**-24
@@ -92,6 +93,50 @@ def test_a_score_that_was_not_known_when_the_run_was_made(tmp_path: Path, run: R
     for name in SCORES:
         np.testing.assert_allclose(found[name], expected[name], rtol=0, atol=1e-6)
     assert verify_run(older.path).mean_scores.keys() == {"margin", "mutual_information"}
+
+
+@pytest.fixture
+def late_score() -> Iterator[str]:
+    """A score that is registered after the run was made and its table read."""
+
+    @register("Hit by chance", "probability", "low", "The probability that the passes give the label.")
+    def label_probability(probs: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        return probs.mean(axis=0)[np.arange(len(labels)), labels]
+
+    yield "label_probability"
+    del SCORES["label_probability"]
+
+
+def test_a_score_that_is_registered_late_is_computed_once_and_kept_beside_the_run(
+    tmp_path: Path, late_score: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make(tmp_path / "run", scores=("margin",))
+    expected = run.probs_block(0, None).mean(axis=0)[np.arange(11), some_labels()]
+    np.testing.assert_allclose(run.scores()[late_score], expected, atol=1e-6)
+    again = open_run(run.path)
+    monkeypatch.setattr(Run, "probs_block", lambda *_: pytest.fail("computed again"))
+    np.testing.assert_allclose(again.scores()[late_score], expected, atol=1e-6)
+
+
+def test_a_score_that_needs_labels_is_left_out_of_a_run_without_them(tmp_path: Path, late_score: str) -> None:
+    assert late_score not in make(tmp_path / "unlabelled", labelled=False, scores=("margin",)).scores()
+
+
+def test_a_run_without_deterministic_outputs_says_so(tmp_path: Path) -> None:
+    run = make(tmp_path / "run", deterministic=False)
+    assert run.deterministic_probs is None
+    assert run.deterministic_accuracy is None
+    assert run.ensemble_accuracy is not None
+    assert not [name for name in contents(tmp_path / "run") if "deterministic" in name]
+    assert verify_run(run.path).deterministic_accuracy is None
+    for name in ("a.npz", "a.nc", "a.parquet"):
+        export_run(run, tmp_path / name)
+
+
+def test_an_array_of_all_images_is_the_callers_own(run: Run) -> None:
+    for whole in (np.array(run.images), np.asarray(run.images)):
+        whole[0] = 0
+    np.testing.assert_array_equal(run.images[:], some_images())
 
 
 def test_without_labels_nothing_claims_to_be_right_or_wrong(tmp_path: Path) -> None:
