@@ -70,21 +70,12 @@ assert box.value == "fade"
 
 
 def copied(to: Path) -> Path:
-    """A copy of the project whose runs can be derived from without a trace in this one."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-        text=True,
-    )
-    for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).is_file():
-            (to / name).parent.mkdir(parents=True, exist_ok=True)
-            if name.startswith("cache/"):
-                (to / name).symlink_to(ROOT / name)
-            else:
-                shutil.copy2(ROOT / name, to / name)
+    """A copy of the project; what is derived from its run leaves no trace in this one."""
+    for name in ("mcviz", "benchmarks", "tests", ".streamlit"):
+        shutil.copytree(ROOT / name, to / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("dashboard.py", "pyproject.toml"):
+        shutil.copy2(ROOT / name, to)
+    shutil.copytree(ROOT / "cache" / "mnist-cnn", to / "cache" / "mnist-cnn", copy_function=os.symlink)
     return to
 
 
