@@ -1,0 +1,125 @@
+"""Every worked example of CONTRIBUTING.md: its change applies, its test passes, and what it promises is there."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", GUIDE, re.DOTALL | re.MULTILINE))
+
+DASHBOARD = """
+from streamlit.testing.v1 import AppTest
+
+def opened(page, **query):
+    app = AppTest.from_file("dashboard.py", default_timeout=120).run()
+    for key, value in query.items():
+        app.query_params[key] = value
+    app.switch_page(f"mcviz/app/pages/{page}.py").run()
+    assert not app.exception
+    return app
+"""
+
+# What each example promises, as a script that is run in a copy of the project with the example's change.
+PROMISES = {
+    "A score": """
+import mcviz
+from benchmarks.ood.detectors import DETECTORS
+
+run = mcviz.open_run("cache/mnist-cnn")
+expected = 1 - (run.mean_probs.astype(float) ** 2).sum(axis=1)
+assert abs(run.scores()["gini_impurity"] - expected).max() < 1e-5
+assert "Gini impurity" in {box.label: box for box in opened("uncertain").selectbox}["Rank by"].options
+assert "gini_impurity" in DETECTORS
+""",
+    "A page": """
+from mcviz.app.navigation import PAGES
+
+assert "Labels" in [page.title for page in PAGES]
+app = opened("labels")
+assert app.title[0].value == "Labels"
+assert "Labels" in [link.proto.label for link in app.get("page_link")]
+""",
+    "An OOD detector": """
+import numpy as np
+from benchmarks.ood.study import Network, label_of
+import mcviz
+
+run = mcviz.open_run("cache/mnist-cnn")
+features = Network(run.model_path, passes=5).features(mcviz.as_model_input(np.asarray(run.images[:3])))
+assert features.ood_scores["deterministic_max_logit"].shape == (3,)
+assert label_of("deterministic_max_logit") == "Max logit, dropout off"
+""",
+    "A distortion": """
+import mcviz
+from mcviz.data import DISTORTIONS
+
+images = mcviz.uniform_noise(2, (28, 28, 1), seed=0)
+assert DISTORTIONS["fade"].apply(images, 1, 0, images).std(axis=(1, 2, 3)).max() < 1e-6
+app = opened("probe", input="distortion", distortion="fade")
+box = {box.label: box for box in app.selectbox}["Distortion"]
+assert "Fade to grey" in box.options
+assert box.value == "fade"
+""",
+}
+
+
+def copied(to: Path) -> Path:
+    """A copy of the project; what is derived from its run leaves no trace in this one."""
+    for name in ("mcviz", "benchmarks", "tests", ".streamlit"):
+        shutil.copytree(ROOT / name, to / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("dashboard.py", "pyproject.toml"):
+        shutil.copy2(ROOT / name, to)
+    shutil.copytree(ROOT / "cache" / "mnist-cnn", to / "cache" / "mnist-cnn", copy_function=os.symlink)
+    return to
+
+
+def succeed(*command: str, folder: Path, given: str | None = None) -> None:
+    variables = {**os.environ, "GIT_CEILING_DIRECTORIES": str(folder.parent), "PYTHONPATH": str(folder)}
+    variables.pop("MCVIZ_CACHE", None)
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=variables,
+        input=given,
+        text=True,
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_table_at_the_top_leads_to_every_example() -> None:
+    examples = {title for title, text in SECTIONS.items() if re.search(r"```(diff|python)\n", text)}
+    assert examples == {*PROMISES, "A kind of stochastic layer"}
+    top = GUIDE.partition("\n## ")[0].lower()
+    assert all(f"[{title.lower()}](#{title.lower().replace(' ', '-')})" in top for title in examples)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("title", PROMISES)
+def test_an_example_applies_its_test_passes_and_it_keeps_its_promise(title: str, tmp_path: Path) -> None:
+    (change,) = re.findall(r"```diff\n(.*?)```", SECTIONS[title], re.DOTALL)
+    project = copied(tmp_path)
+    succeed("git", "apply", "--whitespace=error", folder=project, given=change)
+    tests = re.findall(r"^\+\+\+ b/(tests/\S+)", change, re.MULTILINE)
+    changed = re.findall(r"^\+\+\+ b/(\S+\.py)", change, re.MULTILINE)
+    assert len(tests) == 1
+    assert len(re.findall(r"^\+def test_", change, re.MULTILINE)) == 1
+    succeed(sys.executable, "-m", "ruff", "check", *changed, folder=project)
+    succeed(sys.executable, "-m", "ruff", "format", "--check", *changed, folder=project)
+    succeed(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, folder=project)
+    succeed(sys.executable, "-c", DASHBOARD + PROMISES[title], folder=project)
+
+
+@pytest.mark.slow
+def test_a_layer_of_one_s_own_draws_without_a_change_of_mcviz(tmp_path: Path) -> None:
+    (snippet,) = re.findall(r"```python\n(.*?)```", SECTIONS["A kind of stochastic layer"], re.DOTALL)
+    (tmp_path / "test_scale_noise.py").write_text(snippet, encoding="utf-8")
+    succeed(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path), folder=ROOT)

@@ -1,0 +1,289 @@
+"""What the documents say is there: snippets run, commands parse, links lead somewhere, names are those of the code."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterable
+from importlib.metadata import entry_points
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any
+
+import click
+import pytest
+import xarray
+from streamlit import config
+
+from mcviz.app.navigation import PAGES
+from mcviz.cli import commands
+from mcviz.measures import SCORES
+
+ROOT = Path(__file__).parents[1]
+RUN = ROOT / "cache" / "mnist-cnn"
+EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+PATHS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/ood/fashion/README.md")),
+    RUN / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
+DOCS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in PATHS}
+PAST_FENCES = {name: re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE) for name, text in DOCS.items()}
+IN_LINE = {name: re.findall(r"`([^`\n]+)`", text) for name, text in PAST_FENCES.items()}
+PLACEHOLDER = re.compile(r"(?<![A-Za-z])[A-Z]{3,}(?![a-z])(?!E\.md)")  # NAME, RUN, IMAGES.npz, but not README.md
+
+
+def fenced(language: str, text: str) -> list[str]:
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    return [block for opening, block in blocks if opening == language]
+
+
+def cells(text: str, header: str) -> list[list[str]]:
+    """The rows of the table whose head begins with a word."""
+    (rows,) = re.findall(rf"^\| {header} \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", text, re.MULTILINE)
+    return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows.splitlines()]
+
+
+def words_of(command: str) -> list[str]:
+    """A command without comment, variables and what is left open."""
+    words = [word for word in shlex.split(command, comments=True) if word != "…"]
+    while words and re.match(r"[A-Z_]+=", words[0]):
+        words.pop(0)
+    return words
+
+
+# Commands
+
+
+def is_command_of_mcviz(words: list[str]) -> None:
+    name, *arguments = words[1:]
+    if name.startswith("-"):
+        with pytest.raises(click.exceptions.Exit):
+            commands.make_context("mcviz", [name])
+    elif arguments or shlex.join(words) in IN_BLOCKS:
+        commands.commands[name].make_context(name, arguments)  # parses, and runs nothing
+    else:
+        assert name in commands.commands
+
+
+def is_program_of_ours(words: list[str]) -> None:
+    """It takes the arguments, whose options its help has."""
+    done = subprocess.run([sys.executable, *words[1:], "--help"], cwd=ROOT, capture_output=True, check=False, text=True)
+    assert done.returncode == 0, done.stderr
+    for option in (word for word in words if word.startswith("--")):
+        assert option in done.stdout
+
+
+def is_installation(words: list[str]) -> None:
+    assert words[1] == "install"
+    if words[2] == "-r":
+        assert (ROOT / words[3]).is_file()
+    else:
+        where, _, extra = words[2].rstrip("]").partition("[")
+        assert (ROOT / where / "pyproject.toml").is_file()
+        assert not extra or extra in EXTRAS
+
+
+def is_served(words: list[str]) -> None:
+    assert words[1] == "run"
+    assert (ROOT / words[2]).is_file()
+
+
+def is_container(words: list[str]) -> None:
+    assert words[1] in ("build", "run")
+    if words[1] == "build":
+        assert (ROOT / words[words.index("-f") + 1]).is_file()
+        assert (ROOT / words[-1]).is_dir()
+
+
+def is_installed(words: list[str]) -> None:
+    assert entry_points(group="console_scripts", name=words[0])
+
+
+def is_a_file_here(words: list[str]) -> None:
+    assert (ROOT / words[0]).is_file()
+
+
+def makes_the_proxy_s_passwords(words: list[str]) -> None:
+    assert f"auth_basic_user_file {words[2]};" in DOCS["docs/deploying.md"]
+
+
+CHECKS: dict[str, Callable[[list[str]], None]] = {
+    "mcviz": is_command_of_mcviz,
+    "python": is_program_of_ours,
+    "pip": is_installation,
+    "streamlit": is_served,
+    "podman": is_container,
+    "htpasswd": makes_the_proxy_s_passwords,
+    "pre-commit": is_installed,
+    "pytest": is_installed,
+    "lint-imports": is_installed,
+    ".ci/run": is_a_file_here,
+}
+
+
+def commands_of(lines: Iterable[str]) -> set[str]:
+    return {shlex.join(words) for line in lines if (words := words_of(line))}
+
+
+def lines_of(block: str) -> list[str]:
+    return block.replace("\\\n", "").splitlines()
+
+
+IN_BLOCKS = commands_of(line for text in DOCS.values() for block in fenced("", text) for line in lines_of(block))
+NAMED = commands_of(
+    code for codes in IN_LINE.values() for code in codes if re.search("[ /]", code) and code.split()[0] in CHECKS
+)
+COMMANDS = [
+    pytest.param(command, marks=[pytest.mark.slow] if command.startswith("python") else [])
+    for command in sorted(IN_BLOCKS | NAMED)
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_can_be_typed_as_it_stands(command: str) -> None:
+    words = shlex.split(command)
+    CHECKS[words[0]](words)
+
+
+def test_the_commands_are_found() -> None:
+    assert {"pip install -r requirements.txt", "streamlit run dashboard.py", "mcviz dashboard"} <= IN_BLOCKS
+    assert {command.split()[0] for command in NAMED} >= {"mcviz", "python", "streamlit"}
+
+
+def test_an_option_that_is_named_alone_is_one_of_the_command_line_s() -> None:
+    known = {option for each in commands.commands.values() for parameter in each.params for option in parameter.opts}
+    for name, codes in IN_LINE.items():
+        assert {code for code in codes if code.startswith("--")} <= known, name
+
+
+# Snippets
+
+
+def run_snippets(name: str) -> dict[str, Any]:
+    names: dict[str, Any] = {}
+    for snippet in fenced("python", DOCS[name]):
+        exec(compile(snippet, name, "exec"), names)
+    return names
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A current folder where what a snippet writes does not stay."""
+    (tmp_path / "cache").symlink_to(ROOT / "cache")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.slow
+def test_the_python_of_the_readme_runs(folder: None, capsys: pytest.CaptureFixture[str]) -> None:
+    names = run_snippets("README.md")
+    assert names["probs"].shape == (500, 10)
+    assert names["passes"].shape == (500, 1, 10)
+    assert "noise is taken for 8" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", [name for name in DOCS if name.startswith("docs/")])
+def test_every_python_snippet_of_the_docs_runs(name: str, folder: None) -> None:
+    run_snippets(name)
+
+
+def test_every_block_is_of_a_language_that_a_test_knows() -> None:
+    for name, text in DOCS.items():
+        opening = re.findall(r"^```(\w*)$", text, re.MULTILINE)[::2]
+        assert set(opening) <= {"", "python", "diff", "nginx", "mermaid"}, name
+
+
+# Links and names
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors that GitHub gives to headings."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("name", DOCS)
+def test_every_link_leads_somewhere(name: str) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", PAST_FENCES[name]):
+        if not target.startswith("https://"):
+            file, _, anchor = target.partition("#")
+            path = (ROOT / name).parent / file if file else ROOT / name
+            assert path.exists(), target
+            assert not anchor or anchor in anchors(path.read_text(encoding="utf-8")), target
+
+
+@pytest.mark.parametrize("name", DOCS)
+def test_every_file_that_is_named_is_there(name: str) -> None:
+    folders = ROOT, ROOT / "mcviz", (ROOT / name).parent, RUN
+    for code in IN_LINE[name]:
+        is_path = re.fullmatch(r"(?!/)[\w./-]*(/|/[\w.-]+|\.(py|md|toml|txt|csv|npz|json|parquet|zarr|keras))", code)
+        if is_path and not PLACEHOLDER.search(code):
+            passes = re.compile(r"-1000(?=\.)")  # of a run that grew
+            assert any((folder / passes.sub("", code)).exists() for folder in folders), code
+
+
+def test_every_name_of_the_package_is_there() -> None:
+    for codes in IN_LINE.values():
+        for code in codes:
+            if re.fullmatch(r"mcviz(\.\w+)+", code):
+                resolve_name(code)
+
+
+def test_every_page_that_the_readme_describes_is_in_the_navigation() -> None:
+    named = [title for row in cells(DOCS["README.md"], "page") for title in row[0].split(", ")]
+    assert set(named) <= {page.title for page in PAGES}
+
+
+def test_the_glossary_s_scores_are_those_of_the_registry() -> None:
+    known = {score.label.lower(): score.uncertain_when for score in SCORES.values()}
+    for label, uncertain_when, _ in cells(DOCS["docs/glossary.md"], "score"):
+        assert known[label.lower()] == uncertain_when
+
+
+def test_the_format_s_tables_are_those_of_the_run_that_ships() -> None:
+    store = xarray.open_zarr(RUN / "predictions.zarr", consolidated=False, mask_and_scale=False)
+    rows = {row[0].strip("`"): row[1:] for row in cells(DOCS["docs/run-format.md"], "array")}
+    assert set(rows) == set(store.data_vars)
+    for name, (dimensions, kind, _) in rows.items():
+        assert store[name].dims == tuple(dimensions.split(", "))
+        assert re.match(r"\w+", kind).group() == store[name].dtype
+    manifest = json.loads((RUN / "manifest.json").read_text())
+    named = [code for row in cells(DOCS["docs/run-format.md"], "field") for code in re.findall(r"`(\w+)`", row[0])]
+    assert set(named) <= set(manifest)
+
+
+# Deploying
+
+
+def test_the_container_copies_and_installs_what_is_there() -> None:
+    lines = (ROOT / "docs" / "Containerfile").read_text().splitlines()
+    copied = [source for line in lines if line.startswith("COPY") for source in line.split()[1:-1]]
+    assert copied
+    assert all((ROOT / source).exists() for source in copied)
+    (extra,) = [found.group(1) for line in lines if (found := re.search(r"pip install .*\[(\w+)\]", line))]
+    assert extra in EXTRAS
+    for name in re.findall(r"ENV (\w+)=", "\n".join(lines)):
+        assert name in {option.env_var for option in config.get_config_options().values()}
+
+
+def test_the_proxy_the_container_and_the_command_agree_on_the_port() -> None:
+    text, container = DOCS["docs/deploying.md"], (ROOT / "docs" / "Containerfile").read_text()
+    (command,) = re.findall(r"^CMD (.*)$", container, re.MULTILINE)
+    is_command_of_mcviz(json.loads(command))
+    ports = [
+        *re.findall(r"^EXPOSE (\d+)$", container, re.MULTILINE),
+        *re.findall(r'"--port", "(\d+)"', command),
+        *re.findall(r"proxy_pass +http://127\.0\.0\.1:(\d+);", text),
+        *re.findall(r"mcviz dashboard .*--port (\d+)", text),
+        *re.findall(r"-p 127\.0\.0\.1:(\d+):(\d+)", text)[0],
+    ]
+    assert len(ports) >= 6
+    assert set(ports) == {"8501"}
+
+
+def test_the_variables_of_streamlit_are_its_own() -> None:
+    named = set(re.findall(r"STREAMLIT_\w+", DOCS["docs/deploying.md"]))
+    assert named
+    assert named <= {option.env_var for option in config.get_config_options().values()}
