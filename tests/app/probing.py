@@ -31,4 +31,4 @@ def table(app: AppTest, column: str) -> pd.DataFrame:
 
 def verdict_figures(app: AppTest) -> dict[str, str]:
     """The figures below the verdict."""
-    return dict(table(app, "")[""])
+    return dict(table(app, "figure")["figure"])

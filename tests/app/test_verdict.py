@@ -33,7 +33,7 @@ def test_an_unchanged_example_is_in_distribution_and_noise_is_not(open_probe: Op
 def test_the_first_verdict_is_the_detector_s_and_no_other_follows(open_probe: OpenProbe) -> None:
     app = open_probe()
     assert "No example of this run looks less usual." in app.warning[0].value
-    assert verdict_figures(app)["With activations as unusual for their prediction"] == "none"
+    assert verdict_figures(app)["Examples with activations as unusual for their prediction"] == "none"
     assert "By expected entropy alone" not in words(app)
 
 
@@ -56,7 +56,7 @@ def test_the_detector_takes_over_when_it_is_fitted(
     assert isinstance(detector_for(run), FittedDetector)
     widget(app.slider, "strength").set_value(0.0).run()
     assert not app.exception
-    assert "With activations as unusual for their prediction" in verdict_figures(app)
+    assert "Examples with activations as unusual for their prediction" in verdict_figures(app)
     assert "By expected entropy alone" not in words(app)
 
 
@@ -129,6 +129,8 @@ def test_percentiles_count_the_examples_that_are_less_uncertain(open_probe: Open
         (0.001, "Fewer than 1 of 100 examples of this run look less usual."),
         (0.01, "Only 1 of 100 examples of this run looks less usual."),
         (0.042, "Only 4 of 100 examples of this run look less usual."),
+        (0.999, "More than 99 of 100 examples of this run look less usual."),
+        (1.0, "All examples of this run look less usual."),
         (0.5, "50 of 100 examples of this run look less usual."),
     ],
 )

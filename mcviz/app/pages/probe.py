@@ -115,18 +115,13 @@ def predictions(run: Run, state: PageState, kind: InputKind, chosen: ProbeInput)
 def invitation(run: Run) -> None:
     """What predicting does, and the button for it."""
     st.info(
-        f"Predict what is seen here, in {run.passes} passes with dropout left on. The first time, loading the model "
+        f"Predict what is seen here, in {run.passes:,} passes with dropout left on. The first time, loading the model "
         "takes some seconds; after that, every change is predicted at once.",
         icon=":material/help:",
     )
-    st.button(
-        f"Predict in {run.passes} passes", type="primary", icon=":material/play_arrow:", on_click=start_predicting
-    )
-
-
-def start_predicting() -> None:
-    """From now on, predict every input."""
-    st.session_state["predicting"] = True
+    if st.button(f"Predict in {run.passes:,} passes", type="primary", icon=":material/play_arrow:"):
+        st.session_state["predicting"] = True
+        st.rerun()  # of the whole page, which has a button to stop from then on
 
 
 def stop_predicting() -> None:

@@ -109,7 +109,7 @@ def distortion_input(run: Run, state: PageState) -> ProbeInput:
         float(distortion.low),
         float(distortion.high),
         step=float(distortion.step),
-        format="percent" if is_share(distortion) else None,
+        format="percent" if is_share(distortion) else "%g",
         **bound(f"amount-{settings.name}", settings.amount, lambda new: go(amount=round(new, 6))),
     )
     if settings.name == "mix":

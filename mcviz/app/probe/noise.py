@@ -21,8 +21,10 @@ def noise_input(run: Run, state: PageState) -> ProbeInput:
     st.caption(NOISES[kind].meaning)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.number_input("Seed of the noise", 0, HIGHEST_SEED, width=140, **bound("seed", seed))
-        st.button("Another noise image", icon=":material/casino:", on_click=next_noise_image, args=(seed,))
-    st.slider("Strength", 0.0, 1.0, step=0.05, help="0 is an even grey.", **bound("strength", strength))
+        st.button("Another noise image", icon=":material/casino:", on_click=go, kwargs={"seed": seed + 1})
+    st.slider(
+        "Strength", 0.0, 1.0, step=0.05, format="percent", help="0 is an even grey.", **bound("strength", strength)
+    )
     image = NOISES[kind].draw(1, run.image_shape, seed, strength)[0]
     return ProbeInput(image, f"{NOISES[kind].label} of seed {seed} at {percent(strength, 0)} strength", NONE_IS_CORRECT)
 
@@ -36,9 +38,3 @@ def noise_sweep(run: Run, state: PageState) -> SweepInputs:
 
     name = f"{NOISES[kind].label.lower()} at {percent(strength, 0)} strength"
     return SweepInputs("noise images", name, MOST_INPUTS, load, run.digest)
-
-
-def next_noise_image(seed: int) -> None:
-    """Go to the next noise image, and predict it."""
-    st.session_state["predicting"] = True
-    go(seed=seed + 1)

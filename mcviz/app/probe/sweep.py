@@ -158,7 +158,7 @@ def carry_on(run: Run, sweep: Sweep) -> None:
 
     def progress(predictions: int, _: int) -> None:
         share = (run.passes * sweep.done + predictions) / total
-        bar.progress(share, f"{sweep.done:,} of {sweep.total:,} {inputs.kind}, {run.passes} passes each")
+        bar.progress(share, f"{sweep.done:,} of {sweep.total:,} {inputs.kind}, {run.passes:,} passes each")
 
     try:
         prepared = sampler(run)

@@ -73,8 +73,8 @@ class EntropyDetector:
         less_usual = 1 - float(np.searchsorted(values, value, side="right")) / len(values)
         figures = {
             self.score.label: self.score.format(value),
-            "This run's examples with a higher one": _share(less_usual),
-            "Out of distribution above": self.score.format(self._limit()),
+            "Examples with a higher one": _share(less_usual),
+            "Limit: out of distribution above": self.score.format(self._limit()),
         }
         return Verdict(bool(self.is_ood(image[None], probs[:, None])[0]), less_usual, figures)
 
@@ -109,10 +109,12 @@ class FittedDetector:
         taken = for_the_model(self.run, image[None])
         found = ood_verdict(self.detector, sampler(self.run), taken, probs[:, None])
         figures = {
-            "As uncertain, by max probability": self._share_of_examples(found.p_uncertainty[0]),
-            "With activations as unusual for their prediction": self._share_of_examples(found.p_unexplained[0]),
-            "Less usual by both together": _share(found.percentile[0]),
-            "Out of distribution below": f"{1 - COVERAGE:.0%}",
+            "Examples as uncertain, by max probability": self._share_of_examples(found.p_uncertainty[0]),
+            "Examples with activations as unusual for their prediction": self._share_of_examples(
+                found.p_unexplained[0]
+            ),
+            "Examples less usual by both together": _share(found.percentile[0]),
+            "Limit: out of distribution below": f"{1 - COVERAGE:.0%}",
         }
         return Verdict(bool(found.is_ood[0]), float(found.percentile[0]), figures)
 
@@ -177,11 +179,10 @@ def show_verdict(run: Run, image: np.ndarray, probs: np.ndarray) -> None:
         st.warning(f"**Out of distribution: treat the prediction as a guess.** {compared}", icon=":material/warning:")
     else:
         st.success(f"**In distribution, as far as can be told.** {compared}", icon=":material/check_circle:")
-    heading = "share of this run's examples"
     if isinstance(detector, EntropyDetector):
         st.caption(f"By expected entropy alone. {detector.reason}")
-        heading = "compared with this run's examples"
-    st.table(pd.DataFrame({heading: verdict.figures.keys(), "": verdict.figures.values()}).set_index(heading))
+    figures = pd.DataFrame(verdict.figures.items(), columns=["this input, against this run's examples", "figure"])
+    st.table(figures.set_index(figures.columns[0]), width="content")
 
 
 def less_usual_examples(share: float) -> str:
@@ -189,8 +190,12 @@ def less_usual_examples(share: float) -> str:
     count = round(100 * share)
     if share <= NEARLY_NONE:
         return "No example of this run looks less usual."
+    if share >= 1 - NEARLY_NONE:
+        return "All examples of this run look less usual."
     if count == 0:
         return "Fewer than 1 of 100 examples of this run look less usual."
+    if count == 100:
+        return "More than 99 of 100 examples of this run look less usual."
     only, look = "Only " if share < 1 - COVERAGE else "", "looks" if count == 1 else "look"
     return f"{only}{count} of 100 examples of this run {look} less usual."
 
