@@ -101,7 +101,7 @@ def test_an_error_ends_a_sweep_and_what_it_has_stays(open_probe: OpenProbe) -> N
     assert [each.value for each in app.error] == ["images 40 to 60 are damaged"]
     assert "Stopped after 40 of 60" in words(app)
     assert button(app, "Run the sweep")
-    assert not [each for each in app.button if each.label == "Stop"]
+    assert not [each for each in app.button if each.label == "Stop the sweep"]
 
 
 def test_a_sweep_s_summary_is_grammatical_for_one_and_for_many(run: Run) -> None:

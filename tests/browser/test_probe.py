@@ -186,7 +186,7 @@ def test_noise_and_a_sweep_that_is_stopped(page: Page) -> None:
     page.get_by_role("button", name="Run the sweep").click()
     expect(page.get_by_text(re.compile(r"of 2,000 noise images, 500 passes each")).first).to_be_visible()
     page.wait_for_timeout(1500)
-    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Stop the sweep").click()
     stopped = page.get_by_text(re.compile(r"Stopped after [\d,]+ of 2,000"))
     expect(stopped).to_be_visible()
     expect(page.get_by_role("button", name="Run the sweep")).to_be_visible()
@@ -194,8 +194,20 @@ def test_noise_and_a_sweep_that_is_stopped(page: Page) -> None:
     page.get_by_role("button", name="Go on").click()
     progress = page.get_by_text(re.compile(r"of 2,000 noise images, 500 passes each")).first
     assert first_number(progress.inner_text()) >= before > 0
-    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Stop the sweep").click()
     expect(stopped).to_be_visible()
+
+
+def test_a_click_stops_predicting_and_another_starts_it_again(page: Page) -> None:
+    open_probe(page, "Distort an example")
+    predict(page)
+    page.get_by_role("slider").focus()
+    page.keyboard.press("ArrowRight")
+    page.get_by_role("button", name="Stop predicting").click()
+    expect(page.get_by_role("button", name="Predict in")).to_be_visible()
+    expect(page.locator(".js-plotly-plot")).to_have_count(0)
+    predict(page)
+    expect(page.get_by_role("button", name="Stop predicting")).to_be_visible()
 
 
 def test_a_distorted_example_is_in_the_address_with_its_curves(page: Page) -> None:

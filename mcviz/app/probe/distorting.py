@@ -135,8 +135,8 @@ def show_curves(run: Run, state: PageState) -> None:
     first = run.class_names[int(probs[:, 0].mean(axis=0).argmax())]
     st.subheader("Along the whole slider", anchor=False)
     st.caption(
-        "What the ensemble predicts at each position, and whether it notices: where the probability falls and the "
-        "entropy rises, it does."
+        "What the ensemble predicts at each position. Where the probability falls and the entropy rises, it is "
+        "uncertain."
     )
     figure = predictions_along(
         amounts,

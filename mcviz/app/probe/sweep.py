@@ -114,8 +114,8 @@ def show_sweep(run: Run, state: PageState, choose: Callable[[Run, PageState], Sw
     now = choose(run, state)
     st.subheader(f"Many {now.kind} at once", anchor=False)
     st.caption(
-        "A sweep predicts many inputs with the settings above. Which classes are predicted, how confidently, and is "
-        "it noticed?"
+        "A sweep predicts many inputs with the settings above. It shows which classes are predicted, how confidently, "
+        "and how many inputs are detected as out of distribution."
     )
     most = min(MOST_INPUTS, now.available)
     count = state.sweep if state.sweep is not None and state.sweep <= most else min(DEFAULT_INPUTS, most)
@@ -127,7 +127,7 @@ def show_sweep(run: Run, state: PageState, choose: Callable[[Run, PageState], Sw
         st.number_input("How many", 1, most, step=10, width=150, **number)
         buttons = st.empty()
     if sweep and sweep.running:
-        buttons.button("Stop", icon=":material/stop_circle:", on_click=stop)
+        buttons.button("Stop the sweep", icon=":material/stop_circle:", on_click=stop)
         carry_on(run, sweep)
     with buttons.container(horizontal=True):
         if sweep and sweep.done < sweep.total and sweep.inputs.same_as(now):
