@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pandas as pd
 from streamlit.testing.v1 import AppTest
 
 OpenProbe = Callable[..., AppTest]
@@ -20,3 +21,14 @@ def widget(elements, name: str):
     """The widget that is bound to a value of the state."""
     (found,) = (each for each in elements if each.key and each.key.rpartition("-")[0] == name)
     return found
+
+
+def table(app: AppTest, column: str) -> pd.DataFrame:
+    """The table that has a column."""
+    (found,) = (each.value for each in app.table if column in each.value.columns)
+    return found
+
+
+def verdict_figures(app: AppTest) -> dict[str, str]:
+    """The figures below the verdict."""
+    return dict(table(app, "figure")["figure"])

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import data
+from tests.app.probing import table
 
 ROOT = Path(__file__).parents[2]
 layers = keras.layers
@@ -49,5 +50,5 @@ def test_it_predicts_as_it_was_sampled(
     if query["input"] == "noise":
         means = mcviz.sample(model, taken, passes=20)[:, 0].mean(axis=0)
         np.testing.assert_allclose(
-            [float(mean.strip(" %")) for mean in app.table[0].value["mean"]], 100 * means, atol=0.1
+            [float(mean.strip(" %")) for mean in table(app, "mean")["mean"]], 100 * means, atol=0.1
         )

@@ -10,16 +10,17 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import Run, data
-from mcviz.app.probe.distorting import Chosen, described
-from mcviz.app.probe.predicting import own_images
+from mcviz.app.probe import predicting
+from mcviz.app.probe.distorting import DistortionSettings, describe
+from mcviz.app.probe.predicting import example_images
 from mcviz.data.drawing import Stroke, drawn
 from mcviz.model.inputs import scaled_from_unit
-from tests.app.probing import OpenProbe, button, widget, words
+from tests.app.probing import OpenProbe, button, table, widget, words
 from tests.runs.making import make
 
 
 def means(app: AppTest) -> list[float]:
-    return [float(mean.removesuffix(" %")) for mean in app.table[0].value["mean"]]
+    return [float(mean.removesuffix(" %")) for mean in table(app, "mean")["mean"]]
 
 
 def shown(probs: np.ndarray) -> list[float]:
@@ -46,6 +47,33 @@ def test_after_the_first_prediction_every_change_is_predicted(open_probe: OpenPr
     assert not [each for each in app.button if each.label.startswith("Predict")]
 
 
+def test_predicting_is_stopped_and_started_again(open_probe: OpenProbe) -> None:
+    app = open_probe()
+    button(app, "Stop predicting").click().run()
+    widget(app.slider, "strength").set_value(0.5).run()
+    assert not app.table
+    assert not [each for each in app.button if each.label == "Stop predicting"]
+    button(app, "Predict in").click().run()
+    assert means(app)
+
+
+def test_predictions_are_cached_up_to_a_number_of_bytes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    predicted: list[int] = []
+
+    def passes(_: Run, images: np.ndarray) -> np.ndarray:
+        predicted.append(int(images[0, 0, 0, 0]))
+        return np.zeros((1, 1, 10), np.float32)
+
+    monkeypatch.setattr(predicting.st, "session_state", {})
+    monkeypatch.setattr(predicting, "live_passes", passes)
+    monkeypatch.setattr(predicting, "MOST_CACHED_BYTES", 2 * 40)
+    for number in (1, 2, 1, 3, 2, 1):
+        predicting.predict(run, np.full((1, 2, 2, 1), number, np.float32))
+    assert predicted == [1, 2, 3, 1], "the third takes the place of the first"
+    monkeypatch.setattr(predicting, "MOST_CACHED_BYTES", 39)
+    assert len(predicting.predict(run, np.full((1, 2, 2, 1), 4, np.float32))) == 1, "what is too large is shown as well"
+
+
 @pytest.mark.parametrize("name", [*data.DISTORTIONS, "fgsm"])
 def test_every_distortion_has_its_slider_and_its_curves(open_probe: OpenProbe, name: str) -> None:
     app = open_probe(input="distortion", example="11", distortion=name)
@@ -58,10 +86,10 @@ def test_every_distortion_has_its_slider_and_its_curves(open_probe: OpenProbe, n
     assert "The label of the example is **6**" in words(app)
 
 
-def test_a_six_turned_half_round_is_taken_for_a_nine(open_probe: OpenProbe, run: Run) -> None:
+def test_a_six_rotated_by_180_degrees_is_predicted_as_a_nine(open_probe: OpenProbe, run: Run) -> None:
     app = open_probe(input="distortion", example="11", distortion="rotate", amount="180")
-    turned = np.rot90(run.images[11], 2).astype(np.float32)[None] / np.float32(255)
-    assert means(app) == shown(mcviz.sample(mcviz.load_model(run.model_path), turned, passes=500)[:, 0])
+    rotated = np.rot90(run.images[11], 2).astype(np.float32)[None] / np.float32(255)
+    assert means(app) == shown(mcviz.sample(mcviz.load_model(run.model_path), rotated, passes=500)[:, 0])
     assert "predicts **9**" in words(app)
 
 
@@ -76,8 +104,8 @@ def test_without_kept_images_there_is_one_sentence_and_nothing_to_distort_or_swe
     assert not [*app.error, *app.button, *app.slider, *app.number_input]
     widget(app.segmented_control, "input").set_value("noise").run()
     assert not app.exception
-    assert len(app.table) == 2
-    assert "By the doubt alone. The better detector could not be learnt" in words(app)
+    assert len(app.table) == 3
+    assert "By expected entropy alone. The OOD detector could not be fitted" in words(app)
     assert "was kept without its images" in words(app)
 
 
@@ -92,8 +120,8 @@ def test_a_drawing_that_is_kept_in_the_session_is_predicted(open_probe: OpenProb
     app = open_probe(input="drawing", drawing=line)
     assert "predicts **1**" in words(app)
     app.toggle(key="drawing-centred").set_value(False).run()
-    plain = drawn([Stroke(0.09, ((0.5, 0.2), (0.5, 0.8)))], 28, 28)[None, ..., None]
-    assert means(app) == shown(mcviz.sample(mcviz.load_model(run.model_path), plain, passes=500)[:, 0])
+    as_drawn = drawn([Stroke(0.09, ((0.5, 0.2), (0.5, 0.8)))], 28, 28)[None, ..., None]
+    assert means(app) == shown(mcviz.sample(mcviz.load_model(run.model_path), as_drawn, passes=500)[:, 0])
 
 
 def test_an_upload_is_shown_as_the_model_sees_it_and_a_bad_one_ends_in_a_sentence(open_probe: OpenProbe) -> None:
@@ -101,7 +129,7 @@ def test_an_upload_is_shown_as_the_model_sees_it_and_a_bad_one_ends_in_a_sentenc
     assert "Choose a picture" in words(app)
     app.file_uploader(key="picture-file").upload("seven.png", png(np.zeros((40, 30, 3), np.uint8)), "image/png").run()
     assert not app.exception
-    assert len(app.table) == 2
+    assert len(app.table) == 3
     for name, content, kind, refused in (
         ("seven.png", b"GIF89a" + bytes(50), "image/png", "neither PNG nor JPEG"),
         ("seven.txt", b"Seven.", "text/plain", "neither PNG nor JPEG"),
@@ -113,13 +141,13 @@ def test_an_upload_is_shown_as_the_model_sees_it_and_a_bad_one_ends_in_a_sentenc
         assert not app.table
         assert not app.info
     app.file_uploader(key="picture-file").upload("seven.png", png(np.zeros((40, 30, 3), np.uint8)), "image/png").run()
-    assert len(app.table) == 2
+    assert len(app.table) == 3
     assert not app.error
 
 
 def test_a_distortion_in_words_keeps_its_acronym_and_names_the_other_example() -> None:
-    assert described(Chosen("fgsm", 3, 0.1, 0, 1)) == "adversarial step (FGSM), 10% of full brightness"
-    assert described(Chosen("mix", 3, 0.5, 0, 7)) == "mix with another, 50% of the other, example 7"
+    assert describe(DistortionSettings("fgsm", 3, 0.1, 0, 1)) == "adversarial step (FGSM), 10% of full brightness"
+    assert describe(DistortionSettings("mix", 3, 0.5, 0, 7)) == "mix with another, 50% of the other, example 7"
 
 
 @pytest.mark.parametrize("kind", ["noise", "drawing", "upload", "distortion"])
@@ -133,7 +161,7 @@ def test_a_colour_model_of_another_size_works_as_well(
     assert not app.exception
     assert not app.error
     if kind != "drawing":
-        assert app.table[0].value.index.tolist() == ["red", "green", "blue"]
+        assert table(app, "mean").index.tolist() == ["red", "green", "blue"]
     if kind in ("noise", "distortion"):
         button(app, "Run the sweep").click().run()
         assert not app.exception
@@ -144,7 +172,7 @@ def test_images_of_another_range_are_brought_there_and_back(tmp_path: Path) -> N
     pixels = np.random.default_rng(0).uniform(-1, 1, (11, 4, 3, 1)).astype(np.float32)
     run = make(tmp_path / "float", pixels=pixels)
     indices = np.arange(11)
-    unit = own_images(run, indices)
+    unit = example_images(run, indices)
     assert unit.min() == 0
     assert unit.max() == 1
     np.testing.assert_allclose(scaled_from_unit(unit, run.value_range), pixels, atol=1e-6)

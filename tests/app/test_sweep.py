@@ -9,7 +9,7 @@ import pytest
 import mcviz
 from mcviz import Run, data
 from mcviz.app.probe.sweep import Sweep, SweepInputs, summary
-from mcviz.app.probe.verdict import STILL_LEARNING, ByDoubt
+from mcviz.app.probe.verdict import STILL_FITTING, EntropyDetector
 from mcviz.errors import CorruptRunError
 from tests.app.probing import OpenProbe, button, widget, words
 
@@ -22,34 +22,34 @@ def test_the_sweep_counts_classes_and_compares_scores(open_probe: OpenProbe, run
     model = mcviz.load_model(run.model_path)
     mean = np.concatenate([mcviz.sample(model, block, passes=500).mean(axis=0) for block in blocks])
     counts = np.bincount(mean.argmax(axis=1), minlength=10)
-    assert f"{counts.max()} of 40 noise images are taken for {counts.argmax()}" in words(app)
+    assert f"{counts.max()} of 40 noise images are predicted as {counts.argmax()}" in words(app)
     assert "Gaussian noise at 100% strength" in words(app)
     widget(app.segmented_control, "input").set_value("distortion").run()
     assert "of 40 noise images" not in words(app)
 
 
-def test_a_sweep_over_distorted_examples_says_how_many_are_still_right(open_probe: OpenProbe, run: Run) -> None:
+def test_a_sweep_over_distorted_examples_says_how_many_predictions_are_correct(open_probe: OpenProbe, run: Run) -> None:
     app = open_probe(input="distortion", sweep="60")
     button(app, "Run the sweep").click().run()
     swept = np.random.default_rng(0).permutation(10_000)[:60]
-    right = int(run.scores()["correct"].to_numpy(bool)[swept].sum())
-    assert f"{right} are still taken for what their label says" in words(app)
+    correct = int(run.scores()["correct"].to_numpy(bool)[swept].sum())
+    assert f"Correct: {correct} of 60." in words(app)
 
 
-def test_the_most_deceiving_is_the_most_confident_wrong_prediction(run: Run) -> None:
-    over = SweepInputs("images", "images", 20, lambda *_: np.empty(0), run.digest)
+def test_the_worst_is_the_most_confident_wrong_prediction(run: Run) -> None:
+    inputs = SweepInputs("images", "images", 20, lambda *_: np.empty(0), run.digest)
     mistakes = ~run.scores()["correct"].to_numpy(bool)
     start = 20 * int(mistakes.reshape(-1, 20).sum(axis=1).argmax())
-    sweep, labels = Sweep(over, 20, ByDoubt(run, STILL_LEARNING)), run.labels[start : start + 20]
+    sweep, labels = Sweep(inputs, 20, EntropyDetector(run, STILL_FITTING)), run.labels[start : start + 20]
     probs = run.probs_block(start, start + 20)
     sweep.add(run, np.arange(10.0)[:, None], labels[:10], probs[:, :10])
     sweep.add(run, np.arange(10.0, 20.0)[:, None], labels[10:], probs[:, 10:])
     mean = probs.mean(axis=0, dtype=np.float64)
     wrong = np.flatnonzero(mean.argmax(axis=1) != labels)
     assert len(wrong) > 1
-    assert sweep.deceiving == wrong[mean[wrong].max(axis=1).argmax()]
-    assert sweep.picture == [sweep.deceiving]
-    assert sweep.right.sum() == 20 - len(wrong)
+    assert sweep.worst == wrong[mean[wrong].max(axis=1).argmax()]
+    assert sweep.worst_image == [sweep.worst]
+    assert sweep.correct.sum() == 20 - len(wrong)
 
 
 def test_a_stopped_sweep_keeps_what_it_has_and_one_interrupted_goes_on(open_probe: OpenProbe) -> None:
@@ -57,9 +57,9 @@ def test_a_stopped_sweep_keeps_what_it_has_and_one_interrupted_goes_on(open_prob
     button(app, "Run the sweep").click().run()
     whole = words(app)
     sweep: Sweep = app.session_state["sweep"]
-    cut = Sweep(sweep.over, 60, sweep.judge, running=False)
+    cut = Sweep(sweep.inputs, 60, sweep.detector, running=False)
     cut.scores = {name: values[:20] for name, values in sweep.scores.items()}
-    cut.unlike, cut.right, cut.deceiving, cut.picture = sweep.unlike[:20], sweep.right[:20], 0, sweep.picture
+    cut.is_ood, cut.correct, cut.worst, cut.worst_image = sweep.is_ood[:20], sweep.correct[:20], 0, sweep.worst_image
     app.session_state["sweep"] = cut
     app.run()
     assert "Stopped after 20 of 60" in words(app)
@@ -72,19 +72,19 @@ def test_a_stopped_sweep_keeps_what_it_has_and_one_interrupted_goes_on(open_prob
     assert not [each for each in app.button if each.label == "Go on"]
 
 
-def test_a_sweep_that_is_interrupted_amid_a_verdict_counts_no_image_twice(
+def test_a_sweep_that_is_interrupted_amid_a_verdict_counts_no_input_twice(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sweep = Sweep(noise_of(run), 2, ByDoubt(run, STILL_LEARNING))
+    sweep = Sweep(noise_of(run), 2, EntropyDetector(run, STILL_FITTING))
     images, probs = np.zeros((2, 1)), run.probs_block(0, 2)
     with monkeypatch.context() as patched:
-        patched.setattr(ByDoubt, "unlike", Mock(side_effect=KeyboardInterrupt))
+        patched.setattr(EntropyDetector, "is_ood", Mock(side_effect=KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             sweep.add(run, images, None, probs)
     sweep.add(run, images, None, probs)
     assert sweep.done == 2
     assert {len(values) for values in sweep.scores.values()} == {2}
-    assert len(sweep.right) == 2
+    assert len(sweep.correct) == 2
 
 
 def test_an_error_ends_a_sweep_and_what_it_has_stays(open_probe: OpenProbe) -> None:
@@ -95,30 +95,30 @@ def test_an_error_ends_a_sweep_and_what_it_has_stays(open_probe: OpenProbe) -> N
     def damaged(start: int, stop: int) -> np.ndarray:
         raise CorruptRunError(f"images {start} to {stop} are damaged")
 
-    app.session_state["sweep"] = replace(sweep, over=replace(sweep.over, some=damaged), total=60, running=True)
+    app.session_state["sweep"] = replace(sweep, inputs=replace(sweep.inputs, load=damaged), total=60, running=True)
     app.run()
     assert not app.exception
     assert [each.value for each in app.error] == ["images 40 to 60 are damaged"]
     assert "Stopped after 40 of 60" in words(app)
     assert button(app, "Run the sweep")
-    assert not [each for each in app.button if each.label == "Stop"]
+    assert not [each for each in app.button if each.label == "Stop the sweep"]
 
 
 def test_a_sweep_s_summary_is_grammatical_for_one_and_for_many(run: Run) -> None:
     first, mistakes = run.probs_block(0, 3), ~run.scores()["correct"].to_numpy(bool)
     assert not mistakes[:3].any()
 
-    def said(count: int, labels: np.ndarray | None) -> str:
-        sweep = Sweep(noise_of(run, labels), count, ByDoubt(run, STILL_LEARNING))
+    def summary_of(count: int, labels: np.ndarray | None) -> str:
+        sweep = Sweep(noise_of(run, labels), count, EntropyDetector(run, STILL_FITTING))
         sweep.add(run, np.zeros((count, 28, 28, 1)), None if labels is None else labels[:count], first[:, :count])
         return summary(run, sweep)
 
-    one = said(1, run.labels[:3])
-    assert one.startswith("1 of 1 noise image is taken for 7, with ")
+    one = summary_of(1, run.labels[:3])
+    assert one.startswith("1 of 1 noise image is predicted as 7, with ")
     assert "average" not in one
-    assert "1 is still taken for what its label says. The verdict, by the doubt alone, calls 0 of 1 unlike" in one
-    assert "3 are still taken for what their label says" in said(3, run.labels[:3])
-    assert said(3, None).startswith("1 of 3 noise images is taken for 1, with ")
+    assert "Correct: 1 of 1. Out of distribution, by expected entropy alone: 0 of 1." in one
+    assert "Correct: 3 of 3." in summary_of(3, run.labels[:3])
+    assert summary_of(3, None).startswith("1 of 3 noise images is predicted as 1, with ")
 
 
 def noise_of(run: Run, labels: np.ndarray | None = None) -> SweepInputs:

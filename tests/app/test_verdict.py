@@ -1,4 +1,4 @@
-"""The verdict on one input: by the detector, and by the doubt alone where there is none."""
+"""The verdict on one input: by the fitted detector, and by the entropy alone where there is none."""
 
 import subprocess
 import sys
@@ -9,104 +9,130 @@ import pytest
 
 import mcviz
 from mcviz import Run
-from mcviz.app.probe.verdict import STILL_LEARNING, ByDetector, ByDoubt, Learning, _learning, the_judge
+from mcviz.app.probe.verdict import (
+    STILL_FITTING,
+    EntropyDetector,
+    Fit,
+    FittedDetector,
+    _fit,
+    detector_for,
+    less_usual_examples,
+)
 from mcviz.errors import InvalidInputError
 from mcviz.measures import SCORES
 from mcviz.model import ood
-from tests.app.probing import OpenProbe, button, widget, words
+from tests.app.probing import OpenProbe, button, table, verdict_figures, widget, words
 from tests.runs.making import make
 
 
-def test_an_unchanged_image_is_like_the_test_images_and_noise_is_not(open_probe: OpenProbe) -> None:
-    assert "Like the test images" in open_probe(input="distortion", example="11").success[0].value
-    assert "Unlike the test images" in open_probe().warning[0].value
+def test_an_unchanged_example_is_in_distribution_and_noise_is_not(open_probe: OpenProbe) -> None:
+    assert "In distribution" in open_probe(input="distortion", example="11").success[0].value
+    assert "Out of distribution: treat the prediction as a guess" in open_probe().warning[0].value
 
 
 def test_the_first_verdict_is_the_detector_s_and_no_other_follows(open_probe: OpenProbe) -> None:
     app = open_probe()
-    assert "none are as foreign to the class that it names" in app.warning[0].value
-    assert "By the doubt alone" not in words(app)
+    assert "No example of this run looks less usual." in app.warning[0].value
+    assert verdict_figures(app)["Examples with activations as unusual for their prediction"] == "none"
+    assert "By expected entropy alone" not in words(app)
 
 
-def test_the_line_keeps_95_percent_of_the_test_images(run: Run) -> None:
+def test_the_limit_keeps_95_percent_of_the_examples(run: Run) -> None:
     blocks = range(0, 10_000, 1000)
-    unlike = [
-        ByDoubt(run, STILL_LEARNING).unlike(np.empty(0), run.probs_block(start, start + 1000)) for start in blocks
+    is_ood = [
+        EntropyDetector(run, STILL_FITTING).is_ood(np.empty(0), run.probs_block(start, start + 1000))
+        for start in blocks
     ]
-    assert np.concatenate(unlike).mean() == pytest.approx(0.05, abs=0.001)
+    assert np.concatenate(is_ood).mean() == pytest.approx(0.05, abs=0.001)
 
 
-def test_the_detector_takes_over_when_it_has_learnt(
+def test_the_detector_takes_over_when_it_is_fitted(
     open_probe: OpenProbe, colour_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MCVIZ_CACHE", str(colour_cache))
     app = open_probe()
     run = mcviz.open_run(colour_cache / "colour")
-    _learning(run.digest, run).detector.result(60)
-    assert isinstance(the_judge(run), ByDetector)
+    _fit(run.digest, run).detector.result(60)
+    assert isinstance(detector_for(run), FittedDetector)
     widget(app.slider, "strength").set_value(0.0).run()
     assert not app.exception
-    assert "as foreign to the class" in words(app)
-    assert "By the doubt alone" not in words(app)
+    assert "Examples with activations as unusual for their prediction" in verdict_figures(app)
+    assert "By expected entropy alone" not in words(app)
 
 
 ENDING = """
 import atexit
 import sys
 import mcviz
-from mcviz.app.probe.verdict import _learning
+from mcviz.app.probe.verdict import _fit
 run = mcviz.open_run(sys.argv[1])
-detector = _learning(run.digest, run).detector
-atexit.register(lambda: print("learnt" if detector.done() else "learning"))
+detector = _fit(run.digest, run).detector
+atexit.register(lambda: print("fitted" if detector.done() else "fitting"))
 """
 
 
-def test_a_server_that_ends_while_it_learns_waits_for_it(colour_cache: Path) -> None:
+def test_a_server_that_ends_while_it_fits_waits_for_it(colour_cache: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", ENDING, colour_cache / "colour"], capture_output=True, text=True, timeout=300, check=True
     )
-    assert ended.stdout.split()[-1:] == ["learnt"], "a process that ends amid a matrix product can hang"
+    assert ended.stdout.split()[-1:] == ["fitted"], "a process that ends amid a matrix product can hang"
 
 
-def test_too_few_images_to_learn_from_leave_the_doubt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_few_images_to_fit_to_leave_the_entropy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(sampler: object, run: Run) -> None:
         raise InvalidInputError("too few")
 
     monkeypatch.setattr(ood, "fit_ood_detector", refuse)
     monkeypatch.setattr("mcviz.app.probe.verdict.sampler", lambda _: None)
     run = make(tmp_path / "few")
-    assert isinstance(_learning(run.digest, run).detector.exception(10), InvalidInputError)
-    judge = the_judge(run)
-    assert isinstance(judge, ByDoubt)
-    assert judge.why == "The better detector could not be learnt from this run. too few"
+    assert isinstance(_fit(run.digest, run).detector.exception(10), InvalidInputError)
+    detector = detector_for(run)
+    assert isinstance(detector, EntropyDetector)
+    assert detector.reason == "The OOD detector could not be fitted to this run. too few"
 
 
-def test_a_detector_that_is_still_learning_leaves_the_doubt_for_so_long(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("mcviz.app.probe.verdict._learning", lambda *_: Learning(deadline=0))
-    assert the_judge(run) == ByDoubt(run, STILL_LEARNING)
+def test_a_detector_that_is_still_being_fitted_leaves_the_entropy(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mcviz.app.probe.verdict._fit", lambda *_: Fit(deadline=0))
+    assert detector_for(run) == EntropyDetector(run, STILL_FITTING)
 
 
-def test_a_run_of_twelve_images_is_judged_by_the_doubt_alone_and_says_why(
+def test_a_run_of_twelve_images_has_a_verdict_by_entropy_alone_that_says_why(
     open_probe: OpenProbe, small_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MCVIZ_CACHE", str(small_cache))
     app = open_probe(run="few", sweep="1")
-    assert "By the doubt alone. The better detector could not be learnt from this run." in words(app)
+    assert "By expected entropy alone. The OOD detector could not be fitted to this run." in words(app)
     assert "a run of 12 images. Sample at least 20." in words(app)
     button(app, "Run the sweep").click().run()
     assert not app.exception
-    assert "1 of 1 noise image is taken for" in words(app)
-    assert "The verdict, by the doubt alone, calls" in words(app)
+    assert "1 of 1 noise image is predicted as" in words(app)
+    assert "Out of distribution, by expected entropy alone: " in words(app)
 
 
-def test_percentiles_count_the_test_images_with_less_doubt(open_probe: OpenProbe, run: Run) -> None:
+def test_percentiles_count_the_examples_that_are_less_uncertain(open_probe: OpenProbe, run: Run) -> None:
     app = open_probe(input="distortion", example="247")
-    table = app.table[1].value
+    compared = table(app, "more uncertain than")
     scores = run.scores()
     for name, score in SCORES.items():
         own = scores[name].to_numpy()
         less = own < own[247] if score.uncertain_when == "high" else own > own[247]
-        value = float(table["more in doubt than"][score.label].removeprefix("over ").removeprefix("under ").strip("%"))
+        value = float(
+            compared["more uncertain than"][score.label].removeprefix("over ").removeprefix("under ").strip("%")
+        )
         assert value == pytest.approx(100 * less.mean(), abs=0.3)  # other masks than those of the run
+
+
+@pytest.mark.parametrize(
+    ("share", "sentence"),
+    [
+        (0.0, "No example of this run looks less usual."),
+        (0.001, "Fewer than 1 of 100 examples of this run look less usual."),
+        (0.01, "Only 1 of 100 examples of this run looks less usual."),
+        (0.042, "Only 4 of 100 examples of this run look less usual."),
+        (0.999, "More than 99 of 100 examples of this run look less usual."),
+        (1.0, "All examples of this run look less usual."),
+        (0.5, "50 of 100 examples of this run look less usual."),
+    ],
+)
+def test_how_many_look_less_usual_is_one_plain_sentence(share: float, sentence: str) -> None:
+    assert less_usual_examples(share) == sentence

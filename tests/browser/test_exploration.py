@@ -107,7 +107,7 @@ def test_noise_is_probed_and_swept(page: Page) -> None:
     page.get_by_role("button", name="Another noise image").click()
     expect(page.get_by_role("spinbutton", name="Seed of the noise")).to_have_value("1")
     page.get_by_role("button", name="Run the sweep").click()
-    expect(page.get_by_text("of 100 noise images are taken for 8")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("of 100 noise images are predicted as 8")).to_be_visible(timeout=60_000)
 
 
 @pytest.mark.parametrize("title", ["Overview", "Uncertain examples", "One example", "Probe"])

@@ -90,7 +90,7 @@ def test_the_line_width_and_the_place_matter_where_nothing_is_centred(page: Page
     seen = page.get_by_role("img", name="The drawing")
     expect(seen).to_be_visible()
     centred = seen.get_attribute("src")
-    page.get_by_text("Centre and scale as MNIST is").click()
+    page.get_by_text("Centre and scale as digits are usually prepared").click()
     expect(seen).not_to_have_attribute("src", str(centred))
     placed = seen.get_attribute("src")
     page.get_by_role("button", name="Clear").click()
@@ -124,7 +124,7 @@ def test_an_upload_is_predicted_and_a_bad_one_is_one_sentence(page: Page) -> Non
     upload(page, "one.png", png(paper))
     expect(page.get_by_role("img", name="The uploaded picture one.png")).to_be_visible()
     page.get_by_text("Invert", exact=True).click()
-    page.get_by_text("Centre and scale as MNIST is").click()
+    page.get_by_text("Centre and scale as digits are usually prepared").click()
     predict(page)
     expect(page.get_by_text(re.compile("The ensemble predicts 1 with"))).to_be_visible()
     upload(page, "renamed.png", b"<svg xmlns='http://www.w3.org/2000/svg'/>")
@@ -178,24 +178,36 @@ def test_a_file_beyond_what_can_be_sent_is_refused_in_words_that_can_be_seen(pag
 def test_noise_and_a_sweep_that_is_stopped(page: Page) -> None:
     open_probe(page, "Noise")
     predict(page)
-    expect(page.get_by_text("Unlike the test images")).to_be_visible()
+    expect(page.get_by_text("Out of distribution: treat the prediction as a guess")).to_be_visible()
     expect(page.locator(".js-plotly-plot")).to_have_count(1)
     expect(histograms(page)).to_have_count(10)
     page.get_by_label("How many").fill("2000")
     page.get_by_label("How many").press("Enter")
     page.get_by_role("button", name="Run the sweep").click()
-    expect(page.get_by_text(re.compile(r"of 2,000 images, 500 passes each")).first).to_be_visible()
+    expect(page.get_by_text(re.compile(r"of 2,000 noise images, 500 passes each")).first).to_be_visible()
     page.wait_for_timeout(1500)
-    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Stop the sweep").click()
     stopped = page.get_by_text(re.compile(r"Stopped after [\d,]+ of 2,000"))
     expect(stopped).to_be_visible()
     expect(page.get_by_role("button", name="Run the sweep")).to_be_visible()
     before = first_number(stopped.inner_text().partition("Stopped after ")[2])
     page.get_by_role("button", name="Go on").click()
-    progress = page.get_by_text(re.compile(r"of 2,000 images, 500 passes each")).first
+    progress = page.get_by_text(re.compile(r"of 2,000 noise images, 500 passes each")).first
     assert first_number(progress.inner_text()) >= before > 0
-    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Stop the sweep").click()
     expect(stopped).to_be_visible()
+
+
+def test_a_click_stops_predicting_and_another_starts_it_again(page: Page) -> None:
+    open_probe(page, "Distort an example")
+    predict(page)
+    page.get_by_role("slider").focus()
+    page.keyboard.press("ArrowRight")
+    page.get_by_role("button", name="Stop predicting").click()
+    expect(page.get_by_role("button", name="Predict in")).to_be_visible()
+    expect(page.locator(".js-plotly-plot")).to_have_count(0)
+    predict(page)
+    expect(page.get_by_role("button", name="Stop predicting")).to_be_visible()
 
 
 def test_a_distorted_example_is_in_the_address_with_its_curves(page: Page) -> None:

@@ -1,4 +1,4 @@
-"""What the model makes of inputs that are not in the run: noise, drawings, uploads, distorted examples."""
+"""What the model predicts of inputs that are not in the run: noise, drawings, uploads, distorted examples."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -9,14 +9,14 @@ import streamlit as st
 from mcviz.app.components.charts import class_charts, class_table, picture
 from mcviz.app.components.widgets import bound
 from mcviz.app.navigation import PROBE, begin, state_of
-from mcviz.app.needs import Need, met
+from mcviz.app.needs import Need, met, offered
 from mcviz.app.probe.distorting import distortion_input, distortion_sweep, show_curves
 from mcviz.app.probe.drawing import drawing_input
 from mcviz.app.probe.noise import noise_input, noise_sweep
 from mcviz.app.probe.predicting import ProbeInput, predict
 from mcviz.app.probe.sweep import SweepInputs, show_sweep
 from mcviz.app.probe.uploading import upload_input
-from mcviz.app.probe.verdict import compared_with_the_test_images, has_learnt, show_verdict
+from mcviz.app.probe.verdict import compare_scores, fit_is_over, show_verdict
 from mcviz.app.state import PageState, one_of
 from mcviz.app.wording import predicted
 from mcviz.errors import InvalidInputError, McvizError
@@ -89,13 +89,13 @@ def one_input(run: Run, state: PageState, kind: InputKind) -> None:
 
 
 def predictions(run: Run, state: PageState, kind: InputKind, chosen: ProbeInput) -> None:
-    """The verdict, the charts and the tables; where the verdict still has to be learnt, the others do not wait."""
+    """The verdict, the charts and the tables; while the verdict's detector is being fitted, the others do not wait."""
     probs = predict(run, chosen.image[None])[:, 0]
     summary = summarise(probs)
     st.markdown(f"{predicted(summary, run.class_names)} {chosen.note}")
-    place, learnt = st.container(), has_learnt(run)
-    if learnt:
-        with place:
+    verdict_above, fitted = st.container(), fit_is_over(run)
+    if fitted:
+        with verdict_above:
             show_verdict(run, chosen.image, probs)
     if kind.curves:
         kind.curves(run, state)
@@ -106,40 +106,50 @@ def predictions(run: Run, state: PageState, kind: InputKind, chosen: ProbeInput)
         class_table(summary, run.class_names)
     with right:
         st.markdown("**Each score, against this run's examples**")
-        compared_with_the_test_images(run, probs)
-    if not learnt:
-        with place:
+        compare_scores(run, probs)
+    if not fitted:
+        with verdict_above:
             show_verdict(run, chosen.image, probs)
 
 
 def invitation(run: Run) -> None:
     """What predicting does, and the button for it."""
     st.info(
-        f"Predict what is seen here, in {run.passes} passes with dropout left on. The first time, loading the model "
+        f"Predict what is seen here, in {run.passes:,} passes with dropout left on. The first time, loading the model "
         "takes some seconds; after that, every change is predicted at once.",
         icon=":material/help:",
     )
-    st.button(
-        f"Predict in {run.passes} passes", type="primary", icon=":material/play_arrow:", on_click=start_predicting
-    )
+    if st.button(f"Predict in {run.passes:,} passes", type="primary", icon=":material/play_arrow:"):
+        st.session_state["predicting"] = True
+        st.rerun()  # of the whole page, which has a button to stop from then on
 
 
-def start_predicting() -> None:
-    """From now on, predict every input."""
-    st.session_state["predicting"] = True
+def stop_predicting() -> None:
+    """End the passes that are running, and predict nothing until it is started again."""
+    st.session_state["predicting"] = False
 
 
 st.html(Path(__file__).parents[1] / "probe" / "probe.css")
-run, state = begin(PROBE, "What does it make of noise?")
+run, state = begin(PROBE, "What does the model make of other inputs?")
 name = one_of(state.input, INPUTS)
-st.segmented_control(
-    "Input",
-    list(INPUTS),
-    format_func=lambda each: INPUTS[each].label,
-    required=True,
-    label_visibility="collapsed",
-    **bound("input", name),
-)
+with st.container(horizontal=True, vertical_alignment="center"):
+    st.segmented_control(
+        "Input",
+        list(INPUTS),
+        format_func=lambda each: INPUTS[each].label,
+        required=True,
+        label_visibility="collapsed",
+        **bound("input", name),
+    )
+    if st.session_state.get("predicting") and name in offered(INPUTS, run):
+        # Not in a fragment: a button in one waits until the fragment is done, this one interrupts it.
+        st.button(
+            "Stop predicting",
+            icon=":material/stop_circle:",
+            type="tertiary",
+            help="Ends passes that are running, and leaves changes unpredicted until you start again.",
+            on_click=stop_predicting,
+        )
 kind = INPUTS[name]
 if met(run, kind.needs):
     probe(run, kind)

@@ -1,1 +1,1 @@
-"""The probe: inputs of every kind for the model, what it makes of them, and how it is judged."""
+"""The probe: inputs of every kind, what the model predicts of them, and whether they are out of distribution."""

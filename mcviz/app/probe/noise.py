@@ -1,11 +1,11 @@
-"""Noise as an input: images of nothing, of several kinds."""
+"""Noise of several kinds as an input."""
 
 import numpy as np
 import streamlit as st
 
 from mcviz.app.components.widgets import bound
 from mcviz.app.probe.predicting import ProbeInput
-from mcviz.app.probe.sweep import MOST, SweepInputs
+from mcviz.app.probe.sweep import MOST_INPUTS, SweepInputs
 from mcviz.app.state import HIGHEST_SEED, PageState, go, one_of
 from mcviz.data.noise import NOISES
 from mcviz.measures import percent
@@ -21,8 +21,10 @@ def noise_input(run: Run, state: PageState) -> ProbeInput:
     st.caption(NOISES[kind].meaning)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.number_input("Seed of the noise", 0, HIGHEST_SEED, width=140, **bound("seed", seed))
-        st.button("Another noise image", icon=":material/casino:", on_click=another, args=(seed,))
-    st.slider("Strength", 0.0, 1.0, step=0.05, help="0 is an even grey.", **bound("strength", strength))
+        st.button("Another noise image", icon=":material/casino:", on_click=go, kwargs={"seed": seed + 1})
+    st.slider(
+        "Strength", 0.0, 1.0, step=0.05, format="percent", help="0 is an even grey.", **bound("strength", strength)
+    )
     image = NOISES[kind].draw(1, run.image_shape, seed, strength)[0]
     return ProbeInput(image, f"{NOISES[kind].label} of seed {seed} at {percent(strength, 0)} strength", NONE_IS_CORRECT)
 
@@ -31,14 +33,8 @@ def noise_sweep(run: Run, state: PageState) -> SweepInputs:
     """Noise images of the kind and the strength that are chosen."""
     kind, strength = one_of(state.noise, NOISES), state.strength
 
-    def some(start: int, stop: int) -> np.ndarray:
+    def load(start: int, stop: int) -> np.ndarray:
         return NOISES[kind].draw(stop - start, run.image_shape, start, strength)
 
     name = f"{NOISES[kind].label.lower()} at {percent(strength, 0)} strength"
-    return SweepInputs("noise images", name, MOST, some, run.digest)
-
-
-def another(seed: int) -> None:
-    """Go to the next noise image, and predict it."""
-    st.session_state["predicting"] = True
-    go(seed=seed + 1)
+    return SweepInputs("noise images", name, MOST_INPUTS, load, run.digest)

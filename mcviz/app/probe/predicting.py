@@ -10,7 +10,8 @@ from mcviz.app.resources import live_passes
 from mcviz.data import as_model_input
 from mcviz.runs import Run
 
-REMEMBERED = 16  # predictions in a session, so that going back to an input costs nothing
+MOST_CACHED = 16  # predictions in a session, so that going back to an input costs nothing
+MOST_CACHED_BYTES = 2**26  # of these; the latest is kept in any case
 
 
 @dataclass(frozen=True)
@@ -40,17 +41,32 @@ def predict(run: Run, images: np.ndarray) -> np.ndarray:
     Returns:
         (T, N, C) float32 probabilities.
     """
-    remembered: dict[tuple[str, str], np.ndarray] = st.session_state.setdefault("predictions-remembered", {})
+    cached: dict[tuple[str, str], np.ndarray] = st.session_state.setdefault("cached-predictions", {})
     key = run.digest, hashlib.sha256(images.tobytes()).hexdigest()
-    if key not in remembered:
-        while len(remembered) >= REMEMBERED:
-            remembered.pop(next(iter(remembered)))
-        remembered[key] = live_passes(run, images)
-    return remembered[key]
+    if key not in cached:
+        probs = live_passes(run, images)
+        while cached and (len(cached) == MOST_CACHED or _bytes(cached) + probs.nbytes > MOST_CACHED_BYTES):
+            cached.pop(next(iter(cached)))
+        cached[key] = probs
+    return cached[key]
 
 
-def own_images(run: Run, examples: np.ndarray) -> np.ndarray:
+def example_images(run: Run, examples: np.ndarray) -> np.ndarray:
     """(n, height, width, channels) float32 in 0..1: the images of examples of the run."""
     images = as_model_input(np.stack([run.images[example] for example in examples]))
     low, high = (0, 1) if run.images.dtype == np.uint8 else run.value_range
     return images if (low, high) == (0, 1) else (images - low) / np.float32(high - low)
+
+
+def centring_toggle(run: Run, key: str) -> bool:
+    """Whether to centre and scale the input; offered for images of one channel."""
+    return run.image_shape[-1] == 1 and st.toggle(
+        "Centre and scale as digits are usually prepared",
+        value=True,
+        key=key,
+        help="The digit is scaled to 20 of 28 pixels, bright on black, with its centre of mass in the middle.",
+    )
+
+
+def _bytes(cached: dict[tuple[str, str], np.ndarray]) -> int:
+    return sum(probs.nbytes for probs in cached.values())

@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from mcviz.app.probe.predicting import ProbeInput
+from mcviz.app.probe.predicting import ProbeInput, centring_toggle
 from mcviz.app.state import PageState
 from mcviz.data.drawing import LUMA, centred
 from mcviz.data.upload import MOST_BYTES, MOST_PIXELS, fitted, read_picture
@@ -24,21 +24,16 @@ def upload_input(run: Run, state: PageState) -> ProbeInput | None:  # noqa: ARG0
         key="picture-file",
     )
     if file is None:
-        st.caption("It is scaled to the size that the model takes, and never leaves the memory.")
+        st.caption("It is scaled to the size that the model takes, and is not stored.")
         return None
     picture = read_picture(file.getvalue())
     height, width, channels = run.image_shape
-    with st.container(horizontal=True):
-        inverted = st.toggle(
-            "Invert", key="upload-inverted", help="For dark ink on light paper, where the model knows light on dark."
-        )
-        as_mnist = channels == 1 and st.toggle(
-            "Centre and scale as MNIST is",
-            key="upload-centred",
-            help="Scaled to 20 of 28 pixels, with the centre of mass in the middle; the paper becomes black.",
-        )
+    inverted = st.toggle(
+        "Invert", key="upload-inverted", help="For dark ink on light paper, where the model expects light on dark."
+    )
+    centre = centring_toggle(run, "upload-centred")
     picture = 255 - picture if inverted else picture
-    if as_mnist:
+    if centre:
         image = centred(picture.astype(np.float32) / 255 @ LUMA, height, width)[..., None]
     else:
         image = fitted(picture, (height, width, channels))
