@@ -120,7 +120,8 @@ class Distortion:
         high: the other end.
         unchanged: where on the slider images stay as they are.
         step: the smallest step that makes sense.
-        apply: (images, amount, seed, others) to images; only erasing and shuffling use the seed, only mixing `others`.
+        apply: (images, amount, seed, others) to images; only mixing uses `others`.
+        seeded: whether it draws random numbers from the seed.
     """
 
     label: str
@@ -130,6 +131,7 @@ class Distortion:
     unchanged: float
     step: float
     apply: Callable[[Images, float, int, Images], Images]
+    seeded: bool = False
 
 
 def _of_side(images: Images, share: float) -> float:
@@ -155,10 +157,18 @@ DISTORTIONS: dict[str, Distortion] = {
         0,
         0.05,
         lambda x, share, seed, _: erase(x, round(_of_side(x, share)), seed),
+        seeded=True,
     ),
     "mix": Distortion("Mix with another", "of the other", 0, 1, 0, 0.05, lambda x, part, _, other: mix(x, other, part)),
     "shuffle": Distortion(
-        "Shuffle pixels", "of the pixels", 0, 1, 0, 0.05, lambda x, share, seed, _: shuffle_pixels(x, share, seed)
+        "Shuffle pixels",
+        "of the pixels",
+        0,
+        1,
+        0,
+        0.05,
+        lambda x, share, seed, _: shuffle_pixels(x, share, seed),
+        seeded=True,
     ),
 }
 

@@ -31,7 +31,6 @@ PROBE_DISTORTIONS = {
         lambda x, step, _, signs: _fgsm_step(x, step, signs),
     ),
 }
-SEEDED = ("erase", "shuffle")
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ def distortion_input(run: Run, state: PageState) -> ProbeInput:
     )
     if settings.name == "mix":
         st.number_input("The other example", 0, last, width=150, **bound("other_example", settings.other_example))
-    if settings.name in SEEDED:
+    if PROBE_DISTORTIONS[settings.name].seeded:
         st.button("Another seed", icon=":material/casino:", on_click=go, kwargs={"seed": settings.seed + 1})
     image = distort(run, settings, example_images(run, np.array([settings.example])), settings.amount)[0]
     label = None if run.labels is None else int(run.labels[settings.example])
