@@ -37,7 +37,7 @@ def tiles(run: Run, state: PageState, examples: np.ndarray, first_rank: int | No
     """
     if not met(run, {"images"}):
         return
-    images = np.stack([run.images[example] for example in examples])
+    images = run.images[examples]
     height, width = images.shape[1:3]
     rows = table(run).iloc[examples].to_dict("records")
     result = _mounted(
