@@ -88,13 +88,13 @@ def reasons(
     found = [f"**Between two classes**: {class_names[first]} leads {class_names[second]} by {percent(row['margin'])}."]
     if row["mutual_information"] > row["expected_entropy"]:
         found.append(
-            "**Model (epistemic) uncertainty**: most of the entropy is disagreement between passes. More training examples "
-            "like this one would help."
+            "**Model (epistemic) uncertainty**: most of the entropy is disagreement between passes. More training "
+            "examples like this one would help."
         )
     else:
         found.append(
-            "**Data (aleatoric) uncertainty**: most of the entropy is within the single passes, so the example itself is "
-            "ambiguous to this model."
+            "**Data (aleatoric) uncertainty**: most of the entropy is within the single passes, so the example itself "
+            "is ambiguous to this model."
         )
     leading = probs[:, first]
     for_it, against = (leading > 0.8).mean(), (leading < 0.2).mean()

@@ -15,7 +15,8 @@ from mcviz.figures.classes import OTHERS
 from mcviz.measures import PassSummary, percent
 
 BINS = 100
-TICKS = (0, 50, 250, 500, 1000, 2500, 5000, 10000)  # passes
+TICKS = (1, 2, 5, 10, 25, 50, 250, 500, 1000, 2500, 5000, 10000)  # passes
+LOWEST_TICK = 1 / 12  # of the passes: lower ones would stand too close together
 HERE = Path(__file__).parent
 
 _mounted = st.components.v2.component(
@@ -45,7 +46,7 @@ def pass_histograms(
         label: its index, where it is known.
     """
     panels = class_panels(probs, summary, class_names, label)
-    ticks = [count for count in TICKS if count <= len(probs)]
+    ticks = [0, *(count for count in TICKS if LOWEST_TICK * len(probs) <= count <= len(probs))]
     _mounted(key=key, data={"passes": len(probs), "ticks": ticks, "spoken": spoken, "panels": panels})
 
 

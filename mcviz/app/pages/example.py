@@ -106,9 +106,7 @@ def flag_and_pin(state: PageState, example: int) -> None:
             disabled=full,
             on_click=go,
             kwargs={"pinned": with_or_without(pinned, example)},
-            help=f"{PINS} are pinned, which is all that fits."
-            if full
-            else "Pinned examples can be compared side by side.",
+            help=f"Only {PINS} examples fit side by side." if full else "Pin examples to compare them side by side.",
         )
         if pinned and st.button(f"Compare {len(pinned)}", icon=":material/compare:"):
             open_page(SIDE_BY_SIDE, state)

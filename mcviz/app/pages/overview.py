@@ -6,7 +6,7 @@ import streamlit as st
 from mcviz.app.components.charts import chart
 from mcviz.app.components.gallery import tiles
 from mcviz.app.navigation import OVERVIEW, UNCERTAIN, begin, link_to
-from mcviz.app.needs import met
+from mcviz.app.needs import has, met
 from mcviz.app.resources import ranking
 from mcviz.app.state import PageState
 from mcviz.app.wording import counted
@@ -25,7 +25,7 @@ def accuracies(single: np.ndarray, ensemble: np.ndarray, deterministic: float | 
         (
             "One MC pass, on average",
             single.mean(),
-            f"Dropout on: {single.min():.2%} to {single.max():.2%} in {passes}.",
+            f"Dropout on: {single.min():.2%} to {single.max():.2%}.",
         ),
         ("MC ensemble", ensemble[-1], f"The mean of {passes}. How far they disagree is the uncertainty."),
     ]
@@ -42,16 +42,15 @@ def accuracy_charts(single: np.ndarray, ensemble: np.ndarray, deterministic: flo
     with left:
         st.subheader("Accuracy versus ensemble", anchor=False)
         beaten = (single < ensemble[-1]).mean()
-        spoken = (
-            f"The ensemble beats {'every single pass' if beaten == 1 else f'{percent(beaten)} of the single passes'}."
-        )
+        passes = "every single pass" if beaten == 1 else f"{percent(beaten)} of the single passes"
+        spoken = f"The ensemble beats {passes}."
         st.caption(spoken)
         chart(accuracy_against_ensemble(single, ensemble[-1], deterministic), "accuracies", spoken)
     with right:
         st.subheader("How many passes it takes", anchor=False)
         spoken = (
-            f"Accuracy of the mean of the first 1, 2, … passes. From {counted(settled_at(ensemble), 'pass')} on it stays "
-            "within 0.05 percentage points of the end."
+            f"Accuracy of the mean of the first 1, 2, … passes. From {counted(settled_at(ensemble), 'pass')} on it "
+            "stays within 0.05 percentage points of the end."
         )
         st.caption(spoken)
         chart(accuracy_by_ensemble_size(ensemble, deterministic), "ensemble-size", spoken)
@@ -66,7 +65,8 @@ def settled_at(ensemble: np.ndarray) -> int:
 def most_uncertain(run: Run, state: PageState) -> None:
     """The examples that the ensemble is most uncertain of."""
     st.subheader("What it is most uncertain about", anchor=False)
-    st.caption("The examples with the lowest max probability. ✗ marks a wrong prediction. Click one to open it.")
+    wrong = " ✗ marks a wrong prediction." if has(run, "labels") else ""
+    st.caption(f"The examples with the lowest max probability.{wrong} Click one to open it.")
     tiles(run, state, ranking(run, "max_probability")[:SHOWN], 1, "max_probability", key="most-uncertain")
     link_to(UNCERTAIN, "All examples, ranked", ":material/arrow_forward:")
 

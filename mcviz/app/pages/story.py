@@ -75,8 +75,8 @@ def uncertainty_finds_mistakes(run: Run) -> Step:
     mistakes = int(wrong.sum())
     if mistakes == 0:
         sentence = (
-            f"The model makes no mistake on its {counted(len(wrong), 'example')}, so there is none to find. This is the "
-            "most uncertain one."
+            f"The model makes no mistake on its {counted(len(wrong), 'example')}, so there is none to find. This is "
+            "the most uncertain one."
         )
         return sentence, lambda: example_picture(run, int(order[0]), WIDTH)
     inspected = max(1, int(SHARE * len(wrong)))

@@ -21,7 +21,7 @@ class View:
         label: what it is called.
         show: draws it.
         needs: what a run has to have for it to be offered.
-        own_filters: the attributes of `Filters` that it sets and shows by itself; the gallery stands beside such a view.
+        own_filters: the attributes of `Filters` that it sets; the gallery stands beside such a view.
     """
 
     label: str
