@@ -46,8 +46,12 @@ def pass_histograms(
         label: its index, where it is known.
     """
     panels = class_panels(probs, summary, class_names, label)
-    ticks = [0, *(count for count in TICKS if LOWEST_TICK * len(probs) <= count <= len(probs))]
-    _mounted(key=key, data={"passes": len(probs), "ticks": ticks, "spoken": spoken, "panels": panels})
+    _mounted(key=key, data={"passes": len(probs), "ticks": ticks(len(probs)), "spoken": spoken, "panels": panels})
+
+
+def ticks(passes: int) -> list[int]:
+    """The counts that the height of a histogram is read off: 0, and a few up to all passes."""
+    return [0, *(count for count in TICKS if LOWEST_TICK * passes <= count <= passes)]
 
 
 def class_panels(
