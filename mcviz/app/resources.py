@@ -62,6 +62,12 @@ def table(run: Run) -> pd.DataFrame:
     return _table(run.digest, run)
 
 
+def label_of(run: Run, example: int) -> int | None:
+    """The label of one example; None where the run has no labels."""
+    label = table(run)["label"].iloc[example]
+    return None if pd.isna(label) else int(label)
+
+
 def ranking(run: Run, score: str) -> np.ndarray:
     """(N,) int64: the example of each rank by a score, most uncertain first."""
     return _ranking(run.digest, score, run)

@@ -21,6 +21,11 @@ def as_sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
+def abbreviated(value: str) -> str:
+    """A value with its unit, in few characters: ">99.9%" for "over 99.9%"."""
+    return value.replace("over ", ">").replace("under ", "<")
+
+
 def confidence(probability: float) -> str:
     """How confident a prediction with this probability sounds."""
     for bound, words in ((0.99, "very confident"), (0.9, "confident"), (0.7, "fairly confident")):

@@ -22,6 +22,14 @@ def test_a_count_has_its_noun_in_the_right_number() -> None:
     ]
 
 
+def test_a_value_is_abbreviated() -> None:
+    assert [wording.abbreviated(value) for value in ("over 99.9%", "under 0.1%", "0.322 nats")] == [
+        ">99.9%",
+        "<0.1%",
+        "0.322 nats",
+    ]
+
+
 def test_votes_are_counted_and_ordered() -> None:
     assert wording.votes(summarise(passes(1, 1, 0, 1)), NAMES) == "3 of 4 passes predict dog, 1 predicts cat"
     assert wording.votes(summarise(passes(2, 2)), NAMES) == "all 2 passes predict owl"

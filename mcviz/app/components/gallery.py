@@ -11,6 +11,7 @@ from mcviz.app.navigation import EXAMPLE, open_page
 from mcviz.app.needs import has
 from mcviz.app.resources import table
 from mcviz.app.state import PageState
+from mcviz.app.wording import abbreviated
 from mcviz.figures import CRISP_BELOW, sheet_url
 from mcviz.measures import SCORES
 from mcviz.runs import Run
@@ -80,7 +81,7 @@ def _tile(
         "prediction": prediction,
         "label": label,
         "wrong": bool(known and not row["correct"]),
-        "value": value.replace("over ", ">").replace("under ", "<"),
+        "value": abbreviated(value),
         "spoken": (f"Rank {rank}, example {example}: " if rank else f"Example {example}: ")
         + (f"label {label}, " if known else "")
         + f"predicted {prediction}, {SCORES[score].label} {value}. Open.",

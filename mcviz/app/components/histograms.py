@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from mcviz.app.wording import abbreviated
 from mcviz.figures import by_role
 from mcviz.figures.classes import OTHERS
 from mcviz.measures import PassSummary, percent
@@ -80,7 +81,7 @@ def class_panels(
                 "role": "" if role == OTHERS else role,
                 "colour": colour,
                 "counts": counts.tolist(),
-                "value": value.replace("over ", ">").replace("under ", "<"),
+                "value": abbreviated(value),
                 "spoken": f"{class_names[c]}, {role}: {value}; most often {most}% to {most + 1}%, "
                 f"in {counts[most]} of {len(probs)} passes.",
             }

@@ -16,7 +16,7 @@ from mcviz.app.components.widgets import bound
 from mcviz.app.filters import Filters
 from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, begin, open_page
 from mcviz.app.needs import Need, offered
-from mcviz.app.resources import ranking, table
+from mcviz.app.resources import label_of, ranking, table
 from mcviz.app.selection import Selection, select
 from mcviz.app.similar import components
 from mcviz.app.state import CONFIDENT_FIRST, ORDERS, PINS, PageState, go, one_of, quoted
@@ -228,7 +228,7 @@ run, state = begin(EXAMPLE)
 example = int(ranking(run, "max_probability")[0]) if state.example is None else state.example
 stepper(select(run, state), example)
 probs, row = run.probs(example), table(run).iloc[example]
-summary, label = summarise(probs), None if pd.isna(row["label"]) else int(row["label"])
+summary, label = summarise(probs), label_of(run, example)
 
 left, right = st.columns([2, 5], gap="large")
 with left:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from mcviz.app.components.charts import chart, example_picture
 from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, begin, open_page
-from mcviz.app.resources import table
+from mcviz.app.resources import label_of, table
 from mcviz.app.state import PINS, PageState, go
 from mcviz.app.wording import as_sentence, votes
 from mcviz.figures import class_probabilities
@@ -18,7 +18,7 @@ from mcviz.runs import Run
 def pinned_example(run: Run, state: PageState, example: int) -> None:
     """One pinned example, with buttons to open and to unpin it."""
     probs, row = run.probs(example), table(run).iloc[example]
-    summary, label = summarise(probs), None if pd.isna(row["label"]) else int(row["label"])
+    summary, label = summarise(probs), label_of(run, example)
     example_picture(run, example, width=180)
     with st.container(horizontal=True, gap="xsmall"):
         if st.button(f"Example {example}", key=f"open-{example}", icon=":material/open_in_new:"):
