@@ -12,6 +12,7 @@ from plotly.offline import get_plotlyjs
 
 from mcviz.app.needs import MISSING, Need, has
 from mcviz.app.selection import Selection
+from mcviz.app.wording import counted
 from mcviz.figures import (
     CRISP_BELOW,
     accuracy_against_ensemble,
@@ -63,25 +64,19 @@ def sheet(selection: Selection) -> bytes:
     """The images of the first 1,000 selected examples as one PNG, row by row in the order of the ranking."""
     examples = selection.examples[:SHEET_EXAMPLES]
     columns = max(1, int(np.ceil(np.sqrt(len(examples)))))
-    return png(contact_sheet(images_of(selection.run, examples), columns))
-
-
-def images_of(run: Run, examples: np.ndarray) -> np.ndarray:
-    """(n, height, width, channels): the images of examples of a run."""
-    return np.stack([run.images[example] for example in examples])
+    return png(contact_sheet(selection.run.images[examples], columns))
 
 
 def report(selection: Selection) -> str:
     """A web page of its own with the run, the selection, its charts and its first 96 examples."""
     run = selection.run
-    manifest = run.manifest
     filters = ", ".join(label for label, _ in selection.filters.chips(run.class_names)) or "none"
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{html.escape(run.name)}: {len(selection.examples):,} examples</title><style>{STYLE}</style>
 <script>{get_plotlyjs()}</script></head><body>
 <h1>What {html.escape(run.name)} is uncertain about</h1>
-<p class="quiet">{manifest.passes:,} Monte Carlo dropout passes over {len(run):,} examples, seed {manifest.seed}.
+<p class="quiet">{counted(run.passes, "pass")} over {counted(len(run), "example")}{_drawn(run)}.
 Run {run.digest[:12]}.</p>
 {_accuracies(run)}
 <h2>The selection</h2>
@@ -93,6 +88,13 @@ Ranked by {SCORES[selection.score].label.lower()}. {html.escape(SCORES[selection
 </body></html>"""
 
 
+def _drawn(run: Run) -> str:
+    """How the masks of the passes were drawn; nothing where the passes were made elsewhere."""
+    if run.manifest.masks is None:
+        return ""
+    return f", with Monte Carlo dropout, masks {run.manifest.masks}, seed {run.manifest.seed}"
+
+
 def _named(selection: Selection) -> pd.DataFrame:
     scores = selection.table.rename_axis("example").reset_index()
     names = dict(enumerate(selection.run.class_names))
@@ -102,14 +104,16 @@ def _named(selection: Selection) -> pd.DataFrame:
 
 
 def _accuracies(run: Run) -> str:
-    if run.pass_accuracy is None or run.ensemble_accuracy is None or run.deterministic_accuracy is None:
-        return "<p>The examples have no labels, so nothing can be said about accuracy.</p>"
+    if run.pass_accuracy is None or run.ensemble_accuracy is None:
+        return "<p>The examples have no labels, so there is no accuracy.</p>"
     rows = {
         "Deterministic (dropout off)": run.deterministic_accuracy,
         "One MC pass, on average": run.pass_accuracy.mean(),
         "MC ensemble": run.ensemble_accuracy[-1],
     }
-    cells = "".join(f"<tr><td>{name}</td><td><b>{value:.2%}</b></td></tr>" for name, value in rows.items())
+    cells = "".join(
+        f"<tr><td>{name}</td><td><b>{value:.2%}</b></td></tr>" for name, value in rows.items() if value is not None
+    )
     return f"<table>{cells}</table>"
 
 
@@ -119,7 +123,7 @@ def _charts(selection: Selection) -> list[go.Figure]:
     if len(scores) == 0:
         return []
     label, values = SCORES[selection.score].label, scores[selection.score].to_numpy()
-    if run.pass_accuracy is None or run.ensemble_accuracy is None or run.deterministic_accuracy is None:
+    if run.pass_accuracy is None or run.ensemble_accuracy is None:
         return [score_distributions(values, None, label)]
     return [
         accuracy_against_ensemble(run.pass_accuracy, run.ensemble_accuracy[-1], run.deterministic_accuracy),
@@ -142,7 +146,7 @@ def _tiles(selection: Selection) -> str:
         return "<p>No example passes all filters.</p>"
     if not has(selection.run, "images"):
         return f"<p>{MISSING['images'][1]}</p>"
-    shown = images_of(selection.run, examples)
+    shown = selection.run.images[examples]
     height, width = shown.shape[1:3]
     crisp = "crisp" if max(height, width) < CRISP_BELOW else ""
     rows = -(-len(examples) // COLUMNS)

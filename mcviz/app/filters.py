@@ -11,6 +11,7 @@ from math import inf
 import numpy as np
 import pandas as pd
 
+from mcviz.app.wording import counted
 from mcviz.measures import SCORES
 
 CORRECT = ("all", "correct", "wrong")
@@ -94,6 +95,10 @@ class Filters:
             kept &= np.isin(np.arange(len(scores)), self.selected)
         return kept
 
+    def without(self, *names: str) -> "Filters":
+        """The same filters, without those of these attributes."""
+        return replace(self, **{name: getattr(Filters, name) for name in names})
+
     def with_range(self, score: str, low: float, high: float) -> "Filters":
         """The same filters, with this range for a score in place of an earlier one; with none, if it is open."""
         others = tuple(kept for kept in self.ranges if kept[0] != score)
@@ -103,21 +108,20 @@ class Filters:
         """What each filter is called, and the filters without it."""
         found: list[tuple[str, Filters]] = []
         if self.label:
-            found.append((f"label {_any_of(self.label, class_names)}", replace(self, label=())))
+            found.append((f"label {_any_of(self.label, class_names)}", self.without("label")))
         if self.prediction:
-            found.append((f"predicted {_any_of(self.prediction, class_names)}", replace(self, prediction=())))
+            found.append((f"predicted {_any_of(self.prediction, class_names)}", self.without("prediction")))
         if self.correct != "all":
-            found.append((f"{self.correct} predictions", replace(self, correct="all")))
+            found.append((f"{self.correct} predictions", self.without("correct")))
         if self.disagree:
-            found.append(("passes disagree", replace(self, disagree=False)))
+            found.append(("passes disagree", self.without("disagree")))
         for kept in self.ranges:
             found.append((_range_named(*kept), self.with_range(kept[0], -inf, inf)))
         if self.lasso:
             plane = f"{SCORES[self.lasso.x].label} × {SCORES[self.lasso.y].label}"
-            found.append((f"lasso in {plane}", replace(self, lasso=None)))
+            found.append((f"lasso in {plane}", self.without("lasso")))
         if self.selected:
-            count = len(self.selected)
-            found.append((f"{count} selected example{'s' if count > 1 else ''}", replace(self, selected=())))
+            found.append((counted(len(self.selected), "selected example"), self.without("selected")))
         return found
 
     def to_query(self) -> dict[str, str]:
@@ -156,7 +160,7 @@ class Filters:
         )
 
     def narrowed_by(self, words: str, class_names: tuple[str, ...]) -> "Filters":
-        """Narrow by what a person types: `3 as 5` (label 3, predicted 5), `3`, `as 5`, `wrong`, `correct`.
+        """Narrow by what a person types: `cat as dog` (label cat, predicted dog), `cat`, `as dog`, `wrong`, `correct`.
 
         Raises:
             ValueError: the words are none of these, or name a class that is not there.
@@ -167,16 +171,23 @@ class Filters:
         parts = re.split(r"\sas\s", f" {text} ", maxsplit=1, flags=re.IGNORECASE)
         label, prediction = (part.strip() for part in (*parts, "")[:2])
         if not label and not prediction:
-            raise ValueError("Type a class, or two as in “3 as 5”.")
+            raise ValueError(f"Type a class, or two as in “{two_classes(class_names)}”.")
         by_name = {name.lower(): (c,) for c, name in enumerate(class_names)}
         for name in (label, prediction):
             if name and name.lower() not in by_name:
-                raise ValueError(f"“{name}” is none of the classes {', '.join(class_names)}. Type “3 as 5”, say.")
+                raise ValueError(
+                    f"“{name}” is none of the classes {', '.join(class_names)}. Type “{two_classes(class_names)}”, say."
+                )
         return replace(
             self,
             label=by_name[label.lower()] if label else self.label,
             prediction=by_name[prediction.lower()] if prediction else self.prediction,
         )
+
+
+def two_classes(class_names: tuple[str, ...]) -> str:
+    """What a person may type to find one class that is predicted as another, such as "cat as dog"."""
+    return f"{class_names[0]} as {class_names[-1]}"
 
 
 def _any_of(classes: tuple[int, ...], class_names: tuple[str, ...]) -> str:

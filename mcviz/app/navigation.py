@@ -8,9 +8,10 @@ from typing import Any, NoReturn
 import streamlit as st
 
 from mcviz.app.components.widgets import bound
-from mcviz.app.needs import Need, met
+from mcviz.app.needs import Need, has, met
 from mcviz.app.resources import cache_folder, opened_run, run_paths
 from mcviz.app.state import PageState, address, current_state, go_to_run, quoted, settle_run
+from mcviz.app.wording import counted
 from mcviz.errors import McvizError
 from mcviz.runs import Run
 
@@ -44,11 +45,16 @@ SIDE_BY_SIDE = Page("side_by_side.py", "Side by side", ":material/compare:")
 PROBE = Page("probe.py", "Probe", ":material/science:", needs={"model"})
 OUT_OF_DISTRIBUTION = Page("out_of_distribution.py", "Out of distribution", ":material/rule:")
 STORY = Page("story.py", "Story", ":material/auto_stories:")
+MASKS = {
+    "per_pass": "`per_pass`: all examples of a pass share one draw of dropout masks, so a pass is one network.",
+    "per_example": "`per_example`: every example of a pass has its own draw of dropout masks, so a pass is not one "
+    "network, and the accuracies of the passes scatter less than those of ensemble members would.",
+}
 PAGES = (OVERVIEW, UNCERTAIN, EXAMPLE, SIDE_BY_SIDE, PROBE, OUT_OF_DISTRIBUTION, STORY)
 
 
 def links_to_all_pages() -> None:
-    """Links to every page, which carry the whole state along; and a word where the address names no run."""
+    """Links to every page, which carry the whole state along; and a warning where the address names an unknown run."""
     missing = settle_run(list(run_paths()))
     with st.container(horizontal=True, gap="xsmall", key="navigation"):
         for page in PAGES:
@@ -90,16 +96,17 @@ def begin(page: Page, heading: str = "") -> tuple[Run, PageState]:
 
 def state_of(run: Run) -> PageState:
     """The state that the address names for a run; once a rerun, and once more where a fragment is rerun alone."""
-    return current_state(len(run), len(run.class_names), labels=run.labels is not None)
+    return current_state(len(run), len(run.class_names), labels=has(run, "labels"))
 
 
 def title(text: str, run: Run) -> None:
     """A page's heading, with the run that it is about."""
+    masks, seed = run.manifest.masks, run.manifest.seed
+    facts = [f"**{run.name}**", counted(len(run), "example"), counted(run.passes, "pass")]
+    facts += [] if masks is None else [f"masks `{masks}`"]
+    facts += [] if seed is None else [f"seed {seed}"]
     st.title(text, anchor=False)
-    st.caption(
-        f"**{run.name}** · {len(run):,} examples · {run.passes:,} passes · masks "
-        f"{'shared by the examples of a pass' if run.manifest.masks == 'per_pass' else 'drawn for each example'}"
-    )
+    st.caption(" · ".join(facts), help=MASKS.get(masks or ""))
 
 
 def _run_of_the_address() -> Run:

@@ -11,7 +11,7 @@ Need = Literal["labels", "images", "model"]
 MISSING: dict[Need, tuple[str, str]] = {
     "labels": (
         ":material/label_off:",
-        "The examples of this run have no labels. Sample it again with labels to see how often the model is correct.",
+        "This run has no labels. Sample it again with labels to see how often the model is correct.",
     ),
     "images": (
         ":material/hide_image:",

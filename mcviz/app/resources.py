@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from mcviz.app.needs import MISSING
 from mcviz.app.shipped import SHIPPED_RUN
 from mcviz.errors import McvizError, StorageError
 from mcviz.measures import most_uncertain_first
@@ -59,6 +60,12 @@ def opened_run(path: Path) -> Run:
 def table(run: Run) -> pd.DataFrame:
     """All scores of a run, as `Run.scores` gives them; shared, so not to be written to."""
     return _table(run.digest, run)
+
+
+def label_of(run: Run, example: int) -> int | None:
+    """The label of one example; None where the run has no labels."""
+    label = table(run)["label"].iloc[example]
+    return None if pd.isna(label) else int(label)
 
 
 def ranking(run: Run, score: str) -> np.ndarray:
@@ -182,7 +189,7 @@ def _model(digest: str, _run: Run) -> "keras.Model":  # noqa: ARG001
     from mcviz.model import load_model  # here, because TensorFlow takes seconds to import
 
     if _run.model_path is None:
-        raise McvizError("This run was kept without its model, so nothing new can be sampled from it.")
+        raise McvizError(MISSING["model"][1])
     return load_model(_run.model_path)
 
 

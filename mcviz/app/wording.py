@@ -7,7 +7,23 @@ import pandas as pd
 
 from mcviz.measures import PassSummary, percent
 
-CONFIDENT = 0.95  # a prediction above this, by as many of the passes, leaves nothing to explain
+CONFIDENT = 0.95  # a mean probability above which, with as many votes, there is no uncertainty to explain
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things, such as "1 pass" or "10,000 examples"."""
+    plural = "es" if noun.endswith("s") else "s"
+    return f"{count:,} {noun}{'' if count == 1 else plural}"
+
+
+def as_sentence(text: str) -> str:
+    """A text as a sentence, with a capital and a full stop."""
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def abbreviated(value: str) -> str:
+    """A value with its unit, in few characters: ">99.9%" for "over 99.9%"."""
+    return value.replace("over ", ">").replace("under ", "<")
 
 
 def confidence(probability: float) -> str:
@@ -69,32 +85,32 @@ def reasons(
         class_names: C names.
 
     Returns:
-        Sentences in Markdown, the weightiest first; one that says so where there is nothing to doubt.
+        Sentences in Markdown, the most important first; one that says so where the prediction is confident.
     """
     first, second = (int(c) for c in np.argsort(-summary.mean)[:2])
     if summary.mean[first] >= CONFIDENT and row["variation_ratio"] <= 1 - CONFIDENT:
-        return ["Nothing here speaks for doubt: the passes agree, and each is confident."]
+        return ["No sign of uncertainty: the passes agree, and each is confident."]
     found = [f"**Between two classes**: {class_names[first]} leads {class_names[second]} by {percent(row['margin'])}."]
     if row["mutual_information"] > row["expected_entropy"]:
         found.append(
-            "**Doubt in the model**: most of the entropy is disagreement between passes that are each confident. More "
-            "training examples like this one would help."
+            "**Model (epistemic) uncertainty**: most of the entropy is disagreement between passes. More training "
+            "examples like this one would help."
         )
     else:
         found.append(
-            "**Doubt in the data**: most of the entropy is in every single pass, so the example itself is ambiguous to "
-            "this model."
+            "**Data (aleatoric) uncertainty**: most of the entropy is within the single passes, so the example itself "
+            "is ambiguous to this model."
         )
     leading = probs[:, first]
     for_it, against = (leading > 0.8).mean(), (leading < 0.2).mean()
     if min(for_it, against) >= 0.1:
         found.append(
-            f"**Two camps**: {percent(for_it)} of the passes give {class_names[first]} over 80%, {percent(against)} "
-            "give it under 20%."
+            f"**Two groups of passes**: {percent(for_it)} give {class_names[first]} over 80%, {percent(against)} give "
+            "it under 20%."
         )
     elif row["predictive_std"] > 0.15:
         found.append(
-            f"**One spread-out cloud**: the probability of {class_names[first]} swings by ± "
-            f"{percent(row['predictive_std'])} around its mean, without two camps."
+            f"**One wide spread**: the probability of {class_names[first]} has a standard deviation of "
+            f"{percent(row['predictive_std'])}, without two groups of passes."
         )
     return found

@@ -8,16 +8,16 @@ from mcviz.figures.style import DETERMINISTIC, ENSEMBLE, NEUTRAL, SINGLE_PASS, s
 PERCENT = ".2%"
 
 
-def accuracy_against_ensemble(pass_accuracy: np.ndarray, ensemble: float, deterministic: float) -> go.Figure:
+def accuracy_against_ensemble(pass_accuracy: np.ndarray, ensemble: float, deterministic: float | None) -> go.Figure:
     """The accuracies of the single passes, of their ensemble and of the deterministic model.
 
     Args:
         pass_accuracy: (T,) accuracy of each single pass, as a fraction.
         ensemble: accuracy of the mean of all passes, as a fraction.
-        deterministic: accuracy of the model with dropout off, as a fraction.
+        deterministic: accuracy of the model with dropout off, as a fraction, or None where that is not known.
 
     Returns:
-        A histogram with two vertical lines.
+        A histogram with a vertical line for each of the two.
     """
     counts, edges = np.histogram(pass_accuracy, bins=min(40, max(10, len(pass_accuracy) // 12)))
     figure = go.Figure(
@@ -31,10 +31,10 @@ def accuracy_against_ensemble(pass_accuracy: np.ndarray, ensemble: float, determ
         )
     )
     top = counts.max() * 1.08
-    for name, accuracy, colour, dash in (
-        ("ensemble", ensemble, ENSEMBLE, "solid"),
-        ("deterministic", deterministic, DETERMINISTIC, "dash"),
-    ):
+    lines = [("ensemble", ensemble, ENSEMBLE, "solid")]
+    if deterministic is not None:
+        lines.append(("deterministic", deterministic, DETERMINISTIC, "dash"))
+    for name, accuracy, colour, dash in lines:
         figure.add_scatter(
             x=[accuracy, accuracy],
             y=[0, top],
@@ -43,19 +43,19 @@ def accuracy_against_ensemble(pass_accuracy: np.ndarray, ensemble: float, determ
             name=f"{name} {accuracy:{PERCENT}}",
             hovertemplate=f"{name} {accuracy:{PERCENT}}<extra></extra>",
         )
-    shown = np.append(edges, [ensemble, deterministic])
+    shown = np.append(edges, [accuracy for _, accuracy, _, _ in lines])
     margin = 0.03 * max(np.ptp(shown), 0.001)  # or the line of an ensemble that beats all is cut in half
     figure.update_xaxes(title="accuracy", tickformat=".1%", range=[shown.min() - margin, shown.max() + margin])
     figure.update_yaxes(title="passes", range=[0, top])
     return styled(figure, 360)
 
 
-def accuracy_by_ensemble_size(ensemble_accuracy: np.ndarray, deterministic: float) -> go.Figure:
+def accuracy_by_ensemble_size(ensemble_accuracy: np.ndarray, deterministic: float | None) -> go.Figure:
     """How many passes it takes until the ensemble is as good as it gets.
 
     Args:
         ensemble_accuracy: (T,) accuracy of the mean of the first 1, 2, … T passes, as a fraction.
-        deterministic: accuracy of the model with dropout off, as a fraction.
+        deterministic: accuracy of the model with dropout off, as a fraction, or None where that is not known.
 
     Returns:
         A line over the number of passes, on a logarithmic axis, with the deterministic model as a level.
@@ -71,14 +71,15 @@ def accuracy_by_ensemble_size(ensemble_accuracy: np.ndarray, deterministic: floa
             hovertemplate="first %{x} passes: %{y:.2%}<extra></extra>",
         )
     )
-    figure.add_scatter(
-        x=sizes[[0, -1]],
-        y=[deterministic, deterministic],
-        mode="lines",
-        line={"color": DETERMINISTIC, "width": 3, "dash": "dash"},
-        name=f"deterministic {deterministic:{PERCENT}}",
-        hovertemplate=f"deterministic model (dropout off) {deterministic:{PERCENT}}<extra></extra>",
-    )
+    if deterministic is not None:
+        figure.add_scatter(
+            x=sizes[[0, -1]],
+            y=[deterministic, deterministic],
+            mode="lines",
+            line={"color": DETERMINISTIC, "width": 3, "dash": "dash"},
+            name=f"deterministic {deterministic:{PERCENT}}",
+            hovertemplate=f"deterministic model (dropout off) {deterministic:{PERCENT}}<extra></extra>",
+        )
     ticks = [n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000) if n <= len(sizes)]
     figure.update_xaxes(title="passes in the ensemble", type="log", tickvals=ticks, ticktext=[str(n) for n in ticks])
     figure.update_yaxes(title="accuracy", tickformat=".1%")

@@ -15,6 +15,7 @@ from mcviz.app import exporting
 from mcviz.app.filters import Filters
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState
+from tests.runs.making import make
 
 ROOT = Path(__file__).parents[2]
 
@@ -74,3 +75,15 @@ def test_a_report_of_photographs_is_small(tmp_path: Path) -> None:
 def test_a_report_of_nothing_says_so(wrong: Selection) -> None:
     empty = Selection(wrong.run, PageState(score="margin"), np.array([], dtype=int))
     assert "No example passes all filters" in exporting.report(empty)
+
+
+def test_the_report_of_a_run_without_deterministic_outputs_has_the_other_accuracies(tmp_path: Path) -> None:
+    run = make(tmp_path / "passes-alone", deterministic=False)
+    made = exporting.report(Selection(run, PageState(), np.arange(len(run))))
+    assert f"{run.ensemble_accuracy[-1]:.2%}" in made
+    assert "dropout off" not in made
+    assert made.count('class="plotly-graph-div"') == 4
+
+
+def test_the_report_says_how_the_masks_were_drawn(wrong: Selection) -> None:
+    assert "500 passes over 10,000 examples, with Monte Carlo dropout, masks per_pass, seed" in exporting.report(wrong)

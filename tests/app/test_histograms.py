@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mcviz.app.components.histograms import class_panels
+from mcviz.app.components.histograms import class_panels, ticks
 from mcviz.measures import summarise
 
 NAMES = [str(c) for c in range(10)]
@@ -20,6 +20,14 @@ def probs() -> np.ndarray:
     """200 passes of one example, most of them for class 3, some for class 5."""
     drawn = np.random.default_rng(0).dirichlet(np.full(10, 0.05) + np.eye(10)[3] * 3 + np.eye(10)[5], 200)
     return drawn.astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("passes", "expected"),
+    [(1, [0, 1]), (6, [0, 1, 2, 5]), (20, [0, 2, 5, 10]), (500, [0, 50, 250, 500]), (1000, [0, 250, 500, 1000])],
+)
+def test_any_number_of_passes_has_a_scale(passes: int, expected: list[int]) -> None:
+    assert ticks(passes) == expected
 
 
 def test_ten_histograms_of_a_hundred_bins_hold_every_pass(probs: np.ndarray) -> None:

@@ -13,6 +13,7 @@ import mcviz
 from mcviz import Run
 from mcviz.measures import SCORES, most_uncertain_first
 from tests.app.probing import widget
+from tests.runs.making import make
 
 ROOT = Path(__file__).parents[2]
 OpenPage = Callable[..., AppTest]
@@ -217,7 +218,64 @@ def test_every_page_makes_do_with_predictions_alone(
     app = open_page(name)
     assert not app.exception
     assert not app.error
-    assert "30 examples · 7 passes · masks drawn for each example" in words(app)
+    assert "30 examples · 7 passes · masks `per_example` · seed 0" in words(app)
+
+
+@pytest.fixture(scope="module")
+def no_deterministic_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with labels and images, without the probabilities of the model with dropout off."""
+    folder = tmp_path_factory.mktemp("no-deterministic")
+    make(folder / "passes-alone", deterministic=False)
+    return folder
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_makes_do_without_deterministic_outputs(
+    open_page: OpenPage, name: str, no_deterministic_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(no_deterministic_cache))
+    app = open_page(name)
+    assert not app.exception
+    assert not app.error
+    assert "**passes-alone**" in words(app)
+
+
+def test_overview_without_deterministic_outputs_shows_the_other_accuracies_and_both_charts(
+    open_page: OpenPage, no_deterministic_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(no_deterministic_cache))
+    run = mcviz.open_run(no_deterministic_cache / "passes-alone")
+    app = open_page("overview")
+    assert {metric.label: metric.value for metric in app.metric} == {
+        "One MC pass, on average": f"{run.pass_accuracy.mean():.2%}",
+        "MC ensemble": f"{run.ensemble_accuracy[-1]:.2%}",
+    }
+    assert len([element for element in app.main if element.type == "plotly_chart"]) == 2
+
+
+@pytest.mark.parametrize("step", ["1", "2", "3", "4"])
+def test_the_story_of_a_run_without_deterministic_outputs_is_told(
+    open_page: OpenPage, step: str, no_deterministic_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(no_deterministic_cache))
+    app = open_page("story", step=step)
+    assert not app.exception
+    assert not app.error
+    assert app.header[0].value
+
+
+@pytest.mark.parametrize("view", ["scatter", "map", "confusion"])
+def test_where_nothing_passes_a_chart_view_says_so_once(open_page: OpenPage, view: str) -> None:
+    app = open_page("uncertain", view=view, range="max_probability:2:")
+    assert not app.exception
+    assert ["Take one off" in info.value for info in app.info] == [True]
+    assert not [element for element in app.main if element.type == "plotly_chart"]
+
+
+def test_the_run_s_information_says_how_its_masks_were_drawn(open_page: OpenPage) -> None:
+    caption = open_page("overview").caption[0]
+    assert caption.value == "**mnist-cnn** · 10,000 examples · 500 passes · masks `per_pass` · seed 0"
+    assert "share one draw" in caption.help
 
 
 @pytest.mark.parametrize("view", ["table", "scatter", "gallery"])
@@ -341,11 +399,11 @@ def test_filters_that_need_labels_do_nothing_without_labels(open_other: OpenPage
         ("agreed", 2, "Now predict it again"),
         ("agreed", 3, "no mistake on its 5 examples"),
         ("agreed", 4, "no better than alone"),
-        ("mistaken", 3, "worth nothing here"),
+        ("mistaken", 3, "is no help here"),
         ("mistaken", 4, "are worse than alone"),
-        ("one-image", 3, "worth nothing here"),
+        ("one-image", 3, "is no help here"),
         ("shipped", 2, "But predict it again"),
-        ("shipped", 3, "worth something"),
+        ("shipped", 3, "is useful"),
         ("shipped", 4, "are better than alone"),
     ],
 )

@@ -3,6 +3,8 @@
 import base64
 import io
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -10,8 +12,11 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import mcviz
+from mcviz.app.components import gallery
 from mcviz.app.components.gallery import TILE
+from mcviz.app.state import PageState
 from mcviz.figures import sheet_url
+from tests.runs.making import make
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,3 +57,16 @@ def test_a_run_of_few_examples_has_a_map(count: int, tmp_path: Path, monkeypatch
     assert not app.exception
     assert not app.error
     assert "t-SNE" not in [option for control in app.segmented_control for option in control.options]
+
+
+@pytest.mark.parametrize("images", [True, False])
+def test_the_gallery_shows_tiles_with_or_without_images(
+    images: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mounted = Mock(return_value=SimpleNamespace(clicked=None))
+    monkeypatch.setattr(gallery, "_mounted", mounted)
+    run = make(tmp_path / "run", keep=images)
+    gallery.tiles(run, PageState(), np.array([4, 2]), 1, "max_probability", key="tiles")
+    sent = mounted.call_args.kwargs["data"]
+    assert [tile["example"] for tile in sent["tiles"]] == [4, 2]
+    assert ("sheet" in sent) == images

@@ -49,6 +49,13 @@ def test_ensemble_size_is_counted_from_one() -> None:
     assert set(deterministic.y) == {0.91}
 
 
+def test_accuracy_charts_without_a_deterministic_accuracy_have_no_line_for_it() -> None:
+    against = figures.accuracy_against_ensemble(np.array([0.9, 0.92]), ensemble=0.95, deterministic=None)
+    by_size = figures.accuracy_by_ensemble_size(np.array([0.9, 0.95]), deterministic=None)
+    assert [line.name for line in traces(against, "scatter")] == ["ensemble 95.00%"]
+    assert [line.name for line in traces(by_size, "scatter")] == ["ensemble"]
+
+
 def test_class_chart_shows_mean_and_spread_of_every_class(probs: np.ndarray) -> None:
     figure = figures.class_probabilities(summarise(probs), NAMES, label=5)
     shown = {name: (y, std) for bar in figure.data for name, y, std in zip(bar.x, bar.y, bar.customdata, strict=True)}

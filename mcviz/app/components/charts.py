@@ -9,7 +9,7 @@ import streamlit as st
 
 from mcviz.app.components.histograms import pass_histograms
 from mcviz.app.needs import met
-from mcviz.app.wording import votes
+from mcviz.app.wording import counted, votes
 from mcviz.figures import class_probabilities, png_url
 from mcviz.measures import PassSummary, percent
 from mcviz.runs import Run
@@ -36,7 +36,7 @@ def picture(image: np.ndarray, spoken: str, width: int = PICTURE_WIDTH) -> None:
 
 
 def example_picture(run: Run, example: int, width: int = PICTURE_WIDTH) -> None:
-    """The image of one example of a run, or a word on why it cannot be shown."""
+    """The image of one example of a run, or why it cannot be shown."""
     if met(run, {"images"}):
         picture(run.images[example], f"Example {example}", width)
 
@@ -77,7 +77,7 @@ def class_charts(
     chart(class_probabilities(summary, class_names, label), f"{key}-classes", f"Bar chart of the mean: {spoken}")
     st.subheader("What the single passes predict", anchor=False)
     st.caption(
-        f"One histogram a class: how often each probability was predicted in the {len(probs)} passes. A narrow peak "
-        "means that the passes agree; a wide one, or two, that they do not. The height is on a square-root scale."
+        f"One histogram a class: how often each probability was predicted in {counted(len(probs), 'pass')}. A narrow "
+        "peak means that the passes agree; a wide one, or two, that they do not. The height is on a square-root scale."
     )
     pass_histograms(probs, summary, class_names, f"{key}-passes", f"Histograms of the passes: {spoken}", label)

@@ -20,15 +20,7 @@ function tileOf(tile, index, data, open) {
   if (tile.current) button.setAttribute("aria-current", "true");
   button.onclick = () => open(tile.example);
 
-  const picture = element("div", "picture" + (data.crisp ? " crisp" : ""));
-  const column = index % data.columns;
-  const row = Math.floor(index / data.columns);
-  const share = (step, count) => (count > 1 ? (100 * step) / (count - 1) : 0);
-  picture.style.aspectRatio = data.aspect;
-  picture.style.backgroundImage = `url(${data.sheet})`;
-  picture.style.backgroundSize = `${100 * data.columns}% ${100 * data.rows}%`;
-  picture.style.backgroundPosition = `${share(column, data.columns)}% ${share(row, data.rows)}%`;
-
+  button.append(data.sheet ? pictureOf(index, data) : line(element("span", "name", `example ${tile.example}`)));
   const lines = element("div", "lines");
   lines.append(
     line(element("span", "rank", tile.rank), element("span", "value", tile.value)),
@@ -37,8 +29,20 @@ function tileOf(tile, index, data, open) {
       element("span", "prediction", `predicted ${tile.prediction}`),
     ),
   );
-  button.append(picture, lines);
+  button.append(lines);
   return button;
+}
+
+function pictureOf(index, data) {
+  const picture = element("div", "picture" + (data.crisp ? " crisp" : ""));
+  const column = index % data.columns;
+  const row = Math.floor(index / data.columns);
+  const share = (step, count) => (count > 1 ? (100 * step) / (count - 1) : 0);
+  picture.style.aspectRatio = data.aspect;
+  picture.style.backgroundImage = `url(${data.sheet})`;
+  picture.style.backgroundSize = `${100 * data.columns}% ${100 * data.rows}%`;
+  picture.style.backgroundPosition = `${share(column, data.columns)}% ${share(row, data.rows)}%`;
+  return picture;
 }
 
 export default function (component) {

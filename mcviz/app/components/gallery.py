@@ -1,4 +1,4 @@
-"""Examples as tiles that can be clicked: one picture for all, cut into tiles by the browser."""
+"""Examples as tiles that can be clicked: one picture for all, cut into tiles by the browser; none without images."""
 
 from pathlib import Path
 from typing import Any
@@ -8,9 +8,10 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.app.navigation import EXAMPLE, open_page
-from mcviz.app.needs import met
+from mcviz.app.needs import has
 from mcviz.app.resources import table
 from mcviz.app.state import PageState
+from mcviz.app.wording import abbreviated
 from mcviz.figures import CRISP_BELOW, sheet_url
 from mcviz.measures import SCORES
 from mcviz.runs import Run
@@ -35,19 +36,11 @@ def tiles(run: Run, state: PageState, examples: np.ndarray, first_rank: int | No
         score: the name of the score that is shown of each.
         key: of the component.
     """
-    if not met(run, {"images"}):
-        return
-    images = np.stack([run.images[example] for example in examples])
-    height, width = images.shape[1:3]
     rows = table(run).iloc[examples].to_dict("records")
     result = _mounted(
         key=key,
-        data={
-            "sheet": sheet_url(images, SHEET_COLUMNS, TILE),
-            "columns": SHEET_COLUMNS,
-            "rows": -(-len(images) // SHEET_COLUMNS),
-            "aspect": width / height,
-            "crisp": max(height, width) < CRISP_BELOW,
+        data=_sheet(run, examples)
+        | {
             "tiles": [
                 _tile(int(example), first_rank and first_rank + index, row, run.class_names, score)
                 | {"current": int(example) == state.example}
@@ -58,6 +51,21 @@ def tiles(run: Run, state: PageState, examples: np.ndarray, first_rank: int | No
     )
     if result.clicked is not None:
         open_page(EXAMPLE, state, example=result.clicked)
+
+
+def _sheet(run: Run, examples: np.ndarray) -> dict[str, object]:
+    """The picture of all tiles, and how the browser cuts it; nothing where the run has no images."""
+    if not has(run, "images"):
+        return {}
+    images = run.images[examples]
+    height, width = images.shape[1:3]
+    return {
+        "sheet": sheet_url(images, SHEET_COLUMNS, TILE),
+        "columns": SHEET_COLUMNS,
+        "rows": -(-len(images) // SHEET_COLUMNS),
+        "aspect": width / height,
+        "crisp": max(height, width) < CRISP_BELOW,
+    }
 
 
 def _tile(
@@ -73,7 +81,7 @@ def _tile(
         "prediction": prediction,
         "label": label,
         "wrong": bool(known and not row["correct"]),
-        "value": value.replace("over ", ">").replace("under ", "<"),
+        "value": abbreviated(value),
         "spoken": (f"Rank {rank}, example {example}: " if rank else f"Example {example}: ")
         + (f"label {label}, " if known else "")
         + f"predicted {prediction}, {SCORES[score].label} {value}. Open.",

@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from mcviz.app.wording import abbreviated
 from mcviz.figures import by_role
 from mcviz.figures.classes import OTHERS
 from mcviz.measures import PassSummary, percent
 
 BINS = 100
-TICKS = (0, 50, 250, 500, 1000, 2500, 5000, 10000)  # passes
+TICKS = (1, 2, 5, 10, 25, 50, 250, 500, 1000, 2500, 5000, 10000)  # passes
+LOWEST_TICK = 1 / 12  # of the passes: lower ones would stand too close together
 HERE = Path(__file__).parent
 
 _mounted = st.components.v2.component(
@@ -45,8 +47,12 @@ def pass_histograms(
         label: its index, where it is known.
     """
     panels = class_panels(probs, summary, class_names, label)
-    ticks = [count for count in TICKS if count <= len(probs)]
-    _mounted(key=key, data={"passes": len(probs), "ticks": ticks, "spoken": spoken, "panels": panels})
+    _mounted(key=key, data={"passes": len(probs), "ticks": ticks(len(probs)), "spoken": spoken, "panels": panels})
+
+
+def ticks(passes: int) -> list[int]:
+    """The counts that the height of a histogram is read off: 0, and a few up to all passes."""
+    return [0, *(count for count in TICKS if LOWEST_TICK * passes <= count <= passes)]
 
 
 def class_panels(
@@ -75,7 +81,7 @@ def class_panels(
                 "role": "" if role == OTHERS else role,
                 "colour": colour,
                 "counts": counts.tolist(),
-                "value": value.replace("over ", ">").replace("under ", "<"),
+                "value": abbreviated(value),
                 "spoken": f"{class_names[c]}, {role}: {value}; most often {most}% to {most + 1}%, "
                 f"in {counts[most]} of {len(probs)} passes.",
             }

@@ -16,7 +16,7 @@ from mcviz.app.components.widgets import bound
 from mcviz.app.filters import Filters
 from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, begin, open_page
 from mcviz.app.needs import Need, offered
-from mcviz.app.resources import ranking, table
+from mcviz.app.resources import label_of, ranking, table
 from mcviz.app.selection import Selection, select
 from mcviz.app.similar import components
 from mcviz.app.state import CONFIDENT_FIRST, ORDERS, PINS, PageState, go, one_of, quoted
@@ -30,7 +30,7 @@ SIMILAR = 6
 
 
 def stepper(selection: Selection, example: int) -> None:
-    """The controls that step through the selection, and a sentence on where in it the example is."""
+    """The controls that step through the selection, and a sentence with the rank of the example."""
     examples = selection.examples
     at = np.flatnonzero(examples == example)
     rank = int(at[0]) if len(at) else -1
@@ -51,7 +51,7 @@ def stepper(selection: Selection, example: int) -> None:
                 kwargs={"example": int(examples[rank + step]) if there else example},
             )
         st.button(
-            "Random", icon=":material/casino:", key="random", disabled=not len(examples), on_click=go_to_any,
+            "Random", icon=":material/casino:", key="random", disabled=not len(examples), on_click=go_to_random,
             args=(examples,), help="Key R",
         )  # fmt: skip
         keys(r="random")
@@ -63,11 +63,11 @@ def stepper(selection: Selection, example: int) -> None:
         )
     if selection.filters != Filters():
         chips(selection)
-    st.caption(f"{where_in(selection, rank)} Keys: ← → R F.")
+    st.caption(f"{rank_in(selection, rank)} Keys: ← → R F.")
 
 
-def where_in(selection: Selection, rank: int) -> str:
-    """Where the example is in the selection, in a sentence; a negative rank says that it is not in there."""
+def rank_in(selection: Selection, rank: int) -> str:
+    """The rank of the example in the selection, as a sentence; a negative rank: it is not in the selection."""
     if len(selection.examples) == 0:
         return "No example passes all of these filters, so there is none to step through. Take one off."
     confident_first = selection.state.order == CONFIDENT_FIRST
@@ -79,8 +79,8 @@ def where_in(selection: Selection, rank: int) -> str:
     return f"Rank **{rank + 1:,}** of {len(selection.examples):,}{selected} {by}."
 
 
-def go_to_any(examples: np.ndarray) -> None:
-    """Go to any of these examples."""
+def go_to_random(examples: np.ndarray) -> None:
+    """Open a random one of these examples."""
     go(example=int(np.random.default_rng().choice(examples)))
 
 
@@ -106,7 +106,7 @@ def flag_and_pin(state: PageState, example: int) -> None:
             disabled=full,
             on_click=go,
             kwargs={"pinned": with_or_without(pinned, example)},
-            help="Four are pinned, that is all that fits." if full else "Pinned examples can be compared side by side.",
+            help=f"Only {PINS} examples fit side by side." if full else "Pin examples to compare them side by side.",
         )
         if pinned and st.button(f"Compare {len(pinned)}", icon=":material/compare:"):
             open_page(SIDE_BY_SIDE, state)
@@ -149,18 +149,18 @@ class Shown:
     summary: PassSummary
 
 
-def similar(shown: Shown) -> None:
+def similar_examples(shown: Shown) -> None:
     """The examples whose images are most like this one."""
-    alike = most_similar(components(shown.run.digest, shown.run), shown.example, SIMILAR)
-    if len(alike) == 0:
+    nearest = most_similar(components(shown.run.digest, shown.run), shown.example, SIMILAR)
+    if len(nearest) == 0:
         st.caption("This run has no other example.")
         return
-    st.caption("The examples whose pixels are nearest, with their labels. Click one to open it.")
-    tiles(shown.run, shown.state, alike, None, shown.state.score, key="similar")
+    st.caption("The examples with the nearest pixels. Click one to open it.")
+    tiles(shown.run, shown.state, nearest, None, shown.state.score, key="similar")
 
 
-def two_camps(shown: Shown) -> None:
-    """One class against another, one point a pass."""
+def compare_classes(shown: Shown) -> None:
+    """The probability of one class against that of another, one point a pass."""
     names = shown.run.class_names
     likeliest = [int(c) for c in np.argsort(-shown.summary.mean)]
     chosen = []
@@ -169,10 +169,10 @@ def two_camps(shown: Shown) -> None:
             ("One class", "first_class", likeliest[0]),
             ("against", "second_class", likeliest[1]),
         ):
-            asked = getattr(shown.state, key)
-            chosen.append(default if asked is None else asked)
+            named = getattr(shown.state, key)
+            chosen.append(default if named is None else named)
             st.selectbox(label, range(len(names)), format_func=names.__getitem__, width=150, **bound(key, chosen[-1]))
-    st.caption("One point a pass. Two clumps in the corners are two camps; one cloud is a spread-out doubt.")
+    st.caption("One point a pass. Points in two corners: two groups of passes that disagree. One cloud: a wide spread.")
     chart(
         two_classes(shown.probs, chosen[0], chosen[1], names),
         "two-classes",
@@ -180,9 +180,9 @@ def two_camps(shown: Shown) -> None:
     )
 
 
-def enough_passes(shown: Shown) -> None:
-    """How the mean settles as passes are added."""
-    st.caption("The mean of the first 1, 2, … passes, with two standard errors. Flat lines mean that T is enough.")
+def convergence(shown: Shown) -> None:
+    """How the mean changes as passes are added."""
+    st.caption("The mean of the first 1, 2, … passes, with two standard errors. Flat lines: there are enough passes.")
     likeliest = [int(c) for c in np.argsort(-shown.summary.mean)[:3]]
     figure = estimate_by_passes(shown.probs, likeliest, shown.run.class_names)
     chart(figure, "estimate", f"The mean of the likeliest three classes over {len(shown.probs)} passes.")
@@ -190,7 +190,7 @@ def enough_passes(shown: Shown) -> None:
 
 @dataclass(frozen=True)
 class CloserLook:
-    """A closer look at one example.
+    """A detail of one example that is shown on demand.
 
     Attributes:
         label: what it is called.
@@ -204,14 +204,14 @@ class CloserLook:
 
 
 CLOSER_LOOKS = {
-    "similar": CloserLook("Similar examples", similar, needs={"images"}),
-    "two_classes": CloserLook("Two camps or one cloud?", two_camps),
-    "passes": CloserLook("Are these passes enough?", enough_passes),
+    "similar": CloserLook("Similar examples", similar_examples, needs={"images"}),
+    "two_classes": CloserLook("Two classes", compare_classes),
+    "passes": CloserLook("Enough passes?", convergence),
 }
 
 
 def closer_look(shown: Shown) -> None:
-    """One closer look, of those that the run has all for."""
+    """The closer look that the state names, of those that the run has everything for."""
     names = offered(CLOSER_LOOKS, shown.run)
     name = one_of(shown.state.closer_look, names)
     st.segmented_control(
@@ -228,7 +228,7 @@ run, state = begin(EXAMPLE)
 example = int(ranking(run, "max_probability")[0]) if state.example is None else state.example
 stepper(select(run, state), example)
 probs, row = run.probs(example), table(run).iloc[example]
-summary, label = summarise(probs), None if pd.isna(row["label"]) else int(row["label"])
+summary, label = summarise(probs), label_of(run, example)
 
 left, right = st.columns([2, 5], gap="large")
 with left:

@@ -34,5 +34,5 @@ st.dataframe(
     table.style.format("{:.3f}").apply(lambda _: colours, axis=None),
     key="ood-study",
     height="content",
-    column_config={"_index": st.column_config.Column(width=210)},
+    column_config={"_index": st.column_config.Column(width=240)},
 )

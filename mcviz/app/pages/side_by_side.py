@@ -1,29 +1,31 @@
 """The pinned examples, side by side."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
 from mcviz.app.components.charts import chart, example_picture
 from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, begin, open_page
-from mcviz.app.resources import table
+from mcviz.app.resources import label_of, table
 from mcviz.app.state import PINS, PageState, go
-from mcviz.app.wording import judged, predicted, votes
+from mcviz.app.wording import as_sentence, votes
 from mcviz.figures import class_probabilities
-from mcviz.measures import SCORES, summarise
+from mcviz.measures import SCORES, PassSummary, percent, summarise
 from mcviz.runs import Run
 
 
 def pinned_example(run: Run, state: PageState, example: int) -> None:
-    """One pinned example, with buttons to open it and to let it go."""
+    """One pinned example, with buttons to open and to unpin it."""
     probs, row = run.probs(example), table(run).iloc[example]
-    summary, label = summarise(probs), None if pd.isna(row["label"]) else int(row["label"])
+    summary, label = summarise(probs), label_of(run, example)
     example_picture(run, example, width=180)
     with st.container(horizontal=True, gap="xsmall"):
         if st.button(f"Example {example}", key=f"open-{example}", icon=":material/open_in_new:"):
             open_page(EXAMPLE, state, example=example)
         rest = tuple(other for other in state.pinned if other != example)
         st.button("Unpin", key=f"unpin-{example}", icon=":material/keep_off:", on_click=go, kwargs={"pinned": rest})
-    st.markdown(f"{predicted(summary, run.class_names)} {judged(summary.prediction, label, run.class_names)}")
+    st.markdown(headline(summary, label, run.class_names))
     chart(
         class_probabilities(summary, run.class_names, label).update_layout(showlegend=False, height=260),
         f"classes-{example}",
@@ -34,12 +36,21 @@ def pinned_example(run: Run, state: PageState, example: int) -> None:
             {"score": [score.label for score in SCORES.values()], "value": [SCORES[n].format(row[n]) for n in SCORES]}
         ).set_index("score")
     )
+    st.caption(as_sentence(votes(summary, run.class_names)))
+
+
+def headline(summary: PassSummary, label: int | None, class_names: Sequence[str]) -> str:
+    """Label and prediction as one line in Markdown, short enough that what follows is level in all columns."""
+    prediction = f"predicted **{class_names[summary.prediction]}**, {percent(summary.mean[summary.prediction])}"
+    if label is None:
+        return prediction
+    return f"label **{class_names[label]}** · {'' if summary.prediction == label else '✗ '}{prediction}"
 
 
 run, state = begin(SIDE_BY_SIDE)
 if not state.pinned:
     st.info(
-        f"Nothing is pinned yet. Open an example and press Pin; up to {PINS} then stand here side by side.",
+        f"Nothing is pinned yet. Open an example and press Pin to compare up to {PINS} here.",
         icon=":material/keep:",
     )
     if st.button("Open the most uncertain example", icon=":material/arrow_forward:"):

@@ -8,11 +8,12 @@ import streamlit as st
 from mcviz.app.components.charts import chart, example_picture, picture
 from mcviz.app.components.histograms import pass_histograms
 from mcviz.app.navigation import STORY, begin
-from mcviz.app.needs import has
+from mcviz.app.needs import MISSING, has
 from mcviz.app.resources import live_passes, ranking, table
 from mcviz.app.state import go
-from mcviz.app.wording import confidence, votes
+from mcviz.app.wording import as_sentence, confidence, counted, votes
 from mcviz.data import uniform_noise
+from mcviz.errors import McvizError
 from mcviz.figures import accuracy_against_ensemble, class_probabilities, mistakes_found
 from mcviz.measures import percent, summarise
 from mcviz.runs import Run
@@ -23,8 +24,8 @@ WIDTH = 360
 Step = tuple[str, Callable[[], None]]
 
 
-def stated(run: Run) -> np.ndarray:
-    """(N, C) the probabilities that a classifier gives: with dropout off, or the predictive mean where that is all."""
+def classifier_probs(run: Run) -> np.ndarray:
+    """(N, C) the deterministic probabilities; the predictive mean where the run has none."""
     return run.mean_probs if run.deterministic_probs is None else run.deterministic_probs
 
 
@@ -33,8 +34,8 @@ def confident(run: Run) -> Step:
     order = ranking(run, "max_probability")[::-1]
     correct = table(run)["correct"].iloc[order]
     example = int(order[int(np.argmax(correct.fillna(True).to_numpy(bool)))])
-    prediction = int(stated(run)[example].argmax())
-    probability = float(stated(run)[example, prediction])
+    prediction = int(classifier_probs(run)[example].argmax())
+    probability = float(classifier_probs(run)[example, prediction])
     number = "a confident number" if probability >= CONFIDENT else "a number"
     return (
         f"A classifier gives {number}: this is **{run.class_names[prediction]}**, with **{percent(probability)}**.",
@@ -44,9 +45,9 @@ def confident(run: Run) -> Step:
 
 def passes_disagree(run: Run) -> Step:
     """The example whose deterministic prediction is the most confident for how far the passes disagree."""
-    confident_yet_torn = stated(run).max(axis=1) * table(run)["variation_ratio"].to_numpy()
-    example = int(confident_yet_torn.argmax())
-    probs, prediction = run.probs(example), int(stated(run)[example].argmax())
+    surprising = classifier_probs(run).max(axis=1) * table(run)["variation_ratio"].to_numpy()
+    example = int(surprising.argmax())
+    probs, prediction = run.probs(example), int(classifier_probs(run)[example].argmax())
     summary = summarise(probs)
     voted = votes(summary, run.class_names)
 
@@ -59,7 +60,7 @@ def passes_disagree(run: Run) -> Step:
 
     number = (
         f"Here it gives one too: **{run.class_names[prediction]}**, with "
-        f"**{percent(stated(run)[example, prediction])}**."
+        f"**{percent(classifier_probs(run)[example, prediction])}**."
     )
     again = f"predict it again, each time with other units dropped, and **{voted}**"
     if summary.votes[prediction] == len(probs):
@@ -67,52 +68,44 @@ def passes_disagree(run: Run) -> Step:
     return f"{number} But {again}.", draw
 
 
-def doubt_finds_mistakes(run: Run) -> Step:
+def uncertainty_finds_mistakes(run: Run) -> Step:
     """How many of the mistakes are among the most uncertain examples."""
     order = ranking(run, "max_probability")
     wrong = ~table(run)["correct"].iloc[order].to_numpy(bool)
     mistakes = int(wrong.sum())
     if mistakes == 0:
         sentence = (
-            f"It makes no mistake on its {counted(len(wrong), 'example')}, so there is none that doubt could find. "
-            "This is the example that it is most uncertain of."
+            f"The model makes no mistake on its {counted(len(wrong), 'example')}, so there is none to find. This is "
+            "the most uncertain one."
         )
         return sentence, lambda: example_picture(run, int(order[0]), WIDTH)
     inspected = max(1, int(SHARE * len(wrong)))
     found, by_chance = wrong[:inspected].sum() / mistakes, inspected / len(wrong)
-    finding = f"**{percent(found)}** of its {counted(mistakes, 'mistake')}"
+    finding = f"**{percent(found)}** of {counted(mistakes, 'mistake')}"
+    reviewed = f"the **{percent(by_chance, 0)}** most uncertain examples"
     if found > by_chance:
-        sentence = (
-            f"That doubt is worth something: look again at the **{percent(by_chance, 0)}** that it is most uncertain "
-            f"of, and you find {finding}."
-        )
+        sentence = f"The uncertainty is useful: review {reviewed}, and you find {finding}."
     else:
-        sentence = (
-            f"That doubt is worth nothing here: among the **{percent(by_chance, 0)}** that it is most uncertain of "
-            f"are {finding}, no more than among as many at random."
-        )
-    if len(wrong) * SHARE < 1:  # too few for a curve: what is looked at is one example
+        sentence = f"The uncertainty is no help here: {reviewed} hold {finding}, no more than as many random ones."
+    if len(wrong) * SHARE < 1:  # too few examples for a curve
         return sentence, lambda: example_picture(run, int(order[0]), WIDTH)
     return sentence, lambda: chart(mistakes_found(wrong, SHARE), "mistakes", sentence)
 
 
-def counted(count: int, noun: str) -> str:
-    """A number of things, as it is said."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def ensemble(run: Run) -> Step:
     """How the single passes and their mean compare."""
-    single, by_size, deterministic = run.pass_accuracy, run.ensemble_accuracy, run.deterministic_accuracy
-    if single is None or by_size is None or deterministic is None:
-        raise ValueError("A run without labels has no accuracies to compare.")
+    single, by_size = run.pass_accuracy, run.ensemble_accuracy
+    if single is None or by_size is None:
+        raise McvizError(MISSING["labels"][1])
     together, alone = (round(float(value), 4) for value in (by_size[-1], single.mean()))  # judged as they are shown
     verdict = "better than" if together > alone else "no better than" if together == alone else "worse than"
     sentence = (
         f"{'And' if together > alone else 'But'} together the passes are {verdict} alone: the mean of all "
         f"{len(single)} is correct for **{together:.2%}** of the examples, one pass on average for **{alone:.2%}**."
     )
-    return sentence, lambda: chart(accuracy_against_ensemble(single, by_size[-1], deterministic), "together", sentence)
+    return sentence, lambda: chart(
+        accuracy_against_ensemble(single, by_size[-1], run.deterministic_accuracy), "together", sentence
+    )
 
 
 def noise(run: Run) -> Step:
@@ -123,10 +116,10 @@ def noise(run: Run) -> Step:
             "This is noise: no prediction is correct. This run was kept without its model, so it cannot be predicted.",
             lambda: picture(image[0], "Uniform noise", WIDTH),
         )
-    kept = st.session_state.setdefault("story-noise", {})
-    if run.digest not in kept:
-        kept[run.digest] = live_passes(run, image)[:, 0]
-    probs = kept[run.digest]
+    predicted = st.session_state.setdefault("story-noise", {})
+    if run.digest not in predicted:
+        predicted[run.digest] = live_passes(run, image)[:, 0]
+    probs = predicted[run.digest]
     summary = summarise(probs)
     probability, voted = float(summary.mean.max()), votes(summary, run.class_names)
 
@@ -140,14 +133,14 @@ def noise(run: Run) -> Step:
     limits = "But uncertainty has limits. This" if probability >= CONFIDENT else "This"
     return (
         f"{limits} is noise, and the model predicts **{run.class_names[summary.prediction]}** with "
-        f"**{percent(probability)}**: it is {confidence(probability)}. {voted[0].upper()}{voted[1:]}.",
+        f"**{percent(probability)}**: it is {confidence(probability)}. {as_sentence(voted)}",
         draw,
     )
 
 
 def steps(run: Run) -> list[Callable[[Run], Step]]:
-    """The steps that can be told of a run: without labels, nothing about correct and wrong."""
-    about_accuracy = [doubt_finds_mistakes, ensemble] if has(run, "labels") else []
+    """The steps for a run: without labels, nothing about correct and wrong."""
+    about_accuracy = [uncertainty_finds_mistakes, ensemble] if has(run, "labels") else []
     return [confident, passes_disagree, *about_accuracy, noise]
 
 

@@ -2,9 +2,11 @@
 
 import streamlit as st
 
+from mcviz.app.components.charts import nothing_passes
 from mcviz.app.components.widgets import bound
 from mcviz.app.navigation import EXAMPLE, UNCERTAIN, begin, open_page
 from mcviz.app.needs import offered
+from mcviz.app.resources import table
 from mcviz.app.state import one_of
 from mcviz.app.views import VIEWS
 from mcviz.app.views.filter_bar import filter_bar
@@ -22,14 +24,17 @@ st.segmented_control(
     label_visibility="collapsed",
     **bound("view", name),
 )
-if VIEWS[name].beside_gallery:
+view = VIEWS[name]
+if not view.own_filters:
+    view.show(selection)
+elif not selection.filters.without(*view.own_filters).mask(table(run)).any():
+    nothing_passes()
+else:
     left, right = st.columns([3, 2], gap="large")
     with left:
-        VIEWS[name].show(selection)
+        view.show(selection)
     with right:
         gallery_view(selection)
-else:
-    VIEWS[name].show(selection)
 
 with st.form("open", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
     st.number_input("Or open an example by its number", 0, len(run) - 1, key="number", width=240)

@@ -21,20 +21,20 @@ class View:
         label: what it is called.
         show: draws it.
         needs: what a run has to have for it to be offered.
-        beside_gallery: whether the gallery stands beside it.
+        own_filters: the attributes of `Filters` that it sets; the gallery stands beside such a view.
     """
 
     label: str
     show: Callable[[Selection], None]
     needs: Collection[Need] = field(default_factory=frozenset)
-    beside_gallery: bool = False
+    own_filters: tuple[str, ...] = ()
 
 
 VIEWS = {
     "gallery": View("Gallery", gallery_view),
     "table": View("Table", table_view),
-    "scatter": View("Scatter", scatter_view, beside_gallery=True),
-    "map": View("Map", map_view, needs={"images"}, beside_gallery=True),
-    "confusion": View("Confusion", confusion_view, needs={"labels"}, beside_gallery=True),
+    "scatter": View("Scatter", scatter_view, own_filters=("lasso",)),
+    "map": View("Map", map_view, needs={"images"}, own_filters=("selected",)),
+    "confusion": View("Confusion", confusion_view, needs={"labels"}, own_filters=("label", "prediction")),
     "classes": View("Classes", classes_view, needs={"labels"}),
 }

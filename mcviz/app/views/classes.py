@@ -17,14 +17,14 @@ from mcviz.measures import SCORES, percent
 
 
 def classes_view(selection: Selection) -> None:
-    """Accuracy and uncertainty of every class, then one class from near."""
+    """Accuracy and uncertainty of every class, then one class in detail."""
     run, score = selection.run, SCORES[selection.score]
     scores = table(run)
     by_class = scores.assign(correct=scores["correct"].astype(float)).groupby("label")
     summary = by_class.agg(examples=("correct", "size"), accuracy=("correct", "mean"), score=(selection.score, "mean"))
     summary = summary.reindex(range(len(run.class_names)))
     worst = int(np.nanargmin(summary["accuracy"].to_numpy()))
-    st.caption(f"All figures here are of all {len(scores):,} examples of the run, whatever the filters.")
+    st.caption(f"Figures of all {len(scores):,} examples of the run; the filters do not apply.")
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.markdown(_most_missed(run.class_names[worst], summary["accuracy"][worst]))
@@ -40,12 +40,12 @@ def classes_view(selection: Selection) -> None:
     filters = selection.filters
     chosen = filters.label[0] if len(filters.label) == 1 else worst
     st.segmented_control(
-        "From near",
+        "One class in detail",
         range(len(run.class_names)),
         format_func=run.class_names.__getitem__,
         **bound("class", chosen, lambda new: go(filters=replace(filters, label=() if new is None else (new,)))),
     )
-    _from_near(selection, chosen)
+    _one_class(selection, chosen)
 
 
 def _most_missed(class_name: str, accuracy: float) -> str:
@@ -67,7 +67,7 @@ def _named(summary: pd.DataFrame, selection: Selection) -> pd.DataFrame:
     ).set_index("class")
 
 
-def _from_near(selection: Selection, chosen: int) -> None:
+def _one_class(selection: Selection, chosen: int) -> None:
     run, score = selection.run, selection.score
     everything = table(run)
     members = np.flatnonzero((everything["label"] == chosen).to_numpy(bool))
@@ -86,7 +86,7 @@ def _from_near(selection: Selection, chosen: int) -> None:
         order = members[np.argsort(scores[score].to_numpy(), kind="stable")]
         if SCORES[score].uncertain_when == "high":
             order = order[::-1]
-        st.markdown("**Most uncertain, and most certain**")
+        st.markdown("**The two most uncertain and the two most confident**")
         tiles(
             run, selection.state, order[[0, 1, -2, -1]] if len(order) > 3 else order, None, score, key="class-extremes"
         )

@@ -23,11 +23,8 @@ def confusion_view(selection: Selection) -> None:
     st.segmented_control(
         "Cells show", list(CELLS), format_func=CELLS.__getitem__, required=True, **bound("cells", shows)
     )
-    others = replace(filters, label=(), prediction=())
+    others = filters.without("label", "prediction")
     shown = table(run)[others.mask(table(run))]
-    if shown.empty:
-        st.info("No example passes the other filters.", icon=":material/filter_alt_off:")
-        return
     score, classes, averaged = SCORES[selection.score], len(run.class_names), shows == "score"
     one_cell = len(filters.label) == len(filters.prediction) == 1
     cell = (filters.label[0], filters.prediction[0]) if one_cell else None

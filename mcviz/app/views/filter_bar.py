@@ -12,11 +12,12 @@ from mcviz.app.components.chips import chips
 from mcviz.app.components.score_chooser import score_chooser
 from mcviz.app.components.widgets import bound
 from mcviz.app.exporting import EXPORTS
-from mcviz.app.filters import CORRECT, Filters
+from mcviz.app.filters import CORRECT, Filters, two_classes
 from mcviz.app.needs import has, offered
 from mcviz.app.resources import table
 from mcviz.app.selection import Selection, select
 from mcviz.app.state import ORDERS, PageState, go
+from mcviz.app.wording import counted
 from mcviz.measures import SCORES
 from mcviz.runs import Run
 
@@ -41,7 +42,7 @@ def filter_bar(run: Run, state: PageState) -> Selection:
 
 
 def _typed(run: Run, filters: Filters) -> None:
-    """The field for `3 as 5`, which is empty again once it was understood."""
+    """The field for what `Filters.narrowed_by` reads, which is empty again once it was understood."""
 
     def understood() -> None:
         words = st.session_state["find"]
@@ -51,7 +52,9 @@ def _typed(run: Run, filters: Filters) -> None:
             st.session_state["not-understood"] = str(error)
         st.session_state["find"] = ""
 
-    st.text_input("Find", placeholder="3 as 5, or wrong", width=180, key="find", on_change=understood)
+    st.text_input(
+        "Find", placeholder=f"{two_classes(run.class_names)}, or wrong", width=180, key="find", on_change=understood
+    )
     if message := st.session_state.pop("not-understood", None):
         st.toast(message, icon=":material/help:")
 
@@ -121,7 +124,7 @@ def _outwards(low: float, high: float) -> tuple[float, float]:
 
 def _exports(selection: Selection) -> None:
     """Each file is made when it is asked for, of what is selected then."""
-    st.markdown(f"The **{len(selection.examples):,}** selected examples")
+    st.markdown(f"**{counted(len(selection.examples), 'selected example')}**")
     for name in offered(EXPORTS, selection.run):
         export = EXPORTS[name]
         st.download_button(

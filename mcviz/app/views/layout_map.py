@@ -1,4 +1,4 @@
-"""Examples laid out by how alike their images are, coloured by a score."""
+"""Examples laid out by the similarity of their images, coloured by a score."""
 
 from dataclasses import replace
 
@@ -31,14 +31,14 @@ def map_view(selection: Selection) -> None:
         st.segmented_control(
             "Layout", layouts, format_func=LAYOUTS.__getitem__, required=True, **bound("layout", layout)
         )
-    others = replace(filters, selected=())
+    others = filters.without("selected")
     shown = np.flatnonzero(others.mask(table(run)))
     plane = _strongest_two(run) if layout == "pca" else tsne_layout(run)
     if plane is None:
         return
     shown = shown[np.isfinite(plane[shown, 0])]
     if len(shown) == 0:
-        st.info("No example on this map passes the other filters.", icon=":material/filter_alt_off:")
+        st.info("No example in this layout passes the filters. Take one off above.", icon=":material/filter_alt_off:")
         return
     drawn = (others, selection.score, layout, run.digest)
     key, shows_it = linked_chart("map", drawn, lambda key: set(_inside(key)), set(filters.selected))
@@ -61,8 +61,8 @@ def map_view(selection: Selection) -> None:
         alt=f"Map of {len(shown):,} examples by similarity of their pixels, coloured by {score.label.lower()}.",
     )
     st.caption(
-        f"Examples whose pixels are alike are near each other. The colour is {score.label.lower()}, bright where the "
-        f"model is uncertain. Draw around points to select them, the first {MOST_SELECTED} of the ranking at most."
+        f"Examples with similar pixels are near each other; bright colours are uncertain. Draw around points to select "
+        f"them, at most the first {MOST_SELECTED} of the ranking."
     )
 
 
@@ -94,14 +94,14 @@ def tsne_layout(run: Run) -> np.ndarray | None:
 
 @st.cache_resource(show_spinner=False)
 def _layouts() -> dict[str, np.ndarray]:
-    """The layouts of all runs that were looked at, by digest; shared by all sessions."""
+    """The layouts of runs by digest, shared by all sessions."""
     return {}
 
 
-def _computed(places: np.ndarray) -> np.ndarray:
+def _computed(principal: np.ndarray) -> np.ndarray:
     bar = st.progress(0.0, "Finding each example's neighbours …")
     try:
-        return tsne(places, lambda done, total: bar.progress(done / total, f"Iteration {done} of {total}"))
+        return tsne(principal, lambda done, total: bar.progress(done / total, f"Iteration {done} of {total}"))
     finally:
         bar.empty()
 

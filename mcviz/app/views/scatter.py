@@ -47,7 +47,7 @@ def scatter_view(selection: Selection) -> None:
     colouring = one_of(state.colour, colourings)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for axis, chosen in (("x", x), ("y", y)):
-            st.selectbox(f"{axis} axis", list(SCORES), format_func=_label, width=190, **bound(axis, chosen))
+            st.selectbox(f"{axis} axis", list(SCORES), format_func=_label, width=230, **bound(axis, chosen))
         st.selectbox(
             "Colour",
             colourings,
@@ -57,7 +57,7 @@ def scatter_view(selection: Selection) -> None:
         )
 
     # All that the other filters leave is drawn, so that a lasso can be seen among its surroundings.
-    others = replace(filters, lasso=None)
+    others = filters.without("lasso")
     drawn = (others, x, y, colouring, run.digest)
     key, shows_it = linked_chart("scatter", drawn, lambda key: _drawn(key, x, y), filters.lasso)
     figure = _figure(run, others, x, y, colouring, None if shows_it else filters.lasso, state.example)
@@ -71,12 +71,12 @@ def scatter_view(selection: Selection) -> None:
             alt=f"Scatter chart of {others.mask(table(run)).sum():,} examples: {_label(x)} against {_label(y)}, "
             f"coloured by {COLOURINGS[colouring].label}. The table view lists the same numbers.",
         )
-    st.caption("Draw around points with the lasso, or choose the box at the top right: what is inside is selected.")
+    st.caption("Draw around points with the lasso, or choose the box at the top right: the points inside are selected.")
     if (x, y) == ("predictive_entropy", "mutual_information"):
         st.caption(
-            "**Right and high up**: doubt in the model; the passes are confident of different classes, and more "
-            "training examples of this kind would help. **Right and low**: doubt in the data; every pass is uncertain, "
-            "as a person may be. **Left and low**: confident; a wrong prediction there is the worst kind. Nothing can "
+            "**Top right**: model (epistemic) uncertainty; the passes are confident of different classes, and more "
+            "training examples of this kind would help. **Bottom right**: data (aleatoric) uncertainty; every single "
+            "pass is uncertain. **Bottom left**: confident; a wrong prediction here is the worst kind. No point can "
             "lie above the diagonal."
         )
 
