@@ -19,8 +19,8 @@ from mcviz.measures import most_uncertain_first
 from tests.browser.conftest import ROOT
 
 PLACES = """chart => chart._fullData.filter(trace => trace.customdata).flatMap(trace =>
-    Array.from(trace.customdata, (image, i) => ({
-        image,
+    Array.from(trace.customdata, (example, i) => ({
+        example,
         x: chart._fullLayout.xaxis._offset + chart._fullLayout.xaxis.d2p(trace.x[i]),
         y: chart._fullLayout.yaxis._offset + chart._fullLayout.yaxis.d2p(trace.y[i]),
     })))"""
@@ -62,9 +62,9 @@ def test_a_point_says_which_example_it_is(page: Page, run: Run) -> None:
     page.goto("/uncertain?view=scatter&correct=wrong&label=4")
     drawn = chart(page)
     places = drawn.evaluate(PLACES)
-    assert sorted(place["image"] for place in places) == wrong_fours
+    assert sorted(place["example"] for place in places) == wrong_fours
     drawn.hover(position={"x": places[0]["x"], "y": places[0]["y"]}, force=True)
-    expect(drawn.locator(".hovertext")).to_have_text(f"image {places[0]['image']}, wrong")
+    expect(drawn.locator(".hovertext")).to_have_text(f"example {places[0]['example']}, wrong")
 
 
 def test_a_square_can_be_chosen_again_and_all_numbers_stay_readable(page: Page) -> None:
@@ -94,7 +94,7 @@ def test_a_lasso_on_the_map_selects_the_first_of_the_ranking_and_goes_with_its_c
     (left, width), (top, height) = frame
     low, high = 0.35, 0.65
     inside = {
-        place["image"]
+        place["example"]
         for place in places
         if low < (place["x"] - left) / width < high and low < (place["y"] - top) / height < high
     }
@@ -108,7 +108,7 @@ def test_a_lasso_on_the_map_selects_the_first_of_the_ranking_and_goes_with_its_c
         int(example) for example in re.findall(r"\d+", re.findall(r"selected=([^&]*)", page.url)[0].replace("%2C", ","))
     }
     ranked = most_uncertain_first("max_probability", run.scores()["max_probability"].to_numpy())
-    first = [image for image in ranked.tolist() if image in inside][:MOST_SELECTED]
+    first = [example for example in ranked.tolist() if example in inside][:MOST_SELECTED]
     assert len(selected & set(first)) > 0.95 * MOST_SELECTED
     expect(page.locator(".tile").first).to_have_attribute("data-example", str(first[0]))
 
@@ -135,7 +135,7 @@ def test_the_example_that_was_opened_is_marked_among_the_others(page: Page, run:
     expect(page.get_by_text(f"{len(selected):,} of 10,000 examples")).to_be_visible()
     bright = chart(page).evaluate(
         """chart => chart._fullData.filter(trace => trace.showlegend === false && trace.marker.symbol !== "circle-open")
-            .flatMap(trace => Array.from(trace.customdata).filter((image, i) => trace.marker.opacity[i] > 0.5))"""
+            .flatMap(trace => Array.from(trace.customdata).filter((example, i) => trace.marker.opacity[i] > 0.5))"""
     )
     assert sorted(bright) == selected.index.tolist()
 
