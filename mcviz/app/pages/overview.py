@@ -1,6 +1,7 @@
 """How accurate the model is, one pass and the ensemble, and what it is most uncertain about."""
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
 from mcviz.app.components.charts import chart
@@ -36,8 +37,21 @@ def accuracies(single: np.ndarray, ensemble: np.ndarray, deterministic: float | 
         column.caption(meaning)
 
 
-def accuracy_charts(single: np.ndarray, ensemble: np.ndarray, deterministic: float | None) -> None:
+@st.cache_resource(max_entries=8, show_spinner=False)
+def accuracy_figures(digest: str, _run: Run) -> tuple[go.Figure, go.Figure]:  # noqa: ARG001 (the digest is the key)
+    """The two charts of a run, drawn once for all sessions."""
+    single, ensemble, deterministic = _run.pass_accuracy, _run.ensemble_accuracy, _run.deterministic_accuracy
+    assert single is not None
+    assert ensemble is not None
+    return (
+        accuracy_against_ensemble(single, ensemble[-1], deterministic),
+        accuracy_by_ensemble_size(ensemble, deterministic),
+    )
+
+
+def accuracy_charts(run: Run, single: np.ndarray, ensemble: np.ndarray) -> None:
     """The single passes against their ensemble, and the ensemble against its size."""
+    against_ensemble, by_size = accuracy_figures(run.digest, run)
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Accuracy versus ensemble", anchor=False)
@@ -45,7 +59,7 @@ def accuracy_charts(single: np.ndarray, ensemble: np.ndarray, deterministic: flo
         passes = "every single pass" if beaten == 1 else f"{percent(beaten)} of the single passes"
         spoken = f"The ensemble beats {passes}."
         st.caption(spoken)
-        chart(accuracy_against_ensemble(single, ensemble[-1], deterministic), "accuracies", spoken)
+        chart(against_ensemble, "accuracies", spoken)
     with right:
         st.subheader("How many passes it takes", anchor=False)
         spoken = (
@@ -53,7 +67,7 @@ def accuracy_charts(single: np.ndarray, ensemble: np.ndarray, deterministic: flo
             "stays within 0.05 percentage points of the end."
         )
         st.caption(spoken)
-        chart(accuracy_by_ensemble_size(ensemble, deterministic), "ensemble-size", spoken)
+        chart(by_size, "ensemble-size", spoken)
 
 
 def settled_at(ensemble: np.ndarray) -> int:
@@ -78,4 +92,4 @@ if not met(run, {"labels"}) or single is None or ensemble is None:
 else:
     accuracies(single, ensemble, deterministic)
     most_uncertain(run, state)
-    accuracy_charts(single, ensemble, deterministic)
+    accuracy_charts(run, single, ensemble)
