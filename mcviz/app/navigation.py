@@ -16,6 +16,13 @@ from mcviz.errors import McvizError
 from mcviz.runs import Run
 
 
+MASKS = {
+    "per_pass": "`per_pass`: all examples of a pass share one draw of dropout masks, so a pass is one network.",
+    "per_example": "`per_example`: every example of a pass has its own draw of dropout masks, so a pass is not one "
+    "network, and the accuracies of the passes scatter less than those of ensemble members would.",
+}
+
+
 @dataclass(frozen=True)
 class Page:
     """A page of the dashboard.
@@ -45,11 +52,6 @@ SIDE_BY_SIDE = Page("side_by_side.py", "Side by side", ":material/compare:")
 PROBE = Page("probe.py", "Probe", ":material/science:", needs={"model"})
 OUT_OF_DISTRIBUTION = Page("out_of_distribution.py", "Out of distribution", ":material/rule:")
 STORY = Page("story.py", "Story", ":material/auto_stories:")
-MASKS = {
-    "per_pass": "`per_pass`: all examples of a pass share one draw of dropout masks, so a pass is one network.",
-    "per_example": "`per_example`: every example of a pass has its own draw of dropout masks, so a pass is not one "
-    "network, and the accuracies of the passes scatter less than those of ensemble members would.",
-}
 PAGES = (OVERVIEW, UNCERTAIN, EXAMPLE, SIDE_BY_SIDE, PROBE, OUT_OF_DISTRIBUTION, STORY)
 
 

@@ -167,7 +167,7 @@ def browse(browser: Browser, url: str) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_css("font-size", re.compile(r"33\.6"))  # the theme's 2.1rem
     page.get_by_test_id("stPageLink-NavLink").filter(has_text="robe").click()
     told = page.get_by_test_id("stAlert").filter(has_text=TO_TYPE)
-    predict = page.get_by_role("button", name=re.compile("the model 500 times"))
+    predict = page.get_by_role("button", name=re.compile("^Predict in 500 passes"))
     expect(told.or_(predict)).to_be_visible(timeout=MILLISECONDS_TO_APPEAR)
     if predict.is_visible():
         predict.click()
