@@ -15,7 +15,6 @@ from mcviz.app.wording import counted
 from mcviz.errors import McvizError
 from mcviz.runs import Run
 
-
 MASKS = {
     "per_pass": "`per_pass`: all examples of a pass share one draw of dropout masks, so a pass is one network.",
     "per_example": "`per_example`: every example of a pass has its own draw of dropout masks, so a pass is not one "
