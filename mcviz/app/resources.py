@@ -14,7 +14,7 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.app.needs import MISSING
-from mcviz.app.shipped import SHIPPED_RUN
+from mcviz.app.shipped import PACKAGE, SHIPPED_RUN
 from mcviz.errors import McvizError, StorageError
 from mcviz.measures import most_uncertain_first
 from mcviz.runs import Run, open_run
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from mcviz.model import Sampler
 
 NOTICEABLE = 0.5  # seconds
-PACKAGE = Path(__file__).parents[1]
 SEED = 0  # of the masks that live passes draw
 
 

@@ -1,6 +1,7 @@
 """Images on disk that are indexed like an array, and read as they are."""
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,6 @@ class StoredImages:
 
 def _stretches(numbers: np.ndarray) -> Iterator[tuple[int, int]]:
     """Where numbers that follow one another begin and end."""
-    edges = np.flatnonzero(np.diff(numbers) != 1) + 1
-    starts = np.concatenate([[0], edges]) if len(numbers) else edges
-    return zip(starts.tolist(), [*edges.tolist(), len(numbers)], strict=True) if len(numbers) else iter(())
+    if len(numbers) == 0:
+        return iter(())
+    return pairwise([0, *(np.flatnonzero(np.diff(numbers) != 1) + 1).tolist(), len(numbers)])

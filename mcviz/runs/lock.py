@@ -21,13 +21,12 @@ def writing(folder: Folder) -> Iterator[None]:
     if not isinstance(folder, LocalFolder):
         yield
         return
+    _require_locks()
     path = Path(folder.path).absolute()
     lock = path.with_name(f".{path.name}.lock")
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
         descriptor = _acquire(lock)
-    except StorageError:
-        raise
     except OSError as error:
         raise StorageError(
             f"{folder.path} cannot be written: {(error.strerror or str(error)).lower()}. "
@@ -41,14 +40,19 @@ def writing(folder: Folder) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _acquire(lock: Path) -> int:
+def _require_locks() -> None:
     try:
-        import fcntl
+        import fcntl  # noqa: F401 (only whether it is there)
     except ImportError as error:
         raise StorageError(
             "Runs can be written on Linux and macOS; Windows lacks the file locks that this takes. "
             "Use the Windows Subsystem for Linux (WSL). Runs that are there can be read."
         ) from error
+
+
+def _acquire(lock: Path) -> int:
+    import fcntl
+
     while True:
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
         try:

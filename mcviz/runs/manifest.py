@@ -269,7 +269,7 @@ def read_manifest(folder: Folder, name: str = NAME) -> Manifest:
         manifest = msgspec.convert(content, Manifest)
         if manifest.digest != digest:
             raise ValueError("its digest is not that of what it says")
-        check_manifest(manifest)
+        _check_claims(manifest)
     except _OtherFormatError:
         raise
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
@@ -283,7 +283,7 @@ def corrupt(address: str, what: str) -> CorruptRunError:
 
 
 def check_manifest(manifest: Manifest) -> None:
-    """Check what a manifest claims, before anything is read or any memory taken for it.
+    """Check a manifest that was made in memory as one that is read is checked.
 
     Raises:
         InvalidInputError: no run can be so.
@@ -292,6 +292,11 @@ def check_manifest(manifest: Manifest) -> None:
         msgspec.convert(msgspec.to_builtins(manifest), Manifest)
     except (msgspec.ValidationError, TypeError) as error:
         raise InvalidInputError(f"No run can be so: {error}.") from error
+    _check_claims(manifest)
+
+
+def _check_claims(manifest: Manifest) -> None:
+    """Check what a manifest claims, before anything is read or any memory taken for it."""
     images, layout = manifest.images, manifest.layout
     chunk_bytes = 4 * layout.examples_per_chunk * manifest.classes * manifest.passes
     image_bytes = 0 if images is None else 4 * layout.images_per_chunk * math.prod(images.shape)

@@ -227,7 +227,7 @@ class Run:
         table = self._table.assign(**self._scores_not_stored)
         known = [name for name in SCORES if name in table]
         unknown = [name for name in self.manifest.scores if name not in SCORES]
-        return table[[*OTHER_COLUMNS[1:], *known, *unknown]].copy()
+        return table[[*OTHER_COLUMNS[1:], *known, *unknown]]
 
     @cached_property
     def pass_accuracy(self) -> np.ndarray | None:
