@@ -4,6 +4,11 @@ The public names stand in `__init__.pyi`. Each is imported when it is first aske
 TensorFlow, which takes seconds, and `mcviz --help` not even numpy.
 """
 
+from mcviz import interrupts
+
+if interrupts.is_command():
+    interrupts.end_at_once("stopped.")
+
 import lazy_loader
 
 __version__ = "0.1.0"

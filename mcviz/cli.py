@@ -15,12 +15,12 @@ from tqdm import tqdm
 import mcviz
 from mcviz.errors import InvalidInputError, McvizError
 from mcviz.extras import require_keras
+from mcviz.interrupts import INTERRUPTED, ended_at_once, raised_interrupts
 
 if TYPE_CHECKING:
     from mcviz.runs import ListedRun
 
 REFUSED = 2
-INTERRUPTED = 130  # as a shell reports a command that Ctrl-C ended
 SHIPPED_SEED = 25  # of the training that the shipped run comes from; its README says what was tried
 SECONDS_BETWEEN_LOG_LINES = 10.0
 
@@ -50,7 +50,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code or 0
 
 
-@click.group(no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    def invoke(self, context: click.Context) -> Any:
+        with _when_stopped("stopped."), raised_interrupts():
+            return super().invoke(context)
+
+
+@click.group(cls=_Commands, no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(mcviz.__version__, message="%(prog)s %(version)s")
 def commands() -> None:
     """Monte Carlo dropout: sample a classifier many times over, and see which inputs it is uncertain about."""
@@ -78,17 +84,20 @@ RUN = click.argument("run", metavar="RUN")
 @click.option("--activation", default="relu", show_default=True, help="Of all layers but the last.")
 def train(out: Path, data: Path | None, **settings: Any) -> None:
     """Train the reference network on MNIST, and write it with a history of its epochs."""
-    with _when_stopped(f"stopped; {out} was not written."):
-        _train(out, data, **settings)
+    stopped = f"stopped; {out} was not written."
+    with _when_stopped(stopped):
+        _train(out, data, stopped, **settings)
 
 
-def _train(out: Path, data: Path | None, seed: int, epochs: int, activation: str) -> None:
+def _train(out: Path, data: Path | None, stopped: str, seed: int, epochs: int, activation: str) -> None:
     require_keras()
     if out.suffix != ".keras":
         raise InvalidInputError(f"--out should end in .keras. Received: {out}.")
     _check_writable(out)
-    splits = mcviz.read_mnist(data) if data else None
-    with _without_greeting():
+    with _loading(stopped):
+        read_mnist = mcviz.read_mnist
+    splits = read_mnist(data) if data else None
+    with _loading(stopped):
         from mcviz.model.training import load_mnist, save_trained, train
 
     train_images, test_images = splits or load_mnist()
@@ -141,12 +150,14 @@ def _train(out: Path, data: Path | None, seed: int, epochs: int, activation: str
 @click.option("--keep-model/--no-keep-model", default=True, show_default=True, help="Keep the model in the run.")
 def sample(out: str, **settings: Any) -> None:
     """Sample a model over images into a run, or resume one that was stopped, or add passes to one that is finished."""
-    with _when_stopped(f"stopped. Nothing that was finished is lost: the same command goes on with {out}."):
-        _sample(out, **settings)
+    stopped = f"stopped. Nothing that was finished is lost: the same command goes on with {out}."
+    with _when_stopped(stopped):
+        _sample(out, stopped, **settings)
 
 
 def _sample(
     out: str,
+    stopped: str,
     model: str,
     data: str,
     class_names: str | None,
@@ -155,13 +166,15 @@ def _sample(
     **settings: Any,
 ) -> None:
     require_keras()
-    examples = mcviz.read_images(data)
+    with _loading(stopped):
+        read_images = mcviz.read_images
+    examples = read_images(data)
     if (highest := examples.images.max()) > 1 and examples.images.dtype != "uint8":
         _tell(
             f"warning: the images of {data} go up to {highest:g} and reach the model as they are. "
             "If it was trained on 0..1, divide them or save them as uint8."
         )
-    with _without_greeting():
+    with _loading(stopped):
         make_sampler, sample_run, load_model = mcviz.Sampler, mcviz.sample_run, mcviz.load_model
 
     sampler = make_sampler(load_model(model), output=output, from_logits=from_logits)
@@ -186,14 +199,18 @@ def _sample(
 @RUN
 def verify(run: str) -> None:
     """Read every byte of the run in folder or at fsspec address RUN, and compute its scores and accuracies again."""
-    click.echo(mcviz.verify_run(run))
+    with _loading():
+        verify_run = mcviz.verify_run
+    click.echo(verify_run(run))
 
 
 @commands.command("list", short_help="List the runs of a folder.")
 @click.argument("folder", metavar="FOLDER", default="cache")
 def list_(folder: str) -> None:
     """List the runs in FOLDER, or in `cache`."""
-    runs = mcviz.list_runs(folder)
+    with _loading():
+        list_runs = mcviz.list_runs
+    runs = list_runs(folder)
     for run in runs:
         click.echo(_described(run))
     if not runs:
@@ -207,7 +224,9 @@ def remove(run: str, yes: bool) -> None:
     """Remove the run in folder or at fsspec address RUN."""
     if not yes and not _confirmed(f"Remove the run {run}? [y/N] "):
         raise InvalidInputError(f"{run} stays. Answer y, or give --yes, to remove it.")
-    left = mcviz.remove_run(run)
+    with _loading():
+        remove_run = mcviz.remove_run
+    left = remove_run(run)
     click.echo(f"{run} is removed." + (f" What is none of the run's stays: {', '.join(left)}." if left else ""))
 
 
@@ -221,7 +240,9 @@ def remove(run: str, yes: bool) -> None:
 )
 def export(run: str, to: str) -> None:
     """Write the run in folder or at fsspec address RUN as a file for other tools."""
-    mcviz.export_run(mcviz.open_run(run), to)
+    with _loading():
+        export_run, open_run = mcviz.export_run, mcviz.open_run
+    export_run(open_run(run), to)
     click.echo(f"{run} is exported to {to}.")
 
 
@@ -238,7 +259,8 @@ def export(run: str, to: str) -> None:
 @click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="8501, or the next that is free, without it.")
 def dashboard(cache: Path, port: int | None) -> None:
     """Open the dashboard in a browser, for this machine alone. Ctrl-C ends it."""
-    from mcviz.app.server import serve  # here, because Streamlit takes a second to import
+    with _loading():
+        from mcviz.app.server import serve  # here, because Streamlit takes a second to import
 
     serve(cache, port)
 
@@ -318,17 +340,22 @@ def _when_stopped(message: str) -> Iterator[None]:
 
 
 @contextmanager
-def _without_greeting() -> Iterator[None]:
-    """Keep off the terminal what TensorFlow's libraries write when they are loaded, before they heed any setting."""
+def _loading(stopped: str = "stopped.") -> Iterator[None]:
+    """Load libraries, where Ctrl-C ends the process at once: `KeyboardInterrupt` can crash them, or get lost in them.
+
+    What TensorFlow's libraries write meanwhile, before they heed any setting, is kept off the terminal.
+    """
     sys.stderr.flush()
-    standard_error = os.dup(2)
-    with Path(os.devnull).open("w") as nowhere:
+    with (
+        os.fdopen(os.dup(2), "wb") as terminal,
+        ended_at_once(stopped, terminal.fileno()),
+        Path(os.devnull).open("w") as nowhere,
+    ):
         os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(standard_error, 2)
-        os.close(standard_error)
+        try:
+            yield
+        finally:
+            os.dup2(terminal.fileno(), 2)
 
 
 def _check_writable(out: Path) -> None:

@@ -7,10 +7,12 @@ from pathlib import Path
 import keras
 
 from mcviz.errors import DataNotFoundError, UnsuitableModelError
+from mcviz.interrupts import held_interrupts
 
 UNKNOWN_CLASS = re.compile(r"Could not (?:locate|find) (?:class|object) '([^']+)'")
 
 
+@held_interrupts()
 def load_model(path: str | os.PathLike[str]) -> keras.Model:
     """Load a Keras model from a file or folder, in Keras's safe mode: no code from the file is run.
 

@@ -16,6 +16,7 @@ import numpy as np
 import mcviz
 from mcviz.data import LabelledImages, read_images
 from mcviz.errors import McvizError, UnsuitableModelError
+from mcviz.interrupts import held_interrupts
 from mcviz.measures import SCORES
 from mcviz.model.inputs import ImageAdapter
 from mcviz.model.loading import load_model
@@ -120,6 +121,7 @@ def sample_run(
     return run if run.class_names == wanted.class_names else rename_classes(run, wanted.class_names)
 
 
+@held_interrupts()
 def model_digest(model: keras.Model) -> str:
     """SHA-256 of a model's architecture and weights, the same in memory, saved and loaded."""
     digest = hashlib.sha256()
@@ -178,6 +180,7 @@ def _names(names: list[str] | None, classes: int, out: str | os.PathLike[str]) -
     return tuple(names)
 
 
+@held_interrupts()
 def _without_optimizer(model: keras.Model) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"

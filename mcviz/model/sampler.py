@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from mcviz.errors import UnsuitableModelError
+from mcviz.interrupts import held_interrupts
 from mcviz.model.blocks import padded_blocks
 from mcviz.model.job import Job, Progress
 from mcviz.model.plan import Plan, make_plan, random_examples
@@ -85,6 +86,7 @@ class Sampler:
         input_dtype: of the examples, None if the model does not say.
     """
 
+    @held_interrupts()
     def __init__(
         self,
         model: keras.Model,
@@ -170,6 +172,7 @@ class Sampler:
         plan = next(iter(self._plans.values()), None)
         return self._layers.report(plan.random_layers if plan else None)
 
+    @held_interrupts()
     def deterministic(self, examples: np.ndarray) -> np.ndarray:
         """Run the deterministic model: dropout off, and all other randomness too.
 
@@ -243,6 +246,7 @@ class Sampler:
         examples = _checked_examples(examples, self.input_shape, self.input_dtype)
         return examples, self._plan(examples.shape[1:], examples.dtype.name)
 
+    @held_interrupts()
     def _plan(self, shape: tuple[int, ...], dtype: str) -> Plan:
         with self._preparing:
             if (shape, dtype) not in self._plans:

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from mcviz.data import LabelledImages, as_model_input, read_mnist
 from mcviz.errors import DataNotFoundError
+from mcviz.interrupts import held_interrupts
 from mcviz.model.reference import reference_network
 from mcviz.validate import class_indices, invalid, whole_number
 
@@ -78,40 +79,51 @@ def train(
     Raises:
         InvalidInputError: images or labels are not MNIST-shaped, a test label is not a training class, or `epochs`,
             `seed` or `activation` cannot be used.
+        KeyboardInterrupt: Ctrl-C, between two batches.
     """
     for split in (train_images, test_images):
         _check_images(split.images, train_images.images.shape[1:])
     targets, held_out_targets = _one_hot(train_images, test_images)
     _check_settings(epochs, seed, activation)
-    model = reference_network(train_images.images.shape[1:], targets.shape[1], activation, seed)
-    model.compile(
-        optimizer=keras.optimizers.Adadelta(learning_rate=LEARNING_RATE),
-        loss="categorical_crossentropy",
-        metrics=["accuracy"],
-    )
     inputs = as_model_input(train_images.images)
-    batches = (
-        tf.data.Dataset.from_tensor_slices((inputs, targets))
-        .shuffle(len(inputs), seed=seed)
-        .batch(BATCH_SIZE)
-        .prefetch(tf.data.AUTOTUNE)
-    )
+    validation = as_model_input(test_images.images), held_out_targets
+    with held_interrupts() as held:
 
-    def report(epoch: int, logs: dict[str, float]) -> None:
-        if on_epoch is not None:
-            on_epoch(epoch + 1, {COLUMNS[name]: value for name, value in logs.items()})
+        def report(epoch: int, logs: dict[str, float]) -> None:
+            if on_epoch is not None:
+                on_epoch(epoch + 1, {COLUMNS[name]: value for name, value in logs.items()})
 
-    history = model.fit(
-        batches,
-        epochs=epochs,
-        validation_data=(as_model_input(test_images.images), held_out_targets),
-        verbose=0,
-        shuffle=False,  # the data set shuffles itself, from the seed
-        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=report)],
-    )
+        def between_batches(*_: object, **__: object) -> None:
+            held.check()
+
+        model = reference_network(inputs.shape[1:], targets.shape[1], activation, seed)
+        model.compile(
+            optimizer=keras.optimizers.Adadelta(learning_rate=LEARNING_RATE),
+            loss="categorical_crossentropy",
+            metrics=["accuracy"],
+        )
+        batches = (
+            tf.data.Dataset.from_tensor_slices((inputs, targets))
+            .shuffle(len(inputs), seed=seed)
+            .batch(BATCH_SIZE)
+            .prefetch(tf.data.AUTOTUNE)
+        )
+        history = model.fit(
+            batches,
+            epochs=epochs,
+            validation_data=validation,
+            verbose=0,
+            shuffle=False,  # the data set shuffles itself, from the seed
+            callbacks=[
+                keras.callbacks.LambdaCallback(
+                    on_epoch_end=report, on_train_batch_end=between_batches, on_test_batch_end=between_batches
+                )
+            ],
+        )
+        model = _without_optimizer(model)
     rows = pd.DataFrame(history.history).rename(columns=COLUMNS)[list(COLUMNS.values())]
     rows.index = pd.RangeIndex(1, epochs + 1, name="epoch")
-    return _without_optimizer(model), rows
+    return model, rows
 
 
 def save_trained(model: keras.Model, history: pd.DataFrame, path: str | Path) -> Path:
@@ -132,7 +144,8 @@ def save_trained(model: keras.Model, history: pd.DataFrame, path: str | Path) ->
     history_path = path.with_suffix(".history.csv")
     unfinished = {name: name.with_name(f".unfinished-{os.getpid()}-{name.name}") for name in (path, history_path)}
     try:
-        model.save(unfinished[path])
+        with held_interrupts():
+            model.save(unfinished[path])
         history.to_csv(unfinished[history_path], float_format="%.6g")
         for final, temporary in unfinished.items():
             temporary.replace(final)

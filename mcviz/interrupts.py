@@ -1,0 +1,105 @@
+"""Ctrl-C where `KeyboardInterrupt`, raised at any moment, would do harm."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from types import FrameType
+
+INTERRUPTED = 130  # as a shell reports a command that Ctrl-C ended
+
+Handler = Callable[[int, FrameType | None], object]
+
+
+class HeldInterrupt:
+    """Whether Ctrl-C was pressed, and what it would have called."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+        self._pressed = False
+
+    def hold(self, *_: object) -> None:
+        """Remember that it was pressed."""
+        self._pressed = True
+
+    def check(self) -> None:
+        """Let a Ctrl-C of before through, if there was one.
+
+        Raises:
+            KeyboardInterrupt: there was.
+        """
+        if self._pressed:
+            self._pressed = False
+            self._handler(signal.SIGINT, None)
+
+
+@contextmanager
+def held_interrupts() -> Iterator[HeldInterrupt]:
+    """Raise `KeyboardInterrupt` only at a `check` and at the end: within TensorFlow it can crash the process.
+
+    In other threads than the main one it is never raised.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    held = HeldInterrupt(handler if callable(handler) else signal.default_int_handler)
+    with _handled(held.hold, callable(handler)):
+        yield held
+    held.check()
+
+
+@contextmanager
+def raised_interrupts() -> Iterator[None]:
+    """Raise `KeyboardInterrupt` at Ctrl-C, where `end_at_once` was called before."""
+    with _handled(signal.default_int_handler, isinstance(signal.getsignal(signal.SIGINT), _End)):
+        yield
+
+
+@contextmanager
+def ended_at_once(message: str, stream: int) -> Iterator[None]:
+    """End the process at Ctrl-C, as `end_at_once` does, instead of raising `KeyboardInterrupt`."""
+    with _handled(_End(message, stream), signal.getsignal(signal.SIGINT) is signal.default_int_handler):
+        yield
+
+
+def end_at_once(message: str) -> None:
+    """From now on end the process at Ctrl-C with one line, as long as there is nothing to clean up.
+
+    Args:
+        message: what is told after `mcviz: `.
+    """
+    if _in_main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _End(message, stream=2))
+
+
+def is_command() -> bool:
+    """Whether this process was started as `mcviz` or `python -m mcviz`, and begins to import mcviz."""
+    if sys.argv[0] == "-m":
+        return ("-m", "mcviz") in pairwise(sys.orig_argv)
+    return os.path.basename(sys.argv[0]) in ("mcviz", "mcviz.exe")  # noqa: PTH119 (pathlib takes longer to load)
+
+
+class _End:
+    def __init__(self, message: str, stream: int) -> None:
+        self._line, self._stream = f"mcviz: {message}\n".encode(errors="backslashreplace"), stream
+
+    def __call__(self, *_: object) -> None:
+        os.write(self._stream, self._line)
+        os._exit(INTERRUPTED)
+
+
+@contextmanager
+def _handled(handler: Handler, applies: bool) -> Iterator[None]:
+    if not applies or not _in_main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
