@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's greetings would bury our own lines
     try:
+        _check_text(sys.argv[1:] if arguments is None else arguments)
         code = commands.main(arguments, prog_name="mcviz", standalone_mode=False)
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "mcviz"
@@ -60,6 +61,13 @@ class _Commands(click.Group):
 @click.version_option(mcviz.__version__, message="%(prog)s %(version)s")
 def commands() -> None:
     """Monte Carlo dropout: sample a classifier many times over, and see which inputs it is uncertain about."""
+
+
+def _check_text(arguments: Sequence[str]) -> None:
+    """Refuse bytes that cannot be decoded: no run may hold them, and few programs can show them."""
+    for argument in arguments:
+        if any("\ud800" <= character <= "\udfff" for character in argument):
+            raise InvalidInputError(f"An argument should be Unicode. Received: {argument!a}. Rename the file.")
 
 
 def _pairs(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:

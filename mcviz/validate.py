@@ -89,14 +89,18 @@ def class_indices(name: str, values: Any, count: int, classes: int | None = None
         indices = np.asarray(values)
     except ValueError as error:  # lists of different lengths
         raise invalid(name, f"{count} class indices, one an example", f"{values!r:.60}") from error
-    if indices.shape != (count,) or indices.dtype.kind not in "iu":
-        received = f"shape {indices.shape}, dtype {indices.dtype}"
-        raise invalid(name, f"{count} class indices, one an example", received)
+    form_of_indices(name, indices, count)
     most = None if classes is None else classes - 1
     for index in (indices.min(initial=0), indices.max(initial=0)):
         if not _within(index, 0, most):
             raise invalid(name, f"class indices from 0 {'upwards' if most is None else f'to {most}'}", index)
     return indices.astype(np.int64)
+
+
+def form_of_indices(name: str, array: np.ndarray, count: int) -> None:
+    """Check the shape and the dtype of labels of `count` examples, not their values."""
+    if array.shape != (count,) or array.dtype.kind not in "iu":
+        raise invalid(name, f"{count} class indices, one an example", f"shape {array.shape}, dtype {array.dtype}")
 
 
 def _within(value: Any, least: float, most: float | None) -> bool:

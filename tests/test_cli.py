@@ -14,6 +14,7 @@ import pytest
 
 import mcviz
 from mcviz.cli import main, sampling_progress
+from tests.data.hostile import HOSTILE
 
 ROOT = Path(__file__).parents[1]
 
@@ -94,6 +95,54 @@ def test_training_prints_each_epoch_and_keeps_model_and_history(folder, tmp_path
 def test_training_on_what_is_not_mnist_is_refused_in_one_line(folder, tmp_path, capsys, data, told):
     assert told in refused(["train", "--data", folder / data, "--out", tmp_path / "m.keras"], capsys)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_data_are_refused_in_one_line(name, tmp_path, capsys):
+    path = tmp_path / "images.npz"
+    HOSTILE[name](path)
+    sampled = ["sample", "--model", tmp_path / "m.keras", "--data", path, "--out", tmp_path / "run"]
+    assert "images.npz" in refused(sampled, capsys)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["sample", "--model", "m.keras", "--data", "d.npz", "--out", "run", "--class-names", "zero,one\udcff"],
+        ["sample", "--model", "m.keras", "--data", "d.npz", "--out", "run", "--about", "licence=\ud83d"],
+        ["sample", "--model", "m\udc80.keras", "--data", "d.npz", "--out", "run"],
+        ["train", "--out", "m\udfff.keras"],
+        ["train", "--activation", "re\udcfflu", "--out", "m.keras"],
+        ["list", "ca\udce9che"],
+        ["verify", "\udcff"],
+        ["\udcff"],
+    ],
+)
+def test_what_cannot_be_decoded_is_refused_in_one_line(arguments, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    line = refused(arguments, capsys)
+    assert "should be Unicode. Received: '" in line
+    assert "\\ud" in line
+    assert line.isascii()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_undecodable_bytes_reach_the_same_refusal(tmp_path):
+    command = [sys.executable, "-m", "mcviz", "verify", b"run-\xff"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.splitlines() == [
+        r"mcviz: An argument should be Unicode. Received: 'run-\udcff'. Rename the file."
+    ]
+
+
+def test_names_of_every_script_are_taken(folder, tmp_path, capsys):
+    out, names = tmp_path / "läufe 数字", [f"цифра {i} 數 ✓" for i in range(10)]
+    sampled = ["sample", "--model", f"{folder}/model.keras", "--data", f"{folder}/mnist.npz", "--out", str(out)]
+    assert main([*sampled, "--passes", "2", "--class-names", ",".join(names), "--about", "größe=☃"]) == 0
+    run = mcviz.open_run(out)
+    assert (list(run.class_names), run.manifest.about) == (names, {"größe": "☃"})
 
 
 def test_training_without_a_network_is_refused_in_one_line(tmp_path, capsys, monkeypatch):

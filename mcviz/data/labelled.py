@@ -1,17 +1,13 @@
 """Labelled images from `.npz` files, MNIST's own layout among them."""
 
-import zipfile
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.lib.npyio import NpzFile
 
 from mcviz import validate
-from mcviz.errors import DataNotFoundError, InvalidInputError
+from mcviz.data.npz import Arrays, opened_npz
+from mcviz.errors import InvalidInputError
 
 MNIST_KEYS = ("x_train", "y_train", "x_test", "y_test")
 IMAGES = ("N", "height", "width")
@@ -46,9 +42,7 @@ class LabelledImages:
         Raises:
             InvalidInputError: a wrong shape or dtype, no image at all, values that are not finite, or negative labels.
         """
-        advice = "Reshape rows of pixels to the images that they are." if images.ndim == 2 else ""
-        validate.shape(names[0], images, IMAGES, (*IMAGES, "channels"), advice=advice)
-        validate.dtype(names[0], images, np.uint8, np.floating, advice="Save bytes of 0 to 255 as uint8.")
+        _check_form(images, names[0])
         if images.ndim == 3:
             images = images[..., None]
         if images.dtype != np.uint8:
@@ -85,15 +79,15 @@ def read_mnist(path: str | Path) -> tuple[LabelledImages, LabelledImages]:
         DataNotFoundError: there is no such file.
         InvalidInputError: it is not an `.npz`, or its arrays are not MNIST-shaped.
     """
-    with _archive(path) as archive:
-        missing = [key for key in MNIST_KEYS if key not in archive]
+    with opened_npz(path) as arrays:
+        missing = [key for key in MNIST_KEYS if key not in arrays]
         if missing:
             raise InvalidInputError(
-                f"it is not MNIST-shaped: it lacks {', '.join(missing)} and holds {_names(archive)}. "
+                f"it is not MNIST-shaped: it lacks {', '.join(missing)} and holds {arrays}. "
                 f"Give an .npz with {', '.join(MNIST_KEYS)}"
             )
-        train = LabelledImages.checked(archive["x_train"], archive["y_train"], ("x_train", "y_train"))
-        test = LabelledImages.checked(archive["x_test"], archive["y_test"], ("x_test", "y_test"))
+        train = _read(arrays, ("x_train", "y_train"))
+        test = _read(arrays, ("x_test", "y_test"))
         if train.images.shape[1:] != test.images.shape[1:]:
             raise InvalidInputError(
                 "x_train and x_test should hold images of one size. "
@@ -115,35 +109,27 @@ def read_images(path: str | Path) -> LabelledImages:
         DataNotFoundError: there is no such file.
         InvalidInputError: it is not an `.npz`, or its arrays are not images and labels.
     """
-    with _archive(path) as archive:
+    with opened_npz(path) as arrays:
         for names in (("images", "labels"), ("x_test", "y_test")):
-            if names[0] in archive:
-                return LabelledImages.checked(archive[names[0]], archive.get(names[1]), names)
+            if names[0] in arrays:
+                return _read(arrays, names)
         raise InvalidInputError(
             "it holds no images: expected an array named images (with labels, if known) or x_test (with y_test), "
-            f"found {_names(archive)}. Save it with numpy.savez(path, images=…, labels=…)."
+            f"found {arrays}. Save it with numpy.savez(path, images=…, labels=…)."
         )
 
 
-@contextmanager
-def _archive(path: str | Path) -> Iterator[NpzFile]:
-    """The archive at `path`; whatever is wrong with it, or with what is read from it, names the file."""
-    if not Path(path).is_file():
-        raise DataNotFoundError(f"There is no data file {path}. Give the path of an .npz file.")
-    try:
-        with Path(path).open("rb") as file:
-            if not zipfile.is_zipfile(file):
-                raise InvalidInputError("it is not an .npz. Save arrays with numpy.savez(path, images=…, labels=…).")
-            file.seek(0)
-            with NpzFile(file, allow_pickle=False) as archive:
-                yield archive
-    except InvalidInputError as error:
-        raise InvalidInputError(f"{path} cannot be used: {error}") from error
-    except (ValueError, OSError, EOFError, MemoryError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
-        raise InvalidInputError(
-            f"{path} cannot be read as an .npz of plain arrays ({error}). Save it with numpy.savez, without objects."
-        ) from error
+def _read(arrays: Arrays, names: tuple[str, str]) -> LabelledImages:
+    """Read images and labels, whose shapes and dtypes are looked at before they are unpacked."""
+    images, labels = names
+    form = arrays.form(images)
+    _check_form(form, images)
+    if labels in arrays:
+        validate.form_of_indices(labels, arrays.form(labels), len(form))
+    return LabelledImages.checked(arrays.read(images), arrays.read(labels) if labels in arrays else None, names)
 
 
-def _names(archive: NpzFile) -> str:
-    return ", ".join(archive.files) or "no arrays"
+def _check_form(images: np.ndarray, name: str) -> None:
+    advice = "Reshape rows of pixels to the images that they are." if images.ndim == 2 else ""
+    validate.shape(name, images, IMAGES, (*IMAGES, "channels"), advice=advice)
+    validate.dtype(name, images, np.uint8, np.floating, advice="Save bytes of 0 to 255 as uint8.")

@@ -1,4 +1,6 @@
 import struct
+import time
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 
 from mcviz.data import LabelledImages, as_model_input, read_images, read_mnist
 from mcviz.errors import DataNotFoundError, InvalidInputError
+from tests.data.hostile import BOMB, HONEST, HOSTILE, IMAGES, LABELS
 
 
 @pytest.fixture
@@ -152,3 +155,42 @@ def test_a_model_gets_bytes_as_fractions_and_fractions_as_they_are():
     fractions = np.float32([0, 0.25, 1])
     assert as_model_input(fractions) is fractions
     assert as_model_input(np.float64([0.5])).dtype == np.float32
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_file_is_refused_in_one_line_in_no_time_and_little_memory(tmp_path, name):
+    path = tmp_path / "images.npz"
+    HOSTILE[name](path)
+    tracemalloc.start()
+    started = time.perf_counter()
+    try:
+        with pytest.raises((InvalidInputError, DataNotFoundError), match=r"images\.npz") as refused:
+            read_images(path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(str(refused.value)) < 1000
+    assert peak < BOMB / 4
+    assert time.perf_counter() - started < 5
+
+
+@pytest.mark.parametrize("name", HONEST)
+def test_an_honest_file_is_read(tmp_path, name):
+    path = tmp_path / "images.npz"
+    HONEST[name](path)
+    read = read_images(path)
+    np.testing.assert_array_equal(read.images[..., 0], IMAGES)
+    np.testing.assert_array_equal(read.labels, LABELS)
+
+
+def test_a_large_file_takes_no_more_memory_than_its_images(tmp_path):
+    images = np.zeros((BOMB // 784, 28, 28), np.uint8)
+    np.savez_compressed(tmp_path / "images.npz", images=images)
+    tracemalloc.start()
+    try:
+        read = read_images(tmp_path / "images.npz")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert read.images.shape == (*images.shape, 1)
+    assert peak < 1.25 * images.nbytes
