@@ -1,8 +1,6 @@
 """`python -m mcviz` does what `mcviz` does."""
 
-import sys
-
-from mcviz.cli import main
+from mcviz.cli import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

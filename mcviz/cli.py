@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import click
 from tqdm import tqdm
@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 REFUSED = 2
 SHIPPED_SEED = 25  # of the training that the shipped run comes from; its README says what was tried
 SECONDS_BETWEEN_LOG_LINES = 10.0
+
+
+def run() -> NoReturn:
+    """Carry out the command that this process was started for, and end it."""
+    code = main()
+    if code == INTERRUPTED:  # at once: Python's own way to end could wait for threads, or report a death by the signal
+        sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,7 +1,6 @@
 """What a person meets who types `mcviz …`: plain lines, one line on refusal, exit codes."""
 
 import io
-import os
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import pytest
 import mcviz
 from mcviz.cli import main, sampling_progress
 from tests.data.hostile import HOSTILE
+from tests.interrupting import interrupted, start
 
 ROOT = Path(__file__).parents[1]
 
@@ -55,20 +55,6 @@ def refused(arguments: list[object], capsys) -> str:
     assert len(lines) == 1, printed.err
     assert lines[0].startswith("mcviz: ")
     return lines[0]
-
-
-def start(*arguments: object) -> subprocess.Popen[str]:
-    """The command in a process of its own, as a shell in front of a person starts it."""
-    return subprocess.Popen(
-        [sys.executable, "-u", "-m", "mcviz", *map(str, arguments)],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "KERAS_BACKEND": "tensorflow"},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # CI may start us with it ignored
-    )
 
 
 def test_training_prints_each_epoch_and_keeps_model_and_history(folder, tmp_path, capsys):
@@ -358,6 +344,31 @@ def test_ctrl_c_while_libraries_are_loaded_is_one_line_too(folder, tmp_path, lib
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (130, f"mcviz: stopped; {tmp_path}/m.keras was not written.\n")
+
+
+@pytest.mark.parametrize("number", [1, 20, 120, 250, 500, 559, 700, 900])
+def test_ctrl_c_within_any_import_is_one_line(number):
+    assert interrupted(f"import {number}", "verify", ROOT / "cache/mnist-cnn") == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [700, 1700, 2700, 3700])
+@pytest.mark.parametrize("command", ["train", "sample"])
+def test_ctrl_c_within_any_import_of_tensorflow_is_one_line(folder, tmp_path, command, number):
+    options = {"train": ["--epochs", 1], "sample": ["--model", folder / "model.keras", "--passes", 3]}
+    out = tmp_path / "out.keras"
+    typed = [command, *options[command], "--data", folder / "mnist.npz", "--out", out]
+    assert interrupted(f"import {number}", *typed) == ""
+    assert command == "sample" or not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [0, 1, 5, 8])
+@pytest.mark.parametrize("command", ["train", "sample"])
+def test_ctrl_c_at_any_moment_is_one_line(folder, tmp_path, command, seconds):
+    options = {"train": ["--epochs", 10_000], "sample": ["--model", folder / "model.keras", "--passes", 1_000_000]}
+    typed = [command, *options[command], "--data", folder / "mnist.npz", "--out", tmp_path / "out.keras"]
+    assert interrupted(f"seconds {seconds}", *typed) == ""
 
 
 @pytest.mark.parametrize("command", ["train", "sample"])

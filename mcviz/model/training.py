@@ -84,10 +84,10 @@ def train(
     for split in (train_images, test_images):
         _check_images(split.images, train_images.images.shape[1:])
     targets, held_out_targets = _one_hot(train_images, test_images)
-    _check_settings(epochs, seed, activation)
     inputs = as_model_input(train_images.images)
     validation = as_model_input(test_images.images), held_out_targets
     with held_interrupts() as held:
+        _check_settings(epochs, seed, activation)
 
         def report(epoch: int, logs: dict[str, float]) -> None:
             if on_epoch is not None:
