@@ -15,6 +15,7 @@ import mcviz
 from mcviz.cli import main, sampling_progress
 from tests.data.hostile import HOSTILE
 from tests.interrupting import interrupted, start
+from tests.model import hostile
 
 ROOT = Path(__file__).parents[1]
 
@@ -190,6 +191,47 @@ def test_a_run_holds_what_python_samples_and_what_was_told_about_its_data(folder
     np.testing.assert_allclose(opened.probs_block(0, 40), probs, rtol=0, atol=1 / 65535)
     np.testing.assert_array_equal(opened.labels, data.labels)
     assert opened.manifest.about == {"licence": "CC0", "source": "a = b"}
+
+
+@pytest.mark.parametrize("name", ["Lambda", "TFSMLayer", "package in the working directory"])
+def test_a_model_that_could_run_code_is_refused_in_one_line_and_leaves_nothing(folder, tmp_path, capsys, name):
+    model = hostile.HOSTILE[name](tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    line = refused(["sample", "--model", model, "--data", folder / "tiny.npz", "--out", tmp_path / "run"], capsys)
+    assert f"The file is {model}." in line
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_model_that_is_trusted_is_opened_with_a_warning(folder, tmp_path, capsys):
+    image = keras.layers.Flatten()(keras.layers.Lambda(lambda x: x)(one := keras.Input((4, 4, 1))))
+    keras.Model(one, keras.layers.Dense(3, "softmax")(keras.layers.Dropout(0.5)(image))).save(tmp_path / "m.keras")
+    sampled = ["sample", "--model", f"{tmp_path}/m.keras", "--data", f"{folder}/tiny.npz", "--out", f"{tmp_path}/run"]
+    assert main([*sampled, "--passes", "3", "--trust-model"]) == 2  # ten labels for three classes
+    warning, told = capsys.readouterr().err.splitlines()
+    assert warning == (
+        f"mcviz: warning: {tmp_path}/m.keras is opened without checks and can run any code on this machine, with your "
+        "rights."
+    )
+    assert "`labels` should be" in told
+
+
+def test_a_model_that_cannot_take_the_images_is_refused_in_one_line(folder, tmp_path, capsys):
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((28, 28, 1), dtype="int32"),
+            layers.Flatten(),
+            layers.Embedding(11, 2),
+            layers.Dropout(0.5),
+            layers.Flatten(),
+            layers.Dense(10, "softmax"),
+        ]
+    )
+    model.save(tmp_path / "m.keras")
+    data = folder / "mnist.npz"
+    line = refused(["sample", "--model", tmp_path / "m.keras", "--data", data, "--out", tmp_path / "run"], capsys)
+    assert "The model fails on these examples. Received: " in line
+    assert [path.name for path in tmp_path.iterdir()] == ["m.keras"]
 
 
 def test_images_above_1_are_warned_of(folder, tmp_path, capsys):
