@@ -47,9 +47,7 @@ check_keras(keras.__version__, keras.config.backend())
 _backend_random = keras.src.backend.random
 DropoutRNNCell = keras.src.layers.rnn.dropout_rnn_cell.DropoutRNNCell  # the base class of all cells with dropout
 
-shared_objects = (
-    keras.src.saving.serialization_lib.ObjectSharingScope
-)  # within it, a file's objects are built once each
+shared_objects = keras.src.saving.serialization_lib.ObjectSharingScope  # within it, an object of a file is built once
 
 
 class TooManyNumbersError(Exception):

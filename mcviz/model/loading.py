@@ -18,7 +18,7 @@ from mcviz.model.model_files import SAVE_IT, one_line, open_regular_file, read_m
 
 SPARE_NUMBERS = 1_000_000  # that a layer may hold beyond what is saved of it
 
-_loading = threading.Lock()  # the path of imports is the process's
+_loading = threading.RLock()  # the path of imports is the process's; a class of one's own may load a model itself
 
 
 @held_interrupts()
@@ -31,7 +31,7 @@ def load_model(path: str | os.PathLike[str], *, trust: bool = False) -> keras.Mo
     Args:
         path: of the file.
         trust: whether to load the file in Keras's own way, without these checks and without Keras's safe mode. It may
-            then run any code, be of HDF5 or a folder, and hold `Lambda` layers.
+            then run any code, be of HDF5, and hold `Lambda` layers.
 
     Raises:
         DataNotFoundError: nothing is at `path`.

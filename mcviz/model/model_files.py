@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shutil
-import stat
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,8 +19,9 @@ from typing import IO, Any
 import h5py
 import keras
 
-from mcviz.errors import DataNotFoundError, UnsuitableModelError
+from mcviz.errors import DataNotFoundError, InvalidInputError, UnsuitableModelError
 from mcviz.model.known_classes import KNOWN_ACTIVATIONS, KNOWN_CLASSES, KNOWN_DTYPES
+from mcviz.regular import open_regular
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -58,13 +58,13 @@ def open_regular_file(path: str | os.PathLike[str]) -> IO[bytes]:
             "and save it with model.save('NAME.keras')."
         )
     try:
-        file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 (Path.open takes no opener)
+        return open_regular(path)
+    except InvalidInputError as error:
+        raise UnsuitableModelError(
+            f"A model is a .keras file, and that is no regular file. Received: {path}."
+        ) from error
     except OSError as error:
         raise UnsuitableModelError(f"That file cannot be opened ({error.strerror}). Received: {path}.") from error
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise UnsuitableModelError(f"A model is a .keras file, and that is no regular file. Received: {path}.")
-    return file
 
 
 def read_model_file(file: IO[bytes], folder: Path) -> tuple[dict[str, Any], Path, int]:
@@ -162,10 +162,6 @@ def one_line(error: BaseException) -> str:
     text = lines[0] if lines else type(error).__name__
     text = "".join(character if character.isprintable() else " " for character in text)
     return text if len(text) <= 300 else f"{text[:300]}…"
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _check_members(archive: zipfile.ZipFile) -> None:
