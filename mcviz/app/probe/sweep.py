@@ -1,6 +1,6 @@
 """A sweep over many inputs of one kind: what is predicted, and how their scores compare with the run's examples."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +14,7 @@ from mcviz.app.navigation import PROBE, state_of
 from mcviz.app.probe.verdict import Detector, EntropyDetector, detector_for
 from mcviz.app.resources import class_names, for_the_model, masks, sampler, sorted_scores
 from mcviz.app.state import PageState
-from mcviz.app.wording import all_as_markdown, as_markdown
+from mcviz.app.wording import as_markdown
 from mcviz.errors import McvizError
 from mcviz.figures import class_counts
 from mcviz.figures.sweeps import score_comparison
@@ -184,8 +184,8 @@ def carry_on(run: Run, sweep: Sweep) -> None:
 def show_findings(run: Run, state: PageState, sweep: Sweep) -> None:
     """Which classes are predicted, the most confident wrong prediction, and the scores beside the run's."""
     predictions, kind, names = sweep.scores["prediction"], sweep.inputs.kind, class_names(run)
-    found, spoken = summary(sweep, all_as_markdown(names)), summary(sweep, names)
-    st.markdown(f"**{sweep.inputs.name[:1].upper()}{sweep.inputs.name[1:]}**: {found}")
+    found = summary(run, sweep)
+    st.markdown(f"**{sweep.inputs.name[:1].upper()}{sweep.inputs.name[1:]}**: {as_markdown(found)}")
     left, middle, right = st.columns([2, 3, 3], gap="large")
     with left:
         st.markdown("**Most confident wrong prediction**")
@@ -197,23 +197,23 @@ def show_findings(run: Run, state: PageState, sweep: Sweep) -> None:
             st.caption(f"The ensemble predicts **{as_markdown(names[predictions[sweep.worst]])}** with {confidence}.")
     with middle:
         st.markdown("**Predictions of the ensemble**")
-        chart(class_counts(predictions, names), "sweep-classes", spoken)
+        chart(class_counts(predictions, names), "sweep-classes", found)
     with right:
         score_chooser("Compared with this run's examples, by", state)
         of_run, label = sorted_scores(run, state.score), SCORES[state.score].label
         figure = score_comparison(of_run, sweep.scores[state.score], label, kind)
-        chart(figure, "sweep-scores", f"Histograms of {label} of this run's examples and of the {kind}. {spoken}")
+        chart(figure, "sweep-scores", f"Histograms of {label} of this run's examples and of the {kind}. {found}")
 
 
-def summary(sweep: Sweep, class_names: Sequence[str]) -> str:
-    """What a sweep found, in short sentences; in Markdown where the names of the classes are."""
+def summary(run: Run, sweep: Sweep) -> str:
+    """What a sweep found, in short sentences."""
     predictions, confidences = sweep.scores["prediction"], sweep.scores["max_probability"]
-    counts = np.bincount(predictions, minlength=len(class_names))
+    counts = np.bincount(predictions, minlength=len(run.class_names))
     favourite = int(counts.argmax())
     kind = sweep.inputs.kind.removesuffix("s") if sweep.done == 1 else sweep.inputs.kind
     are, on_average = ("is", "") if counts[favourite] == 1 else ("are", " on average")
     found = [
-        f"{counts[favourite]:,} of {sweep.done:,} {kind} {are} predicted as {class_names[favourite]}, with "
+        f"{counts[favourite]:,} of {sweep.done:,} {kind} {are} predicted as {class_names(run)[favourite]}, with "
         f"{percent(float(confidences[predictions == favourite].mean()))}{on_average}."
     ]
     if sweep.inputs.labels is not None:
