@@ -1,16 +1,20 @@
-"""What is already in the folder that a run is to be written to."""
+"""What is already in the folder that a run is to be written to, or removed from."""
 
 import re
+import shutil
+from contextlib import suppress
 
-from mcviz.errors import RunExistsError, RunNotFoundError
+from mcviz.errors import McvizError, RunExistsError, RunNotFoundError
+from mcviz.runs.derived import users_folder
 from mcviz.runs.files import TEMPORARY, Folder
-from mcviz.runs.manifest import Manifest, identity, read_manifest
+from mcviz.runs.manifest import NAME, Manifest, identity, read_manifest
 
+REMOVED = "manifest-removed.json"  # what the manifest is called while the files of a run are removed
 STORE = r"predictions(?:-\d{1,12})?\.zarr"
 ARRAY = r"[a-z_]{1,40}"
 OWN = re.compile(
     rf"{STORE}/(?:{ARRAY}/)?zarr\.json|{STORE}/{ARRAY}/c\.\d+(?:\.\d+)*|scores(?:-\d{{1,12}})?\.parquet|model\.keras|"
-    r"manifest-\d{1,12}\.json|derived/[^/]+-\d+\.npz"
+    r"manifest-(?:\d{1,12}|removed)\.json|derived/[^/]+-\d+\.npz"
 )
 OWN_FOLDERS = re.compile(rf"|derived|{STORE}(?:/{ARRAY})?")
 LONGEST = 100  # characters of a value in a message
@@ -62,6 +66,24 @@ def left_over(folder: Folder, finished: Manifest) -> list[str]:
         if not needed and (not passes or int(passes[1]) <= finished.passes):
             found.append(name)
     return found
+
+
+def is_being_removed(folder: Folder) -> bool:
+    """Whether the removal of a run was begun there, and stopped before its end."""
+    return folder.sizes([NAME, REMOVED]).keys() == {REMOVED}
+
+
+def remove_files(folder: Folder) -> None:
+    """Remove what a run has made. Stopped anywhere, by a loss of power too, there is the whole run or none; then again.
+
+    Raises:
+        StorageError: something cannot be removed.
+    """
+    folder.rename(NAME, REMOVED)
+    with suppress(McvizError):  # a manifest that cannot be read names no run from which anything was derived
+        shutil.rmtree(users_folder(read_manifest(folder, REMOVED).digest), ignore_errors=True)
+    folder.remove([name for name in files_of_run(folder) if name != REMOVED])
+    folder.delete(REMOVED)
 
 
 def is_temporary(name: str) -> bool:
