@@ -13,8 +13,8 @@ REMOVED = "manifest-removed.json"  # what the manifest is called while the files
 STORE = r"predictions(?:-\d{1,12})?\.zarr"
 ARRAY = r"[a-z_]{1,40}"
 OWN = re.compile(
-    rf"{STORE}/(?:{ARRAY}/)?zarr\.json|{STORE}/{ARRAY}/c\.\d+(?:\.\d+)*|scores(?:-\d{{1,12}})?\.parquet|model\.keras|"
-    r"manifest-(?:\d{1,12}|removed)\.json|derived/[^/]+-\d+\.npz"
+    rf"{STORE}/(?:{ARRAY}/)?(?:zarr\.json)?|{STORE}/{ARRAY}/c\.\d+(?:\.\d+)*|scores(?:-\d{{1,12}})?\.parquet|"
+    r"model\.keras|manifest-(?:\d{1,12}|removed)\.json|derived/(?:[^/]+-\d+\.npz)?"
 )
 OWN_FOLDERS = re.compile(rf"|derived|{STORE}(?:/{ARRAY})?")
 LONGEST = 100  # characters of a value in a message
@@ -52,7 +52,7 @@ def refuse_another(folder: Folder, wanted: Manifest) -> None:
 
 
 def files_of_run(folder: Folder) -> list[str]:
-    """The files of a folder that a run there has made, but for its manifest."""
+    """The files of a folder that a run there has made, but for its manifest, and its empty folders."""
     return [name for name in folder.sizes() if OWN.fullmatch(name) or is_temporary(name)]
 
 
@@ -93,7 +93,7 @@ def is_temporary(name: str) -> bool:
 
 
 def _refuse_other_files(folder: Folder) -> None:
-    names = sorted(name for name in folder.sizes() if not is_temporary(name))
+    names = sorted(name for name in folder.sizes() if not is_temporary(name) and not name.endswith("/"))
     if names:
         others = f" and {len(names) - 1:,} other files" if len(names) > 1 else ""
         raise RunExistsError(

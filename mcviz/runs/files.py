@@ -77,7 +77,7 @@ class Folder(ABC):
     def sizes(self, names: list[str] | None = None) -> dict[str, int]:
         """The sizes in bytes of the regular files of these names that are there, or of all that is no folder.
 
-        A folder that cannot be listed is itself among the latter.
+        Among the latter are folders that are empty or cannot be listed, with a `/` behind their name.
         """
 
     @abstractmethod
@@ -94,7 +94,7 @@ class Folder(ABC):
 
     @abstractmethod
     def remove(self, names: Iterable[str]) -> None:
-        """Remove the files of these names that are there, and the folders that are empty without them, this one too."""
+        """Remove what `sizes` names, where it is there, and the folders that are empty without it, this one too."""
 
     def delete(self, name: str) -> None:
         """Remove one file."""
@@ -169,15 +169,15 @@ class LocalFolder(Folder):
 
     @override
     def remove(self, names: Iterable[str]) -> None:
-        names = list(names)
-        for name in names:
+        for name in (names := list(names)):
             inner, _, own = name.rpartition("/")
             with (
                 suppress(*MISSING),
                 _failing_as(f"{self.address(name)} cannot be removed"),
                 self._entered(inner) as folder,
             ):
-                os.unlink(own, dir_fd=folder)
+                if own:
+                    os.unlink(own, dir_fd=folder)
         for inner in [*sorted(_above(names), key=len, reverse=True), ""]:  # the innermost first
             self._tidy(inner)
 
@@ -309,20 +309,21 @@ def _walk(folder: Path) -> list[tuple[str, int]]:
     waiting = [""]
     while waiting:
         inner = waiting.pop()
-        try:
-            with os.scandir(folder / inner) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        waiting.append(f"{inner}{entry.name}/")
-                    else:
-                        with suppress(FileNotFoundError):  # a writer renames and removes files meanwhile
-                            found.append((inner + entry.name, entry.stat(follow_symlinks=False).st_size))
-        except FileNotFoundError:
-            pass
-        except OSError:
-            if not inner:
-                raise
-            found.append((inner.rstrip("/"), 0))
+        before = len(found) + len(waiting)
+        with suppress(FileNotFoundError):  # a writer renames and removes files meanwhile
+            try:
+                with os.scandir(folder / inner) as entries:
+                    for entry in entries:
+                        if entry.is_dir(follow_symlinks=False):
+                            waiting.append(f"{inner}{entry.name}/")
+                        else:
+                            with suppress(FileNotFoundError):
+                                found.append((inner + entry.name, entry.stat(follow_symlinks=False).st_size))
+            except OSError:
+                if not inner:
+                    raise
+            if inner and len(found) + len(waiting) == before:
+                found.append((inner, 0))
     return found
 
 
