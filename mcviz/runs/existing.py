@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from mcviz.errors import McvizError, RunExistsError, RunNotFoundError
 from mcviz.runs.derived import users_folder
-from mcviz.runs.files import TEMPORARY, Folder
+from mcviz.runs.files import TEMPORARY, Folder, printable
 from mcviz.runs.manifest import NAME, Manifest, identity, read_manifest
 
 REMOVED = "manifest-removed.json"  # what the manifest is called while the files of a run are removed
@@ -97,7 +97,7 @@ def _refuse_other_files(folder: Folder) -> None:
     if names:
         others = f" and {len(names) - 1:,} other files" if len(names) > 1 else ""
         raise RunExistsError(
-            f"{folder.path} holds {names[0]}{others} but no run, and a run takes a folder of its own. "
+            f"{folder.path} holds {printable(names[0])}{others} but no run, and a run takes a folder of its own. "
             f"Choose a new one, such as {folder.address('run')}."
         )
 

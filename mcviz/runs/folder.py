@@ -68,7 +68,7 @@ def remove_run(path: str | os.PathLike[str]) -> list[str]:
     """Remove a run in any state, with what was derived from it, and its folder where nothing else is in that.
 
     Returns:
-        The names of the files that are none of the run's, and stay.
+        The names of the files and empty folders that are none of the run's, and stay.
 
     Raises:
         RunNotFoundError: there is no run.
@@ -85,7 +85,7 @@ def remove_run(path: str | os.PathLike[str]) -> list[str]:
         folder.remove([])  # a folder that is empty is all that some leave who are killed
         _require_run(folder)
         remove_files(folder)
-        return sorted(folder.sizes())
+        return sorted(map(printable, folder.sizes()))
 
 
 def _require_run(folder: Folder) -> None:
