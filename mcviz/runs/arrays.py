@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mcviz.errors import InvalidInputError
 from mcviz.runs.files import Folder
-from mcviz.runs.manifest import MODEL, Manifest, corrupt
+from mcviz.runs.manifest import MODEL, NAME, Manifest, corrupt, read_manifest
 from mcviz.runs.verified import read_verified
 
 if TYPE_CHECKING:
@@ -107,21 +106,30 @@ def arrays_of(manifest: Manifest) -> dict[str, StoredArray]:
     return {array.name: array for array in found}
 
 
-def check_files(manifest: Manifest) -> None:
-    """Check that a finished run lists just the files that it takes.
+def read_whole_manifest(folder: Folder, name: str = NAME) -> Manifest:
+    """Read a manifest, and check that it lists no files but such a run's, and all of them if the run is finished.
 
     Raises:
-        InvalidInputError: a file is missing from the list, or one too many is on it.
+        CorruptRunError: it is damaged, or a file is missing from its list, or another one is on it.
+        Others: as `read_manifest`.
     """
-    arrays = arrays_of(manifest).values()
-    expected = 2 + manifest.has_model + sum(1 + array.shards for array in arrays)
-    if len(manifest.files) != expected:  # counted before they are named: a name takes memory
-        raise InvalidInputError(
-            f"{manifest.examples.count} examples take {expected} files, and {len(manifest.files)} are listed"
-        )
-    for name in files_of(manifest):
-        if name not in manifest.files:
-            raise InvalidInputError(f"{name} is not listed")
+    manifest = read_manifest(folder, name)
+    arrays = arrays_of(manifest)
+    expected = 2 + manifest.has_model + sum(1 + array.shards for array in arrays.values())
+    if manifest.state == "finished" and len(manifest.files) != expected:
+        count = manifest.examples.count
+        what = f"is damaged: {count} examples take {expected} files, and {len(manifest.files)} are listed"
+        raise corrupt(folder.address(name), what)
+    others = {f"{manifest.store}/{file}" for file in ("zarr.json", *(f"{array}/zarr.json" for array in arrays))}
+    others |= {manifest.table, MODEL} if manifest.has_model else {manifest.table}
+    for file in manifest.files.keys() - others:
+        inner, _, shard = file.rpartition("/c.")
+        array = arrays.get(inner.removeprefix(f"{manifest.store}/"))
+        number = shard.partition(".")[0]
+        there = array and number.isdecimal() and len(number) < 14 and int(number) < array.shards
+        if not array or not there or file != shard_file(manifest, array, int(number)):
+            raise corrupt(folder.address(name), f"is damaged: {file!r:.100} is no file of such a run")
+    return manifest
 
 
 def files_of(manifest: Manifest) -> Iterator[str]:

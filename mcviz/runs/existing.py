@@ -1,16 +1,20 @@
-"""What is already in the folder that a run is to be written to."""
+"""What is already in the folder that a run is to be written to, or removed from."""
 
 import re
+import shutil
+from contextlib import suppress
 
-from mcviz.errors import RunExistsError, RunNotFoundError
-from mcviz.runs.files import TEMPORARY, Folder
-from mcviz.runs.manifest import Manifest, identity, read_manifest
+from mcviz.errors import McvizError, RunExistsError, RunNotFoundError
+from mcviz.runs.derived import users_folder
+from mcviz.runs.files import TEMPORARY, Folder, printable
+from mcviz.runs.manifest import NAME, Manifest, identity, read_manifest
 
+REMOVED = "manifest-removed.json"  # what the manifest is called while the files of a run are removed
 STORE = r"predictions(?:-\d{1,12})?\.zarr"
 ARRAY = r"[a-z_]{1,40}"
 OWN = re.compile(
-    rf"{STORE}/(?:{ARRAY}/)?zarr\.json|{STORE}/{ARRAY}/c\.\d+(?:\.\d+)*|scores(?:-\d{{1,12}})?\.parquet|model\.keras|"
-    r"manifest-\d{1,12}\.json|derived/[^/]+-\d+\.npz"
+    rf"{STORE}/(?:{ARRAY}/)?(?:zarr\.json)?|{STORE}/{ARRAY}/c\.\d+(?:\.\d+)*|scores(?:-\d{{1,12}})?\.parquet|"
+    r"model\.keras|manifest-(?:\d{1,12}|removed)\.json|derived/(?:[^/]+-\d+\.npz)?"
 )
 OWN_FOLDERS = re.compile(rf"|derived|{STORE}(?:/{ARRAY})?")
 LONGEST = 100  # characters of a value in a message
@@ -48,7 +52,7 @@ def refuse_another(folder: Folder, wanted: Manifest) -> None:
 
 
 def files_of_run(folder: Folder) -> list[str]:
-    """The files of a folder that a run there has made, but for its manifest."""
+    """The files of a folder that a run there has made, but for its manifest, and its empty folders."""
     return [name for name in folder.sizes() if OWN.fullmatch(name) or is_temporary(name)]
 
 
@@ -64,6 +68,24 @@ def left_over(folder: Folder, finished: Manifest) -> list[str]:
     return found
 
 
+def is_being_removed(folder: Folder) -> bool:
+    """Whether the removal of a run was begun there, and stopped before its end."""
+    return folder.sizes([NAME, REMOVED]).keys() == {REMOVED}
+
+
+def remove_files(folder: Folder) -> None:
+    """Remove what a run has made. Stopped anywhere, by a loss of power too, there is the whole run or none; then again.
+
+    Raises:
+        StorageError: something cannot be removed.
+    """
+    folder.rename(NAME, REMOVED)
+    with suppress(McvizError):  # a manifest that cannot be read names no run from which anything was derived
+        shutil.rmtree(users_folder(read_manifest(folder, REMOVED).digest), ignore_errors=True)
+    folder.remove([name for name in files_of_run(folder) if name != REMOVED])
+    folder.delete(REMOVED)
+
+
 def is_temporary(name: str) -> bool:
     """Whether a file is one that a killed writer of a run left, under its temporary name."""
     folder, _, file = name.rpartition("/")
@@ -71,11 +93,11 @@ def is_temporary(name: str) -> bool:
 
 
 def _refuse_other_files(folder: Folder) -> None:
-    names = sorted(name for name in folder.sizes() if not is_temporary(name))
+    names = sorted(name for name in folder.sizes() if not is_temporary(name) and not name.endswith("/"))
     if names:
         others = f" and {len(names) - 1:,} other files" if len(names) > 1 else ""
         raise RunExistsError(
-            f"{folder.path} holds {names[0]}{others} but no run, and a run takes a folder of its own. "
+            f"{folder.path} holds {printable(names[0])}{others} but no run, and a run takes a folder of its own. "
             f"Choose a new one, such as {folder.address('run')}."
         )
 

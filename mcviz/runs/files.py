@@ -2,14 +2,18 @@
 
 A file is written whole or not at all. On this machine: under a temporary name beside its own, synced, then renamed. In
 object storage a write is one request, and other readers see the old object or the new one.
+
+The folder itself may be reached by a symbolic link. Within it no link is followed: neither to read nor to write, and
+above all not to remove.
 """
 
+import errno
 import os
 import re
 import secrets
-import shutil
+import stat
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -19,6 +23,7 @@ from typing_extensions import override
 from mcviz.errors import InvalidInputError, StorageError
 
 TEMPORARY = re.compile(r"\.[^/]+\.[0-9a-f]{12}\.tmp")
+MISSING = (FileNotFoundError, NotADirectoryError)
 ADVICE = "Make room or permission there, or choose another folder; what was finished before is kept"
 
 
@@ -26,14 +31,26 @@ def folder_at(address: str | os.PathLike[str]) -> "Folder":
     """The folder at a path or an fsspec address.
 
     Raises:
-        InvalidInputError: it is empty.
+        InvalidInputError: it is empty, or no text.
         StorageError: it is of a kind that fsspec does not know.
     """
     text = os.fspath(address)
     if not text:
         raise InvalidInputError("The address of a folder should not be empty. Give a path, such as cache/run.")
+    if not is_text(text):
+        raise InvalidInputError(f"The name of a folder should be Unicode. Received: {text!r}. Rename it.")
     text = text.removeprefix("file://")
     return RemoteFolder(text) if "://" in text else LocalFolder(text)
+
+
+def is_text(name: str) -> bool:
+    """Whether a name is Unicode; one that is not has surrogates in the place of its bytes, and cannot be printed."""
+    return printable(name) == name
+
+
+def printable(text: str) -> str:
+    """A text with a question mark for every surrogate."""
+    return text.encode(errors="replace").decode()
 
 
 class Folder(ABC):
@@ -58,7 +75,10 @@ class Folder(ABC):
 
     @abstractmethod
     def sizes(self, names: list[str] | None = None) -> dict[str, int]:
-        """The sizes in bytes of the files of these names that are there, or of all files."""
+        """The sizes in bytes of the regular files of these names that are there, or of all that is no folder.
+
+        Among the latter are folders that are empty or cannot be listed, with a `/` behind their name.
+        """
 
     @abstractmethod
     def subfolders_with(self, name: str) -> list[str]:
@@ -69,13 +89,16 @@ class Folder(ABC):
         """Write a file, whole or not at all."""
 
     @abstractmethod
-    def delete(self, name: str) -> None:
-        """Remove a file, if it is there, and its folders that are empty without it."""
+    def rename(self, name: str, to: str) -> None:
+        """Give a file directly in this folder another name, if it is there."""
 
-    def remove(self, names: list[str]) -> None:
-        """Remove files, in this order, and with the last one the folder. Other files stay."""
-        for name in names:
-            self.delete(name)
+    @abstractmethod
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove what `sizes` names, where it is there, and the folders that are empty without it, this one too."""
+
+    def delete(self, name: str) -> None:
+        """Remove one file."""
+        self.remove([name])
 
 
 class LocalFolder(Folder):
@@ -94,66 +117,109 @@ class LocalFolder(Folder):
         try:
             with (
                 _failing_as(f"{self.address(name)} cannot be read"),
-                (self._folder / name).open("rb", buffering=0) as file,
+                open(self.address(name), "rb", buffering=0, opener=_open) as file,
             ):
-                left = max(os.fstat(file.fileno()).st_size - start, 0)  # what is claimed never takes more memory
+                status = os.fstat(file.fileno())
+                if not stat.S_ISREG(status.st_mode):
+                    raise OSError(errno.EINVAL, "Not a regular file")
+                left = max(status.st_size - start, 0)  # what is claimed never takes more memory
                 file.seek(start)
                 return file.read(left if length is None else min(length, left))
-        except (FileNotFoundError, NotADirectoryError) as error:
+        except MISSING as error:
             raise FileNotFoundError(f"There is no file {self.address(name)}.") from error
 
     @override
     def sizes(self, names: list[str] | None = None) -> dict[str, int]:
-        with suppress(FileNotFoundError, NotADirectoryError), _failing_as(f"{self.path} cannot be listed"):
-            return dict(_walk(self._folder, "") if names is None else _stats(self._folder, names))
+        with suppress(*MISSING), _failing_as(f"{self.path} cannot be listed"):
+            return dict(_walk(self._folder) if names is None else _stats(self._folder, names))
         return {}
 
     @override
     def subfolders_with(self, name: str) -> list[str]:
-        with suppress(FileNotFoundError, NotADirectoryError), _failing_as(f"{self.path} cannot be listed"):
+        with suppress(*MISSING), _failing_as(f"{self.path} cannot be listed"):
             return sorted(path.name for path in self._folder.iterdir() if os.path.lexists(path / name))
         return []
 
     @override
     def write(self, name: str, data: bytes) -> None:
-        target = self._folder / name
-        temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
-        with _failing_as(f"{self.address(name)} cannot be written", ADVICE, even_if_missing=True):
-            _make(target.parent)
+        inner, _, own = name.rpartition("/")
+        temporary = f".{own}.{secrets.token_hex(6)}.tmp"
+        with (
+            _failing_as(f"{self.address(name)} cannot be written", ADVICE, even_if_missing=True),
+            self._entered(inner, make=True) as folder,
+        ):
             try:
-                with temporary.open("xb") as file:
+                descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=folder)
+                with os.fdopen(descriptor, "wb") as file:
                     file.write(data)
                     file.flush()
                     os.fsync(file.fileno())
-                temporary.replace(target)
+                os.replace(temporary, own, src_dir_fd=folder, dst_dir_fd=folder)
             except BaseException:
                 with suppress(OSError):
-                    temporary.unlink(missing_ok=True)
+                    os.unlink(temporary, dir_fd=folder)
                 raise
-            _sync(target.parent)
+            os.fsync(folder)
 
     @override
-    def delete(self, name: str) -> None:
-        with _failing_as(f"{self.address(name)} cannot be removed", even_if_missing=True):
-            (self._folder / name).unlink(missing_ok=True)
-        with suppress(OSError):  # a folder that still holds something stays
-            for folder in (self._folder / name).parents:
-                folder.rmdir()
-                if folder == self._folder:
-                    break
+    def rename(self, name: str, to: str) -> None:
+        with suppress(*MISSING), _failing_as(f"{self.address(name)} cannot be renamed"), self._entered("") as folder:
+            os.replace(name, to, src_dir_fd=folder, dst_dir_fd=folder)
+            os.fsync(folder)
 
     @override
-    def remove(self, names: list[str]) -> None:
-        if not self._folder.is_symlink() and self.sizes().keys() - set(names):
-            super().remove(names)
-            return
-        aside = self._folder.with_name(f".{self._folder.name}.{secrets.token_hex(6)}.tmp")
-        with suppress(FileNotFoundError), _failing_as(f"{self.path} cannot be removed"):
-            self._folder.replace(aside)  # at once, so that no half of a run is ever met
-            if aside.is_symlink():
-                aside.unlink()
-            else:
-                shutil.rmtree(aside)
+    def remove(self, names: Iterable[str]) -> None:
+        for name in (names := list(names)):
+            inner, _, own = name.rpartition("/")
+            with (
+                suppress(*MISSING),
+                _failing_as(f"{self.address(name)} cannot be removed"),
+                self._entered(inner) as folder,
+            ):
+                if own:
+                    os.unlink(own, dir_fd=folder)
+        for inner in [*sorted(_above(names), key=len, reverse=True), ""]:  # the innermost first
+            self._tidy(inner)
+
+    def is_link(self) -> bool:
+        """Whether a symbolic link leads to this folder."""
+        return self._folder.is_symlink()
+
+    def unlink(self) -> None:
+        """Remove the link that leads to this folder; the folder stays."""
+        with suppress(*MISSING), _failing_as(f"{self.path} cannot be removed"):
+            self._folder.unlink()
+            _sync(self._folder.absolute().parent)
+
+    def _tidy(self, inner: str) -> None:
+        """Sync what was removed from a folder, and remove the folder if it is empty."""
+        with suppress(*MISSING), _failing_as(f"{self.address(inner)} cannot be removed"):
+            with self._entered(inner) as folder:
+                os.fsync(folder)
+            with suppress(OSError):  # it still holds something
+                (self._folder / inner).rmdir()
+            if not inner:
+                _sync(self._folder.absolute().parent)
+
+    @contextmanager
+    def _entered(self, inner: str, *, make: bool = False) -> Iterator[int]:
+        """A descriptor of a folder within this one; a link in the place of a folder on the way is no folder."""
+        if make and not self._folder.is_dir():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            sync_with_all_above(self._folder)
+        descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            for part in inner.split("/") if inner else ():
+                if make:
+                    with suppress(FileExistsError):
+                        os.mkdir(part, dir_fd=descriptor)
+                        os.fsync(descriptor)
+                outer = descriptor
+                descriptor = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=outer)
+                os.close(outer)
+            yield descriptor
+        finally:
+            os.close(descriptor)
 
 
 class RemoteFolder(Folder):
@@ -182,7 +248,7 @@ class RemoteFolder(Folder):
     @override
     def sizes(self, names: list[str] | None = None) -> dict[str, int]:
         found: dict[str, Any] = {}
-        with suppress(FileNotFoundError), _failing_as(f"{self.path} cannot be listed"):
+        with suppress(*MISSING), _failing_as(f"{self.path} cannot be listed"):
             self._files.invalidate_cache()
             found = self._files.find(self._root, detail=True)
         prefix = len(self._root.rstrip("/")) + 1
@@ -202,9 +268,15 @@ class RemoteFolder(Folder):
             self._files.pipe_file(f"{self._root}/{name}", data)
 
     @override
-    def delete(self, name: str) -> None:
-        with suppress(FileNotFoundError), _failing_as(f"{self.address(name)} cannot be removed"):
-            self._files.rm_file(f"{self._root}/{name}")
+    def rename(self, name: str, to: str) -> None:
+        with suppress(*MISSING), _failing_as(f"{self.address(name)} cannot be renamed"):
+            self._files.mv(f"{self._root}/{name}", f"{self._root}/{to}")
+
+    @override
+    def remove(self, names: Iterable[str]) -> None:
+        for name in names:
+            with suppress(*MISSING), _failing_as(f"{self.address(name)} cannot be removed"):
+                self._files.rm_file(f"{self._root}/{name}")
 
 
 @contextmanager
@@ -212,7 +284,7 @@ def _failing_as(what: str, advice: str = "", *, even_if_missing: bool = False) -
     """Raise whatever storage raises, each kind errors of its own, as a StorageError; a missing file as that."""
     try:
         yield
-    except (FileNotFoundError, NotADirectoryError) as error:
+    except MISSING as error:
         if not even_if_missing:
             raise
         raise StorageError(_sentence(what, error, advice)) from error
@@ -222,35 +294,63 @@ def _failing_as(what: str, advice: str = "", *, even_if_missing: bool = False) -
 
 def _sentence(what: str, error: Exception, advice: str) -> str:
     reason = error.strerror.lower() if isinstance(error, OSError) and error.strerror else str(error)
+    if isinstance(error, OSError) and error.errno == errno.ELOOP:
+        reason = "it is a symbolic link"
     return f"{what}: {reason}. {advice}." if advice else f"{what}: {reason}."
 
 
-def _walk(folder: Path, prefix: str) -> list[tuple[str, int]]:
+def _open(file: str, flags: int) -> int:
+    """Open a file to be read; neither follow a link nor wait for whoever writes to a pipe."""
+    return os.open(file, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))  # Windows has neither
+
+
+def _walk(folder: Path) -> list[tuple[str, int]]:
     found: list[tuple[str, int]] = []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            with suppress(FileNotFoundError):  # a writer renames and removes files meanwhile
-                if entry.is_dir():
-                    found += _walk(folder / entry.name, f"{prefix}{entry.name}/")
-                elif entry.is_file():
-                    found.append((prefix + entry.name, entry.stat().st_size))
+    waiting = [""]
+    while waiting:
+        inner = waiting.pop()
+        before = len(found) + len(waiting)
+        with suppress(FileNotFoundError):  # a writer renames and removes files meanwhile
+            try:
+                with os.scandir(folder / inner) as entries:
+                    for entry in entries:
+                        if entry.is_dir(follow_symlinks=False):
+                            waiting.append(f"{inner}{entry.name}/")
+                        else:
+                            with suppress(FileNotFoundError):
+                                found.append((inner + entry.name, entry.stat(follow_symlinks=False).st_size))
+            except OSError:
+                if not inner:
+                    raise
+            if inner and len(found) + len(waiting) == before:
+                found.append((inner, 0))
     return found
 
 
 def _stats(folder: Path, names: list[str]) -> list[tuple[str, int]]:
+    linked = tuple(f"{inner}/" for inner in _above(names) if (folder / inner).is_symlink())
     found = []
     for name in names:
-        with suppress(FileNotFoundError):
-            found.append((name, (folder / name).stat().st_size))
+        with suppress(*MISSING):
+            status = os.lstat(f"{folder}/{name}")
+            if stat.S_ISREG(status.st_mode) and not name.startswith(linked):
+                found.append((name, status.st_size))
     return found
 
 
-def _make(folder: Path) -> None:
-    """Make a folder and those above it, each of them synced."""
-    if not folder.is_dir():
-        _make(folder.parent)
-        folder.mkdir(exist_ok=True)
-        _sync(folder.parent)
+def _above(names: Iterable[str]) -> set[str]:
+    """The folders that files are in, and those that these are in."""
+    found: set[str] = set()
+    while names := {name.rpartition("/")[0] for name in names} - {""}:
+        found |= names
+    return found
+
+
+def sync_with_all_above(folder: Path) -> None:
+    """Sync a folder and those that it is in: whoever made one of them may have been killed before that was on disk."""
+    for made in (folder, *folder.resolve().parents):
+        with suppress(PermissionError):  # of a folder that may be entered and not listed
+            _sync(made)
 
 
 def _sync(folder: Path) -> None:

@@ -1,16 +1,15 @@
 """The runs of a folder: what is there, and removing one."""
 
 import os
-import shutil
 from dataclasses import dataclass
 from typing import Literal
 
 from mcviz.errors import CorruptRunError, McvizError, PartialRunError, RunNotFoundError
-from mcviz.runs.derived import users_folder
-from mcviz.runs.existing import files_of_run
-from mcviz.runs.files import Folder, folder_at
-from mcviz.runs.lock import writing
-from mcviz.runs.manifest import NAME, Manifest, read_manifest
+from mcviz.runs.arrays import read_whole_manifest
+from mcviz.runs.existing import REMOVED, is_being_removed, remove_files
+from mcviz.runs.files import Folder, LocalFolder, folder_at, is_text, printable
+from mcviz.runs.lock import has_lock, writing
+from mcviz.runs.manifest import NAME, Manifest
 from mcviz.runs.run import examples_done, open_run
 
 State = Literal["finished", "partial", "damaged", "unreadable"]
@@ -46,7 +45,8 @@ def run_names(folder: str | os.PathLike[str]) -> list[str]:
     Raises:
         StorageError: the folder itself cannot be listed.
     """
-    return [name for name in folder_at(folder).subfolders_with(NAME) if not name.startswith(".")]
+    names = folder_at(folder).subfolders_with(NAME)
+    return [name for name in names if not name.startswith(".") and is_text(name)]
 
 
 def list_runs(folder: str | os.PathLike[str]) -> list[ListedRun]:
@@ -59,57 +59,58 @@ def list_runs(folder: str | os.PathLike[str]) -> list[ListedRun]:
         StorageError: the folder itself cannot be listed.
     """
     here = folder_at(folder)
-    return [_listed(folder_at(here.address(name))) for name in run_names(folder)]
+    names = sorted({*here.subfolders_with(NAME), *here.subfolders_with(REMOVED)})
+    found = [_listed(here, name) for name in names if not name.startswith(".")]
+    return [run for run in found if run is not None]
 
 
 def remove_run(path: str | os.PathLike[str]) -> list[str]:
     """Remove a run in any state, with what was derived from it, and its folder where nothing else is in that.
 
     Returns:
-        The names of the files that are none of the run's, and stay.
+        The names of the files and empty folders that are none of the run's, and stay.
 
     Raises:
         RunNotFoundError: there is no run.
         StorageError: it cannot be removed.
     """
     folder = folder_at(path)
-    _require_manifest(folder)
+    if isinstance(folder, LocalFolder) and folder.is_link():
+        _require_run(folder)
+        folder.unlink()
+        return []
+    if not has_lock(folder):  # that of a writer, or of a process that was killed
+        _require_run(folder)
     with writing(folder):
-        _require_manifest(folder)
-        digest = _digest(folder)
-        folder.remove([NAME, *files_of_run(folder)])  # the manifest first: without it they are no run
-        left = sorted(folder.sizes())
-    if digest is not None:
-        shutil.rmtree(users_folder(digest), ignore_errors=True)
-    return left
+        folder.remove([])  # a folder that is empty is all that some leave who are killed
+        _require_run(folder)
+        remove_files(folder)
+        return sorted(map(printable, folder.sizes()))
 
 
-def _digest(folder: Folder) -> str | None:
-    try:
-        return read_manifest(folder).digest
-    except McvizError:
-        return None
+def _require_run(folder: Folder) -> None:
+    if folder.sizes().keys().isdisjoint({NAME, REMOVED}):
+        raise RunNotFoundError(f"There is no run at {folder.path}, so nothing was removed.")
 
 
-def _require_manifest(folder: Folder) -> None:
-    try:
-        folder.read(NAME, 0, 1)
-    except FileNotFoundError as error:
-        raise RunNotFoundError(f"There is no run at {folder.path}, so nothing was removed.") from error
-
-
-def _listed(folder: Folder) -> ListedRun:
+def _listed(here: Folder, name: str) -> ListedRun | None:
+    """A run as a list shows it, or None where it was removed meanwhile."""
     state: State = "finished"
-    message, manifest, sizes = "", None, {}
+    path, message, manifest, sizes = here.address(name), "", None, {}
     try:
+        folder = folder_at(path)
         sizes = folder.sizes()
-        manifest = read_manifest(folder)
-        open_run(folder.path)
+        manifest = read_whole_manifest(folder)
+        open_run(path)
     except PartialRunError as error:
         state, message = "partial", str(error)
     except CorruptRunError as error:
         state, message = "damaged", str(error)
+    except RunNotFoundError:
+        if not is_being_removed(folder):
+            return None
+        state, message = "damaged", f"Its removal was stopped. Finish it with `mcviz remove {path}`."
     except McvizError as error:
         state, message = "unreadable", str(error)
     done = examples_done(manifest) if manifest else 0
-    return ListedRun(folder.path, state, manifest, done, sum(sizes.values()), message)
+    return ListedRun(printable(path), state, manifest, done, sum(sizes.values()), message)

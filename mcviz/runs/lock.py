@@ -2,11 +2,11 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from mcviz.errors import StorageError
-from mcviz.runs.files import Folder, LocalFolder
+from mcviz.runs.files import Folder, LocalFolder, sync_with_all_above
 
 
 @contextmanager
@@ -22,22 +22,28 @@ def writing(folder: Folder) -> Iterator[None]:
         yield
         return
     _require_locks()
-    path = Path(folder.path).absolute()
-    lock = path.with_name(f".{path.name}.lock")
-    try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = _acquire(lock)
-    except OSError as error:
-        raise StorageError(
-            f"{folder.path} cannot be written: {(error.strerror or str(error)).lower()}. "
-            f"Choose a folder in which files can be made."
-        ) from error
-    try:
+    lock = _lock_of(folder)
+    with ExitStack() as held:
+        try:
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            held.callback(_release, lock, _acquire(lock))
+            sync_with_all_above(lock.parent)
+        except OSError as error:
+            raise StorageError(
+                f"{folder.path} cannot be written: {(error.strerror or str(error)).lower()}. "
+                f"Choose a folder in which files can be made."
+            ) from error
         yield
-    finally:
-        with suppress(OSError):
-            lock.unlink()  # before it is released, so that whoever waits for this file sees that it is gone
-        os.close(descriptor)
+
+
+def has_lock(folder: Folder) -> bool:
+    """Whether there is a lock file, of a writer at work or of one that was killed."""
+    return isinstance(folder, LocalFolder) and os.path.lexists(_lock_of(folder))
+
+
+def _lock_of(folder: LocalFolder) -> Path:
+    path = Path(os.path.realpath(folder.path))  # one lock for a run, whichever link leads to it
+    return path.with_name(f".{path.name}.lock")
 
 
 def _require_locks() -> None:
@@ -50,11 +56,17 @@ def _require_locks() -> None:
         ) from error
 
 
+def _release(lock: Path, descriptor: int) -> None:
+    with suppress(OSError):
+        lock.unlink()  # before it is released, so that whoever waits for this file sees that it is gone
+    os.close(descriptor)
+
+
 def _acquire(lock: Path) -> int:
     import fcntl
 
     while True:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             with suppress(FileNotFoundError):

@@ -9,7 +9,8 @@ import msgspec
 import numpy as np
 
 from mcviz.errors import CorruptRunError, InvalidInputError, RunNotFoundError
-from mcviz.runs.files import Folder
+from mcviz.measures import OTHER_COLUMNS
+from mcviz.runs.files import Folder, printable
 
 NAME = "manifest.json"
 MODEL = "model.keras"
@@ -257,18 +258,19 @@ def read_manifest(folder: Folder, name: str = NAME) -> Manifest:
             f"`mcviz sample --model MODEL.keras --data FILE.npz --out {folder.path}`."
         ) from error
     try:
-        content = json.loads(data)
+        content = json.loads(data.decode())
         if content.pop("checksum") != _checksum(content):
             raise ValueError("it does not match its checksum")
         if content["format"] != FORMAT:
             raise _OtherFormatError(
-                f"{folder.path} is in format {content['format']} and this mcviz reads format {FORMAT}. "
+                f"{folder.path} is in format {content['format']!r:.60} and this mcviz reads format {FORMAT}. "
                 "Use the version of mcviz that wrote it."
             )
         digest = content.pop("digest")
         manifest = msgspec.convert(content, Manifest)
         if manifest.digest != digest:
             raise ValueError("its digest is not that of what it says")
+        _check_text(content)
         _check_claims(manifest)
     except _OtherFormatError:
         raise
@@ -279,7 +281,9 @@ def read_manifest(folder: Folder, name: str = NAME) -> Manifest:
 
 def corrupt(address: str, what: str) -> CorruptRunError:
     """The error for a file at `address`, of which `what` is wrong."""
-    return CorruptRunError(f"{address} {what}. Restore it from a copy, or remove the run and sample again.")
+    return CorruptRunError(
+        f"{address} {printable(what):.500}. Restore it from a copy, or remove the run and sample again."
+    )
 
 
 def check_manifest(manifest: Manifest) -> None:
@@ -289,8 +293,10 @@ def check_manifest(manifest: Manifest) -> None:
         InvalidInputError: no run can be so.
     """
     try:
-        msgspec.convert(msgspec.to_builtins(manifest), Manifest)
-    except (msgspec.ValidationError, TypeError) as error:
+        content = msgspec.to_builtins(manifest)
+        msgspec.convert(content, Manifest)
+        _check_text(content)
+    except (ValueError, TypeError, RecursionError) as error:
         raise InvalidInputError(f"No run can be so: {error}.") from error
     _check_claims(manifest)
 
@@ -310,10 +316,23 @@ def _check_claims(manifest: Manifest) -> None:
         (manifest.store in ("predictions.zarr", f"predictions{grown}.zarr"), f"the store is {manifest.store!r:.60}"),
         (manifest.table in ("scores.parquet", f"scores{grown}.parquet"), f"the table is {manifest.table!r:.60}"),
         ((manifest.examples.kind == "image") == (images is not None), f"examples are {manifest.examples.kind}"),
+        (len(set(manifest.class_names)) == manifest.classes, "two classes have one name"),
+        (images is None or images.lowest <= images.highest, "the lowest pixel is above the highest"),
+        (len(set(manifest.scores)) == len(manifest.scores), "two scores have one name"),
+        (all(map(_is_score, manifest.scores)), f"scores are called {manifest.scores!r:.100}"),
+        (_are_versions(manifest.created.get("versions", {})), "its versions are no names and texts"),
         (manifest.task == "classification", f"the task is {manifest.task}, which this mcviz does not know"),
     ):
         if not holds:
             raise InvalidInputError(what)
+
+
+def _is_score(name: str) -> bool:
+    return name.isidentifier() and name not in OTHER_COLUMNS
+
+
+def _are_versions(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(version, str) for version in value.values())
 
 
 class _OtherFormatError(InvalidInputError):
@@ -326,6 +345,11 @@ def _power_of_two(most: int) -> int:
 
 def _checksum(content: dict[str, Any]) -> str:
     return hashlib.sha256(_canonical(content)).hexdigest()
+
+
+def _check_text(content: dict[str, Any]) -> None:
+    """Raise a ValueError where a text has lone surrogates, which nobody can print, or a number is infinite or NaN."""
+    json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
 
 
 def _canonical(content: dict[str, Any]) -> bytes:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import numpy as np
 
-from mcviz.errors import CorruptRunError, InvalidInputError, McvizError, PartialRunError, RunNotFoundError
+from mcviz.errors import CorruptRunError, McvizError, PartialRunError, RunNotFoundError
 from mcviz.measures import OTHER_COLUMNS, SCORES, Predictions, Score
-from mcviz.runs.arrays import ArrayReader, arrays_of, check_files, dequantise, shard_file
+from mcviz.runs.arrays import ArrayReader, arrays_of, dequantise, read_whole_manifest, shard_file
 from mcviz.runs.derived import Derived, load_derived, save_derived
 from mcviz.runs.files import Folder, LocalFolder, folder_at
 from mcviz.runs.images import StoredImages
-from mcviz.runs.manifest import MODEL, NAME, Manifest, corrupt, read_manifest
+from mcviz.runs.manifest import MODEL, Manifest, corrupt, read_manifest
 from mcviz.runs.table import decode_table
 from mcviz.runs.verified import read_verified
 
@@ -40,19 +40,13 @@ def open_run(path: str | os.PathLike[str]) -> "Run":
     """
     folder = folder_at(path)
     while True:
-        manifest = read_manifest(folder)
+        manifest = read_whole_manifest(folder)
         if manifest.state == "partial":
             raise PartialRunError(how_far(folder, manifest))
-        try:
-            check_files(manifest)
-        except InvalidInputError as error:
-            raise corrupt(folder.address(NAME), f"is damaged: {error}") from error
-        sizes = folder.sizes(list(manifest.files))
-        wrong = [name for name, file in manifest.files.items() if sizes.get(name) != file.bytes]
-        if not wrong:
+        if not _wrong_size(folder, manifest):
             return Run(folder, manifest)
-        if read_manifest(folder) == manifest:  # or else it was replaced between the two looks at it
-            raise _wrong_size(folder, manifest, wrong[0], sizes)
+        if read_manifest(folder) == manifest and (wrong := _wrong_size(folder, manifest)):  # not replaced meanwhile
+            raise wrong
 
 
 def how_far(folder: Folder, manifest: Manifest) -> str:
@@ -155,8 +149,17 @@ class Run:
         """
         if not self.manifest.has_model or not isinstance(self._folder, LocalFolder):
             return None
-        self._read(read_verified, self._folder, self.manifest, MODEL)
+        self.read_file(MODEL)
         return self._folder.address(MODEL)
+
+    def read_file(self, name: str) -> bytes:
+        """One of the files that the manifest lists.
+
+        Raises:
+            RunNotFoundError: the run was removed, or replaced by another.
+            CorruptRunError: the file is not what was written.
+        """
+        return self._read(read_verified, self._folder, self.manifest, name)
 
     def probs(self, example: int) -> np.ndarray:
         """The passes of one example.
@@ -249,7 +252,7 @@ class Run:
     @cached_property
     def _table(self) -> "pd.DataFrame":
         name = self.manifest.table
-        content = self._read(read_verified, self._folder, self.manifest, name)
+        content = self.read_file(name)
         try:
             return decode_table(content, len(self), self.manifest.scores)
         except ValueError as error:
@@ -290,12 +293,15 @@ class Run:
     def _read(self, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return read(*args, **kwargs)
-        except FileNotFoundError as error:
+        except (FileNotFoundError, CorruptRunError) as error:
             there = read_manifest(self._folder)
-            if (there.digest, there.store) != (self.digest, self.manifest.store):
+            if (there.digest, there.files) != (self.digest, self.manifest.files):
                 raise RunNotFoundError(
                     f"{self.path} was replaced by another run since it was opened. Open it again."
                 ) from error
+        try:
+            return read(*args, **kwargs)  # it may have been removed and made again meanwhile
+        except FileNotFoundError as error:
             raise corrupt(self.path, f"is damaged: {str(error).rstrip('.')}") from error
 
 
@@ -304,6 +310,11 @@ def _shared(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def _wrong_size(folder: Folder, manifest: Manifest, name: str, sizes: dict[str, int]) -> CorruptRunError:
-    found = f"has {sizes[name]} bytes" if name in sizes else "is missing"
-    return corrupt(folder.address(name), f"{found}, and should have {manifest.files[name].bytes}")
+def _wrong_size(folder: Folder, manifest: Manifest) -> CorruptRunError | None:
+    """The error for the first file that is missing or of another size, if there is one."""
+    sizes = folder.sizes(list(manifest.files))
+    for name, file in manifest.files.items():
+        if sizes.get(name) != file.bytes:
+            found = f"has {sizes[name]} bytes" if name in sizes else "is missing, or no regular file"
+            return corrupt(folder.address(name), f"{found}, and should have {file.bytes}")
+    return None

@@ -51,14 +51,20 @@ def decode_table(content: bytes, count: int, scores: tuple[str, ...]) -> "pd.Dat
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    types = [pa.int64(), pa.string(), pa.int64(), pa.int64(), pa.bool_(), *[pa.float32()] * len(scores)]
+    schema = pa.schema(zip((*OTHER_COLUMNS, *scores), types, strict=True))
     try:
-        table = pq.read_table(io.BytesIO(content))
-    except pa.ArrowException as error:
+        with pq.ParquetFile(io.BytesIO(content)) as file:
+            rows = file.metadata.num_rows
+            if rows != count or not file.schema_arrow.equals(schema):  # before memory is taken for what it claims
+                raise ValueError(f"it has {rows} rows of {file.schema_arrow.to_string(show_schema_metadata=False)}")
+            table = file.read()
+    except (pa.ArrowException, OSError) as error:
         raise ValueError(f"it is no Parquet file ({error})") from error
-    if tuple(table.column_names) != (*OTHER_COLUMNS, *scores) or len(table) != count:
-        raise ValueError(f"it has {len(table)} rows of {', '.join(table.column_names)}")
     if not np.array_equal(table["example"].to_numpy(), np.arange(count)):
         raise ValueError("its rows are not the examples in their order")
+    if any(table[name].null_count for name in ("id", "prediction", *scores)):
+        raise ValueError("it lacks numbers")
     frame = table.drop_columns(["example"]).to_pandas()
     frame.index = pd.RangeIndex(count, name="example")
     return frame.astype({"label": "Int64", "correct": "boolean"})

@@ -10,7 +10,6 @@ from mcviz.runs.files import folder_at
 from mcviz.runs.manifest import corrupt
 from mcviz.runs.run import Run, open_run
 from mcviz.runs.summary import Summary, joined, summarise
-from mcviz.runs.verified import read_verified
 
 ROUNDING = 1e-6  # another processor's, in the recomputed scores
 
@@ -60,10 +59,11 @@ def verify_run(path: str | os.PathLike[str]) -> Verification:
 
     Raises:
         CorruptRunError: a file is not what was written, or a stored number is not what the passes come to.
+        RunNotFoundError: there is no run, or it was removed or replaced by another while it was verified.
         Others: as `open_run`.
     """
     run, folder = open_run(path), folder_at(path)
-    read = sum(_checked_size(run, name) for name in run.manifest.files)
+    read = sum(len(run.read_file(name)) for name in run.manifest.files)
     names = tuple(name for name in run.manifest.scores if name in SCORES)
     shards = [run.manifest.shard_range(shard) for shard in range(run.manifest.shards)]
     found = joined([_summary(run, start, stop, names) for start, stop in shards])
@@ -80,14 +80,6 @@ def verify_run(path: str | os.PathLike[str]) -> Verification:
         ensemble_accuracy=None if ensemble is None else float(ensemble[-1]),
         mean_scores={name: float(found.scores[name].mean(dtype=np.float64)) for name in names},
     )
-
-
-def _checked_size(run: Run, name: str) -> int:
-    folder = folder_at(run.path)
-    try:
-        return len(read_verified(folder, run.manifest, name))
-    except FileNotFoundError as error:
-        raise corrupt(folder.address(name), "is missing") from error
 
 
 def _summary(run: Run, start: int, stop: int, names: tuple[str, ...]) -> Summary:

@@ -20,9 +20,17 @@ from mcviz.runs.arrays import (
     encode_metadata,
     files_of,
     quantise,
+    read_whole_manifest,
     shard_file,
 )
-from mcviz.runs.existing import files_of_run, is_finished, left_over, refuse_another
+from mcviz.runs.existing import (
+    files_of_run,
+    is_being_removed,
+    is_finished,
+    left_over,
+    refuse_another,
+    remove_files,
+)
 from mcviz.runs.files import Folder, folder_at
 from mcviz.runs.lock import writing
 from mcviz.runs.manifest import MODEL, NAME, Manifest, check_manifest, read_manifest, write_manifest
@@ -83,13 +91,18 @@ def write_run(
         expected = np.dtype(wanted.images.dtype), (wanted.examples.count, *wanted.images.shape)
         if (images.dtype, images.shape) != expected:
             raise InvalidInputError(f"Images should be {expected}. Received: {images.dtype} {images.shape}.")
-    if not is_finished(folder, wanted):
-        with writing(folder):
-            if not is_finished(folder, wanted):
-                refuse_another(folder, wanted)
-                _Writing(folder, wanted, source, images, labels, model, progress).carry_out(resume)
-    _sweep(folder)
-    return open_run(out)
+    while True:
+        if not is_finished(folder, wanted):
+            with writing(folder):
+                if is_being_removed(folder):
+                    remove_files(folder)
+                if not is_finished(folder, wanted):
+                    refuse_another(folder, wanted)
+                    _Writing(folder, wanted, source, images, labels, model, progress).carry_out(resume)
+        _sweep(folder)
+        run = open_run(out)
+        if run.digest == wanted.digest:  # or else somebody has replaced it meanwhile
+            return run
 
 
 def rename_classes(run: Run, class_names: tuple[str, ...]) -> Run:
@@ -115,8 +128,7 @@ def _sweep(folder: Folder) -> None:
     finished = read_manifest(folder)
     if left_over(folder, finished):
         with suppress(StorageError), writing(folder):
-            for name in left_over(folder, read_manifest(folder)):
-                folder.delete(name)
+            folder.remove(left_over(folder, read_manifest(folder)))
 
 
 class _Writing:
@@ -156,7 +168,7 @@ class _Writing:
         if finished and finished.state == "finished":
             self.old = Run(self.folder, finished)
             self.name = f"manifest-{self.manifest.passes}.json"
-            self._keep_what_is_kept(finished)
+            self._keep_what_is_kept(finished, MODEL in finished.files)
             self.manifest = replace(
                 self.manifest,
                 store=f"predictions-{self.manifest.passes}.zarr",
@@ -167,8 +179,8 @@ class _Writing:
             self._delete()
             there = None
         if there:
-            self._keep_what_is_kept(there)
             done = {name: file for name, file in there.files.items() if self._is_whole(there, name)}
+            self._keep_what_is_kept(there, MODEL in done)
             self.manifest = replace(self.manifest, layout=there.layout, scores=there.scores, files=done)
         else:
             self.manifest = replace(self.manifest, created={"started": _now(), **self.manifest.created})
@@ -177,7 +189,7 @@ class _Writing:
 
     def _partial(self, name: str) -> Manifest | None:
         try:
-            return read_manifest(self.folder, name)
+            return read_whole_manifest(self.folder, name)
         except RunNotFoundError:
             return None
         except CorruptRunError:
@@ -192,11 +204,11 @@ class _Writing:
             return False
         return True
 
-    def _keep_what_is_kept(self, there: Manifest) -> None:
+    def _keep_what_is_kept(self, there: Manifest, model: bool) -> None:
         wanted = self.manifest
         if wanted.images is not None and there.has_images:
             wanted = replace(wanted, images=replace(wanted.images, stored=True))
-        if wanted.model is not None and there.has_model and self.folder.sizes([MODEL]):
+        if wanted.model is not None and model:
             wanted = replace(wanted, model=replace(wanted.model, stored=True))
         created = _merged(there.created, wanted.created)
         self.manifest = replace(wanted, created=created, about={**there.about, **wanted.about})
@@ -313,9 +325,9 @@ class _Writing:
     def _delete(self) -> None:
         """Remove all files of the partial run; its manifest last: without it they are nobody's."""
         kept = set() if self.old is None else set(self.old.manifest.files)
-        for name in files_of_run(self.folder):
-            if name not in kept and not (self.old and name.startswith("derived/")):
-                self.folder.delete(name)
+        kept.add(self.name)
+        own = [name for name in files_of_run(self.folder) if name not in kept]
+        self.folder.remove([name for name in own if not (self.old and name.startswith("derived/"))])
         self.folder.delete(self.name)
 
 

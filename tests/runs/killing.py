@@ -1,5 +1,7 @@
 """Kills writers with SIGKILL at random moments: `python -m tests.runs.killing FOLDER KILLS`, and prints what it found.
 
+`killed_before` kills whatever one likes right before any call of the system that changes a folder.
+
 A process of its own, because it forks: a fork costs a millisecond, a new interpreter half a second.
 """
 
@@ -10,12 +12,14 @@ import signal
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from mcviz.errors import PartialRunError, RunNotFoundError
 from mcviz.runs import open_run
 from tests.runs.making import contents, make, numbers
 
+CALLS = ("open", "mkdir", "rename", "replace", "unlink", "rmdir", "fsync")
 PAUSE = 0.001
 PASSES = {"first": 6, "grown": 10}
 
@@ -36,6 +40,33 @@ def killed(child: int, after: float) -> bool:
     time.sleep(after)
     os.kill(child, signal.SIGKILL)
     return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+def killed_before(call: int, action: Callable[[], object]) -> bool:
+    """Carry out an action in a child that is killed right before its nth call; whether there were that many."""
+    child = os.fork()
+    if child == 0:
+        left = [call]
+        for name in CALLS:
+            setattr(os, name, _deadly(getattr(os, name), left))
+        try:
+            action()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    status = os.waitpid(child, 0)[1]
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, "the action failed by itself"
+    return os.WIFSIGNALED(status)
+
+
+def _deadly(function: Callable, left: list[int]) -> Callable:
+    def call(*arguments, **keywords):
+        left[0] -= 1
+        if left[0] < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*arguments, **keywords)
+
+    return call
 
 
 def main(folder: Path, kills: int) -> None:

@@ -1,0 +1,183 @@
+"""Whatever a manifest is made to say, with a right checksum: it is refused, or the run gives the numbers it has."""
+
+import copy
+import io
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mcviz.errors import CorruptRunError, InvalidInputError, PartialRunError
+from mcviz.runs import list_runs, open_run
+from mcviz.runs.verified import described
+from tests.runs.making import make, numbers
+from tests.runs.sealing import reseal
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(make(tmp_path_factory.mktemp("whole") / "run").path)
+
+
+@pytest.fixture
+def run(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "run"))
+
+
+def places(content: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The ways to all that a manifest says."""
+    for key in content if isinstance(content, dict) else range(len(content)) if isinstance(content, list) else ():
+        yield (*way, key)
+        yield from places(content[key], (*way, key))
+
+
+def inside(content: Any, way: tuple[Any, ...]) -> Any:
+    for key in way:
+        content = content[key]
+    return content
+
+
+values = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-2, 20),
+    st.integers(),
+    st.floats(allow_nan=True),
+    st.text(max_size=5),
+    st.sampled_from(
+        ["", "..", "/etc/passwd", "a/b", "a\0b", "\ud800", "image", "float32", "partial", "label", "margin"]
+    ),
+    st.lists(st.integers(0, 5), max_size=4),
+    st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
+)
+
+
+@settings(max_examples=300, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_any_field_changed(whole: Path, data: st.DataObject) -> None:
+    content = json.loads((whole / "manifest.json").read_bytes())
+    del content["digest"], content["checksum"]
+    truth = numbers(open_run(whole))
+    for way in data.draw(st.lists(st.sampled_from(list(places(content))), min_size=1, max_size=2)):
+        try:
+            outer, here = inside(content, way[:-1]), inside(content, way)
+        except (KeyError, IndexError, TypeError):
+            continue  # what the first change has left of it
+        elsewhere = st.sampled_from(list(places(content))).map(lambda other: copy.deepcopy(inside(content, other)))
+        changes = [values, elsewhere]
+        if isinstance(here, list):
+            changes += [st.permutations(here), st.just([*here, *here[:1]])]
+        outer[way[-1]] = data.draw(st.one_of(changes))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mcviz.runs.files.LocalFolder.read", reading((whole / "manifest.json"), content))
+        try:
+            found = numbers(open_run(whole))
+        except (CorruptRunError, PartialRunError, InvalidInputError) as error:
+            str(error).encode()
+        else:
+            assert found == truth
+
+
+def reading(file: Path, content: dict[str, Any]) -> Callable[..., bytes]:
+    """Stands in for the reading of files, and gives a manifest that was changed and sealed again."""
+    from mcviz.runs.files import LocalFolder
+
+    read = LocalFolder.read
+    there = file.read_bytes()
+    reseal(file.parent, lambda manifest: (manifest.clear(), manifest.update(content)))
+    changed = file.read_bytes()
+    file.write_bytes(there)
+
+    def instead(folder: LocalFolder, name: str, *arguments: Any) -> bytes:
+        return changed if name == "manifest.json" else read(folder, name, *arguments)
+
+    return instead
+
+
+@pytest.mark.parametrize(
+    ("claim", "message"),
+    [
+        (lambda m: m["scores"].reverse(), r"scores\.parquet is damaged: it has 11 rows of"),
+        (lambda m: m["scores"].append(m["scores"][0]), "two scores have one name"),
+        (lambda m: m["scores"].__setitem__(0, "../x"), "scores are called"),
+        (lambda m: m["scores"].__setitem__(0, "label"), "scores are called"),
+        (lambda m: m["scores"].pop(), r"scores\.parquet is damaged"),
+        (lambda m: m["class_names"].__setitem__(0, "\ud800"), "surrogates not allowed"),
+        (lambda m: m["about"].update({"\udfff": 1}), "surrogates not allowed"),
+        (lambda m: m["class_names"].__setitem__(0, m["class_names"][1]), "two classes have one name"),
+        (lambda m: m["images"].update(lowest=9, highest=1), "the lowest pixel is above the highest"),
+        (lambda m: m["created"].update(versions=["numpy"]), "its versions are no names and texts"),
+        (lambda m: m["files"].update({"../a": m["files"].pop("scores.parquet")}), "is no file of such a run"),
+        (lambda m: m["files"].update({"a\0": m["files"].pop("scores.parquet")}), "is no file of such a run"),
+        (lambda m: m["examples"].update(count=12), r"damaged|describes another array"),
+        (lambda m: m.update(passes=5), "describes another array than the manifest"),
+        (lambda m: m.update(classes=2, class_names=["a", "b"]), "describes another array than the manifest"),
+        (lambda m: m["images"].update(shape=[3, 4, 1]), "describes another array than the manifest"),
+    ],
+)
+def test_what_cannot_be_is_named(run: Path, claim: Callable[[dict[str, Any]], object], message: str) -> None:
+    reseal(run, claim)
+    with pytest.raises(CorruptRunError, match=message) as caught:
+        numbers(open_run(run))
+    str(caught.value).encode()
+    assert len(list_runs(run.parent)) == 1
+
+
+def test_sealing_again_what_was_not_changed_changes_nothing(run: Path, whole: Path) -> None:
+    reseal(run, lambda _: None)
+    assert numbers(open_run(run)) == numbers(open_run(whole))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda table: table.assign(margin=table["margin"].astype("float64")),
+        lambda table: table.assign(margin=table["margin"].astype("str")),
+        lambda table: table.assign(margin=table["margin"].where(table["example"] > 3)),
+        lambda table: table.assign(prediction=table["prediction"].astype("float64")),
+        lambda table: table.assign(correct=table["correct"].astype("int64")),
+        lambda table: table.assign(id=None),
+        lambda table: table.iloc[::-1],
+        lambda table: table.iloc[:-1],
+        lambda table: table.rename(columns={"margin": "x/y"}),
+    ],
+)
+def test_a_table_of_another_form(run: Path, spoil: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    file = io.BytesIO()
+    spoil(pd.read_parquet(run / "scores.parquet")).to_parquet(file, index=False)
+    (run / "scores.parquet").write_bytes(file.getvalue())
+    new = described(file.getvalue())
+    reseal(run, lambda m: m["files"].update({"scores.parquet": {"bytes": new.bytes, "sha256": new.sha256}}))
+    with pytest.raises(CorruptRunError, match=r"scores\.parquet is damaged"):
+        open_run(run).scores()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"class_names": ("a", "b", "\ud800")},
+        {"class_names": ("a", "b", "b")},
+        {"about": {"source": "\udfff"}},
+        {"about": {"\udfff": "source"}},
+        {"about": {"share": float("nan")}},
+        {"scores": ("margin", "margin")},
+    ],
+)
+def test_what_could_not_be_read_again_is_not_written(tmp_path: Path, change: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        make(tmp_path / "run", **change)
+    str(caught.value).encode()
+    assert not list(tmp_path.iterdir())
+    twin = {
+        "class_names": ("a", "b", "\U0001f600"),
+        "about": {"quelle": "Übersee", "share": 0.5},
+        "scores": ("margin",),
+    }
+    run = make(tmp_path / "run", **{name: twin[name] for name in change})
+    assert getattr(open_run(run.path).manifest, next(iter(change))) == twin[next(iter(change))]
