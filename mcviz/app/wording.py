@@ -10,7 +10,7 @@ from mcviz.measures import PassSummary, percent
 from mcviz.text import one_line
 
 CONFIDENT = 0.95  # a mean probability above which, with as many votes, there is no uncertainty to explain
-MARKUP = re.compile(r"[\\`*_\[\]<>&$~|]|^[-+=#]")
+MARKUP = re.compile(r"[\\`*_\[\]<>&$~|]|:(?=\S)|^[-+=#]")
 LIST_NUMBER = re.compile(r"^(\d+)([.)])")
 # Streamlit looks for icons, arrows and addresses in the text that Markdown leaves, where no escape is seen any more.
 FOUND_IN_TEXT = re.compile(r"(?<=[:@])(?=\S)|(?<=www)(?=\.)|(?<=[-<>~])(?=[-=>])", re.IGNORECASE)
