@@ -87,7 +87,10 @@ def _tests(*names: str) -> Attack:
         counting = _Counting()
         chosen = [name.replace("tests/", f"{ROOT}/tests/", 1) for name in names]
         quiet = ["-p", "no:terminal", "-p", "no:cacheprovider", f"--rootdir={ROOT}", f"--basetemp={folder / 'pytest'}"]
-        pytest.main([*quiet, *chosen], plugins=[counting])
+        ended = pytest.main([*quiet, *chosen], plugins=[counting])
+        if ended not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            counting.cases += 1
+            counting.broken[f"{', '.join(names)}: pytest ended by {ended!r}"] = f"pytest {' '.join(names)}"
         return Result(counting.cases, counting.broken)
 
     return attack
@@ -103,11 +106,6 @@ class _Counting:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.cases += report.when == "call" and not report.skipped
         if report.failed:
-            self.broken[f"{report.nodeid}: {report.longreprtext[-1000:]}"] = f"pytest '{report.nodeid}'"
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        if report.failed:
-            self.cases += 1
             self.broken[f"{report.nodeid}: {report.longreprtext[-1000:]}"] = f"pytest '{report.nodeid}'"
 
 
