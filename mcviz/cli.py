@@ -77,7 +77,8 @@ def _check_text(arguments: Sequence[str]) -> None:
     """Refuse bytes that cannot be decoded: no run may hold them, and few programs can show them."""
     for argument in arguments:
         if any("\ud800" <= character <= "\udfff" for character in argument):
-            raise InvalidInputError(f"An argument should be Unicode. Received: {argument!a}. Rename the file.")
+            advice = "Type it anew, or rename the file."
+            raise InvalidInputError(f"An argument should be Unicode. Received: {argument!a}. {advice}")
 
 
 def _pairs(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:

@@ -120,7 +120,7 @@ def test_undecodable_bytes_reach_the_same_refusal(tmp_path):
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.splitlines() == [
-        r"mcviz: An argument should be Unicode. Received: 'run-\udcff'. Rename the file."
+        r"mcviz: An argument should be Unicode. Received: 'run-\udcff'. Type it anew, or rename the file."
     ]
 
 

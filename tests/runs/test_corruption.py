@@ -40,9 +40,9 @@ def folder(whole: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(whole, tmp_path / "run"))
 
 
-def flipped(content: bytes) -> Iterator[bytes]:
+def flipped(content: bytes, seed: int = 0) -> Iterator[bytes]:
     """Every byte, changed in a way that a seed picks."""
-    pick = random.Random(0)
+    pick = random.Random(seed)
     for at, byte in enumerate(content):
         yield content[:at] + bytes([byte ^ pick.randrange(1, 256)]) + content[at + 1 :]
 
