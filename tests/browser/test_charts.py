@@ -16,7 +16,7 @@ from mcviz.app.selection import Selection
 from mcviz.app.state import PageState
 from mcviz.app.views.layout_map import MOST_SELECTED
 from mcviz.measures import most_uncertain_first
-from tests.browser.conftest import ROOT
+from tests.browsing import ROOT
 
 PLACES = """chart => chart._fullData.filter(trace => trace.customdata).flatMap(trace =>
     Array.from(trace.customdata, (example, i) => ({

@@ -11,7 +11,8 @@ from playwright.sync_api import Browser, FloatRect, Locator, Page, ViewportSize,
 import mcviz
 from mcviz.app.filters import Filters
 from mcviz.measures import SCORES, most_uncertain_first
-from tests.browser.conftest import ROOT, settle
+from tests.browser.conftest import settle
+from tests.browsing import ROOT
 
 PHONE = ViewportSize(width=390, height=844)
 CHART = ".js-plotly-plot .main-svg"
