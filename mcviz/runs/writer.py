@@ -99,6 +99,7 @@ def write_run(
                 if not is_finished(folder, wanted):
                     refuse_another(folder, wanted)
                     _Writing(folder, wanted, source, images, labels, model, progress).carry_out(resume)
+                    _remove_left_over(folder)
         _sweep(folder)
         run = open_run(out)
         if run.digest == wanted.digest:  # or else somebody has replaced it meanwhile
@@ -128,7 +129,12 @@ def _sweep(folder: Folder) -> None:
     finished = read_manifest(folder)
     if left_over(folder, finished):
         with suppress(StorageError), writing(folder):
-            folder.remove(left_over(folder, read_manifest(folder)))
+            _remove_left_over(folder)
+
+
+def _remove_left_over(folder: Folder) -> None:
+    with suppress(StorageError):  # the run is whole all the same
+        folder.remove(left_over(folder, read_manifest(folder)))
 
 
 class _Writing:
