@@ -163,6 +163,7 @@ def _train(out: Path, data: Path | None, stopped: str, seed: int, epochs: int, a
 )
 @click.option("--output", metavar="NAME", help="Which output to sample, for a model with several.")
 @click.option("--from-logits", is_flag=True, default=None, help="The output is logits, where that cannot be seen.")
+@click.option("--trust-model", is_flag=True, help="Let the model's file run code; also for HDF5 and Lambda layers.")
 @click.option("--resume/--no-resume", default=True, show_default=True, help="Resume a run that was stopped.")
 @click.option("--keep-images/--no-keep-images", default=True, show_default=True, help="Keep the images in the run.")
 @click.option("--keep-model/--no-keep-model", default=True, show_default=True, help="Keep the model in the run.")
@@ -181,9 +182,12 @@ def _sample(
     class_names: str | None,
     output: str | None,
     from_logits: bool | None,
+    trust_model: bool,
     **settings: Any,
 ) -> None:
     require_keras()
+    if trust_model:
+        _tell(f"warning: {model} is opened without checks and can run any code on this machine, with your rights.")
     with _loading(stopped):
         read_images = mcviz.read_images
     examples = read_images(data)
@@ -195,7 +199,7 @@ def _sample(
     with _loading(stopped):
         make_sampler, sample_run, load_model = mcviz.Sampler, mcviz.sample_run, mcviz.load_model
 
-    sampler = make_sampler(load_model(model), output=output, from_logits=from_logits)
+    sampler = make_sampler(load_model(model, trust=trust_model), output=output, from_logits=from_logits)
     click.echo(sampler.description())
     with sampling_progress(len(examples.images)) as progress:
         run = sample_run(

@@ -15,6 +15,7 @@ import mcviz
 from mcviz.cli import main, sampling_progress
 from tests.data.hostile import HOSTILE
 from tests.interrupting import interrupted, start
+from tests.model import hostile
 
 ROOT = Path(__file__).parents[1]
 
@@ -190,6 +191,49 @@ def test_a_run_holds_what_python_samples_and_what_was_told_about_its_data(folder
     np.testing.assert_allclose(opened.probs_block(0, 40), probs, rtol=0, atol=1 / 65535)
     np.testing.assert_array_equal(opened.labels, data.labels)
     assert opened.manifest.about == {"licence": "CC0", "source": "a = b"}
+
+
+@pytest.mark.parametrize("name", ["Lambda", "TFSMLayer", "package in the working directory"])
+def test_a_model_that_could_run_code_is_refused_in_one_line_and_leaves_nothing(folder, tmp_path, capsys, name):
+    model = hostile.HOSTILE[name](tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    line = refused(["sample", "--model", model, "--data", folder / "tiny.npz", "--out", tmp_path / "run"], capsys)
+    assert f"The file is {model}." in line
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+def test_a_model_that_is_trusted_is_opened_with_a_warning(folder, tmp_path, capsys, monkeypatch, ending):
+    monkeypatch.setattr("absl.logging.warning", lambda _: None)  # that HDF5 is of old
+    layers, model = keras.layers, tmp_path / f"m.{ending}"
+    stack = [keras.Input((28, 28, 1)), layers.Lambda(lambda x: 2 * x), layers.Flatten(), layers.Dropout(0.5)]
+    keras.Sequential([*stack, layers.Dense(10, "softmax")]).save(model)
+    sampled = ["sample", "--model", model, "--data", folder / "mnist.npz", "--out", tmp_path / "run", "--passes", 3]
+    refused(sampled, capsys)
+    assert not (tmp_path / "run").exists()
+    assert main([*map(str, sampled), "--trust-model"]) == 0
+    assert capsys.readouterr().err.startswith(
+        f"mcviz: warning: {model} is opened without checks and can run any code on this machine, with your rights.\n"
+    )
+
+
+def test_a_model_that_cannot_take_the_images_is_refused_in_one_line(folder, tmp_path, capsys):
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((28, 28, 1), dtype="int32"),
+            layers.Flatten(),
+            layers.Embedding(11, 2),
+            layers.Dropout(0.5),
+            layers.Flatten(),
+            layers.Dense(10, "softmax"),
+        ]
+    )
+    model.save(tmp_path / "m.keras")
+    data = folder / "mnist.npz"
+    line = refused(["sample", "--model", tmp_path / "m.keras", "--data", data, "--out", tmp_path / "run"], capsys)
+    assert "The model fails on these examples. Received: " in line
+    assert [path.name for path in tmp_path.iterdir()] == ["m.keras"]
 
 
 def test_images_above_1_are_warned_of(folder, tmp_path, capsys):

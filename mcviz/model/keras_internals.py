@@ -4,6 +4,8 @@ Keras has no public way to replace the random numbers that layers draw, to inter
 inside them. Nothing outside this file touches what is private in Keras, so that a new version is looked through here.
 """
 
+import math
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from inspect import isfunction, signature
@@ -44,6 +46,12 @@ check_keras(keras.__version__, keras.config.backend())
 
 _backend_random = keras.src.backend.random
 DropoutRNNCell = keras.src.layers.rnn.dropout_rnn_cell.DropoutRNNCell  # the base class of all cells with dropout
+
+shared_objects = keras.src.saving.serialization_lib.ObjectSharingScope  # within it, an object of a file is built once
+
+
+class TooManyNumbersError(Exception):
+    """The variables that were made within `limited_variables` would hold more numbers than its limit."""
 
 
 def direct_sublayers(layer: keras.Layer) -> list[keras.Layer]:
@@ -106,3 +114,32 @@ def replaced_calls(layers: list[keras.Layer], replace: Callable[[keras.Layer], C
                 object.__setattr__(layer, "call", own)
             elif "call" in vars(layer):
                 object.__delattr__(layer, "call")
+
+
+@contextmanager
+def limited_variables(most: int) -> Iterator[None]:
+    """Within the block, the variables that this thread makes may hold `most` numbers; one too many is never allocated.
+
+    Raises:
+        TooManyNumbersError: they would hold more, whatever Keras made of that on the way.
+    """
+    kind, thread, left = keras.src.backend.Variable, threading.get_ident(), most
+    initialize = kind._initialize_with_initializer
+
+    def counted(variable: Any, initializer: Any) -> None:
+        nonlocal left
+        if threading.get_ident() == thread:
+            left -= math.prod(variable.shape)
+            if left < 0:
+                raise TooManyNumbersError
+        initialize(variable, initializer)
+
+    kind._initialize_with_initializer = counted
+    try:
+        yield
+    except Exception as error:
+        if left < 0:
+            raise TooManyNumbersError from error
+        raise
+    finally:
+        kind._initialize_with_initializer = initialize

@@ -1,22 +1,26 @@
 """How one model is sampled: what is computed once an example, what in every pass, and in which blocks."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import cache
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from mcviz.errors import UnsuitableModelError
+from mcviz.errors import McvizError, UnsuitableModelError
 from mcviz.model.keras_internals import nest_input
 from mcviz.model.masked_dense import MaskedDense, find_masked_dense
+from mcviz.model.model_files import one_line
 from mcviz.model.outputs import pick_output, to_probabilities
 from mcviz.model.random_numbers import RandomRequest, numbers_from
 from mcviz.model.stochastic import StochasticLayers
 from mcviz.model.tracing import (
     Call,
     NoRandomness,
+    SamePassesError,
     SuppliedNumbers,
     Trace,
     UntraceableError,
@@ -31,6 +35,7 @@ from mcviz.model.tracing import (
 MOST_PASSES, MOST_ROWS = 128, 2048
 FACTORED_PASSES, FACTORED_ROWS = 256, 4096  # few large products are faster; passes that nobody asks for are lost
 MOST_BYTES = 16 << 20
+MOST_BYTES_OF_EXAMPLE = 1 << 30
 SHARED_BLOCK = 16
 
 
@@ -96,7 +101,7 @@ def make_plan(
     Raises:
         InvalidInputError: `output` names none of the outputs.
         SamePassesError: no random number reaches the output.
-        UnsuitableModelError: no output of class scores, or randomness that cannot be supplied.
+        UnsuitableModelError: no output of class scores, randomness that cannot be supplied, or a model that fails.
     """
     model = layers.model
 
@@ -109,16 +114,40 @@ def make_plan(
             return scores(tf.constant(random_examples(shape, dtype))).numpy()
 
     def probabilities(examples: tf.Tensor) -> tf.Tensor:
-        return to_probabilities(scores(examples), from_logits, some_scores)
+        returned = scores(examples)
+        if not tf.executing_eagerly():
+            _check_memory(returned.graph, examples.shape[0])
+        return to_probabilities(returned, from_logits, some_scores)
 
+    with _refusing_what_fails():
+        try:
+            plan = _traced_plan(layers, probabilities, shape, dtype, factored)
+        except (UntraceableError, AttributeError, NotImplementedError, tf.errors.OperatorNotAllowedInGraphError):
+            plan = _eager_plan(layers, probabilities, shape, dtype)
+        except UnsuitableModelError as error:
+            if isinstance(error.__context__, UnsuitableModelError):  # Keras wraps what a layer raises in its own words
+                raise error.__context__ from None
+            raise
+    return replace(
+        plan,
+        shared_part=_refusing_what_fails()(plan.shared_part),
+        random_part=_refusing_what_fails()(plan.random_part),
+        deterministic=_refusing_what_fails()(plan.deterministic),
+    )
+
+
+@contextmanager
+def _refusing_what_fails() -> Iterator[None]:
+    """Raise what a model raises when it is run, which can be anything, as an UnsuitableModelError of one line."""
     try:
-        return _traced_plan(layers, probabilities, shape, dtype, factored)
-    except (UntraceableError, AttributeError, NotImplementedError, tf.errors.OperatorNotAllowedInGraphError):
-        return _eager_plan(layers, probabilities, shape, dtype)
-    except UnsuitableModelError as error:
-        if isinstance(error.__context__, UnsuitableModelError):  # Keras wraps what a layer raises in words of its own
-            raise error.__context__ from None
+        yield
+    except (McvizError, SamePassesError):
         raise
+    except Exception as error:
+        raise UnsuitableModelError(
+            f"The model fails on these examples. Received: {one_line(error)}. Do they have the shape and range that "
+            "it was trained on, and does model.predict take them?"
+        ) from error
 
 
 def random_examples(shape: tuple[int, ...], dtype: str) -> np.ndarray:
@@ -127,6 +156,15 @@ def random_examples(shape: tuple[int, ...], dtype: str) -> np.ndarray:
     if np.issubdtype(np.dtype(dtype), np.floating):
         return generator.random((8, *shape)).astype(dtype)
     return generator.integers(0, 2, (8, *shape)).astype(dtype)
+
+
+def _check_memory(graph: Any, rows: int) -> None:
+    largest = max(size_of(tensor) for operation in graph.get_operations() for tensor in operation.outputs) // rows
+    if largest > MOST_BYTES_OF_EXAMPLE:
+        raise UnsuitableModelError(
+            "The model takes more memory than mcviz gives one example. "
+            f"Received: {largest / 2**30:,.1f} GB for a tensor inside it, of {MOST_BYTES_OF_EXAMPLE >> 30}."
+        )
 
 
 def _traced_plan(layers: StochasticLayers, call: Call, shape: tuple[int, ...], dtype: str, factored: bool) -> Plan:

@@ -20,6 +20,7 @@ from mcviz.interrupts import held_interrupts
 from mcviz.measures import SCORES
 from mcviz.model.inputs import ImageAdapter
 from mcviz.model.loading import load_model
+from mcviz.model.model_files import one_line, write_model_file
 from mcviz.model.sampler import Masks, Sampler, as_sampler
 from mcviz.runs import Examples, Images, Layer, Manifest, Model, Origin, Run
 from mcviz.runs.files import folder_at
@@ -183,16 +184,12 @@ def _names(names: list[str] | None, classes: int, out: str | os.PathLike[str]) -
 @held_interrupts()
 def _without_optimizer(model: keras.Model) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.keras"
         try:
-            model.save(path)
-            if getattr(model, "optimizer", None) is not None:
-                load_model(path).save(path)
+            return write_model_file(model, Path(folder))
         except (ValueError, TypeError, NotImplementedError) as error:
             raise UnsuitableModelError(
-                f"Keras cannot save this model ({error}). Sample it without keeping the model."
+                f"Keras cannot save this model ({one_line(error)}). Sample it without keeping the model."
             ) from error
-        return path.read_bytes()
 
 
 def _sha256(array: np.ndarray) -> str:

@@ -12,6 +12,7 @@ from mcviz.errors import UnsuitableModelError
 from mcviz.interrupts import held_interrupts
 from mcviz.model.blocks import padded_blocks
 from mcviz.model.job import Job, Progress
+from mcviz.model.model_files import NAME_OF_MODEL, check_name
 from mcviz.model.plan import Plan, make_plan, random_examples
 from mcviz.model.stochastic import LayerReport, StochasticLayer, StochasticLayers, every_layer, own_kinds_among
 from mcviz.model.tracing import SamePassesError
@@ -254,9 +255,9 @@ class Sampler:
             return self._plans[shape, dtype]
 
     def _checked_plan(self, shape: tuple[int, ...], dtype: str) -> Plan:
-        examples = random_examples(shape, dtype)
         try:
             plan = make_plan(self._layers, shape, dtype, output=self.output, from_logits=self.from_logits)
+            examples = random_examples(shape, dtype)
             for passes in PASSES_TRIED:
                 probs = np.empty((passes, len(examples), plan.classes), np.float32)
                 Job(plan, examples, probs, seed=0, per_example=False, first_pass=0, first_example=0).run(None)
@@ -294,6 +295,10 @@ def _check_model(model: keras.Model) -> None:
             f"The model has no weights yet. Received: model {model.name!r}. "
             "Call it once on a batch, or load it from a file."
         )
+    check_name(model.name, NAME_OF_MODEL)
+    for layer in every_layer(model):
+        if not isinstance(layer, keras.layers.InputLayer):
+            check_name(layer.name)
     stateful = [layer.name for layer in every_layer(model) if getattr(layer, "stateful", False)]
     if stateful:
         raise UnsuitableModelError(
