@@ -16,6 +16,7 @@ import mcviz
 from mcviz.errors import InvalidInputError, McvizError
 from mcviz.extras import require_keras
 from mcviz.interrupts import INTERRUPTED, ended_at_once, raised_interrupts
+from mcviz.text import one_line
 
 if TYPE_CHECKING:
     from mcviz.runs import ListedRun
@@ -119,11 +120,11 @@ def _train(out: Path, data: Path | None, stopped: str, seed: int, epochs: int, a
         from mcviz.model.training import load_mnist, save_trained, train
 
     train_images, test_images = splits or load_mnist()
-    click.echo(f"Training on {len(train_images.images):,} images, with seed {seed}.")
+    _say(f"Training on {len(train_images.images):,} images, with seed {seed}.")
     started = time.perf_counter()
 
     def report(epoch: int, row: dict[str, float]) -> None:
-        click.echo(
+        _say(
             f"epoch {epoch:2d} of {epochs}  {time.perf_counter() - started:4.0f} s  "
             f"training: loss {row['train_loss']:.4f}, accuracy {row['train_accuracy']:.2%}  "
             f"test: loss {row['test_loss']:.4f}, accuracy {row['test_accuracy']:.2%}"
@@ -131,7 +132,7 @@ def _train(out: Path, data: Path | None, stopped: str, seed: int, epochs: int, a
 
     model, history = train(train_images, test_images, epochs=epochs, seed=seed, activation=activation, on_epoch=report)
     history_path = save_trained(model, history, out)
-    click.echo(f"The model is {out}, its history {history_path}.")
+    _say(f"The model is {out}, its history {history_path}.")
 
 
 @commands.command(short_help="Sample a model over images into a run, or resume one.")
@@ -200,7 +201,7 @@ def _sample(
         make_sampler, sample_run, load_model = mcviz.Sampler, mcviz.sample_run, mcviz.load_model
 
     sampler = make_sampler(load_model(model, trust=trust_model), output=output, from_logits=from_logits)
-    click.echo(sampler.description())
+    _say(sampler.description())
     with sampling_progress(len(examples.images)) as progress:
         run = sample_run(
             sampler,
@@ -211,10 +212,8 @@ def _sample(
             **settings,
         )
     if run.ensemble_accuracy is not None and run.pass_accuracy is not None:
-        click.echo(
-            f"accuracy: ensemble {run.ensemble_accuracy[-1]:.2%}, mean single pass {run.pass_accuracy.mean():.2%}"
-        )
-    click.echo(f"The run is {run.path}.")
+        _say(f"accuracy: ensemble {run.ensemble_accuracy[-1]:.2%}, mean single pass {run.pass_accuracy.mean():.2%}")
+    _say(f"The run is {run.path}.")
 
 
 @commands.command(short_help="Check every byte of a run.")
@@ -223,7 +222,8 @@ def verify(run: str) -> None:
     """Read every byte of the run in folder or at fsspec address RUN, and compute its scores and accuracies again."""
     with _loading():
         verify_run = mcviz.verify_run
-    click.echo(verify_run(run))
+    for line in str(verify_run(run)).splitlines():
+        _say(line)
 
 
 @commands.command("list", short_help="List the runs of a folder.")
@@ -234,9 +234,9 @@ def list_(folder: str) -> None:
         list_runs = mcviz.list_runs
     runs = list_runs(folder)
     for run in runs:
-        click.echo(_described(run))
+        _describe(run)
     if not runs:
-        click.echo(f"There is no run in {folder}.")
+        _say(f"There is no run in {folder}.")
 
 
 @commands.command(short_help="Remove a run.")
@@ -244,12 +244,12 @@ def list_(folder: str) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(run: str, yes: bool) -> None:
     """Remove the run in folder or at fsspec address RUN."""
-    if not yes and not _confirmed(f"Remove the run {run}? [y/N] "):
+    if not yes and not _confirmed(f"Remove the run {one_line(run)}? [y/N] "):
         raise InvalidInputError(f"{run} stays. Answer y, or give --yes, to remove it.")
     with _loading():
         remove_run = mcviz.remove_run
     left = remove_run(run)
-    click.echo(f"{run} is removed." + (f" What is none of the run's stays: {', '.join(left)}." if left else ""))
+    _say(f"{run} is removed." + (f" What is none of the run's stays: {', '.join(left)}." if left else ""))
 
 
 @commands.command(short_help="Write a run as a file for other tools.")
@@ -265,7 +265,7 @@ def export(run: str, to: str) -> None:
     with _loading():
         export_run, open_run = mcviz.export_run, mcviz.open_run
     export_run(open_run(run), to)
-    click.echo(f"{run} is exported to {to}.")
+    _say(f"{run} is exported to {to}.")
 
 
 @commands.command(short_help="Open the dashboard.")
@@ -392,7 +392,7 @@ def _check_writable(out: Path) -> None:
         raise InvalidInputError(f"{out} cannot be written ({error.strerror}). Give another --out.") from error
 
 
-def _described(run: "ListedRun") -> str:
+def _describe(run: "ListedRun") -> None:
     manifest = run.manifest
     line = f"{run.path}  {run.state}  {run.bytes / 1e6:.1f} MB"
     if manifest:
@@ -400,7 +400,9 @@ def _described(run: "ListedRun") -> str:
             f"  {manifest.passes:,} passes × {manifest.examples.count:,} examples × {manifest.classes} classes"
             f"  masks {manifest.masks}  seed {manifest.seed}"
         )
-    return f"{line}\n    {run.message}" if run.message else line
+    _say(line)
+    if run.message:
+        click.echo(f"    {one_line(run.message)}")
 
 
 def _confirmed(question: str) -> bool:
@@ -412,4 +414,9 @@ def _confirmed(question: str) -> bool:
 
 
 def _tell(message: str) -> None:
-    click.echo(f"mcviz: {' '.join(message.split())}", err=True)
+    _say(f"mcviz: {message}", err=True)
+
+
+def _say(line: str, *, err: bool = False) -> None:
+    """Print one line; whatever it tells of, a terminal shows it and does not obey it."""
+    click.echo(one_line(line), err=err)

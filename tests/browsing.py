@@ -5,13 +5,19 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import ConsoleMessage, Page
 
+ROOT = Path(__file__).parents[1]
+STREAMLIT_RUN = ("-m", "streamlit", "run", "dashboard.py", "--server.port")
+MCVIZ_DASHBOARD = ("-m", "mcviz", "dashboard", "--port")
 SECONDS_TO_START = 120
 SECONDS_TO_STOP = 10
 SWITCHES = [
@@ -38,6 +44,36 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(folder: Path, command: Sequence[str] = STREAMLIT_RUN, **variables: str) -> Iterator[tuple[str, Path]]:
+    """A dashboard in a process of its own.
+
+    Args:
+        folder: for its log, and its home.
+        command: what Python is started with, up to the port.
+        variables: of its environment, besides those of this process.
+
+    Yields:
+        Its address, as `http://127.0.0.1:port`, and its log.
+    """
+    port, log = free_port(), folder / "log"
+    quietly = {"STREAMLIT_SERVER_HEADLESS": "true", "STREAMLIT_SERVER_FILE_WATCHER_TYPE": "none"}
+    with log.open("w") as file:
+        server = subprocess.Popen(
+            [sys.executable, *command, str(port)],
+            cwd=ROOT,
+            env={**os.environ, "HOME": str(folder), **quietly, **variables},
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+        )
+        try:
+            wait_for(f"http://127.0.0.1:{port}", server, log)
+            yield f"http://127.0.0.1:{port}", log
+        finally:
+            stop(server)
 
 
 def wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:

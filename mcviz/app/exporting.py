@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from mcviz.app.needs import MISSING, Need, has
+from mcviz.app.resources import class_names
 from mcviz.app.selection import Selection
 from mcviz.app.wording import counted
 from mcviz.figures import (
@@ -25,6 +26,7 @@ from mcviz.figures import (
 )
 from mcviz.measures import SCORES
 from mcviz.runs import Run
+from mcviz.text import one_line
 
 SHEET_EXAMPLES = 1_000
 REPORT_EXAMPLES = 96
@@ -49,7 +51,11 @@ table { border-collapse: collapse; } td, th { padding: 4px 12px 4px 0; text-alig
 
 
 def csv(selection: Selection) -> bytes:
-    """All scores of the selected examples as CSV, in the order of the ranking."""
+    """All scores of the selected examples as CSV, in the order of the ranking.
+
+    The names of the classes are in it as they are, so that what reads it finds them again. A spreadsheet may take one
+    that begins with =, +, - or @ for a formula.
+    """
     return _named(selection).to_csv(index=False).encode()
 
 
@@ -70,12 +76,13 @@ def sheet(selection: Selection) -> bytes:
 def report(selection: Selection) -> str:
     """A web page of its own with the run, the selection, its charts and its first 96 examples."""
     run = selection.run
-    filters = ", ".join(label for label, _ in selection.filters.chips(run.class_names)) or "none"
+    name, names = html.escape(one_line(run.name)), class_names(run)
+    filters = ", ".join(label for label, _ in selection.filters.chips(names)) or "none"
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{html.escape(run.name)}: {len(selection.examples):,} examples</title><style>{STYLE}</style>
+<title>{name}: {len(selection.examples):,} examples</title><style>{STYLE}</style>
 <script>{get_plotlyjs()}</script></head><body>
-<h1>What {html.escape(run.name)} is uncertain about</h1>
+<h1>What {name} is uncertain about</h1>
 <p class="quiet">{counted(run.passes, "pass")} over {counted(len(run), "example")}{_drawn(run)}.
 Run {run.digest[:12]}.</p>
 {_accuracies(run)}
@@ -129,7 +136,7 @@ def _charts(selection: Selection) -> list[go.Figure]:
         accuracy_against_ensemble(run.pass_accuracy, run.ensemble_accuracy[-1], run.deterministic_accuracy),
         accuracy_by_ensemble_size(run.ensemble_accuracy, run.deterministic_accuracy),
         score_distributions(values, scores["correct"].to_numpy(bool), label),
-        confusion_matrix(scores["label"].to_numpy(int), scores["prediction"].to_numpy(int), run.class_names),
+        confusion_matrix(scores["label"].to_numpy(int), scores["prediction"].to_numpy(int), class_names(run)),
     ]
 
 
@@ -156,7 +163,7 @@ def _tiles(selection: Selection) -> str:
         f"<style>.tile div {{ aspect-ratio: {width / height}; background-image: url({source}); "
         f"background-size: {100 * COLUMNS}% {100 * rows}%; }}</style>"
     )
-    names = selection.run.class_names
+    names = class_names(selection.run)
     tiles = []
     for index, (example, row) in enumerate(zip(examples, selection.table.to_dict("records"), strict=False)):
         across = 100 * (index % COLUMNS) / (COLUMNS - 1)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from mcviz.app.failures import failures_shown
 from mcviz.app.navigation import PAGES, links_to_all_pages
-from mcviz.errors import McvizError
 
 HERE = Path(__file__).parent
 
@@ -18,8 +18,6 @@ def main() -> None:
         [st.Page(each.script, title=each.title, icon=each.icon, default=each is PAGES[0]) for each in PAGES],
         position="hidden",
     )
-    try:
+    with failures_shown(page.title):
         links_to_all_pages()
         page.run()
-    except McvizError as error:  # a run that is damaged or kept without its images; the other pages and runs work on
-        st.error(str(error), icon=":material/error:")

@@ -8,12 +8,14 @@ from typing import Any, NoReturn
 import streamlit as st
 
 from mcviz.app.components.widgets import bound
+from mcviz.app.failures import refusal
 from mcviz.app.needs import Need, has, met
 from mcviz.app.resources import cache_folder, opened_run, run_paths
 from mcviz.app.state import PageState, address, current_state, go_to_run, quoted, settle_run
-from mcviz.app.wording import counted
+from mcviz.app.wording import as_markdown, counted
 from mcviz.errors import McvizError
 from mcviz.runs import Run
+from mcviz.text import one_line
 
 MASKS = {
     "per_pass": "`per_pass`: all examples of a pass share one draw of dropout masks, so a pass is one network.",
@@ -62,7 +64,9 @@ def links_to_all_pages() -> None:
             link_to(page)
     if missing:
         now = address().get("run") or next(iter(run_paths()))
-        st.warning(f"There is no run {quoted(missing)} here. This is **{now}**.", icon=":material/link_off:")
+        st.warning(
+            f"There is no run {quoted(missing)} here. This is **{as_markdown(now)}**.", icon=":material/link_off:"
+        )
 
 
 def link_to(page: Page, label: str | None = None, icon: str | None = None) -> None:
@@ -88,7 +92,7 @@ def begin(page: Page, heading: str = "") -> tuple[Run, PageState]:
     Returns:
         The run, and the state of the page.
     """
-    run = _run_of_the_address()
+    run = _run_of_the_address(page)
     title(heading or page.title, run)
     if not met(run, page.needs):
         st.stop()
@@ -103,27 +107,27 @@ def state_of(run: Run) -> PageState:
 def title(text: str, run: Run) -> None:
     """A page's heading, with the run that it is about."""
     masks, seed = run.manifest.masks, run.manifest.seed
-    facts = [f"**{run.name}**", counted(len(run), "example"), counted(run.passes, "pass")]
+    facts = [f"**{as_markdown(run.name)}**", counted(len(run), "example"), counted(run.passes, "pass")]
     facts += [] if masks is None else [f"masks `{masks}`"]
     facts += [] if seed is None else [f"seed {seed}"]
     st.title(text, anchor=False)
     st.caption(" · ".join(facts), help=MASKS.get(masks or ""))
 
 
-def _run_of_the_address() -> Run:
+def _run_of_the_address(page: Page) -> Run:
     paths = run_paths()
     if not paths:
         st.info(
-            f"There is no run in `{cache_folder()}` yet. Make one with "
+            f"There is no run in {quoted(cache_folder().name)} yet. Make one with "
             "`mcviz sample --model MODEL.keras --data FILE.npz --out cache/NAME`, then reload this page.",
             icon=":material/inbox:",
         )
         st.stop()
     name = address().get("run") or next(iter(paths))
     if len(paths) > 1:
-        st.selectbox("Run", list(paths), width=320, **bound("run", name, go_to_run))
+        st.selectbox("Run", list(paths), format_func=one_line, width=320, **bound("run", name, go_to_run))
     try:
         return opened_run(paths[name])
     except McvizError as error:
-        st.error(f"**{name}** cannot be shown. {error}", icon=":material/error:")
+        st.error(f"**{as_markdown(name)}** cannot be shown. {refusal(error, page.title)}", icon=":material/error:")
         st.stop()

@@ -18,6 +18,7 @@ from mcviz.app.shipped import PACKAGE, SHIPPED_RUN
 from mcviz.errors import McvizError, StorageError
 from mcviz.measures import most_uncertain_first
 from mcviz.runs import Run, open_run
+from mcviz.text import one_line
 
 if TYPE_CHECKING:
     import keras
@@ -54,6 +55,11 @@ def opened_run(path: Path) -> Run:
         McvizError: it cannot be opened.
     """
     return _open(str(path), _changed(path))
+
+
+def class_names(run: Run) -> tuple[str, ...]:
+    """The names of a run's classes, each as one line."""
+    return tuple(map(one_line, run.class_names))
 
 
 def table(run: Run) -> pd.DataFrame:

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 import socket
 import tomllib
 import webbrowser
@@ -11,13 +10,17 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import click
 import streamlit as st
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from streamlit.config import get_config_options
+from streamlit.config_option import ConfigOption
 
 import mcviz
 from mcviz.app.shipped import STREAMLIT_OPTIONS
 from mcviz.errors import InvalidInputError
+from mcviz.validate import invalid
 
 HOST = "127.0.0.1"
 SCRIPT = Path(mcviz.__file__).with_name("dashboard.py")
@@ -34,30 +37,46 @@ def serve(cache: Path, port: int | None = None) -> None:
         port: to listen on; 8501, or the next that is free, without one.
 
     Raises:
-        InvalidInputError: the port is taken.
+        InvalidInputError: the port is taken, or an environment variable is not of its option's type.
     """
     os.environ["MCVIZ_CACHE"] = str(cache)
     options = streamlit_options()
     if port is not None:
         _check_free(port)
         options["server.port"] = port
-    # Another site's page is refused too, whose name was made to lead to this machine.
-    names = [HOST, "localhost", *filter(None, [os.environ.get("STREAMLIT_BROWSER_SERVER_ADDRESS")])]
-    trusted = Middleware(TrustedHostMiddleware, allowed_hosts=names)
+    names = [*options["server.allowedHosts"], *filter(None, [options.get("browser.serverAddress")])]
+    options["server.allowedHosts"] = names
+    # Streamlit refuses other names the websocket; this refuses them all else, too.
+    hosts = [f"[{name}]" if ":" in name else name for name in names]
+    trusted = Middleware(TrustedHostMiddleware, allowed_hosts=hosts)
     st.App(SCRIPT, middleware=[trusted], lifespan=_browser).run(config=options)
 
 
 def streamlit_options() -> dict[str, Any]:
     """The options that `streamlit run dashboard.py` finds beside it, such as `{"theme.baseRadius": "8px"}`.
 
-    Streamlit's environment variables, such as `STREAMLIT_SERVER_ADDRESS`, go before them, as they do there.
+    Streamlit's environment variables, such as `STREAMLIT_SERVER_ADDRESS`, go before them, as they do there. An app that
+    is not started by `streamlit run` has to read them by itself.
+
+    Raises:
+        InvalidInputError: a variable is not of its option's type.
     """
-    options = _flat(tomllib.loads(STREAMLIT_OPTIONS.read_text(encoding="utf-8")))
-    return {name: value for name, value in options if _variable(name) not in os.environ}
+    from_file = _flat(tomllib.loads(STREAMLIT_OPTIONS.read_text(encoding="utf-8")))
+    return dict(from_file) | {
+        name: _typed(option, os.environ[option.env_var])
+        for name, option in get_config_options().items()
+        if option.env_var in os.environ and not option.sensitive  # which Streamlit reads in any case
+    }
 
 
-def _variable(option: str) -> str:
-    return "STREAMLIT_" + re.sub(r"(?=[A-Z])", "_", option).replace(".", "_").upper()
+def _typed(option: ConfigOption, text: str) -> Any:
+    kind = click.types.convert_type(option.type)
+    try:
+        if option.multiple:
+            return [kind.convert(part, None, None) for part in kind.split_envvar_value(text)]
+        return kind.convert(text, None, None)
+    except click.BadParameter as error:
+        raise invalid(option.env_var, f"of type {kind.name}", repr(text)) from error
 
 
 def _flat(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -12,6 +12,7 @@ from typing import Any
 import streamlit as st
 
 from mcviz.app.filters import Filters, indices, numbers_text, whole
+from mcviz.app.wording import as_markdown
 from mcviz.measures import SCORES
 
 UNCERTAIN_FIRST, CONFIDENT_FIRST = "uncertain_first", "confident_first"
@@ -218,8 +219,8 @@ def one_of(name: str, offered: Iterable[str], default: str | None = None) -> str
 
 
 def quoted(text: str) -> str:
-    """A text that came with the address, as a word of a message: short, and no Markdown."""
-    return f"`{text[:60].replace('`', '')}`"
+    """A text that came with the address, as a word of a message in Markdown: short, and as it was typed."""
+    return f"“{as_markdown(text[:60])}”"
 
 
 def _below(query: Mapping[str, str], key: str, count: int) -> int | None:

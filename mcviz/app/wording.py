@@ -1,13 +1,35 @@
 """Sentences for people: what the numbers of a run say, in words."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from mcviz.measures import PassSummary, percent
+from mcviz.text import one_line
 
 CONFIDENT = 0.95  # a mean probability above which, with as many votes, there is no uncertainty to explain
+MARKUP = re.compile(r"[\\`*_\[\]<>&$~|]|:(?=\S)|^[-+=#]")
+LIST_NUMBER = re.compile(r"^(\d+)([.)])")
+# Streamlit looks for icons, arrows and addresses in the text that Markdown leaves, where no escape is seen any more.
+FOUND_IN_TEXT = re.compile(r"(?<=[:@])(?=\S)|(?<=www)(?=\.)|(?<=[-<>~])(?=[-=>])", re.IGNORECASE)
+WORD_JOINER = "\u2060"  # without width, and with no line break
+
+
+def as_markdown(text: str) -> str:
+    """A text that others wrote, such as the name of a class, as Markdown that shows it as it was typed.
+
+    Streamlit takes much for Markdown: captions, headings, messages, tooltips, the labels of buttons and of
+    `segmented_control`, and the cells of `st.table`.
+    """
+    escaped = MARKUP.sub(r"\\\g<0>", FOUND_IN_TEXT.sub(WORD_JOINER, one_line(text)))
+    return LIST_NUMBER.sub(r"\1\\\2", escaped)
+
+
+def all_as_markdown(texts: Sequence[str]) -> list[str]:
+    """Each of some texts as Markdown."""
+    return [as_markdown(text) for text in texts]
 
 
 def counted(count: int, noun: str) -> str:
@@ -39,7 +61,7 @@ def votes(summary: PassSummary, class_names: Sequence[str]) -> str:
 
     Args:
         summary: of the passes of one example.
-        class_names: C names.
+        class_names: C names, as Markdown where the sentence is to be.
 
     Returns:
         Such as "312 of 500 passes predict 3, 180 predict 5".
@@ -54,20 +76,20 @@ def votes(summary: PassSummary, class_names: Sequence[str]) -> str:
 
 def predicted(summary: PassSummary, class_names: Sequence[str]) -> str:
     """What the ensemble predicts of an example, and how confident it is: one sentence, in Markdown."""
-    probability = summary.mean[summary.prediction]
+    probability, names = summary.mean[summary.prediction], all_as_markdown(class_names)
     return (
-        f"The ensemble predicts **{class_names[summary.prediction]}** with {percent(probability)} and is "
-        f"{confidence(probability)}: {votes(summary, class_names)}."
+        f"The ensemble predicts **{names[summary.prediction]}** with {percent(probability)} and is "
+        f"{confidence(probability)}: {votes(summary, names)}."
     )
 
 
 def judged(prediction: int, label: int | None, class_names: Sequence[str]) -> str:
-    """Whether a prediction is correct, in one short sentence; nothing where there is no label."""
+    """Whether a prediction is correct, in one short sentence in Markdown; nothing where there is no label."""
     if label is None:
         return ""
     if prediction == label:
         return "That is correct."
-    return f"That is wrong: the label is **{class_names[label]}**."
+    return f"That is wrong: the label is **{as_markdown(class_names[label])}**."
 
 
 def reasons(
@@ -88,9 +110,10 @@ def reasons(
         Sentences in Markdown, the most important first; one that says so where the prediction is confident.
     """
     first, second = (int(c) for c in np.argsort(-summary.mean)[:2])
+    leader, follower = as_markdown(class_names[first]), as_markdown(class_names[second])
     if summary.mean[first] >= CONFIDENT and row["variation_ratio"] <= 1 - CONFIDENT:
         return ["No sign of uncertainty: the passes agree, and each is confident."]
-    found = [f"**Between two classes**: {class_names[first]} leads {class_names[second]} by {percent(row['margin'])}."]
+    found = [f"**Between two classes**: {leader} leads {follower} by {percent(row['margin'])}."]
     if row["mutual_information"] > row["expected_entropy"]:
         found.append(
             "**Model (epistemic) uncertainty**: most of the entropy is disagreement between passes. More training "
@@ -105,12 +128,11 @@ def reasons(
     for_it, against = (leading > 0.8).mean(), (leading < 0.2).mean()
     if min(for_it, against) >= 0.1:
         found.append(
-            f"**Two groups of passes**: {percent(for_it)} give {class_names[first]} over 80%, {percent(against)} give "
-            "it under 20%."
+            f"**Two groups of passes**: {percent(for_it)} give {leader} over 80%, {percent(against)} give it under 20%."
         )
     elif row["predictive_std"] > 0.15:
         found.append(
-            f"**One wide spread**: the probability of {class_names[first]} has a standard deviation of "
+            f"**One wide spread**: the probability of {leader} has a standard deviation of "
             f"{percent(row['predictive_std'])}, without two groups of passes."
         )
     return found

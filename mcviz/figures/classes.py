@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from mcviz.figures.style import ENSEMBLE, LABEL, NEUTRAL, SPREAD, styled
+from mcviz.figures.style import ENSEMBLE, LABEL, NEUTRAL, SPREAD, all_as_labels, styled
 from mcviz.measures import PassSummary
 
 OTHERS = "other classes"
@@ -42,13 +42,13 @@ def class_probabilities(summary: PassSummary, class_names: Sequence[str], label:
     Returns:
         A bar chart, the prediction in blue, the label in green where it is another class.
     """
-    mean, std = summary.mean, summary.std
+    mean, std, names = summary.mean, summary.std, all_as_labels(class_names)
     figure = go.Figure()
     for name, colour, classes in by_role(summary.prediction, label, len(mean)):
         low = np.minimum(std, mean)[classes]
         high = np.minimum(std, 1 - mean)[classes]
         figure.add_bar(
-            x=[class_names[c] for c in classes],
+            x=[names[c] for c in classes],
             y=mean[classes],
             marker_color=colour,
             name=name,
@@ -56,11 +56,10 @@ def class_probabilities(summary: PassSummary, class_names: Sequence[str], label:
             customdata=std[classes],
             hovertemplate="%{x}: %{y:.1%} ± %{customdata:.1%}<extra></extra>",
         )
-    order = list(class_names)
     # Room for the labels that is known beforehand need not be found out by drawing all twice.
-    long_names = max(map(len, order)) > SHORT_NAME
+    long_names = max(map(len, class_names)) > SHORT_NAME
     figure.update_xaxes(
-        title="class", type="category", categoryorder="array", categoryarray=order, automargin=long_names
+        title="class", type="category", categoryorder="array", categoryarray=names, automargin=long_names
     )
     figure.update_yaxes(title="probability", tickformat=".0%", range=[0, 1.04], automargin=False)
     return styled(figure, 340).update_layout(margin={"l": 68, "b": 52})
@@ -80,7 +79,7 @@ def class_counts(predictions: np.ndarray, class_names: Sequence[str]) -> go.Figu
     colours = np.where(counts == counts.max(), ENSEMBLE, NEUTRAL)
     figure = go.Figure(
         go.Bar(
-            x=list(class_names),
+            x=all_as_labels(class_names),
             y=counts,
             marker_color=colours,
             text=counts,

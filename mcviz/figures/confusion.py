@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import plotly.graph_objects as go
 
-from mcviz.figures.style import DARK_INK, NAMED_CLASSES, NEUTRAL, SELECTED, styled, uncertainty_scale
+from mcviz.figures.style import DARK_INK, NAMED_CLASSES, NEUTRAL, SELECTED, all_as_labels, styled, uncertainty_scale
 
 NARROWEST = 280  # pixels that all squares together have on a phone
 SMALLEST = 3  # pixels, a square; with more than about a hundred classes squares cover each other
@@ -38,7 +38,7 @@ def confusion_matrix(
         A scatter of square markers whose `customdata` are label × C + prediction. Squares on the diagonal, which
         hold nearly all examples, are outlined and left dark where examples are counted, so that mistakes stand out.
     """
-    classes = len(class_names)
+    classes, names = len(class_names), all_as_labels(class_names)
     squares = _squares(labels, predictions, classes, values)
     rows, columns = np.divmod(squares.cells, classes)
     brightness = (squares.colours - squares.lowest) / (squares.highest - squares.lowest)
@@ -47,8 +47,8 @@ def confusion_matrix(
     short = [_shortened(name) for name in class_names]
     figure = go.Figure(
         go.Scatter(
-            x=[class_names[c] for c in columns],
-            y=[class_names[r] for r in rows],
+            x=[names[c] for c in columns],
+            y=[names[r] for r in rows],
             customdata=squares.cells,
             selectedpoints=np.flatnonzero(squares.cells == selected[0] * classes + selected[1]) if selected else None,
             hovertext=[f"{count:,}" for count in squares.counts],
@@ -76,9 +76,9 @@ def confusion_matrix(
     axis = {
         "type": "category",
         "categoryorder": "array",
-        "categoryarray": list(class_names),
+        "categoryarray": names,
         "tickvals": list(range(0, classes, every)),
-        "ticktext": short[::every],
+        "ticktext": all_as_labels(short[::every]),
     }
     figure.update_xaxes(title="prediction", range=[-0.6, classes - 0.4], **axis)
     figure.update_yaxes(title="label", range=[classes - 0.4, -0.6], **axis)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from mcviz.figures.style import NEUTRAL, class_colour, styled
+from mcviz.figures.style import NEUTRAL, all_as_labels, class_colour, styled
 
 
 def two_classes(probs: np.ndarray, first: int, second: int, class_names: Sequence[str]) -> go.Figure:
@@ -22,7 +22,7 @@ def two_classes(probs: np.ndarray, first: int, second: int, class_names: Sequenc
     Returns:
         A scatter chart of T points, coloured by each pass's own prediction.
     """
-    votes = probs.argmax(axis=-1)
+    votes, names = probs.argmax(axis=-1), all_as_labels(class_names)
     figure = go.Figure()
     for predicted in (first, second, -1):
         members = ~np.isin(votes, (first, second)) if predicted < 0 else votes == predicted
@@ -32,11 +32,11 @@ def two_classes(probs: np.ndarray, first: int, second: int, class_names: Sequenc
                 y=probs[members, second],
                 mode="markers",
                 marker={"size": 7, "opacity": 0.6, "color": NEUTRAL if predicted < 0 else class_colour(predicted)},
-                name=f"{members.sum()} passes predict {'another class' if predicted < 0 else class_names[predicted]}",
-                hovertemplate=f"{class_names[first]} %{{x:.1%}}, {class_names[second]} %{{y:.1%}}<extra></extra>",
+                name=f"{members.sum()} passes predict {'another class' if predicted < 0 else names[predicted]}",
+                hovertemplate=f"{names[first]} %{{x:.1%}}, {names[second]} %{{y:.1%}}<extra></extra>",
             )
     for axis, c in ((figure.update_xaxes, first), (figure.update_yaxes, second)):
-        axis(title=f"probability of {class_names[c]}", range=[-0.02, 1.02], tickformat=".0%")
+        axis(title=f"probability of {names[c]}", range=[-0.02, 1.02], tickformat=".0%")
     return styled(figure, 420)
 
 
@@ -51,7 +51,7 @@ def estimate_by_passes(probs: np.ndarray, classes: Sequence[int], class_names: S
     Returns:
         One line and one band a class over 1 … T passes.
     """
-    count = np.arange(1, len(probs) + 1)
+    count, names = np.arange(1, len(probs) + 1), all_as_labels(class_names)
     figure = go.Figure()
     for c in classes:
         values = probs[:, c].astype(np.float64)
@@ -74,8 +74,8 @@ def estimate_by_passes(probs: np.ndarray, classes: Sequence[int], class_names: S
             y=mean,
             mode="lines",
             line={"color": colour, "width": 2.5},
-            name=class_names[c],
-            hovertemplate=f"{class_names[c]} after %{{x}} passes: %{{y:.1%}}<extra></extra>",
+            name=names[c],
+            hovertemplate=f"{names[c]} after %{{x}} passes: %{{y:.1%}}<extra></extra>",
         )
     figure.update_xaxes(title="passes")
     figure.update_yaxes(title="predictive mean", tickformat=".0%", range=[0, 1.02])

@@ -6,7 +6,17 @@ from typing import Literal
 import numpy as np
 import plotly.graph_objects as go
 
-from mcviz.figures.style import CORRECT, DENSITY, NAMED_CLASSES, NEUTRAL, WRONG, class_colour, styled, uncertainty_scale
+from mcviz.figures.style import (
+    CORRECT,
+    DENSITY,
+    NAMED_CLASSES,
+    NEUTRAL,
+    WRONG,
+    all_as_labels,
+    class_colour,
+    styled,
+    uncertainty_scale,
+)
 
 MANY = 20_000  # points above which a browser draws a density and a sample instead of every point
 SAMPLED = 4_000
@@ -46,13 +56,13 @@ def scatter(
     Returns:
         A WebGL scatter chart whose points carry their example's number as `customdata`.
     """
-    figure = go.Figure()
+    figure, names = go.Figure(), all_as_labels(group_names)
     shown = np.arange(len(x))
     if len(x) > MANY:
         figure.add_trace(_density(x, y))
         shown = np.sort(np.random.default_rng(0).choice(len(x), SAMPLED, replace=False))
     size = 5 if len(x) > 2000 else 7
-    for index, (name, colour) in enumerate(zip(group_names, colours, strict=True)):
+    for index, (name, colour) in enumerate(zip(names, colours, strict=True)):
         members = shown[groups[shown] == index]
         if len(members):
             marker = {"color": colour, "size": size, "opacity": _opacity(selected, members, 0.75)}
@@ -61,7 +71,7 @@ def scatter(
             )
     if selected is not None:  # a legend of faded points would be faded
         for index in np.unique(groups[shown]):
-            name, swatch = group_names[index], {"color": colours[index], "size": 7}
+            name, swatch = names[index], {"color": colours[index], "size": 7}
             figure.add_scatter(x=[None], y=[None], mode="markers", marker=swatch, name=name, legendgroup=name)
     _ring(figure, x, y, examples, primary)
     if outline:
@@ -244,7 +254,7 @@ def class_accuracies(
             x=uncertainty,
             y=1 - accuracy,
             mode="markers+text",
-            text=list(class_names),
+            text=all_as_labels(class_names),
             textposition="top center",
             textfont={"size": 14},
             marker={"size": 14, "color": [class_colour(c) for c in range(len(class_names))]},

@@ -5,9 +5,12 @@ kinds of colour blindness tell them apart. To make ten for the classes there are
 as far from all others, to such eyes too, as those do from each other. Each colour always means the same thing.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import plotly.graph_objects as go
+
+from mcviz.text import one_line
 
 ENSEMBLE = "#0072B2"  # blue
 DETERMINISTIC = "#D55E00"  # vermilion
@@ -24,6 +27,20 @@ CLASSES = (
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#8A2BE2", "#7A3B1E", "#FFB3D9",
 )  # fmt: skip
 NAMED_CLASSES = 20  # classes; above, their names would leave no room for the chart
+
+
+# What plotly takes for HTML, for LaTeX or, in a hover template, for a variable. It decodes entities after that.
+ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;", "{": "&#123;"})
+
+
+def as_label(text: str) -> str:
+    """A text that others wrote, such as the name of a class, as plotly shows it as it was typed."""
+    return one_line(text).translate(ENTITIES)
+
+
+def all_as_labels(texts: Sequence[str]) -> list[str]:
+    """Each of some texts as plotly shows it."""
+    return [as_label(text) for text in texts]
 
 
 def class_colour(index: int) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from mcviz.figures.images import png_url
-from mcviz.figures.style import DETERMINISTIC, ENSEMBLE, NEUTRAL, SPREAD, class_colour, styled
+from mcviz.figures.style import DETERMINISTIC, ENSEMBLE, NEUTRAL, SPREAD, all_as_labels, class_colour, styled
 from mcviz.measures import scores
 
 MOST_PICTURES = 13
@@ -138,7 +138,7 @@ def _line(x: np.ndarray, y: np.ndarray, name: str, colour: str, axis: str, numbe
 
 def _band(amounts: np.ndarray, predictions: np.ndarray, class_names: Sequence[str]) -> list[dict[str, object]]:
     """One bar for each stretch of the slider with the same prediction."""
-    step = amounts[1] - amounts[0]
+    step, names = amounts[1] - amounts[0], all_as_labels(class_names)
     starts = np.flatnonzero(np.diff(predictions, prepend=-1))
     stops = np.append(starts[1:], len(predictions))
     return [
@@ -149,13 +149,13 @@ def _band(amounts: np.ndarray, predictions: np.ndarray, class_names: Sequence[st
             "width": [(stop - start) * step],
             "yaxis": "y3",
             "marker": {"color": class_colour(int(predictions[start])), "line": {"width": 0}},
-            "text": [class_names[predictions[start]]],
+            "text": [names[predictions[start]]],
             "textposition": "inside",
             "insidetextanchor": "middle",
             "textangle": 0,
             "insidetextfont": {"size": 13},
             "showlegend": False,
-            "hovertemplate": f"{class_names[predictions[start]]} from {amounts[start]:g} to {amounts[stop - 1]:g}"
+            "hovertemplate": f"{names[predictions[start]]} from {amounts[start]:g} to {amounts[stop - 1]:g}"
             "<extra></extra>",
         }
         for start, stop in zip(starts, stops, strict=True)

@@ -1,5 +1,7 @@
 """The probe's page, and runs for it."""
 
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -9,9 +11,26 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import Run
+from mcviz.app import failures
 from tests.app.probing import OpenProbe
 
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _no_page_fails() -> Iterator[None]:
+    """What a page shows in a sentence, and logs as an error, is still a fault to a test."""
+    failed: list[str] = []
+
+    class Kept(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            failed.append(record.getMessage())
+
+    handler = Kept(logging.ERROR)
+    failures.log.addHandler(handler)
+    yield
+    failures.log.removeHandler(handler)
+    assert not failed, failed[0]
 
 
 @pytest.fixture

@@ -55,16 +55,30 @@ def test_the_options_are_those_of_the_dashboard_s_own_file(started: Any) -> None
 def test_the_environment_goes_before_the_file(started: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STREAMLIT_SERVER_ADDRESS", "0.0.0.0")
     monkeypatch.setenv("STREAMLIT_THEME_LIGHT_PRIMARY_COLOR", "#000000")
+    monkeypatch.setenv("STREAMLIT_SERVER_MAX_UPLOAD_SIZE", "7")
+    monkeypatch.setenv("STREAMLIT_BROWSER_GATHER_USAGE_STATS", "true")
+    monkeypatch.setenv("STREAMLIT_SERVER_ALLOWED_HOSTS", "a.example b.example")
     config = started().config
-    assert "server.address" not in config
-    assert "theme.light.primaryColor" not in config
+    # An option that is left out would be Streamlit's own, which listens on all addresses.
+    assert config["server.address"] == "0.0.0.0"
+    assert config["theme.light.primaryColor"] == "#000000"
     assert "theme.dark.primaryColor" in config
+    assert config["server.maxUploadSize"] == 7
+    assert config["browser.gatherUsageStats"] is True
+    assert config["server.allowedHosts"] == ["a.example", "b.example"]
+
+
+def test_a_variable_of_another_type_is_refused(started: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMLIT_SERVER_MAX_UPLOAD_SIZE", "much")
+    with pytest.raises(InvalidInputError, match=r"`STREAMLIT_SERVER_MAX_UPLOAD_SIZE` should be .* Received: 'much'"):
+        started()
 
 
 def test_only_this_machine_and_a_proxy_that_is_named_are_served(started: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert hosts(started()) == ["127.0.0.1", "localhost"]
+    assert hosts(started()) == ["127.0.0.1", "localhost", "[::1]"]
     monkeypatch.setenv("STREAMLIT_BROWSER_SERVER_ADDRESS", "mcviz.example.org")
-    assert hosts(started()) == ["127.0.0.1", "localhost", "mcviz.example.org"]
+    assert hosts(started()) == ["127.0.0.1", "localhost", "[::1]", "mcviz.example.org"]
+    assert started().config["server.allowedHosts"] == ["127.0.0.1", "localhost", "::1", "mcviz.example.org"]
 
 
 def test_a_port_that_is_taken_is_refused(started: Any) -> None:

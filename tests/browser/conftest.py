@@ -1,17 +1,12 @@
 """A real Chromium on the real app, which serves the runs of `cache/`."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browsing import free_port, stop, troubles_of, wait_for
+from tests.browsing import serving, troubles_of
 
-ROOT = Path(__file__).parents[2]
 MILLISECONDS_TO_APPEAR = 30_000
 expect.set_options(timeout=MILLISECONDS_TO_APPEAR)
 
@@ -19,26 +14,9 @@ expect.set_options(timeout=MILLISECONDS_TO_APPEAR)
 @pytest.fixture(scope="session")
 def app_url(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the running app, as `http://127.0.0.1:port`."""
-    folder = tmp_path_factory.mktemp("app")
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "streamlit", "run", "dashboard.py", "--server.port", str(port)]
-    switches = ["--server.headless", "true", "--server.fileWatcherType", "none"]
-    with (folder / "log").open("w") as log:
-        server = subprocess.Popen(
-            command + switches,
-            cwd=ROOT,
-            env={**os.environ, "HOME": str(folder)},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            wait_for(url, server, folder / "log")
-            yield url
-        finally:
-            stop(server)
-    assert "Traceback" not in (folder / "log").read_text(), (folder / "log").read_text()
+    with serving(tmp_path_factory.mktemp("app")) as (url, log):
+        yield url
+    assert "Traceback" not in log.read_text(), log.read_text()
 
 
 @pytest.fixture

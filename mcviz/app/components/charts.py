@@ -9,7 +9,7 @@ import streamlit as st
 
 from mcviz.app.components.histograms import pass_histograms
 from mcviz.app.needs import met
-from mcviz.app.wording import counted, votes
+from mcviz.app.wording import all_as_markdown, counted, votes
 from mcviz.figures import class_probabilities, png_url
 from mcviz.measures import PassSummary, percent
 from mcviz.runs import Run
@@ -50,7 +50,7 @@ def class_table(summary: PassSummary, class_names: Sequence[str]) -> None:
     """Mean and standard deviation of each class's probability over the passes, in percent."""
     rows = pd.DataFrame(
         {
-            "class": class_names,
+            "class": all_as_markdown(class_names),
             "mean": [f"{100 * mean:.2f} %" for mean in summary.mean],
             "std": [f"{100 * std:.2f} %" for std in summary.std],
         }

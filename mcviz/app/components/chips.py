@@ -3,8 +3,10 @@
 import streamlit as st
 
 from mcviz.app.filters import Filters
+from mcviz.app.resources import class_names
 from mcviz.app.selection import Selection
 from mcviz.app.state import go
+from mcviz.app.wording import as_markdown
 
 
 def chips(selection: Selection) -> None:
@@ -12,10 +14,10 @@ def chips(selection: Selection) -> None:
     filters, flagged = selection.filters, selection.state.flagged
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="chips"):
         st.markdown(f"**{len(selection.examples):,}** of {len(selection.run):,} examples", width="content")
-        removable = filters.chips(selection.run.class_names)
+        removable = filters.chips(class_names(selection.run))
         for index, (label, without) in enumerate(removable):
             st.button(
-                label,
+                as_markdown(label),
                 icon=":material/close:",
                 key=f"chip-{index}",
                 help="Take this filter off",

@@ -9,7 +9,7 @@ import streamlit as st
 
 from mcviz.app.navigation import EXAMPLE, open_page
 from mcviz.app.needs import has
-from mcviz.app.resources import table
+from mcviz.app.resources import class_names, table
 from mcviz.app.state import PageState
 from mcviz.app.wording import abbreviated
 from mcviz.figures import CRISP_BELOW, sheet_url
@@ -36,13 +36,13 @@ def tiles(run: Run, state: PageState, examples: np.ndarray, first_rank: int | No
         score: the name of the score that is shown of each.
         key: of the component.
     """
-    rows = table(run).iloc[examples].to_dict("records")
+    rows, names = table(run).iloc[examples].to_dict("records"), class_names(run)
     result = _mounted(
         key=key,
         data=_sheet(run, examples)
         | {
             "tiles": [
-                _tile(int(example), first_rank and first_rank + index, row, run.class_names, score)
+                _tile(int(example), first_rank and first_rank + index, row, names, score)
                 | {"current": int(example) == state.example}
                 for index, (example, row) in enumerate(zip(examples, rows, strict=True))
             ],

@@ -30,7 +30,9 @@ function panelOf(shown, { passes, ticks }) {
 
   const head = element("div", "head");
   const value = element("span", "value", shown.value);
-  head.append(element("b", "name", shown.name), element("span", "role", shown.role), value);
+  const name = element("b", "name", shown.name);
+  name.title = shown.name; // of which a narrow panel shows the beginning
+  head.append(name, element("span", "role", shown.role), value);
 
   const plot = element("div", "plot");
   for (const count of ticks) {

@@ -16,7 +16,7 @@ from mcviz.app.components.widgets import bound
 from mcviz.app.filters import Filters
 from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, begin, open_page
 from mcviz.app.needs import Need, offered
-from mcviz.app.resources import label_of, ranking, table
+from mcviz.app.resources import class_names, label_of, ranking, table
 from mcviz.app.selection import Selection, select
 from mcviz.app.similar import components
 from mcviz.app.state import CONFIDENT_FIRST, ORDERS, PINS, PageState, go, one_of, quoted
@@ -161,7 +161,7 @@ def similar_examples(shown: Shown) -> None:
 
 def compare_classes(shown: Shown) -> None:
     """The probability of one class against that of another, one point a pass."""
-    names = shown.run.class_names
+    names = class_names(shown.run)
     likeliest = [int(c) for c in np.argsort(-shown.summary.mean)]
     chosen = []
     with st.container(horizontal=True):
@@ -184,7 +184,7 @@ def convergence(shown: Shown) -> None:
     """How the mean changes as passes are added."""
     st.caption("The mean of the first 1, 2, … passes, with two standard errors. Flat lines: there are enough passes.")
     likeliest = [int(c) for c in np.argsort(-shown.summary.mean)[:3]]
-    figure = estimate_by_passes(shown.probs, likeliest, shown.run.class_names)
+    figure = estimate_by_passes(shown.probs, likeliest, class_names(shown.run))
     chart(figure, "estimate", f"The mean of the likeliest three classes over {len(shown.probs)} passes.")
 
 
@@ -228,18 +228,18 @@ run, state = begin(EXAMPLE)
 example = int(ranking(run, "max_probability")[0]) if state.example is None else state.example
 stepper(select(run, state), example)
 probs, row = run.probs(example), table(run).iloc[example]
-summary, label = summarise(probs), label_of(run, example)
+summary, label, names = summarise(probs), label_of(run, example), class_names(run)
 
 left, right = st.columns([2, 5], gap="large")
 with left:
     example_picture(run, example)
     flag_and_pin(state, example)
-    st.markdown(f"{predicted(summary, run.class_names)} {judged(summary.prediction, label, run.class_names)}")
-    st.markdown("\n".join(f"- {reason}" for reason in reasons(probs, summary, row, run.class_names)))
+    st.markdown(f"{predicted(summary, names)} {judged(summary.prediction, label, names)}")
+    st.markdown("\n".join(f"- {reason}" for reason in reasons(probs, summary, row, names)))
     st.markdown("**Each class over all passes**")
-    class_table(summary, run.class_names)
+    class_table(summary, names)
     st.markdown("**Each score, and the example's rank by it**")
     score_table(run, row, example)
 with right:
-    class_charts(probs, summary, run.class_names, label, "example")
+    class_charts(probs, summary, names, label, "example")
     closer_look(Shown(run, state, example, probs, summary))

@@ -8,6 +8,7 @@ import streamlit as st
 
 from mcviz.app.components.charts import class_charts, class_table, picture
 from mcviz.app.components.widgets import bound
+from mcviz.app.failures import failures_shown
 from mcviz.app.navigation import PROBE, begin, state_of
 from mcviz.app.needs import Need, met, offered
 from mcviz.app.probe.distorting import distortion_input, distortion_sweep, show_curves
@@ -17,9 +18,10 @@ from mcviz.app.probe.predicting import ProbeInput, predict
 from mcviz.app.probe.sweep import SweepInputs, show_sweep
 from mcviz.app.probe.uploading import upload_input
 from mcviz.app.probe.verdict import compare_scores, fit_is_over, show_verdict
+from mcviz.app.resources import class_names
 from mcviz.app.state import PageState, one_of
-from mcviz.app.wording import predicted
-from mcviz.errors import InvalidInputError, McvizError
+from mcviz.app.wording import as_markdown, predicted
+from mcviz.errors import InvalidInputError
 from mcviz.measures import summarise
 from mcviz.runs import Run
 
@@ -60,10 +62,8 @@ INPUTS = {
 @st.fragment
 def probe(run: Run, kind: InputKind) -> None:
     """One input and what the model makes of it, which change without the rest of the page."""
-    try:
+    with failures_shown(PROBE.title):
         one_input(run, state_of(run), kind)
-    except McvizError as error:
-        st.error(str(error), icon=":material/error:")
 
 
 def one_input(run: Run, state: PageState, kind: InputKind) -> None:
@@ -76,7 +76,7 @@ def one_input(run: Run, state: PageState, kind: InputKind) -> None:
                 picture(chosen.image, chosen.name)
                 st.caption("As the model sees it.")
     except InvalidInputError as error:
-        right.error(str(error), icon=":material/broken_image:")
+        right.error(as_markdown(str(error)), icon=":material/broken_image:")
         return
     with right:
         if chosen is None:
@@ -91,19 +91,19 @@ def one_input(run: Run, state: PageState, kind: InputKind) -> None:
 def predictions(run: Run, state: PageState, kind: InputKind, chosen: ProbeInput) -> None:
     """The verdict, the charts and the tables; while the verdict's detector is being fitted, the others do not wait."""
     probs = predict(run, chosen.image[None])[:, 0]
-    summary = summarise(probs)
-    st.markdown(f"{predicted(summary, run.class_names)} {chosen.note}")
+    summary, names = summarise(probs), class_names(run)
+    st.markdown(f"{predicted(summary, names)} {chosen.note}")
     verdict_above, fitted = st.container(), fit_is_over(run)
     if fitted:
         with verdict_above:
             show_verdict(run, chosen.image, probs)
     if kind.curves:
         kind.curves(run, state)
-    class_charts(probs, summary, run.class_names, chosen.label, "probe")
+    class_charts(probs, summary, names, chosen.label, "probe")
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**Each class over all passes**")
-        class_table(summary, run.class_names)
+        class_table(summary, names)
     with right:
         st.markdown("**Each score, against this run's examples**")
         compare_scores(run, probs)

@@ -9,9 +9,9 @@ from mcviz.app.components.charts import chart, example_picture, picture
 from mcviz.app.components.histograms import pass_histograms
 from mcviz.app.navigation import STORY, begin
 from mcviz.app.needs import MISSING, has
-from mcviz.app.resources import live_passes, ranking, table
+from mcviz.app.resources import class_names, live_passes, ranking, table
 from mcviz.app.state import go
-from mcviz.app.wording import as_sentence, confidence, counted, votes
+from mcviz.app.wording import all_as_markdown, as_markdown, as_sentence, confidence, counted, votes
 from mcviz.data import uniform_noise
 from mcviz.errors import McvizError
 from mcviz.figures import accuracy_against_ensemble, class_probabilities, mistakes_found
@@ -37,8 +37,9 @@ def confident(run: Run) -> Step:
     prediction = int(classifier_probs(run)[example].argmax())
     probability = float(classifier_probs(run)[example, prediction])
     number = "a confident number" if probability >= CONFIDENT else "a number"
+    name = as_markdown(run.class_names[prediction])
     return (
-        f"A classifier gives {number}: this is **{run.class_names[prediction]}**, with **{percent(probability)}**.",
+        f"A classifier gives {number}: this is **{name}**, with **{percent(probability)}**.",
         lambda: example_picture(run, example, WIDTH),
     )
 
@@ -49,17 +50,18 @@ def passes_disagree(run: Run) -> Step:
     example = int(surprising.argmax())
     probs, prediction = run.probs(example), int(classifier_probs(run)[example].argmax())
     summary = summarise(probs)
-    voted = votes(summary, run.class_names)
+    names = class_names(run)
+    voted = votes(summary, all_as_markdown(names))
 
     def draw() -> None:
         left, right = st.columns([1, 2], gap="large")
         with left:
             example_picture(run, example, WIDTH)
         with right:
-            chart(class_probabilities(summary, run.class_names), "again", voted)
+            chart(class_probabilities(summary, names), "again", votes(summary, names))
 
     number = (
-        f"Here it gives one too: **{run.class_names[prediction]}**, with "
+        f"Here it gives one too: **{as_markdown(names[prediction])}**, with "
         f"**{percent(classifier_probs(run)[example, prediction])}**."
     )
     again = f"predict it again, each time with other units dropped, and **{voted}**"
@@ -120,19 +122,19 @@ def noise(run: Run) -> Step:
     if run.digest not in predicted:
         predicted[run.digest] = live_passes(run, image)[:, 0]
     probs = predicted[run.digest]
-    summary = summarise(probs)
-    probability, voted = float(summary.mean.max()), votes(summary, run.class_names)
+    summary, names = summarise(probs), class_names(run)
+    probability, voted = float(summary.mean.max()), votes(summary, all_as_markdown(names))
 
     def draw() -> None:
         left, right = st.columns([1, 2], gap="large")
         with left:
             picture(image[0], "Uniform noise", WIDTH)
         with right:
-            pass_histograms(probs, summary, run.class_names, "noise", voted)
+            pass_histograms(probs, summary, names, "noise", votes(summary, names))
 
     limits = "But uncertainty has limits. This" if probability >= CONFIDENT else "This"
     return (
-        f"{limits} is noise, and the model predicts **{run.class_names[summary.prediction]}** with "
+        f"{limits} is noise, and the model predicts **{as_markdown(names[summary.prediction])}** with "
         f"**{percent(probability)}**: it is {confidence(probability)}. {as_sentence(voted)}",
         draw,
     )

@@ -10,8 +10,9 @@ from mcviz.app.components.charts import chart
 from mcviz.app.components.widgets import bound
 from mcviz.app.probe.predicting import ProbeInput, example_images, predict
 from mcviz.app.probe.sweep import SweepInputs
-from mcviz.app.resources import for_the_model, model
+from mcviz.app.resources import class_names, for_the_model, model
 from mcviz.app.state import PageState, go, one_of
+from mcviz.app.wording import as_markdown
 from mcviz.data.distortions import DISTORTIONS, Distortion
 from mcviz.figures.sweeps import predictions_along
 from mcviz.measures import percent
@@ -117,7 +118,7 @@ def distortion_input(run: Run, state: PageState) -> ProbeInput:
         st.button("Another seed", icon=":material/casino:", on_click=go, kwargs={"seed": settings.seed + 1})
     image = distort(run, settings, example_images(run, np.array([settings.example])), settings.amount)[0]
     label = None if run.labels is None else int(run.labels[settings.example])
-    note = "" if label is None else f"The label of the example is **{run.class_names[label]}**."
+    note = "" if label is None else f"The label of the example is **{as_markdown(run.class_names[label])}**."
     return ProbeInput(image, f"Example {settings.example}, {describe(settings)}", note, label)
 
 
@@ -131,7 +132,8 @@ def show_curves(run: Run, state: PageState) -> None:
     image = example_images(run, np.array([settings.example]))
     images = np.concatenate([distort(run, settings, image, float(amount)) for amount in amounts])
     probs = predict(run, images)
-    first = run.class_names[int(probs[:, 0].mean(axis=0).argmax())]
+    names = class_names(run)
+    first = names[int(probs[:, 0].mean(axis=0).argmax())]
     st.subheader("Along the whole slider", anchor=False)
     st.caption(
         "What the ensemble predicts at each position. Where the probability falls and the entropy rises, it is "
@@ -141,7 +143,7 @@ def show_curves(run: Run, state: PageState) -> None:
         amounts,
         probs,
         images,
-        run.class_names,
+        names,
         title=f"{distortion.label}, {distortion.unit}",
         tick_format=".0%" if is_share(distortion) else "",
         current=settings.amount,

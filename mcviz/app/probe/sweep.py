@@ -9,10 +9,12 @@ import streamlit as st
 from mcviz.app.components.charts import chart, picture
 from mcviz.app.components.score_chooser import score_chooser
 from mcviz.app.components.widgets import bound
-from mcviz.app.navigation import state_of
+from mcviz.app.failures import refusal
+from mcviz.app.navigation import PROBE, state_of
 from mcviz.app.probe.verdict import Detector, EntropyDetector, detector_for
-from mcviz.app.resources import for_the_model, masks, sampler, sorted_scores
+from mcviz.app.resources import class_names, for_the_model, masks, sampler, sorted_scores
 from mcviz.app.state import PageState
+from mcviz.app.wording import as_markdown
 from mcviz.errors import McvizError
 from mcviz.figures import class_counts
 from mcviz.figures.sweeps import score_comparison
@@ -174,15 +176,16 @@ def carry_on(run: Run, sweep: Sweep) -> None:
         sweep.running = False
     except McvizError as error:
         sweep.running = False
-        st.error(str(error), icon=":material/error:")
+        st.error(refusal(error, PROBE.title), icon=":material/error:")
     finally:
         bar.empty()
 
 
 def show_findings(run: Run, state: PageState, sweep: Sweep) -> None:
     """Which classes are predicted, the most confident wrong prediction, and the scores beside the run's."""
-    predictions, found, kind = sweep.scores["prediction"], summary(run, sweep), sweep.inputs.kind
-    st.markdown(f"**{sweep.inputs.name[:1].upper()}{sweep.inputs.name[1:]}**: {found}")
+    predictions, kind, names = sweep.scores["prediction"], sweep.inputs.kind, class_names(run)
+    found = summary(run, sweep)
+    st.markdown(f"**{sweep.inputs.name[:1].upper()}{sweep.inputs.name[1:]}**: {as_markdown(found)}")
     left, middle, right = st.columns([2, 3, 3], gap="large")
     with left:
         st.markdown("**Most confident wrong prediction**")
@@ -191,10 +194,10 @@ def show_findings(run: Run, state: PageState, sweep: Sweep) -> None:
         else:
             picture(sweep.worst_image, f"The one of the {kind} with the most confident wrong prediction")
             confidence = percent(float(sweep.scores["max_probability"][sweep.worst]))
-            st.caption(f"The ensemble predicts **{run.class_names[predictions[sweep.worst]]}** with {confidence}.")
+            st.caption(f"The ensemble predicts **{as_markdown(names[predictions[sweep.worst]])}** with {confidence}.")
     with middle:
         st.markdown("**Predictions of the ensemble**")
-        chart(class_counts(predictions, run.class_names), "sweep-classes", found)
+        chart(class_counts(predictions, names), "sweep-classes", found)
     with right:
         score_chooser("Compared with this run's examples, by", state)
         of_run, label = sorted_scores(run, state.score), SCORES[state.score].label
@@ -210,7 +213,7 @@ def summary(run: Run, sweep: Sweep) -> str:
     kind = sweep.inputs.kind.removesuffix("s") if sweep.done == 1 else sweep.inputs.kind
     are, on_average = ("is", "") if counts[favourite] == 1 else ("are", " on average")
     found = [
-        f"{counts[favourite]:,} of {sweep.done:,} {kind} {are} predicted as {run.class_names[favourite]}, with "
+        f"{counts[favourite]:,} of {sweep.done:,} {kind} {are} predicted as {class_names(run)[favourite]}, with "
         f"{percent(float(confidences[predictions == favourite].mean()))}{on_average}."
     ]
     if sweep.inputs.labels is not None:

@@ -8,6 +8,7 @@ from mcviz.app.state import PageState
 from mcviz.data.drawing import LUMA, centred
 from mcviz.data.upload import MOST_BYTES, MOST_PIXELS, fitted, read_picture
 from mcviz.runs import Run
+from mcviz.text import one_line
 
 MOST_TO_SEND = 50  # megabytes, ten times what is taken, so that what is too large is refused here, in our words
 
@@ -37,4 +38,4 @@ def upload_input(run: Run, state: PageState) -> ProbeInput | None:  # noqa: ARG0
         image = centred(picture.astype(np.float32) / 255 @ LUMA, height, width)[..., None]
     else:
         image = fitted(picture, (height, width, channels))
-    return ProbeInput(image, f"The uploaded picture {file.name}")
+    return ProbeInput(image, f"The uploaded picture {one_line(file.name)}")

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from mcviz.app.failures import refusal
+from mcviz.app.navigation import PROBE
 from mcviz.app.resources import for_the_model, sampler, sorted_scores
 from mcviz.errors import McvizError
 from mcviz.measures import SCORES, percent, scores
@@ -55,7 +57,7 @@ class EntropyDetector:
 
     Attributes:
         run: whose examples are in distribution.
-        reason: why the fitted detector is not used, in a sentence or two.
+        reason: why the fitted detector is not used, in a sentence or two in Markdown.
     """
 
     run: Run
@@ -160,7 +162,9 @@ def detector_for(run: Run) -> Detector:
         return EntropyDetector(run, STILL_FITTING)
     failure = fit.detector.exception()
     if failure is not None:
-        return EntropyDetector(run, f"The OOD detector could not be fitted to this run. {failure}")
+        return EntropyDetector(
+            run, f"The OOD detector could not be fitted to this run. {refusal(failure, PROBE.title)}"
+        )
     return FittedDetector(run, fit.detector.result())
 
 

@@ -9,9 +9,10 @@ import streamlit as st
 from mcviz.app.components.charts import chart
 from mcviz.app.components.gallery import tiles
 from mcviz.app.components.widgets import bound
-from mcviz.app.resources import table
+from mcviz.app.resources import class_names, table
 from mcviz.app.selection import Selection
 from mcviz.app.state import go
+from mcviz.app.wording import all_as_markdown, as_markdown
 from mcviz.figures import class_accuracies, score_distributions
 from mcviz.measures import SCORES, percent
 
@@ -19,19 +20,17 @@ from mcviz.measures import SCORES, percent
 def classes_view(selection: Selection) -> None:
     """Accuracy and uncertainty of every class, then one class in detail."""
     run, score = selection.run, SCORES[selection.score]
-    scores = table(run)
+    scores, names = table(run), class_names(run)
     by_class = scores.assign(correct=scores["correct"].astype(float)).groupby("label")
     summary = by_class.agg(examples=("correct", "size"), accuracy=("correct", "mean"), score=(selection.score, "mean"))
-    summary = summary.reindex(range(len(run.class_names)))
+    summary = summary.reindex(range(len(names)))
     worst = int(np.nanargmin(summary["accuracy"].to_numpy()))
     st.caption(f"Figures of all {len(scores):,} examples of the run; the filters do not apply.")
     left, right = st.columns([3, 2], gap="large")
     with left:
-        st.markdown(_most_missed(run.class_names[worst], summary["accuracy"][worst]))
+        st.markdown(_most_missed(names[worst], summary["accuracy"][worst]))
         chart(
-            class_accuracies(
-                summary["accuracy"].to_numpy(), summary["score"].to_numpy(), run.class_names, score.label.lower()
-            ),
+            class_accuracies(summary["accuracy"].to_numpy(), summary["score"].to_numpy(), names, score.label.lower()),
             "class-dots",
             f"Mistakes against mean {score.label.lower()} of each class.",
         )
@@ -41,8 +40,8 @@ def classes_view(selection: Selection) -> None:
     chosen = filters.label[0] if len(filters.label) == 1 else worst
     st.segmented_control(
         "One class in detail",
-        range(len(run.class_names)),
-        format_func=run.class_names.__getitem__,
+        range(len(names)),
+        format_func=all_as_markdown(names).__getitem__,
         **bound("class", chosen, lambda new: go(filters=replace(filters, label=() if new is None else (new,)))),
     )
     _one_class(selection, chosen)
@@ -51,13 +50,13 @@ def classes_view(selection: Selection) -> None:
 def _most_missed(class_name: str, accuracy: float) -> str:
     if accuracy == 1:
         return "No class is ever missed: every prediction is correct."
-    return f"**{class_name}** is missed most often: {percent(1 - accuracy)}."
+    return f"**{as_markdown(class_name)}** is missed most often: {percent(1 - accuracy)}."
 
 
 def _named(summary: pd.DataFrame, selection: Selection) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "class": selection.run.class_names,
+            "class": all_as_markdown(selection.run.class_names),
             "examples": [f"{count:,.0f}" for count in summary["examples"].fillna(0)],
             "correct": summary["accuracy"].map(percent, na_action="ignore").fillna("–"),
             f"mean {SCORES[selection.score].label.lower()}": summary["score"]
@@ -80,7 +79,7 @@ def _one_class(selection: Selection, chosen: int) -> None:
         chart(
             score_distributions(scores[score].to_numpy(), scores["correct"].to_numpy(bool), SCORES[score].label),
             "class-distribution",
-            f"Distribution of {SCORES[score].label.lower()} for class {run.class_names[chosen]}, correct and wrong.",
+            f"Distribution of {SCORES[score].label.lower()} for class {class_names(run)[chosen]}, correct and wrong.",
         )
     with right:
         order = members[np.argsort(scores[score].to_numpy(), kind="stable")]

@@ -6,7 +6,7 @@ import streamlit as st
 
 from mcviz.app.components.widgets import bound
 from mcviz.app.filters import Filters
-from mcviz.app.resources import table
+from mcviz.app.resources import class_names, table
 from mcviz.app.selection import Selection
 from mcviz.app.state import go, one_of
 from mcviz.app.views.linked import linked_chart
@@ -33,7 +33,7 @@ def confusion_view(selection: Selection) -> None:
     figure = confusion_matrix(
         shown["label"].to_numpy(int),
         shown["prediction"].to_numpy(int),
-        run.class_names,
+        class_names(run),
         shown[selection.score].to_numpy() if averaged else None,
         f"mean {score.label.lower()}" if averaged else "examples off the diagonal",
         score.uncertain_when if averaged else "high",

@@ -14,12 +14,13 @@ from mcviz.app.components.widgets import bound
 from mcviz.app.exporting import EXPORTS
 from mcviz.app.filters import CORRECT, Filters, two_classes
 from mcviz.app.needs import has, offered
-from mcviz.app.resources import table
+from mcviz.app.resources import class_names, table
 from mcviz.app.selection import Selection, select
 from mcviz.app.state import ORDERS, PageState, go
-from mcviz.app.wording import counted
+from mcviz.app.wording import as_markdown, counted
 from mcviz.measures import SCORES
 from mcviz.runs import Run
+from mcviz.text import one_line
 
 DIGITS = 3  # of a score, after the point, on its slider
 
@@ -47,20 +48,20 @@ def _typed(run: Run, filters: Filters) -> None:
     def understood() -> None:
         words = st.session_state["find"]
         try:
-            go(filters=filters.narrowed_by(words, run.class_names))
+            go(filters=filters.narrowed_by(words, class_names(run)))
         except ValueError as error:
             st.session_state["not-understood"] = str(error)
         st.session_state["find"] = ""
 
     st.text_input(
-        "Find", placeholder=f"{two_classes(run.class_names)}, or wrong", width=180, key="find", on_change=understood
+        "Find", placeholder=f"{two_classes(class_names(run))}, or wrong", width=180, key="find", on_change=understood
     )
     if message := st.session_state.pop("not-understood", None):
-        st.toast(message, icon=":material/help:")
+        st.toast(as_markdown(message), icon=":material/help:")
 
 
 def _filters(run: Run, filters: Filters) -> None:
-    classes, named = range(len(run.class_names)), run.class_names.__getitem__
+    classes, named = range(len(run.class_names)), class_names(run).__getitem__
 
     def put(**changes: Any) -> None:
         go(filters=replace(filters, **changes))
@@ -130,7 +131,7 @@ def _exports(selection: Selection) -> None:
         st.download_button(
             export.label,
             partial(export.make, selection),
-            file_name=f"{selection.run.name}-{len(selection.examples)}.{name}",
+            file_name=f"{one_line(selection.run.name)}-{len(selection.examples)}.{name}",
             mime=export.mime,
             key=f"export-{name}",
             on_click="ignore",

@@ -9,7 +9,7 @@ import streamlit as st
 from mcviz.app.components.widgets import bound
 from mcviz.app.filters import Filters, Lasso
 from mcviz.app.needs import Need, offered
-from mcviz.app.resources import table
+from mcviz.app.resources import class_names, table
 from mcviz.app.selection import Selection
 from mcviz.app.state import go, one_of
 from mcviz.app.views.linked import linked_chart
@@ -98,7 +98,7 @@ def _figure(run: Run, others: Filters, x: str, y: str, colouring: str, lasso: La
     if colouring == "correct":
         groups, names, colours = (~scores["correct"].astype(bool)).to_numpy(int), ["correct", "wrong"], [CORRECT, WRONG]
     else:
-        groups, names = scores[colouring].to_numpy(int), list(run.class_names)
+        groups, names = scores[colouring].to_numpy(int), list(class_names(run))
         colours = [class_colour(c) for c in range(len(names))]
     return scatter(
         scores[x].to_numpy(),

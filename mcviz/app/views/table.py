@@ -10,6 +10,7 @@ import streamlit as st
 from mcviz.app.components.charts import nothing_passes
 from mcviz.app.navigation import EXAMPLE, open_page
 from mcviz.app.needs import has
+from mcviz.app.resources import class_names
 from mcviz.app.selection import Selection
 from mcviz.app.state import go
 from mcviz.figures import png_url
@@ -24,7 +25,7 @@ def table_view(selection: Selection) -> None:
         nothing_passes()
         return
     run, examples, scores = selection.run, selection.examples[:ROWS], selection.table[:ROWS]
-    named = np.array(run.class_names)
+    named = np.array(class_names(run))
     rows = pd.DataFrame({"example": examples})
     if has(run, "images"):
         rows["image"] = [_thumbnail(run.images[example]) for example in examples]

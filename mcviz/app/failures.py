@@ -1,0 +1,54 @@
+"""What a visitor and the operator are told where a page fails: the one a sentence, the other all of it."""
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+from streamlit.logger import get_logger
+
+from mcviz.app.resources import cache_folder
+from mcviz.app.shipped import SHIPPED_RUN
+from mcviz.app.state import address
+from mcviz.app.wording import as_markdown
+from mcviz.errors import McvizError
+from mcviz.text import one_line
+
+UNFORESEEN = (
+    "Something went wrong on this page, and the server's log says what. Reload the page; if that does not help, open "
+    "another run or another page."
+)
+log = get_logger(__name__)  # to standard error, with the time
+
+
+@contextmanager
+def failures_shown(page: str) -> Iterator[None]:
+    """Show what the page of this title could not do as a sentence; the rest of the dashboard works on."""
+    try:
+        yield
+    except McvizError as error:  # a run that is damaged, or kept without its images or its model
+        st.error(refusal(error, page), icon=":material/error:")
+    except Exception:  # noqa: BLE001 (whatever it was, it is logged in full)
+        log.error("%s failed.\n%s", _where(page), "\n".join(map(_line, traceback.format_exc().splitlines())))
+        st.error(UNFORESEEN, icon=":material/error:")
+
+
+def refusal(error: BaseException, page: str) -> str:
+    """An error's own sentence in Markdown, for a visitor: without the folders above that of the runs.
+
+    The operator, who knows where the runs are, is told in the log as well, with the whole paths.
+    """
+    log.warning("%s: %s", _where(page), one_line(str(error)))
+    told = str(error)
+    for folder in (cache_folder(), SHIPPED_RUN.parent):
+        told = told.replace(f"{folder.parent}/", "")
+    return as_markdown(told)
+
+
+def _where(page: str) -> str:
+    return one_line(f"Page {page}, run {address().get('run', 'by default')}")
+
+
+def _line(line: str) -> str:
+    indent = len(line) - len(line.lstrip(" "))
+    return " " * indent + one_line(line)

@@ -1,0 +1,227 @@
+"""Names are text: on every page that Streamlit draws, in the report, in figures and in the terminal."""
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+from markdown_it import MarkdownIt
+from streamlit.testing.v1 import AppTest
+
+import mcviz
+from mcviz import figures
+from mcviz.app import exporting
+from mcviz.app.selection import Selection
+from mcviz.app.state import PageState
+from mcviz.app.views import VIEWS
+from mcviz.app.wording import as_markdown
+from mcviz.cli import main
+from mcviz.figures.style import as_label
+from mcviz.measures import summarise
+from mcviz.text import one_line
+from tests.app.hostile import CANARY, HONEST, HONEST_RUN, HOSTILE, HOSTILE_RUN, LIVE_RUN, SHOWN_RUN, hostile_cache
+
+ROOT = Path(__file__).parents[2]
+OURS = {"p", "strong", "code", "ul", "li"}  # what Markdown of our own makes
+MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+SHOWN = [*HOSTILE.values()]
+PAGES = [
+    ("overview", {}),
+    *(("uncertain", {"view": view, "label": "0,1", "prediction": ""}) for view in VIEWS),
+    *(("example", {"closer_look": look, "example": "1"}) for look in ("similar", "two_classes", "passes")),
+    ("example", {"example": "![x](http://canary.invalid/a)\n\n![y](http://canary.invalid/b)"}),
+    ("side_by_side", {"pinned": "0,1,2,3"}),
+    *(("story", {"step": str(step)}) for step in range(1, 6)),
+    ("probe", {"input": "distortion"}),
+]
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("named")
+    hostile_cache(folder)
+    return folder
+
+
+class Rendered(HTMLParser):
+    """The words and the tags of a piece of HTML."""
+
+    def __init__(self, markup: str) -> None:
+        super().__init__()
+        self.words, self.tags = "", set()
+        self.feed(markup)
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002 (as HTMLParser calls it)
+        self.tags.add(tag)
+
+
+def rendered(markdown: str) -> Rendered:
+    """What CommonMark makes of a text; the characters without width that mark no word are left out."""
+    found = Rendered(MARKDOWN.render(markdown))
+    found.words = found.words.replace("\u2060", "").removesuffix("\n")
+    return found
+
+
+def markdown_of(app: AppTest) -> Iterator[str]:
+    """Every text of a page that Streamlit takes for Markdown."""
+    kinds = ("title", "header", "subheader", "caption", "markdown", "info", "warning", "error", "success", "toast")
+    for kind in kinds:
+        yield from (str(element.value) for element in getattr(app, kind))
+    for kind in ("button", "metric", "selectbox", "slider", "number_input", "toggle", "text_input", "multiselect"):
+        yield from (element.label for element in getattr(app, kind))
+    for group in app.segmented_control:
+        yield from group.options
+    for table in app.table:
+        yield from map(str, [*table.value.index, *table.value.columns, *table.value.to_numpy().ravel()])
+    yield from (progress.proto.text for progress in app.get("progress"))
+
+
+def opened(name: str, run: str, query: dict[str, str], predicting: bool = False) -> AppTest:
+    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
+    app.query_params["run"] = run
+    app.run()
+    for key, value in query.items():
+        app.query_params[key] = value
+    app.session_state["predicting"] = predicting
+    app.switch_page(f"mcviz/app/pages/{name}.py").run()
+    assert app.title
+    return app
+
+
+@pytest.mark.parametrize(("name", "query"), PAGES)
+@pytest.mark.parametrize(("run", "shown"), [(HOSTILE_RUN, SHOWN_RUN), (LIVE_RUN, LIVE_RUN), (HONEST_RUN, HONEST_RUN)])
+def test_no_page_takes_a_name_for_markdown(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, name: str, query: dict[str, str], run: str, shown: str
+) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(cache))
+    found = [rendered(text) for text in markdown_of(opened(name, run, query, predicting=run == LIVE_RUN))]
+    assert not set().union(*(each.tags for each in found)) - OURS
+    assert any(each.words.startswith(f"{shown} · ") for each in found)
+
+
+@pytest.mark.parametrize(("run", "names"), [(HOSTILE_RUN, SHOWN), (HONEST_RUN, HONEST)])
+def test_names_are_shown_as_they_were_typed(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, run: str, names: list[str]
+) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(cache))
+    app = opened("uncertain", run, {"view": "classes"})
+    assert [rendered(text).words for text in app.table[0].value.index] == names
+    assert [rendered(text).words for text in app.segmented_control[-1].options] == names
+    labels, predictions = (list(each.options) for each in app.multiselect)
+    assert labels == predictions == names
+    for example, label in enumerate(mcviz.open_run(cache / run).labels[: len(names)]):
+        app = opened("example", run, {"example": str(example)})
+        assert [rendered(text).words for text in app.table[0].value.index] == names
+        words = " ".join(rendered(text.value).words for text in app.markdown)
+        assert f"the label is {names[label]}." in words or "That is correct." in words
+        assert any(f"The ensemble predicts {shown} with " in words for shown in names)
+
+
+def test_the_messages_of_files_and_finds_are_text(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(cache))
+    app = opened("uncertain", HOSTILE_RUN, {})
+    app.text_input[0].set_value("![x](http://a.invalid/p.png)").run()
+    (toast,) = (rendered(each.value) for each in app.toast)
+    assert not toast.tags - OURS
+    assert "“![x](http://a.invalid/p.png)” is none of the classes" in toast.words
+
+
+@pytest.mark.parametrize(
+    "typed", [*HOSTILE, *HONEST, "\ud800", "    indented", "12) b", "+", "&amp;", "a\u2028b", "***"]
+)
+def test_markdown_shows_a_name_as_one_line_of_text(typed: str) -> None:
+    expected = HOSTILE.get(typed, one_line(typed))
+    for markdown in (as_markdown(typed), f"So **{as_markdown(typed)}**, say.", f"- {as_markdown(typed)}"):
+        found = rendered(markdown)
+        assert expected in found.words
+        assert not found.tags - OURS
+        found.words.encode()  # not half of a surrogate pair
+
+
+@pytest.mark.parametrize("typed", HONEST)
+def test_an_ordinary_name_is_left_as_it_is_in_a_figure_and_in_the_terminal(typed: str) -> None:
+    assert one_line(typed) == typed
+    assert as_label(typed).replace("&amp;", "&") == typed
+
+
+def texts_of(part: object, key: str = "") -> Iterator[str]:
+    """Every text of a figure that plotly may show."""
+    if isinstance(part, dict):
+        for name, value in part.items():
+            yield from texts_of(value, name)
+    elif isinstance(part, list | tuple | np.ndarray):
+        for value in part:
+            yield from texts_of(value, key)
+    elif isinstance(part, str) and key != "source":
+        yield part
+
+
+def test_figures_hold_names_without_html_latex_and_variables() -> None:
+    names, count = list(HOSTILE), len(HOSTILE)
+    rng = np.random.default_rng(0)
+    probs = rng.dirichlet(np.ones(count), 30).astype(np.float32)
+    labels = np.arange(count)
+    made: list[go.Figure] = [
+        figures.class_probabilities(summarise(probs), names, 1),
+        figures.class_counts(labels, names),
+        figures.confusion_matrix(labels, labels[::-1], names),
+        figures.estimate_by_passes(probs, labels, names),
+        *(figures.two_classes(probs, int(c), int(c) - 1, names) for c in labels),
+        figures.class_accuracies(rng.random(count), rng.random(count), names, "score"),
+        figures.scatter(
+            rng.random(count), rng.random(count), labels, names, ["red"] * count, labels, axes=("x", "y"),
+            selected=labels > 3,
+        ),
+    ]  # fmt: skip
+    for figure in made:
+        for text in texts_of(figure.to_dict()):
+            ours = re.sub(r"<extra></extra>|%\{(x|y|text|hovertext|customdata)(:\.\d[%f])?\}", "", text)
+            assert not re.search(r"[<>$]|%\{|\x1b|\u202e", ours), text
+
+
+def test_the_report_shows_names_as_text(cache: Path) -> None:
+    run = mcviz.open_run(cache / HOSTILE_RUN)
+    page = exporting.report(Selection(run, PageState(), np.arange(len(run))))
+    page = re.sub(r"<(script|style)\b.*?</\1>", "", page, flags=re.DOTALL)
+    found = Rendered(page)
+    assert not found.tags & {"img", "a", "script", "iframe", "svg"}
+    assert SHOWN_RUN in found.words
+    for name in SHOWN:
+        assert f"label {name}" in found.words
+
+
+def test_the_table_of_scores_gives_the_names_back(cache: Path) -> None:
+    run = mcviz.open_run(cache / HOSTILE_RUN)
+    selection = Selection(run, PageState(), np.arange(len(run)))
+    read = exporting._named(selection)
+    assert read["label_name"].tolist() == [run.class_names[label] for label in run.labels]
+
+
+@pytest.mark.parametrize("command", ["list", "verify", "export", "refused", "usage", "broken"])
+def test_a_terminal_is_not_steered(
+    cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    run = str(cache / HOSTILE_RUN)
+    broken = tmp_path / "\x1b[31m" / "two\nmcviz: lines"
+    broken.mkdir(parents=True)
+    (broken / "manifest.json").write_text("{")
+    arguments, code, line = {
+        "list": (["list", str(cache)], 0, SHOWN_RUN),
+        "verify": (["verify", run], 0, SHOWN_RUN),
+        "export": (["export", run, "--to", str(tmp_path / "out.npz")], 0, SHOWN_RUN),
+        "refused": (["verify", "\x1b]0;t\x07\u202e"], 2, r"\x1b]0;t\x07\u202e"),
+        "usage": (["list", "a", "\x1b[2J\nmcviz: done"], 2, r"\x1b[2J mcviz: done"),
+        "broken": (["list", str(broken.parent)], 0, r"\x1b[31m/two mcviz: lines  damaged"),
+    }[command]
+    assert main(arguments) == code
+    printed = "".join(capsys.readouterr())
+    assert line in printed
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", printed)
+    assert CANARY not in printed
+    assert not any(each.startswith("mcviz: ") for each in printed.splitlines()[1:])

@@ -1,0 +1,50 @@
+"""However the dashboard is started, a visitor sees no inside of it when it fails, and its log has all."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from mcviz.app.failures import UNFORESEEN
+from tests.browser.conftest import settle
+from tests.browsing import MCVIZ_DASHBOARD, ROOT, STREAMLIT_RUN, serving
+
+PACKAGED = ("-m", "streamlit", "run", str(ROOT / "mcviz" / "dashboard.py"), "--server.port")
+# Python runs a module of this name when it starts: the pages of this server cannot show a picture, and neither can a
+# callback do anything.
+BROKEN = """
+import mcviz.app.components.score_chooser, mcviz.app.components.widgets, mcviz.figures
+
+def fails(*_, **__):
+    raise RuntimeError("nothing at /srv/secret/place")
+
+mcviz.figures.png_url = fails
+mcviz.app.components.widgets.go = fails
+"""
+
+
+@pytest.mark.parametrize("command", [STREAMLIT_RUN, MCVIZ_DASHBOARD, PACKAGED], ids=["checkout", "mcviz", "packaged"])
+def test_a_visitor_sees_a_sentence_and_the_operator_the_traceback(
+    browser: Browser, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(BROKEN)
+    paths = os.pathsep.join([str(tmp_path), str(ROOT)])
+    with serving(tmp_path, command, PYTHONPATH=paths, MCVIZ_CACHE=str(ROOT / "cache")) as (url, log):
+        page = browser.new_context().new_page()
+        page.goto(f"{url}/example?run=mnist-cnn")
+        expect(page.get_by_text(UNFORESEEN)).to_be_visible()
+        settle(page)
+        of_page = page.content()
+        page.get_by_label("Example", exact=True).fill("3")
+        page.keyboard.press("Enter")
+        expect(page.get_by_test_id("stException")).to_be_visible()  # Streamlit's own sentence: no page was begun
+        of_callback = page.content()
+        page.context.close()
+    for shown in (of_page, of_callback):
+        assert not re.search(r"Traceback|RuntimeError|/srv/|site-packages|mcviz/app", shown)
+    told = log.read_text()
+    assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\S* Page One example, run mnist-cnn failed\.\nTraceback", told)
+    uncoloured = re.sub(r"\x1b\[[\d;]*m", "", told)  # where rich is installed, Streamlit colours what it logs
+    assert uncoloured.count("RuntimeError: nothing at /srv/secret/place") >= 2

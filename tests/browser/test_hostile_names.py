@@ -1,0 +1,138 @@
+"""Names that are meant to do harm, in a real browser: it shows them as they were typed, and asks no other host."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from mcviz.app.filters import Filters
+from mcviz.app.views import VIEWS
+from tests.app.hostile import CANARY, HONEST, HONEST_RUN, HOSTILE, HOSTILE_RUN, LIVE_RUN, SHOWN_RUN, hostile_cache
+from tests.browser.conftest import settle
+from tests.browsing import serving, troubles_of
+
+SHOWN = list(HOSTILE.values())
+# What no name may become: anything that is loaded, clicked or typeset. Our own pictures are data within the page.
+MADE_OF_A_NAME = (
+    f'img[src*="{CANARY}"], a[href^="http://{CANARY}"], a[href^="http://www.{CANARY}"], a[href^="mailto:"], '
+    f'script[src*="{CANARY}"], .katex, iframe, [class*="stMarkdownColored"], [class*="stMarkdownBadge"], '
+    'img[alt="Streamlit logo"], .js-plotly-plot a, .js-plotly-plot tspan[style*="bold"]'
+)
+# Everything that is visible, as it is read: of components' shadow trees too, and of charts.
+ALL_TEXT = """() => {
+  const texts = [];
+  const visit = (node) => {
+    if (node.nodeType === 3 || node.tagName === "text") texts.push(node.textContent);
+    else if (!["STYLE", "SCRIPT"].includes(node.tagName)) {
+      if (node.shadowRoot) visit(node.shadowRoot);
+      node.childNodes.forEach(visit);
+    }
+  };
+  visit(document.querySelector("main, section.stMain, body"));
+  return texts.join("\\n");
+}"""
+
+
+@pytest.fixture(scope="module")
+def named_url(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    cache = tmp_path_factory.mktemp("cache")
+    hostile_cache(cache)
+    with serving(tmp_path_factory.mktemp("named"), MCVIZ_CACHE=str(cache)) as (url, log):
+        yield url
+    assert "Traceback" not in log.read_text(), log.read_text()
+
+
+@pytest.fixture(scope="module")
+def named_page(browser: Browser, named_url: str) -> Iterator[Page]:
+    """One page for all addresses; it fails on any request that leaves this machine."""
+    context = browser.new_context(base_url=named_url, viewport={"width": 1440, "height": 900}, accept_downloads=True)
+    context.set_default_timeout(30_000)
+    page = context.new_page()
+    page.route(f"**://*{CANARY}/**", lambda route: route.abort())
+    troubles = troubles_of(page, named_url)
+    yield page
+    context.close()
+    assert not troubles, troubles
+
+
+def shown(page: Page, path: str, run: str, **query: str) -> str:
+    """Open a page, and read all that it shows."""
+    page.goto(f"/{path}?{urlencode({'run': run, **query})}")
+    settle(page)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+    assert page.locator(MADE_OF_A_NAME).count() == 0
+    assert page.get_by_test_id("stException").count() == 0
+    text = str(page.evaluate(ALL_TEXT)).replace("\u2060", "")
+    return " ".join(text.split())
+
+
+RUNS = [(HOSTILE_RUN, SHOWN_RUN, SHOWN), (HONEST_RUN, HONEST_RUN, HONEST)]
+
+
+@pytest.mark.parametrize(("run", "heading", "names"), RUNS)
+def test_every_view_shows_names_as_they_were_typed(named_page: Page, run: str, heading: str, names: list[str]) -> None:
+    for view in VIEWS:
+        query = Filters(label=tuple(range(len(names)))).to_query()
+        text = shown(named_page, "uncertain", run, view=view, **query)
+        assert heading in text
+        if view != "confusion":  # whose own filters these would be, and whose long names are cut
+            for name in names:
+                assert name.strip() in text, (view, name)
+
+
+@pytest.mark.parametrize(("run", "heading", "names"), RUNS)
+def test_every_look_at_an_example_shows_names_as_they_were_typed(
+    named_page: Page, run: str, heading: str, names: list[str]
+) -> None:
+    for look in ("similar", "two_classes", "passes"):
+        text = shown(named_page, "example", run, example="1", closer_look=look)
+        assert heading in text
+        for name in names:
+            assert text.count(name.strip()) >= 3, name  # in the table, the bars and the histograms
+    for path, query in (("", {}), ("side_by_side", {"pinned": "0,1,2,3"}), *(("story", {"step": s}) for s in "12345")):
+        shown(named_page, path, run, **query)
+
+
+def test_the_probe_shows_names_as_they_were_typed(named_page: Page) -> None:
+    shown(named_page, "probe", LIVE_RUN, input="distortion")
+    named_page.get_by_role("button", name="Predict in").click()
+    expect(named_page.get_by_text("Along the whole slider")).to_be_visible()
+    settle(named_page)
+    assert named_page.locator(MADE_OF_A_NAME).count() == 0
+    text = " ".join(str(named_page.evaluate(ALL_TEXT)).replace("\u2060", "").split())
+    assert LIVE_RUN in text
+    for name in SHOWN:
+        assert name in text
+
+
+def test_the_address_is_text_too(named_page: Page) -> None:
+    hostile = f"`\n\n![x](http://{CANARY}/p.png)"
+    assert f"There is no run “` ![x](http://{CANARY}/p.png)” here." in shown(named_page, "example", hostile)
+    text = shown(named_page, "example", HONEST_RUN, example=hostile)
+    assert f"There is no example “` ![x](http://{CANARY}/p.png)” in this run" in text
+
+
+def test_the_report_asks_nobody_and_shows_names_as_they_were_typed(
+    named_page: Page, browser: Browser, tmp_path: Path
+) -> None:
+    shown(named_page, "uncertain", HOSTILE_RUN)
+    named_page.get_by_role("button", name="Export").click()
+    with named_page.expect_download() as download:
+        named_page.get_by_role("button", name="Report as HTML").click()
+    report = tmp_path / "report.html"
+    download.value.save_as(report)
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(report.as_uri())
+    expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible()
+    assert page.locator(MADE_OF_A_NAME).count() == 0
+    text = " ".join(str(page.evaluate(ALL_TEXT)).split())
+    context.close()
+    assert {url.partition(":")[0] for url in requests} <= {"file", "data"}
+    assert f"What {SHOWN_RUN} is uncertain about" in text
+    for name in SHOWN:
+        assert f"label {name}" in text
