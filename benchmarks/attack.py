@@ -236,6 +236,25 @@ ROWS = (
         ),
     ),
     Row(
+        "a model file names code or other files, or takes all memory or time",
+        "one line in little time and memory; nothing of it ran",
+        _tests(
+            "tests/model/test_model_files.py::test_what_could_run_code_or_read_files_is_refused_and_nothing_ran",
+            "tests/model/test_model_files.py::test_what_would_take_all_memory_or_time_is_refused_before_it_does",
+            "tests/model/test_model_files.py::test_what_is_no_regular_file_is_refused_without_waiting",
+        ),
+    ),
+    Row(
+        "runs and classes are named in HTML, Markdown, LaTeX or a terminal's commands",
+        "a page, a figure, a report and a terminal show the name as text",
+        _tests("tests/app/test_hostile_names.py"),
+    ),
+    Row(
+        "a page of another site, or under another host name, asks the dashboard",
+        "it is not answered",
+        _tests("tests/app/test_hosts.py::test_a_foreign_name_is_refused_even_by_a_page_of_its_own"),
+    ),
+    Row(
         "an argument of the command line holds bytes that cannot be decoded",
         "one line, code 2; nothing is left behind",
         _tests("tests/test_cli.py::test_what_cannot_be_decoded_is_refused_in_one_line"),
