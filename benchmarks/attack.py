@@ -251,7 +251,7 @@ ROWS = (
     Row(
         "runs and classes are named in HTML, Markdown, LaTeX or a terminal's commands",
         "a page, a figure, a report and a terminal show the name as text",
-        _tests("tests/app/test_hostile_names.py"),
+        _tests("tests/app/test_hostile_names.py", in_short=False),
     ),
     Row(
         "a page of another site, or under another host name, asks the dashboard",
