@@ -216,7 +216,7 @@ ROWS = (
         _tests("tests/runs/test_hostile_sizes.py"),
     ),
     Row(
-        "an `.npz` that lies, is broken, holds no images or unpacks to a thousand times its size; "
+        "an npz file that lies, is broken, holds no images or unpacks to a thousand times its size; "
         "a folder, pipe, socket or device in its place",
         "one line, code 2, in little time and memory; nothing is left behind",
         _tests(
@@ -225,7 +225,7 @@ ROWS = (
         ),
     ),
     Row(
-        "an honest `.npz` of every kind that numpy writes",
+        "an honest npz file of every kind that numpy writes",
         "the same images and labels",
         _tests("tests/data/test_labelled.py::test_an_honest_file_is_read"),
     ),
