@@ -72,6 +72,8 @@ def main() -> None:
     for row in ROWS:
         with tempfile.TemporaryDirectory() as folder:
             result = row.attack(Path(folder), options.short)
+        if not result.cases:
+            continue
         held = result.cases - len(result.broken)
         print(f"| {row.done} | {result.cases:,} | {row.promise} | {held:,} |", flush=True)
         broken |= result.broken
@@ -80,10 +82,12 @@ def main() -> None:
     sys.exit(bool(broken))
 
 
-def _tests(*names: str) -> Attack:
+def _tests(*names: str, in_short: bool = True) -> Attack:
     """Tests by their pytest names without parameters; each set of parameters is a case."""
 
-    def attack(folder: Path, _: bool) -> Result:
+    def attack(folder: Path, short: bool) -> Result:
+        if short and not in_short:
+            return Result(0, {})
         counting = _Counting()
         chosen = [name.replace("tests/", f"{ROOT}/tests/", 1) for name in names]
         quiet = ["-p", "no:terminal", "-p", "no:cacheprovider", f"--rootdir={ROOT}", f"--basetemp={folder / 'pytest'}"]
@@ -191,7 +195,7 @@ ROWS = (
     Row(
         "the disk fails at every call in turn: full, not writable, an error of its own",
         "one line; the run that was there is whole",
-        _tests("tests/runs/test_storage_failures.py"),
+        _tests("tests/runs/test_storage_failures.py", in_short=False),
     ),
     Row("a byte of a run's file is changed", "the same numbers, or an error that names the file", _flips),
     Row(
@@ -212,7 +216,7 @@ ROWS = (
         _tests("tests/runs/test_hostile_sizes.py"),
     ),
     Row(
-        "an `.npz` that lies, is broken, holds no images or unpacks to a thousand times its size; "
+        "an npz file that lies, is broken, holds no images or unpacks to a thousand times its size; "
         "a folder, pipe, socket or device in its place",
         "one line, code 2, in little time and memory; nothing is left behind",
         _tests(
@@ -221,7 +225,7 @@ ROWS = (
         ),
     ),
     Row(
-        "an honest `.npz` of every kind that numpy writes",
+        "an honest npz file of every kind that numpy writes",
         "the same images and labels",
         _tests("tests/data/test_labelled.py::test_an_honest_file_is_read"),
     ),
@@ -234,6 +238,25 @@ ROWS = (
             "tests/data/test_upload.py::test_a_jpeg_of_thousands_of_scans_is_refused_unread",
             "tests/data/test_upload.py::test_damage_anywhere_gives_a_picture_or_a_sentence",
         ),
+    ),
+    Row(
+        "a model file names code or other files, or takes all memory or time",
+        "one line in little time and memory; nothing of it ran",
+        _tests(
+            "tests/model/test_model_files.py::test_what_could_run_code_or_read_files_is_refused_and_nothing_ran",
+            "tests/model/test_model_files.py::test_what_would_take_all_memory_or_time_is_refused_before_it_does",
+            "tests/model/test_model_files.py::test_what_is_no_regular_file_is_refused_without_waiting",
+        ),
+    ),
+    Row(
+        "runs and classes are named in HTML, Markdown, LaTeX or a terminal's commands",
+        "a page, a figure, a report and a terminal show the name as text",
+        _tests("tests/app/test_hostile_names.py", in_short=False),
+    ),
+    Row(
+        "a page of another site, or under another host name, asks the dashboard",
+        "it is not answered",
+        _tests("tests/app/test_hosts.py::test_a_foreign_name_is_refused_even_by_a_page_of_its_own"),
     ),
     Row(
         "an argument of the command line holds bytes that cannot be decoded",
