@@ -197,6 +197,21 @@ ROWS = (
         "one line; the run that was there is whole",
         _tests("tests/runs/test_storage_failures.py", in_short=False),
     ),
+    Row(
+        "a removal is killed before each of its calls; the power fails at each step of a writing or a removal",
+        "the whole run or none, or a removal that goes on; nothing is left for good",
+        _tests("tests/runs/test_removal.py", in_short=False),
+    ),
+    Row(
+        "a link, a loop of links, a pipe, a socket or nested folders in a run; an odd entry beside it",
+        "one line, in bounded time; nothing outside the run is read, changed or removed; other runs are well",
+        _tests("tests/runs/test_odd_entries.py", in_short=False),
+    ),
+    Row(
+        "a run is removed, made again, replaced or grown by others while it is read",
+        "the run, or an error that says what became of it; no healthy run is called damaged",
+        _tests("tests/runs/test_replaced.py"),
+    ),
     Row("a byte of a run's file is changed", "the same numbers, or an error that names the file", _flips),
     Row(
         "a run's file is cut short at every length, is missing, or is that of another run",
@@ -214,6 +229,11 @@ ROWS = (
         "a manifest claims what cannot be, and is sealed again",
         "an error, with little memory taken",
         _tests("tests/runs/test_hostile_sizes.py"),
+    ),
+    Row(
+        "a manifest or a table with wrong content is sealed again",
+        "an error, or the same numbers",
+        _tests("tests/runs/test_resealed.py"),
     ),
     Row(
         "an npz file that lies, is broken, holds no images or unpacks to a thousand times its size; "
