@@ -38,10 +38,11 @@ def detection(in_distribution: Array, out_of_distribution: Array) -> Detection:
         out_of_distribution: (M,) OOD scores, finite.
     """
     truth, ood_score = _joined(in_distribution, out_of_distribution)
-    false_positive_rate, true_positive_rate, _ = roc_curve(~truth, -ood_score)
+    # All points: the one at 95% may lie on the straight line between its neighbours.
+    false_positive_rate, true_positive_rate, _ = roc_curve(~truth, -ood_score, drop_intermediate=False)
     return Detection(
         float(roc_auc_score(truth, ood_score)),
-        float(false_positive_rate[np.argmax(true_positive_rate >= TRUE_POSITIVE_RATE)]),
+        float(false_positive_rate[np.argmax(true_positive_rate >= TRUE_POSITIVE_RATE - ROUNDING)]),
         float(average_precision_score(truth, ood_score)),
     )
 
