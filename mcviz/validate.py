@@ -13,6 +13,7 @@ import numpy as np
 from mcviz.errors import InvalidInputError
 
 T = TypeVar("T")
+VALUES_AT_ONCE = 1 << 22
 WORDS = {np.uint8: "uint8", np.integer: "whole numbers", np.floating: "floating point"}
 
 
@@ -54,6 +55,15 @@ def one_of(name: str, value: T, options: Sequence[T]) -> T:
     return value
 
 
+def array(name: str, given: Any) -> np.ndarray:
+    """What is an array, or makes itself one, as lists and the tensors of other frameworks do."""
+    try:
+        return np.asarray(given)
+    except Exception as error:  # each framework raises its own: a tensor that tracks gradients, lists of many lengths
+        said = str(error).strip().partition("\n")[0]
+        raise invalid(name, "one array", f"{type(given).__name__} ({said:.100})") from error
+
+
 def shape(name: str, array: np.ndarray, *forms: tuple[int | str, ...], advice: str = "") -> np.ndarray:
     """An array of one of some shapes.
 
@@ -69,7 +79,7 @@ def shape(name: str, array: np.ndarray, *forms: tuple[int | str, ...], advice: s
     return array
 
 
-def dtype(name: str, array: np.ndarray, *kinds: type[np.generic], advice: str = "") -> np.ndarray:
+def dtype(name: str, array: np.ndarray, *kinds: type[Any], advice: str = "") -> np.ndarray:
     """An array of one of some dtypes: `numpy.uint8`, `numpy.integer` or `numpy.floating`."""
     if not any(np.issubdtype(array.dtype, kind) for kind in kinds):
         raise invalid(name, " or ".join(WORDS[kind] for kind in kinds), f"dtype {array.dtype}", advice)
@@ -77,9 +87,11 @@ def dtype(name: str, array: np.ndarray, *kinds: type[np.generic], advice: str = 
 
 
 def finite(name: str, array: np.ndarray) -> np.ndarray:
-    """An array without NaN and infinity."""
-    if not np.isfinite(array).all():
-        raise invalid(name, "finite", "NaN or infinite values")
+    """An array without NaN and infinity; one that is mapped from disk is read part by part."""
+    rows = max(1, VALUES_AT_ONCE // max(1, array[:1].size))
+    for start in range(0, len(array), rows):
+        if not np.isfinite(array[start : start + rows]).all():
+            raise invalid(name, "finite", "NaN or infinite values")
     return array
 
 
@@ -89,18 +101,13 @@ def class_indices(name: str, values: Any, count: int, classes: int | None = None
         indices = np.asarray(values)
     except ValueError as error:  # lists of different lengths
         raise invalid(name, f"{count} class indices, one an example", f"{values!r:.60}") from error
-    form_of_indices(name, indices, count)
+    if indices.shape != (count,) or indices.dtype.kind not in "iu":
+        raise invalid(name, f"{count} class indices, one an example", f"shape {indices.shape}, dtype {indices.dtype}")
     most = None if classes is None else classes - 1
     for index in (indices.min(initial=0), indices.max(initial=0)):
         if not _within(index, 0, most):
             raise invalid(name, f"class indices from 0 {'upwards' if most is None else f'to {most}'}", index)
     return indices.astype(np.int64)
-
-
-def form_of_indices(name: str, array: np.ndarray, count: int) -> None:
-    """Check the shape and the dtype of labels of `count` examples, not their values."""
-    if array.shape != (count,) or array.dtype.kind not in "iu":
-        raise invalid(name, f"{count} class indices, one an example", f"shape {array.shape}, dtype {array.dtype}")
 
 
 def _within(value: Any, least: float, most: float | None) -> bool:

@@ -1,5 +1,6 @@
 """Examples in: images from files, noise, and distortions of images."""
 
+from mcviz.data.data_set import DataSet, as_model_input
 from mcviz.data.distortions import (
     DISTORTIONS,
     Distortion,
@@ -12,7 +13,8 @@ from mcviz.data.distortions import (
     shift,
     shuffle_pixels,
 )
-from mcviz.data.labelled import LabelledImages, as_model_input, read_images, read_mnist
+from mcviz.data.given import as_data_set, as_examples
+from mcviz.data.mnist import read_mnist
 from mcviz.data.noise import (
     NOISES,
     Noise,
@@ -22,13 +24,21 @@ from mcviz.data.noise import (
     smooth_noise,
     uniform_noise,
 )
+from mcviz.data.passes import opened_passes, read_array
+from mcviz.data.pictures import Pictures
+from mcviz.data.sources import read_data
+from mcviz.data.tables import ColumnNames
 
 __all__ = [
     "DISTORTIONS",
     "NOISES",
+    "ColumnNames",
+    "DataSet",
     "Distortion",
-    "LabelledImages",
     "Noise",
+    "Pictures",
+    "as_data_set",
+    "as_examples",
     "as_model_input",
     "blur",
     "constant_grey",
@@ -36,7 +46,9 @@ __all__ = [
     "gaussian_noise",
     "invert",
     "mix",
-    "read_images",
+    "opened_passes",
+    "read_array",
+    "read_data",
     "read_mnist",
     "rotate",
     "salt_and_pepper_noise",

@@ -58,6 +58,10 @@ class Arrays:
     def __contains__(self, name: str) -> bool:
         return name in self._members
 
+    def names(self) -> list[str]:
+        """The names of all arrays."""
+        return list(self._members)
+
     def __str__(self) -> str:
         """The names, or the first of many."""
         shown = ", ".join(f"{name:.60}" for name in list(self._members)[:MOST_NAMES])

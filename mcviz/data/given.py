@@ -1,0 +1,106 @@
+"""What people hold in Python, as a data set."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from mcviz.data.data_set import CHANNELS, DataSet
+from mcviz.data.sources import of_arrow_table, read_data
+from mcviz.errors import InvalidInputError
+from mcviz.validate import array, invalid
+
+INFINITE = -1  # tf.data.INFINITE_CARDINALITY
+
+
+def as_data_set(data: Any) -> DataSet:
+    """Take images, with labels where there are some, as people hold them.
+
+    Args:
+        data: a `DataSet`; a path, as `read_data` takes it; an array of images; a pair of images and labels; a
+            `tf.data.Dataset` of images or such pairs, in batches or one by one; a Hugging Face data set; a list of PIL
+            images, such as a column of one.
+
+    Raises:
+        InvalidInputError: it is none of these, or cannot be used.
+        DataNotFoundError: nothing is at that path.
+    """
+    if isinstance(data, DataSet):
+        return data.checked()
+    if isinstance(data, str | os.PathLike):
+        return read_data(os.fspath(data))
+    if hasattr(data, "column_names") and hasattr(data, "with_format"):
+        return _of_hugging_face(data)
+    images, labels = _arrays(data)
+    names = getattr(data, "class_names", None)  # of Keras's image_dataset_from_directory
+    return DataSet.of_arrays(images, labels, names if isinstance(names, list | tuple) else None)
+
+
+def as_examples(data: Any) -> DataSet | np.ndarray:
+    """Take examples of any kind, images or not, without their labels: as `as_data_set`, or an array of any shape.
+
+    Raises:
+        InvalidInputError: it is none of these, or cannot be used.
+        DataNotFoundError: nothing is at that path.
+    """
+    if isinstance(data, DataSet | str | os.PathLike) or hasattr(data, "column_names"):
+        return as_data_set(data)
+    return _arrays(data)[0]
+
+
+def _arrays(data: Any) -> tuple[np.ndarray, Any]:
+    """Examples in one array, and their labels or None."""
+    if hasattr(data, "as_numpy_iterator"):
+        return _of_tf_data(data)
+    if isinstance(data, tuple) and len(data) == 2:
+        return _stacked(data[0]), data[1]
+    return _stacked(data), None
+
+
+def _stacked(given: Any) -> np.ndarray:
+    """Examples in an array; PIL images are stacked."""
+    if isinstance(given, Sequence) and not isinstance(given, str) and len(given) and isinstance(given[0], Image.Image):
+        images = list(given)
+        sizes = {image.size for image in images}
+        if len(sizes) > 1:
+            advice = "Resize them, or give the folder of their files."
+            raise invalid("images", "of one size", f"{len(sizes)} sizes", advice)
+        mode = "L" if all(image.mode in ("1", "L") for image in images) else "RGB"
+        return np.stack([np.asarray(image.convert(mode)) for image in images])
+    return array("examples", given)
+
+
+def _of_tf_data(data: Any) -> tuple[np.ndarray, Any]:
+    spec = data.element_spec
+    pairs = isinstance(spec, tuple)
+    shape = getattr(spec[0] if pairs else spec, "shape", None)
+    if shape is None or shape.rank is None:
+        raise invalid("data", "a tf.data.Dataset of arrays, or of pairs of arrays and labels", f"elements of {spec}")
+    if int(data.cardinality()) == INFINITE:
+        raise invalid("data", "a tf.data.Dataset that ends", "one that repeats for ever", "Leave out repeat().")
+    try:
+        elements = [element if pairs else (element,) for element in data.as_numpy_iterator()]
+        join = np.concatenate if _batched(tuple(shape)) else np.stack
+        columns = [join(list(part)) for part in zip(*elements, strict=True)]
+    except Exception as error:  # of any function that the data set maps, and of shapes that differ
+        raise InvalidInputError(f"The tf.data.Dataset cannot be read: {str(error).splitlines()[0]:.200}") from error
+    if not columns:
+        raise invalid("data", "a data set with examples", "an empty one")
+    return columns[0], columns[1] if len(columns) > 1 else None
+
+
+def _batched(shape: tuple[int | None, ...]) -> bool:
+    """Whether elements of a shape are batches: of images, (N, height, width) or with channels, or of rows."""
+    if len(shape) == 3 and shape[-1] in CHANNELS:
+        return shape[0] is None and shape[1] is not None
+    return len(shape) in (3, 4) or (len(shape) == 2 and shape[0] is None)
+
+
+def _of_hugging_face(data: Any) -> DataSet:
+    if not hasattr(data, "features") or not hasattr(data, "__len__"):
+        advice = "Pick a split, such as data['test'], and load it without streaming."
+        raise invalid("data", "a Hugging Face data set of one split", type(data).__name__, advice)
+    names = {name: tuple(feature.names) for name, feature in data.features.items() if hasattr(feature, "names")}
+    return of_arrow_table(data.with_format("arrow")[:], names, follow_paths=True)

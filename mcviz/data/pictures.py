@@ -1,0 +1,175 @@
+"""Pictures in files as one array, decoded as it is indexed, so that memory stays flat however many there are."""
+
+import io
+import os
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from mcviz.data.upload import UNREADABLE
+from mcviz.errors import InvalidInputError
+from mcviz.validate import invalid
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF")
+MOST_PIXELS = 100_000_000
+SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I")
+GREY = ("1", "L", "LA", *SIXTEEN_BITS)
+THREADS = min(8, os.cpu_count() or 1)  # Pillow decodes without holding the interpreter
+
+T = TypeVar("T")
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Encoded pictures, as an array of images of one size. Indexed by a number, a slice or an array of numbers.
+
+    Attributes:
+        names: what each is called: its path or its place in the data set.
+        read: gives the bytes of the picture at a place.
+        sizes: (height, width) of each, as it is to be looked at; empty until `checked`.
+        image_shape: (height, width, channels) of every image that is handed out.
+        crop: whether what is too long on one side is cut off on both ends; without it the picture is stretched.
+    """
+
+    names: Sequence[str]
+    read: Callable[[int], bytes]
+    image_shape: tuple[int, int, int]
+    sizes: frozenset[tuple[int, int]] = frozenset()
+    crop: bool = False
+
+    dtype = np.dtype(np.uint8)
+    ndim = 4
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(N, height, width, channels)."""
+        return len(self.names), *self.image_shape
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, rows: int | slice | list[int] | np.ndarray) -> np.ndarray:
+        """The images at some places, (n, height, width, channels) uint8; one number gives one image.
+
+        Raises:
+            InvalidInputError: a picture cannot be read; it is named.
+        """
+        if isinstance(rows, int | np.integer):
+            return self[[int(rows)]][0]
+        places = np.arange(len(self))[rows]
+        images = np.empty((len(places), *self.image_shape), np.uint8)
+        for place, image in enumerate(_in_threads(self._image, places.tolist())):
+            images[place] = image
+        return images
+
+    def brought_to(self, image_shape: tuple[int, int, int], crop: bool = False) -> "Pictures":
+        """The same pictures in another size, (height, width, channels).
+
+        Raises:
+            InvalidInputError: a number of channels that pictures do not have.
+        """
+        if image_shape[2] not in (1, 3):
+            raise invalid("data", "arrays, where the model takes other than 1 or 3 channels", "pictures in files")
+        return replace(self, image_shape=image_shape, crop=crop)
+
+    def at_most(self, side: int) -> "Pictures":
+        """The same pictures, smaller where the longer side of their common size has more pixels than that."""
+        height, width, channels = self.image_shape
+        share = min(1.0, side / max(height, width))
+        return replace(self, image_shape=(max(1, round(height * share)), max(1, round(width * share)), channels))
+
+    def only(self, places: np.ndarray) -> "Pictures":
+        """Some of the pictures, by an array of their places."""
+        kept, read = places.tolist(), self.read
+        return replace(self, names=[self.names[place] for place in kept], read=lambda place: read(kept[place]))
+
+    def _image(self, place: int) -> np.ndarray:
+        height, width, channels = self.image_shape
+        try:
+            picture = _decoded(self.read(place))
+        except InvalidInputError as error:
+            raise InvalidInputError(f"{self.names[place]} cannot be read: {error}") from error
+        picture = picture.convert("L" if channels == 1 else "RGB")
+        if picture.size != (width, height):
+            bring = ImageOps.fit if self.crop else Image.Image.resize
+            picture = bring(picture, (width, height), Image.Resampling.BILINEAR)
+        return np.asarray(picture).reshape(self.image_shape)
+
+
+def checked_pictures(
+    names: Sequence[str], read: Callable[[int], bytes], *, progress: Progress | None = None
+) -> tuple[Pictures, dict[int, str]]:
+    """Decode every picture once, to find those that cannot be read.
+
+    Args:
+        names: what each is called.
+        read: gives the bytes of the picture at a place.
+        progress: called with (done, total) pictures.
+
+    Returns:
+        The pictures, in the size that most of them have, grey where all are; and by its place what is wrong with each
+        that cannot be read.
+    """
+    sizes: Counter[tuple[int, int]] = Counter()
+    grey, broken = True, {}
+    for place, found in enumerate(_in_threads(partial(_looked_at, read), range(len(names)))):
+        if isinstance(found, str):
+            broken[place] = found
+        else:
+            sizes[found[:2]] += 1
+            grey = grey and found[2] == 1
+        if progress:
+            progress(place + 1, len(names))
+    common = sizes.most_common(1)[0][0] if sizes else (1, 1)
+    return Pictures(names, read, (*common, 1 if grey else 3), frozenset(sizes)), broken
+
+
+def _in_threads(function: Callable[[int], T], places: Iterable[int]) -> Iterator[T]:
+    with warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as pool:
+        warnings.simplefilter("ignore")  # of odd notes that a camera left in a file
+        yield from pool.map(function, places)
+
+
+def _looked_at(read: Callable[[int], bytes], place: int) -> tuple[int, int, int] | str:
+    try:
+        picture = _decoded(read(place))
+    except InvalidInputError as error:
+        return str(error)
+    return picture.height, picture.width, 1 if picture.mode == "L" else 3
+
+
+def _decoded(content: bytes) -> Image.Image:
+    """A picture as grey or RGB: turned as the camera noted, what is transparent on white, 16 bits brought to 8."""
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
+            if picture.width * picture.height > MOST_PIXELS:
+                raise InvalidInputError(
+                    f"it has {picture.width:,} × {picture.height:,} pixels, where {MOST_PIXELS:,} are taken."
+                )
+            picture.load()
+            return _eight_bits(ImageOps.exif_transpose(picture))
+    except InvalidInputError:
+        raise
+    except (Image.DecompressionBombError, *UNREADABLE) as error:
+        raise InvalidInputError(f"it is no whole PNG, JPEG, WebP or TIFF ({error}).") from error
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    if picture.mode == "F":
+        raise InvalidInputError("its pixels are floating point. Save it with 8 or 16 bits a channel.")
+    if picture.mode in SIXTEEN_BITS:
+        return Image.fromarray((np.asarray(picture).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8))
+    mode = "L" if picture.mode in GREY else "RGB"
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    return picture.convert(mode)
