@@ -4,11 +4,14 @@ from mcviz.runs.derived import Derived, load_derived, save_derived
 from mcviz.runs.export import as_xarray, export_run
 from mcviz.runs.folder import ListedRun, list_runs, remove_run, run_names
 from mcviz.runs.images import StoredImages
-from mcviz.runs.manifest import Examples, Images, Layer, Layout, Manifest, Model, Origin
+from mcviz.runs.manifest import Examples, Images, Layer, Layout, Manifest, Model, Origin, Preprocessing
+from mcviz.runs.presets import PRESETS
 from mcviz.runs.run import Run, open_run
+from mcviz.runs.value_scale import ValueScale
 from mcviz.runs.verify import Verification, verify_run
 
 __all__ = [
+    "PRESETS",
     "Derived",
     "Examples",
     "Images",
@@ -18,8 +21,10 @@ __all__ = [
     "Manifest",
     "Model",
     "Origin",
+    "Preprocessing",
     "Run",
     "StoredImages",
+    "ValueScale",
     "Verification",
     "as_xarray",
     "export_run",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcviz.runs.files import Folder
-from mcviz.runs.manifest import MODEL, NAME, Manifest, corrupt, read_manifest
+from mcviz.runs.manifest import COLUMNS, MODEL, NAME, Manifest, corrupt, read_manifest
 from mcviz.runs.verified import read_verified
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ class StoredArray:
 def arrays_of(manifest: Manifest) -> dict[str, StoredArray]:
     """The arrays that a run has, by name."""
     layout, count, passes, classes = manifest.layout, manifest.examples.count, manifest.passes, manifest.classes
+    by_class = ("category", classes)
     probability = {"units": "1", "valid_min": 0.0, "valid_max": 1.0}
     packed = {
         "long_name": "probability of each class in each pass",
@@ -82,17 +83,22 @@ def arrays_of(manifest: Manifest) -> dict[str, StoredArray]:
             MISSING,
             packed,
         ),
-        _by_class("mean_probs", manifest, probability | {"long_name": "mean of the probability over the passes"}),
+        _by_example(
+            "mean_probs", count, by_class, probability | {"long_name": "mean of the probability over the passes"}
+        ),
     ]
     if manifest.deterministic:
         name = "probability of each class with dropout off"
-        found.append(_by_class("deterministic_probs", manifest, probability | {"long_name": name}))
+        found.append(_by_example("deterministic_probs", count, by_class, probability | {"long_name": name}))
     if manifest.images is not None and manifest.images.stored:
         in_chunk, in_shard = layout.images_per_chunk, layout.images_per_shard
         shape, dtype = (count, *manifest.images.shape), manifest.images.dtype
         found.append(
             StoredArray("images", shape, dtype, ("example", "height", "width", "channel"), in_chunk, in_shard, 0)
         )
+    if manifest.features is not None:
+        attributes = {"long_name": "features by which examples are alike"}
+        found.append(_by_example("features", count, ("feature", manifest.features), attributes))
     if manifest.labels_sha256 is not None:
         attributes = {"long_name": "number of the class that is the label"}
         rows = min(count, ROWS_VALUES)
@@ -115,14 +121,14 @@ def read_whole_manifest(folder: Folder, name: str = NAME) -> Manifest:
     """
     manifest = read_manifest(folder, name)
     arrays = arrays_of(manifest)
-    expected = 2 + manifest.has_model + sum(1 + array.shards for array in arrays.values())
+    alone = [manifest.table, *_optional_files(manifest)]
+    expected = 1 + len(alone) + sum(1 + array.shards for array in arrays.values())
     if manifest.state == "finished" and len(manifest.files) != expected:
         count = manifest.examples.count
         what = f"is damaged: {count} examples take {expected} files, and {len(manifest.files)} are listed"
         raise corrupt(folder.address(name), what)
     others = {f"{manifest.store}/{file}" for file in ("zarr.json", *(f"{array}/zarr.json" for array in arrays))}
-    others |= {manifest.table, MODEL} if manifest.has_model else {manifest.table}
-    for file in manifest.files.keys() - others:
+    for file in manifest.files.keys() - others - set(alone):
         inner, _, shard = file.rpartition("/c.")
         array = arrays.get(inner.removeprefix(f"{manifest.store}/"))
         number = shard.partition(".")[0]
@@ -140,8 +146,12 @@ def files_of(manifest: Manifest) -> Iterator[str]:
         for shard in range(array.shards):
             yield shard_file(manifest, array, shard)
     yield manifest.table
-    if manifest.has_model:
-        yield MODEL
+    yield from _optional_files(manifest)
+
+
+def _optional_files(manifest: Manifest) -> list[str]:
+    columns = [COLUMNS] if manifest.examples.columns_sha256 is not None else []
+    return columns + ([MODEL] if manifest.has_model else [])
 
 
 def shard_file(manifest: Manifest, array: StoredArray, shard: int) -> str:
@@ -265,11 +275,11 @@ class ArrayReader:
             del self._opened[name][1][self._arrays[name].key(shard)]
 
 
-def _by_class(name: str, manifest: Manifest, attributes: dict[str, Any]) -> StoredArray:
-    """An array of one row an example and one column a class, in as few files as can be read at once."""
-    shape = manifest.examples.count, manifest.classes
-    rows = max(1, min(shape[0], ROWS_VALUES // shape[1]))
-    return StoredArray(name, shape, "float32", ("example", "category"), rows, rows, float("nan"), attributes)
+def _by_example(name: str, count: int, columns: tuple[str, int], attributes: dict[str, Any]) -> StoredArray:
+    """An array of one row an example, in as few files as can be read at once."""
+    dimension, width = columns
+    rows = max(1, min(count, ROWS_VALUES // width))
+    return StoredArray(name, (count, width), "float32", ("example", dimension), rows, rows, float("nan"), attributes)
 
 
 def _created(array: StoredArray, files: dict[str, Any]) -> "zarr.Array[Any]":

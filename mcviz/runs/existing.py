@@ -14,7 +14,7 @@ STORE = r"predictions(?:-\d{1,12})?\.zarr"
 ARRAY = r"[a-z_]{1,40}"
 OWN = re.compile(
     rf"{STORE}/(?:{ARRAY}/)?(?:zarr\.json)?|{STORE}/{ARRAY}/c\.\d+(?:\.\d+)*|scores(?:-\d{{1,12}})?\.parquet|"
-    r"model\.keras|manifest-(?:\d{1,12}|removed)\.json|derived/(?:[^/]+-\d+\.npz)?"
+    r"examples\.parquet|model\.keras|manifest-(?:\d{1,12}|removed)\.json|derived/(?:[^/]+-\d+\.npz)?"
 )
 OWN_FOLDERS = re.compile(rf"|derived|{STORE}(?:/{ARRAY})?")
 LONGEST = 100  # characters of a value in a message

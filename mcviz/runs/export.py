@@ -52,7 +52,7 @@ def export_run(run: Run, file: str | os.PathLike[str]) -> None:
 def _parquet(run: Run, file: Path) -> None:
     import pyarrow  # noqa: F401 (so that its absence is told by its own name)
 
-    run.scores().to_parquet(file)
+    run.table().to_parquet(file)
 
 
 def _npz(run: Run, file: Path) -> None:

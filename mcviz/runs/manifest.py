@@ -7,13 +7,16 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from mcviz.errors import CorruptRunError, InvalidInputError, RunNotFoundError
 from mcviz.measures import OTHER_COLUMNS
 from mcviz.runs.files import Folder, printable
+from mcviz.validate import invalid
 
 NAME = "manifest.json"
 MODEL = "model.keras"
+COLUMNS = "examples.parquet"
 FORMAT = 2
 MAX_MANIFEST_BYTES = 1 << 26
 MAX_CHUNK_BYTES = 1 << 28  # checked before memory is taken
@@ -39,11 +42,13 @@ class Examples(Part, frozen=True):
         kind: what an example is; `none` where the run knows nothing but its number.
         count: how many, N.
         sha256: of their content: the identity of the data set, which reviews and comparisons of runs hang on.
+        columns_sha256: of their ids and the user's own columns, or None where they have no names but their numbers.
     """
 
     kind: Literal["image", "text", "row", "none"]
     count: Count
     sha256: str
+    columns_sha256: str | None = None
 
 
 class Images(Part, frozen=True):
@@ -62,6 +67,57 @@ class Images(Part, frozen=True):
     lowest: float
     highest: float
     stored: bool
+
+
+class Preprocessing(Part, frozen=True):
+    """How the model takes an image: `(image / divide_by - mean) / std`, computed in float32.
+
+    Attributes:
+        divide_by: of every value; 1 leaves it.
+        mean: of each channel, or of all by one number; empty for none.
+        std: likewise.
+        channel_order: of the three colours where the model takes them.
+        crop: whether a picture of another size is cut to the model's proportions; it is stretched otherwise.
+        applied: whether the images came so, and the model takes them as they are stored.
+        reason: a sentence on why; no part of the run's identity.
+    """
+
+    divide_by: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    mean: tuple[float, ...] = ()
+    std: tuple[Annotated[float, msgspec.Meta(gt=0)], ...] = ()
+    channel_order: Literal["rgb", "bgr"] = "rgb"
+    crop: bool = False
+    applied: bool = False
+    reason: str = ""
+
+    def __str__(self) -> str:
+        """What is done, in words."""
+        steps = [
+            f"divided by {self.divide_by:g}" if self.divide_by != 1 else "",
+            f"less {_listed(self.mean)}" if self.mean else "",
+            f"divided by {_listed(self.std)}" if self.std else "",
+            "in the order blue, green, red" if self.channel_order == "bgr" else "",
+            "cut to the model's proportions" if self.crop else "",
+        ]
+        done = ", ".join(step for step in steps if step) or "as they are"
+        return f"{done}, before they were stored" if self.applied else done
+
+    def check(self, channels: int | None = None) -> None:
+        """Check the numbers, and whether there are as many as images have channels, where that is known.
+
+        Raises:
+            InvalidInputError: they are not finite, not above 0 where they divide, or for other channels.
+        """
+        for name, numbers in (("scale", (self.divide_by,)), ("mean", self.mean), ("std", self.std)):
+            divides = name != "mean"
+            if not all(math.isfinite(number) and (number > 0 or not divides) for number in numbers):
+                found = ", ".join(f"{number:g}" for number in numbers)
+                raise invalid(name, f"finite{' and above 0' if divides else ''}", found)
+            if channels is not None and len(numbers) not in (0, 1, channels):
+                expected = "1 number" if channels == 1 else f"1 or {channels} numbers, as the images have channels"
+                raise invalid(name, expected, f"{len(numbers)} numbers")
+        if self.channel_order == "bgr" and channels not in (None, 3):
+            raise invalid("channel_order", "left out for images without three colours", "bgr")
 
 
 class Model(Part, frozen=True):
@@ -95,11 +151,12 @@ class Origin(Part, frozen=True):
 
     Attributes:
         kind: "dropout" (sampled by mcviz) or "imported".
-        source: what they were imported from.
+        source: what they were imported from; no part of the run's identity.
         draw_scheme: the version of the way in which masks are drawn from the seed.
         product: how a dense layer behind dropout was computed; other ways round otherwise.
         stochastic_layers: the layers that the passes differ by.
         inactive_layers: names of augmentation layers that stayed off.
+        sha256: of the probabilities that were imported.
     """
 
     kind: Literal["dropout", "imported"]
@@ -108,6 +165,7 @@ class Origin(Part, frozen=True):
     product: str | None = None
     stochastic_layers: tuple[Layer, ...] = ()
     inactive_layers: tuple[str, ...] = ()
+    sha256: str | None = None
 
 
 class Layout(Part, frozen=True):
@@ -139,9 +197,11 @@ class Manifest(Part, frozen=True, kw_only=True):
         labels_sha256: of the labels, or None where nobody knows them.
         model: the model that made the passes, or None where it is not known.
         deterministic: whether the run has the probabilities of the model with dropout off.
-        preprocessing: what is done to a stored image before the model takes it.
+        preprocessing: how the model takes a stored image.
         seed: of the masks, or None for passes that were made elsewhere.
         masks: `per_pass`, one draw of masks for all examples of a pass; `per_example`, a draw for each; or None.
+        features: how many features of each example are stored, by which examples are alike; or None.
+        features_sha256: of them.
         origin: how the passes were made.
         scores: names of the scores that are stored, in their order.
         layout: how the arrays are cut into chunks and files.
@@ -163,9 +223,11 @@ class Manifest(Part, frozen=True, kw_only=True):
     labels_sha256: str | None
     model: Model | None
     deterministic: bool = True
-    preprocessing: Literal["none", "divide_by_255"] = "none"
+    preprocessing: Preprocessing = Preprocessing()
     seed: int | None
     masks: Literal["per_pass", "per_example"] | None
+    features: Count | None = None
+    features_sha256: str | None = None
     origin: Origin
     scores: tuple[str, ...]
     layout: Layout
@@ -197,6 +259,11 @@ class Manifest(Part, frozen=True, kw_only=True):
         """The number of files that hold the probabilities."""
         return -(-self.examples.count // self.layout.examples_per_shard)
 
+    @property
+    def how(self) -> str:
+        """How the passes were made, in a few words."""
+        return "imported" if self.origin.kind == "imported" else f"masks {self.masks}, seed {self.seed}"
+
     def shard_range(self, shard: int) -> tuple[int, int]:
         """The first example of a shard of the probabilities, and the first one after it."""
         start = shard * self.layout.examples_per_shard
@@ -226,12 +293,14 @@ def identity(manifest: Manifest) -> dict[str, Any]:
         "seed": manifest.seed,
         "masks": manifest.masks,
         "examples": [manifest.examples.kind, manifest.examples.count, manifest.examples.sha256],
+        "ids and columns": manifest.examples.columns_sha256,
         "labels": manifest.labels_sha256,
+        "features": manifest.features_sha256,
         "model": None if model is None else model.sha256,
         "output of the model": None if model is None else [model.output, model.from_logits],
-        "preprocessing": manifest.preprocessing,
+        "preprocessing": msgspec.to_builtins(replace(manifest.preprocessing, reason="")),
         "stochastic layers": [[layer.name, layer.kind, layer.rate] for layer in origin.stochastic_layers],
-        "origin": [origin.kind, origin.source, origin.draw_scheme, origin.product],
+        "origin": [origin.kind, origin.sha256, origin.draw_scheme, origin.product],
     }
 
 
@@ -337,6 +406,10 @@ def _are_versions(value: Any) -> bool:
 
 class _OtherFormatError(InvalidInputError):
     pass
+
+
+def _listed(numbers: tuple[float, ...]) -> str:
+    return " ".join(f"{number:g}" for number in numbers)
 
 
 def _power_of_two(most: int) -> int:

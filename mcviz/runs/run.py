@@ -14,8 +14,9 @@ from mcviz.runs.arrays import ArrayReader, arrays_of, dequantise, read_whole_man
 from mcviz.runs.derived import Derived, load_derived, save_derived
 from mcviz.runs.files import Folder, LocalFolder, folder_at
 from mcviz.runs.images import StoredImages
-from mcviz.runs.manifest import MODEL, Manifest, corrupt, read_manifest
-from mcviz.runs.table import decode_table
+from mcviz.runs.manifest import COLUMNS, MODEL, Images, Manifest, corrupt, read_manifest
+from mcviz.runs.table import decode_columns, decode_table
+from mcviz.runs.value_scale import ValueScale
 from mcviz.runs.verified import read_verified
 
 if TYPE_CHECKING:
@@ -121,24 +122,16 @@ class Run:
         Raises:
             McvizError: the examples are no images.
         """
-        if self.manifest.images is None:
-            raise McvizError(f"The examples of {self.path} are no images.")
-        return self.manifest.images.shape
+        return self._images().shape
 
     @property
-    def divides_by_255(self) -> bool:
-        """Whether uint8 images are divided by 255 before the model takes them."""
-        return self.manifest.preprocessing == "divide_by_255"
+    def value_scale(self) -> ValueScale:
+        """Which values of the images stand for black and white.
 
-    @property
-    def value_range(self) -> tuple[float, float]:
-        """The lowest and the highest value that the model takes: 0 and 1, unless its own images go beyond that."""
-        images = self.manifest.images
-        if images is None:
-            return 0, 1
-        if images.dtype == "uint8":
-            return 0, 1 if self.divides_by_255 else 255
-        return (0, 1) if images.lowest >= 0 and images.highest <= 1 else (images.lowest, images.highest)
+        Raises:
+            McvizError: the examples are no images.
+        """
+        return ValueScale.of(self._images(), self.manifest.preprocessing)
 
     @cached_property
     def model_path(self) -> str | None:
@@ -206,6 +199,26 @@ class Run:
         return StoredImages(shape, dtype, lambda start, stop: self._rows("images", start, stop))
 
     @cached_property
+    def pictures(self) -> StoredImages:
+        """(N, height, width, 1 or 3) uint8: the images as they are looked at; read from disk as it is indexed.
+
+        Of images with more than three channels the first three are shown, and of two the first.
+
+        Raises:
+            McvizError: the run has no images.
+        """
+        images, scale = self.images, self.value_scale
+        channels = 1 if images.shape[-1] < 3 else 3
+        if images.dtype == np.uint8 and images.shape[-1] == channels:
+            return images
+
+        def read(start: int, stop: int) -> np.ndarray:
+            unit = scale.to_unit(self._rows("images", start, stop))
+            return np.round(unit[..., :channels] * 255).astype(np.uint8)
+
+        return StoredImages((*images.shape[:-1], channels), "uint8", read)
+
+    @cached_property
     def labels(self) -> np.ndarray | None:
         """(N,) int64 labels, or None where nobody knows them."""
         return None if self.manifest.labels_sha256 is None else _shared(self._rows("label"))
@@ -214,6 +227,28 @@ class Run:
     def deterministic_probs(self) -> np.ndarray | None:
         """(N, C) float32 probabilities of the model with dropout off, or None where the run has none."""
         return _shared(self._rows("deterministic_probs")) if self.manifest.deterministic else None
+
+    @cached_property
+    def features(self) -> np.ndarray | None:
+        """(N, D) float32 features by which examples are alike, or None where the run has none."""
+        return _shared(self._rows("features")) if self.manifest.features is not None else None
+
+    @cached_property
+    def columns(self) -> "pd.DataFrame | None":
+        """The examples' ids (`id`) and the user's own columns, indexed by `example`; None where there are neither.
+
+        A column with the name of one of the run's own has `user_` before it.
+
+        Raises:
+            CorruptRunError: the file is not what was written.
+        """
+        if self.manifest.examples.columns_sha256 is None:
+            return None
+        content = self._read(read_verified, self._folder, self.manifest, COLUMNS)
+        try:
+            return decode_columns(content, len(self))
+        except ValueError as error:
+            raise corrupt(self._folder.address(COLUMNS), f"is damaged: {error}") from error
 
     @cached_property
     def mean_probs(self) -> np.ndarray:
@@ -232,6 +267,11 @@ class Run:
         unknown = [name for name in self.manifest.scores if name not in SCORES]
         return table[[*OTHER_COLUMNS[1:], *known, *unknown]]
 
+    def table(self) -> "pd.DataFrame":
+        """As `scores`, with the user's own columns behind them."""
+        columns = self.columns
+        return self.scores() if columns is None else self.scores().join(columns.drop(columns="id"))
+
     @cached_property
     def pass_accuracy(self) -> np.ndarray | None:
         """(T,) float64 accuracy of each single pass, or None without labels."""
@@ -248,6 +288,11 @@ class Run:
         if self.labels is None or self.deterministic_probs is None:
             return None
         return float((self.deterministic_probs.argmax(axis=1) == self.labels).mean())
+
+    def _images(self) -> Images:
+        if self.manifest.images is None:
+            raise McvizError(f"The examples of {self.path} are no images.")
+        return self.manifest.images
 
     @cached_property
     def _table(self) -> "pd.DataFrame":

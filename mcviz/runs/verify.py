@@ -40,7 +40,7 @@ class Verification:
         manifest = self.run.manifest
         lines = [
             f"{self.run.path}: {manifest.passes:,} passes over {len(self.run):,} examples, "
-            f"{manifest.classes} classes, masks {manifest.masks}, seed {manifest.seed}",
+            f"{manifest.classes} classes, {manifest.how}",
             f"{self.files} files, {self.bytes:,} bytes: all as they were written",
         ]
         for label, accuracy in (
@@ -92,9 +92,11 @@ def _agreements(run: Run, found: Summary) -> dict[str, bool]:
     scores = all(np.allclose(table[name], values, rtol=0, atol=ROUNDING) for name, values in found.scores.items())
     correct = table["label"].eq(table["prediction"]).astype("boolean")
     labels_agree = run.labels is None or np.array_equal(table["label"].to_numpy(np.int64), run.labels)
+    ids_agree = run.columns is None or run.columns["id"].equals(table["id"])
     agree = {
         manifest.table: scores
         and labels_agree
+        and ids_agree
         and np.array_equal(table["prediction"], found.prediction)
         and table["correct"].equals(correct),
         f"{manifest.store}/mean_probs": np.allclose(run.mean_probs, found.mean, rtol=0, atol=ROUNDING),

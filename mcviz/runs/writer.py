@@ -2,10 +2,9 @@
 
 import os
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from msgspec.structs import replace
@@ -23,6 +22,7 @@ from mcviz.runs.arrays import (
     read_whole_manifest,
     shard_file,
 )
+from mcviz.runs.contents import Contents, Progress, Rows
 from mcviz.runs.existing import (
     files_of_run,
     is_being_removed,
@@ -33,33 +33,19 @@ from mcviz.runs.existing import (
 )
 from mcviz.runs.files import Folder, folder_at
 from mcviz.runs.lock import writing
-from mcviz.runs.manifest import MODEL, NAME, Manifest, check_manifest, read_manifest, write_manifest
+from mcviz.runs.manifest import COLUMNS, MODEL, NAME, Manifest, check_manifest, read_manifest, write_manifest
 from mcviz.runs.run import Run, open_run
 from mcviz.runs.summary import Summary, joined, summarise
 from mcviz.runs.table import encode_table
 from mcviz.runs.verified import described, read_verified
 
-Progress = Callable[[int, int], None]
 SHARE_OF_TIME = 0.05  # at most, for writing down which shards are done
 
 
-class Source(Protocol):
-    """Where predictions come from: the sampled model, over the examples of the run."""
-
-    def passes(self, start: int, stop: int, first_pass: int, passes: int, progress: Progress) -> np.ndarray:
-        """(passes, stop - start, C) float32: passes from `first_pass` on, of examples `start` to before `stop`."""
-
-    def deterministic(self, start: int, stop: int) -> np.ndarray:
-        """(stop - start, C) float32 of the model with dropout off."""
-
-
-def write_run(
+def write(
     out: str | os.PathLike[str],
     wanted: Manifest,
-    source: Source,
-    images: np.ndarray,
-    labels: np.ndarray | None,
-    model: bytes | None,
+    contents: Contents,
     *,
     resume: bool = True,
     progress: Progress | None = None,
@@ -72,10 +58,7 @@ def write_run(
     Args:
         out: its folder, or an fsspec address.
         wanted: what the run is to be, `partial` and without files.
-        source: of the predictions.
-        images: (N, height, width, channels), of the manifest's dtype.
-        labels: (N,) int64, or None.
-        model: the bytes of the model file to keep, or None.
+        contents: what it is made of.
         resume: whether to go on with a partial run; False begins anew.
         progress: called with (done, total) predictions. What it raises stops the writing; what is done stays.
 
@@ -87,7 +70,8 @@ def write_run(
     """
     folder = folder_at(out)
     check_manifest(wanted)
-    if wanted.images is not None:
+    images = contents.images
+    if wanted.images is not None and images is not None:
         expected = np.dtype(wanted.images.dtype), (wanted.examples.count, *wanted.images.shape)
         if (images.dtype, images.shape) != expected:
             raise InvalidInputError(f"Images should be {expected}. Received: {images.dtype} {images.shape}.")
@@ -98,7 +82,7 @@ def write_run(
                     remove_files(folder)
                 if not is_finished(folder, wanted):
                     refuse_another(folder, wanted)
-                    _Writing(folder, wanted, source, images, labels, model, progress).carry_out(resume)
+                    _Writing(folder, wanted, contents, progress).carry_out(resume)
                     _remove_left_over(folder)
         _sweep(folder)
         run = open_run(out)
@@ -144,14 +128,10 @@ class _Writing:
         self,
         folder: Folder,
         wanted: Manifest,
-        source: Source,
-        images: np.ndarray,
-        labels: np.ndarray | None,
-        model: bytes | None,
+        contents: Contents,
         progress: Progress | None,
     ) -> None:
-        self.folder, self.source, self.progress = folder, source, progress
-        self.images, self.labels, self.model = images, labels, model
+        self.folder, self.contents, self.progress = folder, contents, progress
         self.manifest = wanted
         self.old: Run | None = None
         self.name = NAME  # of the manifest, while it is partial
@@ -220,15 +200,21 @@ class _Writing:
         self.manifest = replace(wanted, created=created, about={**there.about, **wanted.about})
 
     def _write_inputs(self) -> None:
-        if self.manifest.has_images:
-            self._write_array("images", self.images)
-        if self.labels is not None:
-            self._write_array("label", self.labels)
+        contents = self.contents
+        images, labels, features, columns = contents.images, contents.labels, contents.features, contents.columns
+        if self.manifest.has_images and images is not None:
+            self._write_array("images", images)
+        if labels is not None:
+            self._write_array("label", labels)
+        if features is not None:
+            self._write_array("features", features)
+        if columns is not None:
+            self._write(COLUMNS, columns)
         if self.old and MODEL in self.old.manifest.files:
             content = read_verified(self.folder, self.old.manifest, MODEL)
             self.manifest = replace(self.manifest, files=self.manifest.files | {MODEL: described(content)})
-        elif self.model is not None:
-            self._write(MODEL, self.model)
+        elif self.contents.model is not None:
+            self._write(MODEL, self.contents.model)
 
     def _summaries(self) -> list[Summary]:
         """What every shard comes to; those that are not there yet are sampled and written."""
@@ -240,7 +226,7 @@ class _Writing:
         for shard, name in enumerate(names):
             start, stop = manifest.shard_range(shard)
             stored = there.probs_block(start, stop) if name in manifest.files else self._write_shard(probs, shard)
-            labels = None if self.labels is None else self.labels[start:stop]
+            labels = None if self.contents.labels is None else self.contents.labels[start:stop]
             summaries.append(summarise(stored, labels, manifest.scores))
         return summaries
 
@@ -254,7 +240,7 @@ class _Writing:
                 self.progress(self.done + part, self._total())
 
         report(0, 0)
-        probs = self.source.passes(start, stop, first, fresh, report)
+        probs = self.contents.source.passes(start, stop, first, fresh, report)
         _check(probs, (fresh, stop - start, manifest.classes))
         if self.old:
             probs = np.concatenate([self.old.probs_block(start, stop), probs])
@@ -270,16 +256,20 @@ class _Writing:
         self._write_array("mean_probs", summary.mean)
         if manifest.deterministic:
             ranges = [manifest.shard_range(shard) for shard in range(manifest.shards)]
-            self._write_array("deterministic_probs", np.concatenate([self.source.deterministic(*r) for r in ranges]))
+            self._write_array(
+                "deterministic_probs", np.concatenate([self.contents.source.deterministic(*r) for r in ranges])
+            )
         if summary.correct_per_pass is not None and summary.correct_by_ensemble_size is not None:
             self._write_array("correct_per_pass", summary.correct_per_pass)
             self._write_array("correct_by_ensemble_size", summary.correct_by_ensemble_size)
-        self._write(manifest.table, encode_table(self.labels, summary.prediction, summary.scores))
+        self._write(
+            manifest.table, encode_table(self.contents.ids, self.contents.labels, summary.prediction, summary.scores)
+        )
         created = {**self.manifest.created, "finished": _now()}
         files = {name: self.manifest.files[name] for name in files_of(self.manifest)}
         write_manifest(self.folder, replace(self.manifest, state="finished", created=created, files=files))
 
-    def _write_array(self, name: str, rows: np.ndarray) -> None:
+    def _write_array(self, name: str, rows: Rows) -> None:
         array = arrays_of(self.manifest)[name]
         self._write_metadata(array)
         for shard in range(array.shards):

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from mcviz.measures import SCORES
 from mcviz.runs import Examples, Images, Layer, Layout, Manifest, Model, Origin, Run
-from mcviz.runs.writer import write_run
+from mcviz.runs.contents import Contents
+from mcviz.runs.writer import write
 
 MODEL_FILE = b"not a model, but the bytes of one" * 3
 
@@ -96,7 +97,7 @@ def make(
     )
     source = source or MadeUpSource(images, classes, manifest.seed, pause)
     model = MODEL_FILE if keep else None
-    return write_run(out, manifest, source, images, labels, model, resume=resume, progress=progress)
+    return write(out, manifest, Contents(source, images, labels, model=model), resume=resume, progress=progress)
 
 
 def digest(array: np.ndarray) -> str:

@@ -7,8 +7,9 @@ import pytest
 from msgspec.structs import replace
 
 from mcviz.errors import CorruptRunError, InvalidInputError, PartialRunError, RunExistsError, RunNotFoundError
-from mcviz.runs import Images, Layer, Model, open_run, verify_run
-from mcviz.runs.writer import rename_classes, write_run
+from mcviz.runs import Images, Layer, Model, Preprocessing, open_run, verify_run
+from mcviz.runs.contents import Contents
+from mcviz.runs.writer import rename_classes, write
 from tests.runs.making import (
     MODEL_FILE,
     MadeUpSource,
@@ -121,7 +122,7 @@ base = wanted(images, labels)
             {"origin": replace(base.origin, stochastic_layers=(Layer("dropout", "Dropout", 0.25),))},
         ),
         ("origin", {"origin": replace(base.origin, draw_scheme=2)}),
-        ("preprocessing", {"preprocessing": "divide_by_255"}),
+        ("preprocessing", {"preprocessing": Preprocessing(255.0)}),
     ],
 )
 def test_a_run_that_differs_in_anything_is_neither_opened_nor_touched(
@@ -327,7 +328,7 @@ def test_object_arrays_are_refused(tmp_path: Path) -> None:
     described = Images((4, 3, 1), "object", 0, 255, True)
     for manifest in (replace(base, images=described), base):
         with pytest.raises(InvalidInputError, match="object"):
-            write_run(tmp_path / "run", manifest, MadeUpSource(images, 3, 5), objects, labels, MODEL_FILE)
+            write(tmp_path / "run", manifest, Contents(MadeUpSource(images, 3, 5), objects, labels, model=MODEL_FILE))
     assert list(tmp_path.iterdir()) == []
 
 
