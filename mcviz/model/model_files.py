@@ -37,9 +37,13 @@ FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # the first that a zip can hold
 PARTS_OF_LAYERS = {"keras.constraints", "keras.dtype_policies", "keras.initializers", "keras.regularizers"}
 OWN_CLASS = (
     "Where it is defined, register it with @keras.saving.register_keras_serializable(), and use mcviz.sample_run from "
-    "Python after that."
+    "Python after that, or name its module by --import."
 )
 IF_TRUSTED = "If you trust who made it, load it in Python with Keras and sample the model, or add --trust-model."
+FROM_SAVED_MODEL = (
+    "Convert one that you trust: pip install tf_keras; tf_keras.models.load_model('NAME').save('NAME.h5'); "
+    "keras.saving.load_model('NAME.h5', compile=False).save('NAME.keras')"
+)
 SAVE_IT = "Save it with model.save('NAME.keras')."
 
 
@@ -52,6 +56,10 @@ def open_regular_file(path: str | os.PathLike[str]) -> IO[bytes]:
     """
     if not Path(path).exists():
         raise DataNotFoundError(f"No model at that place. Received: {path}. Make one with `mcviz train`.")
+    if (Path(path) / "saved_model.pb").exists():
+        raise UnsuitableModelError(
+            f"A SavedModel is code that cannot be checked before it runs. Received: {path}. {FROM_SAVED_MODEL}"
+        )
     if Path(path).is_dir():
         raise UnsuitableModelError(
             f"A model is a .keras file, and that is a folder. Received: {path}. If you trust it, load it with Keras "

@@ -49,11 +49,16 @@ def to_probabilities(output: tf.Tensor, from_logits: bool | None, some_scores: C
 
     Raises:
         InvalidInputError: `from_logits` for what are probabilities already.
-        UnsuitableModelError: a sigmoid over several outputs.
+        UnsuitableModelError: a sigmoid over several outputs; two numbers that may be anything.
     """
     activation = _activation(output, some_scores)
     if from_logits and activation == "softmax":
         raise invalid("from_logits", "left out for a model that returns probabilities", from_logits)
+    if activation == "none" and from_logits is None and output.shape[1] == 2:
+        raise UnsuitableModelError(
+            "The model returns two numbers without a softmax: logits of two classes, or no classes at all. "
+            "If they are logits, say so (from_logits), on the command line by --from-logits."
+        )
     logits = activation == "none" if from_logits is None else from_logits
     values = tf.cast(output, tf.float32)
     if values.shape[1] == 1:

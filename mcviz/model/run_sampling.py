@@ -6,26 +6,30 @@ import json
 import os
 import platform
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
 
 import mcviz
-from mcviz.data import LabelledImages, read_images
+from mcviz.data import DataSet, as_data_set
 from mcviz.errors import McvizError, UnsuitableModelError
 from mcviz.interrupts import held_interrupts
 from mcviz.measures import SCORES
+from mcviz.model.examples import in_models_size
 from mcviz.model.inputs import ImageAdapter
 from mcviz.model.loading import load_model
 from mcviz.model.model_files import one_line, write_model_file
 from mcviz.model.sampler import Masks, Sampler, as_sampler
-from mcviz.runs import Examples, Images, Layer, Manifest, Model, Origin, Run
+from mcviz.runs import Layer, Manifest, Model, Origin, Preprocessing, Run
+from mcviz.runs.contents import Contents, Progress, Rows, described_examples, described_images, sha256_of
 from mcviz.runs.files import folder_at
 from mcviz.runs.manifest import layout_for, read_manifest
-from mcviz.runs.writer import Progress, rename_classes, write_run
+from mcviz.runs.table import encode_columns
+from mcviz.runs.writer import rename_classes, write
 from mcviz.validate import class_indices, invalid, one_of, whole_number
 
 DRAW_SCHEME = 2  # goes up whenever the sampler gives other numbers for the same seed
@@ -35,13 +39,14 @@ LIBRARIES = ("keras", "tensorflow", "numpy")
 
 def sample_run(
     model: keras.Model | Sampler | str | os.PathLike[str],
-    data: LabelledImages | np.ndarray | str | os.PathLike[str],
+    data: Any,
     out: str | os.PathLike[str],
     *,
     passes: int = 500,
     seed: int = 0,
     masks: Masks = "per_pass",
-    class_names: list[str] | None = None,
+    class_names: Sequence[str] | None = None,
+    preprocessing: Preprocessing | None = None,
     resume: bool = True,
     keep_images: bool = True,
     keep_model: bool = True,
@@ -57,14 +62,15 @@ def sample_run(
 
     Args:
         model: a Keras classifier with dropout, the path of one, or a `Sampler` of one, which is taken as it is.
-        data: (N, height, width, channels) images, alone or with (N,) labels; or the path of an `.npz` of them. Float32
-            reaches the model as it is; uint8 is divided by 255, unless the model does so in its first layer, or takes
-            whole numbers. Its shape may do without the axis of one channel, or be flat.
+        data: images, alone or with labels: a `DataSet`, arrays, a path, or what else `as_data_set` takes. Pictures from
+            files are brought to the model's size. The shape may do without the axis of one channel, or be flat.
         out: the run's folder, or an fsspec address.
         passes: the number of passes, T.
         seed: of the masks.
         masks: `per_pass` or `per_example`.
-        class_names: C names; their numbers without it.
+        class_names: C names, in the order of the model's outputs; those of the data without it, or else numbers.
+        preprocessing: how the model takes the images; found out without it: floating point reaches the model as it is,
+            uint8 is divided by 255, unless the model begins with a layer that scales, or takes whole numbers.
         resume: whether to go on with a partial run; False begins it anew.
         keep_images: whether the run holds the images, to be looked at.
         keep_model: whether the run holds the model, without its optimizer, to be asked about new images.
@@ -83,27 +89,31 @@ def sample_run(
         RunExistsError: another run is there.
         StorageError: the run cannot be written.
     """
+    one_of("masks", masks, ("per_pass", "per_example"))
+    passes, seed = whole_number("passes", passes, 1), whole_number("seed", seed)
+    examples = as_data_set(data)
     loaded = load_model(model) if isinstance(model, str | os.PathLike) else model
     sampler = as_sampler(loaded, output=output, from_logits=from_logits)
-    network, labelled = sampler.model, _labelled(data)
-    one_of("masks", masks, ("per_pass", "per_example"))
-    adapter = ImageAdapter.for_data(sampler, labelled.images)
-    source = _Source(adapter, labelled.images, seed, masks)
+    images = in_models_size(examples, sampler.input_shape, crop=preprocessing is not None and preprocessing.crop)
+    adapter = ImageAdapter.for_data(sampler, images.shape, images.dtype, preprocessing)
+    source = _Source(adapter, images, seed, masks)
     classes = source.deterministic(0, 1).shape[1]
-    if labelled.labels is not None:
-        class_indices("labels", labelled.labels, len(labelled.images), classes)
-    images = _described(labelled.images, keep_images)
-    passes = whole_number("passes", passes, 1)
+    if class_names is not None:
+        _check_names(class_names, classes)
+        examples = examples.with_class_names(class_names)
+    check_classes(examples, classes)
+    names = examples.class_names or _names_there(classes, out)
+    network, (described, content) = sampler.model, described_images(images, keep_images)
     wanted = Manifest(
         passes=passes,
         classes=classes,
-        class_names=_names(class_names, classes, out),
-        examples=Examples("image", len(labelled.images), _sha256(labelled.images)),
-        images=images,
-        labels_sha256=None if labelled.labels is None else _sha256(labelled.labels),
+        class_names=names,
+        examples=described_examples("image", len(images), content, examples.ids, examples.columns),
+        images=described,
+        labels_sha256=None if examples.labels is None else sha256_of(examples.labels),
         model=Model(network.name, model_digest(network), keep_model, sampler.output, sampler.from_logits),
-        preprocessing="divide_by_255" if adapter.divides_by_255 and labelled.images.dtype == np.uint8 else "none",
-        seed=whole_number("seed", seed),
+        preprocessing=adapter.preprocessing,
+        seed=seed,
         masks=masks,
         origin=Origin(
             "dropout",
@@ -113,13 +123,32 @@ def sample_run(
             inactive_layers=sampler.inactive_layers,
         ),
         scores=tuple(score.name for score in SCORES.values() if score.needs == ("probs",)),
-        layout=layout_for(passes, classes, images),
+        layout=layout_for(passes, classes, described),
         about=about or {},
         created={"versions": _versions()},
     )
-    kept = _without_optimizer(network) if keep_model else None
-    run = write_run(out, wanted, source, labelled.images, labelled.labels, kept, resume=resume, progress=progress)
-    return run if run.class_names == wanted.class_names else rename_classes(run, wanted.class_names)
+    contents = Contents(
+        source,
+        images,
+        examples.labels,
+        examples.ids,
+        encode_columns(examples.ids, examples.columns),
+        model=_without_optimizer(network) if keep_model else None,
+    )
+    run = write(out, wanted, contents, resume=resume, progress=progress)
+    return run if run.class_names == names else rename_classes(run, names)
+
+
+def check_classes(examples: DataSet, classes: int) -> None:
+    """Check that class names and labels, where there are some, are of as many classes as a model has.
+
+    Raises:
+        InvalidInputError: they are of others.
+    """
+    if examples.class_names is not None:
+        _check_names(examples.class_names, classes, "Name all classes of the model, in its order, with class_names.")
+    if examples.labels is not None:
+        class_indices("labels", examples.labels, len(examples), classes)
 
 
 @held_interrupts()
@@ -129,12 +158,12 @@ def model_digest(model: keras.Model) -> str:
     architecture = keras.saving.serialize_keras_object(model)
     digest.update(json.dumps([architecture["class_name"], architecture["config"]], sort_keys=True).encode())
     for weight in model.weights:
-        digest.update(_sha256(keras.ops.convert_to_numpy(weight)).encode())
+        digest.update(sha256_of(keras.ops.convert_to_numpy(weight)).encode())
     return digest.hexdigest()
 
 
 class _Source:
-    def __init__(self, adapter: ImageAdapter, images: np.ndarray, seed: int, masks: Masks) -> None:
+    def __init__(self, adapter: ImageAdapter, images: Rows, seed: int, masks: Masks) -> None:
         self._adapter, self._images, self._seed, self._masks = adapter, images, seed, masks
 
     def passes(self, start: int, stop: int, first_pass: int, passes: int, progress: Progress) -> np.ndarray:
@@ -155,30 +184,18 @@ class _Source:
         return self._adapter.from_stored(self._images[start:stop])
 
 
-def _labelled(data: LabelledImages | np.ndarray | str | os.PathLike[str]) -> LabelledImages:
-    if isinstance(data, str | os.PathLike):
-        return read_images(Path(data))
-    labelled = data if isinstance(data, LabelledImages) else LabelledImages(np.asarray(data), None)
-    return LabelledImages.checked(labelled.images, labelled.labels)
-
-
-def _described(images: np.ndarray, stored: bool) -> Images:
-    height, width, channels = images.shape[1:]
-    dtype: Literal["uint8", "float32"] = "uint8" if images.dtype == np.uint8 else "float32"
-    return Images((height, width, channels), dtype, float(images.min()), float(images.max()), stored)
-
-
-def _names(names: list[str] | None, classes: int, out: str | os.PathLike[str]) -> tuple[str, ...]:
-    """The names that were asked for; without any those of the run that is there, or else numbers."""
-    if names is None:
-        with suppress(McvizError):
-            there = read_manifest(folder_at(out))
-            if there.classes == classes:
-                return there.class_names
-        return tuple(str(number) for number in range(classes))
+def _check_names(names: Sequence[str], classes: int, advice: str = "") -> None:
     if len(names) != classes or len(set(names)) != classes:
-        raise invalid("class_names", f"{classes} different names", names)
-    return tuple(names)
+        raise invalid("class_names", f"{classes} different names", list(names), advice)
+
+
+def _names_there(classes: int, out: str | os.PathLike[str]) -> tuple[str, ...]:
+    """The names of the run that is there, or else numbers."""
+    with suppress(McvizError):
+        there = read_manifest(folder_at(out))
+        if there.classes == classes:
+            return there.class_names
+    return tuple(str(number) for number in range(classes))
 
 
 @held_interrupts()
@@ -190,13 +207,6 @@ def _without_optimizer(model: keras.Model) -> bytes:
             raise UnsuitableModelError(
                 f"Keras cannot save this model ({one_line(error)}). Sample it without keeping the model."
             ) from error
-
-
-def _sha256(array: np.ndarray) -> str:
-    digest = hashlib.sha256(f"{array.dtype.str} {array.shape}".encode())
-    for start in range(0, len(array) if array.ndim else 0, 1024):
-        digest.update(np.ascontiguousarray(array[start : start + 1024]).data)
-    return digest.hexdigest()
 
 
 def _versions() -> dict[str, str]:

@@ -1,8 +1,7 @@
 """Monte Carlo dropout passes of a Keras model."""
 
 import threading
-import warnings
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -11,13 +10,14 @@ import tensorflow as tf
 from mcviz.errors import UnsuitableModelError
 from mcviz.interrupts import held_interrupts
 from mcviz.model.blocks import padded_blocks
+from mcviz.model.examples import checked_examples
 from mcviz.model.job import Job, Progress
 from mcviz.model.model_files import NAME_OF_MODEL, check_name
 from mcviz.model.plan import Plan, make_plan, random_examples
 from mcviz.model.stochastic import LayerReport, StochasticLayer, StochasticLayers, every_layer, own_kinds_among
 from mcviz.model.tracing import SamePassesError
 from mcviz.runs import Run
-from mcviz.validate import finite, invalid, one_of, whole_number
+from mcviz.validate import invalid, one_of, whole_number
 
 Masks = Literal["per_pass", "per_example"]
 PASSES_TRIED = (8, 1000)  # passes; a rate of a thousandth seldom shows in eight
@@ -25,7 +25,7 @@ PASSES_TRIED = (8, 1000)  # passes; a rate of a thousandth seldom shows in eight
 
 def sample(
     model: keras.Model,
-    examples: np.ndarray,
+    examples: Any,
     *,
     passes: int = 500,
     seed: int = 0,
@@ -42,7 +42,10 @@ def sample(
 
     Args:
         model: a Keras classifier with stochastic layers; it is left as it was.
-        examples: (N, ...) in the shape and scale that the model takes.
+        examples: (N, ...) in the shape that the model takes: an array, alone or in a pair with labels, or what else
+            `as_examples` takes. Floating point reaches the model as it is. uint8, and images with channels of whole
+            numbers from 0 to 255, are divided by 255, unless the model begins with a layer that scales, or takes whole
+            numbers.
         passes: the number of passes, T.
         seed: of the masks. The same seed gives the same bits, on one machine with one set of versions.
         masks: `per_pass`, one draw of masks for all examples of a pass, or `per_example`, a draw for each example.
@@ -174,11 +177,11 @@ class Sampler:
         return self._layers.report(plan.random_layers if plan else None)
 
     @held_interrupts()
-    def deterministic(self, examples: np.ndarray) -> np.ndarray:
+    def deterministic(self, examples: Any) -> np.ndarray:
         """Run the deterministic model: dropout off, and all other randomness too.
 
         Args:
-            examples: (N, ...) as the model takes them.
+            examples: as `sample` takes them.
 
         Returns:
             (N, C) float32 probabilities.
@@ -194,7 +197,7 @@ class Sampler:
 
     def sample(
         self,
-        examples: np.ndarray,
+        examples: Any,
         *,
         passes: int,
         seed: int = 0,
@@ -208,7 +211,7 @@ class Sampler:
         A job that is split into calls in any way gives the bits of one call, if each call says where it starts.
 
         Args:
-            examples: (N, ...) as the model takes them.
+            examples: as `sample` takes them.
             passes: the number of passes, T.
             seed: of the masks.
             masks: `per_pass` or `per_example`.
@@ -231,11 +234,11 @@ class Sampler:
         Job(plan, examples, result, seed, masks == "per_example", first_pass, first_example).run(progress)
         return result
 
-    def plan_for(self, examples: np.ndarray) -> tuple[np.ndarray, Plan]:
+    def plan_for(self, examples: Any) -> tuple[np.ndarray, Plan]:
         """Check examples against the model, and prepare it for their shape, once for each.
 
         Args:
-            examples: (N, ...) as the model takes them.
+            examples: as `sample` takes them.
 
         Returns:
             The examples in the model's dtype, and how examples of their shape are sampled.
@@ -244,7 +247,7 @@ class Sampler:
             InvalidInputError: examples that do not fit the model.
             UnsuitableModelError: a model whose passes would not differ for such examples.
         """
-        examples = _checked_examples(examples, self.input_shape, self.input_dtype)
+        examples = checked_examples(examples, self.model, self.input_shape, self.input_dtype)
         return examples, self._plan(examples.shape[1:], examples.dtype.name)
 
     @held_interrupts()
@@ -324,38 +327,3 @@ def _input_of(model: keras.Model) -> tuple[tuple[int | None, ...] | None, str | 
             f"The model must take one array. Received: {len(inputs)} inputs: {', '.join(each.name for each in inputs)}."
         )
     return tuple(inputs[0].shape[1:]), inputs[0].dtype
-
-
-def fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
-    """Whether one example has the shape that a model takes; None stands for any size."""
-    return len(shape) == len(wanted) and all(size in (None, given) for size, given in zip(wanted, shape, strict=True))
-
-
-def shape_in_words(wanted: tuple[int | None, ...]) -> str:
-    """The shape of the examples that a model takes, as a message has it."""
-    return f"({', '.join(['N', *('any' if size is None else str(size) for size in wanted)])})"
-
-
-def takes_whole_numbers(dtype: str | None) -> bool:
-    """Whether a model's input is of whole numbers; one that does not say takes floats."""
-    return np.dtype(dtype or "float32").kind in "iu"
-
-
-def _checked_examples(examples: np.ndarray, shape: tuple[int | None, ...] | None, dtype: str | None) -> np.ndarray:
-    examples = np.asarray(examples)
-    if shape is not None and not fits(examples.shape[1:], shape):
-        expected = f"of the shape that the model takes, {shape_in_words(shape)}"
-        raise invalid("examples", expected, f"shape {examples.shape}")
-    if examples.ndim < 2 or not examples.size:
-        raise invalid("examples", "(N, ...) with at least one example", f"shape {examples.shape}")
-    whole_numbers = takes_whole_numbers(dtype)
-    if examples.dtype.kind not in ("biu" if whole_numbers else "biuf"):
-        raise invalid("examples", "whole numbers" if whole_numbers else "numbers", f"dtype {examples.dtype}")
-    taken = examples.astype(dtype or ("int32" if examples.dtype in (np.int32, np.int64) else "float32"), copy=False)
-    if not whole_numbers:
-        finite("examples", taken)
-    if examples.dtype == np.uint8 and taken.dtype != np.uint8:
-        warnings.warn(
-            "The model is given uint8 examples as 0 to 255. If it takes 0 to 1, use `as_model_input`.", stacklevel=4
-        )
-    return taken

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from mcviz.data import LabelledImages, as_model_input, read_mnist
+from mcviz.data import DataSet, as_model_input, read_mnist
 from mcviz.errors import DataNotFoundError
 from mcviz.interrupts import held_interrupts
 from mcviz.model.reference import reference_network
@@ -27,7 +27,7 @@ COLUMNS = {
 }
 
 
-def load_mnist(path: str | Path | None = None) -> tuple[LabelledImages, LabelledImages]:
+def load_mnist(path: str | Path | None = None) -> tuple[DataSet, DataSet]:
     """MNIST's training and test images, from a file or, without one, by `keras.datasets.mnist`.
 
     Args:
@@ -48,12 +48,12 @@ def load_mnist(path: str | Path | None = None) -> tuple[LabelledImages, Labelled
         raise DataNotFoundError(
             f"MNIST could not be downloaded ({error}). Connect to the network, or give an .npz of MNIST with --data."
         ) from error
-    return LabelledImages.checked(x_train, y_train), LabelledImages.checked(x_test, y_test)
+    return DataSet.of_arrays(x_train, y_train), DataSet.of_arrays(x_test, y_test)
 
 
 def train(
-    train_images: LabelledImages,
-    test_images: LabelledImages,
+    train_images: DataSet,
+    test_images: DataSet,
     *,
     epochs: int = 10,
     seed: int = 0,
@@ -82,10 +82,10 @@ def train(
         KeyboardInterrupt: Ctrl-C, between two batches.
     """
     for split in (train_images, test_images):
-        _check_images(split.images, train_images.images.shape[1:])
+        _check_images(split.pixels, train_images.pixels.shape[1:])
     targets, held_out_targets = _one_hot(train_images, test_images)
-    inputs = as_model_input(train_images.images)
-    validation = as_model_input(test_images.images), held_out_targets
+    inputs = as_model_input(train_images.pixels)
+    validation = as_model_input(test_images.pixels), held_out_targets
     with held_interrupts() as held:
         _check_settings(epochs, seed, activation)
 
@@ -155,7 +155,7 @@ def save_trained(model: keras.Model, history: pd.DataFrame, path: str | Path) ->
     return history_path
 
 
-def _one_hot(train_images: LabelledImages, test_images: LabelledImages) -> tuple[np.ndarray, np.ndarray]:
+def _one_hot(train_images: DataSet, test_images: DataSet) -> tuple[np.ndarray, np.ndarray]:
     if train_images.labels is None or test_images.labels is None:
         raise invalid("labels", "there for training and test images", "images without labels")
     classes = int(train_images.labels.max()) + 1

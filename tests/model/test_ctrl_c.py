@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mcviz.data import LabelledImages
+from mcviz.data import DataSet
 from mcviz.model.loading import load_model
 from mcviz.model.run_sampling import model_digest
 from mcviz.model.sampler import Sampler
 from mcviz.model.training import save_trained, train
 
-IMAGES = LabelledImages(np.arange(64 * 12 * 12, dtype=np.uint8).reshape(64, 12, 12, 1), np.arange(64) % 2)
+IMAGES = DataSet(np.arange(64 * 12 * 12, dtype=np.uint8).reshape(64, 12, 12, 1), np.arange(64) % 2)
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,7 @@ def as_python_starts() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def model() -> keras.Model:
-    layers = [keras.Input((12, 12, 1)), keras.layers.Flatten(), keras.layers.Dropout(0.5), keras.layers.Dense(2)]
+    layers = [keras.Input((12, 12, 1)), keras.layers.Flatten(), keras.layers.Dropout(0.5), keras.layers.Dense(3)]
     return keras.Sequential(layers)
 
 

@@ -54,7 +54,7 @@ def test_a_run_holds_the_passes_over_images_as_the_model_takes_them(
     run = sample_run(model, IMAGES, tmp_path / "run", passes=4)
     np.testing.assert_allclose(run.probs_block(0, 24), sample(model, taken, passes=4), atol=1 / 65535)
     np.testing.assert_array_equal(run.images, IMAGES)
-    assert run.divides_by_255 is ImageAdapter.for_data(Sampler(model), IMAGES).divides_by_255 is (white == 1)
+    assert run.manifest.preprocessing.divide_by == (255 if white == 1 else 1)
     assert fit_ood_detector(Sampler(model), run).unexplained.shape == (24,)
     adapter = ImageAdapter.for_run(Sampler(model), run)
     np.testing.assert_array_equal(adapter.from_stored(run.images[:]), taken)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from mcviz.data import LabelledImages, uniform_noise
+from mcviz.data import DataSet, uniform_noise
 from mcviz.errors import InvalidInputError
 from mcviz.model import Sampler
 from mcviz.model.ood import FIT, fit_ood_detector, ood_verdict
@@ -51,7 +51,7 @@ def model() -> keras.Model:
 @pytest.fixture(scope="module", params=["with labels", "without"])
 def run(request, model, tmp_path_factory):
     labels = np.arange(240) % 3
-    data = LabelledImages(bars(labels, 2), labels if request.param == "with labels" else None)
+    data = DataSet(bars(labels, 2), labels if request.param == "with labels" else None)
     return sample_run(model, data, tmp_path_factory.mktemp("cache") / "bars", passes=20)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from mcviz.data import LabelledImages, as_model_input
+from mcviz.data import DataSet, as_model_input
 from mcviz.errors import DataNotFoundError, InvalidInputError, RunExistsError, UnsuitableModelError
 from mcviz.model import run_sampling
 from mcviz.model.loading import load_model
@@ -41,9 +41,9 @@ def network() -> keras.Model:
 
 
 @pytest.fixture(scope="module")
-def data() -> LabelledImages:
+def data() -> DataSet:
     numbers_ = np.random.default_rng(0)
-    return LabelledImages(
+    return DataSet(
         numbers_.integers(0, 256, (21, 6, 5, 1), dtype=np.uint8), numbers_.integers(0, 4, 21, dtype=np.int64)
     )
 
@@ -86,9 +86,7 @@ def stop_after(share: float):
 
 
 @pytest.mark.parametrize("masks", ["per_pass", "per_example"])
-def test_a_run_holds_what_sampling_gives(
-    tmp_path: Path, network: keras.Model, data: LabelledImages, masks: str
-) -> None:
+def test_a_run_holds_what_sampling_gives(tmp_path: Path, network: keras.Model, data: DataSet, masks: str) -> None:
     run = sample_run(network, data, tmp_path / "run", passes=12, seed=3, masks=masks)
     inputs = as_model_input(data.images)
     sampled = sample(network, inputs, passes=12, seed=3, masks=masks)
@@ -101,7 +99,7 @@ def test_a_run_holds_what_sampling_gives(
 
 
 def test_a_sampler_is_taken_as_it_is(
-    tmp_path: Path, network: keras.Model, data: LabelledImages, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, network: keras.Model, data: DataSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sampler, expected = Sampler(network), sample_run(network, data, tmp_path / "model", passes=3)
     monkeypatch.setattr("mcviz.model.sampler.make_plan", None)  # to prepare a model once more would fail
@@ -111,7 +109,7 @@ def test_a_sampler_is_taken_as_it_is(
             sample_run(sampler, data, tmp_path / "sampler", passes=3, **options)
 
 
-def test_the_manifest_says_how_it_was_made(tmp_path: Path, network: keras.Model, data: LabelledImages) -> None:
+def test_the_manifest_says_how_it_was_made(tmp_path: Path, network: keras.Model, data: DataSet) -> None:
     network.save(tmp_path / "given.keras")
     run = sample_run(
         tmp_path / "given.keras",
@@ -135,7 +133,7 @@ def test_the_manifest_says_how_it_was_made(tmp_path: Path, network: keras.Model,
 
 
 def test_stopped_and_gone_on_with_it_is_the_run_that_was_never_stopped(
-    tmp_path: Path, network: keras.Model, data: LabelledImages
+    tmp_path: Path, network: keras.Model, data: DataSet
 ) -> None:
     whole = sample_run(network, data, tmp_path / "whole", passes=9)
     for share in (0.5, 0.8):
@@ -151,7 +149,7 @@ def test_stopped_and_gone_on_with_it_is_the_run_that_was_never_stopped(
 
 @pytest.mark.parametrize("masks", ["per_pass", "per_example"])
 def test_more_passes_are_the_run_that_had_them_from_the_start(
-    tmp_path: Path, network: keras.Model, data: LabelledImages, masks: str
+    tmp_path: Path, network: keras.Model, data: DataSet, masks: str
 ) -> None:
     sample_run(network, data, tmp_path / "grown", passes=7, masks=masks)
     sample_run(network, data, tmp_path / "grown", passes=11, masks=masks)
@@ -171,7 +169,7 @@ def test_a_model_is_the_same_in_memory_saved_and_loaded(tmp_path: Path, network:
     assert model_digest(loaded) != model_digest(network)
 
 
-def test_sampling_does_not_change_what_a_model_is(tmp_path: Path, network: keras.Model, data: LabelledImages) -> None:
+def test_sampling_does_not_change_what_a_model_is(tmp_path: Path, network: keras.Model, data: DataSet) -> None:
     before = model_digest(network)
     sample_run(network, data, tmp_path / "run", passes=3)
     network.predict(as_model_input(data.images), verbose=0)
@@ -179,7 +177,7 @@ def test_sampling_does_not_change_what_a_model_is(tmp_path: Path, network: keras
     assert sample_run(network, data, tmp_path / "run", passes=3).manifest.model.sha256 == before
 
 
-def test_the_kept_model_has_no_optimizer_and_gives_the_same_passes(tmp_path: Path, data: LabelledImages) -> None:
+def test_the_kept_model_has_no_optimizer_and_gives_the_same_passes(tmp_path: Path, data: DataSet) -> None:
     network = small_network()
     network.compile("adam", "sparse_categorical_crossentropy")
     network.fit(as_model_input(data.images), data.labels, verbose=0)
@@ -192,29 +190,27 @@ def test_the_kept_model_has_no_optimizer_and_gives_the_same_passes(tmp_path: Pat
     np.testing.assert_array_equal(Sampler(kept).sample(inputs, passes=5), Sampler(network).sample(inputs, passes=5))
 
 
-def test_another_model_or_other_images_are_another_run(
-    tmp_path: Path, network: keras.Model, data: LabelledImages
-) -> None:
+def test_another_model_or_other_images_are_another_run(tmp_path: Path, network: keras.Model, data: DataSet) -> None:
     sample_run(network, data, tmp_path / "run", passes=3)
     images = data.images.copy()
     images[20, 5, 4, 0] ^= 1
     for model, other, what in (
         (small_network(seed=1), data, "model"),
-        (network, LabelledImages(images, data.labels), "examples"),
-        (network, LabelledImages(data.images, (data.labels + 1) % 4), "labels"),
-        (network, LabelledImages(as_model_input(data.images), data.labels), "examples"),
+        (network, DataSet(images, data.labels), "examples"),
+        (network, DataSet(data.images, (data.labels + 1) % 4), "labels"),
+        (network, DataSet(as_model_input(data.images), data.labels), "examples"),
     ):
         with pytest.raises(RunExistsError, match=f"differs in: {what}"):
             sample_run(model, other, tmp_path / "run", passes=3)
 
 
-def test_labels_may_be_any_sequence(tmp_path: Path, network: keras.Model, data: LabelledImages) -> None:
+def test_labels_may_be_any_sequence(tmp_path: Path, network: keras.Model, data: DataSet) -> None:
     for labels in (data.labels.tolist(), tuple(data.labels.tolist()), data.labels.astype(np.uint8)):
-        run = sample_run(network, LabelledImages(data.images, labels), tmp_path / "run", passes=3)
+        run = sample_run(network, DataSet(data.images, labels), tmp_path / "run", passes=3)
         np.testing.assert_array_equal(run.labels, data.labels)
 
 
-def test_images_alone_from_memory_or_a_file(tmp_path: Path, network: keras.Model, data: LabelledImages) -> None:
+def test_images_alone_from_memory_or_a_file(tmp_path: Path, network: keras.Model, data: DataSet) -> None:
     floats = as_model_input(data.images)
     run = sample_run(network, floats, tmp_path / "alone", passes=3, keep_images=False, keep_model=False)
     assert run.labels is None
@@ -226,13 +222,9 @@ def test_images_alone_from_memory_or_a_file(tmp_path: Path, network: keras.Model
     np.testing.assert_array_equal(from_file.labels, data.labels)
 
 
-def test_a_float_run_and_a_uint8_run_are_asked_the_same(
-    tmp_path: Path, network: keras.Model, data: LabelledImages
-) -> None:
+def test_a_float_run_and_a_uint8_run_are_asked_the_same(tmp_path: Path, network: keras.Model, data: DataSet) -> None:
     bytes_ = sample_run(network, data, tmp_path / "bytes", passes=3)
-    floats = sample_run(
-        network, LabelledImages(as_model_input(data.images), data.labels), tmp_path / "floats", passes=3
-    )
+    floats = sample_run(network, DataSet(as_model_input(data.images), data.labels), tmp_path / "floats", passes=3)
     np.testing.assert_array_equal(bytes_.probs_block(0, 21), floats.probs_block(0, 21))
     assert bytes_.digest != floats.digest
 
@@ -250,7 +242,7 @@ def test_a_float_run_and_a_uint8_run_are_asked_the_same(
     ],
 )
 def test_arguments_that_cannot_be_used(
-    tmp_path: Path, network: keras.Model, data: LabelledImages, arguments: dict[str, object], sentence: str
+    tmp_path: Path, network: keras.Model, data: DataSet, arguments: dict[str, object], sentence: str
 ) -> None:
     with pytest.raises(InvalidInputError, match=sentence):
         sample_run(network, data, tmp_path / "run", **{"passes": 3, **arguments})
@@ -261,7 +253,10 @@ def test_arguments_that_cannot_be_used(
     ("spoil", "sentence"),
     [
         (lambda data: data.images.astype(object), r"uint8 or floating point\. Received: dtype object"),
-        (lambda data: data.images.astype(np.int64), r"uint8 or floating point\. Received: dtype int64"),
+        (
+            lambda data: data.images.astype(np.int64) * 2,
+            "whole numbers of 0 to 255, or floating",
+        ),
         (lambda data: data.images.reshape(21, 30), r"\(N, height, width\).*Received: shape \(21, 30\)"),
         (lambda data: data.images[:0], r"with no axis empty\. Received: shape \(0, 6, 5, 1\)"),
         (
@@ -270,31 +265,29 @@ def test_arguments_that_cannot_be_used(
         ),
         (lambda data: data.images / np.float32(0), r"finite\. Received: NaN or infinite"),
         (
-            lambda data: LabelledImages(data.images, data.labels[:-1]),
+            lambda data: DataSet(data.images, data.labels[:-1]),
             r"`labels` should be 21 class indices, one an example\. Received: shape \(20,\)",
         ),
         (
-            lambda data: LabelledImages(data.images, [1.5] * 21),
-            r"21 class indices, one an example\. Received: shape \(21,\), dtype float64",
+            lambda data: DataSet(data.images, [1.5] * 21),
+            r"21 class indices, texts or one-hot rows\. Received: fractions",
         ),
         (
-            lambda data: LabelledImages(data.images, [[1], [1, 2]]),
+            lambda data: DataSet(data.images, [[1], [1, 2]]),
             r"21 class indices, one an example\. Received: \[\[1\]",
         ),
-        (lambda data: LabelledImages(data.images, data.labels + 4), r"class indices from 0 to 3\. Received: 7"),
-        (lambda data: LabelledImages(data.images, data.labels - 1), r"class indices from 0 upwards\. Received: -1"),
+        (lambda data: DataSet(data.images, data.labels + 4), r"class indices from 0 to 3\. Received: 7"),
+        (lambda data: DataSet(data.images, data.labels - 1), r"class indices from 0 upwards\. Received: -1"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:(divide by zero|invalid value)")
-def test_data_that_cannot_be_used(
-    tmp_path: Path, network: keras.Model, data: LabelledImages, spoil, sentence: str
-) -> None:
+def test_data_that_cannot_be_used(tmp_path: Path, network: keras.Model, data: DataSet, spoil, sentence: str) -> None:
     with pytest.raises(InvalidInputError, match=sentence):
         sample_run(network, spoil(data), tmp_path / "run", passes=3)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_not_there(tmp_path: Path, network: keras.Model, data: LabelledImages) -> None:
+def test_what_is_not_there(tmp_path: Path, network: keras.Model, data: DataSet) -> None:
     with pytest.raises(DataNotFoundError, match=r"no\.keras"):
         sample_run(tmp_path / "no.keras", data, tmp_path / "run")
     with pytest.raises(DataNotFoundError, match=r"no\.npz"):
@@ -304,7 +297,7 @@ def test_what_is_not_there(tmp_path: Path, network: keras.Model, data: LabelledI
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_memory_address(network: keras.Model, data: LabelledImages, tmp_path: Path) -> None:
+def test_a_memory_address(network: keras.Model, data: DataSet, tmp_path: Path) -> None:
     address = f"memory://{tmp_path.name}/run"
     sample_run(network, data, address, passes=3)
     assert open_run(address).probs(20).shape == (3, 4)

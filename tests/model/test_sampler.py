@@ -168,12 +168,11 @@ def test_outputs_that_are_not_finite_are_refused():
         sample(sequential((4,), layers.Dropout(0.5), layers.Rescaling(1e30), layers.Dense(3)), images, passes=3)
 
 
-def test_uint8_images_are_taken_as_the_numbers_that_they_are():
+def test_uint8_examples_are_divided_by_255_as_sample_run_does():
     images = (IMAGES * 255).astype(np.uint8)
     model = dense_model()
-    with pytest.warns(UserWarning, match="as_model_input"):
-        passes = sample(model, images, passes=3)
-    np.testing.assert_array_equal(passes, sample(model, images.astype(np.float32), passes=3))
+    passes = sample(model, images, passes=3)
+    np.testing.assert_array_equal(passes, sample(model, images.astype(np.float32) / np.float32(255), passes=3))
 
 
 def test_a_model_of_any_input_size_takes_several():
@@ -346,3 +345,11 @@ def test_another_thread_sees_the_model_as_it_is_while_one_prepares_it():
     for probs in seen:
         np.testing.assert_array_equal(probs, expected)
     assert len(seen) > 3
+
+
+def test_two_numbers_without_a_softmax_are_asked_about_and_taken_where_they_are_logits():
+    layers = keras.layers
+    model = keras.Sequential([keras.Input((3,)), layers.Dropout(0.5), layers.Dense(2)])
+    with pytest.raises(UnsuitableModelError, match=r"two numbers without a softmax.* say so \(from_logits\)"):
+        Sampler(model)
+    assert Sampler(model, from_logits=True).classes == 2

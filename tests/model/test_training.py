@@ -3,24 +3,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mcviz.data import LabelledImages
+from mcviz.data import DataSet
 from mcviz.errors import DataNotFoundError, InvalidInputError
 from mcviz.model.reference import reference_network
 from mcviz.model.training import load_mnist, save_trained, train
 
 
-def bright_half(count: int, seed: int) -> LabelledImages:
+def bright_half(count: int, seed: int) -> DataSet:
     """Images that a small network learns in an epoch: class 0 is bright above, class 1 below."""
     rng = np.random.default_rng(seed)
     labels = np.arange(count) % 2
     images = rng.integers(0, 60, (count, 12, 12, 1), dtype=np.uint8)
     for image, label in zip(images, labels, strict=True):
         image[6 * label : 6 * label + 6] += 180
-    return LabelledImages.checked(images, labels)
+    return DataSet.of_arrays(images, labels)
 
 
 @pytest.fixture(scope="module")
-def splits() -> tuple[LabelledImages, LabelledImages]:
+def splits() -> tuple[DataSet, DataSet]:
     return bright_half(256, seed=0), bright_half(64, seed=1)
 
 
@@ -113,11 +113,11 @@ def test_images_without_labels_cannot_be_learnt_from(splits):
         InvalidInputError,
         match="`labels` should be there for training and test",
     ):
-        train(splits[0], LabelledImages(splits[1].images, None))
+        train(splits[0], DataSet(splits[1].images, None))
 
 
 def test_a_test_label_that_training_never_saw_is_refused(splits):
-    odd = LabelledImages(splits[1].images, np.full(64, 2))
+    odd = DataSet(splits[1].images, np.full(64, 2))
     with pytest.raises(InvalidInputError, match=r"`test labels` should be class indices from 0 to 1\. Received: 2"):
         train(splits[0], odd)
 
@@ -125,15 +125,15 @@ def test_a_test_label_that_training_never_saw_is_refused(splits):
 def test_what_is_not_mnist_shaped_is_refused_before_training(splits):
     images, labels = splits[0].images, splits[0].labels
     for spoilt, message in (
-        (LabelledImages(images[:, :5], labels), r"at least 6 × 6 pixels .* Received: shape \(\d+, 5, .* Scale them up"),
-        (LabelledImages(images.astype(np.float32), labels), r"float32 from 0 to 239\. Save them as uint8, or scale"),
-        (LabelledImages(images, labels + 2**40), r"2 to 1,000 classes, .* up to 1099511627777\. Number the classes"),
-        (LabelledImages(images, labels * 0), r"labels up to 0\. Number the classes anew"),
+        (DataSet(images[:, :5], labels), r"at least 6 × 6 pixels .* Received: shape \(\d+, 5, .* Scale them up"),
+        (DataSet(images.astype(np.float32), labels), r"float32 from 0 to 239\. Save them as uint8, or scale"),
+        (DataSet(images, labels + 2**40), r"2 to 1,000 classes, .* up to 1099511627777\. Number the classes"),
+        (DataSet(images, labels * 0), r"labels up to 0\. Number the classes anew"),
     ):
         with pytest.raises(InvalidInputError, match=message):
             train(spoilt, spoilt)
     with pytest.raises(InvalidInputError, match="`images` should be of one size"):
-        train(splits[0], LabelledImages(splits[1].images[:, 1:], splits[1].labels))
+        train(splits[0], DataSet(splits[1].images[:, 1:], splits[1].labels))
 
 
 def test_without_a_network_the_remedy_is_named(monkeypatch):
