@@ -240,14 +240,14 @@ ROWS = (
         "a folder, pipe, socket or device in its place",
         "one line, code 2, in little time and memory; nothing is left behind",
         _tests(
-            "tests/data/test_labelled.py::test_a_hostile_file_is_refused_in_one_line_in_no_time_and_little_memory",
+            "tests/data/test_data_set.py::test_a_hostile_file_is_refused_in_one_line_in_no_time_and_little_memory",
             "tests/test_cli.py::test_hostile_data_are_refused_in_one_line",
         ),
     ),
     Row(
         "an honest npz file of every kind that numpy writes",
         "the same images and labels",
-        _tests("tests/data/test_labelled.py::test_an_honest_file_is_read"),
+        _tests("tests/data/test_data_set.py::test_an_honest_file_is_read"),
     ),
     Row(
         "an uploaded picture is broken, huge, or something else; or damaged at random",

@@ -221,7 +221,7 @@ def large_cache(folder: Path) -> Path:
         moved = np.roll(images, generator.integers(-2, 3, size=2), axis=(1, 2))
         copies.append((moved * generator.uniform(0.6, 1)).astype(np.uint8))
     labels = None if run.labels is None else np.tile(run.labels, len(copies))
-    data = mcviz.LabelledImages(np.concatenate(copies), labels)
+    data = mcviz.DataSet(np.concatenate(copies), labels)
     print(f"sampling {LARGE_IMAGES:,} images, {LARGE_PASSES} passes …", flush=True)
     mcviz.sample_run(run.model_path, data, folder / "large", passes=LARGE_PASSES)
     return folder

@@ -25,7 +25,7 @@ import tensorflow as tf
 from keras import layers
 
 import mcviz
-from mcviz.data import as_model_input, read_images
+from mcviz.data import as_model_input, read_data
 from mcviz.errors import McvizError
 from mcviz.model import Sampler, load_model
 from mcviz.model.sampler import Masks
@@ -83,7 +83,7 @@ def main() -> int:
 def reference(model: Path | None, data: Path | None) -> tuple[keras.Model, np.ndarray]:
     """The model and its images, (N, 28, 28, 1) float32 in 0..1."""
     if model and data:
-        return load_model(model), as_model_input(read_images(data).images)
+        return load_model(model), as_model_input(read_data(data).pixels)
     run = mcviz.open_run(SHIPPED_RUN)
     if run.model_path is None:
         raise mcviz.errors.RunNotFoundError(f"The run {SHIPPED_RUN} has no model.")

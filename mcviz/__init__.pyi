@@ -1,6 +1,6 @@
-from .data import LabelledImages as LabelledImages
+from .data import DataSet as DataSet
 from .data import as_model_input as as_model_input
-from .data import read_images as read_images
+from .data import read_data as read_data
 from .data import read_mnist as read_mnist
 from .data import uniform_noise as uniform_noise
 from .errors import CorruptRunError as CorruptRunError
@@ -14,6 +14,7 @@ from .errors import RunNotFoundError as RunNotFoundError
 from .errors import StorageError as StorageError
 from .errors import UnsuitableModelError as UnsuitableModelError
 from .errors import UnsupportedKerasError as UnsupportedKerasError
+from .importing import write_run as write_run
 from .measures import SCORES as SCORES
 from .measures import scores as scores
 from .model.loading import load_model as load_model

@@ -1,8 +1,14 @@
-"""Packages that only a part of mcviz needs."""
+"""Packages that only a part of mcviz needs, and modules of the user's own."""
 
+import sys
+from collections.abc import Sequence
+from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 
-from mcviz.errors import MissingPackageError
+from mcviz.errors import InvalidInputError, MissingPackageError
+
+IMPORT_VARIABLE = "MCVIZ_IMPORT"  # names the user's own modules, with spaces between them
 
 
 def require_keras() -> None:
@@ -17,3 +23,36 @@ def require_keras() -> None:
             "Training, loading and sampling a model need Keras and TensorFlow. "
             f'Received: a Python without {" and ".join(missing)}. Type: pip install "mcviz[keras]"'
         )
+
+
+def find_modules(names: Sequence[str]) -> None:
+    """Check that modules that the operator named are there, also in the working directory, without importing them.
+
+    Raises:
+        MissingPackageError: one is not.
+    """
+    here = str(Path.cwd())
+    if names and here not in sys.path:
+        sys.path.insert(0, here)
+    for name in names:
+        if not name.partition(".")[0].isidentifier() or find_spec(name.partition(".")[0]) is None:
+            raise MissingPackageError(
+                f"--import {name} names no module that is installed or in the working directory. Received: {here}."
+            )
+
+
+def import_modules(names: Sequence[str]) -> None:
+    """Import modules that the operator named, which register layers of the user's own with Keras.
+
+    Raises:
+        MissingPackageError: one is not there, or needs what is not installed.
+        InvalidInputError: the code of one fails.
+    """
+    find_modules(names)
+    for name in names:
+        try:
+            import_module(name)
+        except ImportError as error:
+            raise MissingPackageError(f"--import {name} cannot be imported: {error}. Install what it needs.") from error
+        except Exception as error:  # of the user's own code
+            raise InvalidInputError(f"--import {name} cannot be imported: {type(error).__name__}: {error}.") from error

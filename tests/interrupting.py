@@ -58,14 +58,14 @@ def interrupted(moment: str, *arguments: object) -> str:
         arguments: of the command, which goes on for longer.
 
     Returns:
-        Nothing if it ended with code 130 and one line, besides those of its progress.
+        Nothing if it ended with code 130 and one line, besides those of its progress and its warnings.
     """
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "sitecustomize.py").write_text(SITECUSTOMIZE)
         path = os.pathsep.join([folder, str(ROOT)])
         process = start(*arguments, INTERRUPTED_AT=moment, PYTHONPATH=path)
         _, err = process.communicate(timeout=SECONDS_TO_END)
-    lines = [line for line in err.splitlines() if not line.startswith("[")]
+    lines = [line for line in err.splitlines() if not line.startswith(("[", "mcviz: warning: "))]
     if process.returncode == 130 and len(lines) == 1 and lines[0].startswith("mcviz: stopped"):
         return ""
     return f"code {process.returncode}: {err}"

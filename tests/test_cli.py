@@ -85,10 +85,10 @@ def test_training_on_what_is_not_mnist_is_refused_in_one_line(folder, tmp_path, 
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_data_are_refused_in_one_line(name, tmp_path, capsys):
+def test_hostile_data_are_refused_in_one_line(name, folder, tmp_path, capsys):
     path = tmp_path / "images.npz"
     HOSTILE[name](path)
-    sampled = ["sample", "--model", tmp_path / "m.keras", "--data", path, "--out", tmp_path / "run"]
+    sampled = ["sample", "--model", folder / "model.keras", "--data", path, "--out", tmp_path / "run"]
     assert "images.npz" in refused(sampled, capsys)
     assert not (tmp_path / "run").exists()
 
@@ -186,7 +186,7 @@ def test_sampling_says_what_is_stochastic_and_what_came_out(folder, tmp_path, ca
 
 def test_a_run_holds_what_python_samples_and_what_was_told_about_its_data(folder, run):
     opened = mcviz.open_run(run)
-    data = mcviz.read_images(folder / "mnist.npz")
+    data = mcviz.read_data(folder / "mnist.npz")
     probs = mcviz.sample(mcviz.load_model(folder / "model.keras"), mcviz.as_model_input(data.images), passes=6)
     np.testing.assert_allclose(opened.probs_block(0, 40), probs, rtol=0, atol=1 / 65535)
     np.testing.assert_array_equal(opened.labels, data.labels)
@@ -239,7 +239,7 @@ def test_a_model_that_cannot_take_the_images_is_refused_in_one_line(folder, tmp_
 def test_images_above_1_are_warned_of(folder, tmp_path, capsys):
     sampled = ["sample", "--model", f"{folder}/model.keras", "--data", f"{folder}/bright.npz", "--passes", "3"]
     assert main([*sampled, "--out", f"{tmp_path}/run"]) == 0
-    assert "warning: the images of" in capsys.readouterr().err.splitlines()[0]
+    assert "warning: The images go up to" in capsys.readouterr().err.splitlines()[0]
 
 
 def test_sampling_into_another_run_is_refused(folder, run, capsys):
@@ -263,6 +263,7 @@ def test_ctrl_c_in_sampling_says_how_to_go_on_and_leaves_no_run_that_looks_whole
     sampled = ["sample", "--model", folder / "model.keras", "--data", folder / "mnist.npz", "--out", out]
     process = start(*sampled, "--passes", 1_000_000)
     assert process.stderr is not None
+    assert process.stderr.readline().startswith("mcviz: warning: The model is right on")  # its weights are random
     assert process.stderr.readline().startswith("[")
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)

@@ -11,9 +11,9 @@ from sklearn.datasets import load_sample_images
 
 from benchmarks.ood.known_sets import ImageSet, of_other_class, spread
 from benchmarks.ood.samples import fashion_sample
+from mcviz.data import as_model_input
 from mcviz.data.distortions import invert
 from mcviz.data.drawing import LUMA, centred
-from mcviz.data.labelled import as_model_input
 
 SIDE, FINE = 28, 8  # pixels of an image, and drawn for each of them
 LETTERS = "ACEFHJKLMNPRTUVWXY"  # B, D, G, I, O, Q, S and Z read as digits
@@ -36,7 +36,7 @@ def held_out_sets(images: np.ndarray, labels: np.ndarray, count: int = 1000) -> 
     """
     middle = images.shape[1] // 2
     others = images[of_other_class(labels, count)]
-    fashion = as_model_input(spread(fashion_sample().images, count))
+    fashion = as_model_input(spread(fashion_sample().pixels, count))
     asymmetric = images[np.isin(labels, NO_DIGIT_IN_A_MIRROR)][:count]
     sets = {
         "letters": ("Printed letters", printed(LETTERS, count, seed=21)),

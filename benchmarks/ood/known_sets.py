@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.ood.samples import enlarged_digits, fashion_sample
+from mcviz.data import as_model_input
 from mcviz.data.distortions import invert, mix, rotate, shuffle_pixels
-from mcviz.data.labelled import as_model_input
 from mcviz.data.noise import NOISES
 
 
@@ -45,13 +45,13 @@ def known_sets(images: np.ndarray, labels: np.ndarray, count: int = 1000) -> dic
         for seed, (name, noise) in enumerate(NOISES.items(), start=1)
     }
     return sets | {
-        "fashion": ImageSet("Fashion-MNIST", as_model_input(spread(fashion_sample().images, count))),
+        "fashion": ImageSet("Fashion-MNIST", as_model_input(spread(fashion_sample().pixels, count))),
         "rotated": ImageSet("Rotated by 90°", rotate(first, 90)),
         "inverted": ImageSet("Inverted", invert(first)),
         "mixed": ImageSet("Mixed pairs", mix(first, images[of_other_class(labels, count)])),
         "shuffled": ImageSet("Shuffled pixels", shuffle_pixels(first, seed=7)),
         "digits": ImageSet(
-            "8 × 8 digits (a shift)", spread(enlarged_digits().images, count), out_of_distribution=False
+            "8 × 8 digits (a shift)", spread(enlarged_digits().pixels, count), out_of_distribution=False
         ),
     }
 

@@ -6,7 +6,7 @@ import numpy as np
 import scipy  # loads scipy.ndimage when it is first used
 from sklearn.datasets import load_digits
 
-from mcviz.data.labelled import LabelledImages, read_images
+from mcviz.data import DataSet, read_data
 
 FASHION_FILE = Path(__file__).parent / "fashion" / "fashion-mnist-sample.npz"
 FASHION_CLASSES = (
@@ -14,16 +14,16 @@ FASHION_CLASSES = (
 )  # fmt: skip
 
 
-def fashion_sample() -> LabelledImages:
+def fashion_sample() -> DataSet:
     """1,000 test images of Fashion-MNIST, 100 of each class (Zalando, MIT licence; see `fashion/README.md`).
 
     Returns:
         (1000, 28, 28, 1) uint8 images and their labels, indices of `FASHION_CLASSES`.
     """
-    return read_images(FASHION_FILE)
+    return read_data(FASHION_FILE)
 
 
-def enlarged_digits() -> LabelledImages:
+def enlarged_digits() -> DataSet:
     """scikit-learn's 1,797 digits of 8 × 8 pixels, enlarged to MNIST's size and margin.
 
     They are digits of other writers: a shift, and not out of distribution.
@@ -34,4 +34,4 @@ def enlarged_digits() -> LabelledImages:
     digits = load_digits()
     enlarged = scipy.ndimage.zoom(digits.images / 16, (1, 20 / 8, 20 / 8), order=1)
     images = np.pad(enlarged, ((0, 0), (4, 4), (4, 4))).astype(np.float32)
-    return LabelledImages.checked(images, digits.target)
+    return DataSet.of_arrays(images, digits.target)

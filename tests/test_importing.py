@@ -1,0 +1,340 @@
+"""Passes from anywhere become a run, with the numbers that they had."""
+
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+import xarray
+import zarr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import mcviz
+from mcviz.data import DataSet, opened_passes
+from mcviz.errors import DataNotFoundError, InvalidInputError, RunExistsError
+from mcviz.runs import Run, verify_run
+
+HALF_A_STEP = 1 / 131068
+RNG = np.random.default_rng(0)
+LOGITS = RNG.normal(size=(5, 7, 3)) * 2
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return shifted / shifted.sum(axis=-1, keepdims=True)
+
+
+PROBS = softmax(LOGITS)
+IMAGES = RNG.integers(0, 256, (7, 4, 5, 3), dtype=np.uint8)
+LABELS = np.array([0, 1, 2, 0, 1, 2, 0])
+
+
+def check(run: Run, probs: np.ndarray = PROBS) -> None:
+    np.testing.assert_allclose(run.probs_block(0, None), probs, atol=HALF_A_STEP + 1e-7, rtol=0)
+    verify_run(run.path)
+
+
+def test_a_run_has_all_that_was_given(tmp_path):
+    columns = pd.DataFrame({"source": list("aabbccd"), "age": np.arange(7.0), "label": list("xyzxyzx")})
+    run = mcviz.write_run(
+        tmp_path / "run",
+        PROBS,
+        images=IMAGES,
+        labels=LABELS,
+        class_names=["ant", "bee, wild", "cat"],
+        ids=[f"{n}.png" for n in range(7)],
+        columns=columns,
+        deterministic=PROBS[0],
+        features=np.arange(14).reshape(7, 2),
+        source="an ensemble of 5",
+        about={"licence": "CC0"},
+    )
+    check(run)
+    np.testing.assert_array_equal(run.images, IMAGES)
+    np.testing.assert_array_equal(run.labels, LABELS)
+    np.testing.assert_array_equal(run.features, np.arange(14).reshape(7, 2))
+    np.testing.assert_allclose(run.deterministic_probs, PROBS[0], atol=1e-6)
+    table = run.table()
+    assert run.class_names == ("ant", "bee, wild", "cat")
+    assert list(table["id"]) == [f"{n}.png" for n in range(7)]
+    assert (list(table["source"]), list(table["user_label"])) == (list("aabbccd"), list("xyzxyzx"))
+    assert (run.manifest.origin.kind, run.manifest.origin.source) == ("imported", "an ensemble of 5")
+    assert (run.manifest.seed, run.manifest.masks, run.model_path) == (None, None, None)
+    assert run.manifest.about == {"licence": "CC0"}
+
+
+def test_passes_alone_are_enough(tmp_path):
+    run = mcviz.write_run(tmp_path / "run", PROBS)
+    check(run)
+    assert (run.labels, run.has_images, run.columns, run.deterministic_probs) == (None, False, None, None)
+    assert list(run.scores()["id"]) == [str(n) for n in range(7)]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    order=st.permutations(["pass", "example", "class"]),
+    dtype=st.sampled_from(["f2", "f4", "f8"]),
+    on_disk=st.booleans(),
+)
+def test_axes_in_any_order_that_is_named(tmp_path_factory, order, dtype, on_disk):
+    moved = np.transpose(PROBS, [("pass", "example", "class").index(axis) for axis in order]).astype(dtype)
+    folder = tmp_path_factory.mktemp("run")
+    np.save(folder / "probs.npy", np.ascontiguousarray(moved))
+    given = np.load(folder / "probs.npy", mmap_mode="r") if on_disk else moved
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mcviz.importing.BLOCK_VALUES", 30)
+        run = mcviz.write_run(folder / "run", given, axes=order)
+    exact = np.transpose(moved.astype(np.float32), [list(order).index(a) for a in ("pass", "example", "class")])
+    np.testing.assert_allclose(run.probs_block(0, None), exact, atol=HALF_A_STEP + 1e-7, rtol=0)
+
+
+def test_logits_become_probabilities(tmp_path):
+    run = mcviz.write_run(tmp_path / "run", LOGITS, deterministic=LOGITS[0], from_logits=True)
+    check(run)
+    np.testing.assert_allclose(run.deterministic_probs, PROBS[0], atol=1e-6)
+
+
+def lazily(kind: str, folder: Path) -> object:
+    if kind == "zarr":
+        return zarr.create_array(folder / "z", data=PROBS, chunks=(2, 3, 2))
+    if kind == "hdf5":
+        with h5py.File(folder / "h", "w") as file:
+            file.create_dataset("probs", data=PROBS, chunks=(2, 3, 2))
+        return h5py.File(folder / "h")["probs"]
+    if kind == "memmap":
+        np.save(folder / "a.npy", PROBS)
+        return np.load(folder / "a.npy", mmap_mode="r")
+    if kind == "Fortran":
+        np.save(folder / "f.npy", np.asfortranarray(PROBS))
+        return np.load(folder / "f.npy", mmap_mode="r")
+    if kind == "part of a memmap":
+        np.save(folder / "p.npy", np.concatenate([PROBS[::-1], PROBS]))
+        return np.load(folder / "p.npy", mmap_mode="r")[5:]
+    if kind == "dask":
+        return DaskLike()
+    return iter(PROBS)
+
+
+class DaskLike:
+    """What is used of a Dask array: shape, dtype, the sizes of the chunks, and slices that are computed."""
+
+    shape, dtype = PROBS.shape, PROBS.dtype
+    chunks = ((2, 2, 1), (4, 3), (3,))
+
+    def __getitem__(self, part: tuple[slice, ...]) -> np.ndarray:
+        return PROBS[part]
+
+
+@pytest.mark.parametrize("kind", ["zarr", "hdf5", "memmap", "Fortran", "part of a memmap", "dask", "iterator"])
+def test_lazy_arrays_and_iterators_give_the_same_run(tmp_path, kind):
+    run = mcviz.write_run(tmp_path / "run", lazily(kind, tmp_path))
+    check(run)
+    first = mcviz.write_run(tmp_path / "array", PROBS.astype(np.float32) if kind == "iterator" else PROBS)
+    assert run.digest == first.digest
+
+
+def test_memory_stays_flat(tmp_path):
+    passes, examples, classes = 20, 20_000, 10
+    whole = passes * examples * classes * 4
+
+    def made() -> Iterator[np.ndarray]:
+        for number in range(passes):
+            probs = np.full((examples, classes), 0.1, np.float32)
+            probs[:, 0] += 0.001 * number
+            probs[:, 1] -= 0.001 * number
+            yield probs
+
+    mcviz.write_run(tmp_path / "warm", PROBS)
+    tracemalloc.start()
+    try:
+        run = mcviz.write_run(tmp_path / "run", made())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert run.passes == passes
+    assert peak < 4 * whole / 2  # and the same for any number of examples
+
+
+class Tensor:
+    """What is used of a tensor of PyTorch: it has a dtype of its own, and makes itself an array."""
+
+    shape, dtype = PROBS.shape, "torch.float64"
+
+    def __getitem__(self, part: tuple[slice, ...]) -> "Tensor":
+        raise NotImplementedError
+
+    def __array__(self, dtype: object = None, copy: object = None) -> np.ndarray:
+        return PROBS
+
+
+class Failing(Tensor):
+    """One that tracks gradients."""
+
+    def __array__(self, dtype: object = None, copy: object = None) -> np.ndarray:
+        raise RuntimeError("detach it first\nand so on")
+
+
+def test_a_tensor_of_another_framework_is_an_array(tmp_path):
+    check(mcviz.write_run(tmp_path / "run", Tensor()))
+    check(mcviz.write_run(tmp_path / "tensorflow", tf.constant(PROBS)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"probs": PROBS[:, :5]}, "as many passes as examples .5., so the axes cannot be told apart. Name their order"),
+        ({"probs": PROBS.transpose(1, 0, 2), "images": IMAGES}, r"shape \(7, 5, 3\), and there are 7 examples\. Name"),
+        ({"probs": PROBS, "axes": ("pass", "example", "draw")}, "pass, example and class in some order"),
+        ({"probs": PROBS[:1]}, "at least 2 passes and 2 classes. Received: 1 and 3"),
+        ({"probs": PROBS[..., :1]}, "at least 2 passes and 2 classes. Received: 5 and 1"),
+        ({"probs": np.repeat(PROBS[:1], 5, axis=0)}, "All 5 passes are the same"),
+        ({"probs": LOGITS}, "pass 0, example .* is negative. If these are logits"),
+        ({"probs": PROBS * 1.01}, "pass 0, example 0 sum to 1.01, and should sum to 1 within 0.001"),
+        ({"probs": np.where(np.arange(7)[:, None] == 4, np.nan, PROBS)}, "pass 0, example 4 is not a finite number"),
+        ({"probs": (PROBS * 100).astype(int)}, "floating point. Received: dtype int64"),
+        ({"probs": PROBS[0]}, r"\(passes, examples, classes\), with no axis empty. Received: shape \(7, 3\)"),
+        ({"probs": iter([PROBS[0], PROBS[1, :3]])}, r"all of one shape. Received: \(3, 3\) in pass 1"),
+        ({"probs": [PROBS[0], PROBS[1, :3]]}, r"`probs` should be one array. Received: list"),
+        ({"probs": iter([PROBS[0], "text"])}, "floating point or whole numbers. Received: dtype <U4"),
+        ({"probs": Failing()}, r"`probs` should be one array. Received: Failing \(detach it first\)"),
+        ({"probs": PROBS, "deterministic": [["a", "b", "c"]] * 7}, "`deterministic` should be floating point"),
+        ({"probs": iter([])}, "at least 2 passes. Received: none"),
+        ({"probs": 3}, "an array, or an iterator of passes. Received: int"),
+        ({"probs": PROBS, "labels": LABELS + 1}, "class indices from 0 to 2. Received: 3"),
+        ({"probs": PROBS, "labels": LABELS[:-1]}, "of 6 examples, as the data are. Received: 7 examples"),
+        ({"probs": PROBS, "images": IMAGES, "labels": LABELS[:-1]}, "7 class indices"),
+        ({"probs": PROBS, "images": IMAGES[:-1]}, "there are 6 examples|of 6 examples"),
+        ({"probs": PROBS, "class_names": ["a", "b"]}, "3 names, one a class of the passes. Received: 2 names"),
+        ({"probs": PROBS, "class_names": ["a", "b", "a"]}, "different names"),
+        ({"probs": PROBS, "ids": ["a"] * 7}, "7 different texts|different texts"),
+        ({"probs": PROBS, "columns": pd.DataFrame({"a": [1]})}, "of 1 examples"),
+        ({"probs": PROBS, "deterministic": PROBS[0, :3]}, r"of the shape \(7, 3\). Received: shape \(3, 3\)"),
+        ({"probs": PROBS, "deterministic": LOGITS[0]}, "probabilities that sum to one"),
+        ({"probs": PROBS, "features": np.zeros((3, 2))}, r"\(7, features\)"),
+    ],
+)
+def test_what_cannot_be_a_run_is_refused_before_anything_is_written(tmp_path, arguments, told):
+    with pytest.raises(InvalidInputError, match=told) as caught:
+        mcviz.write_run(tmp_path / "run", **arguments)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_same_call_opens_the_run_and_another_is_refused(tmp_path):
+    first = mcviz.write_run(tmp_path / "run", PROBS, labels=LABELS)
+    assert mcviz.write_run(tmp_path / "run", PROBS, labels=LABELS).digest == first.digest
+    renamed = mcviz.write_run(tmp_path / "run", PROBS, labels=LABELS, class_names=["a", "b", "c"])
+    assert (renamed.class_names, renamed.digest) == (("a", "b", "c"), first.digest)
+    with pytest.raises(RunExistsError, match="origin"):
+        mcviz.write_run(tmp_path / "run", PROBS[::-1], labels=LABELS)
+    with pytest.raises(RunExistsError, match="ids and columns"):
+        mcviz.write_run(tmp_path / "run", PROBS, labels=LABELS, ids=list("abcdefg"))
+
+
+def test_pictures_of_a_data_set_and_their_names(tmp_path):
+    data = DataSet.of_arrays(IMAGES, np.array(["x", "y", "z"])[LABELS]).with_ids(list("abcdefg"))
+    run = mcviz.write_run(tmp_path / "run", PROBS, images=data)
+    assert (run.class_names, "".join(run.scores()["id"])) == (("x", "y", "z"), "abcdefg")
+    again = data.in_order_of(list("gfedcba"))
+    np.testing.assert_array_equal(again.labels, LABELS[::-1])
+    with pytest.raises(InvalidInputError, match=r"those of the 7 examples. Received: 7 ids, of which h names none"):
+        data.in_order_of(list("hfedcba"))
+
+
+def written(kind: str, folder: Path) -> Path:
+    """The passes in a file of a kind."""
+    long = pd.DataFrame(
+        [(e, t, c, PROBS[t, e, c]) for e in range(7) for t in range(5) for c in range(3)],
+        columns=["example", "pass", "class", "probability"],
+    ).sample(frac=1, random_state=0)
+    data = xarray.Dataset({"probs": (("draw", "example", "category"), PROBS)})
+    chains = xarray.Dataset({"y": (("chain", "draw", "obs_id", "category"), np.stack([PROBS[:2], PROBS[2:4]]))})
+    path = folder / {"folder": "passes", "chains": "c.nc", "netcdf": "a.nc", "xarray zarr": "x"}.get(kind, f"a.{kind}")
+    if kind == "npy":
+        np.save(path, PROBS)
+    elif kind == "npz":
+        np.savez(path, probs=PROBS, labels=LABELS, deterministic_probs=PROBS[0])
+    elif kind == "folder":
+        path.mkdir()
+        for number, each in enumerate(PROBS):
+            np.save(path / f"{number}.npy", each)
+    elif kind == "zarr":
+        zarr.create_array(path, data=PROBS, chunks=(5, 3, 3))
+    elif kind == "xarray zarr":
+        data.transpose("example", "category", "draw").to_zarr(path, consolidated=False)
+    elif kind == "h5":
+        with h5py.File(path, "w") as file:
+            file["probs"] = PROBS
+            file["weights"] = PROBS[0]
+    elif kind in ("netcdf", "chains"):
+        (chains if kind == "chains" else data.transpose("category", "draw", "example")).to_netcdf(path)
+    elif kind == "csv":
+        long.sort_values("example").to_csv(path, index=False)
+    else:
+        long.sort_values("example").to_parquet(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    "kind", ["npy", "npz", "folder", "zarr", "xarray zarr", "h5", "netcdf", "chains", "csv", "parquet"]
+)
+def test_every_kind_of_file(tmp_path, kind):
+    with opened_passes(written(kind, tmp_path)) as passes:
+        run = mcviz.write_run(tmp_path / "run", passes.probs, axes=passes.axes)
+        assert (passes.ids, passes.class_names) == (None, None)
+        if kind == "npz":
+            assert passes.labels is not None
+            np.testing.assert_array_equal(passes.labels, LABELS)
+    check(run, PROBS[:4] if kind == "chains" else PROBS)
+
+
+def test_the_passes_of_a_run_come_in_again(tmp_path):
+    run = mcviz.write_run(tmp_path / "run", PROBS, labels=LABELS)
+    with opened_passes(tmp_path / "run" / "predictions.zarr") as passes:
+        check(mcviz.write_run(tmp_path / "again", passes.probs, axes=passes.axes))
+    mcviz.export_run(run, tmp_path / "run.npz")
+    with opened_passes(tmp_path / "run.npz") as passes:
+        check(mcviz.write_run(tmp_path / "exported", passes.probs, labels=passes.labels))
+
+
+def test_a_long_table_names_examples_and_classes(tmp_path):
+    rows = [(f"{e}.png", t, "xyz"[c], PROBS[t, e, c]) for e in range(7) for t in range(5) for c in range(3)]
+    pd.DataFrame(rows, columns=["example", "pass", "class", "probability"]).to_csv(tmp_path / "a.csv", index=False)
+    with opened_passes(tmp_path / "a.csv") as passes:
+        assert (passes.ids, passes.class_names) == (tuple(f"{n}.png" for n in range(7)), ("x", "y", "z"))
+        check(mcviz.write_run(tmp_path / "run", passes.probs, axes=passes.axes, ids=passes.ids))
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda f: f / "nowhere", "There are no passes at .*nowhere. Give .npz"),
+        (lambda f: f, "holds no .npy, one a pass, and is no Zarr store"),
+        (lambda f: text(f / "a.txt", "0.1 0.9"), "none of what is taken"),
+        (lambda f: text(f / "a.csv", "a,b\n1,2\n"), "the columns example, pass, class, probability. This one has a, b"),
+        (lambda f: text(f / "a.csv", "example,pass,class,probability\n0,0,0,1\n0,1,1,1\n"), "should have 4 rows"),
+        (lambda f: text(f / "a.npz", "PK"), "it is not an .npz"),
+        (lambda f: saved(f / "a.npz", a=PROBS, b=PROBS), "one array of pass, example and class, under the name probs"),
+        (lambda f: text(f / "zarr.json", "{").parent, "cannot be read as Zarr"),
+        (lambda f: text(f / "a.h5", "\x89HDF"), "none of what is taken"),
+    ],
+)
+def test_a_file_without_passes_is_told_in_one_line(tmp_path, make, told):
+    with pytest.raises((InvalidInputError, DataNotFoundError), match=told) as caught, opened_passes(make(tmp_path)):
+        pass
+    assert "\n" not in str(caught.value)
+
+
+def text(path: Path, content: str) -> Path:
+    path.write_text(content)
+    return path
+
+
+def saved(path: Path, **arrays: np.ndarray) -> Path:
+    np.savez(path, **arrays)
+    return path

@@ -1,0 +1,403 @@
+"""Every way in, by one command: what a person gives is what the run holds."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+import xarray
+from msgspec.structs import replace
+from PIL import Image
+from sklearn.datasets import load_digits
+from sklearn.ensemble import RandomForestClassifier
+
+import mcviz
+from mcviz.cli import main
+from mcviz.runs import Preprocessing, Run
+from tests.data.test_sources import idx
+
+RNG = np.random.default_rng(0)
+CLASSES = ("ant", "bee", "cat")
+LABELS = np.array([0, 0, 1, 1, 2, 2, 2])
+N = len(LABELS)
+COLOUR = np.zeros((N, 8, 8, 3), np.uint8)
+COLOUR[np.arange(N), :, :, LABELS] = 200  # red, green or blue
+COLOUR += RNG.integers(0, 20, COLOUR.shape, dtype=np.uint8)
+PROBS = RNG.dirichlet(np.ones(3), (5, N))
+NAMES = tuple(f"{number}.png" for number in range(N))
+HALF_A_STEP = 1 / 131068 + 1e-7
+IMAGENET = Preprocessing(255.0, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), crop=True)
+
+
+def network(*first: keras.Layer) -> keras.Model:
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    convolution = [layers.Conv2D(4, 3), layers.BatchNormalization(), layers.ReLU(), layers.GlobalAveragePooling2D()]
+    return keras.Sequential(
+        [keras.Input((8, 8, 3)), *first, *convolution, layers.Dropout(0.5, name="half"), layers.Dense(3, "softmax")]
+    )
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("models") / "model.keras"
+    network().save(path)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def typed(command: str, capsys: pytest.CaptureFixture[str] | None = None) -> str:
+    """What a command that succeeds prints."""
+    assert main(command.split()) == 0
+    return capsys.readouterr().out if capsys else ""
+
+
+def imported(options: str = "", passes: str = "probs.npy") -> Run:
+    typed(f"import {passes} --out run {options}")
+    return mcviz.open_run("run")
+
+
+def sampled(model: Path, data: str, passes: int = 3) -> Run:
+    typed(f"sample --model {model} --out run --passes {passes} --data {data}")
+    return mcviz.open_run("run")
+
+
+def check_examples(
+    run: Run, labels: Sequence[int] | None = None, names: Sequence[str] | None = None, ids: Sequence[str] | None = None
+) -> None:
+    if labels is None:
+        assert run.labels is None
+    else:
+        np.testing.assert_array_equal(run.labels, labels)
+    assert run.class_names == tuple(names or map(str, range(len(run.class_names))))
+    assert list(run.scores()["id"]) == list(ids or map(str, range(run.manifest.examples.count)))
+
+
+def check_passes(run: Run, probs: np.ndarray = PROBS) -> None:
+    np.testing.assert_allclose(run.probs_block(0, None), probs, atol=HALF_A_STEP)
+
+
+def write_pictures(folder: Path, *, by_class: bool) -> None:
+    """PNG and JPEG of different sizes whose colour tells the class."""
+    for number, (image, label) in enumerate(zip(COLOUR, LABELS, strict=True)):
+        place = folder / CLASSES[label] if by_class else folder
+        place.mkdir(parents=True, exist_ok=True)
+        ending = "jpg" if by_class and number % 2 else "png"
+        size = (8 + 3 * number, 16) if by_class else (8, 8)
+        Image.fromarray(image).resize(size, Image.Resampling.NEAREST).save(place / f"{number}.{ending}")
+
+
+# Passes that were made elsewhere
+
+
+def test_the_trees_of_a_random_forest(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    digits = load_digits()
+    forest = RandomForestClassifier(10, random_state=0).fit(digits.data[:1000], digits.target[:1000])
+    test = digits.data[1000:1200]
+    np.save("probs.npy", np.stack([tree.predict_proba(test) for tree in forest.estimators_]))
+    np.savez("digits.npz", images=(digits.images[1000:1200] / 16).astype(np.float32), labels=digits.target[1000:1200])
+    printed = typed("import probs.npy --images digits.npz --out run --source forest", capsys)
+    run = mcviz.open_run("run")
+    check_examples(run, digits.target[1000:1200])
+    check_passes(run, np.load("probs.npy"))
+    assert (run.passes, run.manifest.classes, run.images.shape, run.manifest.origin.source) == (
+        10,
+        10,
+        (200, 8, 8, 1),
+        "forest",
+    )
+    right = forest.predict(test) == digits.target[1000:1200]
+    assert f"accuracy: ensemble {right.mean():.2%}" in printed
+
+
+def test_an_npz_as_pytorch_s_tensors_give_it(folder: Path) -> None:
+    logits = np.log(PROBS).astype(np.float32)
+    first = np.moveaxis(COLOUR, -1, 1).astype(np.float32) / 255  # channels first
+    standardised = (first - np.array(IMAGENET.mean)[:, None, None]) / np.array(IMAGENET.std)[:, None, None]
+    np.savez("passes.npz", logits=logits, labels=LABELS)
+    np.save("images.npy", standardised.astype(np.float32))
+    run = imported("--images images.npy --preprocess imagenet --preprocessed --from-logits", "passes.npz")
+    check_examples(run, LABELS)
+    check_passes(run)
+    assert run.images.shape == (N, 8, 8, 3)
+    assert run.manifest.preprocessing.applied
+    np.testing.assert_array_equal(run.pictures[:], COLOUR)  # in true colours
+
+
+@pytest.mark.parametrize("order", ["pass,example,class", "class,example,pass"])
+def test_netcdf_names_its_own_axes_and_others_are_named(folder: Path, order: str) -> None:
+    names = {"pass": "draw", "example": "obs_id", "class": "category"}
+    axes = order.split(",")
+    moved = PROBS.transpose([("pass", "example", "class").index(axis) for axis in axes])
+    xarray.Dataset({"y": ([names[axis] for axis in axes], moved)}).to_netcdf("probs.nc")
+    np.save("probs.npy", moved)
+    check_passes(imported(passes="probs.nc"))
+    typed(f"import probs.npy --axes {order} --out other")
+    check_passes(mcviz.open_run("other"))
+
+
+def long_table(order: Sequence[int]) -> pd.DataFrame:
+    rows = [(NAMES[e], t, CLASSES[c], PROBS[t, e, c]) for e in order for t in range(5) for c in range(3)]
+    return pd.DataFrame(rows, columns=["example", "pass", "class", "probability"])
+
+
+def test_a_long_table_meets_its_pictures_by_their_names_and_not_by_their_places(folder: Path) -> None:
+    order = [3, 0, 6, 2, 5, 1, 4]
+    long_table(order).to_csv("probs.csv", index=False)
+    write_pictures(Path("photos"), by_class=False)
+    pd.DataFrame({"id": NAMES[::-1], "label": LABELS[::-1], "source": list("gfedcba")}).to_csv("l.csv", index=False)
+    run = imported("--images photos --labels l.csv", "probs.csv")
+    check_examples(run, LABELS[order], CLASSES, [NAMES[place] for place in order])
+    check_passes(run, PROBS[:, order])
+    np.testing.assert_array_equal(run.images[:], COLOUR[order])
+    assert "".join(run.table()["source"]) == "".join("abcdefg"[place] for place in order)
+
+
+def test_numbers_in_a_long_table_are_those_of_images_without_names(folder: Path) -> None:
+    order = [3, 0, 6, 2, 5, 1, 4]
+    table = long_table(order)
+    table["example"] = [int(name.partition(".")[0]) for name in table["example"]]
+    table.to_csv("probs.csv", index=False)
+    np.savez("data.npz", images=COLOUR, labels=LABELS)
+    run = imported("--images data.npz", "probs.csv")
+    check_examples(run, LABELS[order], CLASSES, [str(place) for place in order])
+    check_passes(run, PROBS[:, order])
+    np.testing.assert_array_equal(run.images[:], COLOUR[order])
+
+
+@pytest.mark.parametrize("kind", ["csv", "npy", "folders"])
+def test_labels_from_elsewhere(folder: Path, kind: str) -> None:
+    np.save("probs.npy", PROBS)
+    np.save("labels.npy", np.eye(3)[LABELS])
+    texts = [CLASSES[label] for label in LABELS]
+    pd.DataFrame({"name": texts, "scan": NAMES, "age": range(N)}).to_csv("l.csv", index=False)
+    if kind == "csv":
+        run = imported("--labels l.csv --label-column name --id-column scan")
+        check_examples(run, LABELS, CLASSES, NAMES)
+        assert list(run.table()["age"]) == list(range(N))
+    elif kind == "npy":
+        check_examples(imported("--labels labels.npy"), LABELS)
+    else:
+        write_pictures(Path("photos"), by_class=True)
+        ids = [f"{CLASSES[label]}/{n}.{'jpg' if n % 2 else 'png'}" for n, label in enumerate(LABELS)]
+        check_examples(imported("--images photos"), LABELS, CLASSES, ids)
+
+
+def test_deterministic_probabilities_and_features_come_along(folder: Path) -> None:
+    features = RNG.normal(size=(N, 4)).astype(np.float32)
+    for name, array in {"probs": PROBS, "fixed": PROBS.mean(axis=0), "features": features}.items():
+        np.save(f"{name}.npy", array)
+    run = imported("--deterministic fixed.npy --features features.npy --about licence=CC0")
+    np.testing.assert_allclose(run.deterministic_probs, PROBS.mean(axis=0), atol=1e-6)
+    np.testing.assert_array_equal(run.features, features)
+    assert run.manifest.about == {"licence": "CC0"}
+
+
+def test_class_names_change_without_another_import(folder: Path) -> None:
+    np.save("probs.npy", PROBS)
+    first = imported()
+    Path("names.txt").write_text("\ufeffant, red\nbee\ncat\n\n", encoding="utf-8")
+    renamed = imported("--class-names names.txt")
+    assert (renamed.class_names, renamed.digest) == (("ant, red", "bee", "cat"), first.digest)
+
+
+# Images for a Keras model
+
+
+def expected_passes(model: Path, images: np.ndarray, how: Preprocessing, passes: int = 3) -> np.ndarray:
+    taken = images.astype(np.float32) / np.float32(how.divide_by)
+    if how.mean:
+        taken = (taken - np.array(how.mean, np.float32)) / np.array(how.std, np.float32)
+    return mcviz.sample(mcviz.load_model(model), taken, passes=passes)
+
+
+def test_a_folder_of_photographs_of_different_sizes(
+    folder: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_pictures(Path("photos"), by_class=True)
+    printed = typed(f"sample --model {model} --data photos --out run --passes 4", capsys)
+    run = mcviz.open_run("run")
+    ids = [f"{CLASSES[label]}/{n}.{'jpg' if n % 2 else 'png'}" for n, label in enumerate(LABELS)]
+    check_examples(run, LABELS, CLASSES, ids)
+    assert "classes: 0 ant, 1 bee, 2 cat" in printed
+    assert "images: divided by 255. uint8 images are divided by 255" in printed
+    assert (run.images.shape, run.images.dtype) == ((N, 8, 8, 3), np.uint8)
+    np.testing.assert_allclose(run.images[:], COLOUR, atol=40)  # stretched, and JPEG among them
+    assert run.images[:].mean(axis=(1, 2)).argmax(axis=1).tolist() == LABELS.tolist()
+    check_passes(run, expected_passes(model, run.images[:], Preprocessing(255.0), 4))
+
+
+def data_of(kind: str, folder: Path) -> str:
+    """The same seven images in a kind of data."""
+    if kind == "table":
+        write_pictures(folder / "pictures", by_class=False)
+        frame = pd.DataFrame({"path": [f"pictures/{name}" for name in NAMES]})
+        frame["label"], frame["id"], frame["patient"] = [CLASSES[label] for label in LABELS], list("gfedcba"), range(N)
+        frame.to_csv(folder / "t.csv", index=False)
+        return "t.csv"
+    if kind == "flat":
+        write_pictures(folder / "flat", by_class=False)
+        return "flat"
+    if kind == "idx":
+        (folder / "idx").mkdir()
+        (folder / "idx/t10k-images-idx3-ubyte").write_bytes(idx(COLOUR[..., 0]))
+        (folder / "idx/t10k-labels-idx1-ubyte").write_bytes(idx(LABELS.astype(np.uint8)))
+        return "idx"
+    if kind == "hugging face":
+        write_pictures(folder / "pictures", by_class=False)
+        cells = [{"bytes": (folder / "pictures" / name).read_bytes(), "path": name} for name in NAMES]
+        table = pa.table({"image": cells, "label": LABELS, "id": list("gfedcba")})
+        (folder / "hf").mkdir()
+        with pa.ipc.new_stream(folder / "hf/data.arrow", table.schema) as writer:
+            writer.write_table(table)
+        (folder / "hf/state.json").write_text(json.dumps({"_data_files": [{"filename": "data.arrow"}]}))
+        names = {"label": {"_type": "ClassLabel", "names": CLASSES}}
+        (folder / "hf/dataset_info.json").write_text(json.dumps({"features": names}))
+        return "hf"
+    np.savez(folder / "data.npz", x_test=COLOUR, y_test=LABELS[:, None])
+    return "data.npz"
+
+
+KINDS = {  # labels, class names, ids
+    "table": (LABELS, CLASSES, "gfedcba"),
+    "flat": (None, None, NAMES),
+    "hugging face": (LABELS, CLASSES, "gfedcba"),
+    "npz": (LABELS, None, None),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_data_is_sampled_and_checked(
+    folder: Path, model: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = data_of(kind, folder)
+    run = sampled(model, data)
+    check_examples(run, *KINDS[kind])
+    np.testing.assert_array_equal(run.images[:], COLOUR)
+    check_passes(run, expected_passes(model, COLOUR, Preprocessing(255.0)))
+    if kind == "table":
+        assert run.table()["patient"].tolist() == list(range(N))
+    capsys.readouterr()
+    told = typed(f"check --model {model} --data {data} --passes 100", capsys)
+    assert f"examples:       {N}\n" in told
+    assert f"images:         8 × 8 × 3, uint8, {COLOUR.min()} to {COLOUR.max()}\n" in told
+    assert "half (Dropout 0.5)" in told
+    fixed = mcviz.load_model(model).predict(COLOUR / np.float32(255), verbose=0).argmax(axis=1)
+    accuracy = "no labels" if KINDS[kind][0] is None else f"{(fixed == LABELS).mean():.1%} of the first {N}"
+    assert f"accuracy:       {accuracy}, dropout off\n" in told
+    assert "100 passes:" in told
+    names = KINDS[kind][1]
+    assert f"classes:        3{': ' + ', '.join(names) if names else ''}\n" in told
+
+
+def test_idx_files_as_mnist_has_them(folder: Path, tmp_path: Path) -> None:
+    layers = keras.layers
+    stack = [keras.Input((8, 8)), layers.Flatten(), layers.Dropout(0.5, name="dropout"), layers.Dense(3, "softmax")]
+    keras.Sequential(stack).save(tmp_path / "grey.keras")
+    run = sampled(tmp_path / "grey.keras", data_of("idx", folder))
+    check_examples(run, LABELS)
+    np.testing.assert_array_equal(run.images[:], COLOUR[..., :1])
+    check_passes(run, expected_passes(tmp_path / "grey.keras", COLOUR[..., 0], Preprocessing(255.0)))
+
+
+def test_names_from_a_file_reorder_the_folders(folder: Path, model: Path) -> None:
+    write_pictures(Path("photos"), by_class=True)
+    Path("names.txt").write_text("cat\nant\nbee\n")
+    run = sampled(model, "photos --class-names names.txt")
+    assert run.class_names == ("cat", "ant", "bee")
+    assert [run.class_names[label] for label in run.labels] == [CLASSES[label] for label in LABELS]
+
+
+@pytest.mark.parametrize(
+    ("options", "how"),
+    [
+        ("--scale 1", Preprocessing(reason="As asked for.")),
+        (
+            "--scale 127.5 --mean 1 --std 1",
+            Preprocessing(127.5, (1.0,), (1.0,), reason="As asked for."),
+        ),
+        (
+            "--preprocess imagenet",
+            replace(
+                IMAGENET,
+                reason="As asked for.",
+            ),
+        ),
+    ],
+)
+def test_preprocessing_that_is_given_is_done_and_kept(
+    folder: Path, model: Path, options: str, how: Preprocessing
+) -> None:
+    run = sampled(model, f"{data_of('npz', folder)} {options}")
+    assert run.manifest.preprocessing == how
+    np.testing.assert_array_equal(run.images[:], COLOUR)
+    np.testing.assert_allclose(run.probs_block(0, None), expected_passes(model, COLOUR, how), atol=2e-5)
+
+
+@pytest.mark.parametrize("crop", [False, True])
+def test_crop_keeps_the_middle_where_pictures_are_stretched_without_it(folder: Path, model: Path, crop: bool) -> None:
+    wide = np.zeros((8, 24, 3), np.uint8)
+    wide[:, 8:16] = 250
+    Path("wide").mkdir()
+    Image.fromarray(wide).save("wide/a.png")
+    run = sampled(model, f"wide {'--crop' if crop else ''}")
+    edges = run.images[0][:, [0, -1]].mean()
+    assert edges > 240 if crop else edges < 60
+    assert run.manifest.preprocessing.crop is crop
+
+
+def test_layers_of_the_user_s_own_come_from_a_module_that_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    Path("my_layers_of_ways_in.py").write_text(
+        "import keras\n"
+        "@keras.saving.register_keras_serializable('ways_in')\n"
+        "class Doubled(keras.layers.Layer):\n"
+        "    def call(self, inputs):\n"
+        "        return 2 * inputs\n"
+    )
+    saving = (
+        "import keras, my_layers_of_ways_in as my, tests.test_ways_in as t; t.network(my.Doubled()).save('own.keras')"
+    )
+    root = Path(__file__).parents[1]
+    alone = {**os.environ, "PYTHONPATH": f"{folder}:{root}"}  # so that what it registers is not known here
+    subprocess.run([sys.executable, "-c", saving], cwd=folder, check=True, env=alone, capture_output=True)
+    data = data_of("npz", folder)
+    assert main(f"sample --model own.keras --data {data} --out run --passes 3".split()) == 2
+    assert "--import" in capsys.readouterr().err
+    run = sampled(Path("own.keras"), f"{data} --import my_layers_of_ways_in")
+    check_examples(run, LABELS)
+    check_passes(run, expected_passes(Path("own.keras"), COLOUR, Preprocessing(255.0)))
+
+
+def test_classes_that_a_long_table_names_are_met_by_name(folder: Path) -> None:
+    write_pictures(Path("photos"), by_class=True)
+    ids = [f"{CLASSES[label]}/{n}.{'jpg' if n % 2 else 'png'}" for n, label in enumerate(LABELS)]
+    names = ["aardvark", *CLASSES]  # the first class has no pictures
+    rows = [
+        (example, t, name, 0.7 if name == example.split("/")[0] else 0.1 + t * 0)
+        for t in range(2)
+        for example in ids
+        for name in names
+    ]
+    table = pd.DataFrame(rows, columns=["example", "pass", "class", "probability"])
+    table.loc[(table["pass"] == 1) & (table["class"] == "aardvark"), "probability"] = 0.08
+    table.loc[(table["pass"] == 1) & (table["probability"] == 0.7), "probability"] = 0.72
+    table.to_csv("long.csv", index=False)
+    assert main(["import", "long.csv", "--images", "photos", "--out", "run"]) == 0
+    run = mcviz.open_run("run")
+    assert run.class_names == tuple(names)
+    assert run.scores()["correct"].all()
