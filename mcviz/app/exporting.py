@@ -10,10 +10,11 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from mcviz.app.needs import MISSING, Need, has
+from mcviz.app.columns import facts_of, own_columns
+from mcviz.app.needs import Need, has
 from mcviz.app.resources import class_names
 from mcviz.app.selection import Selection
-from mcviz.app.wording import counted
+from mcviz.app.wording import accuracy_labels, counted
 from mcviz.figures import (
     CRISP_BELOW,
     accuracy_against_ensemble,
@@ -23,15 +24,19 @@ from mcviz.figures import (
     png,
     score_distributions,
     sheet_url,
+    thumbnails,
 )
 from mcviz.measures import SCORES
 from mcviz.runs import Run
 from mcviz.text import one_line
 
 SHEET_EXAMPLES = 1_000
+SHEET_TILE = 256  # pixels that a larger image is scaled down to
 REPORT_EXAMPLES = 96
 COLUMNS = 12
 CHART_HEIGHT = 440  # pixels, at which the squares of ten classes do not touch
+MOST_FACTS = 8  # columns of the user's own that a tile lists; the CSV has all
+TALLEST = 160  # pixels, of a tile's picture
 TILE = 112  # pixels that a larger image is scaled down to, about as wide as it is shown
 # Charts are drawn one by one while the page is read: `auto-fit` would give the first of them the width of all columns.
 STYLE = """
@@ -42,10 +47,12 @@ h1, h2 { line-height: 1.2; } .quiet { color: #566371; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(420px, 100%), 1fr)); gap: 16px; }
 .charts > * { min-width: 0; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); gap: 10px; }
+.tiles.wide { grid-template-columns: repeat(auto-fill, minmax(160px, 1fr)); }
 .tile { border: 1px solid #d5dde5; border-radius: 8px; overflow: hidden; font-size: 13px; }
 .tile.wrong { border-bottom: 3px solid #d55e00; } .tile p { margin: 4px 8px; }
 .tile span { display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.tile div { background-repeat: no-repeat; } .crisp { image-rendering: pixelated; }
+.tile .own { white-space: normal; overflow-wrap: anywhere; }
+.tile div { margin: 0 auto; background-repeat: no-repeat; } .crisp { image-rendering: pixelated; }
 table { border-collapse: collapse; } td, th { padding: 4px 12px 4px 0; text-align: left; }
 """
 
@@ -70,7 +77,8 @@ def sheet(selection: Selection) -> bytes:
     """The images of the first 1,000 selected examples as one PNG, row by row in the order of the ranking."""
     examples = selection.examples[:SHEET_EXAMPLES]
     columns = max(1, int(np.ceil(np.sqrt(len(examples)))))
-    return png(contact_sheet(selection.run.images[examples], columns))
+    pictures = thumbnails((selection.run.pictures[int(example)] for example in examples), SHEET_TILE)
+    return png(contact_sheet(pictures, columns))
 
 
 def report(selection: Selection) -> str:
@@ -96,9 +104,9 @@ Ranked by {SCORES[selection.score].label.lower()}. {html.escape(SCORES[selection
 
 
 def _drawn(run: Run) -> str:
-    """How the masks of the passes were drawn; nothing where the passes were made elsewhere."""
-    if run.manifest.masks is None:
-        return ""
+    """How the masks of the passes were drawn, or where the passes were made."""
+    if run.manifest.origin.kind == "imported":
+        return f", imported from {html.escape(one_line(run.manifest.origin.source or 'elsewhere'))}"
     return f", with Monte Carlo dropout, masks {run.manifest.masks}, seed {run.manifest.seed}"
 
 
@@ -106,18 +114,19 @@ def _named(selection: Selection) -> pd.DataFrame:
     scores = selection.table.rename_axis("example").reset_index()
     names = dict(enumerate(selection.run.class_names))
     for index, column in ((3, "prediction"), (2, "label")):
-        scores.insert(index, f"{column}_name", scores[column].map(names))
+        name = f"{column}_name"
+        scores = scores.rename(columns={name: f"user_{name}"})
+        scores.insert(index, name, scores[column].map(names))
     return scores
 
 
 def _accuracies(run: Run) -> str:
     if run.pass_accuracy is None or run.ensemble_accuracy is None:
         return "<p>The examples have no labels, so there is no accuracy.</p>"
-    rows = {
-        "Deterministic (dropout off)": run.deterministic_accuracy,
-        "One MC pass, on average": run.pass_accuracy.mean(),
-        "MC ensemble": run.ensemble_accuracy[-1],
-    }
+    values = run.deterministic_accuracy, run.pass_accuracy.mean(), run.ensemble_accuracy[-1]
+    deterministic, *others = accuracy_labels(run.manifest)
+    off = "" if run.manifest.origin.kind == "imported" else " (dropout off)"
+    rows = dict(zip((deterministic + off, *others), values, strict=True))
     cells = "".join(
         f"<tr><td>{name}</td><td><b>{value:.2%}</b></td></tr>" for name, value in rows.items() if value is not None
     )
@@ -151,19 +160,19 @@ def _tiles(selection: Selection) -> str:
     examples = selection.examples[:REPORT_EXAMPLES]
     if len(examples) == 0:
         return "<p>No example passes all filters.</p>"
-    if not has(selection.run, "images"):
-        return f"<p>{MISSING['images'][1]}</p>"
-    shown = selection.run.images[examples]
-    height, width = shown.shape[1:3]
-    crisp = "crisp" if max(height, width) < CRISP_BELOW else ""
-    rows = -(-len(examples) // COLUMNS)
-    # One picture for all tiles; each shows its own part of it.
-    source = sheet_url(shown, COLUMNS, TILE)
-    style = (
-        f"<style>.tile div {{ aspect-ratio: {width / height}; background-image: url({source}); "
-        f"background-size: {100 * COLUMNS}% {100 * rows}%; }}</style>"
-    )
-    names = class_names(selection.run)
+    run, rows, style, crisp = selection.run, -(-len(examples) // COLUMNS), "", ""
+    if has(run, "images"):
+        shown = run.pictures[examples]
+        height, width = shown.shape[1:3]
+        crisp = "crisp" if max(height, width) < CRISP_BELOW else ""
+        # One picture for all tiles; each shows its own part of it.
+        source = sheet_url(shown, COLUMNS, TILE)
+        style = (
+            f"<style>.tile div {{ aspect-ratio: {width / height}; background-image: url({source}); "
+            f"background-size: {100 * COLUMNS}% {100 * rows}%; "
+            f"max-width: {TALLEST * width / height:.0f}px; }}</style>"
+        )
+    names, own = class_names(run), list(own_columns(run))[:MOST_FACTS]
     tiles = []
     for index, (example, row) in enumerate(zip(examples, selection.table.to_dict("records"), strict=False)):
         across = 100 * (index % COLUMNS) / (COLUMNS - 1)
@@ -173,13 +182,18 @@ def _tiles(selection: Selection) -> str:
         predicted = f"{'✗ ' if wrong else ''}predicted {names[row['prediction']]}"
         words = [f"label {names[row['label']]}", predicted] if known else [predicted]
         lines = "".join(f'<span title="{html.escape(word)}">{html.escape(word)}</span>' for word in words)
+        facts = (html.escape(f"{name} {fact}") for name, fact in facts_of(own, row))
+        lines += "".join(f'<span class="own">{fact}</span>' for fact in facts)
         value = SCORES[selection.score].format(row[selection.score])
+        picture = (
+            f'<div class="{crisp}" role="img" aria-label="example {example}" '
+            f'style="background-position: {across}% {down}%"></div>'
+        )
         tiles.append(
-            f'<div class="tile{" wrong" if wrong else ""}"><div class="{crisp}" role="img" '
-            f'aria-label="example {example}" style="background-position: {across}% {down}%"></div>'
+            f'<div class="tile{" wrong" if wrong else ""}">{picture if style else ""}'
             f"<p>#{index + 1} · example&nbsp;{example}{lines}{value}</p></div>"
         )
-    return style + f'<div class="tiles">{"".join(tiles)}</div>'
+    return style + f'<div class="tiles{" wide" if own else ""}">{"".join(tiles)}</div>'
 
 
 @dataclass(frozen=True)

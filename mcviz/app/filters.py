@@ -3,10 +3,12 @@
 Nothing here knows Streamlit. A lasso is kept as its corners and not as the examples inside, so that a link stays short.
 """
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from math import inf
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +18,54 @@ from mcviz.measures import SCORES
 
 CORRECT = ("all", "correct", "wrong")
 DIGITS = 18  # of the largest whole number that is read from an address
+MOST_NAMED = 20  # classes that a message lists
+UNKNOWN = "–"  # a value that is missing
 Range = tuple[str, float, float]
+
+
+def as_texts(values: pd.Series) -> pd.Series:
+    """The values of a column as texts: whole numbers without a point, and `UNKNOWN` for what is missing."""
+    return values.convert_dtypes().astype(str).where(values.notna(), UNKNOWN)
+
+
+@dataclass(frozen=True)
+class ColumnFilter:
+    """A filter on the ids or on one of the user's own columns: by values, by a range, or by a part of the text.
+
+    Attributes:
+        name: of the column.
+        values: texts, one of which is the value; empty for any.
+        low: the lowest number; infinite where that end is open.
+        high: the highest number; infinite where that end is open.
+        contains: a part of the value, in large or small letters; empty for any.
+    """
+
+    name: str
+    values: tuple[str, ...] = ()
+    low: float = -inf
+    high: float = inf
+    contains: str = ""
+
+    def mask(self, table: pd.DataFrame) -> np.ndarray:
+        """(N,) bool: the examples that pass. A column that is not there, or no numbers, is passed over."""
+        kept = np.ones(len(table), dtype=bool)
+        if self.name not in table:
+            return kept
+        column = table[self.name]
+        if self.values:
+            kept &= as_texts(column).isin(self.values).to_numpy(bool)
+        if (self.low, self.high) != (-inf, inf) and pd.api.types.is_numeric_dtype(column):
+            kept &= column.between(self.low, self.high).fillna(False).to_numpy(bool)
+        if self.contains:
+            kept &= as_texts(column).str.contains(self.contains, case=False, regex=False).to_numpy(bool)
+        return kept
+
+    def __str__(self) -> str:
+        if self.values:
+            return f"{self.name} {' or '.join(self.values)}"
+        if self.contains:
+            return f"{self.name} contains {self.contains}"
+        return f"{self.name} {_ends_named(f'{self.low:g}', f'{self.high:g}', self.low, self.high)}"
 
 
 @dataclass(frozen=True)
@@ -58,6 +107,7 @@ class Filters:
         correct: one of `CORRECT`: which predictions are kept.
         disagree: keep only examples whose passes do not all vote alike.
         ranges: (score, lowest, highest), at most one a score; an end that is open is infinite.
+        columns: filters on ids and the user's own columns, at most one a column, none of them open.
         lasso: a lasso or a box over two scores.
         selected: example numbers, chosen one by one; empty for any.
     """
@@ -67,6 +117,7 @@ class Filters:
     correct: str = "all"
     disagree: bool = False
     ranges: tuple[Range, ...] = ()
+    columns: tuple[ColumnFilter, ...] = ()
     lasso: Lasso | None = None
     selected: tuple[int, ...] = ()
 
@@ -74,7 +125,7 @@ class Filters:
         """The examples that pass every filter.
 
         Args:
-            scores: of a run, one row an example.
+            scores: of a run, one row an example, with the user's own columns.
 
         Returns:
             (N,) bool.
@@ -89,6 +140,8 @@ class Filters:
             kept &= scores["variation_ratio"].to_numpy() > 0
         for name, low, high in self.ranges:
             kept &= scores[name].between(low, high).to_numpy()
+        for own in self.columns:
+            kept &= own.mask(scores)
         if self.lasso:
             kept &= self.lasso.contains(scores)
         if self.selected:
@@ -104,6 +157,11 @@ class Filters:
         others = tuple(kept for kept in self.ranges if kept[0] != score)
         return replace(self, ranges=others if (low, high) == (-inf, inf) else (*others, (score, low, high)))
 
+    def with_column(self, wanted: ColumnFilter) -> "Filters":
+        """The same filters, with this one for its column in place of an earlier one; with none, if it is open."""
+        others = tuple(kept for kept in self.columns if kept.name != wanted.name)
+        return replace(self, columns=others if wanted == ColumnFilter(wanted.name) else (*others, wanted))
+
     def chips(self, class_names: tuple[str, ...]) -> list[tuple[str, "Filters"]]:
         """What each filter is called, and the filters without it."""
         found: list[tuple[str, Filters]] = []
@@ -117,6 +175,8 @@ class Filters:
             found.append(("passes disagree", self.without("disagree")))
         for kept in self.ranges:
             found.append((_range_named(*kept), self.with_range(kept[0], -inf, inf)))
+        for own in self.columns:
+            found.append((str(own), self.with_column(ColumnFilter(own.name))))
         if self.lasso:
             plane = f"{SCORES[self.lasso.x].label} × {SCORES[self.lasso.y].label}"
             found.append((f"lasso in {plane}", self.without("lasso")))
@@ -132,6 +192,7 @@ class Filters:
             "correct": "" if self.correct == "all" else self.correct,
             "disagree": "1" if self.disagree else "",
             "range": "~".join(f"{name}:{_end(low)}:{_end(high)}" for name, low, high in self.ranges),
+            "columns": _columns_text(self.columns),
             "selected": numbers_text(self.selected),
         }
         if self.lasso:
@@ -140,14 +201,18 @@ class Filters:
         return {key: value for key, value in query.items() if value}
 
     @classmethod
-    def from_query(cls, query: Mapping[str, str], examples: int, classes: int) -> "Filters":
+    def from_query(
+        cls, query: Mapping[str, str], examples: int, classes: int, columns: Collection[str] | None = None
+    ) -> "Filters":
         """Read filters from an address. A part that means nothing for this run is passed over.
 
         Args:
             query: as `to_query` writes it; other keys are left alone.
             examples: how many examples the run has, N.
             classes: how many classes the run has, C.
+            columns: the names of those that can be filtered; None for all.
         """
+        filtered = _columns(query.get("columns", ""))
         correct = query.get("correct", "all")
         return cls(
             label=indices(query.get("label", ""), classes),
@@ -155,6 +220,7 @@ class Filters:
             correct=correct if correct in CORRECT else "all",
             disagree=query.get("disagree") == "1",
             ranges=_ranges(query.get("range", "")),
+            columns=tuple(each for each in filtered if columns is None or each.name in columns),
             lasso=_lasso(query.get("lasso", "")),
             selected=indices(query.get("selected", ""), examples),
         )
@@ -175,9 +241,8 @@ class Filters:
         by_name = {name.lower(): (c,) for c, name in enumerate(class_names)}
         for name in (label, prediction):
             if name and name.lower() not in by_name:
-                raise ValueError(
-                    f"“{name}” is none of the classes {', '.join(class_names)}. Type “{two_classes(class_names)}”, say."
-                )
+                known = ", ".join(class_names) if len(class_names) <= MOST_NAMED else f"{len(class_names):,} there are"
+                raise ValueError(f"“{name}” is none of the classes {known}. Type “{two_classes(class_names)}”, say.")
         return replace(
             self,
             label=by_name[label.lower()] if label else self.label,
@@ -196,9 +261,13 @@ def _any_of(classes: tuple[int, ...], class_names: tuple[str, ...]) -> str:
 
 def _range_named(name: str, low: float, high: float) -> str:
     label, lowest, highest = SCORES[name].label, SCORES[name].format(low), SCORES[name].format(high)
+    return f"{label} {_ends_named(lowest, highest, low, high)}"
+
+
+def _ends_named(lowest: str, highest: str, low: float, high: float) -> str:
     if low == -inf:
-        return f"{label} up to {highest}"
-    return f"{label} from {lowest}" if high == inf else f"{label} {lowest} to {highest}"
+        return f"up to {highest}"
+    return f"from {lowest}" if high == inf else f"{lowest} to {highest}"
 
 
 def _end(value: float) -> str:
@@ -238,6 +307,41 @@ def _ranges(text: str) -> tuple[Range, ...]:
         if name in SCORES and len(ends) == 2 and values:
             found[name] = (name, min(values) if ends[0] else -inf, max(values) if ends[1] else inf)
     return tuple(found.values())
+
+
+def _columns_text(columns: tuple[ColumnFilter, ...]) -> str:
+    """A list of values, a text to be contained, or the ends of a range for each column, as JSON."""
+    content: dict[str, Any] = {}
+    for each in columns:
+        ends = {"low": each.low, "high": each.high}
+        content[each.name] = (
+            list(each.values) or each.contains or {end: value for end, value in ends.items() if np.isfinite(value)}
+        )
+    return json.dumps(content, separators=(",", ":")) if content else ""
+
+
+def _columns(text: str) -> tuple[ColumnFilter, ...]:
+    try:
+        content = json.loads(text) if text else {}
+    except (ValueError, RecursionError):
+        return ()
+    items = content.items() if isinstance(content, dict) else ()
+    return tuple(found for name, wanted in items if (found := _column(name, wanted)) != ColumnFilter(name))
+
+
+def _column(name: str, wanted: object) -> ColumnFilter:
+    if isinstance(wanted, str):
+        return ColumnFilter(name, contains=wanted)
+    if isinstance(wanted, list):
+        return ColumnFilter(name, values=tuple(dict.fromkeys(value for value in wanted if isinstance(value, str))))
+    ends = wanted if isinstance(wanted, dict) else {}
+    low, high = (_end_of(ends.get(key), otherwise) for key, otherwise in (("low", -inf), ("high", inf)))
+    return ColumnFilter(name, low=min(low, high), high=max(low, high))
+
+
+def _end_of(value: object, otherwise: float) -> float:
+    found = _floats([str(value)]) if isinstance(value, int | float) and not isinstance(value, bool) else []
+    return found[0] if found else otherwise
 
 
 def _lasso(text: str) -> Lasso | None:

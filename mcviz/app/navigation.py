@@ -7,21 +7,16 @@ from typing import Any, NoReturn
 
 import streamlit as st
 
+from mcviz.app.columns import own_columns
 from mcviz.app.components.widgets import bound
 from mcviz.app.failures import refusal
-from mcviz.app.needs import Need, has, met
+from mcviz.app.needs import Part, has, met
 from mcviz.app.resources import cache_folder, opened_run, run_paths
 from mcviz.app.state import PageState, address, current_state, go_to_run, quoted, settle_run
-from mcviz.app.wording import as_markdown, counted
+from mcviz.app.wording import as_markdown, counted, information
 from mcviz.errors import McvizError
 from mcviz.runs import Run
 from mcviz.text import one_line
-
-MASKS = {
-    "per_pass": "`per_pass`: all examples of a pass share one draw of dropout masks, so a pass is one network.",
-    "per_example": "`per_example`: every example of a pass has its own draw of dropout masks, so a pass is not one "
-    "network, and the accuracies of the passes scatter less than those of ensemble members would.",
-}
 
 
 @dataclass(frozen=True)
@@ -38,7 +33,7 @@ class Page:
     file: str
     title: str
     icon: str
-    needs: Collection[Need] = field(default_factory=frozenset)
+    needs: Collection[Part] = field(default_factory=frozenset)
 
     @property
     def script(self) -> Path:
@@ -101,17 +96,19 @@ def begin(page: Page, heading: str = "") -> tuple[Run, PageState]:
 
 def state_of(run: Run) -> PageState:
     """The state that the address names for a run; once a rerun, and once more where a fragment is rerun alone."""
-    return current_state(len(run), len(run.class_names), labels=has(run, "labels"))
+    return current_state(len(run), len(run.class_names), labels=has(run, "labels"), columns=own_columns(run))
 
 
 def title(text: str, run: Run) -> None:
     """A page's heading, with the run that it is about."""
-    masks, seed = run.manifest.masks, run.manifest.seed
+    masks, seed, origin = run.manifest.masks, run.manifest.seed, run.manifest.origin
     facts = [f"**{as_markdown(run.name)}**", counted(len(run), "example"), counted(run.passes, "pass")]
+    facts += [f"imported from {as_markdown(origin.source or 'elsewhere')}"] if origin.kind == "imported" else []
     facts += [] if masks is None else [f"masks `{masks}`"]
     facts += [] if seed is None else [f"seed {seed}"]
     st.title(text, anchor=False)
-    st.caption(" · ".join(facts), help=MASKS.get(masks or ""))
+    stretched = run.manifest.images is not None and run.value_scale.stretched
+    st.caption(" · ".join(facts), help=information(run.manifest, stretched) or None)
 
 
 def _run_of_the_address(page: Page) -> Run:

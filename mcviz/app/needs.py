@@ -5,10 +5,12 @@ from typing import Literal, Protocol
 
 import streamlit as st
 
+from mcviz.app.columns import grouping_columns
 from mcviz.runs import Run
 
-Need = Literal["labels", "images", "model"]
-MISSING: dict[Need, tuple[str, str]] = {
+Part = Literal["labels", "images", "model"]
+Need = Part | Literal["images or features", "groups"]
+MISSING: dict[Part, tuple[str, str]] = {
     "labels": (
         ":material/label_off:",
         "This run has no labels. Sample it again with labels to see how often the model is correct.",
@@ -22,6 +24,13 @@ MISSING: dict[Need, tuple[str, str]] = {
         "This run was kept without its model, so nothing new can be predicted. Sample it again with the model kept.",
     ),
 }
+NOT_IMPORTED: dict[Part, str] = {
+    "labels": "These passes were imported without labels. Import them again with labels to see how often they are "
+    "correct.",
+    "images": "These passes were imported without images. Import them again with images to see them here.",
+    "model": "These passes were imported, so there is no model to ask. Sample a Keras model itself with `mcviz sample` "
+    "to probe it.",
+}
 
 
 class Needing(Protocol):
@@ -34,18 +43,30 @@ class Needing(Protocol):
 
 def has(run: Run, need: Need) -> bool:
     """Whether a run has something."""
-    if need == "labels":
-        return run.labels is not None
-    return run.has_images if need == "images" else run.model_path is not None
+    match need:
+        case "labels":
+            return run.labels is not None
+        case "images":
+            return run.has_images
+        case "model":
+            return run.model_path is not None
+        case "images or features":
+            return run.has_images or run.manifest.features is not None
+        case "groups":
+            return bool(grouping_columns(run))
 
 
-def met(run: Run, needs: Collection[Need]) -> bool:
+def missing(run: Run, part: Part) -> str:
+    """A sentence on what a run does not have, and how to make one that has it."""
+    return NOT_IMPORTED[part] if run.manifest.origin.kind == "imported" else MISSING[part][1]
+
+
+def met(run: Run, needs: Collection[Part]) -> bool:
     """Whether a run has all that is needed; where it does not, the page says what is missing and what to do."""
-    missing = [need for need in MISSING if need in needs and not has(run, need)]
-    for need in missing[:1]:
-        icon, sentence = MISSING[need]
-        st.info(sentence, icon=icon)
-    return not missing
+    lacking = [part for part in MISSING if part in needs and not has(run, part)]
+    for part in lacking[:1]:
+        st.info(missing(run, part), icon=MISSING[part][0])
+    return not lacking
 
 
 def offered(registry: Mapping[str, Needing], run: Run) -> list[str]:

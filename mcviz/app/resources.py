@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.app.needs import MISSING
+from mcviz.app.needs import missing
 from mcviz.app.shipped import PACKAGE, SHIPPED_RUN
 from mcviz.errors import McvizError, StorageError
+from mcviz.extras import IMPORT_VARIABLE, import_modules
 from mcviz.measures import most_uncertain_first
 from mcviz.runs import Run, open_run
 from mcviz.text import one_line
@@ -38,14 +39,16 @@ def cache_folder() -> Path:
 
 
 def run_paths() -> dict[str, Path]:
-    """The folder of each run by its name: those of `cache_folder`, or else the shipped run.
+    """The folder of each run by its name: those of `cache_folder`, or else the shipped runs; of these one stands first.
 
     No run is opened.
 
     Raises:
         StorageError: the folder cannot be listed.
     """
-    return _runs_in(cache_folder()) or ({SHIPPED_RUN.name: SHIPPED_RUN} if SHIPPED_RUN.is_dir() else {})
+    found = _runs_in(cache_folder()) or _runs_in(SHIPPED_RUN.parent)
+    first = {SHIPPED_RUN.name: found[SHIPPED_RUN.name]} if SHIPPED_RUN.name in found else {}
+    return first | found
 
 
 def opened_run(path: Path) -> Run:
@@ -63,7 +66,7 @@ def class_names(run: Run) -> tuple[str, ...]:
 
 
 def table(run: Run) -> pd.DataFrame:
-    """All scores of a run, as `Run.scores` gives them; shared, so not to be written to."""
+    """All scores of a run and the user's own columns, as `Run.table` gives them; shared, so not to be written to."""
     return _table(run.digest, run)
 
 
@@ -176,7 +179,7 @@ def _changed(folder: Path) -> float:
 
 @st.cache_resource(show_spinner=False, max_entries=8)
 def _table(digest: str, _run: Run) -> pd.DataFrame:  # noqa: ARG001
-    return _run.scores()
+    return _run.table()
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
@@ -194,7 +197,8 @@ def _model(digest: str, _run: Run) -> "keras.Model":  # noqa: ARG001
     from mcviz.model import load_model  # here, because TensorFlow takes seconds to import
 
     if _run.model_path is None:
-        raise McvizError(MISSING["model"][1])
+        raise McvizError(missing(_run, "model"))
+    import_modules(os.environ.get(IMPORT_VARIABLE, "").split())
     return load_model(_run.model_path)
 
 

@@ -5,7 +5,7 @@ import os
 import socket
 import tomllib
 import webbrowser
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from streamlit.config_option import ConfigOption
 import mcviz
 from mcviz.app.shipped import STREAMLIT_OPTIONS
 from mcviz.errors import InvalidInputError
+from mcviz.extras import IMPORT_VARIABLE, find_modules
 from mcviz.validate import invalid
 
 HOST = "127.0.0.1"
@@ -27,7 +28,7 @@ SCRIPT = Path(mcviz.__file__).with_name("dashboard.py")
 SECONDS_TO_LISTEN = 0.5
 
 
-def serve(cache: Path, port: int | None = None) -> None:
+def serve(cache: Path, port: int | None = None, modules: Sequence[str] = ()) -> None:
     """Serve the dashboard to this machine, and show it in a browser where there is a display, until Ctrl-C.
 
     A proxy's name, as `STREAMLIT_BROWSER_SERVER_ADDRESS` has it, is served too.
@@ -35,10 +36,14 @@ def serve(cache: Path, port: int | None = None) -> None:
     Args:
         cache: the folder of runs.
         port: to listen on; 8501, or the next that is free, without one.
+        modules: of the user's own, which register layers; they are imported before a model is loaded.
 
     Raises:
         InvalidInputError: the port is taken, or an environment variable is not of its option's type.
+        MissingPackageError: one of the modules is not there.
     """
+    find_modules(modules)
+    os.environ[IMPORT_VARIABLE] = " ".join(modules)
     os.environ["MCVIZ_CACHE"] = str(cache)
     options = streamlit_options()
     if port is not None:

@@ -4,5 +4,5 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
 FOLDER = PACKAGE if (PACKAGE / "cache").is_dir() else PACKAGE.parent
-SHIPPED_RUN = FOLDER / "cache" / "mnist-cnn"  # read, and never written
+SHIPPED_RUN = FOLDER / "cache" / "mnist-cnn"  # the one to open first, and others beside it; read, and never written
 STREAMLIT_OPTIONS = FOLDER / ".streamlit" / "config.toml"

@@ -5,7 +5,7 @@ The address is read and written in this file and nowhere else.
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,6 +50,7 @@ class PageState:
         colour: what the scatter chart's colours show.
         cells: what the cells of the confusion matrix show.
         layout: of the map.
+        column: one of the user's own, by whose values examples are grouped.
         closer_look: at one example.
         first_class: index of a class to be compared, or None for the likeliest.
         second_class: index of the other, or None for the second likeliest.
@@ -80,6 +81,7 @@ class PageState:
     colour: str = ""
     cells: str = ""
     layout: str = ""
+    column: str = ""
     closer_look: str = ""
     first_class: int | None = None
     second_class: int | None = None
@@ -96,7 +98,13 @@ class PageState:
 
     @classmethod
     def from_query(
-        cls, query: Mapping[str, str], *, examples: int = UNBOUNDED, classes: int = UNBOUNDED, labels: bool = True
+        cls,
+        query: Mapping[str, str],
+        *,
+        examples: int = UNBOUNDED,
+        classes: int = UNBOUNDED,
+        labels: bool = True,
+        columns: Collection[str] | None = None,
     ) -> "PageState":
         """Read the state from an address. What means nothing for this run is passed over.
 
@@ -105,8 +113,9 @@ class PageState:
             examples: how many the run has, N.
             classes: how many the run has, C.
             labels: whether the run has them; without, nothing is filtered by them.
+            columns: the names of those that can be filtered; None for all.
         """
-        filters = Filters.from_query(query, examples, classes)
+        filters = Filters.from_query(query, examples, classes, columns)
         texts: dict[str, Any] = {name: query[name] for name in NAMED if NAME.fullmatch(query.get(name, ""))}
         numbers: dict[str, Any] = {
             name: value
@@ -118,6 +127,8 @@ class PageState:
             **texts,
             **numbers,
             run=query.get("run", ""),
+            colour=query.get("colour", ""),
+            column=query.get("column", ""),
             example=example,
             score=one_of(query.get("score", ""), SCORES, cls.score),
             order=one_of(query.get("order", ""), ORDERS),
@@ -154,7 +165,7 @@ class PageState:
         return self.replace(**changes).to_query()
 
 
-NAMED = ("view", "colour", "cells", "layout", "closer_look", "input", "noise", "distortion")
+NAMED = ("view", "cells", "layout", "closer_look", "input", "noise", "distortion")
 WHOLE = {
     "page": (1, UNBOUNDED),
     "seed": (0, HIGHEST_SEED),
@@ -163,9 +174,9 @@ WHOLE = {
 }
 
 
-def current_state(examples: int, classes: int, *, labels: bool) -> PageState:
+def current_state(examples: int, classes: int, *, labels: bool, columns: Collection[str]) -> PageState:
     """The state that the address names, for a run; see `PageState.from_query`."""
-    state = PageState.from_query(st.query_params, examples=examples, classes=classes, labels=labels)
+    state = PageState.from_query(st.query_params, examples=examples, classes=classes, labels=labels, columns=columns)
     st.session_state[LATEST] = state
     return state
 

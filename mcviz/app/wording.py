@@ -7,8 +7,14 @@ import numpy as np
 import pandas as pd
 
 from mcviz.measures import PassSummary, percent
+from mcviz.runs import Manifest, Preprocessing
 from mcviz.text import one_line
 
+MASKS = {
+    "per_pass": "`per_pass`: all examples of a pass share one draw of dropout masks, so a pass is one network.",
+    "per_example": "`per_example`: every example of a pass has its own draw of dropout masks, so a pass is not one "
+    "network, and the accuracies of the passes scatter less than those of ensemble members would.",
+}
 CONFIDENT = 0.95  # a mean probability above which, with as many votes, there is no uncertainty to explain
 MARKUP = re.compile(r"[\\`*_\[\]<>&$~|]|:(?=\S)|^[-+=#]")
 LIST_NUMBER = re.compile(r"^(\d+)([.)])")
@@ -30,6 +36,51 @@ def as_markdown(text: str) -> str:
 def all_as_markdown(texts: Sequence[str]) -> list[str]:
     """Each of some texts as Markdown."""
     return [as_markdown(text) for text in texts]
+
+
+def information(manifest: Manifest, stretched: bool) -> str:
+    """How a run was made and how its images are shown, in Markdown: a paragraph each.
+
+    Args:
+        manifest: of the run.
+        stretched: whether the range of the images was only taken from the images.
+    """
+    origin, found = manifest.origin, []
+    if origin.kind == "imported":
+        source = f" from {as_markdown(origin.source)}" if origin.source else ""
+        found.append(f"**Passes**: imported{source}.")
+    if manifest.masks is not None:
+        found.append(MASKS[manifest.masks])
+    if manifest.images is not None:
+        done, steps = manifest.preprocessing, _steps(manifest.preprocessing)
+        if steps or done.reason:  # of images that were imported it is often not known
+            how = " and ".join(steps) or "taken as they are"
+            when = ", before the images were stored" if steps and done.applied else ""
+            found.append(f"**Preprocessing**: {how}{when}. {as_markdown(done.reason)}".rstrip())
+        if stretched:
+            found.append(
+                "**Colours**: what stands for black and white is not known, so the pictures are stretched from the "
+                f"lowest value, {manifest.images.lowest:.4g}, to the highest, {manifest.images.highest:.4g}."
+            )
+    return "\n\n".join(found)
+
+
+def _steps(done: Preprocessing) -> list[str]:
+    numbers = ", ".join
+    return [
+        *([f"divided by {done.divide_by:g}"] if done.divide_by != 1 else []),
+        *([f"less the mean {numbers(f'{value:g}' for value in done.mean)}"] if done.mean else []),
+        *([f"divided by the std {numbers(f'{value:g}' for value in done.std)}"] if done.std else []),
+        *(["in the order blue, green, red"] if done.channel_order == "bgr" else []),
+        *(["cropped to the model's proportions"] if done.crop else []),
+    ]
+
+
+def accuracy_labels(manifest: Manifest) -> tuple[str, str, str]:
+    """What the accuracies of the deterministic model, of one pass and of the ensemble are called."""
+    if manifest.origin.kind == "imported":
+        return "Deterministic", "One pass, on average", "Ensemble"
+    return "Deterministic", "One MC pass, on average", "MC ensemble"
 
 
 def counted(count: int, noun: str) -> str:

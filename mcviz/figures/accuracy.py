@@ -78,7 +78,7 @@ def accuracy_by_ensemble_size(ensemble_accuracy: np.ndarray, deterministic: floa
             mode="lines",
             line={"color": DETERMINISTIC, "width": 3, "dash": "dash"},
             name=f"deterministic {deterministic:{PERCENT}}",
-            hovertemplate=f"deterministic model (dropout off) {deterministic:{PERCENT}}<extra></extra>",
+            hovertemplate=f"deterministic model {deterministic:{PERCENT}}<extra></extra>",
         )
     ticks = [n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000) if n <= len(sizes)]
     figure.update_xaxes(title="passes in the ensemble", type="log", tickvals=ticks, ticktext=[str(n) for n in ticks])

@@ -7,11 +7,19 @@ from typing import Literal
 import numpy as np
 import plotly.graph_objects as go
 
-from mcviz.figures.style import DARK_INK, NAMED_CLASSES, NEUTRAL, SELECTED, all_as_labels, styled, uncertainty_scale
+from mcviz.figures.style import (
+    DARK_INK,
+    NAMED_CLASSES,
+    NEUTRAL,
+    SELECTED,
+    all_as_labels,
+    shortened,
+    styled,
+    uncertainty_scale,
+)
 
 NARROWEST = 280  # pixels that all squares together have on a phone
 SMALLEST = 3  # pixels, a square; with more than about a hundred classes squares cover each other
-LONGEST = 12  # characters of a class's name along an axis
 
 
 def confusion_matrix(
@@ -44,7 +52,7 @@ def confusion_matrix(
     brightness = (squares.colours - squares.lowest) / (squares.highest - squares.lowest)
     bright = brightness < 0.45 if uncertain_when == "low" else brightness > 0.55
     mean = "" if values is None else ", mean %{text}"
-    short = [_shortened(name) for name in class_names]
+    short = [shortened(name) for name in class_names]
     figure = go.Figure(
         go.Scatter(
             x=[names[c] for c in columns],
@@ -99,22 +107,14 @@ class _Squares:
 
 
 def _squares(labels: np.ndarray, predictions: np.ndarray, classes: int, values: np.ndarray | None) -> _Squares:
-    cell = labels * classes + predictions
-    counts = np.bincount(cell, minlength=classes**2)
-    cells = np.flatnonzero(counts)
-    counts = counts[cells]
+    cells, places, counts = np.unique(labels * classes + predictions, return_inverse=True, return_counts=True)
     if values is None:
         colours = np.where(cells // classes == cells % classes, 0.0, counts)
         return _Squares(cells, counts, [str(count) for count in counts], colours, 0.0, max(float(colours.max()), 1))
-    means = np.bincount(cell, weights=values, minlength=classes**2)[cells] / counts
+    means = np.bincount(places, weights=values) / counts
     lowest = float(means.min())
     highest = max(float(means.max()), lowest + 1e-6)
     return _Squares(cells, counts, [f"{value:.2f}" for value in means], means, lowest, highest)
-
-
-def _shortened(name: str) -> str:
-    """Of long names, which often begin alike, both ends."""
-    return name if len(name) <= LONGEST else f"{name[:5]}…{name[6 - LONGEST :]}"
 
 
 def _colour_bar(title: str, longest_name: int) -> dict[str, object]:

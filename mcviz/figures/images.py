@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Iterable
 
 import numpy as np
 from PIL import Image
@@ -11,17 +12,16 @@ JPEG_QUALITY = 85
 
 
 def as_pixels(images: np.ndarray) -> np.ndarray:
-    """Images as 8-bit pixels.
+    """Images as 8-bit pixels that can be looked at.
 
     Args:
         images: (…, height, width, channels) uint8, or floating point in 0..1.
 
     Returns:
-        (…, height, width, channels) uint8.
+        (…, height, width, 1 or 3) uint8: of more than three channels the first three, of two the first.
     """
-    if images.dtype == np.uint8:
-        return images
-    return np.round(np.clip(images, 0, 1) * 255).astype(np.uint8)
+    seen = images[..., : 3 if images.shape[-1] > 2 else 1]
+    return seen if seen.dtype == np.uint8 else np.round(np.clip(seen, 0, 1) * 255).astype(np.uint8)
 
 
 def contact_sheet(images: np.ndarray, columns: int) -> np.ndarray:
@@ -32,7 +32,7 @@ def contact_sheet(images: np.ndarray, columns: int) -> np.ndarray:
         columns: how many stand side by side.
 
     Returns:
-        (rows × height, columns × width, channels) uint8.
+        (rows × height, columns × width, 1 or 3) uint8.
     """
     pixels = as_pixels(images)
     count, height, width, channels = pixels.shape
@@ -47,7 +47,7 @@ def png(image: np.ndarray, scale: int = 1) -> bytes:
     """One image as a PNG file, each pixel enlarged to a crisp square.
 
     Args:
-        image: (height, width, channels) uint8, or floating point in 0..1; 1 channel is grey, 3 are RGB.
+        image: (height, width, channels) uint8, or floating point in 0..1, which `as_pixels` makes grey or RGB.
         scale: the side of a pixel's square.
 
     Returns:
@@ -69,6 +69,23 @@ def png_url(image: np.ndarray, scale: int = 1) -> str:
     return "data:image/png;base64," + base64.b64encode(png(image, scale)).decode()
 
 
+def picture_url(image: np.ndarray, side: int) -> str:
+    """One image at a size to be looked at, as an address that holds it.
+
+    Args:
+        image: (height, width, channels) uint8, or floating point in 0..1.
+        side: in pixels, that the longer side is shown at. Images that are smaller than `CRISP_BELOW` are enlarged to
+            crisp squares, others are scaled down until the longer side is twice that.
+
+    Returns:
+        A `data:` address.
+    """
+    longer = max(image.shape[:2])
+    if longer < CRISP_BELOW:
+        return png_url(image, scale=max(1, 2 * side // longer))
+    return png_url(_scaled(image, 2 * side))
+
+
 def sheet_url(images: np.ndarray, columns: int, side: int) -> str:
     """Images composed into one picture, as an address that holds it.
 
@@ -84,12 +101,30 @@ def sheet_url(images: np.ndarray, columns: int, side: int) -> str:
     height, width = images.shape[1:3]
     if max(height, width) < CRISP_BELOW:
         return png_url(contact_sheet(images, columns))
+    file = io.BytesIO()
+    _picture(contact_sheet(thumbnails(images, side), columns)).save(file, "JPEG", quality=JPEG_QUALITY)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def thumbnails(images: Iterable[np.ndarray], side: int) -> np.ndarray:
+    """Images of one shape, at least one, made small one after the other.
+
+    Args:
+        images: (height, width, channels) uint8 each, or floating point in 0..1.
+        side: in pixels; images are scaled down until neither side is longer.
+
+    Returns:
+        (n, h, w, 1 or 3) uint8; images that are no larger keep every pixel.
+    """
+    return np.stack([as_pixels(image) if max(image.shape[:2]) <= side else _scaled(image, side) for image in images])
+
+
+def _scaled(image: np.ndarray, side: int) -> np.ndarray:
+    """(h, w, 3) uint8: an image, scaled down until neither side is longer than that."""
+    height, width = image.shape[:2]
     share = min(1.0, side / max(height, width))
     size = max(1, round(width * share)), max(1, round(height * share))
-    scaled = [np.asarray(_picture(image).resize(size, Image.Resampling.BOX)) for image in images]
-    file = io.BytesIO()
-    _picture(contact_sheet(np.stack(scaled), columns)).save(file, "JPEG", quality=JPEG_QUALITY)
-    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+    return np.asarray(_picture(image).resize(size, Image.Resampling.BOX))
 
 
 def _picture(image: np.ndarray) -> Image.Image:

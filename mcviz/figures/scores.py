@@ -14,6 +14,7 @@ from mcviz.figures.style import (
     WRONG,
     all_as_labels,
     class_colour,
+    shortened,
     styled,
     uncertainty_scale,
 )
@@ -247,19 +248,21 @@ def class_accuracies(
         title: of the score.
 
     Returns:
-        One dot a class, named; top right are many mistakes and high values of the score.
+        One dot a class; top right are many mistakes and high values of the score. Of more than 20 classes the names
+        are shown on hover alone.
     """
     figure = go.Figure(
         go.Scatter(
             x=uncertainty,
             y=1 - accuracy,
-            mode="markers+text",
-            text=all_as_labels(class_names),
+            mode="markers+text" if len(class_names) <= NAMED_CLASSES else "markers",
+            text=all_as_labels(list(map(shortened, class_names))),
+            hovertext=all_as_labels(class_names),
             textposition="top center",
             textfont={"size": 14},
             marker={"size": 14, "color": [class_colour(c) for c in range(len(class_names))]},
             customdata=accuracy,
-            hovertemplate="%{text}: %{customdata:.2%} correct, mean %{x:.3f}<extra></extra>",
+            hovertemplate="%{hovertext}: %{customdata:.2%} correct, mean %{x:.3f}<extra></extra>",
         )
     )
     figure.update_xaxes(title=f"mean {title}")

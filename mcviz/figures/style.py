@@ -26,6 +26,7 @@ DENSITY = [[0, "#D6E4EF"], [1, "#2B4C6F"]]
 CLASSES = (
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#8A2BE2", "#7A3B1E", "#FFB3D9",
 )  # fmt: skip
+LONGEST = 12  # characters of a class's name where there is little room
 NAMED_CLASSES = 20  # classes; above, their names would leave no room for the chart
 
 
@@ -41,6 +42,11 @@ def as_label(text: str) -> str:
 def all_as_labels(texts: Sequence[str]) -> list[str]:
     """Each of some texts as plotly shows it."""
     return [as_label(text) for text in texts]
+
+
+def shortened(name: str) -> str:
+    """Of a long name both ends, since names often begin alike."""
+    return name if len(name) <= LONGEST else f"{name[:5]}…{name[6 - LONGEST :]}"
 
 
 def class_colour(index: int) -> str:

@@ -1,4 +1,4 @@
-"""Which images look alike: principal components of their pixels, and the nearest neighbours by them.
+"""Which examples are alike: principal components of their pixels or features, and the nearest neighbours by them.
 
 Images are read in blocks and never held all at once, so that memory does not grow with their size.
 """
@@ -18,14 +18,14 @@ SAMPLED = 10_000  # images; the components of more than that are the same to the
 
 
 class Images(Protocol):
-    """An array of images, or anything that is sliced like one and read from elsewhere."""
+    """An array of images or features, or anything that is sliced like one and read from elsewhere."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(N, height, width, channels)."""
+        """(N, height, width, channels) or (N, D)."""
 
     def __getitem__(self, which: slice, /) -> np.ndarray:
-        """Some of the images."""
+        """Some of them."""
 
 
 def principal_components(images: Images, count: int = COMPONENTS) -> np.ndarray:
@@ -35,7 +35,7 @@ def principal_components(images: Images, count: int = COMPONENTS) -> np.ndarray:
     (Halko et al. 2011). Images of more than 4,096 values are scaled down by averaging before that.
 
     Args:
-        images: (N, height, width, channels) of any dtype; an array or something sliced like one.
+        images: (N, height, width, channels), or (N, D) features, of any dtype; an array or something sliced like one.
         count: how many components, at most.
 
     Returns:

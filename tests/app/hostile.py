@@ -7,9 +7,10 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
 
 import mcviz
-from mcviz.data import LabelledImages
+from mcviz.data import DataSet
 from mcviz.runs import Layer, Origin
 from tests.runs.making import make
 
@@ -39,10 +40,14 @@ HOSTILE_RUN = ":red[run] <b>$x$ ![n](http:) \x1b[31m\u202e"  # a folder's name, 
 SHOWN_RUN = r":red[run] <b>$x$ ![n](http:) \x1b[31m\u202e"
 LIVE_RUN = "`live` :smile: *run*"
 HONEST_RUN = "honest-run"
+OWN_RUN = "own-columns"
 
 
 def hostile_cache(folder: Path) -> None:
-    """Make three runs in a folder: two of hostile names, the one of them with a model, and their honest twin."""
+    """Make four runs in a folder.
+
+    Two of hostile names, the one of them with a model; their honest twin; and one whose columns and ids are hostile.
+    """
     rng = np.random.default_rng(0)
     for run, names in ((HOSTILE_RUN, list(HOSTILE)), (HONEST_RUN, HONEST)):
         images = rng.integers(0, 256, (3 * len(names), 8, 8, 1), dtype=np.uint8)
@@ -64,5 +69,15 @@ def hostile_cache(folder: Path) -> None:
         ]
     )
     images = rng.integers(0, 256, (3 * classes, 8, 8, 1), dtype=np.uint8)
-    labelled = LabelledImages(images, np.arange(3 * classes) % classes)
+    labelled = DataSet(images, np.arange(3 * classes) % classes)
     mcviz.sample_run(model, labelled, folder / LIVE_RUN, passes=8, class_names=list(HOSTILE))
+    names = list(HOSTILE)
+    mcviz.write_run(
+        folder / OWN_RUN,
+        rng.dirichlet(np.ones(3), (4, 2 * classes)).astype(np.float32),
+        images=rng.integers(0, 256, (2 * classes, 8, 8, 1), dtype=np.uint8),
+        labels=np.arange(2 * classes) % 3,
+        ids=[f"{name} {example}" for example, name in enumerate(names * 2)],
+        columns=pd.DataFrame({name: np.roll(names * 2, shift) for shift, name in enumerate(names)}),
+        source=names[0],
+    )

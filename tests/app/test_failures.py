@@ -41,8 +41,8 @@ def failing(*_: object, **__: object) -> None:
     ("page", "title", "broken"),
     [
         ("overview", "Overview", "mcviz.app.components.gallery.sheet_url"),
-        ("example", "One example", "mcviz.app.components.charts.png_url"),
-        ("probe", "Probe", "mcviz.app.components.charts.png_url"),  # in a fragment
+        ("example", "One example", "mcviz.app.components.charts.picture_url"),
+        ("probe", "Probe", "mcviz.app.components.charts.picture_url"),  # in a fragment
     ],
 )
 def test_what_nobody_foresaw_is_a_sentence_to_the_visitor_and_a_traceback_to_the_operator(

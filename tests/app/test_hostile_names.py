@@ -1,5 +1,6 @@
 """Names are text: on every page that Streamlit draws, in the report, in figures and in the terminal."""
 
+import json
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -22,7 +23,17 @@ from mcviz.cli import main
 from mcviz.figures.style import as_label
 from mcviz.measures import summarise
 from mcviz.text import one_line
-from tests.app.hostile import CANARY, HONEST, HONEST_RUN, HOSTILE, HOSTILE_RUN, LIVE_RUN, SHOWN_RUN, hostile_cache
+from tests.app.hostile import (
+    CANARY,
+    HONEST,
+    HONEST_RUN,
+    HOSTILE,
+    HOSTILE_RUN,
+    LIVE_RUN,
+    OWN_RUN,
+    SHOWN_RUN,
+    hostile_cache,
+)
 
 ROOT = Path(__file__).parents[2]
 OURS = {"p", "strong", "code", "ul", "li"}  # what Markdown of our own makes
@@ -31,6 +42,7 @@ SHOWN = [*HOSTILE.values()]
 PAGES = [
     ("overview", {}),
     *(("uncertain", {"view": view, "label": "0,1", "prediction": ""}) for view in VIEWS),
+    ("uncertain", {"columns": json.dumps({name: [name] for name in HOSTILE} | {"id": "x"}), "view": "groups"}),
     *(("example", {"closer_look": look, "example": "1"}) for look in ("similar", "two_classes", "passes")),
     ("example", {"example": "![x](http://canary.invalid/a)\n\n![y](http://canary.invalid/b)"}),
     ("side_by_side", {"pinned": "0,1,2,3"}),
@@ -95,7 +107,9 @@ def opened(name: str, run: str, query: dict[str, str], predicting: bool = False)
 
 
 @pytest.mark.parametrize(("name", "query"), PAGES)
-@pytest.mark.parametrize(("run", "shown"), [(HOSTILE_RUN, SHOWN_RUN), (LIVE_RUN, LIVE_RUN), (HONEST_RUN, HONEST_RUN)])
+@pytest.mark.parametrize(
+    ("run", "shown"), [(HOSTILE_RUN, SHOWN_RUN), (LIVE_RUN, LIVE_RUN), (HONEST_RUN, HONEST_RUN), (OWN_RUN, OWN_RUN)]
+)
 def test_no_page_takes_a_name_for_markdown(
     cache: Path, monkeypatch: pytest.MonkeyPatch, name: str, query: dict[str, str], run: str, shown: str
 ) -> None:
@@ -103,6 +117,21 @@ def test_no_page_takes_a_name_for_markdown(
     found = [rendered(text) for text in markdown_of(opened(name, run, query, predicting=run == LIVE_RUN))]
     assert not set().union(*(each.tags for each in found)) - OURS
     assert any(each.words.startswith(f"{shown} · ") for each in found)
+
+
+def test_ids_and_columns_are_shown_as_they_were_typed(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(cache))
+    app = opened("example", OWN_RUN, {"example": "0"})
+    (rows,) = (each.value for each in app.table if "id" in each.value.index)
+    assert [rendered(text).words for text in rows.index] == ["id", *SHOWN]
+    expected = [list(HOSTILE.values())[-shift % len(HOSTILE)] for shift in range(len(HOSTILE))]
+    assert [rendered(text).words for text in rows["value"]] == [f"{SHOWN[0]} 0", *expected]
+    app = opened("uncertain", OWN_RUN, {"view": "scatter"})
+    widget = next(each for each in app.selectbox if each.label == "Your columns")
+    for name in HOSTILE:
+        widget.select(name).run()
+        assert not app.exception
+        widget = next(each for each in app.selectbox if each.label == "Your columns")
 
 
 @pytest.mark.parametrize(("run", "names"), [(HOSTILE_RUN, SHOWN), (HONEST_RUN, HONEST)])

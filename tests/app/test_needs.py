@@ -1,6 +1,6 @@
 """What a run does not have is said in one way, and what needs it is not offered."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,6 +22,10 @@ class Kept:
     labels: object = None
     has_images: bool = False
     model_path: str | None = None
+    columns: object = None
+    manifest: SimpleNamespace = field(
+        default_factory=lambda: SimpleNamespace(features=None, origin=SimpleNamespace(kind="dropout"))
+    )
 
 
 @pytest.fixture

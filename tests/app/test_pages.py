@@ -313,13 +313,13 @@ def other_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     biased = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dropout(0.5), dense])
     torn = mcviz.reference_network((8, 8, 1), classes=4)
     images = np.random.default_rng(0).random((5, 8, 8, 1), dtype=np.float32)
-    mcviz.sample_run(biased, mcviz.LabelledImages(images, np.full(5, 1)), folder / "agreed", passes=7)
+    mcviz.sample_run(biased, mcviz.DataSet(images, np.full(5, 1)), folder / "agreed", passes=7)
     unlabelled = mcviz.sample_run(torn, images, folder / "unlabelled", passes=7)
     least_likely = (
         np.concatenate([unlabelled.probs_block(0, 5), unlabelled.deterministic_probs[None]]).max(axis=0).argmin(axis=1)
     )
-    mcviz.sample_run(torn, mcviz.LabelledImages(images, least_likely), folder / "mistaken", passes=7)
-    mcviz.sample_run(torn, mcviz.LabelledImages(images[:1], least_likely[:1]), folder / "one-image", passes=7)
+    mcviz.sample_run(torn, mcviz.DataSet(images, least_likely), folder / "mistaken", passes=7)
+    mcviz.sample_run(torn, mcviz.DataSet(images[:1], least_likely[:1]), folder / "one-image", passes=7)
     (folder / "shipped").symlink_to(ROOT / "cache" / "mnist-cnn")
     return folder
 
@@ -357,7 +357,11 @@ def test_where_there_are_several_runs_the_address_and_every_link_name_one(open_o
     assert not app.warning
 
 
-def test_the_address_of_the_only_run_stays_as_it_is(open_page: OpenPage) -> None:
+def test_the_address_of_the_only_run_stays_as_it_is(
+    open_page: OpenPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "only").symlink_to(ROOT / "cache" / "mnist-cnn")
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
     assert dict(open_page("uncertain", correct="wrong").query_params) == {"correct": "wrong"}
     named = open_page("uncertain", correct="wrong", run="gone", selected="3")
     assert dict(named.query_params) == {"correct": "wrong"}

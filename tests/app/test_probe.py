@@ -13,8 +13,7 @@ from mcviz import Run, data
 from mcviz.app.probe import predicting
 from mcviz.app.probe.distorting import DistortionSettings, describe
 from mcviz.app.probe.predicting import example_images
-from mcviz.data.drawing import Stroke, drawn
-from mcviz.model.inputs import scaled_from_unit
+from mcviz.data.drawing import Stroke, centred, drawn
 from tests.app.probing import OpenProbe, button, table, widget, words
 from tests.runs.making import make
 
@@ -169,16 +168,50 @@ def test_a_colour_model_of_another_size_works_as_well(
 
 
 def test_images_of_another_range_are_brought_there_and_back(tmp_path: Path) -> None:
-    pixels = np.random.default_rng(0).uniform(-1, 1, (11, 4, 3, 1)).astype(np.float32)
+    pixels = np.random.default_rng(0).uniform(-3, 5, (11, 4, 3, 1)).astype(np.float32)
     run = make(tmp_path / "float", pixels=pixels)
     indices = np.arange(11)
     unit = example_images(run, indices)
     assert unit.min() == 0
     assert unit.max() == 1
-    np.testing.assert_allclose(scaled_from_unit(unit, run.value_range), pixels, atol=1e-6)
+    np.testing.assert_allclose(run.value_scale.from_unit(unit), pixels, atol=1e-6)
 
 
 def png(pixels: np.ndarray) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
     return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("shape", "signs", "offered", "on"),
+    [
+        ((28, 28, 1), True, True, True),
+        ((28, 28, 1), False, True, False),
+        ((28, 28, 3), True, False, False),
+        ((28, 32, 1), True, False, False),
+        ((96, 96, 1), True, False, False),
+    ],
+)
+def test_centring_is_offered_for_small_grey_squares_and_on_where_the_runs_own_images_are_so(
+    tmp_path: Path, shape: tuple[int, int, int], signs: bool, offered: bool, on: bool
+) -> None:
+    height, width, channels = shape
+    pixels = np.random.default_rng(0).integers(0, 256, (11, *shape), dtype=np.uint8)
+    if signs:
+        stroke = drawn([Stroke(0.1, ((0.3, 0.2), (0.7, 0.8)))], 8 * height, 8 * width)
+        sign = np.round(centred(stroke, height, width) * 255).astype(np.uint8)
+        pixels[:] = np.repeat(sign[..., None], channels, axis=-1)
+    make(tmp_path / "run", pixels=pixels)
+
+    def script(path: str) -> None:
+        import streamlit as st
+
+        import mcviz
+        from mcviz.app.probe.predicting import centring_toggle
+
+        st.write(str(centring_toggle(mcviz.open_run(path), "centred")))
+
+    app = AppTest.from_function(script, args=(str(tmp_path / "run"),)).run()
+    assert [each.value for each in app.toggle] == [on] * offered
+    assert app.markdown[0].value == str(on)

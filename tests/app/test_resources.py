@@ -1,6 +1,8 @@
 """Where runs come from, and what the pages share of one."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 import mcviz
 from mcviz import Run
 from mcviz.app import resources
-from mcviz.errors import StorageError
+from mcviz.errors import StorageError, UnsuitableModelError
 from mcviz.measures import SCORES, most_uncertain_first
 from tests.runs.making import make
 
@@ -43,7 +45,10 @@ def test_the_shipped_run_is_shown_where_the_folder_has_none(tmp_path: Path, monk
     assert resources.run_paths() == {"shipped": shipped}
     folder_of(tmp_path / "mine", "zebra")
     assert resources.run_paths() == {"zebra": tmp_path / "mine" / "zebra"}
-    monkeypatch.setattr(resources, "SHIPPED_RUN", tmp_path / "taken-away")
+    folder_of(tmp_path / "installed", "another")
+    folder_of(tmp_path / "mine", "another", "shipped")
+    assert list(resources.run_paths()) == ["shipped", "another", "zebra"]
+    monkeypatch.setattr(resources, "SHIPPED_RUN", tmp_path / "taken" / "away")
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path / "nowhere"))
     assert resources.run_paths() == {}
 
@@ -77,3 +82,31 @@ def test_a_run_is_opened_once_and_again_where_it_was_written_anew(tmp_path: Path
     assert resources.opened_run(tmp_path / "run") is opened
     os.utime(tmp_path / "run" / "manifest.json", (1, 1))
     assert resources.opened_run(tmp_path / "run") is not opened
+
+
+def test_layers_of_the_user_s_own_come_from_the_modules_that_the_operator_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_layers_of_resources.py").write_text(
+        "import keras\n"
+        "@keras.saving.register_keras_serializable('resources')\n"
+        "class Doubled(keras.layers.Layer):\n"
+        "    def call(self, inputs):\n"
+        "        return 2 * inputs\n"
+    )
+    making = (
+        "import keras, mcviz, numpy, my_layers_of_resources as my; layers = keras.layers\n"
+        "stack = [keras.Input((4, 4, 1)), my.Doubled(), layers.Flatten(), layers.Dropout(0.5), layers.Dense(3)]\n"
+        "images = numpy.zeros((2, 4, 4, 1), 'uint8') + 100\n"
+        "mcviz.sample_run(keras.Sequential(stack), images, 'run', passes=3)"
+    )
+    alone = {**os.environ, "PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[2]}"}  # what it registers is unknown here
+    subprocess.run([sys.executable, "-c", making], cwd=tmp_path, check=True, env=alone, capture_output=True)
+    run = mcviz.open_run(tmp_path / "run")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    with pytest.raises(UnsuitableModelError, match="name its module by --import"):
+        resources.live_passes(run, np.zeros((2, 4, 4, 1), np.float32))
+    monkeypatch.setenv("MCVIZ_IMPORT", "my_layers_of_resources")
+    live = resources.live_passes(run, np.full((2, 4, 4, 1), 100 / 255, np.float32))
+    np.testing.assert_allclose(live, run.probs_block(0, None), atol=1e-4)

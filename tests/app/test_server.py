@@ -1,5 +1,6 @@
 """How `mcviz dashboard` starts the server: Streamlit's options, the hosts that are served, and the port."""
 
+import os
 import socket
 import tomllib
 from pathlib import Path
@@ -10,7 +11,7 @@ import streamlit as st
 
 from mcviz.app import server
 from mcviz.app.shipped import SHIPPED_RUN
-from mcviz.errors import InvalidInputError
+from mcviz.errors import InvalidInputError, MissingPackageError
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,10 +29,11 @@ class Started:
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     monkeypatch.setattr(st, "App", Started)
-    monkeypatch.setenv("MCVIZ_CACHE", "")  # so that it is put back
+    for variable in ("MCVIZ_CACHE", "MCVIZ_IMPORT"):
+        monkeypatch.setenv(variable, "")  # so that it is put back
 
-    def serve(port: int | None = None) -> Started:
-        server.serve(tmp_path, port)
+    def serve(port: int | None = None, modules: tuple[str, ...] = ()) -> Started:
+        server.serve(tmp_path, port, modules)
         return Started.last
 
     return serve
@@ -92,3 +94,10 @@ def test_a_port_that_is_taken_is_refused(started: Any) -> None:
 def test_what_is_served_and_shipped_is_there() -> None:
     assert server.SCRIPT.is_file()
     assert (SHIPPED_RUN / "manifest.json").is_file()
+
+
+def test_modules_of_the_user_s_own_are_named_to_the_pages_and_have_to_be_there(started: Any) -> None:
+    started(modules=("json", "xml.dom"))
+    assert os.environ["MCVIZ_IMPORT"].split() == ["json", "xml.dom"]
+    with pytest.raises(MissingPackageError, match="--import no_layers names no module"):
+        started(modules=("no_layers",))

@@ -20,7 +20,7 @@ import mcviz.app.components.score_chooser, mcviz.app.components.widgets, mcviz.f
 def fails(*_, **__):
     raise RuntimeError("nothing at /srv/secret/place")
 
-mcviz.figures.png_url = fails
+mcviz.figures.picture_url = fails
 mcviz.app.components.widgets.go = fails
 """
 

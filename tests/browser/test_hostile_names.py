@@ -7,9 +7,19 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from mcviz.app.filters import Filters
+from mcviz.app.filters import ColumnFilter, Filters
 from mcviz.app.views import VIEWS
-from tests.app.hostile import CANARY, HONEST, HONEST_RUN, HOSTILE, HOSTILE_RUN, LIVE_RUN, SHOWN_RUN, hostile_cache
+from tests.app.hostile import (
+    CANARY,
+    HONEST,
+    HONEST_RUN,
+    HOSTILE,
+    HOSTILE_RUN,
+    LIVE_RUN,
+    OWN_RUN,
+    SHOWN_RUN,
+    hostile_cache,
+)
 from tests.browser.conftest import settle
 from tests.browsing import serving, troubles_of
 
@@ -93,6 +103,17 @@ def test_every_look_at_an_example_shows_names_as_they_were_typed(
             assert text.count(name.strip()) >= 3, name  # in the table, the bars and the histograms
     for path, query in (("", {}), ("side_by_side", {"pinned": "0,1,2,3"}), *(("story", {"step": s}) for s in "12345")):
         shown(named_page, path, run, **query)
+
+
+def test_ids_and_columns_are_shown_as_they_were_typed(named_page: Page) -> None:
+    column, value = next(iter(HOSTILE)), SHOWN[0]
+    text = shown(named_page, "example", OWN_RUN, example="0")
+    for name in SHOWN:
+        assert text.count(name.strip()) >= 2, name  # the name of a column, and a value of another
+    for query in ({"view": "table"}, {"view": "groups", "column": column}, {"view": "scatter", "colour": column}):
+        filters = Filters().with_column(ColumnFilter(column, values=tuple(HOSTILE)))
+        text = shown(named_page, "uncertain", OWN_RUN, **query, **filters.to_query())
+        assert f"{value} {value} or " in text  # the chip of the filter
 
 
 def test_the_probe_shows_names_as_they_were_typed(named_page: Page) -> None:

@@ -1,5 +1,6 @@
 """What the figures hold, looked up in their data: never their pixels."""
 
+import base64
 import io
 
 import numpy as np
@@ -105,3 +106,17 @@ def test_png_is_read_back_enlarged_crisply() -> None:
     image = np.random.default_rng(0).integers(0, 256, (4, 5, 1)).astype(np.uint8)
     read = np.asarray(Image.open(io.BytesIO(figures.png(image, scale=3))))
     np.testing.assert_array_equal(read, image[..., 0].repeat(3, 0).repeat(3, 1))
+
+
+@pytest.mark.parametrize(("channels", "seen"), [(1, 1), (2, 1), (3, 3), (4, 3)])
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (32, 128), (300, 90)])
+def test_pictures_of_any_channels_and_size_can_be_looked_at(channels: int, seen: int, height: int, width: int) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (3, height, width, channels), dtype=np.uint8)
+    small = figures.thumbnails(images, 256)
+    assert max(small.shape[1:3]) <= 256
+    if max(height, width) <= 256:
+        np.testing.assert_array_equal(small, images[..., :seen])
+    for url in (figures.picture_url(images[0], 100), figures.sheet_url(images, 2, 208)):
+        picture = Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))
+        assert picture.width / picture.height == pytest.approx(width / height, rel=0.02)
+        assert picture.mode in ("L", "RGB")

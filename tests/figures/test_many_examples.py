@@ -9,6 +9,7 @@ from plotly.basedatatypes import BaseTraceType
 from mcviz import figures
 from mcviz.figures import confusion
 from mcviz.figures import scores as charts
+from mcviz.measures import summarise
 
 NAMES = ["cat", "dog", "owl"]
 
@@ -196,3 +197,37 @@ def test_classes_lie_at_their_mistakes_and_uncertainty() -> None:
     (dots,) = figures.class_accuracies(np.array([1, 0.9, 0.5]), np.array([0.1, 0.2, 0.3]), NAMES, "entropy").data
     np.testing.assert_allclose(dots.y, [0, 0.1, 0.5])
     assert list(dots.text) == NAMES
+
+
+def test_of_very_many_classes_no_table_of_all_pairs_is_made() -> None:
+    classes = 200_000
+    labels = np.array([0, 5, 5, classes - 1])
+    (squares,) = figures.confusion_matrix(labels, labels[::-1], [str(c) for c in range(classes)]).data
+    assert len(squares.customdata) == len({*zip(labels.tolist(), labels[::-1].tolist(), strict=True)})
+
+
+@pytest.mark.parametrize("classes", [20, 21, 1000])
+def test_of_many_classes_the_likeliest_ten_and_the_label_are_shown(
+    generator: np.random.Generator, classes: int
+) -> None:
+    probs = generator.dirichlet(np.ones(classes), 5)
+    least, likeliest = int(probs.mean(axis=0).argmin()), np.argsort(-probs.mean(axis=0))[:10]
+    names = [f"c{c}" for c in range(classes)]
+    figure = figures.class_probabilities(summarise(probs), names, least)
+    shown = {name for bar in figure.data for name in bar.x}
+    expected = {*range(classes)} if classes == 20 else {*likeliest.tolist(), least}
+    assert shown == {names[c] for c in expected}
+    counts = figures.class_counts(np.repeat(np.arange(classes), np.arange(classes)), names).data[0]
+    assert list(counts.y)[:: -1 if classes == 20 else 1][:10] == [*range(classes - 1, classes - 11, -1)]
+    assert len(counts.x) == (20 if classes == 20 else 10)
+
+
+def test_long_names_stand_beside_lying_bars(generator: np.random.Generator) -> None:
+    probs = generator.dirichlet(np.ones(3), 5)
+    names = ["short", "a name of many words", "another"]
+    lying, upright = (figures.class_probabilities(summarise(probs), given, 0) for given in (names, ["a", "b", "c"]))
+    for bar in lying.data:
+        assert bar.orientation == "h"
+        for name, mean in zip(bar.y, bar.x, strict=True):
+            assert mean == pytest.approx(probs.mean(axis=0)[names.index(name)])
+    assert {bar.orientation for bar in upright.data} == {"v"}

@@ -10,7 +10,7 @@ import streamlit as st
 from mcviz.app.components.histograms import pass_histograms
 from mcviz.app.needs import met
 from mcviz.app.wording import all_as_markdown, counted, votes
-from mcviz.figures import class_probabilities, png_url
+from mcviz.figures import class_probabilities, picture_url, shown_classes
 from mcviz.measures import PassSummary, percent
 from mcviz.runs import Run
 
@@ -28,17 +28,17 @@ def picture(image: np.ndarray, spoken: str, width: int = PICTURE_WIDTH) -> None:
     Args:
         image: (height, width, channels) uint8 or float32 in 0..1.
         spoken: what it is, for those who cannot see it.
-        width: in pixels.
+        width: in pixels; of an image that is taller than wide the height.
     """
-    source = png_url(image, scale=max(1, 2 * width // max(image.shape[:2])))
+    source = picture_url(image, width)
     # Within the page, not as a file beside it: Streamlit would make a JPEG, and may delete it before it is fetched.
-    st.image(source, width=width, alt=spoken)
+    st.image(source, width=max(1, round(width * min(1, image.shape[1] / image.shape[0]))), alt=spoken)
 
 
 def example_picture(run: Run, example: int, width: int = PICTURE_WIDTH) -> None:
     """The image of one example of a run, or why it cannot be shown."""
     if met(run, {"images"}):
-        picture(run.images[example], f"Example {example}", width)
+        picture(run.pictures[example], f"Example {example}", width)
 
 
 def nothing_passes() -> None:
@@ -47,15 +47,21 @@ def nothing_passes() -> None:
 
 
 def class_table(summary: PassSummary, class_names: Sequence[str]) -> None:
-    """Mean and standard deviation of each class's probability over the passes, in percent."""
+    """Mean and standard deviation of the classes' probabilities over the passes, in percent; of many classes a few."""
+    shown = shown_classes(summary.mean)
     rows = pd.DataFrame(
         {
-            "class": all_as_markdown(class_names),
-            "mean": [f"{100 * mean:.2f} %" for mean in summary.mean],
-            "std": [f"{100 * std:.2f} %" for std in summary.std],
+            "class": all_as_markdown([class_names[c] for c in shown]),
+            "mean": [f"{100 * mean:.2f} %" for mean in summary.mean[shown]],
+            "std": [f"{100 * std:.2f} %" for std in summary.std[shown]],
         }
     ).set_index("class")
+    st.markdown(f"**{_all_or_likeliest(len(shown), class_names)} over all passes**")
     st.table(rows)
+
+
+def _all_or_likeliest(shown: int, class_names: Sequence[str]) -> str:
+    return "Each class" if shown == len(class_names) else f"The likeliest {shown} of {len(class_names):,} classes"
 
 
 def class_charts(
@@ -73,6 +79,10 @@ def class_charts(
     likeliest = summary.prediction
     spoken = f"{percent(summary.mean[likeliest])} for {class_names[likeliest]}; {votes(summary, class_names)}."
     st.subheader("What the ensemble predicts", anchor=False)
+    shown = len(shown_classes(summary.mean))
+    if shown < len(class_names):
+        and_label = "" if label is None else " and the label"
+        st.caption(f"The likeliest {shown} of {len(class_names):,} classes{and_label} are shown, here and below.")
     st.caption("The mean of all passes for each class, and one standard deviation to either side.")
     chart(class_probabilities(summary, class_names, label), f"{key}-classes", f"Bar chart of the mean: {spoken}")
     st.subheader("What the single passes predict", anchor=False)

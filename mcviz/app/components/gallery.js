@@ -1,3 +1,5 @@
+const TALLEST = 240; // pixels, of a picture
+
 function element(tag, className, text) {
   const made = document.createElement(tag);
   made.className = className;
@@ -16,11 +18,12 @@ function tileOf(tile, index, data, open) {
   const button = element("button", tile.wrong ? "tile wrong" : "tile");
   button.type = "button";
   button.dataset.example = tile.example;
+  if (tile.hover) button.title = tile.hover;
   button.setAttribute("aria-label", tile.spoken);
   if (tile.current) button.setAttribute("aria-current", "true");
   button.onclick = () => open(tile.example);
 
-  button.append(data.sheet ? pictureOf(index, data) : line(element("span", "name", `example ${tile.example}`)));
+  button.append(data.sheet ? pictureOf(index, data) : line(element("span", "name", tile.name)));
   const lines = element("div", "lines");
   lines.append(
     line(element("span", "rank", tile.rank), element("span", "value", tile.value)),
@@ -39,6 +42,7 @@ function pictureOf(index, data) {
   const row = Math.floor(index / data.columns);
   const share = (step, count) => (count > 1 ? (100 * step) / (count - 1) : 0);
   picture.style.aspectRatio = data.aspect;
+  picture.style.maxWidth = `${TALLEST * data.aspect}px`;
   picture.style.backgroundImage = `url(${data.sheet})`;
   picture.style.backgroundSize = `${100 * data.columns}% ${100 * data.rows}%`;
   picture.style.backgroundPosition = `${share(column, data.columns)}% ${share(row, data.rows)}%`;

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from mcviz.app.columns import facts_of, own_columns, shown
 from mcviz.app.navigation import EXAMPLE, open_page
 from mcviz.app.needs import has
 from mcviz.app.resources import class_names, table
@@ -18,6 +19,7 @@ from mcviz.runs import Run
 
 SHEET_COLUMNS = 12
 TILE = 208  # pixels that a larger image is scaled down to: the smallest tile on a screen of twice the usual sharpness
+MOST_FACTS = 12  # columns, that a tile's tooltip lists
 HERE = Path(__file__).parent
 
 _mounted = st.components.v2.component(
@@ -37,13 +39,18 @@ def tiles(run: Run, state: PageState, examples: np.ndarray, first_rank: int | No
         key: of the component.
     """
     rows, names = table(run).iloc[examples].to_dict("records"), class_names(run)
+    own = list(own_columns(run))
     result = _mounted(
         key=key,
         data=_sheet(run, examples)
         | {
             "tiles": [
                 _tile(int(example), first_rank and first_rank + index, row, names, score)
-                | {"current": int(example) == state.example}
+                | {
+                    "current": int(example) == state.example,
+                    "name": shown(row["id"]) if "id" in own else f"example {example}",
+                }
+                | {"hover": "\n".join(f"{name}: {value}" for name, value in facts_of(own[:MOST_FACTS], row))}
                 for index, (example, row) in enumerate(zip(examples, rows, strict=True))
             ],
         },
@@ -57,12 +64,12 @@ def _sheet(run: Run, examples: np.ndarray) -> dict[str, object]:
     """The picture of all tiles, and how the browser cuts it; nothing where the run has no images."""
     if not has(run, "images"):
         return {}
-    images = run.images[examples]
-    height, width = images.shape[1:3]
+    pictures = run.pictures[examples]
+    height, width = pictures.shape[1:3]
     return {
-        "sheet": sheet_url(images, SHEET_COLUMNS, TILE),
+        "sheet": sheet_url(pictures, SHEET_COLUMNS, TILE),
         "columns": SHEET_COLUMNS,
-        "rows": -(-len(images) // SHEET_COLUMNS),
+        "rows": -(-len(pictures) // SHEET_COLUMNS),
         "aspect": width / height,
         "crisp": max(height, width) < CRISP_BELOW,
     }

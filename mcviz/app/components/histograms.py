@@ -11,7 +11,7 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app.wording import abbreviated
-from mcviz.figures import by_role
+from mcviz.figures import by_role, shown_classes
 from mcviz.figures.classes import OTHERS
 from mcviz.measures import PassSummary, percent
 
@@ -67,12 +67,13 @@ def class_panels(
         label: its index, where it is known.
 
     Returns:
-        For each class its name, its role and the role's colour, how many passes fall into each hundredth, and the mean
-        and the standard deviation, also as a sentence.
+        For each of `shown_classes` its name, its role and the role's colour, how many passes fall into each hundredth,
+        and the mean and the standard deviation, also as a sentence.
     """
     mean, std = summary.mean, summary.std
     panels: dict[int, dict[str, object]] = {}
-    for role, colour, members in by_role(summary.prediction, label, len(mean)):
+    shown = shown_classes(mean, label)
+    for role, colour, members in by_role(summary.prediction, label, shown):
         for c in members:
             counts, _ = np.histogram(probs[:, c], bins=BINS, range=(0, 1))
             most, value = int(counts.argmax()), f"{percent(mean[c])} ± {percent(std[c])}"
@@ -85,4 +86,4 @@ def class_panels(
                 "spoken": f"{class_names[c]}, {role}: {value}; most often {most}% to {most + 1}%, "
                 f"in {counts[most]} of {len(probs)} passes.",
             }
-    return [panels[c] for c in range(len(mean))]
+    return [panels[c] for c in shown]

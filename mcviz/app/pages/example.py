@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from mcviz.app.columns import facts_of, own_columns
 from mcviz.app.components.charts import chart, class_charts, class_table, example_picture
 from mcviz.app.components.chips import chips
 from mcviz.app.components.gallery import tiles
@@ -18,15 +19,17 @@ from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, begin, open_page
 from mcviz.app.needs import Need, offered
 from mcviz.app.resources import class_names, label_of, ranking, table
 from mcviz.app.selection import Selection, select
-from mcviz.app.similar import components
+from mcviz.app.similar import compared, components
 from mcviz.app.state import CONFIDENT_FIRST, ORDERS, PINS, PageState, go, one_of, quoted
-from mcviz.app.wording import judged, predicted, reasons, votes
+from mcviz.app.wording import all_as_markdown, judged, predicted, reasons, votes
 from mcviz.figures import estimate_by_passes, two_classes
 from mcviz.measures import SCORES, PassSummary, summarise
 from mcviz.measures.similarity import most_similar
 from mcviz.runs import Run
 
 SIMILAR = 6
+MOST_FACTS = 8  # columns of the user's own, above which their table scrolls
+FACTS_HEIGHT = 320  # pixels
 
 
 def stepper(selection: Selection, example: int) -> None:
@@ -130,6 +133,15 @@ def score_table(run: Run, row: "pd.Series[float]", example: int) -> None:
     st.table(rows)
 
 
+def own_facts(run: Run, row: "pd.Series[float]") -> None:
+    """The example's id and its values of the user's own columns, where there are any."""
+    facts = facts_of(own_columns(run), row)
+    if facts:
+        names, values = (all_as_markdown(texts) for texts in zip(*facts, strict=True))
+        with st.container(height=FACTS_HEIGHT if len(facts) > MOST_FACTS else "content", border=False):
+            st.table(pd.DataFrame({"column": names, "value": values}).set_index("column"))
+
+
 @dataclass(frozen=True)
 class Shown:
     """The example that the page shows.
@@ -150,12 +162,12 @@ class Shown:
 
 
 def similar_examples(shown: Shown) -> None:
-    """The examples whose images are most like this one."""
+    """The examples that are most like this one, by the run's features or else by its images."""
     nearest = most_similar(components(shown.run.digest, shown.run), shown.example, SIMILAR)
     if len(nearest) == 0:
         st.caption("This run has no other example.")
         return
-    st.caption("The examples with the nearest pixels. Click one to open it.")
+    st.caption(f"The examples with the nearest {compared(shown.run)}. Click one to open it.")
     tiles(shown.run, shown.state, nearest, None, shown.state.score, key="similar")
 
 
@@ -171,7 +183,7 @@ def compare_classes(shown: Shown) -> None:
         ):
             named = getattr(shown.state, key)
             chosen.append(default if named is None else named)
-            st.selectbox(label, range(len(names)), format_func=names.__getitem__, width=150, **bound(key, chosen[-1]))
+            st.selectbox(label, range(len(names)), format_func=names.__getitem__, width=220, **bound(key, chosen[-1]))
     st.caption("One point a pass. Points in two corners: two groups of passes that disagree. One cloud: a wide spread.")
     chart(
         two_classes(shown.probs, chosen[0], chosen[1], names),
@@ -204,7 +216,7 @@ class CloserLook:
 
 
 CLOSER_LOOKS = {
-    "similar": CloserLook("Similar examples", similar_examples, needs={"images"}),
+    "similar": CloserLook("Similar examples", similar_examples, needs={"images or features"}),
     "two_classes": CloserLook("Two classes", compare_classes),
     "passes": CloserLook("Enough passes?", convergence),
 }
@@ -234,9 +246,9 @@ left, right = st.columns([2, 5], gap="large")
 with left:
     example_picture(run, example)
     flag_and_pin(state, example)
+    own_facts(run, row)
     st.markdown(f"{predicted(summary, names)} {judged(summary.prediction, label, names)}")
     st.markdown("\n".join(f"- {reason}" for reason in reasons(probs, summary, row, names)))
-    st.markdown("**Each class over all passes**")
     class_table(summary, names)
     st.markdown("**Each score, and the example's rank by it**")
     score_table(run, row, example)

@@ -10,7 +10,7 @@ from mcviz.app.navigation import OVERVIEW, UNCERTAIN, begin, link_to
 from mcviz.app.needs import has, met
 from mcviz.app.resources import ranking
 from mcviz.app.state import PageState
-from mcviz.app.wording import counted
+from mcviz.app.wording import accuracy_labels, as_sentence, counted
 from mcviz.figures import accuracy_against_ensemble, accuracy_by_ensemble_size
 from mcviz.measures import percent
 from mcviz.runs import Run
@@ -19,19 +19,16 @@ SHOWN = 8
 SETTLED = 0.0005  # of accuracy
 
 
-def accuracies(single: np.ndarray, ensemble: np.ndarray, deterministic: float | None) -> None:
+def accuracies(run: Run, single: np.ndarray, ensemble: np.ndarray, deterministic: float | None) -> None:
     """The accuracies as numbers: of the deterministic model where it is known, of one pass, of the ensemble."""
-    passes = counted(len(single), "pass")
-    shown = [
-        (
-            "One MC pass, on average",
-            single.mean(),
-            f"Dropout on: {single.min():.2%} to {single.max():.2%}.",
-        ),
-        ("MC ensemble", ensemble[-1], f"The mean of {passes}. How far they disagree is the uncertainty."),
-    ]
-    if deterministic is not None:
-        shown.insert(0, ("Deterministic", deterministic, "Dropout off: one prediction, no uncertainty."))
+    off, on = ("", "") if run.manifest.origin.kind == "imported" else ("Dropout off: ", "Dropout on: ")
+    values = (
+        (deterministic, as_sentence(f"{off}one prediction, no uncertainty")),
+        (single.mean(), as_sentence(f"{on}{single.min():.2%} to {single.max():.2%}")),
+        (ensemble[-1], f"The mean of {counted(len(single), 'pass')}. How far they disagree is the uncertainty."),
+    )
+    named = zip(accuracy_labels(run.manifest), values, strict=True)
+    shown = [(label, accuracy, meaning) for label, (accuracy, meaning) in named if accuracy is not None]
     for column, (label, accuracy, meaning) in zip(st.columns(len(shown)), shown, strict=True):
         column.metric(label, f"{accuracy:.2%}", border=True)
         column.caption(meaning)
@@ -90,6 +87,6 @@ single, ensemble, deterministic = run.pass_accuracy, run.ensemble_accuracy, run.
 if not met(run, {"labels"}) or single is None or ensemble is None:
     most_uncertain(run, state)
 else:
-    accuracies(single, ensemble, deterministic)
+    accuracies(run, single, ensemble, deterministic)
     most_uncertain(run, state)
     accuracy_charts(run, single, ensemble)

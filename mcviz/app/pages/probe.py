@@ -10,7 +10,7 @@ from mcviz.app.components.charts import class_charts, class_table, picture
 from mcviz.app.components.widgets import bound
 from mcviz.app.failures import failures_shown
 from mcviz.app.navigation import PROBE, begin, state_of
-from mcviz.app.needs import Need, met, offered
+from mcviz.app.needs import Part, met, offered
 from mcviz.app.probe.distorting import distortion_input, distortion_sweep, show_curves
 from mcviz.app.probe.drawing import drawing_input
 from mcviz.app.probe.noise import noise_input, noise_sweep
@@ -44,7 +44,7 @@ class InputKind:
     nothing_yet: tuple[str, str] = ("", "")
     sweep: Callable[[Run, PageState], SweepInputs] | None = None
     curves: Callable[[Run, PageState], None] | None = None
-    needs: Collection[Need] = field(default_factory=frozenset)
+    needs: Collection[Part] = field(default_factory=frozenset)
 
 
 INPUTS = {
@@ -102,7 +102,6 @@ def predictions(run: Run, state: PageState, kind: InputKind, chosen: ProbeInput)
     class_charts(probs, summary, names, chosen.label, "probe")
     left, right = st.columns(2, gap="large")
     with left:
-        st.markdown("**Each class over all passes**")
         class_table(summary, names)
     with right:
         st.markdown("**Each score, against this run's examples**")

@@ -8,7 +8,7 @@ import streamlit as st
 from mcviz.app.components.charts import chart, example_picture, picture
 from mcviz.app.components.histograms import pass_histograms
 from mcviz.app.navigation import STORY, begin
-from mcviz.app.needs import MISSING, has
+from mcviz.app.needs import has, missing
 from mcviz.app.resources import class_names, live_passes, ranking, table
 from mcviz.app.state import go
 from mcviz.app.wording import all_as_markdown, as_markdown, as_sentence, confidence, counted, votes
@@ -64,7 +64,9 @@ def passes_disagree(run: Run) -> Step:
         f"Here it gives one too: **{as_markdown(names[prediction])}**, with "
         f"**{percent(classifier_probs(run)[example, prediction])}**."
     )
-    again = f"predict it again, each time with other units dropped, and **{voted}**"
+    imported = run.manifest.origin.kind == "imported"
+    each_time = f"{len(probs)} times over" if imported else "each time with other units dropped"
+    again = f"predict it again, {each_time}, and **{voted}**"
     if summary.votes[prediction] == len(probs):
         return f"{number} Now {again}: the passes agree on every example of this run.", draw
     return f"{number} But {again}.", draw
@@ -98,7 +100,7 @@ def ensemble(run: Run) -> Step:
     """How the single passes and their mean compare."""
     single, by_size = run.pass_accuracy, run.ensemble_accuracy
     if single is None or by_size is None:
-        raise McvizError(MISSING["labels"][1])
+        raise McvizError(missing(run, "labels"))
     together, alone = (round(float(value), 4) for value in (by_size[-1], single.mean()))  # judged as they are shown
     verdict = "better than" if together > alone else "no better than" if together == alone else "worse than"
     sentence = (
@@ -115,7 +117,7 @@ def noise(run: Run) -> Step:
     image = uniform_noise(1, run.image_shape, seed=0)
     if not has(run, "model"):
         return (
-            "This is noise: no prediction is correct. This run was kept without its model, so it cannot be predicted.",
+            f"This is noise: no prediction is correct. {missing(run, 'model')}",
             lambda: picture(image[0], "Uniform noise", WIDTH),
         )
     predicted = st.session_state.setdefault("story-noise", {})
@@ -141,9 +143,10 @@ def noise(run: Run) -> Step:
 
 
 def steps(run: Run) -> list[Callable[[Run], Step]]:
-    """The steps for a run: without labels, nothing about correct and wrong."""
+    """The steps for a run: without labels, nothing about correct and wrong; without a kind of image, no noise."""
     about_accuracy = [uncertainty_finds_mistakes, ensemble] if has(run, "labels") else []
-    return [confident, passes_disagree, *about_accuracy, noise]
+    of_images = [noise] if run.manifest.images is not None else []
+    return [confident, passes_disagree, *about_accuracy, *of_images]
 
 
 run, state = begin(STORY)

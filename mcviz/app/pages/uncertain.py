@@ -2,12 +2,13 @@
 
 import streamlit as st
 
+from mcviz.app.columns import example_of, own_columns
 from mcviz.app.components.charts import nothing_passes
 from mcviz.app.components.widgets import bound
 from mcviz.app.navigation import EXAMPLE, UNCERTAIN, begin, open_page
 from mcviz.app.needs import offered
 from mcviz.app.resources import table
-from mcviz.app.state import one_of
+from mcviz.app.state import one_of, quoted
 from mcviz.app.views import VIEWS
 from mcviz.app.views.filter_bar import filter_bar
 from mcviz.app.views.gallery import gallery_view
@@ -37,6 +38,14 @@ else:
         gallery_view(selection)
 
 with st.form("open", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
-    st.number_input("Or open an example by its number", 0, len(run) - 1, key="number", width=240)
+    wanted: str | int
+    if "id" in own_columns(run):
+        wanted = st.text_input("Or open an example by its id", key="id", width=320)
+    else:
+        wanted = st.number_input("Or open an example by its number", 0, len(run) - 1, key="number", width=240)
     if st.form_submit_button("Open example", icon=":material/open_in_new:"):
-        open_page(EXAMPLE, state, example=st.session_state["number"])
+        found = example_of(run, wanted) if isinstance(wanted, str) else wanted
+        if found is None:
+            st.error(f"No example has the id {quoted(str(wanted))}.", icon=":material/link_off:")
+        else:
+            open_page(EXAMPLE, state, example=found)

@@ -88,7 +88,14 @@ def _gradient_signs(digest: str, pixels: str, _run: Run, _images: np.ndarray) ->
     network = model(_run)
     from mcviz.model.adversarial import gradient_sign
 
-    return gradient_sign(network, for_the_model(_run, _images)).reshape(_images.shape)
+    used = _run.manifest.model
+    signs = gradient_sign(
+        network,
+        for_the_model(_run, _images),
+        output=used.output if used else None,
+        from_logits=used.from_logits if used else None,
+    ).reshape(_images.shape)
+    return signs[..., ::-1] if _run.manifest.preprocessing.channel_order == "bgr" else signs
 
 
 def distortion_input(run: Run, state: PageState) -> ProbeInput:

@@ -8,7 +8,7 @@ from mcviz.app.state import PageState
 from mcviz.data.drawing import centred, drawn
 from mcviz.runs import Run
 
-OVERSAMPLING = 8  # pixels drawn for each one of the image, before a digit is cut out and scaled
+OVERSAMPLING = 8  # pixels drawn for each one of the image, before the ink is cut out and scaled
 
 
 def drawing_input(run: Run, state: PageState) -> ProbeInput | None:  # noqa: ARG001 (a drawing is not in the address)

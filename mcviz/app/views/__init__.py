@@ -8,6 +8,7 @@ from mcviz.app.selection import Selection
 from mcviz.app.views.classes import classes_view
 from mcviz.app.views.confusion import confusion_view
 from mcviz.app.views.gallery import gallery_view
+from mcviz.app.views.groups import groups_view
 from mcviz.app.views.layout_map import map_view
 from mcviz.app.views.scatter import scatter_view
 from mcviz.app.views.table import table_view
@@ -34,7 +35,8 @@ VIEWS = {
     "gallery": View("Gallery", gallery_view),
     "table": View("Table", table_view),
     "scatter": View("Scatter", scatter_view, own_filters=("lasso",)),
-    "map": View("Map", map_view, needs={"images"}, own_filters=("selected",)),
+    "map": View("Map", map_view, needs={"images or features"}, own_filters=("selected",)),
     "confusion": View("Confusion", confusion_view, needs={"labels"}, own_filters=("label", "prediction")),
     "classes": View("Classes", classes_view, needs={"labels"}),
+    "groups": View("Groups", groups_view, needs={"groups"}),
 }

@@ -14,6 +14,7 @@ from mcviz.app.selection import Selection
 from mcviz.app.state import go
 from mcviz.app.wording import all_as_markdown, as_markdown
 from mcviz.figures import class_accuracies, score_distributions
+from mcviz.figures.style import NAMED_CLASSES
 from mcviz.measures import SCORES, percent
 
 
@@ -35,15 +36,15 @@ def classes_view(selection: Selection) -> None:
             f"Mistakes against mean {score.label.lower()} of each class.",
         )
     with right:
-        st.table(_named(summary, selection))
+        _table(summary, selection)
     filters = selection.filters
     chosen = filters.label[0] if len(filters.label) == 1 else worst
-    st.segmented_control(
-        "One class in detail",
-        range(len(names)),
-        format_func=all_as_markdown(names).__getitem__,
-        **bound("class", chosen, lambda new: go(filters=replace(filters, label=() if new is None else (new,)))),
-    )
+    changed = bound("class", chosen, lambda new: go(filters=replace(filters, label=() if new is None else (new,))))
+    classes = range(len(names))
+    if len(names) <= NAMED_CLASSES:
+        st.segmented_control("One class in detail", classes, format_func=all_as_markdown(names).__getitem__, **changed)
+    else:
+        st.selectbox("One class in detail", classes, format_func=names.__getitem__, width=320, **changed)
     _one_class(selection, chosen)
 
 
@@ -51,6 +52,29 @@ def _most_missed(class_name: str, accuracy: float) -> str:
     if accuracy == 1:
         return "No class is ever missed: every prediction is correct."
     return f"**{as_markdown(class_name)}** is missed most often: {percent(1 - accuracy)}."
+
+
+def _table(summary: pd.DataFrame, selection: Selection) -> None:
+    """A row a class; of many classes a table that scrolls and sorts, those that are missed most often first."""
+    if len(summary) <= NAMED_CLASSES:
+        st.table(_named(summary, selection))
+        return
+    label = SCORES[selection.score].label.lower()
+    rows = summary.assign(name=class_names(selection.run)).sort_values("accuracy", kind="stable")
+    st.dataframe(
+        rows,
+        key="class-table",
+        hide_index=True,
+        height=380,
+        column_order=("name", "examples", "accuracy", "score"),
+        column_config={
+            "name": st.column_config.TextColumn("class", width=140),
+            "examples": st.column_config.NumberColumn("examples", width=70),
+            "accuracy": st.column_config.NumberColumn("correct", format="percent", width=60),
+            "score": st.column_config.NumberColumn(f"mean {label}", format="%.3f", width=130),
+        },
+        alt=f"Table of {len(rows):,} classes with accuracy and mean {label}",
+    )
 
 
 def _named(summary: pd.DataFrame, selection: Selection) -> pd.DataFrame:

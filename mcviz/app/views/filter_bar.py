@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from mcviz.app.columns import own_columns
 from mcviz.app.components.chips import chips
 from mcviz.app.components.score_chooser import score_chooser
 from mcviz.app.components.widgets import bound
 from mcviz.app.exporting import EXPORTS
-from mcviz.app.filters import CORRECT, Filters, two_classes
+from mcviz.app.filters import CORRECT, ColumnFilter, Filters, two_classes
 from mcviz.app.needs import has, offered
 from mcviz.app.resources import class_names, table
 from mcviz.app.selection import Selection, select
 from mcviz.app.state import ORDERS, PageState, go
+from mcviz.app.views.column_filter import column_filter
 from mcviz.app.wording import as_markdown, counted
 from mcviz.measures import SCORES
 from mcviz.runs import Run
@@ -31,7 +33,7 @@ def filter_bar(run: Run, state: PageState) -> Selection:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         score_chooser("Rank by", state)
         st.selectbox("Order", list(ORDERS), format_func=ORDERS.__getitem__, width=210, **bound("order", state.order))
-        if has(run, "labels"):
+        if has(run, "labels") or "id" in own_columns(run):
             _typed(run, state.filters)
         with st.popover("Filters", icon=":material/filter_list:"):
             _filters(run, state.filters)
@@ -43,21 +45,38 @@ def filter_bar(run: Run, state: PageState) -> Selection:
 
 
 def _typed(run: Run, filters: Filters) -> None:
-    """The field for what `Filters.narrowed_by` reads, which is empty again once it was understood."""
+    """The field for what `Filters.narrowed_by` reads and for ids, which is empty again once it was understood."""
+    ids = ["an id"] if "id" in own_columns(run) else []
+    examples = [two_classes(class_names(run)), *(ids or ["wrong"])] if has(run, "labels") else ids
 
     def understood() -> None:
         words = st.session_state["find"]
         try:
-            go(filters=filters.narrowed_by(words, class_names(run)))
+            go(filters=_found(run, filters, words))
         except ValueError as error:
             st.session_state["not-understood"] = str(error)
         st.session_state["find"] = ""
 
-    st.text_input(
-        "Find", placeholder=f"{two_classes(class_names(run))}, or wrong", width=180, key="find", on_change=understood
-    )
+    st.text_input("Find", placeholder=", or ".join(examples), width=180, key="find", on_change=understood)
     if message := st.session_state.pop("not-understood", None):
         st.toast(as_markdown(message), icon=":material/help:")
+
+
+def _found(run: Run, filters: Filters, words: str) -> Filters:
+    """The filters narrowed by classes, or else by a part of the ids.
+
+    Raises:
+        ValueError: the words name neither.
+    """
+    try:
+        if not has(run, "labels"):
+            raise ValueError(f"No id contains “{words}”.")
+        return filters.narrowed_by(words, class_names(run))
+    except ValueError:
+        by_id = ColumnFilter("id", contains=words.strip())
+        if by_id.contains and "id" in own_columns(run) and by_id.mask(table(run)).any():
+            return filters.with_column(by_id)
+        raise
 
 
 def _filters(run: Run, filters: Filters) -> None:
@@ -88,6 +107,8 @@ def _filters(run: Run, filters: Filters) -> None:
         )
     st.toggle("Passes disagree", **bound("disagree", filters.disagree, lambda new: put(disagree=new)))
     _range(run, filters)
+    if own_columns(run):
+        column_filter(run, filters)
 
 
 def _range(run: Run, filters: Filters) -> None:

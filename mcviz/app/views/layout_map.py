@@ -1,4 +1,4 @@
-"""Examples laid out by the similarity of their images, coloured by a score."""
+"""Examples laid out by the similarity of their images or features, coloured by a score."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from mcviz.app.components.widgets import bound
 from mcviz.app.filters import Filters
 from mcviz.app.resources import table
 from mcviz.app.selection import Selection, ranked
-from mcviz.app.similar import components
+from mcviz.app.similar import compared, components
 from mcviz.app.state import go, one_of
 from mcviz.app.views.linked import linked_chart
 from mcviz.figures import coloured_map
@@ -58,11 +58,12 @@ def map_view(selection: Selection) -> None:
         on_select=lambda: _lassoed(filters, ranked(run, selection.state), key),
         selection_mode=("lasso", "box"),
         config={"displaylogo": False, "modeBarButtonsToRemove": ["toImage"]},
-        alt=f"Map of {len(shown):,} examples by similarity of their pixels, coloured by {score.label.lower()}.",
+        alt=f"Map of {len(shown):,} examples by similarity of their {compared(run)}, coloured by "
+        f"{score.label.lower()}.",
     )
     st.caption(
-        f"Examples with similar pixels are near each other; bright colours are uncertain. Draw around points to select "
-        f"them, at most the first {MOST_SELECTED} of the ranking."
+        f"Examples with similar {compared(run)} are near each other; bright colours are uncertain. Draw around points "
+        f"to select them, at most the first {MOST_SELECTED} of the ranking."
     )
 
 

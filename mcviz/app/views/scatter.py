@@ -4,8 +4,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
+from mcviz.app.columns import grouping_columns, groups
 from mcviz.app.components.widgets import bound
 from mcviz.app.filters import Filters, Lasso
 from mcviz.app.needs import Need, offered
@@ -14,8 +16,10 @@ from mcviz.app.selection import Selection
 from mcviz.app.state import go, one_of
 from mcviz.app.views.linked import linked_chart
 from mcviz.figures import CORRECT, WRONG, class_colour, scatter
+from mcviz.figures.style import CLASSES, NAMED_CLASSES, NEUTRAL
 from mcviz.measures import SCORES
 from mcviz.runs import Run
+from mcviz.text import one_line
 
 CORNERS = 40  # of a lasso in the address
 
@@ -43,7 +47,7 @@ COLOURINGS = {
 def scatter_view(selection: Selection) -> None:
     """The chart, what its corners mean, and the lasso that selects."""
     run, state, filters = selection.run, selection.state, selection.filters
-    x, y, colourings = state.x, state.y, offered(COLOURINGS, run)
+    x, y, colourings = state.x, state.y, [*offered(COLOURINGS, run), *grouping_columns(run)]
     colouring = one_of(state.colour, colourings)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for axis, chosen in (("x", x), ("y", y)):
@@ -51,8 +55,8 @@ def scatter_view(selection: Selection) -> None:
         st.selectbox(
             "Colour",
             colourings,
-            format_func=lambda name: COLOURINGS[name].label,
-            width=150,
+            format_func=_colouring,
+            width=190,
             **bound("colour", colouring),
         )
 
@@ -69,7 +73,7 @@ def scatter_view(selection: Selection) -> None:
             selection_mode=("lasso", "box"),
             config={"displaylogo": False, "modeBarButtonsToRemove": ["toImage"], "scrollZoom": False},
             alt=f"Scatter chart of {others.mask(table(run)).sum():,} examples: {_label(x)} against {_label(y)}, "
-            f"coloured by {COLOURINGS[colouring].label}. The table view lists the same numbers.",
+            f"coloured by {_colouring(colouring)}. The table view lists the same numbers.",
         )
     st.caption("Draw around points with the lasso, or choose the box at the top right: the points inside are selected.")
     if (x, y) == ("predictive_entropy", "mutual_information"):
@@ -85,6 +89,10 @@ def _label(name: str) -> str:
     return SCORES[name].label
 
 
+def _colouring(name: str) -> str:
+    return COLOURINGS[name].label if name in COLOURINGS else one_line(name)
+
+
 def _identity(run: Run) -> tuple[str, tuple[str, ...]]:
     """What a chart of a run depends on: its numbers, and the names of its classes."""
     return run.digest, run.class_names
@@ -94,16 +102,13 @@ def _identity(run: Run) -> tuple[str, tuple[str, ...]]:
     max_entries=8, show_spinner=False, hash_funcs={Lasso: repr, Filters: repr, Run: _identity}
 )
 def _figure(run: Run, others: Filters, x: str, y: str, colouring: str, lasso: Lasso | None, primary: int | None) -> Any:
-    scores = table(run)[others.mask(table(run))]
-    if colouring == "correct":
-        groups, names, colours = (~scores["correct"].astype(bool)).to_numpy(int), ["correct", "wrong"], [CORRECT, WRONG]
-    else:
-        groups, names = scores[colouring].to_numpy(int), list(class_names(run))
-        colours = [class_colour(c) for c in range(len(names))]
+    shown = others.mask(table(run))
+    scores = table(run)[shown]
+    members, names, colours = _coloured(run, colouring)
     return scatter(
         scores[x].to_numpy(),
         scores[y].to_numpy(),
-        groups,
+        members[shown],
         names,
         colours,
         scores.index.to_numpy(),
@@ -112,6 +117,23 @@ def _figure(run: Run, others: Filters, x: str, y: str, colouring: str, lasso: La
         selected=lasso.contains(scores) if lasso else None,
         primary=primary,
     )
+
+
+def _coloured(run: Run, colouring: str) -> tuple[np.ndarray, tuple[str, ...], list[str]]:
+    """The group of each example of a run, and the name and the colour of each group; of many groups the largest ten."""
+    if colouring == "correct":
+        return (~table(run)["correct"].astype(bool)).to_numpy(int), ("correct", "wrong"), [CORRECT, WRONG]
+    if colouring in COLOURINGS:
+        members, names = table(run)[colouring].to_numpy(int), class_names(run)
+    else:
+        members, names = groups(run, colouring).members, groups(run, colouring).names
+    if len(names) <= NAMED_CLASSES:
+        return members, names, [class_colour(group) for group in range(len(names))]
+    kept = np.sort(np.argsort(-np.bincount(members, minlength=len(names)), kind="stable")[: len(CLASSES)])
+    place = np.full(len(names), len(kept))
+    place[kept] = range(len(kept))
+    others = f"{len(names) - len(kept):,} others"
+    return place[members], (*(names[group] for group in kept), others), [*CLASSES, NEUTRAL]
 
 
 def _lassoed(key: str, filters: Filters, x: str, y: str) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from mcviz.app.columns import own_columns
 from mcviz.app.components.charts import nothing_passes
 from mcviz.app.navigation import EXAMPLE, open_page
 from mcviz.app.needs import has
@@ -24,19 +25,10 @@ def table_view(selection: Selection) -> None:
     if len(selection.examples) == 0:
         nothing_passes()
         return
-    run, examples, scores = selection.run, selection.examples[:ROWS], selection.table[:ROWS]
-    named = np.array(class_names(run))
-    rows = pd.DataFrame({"example": examples})
-    if has(run, "images"):
-        rows["image"] = [_thumbnail(run.images[example]) for example in examples]
-    if has(run, "labels"):
-        rows["label"] = named[scores["label"].to_numpy(int)]
-    rows["prediction"] = named[scores["prediction"].to_numpy()]
-    if has(run, "labels"):
-        rows["correct"] = np.where(scores["correct"].to_numpy(bool), "correct", "✗ wrong")
-    for name in SCORES:
-        rows[name] = scores[name].to_numpy()
+    examples, rows = selection.examples[:ROWS], _rows(selection)
     columns = {name: st.column_config.NumberColumn(score.label, format="%.4f") for name, score in SCORES.items()}
+    if has(selection.run, "images"):  # without, a column of that name is the user's own, and nothing to be fetched
+        columns["image"] = st.column_config.ImageColumn("", width="small")
     event = st.dataframe(
         rows,
         key=f"table-{hashlib.sha256(examples.tobytes()).hexdigest()}",  # rows stay ticked while they are the same
@@ -44,7 +36,7 @@ def table_view(selection: Selection) -> None:
         height=560,
         on_select="rerun",
         selection_mode="multi-row",
-        column_config={"image": st.column_config.ImageColumn("", width="small"), **columns},
+        column_config=columns,
         alt=f"Table of {len(examples)} examples with all their scores",
     )
     ticked = [int(examples[row]) for row in event.selection.rows]
@@ -63,6 +55,28 @@ def table_view(selection: Selection) -> None:
                 f"The first {ROWS} of {len(selection.examples):,} in the ranking. A click on a column sorts these; "
                 "“Rank by” ranks all. The export has every row."
             )
+
+
+def _rows(selection: Selection) -> pd.DataFrame:
+    """What the table shows of the first examples: ids and the user's own columns, as they are, beside the scores."""
+    run, examples, scores = selection.run, selection.examples[:ROWS], selection.table[:ROWS]
+    named, own = np.array(class_names(run)), list(own_columns(run))
+    rows = pd.DataFrame({"example": examples})
+    if has(run, "images"):
+        rows["image"] = [_thumbnail(run.pictures[example]) for example in examples]
+    if "id" in own:
+        rows["id"] = scores["id"].to_numpy()
+    if has(run, "labels"):
+        rows["label"] = named[scores["label"].to_numpy(int)]
+    rows["prediction"] = named[scores["prediction"].to_numpy()]
+    if has(run, "labels"):
+        rows["correct"] = np.where(scores["correct"].to_numpy(bool), "correct", "✗ wrong")
+    for name in SCORES:
+        rows[name] = scores[name].to_numpy()
+    for name in own:
+        if name != "id":
+            rows[f"user_{name}" if name in rows else name] = scores[name].to_numpy()
+    return rows
 
 
 def _thumbnail(image: np.ndarray) -> str:

@@ -1,0 +1,68 @@
+"""A filter on the ids or on one of the user's own columns, in the form that its values ask for."""
+
+from dataclasses import replace
+from math import inf, isfinite
+from typing import Literal
+
+import streamlit as st
+
+from mcviz.app.columns import own_columns
+from mcviz.app.components.widgets import bound
+from mcviz.app.filters import ColumnFilter, Filters, as_texts
+from mcviz.app.resources import table
+from mcviz.app.state import go
+from mcviz.app.wording import as_markdown
+from mcviz.runs import Run
+from mcviz.text import one_line
+
+
+def column_filter(run: Run, filters: Filters) -> None:
+    """The choice of a column, and a filter on it: a choice of few values, two ends of numbers, a part of a text."""
+    kinds = own_columns(run)
+    name = st.selectbox("Your columns", list(kinds), format_func=one_line, key=f"filtered-column-{run.digest}")
+    kept = next((each for each in filters.columns if each.name == name), ColumnFilter(name))
+    match kinds[name]:
+        case "category":
+            _choice(run, filters, kept)
+        case "number":
+            with st.container(horizontal=True):
+                _end(run, filters, kept, "low")
+                _end(run, filters, kept, "high")
+        case "text":
+            st.text_input(
+                f"{as_markdown(name)} contains",
+                **bound(f"column-{name}", kept.contains, lambda new: _put(filters, replace(kept, contains=new))),
+            )
+
+
+def _choice(run: Run, filters: Filters, kept: ColumnFilter) -> None:
+    st.multiselect(
+        as_markdown(kept.name),
+        sorted({*as_texts(table(run)[kept.name]).unique(), *kept.values}),
+        format_func=one_line,
+        **bound(f"column-{kept.name}", list(kept.values), lambda new: _put(filters, replace(kept, values=tuple(new)))),
+    )
+
+
+def _end(run: Run, filters: Filters, kept: ColumnFilter, end: Literal["low", "high"]) -> None:
+    """One end of a range; a field that is empty leaves it open."""
+    numbers = table(run)[kept.name]
+
+    def put(new: float | None) -> None:
+        if end == "low":
+            _put(filters, replace(kept, low=-inf if new is None else new))
+        else:
+            _put(filters, replace(kept, high=inf if new is None else new))
+
+    nearest, value, word = (numbers.min(), kept.low, "from") if end == "low" else (numbers.max(), kept.high, "to")
+    st.number_input(
+        f"{as_markdown(kept.name)} {word}",
+        value=None,
+        placeholder=f"{nearest:g}",
+        format="%g",
+        **bound(f"column-{end}-{kept.name}", value if isfinite(value) else None, put),
+    )
+
+
+def _put(filters: Filters, wanted: ColumnFilter) -> None:
+    go(filters=filters.with_column(wanted))

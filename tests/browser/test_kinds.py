@@ -1,0 +1,78 @@
+"""Every page on runs of ten kinds, in a real browser: nothing in its console, no exception, nothing wider than it."""
+
+from collections.abc import Iterator
+from urllib.parse import urlencode
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.app.kinds import KINDS, cache_of_kinds
+from tests.browser.conftest import settle
+from tests.browsing import serving, troubles_of
+
+LAPTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+PAGES = [
+    ("", {}),
+    ("uncertain", {}),
+    ("example", {"example": "3"}),
+    ("side_by_side", {"pinned": "0,1,2,3"}),
+    ("probe", {}),
+    ("story", {"step": "2"}),
+]
+VIEWS_OF = {  # those that show most of the kind; the tests without a browser open all
+    "forest": ["table"],
+    "thousand": ["scatter", "confusion", "classes"],
+    "long-names": ["scatter", "confusion", "classes"],
+    "photographs": ["table", "map"],
+    "columns": ["table", "groups"],
+    "two-classes": ["map", "confusion"],
+}
+FITS = "() => { const m = document.querySelector('[data-testid=stMain]'); return m.scrollWidth <= m.clientWidth; }"
+
+
+@pytest.fixture(scope="module")
+def kinds_page(browser: Browser, chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """One page for all runs; it fails on any error in its console, and on any request that leaves this machine."""
+    cache = tmp_path_factory.mktemp("kinds")
+    cache_of_kinds(cache)
+    with serving(tmp_path_factory.mktemp("served"), MCVIZ_CACHE=str(cache)) as (url, log):
+        context = browser.new_context(base_url=url, viewport=LAPTOP)
+        context.set_default_timeout(30_000)
+        page = context.new_page()
+        troubles = troubles_of(page, url)
+        yield page
+        context.close()
+    assert not troubles, troubles
+    assert "Traceback" not in log.read_text(), log.read_text()
+
+
+@pytest.mark.parametrize("run", KINDS)
+def test_every_page_is_drawn_for_a_run_of_any_kind(kinds_page: Page, run: str) -> None:
+    views = [("uncertain", {"view": view, "colour": "prediction"}) for view in VIEWS_OF.get(run, [])]
+    for path, query in [*PAGES, *views]:
+        kinds_page.goto(f"/{path}?{urlencode({'run': run, **query})}")
+        settle(kinds_page)
+        expect(kinds_page.get_by_text("imported from")).to_be_visible()
+        for wrong in ("stException", "stAlertContentError"):
+            assert kinds_page.get_by_test_id(wrong).count() == 0, (path, query)
+        for size in (LAPTOP, PHONE) if path in ("uncertain", "example") else (LAPTOP,):
+            kinds_page.set_viewport_size(size)
+            kinds_page.wait_for_function(FITS)
+        kinds_page.set_viewport_size(LAPTOP)
+
+
+def test_the_hover_of_a_tile_says_its_id_and_the_users_own_columns(kinds_page: Page) -> None:
+    kinds_page.goto("/uncertain?run=columns&selected=7")
+    settle(kinds_page)
+    tile = kinds_page.locator("button.tile")
+    assert (tile.get_attribute("title") or "").startswith("id: scans/2024/picture_007.png\nsource: ")
+
+
+@pytest.mark.parametrize(("run", "tallest"), [("tall", 240), ("wide-standardised", 100), ("photographs", 240)])
+def test_pictures_keep_their_proportions_and_are_not_too_tall(kinds_page: Page, run: str, tallest: int) -> None:
+    kinds_page.goto(f"/uncertain?run={run}")
+    settle(kinds_page)
+    box = kinds_page.locator(".picture").first.bounding_box()
+    aspect = {"tall": 32 / 128, "wide-standardised": 128 / 32, "photographs": 1}[run]
+    assert box["width"] / box["height"] == pytest.approx(aspect, rel=0.02)
+    assert box["height"] <= tallest + 1
