@@ -97,7 +97,8 @@ def test_the_wheel_holds_the_package_alone_and_all_of_it(wheel: Path) -> None:
         held = {name for name in archive.namelist() if not name.endswith("/")}
     assert {name.partition("/")[0] for name in held} == {"mcviz", f"mcviz-{mcviz.__version__}.dist-info"}
     of_the_tree = (path for path in (ROOT / "mcviz").rglob("*") if path.is_file() and path.suffix != ".pyc")
-    shipped = [path for path in (ROOT / "cache" / "mnist-cnn").rglob("*") if path.is_file()]
+    runs = (ROOT / "cache" / name for name in ("mnist-cnn", "fashion-cnn"))
+    shipped = [path for run in runs for path in run.rglob("*") if path.is_file()]
     shipped = [path for path in shipped if "derived" not in path.parts or path.name.startswith("ood-detector-")]
     missing = {path.relative_to(ROOT).as_posix() for path in of_the_tree} - held
     assert not missing
