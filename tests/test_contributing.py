@@ -75,7 +75,7 @@ def copied(to: Path) -> Path:
         shutil.copytree(ROOT / name, to / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("dashboard.py", "pyproject.toml"):
         shutil.copy2(ROOT / name, to)
-    shutil.copytree(ROOT / "cache" / "mnist-cnn", to / "cache" / "mnist-cnn", copy_function=os.symlink)
+    shutil.copytree(ROOT / "cache" / "mnist-cnn", to / "cache" / "mnist-cnn")
     return to
 
 

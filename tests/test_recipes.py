@@ -1,0 +1,150 @@
+"""Every recipe of docs/recipes.md makes the run that it says, where its framework is installed."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import mcviz
+from mcviz import Run
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "docs/recipes.md").read_text(encoding="utf-8")
+RECIPES = {
+    title.split(":")[0]: code
+    for title, code in re.findall(
+        r"^## ([^\n]+)\n(?:(?!^## ).)*?^```python\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE
+    )
+}
+RNG = np.random.default_rng(0)
+IMAGES = RNG.random((12, 8, 8, 3)).astype(np.float32)
+LABELS = np.arange(12) % 3
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def made(title: str, run: str, **given: Any) -> Run:
+    """The run that a recipe writes."""
+    exec(compile(RECIPES[title], title, "exec"), {"images": IMAGES, "labels": LABELS, **given})
+    return mcviz.open_run(Path("cache") / run)
+
+
+def check(run: Run, passes: int) -> np.ndarray:
+    np.testing.assert_array_equal(run.labels, LABELS)
+    probs = run.probs_block(0, None)
+    assert probs.shape == (passes, 12, 3)
+    return probs
+
+
+def network() -> keras.Model:
+    layers = keras.layers
+    first = [layers.Conv2D(4, 3), layers.BatchNormalization(), layers.GlobalAveragePooling2D()]
+    return keras.Sequential([keras.Input((8, 8, 3)), *first, layers.Dropout(0.5), layers.Dense(3, "softmax")])
+
+
+def test_each_is_of_at_most_15_lines() -> None:
+    assert len(RECIPES) == TEXT.count("```python") == 6
+    assert {title: len(code.splitlines()) for title, code in RECIPES.items() if len(code.splitlines()) > 15} == {}
+
+
+def test_scikit_learn() -> None:
+    run = made("scikit-learn", "forest")
+    assert (run.passes, run.images.shape[1:]) == (50, (8, 8, 1))
+    assert run.manifest.origin.source == "50 trees of a random forest"
+    assert run.ensemble_accuracy is not None
+    assert run.ensemble_accuracy[-1] > 0.95
+
+
+def test_a_deep_ensemble() -> None:
+    Path("models").mkdir()
+    members = [network() for _ in range(3)]
+    for number, member in enumerate(members):
+        member.save(f"models/{number}.keras")
+    probs = check(made("A deep ensemble of Keras models", "ensemble"), 3)
+    expected = [member.predict(IMAGES, verbose=0) for member in members]
+    np.testing.assert_allclose(probs, expected, atol=1e-5)
+
+
+def test_test_time_augmentation() -> None:
+    model = network()
+    run = made("Test-time augmentation", "augmented", model=model)
+    check(run, 50)
+    np.testing.assert_allclose(run.deterministic_probs, model.predict(IMAGES, verbose=0), atol=1e-6)
+
+
+def test_pytorch() -> None:
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout2d(0.2), nn.Flatten(), nn.Dropout(0.5), nn.Linear(144, 3)
+    )
+    pixels = torch.tensor(IMAGES).permute(0, 3, 1, 2)
+    data = torch.utils.data.TensorDataset(pixels, torch.tensor(LABELS))
+    loader = torch.utils.data.DataLoader(data, batch_size=5)
+    before = model[1].running_mean.clone()
+    run = made("PyTorch", "torch", model=model, loader=loader, images=pixels)
+    probs = check(run, 100)
+    assert torch.equal(model[1].running_mean, before)
+    np.testing.assert_array_equal(run.images[:], IMAGES)
+    with torch.inference_mode():
+        fixed = model.eval()(pixels).softmax(1).numpy()
+    assert probs.std(axis=0).mean() > 0.01
+    np.testing.assert_allclose(probs.mean(axis=0), fixed, atol=0.2)
+
+
+def test_hugging_face() -> None:
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    datasets = pytest.importorskip("datasets")
+    torch.manual_seed(0)
+    config = transformers.ViTConfig(
+        image_size=8, patch_size=4, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8,
+        num_labels=3, hidden_dropout_prob=0.2,
+    )  # fmt: skip
+    transformers.ViTForImageClassification(config).save_pretrained("vit")
+    transformers.ViTImageProcessor(size={"height": 8, "width": 8}).save_pretrained("vit")
+    pictures = [Image.fromarray((image * 255).astype(np.uint8)) for image in IMAGES]
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["a", "b", "c"])})
+    data = datasets.Dataset.from_dict({"image": pictures, "label": LABELS.tolist()}, features=features)
+    run = made("Hugging Face", "vit", name="vit", data=data)
+    check(run, 50)
+    assert run.class_names == ("a", "b", "c")
+    np.testing.assert_array_equal(run.images[:], (IMAGES * 255).astype(np.uint8))
+    np.testing.assert_array_equal(mcviz.data.as_data_set(data["image"]).images, run.images[:])
+
+
+def test_jax() -> None:
+    jax = pytest.importorskip("jax")
+    weights = RNG.normal(size=(192, 3)).astype(np.float32)
+
+    def predict(images: np.ndarray, key: Any) -> Any:
+        kept = jax.random.bernoulli(key, 0.5, (12, 192)) / 0.5
+        return (images.reshape(12, 192) * kept) @ weights
+
+    probs = check(made("JAX", "jax", predict=predict), 100)
+    first = predict(IMAGES, jax.random.split(jax.random.key(0), 100)[0])
+    np.testing.assert_allclose(probs[0], jax.nn.softmax(first), atol=1e-5)
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_a_keras_file_of_another_backend_loads(backend: str) -> None:
+    pytest.importorskip(backend)
+    making = (
+        "import keras, numpy; from tests.test_recipes import IMAGES, network; model = network(); "
+        "model.save('model.keras'); numpy.save('probs.npy', model.predict(IMAGES, verbose=0))"
+    )
+    other = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    subprocess.run([sys.executable, "-c", making], check=True, env=other, capture_output=True)
+    found = mcviz.Sampler(mcviz.load_model("model.keras")).deterministic(IMAGES)
+    np.testing.assert_allclose(found, np.load("probs.npy"), atol=1e-5)
