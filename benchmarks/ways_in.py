@@ -64,6 +64,7 @@ def main() -> None:
             ),
             "an iterator of 50 × 10,000 × 10": [*python, ITERATOR.format(count=10_000)],
             "an iterator of 50 × 100,000 × 10": [*python, ITERATOR.format(count=100_000)],
+            "an iterator of 50 × 1,000,000 × 10": [*python, ITERATOR.format(count=1_000_000)],
         }
         print("| way in | command | time | peak memory |\n|---|---|---|---|")
         for name, command in rows.items():
