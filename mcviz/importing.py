@@ -16,9 +16,8 @@ import mcviz
 from mcviz import validate
 from mcviz.data import DataSet, Pictures, as_data_set
 from mcviz.errors import InvalidInputError
-from mcviz.measures import SCORES
 from mcviz.runs import Manifest, Origin, Preprocessing, Run
-from mcviz.runs.contents import Contents, Progress, described_examples, described_images, sha256_of
+from mcviz.runs.contents import Contents, Progress, described_examples, described_images, sha256_of, stored_scores
 from mcviz.runs.manifest import layout_for
 from mcviz.runs.table import encode_columns
 from mcviz.runs.writer import rename_classes, write
@@ -119,7 +118,7 @@ def write_run(
             features=None if features is None else features.shape[1],
             features_sha256=None if features is None else sha256_of(features),
             origin=Origin("imported", source, sha256=digest),
-            scores=tuple(score.name for score in SCORES.values() if score.needs == ("probs",)),
+            scores=stored_scores(),
             layout=layout_for(passes.passes, classes, described),
             about=dict(about or {}),
             created={"versions": {"mcviz": mcviz.__version__, "numpy": np.__version__}},

@@ -13,5 +13,21 @@ def one_line(text: str) -> str:
     return UNPRINTABLE.sub(_written_out, " ".join(filter(None, map(str.strip, lines))))
 
 
+def is_text(text: str) -> bool:
+    """Whether a text is Unicode; a name that is not has surrogates in the place of its bytes, and cannot be printed."""
+    return printable(text) == text
+
+
+def printable(text: str) -> str:
+    """A text with a question mark for every surrogate."""
+    return text.encode(errors="replace").decode()
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says, without its full stop, or else the error's kind."""
+    lines = [line.strip().rstrip(".") for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
 def _written_out(character: re.Match[str]) -> str:
     return character[0].encode("unicode_escape").decode()

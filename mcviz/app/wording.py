@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from mcviz.measures import PassSummary, percent
-from mcviz.runs import Manifest, Preprocessing
+from mcviz.runs import Manifest
 from mcviz.text import one_line
 
 MASKS = {
@@ -52,7 +52,7 @@ def information(manifest: Manifest, stretched: bool) -> str:
     if manifest.masks is not None:
         found.append(MASKS[manifest.masks])
     if manifest.images is not None:
-        done, steps = manifest.preprocessing, _steps(manifest.preprocessing)
+        done, steps = manifest.preprocessing, manifest.preprocessing.steps
         if steps or done.reason:  # of images that were imported it is often not known
             how = " and ".join(steps) or "taken as they are"
             when = ", before the images were stored" if steps and done.applied else ""
@@ -63,17 +63,6 @@ def information(manifest: Manifest, stretched: bool) -> str:
                 f"lowest value, {manifest.images.lowest:.4g}, to the highest, {manifest.images.highest:.4g}."
             )
     return "\n\n".join(found)
-
-
-def _steps(done: Preprocessing) -> list[str]:
-    numbers = ", ".join
-    return [
-        *([f"divided by {done.divide_by:g}"] if done.divide_by != 1 else []),
-        *([f"less the mean {numbers(f'{value:g}' for value in done.mean)}"] if done.mean else []),
-        *([f"divided by the std {numbers(f'{value:g}' for value in done.std)}"] if done.std else []),
-        *(["in the order blue, green, red"] if done.channel_order == "bgr" else []),
-        *(["cropped to the model's proportions"] if done.crop else []),
-    ]
 
 
 def accuracy_labels(manifest: Manifest) -> tuple[str, str, str]:

@@ -13,6 +13,7 @@ import click
 
 import mcviz
 from mcviz.cli.data import (
+    Reading,
     chosen_preprocessing,
     data_options,
     import_option,
@@ -26,7 +27,7 @@ from mcviz.cli.progress import sampling_progress
 from mcviz.errors import DataNotFoundError, InvalidInputError, McvizError
 from mcviz.extras import find_modules, import_modules, require_keras
 from mcviz.interrupts import INTERRUPTED, ended_at_once, raised_interrupts
-from mcviz.text import one_line
+from mcviz.text import is_text, one_line
 
 if TYPE_CHECKING:
     from mcviz.data import DataSet
@@ -88,7 +89,7 @@ def commands() -> None:
 def _check_text(arguments: Sequence[str]) -> None:
     """Refuse bytes that cannot be decoded: no run may hold them, and few programs can show them."""
     for argument in arguments:
-        if any("\ud800" <= character <= "\udfff" for character in argument):
+        if not is_text(argument):
             advice = "Type it anew, or rename the file."
             raise InvalidInputError(f"An argument should be Unicode. Received: {argument!a}. {advice}")
 
@@ -214,18 +215,14 @@ def _sample(
     kept = {name: settings.pop(name) for name in ("keep_images", "keep_model")}
     class_names = settings["class_names"]
     sampler, examples, preprocessing = _model_and_data(stopped, **settings)
-    from mcviz.model.checking import scale_advice
-    from mcviz.model.examples import in_models_size
-    from mcviz.model.inputs import ImageAdapter
-    from mcviz.model.run_sampling import check_classes, sample_run
+    from mcviz.model.checking import first_look
+    from mcviz.model.run_sampling import sample_run
 
-    images = in_models_size(examples, sampler.input_shape, crop=preprocessing is not None and preprocessing.crop)
-    adapter = ImageAdapter.for_data(sampler, images.shape, images.dtype, preprocessing)
-    check_classes(examples, sampler.deterministic(adapter.from_stored(images[:1])).shape[1])
+    look = first_look(sampler, examples, preprocessing)
     say(sampler.description())
-    say(f"images: {adapter.preprocessing}. {adapter.preprocessing.reason}")
-    if advice := scale_advice(adapter, images, examples.labels):
-        tell(f"warning: {advice}")
+    say(f"images: {look.adapter.preprocessing}. {look.adapter.preprocessing.reason}")
+    if look.advice:
+        tell(f"warning: {look.advice}")
     with sampling_progress(len(examples)) as progress:
         run = sample_run(
             sampler,
@@ -241,8 +238,7 @@ def _sample(
             progress=progress,
             **kept,
         )
-    _say_accuracy(run)
-    say(f"The run is {run.path}.")
+    _say_run(run)
 
 
 @commands.command(short_help="See what a model makes of data, and what passes will take.")
@@ -279,11 +275,7 @@ def _model_and_data(
     from_logits: bool | None,
     trust_model: bool,
     modules: tuple[str, ...],
-    skip_broken: bool,
-    first: int | None,
-    picture_column: str | None,
-    label_column: str | None,
-    id_column: str | None,
+    reading: Reading,
     **preprocessing: Any,
 ) -> "tuple[Sampler, DataSet, Preprocessing | None]":
     """Read the data, which takes less time to refuse, and then the model."""
@@ -296,7 +288,7 @@ def _model_and_data(
         from msgspec.structs import replace
 
         import mcviz.data
-    examples = read_examples(data, skip_broken, first, picture_column, label_column, id_column)
+    examples = read_examples(data, reading)
     if class_names is not None:
         examples = examples.with_class_names(class_names)
     say_classes(examples)
@@ -358,26 +350,21 @@ def _import(
     about: dict[str, str],
     resume: bool,
     keep_images: bool,
-    skip_broken: bool,
-    first: int | None,
-    picture_column: str | None,
-    label_column: str | None,
-    id_column: str | None,
+    reading: Reading,
     **preprocessing: Any,
 ) -> None:
     with _loading(stopped):
         from mcviz.data import DataSet, opened_passes, read_array
         from mcviz.importing import write_run
 
-    names = (skip_broken, first, picture_column, label_column, id_column)
     chosen = chosen_preprocessing(**preprocessing)
     with opened_passes(path) as passes:
-        examples = read_examples(images, *names) if images else DataSet(None)
+        examples = read_examples(images, reading) if images else DataSet(None)
         sizes = getattr(examples.images, "sizes", ())
         if len(sizes) > 1:
             say(f"The pictures have {len(sizes):,} sizes. They are shown in the most frequent one.")
         if labels:
-            examples = examples.with_labels_of(read_labels(labels, *names))
+            examples = examples.with_labels_of(read_labels(labels, reading))
         elif examples.labels is None and passes.labels is not None:
             examples = examples.with_labels(passes.labels)
         if passes.ids:
@@ -405,13 +392,13 @@ def _import(
                 resume=resume,
                 progress=progress,
             )
-    _say_accuracy(run)
-    say(f"The run is {run.path}.")
+    _say_run(run)
 
 
-def _say_accuracy(run: "Run") -> None:
+def _say_run(run: "Run") -> None:
     if run.ensemble_accuracy is not None and run.pass_accuracy is not None:
         say(f"accuracy: ensemble {run.ensemble_accuracy[-1]:.2%}, mean single pass {run.pass_accuracy.mean():.2%}")
+    say(f"The run is {run.path}.")
 
 
 @commands.command(short_help="Check every byte of a run.")
@@ -474,7 +461,7 @@ def export(run: str, to: str) -> None:
     envvar="MCVIZ_CACHE",
     default="cache",
     show_default=True,
-    help="The folder of runs. Where it holds none, the run that comes with mcviz is shown.",
+    help="The folder of runs. Where it holds none, the runs that come with mcviz are shown.",
 )
 @click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="8501, or the next that is free, without it.")
 @import_option

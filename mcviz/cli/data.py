@@ -1,6 +1,8 @@
 """The options that say what data are and how a model takes them."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +21,25 @@ MOST_NAMES_SHOWN = 20
 LABELS = ("labels", "y_test", "y", "target")  # under which an npz has them
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How examples are read: what the options of `data_options` say, but for the names of classes."""
+
+    skip_broken: bool
+    first: int | None
+    picture_column: str | None
+    label_column: str | None
+    id_column: str | None
+
+
 def data_options(command: Command) -> Command:
-    """Options of a command that reads examples: `class_names`, `skip_broken` and `columns`."""
+    """Options of a command that reads examples; it takes `class_names` and, for the others, a `Reading`."""
+
+    @wraps(command)
+    def with_reading(**settings: Any) -> Any:
+        reading = Reading(**{field.name: settings.pop(field.name) for field in fields(Reading)})
+        return command(reading=reading, **settings)
+
     for option in (
         click.option("--id-column", metavar="NAME", help="Of a table: what names an example."),
         click.option("--label-column", metavar="NAME", help="Of a table: class number or name."),
@@ -34,8 +53,8 @@ def data_options(command: Command) -> Command:
             help="In the order of the model's outputs; or a file with one name a line.",
         ),
     ):
-        command = option(command)
-    return command
+        with_reading = option(with_reading)
+    return with_reading
 
 
 def preprocessing_options(command: Command) -> Command:
@@ -70,14 +89,7 @@ def import_option(command: Command) -> Command:
     )(command)
 
 
-def read_examples(
-    path: str,
-    skip_broken: bool,
-    first: int | None,
-    picture_column: str | None,
-    label_column: str | None,
-    id_column: str | None,
-) -> "DataSet":
+def read_examples(path: str, reading: Reading) -> "DataSet":
     """Read examples with a line on what was found out, and one on how far it is."""
     import numpy as np
 
@@ -86,12 +98,12 @@ def read_examples(
     with pictures_progress() as progress:
         examples = read_data(
             path,
-            skip_broken=skip_broken,
-            columns=ColumnNames(picture_column, label_column, id_column),
+            skip_broken=reading.skip_broken,
+            columns=ColumnNames(reading.picture_column, reading.label_column, reading.id_column),
             progress=progress,
         )
-    if first is not None and first < len(examples):
-        examples = examples.only(np.arange(first))
+    if reading.first is not None and reading.first < len(examples):
+        examples = examples.only(np.arange(reading.first))
     for note in examples.notes:
         say(note)
     return examples
@@ -105,19 +117,12 @@ def say_classes(examples: "DataSet") -> None:
         say(f"classes: {shown}" + (f" and {more:,} more" if more > 0 else ""))
 
 
-def read_labels(
-    path: str,
-    skip_broken: bool,
-    first: int | None,
-    picture_column: str | None,
-    label_column: str | None,
-    id_column: str | None,
-) -> "DataSet":
+def read_labels(path: str, reading: Reading) -> "DataSet":
     """Read labels from a table, with its ids and columns, or from an `.npy`."""
     from mcviz.data import DataSet, read_array
 
     if path.endswith((".csv", ".tsv", ".parquet")):
-        return read_examples(path, skip_broken, first, picture_column, label_column, id_column)
+        return read_examples(path, reading)
     return DataSet(None).with_labels(read_array(path, LABELS))
 
 

@@ -24,12 +24,34 @@ def sampling_progress(examples: int, stream: TextIO | None = None) -> Iterator[C
         What takes the predictions that stand, those of an earlier, stopped sampling among them, and how many there will
         be.
     """
-    bar: _SamplingBar | None = None
+    with _drawn(lambda done, total: _SamplingBar(examples, done, total, stream or sys.stderr)) as show:
+        yield show
+
+
+@contextmanager
+def pictures_progress() -> Iterator[Callable[[int, int], None]]:
+    """Show how far a reading of picture files is, where it takes more than a moment.
+
+    Yields:
+        What takes the pictures that are checked, and how many there are.
+    """
+
+    def make(_: int, total: int) -> "tqdm[Any]":
+        return tqdm(total=total, unit=" pictures", ascii=".#", delay=1, leave=False, **_written_to(sys.stderr))
+
+    with _drawn(make) as show:
+        yield show
+
+
+@contextmanager
+def _drawn(make: "Callable[[int, int], tqdm[Any]]") -> Iterator[Callable[[int, int], None]]:
+    """A bar that is made from what is done and how much there is, when that is first told."""
+    bar: tqdm[Any] | None = None
 
     def show(done: int, total: int) -> None:
         nonlocal bar
         if bar is None:
-            bar = _SamplingBar(examples, done, total, stream or sys.stderr)
+            bar = make(done, total)
         bar.update(done - bar.n)
 
     try:
@@ -71,29 +93,6 @@ class _Lines:
 
     def flush(self) -> None:
         self._stream.flush()
-
-
-@contextmanager
-def pictures_progress(stream: TextIO | None = None) -> Iterator[Callable[[int, int], None]]:
-    """Show how far a reading of picture files is, where it takes more than a moment.
-
-    Yields:
-        What takes the pictures that are checked, and how many there are.
-    """
-    stream = stream or sys.stderr
-    bar: tqdm[Any] | None = None
-
-    def show(done: int, total: int) -> None:
-        nonlocal bar
-        if bar is None:
-            bar = tqdm(total=total, unit=" pictures", ascii=".#", delay=1, leave=False, **_written_to(stream))
-        bar.update(done - bar.n)
-
-    try:
-        yield show
-    finally:
-        if bar is not None:
-            bar.close()
 
 
 def _written_to(stream: TextIO) -> dict[str, Any]:

@@ -221,13 +221,19 @@ def as_model_input(images: np.ndarray) -> np.ndarray:
     return images.astype(np.float32, copy=False)
 
 
-def _images(name: str, given: Any) -> np.ndarray:
-    try:
-        images = np.asarray(given)
-    except ValueError as error:  # lists of different lengths
-        raise validate.invalid(name, "one array", f"{given!r:.60}") from error
+def check_image_shape(name: str, images: np.ndarray) -> None:
+    """Check that an array has the shape of images, (N, height, width) or with channels.
+
+    Raises:
+        InvalidInputError: it has another.
+    """
     advice = "Reshape rows of pixels to the images that they are." if images.ndim == 2 else ""
     validate.shape(name, images, IMAGES, (*IMAGES, "channels"), advice=advice)
+
+
+def _images(name: str, given: Any) -> np.ndarray:
+    images = validate.array(name, given)
+    check_image_shape(name, images)
     if images.ndim == 3:
         images = images[..., None]
     elif images.shape[-1] not in CHANNELS and images.shape[1] in CHANNELS:

@@ -10,6 +10,7 @@ from PIL import Image
 from mcviz.data.data_set import CHANNELS, DataSet
 from mcviz.data.sources import of_arrow_table, read_data
 from mcviz.errors import InvalidInputError
+from mcviz.text import first_line
 from mcviz.validate import array, invalid
 
 INFINITE = -1  # tf.data.INFINITE_CARDINALITY
@@ -85,7 +86,7 @@ def _of_tf_data(data: Any) -> tuple[np.ndarray, Any]:
         join = np.concatenate if _batched(tuple(shape)) else np.stack
         columns = [join(list(part)) for part in zip(*elements, strict=True)]
     except Exception as error:  # of any function that the data set maps, and of shapes that differ
-        raise InvalidInputError(f"The tf.data.Dataset cannot be read: {str(error).splitlines()[0]:.200}") from error
+        raise InvalidInputError(f"The tf.data.Dataset cannot be read: {first_line(error):.200}") from error
     if not columns:
         raise invalid("data", "a data set with examples", "an empty one")
     return columns[0], columns[1] if len(columns) > 1 else None

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mcviz import validate
-from mcviz.data.data_set import IMAGES, DataSet
+from mcviz.data.data_set import DataSet, check_image_shape
 from mcviz.data.labels import NAMES
 from mcviz.data.npz import Arrays, opened_npz
 from mcviz.errors import InvalidInputError
@@ -34,8 +34,7 @@ def read_pair(arrays: Arrays, images: str, labels: str) -> DataSet:
         InvalidInputError: they are not images and labels.
     """
     form = arrays.form(images)
-    advice = "Reshape rows of pixels to the images that they are." if form.ndim == 2 else ""
-    validate.shape(images, form, IMAGES, (*IMAGES, "channels"), advice=advice)
+    check_image_shape(images, form)
     if labels in arrays and len(arrays.form(labels)) != len(form):
         found = f"shape {arrays.form(labels).shape}"
         raise validate.invalid(labels, f"{len(form)} class indices, one an example", found)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from mcviz.data.npy import load_array
 from mcviz.data.npz import opened_npz
+from mcviz.data.tables import read_frame
 from mcviz.errors import DataNotFoundError, InvalidInputError, MissingPackageError
 
 ACCEPTED = ".npz, .npy, Zarr, NetCDF, HDF5, Parquet or CSV, or a folder with one .npy a pass"
@@ -207,10 +208,7 @@ def _chains_joined(dataset: Any) -> PassesFile:
 
 
 def _long_table(path: Path) -> PassesFile:
-    try:
-        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise InvalidInputError(f"it cannot be read as a table ({str(error).splitlines()[0]}).") from error
+    table = read_frame(path)
     missing = [name for name in COLUMNS if name not in table.columns]
     if missing:
         found = ", ".join(map(str, table.columns))

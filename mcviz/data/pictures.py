@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image, ImageOps
 
-from mcviz.data.upload import UNREADABLE
+from mcviz.data.upload import UNREADABLE, on_white
 from mcviz.errors import InvalidInputError
 from mcviz.validate import invalid
 
@@ -169,7 +169,4 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
     if picture.mode in SIXTEEN_BITS:
         return Image.fromarray((np.asarray(picture).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8))
     mode = "L" if picture.mode in GREY else "RGB"
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    return picture.convert(mode)
+    return on_white(picture).convert(mode)

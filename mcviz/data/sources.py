@@ -3,18 +3,20 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from mcviz.data.data_set import DataSet
 from mcviz.data.hugging_face import encoded_pictures, is_saved_dataset, picture_paths, read_dataset, stacked
 from mcviz.data.idx import images_in, is_idx, read_idx
-from mcviz.data.labels import as_class_indices, labels_beside
+from mcviz.data.labels import labels_beside
 from mcviz.data.npy import load_array
 from mcviz.data.npz_images import read_npz
 from mcviz.data.pictures import SUFFIXES, Progress, checked_pictures
-from mcviz.data.tables import LABEL_COLUMNS, PICTURE_COLUMNS, ColumnNames, read_table
+from mcviz.data.tables import LABEL_COLUMNS, PICTURE_COLUMNS, ColumnNames, read_table, usual_column
 from mcviz.errors import DataNotFoundError, InvalidInputError
 from mcviz.regular import open_regular
 
@@ -113,14 +115,9 @@ def _file(path: Path, skip_broken: bool, columns: ColumnNames, progress: Progres
 
 def _table(path: Path, skip_broken: bool, columns: ColumnNames, progress: Progress | None) -> DataSet:
     table = read_table(path, columns)
-    labels, class_names = (None, None)
-    if table.labels is not None:
-        labels, class_names = as_class_indices("labels", table.labels, len(table.columns))
-    examples = DataSet(None, labels, class_names, columns=table.columns)
-    if table.ids is not None:
-        examples = examples.with_ids(table.ids)
+    examples = _without_images(table.labels, table.ids, table.columns)
     if table.pictures is None:
-        if labels is None and table.ids is None:
+        if table.labels is None and table.ids is None:
             raise InvalidInputError(
                 f"it has no column of pictures ({', '.join(PICTURE_COLUMNS)}) or labels ({', '.join(LABEL_COLUMNS)}), "
                 f"but {', '.join(map(str, table.columns))}. Name one with --picture-column or --label-column."
@@ -159,18 +156,12 @@ def of_arrow_table(
     Raises:
         InvalidInputError: it has no such column, or the images cannot be used.
     """
-    lower = {name.lower(): name for name in reversed(table.column_names)}
-    image = next((lower[name] for name in PICTURE_COLUMNS if name in lower), None)
-    label = next((lower[name] for name in LABEL_COLUMNS if name in lower), None)
-    labels, class_names = None, None
-    if label is not None:
-        labels, class_names = as_class_indices("labels", table[label].to_pylist(), len(table))
-        class_names = class_names or names.get(label)
+    image, label = (usual_column(table.column_names, usual) for usual in (PICTURE_COLUMNS, LABEL_COLUMNS))
     others = table.drop_columns([name for name in (image, label) if name]).to_pandas()
     ids = others.pop("id").astype(str) if "id" in others else None
-    examples = DataSet(None, labels, class_names, columns=others)
-    if ids is not None:
-        examples = examples.with_ids(ids)
+    examples = _without_images(None if label is None else table[label].to_pylist(), ids, others)
+    if label is not None and examples.class_names is None:
+        examples = replace(examples, class_names=names.get(label))
     if image is None:
         raise InvalidInputError(f"it has no column of images, but {', '.join(table.column_names)}.")
     if follow_paths and (paths := picture_paths(table[image])):
@@ -179,6 +170,13 @@ def of_arrow_table(
     if pictures is None:
         return examples.with_images(stacked(table[image]))
     return _pictures(_rows(len(table)), lambda row: pictures[row].as_py() or b"", examples, skip_broken, progress)
+
+
+def _without_images(labels: Any, ids: Any, columns: pd.DataFrame) -> DataSet:
+    examples = DataSet(None, columns=columns)
+    if labels is not None:
+        examples = examples.with_labels(labels)
+    return examples if ids is None else examples.with_ids(ids)
 
 
 def _npy(path: Path) -> DataSet:

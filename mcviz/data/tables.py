@@ -1,5 +1,6 @@
 """Tables of examples: a CSV or Parquet file with a row an example."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mcviz.errors import InvalidInputError
+from mcviz.text import first_line
 
 PICTURE_COLUMNS = ("path", "file", "file_name", "filename", "filepath", "image", "image_path", "img", "img_path")
 LABEL_COLUMNS = ("label", "labels", "class", "target", "category", "y")
@@ -52,7 +54,7 @@ def read_table(path: Path, names: ColumnNames) -> Table:
     Raises:
         InvalidInputError: it cannot be read, is empty, or lacks a column that was named.
     """
-    frame = _read(path)
+    frame = read_frame(path)
     if not len(frame):
         raise InvalidInputError(f"{path} has no rows.")
     names = _found(path, frame, names)
@@ -65,7 +67,12 @@ def read_table(path: Path, names: ColumnNames) -> Table:
     )
 
 
-def _read(path: Path) -> pd.DataFrame:
+def read_frame(path: Path) -> pd.DataFrame:
+    """Read a CSV, TSV or Parquet file; paths and ids of a CSV stay texts.
+
+    Raises:
+        InvalidInputError: it cannot be read.
+    """
     try:
         if path.suffix == ".parquet":
             return pd.read_parquet(path)
@@ -74,15 +81,20 @@ def _read(path: Path) -> pd.DataFrame:
         texts = {name: str for name in head.columns if name.lower() in (*PICTURE_COLUMNS, *ID_COLUMNS)}
         return pd.read_csv(path, dtype=texts, **how)
     except (OSError, ValueError, pd.errors.ParserError) as error:  # pyarrow's errors are of these
-        raise InvalidInputError(f"{path} cannot be read as a table ({str(error).splitlines()[0]}).") from error
+        raise InvalidInputError(f"{path} cannot be read as a table ({first_line(error)}).") from error
+
+
+def usual_column(columns: Iterable[object], usual: Sequence[str]) -> str | None:
+    """The first of the usual names that a column has, in large or small letters, as it is there; or None."""
+    lower = {str(name).lower(): str(name) for name in reversed(list(columns))}
+    return next((lower[name] for name in usual if name in lower), None)
 
 
 def _found(path: Path, frame: pd.DataFrame, names: ColumnNames) -> ColumnNames:
-    lower = {str(name).lower(): str(name) for name in reversed(frame.columns)}
     for field, usual in (("picture", PICTURE_COLUMNS), ("label", LABEL_COLUMNS), ("id", ID_COLUMNS)):
         named = getattr(names, field)
         if named is None:
-            named = next((lower[name] for name in usual if name in lower), None)
+            named = usual_column(frame.columns, usual)
         elif named not in frame.columns:
             there = ", ".join(map(str, frame.columns))
             raise InvalidInputError(f"{path} has no column {named!r}. It has {there}.")

@@ -64,7 +64,7 @@ def read_picture(content: bytes) -> np.ndarray:
         with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as picture:
             _check_header(content, picture)
             picture.load()
-            return np.asarray(_as_rgb(ImageOps.exif_transpose(picture)))
+            return np.asarray(on_white(ImageOps.exif_transpose(picture)).convert("RGB"))
     except InvalidInputError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -102,6 +102,14 @@ def fitted(picture: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     return pixels.reshape(shape)
 
 
+def on_white(picture: Image.Image) -> Image.Image:
+    """A picture whose transparent parts show white; in RGBA where it has such parts."""
+    if not picture.has_transparency_data:
+        return picture
+    picture = picture.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+
+
 def _check_bytes(content: bytes) -> None:
     if len(content) > MOST_BYTES:
         raise InvalidInputError(
@@ -133,10 +141,3 @@ def _check_header(content: bytes, picture: Image.Image) -> None:
         raise InvalidInputError(f"The picture is animated, where a still one is taken. {ADVICE}")
     if content.startswith(JPEG) and content.count(JPEG_SCAN) > MOST_SCANS:
         raise InvalidInputError(f"The picture is made of more than {MOST_SCANS} layers of detail. {ADVICE}")
-
-
-def _as_rgb(picture: Image.Image) -> Image.Image:
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    return picture.convert("RGB")

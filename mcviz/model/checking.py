@@ -8,15 +8,14 @@ import keras
 import numpy as np
 from msgspec.structs import replace
 
-from mcviz.data import as_data_set
+from mcviz.data import DataSet, as_data_set
 from mcviz.measures import percent
-from mcviz.model.examples import first_scaling, in_models_size
+from mcviz.model.examples import first_scaling
 from mcviz.model.inputs import ImageAdapter
 from mcviz.model.run_sampling import check_classes
 from mcviz.model.sampler import Masks, Sampler, as_sampler
 from mcviz.runs import Preprocessing
 from mcviz.runs.arrays import MISSING, StoredArray, encode, quantise
-from mcviz.runs.contents import Rows
 from mcviz.runs.manifest import CHUNK_VALUES
 
 EXAMPLES = 512  # that are looked at
@@ -94,46 +93,71 @@ def check_model(
         UnsuitableModelError: a model whose passes would not differ, or that is no classifier.
     """
     examples, sampler = as_data_set(data), as_sampler(model, output=None, from_logits=None)
-    images = in_models_size(examples, sampler.input_shape, crop=preprocessing is not None and preprocessing.crop)
-    adapter = ImageAdapter.for_data(sampler, images.shape, images.dtype, preprocessing)
-    some = images[: min(EXAMPLES, len(images))]
-    probs = sampler.deterministic(adapter.from_stored(some))
-    labels = examples.labels
-    check_classes(examples, probs.shape[1])
-    seconds, size = _costs(sampler, adapter.from_stored(some), masks)
+    look = first_look(sampler, examples, preprocessing)
+    some, count = look.images, len(examples)
+    seconds, size = _costs(sampler, look.adapter.from_stored(some), masks)
     return Check(
-        examples=len(images),
-        shape=images.shape[1:],
-        dtype=str(images.dtype),
+        examples=count,
+        shape=some.shape[1:],
+        dtype=str(some.dtype),
         lowest=float(some.min()),
         highest=float(some.max()),
-        classes=probs.shape[1],
+        classes=look.classes,
         class_names=examples.class_names,
         layers=sampler.description(),
-        preprocessing=adapter.preprocessing,
+        preprocessing=look.adapter.preprocessing,
         looked_at=len(some),
-        accuracy=None if labels is None else _accuracy(probs, labels),
-        advice=scale_advice(adapter, images, labels),
-        seconds_per_pass=seconds * len(images),
-        bytes_per_pass=size * len(images),
+        accuracy=look.accuracy,
+        advice=look.advice,
+        seconds_per_pass=seconds * count,
+        bytes_per_pass=size * count,
     )
 
 
-def scale_advice(adapter: ImageAdapter, images: Rows, labels: np.ndarray | None) -> str:
-    """A sentence where the images may be of another scale than the model's, or "".
+@dataclass(frozen=True)
+class FirstLook:
+    """What a model makes of the first examples of a data set.
 
-    With labels, that is where the model is hardly better than guessing, and the scale that mends it is named.
+    Attributes:
+        adapter: of images to the model.
+        images: (n, height, width, channels) the first of them, as they are stored.
+        classes: C.
+        accuracy: of the deterministic model on these, or None without labels.
+        advice: a sentence where the images may be of another scale than the model's, or "".
+    """
+
+    adapter: ImageAdapter
+    images: np.ndarray
+    classes: int
+    accuracy: float | None
+    advice: str
+
+
+def first_look(sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None) -> FirstLook:
+    """Check that a data set fits a model, and look whether the model is any good on its first examples.
 
     Args:
-        adapter: to the model.
-        images: (N, height, width, channels) as they are stored.
-        labels: (N,) class indices, or None.
+        sampler: of the model.
+        examples: with images.
+        preprocessing: how the model takes them; found out from the model without it.
+
+    Raises:
+        InvalidInputError: the data do not fit the model.
     """
-    some = images[:EXAMPLES]
+    adapter, images = ImageAdapter.for_examples(sampler, examples, preprocessing)
+    some, labels = images[:EXAMPLES], examples.labels
+    asked = some[:1] if labels is None else some  # of one, the number of classes is seen
+    probs = sampler.deterministic(adapter.from_stored(asked))
+    check_classes(examples, probs.shape[1])
     if labels is None:
-        return _unusual_range(adapter, some)
-    probs = adapter.sampler.deterministic(adapter.from_stored(some))
-    found, chance = _accuracy(probs, labels), 1 / probs.shape[1]
+        return FirstLook(adapter, some, probs.shape[1], None, _unusual_range(adapter, some))
+    accuracy = _accuracy(probs, labels)
+    return FirstLook(adapter, some, probs.shape[1], accuracy, _scale_advice(adapter, some, labels, accuracy))
+
+
+def _scale_advice(adapter: ImageAdapter, some: np.ndarray, labels: np.ndarray, found: float) -> str:
+    """A sentence where the model is hardly better than guessing, with the scale that mends it; or ""."""
+    chance = 1 / adapter.sampler.classes
     if found > chance + NEAR_CHANCE * (1 - chance):
         return ""
     hardly = (

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mcviz.model.examples import preprocessed, preprocessing_of, shape_for, takes_whole_numbers
+from mcviz.data import DataSet, Pictures
+from mcviz.model.examples import in_models_size, preprocessed, preprocessing_of, shape_for, takes_whole_numbers
 from mcviz.model.sampler import Sampler
 from mcviz.runs import Preprocessing, Run, ValueScale
 from mcviz.validate import invalid
@@ -49,6 +50,28 @@ class ImageAdapter:
         if preprocessing is not None:
             preprocessing.check(shape[-1])
         return cls(sampler, preprocessing or preprocessing_of(sampler.model, sampler.input_dtype, dtype))
+
+    @classmethod
+    def for_examples(
+        cls, sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None
+    ) -> "tuple[ImageAdapter, np.ndarray | Pictures]":
+        """Make the adapter for the images of a data set, and bring pictures from files to the model's size.
+
+        Args:
+            sampler: of the model.
+            examples: with images.
+            preprocessing: how the model takes them; found out from the model without it.
+
+        Returns:
+            The adapter, and the images as a run stores them.
+
+        Raises:
+            InvalidInputError: as `for_data`; the examples are no images; pictures differ in size, and the model takes
+                any.
+        """
+        crop = preprocessing is not None and preprocessing.crop
+        images = in_models_size(examples, sampler.input_shape, crop)
+        return cls.for_data(sampler, images.shape, images.dtype, preprocessing), images
 
     @classmethod
     def for_run(cls, sampler: Sampler, run: Run) -> "ImageAdapter":

@@ -14,7 +14,7 @@ import keras
 from mcviz.errors import UnsuitableModelError
 from mcviz.interrupts import held_interrupts
 from mcviz.model.keras_internals import TooManyNumbersError, limited_variables, shared_objects
-from mcviz.model.model_files import SAVE_IT, one_line, open_regular_file, read_model_file
+from mcviz.model.model_files import SAVE_IT, open_regular_file, read_model_file, reason
 
 SPARE_NUMBERS = 1_000_000  # that a layer may hold beyond what is saved of it
 
@@ -45,7 +45,7 @@ def load_model(path: str | os.PathLike[str], *, trust: bool = False) -> keras.Mo
             raise UnsuitableModelError(f"{error} The file is {path}.") from error
         except Exception as error:  # Keras raises what its readers raise: ValueError, TypeError, OSError, KeyError, …
             raise UnsuitableModelError(
-                f"Keras cannot load that model. Received: {path}: {one_line(error)}. {SAVE_IT}"
+                f"Keras cannot load that model. Received: {path}: {reason(error)}. {SAVE_IT}"
             ) from error
     if not isinstance(model, keras.Model):
         raise UnsuitableModelError(f"That file holds no Keras model. Received: {path} with a {type(model).__name__}.")

@@ -22,6 +22,7 @@ import keras
 from mcviz.errors import DataNotFoundError, InvalidInputError, UnsuitableModelError
 from mcviz.model.known_classes import KNOWN_ACTIVATIONS, KNOWN_CLASSES, KNOWN_DTYPES
 from mcviz.regular import open_regular
+from mcviz.text import first_line
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -164,11 +165,9 @@ def check_name(name: str, pattern: re.Pattern[str] = NAME_OF_LAYER) -> None:
         )
 
 
-def one_line(error: BaseException) -> str:
-    """The first line of what an error says, or else its kind: of bounded length, without control characters."""
-    lines = [line.strip().rstrip(".") for line in str(error).splitlines() if line.strip()]
-    text = lines[0] if lines else type(error).__name__
-    text = "".join(character if character.isprintable() else " " for character in text)
+def reason(error: BaseException) -> str:
+    """What an error says in its first line: of bounded length, without control characters."""
+    text = "".join(character if character.isprintable() else " " for character in first_line(error))
     return text if len(text) <= 300 else f"{text[:300]}…"
 
 

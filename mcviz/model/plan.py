@@ -13,7 +13,7 @@ import tensorflow as tf
 from mcviz.errors import McvizError, UnsuitableModelError
 from mcviz.model.keras_internals import nest_input
 from mcviz.model.masked_dense import MaskedDense, find_masked_dense
-from mcviz.model.model_files import one_line
+from mcviz.model.model_files import reason
 from mcviz.model.outputs import pick_output, to_probabilities
 from mcviz.model.random_numbers import RandomRequest, numbers_from
 from mcviz.model.stochastic import StochasticLayers
@@ -145,7 +145,7 @@ def _refusing_what_fails() -> Iterator[None]:
         raise
     except Exception as error:
         raise UnsuitableModelError(
-            f"The model fails on these examples. Received: {one_line(error)}. Do they have the shape and range that "
+            f"The model fails on these examples. Received: {reason(error)}. Do they have the shape and range that "
             "it was trained on, and does model.predict take them?"
         ) from error
 

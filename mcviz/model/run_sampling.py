@@ -18,14 +18,12 @@ import mcviz
 from mcviz.data import DataSet, as_data_set
 from mcviz.errors import McvizError, UnsuitableModelError
 from mcviz.interrupts import held_interrupts
-from mcviz.measures import SCORES
-from mcviz.model.examples import in_models_size
 from mcviz.model.inputs import ImageAdapter
 from mcviz.model.loading import load_model
-from mcviz.model.model_files import one_line, write_model_file
+from mcviz.model.model_files import reason, write_model_file
 from mcviz.model.sampler import Masks, Sampler, as_sampler
 from mcviz.runs import Layer, Manifest, Model, Origin, Preprocessing, Run
-from mcviz.runs.contents import Contents, Progress, Rows, described_examples, described_images, sha256_of
+from mcviz.runs.contents import Contents, Progress, Rows, described_examples, described_images, sha256_of, stored_scores
 from mcviz.runs.files import folder_at
 from mcviz.runs.manifest import layout_for, read_manifest
 from mcviz.runs.table import encode_columns
@@ -94,8 +92,7 @@ def sample_run(
     examples = as_data_set(data)
     loaded = load_model(model) if isinstance(model, str | os.PathLike) else model
     sampler = as_sampler(loaded, output=output, from_logits=from_logits)
-    images = in_models_size(examples, sampler.input_shape, crop=preprocessing is not None and preprocessing.crop)
-    adapter = ImageAdapter.for_data(sampler, images.shape, images.dtype, preprocessing)
+    adapter, images = ImageAdapter.for_examples(sampler, examples, preprocessing)
     source = _Source(adapter, images, seed, masks)
     classes = source.deterministic(0, 1).shape[1]
     if class_names is not None:
@@ -122,7 +119,7 @@ def sample_run(
             stochastic_layers=tuple(Layer(layer.name, layer.kind, layer.rate) for layer in sampler.stochastic_layers),
             inactive_layers=sampler.inactive_layers,
         ),
-        scores=tuple(score.name for score in SCORES.values() if score.needs == ("probs",)),
+        scores=stored_scores(),
         layout=layout_for(passes, classes, described),
         about=about or {},
         created={"versions": _versions()},
@@ -205,7 +202,7 @@ def _without_optimizer(model: keras.Model) -> bytes:
             return write_model_file(model, Path(folder))
         except (ValueError, TypeError, NotImplementedError) as error:
             raise UnsuitableModelError(
-                f"Keras cannot save this model ({one_line(error)}). Sample it without keeping the model."
+                f"Keras cannot save this model ({reason(error)}). Sample it without keeping the model."
             ) from error
 
 

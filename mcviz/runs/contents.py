@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
+from mcviz.measures import SCORES
 from mcviz.runs.manifest import Examples, Images
 
 if TYPE_CHECKING:
@@ -106,6 +107,11 @@ def described_examples(
         table = "" if columns is None else columns.to_csv(index=False)
         named = hashlib.sha256(json.dumps([ids, table]).encode()).hexdigest()
     return Examples(kind, count, content, named)
+
+
+def stored_scores() -> tuple[str, ...]:
+    """The names of the scores that a new run stores: those that need nothing but the probabilities of the passes."""
+    return tuple(score.name for score in SCORES.values() if score.needs == ("probs",))
 
 
 def sha256_of(array: np.ndarray) -> str:

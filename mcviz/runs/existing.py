@@ -6,8 +6,9 @@ from contextlib import suppress
 
 from mcviz.errors import McvizError, RunExistsError, RunNotFoundError
 from mcviz.runs.derived import users_folder
-from mcviz.runs.files import TEMPORARY, Folder, printable
+from mcviz.runs.files import TEMPORARY, Folder
 from mcviz.runs.manifest import NAME, Manifest, identity, read_manifest
+from mcviz.text import printable
 
 REMOVED = "manifest-removed.json"  # what the manifest is called while the files of a run are removed
 STORE = r"predictions(?:-\d{1,12})?\.zarr"

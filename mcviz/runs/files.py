@@ -21,6 +21,7 @@ from typing import Any
 from typing_extensions import override
 
 from mcviz.errors import InvalidInputError, StorageError
+from mcviz.text import is_text
 
 TEMPORARY = re.compile(r"\.[^/]+\.[0-9a-f]{12}\.tmp")
 MISSING = (FileNotFoundError, NotADirectoryError)
@@ -41,16 +42,6 @@ def folder_at(address: str | os.PathLike[str]) -> "Folder":
         raise InvalidInputError(f"The name of a folder should be Unicode. Received: {text!r}. Rename it.")
     text = text.removeprefix("file://")
     return RemoteFolder(text) if "://" in text else LocalFolder(text)
-
-
-def is_text(name: str) -> bool:
-    """Whether a name is Unicode; one that is not has surrogates in the place of its bytes, and cannot be printed."""
-    return printable(name) == name
-
-
-def printable(text: str) -> str:
-    """A text with a question mark for every surrogate."""
-    return text.encode(errors="replace").decode()
 
 
 class Folder(ABC):

@@ -7,10 +7,11 @@ from typing import Literal
 from mcviz.errors import CorruptRunError, McvizError, PartialRunError, RunNotFoundError
 from mcviz.runs.arrays import read_whole_manifest
 from mcviz.runs.existing import REMOVED, is_being_removed, remove_files
-from mcviz.runs.files import Folder, LocalFolder, folder_at, is_text, printable
+from mcviz.runs.files import Folder, LocalFolder, folder_at
 from mcviz.runs.lock import has_lock, writing
 from mcviz.runs.manifest import NAME, Manifest
 from mcviz.runs.run import examples_done, open_run
+from mcviz.text import is_text, printable
 
 State = Literal["finished", "partial", "damaged", "unreadable"]
 

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from mcviz.errors import CorruptRunError, InvalidInputError, RunNotFoundError
 from mcviz.measures import OTHER_COLUMNS
-from mcviz.runs.files import Folder, printable
+from mcviz.runs.files import Folder
+from mcviz.text import printable
 from mcviz.validate import invalid
 
 NAME = "manifest.json"
@@ -90,16 +91,20 @@ class Preprocessing(Part, frozen=True):
     applied: bool = False
     reason: str = ""
 
-    def __str__(self) -> str:
-        """What is done, in words."""
-        steps = [
-            f"divided by {self.divide_by:g}" if self.divide_by != 1 else "",
-            f"less {_listed(self.mean)}" if self.mean else "",
-            f"divided by {_listed(self.std)}" if self.std else "",
-            "in the order blue, green, red" if self.channel_order == "bgr" else "",
-            "cut to the model's proportions" if self.crop else "",
+    @property
+    def steps(self) -> list[str]:
+        """What is done, in words, a step each; none where images are taken as they are."""
+        return [
+            *([f"divided by {self.divide_by:g}"] if self.divide_by != 1 else []),
+            *([f"less the mean {_listed(self.mean)}"] if self.mean else []),
+            *([f"divided by the std {_listed(self.std)}"] if self.std else []),
+            *(["in the order blue, green, red"] if self.channel_order == "bgr" else []),
+            *(["cropped to the model's proportions"] if self.crop else []),
         ]
-        done = ", ".join(step for step in steps if step) or "as they are"
+
+    def __str__(self) -> str:
+        """What is done, in a few words."""
+        done = ", ".join(self.steps) or "as they are"
         return f"{done}, before they were stored" if self.applied else done
 
     def check(self, channels: int | None = None) -> None:
@@ -409,7 +414,7 @@ class _OtherFormatError(InvalidInputError):
 
 
 def _listed(numbers: tuple[float, ...]) -> str:
-    return " ".join(f"{number:g}" for number in numbers)
+    return ", ".join(f"{number:g}" for number in numbers)
 
 
 def _power_of_two(most: int) -> int:

@@ -7,6 +7,7 @@ import numpy as np
 
 from mcviz.errors import InvalidInputError
 from mcviz.measures import OTHER_COLUMNS, SCORES
+from mcviz.text import first_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +38,7 @@ def encode_columns(ids: tuple[str, ...] | None, columns: "pd.DataFrame | None") 
     try:
         table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata()
     except pa.ArrowException as error:
-        raise InvalidInputError(f"A column of the examples cannot be kept: {str(error).splitlines()[0]}") from error
+        raise InvalidInputError(f"A column of the examples cannot be kept: {first_line(error)}") from error
     file = io.BytesIO()
     pq.write_table(table, file, compression="zstd")
     return file.getvalue()

@@ -8,7 +8,7 @@ import pytest
 
 from mcviz.data import DataSet
 from mcviz.errors import InvalidInputError
-from mcviz.model.checking import check_model, scale_advice
+from mcviz.model.checking import check_model, first_look
 from mcviz.model.examples import preprocessed
 from mcviz.model.inputs import ImageAdapter
 from mcviz.model.run_sampling import sample_run
@@ -71,8 +71,7 @@ def test_the_disk_that_it_foresees_is_what_a_run_takes(tmp_path):
     ],
 )
 def test_a_scale_that_mends_an_accuracy_near_chance_is_named(model, given, told):
-    adapter = ImageAdapter.for_data(Sampler(model), IMAGES.shape, IMAGES.dtype, given)
-    assert re.search(told, scale_advice(adapter, IMAGES, LABELS))
+    assert re.search(told, first_look(Sampler(model), DataSet(IMAGES, LABELS), given).advice)
 
 
 def test_a_layer_that_scales_is_believed_by_the_values_that_it_was_fitted_to():
