@@ -8,5 +8,6 @@ import mcviz.model.keras_internals  # noqa: E402, F401 (it refuses a Keras that 
 from mcviz.model.loading import load_model  # noqa: E402
 from mcviz.model.sampler import Sampler, sample  # noqa: E402
 from mcviz.model.stochastic import StochasticLayer  # noqa: E402
+from mcviz.model.texts import with_vocabulary  # noqa: E402
 
-__all__ = ["Sampler", "StochasticLayer", "load_model", "sample"]
+__all__ = ["Sampler", "StochasticLayer", "load_model", "sample", "with_vocabulary"]

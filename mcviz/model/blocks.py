@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from mcviz.model.texts import NumbersOfTexts
 
-def padded_block(examples: np.ndarray, start: int, size: int) -> np.ndarray:
+
+def padded_block(examples: np.ndarray | NumbersOfTexts, start: int, size: int) -> np.ndarray:
     """Rows `start` to `start + size - 1`, zeros where there are no examples; `start` may lie up to a block before 0."""
     if 0 <= start <= len(examples) - size:
         return examples[start : start + size]
@@ -18,7 +20,7 @@ def padded_block(examples: np.ndarray, start: int, size: int) -> np.ndarray:
     return block
 
 
-def padded_blocks(examples: np.ndarray, size: int) -> Iterator[tuple[slice, np.ndarray]]:
+def padded_blocks(examples: np.ndarray | NumbersOfTexts, size: int) -> Iterator[tuple[slice, np.ndarray]]:
     """All examples, block by block: which of them a block holds, and the (size, ...) block."""
     for start in range(0, len(examples), size):
         yield slice(start, min(start + size, len(examples))), padded_block(examples, start, size)

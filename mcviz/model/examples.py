@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from mcviz.data import DataSet, Pictures, as_examples
+from mcviz.data import DataSet, InPlace, Pictures, as_examples
 from mcviz.runs import Preprocessing
 from mcviz.validate import finite, invalid
 
@@ -18,6 +18,10 @@ UNCHANGING = (  # layers that leave the range of the images as it is
     keras.layers.CenterCrop,
     keras.layers.Reshape,
     keras.layers.Flatten,
+)
+TEXTS_FOR_NUMBERS = (
+    "The model takes numbers. Give its vocabulary (--vocabulary FILE, or mcviz.model.with_vocabulary), or put a "
+    "TextVectorization layer in front of it."
 )
 Shape = tuple[int | None, ...]
 
@@ -38,9 +42,15 @@ def checked_examples(given: Any, model: keras.Model, shape: Shape | None, dtype:
         InvalidInputError: they are no numbers, not finite, or of another shape than the model takes.
     """
     held = as_examples(given)
+    if isinstance(held, DataSet) and held.texts is not None:
+        raise invalid("examples", "numbers", "texts", TEXTS_FOR_NUMBERS)
+    if isinstance(held, DataSet) and held.rows is not None:
+        held = held.rows.to_numpy()
     if isinstance(held, DataSet):
         images = in_models_size(held, shape)[:]
         held = images.reshape(shape_for(shape, images.shape))
+    if held.size and isinstance(held.flat[0], str):
+        raise invalid("examples", "numbers", f"dtype {held.dtype}", TEXTS_FOR_NUMBERS)
     if shape is not None and not fits(held.shape[1:], shape):
         raise invalid("examples", f"of the shape that the model takes, {shape_in_words(shape)}", f"shape {held.shape}")
     if held.ndim < 2 or not held.size:
@@ -56,7 +66,7 @@ def checked_examples(given: Any, model: keras.Model, shape: Shape | None, dtype:
     return taken if whole_numbers else finite("examples", taken)
 
 
-def in_models_size(examples: DataSet, shape: Shape | None, crop: bool = False) -> np.ndarray | Pictures:
+def in_models_size(examples: DataSet, shape: Shape | None, crop: bool = False) -> np.ndarray | Pictures | InPlace:
     """The images of a data set; pictures from files are brought to the size that a model takes.
 
     Args:
@@ -70,7 +80,7 @@ def in_models_size(examples: DataSet, shape: Shape | None, crop: bool = False) -
     images = examples.images
     if images is None:
         raise invalid("data", "images", "examples without images", "Give a table with a column of paths.")
-    if isinstance(images, np.ndarray):
+    if not isinstance(images, Pictures):
         return images
     height, width, channels = _size_taken(shape)
     channels = channels or images.image_shape[2]
@@ -110,7 +120,7 @@ def shape_in_words(wanted: Shape) -> str:
 
 def takes_whole_numbers(dtype: str | None) -> bool:
     """Whether a model's input is of whole numbers; one that does not say takes floats."""
-    return np.dtype(dtype or "float32").kind in "iu"
+    return dtype != "string" and np.dtype(dtype or "float32").kind in "iu"
 
 
 def preprocessed(images: np.ndarray, how: Preprocessing) -> np.ndarray:

@@ -1,25 +1,47 @@
 """One call of a sampler, cut into pieces of work that threads share."""
 
+import math
 import os
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from mcviz.errors import UnsuitableModelError
 from mcviz.model.blocks import padded_block
-from mcviz.model.masked_dense import ScaledKernel, memory_of_thread, tensor_of
+from mcviz.model.masked_dense import (
+    PRODUCTS,
+    SUBSET_SUMS,
+    Product,
+    machine_code_of_random_bits,
+    memory_of_thread,
+    tensor_of,
+    why_no_subset_sums,
+)
 from mcviz.model.plan import Plan
-from mcviz.model.random_numbers import RandomRequest, mask_of_active, random_numbers
+from mcviz.model.random_numbers import (
+    Draw,
+    RandomRequest,
+    bernoulli,
+    generator_for,
+    mask_of_active,
+    random_numbers,
+)
+from mcviz.model.texts import NumbersOfTexts
 
 Progress = Callable[[int, int], None]
 
 MOST_SHARED_EXAMPLES = 256
 MOST_SHARED_BYTES = 64 << 20
 FACTORED_BLOCKS = 2
+MANY = 1 << 31  # random bools, of which numba saves as much time as importing it takes
+
+_most_threads: int | None = None  # where a process should not use all cores
 
 
 @dataclass(frozen=True)
@@ -29,16 +51,18 @@ class Job:
     Attributes:
         plan: the prepared model.
         examples: (N, ...) as the model takes them.
-        result: (T, N, C) float32, to be filled.
+        result: (T, N, width) float32, to be filled.
+        product: how `plan.masked_dense` is computed.
     """
 
     plan: Plan
-    examples: np.ndarray
+    examples: np.ndarray | NumbersOfTexts
     result: np.ndarray
     seed: int
     per_example: bool
     first_pass: int
     first_example: int
+    product: str
 
     def run(self, progress: Progress | None) -> None:
         """Fill the result, a piece of work in each thread at a time.
@@ -49,11 +73,11 @@ class Job:
         """
         total, done = self.result.shape[0] * self.result.shape[1], 0
         waiting: set[Future[int]] = set()
-        with ThreadPoolExecutor(_cores()) as pool:
+        with ThreadPoolExecutor(cores()) as pool:
             try:
                 for piece in self._pieces(pool):
                     waiting.add(pool.submit(piece))
-                    if len(waiting) > 2 * _cores():
+                    if len(waiting) > 2 * cores():
                         done, waiting = _finished(waiting, done, total, progress)
                 while waiting:
                     done, waiting = _finished(waiting, done, total, progress)
@@ -71,11 +95,12 @@ class Job:
         unit = max(plan.examples, plan.shared_block)
         affordable = min(MOST_SHARED_EXAMPLES, MOST_SHARED_BYTES // max(1, plan.shared_bytes))
         step = unit * max(1, affordable // unit)
+        common_numbers = lru_cache(FACTORED_BLOCKS)(self._common_numbers)  # up to that many serve all examples
         for start in range(self.first_example // unit * unit, self._end, step):
             stop = min(self._end, start + step)
             tensors = self._shared_tensors(start, -(-stop // unit) * unit, pool)
             for group in self._groups(blocks):
-                common = [self._common_numbers(block) for block in group]
+                common = [common_numbers(block) for block in group]
                 for example in range(start, stop, plan.examples):
                     if example + plan.examples > self.first_example:
                         of_block = [tensor[example - start : example - start + plan.examples] for tensor in tensors]
@@ -85,10 +110,10 @@ class Job:
         """Blocks of passes that make one piece of work: several where the scaled kernel serves them all."""
         size = FACTORED_BLOCKS if self.plan.masked_dense else 1
         if len(self.examples) <= self.plan.examples:
-            size = min(size, -(-len(blocks) // _cores()))
+            size = min(size, -(-len(blocks) // cores()))
         return (blocks[at : at + size] for at in range(0, len(blocks), size))
 
-    def _piece(self, example: int, group: range, common: list[dict[int, np.ndarray]], tensors: list[np.ndarray]) -> int:
+    def _piece(self, example: int, group: range, common: list[dict[int, Any]], tensors: list[np.ndarray]) -> int:
         """Fill the result for the block of examples that starts at `example` and some blocks of passes."""
         plan = self.plan
         wanted = range(max(example, self.first_example), min(example + plan.examples, self._end))
@@ -96,13 +121,13 @@ class Job:
         done = 0
         for at, (block, common_numbers) in enumerate(zip(group, common, strict=True)):
             numbers = [
-                tf.constant(self._numbers(request, block, example, wanted, common_numbers, tensors))
+                self._numbers(request, block, example, wanted, common_numbers, tensors)
                 for request in plan.requests
                 if not plan.masked_dense or request != plan.masked_dense.request
             ]
             start = [tf.constant(each) for each in tensors] if products is None else [tensor_of(products[at])]
-            probs = plan.random_part(start, numbers).numpy()
-            done += self._store(block, example, wanted, probs.reshape(plan.examples, plan.passes, -1))
+            predicted = plan.random_part(start, numbers).numpy()
+            done += self._store(block, example, wanted, predicted.reshape(plan.examples, plan.passes, -1))
         return done
 
     def _numbers(
@@ -111,70 +136,79 @@ class Job:
         block: int,
         example: int,
         wanted: range,
-        common: dict[int, np.ndarray],
+        common: dict[int, Any],
         tensors: list[np.ndarray],
-    ) -> np.ndarray:
-        """(examples × passes, *request.shape) for one block of examples, zero for those that are not wanted."""
+    ) -> tf.Tensor:
+        """(examples × passes, *request.shape) for one block of examples, zero for those that are not wanted.
+
+        In memory of the thread, except for what all examples share.
+        """
         if request.number in common:
             return common[request.number]
         plan = self.plan
-        dtype = bool if request.distribution == "bernoulli" else np.float32
-        numbers = np.zeros((plan.examples, plan.passes, *request.shape), dtype)
+        dtype: type[np.generic] = np.bool_ if request.distribution == "bernoulli" else np.float32
+        shape = (plan.examples, plan.passes, *request.shape)
+        numbers = memory_of_thread(f"numbers {request.number}", shape, dtype)
+        numbers[: wanted.start - example] = 0
+        numbers[wanted.stop - example :] = 0
         for i in wanted:
-            if request.number not in plan.masked_tensors:
-                numbers[i - example] = random_numbers(request, plan.passes, self.seed, block, i)
+            of_example, tensor = numbers[i - example], plan.masked_tensors.get(request.number)
+            activations = None if tensor is None else tensors[tensor][i - example].reshape(-1)
+            if activations is None or activations.all():
+                random_numbers(request, plan.passes, self.seed, block, i, of_example, self._draw)
                 continue
-            activations = tensors[plan.masked_tensors[request.number]][i - example].reshape(-1)
             active = np.flatnonzero(activations)
-            mask = mask_of_active(request, plan.passes, self.seed, block, i, active)
-            if len(active) == len(activations):  # the same as below, without a copy element by element
-                numbers[i - example] = mask.reshape(plan.passes, *request.shape)
-            else:
-                numbers[i - example].reshape(plan.passes, -1)[:, active] = mask
-        return numbers.reshape(-1, *request.shape)
+            of_example[:] = 0
+            of_example.reshape(plan.passes, -1)[:, active] = mask_of_active(
+                request, plan.passes, self.seed, block, i, active, self._draw
+            )
+        return tensor_of(numbers.reshape(-1, *request.shape))
 
-    def _common_numbers(self, block: int) -> dict[int, np.ndarray]:
+    def _common_numbers(self, block: int) -> dict[int, Any]:
         """By the number of the request, what all examples of a block of passes share.
 
-        (examples × passes, *request.shape); for the dropout in front of a masked dense layer (activations, passes).
+        A tensor (examples × passes, *request.shape), or an array as the product takes it for the dropout in front of a
+        masked dense layer.
         """
         plan, common = self.plan, {}
         for request in plan.requests:
             if self.per_example and not request.shared:
                 continue
-            numbers = random_numbers(request, plan.passes, self.seed, block, None)
+            numbers = random_numbers(request, plan.passes, self.seed, block, None, draw=self._draw)
             if plan.masked_dense and request == plan.masked_dense.request:
-                common[request.number] = np.ascontiguousarray(numbers.reshape(plan.passes, -1).T)
+                common[request.number] = self._product.common_mask(numbers.reshape(plan.passes, -1))
             else:
-                common[request.number] = np.concatenate([numbers] * plan.examples)
+                common[request.number] = tf.constant(np.concatenate([numbers] * plan.examples))
         return common
 
     def _products(
-        self, group: range, example: int, wanted: range, common: list[dict[int, np.ndarray]], activations: np.ndarray
+        self, group: range, example: int, wanted: range, common: list[dict[int, Any]], activations: np.ndarray
     ) -> np.ndarray:
-        """(blocks, examples × passes, units): the masked dense layer, whatever for examples that are not wanted."""
+        """(blocks, examples × passes, units): the masked dense layer, whatever for what is not wanted."""
         plan = self.plan
         assert plan.masked_dense is not None
         request = plan.masked_dense.request
-        shape = (len(group), plan.examples, plan.passes, self._kernel.shape[1])
+        shape = (len(group), plan.examples, plan.passes, plan.masked_dense.units)
         products = memory_of_thread("products", shape, np.float32)
+        start = self.first_pass - group.start * plan.passes
+        passes = range(max(start, 0), min(start + len(self.result), len(group) * plan.passes))
         for i in wanted:
-            kernel = ScaledKernel(activations[i - example].reshape(-1), self._kernel)
-            for block, common_numbers, of_block in zip(group, common, products, strict=True):
-                if request.number in common_numbers:
-                    of_block[i - example] = kernel.masked_by_columns(common_numbers[request.number])
-                else:
-                    mask = mask_of_active(request, plan.passes, self.seed, block, i, kernel.active)
-                    of_block[i - example] = kernel.masked(mask)
+            of_example = activations[i - example].reshape(-1)
+            if self.per_example:
+                own = [generator_for(request, self.seed, block, i) for block in group]
+                self._product.under_own_masks(products, i - example, passes, of_example, own, request.rate)
+            else:
+                masks = [numbers[request.number] for numbers in common]
+                self._product.under_common_masks(products, i - example, passes, of_example, masks)
         return products.reshape(len(group), plan.examples * plan.passes, -1)
 
     def _shared_tensors(self, start: int, stop: int, pool: ThreadPoolExecutor) -> list[np.ndarray]:
         """What the shared part gives for examples `start` to `stop`, whole blocks, zero where none is wanted."""
         size = self.plan.shared_block
         blocks = [at for at in range(start, stop, size) if at < self._end and at + size > self.first_example]
-        values = list(pool.map(self._shared_block, blocks))
-        tensors = [np.zeros((stop - start, *value.shape[1:]), value.dtype) for value in values[0]]
-        for at, of_block in zip(blocks, values, strict=True):
+        tensors: list[np.ndarray] = []
+        for at, of_block in zip(blocks, pool.map(self._shared_block, blocks), strict=True):
+            tensors = tensors or [np.zeros((stop - start, *value.shape[1:]), value.dtype) for value in of_block]
             for tensor, value in zip(tensors, of_block, strict=True):
                 tensor[at - start : at - start + size] = value
         return tensors
@@ -183,10 +217,10 @@ class Job:
         block = padded_block(self.examples, start - self.first_example, self.plan.shared_block)
         return [tensor.numpy() for tensor in self.plan.shared_part(tf.constant(block))]
 
-    def _store(self, block: int, example: int, wanted: range, probs: np.ndarray) -> int:
+    def _store(self, block: int, example: int, wanted: range, predicted: np.ndarray) -> int:
         first = block * self.plan.passes
         passes = range(max(first, self.first_pass), min(first + self.plan.passes, self.first_pass + len(self.result)))
-        values = probs[wanted.start - example : wanted.stop - example, passes.start - first : passes.stop - first]
+        values = predicted[wanted.start - example : wanted.stop - example, passes.start - first : passes.stop - first]
         if not np.isfinite(values).all():
             raise UnsuitableModelError(
                 "The model returned numbers that are not finite. "
@@ -199,9 +233,20 @@ class Job:
         return len(passes) * len(wanted)
 
     @cached_property
-    def _kernel(self) -> np.ndarray:
+    def _draw(self) -> Draw:
+        """How masks are drawn. Both ways give the same bits, but numba takes most of a second to be imported."""
+        passes, examples = self.result.shape[:2]
+        of_row = sum(math.prod(each.shape) for each in self.plan.requests if each.distribution == "bernoulli")
+        has_numba = "numba" in sys.modules or (self.plan.masked_dense and self.product == SUBSET_SUMS)
+        many = self.per_example and passes * examples * of_row >= MANY
+        if (has_numba or many) and not why_no_subset_sums():
+            return machine_code_of_random_bits().bernoulli
+        return bernoulli
+
+    @cached_property
+    def _product(self) -> Product:
         assert self.plan.masked_dense is not None
-        return self.plan.masked_dense.kernel()[0].numpy()
+        return PRODUCTS[self.product](self.plan.masked_dense.kernel()[0].numpy())
 
 
 def _finished(
@@ -214,5 +259,14 @@ def _finished(
     return done, waiting
 
 
-def _cores() -> int:
+def use_threads(most: int) -> None:
+    """Use no more threads of this process from now on, since other processes on the machine work at the same."""
+    global _most_threads
+    _most_threads = most
+
+
+def cores() -> int:
+    """How many threads this process may use at a time."""
+    if _most_threads:
+        return _most_threads
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -6,9 +6,11 @@ inside them. Nothing outside this file touches what is private in Keras, so that
 
 import math
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from inspect import isfunction, signature
+from pathlib import Path
 from typing import Any
 
 from mcviz.errors import UnsupportedKerasError
@@ -48,6 +50,19 @@ _backend_random = keras.src.backend.random
 DropoutRNNCell = keras.src.layers.rnn.dropout_rnn_cell.DropoutRNNCell  # the base class of all cells with dropout
 
 shared_objects = keras.src.saving.serialization_lib.ObjectSharingScope  # within it, an object of a file is built once
+
+
+def load_assets(model: keras.Model, folder: Path) -> list[str]:
+    """Let the layers of a model load what is theirs in a folder, unpacked from a `.keras` file; names those that fail.
+
+    Not all of them: Keras passes over some whose folder is not there.
+    """
+    library = keras.src.saving.saving_lib
+    store = library.DiskIOStore(str(folder), mode="r")
+    options: dict[str, Any] = {"visited_saveables": set(), "failed_saveables": set(), "error_msgs": {}}
+    with warnings.catch_warnings(action="ignore"):
+        library._load_state(model, weights_store=None, assets_store=store, inner_path="", **options)
+    return [layer.name for layer, _ in options["error_msgs"].values()]
 
 
 class TooManyNumbersError(Exception):

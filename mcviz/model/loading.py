@@ -13,8 +13,9 @@ import keras
 
 from mcviz.errors import UnsuitableModelError
 from mcviz.interrupts import held_interrupts
-from mcviz.model.keras_internals import TooManyNumbersError, limited_variables, shared_objects
+from mcviz.model.keras_internals import TooManyNumbersError, limited_variables, load_assets, shared_objects
 from mcviz.model.model_files import SAVE_IT, open_regular_file, read_model_file, reason
+from mcviz.model.vocabularies import FOLDER, layers_with_vocabulary
 
 SPARE_NUMBERS = 1_000_000  # that a layer may hold beyond what is saved of it
 
@@ -65,7 +66,19 @@ def _checked(file: IO[bytes]) -> Any:
             ) from error
         if isinstance(model, keras.Model) and model.built:
             model.load_weights(weights)
+            _load_vocabularies(model, Path(folder) / FOLDER)
         return model
+
+
+def _load_vocabularies(model: keras.Model, folder: Path) -> None:
+    layers = layers_with_vocabulary(model)
+    without = load_assets(model, folder) if layers else []
+    without += [layer.name for layer in layers if not layer.get_vocabulary(include_special_tokens=False)]
+    if without:
+        raise UnsuitableModelError(
+            "A layer with a vocabulary needs words, each of them once. "
+            f"Received: none that can be used for {without[0]}. Let it adapt to texts first. {SAVE_IT}"
+        )
 
 
 def _in_keras_s_way(path: str | os.PathLike[str]) -> Any:

@@ -20,7 +20,8 @@ import h5py
 import keras
 
 from mcviz.errors import DataNotFoundError, InvalidInputError, UnsuitableModelError
-from mcviz.model.known_classes import KNOWN_ACTIVATIONS, KNOWN_CLASSES, KNOWN_DTYPES
+from mcviz.model.known_classes import KNOWN_ACTIVATIONS, KNOWN_CLASSES, KNOWN_DTYPES, LAYERS_WITH_VOCABULARY
+from mcviz.model.vocabularies import FILE_OF_VOCABULARY, check_words_can_be_saved, too_many_words, unsafe_option
 from mcviz.regular import open_regular
 from mcviz.text import first_line
 
@@ -31,6 +32,8 @@ MOST_LAYERS = 1500  # the deepest network of keras.applications has about 1,000
 MOST_LAYER_CALLS = 20_000  # while it is built, some seconds
 MOST_UNPACKING = 20  # times the packed size; Keras packs nothing
 MOST_WEIGHT_ARRAYS = 20_000
+MOST_VOCABULARIES = 100
+MOST_VOCABULARY_BYTES = 64 << 20  # of all together
 LONGEST_NAME = 200
 NAME_OF_LAYER = re.compile(r"[A-Za-z0-9_.\\/>-]*")
 NAME_OF_MODEL = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")
@@ -81,7 +84,7 @@ def read_model_file(file: IO[bytes], folder: Path) -> tuple[dict[str, Any], Path
 
     Args:
         file: an open `.keras` file.
-        folder: where the weights are unpacked to.
+        folder: where the weights and the vocabularies are unpacked to.
 
     Returns:
         The architecture, in Keras's notation and without what a model is trained with; the file of its weights; and
@@ -103,6 +106,8 @@ def read_model_file(file: IO[bytes], folder: Path) -> tuple[dict[str, Any], Path
         weights = folder / WEIGHTS
         with archive.open(WEIGHTS) as packed, weights.open("wb") as unpacked:
             shutil.copyfileobj(packed, unpacked, 1 << 20)
+        for name in filter(FILE_OF_VOCABULARY.fullmatch, archive.namelist()):
+            _unpack_vocabulary(archive.read(name), folder / name)
     return config, weights, _numbers_in(weights)
 
 
@@ -134,6 +139,7 @@ def write_model_file(model: keras.Model, folder: Path) -> bytes:
         ValueError, TypeError, NotImplementedError: Keras cannot save the model.
     """
     saved, written = folder / "saved.keras", io.BytesIO()
+    check_words_can_be_saved(model)
     model.save(saved)
     with zipfile.ZipFile(saved) as archive, zipfile.ZipFile(written, "w") as out:
         for name in sorted(archive.namelist()):
@@ -173,11 +179,17 @@ def reason(error: BaseException) -> str:
 
 def _check_members(archive: zipfile.ZipFile) -> None:
     names = sorted(archive.namelist())
-    if names not in ([CONFIG, METADATA, WEIGHTS], [CONFIG, WEIGHTS]):
+    vocabularies = list(filter(FILE_OF_VOCABULARY.fullmatch, names))
+    others = [name for name in names if name not in vocabularies]
+    twice = len(set(names)) < len(names)
+    if others not in ([CONFIG, METADATA, WEIGHTS], [CONFIG, WEIGHTS]) or twice:
         raise UnsuitableModelError(
-            f"A .keras file should hold {CONFIG}, {METADATA} and {WEIGHTS}, and nothing else. Received: "
-            f"{', '.join(names)!r:.300}. {IF_TRUSTED}"
+            f"A .keras file should hold {CONFIG}, {METADATA} and {WEIGHTS}, vocabularies of its layers, and nothing "
+            f"else. Received: {', '.join(others + vocabularies)!r:.300}. {IF_TRUSTED}"
         )
+    size = sum(archive.getinfo(name).file_size for name in vocabularies)
+    if len(vocabularies) > MOST_VOCABULARIES or size > MOST_VOCABULARY_BYTES:
+        raise _refused(f"{len(vocabularies)} vocabularies of {size:,} bytes")
     for member in archive.infolist():
         most = MOST_CONFIG_BYTES if member.filename != WEIGHTS else MOST_UNPACKING * member.compress_size
         if member.file_size > most or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -185,6 +197,13 @@ def _check_members(archive: zipfile.ZipFile) -> None:
                 f"Part of the file unpacks to more than that of an ordinary model. Received: "
                 f"{member.file_size:,} bytes of {member.filename}. {SAVE_IT}"
             )
+
+
+def _unpack_vocabulary(content: bytes, path: Path) -> None:
+    if too_many := too_many_words(content.decode().splitlines()):
+        raise _refused(too_many)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
 
 
 @dataclass
@@ -245,6 +264,8 @@ def _check_object(config: dict[str, Any]) -> int:
     if name not in KNOWN_CLASSES.get(module or "", ()) or registered not in (name, None):
         raise _unknown(name, module)
     _check_name(config)
+    if name in LAYERS_WITH_VOCABULARY and (unsafe := unsafe_option(inner)):
+        raise _refused(f"a {name} layer with {unsafe}")
     return 0 if module in PARTS_OF_LAYERS or name == "DTypePolicy" else 1
 
 
@@ -273,7 +294,8 @@ def _check_notation(name: str, inner: Any) -> None:
     """Keras's notation for what is no object of a class: tensors, slices and the like."""
     plain = name in ("__slice__", "__ellipsis__", "__bytes__")
     tensor = name in ("__tensor__", "__numpy__", "__keras_tensor__")
-    if not isinstance(inner, dict) or not (plain or (tensor and _is_known_dtype(inner.get("dtype")))):
+    texts = name == "__keras_tensor__" and isinstance(inner, dict) and inner.get("dtype") == "string"
+    if not isinstance(inner, dict) or not (plain or texts or (tensor and _is_known_dtype(inner.get("dtype")))):
         raise _refused(f"{name!r:.100}")
 
 

@@ -1,4 +1,4 @@
-"""From what a model returns to probabilities of classes."""
+"""From what a model returns to probabilities of classes, or to the means and variances of a regression."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from mcviz.choices import Predicts
 from mcviz.errors import UnsuitableModelError
 from mcviz.validate import invalid
 
@@ -18,7 +19,7 @@ def pick_output(model: keras.Model, returned: Any, name: str | None) -> tf.Tenso
 
     Raises:
         InvalidInputError: several outputs and no name, or a name that is not there.
-        UnsuitableModelError: the output is not one row of scores for each example.
+        UnsuitableModelError: the output is not one row of numbers for each example.
     """
     names = [str(name) for name in getattr(model, "output_names", None) or []]
     if isinstance(returned, Mapping):
@@ -33,7 +34,7 @@ def pick_output(model: keras.Model, returned: Any, name: str | None) -> tf.Tenso
     output = named[name]
     if len(output.shape) != 2 or not output.dtype.is_floating:
         raise UnsuitableModelError(
-            "The model must return one row of class scores for each example, (N, C) of floats. "
+            "The model must return one row of class scores or predicted values for each example, (N, C) of floats. "
             f"Received: shape ({', '.join(['N', *map(str, output.shape[1:])])}), dtype {output.dtype.name}."
         )
     return output
@@ -49,15 +50,19 @@ def to_probabilities(output: tf.Tensor, from_logits: bool | None, some_scores: C
 
     Raises:
         InvalidInputError: `from_logits` for what are probabilities already.
-        UnsuitableModelError: a sigmoid over several outputs; two numbers that may be anything.
+        UnsuitableModelError: a sigmoid over several outputs; one or two numbers that may be anything.
     """
     activation = _activation(output, some_scores)
     if from_logits and activation == "softmax":
         raise invalid("from_logits", "left out for a model that returns probabilities", from_logits)
-    if activation == "none" and from_logits is None and output.shape[1] == 2:
+    if activation == "none" and from_logits is None and output.shape[1] <= 2:
+        count, function, logits_of = (
+            ("one number", "sigmoid", "the logit") if output.shape[1] == 1 else ("two numbers", "softmax", "logits")
+        )
         raise UnsuitableModelError(
-            "The model returns two numbers without a softmax: logits of two classes, or no classes at all. "
-            "If they are logits, say so (from_logits), on the command line by --from-logits."
+            f"The model returns {count} without a {function}: is it a regression, or {logits_of} of two classes? "
+            "For a regression, give task='regression', on the command line --task regression; for logits, say so "
+            "(from_logits), on the command line by --from-logits."
         )
     logits = activation == "none" if from_logits is None else from_logits
     values = tf.cast(output, tf.float32)
@@ -70,6 +75,62 @@ def to_probabilities(output: tf.Tensor, from_logits: bool | None, some_scores: C
             f"Received: {values.shape[1]} outputs. Pick a softmax output, or pass from_logits for logits."
         )
     return tf.nn.softmax(values) if logits else values
+
+
+def to_outputs(output: tf.Tensor, predicts: Predicts, some_outputs: Callable[[], np.ndarray]) -> tf.Tensor:
+    """(rows, D) float32 predicted values; where a spread is predicted, (rows, 2 · D): D means, then D variances.
+
+    Args:
+        output: (rows, D) or (rows, 2 · D): D means, then D spreads.
+        predicts: what the columns are.
+        some_outputs: computes (rows, ...) of it, for when the operation that made it says nothing.
+
+    Raises:
+        UnsuitableModelError: a softmax over several classes; no spread for each mean.
+    """
+    columns = output.shape[1]
+    if columns > 1 and _activation(output, some_outputs) == "softmax":
+        raise UnsuitableModelError(
+            f"The model returns probabilities of classes, a softmax over {columns} outputs, which is no regression. "
+            "Leave out task='regression' (--task regression), or pick another output."
+        )
+    values = tf.cast(output, tf.float32)
+    if predicts == "mean":
+        return values
+    if columns % 2:
+        raise UnsuitableModelError(
+            f"A model of predicts={predicts!r} returns a spread for each mean, so an even number of columns. "
+            f"Received: {columns}. For means alone, give predicts='mean'."
+        )
+    means, spreads = tf.split(values, 2, axis=1)
+    variances = {"mean,variance": tf.identity, "mean,log_variance": tf.exp, "mean,std": tf.square}[predicts](spreads)
+    return tf.concat([means, variances], axis=1)
+
+
+def means_of(width: int, predicts: Predicts) -> int:
+    """D, of an output of so many columns."""
+    return width if predicts == "mean" else width // 2
+
+
+def check_variances(outputs: np.ndarray, predicts: Predicts) -> None:
+    """Refuse variances that are not positive.
+
+    Args:
+        outputs: (..., D) or (..., 2 · D), as from `to_outputs`.
+        predicts: what the model's columns are.
+
+    Raises:
+        UnsuitableModelError: a variance of 0 or less.
+    """
+    least = 1.0 if predicts == "mean" else float(outputs[..., outputs.shape[-1] // 2 :].min())
+    if least <= 0:
+        advice = {
+            "mean,variance": "Does the model predict the logarithm? Then give predicts='mean,log_variance'.",
+            "mean,log_variance": "Its logarithm is too small for float32. Does the model predict the variance itself? "
+            "Then give predicts='mean,variance'.",
+            "mean,std": "Does the model predict the logarithm of the variance? Then give predicts='mean,log_variance'.",
+        }[predicts]
+        raise UnsuitableModelError(f"A predicted variance should be above 0. Received: {least:g}. {advice}")
 
 
 def _activation(output: tf.Tensor, some_scores: Callable[[], np.ndarray]) -> str:

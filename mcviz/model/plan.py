@@ -1,7 +1,6 @@
 """How one model is sampled: what is computed once an example, what in every pass, and in which blocks."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -10,17 +9,21 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mcviz.errors import McvizError, UnsuitableModelError
+from mcviz.choices import Predicts, Task
+from mcviz.errors import UnsuitableModelError
+from mcviz.model.compiling import NO_COMPILER, XLA, default_compiler
+from mcviz.model.failing import refusing_what_fails
 from mcviz.model.keras_internals import nest_input
+from mcviz.model.masked_convolution import MaskedConvolution, find_masked_convolutions
 from mcviz.model.masked_dense import MaskedDense, find_masked_dense
 from mcviz.model.model_files import reason
-from mcviz.model.outputs import pick_output, to_probabilities
+from mcviz.model.outputs import pick_output, to_outputs, to_probabilities
 from mcviz.model.random_numbers import RandomRequest, numbers_from
 from mcviz.model.stochastic import StochasticLayers
+from mcviz.model.texts import TextLayer
 from mcviz.model.tracing import (
     Call,
     NoRandomness,
-    SamePassesError,
     SuppliedNumbers,
     Trace,
     UntraceableError,
@@ -37,6 +40,8 @@ FACTORED_PASSES, FACTORED_ROWS = 256, 4096  # few large products are faster; pas
 MOST_BYTES = 16 << 20
 MOST_BYTES_OF_EXAMPLE = 1 << 30
 SHARED_BLOCK = 16
+RandomPart = Callable[[list[tf.Tensor], list[tf.Tensor]], tf.Tensor]
+NO_GRAPH = (UntraceableError, AttributeError, NotImplementedError, tf.errors.OperatorNotAllowedInGraphError)
 
 
 @dataclass(frozen=True)
@@ -52,31 +57,35 @@ class Plan:
         examples: examples in a block of the random part.
         shared_block: examples in a block of the shared part, and of `deterministic`.
         shared_bytes: what the shared part returns for one example.
-        classes: C.
+        width: how many numbers a prediction is: C probabilities, or D values and perhaps D variances.
         requests: for the random numbers that the model takes.
         shared_part: (shared_block, ...) examples to the tensors that are the same in every pass.
         random_part: those tensors for `examples` examples, and the numbers of every request for `examples` × `passes`
-            rows (all passes of one example, then of the next), to (rows, C) float32. With `masked_dense`, the product
-            of that layer for all rows instead of those tensors, and no numbers for the dropout in front of it.
-        deterministic: (shared_block, ...) examples to (shared_block, C) float32, dropout off.
+            rows (all passes of one example, then of the next), to (rows, width) float32. With `masked_dense`, the
+            product of that layer for all rows instead of those tensors, and no numbers for the dropout in front of it.
+        deterministic: (shared_block, ...) examples to (shared_block, width) float32, dropout off.
         masked_dense: the dense layer that is computed apart, factored, if there is one.
         masked_tensors: for the number of a request, that of the shared tensor that its mask is applied to element by
             element.
         random_layers: the layers whose random numbers the output depends on, and those that they were called by.
+        masked_convolutions: whether there are convolutions that can be computed from their channels.
+        compiler: what compiled the random part, "xla" or "none".
     """
 
     passes: int
     examples: int
     shared_block: int
     shared_bytes: int
-    classes: int
+    width: int
     requests: tuple[RandomRequest, ...]
     shared_part: Callable[[tf.Tensor], list[tf.Tensor]]
-    random_part: Callable[[list[tf.Tensor], list[tf.Tensor]], tf.Tensor]
+    random_part: RandomPart
     deterministic: Callable[[tf.Tensor], tf.Tensor]
     masked_dense: MaskedDense | None = None
     masked_tensors: Mapping[int, int] = field(default_factory=dict)
     random_layers: frozenset[keras.Layer] = frozenset()
+    masked_convolutions: bool = False
+    compiler: str = NO_COMPILER
 
 
 def make_plan(
@@ -86,68 +95,79 @@ def make_plan(
     *,
     output: str | None = None,
     from_logits: bool | None = None,
+    task: Task = "classification",
+    predicts: Predicts = "mean",
+    texts: TextLayer | None = None,
     factored: bool = True,
+    channel_sums: bool = True,
+    compiler: str | None = None,
 ) -> Plan:
     """Prepare a model for examples of one shape.
 
     Args:
         layers: of a built Keras model of one input.
-        shape: of one example.
+        shape: of one example; with `texts`, of the numbers of one text.
         dtype: of the examples.
         output: the name of the output, for models with several.
         from_logits: whether the output is logits; None finds out.
+        task: what the model predicts.
+        predicts: what the output's columns are in a regression.
+        texts: the model's text layer, if it takes texts: it is left out.
         factored: False leaves `MaskedDense` out, which gives the same numbers up to rounding.
+        channel_sums: False leaves `MaskedConvolution` out, likewise.
+        compiler: of the random part, "xla" or "none", likewise; None follows `default_compiler`.
 
     Raises:
         InvalidInputError: `output` names none of the outputs.
         SamePassesError: no random number reaches the output.
-        UnsuitableModelError: no output of class scores, randomness that cannot be supplied, or a model that fails.
+        UnsuitableModelError: no output of that task, randomness that cannot be supplied, a model that fails, or one
+            that XLA was asked to compile and cannot.
     """
     model = layers.model
 
-    def scores(examples: tf.Tensor) -> tf.Tensor:
-        return pick_output(model, model(nest_input(model, examples), training=False), output)
+    def picked(examples: tf.Tensor) -> tf.Tensor:
+        returned = texts.call_behind(examples) if texts else model(nest_input(model, examples), training=False)
+        return pick_output(model, returned, output)
 
     @cache
-    def some_scores() -> np.ndarray:
+    def some_outputs() -> np.ndarray:
         with tf.init_scope(), layers.switched(NoRandomness(), on=False):
-            return scores(tf.constant(random_examples(shape, dtype))).numpy()
+            return picked(tf.constant(random_examples(shape, dtype))).numpy()
 
-    def probabilities(examples: tf.Tensor) -> tf.Tensor:
-        returned = scores(examples)
+    def predictions(examples: tf.Tensor) -> tf.Tensor:
+        returned = picked(examples)
         if not tf.executing_eagerly():
             _check_memory(returned.graph, examples.shape[0])
-        return to_probabilities(returned, from_logits, some_scores)
+        if task == "regression":
+            return to_outputs(returned, predicts, some_outputs)
+        return to_probabilities(returned, from_logits, some_outputs)
 
-    with _refusing_what_fails():
+    with refusing_what_fails():
         try:
-            plan = _traced_plan(layers, probabilities, shape, dtype, factored)
-        except (UntraceableError, AttributeError, NotImplementedError, tf.errors.OperatorNotAllowedInGraphError):
-            plan = _eager_plan(layers, probabilities, shape, dtype)
+            plan = _traced_plan(layers, predictions, shape, dtype, factored, channel_sums, compiler)
+        except NO_GRAPH as error:
+            _check_needs_no_graph(error, texts, compiler)
+            plan = _eager_plan(layers, predictions, shape, dtype)
         except UnsuitableModelError as error:
             if isinstance(error.__context__, UnsuitableModelError):  # Keras wraps what a layer raises in its own words
                 raise error.__context__ from None
             raise
     return replace(
         plan,
-        shared_part=_refusing_what_fails()(plan.shared_part),
-        random_part=_refusing_what_fails()(plan.random_part),
-        deterministic=_refusing_what_fails()(plan.deterministic),
+        shared_part=refusing_what_fails()(plan.shared_part),
+        random_part=refusing_what_fails()(plan.random_part),
+        deterministic=refusing_what_fails()(plan.deterministic),
     )
 
 
-@contextmanager
-def _refusing_what_fails() -> Iterator[None]:
-    """Raise what a model raises when it is run, which can be anything, as an UnsuitableModelError of one line."""
-    try:
-        yield
-    except (McvizError, SamePassesError):
-        raise
-    except Exception as error:
+def _check_needs_no_graph(error: Exception, texts: TextLayer | None, compiler: str | None) -> None:
+    if texts:
         raise UnsuitableModelError(
-            f"The model fails on these examples. Received: {reason(error)}. Do they have the shape and range that "
-            "it was trained on, and does model.predict take them?"
+            "Texts need a model that TensorFlow can make a graph of. "
+            f"Received: {reason(error)}. Sample the network behind {texts.layer.name}, on its numbers."
         ) from error
+    if compiler == XLA:
+        raise _not_compiled(error) from error
 
 
 def random_examples(shape: tuple[int, ...], dtype: str) -> np.ndarray:
@@ -167,21 +187,32 @@ def _check_memory(graph: Any, rows: int) -> None:
         )
 
 
-def _traced_plan(layers: StochasticLayers, call: Call, shape: tuple[int, ...], dtype: str, factored: bool) -> Plan:
+def _traced_plan(
+    layers: StochasticLayers,
+    call: Call,
+    shape: tuple[int, ...],
+    dtype: str,
+    factored: bool,
+    channel_sums: bool,
+    compiler: str | None,
+) -> Plan:
     small = trace(layers, call, SHARED_BLOCK, shape, dtype)
     passes, examples = _block(small)
     large = trace(layers, call, passes * examples, shape, dtype)
     _check_same_but_for_rows(small, large)
     masked_dense = find_masked_dense(large) if factored else None
+    convolutions = () if masked_dense else find_masked_convolutions(large)
+    factors = convolutions if channel_sums else ()
+    random_part, compiled_by = _compiled_random_part(large, masked_dense, factors, passes, compiler)
     return Plan(
         passes=passes,
         examples=examples,
         shared_block=SHARED_BLOCK,
         shared_bytes=sum(size_of(tensor) for tensor in small.boundary) // SHARED_BLOCK,
-        classes=int(large.output.shape[1]),
+        width=int(large.output.shape[1]),
         requests=large.requests,
         shared_part=small.part([small.inputs], small.boundary),
-        random_part=_random_part(large, masked_dense, passes),
+        random_part=random_part,
         deterministic=trace_deterministic(layers, call, SHARED_BLOCK, shape, dtype),
         masked_dense=masked_dense,
         masked_tensors={
@@ -190,6 +221,8 @@ def _traced_plan(layers: StochasticLayers, call: Call, shape: tuple[int, ...], d
             if (tensor := masked_tensor(large, request)) is not None
         },
         random_layers=large.random_layers,
+        masked_convolutions=bool(convolutions),
+        compiler=compiled_by,
     )
 
 
@@ -222,27 +255,63 @@ def _check_requests(small: Sequence[RandomRequest], large: Sequence[RandomReques
             )
 
 
+def _compiled_random_part(
+    trace: Trace,
+    masked_dense: MaskedDense | None,
+    convolutions: Sequence[MaskedConvolution],
+    passes: int,
+    compiler: str | None,
+) -> tuple[RandomPart, str]:
+    """The random part by the compiler that is asked for, or else by the one that suits it; and which that is."""
+    wanted = compiler or (NO_COMPILER if masked_dense else default_compiler(trace))
+    if wanted == XLA:
+        try:
+            return _random_part(trace, masked_dense, convolutions, passes, xla=True), XLA
+        except tf.errors.OpError as error:
+            if compiler:
+                raise _not_compiled(error) from error
+    return _random_part(trace, masked_dense, convolutions, passes), NO_COMPILER
+
+
+def _not_compiled(error: Exception) -> UnsuitableModelError:
+    return UnsuitableModelError(
+        f"XLA cannot compile this model. Received: {reason(error)}. Leave the compiler out, or give compiler='none'."
+    )
+
+
 def _random_part(
-    trace: Trace, masked_dense: MaskedDense | None, passes: int
-) -> Callable[[list[tf.Tensor], list[tf.Tensor]], tf.Tensor]:
+    trace: Trace,
+    masked_dense: MaskedDense | None,
+    convolutions: Sequence[MaskedConvolution],
+    passes: int,
+    *,
+    xla: bool = False,
+) -> RandomPart:
     """As `Plan.random_part`: without `masked_dense`, what an example's passes share is repeated for each of them."""
     repeats = 1 if masked_dense else passes
     start: Sequence[tf.Tensor] = (masked_dense.product,) if masked_dense else trace.boundary
-    numbers = [
-        tensor
-        for request, tensor in zip(trace.requests, trace.numbers, strict=True)
-        if not masked_dense or request != masked_dense.request
-    ]
-    part = trace.part([*start, *numbers], [trace.output])
+    requests = [each for each in trace.requests if not masked_dense or each != masked_dense.request]
+    numbers = [trace.numbers[request.number] for request in requests]
+    masks = {each.request.number: each for each in convolutions}
+    kept = [at for at, request in enumerate(requests) if request.number not in masks]
+    part = trace.part([*start, *(each.product for each in convolutions), *(numbers[at] for at in kept)], [trace.output])
 
     def repeated(*tensors: tf.Tensor) -> tf.Tensor:
-        shared = tensors[: len(start)]
+        shared, given = tensors[: len(start)], tensors[len(start) :]
+        convolved = [
+            masks[request.number].of_passes(shared[masks[request.number].number], mask)
+            for request, mask in zip(requests, given, strict=True)
+            if request.number in masks
+        ]
         if repeats > 1:
             shared = tuple(tf.repeat(each, repeats, axis=0) for each in shared)
-        return part(*shared, *tensors[len(start) :])[0]
+        return part(*shared, *convolved, *(given[at] for at in kept))[0]
 
     inputs = [((trace.rows // repeats, *tensor.shape[1:]), tensor.dtype) for tensor in start]
-    run = compiled(repeated, [*inputs, *((tensor.shape, tensor.dtype) for tensor in numbers)])
+    inputs += [(tensor.shape, tensor.dtype) for tensor in numbers]
+    run = compiled(repeated, inputs, xla=xla)
+    if xla:  # it is compiled in the first call, which fails for what XLA does not have
+        run(*(tf.zeros(shape, dtype) for shape, dtype in inputs))
     return lambda tensors, numbers: run(*tensors, *numbers)
 
 
@@ -278,7 +347,7 @@ def _eager_plan(layers: StochasticLayers, call: Call, shape: tuple[int, ...], dt
         examples=1,
         shared_block=1,
         shared_bytes=some[0].nbytes,
-        classes=int(output.shape[1]),
+        width=int(output.shape[1]),
         requests=tuple(first.requests),
         shared_part=lambda examples: [examples],
         random_part=random_part,

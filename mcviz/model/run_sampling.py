@@ -6,33 +6,53 @@ import json
 import os
 import platform
 import tempfile
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace as replaced
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
+from msgspec.structs import replace
 
 import mcviz
+from mcviz.choices import KEEP, MASKS, Keep, Masks, Predicts, Task
 from mcviz.data import DataSet, as_data_set
 from mcviz.errors import McvizError, UnsuitableModelError
 from mcviz.interrupts import held_interrupts
-from mcviz.model.inputs import ImageAdapter
-from mcviz.model.loading import load_model
+from mcviz.model.compiling import NO_COMPILER
+from mcviz.model.kinds import Adapter, adapter_for_examples
 from mcviz.model.model_files import reason, write_model_file
-from mcviz.model.sampler import Masks, Sampler, as_sampler
-from mcviz.runs import Layer, Manifest, Model, Origin, Preprocessing, Run
-from mcviz.runs.contents import Contents, Progress, Rows, described_examples, described_images, sha256_of, stored_scores
+from mcviz.model.model_source import ModelSource, absolute
+from mcviz.model.sampler import Sampler, as_sampler
+from mcviz.model.stochastic import StochasticLayer
+from mcviz.model.tasks import TASKS
+from mcviz.model.vocabularies import vocabularies
+from mcviz.runs import Examples, Layer, Manifest, Model, Origin, Preprocessing, Run
+from mcviz.runs.contents import (
+    Contents,
+    Progress,
+    Rows,
+    Seen,
+    described_examples,
+    described_images,
+    sha256_of,
+    stored_scores,
+)
 from mcviz.runs.files import folder_at
 from mcviz.runs.manifest import layout_for, read_manifest
-from mcviz.runs.table import encode_columns
+from mcviz.runs.shards import Makers
+from mcviz.runs.tasks import task_of
 from mcviz.runs.writer import rename_classes, write
-from mcviz.validate import class_indices, invalid, one_of, whole_number
+from mcviz.validate import invalid, one_of, whole_number
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 DRAW_SCHEME = 2  # goes up whenever the sampler gives other numbers for the same seed
-PRODUCT = "matmul"  # how a dense layer behind dropout is computed; another way rounds otherwise
 LIBRARIES = ("keras", "tensorflow", "numpy")
+STAGES_GROW = 4  # times as many passes from one stage to the next
 
 
 def sample_run(
@@ -44,38 +64,65 @@ def sample_run(
     seed: int = 0,
     masks: Masks = "per_pass",
     class_names: Sequence[str] | None = None,
+    task: Task | None = None,
+    predicts: Predicts | None = None,
+    target_names: Sequence[str] | None = None,
+    unit: str = "",
     preprocessing: Preprocessing | None = None,
     resume: bool = True,
+    keep: Keep = "passes",
+    with_passes: int = 1000,
     keep_images: bool = True,
     keep_model: bool = True,
     about: dict[str, Any] | None = None,
     output: str | None = None,
     from_logits: bool | None = None,
     progress: Progress | None = None,
+    in_stages: bool = False,
+    seen: Seen | None = None,
+    scheduler: "str | Client | None" = None,
 ) -> Run:
-    """Sample a model over images into a run on disk, block by block, so that memory stays flat.
+    """Sample a model over examples into a run on disk, block by block, so that memory stays flat.
 
     A run that is there already is opened. One that was stopped is gone on with, and one that has fewer passes gets the
-    others; both end bit for bit as if they had never been stopped. Any other run is left as it is, and refused.
+    others; both end bit for bit as if they had never been stopped, since they are made by the run's own kind of
+    product and compiler, unless the `Sampler` was told others. Any other run is left as it is, and refused.
 
     Args:
-        model: a Keras classifier with dropout, the path of one, or a `Sampler` of one, which is taken as it is.
-        data: images, alone or with labels: a `DataSet`, arrays, a path, or what else `as_data_set` takes. Pictures from
-            files are brought to the model's size. The shape may do without the axis of one channel, or be flat.
+        model: a Keras model with dropout, the path of one, or a `Sampler` of one, which is taken as it is.
+        data: images, texts or rows of numbers, alone or with labels: a `DataSet`, arrays, a path, or what else
+            `as_data_set` takes. Pictures from files are brought to the model's size. The shape of images may do without
+            the axis of one channel, or be flat. Pictures in files or inside Parquet, images in an `.npy` and those of a
+            run stay there, and are read block by block.
         out: the run's folder, or an fsspec address.
         passes: the number of passes, T.
         seed: of the masks.
         masks: `per_pass` or `per_example`.
         class_names: C names, in the order of the model's outputs; those of the data without it, or else numbers.
-        preprocessing: how the model takes the images; found out without it: floating point reaches the model as it is,
-            uint8 is divided by 255, unless the model begins with a layer that scales, or takes whole numbers.
+        task: "classification", which it is without it, or "regression"; a `Sampler` has its own.
+        predicts: what the output's columns are in a regression, as `Sampler` takes it; a `Sampler` has its own.
+        target_names: D names of what a regression predicts; those of the data without it.
+        unit: of all targets of a regression, such as "mg/dl".
+        preprocessing: how the model takes images or rows; found out without it: floating point reaches the model as it
+            is, uint8 is divided by 255, unless the model begins with a layer that scales, or takes whole numbers.
         resume: whether to go on with a partial run; False begins it anew.
-        keep_images: whether the run holds the images, to be looked at.
-        keep_model: whether the run holds the model, without its optimizer, to be asked about new images.
+        keep: "passes", all of them; or of a classification "summary", which takes little room for millions of examples:
+            scores, mean, standard deviation, votes and a histogram in hundredths of every example, and all passes of
+            the most uncertain ones. Passes cannot be added to it later.
+        with_passes: of how many examples a summary has all passes, by max probability. They are made once more.
+        keep_images: whether the run holds images, to be looked at; texts and rows are always kept.
+        keep_model: whether the run holds the model, without its optimizer, to be asked about new examples.
         about: free: where the data came from, their licence.
         output: the name of the output to sample, for models with several; a `Sampler` has its own.
         from_logits: whether the output is logits; None finds out from the graph; a `Sampler` has its own.
         progress: called with (done, total) predictions; what it raises stops the sampling, and what is done stays.
+        in_stages: whether to finish a run of few passes first, which then grows to all of them: there is something to
+            be seen early, and a stop loses less. The numbers are the same.
+        seen: called with the run's manifest, the first example of a shard, and what the shard's passes come to.
+        scheduler: the address of a Dask scheduler, whose workers then make the shards of the run, or a client of it; or
+            `local:N` for N processes of this machine. The numbers are the same. The model is then given by its path,
+            and the model, the run and images in files or in another run are at paths or addresses that all machines
+            share.
 
     Returns:
         The finished run.
@@ -83,29 +130,51 @@ def sample_run(
     Raises:
         InvalidInputError: an argument that cannot be used.
         DataNotFoundError: no model or data at that path.
-        UnsuitableModelError: a model whose passes would not differ, or that is no classifier.
+        MissingPackageError: the run that is there was made by a product or a compiler that this machine has not got.
+        UnsuitableModelError: a model whose passes would not differ, or that does not predict that.
         RunExistsError: another run is there.
         StorageError: the run cannot be written.
+        ClusterError: no scheduler answers, a worker cannot take part, or all are lost. What is finished is kept.
     """
-    one_of("masks", masks, ("per_pass", "per_example"))
+    one_of("masks", masks, MASKS)
+    one_of("keep", keep, KEEP)
+    with_passes = whole_number("with_passes", with_passes, 1)
     passes, seed = whole_number("passes", passes, 1), whole_number("seed", seed)
-    examples = as_data_set(data)
-    loaded = load_model(model) if isinstance(model, str | os.PathLike) else model
-    sampler = as_sampler(loaded, output=output, from_logits=from_logits)
-    adapter, images = ImageAdapter.for_examples(sampler, examples, preprocessing)
-    source = _Source(adapter, images, seed, masks)
-    classes = source.deterministic(0, 1).shape[1]
+    if isinstance(model, str | os.PathLike):
+        found = ModelSource(absolute(model), output=output, from_logits=from_logits, task=task, predicts=predicts)
+        sampler = found.sampler()
+    else:
+        sampler = as_sampler(model, output=output, from_logits=from_logits, task=task, predicts=predicts)
+    sampler = _as_there(sampler, out, passes, resume=resume)
+    examples = as_data_set(data, sampler.task)
+    adapter, content = adapter_for_examples(sampler, examples, preprocessing)
+    source = Source(adapter, content, seed, masks)
+    width = source.deterministic(0, 1).shape[1]
     if class_names is not None:
-        _check_names(class_names, classes)
+        TASKS[sampler.task].check_class_names(class_names, width)
         examples = examples.with_class_names(class_names)
-    check_classes(examples, classes)
-    names = examples.class_names or _names_there(classes, out)
-    network, (described, content) = sampler.model, described_images(images, keep_images)
+    if target_names is not None:
+        examples = examples.with_target_names(target_names)
+    names, targets = TASKS[sampler.task].names(examples, width, sampler.predicts)
+    if not targets:
+        names = names or _names_there(width, out)
+        if unit:
+            raise invalid("unit", f"left out for a {sampler.task}", unit)
+    described, pixels = None, ""
+    if examples.images is not None:
+        described, pixels = described_images(content, keep_images)
+    given = Examples(examples.kind, content.shape[0], pixels)
+    given, table = described_examples(given, sampler.task, targets, examples.ids, examples.content, examples.columns)
+    network = sampler.model
     wanted = Manifest(
+        task=sampler.task,
         passes=passes,
-        classes=classes,
+        classes=len(names),
         class_names=names,
-        examples=described_examples("image", len(images), content, examples.ids, examples.columns),
+        targets=targets,
+        unit=unit,
+        predicts=sampler.predicts,
+        examples=given,
         images=described,
         labels_sha256=None if examples.labels is None else sha256_of(examples.labels),
         model=Model(network.name, model_digest(network), keep_model, sampler.output, sampler.from_logits),
@@ -115,55 +184,65 @@ def sample_run(
         origin=Origin(
             "dropout",
             draw_scheme=DRAW_SCHEME,
-            product=PRODUCT,
-            stochastic_layers=tuple(Layer(layer.name, layer.kind, layer.rate) for layer in sampler.stochastic_layers),
+            product=sampler.product,
+            compiler=None if sampler.compiler == NO_COMPILER else sampler.compiler,
+            stochastic_layers=kept_layers(sampler.stochastic_layers),
             inactive_layers=sampler.inactive_layers,
         ),
-        scores=stored_scores(),
-        layout=layout_for(passes, classes, described),
+        scores=stored_scores(sampler.task, spread=sampler.predicts != "mean"),
+        with_passes=min(with_passes, given.count) if keep == "summary" else None,
+        layout=layout_for(passes, width, described, keep == "summary"),
         about=about or {},
-        created={"versions": _versions()},
+        created={"versions": versions()},
     )
+    if keep == "summary":
+        task_of(wanted).summary_in(wanted)  # or a refusal
     contents = Contents(
         source,
-        images,
+        None if described is None else content,
         examples.labels,
         examples.ids,
-        encode_columns(examples.ids, examples.columns),
+        table,
         model=_without_optimizer(network) if keep_model else None,
     )
-    run = write(out, wanted, contents, resume=resume, progress=progress)
+    in_stages = in_stages and keep == "passes"  # a summary cannot grow
+    stages = _stages(source, wanted, out) if in_stages else [(wanted, 0)]
+    with _makers(scheduler, sampler, examples) as makers:
+        for stage, before in stages:
+            run = write(
+                out,
+                stage,
+                replaced(contents, makers=makers),
+                resume=resume,
+                progress=_as_part(progress, before * given.count, passes * given.count) if in_stages else progress,
+                seen=seen,
+            )
+            resume = True
     return run if run.class_names == names else rename_classes(run, names)
-
-
-def check_classes(examples: DataSet, classes: int) -> None:
-    """Check that class names and labels, where there are some, are of as many classes as a model has.
-
-    Raises:
-        InvalidInputError: they are of others.
-    """
-    if examples.class_names is not None:
-        _check_names(examples.class_names, classes, "Name all classes of the model, in its order, with class_names.")
-    if examples.labels is not None:
-        class_indices("labels", examples.labels, len(examples), classes)
 
 
 @held_interrupts()
 def model_digest(model: keras.Model) -> str:
-    """SHA-256 of a model's architecture and weights, the same in memory, saved and loaded."""
+    """SHA-256 of a model's architecture, weights and vocabularies, the same in memory, saved and loaded."""
     digest = hashlib.sha256()
     architecture = keras.saving.serialize_keras_object(model)
     digest.update(json.dumps([architecture["class_name"], architecture["config"]], sort_keys=True).encode())
     for weight in model.weights:
         digest.update(sha256_of(keras.ops.convert_to_numpy(weight)).encode())
+    for vocabulary in vocabularies(model):
+        digest.update(vocabulary.encode())
     return digest.hexdigest()
 
 
-class _Source:
-    def __init__(self, adapter: ImageAdapter, images: Rows, seed: int, masks: Masks) -> None:
-        self._adapter, self._images, self._seed, self._masks = adapter, images, seed, masks
+class Source:
+    """A model over the examples of a run, or over some of them; see `Source` of `mcviz.runs.contents`."""
+
+    def __init__(self, adapter: Adapter, examples: Rows, seed: int, masks: Masks, first: int = 0) -> None:
+        """Sample examples of which the first has the number `first`."""
+        self._adapter, self._examples, self._seed, self._masks, self._first = adapter, examples, seed, masks, first
 
     def passes(self, start: int, stop: int, first_pass: int, passes: int, progress: Progress) -> np.ndarray:
+        """(passes, stop - start, K) float32."""
         return self._adapter.sampler.sample(
             self._taken(start, stop),
             passes=passes,
@@ -174,16 +253,56 @@ class _Source:
             progress=progress,
         )
 
+    @property
+    def passes_at_once(self) -> int:
+        """How many passes the sampler computes together: fewer take as long."""
+        return self._adapter.sampler.plan_for(self._taken(self._first, self._first + 1))[1].passes
+
     def deterministic(self, start: int, stop: int) -> np.ndarray:
+        """(stop - start, K) float32."""
         return self._adapter.sampler.deterministic(self._taken(start, stop))
 
     def _taken(self, start: int, stop: int) -> np.ndarray:
-        return self._adapter.from_stored(self._images[start:stop])
+        return self._adapter.from_stored(self._examples[start - self._first : stop - self._first])
 
 
-def _check_names(names: Sequence[str], classes: int, advice: str = "") -> None:
-    if len(names) != classes or len(set(names)) != classes:
-        raise invalid("class_names", f"{classes} different names", list(names), advice)
+@contextmanager
+def _makers(scheduler: "str | Client | None", sampler: Sampler, examples: DataSet) -> Iterator[Makers | None]:
+    """The workers of a cluster, where one is named."""
+    if scheduler is None:
+        yield None
+        return
+    from mcviz.model.cluster import Workers, connected
+
+    if sampler.source is None:
+        advice = "Save it, so that every worker can load it."
+        raise invalid("model", "the path of a model, where there is a scheduler", "a model in memory", advice)
+    with connected(scheduler) if isinstance(scheduler, str) else nullcontext(scheduler) as client:
+        yield Workers(client, sampler.source, examples, versions())
+
+
+def _stages(source: Source, wanted: Manifest, out: str | os.PathLike[str]) -> list[tuple[Manifest, int]]:
+    """The runs that a run grows through, each with the number of passes that are finished before it; itself last."""
+    finished, at_least = 0, 0
+    with suppress(McvizError):
+        there = read_manifest(folder_at(out))
+        at_least = there.passes  # of a partial one, which is to be finished first
+        finished = there.passes if there.state == "finished" else 0
+    passes, found, before = source.passes_at_once, [], finished
+    while passes * 2 <= wanted.passes:
+        if passes > finished and passes >= at_least:
+            layout = layout_for(passes, wanted.width, wanted.images)
+            found.append((replace(wanted, passes=passes, layout=layout), before))
+            before = passes
+        passes *= STAGES_GROW
+    return [*found, (wanted, before)]
+
+
+def _as_part(progress: Progress | None, before: int, total: int) -> Progress | None:
+    """What tells of a stage as a part of the whole."""
+    if progress is None:
+        return None
+    return lambda done, _: progress(before + done, total)
 
 
 def _names_there(classes: int, out: str | os.PathLike[str]) -> tuple[str, ...]:
@@ -193,6 +312,18 @@ def _names_there(classes: int, out: str | os.PathLike[str]) -> tuple[str, ...]:
         if there.classes == classes:
             return there.class_names
     return tuple(str(number) for number in range(classes))
+
+
+def _as_there(sampler: Sampler, out: str | os.PathLike[str], passes: int, *, resume: bool) -> Sampler:
+    """The sampler with the product and the compiler of the run that is there, which goes on with it or is opened."""
+    try:
+        there = read_manifest(folder_at(out))
+    except McvizError:  # none, or one that the writing refuses
+        return sampler
+    if there.origin.kind == "imported" or (there.state == "partial" and not resume):
+        return sampler
+    complete = there.state == "finished" and there.passes == passes
+    return sampler.like(there, computes=not complete)
 
 
 @held_interrupts()
@@ -206,7 +337,13 @@ def _without_optimizer(model: keras.Model) -> bytes:
             ) from error
 
 
-def _versions() -> dict[str, str]:
+def kept_layers(layers: Iterable[StochasticLayer]) -> tuple[Layer, ...]:
+    """Stochastic layers as files keep them."""
+    return tuple(Layer(layer.name, layer.kind, layer.rate) for layer in layers)
+
+
+def versions() -> dict[str, str]:
+    """Those of Python, mcviz and the libraries that the numbers of a run depend on, by name."""
     found = {library: _version(library) for library in LIBRARIES}
     return {"mcviz": mcviz.__version__, "python": platform.python_version(), **found}
 

@@ -3,7 +3,7 @@
 import functools
 import inspect
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -34,6 +34,7 @@ KINDS: dict[type, tuple[str, ...]] = {
     keras.layers.Attention: ("dropout",),
     DropoutRNNCell: ("dropout", "recurrent_dropout"),
 }
+OWN_RATE = keras.layers.AlphaDropout, keras.layers.GaussianNoise  # their arithmetic is their own, or they drop nothing
 THE_RATE = ("rate", "stddev")  # attributes that say what the layer is for, and so are part of no kind's name
 
 _switching = threading.RLock()
@@ -72,6 +73,27 @@ class RandomSource(Protocol):
         """Normal numbers."""
 
 
+class _AtRate:
+    """A source of random numbers that drops at another rate than the layers ask for."""
+
+    def __init__(self, source: RandomSource, rate: float, is_changed: Callable[[keras.Layer], bool]) -> None:
+        self._source, self._rate, self._is_changed = source, rate, is_changed
+
+    def dropout(self, inputs: Any, rate: float, noise_shape: Any) -> Any:
+        return self._source.dropout(inputs, self._rate if self._asked_by_one() else rate, noise_shape)
+
+    def uniform(self, shape: Any, minval: float, maxval: float, dtype: Any) -> Any:
+        return self._source.uniform(shape, minval, maxval, dtype)
+
+    def normal(self, shape: Any, mean: float, stddev: float, dtype: Any) -> Any:
+        if self._asked_by_one():  # GaussianDropout multiplies by noise of this deviation
+            stddev = (self._rate / (1 - self._rate)) ** 0.5
+        return self._source.normal(shape, mean, stddev, dtype)
+
+    def _asked_by_one(self) -> bool:
+        return any(map(self._is_changed, layers_in_call()))
+
+
 @dataclass(frozen=True)
 class LayerReport:
     """The layers of a model that can be random, by what they do in the passes.
@@ -103,20 +125,25 @@ class StochasticLayers:
 
     Attributes:
         model: the Keras model.
+        rate: of its dropout, or None for the layers' own.
     """
 
-    def __init__(self, model: keras.Model, own_kinds: tuple[type[keras.Layer], ...] = ()) -> None:
+    def __init__(
+        self, model: keras.Model, own_kinds: tuple[type[keras.Layer], ...] = (), rate: float | None = None
+    ) -> None:
         """Look through a model's layers.
 
         Args:
             model: a built Keras model.
             own_kinds: classes of layers that are stochastic besides `KINDS`.
+            rate: above 0 and below 1, at which all dropout is that is on, in place of the layers' own rates;
+                `AlphaDropout`, noise and layers of the user's own keep theirs. The layers themselves stay as they are.
 
         Raises:
             InvalidInputError: something other than classes of the model's layers.
         """
         _check_own_kinds(model, own_kinds)
-        self.model = model
+        self.model, self.rate = model, rate
         self._kinds = {kind: _rate_attributes(kind) for kind in own_kinds} | KINDS
 
     def report(self, random_layers: frozenset[keras.Layer] | None = None) -> LayerReport:
@@ -147,6 +174,8 @@ class StochasticLayers:
         after an error, and no generator of the model or of Keras moves.
         """
         layers = every_layer(self.model)
+        if on and self.rate is not None:
+            source = _AtRate(source, self.rate, self._takes_rate)
         modes = {id(layer): self._mode(layer, on=on) for layer in layers}
         with _switching:
             before = getattr(_this_thread, "source", None), getattr(_this_thread, "modes", {}), layers_in_call()
@@ -168,6 +197,16 @@ class StochasticLayers:
     def _is_stochastic(self, layer: keras.Layer) -> bool:
         return isinstance(layer, tuple(self._kinds)) or _has_dropout_cell(layer)
 
+    @property
+    def changeable(self) -> tuple[StochasticLayer, ...]:
+        """The layers that `rate` holds for, where it is given."""
+        layers = [layer for layer in _without_parts(every_layer(self.model)) if self._takes_rate(layer)]
+        return tuple(each for layer in layers for each in self._rates(layer) if each.rate)
+
+    def _takes_rate(self, layer: keras.Layer) -> bool:
+        """Whether `rate` holds for a layer."""
+        return (isinstance(layer, tuple(KINDS)) or _has_dropout_cell(layer)) and not isinstance(layer, OWN_RATE)
+
     def _rates(self, layer: keras.Layer) -> list[StochasticLayer]:
         """The layer once for each of its rates, or not at all if it is not stochastic."""
         if not self._is_stochastic(layer):
@@ -177,9 +216,14 @@ class StochasticLayers:
         name = next(
             cls.__name__ for cls in type(layer).__mro__ if cls in self._kinds or cls.__module__.startswith("keras.")
         )
-        rates = {attribute: getattr(holder, attribute, None) for attribute in attributes}
+        rates = {attribute: _number(getattr(holder, attribute, None)) for attribute in attributes}
+        changed = self.rate is not None and self._takes_rate(layer)
         return [
-            StochasticLayer(layer.name, name if attribute in THE_RATE else f"{name} {attribute}", _number(rate))
+            StochasticLayer(
+                layer.name,
+                name if attribute in THE_RATE else f"{name} {attribute}",
+                self.rate if changed and rate else rate,
+            )
             for attribute, rate in rates.items()
             if rate or attribute in THE_RATE
         ]
@@ -200,6 +244,17 @@ def own_kinds_among(model: keras.Model, names: Iterable[str]) -> tuple[type[kera
     return tuple(
         {type(layer) for layer in named if not isinstance(layer, tuple(KINDS)) and not _has_dropout_cell(layer)}
     )
+
+
+def changed_rate(layers: StochasticLayers, used: Mapping[tuple[str, str], float | None]) -> float | None:
+    """The rate at which passes were made in place of the layers' own; None where they were made with these.
+
+    Args:
+        layers: at their own rates.
+        used: the rate of each layer in those passes, by its name and its kind.
+    """
+    own = {(layer.name, layer.kind): layer.rate for layer in layers.report().stochastic}
+    return next((rate for which, rate in used.items() if which in own and rate != own[which]), None)
 
 
 def layers_in_call() -> tuple[keras.Layer, ...]:

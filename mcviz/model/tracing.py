@@ -157,7 +157,7 @@ def trace(layers: StochasticLayers, call: Call, rows: int, shape: tuple[int, ...
     boundary, random = _cut(function.graph, inputs, numbers, rows)
     if output.ref() not in random:
         raise SamePassesError
-    needed = _needed(output)
+    needed = needed_for(output)
     random_layers = frozenset(
         layer
         for number, callers in zip(numbers, source.callers, strict=True)
@@ -179,12 +179,21 @@ def trace_deterministic(layers: StochasticLayers, call: Call, rows: int, shape: 
     return compiled(function, [((rows, *shape), dtype)])
 
 
-def compiled(function: Callable[..., Any], inputs: Sequence[tuple[Any, Any]]) -> Callable[..., Any]:
-    """A function of tensors of one (shape, dtype) each, without a search through signatures in every call."""
+def compiled(function: Callable[..., Any], inputs: Sequence[tuple[Any, Any]], *, xla: bool = False) -> Any:
+    """A function of tensors of one (shape, dtype) each, without a search through signatures in every call.
+
+    With `xla`, XLA makes machine code of it in the first call.
+    """
     specifications = [tf.TensorSpec(shape, dtype) for shape, dtype in inputs]
     return tf.function(
-        lambda *tensors: function(*tensors), input_signature=specifications, autograph=False
+        lambda *tensors: function(*tensors), input_signature=specifications, autograph=False, jit_compile=xla or None
     ).get_concrete_function()
+
+
+def only_consumer(trace: Trace, tensor: tf.Tensor) -> Any:
+    """The one operation of the random part that takes a tensor, or None."""
+    consumers = [op for op in tensor.consumers() if any(out.ref() in trace.random for out in op.outputs)]
+    return consumers[0] if len(consumers) == 1 else None
 
 
 def largest_activation(trace: Trace, start: Sequence[tf.Tensor]) -> int:
@@ -209,6 +218,17 @@ def masked_tensor(trace: Trace, request: RandomRequest) -> int | None:
     return None
 
 
+def needed_for(output: tf.Tensor) -> set[Any]:
+    """The tensors that an output is computed from, as references."""
+    needed, waiting = set(), [output]
+    while waiting:
+        tensor = waiting.pop()
+        if tensor.ref() not in needed:
+            needed.add(tensor.ref())
+            waiting += tensor.op.inputs
+    return needed
+
+
 def _cut(
     graph: Any, inputs: tf.Tensor, numbers: list[tf.Tensor], rows: int
 ) -> tuple[tuple[tf.Tensor, ...], frozenset[Any]]:
@@ -227,17 +247,6 @@ def _cut(
         for tensor in boundary.values()
     )
     return tuple(boundary.values()) if by_example else (inputs,), frozenset(random)
-
-
-def _needed(output: tf.Tensor) -> set[Any]:
-    """The tensors that an output is computed from, as references."""
-    needed, waiting = set(), [output]
-    while waiting:
-        tensor = waiting.pop()
-        if tensor.ref() not in needed:
-            needed.add(tensor.ref())
-            waiting += tensor.op.inputs
-    return needed
 
 
 def _check_randomness(graph: Any) -> None:

@@ -7,6 +7,7 @@
 import io
 import json
 import os
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ import tensorflow as tf
 
 Config = dict[str, Any]
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
+VOCABULARY = "assets/layers/text_vectorization/vocabulary.txt"
 NOBODYS = {"module": "keras.layers", "registered_name": None}
 
 
@@ -47,6 +49,57 @@ def honest_functional(folder: Path) -> Path:
     model = keras.Model(image, keras.layers.Dense(3, activation="softmax", name="classes")(dropped))
     model.save(folder / "model.keras")
     return folder / "model.keras"
+
+
+def honest_texts(folder: Path, **options: Any) -> Path:
+    """A small classifier of texts, whose words stand in a file beside its configuration."""
+    layers = keras.layers
+    words = layers.TextVectorization(name="words", **options)
+    words.adapt(["a good film", "a bad film", "a film"])
+    model = keras.Sequential(
+        [
+            keras.Input((1,), dtype="string"),
+            words,
+            layers.CategoryEncoding(6, "count"),
+            layers.Dropout(0.5),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    model.save(folder / "model.keras")
+    return folder / "model.keras"
+
+
+def with_text_option(folder: Path, **options: Any) -> Path:
+    """An honest classifier of texts with other options of its text layer."""
+    path = honest_texts(folder, output_sequence_length=4)
+    config = config_of(path)
+    config["config"]["layers"][1]["config"].update(options)
+    return with_config(path, config)
+
+
+def with_lookup(folder: Path, name: str = "StringLookup", **options: Any) -> Path:
+    """An honest file whose dropout is a layer with a vocabulary."""
+    return with_layer(folder, class_name=name, config={"name": "dropped", **options})
+
+
+def with_file(folder: Path, name: str, content: bytes = b"a\nb") -> Path:
+    """An honest classifier of texts with a file more, or another one."""
+    path = honest_texts(folder, output_sequence_length=4)
+    return written(path, {**members(path), name: content}, zipfile.ZIP_DEFLATED)
+
+
+def without_words(folder: Path) -> Path:
+    path = honest_texts(folder, output_sequence_length=4)
+    return written(path, {name: content for name, content in members(path).items() if "assets" not in name})
+
+
+def twice(folder: Path) -> Path:
+    path = honest_texts(folder, output_sequence_length=4)
+    contents = [*members(path).items(), (VOCABULARY, b"c")]
+    with zipfile.ZipFile(path, "w") as archive, warnings.catch_warnings(action="ignore"):
+        for name, content in contents:
+            archive.writestr(name, content)
+    return path
 
 
 def members(path: Path) -> dict[str, bytes]:
@@ -209,6 +262,44 @@ HOSTILE: dict[str, Callable[[Path], Path]] = {
     "vocabulary from a file": lambda folder: with_layer(
         folder, class_name="StringLookup", config={"name": "dropped", "vocabulary": "/etc/passwd"}
     ),
+    "vocabulary of numbers from a file": lambda folder: with_lookup(folder, "IntegerLookup", vocabulary="/etc/passwd"),
+    "vocabulary of a text layer from a file": lambda folder: with_text_option(folder, vocabulary="/etc/passwd"),
+    "vocabulary of an empty name": lambda folder: with_text_option(folder, vocabulary=""),
+    "vocabulary from a file in a wrapped layer": lambda folder: with_layer(
+        folder,
+        class_name="TimeDistributed",
+        config={
+            "name": "dropped",
+            "layer": {**NOBODYS, "class_name": "StringLookup", "config": {"vocabulary": "/etc/passwd"}},
+        },
+    ),
+    "vocabulary that is an object": lambda folder: with_lookup(
+        folder, vocabulary={"class_name": "__numpy__", "config": {"value": ["a"], "dtype": "int8"}}
+    ),
+    "vocabulary of words and numbers": lambda folder: with_lookup(folder, vocabulary=["a", 1]),
+    "weights of words from a file": lambda folder: with_lookup(
+        folder, vocabulary=["a"], output_mode="tf_idf", idf_weights="/etc/passwd"
+    ),
+    "a function that standardizes": lambda folder: with_text_option(
+        folder, standardize=function("load_model", "keras.models")
+    ),
+    "an activation that standardizes": lambda folder: with_text_option(
+        folder, standardize=function("relu", "keras.activations")
+    ),
+    "a lambda that splits": lambda folder: with_text_option(
+        folder, split={"class_name": "__lambda__", "config": {"value": ["", None, None]}}
+    ),
+    "a name that splits": lambda folder: with_text_option(folder, split="os.system"),
+    "another codec": lambda folder: with_text_option(folder, encoding="zlib_codec"),
+    "a text layer without words": without_words,
+    "a word twice": lambda folder: with_file(folder, VOCABULARY, b"a\na"),
+    "a vocabulary twice": twice,
+    "a vocabulary out of the folder": lambda folder: with_file(folder, "assets/../../ran/vocabulary.txt"),
+    "a vocabulary out of the folder by backslashes": lambda folder: with_file(
+        folder, "assets\\..\\..\\ran/vocabulary.txt"
+    ),
+    "a vocabulary from the root": lambda folder: with_file(folder, f"{folder}/ran/vocabulary.txt"),
+    "code beside a vocabulary": lambda folder: with_file(folder, "assets/layers/text_vectorization/vocabulary.py"),
     "a file beside the model's own": lambda folder: written(
         honest(folder), {**members(honest(folder)), "assets/vocabulary.txt": b"a"}
     ),
@@ -345,7 +436,27 @@ def long_texts(folder: Path) -> Path:
                        "class_name": "Constant", "config": {"value": value}})  # fmt: skip
 
 
+def _one_long_word(count: int = 100_000) -> list[str]:
+    """2 MB that numpy holds as 40 GB: each word takes as much as the longest."""
+    return [*map(str, range(count)), "a" * count]
+
+
 BOMBS: dict[str, Callable[[Path], Path]] = {
+    "one long word of many": lambda folder: with_text_option(folder, vocabulary=_one_long_word()),
+    "one long word of many in a file": lambda folder: with_file(
+        folder, VOCABULARY, "\n".join(_one_long_word()).encode()
+    ),
+    "a packed vocabulary": lambda folder: with_file(folder, VOCABULARY, b"a" * (100 << 20)),
+    "many vocabularies": lambda folder: written(
+        honest(folder),
+        {**members(honest(folder)), **{f"assets/layers/l{n}/vocabulary.txt": b"a" * 10_000_000 for n in range(9)}},
+        zipfile.ZIP_DEFLATED,
+    ),
+    "unknown words without end": lambda folder: with_lookup(folder, vocabulary=["a"], num_oov_indices=2**40),
+    "room for words without end": lambda folder: with_lookup(
+        folder, vocabulary=["a"], output_mode="tf_idf", idf_weights=[1.0], pad_to_max_tokens=True, max_tokens=2**40
+    ),
+    "groups of words without end": lambda folder: with_text_option(folder, ngrams=2**40),
     "8 KB that claim 16 GB": wide,
     "a packed config.json": long_config,
     "packed weights": packed_weights,

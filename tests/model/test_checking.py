@@ -10,7 +10,7 @@ from mcviz.data import DataSet
 from mcviz.errors import InvalidInputError
 from mcviz.model.checking import check_model, first_look
 from mcviz.model.examples import preprocessed
-from mcviz.model.inputs import ImageAdapter
+from mcviz.model.kinds.image import ImageAdapter
 from mcviz.model.run_sampling import sample_run
 from mcviz.model.sampler import Sampler
 from mcviz.runs import Preprocessing, ValueScale
@@ -40,11 +40,11 @@ def saturated(scale: float) -> keras.Model:
 
 def test_shapes_values_classes_layers_accuracy_and_costs():
     check = check_model(saturated(1), DataSet(IMAGES, LABELS, class_names=("a", "b", "c", "d")))
-    assert (check.examples, check.shape, check.dtype, check.classes) == (60, (4, 4, 1), "uint8", 4)
-    assert (check.lowest, check.highest, check.class_names) == (0, 255, ("a", "b", "c", "d"))
+    assert (check.examples, check.kind, check.described) == (60, "images", "4 × 4 × 1, uint8, 0 to 255")
+    assert check.predicted == {"classes": "4: a, b, c, d"}
     assert "Dropout 0.1" in check.layers
     assert check.preprocessing.divide_by == 255
-    assert (check.accuracy, check.advice) == (1, "")
+    assert (check.quality, check.quality_in_words, check.advice) == (1, "accuracy 100.0%", "")
     assert 0 < check.seconds_per_pass < 5
     assert 0 < check.bytes_per_pass < 60 * 4 * 2 * 1.5
 
@@ -107,7 +107,7 @@ def test_a_run_remembers_its_preprocessing_and_shows_true_colours(tmp_path, mode
     run = sample_run(model, taken if how.applied else pixels, tmp_path / "run", passes=3, preprocessing=how)
     adapter = ImageAdapter.for_run(Sampler(model), run)
     np.testing.assert_allclose(adapter.from_stored(run.images[:]), taken, atol=1e-5)
-    np.testing.assert_allclose(adapter.from_unit_range(pixels / np.float32(255)), taken, atol=1e-4)
+    np.testing.assert_allclose(adapter.from_inputs(pixels / np.float32(255)), taken, atol=1e-4)
     np.testing.assert_array_equal(run.pictures[:], pixels)
 
 

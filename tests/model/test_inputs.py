@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mcviz.errors import InvalidInputError
-from mcviz.model.inputs import ImageAdapter
+from mcviz.model.kinds.image import ImageAdapter
 from mcviz.model.ood import fit_ood_detector
 from mcviz.model.run_sampling import sample_run
 from mcviz.model.sampler import Sampler, sample
@@ -55,10 +55,10 @@ def test_a_run_holds_the_passes_over_images_as_the_model_takes_them(
     np.testing.assert_allclose(run.probs_block(0, 24), sample(model, taken, passes=4), atol=1 / 65535)
     np.testing.assert_array_equal(run.images, IMAGES)
     assert run.manifest.preprocessing.divide_by == (255 if white == 1 else 1)
-    assert fit_ood_detector(Sampler(model), run).unexplained.shape == (24,)
+    assert fit_ood_detector(Sampler(model), run).unexplained.shape == (19,)
     adapter = ImageAdapter.for_run(Sampler(model), run)
     np.testing.assert_array_equal(adapter.from_stored(run.images[:]), taken)
-    live = adapter.from_unit_range(UNIT)
+    live = adapter.from_inputs(UNIT)
     assert live.dtype == taken.dtype
     np.testing.assert_allclose(live, taken, atol=1e-4)
 

@@ -11,20 +11,26 @@ from hypothesis import strategies as st
 from keras import layers
 from scipy import stats
 
-from mcviz.model import Sampler
-from mcviz.model.masked_dense import ScaledKernel
+from mcviz.choices import MASKS
+from mcviz.errors import InvalidInputError, MissingPackageError
+from mcviz.model import Sampler, machine_code, masked_dense
+from mcviz.model.masked_dense import PRODUCTS
 from mcviz.model.plan import make_plan
-from mcviz.model.random_numbers import mask_of_active, random_numbers
+from mcviz.model.random_numbers import bernoulli, mask_of_active, random_numbers
 from mcviz.model.stochastic import StochasticLayers
-from tests.model.zoo import CLASSES, images_for, make, sequential
+from tests.model.zoo import (
+    CLASSES,
+    assert_follows_weights,
+    assert_parts_have_the_bits_of,
+    images_for,
+    make,
+    sequential,
+)
 
 
 @pytest.fixture(autouse=True)
 def _same_weights_every_time() -> None:
     keras.utils.set_random_seed(1)
-
-
-MODES = ["per_pass", "per_example"]
 
 
 def plan_of(sampler: Sampler):
@@ -39,7 +45,7 @@ def unfactored(model: keras.Model) -> Sampler:
     return sampler
 
 
-@pytest.mark.parametrize("masks", MODES)
+@pytest.mark.parametrize("masks", MASKS)
 @pytest.mark.parametrize("name", ["small reference network", "nested models", "Dropout", "Dropout on the images"])
 def test_row_by_row_agrees_on_the_same_masks(name, masks):
     model = make(name)
@@ -52,7 +58,7 @@ def test_row_by_row_agrees_on_the_same_masks(name, masks):
     assert one.std(axis=0).max() > 0.01
 
 
-@pytest.mark.parametrize("masks", MODES)
+@pytest.mark.parametrize("masks", MASKS)
 def test_a_slow_loop_in_float64_gives_the_same_probabilities(masks):
     model = make("small reference network")
     sampler = Sampler(model)
@@ -75,17 +81,158 @@ def test_a_slow_loop_in_float64_gives_the_same_probabilities(masks):
     np.testing.assert_allclose(sampler.sample(images, passes=5, seed=9, masks=masks), expected, atol=1e-6)
 
 
-@given(st.integers(0, 40), st.integers(1, 9), st.floats(0, 1), st.integers(0, 2**32))
+@pytest.mark.parametrize("product", PRODUCTS)
+@given(
+    st.integers(0, 140), st.integers(1, 300), st.floats(0, 1), st.integers(1, 3), st.sampled_from([2, 16, 40, 64]),
+    st.sampled_from([0.5, 0.25, 0.1, 0.9]), st.integers(0, 2**32),
+)  # fmt: skip
 @settings(deadline=None, max_examples=60)
-def test_a_product_is_masks_times_activations_times_weights(size, units, share, seed):
+def test_a_product_is_masks_times_activations_times_weights(product, size, units, share, blocks, passes, rate, seed):
     numbers = np.random.default_rng(seed)
     activations = (numbers.standard_normal(size) * (numbers.random(size) < share)).astype(np.float32)
+    active = np.flatnonzero(activations)
     kernel = numbers.standard_normal((size, units)).astype(np.float32)
-    kept = numbers.random((16, size)) < 0.6
-    expected = (kept * activations.astype(np.float64)) @ kernel
-    scaled = ScaledKernel(activations, kernel)
-    np.testing.assert_allclose(scaled.masked_by_columns(np.ascontiguousarray(kept.T)), expected, atol=1e-4)
-    np.testing.assert_allclose(scaled.masked(kept[:, scaled.active]), expected, atol=1e-4)
+    kept = numbers.random((blocks, passes, size)) < 0.6
+    own = [
+        bernoulli(np.random.default_rng(block), passes * len(active), rate).reshape(passes, len(active))
+        for block in range(blocks)
+    ]
+    computed, products = PRODUCTS[product](kernel), np.zeros((blocks, 2, passes, units), np.float32)
+    whole = range(blocks * passes)
+    computed.under_common_masks(products, 0, whole, activations, [computed.common_mask(each) for each in kept])
+    generators = [np.random.default_rng(block) for block in range(blocks)]
+    computed.under_own_masks(products, 1, whole, activations, generators, rate)
+    weighted = activations.astype(np.float64)[:, None] * kernel
+    np.testing.assert_allclose(products[:, 0], kept @ weighted, atol=1e-4)
+    np.testing.assert_allclose(products[:, 1], np.stack(own) @ weighted[active], atol=1e-4)
+
+
+@given(st.integers(1, 100), st.sampled_from([3, 64, 128, 200]), st.integers(0, 2**32))
+@settings(deadline=None, max_examples=40)
+def test_sums_of_subsets_are_added_up_in_the_order_that_all_runs_share(size, units, seed):
+    """One float32 after the other: the bits of a run that is extended are those of the version that began it."""
+    numbers = np.random.default_rng(seed)
+    activations, kernel = numbers.standard_normal(size, np.float32), numbers.standard_normal((size, units), np.float32)
+    activations *= numbers.random(size) < 0.7
+    kept = numbers.random((1, 32, size)) < 0.6
+    computed, products = PRODUCTS["subset_sums"](kernel), np.empty((1, 1, 32, units), np.float32)
+    computed.under_common_masks(products, 0, range(32), activations, [computed.common_mask(kept[0])])
+    active = np.flatnonzero(activations)
+    scaled = np.zeros((-(-len(active) // 32) * 32, units), np.float32)
+    scaled[: len(active)] = kernel[active] * activations[active, None]
+    for of_pass, mask in zip(products[0, 0], kept[0], strict=True):
+        taken = np.zeros_like(scaled)
+        taken[: len(active)] = scaled[: len(active)] * mask[active, None]
+        fours = taken.reshape(-1, 8, 4, units)
+        sums = ((fours[:, :, 0] + fours[:, :, 1]) + fours[:, :, 2]) + fours[:, :, 3]
+        pairs = sums[:, ::2] + sums[:, 1::2]
+        words = (pairs[:, 0] + pairs[:, 1]) + (pairs[:, 2] + pairs[:, 3])
+        expected = np.zeros(units, np.float32)
+        for word in words:
+            expected += word
+        np.testing.assert_array_equal(of_pass, expected)
+
+
+@given(st.integers(1, 100), st.sampled_from([3, 128, 200]), st.integers(0, 2**32), st.data())
+@settings(deadline=None, max_examples=40)
+def test_sums_of_subsets_have_the_same_bits_whatever_passes_are_asked_for(size, units, seed, data):
+    numbers = np.random.default_rng(seed)
+    activations, kernel = numbers.standard_normal(size, np.float32), numbers.standard_normal((size, units), np.float32)
+    kept = numbers.random((2, 48, size)) < 0.6
+    first = data.draw(st.integers(0, 95))
+    part = range(first, data.draw(st.integers(first + 1, 96)))
+    computed, products = PRODUCTS["subset_sums"](kernel), np.empty((2, 2, 48, units), np.float32)
+    masks = [computed.common_mask(each) for each in kept]
+    for example, passes in enumerate((range(96), part)):
+        computed.under_common_masks(products, example, passes, activations, masks)
+    whole, some = (products[:, example].reshape(96, units) for example in (0, 1))
+    np.testing.assert_array_equal(some[part.start : part.stop], whole[part.start : part.stop])
+
+
+@pytest.mark.parametrize("masks", MASKS)
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_any_split_of_images_and_passes_gives_the_same_bits(product, masks):
+    model = make("small reference network")
+    sampler, images = Sampler(model, product=product), images_for(model, 37)
+    whole = sampler.sample(images, passes=700, seed=4, masks=masks)
+    assert sampler.product == product
+    parts = (slice(0, 3), slice(0, 1)), (slice(250, 520), slice(5, 37)), (slice(512, 700), slice(15, 17))
+    assert_parts_have_the_bits_of(whole, sampler, images, parts, seed=4, masks=masks)
+
+
+@pytest.mark.parametrize("masks", MASKS)
+def test_both_products_agree_on_the_same_masks(masks):
+    model = make("small reference network")
+    images = images_for(model, 5)
+    one, other = (
+        Sampler(model, product=product).sample(images, passes=300, seed=2, masks=masks) for product in PRODUCTS
+    )
+    np.testing.assert_allclose(one, other, atol=2e-6)
+    assert (one != other).any()
+
+
+@pytest.fixture
+def without_numba(monkeypatch):
+    def fails():
+        raise ImportError("No module named 'numba'")
+
+    monkeypatch.setattr(masked_dense, "_subset_sums", fails)
+    masked_dense.why_no_subset_sums.cache_clear()
+    yield
+    masked_dense.why_no_subset_sums.cache_clear()
+
+
+def test_without_numba_it_is_the_matrix_product_and_the_description_says_so(without_numba):
+    sampler = Sampler(make("small reference network"))
+    assert sampler.product == "matmul"
+    assert "numba cannot be imported (No module named 'numba'), so the passes take" in sampler.description()
+    assert "numba" not in Sampler(make("LSTM")).description()
+    with pytest.raises(MissingPackageError, match=r"need numba.*No module named 'numba'.*Type: pip install"):
+        Sampler(make("small reference network"), product="subset_sums")
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no locator available"), OSError("No space left on device")])
+def test_where_machine_code_cannot_be_kept_it_is_made_all_the_same(monkeypatch, error):
+    njit = machine_code.njit
+
+    def keeps_nothing(signature, **options):
+        if options.pop("cache", False):
+            raise error
+        return njit(signature, **options)
+
+    monkeypatch.setattr(machine_code, "njit", keeps_nothing)
+    filled = np.zeros(3)
+
+    @machine_code.compiled("void(float64[::1])")
+    def fill(numbers):
+        numbers[:] = 2
+
+    fill(filled)
+    np.testing.assert_array_equal(filled, 2)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.bool_])
+def test_aligned_memory_becomes_a_tensor_without_a_copy_and_other_memory_by_one(dtype):
+    memory = masked_dense.memory_of_thread("test", (2, 24), dtype)
+    memory[:] = 1
+    for array, is_shared in ((memory, True), (memory.reshape(-1)[1:], False), (memory[:0], False)):
+        tensor = masked_dense.tensor_of(array)
+        np.testing.assert_array_equal(tensor, array)
+        assert tensor.dtype == dtype
+        assert np.shares_memory(np.from_dlpack(tensor), array) == is_shared
+        np.testing.assert_array_equal(tf.where(tf.cast(tensor, tf.bool), tensor, tensor), array)
+
+
+def test_on_a_gpu_it_is_the_matrix_product(monkeypatch):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["a GPU"] if kind == "GPU" else [])
+    assert Sampler(make("small reference network")).product == "matmul"
+
+
+def test_a_product_that_there_is_not_is_refused():
+    with pytest.raises(
+        InvalidInputError, match=r"`product` should be 'matmul' or 'subset_sums' or 'channel_sums'\. Received: 'sum'"
+    ):
+        Sampler(make("small reference network"), product="sum")
 
 
 def test_images_vary_together_over_the_passes_as_under_one_mask_of_keras():
@@ -106,12 +253,7 @@ def test_images_vary_together_over_the_passes_as_under_one_mask_of_keras():
 
 def test_the_sampler_follows_weights_that_are_set_after_it_was_made():
     model = make("small reference network")
-    sampler, images = Sampler(model), images_for(model, 2)
-    before = sampler.sample(images, passes=4)
-    model.set_weights([1.5 * weight for weight in model.get_weights()])
-    after = sampler.sample(images, passes=4)
-    assert (after != before).any()
-    np.testing.assert_array_equal(after, Sampler(model).sample(images, passes=4))
+    assert_follows_weights(model, images_for(model, 2))
 
 
 @pytest.mark.parametrize(
@@ -132,6 +274,6 @@ def test_other_graphs_are_not_factored(stack):
 def test_an_image_without_activations_has_passes_too():
     model = sequential((4,), layers.Dropout(0.3), layers.Dense(5), layers.Dropout(0.3), layers.Dense(3))
     model.layers[1].bias.assign(np.arange(5) - 2.5)
-    for masks in MODES:
+    for masks in MASKS:
         probs = Sampler(model).sample(np.zeros((2, 4), np.float32), passes=40, masks=masks)
         assert len(np.unique(probs[:, 0, 0])) > 4

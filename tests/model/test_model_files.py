@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import import_module
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import keras
@@ -22,9 +22,10 @@ from hypothesis import strategies as st
 
 from mcviz.errors import UnsuitableModelError
 from mcviz.model import Sampler, load_model, sample
-from mcviz.model.known_classes import KNOWN_ACTIVATIONS, KNOWN_CLASSES
+from mcviz.model.known_classes import KNOWN_ACTIVATIONS, KNOWN_CLASSES, LAYERS_WITH_VOCABULARY
 from mcviz.model.model_files import check_architecture, write_model_file
 from mcviz.model.run_sampling import model_digest, sample_run
+from mcviz.model.vocabularies import FILE_OF_VOCABULARY, vocabularies
 from tests.model import hostile
 from tests.model.zoo import MODELS, image_model, images_for, make, sequential
 
@@ -87,6 +88,8 @@ def test_what_could_run_code_or_read_files_is_refused_and_nothing_ran(
         ("Lambda", r"A Lambda layer is Python code.* Make it a layer class of your own\. .* register it with @keras"),
         ("package in the working directory", r"'Backbone' is none of Keras's\. Received: 'keras_hub'"),
         ("function of builtins", r"Received: the function 'eval' of 'builtins'"),
+        ("vocabulary from a file", r"Received: a StringLookup layer with a vocabulary that is no list.*'/etc/passwd'"),
+        ("a text layer without words", r"needs words, each of them once\. Received: none that can be used for words"),
         ("weights in another file", r"Received: a link to elsewhere in model\.weights\.h5"),
         ("a file beside the model's own", r"and nothing else\. Received: 'assets/vocabulary\.txt"),
     ],
@@ -161,7 +164,8 @@ def test_the_list_has_only_what_builds_a_graph_of_numbers() -> None:
     for known in known_objects():
         if inspect.isclass(known):
             assert issubclass(known, bases), known
-            assert not TAKES_CODE_OR_A_PATH & set(inspect.signature(known.__init__).parameters), known
+            checked = {"vocabulary"} if known.__name__ in LAYERS_WITH_VOCABULARY else set()
+            assert not TAKES_CODE_OR_A_PATH & set(inspect.signature(known.__init__).parameters) - checked, known
 
 
 NAMES = (
@@ -272,6 +276,90 @@ def test_every_model_of_the_tests_is_accepted(name: str, tmp_path: Path) -> None
             load_model(tmp_path / "model.keras")
     else:
         assert model_digest(load_model(tmp_path / "model.keras")) == model_digest(model)
+
+
+def adapted(layer: keras.Layer, words: Any) -> keras.Layer:
+    layer.adapt(words)
+    return layer
+
+
+def of_words(layer: keras.Layer, item: tuple[int, ...] = (1,), dtype: str = "string") -> keras.Model:
+    return sequential(item, layer, layers.Dropout(0.5), layers.Dense(3, activation="softmax"), dtype=dtype)
+
+
+WITH_VOCABULARY: dict[str, Callable[[], keras.Model]] = {
+    "adapted text layer": lambda: of_words(adapted(layers.TextVectorization(output_mode="multi_hot"), ["b a", "a"])),
+    "adapted weights": lambda: of_words(
+        adapted(layers.TextVectorization(output_mode="tf_idf", ngrams=2), ["b a", "a"])
+    ),
+    "inline words": lambda: of_words(layers.TextVectorization(vocabulary=["é", "a"], output_sequence_length=3)),
+    "inline weights": lambda: of_words(
+        layers.TextVectorization(vocabulary=["b", "a"], output_mode="tf_idf", idf_weights=[1.0, 2.5], standardize=None)
+    ),
+    "adapted StringLookup": lambda: of_words(adapted(layers.StringLookup(output_mode="one_hot"), ["b", "é", "b"])),
+    "inline StringLookup": lambda: of_words(
+        layers.StringLookup(vocabulary=["a", "a b"], num_oov_indices=2, mask_token="", output_mode="multi_hot")
+    ),
+    "adapted IntegerLookup": lambda: of_words(
+        adapted(layers.IntegerLookup(output_mode="multi_hot"), [7, 7, 3]), (2,), "int64"
+    ),
+    "inline IntegerLookup": lambda: of_words(
+        layers.IntegerLookup(vocabulary=[7, 3], output_mode="multi_hot"), (2,), "int64"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WITH_VOCABULARY)
+@pytest.mark.parametrize("nested", [False, True])
+def test_layers_with_a_vocabulary_are_accepted_and_know_the_same_words(name: str, nested: bool, tmp_path: Path) -> None:
+    model = WITH_VOCABULARY[name]()
+    if nested:
+        outer = keras.Input(model.input_shape[1:], dtype=model.inputs[0].dtype)
+        model = keras.Model(outer, keras.Sequential([keras.Input(outer.shape[1:], dtype=outer.dtype), model])(outer))
+    model.save(tmp_path / "keras.keras")
+    (tmp_path / "ours.keras").write_bytes(write_model_file(model, tmp_path))
+    for file in ("keras.keras", "ours.keras"):
+        loaded = load_model(tmp_path / file)
+        assert list(vocabularies(loaded)) == list(vocabularies(model)) != []
+        assert model_digest(loaded) == model_digest(model)
+
+
+def test_the_digest_of_a_model_is_of_its_words_too_and_of_others_only_what_it_was() -> None:
+    def of(words: list[str], mode: str = "multi_hot") -> str:
+        keras.utils.set_random_seed(1)
+        keras.backend.clear_session()
+        return model_digest(of_words(adapted(layers.TextVectorization(output_mode=mode), words)))
+
+    assert of(["a b", "b"]) == of(["a b", "b"])
+    assert of(["a b", "b"]) != of(["a c", "c"])
+    assert of(["a b", "b"]) != of(["a b", "a"])  # in another order
+    assert of(["a b", "b"], "tf_idf") != of(["a b", "b", "b", "b"], "tf_idf")  # of other weights
+    assert list(vocabularies(make("nested models"))) == []
+
+
+def test_a_word_that_keras_would_read_back_as_two_is_refused_where_it_would_stand_in_a_file(tmp_path: Path) -> None:
+    word = "a\N{LINE SEPARATOR}b"
+    with pytest.raises(ValueError, match=r"^the word 'a\\u2028b' of its vocabulary has a line break in it$"):
+        write_model_file(of_words(adapted(layers.StringLookup(output_mode="one_hot"), ["c", word])), tmp_path)
+    model = of_words(layers.StringLookup(vocabulary=["c", word], output_mode="one_hot"))
+    (tmp_path / "model.keras").write_bytes(write_model_file(model, tmp_path))
+    assert model_digest(load_model(tmp_path / "model.keras")) == model_digest(model)
+
+
+@settings(max_examples=300)
+@given(
+    parts=st.lists(
+        st.sampled_from(["assets", "layers", "..", ".", "", "C:", "~", "a\\b", "vocabulary.txt"]), max_size=6
+    ),
+    separator=st.sampled_from(["/", "\\", "//"]),
+)
+def test_no_name_of_a_vocabulary_leads_out_of_the_folder(parts: list[str], separator: str) -> None:
+    name = separator.join(["assets", *parts, "vocabulary.txt"])
+    if FILE_OF_VOCABULARY.fullmatch(name):
+        for kind in (PurePosixPath, PureWindowsPath):
+            assert kind(name).parts == tuple(name.split("/"))
+            assert not {"..", "."} & set(kind(name).parts)
+            assert not kind(name).is_absolute()
 
 
 def application_passes(name: str, tmp_path: Path) -> None:
@@ -395,6 +483,18 @@ def test_a_model_is_written_in_the_same_bytes_whenever_it_is(tmp_path: Path, mon
     assert write_model_file(model, tmp_path) == trained
     again = load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(again(images_for(model, 4)), model(images_for(model, 4)))
+
+
+def test_a_model_of_texts_is_written_in_the_same_bytes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = make("LSTM on texts")
+    once = write_model_file(model, tmp_path)
+    monkeypatch.setattr(time, "time", lambda: 2e9)
+    assert write_model_file(model, tmp_path) == once
+    (tmp_path / "model.keras").write_bytes(once)
+    texts = images_for(model, 4)
+    np.testing.assert_array_equal(
+        sample(load_model(tmp_path / "model.keras"), texts, passes=3), sample(model, texts, passes=3)
+    )
 
 
 def test_two_runs_of_one_model_hold_the_same_file(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from keras import layers
 from mcviz.data import DataSet, uniform_noise
 from mcviz.errors import InvalidInputError
 from mcviz.model import Sampler
-from mcviz.model.ood import FIT, fit_ood_detector, ood_verdict
+from mcviz.model.ood import FIT, fit_ood_detector, halves, ood_verdict
 from mcviz.model.run_sampling import sample_run
 from mcviz.runs import load_derived, open_run
 
@@ -76,11 +76,18 @@ def test_what_takes_longest_is_computed_once_for_a_run(model, run, monkeypatch) 
     def refuse(*_: object) -> None:
         raise AssertionError("computed again")
 
-    monkeypatch.setattr("mcviz.measures.ood.held_out_shares", refuse)
+    monkeypatch.setattr("mcviz.measures.ood.unexplained_share", refuse)
     again = fit_ood_detector(Sampler(model), open_run(run.path))
-    assert again.threshold == first.threshold
+    np.testing.assert_array_equal(again.uncertainty, first.uncertainty)
     np.testing.assert_array_equal(again.unexplained, first.unexplained)
-    np.testing.assert_array_equal(again.p_values, first.p_values)
+
+
+def test_no_example_is_both_fitted_and_calibrated_on() -> None:
+    for count in (20, 21, 37, 38, 100, 30_000):
+        fitted, calibrating = halves(np.arange(count))
+        assert not set(fitted) & set(calibrating)
+        assert len(calibrating) == min(5000, max(19, (count + 1) // 2))
+        assert len(fitted) == min(5000, count - len(calibrating))
 
 
 def test_the_shipped_run_comes_with_it() -> None:
@@ -92,5 +99,5 @@ def test_the_shipped_run_comes_with_it() -> None:
 
 def test_a_run_of_few_images_is_refused(model, tmp_path) -> None:
     run = sample_run(model, bars(np.arange(19) % 3, 5), tmp_path / "few", passes=4)
-    with pytest.raises(InvalidInputError, match="a run of 19 images"):
+    with pytest.raises(InvalidInputError, match="a run of 19 examples"):
         fit_ood_detector(Sampler(model), run)

@@ -6,9 +6,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from mcviz.model import Sampler, job, random_bits
 from mcviz.model.random_numbers import RandomRequest, bernoulli, mask_of_active, random_numbers
+from tests.model.zoo import images_for, make
 
 FALSE_ALARMS = 1e-6
+
+
+def counted_draws(monkeypatch) -> list[int]:
+    """The sizes of what machine code draws from now on."""
+    sizes, draw = [], random_bits.bernoulli
+
+    def counted(generator, size, rate, out):
+        sizes.append(size)
+        return draw(generator, size, rate, out)
+
+    monkeypatch.setattr(random_bits, "bernoulli", counted)
+    return sizes
 
 
 class Counting:
@@ -84,3 +98,43 @@ def test_where_all_activations_are_active_the_mask_of_them_is_the_whole_mask():
     request = RandomRequest(0, "bernoulli", 0.3, (4, 5), False)
     whole = random_numbers(request, 8, 1, 2, 3).reshape(8, 20)
     np.testing.assert_array_equal(mask_of_active(request, 8, 1, 2, 3, np.arange(20)), whole)
+
+
+@given(
+    st.integers(0, 700) | st.integers(8 * random_bits.CHUNK - 70, 16 * random_bits.CHUNK + 70),
+    st.sampled_from([0.1, 0.25, 0.5, 0.9, 2**-30, 1 / 256, 3 / 16]),
+    st.integers(0, 2**32),
+)
+def test_machine_code_draws_the_same_bits(size, rate, seed):
+    expected = bernoulli(np.random.default_rng(seed), size, rate)
+    packed = random_bits.packed_bernoulli(np.random.default_rng(seed), size, rate)
+    assert len(packed) == -(-size // 64) + 1
+    bits = np.unpackbits(packed.astype(">u8").view(np.uint8)).astype(bool)
+    np.testing.assert_array_equal(bits[:size], expected)
+    np.testing.assert_array_equal(random_bits.bernoulli(np.random.default_rng(seed), size, rate), expected)
+    out = np.ones(size, bool)
+    random_bits.bernoulli(np.random.default_rng(seed), size, rate, out)
+    np.testing.assert_array_equal(out, expected)
+
+
+@given(st.integers(0, 50), st.integers(0, 2**62), st.integers(0, 2**64))
+def test_machine_code_has_the_stream_of_numpy(size, steps, seed):
+    """From any state on: numpy's own `advance` goes there."""
+    generator = np.random.Generator(np.random.PCG64(seed))
+    generator.bit_generator.advance(steps)
+    packed = random_bits.packed_bernoulli(generator, 64 * size, 0.5)
+    drawn = generator.integers(0, 2**64, size, np.uint64)
+    np.testing.assert_array_equal(packed[:-1].byteswap(), drawn)
+
+
+@pytest.mark.parametrize("name", ["LSTM", "small reference network", "SpatialDropout2D"])
+def test_predictions_have_the_same_bits_however_masks_are_drawn(name, monkeypatch):
+    model = make(name)
+    sampler, examples, sizes = Sampler(model, product="matmul"), images_for(model, 3), counted_draws(monkeypatch)
+    monkeypatch.setattr(job, "MANY", 0)
+    with monkeypatch.context() as without_numba:
+        without_numba.setattr(job, "why_no_subset_sums", lambda: "No module named 'numba'")
+        expected = sampler.sample(examples, passes=20, masks="per_example")
+    assert not sizes
+    np.testing.assert_array_equal(sampler.sample(examples, passes=20, masks="per_example"), expected)
+    assert sizes

@@ -8,7 +8,13 @@ import pytest
 from msgspec.structs import replace
 
 from mcviz.data import DataSet, as_model_input
-from mcviz.errors import DataNotFoundError, InvalidInputError, RunExistsError, UnsuitableModelError
+from mcviz.errors import (
+    DataNotFoundError,
+    InvalidInputError,
+    MissingPackageError,
+    RunExistsError,
+    UnsuitableModelError,
+)
 from mcviz.model import run_sampling
 from mcviz.model.loading import load_model
 from mcviz.model.run_sampling import model_digest, sample_run
@@ -67,7 +73,7 @@ def prepared_once(monkeypatch: pytest.MonkeyPatch) -> None:
         if isinstance(model, Sampler):
             return as_sampler(model, **options)
         if id(model) not in PREPARED:
-            PREPARED[id(model)] = model, Sampler(model, **options)  # the model too, so that its id stays its own
+            PREPARED[id(model)] = model, as_sampler(model, **options)  # the model too, so that its id stays its own
         return PREPARED[id(model)][1]
 
     monkeypatch.setattr(run_sampling, "as_sampler", prepared)
@@ -95,7 +101,7 @@ def test_a_run_holds_what_sampling_gives(tmp_path: Path, network: keras.Model, d
     np.testing.assert_array_equal(run.images, data.images)
     np.testing.assert_array_equal(run.labels, data.labels)
     assert run.deterministic_accuracy == np.mean(run.deterministic_probs.argmax(1) == data.labels)
-    assert verify_run(run.path).pass_accuracy == pytest.approx(run.pass_accuracy.mean())
+    assert verify_run(run.path).accuracy["mean single pass"] == pytest.approx(run.pass_accuracy.mean())
 
 
 def test_a_sampler_is_taken_as_it_is(
@@ -155,6 +161,106 @@ def test_more_passes_are_the_run_that_had_them_from_the_start(
     sample_run(network, data, tmp_path / "grown", passes=11, masks=masks)
     sample_run(network, data, tmp_path / "whole", passes=11, masks=masks)
     assert contents(tmp_path / "grown") == contents(tmp_path / "whole")
+
+
+def test_a_run_of_a_product_that_is_missing_is_opened_and_not_gone_on_with(
+    tmp_path: Path, network: keras.Model, data: DataSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = sample_run(Sampler(network, product="subset_sums"), data, tmp_path / "run", passes=3)
+    sampler = Sampler(network)
+    monkeypatch.setattr("mcviz.model.masked_dense.why_no_subset_sums", lambda: "No module named 'numba'")
+    assert sample_run(sampler, data, tmp_path / "run", passes=3).digest == run.digest
+    before = contents(tmp_path / "run")
+    with pytest.raises(MissingPackageError, match=r"sums of subsets, which need numba.*No module named 'numba'"):
+        sample_run(sampler, data, tmp_path / "run", passes=5)
+    assert contents(tmp_path / "run") == before
+
+
+WAYS = {  # of making the passes, by hand; the first of each network is what the sampler takes by itself
+    "compiled": [{"compiler": "xla"}, {"compiler": "none"}],
+    "convolved": [{"product": "channel_sums"}, {"product": "matmul"}],
+    "dense": [{"product": "subset_sums"}, {"product": "matmul"}],
+}
+
+
+def network_of(kind: str) -> keras.Model:
+    keras.utils.set_random_seed(3)
+    layers = keras.layers
+    stack = {
+        "compiled": (keras.Input((6,)), layers.GaussianNoise(0.3), layers.Dense(8, activation="relu")),
+        "convolved": (keras.Input((6, 4)), layers.SpatialDropout1D(0.3), layers.Conv1D(5, 3), layers.Flatten()),
+        "dense": (keras.Input((6,)), layers.Dropout(0.3), layers.Dense(8, activation="relu")),
+    }[kind]
+    return keras.Sequential([*stack, layers.Dense(3, activation="softmax")])
+
+
+@pytest.mark.parametrize(("kind", "own"), [(kind, own) for kind in WAYS for own in (0, 1)])
+def test_a_run_is_gone_on_with_in_its_own_way_and_in_no_other(tmp_path: Path, kind: str, own: int) -> None:
+    model = network_of(kind)
+    rows = np.random.default_rng(0).standard_normal((21, *model.input_shape[1:]), dtype=np.float32)
+    asked = Sampler(model, **WAYS[kind][own])
+    whole = sample_run(asked, rows, tmp_path / "whole", passes=9)
+    ((setting, value),) = WAYS[kind][own].items()
+    assert getattr(whole.manifest.origin, setting) == (None if value == "none" else value)
+    with pytest.raises(Stop):
+        sample_run(asked, rows, tmp_path / "run", passes=7, progress=stop_after(0.5))
+    sample_run(model, rows, tmp_path / "run", passes=7)
+    grown = sample_run(Sampler(model), rows, tmp_path / "run", passes=9)
+    assert numbers(grown) == numbers(whole)
+    assert grown.digest == whole.digest
+    assert getattr(Sampler.for_run(model, whole), setting) == value
+    two_ways = r"differs in: origin \(.*('matmul'|'xla')"
+    with pytest.raises(RunExistsError, match=two_ways):
+        sample_run(Sampler(model, **WAYS[kind][1 - own]), rows, tmp_path / "run", passes=11)
+
+
+def test_a_compiled_run_is_opened_and_not_gone_on_with_where_there_is_no_xla(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, rows = network_of("compiled"), np.ones((4, 6), np.float32)
+    run = sample_run(model, rows, tmp_path / "run", passes=3)
+    monkeypatch.setattr("mcviz.model.compiling.why_no_xla", lambda: "no platform")
+    assert sample_run(Sampler(model), rows, tmp_path / "run", passes=3).digest == run.digest
+    assert Sampler.for_run(model, run).compiler == "none"
+    before = contents(tmp_path / "run")
+    with pytest.raises(MissingPackageError, match=r"compiled by XLA, which this TensorFlow does not have: no platform"):
+        sample_run(Sampler(model), rows, tmp_path / "run", passes=5)
+    assert contents(tmp_path / "run") == before
+
+
+@pytest.mark.parametrize("share", [0, 0.02, 0.1, 0.3, 0.9])
+def test_in_stages_it_is_the_run_that_was_sampled_in_one_go_wherever_it_is_stopped(
+    tmp_path: Path, network: keras.Model, data: DataSet, monkeypatch: pytest.MonkeyPatch, share: float
+) -> None:
+    monkeypatch.setattr(run_sampling.Source, "passes_at_once", 3)
+    told: list[tuple[int, int]] = []
+    known = np.zeros(21, int)
+    seen: dict[int, np.ndarray] = {}
+
+    def look(manifest, start, summary) -> None:
+        rows = slice(start, start + len(summary.columns["prediction"]))
+        assert (known[rows] <= manifest.passes).all()
+        known[rows] = manifest.passes
+        if (known == manifest.passes).all():
+            seen[manifest.passes] = known.copy()
+
+    def progress(done: int, total: int) -> None:
+        told.append((done, total))
+
+    out = tmp_path / "run"
+    if share:
+        with pytest.raises(Stop):
+            sample_run(network, data, out, passes=30, seed=3, in_stages=True, progress=stop_after(share))
+    run = sample_run(network, data, out, passes=30, seed=3, in_stages=True, progress=progress, seen=look)
+    sample_run(network, data, tmp_path / "whole", passes=30, seed=3)
+    assert contents(out) == contents(tmp_path / "whole")
+    assert run.passes == 30
+    assert max(seen) == 30
+    if not share:
+        assert list(seen) == [3, 12, 30]
+    done = [each for each, _ in told]
+    assert done == sorted(done)
+    assert told[-1] == (21 * 30, 21 * 30)
 
 
 def test_a_model_is_the_same_in_memory_saved_and_loaded(tmp_path: Path, network: keras.Model) -> None:
@@ -234,10 +340,10 @@ def test_a_float_run_and_a_uint8_run_are_asked_the_same(tmp_path: Path, network:
     [
         ({"passes": 0}, r"`passes` should be a whole number of at least 1\. Received: 0"),
         ({"passes": 2.0}, r"`passes` should be a whole number of at least 1\. Received: 2\.0"),
-        ({"passes": 10**9}, "1000000000 passes of 4 classes are too many"),
+        ({"passes": 10**9}, "1000000000 passes of 4 numbers are too many"),
         ({"seed": -1}, r"`seed` should be a whole number of at least 0\. Received: -1"),
         ({"masks": "both"}, "`masks` should be 'per_pass' or 'per_example'. Received: 'both'"),
-        ({"class_names": ["a", "b"]}, r"`class_names` should be 4 different names\. Received: \['a', 'b'\]"),
+        ({"class_names": ["a", "b"]}, r"`class_names` should be 4 different names\. Received: a, b"),
         ({"class_names": ["a", "b", "b", "c"]}, "`class_names` should be 4 different names"),
     ],
 )
@@ -257,7 +363,7 @@ def test_arguments_that_cannot_be_used(
             lambda data: data.images.astype(np.int64) * 2,
             "whole numbers of 0 to 255, or floating",
         ),
-        (lambda data: data.images.reshape(21, 30), r"\(N, height, width\).*Received: shape \(21, 30\)"),
+        (lambda data: data.images.reshape(21, 30), r"shape \(N, 6, 5, 1\)\. Received: 30 columns: x0, x1"),
         (lambda data: data.images[:0], r"with no axis empty\. Received: shape \(0, 6, 5, 1\)"),
         (
             lambda data: data.images[:, :4],
@@ -317,3 +423,27 @@ def test_memory_stays_flat_while_blocks_finish(tmp_path: Path, network: keras.Mo
         tracemalloc.stop()
         (tmp_path / "warm").rename(tmp_path / f"warm-{blocks}")
     assert peaks[1] < 1.2 * peaks[0]
+
+
+@pytest.mark.parametrize("masks", ["per_pass", "per_example"])
+def test_a_summary_comes_to_the_same_and_keeps_the_same_passes(
+    network: keras.Model, data: DataSet, tmp_path: Path, masks: str
+) -> None:
+    whole = sample_run(network, data, tmp_path / "whole", passes=20, masks=masks)
+    run = sample_run(network, data, tmp_path / "run", passes=20, masks=masks, keep="summary", with_passes=5)
+    assert run.scores().equals(whole.scores())
+    np.testing.assert_array_equal(run.mean_probs, whole.mean_probs)
+    np.testing.assert_array_equal(run.pass_accuracy, whole.pass_accuracy)
+    assert len(run.examples_with_passes) == 5
+    for example in run.examples_with_passes:
+        np.testing.assert_array_equal(run.probs(example), whole.probs(example))
+    assert "of the 5 examples that have theirs" in str(verify_run(run.path))
+    assert sample_run(network, data, tmp_path / "all", passes=20, keep="summary").examples_with_passes.size == 21
+
+
+def test_a_summary_is_of_classes(tmp_path: Path) -> None:
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dropout(0.5), keras.layers.Dense(1)])
+    with pytest.raises(InvalidInputError, match="A summary is of a classification"):
+        sample_run(model, np.ones((4, 3), np.float32), tmp_path / "run", task="regression", keep="summary")
+    with pytest.raises(InvalidInputError, match="keep"):
+        sample_run(model, np.ones((4, 3), np.float32), tmp_path / "run", keep="means")

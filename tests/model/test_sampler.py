@@ -61,9 +61,9 @@ def test_a_softmax_layer_and_a_hand_made_softmax_are_probabilities():
 @pytest.mark.parametrize("activation", ["sigmoid", "linear"])
 def test_a_single_output_is_two_classes(activation):
     model = dense_model(layers.Dense(1, activation=activation))
-    sampler = Sampler(model)
+    sampler = Sampler(model, from_logits=True if activation == "linear" else None)
     probs = sampler.sample(IMAGES, passes=30)
-    assert sampler.classes == 2
+    assert sampler.width == 2
     assert probs.shape == (30, 5, 2)
     np.testing.assert_allclose(probs.sum(axis=2), 1, atol=1e-6)
     positive = model(IMAGES, training=False).numpy()[:, 0]
@@ -78,7 +78,7 @@ def test_one_of_several_outputs_is_picked_by_name():
     for model in (
         keras.Model(image, outputs), keras.Model(image, {"colour": outputs[0], "shape": outputs[1]})
     ):  # fmt: skip
-        assert Sampler(model, output="colour").classes == 2
+        assert Sampler(model, output="colour").width == 2
         assert Sampler(model, output="shape").sample(IMAGES, passes=4).shape == (4, 5, 3)
         with pytest.raises(
             InvalidInputError, match=r"one of the model's outputs: colour, shape. Received: output=None"
@@ -183,10 +183,10 @@ def test_a_model_of_any_input_size_takes_several():
     )  # fmt: skip
     sampler = Sampler(model)
     with pytest.raises(UnsuitableModelError, match="once the model has seen examples"):
-        _ = sampler.classes
+        _ = sampler.width
     for size in (6, 9):
         assert sampler.sample(np.ones((2, size, size, 1), np.float32), passes=3).shape == (3, 2, 3)
-    assert sampler.classes == 3
+    assert sampler.width == 3
 
 
 def test_augmentation_stays_off_and_the_description_says_what_is_on():
@@ -352,4 +352,13 @@ def test_two_numbers_without_a_softmax_are_asked_about_and_taken_where_they_are_
     model = keras.Sequential([keras.Input((3,)), layers.Dropout(0.5), layers.Dense(2)])
     with pytest.raises(UnsuitableModelError, match=r"two numbers without a softmax.* say so \(from_logits\)"):
         Sampler(model)
-    assert Sampler(model, from_logits=True).classes == 2
+    assert Sampler(model, from_logits=True).width == 2
+    assert Sampler(model, task="regression").width == 2
+
+
+def test_one_number_without_a_sigmoid_is_asked_about_and_taken_where_it_is_said_what_it_is():
+    model = dense_model(layers.Dense(1))
+    with pytest.raises(UnsuitableModelError, match=r"one number without a sigmoid.*task='regression'.*\(from_logits\)"):
+        Sampler(model)
+    assert Sampler(model, from_logits=True).width == 2
+    assert Sampler(model, task="regression").width == 1

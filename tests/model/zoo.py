@@ -1,12 +1,16 @@
 """Small models, one for each kind of stochastic layer and each way of putting a model together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import keras
 import numpy as np
 from keras import layers
 
+from mcviz.model import Sampler
+
 CLASSES = 3
+WORDS = ("good", "bad", "film", "actor", "long", "never", "again")
 
 
 @keras.saving.register_keras_serializable("mcviz_tests")
@@ -116,6 +120,45 @@ def text_model() -> keras.Model:
     return sequential((7,), embedding, lstm, layers.Dense(CLASSES, activation="softmax"), dtype="int32")
 
 
+def text_layer(**options) -> keras.layers.TextVectorization:
+    """A text layer that knows seven words, adapted to them, so that they are not in its configuration."""
+    layer = layers.TextVectorization(output_sequence_length=6, **options)
+    layer.adapt([" ".join(WORDS[: number + 1]) for number in range(len(WORDS))])  # the first is the most frequent
+    return layer
+
+
+def lstm_on_texts(*last: keras.Layer) -> keras.Model:
+    """One text an example, as a functional model takes it without a second axis."""
+    text = keras.Input((), dtype="string")
+    hidden = layers.Embedding(9, 5, mask_zero=True, embeddings_initializer="normal")(text_layer()(text))
+    hidden = layers.LSTM(6, dropout=0.2, recurrent_dropout=0.3, seed=1)(hidden)
+    for layer in last:
+        hidden = layer(hidden)
+    return keras.Model(text, hidden)
+
+
+def transformer_on_texts(*last: keras.Layer) -> keras.Model:
+    """A block of a transformer, with an embedding of the positions, behind the text layer."""
+    words = keras.Input((6,), dtype="int64")
+    positions = keras.ops.arange(6)
+    hidden = layers.Embedding(9, 6)(words) + layers.Embedding(6, 6)(keras.ops.ones_like(words) * positions)
+    attended = layers.MultiHeadAttention(2, 3, dropout=0.2, seed=1)(hidden, hidden)
+    hidden = layers.LayerNormalization()(hidden + layers.Dropout(0.3, seed=2)(attended))
+    dense = layers.Dense(6)(layers.Dense(8, activation="relu")(hidden))
+    hidden = layers.LayerNormalization()(hidden + layers.Dropout(0.3, seed=3)(dense))
+    hidden = layers.GlobalAveragePooling1D()(hidden)
+    for layer in last:
+        hidden = layer(hidden)
+    return sequential((1,), text_layer(), keras.Model(words, hidden), dtype="string")
+
+
+def bag_of_words() -> keras.Model:
+    """A vocabulary in the configuration, in a model within another."""
+    front = layers.TextVectorization(vocabulary=list(WORDS), output_mode="tf_idf", idf_weights=[0.5] * 4 + [2.0] * 3)
+    inner = sequential((1,), front, layers.Dropout(0.3, seed=1), layers.Dense(8, activation="relu"), dtype="string")
+    return sequential((1,), inner, layers.Dense(CLASSES, activation="softmax"), dtype="string")
+
+
 def branches() -> keras.Model:
     image = keras.Input((6, 6, 2))
     left = layers.Dropout(0.3, seed=1)(layers.Conv2D(4, 3, activation="relu")(image))
@@ -214,6 +257,9 @@ MODELS: dict[str, Callable[[], keras.Model]] = {
     "own layer, always on": lambda: image_model(AlwaysOn(0.3, seed=1)),
     "own layer, halved": lambda: image_model(Halved(0.3, seed=1)),
     "text": text_model,
+    "LSTM on texts": lambda: lstm_on_texts(layers.Dense(CLASSES, activation="softmax")),
+    "transformer on texts": lambda: transformer_on_texts(layers.Dense(CLASSES, activation="softmax")),
+    "bag of words": bag_of_words,
     "branches": branches,
     "shared layers": shared,
     "nested models": nested,
@@ -231,9 +277,31 @@ def make(name: str) -> keras.Model:
 
 
 def images_for(model: keras.Model, count: int, seed: int = 0) -> np.ndarray:
-    """Random inputs of a model of the zoo."""
+    """Random inputs of a model of the zoo; of texts, (count, 1) of one to six words, not all of them known."""
     numbers = np.random.default_rng(seed)
     item = model.inputs[0].shape[1:] if getattr(model, "inputs", None) else (6, 6, 2)
+    if getattr(model, "inputs", None) and model.inputs[0].dtype == "string":
+        texts = [" ".join(numbers.choice([*WORDS, "unknown"], numbers.integers(1, 7))) for _ in range(count)]
+        return np.array(texts, dtype=object)[:, None]
     if getattr(model, "inputs", None) and model.inputs[0].dtype == "int32":
         return numbers.integers(0, 11, (count, *item)).astype(np.int32)
     return numbers.standard_normal((count, *item)).astype(np.float32)
+
+
+def assert_parts_have_the_bits_of(
+    whole: np.ndarray, sampler: Sampler, inputs: np.ndarray, parts: Iterable[tuple[slice, slice]], **how: Any
+) -> None:
+    """Some passes over some inputs, sampled alone, are the same bits as in all passes over all of them."""
+    for passes, rows in parts:
+        numbered = {"passes": passes.stop - passes.start, "first_pass": passes.start, "first_example": rows.start}
+        np.testing.assert_array_equal(sampler.sample(inputs[rows], **numbered, **how), whole[passes, rows])
+
+
+def assert_follows_weights(model: keras.Model, inputs: np.ndarray) -> None:
+    """A sampler takes weights that are set after it was made."""
+    sampler = Sampler(model)
+    before = sampler.sample(inputs, passes=4)
+    model.set_weights([1.5 * weight for weight in model.get_weights()])
+    after = sampler.sample(inputs, passes=4)
+    assert (after != before).any()
+    np.testing.assert_array_equal(after, Sampler(model).sample(inputs, passes=4))

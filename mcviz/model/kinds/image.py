@@ -3,11 +3,20 @@
 from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec.structs import replace
 
-from mcviz.data import DataSet, Pictures
-from mcviz.model.examples import in_models_size, preprocessed, preprocessing_of, shape_for, takes_whole_numbers
+from mcviz.data import DataSet, InPlace, Pictures
+from mcviz.data.resizing import in_channels, resized
+from mcviz.model.examples import (
+    first_scaling,
+    in_models_size,
+    preprocessed,
+    preprocessing_of,
+    shape_for,
+    takes_whole_numbers,
+)
 from mcviz.model.sampler import Sampler
-from mcviz.runs import Preprocessing, Run, ValueScale
+from mcviz.runs import Preprocessing, Run, StoredImages, ValueScale
 from mcviz.validate import invalid
 
 
@@ -27,6 +36,9 @@ class ImageAdapter:
     sampler: Sampler
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     scale: ValueScale | None = None
+
+    plural = "images"
+    question = "and the classes in the same order"
 
     @classmethod
     def for_data(
@@ -54,7 +66,7 @@ class ImageAdapter:
     @classmethod
     def for_examples(
         cls, sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None
-    ) -> "tuple[ImageAdapter, np.ndarray | Pictures]":
+    ) -> "tuple[ImageAdapter, np.ndarray | Pictures | InPlace]":
         """Make the adapter for the images of a data set, and bring pictures from files to the model's size.
 
         Args:
@@ -78,6 +90,20 @@ class ImageAdapter:
         """Make the adapter for the images of a run and for new ones, with a sampler of the run's model."""
         return cls(sampler, run.manifest.preprocessing, run.value_scale)
 
+    @classmethod
+    def stored(cls, run: Run) -> StoredImages:
+        """(N, height, width, channels): the images of a run, which are read as they are indexed.
+
+        Raises:
+            McvizError: the run was kept without them.
+        """
+        return run.images
+
+    @classmethod
+    def shown(cls, run: Run, examples: np.ndarray) -> np.ndarray:
+        """(n, height, width, channels) float32 in 0..1: some images of a run."""
+        return run.value_scale.to_unit(run.images[examples])
+
     def from_stored(self, images: np.ndarray) -> np.ndarray:
         """Bring images from the form in which a run stores them into the model's.
 
@@ -98,10 +124,50 @@ class ImageAdapter:
             return taken.round().astype(self.sampler.input_dtype).reshape(shape)
         return taken.reshape(shape)
 
-    def from_unit_range(self, images: np.ndarray) -> np.ndarray:
+    def from_inputs(self, images: np.ndarray) -> np.ndarray:
         """Bring images from 0 (black) to 1 (white), float32 (N, height, width, channels), into the model's form.
 
         Raises:
             InvalidInputError: images of another size.
         """
         return self.from_stored(images if self.scale is None else self.scale.from_unit(images))
+
+    def inputs_of(self, run: Run, examples: DataSet) -> np.ndarray:
+        """See `Adapter`: (N, height, width, channels) float32 in 0..1, in size and colours like the run's images."""
+        images, shape = examples.images, run.image_shape
+        assert images is not None
+        if isinstance(images, Pictures):
+            return images.brought_to((shape[0], shape[1], shape[2]))[:] / np.float32(255)
+        images = images[:]
+        low, high = (0, 255) if images.dtype == np.uint8 else (float(images.min()), float(images.max()))
+        if images.dtype == np.uint8 or (low >= 0 and 1 < high <= 255 and not run.value_scale.stretched):
+            unit = images / np.float32(255)
+        elif low >= 0 and high <= 1:
+            unit = images
+        else:  # prepared as the run's own are, or there is no knowing how
+            unit = run.value_scale.to_unit(images)
+        return resized(in_channels(unit, shape[2]), shape[:2])
+
+    def described(self, images: np.ndarray) -> str:
+        """See `Adapter`: size, dtype and range."""
+        size = " × ".join(map(str, images.shape[1:]))
+        return f"{size}, {images.dtype}, {float(images.min()):g} to {float(images.max()):g}"
+
+    def alternatives(self, images: np.ndarray) -> list[tuple["ImageAdapter", str]]:
+        """See `Adapter`: other scales."""
+        whole, now = images.dtype == np.uint8 or float(images.max()) > 1, self.preprocessing.divide_by
+        scales = [scale for scale in ((1.0, 255.0, 127.5) if whole else (1.0, 1 / 255)) if scale != now]
+        others = [replace(self.preprocessing, divide_by=scale) for scale in scales]
+        return [(ImageAdapter(self.sampler, other), f"--scale {other.divide_by:g}") for other in others]
+
+    def doubts(self, images: np.ndarray) -> str:
+        """See `Adapter`: a range that a model rarely takes."""
+        how, highest = self.preprocessing, float(images.max())
+        untouched = how.divide_by == 1 and not how.mean and not how.applied
+        if images.dtype == np.uint8 or not untouched or first_scaling(self.sampler.model) is not None:
+            return ""
+        if images.min() < 0 or highest <= 1:
+            return ""
+        return (
+            f"The images go up to {highest:g} and reach the model as they are. If it was trained on 0..1, give --scale."
+        )

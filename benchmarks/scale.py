@@ -1,0 +1,253 @@
+"""Many examples: what workers of Dask gain on this machine, and what a run takes, measured and estimated.
+
+    python benchmarks/scale.py                          # all parts; about half an hour
+    python benchmarks/scale.py --parts workers          # the plain command against one and two workers
+    python benchmarks/scale.py --parts sizes            # time, memory and bytes by the number of examples
+
+The model is that of the shipped run. For `workers` its examples are sampled, and the time counts from the first
+predictions that are told of: TensorFlow, the model and the data are loaded by then, on the workers too. The ways take
+turns, so that a slow moment of the machine meets all of them. Every run is compared with the first one, byte for byte.
+
+For `sizes` the examples are repeated, each time moved by some pixels, in a file that is read as it is needed. Each run
+is made by `mcviz.sample_run` in a process of its own.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))  # of the workers
+
+from mcviz.choices import KEEP, Keep  # noqa: E402 (mcviz need not be installed)
+from mcviz.data import DataSet  # noqa: E402
+from mcviz.jobs.of_run import data_set_of  # noqa: E402
+from mcviz.model.cluster import connected  # noqa: E402
+from mcviz.model.model_source import ModelSource  # noqa: E402
+from mcviz.model.run_sampling import sample_run  # noqa: E402
+from mcviz.model.sampler import Sampler  # noqa: E402
+from mcviz.runs import Run, open_run  # noqa: E402
+from mcviz.runs.manifest import MAX_MANIFEST_BYTES  # noqa: E402
+
+SHIPPED = ROOT / "cache" / "mnist-cnn"
+WAYS = {"the plain command": None, "one worker, `local:1`": "local:1", "two workers, `local:2`": "local:2"}
+PARTS = ("workers", "sizes")
+WANTED = 10**7, 10**9  # examples, which are estimated
+MACHINES = 1, 16, 256
+MB, GB = 1e6, 1e9
+
+
+def main() -> int:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--examples", type=int, default=4096, help="of the shipped run, for `workers`")
+    parser.add_argument("--passes", type=int, default=200, help="for `workers`")
+    parser.add_argument("--tries", type=int, default=2, help="of each way, for `workers`")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10**4, 10**5, 10**6], help="examples, for `sizes`")
+    parser.add_argument("--few-passes", type=int, default=20, help="for `sizes`")
+    parser.add_argument("--out", type=Path, help="where the runs of `sizes` stay; without it they are removed")
+    options = parser.parse_args()
+    print(f"{os.cpu_count()} cores, load before the start {os.getloadavg()[0]:.1f}")
+    run = open_run(SHIPPED)
+    if "workers" in options.parts and not workers(run, options.examples, options.passes, options.tries):
+        return 1
+    if "sizes" in options.parts:
+        with tempfile.TemporaryDirectory() as folder:
+            sizes(run, sorted(options.sizes), options.few_passes, options.out or Path(folder))
+    return 0
+
+
+def workers(run: Run, count: int, passes: int, tries: int) -> bool:
+    """Print how much is sampled in a second in each way; False where the bits differ."""
+    sampler = ModelSource(str(run.model_path)).sampler()
+    examples = data_set_of(run)
+    examples = examples.only(np.arange(min(count, len(examples))))
+    print(f"\n{len(examples):,} examples × {passes:,} passes; medians of {tries}\n")
+    rates: dict[str, list[float]] = {name: [] for name in WAYS}
+    with tempfile.TemporaryDirectory() as folder:
+        first: dict[str, bytes] | None = None
+        for number in range(tries):
+            for name, scheduler in WAYS.items():
+                out = Path(folder) / f"{number}-{scheduler or 'plain'}"
+                rates[name].append(rate(sampler, examples, out, passes, scheduler))
+                found = files(out)
+                first = first or found
+                if found != first:
+                    print(f"{name}: other bits", file=sys.stderr)
+                    return False
+    plain = statistics.median(rates[next(iter(WAYS))])
+    print("| | predictions a second | of the plain command |\n|---|---|---|")
+    for name, found_rates in rates.items():
+        median = statistics.median(found_rates)
+        print(f"| {name} | {median:,.0f} | {median / plain:.2f}× |")
+    print("\nAll runs have the same bytes.")
+    return True
+
+
+@dataclass(frozen=True)
+class Made:
+    """A run that was made, and what that took.
+
+    Attributes:
+        run: the run.
+        seconds: of the whole command.
+        peak: bytes of memory at most, without mapped files.
+    """
+
+    run: Run
+    seconds: float
+    peak: int
+
+    @property
+    def count(self) -> int:
+        """The number of examples."""
+        return len(self.run)
+
+    @property
+    def bytes(self) -> int:
+        """Of all files but the images and the model."""
+        return sum(
+            file.bytes
+            for name, file in self.run.manifest.files.items()
+            if "/images/" not in name and not name.endswith(".keras")
+        )
+
+    @property
+    def of_manifest(self) -> int:
+        """Bytes of the manifest."""
+        return (Path(self.run.path) / "manifest.json").stat().st_size
+
+
+def sizes(run: Run, counts: list[int], passes: int, folder: Path) -> None:
+    """Print what runs of that many examples take, and what is estimated from the largest ones."""
+    print("\n| examples | passes | keeps | seconds | peak memory | bytes an example | files | manifest |")
+    print("|---|---|---|---|---|---|---|---|")
+    made: dict[Keep, list[Made]] = {keep: [] for keep in KEEP}
+    jobs = [(min(counts), run.passes), *((count, passes) for count in counts)]
+    for count, each in jobs:
+        data = examples_file(run, folder / f"examples-{count}.npy", count)
+        for keep in KEEP:
+            found = sampled(run, data, folder / f"{keep}-{count}-{each}", each, keep)
+            if each == passes:
+                made[keep].append(found)
+            print(
+                f"| {count:,} | {each} | {keep} | {found.seconds:,.0f} | {found.peak / MB:,.0f} MB "
+                f"| {found.bytes / count:,.0f} | {len(found.run.manifest.files):,} | {found.of_manifest / MB:.2f} MB |",
+                flush=True,
+            )
+        data.unlink()
+    if len(made["summary"]) > 1:
+        estimates(made, passes)
+
+
+def estimates(made: dict[Keep, list[Made]], passes: int) -> None:
+    """Print what more examples would take: in proportion to what the last step of the sizes added."""
+    print(f"\nEstimated of the same model with {passes} passes:")
+    print("\n| examples | keeps | on disk | " + " | ".join(f"{count} such machines" for count in MACHINES), end=" |\n")
+    print("|---|---|---|" + "---|" * len(MACHINES))
+    for count in WANTED:
+        for keep, runs in made.items():
+            seconds, size = (slope(runs, name) for name in ("seconds", "bytes"))
+            hours = [f"{count * seconds / among / 3600:,.1f} h" for among in MACHINES]
+            print(f"| {count:,} | {keep} | {count * size / GB:,.0f} GB | {' | '.join(hours)} |")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    print("\n| keeps | what ends first | at so many examples |\n|---|---|---|")
+    for keep, runs in made.items():
+        of_manifest = runs[-1].of_manifest / runs[-1].count
+        ends = {
+            f"the memory of the first machine, {memory / GB:.0f} GB": memory / slope(runs, "peak"),
+            f"the manifest, of at most {MAX_MANIFEST_BYTES / MB:.0f} MB": MAX_MANIFEST_BYTES / of_manifest,
+        }
+        for what, most in sorted(ends.items(), key=lambda each: each[1]):
+            print(f"| {keep} | {what} | {most / 1e6:,.0f} million |")
+
+
+def slope(runs: list[Made], name: str) -> float:
+    """How much one more example adds, by the two largest runs."""
+    one, other = runs[-2:]
+    return float(getattr(other, name) - getattr(one, name)) / (other.count - one.count)
+
+
+def examples_file(run: Run, path: Path, count: int) -> Path:
+    """A file of that many images, (count, 28, 28) uint8, and one of their labels beside it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    images, labels = np.asarray(run.images[:])[..., 0], run.labels
+    assert labels is not None
+    file = np.lib.format.open_memmap(path, "w+", np.uint8, (count, *images.shape[1:]))
+    for number, start in enumerate(range(0, count, len(images))):
+        moved = np.roll(images, (number % 5 - 2, number // 5 % 5 - 2), axis=(1, 2))
+        file[start : start + len(images)] = moved[: count - start]
+    file.flush()
+    np.save(labels_of(path), np.resize(labels, count))
+    return path
+
+
+def labels_of(path: Path) -> Path:
+    """The file of the labels of such images."""
+    return path.with_name(f"labels-of-{path.name}")
+
+
+def sampled(run: Run, data: Path, out: Path, passes: int, keep: Keep) -> Made:
+    """A run that was made in a process of its own."""
+    code = f"""
+import mcviz, numpy
+images, labels = numpy.load({str(data)!r}, mmap_mode="r")[..., None], numpy.load({str(labels_of(data))!r})
+mcviz.sample_run({run.model_path!r}, (images, labels), {str(out)!r}, passes={passes}, keep={keep!r})
+"""
+    command = [sys.executable, "-c", code]
+    started, peak = time.perf_counter(), 0
+    process = subprocess.Popen(command)
+    while process.poll() is None:
+        peak = max(peak, own_memory(process.pid))
+        time.sleep(0.05)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return Made(open_run(out), time.perf_counter() - started, peak)
+
+
+def own_memory(process: int) -> int:
+    """The bytes in memory that are a process's own: without mapped files, which the system takes back in need."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{process}/status").read_text().splitlines():
+            if line.startswith("RssAnon:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
+def rate(sampler: Sampler, examples: DataSet, out: Path, passes: int, scheduler: str | None) -> float:
+    """Predictions a second, from the first that are told of to the end of the run."""
+    began: list[float] = []
+
+    def progress(done: int, total: int) -> None:  # noqa: ARG001
+        if done and not began:
+            began.extend((time.perf_counter(), done))
+
+    with connected(scheduler) if scheduler else nullcontext() as client:
+        sample_run(sampler, examples, out, passes=passes, progress=progress, scheduler=client, keep_images=False)
+        taken = time.perf_counter() - began[0]
+    return (len(examples) * passes - began[1]) / taken
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """The files of a run but its manifest, which says when it was made."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "manifest.json"
+    }
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
