@@ -1,4 +1,4 @@
-"""Examples in: images from files, noise, and distortions of images."""
+"""Examples in: images, texts and rows of numbers; noise, and distortions of examples."""
 
 from mcviz.data.data_set import DataSet, as_model_input
 from mcviz.data.distortions import (
@@ -14,6 +14,9 @@ from mcviz.data.distortions import (
     shuffle_pixels,
 )
 from mcviz.data.given import as_data_set, as_examples
+from mcviz.data.in_place import InPlace
+from mcviz.data.kinds import KINDS, Kind
+from mcviz.data.labels import target_names
 from mcviz.data.mnist import read_mnist
 from mcviz.data.noise import (
     NOISES,
@@ -26,17 +29,29 @@ from mcviz.data.noise import (
 )
 from mcviz.data.passes import opened_passes, read_array
 from mcviz.data.pictures import Pictures
-from mcviz.data.sources import read_data
+from mcviz.data.row_distortions import ROW_DISTORTIONS, Usual, most_unusual, shuffle_columns, usual
+from mcviz.data.scaler import read_scaler
+from mcviz.data.sources import of_table, read_data, read_labels
 from mcviz.data.tables import ColumnNames
+from mcviz.data.text_distortions import TEXT_DISTORTIONS
+from mcviz.data.text_noise import TEXT_NOISES, TextNoise, noise_of_characters, noise_of_words
 
 __all__ = [
     "DISTORTIONS",
+    "KINDS",
     "NOISES",
+    "ROW_DISTORTIONS",
+    "TEXT_DISTORTIONS",
+    "TEXT_NOISES",
     "ColumnNames",
     "DataSet",
     "Distortion",
+    "InPlace",
+    "Kind",
     "Noise",
     "Pictures",
+    "TextNoise",
+    "Usual",
     "as_data_set",
     "as_examples",
     "as_model_input",
@@ -46,15 +61,24 @@ __all__ = [
     "gaussian_noise",
     "invert",
     "mix",
+    "most_unusual",
+    "noise_of_characters",
+    "noise_of_words",
+    "of_table",
     "opened_passes",
     "read_array",
     "read_data",
+    "read_labels",
     "read_mnist",
+    "read_scaler",
     "rotate",
     "salt_and_pepper_noise",
     "scale",
     "shift",
+    "shuffle_columns",
     "shuffle_pixels",
     "smooth_noise",
+    "target_names",
     "uniform_noise",
+    "usual",
 ]

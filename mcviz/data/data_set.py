@@ -7,41 +7,68 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcviz import validate
-from mcviz.data.labels import as_class_indices
+from mcviz.choices import Task
+from mcviz.data.in_place import InPlace
+from mcviz.data.kinds import kind_of, kind_of_array
+from mcviz.data.labels import as_class_indices, as_targets, target_names
 from mcviz.data.pictures import Pictures
 from mcviz.errors import InvalidInputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-IMAGES = ("N", "height", "width")
-CHANNELS = (1, 3, 4)
+Images = np.ndarray | Pictures | InPlace
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """Examples in one order, checked and brought into one form.
+    """Examples in one order, checked and brought into one form: images, texts, rows of numbers, or none of these.
 
     Attributes:
-        images: (N, height, width, channels), uint8 in 0..255 or finite float32, or pictures that are decoded when they
-            are indexed; None where the examples are no images.
-        labels: (N,) int64 class indices, or None where they are not known.
+        images: (N, height, width, channels), uint8 in 0..255 or finite float32; or what is read when it is indexed, or
+            pictures that are decoded then; None where the examples are no images.
+        labels: (N,) int64 class indices; of a regression (N, D) finite float32; or None where they are not known.
         class_names: names of the classes, where the data know them.
         ids: N texts that name the examples, where the data know them; all different.
         columns: a row an example: the user's own columns, of which there may be none; or None.
         notes: sentences on what was found out, to be told to the person.
+        texts: (N,) of dtype object, all `str`; None where the examples are no texts.
+        rows: N × D float32, finite, in columns that are named as the model's inputs, in their order; None where the
+            examples are no rows.
+        target_names: names of what a regression predicts, D of them; None for classes.
+
+    Raises:
+        InvalidInputError: more than one of images, texts and rows.
     """
 
-    images: np.ndarray | Pictures | None
+    images: Images | None
     labels: np.ndarray | None = None
     class_names: tuple[str, ...] | None = None
     ids: tuple[str, ...] | None = None
     columns: "pd.DataFrame | None" = None
     notes: tuple[str, ...] = ()
+    texts: np.ndarray | None = None
+    rows: "pd.DataFrame | None" = None
+    target_names: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        given = [name for name in ("images", "texts", "rows") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise validate.invalid("data", "of one kind", " and ".join(given), "Leave out all but one.")
 
     def __len__(self) -> int:
-        parts = (self.images, self.labels, self.ids, self.columns)
+        parts = (self.images, self.texts, self.rows, self.labels, self.ids, self.columns)
         return next((len(part) for part in parts if part is not None), 0)
+
+    @property
+    def kind(self) -> str:
+        """What the examples are: "image", "text", "row" or "none", or another of `KINDS`."""
+        return kind_of(self).name
+
+    @property
+    def content(self) -> "pd.DataFrame | None":
+        """The columns that are the examples themselves: `text` of texts, those of rows; None for all others."""
+        return kind_of(self).content(self)
 
     @property
     def pixels(self) -> np.ndarray:
@@ -57,27 +84,30 @@ class DataSet:
     @classmethod
     def of_arrays(
         cls,
-        images: Any,
+        examples: Any,
         labels: Any = None,
         class_names: Sequence[str] | None = None,
-        names: tuple[str, str] = ("images", "labels"),
+        names: tuple[str, str] = ("examples", "labels"),
+        task: Task = "classification",
     ) -> "DataSet":
         """Check arrays and bring them into the form of this class.
 
         Args:
-            images: (N, height, width) or (N, height, width, channels), also with channels first where the sizes show
-                that they are; floating point, or whole numbers of 0 to 255.
-            labels: as `as_class_indices` takes them, or None.
+            examples: images, (N, height, width) or (N, height, width, channels), also with channels first where the
+                sizes show that they are, floating point, or whole numbers of 0 to 255; or N texts; or (N, D) numbers.
+            labels: as `with_labels` takes them, or None.
             class_names: names of the classes; those of labels that are texts without it.
             names: what an error calls the two arrays.
+            task: what the labels are for.
 
         Raises:
-            InvalidInputError: a wrong shape or dtype, no image at all, values that are not finite, or other labels.
+            InvalidInputError: a wrong shape or dtype, no example at all, values that are not finite, or other labels.
         """
-        images = _images(names[0], images)
-        indices, texts = (None, None) if labels is None else as_class_indices(names[1], labels, len(images))
-        examples = cls(images, indices, texts)
-        return examples if class_names is None else examples.with_class_names(class_names)
+        array = validate.array(names[0], examples)
+        held = kind_of_array(names[0], array).of_array(cls(None), names[0], array)
+        if labels is not None:
+            held = held.with_labels(labels, task, names[1])
+        return held if class_names is None else held.with_class_names(class_names)
 
     def with_class_names(self, names: Sequence[str]) -> "DataSet":
         """The same examples with the classes in the order of some names.
@@ -85,8 +115,11 @@ class DataSet:
         Where the data name their classes, labels follow the names; otherwise the names are given to the class indices.
 
         Raises:
-            InvalidInputError: names that repeat, are fewer than the labels need, or lack one of the data's own.
+            InvalidInputError: names that repeat, are fewer than the labels need, or lack one of the data's own; or the
+                labels are those of a regression.
         """
+        if self.target_names is not None:
+            raise validate.invalid("class_names", "left out, since a regression has no classes", ", ".join(names))
         if len(set(names)) != len(names):
             raise validate.invalid("class_names", "different names", ", ".join(names))
         least = 0 if self.labels is None else int(self.labels.max(initial=-1)) + 1
@@ -105,33 +138,82 @@ class DataSet:
         places = np.array([list(names).index(name) for name in self.class_names])
         return replace(self, labels=places[self.labels], class_names=tuple(names))
 
-    def checked(self) -> "DataSet":
+    def with_target_names(self, names: Sequence[str]) -> "DataSet":
+        """The same examples with the targets in the order of some names.
+
+        Where these are the data's own, labels follow the names; otherwise the names are given to the targets.
+
+        Raises:
+            InvalidInputError: names that repeat, are more or fewer than the targets, or lack some of the data's own.
+        """
+        count = len(names) if self.target_names is None else len(self.target_names)
+        names = validate.different_names("target_names", names, count)
+        if self.target_names is None or self.labels is None or not set(names) & set(self.target_names):
+            return replace(self, target_names=names)
+        if set(names) != set(self.target_names):
+            expected = f"names for all of {', '.join(self.target_names)}, which the data have"
+            raise validate.invalid("target_names", expected, ", ".join(names))
+        places = [self.target_names.index(name) for name in names]
+        return replace(self, labels=self.labels[:, places], target_names=names)
+
+    def with_names(self, names: Sequence[str], task: Task) -> "DataSet":
+        """The same examples with the classes, or the targets of a regression, in the order of some names.
+
+        Raises:
+            InvalidInputError: as `with_class_names` and `with_target_names`.
+        """
+        return self.with_target_names(names) if task == "regression" else self.with_class_names(names)
+
+    def checked(self, task: Task = "classification") -> "DataSet":
         """The same examples, their arrays checked and brought into the form of this class.
 
+        Args:
+            task: what the labels are for.
+
         Raises:
-            InvalidInputError: as `of_arrays`.
+            InvalidInputError: as `of_arrays`, or labels of another task.
         """
-        checked = self if self.images is None or isinstance(self.images, Pictures) else self.with_images(self.images)
+        checked = kind_of(self).checked(self)
         if self.labels is None:
             return checked
-        return replace(checked, labels=as_class_indices("labels", self.labels, len(checked))[0])
+        if task == "regression":
+            return checked.with_targets(self.labels, self.target_names)
+        if self.target_names is not None:
+            raise validate.invalid("labels", "of classes", "what a regression predicts", "Name the task: regression.")
+        known = checked.with_labels(self.labels)
+        return replace(known, class_names=self.class_names or known.class_names)
 
-    def with_images(self, images: Any) -> "DataSet":
-        """The same examples with an array of images, which is checked.
+    def with_labels(self, labels: Any, task: Task = "classification", name: str = "labels") -> "DataSet":
+        """The same examples with labels.
 
-        Raises:
-            InvalidInputError: as `of_arrays`.
-        """
-        return replace(self, images=_images("images", images))
-
-    def with_labels(self, labels: Any) -> "DataSet":
-        """The same examples with labels, as `as_class_indices` takes them; texts name the classes.
+        Args:
+            labels: as `as_class_indices` takes them, where texts name the classes; for a regression as `with_targets`.
+            task: what they are for.
+            name: what an error calls them.
 
         Raises:
             InvalidInputError: other labels.
         """
-        indices, names = as_class_indices("labels", labels, len(self) or len(labels))
-        return replace(self, labels=indices, class_names=names)
+        if task == "regression":
+            return self.with_targets(labels, name=name)
+        indices, names = as_class_indices(name, labels, len(self) or len(labels))
+        return replace(self, labels=indices, class_names=names, target_names=None)
+
+    def with_targets(self, values: Any, names: Sequence[str] | None = None, name: str = "labels") -> "DataSet":
+        """The same examples with what a regression predicts as their labels.
+
+        Args:
+            values: (N,) or (N, D) numbers, also as a table or a column of one.
+            names: D names; those of the table without it, or else "target", or "target_0", ….
+            name: what an error calls the values.
+
+        Raises:
+            InvalidInputError: other values, or another number of names.
+        """
+        targets = as_targets(name, values, len(self) or len(values))
+        count = targets.shape[1]
+        names = validate.different_names("target_names", names or target_names(values, count), count)
+        return replace(self, labels=targets, target_names=names, class_names=None)
 
     def with_labels_of(self, others: "DataSet") -> "DataSet":
         """The same examples with the labels, class names and columns of others, matched by ids where both have them.
@@ -143,22 +225,30 @@ class DataSet:
             others = others.in_order_of(self.ids)
         if len(self) not in (0, len(others)):
             raise validate.invalid("labels", f"{len(self):,} labels, one an example", f"{len(others):,}")
+        columns, content = self.columns if others.columns is None else others.columns, self.content
+        if columns is not None and content is not None:
+            columns = columns.drop(columns=list(content), errors="ignore")  # a table of labels may repeat them
         return replace(
             self,
             labels=others.labels,
             class_names=others.class_names,
+            target_names=others.target_names,
             ids=self.ids or others.ids,
-            columns=others.columns,
+            columns=columns,
         )
 
     def with_columns(self, columns: "pd.DataFrame") -> "DataSet":
         """The same examples with the user's own columns, a row an example.
 
         Raises:
-            InvalidInputError: another number of rows.
+            InvalidInputError: another number of rows, or a column that is the example itself.
         """
         if len(self) not in (0, len(columns)):
             raise validate.invalid("columns", f"{len(self):,} rows, one an example", f"{len(columns):,} rows")
+        content = self.content
+        twice = [str(name) for name in columns if content is not None and str(name) in content]
+        if twice:
+            raise validate.invalid("columns", "other columns than those of the examples", ", ".join(twice))
         return replace(self, columns=columns.reset_index(drop=True))
 
     def with_ids(self, ids: Any) -> "DataSet":
@@ -192,19 +282,43 @@ class DataSet:
             raise validate.invalid("ids", f"{own} of the {len(place):,} examples", found)
         return replace(self.only(np.array([place[name] for name in ids])), ids=tuple(ids))
 
-    def only(self, places: np.ndarray) -> "DataSet":
-        """Some of the examples, by an array of their places."""
-        if isinstance(self.images, Pictures):
-            images: np.ndarray | Pictures | None = self.images.only(places)
-        else:
-            images = None if self.images is None else self.images[places]
+    def apart(self, start: int, stop: int) -> "DataSet":
+        """The examples from `start` to before `stop`, without ids and the user's columns, to be sent elsewhere.
+
+        Images that lie in a file or in a run stay there, and are read by whoever indexes them.
+        """
         return replace(
             self,
-            images=images,
-            labels=None if self.labels is None else self.labels[places],
-            ids=None if self.ids is None else tuple(self.ids[place] for place in places),
-            columns=None if self.columns is None else self.columns.iloc[places].reset_index(drop=True),
+            images=_apart(self.images, start, stop),
+            texts=None if self.texts is None else self.texts[start:stop],
+            rows=None if self.rows is None else self.rows.iloc[start:stop],
+            labels=None if self.labels is None else self.labels[start:stop],
+            ids=None,
+            columns=None,
+            notes=(),
         )
+
+    def only(self, places: np.ndarray) -> "DataSet":
+        """Some of the examples, by an array of their places."""
+        return replace(
+            self,
+            images=_only_images(self.images, places),
+            texts=_only(self.texts, places),
+            rows=_only_rows(self.rows, places),
+            labels=_only(self.labels, places),
+            ids=None if self.ids is None else tuple(self.ids[place] for place in places),
+            columns=_only_rows(self.columns, places),
+        )
+
+
+def _apart(images: Images | None, start: int, stop: int) -> Images | None:
+    if isinstance(images, Pictures | InPlace):
+        return images.apart(range(start, min(stop, len(images))))
+    return None if images is None else images[start:stop]
+
+
+def _only_images(images: Images | None, places: np.ndarray) -> Images | None:
+    return images.only(places) if isinstance(images, Pictures | InPlace) else _only(images, places)
 
 
 def as_model_input(images: np.ndarray) -> np.ndarray:
@@ -221,34 +335,9 @@ def as_model_input(images: np.ndarray) -> np.ndarray:
     return images.astype(np.float32, copy=False)
 
 
-def check_image_shape(name: str, images: np.ndarray) -> None:
-    """Check that an array has the shape of images, (N, height, width) or with channels.
-
-    Raises:
-        InvalidInputError: it has another.
-    """
-    advice = "Reshape rows of pixels to the images that they are." if images.ndim == 2 else ""
-    validate.shape(name, images, IMAGES, (*IMAGES, "channels"), advice=advice)
+def _only(array: np.ndarray | None, places: np.ndarray) -> np.ndarray | None:
+    return None if array is None else array[places]
 
 
-def _images(name: str, given: Any) -> np.ndarray:
-    images = validate.array(name, given)
-    check_image_shape(name, images)
-    if images.ndim == 3:
-        images = images[..., None]
-    elif images.shape[-1] not in CHANNELS and images.shape[1] in CHANNELS:
-        images = np.moveaxis(images, 1, -1)
-    return _bytes_or_float32(name, images)
-
-
-def _bytes_or_float32(name: str, images: np.ndarray) -> np.ndarray:
-    if images.dtype == np.uint8:
-        return images
-    if images.dtype.kind in "iu":
-        if images.min() < 0 or images.max() > 255:
-            raise validate.invalid(
-                name, "whole numbers of 0 to 255, or floating point", f"{images.min()} to {images.max()}"
-            )
-        return images.astype(np.uint8)
-    validate.dtype(name, images, np.uint8, np.floating, advice="Save bytes of 0 to 255 as uint8.")
-    return validate.finite(name, images.astype(np.float32, copy=False))
+def _only_rows(table: "pd.DataFrame | None", places: np.ndarray) -> "pd.DataFrame | None":
+    return None if table is None else table.iloc[places].reset_index(drop=True)

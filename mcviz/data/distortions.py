@@ -109,18 +109,22 @@ def shuffle_pixels(images: Images, share: float = 1.0, seed: int = 0) -> Images:
     return shuffled.reshape(images.shape)
 
 
+Apply = Callable[[np.ndarray, float, int, np.ndarray], np.ndarray]
+
+
 @dataclass(frozen=True)
 class Distortion:
-    """A distortion that a person can pick, with one slider.
+    """A distortion of examples of one kind that a person can pick, with one slider.
 
     Attributes:
         label: its name for people.
         unit: what the slider counts.
         low: one end of the slider.
         high: the other end.
-        unchanged: where on the slider images stay as they are.
+        unchanged: where on the slider examples stay as they are.
         step: the smallest step that makes sense.
-        apply: (images, amount, seed, others) to images; only mixing uses `others`.
+        apply: (examples, amount, seed, others) to as many examples; `others` are an image to mix with, or all rows or
+            texts of a run.
         seeded: whether it draws random numbers from the seed.
     """
 
@@ -130,8 +134,13 @@ class Distortion:
     high: float
     unchanged: float
     step: float
-    apply: Callable[[Images, float, int, Images], Images]
+    apply: Apply
     seeded: bool = False
+
+
+def drawn_share(label: str, unit: str, apply: Apply) -> Distortion:
+    """A distortion of none, some or all of an example, drawn at random; arguments are the attributes of the result."""
+    return Distortion(label, unit, 0, 1, 0, 0.05, apply, seeded=True)
 
 
 def _of_side(images: Images, share: float) -> float:
@@ -149,27 +158,11 @@ DISTORTIONS: dict[str, Distortion] = {
     "scale": Distortion("Scale", "times", 0.2, 3, 1, 0.1, lambda x, amount, *_: scale(x, amount)),
     "blur": Distortion("Blur", "of the side", 0, 0.2, 0, 0.01, lambda x, share, *_: blur(x, _of_side(x, share))),
     "invert": Distortion("Invert", "of the negative", 0, 1, 0, 0.05, lambda x, amount, *_: invert(x, amount)),
-    "erase": Distortion(
-        "Erase a block",
-        "of the side",
-        0,
-        1,
-        0,
-        0.05,
-        lambda x, share, seed, _: erase(x, round(_of_side(x, share)), seed),
-        seeded=True,
+    "erase": drawn_share(
+        "Erase a block", "of the side", lambda x, share, seed, _: erase(x, round(_of_side(x, share)), seed)
     ),
     "mix": Distortion("Mix with another", "of the other", 0, 1, 0, 0.05, lambda x, part, _, other: mix(x, other, part)),
-    "shuffle": Distortion(
-        "Shuffle pixels",
-        "of the pixels",
-        0,
-        1,
-        0,
-        0.05,
-        lambda x, share, seed, _: shuffle_pixels(x, share, seed),
-        seeded=True,
-    ),
+    "shuffle": drawn_share("Shuffle pixels", "of the pixels", lambda x, share, seed, _: shuffle_pixels(x, share, seed)),
 }
 
 

@@ -17,6 +17,11 @@ LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # of red, green and bl
 PAPER_BELOW = 0.25  # of the brightest: not ink, but paper and its shadows
 
 
+def edge(image: np.ndarray) -> np.ndarray:
+    """(2 · (height + width), channels): the pixels along the four edges of an image (height, width, channels)."""
+    return np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
+
+
 @dataclass(frozen=True)
 class Stroke:
     """One line, drawn without lifting the pen.

@@ -2,13 +2,18 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
-from mcviz.data.data_set import CHANNELS, DataSet
-from mcviz.data.sources import of_arrow_table, read_data
+from mcviz.choices import Task
+from mcviz.data.data_set import DataSet
+from mcviz.data.kinds import KINDS
+from mcviz.data.kinds.image import CHANNELS
+from mcviz.data.sources import of_arrow_table, of_table, read_data
 from mcviz.errors import InvalidInputError
 from mcviz.text import first_line
 from mcviz.validate import array, invalid
@@ -16,52 +21,68 @@ from mcviz.validate import array, invalid
 INFINITE = -1  # tf.data.INFINITE_CARDINALITY
 
 
-def as_data_set(data: Any) -> DataSet:
-    """Take images, with labels where there are some, as people hold them.
+def as_data_set(data: Any, task: Task = "classification") -> DataSet:
+    """Take examples, with labels where there are some, as people hold them.
 
     Args:
-        data: a `DataSet`; a path, as `read_data` takes it; an array of images; a pair of images and labels; a
-            `tf.data.Dataset` of images or such pairs, in batches or one by one; a Hugging Face data set; a list of PIL
-            images, such as a column of one.
+        data: a `DataSet`; a path, as `read_data` takes it; an array of images or of rows of numbers; a list or array of
+            texts; a pandas DataFrame, as a table; a pair of one of these and labels; a `tf.data.Dataset` of examples or
+            such pairs, in batches or one by one; a Hugging Face data set; a list of PIL images, such as a column of
+            one.
+        task: what the labels are for.
 
     Raises:
         InvalidInputError: it is none of these, or cannot be used.
         DataNotFoundError: nothing is at that path.
     """
     if isinstance(data, DataSet):
-        return data.checked()
+        return data.checked(task)
     if isinstance(data, str | os.PathLike):
-        return read_data(os.fspath(data))
+        return read_data(os.fspath(data), task=task)
+    if isinstance(data, pd.DataFrame):
+        return of_table(data, task=task)
     if hasattr(data, "column_names") and hasattr(data, "with_format"):
-        return _of_hugging_face(data)
-    images, labels = _arrays(data)
+        return _of_hugging_face(data, task)
+    if _is_pair(data) and isinstance(data[0], pd.DataFrame):
+        return of_table(data[0], task=task).with_labels(data[1], task)
+    examples, labels = _arrays(data)
     names = getattr(data, "class_names", None)  # of Keras's image_dataset_from_directory
-    return DataSet.of_arrays(images, labels, names if isinstance(names, list | tuple) else None)
+    return DataSet.of_arrays(examples, labels, names if isinstance(names, list | tuple) else None, task=task)
 
 
-def as_examples(data: Any) -> DataSet | np.ndarray:
-    """Take examples of any kind, images or not, without their labels: as `as_data_set`, or an array of any shape.
+def as_examples(data: Any, task: Task = "classification") -> DataSet | np.ndarray:
+    """Take examples of any kind, whose labels do not matter: as `as_data_set`, or an array of any shape but of texts.
 
     Raises:
         InvalidInputError: it is none of these, or cannot be used.
         DataNotFoundError: nothing is at that path.
     """
-    if isinstance(data, DataSet | str | os.PathLike) or hasattr(data, "column_names"):
-        return as_data_set(data)
-    return _arrays(data)[0]
+    if isinstance(data, DataSet):
+        return replace(data, labels=None).checked()
+    if isinstance(data, str | os.PathLike | pd.DataFrame) or hasattr(data, "column_names"):
+        return as_data_set(data, task)
+    if _is_pair(data) and isinstance(data[0], pd.DataFrame):
+        return of_table(data[0], task=task)
+    examples = _arrays(data)[0]
+    return DataSet.of_arrays(examples) if KINDS["text"].takes(examples) else examples
+
+
+def _is_pair(data: Any) -> bool:
+    """Whether these are examples and their labels."""
+    return isinstance(data, tuple) and len(data) == 2 and not isinstance(data[0], str)
 
 
 def _arrays(data: Any) -> tuple[np.ndarray, Any]:
     """Examples in one array, and their labels or None."""
     if hasattr(data, "as_numpy_iterator"):
         return _of_tf_data(data)
-    if isinstance(data, tuple) and len(data) == 2:
+    if _is_pair(data):
         return _stacked(data[0]), data[1]
     return _stacked(data), None
 
 
 def _stacked(given: Any) -> np.ndarray:
-    """Examples in an array; PIL images are stacked."""
+    """Examples in an array; PIL images are stacked, and texts stay as they are, so that one that is missing is seen."""
     if isinstance(given, Sequence) and not isinstance(given, str) and len(given) and isinstance(given[0], Image.Image):
         images = list(given)
         sizes = {image.size for image in images}
@@ -70,6 +91,8 @@ def _stacked(given: Any) -> np.ndarray:
             raise invalid("images", "of one size", f"{len(sizes)} sizes", advice)
         mode = "L" if all(image.mode in ("1", "L") for image in images) else "RGB"
         return np.stack([np.asarray(image.convert(mode)) for image in images])
+    if isinstance(given, list | tuple) and any(isinstance(each, str) for each in given):
+        return np.array(given, object)
     return array("examples", given)
 
 
@@ -99,9 +122,9 @@ def _batched(shape: tuple[int | None, ...]) -> bool:
     return len(shape) in (3, 4) or (len(shape) == 2 and shape[0] is None)
 
 
-def _of_hugging_face(data: Any) -> DataSet:
+def _of_hugging_face(data: Any, task: Task) -> DataSet:
     if not hasattr(data, "features") or not hasattr(data, "__len__"):
         advice = "Pick a split, such as data['test'], and load it without streaming."
         raise invalid("data", "a Hugging Face data set of one split", type(data).__name__, advice)
     names = {name: tuple(feature.names) for name, feature in data.features.items() if hasattr(feature, "names")}
-    return of_arrow_table(data.with_format("arrow")[:], names, follow_paths=True)
+    return of_arrow_table(data.with_format("arrow")[:], names, task=task)

@@ -1,14 +1,19 @@
-"""Labels as people keep them, as class indices."""
+"""Labels as people keep them: class indices, or the numbers that a regression predicts."""
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from mcviz.validate import class_indices, invalid
+from mcviz.errors import InvalidInputError
+from mcviz.validate import array, class_indices, invalid
 
-NAMES = (  # under which people keep images and their labels
+NAMES = (  # under which people keep examples and their labels
     ("images", "labels"),
+    ("texts", "labels"),
+    ("rows", "labels"),
+    ("features", "labels"),
     ("x_test", "y_test"),
     ("X_test", "y_test"),
     ("x", "y"),
@@ -57,6 +62,50 @@ def as_class_indices(name: str, labels: Any, count: int) -> Labels:
     return class_indices(name, values, count), None
 
 
+def as_targets(name: str, values: Any, count: int) -> np.ndarray:
+    """Bring what a regression predicts into the one form.
+
+    Args:
+        name: what an error calls it.
+        values: of `count` examples: (N,) or (N, D) numbers, also as a table or a column of one.
+        count: N.
+
+    Returns:
+        (N, D) float32, finite.
+
+    Raises:
+        InvalidInputError: they are none of these.
+    """
+    given = array(name, pd.DataFrame(values).to_numpy(na_value=np.nan) if _of_pandas(values) else values)
+    if given.ndim == 1:
+        given = given[:, None]
+    if given.ndim != 2 or len(given) != count or not given.shape[1]:
+        raise invalid(name, f"{count:,} numbers, or rows of numbers, one an example", f"shape {given.shape}")
+    try:
+        if given.dtype.kind not in "biufO":
+            raise TypeError(f"dtype {given.dtype}")
+        with np.errstate(over="ignore"):  # what float32 cannot hold is told below
+            targets = given.astype(np.float32)
+    except (TypeError, ValueError) as error:
+        raise invalid(name, "numbers, which a regression predicts", str(error), "Texts are for classes.") from error
+    unusable = ~np.isfinite(targets).all(axis=1)
+    if unusable.any():
+        raise InvalidInputError(
+            f"{unusable.sum():,} of {count:,} {name} are missing or not finite, the first in row "
+            f"{unusable.argmax():,}, counted from 0. Fill them in, or leave those rows out."
+        )
+    return targets
+
+
+def target_names(values: Any, count: int) -> tuple[str, ...]:
+    """Names of `count` columns of targets: those of a table or a column of one, else target, or target_0 and so on."""
+    if isinstance(values, pd.DataFrame):
+        return tuple(map(str, values.columns))
+    if isinstance(values, pd.Series) and values.name is not None:
+        return (str(values.name),)
+    return ("target",) if count == 1 else tuple(f"target_{number}" for number in range(count))
+
+
 def labels_beside(images: Path) -> Path | None:
     """The file of the labels that go with a file of images, by its name."""
     for there, wanted in (("images-idx3", "labels-idx1"), ("images.idx3", "labels.idx1"), *NAMES):
@@ -64,6 +113,10 @@ def labels_beside(images: Path) -> Path | None:
         if beside != images and beside.is_file():
             return beside
     return None
+
+
+def _of_pandas(values: Any) -> bool:
+    return isinstance(values, pd.DataFrame | pd.Series)
 
 
 def _from_one_hot(name: str, rows: np.ndarray, count: int) -> np.ndarray:

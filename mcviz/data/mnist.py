@@ -6,7 +6,7 @@ from mcviz.data.data_set import DataSet
 from mcviz.data.idx import read_idx
 from mcviz.data.labels import labels_beside
 from mcviz.data.npz import opened_npz
-from mcviz.data.npz_images import read_pair
+from mcviz.data.npz_examples import read_pair
 from mcviz.errors import InvalidInputError
 
 Splits = tuple[DataSet, DataSet]

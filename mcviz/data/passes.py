@@ -1,27 +1,74 @@
 """Passes that were made elsewhere, from the files that people keep them in."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from mcviz.choices import Predicts, Task
 from mcviz.data.npy import load_array
 from mcviz.data.npz import opened_npz
-from mcviz.data.tables import read_frame
+from mcviz.data.tables import TABLES, read_frame
 from mcviz.errors import DataNotFoundError, InvalidInputError, MissingPackageError
+from mcviz.text import first_line
+from mcviz.validate import invalid
 
 ACCEPTED = ".npz, .npy, Zarr, NetCDF, HDF5, Parquet or CSV, or a folder with one .npy a pass"
-NAMES = ("probs", "probabilities", "passes", "predictions", "logits")  # under which arrays are looked for
-DIMENSIONS = {
-    "pass": ("pass", "draw", "sample", "member", "passes", "draws", "samples", "members"),
-    "example": ("example", "obs", "obs_id", "observation", "image", "instance", "examples", "images"),
-    "class": ("class", "category", "classes", "categories"),
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names under which the passes of a task are kept.
+
+    Attributes:
+        arrays: of arrays; the first is that of a run and of its exports.
+        last: what the axis that is neither of passes nor of examples has.
+        dimensions: of that axis.
+        value: the column of a long table that holds a prediction.
+        least: how many axes there are at least; an axis of one target may be left out.
+        spreads: of an array of the same shape beside the passes, with what the two together are called.
+    """
+
+    arrays: tuple[str, ...]
+    last: str
+    dimensions: tuple[str, ...]
+    value: str
+    least: int = 3
+    spreads: Mapping[str, Predicts] = field(default_factory=dict)
+
+    @property
+    def axes(self) -> str:
+        """The axes, in words."""
+        return f"pass, example and {self.last}"
+
+
+NAMES: dict[Task, Names] = {
+    "classification": Names(
+        ("probs", "probabilities", "passes", "predictions", "logits"),
+        "class",
+        ("class", "category", "classes", "categories"),
+        "probability",
+    ),
+    "regression": Names(
+        ("outputs", "values", "predictions", "passes", "y_pred"),
+        "target",
+        ("target", "output", "targets", "outputs"),
+        "value",
+        least=2,
+        spreads={"variances": "mean,variance", "log_variances": "mean,log_variance", "stds": "mean,std"},
+    ),
 }
-COLUMNS = ("example", "pass", "class", "probability")  # of a long table
+LABELS = ("labels", "label")
+GROUPS = ("posterior_predictive", "predictions")  # where ArviZ has passes, under any name
+DIMENSIONS = {
+    "chain": ("chain",),
+    "pass": ("pass", "draw", "sample", "member", "passes", "draws", "samples", "members"),
+    "example": ("example", "obs", "obs_id", "observation", "image", "instance", "examples", "images", "text", "row"),
+}
 HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
@@ -30,49 +77,64 @@ class PassesFile:
     """Passes as they lie in a file.
 
     Attributes:
-        probs: three axes of floating point, read as it is sliced; or an iterator of passes, (N, C) each.
+        passes: three axes of floating point, or the two of passes and examples, read as it is sliced; or an iterator of
+            passes, (N, C), (N, D) or (N,) each.
         axes: the order of the axes, where the file names them.
         ids: names of the examples, where the file has some.
-        class_names: names of the classes, where the file has some.
-        deterministic: (N, C), where the file has them beside the passes.
-        labels: (N,), where the file has them beside the passes.
+        last_names: names of the classes or targets, where the file has some.
+        deterministic: (N, C) or (N, D), where the file has them beside the passes.
+        labels: (N,) or (N, D), where the file has them beside the passes.
+        predicts: what the passes of a regression are, where the file has a spread beside them.
     """
 
-    probs: Any
+    passes: Any
     axes: tuple[str, ...] | None = None
     ids: tuple[str, ...] | None = None
-    class_names: tuple[str, ...] | None = None
+    last_names: tuple[str, ...] | None = None
     deterministic: np.ndarray | None = None
     labels: np.ndarray | None = None
+    predicts: Predicts | None = None
+
+    def predicts_as(self, asked: Predicts) -> Predicts:
+        """What the passes of a regression are, by the file or else as it is asked for.
+
+        Raises:
+            InvalidInputError: these differ.
+        """
+        if self.predicts is not None and asked not in ("mean", self.predicts):
+            raise invalid("predicts", f"left out, or {self.predicts}, as the file has them", asked)
+        return self.predicts or asked
 
 
 @contextmanager
-def opened_passes(path: str | Path) -> Iterator[PassesFile]:
+def opened_passes(path: str | Path, task: Task = "classification") -> Iterator[PassesFile]:
     """Open passes of any kind that is known, without reading them.
 
     Args:
-        path: of the file or folder. A long table has the columns example, pass, class and probability.
+        path: of the file or folder. A long table has the columns example, pass, class and probability; of a regression
+            example, pass, target and value, where target may be left out.
+        task: what they predict.
 
     Raises:
         DataNotFoundError: nothing is at that path.
         InvalidInputError: what is there cannot be used; the message names it.
         MissingPackageError: HDF5 or NetCDF, and no h5py.
     """
-    path = Path(path)
+    path, names = Path(path), NAMES[task]
     if not path.exists():
         raise DataNotFoundError(f"There are no passes at {path}. Give {ACCEPTED}.")
     with ExitStack() as opened:
         try:
             if path.is_dir():
-                passes = _folder(path)
-            elif path.suffix in (".csv", ".parquet"):
-                passes = _long_table(path)
+                passes = _folder(path, names)
+            elif path.suffix in TABLES:
+                passes = _long_table(path, names)
             elif path.suffix == ".npz":
-                passes = _npz(path)
+                passes = _npz(path, names)
             elif path.suffix == ".npy":
                 passes = PassesFile(load_array(path))
             else:
-                passes = opened.enter_context(_hdf5(path))
+                passes = opened.enter_context(_hdf5(path, names))
         except InvalidInputError as error:
             raise error if str(path) in str(error) else InvalidInputError(f"{path} cannot be used: {error}") from error
         yield passes
@@ -99,24 +161,22 @@ def read_array(path: str | Path, usual: Sequence[str] = ()) -> np.ndarray:
         return _read(arrays, names[0])
 
 
-def _folder(path: Path) -> PassesFile:
+def _folder(path: Path, names: Names) -> PassesFile:
     if any((path / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup")):
-        return _zarr(path)
+        return _zarr(path, names)
     files = sorted(path.glob("*.npy"))
     if not files:
         raise InvalidInputError(f"the folder holds no .npy, one a pass, and is no Zarr store. Give {ACCEPTED}.")
     return PassesFile(load_array(file) for file in files)
 
 
-def _npz(path: Path) -> PassesFile:
+def _npz(path: Path, names: Names) -> PassesFile:
     with opened_npz(path) as arrays:
-        found = {name: arrays.form(name) for name in arrays.names() if name in NAMES or len(arrays.names()) == 1}
-        name = _chosen({name: form.ndim for name, form in found.items()}, str(arrays))
-        return PassesFile(
-            _read(arrays, name),
-            deterministic=_read(arrays, "deterministic_probs") if "deterministic_probs" in arrays else None,
-            labels=_read(arrays, "labels") if "labels" in arrays else None,
-        )
+        there = arrays.names()
+        usual = {*names.arrays, *names.spreads, *LABELS}
+        looked_at = [name for name in there if name.removeprefix("deterministic_") in usual or len(there) == 1]
+        axes = {name: arrays.form(name).ndim for name in looked_at}  # which checks it before it is unpacked
+        return _among(_Arrays(axes, arrays.read, lambda _: (), str(arrays)), names)
 
 
 def _read(arrays: Any, name: str) -> np.ndarray:
@@ -124,7 +184,7 @@ def _read(arrays: Any, name: str) -> np.ndarray:
     return arrays.read(name)
 
 
-def _zarr(path: Path) -> PassesFile:
+def _zarr(path: Path, names: Names) -> PassesFile:
     import zarr
 
     try:
@@ -132,13 +192,18 @@ def _zarr(path: Path) -> PassesFile:
         arrays = {"": store} if isinstance(store, zarr.Array) else _arrays_in(store)
     except (ValueError, TypeError, KeyError, OSError) as error:  # what Zarr raises over damaged metadata
         raise InvalidInputError(f"it cannot be read as Zarr ({error}).") from error
-    array = arrays[_chosen({name: each.ndim for name, each in arrays.items()}, ", ".join(arrays))]
-    attributes = dict(array.attrs)
-    dimensions = getattr(array.metadata, "dimension_names", None)  # Zarr v2 has none
-    axes = _named(dimensions or attributes.get("_ARRAY_DIMENSIONS"))
-    if "scale_factor" in attributes:
-        array = _Packed(array, float(attributes["scale_factor"]), float(attributes.get("add_offset", 0)))
-    return PassesFile(array, axes)
+
+    def read(name: str) -> Any:
+        array, attributes = arrays[name], dict(arrays[name].attrs)
+        if "scale_factor" not in attributes:
+            return array
+        return _Packed(array, float(attributes["scale_factor"]), float(attributes.get("add_offset", 0)))
+
+    def dimensions(name: str) -> Sequence[str]:
+        named = getattr(arrays[name].metadata, "dimension_names", None)  # Zarr v2 has none
+        return list(map(str, named or dict(arrays[name].attrs).get("_ARRAY_DIMENSIONS") or ()))
+
+    return _among(_Arrays({name: each.ndim for name, each in arrays.items()}, read, dimensions), names)
 
 
 def _arrays_in(group: Any) -> dict[str, Any]:
@@ -161,7 +226,7 @@ class _Packed:
 
 
 @contextmanager
-def _hdf5(path: Path) -> Iterator[PassesFile]:
+def _hdf5(path: Path, names: Names) -> Iterator[PassesFile]:
     with path.open("rb") as file:
         if file.read(len(HDF5)) != HDF5:
             raise InvalidInputError(f"it is none of what is taken. Give {ACCEPTED}.")
@@ -176,15 +241,16 @@ def _hdf5(path: Path) -> Iterator[PassesFile]:
     with file:
         datasets: dict[str, Any] = {}
         file.visititems(lambda name, each: datasets.update({name: each}) if isinstance(each, h5py.Dataset) else None)
-        name = _chosen({name: each.ndim for name, each in datasets.items()}, ", ".join(datasets), also=4)
-        dataset = datasets[name]
-        if dataset.is_virtual or dataset.external:
-            raise InvalidInputError(f"{name} lies in other files. Write it into one.")
-        axes = _named([_dimension(dataset, axis) for axis in range(dataset.ndim)])
-        if dataset.ndim == 4:
-            yield _chains_joined(dataset)
-        else:
-            yield PassesFile(dataset, axes)
+
+        def read(name: str) -> Any:
+            if datasets[name].is_virtual or datasets[name].external:
+                raise InvalidInputError(f"{name} lies in other files. Write it into one.")
+            return datasets[name]
+
+        def dimensions(name: str) -> Sequence[str]:
+            return [_dimension(datasets[name], axis) for axis in range(datasets[name].ndim)]
+
+        yield _among(_Arrays({name: each.ndim for name, each in datasets.items()}, read, dimensions), names)
 
 
 def _dimension(dataset: Any, axis: int) -> str:
@@ -195,39 +261,124 @@ def _dimension(dataset: Any, axis: int) -> str:
     return str(dimension[0].name).rpartition("/")[2] if len(dimension) else ""
 
 
-def _chains_joined(dataset: Any) -> PassesFile:
-    """Passes of several chains, (chain, draw, example, class), as ArviZ keeps them."""
-    names = [_dimension(dataset, axis) for axis in range(4)]
-    axes = _named(names[1:])
-    if names[0] != "chain" or axes is None or axes[0] != "pass":
-        raise InvalidInputError(
-            f"its array has the dimensions {', '.join(names)}. Give one of pass, example and class."
-        )
-    values = dataset[...]
-    return PassesFile(values.reshape(-1, *values.shape[2:]), axes)
+@dataclass(frozen=True)
+class _Arrays:
+    """The arrays of a file.
+
+    Attributes:
+        axes: how many each has, by name.
+        read: gives one by its name, read as it is sliced.
+        dimensions: gives the names of its axes; "" or none where they have none.
+        listed: their names, for a message.
+    """
+
+    axes: Mapping[str, int]
+    read: Callable[[str], Any]
+    dimensions: Callable[[str], Sequence[str]]
+    listed: str = ""
 
 
-def _long_table(path: Path) -> PassesFile:
+def _among(arrays: _Arrays, names: Names) -> PassesFile:
+    """The passes among some arrays, and what lies beside them."""
+    name = _chosen(arrays, names)
+    group, slash, own = name.rpartition("/")
+    passes, axes = _passes_of(arrays, name, names)
+    parts: list[str] = [own]
+    predicts: Predicts | None = None
+    for spread, together in names.spreads.items():
+        if f"{group}{slash}{spread}" in arrays.axes:
+            other, its_axes = _passes_of(arrays, f"{group}{slash}{spread}", names)
+            if (other.shape, its_axes) != (passes.shape, axes):
+                raise InvalidInputError(f"{spread} has the shape {other.shape}, and {own} the shape {passes.shape}.")
+            passes = _Joined(passes, other, axes.index(names.last) if axes else 2)
+            parts, predicts = [own, spread], together
+            break
+    fixed = [_beside(arrays, group + slash, (f"deterministic_{part}",)) for part in parts]
+    there = [each.reshape(len(each), -1) for each in fixed if each is not None]
+    return PassesFile(
+        passes,
+        axes,
+        deterministic=np.concatenate(there, axis=1) if len(there) == len(parts) else None,
+        labels=_beside(arrays, group + slash, LABELS),
+        predicts=predicts,
+    )
+
+
+def _passes_of(arrays: _Arrays, name: str, names: Names) -> tuple[Any, tuple[str, ...] | None]:
+    """An array as one of three axes, with their names where the file has them."""
+    array, axes, count = arrays.read(name), _named(arrays.dimensions(name), names), arrays.axes[name]
+    if axes and "chain" in axes:
+        front = [axes.index("chain"), axes.index("pass")]
+        behind = [axis for axis in range(count) if axis not in front]
+        values = np.asarray(array[...]).transpose(*front, *behind)
+        array, count = values.reshape(-1, *values.shape[2:]), count - 1
+        axes = ("pass", *(axes[axis] for axis in behind))
+    if count == 2 == names.least:
+        return OneTarget(array), None if axes is None else (*axes, names.last)
+    if count != 3:
+        dimensions = ", ".join(arrays.dimensions(name))
+        raise InvalidInputError(f"its array has the dimensions {dimensions}. Give one of {names.axes}.")
+    return array, axes
+
+
+def _beside(arrays: _Arrays, group: str, known: Sequence[str]) -> np.ndarray | None:
+    there = [f"{group}{name}" for name in known if f"{group}{name}" in arrays.axes]
+    return np.asarray(arrays.read(there[0])[...]) if there else None
+
+
+class OneTarget:
+    """(T, N) values of one target as (T, N, 1), read as they are sliced."""
+
+    def __init__(self, values: Any) -> None:
+        self._values, self.dtype, self.shape = values, values.dtype, (*values.shape, 1)
+        chunks = getattr(values, "chunks", None)
+        self.chunks = None if chunks is None else (*chunks, 1 if isinstance(chunks[0], int) else (1,))
+
+    def __getitem__(self, part: tuple[slice, ...]) -> np.ndarray:
+        return np.asarray(self._values[part[:2]])[..., None]
+
+
+class _Joined:
+    """Two arrays of one shape, one behind the other along an axis that is always read whole."""
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, first: Any, second: Any, axis: int) -> None:
+        self._both, self._axis = (first, second), axis
+        both = tuple(2 * size if number == axis else size for number, size in enumerate(first.shape))
+        rows = getattr(first, "chunks", None) or (*first.shape[:1], *(1 << 10,) * 2)
+        self.shape = both
+        self.chunks = tuple(both[axis] if number == axis else size for number, size in enumerate(rows))
+
+    def __getitem__(self, part: tuple[slice, ...]) -> np.ndarray:
+        whole = tuple(slice(None) if number == self._axis else each for number, each in enumerate(part))
+        return np.concatenate([np.asarray(each[whole], np.float32) for each in self._both], axis=self._axis)
+
+
+def _long_table(path: Path, names: Names) -> PassesFile:
     table = read_frame(path)
-    missing = [name for name in COLUMNS if name not in table.columns]
+    if names.least == 2 and names.last not in table.columns:
+        table = table.assign(**{names.last: 0})  # of the only target
+    columns = ["example", "pass", names.last, names.value]
+    missing = [name for name in columns if name not in table.columns]
     if missing:
         found = ", ".join(map(str, table.columns))
-        raise InvalidInputError(f"a table of passes has the columns {', '.join(COLUMNS)}. This one has {found}.")
-    codes, values = zip(*(pd.factorize(table[name], sort=name != "example") for name in COLUMNS[:3]), strict=True)
-    examples, passes, classes = (len(value) for value in values)
-    expected = examples * passes * classes
-    if len(table) != expected or table.duplicated(list(COLUMNS[:3])).any() or any((code < 0).any() for code in codes):
+        raise InvalidInputError(f"a table of passes has the columns {', '.join(columns)}. This one has {found}.")
+    codes, values = zip(*(pd.factorize(table[name], sort=name != "example") for name in columns[:3]), strict=True)
+    examples, passes, lasts = (len(value) for value in values)
+    expected = examples * passes * lasts
+    if len(table) != expected or table.duplicated(columns[:3]).any() or any((code < 0).any() for code in codes):
         raise InvalidInputError(
             f"it should have {expected:,} rows, one for each of {passes:,} passes, {examples:,} examples and "
-            f"{classes:,} classes, and has {len(table):,}, or some twice."
+            f"{lasts:,} of the column {names.last}, and has {len(table):,}, or some twice."
         )
-    probs = np.empty((passes, examples, classes), np.float32)
-    probs[codes[1], codes[0], codes[2]] = table["probability"].to_numpy(np.float32)
-    return replace(
-        PassesFile(probs, ("pass", "example", "class")),
-        ids=_texts(values[0]),
-        class_names=_texts(values[2]),
-    )
+    try:
+        numbers = table[names.value].to_numpy(np.float32)
+    except (ValueError, TypeError) as error:
+        raise InvalidInputError(f"its column {names.value} should hold numbers ({first_line(error)}).") from error
+    array = np.empty((passes, examples, lasts), np.float32)
+    array[codes[1], codes[0], codes[2]] = numbers
+    return PassesFile(array, ("pass", "example", names.last), ids=_texts(values[0]), last_names=_texts(values[2]))
 
 
 def _texts(values: Any) -> tuple[str, ...] | None:
@@ -238,20 +389,31 @@ def _texts(values: Any) -> tuple[str, ...] | None:
     return tuple(str(value) for value in values)
 
 
-def _chosen(axes: dict[str, int], found: str, also: int = 3) -> str:
-    """The name of the array that holds the passes, by its name, or because it is the only one of so many axes."""
-    usual = [name for name in axes if name.rpartition("/")[2] in NAMES and axes[name] in (3, also)]
-    fitting = usual or [name for name, count in axes.items() if count in (3, also)]
+def _chosen(arrays: _Arrays, names: Names) -> str:
+    """The name of the array that holds the passes: a usual one, or the only one of so many axes."""
+
+    def of(*counts: int) -> list[str]:
+        beside = (*LABELS, *names.spreads)
+        own = {name: name.rpartition("/")[2] for name, count in arrays.axes.items() if count in counts}
+        return [name for name, each in own.items() if each not in beside and not each.startswith("deterministic_")]
+
+    several = of(*range(names.least, 5))
+    usual = [name for name in several if name.rpartition("/")[2] in names.arrays]
+    in_groups = [name for name in several if name.partition("/")[0] in GROUPS]
+    fitting = usual or in_groups or of(3) or of(4) or of(*range(names.least, 3))
     if len(fitting) != 1:
         raise InvalidInputError(
-            "it should hold one array of pass, example and class, under the name probs where there are others. "
-            f"It holds {found or 'none'}."
+            f"it should hold one array of {names.axes}, under the name {names.arrays[0]} where there are others. "
+            f"It holds {arrays.listed or ', '.join(arrays.axes) or 'none'}."
         )
     return fitting[0]
 
 
-def _named(dimensions: Any) -> tuple[str, ...] | None:
-    """The axes by our names, where all are known."""
-    of = {name: axis for axis, names in DIMENSIONS.items() for name in names}
-    axes = tuple(of.get(str(name).lower(), "") for name in dimensions or ())
-    return axes if sorted(axes) == sorted(DIMENSIONS) else None
+def _named(dimensions: Sequence[str], names: Names) -> tuple[str, ...] | None:
+    """The axes by our names, where all are known; ArviZ calls those that nobody named `y_dim_0` and so on."""
+    known = {**DIMENSIONS, names.last: names.dimensions}
+    of = {name: axis for axis, each in known.items() for name in each}
+    numbered = {"0": "example", "1": names.last}
+    axes = tuple(of.get(str(name).lower(), numbered.get(str(name).rpartition("_dim_")[2], "")) for name in dimensions)
+    needed = {"pass", "example", *([names.last] if names.least == 3 else [])}
+    return axes if len(set(axes)) == len(axes) and needed <= set(axes) and "" not in axes else None

@@ -4,17 +4,20 @@ import io
 import os
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from mcviz.data.parquet import InParquet
 from mcviz.data.upload import UNREADABLE, on_white
 from mcviz.errors import InvalidInputError
+from mcviz.regular import open_regular
 from mcviz.validate import invalid
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
@@ -23,9 +26,41 @@ MOST_PIXELS = 100_000_000
 SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 GREY = ("1", "L", "LA", *SIXTEEN_BITS)
 THREADS = min(8, os.cpu_count() or 1)  # Pillow decodes without holding the interpreter
+WAITING = 1024  # pictures, at most, whose turn it is next
 
 T = TypeVar("T")
 Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class InFiles:
+    """Gives the bytes of pictures in files, whose paths begin at a folder."""
+
+    folder: Path
+    paths: Sequence[str]
+
+    def __call__(self, place: int) -> bytes:
+        """The bytes of the picture at a place."""
+        try:
+            with open_regular(self.folder / self.paths[place]) as opened:
+                return opened.read()
+        except OSError as error:
+            raise InvalidInputError(f"{error.strerror or error}.") from error
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    read: Callable[[int], bytes]
+    places: Sequence[int]
+
+    def __call__(self, place: int) -> bytes:
+        return self.read(self.places[place])
+
+
+def _chosen(read: Callable[[int], bytes], places: Sequence[int]) -> _Chosen:
+    if isinstance(read, _Chosen):
+        return _Chosen(read.read, [read.places[place] for place in places])
+    return _Chosen(read, places)
 
 
 @dataclass(frozen=True)
@@ -67,7 +102,9 @@ class Pictures:
             return self[[int(rows)]][0]
         places = np.arange(len(self))[rows]
         images = np.empty((len(places), *self.image_shape), np.uint8)
-        for place, image in enumerate(_in_threads(self._image, places.tolist())):
+        lie = np.array(self.read.places)[places] if isinstance(self.read, _Chosen) else places
+        forward = np.argsort(lie, kind="stable")  # as a table is read
+        for place, image in zip(forward, _in_threads(self._image, places[forward].tolist()), strict=True):
             images[place] = image
         return images
 
@@ -89,8 +126,17 @@ class Pictures:
 
     def only(self, places: np.ndarray) -> "Pictures":
         """Some of the pictures, by an array of their places."""
-        kept, read = places.tolist(), self.read
-        return replace(self, names=[self.names[place] for place in kept], read=lambda place: read(kept[place]))
+        kept = places.tolist()
+        return replace(self, names=[self.names[place] for place in kept], read=_chosen(self.read, kept))
+
+    def apart(self, places: range) -> "Pictures":
+        """Some of the pictures, without what the others take, to be sent to another process.
+
+        Those in files and in Parquet stay there, and are read by whoever decodes them; the bytes of all others come
+        along.
+        """
+        names = [self.names[place] for place in places]
+        return replace(self, names=names, read=_apart(self.read, places), sizes=frozenset())
 
     def _image(self, place: int) -> np.ndarray:
         height, width, channels = self.image_shape
@@ -133,10 +179,21 @@ def checked_pictures(
     return Pictures(names, read, (*common, 1 if grey else 3), frozenset(sizes)), broken
 
 
-def _in_threads(function: Callable[[int], T], places: Iterable[int]) -> Iterator[T]:
+def _apart(read: Callable[[int], bytes], places: Sequence[int]) -> Callable[[int], bytes]:
+    if isinstance(read, _Chosen):
+        return _apart(read.read, [read.places[place] for place in places])
+    if isinstance(read, InFiles):
+        return InFiles(read.folder, [read.paths[place] for place in places])
+    if isinstance(read, InParquet):
+        return _Chosen(read, places)
+    return [read(place) for place in places].__getitem__
+
+
+def _in_threads(function: Callable[[int], T], places: Sequence[int]) -> Iterator[T]:
     with warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as pool:
         warnings.simplefilter("ignore")  # of odd notes that a camera left in a file
-        yield from pool.map(function, places)
+        for start in range(0, len(places), WAITING):
+            yield from pool.map(function, places[start : start + WAITING])
 
 
 def _looked_at(read: Callable[[int], bytes], place: int) -> tuple[int, int, int] | str:

@@ -1,30 +1,44 @@
 """Examples from wherever people keep them: what a path holds is found out from the thing itself."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from mcviz.choices import Task
 from mcviz.data.data_set import DataSet
-from mcviz.data.hugging_face import encoded_pictures, is_saved_dataset, picture_paths, read_dataset, stacked
+from mcviz.data.hugging_face import is_saved_dataset, read_dataset
 from mcviz.data.idx import images_in, is_idx, read_idx
+from mcviz.data.kinds import KINDS, Files, Kind
 from mcviz.data.labels import labels_beside
 from mcviz.data.npy import load_array
-from mcviz.data.npz_images import read_npz
-from mcviz.data.pictures import SUFFIXES, Progress, checked_pictures
-from mcviz.data.tables import LABEL_COLUMNS, PICTURE_COLUMNS, ColumnNames, read_table, usual_column
-from mcviz.errors import DataNotFoundError, InvalidInputError
+from mcviz.data.npz_examples import read_npz
+from mcviz.data.parquet import read_parquet
+from mcviz.data.passes import read_array
+from mcviz.data.pictures import Progress
+from mcviz.data.tables import (
+    ID_COLUMNS,
+    LABEL_COLUMNS,
+    PICTURE_COLUMNS,
+    TABLES,
+    TEXT_COLUMNS,
+    ColumnNames,
+    check_named,
+    complete,
+    read_frame,
+    usual_column,
+)
+from mcviz.errors import DataNotFoundError, InvalidInputError, StorageError
 from mcviz.regular import open_regular
 
 ACCEPTED = (
-    "a folder of pictures, or of one folder a class; a CSV or Parquet table of paths and labels; .npz, .npy or IDX "
-    "arrays; a saved Hugging Face data set"
+    "a folder of pictures or .txt files, or of one folder a class; a CSV, TSV, Parquet or JSON-lines table of paths, "
+    "texts or numbers, with labels; .npz, .npy or IDX arrays; a saved Hugging Face data set"
 )
-NAMED = 5  # of the broken pictures, in a message
+LABELS = ("labels", "y_test", "y", "target")  # under which an npz has them
 
 
 def read_data(
@@ -32,26 +46,31 @@ def read_data(
     *,
     skip_broken: bool = False,
     columns: ColumnNames | None = None,
+    task: Task = "classification",
     progress: Progress | None = None,
 ) -> DataSet:
-    """Read a data set of any kind that is known.
+    """Read a data set of any kind that is known: images, texts, rows of numbers, or labels alone.
 
     | what | classes |
     |---|---|
-    | a folder with one folder of pictures a class | the folders' names, sorted, as Keras and torchvision have it |
-    | a folder of pictures | no labels |
-    | a CSV or Parquet table of paths, from its own folder on, or of encoded pictures | numbers, or names, sorted |
+    | a folder with one folder of pictures or .txt files a class | the folders' names, sorted, as Keras has it |
+    | a folder of pictures or .txt files | no labels |
+    | a CSV, TSV, Parquet or JSON-lines table | numbers, or names, sorted |
     | `.npz`; `.npy` with its labels beside it | numbers, one-hot, or names, sorted |
     | IDX files, gzipped or not, or the folder that they are in | numbers |
     | a Hugging Face data set as it is saved on disk | as it names them |
 
-    Pictures are PNG, JPEG, WebP or TIFF. They are decoded when they are used, so that memory stays flat.
+    A table has a column of paths, from its own folder on, of encoded pictures or of texts; one without is of rows: its
+    numeric columns that are neither label nor id. Pictures are PNG, JPEG, WebP or TIFF. They are decoded when they are
+    used, so that memory stays flat; those inside a Parquet table and the images of an `.npy` are left there until then.
+    Files of texts are UTF-8.
 
     Args:
         path: of the file or folder.
-        skip_broken: whether to leave out pictures that cannot be read; they are refused without it.
+        skip_broken: whether to leave out pictures and texts that cannot be read; they are refused without it.
         columns: of a table, where they have other names than the usual.
-        progress: called with (done, total) pictures while they are checked.
+        task: what the labels are for: classes, or the numbers that a regression predicts.
+        progress: called with (done, total) pictures or texts while they are checked.
 
     Returns:
         The examples, in the order of the file, or in the sorted order of their paths.
@@ -59,171 +78,195 @@ def read_data(
     Raises:
         DataNotFoundError: nothing is at that path.
         InvalidInputError: what is there cannot be used; the message names it.
+        StorageError: a table of pictures is damaged, or changes while it is read.
     """
     path = Path(path)
     if not path.exists():
         raise DataNotFoundError(f"There is no data at {path}. Give {ACCEPTED}.")
+    files = Files(path if path.is_dir() else path.parent, skip_broken, progress)
     try:
         if path.is_dir():
-            return _folder(path, skip_broken, progress)
-        return _file(path, skip_broken, columns or ColumnNames(), progress)
+            return _folder(path, columns, task, files)
+        return _file(path, columns, task, files)
     except InvalidInputError as error:
         raise error if str(path) in str(error) else InvalidInputError(f"{path} cannot be used: {error}") from error
+    except StorageError:
+        raise
     except OSError as error:
         raise InvalidInputError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
-def _folder(path: Path, skip_broken: bool, progress: Progress | None) -> DataSet:
-    if is_saved_dataset(path):
-        return _saved_dataset(path, skip_broken, progress)
-    if (idx := images_in(path)) is not None:
-        return _idx(idx)
-    classes = sorted(entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-    by_class = {folder.name: files for folder in classes if (files := _picture_files(folder, deep=True))}
-    flat = _picture_files(path, deep=False)
-    if by_class and flat:
-        raise InvalidInputError(
-            f"pictures, such as {flat[0].name}, lie beside its folders of pictures ({', '.join(by_class)}). "
-            "Put each into the folder of its class, or all into one folder."
-        )
-    if not by_class and not flat:
-        raise InvalidInputError(f"the folder holds no pictures ({', '.join(SUFFIXES)}). Give {ACCEPTED}.")
-    files = flat or [file for files in by_class.values() for file in files]
-    labels = np.repeat(np.arange(len(by_class)), [len(files) for files in by_class.values()]) if by_class else None
-    return _pictures(
-        [str(file.relative_to(path)) for file in files],
-        lambda place: _content(files[place]),
-        DataSet(None, labels, tuple(by_class) or None),
-        skip_broken,
-        progress,
-    )
+def read_labels(path: str | Path, *, columns: ColumnNames | None = None, task: Task = "classification") -> DataSet:
+    """Read labels alone, from a table, or from an `.npy` or `.npz`.
 
+    All columns of a table that are neither label nor id are the user's own. Without ids, paths of pictures are the ids.
 
-def _file(path: Path, skip_broken: bool, columns: ColumnNames, progress: Progress | None) -> DataSet:
-    with open_regular(path) as file:
-        start = file.read(6)
-    if path.suffix in (".csv", ".tsv", ".parquet"):
-        return _table(path, skip_broken, columns, progress)
-    if start.startswith(b"PK"):
-        return read_npz(path)
-    if start == b"\x93NUMPY":
-        return _npy(path)
-    if is_idx(path):
-        return _idx(path)
-    raise InvalidInputError(f"it is none of what is taken. Give {ACCEPTED}.")
+    Args:
+        path: of the file.
+        columns: of a table, where they have other names than the usual.
+        task: what the labels are for.
 
-
-def _table(path: Path, skip_broken: bool, columns: ColumnNames, progress: Progress | None) -> DataSet:
-    table = read_table(path, columns)
-    examples = _without_images(table.labels, table.ids, table.columns)
-    if table.pictures is None:
-        if table.labels is None and table.ids is None:
+    Raises:
+        DataNotFoundError: nothing is at that path.
+        InvalidInputError: what is there cannot be used; the message names it.
+    """
+    path = Path(path)
+    if path.suffix not in TABLES:
+        return DataSet(None).with_labels(read_array(path, LABELS), task)
+    if not path.exists():
+        raise DataNotFoundError(f"There are no labels at {path}. Give a table, an .npy or an .npz.")
+    try:
+        names = columns or ColumnNames()
+        examples = _labelled(read_frame(path), names, task, {})
+        if examples.labels is None and examples.ids is None:
             raise InvalidInputError(
-                f"it has no column of pictures ({', '.join(PICTURE_COLUMNS)}) or labels ({', '.join(LABEL_COLUMNS)}), "
-                f"but {', '.join(map(str, table.columns))}. Name one with --picture-column or --label-column."
+                f"it has no column of labels ({', '.join(LABEL_COLUMNS)}) or ids. "
+                "Name one with --label-column or --id-column."
             )
+    except InvalidInputError as error:
+        raise error if str(path) in str(error) else InvalidInputError(f"{path} cannot be used: {error}") from error
+    picture = names.picture or usual_column(examples.columns, PICTURE_COLUMNS)
+    if examples.ids is not None or examples.columns is None or picture is None:
         return examples
-    cells = table.pictures.tolist()
-    if isinstance(cells[0], dict | bytes):
-        encoded = [cell["bytes"] if isinstance(cell, dict) else cell for cell in cells]
-        return _pictures(_rows(len(cells)), lambda row: encoded[row], examples, skip_broken, progress)
-    files = [path.parent / str(cell) for cell in cells]
-    return _pictures([str(cell) for cell in cells], lambda row: _content(files[row]), examples, skip_broken, progress)
+    paths = examples.columns[picture]
+    return examples.with_ids(paths) if paths.notna().all() and paths.is_unique else examples
 
 
-def _saved_dataset(folder: Path, skip_broken: bool, progress: Progress | None) -> DataSet:
-    return of_arrow_table(*read_dataset(folder), skip_broken=skip_broken, progress=progress)
+def of_table(
+    table: pd.DataFrame,
+    *,
+    columns: ColumnNames | None = None,
+    task: Task = "classification",
+    files: Files | None = None,
+    class_names: Mapping[str, tuple[str, ...]] | None = None,
+) -> DataSet:
+    """A data set from a table: of pictures, texts, rows of numbers, or labels alone.
+
+    Args:
+        table: a row an example.
+        columns: which mean what, where they have other names than the usual.
+        task: what the labels are for.
+        files: how pictures are read that are in files.
+        class_names: of each column of class indices that has some.
+
+    Raises:
+        InvalidInputError: it has no such columns, or they cannot be used.
+    """
+    names = columns or ColumnNames()
+    examples = _labelled(table, names, task, class_names or {})
+    named = [kind for kind in KINDS.values() if kind.column and getattr(names, kind.column)]
+    if len({kind.column for kind in named}) > 1:
+        asked = " and ".join(kind.plural for kind in named)
+        raise InvalidInputError(f"columns of {asked} are named, and an example is one of these. Name one.")
+    for kind in named or KINDS.values():
+        found = kind.of_table(examples, names, files or Files(Path()))
+        if found is not None:
+            return found
+    raise InvalidInputError(
+        f"it has no column of pictures ({', '.join(PICTURE_COLUMNS)}), texts ({', '.join(TEXT_COLUMNS)}), numbers or "
+        f"labels ({', '.join(LABEL_COLUMNS)}), but {', '.join(map(str, table.columns))}. Name one with "
+        "--picture-column, --text-column, --feature-columns or --label-column."
+    )
 
 
 def of_arrow_table(
     table: pa.Table,
-    names: Mapping[str, tuple[str, ...]],
+    class_names: Mapping[str, tuple[str, ...]],
     *,
-    follow_paths: bool = False,
-    skip_broken: bool = False,
-    progress: Progress | None = None,
+    columns: ColumnNames | None = None,
+    task: Task = "classification",
+    files: Files | None = None,
 ) -> DataSet:
-    """A data set from an Arrow table with a column of images.
-
-    Args:
-        table: a row an example.
-        names: the class names of each column that has some.
-        follow_paths: whether pictures that are not in the table are read from the paths that it names; a table from
-            elsewhere could name any file.
-        skip_broken: as `read_data`.
-        progress: as `read_data`.
+    """As `of_table`, from an Arrow table, whose column of pictures stays as it is, on disk where it is there.
 
     Raises:
-        InvalidInputError: it has no such column, or the images cannot be used.
+        InvalidInputError: as `of_table`.
     """
-    image, label = (usual_column(table.column_names, usual) for usual in (PICTURE_COLUMNS, LABEL_COLUMNS))
-    others = table.drop_columns([name for name in (image, label) if name]).to_pandas()
-    ids = others.pop("id").astype(str) if "id" in others else None
-    examples = _without_images(None if label is None else table[label].to_pylist(), ids, others)
-    if label is not None and examples.class_names is None:
-        examples = replace(examples, class_names=names.get(label))
-    if image is None:
-        raise InvalidInputError(f"it has no column of images, but {', '.join(table.column_names)}.")
-    if follow_paths and (paths := picture_paths(table[image])):
-        return _pictures(paths, lambda row: _content(Path(paths[row])), examples, skip_broken, progress)
-    pictures = encoded_pictures(table[image])
-    if pictures is None:
-        return examples.with_images(stacked(table[image]))
-    return _pictures(_rows(len(table)), lambda row: pictures[row].as_py() or b"", examples, skip_broken, progress)
+    picture = (columns and columns.picture) or usual_column(table.column_names, PICTURE_COLUMNS)
+    if picture not in table.column_names:
+        frame = table.to_pandas()
+    else:
+        frame = table.drop_columns([picture]).to_pandas()
+        frame[picture] = pd.Series(pd.arrays.ArrowExtensionArray(table[picture]))
+    return of_table(frame, columns=columns, task=task, files=files, class_names=class_names)
 
 
-def _without_images(labels: Any, ids: Any, columns: pd.DataFrame) -> DataSet:
-    examples = DataSet(None, columns=columns)
-    if labels is not None:
-        examples = examples.with_labels(labels)
-    return examples if ids is None else examples.with_ids(ids)
-
-
-def _npy(path: Path) -> DataSet:
-    beside = labels_beside(path)
-    return DataSet.of_arrays(load_array(path), None if beside is None else load_array(beside))
-
-
-def _idx(path: Path) -> DataSet:
-    images, beside = read_idx(path), labels_beside(path)
-    return DataSet.of_arrays(images, None if beside is None else read_idx(beside))
-
-
-def _pictures(
-    names: Sequence[str],
-    read: Callable[[int], bytes],
-    examples: DataSet,
-    skip_broken: bool,
-    progress: Progress | None,
+def _labelled(
+    table: pd.DataFrame, names: ColumnNames, task: Task, class_names: Mapping[str, tuple[str, ...]]
 ) -> DataSet:
-    """Examples with their pictures, which are checked; their names are the ids where the examples have none."""
-    pictures, broken = checked_pictures(names, read, progress=progress)
-    examples = replace(examples, images=pictures)
-    if examples.ids is None and len(set(names)) == len(names):
-        examples = examples.with_ids(names)
-    if not broken:
+    """The labels and ids of a table; all its other columns are the user's own."""
+    if not len(table):
+        raise InvalidInputError("it has no rows.")
+    table = table.set_axis([str(name) for name in table.columns], axis=1).reset_index(drop=True)
+    check_named(table, names)
+    free = [name for name in table.columns if name not in names.named()]
+    label = names.label or usual_column(free, LABEL_COLUMNS)
+    labels = list(names.targets) or ([label] if label else [])
+    if len(labels) > 1 and task == "classification":
+        raise InvalidInputError(f"classes are in one column of labels, and {', '.join(labels)} are named. Name one.")
+    name = names.id or usual_column([name for name in free if name not in labels], ID_COLUMNS)
+    examples = DataSet(None, columns=table.drop(columns=[*labels, *([name] if name else [])]))
+    if name:
+        examples = examples.with_ids(complete(table[name]).astype(str))
+    if not labels:
         return examples
-    first = "; ".join(f"{names[place]}: {reason}" for place, reason in list(broken.items())[:NAMED])
-    more = f" and {len(broken) - NAMED:,} more" if len(broken) > NAMED else ""
-    found = f"{len(broken):,} of {len(names):,} pictures cannot be read: {first.rstrip('.')}{more}."
-    if len(broken) == len(names) or not skip_broken:
-        raise InvalidInputError(f"{found} Mend or remove them, or leave them out with --skip-broken.")
-    kept = np.setdiff1d(np.arange(len(names)), list(broken))
-    return replace(examples.only(kept), notes=(*examples.notes, f"Left out: {found}"))
+    if task == "regression":
+        return examples.with_targets(table[labels])
+    examples = examples.with_labels(complete(table[labels[0]]).to_numpy())
+    return replace(examples, class_names=examples.class_names or class_names.get(labels[0]))
 
 
-def _rows(count: int) -> list[str]:
-    return [f"row {row}" for row in range(count)]
+def _folder(path: Path, columns: ColumnNames | None, task: Task, files: Files) -> DataSet:
+    if is_saved_dataset(path):
+        table, class_names = read_dataset(path)
+        return of_arrow_table(table, class_names, columns=columns, task=task, files=replace(files, folder=None))
+    if (idx := images_in(path)) is not None:
+        return _idx(idx, task)
+    of_files = [kind for kind in KINDS.values() if kind.suffixes]
+    classes = sorted(entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    for kind in of_files:
+        by_class = {folder.name: found for folder in classes if (found := _files(kind, folder, deep=True))}
+        flat = _files(kind, path, deep=False)
+        if by_class and flat:
+            raise InvalidInputError(
+                f"{kind.files}, such as {flat[0].name}, lie beside its folders of {kind.files} "
+                f"({', '.join(by_class)}). Put each into the folder of its class, or all into one folder."
+            )
+        if flat:
+            return kind.of_files(DataSet(None), flat, files)
+        if by_class:
+            labels = np.repeat(np.array(list(by_class), object), [len(found) for found in by_class.values()])
+            known = DataSet(None).with_labels(labels, task)
+            return kind.of_files(known, [file for found in by_class.values() for file in found], files)
+    taken = " or ".join(f"{kind.files} ({', '.join(kind.suffixes)})" for kind in of_files)
+    raise InvalidInputError(f"the folder holds no {taken}. Give {ACCEPTED}.")
 
 
-def _picture_files(folder: Path, deep: bool) -> list[Path]:
+def _file(path: Path, columns: ColumnNames | None, task: Task, files: Files) -> DataSet:
+    with open_regular(path) as file:
+        start = file.read(6)
+    if path.suffix == ".parquet":
+        table, encoded = read_parquet(path, columns or ColumnNames())
+        return of_table(table, columns=columns, task=task, files=replace(files, encoded=encoded))
+    if path.suffix in TABLES:
+        table = read_frame(path, columns.text if columns else None)
+        return of_table(table, columns=columns, task=task, files=files)
+    if start.startswith(b"PK"):
+        return read_npz(path, task)
+    if start == b"\x93NUMPY":
+        beside = labels_beside(path)
+        labels = None if beside is None else load_array(beside)
+        return DataSet.of_arrays(load_array(path), labels, task=task)
+    if is_idx(path):
+        return _idx(path, task)
+    raise InvalidInputError(f"it is none of what is taken. Give {ACCEPTED}.")
+
+
+def _idx(path: Path, task: Task) -> DataSet:
+    images, beside = read_idx(path), labels_beside(path)
+    return DataSet.of_arrays(images, None if beside is None else read_idx(beside), task=task)
+
+
+def _files(kind: Kind, folder: Path, deep: bool) -> list[Path]:
     found = folder.rglob("*") if deep else folder.iterdir()
-    return sorted(file for file in found if file.suffix.lower() in SUFFIXES and not file.name.startswith("."))
-
-
-def _content(file: Path) -> bytes:
-    try:
-        with open_regular(file) as opened:
-            return opened.read()
-    except OSError as error:
-        raise InvalidInputError(f"{error.strerror or error}.") from error
+    return sorted(file for file in found if file.suffix.lower() in kind.suffixes and not file.name.startswith("."))

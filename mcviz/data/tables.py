@@ -1,108 +1,137 @@
-"""Tables of examples: a CSV or Parquet file with a row an example."""
+"""Tables of examples: CSV, TSV, Parquet or JSON lines, with a row an example."""
 
+import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from mcviz.errors import InvalidInputError
+from mcviz.regular import open_regular
 from mcviz.text import first_line
 
 PICTURE_COLUMNS = ("path", "file", "file_name", "filename", "filepath", "image", "image_path", "img", "img_path")
+TEXT_COLUMNS = ("text", "texts", "sentence", "review", "content", "comment", "message", "tweet", "document")
 LABEL_COLUMNS = ("label", "labels", "class", "target", "category", "y")
 ID_COLUMNS = ("id",)
+TABLES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
+UNNAMED = "Unnamed: "  # how pandas calls a column without a name, such as the index that a CSV was written with
 
 
 @dataclass(frozen=True)
 class ColumnNames:
-    """Which columns of a table mean what; None looks for the usual names.
+    """Which columns of a table mean what; None, or no names, looks for the usual ones.
 
     Attributes:
         picture: a picture's path, from the table's own folder on, or the bytes of its file.
-        label: class index or class name.
+        label: class index or class name, or what a regression predicts.
         id: what names an example.
+        text: a text.
+        features: the numbers that the model takes, in its order; all numeric columns without it.
+        targets: what a regression predicts, where that is several columns.
     """
 
     picture: str | None = None
     label: str | None = None
     id: str | None = None
+    text: str | None = None
+    features: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+
+    def named(self) -> list[str]:
+        """All columns that are named."""
+        each = (self.picture, self.label, self.id, self.text)
+        return [*(name for name in each if name is not None), *self.features, *self.targets]
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table of examples, its columns told apart.
+def read_frame(path: Path, text: str | None = None, columns: list[str] | None = None) -> pd.DataFrame:
+    """Read a CSV, TSV, Parquet or JSON-lines file; paths, ids and texts stay texts.
 
-    Attributes:
-        pictures: (N,) paths or bytes, or None where it has no such column.
-        labels: (N,) as they are there, or None.
-        ids: N texts, or None.
-        columns: the others, which are the user's own; a row an example.
-    """
-
-    pictures: pd.Series | None
-    labels: np.ndarray | None
-    ids: tuple[str, ...] | None
-    columns: pd.DataFrame
-
-
-def read_table(path: Path, names: ColumnNames) -> Table:
-    """Read a CSV or Parquet file.
-
-    Raises:
-        InvalidInputError: it cannot be read, is empty, or lacks a column that was named.
-    """
-    frame = read_frame(path)
-    if not len(frame):
-        raise InvalidInputError(f"{path} has no rows.")
-    names = _found(path, frame, names)
-    own = frame.drop(columns=[name for name in (names.picture, names.label, names.id) if name])
-    return Table(
-        None if names.picture is None else _complete(path, frame[names.picture]),
-        None if names.label is None else _complete(path, frame[names.label]).to_numpy(),
-        None if names.id is None else tuple(_complete(path, frame[names.id]).astype(str)),
-        own,
-    )
-
-
-def read_frame(path: Path) -> pd.DataFrame:
-    """Read a CSV, TSV or Parquet file; paths and ids of a CSV stay texts.
+    Args:
+        path: of the file; its ending says what it is.
+        text: the column of texts, where it has another name than the usual.
+        columns: of a Parquet file, that are read; all without it.
 
     Raises:
         InvalidInputError: it cannot be read.
     """
     try:
+        open_regular(path).close()
         if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        how: dict[str, Any] = {"sep": "\t" if path.suffix == ".tsv" else ",", "encoding": "utf-8-sig"}
+            return pd.read_parquet(path, columns=columns)
+        if path.suffix in (".jsonl", ".ndjson"):
+            return _json_lines(path)
+        separator = "\t" if path.suffix == ".tsv" else ","
+        how: dict[str, Any] = {"sep": separator, "encoding": "utf-8-sig", "low_memory": False}  # one dtype a column
         head = pd.read_csv(path, nrows=0, **how)
-        texts = {name: str for name in head.columns if name.lower() in (*PICTURE_COLUMNS, *ID_COLUMNS)}
-        return pd.read_csv(path, dtype=texts, **how)
-    except (OSError, ValueError, pd.errors.ParserError) as error:  # pyarrow's errors are of these
+        as_texts = {name: str for name in head.columns if name.lower() in (*PICTURE_COLUMNS, *ID_COLUMNS)}
+        frame = pd.read_csv(path, dtype=as_texts, **how)
+        for name in frame:
+            if name == text or (name.lower() in TEXT_COLUMNS and holds_texts(frame[name])):
+                # "None" and "NA" are words of a text, not missing ones
+                words = pd.read_csv(path, usecols=[name], dtype=str, keep_default_na=False, **how)[name]
+                frame[name] = words.where(words != "")
+        return frame
+    except InvalidInputError:
+        raise
+    except (OSError, ValueError, RecursionError, pd.errors.ParserError) as error:  # pyarrow's errors are of these
         raise InvalidInputError(f"{path} cannot be read as a table ({first_line(error)}).") from error
 
 
-def usual_column(columns: Iterable[object], usual: Sequence[str]) -> str | None:
+def check_named(frame: pd.DataFrame, names: ColumnNames) -> None:
+    """Check that all columns that are named are there, that none means two things, and that each has its own name.
+
+    Raises:
+        InvalidInputError: it is not so.
+    """
+    if not frame.columns.is_unique:
+        repeated = sorted(set(frame.columns[frame.columns.duplicated()]))
+        raise InvalidInputError(f"two columns have the name {', '.join(repeated)}. Rename one.")
+    named = names.named()
+    for name in named:
+        if name not in frame.columns:
+            raise InvalidInputError(f"it has no column {name!r}. It has {', '.join(frame.columns)}.")
+        if named.count(name) > 1:
+            raise InvalidInputError(f"the column {name!r} is named twice. Name it once, for what it means.")
+
+
+def usual_column(columns: Iterable[object] | None, usual: Sequence[str]) -> str | None:
     """The first of the usual names that a column has, in large or small letters, as it is there; or None."""
-    lower = {str(name).lower(): str(name) for name in reversed(list(columns))}
+    lower = {str(name).lower(): str(name) for name in reversed(list(columns if columns is not None else ()))}
     return next((lower[name] for name in usual if name in lower), None)
 
 
-def _found(path: Path, frame: pd.DataFrame, names: ColumnNames) -> ColumnNames:
-    for field, usual in (("picture", PICTURE_COLUMNS), ("label", LABEL_COLUMNS), ("id", ID_COLUMNS)):
-        named = getattr(names, field)
-        if named is None:
-            named = usual_column(frame.columns, usual)
-        elif named not in frame.columns:
-            there = ", ".join(map(str, frame.columns))
-            raise InvalidInputError(f"{path} has no column {named!r}. It has {there}.")
-        names = replace(names, **{field: named})
-    return names
+def complete(column: pd.Series) -> pd.Series:
+    """A column in which every row has a value.
 
-
-def _complete(path: Path, column: pd.Series) -> pd.Series:
+    Raises:
+        InvalidInputError: one has none.
+    """
     if missing := int(column.isna().sum()):
-        raise InvalidInputError(f"{path} has {missing:,} rows without {column.name}. Fill them in or leave them out.")
+        raise InvalidInputError(f"it has {missing:,} rows without {column.name}. Fill them in or leave them out.")
     return column
+
+
+def is_numeric(column: pd.Series) -> bool:
+    """Whether a column is of real numbers, or of true and false."""
+    return pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_complex_dtype(column.dtype)
+
+
+def holds_texts(column: pd.Series) -> bool:
+    """Whether a column is of texts, some of which may be missing."""
+    if isinstance(column.dtype, pd.ArrowDtype):  # pictures would be read from disk, to look at each
+        arrow = column.dtype.pyarrow_dtype
+        return pa.types.is_string(arrow) or pa.types.is_large_string(arrow)
+    return pd.api.types.infer_dtype(column, skipna=True) == "string"
+
+
+def _json_lines(path: Path) -> pd.DataFrame:
+    """One object a line, its values as they are written: pandas's reader would turn texts into dates and numbers."""
+    with path.open(encoding="utf-8-sig") as file:
+        rows = [json.loads(line) for line in file if line.strip()]
+    if not all(isinstance(row, dict) for row in rows):
+        raise ValueError("a line is no JSON object")
+    return pd.DataFrame(rows)

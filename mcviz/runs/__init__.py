@@ -1,8 +1,8 @@
 """Runs on disk: written, opened, checked, listed and exported. Nothing here needs TensorFlow."""
 
 from mcviz.runs.derived import Derived, load_derived, save_derived
-from mcviz.runs.export import as_xarray, export_run
-from mcviz.runs.folder import ListedRun, list_runs, remove_run, run_names
+from mcviz.runs.export import as_xarray, check_table_file, export_run, write_table
+from mcviz.runs.folder import ListedRun, Removal, list_runs, remove_run, rename_run, run_names, what_goes
 from mcviz.runs.images import StoredImages
 from mcviz.runs.manifest import Examples, Images, Layer, Layout, Manifest, Model, Origin, Preprocessing
 from mcviz.runs.presets import PRESETS
@@ -22,17 +22,22 @@ __all__ = [
     "Model",
     "Origin",
     "Preprocessing",
+    "Removal",
     "Run",
     "StoredImages",
     "ValueScale",
     "Verification",
     "as_xarray",
+    "check_table_file",
     "export_run",
     "list_runs",
     "load_derived",
     "open_run",
     "remove_run",
+    "rename_run",
     "run_names",
     "save_derived",
     "verify_run",
+    "what_goes",
+    "write_table",
 ]

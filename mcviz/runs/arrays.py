@@ -1,95 +1,47 @@
-"""The arrays of a run: what each one is, and how its shards are encoded and read, as Zarr v3 does.
+"""The arrays of a run: which there are, and how their shards are encoded and read, as Zarr v3 does.
 
 Every array is cut along its first axis alone. Names and packing are those of the CF conventions, so that xarray and
 other tools read the probabilities as they are. `zarr` is imported when an array is first encoded or read: that takes a
 fifth of a second, and much can be seen without.
 """
 
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mcviz.choices import Predicts, Task
 from mcviz.runs.files import Folder
-from mcviz.runs.manifest import COLUMNS, MODEL, NAME, Manifest, corrupt, read_manifest
+from mcviz.runs.manifest import (
+    COLUMNS,
+    MODEL,
+    NAME,
+    Examples,
+    Manifest,
+    Origin,
+    corrupt,
+    layout_for,
+    read_manifest,
+)
+from mcviz.runs.stored_array import StoredArray, by_example
+from mcviz.runs.tasks import task_of
 from mcviz.runs.verified import read_verified
 
 if TYPE_CHECKING:
     import zarr
 
-STEPS = 65534
-MISSING = 65535
-ROWS_VALUES = 1 << 20  # of an array of one row an example that is read at once
+PARTS = "parts"  # the folder of what a partial summary has beside its arrays
 CACHED_BYTES = 1 << 26  # of shards that were read and verified
 GROUP = b'{"zarr_format":3,"node_type":"group","attributes":{"Conventions":"CF-1.11","source":"mcviz"}}'
 
 
-@dataclass(frozen=True)
-class StoredArray:
-    """One array of a run.
-
-    Attributes:
-        name: in the store.
-        shape: of the whole array.
-        dtype: as stored.
-        dimensions: their names.
-        chunk: how many rows are compressed together.
-        shard: how many rows are in one file, a multiple of `chunk`.
-        fill_value: what a reader gets for a number that is missing; 0 where any number may be there.
-        attributes: its CF attributes.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    dimensions: tuple[str, ...]
-    chunk: int
-    shard: int
-    fill_value: float
-    attributes: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def shards(self) -> int:
-        """The number of files."""
-        return -(-self.shape[0] // self.shard)
-
-    def key(self, shard: int) -> str:
-        """The name of one file within the array."""
-        return ".".join(["c", str(shard), *["0"] * (len(self.shape) - 1)])
-
-
 def arrays_of(manifest: Manifest) -> dict[str, StoredArray]:
     """The arrays that a run has, by name."""
-    layout, count, passes, classes = manifest.layout, manifest.examples.count, manifest.passes, manifest.classes
-    by_class = ("category", classes)
-    probability = {"units": "1", "valid_min": 0.0, "valid_max": 1.0}
-    packed = {
-        "long_name": "probability of each class in each pass",
-        "units": "1",
-        "scale_factor": 1 / STEPS,
-        "_FillValue": MISSING,
-    }
-    found = [
-        StoredArray(
-            "probs",
-            (count, classes, passes),
-            "uint16",
-            ("example", "category", "draw"),
-            layout.examples_per_chunk,
-            layout.examples_per_shard,
-            MISSING,
-            packed,
-        ),
-        _by_example(
-            "mean_probs", count, by_class, probability | {"long_name": "mean of the probability over the passes"}
-        ),
-    ]
-    if manifest.deterministic:
-        name = "probability of each class with dropout off"
-        found.append(_by_example("deterministic_probs", count, by_class, probability | {"long_name": name}))
+    layout, count = manifest.layout, manifest.examples.count
+    found = list(task_of(manifest).arrays(manifest))
     if manifest.images is not None and manifest.images.stored:
         in_chunk, in_shard = layout.images_per_chunk, layout.images_per_shard
         shape, dtype = (count, *manifest.images.shape), manifest.images.dtype
@@ -98,17 +50,7 @@ def arrays_of(manifest: Manifest) -> dict[str, StoredArray]:
         )
     if manifest.features is not None:
         attributes = {"long_name": "features by which examples are alike"}
-        found.append(_by_example("features", count, ("feature", manifest.features), attributes))
-    if manifest.labels_sha256 is not None:
-        attributes = {"long_name": "number of the class that is the label"}
-        rows = min(count, ROWS_VALUES)
-        found.append(StoredArray("label", (count,), "int64", ("example",), rows, rows, -1, attributes))
-        for name, of_what in (
-            ("correct_per_pass", "each pass"),
-            ("correct_by_ensemble_size", "the mean of the first 1, 2, … passes"),
-        ):
-            attributes = {"long_name": f"number of examples whose label {of_what} predicts"}
-            found.append(StoredArray(name, (passes,), "int64", ("draw",), passes, passes, -1, attributes))
+        found.append(by_example("features", count, ("feature", manifest.features), attributes))
     return {array.name: array for array in found}
 
 
@@ -132,10 +74,18 @@ def read_whole_manifest(folder: Folder, name: str = NAME) -> Manifest:
         inner, _, shard = file.rpartition("/c.")
         array = arrays.get(inner.removeprefix(f"{manifest.store}/"))
         number = shard.partition(".")[0]
+        if _is_part(manifest, file):
+            continue
         there = array and number.isdecimal() and len(number) < 14 and int(number) < array.shards
         if not array or not there or file != shard_file(manifest, array, int(number)):
             raise corrupt(folder.address(name), f"is damaged: {file!r:.100} is no file of such a run")
     return manifest
+
+
+def _is_part(manifest: Manifest, file: str) -> bool:
+    found = re.fullmatch(rf"{re.escape(part_file(manifest, 0)[:-1])}(0|[1-9][0-9]{{0,12}})", file)
+    partial = bool(manifest.with_passes) and manifest.state == "partial"
+    return partial and found is not None and int(found[1]) < manifest.shards
 
 
 def files_of(manifest: Manifest) -> Iterator[str]:
@@ -159,22 +109,56 @@ def shard_file(manifest: Manifest, array: StoredArray, shard: int) -> str:
     return f"{manifest.store}/{array.name}/{array.key(shard)}"
 
 
-def quantise(probs: np.ndarray) -> np.ndarray:
-    """Round probabilities to the nearest 1/65534.
-
-    Args:
-        probs: (T, N, C) float32 in 0..1.
-
-    Returns:
-        (N, C, T) uint16: one example's numbers together, one class's passes in a row.
-    """
-    steps = np.rint(np.clip(probs, 0, 1) * np.float32(STEPS)).astype(np.uint16)
-    return np.ascontiguousarray(steps.transpose(1, 2, 0))
+def arrays_in_shards(manifest: Manifest) -> tuple[str, ...]:
+    """The names of the arrays that are written shard by shard: the passes, or the summary of a run without most."""
+    task = task_of(manifest)
+    return task.summary_in(manifest) if manifest.with_passes else task.passes_in(manifest)
 
 
-def dequantise(steps: np.ndarray) -> np.ndarray:
-    """The probabilities that `quantise` stands for: (N, C, T) uint16 to (T, N, C) float32."""
-    return np.ascontiguousarray(steps.transpose(2, 0, 1)) / np.float32(STEPS)
+def files_of_shard(manifest: Manifest, shard: int) -> list[str]:
+    """The files that hold the passes of one shard of examples, or what they come to."""
+    arrays = arrays_of(manifest)
+    files = [shard_file(manifest, arrays[name], shard) for name in arrays_in_shards(manifest)]
+    return [*files, part_file(manifest, shard)] if manifest.with_passes else files
+
+
+def part_file(manifest: Manifest, shard: int) -> str:
+    """The file of a partial summary that has the scores and the sums of one shard of examples."""
+    return f"{manifest.store}/{PARTS}/c.{shard}"
+
+
+def shards_done(manifest: Manifest) -> list[int]:
+    """The shards of examples whose passes are there, or what they come to."""
+    of_shard = [*arrays_in_shards(manifest), *([PARTS] if manifest.with_passes and manifest.state == "partial" else [])]
+    prefixes = [f"{manifest.store}/{name}/c." for name in of_shard]
+    found = [{int(file.split(".")[2]) for file in manifest.files if file.startswith(prefix)} for prefix in prefixes]
+    return sorted(set.intersection(*found))
+
+
+def stored_bytes(passes: np.ndarray, task: Task, predicts: Predicts) -> float:
+    """How many bytes a prediction takes on disk, as far as the first of (T, n, K) passes tell."""
+    count, width = passes.shape[1], passes.shape[2]
+    targets = () if task == "classification" else tuple(map(str, range(width if predicts == "mean" else width // 2)))
+    manifest = Manifest(
+        task=task,
+        passes=len(passes),
+        classes=0 if targets else width,
+        targets=targets,
+        predicts=predicts,
+        examples=Examples("none", count, ""),
+        images=None,
+        labels_sha256=None,
+        model=None,
+        seed=None,
+        masks=None,
+        origin=Origin("imported"),
+        scores=(),
+        layout=layout_for(len(passes), width, None),
+    )
+    rows = min(count, manifest.layout.examples_per_chunk)
+    encoded = task_of(manifest).encoded(manifest, passes[:, :rows])
+    arrays = arrays_of(manifest)
+    return sum(len(encode(arrays[name], 0, part)) for name, part in encoded.items()) / (rows * len(passes))
 
 
 def encode(array: StoredArray, shard: int, rows: np.ndarray) -> bytes:
@@ -273,13 +257,6 @@ class ArrayReader:
         while self._cached and sum(self._cached.values()) + size > CACHED_BYTES:
             (name, shard), _ = self._cached.popitem(last=False)
             del self._opened[name][1][self._arrays[name].key(shard)]
-
-
-def _by_example(name: str, count: int, columns: tuple[str, int], attributes: dict[str, Any]) -> StoredArray:
-    """An array of one row an example, in as few files as can be read at once."""
-    dimension, width = columns
-    rows = max(1, min(count, ROWS_VALUES // width))
-    return StoredArray(name, (count, width), "float32", ("example", dimension), rows, rows, float("nan"), attributes)
 
 
 def _created(array: StoredArray, files: dict[str, Any]) -> "zarr.Array[Any]":

@@ -2,24 +2,31 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
+from msgspec.structs import replace
 
-from mcviz.measures import SCORES
-from mcviz.runs.manifest import Examples, Images
+from mcviz.choices import Task
+from mcviz.runs.manifest import Examples, Images, Manifest
+from mcviz.runs.summary import Summary
+from mcviz.runs.table import encode_columns, with_own_names
+from mcviz.runs.tasks import TASKS
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mcviz.runs.shards import Makers
+
 Progress = Callable[[int, int], None]
+Seen = Callable[[Manifest, int, Summary], None]  # a run, the first example of some, and what their passes come to
 BLOCK_BYTES = 1 << 26  # of images that are looked at at once
 
 
 class Rows(Protocol):
-    """An array that need not be in memory: what is sliced is read."""
+    """An array that need not be in memory: what is indexed is read."""
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -29,18 +36,18 @@ class Rows(Protocol):
     def shape(self) -> tuple[int, ...]:
         """Of the whole."""
 
-    def __getitem__(self, rows: slice, /) -> np.ndarray:
-        """Some of the rows."""
+    def __getitem__(self, rows: slice | np.ndarray, /) -> np.ndarray:
+        """Some of the rows, by a slice or by their numbers."""
 
 
 class Source(Protocol):
     """Where predictions come from: the sampled model, over the examples of the run."""
 
     def passes(self, start: int, stop: int, first_pass: int, passes: int, progress: Progress) -> np.ndarray:
-        """(passes, stop - start, C) float32: passes from `first_pass` on, of examples `start` to before `stop`."""
+        """(passes, stop - start, K) float32: passes from `first_pass` on, of examples `start` to before `stop`."""
 
     def deterministic(self, start: int, stop: int) -> np.ndarray:
-        """(stop - start, C) float32 of the model with dropout off."""
+        """(stop - start, K) float32 of the model with dropout off."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +57,12 @@ class Contents:
     Attributes:
         source: of the predictions.
         images: (N, height, width, channels) of the manifest's dtype, read as they are sliced; or None.
-        labels: (N,) int64, or None.
+        labels: (N,) int64 classes, (N, D) float32 true values of a regression, or None.
         ids: N texts, or None where the examples have no names but their numbers.
         columns: the bytes of `examples.parquet`, or None.
         features: (N, D) float32 by which examples are alike, or None.
         model: the bytes of the model file to keep, or None.
+        makers: other processes that make the shards in place of `source`, or None.
     """
 
     source: Source
@@ -64,6 +72,7 @@ class Contents:
     columns: bytes | None = None
     features: np.ndarray | None = None
     model: bytes | None = None
+    makers: "Makers | None" = None
 
 
 def described_images(images: Rows, stored: bool) -> tuple[Images, str]:
@@ -86,32 +95,42 @@ def described_images(images: Rows, stored: bool) -> tuple[Images, str]:
 
 
 def described_examples(
-    kind: Literal["image", "none"],
-    count: int,
-    sha256: str | None,
-    ids: tuple[str, ...] | None,
-    columns: "pd.DataFrame | None",
-) -> Examples:
-    """What a manifest says of examples.
+    examples: Examples, task: str, targets: Sequence[str], ids: tuple[str, ...] | None, *parts: "pd.DataFrame | None"
+) -> tuple[Examples, bytes | None]:
+    """What a manifest says of examples, and the file of their ids and columns where they have some.
 
     Args:
-        kind: what they are.
-        count: N.
-        sha256: of their content; of their ids, or else of their number, where there is no content.
+        examples: what they are, how many, and the SHA-256 of images; empty where there are none.
+        task: of the run.
+        targets: D names of a regression.
         ids: N texts, or None.
-        columns: the user's own, a row an example, or None.
+        parts: the columns that are the examples themselves, and the user's own, a row an example; or None each.
     """
-    content = sha256 or hashlib.sha256(json.dumps(ids or count).encode()).hexdigest()
+    reserved = ("example", "id", *TASKS[task].columns(targets), *TASKS[task].scores)
+    content, own = (None if part is None else with_own_names(part, reserved) for part in parts)
+    sha256 = examples.sha256
+    if content is not None:
+        sha256 = hashlib.sha256(content.to_csv(index=False).encode()).hexdigest()
+    elif not sha256:
+        sha256 = hashlib.sha256(json.dumps(ids or examples.count).encode()).hexdigest()
+    there = [part for part in (content, own) if part is not None]
     named = None
-    if ids is not None or (columns is not None and len(columns.columns)):
-        table = "" if columns is None else columns.to_csv(index=False)
-        named = hashlib.sha256(json.dumps([ids, table]).encode()).hexdigest()
-    return Examples(kind, count, content, named)
+    if ids is not None or any(len(part.columns) for part in there):
+        tables = [part.to_csv(index=False) for part in there] or [""]
+        named = hashlib.sha256(json.dumps([ids, *tables]).encode()).hexdigest()
+    names = () if content is None else tuple(content.columns)
+    return replace(examples, sha256=sha256, columns_sha256=named, content=names), encode_columns(ids, *there)
 
 
-def stored_scores() -> tuple[str, ...]:
-    """The names of the scores that a new run stores: those that need nothing but the probabilities of the passes."""
-    return tuple(score.name for score in SCORES.values() if score.needs == ("probs",))
+def stored_scores(task: Task, spread: bool = False) -> tuple[str, ...]:
+    """The names of the scores that a new run stores: those that need nothing but the passes.
+
+    Args:
+        task: of the run.
+        spread: whether the passes predict variances.
+    """
+    there = {"probs", "outputs", *(["variances"] if spread else [])}
+    return tuple(score.name for score in TASKS[task].scores.values() if there.issuperset(score.needs))
 
 
 def sha256_of(array: np.ndarray) -> str:

@@ -4,26 +4,26 @@ They are no part of the run: what is missing, damaged or of another run is compu
 under `derived/`, or, where that cannot be written to, in the user's own data folder.
 """
 
-import io
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import platformdirs
 
 from mcviz.errors import McvizError, StorageError
+from mcviz.permission import may_write
 from mcviz.runs.files import folder_at
 from mcviz.runs.lock import writing
 from mcviz.runs.manifest import read_manifest
+from mcviz.runs.packed import packed, unpacked
 
 if TYPE_CHECKING:
     from mcviz.runs.run import Run
 
 DIGEST = "run_digest"
+PATIENCE = 2.0  # seconds
 PACKAGE = Path(__file__).resolve().parents[1]  # where it is installed, nothing is written
 
 
@@ -57,7 +57,8 @@ def load_derived(run: "Run", derived: Derived) -> dict[str, np.ndarray] | None:
     Returns:
         Each array by its name, or None where they are not there as they were written, for this very run.
     """
-    for folder in (folder_at(run.path), folder_at(users_folder(run.digest))):
+    # The user's first: there is one where the run's own folder could not take what was found later.
+    for folder in (folder_at(users_folder(run.digest)), folder_at(run.path)):
         try:
             arrays = _unpacked(folder.read(derived.file), run.digest)
         except (FileNotFoundError, McvizError):
@@ -76,8 +77,10 @@ def save_derived(run: "Run", derived: Derived, arrays: Mapping[str, np.ndarray])
         arrays: each array by its name, of the dtype that `derived` says.
 
     Returns:
-        Whether they are kept: not where the run is gone, was replaced, or nothing can be written.
+        Whether they are kept: not where the run is gone, was replaced, nothing can be written, or nothing may be.
     """
+    if not may_write():
+        return False
     content = _packed({name: np.asarray(arrays[name], dtype) for name, dtype in derived.dtypes.items()}, run.digest)
     folder = folder_at(run.path)
     try:
@@ -85,10 +88,11 @@ def save_derived(run: "Run", derived: Derived, arrays: Mapping[str, np.ndarray])
             return False
         if Path(run.path).resolve().is_relative_to(PACKAGE):
             return _saved_for_user(run, derived, content)
-        with writing(folder):  # nobody removes the run meanwhile
+        with writing(folder, PATIENCE):  # nobody removes the run meanwhile; who lets it grow holds it for long
             if read_manifest(folder).digest != run.digest:
                 return False
             folder.write(derived.file, content)
+        folder_at(users_folder(run.digest)).delete(derived.file)  # which is older from now on
     except StorageError:
         return _saved_for_user(run, derived, content)
     except McvizError:
@@ -110,17 +114,13 @@ def _saved_for_user(run: "Run", derived: Derived, content: bytes) -> bool:
 
 
 def _packed(arrays: Mapping[str, np.ndarray], digest: str) -> bytes:
-    file = io.BytesIO()
-    members: dict[str, Any] = {DIGEST: np.frombuffer(bytes.fromhex(digest), np.uint8), **arrays}
-    np.savez_compressed(file, **members)
-    return file.getvalue()
+    return packed({DIGEST: np.frombuffer(bytes.fromhex(digest), np.uint8), **arrays})
 
 
 def _unpacked(content: bytes, digest: str) -> dict[str, np.ndarray] | None:
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            arrays = dict(archive)
-    except (ValueError, OSError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error):
+        arrays = unpacked(content)
+    except ValueError:
         return None
     of_run = arrays.pop(DIGEST, np.empty(0, np.uint8))
     return arrays if of_run.tobytes() == bytes.fromhex(digest) else None

@@ -43,11 +43,13 @@ def refuse_another(folder: Folder, wanted: Manifest) -> None:
         return
     ours, theirs = identity(wanted), identity(there)
     differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
-    grows = differing == ["passes"] and there.state == "finished" and there.passes < wanted.passes
+    fewer = differing == ["passes"] and there.state == "finished" and there.passes < wanted.passes
+    grows = fewer and not wanted.with_passes
     if differing and not grows:
         found = [f"{name} ({_shown(theirs.get(name))} there, {_shown(ours.get(name))} asked for)" for name in differing]
         raise RunExistsError(
             f"Another {there.state} run is at {folder.path}, which differs in: {', '.join(found)}. "
+            f"{'It keeps a summary, to which no passes can be added. ' if fewer else ''}"
             f"Choose another folder, or remove it with `mcviz remove {folder.path}`."
         )
 
@@ -57,14 +59,20 @@ def files_of_run(folder: Folder) -> list[str]:
     return [name for name in folder.sizes() if OWN.fullmatch(name) or is_temporary(name)]
 
 
-def left_over(folder: Folder, finished: Manifest) -> list[str]:
-    """Files of a finished run's writing that it does not need: of fewer passes, or of a writer that was killed."""
-    growing = re.compile(r"(?:predictions|scores|manifest)-(\d{1,12})\.")
+def left_over(folder: Folder, finished: Manifest, *, growing: bool = False) -> list[str]:
+    """Files of a finished run's writing that it does not need: of fewer passes, or of a writer that was killed.
+
+    Args:
+        folder: of the run.
+        finished: its manifest.
+        growing: whether those of a writing of more passes are among them, which could be gone on with.
+    """
+    named = re.compile(r"(?:predictions|scores|manifest)-(\d{1,12})\.")
     found = []
     for name in files_of_run(folder):
-        passes = growing.match(name)
+        passes = named.match(name)
         needed = name in finished.files or (name.startswith("derived/") and not is_temporary(name))
-        if not needed and (not passes or int(passes[1]) <= finished.passes):
+        if not needed and (growing or not passes or int(passes[1]) <= finished.passes):
             found.append(name)
     return found
 

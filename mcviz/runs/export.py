@@ -2,18 +2,23 @@
 
 import os
 import secrets
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mcviz.errors import InvalidInputError, StorageError
+from mcviz.runs.manifest import WITH_PASSES
 from mcviz.runs.run import Run
+from mcviz.runs.tasks import task_of
 
 if TYPE_CHECKING:
+    import pandas as pd
     import xarray
+
+Arrays = dict[str, tuple[tuple[str, ...], np.ndarray]]
 
 
 def export_run(run: Run, file: str | os.PathLike[str]) -> None:
@@ -22,7 +27,10 @@ def export_run(run: Run, file: str | os.PathLike[str]) -> None:
     Args:
         run: an open run.
         file: `.parquet`, the table of scores; `.npz`, the arrays `probs` (T, N, C) and, if known,
-            `deterministic_probs` (N, C) and `labels` (N,); `.nc`, NetCDF as `as_xarray` describes it.
+            `deterministic_probs` (N, C) and `labels` (N,), or of a regression `outputs` (T, N, D), `variances`,
+            `deterministic_outputs` (N, D) and `labels` (N, D); `.nc`, NetCDF as `as_xarray` describes it. Of a run
+            that keeps a summary, `probs` are those of `example_with_passes` (K,), beside `mean_probs`, `std_probs` and
+            `votes` (N, C).
 
     Raises:
         InvalidInputError: another kind of file, or a package that it needs is not installed.
@@ -33,17 +41,59 @@ def export_run(run: Run, file: str | os.PathLike[str]) -> None:
     kinds: dict[str, Callable[[Run, Path], None]] = {".parquet": _parquet, ".npz": _npz, ".nc": _netcdf}
     if target.suffix not in kinds:
         raise InvalidInputError(f"Runs are exported to .parquet, .npz or .nc. Received: {file}.")
-    temporary = target.with_name(f".{target.stem}.{secrets.token_hex(6)}{target.suffix}")
     try:
-        kinds[target.suffix](run, temporary)
-        temporary.replace(target)
+        with written_at_once(target) as temporary:
+            kinds[target.suffix](run, temporary)
     except ImportError as error:
         package = {".parquet": "pyarrow", ".nc": "xarray netCDF4"}[target.suffix]
         raise InvalidInputError(
             f"A {target.suffix} file needs {package.replace(' ', ' and ')}: pip install {package}."
         ) from error
+
+
+def write_table(table: "pd.DataFrame", file: str | os.PathLike[str]) -> None:
+    """Write a table, without its index, for those who go on elsewhere.
+
+    Args:
+        table: of any columns.
+        file: `.csv` or `.parquet`.
+
+    Raises:
+        InvalidInputError: another kind of file.
+        StorageError: the file cannot be written.
+    """
+    target = Path(file)
+    check_table_file(target)
+    with written_at_once(target) as temporary:
+        if target.suffix == ".csv":
+            table.to_csv(temporary, index=False)
+        else:
+            table.to_parquet(temporary, index=False)
+
+
+def check_table_file(file: str | os.PathLike[str]) -> None:
+    """Find out before the work whether `write_table` takes such a file.
+
+    Raises:
+        InvalidInputError: it does not.
+    """
+    if Path(file).suffix not in (".csv", ".parquet"):
+        raise InvalidInputError(f"A table is written to .csv or .parquet. Received: {file}.")
+
+
+@contextmanager
+def written_at_once(target: Path) -> Iterator[Path]:
+    """A file beside `target` to write to, which replaces it in the end; where that fails, nothing is left behind.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    temporary = target.with_name(f".{target.stem}.{secrets.token_hex(6)}{target.suffix}")
+    try:
+        yield temporary
+        temporary.replace(target)
     except OSError as error:
-        raise StorageError(f"{file} cannot be written: {error.strerror or error}.") from error
+        raise StorageError(f"{target} cannot be written: {error.strerror or error}.") from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -56,34 +106,58 @@ def _parquet(run: Run, file: Path) -> None:
 
 
 def _npz(run: Run, file: Path) -> None:
-    arrays: dict[str, Any] = {"probs": run.probs_block(0, None)}
-    optional = {"deterministic_probs": run.deterministic_probs, "labels": run.labels}
-    arrays |= {name: array for name, array in optional.items() if array is not None}
+    arrays: dict[str, Any] = {name: values for name, (_, values) in _arrays(run).items()}
     np.savez_compressed(file, **arrays)
 
 
 def _netcdf(run: Run, file: Path) -> None:
     import netCDF4  # noqa: F401 (xarray would name all its engines)
 
-    as_xarray(run).to_netcdf(file, engine="netcdf4", encoding={"probs": {"zlib": True, "complevel": 1}})
+    passes = task_of(run.manifest).passes_in(run.manifest)
+    encoding = {name: {"zlib": True, "complevel": 1} for name in passes}
+    as_xarray(run).to_netcdf(file, engine="netcdf4", encoding=encoding)
 
 
 def as_xarray(run: Run) -> "xarray.Dataset":
     """A run as an xarray data set, as ArviZ takes it.
 
     Returns:
-        `probs` (draw, example, category), `deterministic_probs` (example, category) if known, `prediction` and every
-        score (example,) and, if known, `label`; the class names along `category`.
+        `probs` (draw, example, category) and `deterministic_probs` (example, category), or of a regression `outputs`
+        and `variances` (draw, example, target) and the same with dropout off, where they are known; `prediction` and
+        every score (example,) and, if known, the labels; names along `category` or `target`. Of a run that keeps a
+        summary `probs` are along `example_with_passes`, and `mean_probs`, `std_probs` and `votes` (example, category)
+        are there too.
     """
     import xarray
 
     scores = run.scores()
-    variables: dict[str, Any] = {"probs": (("draw", "example", "category"), run.probs_block(0, None))}
-    if run.deterministic_probs is not None:
-        variables["deterministic_probs"] = (("example", "category"), run.deterministic_probs)
-    variables |= {name: (("example",), scores[name].to_numpy()) for name in ("prediction", *run.manifest.scores)}
-    if run.labels is not None:
-        variables["label"] = (("example",), run.labels)
+    variables: dict[str, Any] = dict(_arrays(run))
+    if "labels" in variables:
+        variables["label"] = variables.pop("labels")
+    predicted = [name for name in task_of(run.manifest).columns(run.targets) if name.startswith("prediction")]
+    variables |= {name: (("example",), scores[name].to_numpy()) for name in (*predicted, *run.manifest.scores)}
     attributes = {name: getattr(run.manifest, name) for name in ("passes", "seed", "masks")}
     known = {name: value for name, value in attributes.items() if value is not None}
-    return xarray.Dataset(variables, {"category": list(run.class_names)}, {**known, "digest": run.digest})
+    names = {"category": list(run.class_names), "target": list(run.targets)}
+    coordinates = {name: each for name, each in names.items() if each}
+    return xarray.Dataset(variables, coordinates, {**known, "digest": run.digest})
+
+
+def _arrays(run: Run) -> Arrays:
+    """The dimensions and the numbers of passes, deterministic predictions and labels, by their names in an .npz."""
+    task, manifest, axis = task_of(run.manifest), run.manifest, "category" if run.class_names else "target"
+    there = run.examples_with_passes
+    if there is None:
+        passes = task.parts(manifest, run.predictions_block(0, None))
+        found: Arrays = {name: (("draw", "example", axis), part) for name, part in passes.items()}
+    else:
+        passes = task.parts(manifest, np.stack([run.predictions(example) for example in there.tolist()], axis=1))
+        found = {name: (("draw", WITH_PASSES, axis), part) for name, part in passes.items()}
+        found[WITH_PASSES] = (WITH_PASSES,), there
+        found |= {name: (("example", axis), run.array(name)) for name in ("mean_probs", "std_probs", "votes")}
+    if run.deterministic_predictions is not None:
+        fixed = task.deterministic(manifest, run.deterministic_predictions)
+        found |= {name: (("example", axis), part) for name, part in fixed.items()}
+    if run.labels is not None:
+        found["labels"] = (("example", axis)[: run.labels.ndim], run.labels)
+    return found

@@ -176,6 +176,12 @@ class LocalFolder(Folder):
         """Whether a symbolic link leads to this folder."""
         return self._folder.is_symlink()
 
+    def move(self, to: str) -> None:
+        """Give this folder, or the link that leads to it, another path beside it, where nothing is."""
+        with _failing_as(f"{self.path} cannot be renamed", ADVICE, even_if_missing=True):
+            self._folder.rename(to)
+            _sync(self._folder.absolute().parent)
+
     def unlink(self) -> None:
         """Remove the link that leads to this folder; the folder stays."""
         with suppress(*MISSING), _failing_as(f"{self.path} cannot be removed"):

@@ -1,19 +1,36 @@
 """The runs of a folder: what is there, and removing one."""
 
 import os
+from collections import Counter
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
 
-from mcviz.errors import CorruptRunError, McvizError, PartialRunError, RunNotFoundError
+from mcviz.errors import (
+    CorruptRunError,
+    InvalidInputError,
+    McvizError,
+    NotPermittedError,
+    PartialRunError,
+    RunExistsError,
+    RunNotFoundError,
+)
+from mcviz.permission import require_permission
 from mcviz.runs.arrays import read_whole_manifest
-from mcviz.runs.existing import REMOVED, is_being_removed, remove_files
+from mcviz.runs.derived import PACKAGE, users_folder
+from mcviz.runs.existing import REMOVED, files_of_run, is_being_removed, remove_files
 from mcviz.runs.files import Folder, LocalFolder, folder_at
 from mcviz.runs.lock import has_lock, writing
-from mcviz.runs.manifest import NAME, Manifest
-from mcviz.runs.run import examples_done, open_run
-from mcviz.text import is_text, printable
+from mcviz.runs.manifest import MODEL, NAME, Manifest, read_manifest
+from mcviz.runs.run import examples_done, is_whole, open_run
+from mcviz.runs.tasks import task_of
+from mcviz.text import UNPRINTABLE, is_text, printable, size
+from mcviz.validate import invalid
 
 State = Literal["finished", "partial", "damaged", "unreadable"]
+LONGEST_NAME = 200  # bytes, of 255 that file systems take: the lock's name is longer
+DERIVED = "derived/"
 
 
 @dataclass(frozen=True)
@@ -35,6 +52,68 @@ class ListedRun:
     examples_done: int
     bytes: int
     message: str
+
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return PurePosixPath(self.path).name
+
+    def as_json(self) -> dict[str, Any]:
+        """What a list says of it, of types that JSON has; what is not known is null."""
+        manifest = self.manifest
+        found: dict[str, Any] = {"name": self.name, "path": self.path, "state": self.state, "message": self.message}
+        found |= {"bytes": self.bytes, "examples_done": self.examples_done if manifest else None}
+        model = manifest.model if manifest else None
+        return found | {
+            "model": model.name if model else None,
+            "data": manifest.about.get("source") if manifest else None,
+            "task": manifest.task if manifest else None,
+            "kind": manifest.examples.kind if manifest else None,
+            "examples": manifest.examples.count if manifest else None,
+            "passes": manifest.passes if manifest else None,
+            "masks": manifest.masks if manifest else None,
+            "seed": manifest.seed if manifest else None,
+            "measure": task_of(manifest).quality if manifest else None,
+            "quality": manifest.quality if manifest else None,
+            "started": manifest.created.get("started") if manifest else None,
+            "finished": manifest.created.get("finished") if manifest else None,
+            "digest": manifest.digest if manifest else None,
+        }
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What goes when a run is removed, and what stays.
+
+    Attributes:
+        files: how many files of the run's own.
+        bytes: of these.
+        model: whether a model is among them.
+        derived: the bytes of each file that was derived from the run, by its name; of those in the user's data folder,
+            too.
+        stays: names of files and empty folders in its folder that are none of the run's.
+        link: whether only a link to the run goes, and the run stays.
+    """
+
+    files: int
+    bytes: int
+    model: bool
+    derived: dict[str, int]
+    stays: list[str]
+    link: bool = False
+
+    def lines(self) -> list[str]:
+        """What goes and what stays, a sentence each."""
+        if self.link:
+            return ["Only the link to the run goes. The run itself stays where it is."]
+        what = "passes, scores and all else that the run keeps" + (", its model too" if self.model else "")
+        found = [f"{_counted(self.files)}, {size(self.bytes)}: {what}."]
+        if self.derived:
+            names = ", ".join(name.removesuffix(".npz") for name in sorted(self.derived))
+            found.append(f"What was derived from it goes too, {size(sum(self.derived.values()))}: {names}.")
+        if self.stays:
+            found.append(f"What is none of the run's stays in its folder: {', '.join(self.stays)}.")
+        return found
 
 
 def run_names(folder: str | os.PathLike[str]) -> list[str]:
@@ -65,33 +144,146 @@ def list_runs(folder: str | os.PathLike[str]) -> list[ListedRun]:
     return [run for run in found if run is not None]
 
 
-def remove_run(path: str | os.PathLike[str]) -> list[str]:
+def what_goes(path: str | os.PathLike[str]) -> Removal:
+    """What `remove_run` would remove.
+
+    Raises:
+        RunNotFoundError: there is no run.
+        StorageError: its folder cannot be listed.
+    """
+    folder = folder_at(path)
+    _require_run(folder)
+    if isinstance(folder, LocalFolder) and folder.is_link():
+        return Removal(0, 0, False, {}, [], link=True)
+    sizes = folder.sizes()
+    own = {name: count for name, count in sizes.items() if name in {NAME, *files_of_run(folder)}}
+    derived = Counter({name.removeprefix(DERIVED): count for name, count in own.items() if name.startswith(DERIVED)})
+    with suppress(McvizError):  # of a manifest that cannot be read nothing else is known
+        elsewhere = folder_at(users_folder(read_manifest(folder).digest)).sizes()
+        derived.update({name.removeprefix(DERIVED): count for name, count in elsewhere.items()})
+    kept = {name: count for name, count in own.items() if not name.startswith(DERIVED)}
+    return Removal(
+        len(kept), sum(kept.values()), MODEL in kept, derived, sorted(map(printable, sizes.keys() - own.keys()))
+    )
+
+
+def remove_run(path: str | os.PathLike[str], patience: float | None = None) -> list[str]:
     """Remove a run in any state, with what was derived from it, and its folder where nothing else is in that.
+
+    Args:
+        path: its folder, or an fsspec address.
+        patience: how many seconds to wait where another process writes the run; without it, until that has ended.
 
     Returns:
         The names of the files and empty folders that are none of the run's, and stay.
 
     Raises:
         RunNotFoundError: there is no run.
-        StorageError: it cannot be removed.
+        StorageError: it cannot be removed, or another process writes it.
+        NotPermittedError: whoever asks may not remove it.
     """
+    require_permission("No run can be removed")
     folder = folder_at(path)
+    _require_own(folder)
     if isinstance(folder, LocalFolder) and folder.is_link():
         _require_run(folder)
         folder.unlink()
         return []
     if not has_lock(folder):  # that of a writer, or of a process that was killed
         _require_run(folder)
-    with writing(folder):
+    with writing(folder, patience):
         folder.remove([])  # a folder that is empty is all that some leave who are killed
         _require_run(folder)
         remove_files(folder)
         return sorted(map(printable, folder.sizes()))
 
 
-def _require_run(folder: Folder) -> None:
-    if folder.sizes().keys().isdisjoint({NAME, REMOVED}):
-        raise RunNotFoundError(f"There is no run at {folder.path}, so nothing was removed.")
+def rename_run(path: str | os.PathLike[str], name: str, patience: float | None = None) -> str:
+    """Give a run in any state another name in the same folder, in one step.
+
+    What was derived from it goes along. Reviews hang on the examples, whatever a run is called.
+
+    Args:
+        path: its folder on this machine.
+        name: the new name, without a folder.
+        patience: as of `remove_run`.
+
+    Returns:
+        The run's new folder.
+
+    Raises:
+        InvalidInputError: no run can be called so, or the run is at an address of the network.
+        RunNotFoundError: there is no run.
+        RunExistsError: something of that name is there already.
+        StorageError: it cannot be renamed, or another process writes it.
+        NotPermittedError: whoever asks may not rename it.
+    """
+    require_permission("No run can be renamed")
+    folder = folder_at(path)
+    if not isinstance(folder, LocalFolder):
+        raise InvalidInputError(
+            f"{folder.path} is at an address of the network, where files cannot be moved in one step. Copy the folder "
+            "with a tool of that storage, and remove this one."
+        )
+    check_run_name(name)
+    _require_own(folder)
+    _require_run(folder, "renamed")
+    old = Path(folder.path)
+    if old.name in ("", ".."):
+        raise invalid("path", "the run's folder by its own name", folder.path)
+    new = LocalFolder(str(old.with_name(name)))
+    if old.name == name:
+        return new.path
+    with ExitStack() as held:
+        for each in sorted((folder, new), key=lambda each: each.path):  # in one order, or two could wait for each other
+            held.enter_context(writing(each, patience))
+        _require_run(folder, "renamed")
+        if os.path.lexists(new.path):
+            raise RunExistsError(f"{new.path} is there already. Choose another name, or remove that first.")
+        folder.move(new.path)
+    return new.path
+
+
+def check_run_name(name: str) -> None:
+    """Check that a run can be called so.
+
+    Raises:
+        InvalidInputError: it cannot.
+    """
+    fits = 0 < len(name.encode(errors="replace")) <= LONGEST_NAME and name == name.strip()
+    if not fits or name.startswith(".") or set(name) & {"/", "\\"} or UNPRINTABLE.search(name):
+        raise invalid(
+            "name",
+            f"a name of 1 to {LONGEST_NAME} bytes, without slashes, control characters, a dot as its first character "
+            "or spaces around it",
+            f"{name!r:.80}",
+        )
+
+
+def _counted(files: int) -> str:
+    return f"{files:,} file{'' if files == 1 else 's'}"
+
+
+def require_folder(path: str | os.PathLike[str]) -> None:
+    """Refuse a folder that is not there; at an fsspec address there are no folders, only what is in them.
+
+    Raises:
+        RunNotFoundError: there is no such folder on this machine.
+    """
+    folder = folder_at(path)
+    if isinstance(folder, LocalFolder) and not Path(folder.path).is_dir():
+        raise RunNotFoundError(f"There is no folder {folder.path}. Name the folder that holds the runs.")
+
+
+def _require_run(folder: Folder, done: str = "removed") -> None:
+    if folder.sizes([NAME, REMOVED]).keys().isdisjoint({NAME, REMOVED}):
+        raise RunNotFoundError(f"There is no run at {folder.path}, so nothing was {done}.")
+
+
+def _require_own(folder: Folder) -> None:
+    """Refuse to change what is installed: a run that came with mcviz would not come back."""
+    if isinstance(folder, LocalFolder) and Path(folder.path).resolve().is_relative_to(PACKAGE):
+        raise NotPermittedError(f"{folder.path} came with mcviz, and stays with it. Runs of your own are elsewhere.")
 
 
 def _listed(here: Folder, name: str) -> ListedRun | None:
@@ -102,7 +294,8 @@ def _listed(here: Folder, name: str) -> ListedRun | None:
         folder = folder_at(path)
         sizes = folder.sizes()
         manifest = read_whole_manifest(folder)
-        open_run(path)
+        if not is_whole(folder, manifest):
+            open_run(path)  # which says why not
     except PartialRunError as error:
         state, message = "partial", str(error)
     except CorruptRunError as error:

@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+NEAR = 8  # images, which cost less to decode than another read
+AT_ONCE = 512  # images that are read together at most
+
 
 class StoredImages:
     """(N, height, width, channels) images, uint8 in 0..255 or float32: what is indexed is read, and no more.
@@ -55,13 +58,16 @@ class StoredImages:
         else:
             images = np.empty((len(numbers), *self.shape[1:]), self.dtype)
             for start, stop in _stretches(numbers):
-                images[start:stop] = self._read(int(numbers[start]), int(numbers[stop - 1]) + 1)
+                first, last = int(numbers[start]), int(numbers[stop - 1])
+                images[start:stop] = self._read(first, last + 1)[numbers[start:stop] - first]
         images.setflags(write=False)
         return images
 
 
 def _stretches(numbers: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Where numbers that follow one another begin and end."""
+    """Where ascending numbers begin and end that lie close enough together to be read with those between them."""
     if len(numbers) == 0:
         return iter(())
-    return pairwise([0, *(np.flatnonzero(np.diff(numbers) != 1) + 1).tolist(), len(numbers)])
+    steps = np.diff(numbers)
+    apart = (steps < 1) | (steps > NEAR) | (np.diff(numbers // AT_ONCE) != 0)
+    return pairwise([0, *(np.flatnonzero(apart) + 1).tolist(), len(numbers)])

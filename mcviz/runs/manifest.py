@@ -9,8 +9,10 @@ import msgspec
 import numpy as np
 from msgspec.structs import replace
 
+from mcviz.choices import Masks, Predicts, Task
 from mcviz.errors import CorruptRunError, InvalidInputError, RunNotFoundError
-from mcviz.measures import OTHER_COLUMNS
+from mcviz.measures import is_name_of_score
+from mcviz.measures.summary import BINS
 from mcviz.runs.files import Folder
 from mcviz.text import printable
 from mcviz.validate import invalid
@@ -18,13 +20,18 @@ from mcviz.validate import invalid
 NAME = "manifest.json"
 MODEL = "model.keras"
 COLUMNS = "examples.parquet"
+WITH_PASSES = "example_with_passes"  # of a summary: the dimension of its passes, and the array of these examples
 FORMAT = 2
 MAX_MANIFEST_BYTES = 1 << 26
 MAX_CHUNK_BYTES = 1 << 28  # checked before memory is taken
 
+CONTENT = {"image": "", "text": "texts", "row": "numbers", "none": ""}  # of the columns that are the examples
+
 CHUNK_VALUES = 100_000  # predictions that are read for one example
 SHARD_EXAMPLES = 512  # suits the blocks that the sampler computes
 SHARD_VALUES = 1 << 22  # predictions that are held in memory at once while a run is written
+SUMMARY_EXAMPLES = 4096  # in a file of what passes come to, which takes less than the passes
+SUMMARY_VALUES = 1 << 24  # numbers of histograms that are held in memory at once
 IMAGE_CHUNK_BYTES = 1 << 15
 IMAGE_SHARD_BYTES = 1 << 22
 
@@ -40,16 +47,19 @@ class Examples(Part, frozen=True):
     """The examples that were predicted.
 
     Attributes:
-        kind: what an example is; `none` where the run knows nothing but its number.
+        kind: what an example is, one of `CONTENT`; `none` where the run knows nothing but its number.
         count: how many, N.
         sha256: of their content: the identity of the data set, which reviews and comparisons of runs hang on.
         columns_sha256: of their ids and the user's own columns, or None where they have no names but their numbers.
+        content: the columns of `examples.parquet` that are the examples themselves, in the model's order: texts, or the
+            numbers of rows.
     """
 
-    kind: Literal["image", "text", "row", "none"]
+    kind: str
     count: Count
     sha256: str
     columns_sha256: str | None = None
+    content: tuple[str, ...] = ()
 
 
 class Images(Part, frozen=True):
@@ -71,15 +81,15 @@ class Images(Part, frozen=True):
 
 
 class Preprocessing(Part, frozen=True):
-    """How the model takes an image: `(image / divide_by - mean) / std`, computed in float32.
+    """How the model takes an image or a row: `(values / divide_by - mean) / std`, computed in float32.
 
     Attributes:
         divide_by: of every value; 1 leaves it.
-        mean: of each channel, or of all by one number; empty for none.
+        mean: of each channel or column, or of all by one number; empty for none.
         std: likewise.
         channel_order: of the three colours where the model takes them.
         crop: whether a picture of another size is cut to the model's proportions; it is stretched otherwise.
-        applied: whether the images came so, and the model takes them as they are stored.
+        applied: whether the examples came so, and the model takes them as they are stored.
         reason: a sentence on why; no part of the run's identity.
     """
 
@@ -108,10 +118,10 @@ class Preprocessing(Part, frozen=True):
         return f"{done}, before they were stored" if self.applied else done
 
     def check(self, channels: int | None = None) -> None:
-        """Check the numbers, and whether there are as many as images have channels, where that is known.
+        """Check the numbers, and whether there are as many as channels or columns, where that is known.
 
         Raises:
-            InvalidInputError: they are not finite, not above 0 where they divide, or for other channels.
+            InvalidInputError: they are not finite, not above 0 where they divide, or for others.
         """
         for name, numbers in (("scale", (self.divide_by,)), ("mean", self.mean), ("std", self.std)):
             divides = name != "mean"
@@ -119,7 +129,7 @@ class Preprocessing(Part, frozen=True):
                 found = ", ".join(f"{number:g}" for number in numbers)
                 raise invalid(name, f"finite{' and above 0' if divides else ''}", found)
             if channels is not None and len(numbers) not in (0, 1, channels):
-                expected = "1 number" if channels == 1 else f"1 or {channels} numbers, as the images have channels"
+                expected = "1 number" if channels == 1 else f"1 or {channels} numbers, one a channel or column"
                 raise invalid(name, expected, f"{len(numbers)} numbers")
         if self.channel_order == "bgr" and channels not in (None, 3):
             raise invalid("channel_order", "left out for images without three colours", "bgr")
@@ -158,7 +168,8 @@ class Origin(Part, frozen=True):
         kind: "dropout" (sampled by mcviz) or "imported".
         source: what they were imported from; no part of the run's identity.
         draw_scheme: the version of the way in which masks are drawn from the seed.
-        product: how a dense layer behind dropout was computed; other ways round otherwise.
+        product: how a layer right behind dropout was computed; other ways round otherwise.
+        compiler: what compiled the part that is repeated in every pass, where something did; likewise.
         stochastic_layers: the layers that the passes differ by.
         inactive_layers: names of augmentation layers that stayed off.
         sha256: of the probabilities that were imported.
@@ -168,6 +179,7 @@ class Origin(Part, frozen=True):
     source: str | None = None
     draw_scheme: int | None = None
     product: str | None = None
+    compiler: str | None = None
     stochastic_layers: tuple[Layer, ...] = ()
     inactive_layers: tuple[str, ...] = ()
     sha256: str | None = None
@@ -195,14 +207,19 @@ class Manifest(Part, frozen=True, kw_only=True):
     Attributes:
         task: what the model predicts.
         passes: T.
-        classes: C.
-        class_names: C names; no part of the run's identity.
+        classes: of classification: C.
+        class_names: of classification: C names; no part of the run's identity.
+        targets: of regression: D names of what is predicted.
+        unit: of all targets; empty for none.
+        predicts: what the model returns for each target. Whatever spread it is, variances are kept.
         examples: the examples that were predicted.
         images: their pixels, or None where they are no images.
         labels_sha256: of the labels, or None where nobody knows them.
         model: the model that made the passes, or None where it is not known.
-        deterministic: whether the run has the probabilities of the model with dropout off.
-        preprocessing: how the model takes a stored image.
+        deterministic: whether the run has the predictions of the model with dropout off.
+        with_passes: how many examples, the most uncertain ones, have all their passes in the run. Of the others, and of
+            these too, there is a summary. None where all passes of all examples are there.
+        preprocessing: how the model takes a stored image or row.
         seed: of the masks, or None for passes that were made elsewhere.
         masks: `per_pass`, one draw of masks for all examples of a pass; `per_example`, a draw for each; or None.
         features: how many features of each example are stored, by which examples are alike; or None.
@@ -212,6 +229,8 @@ class Manifest(Part, frozen=True, kw_only=True):
         layout: how the arrays are cut into chunks and files.
         store: the folder of the arrays.
         table: the file of the scores.
+        quality: of a finished run with labels: how good the mean of all passes is, an accuracy or an RMSE, so that a
+            list of runs need not read their arrays; no part of the run's identity.
         about: free: where the examples came from, their licence.
         created: free: when, and by which versions of which libraries.
         state: "partial" while sampling, "finished" after.
@@ -219,18 +238,22 @@ class Manifest(Part, frozen=True, kw_only=True):
         format: the version of this layout of files.
     """
 
-    task: Literal["classification", "regression"] = "classification"
+    task: Task = "classification"
     passes: Count
-    classes: Count
-    class_names: tuple[str, ...]
+    classes: Annotated[int, msgspec.Meta(ge=0, le=1 << 40)] = 0
+    class_names: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    unit: str = ""
+    predicts: Predicts = "mean"
     examples: Examples
     images: Images | None
     labels_sha256: str | None
     model: Model | None
     deterministic: bool = True
+    with_passes: Count | None = None
     preprocessing: Preprocessing = Preprocessing()
     seed: int | None
-    masks: Literal["per_pass", "per_example"] | None
+    masks: Masks | None
     features: Count | None = None
     features_sha256: str | None = None
     origin: Origin
@@ -238,6 +261,7 @@ class Manifest(Part, frozen=True, kw_only=True):
     layout: Layout
     store: str = "predictions.zarr"
     table: str = "scores.parquet"
+    quality: float | None = None
     about: dict[str, Any] = {}
     created: dict[str, Any] = {}
     state: Literal["partial", "finished"] = "partial"
@@ -255,14 +279,37 @@ class Manifest(Part, frozen=True, kw_only=True):
         return self.images is not None and self.images.stored
 
     @property
+    def has_examples(self) -> bool:
+        """Whether the examples are in the run, of whatever kind."""
+        return self.has_images or bool(self.examples.content)
+
+    @property
     def has_model(self) -> bool:
         """Whether the model is in the run."""
         return self.model is not None and self.model.stored
 
     @property
+    def width(self) -> int:
+        """How many numbers a pass gives for an example, K: C, or D, or 2 D where variances are predicted."""
+        return self.classes or len(self.targets) * (1 if self.predicts == "mean" else 2)
+
+    @property
+    def predicted(self) -> str:
+        """What is predicted, in a few words."""
+        if self.classes:
+            return f"{self.classes:,} classes"
+        return f"1 target, {self.targets[0]}" if len(self.targets) == 1 else f"{len(self.targets):,} targets"
+
+    @property
     def shards(self) -> int:
-        """The number of files that hold the probabilities."""
+        """The number of files of an array that holds passes."""
         return -(-self.examples.count // self.layout.examples_per_shard)
+
+    @property
+    def examples_at_once(self) -> int:
+        """How many examples have their passes in memory at once while a run is written, and in one file where kept."""
+        shard = self.layout.examples_per_shard
+        return min(shard, _examples_at_once(self.passes * self.width)) if self.with_passes else shard
 
     @property
     def how(self) -> str:
@@ -270,26 +317,36 @@ class Manifest(Part, frozen=True, kw_only=True):
         return "imported" if self.origin.kind == "imported" else f"masks {self.masks}, seed {self.seed}"
 
     def shard_range(self, shard: int) -> tuple[int, int]:
-        """The first example of a shard of the probabilities, and the first one after it."""
+        """The first example of a shard of the passes, and the first one after it."""
         start = shard * self.layout.examples_per_shard
         return start, min(start + self.layout.examples_per_shard, self.examples.count)
 
 
-def layout_for(passes: int, classes: int, images: Images | None) -> Layout:
-    """The layout of every run of these sizes, whatever the number of its examples: powers of two."""
-    values = passes * classes
-    shard = _power_of_two(min(SHARD_EXAMPLES, SHARD_VALUES // values))
-    chunk = min(shard, _power_of_two(CHUNK_VALUES // values))
+def layout_for(passes: int, width: int, images: Images | None, summary: bool = False) -> Layout:
+    """The layout of every run of these sizes, whatever the number of its examples: powers of two.
+
+    Args:
+        passes: T.
+        width: how many numbers a pass gives for an example.
+        images: of the examples, or None.
+        summary: whether the run keeps a summary of most examples.
+    """
+    values = passes * width
+    shard = _examples_at_once(values)
+    if summary:
+        shard = power_of_two(min(SUMMARY_EXAMPLES, SUMMARY_VALUES // (width * BINS)))
+    chunk = min(shard, power_of_two(CHUNK_VALUES // values))
     if images is None:
         return Layout(chunk, shard)
     image_bytes = math.prod(images.shape) * np.dtype(images.dtype).itemsize
-    in_chunk, in_shard = (_power_of_two(most // image_bytes) for most in (IMAGE_CHUNK_BYTES, IMAGE_SHARD_BYTES))
+    in_chunk, in_shard = (power_of_two(most // image_bytes) for most in (IMAGE_CHUNK_BYTES, IMAGE_SHARD_BYTES))
     return Layout(chunk, shard, in_chunk, in_shard)
 
 
 def identity(manifest: Manifest) -> dict[str, Any]:
     """What determines the numbers of a run, with the names that people know it by."""
-    model, origin = manifest.model, manifest.origin
+    model, origin, examples = manifest.model, manifest.origin, manifest.examples
+    regression = {"targets": manifest.targets, "unit": manifest.unit, "predicts": manifest.predicts}
     return {
         "format": manifest.format,
         "task": manifest.task,
@@ -297,15 +354,20 @@ def identity(manifest: Manifest) -> dict[str, Any]:
         "classes": manifest.classes,
         "seed": manifest.seed,
         "masks": manifest.masks,
-        "examples": [manifest.examples.kind, manifest.examples.count, manifest.examples.sha256],
-        "ids and columns": manifest.examples.columns_sha256,
+        "examples": [examples.kind, examples.count, examples.sha256, *examples.content],
+        "ids and columns": examples.columns_sha256,
         "labels": manifest.labels_sha256,
         "features": manifest.features_sha256,
         "model": None if model is None else model.sha256,
         "output of the model": None if model is None else [model.output, model.from_logits],
         "preprocessing": msgspec.to_builtins(replace(manifest.preprocessing, reason="")),
         "stochastic layers": [[layer.name, layer.kind, layer.rate] for layer in origin.stochastic_layers],
-        "origin": [origin.kind, origin.sha256, origin.draw_scheme, origin.product],
+        "origin": [
+            *(origin.kind, origin.sha256, origin.draw_scheme, origin.product),
+            *([origin.compiler] if origin.compiler else []),  # a run from before there was one keeps its identity
+        ],
+        **(regression if manifest.targets else {}),
+        **({"examples with their passes": manifest.with_passes} if manifest.with_passes else {}),
     }
 
 
@@ -377,32 +439,51 @@ def check_manifest(manifest: Manifest) -> None:
 
 def _check_claims(manifest: Manifest) -> None:
     """Check what a manifest claims, before anything is read or any memory taken for it."""
-    images, layout = manifest.images, manifest.layout
-    chunk_bytes = 4 * layout.examples_per_chunk * manifest.classes * manifest.passes
+    images, layout, examples = manifest.images, manifest.layout, manifest.examples
+    chunk_bytes = 4 * layout.examples_per_chunk * manifest.width * manifest.passes
     image_bytes = 0 if images is None else 4 * layout.images_per_chunk * math.prod(images.shape)
     grown = f"-{manifest.passes}"
     for holds, what in (
         (len(manifest.class_names) == manifest.classes, f"{manifest.classes} classes have other names"),
+        ((manifest.task != "regression") == (manifest.classes > 0), f"{manifest.classes} classes are predicted"),
+        ((manifest.task == "regression") == bool(manifest.targets), f"{len(manifest.targets)} targets are predicted"),
+        (len(set(manifest.targets)) == len(manifest.targets), "two targets have one name"),
+        (manifest.predicts == "mean" or bool(manifest.targets), f"classes are predicted as {manifest.predicts}"),
+        (not manifest.unit or bool(manifest.targets), f"classes are predicted in {manifest.unit!r:.60}"),
         (layout.examples_per_shard % layout.examples_per_chunk == 0, f"the layout is {layout}"),
         (layout.images_per_shard % layout.images_per_chunk == 0, f"the layout is {layout}"),
-        (chunk_bytes <= MAX_CHUNK_BYTES, f"{manifest.passes} passes of {manifest.classes} classes are too many"),
+        (chunk_bytes <= MAX_CHUNK_BYTES, f"{manifest.passes} passes of {manifest.width} numbers are too many"),
         (image_bytes <= MAX_CHUNK_BYTES, f"images of shape {images and images.shape} are too large"),
         (manifest.store in ("predictions.zarr", f"predictions{grown}.zarr"), f"the store is {manifest.store!r:.60}"),
         (manifest.table in ("scores.parquet", f"scores{grown}.parquet"), f"the table is {manifest.table!r:.60}"),
-        ((manifest.examples.kind == "image") == (images is not None), f"examples are {manifest.examples.kind}"),
+        (examples.kind in CONTENT, f"examples are {examples.kind!r:.60}, which this mcviz does not know"),
+        ((examples.kind == "image") == (images is not None), f"examples are {examples.kind!r:.60}"),
+        (bool(CONTENT.get(examples.kind)) == bool(examples.content), f"examples are {examples.kind!r:.60}"),
+        (examples.columns_sha256 is not None or not examples.content, "the examples have no table"),
+        (
+            CONTENT.get(examples.kind) != "texts" or len(examples.content) == 1,
+            f"texts are in {len(examples.content)} columns",
+        ),
+        (len(set(examples.content)) == len(examples.content), "two columns of the examples have one name"),
         (len(set(manifest.class_names)) == manifest.classes, "two classes have one name"),
         (images is None or images.lowest <= images.highest, "the lowest pixel is above the highest"),
         (len(set(manifest.scores)) == len(manifest.scores), "two scores have one name"),
-        (all(map(_is_score, manifest.scores)), f"scores are called {manifest.scores!r:.100}"),
+        (
+            manifest.with_passes is None or (manifest.classes > 0 and manifest.with_passes <= examples.count),
+            f"a summary of {manifest.task} has {manifest.with_passes} of {examples.count} examples with their passes",
+        ),
+        (
+            manifest.with_passes is None or layout.examples_per_shard.bit_count() == 1,
+            f"the layout of a summary is {layout}",
+        ),
+        (
+            all(is_name_of_score(name, manifest.task) for name in manifest.scores),
+            f"scores are called {manifest.scores!r:.100}",
+        ),
         (_are_versions(manifest.created.get("versions", {})), "its versions are no names and texts"),
-        (manifest.task == "classification", f"the task is {manifest.task}, which this mcviz does not know"),
     ):
         if not holds:
             raise InvalidInputError(what)
-
-
-def _is_score(name: str) -> bool:
-    return name.isidentifier() and name not in OTHER_COLUMNS
 
 
 def _are_versions(value: Any) -> bool:
@@ -417,7 +498,12 @@ def _listed(numbers: tuple[float, ...]) -> str:
     return ", ".join(f"{number:g}" for number in numbers)
 
 
-def _power_of_two(most: int) -> int:
+def _examples_at_once(values: int) -> int:
+    return power_of_two(min(SHARD_EXAMPLES, SHARD_VALUES // values))
+
+
+def power_of_two(most: int) -> int:
+    """The largest power of two that is at most that, and at least 1."""
     return 1 << (max(most, 1).bit_length() - 1)
 
 

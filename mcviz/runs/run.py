@@ -4,23 +4,26 @@ import os
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from mcviz.errors import CorruptRunError, McvizError, PartialRunError, RunNotFoundError
-from mcviz.measures import OTHER_COLUMNS, SCORES, Predictions, Score
-from mcviz.runs.arrays import ArrayReader, arrays_of, dequantise, read_whole_manifest, shard_file
+from mcviz.errors import CorruptRunError, McvizError, PartialRunError, PassesNotKeptError, RunNotFoundError
+from mcviz.measures import PassSummary, Score, summarise
+from mcviz.runs.arrays import ArrayReader, arrays_of, read_whole_manifest, shards_done
 from mcviz.runs.derived import Derived, load_derived, save_derived
 from mcviz.runs.files import Folder, LocalFolder, folder_at
 from mcviz.runs.images import StoredImages
-from mcviz.runs.manifest import COLUMNS, MODEL, Images, Manifest, corrupt, read_manifest
-from mcviz.runs.table import decode_columns, decode_table
+from mcviz.runs.manifest import COLUMNS, CONTENT, MODEL, WITH_PASSES, Images, Manifest, corrupt, read_manifest
+from mcviz.runs.table import content_of, decode_columns, decode_table
+from mcviz.runs.tasks import Task, task_of
 from mcviz.runs.value_scale import ValueScale
 from mcviz.runs.verified import read_verified
 
 if TYPE_CHECKING:
     import pandas as pd
+
+AGAIN = "Sample it again with all passes kept, by `mcviz sample … --keep passes` into another folder."
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -50,6 +53,11 @@ def open_run(path: str | os.PathLike[str]) -> "Run":
             raise wrong
 
 
+def is_whole(folder: Folder, manifest: Manifest) -> bool:
+    """Whether a run is finished, and every file there with its size."""
+    return manifest.state == "finished" and _wrong_size(folder, manifest) is None
+
+
 def how_far(folder: Folder, manifest: Manifest) -> str:
     """A sentence on how much of a partial run is there, and how to go on."""
     return (
@@ -61,14 +69,8 @@ def how_far(folder: Folder, manifest: Manifest) -> str:
 
 def examples_done(manifest: Manifest) -> int:
     """The number of examples whose passes are there."""
-    probs = arrays_of(manifest)["probs"]
-    prefix = f"{manifest.store}/probs/c."
-    done = sum(name.startswith(prefix) for name in manifest.files)
-    if not done:
-        return 0
-    last = shard_file(manifest, probs, probs.shards - 1) in manifest.files
-    start, stop = manifest.shard_range(probs.shards - 1)
-    return done * probs.shard - (probs.shard - (stop - start) if last else 0)
+    shards = [manifest.shard_range(shard) for shard in shards_done(manifest)]
+    return sum(stop - start for start, stop in shards)
 
 
 class Run:
@@ -107,8 +109,13 @@ class Run:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """C names."""
+        """C names; none of a regression."""
         return self.manifest.class_names
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """D names of what a regression predicts; none of a classification."""
+        return self.manifest.targets
 
     @property
     def has_images(self) -> bool:
@@ -155,7 +162,7 @@ class Run:
         return self._read(read_verified, self._folder, self.manifest, name)
 
     def probs(self, example: int) -> np.ndarray:
-        """The passes of one example.
+        """The passes of one example of a classification.
 
         Args:
             example: its number, 0 to N - 1.
@@ -166,13 +173,12 @@ class Run:
         Raises:
             TypeError: that is no whole number.
             IndexError: there is no such example.
+            PassesNotKeptError: the run keeps a summary of this example.
             CorruptRunError: a file is not what was written.
+            McvizError: the run is of a regression.
         """
-        if isinstance(example, bool) or not isinstance(example, int | np.integer):
-            raise TypeError(f"An example is named by its number, a whole one. Received: {example!r}.")
-        if not 0 <= example < len(self):
-            raise IndexError(f"There are examples 0 to {len(self) - 1}. Received: {example}.")
-        return self.probs_block(int(example), int(example) + 1)[:, 0]
+        self._require("probs", "probabilities of classes")
+        return self.predictions(example)
 
     def probs_block(self, start: int, stop: int | None) -> np.ndarray:
         """The passes of the examples from `start` to before `stop`, as a slice counts.
@@ -181,10 +187,102 @@ class Run:
             (T, n, C) float32 probabilities.
 
         Raises:
+            PassesNotKeptError: the run keeps a summary.
+            CorruptRunError: a file is not what was written.
+            McvizError: the run is of a regression.
+        """
+        self._require("probs", "probabilities of classes")
+        return self.predictions_block(start, stop)
+
+    def outputs(self, example: int) -> np.ndarray:
+        """The passes of one example of a regression.
+
+        Args:
+            example: its number, 0 to N - 1.
+
+        Returns:
+            (T, D) float32 predicted means.
+
+        Raises:
+            As `probs`; McvizError: the run is of a classification.
+        """
+        self._require("outputs", "outputs of a regression")
+        return self.predictions(example)[:, : len(self.targets)]
+
+    def variances(self, example: int) -> np.ndarray | None:
+        """The predicted variances of one example of a regression, (T, D) float32; None where there are none.
+
+        Raises:
+            As `outputs`.
+        """
+        self._require("outputs", "outputs of a regression")
+        return self.predictions(example)[:, len(self.targets) :] if self.manifest.predicts != "mean" else None
+
+    def predictions(self, example: int) -> np.ndarray:
+        """The passes of one example, (T, K) float32: what `probs` gives, or outputs and then their variances.
+
+        Raises:
+            As `probs`.
+        """
+        at = self._place(self._checked(example))
+        return self._passes(at, at + 1)[:, 0]
+
+    def predictions_block(self, start: int, stop: int | None) -> np.ndarray:
+        """The passes of the examples from `start` to before `stop`, as a slice counts, (T, n, K) float32.
+
+        Raises:
+            PassesNotKeptError: the run keeps a summary.
             CorruptRunError: a file is not what was written.
         """
+        if self.manifest.with_passes:
+            raise PassesNotKeptError(f"{self.path} keeps a summary, and this takes all passes. {AGAIN}")
         start, stop, _ = slice(start, stop).indices(len(self))
-        return _shared(dequantise(self._rows("probs", start, stop)))
+        return self._passes(start, stop)
+
+    @cached_property
+    def examples_with_passes(self) -> np.ndarray | None:
+        """(K,) int64, ascending: the examples whose passes are there, of a run that keeps a summary; or None, for all.
+
+        These are the most uncertain ones by max probability.
+        """
+        return _shared(self._rows(WITH_PASSES)) if self.manifest.with_passes else None
+
+    def has_passes(self, example: int) -> bool:
+        """Whether the passes of an example are there, and not only what they come to."""
+        there = self.examples_with_passes
+        return there is None or bool(np.isin(example, there))
+
+    def summary(self, example: int) -> PassSummary:
+        """What the passes of one example of a classification come to, whether they are there or not.
+
+        Raises:
+            As `probs`, but for PassesNotKeptError.
+        """
+        self._require("probs", "probabilities of classes")
+        example = self._checked(example)
+        if self.has_passes(example):
+            return summarise(self.predictions(example))
+        of_example = {
+            name: self._rows(name, example, example + 1)[0]
+            for name in ("mean_probs", "std_probs", "votes", "histograms")
+        }
+        return PassSummary(
+            mean=of_example["mean_probs"].astype(np.float64),
+            std=of_example["std_probs"].astype(np.float64),
+            votes=of_example["votes"].astype(np.int64),
+            prediction=int(self._table["prediction"].iloc[example]),
+            passes=self.passes,
+            histograms=of_example["histograms"].astype(np.int64),
+        )
+
+    def array(self, name: str, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """One of the run's arrays as it is stored, by its name in the Zarr store: its rows `start` to before `stop`.
+
+        Raises:
+            KeyError: the run has no such array.
+            CorruptRunError: a file is not what was written.
+        """
+        return self._rows(name, start, stop)
 
     @cached_property
     def images(self) -> StoredImages:
@@ -220,13 +318,21 @@ class Run:
 
     @cached_property
     def labels(self) -> np.ndarray | None:
-        """(N,) int64 labels, or None where nobody knows them."""
+        """(N,) int64 classes, or (N, D) float32 true values of a regression; None where nobody knows them."""
         return None if self.manifest.labels_sha256 is None else _shared(self._rows("label"))
 
     @cached_property
     def deterministic_probs(self) -> np.ndarray | None:
         """(N, C) float32 probabilities of the model with dropout off, or None where the run has none."""
-        return _shared(self._rows("deterministic_probs")) if self.manifest.deterministic else None
+        self._require("probs", "probabilities of classes")
+        return self.deterministic_predictions
+
+    @cached_property
+    def deterministic_predictions(self) -> np.ndarray | None:
+        """(N, K) float32 predictions of the model with dropout off, as `predictions` has them; or None."""
+        if not self.manifest.deterministic:
+            return None
+        return _shared(self._by_example("deterministic_"))
 
     @cached_property
     def features(self) -> np.ndarray | None:
@@ -251,21 +357,47 @@ class Run:
             raise corrupt(self._folder.address(COLUMNS), f"is damaged: {error}") from error
 
     @cached_property
+    def content(self) -> "pd.DataFrame":
+        """The examples themselves where they are texts or rows of numbers, in the order in which the model takes them.
+
+        Returns:
+            One row an example, indexed by `example`: a column of texts (str), or D columns of finite float32.
+
+        Raises:
+            McvizError: they are of another kind.
+            CorruptRunError: the file is not what was written.
+        """
+        examples, columns = self.manifest.examples, self.columns
+        if not examples.content or columns is None:
+            raise McvizError(f"The examples of {self.path} are no texts and no rows of numbers.")
+        try:
+            return content_of(columns, examples.content, CONTENT[examples.kind])
+        except ValueError as error:
+            raise corrupt(self._folder.address(COLUMNS), f"is damaged: {error}") from error
+
+    @cached_property
     def mean_probs(self) -> np.ndarray:
-        """(N, C) float32 predictive mean."""
-        return _shared(self._rows("mean_probs"))
+        """(N, C) float32 predictive mean of a classification."""
+        self._require("probs", "probabilities of classes")
+        return self.mean_predictions
+
+    @cached_property
+    def mean_predictions(self) -> np.ndarray:
+        """(N, K) float32 mean of the passes, as `predictions` has them."""
+        return _shared(self._by_example("mean_"))
 
     def scores(self) -> "pd.DataFrame":
         """Every score of every example, in a table that is the caller's own.
 
         Returns:
             One row an example, indexed by `example`: `id` (str), `label` (Int64, missing where unknown), `prediction`
-            (int64), `correct` (boolean, missing where unknown), then the scores of `mcviz.SCORES` (float32).
+            (int64), `correct` (boolean, missing where unknown), then the scores of `mcviz.SCORES` (float32). Of a
+            regression `label` and `prediction` are float32, one for each target, and `correct` is not there.
         """
         table = self._table.assign(**self._scores_not_stored)
-        known = [name for name in SCORES if name in table]
-        unknown = [name for name in self.manifest.scores if name not in SCORES]
-        return table[[*OTHER_COLUMNS[1:], *known, *unknown]]
+        known = [name for name in self._task.scores if name in table]
+        unknown = [name for name in self.manifest.scores if name not in self._task.scores]
+        return table[["id", *self._task.columns(self.targets), *known, *unknown]]
 
     def table(self) -> "pd.DataFrame":
         """As `scores`, with the user's own columns behind them."""
@@ -274,20 +406,81 @@ class Run:
 
     @cached_property
     def pass_accuracy(self) -> np.ndarray | None:
-        """(T,) float64 accuracy of each single pass, or None without labels."""
-        return self._accuracy("correct_per_pass")
+        """(T,) float64 accuracy of each single pass of a classification, or None without labels."""
+        return self._measured("accuracy", 0)
 
     @cached_property
     def ensemble_accuracy(self) -> np.ndarray | None:
-        """(T,) float64 accuracy of the mean of the first t + 1 passes, or None without labels."""
-        return self._accuracy("correct_by_ensemble_size")
+        """(T,) float64 accuracy of the mean of the first t + 1 passes of a classification, or None without labels."""
+        return self._measured("accuracy", 1)
 
     @property
     def deterministic_accuracy(self) -> float | None:
         """The accuracy of the model with dropout off, or None where that is not known."""
-        if self.labels is None or self.deterministic_probs is None:
+        return self._measured_deterministic("accuracy")
+
+    @cached_property
+    def pass_rmse(self) -> np.ndarray | None:
+        """(T,) float64 root mean squared error of each single pass of a regression, or None without labels."""
+        return self._measured("RMSE", 0)
+
+    @cached_property
+    def ensemble_rmse(self) -> np.ndarray | None:
+        """(T,) float64 RMSE of the mean of the first t + 1 passes of a regression, or None without labels."""
+        return self._measured("RMSE", 1)
+
+    @property
+    def deterministic_rmse(self) -> float | None:
+        """The RMSE of the model with dropout off, or None where that is not known."""
+        return self._measured_deterministic("RMSE")
+
+    @property
+    def _task(self) -> Task:
+        return task_of(self.manifest)
+
+    def _measured(self, quality: str, which: int) -> np.ndarray | None:
+        if self.manifest.labels_sha256 is None or self._task.quality != quality:
             return None
-        return float((self.deterministic_probs.argmax(axis=1) == self.labels).mean())
+        names = [array.name for array in arrays_of(self.manifest).values() if array.dimensions == ("draw",)]
+        totals = {name: self._rows(name) for name in names}
+        return _shared(self._task.quality_by_pass(self.manifest, totals)[which])
+
+    def _measured_deterministic(self, quality: str) -> float | None:
+        if self.labels is None or self.deterministic_predictions is None or self._task.quality != quality:
+            return None
+        return self._task.quality_of(self.deterministic_predictions, self.labels)
+
+    def _checked(self, example: int) -> int:
+        if isinstance(example, bool) or not isinstance(example, int | np.integer):
+            raise TypeError(f"An example is named by its number, a whole one. Received: {example!r}.")
+        if not 0 <= example < len(self):
+            raise IndexError(f"There are examples 0 to {len(self) - 1}. Received: {example}.")
+        return int(example)
+
+    def _place(self, example: int) -> int:
+        """The row of an example's passes in their arrays."""
+        there = self.examples_with_passes
+        if there is None:
+            return example
+        if not self.has_passes(example):
+            raise PassesNotKeptError(
+                f"{self.path} keeps a summary and the passes of its {len(there):,} most uncertain examples. Example "
+                f"{example:,} is not among them. {AGAIN}"
+            )
+        return int(np.searchsorted(there, example))
+
+    def _passes(self, start: int, stop: int) -> np.ndarray:
+        """(T, n, K) of the rows `start` to before `stop` of the arrays of passes."""
+        rows = {name: self._rows(name, start, stop) for name in self._task.passes_in(self.manifest)}
+        return _shared(self._task.decoded(rows))
+
+    def _require(self, array: str, what: str) -> None:
+        if array not in self._task.passes_in(self.manifest):
+            raise McvizError(f"{self.path} is a run of {self.manifest.task}, which has no {what}.")
+
+    def _by_example(self, prefix: str) -> np.ndarray:
+        """(N, K) of the arrays of one row an example whose names begin so."""
+        return np.concatenate([self._rows(f"{prefix}{name}") for name in self._task.passes_in(self.manifest)], axis=1)
 
     def _images(self) -> Images:
         if self.manifest.images is None:
@@ -299,38 +492,46 @@ class Run:
         name = self.manifest.table
         content = self.read_file(name)
         try:
-            return decode_table(content, len(self), self.manifest.scores)
+            return decode_table(content, len(self), self._task.columns(self.targets), self.manifest.scores)
         except ValueError as error:
             raise corrupt(self._folder.address(name), f"is damaged: {error}") from error
 
     @property
+    def score_names(self) -> tuple[str, ...]:
+        """The names of the scores that `scores` gives; none of them is read or computed for this."""
+        there, stored = self._task.available(self.manifest), self.manifest.scores
+        scores = self._task.scores.items()
+        return tuple(name for name, score in scores if name in stored or there.issuperset(score.needs))
+
+    @cached_property
     def _scores_not_stored(self) -> dict[str, np.ndarray]:
-        """Scores that the run was made without, (N,) float32 by name; computed once, and kept beside the run."""
-        there = {"probs", *(["labels"] if self.manifest.labels_sha256 is not None else [])}
-        there |= {"deterministic_probs"} if self.manifest.deterministic else set()
-        missing = [score for score in SCORES.values() if score.name not in self._table and set(score.needs) <= there]
+        """Scores that the run was made without, (N,) float32 by name; what takes long is kept beside the run."""
+        there = self._task.available(self.manifest)
+        scores = self._task.scores.values()
+        missing = [score for score in scores if score.name not in self._table and there.issuperset(score.needs)]
         return {score.name: self._score(score) for score in missing}
 
     def _score(self, score: Score) -> np.ndarray:
+        if "mean_probs" in score.needs and "probs" not in score.needs:
+            # One pass with that mean does as well, and is read at once.
+            return score.compute(self._predictions(self.mean_predictions[None], 0, len(self))).astype(np.float32)
         derived = Derived(f"score-{score.name}", 1, {"values": "float32"})
         kept = load_derived(self, derived)
         if kept is None or kept["values"].shape != (len(self),):
             shards = [self.manifest.shard_range(shard) for shard in range(self.manifest.shards)]
-            values = [score.compute(self._predictions(*shard)) for shard in shards]
+            values = [score.compute(self._predictions(self.predictions_block(*shard), *shard)) for shard in shards]
             kept = {"values": np.concatenate(values).astype(np.float32)}
             save_derived(self, derived, kept)
         return kept["values"]
 
-    def _predictions(self, start: int, stop: int) -> Predictions:
-        labels, deterministic = self.labels, self.deterministic_probs
-        return Predictions(
-            self.probs_block(start, stop),
+    def _predictions(self, passes: np.ndarray, start: int, stop: int) -> Any:
+        labels, deterministic = self.labels, self.deterministic_predictions
+        return self._task.predictions(
+            self.manifest,
+            passes,
             None if labels is None else labels[start:stop],
             None if deterministic is None else deterministic[start:stop],
         )
-
-    def _accuracy(self, counts: str) -> np.ndarray | None:
-        return None if self.labels is None else _shared(self._rows(counts) / len(self))
 
     def _rows(self, name: str, start: int = 0, stop: int | None = None) -> np.ndarray:
         return self._read(self._arrays.rows, name, start, stop)

@@ -1,62 +1,52 @@
-"""What the passes of some examples come to: means, predictions, scores and counts of correct ones."""
+"""What the passes of some examples come to: means, predictions, scores, and sums over the examples."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from mcviz.measures import correct_by_ensemble_size, correct_per_pass, scores
+from mcviz.runs.packed import packed, unpacked
+
+KINDS = ("totals", "columns")  # of what `encode_sums` keeps
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What the passes of n examples come to.
+    """What the passes of n examples come to, by the names under which a run keeps it.
 
     Attributes:
-        mean: (n, C) float32, the predictive mean.
-        prediction: (n,) int64, its argmax.
-        scores: (n,) float32 each, by name.
-        correct_per_pass: (T,) int64 examples that each pass gets right, or None without labels.
-        correct_by_ensemble_size: (T,) int64 examples that the mean of the first t + 1 passes gets right, or None.
+        arrays: of a row an example, (n, …) float32 each.
+        totals: (T,) sums over the examples, a number a pass.
+        columns: of the table of scores, (n,) each.
     """
 
-    mean: np.ndarray
-    prediction: np.ndarray
-    scores: dict[str, np.ndarray]
-    correct_per_pass: np.ndarray | None
-    correct_by_ensemble_size: np.ndarray | None
-
-
-def summarise(probs: np.ndarray, labels: np.ndarray | None, names: tuple[str, ...]) -> Summary:
-    """Compute what is stored beside the passes.
-
-    Args:
-        probs: (T, n, C) float32 as stored.
-        labels: (n,) int64, or None.
-        names: of the scores.
-    """
-    values = scores(probs)
-    return Summary(
-        mean=probs.mean(axis=0, dtype=np.float64).astype(np.float32),
-        prediction=values["prediction"],
-        scores={name: values[name] for name in names},
-        correct_per_pass=None if labels is None else correct_per_pass(probs, labels),
-        correct_by_ensemble_size=None if labels is None else correct_by_ensemble_size(probs, labels),
-    )
+    arrays: dict[str, np.ndarray]
+    totals: dict[str, np.ndarray]
+    columns: dict[str, np.ndarray]
 
 
 def joined(parts: list[Summary]) -> Summary:
     """The summary of all examples, from those of their parts in order."""
-    counts = ([part.correct_per_pass for part in parts], [part.correct_by_ensemble_size for part in parts])
-    per_pass, by_size = (_added(of_parts) for of_parts in counts)
     return Summary(
-        mean=np.concatenate([part.mean for part in parts]),
-        prediction=np.concatenate([part.prediction for part in parts]),
-        scores={name: np.concatenate([part.scores[name] for part in parts]) for name in parts[0].scores},
-        correct_per_pass=per_pass,
-        correct_by_ensemble_size=by_size,
+        arrays={name: np.concatenate([part.arrays[name] for part in parts]) for name in parts[0].arrays},
+        totals={name: np.sum([part.totals[name] for part in parts], axis=0) for name in parts[0].totals},
+        columns={name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns},
     )
 
 
-def _added(counts: list[np.ndarray | None]) -> np.ndarray | None:
-    known = [count for count in counts if count is not None]
-    return np.sum(known, axis=0) if known else None
+def encode_sums(summary: Summary) -> bytes:
+    """A file of the totals and the columns of some examples."""
+    return packed({f"{kind}/{name}": each for kind in KINDS for name, each in getattr(summary, kind).items()})
+
+
+def decode_sums(content: bytes) -> Summary:
+    """What `encode_sums` wrote; the summary has no arrays.
+
+    Raises:
+        ValueError: it is no such file.
+    """
+    arrays = unpacked(content)
+    found = {
+        kind: {name.removeprefix(f"{kind}/"): each for name, each in arrays.items() if name.startswith(f"{kind}/")}
+        for kind in KINDS
+    }
+    return Summary(arrays={}, **found)

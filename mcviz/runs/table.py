@@ -1,24 +1,35 @@
 """The table of scores: one row an example, as Parquet."""
 
 import io
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mcviz.errors import InvalidInputError
-from mcviz.measures import OTHER_COLUMNS, SCORES
 from mcviz.text import first_line
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def encode_columns(ids: tuple[str, ...] | None, columns: "pd.DataFrame | None") -> bytes | None:
-    """The Parquet file of the examples' ids and the user's own columns, or None where there are neither.
+def with_own_names(columns: "pd.DataFrame", reserved: Collection[str]) -> "pd.DataFrame":
+    """The user's own columns by names that none of the run's has: `user_` stands before a name that one has.
+
+    Args:
+        columns: a row an example.
+        reserved: the names of the columns of the table of scores.
+    """
+    names = [f"user_{name}" if str(name) in reserved else str(name) for name in columns.columns]
+    return columns.reset_index(drop=True).set_axis(names, axis=1)
+
+
+def encode_columns(ids: tuple[str, ...] | None, *parts: "pd.DataFrame") -> bytes | None:
+    """The Parquet file of the examples' ids and columns, or None where there are none.
 
     Args:
         ids: N texts, or None.
-        columns: a row an example, or None.
+        parts: columns, a row an example, as `with_own_names` gives them.
 
     Raises:
         InvalidInputError: a column that Parquet cannot hold.
@@ -27,10 +38,10 @@ def encode_columns(ids: tuple[str, ...] | None, columns: "pd.DataFrame | None") 
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if ids is None and (columns is None or columns.empty):
+    there = [part for part in parts if not part.empty]
+    if ids is None and not there:
         return None
-    frame = pd.DataFrame() if columns is None else columns.reset_index(drop=True)
-    frame = frame.set_axis([own_name(str(name)) for name in frame.columns], axis=1)
+    frame = pd.concat(there, axis=1) if there else pd.DataFrame()
     if not frame.columns.is_unique:
         repeated = ", ".join(sorted(set(frame.columns[frame.columns.duplicated()])))
         raise InvalidInputError(f"Two columns of the examples have the name {repeated}. Rename one.")
@@ -64,46 +75,66 @@ def decode_columns(content: bytes, count: int) -> "pd.DataFrame":
     return frame
 
 
-def own_name(name: str) -> str:
-    """A user's column by a name that none of the run's own columns has."""
-    return f"user_{name}" if name in (*OTHER_COLUMNS, *SCORES) else name
+def content_of(columns: "pd.DataFrame", names: tuple[str, ...], of: str) -> "pd.DataFrame":
+    """The columns that are the examples themselves.
+
+    Args:
+        columns: as `decode_columns` gives them.
+        names: of these columns.
+        of: "texts", or "numbers", which come as float32.
+
+    Raises:
+        ValueError: they are not there, or hold something else.
+    """
+    import pandas as pd
+
+    missing = [name for name in names if name not in columns]
+    if missing:
+        raise ValueError(f"it has no column {missing[0]!r:.60}")
+    found = columns[list(names)]
+    if of == "texts":
+        if not all(isinstance(text, str) for name in names for text in found[name]):
+            raise ValueError("it lacks texts")
+        return found
+    if not all(pd.api.types.is_numeric_dtype(found[name]) for name in names):
+        raise ValueError("it has texts in place of numbers")
+    numbers = found.astype("float32")
+    if not np.isfinite(numbers.to_numpy()).all():
+        raise ValueError("it lacks numbers")
+    return numbers
 
 
 def encode_table(
-    ids: tuple[str, ...] | None, labels: np.ndarray | None, prediction: np.ndarray, scores: dict[str, np.ndarray]
+    ids: tuple[str, ...] | None, count: int, columns: dict[str, str], values: dict[str, np.ndarray]
 ) -> bytes:
     """The Parquet file of a run's scores.
 
     Args:
         ids: N texts, or None where the examples have no names but their numbers.
-        labels: (N,) int64, or None where nobody knows them.
-        prediction: (N,) int64 argmax of the predictive mean.
-        scores: (N,) float32 each, by name.
+        count: N.
+        columns: those between the ids and the scores, with their types.
+        values: (N,) of each of these, but for what nobody knows, and float32 of every score, by name.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    count = len(prediction)
-    unknown = pa.nulls(count)
-    columns = {
-        "example": pa.array(np.arange(count)),
-        "id": pa.array([str(example) for example in range(count)] if ids is None else list(ids)),
-        "label": unknown.cast(pa.int64()) if labels is None else pa.array(labels),
-        "prediction": pa.array(prediction),
-        "correct": unknown.cast(pa.bool_()) if labels is None else pa.array(prediction == labels),
-        **{name: pa.array(values) for name, values in scores.items()},
-    }
+    named = [str(example) for example in range(count)] if ids is None else list(ids)
+    table = {"example": pa.array(np.arange(count)), "id": pa.array(named)}
+    for name, kind in columns.items():
+        table[name] = pa.array(values[name]) if name in values else pa.nulls(count)
+        table[name] = table[name].cast(kind)
+    table |= {name: pa.array(each) for name, each in values.items() if name not in columns}
     file = io.BytesIO()
-    pq.write_table(pa.table(columns), file, compression="zstd")
+    pq.write_table(pa.table(table), file, compression="zstd")
     return file.getvalue()
 
 
-def decode_table(content: bytes, count: int, scores: tuple[str, ...]) -> "pd.DataFrame":
-    """Read the table of a run with that many examples and those scores.
+def decode_table(content: bytes, count: int, columns: dict[str, str], scores: tuple[str, ...]) -> "pd.DataFrame":
+    """Read the table of a run with that many examples and those columns and scores.
 
     Returns:
-        One row an example, indexed by `example`: `id` (str), `label` (Int64, missing where unknown), `prediction`
-        (int64), `correct` (boolean, missing where unknown), then the scores (float32).
+        One row an example, indexed by `example`: `id` (str), the columns, where whole numbers and truth values may be
+        missing, then the scores (float32).
 
     Raises:
         ValueError: it is another table, or none.
@@ -112,20 +143,23 @@ def decode_table(content: bytes, count: int, scores: tuple[str, ...]) -> "pd.Dat
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    types = [pa.int64(), pa.string(), pa.int64(), pa.int64(), pa.bool_(), *[pa.float32()] * len(scores)]
-    schema = pa.schema(zip((*OTHER_COLUMNS, *scores), types, strict=True))
+    types = {"example": "int64", "id": "string", **columns, **dict.fromkeys(scores, "float32")}
+    schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in types.items()])
     try:
         with pq.ParquetFile(io.BytesIO(content)) as file:
             rows = file.metadata.num_rows
             if rows != count or not file.schema_arrow.equals(schema):  # before memory is taken for what it claims
-                raise ValueError(f"it has {rows} rows of {file.schema_arrow.to_string(show_schema_metadata=False)}")
+                found = ", ".join(f"{field.name} {field.type}" for field in file.schema_arrow)
+                raise ValueError(f"it has {rows} rows of {found}")
             table = file.read()
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"it is no Parquet file ({error})") from error
     if not np.array_equal(table["example"].to_numpy(), np.arange(count)):
         raise ValueError("its rows are not the examples in their order")
-    if any(table[name].null_count for name in ("id", "prediction", *scores)):
+    may_be_missing = {name: kind for name, kind in columns.items() if not name.startswith("prediction")}
+    if any(table[name].null_count for name in types if name not in may_be_missing):
         raise ValueError("it lacks numbers")
     frame = table.drop_columns(["example"]).to_pandas()
     frame.index = pd.RangeIndex(count, name="example")
-    return frame.astype({"label": "Int64", "correct": "boolean"})
+    nullable = {"int64": "Int64", "bool": "boolean", "float32": "float32"}
+    return frame.astype({name: nullable[kind] for name, kind in may_be_missing.items()})

@@ -2,6 +2,7 @@
 
 import hashlib
 
+from mcviz.errors import CorruptRunError
 from mcviz.runs.files import Folder
 from mcviz.runs.manifest import Manifest, StoredFile, corrupt
 
@@ -22,3 +23,12 @@ def read_verified(folder: Folder, manifest: Manifest, name: str) -> bytes:
     if described(content) != manifest.files[name]:
         raise corrupt(folder.address(name), "is damaged, cut short or of another run: it does not match its checksum")
     return content
+
+
+def is_whole(folder: Folder, manifest: Manifest, name: str) -> bool:
+    """Whether a file of a run is there as it was written."""
+    try:
+        read_verified(folder, manifest, name)
+    except (FileNotFoundError, CorruptRunError):
+        return False
+    return True

@@ -4,14 +4,16 @@ import os
 from dataclasses import dataclass
 
 import numpy as np
+from msgspec.structs import replace
 
-from mcviz.measures import SCORES
+from mcviz.runs.contents import Progress
 from mcviz.runs.files import folder_at
-from mcviz.runs.manifest import corrupt
+from mcviz.runs.manifest import NAME, Manifest, corrupt
 from mcviz.runs.run import Run, open_run
-from mcviz.runs.summary import Summary, joined, summarise
+from mcviz.runs.summary import Summary, joined
+from mcviz.runs.tasks import quality_of_totals, task_of
 
-ROUNDING = 1e-6  # another processor's, in the recomputed scores
+ROUNDING = 1e-6  # another processor's, in what is recomputed
 
 
 @dataclass(frozen=True)
@@ -22,40 +24,43 @@ class Verification:
         run: the run.
         files: how many files were read, every byte of them.
         bytes: of those files.
-        deterministic_accuracy: of the model with dropout off, or None where that is not known.
-        pass_accuracy: the mean over the single passes, or None.
-        ensemble_accuracy: of the mean of all passes, or None.
+        accuracy: of a classification with labels, of "deterministic", where that is known, "mean single pass" and
+            "ensemble".
+        rmse: the same of a regression.
         mean_scores: the mean over the examples of each score.
     """
 
     run: Run
     files: int
     bytes: int
-    deterministic_accuracy: float | None
-    pass_accuracy: float | None
-    ensemble_accuracy: float | None
+    accuracy: dict[str, float]
+    rmse: dict[str, float]
     mean_scores: dict[str, float]
 
     def __str__(self) -> str:
         manifest = self.run.manifest
+        task = task_of(manifest)
         lines = [
             f"{self.run.path}: {manifest.passes:,} passes over {len(self.run):,} examples, "
-            f"{manifest.classes} classes, {manifest.how}",
+            f"{manifest.predicted}, {manifest.how}",
             f"{self.files} files, {self.bytes:,} bytes: all as they were written",
         ]
-        for label, accuracy in (
-            ("deterministic", self.deterministic_accuracy),
-            ("mean single pass", self.pass_accuracy),
-            ("ensemble", self.ensemble_accuracy),
-        ):
-            if accuracy is not None:
-                lines.append(f"accuracy, {label + ':':<18} {accuracy:.2%}")
-        lines += [f"mean {SCORES[name].label + ':':<28} {value:.4f}" for name, value in self.mean_scores.items()]
-        return "\n".join([*lines, "The stored scores and accuracies are those of the stored passes."])
+        for label, value in (self.accuracy | self.rmse).items():
+            lines.append(f"{task.quality}, {label + ':':<18} {task.quality_in_words(manifest, value)}")
+        lines += [f"mean {task.scores[name].label + ':':<28} {value:.4f}" for name, value in self.mean_scores.items()]
+        kept = manifest.with_passes
+        of = f" of the {kept:,} examples that have theirs; of the others nothing can be computed again" if kept else ""
+        return "\n".join([*lines, f"The stored scores and sums are those of the stored passes{of}."])
 
 
-def verify_run(path: str | os.PathLike[str]) -> Verification:
+def verify_run(path: str | os.PathLike[str], progress: Progress | None = None) -> Verification:
     """Verify the checksum of every file of a run, and recompute its scores and accuracies from its passes.
+
+    Of a run that keeps a summary, what the passes that are there come to is computed again, and nothing else.
+
+    Args:
+        path: its folder, or an fsspec address.
+        progress: called with (done, total) steps, each a file or a shard of examples. What it raises stops the work.
 
     Raises:
         CorruptRunError: a file is not what was written, or a stored number is not what the passes come to.
@@ -63,48 +68,100 @@ def verify_run(path: str | os.PathLike[str]) -> Verification:
         Others: as `open_run`.
     """
     run, folder = open_run(path), folder_at(path)
-    read = sum(len(run.read_file(name)) for name in run.manifest.files)
-    names = tuple(name for name in run.manifest.scores if name in SCORES)
-    shards = [run.manifest.shard_range(shard) for shard in range(run.manifest.shards)]
-    found = joined([_summary(run, start, stop, names) for start, stop in shards])
-    for array, agrees in _agreements(run, found).items():
+    names = tuple(name for name in run.manifest.scores if name in task_of(run.manifest).scores)
+    read, total = 0, len(run.manifest.files) + run.manifest.shards
+    for done, name in enumerate(run.manifest.files, 1):
+        read += len(run.read_file(name))
+        if progress:
+            progress(done, total)
+    table, agreements = run.scores(), _of_some if run.manifest.with_passes else _of_all
+    for array, agrees in agreements(run, names, progress).items():
         if not agrees:
             raise corrupt(folder.address(array), "holds numbers that are not those of the passes")
-    passes, ensemble = run.pass_accuracy, run.ensemble_accuracy
     return Verification(
         run=run,
         files=len(run.manifest.files),
         bytes=read,
-        deterministic_accuracy=run.deterministic_accuracy,
-        pass_accuracy=None if passes is None else float(passes.mean()),
-        ensemble_accuracy=None if ensemble is None else float(ensemble[-1]),
-        mean_scores={name: float(found.scores[name].mean(dtype=np.float64)) for name in names},
+        accuracy=_measured(run.deterministic_accuracy, run.pass_accuracy, run.ensemble_accuracy),
+        rmse=_measured(run.deterministic_rmse, run.pass_rmse, run.ensemble_rmse),
+        mean_scores={name: float(table[name].to_numpy().mean(dtype=np.float64)) for name in names},
     )
 
 
+def _of_all(run: Run, names: tuple[str, ...], progress: Progress | None) -> dict[str, bool]:
+    """Whether all that is stored is what the passes come to, by the file that holds it."""
+    manifest, parts = run.manifest, []
+    files = len(manifest.files)
+    for shard in range(manifest.shards):
+        parts.append(_summary(run, *manifest.shard_range(shard), names))
+        if progress:
+            progress(files + shard + 1, files + manifest.shards)
+    return _agreements(run, joined(parts))
+
+
 def _summary(run: Run, start: int, stop: int, names: tuple[str, ...]) -> Summary:
-    return summarise(run.probs_block(start, stop), None if run.labels is None else run.labels[start:stop], names)
+    labels = None if run.labels is None else run.labels[start:stop]
+    manifest = replace(run.manifest, scores=names)
+    return task_of(manifest).summarise(manifest, run.predictions_block(start, stop), labels)
+
+
+def _of_some(run: Run, names: tuple[str, ...], progress: Progress | None) -> dict[str, bool]:
+    """The same of a run that keeps a summary: what the passes that are there come to, and all that counts passes."""
+    manifest, table = replace(run.manifest, scores=names), run.scores()
+    agree: dict[str, bool] = {}
+
+    def check(file: str, agrees: bool) -> None:
+        agree[file] = agree.get(file, True) and agrees
+
+    files = len(manifest.files)
+    for shard in range(manifest.shards):
+        start, stop = manifest.shard_range(shard)
+        for name in ("votes", "histograms"):
+            of_each = run.array(name, start, stop).sum(axis=-1)
+            check(f"{manifest.store}/{name}", bool(np.all(of_each == run.passes)))
+        if progress:
+            progress(files + shard + 1, files + manifest.shards)
+    for example in () if run.examples_with_passes is None else run.examples_with_passes.tolist():
+        found = task_of(manifest).summarise(manifest, run.predictions(example)[:, None], None)
+        for name, rows in found.arrays.items():
+            check(f"{manifest.store}/{name}", _agrees(manifest, run.array(name, example, example + 1), rows))
+        for name, values in found.columns.items():
+            stored = table[name].iloc[example : example + 1].to_numpy(values.dtype)
+            check(manifest.table, _agrees(manifest, stored, values))
+    return agree | {NAME: run.ensemble_accuracy is None or _told(manifest, float(run.ensemble_accuracy[-1]))}
+
+
+def _measured(deterministic: float | None, passes: np.ndarray | None, ensemble: np.ndarray | None) -> dict[str, float]:
+    known = {} if deterministic is None else {"deterministic": deterministic}
+    if passes is None or ensemble is None:
+        return known
+    return {**known, "mean single pass": float(passes.mean()), "ensemble": float(ensemble[-1])}
 
 
 def _agreements(run: Run, found: Summary) -> dict[str, bool]:
     """Whether what is stored is what the passes come to, by the file that holds it."""
-    manifest, table, count = run.manifest, run.scores(), len(run)
-    scores = all(np.allclose(table[name], values, rtol=0, atol=ROUNDING) for name, values in found.scores.items())
-    correct = table["label"].eq(table["prediction"]).astype("boolean")
-    labels_agree = run.labels is None or np.array_equal(table["label"].to_numpy(np.int64), run.labels)
+    manifest, table = run.manifest, run.scores()
+    quality = quality_of_totals(manifest, found.totals)
     ids_agree = run.columns is None or run.columns["id"].equals(table["id"])
-    agree = {
-        manifest.table: scores
-        and labels_agree
-        and ids_agree
-        and np.array_equal(table["prediction"], found.prediction)
-        and table["correct"].equals(correct),
-        f"{manifest.store}/mean_probs": np.allclose(run.mean_probs, found.mean, rtol=0, atol=ROUNDING),
-    }
-    for name, stored, counts in (
-        ("correct_per_pass", run.pass_accuracy, found.correct_per_pass),
-        ("correct_by_ensemble_size", run.ensemble_accuracy, found.correct_by_ensemble_size),
-    ):
-        if stored is not None and counts is not None:
-            agree[f"{manifest.store}/{name}"] = np.array_equal(stored, counts / count)
-    return agree
+    columns = [name in found.columns or table[name].isna().all() for name in task_of(manifest).columns(run.targets)]
+    agree = {manifest.table: ids_agree and all(columns)}
+    for name, values in found.columns.items():
+        stored = table[name]
+        agree[manifest.table] &= bool(stored.notna().all()) and _agrees(manifest, stored.to_numpy(values.dtype), values)
+    for name, rows in (found.arrays | found.totals).items():
+        agree[f"{manifest.store}/{name}"] = _agrees(manifest, run.array(name), rows)
+    return agree | {NAME: _told(manifest, quality)}
+
+
+def _told(manifest: Manifest, found: float | None) -> bool:
+    """Whether the manifest tells the quality that was found, or none."""
+    told = manifest.quality
+    return told is None or (found is not None and abs(told - found) <= ROUNDING * abs(found))
+
+
+def _agrees(manifest: Manifest, stored: np.ndarray, found: np.ndarray) -> bool:
+    """Whether numbers are the same, but for the rounding of fractions by another processor."""
+    if found.dtype.kind != "f":
+        return np.array_equal(stored, found)
+    largest = 1.0 if manifest.classes else np.abs(found).max(axis=0)  # of probabilities, or of each target in its unit
+    return bool(np.all(np.abs(stored - found) <= ROUNDING * largest))

@@ -2,27 +2,30 @@
 
 import os
 import time
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import closing, suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
 from msgspec.structs import replace
 
 from mcviz.errors import CorruptRunError, InvalidInputError, RunNotFoundError, StorageError
+from mcviz.measures import most_uncertain_first
+from mcviz.permission import require_permission
 from mcviz.runs.arrays import (
     GROUP,
-    StoredArray,
+    arrays_in_shards,
     arrays_of,
-    dequantise,
     encode,
     encode_metadata,
     files_of,
-    quantise,
     read_whole_manifest,
     shard_file,
+    shards_done,
 )
-from mcviz.runs.contents import Contents, Progress, Rows
+from mcviz.runs.contents import Contents, Progress, Rows, Seen
 from mcviz.runs.existing import (
     files_of_run,
     is_being_removed,
@@ -33,12 +36,25 @@ from mcviz.runs.existing import (
 )
 from mcviz.runs.files import Folder, folder_at
 from mcviz.runs.lock import writing
-from mcviz.runs.manifest import COLUMNS, MODEL, NAME, Manifest, check_manifest, read_manifest, write_manifest
+from mcviz.runs.manifest import (
+    COLUMNS,
+    MODEL,
+    NAME,
+    WITH_PASSES,
+    Manifest,
+    check_manifest,
+    read_manifest,
+    write_manifest,
+)
 from mcviz.runs.run import Run, open_run
-from mcviz.runs.summary import Summary, joined, summarise
+from mcviz.runs.shards import MadeShard, Shards, make_shard
+from mcviz.runs.stored_array import StoredArray
+from mcviz.runs.summary import joined
 from mcviz.runs.table import encode_table
-from mcviz.runs.verified import described, read_verified
+from mcviz.runs.tasks import quality_of_totals, task_of
+from mcviz.runs.verified import described, is_whole, read_verified
 
+MOST_BETWEEN = 16  # examples between two whose passes are kept, which are made with them: another call takes longer
 SHARE_OF_TIME = 0.05  # at most, for writing down which shards are done
 
 
@@ -49,6 +65,7 @@ def write(
     *,
     resume: bool = True,
     progress: Progress | None = None,
+    seen: Seen | None = None,
 ) -> Run:
     """Create, resume or extend a run, doing only what is not there yet.
 
@@ -61,12 +78,14 @@ def write(
         contents: what it is made of.
         resume: whether to go on with a partial run; False begins anew.
         progress: called with (done, total) predictions. What it raises stops the writing; what is done stays.
+        seen: called with what the passes of each shard come to, those of an earlier writing too.
 
     Raises:
         RunExistsError: another run, or something else, is there.
         CorruptRunError: the run that is there is damaged.
         StorageError: it cannot be written. What was there is there still.
         InvalidInputError: the source's numbers are no probabilities.
+        NotPermittedError: something is to be written, and may not be.
     """
     folder = folder_at(out)
     check_manifest(wanted)
@@ -77,12 +96,13 @@ def write(
             raise InvalidInputError(f"Images should be {expected}. Received: {images.dtype} {images.shape}.")
     while True:
         if not is_finished(folder, wanted):
+            require_permission("No run can be written")
             with writing(folder):
                 if is_being_removed(folder):
                     remove_files(folder)
                 if not is_finished(folder, wanted):
                     refuse_another(folder, wanted)
-                    _Writing(folder, wanted, contents, progress).carry_out(resume)
+                    _Writing(folder, wanted, contents, progress, seen).carry_out(resume)
                     _remove_left_over(folder)
         _sweep(folder)
         run = open_run(out)
@@ -97,7 +117,9 @@ def rename_classes(run: Run, class_names: tuple[str, ...]) -> Run:
         InvalidInputError: their number is not that of the classes.
         RunNotFoundError: the run is gone, or was replaced by another.
         StorageError: it cannot be written.
+        NotPermittedError: nothing may be written.
     """
+    require_permission("No run can be changed")
     folder = folder_at(run.path)
     renamed = replace(run.manifest, class_names=class_names)
     check_manifest(renamed)
@@ -106,6 +128,28 @@ def rename_classes(run: Run, class_names: tuple[str, ...]) -> Run:
             raise RunNotFoundError(f"{run.path} was replaced by another run since it was opened. Open it again.")
         write_manifest(folder, renamed)
     return open_run(run.path)
+
+
+def discard_growth(path: str | os.PathLike[str], patience: float | None = None) -> None:
+    """Remove what was written of a run and not finished: all of a partial run, or of a finished one its growth.
+
+    Args:
+        path: of the run.
+        patience: seconds to wait for another process that writes it; None waits for as long as that takes.
+
+    Raises:
+        RunNotFoundError: there is no run.
+        StorageError: it cannot be removed, or another process writes it all the time.
+        NotPermittedError: nothing may be written.
+    """
+    require_permission("No run can be removed")
+    folder = folder_at(path)
+    with writing(folder, patience):
+        there = read_manifest(folder)
+        if there.state == "partial":
+            remove_files(folder)
+        else:
+            folder.remove(left_over(folder, there, growing=True))
 
 
 def _sweep(folder: Folder) -> None:
@@ -130,11 +174,13 @@ class _Writing:
         wanted: Manifest,
         contents: Contents,
         progress: Progress | None,
+        seen: Seen | None,
     ) -> None:
-        self.folder, self.contents, self.progress = folder, contents, progress
+        self.folder, self.contents, self.progress, self.seen = folder, contents, progress, seen
         self.manifest = wanted
         self.old: Run | None = None
         self.name = NAME  # of the manifest, while it is partial
+        self.task = task_of(wanted)
         self.begun = False
         self.done = 0
         self.recorded = (0.0, 0.0)  # when the manifest was last written, and how many seconds that took
@@ -143,7 +189,8 @@ class _Writing:
         try:
             self._begin(resume)
             self._write_inputs()
-            self._finish(joined(self._summaries()))
+            made = dict(self._shards())
+            self._finish([made[shard] for shard in range(self.manifest.shards)])
         except BaseException:
             with suppress(StorageError):  # the error that ended the writing is the one to tell
                 self._leave()
@@ -165,7 +212,7 @@ class _Writing:
             self._delete()
             there = None
         if there:
-            done = {name: file for name, file in there.files.items() if self._is_whole(there, name)}
+            done = {name: file for name, file in there.files.items() if is_whole(self.folder, there, name)}
             self._keep_what_is_kept(there, MODEL in done)
             self.manifest = replace(self.manifest, layout=there.layout, scores=there.scores, files=done)
         else:
@@ -182,13 +229,6 @@ class _Writing:
             if name == NAME:
                 raise
             return None
-
-    def _is_whole(self, there: Manifest, name: str) -> bool:
-        try:
-            read_verified(self.folder, there, name)
-        except (FileNotFoundError, CorruptRunError):
-            return False
-        return True
 
     def _keep_what_is_kept(self, there: Manifest, model: bool) -> None:
         wanted = self.manifest
@@ -216,58 +256,97 @@ class _Writing:
         elif self.contents.model is not None:
             self._write(MODEL, self.contents.model)
 
-    def _summaries(self) -> list[Summary]:
-        """What every shard comes to; those that are not there yet are sampled and written."""
-        probs, manifest = arrays_of(self.manifest)["probs"], self.manifest
-        names = [shard_file(manifest, probs, shard) for shard in range(probs.shards)]
-        self.done = sum(self._predictions(shard) for shard, name in enumerate(names) if name in manifest.files)
-        self._write_metadata(probs)
-        there, summaries = Run(self.folder, self.manifest), []
-        for shard, name in enumerate(names):
-            start, stop = manifest.shard_range(shard)
-            stored = there.probs_block(start, stop) if name in manifest.files else self._write_shard(probs, shard)
-            labels = None if self.contents.labels is None else self.contents.labels[start:stop]
-            summaries.append(summarise(stored, labels, manifest.scores))
-        return summaries
+    def _shards(self) -> Generator[tuple[int, MadeShard]]:
+        """Every shard; those that are not there yet are sampled and written. They may come in any order."""
+        manifest, there = self.manifest, frozenset(shards_done(self.manifest))
+        self.done = sum(self._predictions(shard) for shard in there)
+        for name in arrays_in_shards(manifest):
+            self._write_metadata(arrays_of(manifest)[name])
+        if self.contents.makers:
+            old = self.old.manifest if self.old else None
+            shards = Shards(self.folder, self.name, self.manifest, old, there)
+            made = self.contents.makers.made(shards, partial(self._report, 0, 0))
+        else:
+            made = self._made_here(there)
+        with closing(made):
+            for shard, each in made:
+                self.manifest = replace(self.manifest, files=self.manifest.files | each.files)
+                if shard not in there:
+                    self.done += self._predictions(shard)
+                    self._record_now_and_then()
+                    self._report(0, 0)
+                if self.seen:
+                    self.seen(manifest, manifest.shard_range(shard)[0], each.summary)
+                yield shard, each
 
-    def _write_shard(self, array: StoredArray, shard: int) -> np.ndarray:
-        """Sample a shard, write it, and give its probabilities as they are stored, (T, n, C)."""
-        manifest, (start, stop) = self.manifest, self.manifest.shard_range(shard)
-        first, fresh = manifest.passes - self._fresh(), self._fresh()
+    def _made_here(self, there: frozenset[int]) -> Generator[tuple[int, MadeShard]]:
+        run, contents = Run(self.folder, self.manifest), self.contents
+        for shard in range(self.manifest.shards):
+            labels = None if contents.labels is None else contents.labels[slice(*self.manifest.shard_range(shard))]
+            folder = None if shard in there else self.folder
+            yield shard, make_shard(run, self.old, shard, contents.source, labels, self._report, folder=folder)
 
-        def report(part: int, _: int) -> None:
-            if self.progress:
-                self.progress(self.done + part, self._total())
+    def _report(self, part: int, _: int) -> None:
+        if self.progress:
+            self.progress(self.done + part, self._total())
 
-        report(0, 0)
-        probs = self.contents.source.passes(start, stop, first, fresh, report)
-        _check(probs, (fresh, stop - start, manifest.classes))
-        if self.old:
-            probs = np.concatenate([self.old.probs_block(start, stop), probs])
-        steps = quantise(probs)
-        self._write(shard_file(manifest, array, shard), encode(array, shard, steps))
-        self.done += self._predictions(shard)
-        self._record_now_and_then()
-        return dequantise(steps)
-
-    def _finish(self, summary: Summary) -> None:
-        manifest = self.manifest
+    def _finish(self, made: list[MadeShard]) -> None:
+        manifest, summary = self.manifest, joined([each.summary for each in made])
         self._write(f"{manifest.store}/zarr.json", GROUP)
-        self._write_array("mean_probs", summary.mean)
-        if manifest.deterministic:
-            ranges = [manifest.shard_range(shard) for shard in range(manifest.shards)]
-            self._write_array(
-                "deterministic_probs", np.concatenate([self.contents.source.deterministic(*r) for r in ranges])
-            )
-        if summary.correct_per_pass is not None and summary.correct_by_ensemble_size is not None:
-            self._write_array("correct_per_pass", summary.correct_per_pass)
-            self._write_array("correct_by_ensemble_size", summary.correct_by_ensemble_size)
-        self._write(
-            manifest.table, encode_table(self.contents.ids, self.contents.labels, summary.prediction, summary.scores)
+        arrays = summary.arrays | summary.totals
+        if manifest.with_passes:
+            arrays[WITH_PASSES] = self._write_passes(summary.columns)
+        elif manifest.deterministic:
+            fixed = [each.deterministic for each in made if each.deterministic is not None]
+            arrays |= self.task.deterministic(manifest, np.concatenate(fixed))
+        for name, rows in arrays.items():
+            self._write_array(name, rows)
+        table = encode_table(
+            self.contents.ids, manifest.examples.count, self.task.columns(manifest.targets), summary.columns
         )
-        created = {**self.manifest.created, "finished": _now()}
-        files = {name: self.manifest.files[name] for name in files_of(self.manifest)}
-        write_manifest(self.folder, replace(self.manifest, state="finished", created=created, files=files))
+        self._write(manifest.table, table)
+        finished = replace(
+            self.manifest,
+            state="finished",
+            quality=quality_of_totals(manifest, summary.totals),
+            created={**self.manifest.created, "finished": _now()},
+            files={name: self.manifest.files[name] for name in files_of(self.manifest)},
+        )
+        write_manifest(self.folder, finished)
+
+    def _write_passes(self, columns: dict[str, np.ndarray]) -> np.ndarray:
+        """Make the passes of the most uncertain examples once more, and write them; their numbers, ascending."""
+        manifest, task, score = self.manifest, self.task, self.manifest.scores[0]
+        examples = np.sort(most_uncertain_first(score, columns[score], manifest.task)[: manifest.with_passes])
+        (name,) = task.passes_in(manifest)
+        array = arrays_of(manifest)[name]
+        self._write_metadata(array)
+        for shard in range(array.shards):
+            of_shard = examples[shard * array.shard : (shard + 1) * array.shard]
+            file = shard_file(manifest, array, shard)
+            if file not in self.manifest.files:
+                self._write(file, encode(array, shard, task.encoded(manifest, self._passes_of(of_shard))[name]))
+                self._record_now_and_then()
+            self.done += len(of_shard) * manifest.passes
+            self._report(0, 0)
+        return examples
+
+    def _passes_of(self, examples: np.ndarray) -> np.ndarray:
+        """(T, n, K) passes of some examples, ascending; those that lie close together are made in one go."""
+        together: list[list[int]] = []
+        for example in examples.tolist():
+            last = together[-1] if together else None
+            if last and example - last[-1] <= MOST_BETWEEN and example - last[0] < self.manifest.examples_at_once:
+                last.append(example)
+            else:
+                together.append([example])
+        made, done, passes = [], 0, self.manifest.passes
+        for some in together:
+            first, stop = some[0], some[-1] + 1
+            found = self.contents.source.passes(first, stop, 0, passes, partial(_as_before, self._report, done))
+            made.append(found[:, np.array(some) - first])
+            done += len(some) * passes
+        return np.concatenate(made, axis=1)
 
     def _write_array(self, name: str, rows: Rows) -> None:
         array = arrays_of(self.manifest)[name]
@@ -302,7 +381,7 @@ class _Writing:
         return self.manifest.passes - (self.old.passes if self.old else 0)
 
     def _total(self) -> int:
-        return self.manifest.examples.count * self._fresh()
+        return self.manifest.examples.count * self._fresh() + (self.manifest.with_passes or 0) * self.manifest.passes
 
     def _predictions(self, shard: int) -> int:
         start, stop = self.manifest.shard_range(shard)
@@ -313,7 +392,7 @@ class _Writing:
         there = self._partial(NAME)
         if not self.begun or (there and there.state == "finished" and there.digest == self.manifest.digest):
             return
-        if any(name.startswith(f"{self.manifest.store}/probs/c.") for name in self.manifest.files):
+        if shards_done(self.manifest):
             self._record()
         else:
             self._delete()
@@ -327,12 +406,9 @@ class _Writing:
         self.folder.delete(self.name)
 
 
-def _check(probs: np.ndarray, shape: tuple[int, int, int]) -> None:
-    if probs.shape != shape or probs.dtype != np.float32:
-        raise InvalidInputError(f"Passes to be kept should be float32 {shape}. Received: {probs.dtype} {probs.shape}.")
-    low, high = float(probs.min()), float(probs.max())
-    if not (low >= -1e-3 and high <= 1 + 1e-3):
-        raise InvalidInputError(f"Passes to be kept should be probabilities, 0 to 1. Received: {low} to {high}.")
+def _as_before(report: Progress, done: int, *_: int) -> None:
+    """Tell that no more is done than before, which gives a chance to stop."""
+    report(done, 0)
 
 
 def _merged(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:

@@ -2,8 +2,11 @@
 
 import io
 import struct
+import subprocess
+import sys
 import tracemalloc
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mcviz.data.upload import fitted, read_picture
+from mcviz.data.upload import edge_brightness, fitted, on_white, read_picture
 from mcviz.errors import InvalidInputError
 
 
@@ -107,7 +110,7 @@ def bomb() -> bytes:
 
 REFUSED = {
     "empty": (b"", "empty"),
-    "large file": (saved(Image.new("L", (5, 5))) + bytes(5 * 2**20), r"at most 5 MB"),
+    "large file": (saved(Image.new("L", (5, 5))) + bytes(40 * 2**20), r"at most 40 MB"),
     "text": (b"hello", "neither PNG nor JPEG"),
     "renamed GIF": (gif(), "but a GIF"),
     "renamed SVG": (b'\n <svg xmlns="http://www.w3.org/2000/svg"/>', "but an SVG"),
@@ -116,7 +119,8 @@ REFUSED = {
     "renamed BMP": (saved(Image.new("RGB", (5, 5)), "BMP"), "but a BMP"),
     "renamed TIFF": (saved(Image.new("RGB", (5, 5)), "TIFF"), "but a TIFF"),
     "bomb": (bomb(), "too large"),
-    "many pixels": (saved(Image.new("1", (2001, 2000))), "At most 4 million"),
+    "many pixels": (saved(Image.new("1", (10_001, 5000))), "At most 50 million"),
+    "renamed HEIC": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "but a HEIC photograph"),
     "1 × 1": (saved(Image.new("L", (1, 1))), "too small"),
     "a line": (saved(Image.new("L", (300, 1))), "too small"),
     "animated": (animated(), "animated"),
@@ -152,6 +156,56 @@ def test_size_is_refused_before_a_pixel_is_decoded() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 2**20
+
+
+PEAK = """
+import resource, sys
+from mcviz.data.upload import read_picture
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+shown = read_picture(open(sys.argv[1], "rb").read())
+peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10
+print(*shown.shape[:2], shown[:1000].min(), shown[1040:, :, 0].max(), peak)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in other units elsewhere")
+@pytest.mark.parametrize(("kind", "options", "most"), [("JPEG", {}, 60), ("PNG", {"compress_level": 1}, 260)])
+def test_fifty_megapixels_of_a_phone_are_read_at_a_reduced_size_in_bounded_memory(
+    tmp_path: Path, kind: str, options: dict[str, int], most: int
+) -> None:
+    upright = Image.new("RGBA" if kind == "PNG" else "RGB", (8160, 6120), "navy")
+    upright.paste("white", (0, 0, 4080, 6120))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned to the right
+    upright.save(tmp_path / "photo", kind, exif=exif, **options)
+    printed = subprocess.run(
+        [sys.executable, "-c", PEAK, str(tmp_path / "photo")], capture_output=True, text=True, check=True
+    )
+    height, width, upper, lower, megabytes = map(int, printed.stdout.split())
+    assert (height, width) == (2040, 1530)
+    assert megabytes < most
+    assert upper > 240, "what was on the left is on top"
+    assert lower < 15
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "L", "1"])
+def test_a_picture_that_is_made_smaller_is_the_average_of_what_it_shows(mode: str) -> None:
+    black = Image.new("RGBA", (5000, 1500), (0, 0, 0, 255))
+    black.paste((0, 0, 0, 0), (0, 0, 5000, 900))
+    given = black.quantize(4) if mode == "P" else on_white(black).convert(mode) if mode in "L1" else black.convert(mode)
+    shown = read_picture(saved(given, compress_level=1), 1000)
+    assert shown.shape == (300, 1000, 3)
+    assert shown[:180].min() == 255
+    assert shown[180:].max() == 0
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_the_brightness_of_an_edge_is_that_of_the_background(dtype: type) -> None:
+    paper = np.full((30, 20, 3), 0.8)
+    paper[5:25, 8:12] = 0.1
+    paper = (paper * 255).astype(np.uint8) if dtype is np.uint8 else paper.astype(np.float32)
+    assert edge_brightness(paper) == pytest.approx(0.8, abs=0.01)
+    assert edge_brightness(paper[..., :1]) == pytest.approx(0.8, abs=0.01)
 
 
 def test_a_jpeg_of_thousands_of_scans_is_refused_unread() -> None:

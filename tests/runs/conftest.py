@@ -1,20 +1,23 @@
-"""Kinds of places that a run can be at: one set of tests serves them all."""
+"""Kinds of runs, and of places that a run can be at: one set of tests serves them all."""
 
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from moto.server import ThreadedMotoServer
+
+from tests.runs.making import FORMS
 
 
-@pytest.fixture(scope="session")
-def s3_server() -> Iterator[str]:
-    """The address of an S3-compatible server on this machine."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+@pytest.fixture(params=FORMS, scope="module")
+def form(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Arguments of `make` for a run of each task and kind of examples."""
+    return FORMS[request.param]
+
+
+@pytest.fixture(params=[name for name, form in FORMS.items() if "with_passes" not in form], scope="module")
+def growing(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The same for a run to which passes can be added."""
+    return FORMS[request.param]
 
 
 @pytest.fixture(params=["local", "memory", "s3"])

@@ -1,4 +1,6 @@
-"""Kills writers with SIGKILL at random moments: `python -m tests.runs.killing FOLDER KILLS`, and prints what it found.
+"""Kills writers with SIGKILL at random moments, and prints what it found.
+
+`python -m tests.runs.killing FOLDER KILLS [FORM]` runs it.
 
 `killed_before` kills whatever one likes right before any call of the system that changes a folder.
 
@@ -14,22 +16,23 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from mcviz.errors import PartialRunError, RunNotFoundError
 from mcviz.runs import open_run
-from tests.runs.making import contents, make, numbers
+from tests.runs.making import FORMS, contents, make, numbers
 
 CALLS = ("open", "mkdir", "rename", "replace", "unlink", "rmdir", "fsync")
 PAUSE = 0.001
 PASSES = {"first": 6, "grown": 10}
 
 
-def in_child(out: Path, passes: int) -> int:
+def in_child(out: Path, passes: int, form: dict[str, Any]) -> int:
     """Start a writer; its process id."""
     child = os.fork()
     if child == 0:
         try:
-            make(out, passes=passes, pause=PAUSE)
+            make(out, passes=passes, pause=PAUSE, **form)
         finally:
             os._exit(0)
     return child
@@ -69,15 +72,15 @@ def _deadly(function: Callable, left: list[int]) -> Callable:
     return call
 
 
-def main(folder: Path, kills: int) -> None:
+def main(folder: Path, kills: int, form: dict[str, Any]) -> None:
     """Grow runs from nothing to 6 and then to 10 passes, killing the writer again and again on the way."""
     pick = random.Random(2024)
     truth = {}
     for passes in PASSES.values():
-        run = make(folder / f"whole-{passes}", passes=passes)
-        truth[passes] = numbers(run), contents(Path(run.path))
+        run = make(folder / f"whole-{passes}", passes=passes, **form)
+        truth[passes] = contents(Path(run.path)), numbers(run)
     started = time.perf_counter()
-    make(folder / "timed", pause=PAUSE)
+    make(folder / "timed", pause=PAUSE, **form)
     span = time.perf_counter() - started
     seen: Counter[str] = Counter()
     runs = 0
@@ -86,15 +89,15 @@ def main(folder: Path, kills: int) -> None:
         runs += 1
         for passes in PASSES.values():
             for _ in range(7):
-                hit = killed(in_child(out, passes), pick.uniform(0, span))
+                hit = killed(in_child(out, passes, form), pick.uniform(0, span))
                 span *= 1.02 if hit else 0.95  # the machine may be busier or idler than when it was timed
                 seen["kills"] += hit
                 seen[state(out, truth)] += 1
-            make(out, passes=passes)
-            assert contents(out) == truth[passes][1], (
+            make(out, passes=passes, **form)
+            assert contents(out) == truth[passes][0], (
                 f"{out} is not a run that was never stopped: {sorted(contents(out))}"
             )
-            assert numbers(open_run(out)) == truth[passes][0]
+            assert numbers(open_run(out)) == truth[passes][1]
         assert not list(folder.rglob("*.tmp")), "an unfinished file was left"
     print(json.dumps({**seen, "runs": runs}))  # noqa: T201
 
@@ -107,9 +110,9 @@ def state(out: Path, truth: dict) -> str:
         return "none"
     except PartialRunError:
         return "partial"
-    assert numbers(run) == truth[run.passes][0]
+    assert numbers(run) == truth[run.passes][1]
     return f"whole, {run.passes} passes"
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), FORMS[sys.argv[3] if len(sys.argv) > 3 else next(iter(FORMS))])

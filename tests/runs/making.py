@@ -1,4 +1,7 @@
-"""Small runs from a source that needs no TensorFlow: every number follows from seed, pass, image and class."""
+"""Small runs from a source that needs no TensorFlow: every number follows from seed, pass, example and class or target.
+
+`FORMS` has the tasks and kinds of examples; `make(out, **FORMS[name])` makes a run of one.
+"""
 
 import hashlib
 import re
@@ -8,21 +11,47 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from msgspec.structs import replace
 
-from mcviz.measures import SCORES
 from mcviz.runs import Examples, Images, Layer, Layout, Manifest, Model, Origin, Run
-from mcviz.runs.contents import Contents
+from mcviz.runs.contents import Contents, described_examples, stored_scores
+from mcviz.runs.manifest import CONTENT
 from mcviz.runs.writer import write
 
 MODEL_FILE = b"not a model, but the bytes of one" * 3
+FORMS: dict[str, dict[str, Any]] = {
+    "classes of images": {},
+    "classes of texts": {"kind": "text"},
+    "one target of rows": {"kind": "row", "targets": ("weight",), "unit": "kg"},
+    "a summary of classes": {"with_passes": 5},
+    "three targets with variances": {"kind": "none", "targets": ("x", "y", "z 1"), "predicts": "mean,log_variance"},
+}
+TEXTS = (
+    "",
+    "no",
+    "A film\nof two lines.",
+    "日本語",
+    'a, b; "c"',
+    "e\u0301 \u200b",
+    "NaN",
+    "007",
+    " ",
+    "null",
+    "x" * 300,
+)
 
 
 class MadeUpSource:
-    """Softmax of random numbers that are keyed by (seed, image, pass), so that any split gives the same bits."""
+    """Random numbers that are keyed by (seed, example, pass), so that any split gives the same bits.
 
-    def __init__(self, images: np.ndarray, classes: int, seed: int, pause: float = 0.0) -> None:
-        self.images, self.classes, self.seed, self.pause = images, classes, seed, pause
+    They are the softmax of C numbers, or K numbers above 0 of a regression.
+    """
+
+    def __init__(
+        self, images: np.ndarray, classes: int, seed: int, pause: float = 0.0, regression: bool = False
+    ) -> None:
+        self.images, self.classes, self.seed, self.pause, self.regression = images, classes, seed, pause, regression
         self.asked: list[tuple[int, int, int, int]] = []
 
     def passes(
@@ -44,7 +73,15 @@ class MadeUpSource:
         logits = np.random.default_rng([self.seed, image, number]).normal(size=self.classes)
         logits[image % self.classes] += 4
         exponentials = np.exp(logits)
+        if self.regression:
+            return exponentials.astype(np.float32)
         return (exponentials / exponentials.sum()).astype(np.float32)
+
+
+def made_up(form: dict[str, Any], pause: float = 0.0) -> MadeUpSource:
+    """The source of a run of one of `FORMS`."""
+    width = len(form.get("targets", ())) * (2 if "predicts" in form else 1)
+    return MadeUpSource(some_images(), width or 3, 5, pause, regression=bool(width))
 
 
 def some_images(count: int = 11, shape: tuple[int, ...] = (4, 3, 1)) -> np.ndarray:
@@ -53,6 +90,19 @@ def some_images(count: int = 11, shape: tuple[int, ...] = (4, 3, 1)) -> np.ndarr
 
 def some_labels(count: int = 11, classes: int = 3) -> np.ndarray:
     return np.arange(count, dtype=np.int64) * 2 % classes
+
+
+def some_targets(count: int = 11, targets: int = 3) -> np.ndarray:
+    return np.random.default_rng(8).gamma(2, 3, (count, targets)).astype(np.float32)
+
+
+def some_content(kind: str, count: int = 11) -> pd.DataFrame | None:
+    if CONTENT[kind] == "texts":
+        return pd.DataFrame({"text": [TEXTS[example % len(TEXTS)] for example in range(count)]})
+    if CONTENT[kind] == "numbers":
+        rows = np.random.default_rng(9).normal(size=(count, 3)).astype(np.float32)
+        return pd.DataFrame(rows, columns=["height", "age in years", "label"])
+    return None
 
 
 def wanted(
@@ -68,8 +118,10 @@ def wanted(
         images=Images(images.shape[1:], str(images.dtype), float(images.min()), float(images.max()), True),
         labels_sha256=None if labels is None else digest(labels),
         model=Model("made_up", digest(np.arange(3)), True),
-        origin=Origin("dropout", None, 1, "matmul", (Layer("dropout", "Dropout", 0.5),)),
-        scores=tuple(SCORES),
+        origin=Origin(
+            "dropout", draw_scheme=1, product="matmul", stochastic_layers=(Layer("dropout", "Dropout", 0.5),)
+        ),
+        scores=stored_scores("classification"),
         layout=Layout(2, 4, 3, 6),
     )
     return replace(manifest, **changes)
@@ -78,6 +130,9 @@ def wanted(
 def make(
     out: str | Path,
     *,
+    kind: str = "image",
+    targets: tuple[str, ...] = (),
+    predicts: str = "mean",
     pixels: np.ndarray | None = None,
     labelled: bool = True,
     passes: int = 6,
@@ -86,43 +141,76 @@ def make(
     source: MadeUpSource | None = None,
     resume: bool = True,
     keep: bool = True,
+    model_file: bytes = MODEL_FILE,
     progress: Callable[[int, int], None] | None = None,
     **changes: Any,
 ) -> Run:
     images = some_images() if pixels is None else pixels
-    labels = some_labels(len(images), classes) if labelled else None
-    manifest = wanted(images, labels, passes=passes, classes=classes, **changes)
-    manifest = replace(
-        manifest, images=replace(manifest.images, stored=keep), model=replace(manifest.model, stored=keep)
+    count = len(images)
+    labels = some_targets(count, len(targets)) if targets else some_labels(count, classes)
+    labels = labels if labelled else None
+    manifest = wanted(images, labels, passes=passes, classes=0 if targets else classes, **changes)
+    if targets:
+        scores = stored_scores("regression", spread=predicts != "mean")
+        manifest = replace(manifest, task="regression", targets=targets, predicts=predicts, scores=scores)
+    columns = None
+    if kind != "image":
+        examples, columns = described_examples(
+            Examples(kind, count, ""), manifest.task, targets, None, some_content(kind, count), None
+        )
+        manifest = replace(manifest, examples=examples, images=None)
+    else:
+        manifest = replace(manifest, images=replace(manifest.images, stored=keep))
+    manifest = replace(manifest, model=replace(manifest.model, stored=keep))
+    source = source or MadeUpSource(images, manifest.width, manifest.seed, pause, bool(targets))
+    contents = Contents(
+        source, images if kind == "image" else None, labels, columns=columns, model=model_file if keep else None
     )
-    source = source or MadeUpSource(images, classes, manifest.seed, pause)
-    model = MODEL_FILE if keep else None
-    return write(out, manifest, Contents(source, images, labels, model=model), resume=resume, progress=progress)
+    return write(out, manifest, contents, resume=resume, progress=progress)
 
 
 def digest(array: np.ndarray) -> str:
     return hashlib.sha256(repr((array.dtype.str, array.shape)).encode() + array.tobytes()).hexdigest()
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    """Every file of a run but its manifest, which says when it was made; the same names for a run that grew."""
-    files = (path for path in folder.rglob("*") if path.is_file() and path.name != "manifest.json")
+def _summarised(run: Run) -> dict[str, Any]:
+    summaries = [run.summary(example) for example in range(len(run))]
     return {
-        re.sub(r"^(predictions|scores)-\d+", r"\1", str(path.relative_to(folder))): path.read_bytes() for path in files
+        "predictions of some": [run.predictions(int(example)) for example in run.examples_with_passes],
+        "examples with passes": run.examples_with_passes,
+        **{name: [getattr(each, name) for each in summaries] for name in ("mean", "std", "votes", "histograms")},
+    }
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file that makes a run, but its manifest, which says when it was made; the same names if it grew."""
+    files = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
+    return {
+        re.sub(r"^(predictions|scores)-\d+", r"\1", name): path.read_bytes()
+        for name, path in files.items()
+        if name != "manifest.json" and not name.startswith("derived/")
     }
 
 
 def numbers(run: Run) -> dict[str, Any]:
-    """Every number that a run gives."""
+    """Every number that a run gives, and its texts."""
     table = run.scores()
-    return {
-        "probs": run.probs_block(0, None).tolist(),
-        "images": np.asarray(run.images).tolist(),
-        "labels": None if run.labels is None else run.labels.tolist(),
-        "deterministic": run.deterministic_probs.tolist(),
-        "mean": run.mean_probs.tolist(),
-        "scores": {name: table[name].astype(object).where(table[name].notna(), None).tolist() for name in table},
-        "pass accuracy": None if run.pass_accuracy is None else run.pass_accuracy.tolist(),
-        "ensemble accuracy": None if run.ensemble_accuracy is None else run.ensemble_accuracy.tolist(),
+    found = {
+        "predictions": run.predictions_block(0, None) if run.examples_with_passes is None else None,
+        **(_summarised(run) if run.examples_with_passes is not None else {}),
+        "images": run.images if run.has_images else None,
+        "content": run.content if run.manifest.examples.content else None,
+        "labels": run.labels,
+        "deterministic": run.deterministic_predictions,
+        "mean": run.mean_predictions,
+        "pass accuracy": run.pass_accuracy,
+        "ensemble accuracy": run.ensemble_accuracy,
         "deterministic accuracy": run.deterministic_accuracy,
+        "pass RMSE": run.pass_rmse,
+        "ensemble RMSE": run.ensemble_rmse,
+        "deterministic RMSE": run.deterministic_rmse,
+    }
+    return {
+        "scores": {name: table[name].astype(object).where(table[name].notna(), None).tolist() for name in table},
+        **{name: None if values is None else np.asarray(values).tolist() for name, values in found.items()},
     }

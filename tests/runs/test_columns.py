@@ -12,7 +12,7 @@ from mcviz.errors import CorruptRunError, InvalidInputError, RunExistsError
 from mcviz.runs import Run, open_run, remove_run, verify_run
 from mcviz.runs.contents import Contents, described_examples, sha256_of
 from mcviz.runs.manifest import COLUMNS
-from mcviz.runs.table import encode_columns
+from mcviz.runs.table import encode_columns, with_own_names
 from mcviz.runs.verified import described
 from mcviz.runs.writer import write
 from tests.runs.making import MadeUpSource, contents, some_images, wanted
@@ -28,14 +28,15 @@ FEATURES = np.random.default_rng(0).normal(size=(11, 5)).astype(np.float32)
 def made(out: Path, columns: pd.DataFrame = OWN, passes: int = 6) -> Run:
     images = some_images()
     manifest = wanted(images, None, passes=passes)
+    examples, table = described_examples(manifest.examples, "classification", (), IDS, None, columns)
     manifest = replace(
         manifest,
-        examples=described_examples("image", 11, manifest.examples.sha256, IDS, columns),
+        examples=examples,
         model=replace(manifest.model, stored=False),
         features=5,
         features_sha256=sha256_of(FEATURES),
     )
-    parts = Contents(MadeUpSource(images, 3, 5), images, None, IDS, encode_columns(IDS, columns), FEATURES)
+    parts = Contents(MadeUpSource(images, 3, 5), images, None, IDS, table, FEATURES)
     return write(out, manifest, parts)
 
 
@@ -95,6 +96,6 @@ def test_columns_of_any_ordinary_kind_are_kept_and_others_refused():
     kinds = pd.DataFrame({"text": ["a", None], "flag": [True, False], "kind": pd.Categorical(["x", "y"]), 3: [1, 2]})
     assert encode_columns(None, kinds) is not None
     with pytest.raises(InvalidInputError, match="Two columns of the examples have the name user_id"):
-        encode_columns(None, pd.DataFrame({"id": [1], "user_id": [2]}))
+        encode_columns(None, with_own_names(pd.DataFrame({"id": [1], "user_id": [2]}), ["id"]))
     with pytest.raises(InvalidInputError, match="A column of the examples cannot be kept"):
         encode_columns(None, pd.DataFrame({"mixed": [1, "a"]}))

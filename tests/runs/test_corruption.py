@@ -3,6 +3,7 @@
 import random
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,34 +11,71 @@ import pytest
 
 from mcviz.errors import CorruptRunError
 from mcviz.runs import list_runs, open_run, verify_run
-from tests.runs.making import make, numbers
+from tests.runs.making import FORMS, make, numbers
 
-NAMES = [
-    "manifest.json",
-    "predictions.zarr/label/c.0",
-    "predictions.zarr/images/c.0.0.0.0",
-    "predictions.zarr/probs/c.0.0.0",
-    "predictions.zarr/probs/c.2.0.0",
-    "predictions.zarr/probs/zarr.json",
-    "predictions.zarr/mean_probs/c.0.0",
-    "predictions.zarr/correct_per_pass/c.0",
-    "scores.parquet",
-]
+NAMES = {
+    "classes of images": [
+        "manifest.json",
+        "predictions.zarr/label/c.0",
+        "predictions.zarr/images/c.0.0.0.0",
+        "predictions.zarr/probs/c.0.0.0",
+        "predictions.zarr/probs/c.2.0.0",
+        "predictions.zarr/probs/zarr.json",
+        "predictions.zarr/mean_probs/c.0.0",
+        "predictions.zarr/correct_per_pass/c.0",
+        "scores.parquet",
+        "model.keras",
+    ],
+    "one target of rows": [
+        "manifest.json",
+        "examples.parquet",
+        "predictions.zarr/label/c.0.0",
+        "predictions.zarr/outputs/c.0.0.0",
+        "predictions.zarr/squared_error_per_pass/c.0",
+        "scores.parquet",
+    ],
+    "three targets with variances": [
+        "predictions.zarr/outputs/c.2.0.0",
+        "predictions.zarr/variances/c.0.0.0",
+        "predictions.zarr/mean_variances/c.0.0",
+        "predictions.zarr/deterministic_variances/c.0.0",
+    ],
+}
+PLACES = [(form, name) for form, names in NAMES.items() for name in names]
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A run in a folder, and its numbers."""
+
+    folder: Path
+    truth: dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return Path(make(tmp_path_factory.mktemp("whole") / "run").path)
-
-
-@pytest.fixture(scope="module")
-def truth(whole: Path) -> dict[str, Any]:
-    return numbers(open_run(whole))
+def wholes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Whole]:
+    """A run of each form; derived scores, which are beside it, are kept nowhere."""
+    found = {}
+    for form in NAMES:
+        run = make(tmp_path_factory.mktemp("whole") / "run", **FORMS[form])
+        found[form] = Whole(Path(run.path), numbers(run))
+        shutil.rmtree(Path(run.path) / "derived", ignore_errors=True)
+    return found
 
 
 @pytest.fixture
-def folder(whole: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(whole, tmp_path / "run"))
+def form() -> str:
+    return "classes of images"
+
+
+@pytest.fixture
+def truth(wholes: dict[str, Whole], form: str) -> dict[str, Any]:
+    return wholes[form].truth
+
+
+@pytest.fixture
+def folder(wholes: dict[str, Whole], form: str, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(wholes[form].folder, tmp_path / "run"))
 
 
 def flipped(content: bytes, seed: int = 0) -> Iterator[bytes]:
@@ -61,7 +99,7 @@ def check(folder: Path, name: str, truth: dict[str, Any]) -> None:
     assert found == truth or (isinstance(found, str) and str(folder / name) in found), found
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("form", "name"), [place for place in PLACES if place[1] != "model.keras"])
 def test_any_byte_flipped(folder: Path, truth: dict[str, Any], name: str) -> None:
     file = folder / name
     for content in flipped(file.read_bytes()):
@@ -69,7 +107,7 @@ def test_any_byte_flipped(folder: Path, truth: dict[str, Any], name: str) -> Non
         check(folder, name, truth)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("form", "name"), [place for place in PLACES if place[1] != "model.keras"])
 def test_any_file_cut_short(folder: Path, truth: dict[str, Any], name: str) -> None:
     file = folder / name
     content = file.read_bytes()
@@ -80,7 +118,7 @@ def test_any_file_cut_short(folder: Path, truth: dict[str, Any], name: str) -> N
         assert str(file) in found
 
 
-@pytest.mark.parametrize("name", [*NAMES, "model.keras"])
+@pytest.mark.parametrize(("form", "name"), PLACES)
 def test_verify_finds_a_flipped_byte_in_any_file(folder: Path, truth: dict[str, Any], name: str) -> None:
     file = folder / name
     content = file.read_bytes()
@@ -101,13 +139,15 @@ def test_a_damaged_model_is_not_handed_out(folder: Path) -> None:
         run.model_path  # noqa: B018
 
 
-@pytest.mark.parametrize("name", [*NAMES[1:], "model.keras"])
+@pytest.mark.parametrize(("form", "name"), [place for place in PLACES if place[1] != "manifest.json"])
 def test_a_file_that_is_missing(folder: Path, name: str) -> None:
     (folder / name).unlink()
     assert f"{folder / name} is missing" in str(outcome(folder))
 
 
-@pytest.mark.parametrize("name", NAMES[1:])
+@pytest.mark.parametrize(
+    ("form", "name"), [place for place in PLACES if place[1] not in ("manifest.json", "model.keras")]
+)
 def test_a_file_that_goes_missing_after_opening(folder: Path, name: str) -> None:
     run = open_run(folder)
     (folder / name).unlink()

@@ -46,7 +46,7 @@ def test_what_is_kept_comes_back_to_the_last_bit(run: Run) -> None:
 def test_the_run_stays_the_run_that_it_was(run: Run) -> None:
     before = contents(Path(run.path))
     save_derived(run, SPEED, ARRAYS)
-    assert {name: data for name, data in contents(Path(run.path)).items() if "derived" not in str(name)} == before
+    assert contents(Path(run.path)) == before
     assert verify_run(run.path).files == len(run.manifest.files)
     assert [path.name for path in the_file(run).parent.iterdir()] == ["speed-1.npz"]
 
@@ -106,6 +106,21 @@ def test_where_the_folder_cannot_be_written_to_it_goes_to_the_users_own(run: Run
     assert len(list(users_folder.rglob("speed-1.npz"))) == 1
     assert verify_run(run.path)
     remove_run(run.path)
+    assert not list(users_folder.rglob("speed-1.npz"))
+
+
+def test_what_was_kept_last_comes_back_wherever_it_was_kept(
+    run: Run, users_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer = {name: array + 1 for name, array in ARRAYS.items()}
+    save_derived(run, SPEED, ARRAYS)
+    with monkeypatch.context() as installed:
+        installed.setattr("mcviz.runs.derived.PACKAGE", Path(run.path).resolve().parent)
+        assert save_derived(run, SPEED, newer)
+        assert_there(run, newer)
+    assert_there(run, newer)
+    assert save_derived(run, SPEED, ARRAYS)
+    assert_there(run)
     assert not list(users_folder.rglob("speed-1.npz"))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from mcviz.errors import InvalidInputError, StorageError
 from mcviz.runs import Run, as_xarray, export_run
-from tests.runs.making import make
+from tests.runs.making import FORMS, make
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +42,40 @@ def test_everything_as_netcdf(run: Run, tmp_path: Path) -> None:
         np.testing.assert_array_equal(found["margin"], run.scores()["margin"])
         assert found["category"].values.tolist() == list(run.class_names)
         assert found.attrs["digest"] == run.digest
+
+
+@pytest.mark.parametrize("name", ["one target of rows", "three targets with variances"])
+def test_a_regression_goes_with_its_targets_and_its_variances(tmp_path: Path, name: str) -> None:
+    import xarray
+
+    run = make(tmp_path / "run", **FORMS[name])
+    targets, passes, fixed = list(run.targets), run.predictions_block(0, None), run.deterministic_predictions
+    wanted = {"outputs": passes[..., : len(targets)], "deterministic_outputs": fixed[:, : len(targets)]}
+    if run.manifest.predicts != "mean":
+        wanted |= {"variances": passes[..., len(targets) :], "deterministic_variances": fixed[:, len(targets) :]}
+    for suffix in (".npz", ".nc", ".parquet"):
+        export_run(run, tmp_path / f"a{suffix}")
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as arrays:
+        assert set(arrays) == {*wanted, "labels"}
+        for array, values in (wanted | {"labels": run.labels}).items():
+            np.testing.assert_array_equal(arrays[array], values)
+    with xarray.open_dataset(tmp_path / "a.nc") as found:
+        for array, values in (wanted | {"label": run.labels}).items():
+            np.testing.assert_array_equal(found[array], values)
+        assert found["outputs"].dims == ("draw", "example", "target")
+        assert found["target"].values.tolist() == targets
+        assert set(run.manifest.scores) <= set(found)
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "a.parquet"), run.table())
+
+
+def test_texts_and_rows_go_with_the_scores(tmp_path: Path) -> None:
+    for name in ("classes of texts", "one target of rows"):
+        run = make(tmp_path / name, **FORMS[name])
+        export_run(run, tmp_path / "a.parquet")
+        found = pd.read_parquet(tmp_path / "a.parquet")
+        pd.testing.assert_frame_equal(
+            found[list(run.manifest.examples.content)].astype(run.content.dtypes), run.content
+        )
 
 
 def test_without_labels(tmp_path: Path) -> None:

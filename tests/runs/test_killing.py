@@ -9,10 +9,10 @@ import pytest
 
 
 @pytest.mark.slow
-def test_killed_two_hundred_times(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.runs.killing", str(tmp_path), "200"], capture_output=True, text=True, check=False
-    )
+@pytest.mark.parametrize("form", ["classes of images", "three targets with variances"])
+def test_killed_two_hundred_times(tmp_path: Path, form: str) -> None:
+    command = [sys.executable, "-m", "tests.runs.killing", str(tmp_path), "200", form]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
     assert seen["kills"] >= 200

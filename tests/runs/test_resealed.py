@@ -16,13 +16,21 @@ from hypothesis import strategies as st
 from mcviz.errors import CorruptRunError, InvalidInputError, PartialRunError
 from mcviz.runs import list_runs, open_run
 from mcviz.runs.verified import described
-from tests.runs.making import make, numbers
+from tests.runs.making import FORMS, make, numbers
 from tests.runs.sealing import reseal
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return Path(make(tmp_path_factory.mktemp("whole") / "run").path)
+def wholes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return {
+        name: Path(make(tmp_path_factory.mktemp("whole") / "run", **arguments).path)
+        for name, arguments in FORMS.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def whole(wholes: dict[str, Path]) -> Path:
+    return wholes["classes of images"]
 
 
 @pytest.fixture
@@ -51,16 +59,32 @@ values = st.one_of(
     st.floats(allow_nan=True),
     st.text(max_size=5),
     st.sampled_from(
-        ["", "..", "/etc/passwd", "a/b", "a\0b", "\ud800", "image", "float32", "partial", "label", "margin"]
+        [
+            "",
+            "..",
+            "/etc/passwd",
+            "a/b",
+            "a\0b",
+            "\ud800",
+            "image",
+            "float32",
+            "partial",
+            "label",
+            "margin",
+            "row",
+            "id",
+        ]
     ),
     st.lists(st.integers(0, 5), max_size=4),
     st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
 )
 
 
-@settings(max_examples=300, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.parametrize("name", FORMS)
+@settings(max_examples=150, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
-def test_any_field_changed(whole: Path, data: st.DataObject) -> None:
+def test_any_field_changed(wholes: dict[str, Path], name: str, data: st.DataObject) -> None:
+    whole = wholes[name]
     content = json.loads((whole / "manifest.json").read_bytes())
     del content["digest"], content["checksum"]
     truth = numbers(open_run(whole))
@@ -129,9 +153,64 @@ def test_what_cannot_be_is_named(run: Path, claim: Callable[[dict[str, Any]], ob
     assert len(list_runs(run.parent)) == 1
 
 
-def test_sealing_again_what_was_not_changed_changes_nothing(run: Path, whole: Path) -> None:
-    reseal(run, lambda _: None)
-    assert numbers(open_run(run)) == numbers(open_run(whole))
+ONE, THREE, TEXTS = "one target of rows", "three targets with variances", "classes of texts"
+
+
+@pytest.mark.parametrize(
+    ("form", "claim", "message"),
+    [
+        (ONE, lambda m: m["examples"].update(kind="series"), "examples are 'series', which this mcviz does not know"),
+        (ONE, lambda m: m["examples"].update(kind="none"), "examples are 'none'"),
+        (ONE, lambda m: m["examples"].update(kind="image"), "examples are 'image'"),
+        (THREE, lambda m: m["examples"].update(kind="text"), "examples are 'text'"),
+        (THREE, lambda m: m["examples"].update(kind="row", content=["x"]), "the examples have no table"),
+        (ONE, lambda m: m.update(task="ranking"), "Invalid enum value 'ranking'"),
+        (ONE, lambda m: m.update(task="classification"), "0 classes are predicted"),
+        (ONE, lambda m: m.update(targets=[]), "0 targets are predicted"),
+        (ONE, lambda m: m.update(classes=2, class_names=["a", "b"]), "2 classes are predicted"),
+        (TEXTS, lambda m: m.update(targets=["a"]), "1 targets are predicted"),
+        (TEXTS, lambda m: m.update(unit="kg"), "classes are predicted in 'kg'"),
+        (TEXTS, lambda m: m.update(predicts="mean,std"), "classes are predicted as mean,std"),
+        (THREE, lambda m: m.update(targets=["x", "y", "x"]), "two targets have one name"),
+        (
+            THREE,
+            lambda m: m.update(targets=["x", "y"]),
+            r"scores\.parquet is damaged: it has 11 rows of example int64, id",
+        ),
+        (THREE, lambda m: m.update(targets=["x", "y", "w"]), r"scores\.parquet is damaged"),
+        (THREE, lambda m: m.update(targets=[str(d) for d in range(2_000_000)]), "files, and 25 are listed"),
+        (THREE, lambda m: m.update(predicts="mean"), "files, and 25 are listed"),
+        (ONE, lambda m: m.update(predicts="mean,variance"), "files, and 18 are listed"),
+        (ONE, lambda m: m.update(predicts="median"), "Invalid enum value 'median'"),
+        (ONE, lambda m: m["scores"].append("label_x"), "scores are called"),
+        (
+            ONE,
+            lambda m: m["examples"].update(content=["mass"]),
+            r"examples\.parquet is damaged: it has no column 'mass'",
+        ),
+        (ONE, lambda m: m["examples"].update(content=["height", "id"]), "it has texts in place of numbers"),
+        (ONE, lambda m: m["examples"].update(content=["height"] * 2), "two columns of the examples have one name"),
+        (ONE, lambda m: m["examples"].update(kind="text", content=["height"]), "it lacks texts"),
+        (TEXTS, lambda m: m["examples"].update(kind="row"), "it has texts in place of numbers"),
+        (TEXTS, lambda m: m["examples"].update(kind="text", content=["text", "id"]), "texts are in 2 columns"),
+    ],
+)
+def test_what_cannot_be_of_a_task_or_a_kind_is_named(
+    wholes: dict[str, Path], tmp_path: Path, form: str, claim: Callable[[dict[str, Any]], object], message: str
+) -> None:
+    folder = Path(shutil.copytree(wholes[form], tmp_path / "run"))
+    reseal(folder, claim)
+    with pytest.raises(CorruptRunError, match=message) as caught:
+        numbers(open_run(folder))
+    assert "\n" not in str(caught.value)
+    assert len(list_runs(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_run_of_any_form_that_is_sealed_again_is_the_same(wholes: dict[str, Path], tmp_path: Path, form: str) -> None:
+    folder = Path(shutil.copytree(wholes[form], tmp_path / "run"))
+    reseal(folder, lambda _: None)
+    assert numbers(open_run(folder)) == numbers(open_run(wholes[form]))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mcviz.errors import McvizError, PartialRunError, RunNotFoundError
-from mcviz.measures import SCORES, register
+from mcviz.measures import SCORES, Predictions, register
 from mcviz.runs import Run, export_run, open_run, verify_run
 from tests.runs.making import MadeUpSource, contents, make, some_images, some_labels
 
@@ -75,8 +75,9 @@ def test_scores_are_those_of_the_kept_passes(run: Run) -> None:
     probs = run.probs_block(0, 11)
     assert list(table) == ["id", "label", "prediction", "correct", *SCORES]
     assert table.index.name == "example"
+    predictions = Predictions(probs, run.labels)
     for name, score in SCORES.items():
-        np.testing.assert_allclose(table[name], score.function(probs), rtol=0, atol=1e-6)
+        np.testing.assert_allclose(table[name], score.compute(predictions), rtol=0, atol=1e-6)
     assert table["id"].tolist() == [str(example) for example in range(11)]
     assert table["correct"].tolist() == (table["prediction"] == some_labels()).tolist()
     assert [str(table[name].dtype) for name in ("label", "prediction", "correct")] == [
@@ -128,7 +129,7 @@ def test_a_run_without_deterministic_outputs_says_so(tmp_path: Path) -> None:
     assert run.deterministic_accuracy is None
     assert run.ensemble_accuracy is not None
     assert not [name for name in contents(tmp_path / "run") if "deterministic" in name]
-    assert verify_run(run.path).deterministic_accuracy is None
+    assert "deterministic" not in verify_run(run.path).accuracy
     for name in ("a.npz", "a.nc", "a.parquet"):
         export_run(run, tmp_path / name)
 

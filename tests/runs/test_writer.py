@@ -1,6 +1,7 @@
 """A run is gone on with, given more passes, or left alone; and always ends as if it had never been stopped."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +12,11 @@ from mcviz.runs import Images, Layer, Model, Preprocessing, open_run, verify_run
 from mcviz.runs.contents import Contents
 from mcviz.runs.writer import rename_classes, write
 from tests.runs.making import (
+    FORMS,
     MODEL_FILE,
     MadeUpSource,
     contents,
+    made_up,
     make,
     numbers,
     some_images,
@@ -35,32 +38,67 @@ def stop_after(predictions: int):
 
 
 @pytest.mark.parametrize("predictions", [25, 50, 60])
-def test_a_stopped_run_ends_as_one_that_was_never_stopped(tmp_path: Path, predictions: int) -> None:
-    whole = make(tmp_path / "whole")
+def test_a_stopped_run_ends_as_one_that_was_never_stopped(
+    tmp_path: Path, form: dict[str, Any], predictions: int
+) -> None:
+    whole = make(tmp_path / "whole", **form)
     with pytest.raises(Stop):
-        make(tmp_path / "stopped", progress=stop_after(predictions))
-    source = MadeUpSource(some_images(), 3, 5)
-    resumed = make(tmp_path / "stopped", source=source)
-    assert len(source.asked) == 3 - predictions // 24
+        make(tmp_path / "stopped", **form, progress=stop_after(predictions))
+    source = made_up(form)
+    resumed = make(tmp_path / "stopped", **form, source=source)
+    assert len(source.asked) == 3 - predictions // 24 + len(made_again(form))
     assert contents(tmp_path / "stopped") == contents(tmp_path / "whole")
     assert numbers(resumed) == numbers(whole)
     assert resumed.digest == whole.digest
 
 
-def test_a_stopped_run_can_begin_anew(tmp_path: Path) -> None:
+def test_a_stopped_run_can_begin_anew(tmp_path: Path, form: dict[str, Any]) -> None:
     with pytest.raises(Stop):
-        make(tmp_path / "run", progress=stop_after(50))
-    source = MadeUpSource(some_images(), 3, 5)
-    make(tmp_path / "run", source=source, resume=False)
-    assert [span[:2] for span in source.asked] == [(0, 4), (4, 8), (8, 11)]
+        make(tmp_path / "run", **form, progress=stop_after(50))
+    source = made_up(form)
+    make(tmp_path / "run", **form, source=source, resume=False)
+    assert [span[:2] for span in source.asked] == [(0, 4), (4, 8), (8, 11), *made_again(form)]
 
 
-def test_more_passes_end_as_if_sampled_at_once(tmp_path: Path) -> None:
-    whole = make(tmp_path / "whole", passes=10)
-    make(tmp_path / "grown")
-    source = MadeUpSource(some_images(), 3, 5)
+def made_again(form: dict[str, Any]) -> list[tuple[int, int]]:
+    """The spans in which a summary makes the passes of its five examples again."""
+    return [(1, 5), (7, 8)] if "with_passes" in form else []
+
+
+def test_to_a_summary_no_passes_are_added(tmp_path: Path) -> None:
+    form = FORMS["a summary of classes"]
+    before = numbers(make(tmp_path / "run", **form))
+    with pytest.raises(
+        RunExistsError, match=r"passes \(6 there, 10 asked for\)\. It keeps a summary, to which no pass"
+    ):
+        make(tmp_path / "run", **form, passes=10)
+    for changed in ({"with_passes": 4}, {"with_passes": None}):
+        with pytest.raises(RunExistsError, match="examples with their passes"):
+            make(tmp_path / "run", **form | changed)
+    assert numbers(open_run(tmp_path / "run")) == before
+
+
+def test_stopped_while_the_passes_of_the_most_uncertain_are_made_again(tmp_path: Path) -> None:
+    form = FORMS["a summary of classes"]
+    whole = make(tmp_path / "whole", **form)
+    with pytest.raises(Stop):
+        make(tmp_path / "stopped", **form, progress=stop_after(85))  # of 66 and 5 × 6
+    with pytest.raises(PartialRunError, match="11 of 11 examples"):
+        open_run(tmp_path / "stopped")
+    source = made_up(form)
+    resumed = make(tmp_path / "stopped", **form, source=source)
+    assert [span[:2] for span in source.asked] == [(7, 8)]
+    assert contents(tmp_path / "stopped") == contents(tmp_path / "whole")
+    assert numbers(resumed) == numbers(whole)
+
+
+def test_more_passes_end_as_if_sampled_at_once(tmp_path: Path, growing: dict[str, Any]) -> None:
+    form = growing
+    whole = make(tmp_path / "whole", **form, passes=10)
+    make(tmp_path / "grown", **form)
+    source = made_up(form)
     done: list[tuple[int, int]] = []
-    grown = make(tmp_path / "grown", passes=10, source=source, progress=lambda *counts: done.append(counts))
+    grown = make(tmp_path / "grown", **form, passes=10, source=source, progress=lambda *counts: done.append(counts))
     assert source.asked == [(0, 4, 6, 4), (4, 8, 6, 4), (8, 11, 6, 4)]
     assert done[0] == (0, 44)
     assert done[-1] == (44, 44)
@@ -69,30 +107,31 @@ def test_more_passes_end_as_if_sampled_at_once(tmp_path: Path) -> None:
     assert grown.digest == whole.digest
 
 
-def test_growing_that_is_stopped_leaves_the_old_run_and_goes_on_later(tmp_path: Path) -> None:
-    old = make(tmp_path / "run")
+def test_growing_that_is_stopped_leaves_the_old_run_and_goes_on_later(tmp_path: Path, growing: dict[str, Any]) -> None:
+    form = growing
+    old = make(tmp_path / "run", **form)
     before = numbers(old)
     with pytest.raises(Stop):
-        make(tmp_path / "run", passes=10, progress=stop_after(30))
+        make(tmp_path / "run", **form, passes=10, progress=stop_after(30))
     assert numbers(open_run(tmp_path / "run")) == before
-    source = MadeUpSource(some_images(), 3, 5)
-    make(tmp_path / "run", passes=10, source=source)
+    source = made_up(form)
+    make(tmp_path / "run", **form, passes=10, source=source)
     assert len(source.asked) == 2
-    make(tmp_path / "whole", passes=10)
+    make(tmp_path / "whole", **form, passes=10)
     assert contents(tmp_path / "run") == contents(tmp_path / "whole")
 
 
-def test_one_that_is_open_while_it_grows_says_that_it_was_replaced(tmp_path: Path) -> None:
-    old = make(tmp_path / "run")
-    make(tmp_path / "run", passes=10)
+def test_one_that_is_open_while_it_grows_says_that_it_was_replaced(tmp_path: Path, growing: dict[str, Any]) -> None:
+    old = make(tmp_path / "run", **growing)
+    make(tmp_path / "run", **growing, passes=10)
     with pytest.raises(FileNotFoundError, match=r"replaced by another run since it was opened\. Open it again"):
-        old.probs(3)
+        old.predictions(3)
 
 
-def test_a_run_that_is_there_is_opened_without_a_single_pass(tmp_path: Path) -> None:
-    made = make(tmp_path / "run")
-    source = MadeUpSource(some_images(), 3, 5)
-    assert make(tmp_path / "run", source=source).digest == made.digest
+def test_a_run_that_is_there_is_opened_without_a_single_pass(tmp_path: Path, form: dict[str, Any]) -> None:
+    made = make(tmp_path / "run", **form)
+    source = made_up(form)
+    assert make(tmp_path / "run", **form, source=source).digest == made.digest
     assert source.asked == []
 
 
@@ -179,9 +218,9 @@ def test_classes_get_other_names_and_the_numbers_stay(tmp_path: Path) -> None:
         rename_classes(run, ("p", "q", "r"))
 
 
-def test_stopped_before_the_first_block_nothing_is_left(tmp_path: Path) -> None:
+def test_stopped_before_the_first_block_nothing_is_left(tmp_path: Path, form: dict[str, Any]) -> None:
     with pytest.raises(Stop):
-        make(tmp_path / "run", progress=stop_after(3))
+        make(tmp_path / "run", **form, progress=stop_after(3))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -211,6 +250,23 @@ def test_a_damaged_block_of_a_partial_run_is_sampled_again(tmp_path: Path) -> No
         file.write_bytes(file.read_bytes()[:-3])
     make(tmp_path / "run")
     make(tmp_path / "whole")
+    assert contents(tmp_path / "run") == contents(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("lost", ["outputs", "variances"])
+@pytest.mark.parametrize("passes", [6, 10])
+def test_a_block_of_which_one_of_two_files_is_there_is_sampled_again(tmp_path: Path, lost: str, passes: int) -> None:
+    form = FORMS["three targets with variances"]
+    make(tmp_path / "whole", **form, passes=passes)
+    if passes == 10:
+        make(tmp_path / "run", **form)
+    with pytest.raises(Stop):
+        make(tmp_path / "run", **form, passes=passes, progress=stop_after(60 if passes == 6 else 40))
+    store = "predictions.zarr" if passes == 6 else "predictions-10.zarr"
+    (tmp_path / "run" / store / lost / "c.0.0.0").unlink()
+    source = made_up(form)
+    make(tmp_path / "run", **form, passes=passes, source=source)
+    assert [span[:2] for span in source.asked] == [(0, 4), (8, 11)]
     assert contents(tmp_path / "run") == contents(tmp_path / "whole")
 
 
@@ -323,6 +379,27 @@ def test_numbers_that_are_no_probabilities_are_refused(tmp_path: Path, spoil) ->
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda values: values * np.nan,
+        lambda values: values * np.inf,
+        lambda values: np.where(np.arange(6) == 5, 0, values).astype(np.float32),
+        lambda values: -values,
+        lambda values: values.astype(np.float64),
+        lambda values: values[..., :-1],
+    ],
+)
+def test_numbers_that_are_no_values_with_variances_are_refused(tmp_path: Path, spoil) -> None:
+    form = FORMS["three targets with variances"]
+    source = made_up(form)
+    sampled = source.passes
+    source.passes = lambda *arguments: spoil(sampled(*arguments))
+    with pytest.raises(InvalidInputError, match=r"(Passes to be kept|Predicted variances) should be .* Received: "):
+        make(tmp_path / "run", **form, source=source)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_object_arrays_are_refused(tmp_path: Path) -> None:
     objects = some_images().astype(object)
     described = Images((4, 3, 1), "object", 0, 255, True)
@@ -332,8 +409,8 @@ def test_object_arrays_are_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_partial_run_does_not_look_whole(tmp_path: Path) -> None:
+def test_a_partial_run_does_not_look_whole(tmp_path: Path, form: dict[str, Any]) -> None:
     with pytest.raises(Stop):
-        make(tmp_path / "run", progress=stop_after(65))
+        make(tmp_path / "run", **form, progress=stop_after(65))
     with pytest.raises(PartialRunError, match="8 of 11 examples"):
         open_run(tmp_path / "run")

@@ -1,0 +1,188 @@
+"""Images: arrays, pictures in files, and pictures inside tables."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from mcviz import validate
+from mcviz.data.distortions import invert, mix, rotate, shuffle_pixels
+from mcviz.data.hugging_face import encoded_pictures, picture_paths, stacked
+from mcviz.data.in_place import InPlace, Places
+from mcviz.data.kinds.kind import Files, Kind, MadeSet, joined_halves, without_broken
+from mcviz.data.noise import NOISES, Noise
+from mcviz.data.npy import InNpy, in_npy
+from mcviz.data.pictures import SUFFIXES, InFiles, Pictures, checked_pictures
+from mcviz.data.tables import (
+    PICTURE_COLUMNS,
+    TEXT_COLUMNS,
+    ColumnNames,
+    complete,
+    holds_texts,
+    is_numeric,
+    usual_column,
+)
+
+if TYPE_CHECKING:
+    from mcviz.data.data_set import DataSet
+
+IMAGES = ("N", "height", "width")
+CHANNELS = (1, 3, 4)
+MOST_NUMBERS = 4096  # of an image that is looked at without a network
+LARGEST = 96  # pixels of a side, of an image that is kept beside a run
+
+
+def _noise_like(noise: Noise) -> MadeSet:
+    return MadeSet(noise.label, lambda images, _, seed: noise.draw(len(images), images.shape[1:], seed, 1.0))
+
+
+OOD_SETS = {
+    **{name: _noise_like(noise) for name, noise in NOISES.items()},
+    "turned": MadeSet("Turned by 90°", lambda images, *_: rotate(images, 90)),
+    "inverted": MadeSet("Inverted", lambda images, *_: invert(images)),
+    "mixed": MadeSet("Mixed pairs", lambda images, others, _: mix(images, others)),
+    "shuffled": MadeSet("Shuffled pixels", lambda images, _, seed: shuffle_pixels(images, seed=seed)),
+    "stacked": MadeSet("Stacked halves", lambda images, others, _: joined_halves(images, others)),
+}
+
+
+class Image(Kind):
+    """Images, (N, height, width, channels), uint8 or float32, in memory or read when they are indexed."""
+
+    name = "image"
+    plural = "images"
+    column = "picture"
+    arrays = "(N, height, width), (N, height, width, channels)"
+    suffixes = SUFFIXES
+    files = "pictures"
+    ood_sets = OOD_SETS
+    alone = "Pixels alone"
+
+    def holds(self, examples: "DataSet") -> bool:
+        return examples.images is not None
+
+    def checked(self, examples: "DataSet") -> "DataSet":
+        if isinstance(examples.images, Pictures | InPlace):
+            return examples
+        return self.of_array(examples, "images", validate.array("images", examples.images))
+
+    def takes(self, array: np.ndarray) -> bool:
+        return array.ndim in (3, 4)
+
+    def check_form(self, name: str, array: np.ndarray) -> None:
+        advice = "Reshape rows of pixels to the images that they are." if array.ndim == 2 else ""
+        validate.shape(name, array, IMAGES, (*IMAGES, "channels"), advice=advice)
+
+    def of_array(self, examples: "DataSet", name: str, array: np.ndarray) -> "DataSet":
+        self.check_form(name, array)
+        if (rows := in_npy(array)) is None:
+            return replace(examples, images=_as_images(name, array))
+        read = _ImagesOfRows(rows, name)
+        at_once = max(1, validate.VALUES_AT_ONCE // array[0].size)
+        for start in range(0, len(array), at_once):
+            block = read(range(start, min(start + at_once, len(array))))
+        return replace(examples, images=InPlace(read, range(len(array)), block.shape[1:], block.dtype))
+
+    def vectors(self, contents: np.ndarray, others: np.ndarray) -> np.ndarray:
+        averaged = contents
+        while averaged[0].size > MOST_NUMBERS and max(averaged.shape[1:3]) > 1:
+            axis = 1 + int(averaged.shape[2] > averaged.shape[1])
+            edges = np.arange(0, averaged.shape[axis], 2)
+            widths = np.diff(np.r_[edges, averaged.shape[axis]]).astype(np.float32)
+            averaged = np.add.reduceat(averaged, edges, axis=axis) / np.expand_dims(
+                widths, (1, 2) if axis == 1 else (0, 2)
+            )
+        return averaged.reshape(len(averaged), -1)
+
+    def small(self, contents: np.ndarray) -> np.ndarray:
+        step = -(-max(contents.shape[1:3]) // LARGEST)
+        return np.round(np.clip(contents[:, ::step, ::step], 0, 1) * 255).astype(np.uint8)
+
+    def of_table(self, examples: "DataSet", names: ColumnNames, files: Files) -> "DataSet | None":
+        own = examples.columns
+        name = names.picture or usual_column(own, PICTURE_COLUMNS)
+        left = name in files.encoded
+        if own is None or name is None or not (names.picture or left or _may_be_pictures(own, name)):
+            return None
+        column, examples = own[name], replace(examples, columns=own.drop(columns=[name]))
+        if left:
+            return self._of_pictures(examples, _rows(len(column)), files.encoded[name], files)
+        if isinstance(column.dtype, pd.ArrowDtype) and not holds_texts(column):
+            return self._of_arrow(examples, column, files)
+        cells = complete(column).tolist()
+        if isinstance(cells[0], dict | bytes):
+            encoded = [cell["bytes"] if isinstance(cell, dict) else cell for cell in cells]
+            return self._of_pictures(examples, _rows(len(cells)), lambda row: encoded[row], files)
+        return None if files.folder is None else self._of_paths(examples, [str(cell) for cell in cells], files)
+
+    def of_files(self, examples: "DataSet", paths: Sequence[Path], files: Files) -> "DataSet":
+        return self._of_paths(examples, [str(path.relative_to(files.folder or "")) for path in paths], files)
+
+    def _of_arrow(self, examples: "DataSet", column: pd.Series, files: Files) -> "DataSet":
+        cells = column.array.__arrow_array__()
+        if files.folder is not None and (paths := picture_paths(cells)):
+            return self._of_paths(examples, paths, files)
+        encoded = encoded_pictures(cells)
+        if encoded is None:
+            return self.of_array(examples, "images", stacked(cells))
+        return self._of_pictures(examples, _rows(len(column)), lambda row: encoded[row].as_py() or b"", files)
+
+    def _of_paths(self, examples: "DataSet", names: Sequence[str], files: Files) -> "DataSet":
+        folder = (files.folder or Path()).absolute()  # whoever reads may be in another working directory
+        return self._of_pictures(examples, names, InFiles(folder, names), files)
+
+    def _of_pictures(
+        self, examples: "DataSet", names: Sequence[str], read: Callable[[int], bytes], files: Files
+    ) -> "DataSet":
+        pictures, broken = checked_pictures(names, read, progress=files.progress)
+        return without_broken(replace(examples, images=pictures), self.files, names, broken, files)
+
+
+@dataclass(frozen=True)
+class _ImagesOfRows:
+    """Gives images of the rows of an array that is not in memory, checked as often as they are read."""
+
+    rows: InNpy
+    name: str
+
+    def __call__(self, places: Places) -> np.ndarray:
+        return _as_images(self.name, self.rows(places))
+
+
+def _as_images(name: str, array: np.ndarray) -> np.ndarray:
+    """(N, height, width, channels) uint8 or float32, of an array of another axis or order of axes, or dtype."""
+    if array.ndim == 3:
+        array = array[..., None]
+    elif array.shape[-1] not in CHANNELS and array.shape[1] in CHANNELS:
+        array = np.moveaxis(array, 1, -1)
+    return _bytes_or_float32(name, array)
+
+
+def _bytes_or_float32(name: str, images: np.ndarray) -> np.ndarray:
+    if images.dtype == np.uint8:
+        return images
+    if images.dtype.kind in "iu":
+        if images.size and (images.min() < 0 or images.max() > 255):
+            raise validate.invalid(
+                name, "whole numbers of 0 to 255, or floating point", f"{images.min()} to {images.max()}"
+            )
+        return images.astype(np.uint8)
+    validate.dtype(name, images, np.uint8, np.floating, advice="Save bytes of 0 to 255 as uint8.")
+    return validate.finite(name, images.astype(np.float32, copy=False))
+
+
+def _may_be_pictures(table: pd.DataFrame, name: str) -> bool:
+    """Whether a column with a usual name is of pictures: not if it has numbers, or names the files of texts."""
+    column = table[name]
+    if is_numeric(column):
+        return False
+    if usual_column(table, TEXT_COLUMNS) is None or not holds_texts(column):
+        return True
+    return any(str(cell).lower().endswith(SUFFIXES) for cell in column)
+
+
+def _rows(count: int) -> list[str]:
+    return [f"row {row}" for row in range(count)]

@@ -1,0 +1,173 @@
+"""What a kind of examples is: where a `DataSet` holds them, what they are read from, and how they are checked."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from mcviz.data.pictures import Progress
+from mcviz.data.tables import ColumnNames
+from mcviz.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from mcviz.data.data_set import DataSet
+
+NAMED = 5  # of the broken files, in a message
+
+
+@dataclass(frozen=True)
+class Files:
+    """How files with an example each are read.
+
+    Attributes:
+        folder: from which on they are named; None where names are not followed, since a table from elsewhere could name
+            any file.
+        skip_broken: whether to leave out those that cannot be read; they are refused without it.
+        progress: called with (done, total) files while they are checked, or None.
+        encoded: by the names of columns that were left on disk, what gives the bytes of the picture in a row.
+    """
+
+    folder: Path | None = None
+    skip_broken: bool = False
+    progress: Progress | None = None
+    encoded: Mapping[str, Callable[[int], bytes]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MadeSet:
+    """Examples that belong to no class, made of examples that do.
+
+    Attributes:
+        label: what they are, for people.
+        make: ((n, …) contents, (n, …) contents of other classes, seed) to (n, …) contents, each as it is shown.
+    """
+
+    label: str
+    make: Callable[[np.ndarray, np.ndarray, int], np.ndarray]
+
+
+def joined_halves(contents: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """The first half of each along the axis behind the first, and the second half of another."""
+    middle = contents.shape[1] // 2
+    return np.concatenate([contents[:, :middle], others[:, middle:]], axis=1)
+
+
+class Kind:
+    """A kind of examples. It overrides what it can be read from.
+
+    Attributes:
+        name: as a run's manifest has it.
+        plural: what several are called, in messages and as an array of an `.npz`.
+        column: the field of `ColumnNames` that names its column or columns; "" for none.
+        arrays: what arrays it takes, in words; "" for none.
+        suffixes: of files with an example each.
+        files: what such files are called.
+        ood_sets: what is out of distribution and can be made of such examples, by name.
+        alone: what a detector looks at that looks at no network, in two words; "" where there is none.
+    """
+
+    name: ClassVar[str]
+    plural: ClassVar[str] = ""
+    column: ClassVar[str] = ""
+    arrays: ClassVar[str] = ""
+    suffixes: ClassVar[tuple[str, ...]] = ()
+    files: ClassVar[str] = ""
+    ood_sets: ClassVar[Mapping[str, MadeSet]] = {}
+    alone: ClassVar[str] = ""
+
+    def holds(self, examples: "DataSet") -> bool:
+        """Whether the examples are of this kind."""
+        raise NotImplementedError
+
+    def checked(self, examples: "DataSet") -> "DataSet":
+        """The same examples, their content brought into the one form of `DataSet`.
+
+        Raises:
+            InvalidInputError: it cannot be.
+        """
+        return examples
+
+    def content(self, examples: "DataSet") -> pd.DataFrame | None:
+        """The columns that are the examples themselves, a row an example; None where they are no columns."""
+        return None
+
+    def of_content(self, examples: "DataSet", content: pd.DataFrame) -> "DataSet":
+        """The same examples with columns that `content` gave."""
+        raise NotImplementedError
+
+    def takes(self, array: np.ndarray) -> bool:
+        """Whether an array is of such examples, by its shape and dtype alone."""
+        return False
+
+    def check_form(self, name: str, array: np.ndarray) -> None:
+        """Check the shape of an array that is called `plural`, before it is read.
+
+        Raises:
+            InvalidInputError: it cannot be of such examples.
+        """
+
+    def of_array(self, examples: "DataSet", name: str, array: np.ndarray) -> "DataSet":
+        """The same examples with the content of an array that this kind takes; `name` is what an error calls it.
+
+        Raises:
+            InvalidInputError: it cannot be used.
+        """
+        raise NotImplementedError
+
+    def of_table(self, examples: "DataSet", names: ColumnNames, files: Files) -> "DataSet | None":
+        """The same examples with the content that is found in their columns, and taken out of them; None without.
+
+        Raises:
+            InvalidInputError: it is there and cannot be used.
+        """
+        return None
+
+    def vectors(self, contents: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """(n, D) float32: n examples as they are shown, as plain numbers; `others` show what is usual.
+
+        What comes out for some examples does not depend on which others of these are given with them.
+        """
+        raise NotImplementedError
+
+    def small(self, contents: np.ndarray) -> np.ndarray:
+        """(n, …) uint8, float32 or texts: examples as they are shown, small enough to be kept beside a run."""
+        return contents
+
+    def of_files(self, examples: "DataSet", paths: Sequence[Path], files: Files) -> "DataSet":
+        """The same examples with the content of files, which lie in the folder of `files`.
+
+        Raises:
+            InvalidInputError: one cannot be read.
+        """
+        raise NotImplementedError
+
+
+def without_broken(
+    examples: "DataSet", plural: str, names: Sequence[str], broken: dict[int, str], files: Files
+) -> "DataSet":
+    """Examples that were read from files: the names are the ids where they have none, and broken ones are left out.
+
+    Args:
+        examples: with a place for each file.
+        plural: what they are called.
+        names: of the files.
+        broken: what is wrong with each that cannot be read, by its place.
+        files: how they were read.
+
+    Raises:
+        InvalidInputError: one cannot be read, and none may be left out, or none is left.
+    """
+    if examples.ids is None and len(set(names)) == len(names):
+        examples = examples.with_ids(names)
+    if not broken:
+        return examples
+    first = "; ".join(f"{names[place]}: {reason.rstrip('.')}" for place, reason in list(broken.items())[:NAMED])
+    more = f" and {len(broken) - NAMED:,} more" if len(broken) > NAMED else ""
+    found = f"{len(broken):,} of {len(names):,} {plural} cannot be read: {first}{more}."
+    if len(broken) == len(names) or not files.skip_broken:
+        raise InvalidInputError(f"{found} Mend or remove them, or leave them out with --skip-broken.")
+    kept = np.setdiff1d(np.arange(len(names)), list(broken))
+    return replace(examples.only(kept), notes=(*examples.notes, f"Left out: {found}"))

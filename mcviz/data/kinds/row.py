@@ -1,0 +1,120 @@
+"""Rows of numbers: the numeric columns of a table, or an array of two axes."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from mcviz import validate
+from mcviz.data.kinds.kind import Files, Kind, MadeSet, joined_halves
+from mcviz.data.row_distortions import add_noise, out_of_range, shuffle_columns, usual
+from mcviz.data.tables import UNNAMED, ColumnNames, is_numeric
+from mcviz.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from mcviz.data.data_set import DataSet
+
+MOST_NAMES_SHOWN = 12
+FARTHEST = 10.0  # standard deviations; what lies farther is no less usual for that
+
+
+def _beyond(rows: np.ndarray, seed: int) -> np.ndarray:
+    """Each row with one random column a range beyond all that it has elsewhere."""
+    columns = np.random.default_rng(seed).integers(rows.shape[1], size=len(rows))
+    far = np.stack([out_of_range(rows[:1], rows, 1, column)[0, column] for column in range(rows.shape[1])])
+    moved = rows.copy()
+    moved[np.arange(len(rows)), columns] = far[columns]
+    return moved
+
+
+OOD_SETS = {
+    "shuffled": MadeSet("Shuffled columns", lambda rows, _, seed: shuffle_columns(rows, rows, seed=seed)),
+    "beyond": MadeSet("One value out of range", lambda rows, _, seed: _beyond(rows, seed)),
+    "noise": MadeSet("Noise of twice the std", lambda rows, _, seed: add_noise(rows, rows, 2, seed)),
+    "mixed": MadeSet("Means of two rows", lambda rows, others, _: (rows + others) / 2),
+    "stacked": MadeSet("Halves of two rows", lambda rows, others, _: joined_halves(rows, others)),
+}
+
+
+class Row(Kind):
+    """Rows of numbers, N × D float32 and finite, in columns that are named as the model's inputs, in their order."""
+
+    name = "row"
+    plural = "rows"
+    column = "features"
+    arrays = "(N, columns) of numbers"
+    ood_sets = OOD_SETS
+    alone = "Values alone"
+
+    def holds(self, examples: "DataSet") -> bool:
+        return examples.rows is not None
+
+    def checked(self, examples: "DataSet") -> "DataSet":
+        if not isinstance(examples.rows, pd.DataFrame):
+            return self.of_array(examples, "rows", validate.array("rows", examples.rows))
+        return replace(examples, rows=_float32(examples.rows))
+
+    def content(self, examples: "DataSet") -> pd.DataFrame | None:
+        return examples.rows
+
+    def of_content(self, examples: "DataSet", content: pd.DataFrame) -> "DataSet":
+        return replace(examples, rows=content.reset_index(drop=True))
+
+    def takes(self, array: np.ndarray) -> bool:
+        return array.ndim == 2
+
+    def check_form(self, name: str, array: np.ndarray) -> None:
+        validate.shape(name, array, ("N", "columns"))
+        if array.dtype.kind not in "biuf":
+            raise validate.invalid(name, "numbers", f"dtype {array.dtype}")
+
+    def of_array(self, examples: "DataSet", name: str, array: np.ndarray) -> "DataSet":
+        self.check_form(name, array)
+        rows = pd.DataFrame(array, columns=[f"x{number}" for number in range(array.shape[1])])
+        return replace(examples, rows=_float32(rows))
+
+    def vectors(self, contents: np.ndarray, others: np.ndarray) -> np.ndarray:
+        return np.clip(usual(others).z(contents), -FARTHEST, FARTHEST).astype(np.float32)
+
+    def of_table(self, examples: "DataSet", names: ColumnNames, files: Files) -> "DataSet | None":
+        own = examples.columns
+        if own is None:
+            return None
+        usual = [str(name) for name in own if is_numeric(own[name]) and not str(name).startswith(UNNAMED)]
+        chosen = list(names.features) or usual
+        if not chosen:
+            return None
+        examples = replace(examples, rows=_float32(own[chosen]), columns=own.drop(columns=chosen))
+        if names.features:
+            return examples
+        more = f" and {len(chosen) - MOST_NAMES_SHOWN:,} more" if len(chosen) > MOST_NAMES_SHOWN else ""
+        found = f"Rows of {len(chosen):,} numeric columns: {', '.join(chosen[:MOST_NAMES_SHOWN])}{more}."
+        return replace(examples, notes=(*examples.notes, found))
+
+
+def _float32(rows: pd.DataFrame) -> pd.DataFrame:
+    """Numeric columns as float32.
+
+    Raises:
+        InvalidInputError: there are none, two have one name, one is not numeric, or a value is missing or not finite.
+    """
+    if 0 in rows.shape:
+        raise validate.invalid("rows", "(N, columns), with no axis empty", f"shape {rows.shape}")
+    rows = rows.set_axis([str(name) for name in rows.columns], axis=1).reset_index(drop=True)
+    if not rows.columns.is_unique:
+        raise validate.invalid("rows", "columns of different names", ", ".join(rows.columns))
+    others = [f"{name} ({rows[name].dtype})" for name in rows if not is_numeric(rows[name])]
+    if others:
+        advice = "Turn them into numbers, as the model was trained on, or leave them out."
+        raise validate.invalid("rows", "numeric columns", ", ".join(others[:MOST_NAMES_SHOWN]), advice)
+    with np.errstate(over="ignore"):  # what float32 cannot hold is told below
+        values = rows.to_numpy(np.float32, na_value=np.nan)
+    unusable = ~np.isfinite(values)
+    if unusable.any():
+        row, column = np.argwhere(unusable)[0]
+        raise InvalidInputError(
+            f"{unusable.sum():,} values of the rows are missing or not finite, the first in row {row:,}, counted from "
+            f"0, column {rows.columns[column]}. Fill them in as the model was trained on, or leave those rows out."
+        )
+    return pd.DataFrame(values, columns=rows.columns)

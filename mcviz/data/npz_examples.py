@@ -1,0 +1,70 @@
+"""Examples with their labels from `.npz` files."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from mcviz import validate
+from mcviz.choices import Task
+from mcviz.data.data_set import DataSet
+from mcviz.data.kinds import kind_of_array
+from mcviz.data.labels import NAMES
+from mcviz.data.npz import Arrays, opened_npz
+from mcviz.errors import InvalidInputError
+
+COLUMNS = ("feature_names", "columns")  # under which it has the names of the columns of rows
+
+
+def read_npz(path: Path, task: Task = "classification") -> DataSet:
+    """Read images, texts or rows, with labels, class names (`class_names`) and ids (`ids`) where there are some.
+
+    Rows have the names of their columns in `feature_names` or `columns`.
+
+    Raises:
+        DataNotFoundError: there is no such file.
+        InvalidInputError: it is no `.npz`, or holds no examples under one of the names in use.
+    """
+    with opened_npz(path) as arrays:
+        for names in NAMES:
+            if names[0] in arrays:
+                return _named(read_pair(arrays, *names, task=task), arrays)
+        others = ", ".join(examples for examples, _ in NAMES[1:])
+        raise InvalidInputError(
+            f"it holds no examples: expected an array named images (with labels, if known), or {others}, "
+            f"found {arrays}. Save it with numpy.savez(path, images=…, labels=…)."
+        )
+
+
+def read_pair(arrays: Arrays, examples: str, labels: str, task: Task = "classification") -> DataSet:
+    """Read two arrays by their names; shapes are looked at before anything is unpacked.
+
+    Raises:
+        InvalidInputError: they are not examples and labels.
+    """
+    form = arrays.form(examples)
+    kind_of_array(examples, form)
+    if labels in arrays and len(arrays.form(labels)) != len(form):
+        found = f"shape {arrays.form(labels).shape}"
+        raise validate.invalid(labels, f"{len(form)} class indices, one an example", found)
+    known = arrays.read(labels) if labels in arrays else None
+    return DataSet.of_arrays(arrays.read(examples), known, names=(examples, labels), task=task)
+
+
+def _named(examples: DataSet, arrays: Arrays) -> DataSet:
+    for name, put in (("class_names", DataSet.with_class_names), ("ids", DataSet.with_ids)):
+        if name in arrays:
+            examples = put(examples, _texts(name, arrays))
+    columns = next((name for name in COLUMNS if name in arrays), None)
+    if examples.rows is None or columns is None:
+        return examples
+    names = _texts(columns, arrays)
+    if not len(set(names)) == len(names) == examples.rows.shape[1]:
+        expected = f"{examples.rows.shape[1]:,} different names, one a column"
+        raise validate.invalid(columns, expected, f"{len(names):,}, {len(set(names)):,} of them different")
+    return replace(examples, rows=examples.rows.set_axis(names, axis=1))
+
+
+def _texts(name: str, arrays: Arrays) -> list[str]:
+    form = arrays.form(name)
+    if form.ndim != 1 or form.dtype.kind not in "US":
+        raise validate.invalid(name, "texts, in one axis", f"{form.dtype}, shape {form.shape}")
+    return [str(text) for text in arrays.read(name).astype(str)]

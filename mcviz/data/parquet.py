@@ -1,0 +1,160 @@
+"""Pictures inside a Parquet table, read row by row, so that the column of them never is in memory as a whole."""
+
+import threading
+import weakref
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mcviz.data.hugging_face import encoded_pictures
+from mcviz.data.tables import PICTURE_COLUMNS, ColumnNames, read_frame, usual_column
+from mcviz.errors import InvalidInputError, StorageError
+from mcviz.regular import open_regular
+from mcviz.text import first_line
+
+ROWS = 16  # that are decoded together
+HELD_BYTES = 1 << 27  # of the pictures that were read last: a block of them is asked for more than once
+BUFFER_BYTES = 1 << 16
+UNREADABLE = (OSError, ValueError, RecursionError, pa.ArrowException)
+
+
+@dataclass(frozen=True)
+class InParquet:
+    """Gives the bytes of pictures in a column of a Parquet file, which every process opens for itself.
+
+    Attributes:
+        path: of the file.
+        column: its name.
+        rows: of the file.
+    """
+
+    path: str
+    column: str
+    rows: int
+
+    def __call__(self, place: int) -> bytes:
+        """The bytes of the picture in a row.
+
+        Raises:
+            InvalidInputError: the row has none.
+            StorageError: the file cannot be read, or is another by now.
+        """
+        try:
+            status = Path(self.path).stat()
+            found = _opened(self, (status.st_ino, status.st_size, status.st_mtime_ns))[place]
+        except StorageError:
+            raise
+        except UNREADABLE as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else first_line(error)
+            raise StorageError(f"{self.path} cannot be read: {reason}.") from error
+        if found is None:
+            raise InvalidInputError("it is missing.")
+        return found
+
+
+def read_parquet(path: Path, names: ColumnNames) -> tuple[pd.DataFrame, dict[str, InParquet]]:
+    """Read a Parquet file but for its column of encoded pictures, where it has one.
+
+    Returns:
+        The table, in which the numbers of the rows stand for that column; and what reads the column, by its name.
+
+    Raises:
+        InvalidInputError: it cannot be read.
+    """
+    try:
+        with open_regular(path) as file, pq.ParquetFile(file) as opened:
+            schema, rows, size = opened.schema_arrow, opened.metadata.num_rows, path.stat().st_size
+    except UNREADABLE as error:
+        raise InvalidInputError(f"{path} cannot be read as a table ({first_line(error)}).") from error
+    name = _pictures(schema, names)
+    if name is None:
+        return read_frame(path), {}
+    others = [other for other in schema.names if other != name]
+    frame = read_frame(path, columns=others) if others else pd.DataFrame(index=range(rows))
+    if not len(frame) == rows <= size:  # a claim, for which memory would be taken
+        raise InvalidInputError(f"{path} cannot be read as a table (it claims {rows:,} rows in {size:,} bytes).")
+    return frame.assign(**{name: np.arange(rows)}), {name: InParquet(str(path.absolute()), name, rows)}
+
+
+def _pictures(schema: pa.Schema, names: ColumnNames) -> str | None:
+    """The column of encoded pictures that a table is read for."""
+    if names.text or names.features or len(set(schema.names)) < len(schema.names):
+        return None
+    others = set(names.named()) - {names.picture}
+    name = names.picture or usual_column([name for name in schema.names if name not in others], PICTURE_COLUMNS)
+    if name not in schema.names or encoded_pictures(pa.chunked_array([], schema.field(name).type)) is None:
+        return None
+    return name
+
+
+class _Column:
+    """A column of a file, decoded forward from the beginning of a row group; what was read last is held.
+
+    Pictures are asked for one after the other, and a row group may hold all of them.
+    """
+
+    def __init__(self, source: InParquet) -> None:
+        file = open_regular(source.path)
+        weakref.finalize(self, file.close)
+        self._file = pq.ParquetFile(file, buffer_size=BUFFER_BYTES, pre_buffer=False)
+        rows, columns = self._file.metadata.num_rows, self._file.schema_arrow.names
+        if rows != source.rows or source.column not in columns:
+            raise StorageError(
+                f"{source.path} should have {source.rows:,} rows and a column {source.column}, as before. Received: "
+                f"{rows:,} rows, and {', '.join(columns)}."
+            )
+        groups = range(self._file.num_row_groups)
+        self._begins = np.cumsum([0, *(self._file.metadata.row_group(group).num_rows for group in groups)]).tolist()
+        self._name, self._rows = source.column, rows
+        self._next = rows
+        self._batches: Iterator[pa.RecordBatch] = iter(())
+        self._held: OrderedDict[int, bytes | None] = OrderedDict()
+        self._bytes = 0
+        self._reading = threading.Lock()
+
+    def __getitem__(self, row: int) -> bytes | None:
+        with self._reading:
+            if row not in self._held:
+                self._go_to(row)
+            while row not in self._held:
+                self._read_on()
+            return self._held[row]
+
+    def _go_to(self, row: int) -> None:
+        group = bisect_right(self._begins, row) - 1
+        if not self._begins[group] <= self._next <= row:
+            groups = list(range(group, self._file.num_row_groups))
+            self._batches = self._file.iter_batches(ROWS, row_groups=groups, columns=[self._name], use_threads=False)
+            self._next = self._begins[group]
+
+    def _read_on(self) -> None:
+        first, self._next = self._next, self._rows  # where this fails, the next one begins anew
+        batch = next(self._batches, None)
+        if batch is None:
+            raise ValueError(f"it ends after {first:,} rows")
+        cells = encoded_pictures(pa.chunked_array([batch.column(self._name)]))
+        if cells is None:
+            raise ValueError(f"its column {self._name} holds no pictures any more")
+        for row, cell in enumerate(cells.to_pylist(), first):
+            self._hold(row, cell)
+        self._next = first + len(cells)
+
+    def _hold(self, row: int, content: bytes | None) -> None:
+        self._bytes += len(content or b"") - len(self._held.pop(row, None) or b"")
+        self._held[row] = content
+        while self._bytes > HELD_BYTES and len(self._held) > ROWS:
+            _, dropped = self._held.popitem(last=False)
+            self._bytes -= len(dropped or b"")
+
+
+@lru_cache(1)
+def _opened(source: InParquet, as_it_is: tuple[int, ...]) -> _Column:  # noqa: ARG001 (a file that was replaced is another)
+    return _Column(source)

@@ -1,0 +1,83 @@
+"""The mean and std by which the columns of rows were scaled, from a file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mcviz.data.npz import opened_npz
+from mcviz.data.tables import read_frame
+from mcviz.errors import DataNotFoundError, InvalidInputError
+from mcviz.validate import dtype, finite, invalid, shape
+
+ADVICE = "Give a .csv with the columns mean and std, or an .npz with these arrays."
+STD = ("std", "scale")  # as numpy and as scikit-learn's StandardScaler call it
+Numbers = tuple[float, ...]
+
+
+def read_scaler(path: str | Path, columns: Sequence[str]) -> tuple[Numbers, Numbers]:
+    """Read mean and std, a number a column.
+
+    Args:
+        path: of a `.csv` with the columns `mean` and `std` and a row a column, which `column` may name; or of an `.npz`
+            with the arrays `mean` and `std` or `scale`, and perhaps `column`. Without names the order is that of
+            `columns`.
+        columns: names of the columns of the rows, D of them.
+
+    Returns:
+        D means and D stds, in the order of `columns`.
+
+    Raises:
+        DataNotFoundError: nothing is at that path.
+        InvalidInputError: it is neither, or holds other numbers than one mean and one std above 0 a column.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataNotFoundError(f"There is no scaler at {path}. {ADVICE}")
+    try:
+        read = {".csv": _csv, ".npz": _npz}.get(path.suffix)
+        if read is None:
+            raise InvalidInputError(f"only .csv and .npz are read, since a pickle could run any code. {ADVICE}")
+        mean, std, names = read(path)
+        for name, numbers in (("mean", mean), ("std", std)):
+            shape(name, numbers, (len(columns),), advice=f"The rows have {len(columns):,} columns.")
+            finite(name, dtype(name, numbers, np.floating, np.integer))
+        if (std <= 0).any():
+            raise invalid("std", "above 0", f"{std.min():g} in place {std.argmin():,}, counted from 0")
+        places = _places(names, columns)
+    except InvalidInputError as error:
+        raise error if str(path) in str(error) else InvalidInputError(f"{path} cannot be used: {error}") from error
+    return tuple(mean[places].astype(float).tolist()), tuple(std[places].astype(float).tolist())
+
+
+def _csv(path: Path) -> tuple[np.ndarray, np.ndarray, list[str] | None]:
+    table = read_frame(path)
+    std = next((name for name in STD if name in table), None)
+    if "mean" not in table or std is None:
+        raise InvalidInputError(f"it has the columns {', '.join(map(str, table))}. {ADVICE}")
+    names = [str(name) for name in table["column"]] if "column" in table else None
+    return table["mean"].to_numpy(), table[std].to_numpy(), names
+
+
+def _npz(path: Path) -> tuple[np.ndarray, np.ndarray, list[str] | None]:
+    with opened_npz(path) as arrays:
+        std = next((name for name in STD if name in arrays), None)
+        if "mean" not in arrays or std is None:
+            raise InvalidInputError(f"it holds {arrays}. {ADVICE}")
+        names = ["mean", std, *(["column"] if "column" in arrays else [])]
+        for name in names:
+            arrays.form(name)  # checks it before it is unpacked
+        mean, std_read, *columns = (arrays.read(name) for name in names)
+    return mean, std_read, [str(name) for name in columns[0].ravel()] if columns else None
+
+
+def _places(names: list[str] | None, columns: Sequence[str]) -> np.ndarray:
+    """Where the numbers of each column stand."""
+    if names is None:
+        return np.arange(len(columns))
+    if sorted(names) != sorted(columns):
+        unknown = [name for name in names if name not in columns] or [name for name in columns if name not in names]
+        found = f"{', '.join(unknown[:5])} in one and not in the other" if unknown else "a name twice"
+        raise invalid("column", f"the names of the rows' columns, {', '.join(columns[:5])}…", found)
+    return pd.Index(names).get_indexer(pd.Index(columns))

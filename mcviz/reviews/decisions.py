@@ -1,0 +1,173 @@
+"""What the history of reviews says about a run's examples now: the latest decision of each reviewer."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import combinations
+
+import numpy as np
+from sklearn.metrics import cohen_kappa_score
+
+from mcviz.reviews.store import Entry, Row, Verdict
+from mcviz.runs import Run
+
+NO_CLASS_FITS = "no class fits"
+LABEL_IS_WRONG = "the given label is wrong"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The latest decision of a reviewer about an example.
+
+    Attributes:
+        example: its number.
+        reviewer: who decided.
+        kind: what was decided.
+        class_index: the class that was given, or None.
+        time: when, in UTC.
+    """
+
+    example: int
+    reviewer: str
+    kind: Verdict
+    class_index: int | None
+    time: datetime
+
+    def in_words(self, class_names: Sequence[str]) -> str:
+        """What was decided, with the name of the class."""
+        if self.class_index is not None:
+            return class_names[self.class_index]
+        return {"none": NO_CLASS_FITS, "wrong_label": LABEL_IS_WRONG, "skip": "skipped"}[self.kind]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far two reviewers agree about the examples that both decided about.
+
+    Attributes:
+        reviewers: the two.
+        examples: how many both decided about.
+        same: how many of them they decided in the same way.
+        kappa: Cohen's kappa, or None where neither ever used more than one answer, the same.
+    """
+
+    reviewers: tuple[str, str]
+    examples: int
+    same: int
+    kappa: float | None
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """What reviewers said about a run's examples.
+
+    Attributes:
+        decisions: of each example and reviewer the latest, in the order in which they were made.
+        notes: the latest note of each example and reviewer.
+        foreign: how many decisions there are that mean nothing for this run: of a class that it does not have, or about
+            a label that its example does not have. Another run over the same examples has them.
+    """
+
+    decisions: tuple[Decision, ...] = ()
+    notes: dict[tuple[int, str], str] = field(default_factory=dict)
+    foreign: int = 0
+
+    def of(self, reviewer: str) -> dict[int, Decision]:
+        """The decisions of one reviewer by their examples."""
+        return {each.example: each for each in self.decisions if each.reviewer == reviewer}
+
+    def by_example(self) -> dict[int, list[Decision]]:
+        """The decisions about each example, without skips."""
+        found: dict[int, list[Decision]] = {}
+        for each in self.decisions:
+            if each.kind != "skip":
+                found.setdefault(each.example, []).append(each)
+        return found
+
+    def disagreements(self) -> dict[int, list[Decision]]:
+        """The decisions about each example that reviewers decided about in different ways."""
+        return {example: each for example, each in self.by_example().items() if len({_answer(one) for one in each}) > 1}
+
+    def agreements(self) -> list[Agreement]:
+        """How far each two reviewers agree who decided about the same examples."""
+        by_reviewer: dict[str, dict[int, str]] = {}
+        for each in self.decisions:
+            if each.kind != "skip":
+                by_reviewer.setdefault(each.reviewer, {})[each.example] = _answer(each)
+        found = []
+        for one, other in combinations(sorted(by_reviewer), 2):
+            both = sorted(by_reviewer[one].keys() & by_reviewer[other].keys())
+            answers = [[by_reviewer[name][example] for example in both] for name in (one, other)]
+            if both:
+                same = sum(a == b for a, b in zip(*answers, strict=True))
+                kappa = float(cohen_kappa_score(*answers)) if len(set(answers[0] + answers[1])) > 1 else None
+                found.append(Agreement((one, other), len(both), same, kappa))
+        return found
+
+
+def reviewed(run: Run, rows: Iterable[Row]) -> Reviewed:
+    """What the history of reviews says about a run's examples now.
+
+    Args:
+        run: whose examples they are.
+        rows: the history, the oldest line first.
+    """
+    rows = list(rows)
+    undone = {(row.reviewer, row.undone) for row in rows if row.kind == "undo"}
+    latest: dict[tuple[int, str], Row] = {}
+    notes = {}
+    for row in rows:
+        key = (row.example, row.reviewer)
+        if row.kind == "undo" or (row.reviewer, row.number) in undone:
+            continue
+        if row.kind == "note":
+            notes[key] = row.note or ""  # empty: it was taken away
+        else:
+            latest.pop(key, None)  # so that the order is that of the latest
+            latest[key] = row
+    indices = {name: index for index, name in enumerate(run.class_names)}
+    labels = label_names(run)
+    found = [_decision(row, indices, labels) for row in latest.values()]
+    return Reviewed(tuple(each for each in found if each), notes, sum(each is None for each in found))
+
+
+def new_entries(entries: Sequence[Entry], known: Reviewed, class_names: Sequence[str]) -> list[Entry]:
+    """Those of some entries that say something else than what their reviewers decided already."""
+    said: set[tuple[int, str, str, str | None]] = {
+        (each.example, each.reviewer, each.kind, None if each.class_index is None else class_names[each.class_index])
+        for each in known.decisions
+    }
+    said |= {(example, reviewer, "note", note) for (example, reviewer), note in known.notes.items()}
+    return [
+        each
+        for each in entries
+        if (each.example, each.reviewer, each.kind, each.note if each.kind == "note" else each.class_name) not in said
+    ]
+
+
+def label_names(run: Run) -> list[str] | None:
+    """The name of each example's given label, or None without labels."""
+    return None if run.labels is None else [run.class_names[label] for label in run.labels]
+
+
+def _decision(row: Row, indices: dict[str, int], labels: list[str] | None) -> Decision | None:
+    """A line of the history as a decision about this run's example, or None where it means nothing here."""
+    assert row.kind != "note"
+    assert row.kind != "undo"
+    if row.kind == "class" and row.class_name not in indices:
+        return None
+    if row.kind == "wrong_label" and (labels is None or row.label != labels[row.example]):
+        return None
+    index = indices[row.class_name] if row.kind == "class" and row.class_name is not None else None
+    return Decision(row.example, row.reviewer, row.kind, index, row.time)
+
+
+def _answer(decision: Decision) -> str:
+    return decision.kind if decision.class_index is None else f"class {decision.class_index}"
+
+
+def settled(run: Run, known: Reviewed) -> np.ndarray:
+    """(N,) bool: the examples that somebody decided about, and nobody otherwise."""
+    found = np.zeros(len(run), bool)
+    found[list(known.by_example().keys() - known.disagreements().keys())] = True
+    return found

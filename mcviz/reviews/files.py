@@ -1,0 +1,247 @@
+"""Reviews as files to take away, and Label Studio's annotations as reviews."""
+
+import io
+from collections.abc import Callable
+from typing import Any
+from xml.sax.saxutils import quoteattr
+
+import msgspec
+import numpy as np
+import pandas as pd
+
+from mcviz.errors import InvalidInputError
+from mcviz.reviews.decisions import LABEL_IS_WRONG, NO_CLASS_FITS, Decision, Reviewed, label_names
+from mcviz.reviews.outcome import outcome
+from mcviz.reviews.store import LONGEST_NAME, Entry, Kind
+from mcviz.runs import Run
+from mcviz.runs.manifest import CONTENT
+from mcviz.text import first_line, one_line, printable
+
+# What shows an example there, and its field of a task's data, by what the columns hold that are the example.
+OBJECTS = {"texts": ("Text", "text"), "numbers": ("Table", "row"), "": ("Text", "id")}
+CLASS, NOTE, EXAMPLE = "class", "note", "example"  # Label Studio's names of what is chosen, written and shown
+
+
+def decisions_table(run: Run, known: Reviewed) -> pd.DataFrame:
+    """A row a decision and example.
+
+    Returns:
+        `example`, `id`, `label`, `label_name`, `prediction`, `prediction_name`, `reviewer`, `decision` (class, none,
+        wrong_label or skip), `class` (Int64), `class_name`, `note`, `time` (UTC).
+    """
+    scores, names = run.scores(), dict(enumerate(run.class_names))
+    examples = [each.example for each in known.decisions]
+    rows = scores.loc[examples, ["id", "label", "prediction"]].reset_index()
+    rows.insert(3, "label_name", rows["label"].map(names).astype("string"))
+    rows["prediction_name"] = rows["prediction"].map(names).astype("string")
+    rows["reviewer"] = pd.array([each.reviewer for each in known.decisions], "string")
+    rows["decision"] = pd.array([each.kind for each in known.decisions], "string")
+    rows["class"] = pd.array([each.class_index for each in known.decisions], "Int64")
+    rows["class_name"] = rows["class"].map(names).astype("string")
+    notes = [known.notes.get((each.example, each.reviewer), "") for each in known.decisions]
+    rows["note"] = pd.array(notes, "string")
+    rows["time"] = pd.to_datetime([each.time for each in known.decisions], utc=True)
+    return rows
+
+
+def csv(run: Run, known: Reviewed) -> bytes:
+    """`decisions_table` as CSV."""
+    return decisions_table(run, known).to_csv(index=False).encode()
+
+
+def parquet(run: Run, known: Reviewed) -> bytes:
+    """`decisions_table` as Parquet."""
+    file = io.BytesIO()
+    decisions_table(run, known).to_parquet(file, index=False)
+    return file.getvalue()
+
+
+def npz(run: Run, known: Reviewed) -> bytes:
+    """Corrected labels as numpy's npz.
+
+    Returns:
+        A file with `labels` (N,) int64, `mask` (N,) bool and `reviewed` (N,) bool, as `Outcome` has them, `given` (N,)
+        int64, the labels as they were, -1 where unknown, and `class_names` (C,) texts.
+    """
+    found, file = outcome(run, known), io.BytesIO()
+    np.savez_compressed(
+        file,
+        labels=found.labels,
+        mask=found.mask,
+        reviewed=found.settled,
+        given=np.full(len(run), -1) if run.labels is None else run.labels,
+        class_names=np.array(run.class_names, dtype=np.str_),
+    )
+    return file.getvalue()
+
+
+def label_studio(run: Run, known: Reviewed, picture: Callable[[np.ndarray], str] | None = None) -> bytes:
+    """The examples that were decided about as tasks of Label Studio, in JSON that it imports.
+
+    A task's data has the example's number, `example`, its `id`, and what it is: `image`, `text`, or `row`, values by
+    column. An annotation a reviewer, with a choice `class` and a text `note` about the object `example`; and a
+    prediction. `label_studio_setup` is what a project needs to show them.
+
+    Args:
+        run: that was reviewed.
+        known: what was decided.
+        picture: makes an address that holds an image, (height, width, channels); without it tasks have no image.
+    """
+    table, mean = run.scores(), run.mean_probs
+    tasks: list[dict[str, Any]] = []
+    for example, decisions in known.by_example().items():
+        data: dict[str, Any] = {"example": example, "id": table["id"].iloc[example]}
+        prediction = int(mean[example].argmax())
+        predicted = {
+            "model_version": run.name,
+            "score": float(mean[example, prediction]),
+            "result": [_chosen(run.class_names[prediction])],
+        }
+        annotations = [{"result": _result(run, known, each)} for each in decisions]
+        shown = _shown(run, example, picture)
+        tasks.append({"data": data | shown, "annotations": annotations, "predictions": [predicted]})
+    return msgspec.json.format(msgspec.json.encode(tasks))
+
+
+def label_studio_setup(run: Run) -> str:
+    """The labelling interface, in XML, of a project of Label Studio that takes the tasks of `label_studio`."""
+    tag, field = ("Image", "image") if run.has_images else OBJECTS[CONTENT[run.manifest.examples.kind]]
+    answers = [*run.class_names, NO_CLASS_FITS, *([] if run.labels is None else [LABEL_IS_WRONG])]
+    choices = "".join(f"    <Choice value={quoteattr(answer)}{_key(answer)}/>\n" for answer in answers)
+    return (
+        f'<View>\n  <Choices name="{CLASS}" toName="{EXAMPLE}" choice="single" showInline="true">\n{choices}'
+        f'  </Choices>\n  <TextArea name="{NOTE}" toName="{EXAMPLE}" placeholder="note"/>\n'
+        f'  <{tag} name="{EXAMPLE}" value="${field}"/>\n</View>'
+    )
+
+
+def _key(answer: str) -> str:
+    """The key of a class that is called as a key is; by itself Label Studio would give the class 0 the key 1."""
+    return f' hotkey="{answer}"' if len(answer) == 1 and answer.isascii() and answer.isalnum() else ""
+
+
+def _shown(run: Run, example: int, picture: Callable[[np.ndarray], str] | None) -> dict[str, Any]:
+    """What an example is, by the name that `label_studio_setup` shows."""
+    if run.has_images:
+        return {"image": picture(run.pictures[example])} if picture else {}
+    content = CONTENT[run.manifest.examples.kind]
+    if not content:
+        return {}
+    row = run.content.iloc[example]
+    values = dict(zip(map(str, row.index), row.tolist(), strict=True))
+    return {OBJECTS[content][1]: row.iloc[0] if content == "texts" else values}
+
+
+def _result(run: Run, known: Reviewed, decision: Decision) -> list[dict[str, Any]]:
+    reviewer = {"meta": {"text": [decision.reviewer]}}  # a name here is no user there, who alone could be its author
+    found = [_chosen(decision.in_words(run.class_names)) | reviewer]
+    if note := known.notes.get((decision.example, decision.reviewer)):
+        found.append({"from_name": NOTE, "to_name": EXAMPLE, "type": "textarea", "value": {"text": [note]}} | reviewer)
+    return found
+
+
+def _chosen(choice: str) -> dict[str, Any]:
+    return {"from_name": CLASS, "to_name": EXAMPLE, "type": "choices", "value": {"choices": [choice]}}
+
+
+class _Value(msgspec.Struct):
+    choices: list[str] = []
+    text: list[str] | str = []
+
+
+class _Meta(msgspec.Struct):
+    text: list[str] = []
+
+
+class _Result(msgspec.Struct):
+    type: str = ""
+    value: _Value = msgspec.field(default_factory=_Value)
+    meta: _Meta = msgspec.field(default_factory=_Meta)
+
+
+class _Annotation(msgspec.Struct):
+    result: list[_Result] = []
+    was_cancelled: bool = False
+    completed_by: Any = None
+    updated_by: Any = None
+
+
+class _Task(msgspec.Struct):
+    data: dict[str, Any]
+    annotations: list[_Annotation] = []
+
+
+def from_label_studio(run: Run, content: bytes) -> list[Entry]:
+    """Label Studio's annotations, as it exports them in JSON, as lines for `Reviews.add_all`.
+
+    A task is about the example whose id is its data's `id`, or whose number is its `example` where the run has no ids.
+    An annotation has one choice: the name of a class, "no class fits" or "the given label is wrong". One that was
+    cancelled is a skip. Who made it is the first text of the choice's `meta`, unless somebody changed it there, or else
+    the user there.
+
+    Raises:
+        InvalidInputError: it is no such file, or names an example or a class that the run does not have.
+    """
+    try:
+        tasks = msgspec.json.decode(content, type=list[_Task])
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidInputError(
+            f"This is no JSON that Label Studio exports: {first_line(error)}. Export the project as JSON, not JSON-MIN."
+        ) from error
+    ids = {} if run.columns is None else {name: example for example, name in enumerate(run.columns["id"])}
+    labels = label_names(run)
+    entries = []
+    for number, task in enumerate(tasks, 1):
+        example = _example(run, ids, task, number)
+        label = None if labels is None else labels[example]
+        for annotation in task.annotations:
+            entries += _entries(run, example, label, annotation, number)
+    return entries
+
+
+def _example(run: Run, ids: dict[str, int], task: _Task, number: int) -> int:
+    name, example = task.data.get("id"), task.data.get("example")
+    found = (ids.get(name) if isinstance(name, str) else None) if ids else example
+    if type(found) is not int or not 0 <= found < len(run):
+        named = repr(name if ids else example)
+        raise InvalidInputError(
+            f"Task {number} is about {'the id' if ids else 'the example'} {one_line(named):.80}, which this run does "
+            "not have. Import what was exported from a run over the same examples."
+        )
+    return found
+
+
+def _entries(run: Run, example: int, label: str | None, annotation: _Annotation, number: int) -> list[Entry]:
+    reviewer = _reviewer(annotation)
+    if annotation.was_cancelled:
+        return [Entry(example, reviewer, "skip", label=label)]
+    chosen = [choice for each in annotation.result if each.type == "choices" for choice in each.value.choices]
+    texts = [each.value.text for each in annotation.result if each.type == "textarea"]
+    notes = [text for each in texts for text in ([each] if isinstance(each, str) else each)]
+    if len(chosen) != 1:
+        raise InvalidInputError(
+            f"Each annotation should have one choice; one of task {number} has {len(chosen)}. Correct it there."
+        )
+    found = [Entry(example, reviewer, "note", note=printable(note), label=label) for note in notes if note.strip()]
+    if chosen[0] in run.class_names:
+        return [*found, Entry(example, reviewer, "class", class_name=chosen[0], label=label)]
+    kinds: dict[str, Kind] = {NO_CLASS_FITS: "none", LABEL_IS_WRONG: "wrong_label"}
+    if chosen[0] not in kinds:
+        raise InvalidInputError(
+            f"Task {number} has the choice “{one_line(chosen[0]):.80}”, which is no class of this run. Rename it "
+            "there, or import it for the run that has it."
+        )
+    return [*found, Entry(example, reviewer, kinds[chosen[0]], label=label)]
+
+
+def _reviewer(annotation: _Annotation) -> str:
+    user, changed_by, named = annotation.completed_by, annotation.updated_by, []
+    if changed_by is None:
+        named = [text for each in annotation.result for text in each.meta.text]
+    elif not (isinstance(user, dict) and user.get("id") == changed_by):
+        user = changed_by  # who was reviewer before has not said this
+    if isinstance(user, dict):  # as it is exported with the users' addresses
+        named.append(str(user.get("email", "")))
+        user = user.get("id")
+    name = next((text for text in named if text.strip()), f"Label Studio, user {user}")
+    return printable(one_line(name))[:LONGEST_NAME]

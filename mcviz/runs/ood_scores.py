@@ -1,0 +1,272 @@
+"""How a run's model fares with what it was not made for: the OOD scores of sets of examples, kept beside the run."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mcviz.measures.bootstrap import Interval, proportion
+from mcviz.measures.detection import Detection, bootstrap, detection
+from mcviz.measures.detectors import CONFIDENCE, DETECTORS, VERDICT
+from mcviz.measures.ood import RARE
+from mcviz.measures.units import percent
+from mcviz.runs.derived import Derived, load_derived, save_derived
+
+if TYPE_CHECKING:
+    from mcviz.runs.run import Run
+
+SURE = 0.9  # a max probability above which a model is called sure
+KEPT = Derived("ood-scores", 1, {"about": "uint8", "numbers": "float32", "shown": "uint8"})
+FIGURES = ("auroc", "fpr95", "average_precision")
+
+
+@dataclass(frozen=True)
+class OODSet:
+    """A set of examples that are out of distribution, and what was computed of its N examples.
+
+    Attributes:
+        key: its name in files and addresses.
+        label: its name for people.
+        source: where it is from, as it was named; empty where it was made of the run's own examples.
+        scores: by detector (N,) float32, high for out of distribution.
+        p_values: (N,) float32, the verdict's.
+        confidence: (N,) float32, the max probability of the mean of the passes.
+        shown: (K, …) some of the examples, small: uint8 images, float32 rows or texts. The first stands for the set;
+            the others are those that the model is surest of and the verdict lets pass, the surest first.
+        shown_are: (K,) which they are.
+        predictions: (K,) what is predicted of them.
+        figures: by detector, its figures against the in-distribution examples, with the low and the high ends of their
+            95% intervals.
+    """
+
+    key: str
+    label: str
+    source: str
+    scores: Mapping[str, np.ndarray]
+    p_values: np.ndarray
+    confidence: np.ndarray
+    shown: np.ndarray
+    shown_are: np.ndarray
+    predictions: np.ndarray
+    figures: Mapping[str, tuple[Detection, Detection, Detection]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.p_values)
+
+    @property
+    def is_stopped(self) -> np.ndarray:
+        """(N,) bool, whether the verdict stops an example."""
+        return self.p_values <= np.float32(RARE)
+
+    @property
+    def is_sure(self) -> np.ndarray:
+        """(N,) bool, whether the model is sure of an example: its max probability is above 90%."""
+        return self.confidence > SURE
+
+    @property
+    def stopped(self) -> Interval:
+        """The share of the examples that the verdict stops, with its exact interval."""
+        return proportion(int(self.is_stopped.sum()), len(self))
+
+    @property
+    def sure(self) -> float:
+        """The share of the examples that the model is sure of."""
+        return float(self.is_sure.mean())
+
+    @property
+    def stopped_of_sure(self) -> Interval | None:
+        """The share of the examples that it is sure of that the verdict stops; None where it is sure of none."""
+        sure = self.is_sure
+        return proportion(int(self.is_stopped[sure].sum()), int(sure.sum())) if sure.any() else None
+
+    def interval(self, detector: str) -> Interval:
+        """A detector's AUROC with its 95% interval."""
+        return Interval(*(each.auroc for each in self.figures[detector]))
+
+
+@dataclass(frozen=True)
+class OODScores:
+    """What the detectors find in a run's own examples and in sets that are out of distribution.
+
+    Attributes:
+        labels: of the detectors for people, by their names.
+        own: what was computed of the run's own examples, none of which any detector was fitted or calibrated on.
+        sets: that are compared with them.
+        fitted: how many examples detectors were fitted on.
+        calibrated: how many the verdict was calibrated on.
+        passes: of each prediction.
+    """
+
+    labels: Mapping[str, str]
+    own: OODSet
+    sets: tuple[OODSet, ...]
+    fitted: int
+    calibrated: int
+    passes: int
+
+    def with_sets(self, sets: "tuple[OODSet, ...]") -> "OODScores":
+        """The same with more sets, which take the place of those of the same key; figures are computed where needed."""
+        keys = {each.key for each in sets}
+        new = tuple(each if each.figures else self._measured(each) for each in sets)
+        return replace(self, sets=tuple(each for each in self.sets if each.key not in keys) + new)
+
+    def without(self, key: str) -> "OODScores":
+        """The same without a set."""
+        return replace(self, sets=tuple(each for each in self.sets if each.key != key))
+
+    def drawn(self) -> dict[str, str]:
+        """The few detectors that a chart shows: their names for people, short ones where there are."""
+        shown = {name: label for name, label in self.labels.items() if DETECTORS[name].drawn}
+        return {name: DETECTORS[name].short or label for name, label in shown.items()}
+
+    def hardest_first(self) -> list[OODSet]:
+        """The sets, those first of which the verdict finds the least."""
+        return sorted(self.sets, key=lambda each: (each.figures[VERDICT][0].auroc, each.stopped.value))
+
+    def means(self) -> dict[str, float]:
+        """The AUROC of each detector, its mean over the sets."""
+        return {name: float(np.mean([each.figures[name][0].auroc for each in self.sets])) for name in self.labels}
+
+    def _measured(self, each: OODSet) -> OODSet:
+        figures = {}
+        for name in self.labels:
+            pair = self.own.scores[name].astype(np.float64), each.scores[name].astype(np.float64)
+            figures[name] = (detection(*pair), *bootstrap(*pair))
+        return replace(each, figures=figures)
+
+
+def ood_in_words(scores: OODScores) -> list[str]:
+    """What was found, in three sentences; there are none where there is no set.
+
+    Returns:
+        How much the verdict stops, whether it stops what the model is sure of, and which detector finds the most.
+    """
+    sets = scores.sets
+    if not sets:
+        return []
+    mean, hardest = (
+        float(np.mean([each.stopped.value for each in sets])),
+        min(sets, key=lambda each: each.stopped.value),
+    )
+    return [
+        f"The verdict stops {percent(mean, 0)} of these inputs; of “{hardest.label}”, the hardest, "
+        f"{percent(hardest.stopped.value, 0)}.",
+        _of_sure(sets),
+        _best(scores.means(), scores.labels),
+    ]
+
+
+def _of_sure(sets: tuple[OODSet, ...]) -> str:
+    sure, passing = (sum(map(count, sets)) for count in (_sure, _sure_and_passing))
+    if not sure:
+        return f"The model is sure of none: no probability is above {SURE:.0%}."
+    if not passing:
+        return f"The verdict stops all that the model is sure of (above {SURE:.0%})."
+    worst = max(sets, key=_sure_and_passing)
+    return (
+        f"Where the model is sure (above {SURE:.0%}), {percent(passing / sure, 0)} pass; of “{worst.label}”, "
+        f"{percent(_sure_and_passing(worst) / _sure(worst), 0)}."
+    )
+
+
+def _sure(each: OODSet) -> int:
+    return int(each.is_sure.sum())
+
+
+def _sure_and_passing(each: OODSet) -> int:
+    return int((each.is_sure & ~each.is_stopped).sum())
+
+
+def _best(means: Mapping[str, float], labels: Mapping[str, str]) -> str:
+    best = max((name for name in means if name != VERDICT), key=lambda name: means[name])
+    if best == CONFIDENCE:
+        return f"The best single detector is max probability with dropout off: mean AUROC {means[best]:.3f}."
+    return (
+        f"The best single detector is {labels[best][:1].lower()}{labels[best][1:]}: mean AUROC {means[best]:.3f}; max "
+        f"probability with dropout off has {means[CONFIDENCE]:.3f}."
+    )
+
+
+def load_ood_scores(run: "Run") -> OODScores | None:
+    """What was computed earlier for a run, or None."""
+    arrays = load_derived(run, KEPT)
+    try:
+        return None if arrays is None else _unpacked(arrays)
+    except (KeyError, TypeError, ValueError):  # of another version, or damaged
+        return None
+
+
+def save_ood_scores(run: "Run", scores: OODScores) -> bool:
+    """Keep what was computed beside the run; see `save_derived`."""
+    return save_derived(run, KEPT, _packed(scores))
+
+
+def _packed(scores: OODScores) -> dict[str, np.ndarray]:
+    names, every = list(scores.labels), (scores.own, *scores.sets)
+    shown = [each.shown for each in every]
+    about = {
+        "labels": dict(scores.labels),
+        "fitted": scores.fitted,
+        "calibrated": scores.calibrated,
+        "passes": scores.passes,
+        "sets": [_described(each) for each in every],
+    }
+    numbers = [np.stack([*(each.scores[name] for name in names), each.p_values, each.confidence]) for each in every]
+    return {
+        "about": np.frombuffer(json.dumps(about).encode(), np.uint8),
+        "numbers": np.concatenate(numbers, axis=1).astype(np.float32),
+        "shown": np.concatenate([np.frombuffer(_bytes(each), np.uint8) for each in shown]),
+    }
+
+
+def _described(each: OODSet) -> dict[str, Any]:
+    return {
+        "key": each.key,
+        "label": each.label,
+        "source": each.source,
+        "count": len(each),
+        "shown": [each.shown.dtype.str, each.shown.shape, len(_bytes(each.shown))],
+        "shown_are": each.shown_are.tolist(),
+        "predictions": each.predictions.tolist(),
+        "figures": {
+            name: [[getattr(part, figure) for figure in FIGURES] for part in parts]
+            for name, parts in each.figures.items()
+        },
+    }
+
+
+def _bytes(shown: np.ndarray) -> bytes:
+    return json.dumps(shown.tolist()).encode() if shown.dtype == object else np.ascontiguousarray(shown).tobytes()
+
+
+def _three(parts: list[list[float]]) -> tuple[Detection, Detection, Detection]:
+    value, low, high = (Detection(*part) for part in parts)
+    return value, low, high
+
+
+def _unpacked(arrays: Mapping[str, np.ndarray]) -> OODScores:
+    about, numbers, shown = json.loads(arrays["about"].tobytes()), arrays["numbers"], arrays["shown"].tobytes()
+    names, start, at, found = list(about["labels"]), 0, 0, []
+    for each in about["sets"]:
+        of_set = numbers[:, start : start + each["count"]]
+        dtype, shape, size = each["shown"]
+        content, start, at = shown[at : at + size], start + each["count"], at + size
+        texts = np.dtype(dtype) == object
+        found.append(
+            OODSet(
+                each["key"],
+                each["label"],
+                each["source"],
+                dict(zip(names, of_set[: len(names)], strict=True)),
+                of_set[-2],
+                of_set[-1],
+                np.array(json.loads(content), object) if texts else np.frombuffer(content, dtype).reshape(shape),
+                np.array(each["shown_are"], int),
+                np.array(each["predictions"], int),
+                {name: _three(parts) for name, parts in each["figures"].items()},
+            )
+        )
+    own, *sets = found
+    return OODScores(about["labels"], own, tuple(sets), about["fitted"], about["calibrated"], about["passes"])

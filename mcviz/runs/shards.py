@@ -1,0 +1,183 @@
+"""One shard of a run, made in whatever process: sampled, checked, encoded, written, and summed up."""
+
+from collections.abc import Callable, Generator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from dataclasses import replace as replaced
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+from msgspec.structs import replace
+
+from mcviz.errors import InvalidInputError
+from mcviz.runs.arrays import arrays_in_shards, arrays_of, encode, files_of_shard, part_file, shard_file
+from mcviz.runs.contents import Progress, Source
+from mcviz.runs.files import Folder
+from mcviz.runs.manifest import Manifest, StoredFile
+from mcviz.runs.run import Run
+from mcviz.runs.summary import Summary, decode_sums, encode_sums, joined
+from mcviz.runs.tasks import task_of
+from mcviz.runs.verified import described
+
+
+@dataclass(frozen=True)
+class MadeShard:
+    """What the making of a shard of n examples leaves, beside its files.
+
+    Attributes:
+        files: that were written, by name; none where the shard was there before.
+        summary: what the passes come to, as they are stored; without the arrays that are in the files.
+        deterministic: (n, K) float32 of the model with dropout off, or None where it is in the files or the run has
+            none.
+    """
+
+    files: dict[str, StoredFile]
+    summary: Summary
+    deterministic: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Shards:
+    """The shards of a run, to be made.
+
+    Attributes:
+        folder: of the run.
+        name: of its manifest, while it is partial; it is there before anything is made.
+        manifest: of the run; what its `files` list is there.
+        old: the manifest of the finished run of fewer passes that grows, or None.
+        there: the numbers of the shards that are there: they are only read, and passes summed up.
+    """
+
+    folder: Folder
+    name: str
+    manifest: Manifest
+    old: Manifest | None
+    there: frozenset[int]
+
+
+class Makers(Protocol):
+    """Other processes that make shards."""
+
+    def made(self, shards: Shards, waiting: Callable[[], None]) -> Generator[tuple[int, MadeShard]]:
+        """Make all shards of a run, and give each with its number as it is done, in any order.
+
+        Args:
+            shards: of the run.
+            waiting: called several times a second; what it raises stops the making.
+
+        Raises:
+            McvizError: they cannot be made. Those that were given stay.
+        """
+
+
+def make_shard(
+    run: Run,
+    old: Run | None,
+    shard: int,
+    source: Source,
+    labels: np.ndarray | None,
+    report: Progress,
+    *,
+    folder: Folder | None,
+    permit: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> MadeShard:
+    """Make one shard, or read and sum up one that is there.
+
+    Args:
+        run: to be written, as far as it is there.
+        old: the finished run of fewer passes that grows, or None.
+        shard: its number.
+        source: of the predictions.
+        labels: of the shard's examples, or None.
+        report: called with (done, total) predictions of the shard; what it raises stops the making.
+        folder: where the files go; None where the shard is there.
+        permit: entered for as long as files are written.
+
+    Raises:
+        InvalidInputError: the source's numbers are not what the task takes.
+        CorruptRunError: what is there is damaged.
+        StorageError: the files cannot be written.
+    """
+    manifest = run.manifest
+    task, (start, stop) = task_of(manifest), manifest.shard_range(shard)
+    if manifest.with_passes:
+        return _summed_up(run, shard, source, labels, report, folder, permit)
+    if folder is None:
+        deterministic = source.deterministic(start, stop) if manifest.deterministic else None
+        return MadeShard({}, task.summarise(manifest, run.predictions_block(start, stop), labels), deterministic)
+    report(0, 0)
+    deterministic = source.deterministic(start, stop) if manifest.deterministic else None
+    first = old.passes if old else 0
+    passes = source.passes(start, stop, first, manifest.passes - first, report)
+    _check(manifest, passes, (manifest.passes - first, stop - start, manifest.width))
+    if old:
+        passes = np.concatenate([old.predictions_block(start, stop), passes])
+    rows = task.encoded(manifest, passes)
+    files = _written(folder, _encoded(manifest, shard, rows), permit)
+    return MadeShard(files, task.summarise(manifest, task.decoded(rows), labels), deterministic)
+
+
+def only_files_of(manifest: Manifest, shard: int) -> Manifest:
+    """A manifest that lists no more files than reading one shard takes."""
+    arrays = arrays_in_shards(manifest)
+    read = [*(f"{manifest.store}/{name}/zarr.json" for name in arrays), *files_of_shard(manifest, shard)]
+    return replace(manifest, files={name: manifest.files[name] for name in read if name in manifest.files})
+
+
+def _summed_up(
+    run: Run,
+    shard: int,
+    source: Source,
+    labels: np.ndarray | None,
+    report: Progress,
+    folder: Folder | None,
+    permit: Callable[[], AbstractContextManager[None]],
+) -> MadeShard:
+    """As `make_shard`, of a run that keeps what the passes come to, and no passes yet."""
+    manifest, part = run.manifest, part_file(run.manifest, shard)
+    if folder is None:
+        return MadeShard({}, decode_sums(run.read_file(part)), None)
+    report(0, 0)
+    task, (start, stop) = task_of(manifest), manifest.shard_range(shard)
+    blocks = []
+    for at in range(start, stop, manifest.examples_at_once):
+        end, done = min(at + manifest.examples_at_once, stop), (at - start) * manifest.passes
+        passes = source.passes(at, end, 0, manifest.passes, partial(_after, report, done))
+        _check(manifest, passes, (manifest.passes, end - at, manifest.width))
+        stored = task.decoded(task.encoded(manifest, passes))
+        blocks.append(task.summarise(manifest, stored, None if labels is None else labels[at - start : end - start]))
+    found = joined(blocks)
+    arrays = found.arrays
+    if manifest.deterministic:
+        arrays = arrays | task.deterministic(manifest, source.deterministic(start, stop))
+    sums = replaced(found, arrays={})
+    encoded = _encoded(manifest, shard, {name: arrays[name] for name in task.summary_in(manifest)})
+    return MadeShard(_written(folder, encoded | {part: encode_sums(sums)}, permit), sums, None)
+
+
+def _after(report: Progress, before: int, done: int, total: int) -> None:
+    """Tell of a part of a shard that comes after so many predictions of it."""
+    report(before + done, total)
+
+
+def _encoded(manifest: Manifest, shard: int, rows: Mapping[str, np.ndarray]) -> dict[str, bytes]:
+    """The files of a shard of some arrays."""
+    arrays = arrays_of(manifest)
+    return {shard_file(manifest, arrays[name], shard): encode(arrays[name], shard, part) for name, part in rows.items()}
+
+
+def _written(
+    folder: Folder, encoded: Mapping[str, bytes], permit: Callable[[], AbstractContextManager[None]]
+) -> dict[str, StoredFile]:
+    with permit():
+        for file, content in encoded.items():
+            folder.write(file, content)
+    return {file: described(content) for file, content in encoded.items()}
+
+
+def _check(manifest: Manifest, passes: np.ndarray, shape: tuple[int, int, int]) -> None:
+    if passes.shape != shape or passes.dtype != np.float32:
+        expected, found = f"float32 {shape}", f"{passes.dtype} {passes.shape}"
+        raise InvalidInputError(f"Passes to be kept should be {expected}. Received: {found}.")
+    task_of(manifest).check(manifest, passes)

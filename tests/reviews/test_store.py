@@ -1,0 +1,305 @@
+"""Reviews on disk: what was decided is kept whatever is killed, full, locked or damaged."""
+
+import os
+import resource
+import signal
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import mcviz
+from mcviz.errors import CorruptReviewsError, InvalidInputError, StorageError
+from mcviz.reviews import Entry, Reviews, reviews_of, store
+
+EXAMPLES = 50
+
+
+@pytest.fixture
+def reviews(tmp_path: Path) -> Reviews:
+    return at(tmp_path)
+
+
+def at(folder: Path) -> Reviews:
+    return Reviews(folder / "reviews" / "a.sqlite", "ab" * 32, EXAMPLES)
+
+
+def history(reviews: Reviews) -> list[tuple[object, ...]]:
+    return [(row.example, row.reviewer, row.kind, row.class_name) for row in reviews.rows()]
+
+
+def in_child(action: Callable[[], None]) -> int:
+    child = os.fork()
+    if child == 0:
+        try:
+            action()
+        finally:
+            os._exit(0)
+    return child
+
+
+def test_nothing_is_written_before_the_first_decision(reviews: Reviews) -> None:
+    assert reviews.rows() == []
+    assert reviews.undo("Ada") is None
+    assert not reviews.path.exists()
+
+
+def test_every_line_is_kept_as_it_was_said(reviews: Reviews) -> None:
+    reviews.add(3, "Ada", "class", class_name="“7”; DROP TABLE decisions", label="1")
+    reviews.add(3, "Ada", "note", note="a *blurred*\nseven")
+    reviews.add(4, "Bob", "wrong_label", label="1")
+    first, second, third = reviews.rows()
+    assert (first.class_name, first.label, first.undone) == ("“7”; DROP TABLE decisions", "1", None)
+    assert second.note == "a *blurred*\nseven"
+    assert (third.number, third.example, third.reviewer, third.kind) == (3, 4, "Bob", "wrong_label")
+    assert first.time <= second.time <= third.time
+
+
+@settings(max_examples=25)
+@given(st.lists(st.tuples(st.sampled_from("AB"), st.sampled_from(["add", "undo"]), st.integers(0, 9)), max_size=12))
+def test_undo_takes_back_ones_own_latest_and_nobody_else_s(tmp_path_factory, steps) -> None:
+    reviews, done = at(tmp_path_factory.mktemp("undo")), {"A": [], "B": []}
+    for reviewer, step, example in steps:
+        if step == "add":
+            reviews.add(example, reviewer, "none")
+            done[reviewer].append(example)
+        else:
+            assert reviews.undo(reviewer) == (done[reviewer].pop() if done[reviewer] else None)
+    rows = reviews.rows()
+    undone = {row.undone for row in rows if row.kind == "undo"}
+    for reviewer, left in done.items():
+        mine = [row for row in rows if row.reviewer == reviewer and row.kind != "undo"]
+        assert [row.example for row in mine if row.number not in undone] == left
+
+
+def test_a_writer_that_is_killed_loses_at_most_the_decision_it_was_writing(reviews: Reviews) -> None:
+    rng = np.random.default_rng(0)
+    kept = 0
+    for _ in range(12):
+        told, tell = os.pipe()
+
+        def decide(tell: int = tell) -> None:
+            for number in range(10_000):
+                reviews.add(number % EXAMPLES, "Ada", "skip")
+                os.write(tell, b".")
+
+        child = in_child(decide)
+        os.close(tell)
+        time.sleep(rng.uniform(0, 0.15))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        with os.fdopen(told, "rb") as pipe:
+            finished = len(pipe.read())
+        found = len(reviews.rows())
+        assert kept + finished <= found <= kept + finished + 1
+        kept = found
+    assert kept > 12
+    reviews.add(0, "Bob", "none")
+    assert len(reviews.rows()) == kept + 1
+
+
+def test_writers_at_once_lose_nothing_and_see_each_other(reviews: Reviews) -> None:
+    def decide(reviewer: str) -> None:
+        for example in range(20):
+            reviews.add(example, reviewer, "skip")
+
+    children = [in_child(lambda name=name: decide(name)) for name in ("Ada", "Bob", "Cy")]
+    for child in children:
+        os.waitpid(child, 0)
+    rows = reviews.rows()
+    assert [row.number for row in rows] == list(range(1, 61))
+    for name in ("Ada", "Bob", "Cy"):
+        assert [row.example for row in rows if row.reviewer == name] == list(range(20))
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    yield
+    holder.execute("ROLLBACK")
+    holder.close()
+
+
+@contextmanager
+def full(path: Path) -> Iterator[None]:
+    """No file may grow, as on a disk without room."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+
+
+@contextmanager
+def in_the_way(path: Path) -> Iterator[None]:
+    """The folder cannot be entered, as without permission, which root always has."""
+    moved = path.parent.with_name("moved")
+    path.parent.rename(moved)
+    path.parent.write_text("no folder")
+    yield
+    path.parent.unlink()
+    moved.rename(path.parent)
+
+
+@pytest.mark.parametrize("trouble", [locked, full, in_the_way])
+@pytest.mark.parametrize("action", [lambda reviews: reviews.add(1, "Ada", "none"), lambda reviews: reviews.undo("Ada")])
+def test_what_cannot_be_kept_is_said_and_nothing_is_lost(
+    reviews: Reviews, monkeypatch: pytest.MonkeyPatch, trouble, action
+) -> None:
+    monkeypatch.setattr(store, "LOCK_SECONDS", 0.05)
+    reviews.add(0, "Ada", "class", class_name="7")
+    before = history(reviews)
+    with trouble(reviews.path):
+        with pytest.raises(
+            StorageError, match=r"^The reviews in .*a\.sqlite cannot be (read|written): .*is kept\.$"
+        ) as caught:
+            action(reviews)
+        assert "\n" not in str(caught.value)
+    assert history(reviews) == before
+    action(reviews)
+    assert len(reviews.rows()) == 2
+
+
+def with_page_flipped(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[4096:4160] = b"\xff" * 64
+    path.write_bytes(content)
+
+
+def by(*statements: str) -> Callable[[Path], None]:
+    def spoil(path: Path) -> None:
+        connection = sqlite3.connect(path, isolation_level=None)
+        for statement in statements:
+            connection.execute(statement)
+        connection.close()
+
+    return spoil
+
+
+NEW = "INSERT INTO decisions (example, reviewer, time, kind, note) VALUES "
+SPOILT = {
+    "no database": lambda path: path.write_bytes(b"not a database" * 1000),
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:5000]),
+    "flipped": with_page_flipped,
+    "another application": by("PRAGMA application_id = 1"),
+    "of other examples": by("UPDATE examples SET sha256 = 'other'"),
+    "of fewer examples": by("UPDATE examples SET count = 3"),
+    "a trigger": by("CREATE TRIGGER t AFTER INSERT ON decisions BEGIN DELETE FROM decisions; END"),
+    "a view": by("CREATE VIEW v AS SELECT 1"),
+    "another table": by("DROP TABLE decisions", "CREATE TABLE decisions (number INTEGER PRIMARY KEY)"),
+    "an example too many": by(NEW + f"({EXAMPLES}, 'Ada', '2025-01-01T00:00:00+00:00', 'skip', NULL)"),
+    "a negative example": by(NEW + "(-1, 'Ada', '2025-01-01T00:00:00+00:00', 'skip', NULL)"),
+    "another kind": by(NEW + "(1, 'Ada', '2025-01-01T00:00:00+00:00', '<script>', NULL)"),
+    "no time": by(NEW + "(1, 'Ada', 'yesterday', 'skip', NULL)"),
+    "a time of no zone": by(NEW + "(1, 'Ada', '2025-01-01T00:00:00', 'skip', NULL)"),
+    "a text that is none": by(NEW + "(1, CAST(x'ff' AS TEXT), '2025-01-01T00:00:00+00:00', 'skip', NULL)"),
+    "a huge text": by(NEW + "(1, 'Ada', '2025-01-01T00:00:00+00:00', 'note', hex(zeroblob(1000000)))"),
+}
+
+
+@pytest.mark.parametrize("spoilt", SPOILT)
+def test_a_file_that_is_not_what_was_written_is_refused_and_left_as_it_is(reviews: Reviews, spoilt: str) -> None:
+    for example in range(30):
+        reviews.add(example, "Ada", "note", note="x" * 300)
+    SPOILT[spoilt](reviews.path)
+    before = reviews.path.read_bytes()
+    with pytest.raises(CorruptReviewsError, match=r"a\.sqlite cannot be used: .* left as it is\.$") as caught:
+        reviews.rows()
+    assert "\n" not in str(caught.value)
+    assert reviews.path.read_bytes() == before
+
+
+@pytest.mark.parametrize("spoilt", ["no database", "another application", "of other examples", "a trigger"])
+def test_nothing_is_added_to_a_file_that_is_not_what_was_written(reviews: Reviews, spoilt: str) -> None:
+    reviews.add(0, "Ada", "skip")
+    SPOILT[spoilt](reviews.path)
+    before = reviews.path.read_bytes()
+    with pytest.raises(CorruptReviewsError):
+        reviews.add(1, "Ada", "skip")
+    assert reviews.path.read_bytes() == before
+
+
+def test_a_file_of_another_version_says_so(reviews: Reviews) -> None:
+    reviews.add(0, "Ada", "skip")
+    by("PRAGMA user_version = 2")(reviews.path)
+    with pytest.raises(InvalidInputError, match="format 2, and this mcviz reads format 1"):
+        reviews.rows()
+
+
+def test_a_file_that_was_only_begun_is_as_good_as_none(reviews: Reviews) -> None:
+    reviews.path.parent.mkdir()
+    by("PRAGMA journal_mode = WAL")(reviews.path)
+    assert reviews.rows() == []
+    reviews.add(0, "Ada", "skip")
+    assert len(reviews.rows()) == 1
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        Entry(EXAMPLES, "Ada", "skip"),
+        Entry(-1, "Ada", "skip"),
+        Entry(0, " ", "skip"),
+        Entry(0, "A" * 101, "skip"),
+        Entry(0, "\ud800", "skip"),
+        Entry(0, "Ada", "class"),
+        Entry(0, "Ada", "note"),
+        Entry(0, "Ada", "note", note="n" * 2001),
+    ],
+)
+def test_what_cannot_be_a_decision_is_refused_and_so_are_those_with_it(reviews: Reviews, entry: Entry) -> None:
+    with pytest.raises(InvalidInputError):
+        reviews.add_all([Entry(0, "Ada", "skip"), entry])
+    assert reviews.rows() == []
+
+
+def made(folder: Path, seed: int, **more: object) -> mcviz.Run:
+    passes = np.random.default_rng(seed).dirichlet(np.ones(3), (4, 6)).astype(np.float32)
+    data = np.arange(6 * 4 * 4, dtype=np.uint8).reshape(6, 4, 4, 1)
+    mcviz.write_run(folder, passes, data=data, **more)
+    return mcviz.open_run(folder)
+
+
+@pytest.fixture
+def users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "of the user"
+    monkeypatch.setattr(store.platformdirs, "user_data_dir", lambda *_, **__: str(folder))
+    return folder
+
+
+def test_runs_over_the_same_examples_share_their_reviews(tmp_path: Path, users: Path) -> None:
+    one, other = made(tmp_path / "one", 0), made(tmp_path / "other", 1, labels=[0, 1, 2, 0, 1, 2])
+    assert one.digest != other.digest
+    before = sorted((tmp_path / "one").rglob("*"))
+    reviews_of(one).add(2, "Ada", "class", class_name="1")
+    assert reviews_of(other).rows() == reviews_of(one).rows() != []
+    assert sorted((tmp_path / "one").rglob("*")) == before
+    assert mcviz.verify_run(tmp_path / "one")
+    assert not users.exists()
+
+
+def test_where_nothing_can_be_written_reviews_go_to_the_user_s_folder(
+    tmp_path: Path, users: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = made(tmp_path / "cache" / "one", 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "access", lambda *_: False)
+        reviews_of(run).add(0, "Ada", "skip")
+    assert list(users.rglob("*.sqlite")) == [reviews_of(run).path]  # and are found there later on
+
+
+def test_the_shipped_run_of_a_package_has_its_reviews_in_the_user_s_folder(
+    tmp_path: Path, users: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "PACKAGE", tmp_path / "package")
+    assert reviews_of(made(tmp_path / "package" / "cache" / "one", 0)).path.is_relative_to(users)
