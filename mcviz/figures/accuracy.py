@@ -1,11 +1,34 @@
 """How single passes, their ensemble and the deterministic model compare."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 import plotly.graph_objects as go
 
-from mcviz.figures.style import DETERMINISTIC, ENSEMBLE, NEUTRAL, SINGLE_PASS, styled
+from mcviz.figures.parts import NUMBER, histogram, level, padded, with_unit
+from mcviz.figures.style import DETERMINISTIC, ENSEMBLE, NEUTRAL, styled
+from mcviz.measures import significant
 
-PERCENT = ".2%"
+
+@dataclass(frozen=True)
+class Measure:
+    """What passes are compared by.
+
+    Attributes:
+        title: its name on an axis, with its unit.
+        shown: its value as text.
+        number: d3's format of its values.
+        tick: d3's format of the numbers along an axis.
+    """
+
+    title: str
+    shown: Callable[[float], str]
+    number: str
+    tick: str
+
+
+ACCURACY = Measure("accuracy", "{:.2%}".format, ".2%", ".1%")
 
 
 def accuracy_against_ensemble(pass_accuracy: np.ndarray, ensemble: float, deterministic: float | None) -> go.Figure:
@@ -19,35 +42,24 @@ def accuracy_against_ensemble(pass_accuracy: np.ndarray, ensemble: float, determ
     Returns:
         A histogram with a vertical line for each of the two.
     """
-    counts, edges = np.histogram(pass_accuracy, bins=min(40, max(10, len(pass_accuracy) // 12)))
-    figure = go.Figure(
-        go.Bar(
-            x=(edges[:-1] + edges[1:]) / 2,
-            y=counts,
-            width=np.diff(edges) * 0.92,
-            marker_color=SINGLE_PASS,
-            name="single passes",
-            hovertemplate="%{y} passes near %{x:.2%}<extra></extra>",
-        )
-    )
-    top = counts.max() * 1.08
-    lines = [("ensemble", ensemble, ENSEMBLE, "solid")]
-    if deterministic is not None:
-        lines.append(("deterministic", deterministic, DETERMINISTIC, "dash"))
-    for name, accuracy, colour, dash in lines:
-        figure.add_scatter(
-            x=[accuracy, accuracy],
-            y=[0, top],
-            mode="lines",
-            line={"color": colour, "width": 3, "dash": dash},
-            name=f"{name} {accuracy:{PERCENT}}",
-            hovertemplate=f"{name} {accuracy:{PERCENT}}<extra></extra>",
-        )
-    shown = np.append(edges, [accuracy for _, accuracy, _, _ in lines])
-    margin = 0.03 * max(np.ptp(shown), 0.001)  # or the line of an ensemble that beats all is cut in half
-    figure.update_xaxes(title="accuracy", tickformat=".1%", range=[shown.min() - margin, shown.max() + margin])
-    figure.update_yaxes(title="passes", range=[0, top])
-    return styled(figure, 360)
+    return _against_ensemble(pass_accuracy, ensemble, deterministic, ACCURACY)
+
+
+def rmse_against_ensemble(
+    pass_rmse: np.ndarray, ensemble: float, deterministic: float | None, unit: str = ""
+) -> go.Figure:
+    """The RMSEs of the single passes, of their ensemble and of the deterministic model.
+
+    Args:
+        pass_rmse: (T,) RMSE of each single pass.
+        ensemble: RMSE of the mean of all passes.
+        deterministic: RMSE of the model with dropout off, or None where that is not known.
+        unit: of the targets.
+
+    Returns:
+        A histogram with a vertical line for each of the two.
+    """
+    return _against_ensemble(pass_rmse, ensemble, deterministic, _rmse(unit))
 
 
 def accuracy_by_ensemble_size(ensemble_accuracy: np.ndarray, deterministic: float | None) -> go.Figure:
@@ -60,38 +72,76 @@ def accuracy_by_ensemble_size(ensemble_accuracy: np.ndarray, deterministic: floa
     Returns:
         A line over the number of passes, on a logarithmic axis, with the deterministic model as a level.
     """
-    sizes = np.arange(1, len(ensemble_accuracy) + 1)
+    return _by_ensemble_size(ensemble_accuracy, deterministic, ACCURACY)
+
+
+def rmse_by_ensemble_size(ensemble_rmse: np.ndarray, deterministic: float | None, unit: str = "") -> go.Figure:
+    """How many passes it takes until the ensemble is as good as it gets.
+
+    Args:
+        ensemble_rmse: (T,) RMSE of the mean of the first 1, 2, … T passes.
+        deterministic: RMSE of the model with dropout off, or None where that is not known.
+        unit: of the targets.
+
+    Returns:
+        A line over the number of passes, on a logarithmic axis, with the deterministic model as a level.
+    """
+    return _by_ensemble_size(ensemble_rmse, deterministic, _rmse(unit))
+
+
+def _rmse(unit: str) -> Measure:
+    return Measure(with_unit("RMSE", unit), significant, NUMBER, "")
+
+
+def _against_ensemble(single: np.ndarray, ensemble: float, deterministic: float | None, measure: Measure) -> go.Figure:
+    bars, edges = histogram(single, measure.number)
+    figure, top = go.Figure(bars), max(bars.y) * 1.08
+    lines = [("ensemble", ensemble, ENSEMBLE, "solid")]
+    if deterministic is not None:
+        lines.append(("deterministic", deterministic, DETERMINISTIC, "dash"))
+    for name, value, colour, dash in lines:
+        figure.add_trace(level(f"{name} {measure.shown(value)}", value, top, colour, dash))
+    shown = np.append(edges, [value for _, value, _, _ in lines])
+    figure.update_xaxes(title=measure.title, tickformat=measure.tick, range=padded(shown))
+    figure.update_yaxes(title="passes", range=[0, top])
+    return styled(figure, 360)
+
+
+def _by_ensemble_size(ensemble: np.ndarray, deterministic: float | None, measure: Measure) -> go.Figure:
+    sizes = np.arange(1, len(ensemble) + 1)
     figure = go.Figure(
         go.Scatter(
             x=sizes,
-            y=ensemble_accuracy,
+            y=ensemble,
             mode="lines",
             line={"color": ENSEMBLE, "width": 2.5},
             name="ensemble",
-            hovertemplate="first %{x} passes: %{y:.2%}<extra></extra>",
+            hovertemplate=f"first %{{x}} passes: %{{y:{measure.number}}}<extra></extra>",
         )
     )
     if deterministic is not None:
+        shown = measure.shown(deterministic)
         figure.add_scatter(
             x=sizes[[0, -1]],
             y=[deterministic, deterministic],
             mode="lines",
             line={"color": DETERMINISTIC, "width": 3, "dash": "dash"},
-            name=f"deterministic {deterministic:{PERCENT}}",
-            hovertemplate=f"deterministic model {deterministic:{PERCENT}}<extra></extra>",
+            name=f"deterministic {shown}",
+            hovertemplate=f"deterministic model {shown}<extra></extra>",
         )
     ticks = [n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000) if n <= len(sizes)]
     figure.update_xaxes(title="passes in the ensemble", type="log", tickvals=ticks, ticktext=[str(n) for n in ticks])
-    figure.update_yaxes(title="accuracy", tickformat=".1%")
+    figure.update_yaxes(title=measure.title, tickformat=measure.tick)
     return styled(figure, 360)
 
 
-def mistakes_found(wrong: np.ndarray, share: float) -> go.Figure:
+def mistakes_found(wrong: np.ndarray, share: float, mistakes: str = "mistakes") -> go.Figure:
     """How many of the mistakes a person finds who reviews the most uncertain examples first.
 
     Args:
         wrong: (N,) bool, whether each example's prediction is wrong, the most uncertain example first.
         share: the fraction of the examples to mark.
+        mistakes: what they are called.
 
     Returns:
         A line over the fraction reviewed, on a logarithmic axis, beside what a random order would find.
@@ -106,7 +156,7 @@ def mistakes_found(wrong: np.ndarray, share: float) -> go.Figure:
             mode="lines",
             line={"color": ENSEMBLE, "width": 3},
             name="most uncertain first",
-            hovertemplate="%{x:.1%} of the examples: %{y:.1%} of the mistakes<extra></extra>",
+            hovertemplate="%{x:.1%} of the examples: %{y:.1%} of the " + mistakes + "<extra></extra>",
         )
     )
     figure.add_scatter(
@@ -122,8 +172,8 @@ def mistakes_found(wrong: np.ndarray, share: float) -> go.Figure:
         x=[share],
         y=[found[marked - 1]],
         mode="markers+text",
-        text=[f"{found[marked - 1]:.0%} of the mistakes"],
-        textposition="top left",
+        text=[f"{found[marked - 1]:.0%} of the {mistakes}"],
+        textposition="top left" if found[marked - 1] > share else "top right",
         marker={"color": DETERMINISTIC, "size": 12},
         showlegend=False,
         hoverinfo="skip",
@@ -132,5 +182,5 @@ def mistakes_found(wrong: np.ndarray, share: float) -> go.Figure:
     figure.update_xaxes(
         title="examples reviewed", type="log", tickvals=ticks, ticktext=[f"{100 * n:g}%" for n in ticks]
     )
-    figure.update_yaxes(title="mistakes found", tickformat=".0%", range=[0, 1.08])
+    figure.update_yaxes(title=f"{mistakes} found", tickformat=".0%", range=[0, 1.08])
     return styled(figure, 380)

@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import plotly.graph_objects as go
 
 from mcviz.figures.style import (
     DARK_INK,
+    LABEL,
     NAMED_CLASSES,
-    NEUTRAL,
     SELECTED,
     all_as_labels,
     shortened,
@@ -18,8 +18,11 @@ from mcviz.figures.style import (
     uncertainty_scale,
 )
 
-NARROWEST = 280  # pixels that all squares together have on a phone
-SMALLEST = 3  # pixels, a square; with more than about a hundred classes squares cover each other
+NARROWEST = 280  # pixels that all cells together have on a phone
+SMALLEST = 3  # pixels, a cell; with more than about a hundred classes cells cover each other
+EMPTY = "rgba(128, 136, 148, 0.12)"  # of cells that hold nothing
+EDGE = "rgba(128, 136, 148, 0.35)"
+RIGHT = LABEL  # the colour of the diagonal, where prediction and label are the same
 
 
 def confusion_matrix(
@@ -31,90 +34,139 @@ def confusion_matrix(
     uncertain_when: Literal["low", "high"] = "high",
     selected: tuple[int, int] | None = None,
 ) -> go.Figure:
-    """The confusion matrix, as squares that can be clicked.
+    """The confusion matrix, as filled cells that can be clicked.
 
     Args:
         labels: (N,) integer classes.
         predictions: (N,) integer classes.
         class_names: C names.
-        values: (N,) a score to average in each square; without it, examples are counted.
-        title: of what a square's colour means.
-        uncertain_when: which values of the score mean uncertain; their squares are the brightest.
-        selected: the label and the prediction of the square that is marked, if any.
+        values: (N,) a score to average in each cell; without it, examples are counted.
+        title: of what a cell's colour means.
+        uncertain_when: which values of the score mean uncertain; their cells are the brightest.
+        selected: the label and the prediction of the cell that is marked, if any.
 
     Returns:
-        A scatter of square markers whose `customdata` are label × C + prediction. Squares on the diagonal, which
-        hold nearly all examples, are outlined and left dark where examples are counted, so that mistakes stand out.
+        Bars as high and as wide as a cell, whose `customdata` are label × C + prediction. The diagonal, which holds
+        nearly all examples, has one colour of its own where examples are counted, and an outline where a score is
+        averaged.
     """
     classes, names = len(class_names), all_as_labels(class_names)
-    squares = _squares(labels, predictions, classes, values)
-    rows, columns = np.divmod(squares.cells, classes)
-    brightness = (squares.colours - squares.lowest) / (squares.highest - squares.lowest)
-    bright = brightness < 0.45 if uncertain_when == "low" else brightness > 0.55
-    mean = "" if values is None else ", mean %{text}"
+    cells = _cells(labels, predictions, classes, values, uncertain_when)
+    figure = go.Figure()
+    right = cells.numbers // classes == cells.numbers % classes
+    for members, on_diagonal in ((~right, False), (right, True)):
+        if members.any():
+            figure.add_trace(_bars(cells, members, names, selected, averaged=values is not None, right=on_diagonal))
     short = [shortened(name) for name in class_names]
-    figure = go.Figure(
-        go.Scatter(
-            x=[names[c] for c in columns],
-            y=[names[r] for r in rows],
-            customdata=squares.cells,
-            selectedpoints=np.flatnonzero(squares.cells == selected[0] * classes + selected[1]) if selected else None,
-            hovertext=[f"{count:,}" for count in squares.counts],
-            mode="markers+text" if classes <= NAMED_CLASSES else "markers",
-            text=squares.texts,
-            textfont={"size": 11, "color": [DARK_INK if each else "#FFFFFF" for each in bright]},
-            marker={
-                "symbol": "square",
-                "size": max(SMALLEST, NARROWEST // classes),
-                "color": squares.colours,
-                "colorscale": uncertainty_scale(uncertain_when),
-                "cmin": squares.lowest,
-                "cmax": squares.highest,
-                "opacity": 1,
-                "colorbar": _colour_bar(title, max(map(len, short))),
-                "line": {"width": np.where(rows == columns, 2 if classes <= NAMED_CLASSES else 1, 0), "color": NEUTRAL},
-            },
-            hovertemplate=f"label %{{y}}, prediction %{{x}}: %{{hovertext}} examples{mean}<extra></extra>",
-            # Without a text colour for the selected ones, plotly fades the numbers of all others.
-            selected={"marker": {"opacity": 1, "color": SELECTED}, "textfont": {"color": DARK_INK}},
-            unselected={"marker": {"opacity": 1}},
-        )
+    figure.update_layout(
+        coloraxis={
+            "cmin": cells.lowest,
+            "cmax": cells.highest,
+            "colorscale": uncertainty_scale(uncertain_when),
+            "colorbar": _colour_bar(title, max(map(len, short))),
+        }
     )
     every = -(-classes // NAMED_CLASSES)  # as many names as there is room for
-    axis = {
-        "type": "category",
-        "categoryorder": "array",
-        "categoryarray": names,
-        "tickvals": list(range(0, classes, every)),
-        "ticktext": all_as_labels(short[::every]),
-    }
-    figure.update_xaxes(title="prediction", range=[-0.6, classes - 0.4], **axis)
-    figure.update_yaxes(title="label", range=[classes - 0.4, -0.6], **axis)
-    figure.update_layout(clickmode="event+select")
-    return styled(figure, 560)
+    axis = {"tickvals": list(range(0, classes, every)), "ticktext": all_as_labels(short[::every]), "showgrid": False}
+    figure.update_xaxes(title="prediction", range=[-0.5, classes - 0.5], zeroline=False, **axis)
+    figure.update_yaxes(title="label", range=[classes - 0.5, -0.5], zeroline=False, **axis)
+    figure.update_layout(clickmode="event+select", barmode="overlay", plot_bgcolor=EMPTY)
+    return styled(figure, 560).update_layout(bargap=0, showlegend=False)
+
+
+def _bars(
+    cells: "_Cells",
+    members: np.ndarray,
+    names: Sequence[str],
+    selected: tuple[int, int] | None,
+    *,
+    averaged: bool,
+    right: bool,
+) -> go.Bar:
+    """Cells of one kind: those off the diagonal, or those on it."""
+    classes, numbers, colours = len(names), cells.numbers[members], cells.colours[members]
+    rows, columns = np.divmod(numbers, classes)
+    brightness = (colours - cells.lowest) / (cells.highest - cells.lowest)
+    plain = right and not averaged  # in a colour that says nothing but that
+    dark_ink = np.full(len(numbers), True) if plain else cells.is_bright(brightness)
+    mean = ", mean %{text}" if averaged else ""
+    few = classes <= NAMED_CLASSES
+    fill: dict[str, Any] = {"color": RIGHT} if plain else {"color": colours, "coloraxis": "coloraxis"}
+    return go.Bar(
+        x=columns,
+        y=np.ones(len(numbers)),
+        base=rows - 0.5,
+        width=1,
+        customdata=numbers,
+        selectedpoints=np.flatnonzero(numbers == selected[0] * classes + selected[1]) if selected else None,
+        hovertext=[
+            f"label {names[row]}, prediction {names[column]}: {count:,} examples"
+            for row, column, count in zip(rows, columns, cells.counts[members], strict=True)
+        ],
+        text=[cells.texts[at] for at in np.flatnonzero(members)] if few or averaged else None,
+        textposition="inside" if few else "none",
+        insidetextanchor="middle",
+        textangle=0,
+        constraintext="none",
+        textfont={"size": 11, "color": [DARK_INK if each else "#FFFFFF" for each in dark_ink]},
+        marker={"line": _edge(classes, fill, outlined=right and averaged), **fill},
+        hovertemplate=f"%{{hovertext}}{mean}<extra></extra>",
+        # Without a text colour for the selected ones, plotly fades the numbers of all others.
+        selected={"marker": {"opacity": 1, "color": SELECTED}, "textfont": {"color": DARK_INK}},
+        unselected={"marker": {"opacity": 1}},
+    )
+
+
+def _edge(classes: int, fill: dict[str, Any], *, outlined: bool) -> dict[str, Any]:
+    """The line around each cell; of very many classes it makes the cell large enough to be seen."""
+    if outlined:
+        return {"color": RIGHT, "width": 2 if classes <= NAMED_CLASSES else 1}
+    if classes <= NAMED_CLASSES:
+        return {"color": EDGE, "width": 1}
+    return {**fill, "width": max(0, SMALLEST - NARROWEST / classes)}
 
 
 @dataclass(frozen=True)
-class _Squares:
-    """The squares that hold an example: their numbers, counts, texts and colours."""
+class _Cells:
+    """The cells that hold an example: their numbers, counts, texts and colours."""
 
-    cells: np.ndarray
+    numbers: np.ndarray
     counts: np.ndarray
     texts: list[str]
     colours: np.ndarray
     lowest: float
     highest: float
+    low_is_bright: bool
+
+    def is_bright(self, brightness: np.ndarray) -> np.ndarray:
+        """Whether numbers have to be dark on cells of this brightness, 0 to 1 along the scale."""
+        return brightness < 0.45 if self.low_is_bright else brightness > 0.55
 
 
-def _squares(labels: np.ndarray, predictions: np.ndarray, classes: int, values: np.ndarray | None) -> _Squares:
-    cells, places, counts = np.unique(labels * classes + predictions, return_inverse=True, return_counts=True)
+def _cells(
+    labels: np.ndarray, predictions: np.ndarray, classes: int, values: np.ndarray | None, uncertain_when: str
+) -> _Cells:
+    numbers, places, counts = _occurring(labels * classes + predictions, classes**2)
+    low = uncertain_when == "low"
     if values is None:
-        colours = np.where(cells // classes == cells % classes, 0.0, counts)
-        return _Squares(cells, counts, [str(count) for count in counts], colours, 0.0, max(float(colours.max()), 1))
+        mistakes = counts[numbers // classes != numbers % classes]
+        most = max(float(mistakes.max(initial=0)), 1)
+        return _Cells(numbers, counts, [f"{count:,}" for count in counts], counts.astype(float), 0.0, most, low)
     means = np.bincount(places, weights=values) / counts
     lowest = float(means.min())
     highest = max(float(means.max()), lowest + 1e-6)
-    return _Squares(cells, counts, [f"{value:.2f}" for value in means], means, lowest, highest)
+    return _Cells(numbers, counts, [f"{value:.2f}" for value in means], means, lowest, highest, low)
+
+
+def _occurring(cells: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The numbers of cells that occur, the index of each one's own among them, and how often they do."""
+    if most > len(cells):  # a table of all would be large, and sorting so few is quick
+        return np.unique(cells, return_inverse=True, return_counts=True)
+    counts = np.bincount(cells, minlength=most)
+    numbers = np.flatnonzero(counts)
+    places = np.zeros(most, dtype=np.int64)
+    places[numbers] = np.arange(len(numbers))
+    return numbers, places[cells], counts[numbers]
 
 
 def _colour_bar(title: str, longest_name: int) -> dict[str, object]:

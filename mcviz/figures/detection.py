@@ -1,13 +1,19 @@
 """How well detectors find OOD examples: the shades of a table, a ROC curve, and the distributions of an OOD score."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 
-from mcviz.figures.style import DETERMINISTIC, ENSEMBLE, NEUTRAL, styled
+from mcviz.figures.style import DETERMINISTIC, ENSEMBLE, LABEL, NEUTRAL, SINGLE_PASS, as_label, shortened, styled
 
 FAR, NEAR = 0.1, 0.0001  # distances from perfection with a shade of their own; all beyond look alike
+GUESSING = 0.5  # the AUROC of chance, and the lowest that is drawn
+THUMBNAILS = 0.09  # of the width of the plot
+SET_HEIGHT = 36  # pixels
+LONGEST_SET = 24  # characters of a name
+COLOURS = (ENSEMBLE, LABEL, "#CC79A7", SINGLE_PASS, DETERMINISTIC, NEUTRAL)
+SYMBOLS = ("circle", "diamond", "square", "circle-open", "diamond-open", "x")
 LIGHT, DARK = (243, 246, 249), (0, 114, 178)
 
 
@@ -32,6 +38,62 @@ def shades(shares: np.ndarray, *, perfect: float = 1, far: float = FAR) -> np.nd
         text = "#FFFFFF" if depth[cell] > 0.93 else "#000000"
         words[cell] = f"background-color: #{red:02X}{green:02X}{blue:02X}; color: {text}"
     return words
+
+
+def auroc_of_sets(sets: Sequence[str], values: Mapping[str, np.ndarray], pictures: Sequence[str] = ()) -> go.Figure:
+    """Draw the AUROC of some detectors on each set, as dots with intervals.
+
+    Args:
+        sets: S names, from top to bottom.
+        values: for each detector, by its name, (S, 3) AUROC with the low and the high end of its interval.
+        pictures: of the sets, as addresses; "" for none.
+
+    Returns:
+        A row a set with a trace a detector, in the order of `values`. What is below 0.5 is drawn there, with an arrow.
+    """
+    figure, rows = go.Figure(), -np.arange(len(sets), dtype=float)
+    lowest = min((float(each[:, 0].min()) for each in values.values()), default=1.0)
+    floor = max(GUESSING, np.floor(20 * lowest) / 20)
+    room = THUMBNAILS * (1 - floor) if any(pictures) else 0.0
+    offsets = np.linspace(0.32, -0.32, len(values)) if len(values) > 1 else np.zeros(1)
+    for (name, each), offset, colour, symbol in zip(values.items(), offsets, COLOURS, SYMBOLS, strict=False):
+        value, low, high = np.maximum(each, floor).T
+        figure.add_scatter(
+            x=value,
+            y=rows + offset,
+            mode="markers+text",
+            marker={"color": colour, "size": 8, "symbol": symbol},
+            text=["◂" if below else "" for below in each[:, 0] < floor],
+            textposition="middle left",
+            textfont={"color": colour},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": np.maximum(high - value, 0),
+                "arrayminus": np.maximum(value - low, 0),
+                "thickness": 1,
+                "width": 0,
+                "color": colour,
+            },
+            name=as_label(name),
+            customdata=each,
+            hovertext=[as_label(label) for label in sets],
+            hovertemplate=f"%{{hovertext}}: {as_label(name)} %{{customdata[0]:.3f}}, "
+            "95% interval %{customdata[1]:.3f} to %{customdata[2]:.3f}<extra></extra>",
+        )
+    for row, picture in zip(rows, pictures, strict=False):
+        if picture:
+            place = {"xref": "x", "yref": "y", "x": floor - room, "y": row, "xanchor": "left", "yanchor": "middle"}
+            figure.add_layout_image(source=picture, sizex=0.85 * room, sizey=0.85, **place)
+    for row in rows[:-1]:
+        figure.add_hline(y=row - 0.5, line={"color": NEUTRAL, "width": 0.5}, opacity=0.4)
+    ticks = np.linspace(floor, 1, 6)
+    figure.update_xaxes(
+        title="AUROC", range=[floor - room, 1 + 0.01 * (1 - floor)], tickvals=ticks, tickformat=".2f", zeroline=False
+    )
+    labels = [as_label(shortened(label) if len(label) > LONGEST_SET else label) for label in sets]
+    figure.update_yaxes(tickvals=rows, ticktext=labels, range=[rows.min() - 0.55, 0.55], showgrid=False, zeroline=False)
+    return styled(figure, 90 + SET_HEIGHT * len(sets))
 
 
 def roc_curve(

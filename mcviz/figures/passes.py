@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from mcviz.figures.style import NEUTRAL, all_as_labels, class_colour, styled
+from mcviz.figures.parts import NUMBER, band, with_unit
+from mcviz.figures.style import ENSEMBLE, LABEL, NEUTRAL, all_as_labels, class_colour, styled
+from mcviz.measures import significant
 
 
 def two_classes(probs: np.ndarray, first: int, second: int, class_names: Sequence[str]) -> go.Figure:
@@ -51,32 +53,60 @@ def estimate_by_passes(probs: np.ndarray, classes: Sequence[int], class_names: S
     Returns:
         One line and one band a class over 1 … T passes.
     """
-    count, names = np.arange(1, len(probs) + 1), all_as_labels(class_names)
-    figure = go.Figure()
+    figure, names = go.Figure(), all_as_labels(class_names)
     for c in classes:
-        values = probs[:, c].astype(np.float64)
-        mean = np.cumsum(values) / count
-        variance = np.maximum(np.cumsum(values**2) / count - mean**2, 0)
-        error = 2 * np.sqrt(variance / count)
+        count, mean, error = _settling(probs[:, c])
         colour = class_colour(c)
-        figure.add_scatter(
-            x=np.concatenate([count, count[::-1]]),
-            y=np.concatenate([np.minimum(mean + error, 1), np.maximum(mean - error, 0)[::-1]]),
-            fill="toself",
-            fillcolor=colour,
-            opacity=0.18,
-            line={"width": 0},
-            hoverinfo="skip",
-            showlegend=False,
-        )
-        figure.add_scatter(
-            x=count,
-            y=mean,
-            mode="lines",
-            line={"color": colour, "width": 2.5},
-            name=names[c],
-            hovertemplate=f"{names[c]} after %{{x}} passes: %{{y:.1%}}<extra></extra>",
-        )
+        figure.add_trace(band(count, np.maximum(mean - error, 0), np.minimum(mean + error, 1), colour))
+        figure.add_trace(_settling_line(count, mean, names[c], colour, ".1%"))
     figure.update_xaxes(title="passes")
     figure.update_yaxes(title="predictive mean", tickformat=".0%", range=[0, 1.02])
     return styled(figure, 420)
+
+
+def output_by_passes(outputs: np.ndarray, label: float | None = None, unit: str = "") -> go.Figure:
+    """How the predictive mean of a target settles as passes are added, with two standard errors to either side.
+
+    Args:
+        outputs: (T,) what each pass predicts of one example.
+        label: the true value, where it is known.
+        unit: of the target.
+
+    Returns:
+        A line and a band over 1 … T passes, and the label as a level.
+    """
+    count, mean, error = _settling(outputs)
+    figure = go.Figure([band(count, mean - error, mean + error, ENSEMBLE)])
+    figure.add_trace(_settling_line(count, mean, "predictive mean", ENSEMBLE, NUMBER))
+    if label is not None:
+        figure.add_scatter(
+            x=count[[0, -1]],
+            y=[label, label],
+            mode="lines",
+            line={"color": LABEL, "width": 2.5, "dash": "dash"},
+            name=f"label {significant(label)}",
+            hovertemplate=f"label {significant(label)}<extra></extra>",
+        )
+    figure.update_xaxes(title="passes")
+    figure.update_yaxes(title=with_unit("predictive mean", unit))
+    return styled(figure, 420)
+
+
+def _settling(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(T,) each: 1 … T, the mean of the first t values, and two standard errors of it."""
+    count, first = np.arange(1, len(values) + 1), float(values[0])
+    away = values.astype(np.float64) - first  # or the squares of large values would leave no digits for their variance
+    mean = np.cumsum(away) / count
+    variance = np.maximum(np.cumsum(away**2) / count - mean**2, 0)
+    return count, first + mean, 2 * np.sqrt(variance / count)
+
+
+def _settling_line(count: np.ndarray, mean: np.ndarray, name: str, colour: str, number: str) -> go.Scatter:
+    return go.Scatter(
+        x=count,
+        y=mean,
+        mode="lines",
+        line={"color": colour, "width": 2.5},
+        name=name,
+        hovertemplate=f"{name} after %{{x}} passes: %{{y:{number}}}<extra></extra>",
+    )

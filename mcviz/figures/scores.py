@@ -6,9 +6,9 @@ from typing import Literal
 import numpy as np
 import plotly.graph_objects as go
 
+from mcviz.figures.cells import FADED, MOST_POINTS, Cells, Window, mean_colours, scale_colours
 from mcviz.figures.style import (
     CORRECT,
-    DENSITY,
     NAMED_CLASSES,
     NEUTRAL,
     WRONG,
@@ -19,12 +19,7 @@ from mcviz.figures.style import (
     uncertainty_scale,
 )
 
-MANY = 20_000  # points above which a browser draws a density and a sample instead of every point
-SAMPLED = 4_000
-CELLS = 160
-FADED = 0.15  # opacity of what is not selected
 STANDING_OUT = 9  # pixels, a selected point of a map
-RING = 18  # pixels, around the primary example
 
 
 def scatter(
@@ -38,9 +33,9 @@ def scatter(
     axes: tuple[str, str] | None,
     outline: Sequence[tuple[float, float]] = (),
     selected: np.ndarray | None = None,
-    primary: int | None = None,
+    window: Window | None = None,
 ) -> go.Figure:
-    """One point an example, in the colour of its group; above 20,000 a density with a sample of the points on top.
+    """One point an example, in the colour of its group; where more than 20,000 are in view, cells of a grid instead.
 
     Args:
         x: (N,) floating point.
@@ -52,38 +47,29 @@ def scatter(
         axes: the titles of the axes, or None for a map whose axes mean nothing.
         outline: corners of a polygon to be drawn around what is selected.
         selected: (N,) bool, all others are faded; None where the browser itself shows what is selected, or all is.
-        primary: the number of the example that gets a ring.
+        window: what is in view; without it, all.
 
     Returns:
-        A WebGL scatter chart whose points carry their example's number as `customdata`.
+        A WebGL scatter chart whose points carry their example's number as `customdata`. Cells carry none.
     """
     figure, names = go.Figure(), all_as_labels(group_names)
-    shown = np.arange(len(x))
-    if len(x) > MANY:
-        figure.add_trace(_density(x, y))
-        shown = np.sort(np.random.default_rng(0).choice(len(x), SAMPLED, replace=False))
-    size = 5 if len(x) > 2000 else 7
-    for index, (name, colour) in enumerate(zip(names, colours, strict=True)):
-        members = shown[groups[shown] == index]
-        if len(members):
-            marker = {"color": colour, "size": size, "opacity": _opacity(selected, members, 0.75)}
-            figure.add_trace(
-                _group(x[members], y[members], examples[members], name, marker, faded=selected is not None)
-            )
-    if selected is not None:  # a legend of faded points would be faded
+    window, shown = _in_view(x, y, window)
+    as_cells = len(shown) > MOST_POINTS
+    if window and as_cells:
+        _add_cells_of_groups(figure, Cells(x, y, window), groups, names, colours, selected)
+    else:
+        for index, (name, colour) in enumerate(zip(names, colours, strict=True)):
+            members = shown[groups[shown] == index]
+            if len(members):
+                marker = {"color": colour, "size": _size(len(shown)), "opacity": _opacity(selected, members, 0.75)}
+                figure.add_trace(
+                    _group(x[members], y[members], examples[members], name, marker, faded=selected is not None)
+                )
+    if as_cells or selected is not None:  # a legend of faded points would be faded
         for index in np.unique(groups[shown]):
             name, swatch = names[index], {"color": colours[index], "size": 7}
             figure.add_scatter(x=[None], y=[None], mode="markers", marker=swatch, name=name, legendgroup=name)
-    _ring(figure, x, y, examples, primary)
-    if outline:
-        path = "M" + "L".join(f"{px},{py}" for px, py in [*outline, outline[0]]) + "Z"
-        figure.add_shape(type="path", path=path, line={"color": NEUTRAL, "width": 2, "dash": "dot"})
-    if axes:
-        figure.update_xaxes(title=axes[0])
-        figure.update_yaxes(title=axes[1])
-    else:
-        figure.update_xaxes(visible=False)
-        figure.update_yaxes(visible=False, scaleanchor="x")
+    _frame(figure, axes, outline, window)
     # Below the chart: above it, the names of ten classes would lie under the toolbar.
     return styled(figure, 560).update_layout(
         dragmode="lasso",
@@ -93,59 +79,84 @@ def scatter(
     )
 
 
+def _size(points: int) -> int:
+    """How large each of so many points is, in pixels."""
+    return 5 if points > 2000 else 7
+
+
+def _in_view(x: np.ndarray, y: np.ndarray, window: Window | None) -> tuple[Window | None, np.ndarray]:
+    """What is in view of very many points, or of those of which a part was asked for, and which of them that are."""
+    if window is None and len(x) <= MOST_POINTS:
+        return None, np.arange(len(x))
+    everything = Window.around(x, y)
+    window = everything if window is None else window.within(everything)
+    return window, np.flatnonzero(window.contains(x, y))
+
+
+def _add_cells_of_groups(
+    figure: go.Figure,
+    cells: Cells,
+    groups: np.ndarray,
+    names: Sequence[str],
+    colours: Sequence[str],
+    selected: np.ndarray | None,
+) -> None:
+    both = cells.cell * len(names) + groups[cells.members]
+    counts = np.bincount(both, minlength=len(cells.counts) * len(names)).reshape(-1, len(names))
+    figure.add_layout_image(cells.picture(mean_colours(counts, colours), selected))
+    most = counts.argmax(axis=1)
+    shares = counts.max(axis=1) / cells.counts
+    figure.add_trace(cells.told([f"{share:.0%} {names[group]}" for share, group in zip(shares, most, strict=True)]))
+
+
+def _frame(
+    figure: go.Figure,
+    axes: tuple[str, str] | None,
+    outline: Sequence[tuple[float, float]],
+    window: Window | None,
+) -> None:
+    if window:
+        figure.update_xaxes(range=window.x)
+        figure.update_yaxes(range=window.y)
+    if outline:
+        path = "M" + "L".join(f"{px},{py}" for px, py in [*outline, outline[0]]) + "Z"
+        figure.add_shape(type="path", path=path, line={"color": NEUTRAL, "width": 2, "dash": "dot"})
+    if axes:
+        figure.update_xaxes(title=axes[0])
+        figure.update_yaxes(title=axes[1])
+    else:
+        figure.update_xaxes(visible=False)
+        figure.update_yaxes(visible=False, scaleanchor="x")
+
+
 def _group(
     x: np.ndarray, y: np.ndarray, examples: np.ndarray, name: str, marker: dict[str, object], faded: bool
 ) -> go.Scattergl:
+    return _points(x, y, examples, marker, f", {name}", 0.25).update(
+        name=name,
+        legendgroup=name if faded else None,
+        showlegend=not faded,
+        selected={"marker": {"opacity": 1}},
+    )
+
+
+def _points(
+    x: np.ndarray, y: np.ndarray, examples: np.ndarray, marker: dict[str, object], told: str, unselected: float
+) -> go.Scattergl:
+    """Points that carry the numbers of their examples, and tell these and more on hover."""
     return go.Scattergl(
         x=x.astype(np.float32),
         y=y.astype(np.float32),
         customdata=examples,
         mode="markers",
         marker=marker,
-        name=name,
-        legendgroup=name if faded else None,
-        showlegend=not faded,
-        hovertemplate=f"example %{{customdata}}, {name}<extra></extra>",
-        selected={"marker": {"opacity": 1}},
-        unselected={"marker": {"opacity": 0.25}},
+        hovertemplate=f"example %{{customdata}}{told}<extra></extra>",
+        unselected={"marker": {"opacity": unselected}},
     )
 
 
 def _opacity(selected: np.ndarray | None, points: np.ndarray, usual: float) -> np.ndarray | float:
     return usual if selected is None else np.where(selected[points], usual, FADED)
-
-
-def _ring(figure: go.Figure, x: np.ndarray, y: np.ndarray, examples: np.ndarray, primary: int | None) -> None:
-    """Draw a ring around the primary example, where it is among the examples.
-
-    It is a point as the others are: beside a shape that is measured in pixels, plotly takes a lasso to be so, too.
-    """
-    at = np.flatnonzero(examples == primary)
-    if len(at):
-        figure.add_scattergl(
-            x=x[at].astype(np.float32),
-            y=y[at].astype(np.float32),
-            customdata=examples[at],
-            mode="markers",
-            marker={"symbol": "circle-open", "color": WRONG, "size": RING, "line": {"width": 3}},
-            name=f"example {primary}",
-            showlegend=False,
-            hoverinfo="skip",
-            unselected={"marker": {"opacity": 1}},
-        )
-
-
-def _density(x: np.ndarray, y: np.ndarray) -> go.Heatmap:
-    counts, x_edges, y_edges = np.histogram2d(x, y, bins=CELLS)
-    counts = counts.T
-    return go.Heatmap(
-        x=(x_edges[:-1] + x_edges[1:]) / 2,
-        y=(y_edges[:-1] + y_edges[1:]) / 2,
-        z=np.where(counts > 0, np.log10(np.maximum(counts, 1)), np.nan),
-        colorscale=DENSITY,
-        showscale=False,
-        hoverinfo="skip",
-    )
 
 
 def coloured_map(
@@ -155,11 +166,13 @@ def coloured_map(
     title: str,
     examples: np.ndarray,
     *,
+    axes: tuple[str, str] | None = None,
+    outline: Sequence[tuple[float, float]] = (),
     uncertain_when: Literal["low", "high"] = "high",
     selected: np.ndarray | None = None,
-    primary: int | None = None,
+    window: Window | None = None,
 ) -> go.Figure:
-    """Examples on a plane, coloured by a score.
+    """Examples on a plane, coloured by a score; where more than 20,000 are in view, cells of a grid by its mean.
 
     Args:
         x: (N,) position.
@@ -167,42 +180,46 @@ def coloured_map(
         values: (N,) the score.
         title: of the colour bar.
         examples: (N,) int, the number of each example in the run.
+        axes: the titles of the axes, or None for a map whose axes mean nothing.
+        outline: corners of a polygon to be drawn around what is selected.
         uncertain_when: which values of the score mean uncertain; their points are the brightest.
         selected: (N,) bool, all others are faded; None where the browser itself shows what is selected, or all is.
-        primary: the number of the example that gets a ring.
+        window: what is in view; without it, all.
 
     Returns:
-        A WebGL scatter chart of at most 20,000 points, which carry their example's number as `customdata`.
+        A WebGL scatter chart whose points carry their example's number as `customdata`. Cells carry none.
     """
-    shown = np.arange(len(x))
-    if len(x) > MANY:
-        shown = np.sort(np.random.default_rng(0).choice(len(x), MANY, replace=False))
-    # The most uncertain on top, and a few extreme values must not wash out all the others.
-    shown = shown[np.argsort(-values[shown] if uncertain_when == "low" else values[shown], kind="stable")]
-    low, high = np.percentile(values, [1, 99])
-    figure = go.Figure(
-        go.Scattergl(
-            x=x[shown].astype(np.float32),
-            y=y[shown].astype(np.float32),
-            customdata=examples[shown],
-            mode="markers",
-            marker={
-                "color": values[shown].astype(np.float32),
-                "cmin": low,
-                "cmax": high if high > low else low + 1e-6,
-                "colorscale": uncertainty_scale(uncertain_when),
-                "size": 5 if selected is None else np.where(selected[shown], STANDING_OUT, 5),
-                "opacity": _opacity(selected, shown, 1),
-                "colorbar": {"title": {"text": title, "side": "right"}, "thickness": 12},
-            },
-            hovertemplate="example %{customdata}: %{marker.color:.3f}<extra></extra>",
-            unselected={"marker": {"opacity": 0.2}},
-        )
-    )
-    _ring(figure, x, y, examples, primary)
-    figure.update_xaxes(visible=False)
-    figure.update_yaxes(visible=False, scaleanchor="x")
-    return styled(figure, 560).update_layout(dragmode="lasso", uirevision="kept")
+    window, shown = _in_view(x, y, window)
+    low, high = map(float, np.percentile(values, [1, 99]))  # a few extreme values must not wash out all the others
+    high, scale = high if high > low else low + 1e-6, uncertainty_scale(uncertain_when)
+    colours: dict[str, object] = {
+        "cmin": low,
+        "cmax": high,
+        "colorscale": scale,
+        "colorbar": {"title": {"text": title, "side": "right"}, "thickness": 12},
+    }
+    if window and len(shown) > MOST_POINTS:
+        cells = Cells(x, y, window)
+        means = cells.sums(values[cells.members]) / cells.counts
+        painted = scale_colours(means, low, high, scale)
+        figure = go.Figure(cells.told([f"mean {mean:.3f}" for mean in means], color=means, showscale=True, **colours))
+        figure.add_layout_image(cells.picture(painted, selected))
+    else:
+        # The most uncertain on top.
+        shown = shown[np.argsort(-values[shown] if uncertain_when == "low" else values[shown], kind="stable")]
+        figure = go.Figure(_points_of_score(x[shown], y[shown], values[shown], examples[shown], colours))
+        if selected is not None:
+            size = np.where(selected[shown], STANDING_OUT, _size(len(shown)))
+            figure.update_traces(marker={"size": size, "opacity": _opacity(selected, shown, 1)})
+    _frame(figure, axes, outline, window)
+    return styled(figure, 560).update_layout(dragmode="lasso", uirevision="kept", showlegend=False)
+
+
+def _points_of_score(
+    x: np.ndarray, y: np.ndarray, values: np.ndarray, examples: np.ndarray, colours: dict[str, object]
+) -> go.Scattergl:
+    marker = {"color": values.astype(np.float32), "size": _size(len(x)), **colours}
+    return _points(x, y, examples, marker, ": %{marker.color:.3f}", 0.2)
 
 
 def score_distributions(values: np.ndarray, correct: np.ndarray | None, title: str) -> go.Figure:

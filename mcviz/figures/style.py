@@ -22,7 +22,6 @@ CORRECT = "#56B4E9"
 WRONG = DETERMINISTIC
 SELECTED = SINGLE_PASS  # a square among others in shades of blue, grey and yellow
 DARK_INK = "#10161D"  # on bright squares
-DENSITY = [[0, "#D6E4EF"], [1, "#2B4C6F"]]
 CLASSES = (
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#8A2BE2", "#7A3B1E", "#FFB3D9",
 )  # fmt: skip

@@ -6,7 +6,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from mcviz.figures.images import png_url
-from mcviz.figures.style import DETERMINISTIC, ENSEMBLE, NEUTRAL, SPREAD, all_as_labels, class_colour, styled
+from mcviz.figures.parts import mark
+from mcviz.figures.style import DETERMINISTIC, ENSEMBLE, NEUTRAL, all_as_labels, class_colour, styled
 from mcviz.measures import scores
 
 MOST_PICTURES = 13
@@ -69,17 +70,7 @@ def predictions_along(
                 "yaxis3": {**hidden, "domain": ROWS["y3"]},
                 "yaxis4": {**hidden, "domain": ROWS["y4"]},
                 "images": _pictures(amounts, images),
-                "shapes": [
-                    {
-                        "type": "line",
-                        "x0": current,
-                        "x1": current,
-                        "y0": 0,
-                        "y1": 1,
-                        "yref": "paper",
-                        "line": {"color": SPREAD, "width": 2, "dash": "dot"},
-                    }
-                ],
+                "shapes": [mark(current)],
             },
         }
     )

@@ -1,43 +1,62 @@
 """What the passes say: functions of arrays, which know no file, no screen and no model."""
 
 from mcviz.measures.accuracy import correct_by_ensemble_size, correct_per_pass
-from mcviz.measures.scores import (
-    OTHER_COLUMNS,
+from mcviz.measures.label_quality import normalized_margin, self_confidence
+from mcviz.measures.registry import (
+    REGRESSION_SCORES,
     SCORES,
+    TASKS,
     Predictions,
+    RegressionPredictions,
     Score,
+    is_name_of_score,
+    most_uncertain_first,
+    register,
+    scores_of,
+)
+from mcviz.measures.regression import squared_error_by_ensemble_size, squared_error_per_pass
+from mcviz.measures.regression_scores import regression_scores
+from mcviz.measures.scores import (
     expected_entropy,
     margin,
     max_probability,
-    most_uncertain_first,
     mutual_information,
     predictive_entropy,
     predictive_std,
-    register,
     scores,
     variation_ratio,
 )
 from mcviz.measures.summary import PassSummary, summarise
-from mcviz.measures.units import percent
+from mcviz.measures.units import percent, significant
 
 __all__ = [
-    "OTHER_COLUMNS",
+    "REGRESSION_SCORES",
     "SCORES",
+    "TASKS",
     "PassSummary",
     "Predictions",
+    "RegressionPredictions",
     "Score",
     "correct_by_ensemble_size",
     "correct_per_pass",
     "expected_entropy",
+    "is_name_of_score",
     "margin",
     "max_probability",
     "most_uncertain_first",
     "mutual_information",
+    "normalized_margin",
     "percent",
     "predictive_entropy",
     "predictive_std",
     "register",
+    "regression_scores",
     "scores",
+    "scores_of",
+    "self_confidence",
+    "significant",
+    "squared_error_by_ensemble_size",
+    "squared_error_per_pass",
     "summarise",
     "variation_ratio",
 ]

@@ -1,140 +1,16 @@
-"""Scores: one number an example for how uncertain the passes are about it, and the one registry of them.
+"""The scores of classification: one number an example for how uncertain the passes are about it.
 
 A new score is one function here with `@register` above it. Its parameters are fields of `Predictions` and say what it
 needs: `probs`, (T, N, C) floating point, are the probabilities of T passes over N examples and C classes. Sums run in
 float64, and (N,) float64 comes back.
 """
 
-import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import Literal, TypeVar
-
 import numpy as np
 import scipy  # loads scipy.special when it is first used, so that opening a run need not wait for it
 
-from mcviz.measures.units import with_unit
+from mcviz.measures.registry import SCORES, Predictions, computed, register
 
 Array = np.ndarray
-Function = TypeVar("Function", bound=Callable[..., Array])
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """What scores are computed from: arrays of N examples, all in the same order.
-
-    Attributes:
-        probs: (T, N, C) floating point, the probabilities of each pass.
-        labels: (N,) integers, or None where they are not known.
-        deterministic_probs: (N, C) floating point, the probabilities with dropout off, or None.
-        logits: (T, N, C) floating point, what `probs` were before the softmax, or None.
-
-    Raises:
-        ValueError: an array of another shape, or `probs` with no pass, no example or fewer than two classes.
-    """
-
-    probs: Array
-    labels: Array | None = None
-    deterministic_probs: Array | None = None
-    logits: Array | None = None
-
-    def __post_init__(self) -> None:
-        shape = self.probs.shape
-        if len(shape) != 3 or 0 in shape or shape[-1] < 2:
-            raise ValueError(
-                f"probs should be (passes, examples, classes ≥ 2), with no axis empty. Received: shape {shape}."
-            )
-        for name, wanted in (("labels", shape[1:2]), ("deterministic_probs", shape[1:]), ("logits", shape)):
-            array = getattr(self, name)
-            if array is not None and array.shape != wanted:
-                raise ValueError(
-                    f"{name} should have the shape {wanted}, to go with probs. Received: shape {array.shape}."
-                )
-
-
-@dataclass(frozen=True)
-class Score:
-    """A score that examples can be ranked by.
-
-    Attributes:
-        name: its name in tables, files and addresses.
-        label: its name for people.
-        unit: "probability" or "share of passes", both shown in percent, "nats", any other word, or "" for none.
-        uncertain_when: whether a low or a high value means uncertain.
-        meaning: a sentence or two on what such a value says.
-        function: takes the arrays that `needs` names, in that order, and returns (N,) floating point.
-        needs: fields of `Predictions`.
-    """
-
-    name: str
-    label: str
-    unit: str
-    uncertain_when: Literal["low", "high"]
-    meaning: str
-    function: Callable[..., Array]
-    needs: tuple[str, ...] = ("probs",)
-
-    def missing(self, predictions: Predictions) -> list[str]:
-        """What the score needs and the predictions lack."""
-        return [need for need in self.needs if getattr(predictions, need) is None]
-
-    def compute(self, predictions: Predictions) -> Array:
-        """The score of each example.
-
-        Args:
-            predictions: of N examples.
-
-        Returns:
-            (N,) float64, in the score's unit.
-
-        Raises:
-            ValueError: something that the score needs is not there.
-        """
-        if missing := self.missing(predictions):
-            raise ValueError(
-                f"{self.label} is computed from {' and '.join(self.needs)}. "
-                f"Received: predictions without {' and '.join(missing)}."
-            )
-        return self.function(*(getattr(predictions, need) for need in self.needs)).astype(np.float64, copy=False)
-
-    def format(self, value: float) -> str:
-        """A value of this score as text with its unit, such as "97.1%" or "0.322 nats"."""
-        return with_unit(value, self.unit)
-
-
-SCORES: dict[str, Score] = {}
-OTHER_COLUMNS = ("example", "id", "label", "prediction", "correct")  # of a table of scores
-
-
-def register(
-    label: str, unit: str, uncertain_when: Literal["low", "high"], meaning: str
-) -> Callable[[Function], Function]:
-    """Make a function a score: from then on it is in every table, ranking and chart, under the function's name.
-
-    Args:
-        label: as in `Score`.
-        unit: as in `Score`.
-        uncertain_when: as in `Score`.
-        meaning: as in `Score`.
-
-    Returns:
-        A decorator for a function whose parameters are fields of `Predictions`; it leaves the function as it is.
-
-    Raises:
-        ValueError: a name that is taken, or a parameter that `Predictions` does not have.
-    """
-
-    def add(function: Function) -> Function:
-        name, needs = function.__name__, tuple(inspect.signature(function).parameters)
-        if not name.isidentifier() or name in (*SCORES, *OTHER_COLUMNS):
-            raise ValueError(f"The name of a score should be an identifier that is not taken. Received: {name!r}.")
-        known = [field.name for field in fields(Predictions)]
-        if not needs or not set(needs) <= set(known):
-            raise ValueError(f"The parameters of a score should be among {', '.join(known)}. Received: {needs}.")
-        SCORES[name] = Score(name, label, unit, uncertain_when, meaning, function, needs)
-        return function
-
-    return add
 
 
 @register(
@@ -241,23 +117,7 @@ def scores(
         ValueError: arrays that `Predictions` refuses.
     """
     predictions = Predictions(probs, labels, deterministic_probs, logits)
-    there = [score for score in SCORES.values() if not score.missing(predictions)]
-    values = {score.name: score.compute(predictions).astype(np.float32) for score in there}
-    return {"prediction": _mean(probs).argmax(axis=-1), **values}
-
-
-def most_uncertain_first(name: str, values: Array) -> Array:
-    """The ranking of examples by a score.
-
-    Args:
-        name: one of `SCORES`.
-        values: (N,) that score of each example.
-
-    Returns:
-        (N,) int64 indices of the examples; ties keep the examples' own order.
-    """
-    signed = values if SCORES[name].uncertain_when == "low" else -values
-    return np.argsort(signed, kind="stable")
+    return {"prediction": _mean(probs).argmax(axis=-1), **computed(SCORES, predictions)}
 
 
 def _mean(probs: Array) -> Array:

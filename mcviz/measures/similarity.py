@@ -1,20 +1,26 @@
-"""Which examples are alike: principal components of their pixels or features, and the nearest neighbours by them.
+"""Which examples are alike: components of their pixels, features or words, and the nearest neighbours by them.
 
 Images are read in blocks and never held all at once, so that memory does not grow with their size.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
 from sklearn.decomposition import PCA
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import normalize
+from sklearn.utils.extmath import randomized_svd
 
 COMPONENTS = 50
 MOST_VALUES = 4096  # of an image; larger ones are averaged over squares of pixels first
 BLOCK_BYTES = 2**25  # of the images that are read at once, as float32
 SAMPLE_BYTES = 2**26  # of the images that the components are fitted on
 SAMPLED = 10_000  # images; the components of more than that are the same to the eye
+MOST_WORDS = 20_000  # different ones; the others are the rarest
+WORD = re.compile(r"\w+")
 
 
 class Images(Protocol):
@@ -61,6 +67,25 @@ def principal_components(images: Images, count: int = COMPONENTS) -> np.ndarray:
     return components
 
 
+def word_components(texts: Sequence[str], count: int = COMPONENTS) -> np.ndarray:
+    """Project texts by latent semantic analysis (Deerwester et al. 1990), by which texts of like words are alike.
+
+    The words' TF-IDF is decomposed (truncated SVD), and a text is the direction of what is left, so that its length
+    does not matter. The components are turned so that the strongest come first, as in `principal_components`.
+
+    Args:
+        texts: N of them; those without words are alike.
+        count: how many components, at most.
+
+    Returns:
+        (N, K) float32; K is `count`, or N or the number of different words where that is less.
+    """
+    tf_idf = TfidfVectorizer(analyzer=_words, sublinear_tf=True, max_features=MOST_WORDS, dtype=np.float32)
+    weights = tf_idf.fit_transform(texts)
+    left, strengths, _ = randomized_svd(weights, min(count, *weights.shape), random_state=0)
+    return principal_components(normalize(left * strengths), count)
+
+
 def most_similar(components: np.ndarray, example: int, count: int) -> np.ndarray:
     """The other examples that are nearest to one.
 
@@ -76,6 +101,11 @@ def most_similar(components: np.ndarray, example: int, count: int) -> np.ndarray
     neighbours = NearestNeighbors(n_neighbors=count + 1, algorithm="brute").fit(components)
     nearest = neighbours.kneighbors(components[example : example + 1], return_distance=False)[0]
     return nearest[nearest != example][:count]  # more than `count` others may lie where the example itself does
+
+
+def _words(text: str) -> list[str]:
+    """The words of a text in small letters; the empty word of one that has none, for it to have any."""
+    return WORD.findall(text.lower()) or [""]
 
 
 def _blocks(shape: tuple[int, ...]) -> Iterator[slice]:

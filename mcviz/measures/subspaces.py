@@ -9,7 +9,7 @@ average example, and the passes' predictive mean weighs the classes.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import solve_triangular
+from scipy.linalg import eigh, solve_triangular
 
 Array = np.ndarray
 
@@ -39,7 +39,7 @@ class ClassSubspaces:
             labels: (N,) integer classes; a class without two examples explains nothing.
             classes: C.
         """
-        scaled = _scaled(activations)
+        scaled = unit_length(activations)
         centre = scaled.mean(axis=0)
         most = min(DIRECTIONS_OF_A_CLASS, max(1, DIRECTIONS_IN_ALL // classes))
         return cls(centre, tuple(_principal(scaled[labels == c] - centre, most) for c in range(classes)))
@@ -55,7 +55,7 @@ class ClassSubspaces:
         """
         result = np.empty((len(activations), len(self.directions)))
         for start in range(0, len(activations), ROWS_AT_ONCE):
-            deviations = _scaled(activations[start : start + ROWS_AT_ONCE]) - self.centre
+            deviations = unit_length(activations[start : start + ROWS_AT_ONCE]) - self.centre
             total = np.maximum(np.square(deviations).sum(axis=1, dtype=np.float64), np.finfo(np.float32).tiny)
             for c, directions in enumerate(self.directions):
                 explained = np.square(deviations @ directions).sum(axis=1, dtype=np.float64)
@@ -77,39 +77,21 @@ def unexplained_share(subspaces: ClassSubspaces, mean_probs: Array, activations:
     return (mean_probs * subspaces.unexplained(activations)).sum(axis=1)
 
 
-def held_out_shares(mean_probs: Array, activations: Array, labels: Array, folds: int = 5) -> Array:
-    """The unexplained share of the fitting examples themselves, each by subspaces that were fitted without it.
-
-    Args:
-        mean_probs: (N, C) the predictive mean.
-        activations: (N, D) float32.
-        labels: (N,) integer classes.
-        folds: how many parts the examples are dealt into, one after the other.
-
-    Returns:
-        (N,) float64, 0 to 1.
-    """
-    result = np.empty(len(activations))
-    fold = np.arange(len(activations)) % folds
-    for out in range(folds):
-        fitted, left = fold != out, fold == out
-        subspaces = ClassSubspaces.fit(activations[fitted], labels[fitted], mean_probs.shape[1])
-        result[left] = unexplained_share(subspaces, mean_probs[left], activations[left])
-    return result
-
-
-def _scaled(activations: Array) -> Array:
-    activations = activations.astype(np.float32, copy=False)
-    length = np.linalg.norm(activations, axis=1, keepdims=True)
-    return activations / np.maximum(length, np.finfo(np.float32).tiny)
+def unit_length(vectors: Array) -> Array:
+    """(N, D) float32 vectors scaled to length 1; those that are 0 stay so."""
+    vectors = vectors.astype(np.float32, copy=False)
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.maximum(length, np.finfo(np.float32).tiny)
 
 
 def _principal(deviations: Array, most: int) -> Array:
     """(D, k) orthonormal directions of the (n, D) rows, by the eigenvectors of their (n, n) products."""
     count = min(most, len(deviations) // 2, deviations.shape[1] // 4)
-    squares, vectors = np.linalg.eigh(deviations @ deviations.T)
-    order = np.argsort(squares)[::-1][:count]
-    order = order[squares[order] > 1e-6 * max(squares.max(initial=0), 0)]
-    tilted = deviations.T @ (vectors[:, order] / np.sqrt(squares[order]))
+    if count == 0:
+        return np.empty((deviations.shape[1], 0), np.float32)
+    last = len(deviations) - 1
+    squares, vectors = eigh(deviations @ deviations.T, subset_by_index=[last + 1 - count, last])
+    large = squares > 1e-6 * max(squares.max(), 0)
+    tilted = deviations.T @ (vectors[:, large] / np.sqrt(squares[large]))
     # Rounding has tilted the directions of the smallest squares; Cholesky's factor makes them orthogonal again.
     return solve_triangular(np.linalg.cholesky(tilted.T @ tilted), tilted.T, lower=True).T

@@ -1,8 +1,10 @@
 """What all passes over one example come to, computed once for text, table and figure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+
+BINS = 100  # of a histogram of probabilities
 
 
 @dataclass(frozen=True)
@@ -15,6 +17,8 @@ class PassSummary:
         votes: (C,) int64, how many passes predict each class.
         prediction: the class of the largest mean; the first of equal ones.
         passes: how many there are, T.
+        histograms: (C, 100) int64, how many passes give a class a probability in each hundredth of 0 to 1; a
+            probability between two of them is in the upper one.
     """
 
     mean: np.ndarray
@@ -22,6 +26,12 @@ class PassSummary:
     votes: np.ndarray
     prediction: int
     passes: int
+    histograms: np.ndarray
+
+    def in_order(self, classes: np.ndarray) -> "PassSummary":
+        """The same with the classes in another order, (C,) indices."""
+        arrays = {name: getattr(self, name)[classes] for name in ("mean", "std", "votes", "histograms")}
+        return replace(self, **arrays, prediction=int(arrays["mean"].argmax()))
 
 
 def summarise(probs: np.ndarray) -> PassSummary:
@@ -45,4 +55,19 @@ def summarise(probs: np.ndarray) -> PassSummary:
         votes=np.bincount(probs.argmax(axis=1), minlength=probs.shape[1]),
         prediction=int(mean.argmax()),
         passes=len(probs),
+        histograms=histograms(probs[:, None])[0],
     )
+
+
+def histograms(probs: np.ndarray) -> np.ndarray:
+    """How many passes give a class of an example a probability in each hundredth of 0 to 1.
+
+    Args:
+        probs: (T, N, C) floating point probabilities; what rounding takes out of 0 to 1 is in the first or last bin.
+
+    Returns:
+        (N, C, 100) int64.
+    """
+    bins = np.clip((probs * np.float32(BINS)).astype(np.int64), 0, BINS - 1)
+    cells = np.arange(probs[0].size).reshape(probs.shape[1:]) * BINS
+    return np.bincount((cells + bins).ravel(), minlength=probs[0].size * BINS).reshape(*probs.shape[1:], BINS)

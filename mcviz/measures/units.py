@@ -19,6 +19,11 @@ def percent(fraction: float, digits: int = 1) -> str:
     return f"{shown}%"
 
 
+def significant(value: float) -> str:
+    """A number of any size with four significant digits, such as "3.21", "-0.05" or "452,300"."""
+    return f"{float(f'{value:.4g}'):,.15g}"
+
+
 def with_unit(value: float, unit: str) -> str:
     """A value with its unit.
 

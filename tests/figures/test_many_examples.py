@@ -7,8 +7,7 @@ import pytest
 from plotly.basedatatypes import BaseTraceType
 
 from mcviz import figures
-from mcviz.figures import confusion
-from mcviz.figures import scores as charts
+from mcviz.figures.cells import FADED
 from mcviz.measures import summarise
 
 NAMES = ["cat", "dog", "owl"]
@@ -39,30 +38,17 @@ def test_every_example_is_one_point_of_its_group(generator: np.random.Generator)
     assert figure.layout.shapes[0].path.count("L") == 3
 
 
-def test_too_many_points_become_a_density_with_a_sample(generator: np.random.Generator) -> None:
-    count = charts.MANY + 1
-    x, y = generator.random(count), generator.random(count)
-    figure = figures.scatter(x, y, np.zeros(count, dtype=int), ["all"], ["#000"], np.arange(count), axes=None)
-    density, sample = figure.data
-    assert np.nansum(10 ** np.asarray(density.z)) == pytest.approx(count)
-    assert len(sample.x) == charts.SAMPLED
-    np.testing.assert_allclose(sample.x, x[np.asarray(sample.customdata)], rtol=1e-6)
-
-
-def test_what_is_selected_elsewhere_stands_out_and_one_example_has_a_ring(generator: np.random.Generator) -> None:
+def test_what_is_selected_elsewhere_stands_out(generator: np.random.Generator) -> None:
     x, y, selected, examples = generator.random(9), generator.random(9), np.arange(9) < 3, np.arange(100, 109)
     groups, names, colours = np.arange(9) % 2, ["a", "b"], ["#000", "#fff"]
     charts_of_it = (
-        figures.scatter(x, y, groups, names, colours, examples, axes=None, selected=selected, primary=104),
-        figures.coloured_map(x, y, generator.random(9), "entropy", examples, selected=selected, primary=104),
+        figures.scatter(x, y, groups, names, colours, examples, axes=None, selected=selected),
+        figures.coloured_map(x, y, generator.random(9), "entropy", examples, selected=selected),
     )
     for figure in charts_of_it:
-        *points, ring = (trace for trace in figure.data if trace.customdata is not None)
-        for trace in points:
-            bright = np.asarray(trace.marker.opacity) > charts.FADED
+        for trace in (trace for trace in figure.data if trace.customdata is not None):
+            bright = np.asarray(trace.marker.opacity) > FADED
             np.testing.assert_array_equal(bright, np.asarray(trace.customdata) < 103)
-        assert ring.marker.symbol == "circle-open"
-        assert (ring.x[0], ring.y[0], ring.customdata[0]) == pytest.approx((x[4], y[4], 104))
 
 
 @pytest.mark.parametrize("uncertain_when", ["low", "high"])
@@ -102,32 +88,49 @@ def test_numbers_on_squares_can_be_read(
     labels, predictions = generator.integers(0, 3, (2, 60))
     predictions[:3] = labels[:3]
     means = None if uncertain_when is None else generator.uniform(0.4, 1, 60)
-    (squares,) = figures.confusion_matrix(labels, predictions, NAMES, means, "score", uncertain_when or "high").data
-    for value, ink in zip(squares.marker.color, squares.textfont.color, strict=True):
-        light, dark = sorted((luminance(drawn_colour(squares.marker, value)), luminance(rgb(ink))), reverse=True)
-        assert (light + 0.05) / (dark + 0.05) > 3
-    marked = luminance(rgb(squares.selected.marker.color)), luminance(rgb(squares.selected.textfont.color))
-    assert (max(marked) + 0.05) / (min(marked) + 0.05) > 4.5
+    figure = figures.confusion_matrix(labels, predictions, NAMES, means, "score", uncertain_when or "high")
+    for cells in figure.data:
+        for fill, ink in zip(fills(figure, cells), cells.textfont.color, strict=True):
+            light, dark = sorted((luminance(fill), luminance(rgb(ink))), reverse=True)
+            assert (light + 0.05) / (dark + 0.05) > 3
+        marked = luminance(rgb(cells.selected.marker.color)), luminance(rgb(cells.selected.textfont.color))
+        assert (max(marked) + 0.05) / (min(marked) + 0.05) > 4.5
 
 
-def test_a_matrix_without_mistakes_is_dark() -> None:
-    (squares,) = figures.confusion_matrix(np.array([0, 1, 2]), np.array([0, 1, 2]), NAMES).data
-    for value in squares.marker.color:
-        assert luminance(drawn_colour(squares.marker, value)) < 0.05
+def fills(figure: Any, cells: Any) -> list[np.ndarray]:
+    """The colour of each cell of a confusion matrix."""
+    if isinstance(cells.marker.color, str):
+        return [rgb(cells.marker.color)] * len(cells.customdata)
+    return [drawn_colour(figure.layout.coloraxis, value) for value in cells.marker.color]
 
 
-def test_squares_of_uncertainty_are_bright_whichever_way_a_score_goes() -> None:
+def test_the_diagonal_has_a_colour_that_no_mistake_has(generator: np.random.Generator) -> None:
+    labels, predictions = generator.integers(0, 3, (2, 60))
+    figure = figures.confusion_matrix(labels, predictions, NAMES)
+    mistakes, correct = figure.data
+    assert {cell // 3 == cell % 3 for cell in mistakes.customdata} == {False}
+    assert {cell // 3 == cell % 3 for cell in correct.customdata} == {True}
+    for fill in fills(figure, mistakes):
+        assert np.abs(fill - rgb(correct.marker.color)).max() > 0.2
+    (alone,) = figures.confusion_matrix(np.array([0, 1, 2]), np.array([0, 1, 2]), NAMES).data
+    assert alone.marker.color == correct.marker.color
+
+
+def test_cells_of_uncertainty_are_bright_whichever_way_a_score_goes() -> None:
     labels, predictions, confidence = np.array([0, 1]), np.array([0, 0]), np.array([0.99, 0.4])
-    (squares,) = figures.confusion_matrix(labels, predictions, NAMES, confidence, "max probability", "low").data
-    confident, uncertain = (luminance(drawn_colour(squares.marker, value)) for value in squares.marker.color)
-    assert uncertain > confident
+    figure = figures.confusion_matrix(labels, predictions, NAMES, confidence, "max probability", "low")
+    found = {int(cells.customdata[0]): luminance(fills(figure, cells)[0]) for cells in figure.data}
+    assert found[3] > found[0]
 
 
 @pytest.mark.parametrize("classes", [2, 10, 50, 90])
-def test_squares_do_not_cover_each_other_on_a_phone(classes: int) -> None:
+def test_cells_are_filled_and_do_not_cover_each_other_on_a_phone(classes: int) -> None:
     every = np.arange(classes)
-    (squares,) = figures.confusion_matrix(every, every, [f"class number {c}" for c in every]).data
-    assert squares.marker.size <= confusion.NARROWEST / classes
+    (cells,) = figures.confusion_matrix(every, every, [f"class number {c}" for c in every]).data
+    np.testing.assert_array_equal(cells.x, every)
+    np.testing.assert_array_equal(cells.base, every - 0.5)
+    assert (set(cells.y), cells.width) == ({1}, 1)
+    assert cells.marker.line.width <= 1
 
 
 def test_the_map_keeps_each_example_s_place_and_colour(generator: np.random.Generator) -> None:
@@ -139,20 +142,37 @@ def test_the_map_keeps_each_example_s_place_and_colour(generator: np.random.Gene
         assert points.marker.color[point] == pytest.approx(values[example - 100])
 
 
+def test_cells_of_very_many_classes_say_their_numbers_on_hover_alone() -> None:
+    every = np.arange(60)
+    figure = figures.confusion_matrix(every, every[::-1], [str(c) for c in every], np.linspace(0, 1, 60), "entropy")
+    assert {trace.textposition for trace in figure.data} == {"none"}
+    assert {trace.textposition for trace in figures.confusion_matrix(every, every, [str(c) for c in every]).data} == {
+        "none"
+    }
+
+
 def test_the_confusion_matrix_counts_every_example_once() -> None:
     labels, predictions = np.array([0, 0, 1, 2, 2, 2]), np.array([0, 1, 1, 2, 0, 0])
-    (squares,) = figures.confusion_matrix(labels, predictions, NAMES).data
-    shown = dict(zip(np.asarray(squares.customdata).tolist(), squares.text, strict=True))
-    assert shown == {0: "1", 1: "1", 4: "1", 6: "2", 8: "1"}
-    assert [(y, x) for y, x in zip(squares.y, squares.x, strict=True)] == [
-        ("cat", "cat"), ("cat", "dog"), ("dog", "dog"), ("owl", "cat"), ("owl", "owl"),
-    ]  # fmt: skip
+    figure = figures.confusion_matrix(labels, predictions, NAMES)
+    assert of_cells(figure, "text") == {0: "1", 1: "1", 4: "1", 6: "2", 8: "1"}
+    assert of_cells(figure, "base") == {0: -0.5, 1: -0.5, 4: 0.5, 6: 1.5, 8: 1.5}
+    assert of_cells(figure, "x") == {0: 0, 1: 1, 4: 1, 6: 0, 8: 2}
+    assert figure.layout.yaxis.ticktext == figure.layout.xaxis.ticktext == ("cat", "dog", "owl")
 
 
 def test_the_confusion_matrix_averages_a_score() -> None:
     labels, predictions = np.array([0, 0, 1]), np.array([1, 1, 1])
-    (squares,) = figures.confusion_matrix(labels, predictions, NAMES, np.array([0.2, 0.4, 1.0]), "entropy").data
-    assert squares.text == ("0.30", "1.00")
+    figure = figures.confusion_matrix(labels, predictions, NAMES, np.array([0.2, 0.4, 1.0]), "entropy")
+    assert of_cells(figure, "text") == {1: "0.30", 4: "1.00"}
+
+
+def of_cells(figure: Any, name: str) -> dict[int, Any]:
+    """An attribute of each cell of a confusion matrix, by the cell's number."""
+    return {
+        int(cell): value
+        for cells in figure.data
+        for cell, value in zip(cells.customdata, getattr(cells, name), strict=True)
+    }
 
 
 def test_correct_and_wrong_predictions_are_shares_of_their_own(generator: np.random.Generator) -> None:
@@ -202,8 +222,10 @@ def test_classes_lie_at_their_mistakes_and_uncertainty() -> None:
 def test_of_very_many_classes_no_table_of_all_pairs_is_made() -> None:
     classes = 200_000
     labels = np.array([0, 5, 5, classes - 1])
-    (squares,) = figures.confusion_matrix(labels, labels[::-1], [str(c) for c in range(classes)]).data
-    assert len(squares.customdata) == len({*zip(labels.tolist(), labels[::-1].tolist(), strict=True)})
+    figure = figures.confusion_matrix(labels, labels[::-1], [str(c) for c in range(classes)])
+    assert sum(len(cells.customdata) for cells in figure.data) == len(
+        {*zip(labels.tolist(), labels[::-1].tolist(), strict=True)}
+    )
 
 
 @pytest.mark.parametrize("classes", [20, 21, 1000])

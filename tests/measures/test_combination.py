@@ -1,4 +1,4 @@
-"""Conformal p-values against counting, and their harmonic mean against scipy."""
+"""The harmonic mean of p-values against scipy."""
 
 import numpy as np
 import pytest
@@ -6,22 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mcviz.measures.combination import conformal_p_values, harmonic_mean_p
+from mcviz.measures.combination import harmonic_mean_p
 
 P_VALUES = st.lists(st.floats(1e-4, 1), min_size=2, max_size=5)
-
-
-@given(st.lists(st.integers(0, 9), min_size=1, max_size=40), st.lists(st.integers(-2, 12), min_size=1, max_size=9))
-def test_p_is_the_share_that_scores_as_high(reference: list[int], ood_scores: list[int]) -> None:
-    found = conformal_p_values(np.array(ood_scores, float), np.array(reference, float))
-    expected = [(sum(r >= s for r in reference) + 1) / (len(reference) + 1) for s in ood_scores]
-    np.testing.assert_allclose(found, expected)
-
-
-def test_p_values_of_examples_like_the_reference_are_uniform() -> None:
-    random = np.random.default_rng(0)
-    found = conformal_p_values(random.normal(size=2000), random.normal(size=2000))
-    assert stats.kstest(found, "uniform").statistic < 0.05
 
 
 @given(P_VALUES)

@@ -5,7 +5,7 @@ import pytest
 from sklearn.decomposition import PCA
 
 from mcviz.measures.ood import OODDetector
-from mcviz.measures.subspaces import ClassSubspaces, held_out_shares, unexplained_share
+from mcviz.measures.subspaces import ClassSubspaces, unexplained_share
 
 CLASSES, DIMENSIONS, OF_A_CLASS, RANK = 3, 400, 120, 4
 RANDOM = np.random.default_rng(0)
@@ -84,26 +84,66 @@ def test_silent_activations_and_classes_without_examples_are_no_trouble() -> Non
     assert np.isfinite(subspaces.unexplained(np.zeros((2, DIMENSIONS), np.float32))).all()
 
 
-def test_held_out_shares_are_larger_than_those_of_examples_that_were_seen_and_like_those_of_new_ones() -> None:
-    probs = CONFIDENT[LABELS]
-    held_out = held_out_shares(probs, KNOWN, LABELS)
+def calibrated(seed: int, count: int) -> OODDetector:
+    """Fitted on the known ones, and calibrated on as many others of their kind."""
+    labels = np.arange(count) % CLASSES
     subspaces = ClassSubspaces.fit(KNOWN, LABELS, CLASSES)
-    seen = unexplained_share(subspaces, probs, KNOWN)
-    new = unexplained_share(subspaces, probs, activations(LABELS, 5))
-    assert np.median(seen) < np.median(held_out)
-    assert np.median(held_out) == pytest.approx(np.median(new), rel=0.15)
+    mean_probs = confident_of(labels, seed)
+    unexplained = unexplained_share(subspaces, mean_probs, activations(labels, seed + 1))
+    return OODDetector.calibrated(subspaces, mean_probs, unexplained)
 
 
 @pytest.fixture(scope="module")
 def detector() -> OODDetector:
-    return OODDetector.fit(confident_of(LABELS, 6), KNOWN, LABELS)
+    return calibrated(20, 399)
 
 
-def test_the_threshold_keeps_95_percent_of_new_examples_of_the_same_kind(detector: OODDetector) -> None:
+def test_new_examples_of_the_same_kind_are_stopped_as_often_as_it_says(detector: OODDetector) -> None:
     labels = np.arange(3000) % CLASSES
     found = detector.predict(confident_of(labels, 7), activations(labels, 8))
     assert found.is_ood.mean() == pytest.approx(0.05, abs=0.03)
     assert found.percentile.mean() == pytest.approx(0.5, abs=0.06)
+
+
+@pytest.mark.parametrize("count", [19, 59, 199])
+@pytest.mark.parametrize("tied", [False, True])
+def test_in_simulation_at_most_5_percent_are_stopped_and_hardly_fewer(count: int, tied: bool) -> None:
+    """Of each draw of calibration examples: what share of new ones is stopped? Its mean is what is promised."""
+    random = np.random.default_rng(count)
+    no_subspaces = ClassSubspaces(np.zeros(1, np.float32), ())
+    shares = []
+    for _ in range(1200):
+        both = random.gamma(0.3, size=(2, count + 40))  # as skewed as doubts are
+        both[1] += 0.5 * both[0]
+        if tied:
+            both = both.round(1)
+        detector = OODDetector(no_subspaces, *both[:, :count])
+        shares.append(detector.judged(*both[:, count:]).is_ood.mean())
+    error = np.std(shares) / np.sqrt(len(shares))
+    assert np.mean(shares) <= 0.05 + 4 * error
+    if not tied:  # ties of the two ranks alone are left, (1, 2) and (2, 1)
+        assert np.mean(shares) >= 0.05 - 1 / (count + 1) - 4 * error
+
+
+def test_the_p_value_is_the_rank_among_all_examples_together(detector: OODDetector) -> None:
+    """By hand: every rank is counted in one list of the calibration examples and the new one."""
+    labels = np.arange(12) % CLASSES
+    probs, new = confident_of(labels, 30), activations(labels, 31)
+    found = detector.predict(probs, new)
+    unexplained = unexplained_share(detector.subspaces, probs, new)
+    for place in range(12):
+        u = [*detector.uncertainty, 1 - probs[place].max()]
+        v = [*detector.unexplained, unexplained[place]]
+        ranks = [[sum(other >= value for other in values) / len(values) for value in values] for values in (u, v)]
+        combined = [2 / (1 / a + 1 / b) for a, b in zip(*ranks, strict=True)]
+        assert found.p_uncertainty[place] == pytest.approx(ranks[0][-1])
+        assert found.p_unexplained[place] == pytest.approx(ranks[1][-1])
+        assert found.combined[place] == pytest.approx(combined[-1])
+        assert found.p_value[place] == pytest.approx(np.mean([each <= combined[-1] for each in combined]))
+
+
+def test_the_calibration_examples_themselves_are_stopped_as_often_as_it_says(detector: OODDetector) -> None:
+    assert 0.03 <= detector.own_share <= 0.05
 
 
 def test_uncertainty_alone_or_unexplained_activations_alone_are_enough(detector: OODDetector) -> None:
@@ -119,12 +159,6 @@ def test_uncertainty_alone_or_unexplained_activations_alone_are_enough(detector:
         assert found.ood_score.min() > np.median(usual)
 
 
-def test_labels_are_the_predictions_where_they_are_not_known() -> None:
-    probs = confident_of(LABELS, 6)
-    with_labels, without = OODDetector.fit(probs, KNOWN, LABELS), OODDetector.fit(probs, KNOWN)
-    assert without.threshold == with_labels.threshold
-
-
 def test_too_few_examples_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"at least 20 in-distribution examples\. Received: 19"):
-        OODDetector.fit(confident_of(LABELS[:19], 0), KNOWN[:19])
+    with pytest.raises(ValueError, match=r"at least 19 in-distribution examples to be calibrated\. Received: 18"):
+        calibrated(0, 18)

@@ -104,7 +104,8 @@ def test_every_ranking_puts_the_uncertain_example_before_the_confident_one(name:
     confident = [[0.98, 0.01, 0.01]] * 4
     uncertain = [[0.9, 0.05, 0.05], [0.05, 0.9, 0.05], [0.3, 0.3, 0.4], [0.35, 0.33, 0.32]]
     probs = np.array([confident, uncertain, confident], dtype=np.float32).transpose(1, 0, 2)
-    order = measures.most_uncertain_first(name, measures.scores(probs)[name])
+    labels = np.zeros(3, int)
+    order = measures.most_uncertain_first(name, measures.scores(probs, labels)[name])
     assert order.tolist() == [1, 0, 2]
 
 
@@ -167,9 +168,9 @@ def test_a_score_is_given_what_its_parameters_name_and_left_out_where_that_is_no
 @pytest.mark.parametrize("name", measures.SCORES)
 def test_a_score_computes_float64_and_formats_with_its_unit(name: str) -> None:
     score = measures.SCORES[name]
-    values = score.compute(measures.Predictions(PROBS))
+    values = score.compute(measures.Predictions(PROBS, LABELS))
     assert values.dtype == np.float64
-    np.testing.assert_array_equal(values.astype(np.float32), measures.scores(PROBS)[name])
+    np.testing.assert_array_equal(values.astype(np.float32), measures.scores(PROBS, LABELS)[name])
     assert score.name == name
     assert score.format(0.25) == ("0.250 nats" if score.unit == "nats" else "25.0%")
 

@@ -5,9 +5,10 @@ import tracemalloc
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from mcviz.measures import similarity
-from mcviz.measures.similarity import most_similar, principal_components
+from mcviz.measures.similarity import most_similar, principal_components, word_components
 
 
 class SlicedOnly:
@@ -99,3 +100,44 @@ def test_ten_thousand_photographs_take_a_small_part_of_their_own_size() -> None:
     assert components.shape == (count, similarity.COMPONENTS)
     assert np.isfinite(components).all()
     assert peak < 400 * 2**20
+
+
+TOPICS = ["cat dog horse cow sheep", "oak elm birch maple ash", "bread butter cheese milk egg"]
+
+
+def sentences(count: int) -> list[str]:
+    """Sentences of four words of one topic each; the topics take turns."""
+    random = np.random.default_rng(0)
+    return [" ".join(random.choice(TOPICS[each % 3].split(), 4, replace=False)) for each in range(count)]
+
+
+def test_texts_of_one_topic_are_near_each_other_whatever_their_length() -> None:
+    texts = sentences(60)
+    texts[7] = " ".join(texts[7::3])  # a long one
+    components = word_components(texts, 3)
+    assert components.shape == (60, 3)
+    for example in (0, 7, 59):
+        assert all(other % 3 == example % 3 for other in most_similar(components, example, 19))
+
+
+def test_distances_are_those_of_the_cosine_in_a_full_decomposition_of_the_tf_idf() -> None:
+    texts = [*sentences(12), "Cat, CAT!", "one"]
+    weights = TfidfVectorizer(sublinear_tf=True, token_pattern=r"\w+").fit_transform(texts).toarray()
+    expected = 2 - 2 * weights @ weights.T  # the rows have a length of 1
+    components = word_components(texts)
+    found = ((components[:, None] - components[None]) ** 2).sum(axis=2)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "texts", [[""], ["a"], ["", " ", "\n"], ["same words"] * 5, ["", "word"], ["?!", "\U0001f600", "x" * 10_000]]
+)
+def test_texts_without_words_alone_or_all_the_same_have_finite_components_and_the_same_each_time(texts) -> None:
+    components = word_components(texts)
+    assert components.dtype == np.float32
+    assert len(components) == len(texts)
+    assert np.isfinite(components).all()
+    np.testing.assert_array_equal(components, word_components(texts))
+    assert len(most_similar(components, 0, 6)) == len(texts) - 1
+    if len(set(texts)) == 1:
+        assert np.ptp(components, axis=0).max() < 1e-6

@@ -1,10 +1,11 @@
 """Numbers as text say no more than the numbers."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcviz.measures.units import percent, with_unit
+from mcviz.measures.units import percent, significant, with_unit
 
 
 @pytest.mark.parametrize(
@@ -38,3 +39,27 @@ def test_percentages_are_within_half_a_step(fraction: float, digits: int) -> Non
 )
 def test_only_shares_are_shown_in_percent(value: float, unit: str, words: str) -> None:
     assert with_unit(value, unit) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (3.21, "3.21"),
+        (0.1 + 0.2, "0.3"),
+        (-0.05, "-0.05"),
+        (0.0, "0"),
+        (99.996, "100"),
+        (452_312.7, "452,300"),
+        (-12_345_678, "-12,350,000"),
+        (1.23456e-7, "1.235e-07"),
+        (float("inf"), "inf"),
+        (float(np.float32(0.3)), "0.3"),
+    ],
+)
+def test_numbers_of_any_size_have_four_digits_and_no_exponent_while_they_are_short(value: float, words: str) -> None:
+    assert significant(value) == words
+
+
+@given(st.floats(-1e15, 1e15))
+def test_four_digits_are_within_half_a_step(value: float) -> None:
+    assert abs(float(significant(value).replace(",", "")) - value) <= 5.0001e-4 * abs(value) + 1e-320

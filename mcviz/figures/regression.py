@@ -1,0 +1,249 @@
+"""Predictions of a number: against the truth, errors against doubt, intervals, and the passes over one example."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import plotly.graph_objects as go
+
+from mcviz.figures.cells import Window
+from mcviz.figures.parts import NUMBER, band, diagonal, histogram, level, padded, with_unit
+from mcviz.figures.scores import coloured_map, scatter
+from mcviz.figures.style import DETERMINISTIC, ENSEMBLE, LABEL, SPREAD, styled
+from mcviz.measures import significant
+from mcviz.measures.prediction_intervals import IntervalCalibration
+
+ERROR_BARS = 300  # examples, above which error bars would hide each other
+TENTHS = 10
+CURVE_POINTS = 200
+
+
+def predicted_against_true(
+    labels: np.ndarray,
+    predictions: np.ndarray,
+    examples: np.ndarray,
+    *,
+    unit: str = "",
+    std: np.ndarray | None = None,
+    score: np.ndarray | None = None,
+    title: str = "",
+    uncertain_when: Literal["low", "high"] = "high",
+    outline: Sequence[tuple[float, float]] = (),
+    selected: np.ndarray | None = None,
+    window: Window | None = None,
+) -> go.Figure:
+    """One point an example, the label along the x axis and the prediction along the y axis, with the diagonal.
+
+    Args:
+        labels: (N,) true values.
+        predictions: (N,) predictive means.
+        examples: (N,) int, the number of each example in the run.
+        unit: of the target.
+        std: (N,) of each prediction, drawn as an error bar to either side where there are up to 300 examples.
+        score: (N,) by which points are coloured; all in one colour without it.
+        title: of the score.
+        uncertain_when: which values of the score mean uncertain; their points are the brightest.
+        outline: as for `scatter`.
+        selected: as for `scatter`.
+        window: as for `scatter`.
+
+    Returns:
+        A scatter chart whose points carry their example's number as `customdata`.
+    """
+    axes = with_unit("label", unit), with_unit("prediction", unit)
+    if score is None:
+        figure = _of_one_colour(labels, predictions, examples, axes, outline, selected, window)
+    else:
+        figure = coloured_map(
+            labels,
+            predictions,
+            score,
+            title,
+            examples,
+            axes=axes,
+            outline=outline,
+            uncertain_when=uncertain_when,
+            selected=selected,
+            window=window,
+        )
+    if std is not None and len(labels) <= ERROR_BARS:
+        figure.add_trace(_error_bars(labels, predictions, std))
+        figure.data = (figure.data[-1], *figure.data[:-1])  # below the points
+    figure.add_shape(
+        **diagonal(float(min(labels.min(), predictions.min())), float(max(labels.max(), predictions.max())))
+    )
+    return _told(figure, "label", "prediction")
+
+
+def error_against_score(
+    values: np.ndarray,
+    errors: np.ndarray,
+    examples: np.ndarray,
+    *,
+    title: str,
+    unit: str = "",
+    outline: Sequence[tuple[float, float]] = (),
+    selected: np.ndarray | None = None,
+    window: Window | None = None,
+) -> go.Figure:
+    """One point an example, its score along the x axis and its absolute error along the y axis.
+
+    Args:
+        values: (N,) the score.
+        errors: (N,) absolute errors.
+        examples: (N,) int, the number of each example in the run.
+        title: of the score, with its unit.
+        unit: of the target.
+        outline: as for `scatter`.
+        selected: as for `scatter`.
+        window: as for `scatter`.
+
+    Returns:
+        A scatter chart whose points carry their example's number as `customdata`, and a line through the medians of
+        each tenth of the examples, in the order of the score.
+    """
+    axes = title, with_unit("absolute error", unit)
+    figure = _of_one_colour(values, errors, examples, axes, outline, selected, window)
+    tenths = np.array_split(np.argsort(values, kind="stable"), min(TENTHS, len(values)))
+    medians = [(np.median(values[tenth]), np.median(errors[tenth])) for tenth in tenths]
+    x, y = np.array(medians).T
+    figure.add_scattergl(  # as the points are, which would hide any other line
+        x=x,
+        y=y,
+        mode="lines",
+        line={"color": DETERMINISTIC, "width": 3},
+        name="median of each tenth of the examples",
+        hovertemplate=f"median error %{{y:{NUMBER}}} near %{{x:{NUMBER}}}<extra></extra>",
+    )
+    return _told(figure, "score", "error").update_layout(showlegend=True)
+
+
+def coverage_of_intervals(calibration: IntervalCalibration) -> go.Figure:
+    """How often central intervals of the predictive distribution hold the label, against how often they should.
+
+    Args:
+        calibration: of one target.
+
+    Returns:
+        A line with the band of the exact intervals of its shares, beside the diagonal; below it the model is
+        overconfident.
+    """
+    nominal = calibration.nominal
+    figure = go.Figure([band(nominal, calibration.low, calibration.high, ENSEMBLE)])
+    figure.add_scatter(
+        x=nominal,
+        y=calibration.observed,
+        mode="lines+markers",
+        line={"color": ENSEMBLE, "width": 2.5},
+        name="intervals of the predictive distribution",
+        showlegend=False,
+        customdata=np.stack([calibration.low, calibration.high], axis=1),
+        hovertemplate="intervals for %{x:.0%} hold %{y:.1%} of the labels (%{customdata[0]:.1%} to "
+        "%{customdata[1]:.1%})<extra></extra>",
+    )
+    figure.add_shape(**diagonal(0, 1))
+    figure.update_xaxes(title="coverage asked for", tickformat=".0%", range=[0, 1])
+    figure.update_yaxes(title="labels within", tickformat=".0%", range=[0, 1.02])
+    return styled(figure, 420)
+
+
+def outputs_of_example(
+    outputs: np.ndarray,
+    *,
+    unit: str = "",
+    variances: np.ndarray | None = None,
+    deterministic: float | None = None,
+    label: float | None = None,
+    interval: tuple[float, float] | None = None,
+    coverage: float = 0.9,
+) -> go.Figure:
+    """What every pass predicts of one example.
+
+    Args:
+        outputs: (T,) the mean that each pass predicts.
+        unit: of the target.
+        variances: (T,) the variance that each pass predicts, or None.
+        deterministic: what the model predicts with dropout off, or None where that is not known.
+        label: the true value, where it is known.
+        interval: the ends of the prediction interval, where it is shown; one that is infinite fills the chart.
+        coverage: of the interval.
+
+    Returns:
+        A histogram, with a line for the predictive mean and for each of the others, the interval as a band, and with
+        variances the density of the predictive distribution, as high as if it were a histogram of T draws.
+    """
+    bars, edges = histogram(outputs, NUMBER)
+    figure, top, shown = go.Figure(bars), float(max(bars.y)), [*edges]
+    if variances is not None:
+        x, density = _density(outputs, variances)
+        curve = density * len(outputs) * (edges[1] - edges[0])
+        figure.add_scatter(
+            x=x,
+            y=curve,
+            mode="lines",
+            line={"color": SPREAD, "width": 2},
+            name="predictive distribution",
+            hoverinfo="skip",
+        )
+        top = max(top, float(curve.max()))
+        shown += [x[0], x[-1]]
+    top *= 1.08
+    lines = [("predictive mean", float(outputs.mean(dtype=np.float64)), ENSEMBLE, "solid")]
+    lines += [("deterministic", deterministic, DETERMINISTIC, "dash")] if deterministic is not None else []
+    lines += [("label", label, LABEL, "dot")] if label is not None else []
+    for name, value, colour, dash in lines:
+        figure.add_trace(level(f"{name} {significant(value)}", value, top, colour, dash))
+    shown += [value for _, value, _, _ in lines] + [end for end in interval or () if np.isfinite(end)]
+    low, high = padded(np.array(shown))
+    if interval is not None:
+        shade = band(np.clip(interval, low, high), np.zeros(2), np.full(2, top), ENSEMBLE)
+        figure.add_trace(shade.update(name=f"{coverage:.0%} interval", showlegend=True))
+    figure.update_xaxes(title=with_unit("prediction", unit), range=[low, high])
+    figure.update_yaxes(title="passes", range=[0, top])
+    return styled(figure, 360)
+
+
+def _of_one_colour(
+    x: np.ndarray,
+    y: np.ndarray,
+    examples: np.ndarray,
+    axes: tuple[str, str],
+    outline: Sequence[tuple[float, float]],
+    selected: np.ndarray | None,
+    window: Window | None,
+) -> go.Figure:
+    group = np.zeros(len(x), dtype=int)
+    return scatter(
+        x, y, group, ["examples"], [ENSEMBLE], examples, axes=axes, outline=outline, selected=selected, window=window
+    ).update_layout(showlegend=False)
+
+
+def _told(figure: go.Figure, x: str, y: str) -> go.Figure:
+    """Show on hover what is drawn of an example beside its number."""
+    for trace in figure.data:
+        if trace.customdata is not None and trace.hovertemplate:
+            trace.hovertemplate = f"example %{{customdata}}: {x} %{{x:{NUMBER}}}, {y} %{{y:{NUMBER}}}<extra></extra>"
+    return figure
+
+
+def _error_bars(x: np.ndarray, y: np.ndarray, std: np.ndarray) -> go.Scattergl:
+    """A line of three points a bar, the last of them a gap: a lasso, which takes points alone, passes over it."""
+    gap = np.full(len(x), np.nan)
+    return go.Scattergl(
+        x=np.stack([x, x, gap], axis=1).ravel(),
+        y=np.stack([y - std, y + std, gap], axis=1).ravel(),
+        mode="lines",
+        line={"color": SPREAD, "width": 1},
+        opacity=0.35,
+        name="one std",
+        hoverinfo="skip",
+        showlegend=False,
+    )
+
+
+def _density(means: np.ndarray, variances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(P,) points and the density of the mixture there."""
+    std = np.sqrt(variances.astype(np.float64))
+    x = np.linspace((means - 4 * std).min(), (means + 4 * std).max(), CURVE_POINTS)
+    z = (x[:, None] - means) / std
+    return x, (np.exp(-(z**2) / 2) / (std * np.sqrt(2 * np.pi))).mean(axis=1)

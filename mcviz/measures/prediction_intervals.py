@@ -1,0 +1,194 @@
+"""Intervals that should hold a target's true value: by the passes themselves, and by split-conformal prediction."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy  # loads scipy.special when it is first used
+
+from mcviz.measures.bootstrap import Interval, proportion
+from mcviz.measures.conformal import conformal_quantile, cross_fitted
+from mcviz.measures.registry import RegressionPredictions, required_labels
+from mcviz.measures.regression_scores import predictive_variance
+
+Array = np.ndarray
+
+LEVELS = np.arange(1, 20) / 20  # nominal coverages at which intervals are held against labels
+LEAST_SCALE = 0.01  # of the mean standard deviation
+
+
+@dataclass(frozen=True)
+class PredictionIntervals:
+    """One interval an example and target.
+
+    Attributes:
+        low: (N, D) float64 lower ends, in the unit of the targets.
+        high: (N, D) float64 upper ends; infinite where there were too few examples for calibration.
+    """
+
+    low: Array
+    high: Array
+
+    @property
+    def width(self) -> Array:
+        """(D,) float64, the mean width for each target."""
+        return (self.high - self.low).mean(axis=0)
+
+    def coverage(self, labels: Array, confidence: float = 0.95) -> list[Interval]:
+        """The share of labels that the intervals hold, ends included, with its exact interval (Clopper & Pearson 1934).
+
+        Args:
+            labels: (N, D) floating point.
+            confidence: of the interval of the share.
+
+        Returns:
+            D shares, one a target.
+        """
+        held = ((self.low <= labels) & (labels <= self.high)).sum(axis=0)
+        return [proportion(int(count), len(labels), confidence) for count in held]
+
+
+def intervals_by_passes(predictions: RegressionPredictions, coverage: float) -> PredictionIntervals:
+    """The central intervals of the predictive distribution.
+
+    Args:
+        predictions: of N examples.
+        coverage: 0 to 1, the share of the distribution within.
+
+    Returns:
+        Quantiles of the passes; with predicted variances those of the Gaussian with the mixture's mean and variance.
+    """
+    low, high = _central(predictions, np.array([coverage]))
+    return PredictionIntervals(low[0], high[0])
+
+
+def conformal_intervals(
+    predictions: RegressionPredictions, coverage: float, *, normalised: bool = False, seed: int = 0
+) -> PredictionIntervals:
+    """Intervals around the predictive mean by split-conformal prediction (Lei et al. 2018), each half for the other.
+
+    Args:
+        predictions: of N ≥ 2 examples, with labels.
+        coverage: 0 to 1; the true value of an example is held at least as often.
+        normalised: whether widths are in proportion to `conformal_scale`; otherwise all of a half are equal.
+        seed: of the halves.
+
+    Raises:
+        ValueError: predictions without labels.
+    """
+    scale = conformal_scale(predictions, predictions) if normalised else np.ones(predictions.outputs.shape[1:])
+    scores = _conformity(predictions, scale)
+
+    def bounds(calibration: Array, others: Array) -> Array:
+        return np.tile(_bounds(scores[calibration], coverage), (len(others), 1))
+
+    return _around_mean(predictions, cross_fitted(len(scores), bounds, seed) * scale)
+
+
+def conformal_intervals_of_new(
+    calibration: RegressionPredictions, new: RegressionPredictions, coverage: float, *, normalised: bool = False
+) -> PredictionIntervals:
+    """The same for new examples.
+
+    Args:
+        calibration: of M examples, with labels.
+        new: of N others; their labels are not looked at.
+        coverage: as for `conformal_intervals`.
+        normalised: as for `conformal_intervals`.
+
+    Raises:
+        ValueError: no labels for calibration.
+    """
+    scale, new_scale = (
+        conformal_scale(each, calibration) if normalised else np.ones(each.outputs.shape[1:])
+        for each in (calibration, new)
+    )
+    return _around_mean(new, _bounds(_conformity(calibration, scale), coverage) * new_scale)
+
+
+def conformal_scale(predictions: RegressionPredictions, usual: RegressionPredictions) -> Array:
+    """What errors are divided by before they are compared between examples.
+
+    Args:
+        predictions: of N examples.
+        usual: of those that calibrate.
+
+    Returns:
+        (N, D) float64, the predictive std, with predicted variances the total one. A hundredth of its mean over `usual`
+        is added, so that passes that all agree do not promise certainty (Papadopoulos & Haralambous 2011).
+    """
+    mean = _std(usual).mean(axis=0)
+    return np.where(mean > 0, _std(predictions) + LEAST_SCALE * mean, 1.0)
+
+
+def _std(predictions: RegressionPredictions) -> Array:
+    return np.sqrt(predictive_variance(predictions.outputs, predictions.variances))
+
+
+def _mean(predictions: RegressionPredictions) -> Array:
+    return predictions.outputs.mean(axis=0, dtype=np.float64)
+
+
+def _conformity(predictions: RegressionPredictions, scale: Array) -> Array:
+    return np.abs(_mean(predictions) - required_labels(predictions)) / scale
+
+
+def _bounds(scores: Array, coverage: float) -> Array:
+    """(D,) float64."""
+    return np.array([conformal_quantile(of_target, coverage) for of_target in scores.T])
+
+
+def _around_mean(predictions: RegressionPredictions, radius: Array) -> PredictionIntervals:
+    mean = _mean(predictions)
+    return PredictionIntervals(mean - radius, mean + radius)
+
+
+@dataclass(frozen=True)
+class IntervalCalibration:
+    """How often central intervals of one target held the label.
+
+    Attributes:
+        nominal: (L,) the coverages that were asked for, ascending.
+        observed: (L,) the shares of labels that were held.
+        low: (L,) lower ends of the exact intervals of these shares (Clopper & Pearson 1934).
+        high: (L,) upper ends.
+    """
+
+    nominal: Array
+    observed: Array
+    low: Array
+    high: Array
+
+
+def interval_calibration(predictions: RegressionPredictions, confidence: float = 0.95) -> list[IntervalCalibration]:
+    """Hold the central intervals of the predictive distribution against the labels (Kuleshov et al. 2018).
+
+    Args:
+        predictions: with labels.
+        confidence: of each share's interval.
+
+    Returns:
+        D calibrations, one a target, at the nominal coverages 5%, 10%, … 95%.
+
+    Raises:
+        ValueError: predictions without labels.
+    """
+    labels = required_labels(predictions)
+    low, high = _central(predictions, LEVELS)
+    held = ((low <= labels) & (labels <= high)).sum(axis=1)
+    found = []
+    for counts in held.T:
+        shares = [proportion(int(count), len(labels), confidence) for count in counts]
+        ends = np.array([(share.value, share.low, share.high) for share in shares]).T
+        found.append(IntervalCalibration(LEVELS, *ends))
+    return found
+
+
+def _central(predictions: RegressionPredictions, coverages: Array) -> tuple[Array, Array]:
+    """(L, N, D) lower and upper ends of the intervals of L coverages."""
+    tails = (1 - coverages) / 2
+    if predictions.variances is None:
+        ends = np.quantile(predictions.outputs.astype(np.float64), np.concatenate([tails, 1 - tails]), axis=0)
+        return ends[: len(tails)], ends[len(tails) :]
+    mean = _mean(predictions)
+    radius = -scipy.special.ndtri(tails)[:, None, None] * _std(predictions)
+    return mean - radius, mean + radius

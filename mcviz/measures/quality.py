@@ -1,0 +1,305 @@
+"""How good the predictions of an ensemble are, and whether others are better by more than noise.
+
+Each task has one list of measures, in `QUALITY`. Predictions are reduced to terms, some numbers of each example, which
+can be computed of one block of examples after the other; measures, their intervals and those of differences come from
+these.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import numpy as np
+
+from mcviz.measures import calibration
+from mcviz.measures.bootstrap import Interval, Statistic, proportion, weighted_intervals
+from mcviz.measures.prediction_intervals import intervals_by_passes
+from mcviz.measures.registry import Predictions, RegressionPredictions, required_labels
+from mcviz.measures.regression import ensemble_terms
+from mcviz.measures.selective import Ranking, areas, auroc_of_mistakes
+from mcviz.measures.units import significant
+
+Array = np.ndarray
+Terms = Mapping[str, Array]
+Unit = Literal["share", "per mille", "nats", "target", ""]
+Verdict = Literal["better", "worse", "differs", "noise", "unknown"]
+VERDICTS: dict[Verdict, str] = {  # in words
+    "better": "better",
+    "worse": "worse",
+    "differs": "differs",
+    "noise": "within noise",
+    "unknown": "",
+}
+
+INTERVAL = 0.9  # nominal coverage of the prediction intervals that are measured
+DIGITS = {"share": 2, "per mille": 2, "nats": 4, "": 4}
+SCALE = {"share": 100, "per mille": 1000}
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Something that says how good predictions are.
+
+    Attributes:
+        name: its name in files.
+        label: its name for people.
+        unit: "share" is shown in percent, "per mille" in thousandths; "target" is the unit of the run's targets.
+        better: whether low or high values are better; "" where that depends.
+        share_of: the term of truth values whose mean it is, where it is one: then its interval is exact.
+    """
+
+    name: str
+    label: str
+    unit: Unit
+    better: Literal["low", "high", ""]
+    share_of: str = ""
+
+    def format(self, value: float, target_unit: str = "", *, sign: str = "") -> str:
+        """A value as text with its unit, such as "98.21%", or with `sign` "+" a difference, such as "+0.21 points"."""
+        return f"{self.number(value, sign=sign)}{self._unit(target_unit, sign)}"
+
+    def number(self, value: float, *, sign: str = "") -> str:
+        """A value as text without its unit; "–" for NaN."""
+        if np.isnan(value):
+            return "–"
+        if self.unit == "target":
+            return f"{'+' if sign and value >= 0 else ''}{significant(value)}"
+        return f"{SCALE.get(self.unit, 1) * value:{sign}.{DIGITS[self.unit]}f}"
+
+    def with_interval(self, of: Interval, target_unit: str = "", *, sign: str = "") -> str:
+        """A value with its unit and the ends of its interval, such as "98.21% (97.95 to 98.44)".
+
+        There is no interval of what some draws of the bootstrap do not have, such as the AUROC of few mistakes.
+        """
+        if np.isnan(of.value):
+            return "–"
+        if np.isnan(of.low) or np.isnan(of.high):
+            return f"{self.format(of.value, target_unit, sign=sign)} (no interval)"
+        return of.written(partial(self.number, sign=sign), self._unit(target_unit, sign))
+
+    def _unit(self, target_unit: str, sign: str) -> str:
+        points = " points" if sign else "%"
+        unit = {"share": points, "per mille": " ‰", "target": f" {target_unit}", "nats": " nats"}.get(self.unit, "")
+        return unit.rstrip()
+
+
+@dataclass(frozen=True)
+class Quality:
+    """The measures of a task.
+
+    Attributes:
+        measures: in the order in which they are shown.
+        decides: the name of the proper scoring rule by which one of several is chosen.
+        drawn: the names of those that charts show.
+        terms: of n predictions with labels, (n,) float64 or bool by name.
+        statistic: of terms of N examples, with `uncertainty` where `needs_uncertainty`: what takes (R, N), how often
+            each of R draws holds each example, and returns (R, M) float64, a value a measure; NaN where there is none.
+        needs_uncertainty: whether terms have to have `uncertainty`, (N,) high for uncertain.
+    """
+
+    measures: tuple[Measure, ...]
+    decides: str
+    drawn: tuple[str, ...]
+    terms: Callable[[Predictions | RegressionPredictions], dict[str, Array]]
+    statistic: Callable[[Terms], Statistic]
+    needs_uncertainty: bool
+
+    @property
+    def place(self) -> dict[str, int]:
+        """The place of each measure in their order, by its name."""
+        return {measure.name: at for at, measure in enumerate(self.measures)}
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A measure of two ensembles.
+
+    Attributes:
+        measure: which.
+        one: of the first.
+        other: of the second.
+        difference: the second less the first; NaN where one of them is.
+    """
+
+    measure: Measure
+    one: Interval
+    other: Interval
+    difference: Interval
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the second is: better or worse by more than noise, or different where neither end is better."""
+        low, high = self.difference.low, self.difference.high
+        if np.isnan(self.difference.value):
+            return "unknown"
+        if not (low > 0 or high < 0):
+            return "noise"
+        if not self.measure.better:
+            return "differs"
+        return "better" if (low > 0) == (self.measure.better == "high") else "worse"
+
+
+def measured(
+    task: str, terms: Terms, *, confidence: float = 0.95, resamples: int = 1000, seed: int = 0
+) -> list[Interval]:
+    """Every measure of a task, with its interval.
+
+    Args:
+        task: one of `QUALITY`.
+        terms: of N ≥ 1 examples.
+        confidence: 0 to 1, of the intervals.
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
+
+    Returns:
+        An interval a measure, in their order.
+    """
+    count = len(next(iter(terms.values())))
+    statistic_of = lambda chosen: QUALITY[task].statistic(_only(terms, chosen))  # noqa: E731
+    found = weighted_intervals(statistic_of, count, confidence=confidence, resamples=resamples, seed=seed)
+    return _exact(task, terms, found, confidence)
+
+
+def compared(
+    task: str,
+    one: Terms,
+    other: Terms,
+    *,
+    paired: bool,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> list[Compared]:
+    """Every measure of two ensembles, and whether they differ by more than noise.
+
+    Args:
+        task: one of `QUALITY`.
+        one: terms of N ≥ 1 examples.
+        other: terms of M ≥ 1 examples.
+        paired: whether these are the same examples in the same order: then both are measured on the same draws.
+            Otherwise each has draws of its own.
+        confidence: 0 to 1, of the intervals.
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
+
+    Returns:
+        One a measure, in their order.
+    """
+    counts = [len(next(iter(terms.values()))) for terms in (one, other)]
+
+    def both_of(*chosen: Array | slice) -> Statistic:
+        parts = _only(one, chosen[0]), _only(other, chosen[-1])
+        first, second = (QUALITY[task].statistic(terms) for terms in parts)
+        of_one = len(next(iter(parts[0].values())))
+
+        def both(weights: Array) -> Array:
+            of_first, of_second = (weights, weights) if paired else np.split(weights, [of_one], axis=1)
+            values = first(of_first), second(of_second)
+            return np.concatenate([*values, values[1] - values[0]], axis=1)
+
+        return both
+
+    sizes = counts[:1] if paired else counts
+    found = weighted_intervals(both_of, sizes, confidence=confidence, resamples=resamples, seed=seed)
+    size = len(QUALITY[task].measures)
+    alone = [_exact(task, terms, found[at : at + size], confidence) for terms, at in ((one, 0), (other, size))]
+    return [Compared(*each) for each in zip(QUALITY[task].measures, *alone, found[2 * size :], strict=True)]
+
+
+def _only(terms: Terms, chosen: Array | slice) -> Terms:
+    return {name: values[chosen] for name, values in terms.items()}
+
+
+def joined(blocks: Sequence[Terms]) -> dict[str, Array]:
+    """The terms of all examples, from those of blocks of them, in their order."""
+    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+
+
+def _exact(task: str, terms: Terms, found: Sequence[Interval], confidence: float) -> list[Interval]:
+    """The same intervals, with exact ones (Clopper & Pearson 1934) in place of those of shares."""
+    return [
+        proportion(int(terms[measure.share_of].sum()), len(terms[measure.share_of]), confidence)
+        if measure.share_of
+        else interval
+        for measure, interval in zip(QUALITY[task].measures, found, strict=True)
+    ]
+
+
+def _classification_terms(predictions: Predictions | RegressionPredictions) -> dict[str, Array]:
+    assert isinstance(predictions, Predictions)
+    if predictions.labels is None:
+        raise ValueError("Predictions are compared with labels. Received: predictions without labels.")
+    of = calibration.terms(predictions.mean_probs[None], predictions.labels)
+    return {"correct": of.correct[:, 0], "confidence": of.confidence[:, 0], "nll": of.nll, "brier": of.brier}
+
+
+def _classification_statistic(terms: Terms) -> Statistic:
+    correct, confidence = terms["correct"], terms["confidence"]
+    figures = calibration.weighted_figures(
+        calibration.Terms(correct[:, None], confidence[:, None], terms["nll"], terms["brier"])
+    )
+    ranking = Ranking(terms["uncertainty"], correct)
+
+    def statistic(weights: Array) -> Array:
+        accuracy, nll, brier, ece, _, overconfidence = figures(weights).T
+        aurc, found = areas(ranking, weights)[:, 0], auroc_of_mistakes(ranking, weights)
+        return np.stack([accuracy, nll, brier, ece, overconfidence, aurc, found], axis=1)
+
+    return statistic
+
+
+def _regression_terms(predictions: Predictions | RegressionPredictions) -> dict[str, Array]:
+    assert isinstance(predictions, RegressionPredictions)
+    labels, within = required_labels(predictions), intervals_by_passes(predictions, INTERVAL)
+    held = ((within.low <= labels) & (labels <= within.high)).mean(axis=1)
+    terms = ensemble_terms(predictions)
+    terms.setdefault("nll", np.full(len(labels), np.nan))
+    return {**terms, "held": held, "width": (within.high - within.low).mean(axis=1)}
+
+
+def _regression_statistic(terms: Terms) -> Statistic:
+    names = ("squared_error", "absolute_error", "nll", "crps", "held", "width")
+    columns = np.stack([terms[name] for name in names], axis=1)
+
+    def statistic(weights: Array) -> Array:
+        means = weights @ columns / len(columns)
+        means[:, 0] = np.sqrt(means[:, 0])
+        return means
+
+    return statistic
+
+
+QUALITY: dict[str, Quality] = {
+    "classification": Quality(
+        (
+            Measure("accuracy", "accuracy", "share", "high", share_of="correct"),
+            Measure("nll", "NLL", "nats", "low"),
+            Measure("brier", "Brier score", "", "low"),
+            Measure("ece", "ECE", "share", "low"),
+            Measure("overconfidence", "confidence less accuracy", "share", ""),
+            Measure("aurc", "AURC", "per mille", "low"),
+            Measure("auroc", "AUROC of finding mistakes", "", "high"),
+        ),
+        "nll",
+        ("accuracy", "nll", "ece", "auroc"),
+        _classification_terms,
+        _classification_statistic,
+        needs_uncertainty=True,
+    ),
+    "regression": Quality(
+        (
+            Measure("rmse", "RMSE", "target", "low"),
+            Measure("mae", "MAE", "target", "low"),
+            Measure("nll", "NLL", "nats", "low"),
+            Measure("crps", "CRPS", "target", "low"),
+            Measure("coverage", f"coverage of {INTERVAL:.0%} intervals", "share", ""),
+            Measure("width", f"width of {INTERVAL:.0%} intervals", "target", ""),
+        ),
+        "nll",
+        ("rmse", "nll", "crps", "coverage"),
+        _regression_terms,
+        _regression_statistic,
+        needs_uncertainty=False,
+    ),
+}

@@ -1,0 +1,273 @@
+"""What a score is, what it is computed from, and the one registry of scores of each task."""
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Literal, TypeVar
+
+import numpy as np
+
+from mcviz.choices import Task
+from mcviz.measures.units import significant, with_unit
+
+Array = np.ndarray
+Function = TypeVar("Function", bound=Callable[..., Array])
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What scores of classification are computed from: arrays of N examples, all in the same order.
+
+    Attributes:
+        probs: (T, N, C) floating point, the probabilities of each pass.
+        labels: (N,) integers, or None where they are not known.
+        deterministic_probs: (N, C) floating point, the probabilities with dropout off, or None.
+        logits: (T, N, C) floating point, what `probs` were before the softmax, or None.
+        mean_probs: (N, C) float64, the predictive mean.
+
+    Raises:
+        ValueError: an array of another shape, or `probs` with no pass, no example or fewer than two classes.
+    """
+
+    probs: Array
+    labels: Array | None = None
+    deterministic_probs: Array | None = None
+    logits: Array | None = None
+    mean_probs: Array = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        shape = self.probs.shape
+        if len(shape) != 3 or 0 in shape or shape[-1] < 2:
+            raise ValueError(
+                f"probs should be (passes, examples, classes ≥ 2), with no axis empty. Received: shape {shape}."
+            )
+        _check_shapes(self, "probs", labels=shape[1:2], deterministic_probs=shape[1:], logits=shape)
+        object.__setattr__(self, "mean_probs", self.probs.mean(axis=0, dtype=np.float64))
+
+
+@dataclass(frozen=True)
+class RegressionPredictions:
+    """What scores of regression are computed from: arrays of N examples, all in the same order, and of D targets.
+
+    Attributes:
+        outputs: (T, N, D) floating point, the mean that each pass predicts, in the unit of the targets.
+        variances: (T, N, D) floating point, above 0, the variance that each pass predicts, or None.
+        labels: (N, D) floating point, the true values, or None where they are not known.
+        deterministic_outputs: (N, D) floating point, as `outputs` with dropout off, or None.
+        deterministic_variances: (N, D) floating point, as `variances` with dropout off, or None.
+
+    Raises:
+        ValueError: an array of another shape, or `outputs` with no pass, no example or no target.
+    """
+
+    outputs: Array
+    variances: Array | None = None
+    labels: Array | None = None
+    deterministic_outputs: Array | None = None
+    deterministic_variances: Array | None = None
+
+    def __post_init__(self) -> None:
+        shape = self.outputs.shape
+        if len(shape) != 3 or 0 in shape:
+            raise ValueError(
+                f"outputs should be (passes, examples, targets), with no axis empty. Received: shape {shape}."
+            )
+        one = shape[1:]
+        _check_shapes(
+            self, "outputs", variances=shape, labels=one, deterministic_outputs=one, deterministic_variances=one
+        )
+
+
+def required_labels(predictions: RegressionPredictions) -> Array:
+    """The labels, (N, D) floating point.
+
+    Raises:
+        ValueError: there are none.
+    """
+    if predictions.labels is None:
+        raise ValueError("Predictions are compared with labels. Received: predictions without labels.")
+    return predictions.labels
+
+
+def _check_shapes(predictions: object, beside: str, **wanted: tuple[int, ...]) -> None:
+    for name, shape in wanted.items():
+        array = getattr(predictions, name)
+        if array is not None and array.shape != shape:
+            raise ValueError(
+                f"{name} should have the shape {shape}, to go with {beside}. Received: shape {array.shape}."
+            )
+
+
+@dataclass(frozen=True)
+class Score:
+    """A score that examples can be ranked by.
+
+    Attributes:
+        name: its name in tables, files and addresses.
+        label: its name for people.
+        unit: "probability" or "share of passes", both shown in percent, "nats", "target" for the unit of the run's
+            targets, any other word, or "" for none.
+        uncertain_when: whether a low or a high value means uncertain.
+        meaning: a sentence or two on what such a value says.
+        function: takes the arrays that `needs` and `uses` name, in that order, and returns (N,) floating point.
+        needs: fields of `Predictions`, or of `RegressionPredictions`.
+        uses: more of these fields, each None where it is not there.
+    """
+
+    name: str
+    label: str
+    unit: str
+    uncertain_when: Literal["low", "high"]
+    meaning: str
+    function: Callable[..., Array]
+    needs: tuple[str, ...] = ("probs",)
+    uses: tuple[str, ...] = ()
+
+    @property
+    def in_sentence(self) -> str:
+        """The label within a sentence: its first letter is small, unless it begins an abbreviation."""
+        return f"{self.label[:1].lower()}{self.label[1:]}" if self.label[1:2].islower() else self.label
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether the score looks at the labels: then there is none for a new example."""
+        return "labels" in self.needs
+
+    def missing(self, predictions: Predictions | RegressionPredictions) -> list[str]:
+        """What the score needs and the predictions lack."""
+        return [need for need in self.needs if getattr(predictions, need) is None]
+
+    def compute(self, predictions: Predictions | RegressionPredictions) -> Array:
+        """The score of each example.
+
+        Args:
+            predictions: of N examples.
+
+        Returns:
+            (N,) float64, in the score's unit.
+
+        Raises:
+            ValueError: something that the score needs is not there.
+        """
+        if missing := self.missing(predictions):
+            raise ValueError(
+                f"{self.label} is computed from {' and '.join(self.needs)}. "
+                f"Received: predictions without {' and '.join(missing)}."
+            )
+        arrays = (getattr(predictions, name) for name in (*self.needs, *self.uses))
+        return self.function(*arrays).astype(np.float64, copy=False)
+
+    def uncertainty(self, values: Array) -> Array:
+        """Values of this score, of any shape, with their sign turned where low is uncertain; twice gives them back."""
+        return -values if self.uncertain_when == "low" else values
+
+    def unit_in(self, target_unit: str) -> str:
+        """The score's unit in a run whose targets have the unit `target_unit`, which may be ""."""
+        return target_unit if self.unit == "target" else self.unit
+
+    def format(self, value: float, target_unit: str = "") -> str:
+        """A value of this score as text with its unit, such as "97.1%", "0.322 nats" or "3.21 mg/dl"."""
+        if self.unit == "target":
+            return f"{significant(value)} {target_unit}".rstrip()
+        return with_unit(value, self.unit)
+
+
+SCORES: dict[str, Score] = {}
+REGRESSION_SCORES: dict[str, Score] = {}
+
+
+@dataclass(frozen=True)
+class TaskScores:
+    """What a task has for its scores.
+
+    Attributes:
+        scores: by their names.
+        predictions: what they are computed from.
+        others: the columns of a table of scores that are none, whose names a score cannot have.
+    """
+
+    scores: dict[str, Score]
+    predictions: type[Predictions | RegressionPredictions]
+    others: re.Pattern[str]
+
+
+TASKS: dict[str, TaskScores] = {
+    "classification": TaskScores(SCORES, Predictions, re.compile("example|id|label|prediction|correct")),
+    "regression": TaskScores(
+        REGRESSION_SCORES, RegressionPredictions, re.compile("example|id|error|(label|prediction)(_.*)?")
+    ),
+}
+
+
+def scores_of(task: Task) -> dict[str, Score]:
+    """The registry of a task's scores, by their names."""
+    return TASKS[task].scores
+
+
+def is_name_of_score(name: str, task: Task) -> bool:
+    """Whether a score of the task may have that name: an identifier that no other column of its table has."""
+    return name.isidentifier() and not TASKS[task].others.fullmatch(name)
+
+
+def register(
+    label: str,
+    unit: str,
+    uncertain_when: Literal["low", "high"],
+    meaning: str,
+    *,
+    task: Task = "classification",
+) -> Callable[[Function], Function]:
+    """Make a function a score: from then on it is in every table, ranking and chart, under the function's name.
+
+    Args:
+        label: as in `Score`.
+        unit: as in `Score`.
+        uncertain_when: as in `Score`.
+        meaning: as in `Score`.
+        task: whose predictions it is computed from.
+
+    Returns:
+        A decorator for a function whose parameters are fields of `Predictions`, or of `RegressionPredictions`: one
+        without a default is needed, one with the default None is used where it is there. The function stays as it is.
+
+    Raises:
+        ValueError: a name that is taken, or a parameter that the predictions do not have.
+    """
+    registry, given = TASKS[task].scores, TASKS[task].predictions
+
+    def add(function: Function) -> Function:
+        name, parameters = function.__name__, inspect.signature(function).parameters
+        if not is_name_of_score(name, task) or name in registry:
+            raise ValueError(f"The name of a score should be an identifier that is not taken. Received: {name!r}.")
+        known = [field.name for field in fields(given)]
+        needs = tuple(each for each, parameter in parameters.items() if parameter.default is parameter.empty)
+        if not needs or not set(parameters) <= set(known):
+            raise ValueError(
+                f"The parameters of a score should be among {', '.join(known)}. Received: {tuple(parameters)}."
+            )
+        uses = tuple(each for each in parameters if each not in needs)
+        registry[name] = Score(name, label, unit, uncertain_when, meaning, function, needs, uses)
+        return function
+
+    return add
+
+
+def computed(registry: Mapping[str, Score], predictions: Predictions | RegressionPredictions) -> dict[str, Array]:
+    """Every score of a registry whose needs are there, by name, (N,) float32 each."""
+    there = [score for score in registry.values() if not score.missing(predictions)]
+    return {score.name: score.compute(predictions).astype(np.float32) for score in there}
+
+
+def most_uncertain_first(name: str, values: Array, task: Task = "classification") -> Array:
+    """The ranking of examples by a score.
+
+    Args:
+        name: one of `scores_of(task)`.
+        values: (N,) that score of each example.
+        task: of the run.
+
+    Returns:
+        (N,) int64 indices of the examples; ties keep the examples' own order.
+    """
+    return np.argsort(-scores_of(task)[name].uncertainty(values), kind="stable")

@@ -1,0 +1,215 @@
+"""How wrong the deterministic model, a single pass and the ensemble are: RMSE, MAE, NLL and CRPS, with intervals.
+
+Every measure is a mean over examples and targets, or the root of one: intervals, also of differences, come from numbers
+of each example.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcviz.measures.bootstrap import Interval, intervals
+from mcviz.measures.registry import RegressionPredictions, required_labels
+from mcviz.measures.regression_scores import (
+    empirical_crps,
+    gaussian_crps,
+    gaussian_nll,
+    mixture_crps,
+    predictive_variance,
+)
+
+Array = np.ndarray
+Terms = Mapping[str, Array]
+
+TERMS = ("squared_error", "absolute_error", "nll", "crps")  # of the first the root of the mean is taken
+BLOCK = 512  # examples that are in memory as float64 at a time
+
+
+@dataclass(frozen=True)
+class RegressionMeasures:
+    """How wrong predictions are, or by how much one kind of them is less wrong than another.
+
+    Attributes:
+        rmse: the root of the mean squared error, in the unit of the targets.
+        mae: the mean absolute error, in the unit of the targets.
+        nll: the mean negative log density of the label in nats; None where no variance is predicted, by the model or by
+            passes that differ.
+        crps: the mean continuous ranked probability score, in the unit of the targets.
+    """
+
+    rmse: Interval
+    mae: Interval
+    nll: Interval | None
+    crps: Interval
+
+
+@dataclass(frozen=True)
+class RegressionTable:
+    """The measures of the three ways to predict, and what the ensemble gains: paired differences, below 0 for better.
+
+    Attributes:
+        deterministic: with dropout off, or None where that is not known.
+        single_pass: one pass, in the mean over all; of the RMSE the root of the mean of the squared errors.
+        ensemble: of all passes.
+        over_single_pass: the ensemble less a single pass.
+        over_deterministic: the ensemble less the deterministic model, or None where that is not known.
+    """
+
+    deterministic: RegressionMeasures | None
+    single_pass: RegressionMeasures
+    ensemble: RegressionMeasures
+    over_single_pass: RegressionMeasures
+    over_deterministic: RegressionMeasures | None
+
+
+def regression_table(
+    predictions: RegressionPredictions, *, confidence: float = 0.95, resamples: int = 1000, seed: int = 0
+) -> RegressionTable:
+    """Compute all measures with their bootstrap intervals.
+
+    Args:
+        predictions: of N examples, with labels.
+        confidence: of the intervals.
+        resamples: how often examples are drawn anew.
+        seed: of the draws.
+
+    Raises:
+        ValueError: predictions without labels.
+    """
+    return table_of_terms(regression_terms(predictions), confidence=confidence, resamples=resamples, seed=seed)
+
+
+def table_of_terms(
+    terms: Mapping[str, Terms], *, confidence: float = 0.95, resamples: int = 1000, seed: int = 0
+) -> RegressionTable:
+    """The same of what `regression_terms` gives, which takes longer than the intervals.
+
+    Args:
+        terms: of N examples.
+        confidence: as for `regression_table`.
+        resamples: as for `regression_table`.
+        seed: as for `regression_table`.
+    """
+
+    def measured(*rows: Terms) -> RegressionMeasures:
+        names = [name for name in TERMS if all(name in row for row in rows)]
+
+        def figures(means: Array) -> Array:
+            parts = means.reshape(*means.shape[:-1], len(rows), len(names)).copy()
+            parts[..., 0] = np.sqrt(parts[..., 0])
+            return parts[..., 0, :] - parts[..., 1:, :].sum(axis=-2)
+
+        columns = np.stack([row[name] for row in rows for name in names], axis=1)
+        found = dict(
+            zip(names, intervals(columns, figures, confidence=confidence, resamples=resamples, seed=seed), strict=True)
+        )
+        return RegressionMeasures(found["squared_error"], found["absolute_error"], found.get("nll"), found["crps"])
+
+    single, ensemble, deterministic = terms["single_pass"], terms["ensemble"], terms.get("deterministic")
+    return RegressionTable(
+        None if deterministic is None else measured(deterministic),
+        measured(single),
+        measured(ensemble),
+        measured(ensemble, single),
+        None if deterministic is None else measured(ensemble, deterministic),
+    )
+
+
+def regression_terms(predictions: RegressionPredictions) -> dict[str, dict[str, Array]]:
+    """What the measures are means of.
+
+    Args:
+        predictions: of N examples, with labels.
+
+    Returns:
+        For `deterministic` (where it is known), `single_pass` and `ensemble`: `squared_error`, `absolute_error`, `nll`
+        (where there is a variance) and `crps`, (N,) float64 each, means over the targets.
+
+    Raises:
+        ValueError: predictions without labels.
+    """
+    labels = required_labels(predictions).astype(np.float64)
+    starts = range(0, len(labels), BLOCK)
+    blocks = [_block_terms(predictions, labels, slice(start, start + BLOCK)) for start in starts]
+    return {
+        row: {name: np.concatenate([block[row][name] for block in blocks]) for name in terms}
+        for row, terms in blocks[0].items()
+    }
+
+
+def ensemble_terms(predictions: RegressionPredictions) -> dict[str, Array]:
+    """The terms of `regression_terms` of the ensemble alone, which takes less time; all examples are in memory."""
+    labels = required_labels(predictions).astype(np.float64)
+    variances = None if predictions.variances is None else predictions.variances.astype(np.float64)
+    terms = _ensemble_terms(predictions.outputs.astype(np.float64), variances, labels)
+    return {name: values.mean(axis=-1) for name, values in terms.items()}
+
+
+def squared_error_per_pass(outputs: Array, labels: Array) -> Array:
+    """Sum the squared errors of each single pass over examples and targets, so that blocks of examples add up.
+
+    Args:
+        outputs: (T, N, D) floating point.
+        labels: (N, D) floating point.
+
+    Returns:
+        (T,) float64, in the squared unit of the targets.
+    """
+    return np.array([_squared_error(one_pass, labels) for one_pass in outputs])
+
+
+def squared_error_by_ensemble_size(outputs: Array, labels: Array) -> Array:
+    """Sum the squared errors of the mean of the first 1, 2, … T passes, so that blocks of examples add up.
+
+    Args:
+        outputs: (T, N, D) floating point.
+        labels: (N, D) floating point.
+
+    Returns:
+        (T,) float64, in the squared unit of the targets; entry t is of the ensemble of t + 1 passes.
+    """
+    total = np.zeros(outputs.shape[1:], dtype=np.float64)
+    errors = np.empty(len(outputs))
+    for t, one_pass in enumerate(outputs):
+        total += one_pass
+        errors[t] = _squared_error(total / (t + 1), labels)
+    return errors
+
+
+def _squared_error(outputs: Array, labels: Array) -> float:
+    return float(np.square(outputs.astype(np.float64) - labels).sum())
+
+
+def _block_terms(given: RegressionPredictions, every_label: Array, block: slice) -> dict[str, dict[str, Array]]:
+    labels = every_label[block]
+    outputs = given.outputs[:, block].astype(np.float64)
+    variances = None if given.variances is None else given.variances[:, block].astype(np.float64)
+    rows = {
+        "single_pass": _single_terms(outputs, variances, labels),
+        "ensemble": _ensemble_terms(outputs, variances, labels),
+    }
+    if given.deterministic_outputs is not None:
+        spread = None if given.deterministic_variances is None else given.deterministic_variances[None, block]
+        rows["deterministic"] = _single_terms(given.deterministic_outputs[None, block], spread, labels)
+    return {row: {name: values.mean(axis=-1) for name, values in terms.items()} for row, terms in rows.items()}
+
+
+def _single_terms(outputs: Array, variances: Array | None, labels: Array) -> dict[str, Array]:
+    """(n, D) each, of each pass by itself, in the mean over the passes."""
+    errors = outputs - labels
+    terms = {"squared_error": np.square(errors).mean(axis=0), "absolute_error": np.abs(errors).mean(axis=0)}
+    if variances is None:
+        return {**terms, "crps": terms["absolute_error"]}  # the CRPS of a single value is its absolute error
+    nll, crps = gaussian_nll(outputs, variances, labels), gaussian_crps(outputs, variances, labels)
+    return {**terms, "nll": nll.mean(axis=0), "crps": crps.mean(axis=0)}
+
+
+def _ensemble_terms(outputs: Array, variances: Array | None, labels: Array) -> dict[str, Array]:
+    mean = outputs.mean(axis=0)
+    terms = {"squared_error": np.square(mean - labels), "absolute_error": np.abs(mean - labels)}
+    if variances is not None or len(outputs) > 1:
+        terms["nll"] = gaussian_nll(mean, predictive_variance(outputs, variances), labels)
+    if variances is None:
+        return {**terms, "crps": empirical_crps(outputs, labels)}
+    return {**terms, "crps": mixture_crps(outputs, variances, labels)}

@@ -1,0 +1,255 @@
+"""Calibration against scikit-learn and slow loops; what is said of runs whose calibration is known."""
+
+import itertools
+import math
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import minimize
+from sklearn.metrics import log_loss
+
+from mcviz.measures import bootstrap
+from mcviz.measures import calibration as calibration_module
+from mcviz.measures.calibration import (
+    SMALLEST,
+    Calibration,
+    Terms,
+    at_temperature,
+    calibration,
+    calibration_by_group,
+    calibration_in_words,
+    ece_by_chance,
+    equal_mass_edges,
+    equal_width_edges,
+    joined,
+    reliability,
+    temperature,
+    temperature_scaled,
+    terms,
+)
+
+RANDOM = np.random.default_rng(0)
+
+
+def made(examples: int, classes: int, seed: int, passes: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """(P, N, C) probabilities on a coarse grid, so that confidences tie and meet the ends of bins; labels."""
+    random = np.random.default_rng(seed)
+    steps = random.multinomial(30, random.dirichlet(np.ones(classes)), (passes, examples))
+    return (steps / 30).astype(np.float32), random.integers(classes, size=examples)
+
+
+def slow_ece(confidence: list[float], correct: list[bool], edges: list[float]) -> float:
+    """The sum over bins (low, high] of |correct - confidence|, divided by the number of predictions."""
+    total = 0.0
+    for low, high in itertools.pairwise(edges):
+        inside = [i for i, p in enumerate(confidence) if (low < p <= high) or (p <= low == edges[0])]
+        total += abs(sum(correct[i] - confidence[i] for i in inside))
+    return total / len(confidence)
+
+
+CASES = st.integers(1, 40), st.integers(2, 5), st.integers(0, 10**6)
+
+
+@given(*CASES, st.integers(1, 4))
+def test_every_figure_agrees_with_its_definition(examples: int, classes: int, seed: int, passes: int) -> None:
+    probs, labels = made(examples, classes, seed, passes)
+    way = terms(probs, labels)
+    found = calibration({"ensemble": way}, resamples=2).figures["ensemble"]
+    doubles = probs.astype(np.float64)
+    correct = [bool(doubles[p, i].argmax() == labels[i]) for i in range(examples) for p in range(passes)]
+    confidence = [float(doubles[p, i].max()) for i in range(examples) for p in range(passes)]
+    pairs = [(doubles[p, i], int(labels[i])) for i in range(examples) for p in range(passes)]
+    assert found.accuracy.value == pytest.approx(np.mean(correct))
+    assert found.nll.value == pytest.approx(np.mean([-math.log(max(one[y], SMALLEST)) for one, y in pairs]), rel=1e-6)
+    squares = [sum((q - (c == y)) ** 2 for c, q in enumerate(one)) for one, y in pairs]
+    assert found.brier.value == pytest.approx(np.mean(squares), rel=1e-6, abs=1e-6)
+    assert found.overconfidence.value == pytest.approx(np.mean(confidence) - np.mean(correct), abs=1e-6)
+    for value, edges in ((found.ece, equal_width_edges()), (found.ece_equal_mass, equal_mass_edges(way))):
+        assert value.value == pytest.approx(slow_ece(confidence, correct, list(edges)), abs=1e-6)
+        assert reliability(way, edges).ece == pytest.approx(value.value, abs=1e-9)
+        assert reliability(way, edges).count.sum() == pytest.approx(examples)
+
+
+def test_nll_is_scikit_learn_s() -> None:
+    probs, labels = RANDOM.dirichlet(np.ones(4), 300), RANDOM.integers(4, size=300)
+    assert terms(probs[None], labels).nll.mean() == pytest.approx(log_loss(labels, probs, labels=range(4)))
+
+
+def test_a_label_of_probability_zero_costs_half_a_step_of_storage() -> None:
+    assert terms(np.array([[[1.0, 0.0]]]), np.array([1])).nll.tolist() == [pytest.approx(math.log(131068))]
+
+
+def test_bins_of_equal_mass_hold_as_many_and_keep_ties_together() -> None:
+    confidence = RANDOM.permutation(np.linspace(0.2, 0.999, 150))
+    way = Terms(np.ones((150, 1), bool), confidence[:, None], confidence, confidence)
+    assert reliability(way, equal_mass_edges(way)).count.tolist() == [10] * 15
+    confidence[:100] = 1
+    tied = reliability(way, equal_mass_edges(way))
+    assert tied.count[-1] == 100
+    assert len(tied.count) < 15
+
+
+@given(*CASES, st.integers(1, 3))
+def test_blocks_of_examples_give_the_same_terms(examples: int, classes: int, seed: int, passes: int) -> None:
+    probs, labels = made(examples, classes, seed, passes)
+    cut = seed % (examples + 1)
+    blocks = joined([terms(probs[:, :cut], labels[:cut]), terms(probs[:, cut:], labels[cut:])])
+    for name, values in vars(terms(probs, labels)).items():
+        np.testing.assert_array_equal(getattr(blocks, name), values)
+
+
+def sampled(promised: float, examples: int = 4000, seed: int = 0, edge: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities of 3 classes whose labels are drawn at the temperature `promised`: above 1 is over-confident."""
+    random = np.random.default_rng(seed)
+    probs = random.dirichlet(np.full(3, edge), examples)
+    truth = at_temperature(probs, promised)
+    return probs, (random.random((examples, 1)) > truth.cumsum(axis=1)[:, :2]).sum(axis=1)
+
+
+def result(promised: float, **options) -> Calibration:
+    probs, labels = sampled(promised, **options)
+    return calibration({"deterministic": terms(probs[None], labels), "ensemble": terms(probs[None], labels)})
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    ("promised", "verdict"), [(2.0, "over-confident by"), (0.5, "under-confident by"), (1.0, "well calibrated, as far")]
+)
+def test_the_verdict_is_that_of_how_labels_were_drawn(promised: float, verdict: str, seed: int) -> None:
+    found = result(promised, seed=seed)
+    sentence = calibration_in_words(found)
+    assert sentence.startswith(f"The ensemble is {verdict}"), sentence
+    difference = found.figures["ensemble"].overconfidence.value
+    if promised != 1:
+        assert f"by {100 * abs(difference):.2f} percentage points (95% interval " in sentence
+    assert "Its accuracy is that of the deterministic model; the NLLs do not differ beyond noise." in sentence
+
+
+def test_too_high_here_and_too_low_there_is_not_well_calibrated() -> None:
+    confidence = np.repeat([0.6, 0.9], 1000)
+    correct = np.r_[np.arange(1000) < 750, np.arange(1000) < 750]  # 0.15 too low, 0.15 too high
+    way = Terms(correct[:, None], confidence[:, None], 1 - confidence, confidence)
+    sentence = calibration_in_words(calibration({"ensemble": way}))
+    assert sentence.startswith("The ensemble is over-confident in places and under-confident in others: ")
+    assert "its ECE of 15.00% is more than chance explains." in sentence
+
+
+def noisy(probs: np.ndarray, sharpness: float, seed: int) -> np.ndarray:
+    return at_temperature(probs * np.random.default_rng(seed).gamma(sharpness, 1 / sharpness, probs.shape), 1)
+
+
+@pytest.mark.parametrize(("other", "words"), [(2, ("above", "more than noise", "better")), (5000, ("", "noise", ""))])
+def test_a_gain_is_told_from_noise(other: float, words: tuple[str, str, str]) -> None:
+    probs, labels = sampled(1.0)
+    found = calibration(
+        {"single_pass": terms(noisy(probs, other, 1)[None], labels), "ensemble": terms(probs[None], labels)}
+    )
+    sentence = calibration_in_words(found)
+    gain = found.differences["single_pass"].accuracy
+    assert (gain.low > 0) == (other == 2)
+    assert all(word in sentence for word in words), sentence
+    assert ("more than noise" in sentence) == (other == 2)
+
+
+def test_a_difference_is_paired_and_the_ensemble_less_the_other() -> None:
+    probs, labels = sampled(1.0)
+    ways = {"deterministic": terms(noisy(probs, 50, 1)[None], labels), "ensemble": terms(probs[None], labels)}
+    found = calibration(ways)
+    difference, both = found.differences["deterministic"], found.figures
+    assert list(found.differences) == ["deterministic"]
+    for name in ("accuracy", "nll", "brier", "ece", "ece_equal_mass", "overconfidence"):
+        expected = getattr(both["ensemble"], name).value - getattr(both["deterministic"], name).value
+        assert getattr(difference, name).value == pytest.approx(expected, abs=1e-12), name
+    assert difference.nll.high - difference.nll.low < (both["ensemble"].nll.high - both["ensemble"].nll.low) / 3
+
+
+def test_an_interval_is_as_wide_as_the_figure_varies_between_samples() -> None:
+    values = [result(2.0, examples=1000, seed=seed).figures["ensemble"] for seed in range(60)]
+    for name in ("nll", "brier", "ece", "overconfidence"):
+        spread = np.std([getattr(each, name).value for each in values], ddof=1)
+        width = np.mean([getattr(each, name).high - getattr(each, name).low for each in values])
+        assert width == pytest.approx(2 * 1.96 * spread, rel=0.35), name
+
+
+def test_groups_are_measured_alone() -> None:
+    probs, labels = sampled(2.0, examples=900)
+    way, groups = terms(probs[None], labels), np.arange(900) % 3 * 5
+    found = calibration_by_group({"ensemble": way}, groups, resamples=50)
+    assert list(found) == [0, 5, 10]
+    alone = calibration({"ensemble": terms(probs[None, groups == 5], labels[groups == 5])}, resamples=50)
+    assert found[5].figures == alone.figures
+
+
+def test_of_a_small_group_without_mistakes_the_accuracy_may_still_be_lower() -> None:
+    (only,) = calibration_by_group(
+        {"ensemble": terms(np.tile([0.9, 0.1], (1, 8, 1)), np.zeros(8, int))}, np.zeros(8)
+    ).values()
+    accuracy = only.figures["ensemble"].accuracy
+    assert (accuracy.value, accuracy.high) == (1, 1)
+    assert accuracy.low == pytest.approx(0.025 ** (1 / 8))
+
+
+def test_the_temperature_is_that_of_the_labels_and_of_another_optimiser() -> None:
+    for promised in (0.6, 1.0, 2.5):
+        probs, labels = sampled(promised, examples=20_000)
+        found = temperature(probs, labels)
+        assert found == pytest.approx(promised, rel=0.06)
+
+        def nll(log_value, probs=probs, labels=labels) -> float:
+            return log_loss(labels, at_temperature(probs, float(np.exp(log_value[0]))))
+
+        assert found == pytest.approx(float(np.exp(minimize(nll, [0.0], method="Nelder-Mead").x[0])), rel=1e-3)
+
+
+def test_temperature_scaling_mends_calibration_without_a_look_at_an_example_s_own_label() -> None:
+    probs, labels = sampled(2.0)
+    scaled = temperature_scaled(probs, labels)
+    np.testing.assert_allclose(scaled.sum(axis=1), 1)
+    np.testing.assert_array_equal(scaled.argmax(axis=1), probs.argmax(axis=1))
+    found = calibration({"ensemble": terms(scaled[None], labels)})
+    assert abs(found.figures["ensemble"].overconfidence.value) < 0.02
+    first, second = np.array_split(np.random.default_rng(0).permutation(len(labels)), 2)
+    expected = at_temperature(probs[first], temperature(probs[second], labels[second]))
+    np.testing.assert_allclose(scaled[first], expected)
+
+
+def test_chance_explains_the_ece_of_a_calibrated_model_as_often_as_it_says() -> None:
+    below = 0
+    for seed in range(200):
+        probs, labels = sampled(1.0, examples=300, seed=seed)
+        way = terms(probs[None], labels)
+        below += reliability(way, equal_width_edges()).ece <= ece_by_chance(way, confidence=0.8, resamples=100)
+    assert below / 200 == pytest.approx(0.8, abs=0.09)  # 3 standard errors
+
+
+def test_ten_thousand_examples_take_a_moment() -> None:
+    probs, labels = RANDOM.dirichlet(np.ones(10), 10_000), RANDOM.integers(10, size=10_000)
+    ways = dict.fromkeys(("deterministic", "single_pass", "ensemble"), terms(probs[None], labels))
+    started = time.process_time()
+    calibration(ways)
+    assert time.process_time() - started < 10  # 1 to 2 s; a loop over resamples and bins takes minutes
+
+
+def test_of_very_many_examples_the_figures_and_nearly_the_intervals_are_those_of_all(monkeypatch) -> None:
+    random = np.random.default_rng(0)
+    probs = random.dirichlet([4, 1, 1], 30_000)
+    labels = np.array([random.choice(3, p=row) for row in probs])
+    ways = {"ensemble": terms(probs[None], labels), "deterministic": terms(probs[None] ** 2, labels)}
+    monkeypatch.setattr(bootstrap, "MOST_DRAWN", 30_000)
+    every = calibration(ways, resamples=400)
+    monkeypatch.setattr(bootstrap, "MOST_DRAWN", 3_000)
+    monkeypatch.setattr(calibration_module, "BLOCK", 7_000)
+    some = calibration(ways, resamples=400)
+    for figures, expected in (
+        (some.figures["deterministic"], every.figures["deterministic"]),
+        (some.differences["deterministic"], every.differences["deterministic"]),
+    ):
+        for name in ("accuracy", "nll", "brier", "ece", "overconfidence"):
+            found, of_all = getattr(figures, name), getattr(expected, name)
+            assert found.value == pytest.approx(of_all.value, rel=1e-9, abs=1e-12)
+            width = of_all.high - of_all.low
+            assert found.high - found.low == pytest.approx(width, rel=0.25)
+            assert (found.low, found.high) == pytest.approx((of_all.low, of_all.high), abs=0.25 * width)

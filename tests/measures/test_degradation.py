@@ -1,0 +1,44 @@
+"""What is said of a model along a distortion is what intervals say."""
+
+import numpy as np
+import pytest
+
+from mcviz.measures.calibration import Calibration, calibration, terms
+from mcviz.measures.degradation import degradation_in_words
+
+EXAMPLES = 400
+
+
+def step(confidence: float, deterministic: float, accuracy: float) -> Calibration:
+    """An ensemble and a deterministic model of two classes with one confidence each, right as often as said."""
+    labels = (np.arange(EXAMPLES) >= accuracy * EXAMPLES).astype(int)
+
+    def way(p: float) -> np.ndarray:
+        return np.tile([p, 1 - p], (1, EXAMPLES, 1)).astype(np.float32)
+
+    return calibration({"ensemble": terms(way(confidence), labels), "deterministic": terms(way(deterministic), labels)})
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        ([(0.9, 0.9, 0.9), (0.8, 0.8, 0.5)], "neither better nor worse, beyond noise"),
+        ([(0.9, 0.9, 0.9), (0.9, 0.6, 0.55)], "worse at 1 of 2 steps, beyond noise, and nowhere better"),
+        ([(0.9, 0.9, 0.9), (0.6, 0.9, 0.55)], "better at 1 of 2 steps, beyond noise, and nowhere worse"),
+        ([(0.7, 0.9, 0.9), (0.6, 0.9, 0.55)], "worse at 1 and better at 1 of 2 steps, beyond noise"),
+    ],
+)
+def test_averaging_is_said_to_harm_or_to_help_where_the_eces_differ_beyond_noise(
+    steps: list[tuple[float, float, float]], said: str
+) -> None:
+    assert said in degradation_in_words([step(*each) for each in steps])[0]
+
+
+@pytest.mark.parametrize(
+    ("confidence", "said"),
+    [(0.9, "over-confident by 30.0"), (0.6, "its mean confidence is its accuracy"), (0.51, "under-confident by 9.0")],
+)
+def test_the_end_is_judged_by_its_own_confidence(confidence: float, said: str) -> None:
+    sentences = degradation_in_words([step(0.9, 0.9, 0.9), step(confidence, 0.6, 0.6)])
+    assert said in sentences[2]
+    assert sentences[1] == "The ensemble's accuracy goes from 90.0% to 60.0%."
