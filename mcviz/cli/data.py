@@ -1,24 +1,25 @@
 """The options that say what data are and how a model takes them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from mcviz.choices import Task
 from mcviz.cli.printing import say
 from mcviz.cli.progress import pictures_progress
+from mcviz.errors import InvalidInputError
 from mcviz.extras import IMPORT_VARIABLE
 
 if TYPE_CHECKING:
-    from mcviz.data import DataSet
+    from mcviz.data import ColumnNames, DataSet
     from mcviz.runs import Preprocessing
 
 Command = Callable[..., Any]
 MOST_NAMES_SHOWN = 20
-LABELS = ("labels", "y_test", "y", "target")  # under which an npz has them
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,28 @@ class Reading:
 
     skip_broken: bool
     first: int | None
+    only: tuple[int, ...]
     picture_column: str | None
-    label_column: str | None
+    text_column: str | None
+    feature_columns: tuple[str, ...]
+    label_column: tuple[str, ...]
     id_column: str | None
+    scaler: str | None
+
+    @property
+    def columns(self) -> "ColumnNames":
+        """The columns of a table that are named."""
+        from mcviz.data import ColumnNames
+
+        one = len(self.label_column) == 1
+        return ColumnNames(
+            picture=self.picture_column,
+            label=self.label_column[0] if one else None,
+            id=self.id_column,
+            text=self.text_column,
+            features=self.feature_columns,
+            targets=() if one else self.label_column,
+        )
 
 
 def data_options(command: Command) -> Command:
@@ -42,10 +62,31 @@ def data_options(command: Command) -> Command:
 
     for option in (
         click.option("--id-column", metavar="NAME", help="Of a table: what names an example."),
-        click.option("--label-column", metavar="NAME", help="Of a table: class number or name."),
+        click.option(
+            "--label-column",
+            metavar="NAME",
+            multiple=True,
+            callback=_names,
+            help="Of a table: class number or name; of a regression its target, or several: A,B,….",
+        ),
+        click.option("--scaler", metavar="FILE", help="Of rows: mean and std a column, in a .csv or .npz."),
+        click.option(
+            "--feature-columns",
+            metavar="A,B,…",
+            multiple=True,
+            callback=_names,
+            help="Of a table: numbers, in the model's order; all numeric ones without it.",
+        ),
+        click.option("--text-column", metavar="NAME", help="Of a table: text."),
         click.option("--picture-column", metavar="NAME", help="Of a table: path, from its folder on."),
+        click.option(
+            "--only",
+            metavar="A,B,…|FILE",
+            callback=_places,
+            help="Take only the examples of these numbers, counted from 0; or of a file with one number a line.",
+        ),
         click.option("--first", type=click.IntRange(1), metavar="N", help="Take only the first N examples."),
-        click.option("--skip-broken", is_flag=True, help="Leave out pictures that cannot be read."),
+        click.option("--skip-broken", is_flag=True, help="Leave out pictures and texts that cannot be read."),
         click.option(
             "--class-names",
             metavar="A,B,…|FILE",
@@ -89,21 +130,25 @@ def import_option(command: Command) -> Command:
     )(command)
 
 
-def read_examples(path: str, reading: Reading) -> "DataSet":
-    """Read examples with a line on what was found out, and one on how far it is."""
-    import numpy as np
+def read_examples(path: str, reading: Reading, task: Task = "classification") -> "DataSet":
+    """Read examples, also those of a run, with a line on what was found out, and one on how far it is."""
+    from mcviz.data import read_data
+    from mcviz.jobs.of_run import data_set_of
+    from mcviz.runs import open_run
+    from mcviz.runs.manifest import NAME
 
-    from mcviz.data import ColumnNames, read_data
-
-    with pictures_progress() as progress:
-        examples = read_data(
-            path,
-            skip_broken=reading.skip_broken,
-            columns=ColumnNames(reading.picture_column, reading.label_column, reading.id_column),
-            progress=progress,
-        )
-    if reading.first is not None and reading.first < len(examples):
-        examples = examples.only(np.arange(reading.first))
+    if (Path(path) / NAME).is_file():
+        examples = data_set_of(open_run(path))
+    else:
+        with pictures_progress() as progress:
+            examples = read_data(
+                path,
+                skip_broken=reading.skip_broken,
+                columns=reading.columns,
+                task=task,
+                progress=progress,
+            )
+    examples = _some(examples, reading)
     for note in examples.notes:
         say(note)
     return examples
@@ -117,13 +162,33 @@ def say_classes(examples: "DataSet") -> None:
         say(f"classes: {shown}" + (f" and {more:,} more" if more > 0 else ""))
 
 
-def read_labels(path: str, reading: Reading) -> "DataSet":
+def read_labels(path: str, reading: Reading, task: Task = "classification") -> "DataSet":
     """Read labels from a table, with its ids and columns, or from an `.npy`."""
-    from mcviz.data import DataSet, read_array
+    from mcviz import data
 
-    if path.endswith((".csv", ".tsv", ".parquet")):
-        return read_examples(path, reading)
-    return DataSet(None).with_labels(read_array(path, LABELS))
+    columns = replace(reading, text_column=None, feature_columns=()).columns
+    return _some(data.read_labels(path, columns=columns, task=task), reading)
+
+
+def with_scaler(chosen: "Preprocessing | None", reading: Reading, examples: "DataSet") -> "Preprocessing | None":
+    """What the options say of preprocessing, with the mean and std of --scaler where it is given.
+
+    Raises:
+        InvalidInputError: the file cannot be used, the examples are no rows, or --mean or --std are given as well.
+    """
+    if reading.scaler is None:
+        return chosen
+    from msgspec.structs import replace
+
+    from mcviz.data import read_scaler
+    from mcviz.runs import Preprocessing
+
+    if examples.rows is None:
+        raise InvalidInputError(f"--scaler is for rows of numbers. Received: examples of the kind {examples.kind}.")
+    if chosen is not None and (chosen.mean or chosen.std):
+        raise InvalidInputError("--scaler gives mean and std. Leave out --mean, --std and --preprocess, or --scaler.")
+    mean, std = read_scaler(reading.scaler, [str(name) for name in examples.rows])
+    return replace(chosen or Preprocessing(), mean=mean, std=std, reason=f"By {Path(reading.scaler).name}.")
 
 
 def chosen_preprocessing(
@@ -148,6 +213,47 @@ def chosen_preprocessing(
     asked = replace(named, **chosen, crop=crop or named.crop, applied=preprocessed, reason="As asked for.")
     asked.check()
     return asked
+
+
+def _some(examples: "DataSet", reading: Reading) -> "DataSet":
+    import numpy as np
+
+    if reading.only:
+        if max(reading.only) >= len(examples):
+            raise InvalidInputError(
+                f"--only should name some of the {len(examples):,} examples, counted from 0. "
+                f"Received: {max(reading.only):,}."
+            )
+        examples = examples.only(np.array(reading.only))
+    if reading.first is None or reading.first >= len(examples):
+        return examples
+    return examples.only(np.arange(reading.first))
+
+
+def _names(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    names = tuple(name.strip() for text in given for name in text.split(","))
+    if not all(names) or len(set(names)) < len(names):
+        raise click.BadParameter(f"expected names such as A,B, each once, received {given}.", context, option)
+    return names
+
+
+def _places(context: click.Context, option: click.Parameter, given: str | None) -> tuple[int, ...]:
+    """Numbers of examples, in the order in which they are taken."""
+    if given is None:
+        return ()
+    try:
+        typed = given.replace(",", " ").split()
+        texts = typed if "".join(typed).isdecimal() else Path(given).read_text(encoding="utf-8-sig").split()
+        places = tuple(int(text) for text in texts)
+    except (OSError, ValueError) as error:
+        raise click.BadParameter(
+            f"expected numbers such as 3,1,4, or a file with one a line, received {given!r:.60} ({error}).",
+            context,
+            option,
+        ) from error
+    if not places or min(places) < 0 or len(set(places)) < len(places):
+        raise click.BadParameter("expected at least one number, each once and from 0 upwards.", context, option)
+    return places
 
 
 def _class_names(context: click.Context, option: click.Parameter, given: str | None) -> list[str] | None:

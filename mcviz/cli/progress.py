@@ -44,6 +44,26 @@ def pictures_progress() -> Iterator[Callable[[int, int], None]]:
 
 
 @contextmanager
+def stages_progress() -> Iterator[Callable[[str, float], None]]:
+    """Show what is being done and how far all of it is.
+
+    Yields:
+        What takes the name of what is being done, and the share of all that is done, 0 to 1.
+    """
+    form = "[{bar:20}] {percentage:3.0f}%  {desc}"
+    bar = tqdm(total=100, ascii=".#", bar_format=form, leave=False, **_written_to(sys.stderr))
+
+    def show(what: str, done: float) -> None:
+        bar.set_description_str(what, refresh=False)
+        bar.update(100 * done - bar.n)
+
+    try:
+        yield show
+    finally:
+        bar.close()
+
+
+@contextmanager
 def _drawn(make: "Callable[[int, int], tqdm[Any]]") -> Iterator[Callable[[int, int], None]]:
     """A bar that is made from what is done and how much there is, when that is first told."""
     bar: tqdm[Any] | None = None

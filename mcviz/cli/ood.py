@@ -1,0 +1,119 @@
+"""`mcviz ood`: how well a run's model tells what it was not made for."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mcviz.cli.printing import say
+from mcviz.cli.progress import stages_progress
+from mcviz.cli.stopping import loading
+from mcviz.cli.trust import JSON, RUN, print_json, sampler_of
+from mcviz.errors import InvalidInputError
+from mcviz.extras import require_keras
+
+if TYPE_CHECKING:
+    from mcviz.runs.ood_scores import OODScores, OODSet
+
+LABEL_WIDTH, WIDTH = 26, 19
+
+
+@click.command(short_help="Print how well a run's model tells what it was not made for.")
+@RUN
+@click.option(
+    "--against",
+    metavar="PATH",
+    multiple=True,
+    help="Also against a set of your own: a folder, .npz, table or another run. May be given again.",
+)
+@JSON
+def ood(run: str, against: tuple[str, ...], as_json: bool) -> None:
+    """Print how well the model of RUN tells what it was not made for: sets made of its own examples, and yours.
+
+    What is computed is kept with the run, and shown on the page Out of distribution.
+    """
+    require_keras()
+    with loading():
+        from mcviz import open_run
+        from mcviz.runs.ood_scores import load_ood_scores, ood_in_words, save_ood_scores
+
+    opened = open_run(run)
+    found = load_ood_scores(opened)
+    if against or found is None:
+        if opened.model_path is None:
+            raise InvalidInputError(
+                f"{run} was kept without its model, so nothing new can be predicted. Sample it again with the model "
+                "kept."
+            )
+        with loading():
+            from mcviz.model.ood_comparison import compare, read_set
+        sampler = sampler_of(opened, opened.model_path)
+        given = [read_set(sampler, opened, Path(path)) for path in against]
+        with stages_progress() as progress:
+            found = compare(sampler, opened, given, kept=found, stage=progress)
+        save_ood_scores(opened, found)
+    sentences = ood_in_words(found)
+    if as_json:
+        print_json({"run": opened.path, "in_words": sentences, **_as_dict(found)})
+        return
+    for line in (*sentences, "", *_lines(found)):
+        say(line.rstrip())
+
+
+COMMANDS = (ood,)
+
+
+def _as_dict(found: "OODScores") -> dict[str, Any]:
+    return {
+        "passes": found.passes,
+        "fitted": found.fitted,
+        "calibrated": found.calibrated,
+        "held_out": len(found.own),
+        "held_out_stopped": found.own.stopped,
+        "detectors": found.labels,
+        "sets": [_set_as_dict(each) for each in found.sets],
+    }
+
+
+def _set_as_dict(each: "OODSet") -> dict[str, Any]:
+    figures = {
+        name: {"value": asdict(value), "low": asdict(low), "high": asdict(high)}
+        for name, (value, low, high) in each.figures.items()
+    }
+    return {
+        "key": each.key,
+        "label": each.label,
+        "source": each.source,
+        "examples": len(each),
+        "stopped": each.stopped,
+        "sure": each.sure,
+        "stopped_of_sure": each.stopped_of_sure,
+        "figures": figures,
+    }
+
+
+def _lines(found: "OODScores") -> list[str]:
+    """The table of the verdict, then that of the AUROC of a few detectors."""
+    from mcviz.measures import percent
+
+    sets, own = found.hardest_first(), found.own.stopped
+    lines = [f"{'set':<{LABEL_WIDTH}}{'examples':>10}{'stopped':>10}{'sure':>10}{'stopped of sure':>18}"]
+    for each in (*sets, found.own):
+        of_sure = each.stopped_of_sure
+        stopped = "" if of_sure is None or each is found.own else percent(of_sure.value)
+        lines.append(
+            f"{each.label:<{LABEL_WIDTH}.{LABEL_WIDTH - 1}}{len(each):>10,}{percent(each.stopped.value):>10}"
+            f"{percent(each.sure):>10}{stopped:>18}"
+        )
+    drawn = found.drawn()
+    lines += [
+        "Sure is a max probability above 90%. The run's own examples were held out, and at most 5% of such are to be "
+        f"stopped (95% interval here: {percent(own.low)} to {percent(own.high)}).",
+        "",
+        f"{'AUROC':<{LABEL_WIDTH}}" + "".join(f"{label:>{WIDTH}}" for label in drawn.values()),
+    ]
+    for each in sets:
+        cells = "".join(f"{each.figures[name][0].auroc:>{WIDTH}.3f}" for name in drawn)
+        lines.append(f"{each.label:<{LABEL_WIDTH}.{LABEL_WIDTH - 1}}{cells}")
+    return [*lines, f"--json prints all {len(found.labels)} detectors, with 95% intervals."]

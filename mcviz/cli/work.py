@@ -1,0 +1,225 @@
+"""A job's own process: `mcviz sample` or `mcviz check` at low priority, which tells how far it is."""
+
+import faulthandler
+import os
+import sys
+import time
+import traceback
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mcviz.cli.printing import tell
+from mcviz.errors import McvizError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mcviz.data import DataSet
+    from mcviz.jobs import Jobs, Top
+    from mcviz.model.checking import Check
+    from mcviz.runs import Manifest
+    from mcviz.runs.summary import Summary
+
+LEAST_PRIORITY = 19
+SECONDS_BETWEEN_QUESTIONS = 0.3
+SECONDS_BETWEEN_NEWS = 1.0
+SHOWN = 10  # examples, the most uncertain ones
+PIXELS = 96  # that a larger image is scaled down to
+LONGEST = 160  # characters of a text that is shown
+
+
+class Stopped(BaseException):
+    """The job is to end where it is; no error, so nothing that handles errors gets hold of it."""
+
+
+class Watcher:
+    """Stands between a command at work and the files of its job."""
+
+    def __init__(self, jobs: "Jobs", name: str) -> None:
+        from mcviz.jobs import Progress
+
+        self.jobs, self.name = jobs, name
+        self.examples: DataSet | None = None
+        self._known: dict[str, np.ndarray] = {}
+        self._asked = self._told = 0.0
+        self._manifest: Manifest
+        self.news = Progress(process=os.getpid(), started=time.time())
+
+    def begin(self, examples: "DataSet", out: str) -> None:
+        """Take in what is to be sampled, and what a finished run of fewer passes already says of it."""
+        from mcviz.runs import open_run
+        from mcviz.runs.summary import Summary
+        from mcviz.runs.tasks import task_of
+
+        self.examples = examples
+        with suppress(McvizError):
+            run = open_run(out)
+            table, columns = run.scores(), task_of(run.manifest).columns(run.targets)
+            known = [name for name in (*columns, *run.manifest.scores) if not table[name].isna().any()]
+            values = {name: table[name].to_numpy(columns.get(name, "float32")) for name in known}
+            self.seen(run.manifest, 0, Summary({}, {}, values))
+
+    def ask(self) -> None:
+        """End the job where that is wanted.
+
+        Raises:
+            Stopped: it is.
+        """
+        if time.monotonic() > self._asked + SECONDS_BETWEEN_QUESTIONS:
+            if self.jobs.wanted(self.name) != "run":
+                raise Stopped
+            self._asked = time.monotonic()
+
+    def progress(self, done: int, total: int) -> None:
+        """Tell how many predictions stand, and ask."""
+        if self.news.sampling is None:
+            self._change(sampling=time.time(), before=done)
+        self._change(done=done, total=total)
+        self.ask()
+        if time.monotonic() > self._told + SECONDS_BETWEEN_NEWS:
+            self.tell()
+
+    def seen(self, manifest: "Manifest", start: int, summary: "Summary") -> None:
+        """Take in what the passes of some examples come to."""
+        import numpy as np
+
+        count = manifest.examples.count
+        for name, values in {**summary.columns, "passes": np.full(_length(summary), manifest.passes)}.items():
+            whole = self._known.setdefault(name, np.zeros(count, values.dtype))
+            whole[start : start + len(values)] = values
+        self._change(
+            examples=count,
+            seen=int((self._known["passes"] > 0).sum()),
+            passes=int(self._known["passes"].min()),
+            task=manifest.task,
+            unit=manifest.unit,
+            names=manifest.class_names,
+        )
+        self._manifest = manifest
+
+    def checked(self, found: "Check", passes: int) -> None:
+        """Take in what a check found."""
+        self._change(
+            found=found.found(passes),
+            seconds=passes * found.seconds_per_pass,
+            bytes=passes * found.bytes_per_pass,
+            advice=found.advice,
+            examples=found.examples,
+        )
+
+    def tell(self, **changes: Any) -> None:
+        """Write down how far it is."""
+        self._change(updated=time.time(), **changes)
+        if self._known:
+            self._change(**self._summary())
+        self.jobs.tell(self.name, self.news)
+        self._told = time.monotonic()
+
+    def _change(self, **changes: Any) -> None:
+        from msgspec.structs import replace
+
+        self.news = replace(self.news, **changes)
+
+    def _summary(self) -> dict[str, Any]:
+        """How good the ensemble is so far, and its most uncertain examples."""
+        from mcviz.measures import most_uncertain_first
+        from mcviz.runs.tasks import task_of
+
+        manifest, task = self._manifest, task_of(self._manifest)
+        there = self._known["passes"].nonzero()[0]
+        known = {name: values[there] for name, values in self._known.items()}
+        quality, score = task.quality_of_columns(known), manifest.scores[0]
+        first = most_uncertain_first(score, known[score], manifest.task)[:SHOWN]
+        return {
+            "quality": "" if quality is None else f"{task.quality} {task.quality_in_words(manifest, quality)}",
+            "score": score,
+            "top": tuple(self._top(int(there[place]), score) for place in first),
+        }
+
+    def _top(self, example: int, score: str) -> "Top":
+        from mcviz.jobs import Top
+
+        row = {name: values[example].item() for name, values in self._known.items()}
+        prediction = next(value for name, value in row.items() if name.startswith("prediction"))
+        label = next((value for name, value in row.items() if name.startswith("label")), None)
+        ids = self.examples.ids if self.examples else None
+        return Top(
+            example, ids[example] if ids else "", row["passes"], row[score], prediction, label, self._shown(example)
+        )
+
+    def _shown(self, example: int) -> str:
+        held = self.examples
+        if held is not None and held.texts is not None:
+            text = str(held.texts[example])
+            return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+        if held is None or held.images is None or self._manifest.images is None:
+            return ""
+        from mcviz.figures import png_url, thumbnails
+        from mcviz.runs import ValueScale
+
+        scale = ValueScale.of(self._manifest.images, self._manifest.preprocessing)
+        return png_url(thumbnails([scale.to_unit(held.images[example])], PIXELS)[0])
+
+
+@click.command(hidden=True)
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("lock", type=int)
+@click.pass_context
+def work(context: click.Context, folder: Path, lock: int) -> None:
+    """Carry out the job of FOLDER, whose lock is the descriptor LOCK; a server of the dashboard starts this."""
+    faulthandler.enable()  # what crashes says where
+    os.nice(LEAST_PRIORITY)  # the dashboard goes first
+    from mcviz.jobs import Jobs
+
+    jobs = Jobs(folder.parent.parent)
+    try:
+        _work(context, jobs, folder.name)
+    finally:
+        sys.stderr.flush()
+        os.close(lock)
+        jobs.tend()
+
+
+def _work(context: click.Context, jobs: "Jobs", name: str) -> None:
+    watcher = Watcher(jobs, name)
+    found = jobs.find(name)
+    if found is None:
+        return
+    if found.progress is not None:  # of an earlier start, to be shown until there is more
+        from msgspec.structs import replace
+
+        watcher.news = replace(found.progress, process=os.getpid(), started=time.time(), sampling=None, ending=None)
+    watcher.tell()
+    job, commands = found.job, context.find_root().command
+    assert isinstance(commands, click.Group)
+    command = commands.commands["check" if job.kind == "check" else "sample"]
+    out = [] if job.kind == "check" else [f"--out={jobs.run_of(job)}"]
+    try:
+        watcher.ask()
+        with command.make_context(command.name, [*job.arguments, *out], obj=watcher) as inner:
+            command.invoke(inner)
+        watcher.tell(ending="finished")
+    except Stopped:
+        watcher.tell(ending="stopped")
+    except click.UsageError as error:
+        _failed(watcher, error.format_message())
+    except (McvizError, OSError) as error:
+        _failed(watcher, str(error))
+    except MemoryError:
+        _failed(watcher, "The machine has no memory left for it. Take fewer examples at once, or a larger machine.")
+    except Exception as error:
+        traceback.print_exc()
+        _failed(watcher, f"{type(error).__name__}: {error}. The whole error is in {jobs.folder / name / 'log'}.")
+        raise
+
+
+def _failed(watcher: Watcher, message: str) -> None:
+    tell(message)  # into the log
+    watcher.tell(ending="failed", message=message)
+
+
+def _length(summary: "Summary") -> int:
+    return len(next(iter(summary.columns.values())))

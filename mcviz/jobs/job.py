@@ -1,0 +1,202 @@
+"""What is known of a job: what it is to do, which its server writes, and how far it is, which its process writes."""
+
+import re
+from typing import Any, Literal
+
+import msgspec
+
+from mcviz.choices import Task
+from mcviz.errors import InvalidInputError, McvizError
+from mcviz.runs.files import Folder
+from mcviz.text import is_text
+from mcviz.validate import invalid
+
+Kind = Literal["sample", "again", "check"]
+Wanted = Literal["run", "pause", "stop"]
+Ending = Literal["finished", "failed", "stopped"]
+REQUEST, PROGRESS = "job.json", "progress.json"
+MOST_BYTES = 1 << 24
+# A job is a file, and files are copied: it may ask for nothing that runs code, and write nowhere but beside itself.
+VALUES = (
+    "model", "data", "passes", "seed", "masks", "task", "predicts", "unit", "class-names", "only", "first",
+    "picture-column", "text-column", "feature-columns", "label-column", "id-column", "scaler", "preprocess", "scale",
+    "mean", "std", "channel-order", "vocabulary", "output",
+)  # fmt: skip
+FLAGS = ("crop", "preprocessed", "from-logits", "skip-broken", "no-keep-images", "no-keep-model")
+OPTION = re.compile(rf"--(?:(?:{'|'.join(VALUES)})=.*|(?:{'|'.join(FLAGS)}))", re.DOTALL)
+NAME = re.compile(r"[^/\\\0.][^/\\\0]*")  # of a folder: one, and not hidden
+
+
+class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A part of a file, every field checked against its type when it is read."""
+
+
+class Job(Part, frozen=True, kw_only=True):
+    """What a job is to do.
+
+    Attributes:
+        id: its name among the jobs; the earlier ones come first.
+        kind: "sample", a run beside the others; "again", one of its own folder, to be held against a run; or "check".
+        arguments: of `mcviz sample` or `mcviz check`, each as `--option=value`, without the place of the run.
+        run: the name of the run that is made or grows; of "again" and "check" the name of the run or model it is about.
+        title: what it is called.
+        created: when, as ISO 8601.
+        wanted: what it should be doing.
+        queued: when it was last put into the queue, in seconds since 1970.
+        waits: whether it is to be started, since it was put there.
+        started: how often its process was started.
+        about: free: what a page wants to know of it later.
+        address: of what a page showed when it was added.
+    """
+
+    id: str
+    kind: Kind
+    arguments: tuple[str, ...]
+    run: str
+    title: str
+    created: str
+    wanted: Wanted = "run"
+    queued: float = 0.0
+    waits: bool = True
+    started: int = 0
+    about: dict[str, Any] = {}
+    address: dict[str, str] = {}
+
+    def check(self) -> None:
+        """Check that it asks for nothing but to sample or to check.
+
+        Raises:
+            InvalidInputError: an option that no job has, or a name that no run can have.
+        """
+        for argument in self.arguments:
+            if not OPTION.fullmatch(argument) or not is_text(argument):
+                raise invalid("arguments", "options that a job may have, such as --passes=100", f"{argument!r:.100}")
+        check_name(self.run)
+
+
+class Top(Part, frozen=True):
+    """An example among the most uncertain ones so far.
+
+    Attributes:
+        example: its number.
+        id: what it is called, or "".
+        passes: how many of its passes are counted.
+        score: of these.
+        prediction: of the ensemble: number of a class, or a value.
+        label: likewise, or None.
+        shown: an image as a `data:` address, or a text, cut short; or "".
+    """
+
+    example: int
+    id: str
+    passes: int
+    score: float
+    prediction: float
+    label: float | None
+    shown: str = ""
+
+
+class Progress(Part, frozen=True, kw_only=True):
+    """How far a job is.
+
+    Attributes:
+        process: the number of its process.
+        started: when that began, in seconds since 1970.
+        sampling: when it began to sample, or None while it loads model and data.
+        updated: when this was written.
+        before: how many predictions stood when it began to sample.
+        done: how many stand; a prediction is one example in one pass.
+        total: how many there will be.
+        examples: how many there are, N.
+        seen: of how many examples some passes are known.
+        passes: the number of passes that all examples have.
+        score: the name of the score that `top` is ranked by.
+        task: what the model predicts.
+        unit: of the targets of a regression.
+        names: of the classes.
+        quality: what the ensemble of those passes comes to, such as "accuracy 97.30%", or "" without labels.
+        top: the most uncertain examples, the most uncertain first.
+        found: of a check: what was found out, by name, in words.
+        seconds: of a check: how long the sampling will take.
+        bytes: of a check: how much room the predictions will take.
+        advice: a sentence on what may be wrong, or "".
+        ending: how it ended, or None.
+        message: why it failed.
+    """
+
+    process: int
+    started: float
+    sampling: float | None = None
+    updated: float = 0.0
+    before: int = 0
+    done: int = 0
+    total: int = 0
+    examples: int = 0
+    seen: int = 0
+    passes: int = 0
+    score: str = ""
+    task: Task = "classification"
+    unit: str = ""
+    names: tuple[str, ...] = ()
+    quality: str = ""
+    top: tuple[Top, ...] = ()
+    found: dict[str, str] = {}
+    seconds: float = 0.0
+    bytes: float = 0.0
+    advice: str = ""
+    ending: Ending | None = None
+    message: str = ""
+
+    def seconds_left(self) -> float | None:
+        """How long it will take from when this was written, in seconds; None while that is not known."""
+        if self.sampling is None or self.done <= self.before or self.updated <= self.sampling:
+            return None
+        return (self.total - self.done) * (self.updated - self.sampling) / (self.done - self.before)
+
+
+def check_name(name: str) -> None:
+    """Check that a name is that of a folder beside the others: one, and not hidden.
+
+    Raises:
+        InvalidInputError: it may not.
+    """
+    if not NAME.fullmatch(name) or not is_text(name):
+        raise invalid("name", "without slashes, and begin with no dot", f"{name!r:.120}")
+
+
+def write(folder: Folder, name: str, content: Job | Progress) -> None:
+    """Put one of a job's two files in place.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    folder.write(name, msgspec.json.encode(content))
+
+
+def read_job(folder: Folder) -> Job | None:
+    """What a job is to do, or None where there is none.
+
+    Raises:
+        InvalidInputError: the file is not what was written, or asks for what no job does.
+    """
+    job = _read(folder, REQUEST, Job)
+    if job is not None:
+        job.check()
+    return job
+
+
+def read_progress(folder: Folder) -> Progress | None:
+    """How far a job is, or None where it has not begun, or where that cannot be read."""
+    try:
+        return _read(folder, PROGRESS, Progress)
+    except McvizError:
+        return None
+
+
+def _read(folder: Folder, name: str, kind: type[Any]) -> Any:
+    try:
+        return msgspec.json.decode(folder.read(name, 0, MOST_BYTES), type=kind)
+    except FileNotFoundError:
+        return None
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise InvalidInputError(f"{folder.address(name)} is damaged: {error}. Remove its folder.") from error

@@ -1,0 +1,173 @@
+"""A run as what can be sampled again: its examples as a data set, and the options that its model was sampled with."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mcviz.data import KINDS, DataSet, InPlace
+from mcviz.data.in_place import Places, index_of
+from mcviz.errors import McvizError, RunNotFoundError
+from mcviz.runs import Manifest, Run, open_run
+from mcviz.runs.contents import described_examples
+from mcviz.runs.manifest import MODEL
+
+
+def data_set_of(run: Run) -> DataSet:
+    """The examples of a run, with their labels, names, ids and columns; sampled alike, they make the same run.
+
+    Raises:
+        McvizError: the run was kept without its examples.
+    """
+    examples = run.manifest.examples
+    held = DataSet(_images_of(run) if run.manifest.images is not None else None)
+    if examples.content:
+        held = KINDS[examples.kind].of_content(held, run.content)
+    if run.labels is not None:
+        held = replace(held, labels=run.labels)
+    held = replace(held, class_names=run.class_names or None, target_names=run.targets or None)
+    if run.columns is None:
+        return held
+    own = run.columns.drop(columns=["id", *examples.content]).reset_index(drop=True)
+    found = list(_as_it_may_have_been(held, tuple(run.columns["id"]), own))
+    return next((each for each in found if _columns_sha256(run, each) == examples.columns_sha256), found[0])
+
+
+def _images_of(run: Run) -> InPlace:
+    images, path = run.images, run.path if "://" in run.path else str(Path(run.path).absolute())
+    read = _ImagesOfRun(path, run.manifest.examples.sha256)
+    return InPlace(read, range(len(images)), images.shape[1:], images.dtype)
+
+
+@dataclass(frozen=True)
+class _ImagesOfRun:
+    """Gives images of a run, which every process opens for itself; the run may grow meanwhile.
+
+    Attributes:
+        path: of the run.
+        sha256: of its examples.
+    """
+
+    path: str
+    sha256: str
+
+    def __call__(self, places: Places) -> np.ndarray:
+        """The images at some places.
+
+        Raises:
+            RunNotFoundError: the run was removed, or has other images by now.
+            CorruptRunError: a file is not what was written.
+        """
+        try:
+            return self._opened().images[index_of(places)]
+        except RunNotFoundError:  # it has grown, or was removed and made again
+            _opened.cache_clear()
+        return self._opened().images[index_of(places)]
+
+    def _opened(self) -> Run:
+        run = _opened(self.path)
+        if run.manifest.examples.sha256 != self.sha256:
+            raise RunNotFoundError(f"{self.path} was replaced by a run of other examples. Give the one that is meant.")
+        return run
+
+
+@lru_cache(1)
+def _opened(path: str) -> Run:
+    return open_run(path)
+
+
+def _as_it_may_have_been(held: DataSet, ids: tuple[str, ...], own: pd.DataFrame) -> Iterator[DataSet]:
+    """With and without ids that are only numbers, and columns of which there are none: a run does not tell these."""
+    for columns in (None, own) if own.empty else (own,):
+        if ids == tuple(map(str, range(len(ids)))):
+            yield replace(held, columns=columns)
+        yield replace(held, ids=ids, columns=columns)
+
+
+def _columns_sha256(run: Run, held: DataSet) -> str | None:
+    manifest = run.manifest
+    described, _ = described_examples(
+        manifest.examples, manifest.task, run.targets, held.ids, held.content, held.columns
+    )
+    return described.columns_sha256
+
+
+def can_be_sampled(run: Run) -> bool:
+    """Whether a run has its model and its examples, so that it can be sampled again; neither is read."""
+    return run.manifest.has_model and run.manifest.has_examples and "://" not in run.path
+
+
+def options_of_model(run: Run, *, preprocessing: bool = True) -> tuple[str, ...]:
+    """The options of `mcviz sample` by which a run's own model predicts as it did for the run.
+
+    The model is not read; see `check_kept_model`.
+
+    Args:
+        run: whose model it is.
+        preprocessing: whether it takes examples as it took those of the run; without it, that is found out.
+
+    Raises:
+        McvizError: the run was kept without its model.
+    """
+    manifest = run.manifest
+    if not manifest.has_model or "://" in run.path:
+        raise McvizError(f"{run.path} was kept without its model. Sample it again with the model kept.")
+    return (
+        f"--model={Path(run.path).absolute()}",
+        f"--task={manifest.task}",
+        f"--predicts={manifest.predicts}",
+        *(_preprocessing(manifest) if preprocessing else ()),
+    )
+
+
+def check_kept_model(run: Run) -> None:
+    """Hold the model that a run has kept against its checksum.
+
+    Raises:
+        CorruptRunError: the file is not what was written.
+    """
+    run.read_file(MODEL)
+
+
+def options_of_data(run: Run) -> tuple[str, ...]:
+    """The options of `mcviz sample` by which the examples of a run are read.
+
+    Raises:
+        McvizError: the run was kept without its examples.
+    """
+    if not run.manifest.has_examples:
+        raise McvizError(f"{run.path} was kept without its examples. Sample it again with the images kept.")
+    unit = run.manifest.unit
+    return (f"--data={Path(run.path).absolute()}", *([f"--unit={unit}"] if unit else []))
+
+
+def options_of_more(run: Run, *, seed: int, passes: int) -> list[str]:
+    """The options of `mcviz sample` by which a run's own model and examples are sampled again.
+
+    Raises:
+        McvizError: the run was kept without its model or its examples.
+        CorruptRunError: the model is not what was written.
+    """
+    check_kept_model(run)
+    options = [*options_of_model(run), *options_of_data(run), f"--masks={run.manifest.masks}"]
+    return [*options, f"--seed={seed}", f"--passes={passes}"]
+
+
+def _preprocessing(manifest: Manifest) -> Iterator[str]:
+    """Options that say in full how the model takes an example, so that nothing is found out anew."""
+    done = manifest.preprocessing
+    if manifest.images is None and not done.steps and not done.applied:
+        return
+    yield f"--scale={done.divide_by!r}"
+    for name, numbers in (("mean", done.mean), ("std", done.std)):
+        if numbers:
+            yield f"--{name}={','.join(map(repr, numbers))}"
+    if done.channel_order != "rgb":
+        yield f"--channel-order={done.channel_order}"
+    if done.crop:
+        yield "--crop"
+    if done.applied:
+        yield "--preprocessed"

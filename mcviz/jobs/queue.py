@@ -1,0 +1,361 @@
+"""The jobs of a folder of runs: added, started one at a time, paused, stopped, found again.
+
+A process holds the lock of its job as long as it lives; whoever starts it hands the lock over, so that there is no
+moment in between. So any server sees which job is at work, and none is started twice, whatever was killed. A job that
+ends starts the next one. What a person decides and how far a job is are two files, each with one kind of writer.
+"""
+
+import os
+import secrets
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from msgspec.structs import replace
+
+from mcviz.errors import InvalidInputError, McvizError, RunExistsError, RunNotFoundError, StorageError
+from mcviz.jobs.job import PROGRESS, REQUEST, Job, Kind, Progress, Wanted, read_job, read_progress, write
+from mcviz.jobs.locks import is_locked, locked
+from mcviz.permission import may_write, require_permission
+from mcviz.runs import remove_run
+from mcviz.runs.files import folder_at
+from mcviz.runs.folder import check_run_name
+from mcviz.runs.writer import discard_growth
+
+State = Literal["queued", "starting", "running", "pausing", "paused", "stopping", "finished", "failed", "died"]
+FOLDER = ".jobs"  # beside the runs
+LOG, LOCK, EXAMPLES, OWN_RUN = "log", "lock", "examples.txt", "run"
+PATIENCE = 2.0  # seconds, for a run that another process writes
+LINES = 3  # of the log, that are told
+LOG_BYTES = 4000
+CHECKS_KEPT = 3600  # seconds
+# As `python -m mcviz`, wherever mcviz lies; it goes behind all else that Python finds modules in.
+PROGRAM = "import sys; sys.path.append(sys.argv.pop(1)); from mcviz.cli import run; run()"
+SILENT = (
+    "Its process ended without a word, as when the machine is switched off or has no memory left. Go on with it; what "
+    "was finished is kept."
+)
+
+
+@dataclass(frozen=True)
+class FoundJob:
+    """A job as it is found.
+
+    Attributes:
+        job: what it is to do.
+        state: what it is doing.
+        progress: how far it is, or None where it has not begun.
+        alive: whether a process is at work on it.
+        message: why it failed or died, or "".
+    """
+
+    job: Job
+    state: State
+    progress: Progress | None
+    alive: bool
+    message: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something about it may change by itself."""
+        return self.state in ("queued", "starting", "running", "pausing", "stopping")
+
+
+class Jobs:
+    """The jobs of a folder of runs.
+
+    Every method raises StorageError where the folder cannot be read or written.
+    """
+
+    def __init__(self, cache: Path) -> None:
+        """Look after the jobs of a folder of runs, which may not be there yet."""
+        self.cache = cache.absolute()
+        self.folder = self.cache / FOLDER
+
+    def found(self, looked_for: Callable[[Job], bool] | None = None) -> list[FoundJob]:
+        """The jobs, the earliest first; one whose files are damaged is left out.
+
+        Args:
+            looked_for: which of them; all without it. How far the others are is not read.
+        """
+        found = []
+        for name in self._names():
+            with suppress(McvizError):
+                job = read_job(folder_at(self.folder / name)) if looked_for else None
+                if looked_for is None or (job is not None and looked_for(job)):
+                    each = self.find(name)
+                    found += [] if each is None else [each]
+        return found
+
+    def find(self, name: str) -> FoundJob | None:
+        """The job of an id, or None.
+
+        Raises:
+            InvalidInputError: its file is damaged.
+        """
+        folder = folder_at(self.folder / name)
+        alive = self._is_alive(name)  # before its files are read: what has ended by then has written all
+        job = read_job(folder)
+        if job is None:
+            return None
+        progress = read_progress(folder)
+        state = _state(job, progress, alive)
+        message = progress.message if progress and state == "failed" else ""
+        return FoundJob(job, state, progress, alive, self._last_words(name) if state == "died" else message)
+
+    def add(
+        self,
+        kind: Kind,
+        arguments: Sequence[str],
+        run: str,
+        title: str,
+        *,
+        examples: Sequence[int] | None = None,
+        about: Mapping[str, Any] | None = None,
+        address: Mapping[str, str] | None = None,
+    ) -> Job:
+        """Put a job into the queue, and start it where none of its sort is at work.
+
+        Args:
+            kind: of the job.
+            arguments: of `mcviz sample` or `mcviz check`, each as `--option=value`.
+            run: the name of the run.
+            title: what the job is called.
+            examples: numbers of those that are taken of the data; all without it.
+            about: what is kept with it.
+            address: of what a page shows, to be gone back to.
+
+        Raises:
+            InvalidInputError: arguments that no job may have, or a name that no run can have.
+            NotPermittedError: whoever asks may not write; nor may they pause a job, go on with it, stop or forget it.
+            RunExistsError: another job makes that run already.
+        """
+        require_permission("No job can be started")
+        now = time.time()
+        stamp = datetime.now(UTC)
+        name = f"{stamp:%Y%m%d-%H%M%S-%f}-{secrets.token_hex(3)}"
+        if examples is not None:
+            arguments = [*arguments, f"--only={self.folder / name / EXAMPLES}"]
+        job = Job(
+            id=name,
+            kind=kind,
+            arguments=tuple(arguments),
+            run=run,
+            title=title,
+            created=stamp.isoformat(timespec="seconds"),
+            queued=now,
+            about=dict(about or {}),
+            address=dict(address or {}),
+        )
+        job.check()
+        with self._locked():
+            if kind == "sample":
+                self._refuse_second(run)
+            folder = folder_at(self.folder / name)
+            if examples is not None:
+                folder.write(EXAMPLES, "\n".join(str(int(each)) for each in examples).encode())
+            write(folder, REQUEST, job)
+        self.tend()
+        return job
+
+    def pause(self, name: str) -> None:
+        """Let a job end where it is; it stays, and is gone on with when that is asked for."""
+        self._want(name, "pause")
+
+    def go_on(self, name: str) -> None:
+        """Put a job that was paused, failed or died back into the queue."""
+        self._want(name, "run")
+
+    def stop(self, name: str) -> None:
+        """End a job and forget it, with what it did not finish; passes that are finished for all examples stay."""
+        self._want(name, "stop")
+
+    def forget(self, name: str) -> None:
+        """Take a job that has ended off the list; the run that it made stays.
+
+        Raises:
+            InvalidInputError: it has not ended.
+        """
+        require_permission("No job can be changed")
+        with self._locked():
+            found = self.find(name)
+            if found is None:
+                return
+            if found.state not in ("finished", "failed", "died", "paused"):
+                raise InvalidInputError(f"{found.job.title} has not ended. Stop it first.")
+            self._remove(name)
+
+    def tend(self) -> None:
+        """Clear away what was stopped, and start the next job where none is at work; nothing for who may not write."""
+        if not may_write():
+            return
+        found = self.found()
+        if not any(map(_is_over, found)) and not _due(found):
+            return
+        with self._locked():  # and look again, as others may have done it meanwhile
+            for each in filter(_is_over, self.found()):
+                self._discard(each)
+                self._remove(each.job.id)
+            for job in _due(self.found()):
+                self._start(job)
+
+    def run_of(self, job: Job) -> Path:
+        """The folder of the run that a job makes."""
+        return self.folder / job.id / OWN_RUN if job.kind == "again" else self.cache / job.run
+
+    def wanted(self, name: str) -> Wanted:
+        """What a job should be doing: what its process asks now and then. To stop, where the job is gone."""
+        job = read_job(folder_at(self.folder / name))
+        return "stop" if job is None else job.wanted
+
+    def tell(self, name: str, progress: Progress) -> None:
+        """Write down how far a job is, which its process does."""
+        write(folder_at(self.folder / name), PROGRESS, progress)
+
+    def _names(self) -> list[str]:
+        try:
+            return sorted(path.name for path in self.folder.iterdir() if path.is_dir() and not path.is_symlink())
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise StorageError(f"The jobs in {self.folder} cannot be listed: {error.strerror}.") from error
+
+    def _refuse_second(self, run: str) -> None:
+        for each in self.found():
+            if each.job.kind == "sample" and each.job.run == run and each.state != "finished":
+                raise RunExistsError(
+                    f"A job that makes the run {run} is there already. Go on with that one, stop it, or choose another "
+                    "name."
+                )
+
+    def _want(self, name: str, wanted: Wanted) -> None:
+        require_permission("No job can be changed")
+        with self._locked():
+            found = self.find(name)
+            if found is None or found.job.wanted == "stop" or found.state == "finished":
+                return
+            folder, job = folder_at(self.folder / name), replace(found.job, wanted=wanted)
+            if wanted == "run":
+                job = replace(job, queued=time.time(), waits=True)
+            write(folder, REQUEST, job)
+        self.tend()
+
+    def _start(self, job: Job) -> None:
+        """Start the process of a job that is not at work; the lock of the queue is held."""
+        folder = self.folder / job.id
+        if (before := read_progress(folder_at(folder))) is not None:  # it is shown until there is news
+            self.tell(job.id, replace(before, sampling=None, ending=None, message=""))
+        try:
+            with locked(folder / LOCK) as lock, _log(folder / LOG, "ab") as log:
+                write(folder_at(folder), REQUEST, replace(job, started=job.started + 1, waits=False))
+                package = Path(__file__).parents[2]
+                process = subprocess.Popen(
+                    [sys.executable, "-c", PROGRAM, str(package), "work", str(folder), str(lock)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,  # neither Ctrl-C nor the end of the server reaches it
+                    pass_fds=(lock,),
+                )
+        except StorageError:
+            raise
+        except OSError as error:
+            raise StorageError(f"{job.title} cannot be started: {error.strerror or error}.") from error
+        threading.Thread(target=process.wait, daemon=True).start()  # or else it would stay as a zombie
+
+    def _is_alive(self, name: str) -> bool:
+        return is_locked(self.folder / name / LOCK)
+
+    def _discard(self, found: FoundJob) -> None:
+        """Remove what a job wrote beside the other runs and did not finish; one that was refused wrote nothing."""
+        wrote = found.progress is not None and found.progress.total
+        if found.job.kind == "sample" and wrote:
+            with suppress(RunNotFoundError):
+                discard_growth(self.run_of(found.job), PATIENCE)
+
+    def _remove(self, name: str) -> None:
+        folder = folder_at(self.folder / name)
+        if (self.folder / name / OWN_RUN).exists():
+            with suppress(RunNotFoundError):
+                remove_run(self.folder / name / OWN_RUN)
+        folder.delete(REQUEST)  # without it there is no job
+        folder.remove([PROGRESS, LOG, LOCK, EXAMPLES])
+
+    def _last_words(self, name: str) -> str:
+        try:
+            with _log(self.folder / name / LOG, "rb") as log:
+                log.seek(max(0, log.seek(0, os.SEEK_END) - LOG_BYTES))
+                lines = [line.strip() for line in log.read().decode(errors="replace").splitlines() if line.strip()]
+        except OSError:
+            lines = []
+        return f"{SILENT} Its last words: {' / '.join(lines[-LINES:])}" if lines else SILENT
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the right to change the queue."""
+        with ExitStack() as held:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                held.enter_context(locked(self.folder / LOCK))
+            except StorageError:
+                raise
+            except OSError as error:
+                raise StorageError(
+                    f"No job can be kept in {self.folder}: {(error.strerror or str(error)).lower()}. Start the "
+                    "dashboard with a folder of runs in which files can be made."
+                ) from error
+            yield
+
+
+def check_new_name(cache: Path, name: str) -> None:
+    """Check that a new run may have a name.
+
+    Raises:
+        InvalidInputError: no run can have it.
+        RunExistsError: something of that name is there.
+    """
+    check_run_name(name)
+    if os.path.lexists(cache / name):
+        raise RunExistsError(f"{name} is there already. Choose another name.")
+
+
+def _is_over(found: FoundJob) -> bool:
+    """Whether a job is to be cleared away: one that was stopped, or a check that nobody looks at any more."""
+    stopped = found.state == "stopping" and not found.alive
+    return stopped or (found.job.kind == "check" and not found.is_open and found.job.queued < time.time() - CHECKS_KEPT)
+
+
+def _due(found: list[FoundJob]) -> list[Job]:
+    """The jobs to be started: one that samples, and one that checks, where none of that sort is at work."""
+    due = []
+    for checks in (False, True):
+        sort = [each for each in found if (each.job.kind == "check") == checks]
+        queue = sorted((each for each in sort if each.state == "queued"), key=lambda each: each.job.queued)
+        if queue and not any(each.alive for each in sort):
+            due.append(queue[0].job)
+    return due
+
+
+def _state(job: Job, progress: Progress | None, alive: bool) -> State:
+    if alive:
+        by_wish: dict[Wanted, State] = {"pause": "pausing", "stop": "stopping"}
+        return by_wish.get(job.wanted) or ("running" if progress and progress.sampling else "starting")
+    ending = progress.ending if progress else None
+    if ending == "finished":
+        return "finished"
+    if job.wanted != "run":
+        return "paused" if job.wanted == "pause" else "stopping"
+    if job.waits:
+        return "queued"
+    return "failed" if ending == "failed" else "died"
+
+
+def _log(path: Path, mode: str) -> IO[bytes]:
+    return open(path, mode, opener=lambda file, flags: os.open(file, flags | os.O_NOFOLLOW, 0o666))

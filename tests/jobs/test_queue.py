@@ -1,0 +1,265 @@
+"""Jobs are started one at a time and found again, whatever is killed; what stands in for sampling here only waits."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from mcviz.errors import InvalidInputError, RunExistsError, StorageError
+from mcviz.jobs import Job, Jobs, queue
+from mcviz.runs import open_run
+from mcviz.runs.writer import discard_growth
+from tests.runs.making import make
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 30
+WAITING = """
+import os, sys, time
+sys.path.append(sys.argv.pop(1))
+from pathlib import Path
+from msgspec.structs import replace
+from mcviz.jobs import Jobs, Progress, queue
+
+queue.PROGRAM = sys.orig_argv[2]  # for the next one, too
+folder, lock = Path(sys.argv[2]), int(sys.argv[3])
+jobs, name = Jobs(folder.parent.parent), folder.name
+writes = (jobs.cache / "writes").exists()  # and was not refused
+news = Progress(process=os.getpid(), started=time.time(), sampling=time.time(), total=100 if writes else 0)
+with (jobs.cache / "started").open("a") as file:
+    file.write(jobs.find(name).job.run + "\\n")
+print("a word", file=sys.stderr, flush=True)
+jobs.tell(name, news)
+ending = None
+while ending is None:
+    time.sleep(0.01)
+    ending = "finished" if (jobs.cache / f"end {jobs.find(name).job.run}").exists() else None
+    ending = "stopped" if jobs.wanted(name) != "run" else ending
+jobs.tell(name, replace(news, ending=ending))
+os.close(lock)
+jobs.tend()
+"""
+
+
+@pytest.fixture
+def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Jobs]:
+    """The jobs of a folder, which end with the test."""
+    monkeypatch.setattr(queue, "PROGRAM", WAITING)
+    jobs = Jobs(tmp_path / "cache")
+    yield jobs
+    for each in jobs.found():
+        (jobs.forget if each.state == "finished" else jobs.stop)(each.job.id)
+    until(lambda: not jobs.found())
+
+
+def until(holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def add(jobs: Jobs, run: str) -> Job:
+    return jobs.add("sample", ["--passes=3"], run, f"Run {run}")
+
+
+def states(jobs: Jobs) -> dict[str, str]:
+    return {each.job.run: each.state for each in jobs.found()}
+
+
+def running(jobs: Jobs, run: str) -> None:
+    until(lambda: states(jobs).get(run) == "running")
+
+
+def end(jobs: Jobs, run: str) -> None:
+    (jobs.cache / f"end {run}").touch()
+
+
+def process_of(jobs: Jobs, run: str) -> int:
+    (found,) = [each.progress.process for each in jobs.found() if each.job.run == run]
+    return found
+
+
+def test_one_is_at_work_and_its_end_starts_the_next_without_any_server(jobs: Jobs) -> None:
+    for name in ("a", "b", "c"):
+        add(jobs, name)
+    running(jobs, "a")
+    assert states(jobs) == {"a": "running", "b": "queued", "c": "queued"}
+    end(jobs, "a")
+    until(lambda: (jobs.cache / "started").read_text().split() == ["a", "b"])
+    running(jobs, "b")
+    assert states(jobs) == {"a": "finished", "b": "running", "c": "queued"}
+    jobs.forget(jobs.found()[0].job.id)
+    assert states(jobs) == {"b": "running", "c": "queued"}
+    with pytest.raises(InvalidInputError, match="has not ended"):
+        jobs.forget(jobs.found()[0].job.id)
+
+
+def test_a_job_that_is_paused_makes_room_and_comes_back_behind_the_others(jobs: Jobs) -> None:
+    a, b, c = (add(jobs, name) for name in ("a", "b", "c"))
+    running(jobs, "a")
+    jobs.pause(a.id)
+    running(jobs, "b")
+    assert states(jobs) == {"a": "paused", "b": "running", "c": "queued"}
+    jobs.pause(c.id)
+    assert states(jobs)["c"] == "paused"
+    jobs.go_on(a.id)
+    jobs.go_on(c.id)
+    jobs.stop(b.id)
+    running(jobs, "a")
+    assert states(jobs) == {"a": "running", "c": "queued"}
+    assert (jobs.cache / "started").read_text().split() == ["a", "b", "a"]
+
+
+def test_one_that_is_killed_says_so_with_its_last_words_and_can_be_gone_on_with(jobs: Jobs) -> None:
+    job = add(jobs, "a")
+    running(jobs, "a")
+    os.kill(process_of(jobs, "a"), signal.SIGKILL)
+    until(lambda: states(jobs) == {"a": "died"})
+    assert "ended without a word" in jobs.find(job.id).message
+    assert jobs.find(job.id).message.endswith("Its last words: a word")
+    jobs.tend()
+    assert states(jobs) == {"a": "died"}  # what takes the machine down with it is not started again and again
+    jobs.go_on(job.id)
+    running(jobs, "a")
+    end(jobs, "a")
+    until(lambda: states(jobs) == {"a": "finished"})
+
+
+def test_a_job_outlives_the_server_that_started_it_and_the_next_one_finds_it(jobs: Jobs) -> None:
+    server = f"""
+import time
+from mcviz.jobs import Jobs, queue
+from tests.jobs.test_queue import WAITING
+from pathlib import Path
+queue.PROGRAM = WAITING
+Jobs(Path({str(jobs.cache)!r})).add("sample", ["--passes=3"], "a", "Run a")
+time.sleep(60)
+"""
+    process = subprocess.Popen([sys.executable, "-c", server], cwd=ROOT, start_new_session=True)
+    running(jobs, "a")
+    os.killpg(process.pid, signal.SIGKILL)  # as Ctrl-C in a terminal reaches a whole group
+    process.wait()
+    time.sleep(0.1)
+    assert states(jobs) == {"a": "running"}
+    assert len((jobs.cache / "started").read_text().split()) == 1
+
+
+def test_two_servers_that_look_at_once_start_each_job_once(jobs: Jobs) -> None:
+    names = [f"run {number}" for number in range(4)]
+    servers = [threading.Thread(target=add, args=(Jobs(jobs.cache), name)) for name in names]
+    for server in servers:
+        server.start()
+    deadline = time.monotonic() + SECONDS
+    while set(states(jobs).values()) != {"finished"} or len(states(jobs)) < 4:
+        Jobs(jobs.cache).tend()
+        at_work = [name for name, state in states(jobs).items() if state in ("starting", "running")]
+        assert len(at_work) <= 2  # one ended and another began between two looks
+        for name in at_work:
+            end(jobs, name)
+        assert time.monotonic() < deadline
+    for server in servers:
+        server.join()
+    assert sorted((jobs.cache / "started").read_text().splitlines()) == names
+
+
+def test_what_is_stopped_takes_its_unfinished_files_along_and_leaves_finished_passes(jobs: Jobs) -> None:
+    whole, growing, partial = ("whole", "growing", "partial")
+    make(jobs.cache / whole, passes=6)
+    make(jobs.cache / growing, passes=6)
+    before = sorted(path.name for path in (jobs.cache / growing).iterdir())
+    for name, passes in ((growing, 10), (partial, 6)):
+        with pytest.raises(KeyboardInterrupt):
+            make(jobs.cache / name, passes=passes, progress=_stopped_half_way)
+    assert sorted(path.name for path in (jobs.cache / growing).iterdir()) != before
+    for writes in (False, True):
+        if writes:
+            (jobs.cache / "writes").touch()
+        add(jobs, partial)
+        running(jobs, partial)
+        jobs.stop(jobs.found()[0].job.id)
+        until(lambda: not jobs.found())
+        assert (jobs.cache / partial).exists() != writes  # one that was refused leaves what another program wrote
+    discard_growth(jobs.cache / growing)
+    discard_growth(jobs.cache / whole)
+    assert sorted(path.name for path in (jobs.cache / growing).iterdir()) == before
+    assert open_run(jobs.cache / growing).passes == open_run(jobs.cache / whole).passes == 6
+
+
+def _stopped_half_way(done: int, total: int) -> None:
+    if done > total / 2:
+        raise KeyboardInterrupt
+
+
+def test_a_run_is_made_by_one_job(jobs: Jobs) -> None:
+    add(jobs, "a")
+    with pytest.raises(RunExistsError, match="A job that makes the run a is there already"):
+        add(jobs, "a")
+
+
+@pytest.mark.parametrize(
+    "argument",
+    ["--trust-model", "--import=antigravity", "--out=/elsewhere", "--about=a=b", "-h", "model.keras", "--passes"],
+)
+def test_a_job_may_not_run_code_or_write_elsewhere(jobs: Jobs, argument: str) -> None:
+    with pytest.raises(InvalidInputError, match="options that a job may have"):
+        jobs.add("sample", [argument], "a", "Run a")
+    job = add(jobs, "b")
+    file = jobs.folder / job.id / "job.json"
+    file.write_bytes(file.read_bytes().replace(b'"--passes=3"', f'"{argument}"'.encode()))
+    with pytest.raises(InvalidInputError, match="options that a job may have"):
+        jobs.find(job.id)
+    assert jobs.found() == []  # and so it is never started
+    file.write_bytes(b'{"id": 3}')
+    with pytest.raises(InvalidInputError, match="is damaged"):
+        jobs.find(job.id)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../elsewhere", "a/b", "a\0b", ".hidden", "\ud83d"])
+def test_a_name_that_no_run_can_have(jobs: Jobs, name: str) -> None:
+    with pytest.raises(InvalidInputError, match="`name` should be"):
+        add(jobs, name)
+    with pytest.raises(InvalidInputError, match="`name` should be"):
+        queue.check_new_name(jobs.cache, name)
+
+
+@pytest.mark.parametrize("name", ["x" * 201, "ä" * 101, " a", "a\u202eb", "a\nb"])
+def test_a_name_that_no_new_run_can_have(jobs: Jobs, name: str) -> None:
+    with pytest.raises(InvalidInputError, match="`name` should be"):
+        queue.check_new_name(jobs.cache, name)
+
+
+def test_a_name_that_is_taken(jobs: Jobs) -> None:
+    make(jobs.cache / "run", passes=2)
+    with pytest.raises(RunExistsError, match="run is there already"):
+        queue.check_new_name(jobs.cache, "run")
+    queue.check_new_name(jobs.cache, "another")
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file")
+    with pytest.raises(StorageError, match="No job can be kept in"):
+        add(Jobs(tmp_path / "cache"), "a")
+
+
+def test_a_check_waits_for_no_sampling_and_is_forgotten_when_nobody_looks_any_more(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(jobs, "a")
+    running(jobs, "a")
+    check = jobs.add("check", ["--passes=3"], "of a model", "Check")
+    running(jobs, "of a model")
+    assert states(jobs)["a"] == "running"
+    end(jobs, "of a model")
+    until(lambda: jobs.find(check.id).state == "finished")
+    jobs.tend()
+    assert jobs.find(check.id) is not None
+    monkeypatch.setattr(queue, "CHECKS_KEPT", -1)
+    jobs.tend()
+    assert jobs.find(check.id) is None
+    assert states(jobs) == {"a": "running"}

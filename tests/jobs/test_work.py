@@ -1,0 +1,120 @@
+"""What a job's process tells is what the run it makes says, of any kind and task; and why it failed."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mcviz
+from mcviz.cli.making import sample
+from mcviz.cli.work import SHOWN, Stopped, Watcher
+from mcviz.jobs import Jobs, Progress, queue
+from mcviz.jobs.of_run import options_of_data, options_of_model
+from mcviz.measures import most_uncertain_first
+from mcviz.model import run_sampling
+from tests.jobs.test_of_run import CASES, of_rows
+
+SECONDS = 60
+NOTHING = "import os, sys; os.close(int(sys.argv[4]))"
+
+
+def watched(jobs: Jobs, arguments: list[str], out: Path) -> Progress:
+    """Sample as the process of a job does, and give what it told last."""
+    job = jobs.add("sample", arguments, out.name, out.name)
+    watcher = Watcher(jobs, job.id)
+    with sample.make_context("sample", [*job.arguments, f"--out={out}"], obj=watcher) as context:
+        sample.invoke(context)
+    watcher.tell(ending="finished")
+    return jobs.find(job.id).progress
+
+
+@pytest.fixture
+def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Jobs:
+    """Jobs whose own processes end at once, since their work is done here."""
+    monkeypatch.setattr(queue, "PROGRAM", NOTHING)
+    return Jobs(tmp_path / "cache")
+
+
+@pytest.mark.parametrize("case", ["images", "texts", "a regression"])
+def test_what_it_tells_at_the_end_is_what_the_run_says(
+    jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    make, data, options = CASES[case]
+    run = mcviz.sample_run(make(), data, tmp_path / "run", passes=2, **options)
+    monkeypatch.setattr(run_sampling.Source, "passes_at_once", 2)
+    arguments = [*options_of_model(run), *options_of_data(run), "--seed=4", "--passes=10"]
+    told = watched(jobs, arguments, tmp_path / "made")
+    made = mcviz.open_run(tmp_path / "made")
+    table, score = made.scores(), told.score
+    first = most_uncertain_first(score, table[score].to_numpy(), made.manifest.task)[:SHOWN]
+    assert [each.example for each in told.top] == first.tolist()
+    assert [each.score for each in told.top] == pytest.approx(table[score].to_numpy()[first].tolist())
+    prediction, label = (next(name for name in table if name.startswith(column)) for column in ("prediction", "label"))
+    assert [each.prediction for each in told.top] == pytest.approx(table[prediction][first].tolist())
+    assert [each.label for each in told.top] == pytest.approx(table[label][first].tolist())
+    good = made.ensemble_rmse if made.targets else made.ensemble_accuracy
+    assert told.quality.startswith(f"RMSE {good[-1]:.4g}" if made.targets else f"accuracy {good[-1]:.2%}")
+    assert (told.passes, told.examples, told.seen, told.done, told.total) == (10, 12, 12, 120, 120)
+    assert (told.task, told.names, told.unit) == (made.manifest.task, made.class_names, made.manifest.unit)
+    shown = [each.shown for each in told.top]
+    if made.has_images:
+        assert all(each.startswith("data:image/png;base64,") for each in shown)
+    else:
+        assert shown == ([data.texts[each] for each in first] if data.texts is not None else [""] * len(first))
+
+
+def test_a_run_that_grows_is_known_from_the_first_moment(jobs: Jobs, tmp_path: Path) -> None:
+    make, data, options = CASES["rows"]
+    run = mcviz.sample_run(make(), data, tmp_path / "run", passes=3, **options)
+    job = jobs.add("sample", ["--passes=5"], "run", "run")
+    watcher = Watcher(jobs, job.id)
+    watcher.begin(data, run.path)
+    watcher.tell()
+    told = jobs.find(job.id).progress
+    assert (told.seen, told.passes, {each.passes for each in told.top}) == (12, 3, {3})
+    assert told.quality == f"accuracy {run.ensemble_accuracy[-1]:.2%}"
+    assert told.top[0].id == run.scores()["id"].iloc[told.top[0].example]
+
+
+def test_it_ends_where_that_is_wanted_or_the_job_is_gone(jobs: Jobs) -> None:
+    job = jobs.add("sample", ["--passes=5"], "run", "run")
+    Watcher(jobs, job.id).ask()
+    jobs.pause(job.id)
+    with pytest.raises(Stopped):
+        Watcher(jobs, job.id).ask()
+    with pytest.raises(Stopped):
+        Watcher(jobs, "nothing").ask()
+
+
+def test_time_left_is_by_what_was_done_since_it_began() -> None:
+    told = Progress(process=1, started=0, sampling=100, updated=110, before=50, done=150, total=350)
+    assert told.seconds_left() == 20
+    assert (
+        Progress(process=1, started=0, sampling=100, updated=110, before=50, done=50, total=350).seconds_left() is None
+    )
+
+
+def test_a_job_that_cannot_be_done_says_why_and_the_next_one_begins(tmp_path: Path) -> None:
+    np.savez(tmp_path / "rows.npz", x=np.zeros((4, 4), np.float32))
+    of_rows().save(tmp_path / "model.keras")
+    (tmp_path / "broken.npz").write_bytes(b"PK nothing")
+    jobs = Jobs(tmp_path / "cache")
+    wrong = {
+        "no model": [f"--model={tmp_path}/none.keras", f"--data={tmp_path}/rows.npz"],
+        "no data": [f"--model={tmp_path}/model.keras", f"--data={tmp_path}/none.npz"],
+        "broken data": [f"--model={tmp_path}/model.keras", f"--data={tmp_path}/broken.npz"],
+        "no number": [f"--model={tmp_path}/model.keras", f"--data={tmp_path}/rows.npz", "--passes=many"],
+    }
+    for name, arguments in wrong.items():
+        jobs.add("sample", arguments, name, name)
+    deadline = time.monotonic() + SECONDS
+    while {each.state for each in jobs.found()} != {"failed"}:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    messages = {each.job.run: each.message for each in jobs.found()}
+    assert messages["no model"].startswith("No model at that place.")
+    assert messages["no data"].startswith("There is no data at")
+    assert "broken.npz" in messages["broken data"]
+    assert "'many' is not a valid integer range" in messages["no number"]
+    assert not [path for path in jobs.cache.iterdir() if path.name in wrong]
