@@ -12,14 +12,16 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, FloatRect, Page
 
 ROOT = Path(__file__).parents[1]
 STREAMLIT_RUN = ("-m", "streamlit", "run", "dashboard.py", "--server.port")
 MCVIZ_DASHBOARD = ("-m", "mcviz", "dashboard", "--port")
 SECONDS_TO_START = 120
 SECONDS_TO_STOP = 10
+MILLISECONDS_TO_APPEAR = 30_000
 SWITCHES = [
     "--no-sandbox",  # root, as in a container, has no other way
     "--disable-gpu",
@@ -47,18 +49,21 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(folder: Path, command: Sequence[str] = STREAMLIT_RUN, **variables: str) -> Iterator[tuple[str, Path]]:
-    """A dashboard in a process of its own.
+def started(
+    folder: Path, command: Sequence[str] = STREAMLIT_RUN, *, port: int | None = None, **variables: str
+) -> Iterator[tuple[str, Path, "subprocess.Popen[bytes]"]]:
+    """A dashboard in a process of its own, which a test may end.
 
     Args:
         folder: for its log, and its home.
         command: what Python is started with, up to the port.
+        port: to listen on; one that is free, without it.
         variables: of its environment, besides those of this process.
 
     Yields:
-        Its address, as `http://127.0.0.1:port`, and its log.
+        Its address, as `http://127.0.0.1:port`, its log, and its process.
     """
-    port, log = free_port(), folder / "log"
+    port, log = port or free_port(), folder / "log"
     quietly = {"STREAMLIT_SERVER_HEADLESS": "true", "STREAMLIT_SERVER_FILE_WATCHER_TYPE": "none"}
     with log.open("w") as file:
         server = subprocess.Popen(
@@ -71,9 +76,18 @@ def serving(folder: Path, command: Sequence[str] = STREAMLIT_RUN, **variables: s
         )
         try:
             wait_for(f"http://127.0.0.1:{port}", server, log)
-            yield f"http://127.0.0.1:{port}", log
+            yield f"http://127.0.0.1:{port}", log, server
         finally:
             stop(server)
+
+
+@contextmanager
+def serving(
+    folder: Path, command: Sequence[str] = STREAMLIT_RUN, *, port: int | None = None, **variables: str
+) -> Iterator[tuple[str, Path]]:
+    """A dashboard until the end, and its log; see `started`."""
+    with started(folder, command, port=port, **variables) as (url, log, _):
+        yield url, log
 
 
 def wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
@@ -116,3 +130,32 @@ def troubles_of(page: Page, url: str) -> list[str]:
     page.on("pageerror", lambda error: troubles.append(str(error)))
     page.on("request", lambda request: requested(request.url))
     return troubles
+
+
+@contextmanager
+def visited(browser: Browser, url: str, **options: Any) -> Iterator[Page]:
+    """A page of the app at an address; what comes out of it has no error in its console, and stayed on this machine.
+
+    Args:
+        browser: that visits.
+        url: of the app.
+        options: of Playwright's context.
+    """
+    context = browser.new_context(base_url=url, **options)
+    context.set_default_timeout(MILLISECONDS_TO_APPEAR)
+    page = context.new_page()
+    troubles = troubles_of(page, url)
+    yield page
+    context.close()
+    assert not troubles, troubles
+
+
+def drag(page: Page, box: FloatRect | None, corners: Sequence[tuple[float, float]], steps: int = 8) -> None:
+    """Drag through corners, which are given as fractions of a box, in so many steps from each to the next."""
+    assert box is not None
+    (x, y), *others = [(box["x"] + a * box["width"], box["y"] + b * box["height"]) for a, b in corners]
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for to_x, to_y in others:
+        page.mouse.move(to_x, to_y, steps=steps)
+    page.mouse.up()

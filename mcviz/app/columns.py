@@ -9,11 +9,14 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from mcviz.app.beside import key_of
 from mcviz.app.filters import UNKNOWN, as_texts
 from mcviz.runs import Run
+from mcviz.runs.manifest import CONTENT
 from mcviz.text import one_line
 
 MOST_GROUPS = 50  # different values, up to which they are a choice; no more of them than half of the examples
+FIRST = 1000  # values
 RANGES = 5  # groups of about the same size that numbers are cut into
 LONGEST = 200  # characters of a value that is shown
 Kind = Literal["category", "number", "text"]
@@ -33,8 +36,29 @@ class Groups:
 
 
 def own_columns(run: Run) -> dict[str, Kind]:
-    """The kind of each of the user's own columns, by its name; `id` first, where ids say more than numbers."""
-    return {} if run.columns is None else _kinds(run.digest, run)
+    """The kind of each of the user's own columns, by its name.
+
+    `id` is first, where ids say more than numbers, and those that are the example itself are last.
+    """
+    return {} if run.columns is None else _kinds(key_of(run), run)
+
+
+def details(run: Run) -> list[str]:
+    """Those of `own_columns` that are not the example itself."""
+    content = set(run.manifest.examples.content)
+    return [name for name in own_columns(run) if name not in content]
+
+
+def searched_columns(run: Run) -> dict[str, str]:
+    """The columns in which words are looked for, each with what its values are called: ids, then texts."""
+    texts = run.manifest.examples.content if _are_texts(run) else ()
+    called = {"id": "id", **dict.fromkeys(texts, "text")}
+    return {name: each for name, each in called.items() if name in own_columns(run)}
+
+
+def _are_texts(run: Run) -> bool:
+    """Whether the columns that are the examples themselves hold texts."""
+    return CONTENT[run.manifest.examples.kind] == "texts"
 
 
 def grouping_columns(run: Run) -> list[str]:
@@ -44,7 +68,7 @@ def grouping_columns(run: Run) -> list[str]:
 
 def groups(run: Run, name: str) -> Groups:
     """The groups of one of `grouping_columns`: a value each, or for many numbers a range each."""
-    return _groups(run.digest, name, run)
+    return _groups(key_of(run), name, run)
 
 
 def example_of(run: Run, wanted: str) -> int | None:
@@ -73,31 +97,38 @@ def shown(value: Any) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
-# The digest is the caches' key.
+# `key_of` is the caches' key.
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _kinds(digest: str, _run: Run) -> dict[str, Kind]:  # noqa: ARG001
+def _kinds(key: str, _run: Run) -> dict[str, Kind]:  # noqa: ARG001
     columns = _run.columns
     assert columns is not None
-    numbered = bool((columns["id"] == columns.index.astype(str)).all())
-    return {str(name): _kind(values) for name, values in columns.items() if not (numbered and name == "id")}
+    named = columns["id"].iloc[-1] != str(columns.index[-1])  # tells at once of most
+    numbered = not named and bool((columns["id"] == columns.index.astype(str)).all())
+    content = set(_run.manifest.examples.content)
+    names = sorted(columns, key=content.__contains__)
+    kinds = {str(name): _kind(columns[name]) for name in names if not (numbered and name == "id")}
+    if _are_texts(_run):
+        kinds |= dict.fromkeys(content, "text")  # however few there are
+    return kinds
 
 
 def _kind(values: pd.Series) -> Kind:
     numbers = pd.api.types.is_numeric_dtype(values)
-    different = (values if numbers else as_texts(values)).nunique()
-    if different <= min(MOST_GROUPS, len(values) // 2) and values.name != "id":
+    compared, most = values if numbers else as_texts(values), min(MOST_GROUPS, len(values) // 2)
+    # The first values tell of most columns that there are too many.
+    if values.name != "id" and compared.iloc[:FIRST].nunique() <= most and compared.nunique() <= most:
         return "category"
     return "number" if numbers else "text"
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _groups(digest: str, name: str, _run: Run) -> Groups:  # noqa: ARG001
+def _groups(key: str, name: str, _run: Run) -> Groups:  # noqa: ARG001
     columns = _run.columns
     assert columns is not None
     values = columns[name]
-    texts = _ranges(values.astype(float)) if _kinds(_run.digest, _run)[name] == "number" else as_texts(values)
+    texts = _ranges(values.astype(float)) if _kinds(key_of(_run), _run)[name] == "number" else as_texts(values)
     order = texts.iloc[values.argsort()] if pd.api.types.is_numeric_dtype(values) else texts.sort_values()
     found = pd.Categorical(texts, order.unique())
     return Groups(tuple(map(one_line, found.categories)), found.codes.astype(np.int64))

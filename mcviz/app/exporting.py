@@ -6,27 +6,18 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from mcviz.app.columns import facts_of, own_columns
+from mcviz.app.columns import details, facts_of
+from mcviz.app.kinds import kind_of
 from mcviz.app.needs import Need, has
-from mcviz.app.resources import class_names
+from mcviz.app.resources import class_names, numbers_of, scores_of
 from mcviz.app.selection import Selection
-from mcviz.app.wording import accuracy_labels, counted
-from mcviz.figures import (
-    CRISP_BELOW,
-    accuracy_against_ensemble,
-    accuracy_by_ensemble_size,
-    confusion_matrix,
-    contact_sheet,
-    png,
-    score_distributions,
-    sheet_url,
-    thumbnails,
-)
-from mcviz.measures import SCORES
+from mcviz.app.state import ORDERS
+from mcviz.app.tasks import task_of
+from mcviz.app.wording import counted, extremes
+from mcviz.figures import CRISP_BELOW, contact_sheet, png, sheet_url, thumbnails
 from mcviz.runs import Run
 from mcviz.text import one_line
 
@@ -50,8 +41,11 @@ h1, h2 { line-height: 1.2; } .quiet { color: #566371; }
 .tiles.wide { grid-template-columns: repeat(auto-fill, minmax(160px, 1fr)); }
 .tile { border: 1px solid #d5dde5; border-radius: 8px; overflow: hidden; font-size: 13px; }
 .tile.wrong { border-bottom: 3px solid #d55e00; } .tile p { margin: 4px 8px; }
-.tile span { display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.tile .own { white-space: normal; overflow-wrap: anywhere; }
+.tile span { display: block; overflow-wrap: anywhere; }
+.tiles.texts { grid-template-columns: repeat(auto-fill, minmax(min(240px, 100%), 1fr)); }
+.tile .text { margin: 8px 8px 0; font-size: 15px; overflow: hidden; overflow-wrap: anywhere; unicode-bidi: plaintext;
+  display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 6; }
+.own { overflow-wrap: anywhere; }
 .tile div { margin: 0 auto; background-repeat: no-repeat; } .crisp { image-rendering: pixelated; }
 table { border-collapse: collapse; } td, th { padding: 4px 12px 4px 0; text-align: left; }
 """
@@ -63,13 +57,13 @@ def csv(selection: Selection) -> bytes:
     The names of the classes are in it as they are, so that what reads it finds them again. A spreadsheet may take one
     that begins with =, +, - or @ for a formula.
     """
-    return _named(selection).to_csv(index=False).encode()
+    return task_of(selection.run).named(selection).to_csv(index=False).encode()
 
 
 def parquet(selection: Selection) -> bytes:
     """All scores of the selected examples as Parquet, in the order of the ranking."""
     file = io.BytesIO()
-    _named(selection).to_parquet(file, index=False)
+    task_of(selection.run).named(selection).to_parquet(file, index=False)
     return file.getvalue()
 
 
@@ -81,26 +75,39 @@ def sheet(selection: Selection) -> bytes:
     return png(contact_sheet(pictures, columns))
 
 
-def report(selection: Selection) -> str:
-    """A web page of its own with the run, the selection, its charts and its first 96 examples."""
+def report(selection: Selection, link: str = "") -> str:
+    """A web page of its own with the run, the selection, its charts and its first 96 examples.
+
+    Args:
+        selection: what it is about.
+        link: the address that shows it in the dashboard; empty where there is none.
+    """
     run = selection.run
-    name, names = html.escape(one_line(run.name)), class_names(run)
-    filters = ", ".join(label for label, _ in selection.filters.chips(names)) or "none"
+    name, score = html.escape(one_line(run.name)), scores_of(run)[selection.score]
+    heading = f"How well the labels of {name} fit" if score.needs_labels else f"What {name} is uncertain about"
+    order = extremes(score)[ORDERS.index(selection.state.order)]
+    filters = ", ".join(label for label, _ in selection.filters.chips(class_names(run), numbers_of(run))) or "none"
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{name}: {len(selection.examples):,} examples</title><style>{STYLE}</style>
 <script>{get_plotlyjs()}</script></head><body>
-<h1>What {name} is uncertain about</h1>
+<h1>{heading}</h1>
 <p class="quiet">{counted(run.passes, "pass")} over {counted(len(run), "example")}{_drawn(run)}.
 Run {run.digest[:12]}.</p>
 {_accuracies(run)}
 <h2>The selection</h2>
 <p>{len(selection.examples):,} of {len(run):,} examples. Filters: {html.escape(filters)}.
-Ranked by {SCORES[selection.score].label.lower()}. {html.escape(SCORES[selection.score].meaning)}</p>
+Ranked by {score.in_sentence}, {order} first. {html.escape(score.meaning)}</p>
+{_linked(link)}
 <div class="charts">{"".join(_chart(figure) for figure in _charts(selection))}</div>
 <h2>The first {min(len(selection.examples), REPORT_EXAMPLES)} examples</h2>
 {_tiles(selection)}
 </body></html>"""
+
+
+def _linked(link: str) -> str:
+    address = html.escape(link)
+    return f'<p class="own">In the dashboard: <a href="{address}">{address}</a></p>' if link else ""
 
 
 def _drawn(run: Run) -> str:
@@ -110,43 +117,16 @@ def _drawn(run: Run) -> str:
     return f", with Monte Carlo dropout, masks {run.manifest.masks}, seed {run.manifest.seed}"
 
 
-def _named(selection: Selection) -> pd.DataFrame:
-    scores = selection.table.rename_axis("example").reset_index()
-    names = dict(enumerate(selection.run.class_names))
-    for index, column in ((3, "prediction"), (2, "label")):
-        name = f"{column}_name"
-        scores = scores.rename(columns={name: f"user_{name}"})
-        scores.insert(index, name, scores[column].map(names))
-    return scores
-
-
 def _accuracies(run: Run) -> str:
-    if run.pass_accuracy is None or run.ensemble_accuracy is None:
-        return "<p>The examples have no labels, so there is no accuracy.</p>"
-    values = run.deterministic_accuracy, run.pass_accuracy.mean(), run.ensemble_accuracy[-1]
-    deterministic, *others = accuracy_labels(run.manifest)
-    off = "" if run.manifest.origin.kind == "imported" else " (dropout off)"
-    rows = dict(zip((deterministic + off, *others), values, strict=True))
-    cells = "".join(
-        f"<tr><td>{name}</td><td><b>{value:.2%}</b></td></tr>" for name, value in rows.items() if value is not None
-    )
+    rows = task_of(run).accuracies(run)
+    if not rows:
+        return "<p>The examples have no labels, so it is not known how good the predictions are.</p>"
+    cells = "".join(f"<tr><td>{name}</td><td><b>{html.escape(value)}</b></td></tr>" for name, value in rows.items())
     return f"<table>{cells}</table>"
 
 
 def _charts(selection: Selection) -> list[go.Figure]:
-    """Aggregates of the run and of the selection; none holds a number of a single example."""
-    run, scores = selection.run, selection.table
-    if len(scores) == 0:
-        return []
-    label, values = SCORES[selection.score].label, scores[selection.score].to_numpy()
-    if run.pass_accuracy is None or run.ensemble_accuracy is None:
-        return [score_distributions(values, None, label)]
-    return [
-        accuracy_against_ensemble(run.pass_accuracy, run.ensemble_accuracy[-1], run.deterministic_accuracy),
-        accuracy_by_ensemble_size(run.ensemble_accuracy, run.deterministic_accuracy),
-        score_distributions(values, scores["correct"].to_numpy(bool), label),
-        confusion_matrix(scores["label"].to_numpy(int), scores["prediction"].to_numpy(int), class_names(run)),
-    ]
+    return task_of(selection.run).summaries(selection) if len(selection.examples) else []
 
 
 def _chart(figure: go.Figure) -> str:
@@ -172,28 +152,32 @@ def _tiles(selection: Selection) -> str:
             f"background-size: {100 * COLUMNS}% {100 * rows}%; "
             f"max-width: {TALLEST * width / height:.0f}px; }}</style>"
         )
-    names, own = class_names(run), list(own_columns(run))[:MOST_FACTS]
-    tiles = []
-    for index, (example, row) in enumerate(zip(examples, selection.table.to_dict("records"), strict=False)):
+    own, score = details(run)[:MOST_FACTS], scores_of(run)[selection.score]
+    each = () if style else kind_of(run).tiles(run, examples).each
+    each, tiles = each or ({},) * len(examples), []
+    for index, (example, row, more) in enumerate(
+        zip(examples, selection.table.iloc[: len(examples)].to_dict("records"), each, strict=True)
+    ):
         across = 100 * (index % COLUMNS) / (COLUMNS - 1)
         down = 100 * (index // COLUMNS) / max(rows - 1, 1)
-        known = not pd.isna(row["label"])
-        wrong = known and not row["correct"]
-        predicted = f"{'✗ ' if wrong else ''}predicted {names[row['prediction']]}"
-        words = [f"label {names[row['label']]}", predicted] if known else [predicted]
-        lines = "".join(f'<span title="{html.escape(word)}">{html.escape(word)}</span>' for word in words)
-        facts = (html.escape(f"{name} {fact}") for name, fact in facts_of(own, row))
-        lines += "".join(f'<span class="own">{fact}</span>' for fact in facts)
-        value = SCORES[selection.score].format(row[selection.score])
+        text = task_of(run).tile(run, row)
+        predicted = f"{'✗ ' if text.wrong else ''}predicted {text.prediction}"
+        words = [f"label {text.label}", predicted] if text.label else [predicted]
+        lines = "".join(f"<span>{html.escape(word)}</span>" for word in words)
+        facts = (html.escape(f"{name} {fact}") for name, fact in [*more.get("facts", ()), *facts_of(own, row)])
+        lines += "".join(f"<span>{fact}</span>" for fact in facts)
+        value = html.escape(score.format(row[selection.score]))
+        content = f'<p class="text">{html.escape(more["text"])}</p>' if more.get("text") else ""
         picture = (
             f'<div class="{crisp}" role="img" aria-label="example {example}" '
             f'style="background-position: {across}% {down}%"></div>'
         )
         tiles.append(
-            f'<div class="tile{" wrong" if wrong else ""}">{picture if style else ""}'
+            f'<div class="tile{" wrong" if text.wrong else ""}">{picture if style else content}'
             f"<p>#{index + 1} · example&nbsp;{example}{lines}{value}</p></div>"
         )
-    return style + f'<div class="tiles{" wide" if own else ""}">{"".join(tiles)}</div>'
+    size = " texts" if "text" in each[0] else " wide" if own or "facts" in each[0] else ""
+    return style + f'<div class="tiles{size}">{"".join(tiles)}</div>'
 
 
 @dataclass(frozen=True)
@@ -205,17 +189,19 @@ class Export:
         mime: its media type.
         make: its content, of a selection.
         needs: what a run has to have for it to be offered.
+        linked: whether `make` takes the address of the selection as well.
     """
 
     label: str
     mime: str
-    make: Callable[[Selection], bytes | str]
+    make: Callable[..., bytes | str]
     needs: Collection[Need] = field(default_factory=frozenset)
+    linked: bool = False
 
 
 EXPORTS = {  # by the ending of the file's name
     "csv": Export("Scores as CSV", "text/csv", csv),
     "parquet": Export("Scores as Parquet", "application/vnd.apache.parquet", parquet),
     "png": Export("Images as one PNG", "image/png", sheet, needs={"images"}),
-    "html": Export("Report as HTML", "text/html", report),
+    "html": Export("Report as HTML", "text/html", report, linked=True),
 }

@@ -39,10 +39,14 @@ def refusal(error: BaseException, page: str) -> str:
     The operator, who knows where the runs are, is told in the log as well, with the whole paths.
     """
     log.warning("%s: %s", _where(page), one_line(str(error)))
-    told = str(error)
+    return as_markdown(plainly(str(error)))
+
+
+def plainly(told: str) -> str:
+    """What was told, as one line without the folders above that of the runs."""
     for folder in (cache_folder(), SHIPPED_RUN.parent):
         told = told.replace(f"{folder.parent}/", "")
-    return as_markdown(told)
+    return one_line(told)
 
 
 def _where(page: str) -> str:

@@ -8,15 +8,18 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from math import inf
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
 
 from mcviz.app.wording import counted
-from mcviz.measures import SCORES
+from mcviz.measures import SCORES, Score
 
 CORRECT = ("all", "correct", "wrong")
+CLASSES: tuple[Literal["label", "prediction"], ...] = ("label", "prediction")  # of an example
+CORNER_DIGITS = 8  # of the place of a corner: as many as tell points of a plane apart that is zoomed in on
 DIGITS = 18  # of the largest whole number that is read from an address
 MOST_NAMED = 20  # classes that a message lists
 UNKNOWN = "–"  # a value that is missing
@@ -25,6 +28,8 @@ Range = tuple[str, float, float]
 
 def as_texts(values: pd.Series) -> pd.Series:
     """The values of a column as texts: whole numbers without a point, and `UNKNOWN` for what is missing."""
+    if isinstance(values.dtype, pd.StringDtype):  # which is quick, also of very many
+        return values.fillna(UNKNOWN)
     return values.convert_dtypes().astype(str).where(values.notna(), UNKNOWN)
 
 
@@ -70,11 +75,11 @@ class ColumnFilter:
 
 @dataclass(frozen=True)
 class Lasso:
-    """A closed polygon drawn on the plane of two scores.
+    """A closed polygon drawn on the plane of two scores, or of other numbers of the table.
 
     Attributes:
-        x: name of the score along the x axis.
-        y: name of the score along the y axis.
+        x: name of the number along the x axis.
+        y: name of the number along the y axis.
         corners: ((x, y), …), three at least.
     """
 
@@ -83,18 +88,49 @@ class Lasso:
     corners: tuple[tuple[float, float], ...]
 
     def contains(self, scores: pd.DataFrame) -> np.ndarray:
-        """(N,) bool: the examples inside, by the even-odd rule."""
-        x, y = (scores[name].to_numpy(dtype=np.float64) for name in (self.x, self.y))
-        inside = np.zeros(len(scores), dtype=bool)
-        previous = self.corners[-1]
-        for corner in self.corners:
-            (x0, y0), (x1, y1) = previous, corner
-            crosses = (y0 > y) != (y1 > y)
-            # The side of the edge on which a point lies, without a division that nearly level edges would overflow.
-            side = (x1 - x0) * (y - y0) - (x - x0) * (y1 - y0)
-            inside ^= crosses & ((side > 0) == (y1 > y0))
-            previous = corner
-        return inside
+        """(N,) bool: the examples inside."""
+        return surrounded(self.corners, scores[self.x].to_numpy(), scores[self.y].to_numpy())
+
+
+@dataclass(frozen=True)
+class Area:
+    """A closed polygon drawn on a layout of the map.
+
+    Attributes:
+        layout: its name.
+        corners: ((x, y), …), three at least.
+    """
+
+    layout: str
+    corners: tuple[tuple[float, float], ...]
+
+    def contains(self, positions: np.ndarray) -> np.ndarray:
+        """(N,) bool: the examples inside, by their positions in the layout, (N, 2) floating point."""
+        return surrounded(self.corners, positions[:, 0], positions[:, 1])
+
+
+def surrounded(corners: tuple[tuple[float, float], ...], x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(N,) bool: which of N points lie inside a closed polygon, by the even-odd rule.
+
+    Args:
+        corners: of the polygon.
+        x: (N,) floating point.
+        y: (N,) floating point.
+    """
+    (left, bottom), (right, top) = np.min(corners, axis=0), np.max(corners, axis=0)
+    near = np.flatnonzero((x >= left) & (x <= right) & (y >= bottom) & (y <= top))
+    found, inside = np.zeros(len(x), dtype=bool), np.zeros(len(near), dtype=bool)
+    x, y = x[near].astype(np.float64), y[near].astype(np.float64)
+    previous = corners[-1]
+    for corner in corners:
+        (x0, y0), (x1, y1) = previous, corner
+        crosses = (y0 > y) != (y1 > y)
+        # The side of the edge on which a point lies, without a division that nearly level edges would overflow.
+        side = (x1 - x0) * (y - y0) - (x - x0) * (y1 - y0)
+        inside ^= crosses & ((side > 0) == (y1 > y0))
+        previous = corner
+    found[near] = inside
+    return found
 
 
 @dataclass(frozen=True)
@@ -106,9 +142,10 @@ class Filters:
         prediction: class indices, one of which is the ensemble's prediction; empty for any.
         correct: one of `CORRECT`: which predictions are kept.
         disagree: keep only examples whose passes do not all vote alike.
-        ranges: (score, lowest, highest), at most one a score; an end that is open is infinite.
+        ranges: (score or other number, lowest, highest), at most one each; an end that is open is infinite.
         columns: filters on ids and the user's own columns, at most one a column, none of them open.
         lasso: a lasso or a box over two scores.
+        area: a lasso or a box on the map.
         selected: example numbers, chosen one by one; empty for any.
     """
 
@@ -119,10 +156,11 @@ class Filters:
     ranges: tuple[Range, ...] = ()
     columns: tuple[ColumnFilter, ...] = ()
     lasso: Lasso | None = None
+    area: Area | None = None
     selected: tuple[int, ...] = ()
 
     def mask(self, scores: pd.DataFrame) -> np.ndarray:
-        """The examples that pass every filter.
+        """The examples that pass every filter but the area, which is of positions and not of scores.
 
         Args:
             scores: of a run, one row an example, with the user's own columns.
@@ -162,8 +200,13 @@ class Filters:
         others = tuple(kept for kept in self.columns if kept.name != wanted.name)
         return replace(self, columns=others if wanted == ColumnFilter(wanted.name) else (*others, wanted))
 
-    def chips(self, class_names: tuple[str, ...]) -> list[tuple[str, "Filters"]]:
-        """What each filter is called, and the filters without it."""
+    def chips(self, class_names: tuple[str, ...], numbers: Mapping[str, Score]) -> list[tuple[str, "Filters"]]:
+        """What each filter is called, and the filters without it.
+
+        Args:
+            class_names: C names.
+            numbers: what ranges and lassos are of, by name.
+        """
         found: list[tuple[str, Filters]] = []
         if self.label:
             found.append((f"label {_any_of(self.label, class_names)}", self.without("label")))
@@ -174,12 +217,14 @@ class Filters:
         if self.disagree:
             found.append(("passes disagree", self.without("disagree")))
         for kept in self.ranges:
-            found.append((_range_named(*kept), self.with_range(kept[0], -inf, inf)))
+            found.append((_range_named(numbers[kept[0]], *kept[1:]), self.with_range(kept[0], -inf, inf)))
         for own in self.columns:
             found.append((str(own), self.with_column(ColumnFilter(own.name))))
         if self.lasso:
-            plane = f"{SCORES[self.lasso.x].label} × {SCORES[self.lasso.y].label}"
+            plane = f"{numbers[self.lasso.x].label} × {numbers[self.lasso.y].label}"
             found.append((f"lasso in {plane}", self.without("lasso")))
+        if self.area:
+            found.append(("lasso on the map", self.without("area")))
         if self.selected:
             found.append((counted(len(self.selected), "selected example"), self.without("selected")))
         return found
@@ -191,18 +236,25 @@ class Filters:
             "prediction": numbers_text(self.prediction),
             "correct": "" if self.correct == "all" else self.correct,
             "disagree": "1" if self.disagree else "",
-            "range": "~".join(f"{name}:{_end(low)}:{_end(high)}" for name, low, high in self.ranges),
+            "range": "~".join(f"{escaped(name)}:{_end(low)}:{_end(high)}" for name, low, high in self.ranges),
             "columns": _columns_text(self.columns),
             "selected": numbers_text(self.selected),
         }
         if self.lasso:
-            corners = ",".join(f"{value:.5g}" for corner in self.lasso.corners for value in corner)
-            query["lasso"] = f"{self.lasso.x}:{self.lasso.y}:{corners}"
+            query["lasso"] = f"{escaped(self.lasso.x)}:{escaped(self.lasso.y)}:{_corners_text(self.lasso.corners)}"
+        if self.area:
+            query["area"] = f"{self.area.layout}:{_corners_text(self.area.corners)}"
         return {key: value for key, value in query.items() if value}
 
     @classmethod
     def from_query(
-        cls, query: Mapping[str, str], examples: int, classes: int, columns: Collection[str] | None = None
+        cls,
+        query: Mapping[str, str],
+        examples: int,
+        classes: int,
+        columns: Collection[str] | None = None,
+        numbers: Collection[str] = SCORES,
+        layouts: Collection[str] = (),
     ) -> "Filters":
         """Read filters from an address. A part that means nothing for this run is passed over.
 
@@ -211,17 +263,20 @@ class Filters:
             examples: how many examples the run has, N.
             classes: how many classes the run has, C.
             columns: the names of those that can be filtered; None for all.
+            numbers: the names of the scores and other numbers that can be filtered by a range or a lasso.
+            layouts: the names of the layouts of the map that are there.
         """
         filtered = _columns(query.get("columns", ""))
         correct = query.get("correct", "all")
         return cls(
             label=indices(query.get("label", ""), classes),
             prediction=indices(query.get("prediction", ""), classes),
-            correct=correct if correct in CORRECT else "all",
-            disagree=query.get("disagree") == "1",
-            ranges=_ranges(query.get("range", "")),
+            correct=correct if correct in CORRECT and classes > 0 else "all",
+            disagree=query.get("disagree") == "1" and classes > 0,
+            ranges=_ranges(query.get("range", ""), numbers),
             columns=tuple(each for each in filtered if columns is None or each.name in columns),
-            lasso=_lasso(query.get("lasso", "")),
+            lasso=_lasso(query.get("lasso", ""), numbers),
+            area=_area(query.get("area", ""), layouts),
             selected=indices(query.get("selected", ""), examples),
         )
 
@@ -259,9 +314,8 @@ def _any_of(classes: tuple[int, ...], class_names: tuple[str, ...]) -> str:
     return " or ".join(class_names[c] for c in classes)
 
 
-def _range_named(name: str, low: float, high: float) -> str:
-    label, lowest, highest = SCORES[name].label, SCORES[name].format(low), SCORES[name].format(high)
-    return f"{label} {_ends_named(lowest, highest, low, high)}"
+def _range_named(number: Score, low: float, high: float) -> str:
+    return f"{number.label} {_ends_named(number.format(low), number.format(high), low, high)}"
 
 
 def _ends_named(lowest: str, highest: str, low: float, high: float) -> str:
@@ -273,6 +327,11 @@ def _ends_named(lowest: str, highest: str, low: float, high: float) -> str:
 def _end(value: float) -> str:
     """One end of a range, exactly, so that no example at that end is lost; nothing where it is open."""
     return repr(float(value)) if np.isfinite(value) else ""
+
+
+def escaped(name: str) -> str:
+    """The name of a number, which others may have written, without what separates it from what follows."""
+    return re.sub("[%:~]", lambda found: f"%{ord(found[0]):02X}", name)
 
 
 def numbers_text(values: tuple[int, ...]) -> str:
@@ -299,12 +358,13 @@ def _floats(parts: list[str]) -> list[float]:
     return values if np.isfinite(values).all() else []
 
 
-def _ranges(text: str) -> tuple[Range, ...]:
+def _ranges(text: str, numbers: Collection[str]) -> tuple[Range, ...]:
     found: dict[str, Range] = {}
     for part in text.split("~"):
         name, *ends = part.split(":")
+        name = unquote(name)
         values = _floats([end for end in ends if end])
-        if name in SCORES and len(ends) == 2 and values:
+        if name in numbers and len(ends) == 2 and values:
             found[name] = (name, min(values) if ends[0] else -inf, max(values) if ends[1] else inf)
     return tuple(found.values())
 
@@ -344,10 +404,29 @@ def _end_of(value: object, otherwise: float) -> float:
     return found[0] if found else otherwise
 
 
-def _lasso(text: str) -> Lasso | None:
+def _lasso(text: str, numbers: Collection[str]) -> Lasso | None:
     x, _, rest = text.partition(":")
-    y, _, corners = rest.partition(":")
-    values = _floats(corners.split(","))
-    if x not in SCORES or y not in SCORES or len(values) < 6 or len(values) % 2:
-        return None
-    return Lasso(x, y, tuple(zip(values[::2], values[1::2], strict=True)))
+    y, _, written = rest.partition(":")
+    x, y, corners = unquote(x), unquote(y), _corners(written)
+    return Lasso(x, y, corners) if x in numbers and y in numbers and corners else None
+
+
+def _area(text: str, layouts: Collection[str]) -> Area | None:
+    layout, _, written = text.partition(":")
+    corners = _corners(written)
+    return Area(layout, corners) if layout in layouts and corners else None
+
+
+def as_written(corners: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+    """Corners with as many digits as an address carries; none, where they are no polygon."""
+    return _corners(_corners_text(corners))
+
+
+def _corners_text(corners: tuple[tuple[float, float], ...]) -> str:
+    return ",".join(f"{value:.{CORNER_DIGITS}g}" for corner in corners for value in corner)
+
+
+def _corners(text: str) -> tuple[tuple[float, float], ...]:
+    """Three corners or more, as a text of an address lists them; none, if it does not."""
+    values = _floats(text.split(","))
+    return () if len(values) < 6 or len(values) % 2 else tuple(zip(values[::2], values[1::2], strict=True))

@@ -1,23 +1,38 @@
 """The dashboard, run by Streamlit from top to bottom at each rerun."""
 
+from base64 import b64encode
 from pathlib import Path
 
 import streamlit as st
 
+from mcviz.app.components.page_listeners import page_listens
 from mcviz.app.failures import failures_shown
 from mcviz.app.navigation import PAGES, links_to_all_pages
+from mcviz.app.person import person
+from mcviz.app.redrawing import page_begins, page_drawn
+from mcviz.app.state import settle_address
+from mcviz.permission import ask_as
 
 HERE = Path(__file__).parent
+# Within the page: Streamlit deletes the file of a run that is cut short, before the browser has fetched it.
+ICON = "data:image/png;base64," + b64encode((HERE / "icon.png").read_bytes()).decode()
 
 
 def main() -> None:
     """Draw the page that the address names; Streamlit calls it at each rerun."""
-    st.set_page_config(page_title="mcviz", page_icon=HERE / "icon.png", layout="wide")
+    page_begins()
+    ask_as(person)
+    # Before the navigation: or else the browser asks a font server for the icon of the page.
+    st.set_page_config(page_icon=ICON, layout="wide")
     st.html(HERE / "page.css")
+    page_listens()
     page = st.navigation(
         [st.Page(each.script, title=each.title, icon=each.icon, default=each is PAGES[0]) for each in PAGES],
         position="hidden",
     )
+    st.set_page_config(page_title=f"{page.title} · mcviz")
+    settle_address(page.title)
     with failures_shown(page.title):
         links_to_all_pages()
         page.run()
+    page_drawn()

@@ -1,22 +1,43 @@
 """The pages: what each is called and needs of a run, how one is opened, and what all of them begin with."""
 
-from collections.abc import Collection
+import shlex
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn, get_args
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
+from mcviz.app.beside import RunBeside
 from mcviz.app.columns import own_columns
+from mcviz.app.components.copy_link import copy_link
 from mcviz.app.components.widgets import bound
 from mcviz.app.failures import refusal
+from mcviz.app.layouts import known_layouts
 from mcviz.app.needs import Part, has, met
-from mcviz.app.resources import cache_folder, opened_run, run_paths
-from mcviz.app.state import PageState, address, current_state, go_to_run, quoted, settle_run
+from mcviz.app.person import login
+from mcviz.app.redrawing import part_drawn
+from mcviz.app.resources import cache_folder, numbers_of, opened_run, run_paths, scores_of
+from mcviz.app.state import (
+    PageState,
+    address,
+    current_state,
+    go,
+    go_to_run,
+    go_to_same_examples,
+    quoted,
+    settle_run,
+)
 from mcviz.app.wording import as_markdown, counted, information
+from mcviz.comparing import check_comparable, same_examples
 from mcviz.errors import McvizError
 from mcviz.runs import Run
 from mcviz.text import one_line
+
+Group = Literal["explore", "decide", "test", "manage", "present"]
+LINKS = "links"  # the key of their fragment
+MOST_QUOTED = 4  # parts of an address that were not understood
 
 
 @dataclass(frozen=True)
@@ -28,12 +49,16 @@ class Page:
         title: what links to it say.
         icon: a Material symbol.
         needs: what a run has to have, or else the page says what is missing.
+        of_classes: whether it has no meaning for a regression, and is not linked there.
+        group: what somebody wants who opens it, one of `GROUPS`.
     """
 
     file: str
     title: str
     icon: str
     needs: Collection[Part] = field(default_factory=frozenset)
+    of_classes: bool = False
+    group: Group = "explore"
 
     @property
     def script(self) -> Path:
@@ -41,22 +66,39 @@ class Page:
         return Path(__file__).parent / "pages" / self.file
 
 
+GROUPS: tuple[Group, ...] = get_args(Group)
 OVERVIEW = Page("overview.py", "Overview", ":material/monitoring:")
 UNCERTAIN = Page("uncertain.py", "Uncertain examples", ":material/grid_view:")
 EXAMPLE = Page("example.py", "One example", ":material/image_search:")
 SIDE_BY_SIDE = Page("side_by_side.py", "Side by side", ":material/compare:")
-PROBE = Page("probe.py", "Probe", ":material/science:", needs={"model"})
-OUT_OF_DISTRIBUTION = Page("out_of_distribution.py", "Out of distribution", ":material/rule:")
-STORY = Page("story.py", "Story", ":material/auto_stories:")
-PAGES = (OVERVIEW, UNCERTAIN, EXAMPLE, SIDE_BY_SIDE, PROBE, OUT_OF_DISTRIBUTION, STORY)
+TRUST = Page("trust.py", "Trust", ":material/verified_user:", needs={"labels"}, of_classes=True, group="decide")
+REVIEW = Page("review.py", "Review", ":material/rate_review:", of_classes=True, group="decide")
+PROBE = Page("probe.py", "Probe", ":material/science:", needs={"model"}, group="test")
+OUT_OF_DISTRIBUTION = Page(
+    "out_of_distribution.py", "Out of distribution", ":material/rule:", of_classes=True, group="test"
+)
+RUNS = Page("runs.py", "Runs", ":material/folder_open:", group="manage")
+COMPARE = Page("compare.py", "Compare", ":material/compare_arrows:", group="manage")
+STORY = Page("story.py", "Story", ":material/auto_stories:", group="present")
+PAGES = (
+    OVERVIEW,
+    UNCERTAIN,
+    EXAMPLE,
+    SIDE_BY_SIDE,
+    TRUST,
+    REVIEW,
+    PROBE,
+    OUT_OF_DISTRIBUTION,
+    RUNS,
+    COMPARE,
+    STORY,
+)
 
 
 def links_to_all_pages() -> None:
     """Links to every page, which carry the whole state along; and a warning where the address names an unknown run."""
     missing = settle_run(list(run_paths()))
-    with st.container(horizontal=True, gap="xsmall", key="navigation"):
-        for page in PAGES:
-            link_to(page)
+    _links()
     if missing:
         now = address().get("run") or next(iter(run_paths()))
         st.warning(
@@ -64,9 +106,43 @@ def links_to_all_pages() -> None:
         )
 
 
+@st.fragment(key=LINKS)
+def _links() -> None:
+    """The links, which are drawn anew where the address changes and the page does not."""
+    of_classes = _predicts_classes()
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="navigation"):
+        for group in GROUPS:
+            linked = [page for page in PAGES if page.group == group and (of_classes or not page.of_classes)]
+            if not linked:
+                continue
+            with st.container(horizontal=True, gap="xsmall", width="content", key=f"navigation-{group}"):
+                for page in linked:
+                    link_to(page)
+        login()
+    part_drawn(LINKS)
+
+
+def _predicts_classes() -> bool:
+    """Whether the run that the address names predicts classes; also where that cannot be seen."""
+    paths = run_paths()
+    path = paths.get(address().get("run") or next(iter(paths), ""))
+    try:
+        return path is None or has(opened_run(path), "classes")
+    except McvizError:  # which the page will tell
+        return True
+
+
 def link_to(page: Page, label: str | None = None, icon: str | None = None) -> None:
     """A link to a page, which carries the whole state along."""
     st.page_link(page.script, label=label or page.title, icon=icon or page.icon, query_params=address())
+
+
+def only_of_classes(run: Run, words: str, instead: Page) -> None:
+    """End a page that has no meaning for a regression, with a sentence and a link to another."""
+    if not has(run, "classes"):
+        st.info(words, icon=":material/info:")
+        link_to(instead)
+        st.stop()
 
 
 def open_page(page: Page, state: PageState, **changes: Any) -> NoReturn:
@@ -74,7 +150,7 @@ def open_page(page: Page, state: PageState, **changes: Any) -> NoReturn:
     st.switch_page(page.script, query_params=state.link(**changes))
 
 
-def begin(page: Page, heading: str = "") -> tuple[Run, PageState]:
+def begin(page: Page, heading: str = "", beside: Callable[[Run], None] | None = None) -> tuple[Run, PageState]:
     """Open the run that the address names and show the heading of a page, with a chooser where there are several runs.
 
     The page ends here, with a sentence on what to do, where there is no run, where it cannot be opened, and where it
@@ -83,48 +159,151 @@ def begin(page: Page, heading: str = "") -> tuple[Run, PageState]:
     Args:
         page: that begins.
         heading: where it is another than the page's title.
+        beside: shows more in the line of the link.
 
     Returns:
         The run, and the state of the page.
     """
-    run = _run_of_the_address(page)
-    title(heading or page.title, run)
+    head = st.container(horizontal=True, vertical_alignment="center", gap="small", key="page-title")
+    head.title(heading or page.title, anchor=False, width="content")
+    run = _run_of_the_address(page, head)
+    with head:
+        _facts(run)
+        copy_link()
+        if beside:
+            beside(run)
     if not met(run, page.needs):
         st.stop()
-    return run, state_of(run)
+    state = state_of(run)
+    if state.ignored:
+        said = ", ".join(map(quoted, state.ignored[:MOST_QUOTED]))
+        st.warning(
+            f"Some of the address means nothing for this run and is left out: {said}. The link may be of another run, "
+            "or cut.",
+            icon=":material/link_off:",
+        )
+    return run, state
 
 
 def state_of(run: Run) -> PageState:
     """The state that the address names for a run; once a rerun, and once more where a fragment is rerun alone."""
-    return current_state(len(run), len(run.class_names), labels=has(run, "labels"), columns=own_columns(run))
+    return current_state(
+        examples=len(run),
+        classes=len(run.class_names),
+        targets=len(run.targets),
+        labels=has(run, "labels"),
+        columns=own_columns(run),
+        scores=scores_of(run),
+        numbers=numbers_of(run),
+        layouts=known_layouts(run) if "area" in address() else (),
+    )
 
 
-def title(text: str, run: Run) -> None:
-    """A page's heading, with the run that it is about."""
+def _facts(run: Run) -> None:
+    """What a page is about: the run, and how it was made."""
     masks, seed, origin = run.manifest.masks, run.manifest.seed, run.manifest.origin
     facts = [f"**{as_markdown(run.name)}**", counted(len(run), "example"), counted(run.passes, "pass")]
     facts += [f"imported from {as_markdown(origin.source or 'elsewhere')}"] if origin.kind == "imported" else []
     facts += [] if masks is None else [f"masks `{masks}`"]
     facts += [] if seed is None else [f"seed {seed}"]
-    st.title(text, anchor=False)
+    facts += [f"compared with **{as_markdown(run.other.name)}**"] if isinstance(run, RunBeside) else []
     stretched = run.manifest.images is not None and run.value_scale.stretched
-    st.caption(" · ".join(facts), help=information(run.manifest, stretched) or None)
+    st.caption(" · ".join(facts), help=information(run.manifest, stretched) or None, width="content")
 
 
-def _run_of_the_address(page: Page) -> Run:
+def no_run_yet() -> None:
+    """What to do where there is no run."""
+    st.info(
+        f"There is no run in {quoted(cache_folder().name)} yet. Make one with "
+        f"`mcviz sample --model MODEL.keras --data FILE.npz --out {_place_for_a_run()}`, then reload this page.",
+        icon=":material/inbox:",
+    )
+
+
+def choose_run(paths: Collection[str], name: str, change: Callable[[str], None] = go_to_run) -> None:
+    """A chooser of the run, where there are several.
+
+    Args:
+        paths: the names of the runs that are there.
+        name: of the one that the address names.
+        change: goes to the run of another name.
+    """
+    if len(paths) > 1 and name in paths:
+        st.selectbox(
+            "Run",
+            list(paths),
+            format_func=one_line,
+            width=240,
+            label_visibility="collapsed",
+            **bound("run", name, change),
+        )
+
+
+def _place_for_a_run() -> str:
+    """A folder for a new run that this dashboard would show, as one types it; no visitor is told where others are."""
+    folder = cache_folder()
+    if folder.is_absolute() and not folder.is_relative_to(Path.cwd()):
+        return "$MCVIZ_CACHE/NAME"
+    place = folder.relative_to(Path.cwd()) if folder.is_absolute() else folder
+    return shlex.quote(one_line(str(place / "NAME")))
+
+
+def _run_of_the_address(page: Page, head: DeltaGenerator) -> Run:
+    """The run, with its chooser in the head of the page; what is wrong with it stands below."""
     paths = run_paths()
     if not paths:
-        st.info(
-            f"There is no run in {quoted(cache_folder().name)} yet. Make one with "
-            "`mcviz sample --model MODEL.keras --data FILE.npz --out cache/NAME`, then reload this page.",
-            icon=":material/inbox:",
-        )
+        no_run_yet()
         st.stop()
     name = address().get("run") or next(iter(paths))
     if len(paths) > 1:
-        st.selectbox("Run", list(paths), format_func=one_line, width=320, **bound("run", name, go_to_run))
+        with head:
+            choose_run(paths, name, lambda new: _change_run(new, name))
+            if page is COMPARE:
+                _choose_other(paths, name)
     try:
-        return opened_run(paths[name])
+        run = opened_run(paths[name])
     except McvizError as error:
         st.error(f"**{as_markdown(name)}** cannot be shown. {refusal(error, page.title)}", icon=":material/error:")
         st.stop()
+    return _beside_another(run, paths)
+
+
+def _choose_other(paths: Collection[str], name: str) -> None:
+    """The choice of the run that is compared with."""
+    others, other = [each for each in paths if each != name], address().get("other")
+    st.selectbox(
+        "Compare with",
+        others,
+        format_func=one_line,
+        placeholder="Compare with …",
+        label_visibility="collapsed",
+        width=240,
+        **bound("other", other if other in others else None, lambda new: go(other=new or ""), may_be_empty=True),
+    )
+
+
+def _change_run(name: str, now: str) -> None:
+    """Go to another run, with all that is shown where both are over the same examples."""
+    paths = run_paths()
+    try:
+        before, then = opened_run(paths[now]).manifest, opened_run(paths[name]).manifest
+    except (McvizError, KeyError):  # which the page will tell
+        go_to_run(name)
+        return
+    if before.task == then.task and same_examples(before, then):
+        go_to_same_examples(name, now, same_classes=before.class_names == then.class_names)
+    else:
+        go_to_run(name)
+
+
+def _beside_another(run: Run, paths: dict[str, Path]) -> Run:
+    """The run, with the one beside it that the address names, where that says something of the same examples."""
+    other = address().get("other", "")
+    if other not in paths or other == run.name:
+        return run
+    try:
+        beside = opened_run(paths[other])
+        check_comparable(run.manifest, beside.manifest)
+    except McvizError:  # which the page that compares tells
+        return run
+    return RunBeside(run, beside) if same_examples(run.manifest, beside.manifest) else run

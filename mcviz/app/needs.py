@@ -8,12 +8,16 @@ import streamlit as st
 from mcviz.app.columns import grouping_columns
 from mcviz.runs import Run
 
-Part = Literal["labels", "images", "model"]
-Need = Part | Literal["images or features", "groups"]
+Part = Literal["labels", "examples", "images", "model", "passes"]
+Need = Part | Literal["examples or features", "groups", "classes", "targets"]
 MISSING: dict[Part, tuple[str, str]] = {
     "labels": (
         ":material/label_off:",
-        "This run has no labels. Sample it again with labels to see how often the model is correct.",
+        "This run has no labels. Sample it again with labels to see how good its predictions are.",
+    ),
+    "examples": (
+        ":material/hide_image:",
+        "This run was kept without its {examples}. Sample it again with the {examples} kept to see them here.",
     ),
     "images": (
         ":material/hide_image:",
@@ -23,13 +27,19 @@ MISSING: dict[Part, tuple[str, str]] = {
         ":material/no_sim:",
         "This run was kept without its model, so nothing new can be predicted. Sample it again with the model kept.",
     ),
+    "passes": (
+        ":material/layers_clear:",
+        "This run keeps a summary of its passes, and this takes all of them. Sample it again with `--keep passes`, "
+        "into another folder, to see it.",
+    ),
 }
 NOT_IMPORTED: dict[Part, str] = {
-    "labels": "These passes were imported without labels. Import them again with labels to see how often they are "
-    "correct.",
+    "labels": "These passes were imported without labels. Import them again with labels to see how good they are.",
+    "examples": "These passes were imported without {examples}. Import them again with {examples} to see them here.",
     "images": "These passes were imported without images. Import them again with images to see them here.",
     "model": "These passes were imported, so there is no model to ask. Sample a Keras model itself with `mcviz sample` "
     "to probe it.",
+    "passes": MISSING["passes"][1],
 }
 
 
@@ -50,15 +60,26 @@ def has(run: Run, need: Need) -> bool:
             return run.has_images
         case "model":
             return run.model_path is not None
-        case "images or features":
-            return run.has_images or run.manifest.features is not None
+        case "examples":
+            return run.manifest.has_examples
+        case "examples or features":
+            return has(run, "examples") or run.manifest.features is not None
+        case "passes":
+            return run.manifest.with_passes is None
+        case "classes":
+            return bool(run.class_names)
+        case "targets":
+            return bool(run.targets)
         case "groups":
             return bool(grouping_columns(run))
 
 
 def missing(run: Run, part: Part) -> str:
     """A sentence on what a run does not have, and how to make one that has it."""
-    return NOT_IMPORTED[part] if run.manifest.origin.kind == "imported" else MISSING[part][1]
+    sentence = NOT_IMPORTED[part] if run.manifest.origin.kind == "imported" else MISSING[part][1]
+    if part == "examples":  # texts and rows are in every run of them
+        return sentence.format(examples="examples" if run.manifest.images is None else "images")
+    return sentence
 
 
 def met(run: Run, needs: Collection[Part]) -> bool:
@@ -69,6 +90,6 @@ def met(run: Run, needs: Collection[Part]) -> bool:
     return not lacking
 
 
-def offered(registry: Mapping[str, Needing], run: Run) -> list[str]:
-    """The names of what a run has all that is needed for."""
-    return [name for name, each in registry.items() if all(has(run, need) for need in each.needs)]
+def offered(registry: Mapping[str, Needing], run: Run, also: Collection[Need] = ()) -> list[str]:
+    """The names of what a run has all that is needed for, or what else is there."""
+    return [name for name, each in registry.items() if all(need in also or has(run, need) for need in each.needs)]

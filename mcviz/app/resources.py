@@ -6,18 +6,25 @@ Each is made once for all sessions, and kept under the run's own digest. What is
 import gc
 import os
 import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
+from mcviz.app.beside import RunBeside, key_of
 from mcviz.app.needs import missing
 from mcviz.app.shipped import PACKAGE, SHIPPED_RUN
+from mcviz.choices import Masks
+from mcviz.comparing import OTHER
 from mcviz.errors import McvizError, StorageError
-from mcviz.extras import IMPORT_VARIABLE, import_modules
-from mcviz.measures import most_uncertain_first
+from mcviz.extras import import_named_modules
+from mcviz.measures import Score, most_uncertain_first, significant
+from mcviz.measures import scores_of as scores_of_task
 from mcviz.runs import Run, open_run
 from mcviz.text import one_line
 
@@ -27,7 +34,15 @@ if TYPE_CHECKING:
     from mcviz.model import Sampler
 
 NOTICEABLE = 0.5  # seconds
-SEED = 0  # of the masks that live passes draw
+
+
+@dataclass(frozen=True)
+class Quantity(Score):
+    """A number in the unit of a run's targets."""
+
+    def format(self, value: float, target_unit: str = "") -> str:  # noqa: ARG002 (the unit is known)
+        """A value of it as text with its unit, such as "3.21 mg/dl" or "452,300"."""
+        return quantity(value, self.unit)
 
 
 def cache_folder() -> Path:
@@ -38,6 +53,15 @@ def cache_folder() -> Path:
     return checkout / "cache" if (checkout / "pyproject.toml").exists() else Path("cache")
 
 
+def runs_folder() -> Path:
+    """The folder whose runs are shown: `cache_folder`, or that of the shipped runs where that holds none.
+
+    Raises:
+        StorageError: the folder cannot be listed.
+    """
+    return _shown()[0]
+
+
 def run_paths() -> dict[str, Path]:
     """The folder of each run by its name: those of `cache_folder`, or else the shipped runs; of these one stands first.
 
@@ -46,9 +70,14 @@ def run_paths() -> dict[str, Path]:
     Raises:
         StorageError: the folder cannot be listed.
     """
-    found = _runs_in(cache_folder()) or _runs_in(SHIPPED_RUN.parent)
+    found = _shown()[1]
     first = {SHIPPED_RUN.name: found[SHIPPED_RUN.name]} if SHIPPED_RUN.name in found else {}
     return first | found
+
+
+def _shown() -> tuple[Path, dict[str, Path]]:
+    found = _runs_in(cache_folder())
+    return (cache_folder(), found) if found else (SHIPPED_RUN.parent, _runs_in(SHIPPED_RUN.parent))
 
 
 def opened_run(path: Path) -> Run:
@@ -60,20 +89,34 @@ def opened_run(path: Path) -> Run:
     return _open(str(path), _changed(path))
 
 
+def quantity(value: float, unit: str) -> str:
+    """A number of any size in a unit that others wrote, which may be "", as one line such as "452,300 mg/dl"."""
+    return f"{significant(value)} {one_line(unit)}".rstrip()
+
+
 def class_names(run: Run) -> tuple[str, ...]:
     """The names of a run's classes, each as one line."""
     return tuple(map(one_line, run.class_names))
 
 
+def target_names(run: Run) -> tuple[str, ...]:
+    """The names of a run's targets, each as one line."""
+    return tuple(map(one_line, run.targets))
+
+
 def table(run: Run) -> pd.DataFrame:
     """All scores of a run and the user's own columns, as `Run.table` gives them; shared, so not to be written to."""
-    return _table(run.digest, run)
+    return _table(key_of(run), run)
 
 
-def label_of(run: Run, example: int) -> int | None:
-    """The label of one example; None where the run has no labels."""
-    label = table(run)["label"].iloc[example]
-    return None if pd.isna(label) else int(label)
+def scores_of(run: Run) -> dict[str, Score]:
+    """The scores that a run's examples can be ranked by, in its units."""
+    return _scores(run.digest, run.manifest.unit, run)
+
+
+def numbers_of(run: Run) -> dict[str, Score]:
+    """The scores and, of a regression, true and predicted values: all that examples can be filtered and drawn by."""
+    return _numbers(key_of(run), run.manifest.unit, run)
 
 
 def ranking(run: Run, score: str) -> np.ndarray:
@@ -82,56 +125,67 @@ def ranking(run: Run, score: str) -> np.ndarray:
 
 
 def sorted_scores(run: Run, score: str) -> np.ndarray:
-    """(N,) one of `SCORES` of a run's own examples, lowest first."""
+    """(N,) one of `scores_of` a run, of its own examples, lowest first."""
     return _sorted_scores(run.digest, score, run)
 
 
-def live_passes(run: Run, images: np.ndarray) -> np.ndarray:
-    """Predict new images with the run's own model, in as many passes as the run has.
+def live_passes(run: Run, contents: np.ndarray) -> np.ndarray:
+    """Predict new inputs with the run's own model, in as many passes as the run has.
 
     A progress bar is shown where that takes long enough to be noticed.
 
     Args:
         run: whose model predicts.
-        images: (N, height, width, channels) float32 in 0..1.
+        contents: N inputs: (N, height, width, channels) float32 in 0..1, texts, or (N, D) rows.
 
     Returns:
-        (T, N, C) float32 probabilities.
-
-    Raises:
-        McvizError: the run was kept without its model, or the model cannot be loaded.
-    """
-    bar, started = st.empty(), time.monotonic()
-
-    def progress(done: int, total: int) -> None:
-        if time.monotonic() > started + NOTICEABLE:
-            bar.progress(done / total, f"{done:,} of {total:,} predictions")
-
-    try:
-        prepared = sampler(run)
-        started = time.monotonic()
-        return prepared.sample(
-            for_the_model(run, images), passes=run.passes, seed=SEED, masks=masks(run), progress=progress
-        )
-    finally:
-        bar.empty()
-
-
-def masks(run: Run) -> Literal["per_pass", "per_example"]:
-    """How live passes draw their masks: as the run's own did, or one draw a pass where those were made elsewhere."""
-    return run.manifest.masks or "per_pass"
-
-
-def for_the_model(run: Run, images: np.ndarray) -> np.ndarray:
-    """(N, …) as the run's model takes images, from (N, height, width, channels) float32 in 0..1.
+        (T, N, K) float32 predictions.
 
     Raises:
         McvizError: the run was kept without its model, or the model cannot be loaded.
     """
     prepared = sampler(run)
-    from mcviz.model.inputs import ImageAdapter
+    with progress_shown("predictions") as progress:
+        return prepared.sample(
+            for_the_model(run, contents), passes=run.passes, seed=seed(run), masks=masks(run), progress=progress
+        )
 
-    return ImageAdapter.for_run(prepared, run).from_unit_range(images)
+
+@contextmanager
+def progress_shown(things: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar that says how many of so many things are done, where that takes long enough to be noticed."""
+    bar, started = st.empty(), time.monotonic()
+
+    def progress(done: int, total: int) -> None:
+        if time.monotonic() > started + NOTICEABLE:
+            bar.progress(done / total, f"{done:,} of {total:,} {things}")
+
+    try:
+        yield progress
+    finally:
+        bar.empty()
+
+
+def masks(run: Run) -> Masks:
+    """How live passes draw their masks: as the run's own did, or one draw a pass where those were made elsewhere."""
+    return run.manifest.masks or "per_pass"
+
+
+def seed(run: Run) -> int:
+    """Of the masks of live passes: the run's own, since only what passes through the same masks can be compared."""
+    return run.manifest.seed or 0
+
+
+def for_the_model(run: Run, contents: np.ndarray) -> np.ndarray:
+    """New inputs, as `live_passes` has them, as the run's model takes them, (N, …).
+
+    Raises:
+        McvizError: the run was kept without its model, or the model cannot be loaded.
+    """
+    prepared = sampler(run)
+    from mcviz.model.kinds import adapter_for_run
+
+    return adapter_for_run(prepared, run).from_inputs(contents)
 
 
 def sampler(run: Run) -> "Sampler":
@@ -174,17 +228,48 @@ def _changed(folder: Path) -> float:
     return manifest.stat().st_mtime if manifest.exists() else 0.0
 
 
-# In what follows, the digest is the cache's key.
+# In what follows, the digest is the cache's key, or `key_of` where it is about the table.
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def _table(digest: str, _run: Run) -> pd.DataFrame:  # noqa: ARG001
+def _table(key: str, _run: Run) -> pd.DataFrame:  # noqa: ARG001
     return _run.table()
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _scores(digest: str, unit: str, _run: Run) -> dict[str, Score]:  # noqa: ARG001
+    registry = scores_of_task(_run.manifest.task)
+    return {name: _in_unit(score, unit) for name, score in registry.items() if name in table(_run)}
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _numbers(key: str, unit: str, _run: Run) -> dict[str, Score]:  # noqa: ARG001
+    found: dict[str, Score] = dict(scores_of(_run))
+    for target in _run.targets:
+        end = "" if len(_run.targets) == 1 else f"_{target}"
+        of = "" if len(_run.targets) == 1 else f" of {one_line(target)}"
+        for name, label in ((f"label{end}", f"True value{of}"), (f"prediction{end}", f"Prediction{of}")):
+            if not table(_run)[name].isna().all():
+                found[name] = Quantity(name, label, unit, "high", "", np.asarray)
+    return found | (_numbers_beside(_run, found) if isinstance(_run, RunBeside) else {})
+
+
+def _numbers_beside(run: RunBeside, own: Mapping[str, Score]) -> dict[str, Score]:
+    """The numbers of the other run, each as its own counterpart is."""
+    there, of = map(str, run.numbers), one_line(run.other.name)
+    named = {name: own[name.removeprefix(OTHER)] for name in there if name.removeprefix(OTHER) in own}
+    return {name: replace(each, name=name, label=f"{each.label} in {of}") for name, each in named.items()}
+
+
+def _in_unit(score: Score, unit: str) -> Score:
+    if score.unit != "target":
+        return score
+    return Quantity(**{each.name: getattr(score, each.name) for each in fields(Score)} | {"unit": unit})
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
 def _ranking(digest: str, score: str, _run: Run) -> np.ndarray:  # noqa: ARG001
-    return _shared(most_uncertain_first(score, table(_run)[score].to_numpy()))
+    return _shared(most_uncertain_first(score, table(_run)[score].to_numpy(), _run.manifest.task))
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
@@ -198,7 +283,7 @@ def _model(digest: str, _run: Run) -> "keras.Model":  # noqa: ARG001
 
     if _run.model_path is None:
         raise McvizError(missing(_run, "model"))
-    import_modules(os.environ.get(IMPORT_VARIABLE, "").split())
+    import_named_modules()
     return load_model(_run.model_path)
 
 

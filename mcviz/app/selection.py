@@ -4,8 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import streamlit as st
 
+from mcviz.app.beside import key_of
 from mcviz.app.filters import Filters
+from mcviz.app.layouts import positions
 from mcviz.app.resources import ranking, table
 from mcviz.app.state import CONFIDENT_FIRST, PageState
 from mcviz.runs import Run
@@ -40,14 +43,38 @@ class Selection:
         """All scores of the selected examples, in the order of the ranking."""
         return table(self.run).iloc[self.examples]
 
+    def first(self, count: int) -> pd.DataFrame:
+        """The first so many rows of its table."""
+        return table(self.run).iloc[self.examples[:count]]
+
 
 def select(run: Run, state: PageState) -> Selection:
     """The examples that pass a state's filters, in its order."""
     order = ranked(run, state)
-    return Selection(run, state, order[state.filters.mask(table(run))[order]])
+    return Selection(run, state, order[passing(run, state.filters)[order]])
+
+
+def passing(run: Run, filters: Filters) -> np.ndarray:
+    """(N,) bool: the examples of a run that pass every filter; shared, so not to be written to."""
+    return _passing(key_of(run), repr(filters), run, filters)
+
+
+def place_of(example: int, order: np.ndarray) -> int:
+    """Where an example stands in an order of examples, counted from 0; -1 where it is not there."""
+    found = np.flatnonzero(order == example)
+    return int(found[0]) if len(found) else -1
 
 
 def ranked(run: Run, state: PageState) -> np.ndarray:
     """(N,) int64: all examples of a run, in a state's order."""
     order = ranking(run, state.score)
     return order[::-1] if state.order == CONFIDENT_FIRST else order
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _passing(key: str, written: str, _run: Run, _filters: Filters) -> np.ndarray:  # noqa: ARG001 (the cache's key)
+    kept = _filters.mask(table(_run))
+    if _filters.area and (found := positions(_run, _filters.area.layout)) is not None:
+        kept &= _filters.area.contains(found)
+    kept.setflags(write=False)
+    return kept

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 import streamlit as st
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -21,6 +22,7 @@ import mcviz
 from mcviz.app.shipped import STREAMLIT_OPTIONS
 from mcviz.errors import InvalidInputError
 from mcviz.extras import IMPORT_VARIABLE, find_modules
+from mcviz.permission import READ_ONLY
 from mcviz.validate import invalid
 
 HOST = "127.0.0.1"
@@ -28,7 +30,7 @@ SCRIPT = Path(mcviz.__file__).with_name("dashboard.py")
 SECONDS_TO_LISTEN = 0.5
 
 
-def serve(cache: Path, port: int | None = None, modules: Sequence[str] = ()) -> None:
+def serve(cache: Path, port: int | None = None, modules: Sequence[str] = (), read_only: bool = False) -> None:
     """Serve the dashboard to this machine, and show it in a browser where there is a display, until Ctrl-C.
 
     A proxy's name, as `STREAMLIT_BROWSER_SERVER_ADDRESS` has it, is served too.
@@ -37,6 +39,7 @@ def serve(cache: Path, port: int | None = None, modules: Sequence[str] = ()) -> 
         cache: the folder of runs.
         port: to listen on; 8501, or the next that is free, without one.
         modules: of the user's own, which register layers; they are imported before a model is loaded.
+        read_only: whether nobody may change what is kept.
 
     Raises:
         InvalidInputError: the port is taken, or an environment variable is not of its option's type.
@@ -45,6 +48,7 @@ def serve(cache: Path, port: int | None = None, modules: Sequence[str] = ()) -> 
     find_modules(modules)
     os.environ[IMPORT_VARIABLE] = " ".join(modules)
     os.environ["MCVIZ_CACHE"] = str(cache)
+    os.environ[READ_ONLY] = "1" if read_only else ""
     options = streamlit_options()
     if port is not None:
         _check_free(port)
@@ -75,6 +79,11 @@ def streamlit_options() -> dict[str, Any]:
 
 
 def _typed(option: ConfigOption, text: str) -> Any:
+    if isinstance(option.default_val, dict):  # as Streamlit reads it itself
+        try:
+            return msgspec.json.decode(text, type=dict[str, str])
+        except msgspec.DecodeError as error:
+            raise invalid(option.env_var, "a JSON object of texts", repr(text)) from error
     kind = click.types.convert_type(option.type)
     try:
         if option.multiple:

@@ -5,16 +5,21 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from msgspec.structs import replace
 
-from mcviz.measures import PassSummary, percent
-from mcviz.runs import Manifest
+from mcviz.measures import PassSummary, Score, percent
+from mcviz.runs import Manifest, Preprocessing
+from mcviz.runs.manifest import CONTENT
 from mcviz.text import one_line
 
 MASKS = {
     "per_pass": "`per_pass`: all examples of a pass share one draw of dropout masks, so a pass is one network.",
     "per_example": "`per_example`: every example of a pass has its own draw of dropout masks, so a pass is not one "
-    "network, and the accuracies of the passes scatter less than those of ensemble members would.",
+    "network, and single passes differ less in how good they are than ensemble members would.",
 }
+MOST_LISTED = 4  # numbers of a mean
+MOST_VOTED = 3  # classes of the votes that are named; the rest is counted
+RIVAL = 0.5  # of the likeliest class's mean probability, from which on a class is one that the ensemble is torn by
 CONFIDENT = 0.95  # a mean probability above which, with as many votes, there is no uncertainty to explain
 MARKUP = re.compile(r"[\\`*_\[\]<>&$~|]|:(?=\S)|^[-+=#]")
 LIST_NUMBER = re.compile(r"^(\d+)([.)])")
@@ -39,7 +44,7 @@ def all_as_markdown(texts: Sequence[str]) -> list[str]:
 
 
 def information(manifest: Manifest, stretched: bool) -> str:
-    """How a run was made and how its images are shown, in Markdown: a paragraph each.
+    """How a run was made and how its examples are prepared and shown, in Markdown: a paragraph each.
 
     Args:
         manifest: of the run.
@@ -51,22 +56,30 @@ def information(manifest: Manifest, stretched: bool) -> str:
         found.append(f"**Passes**: imported{source}.")
     if manifest.masks is not None:
         found.append(MASKS[manifest.masks])
-    if manifest.images is not None:
-        done, steps = manifest.preprocessing, manifest.preprocessing.steps
-        if steps or done.reason:  # of images that were imported it is often not known
-            how = " and ".join(steps) or "taken as they are"
-            when = ", before the images were stored" if steps and done.applied else ""
-            found.append(f"**Preprocessing**: {how}{when}. {as_markdown(done.reason)}".rstrip())
-        if stretched:
-            found.append(
-                "**Colours**: what stands for black and white is not known, so the pictures are stretched from the "
-                f"lowest value, {manifest.images.lowest:.4g}, to the highest, {manifest.images.highest:.4g}."
-            )
+    done, steps, kind = manifest.preprocessing, _steps(manifest.preprocessing), manifest.examples.kind
+    told = manifest.images is not None or CONTENT[kind] == "texts"
+    if steps or (done.reason and told):  # of examples that were imported it is often not known
+        how, reason = " and ".join(steps) or "taken as they are", as_markdown(done.reason)
+        when = f", before the {kind}s were stored" if steps and done.applied else ""
+        because = f", by {reason.removeprefix('By ')}" if reason.startswith("By ") else f". {reason}".rstrip()
+        found.append(f"**Preprocessing**: {how}{when}{because}")
+    if manifest.images is not None and stretched:
+        found.append(
+            "**Colours**: what stands for black and white is not known, so the pictures are stretched from the "
+            f"lowest value, {manifest.images.lowest:.4g}, to the highest, {manifest.images.highest:.4g}."
+        )
     return "\n\n".join(found)
 
 
-def accuracy_labels(manifest: Manifest) -> tuple[str, str, str]:
-    """What the accuracies of the deterministic model, of one pass and of the ensemble are called."""
+def _steps(done: Preprocessing) -> list[str]:
+    """What is done before the model, in words, a step each; mean and std of many columns are not listed."""
+    if max(len(done.mean), len(done.std)) <= MOST_LISTED:
+        return done.steps
+    return [*replace(done, mean=(), std=()).steps, "scaled column by column"]
+
+
+def ways_to_predict(manifest: Manifest) -> tuple[str, str, str]:
+    """What the deterministic model, one pass and the ensemble are called."""
     if manifest.origin.kind == "imported":
         return "Deterministic", "One pass, on average", "Ensemble"
     return "Deterministic", "One MC pass, on average", "MC ensemble"
@@ -81,6 +94,18 @@ def counted(count: int, noun: str) -> str:
 def as_sentence(text: str) -> str:
     """A text as a sentence, with a capital and a full stop."""
     return f"{text[:1].upper()}{text[1:]}."
+
+
+def leaving(choice: str, examples: int) -> str:
+    """A choice of a filter, with how many examples it leaves."""
+    return f"{choice} ({examples:,})"
+
+
+def extremes(score: Score) -> tuple[str, str]:
+    """What the examples at the two ends of a ranking are: those that come first, and those that come last."""
+    if score.needs_labels:
+        return "worst fitting the label", "best fitting the label"
+    return "most uncertain", "most confident"
 
 
 def abbreviated(value: str) -> str:
@@ -104,14 +129,17 @@ def votes(summary: PassSummary, class_names: Sequence[str]) -> str:
         class_names: C names, as Markdown where the sentence is to be.
 
     Returns:
-        Such as "312 of 500 passes predict 3, 180 predict 5".
+        Such as "312 of 500 passes predict 3, 180 predict 5, 6 predict 8, 2 predict others".
     """
     counts, passes = summary.votes, int(summary.votes.sum())
-    order = [c for c in np.argsort(-counts, kind="stable")[:3] if counts[c]]
+    order = [c for c in np.argsort(-counts, kind="stable")[:MOST_VOTED] if counts[c]]
     if counts[order[0]] == passes:
         return f"all {passes} passes predict {class_names[order[0]]}"
-    others = ", ".join(f"{counts[c]} {'predicts' if counts[c] == 1 else 'predict'} {class_names[c]}" for c in order[1:])
-    return f"{counts[order[0]]} of {passes} passes predict {class_names[order[0]]}, {others}"
+    others = [(int(counts[c]), class_names[c]) for c in order[1:]]
+    if rest := passes - int(counts[order].sum()):
+        others.append((rest, "another" if rest == 1 else "others"))
+    listed = ", ".join(f"{count} {'predicts' if count == 1 else 'predict'} {name}" for count, name in others)
+    return f"{counts[order[0]]} of {passes} passes predict {class_names[order[0]]}, {listed}"
 
 
 def predicted(summary: PassSummary, class_names: Sequence[str]) -> str:
@@ -133,27 +161,30 @@ def judged(prediction: int, label: int | None, class_names: Sequence[str]) -> st
 
 
 def reasons(
-    probs: np.ndarray,
     summary: PassSummary,
     row: "Mapping[str, float] | pd.Series[float]",
     class_names: Sequence[str],
+    label: int | None = None,
 ) -> list[str]:
-    """Why a prediction is uncertain, in words.
+    """Why a prediction is to be doubted, or its label is, in words.
 
     Args:
-        probs: (T, C) probabilities of one example.
-        summary: of these passes.
+        summary: of the passes of one example.
         row: its scores, by their names in `SCORES`.
         class_names: C names.
+        label: index of the given class, or None where it is not known.
 
     Returns:
-        Sentences in Markdown, the most important first; one that says so where the prediction is confident.
+        Sentences in Markdown, the most important first; one that says so where there is no doubt.
     """
-    first, second = (int(c) for c in np.argsort(-summary.mean)[:2])
-    leader, follower = as_markdown(class_names[first]), as_markdown(class_names[second])
+    first = int(summary.mean.argmax())
+    leader = as_markdown(class_names[first])
     if summary.mean[first] >= CONFIDENT and row["variation_ratio"] <= 1 - CONFIDENT:
+        if label not in (None, first):
+            given = percent(summary.mean[label])
+            return [f"**Confidently different from its label**, which gets {given}: check the label."]
         return ["No sign of uncertainty: the passes agree, and each is confident."]
-    found = [f"**Between two classes**: {leader} leads {follower} by {percent(row['margin'])}."]
+    found = [_between(summary, class_names)]
     if row["mutual_information"] > row["expected_entropy"]:
         found.append(
             "**Model (epistemic) uncertainty**: most of the entropy is disagreement between passes. More training "
@@ -164,15 +195,35 @@ def reasons(
             "**Data (aleatoric) uncertainty**: most of the entropy is within the single passes, so the example itself "
             "is ambiguous to this model."
         )
-    leading = probs[:, first]
-    for_it, against = (leading > 0.8).mean(), (leading < 0.2).mean()
+    leading = summary.histograms[first] / summary.passes
+    for_it, against = leading[80:].sum(), leading[:20].sum()  # hundredths
     if min(for_it, against) >= 0.1:
         found.append(
-            f"**Two groups of passes**: {percent(for_it)} give {leader} over 80%, {percent(against)} give it under 20%."
+            f"**Two groups of passes**: {percent(for_it)} give {leader} 80% or more, {percent(against)} less than 20%."
         )
     elif row["predictive_std"] > 0.15:
         found.append(
             f"**One wide spread**: the probability of {leader} has a standard deviation of "
-            f"{percent(row['predictive_std'])}, without two groups of passes."
+            f"{_points(row['predictive_std'])}, without two groups of passes."
         )
     return found
+
+
+def _between(summary: PassSummary, class_names: Sequence[str]) -> str:
+    """Which classes the ensemble is torn between, or how far one is ahead, in a sentence in Markdown."""
+    order = np.argsort(-summary.mean, kind="stable")
+    first, second = (as_markdown(class_names[c]) for c in order[:2])
+    lead = _points(float(summary.mean[order[0]] - summary.mean[order[1]]))
+    rivals = [c for c in order if summary.mean[c] >= RIVAL * summary.mean[order[0]]]
+    if len(rivals) == 1:
+        return f"**Mostly one class**: {first} leads {second} by {lead}, but some passes say otherwise."
+    if len(rivals) == 2:
+        return f"**Between two classes**: {first} leads {second} by {lead}."
+    named = [f"{as_markdown(class_names[c])} ({percent(summary.mean[c])})" for c in rivals[:MOST_LISTED]]
+    more = [f"{len(rivals) - MOST_LISTED} more"] if len(rivals) > MOST_LISTED else []
+    return f"**Between {len(rivals)} classes**: {', '.join([*named, *more])}."
+
+
+def _points(difference: float) -> str:
+    """A difference of two probabilities, such as "5.0 percentage points"."""
+    return f"{100 * difference:.1f} percentage points"

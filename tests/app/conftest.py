@@ -12,6 +12,8 @@ from streamlit.testing.v1 import AppTest
 import mcviz
 from mcviz import Run
 from mcviz.app import failures
+from tests.app.keeping import kept_of
+from tests.app.kinds import cache_of_kinds
 from tests.app.probing import OpenProbe
 
 ROOT = Path(__file__).parents[2]
@@ -35,12 +37,14 @@ def _no_page_fails() -> Iterator[None]:
 
 @pytest.fixture
 def open_probe() -> OpenProbe:
-    def opened(predict: bool = True, drawing: list[dict[str, object]] | None = None, **query: str) -> AppTest:
+    def opened(predict: bool | None = True, drawing: list[dict[str, object]] | None = None, **query: str) -> AppTest:
         app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
         app.run()
         for key, value in query.items():
             app.query_params[key] = value
-        app.session_state["predicting"], app.session_state["drawing"] = predict, drawing or []
+        if predict is not None:
+            kept_of(app)["predicting"] = predict
+        kept_of(app)["drawing"] = drawing or []
         app.switch_page("mcviz/app/pages/probe.py").run()
         assert not app.exception
         return app
@@ -69,6 +73,14 @@ def colour_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     images = np.random.default_rng(0).integers(0, 256, (30, 12, 10, 3), dtype=np.uint8)
     mcviz.sample_run(model, images, cache / "colour", passes=20, class_names=["red", "green", "blue"])
     return cache
+
+
+@pytest.fixture(scope="session")
+def kinds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache with runs of all kinds."""
+    folder = tmp_path_factory.mktemp("kinds")
+    cache_of_kinds(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -57,7 +57,12 @@ def hostile_cache(folder: Path) -> None:
             classes=len(names),
             class_names=tuple(names),
             about=dict.fromkeys(names, names[0]),
-            origin=Origin("dropout", None, 1, "matmul", tuple(Layer(name, name, 0.5) for name in names)),
+            origin=Origin(
+                "dropout",
+                draw_scheme=1,
+                product="matmul",
+                stochastic_layers=tuple(Layer(name, name, 0.5) for name in names),
+            ),
         )
     classes = len(HOSTILE)
     model = keras.Sequential(
@@ -75,7 +80,7 @@ def hostile_cache(folder: Path) -> None:
     mcviz.write_run(
         folder / OWN_RUN,
         rng.dirichlet(np.ones(3), (4, 2 * classes)).astype(np.float32),
-        images=rng.integers(0, 256, (2 * classes, 8, 8, 1), dtype=np.uint8),
+        data=rng.integers(0, 256, (2 * classes, 8, 8, 1), dtype=np.uint8),
         labels=np.arange(2 * classes) % 3,
         ids=[f"{name} {example}" for example, name in enumerate(names * 2)],
         columns=pd.DataFrame({name: np.roll(names * 2, shift) for shift, name in enumerate(names)}),

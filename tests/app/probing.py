@@ -9,7 +9,17 @@ OpenProbe = Callable[..., AppTest]
 
 
 def words(app: AppTest) -> str:
-    kinds = (app.title, app.caption, app.markdown, app.info, app.error, app.warning, app.success, app.subheader)
+    kinds = (
+        app.title,
+        app.caption,
+        app.markdown,
+        app.info,
+        app.error,
+        app.warning,
+        app.success,
+        app.subheader,
+        app.header,
+    )
     return "\n".join(str(element.value) for kind in kinds for element in kind)
 
 

@@ -1,28 +1,31 @@
-"""A chart that the browser draws anew reports an empty selection, which must not take a filter off."""
+"""What is drawn anew: a page begins at its top, and a chart's empty selection takes no filter off."""
 
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
+import pandas as pd
 import pytest
+from streamlit.testing.v1 import AppTest
 
-from mcviz.app.filters import Filters
-from mcviz.app.views import confusion, layout_map, scatter
+from mcviz.app.filters import Area, Filters, Lasso
+from mcviz.app.views import confusion, linked
 
+RUN: Any = None  # whose table is `ONE`
+ONE = pd.DataFrame({"label": [4], "prediction": [3], "correct": [False], "margin": [0.5], "max_probability": [0.5]})
 FILTERS = Filters(label=(4,), correct="wrong")
 CALLBACKS: dict[str, tuple[Any, Callable[[], None]]] = {
-    "scatter-0": (scatter, lambda: scatter._lassoed("scatter-0", FILTERS, "margin", "max_probability")),
+    "scatter-0": (linked, lambda: linked._lassoed("scatter-0", RUN, FILTERS, Lasso("margin", "max_probability", ()))),
     "confusion-images": (confusion, lambda: confusion._clicked(FILTERS, "confusion-images", 10)),
-    "map-PCA": (layout_map, lambda: layout_map._lassoed(FILTERS, np.arange(100), "map-PCA")),
+    "map-0": (linked, lambda: linked._lassoed("map-0", RUN, FILTERS, Area("pca", ()))),
 }
 
 
 def filtered_by(view: str, event: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> list[Filters]:
     module, callback = CALLBACKS[view]
     found: list[Filters] = []
-    monkeypatch.setattr(module, "st", SimpleNamespace(session_state={view: {"selection": event}}))
+    monkeypatch.setattr(module, "said", {view: {"selection": event}}.get)
     monkeypatch.setattr(module, "go", lambda filters: found.append(filters))
+    monkeypatch.setattr(linked, "passing", lambda _, filters: filters.mask(ONE))
     callback()
     return found
 
@@ -38,3 +41,19 @@ def test_a_selection_is_made(view: str, monkeypatch: pytest.MonkeyPatch) -> None
     (filters,) = filtered_by(view, event, monkeypatch)
     assert filters != FILTERS
     assert filters.correct == "wrong"
+
+
+def within_a_fragment() -> None:
+    import streamlit as st
+
+    from mcviz.app.main import main
+
+    with st.columns(2)[1]:  # where Streamlit goes on after a fragment that stands there
+        main()
+
+
+def test_a_page_begins_at_its_top_wherever_something_was_drawn_before() -> None:
+    app = AppTest.from_function(within_a_fragment, default_timeout=120).run()
+    assert not app.exception
+    assert len(app.title) == 1
+    assert not app.columns[1].children

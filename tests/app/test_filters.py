@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcviz.app.filters import CORRECT, Filters, Lasso
+from mcviz.app.filters import CORRECT, Area, Filters, Lasso, surrounded
 from mcviz.measures import SCORES
+from tests.polygons import surrounded_by_a_loop
 
 NAMES = ("cat", "dog", "owl", "two words")
 EXAMPLES = 60
@@ -56,6 +57,14 @@ def test_an_address_gives_back_the_filters(filters: Filters) -> None:
     assert Filters.from_query(filters.to_query(), EXAMPLES, len(NAMES)) == filters
 
 
+@given(st.lists(st.text(alphabet=":~%a2F5 é", min_size=1), min_size=1, unique=True), st.floats(-3, 3))
+def test_a_name_that_others_wrote_is_read_as_it_was_written(names: list[str], low: float) -> None:
+    filters = Filters(lasso=Lasso(names[0], names[-1], ((0, 0), (1, 0), (1, 1))))
+    for name in names:
+        filters = filters.with_range(name, low, inf)
+    assert Filters.from_query(filters.to_query(), EXAMPLES, 4, numbers=names) == filters
+
+
 @given(st.sampled_from(list(SCORES)), st.lists(st.floats(0, 3, width=32), min_size=2, max_size=20))
 def test_an_address_loses_no_example_at_an_end_of_a_range(name: str, values: list[float]) -> None:
     table = pd.DataFrame({name: np.array(values, dtype=np.float32)})
@@ -70,10 +79,10 @@ def test_an_address_loses_no_example_at_an_end_of_a_range(name: str, values: lis
 def test_an_end_that_is_open_is_not_written_and_a_chip_says_so() -> None:
     most = Filters().with_range("max_probability", -inf, 0.5)
     assert most.to_query() == {"range": "max_probability::0.5"}
-    assert most.chips(NAMES) == [("Max probability up to 50.0%", Filters())]
+    assert most.chips(NAMES, SCORES) == [("Max probability up to 50.0%", Filters())]
     least = Filters().with_range("max_probability", 0.25, inf)
     assert least.to_query() == {"range": "max_probability:0.25:"}
-    assert least.chips(NAMES) == [("Max probability from 25.0%", Filters())]
+    assert least.chips(NAMES, SCORES) == [("Max probability from 25.0%", Filters())]
     assert most.with_range("max_probability", -inf, inf) == Filters()
 
 
@@ -85,7 +94,7 @@ def test_an_end_that_is_open_is_not_written_and_a_chip_says_so() -> None:
 def test_any_address_gives_filters_that_can_be_used(query: dict[str, str]) -> None:
     filters = Filters.from_query(query, EXAMPLES, len(NAMES))
     assert Filters.from_query(filters.to_query(), EXAMPLES, len(NAMES)) == filters
-    filters.chips(NAMES)
+    filters.chips(NAMES, SCORES)
 
 
 @given(filters_of_all_kinds)
@@ -104,8 +113,8 @@ def test_filters_hold_together_as_one_by_one(filters: Filters) -> None:
 
 @given(filters_of_all_kinds)
 def test_clearing_every_chip_selects_everything(filters: Filters) -> None:
-    for _ in range(len(filters.chips(NAMES))):
-        filters = filters.chips(NAMES)[0][1]
+    for _ in range(len(filters.chips(NAMES, SCORES))):
+        filters = filters.chips(NAMES, SCORES)[0][1]
     assert filters == Filters()
 
 
@@ -132,6 +141,29 @@ def test_examples_without_labels_are_neither_correct_nor_wrong(scores: pd.DataFr
     )
     for filters in (Filters(correct="correct"), Filters(correct="wrong"), Filters(label=(0,))):
         assert not filters.mask(unlabelled).any()
+
+
+polygons = st.lists(st.tuples(st.floats(-2, 2), st.floats(-2, 2)), min_size=3, max_size=12).map(tuple)
+
+
+@given(polygons)
+def test_an_area_of_the_map_is_in_the_address_where_its_layout_is_there(
+    corners: tuple[tuple[float, float], ...],
+) -> None:
+    filters = Filters(area=Area("pca", corners))
+    area = Filters.from_query(filters.to_query(), EXAMPLES, 4, layouts=["pca"]).area
+    assert area is not None
+    np.testing.assert_allclose(area.corners, corners, rtol=1e-7)
+    assert Filters.from_query(filters.to_query(), EXAMPLES, 4, layouts=["tsne"]) == Filters()
+
+
+@given(polygons, st.integers(0, 2**32 - 1))
+def test_a_polygon_surrounds_what_a_ray_leaves_through_an_odd_number_of_edges(
+    corners: tuple[tuple[float, float], ...], seed: int
+) -> None:
+    points = np.random.default_rng(seed).uniform(-2, 2, (50, 2))
+    found = surrounded(corners, points[:, 0], points[:, 1])
+    np.testing.assert_array_equal(found, surrounded_by_a_loop(corners, points.tolist()))
 
 
 def test_a_lasso_keeps_what_lies_inside_a_triangle(scores: pd.DataFrame) -> None:

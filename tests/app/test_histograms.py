@@ -12,7 +12,7 @@ NAMES = [str(c) for c in range(10)]
 
 
 def panels_of(probs: np.ndarray, class_names: list[str], label: int | None) -> list[dict[str, Any]]:
-    return class_panels(probs, summarise(probs), class_names, label)
+    return class_panels(summarise(probs), class_names, label)
 
 
 @pytest.fixture

@@ -17,11 +17,13 @@ from mcviz import figures
 from mcviz.app import exporting
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState
+from mcviz.app.tasks import task_of
 from mcviz.app.views import VIEWS
 from mcviz.app.wording import as_markdown
 from mcviz.cli import main
 from mcviz.figures.style import as_label
 from mcviz.measures import summarise
+from mcviz.reviews import reviews_of
 from mcviz.text import one_line
 from tests.app.hostile import (
     CANARY,
@@ -34,10 +36,12 @@ from tests.app.hostile import (
     SHOWN_RUN,
     hostile_cache,
 )
+from tests.app.keeping import kept_of
 
 ROOT = Path(__file__).parents[2]
 OURS = {"p", "strong", "code", "ul", "li"}  # what Markdown of our own makes
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+HOSTILE_REVIEWER = "![*Ada*](http://canary.invalid/ada) `x` :smile: $y$"
 SHOWN = [*HOSTILE.values()]
 PAGES = [
     ("overview", {}),
@@ -48,6 +52,10 @@ PAGES = [
     ("side_by_side", {"pinned": "0,1,2,3"}),
     *(("story", {"step": str(step)}) for step in range(1, 6)),
     ("probe", {"input": "distortion"}),
+    ("review", {}),
+    ("review", {"part": "results"}),
+    ("runs", {}),
+    ("compare", {"other": HONEST_RUN}),
 ]
 
 
@@ -55,6 +63,7 @@ PAGES = [
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("named")
     hostile_cache(folder)
+    review(folder)
     return folder
 
 
@@ -94,13 +103,24 @@ def markdown_of(app: AppTest) -> Iterator[str]:
     yield from (progress.proto.text for progress in app.get("progress"))
 
 
+def review(folder: Path) -> None:
+    """Decide about an example of each run in all ways, under names and with notes that could do harm."""
+    for path in folder.iterdir():
+        if (path / "manifest.json").exists():
+            run = mcviz.open_run(path)
+            for number, reviewer in enumerate([HOSTILE_REVIEWER, *(name[:100] for name in HOSTILE)]):
+                class_name = run.class_names[number % len(run.class_names)]
+                reviews_of(run).add(0, reviewer, "class", class_name=class_name)
+                reviews_of(run).add(0, reviewer, "note", note=reviewer)
+
+
 def opened(name: str, run: str, query: dict[str, str], predicting: bool = False) -> AppTest:
     app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
     app.query_params["run"] = run
     app.run()
     for key, value in query.items():
         app.query_params[key] = value
-    app.session_state["predicting"] = predicting
+    kept_of(app)["predicting"], kept_of(app)["reviewer"] = predicting, HOSTILE_REVIEWER
     app.switch_page(f"mcviz/app/pages/{name}.py").run()
     assert app.title
     return app
@@ -116,7 +136,19 @@ def test_no_page_takes_a_name_for_markdown(
     monkeypatch.setenv("MCVIZ_CACHE", str(cache))
     found = [rendered(text) for text in markdown_of(opened(name, run, query, predicting=run == LIVE_RUN))]
     assert not set().union(*(each.tags for each in found)) - OURS
-    assert any(each.words.startswith(f"{shown} · ") for each in found)
+    assert any(each.words.startswith((f"{shown} · ", f"{shown} is finished")) for each in found)
+
+
+def test_two_runs_are_compared_under_any_names(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (HOSTILE_RUN, f"{HOSTILE_RUN} again"):
+        (tmp_path / name).symlink_to(cache / HOSTILE_RUN)
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    app = opened("compare", HOSTILE_RUN, {"other": f"{HOSTILE_RUN} again", "example": "1"})
+    assert not app.exception
+    found = [rendered(text) for text in markdown_of(app)]
+    assert not set().union(*(each.tags for each in found)) - OURS
+    assert any(each.words.endswith(f"compared with {SHOWN_RUN} again") for each in found)
+    assert [rendered(text).words for text in app.table[0].value.columns[:2]] == [SHOWN_RUN, f"{SHOWN_RUN} again"]
 
 
 def test_ids_and_columns_are_shown_as_they_were_typed(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +174,7 @@ def test_names_are_shown_as_they_were_typed(
     app = opened("uncertain", run, {"view": "classes"})
     assert [rendered(text).words for text in app.table[0].value.index] == names
     assert [rendered(text).words for text in app.segmented_control[-1].options] == names
-    labels, predictions = (list(each.options) for each in app.multiselect)
+    labels, predictions = ([option.rpartition(" (")[0] for option in each.options] for each in app.multiselect)
     assert labels == predictions == names
     for example, label in enumerate(mcviz.open_run(cache / run).labels[: len(names)]):
         app = opened("example", run, {"example": str(example)})
@@ -228,7 +260,7 @@ def test_the_report_shows_names_as_text(cache: Path) -> None:
 def test_the_table_of_scores_gives_the_names_back(cache: Path) -> None:
     run = mcviz.open_run(cache / HOSTILE_RUN)
     selection = Selection(run, PageState(), np.arange(len(run)))
-    read = exporting._named(selection)
+    read = task_of(run).named(selection)
     assert read["label_name"].tolist() == [run.class_names[label] for label in run.labels]
 
 

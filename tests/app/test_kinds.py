@@ -1,7 +1,8 @@
-"""Every page on runs of ten kinds: each opens, says what is missing, and says nothing that is not true of the run."""
+"""Every page on runs of all kinds: each opens, says what is missing, and says nothing that is not true of the run."""
 
 import io
 import json
+import os
 import re
 from pathlib import Path
 
@@ -13,14 +14,14 @@ from streamlit.testing.v1 import AppTest
 import mcviz
 from mcviz.app import exporting
 from mcviz.app.filters import ColumnFilter, Filters
-from mcviz.app.needs import NOT_IMPORTED
 from mcviz.app.selection import select
 from mcviz.app.state import PageState
 from mcviz.app.views import VIEWS
-from tests.app.kinds import EXAMPLES, KINDS, cache_of_kinds
+from mcviz.reviews import reviews_of
+from tests.app.kinds import EXAMPLES, KINDS, REGRESSIONS
+from tests.app.opening import opened_page
 from tests.app.probing import widget, words
 
-ROOT = Path(__file__).parents[2]
 PAGES = [
     ("overview", {}),
     *(("uncertain", {"view": view}) for view in VIEWS),
@@ -29,17 +30,14 @@ PAGES = [
     *(("story", {"step": str(step)}) for step in range(1, 6)),
     ("probe", {}),
 ]
+OF_REGRESSIONS = {"predicted", "errors", "intervals"}  # views
 UNTRUE = re.compile(r"\b(digits?|MNIST|test images?|None|nan|seed|[Dd]ropout)\b")
 
-WITHOUT_IMAGES = {"forest", "two-classes"}
+WITHOUT_IMAGES = {"forest", "two-classes", "texts", "few-texts", "rows", "wide-rows", *REGRESSIONS} - {
+    "regression-of-pictures"
+}
+OF_CLASSES = re.compile(r"\b(class(es)?|classifi\w+|probabilit\w+|accura\w+|correct|entrop\w+|votes?)\b", re.IGNORECASE)
 OF_IMAGES = re.compile(r"\b(images?|pictures?|pixels?)\b", re.IGNORECASE)
-
-
-@pytest.fixture(scope="module")
-def kinds(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("kinds")
-    cache_of_kinds(folder)
-    return folder
 
 
 @pytest.fixture(autouse=True)
@@ -47,12 +45,8 @@ def _here(kinds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MCVIZ_CACHE", str(kinds))
 
 
-def opened(name: str, run: str, **query: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=60)
-    for key, value in {"run": run, **query}.items():
-        app.query_params[key] = value
-    app.switch_page(f"mcviz/app/pages/{name}.py").run()
-    assert not app.exception
+def opened(name: str, run: str, reviewer: str = "", **query: str) -> AppTest:
+    app = opened_page(name, {"run": run, **query}, reviewer=reviewer)
     assert not app.error
     return app
 
@@ -60,20 +54,57 @@ def opened(name: str, run: str, **query: str) -> AppTest:
 def said(app: AppTest) -> str:
     labels = (each.label for kind in (app.metric, app.button, app.selectbox, app.toggle) for each in kind)
     tables = (table.value.to_string() for table in app.table)
-    return "\n".join([words(app), *labels, *tables, *(each.help or "" for each in app.caption)])
+    progress = (each.proto.text for each in app.get("progress"))
+    return "\n".join([words(app), *labels, *progress, *tables, *(each.help or "" for each in app.caption)])
 
 
-@pytest.mark.parametrize("run", KINDS)
+@pytest.mark.parametrize("run", [*KINDS, *REGRESSIONS])
 def test_every_page_opens_on_a_run_of_any_kind_and_says_nothing_untrue(run: str) -> None:
     for name, query in PAGES:
         text = said(opened(name, run, **query))
         assert f"imported from {'the trees' if run == 'forest' else 'a test of'}" in text
         assert not UNTRUE.search(text.replace(run, "")), (name, query, UNTRUE.search(text))
+        if run in REGRESSIONS:
+            assert not OF_CLASSES.search(text), (name, query, OF_CLASSES.search(text))
         if run in WITHOUT_IMAGES:
-            assert not OF_IMAGES.search(text.replace(NOT_IMPORTED["images"], "")), (name, query)
+            assert not OF_IMAGES.search(text), (name, query, OF_IMAGES.search(text))
+
+
+@pytest.mark.parametrize("run", [*KINDS, *REGRESSIONS])
+def test_two_runs_of_any_kind_are_compared(
+    run: str, kinds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (run, f"{run} again"):
+        (tmp_path / name).symlink_to(kinds / run)
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    app = opened("compare", run, other=f"{run} again")
+    text = said(app).replace(run, "")
+    if run == "regression-without-labels":  # and without ids: there is nothing to tell its examples by
+        assert "It is not known whether the examples are the same." in text
+    else:
+        assert "compared with" in text
+        assert [each.value for each in app.header][1:2] == ["One example in both"]
+    assert not UNTRUE.search(text), UNTRUE.search(text)
+    if run in REGRESSIONS:
+        assert not OF_CLASSES.search(text), OF_CLASSES.search(text)
+    if run in WITHOUT_IMAGES:
+        assert not OF_IMAGES.search(text), OF_IMAGES.search(text)
 
 
 @pytest.mark.parametrize("run", KINDS)
+@pytest.mark.parametrize("part", ["queue", "results"])
+def test_examples_of_any_kind_are_reviewed(run: str, part: str) -> None:
+    kept = mcviz.open_run(Path(os.environ["MCVIZ_CACHE"]) / run)
+    for example in (0, 1):
+        reviews_of(kept).add(example, "Bob", "class", class_name=kept.class_names[-1])
+    text = said(opened("review", run, part=part, reviewer="Bob"))
+    assert ("Decided" if part == "results" else "examples decided") in text
+    assert not UNTRUE.search(text.replace(run, "")), UNTRUE.search(text)
+    if run in WITHOUT_IMAGES:
+        assert not OF_IMAGES.search(text), OF_IMAGES.search(text)
+
+
+@pytest.mark.parametrize("run", [*KINDS, *REGRESSIONS])
 def test_the_probe_of_imported_passes_says_what_is_missing_and_how_to_get_it(run: str) -> None:
     (sentence,) = opened("probe", run).info
     assert "imported, so there is no model to ask" in sentence.value
@@ -83,10 +114,13 @@ def test_the_probe_of_imported_passes_says_what_is_missing_and_how_to_get_it(run
 @pytest.mark.parametrize(
     ("run", "absent"),
     [
-        ("forest", {"map", "groups"}),
-        ("unlabelled", {"confusion", "classes", "groups"}),
-        ("two-classes", {"groups"}),
-        ("columns", set()),
+        ("forest", {"map", "groups", *OF_REGRESSIONS}),
+        ("unlabelled", {"confusion", "classes", "groups", *OF_REGRESSIONS}),
+        ("two-classes", {"groups", *OF_REGRESSIONS}),
+        ("columns", OF_REGRESSIONS),
+        ("regression-of-rows", {"confusion", "classes"}),
+        ("regression-of-three-targets", {"confusion", "classes", "groups", "map"}),
+        ("regression-without-labels", {"confusion", "classes", "groups", "map", *OF_REGRESSIONS}),
     ],
 )
 def test_a_view_is_offered_where_the_run_has_what_it_shows(run: str, absent: set[str]) -> None:
@@ -98,7 +132,7 @@ def test_a_view_is_offered_where_the_run_has_what_it_shows(run: str, absent: set
 def test_an_accuracy_that_is_not_known_has_no_card(run: str, cards: int) -> None:
     shown = [each.label for each in opened("overview", run).metric]
     assert len(shown) == cards
-    assert ("Deterministic" in shown) == (cards == 3)
+    assert ("Deterministic: accuracy" in shown) == (cards == 3)
 
 
 @pytest.mark.parametrize(("run", "shown"), [("thousand", 10), ("long-names", 12)])
@@ -255,7 +289,7 @@ def test_a_column_of_addresses_is_text_and_no_picture_to_be_fetched(
     addresses = [f"http://canary.invalid/{example}.png" for example in range(6)]
     probs = np.random.default_rng(0).dirichlet(np.ones(3), (4, 6))
     pictures = np.zeros((6, 8, 8, 1), np.uint8) if images else None
-    mcviz.write_run(tmp_path / "run", probs, images=pictures, columns=pd.DataFrame({"image": addresses}))
+    mcviz.write_run(tmp_path / "run", probs, data=pictures, columns=pd.DataFrame({"image": addresses}))
     (shown,) = opened("uncertain", "run", view="table").dataframe
     types = {
         name: config["type_config"]["type"]

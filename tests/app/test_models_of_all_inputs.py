@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import data
+from tests.app.keeping import kept_of
 from tests.app.probing import table
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +43,7 @@ def test_it_predicts_as_it_was_sampled(
     app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120).run()
     for name, value in {**query, "seed": "3"}.items():
         app.query_params[name] = value
-    app.session_state["predicting"] = True
+    kept_of(app)["predicting"] = True
     app.switch_page("mcviz/app/pages/probe.py").run()
     assert not app.exception
     no_gradient = taken.dtype == np.uint8 and "distortion" in query

@@ -1,6 +1,6 @@
 """What a run does not have is said in one way, and what needs it is not offered."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,9 +23,14 @@ class Kept:
     has_images: bool = False
     model_path: str | None = None
     columns: object = None
-    manifest: SimpleNamespace = field(
-        default_factory=lambda: SimpleNamespace(features=None, origin=SimpleNamespace(kind="dropout"))
-    )
+    class_names: tuple[str, ...] = ("a", "b")
+    targets: tuple[str, ...] = ()
+    with_passes: int | None = 5
+
+    @property
+    def manifest(self) -> SimpleNamespace:
+        origin = SimpleNamespace(kind="dropout")
+        return SimpleNamespace(features=None, origin=origin, has_examples=self.has_images, with_passes=self.with_passes)
 
 
 @pytest.fixture
@@ -44,7 +49,7 @@ def test_what_is_missing_is_said_once_and_what_is_there_is_not(said: list[str]) 
 
 
 def test_each_kind_of_thing_is_looked_for() -> None:
-    everything = Kept(labels=(), has_images=True, model_path="model.keras")
+    everything = Kept(labels=(), has_images=True, model_path="model.keras", with_passes=None)
     for need in MISSING:
         assert has(everything, need)
         assert not has(Kept(), need)

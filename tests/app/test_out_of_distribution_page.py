@@ -1,49 +1,214 @@
-"""The page on out of distribution shows the study's table, and says that it is not about the open run."""
+"""The page Out of distribution is about the open run: it computes when asked, and says what it found."""
 
+import re
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pandas as pd
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+import mcviz
+from mcviz.app.ood import computing
+from mcviz.app.places import offered_data
+from mcviz.measures import percent
+from mcviz.measures.detectors import DETECTORS, VERDICT
+from mcviz.model import Sampler
+from mcviz.model.ood_comparison import compare
+from mcviz.runs.ood_scores import OODScores, load_ood_scores, ood_in_words, save_ood_scores
+from tests.app.probing import button, words
+from tests.model.ood_runs import CLASSES, photograph_run, photographs, row_run, text_run
+
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "mcviz" / "app" / "pages" / "out_of_distribution.py"
-STUDY = ROOT / "mcviz" / "app" / "ood_study.csv"
+OpenPage = Callable[..., AppTest]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache of photographs and of rows, and what else has no figures."""
+    folder = tmp_path_factory.mktemp("made")
+    photograph_run(folder / "photos")
+    row_run(folder / "rows")
+    text_run(folder / "texts")
+    mcviz.write_run(folder / "imported", np.random.default_rng(0).dirichlet(np.ones(3), (4, 70)))
+    mcviz.write_run(folder / "regression", np.random.default_rng(0).normal(size=(4, 70, 1)), task="regression")
+    return folder
 
 
 @pytest.fixture
-def page() -> AppTest:
-    app = AppTest.from_file(str(PAGE), default_timeout=60).run()
+def cache(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of them, of which nothing is computed yet, for one test."""
+    shutil.copytree(made, tmp_path / "cache")
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path / "cache"))
+    computing._unsaved.clear()
+    yield tmp_path / "cache"
+    computing._unsaved.clear()
+
+
+@pytest.fixture(scope="module")
+def scores(made: Path) -> dict[str, OODScores]:
+    """What is found of the photographs and of the texts, computed once."""
+    runs = [mcviz.open_run(made / name) for name in ("photos", "texts")]
+    return {run.name: compare(Sampler.for_run(mcviz.load_model(run.model_path), run), run) for run in runs}
+
+
+@pytest.fixture
+def open_page(cache: Path) -> OpenPage:
+    def opened(**query: str) -> AppTest:
+        app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=300)
+        app.run()
+        for key, value in query.items():
+            app.query_params[key] = value
+        app.switch_page("mcviz/app/pages/out_of_distribution.py").run()
+        assert not app.exception
+        return app
+
+    return opened
+
+
+@pytest.fixture
+def shipped(monkeypatch: pytest.MonkeyPatch, open_page: OpenPage) -> OpenPage:
+    monkeypatch.setenv("MCVIZ_CACHE", str(ROOT / "cache"))
+    return lambda **query: open_page(run="mnist-cnn", **query)
+
+
+def test_the_shipped_run_comes_with_its_figures_and_says_three_sentences(shipped: OpenPage) -> None:
+    app, found = shipped(), load_ood_scores(mcviz.open_run(ROOT / "cache" / "mnist-cnn"))
+    assert found is not None
+    assert app.title[0].value == "Does the model notice what it was not made for?"
+    for sentence in ood_in_words(found):
+        assert sentence in app.markdown[0].value.replace("\\", "").replace("**", "")
+    assert f"held-out examples {100 * found.own.stopped.value:.1f}% are stopped" in words(app)
+    assert found.own.stopped.low <= 0.05
+    (table,) = app.dataframe
+    assert list(table.value.index) == [each.label for each in found.hardest_first()]
+    assert set(found.labels.values()) <= set(table.value.columns)
+    first = found.hardest_first()[0]
+    assert table.value.loc[first.label, "Verdict"] == pytest.approx(first.figures[VERDICT][0].auroc)
+    assert len(app.get("plotly_chart")) == 3
+
+
+def test_the_address_says_whose_distributions_are_shown(shipped: OpenPage) -> None:
+    app = shipped(ood_set="inverted", detector="content_alone")
+    assert "Pixels alone: Inverted" in [each.value for each in app.subheader]
+    app = shipped(ood_set="nothing", detector="nothing")
+    assert any(each.value.startswith("Verdict: ") for each in app.subheader), "the hardest set, by the verdict"
+
+
+def test_what_is_asked_for_is_computed_kept_and_shown(open_page: OpenPage, cache: Path) -> None:
+    app = open_page(run="photos")
+    assert "Nothing is computed yet" in app.info[0].value
+    assert not app.dataframe
+    button(app, "Compare").click().run()
     assert not app.exception
-    return app
+    assert app.markdown[0].value.startswith("**The verdict stops ")
+    assert load_ood_scores(mcviz.open_run(cache / "photos")) is not None
+    assert "Turned by 90°" in app.dataframe[0].value.index
+    assert set(CLASSES) & set(re.findall(r"predicted: (\w+)", words(app))), "classes by their names"
+    assert not re.search(r"\bdigits?\b", words(app))
+    assert open_page(run="photos").dataframe, "kept"
 
 
-def test_it_says_that_the_table_is_not_about_the_open_run(page: AppTest) -> None:
-    assert page.title[0].value == "Out of distribution"
-    assert "small network on MNIST" in page.info[0].value
-    assert "not about the open run" in page.info[0].value
+def test_what_the_operator_allows_is_offered_added_and_removed(
+    open_page: OpenPage, cache: Path, scores: dict[str, OODScores], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data").mkdir()
+    np.savez(tmp_path / "data" / "mine.npz", images=photographs(20, 5)[0])
+    monkeypatch.setenv("MCVIZ_DATA", str(tmp_path / "data"))
+    save_ood_scores(mcviz.open_run(cache / "photos"), scores["photos"])
+    app = open_page(run="photos")
+    (given,) = (each for each in app.selectbox if each.label == "Compare also with")
+    assert given.options == ["mine.npz"], "the run of rows is of another kind"
+    app.button(key="ood-add").click().run()
+    assert not app.exception
+    assert "mine" in app.dataframe[0].value.index
+    button(app, "Remove").click().run()
+    assert "mine" not in app.dataframe[0].value.index
 
 
-def test_the_table_is_the_study_s_and_every_cell_has_its_shade(page: AppTest) -> None:
-    shown, kept = page.dataframe[0].value, pd.read_csv(STUDY, index_col="detector")
-    pd.testing.assert_frame_equal(shown, kept)
-    assert len(kept) <= 12
-    assert kept.columns[0] == "Own mistakes"
-    assert kept.to_numpy().min() >= 0
-    assert kept.to_numpy().max() <= 1
-    styles = page.dataframe[0].proto.arrow_data.styler.styles
-    assert styles.count("_row") == kept.size  # one selector a cell
+def test_one_that_does_not_fit_is_refused_in_a_sentence(
+    open_page: OpenPage, cache: Path, scores: dict[str, OODScores], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data" / "texts").mkdir(parents=True)
+    (tmp_path / "data" / "texts" / "a.txt").write_text("a text")
+    monkeypatch.setenv("MCVIZ_DATA", str(tmp_path / "data"))
+    save_ood_scores(mcviz.open_run(cache / "photos"), scores["photos"])
+    app = open_page(run="photos")
+    app.button(key="ood-add").click().run()
+    assert "should hold images, as the run does" in app.error[0].value
+    assert app.dataframe, "what was there stays"
 
 
-def test_it_names_the_document_which_is_there(page: AppTest) -> None:
-    assert "`docs/higher-moments.md`" in page.caption[0].value
-    assert (ROOT / "docs" / "higher-moments.md").is_file()
+@pytest.mark.parametrize(
+    ("run", "said"),
+    [
+        ("imported", "imported without examples"),
+        ("regression", "This page is about probabilities of classes."),
+    ],
+)
+def test_where_it_cannot_be_computed_it_says_so_and_what_to_do(open_page: OpenPage, run: str, said: str) -> None:
+    app = open_page(run=run)
+    assert said in app.info[0].value
+    assert not [each for each in app.button if each.label == "Compare"]
 
 
-def test_the_first_screen_is_short(page: AppTest) -> None:
-    said = " ".join(part.value for part in (*page.info, *page.markdown, *page.caption))
-    assert len(said.split()) < 150
+def test_only_what_lies_in_the_operator_s_folders_is_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inside, outside = tmp_path / "inside", tmp_path / "outside"
+    for folder in (inside, outside):
+        folder.mkdir()
+    (outside / "secret.npz").write_bytes(b"")
+    (inside / "link.npz").symlink_to(outside / "secret.npz")
+    (inside / "out").symlink_to(outside)
+    (inside / ".hidden").mkdir()
+    (inside / "notes.txt").write_text("")
+    (inside / "pictures").mkdir()
+    (inside / "array.NPZ").write_bytes(b"")
+    monkeypatch.setenv("MCVIZ_DATA", f"{inside}:{tmp_path / 'gone'}")
+    assert set(offered_data()) == {"pictures", "array.NPZ"}
+    monkeypatch.delenv("MCVIZ_DATA")
+    assert offered_data() == {}
 
 
-def test_the_file_is_small() -> None:
-    assert STUDY.stat().st_size < 4000
+def test_what_cannot_be_kept_on_disk_is_kept_in_memory(
+    open_page: OpenPage, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mcviz.app.ood.computing.save_ood_scores", lambda *_: False)
+    app = open_page(run="rows")
+    button(app, "Compare").click().run()
+    assert load_ood_scores(mcviz.open_run(cache / "rows")) is None
+    assert not app.error
+    assert "Values alone" in app.dataframe[0].value.columns
+    assert len(DETECTORS) + 3 == len(app.dataframe[0].value.columns)
+
+
+@pytest.mark.parametrize("detector", [VERDICT, "content_alone"])
+def test_a_run_of_texts_shows_texts(
+    open_page: OpenPage, cache: Path, scores: dict[str, OODScores], detector: str
+) -> None:
+    found = scores["texts"]
+    save_ood_scores(mcviz.open_run(cache / "texts"), found)
+    app = open_page(run="texts", detector=detector)
+    assert "Shuffled words" in app.dataframe[0].value.index
+    hardest = found.hardest_first()[0]
+    label = {VERDICT: "Verdict", "content_alone": "Words alone"}[detector]
+    assert f"{label}: {hardest.label}" in [each.value for each in app.subheader]
+    passing = len(hardest.shown) - 1
+    assert words(app).count("predicted: ") == min(3, passing)
+
+
+def test_it_names_documents_that_are_there(shipped: OpenPage) -> None:
+    named = re.findall(r"`(docs/[\w-]+\.md)`", words(shipped()))
+    assert len(named) == 2
+    assert all((ROOT / name).is_file() for name in named)
+
+
+def test_the_document_says_what_the_shipped_run_says() -> None:
+    found, text = load_ood_scores(mcviz.open_run(ROOT / "cache" / "mnist-cnn")), (ROOT / "docs" / "ood.md").read_text()
+    assert found is not None
+    assert "\n".join(f"> {sentence}" for sentence in ood_in_words(found)) in text
+    for each in found.sets:
+        (row,) = (line for line in text.splitlines() if line.startswith(f"| {each.label} |"))
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        assert cells[1] == percent(each.stopped.value)
+        assert cells[4] == f"{each.figures[VERDICT][0].auroc:.3f}"

@@ -12,8 +12,9 @@ from streamlit.testing.v1 import AppTest
 import mcviz
 from mcviz import Run
 from mcviz.measures import SCORES, most_uncertain_first
+from tests.app.keeping import kept_of
 from tests.app.probing import widget
-from tests.runs.making import make
+from tests.runs.making import make, some_images
 
 ROOT = Path(__file__).parents[2]
 OpenPage = Callable[..., AppTest]
@@ -59,6 +60,17 @@ def test_a_page_of_an_empty_cache_says_what_to_do(
     app = open_page(name)
     assert not app.exception
     assert "mcviz sample" in app.info[0].value
+    assert "--out $MCVIZ_CACHE/NAME" in app.info[0].value
+
+
+def test_the_hint_of_an_empty_cache_names_the_folder_that_is_read(
+    open_page: OpenPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mcviz.app.resources.SHIPPED_RUN", tmp_path / "taken-away")
+    monkeypatch.chdir(tmp_path)
+    for named in ("my runs", str(tmp_path / "my runs")):
+        monkeypatch.setenv("MCVIZ_CACHE", named)
+        assert "--out 'my runs/NAME'`" in open_page("overview").info[0].value
 
 
 def test_where_the_cache_has_no_run_the_shipped_one_is_shown(
@@ -108,9 +120,9 @@ def test_overview_shows_the_accuracies_that_the_passes_give(open_page: OpenPage,
         right_together += (mean.argmax(axis=-1) == labels[start : start + 2000]).sum()
     shown = {metric.label: metric.value for metric in app.metric}
     assert shown == {
-        "Deterministic": f"{(run.deterministic_probs.argmax(axis=1) == labels).mean():.2%}",
-        "One MC pass, on average": f"{correct.mean() / len(labels):.2%}",
-        "MC ensemble": f"{right_together / len(labels):.2%}",
+        "Deterministic: accuracy": f"{(run.deterministic_probs.argmax(axis=1) == labels).mean():.2%}",
+        "One MC pass, on average: accuracy": f"{correct.mean() / len(labels):.2%}",
+        "MC ensemble: accuracy": f"{right_together / len(labels):.2%}",
     }
 
 
@@ -146,26 +158,47 @@ def test_uncertain_examples_can_be_filtered_to_the_wrong_ones(open_page: OpenPag
     assert f"**{wrong:,}** of 10,000 examples" in words(app)
 
 
+def test_each_choice_of_a_filter_says_how_many_examples_it_leaves_with_all_others_applied(
+    open_page: OpenPage, run: Run
+) -> None:
+    scores = run.scores()
+    fours, wrong = scores["label"] == 4, ~scores["correct"].astype(bool)
+    app = open_page("uncertain", label="4", range="max_probability::0.9")
+    low = scores["max_probability"] <= 0.9
+
+    def options(name: str) -> list[str]:
+        return list(widget([*app.multiselect, *app.segmented_control], name).options)
+
+    assert options("label") == [f"{c} ({(low & (scores['label'] == c)).sum():,})" for c in range(10)]
+    assert options("prediction") == [f"{c} ({(low & fours & (scores['prediction'] == c)).sum():,})" for c in range(10)]
+    among = low & fours
+    counts = [among.sum(), (among & ~wrong).sum(), (among & wrong).sum()]
+    assert options("correct") == [
+        f"{name} ({n:,})" for name, n in zip(("all", "correct", "wrong"), counts, strict=True)
+    ]
+    disagree = (among & (scores["variation_ratio"] > 0)).sum()
+    assert widget(app.toggle, "disagree").label == f"Passes disagree ({disagree:,})"
+
+
 def test_looking_at_a_cached_run_never_needs_the_model(open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mcviz.model", None)  # an import of it now fails
     for name in PAGES:
-        assert not open_page(name).exception
+        if name != "probe":  # which asks the model by itself
+            assert not open_page(name).exception
 
 
 def test_noise_goes_through_the_model_live(open_page: OpenPage, run: Run) -> None:
     app = open_page("probe")
-    assert "500 passes" in app.info[0].value
-    next(button for button in app.button if button.label.startswith("Predict in")).click().run()
     assert not app.exception
     assert "No prediction is correct" in words(app)
     expected = mcviz.sample(
         mcviz.load_model(run.model_path), mcviz.data.uniform_noise(1, (28, 28, 1), seed=0), passes=500
     )[:, 0]
-    shown = app.table[1].value["mean"].tolist()
+    shown = app.table[0].value["mean"].tolist()
     assert shown == [f"{100 * value:.2f} %" for value in expected.mean(axis=0, dtype=np.float64)]
     next(button for button in app.button if button.label == "Another noise image").click().run()
     assert widget(app.number_input, "seed").value == 1
-    assert app.table[1].value["mean"].tolist() != shown
+    assert app.table[0].value["mean"].tolist() != shown
 
 
 def test_the_sweep_says_which_class_noise_is_predicted_as(open_page: OpenPage) -> None:
@@ -175,19 +208,36 @@ def test_the_sweep_says_which_class_noise_is_predicted_as(open_page: OpenPage) -
     assert "of 100 noise images are predicted as 8" in words(app)
 
 
-def test_the_story_is_told_to_its_end(open_page: OpenPage) -> None:
+def test_the_story_is_told_to_its_end(open_page: OpenPage, run: mcviz.Run) -> None:
     app = open_page("story")
     told = set()
-    for step in range(1, 6):
+    for step in range(1, 7):
         assert not app.exception
         told.add(app.header[0].value)
-        if step < 5:
+        if step == 4:
+            fewer = int((run.mean_probs.argmax(axis=1) == run.labels).sum())
+            fewer -= int((run.deterministic_probs.argmax(axis=1) == run.labels).sum())
+            assert f"With dropout off, the model is correct for {fewer} fewer." in app.header[0].value
+        if step == 5:
+            assert "predicts **8**" in app.header[0].value
+        if step < 6:
             next(button for button in app.button if button.label == "Next").click().run()
-    assert len(told) == 5
-    assert "predicts **8**" in app.header[0].value
+    assert len(told) == 6
+    assert "**out of distribution**" in app.header[0].value
 
 
-def test_pins_stand_side_by_side(open_page: OpenPage) -> None:
+def test_the_story_is_presented_without_what_steers_the_dashboard(open_page: OpenPage) -> None:
+    app = open_page("story")
+    app.button(key="story-present").click().run()
+    assert app.query_params["present"] == "yes"
+    app.button(key="story-next").click().run()
+    assert (app.query_params["present"], app.query_params["step"]) == ("yes", "2")
+    app.button(key="story-present").click().run()
+    assert "present" not in app.query_params
+    assert app.query_params["step"] == "2"
+
+
+def test_pins_stand_side_by_side(open_page: OpenPage, run: mcviz.Run) -> None:
     app = open_page("side_by_side")
     assert "Nothing is pinned yet" in words(app)
     app.query_params["pinned"] = "247,18"
@@ -196,8 +246,17 @@ def test_pins_stand_side_by_side(open_page: OpenPage) -> None:
         "Example 247",
         "Example 18",
     ]
+    shown = app.table[0].value
+    assert list(shown.columns) == ["example 247", "example 18"]
+    for name, score in mcviz.measures.SCORES.items():
+        first, second = run.scores().loc[[247, 18], name]
+        more_uncertain = first < second if score.uncertain_when == "low" else first > second
+        differ = len({text.strip("*") for text in shown.loc[score.label]}) == 2
+        bold = [text.startswith("**") for text in shown.loc[score.label]]
+        assert bold == ([more_uncertain, not more_uncertain] if differ else [False, False])
     next(button for button in app.button if button.label == "Unpin").click().run()
     assert app.query_params["pinned"] == "18"
+    assert not app.table[0].value.stack().str.startswith("**").any()
 
 
 @pytest.fixture(scope="module")
@@ -224,9 +283,13 @@ def test_every_page_makes_do_with_predictions_alone(
 @pytest.fixture(scope="module")
 def no_deterministic_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with labels and images, without the probabilities of the model with dropout off."""
+    import keras
+
     folder = tmp_path_factory.mktemp("no-deterministic")
-    make(folder / "passes-alone", deterministic=False)
-    return folder
+    flat = [keras.Input(some_images().shape[1:]), keras.layers.Flatten(), keras.layers.Dropout(0.5)]
+    keras.Sequential([*flat, keras.layers.Dense(3, "softmax")]).save(folder / "model.keras")
+    make(folder / "cache" / "passes-alone", deterministic=False, model_file=(folder / "model.keras").read_bytes())
+    return folder / "cache"
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -247,8 +310,8 @@ def test_overview_without_deterministic_outputs_shows_the_other_accuracies_and_b
     run = mcviz.open_run(no_deterministic_cache / "passes-alone")
     app = open_page("overview")
     assert {metric.label: metric.value for metric in app.metric} == {
-        "One MC pass, on average": f"{run.pass_accuracy.mean():.2%}",
-        "MC ensemble": f"{run.ensemble_accuracy[-1]:.2%}",
+        "One MC pass, on average: accuracy": f"{run.pass_accuracy.mean():.2%}",
+        "MC ensemble: accuracy": f"{run.ensemble_accuracy[-1]:.2%}",
     }
     assert len([element for element in app.main if element.type == "plotly_chart"]) == 2
 
@@ -459,3 +522,30 @@ def test_an_example_names_the_filters_and_the_order_that_it_steps_through(open_p
 def test_no_more_pins_are_counted_than_stand_side_by_side(open_page: OpenPage) -> None:
     app = open_page("example", pinned="1,2,3,4,5,6")
     assert [button.label for button in app.button if button.label.startswith("Compare")] == ["Compare 4"]
+
+
+def test_what_an_address_says_for_nothing_is_told_on_the_page(open_page: OpenPage) -> None:
+    app = open_page("uncertain", score="certainty", pinned="1,2,3,4,5", page="9999")
+    assert "“score=certainty”, “pinned=1,2,3,4,5”" in app.warning[0].value
+    assert "There is no page 9,999: these examples fill 417 pages." in words(app)
+    assert "There is no step 9: this is the first of" in words(open_page("story", step="9"))
+    assert not open_page("uncertain", score="margin", pinned="1,2", page="2").warning
+
+
+def test_a_range_takes_exact_numbers(open_page: OpenPage, run: Run) -> None:
+    app = open_page("uncertain")
+    widget(app.number_input, "range-to-max_probability").set_value(0.41237).run()
+    few = int((run.scores()["max_probability"] <= 0.41237).sum())
+    assert f"**{few:,}** of 10,000 examples" in words(app)
+    widget(app.number_input, "range-from-max_probability").set_value(0.3).run()
+    assert f"**{few - 1:,}** of 10,000 examples" in words(app)
+    widget(app.number_input, "range-to-max_probability").set_value(None).run()
+    assert "**9,999** of 10,000 examples" in words(app)
+
+
+def test_what_lies_around_an_example_is_selected_without_drawing(open_page: OpenPage) -> None:
+    app = open_page("uncertain", view="map", example="7")
+    app.number_input(key="around").set_value(5)
+    next(button for button in app.button if button.label == "Select").click().run()
+    assert "**5** of 10,000 examples" in words(app)
+    assert 7 in kept_of(app)["latest-state"].filters.selected

@@ -11,8 +11,9 @@ from streamlit.testing.v1 import AppTest
 import mcviz
 from mcviz import Run, data
 from mcviz.app.probe import predicting
-from mcviz.app.probe.distorting import DistortionSettings, describe
-from mcviz.app.probe.predicting import example_images
+from mcviz.app.probe.distorting import DistortionSettings
+from mcviz.app.probe.distorting_images import IMAGE_DISTORTER
+from mcviz.app.probe.predicting import background_of_run, example_images
 from mcviz.data.drawing import Stroke, centred, drawn
 from tests.app.probing import OpenProbe, button, table, widget, words
 from tests.runs.making import make
@@ -34,10 +35,8 @@ def test_every_noise_is_drawn_by_its_seed_and_strength(open_probe: OpenProbe, ru
     assert "No prediction is correct" in words(app)
 
 
-def test_after_the_first_prediction_every_change_is_predicted(open_probe: OpenProbe) -> None:
-    app = open_probe(predict=False)
-    assert not app.table
-    button(app, "Predict in").click().run()
+def test_a_link_is_answered_by_itself_and_so_is_every_change(open_probe: OpenProbe) -> None:
+    app = open_probe(predict=None, seed="3")
     before = means(app)
     widget(app.slider, "strength").set_value(0.5).run()
     assert means(app) != before
@@ -63,7 +62,8 @@ def test_predictions_are_cached_up_to_a_number_of_bytes(run: Run, monkeypatch: p
         predicted.append(int(images[0, 0, 0, 0]))
         return np.zeros((1, 1, 10), np.float32)
 
-    monkeypatch.setattr(predicting.st, "session_state", {})
+    kept: dict[str, object] = {}
+    monkeypatch.setattr(predicting, "kept", lambda: kept)
     monkeypatch.setattr(predicting, "live_passes", passes)
     monkeypatch.setattr(predicting, "MOST_CACHED_BYTES", 2 * 40)
     for number in (1, 2, 1, 3, 2, 1):
@@ -132,7 +132,12 @@ def test_an_upload_is_shown_as_the_model_sees_it_and_a_bad_one_ends_in_a_sentenc
     for name, content, kind, refused in (
         ("seven.png", b"GIF89a" + bytes(50), "image/png", "neither PNG nor JPEG"),
         ("seven.txt", b"Seven.", "text/plain", "neither PNG nor JPEG"),
-        ("large.png", png(np.zeros((2, 2), np.uint8)) + bytes(5 * 2**20), "image/png", "The file is too large: 5.0 MB"),
+        (
+            "large.png",
+            png(np.zeros((2, 2), np.uint8)) + bytes(40 * 2**20),
+            "image/png",
+            "The file is too large: 40.0 MB",
+        ),
     ):
         app.file_uploader(key="picture-file").upload(name, content, kind).run()
         assert not app.exception
@@ -144,7 +149,30 @@ def test_an_upload_is_shown_as_the_model_sees_it_and_a_bad_one_ends_in_a_sentenc
     assert not app.error
 
 
+def test_a_bright_background_offers_to_invert_where_the_runs_own_are_dark(open_probe: OpenProbe) -> None:
+    paper = np.full((40, 30, 3), 230, np.uint8)
+    paper[5:35, 13:17] = 20
+    app = open_probe(input="upload", predict=False)
+    app.file_uploader(key="picture-file").upload("one.png", png(paper), "image/png").run()
+    assert "Its background is bright; those of this run's images are dark." in words(app)
+    button(app, "Invert the picture").click().run()
+    assert app.toggle(key="upload-inverted").value
+    assert "Its background" not in words(app)
+    app.file_uploader(key="picture-file").upload("dark.png", png(255 - paper), "image/png").run()
+    assert "Its background is bright" in words(app), "inverted, it has a bright one"
+    app.toggle(key="upload-inverted").set_value(False).run()
+    assert "Its background" not in words(app)
+
+
+def test_nothing_is_offered_where_the_backgrounds_of_a_run_differ(tmp_path: Path) -> None:
+    pixels = np.zeros((40, 8, 8, 1), np.uint8)
+    assert background_of_run(make(tmp_path / "dark", pixels=pixels)) == 0
+    pixels[::3] = 255
+    assert background_of_run(make(tmp_path / "mixed", pixels=pixels)) is None
+
+
 def test_a_distortion_in_words_keeps_its_acronym_and_names_the_other_example() -> None:
+    describe = IMAGE_DISTORTER.describe
     assert describe(DistortionSettings("fgsm", 3, 0.1, 0, 1)) == "adversarial step (FGSM), 10% of full brightness"
     assert describe(DistortionSettings("mix", 3, 0.5, 0, 7)) == "mix with another, 50% of the other, example 7"
 

@@ -12,6 +12,7 @@ import streamlit as st
 from mcviz.app import server
 from mcviz.app.shipped import SHIPPED_RUN
 from mcviz.errors import InvalidInputError, MissingPackageError
+from mcviz.permission import may_write
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,11 +30,11 @@ class Started:
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     monkeypatch.setattr(st, "App", Started)
-    for variable in ("MCVIZ_CACHE", "MCVIZ_IMPORT"):
+    for variable in ("MCVIZ_CACHE", "MCVIZ_IMPORT", "MCVIZ_READ_ONLY"):
         monkeypatch.setenv(variable, "")  # so that it is put back
 
-    def serve(port: int | None = None, modules: tuple[str, ...] = ()) -> Started:
-        server.serve(tmp_path, port, modules)
+    def serve(port: int | None = None, modules: tuple[str, ...] = (), read_only: bool = False) -> Started:
+        server.serve(tmp_path, port, modules, read_only)
         return Started.last
 
     return serve
@@ -81,6 +82,23 @@ def test_only_this_machine_and_a_proxy_that_is_named_are_served(started: Any, mo
     monkeypatch.setenv("STREAMLIT_BROWSER_SERVER_ADDRESS", "mcviz.example.org")
     assert hosts(started()) == ["127.0.0.1", "localhost", "[::1]", "mcviz.example.org"]
     assert started().config["server.allowedHosts"] == ["127.0.0.1", "localhost", "::1", "mcviz.example.org"]
+
+
+def test_headers_of_a_proxy_are_read_as_streamlit_reads_them(started: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    variable = "STREAMLIT_SERVER_TRUSTED_USER_HEADERS"
+    monkeypatch.setenv(variable, '{"X-Remote-User": "email"}')
+    assert started().config["server.trustedUserHeaders"] == {"X-Remote-User": "email"}
+    for text in ("X-Remote-User", '{"X-Remote-User": 1}'):
+        monkeypatch.setenv(variable, text)
+        with pytest.raises(InvalidInputError, match=variable):
+            started()
+
+
+def test_a_dashboard_is_read_only_where_that_is_asked_for(started: Any) -> None:
+    started(read_only=True)
+    assert not may_write()
+    started()
+    assert may_write()
 
 
 def test_a_port_that_is_taken_is_refused(started: Any) -> None:

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 import mcviz
-from mcviz.app import similar
-from mcviz.app.views import layout_map
+from mcviz.app import layouts, similar
 from mcviz.measures.similarity import most_similar
 from mcviz.runs import save_derived
 from tests.runs.making import make
@@ -54,10 +53,12 @@ def test_a_kept_layout_is_read_back_and_one_that_does_not_fit_is_not(tmp_path: P
     run = make(tmp_path / "run")
     positions = np.random.default_rng(0).random((len(run), 2), dtype=np.float32)
     for wrong in (positions[1:], positions[:, :1]):
-        save_derived(run, layout_map.TSNE, {"positions": wrong})
-        assert layout_map.tsne_layout(run) is None
-    save_derived(run, layout_map.TSNE, {"positions": positions})
-    np.testing.assert_array_equal(layout_map.tsne_layout(run), positions)
+        save_derived(run, layouts.TSNE, {"positions": wrong})
+        assert layouts.positions(run, "tsne") is None
+        assert layouts.known_layouts(run) == ["pca"]
+    save_derived(run, layouts.TSNE, {"positions": positions})
+    np.testing.assert_array_equal(layouts.positions(run, "tsne"), positions)
+    assert layouts.known_layouts(run) == ["pca", "tsne"]
 
 
 @pytest.mark.parametrize("count", [1, 2, 6])

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from mcviz.app import state as state_file
 from mcviz.app.filters import Filters
-from mcviz.app.state import HIGHEST_SEED, ORDERS, PAGE_SIZES, PINS, PageState, settle_run
+from mcviz.app.state import COVERAGES, HIGHEST_SEED, ORDERS, PAGE_SIZES, PINS, PageState, settle_run
 from mcviz.measures import SCORES
 from tests.app.test_filters import EXAMPLES, NAMES, filters_of_all_kinds
 
 APP = Path(__file__).parents[2] / "mcviz" / "app"
+TARGETS = 3
 numbers = st.integers(0, EXAMPLES - 1)
 lists = st.lists(numbers, unique=True, max_size=PINS).map(tuple)
 names = st.sampled_from(["", "gallery", "two_classes", "tsne", "noise"])
@@ -33,19 +34,22 @@ states = st.builds(
     **dict.fromkeys(("view", "colour", "cells", "layout", "closer_look", "input", "noise", "distortion"), names),
     x=st.sampled_from(list(SCORES)),
     y=st.sampled_from(list(SCORES)),
+    target=st.integers(0, TARGETS - 1),
+    coverage=st.sampled_from(COVERAGES),
     first_class=classes,
     second_class=classes,
     seed=st.integers(0, HIGHEST_SEED),
     strength=st.floats(0, 1),
     amount=st.none() | st.floats(-180, 180),
     other_example=st.none() | numbers,
+    values=st.dictionaries(numbers, st.floats(-3e38, 3e38), max_size=3).map(lambda each: tuple(each.items())),
     sweep=st.none() | counts,
     step=counts,
 )
 
 
 def read(query: dict[str, str]) -> PageState:
-    return PageState.from_query(query, examples=EXAMPLES, classes=len(NAMES))
+    return PageState.from_query(query, examples=EXAMPLES, classes=len(NAMES), targets=TARGETS)
 
 
 @given(states)
@@ -57,8 +61,33 @@ def test_an_address_gives_back_the_state(state: PageState) -> None:
 def test_any_address_gives_a_state_that_can_be_used(query: dict[str, str]) -> None:
     state = read(query)
     assert read(state.to_query()) == state
+    assert read(state.to_query()).ignored == ()
     assert state.example is None or 0 <= state.example < EXAMPLES
     assert state.page >= 1
+
+
+@pytest.mark.parametrize(
+    ("key", "bad", "good"),
+    [
+        ("score", "certainty", "margin"),
+        ("score", "certainty", "max_probability"),
+        ("page", "0", "1"),
+        ("step", "-1", "3"),
+        ("true", "4", ""),
+        ("pinned", "0,1,2,3,4", "0,1,2,3"),
+        ("flagged", f"1,{EXAMPLES}", "1"),
+        ("label", "99", "1"),
+        ("correct", "maybe", "all"),
+        ("strength", "2", "0.50"),
+        ("range", "margin:0:1~nothing:0:1", "margin:0:1"),
+        ("lasso", "margin:margin:1,2", "margin:margin:0,0,1,0,1,1"),
+        ("area", "pca:0,0,1,0,1,1", ""),
+        ("utm_source", "", "a letter"),
+    ],
+)
+def test_what_an_address_says_for_nothing_is_told(key: str, bad: str, good: str) -> None:
+    assert read({key: bad}).ignored == ((f"{key}={bad}",) if bad else ())
+    assert read({key: good}).ignored == ()
 
 
 def test_what_is_as_it_is_by_itself_is_not_in_the_address() -> None:
@@ -112,8 +141,12 @@ def test_the_address_names_a_run_that_is_there(
             self.clear()
             self.update(query)
 
+        to_dict = dict.copy
+
     now = Address(address)
+    kept: dict[str, object] = {}
     monkeypatch.setattr(state_file.st, "query_params", now)
+    monkeypatch.setattr(state_file, "kept", lambda: kept)
     assert settle_run(runs) == missing
     assert now == settled
 

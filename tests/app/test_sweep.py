@@ -8,9 +8,11 @@ import pytest
 
 import mcviz
 from mcviz import Run, data
-from mcviz.app.probe.sweep import Sweep, SweepInputs, summary
-from mcviz.app.probe.verdict import STILL_FITTING, EntropyDetector
+from mcviz.app.inputs import SweepInputs
+from mcviz.app.probe.sweep import Sweep, summary
+from mcviz.app.probe.verdict import STILL_FITTING, ScoreDetector
 from mcviz.errors import CorruptRunError
+from tests.app.keeping import kept_of
 from tests.app.probing import OpenProbe, button, widget, words
 
 
@@ -28,6 +30,16 @@ def test_the_sweep_counts_classes_and_compares_scores(open_probe: OpenProbe, run
     assert "of 40 noise images" not in words(app)
 
 
+def test_a_score_of_labels_is_not_compared_with_inputs_that_have_none(open_probe: OpenProbe) -> None:
+    app = open_probe(sweep="20", score="self_confidence")
+    button(app, "Run the sweep").click().run()
+    assert not app.exception
+    assert "Self-confidence (label quality) compares with a label, and these inputs have none" in words(app)
+    widget(app.selectbox, "score").set_value("margin").run()
+    assert not app.exception
+    assert "looks at the label" not in words(app)
+
+
 def test_a_sweep_over_distorted_examples_says_how_many_predictions_are_correct(open_probe: OpenProbe, run: Run) -> None:
     app = open_probe(input="distortion", sweep="60")
     button(app, "Run the sweep").click().run()
@@ -40,7 +52,7 @@ def test_the_worst_is_the_most_confident_wrong_prediction(run: Run) -> None:
     inputs = SweepInputs("images", "images", 20, lambda *_: np.empty(0), run.digest)
     mistakes = ~run.scores()["correct"].to_numpy(bool)
     start = 20 * int(mistakes.reshape(-1, 20).sum(axis=1).argmax())
-    sweep, labels = Sweep(inputs, 20, EntropyDetector(run, STILL_FITTING)), run.labels[start : start + 20]
+    sweep, labels = Sweep(inputs, 20, ScoreDetector(run, STILL_FITTING)), run.labels[start : start + 20]
     probs = run.probs_block(start, start + 20)
     sweep.add(run, np.arange(10.0)[:, None], labels[:10], probs[:, :10])
     sweep.add(run, np.arange(10.0, 20.0)[:, None], labels[10:], probs[:, 10:])
@@ -48,7 +60,7 @@ def test_the_worst_is_the_most_confident_wrong_prediction(run: Run) -> None:
     wrong = np.flatnonzero(mean.argmax(axis=1) != labels)
     assert len(wrong) > 1
     assert sweep.worst == wrong[mean[wrong].max(axis=1).argmax()]
-    assert sweep.worst_image == [sweep.worst]
+    assert sweep.worst_content == [sweep.worst]
     assert sweep.correct.sum() == 20 - len(wrong)
 
 
@@ -56,11 +68,16 @@ def test_a_stopped_sweep_keeps_what_it_has_and_one_interrupted_goes_on(open_prob
     app = open_probe(sweep="60")
     button(app, "Run the sweep").click().run()
     whole = words(app)
-    sweep: Sweep = app.session_state["sweep"]
+    sweep: Sweep = kept_of(app)["sweep"]
     cut = Sweep(sweep.inputs, 60, sweep.detector, running=False)
     cut.scores = {name: values[:20] for name, values in sweep.scores.items()}
-    cut.is_ood, cut.correct, cut.worst, cut.worst_image = sweep.is_ood[:20], sweep.correct[:20], 0, sweep.worst_image
-    app.session_state["sweep"] = cut
+    cut.is_ood, cut.correct, cut.worst, cut.worst_content = (
+        sweep.is_ood[:20],
+        sweep.correct[:20],
+        0,
+        sweep.worst_content,
+    )
+    kept_of(app)["sweep"] = cut
     app.run()
     assert "Stopped after 20 of 60" in words(app)
     widget(app.slider, "strength").set_value(0.5).run()
@@ -75,10 +92,10 @@ def test_a_stopped_sweep_keeps_what_it_has_and_one_interrupted_goes_on(open_prob
 def test_a_sweep_that_is_interrupted_amid_a_verdict_counts_no_input_twice(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sweep = Sweep(noise_of(run), 2, EntropyDetector(run, STILL_FITTING))
+    sweep = Sweep(noise_of(run), 2, ScoreDetector(run, STILL_FITTING))
     images, probs = np.zeros((2, 1)), run.probs_block(0, 2)
     with monkeypatch.context() as patched:
-        patched.setattr(EntropyDetector, "is_ood", Mock(side_effect=KeyboardInterrupt))
+        patched.setattr(ScoreDetector, "is_ood", Mock(side_effect=KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             sweep.add(run, images, None, probs)
     sweep.add(run, images, None, probs)
@@ -90,12 +107,12 @@ def test_a_sweep_that_is_interrupted_amid_a_verdict_counts_no_input_twice(
 def test_an_error_ends_a_sweep_and_what_it_has_stays(open_probe: OpenProbe) -> None:
     app = open_probe(sweep="40")
     button(app, "Run the sweep").click().run()
-    sweep: Sweep = app.session_state["sweep"]
+    sweep: Sweep = kept_of(app)["sweep"]
 
     def damaged(start: int, stop: int) -> np.ndarray:
         raise CorruptRunError(f"images {start} to {stop} are damaged")
 
-    app.session_state["sweep"] = replace(sweep, inputs=replace(sweep.inputs, load=damaged), total=60, running=True)
+    kept_of(app)["sweep"] = replace(sweep, inputs=replace(sweep.inputs, load=damaged), total=60, running=True)
     app.run()
     assert not app.exception
     assert [each.value for each in app.error] == ["images 40 to 60 are damaged"]
@@ -109,7 +126,7 @@ def test_a_sweep_s_summary_is_grammatical_for_one_and_for_many(run: Run) -> None
     assert not mistakes[:3].any()
 
     def summary_of(count: int, labels: np.ndarray | None) -> str:
-        sweep = Sweep(noise_of(run, labels), count, EntropyDetector(run, STILL_FITTING))
+        sweep = Sweep(noise_of(run, labels), count, ScoreDetector(run, STILL_FITTING))
         sweep.add(run, np.zeros((count, 28, 28, 1)), None if labels is None else labels[:count], first[:, :count])
         return summary(run, sweep)
 

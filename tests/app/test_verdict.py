@@ -11,9 +11,9 @@ import mcviz
 from mcviz import Run
 from mcviz.app.probe.verdict import (
     STILL_FITTING,
-    EntropyDetector,
     Fit,
     FittedDetector,
+    ScoreDetector,
     _fit,
     detector_for,
     less_usual_examples,
@@ -26,13 +26,13 @@ from tests.runs.making import make
 
 
 def test_an_unchanged_example_is_in_distribution_and_noise_is_not(open_probe: OpenProbe) -> None:
-    assert "In distribution" in open_probe(input="distortion", example="11").success[0].value
-    assert "Out of distribution: treat the prediction as a guess" in open_probe().warning[0].value
+    assert "This looks like this run's examples" in open_probe(input="distortion", example="11").success[0].value
+    assert "Out of distribution: treat the answer as a guess" in open_probe().warning[0].value
 
 
 def test_the_first_verdict_is_the_detector_s_and_no_other_follows(open_probe: OpenProbe) -> None:
     app = open_probe()
-    assert "No example of this run looks less usual." in app.warning[0].value
+    assert "Fewer than 1 of 100 examples of this run look less usual." in app.warning[0].value
     assert verdict_figures(app)["Examples with activations as unusual for their prediction"] == "none"
     assert "By expected entropy alone" not in words(app)
 
@@ -40,8 +40,7 @@ def test_the_first_verdict_is_the_detector_s_and_no_other_follows(open_probe: Op
 def test_the_limit_keeps_95_percent_of_the_examples(run: Run) -> None:
     blocks = range(0, 10_000, 1000)
     is_ood = [
-        EntropyDetector(run, STILL_FITTING).is_ood(np.empty(0), run.probs_block(start, start + 1000))
-        for start in blocks
+        ScoreDetector(run, STILL_FITTING).is_ood(np.empty(0), run.probs_block(start, start + 1000)) for start in blocks
     ]
     assert np.concatenate(is_ood).mean() == pytest.approx(0.05, abs=0.001)
 
@@ -87,13 +86,13 @@ def test_too_few_images_to_fit_to_leave_the_entropy(tmp_path: Path, monkeypatch:
     run = make(tmp_path / "few")
     assert isinstance(_fit(run.digest, run).detector.exception(10), InvalidInputError)
     detector = detector_for(run)
-    assert isinstance(detector, EntropyDetector)
+    assert isinstance(detector, ScoreDetector)
     assert detector.reason == "The OOD detector could not be fitted to this run. too few"
 
 
 def test_a_detector_that_is_still_being_fitted_leaves_the_entropy(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mcviz.app.probe.verdict._fit", lambda *_: Fit(deadline=0))
-    assert detector_for(run) == EntropyDetector(run, STILL_FITTING)
+    assert detector_for(run) == ScoreDetector(run, STILL_FITTING)
 
 
 def test_a_run_of_twelve_images_has_a_verdict_by_entropy_alone_that_says_why(
@@ -102,7 +101,7 @@ def test_a_run_of_twelve_images_has_a_verdict_by_entropy_alone_that_says_why(
     monkeypatch.setenv("MCVIZ_CACHE", str(small_cache))
     app = open_probe(run="few", sweep="1")
     assert "By expected entropy alone. The OOD detector could not be fitted to this run." in words(app)
-    assert "a run of 12 images. Sample at least 20." in words(app)
+    assert "a run of 12 examples. Sample at least 20." in words(app)
     button(app, "Run the sweep").click().run()
     assert not app.exception
     assert "1 of 1 noise image is predicted as" in words(app)
@@ -113,7 +112,8 @@ def test_percentiles_count_the_examples_that_are_less_uncertain(open_probe: Open
     app = open_probe(input="distortion", example="247")
     compared = table(app, "more uncertain than")
     scores = run.scores()
-    for name, score in SCORES.items():
+    assert list(compared.index) == [score.label for score in SCORES.values() if not score.needs_labels]
+    for name, score in ((name, score) for name, score in SCORES.items() if not score.needs_labels):
         own = scores[name].to_numpy()
         less = own < own[247] if score.uncertain_when == "high" else own > own[247]
         value = float(

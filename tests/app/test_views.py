@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz.app.components import gallery
-from mcviz.app.components.gallery import TILE
+from mcviz.app.kinds.image import TILE
 from mcviz.app.state import PageState
 from mcviz.figures import sheet_url
 from tests.runs.making import make

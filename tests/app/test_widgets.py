@@ -11,9 +11,12 @@ from mcviz.app.components.widgets import bound
 
 @pytest.fixture
 def session(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    states: dict[str, Any] = {}
     kept: dict[str, Any] = {}
-    monkeypatch.setattr(widgets, "st", SimpleNamespace(session_state=kept))
-    return kept
+    monkeypatch.setattr(widgets, "st", SimpleNamespace(session_state=states))
+    monkeypatch.setattr(widgets, "said", states.get)
+    monkeypatch.setattr(widgets, "kept", lambda: kept)
+    return states
 
 
 @pytest.fixture
@@ -75,3 +78,15 @@ def test_a_widget_that_was_not_drawn_for_a_while_shows_the_state(session: dict[s
     first = bound("score", "margin")
     del session[first["key"]]
     assert session[bound("score", "margin")["key"]] == "margin"
+
+
+def test_what_nobody_chose_changes_nothing(session: dict[str, Any], changes: list[dict[str, Any]]) -> None:
+    """Streamlit reports a widget as empty where a drawing was cut short before it."""
+    widget = bound("closer_look", "similar")
+    sent(session, widget, None)
+    assert changes == []
+
+
+def test_a_field_that_somebody_empties_is_empty(session: dict[str, Any], changes: list[dict[str, Any]]) -> None:
+    sent(session, bound("wanted", 0.4, may_be_empty=True), None)
+    assert changes == [{"wanted": None}]

@@ -1,6 +1,8 @@
 """Sentences say what the numbers say."""
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mcviz.app import wording
 from mcviz.measures import scores, summarise
@@ -35,6 +37,13 @@ def test_votes_are_counted_and_ordered() -> None:
     assert wording.votes(summarise(passes(2, 2)), NAMES) == "all 2 passes predict owl"
 
 
+def test_the_rest_of_the_votes_is_counted() -> None:
+    voted = np.eye(6)[[0, 0, 0, 1, 1, 2, 3]]
+    said = wording.votes(summarise(voted), "abcdef")
+    assert said == "3 of 7 passes predict a, 2 predict b, 1 predicts c, 1 predicts another"
+    assert wording.votes(summarise(np.eye(6)[[0, 1, 2, 3, 4]]), "abcdef").endswith(", 2 predict others")
+
+
 def test_a_prediction_names_class_probability_and_votes() -> None:
     words = wording.predicted(summarise(passes(1, 1, 0, 1)), NAMES)
     assert words == (
@@ -50,7 +59,7 @@ def test_a_prediction_is_judged_only_where_the_label_is_known() -> None:
 
 def test_a_confident_prediction_has_no_reasons_for_uncertainty() -> None:
     confident = np.tile([0.98, 0.01, 0.01], (20, 1)).astype(np.float32)
-    assert wording.reasons(confident, summarise(confident), described(confident), NAMES) == [
+    assert wording.reasons(summarise(confident), described(confident), NAMES) == [
         "No sign of uncertainty: the passes agree, and each is confident."
     ]
 
@@ -59,13 +68,25 @@ def test_two_groups_of_passes_are_told_from_one_spread_and_model_from_data_uncer
     groups = np.array([[0.98, 0.01, 0.01]] * 11 + [[0.01, 0.98, 0.01]] * 9, dtype=np.float32)
     ambiguous = np.tile([0.4, 0.35, 0.25], (20, 1)).astype(np.float32)
     of_groups, of_ambiguous = (
-        " ".join(wording.reasons(probs, summarise(probs), described(probs), NAMES)) for probs in (groups, ambiguous)
+        " ".join(wording.reasons(summarise(probs), described(probs), NAMES)) for probs in (groups, ambiguous)
     )
     assert "Two groups of passes" in of_groups
     assert "Model (epistemic) uncertainty" in of_groups
     assert "Two groups of passes" not in of_ambiguous
     assert "Data (aleatoric) uncertainty" in of_ambiguous
-    assert "cat leads dog by 5.0%" in of_ambiguous
+    assert "cat leads dog by 9.7 percentage points" in of_groups
+    assert "**Between 3 classes**: cat (40.0%), dog (35.0%), owl (25.0%)." in of_ambiguous
+
+
+@given(shares=st.lists(st.floats(0.001, 1), min_size=3, max_size=8), passes=st.integers(1, 9))
+def test_a_prediction_that_sounds_confident_is_not_between_classes(shares: list[float], passes: int) -> None:
+    mean = np.array(shares) / sum(shares)
+    probs, names = np.tile(mean, (passes, 1)), [f"class {c}" for c in range(len(mean))]
+    summary = summarise(probs)
+    said = wording.reasons(summary, described(probs), names)[0]
+    if "confident" in wording.confidence(mean.max()):
+        assert "Between" not in said
+    assert ("Between two" in said) == (mean.max() < 0.95 and (mean >= mean.max() / 2).sum() == 2)
 
 
 def described(probs: np.ndarray) -> dict[str, float]:

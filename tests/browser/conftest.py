@@ -5,9 +5,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browsing import serving, troubles_of
+from tests.browsing import MILLISECONDS_TO_APPEAR, serving, visited
 
-MILLISECONDS_TO_APPEAR = 30_000
 expect.set_options(timeout=MILLISECONDS_TO_APPEAR)
 
 
@@ -22,15 +21,11 @@ def app_url(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @pytest.fixture
 def page(browser: Browser, app_url: str) -> Iterator[Page]:
     """A page whose test fails on any error in its console, and on any request that leaves this machine."""
-    context = browser.new_context(base_url=app_url, viewport={"width": 1280, "height": 900}, accept_downloads=True)
-    context.set_default_timeout(MILLISECONDS_TO_APPEAR)
-    page = context.new_page()
-    troubles = troubles_of(page, app_url)
-    yield page
-    context.close()
-    assert not troubles, troubles
+    with visited(browser, app_url, viewport={"width": 1280, "height": 900}, accept_downloads=True) as page:
+        yield page
 
 
 def settle(page: Page) -> None:
     """Wait until the app has said all that it has to say."""
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)  # for what the browser has not loaded yet

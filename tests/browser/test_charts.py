@@ -1,12 +1,13 @@
 """Charts that show a selection and make it, and the charts of a report, as a real browser draws them."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 
 import mcviz
 from mcviz import Run
@@ -14,9 +15,11 @@ from mcviz.app.exporting import report
 from mcviz.app.filters import Filters
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState
-from mcviz.app.views.layout_map import MOST_SELECTED
 from mcviz.measures import most_uncertain_first
-from tests.browsing import ROOT
+from mcviz.measures.similarity import principal_components
+from tests.browser.conftest import settle
+from tests.browsing import ROOT, drag, serving, visited
+from tests.polygons import surrounded_by_a_loop
 
 PLACES = """chart => chart._fullData.filter(trace => trace.customdata).flatMap(trace =>
     Array.from(trace.customdata, (example, i) => ({
@@ -45,15 +48,11 @@ def filters_of(page: Page) -> Filters:
 
 def box_around(page: Page, drawn: Locator, low: float, high: float) -> None:
     """Draw a lasso through four corners at these fractions of the chart."""
-    place = drawn.locator(".nsewdrag").first.bounding_box()
-    assert place is not None
-    corners = [(low, low), (high, low), (high, high), (low, high), (low, low)]
-    (x, y), *others = [(place["x"] + a * place["width"], place["y"] + b * place["height"]) for a, b in corners]
-    page.mouse.move(x, y)
-    page.mouse.down()
-    for to_x, to_y in others:
-        page.mouse.move(to_x, to_y, steps=8)
-    page.mouse.up()
+    drag(page, place_of(drawn), [(low, low), (high, low), (high, high), (low, high), (low, low)])
+
+
+def place_of(drawn: Locator) -> FloatRect | None:
+    return drawn.locator(".nsewdrag").first.bounding_box()
 
 
 def test_a_point_says_which_example_it_is(page: Page, run: Run) -> None:
@@ -69,22 +68,22 @@ def test_a_point_says_which_example_it_is(page: Page, run: Run) -> None:
 
 def test_a_square_can_be_chosen_again_and_all_numbers_stay_readable(page: Page) -> None:
     page.goto("/uncertain?view=confusion")
-    chips = page.get_by_role("button", name=re.compile(r"(label|predicted) \d$"))
+    chips = page.locator(".st-key-chips").get_by_role("button", name=re.compile(r"(label|predicted) \d$"))
     for _ in range(2):
         drawn = chart(page)
         drawn.locator(".point").first.click(force=True)
         expect(chips).to_have_count(2)
-        opacities = drawn.locator(".textpoint text").evaluate_all(
+        opacities = drawn.locator(".bartext").evaluate_all(
             "texts => texts.map(text => Number(getComputedStyle(text).fillOpacity))"
         )
         assert len(opacities) > 10
         assert min(opacities) == 1
-        expect(drawn.locator(".point[style*='rgb(86, 180, 233)']")).to_have_count(1)  # the chosen one
+        expect(drawn.locator(".point path[style*='rgb(86, 180, 233)']")).to_have_count(1)  # the chosen one
         page.get_by_role("button", name="Clear all").click()
         expect(chips).to_have_count(0)
 
 
-def test_a_lasso_on_the_map_selects_the_first_of_the_ranking_and_goes_with_its_chip(page: Page, run: Run) -> None:
+def test_a_lasso_on_the_map_selects_what_it_surrounds_and_goes_with_its_chip(page: Page, run: Run) -> None:
     page.goto("/uncertain?view=map")
     drawn = chart(page)
     places = drawn.evaluate(PLACES)
@@ -99,25 +98,21 @@ def test_a_lasso_on_the_map_selects_the_first_of_the_ranking_and_goes_with_its_c
         if low < (place["x"] - left) / width < high and low < (place["y"] - top) / height < high
     }
     box_around(page, drawn, low, high)
-    expect(page.get_by_role("button", name=f"{MOST_SELECTED} selected examples")).to_be_visible()
-    toast = page.get_by_test_id("stToast")
-    expect(toast).to_contain_text(re.compile(rf"{MOST_SELECTED} of [\d,]+ selected"))
-    said = int(re.findall(r"of ([\d,]+) selected", toast.inner_text())[0].replace(",", ""))
+    chip = page.get_by_role("button", name="lasso on the map")
+    expect(chip).to_be_visible()
+    count = page.get_by_text(re.compile(r"^[\d,]+ of 10,000 examples$"))
+    said = int(count.inner_text().split()[0].replace(",", ""))
     assert said == pytest.approx(len(inside), rel=0.02)  # a pointer moves by whole pixels
-    selected = {
-        int(example) for example in re.findall(r"\d+", re.findall(r"selected=([^&]*)", page.url)[0].replace("%2C", ","))
-    }
     ranked = most_uncertain_first("max_probability", run.scores()["max_probability"].to_numpy())
-    first = [example for example in ranked.tolist() if example in inside][:MOST_SELECTED]
-    assert len(selected & set(first)) > 0.95 * MOST_SELECTED
-    expect(page.locator(".tile").first).to_have_attribute("data-example", str(first[0]))
+    first = next(example for example in ranked.tolist() if example in inside)
+    expect(page.locator(".tile").first).to_have_attribute("data-example", str(first))
 
-    page.get_by_role("button", name=f"{MOST_SELECTED} selected examples").click()
+    chip.click()
     expect(page.get_by_text("10,000 of 10,000 examples")).to_be_visible()
     expect(page.locator(".selectionlayer path")).to_have_count(0)
     box_around(page, chart(page), 0.47, 0.49)
-    expect(page.get_by_role("button", name=re.compile(r"^.*\d+ selected examples?$"))).to_be_visible()
-    page.get_by_role("button", name=re.compile(r"^.*\d+ selected examples?$")).click()
+    expect(chip).to_be_visible()
+    chip.click()
     expect(page.get_by_text("10,000 of 10,000 examples")).to_be_visible()
     expect(page.locator(".selectionlayer path")).to_have_count(0)
 
@@ -166,3 +161,105 @@ def test_charts_of_a_report_fit_their_places(browser: Browser, run: Run, tmp_pat
         assert too_wide == 0
         for tile in opened.locator(".tile.wrong span", has_text="✗").all()[:4]:
             assert tile.evaluate("line => line.offsetHeight < 1.7 * parseFloat(getComputedStyle(line).fontSize)")
+
+
+@pytest.mark.parametrize("path", ["/example", "/uncertain?view=scatter", "/uncertain?view=confusion"])
+def test_a_finger_scrolls_the_page_from_a_chart_and_selects_once_the_toolbar_says_so(
+    browser: Browser, app_url: str, path: str
+) -> None:
+    with browser.new_context(
+        base_url=app_url, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    ) as context:
+        page = context.new_page()
+        page.goto(path)
+        drawn = chart(page)
+        drawn.evaluate("chart => chart.scrollIntoView({ block: 'center' })")
+        main, session = page.get_by_test_id("stMain"), context.new_cdp_session(page)
+
+        def swipe() -> float:
+            """How far the page scrolls by a finger that goes up over the chart."""
+            place = drawn.locator(".nsewdrag").first.bounding_box()
+            assert place is not None
+            x, y = place["x"] + place["width"] / 2, place["y"] + 0.8 * place["height"]
+            before = main.evaluate("element => element.scrollTop")
+            for number, kind in enumerate(["touchStart", *["touchMove"] * 10]):
+                session.send(
+                    "Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y - 12 * number}]}
+                )
+                page.wait_for_timeout(20)
+            session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+            page.wait_for_timeout(300)
+            return float(main.evaluate("element => element.scrollTop")) - before
+
+        assert swipe() > 50
+        lasso = drawn.locator('[data-val="lasso"]')
+        if lasso.count():
+            lasso.tap()
+            assert swipe() == 0
+
+
+def test_a_line_around_no_point_changes_nothing_and_leaves_all_points_bright(page: Page) -> None:
+    page.goto("/uncertain?view=scatter")
+    drawn = chart(page)
+    drag(page, place_of(drawn), [(0.1, 0.1), (0.5, 0.1)], steps=12)
+    expect(page.get_by_test_id("stToast")).to_contain_text("No point lies within what was drawn")
+    expect(page.locator(".selectionlayer path")).to_have_count(0)
+    expect(page.get_by_text("10,000 of 10,000 examples")).to_be_visible()
+    assert "lasso=" not in page.url
+
+
+@pytest.fixture(scope="module")
+def very_many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Run]]:
+    """The address of an app over a run of more examples than are drawn one by one, and the run."""
+    folder, generator = tmp_path_factory.mktemp("many"), np.random.default_rng(0)
+    passes = generator.dirichlet(np.ones(3), (2, 25_000)).astype(np.float32)
+    features = generator.normal(size=(25_000, 4)).astype(np.float32)
+    run = mcviz.write_run(folder / "cache" / "many", passes, labels=generator.integers(0, 3, 25_000), features=features)
+    with serving(folder, MCVIZ_CACHE=str(folder / "cache")) as (url, _):
+        yield url, run
+
+
+@pytest.mark.parametrize(("view", "kind"), [("scatter", "lasso"), ("map", "area")])
+def test_of_very_many_examples_a_zoom_shows_each_and_a_lasso_over_cells_is_exact(
+    browser: Browser, very_many: tuple[str, Run], view: str, kind: str
+) -> None:
+    url, run = very_many
+    with visited(browser, url, viewport={"width": 1280, "height": 900}) as page:
+        page.goto(f"/uncertain?view={view}")
+        expect(page.locator(".tile").first).to_be_visible()
+        settle(page)
+        drawn = chart(page)
+        assert drawn.evaluate("chart => chart.layout.images.length") == 1
+        assert drawn.evaluate(PLACES) == []
+        box_around(page, drawn, 0.5, 0.9)
+        expect(page.get_by_role("button", name=re.compile("^lasso "))).to_be_visible()
+        written = dict(parse_qsl(urlsplit(page.url).query))
+        filters = Filters.from_query(written, len(run), 3, layouts=["pca"])
+        drawn_around = filters.lasso if kind == "lasso" else filters.area
+        assert drawn_around is not None
+        if kind == "lasso":
+            x, y = (run.scores()[name].to_numpy() for name in ("predictive_entropy", "mutual_information"))
+        else:
+            x, y = principal_components(run.features)[:, :2].T
+        points = np.column_stack([x, y]).tolist()
+        expected = int(surrounded_by_a_loop(drawn_around.corners, points).sum())
+        assert 0 < expected < len(run)
+        expect(page.get_by_text(f"{expected:,} of 25,000 examples")).to_be_visible()
+        page.get_by_role("button", name=re.compile("^lasso ")).click()
+        expect(page.get_by_text("25,000 of 25,000 examples")).to_be_visible()
+
+        drawn = chart(page)
+        drawn.locator("[data-title='Zoom']").click()
+        drag(page, place_of(drawn), [(0.6, 0.6), (0.8, 0.8)])
+        expect(page.get_by_role("button", name="Show all")).to_be_visible()
+        settle(page)
+        drawn = chart(page)
+        assert drawn.evaluate("chart => (chart.layout.images ?? []).length") == 0
+        (left, right), (low, high) = drawn.evaluate("c => [c._fullLayout.xaxis.range, c._fullLayout.yaxis.range]")
+        inside = np.flatnonzero((x >= left) & (x <= right) & (y >= low) & (y <= high))
+        shown = {place["example"] for place in drawn.evaluate(PLACES)}
+        assert 0 < len(inside) < len(run)
+        assert set(inside.tolist()) <= shown
+        page.get_by_role("button", name="Show all").click()
+        expect(page.get_by_role("button", name="Show all")).to_have_count(0)
+        assert chart(page).evaluate("chart => chart.layout.images.length") == 1

@@ -2,17 +2,18 @@
 
 import math
 import re
+import time
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, FloatRect, Locator, Page, ViewportSize, expect
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, WebSocketRoute, expect
 
 import mcviz
 from mcviz.app.filters import Filters
 from mcviz.measures import SCORES, most_uncertain_first
 from tests.browser.conftest import settle
-from tests.browsing import ROOT
+from tests.browsing import ROOT, drag
 
 PHONE = ViewportSize(width=390, height=844)
 CHART = ".js-plotly-plot .main-svg"
@@ -52,13 +53,13 @@ def test_ranking_by_another_score_and_opening_an_example(page: Page) -> None:
     by_probability = most_uncertain_first("max_probability", scores["max_probability"].to_numpy())
     assert first_examples(page, 24) == by_probability[:24].tolist()
 
-    page.get_by_label("Rank by").click()
+    page.get_by_role("combobox", name="Rank by").click()
     page.get_by_role("option", name="Mutual information (BALD)").click()
     by_information = most_uncertain_first("mutual_information", scores["mutual_information"].to_numpy())
     expect(tiles(page).first).to_have_attribute("data-example", str(by_information[0]))
     assert first_examples(page, 24) == by_information[:24].tolist()
 
-    tiles(page).nth(2).click()
+    tiles(page).nth(2).dblclick()
     expect(page.get_by_role("heading", level=1)).to_have_text("One example")
     expect(page.get_by_role("spinbutton", name="Example", exact=True)).to_have_value(str(by_information[2]))
     expect(page.get_by_text("Rank 3 of 10,000 by mutual information")).to_be_visible()
@@ -79,7 +80,8 @@ def test_the_upper_end_of_any_score_s_range_can_be_lowered(page: Page) -> None:
         page.get_by_role("button", name="Filters").click()
         page.get_by_label("Range of").click()
         page.get_by_role("option", name=score.label, exact=True).click()
-        page.get_by_role("slider", name=score.label).last.press("ArrowLeft")
+        filters = page.get_by_test_id("stPopoverBody")
+        filters.get_by_role("slider", name=score.label).last.press("ArrowLeft")
         chip = page.get_by_role("button", name=f"{score.label} up to")
         expect(chip).to_be_visible()
         left = (scores[name] <= (math.ceil(1000 * scores[name].max()) - 1) / 1000).sum()
@@ -101,7 +103,6 @@ def test_an_example_is_opened_by_its_number(page: Page) -> None:
 def test_noise_is_probed_and_swept(page: Page) -> None:
     page.goto("/")
     go_to(page, "Probe")
-    page.get_by_role("button", name="Predict in").click()
     expect(page.get_by_text("No prediction is correct")).to_be_visible(timeout=120_000)
     expect(page.locator(".js-plotly-plot")).to_have_count(1)
     expect(histograms(page)).to_have_count(10)
@@ -140,7 +141,7 @@ def test_a_real_exploration(page: Page, browser: Browser, app_url: str, tmp_path
     expect(points).to_be_visible()
     box = points.bounding_box()
     assert box is not None
-    lasso(page, box, [(0.3, 0.02), (0.98, 0.02), (0.98, 0.98), (0.3, 0.98), (0.3, 0.02)])
+    drag(page, box, [(0.3, 0.02), (0.98, 0.02), (0.98, 0.98), (0.3, 0.98), (0.3, 0.02)])
     expect(page.get_by_role("button", name="lasso in Predictive entropy × Mutual information")).to_be_visible()
     shown = page.get_by_text(re.compile(r"^\d+ of 10,000 examples$"))
     outlined = int(shown.inner_text().split()[0])
@@ -152,7 +153,7 @@ def test_a_real_exploration(page: Page, browser: Browser, app_url: str, tmp_path
     first, second = (str(image) for image in selected["max_probability"].sort_values(kind="stable").index[:2])
     shown_example = page.get_by_role("spinbutton", name="Example", exact=True)
 
-    tiles(page).first.click()
+    tiles(page).first.dblclick()
     expect(shown_example).to_have_value(first)
     expect(page.get_by_text(f"Rank 1 of {outlined} selected")).to_be_visible()
     page.locator("body").press("f")
@@ -197,16 +198,6 @@ def test_a_real_exploration(page: Page, browser: Browser, app_url: str, tmp_path
         assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
 
 
-def lasso(page: Page, box: FloatRect, corners: list[tuple[float, float]]) -> None:
-    """Draw through corners, which are given as fractions of a box."""
-    (x, y), *others = [(box["x"] + box["width"] * a, box["y"] + box["height"] * b) for a, b in corners]
-    page.mouse.move(x, y)
-    page.mouse.down()
-    for to_x, to_y in others:
-        page.mouse.move(to_x, to_y, steps=8)
-    page.mouse.up()
-
-
 def test_a_cell_of_the_confusion_matrix_is_a_selection(page: Page) -> None:
     scores = mcviz.open_run(ROOT / "cache" / "mnist-cnn").scores()
     page.goto("/")
@@ -215,13 +206,21 @@ def test_a_cell_of_the_confusion_matrix_is_a_selection(page: Page) -> None:
     point = page.locator(".point").first
     expect(point).to_be_visible()
     point.click(force=True)
-    chips = page.get_by_role("button", name=re.compile(r"(label|predicted) \d$"))
+    chips = page.locator(".st-key-chips").get_by_role("button", name=re.compile(r"(label|predicted) \d$"))
     expect(chips).to_have_count(2)
     label, prediction = (int(chip.inner_text().split()[-1]) for chip in chips.all())
     selected = ((scores["label"] == label) & (scores["prediction"] == prediction)).sum()
     expect(page.get_by_text(f"{selected:,} of 10,000 examples")).to_be_visible()
 
 
+LISTENERS = """
+window.listeners = [];
+const listen = document.addEventListener;
+document.addEventListener = function (kind, hear, ...rest) {
+  if (kind === "keydown") window.listeners.push(String(hear));
+  return listen.call(this, kind, hear, ...rest);
+};
+"""
 SLOW_NETWORK = """
 const Fast = window.WebSocket;
 window.WebSocket = class extends Fast {
@@ -253,3 +252,122 @@ def test_a_browser_that_is_behind_undoes_no_step(page: Page) -> None:
     shown.fill(str(ranked[2]))  # the value from before, and at once
     shown.press("Enter")
     expect(page.get_by_text("Rank 3 of 10,000")).to_be_visible()
+
+
+def test_the_tab_names_the_page_and_the_link_is_copied(page: Page) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto("/uncertain?correct=wrong")
+    expect(page).to_have_title("Uncertain examples · mcviz")
+    expect(page.get_by_text("70 of 10,000 examples")).to_be_visible()
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_role("status").filter(has_text="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == page.url
+
+
+def hears_keys(page: Page, listener: str) -> None:
+    """Wait until a script of ours, of which a part is given, listens for keys."""
+    page.wait_for_function("part => (window.listeners ?? []).some((each) => each.includes(part))", arg=listener)
+
+
+def test_no_press_of_an_arrow_key_is_lost_however_fast_they_come(browser: Browser, app_url: str) -> None:
+    with browser.new_context(base_url=app_url) as context:  # pictures that are passed over are fetched too late
+        page = context.new_page()
+        page.add_init_script(LISTENERS)
+        page.goto("/example")
+        expect(page.get_by_text("Rank 1 of 10,000")).to_be_visible()
+        hears_keys(page, "listener(event)")
+        for _ in range(20):
+            page.keyboard.press("ArrowRight")
+            page.wait_for_timeout(50)
+        expect(page.get_by_text("Rank 21 of 10,000")).to_be_visible()
+        for _ in range(30):
+            page.keyboard.press("ArrowLeft")
+        expect(page.get_by_text("Rank 1 of 10,000")).to_be_visible()
+
+
+def test_going_back_leads_out_of_the_looks_at_examples_in_one_step(page: Page) -> None:
+    page.goto("/uncertain")
+    expect(page).to_have_url(re.compile("run=mnist-cnn"))  # which this dashboard of two runs adds
+    settle(page)
+    entries = page.evaluate("history.length")
+    for tile in (3, 9, 5):
+        tiles(page).nth(tile).click()
+        expect(page).to_have_url(re.compile(f"example={tiles(page).nth(tile).get_attribute('data-example')}"))
+    tiles(page).nth(7).dblclick()
+    expect(page.get_by_role("heading", level=1)).to_have_text("One example")
+    settle(page)
+    assert page.evaluate("history.length") == entries + 1
+    page.go_back()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Uncertain examples")
+    expect(tiles(page).nth(7)).to_have_attribute("aria-current", "true")
+
+
+def as_from_a_busy_server(page: Page) -> None:
+    """Let what the server says come piece by piece."""
+
+    def routed(to_browser: WebSocketRoute) -> None:
+        def slowly(said: str | bytes) -> None:
+            time.sleep(0.03)
+            to_browser.send(said)
+
+        to_browser.connect_to_server().on_message(slowly)
+
+    page.route_web_socket(re.compile("/_stcore/stream"), routed)
+
+
+@pytest.mark.parametrize("server", ["quick", "busy"])
+def test_going_back_leads_to_the_same_place_and_the_same_tile(page: Page, server: str) -> None:
+    if server == "busy":
+        as_from_a_busy_server(page)
+    page.goto("/uncertain?page_size=96")
+    expect(tiles(page)).to_have_count(96)
+    settle(page)
+    left = tiles(page).nth(70)
+    left.scroll_into_view_if_needed()
+    left.click()
+    expect(left).to_have_attribute("aria-current", "true")
+    main = page.get_by_test_id("stMain")
+    place, example = main.evaluate("main => main.scrollTop"), left.get_attribute("data-example")
+    assert place > 200
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("One example")
+    settle(page)
+    page.go_back()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Uncertain examples")
+    focused = "document.activeElement?.shadowRoot?.activeElement?.dataset.example"
+    page.wait_for_function(f"example => {focused} === example", arg=example)
+    assert main.evaluate("main => main.scrollTop") == pytest.approx(place, abs=40)
+    expect(left).to_be_in_viewport()
+    page.get_by_role("link", name="Overview").click()
+    expect(tiles(page)).to_have_count(8)
+    page.get_by_role("link", name="Uncertain examples").first.click()  # which is not going back
+    expect(tiles(page)).to_have_count(96)
+    settle(page)
+    assert main.evaluate("main => main.scrollTop") == 0
+
+
+def test_a_story_is_presented_with_keys_alone_and_without_the_navigation(page: Page) -> None:
+    page.add_init_script(LISTENERS)
+    page.goto("/story")
+    expect(page.get_by_role("button", name="Present")).to_be_visible()
+    settle(page)
+    hears_keys(page, "listener(event)")
+    navigation = page.get_by_role("link", name="Overview")
+    expect(navigation).to_be_visible()
+    page.keyboard.press("p")
+    expect(navigation).to_be_hidden()
+    expect(page.get_by_role("heading", level=1, name="Story")).to_have_count(1)
+    page.keyboard.press("PageDown")
+    expect(page.get_by_text("Step 2 of 6")).to_be_visible()
+    expect(navigation).to_be_hidden()
+    page.keyboard.press("PageUp")
+    expect(page.get_by_text("Step 1 of 6")).to_be_visible()
+    page.keyboard.press("p")
+    expect(navigation).to_be_visible()
+
+
+def test_the_first_screen_of_a_phone_shows_an_example(page: Page) -> None:
+    page.set_viewport_size(PHONE)
+    page.goto("/")
+    expect(tiles(page)).to_have_count(8)
+    expect(tiles(page).first).to_be_in_viewport(ratio=0.7)

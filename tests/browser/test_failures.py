@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 
 from mcviz.app.failures import UNFORESEEN
 from tests.browser.conftest import settle
-from tests.browsing import MCVIZ_DASHBOARD, ROOT, STREAMLIT_RUN, serving
+from tests.browsing import MCVIZ_DASHBOARD, ROOT, STREAMLIT_RUN, free_port, serving
 
 PACKAGED = ("-m", "streamlit", "run", str(ROOT / "mcviz" / "dashboard.py"), "--server.port")
 # Python runs a module of this name when it starts: the pages of this server cannot show a picture, and neither can a
@@ -48,3 +48,26 @@ def test_a_visitor_sees_a_sentence_and_the_operator_the_traceback(
     assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\S* Page One example, run mnist-cnn failed\.\nTraceback", told)
     uncoloured = re.sub(r"\x1b\[[\d;]*m", "", told)  # where rich is installed, Streamlit colours what it logs
     assert uncoloured.count("RuntimeError: nothing at /srv/secret/place") >= 2
+
+
+def test_the_first_click_after_the_server_was_started_anew_counts(browser: Browser, tmp_path: Path) -> None:
+    port, cache = free_port(), str(ROOT / "cache")
+    with serving(tmp_path, port=port, MCVIZ_CACHE=cache) as (url, _):
+        page = browser.new_context().new_page()
+        page.goto(f"{url}/uncertain?run=mnist-cnn")
+        tiles = page.locator(".tile")
+        expect(tiles).to_have_count(24)
+        page.get_by_role("button", name="Tick all").click()
+        expect(page.get_by_text("24 ticked")).to_be_visible()
+        settle(page)
+    app = page.get_by_test_id("stApp")
+    expect(app).not_to_have_attribute("data-test-connection-state", "CONNECTED")
+    with serving(tmp_path, port=port, MCVIZ_CACHE=cache):
+        expect(app).to_have_attribute("data-test-connection-state", "CONNECTED")
+        expect(app).to_have_attribute("data-test-script-state", "running")  # it is drawn before anything is clicked
+        settle(page)
+        page.get_by_role("radio", name="Scatter").click()
+        expect(page.locator(".st-key-scatter .main-svg").first).to_be_visible()
+        expect(page).to_have_url(re.compile("view=scatter"))
+        expect(page.get_by_text("24 ticked")).to_be_visible()
+        page.context.close()

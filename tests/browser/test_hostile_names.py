@@ -21,7 +21,7 @@ from tests.app.hostile import (
     hostile_cache,
 )
 from tests.browser.conftest import MILLISECONDS_TO_APPEAR, settle
-from tests.browsing import serving, troubles_of
+from tests.browsing import serving, visited
 
 SHOWN = list(HOSTILE.values())
 # What no name may become: anything that is loaded, clicked or typeset. Our own pictures are data within the page.
@@ -57,14 +57,9 @@ def named_url(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture(scope="module")
 def named_page(browser: Browser, named_url: str) -> Iterator[Page]:
     """One page for all addresses; it fails on any request that leaves this machine."""
-    context = browser.new_context(base_url=named_url, viewport={"width": 1440, "height": 900}, accept_downloads=True)
-    context.set_default_timeout(30_000)
-    page = context.new_page()
-    page.route(f"**://*{CANARY}/**", lambda route: route.abort())
-    troubles = troubles_of(page, named_url)
-    yield page
-    context.close()
-    assert not troubles, troubles
+    with visited(browser, named_url, viewport={"width": 1440, "height": 900}, accept_downloads=True) as page:
+        page.route(f"**://*{CANARY}/**", lambda route: route.abort())
+        yield page
 
 
 def text_of(page: Page, awaited: Sequence[str] = ()) -> str:
@@ -128,7 +123,6 @@ def test_ids_and_columns_are_shown_as_they_were_typed(named_page: Page) -> None:
 
 def test_the_probe_shows_names_as_they_were_typed(named_page: Page) -> None:
     shown(named_page, "probe", LIVE_RUN, input="distortion")
-    named_page.get_by_role("button", name="Predict in").click()
     expect(named_page.get_by_text("Along the whole slider")).to_be_visible()
     settle(named_page)
     assert named_page.locator(MADE_OF_A_NAME).count() == 0

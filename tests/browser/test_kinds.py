@@ -1,4 +1,4 @@
-"""Every page on runs of ten kinds, in a real browser: nothing in its console, no exception, nothing wider than it."""
+"""Every page on runs of all kinds, in a real browser: nothing in its console, no exception, nothing wider than it."""
 
 from collections.abc import Iterator
 from urllib.parse import urlencode
@@ -6,9 +6,9 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.app.kinds import KINDS, cache_of_kinds
+from tests.app.kinds import KINDS, REGRESSIONS, cache_of_kinds
 from tests.browser.conftest import settle
-from tests.browsing import serving, troubles_of
+from tests.browsing import serving, visited
 
 LAPTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 PAGES = [
@@ -35,18 +35,15 @@ def kinds_page(browser: Browser, chromium: str, tmp_path_factory: pytest.TempPat
     """One page for all runs; it fails on any error in its console, and on any request that leaves this machine."""
     cache = tmp_path_factory.mktemp("kinds")
     cache_of_kinds(cache)
-    with serving(tmp_path_factory.mktemp("served"), MCVIZ_CACHE=str(cache)) as (url, log):
-        context = browser.new_context(base_url=url, viewport=LAPTOP)
-        context.set_default_timeout(30_000)
-        page = context.new_page()
-        troubles = troubles_of(page, url)
+    with (
+        serving(tmp_path_factory.mktemp("served"), MCVIZ_CACHE=str(cache)) as (url, log),
+        visited(browser, url, viewport=LAPTOP) as page,
+    ):
         yield page
-        context.close()
-    assert not troubles, troubles
     assert "Traceback" not in log.read_text(), log.read_text()
 
 
-@pytest.mark.parametrize("run", KINDS)
+@pytest.mark.parametrize("run", [*KINDS, *REGRESSIONS])
 def test_every_page_is_drawn_for_a_run_of_any_kind(kinds_page: Page, run: str) -> None:
     views = [("uncertain", {"view": view, "colour": "prediction"}) for view in VIEWS_OF.get(run, [])]
     for path, query in [*PAGES, *views]:

@@ -8,11 +8,9 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from mcviz.app.components.histograms import pass_histograms
-from mcviz.app.needs import met
 from mcviz.app.wording import all_as_markdown, counted, votes
 from mcviz.figures import class_probabilities, picture_url, shown_classes
 from mcviz.measures import PassSummary, percent
-from mcviz.runs import Run
 
 PICTURE_WIDTH = 280
 
@@ -20,6 +18,13 @@ PICTURE_WIDTH = 280
 def chart(figure: go.Figure, key: str, spoken: str) -> None:
     """A plotly chart without a toolbar, and a sentence for those who cannot see it."""
     st.plotly_chart(figure, key=key, config={"displayModeBar": False, "scrollZoom": False}, alt=spoken)
+
+
+def headed_chart(heading: str, figure: go.Figure, key: str, spoken: str) -> None:
+    """A chart under its heading, with the sentence that says what it shows, also for those who cannot see it."""
+    st.header(heading, anchor=False)
+    st.caption(spoken)
+    chart(figure, key, spoken)
 
 
 def picture(image: np.ndarray, spoken: str, width: int = PICTURE_WIDTH) -> None:
@@ -33,12 +38,6 @@ def picture(image: np.ndarray, spoken: str, width: int = PICTURE_WIDTH) -> None:
     source = picture_url(image, width)
     # Within the page, not as a file beside it: Streamlit would make a JPEG, and may delete it before it is fetched.
     st.image(source, width=max(1, round(width * min(1, image.shape[1] / image.shape[0]))), alt=spoken)
-
-
-def example_picture(run: Run, example: int, width: int = PICTURE_WIDTH) -> None:
-    """The image of one example of a run, or why it cannot be shown."""
-    if met(run, {"images"}):
-        picture(run.pictures[example], f"Example {example}", width)
 
 
 def nothing_passes() -> None:
@@ -64,30 +63,28 @@ def _all_or_likeliest(shown: int, class_names: Sequence[str]) -> str:
     return "Each class" if shown == len(class_names) else f"The likeliest {shown} of {len(class_names):,} classes"
 
 
-def class_charts(
-    probs: np.ndarray, summary: PassSummary, class_names: Sequence[str], label: int | None, key: str
-) -> None:
+def class_charts(summary: PassSummary, class_names: Sequence[str], label: int | None, key: str) -> None:
     """The predictive mean with its spread, and one histogram a class.
 
     Args:
-        probs: (T, C) probabilities of one example.
-        summary: of these passes.
+        summary: of the passes of one example.
         class_names: C names.
         label: its index, where it is known.
         key: that the charts' keys start with.
     """
     likeliest = summary.prediction
     spoken = f"{percent(summary.mean[likeliest])} for {class_names[likeliest]}; {votes(summary, class_names)}."
-    st.subheader("What the ensemble predicts", anchor=False)
+    st.header("What the ensemble predicts", anchor=False)
     shown = len(shown_classes(summary.mean))
     if shown < len(class_names):
         and_label = "" if label is None else " and the label"
         st.caption(f"The likeliest {shown} of {len(class_names):,} classes{and_label} are shown, here and below.")
     st.caption("The mean of all passes for each class, and one standard deviation to either side.")
     chart(class_probabilities(summary, class_names, label), f"{key}-classes", f"Bar chart of the mean: {spoken}")
-    st.subheader("What the single passes predict", anchor=False)
+    st.header("What the single passes predict", anchor=False)
     st.caption(
-        f"One histogram a class: how often each probability was predicted in {counted(len(probs), 'pass')}. A narrow "
-        "peak means that the passes agree; a wide one, or two, that they do not. The height is on a square-root scale."
+        f"One histogram a class: how often each probability was predicted in {counted(summary.passes, 'pass')}. A "
+        "narrow peak means that the passes agree; a wide one, or two, that they do not. The height is on a "
+        "square-root scale."
     )
-    pass_histograms(probs, summary, class_names, f"{key}-passes", f"Histograms of the passes: {spoken}", label)
+    pass_histograms(summary, class_names, f"{key}-passes", f"Histograms of the passes: {spoken}", label)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from mcviz.app.filters import Filters
-from mcviz.app.resources import class_names
+from mcviz.app.resources import class_names, numbers_of
 from mcviz.app.selection import Selection
 from mcviz.app.state import go
 from mcviz.app.wording import as_markdown
@@ -12,9 +12,9 @@ from mcviz.app.wording import as_markdown
 def chips(selection: Selection) -> None:
     """How many examples are selected, a button for each filter that takes it off, and one that shows the flagged."""
     filters, flagged = selection.filters, selection.state.flagged
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="chips"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", width="content", key="chips"):
         st.markdown(f"**{len(selection.examples):,}** of {len(selection.run):,} examples", width="content")
-        removable = filters.chips(class_names(selection.run))
+        removable = filters.chips(class_names(selection.run), numbers_of(selection.run))
         for index, (label, without) in enumerate(removable):
             st.button(
                 as_markdown(label),

@@ -1,18 +1,16 @@
 """A pad to draw on with the mouse, a pen or a finger."""
 
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from mcviz.app.components.scripts import beside
+from mcviz.app.session import kept
 from mcviz.data.drawing import Stroke
 
-HERE = Path(__file__).parent
 DRAWING = "drawing"  # in the session: what was drawn last, so that it is still there when the pad is shown again
 
-_mounted = st.components.v2.component(
-    "mcviz_drawing_pad", css=(HERE / "drawing_pad.css").read_text(), js=(HERE / "drawing_pad.js").read_text()
-)
+_mounted = st.components.v2.component("mcviz_drawing_pad", css=beside("drawing_pad.css"), js=beside("drawing_pad.js"))
 
 
 def drawing_pad(aspect: float) -> list[Stroke]:
@@ -21,14 +19,14 @@ def drawing_pad(aspect: float) -> list[Stroke]:
     Args:
         aspect: its width in heights.
     """
-    kept = st.session_state.get(DRAWING, [])
+    found = kept().get(DRAWING, [])
     pad = _mounted(
         key="pad",
-        data={"strokes": kept, "aspect": aspect},
-        default={"strokes": kept},
+        data={"strokes": found, "aspect": aspect},
+        default={"strokes": found},
         on_strokes_change=lambda: None,
     )
-    st.session_state[DRAWING] = pad.strokes
+    kept()[DRAWING] = pad.strokes
     return [_stroke(sent) for sent in pad.strokes]
 
 

@@ -1,59 +1,99 @@
-const TALLEST = 240; // pixels, of a picture
-
-function element(tag, className, text) {
-  const made = document.createElement(tag);
-  made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
+/* What is wanted of an example goes to the panel beside, where there is one. */
+function ask(what, example, more = {}) {
+  document.dispatchEvent(new CustomEvent("mcviz-asked", { detail: { what, example, ...more } }));
 }
 
-function line(...parts) {
-  const made = element("div", "line");
-  for (const part of parts) part.title = part.textContent; // of which a narrow tile shows the beginning
-  made.append(...parts);
-  return made;
+class Gallery {
+  constructor(root) {
+    this.root = root;
+  }
+
+  show(data) {
+    const drawn = JSON.stringify([data.sheet, data.tiles.map(({ current, marks, ...tile }) => tile)]);
+    if (drawn !== this.drawn) this.draw(data);
+    this.drawn = drawn;
+    this.data = data;
+    this.tiles.classList.toggle("small", data.size === "small");
+    this.tiles.classList.toggle("large", data.size === "large");
+    data.tiles.forEach((tile, index) => {
+      const { place, acts } = this.places[index];
+      place.classList.toggle("ticked", Boolean(tile.marks?.tick));
+      for (const [name, button] of Object.entries(acts)) button.setAttribute("aria-pressed", tile.marks[name]);
+    });
+    const current = data.tiles.find((tile) => tile.current)?.example;
+    this.anchor ??= current;
+    this.current(current);
+  }
+
+  draw(data) {
+    this.tiles?.remove();
+    this.tiles = element("div", "tiles");
+    if (data.tiles.some((tile) => tile.text !== undefined)) this.tiles.classList.add("of-words");
+    if (data.tiles.some((tile) => tile.facts)) this.tiles.classList.add("with-facts");
+    this.places = data.tiles.map((tile, index) => this.placeOf(tile, index, data));
+    this.tiles.append(...this.places.map(({ place }) => place));
+    this.root.append(this.tiles);
+  }
+
+  placeOf(tile, index, data) {
+    const place = element("div", "place");
+    const button = element("button", tile.wrong ? "tile wrong" : "tile");
+    button.type = "button";
+    button.dataset.example = tile.example;
+    if (tile.hover) button.title = tile.hover;
+    button.append(...contentsOf(tile, index, data));
+    place.append(button);
+    const acts = {};
+    if (!data.looks) button.onclick = () => this.open(tile.example);
+    else {
+      button.setAttribute("aria-keyshortcuts", "Enter X P F");
+      button.onclick = (event) => this.clicked(event, tile.example);
+      button.ondblclick = () => ask("open", tile.example);
+      const row = element("div", "acts");
+      for (const name of Object.keys(ACTS)) {
+        acts[name] = actOf(name, tile.example);
+        acts[name].tabIndex = -1; // by key from the tile
+        acts[name].onclick = () => ask(name, tile.example);
+        row.append(acts[name]);
+      }
+      place.append(row);
+    }
+    return { place, button, acts };
+  }
+
+  clicked(event, example) {
+    if (event.shiftKey) {
+      const numbers = this.data.tiles.map((tile) => tile.example);
+      const [from, to] = [Math.max(0, numbers.indexOf(this.anchor)), numbers.indexOf(example)].sort((a, b) => a - b);
+      ask("range", example, { examples: numbers.slice(from, to + 1) });
+    } else ask(event.ctrlKey || event.metaKey ? "tick" : "look", example);
+    if (!event.shiftKey) this.anchor = example;
+  }
+
+  /* Another example is looked at: it is marked, and if it is here, given to be drawn before the server answers. */
+  mark({ example, draw, focus }) {
+    const index = this.data.tiles.findIndex((tile) => tile.example === example);
+    this.current(example);
+    if (index < 0) return;
+    this.anchor = example;
+    if (!draw) return;
+    const { button } = this.places[index];
+    button.scrollIntoView({ block: "nearest" });
+    if (focus && this.root.activeElement) button.focus();
+    draw(this.data.tiles[index], index, this.data);
+  }
+
+  current(example) {
+    for (const { button } of this.places) {
+      if (Number(button.dataset.example) === example) button.setAttribute("aria-current", "true");
+      else button.removeAttribute("aria-current");
+    }
+  }
 }
 
-function tileOf(tile, index, data, open) {
-  const button = element("button", tile.wrong ? "tile wrong" : "tile");
-  button.type = "button";
-  button.dataset.example = tile.example;
-  if (tile.hover) button.title = tile.hover;
-  button.setAttribute("aria-label", tile.spoken);
-  if (tile.current) button.setAttribute("aria-current", "true");
-  button.onclick = () => open(tile.example);
-
-  button.append(data.sheet ? pictureOf(index, data) : line(element("span", "name", tile.name)));
-  const lines = element("div", "lines");
-  lines.append(
-    line(element("span", "rank", tile.rank), element("span", "value", tile.value)),
-    line(
-      element("span", "label", tile.label ? `label ${tile.label}` : ""),
-      element("span", "prediction", `predicted ${tile.prediction}`),
-    ),
-  );
-  button.append(lines);
-  return button;
-}
-
-function pictureOf(index, data) {
-  const picture = element("div", "picture" + (data.crisp ? " crisp" : ""));
-  const column = index % data.columns;
-  const row = Math.floor(index / data.columns);
-  const share = (step, count) => (count > 1 ? (100 * step) / (count - 1) : 0);
-  picture.style.aspectRatio = data.aspect;
-  picture.style.maxWidth = `${TALLEST * data.aspect}px`;
-  picture.style.backgroundImage = `url(${data.sheet})`;
-  picture.style.backgroundSize = `${100 * data.columns}% ${100 * data.rows}%`;
-  picture.style.backgroundPosition = `${share(column, data.columns)}% ${share(row, data.rows)}%`;
-  return picture;
-}
-
-export default function (component) {
-  const { data, parentElement, setTriggerValue } = component;
-  const tiles = element("div", "tiles");
-  const open = (example) => setTriggerValue("clicked", example);
-  tiles.append(...data.tiles.map((tile, index) => tileOf(tile, index, data, open)));
-  parentElement.querySelector(".tiles")?.remove();
-  parentElement.append(tiles);
+export default function ({ data, parentElement, setTriggerValue }) {
+  const gallery = (parentElement.gallery ??= new Gallery(parentElement));
+  gallery.open = (example) => setTriggerValue("clicked", example);
+  gallery.show(data);
+  return hear(parentElement, { "mcviz-looked": (event) => gallery.mark(event.detail) });
 }

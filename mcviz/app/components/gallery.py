@@ -1,95 +1,95 @@
-"""Examples as tiles that can be clicked: one picture for all, cut into tiles by the browser; none without images."""
+"""Examples as tiles that can be clicked: one picture for all, cut into tiles by the browser, or words on each."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
-from mcviz.app.columns import facts_of, own_columns, shown
-from mcviz.app.navigation import EXAMPLE, open_page
-from mcviz.app.needs import has
-from mcviz.app.resources import class_names, table
+from mcviz.app.columns import details, facts_of, shown
+from mcviz.app.components.scripts import beside
+from mcviz.app.kinds import kind_of
+from mcviz.app.navigation import EXAMPLE, Page, open_page
+from mcviz.app.resources import scores_of, table
 from mcviz.app.state import PageState
+from mcviz.app.tasks import task_of
+from mcviz.app.tasks.task import TileText
 from mcviz.app.wording import abbreviated
-from mcviz.figures import CRISP_BELOW, sheet_url
-from mcviz.measures import SCORES
+from mcviz.measures import Score
 from mcviz.runs import Run
 
-SHEET_COLUMNS = 12
-TILE = 208  # pixels that a larger image is scaled down to: the smallest tile on a screen of twice the usual sharpness
 MOST_FACTS = 12  # columns, that a tile's tooltip lists
-HERE = Path(__file__).parent
 
 _mounted = st.components.v2.component(
-    "mcviz_gallery", css=(HERE / "gallery.css").read_text(), js=(HERE / "gallery.js").read_text()
+    "mcviz_gallery",
+    css=beside("tile.css", "acts.css", "gallery.css"),
+    js=beside("hearing.js", "element.js", "tile.js", "acts.js", "gallery.js"),
 )
 
 
-def tiles(run: Run, state: PageState, examples: np.ndarray, first_rank: int | None, score: str, key: str) -> None:
-    """Examples with their labels and predictions; a click opens one.
+def tiles(
+    run: Run,
+    state: PageState,
+    examples: np.ndarray,
+    first_rank: int | None,
+    score: str,
+    key: str,
+    to: Page = EXAMPLE,
+    *,
+    looks: bool = False,
+) -> None:
+    """Examples with their labels and predictions; a click opens one, or shows it in the panel beside.
 
     Args:
         run: whose examples they are.
-        state: of the page; the example that was opened last is marked.
+        state: of the page; the example that was looked at last is marked.
         examples: (n,) integer numbers, in the order to be shown.
         first_rank: the rank of the first one, counted from 1; None where they are no ranking.
         score: the name of the score that is shown of each.
         key: of the component.
+        to: the page that a click goes to.
+        looks: whether there is a panel beside; then a click looks, Enter or a double click opens, and tiles are ticked,
+            pinned and flagged in place.
     """
-    rows, names = table(run).iloc[examples].to_dict("records"), class_names(run)
-    own = list(own_columns(run))
+    data = tile_data(run, state, examples, first_rank, score)
     result = _mounted(
-        key=key,
-        data=_sheet(run, examples)
-        | {
-            "tiles": [
-                _tile(int(example), first_rank and first_rank + index, row, names, score)
-                | {
-                    "current": int(example) == state.example,
-                    "name": shown(row["id"]) if "id" in own else f"example {example}",
-                }
-                | {"hover": "\n".join(f"{name}: {value}" for name, value in facts_of(own[:MOST_FACTS], row))}
-                for index, (example, row) in enumerate(zip(examples, rows, strict=True))
-            ],
-        },
-        on_clicked_change=lambda: None,
+        key=key, data={**data, "looks": looks, "size": state.tile_size if looks else ""}, on_clicked_change=lambda: None
     )
     if result.clicked is not None:
-        open_page(EXAMPLE, state, example=result.clicked)
+        open_page(to, state, example=result.clicked)
 
 
-def _sheet(run: Run, examples: np.ndarray) -> dict[str, object]:
-    """The picture of all tiles, and how the browser cuts it; nothing where the run has no images."""
-    if not has(run, "images"):
-        return {}
-    pictures = run.pictures[examples]
-    height, width = pictures.shape[1:3]
+def tile_data(run: Run, state: PageState, examples: np.ndarray, first_rank: int | None, score: str) -> dict[str, Any]:
+    """What the browser is sent of examples to draw them as tiles; see `tiles`."""
+    rows, score_shown, own = table(run).iloc[examples].to_dict("records"), scores_of(run)[score], details(run)
+    found = kind_of(run).tiles(run, examples)
+    each = found.each or ({},) * len(rows)
     return {
-        "sheet": sheet_url(pictures, SHEET_COLUMNS, TILE),
-        "columns": SHEET_COLUMNS,
-        "rows": -(-len(pictures) // SHEET_COLUMNS),
-        "aspect": width / height,
-        "crisp": max(height, width) < CRISP_BELOW,
+        **found.sheet,
+        "tiles": [
+            _tile(int(example), first_rank and first_rank + index, row, task_of(run).tile(run, row), score_shown)
+            | {
+                "current": int(example) == state.example,
+                "marks": {name: int(example) in marked for name, marked in marks_of(state).items()},
+                "name": shown(row["id"]) if "id" in own else f"example {example}",
+                "hover": "\n".join(f"{name}: {value}" for name, value in facts_of(own[:MOST_FACTS], row)),
+                **more,
+            }
+            for index, (example, row, more) in enumerate(zip(examples, rows, each, strict=True))
+        ],
     }
 
 
-def _tile(
-    example: int, rank: int | None, row: dict[Any, Any], class_names: tuple[str, ...], score: str
-) -> dict[str, object]:
-    known = not pd.isna(row["label"])
-    prediction = class_names[row["prediction"]]
-    label = class_names[row["label"]] if known else ""
-    value = SCORES[score].format(row[score])
+def marks_of(state: PageState) -> dict[str, tuple[int, ...]]:
+    """The examples of each mark, by what puts it on and takes it off."""
+    return {"tick": state.ticked, "pin": state.pinned, "flag": state.flagged}
+
+
+def _tile(example: int, rank: int | None, row: dict[Any, Any], text: TileText, score: Score) -> dict[str, object]:
     return {
         "example": example,
         "rank": f"#{rank:,}" if rank else "",
-        "prediction": prediction,
-        "label": label,
-        "wrong": bool(known and not row["correct"]),
-        "value": abbreviated(value),
-        "spoken": (f"Rank {rank}, example {example}: " if rank else f"Example {example}: ")
-        + (f"label {label}, " if known else "")
-        + f"predicted {prediction}, {SCORES[score].label} {value}. Open.",
+        "prediction": text.prediction,
+        "label": text.label,
+        "wrong": text.wrong,
+        "value": abbreviated(score.format(row[score.name])),
     }

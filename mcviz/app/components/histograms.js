@@ -1,12 +1,5 @@
 const SVG = "http://www.w3.org/2000/svg";
 
-function element(tag, className, text) {
-  const made = document.createElement(tag);
-  made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
-
 // As a share of the height, from above, on a square-root scale.
 const depth = (count, passes) => 1 - Math.sqrt(count / passes);
 

@@ -5,28 +5,24 @@ for a quarter of a second.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
-import numpy as np
 import streamlit as st
 
+from mcviz.app.components.scripts import beside
 from mcviz.app.wording import abbreviated
 from mcviz.figures import by_role, shown_classes
 from mcviz.figures.classes import OTHERS
 from mcviz.measures import PassSummary, percent
 
-BINS = 100
 TICKS = (1, 2, 5, 10, 25, 50, 250, 500, 1000, 2500, 5000, 10000)  # passes
 LOWEST_TICK = 1 / 12  # of the passes: lower ones would stand too close together
-HERE = Path(__file__).parent
 
 _mounted = st.components.v2.component(
-    "mcviz_histograms", css=(HERE / "histograms.css").read_text(), js=(HERE / "histograms.js").read_text()
+    "mcviz_histograms", css=beside("histograms.css"), js=beside("element.js", "histograms.js")
 )
 
 
 def pass_histograms(
-    probs: np.ndarray,
     summary: PassSummary,
     class_names: Sequence[str],
     key: str,
@@ -39,15 +35,14 @@ def pass_histograms(
     hundreds.
 
     Args:
-        probs: (T, C) probabilities of one example.
-        summary: of these passes.
+        summary: of the passes of one example.
         class_names: C names.
         key: of the component.
         spoken: what they show, for those who cannot see it.
         label: its index, where it is known.
     """
-    panels = class_panels(probs, summary, class_names, label)
-    _mounted(key=key, data={"passes": len(probs), "ticks": ticks(len(probs)), "spoken": spoken, "panels": panels})
+    passes, panels = summary.passes, class_panels(summary, class_names, label)
+    _mounted(key=key, data={"passes": passes, "ticks": ticks(passes), "spoken": spoken, "panels": panels})
 
 
 def ticks(passes: int) -> list[int]:
@@ -55,14 +50,11 @@ def ticks(passes: int) -> list[int]:
     return [0, *(count for count in TICKS if LOWEST_TICK * passes <= count <= passes)]
 
 
-def class_panels(
-    probs: np.ndarray, summary: PassSummary, class_names: Sequence[str], label: int | None
-) -> list[dict[str, object]]:
+def class_panels(summary: PassSummary, class_names: Sequence[str], label: int | None) -> list[dict[str, object]]:
     """What the browser is sent of each class.
 
     Args:
-        probs: (T, C) probabilities of one example.
-        summary: of these passes.
+        summary: of the passes of one example.
         class_names: C names.
         label: its index, where it is known.
 
@@ -75,7 +67,7 @@ def class_panels(
     shown = shown_classes(mean, label)
     for role, colour, members in by_role(summary.prediction, label, shown):
         for c in members:
-            counts, _ = np.histogram(probs[:, c], bins=BINS, range=(0, 1))
+            counts = summary.histograms[c]
             most, value = int(counts.argmax()), f"{percent(mean[c])} ± {percent(std[c])}"
             panels[c] = {
                 "name": class_names[c],
@@ -84,6 +76,6 @@ def class_panels(
                 "counts": counts.tolist(),
                 "value": abbreviated(value),
                 "spoken": f"{class_names[c]}, {role}: {value}; most often {most}% to {most + 1}%, "
-                f"in {counts[most]} of {len(probs)} passes.",
+                f"in {counts[most]} of {summary.passes} passes.",
             }
     return [panels[c] for c in shown]

@@ -1,16 +1,17 @@
-"""Keys that press a button, for those that Streamlit keeps for itself."""
-
-from pathlib import Path
+"""Keys that press a button or go into a field, for those that Streamlit keeps for itself or for other widgets."""
 
 import streamlit as st
 
-_mounted = st.components.v2.component("mcviz_keys", js=Path(__file__).with_suffix(".js").read_text())
+from mcviz.app.components.scripts import beside
+
+_mounted = st.components.v2.component("mcviz_keys", js=beside("hearing.js", "keys.js"))
 
 
-def keys(**buttons: str) -> None:
-    """Let keys press buttons, where no field is being typed in.
+def keys(**widgets: str) -> None:
+    """Let keys press buttons and go into fields, where no field is being typed in; Enter and Escape leave a field.
 
     Args:
-        buttons: the key of a Streamlit button for each letter.
+        widgets: the key of a Streamlit button or of a text field or selectbox, or what only its key begins with, for
+            each key of the keyboard, which is named as browsers name it, in small letters.
     """
-    _mounted(data=buttons, key="keys", height=1)
+    _mounted(data=widgets, key="keys", height=1)

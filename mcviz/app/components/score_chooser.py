@@ -3,12 +3,19 @@
 import streamlit as st
 
 from mcviz.app.components.widgets import bound
+from mcviz.app.resources import scores_of
 from mcviz.app.state import PageState
-from mcviz.measures import SCORES
+from mcviz.runs import Run
 
 
-def score_chooser(label: str, state: PageState) -> None:
-    """A choice among `SCORES`, which all pages share."""
+def score_chooser(label: str, run: Run, state: PageState) -> None:
+    """A choice among the scores of a run, which all pages share."""
+    scores = scores_of(run)
     st.selectbox(
-        label, list(SCORES), format_func=lambda name: SCORES[name].label, width=250, **bound("score", state.score)
+        label,
+        list(scores),
+        format_func=lambda name: scores[name].label,
+        width=290,
+        help="\n\n".join(f"**{score.label}**: {score.meaning}" for score in scores.values()),
+        **bound("score", state.score),
     )

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
+from mcviz.app.session import kept, said
 from mcviz.app.state import go
 
 T = TypeVar("T")
@@ -25,7 +26,9 @@ class Shown:
     value: object
 
 
-def bound(name: str, value: T, change: Callable[[T], None] | None = None) -> dict[str, Any]:
+def bound(
+    name: str, value: T, change: Callable[[T], None] | None = None, *, may_be_empty: bool = False
+) -> dict[str, Any]:
     """Keyword arguments for a widget that shows a value of the state, and puts a new one there.
 
     A button or a link that changes the value replaces the widget by a new one of another key. So what a browser that is
@@ -35,8 +38,10 @@ def bound(name: str, value: T, change: Callable[[T], None] | None = None) -> dic
         name: of the value in `PageState`; the widget's key is the name and a number.
         value: what the state says now.
         change: what to do with a new value; without it, it is put under the name.
+        may_be_empty: whether a person can empty the widget. Otherwise what it says where it is empty is passed over:
+            Streamlit reports that of a drawing that was cut short before the widget.
     """
-    shown: dict[str, Shown] = st.session_state.setdefault(SHOWN, {})
+    shown: dict[str, Shown] = kept().setdefault(SHOWN, {})
     before = shown.get(name, Shown(0, value))
     number = before.number + (before.value != value)
     shown[name], key = Shown(number, value), f"{name}-{number}"
@@ -44,8 +49,8 @@ def bound(name: str, value: T, change: Callable[[T], None] | None = None) -> dic
         st.session_state[key] = value
 
     def changed() -> None:
-        shown, new = st.session_state[SHOWN], st.session_state[key]
-        if shown[name].number != number:
+        shown, new = kept()[SHOWN], said(key)
+        if shown[name].number != number or (new is None and not may_be_empty):
             return
         shown[name] = Shown(number, new)
         if change:

@@ -1,29 +1,30 @@
 """One example, and what every pass predicts of it."""
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.app.columns import facts_of, own_columns
-from mcviz.app.components.charts import chart, class_charts, class_table, example_picture
+from mcviz.app.columns import details, facts_of
+from mcviz.app.components.arrow_keys import arrow_keys
 from mcviz.app.components.chips import chips
 from mcviz.app.components.gallery import tiles
 from mcviz.app.components.keys import keys
 from mcviz.app.components.score_chooser import score_chooser
+from mcviz.app.components.shown import example_shown
 from mcviz.app.components.widgets import bound
+from mcviz.app.explaining.looks import looks_of
 from mcviz.app.filters import Filters
 from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, begin, open_page
 from mcviz.app.needs import Need, offered
-from mcviz.app.resources import class_names, label_of, ranking, table
-from mcviz.app.selection import Selection, select
+from mcviz.app.resources import ranking, scores_of
+from mcviz.app.selection import Selection, place_of, select
 from mcviz.app.similar import compared, components
-from mcviz.app.state import CONFIDENT_FIRST, ORDERS, PINS, PageState, go, one_of, quoted
-from mcviz.app.wording import all_as_markdown, judged, predicted, reasons, votes
-from mcviz.figures import estimate_by_passes, two_classes
-from mcviz.measures import SCORES, PassSummary, summarise
+from mcviz.app.state import CONFIDENT_FIRST, PINS, PageState, go, latest_state, one_of, quoted, with_or_without
+from mcviz.app.tasks import task_of
+from mcviz.app.tasks.task import CloserLook, Shown, shown_of
+from mcviz.app.wording import all_as_markdown, as_markdown, extremes
 from mcviz.measures.similarity import most_similar
 from mcviz.runs import Run
 
@@ -35,29 +36,22 @@ FACTS_HEIGHT = 320  # pixels
 def stepper(selection: Selection, example: int) -> None:
     """The controls that step through the selection, and a sentence with the rank of the example."""
     examples = selection.examples
-    at = np.flatnonzero(examples == example)
-    rank = int(at[0]) if len(at) else -1
+    rank = place_of(example, examples)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.number_input("Example", 0, len(selection.run) - 1, width=140, **bound("example", example))
-        score_chooser("Ranked by", selection.state)
-        for label, icon, shortcut, step in (
-            ("Previous", ":material/arrow_back:", "Left", -1),
-            ("Next", ":material/arrow_forward:", "Right", 1),
+        score_chooser("Ranked by", selection.run, selection.state)
+        for label, icon, step in (
+            ("Previous", ":material/arrow_back:", -1),
+            ("Next", ":material/arrow_forward:", 1),
         ):
             there = 0 <= rank + step < len(examples)
-            st.button(
-                label,
-                icon=icon,
-                shortcut=shortcut,
-                disabled=not there,
-                on_click=go,
-                kwargs={"example": int(examples[rank + step]) if there else example},
-            )
+            st.button(label, icon=icon, disabled=not there, on_click=step_through, args=(examples, example, step))
         st.button(
             "Random", icon=":material/casino:", key="random", disabled=not len(examples), on_click=go_to_random,
             args=(examples,), help="Key R",
         )  # fmt: skip
         keys(r="random")
+        arrow_keys(partial(step_through, examples, example))
     if selection.state.unknown_example:
         st.warning(
             f"There is no example {quoted(selection.state.unknown_example)} in this run: its examples are 0 to "
@@ -66,20 +60,34 @@ def stepper(selection: Selection, example: int) -> None:
         )
     if selection.filters != Filters():
         chips(selection)
-    st.caption(f"{rank_in(selection, rank)} Keys: ← → R F.")
+    st.caption(f"{rank_in(selection, rank)} Keys: ← previous, → next, R random, F flag.")
 
 
 def rank_in(selection: Selection, rank: int) -> str:
     """The rank of the example in the selection, as a sentence; a negative rank: it is not in the selection."""
     if len(selection.examples) == 0:
         return "No example passes all of these filters, so there is none to step through. Take one off."
-    confident_first = selection.state.order == CONFIDENT_FIRST
-    order = f", {ORDERS[CONFIDENT_FIRST]}" if confident_first else ""
-    by = f"by {SCORES[selection.score].label.lower()}{order}"
+    score = scores_of(selection.run)[selection.score]
+    order = f", {extremes(score)[1]} first" if selection.state.order == CONFIDENT_FIRST else ""
+    by = f"by {score.in_sentence}{order}"
     if rank < 0:
         return f"This example is not among the selected ones; Next goes to the first of those {by}."
     selected = " selected" if selection.filters != Filters() else ""
     return f"Rank **{rank + 1:,}** of {len(selection.examples):,}{selected} {by}."
+
+
+def step_through(examples: np.ndarray, first: int, steps: int) -> None:
+    """Open the example so many steps on from the one that was opened last, at most the first or the last of these.
+
+    Args:
+        examples: (n,) their numbers in order; nothing happens where there is none.
+        first: the example that is shown where the address names none.
+        steps: to the right, or to the left where negative; 1 from an example that is not among these is the first.
+    """
+    if len(examples):
+        opened = latest_state().example
+        rank = place_of(first if opened is None else opened, examples)
+        go(example=int(examples[np.clip(rank + steps, 0, len(examples) - 1)]))
 
 
 def go_to_random(examples: np.ndarray) -> None:
@@ -115,19 +123,14 @@ def flag_and_pin(state: PageState, example: int) -> None:
             open_page(SIDE_BY_SIDE, state)
 
 
-def with_or_without(examples: tuple[int, ...], example: int) -> tuple[int, ...]:
-    """The examples without one of them, or with one more."""
-    others = tuple(other for other in examples if other != example)
-    return others if example in examples else (*others, example)
-
-
 def score_table(run: Run, row: "pd.Series[float]", example: int) -> None:
     """Every score of the example, and its rank by it."""
+    scores = scores_of(run)
     rows = pd.DataFrame(
         {
-            "score": [score.label for score in SCORES.values()],
-            "value": [SCORES[name].format(row[name]) for name in SCORES],
-            "rank": [f"{np.flatnonzero(ranking(run, name) == example)[0] + 1:,}" for name in SCORES],
+            "score": [score.label for score in scores.values()],
+            "value": [as_markdown(score.format(row[name])) for name, score in scores.items()],
+            "rank": [f"{place_of(example, ranking(run, name)) + 1:,}" for name in scores],
         }
     ).set_index("score")
     st.table(rows)
@@ -135,30 +138,11 @@ def score_table(run: Run, row: "pd.Series[float]", example: int) -> None:
 
 def own_facts(run: Run, row: "pd.Series[float]") -> None:
     """The example's id and its values of the user's own columns, where there are any."""
-    facts = facts_of(own_columns(run), row)
+    facts = facts_of(details(run), row)
     if facts:
         names, values = (all_as_markdown(texts) for texts in zip(*facts, strict=True))
         with st.container(height=FACTS_HEIGHT if len(facts) > MOST_FACTS else "content", border=False):
             st.table(pd.DataFrame({"column": names, "value": values}).set_index("column"))
-
-
-@dataclass(frozen=True)
-class Shown:
-    """The example that the page shows.
-
-    Attributes:
-        run: whose example it is.
-        state: of the page, which names the example.
-        example: its number.
-        probs: (T, C) probabilities of its passes.
-        summary: of these passes.
-    """
-
-    run: Run
-    state: PageState
-    example: int
-    probs: np.ndarray
-    summary: PassSummary
 
 
 def similar_examples(shown: Shown) -> None:
@@ -171,87 +155,46 @@ def similar_examples(shown: Shown) -> None:
     tiles(shown.run, shown.state, nearest, None, shown.state.score, key="similar")
 
 
-def compare_classes(shown: Shown) -> None:
-    """The probability of one class against that of another, one point a pass."""
-    names = class_names(shown.run)
-    likeliest = [int(c) for c in np.argsort(-shown.summary.mean)]
-    chosen = []
-    with st.container(horizontal=True):
-        for label, key, default in (
-            ("One class", "first_class", likeliest[0]),
-            ("against", "second_class", likeliest[1]),
-        ):
-            named = getattr(shown.state, key)
-            chosen.append(default if named is None else named)
-            st.selectbox(label, range(len(names)), format_func=names.__getitem__, width=220, **bound(key, chosen[-1]))
-    st.caption("One point a pass. Points in two corners: two groups of passes that disagree. One cloud: a wide spread.")
-    chart(
-        two_classes(shown.probs, chosen[0], chosen[1], names),
-        "two-classes",
-        f"One point a pass: {votes(shown.summary, names)}.",
-    )
-
-
-def convergence(shown: Shown) -> None:
-    """How the mean changes as passes are added."""
-    st.caption("The mean of the first 1, 2, … passes, with two standard errors. Flat lines: there are enough passes.")
-    likeliest = [int(c) for c in np.argsort(-shown.summary.mean)[:3]]
-    figure = estimate_by_passes(shown.probs, likeliest, class_names(shown.run))
-    chart(figure, "estimate", f"The mean of the likeliest three classes over {len(shown.probs)} passes.")
-
-
-@dataclass(frozen=True)
-class CloserLook:
-    """A detail of one example that is shown on demand.
-
-    Attributes:
-        label: what it is called.
-        show: draws it.
-        needs: what a run has to have for it to be offered.
-    """
-
-    label: str
-    show: Callable[[Shown], None]
-    needs: Collection[Need] = field(default_factory=frozenset)
-
-
-CLOSER_LOOKS = {
-    "similar": CloserLook("Similar examples", similar_examples, needs={"images or features"}),
-    "two_classes": CloserLook("Two classes", compare_classes),
-    "passes": CloserLook("Enough passes?", convergence),
-}
+SIMILAR_EXAMPLES = CloserLook("Similar examples", similar_examples, needs={"examples or features"})
 
 
 def closer_look(shown: Shown) -> None:
     """The closer look that the state names, of those that the run has everything for."""
-    names = offered(CLOSER_LOOKS, shown.run)
+    looks = {"similar": SIMILAR_EXAMPLES, **looks_of(shown.run), **task_of(shown.run).closer_looks}
+    passes: tuple[Need, ...] = () if shown.predictions is None else ("passes",)
+    names = offered(looks, shown.run, passes)
+    if shown.predictions is None:
+        st.caption(
+            f"This run keeps the passes of its {shown.run.manifest.with_passes:,} most uncertain examples, and of this "
+            "one what they come to. What looks at single passes is offered for those."
+        )
+    if not names:
+        return
     name = one_of(shown.state.closer_look, names)
     st.segmented_control(
         "A closer look",
         names,
-        format_func=lambda each: CLOSER_LOOKS[each].label,
+        format_func=lambda each: looks[each].label,
         required=True,
         **bound("closer_look", name),
     )
-    CLOSER_LOOKS[name].show(shown)
+    looks[name].show(shown)
 
 
 run, state = begin(EXAMPLE)
-example = int(ranking(run, "max_probability")[0]) if state.example is None else state.example
+task = task_of(run)
+example = int(ranking(run, task.first_score)[0]) if state.example is None else state.example
 stepper(select(run, state), example)
-probs, row = run.probs(example), table(run).iloc[example]
-summary, label, names = summarise(probs), label_of(run, example), class_names(run)
+shown = shown_of(run, state, example)
 
 left, right = st.columns([2, 5], gap="large")
 with left:
-    example_picture(run, example)
+    example_shown(run, example)
     flag_and_pin(state, example)
-    own_facts(run, row)
-    st.markdown(f"{predicted(summary, names)} {judged(summary.prediction, label, names)}")
-    st.markdown("\n".join(f"- {reason}" for reason in reasons(probs, summary, row, names)))
-    class_table(summary, names)
+    own_facts(run, shown.row)
+    task.told(shown)
     st.markdown("**Each score, and the example's rank by it**")
-    score_table(run, row, example)
+    score_table(run, shown.row, example)
 with right:
-    class_charts(probs, summary, names, label, "example")
-    closer_look(Shown(run, state, example, probs, summary))
+    task.drawn(shown)
+    closer_look(shown)

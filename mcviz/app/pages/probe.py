@@ -1,62 +1,27 @@
-"""What the model predicts of inputs that are not in the run: noise, drawings, uploads, distorted examples."""
+"""What the model predicts of inputs that are not in the run: what is drawn, typed or uploaded, noise, distortions."""
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import streamlit as st
 
-from mcviz.app.components.charts import class_charts, class_table, picture
 from mcviz.app.components.widgets import bound
+from mcviz.app.explaining.looks import Explained, explanations
 from mcviz.app.failures import failures_shown
+from mcviz.app.inputs import InputKind, ProbeInput, alone
+from mcviz.app.kinds import kind_of
 from mcviz.app.navigation import PROBE, begin, state_of
-from mcviz.app.needs import Part, met, offered
-from mcviz.app.probe.distorting import distortion_input, distortion_sweep, show_curves
-from mcviz.app.probe.drawing import drawing_input
-from mcviz.app.probe.noise import noise_input, noise_sweep
-from mcviz.app.probe.predicting import ProbeInput, predict
-from mcviz.app.probe.sweep import SweepInputs, show_sweep
-from mcviz.app.probe.uploading import upload_input
-from mcviz.app.probe.verdict import compare_scores, fit_is_over, show_verdict
-from mcviz.app.resources import class_names
-from mcviz.app.state import PageState, one_of
-from mcviz.app.wording import as_markdown, predicted
+from mcviz.app.needs import met, offered
+from mcviz.app.probe.predicting import load_ahead, predict
+from mcviz.app.probe.sweep import show_sweep
+from mcviz.app.probe.verdict import compare_scores, fit_is_over, show_headline, show_reasons
+from mcviz.app.session import kept
+from mcviz.app.state import PageState, go, one_of
+from mcviz.app.tasks import task_of
+from mcviz.app.wording import as_markdown
 from mcviz.errors import InvalidInputError
-from mcviz.measures import summarise
 from mcviz.runs import Run
 
-
-@dataclass(frozen=True)
-class InputKind:
-    """A kind of input for the model.
-
-    Attributes:
-        label: what it is called.
-        choose: its controls, and the input that they give.
-        nothing_yet: an icon, and what to do where there is no input yet.
-        sweep: many inputs of the kind, where that makes sense.
-        curves: predictions along a slider, where it has one.
-        needs: what a run has to have.
-    """
-
-    label: str
-    choose: Callable[[Run, PageState], ProbeInput | None]
-    nothing_yet: tuple[str, str] = ("", "")
-    sweep: Callable[[Run, PageState], SweepInputs] | None = None
-    curves: Callable[[Run, PageState], None] | None = None
-    needs: Collection[Part] = field(default_factory=frozenset)
-
-
-INPUTS = {
-    "noise": InputKind("Noise", noise_input, sweep=noise_sweep),
-    "drawing": InputKind(
-        "Draw", drawing_input, (":material/draw:", "Draw something on the pad, and the model predicts what it is.")
-    ),
-    "upload": InputKind("Upload", upload_input, (":material/upload:", "Choose a picture first.")),
-    "distortion": InputKind(
-        "Distort an example", distortion_input, sweep=distortion_sweep, curves=show_curves, needs={"images"}
-    ),
-}
+PREDICTING = "predicting"  # of the session: False once it was stopped
 
 
 @st.fragment
@@ -72,75 +37,100 @@ def one_input(run: Run, state: PageState, kind: InputKind) -> None:
     try:
         with left, st.container(key="probe-input"):
             chosen = kind.choose(run, state)
-            if chosen is not None:
-                picture(chosen.image, chosen.name)
-                st.caption("As the model sees it.")
+            if chosen is not None and not kind.seen_in_its_controls:
+                kind_of(run).draw(run, chosen.content, chosen.name)
     except InvalidInputError as error:
         right.error(as_markdown(str(error)), icon=":material/broken_image:")
         return
     with right:
         if chosen is None:
+            load_ahead()
             icon, words = kind.nothing_yet
             st.info(words, icon=icon)
-        elif not st.session_state.get("predicting"):
+        elif not kept().get(PREDICTING, True):
             invitation(run)
         else:
             predictions(run, state, kind, chosen)
 
 
 def predictions(run: Run, state: PageState, kind: InputKind, chosen: ProbeInput) -> None:
-    """The verdict, the charts and the tables; while the verdict's detector is being fitted, the others do not wait."""
-    probs = predict(run, chosen.image[None])[:, 0]
-    summary, names = summarise(probs), class_names(run)
-    st.markdown(f"{predicted(summary, names)} {chosen.note}")
-    verdict_above, fitted = st.container(), fit_is_over(run)
-    if fitted:
-        with verdict_above:
-            show_verdict(run, chosen.image, probs)
-    if kind.curves:
-        kind.curves(run, state)
-    class_charts(probs, summary, names, chosen.label, "probe")
+    """What to think of the answer, then the answer, then what both rest on.
+
+    While the verdict's detector is being fitted, all else does not wait.
+    """
+    predicted, task = predict(run, alone(chosen.content))[:, 0], task_of(run)
+    headline = st.container()
+    st.markdown(f"{task.in_words(run, predicted)} {chosen.note}")
+    verdict = show_headline(headline, run, chosen.content, predicted) if fit_is_over(run) else None
+    reasons = st.container()  # filled last: the charts do not wait for it
+    if kind.along:
+        st.header("Along the whole slider", anchor=False)
+        along = kind.along(run, state)
+        task.along(run, along, predict(run, along.contents))
+    task.probed(run, predicted, chosen.label, "probe")
     left, right = st.columns(2, gap="large")
     with left:
-        class_table(summary, names)
+        task.table(run, predicted)
+        figures = st.container()
     with right:
         st.markdown("**Each score, against this run's examples**")
-        compare_scores(run, probs)
-    if not fitted:
-        with verdict_above:
-            show_verdict(run, chosen.image, probs)
+        compare_scores(run, predicted)
+    with figures:
+        show_reasons(verdict or show_headline(headline, run, chosen.content, predicted))
+    with reasons:
+        why(Explained(run, state, chosen.content, predicted))
+
+
+def why(explained: Explained) -> None:
+    """Why the prediction is as it is, by what is asked for; nothing of it is computed before that."""
+    looks = explanations(explained.run)
+    name = one_of(explained.state.closer_look, ["", *looks])
+    st.header("Why this prediction?", anchor=False)
+    st.segmented_control(
+        "Why this prediction?",
+        list(looks),
+        format_func=lambda each: looks[each][0],
+        label_visibility="collapsed",
+        **bound("closer_look", name or None, lambda new: go(closer_look=new or "")),
+    )
+    if name:
+        looks[name][1](explained)
 
 
 def invitation(run: Run) -> None:
-    """What predicting does, and the button for it."""
+    """What predicting does, and the button for it, where it was stopped."""
     st.info(
-        f"Predict what is seen here, in {run.passes:,} passes with dropout left on. The first time, loading the model "
-        "takes some seconds; after that, every change is predicted at once.",
-        icon=":material/help:",
+        f"Predictions are stopped. Start again to have what is seen here predicted in {run.passes:,} passes with "
+        "dropout left on, and every change after that.",
+        icon=":material/pause_circle:",
     )
     if st.button(f"Predict in {run.passes:,} passes", type="primary", icon=":material/play_arrow:"):
-        st.session_state["predicting"] = True
+        kept()[PREDICTING] = True
         st.rerun()  # of the whole page, which has a button to stop from then on
 
 
 def stop_predicting() -> None:
     """End the passes that are running, and predict nothing until it is started again."""
-    st.session_state["predicting"] = False
+    kept()[PREDICTING] = False
 
 
 st.html(Path(__file__).parents[1] / "probe" / "probe.css")
 run, state = begin(PROBE, "What does the model make of other inputs?")
-name = one_of(state.input, INPUTS)
+inputs = kind_of(run).inputs
+if not inputs:
+    st.info("The examples of this run are not in it, so nothing new can be made like them.", icon=":material/inbox:")
+    st.stop()
+name = one_of(state.input, inputs)
 with st.container(horizontal=True, vertical_alignment="center"):
     st.segmented_control(
         "Input",
-        list(INPUTS),
-        format_func=lambda each: INPUTS[each].label,
+        list(inputs),
+        format_func=lambda each: inputs[each].label,
         required=True,
         label_visibility="collapsed",
         **bound("input", name),
     )
-    if st.session_state.get("predicting") and name in offered(INPUTS, run):
+    if kept().get(PREDICTING, True) and name in offered(inputs, run):
         # Not in a fragment: a button in one waits until the fragment is done, this one interrupts it.
         st.button(
             "Stop predicting",
@@ -149,7 +139,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
             help="Ends passes that are running, and leaves changes unpredicted until you start again.",
             on_click=stop_predicting,
         )
-kind = INPUTS[name]
+kind = inputs[name]
 if met(run, kind.needs):
     probe(run, kind)
     if kind.sweep:

@@ -1,51 +1,59 @@
 """The pinned examples, side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import pandas as pd
 import streamlit as st
 
-from mcviz.app.components.charts import chart, example_picture
+from mcviz.app.columns import details, facts_of
+from mcviz.app.components.shown import example_shown
+from mcviz.app.components.target_chooser import target_chooser
 from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, begin, open_page
-from mcviz.app.resources import class_names, label_of, table
+from mcviz.app.resources import scores_of, table
 from mcviz.app.state import PINS, PageState, go
-from mcviz.app.wording import all_as_markdown, as_sentence, votes
-from mcviz.figures import class_probabilities
-from mcviz.measures import SCORES, PassSummary, percent, summarise
+from mcviz.app.tasks import task_of
+from mcviz.app.tasks.task import shown_of
+from mcviz.app.wording import as_markdown
 from mcviz.runs import Run
+
+WIDTH = 180  # pixels of an example
 
 
 def pinned_example(run: Run, state: PageState, example: int) -> None:
     """One pinned example, with buttons to open and to unpin it."""
-    probs, row = run.probs(example), table(run).iloc[example]
-    summary, label, names = summarise(probs), label_of(run, example), class_names(run)
-    example_picture(run, example, width=180)
+    example_shown(run, example, WIDTH)
     with st.container(horizontal=True, gap="xsmall"):
         if st.button(f"Example {example}", key=f"open-{example}", icon=":material/open_in_new:"):
             open_page(EXAMPLE, state, example=example)
         rest = tuple(other for other in state.pinned if other != example)
         st.button("Unpin", key=f"unpin-{example}", icon=":material/keep_off:", on_click=go, kwargs={"pinned": rest})
-    st.markdown(headline(summary, label, names))
-    chart(
-        class_probabilities(summary, names, label).update_layout(showlegend=False, height=260),
-        f"classes-{example}",
-        f"Bar chart of the mean of each class: {votes(summary, names)}.",
-    )
-    st.table(
-        pd.DataFrame(
-            {"score": [score.label for score in SCORES.values()], "value": [SCORES[n].format(row[n]) for n in SCORES]}
-        ).set_index("score")
-    )
-    st.caption(as_sentence(votes(summary, all_as_markdown(names))))
+    task_of(run).pinned(shown_of(run, state, example))
 
 
-def headline(summary: PassSummary, label: int | None, class_names: Sequence[str]) -> str:
-    """Label and prediction as one line in Markdown, short enough that what follows is level in all columns."""
-    names, probability = all_as_markdown(class_names), summary.mean[summary.prediction]
-    prediction = f"predicted **{names[summary.prediction]}**, {percent(probability)}"
-    if label is None:
-        return prediction
-    return f"label **{names[label]}** · {'' if summary.prediction == label else '✗ '}{prediction}"
+def where_they_differ(run: Run, pinned: tuple[int, ...]) -> None:
+    """Every score and column of the user's own, an example a column: what stands out is bold."""
+    rows, examples, own = {}, table(run).iloc[list(pinned)], details(run)
+    for name, score in scores_of(run).items():
+        values = examples[name].to_numpy()
+        most = values.min() if score.uncertain_when == "low" else values.max()
+        texts = [score.format(value) for value in values]
+        rows[score.label] = _bold_where((values == most) & (len(set(texts)) > 1), texts)
+    each = [dict(facts_of(own, row)) for row in examples.to_dict("records")]
+    for name in each[0]:
+        texts = [facts[name] for facts in each]
+        alone = [len(texts) > 1 and texts.count(text) == 1 for text in texts]
+        rows[as_markdown(name)] = _bold_where(alone, texts)
+    if len(pinned) > 1:
+        st.header("Where they differ", anchor=False)
+        what = " and, in your own columns, a value that none of the others has" if own else ""
+        st.caption(f"Bold marks the most uncertain by each score{what}.")
+    shown = pd.DataFrame.from_dict(rows, "index", columns=[f"example {example}" for example in pinned])
+    st.table(shown.rename_axis("score or column" if own else "score"))
+
+
+def _bold_where(marked: Iterable[bool], texts: Iterable[str]) -> list[str]:
+    shown = zip(marked, map(as_markdown, texts), strict=True)
+    return [f"**{text}**" if bold and text else text for bold, text in shown]
 
 
 run, state = begin(SIDE_BY_SIDE)
@@ -56,6 +64,11 @@ if not state.pinned:
     )
     if st.button("Open the most uncertain example", icon=":material/arrow_forward:"):
         open_page(EXAMPLE, state)
-for column, example in zip(st.columns(max(len(state.pinned), 1), gap="medium"), state.pinned, strict=False):
-    with column:
-        pinned_example(run, state, example)
+else:
+    target_chooser(run, state)
+    with st.container(key="side-by-side"):
+        columns = st.columns(len(state.pinned), gap="medium")
+    for column, example in zip(columns, state.pinned, strict=True):
+        with column:
+            pinned_example(run, state, example)
+    where_they_differ(run, state.pinned)

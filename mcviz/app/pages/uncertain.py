@@ -7,35 +7,48 @@ from mcviz.app.components.charts import nothing_passes
 from mcviz.app.components.widgets import bound
 from mcviz.app.navigation import EXAMPLE, UNCERTAIN, begin, open_page
 from mcviz.app.needs import offered
-from mcviz.app.resources import table
+from mcviz.app.selection import passing
 from mcviz.app.state import one_of, quoted
 from mcviz.app.views import VIEWS
+from mcviz.app.views.brushes import brushes
 from mcviz.app.views.filter_bar import filter_bar
-from mcviz.app.views.gallery import gallery_view
+from mcviz.app.views.gallery import gallery_controls, gallery_view
+from mcviz.app.views.looking import looking, ticked_bar
 
 run, state = begin(UNCERTAIN)
 selection = filter_bar(run, state)
 names = offered(VIEWS, run)
 name = one_of(state.view, names)
-st.segmented_control(
-    "View",
-    names,
-    format_func=lambda each: VIEWS[each].label,
-    required=True,
-    label_visibility="collapsed",
-    **bound("view", name),
-)
 view = VIEWS[name]
-if not view.own_filters:
-    view.show(selection)
-elif not selection.filters.without(*view.own_filters).mask(table(run)).any():
-    nothing_passes()
-else:
-    left, right = st.columns([3, 2], gap="large")
-    with left:
+with_gallery = name == "gallery" or bool(view.own_filters)
+with st.container(horizontal=True, vertical_alignment="center", gap="small", key="views"):
+    st.segmented_control(
+        "View",
+        names,
+        format_func=lambda each: VIEWS[each].label,
+        required=True,
+        label_visibility="collapsed",
+        width="content",
+        **bound("view", name),
+    )
+    brushes(selection)
+    if with_gallery:
+        gallery_controls(selection)
+ticked_bar(selection)
+beside, panel = st.columns([5, 2], gap="small")
+with beside:
+    if not view.own_filters:
         view.show(selection)
-    with right:
-        gallery_view(selection)
+    elif not passing(run, selection.filters.without(*view.own_filters)).any():
+        nothing_passes()
+    else:
+        left, right = st.columns([3, 2], gap="small")
+        with left:
+            view.show(selection)
+        with right:
+            gallery_view(selection)
+with panel:
+    looking(run, paged=name == "gallery")
 
 with st.form("open", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
     wanted: str | int

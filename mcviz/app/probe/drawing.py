@@ -3,7 +3,8 @@
 import numpy as np
 
 from mcviz.app.components.drawing_pad import drawing_pad
-from mcviz.app.probe.predicting import ProbeInput, centring_toggle
+from mcviz.app.inputs import ProbeInput
+from mcviz.app.probe.predicting import centring_toggle
 from mcviz.app.state import PageState
 from mcviz.data.drawing import centred, drawn
 from mcviz.runs import Run

@@ -4,14 +4,13 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app.components.widgets import bound
-from mcviz.app.probe.predicting import ProbeInput
-from mcviz.app.probe.sweep import MOST_INPUTS, SweepInputs
+from mcviz.app.inputs import MOST_INPUTS, ProbeInput, SweepInputs
 from mcviz.app.state import HIGHEST_SEED, PageState, go, one_of
 from mcviz.data.noise import NOISES
 from mcviz.measures import percent
 from mcviz.runs import Run
 
-NONE_IS_CORRECT = "No prediction is correct: this is noise, and a classifier cannot say so."
+NONE_IS_CORRECT = "No prediction is correct: this is noise, and the model cannot say so."
 
 
 def noise_input(run: Run, state: PageState) -> ProbeInput:

@@ -1,57 +1,59 @@
-"""An input for the probe, and what the run's model predicts of it."""
+"""What the run's model predicts of new inputs."""
 
 import hashlib
-from dataclasses import dataclass
+import importlib
+import json
+import sys
+import threading
+from contextlib import suppress
 
 import numpy as np
 import streamlit as st
 
 from mcviz.app.resources import live_passes
+from mcviz.app.session import kept
 from mcviz.data.drawing import centred
+from mcviz.data.upload import edge_brightness
 from mcviz.runs import Run
 
 MOST_CACHED = 16  # predictions in a session, so that going back to an input costs nothing
 LARGEST_CENTRED = 64  # pixels, of an image that may be a sign on an empty ground
-LOOKED_AT = 64  # examples
+LOOKED_AT = 64  # examples, evenly spread
+ALIKE = 0.9  # of them, that have to have a background of about the same brightness
+ABOUT = 0.2  # of full brightness
 CENTRED_WITHIN = 0.1  # of full brightness, by which centring again changes such images: MNIST 0.06, Fashion-MNIST 0.18
 MOST_CACHED_BYTES = 2**26  # of these; the latest is kept in any case
 
 
-@dataclass(frozen=True)
-class ProbeInput:
-    """An input for the model.
-
-    Attributes:
-        image: (height, width, channels) float32 in 0..1.
-        name: what it is, such as "Uniform noise of seed 3".
-        note: one sentence on what a correct prediction would be.
-        label: its class, where it is known.
-    """
-
-    image: np.ndarray
-    name: str
-    note: str = ""
-    label: int | None = None
-
-
-def predict(run: Run, images: np.ndarray) -> np.ndarray:
-    """Predict images with the run's model, in as many passes as the run has.
+def predict(run: Run, contents: np.ndarray) -> np.ndarray:
+    """Predict new inputs with the run's model, in as many passes as the run has.
 
     Args:
         run: whose model predicts.
-        images: (N, height, width, channels) float32 in 0..1.
+        contents: N inputs, each as `ProbeInput.content`.
 
     Returns:
-        (T, N, C) float32 probabilities.
+        (T, N, K) float32 predictions.
     """
-    cached: dict[tuple[str, str], np.ndarray] = st.session_state.setdefault("cached-predictions", {})
-    key = run.digest, hashlib.sha256(images.tobytes()).hexdigest()
+    cached: dict[tuple[str, str], np.ndarray] = kept().setdefault("cached-predictions", {})
+    key = run.digest, hashlib.sha256(as_bytes(contents)).hexdigest()
     if key not in cached:
-        probs = live_passes(run, images)
+        probs = live_passes(run, contents)
         while cached and (len(cached) == MOST_CACHED or _bytes(cached) + probs.nbytes > MOST_CACHED_BYTES):
             cached.pop(next(iter(cached)))
         cached[key] = probs
     return cached[key]
+
+
+def load_ahead() -> None:
+    """Import TensorFlow before there is an input, so that the first one is answered sooner."""
+
+    def work() -> None:
+        with suppress(ImportError):  # the first prediction will tell what is missing
+            importlib.import_module("mcviz.model")
+
+    if "mcviz.model" not in sys.modules:
+        threading.Thread(target=work).start()
 
 
 def example_images(run: Run, examples: np.ndarray) -> np.ndarray:
@@ -72,14 +74,41 @@ def centring_toggle(run: Run, key: str) -> bool:
     )
 
 
+def background_of_run(run: Run) -> float | None:
+    """The brightness that nearly all of a run's images have along their edges, 0 to 1; None where they differ."""
+    return _background(run.digest, run)
+
+
+# In what follows, the digest is the cache's key.
+
+
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _are_centred(digest: str, _run: Run) -> bool:  # noqa: ARG001 (the digest is the cache's key)
-    """Whether a run's images are themselves scaled and centred like that, as far as the first of them tell."""
+def _are_centred(digest: str, _run: Run) -> bool:  # noqa: ARG001
+    """Whether a run's images are themselves scaled and centred like that, as far as some of them tell."""
     if not _run.has_images:
         return False
-    pictures = _run.pictures[:LOOKED_AT][..., 0].astype(np.float32) / 255
+    pictures = _some_pictures(_run)[..., 0].astype(np.float32) / 255
     as_centred = np.stack([centred(each, *each.shape) for each in pictures])
     return float(np.abs(pictures - as_centred).mean()) <= CENTRED_WITHIN
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _background(digest: str, _run: Run) -> float | None:  # noqa: ARG001
+    if not _run.has_images:
+        return None
+    found = np.array([edge_brightness(each) for each in _some_pictures(_run)])
+    usual = float(np.median(found))
+    return usual if np.mean(np.abs(found - usual) <= ABOUT) >= ALIKE else None
+
+
+def _some_pictures(run: Run) -> np.ndarray:
+    """(n, height, width, channels) uint8: images of a run that show how they are."""
+    return run.pictures[np.arange(0, len(run), -(-len(run) // LOOKED_AT))]
+
+
+def as_bytes(contents: np.ndarray) -> bytes:
+    """What contents are, for a hash; an array of texts holds only where they are."""
+    return json.dumps(contents.tolist()).encode() if contents.dtype == object else contents.tobytes()
 
 
 def _bytes(cached: dict[tuple[str, str], np.ndarray]) -> int:

@@ -2,52 +2,29 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from mcviz.app.components.charts import chart, picture
+from mcviz.app.components.charts import chart
 from mcviz.app.components.score_chooser import score_chooser
 from mcviz.app.components.widgets import bound
 from mcviz.app.failures import refusal
+from mcviz.app.inputs import MOST_INPUTS, SweepInputs
 from mcviz.app.navigation import PROBE, state_of
-from mcviz.app.probe.verdict import Detector, EntropyDetector, detector_for
-from mcviz.app.resources import class_names, for_the_model, masks, sampler, sorted_scores
+from mcviz.app.probe.verdict import Detector, ScoreDetector, detector_for
+from mcviz.app.resources import for_the_model, masks, sampler, scores_of, seed, sorted_scores
+from mcviz.app.session import kept, said
 from mcviz.app.state import PageState
+from mcviz.app.tasks import task_of
 from mcviz.app.wording import as_markdown
 from mcviz.errors import McvizError
-from mcviz.figures import class_counts
 from mcviz.figures.sweeps import score_comparison
-from mcviz.measures import SCORES, percent, scores
 from mcviz.runs import Run
 
-DEFAULT_INPUTS, MOST_INPUTS = 100, 2000
+DEFAULT_INPUTS = 100
 BLOCK = 20  # inputs that are predicted at a time; one that is stopped amid a block loses it
-
-
-@dataclass(frozen=True)
-class SweepInputs:
-    """What can be swept over.
-
-    Attributes:
-        kind: what the inputs are called, such as "noise images".
-        name: what exactly they are, such as "uniform noise at 80% strength".
-        available: how many there are.
-        load: (start, stop) to (stop - start, height, width, channels) float32 in 0..1.
-        digest: of the run whose model predicts.
-        labels: (available,) int, or None where no prediction is correct.
-    """
-
-    kind: str
-    name: str
-    available: int
-    load: Callable[[int, int], np.ndarray]
-    digest: str
-    labels: np.ndarray | None = None
-
-    def same_as(self, other: "SweepInputs") -> bool:
-        """Whether the inputs of both are the same."""
-        return (self.digest, self.kind, self.name) == (other.digest, other.kind, other.name)
 
 
 @dataclass
@@ -59,11 +36,12 @@ class Sweep:
         total: how many of them it is to have.
         detector: tells which of them are out of distribution.
         running: whether it goes on.
-        scores: name to (done,) arrays, as `mcviz.measures.scores` gives them.
+        scores: name to (done,) arrays, as `Task.scores` gives them.
+        standing_out: of the worst, as `Task.standing_out` gives it.
         is_ood: (done,) bool, by the detector.
-        correct: (done,) bool: whether the prediction is the label; never, where there are no labels.
-        worst: the number, counted from 0, of the most confident wrong prediction; -1 while there is none.
-        worst_image: (height, width, channels) float32, its input.
+        correct: (done,) bool: whether the prediction is the label; never, where that is not known.
+        worst: the number, counted from 0, of the input that stands out the most; -1 while none does.
+        worst_content: its input.
     """
 
     inputs: SweepInputs
@@ -73,31 +51,33 @@ class Sweep:
     scores: dict[str, np.ndarray] = field(default_factory=dict)
     is_ood: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     correct: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+    standing_out: float = 0.0
     worst: int = -1
-    worst_image: np.ndarray | None = None
+    worst_content: Any = None
 
     @property
     def done(self) -> int:
         """How many inputs are predicted."""
         return len(self.is_ood)
 
-    def add(self, run: Run, images: np.ndarray, labels: np.ndarray | None, probs: np.ndarray) -> None:
+    def add(self, run: Run, contents: np.ndarray, labels: np.ndarray | None, predictions: np.ndarray) -> None:
         """Add the predictions of more inputs: all of them, or none where the detector is interrupted.
 
         Args:
             run: whose examples are in distribution.
-            images: (n, height, width, channels) float32 in 0..1.
+            contents: n inputs.
             labels: (n,) int, or None where no prediction is correct.
-            probs: (T, n, C) probabilities.
+            predictions: (T, n, K) of their passes.
         """
         self.detector = self.detector or detector_for(run)
-        is_ood, found = self.detector.is_ood(images, probs), scores(probs)
-        correct = np.zeros(len(images), bool) if labels is None else found["prediction"] == labels
-        confidence_if_wrong = np.where(correct, 0, found["max_probability"])
-        worst = int(confidence_if_wrong.argmax())
-        before = float(self.scores["max_probability"][self.worst]) if self.worst >= 0 else 0.0
-        if confidence_if_wrong[worst] > before:
-            self.worst, self.worst_image = self.done + worst, images[worst]
+        task = task_of(run)
+        is_ood, found = self.detector.is_ood(contents, predictions), task.scores(run, predictions)
+        correct = np.zeros(len(contents), bool) if labels is None else found["prediction"] == labels
+        standing_out = task.standing_out(found, correct)
+        worst = int(standing_out.argmax())
+        if standing_out[worst] > self.standing_out:
+            self.standing_out = float(standing_out[worst])
+            self.worst, self.worst_content = self.done + worst, contents[worst]
         self.scores = {
             name: np.concatenate([self.scores.get(name, values[:0]), values]) for name, values in found.items()
         }
@@ -114,14 +94,14 @@ def show_sweep(run: Run, state: PageState, choose: Callable[[Run, PageState], Sw
         choose: says what would be swept over now.
     """
     now = choose(run, state)
-    st.subheader(f"Many {now.kind} at once", anchor=False)
+    st.header(f"Many {now.kind} at once", anchor=False)
     st.caption(
-        "A sweep predicts many inputs with the settings above. It shows which classes are predicted, how confidently, "
-        "and how many inputs are detected as out of distribution."
+        f"A sweep predicts many inputs with the settings above. It shows {task_of(run).sweep_shows}, and how many "
+        "inputs are detected as out of distribution."
     )
     most = min(MOST_INPUTS, now.available)
     count = state.sweep if state.sweep is not None and state.sweep <= most else min(DEFAULT_INPUTS, most)
-    sweep: Sweep | None = st.session_state.get("sweep")
+    sweep: Sweep | None = kept().get("sweep")
     if sweep and (sweep.inputs.digest, sweep.inputs.kind) != (now.digest, now.kind):
         sweep = None
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -141,17 +121,17 @@ def show_sweep(run: Run, state: PageState, choose: Callable[[Run, PageState], Sw
 
 def start(run: Run, choose: Callable[[Run, PageState], SweepInputs], count_key: str) -> None:
     """Begin a sweep over what is chosen by now, a number that was typed just before the click included."""
-    st.session_state["sweep"] = Sweep(choose(run, state_of(run)), st.session_state[count_key])
+    kept()["sweep"] = Sweep(choose(run, state_of(run)), said(count_key))
 
 
 def stop() -> None:
     """End the sweep; what it has found stays."""
-    st.session_state["sweep"].running = False
+    kept()["sweep"].running = False
 
 
 def go_on() -> None:
     """Predict the inputs that are left as well, whatever is chosen by now."""
-    st.session_state["sweep"].running = True
+    kept()["sweep"].running = True
 
 
 def carry_on(run: Run, sweep: Sweep) -> None:
@@ -167,12 +147,17 @@ def carry_on(run: Run, sweep: Sweep) -> None:
         while sweep.done < sweep.total:
             progress(0, total)
             start, stop = sweep.done, min(sweep.done + BLOCK, sweep.total)
-            images = inputs.load(start, stop)
+            contents = inputs.load(start, stop)
             labels = None if inputs.labels is None else inputs.labels[start:stop]
-            probs = prepared.sample(
-                for_the_model(run, images), passes=run.passes, masks=masks(run), first_example=start, progress=progress
+            predictions = prepared.sample(
+                for_the_model(run, contents),
+                passes=run.passes,
+                seed=seed(run),
+                masks=masks(run),
+                first_example=start,
+                progress=progress,
             )
-            sweep.add(run, images, labels, probs)
+            sweep.add(run, contents, labels, predictions)
         sweep.running = False
     except McvizError as error:
         sweep.running = False
@@ -182,43 +167,27 @@ def carry_on(run: Run, sweep: Sweep) -> None:
 
 
 def show_findings(run: Run, state: PageState, sweep: Sweep) -> None:
-    """Which classes are predicted, the most confident wrong prediction, and the scores beside the run's."""
-    predictions, kind, names = sweep.scores["prediction"], sweep.inputs.kind, class_names(run)
-    found = summary(run, sweep)
+    """What is predicted, and the scores beside the run's."""
+    found, kind = summary(run, sweep), sweep.inputs.kind
     st.markdown(f"**{sweep.inputs.name[:1].upper()}{sweep.inputs.name[1:]}**: {as_markdown(found)}")
-    left, middle, right = st.columns([2, 3, 3], gap="large")
+    left, right = st.columns([5, 3], gap="large")
     with left:
-        st.markdown("**Most confident wrong prediction**")
-        if sweep.worst_image is None:
-            st.caption("There is none: every prediction is correct.")
-        else:
-            picture(sweep.worst_image, f"The one of the {kind} with the most confident wrong prediction")
-            confidence = percent(float(sweep.scores["max_probability"][sweep.worst]))
-            st.caption(f"The ensemble predicts **{as_markdown(names[predictions[sweep.worst]])}** with {confidence}.")
-    with middle:
-        st.markdown("**Predictions of the ensemble**")
-        chart(class_counts(predictions, names), "sweep-classes", found)
+        task_of(run).swept(run, state, sweep)
     with right:
-        score_chooser("Compared with this run's examples, by", state)
-        of_run, label = sorted_scores(run, state.score), SCORES[state.score].label
-        figure = score_comparison(of_run, sweep.scores[state.score], label, kind)
-        chart(figure, "sweep-scores", f"Histograms of {label} of this run's examples and of the {kind}. {found}")
+        score_chooser("Compared with this run's examples, by", run, state)
+        score = scores_of(run)[state.score]
+        if score.name not in sweep.scores:
+            st.caption(f"{score.label} compares with a label, and these inputs have none. Choose another score.")
+            return
+        figure = score_comparison(sorted_scores(run, score.name), sweep.scores[score.name], score.label, kind)
+        chart(figure, "sweep-scores", f"Histograms of {score.label} of this run's examples and of the {kind}. {found}")
 
 
 def summary(run: Run, sweep: Sweep) -> str:
     """What a sweep found, in short sentences."""
-    predictions, confidences = sweep.scores["prediction"], sweep.scores["max_probability"]
-    counts = np.bincount(predictions, minlength=len(run.class_names))
-    favourite = int(counts.argmax())
-    kind = sweep.inputs.kind.removesuffix("s") if sweep.done == 1 else sweep.inputs.kind
-    are, on_average = ("is", "") if counts[favourite] == 1 else ("are", " on average")
-    found = [
-        f"{counts[favourite]:,} of {sweep.done:,} {kind} {are} predicted as {class_names(run)[favourite]}, with "
-        f"{percent(float(confidences[predictions == favourite].mean()))}{on_average}."
-    ]
-    if sweep.inputs.labels is not None:
-        found.append(f"Correct: {sweep.correct.sum():,} of {sweep.done:,}.")
-    by = ", by expected entropy alone" if isinstance(sweep.detector, EntropyDetector) else ""
+    found = task_of(run).swept_in_words(run, sweep)
+    alone = sweep.detector if isinstance(sweep.detector, ScoreDetector) else None
+    by = f", by {alone.score.in_sentence} alone" if alone else ""
     found.append(f"Out of distribution{by}: {sweep.is_ood.sum():,} of {sweep.done:,}.")
     if sweep.done < sweep.total:
         found.append(f"Stopped after {sweep.done:,} of {sweep.total:,}.")

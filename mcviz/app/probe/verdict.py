@@ -4,22 +4,30 @@ import threading
 import time
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+from streamlit.runtime.scriptrunner import add_script_run_ctx
 
 from mcviz.app.failures import refusal
+from mcviz.app.inputs import alone
 from mcviz.app.navigation import PROBE
-from mcviz.app.resources import for_the_model, sampler, sorted_scores
+from mcviz.app.resources import for_the_model, sampler, scores_of, sorted_scores
+from mcviz.app.tasks import task_of
+from mcviz.app.wording import as_markdown
 from mcviz.errors import McvizError
-from mcviz.measures import SCORES, percent, scores
-from mcviz.measures.ood import COVERAGE, OODDetector
+from mcviz.measures import Score, percent
+from mcviz.measures.conformal import conformal_quantile
+from mcviz.measures.ood import COVERAGE, RARE, OODDetector
 from mcviz.runs import Run
 
 NEARLY_NONE = 1e-9  # of a share: rounding
-PATIENCE = 10  # seconds that the first verdicts wait for the detector
+LOOK = 0.2  # seconds between two looks whether it is there
+PATIENCE = 20  # seconds that the first verdicts wait for the detector
+NONE_TO_FIT = "A detector that also looks at the activations of the network is there for classifications only."
 STILL_FITTING = (
     "The OOD detector is still being fitted to this run's examples, which happens once. It is used as soon as it is "
     "ready and you change something."
@@ -34,26 +42,28 @@ class Verdict:
         is_ood: whether the input is out of distribution.
         less_usual: the share of this run's examples that look less usual, 0 to 1.
         figures: what that rests on, as texts by their names.
+        by: in Markdown, which detector it is from, where it is not the fitted one, and why; or "".
     """
 
     is_ood: bool
     less_usual: float
     figures: dict[str, str]
+    by: str = ""
 
 
 class Detector(Protocol):
     """Tells by the examples of a run which inputs are out of distribution."""
 
-    def is_ood(self, images: np.ndarray, probs: np.ndarray) -> np.ndarray:
-        """(n,) bool, for (n, height, width, channels) images in 0..1 with (T, n, C) probabilities."""
+    def is_ood(self, contents: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+        """(n,) bool, for n inputs with (T, n, K) predictions."""
 
-    def verdict(self, image: np.ndarray, probs: np.ndarray) -> Verdict:
-        """The verdict on one (height, width, channels) image in 0..1 with (T, C) probabilities."""
+    def verdict(self, content: Any, predictions: np.ndarray) -> Verdict:
+        """The verdict on one input with (T, K) predictions."""
 
 
 @dataclass(frozen=True)
-class EntropyDetector:
-    """Detects by the expected entropy alone, which needs no fit.
+class ScoreDetector:
+    """Detects by one score alone, such as the expected entropy of a classification, which needs no fit.
 
     Attributes:
         run: whose examples are in distribution.
@@ -62,26 +72,38 @@ class EntropyDetector:
 
     run: Run
     reason: str
-    score = SCORES["expected_entropy"]
 
-    def is_ood(self, images: np.ndarray, probs: np.ndarray) -> np.ndarray:  # noqa: ARG002 (the passes are enough)
+    @property
+    def score(self) -> Score:
+        """By which it detects: high where an input is out of distribution."""
+        return scores_of(self.run)[task_of(self.run).ood_score]
+
+    def is_ood(self, contents: np.ndarray, predictions: np.ndarray) -> np.ndarray:  # noqa: ARG002 (passes are enough)
         """As `Detector` says."""
-        return self.score.function(probs) > self._limit()
+        return self._values(predictions) > self._limit()
 
-    def verdict(self, image: np.ndarray, probs: np.ndarray) -> Verdict:
+    def verdict(self, content: Any, predictions: np.ndarray) -> Verdict:  # noqa: ARG002
         """As `Detector` says."""
         values = sorted_scores(self.run, self.score.name)
-        value = float(self.score.function(probs[:, None])[0])
+        value = float(self._values(predictions[:, None])[0])
         less_usual = 1 - float(np.searchsorted(values, value, side="right")) / len(values)
         figures = {
-            self.score.label: self.score.format(value),
+            self.score.label: as_markdown(self.score.format(value)),
             "Examples with a higher one": _share(less_usual),
-            "Limit: out of distribution above": self.score.format(self._limit()),
+            f"Limit, passed by at most {RARE:.0%} of inputs like these": self._limit_in_words(),
         }
-        return Verdict(bool(self.is_ood(image[None], probs[:, None])[0]), less_usual, figures)
+        by = f"By {self.score.in_sentence} alone. {self.reason}"
+        return Verdict(value > self._limit(), less_usual, figures, by)
+
+    def _values(self, predictions: np.ndarray) -> np.ndarray:
+        return task_of(self.run).scores(self.run, predictions)[self.score.name]
+
+    def _limit_in_words(self) -> str:
+        limit = self._limit()
+        return as_markdown(self.score.format(limit)) if np.isfinite(limit) else "none: too few examples to tell"
 
     def _limit(self) -> float:
-        return float(np.quantile(sorted_scores(self.run, self.score.name), COVERAGE))
+        return conformal_quantile(sorted_scores(self.run, self.score.name), COVERAGE)
 
 
 @dataclass(frozen=True)
@@ -98,25 +120,25 @@ class FittedDetector:
     run: Run
     detector: OODDetector
 
-    def is_ood(self, images: np.ndarray, probs: np.ndarray) -> np.ndarray:
+    def is_ood(self, contents: np.ndarray, predictions: np.ndarray) -> np.ndarray:
         """As `Detector` says."""
         from mcviz.model.ood import ood_verdict
 
-        return ood_verdict(self.detector, sampler(self.run), for_the_model(self.run, images), probs).is_ood
+        return ood_verdict(self.detector, sampler(self.run), for_the_model(self.run, contents), predictions).is_ood
 
-    def verdict(self, image: np.ndarray, probs: np.ndarray) -> Verdict:
+    def verdict(self, content: Any, predictions: np.ndarray) -> Verdict:
         """As `Detector` says."""
         from mcviz.model.ood import ood_verdict
 
-        taken = for_the_model(self.run, image[None])
-        found = ood_verdict(self.detector, sampler(self.run), taken, probs[:, None])
+        taken = for_the_model(self.run, alone(content))
+        found = ood_verdict(self.detector, sampler(self.run), taken, predictions[:, None])
         figures = {
             "Examples as uncertain, by max probability": self._share_of_examples(found.p_uncertainty[0]),
             "Examples with activations as unusual for their prediction": self._share_of_examples(
                 found.p_unexplained[0]
             ),
             "Examples less usual by both together": _share(found.percentile[0]),
-            "Limit: out of distribution below": f"{1 - COVERAGE:.0%}",
+            f"Limit, reached by at most {RARE:.0%} of inputs like these": f"{RARE:.0%}",
         }
         return Verdict(bool(found.is_ood[0]), float(found.percentile[0]), figures)
 
@@ -145,46 +167,67 @@ def fit_is_over(run: Run) -> bool:
     Raises:
         McvizError: the run's model cannot be loaded.
     """
-    return _fit(run.digest, run).detector.done()
+    return not task_of(run).fits_detector or _fit(run.digest, run).detector.done()
 
 
 def detector_for(run: Run) -> Detector:
-    """The fitted detector of a run, or the one by entropy where the fit failed or takes long.
+    """The fitted detector of a run, or the one by a score where there is none, or the fit failed or takes long.
 
     Raises:
         McvizError: the run's model cannot be loaded.
     """
+    if not task_of(run).fits_detector:
+        return ScoreDetector(run, NONE_TO_FIT)
     fit = _fit(run.digest, run)
     if not fit.detector.done() and time.monotonic() < fit.deadline:
         with st.spinner("Fitting the OOD detector to this run's examples …"):
-            wait([fit.detector], fit.deadline - time.monotonic())
+            place = st.empty()
+            while not fit.detector.done() and time.monotonic() < fit.deadline:
+                wait([fit.detector], LOOK)
+                place.empty()  # where something else is asked for by now, Streamlit ends this run here
     if not fit.detector.done():
-        return EntropyDetector(run, STILL_FITTING)
+        return ScoreDetector(run, STILL_FITTING)
     failure = fit.detector.exception()
     if failure is not None:
-        return EntropyDetector(
-            run, f"The OOD detector could not be fitted to this run. {refusal(failure, PROBE.title)}"
-        )
+        return ScoreDetector(run, f"The OOD detector could not be fitted to this run. {refusal(failure, PROBE.title)}")
     return FittedDetector(run, fit.detector.result())
 
 
-def show_verdict(run: Run, image: np.ndarray, probs: np.ndarray) -> None:
-    """The verdict on one input: what it means, and below that its figures.
+def show_headline(place: DeltaGenerator, run: Run, content: Any, predictions: np.ndarray) -> Verdict:
+    """What the verdict on one input means for its prediction, in a sentence.
 
     Args:
+        place: where the sentence stands.
         run: whose examples are in distribution.
-        image: (height, width, channels) float32 in 0..1.
-        probs: (T, C) probabilities of the input.
+        content: of the input.
+        predictions: (T, K) of its passes.
     """
-    detector = detector_for(run)
-    verdict = detector.verdict(image, probs)
-    compared = less_usual_examples(verdict.less_usual)
-    if verdict.is_ood:
-        st.warning(f"**Out of distribution: treat the prediction as a guess.** {compared}", icon=":material/warning:")
-    else:
-        st.success(f"**In distribution, as far as can be told.** {compared}", icon=":material/check_circle:")
-    if isinstance(detector, EntropyDetector):
-        st.caption(f"By expected entropy alone. {detector.reason}")
+    with place:
+        verdict = detector_for(run).verdict(content, predictions)
+        words = headline(verdict)
+        if verdict.is_ood:
+            st.warning(words, icon=":material/warning:")
+        else:
+            st.success(words, icon=":material/check_circle:")
+    return verdict
+
+
+def headline(verdict: Verdict) -> str:
+    """The verdict in a sentence or two of Markdown: how to take the prediction, and how unusual its input is."""
+    if not verdict.is_ood:
+        return (
+            f"**This looks like this run's examples, as far as can be told.** {less_usual_examples(verdict.less_usual)}"
+        )
+    if verdict.less_usual <= NEARLY_NONE:
+        return "**Out of distribution: treat the answer as a guess.** No example of this run looks as unusual as this."
+    return f"**Out of distribution: treat the answer as a guess.** {less_usual_examples(verdict.less_usual)}"
+
+
+def show_reasons(verdict: Verdict) -> None:
+    """The figures that a verdict rests on."""
+    st.markdown("**Does it look like this run's examples?**")
+    if verdict.by:
+        st.caption(verdict.by)
     figures = pd.DataFrame(verdict.figures.items(), columns=["this input, against this run's examples", "figure"])
     st.table(figures.set_index(figures.columns[0]), width="content")
 
@@ -204,22 +247,22 @@ def less_usual_examples(share: float) -> str:
     return f"{only}{count} of 100 examples of this run {look} less usual."
 
 
-def compare_scores(run: Run, probs: np.ndarray) -> None:
+def compare_scores(run: Run, predictions: np.ndarray) -> None:
     """Every score of one input, and how many of this run's examples are less uncertain by it.
 
     Args:
         run: whose examples the input is compared with.
-        probs: (T, C) probabilities of the input.
+        predictions: (T, K) of the input.
     """
-    values = scores(probs[:, None])
+    values = task_of(run).scores(run, predictions[:, None])
     rows = []
-    for name, score in SCORES.items():
+    for name, score in scores_of(run).items():
         if name in values:
             of_run, value = sorted_scores(run, name), values[name][0]
             below = np.searchsorted(of_run, value) / len(of_run)
             above = 1 - np.searchsorted(of_run, value, side="right") / len(of_run)
             less_uncertain = percent(float(below if score.uncertain_when == "high" else above))
-            rows.append((score.label, score.format(float(value)), less_uncertain))
+            rows.append((score.label, as_markdown(score.format(float(value))), less_uncertain))
     st.table(pd.DataFrame(rows, columns=["score", "value", "more uncertain than"]).set_index("score"))
 
 
@@ -236,7 +279,9 @@ def _fit(digest: str, _run: Run) -> Fit:  # noqa: ARG001 (the digest is the cach
         except (McvizError, ValueError, MemoryError) as error:  # too few images, or ones that do not vary
             fit.detector.set_exception(error)
 
-    threading.Thread(target=work).start()  # no daemon: a process that ends amid a product of OpenBLAS can hang
+    thread = threading.Thread(target=work)  # no daemon: a process that ends amid a product of OpenBLAS can hang
+    add_script_run_ctx(thread)  # so that it keeps what it finds if whoever asks may
+    thread.start()
     return fit
 
 

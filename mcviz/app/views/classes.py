@@ -9,20 +9,20 @@ import streamlit as st
 from mcviz.app.components.charts import chart
 from mcviz.app.components.gallery import tiles
 from mcviz.app.components.widgets import bound
-from mcviz.app.resources import class_names, table
+from mcviz.app.resources import class_names, scores_of, table
 from mcviz.app.selection import Selection
 from mcviz.app.state import go
-from mcviz.app.wording import all_as_markdown, as_markdown
+from mcviz.app.wording import all_as_markdown, as_markdown, extremes
 from mcviz.figures import class_accuracies, score_distributions
 from mcviz.figures.style import NAMED_CLASSES
-from mcviz.measures import SCORES, percent
+from mcviz.measures import percent
 
 
 def classes_view(selection: Selection) -> None:
     """Accuracy and uncertainty of every class, then one class in detail."""
-    run, score = selection.run, SCORES[selection.score]
+    run, score = selection.run, scores_of(selection.run)[selection.score]
     scores, names = table(run), class_names(run)
-    by_class = scores.assign(correct=scores["correct"].astype(float)).groupby("label")
+    by_class = scores[["label", selection.score]].assign(correct=scores["correct"].astype(float)).groupby("label")
     summary = by_class.agg(examples=("correct", "size"), accuracy=("correct", "mean"), score=(selection.score, "mean"))
     summary = summary.reindex(range(len(names)))
     worst = int(np.nanargmin(summary["accuracy"].to_numpy()))
@@ -31,9 +31,9 @@ def classes_view(selection: Selection) -> None:
     with left:
         st.markdown(_most_missed(names[worst], summary["accuracy"][worst]))
         chart(
-            class_accuracies(summary["accuracy"].to_numpy(), summary["score"].to_numpy(), names, score.label.lower()),
+            class_accuracies(summary["accuracy"].to_numpy(), summary["score"].to_numpy(), names, score.in_sentence),
             "class-dots",
-            f"Mistakes against mean {score.label.lower()} of each class.",
+            f"Mistakes against mean {score.in_sentence} of each class.",
         )
     with right:
         _table(summary, selection)
@@ -59,7 +59,7 @@ def _table(summary: pd.DataFrame, selection: Selection) -> None:
     if len(summary) <= NAMED_CLASSES:
         st.table(_named(summary, selection))
         return
-    label = SCORES[selection.score].label.lower()
+    label = scores_of(selection.run)[selection.score].in_sentence
     rows = summary.assign(name=class_names(selection.run)).sort_values("accuracy", kind="stable")
     st.dataframe(
         rows,
@@ -83,7 +83,7 @@ def _named(summary: pd.DataFrame, selection: Selection) -> pd.DataFrame:
             "class": all_as_markdown(selection.run.class_names),
             "examples": [f"{count:,.0f}" for count in summary["examples"].fillna(0)],
             "correct": summary["accuracy"].map(percent, na_action="ignore").fillna("–"),
-            f"mean {SCORES[selection.score].label.lower()}": summary["score"]
+            f"mean {scores_of(selection.run)[selection.score].in_sentence}": summary["score"]
             .map("{:.3f}".format, "ignore")
             .fillna("–"),
         }
@@ -92,6 +92,7 @@ def _named(summary: pd.DataFrame, selection: Selection) -> pd.DataFrame:
 
 def _one_class(selection: Selection, chosen: int) -> None:
     run, score = selection.run, selection.score
+    ranked_by = scores_of(run)[score]
     everything = table(run)
     members = np.flatnonzero((everything["label"] == chosen).to_numpy(bool))
     if len(members) == 0:
@@ -101,15 +102,16 @@ def _one_class(selection: Selection, chosen: int) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         chart(
-            score_distributions(scores[score].to_numpy(), scores["correct"].to_numpy(bool), SCORES[score].label),
+            score_distributions(scores[score].to_numpy(), scores["correct"].to_numpy(bool), ranked_by.label),
             "class-distribution",
-            f"Distribution of {SCORES[score].label.lower()} for class {class_names(run)[chosen]}, correct and wrong.",
+            f"Distribution of {ranked_by.in_sentence} for class {class_names(run)[chosen]}, correct and wrong.",
         )
     with right:
         order = members[np.argsort(scores[score].to_numpy(), kind="stable")]
-        if SCORES[score].uncertain_when == "high":
+        if ranked_by.uncertain_when == "high":
             order = order[::-1]
-        st.markdown("**The two most uncertain and the two most confident**")
+        first, last = extremes(ranked_by)
+        st.markdown(f"**The two {first} and the two {last}**")
         tiles(
             run, selection.state, order[[0, 1, -2, -1]] if len(order) > 3 else order, None, score, key="class-extremes"
         )

@@ -1,4 +1,4 @@
-"""A filter on the ids or on one of the user's own columns, in the form that its values ask for."""
+"""A filter on the ids, on texts or on one of the user's own columns, in the form that its values ask for."""
 
 from dataclasses import replace
 from math import inf, isfinite
@@ -10,8 +10,9 @@ from mcviz.app.columns import own_columns
 from mcviz.app.components.widgets import bound
 from mcviz.app.filters import ColumnFilter, Filters, as_texts
 from mcviz.app.resources import table
+from mcviz.app.selection import passing
 from mcviz.app.state import go
-from mcviz.app.wording import as_markdown
+from mcviz.app.wording import as_markdown, leaving
 from mcviz.runs import Run
 from mcviz.text import one_line
 
@@ -36,10 +37,12 @@ def column_filter(run: Run, filters: Filters) -> None:
 
 
 def _choice(run: Run, filters: Filters, kept: ColumnFilter) -> None:
+    texts = as_texts(table(run)[kept.name])
+    left = texts[passing(run, filters.with_column(ColumnFilter(kept.name)))].value_counts()
     st.multiselect(
         as_markdown(kept.name),
-        sorted({*as_texts(table(run)[kept.name]).unique(), *kept.values}),
-        format_func=one_line,
+        sorted({*texts.unique(), *kept.values}),
+        format_func=lambda each: leaving(one_line(each), int(left.get(each, 0))),
         **bound(f"column-{kept.name}", list(kept.values), lambda new: _put(filters, replace(kept, values=tuple(new)))),
     )
 
@@ -60,7 +63,7 @@ def _end(run: Run, filters: Filters, kept: ColumnFilter, end: Literal["low", "hi
         value=None,
         placeholder=f"{nearest:g}",
         format="%g",
-        **bound(f"column-{end}-{kept.name}", value if isfinite(value) else None, put),
+        **bound(f"column-{end}-{kept.name}", value if isfinite(value) else None, put, may_be_empty=True),
     )
 
 

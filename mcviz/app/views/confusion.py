@@ -4,14 +4,16 @@ from dataclasses import replace
 
 import streamlit as st
 
+from mcviz.app.beside import key_of
 from mcviz.app.components.widgets import bound
 from mcviz.app.filters import Filters
-from mcviz.app.resources import class_names, table
-from mcviz.app.selection import Selection
+from mcviz.app.resources import class_names, scores_of, table
+from mcviz.app.selection import Selection, passing
+from mcviz.app.session import said
 from mcviz.app.state import go, one_of
 from mcviz.app.views.linked import linked_chart
 from mcviz.figures import confusion_matrix
-from mcviz.measures import SCORES, percent
+from mcviz.measures import percent
 
 CELLS = {"counts": "examples", "score": "mean of the score"}
 
@@ -24,18 +26,18 @@ def confusion_view(selection: Selection) -> None:
         "Cells show", list(CELLS), format_func=CELLS.__getitem__, required=True, **bound("cells", shows)
     )
     others = filters.without("label", "prediction")
-    shown = table(run)[others.mask(table(run))]
-    score, classes, averaged = SCORES[selection.score], len(run.class_names), shows == "score"
+    shown = table(run)[["label", "prediction", "correct", selection.score]][passing(run, others)]
+    score, classes, averaged = scores_of(selection.run)[selection.score], len(run.class_names), shows == "score"
     one_cell = len(filters.label) == len(filters.prediction) == 1
     cell = (filters.label[0], filters.prediction[0]) if one_cell else None
-    drawn = (others, shows, selection.score if averaged else None, run.digest)
+    drawn = (others, shows, selection.score if averaged else None, key_of(run))
     key, shows_it = linked_chart("confusion", drawn, lambda key: _clicked_cell(key, classes), cell)
     figure = confusion_matrix(
         shown["label"].to_numpy(int),
         shown["prediction"].to_numpy(int),
         class_names(run),
         shown[selection.score].to_numpy() if averaged else None,
-        f"mean {score.label.lower()}" if averaged else "examples off the diagonal",
+        f"mean {score.in_sentence}" if averaged else "examples off the diagonal",
         score.uncertain_when if averaged else "high",
         None if shows_it else cell,
     )
@@ -49,12 +51,15 @@ def confusion_view(selection: Selection) -> None:
         alt=f"Confusion matrix of {len(shown):,} examples, {wrong.sum():,} of them ({percent(wrong.mean())}) off the "
         "diagonal. The table view lists label and prediction of each.",
     )
-    st.caption("Click a cell to select its examples. The outlined diagonal holds the correct predictions.")
+    st.caption(
+        "Click a cell to select its examples, or choose label and prediction under Filters. The diagonal holds the "
+        "correct predictions."
+    )
 
 
 def _clicked_cell(key: str, classes: int) -> tuple[int, int] | None:
     """The label and the prediction of the cell that the browser shows as selected, or None."""
-    event = st.session_state.get(key)
+    event = said(key)
     if not event or not event["selection"]["points"]:
         return None
     return divmod(int(event["selection"]["points"][0]["customdata"]), classes)

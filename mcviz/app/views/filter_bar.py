@@ -1,111 +1,130 @@
 """The bar above the views: the ranking, the filters and the export of what they leave."""
 
-from dataclasses import replace
 from functools import partial
-from math import inf
-from typing import Any
+from math import inf, isfinite
+from typing import Literal
 
 import numpy as np
 import streamlit as st
 
-from mcviz.app.columns import own_columns
+from mcviz.app.columns import own_columns, searched_columns
 from mcviz.app.components.chips import chips
 from mcviz.app.components.score_chooser import score_chooser
 from mcviz.app.components.widgets import bound
 from mcviz.app.exporting import EXPORTS
-from mcviz.app.filters import CORRECT, ColumnFilter, Filters, two_classes
+from mcviz.app.filters import ColumnFilter, Filters
+from mcviz.app.navigation import REVIEW, link_to
 from mcviz.app.needs import has, offered
-from mcviz.app.resources import class_names, table
+from mcviz.app.redrawing import tell
+from mcviz.app.resources import numbers_of, scores_of, table
+from mcviz.app.runs.again import again_in_popover, again_shown, can_be_held_against
 from mcviz.app.selection import Selection, select
-from mcviz.app.state import ORDERS, PageState, go
+from mcviz.app.session import said
+from mcviz.app.state import ORDERS, UNCERTAIN_FIRST, PageState, go, whole_address
+from mcviz.app.tasks import task_of
+from mcviz.app.trust.labelling import what_to_label_next
+from mcviz.app.trust.referring import refer_in_popover
 from mcviz.app.views.column_filter import column_filter
-from mcviz.app.wording import as_markdown, counted
-from mcviz.measures import SCORES
+from mcviz.app.wording import as_markdown, counted, extremes
+from mcviz.measures import Score
+from mcviz.permission import may_write
 from mcviz.runs import Run
 from mcviz.text import one_line
 
 DIGITS = 3  # of a score, after the point, on its slider
+MOST_DIGITS = 12
+LABEL_ERRORS = {"score": "self_confidence", "order": UNCERTAIN_FIRST}  # what lists them first
 
 
 def filter_bar(run: Run, state: PageState) -> Selection:
     """The controls of what is selected and how it is ranked, and what they select."""
-    selection = select(run, state)
+    selection, score = select(run, state), scores_of(run)[state.score]
+    orders = dict(zip(ORDERS, extremes(score), strict=True))
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        score_chooser("Rank by", state)
-        st.selectbox("Order", list(ORDERS), format_func=ORDERS.__getitem__, width=210, **bound("order", state.order))
-        if has(run, "labels") or "id" in own_columns(run):
+        score_chooser("Rank by", run, state)
+        st.selectbox(
+            "Order", ORDERS, format_func=lambda each: f"{orders[each]} first", width=230, **bound("order", state.order)
+        )
+        if task_of(run).typed(run) or searched_columns(run):
             _typed(run, state.filters)
         with st.popover("Filters", icon=":material/filter_list:"):
             _filters(run, state.filters)
+        if has(run, "labels") and has(run, "classes") and len(run) > 1:
+            with st.popover("Refer", icon=":material/person_search:"):
+                refer_in_popover(run, state)
         with st.popover("Export", icon=":material/download:"):
             _exports(selection)
-    st.caption(SCORES[state.score].meaning)
-    chips(selection)
+        if has(run, "classes"):
+            link_to(REVIEW, "Review these")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        chips(selection)
+        _meaning(selection, score)
+    again_shown(selection)
     return selection
 
 
+def _meaning(selection: Selection, score: Score) -> None:
+    """What the ranking shows, a button for that of probably wrong labels, and what shows whether the ranking holds."""
+    run, state = selection.run, selection.state
+    there = all(getattr(state, name) == value for name, value in LABEL_ERRORS.items())
+    st.caption(f"**Probable label errors first.** {score.meaning}" if there else score.meaning, width="content")
+    if LABEL_ERRORS["score"] in scores_of(run):
+        _label_errors(there)
+    if may_write() and can_be_held_against(run):
+        with st.popover("Sample again", icon=":material/replay:", type="tertiary"):
+            again_in_popover(selection)
+
+
+def _label_errors(there: bool) -> None:
+    st.button(
+        "Probable label errors",
+        icon=":material/label_off:",
+        key="label-errors",
+        type="tertiary",
+        disabled=there,
+        on_click=go,
+        kwargs=LABEL_ERRORS,
+        help="The examples whose given label the ensemble finds least probable",
+    )
+
+
 def _typed(run: Run, filters: Filters) -> None:
-    """The field for what `Filters.narrowed_by` reads and for ids, which is empty again once it was understood."""
-    ids = ["an id"] if "id" in own_columns(run) else []
-    examples = [two_classes(class_names(run)), *(ids or ["wrong"])] if has(run, "labels") else ids
+    """The field for what the task reads, for ids and for words, which is empty again once it was understood."""
+    typed, searched = task_of(run).typed(run), list(searched_columns(run).values())
+    examples = [*typed[:1], "a word" if "text" in searched else "an id"] if searched else typed
 
     def understood() -> None:
-        words = st.session_state["find"]
+        words = said("find")
         try:
             go(filters=_found(run, filters, words))
         except ValueError as error:
-            st.session_state["not-understood"] = str(error)
+            tell(as_markdown(str(error)), ":material/help:")
         st.session_state["find"] = ""
 
-    st.text_input("Find", placeholder=", or ".join(examples), width=180, key="find", on_change=understood)
-    if message := st.session_state.pop("not-understood", None):
-        st.toast(as_markdown(message), icon=":material/help:")
+    st.text_input("Find", placeholder=", or ".join(examples), width=240, key="find", on_change=understood)
 
 
 def _found(run: Run, filters: Filters, words: str) -> Filters:
-    """The filters narrowed by classes, or else by a part of the ids.
+    """The filters narrowed by what the task reads, or else by a part of the ids or of the texts.
 
     Raises:
         ValueError: the words name neither.
     """
+    searched = searched_columns(run)
     try:
-        if not has(run, "labels"):
-            raise ValueError(f"No id contains “{words}”.")
-        return filters.narrowed_by(words, class_names(run))
+        if not task_of(run).typed(run):
+            raise ValueError(f"No {' and no '.join(searched.values())} contains “{words}”.")
+        return task_of(run).narrowed(run, filters, words)
     except ValueError:
-        by_id = ColumnFilter("id", contains=words.strip())
-        if by_id.contains and "id" in own_columns(run) and by_id.mask(table(run)).any():
-            return filters.with_column(by_id)
+        for name in searched:
+            by_column = ColumnFilter(name, contains=words.strip())
+            if by_column.contains and by_column.mask(table(run)).any():
+                return filters.with_column(by_column)
         raise
 
 
 def _filters(run: Run, filters: Filters) -> None:
-    classes, named = range(len(run.class_names)), class_names(run).__getitem__
-
-    def put(**changes: Any) -> None:
-        go(filters=replace(filters, **changes))
-
-    if has(run, "labels"):
-        st.multiselect(
-            "Label",
-            classes,
-            format_func=named,
-            **bound("label", list(filters.label), lambda new: put(label=tuple(new))),
-        )
-    st.multiselect(
-        "Prediction",
-        classes,
-        format_func=named,
-        **bound("prediction", list(filters.prediction), lambda new: put(prediction=tuple(new))),
-    )
-    if has(run, "labels"):
-        st.segmented_control(
-            "Predictions that are",
-            CORRECT,
-            required=True,
-            **bound("correct", filters.correct, lambda new: put(correct=new)),
-        )
-    st.toggle("Passes disagree", **bound("disagree", filters.disagree, lambda new: put(disagree=new)))
+    task_of(run).narrowing(run, filters)
     _range(run, filters)
     if own_columns(run):
         column_filter(run, filters)
@@ -113,34 +132,66 @@ def _filters(run: Run, filters: Filters) -> None:
 
 def _range(run: Run, filters: Filters) -> None:
     """A slider over any score. Its ends are whole steps, as the browser rounds to them and Streamlit then compares."""
-    name = st.selectbox("Range of", list(SCORES), format_func=lambda name: SCORES[name].label, key="ranged")
-    values = table(run)[name]
+    numbers = numbers_of(run)
+    name = st.selectbox("Range of", list(numbers), format_func=lambda name: numbers[name].label, key="ranged")
+    values, number = table(run)[name], numbers[name]
     if values.min() == values.max():
         return
-    low, high = _outwards(float(values.min()), float(values.max()))
+    digits = _digits(float(values.max() - values.min()))
+    low, high = _outwards(float(values.min()), float(values.max()), digits)
     kept = {score: (a, b) for score, a, b in filters.ranges}.get(name, (low, high))
-    shown = _outwards(*np.clip(kept, low, high).tolist())
+    kept_low, kept_high = np.clip(kept, low, high)
+    shown = _outwards(float(kept_low), float(kept_high), digits)
 
     def put(new: tuple[float, float]) -> None:
         ends = (-inf if new[0] <= low else new[0], inf if new[1] >= high else new[1])
         go(filters=filters.with_range(name, *ends))
 
     st.slider(
-        f"{SCORES[name].label}, {SCORES[name].unit}",
+        as_markdown(f"{number.label}, {number.unit}" if number.unit else number.label),
         low,
         high,
-        step=10.0**-DIGITS,
-        format=f"%.{DIGITS}f",
+        step=10.0**-digits,
+        format=f"%.{digits}f",
         **bound(f"range-{name}", shown, put),
+    )
+    ends = {score: (a, b) for score, a, b in filters.ranges}.get(name, (-inf, inf))
+    with st.container(horizontal=True):
+        _exact_end(filters, name, "from", ends, float(values.min()))
+        _exact_end(filters, name, "to", ends, float(values.max()))
+
+
+def _exact_end(
+    filters: Filters, name: str, word: Literal["from", "to"], ends: tuple[float, float], nearest: float
+) -> None:
+    """One end of a range as a number; a field that is empty leaves it open."""
+    at = ["from", "to"].index(word)
+
+    def put(new: float | None) -> None:
+        changed = list(ends)
+        changed[at] = (-inf, inf)[at] if new is None else new
+        go(filters=filters.with_range(name, min(changed), max(changed)))
+
+    st.number_input(
+        word,
+        value=None,
+        placeholder=f"{nearest:.4g}",
+        format="%g",
+        **bound(f"range-{word}-{name}", ends[at] if isfinite(ends[at]) else None, put, may_be_empty=True),
     )
 
 
-def _outwards(low: float, high: float) -> tuple[float, float]:
+def _digits(span: float) -> int:
+    """How many digits after the point the steps of a slider have."""
+    return DIGITS if 0.01 <= span <= 10 else int(np.clip(DIGITS - np.floor(np.log10(span)), 0, MOST_DIGITS))
+
+
+def _outwards(low: float, high: float, digits: int) -> tuple[float, float]:
     """The nearest whole steps below and above, so that what is between stays between."""
-    below, above, step = round(low, DIGITS), round(high, DIGITS), 10.0**-DIGITS
+    below, above, step = round(low, digits), round(high, digits), 10.0**-digits
     return (
-        below if below <= low else round(below - step, DIGITS),
-        above if above >= high else round(above + step, DIGITS),
+        below if below <= low else round(below - step, digits),
+        above if above >= high else round(above + step, digits),
     )
 
 
@@ -149,9 +200,10 @@ def _exports(selection: Selection) -> None:
     st.markdown(f"**{counted(len(selection.examples), 'selected example')}**")
     for name in offered(EXPORTS, selection.run):
         export = EXPORTS[name]
+        more = {"link": whole_address(selection.state)} if export.linked else {}
         st.download_button(
             export.label,
-            partial(export.make, selection),
+            partial(export.make, selection, **more),
             file_name=f"{one_line(selection.run.name)}-{len(selection.examples)}.{name}",
             mime=export.mime,
             key=f"export-{name}",
@@ -159,3 +211,6 @@ def _exports(selection: Selection) -> None:
             disabled=len(selection.examples) == 0,
             width="stretch",
         )
+    if has(selection.run, "classes"):
+        st.divider()
+        what_to_label_next(selection.run)

@@ -1,26 +1,64 @@
 """Pages of ranked examples that can be clicked."""
 
+import numpy as np
 import streamlit as st
 
 from mcviz.app.components.charts import nothing_passes
 from mcviz.app.components.gallery import tiles
 from mcviz.app.components.widgets import bound
 from mcviz.app.selection import Selection
-from mcviz.app.state import PAGE_SIZES
+from mcviz.app.state import PAGE_SIZES, TILE_SIZES, with_all
+from mcviz.app.views.looking import tick
+from mcviz.app.wording import counted
 
 
 def gallery_view(selection: Selection) -> None:
     """A page of the selected examples, with a choice of page and of its size."""
     state, size = selection.state, selection.state.page_size
-    pages = max(1, -(-len(selection.examples) // size))
-    page = state.page if state.page <= pages else 1
+    pages, page = _pages(selection)
     if len(selection.examples) == 0:
         nothing_passes()
         return
-    first = (page - 1) * size
-    tiles(selection.run, state, selection.examples[first : first + size], first + 1, selection.score, key="gallery")
+    if page != state.page:
+        st.caption(f"There is no page {state.page:,}: these examples fill {counted(pages, 'page')}.")
+    tiles(selection.run, state, _shown(selection), (page - 1) * size + 1, selection.score, key="gallery", looks=True)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.pagination(pages, width="stretch", **bound("page", page))
         st.segmented_control(
             "Examples a page", PAGE_SIZES, required=True, label_visibility="collapsed", **bound("page_size", size)
         )
+
+
+def gallery_controls(selection: Selection) -> None:
+    """How large the tiles are, and a button that ticks all that are shown."""
+    state = selection.state
+    st.segmented_control(
+        "Size of the tiles",
+        TILE_SIZES,
+        format_func=lambda size: size[0].upper(),
+        required=True,
+        label_visibility="collapsed",
+        **bound("tile_size", state.tile_size),
+    )
+    shown = _shown(selection).tolist()
+    st.button(
+        "Tick all",
+        key="tick-all",
+        icon=":material/select_all:",
+        help="Tick all examples that are shown",
+        disabled=set(shown) <= set(state.ticked),
+        on_click=tick,
+        args=(with_all(state.ticked, shown),),
+    )
+
+
+def _pages(selection: Selection) -> tuple[int, int]:
+    """How many pages there are, and the one that is shown."""
+    pages = max(1, -(-len(selection.examples) // selection.state.page_size))
+    return pages, selection.state.page if selection.state.page <= pages else 1
+
+
+def _shown(selection: Selection) -> np.ndarray:
+    """The examples of the page that is shown."""
+    size, (_, page) = selection.state.page_size, _pages(selection)
+    return selection.examples[(page - 1) * size : page * size]

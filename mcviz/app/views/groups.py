@@ -1,4 +1,4 @@
-"""Group by group of one of the user's own columns: how accurate the model is, and how uncertain."""
+"""Group by group of one of the user's own columns: how good the predictions are, and how uncertain."""
 
 import streamlit as st
 
@@ -6,9 +6,10 @@ from mcviz.app.columns import grouping_columns, groups
 from mcviz.app.components.charts import nothing_passes
 from mcviz.app.components.widgets import bound
 from mcviz.app.needs import has
+from mcviz.app.resources import scores_of, table
 from mcviz.app.selection import Selection
 from mcviz.app.state import one_of
-from mcviz.measures import SCORES
+from mcviz.app.tasks import task_of
 from mcviz.text import one_line
 
 MOST_ROWS = 12
@@ -16,28 +17,44 @@ HEIGHT = 460  # pixels
 
 
 def groups_view(selection: Selection) -> None:
-    """A row a group of the selected examples, those of lowest accuracy first, or the most uncertain without labels."""
-    run, score = selection.run, SCORES[selection.score]
+    """A row a group of the selected examples, the worst predicted first, or the most uncertain without labels."""
+    run, score, quality = selection.run, scores_of(selection.run)[selection.score], task_of(selection.run).quality
     offered = grouping_columns(run)
     name = one_of(selection.state.column, offered)
     st.selectbox("Group by", offered, format_func=one_line, width=250, **bound("column", name))
     if len(selection.examples) == 0:
         nothing_passes()
         return
-    found, scores = groups(run, name), selection.table
-    members = scores.assign(correct=scores["correct"].astype("Float64")).groupby(found.members[selection.examples])
+    found, known = groups(run, name), has(run, "labels")
+    rows = table(run)[[score.name]].iloc[selection.examples]
+    measured = table(run)[quality.column].iloc[selection.examples].astype("Float64") if known else None
+    members = rows.assign(**{quality.column: measured}).groupby(found.members[selection.examples])
     summary = members.agg(
-        examples=(score.name, "size"), correct=("correct", "mean"), score=(score.name, "mean")
-    ).reset_index(names="group")
+        **{
+            "examples": (score.name, "size"),
+            quality.column: (quality.column, "mean"),
+            "score": (score.name, "mean"),
+        }
+    )
+    summary = summary.reset_index(names="group")
     summary["group"] = [found.names[group] for group in summary["group"]]
-    by_score = summary.sort_values("score", ascending=score.uncertain_when == "low", kind="stable")
-    ordered = by_score.sort_values("correct", kind="stable") if has(run, "labels") else by_score.drop(columns="correct")
+    ordered = summary.sort_values("score", ascending=score.uncertain_when == "low", kind="stable")
+    if known:
+        ordered = ordered.sort_values(quality.column, ascending=quality.low_is_bad, kind="stable")
+    else:
+        ordered = ordered.drop(columns=quality.column)
+    unit = "" if quality.is_share else one_line(run.manifest.unit)
     columns = {
         "group": st.column_config.TextColumn(one_line(name)),
         "examples": st.column_config.NumberColumn("examples", format="localized"),
-        "correct": st.column_config.ProgressColumn("correct", format="percent", min_value=0, max_value=1),
+        quality.column: st.column_config.ProgressColumn(
+            f"{quality.label}, {unit}" if unit else quality.label,
+            format="percent" if quality.is_share else "%.4g",
+            min_value=0,
+            max_value=1 if quality.is_share else max(float(summary[quality.column].max()), 1e-6) if known else 1,
+        ),
         "score": st.column_config.ProgressColumn(
-            f"mean {score.label.lower()}",
+            f"mean {score.in_sentence}",
             format="%.3f",
             min_value=0,
             max_value=max(float(summary["score"].max()), 1e-6),
@@ -49,6 +66,6 @@ def groups_view(selection: Selection) -> None:
         hide_index=True,
         height="content" if len(ordered) <= MOST_ROWS else HEIGHT,
         column_config=columns,
-        alt=f"Table of {len(ordered)} groups with the number of their examples and the mean {score.label.lower()}",
+        alt=f"Table of {len(ordered)} groups with the number of their examples and the mean {score.in_sentence}",
     )
     st.caption("Figures of the selected examples. A click on a column sorts by it.")

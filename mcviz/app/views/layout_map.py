@@ -1,126 +1,102 @@
 """Examples laid out by the similarity of their images or features, coloured by a score."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
+from mcviz.app.beside import key_of
 from mcviz.app.components.widgets import bound
-from mcviz.app.filters import Filters
-from mcviz.app.resources import table
-from mcviz.app.selection import Selection, ranked
-from mcviz.app.similar import compared, components
-from mcviz.app.state import go, one_of
-from mcviz.app.views.linked import linked_chart
-from mcviz.figures import coloured_map
-from mcviz.measures import SCORES
-from mcviz.measures.projection import FEWEST_POINTS, tsne
-from mcviz.runs import Derived, Run, load_derived, save_derived
-
-LAYOUTS = {"pca": "PCA", "tsne": "t-SNE"}
-TSNE = Derived("t-sne", 1, {"positions": "float32"})
-MOST_SELECTED = 400  # examples of a lasso, as the address can carry
+from mcviz.app.filters import Area, Filters
+from mcviz.app.layouts import LAYOUTS, compute_tsne, layouts_of, positions
+from mcviz.app.resources import scores_of, table
+from mcviz.app.selection import Selection, passing
+from mcviz.app.similar import compared
+from mcviz.app.state import TICKS, go, one_of
+from mcviz.app.views.linked import HASHED, lasso_chart
+from mcviz.app.wording import extremes
+from mcviz.figures import Window, coloured_map
+from mcviz.runs import Run
 
 
 def map_view(selection: Selection) -> None:
     """The map of all examples that the other filters leave; a lasso selects from it."""
-    run, filters, score = selection.run, selection.filters, SCORES[selection.score]
-    layouts = list(LAYOUTS) if len(run) >= FEWEST_POINTS else ["pca"]
+    run, filters, score = selection.run, selection.filters, scores_of(selection.run)[selection.score]
+    layouts = layouts_of(run)
     layout = one_of(selection.state.layout, layouts)
     if len(layouts) > 1:
         st.segmented_control(
             "Layout", layouts, format_func=LAYOUTS.__getitem__, required=True, **bound("layout", layout)
         )
-    others = filters.without("selected")
-    shown = np.flatnonzero(others.mask(table(run)))
-    plane = _strongest_two(run) if layout == "pca" else tsne_layout(run)
+    plane = positions(run, layout)
     if plane is None:
+        _offer_to_compute(run)
         return
-    shown = shown[np.isfinite(plane[shown, 0])]
+    others = filters.without("area", "selected")
+    shown = np.flatnonzero(passing(run, others) & np.isfinite(plane[:, 0]))
     if len(shown) == 0:
         st.info("No example in this layout passes the filters. Take one off above.", icon=":material/filter_alt_off:")
         return
-    drawn = (others, selection.score, layout, run.digest)
-    key, shows_it = linked_chart("map", drawn, lambda key: set(_inside(key)), set(filters.selected))
-    figure = coloured_map(
+    lasso_chart(
+        "map",
+        run,
+        filters,
+        Area(layout, ()),
+        filters.area,
+        (others, filters.selected, selection.score, key_of(run)),
+        lambda lasso, window: _figure(
+            run, others, layout, selection.score, Filters(area=lasso, selected=filters.selected), window
+        ),
+        f"Map of {len(shown):,} examples by similarity of their {compared(run)}, coloured by {score.in_sentence}.",
+    )
+    st.caption(f"Examples with similar {compared(run)} are near each other; the brightest are {extremes(score)[0]}.")
+    _around_an_example(selection, plane, shown)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASHED)
+def _figure(run: Run, others: Filters, layout: str, ranked_by: str, chosen: Filters, window: Window | None) -> Any:
+    plane, score = positions(run, layout), scores_of(run)[ranked_by]
+    assert plane is not None
+    shown = np.flatnonzero(passing(run, others) & np.isfinite(plane[:, 0]))
+    return coloured_map(
         plane[shown, 0],
         plane[shown, 1],
-        table(run)[selection.score].to_numpy()[shown],
+        table(run)[ranked_by].to_numpy()[shown],
         score.label,
         shown,
         uncertain_when=score.uncertain_when,
-        selected=np.isin(shown, filters.selected) if filters.selected and not shows_it else None,
-        primary=selection.state.example,
-    )
-    st.plotly_chart(
-        figure,
-        key=key,
-        on_select=lambda: _lassoed(filters, ranked(run, selection.state), key),
-        selection_mode=("lasso", "box"),
-        config={"displaylogo": False, "modeBarButtonsToRemove": ["toImage"]},
-        alt=f"Map of {len(shown):,} examples by similarity of their {compared(run)}, coloured by "
-        f"{score.label.lower()}.",
-    )
-    st.caption(
-        f"Examples with similar {compared(run)} are near each other; bright colours are uncertain. Draw around points "
-        f"to select them, at most the first {MOST_SELECTED} of the ranking."
+        outline=chosen.area.corners if chosen.area and chosen.area.layout == layout else (),
+        selected=None if chosen == Filters() else passing(run, chosen)[shown],
+        window=window,
     )
 
 
-def _strongest_two(run: Run) -> np.ndarray:
-    """(N, 2) float32: the PCA layout; an only example lies at the origin, images of one pixel on a line."""
-    plane = components(run.digest, run)[:, :2]
-    return np.pad(plane, ((0, 0), (0, 2 - plane.shape[1])))
-
-
-def tsne_layout(run: Run) -> np.ndarray | None:
-    """(N, 2) float32: the t-SNE layout of a run, or None where it still has to be computed, which is then offered.
-
-    Examples beyond the 20,000 that a fixed draw chooses are NaN.
-    """
-    layouts = _layouts()
-    if run.digest not in layouts and (kept := load_derived(run, TSNE)) and kept["positions"].shape == (len(run), 2):
-        layouts[run.digest] = kept["positions"]
-    if run.digest not in layouts:
-        st.info(
-            "This layout is computed once, in a minute or two for 10,000 examples, and kept. Stop it at any time.",
-            icon=":material/hourglass:",
-        )
-        if st.button("Compute the t-SNE layout", type="primary", icon=":material/play_arrow:"):
-            layouts[run.digest] = _computed(components(run.digest, run))
-            save_derived(run, TSNE, {"positions": layouts[run.digest]})
+def _around_an_example(selection: Selection, plane: np.ndarray, shown: np.ndarray) -> None:
+    """Fields that select what lies around an example, for those who cannot draw."""
+    state = selection.state
+    with (
+        st.popover("Select around an example", icon=":material/near_me:"),
+        st.form("around", border=False),
+    ):
+        example = st.number_input("Example", 0, len(selection.run) - 1, int(state.example or 0), key="around-example")
+        count = st.number_input("How many nearest", 1, min(TICKS, len(shown)), min(24, len(shown)), key="around")
+        if st.form_submit_button("Select", icon=":material/filter_list:"):
+            distances = np.linalg.norm(plane[shown] - plane[example], axis=1)
+            nearest = shown[np.argsort(np.nan_to_num(distances, nan=np.inf), kind="stable")[:count]]
+            go(filters=replace(selection.filters, area=None, selected=tuple(nearest.tolist())))
             st.rerun()
-    return layouts.get(run.digest)
 
 
-@st.cache_resource(show_spinner=False)
-def _layouts() -> dict[str, np.ndarray]:
-    """The layouts of runs by digest, shared by all sessions."""
-    return {}
-
-
-def _computed(principal: np.ndarray) -> np.ndarray:
-    bar = st.progress(0.0, "Finding each example's neighbours …")
-    try:
-        return tsne(principal, lambda done, total: bar.progress(done / total, f"Iteration {done} of {total}"))
-    finally:
-        bar.empty()
-
-
-def _inside(key: str) -> list[int]:
-    """The examples that the browser shows as selected in a chart."""
-    event = st.session_state.get(key)
-    return [int(point["customdata"]) for point in event["selection"]["points"]] if event else []
-
-
-def _lassoed(filters: Filters, order: np.ndarray, key: str) -> None:
-    """Select what was just drawn around; as many as the address can carry, the first of the ranking."""
-    examples = order[np.isin(order, _inside(key))]
-    if not len(examples):  # the chart is drawn anew, which changes nothing
-        return
-    if len(examples) > MOST_SELECTED:
-        st.toast(
-            f"{MOST_SELECTED} of {len(examples):,} selected, the first of the ranking.",
-            icon=":material/filter_list:",
-        )
-    go(filters=replace(filters, selected=tuple(examples[:MOST_SELECTED].tolist())))
+def _offer_to_compute(run: Run) -> None:
+    st.info(
+        "This layout is computed once, in a minute or two for 10,000 examples, and kept. Stop it at any time.",
+        icon=":material/hourglass:",
+    )
+    if st.button("Compute the t-SNE layout", type="primary", icon=":material/play_arrow:"):
+        bar = st.progress(0.0, "Finding each example's neighbours …")
+        try:
+            compute_tsne(run, lambda done, total: bar.progress(done / total, f"Iteration {done} of {total}"))
+        finally:
+            bar.empty()
+        st.rerun()

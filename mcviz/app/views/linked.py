@@ -1,11 +1,33 @@
 """Charts that both show the selection and make it."""
 
-from collections.abc import Callable, Hashable
-from typing import TypeVar
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
 
+import numpy as np
+import pandas as pd
 import streamlit as st
+from plotly.graph_objects import Figure
+
+from mcviz.app.beside import RunBeside, key_of
+from mcviz.app.components.gallery import tile_data
+from mcviz.app.components.points import points
+from mcviz.app.components.zoom import zoom
+from mcviz.app.filters import Area, Filters, Lasso, as_written
+from mcviz.app.redrawing import part_drawn, tell, to_draw
+from mcviz.app.resources import numbers_of
+from mcviz.app.selection import passing
+from mcviz.app.session import kept, said
+from mcviz.app.state import go, latest_state
+from mcviz.app.views.looking import HOVERED, POINTS
+from mcviz.figures import Window
+from mcviz.figures.cells import MOST_POINTS
+from mcviz.figures.style import as_label
+from mcviz.runs import Run
 
 T = TypeVar("T")
+P = TypeVar("P", Lasso, Area)
+CORNERS = 40  # of a lasso in the address
 
 
 def linked_chart(
@@ -23,10 +45,175 @@ def linked_chart(
         shown_in: gives the selection that the browser shows in the chart of a key; nothing that is true, if none.
         selected: the selection as the state has it.
     """
-    before, number, came_with_one = st.session_state.get(f"{name}-chart", (drawn, 0, False))
+    before, number, came_with_one = kept().get(f"{name}-chart", (drawn, 0, False))
     shown = shown_in(f"{name}-{number}")
     anew = drawn != before or bool(shown and (came_with_one or shown != selected))
     number += anew
     shows_it = bool(shown) and not anew
-    st.session_state[f"{name}-chart"] = drawn, number, bool(selected) and not shows_it
+    kept()[f"{name}-chart"] = drawn, number, bool(selected) and not shows_it
     return f"{name}-{number}", shows_it
+
+
+def lasso_chart(
+    name: str,
+    run: Run,
+    filters: Filters,
+    plane: P,
+    lasso: P | None,
+    drawn: Hashable,
+    figure: Callable[[P | None, Window | None], Figure],
+    spoken: str,
+    *,
+    looks: bool = True,
+) -> None:
+    """A chart of numbers of the examples, in which a lasso or a box selects.
+
+    Args:
+        name: of the chart and of its container.
+        run: whose examples they are.
+        filters: that are on.
+        plane: the numbers along its axes, or the layout, as a lasso without corners.
+        lasso: that is on.
+        drawn: what decides which points the chart has.
+        figure: gives the chart, with a lasso that it has to show by itself, and of a part of the plane alone.
+        spoken: what it shows, for those who cannot see it.
+        looks: whether there is a panel beside, in which a point can be looked at.
+    """
+    window = _window(name, run, plane)
+    key, shows_it = linked_chart(name, (drawn, window), lambda key: _drawn(key, plane), lasso)
+    made = figure(None if shows_it else lasso, window)
+    zoomable = window is not None or bool(made.layout.images)
+    hidden = ["toImage", "autoScale2d", "resetScale2d"] if zoomable else ["toImage"]
+    with st.container(key=name):
+        st.plotly_chart(
+            made,
+            key=key,
+            on_select=lambda: _lassoed(key, run, filters, plane),
+            selection_mode=("lasso", "box"),
+            config={"displaylogo": False, "modeBarButtonsToRemove": hidden, "scrollZoom": False},
+            alt=spoken,
+        )
+    if zoomable:
+        _zooming(name, run, plane, made, window)
+    if looks:
+        pictures_of_points(run, name)
+    without = "“Select around an example” below" if isinstance(plane, Area) else "under Filters, “Range of”"
+    st.caption(
+        "Draw around points with the lasso, or choose the box at the top right: the examples inside are selected. "
+        f"Without a pointer: {without}."
+    )
+
+
+def _zooming(name: str, run: Run, plane: Lasso | Area, made: Figure, window: Window | None) -> None:
+    """What the cells of a chart mean, and the way into the plane and back."""
+
+    def show(part: Window | None) -> None:
+        if part != _window(name, run, plane):
+            kept()[f"{name}-window"] = (key_of(run), plane, part)
+            to_draw()
+
+    zoom(f"zoom-{name}", name, show)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if window is not None:
+            st.button("Show all", key=f"all-of-{name}", icon=":material/zoom_out_map:", on_click=show, args=(None,))
+        if made.layout.images:
+            st.caption(
+                "Each cell counts examples: the more, the stronger its colour, which is the mean of theirs. Zoom in "
+                f"with the tools at the top right: up to {MOST_POINTS:,} examples in view are drawn one by one.",
+                width="stretch",
+            )
+
+
+def _window(name: str, run: Run, plane: Lasso | Area) -> Window | None:
+    """The part of a chart's plane that is in view; None for all."""
+    of, on, part = kept().get(f"{name}-window", (None, None, None))
+    return part if (of, on) == (key_of(run), plane) else None
+
+
+@st.fragment(key=POINTS)
+def pictures_of_points(run: Run, container: str) -> None:
+    """The picture of the point on which the pointer rests, and a ring around the example that is looked at.
+
+    Args:
+        run: whose examples the points are.
+        container: the key of the container of the chart.
+    """
+    state, example = latest_state(), kept().get(HOVERED)
+    if example is not None and example >= len(run):  # of a run that was open before
+        example = None
+    shown = {"tiles": [None]} if example is None else tile_data(run, state, np.array([example]), None, state.score)
+    (tile,) = shown.pop("tiles")
+    with st.container(key="points"):
+        points(f"points-{container}", container, state.example, tile, shown)
+    part_drawn(POINTS)
+
+
+def shown_lasso(lasso: Lasso | None, x: str, y: str, scores: pd.DataFrame) -> dict[str, Any]:
+    """How a figure of two numbers shows a lasso: its outline, where it is one over these, and which points are inside.
+
+    Args:
+        lasso: that the figure has to show by itself, or None.
+        x: the name of the number along the x axis.
+        y: the same for the y axis.
+        scores: (n,) rows of the run's table, the points of the figure.
+    """
+    return {
+        "outline": lasso.corners if lasso and (lasso.x, lasso.y) == (x, y) else (),
+        "selected": lasso.contains(scores) if lasso else None,
+    }
+
+
+def identity(run: Run) -> tuple[object, ...]:
+    """What a chart of a run depends on: its numbers, the names of its classes or targets, and their unit."""
+    return key_of(run), run.class_names, run.targets, run.manifest.unit
+
+
+HASHED: dict[str | type, Callable[[Any], Any]] = {
+    Lasso: repr,
+    Area: repr,
+    Filters: repr,
+    Window: repr,
+    Run: identity,
+    RunBeside: identity,
+}
+
+
+def axis_title(run: Run, name: str) -> str:
+    """The title of the axis of a number, as plotly shows it, with its unit where that is the run's own."""
+    number = numbers_of(run)[name]
+    unit = number.unit if number.unit == run.manifest.unit else ""
+    return as_label(f"{number.label}, {unit}" if unit else number.label)
+
+
+def _lassoed(key: str, run: Run, filters: Filters, plane: P) -> None:
+    """Filter by the lasso that was just drawn.
+
+    A chart that is drawn anew reports that nothing is selected, so that changes nothing: the chip takes it off. Nor
+    does a line around no point, as a tap or a swipe makes it: the chart is drawn anew without it.
+    """
+    lasso = _drawn(key, plane)
+    if lasso is None:
+        return
+    changed = replace(filters, area=lasso, selected=()) if isinstance(lasso, Area) else replace(filters, lasso=lasso)
+    if not passing(run, changed).any():
+        tell("No point lies within what was drawn, so nothing changes.", ":material/lasso_select:")
+    else:
+        go(filters=changed)
+
+
+def _drawn(key: str, plane: P) -> P | None:
+    """The lasso that the browser shows in a chart, with as many digits and corners as the address carries."""
+    event = said(key)
+    corners: Sequence[tuple[float, float]] = ()
+    if event and event["selection"]["lasso"]:
+        drawn = event["selection"]["lasso"][-1]
+        corners = list(zip(drawn["x"], drawn["y"], strict=True))
+    elif event and event["selection"]["box"]:
+        (x0, x1), (y0, y1) = (event["selection"]["box"][-1][axis] for axis in "xy")
+        corners = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
+    kept = list(corners[:: -(-len(corners) // CORNERS) or 1])
+    if not kept:
+        return None
+    kept += kept[-1:] * (3 - len(kept))  # a line is an area with nothing inside
+    written = as_written(tuple((float(a), float(b)) for a, b in kept))
+    return replace(plane, corners=written) if written else None

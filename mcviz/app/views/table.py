@@ -1,7 +1,8 @@
-"""All scores of the selected examples as a table, with thumbnails; rows that are ticked can be kept alone."""
+"""All scores of the selected examples as a table, with thumbnails; rows are ticked, and a click looks at one."""
 
 import hashlib
-from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,13 +10,14 @@ import streamlit as st
 
 from mcviz.app.columns import own_columns
 from mcviz.app.components.charts import nothing_passes
-from mcviz.app.navigation import EXAMPLE, open_page
-from mcviz.app.needs import has
-from mcviz.app.resources import class_names
+from mcviz.app.kinds import kind_of
+from mcviz.app.resources import scores_of
 from mcviz.app.selection import Selection
-from mcviz.app.state import go
-from mcviz.figures import png_url
-from mcviz.measures import SCORES
+from mcviz.app.session import said
+from mcviz.app.state import latest_state, with_all
+from mcviz.app.tasks import task_of
+from mcviz.app.views.looking import look_at, tick
+from mcviz.runs import Run
 
 ROWS = 500  # a table of thumbnails beyond that is slow to send, and nobody scrolls through it
 
@@ -25,60 +27,63 @@ def table_view(selection: Selection) -> None:
     if len(selection.examples) == 0:
         nothing_passes()
         return
-    examples, rows = selection.examples[:ROWS], _rows(selection)
-    columns = {name: st.column_config.NumberColumn(score.label, format="%.4f") for name, score in SCORES.items()}
-    if has(selection.run, "images"):  # without, a column of that name is the user's own, and nothing to be fetched
-        columns["image"] = st.column_config.ImageColumn("", width="small")
-    event = st.dataframe(
+    run, examples = selection.run, selection.examples[:ROWS]
+    scores, small = scores_of(run), kind_of(run).columns(run, examples)
+    rows = _rows(selection, {name: values for name, (values, _) in small.items()})
+    columns = {
+        name: st.column_config.NumberColumn(score.label, format="%.4g" if run.targets else "%.4f")
+        for name, score in scores.items()
+    }
+    columns |= {name: config for name, (_, config) in small.items()}
+    key = f"table-{hashlib.sha256(examples.tobytes()).hexdigest()}"
+    _show_ticks(key, examples, selection.state.ticked)
+    st.dataframe(
         rows,
-        key=f"table-{hashlib.sha256(examples.tobytes()).hexdigest()}",  # rows stay ticked while they are the same
+        key=key,
         hide_index=True,
         height=560,
-        on_select="rerun",
-        selection_mode="multi-row",
+        on_select=partial(_selected, key, selection.run, examples),
+        selection_mode=("multi-row", "single-cell"),
         column_config=columns,
         alt=f"Table of {len(examples)} examples with all their scores",
     )
-    ticked = [int(examples[row]) for row in event.selection.rows]
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(
-            "Keep only ticked rows",
-            icon=":material/select_check_box:",
-            disabled=not ticked,
-            on_click=go,
-            kwargs={"filters": replace(selection.filters, selected=tuple(ticked))},
+    if len(selection.examples) > ROWS:
+        st.caption(
+            f"The first {ROWS} of {len(selection.examples):,} in the ranking. A click on a column sorts these; "
+            "“Rank by” ranks all. The export has every row."
         )
-        if st.button("Open", icon=":material/open_in_new:", disabled=len(ticked) != 1):
-            open_page(EXAMPLE, selection.state, example=ticked[0])
-        if len(selection.examples) > ROWS:
-            st.caption(
-                f"The first {ROWS} of {len(selection.examples):,} in the ranking. A click on a column sorts these; "
-                "“Rank by” ranks all. The export has every row."
-            )
 
 
-def _rows(selection: Selection) -> pd.DataFrame:
+def _show_ticks(key: str, examples: np.ndarray, ticked: tuple[int, ...]) -> None:
+    """Let the browser tick the rows of the examples that are ticked, and no others."""
+    rows, shown = np.flatnonzero(np.isin(examples, ticked)).tolist(), st.session_state.get(key)
+    if shown is None or sorted(shown["selection"]["rows"]) != rows:
+        cells = shown["selection"]["cells"] if shown else []
+        st.session_state[key] = {"selection": {"rows": rows, "columns": [], "cells": cells}}
+
+
+def _selected(key: str, run: Run, examples: np.ndarray) -> None:
+    """Tick the examples whose rows are; or look at the one of the row that was clicked."""
+    chosen, ticked = said(key)["selection"], latest_state().ticked
+    rows = [int(examples[row]) for row in chosen["rows"]]
+    kept = [example for example in ticked if example in rows or example not in examples]
+    if {*kept, *rows} != set(ticked):
+        tick(with_all(kept, rows))
+    elif chosen["cells"]:
+        look_at(run, int(examples[chosen["cells"][0][0]]), paged=False)
+
+
+def _rows(selection: Selection, small: dict[str, list[Any]]) -> pd.DataFrame:
     """What the table shows of the first examples: ids and the user's own columns, as they are, beside the scores."""
-    run, examples, scores = selection.run, selection.examples[:ROWS], selection.table[:ROWS]
-    named, own = np.array(class_names(run)), list(own_columns(run))
-    rows = pd.DataFrame({"example": examples})
-    if has(run, "images"):
-        rows["image"] = [_thumbnail(run.pictures[example]) for example in examples]
+    run, examples, table = selection.run, selection.examples[:ROWS], selection.first(ROWS)
+    own, content = list(own_columns(run)), run.manifest.examples.content
+    rows: dict[str, Any] = {"example": examples, **small}
     if "id" in own:
-        rows["id"] = scores["id"].to_numpy()
-    if has(run, "labels"):
-        rows["label"] = named[scores["label"].to_numpy(int)]
-    rows["prediction"] = named[scores["prediction"].to_numpy()]
-    if has(run, "labels"):
-        rows["correct"] = np.where(scores["correct"].to_numpy(bool), "correct", "✗ wrong")
-    for name in SCORES:
-        rows[name] = scores[name].to_numpy()
+        rows["id"] = table["id"].to_numpy()
+    rows |= task_of(run).columns(selection, ROWS)
+    for name in scores_of(run):
+        rows[name] = table[name].to_numpy()
     for name in own:
-        if name != "id":
-            rows[f"user_{name}" if name in rows else name] = scores[name].to_numpy()
-    return rows
-
-
-def _thumbnail(image: np.ndarray) -> str:
-    step = max(1, max(image.shape[:2]) // 64)
-    return png_url(image[::step, ::step])
+        if name != "id" and not (name in small and name in content):  # which is there already
+            rows[f"user_{name}" if name in rows else name] = table[name].to_numpy()
+    return pd.DataFrame(rows)

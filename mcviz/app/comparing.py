@@ -1,0 +1,178 @@
+"""The parts of the page that compares two runs."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from mcviz.app.beside import RunBeside, key_of_both
+from mcviz.app.columns import grouping_columns
+from mcviz.app.components.chips import chips
+from mcviz.app.components.gallery import tiles
+from mcviz.app.components.score_chooser import score_chooser
+from mcviz.app.components.shown import example_shown
+from mcviz.app.components.widgets import bound
+from mcviz.app.failures import refusal
+from mcviz.app.filters import ColumnFilter
+from mcviz.app.navigation import COMPARE, EXAMPLE, UNCERTAIN, open_page
+from mcviz.app.needs import offered
+from mcviz.app.resources import numbers_of, opened_run, run_paths, scores_of
+from mcviz.app.selection import passing, select
+from mcviz.app.state import PageState, one_of, quoted
+from mcviz.app.tasks import task_of
+from mcviz.app.tasks.task import shown_of
+from mcviz.app.views.gallery import gallery_view
+from mcviz.app.views.scatter import COLOURINGS, linked_scatter
+from mcviz.app.wording import as_markdown
+from mcviz.comparing import OTHER, Comparison, check_comparable, compare
+from mcviz.errors import McvizError
+from mcviz.measures.quality import VERDICTS
+from mcviz.runs import Run
+
+SHOWN = 5  # examples that changed, of each kind: a row
+WIDTH = 220  # pixels of an example
+
+
+def both(run: Run, state: PageState) -> Run:
+    """The run that another is compared with; the page ends where there is none, with a sentence on what to do."""
+    paths = run_paths()
+    if len(paths) < 2:
+        st.info(
+            "There is only one run here. Sample the model again, with another seed or `--rate`, or another model, to "
+            "compare the two.",
+            icon=":material/inbox:",
+        )
+        st.stop()
+    if state.other not in paths or state.other == run.name:
+        if state.other not in ("", run.name):
+            st.warning(f"There is no run {quoted(state.other)} here.", icon=":material/link_off:")
+        st.info("Choose the run to compare with above.", icon=":material/compare_arrows:")
+        st.stop()
+    try:
+        other = opened_run(paths[state.other])
+        check_comparable(run.manifest, other.manifest)
+    except McvizError as error:
+        st.error(
+            f"**{as_markdown(state.other)}** cannot be compared. {refusal(error, COMPARE.title)}",
+            icon=":material/error:",
+        )
+        st.stop()
+    return other
+
+
+def which_is_better(run: Run, other: Run, score: str) -> None:
+    """A verdict in words, and the measures of both runs with their differences."""
+    found = compared_by(run, other, score)
+    for note in found.notes:
+        st.caption(f":material/info: {note}")
+    if not found.measures:
+        return
+    unit = run.manifest.unit
+    st.markdown(as_markdown(found.in_words))
+    rows = [
+        {
+            "measure": each.measure.label,
+            as_markdown(run.name): each.measure.with_interval(each.one, unit),
+            as_markdown(other.name): each.measure.with_interval(each.other, unit),
+            "difference": each.measure.with_interval(each.difference, unit, sign="+"),
+            "": VERDICTS[each.verdict],
+        }
+        for each in found.measures
+    ]
+    with st.container(key="figures"):
+        st.table(pd.DataFrame(rows).map(as_markdown).set_index("measure"))
+    again = "drawn anew together" if found.paired else "of each run drawn anew apart"
+    st.caption(
+        f"The difference is {as_markdown(other.name)} less {as_markdown(run.name)}. With {100 * found.confidence:.6g}% "
+        f"intervals of the bootstrap, the examples {again}: an interval without 0 is more than noise. Where examples "
+        f"are ranked, it is by {scores_of(run)[score].in_sentence}."
+    )
+    if found.terms:
+        task_of(run).compared({run.name: found.terms[0], other.name: found.terms[1]})
+
+
+def changed(run: RunBeside, state: PageState, score: str) -> None:
+    """How many examples changed, the first of those that got worse or better, and links to all."""
+    found = compared_by(run, run.other, score).changes
+    assert found is not None  # the examples are the same
+    told = ", ".join(f"**{count:,}** {kind}" for kind, count in found.counts.items())
+    st.markdown(f"From {as_markdown(run.name)} to {as_markdown(run.other.name)}: {told}.")
+    for column, kind in zip(st.columns(len(found.moved), gap="large"), found.moved, strict=True):
+        with column:
+            st.subheader(kind.capitalize(), anchor=False)
+            examples = found.of(kind)
+            if not len(examples):
+                st.caption("No example.")
+                continue
+            tiles(run, state, examples[:SHOWN], None, state.score, key=f"changed-{kind.split()[0]}", to=COMPARE)
+            filters = replace(state.filters, columns=(ColumnFilter(run.change, (kind,)),))
+            st.page_link(
+                UNCERTAIN.script,
+                label=f"Select {'this' if len(examples) == 1 else f'all {len(examples):,}'}",
+                icon=":material/arrow_forward:",
+                query_params=state.link(filters=filters.without("lasso", "area", "selected")),
+            )
+    st.caption("Those first whose predictions changed the most. Click one to see it in both runs below.")
+
+
+def example_in_both(run: RunBeside, state: PageState, score: str) -> None:
+    """One example, and what the passes of each run say of it, on the same axes."""
+    found = compared_by(run, run.other, score).changes
+    assert found is not None
+    example = int(np.abs(found.worse).argmax()) if state.example is None else state.example
+    left, right = st.columns([1, 3], gap="large")
+    with left:
+        st.number_input("Example", 0, len(run) - 1, width=140, **bound("example", example))
+        example_shown(run, example, WIDTH)
+        st.caption(
+            f"From {as_markdown(run.name)} to {as_markdown(run.other.name)}: {found.kinds[found.kind[example]]}."
+        )
+        if st.button("Open it", icon=":material/open_in_new:", key="open-example"):
+            open_page(EXAMPLE, state, example=example)
+    with right:
+        shown = shown_of(run, state, example)
+        task_of(run).example_in_both(shown, run.other)
+
+
+def doubted(run: RunBeside, state: PageState, score: str) -> None:
+    """A score in one run against the same in the other, with a lasso that selects."""
+    found, numbers = compared_by(run, run.other, score), numbers_of(run)
+    shown = one_of(state.score, [name for name in scores_of(run) if OTHER + name in numbers], score)
+    if found.shared_top is not None:
+        st.markdown(
+            f"Of the 100 examples that each is most uncertain about, by {scores_of(run)[score].in_sentence}, "
+            f"**{100 * found.shared_top:.0f}** are the same."
+        )
+    colourings = [*grouping_columns(run), *offered(COLOURINGS, run)]
+    colouring = one_of(state.colour, colourings, one_of(run.change, colourings))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        score_chooser("Score", run, state)
+    selection = select(run, state)
+    chips(selection)
+    if not passing(run, selection.filters.without("lasso")).any():
+        gallery_view(selection)
+        return
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        linked_scatter(selection, shown, OTHER + shown, colouring, name="both", line=True, looks=False)
+    with right:
+        gallery_view(selection)
+
+
+def compared_by(run: Run, other: Run, score: str) -> Comparison:
+    """The comparison of two runs, computed once."""
+    return _compared(f"{run.name} {key_of_both(run, other)}", score, run, other)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _compared(key: str, score: str, _run: Run, _other: Run) -> Comparison:  # noqa: ARG001 (the cache's)
+    bar = st.empty()
+
+    def progress(done: int, total: int) -> None:
+        bar.progress(done / total, "Reading the passes …" if done < total else "Resampling the examples …")
+
+    try:
+        return compare(_run, _other, score=score, progress=progress)
+    finally:
+        bar.empty()

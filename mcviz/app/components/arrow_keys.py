@@ -1,0 +1,33 @@
+"""The arrow keys to the left and right, of which no press is lost, however fast they come."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from mcviz.app.components.scripts import beside
+from mcviz.app.session import kept, said
+
+KEY = "arrow-keys"
+TAKEN = "arrow-keys-taken"  # of the session: the steps that were made, and the page that counted them
+
+_mounted = st.components.v2.component("mcviz_arrow_keys", js=beside("hearing.js", "arrow_keys.js"))
+
+
+def arrow_keys(move: Callable[[int], None]) -> None:
+    """Let the arrow keys step, where no field is being typed in.
+
+    Args:
+        move: takes the steps since it was called last, to the left where negative, in a callback.
+    """
+
+    def changed() -> None:
+        component = said(KEY)  # which is gone where somebody left the page meanwhile
+        counted = component.counted if component else None
+        if counted is None:
+            return
+        since, steps = counted["since"], int(counted["steps"])
+        before, taken = kept().get(TAKEN, (since, 0))
+        kept()[TAKEN] = since, steps
+        move(steps - (taken if before == since else 0))
+
+    _mounted(key=KEY, default={"counted": None}, on_counted_change=changed, height=1)

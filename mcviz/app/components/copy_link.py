@@ -1,0 +1,12 @@
+"""A button that copies the address, which says all that the page shows."""
+
+import streamlit as st
+
+from mcviz.app.components.scripts import beside
+
+_mounted = st.components.v2.component("mcviz_copy_link", css=beside("copy_link.css"), js=beside("copy_link.js"))
+
+
+def copy_link() -> None:
+    """The button."""
+    _mounted(key="copy-link", width="content")

@@ -1,0 +1,147 @@
+const PATIENCE = 3000; // milliseconds, in which the server should have answered what was asked last
+const WORDS = { open: "Open its page, key Enter", close: "Close", previous: "Previous, key ←", next: "Next, key →" };
+const PATHS = {
+  open: "M14 4h6v6M20 4l-9 9M18 14v6H4V6h6",
+  close: "M6 6l12 12M18 6L6 18",
+  previous: "M15 5l-7 7 7 7",
+  next: "M9 5l7 7-7 7",
+};
+
+function buttonOf(name) {
+  return iconButton(name, WORDS[name], WORDS[name].split(", ")[0], PATHS[name]);
+}
+
+class Look {
+  constructor(root) {
+    this.panel = root.host.closest(".st-key-look");
+    this.place = element("div", "look");
+    this.shown = element("div", "shown");
+    this.acts = Object.fromEntries(Object.keys(ACTS).map((name) => [name, actOf(name, "")]));
+    const buttons = Object.fromEntries(Object.keys(WORDS).map((name) => [name, buttonOf(name)]));
+    this.rank = element("span", "of");
+    const bar = element("div", "bar");
+    bar.append(buttons.previous, buttons.next, this.rank, ...Object.values(this.acts), buttons.open, buttons.close);
+    this.said = element("div", "said");
+    this.said.setAttribute("role", "status");
+    this.place.append(bar, this.shown, this.said);
+    root.append(this.place);
+    for (const [name, act] of Object.entries(this.acts)) act.onclick = () => this.act(name, this.example);
+    buttons.open.onclick = () => this.act("open", this.example);
+    buttons.close.onclick = () => this.close();
+    buttons.previous.onclick = () => this.step(-1);
+    buttons.next.onclick = () => this.step(1);
+    this.buttons = buttons;
+  }
+
+  get example() {
+    return this.wanted ?? this.data.tile.example;
+  }
+
+  show(data) {
+    this.data = data;
+    const behind = this.wanted !== undefined && this.wanted !== data.tile.example;
+    if (behind && performance.now() < this.until) return; // the answer to an earlier step
+    this.wanted = undefined;
+    this.panel.dataset.chosen = String(data.chosen);
+    delete this.panel.dataset.waiting;
+    this.at = data.near.indexOf(data.tile.example);
+    this.draw(data.tile, data.alone && data.sheet ? this.large(data) : undefined, data.alone);
+    this.rank.textContent = data.rank;
+    this.ends();
+    document.dispatchEvent(new CustomEvent("mcviz-looked", { detail: { example: data.tile.example } }));
+  }
+
+  /* The picture as the server made it, as large as there is room for. */
+  large({ tile, sheet, aspect, crisp }) {
+    const picture = element("img", crisp ? "large crisp" : "large");
+    picture.src = sheet;
+    picture.alt = `Example ${tile.example}`;
+    picture.style.aspectRatio = aspect;
+    return picture;
+  }
+
+  draw(tile, picture, alone = true) {
+    const head = element("div", tile.wrong ? "head wrong" : "head");
+    head.append(element("b", "which", tile.name), linesOf(tile));
+    this.shown.replaceChildren(...(picture ? [picture] : []), ...(alone ? [head] : []));
+    for (const [name, act] of Object.entries(this.acts)) {
+      act.setAttribute("aria-label", `${ACTS[name].words} example ${tile.example}`);
+      act.disabled = name === "pin" && !tile.marks.pin && this.data.pinsFull;
+      act.setAttribute("aria-pressed", tile.marks[name]);
+    }
+  }
+
+  /* Show another example: what the page has of it at once, all else when the server answers. */
+  look(example, focus) {
+    this.wanted = example;
+    this.until = performance.now() + PATIENCE;
+    this.at = this.data.near.indexOf(example);
+    this.panel.dataset.chosen = "true";
+    this.panel.dataset.waiting = "true";
+    this.rank.textContent = "";
+    this.ends();
+    const draw = (tile, index, data) => {
+      const picture = data.sheet && pictureOf(index, tile, data);
+      if (picture) Object.assign(picture.style, { maxWidth: "" });
+      picture?.classList.add("large");
+      this.draw(tile, picture || (tile.text !== undefined ? wordsOf(tile) : undefined));
+      this.said.textContent = `${tile.name}, predicted ${tile.prediction}${tile.wrong ? ", wrong" : ""}`;
+    };
+    document.dispatchEvent(new CustomEvent("mcviz-looked", { detail: { example, draw, focus } }));
+    this.ask({ what: "look", example });
+  }
+
+  ends() {
+    this.buttons.previous.disabled = this.at === 0 || !this.data.near.length;
+    this.buttons.next.disabled = this.at === this.data.near.length - 1;
+  }
+
+  step(by) {
+    const to = this.at < 0 ? 0 : this.at + by;
+    if (this.data.near[to] !== undefined) this.look(this.data.near[to], true);
+  }
+
+  act(what, example) {
+    this.ask({ what, example });
+  }
+
+  ask(asked) {
+    document.dispatchEvent(new CustomEvent("mcviz-sent", { detail: asked }));
+  }
+
+  close() {
+    this.panel.dataset.chosen = "false";
+    this.ask({ what: "close", example: this.example });
+  }
+
+  asked({ what, ...asked }) {
+    if (what === "look") this.look(asked.example);
+    else this.ask({ what, ...asked });
+  }
+
+  pressed(event) {
+    const target = event.composedPath()[0];
+    const keeps = `${FIELDS}, [role=radio], [role=slider], [role=tab], [role=dialog]`;
+    const others = '[data-testid="stDataFrame"], [data-testid="stPopoverBody"], [role="listbox"]';
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (!(target instanceof Element) || target.closest(keeps) || target.closest(others)) return;
+    const tile = target.closest(".tile");
+    const example = tile ? Number(tile.dataset.example) : this.example;
+    const act = Object.keys(ACTS).find((name) => ACTS[name].key === event.key.toLowerCase());
+    if (event.key === "ArrowRight") this.step(1);
+    else if (event.key === "ArrowLeft") this.step(-1);
+    else if (event.key === "Enter" && (tile || !target.closest("button, a"))) this.act("open", example);
+    else if (act && !event.repeat) this.act(act, example);
+    else return;
+    event.preventDefault();
+  }
+}
+
+export default function ({ data, parentElement }) {
+  const look = (parentElement.look ??= new Look(parentElement));
+  look.show(data);
+  return hear(parentElement, {
+    "mcviz-asked": (event) => look.asked(event.detail),
+    keydown: (event) => look.pressed(event),
+  });
+}

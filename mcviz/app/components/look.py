@@ -1,0 +1,46 @@
+"""The head of the panel that shows one example beside a view: its picture, what is predicted, and what can be done."""
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from mcviz.app.components.scripts import beside
+from mcviz.app.session import said
+
+_mounted = st.components.v2.component(
+    "mcviz_look",
+    css=beside("tile.css", "acts.css", "look.css"),
+    js=beside("hearing.js", "element.js", "tile.js", "acts.js", "look.js"),
+)
+
+
+_asked = st.components.v2.component("mcviz_asked", js=beside("hearing.js", "asked.js"))
+
+
+def look_head(key: str, data: dict[str, Any]) -> None:
+    """The head. What keys and views ask of an example, it draws at once and passes on to `asked_of_examples`.
+
+    Args:
+        key: of the component.
+        data: the example's tile and picture as `tile_data` gives them, its rank, and the numbers of those around it.
+    """
+    _mounted(key=key, data=data)
+
+
+def asked_of_examples(key: str, act: Callable[[Any], None]) -> Any:
+    """What is asked of examples in the browser: `what`, the number of an `example`, and for a range all `examples`.
+
+    Args:
+        key: of the component, which shows nothing.
+        act: called with what is asked, as a callback.
+
+    Returns:
+        What was asked in this rerun, or None.
+    """
+
+    def heard() -> None:
+        component = said(key)  # which is gone where somebody left the page meanwhile
+        act(component.asked if component else None)
+
+    return _asked(key=key, height=1, on_asked_change=heard).asked

@@ -1,0 +1,20 @@
+"""What every page listens to: fingers on charts, going back to where somebody was, and a server that comes back."""
+
+import streamlit as st
+
+from mcviz.app.components.scripts import beside
+
+_mounted = st.components.v2.component(
+    "mcviz_page_listeners",
+    js=beside("touch.js", "going_back.js", "short_history.js", "reconnecting.js", "page_listeners.js"),
+)
+
+
+def page_listens() -> None:
+    """Let a finger scroll the page from every chart, whose toolbar has what selects with a finger.
+
+    And let the page be where it was, with the focus, when somebody goes back to it, which is one step from an example.
+    And let it be drawn anew where the server was started anew.
+    """
+    with st.container(key="page-listeners"):
+        _mounted(key="listeners-of-the-page", height=1, on_reconnected_change=lambda: None)

@@ -1,0 +1,8 @@
+"""The scripts and styles of components, which are files beside this one."""
+
+from pathlib import Path
+
+
+def beside(*names: str) -> str:
+    """The texts of some files, one after the other: what one defines, the later ones use."""
+    return "\n".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in names)

@@ -1,0 +1,12 @@
+"""An example of a run, as its kind shows it."""
+
+from mcviz.app.components.charts import PICTURE_WIDTH
+from mcviz.app.kinds import kind_of
+from mcviz.app.needs import met
+from mcviz.runs import Run
+
+
+def example_shown(run: Run, example: int, width: int = PICTURE_WIDTH) -> None:
+    """One example, a picture at most so many pixels wide, or why it cannot be shown."""
+    if met(run, {"examples"}):
+        kind_of(run).large(run, example, width)

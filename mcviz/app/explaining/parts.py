@@ -1,0 +1,147 @@
+"""The parts of an input that are hidden one after the other, and how what they add to a prediction is drawn."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from mcviz.app.components.charts import chart
+from mcviz.app.wording import as_markdown
+from mcviz.data.occlusion import Windows, groups_of_words, with_each_usual, without_each
+from mcviz.figures.occlusion import effect_bars, map_over_picture
+
+MOST_WORDS = 8  # in the table of words
+LONGEST = 40  # characters of one there
+BLUE, ORANGE = "0, 114, 178", "213, 94, 0"
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What the parts of an input add to one predicted number.
+
+    Attributes:
+        mean: (P,) over the passes, in the unit.
+        std: (P,) over the passes.
+        unit: such as "percentage points".
+        name: of the number, as plain text.
+    """
+
+    mean: np.ndarray
+    std: np.ndarray
+    unit: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of an input.
+
+    Attributes:
+        count: how many, P; 0 where there is nothing to hide.
+        hidden: (start, stop) to stop - start inputs, each without one part, in one array.
+        how: a sentence on what is hidden, and by what.
+        draw: draws what the parts add.
+    """
+
+    count: int
+    hidden: Callable[[int, int], np.ndarray]
+    how: str
+    draw: Callable[[Drawn], None]
+
+
+def parts_of_image(image: np.ndarray) -> Parts:
+    """Squares of an image, (height, width, channels) float32 in 0..1."""
+    windows = Windows.over(*image.shape[:2])
+
+    def draw(drawn: Drawn) -> None:
+        left, right = st.columns(2, gap="medium")
+        for place, title, values, signed in (
+            (left, f"What speaks for {as_markdown(drawn.name)}", drawn.mean, True),
+            (right, "How far the passes differ about that", drawn.std, False),
+        ):
+            with place:
+                st.markdown(f"**{title}**")
+                figure = map_over_picture(image, windows.spread(values), windows.step, drawn.unit, signed=signed)
+                most = float(np.abs(values).max())
+                chart(figure, f"map-{signed}", f"{title}: a map over the picture, up to {most:.3g} {drawn.unit}.")
+        st.caption(
+            "Left, blue: hiding this place lowers the prediction, so it speaks for it. Orange: hiding it raises the "
+            "prediction, so it speaks against it. Right: the standard deviation over the passes."
+        )
+
+    return Parts(
+        len(windows.corners),
+        lambda start, stop: windows.hide(image, start, stop),
+        f"Squares of {windows.side} × {windows.side} pixels are painted over, one after the other, in the colour of "
+        "the picture's edge. What is missing in a picture cannot be seen in this way.",
+        draw,
+    )
+
+
+def parts_of_text(text: str) -> Parts:
+    """Words of a text."""
+    groups = groups_of_words(text)
+    one = all(" " not in text[start:stop] for start, stop in groups)
+
+    def draw(drawn: Drawn) -> None:
+        most, pieces, at = float(np.abs(drawn.mean).max()) or 1.0, [], 0
+        for (start, stop), mean, std in zip(groups, drawn.mean, drawn.std, strict=True):
+            colour, strength = BLUE if mean >= 0 else ORANGE, 0.55 * abs(mean) / most
+            pieces.append(escape(text[at:start]))
+            pieces.append(
+                f'<span style="background: rgba({colour}, {strength:.2f}); border-radius: 3px; padding: 1px 2px" '
+                f'title="{mean:+.3g} ± {std:.3g} {escape(drawn.unit)}">{escape(text[start:stop])}</span>'
+            )
+            at = stop
+        pieces.append(escape(text[at:]))
+        st.html(f'<p style="white-space: pre-wrap; line-height: 1.9; max-width: 70ch">{"".join(pieces)}</p>')
+        st.caption(
+            f"Blue: without it the prediction is lower, so it speaks for {as_markdown(drawn.name)}. Orange: it speaks "
+            "against it."
+        )
+        st.table(_strongest(text, groups, drawn), width="content")
+
+    return Parts(
+        len(groups),
+        lambda start, stop: without_each(text, groups[start:stop]),
+        "Words are left out, one after the other."
+        if one
+        else f"The text is long: words are left out in {len(groups)} groups of neighbours, one after the other.",
+        draw,
+    )
+
+
+def parts_of_row(row: np.ndarray, names: Sequence[str], medians: np.ndarray) -> Parts:
+    """Values of a row, (D,) float32, of columns with these names and (D,) medians."""
+
+    def draw(drawn: Drawn) -> None:
+        strongest = names[int(np.abs(drawn.mean).argmax())]
+        figure = effect_bars(names, drawn.mean, drawn.std, drawn.unit)
+        chart(figure, "effects", f"Bar chart of what each column adds to {drawn.name}, the most by {strongest}.")
+        st.caption(
+            f"Blue: with the usual value the prediction is lower, so the value speaks for {as_markdown(drawn.name)}. "
+            "Orange: it speaks against it. The line at the end of a bar is one standard deviation over the passes to "
+            "either side."
+        )
+
+    hidden = with_each_usual(row, medians)
+    return Parts(
+        len(row),
+        lambda start, stop: hidden[start:stop],
+        "Values are replaced, one after the other, by the median of their column in this run. Values that only matter "
+        "together are not found in this way.",
+        draw,
+    )
+
+
+def _strongest(text: str, groups: Sequence[tuple[int, int]], drawn: Drawn) -> pd.DataFrame:
+    shown = np.argsort(-np.abs(drawn.mean), kind="stable")[:MOST_WORDS]
+    words = [text[groups[at][0] : groups[at][1]] for at in shown]
+    rows = {
+        "words": [as_markdown(word if len(word) <= LONGEST else f"{word[: LONGEST - 1]}…") for word in words],
+        f"adds, {as_markdown(drawn.unit)}": [f"{drawn.mean[at]:+.3g} ± {drawn.std[at]:.3g}" for at in shown],
+    }
+    return pd.DataFrame(rows).set_index("words")

@@ -1,0 +1,127 @@
+"""Images: tiles of one sheet, a picture enlarged to crisp squares; noise, drawings, uploads and distortions."""
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from mcviz.app.components.charts import picture
+from mcviz.app.explaining.parts import Parts, parts_of_image
+from mcviz.app.inputs import InputKind, ProbeInput
+from mcviz.app.kinds.kind import Kind, Tiles
+from mcviz.app.needs import has
+from mcviz.app.probe.distorting_images import IMAGE_DISTORTER
+from mcviz.app.probe.drawing import drawing_input
+from mcviz.app.probe.noise import noise_input, noise_sweep
+from mcviz.app.probe.predicting import example_images
+from mcviz.app.probe.uploading import upload_input
+from mcviz.data import uniform_noise
+from mcviz.figures import CRISP_BELOW, png_url, sheet_url
+from mcviz.runs import Run
+
+SHEET_COLUMNS = 12
+TILE = 208  # pixels that a larger image is scaled down to: the smallest tile on a screen of twice the usual sharpness
+THUMBNAIL = 64  # pixels of one in a table
+SMALL = 140  # pixels of one among others
+
+
+def large(run: Run, example: int, width: int) -> None:
+    """The image of an example."""
+    picture(run.pictures[example], f"Example {example}", width)
+
+
+def draw(run: Run, image: np.ndarray, spoken: str) -> None:  # noqa: ARG001
+    """An image as the model sees it."""
+    picture(image, spoken)
+    st.caption("As the model sees it.")
+
+
+def tiles(run: Run, examples: np.ndarray) -> Tiles:
+    """The picture of all tiles, and how the browser cuts it; nothing where the run was kept without its images."""
+    if not has(run, "images"):
+        return Tiles()
+    pictures = run.pictures[examples]
+    height, width = pictures.shape[1:3]
+    return Tiles(
+        {
+            "sheet": sheet_url(pictures, SHEET_COLUMNS, TILE),
+            "columns": SHEET_COLUMNS,
+            "rows": -(-len(pictures) // SHEET_COLUMNS),
+            "aspect": width / height,
+            "crisp": max(height, width) < CRISP_BELOW,
+        }
+    )
+
+
+def address(run: Run, example: int, side: int) -> str:
+    """The picture of an example; small ones keep every pixel."""
+    return sheet_url(run.pictures[[example]], 1, side)
+
+
+def columns(run: Run, examples: np.ndarray) -> dict[str, tuple[list[Any], Any]]:
+    """A column of small images."""
+    if not has(run, "images"):  # a column of that name is the user's own, and nothing to be fetched
+        return {}
+    shown = [_thumbnail(run.pictures[example]) for example in examples]
+    return {"image": (shown, st.column_config.ImageColumn("image", width="small"))}
+
+
+def components(run: Run) -> np.ndarray:
+    """Principal components of the pixels."""
+    from mcviz.measures.similarity import (
+        principal_components,  # here, because scikit-learn takes most of a second to import
+    )
+
+    return principal_components(run.images)
+
+
+def noise(run: Run) -> ProbeInput:
+    """An image of uniform noise."""
+    return ProbeInput(uniform_noise(1, run.image_shape, seed=0)[0], "Uniform noise")
+
+
+def draw_small(run: Run, image: np.ndarray, spoken: str) -> None:  # noqa: ARG001
+    """A small image."""
+    picture(image, spoken, SMALL)
+
+
+def parts(run: Run, image: np.ndarray) -> Parts:  # noqa: ARG001
+    """Squares of an image."""
+    return parts_of_image(image)
+
+
+def _thumbnail(image: np.ndarray) -> str:
+    step = max(1, max(image.shape[:2]) // THUMBNAIL)
+    return png_url(image[::step, ::step])
+
+
+INPUTS = {
+    "noise": InputKind("Noise", noise_input, sweep=noise_sweep),
+    "drawing": InputKind(
+        "Draw", drawing_input, (":material/draw:", "Draw something on the pad, and the model predicts what it is.")
+    ),
+    "upload": InputKind("Upload", upload_input, (":material/upload:", "Choose a picture first.")),
+    "distortion": InputKind(
+        "Distort an example",
+        IMAGE_DISTORTER.choose,
+        sweep=IMAGE_DISTORTER.sweep,
+        along=IMAGE_DISTORTER.along,
+        needs={"images"},
+    ),
+}
+IMAGE = Kind(
+    "pixels",
+    large,
+    draw,
+    tiles,
+    columns,
+    components,
+    example_images,
+    INPUTS,
+    noise,
+    _thumbnail,
+    draw_small,
+    parts,
+    IMAGE_DISTORTER,
+    address,
+)

@@ -1,0 +1,61 @@
+"""Where the examples of a run lie on a plane on which similar ones are near each other."""
+
+from collections.abc import Callable
+
+import numpy as np
+import streamlit as st
+
+from mcviz.app.needs import has
+from mcviz.measures.projection import FEWEST_POINTS, tsne
+from mcviz.runs import Derived, Run, load_derived, save_derived
+
+LAYOUTS = {"pca": "PCA", "tsne": "t-SNE"}
+TSNE = Derived("t-sne", 1, {"positions": "float32"})
+
+
+def layouts_of(run: Run) -> list[str]:
+    """The names of the layouts that a run can have."""
+    if not has(run, "examples or features"):
+        return []
+    return [name for name in LAYOUTS if name != "tsne" or len(run) >= FEWEST_POINTS]
+
+
+def known_layouts(run: Run) -> list[str]:
+    """The names of those that need not be asked for first."""
+    return [name for name in layouts_of(run) if name != "tsne" or _kept_tsne(run) is not None]
+
+
+def positions(run: Run, layout: str) -> np.ndarray | None:
+    """(N, 2) float32: where each example lies, NaN for one that does not; None where it still has to be computed."""
+    return _kept_tsne(run) if layout == "tsne" else _strongest_two(run)
+
+
+def compute_tsne(run: Run, progress: Callable[[int, int], object]) -> None:
+    """Compute the t-SNE layout of a run, which takes minutes, and keep it; what `progress` raises ends it."""
+    found = _tsne_layouts()[run.digest] = tsne(_components(run), progress)
+    save_derived(run, TSNE, {"positions": found})
+
+
+def _strongest_two(run: Run) -> np.ndarray:
+    """The PCA layout; an only example lies at the origin, images of one pixel on a line."""
+    plane = _components(run)[:, :2]
+    return np.pad(plane, ((0, 0), (0, 2 - plane.shape[1])))
+
+
+def _components(run: Run) -> np.ndarray:
+    from mcviz.app.similar import components  # here, because it takes a while to import, and few pages compare
+
+    return components(run.digest, run)
+
+
+def _kept_tsne(run: Run) -> np.ndarray | None:
+    layouts = _tsne_layouts()
+    if run.digest not in layouts and (kept := load_derived(run, TSNE)) and kept["positions"].shape == (len(run), 2):
+        layouts[run.digest] = kept["positions"]
+    return layouts.get(run.digest)
+
+
+@st.cache_resource(show_spinner=False)
+def _tsne_layouts() -> dict[str, np.ndarray]:
+    """Those of runs by digest, shared by all sessions."""
+    return {}

@@ -1,0 +1,70 @@
+"""One doubtful example after the other: decide, undo, go on; and what came of it."""
+
+import streamlit as st
+
+from mcviz.app.components.charts import nothing_passes
+from mcviz.app.components.chips import chips
+from mcviz.app.components.widgets import bound
+from mcviz.app.filters import Filters
+from mcviz.app.navigation import REVIEW, UNCERTAIN, begin, link_to, only_of_classes
+from mcviz.app.person import person
+from mcviz.app.resources import scores_of
+from mcviz.app.review.deciding import Review, deciding
+from mcviz.app.review.results import results
+from mcviz.app.selection import select
+from mcviz.app.session import kept
+from mcviz.app.state import ORDERS, one_of
+from mcviz.app.wording import as_markdown, extremes
+from mcviz.permission import may_write, refusal
+from mcviz.reviews import reviews_of
+from mcviz.reviews.store import LONGEST_NAME
+from mcviz.text import printable
+
+REVIEWER = "reviewer"  # of the session
+PARTS = {"queue": "Queue", "results": "What came of it"}
+
+run, state = begin(REVIEW)
+only_of_classes(
+    run,
+    "This page is for runs whose model chooses among classes. The largest errors of a regression are on Uncertain "
+    "examples.",
+    UNCERTAIN,
+)
+login = person()
+if may_write():
+    part = one_of(state.part, PARTS)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.segmented_control(
+            "Part", list(PARTS), format_func=PARTS.__getitem__, required=True, label_visibility="collapsed",
+            **bound("part", part),
+        )  # fmt: skip
+        if login is None:
+            st.session_state.setdefault("reviewer-name", kept().get(REVIEWER, ""))
+            typed = st.text_input(
+                "Reviewer", max_chars=LONGEST_NAME, placeholder="your name", width=220, key="reviewer-name"
+            )
+            kept()[REVIEWER] = printable(typed.strip())  # which stays where another page has no such field
+        else:
+            st.caption(f"Reviewer: **{as_markdown(login)}**", width="content")
+else:
+    part = "results"
+    st.info(f"Nothing can be reviewed here: {as_markdown(refusal())}.", icon=":material/lock:")
+reviewer = login[:LONGEST_NAME] if login else kept().get(REVIEWER, "")
+reviews = reviews_of(run)
+if part == "results":
+    results(run, reviews)
+    st.stop()
+selection = select(run, state)
+if state.filters != Filters():
+    chips(selection)
+with st.container(horizontal=True, vertical_alignment="center"):
+    score = scores_of(run)[state.score]
+    first = extremes(score)[ORDERS.index(state.order)]
+    st.caption(f"By {score.in_sentence}, {first} first.", width="content")
+    link_to(UNCERTAIN, "Choose other examples")
+if len(selection.examples) == 0:
+    nothing_passes()
+elif not reviewer:
+    st.info("Type your name above to begin. It stands beside what you decide.", icon=":material/person:")
+else:
+    deciding(Review(selection, reviews, reviewer))

@@ -1,0 +1,62 @@
+"""The distortions of images: those that look at nothing but images, and an adversarial step, which asks the model."""
+
+import hashlib
+
+import numpy as np
+import streamlit as st
+
+from mcviz.app.probe.distorting import MIX, Distorter, DistortionSettings
+from mcviz.app.probe.predicting import example_images
+from mcviz.app.resources import for_the_model, model
+from mcviz.data.distortions import DISTORTIONS, Distortion
+from mcviz.runs import Run
+
+FGSM = "fgsm"
+
+
+def _others(run: Run, settings: DistortionSettings, images: np.ndarray) -> np.ndarray:
+    """The image that is mixed in, or the signs of the gradient."""
+    if settings.name == MIX:
+        return example_images(run, np.array([settings.other_example]))
+    if settings.name == FGSM:
+        return _gradient_signs(run.digest, hashlib.sha256(images.tobytes()).hexdigest(), run, images)
+    return images
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _gradient_signs(digest: str, pixels: str, _run: Run, _images: np.ndarray) -> np.ndarray:  # noqa: ARG001 (keys)
+    network = model(_run)
+    from mcviz.model.adversarial import gradient_sign
+
+    used = _run.manifest.model
+    signs = gradient_sign(
+        network,
+        for_the_model(_run, _images),
+        output=used.output if used else None,
+        from_logits=used.from_logits if used else None,
+    ).reshape(_images.shape)
+    return signs[..., ::-1] if _run.manifest.preprocessing.channel_order == "bgr" else signs
+
+
+def _fgsm_step(images: np.ndarray, step: float, signs: np.ndarray) -> np.ndarray:
+    return np.clip(images + np.float32(step) * signs, 0, 1)
+
+
+IMAGE_DISTORTER = Distorter(
+    {
+        **DISTORTIONS,
+        FGSM: Distortion(
+            "Adversarial step (FGSM)",
+            "of full brightness",
+            0,
+            0.5,
+            0,
+            0.02,
+            lambda x, step, _, signs: _fgsm_step(x, step, signs),
+        ),
+    },
+    example_images,
+    _others,
+    gradual="blur",
+    are_pictures=True,
+)

@@ -1,0 +1,65 @@
+"""What is drawn after a callback: all of the page or parts of it, and a word in passing."""
+
+import streamlit as st
+from streamlit.delta_generator_singletons import context_dg_stack, get_default_dg_stack_value
+
+from mcviz.app.session import kept
+
+LEFT, TOLD = "left-to-draw", "told-in-passing"  # names of what a visit keeps
+
+
+def to_draw(*keys: str) -> None:
+    """Note in a callback what it changes on the page, whatever comes in between: these fragments, or else all of it."""
+    left = _left()
+    if not keys:
+        kept()[LEFT] = None
+    elif left is not None:
+        left.update(dict.fromkeys(keys))
+
+
+def only(*keys: str) -> None:
+    """Draw only these fragments anew, one after the other, in a callback, and what earlier ones left undrawn.
+
+    Where all of the page is left, that is drawn.
+    """
+    to_draw(*keys)
+    left = _left()
+    if left is not None:
+        st.rerun(list(left))
+
+
+def part_drawn(key: str) -> None:
+    """Note that all of a fragment was drawn."""
+    left = _left()
+    if left is not None:
+        left.pop(key, None)
+
+
+def page_begins() -> None:
+    """Begin to draw all of the page at its top; after a fragment, Streamlit would draw it in the fragment's place."""
+    context_dg_stack.set(get_default_dg_stack_value())
+    to_draw()
+
+
+def page_drawn() -> None:
+    """Note that all of the page was drawn, and say what callbacks had to say."""
+    kept()[LEFT] = {}
+    for words, icon in kept().get(TOLD, ()):
+        st.toast(words, icon=icon)
+    kept().pop(TOLD, None)  # where none of them was cut short
+
+
+def tell(words: str, icon: str) -> None:
+    """Say something in passing, in a callback, once the page is drawn: before that, Streamlit may drop it.
+
+    Args:
+        words: a sentence in Markdown.
+        icon: a Material symbol.
+    """
+    kept().setdefault(TOLD, []).append((words, icon))
+
+
+def _left() -> dict[str, None] | None:
+    """The keys of the fragments that are left to be drawn, in their order; None where all of the page is."""
+    found: dict[str, None] | None = kept().get(LEFT)
+    return found

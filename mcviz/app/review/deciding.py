@@ -1,0 +1,302 @@
+"""One example after the other: what a person decides about it, by a key or a click."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from mcviz.app.components.charts import chart
+from mcviz.app.components.gallery import tiles
+from mcviz.app.components.keys import keys
+from mcviz.app.components.shown import example_shown
+from mcviz.app.failures import failures_shown, refusal
+from mcviz.app.navigation import REVIEW
+from mcviz.app.needs import has
+from mcviz.app.redrawing import tell
+from mcviz.app.resources import class_names, table
+from mcviz.app.review.keyboard import change_keys, chosen_keys
+from mcviz.app.review.queue import BUTTONS, key_in_words, next_open, pace
+from mcviz.app.selection import Selection, place_of
+from mcviz.app.session import kept, said
+from mcviz.app.similar import compared, components
+from mcviz.app.wording import as_markdown, counted, predicted, votes
+from mcviz.errors import McvizError
+from mcviz.figures import class_probabilities
+from mcviz.reviews import Decision, Reviewed, Reviews, reviewed
+from mcviz.reviews.store import LONGEST_NOTE, Verdict
+from mcviz.runs import Run
+from mcviz.text import duration
+
+# Of the session. AT is None where the next example is still to be found, after that which was decided LAST.
+AT, LAST, QUEUE, TROUBLE, PRESSES = "review-at", "review-last", "review-queue", "review-trouble", "review-presses"
+WIDTH = 360  # pixels, of a picture
+HEIGHT = 220  # pixels, of the chart
+SIMILAR = 6
+
+
+@dataclass(frozen=True)
+class Review:
+    """What a reviewer works on.
+
+    Attributes:
+        selection: whose examples are the queue.
+        reviews: where decisions are kept.
+        reviewer: the name.
+    """
+
+    selection: Selection
+    reviews: Reviews
+    reviewer: str
+
+    @property
+    def run(self) -> Run:
+        """The run."""
+        return self.selection.run
+
+
+@st.fragment
+def deciding(review: Review) -> None:
+    """The queue: one example, what is believed of it, and what may be decided."""
+    with failures_shown(REVIEW.title):
+        listening = st.container()  # at one place in all reruns, or else the keys are not heard while it moves
+        known = reviewed(review.run, review.reviews.rows())
+        mine, queue = known.of(review.reviewer), review.selection.examples
+        if kept().get(QUEUE) != (found := (review.run.digest, queue.tobytes())):
+            kept()[QUEUE], kept()[AT], kept()[LAST] = found, None, None
+        _progress(review, known, mine)
+        if trouble := kept().pop(TROUBLE, None):
+            st.error(refusal(trouble, REVIEW.title), icon=":material/error:")
+        _last(review, known)
+        at = kept()[AT]
+        example = next_open(queue, mine, kept()[LAST]) if at is None else at
+        if example is None:
+            example = int(queue[-1])
+            st.success("Every example of this selection is decided.", icon=":material/done_all:")
+        pressing = _example(review, known, example)
+        with listening:
+            keys(**pressing)
+
+
+def _progress(review: Review, known: Reviewed, mine: Mapping[int, Decision]) -> None:
+    queue = review.selection.examples
+    in_queue = [mine[each] for each in queue.tolist() if each in mine]
+    done = sum(each.kind != "skip" for each in in_queue)
+    said = [f"**{done:,}** of {counted(len(queue), 'example')} decided"]
+    if skipped := len(in_queue) - done:
+        said.append(f"{skipped:,} skipped")
+    if (speed := pace([each.time for each in mine.values()])) is not None:
+        said.append(f"{speed:.0f} a minute")
+        said.append(f"{duration(60 * (len(queue) - len(in_queue)) / speed)} left")
+    others: dict[str, int] = {}
+    for each in known.decisions:
+        if each.reviewer != review.reviewer:
+            others[each.reviewer] = others.get(each.reviewer, 0) + 1
+    said += [f"{as_markdown(name)}: {count:,}" for name, count in others.items()]
+    st.progress(done / len(queue), " · ".join(said))
+
+
+def _last(review: Review, known: Reviewed) -> None:
+    """What was decided last, and what others decided about that example: only after one's own decision."""
+    example = kept()[LAST]
+    mine = known.of(review.reviewer).get(example) if example is not None else None
+    if mine is not None:
+        undo = as_markdown(key_in_words(_keys(review)["undo"])) or "“Undo”"
+        st.caption(f"Example {example}: {_said(review, known, mine.example)}. {undo} undoes it.")
+
+
+def _said(review: Review, known: Reviewed, example: int) -> str:
+    """What each reviewer decided about an example, one's own decision first."""
+    found = sorted(
+        (each for each in known.decisions if each.example == example),
+        key=lambda each: (each.reviewer != review.reviewer, each.reviewer),
+    )
+    names = class_names(review.run)
+    return "; ".join(
+        f"{'you' if each.reviewer == review.reviewer else as_markdown(each.reviewer)}: "
+        f"**{as_markdown(each.in_words(names))}**"
+        for each in found
+    )
+
+
+def _example(review: Review, known: Reviewed, example: int) -> dict[str, str]:
+    """The example and what may be decided; the key of the button or field for each key of the keyboard."""
+    run = review.run
+    mine = known.of(review.reviewer)
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        example_shown(run, example, WIDTH)
+        _facts(review, known, example)
+    with right:
+        summary, names = run.summary(example), class_names(run)
+        st.markdown(_believed(run, example, predicted(summary, names)))
+        pressing = _choices(review, known, example)
+        figure = class_probabilities(summary, names, _label(run, example))
+        spoken = f"Bar chart of the mean of each class: {votes(summary, names)}."
+        chart(figure.update_layout(showlegend=False, height=HEIGHT), "review-classes", spoken)
+        _similar(review, mine, example)
+    return pressing
+
+
+def _facts(review: Review, known: Reviewed, example: int) -> None:
+    queue = review.selection.examples
+    place = place_of(example, queue) + 1
+    st.caption(f"Example {example}, {place:,} of {len(queue):,}.")
+    if example in known.of(review.reviewer):
+        st.markdown(f"So far: {_said(review, known, example)}.")
+
+
+def _believed(run: Run, example: int, prediction: str) -> str:
+    """The label and the prediction in sentences."""
+    label = _label(run, example)
+    given = "" if label is None else f"The given label is **{as_markdown(class_names(run)[label])}**. "
+    return given + prediction
+
+
+def _choices(review: Review, known: Reviewed, example: int) -> dict[str, str]:
+    """The buttons and fields, by their keys on the keyboard.
+
+    Each press draws them anew under other keys of Streamlit's, and what is heard of the old ones is passed over: a
+    click that came late was meant for what was on the screen before, and Streamlit may call a callback again where the
+    next click interrupts a rerun.
+    """
+    presses = kept().setdefault(PRESSES, 0)
+    names, labelled = class_names(review.run), has(review.run, "labels")
+    keyed = _keys(review)
+    pressing = {key: f"review-{name}-" for name, key in keyed.items() if key}
+    decide = partial(_decide, review, example)
+
+    def own(name: str) -> str:
+        return f"review-{name}-{example}-{presses}"
+
+    def once(action: Callable[..., None]) -> Callable[..., None]:
+        def act(*args: Any) -> None:
+            if kept()[PRESSES] == presses:
+                kept()[PRESSES] += 1
+                action(*args)
+
+        return act
+
+    if len(names) <= BUTTONS:
+        with st.container(horizontal=True, gap="small"):
+            for index, class_name in enumerate(names):
+                button = f"class-{index}"
+                st.button(
+                    _with_key(keyed[button], class_name), key=own(button), on_click=once(decide),
+                    args=("class", index),
+                )  # fmt: skip
+    else:
+        field, key = own("class"), as_markdown(key_in_words(keyed["class"]))
+        typing = f"type {key} and a part of its name" if key else "type a part of its name"
+        st.selectbox(
+            f"Class: {typing}", range(len(names)), index=None, format_func=names.__getitem__, key=field,
+            on_change=once(lambda: decide("class", said(field))),
+        )  # fmt: skip
+    with st.container(horizontal=True, gap="small"):
+        verdicts: list[tuple[Verdict, str]] = [("none", "No class fits")]
+        verdicts += [("wrong_label", "The given label is wrong")] if labelled else []
+        for verdict, words in verdicts:
+            shown = _with_key(keyed[verdict], words)
+            st.button(shown, key=own(verdict), on_click=once(decide), args=(verdict,))
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+        back, forward = _beside(review.selection.examples, example)
+        for move, words, action in (
+            ("skip", "Skip", partial(decide, "skip")),
+            ("undo", "Undo", partial(_undo, review)),
+            ("back", "Back", partial(_show, back)),
+            ("forward", "Forward", partial(_show, forward)),
+        ):
+            st.button(_with_key(keyed[move], words), key=own(move), type="tertiary", on_click=once(action))
+        note = own("note")
+        st.session_state[note] = known.notes.get((example, review.reviewer), "")
+        st.text_input(
+            f"Note (key {as_markdown(key_in_words(keyed['note']))})" if keyed["note"] else "Note",
+            max_chars=LONGEST_NOTE, key=note, width=260, on_change=partial(_note, review, known, example, note),
+        )  # fmt: skip
+        change_keys(review.reviewer, names, labelled)
+    return pressing
+
+
+def _keys(review: Review) -> dict[str, str]:
+    """The key of each action."""
+    return chosen_keys(review.reviewer, class_names(review.run), has(review.run, "labels"))
+
+
+def _with_key(key: str, words: str) -> str:
+    return f"`{key_in_words(key)}` {as_markdown(words)}" if key else as_markdown(words)
+
+
+def _similar(review: Review, mine: Mapping[int, Decision], example: int) -> None:
+    """The nearest of the examples that this reviewer decided about, and how."""
+    run = review.run
+    decided = np.array([each for each, of in mine.items() if each != example and of.kind != "skip"], int)
+    if len(decided) == 0 or not has(run, "examples or features"):
+        return
+    vectors = components(run.digest, run)
+    distances = np.square(vectors[decided] - vectors[example]).sum(axis=1)
+    nearest = decided[np.argsort(distances, kind="stable")[:SIMILAR]]
+    names = class_names(run)
+    words = " · ".join(
+        f"\\#{rank} {as_markdown(mine[each].in_words(names))}" for rank, each in enumerate(nearest.tolist(), 1)
+    )
+    st.caption(f"The examples with the nearest {compared(run)} that you decided about: {words}.")
+    tiles(run, review.selection.state, nearest, 1, review.selection.score, key="review-similar")
+
+
+def _label(run: Run, example: int) -> int | None:
+    return None if run.labels is None else int(table(run)["label"].iloc[example])
+
+
+def _beside(queue: np.ndarray, example: int) -> tuple[int, int]:
+    """The examples before and after one in the queue; at an end the example itself."""
+    at = place_of(example, queue)
+    return int(queue[max(at - 1, 0)]), int(queue[min(at + 1, len(queue) - 1)])
+
+
+# Callbacks
+
+
+def _decide(review: Review, example: int, verdict: Verdict, class_index: int | None = None) -> None:
+    """Keep a decision and go on; where it cannot be kept, stay and say so."""
+    run = review.run
+    label = _label(run, example)
+    entry: dict[str, Any] = {
+        "class_name": None if class_index is None else run.class_names[class_index],
+        "label": None if label is None else run.class_names[label],
+    }
+    try:
+        review.reviews.add(example, review.reviewer, verdict, **entry)
+    except McvizError as error:
+        kept()[TROUBLE] = error
+        return
+    kept()[LAST], kept()[AT] = example, None
+
+
+def _undo(review: Review) -> None:
+    try:
+        example = review.reviews.undo(review.reviewer)
+    except McvizError as error:
+        kept()[TROUBLE] = error
+        return
+    if example in review.selection.examples:
+        kept()[LAST], kept()[AT] = None, example
+    elif example is not None:
+        tell(f"Undone about example {example}, which is not in this selection.", ":material/undo:")
+
+
+def _note(review: Review, known: Reviewed, example: int, field: str) -> None:
+    note = said(field).strip()
+    if note == known.notes.get((example, review.reviewer), ""):
+        return
+    label = _label(review.run, example)
+    named = None if label is None else review.run.class_names[label]
+    try:
+        review.reviews.add(example, review.reviewer, "note", note=note, label=named)
+    except McvizError as error:
+        kept()[TROUBLE] = error
+
+
+def _show(example: int) -> None:
+    kept()[AT] = example

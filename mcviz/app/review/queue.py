@@ -1,0 +1,115 @@
+"""The order of a review: which example comes next, which keys decide, how long it will take. Nothing here draws."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from itertools import pairwise
+
+import numpy as np
+
+from mcviz.reviews import Decision
+
+BUTTONS = 10  # classes that have a key each; more are typed
+LETTERS = "wnmabdefghijklopqstuvxyz-+.,;"  # C and R are Streamlit's own
+MOVES = {"skip": " ", "undo": "backspace", "back": "arrowleft", "forward": "arrowright"}
+SHOWN = {" ": "Space", "backspace": "⌫", "delete": "Del", "arrowleft": "←", "arrowright": "→"}
+KEYS = (*"0123456789", *LETTERS, "/", *SHOWN)  # as browsers name them, in small letters
+PAUSE = 120  # seconds; whoever needs longer for one example was away
+RECENT = 20  # decisions that the pace is taken from
+FEWEST = 3
+
+
+def class_keys(class_names: Sequence[str]) -> dict[str, int]:
+    """The key of each of up to ten classes: the digit that is its name, or else one that is no other's name."""
+    if len(class_names) > BUTTONS:
+        return {}
+    named = {name: index for index, name in enumerate(class_names) if len(name) == 1 and name in "0123456789"}
+    left = iter([digit for digit in "0123456789" if digit not in named])
+    return {name if name in named else next(left): index for index, name in enumerate(class_names)}
+
+
+def action_keys(class_names: Sequence[str]) -> dict[str, str]:
+    """The key for each of wrong_label, none and note: W, N and M, or others where these are names of classes; or ""."""
+    taken = {name.lower() for name in class_names}
+    free = [letter for letter in LETTERS if letter not in taken]
+    found: dict[str, str] = {}
+    for action, usual in (("wrong_label", "w"), ("none", "n"), ("note", "m")):
+        left = [letter for letter in free if letter not in found.values()]
+        found[action] = usual if usual in left else next((letter for letter in left if letter not in "wnm"), "")
+    return found
+
+
+def usual_keys(class_names: Sequence[str], labelled: bool) -> dict[str, str]:
+    """The key of each action, until a reviewer changes it; "" for none.
+
+    Args:
+        class_names: C names.
+        labelled: whether there are labels that can be wrong.
+
+    Returns:
+        Of `class-0`, `class-1`, … or, of more than ten, of `class`, the field that one is typed in; then of `none`,
+        `wrong_label`, `note` and those of `MOVES`.
+    """
+    others = {name: key for name, key in action_keys(class_names).items() if labelled or name != "wrong_label"} | MOVES
+    free = (key for key in ("/", *KEYS) if key in keys_for("class", class_names) and key not in others.values())
+    classes = {f"class-{index}": key for key, index in class_keys(class_names).items()} or {"class": next(free, "")}
+    return classes | others
+
+
+def keys_for(action: str, class_names: Sequence[str]) -> list[str]:
+    """The keys that an action may have: none that is the name of a class, but for the key of that class itself."""
+    own = class_names[int(action.removeprefix("class-"))].lower() if action.startswith("class-") else ""
+    names = {name.lower() for name in class_names}
+    return [key for key in KEYS if key not in names or key == own]
+
+
+def with_key(keys: Mapping[str, str], action: str, key: str, class_names: Sequence[str]) -> dict[str, str]:
+    """The keys where an action has another one; the action that had this one takes the key that is free now.
+
+    Args:
+        keys: of each action.
+        action: that is to have another key.
+        key: one of `keys_for` it.
+        class_names: C names.
+
+    Returns:
+        The keys of all actions, all different; "" where an action is left without one.
+    """
+    changed = dict(keys) | {action: key}
+    for other in keys:
+        if other != action and keys[other] == key:
+            allowed = keys_for(other, class_names)
+            free = [each for each in (keys[action], *allowed) if each in allowed and each not in changed.values()]
+            changed[other] = next(iter(free), "")
+    return changed
+
+
+def key_in_words(key: str) -> str:
+    """What a key is called on the screen."""
+    return SHOWN.get(key, key.upper())
+
+
+def next_open(queue: np.ndarray, done: Mapping[int, Decision], after: int | None = None) -> int | None:
+    """The example that comes next: one that is not decided yet, or else one that was skipped.
+
+    Args:
+        queue: (n,) int64 examples in their order.
+        done: the reviewer's own decisions by their examples.
+        after: the example that the next one is to follow, in a circle; None for the first.
+
+    Returns:
+        Its number, or None where all are decided.
+    """
+    at = np.flatnonzero(queue == after)
+    start = int(at[0]) + 1 if len(at) else 0
+    circle = [int(each) for each in np.roll(queue, -start)]
+    left = (each for each in circle if each not in done)
+    skipped = (each for each in circle if each != after and each in done and done[each].kind == "skip")
+    return next(left, None) if any(each not in done for each in circle) else next(skipped, None)
+
+
+def pace(times: Collection[datetime]) -> float | None:
+    """Decisions a minute, by the latest ones without pauses; None while there are too few."""
+    recent = sorted(times)[-RECENT - 1 :]
+    seconds = [(later - earlier).total_seconds() for earlier, later in pairwise(recent)]
+    worked = [each for each in seconds if each <= PAUSE]
+    return 60 * len(worked) / sum(worked) if len(worked) >= FEWEST and sum(worked) > 0 else None

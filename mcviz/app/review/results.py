@@ -1,0 +1,146 @@
+"""What came of reviewing: figures, disagreements, and files to take away and bring in."""
+
+from collections.abc import Callable
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from mcviz.app.failures import refusal
+from mcviz.app.navigation import REVIEW
+from mcviz.app.resources import class_names
+from mcviz.app.wording import all_as_markdown, as_markdown, counted
+from mcviz.errors import McvizError
+from mcviz.figures import png_url
+from mcviz.measures import percent
+from mcviz.permission import may_write
+from mcviz.reviews import Outcome, Reviewed, Reviews, new_entries, outcome, reviewed
+from mcviz.reviews.files import csv, from_label_studio, label_studio, label_studio_setup, npz, parquet
+from mcviz.runs import Run
+from mcviz.text import one_line
+
+MOST_SHOWN = 200  # rows of a table
+EXPORTS: dict[str, tuple[str, str, Callable[[Run, Reviewed], bytes]]] = {
+    "csv": ("Decisions as CSV", "text/csv", csv),
+    "parquet": ("Decisions as Parquet", "application/vnd.apache.parquet", parquet),
+    "npz": ("Corrected labels as npz", "application/octet-stream", npz),
+    "json": ("Label Studio's JSON", "application/json", partial(label_studio, picture=png_url)),
+}
+
+
+def results(run: Run, reviews: Reviews) -> None:
+    """The second part of the page."""
+    known = reviewed(run, reviews.rows())
+    found = outcome(run, known)
+    if not known.decisions:
+        st.info("Nothing is decided yet.", icon=":material/inbox:")
+    else:
+        _cards(run, found)
+        left, right = st.columns(2, gap="large")
+        with left:
+            _classes(run, found)
+        with right:
+            _reviewers(run, known)
+        _exports(run, known)
+    if known.foreign:
+        st.caption(
+            f"{counted(known.foreign, 'decision')} of another run over the same examples, with other classes or "
+            "labels, are left out."
+        )
+    if may_write():
+        _import(run, reviews, known)
+
+
+def _cards(run: Run, found: Outcome) -> None:
+    before = f"{_share(found.accuracy_before)} before" if run.labels is not None else "of those with a class"
+    shown = (
+        ("Decided", f"{found.settled.sum():,}", f"of {counted(len(run), 'example')}; {found.disagreements:,} disputed"),
+        ("Label errors found", f"{found.label_errors.sum():,}" if run.labels is not None else "–", "by reviewers"),
+        ("Labels confirmed", _share(found.agreement_with_labels), "of those decided"),
+        ("Model confirmed", _share(found.agreement_with_model), "of those that were given a class"),
+        ("Accuracy", _share(found.accuracy_after), before),
+    )
+    for column, (label, value, meaning) in zip(st.columns(len(shown)), shown, strict=True):
+        column.metric(label, value, border=True)
+        column.caption(meaning)
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else percent(value, 2)
+
+
+def _classes(run: Run, found: Outcome) -> None:
+    st.header("Classes", anchor=False)
+    rows = found.classes.assign(gain=found.classes["after"] - found.classes["before"])
+    touched = rows[
+        (rows["label_errors"] > 0) | (rows["gain"].abs() > 0) | (rows["before"].isna() & rows["after"].notna())
+    ]
+    if touched.empty:
+        st.caption("The accuracy of no class changed.")
+        return
+    names = class_names(run)
+    touched = touched.sort_values("gain", ascending=False, kind="stable")[:MOST_SHOWN]
+    st.dataframe(
+        touched.rename(columns={"label_errors": "label errors"}).set_axis([names[c] for c in touched.index]),
+        column_config={each: st.column_config.NumberColumn(format="percent") for each in ("before", "after", "gain")},
+        key="review-classes",
+    )
+
+
+def _reviewers(run: Run, known: Reviewed) -> None:
+    st.header("Reviewers", anchor=False)
+    for each in known.agreements():
+        one, other = all_as_markdown(each.reviewers)
+        kappa = "" if each.kappa is None else f"; Cohen's kappa {each.kappa:.2f}"
+        st.markdown(f"{one} and {other} agree on {each.same:,} of {counted(each.examples, 'example')}{kappa}.")
+    names, disputed = class_names(run), known.disagreements()
+    if not disputed:
+        st.caption("There is no disagreement.")
+        return
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "example": list(disputed),
+                "decisions": [
+                    "; ".join(f"{one_line(each.reviewer)}: {each.in_words(names)}" for each in decisions)
+                    for decisions in disputed.values()
+                ],
+            }
+        )[:MOST_SHOWN],
+        hide_index=True,
+        key="review-disagreements",
+    )
+
+
+def _exports(run: Run, known: Reviewed) -> None:
+    with st.container(horizontal=True, gap="small"):
+        for ending, (label, mime, make) in EXPORTS.items():
+            st.download_button(
+                label, partial(make, run, known), file_name=f"{one_line(run.name)}-reviews.{ending}", mime=mime,
+                key=f"review-export-{ending}", on_click="ignore", icon=":material/download:",
+            )  # fmt: skip
+
+
+def _import(run: Run, reviews: Reviews, known: Reviewed) -> None:
+    with st.expander("Label Studio: import its JSON, set up a project there"):
+        _import_form(run, reviews, known)
+        st.markdown(
+            "A project of Label Studio shows what is exported here with this labelling interface: Settings → Labeling "
+            "Interface → Code."
+        )
+        st.code(label_studio_setup(run), language="xml")
+
+
+def _import_form(run: Run, reviews: Reviews, known: Reviewed) -> None:
+    with st.form("label-studio", border=False, clear_on_submit=True):
+        file = st.file_uploader("Annotations with choices, as Label Studio exports them in JSON", type="json")
+        if st.form_submit_button("Import", icon=":material/upload:") and file is not None:
+            try:
+                entries = from_label_studio(run, file.getvalue())
+                added = new_entries(entries, known, run.class_names)
+                reviews.add_all(added)
+            except McvizError as error:
+                st.error(refusal(error, REVIEW.title), icon=":material/error:")
+            else:
+                st.toast(as_markdown(f"{counted(len(added), 'line')} of {len(entries):,} were new."))
+                st.rerun()

@@ -1,0 +1,169 @@
+"""Examples that are sampled again with another seed, to see whether their ranking holds."""
+
+import hashlib
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from mcviz.app.navigation import UNCERTAIN
+from mcviz.app.resources import opened_run, scores_of, table
+from mcviz.app.runs.jobs import HIGHEST_SEED, MOST_PASSES, act, buttons, here, job_shown, live
+from mcviz.app.selection import Selection
+from mcviz.app.wording import counted, extremes
+from mcviz.errors import McvizError
+from mcviz.jobs import FoundJob, Job, Jobs
+from mcviz.jobs.of_run import can_be_sampled, options_of_more
+from mcviz.measures import most_uncertain_first
+from mcviz.measures.ranking import Agreement, agreement
+from mcviz.runs import Run
+
+FIRST = 10  # examples of the ranking, and a tenth of it
+FEWEST = 3  # examples, of which a ranking says something
+LISTED = 25
+
+
+def again_in_popover(selection: Selection) -> None:
+    """The control beside the others of Uncertain examples."""
+    run, count = selection.run, len(selection.examples)
+    st.markdown(f"**{counted(count, 'selected example')}**")
+    st.caption("Fresh passes of the run's own model with another seed show how much of the ranking is chance.")
+    if count < FEWEST:
+        st.caption(f"Select {FEWEST} examples at least.")
+        return
+    as_many = min(run.passes, MOST_PASSES)
+    passes = st.number_input("Passes", 1, MOST_PASSES, as_many, key=f"again-passes-{run.digest[:12]}")
+    usual = 0 if run.manifest.seed is None else (run.manifest.seed + 1) % HIGHEST_SEED
+    seed = st.number_input("Seed", 0, HIGHEST_SEED, usual, key=f"again-seed-{run.digest[:12]}")
+    same = seed == run.manifest.seed
+    if same:
+        st.caption("This is the seed of the run, which would give the same passes. Choose another.")
+    st.button(
+        "Sample these again", icon=":material/replay:", key="again", on_click=act, disabled=same or _running(selection),
+        args=(partial(_start, selection, int(passes), int(seed)),),
+    )  # fmt: skip
+
+
+def again_shown(selection: Selection) -> None:
+    """How far the sampling of this very selection is, or what came of it; nothing where it was not sampled again."""
+    live(UNCERTAIN.title, partial(_is_of, selection), partial(_shown, selection))
+
+
+def can_be_held_against(run: Run) -> bool:
+    """Whether there is a model that can sample a run's examples again."""
+    return run.manifest.seed is not None and can_be_sampled(run)
+
+
+def _shown(selection: Selection, found: FoundJob) -> None:
+    if found.state == "finished":
+        _result(selection, found)
+        buttons(found, linked=False)
+    else:
+        job_shown(found, linked=False)
+
+
+def _start(selection: Selection, passes: int, seed: int, jobs: Jobs) -> None:
+    run, examples = selection.run, np.sort(selection.examples)
+    options = [*options_of_more(run, seed=seed, passes=passes), "--no-keep-images", "--no-keep-model"]
+    jobs.add(
+        "again", options, run.name, f"{counted(len(examples), 'example')} of {run.name}, again with seed {seed}",
+        examples=examples.tolist(),
+        about={"digest": run.digest, "examples": _digest(examples)}, address=selection.state.to_query(),
+    )  # fmt: skip
+
+
+def _running(selection: Selection) -> bool:
+    return any(each.is_open for each in _jobs_of(selection))
+
+
+def _jobs_of(selection: Selection) -> list[FoundJob]:
+    return here().found(partial(_is_of, selection))
+
+
+def _is_of(selection: Selection, job: Job) -> bool:
+    if job.kind != "again" or job.about.get("digest") != selection.run.digest:
+        return False
+    return job.about.get("examples") == _digest(np.sort(selection.examples))
+
+
+def _digest(examples: np.ndarray) -> str:
+    return hashlib.sha256(examples.astype(np.int64).tobytes()).hexdigest()[:32]
+
+
+def _result(selection: Selection, found: FoundJob) -> None:
+    """Whether the ranking holds: in a sentence, by every score, and example by example."""
+    examples, run = np.sort(selection.examples), selection.run
+    try:
+        again = opened_run(here().run_of(found.job))
+        fresh = again.scores()
+    except McvizError:
+        st.error("What was sampled is not there any more. Take it off the list, and sample again.")
+        return
+    first = table(run).iloc[examples].reset_index(drop=True)
+    names = [name for name in scores_of(run) if name in fresh]
+    sizes = _sizes(len(examples))
+    rows, orders = {}, {}
+    for name in names:
+        one, other = first[name].to_numpy(), fresh[name].to_numpy()
+        orders[name] = tuple(most_uncertain_first(name, each, run.manifest.task) for each in (one, other))
+        rows[name] = agreement(one, other, orders[name][0], orders[name][1], sizes)
+    name = selection.score if selection.score in rows else names[0]
+    kept, score = rows[name].kept[sizes[0]], scores_of(run)[name]
+    first_ones = f"{sizes[0]:,} {extremes(score)[0]}"
+    st.markdown(
+        f"**Sampled again: {kept:,} of the {first_ones} are again among the {first_ones}** by {score.in_sentence}, "
+        f"in {counted(again.passes, 'pass')} with seed {again.manifest.seed}."
+    )
+    with st.expander("By every score, and example by example"):
+        _by_score(run, rows, sizes, len(examples))
+        _by_example(run, examples, first, fresh, name, *orders[name])
+
+
+def _sizes(count: int) -> list[int]:
+    """How many first examples are looked at: ten, and a tenth where that is more; fewer of a small selection."""
+    few = min(FIRST, count // 2)
+    return sorted({max(1, few), max(1, few, round(count / 10))})
+
+
+def _by_score(run: Run, rows: dict[str, Agreement], sizes: list[int], count: int) -> None:
+    found: dict[str, dict[str, str]] = {}
+    for name, each in rows.items():
+        found[scores_of(run)[name].label] = {
+            **{f"of the first {size:,}, again": f"{each.kept[size]:,}" for size in sizes},
+            "rank correlation": "–" if each.correlation is None else f"{each.correlation:.3f}",
+        }
+    found["by chance"] = {
+        **{f"of the first {size:,}, again": f"{size * size / count:.1f}" for size in sizes},
+        "rank correlation": "0",
+    }
+    st.table(pd.DataFrame.from_dict(found, orient="index"))
+
+
+def _by_example(
+    run: Run,
+    examples: np.ndarray,
+    first: pd.DataFrame,
+    fresh: pd.DataFrame,
+    name: str,
+    order: np.ndarray,
+    other: np.ndarray,
+) -> None:
+    """The first of the ranking with both their ranks and values."""
+    score = scores_of(run)[name]
+    ranks = np.empty(len(examples), int)
+    ranks[other] = np.arange(1, len(examples) + 1)
+    listed = order[:LISTED]
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "rank": np.arange(1, len(listed) + 1),
+                "rank again": ranks[listed],
+                "example": examples[listed],
+                score.label: [score.format(value, run.manifest.unit) for value in first[name].to_numpy()[listed]],
+                "again": [score.format(value, run.manifest.unit) for value in fresh[name].to_numpy()[listed]],
+            }
+        ),
+        hide_index=True,
+        key="again-examples",
+    )

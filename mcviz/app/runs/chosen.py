@@ -1,0 +1,136 @@
+"""One run: what is wrong with it, what it is made of, and what can be done with it."""
+
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from mcviz.app.failures import plainly, refusal
+from mcviz.app.navigation import COMPARE, OVERVIEW, RUNS, choose_run
+from mcviz.app.resources import opened_run
+from mcviz.app.runs.more_passes import more_passes
+from mcviz.app.runs.rates import which_rate
+from mcviz.app.runs.verifying import verifying
+from mcviz.app.runs.words import manifest_in_words, quality_in_words
+from mcviz.app.session import kept, said
+from mcviz.app.shipped import PACKAGE
+from mcviz.app.state import address, go_to_run
+from mcviz.app.wording import all_as_markdown, as_markdown
+from mcviz.errors import McvizError
+from mcviz.permission import may_write
+from mcviz.reviews.store import reviews_beside
+from mcviz.runs import ListedRun, remove_run, rename_run, what_goes
+from mcviz.runs.folder import LONGEST_NAME
+
+PATIENCE = 2.0  # seconds that a click waits for a writer of the run
+ASKED, SAID, TROUBLE = "runs-asked", "runs-said", "runs-trouble"  # in the session
+
+
+def chosen_run(run: ListedRun, path: Path, names: Collection[str]) -> None:
+    """The run that the address names.
+
+    Args:
+        run: as the list has it.
+        path: its folder.
+        names: of all runs that can be chosen.
+    """
+    may_change = may_write() and not path.resolve().is_relative_to(PACKAGE)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        choose_run(names, run.name)
+        if run.state == "finished":
+            if st.button("Open", icon=":material/open_in_new:", key="open", type="primary"):
+                st.switch_page(OVERVIEW.script, query_params=address())
+            if len(names) > 1 and st.button("Compare", icon=":material/compare_arrows:", key="compare"):
+                st.switch_page(COMPARE.script, query_params=address())
+            verify = st.container(width="content")
+        if may_change:
+            if run.state == "finished":
+                with suppress(McvizError):  # one that cannot be opened cannot grow
+                    more_passes(opened_run(path))
+            _rename(run, path)
+            st.button("Remove", icon=":material/delete:", key="remove", on_click=_ask, args=(run.name,))
+    _told()
+    _state(run)
+    if run.state == "finished":
+        verifying(run, path, verify)
+    if may_change and kept().get(ASKED) == run.name:
+        _remove(run, path, next((name for name in names if name != run.name), ""))
+    if run.manifest is not None:
+        with st.expander("How it was made, and what is in it", icon=":material/description:"):
+            what = manifest_in_words(run.manifest)
+            rows = pd.DataFrame({"what": all_as_markdown(list(what)), "said": all_as_markdown(list(what.values()))})
+            st.table(rows.set_index("what"))
+        if run.state == "finished":
+            which_rate(run.name, run.manifest, path.parent)
+
+
+def _state(run: ListedRun) -> None:
+    name = f"**{as_markdown(run.name)}**"
+    if run.state == "partial":
+        st.info(f"{name}: {as_markdown(plainly(run.message))}", icon=":material/hourglass:")
+    elif run.message:
+        st.error(f"{name}: {as_markdown(plainly(run.message))}", icon=":material/error:")
+    else:
+        quality = quality_in_words(run)
+        st.markdown(f"{name} is finished{f'; its ensemble has {as_markdown(quality)}' if quality else ''}.")
+
+
+def _told() -> None:
+    """What came of the last click."""
+    if words := kept().pop(SAID, None):
+        st.success(words, icon=":material/check_circle:")
+    if trouble := kept().pop(TROUBLE, None):
+        st.error(refusal(trouble, RUNS.title), icon=":material/error:")
+
+
+def _rename(run: ListedRun, path: Path) -> None:
+    with st.popover("Rename", icon=":material/edit:"), st.form(f"rename-{run.name}", border=False):
+        field = f"new-name-{run.name}"
+        st.text_input("Its new name", run.name, max_chars=LONGEST_NAME, key=field)
+        st.form_submit_button("Rename", on_click=_renamed, args=(run.name, path, field))
+
+
+def _renamed(old: str, path: Path, field: str) -> None:
+    name = said(field).strip()
+    try:
+        rename_run(path, name, PATIENCE)
+    except McvizError as error:
+        kept()[TROUBLE] = error
+        return
+    kept()[SAID] = f"{as_markdown(old)} is now called {as_markdown(name)}. Links to it need the new name."
+    go_to_run(name)
+
+
+def _ask(name: str | None) -> None:
+    kept()[ASKED] = name
+
+
+def _remove(run: ListedRun, path: Path, another: str) -> None:
+    """What goes, and the question whether it shall; another run is opened in its place."""
+    goes = what_goes(path)
+    with st.container(border=True, key="removing"):
+        st.markdown(f"**Remove {as_markdown(run.name)}?** This cannot be undone.")
+        lines = [as_markdown(line) for line in goes.lines()]
+        if run.manifest is not None and not goes.link and reviews_beside(path, run.manifest.examples).path.exists():
+            lines.append("What reviewers decided stays: it belongs to the examples, whatever run they are in.")
+        st.markdown("\n".join(f"- {line}" for line in lines))
+        with st.container(horizontal=True, gap="small"):
+            st.button("Keep it", key="keep", on_click=_ask, args=(None,))
+            st.button(
+                "Remove it", key="remove-it", type="primary", icon=":material/delete_forever:", on_click=_removed,
+                args=(run.name, path, another),
+            )  # fmt: skip
+
+
+def _removed(name: str, path: Path, another: str) -> None:
+    kept()[ASKED] = None
+    try:
+        left = remove_run(path, PATIENCE)
+    except McvizError as error:
+        kept()[TROUBLE] = error
+        return
+    stays = f" What is none of the run's stays: {as_markdown(', '.join(left))}." if left else ""
+    kept()[SAID] = f"{as_markdown(name)} is removed.{stays}"
+    go_to_run(another)

@@ -1,0 +1,220 @@
+"""Jobs as the page shows them: how far each is, what it has found so far, and what can be done with it."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from mcviz.app.failures import failures_shown, plainly, refusal
+from mcviz.app.navigation import UNCERTAIN
+from mcviz.app.redrawing import to_draw
+from mcviz.app.resources import cache_folder, quantity
+from mcviz.app.runs.sources import without_folders
+from mcviz.app.session import kept
+from mcviz.app.state import go_to_run
+from mcviz.app.wording import as_markdown, counted
+from mcviz.errors import McvizError
+from mcviz.jobs import FoundJob, Job, Jobs, Progress, State
+from mcviz.measures import scores_of
+from mcviz.permission import may_write
+from mcviz.runs.files import folder_at
+from mcviz.runs.manifest import read_manifest
+from mcviz.text import duration, one_line
+
+SECONDS = 1.0  # between two looks
+MOST_PASSES, HIGHEST_SEED = 1_000_000, 2**32 - 1  # that a page asks for
+TROUBLE = "jobs-trouble"  # what could not be done, of the session
+STATES: dict[State, tuple[str, Any, str]] = {
+    "queued": ("waits for its turn", "grey", ":material/schedule:"),
+    "starting": ("loads model and data", "blue", ":material/hourglass_top:"),
+    "running": ("samples", "blue", ":material/play_circle:"),
+    "pausing": ("is being paused", "orange", ":material/pause_circle:"),
+    "paused": ("paused", "orange", ":material/pause_circle:"),
+    "stopping": ("is being stopped", "orange", ":material/stop_circle:"),
+    "finished": ("finished", "green", ":material/check_circle:"),
+    "failed": ("failed", "red", ":material/error:"),
+    "died": ("ended before its time", "red", ":material/error:"),
+}
+
+
+def here() -> Jobs:
+    """The jobs of the runs that are shown."""
+    return Jobs(cache_folder())
+
+
+def act(what: Callable[[Jobs], object]) -> None:
+    """Change something about jobs, in a callback; where that cannot be done, it is said on the page."""
+    to_draw()
+    try:
+        what(here())
+    except McvizError as error:
+        kept()[TROUBLE] = error
+
+
+def trouble_shown(page: str) -> None:
+    """What could not be done just now."""
+    if (error := kept().pop(TROUBLE, None)) is not None:
+        st.error(refusal(error, page), icon=":material/error:")
+
+
+def jobs_shown(page: str) -> None:
+    """All jobs that make runs; nothing where there is none."""
+    live(page, lambda job: job.kind != "check", job_shown, "Jobs")
+
+
+def live(page: str, looked_for: Callable[[Job], bool], draw: Callable[[FoundJob], None], heading: str = "") -> None:
+    """Some of the jobs, looked at again and again while something about one may change by itself.
+
+    Args:
+        page: the title of the page.
+        looked_for: which jobs.
+        draw: draws one.
+        heading: above them, where there is one.
+    """
+    trouble_shown(page)
+    with failures_shown(page):
+        found = here().found(looked_for)
+        if not found:
+            return
+        if heading:
+            st.header(heading, anchor=False)
+        is_open = any(each.is_open for each in found)
+
+        def looked() -> None:
+            trouble_shown(page)
+            with failures_shown(page):
+                here().tend()
+                now = here().found(looked_for)
+                if not now or is_open != any(each.is_open for each in now):
+                    st.rerun()  # there may be another run, and another need to look again
+                for each in now:
+                    with st.container(border=True, key=f"job-{each.job.id}"):
+                        draw(each)
+
+        st.fragment(looked, run_every=SECONDS if is_open else None)()
+
+
+def job_shown(found: FoundJob, *, linked: bool = True) -> None:
+    """One job: its name, how far it is, what it found so far, and its buttons; see `buttons`."""
+    words, colour, icon = STATES[found.state]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{as_markdown(found.job.title)}**", width="content")
+        st.badge(words, icon=icon, color=colour)
+    if found.message:
+        st.error(as_markdown(plainly(without_folders(found.message))), icon=":material/error:")
+    if found.progress is not None and found.progress.total:
+        progress_shown(found, found.progress)
+    if found.progress is not None and found.job.kind == "sample":
+        _found_so_far(found.job.id, found.progress)
+    if may_write():
+        buttons(found, linked=linked)
+    elif found.job.kind == "sample" and _finished_passes(found):
+        _open_button(found)
+
+
+def progress_shown(found: FoundJob, progress: Progress) -> None:
+    """A bar, and how long it will take."""
+    words = f"{progress.done:,} of {progress.total:,} predictions"
+    left = progress.seconds_left() if found.state == "running" else None
+    if left is not None:
+        since = time.time() - progress.updated
+        words += f" · about {duration(max(0.0, left - since))} left"
+    st.progress(min(1.0, progress.done / progress.total), words)
+
+
+def buttons(found: FoundJob, *, linked: bool = True) -> None:
+    """What can be done with a job in its state.
+
+    Args:
+        found: the job.
+        linked: whether there is a link to the page that it was added on.
+    """
+    name, state = found.job.id, found.state
+    with st.container(horizontal=True):
+        if state in ("queued", "starting", "running"):
+            _button("Pause", ":material/pause:", f"pause-{name}", lambda jobs: jobs.pause(name))
+        if state in ("paused", "pausing", "failed", "died"):
+            _button("Go on", ":material/play_arrow:", f"go-on-{name}", lambda jobs: jobs.go_on(name))
+        if found.job.kind == "sample" and _finished_passes(found):
+            _open_button(found)
+        if linked and found.job.address:
+            label = "Open what came of it" if state == "finished" else "Open the selection"
+            st.page_link(UNCERTAIN.script, label=label, icon=":material/open_in_new:", query_params=found.job.address)
+        if state == "finished":
+            label = "Take off the list" if linked else "Close"
+            _button(label, ":material/done:", f"forget-{name}", lambda jobs: jobs.forget(name))
+        elif state != "stopping":
+            with st.popover("Stop", icon=":material/stop:"):
+                st.markdown(_what_goes(found))
+                _button("Stop it", ":material/delete:", f"stop-{name}", lambda jobs: jobs.stop(name))
+
+
+def _button(label: str, icon: str, key: str, what: Callable[[Jobs], object]) -> None:
+    st.button(label, icon=icon, key=key, on_click=act, args=(what,))
+
+
+def _what_goes(found: FoundJob) -> str:
+    passes = _finished_passes(found)
+    if found.job.kind == "again":
+        return "What it has sampled goes."
+    if passes:
+        return f"The run keeps the {counted(passes, 'pass')} that are finished; what was sampled beyond them goes."
+    return f"What it has sampled goes. {'To keep it, pause instead.' if found.is_open else ''}"
+
+
+def _open_button(found: FoundJob) -> None:
+    key, run = f"open-{found.job.id}", found.job.run
+    if st.button("Open the run", icon=":material/open_in_new:", key=key, on_click=go_to_run, args=(run,)):
+        st.rerun()  # all of the page is about another run
+
+
+def _finished_passes(found: FoundJob) -> int:
+    try:
+        manifest = read_manifest(folder_at(here().run_of(found.job)))
+    except McvizError:
+        return 0
+    return manifest.passes if manifest.state == "finished" else 0
+
+
+def _found_so_far(job: str, progress: Progress) -> None:
+    """How good the ensemble is, and its most uncertain examples."""
+    if not progress.top:
+        return
+    seen = f"of the first {progress.seen:,}" if progress.seen < progress.examples else f"of all {progress.examples:,}"
+    quality = f"Ensemble {progress.quality}, {seen} examples" if progress.quality else f"{seen.capitalize()} examples"
+    passes = f", after {counted(progress.passes, 'pass')} at least" if progress.passes else ""
+    st.markdown(f"**{as_markdown(quality)}**{passes}. The most uncertain ones so far:")
+    st.dataframe(
+        _table(progress), hide_index=True, key=f"top-{job}", row_height=44, height="content",
+        column_config={"shown": st.column_config.ImageColumn("", width="small")} if _are_pictures(progress) else None,
+    )  # fmt: skip
+
+
+def _are_pictures(progress: Progress) -> bool:
+    return progress.top[0].shown.startswith("data:")
+
+
+def _table(progress: Progress) -> pd.DataFrame:
+    score = scores_of(progress.task)[progress.score]
+
+    def predicted(value: float | None) -> str:
+        if value is None:
+            return ""
+        return one_line(progress.names[int(value)]) if progress.names else quantity(value, progress.unit)
+
+    rows = []
+    for each in progress.top:
+        rows.append(
+            {
+                **({"shown": each.shown} if _are_pictures(progress) else {}),
+                "example": one_line(each.id) or str(each.example),
+                **({"text": one_line(each.shown)} if each.shown and not _are_pictures(progress) else {}),
+                **({} if each.label is None else {"label": predicted(each.label)}),
+                "predicted": predicted(each.prediction),
+                score.label: score.format(each.score, progress.unit),
+                "passes": each.passes,
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,78 @@
+"""The table of the runs that are there."""
+
+import hashlib
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from mcviz.app.failures import plainly
+from mcviz.app.runs.words import data_in_words, moment, quality_in_words, state_in_words
+from mcviz.app.session import said
+from mcviz.app.state import go_to_run
+from mcviz.app.wording import as_markdown, counted
+from mcviz.runs import ListedRun
+from mcviz.text import one_line, size
+
+COLUMNS = {
+    "passes": st.column_config.NumberColumn("passes", format="localized"),
+    "size": st.column_config.NumberColumn("size", format="bytes"),
+    "made": st.column_config.DatetimeColumn("made, UTC", format="YYYY-MM-DD HH:mm"),
+}
+
+
+def listing(runs: Sequence[ListedRun], name: str, folder: str) -> None:
+    """Every run in a row; the one that is clicked is opened.
+
+    Args:
+        runs: that are there.
+        name: of the one that is open.
+        folder: that they are in, as visitors may know it.
+    """
+    whole = size(sum(run.bytes for run in runs))
+    st.caption(f"{counted(len(runs), 'run')} in **{as_markdown(folder)}**, {whole}. Click one to see more of it.")
+    names = [run.name for run in runs]
+    key = f"runs-{hashlib.sha256(repr(names).encode()).hexdigest()[:16]}"  # of other runs, a row stands for another one
+    shown = [names.index(name)] if name in names else []
+    wanted = {"rows": shown, "columns": [], "cells": []}
+    if key not in st.session_state or st.session_state[key]["selection"] != wanted:
+        st.session_state[key] = {"selection": wanted}
+
+    def chosen() -> None:
+        selection = said(key)["selection"]
+        rows = [row for row, _ in selection["cells"]] or selection["rows"]
+        if rows:
+            go_to_run(names[rows[0]])
+
+    st.dataframe(
+        rows_of(runs),
+        key=key,
+        hide_index=True,
+        on_select=chosen,
+        selection_mode=("single-row", "single-cell"),
+        column_config=COLUMNS,
+        placeholder="",
+        alt=f"Table of {counted(len(runs), 'run')}",
+    )
+
+
+def rows_of(runs: Sequence[ListedRun]) -> pd.DataFrame:
+    """What the table says of each run; what is wrong with them, too, where something is."""
+    known = [run.manifest for run in runs]
+    rows = pd.DataFrame(
+        {
+            "run": [one_line(run.name) for run in runs],
+            "state": [state_in_words(run) for run in runs],
+            "model": [one_line(each.model.name) if each and each.model else "" for each in known],
+            "data": [data_in_words(each) if each else "" for each in known],
+            "task": [each.task if each else "" for each in known],
+            "passes": pd.array([each.passes if each else None for each in known], "Int64"),
+            "masks": [each.masks or each.origin.kind if each else "" for each in known],
+            "how good": [quality_in_words(run) for run in runs],
+            "size": [run.bytes for run in runs],
+            "made": pd.Series([moment(each.created) if each else None for each in known], dtype="datetime64[s, UTC]"),
+        }
+    )
+    if any(run.message for run in runs):
+        rows["what is wrong"] = [plainly(run.message) for run in runs]
+    return rows

@@ -1,0 +1,40 @@
+"""More passes for a finished run, from its own model and examples."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from mcviz.app.needs import has
+from mcviz.app.resources import cache_folder
+from mcviz.app.runs.jobs import MOST_PASSES, act
+from mcviz.app.wording import as_markdown, counted
+from mcviz.jobs import Jobs
+from mcviz.jobs.of_run import can_be_sampled, options_of_more
+from mcviz.runs import Run
+
+
+def more_passes(run: Run) -> None:
+    """The control that adds passes to a run; nothing where it cannot grow: without its model, or of a summary."""
+    own = (cache_folder() / run.name).absolute()  # and not one that came with mcviz
+    if (seed := run.manifest.seed) is None or run.passes >= MOST_PASSES or not can_be_sampled(run):
+        return
+    if not has(run, "passes"):
+        return
+    if Path(run.path).absolute() != own:
+        return
+    with st.popover("More passes", icon=":material/add:"):
+        name = as_markdown(run.name)
+        st.markdown(f"**{name}** has {counted(run.passes, 'pass')}. These stay as they are, and others are added.")
+        wanted = st.number_input(
+            "Passes in all",
+            run.passes + 1,
+            MOST_PASSES,
+            min(2 * run.passes, MOST_PASSES),
+            key=f"more-passes-{run.digest[:12]}",
+        )
+
+        def start(jobs: Jobs) -> None:
+            options = options_of_more(run, seed=seed, passes=wanted)
+            jobs.add("sample", options, run.name, f"{run.name}: {run.passes:,} to {wanted:,} passes")
+
+        st.button("Add passes", icon=":material/add:", key="more-passes", on_click=act, args=(start,))

@@ -1,0 +1,306 @@
+"""A new run: of which model and data, how many passes; what they will take; and the button that starts it."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from mcviz.app.failures import failures_shown, plainly
+from mcviz.app.filters import Filters
+from mcviz.app.navigation import UNCERTAIN, link_to, state_of
+from mcviz.app.places import DATA, MODELS
+from mcviz.app.resources import cache_folder, opened_run, run_paths
+from mcviz.app.runs.jobs import HIGHEST_SEED, MOST_PASSES, SECONDS, act, here
+from mcviz.app.runs.sources import Source, are_set, data_sets, models, without_folders
+from mcviz.app.selection import select
+from mcviz.app.session import kept
+from mcviz.app.state import address
+from mcviz.app.wording import all_as_markdown, as_markdown, counted
+from mcviz.choices import PREDICTS
+from mcviz.errors import McvizError
+from mcviz.jobs import FoundJob, Jobs, Progress
+from mcviz.jobs.of_run import check_kept_model, options_of_data, options_of_model
+from mcviz.jobs.queue import check_new_name
+from mcviz.measures import TASKS
+from mcviz.runs.folder import LONGEST_NAME
+from mcviz.text import duration, one_line
+
+CHECK = "new-run-check"  # id of the job, of the session
+USUAL_PASSES, MOST_EXAMPLES = 500, 100_000_000
+MASKS = {"per_pass": "one draw for all examples of a pass", "per_example": "a draw for each example"}
+FOUND_OUT, OF_THE_RUN = "found out from the model", "as for its run"
+PREPARED = {
+    FOUND_OUT: (),
+    "divided by 255": ("--scale=255",),
+    "as they are": ("--scale=1",),
+    "as torchvision does for ImageNet": ("--preprocess=imagenet",),
+    "as Keras does for ImageNet, in the style of Caffe": ("--preprocess=caffe",),
+    "as Keras does for ImageNet, from -1 to 1": ("--preprocess=tf",),
+}
+COLUMNS = {
+    "label-column": ("Labels", "of a regression of several targets: A,B"),
+    "id-column": ("Ids", ""),
+    "picture-column": ("Pictures", "paths, from the table's folder on"),
+    "text-column": ("Texts", ""),
+    "feature-columns": ("Numbers", "in the model's order: A,B,C"),
+}
+ROOM = 2.2  # times the predictions: a run that grows is there twice, for a moment
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be sampled.
+
+    Attributes:
+        model: which.
+        data: which.
+        options: of `mcviz check` and `mcviz sample`.
+        examples: (n,) numbers of those that are taken of the data, or None.
+        seed: of the masks.
+    """
+
+    model: Source
+    data: Source
+    options: tuple[str, ...]
+    examples: np.ndarray | None
+    seed: int
+
+    @property
+    def key(self) -> list[object]:
+        """What a check is about."""
+        return [list(self.options), None if self.examples is None else self.examples.tolist()]
+
+
+def new_run(page: str) -> None:
+    """The form, what a check finds, and the button that starts the sampling.
+
+    Args:
+        page: title of the page, for messages.
+    """
+    st.header("New run", anchor=False)
+    known_models, known_data = models(), data_sets()
+    if not known_models or not known_data:
+        what = "model" if not known_models else "data set"
+        st.info(
+            f"There is no {what} to sample here. Name folders of yours in the variables `{MODELS}` (files that end in "
+            f".keras) and `{DATA}`, and start the dashboard again.",
+            icon=":material/inbox:",
+        )
+        return
+    wanted = _form(known_models, known_data)
+    if wanted is None:
+        return
+    name = _name(wanted)
+    st.button(
+        "Check", icon=":material/fact_check:", key="new-run-check-button",
+        on_click=act, args=(partial(_check, wanted),),
+        help="Sees whether model and data fit, and what the passes will take",
+    )  # fmt: skip
+    _checked(page, wanted, name)
+
+
+def _form(known_models: dict[str, Source], known_data: dict[str, Source]) -> Wanted | None:
+    left, right = st.columns(2)
+    model = known_models[left.selectbox("Model", list(known_models), format_func=one_line, key="new-run-model")]
+    data = known_data[right.selectbox("Data", list(known_data), format_func=one_line, key="new-run-data")]
+    if not are_set():
+        st.caption(f"Models and data of your own are offered from the folders that `{MODELS}` and `{DATA}` name.")
+    options = [*_of_model(model, data, left), *_of_data(data, right)]
+    examples, which = _which_examples(data)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        passes = st.number_input("Passes", 1, MOST_PASSES, USUAL_PASSES, key="new-run-passes", width=160)
+        masks = st.selectbox(
+            "Dropout masks", list(MASKS), format_func=lambda each: f"{each}: {MASKS[each]}", key="new-run-masks",
+            width=380,
+        )  # fmt: skip
+        seed = st.number_input("Seed", 0, HIGHEST_SEED, 0, key="new-run-seed", width=160)
+    if examples is not None and len(examples) == 0:
+        st.info("No example is selected. Take a filter off first.", icon=":material/filter_alt_off:")
+        return None
+    options += [*which, f"--passes={passes}", f"--masks={masks}"]
+    return Wanted(model, data, tuple(options), examples, int(seed))
+
+
+def _of_model(model: Source, data: Source, place: "st.delta_generator.DeltaGenerator") -> Iterator[str]:
+    prepared = {OF_THE_RUN: (), **PREPARED} if model.of_run else PREPARED
+    usual = OF_THE_RUN if model.of_run and model.path == data.path else FOUND_OUT
+    with place.expander("About the model", icon=":material/tune:"):
+        how = st.selectbox(
+            "How it takes examples", list(prepared), list(prepared).index(usual), key=f"new-run-prepared-{usual}",
+        )  # fmt: skip
+        if model.of_run:
+            run = opened_run(model.path)
+            yield from options_of_model(run, preprocessing=how == OF_THE_RUN)
+        else:
+            yield f"--model={model.path}"
+            task = st.selectbox("What it predicts", list(TASKS), key="new-run-task")
+            yield f"--task={task}"
+            if hasattr(TASKS[task].predictions, "variances"):
+                yield f"--predicts={st.selectbox('Its outputs are', PREDICTS, key='new-run-predicts')}"
+            if output := st.text_input("Output, of a model with several", key="new-run-output").strip():
+                yield f"--output={output}"
+        yield from prepared[how]
+
+
+def _of_data(data: Source, place: "st.delta_generator.DeltaGenerator") -> Iterator[str]:
+    if data.of_run:
+        yield from options_of_data(opened_run(data.path))
+        return
+    yield f"--data={data.path}"
+    with place.expander("About the data", icon=":material/tune:"):
+        names = [name.strip() for name in st.text_input(
+            "Names of the classes, in the model's order", placeholder="cat, dog, owl", key="new-run-classes"
+        ).split(",")]  # fmt: skip
+        typed = ",".join(names)
+        if len(names) > 1 and not Path(typed).exists():  # or else that file would be read
+            yield f"--class-names={typed}"
+        if unit := st.text_input("Unit of what a regression predicts", placeholder="mg/dl", key="new-run-unit").strip():
+            yield f"--unit={unit}"
+        st.caption("Columns of a table, where they have other names than the usual:")
+        for option, (label, placeholder) in COLUMNS.items():
+            if column := st.text_input(label, placeholder=placeholder, key=f"new-run-{option}").strip():
+                yield f"--{option}={column}"
+
+
+def _which_examples(data: Source) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Which of the examples: numbers or None for all, and an option where that says it."""
+    selected = _selected(data)
+    choices = {"all": "All", "first": "The first"}
+    if selected is not None:
+        choices["selected"] = f"The {counted(len(selected), 'example')} selected on {UNCERTAIN.title}"
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.segmented_control(
+            "Examples", list(choices), default="all", format_func=choices.__getitem__, required=True,
+            key=f"new-run-examples-{len(choices)}",
+        )  # fmt: skip
+        if chosen == "first":
+            count = st.number_input("How many", 1, MOST_EXAMPLES, 1000, key="new-run-first", width=160)
+            return None, (f"--first={count}",)
+        if data.of_run and selected is None and data.name == _open_run():
+            link_to(UNCERTAIN, "Select some", icon=":material/filter_list:")
+    return (selected, ()) if chosen == "selected" else (None, ())
+
+
+def _selected(data: Source) -> np.ndarray | None:
+    """(n,) the numbers of the examples that pass the filters of the open run, where these are the data; or None."""
+    if not data.of_run or data.name != _open_run():
+        return None
+    try:
+        run = opened_run(data.path)
+        state = state_of(run)
+    except McvizError:
+        return None
+    return None if state.filters == Filters() else np.sort(select(run, state).examples)
+
+
+def _open_run() -> str:
+    return address().get("run") or next(iter(run_paths()), "")
+
+
+def _name(wanted: Wanted) -> str:
+    """The field for the run's name, which proposes one that is free."""
+    parts = dict.fromkeys((wanted.model.name, wanted.data.name))
+    proposed = _free("-".join(parts))
+    typed = st.text_input(
+        "Name of the run", proposed, max_chars=LONGEST_NAME, key=f"new-run-name-{proposed}", width=420
+    )
+    return typed.strip()
+
+
+def _free(base: str) -> str:
+    base = re.sub(r"[^\w.-]+", "-", base).strip("-.")[:80] or "run"
+    taken = {*(path.name for path in cache_folder().glob("*")), *(each.job.run for each in here().found())}
+    names = (base if number == 1 else f"{base}-{number}" for number in range(1, len(taken) + 2))
+    return next(name for name in names if name not in taken)
+
+
+def _check(wanted: Wanted, jobs: Jobs) -> None:
+    """Start a check, in a callback, and forget the one before."""
+    if wanted.model.of_run:
+        check_kept_model(opened_run(wanted.model.path))
+    _forget_check(jobs)
+    job = jobs.add(
+        "check", wanted.options, "check", f"Check of {wanted.model.name}", about={"key": wanted.key},
+        examples=None if wanted.examples is None else wanted.examples.tolist(),
+    )  # fmt: skip
+    kept()[CHECK] = job.id
+
+
+def _forget_check(jobs: Jobs) -> None:
+    found = _find_check()
+    kept().pop(CHECK, None)
+    if found is not None:
+        (jobs.stop if found.is_open else jobs.forget)(found.job.id)
+
+
+def _checked(page: str, wanted: Wanted, name: str) -> None:
+    """What the check found, as soon as it has, where it was about what is wanted now."""
+    found = _find_check()
+    if found is None or found.job.about.get("key") != wanted.key:
+        return
+    st.fragment(partial(_findings, page, wanted, name, found.is_open), run_every=SECONDS if found.is_open else None)()
+
+
+def _find_check() -> FoundJob | None:
+    try:
+        return here().find(kept()[CHECK]) if CHECK in kept() else None
+    except McvizError:
+        return None
+
+
+def _findings(page: str, wanted: Wanted, name: str, was_open: bool) -> None:
+    with failures_shown(page):
+        found = _find_check()
+        if found is None:  # the sampling was started, and stands among the jobs
+            st.rerun()
+        if found.is_open:
+            here().tend()
+            st.info("Model and data are being looked at. That takes some seconds.", icon=":material/hourglass_top:")
+            return
+        if was_open:
+            st.rerun()
+        if found.state != "finished" or found.progress is None:
+            told = plainly(without_folders(found.message)) or "The check was stopped. Check again."
+            st.error(as_markdown(told), icon=":material/error:")
+            return
+        _findings_table(found.progress)
+        st.button(
+            "Start sampling", type="primary", icon=":material/play_arrow:", key="new-run-start", on_click=act,
+            args=(partial(_start, wanted, name),),
+        )  # fmt: skip
+
+
+def _findings_table(progress: Progress) -> None:
+    names, found = list(progress.found), list(progress.found.values())
+    st.table(pd.DataFrame({"found": all_as_markdown(found)}, index=all_as_markdown(names)))
+    if progress.advice:
+        st.warning(as_markdown(progress.advice), icon=":material/warning:")
+    free = shutil.disk_usage(_that_is_there(cache_folder())).free
+    if progress.bytes * ROOM > free:
+        st.warning(
+            f"There may be too little room: {free / 1e6:,.0f} MB are free, and about "
+            f"{ROOM * progress.bytes / 1e6:,.0f} MB are needed while the run is written.",
+            icon=":material/warning:",
+        )
+    st.caption(
+        f"About {duration(progress.seconds)} while nothing else is at work; the dashboard and other programs go "
+        "before it."
+    )
+
+
+def _that_is_there(folder: Path) -> Path:
+    return next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+
+
+def _start(wanted: Wanted, name: str, jobs: Jobs) -> None:
+    """Put the sampling into the queue, in a callback; the check has done its part."""
+    check_new_name(jobs.cache, name)
+    options = [*wanted.options, f"--seed={wanted.seed}"]
+    jobs.add("sample", options, name, name, examples=None if wanted.examples is None else wanted.examples.tolist())
+    _forget_check(jobs)

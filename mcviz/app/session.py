@@ -1,0 +1,32 @@
+"""What a visit keeps, and what its widgets say, for callbacks too.
+
+`st.session_state` must not be used in a callback: where something newer was clicked meanwhile, it ends the callback at
+once, and what was clicked before is lost. A copy of it does not.
+"""
+
+import threading
+from typing import Any
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+KEPT = "kept"
+
+_of_thread = threading.local()  # the last visit that it worked for, and what that keeps: a copy takes long to make
+
+
+def kept() -> dict[str, Any]:
+    """What this visit keeps from one drawing to the next, by its names."""
+    visit = get_script_run_ctx(suppress_warning=True)
+    before, found = getattr(_of_thread, "visit", (None, {}))
+    if visit is None or visit is not before:
+        found = st.session_state.to_dict().get(KEPT)
+        if found is None:
+            found = st.session_state[KEPT] = {}
+        _of_thread.visit = visit, found
+    return found
+
+
+def said(key: str) -> Any:
+    """What the widget of a key says; None where it is gone, since somebody left the page meanwhile."""
+    return st.session_state.to_dict().get(key)

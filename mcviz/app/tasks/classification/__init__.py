@@ -1,0 +1,40 @@
+"""Classification, as pages show it."""
+
+from mcviz.app.tasks.classification import comparing, example, exporting, listing, overview, probing, story, sweeping
+from mcviz.app.tasks.task import Quality, Task
+
+CLASSIFICATION = Task(
+    first_score="max_probability",
+    ood_score="expected_entropy",
+    fits_detector=True,
+    cards=overview.cards,
+    charts=overview.charts,
+    marks_mistakes=True,
+    tile=listing.tile,
+    narrowing=listing.narrowing,
+    typed=listing.typed,
+    narrowed=listing.narrowed,
+    columns=listing.columns,
+    quality=Quality("correct", "correct", is_share=True, low_is_bad=True),
+    told=example.told,
+    drawn=example.drawn,
+    looked=example.looked,
+    closer_looks=example.CLOSER_LOOKS,
+    pinned=example.pinned,
+    steps=story.steps,
+    probed=probing.probed,
+    along=probing.along,
+    table=probing.table,
+    in_words=probing.in_words,
+    scores=probing.scores_of_inputs,
+    evidence=probing.evidence,
+    sweep_shows="which classes are predicted, how confidently",
+    standing_out=sweeping.standing_out,
+    swept=sweeping.swept,
+    swept_in_words=sweeping.swept_in_words,
+    accuracies=exporting.accuracies,
+    summaries=exporting.summaries,
+    named=exporting.named,
+    compared=comparing.charts,
+    example_in_both=comparing.example,
+)

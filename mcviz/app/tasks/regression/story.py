@@ -1,0 +1,129 @@
+"""The story of a regression: from a number alone to noise."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from mcviz.app.components.charts import chart
+from mcviz.app.components.shown import example_shown
+from mcviz.app.kinds import kind_of
+from mcviz.app.needs import has
+from mcviz.app.resources import quantity, ranking, scores_of, table, target_names
+from mcviz.app.state import COVERAGES
+from mcviz.app.tasks.regression.example import histogram_of
+from mcviz.app.tasks.regression.overview import of_one_pass, rmses
+from mcviz.app.tasks.regression.passes import Predicted, predicted
+from mcviz.app.tasks.regression.words import with_std
+from mcviz.app.tasks.story import SHARE, WIDTH, beside_its_passes, noise_step
+from mcviz.app.tasks.task import Step
+from mcviz.app.wording import as_markdown, counted
+from mcviz.figures import mistakes_found, rmse_against_ensemble
+from mcviz.measures import percent, significant
+from mcviz.runs import Run
+
+DOUBT = "predictive_std"
+
+
+def number_alone(run: Run) -> Step:
+    """A prediction as a regression gives it: a number, and all that it gives."""
+    example = int(ranking(run, DOUBT)[-1])
+    return (
+        f"A regression gives a number: {_number(run, example)}. How far it can be trusted, it does not say.",
+        lambda: example_shown(run, example, WIDTH),
+    )
+
+
+def passes_differ(run: Run) -> Step:
+    """The example about which the passes differ the most, and its target of which they do."""
+    example = int(ranking(run, DOUBT)[0])
+    found = _found(run, run.predictions(example))
+    target = int(found.model_std.argmax())
+    outputs, given = found.outputs[:, target], f"Here it gives one too: {_number(run, example, target)}."
+
+    draw = beside_its_passes(
+        lambda: example_shown(run, example, WIDTH), lambda: histogram_of(run, found, target, "again")
+    )
+    if outputs.min() == outputs.max():
+        return f"{given} Each pass predicts the same, for every example of this run.", draw
+    imported = run.manifest.origin.kind == "imported"
+    each_time = f"{len(outputs)} times over" if imported else "each time with other units dropped"
+    ends = as_markdown(f"{significant(outputs.min())} to {quantity(outputs.max(), run.manifest.unit)}")
+    return f"{given} But predict it again, {each_time}, and you get **{ends}**.", draw
+
+
+def uncertainty_finds_errors(run: Run) -> Step:
+    """How many of the largest errors are among the examples of the most uncertainty, the whole where it is known."""
+    score = scores_of(run)["total_std" if "total_std" in scores_of(run) else DOUBT]
+    order = ranking(run, score.name)
+    errors = table(run)["absolute_error"].to_numpy()[order]
+    count = max(1, int(SHARE * len(errors)))
+    if errors.max() == 0:
+        return (
+            f"The model makes no error on its {counted(len(errors), 'example')}, so there is none to find. This is "
+            "the most uncertain one.",
+            lambda: example_shown(run, int(order[0]), WIDTH),
+        )
+    large = np.zeros(len(errors), bool)
+    large[np.argsort(-errors, kind="stable")[:count]] = True
+    found, by_chance = large[:count].sum() / count, count / len(errors)
+    finding = f"**{percent(found, 0)}** of the {percent(by_chance, 0)} largest errors"
+    reviewed = f"the **{percent(by_chance, 0)}** most uncertain examples by {score.in_sentence}"
+    if found > by_chance:
+        sentence = (
+            f"The uncertainty is useful: review {reviewed}, and you find {finding}; as many random ones would hold "
+            f"{percent(by_chance, 0)} of them."
+        )
+    else:
+        sentence = f"The uncertainty is no help here: {reviewed} hold {finding}, no more than as many random ones."
+    if len(errors) * SHARE < 1:  # too few examples for a curve
+        return sentence, lambda: example_shown(run, int(order[0]), WIDTH)
+    return sentence, lambda: chart(mistakes_found(large, SHARE, "largest errors"), "errors-found", sentence)
+
+
+def ensemble(run: Run) -> Step:
+    """How the single passes and their mean compare."""
+    single, by_size = rmses(run)
+    together, by_itself = float(by_size[-1]), of_one_pass(single)
+    words = [quantity(value, run.manifest.unit) for value in (together, by_itself)]
+    verdict = "no better than" if words[0] == words[1] else "better than" if together < by_itself else "worse than"
+    sentence = (
+        f"{'And' if verdict == 'better than' else 'But'} together the passes are {verdict} alone: the root mean "
+        f"squared error (RMSE) of the mean of all {len(single)} is **{as_markdown(words[0])}**, that of one pass on "
+        f"average **{as_markdown(words[1])}**."
+    )
+    return sentence, lambda: chart(
+        rmse_against_ensemble(single, together, run.deterministic_rmse, run.manifest.unit), "together", sentence
+    )
+
+
+def noise(run: Run) -> Step:
+    """One input of noise, predicted live."""
+
+    def told(predictions: np.ndarray) -> Step:
+        found = _found(run, predictions)
+        less = float(np.mean(table(run)[DOUBT].to_numpy() < np.sqrt((found.model_std**2).sum())))
+        return (
+            f"This is noise, where nothing is there to be predicted, and the model predicts "
+            f"**{as_markdown(with_std(found.mean[0], found.std[0], run.manifest.unit))}**: its passes differ more than "
+            f"for {percent(less, 0)} of the examples.",
+            lambda: histogram_of(run, found, 0, "noise"),
+        )
+
+    return noise_step(run, "there is nothing to be predicted.", told)
+
+
+def steps(run: Run) -> list[Callable[[Run], Step]]:
+    """The steps for a run: without labels, nothing about errors; where there is no noise, none of it."""
+    about_errors = [uncertainty_finds_errors, ensemble] if has(run, "labels") else []
+    return [number_alone, passes_differ, *about_errors, *([noise] if kind_of(run).noise else [])]
+
+
+def _number(run: Run, example: int, target: int = 0) -> str:
+    """What the deterministic model predicts of an example; the mean of the passes where the run has none."""
+    given = run.mean_predictions if run.deterministic_predictions is None else run.deterministic_predictions
+    of = f" for {as_markdown(target_names(run)[target])}" if len(run.targets) > 1 else ""
+    return f"**{as_markdown(quantity(float(given[example, target]), run.manifest.unit))}**{of}"
+
+
+def _found(run: Run, predictions: np.ndarray) -> Predicted:
+    return predicted(run, predictions, COVERAGES[0])

@@ -1,0 +1,1 @@
+"""How far a run's probabilities can be trusted, and what to do about the doubtful examples."""

@@ -1,0 +1,176 @@
+"""Where does it fail? Accuracy and calibration as the run's own examples are distorted step by step."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+import numpy as np
+import streamlit as st
+
+from mcviz.app.components.charts import chart
+from mcviz.app.components.widgets import bound
+from mcviz.app.failures import refusal
+from mcviz.app.kinds import kind_of
+from mcviz.app.navigation import TRUST
+from mcviz.app.needs import met
+from mcviz.app.probe.distorting import Distorter
+from mcviz.app.resources import for_the_model, masks, sampler
+from mcviz.app.session import kept
+from mcviz.app.state import PageState, go, one_of
+from mcviz.app.wording import counted
+from mcviz.data.distortions import Distortion
+from mcviz.data.kinds import KINDS
+from mcviz.errors import McvizError
+from mcviz.figures.trust import WAYS, calibration_along
+from mcviz.measures.bootstrap import Interval
+from mcviz.measures.calibration import Calibration, Terms, calibration
+from mcviz.measures.degradation import degradation_in_words
+from mcviz.runs import Derived, Run, load_derived, save_derived
+
+EXAMPLES, STEPS, PASSES = 200, 6, 50  # at most
+ASKED = "distorting"  # in the session: the run and the distortion
+Steps = list[dict[str, Terms]]
+
+
+def where_it_fails(run: Run, state: PageState) -> None:
+    """A choice of the distortion, and what it does to the model; computed when it is asked for, and kept."""
+    if not met(run, {"examples", "model"}):
+        return
+    distorter, plural = kind_of(run).distorter, KINDS[run.manifest.examples.kind].plural
+    if distorter is None:
+        st.info(f"No distortion of {plural} is known here.", icon=":material/inbox:")
+        return
+    offered = distorter.of_many
+    name = one_of(state.distortion, offered, distorter.gradual)
+    st.selectbox(
+        f"As the {plural} are distorted",
+        list(offered),
+        format_func=lambda each: offered[each].label,
+        width=250,
+        **bound("distortion", name, lambda new: go(distortion=new, amount=None)),
+    )
+    kept = _kept()
+    if (run.digest, name) not in kept and (found := _load(run, name, offered[name])) is not None:
+        kept[run.digest, name] = found
+    if (run.digest, name) not in kept:
+        _compute(run, name, distorter)
+        return
+    _show(run, name, offered[name], _calibrations(run.digest, name, kept[run.digest, name]))
+
+
+def amounts_of(distortion: Distortion) -> np.ndarray:
+    """(S,) float64: from examples as they are to the end of the slider, in whole steps of it."""
+    even = np.linspace(distortion.unchanged, distortion.high, STEPS)
+    return np.unique(np.clip((even / distortion.step).round() * distortion.step, distortion.low, distortion.high))
+
+
+def _compute(run: Run, name: str, distorter: Distorter) -> None:
+    asked, plural = (run.digest, name), KINDS[run.manifest.examples.kind].plural
+    if kept().get(ASKED) != asked:
+        st.caption(
+            f"{_counted(run)} of this run, {STEPS} steps, "
+            f"{counted(min(PASSES, run.passes), 'pass')}. It takes from seconds to a minute, and is kept."
+        )
+        st.button(f"Distort the {plural}", icon=":material/play_arrow:", key="distort", on_click=_ask, args=(asked,))
+        return
+    st.button("Stop", icon=":material/stop_circle:", key="stop-distorting", on_click=_ask, args=(None,))
+    try:
+        found = _computed(run, name, distorter)
+    except McvizError as error:
+        _ask(None)
+        st.error(refusal(error, TRUST.title), icon=":material/error:")
+        return
+    _kept()[asked] = found
+    save_derived(run, _derived(name), _arrays(found))
+    _ask(None)
+    st.rerun()
+
+
+def _ask(what: tuple[str, str] | None) -> None:
+    kept()[ASKED] = what
+
+
+def _counted(run: Run) -> str:
+    """How many examples are distorted, such as "200 images"."""
+    return counted(min(EXAMPLES, len(run)), run.manifest.examples.kind)
+
+
+def _computed(run: Run, name: str, distorter: Distorter) -> Steps:
+    assert run.labels is not None
+    bar = st.empty()
+
+    def progress(done: int, total: int) -> None:
+        bar.progress(done / total, f"{done:,} of {total:,} predictions")
+
+    try:
+        prepared = sampler(run)
+        from mcviz.model.distorted import terms_along  # here, because TensorFlow takes seconds to import
+
+        examples = np.sort(np.random.default_rng(0).permutation(len(run))[:EXAMPLES])
+        distorted = distorter.by_amount(run, name, examples)
+        return terms_along(
+            prepared,
+            lambda amount: for_the_model(run, distorted(amount)),
+            amounts_of(distorter.distortions[name]).tolist(),
+            run.labels[examples],
+            passes=min(PASSES, run.passes),
+            masks=masks(run),
+            progress=progress,
+        )
+    finally:
+        bar.empty()
+
+
+def _show(run: Run, name: str, distortion: Distortion, found: Sequence[Calibration]) -> None:
+    sentences = degradation_in_words(found)
+    st.markdown(f"**{sentences[0]}** {' '.join(sentences[1:])}")
+    st.caption(f"With 95% bands, of {_counted(run)}. Of so few examples an ECE is some points above 0 by chance alone.")
+    measures = {
+        label: {way: _line([getattr(step.figures[way], measure) for step in found]) for way in WAYS}
+        for label, measure in (("accuracy", "accuracy"), ("ECE", "ece"))
+    }
+    title, tick_format = f"{distortion.label}, {distortion.unit}", ".0%" if distortion.unit.startswith("of ") else ""
+    figure = calibration_along(amounts_of(distortion), measures, title, tick_format)
+    chart(figure, f"distorted-{name}", f"Accuracy and ECE along {distortion.label.lower()}. {' '.join(sentences)}")
+
+
+def _line(values: Sequence[Interval]) -> np.ndarray:
+    """(S, 3) float64: values with the ends of their intervals."""
+    return np.array([(each.value, each.low, each.high) for each in values])
+
+
+def _derived(name: str) -> Derived:
+    names = [f"{way}_{each.name}" for way in WAYS for each in fields(Terms)]
+    dtypes = {each: "bool" if each.endswith("_correct") else "float32" for each in names}
+    return Derived(f"distorted-{name.replace('_', '-')}", 1, dtypes)
+
+
+def _arrays(found: Steps) -> dict[str, np.ndarray]:
+    """(S, N, …) of each way and term."""
+    return {
+        f"{way}_{each.name}": np.stack([getattr(step[way], each.name) for step in found])
+        for way in WAYS
+        for each in fields(Terms)
+    }
+
+
+def _load(run: Run, name: str, distortion: Distortion) -> Steps | None:
+    """From beside the run."""
+    arrays = load_derived(run, _derived(name))
+    count = len(amounts_of(distortion)), min(EXAMPLES, len(run))
+    if arrays is None or any(array.shape[:2] != count for array in arrays.values()):
+        return None
+    return [
+        {way: Terms(*(arrays[f"{way}_{each.name}"][step] for each in fields(Terms))) for way in WAYS}
+        for step in range(count[0])
+    ]
+
+
+@st.cache_resource(show_spinner=False)
+def _kept() -> dict[tuple[str, str], Steps]:
+    """By the run's digest and the distortion, shared by all sessions."""
+    return {}
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _calibrations(digest: str, name: str, _steps: Steps) -> list[Calibration]:  # noqa: ARG001 (keys)
+    return [calibration(step) for step in _steps]

@@ -1,0 +1,245 @@
+"""Slim histograms over the views, on which a brush filters: the score of the ranking, and up to two more columns."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from math import inf
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from mcviz.app.beside import key_of
+from mcviz.app.columns import grouping_columns, own_columns
+from mcviz.app.components.brush import Bin, brush
+from mcviz.app.filters import CLASSES, ColumnFilter, Filters, as_texts
+from mcviz.app.needs import has
+from mcviz.app.resources import class_names, numbers_of, table
+from mcviz.app.selection import Selection, passing
+from mcviz.app.state import BRUSHES, PageState, go
+from mcviz.app.tasks import task_of
+from mcviz.app.wording import as_markdown
+from mcviz.runs import Run
+from mcviz.text import one_line
+
+BINS = 40  # at most
+STEPS = (1, 2, 2.5, 5, 10)  # times a power of ten: how wide a bin is, so that its ends are short numbers
+
+
+@dataclass(frozen=True)
+class Brushed:
+    """A column of a run's table, cut into bins.
+
+    Attributes:
+        label: what it is called, as plain text.
+        names: of the bins, as plain text.
+        members: (N,) int64, the bin of each example; -1 for none.
+        without: gives filters without the one on this column.
+        places: gives where the filter on this column lets examples through: from where to where, in bins from 0.
+        put: gives filters with one from the first to the last of these bins.
+    """
+
+    label: str
+    names: tuple[str, ...]
+    members: np.ndarray
+    without: Callable[[Filters], Filters]
+    places: Callable[[Filters], list[tuple[float, float]]]
+    put: Callable[[Filters, int, int], Filters]
+
+
+def brushes(selection: Selection) -> None:
+    """A histogram of the score of the ranking and of each column that was added, and the choice of these."""
+    run, state = selection.run, selection.state
+    offered = brushable(run)
+    names = [state.score, *(name for name in state.brushes if name in offered and name != state.score)]
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="brushes"):
+        for place, name in enumerate(names):
+            _brush(selection, name, place)
+        more = {name: label for name, label in offered.items() if name not in names}
+        if more and len(names) <= BRUSHES:
+            _adding(state, more)
+
+
+def brushable(run: Run) -> dict[str, str]:
+    """What can be brushed, each with what it is called: scores and other numbers, classes, and the user's own."""
+    known = [name for name in CLASSES if has(run, "classes") and (name == "prediction" or has(run, "labels"))]
+    found = {name: number.label for name, number in numbers_of(run).items()}
+    own = {name: one_line(name) for name in grouping_columns(run)}
+    return own | found | {name: name for name in known}
+
+
+def brushed(run: Run, name: str) -> Brushed:
+    """A column that can be brushed, by its name."""
+    if name in numbers_of(run):
+        return _numbers(key_of(run), name, run.manifest.unit, run)
+    for kind in CLASSES:
+        if kind == name and has(run, "classes"):
+            return _classes(run, kind)
+    return _own(key_of(run), name, run)
+
+
+def _brush(selection: Selection, name: str, place: int) -> None:
+    run, filters, column = selection.run, selection.filters, brushed(selection.run, name)
+    marked = task_of(run).marks_mistakes and has(run, "labels")
+    wrong = ~table(run)["correct"].astype(bool).to_numpy() if marked else np.zeros(len(run), bool)
+    left = passing(run, column.without(filters))
+    counts = [_counts(column, members) for members in (np.ones(len(run), bool), left, left & wrong)]
+
+    def put(first: int, last: int) -> None:
+        go(filters=column.put(column.without(filters), first, last))
+
+    brush(
+        f"brush-{place}",  # so that another column is drawn in its place, which is quicker than a new component
+        column.label,
+        [Bin(*each) for each in zip(column.names, *counts, strict=True)],
+        column.places(filters),
+        marks_mistakes=marked,
+        put=put,
+        clear=lambda: go(filters=column.without(filters)),
+        remove=None if name == selection.score else lambda: go(brushes=_others(selection.state, name)),
+    )
+
+
+def _adding(state: PageState, more: dict[str, str]) -> None:
+    with st.popover("Add", icon=":material/add_chart:", help="Add the histogram of another column", key="add-a-brush"):
+        for name, label in more.items():
+            st.button(
+                as_markdown(label),
+                key=f"add-brush-{name}",
+                type="tertiary",
+                on_click=go,
+                kwargs={"brushes": (*state.brushes, name)[-BRUSHES:]},
+            )
+
+
+def _others(state: PageState, name: str) -> tuple[str, ...]:
+    return tuple(other for other in state.brushes if other != name)
+
+
+def _counts(column: Brushed, members: np.ndarray) -> list[int]:
+    within = column.members[members]
+    return np.bincount(within[within >= 0], minlength=len(column.names)).tolist()
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _numbers(key: str, name: str, unit: str, _run: Run) -> Brushed:  # noqa: ARG001 (the caches' key)
+    number = numbers_of(_run)[name]
+
+    def places(filters: Filters) -> list[tuple[float, float]]:
+        return [bins.place(low, high) for kept, low, high in filters.ranges if kept == name]
+
+    bins = _bins(table(_run)[name].to_numpy(np.float64))
+    return Brushed(
+        number.label,
+        tuple(f"{number.format(low)} to {number.format(high)}" for low, high in pairwise(bins.edges)),
+        bins.members,
+        lambda filters: filters.with_range(name, -inf, inf),
+        places,
+        lambda filters, first, last: filters.with_range(name, *bins.ends(first, last)),
+    )
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _own(key: str, name: str, _run: Run) -> Brushed:  # noqa: ARG001 (the caches' key)
+    column = table(_run)[name]
+
+    def without(filters: Filters) -> Filters:
+        return filters.with_column(ColumnFilter(name))
+
+    def kept(filters: Filters) -> list[ColumnFilter]:
+        return [each for each in filters.columns if each.name == name]
+
+    if own_columns(_run)[name] == "number":
+        bins = _bins(column.to_numpy(np.float64, na_value=np.nan))
+        return Brushed(
+            one_line(name),
+            tuple(f"{low:g} to {high:g}" for low, high in pairwise(bins.edges)),
+            bins.members,
+            without,
+            lambda filters: [bins.place(each.low, each.high) for each in kept(filters)],
+            lambda filters, first, last: filters.with_column(ColumnFilter(name, (), *bins.ends(first, last))),
+        )
+    found = pd.Categorical(as_texts(column))
+    texts = tuple(map(str, found.categories))
+    return Brushed(
+        one_line(name),
+        tuple(map(one_line, texts)),
+        found.codes.astype(np.int64),
+        without,
+        lambda filters: _runs_of(
+            texts.index(value) for each in kept(filters) for value in each.values if value in texts
+        ),
+        lambda filters, first, last: filters.with_column(ColumnFilter(name, texts[first : last + 1])),
+    )
+
+
+def _classes(run: Run, name: Literal["label", "prediction"]) -> Brushed:
+    names = class_names(run)
+
+    def put(filters: Filters, first: int, last: int) -> Filters:
+        changes: dict[str, Any] = {name: () if (first, last) == (0, len(names) - 1) else tuple(range(first, last + 1))}
+        return replace(filters, **changes)
+
+    return Brushed(
+        name.capitalize(),
+        names,
+        table(run)[name].to_numpy(np.int64),
+        lambda filters: filters.without(name),
+        lambda filters: _runs_of(getattr(filters, name)),
+        put,
+    )
+
+
+@dataclass(frozen=True)
+class _Bins:
+    """Numbers cut into bins of one width.
+
+    Attributes:
+        edges: the bins' ends, one more than there are bins.
+        members: (N,) int64, the bin of each number; -1 for what is no number.
+    """
+
+    edges: tuple[float, ...]
+    members: np.ndarray
+
+    def place(self, low: float, high: float) -> tuple[float, float]:
+        """Where a range begins and ends, in bins from 0."""
+        at = np.interp([low, high], self.edges, np.arange(len(self.edges)))
+        return float(at[0]), float(at[1])
+
+    def ends(self, first: int, last: int) -> tuple[float, float]:
+        """The range from the first to the last of some bins; open where no bin lies beyond."""
+        low = -inf if first == 0 else self.edges[first]
+        return low, inf if last == len(self.edges) - 2 else self.edges[last + 1]
+
+
+def _bins(values: np.ndarray) -> _Bins:
+    finite = np.isfinite(values)
+    low, high = (float(values[finite].min()), float(values[finite].max())) if finite.any() else (0.0, 0.0)
+    step = _step(high / BINS - low / BINS) or 1.0
+    start = np.floor(low / step)
+    count = int(max(1, np.ceil(high / step) - start))
+    digits = 2 - int(np.floor(np.log10(step)))  # more than the ends of a bin have
+    edges = tuple(round(float((start + edge) * step), digits) for edge in range(count + 1))
+    within = np.clip(np.searchsorted(edges, np.where(finite, values, low), side="right") - 1, 0, count - 1)
+    return _Bins(edges, np.where(finite, within, -1))
+
+
+def _step(least: float) -> float:
+    """The smallest short number that is no less."""
+    if least <= 0 or not np.isfinite(least):
+        return 0.0
+    power = 10.0 ** np.floor(np.log10(least))
+    return float(next(step * power for step in STEPS if step * power >= least * (1 - 1e-9)))
+
+
+def _runs_of(bins: Iterable[int]) -> list[tuple[float, float]]:
+    """Bins as the stretches that they fill, from where to where."""
+    found: list[tuple[float, float]] = []
+    for each in sorted(set(bins)):
+        if found and found[-1][1] == each:
+            found[-1] = found[-1][0], each + 1.0
+        else:
+            found.append((float(each), each + 1.0))
+    return found

@@ -1,0 +1,69 @@
+"""How large errors are against how uncertain the examples are, with a lasso."""
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from mcviz.app.beside import key_of
+from mcviz.app.filters import Filters, Lasso
+from mcviz.app.resources import scores_of, table
+from mcviz.app.selection import Selection, passing
+from mcviz.app.tasks import task_of
+from mcviz.app.views.linked import HASHED, axis_title, lasso_chart, shown_lasso
+from mcviz.figures import Window, error_against_score
+from mcviz.runs import Run
+
+ERROR = "absolute_error"
+
+
+def errors_view(selection: Selection) -> None:
+    """The chart of the ranking's score, and how far the order of the two is the same; a lasso selects."""
+    run, state, filters = selection.run, selection.state, selection.filters
+    others, ranked_by = filters.without("lasso"), scores_of(run)[state.score]
+    score = scores_of(run)[task_of(run).first_score] if ranked_by.needs_labels else ranked_by
+    if score is not ranked_by:
+        st.caption(
+            f"{ranked_by.label} looks at the label itself, so the errors are shown against the "
+            f"{score.in_sentence}. Rank by another score to see them against that one."
+        )
+    lasso_chart(
+        "errors",
+        run,
+        filters,
+        Lasso(score.name, ERROR, ()),
+        filters.lasso,
+        (others, score.name, key_of(run)),
+        lambda lasso, window: _figure(run, others, score.name, lasso, window),
+        f"Scatter chart of {passing(run, others).sum():,} examples: absolute error against {score.in_sentence}. "
+        "The table view lists the same numbers.",
+    )
+    several = " Of several targets the error is the Euclidean distance." if len(run.targets) > 1 else ""
+    st.caption(f"{correlation(run, others, score.name)}{several}")
+
+
+def correlation(run: Run, others: Filters, score: str) -> str:
+    """Whether the examples of high scores are those of large errors, in a sentence or two."""
+    shown = table(run)[passing(run, others)]
+    found = float(shown[[score, ERROR]].corr("spearman").to_numpy()[0, 1])
+    climbs = "Where the line climbs, the score tells where errors are large."
+    if np.isnan(found):  # one of the two is the same everywhere
+        return climbs
+    return (
+        f"{climbs} The rank correlation of the two is {found:.2f}: 1 if the most uncertain examples have the largest "
+        "errors, 0 if the score says nothing of them."
+    )
+
+
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASHED)
+def _figure(run: Run, others: Filters, score: str, lasso: Lasso | None, window: Window | None) -> Any:
+    scores = table(run)[passing(run, others)]
+    return error_against_score(
+        scores[score].to_numpy(),
+        scores[ERROR].to_numpy(),
+        scores.index.to_numpy(),
+        title=axis_title(run, score),
+        unit=run.manifest.unit,
+        **shown_lasso(lasso, score, ERROR, scores),
+        window=window,
+    )

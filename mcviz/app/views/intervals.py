@@ -1,0 +1,58 @@
+"""Prediction intervals: how often they hold the label, and how wide they are."""
+
+import pandas as pd
+import streamlit as st
+
+from mcviz.app.components.charts import chart
+from mcviz.app.components.target_chooser import target_chooser
+from mcviz.app.components.widgets import bound
+from mcviz.app.resources import quantity
+from mcviz.app.selection import Selection
+from mcviz.app.state import COVERAGES
+from mcviz.app.tasks.regression.intervals import calibration, held
+from mcviz.app.wording import as_markdown, counted
+from mcviz.figures import coverage_of_intervals
+from mcviz.measures import percent
+from mcviz.runs import Run
+
+
+def intervals_view(selection: Selection) -> None:
+    """The calibration of a target's intervals, and what intervals of one level hold by each method."""
+    run, target, coverage = selection.run, selection.state.target, selection.state.coverage
+    st.caption(f"Figures of the whole run, {counted(len(run), 'example')}; the filters do not apply.")
+    target_chooser(run, selection.state)
+    left, right = st.columns(2, gap="large")
+    with left:
+        found = calibration(run)[target]
+        spoken = "How often intervals by the passes hold the label, against how often they should."
+        st.markdown("**Do intervals hold what they promise?**")
+        st.caption(
+            f"{spoken} Below the dotted line they are too narrow: the model is overconfident. The band is what "
+            "chance leaves open."
+        )
+        chart(coverage_of_intervals(found), "coverage", spoken)
+    with right:
+        st.segmented_control(
+            "Intervals for this share of the labels",
+            sorted(COVERAGES),
+            format_func="{}%".format,
+            required=True,
+            **bound("coverage", coverage),
+        )
+        st.table(_rows(run, coverage, target))
+        st.caption(
+            "By the passes: the central interval of the predictive distribution. Split-conformal: the prediction and "
+            "to either side what held that share of the errors in the other half of the examples, so it holds for new "
+            "examples of the same kind whatever the model. In brackets the exact 95% interval of the share."
+        )
+
+
+def _rows(run: Run, coverage: int, target: int) -> pd.DataFrame:
+    rows = {}
+    for method, each in held(run, coverage).items():
+        share, width = each.shares[target], float(each.widths[target])
+        wide = (
+            as_markdown(quantity(width, run.manifest.unit)) if width < float("inf") else "unbounded: too few examples"
+        )
+        rows[method] = (share.written(percent), wide)
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["hold", "mean width"]).rename_axis("interval")

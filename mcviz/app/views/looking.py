@@ -1,0 +1,181 @@
+"""A look at examples beside a view, without leaving it: the panel, and what is asked of an example in any view."""
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from mcviz.app.components.gallery import marks_of, tile_data
+from mcviz.app.components.look import asked_of_examples, look_head
+from mcviz.app.components.shown import example_shown
+from mcviz.app.kinds import kind_of
+from mcviz.app.navigation import EXAMPLE, LINKS, open_page
+from mcviz.app.needs import has
+from mcviz.app.redrawing import only, part_drawn, tell
+from mcviz.app.selection import Selection, place_of, select
+from mcviz.app.session import kept
+from mcviz.app.state import PINS, TICKS, PageState, go, latest_state, with_all, with_or_without
+from mcviz.app.tasks import task_of
+from mcviz.app.tasks.task import shown_of
+from mcviz.app.wording import counted
+from mcviz.runs import Run
+
+POINTS, HOVERED = "points", "hovered"  # the fragment of a chart's pictures, and of which example, in the session
+PANEL = "look"  # the key of the fragment, of its container and of its head
+AROUND = 100  # examples before and after the one that is looked at, through which keys go without asking
+LARGE = 900  # pixels, of a picture in the panel on a screen of twice the usual sharpness
+WIDTH = 360  # pixels, of an example in the panel
+SMALL = 170  # of one among others there
+MARKS = {"tick": "ticked", "pin": "pinned", "flag": "flagged"}  # the attribute of the state that each changes
+
+
+def looking(run: Run, paged: bool) -> None:
+    """The panel, and what hears what views and keys ask of an example.
+
+    Args:
+        run: that is open.
+        paged: whether the view beside is a page of the selection, which then turns over to the example.
+    """
+    with st.container(key="asked"):
+        asked = asked_of_examples("asked-of-examples", partial(_act, run, paged))
+    if isinstance(asked, dict) and asked.get("what") == "open" and _is_there(run, asked.get("example")):
+        open_page(EXAMPLE, latest_state(), example=asked["example"])
+    _panel(run)
+
+
+def look_at(run: Run, example: int, paged: bool) -> None:
+    """Look at an example, in a callback; only the panel is drawn anew, and the links, unless the page turns over."""
+    state = latest_state()
+    at = place_of(example, select(run, state).examples)
+    page = at // state.page_size + 1 if at >= 0 and paged else state.page
+    if page != state.page:
+        go(example=example, page=page)
+        return
+    go(example=example, parts=(PANEL, LINKS))
+
+
+def tick(examples: tuple[int, ...]) -> None:
+    """Tick these examples and no others, in a callback, as far as an address can carry them."""
+    if len(examples) > TICKS:
+        tell(f"Only {TICKS} examples can be ticked at a time.", ":material/select_check_box:")
+    go(ticked=examples[:TICKS])
+
+
+def ticked_bar(selection: Selection) -> None:
+    """What can be done with the examples that are ticked; nothing where none is."""
+    state, ticked = selection.state, selection.state.ticked
+    if not ticked:
+        return
+    flagged, pinned = (with_all(marked, ticked) for marked in (state.flagged, state.pinned))
+    acts: dict[str, tuple[str, dict[str, Any]]] = {
+        "Keep only these": (":material/filter_alt:", {"filters": replace(state.filters, selected=ticked)}),
+        "Flag them": (":material/flag:", {"flagged": flagged}),
+        "Pin them": (":material/keep:", {"pinned": pinned}),
+        "Untick": (":material/close:", {"ticked": ()}),
+    }
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="ticked"):
+        st.markdown(f"**{counted(len(ticked), 'example')}** ticked", width="content")
+        for label, (icon, changes) in acts.items():
+            st.button(
+                label,
+                icon=icon,
+                type="tertiary",
+                key=f"ticked-{label}",
+                disabled=label == "Pin them" and len(pinned) > PINS,
+                help=f"Only {PINS} examples fit side by side." if label == "Pin them" else None,
+                on_click=go,
+                kwargs=changes,
+            )
+
+
+@st.fragment(key=PANEL)
+def _panel(run: Run) -> None:
+    """The example that is looked at, the first of the selection where none is; several that are ticked side by side."""
+    state = latest_state()
+    selection = select(run, state)
+    example = state.example
+    if example is None and len(selection.examples):
+        example = int(selection.examples[0])
+    with st.container(key=PANEL):
+        if example is not None:
+            alone = example not in state.ticked or len(state.ticked) == 1
+            look_head("look-head", {**_head(selection, example), "alone": alone})
+            if alone:
+                _one(run, state, example)
+            else:
+                _side_by_side(run, state, example)
+    part_drawn(PANEL)
+
+
+def _head(selection: Selection, example: int) -> dict[str, Any]:
+    run, state, examples = selection.run, selection.state, selection.examples
+    at = place_of(example, examples)
+    data = tile_data(run, state, np.array([example]), None if at < 0 else at + 1, selection.score)
+    address = kind_of(run).address if has(run, "images") else None
+    (tile,) = data.pop("tiles")
+    return {
+        **data,
+        "sheet": address(run, example, LARGE) if address else "",
+        "tile": tile,
+        "rank": "not among the selected" if at < 0 else f"{at + 1:,} of {len(examples):,}",
+        "near": examples[max(0, at - AROUND) : max(0, at) + AROUND + 1].tolist(),
+        "chosen": state.example is not None,
+        "pinsFull": len(state.pinned) >= PINS,
+    }
+
+
+def _one(run: Run, state: PageState, example: int) -> None:
+    if has(run, "examples") and kind_of(run).address is None:
+        example_shown(run, example, WIDTH)
+    task_of(run).looked(shown_of(run, state, example))
+
+
+def _side_by_side(run: Run, state: PageState, example: int) -> None:
+    others = [other for other in state.ticked if other != example]
+    shown = [example, *others[: PINS - 1]]
+    those = f", {PINS} of them" if len(others) >= PINS else ""
+    st.markdown(f"**{counted(len(state.ticked), 'ticked example')}**{those} side by side")
+    for pair in (shown[:2], shown[2:]):
+        for column, each in zip(st.columns(2, gap="small"), pair, strict=False):
+            with column:
+                example_shown(run, each, SMALL)
+                st.caption(f"Example {each}")
+                task_of(run).pinned(shown_of(run, state, each))
+
+
+def _act(run: Run, paged: bool, asked: Any) -> None:
+    """Do what was asked of an example, in a callback, which cannot open its page."""
+    state = latest_state()
+    if not isinstance(asked, dict) or not _is_there(run, asked.get("example")):
+        return
+    example: int = asked["example"]
+    match asked.get("what"):
+        case "look":
+            look_at(run, example, paged)
+        case "hover":
+            kept()[HOVERED] = example
+            only(POINTS)
+        case "close":
+            go(example=None, parts=(PANEL, LINKS))
+        case "range":
+            wanted = [each for each in asked.get("examples", ()) if _is_there(run, each)]
+            tick(with_all(state.ticked, wanted))
+        case "tick" | "pin" | "flag" as what:
+            _mark(what, state, example)
+
+
+def _mark(what: str, state: PageState, example: int) -> None:
+    changed = with_or_without(marks_of(state)[what], example)
+    if what == "pin" and len(changed) > PINS:
+        tell(f"Only {PINS} examples fit side by side. Unpin one first.", ":material/keep:")
+    elif what == "tick":
+        tick(changed)
+    else:
+        marked: dict[str, Any] = {MARKS[what]: changed}
+        go(**marked)
+
+
+def _is_there(run: Run, example: object) -> bool:
+    return isinstance(example, int) and not isinstance(example, bool) and 0 <= example < len(run)

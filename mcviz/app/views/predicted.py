@@ -1,0 +1,59 @@
+"""What is predicted against what is true, with a lasso."""
+
+from typing import Any
+
+import streamlit as st
+
+from mcviz.app.beside import key_of
+from mcviz.app.components.target_chooser import target_chooser
+from mcviz.app.filters import Filters, Lasso
+from mcviz.app.resources import scores_of, table
+from mcviz.app.selection import Selection, passing
+from mcviz.app.tasks.regression.passes import column, std_of_targets
+from mcviz.app.views.linked import HASHED, lasso_chart, shown_lasso
+from mcviz.figures import Window, predicted_against_true
+from mcviz.runs import Run
+
+
+def predicted_view(selection: Selection) -> None:
+    """The chart of a target, coloured by the ranking's score; a lasso selects."""
+    run, state, filters = selection.run, selection.state, selection.filters
+    target_chooser(run, state)
+    plane = Lasso(column(run, "label", state.target), column(run, "prediction", state.target), ())
+    others = filters.without("lasso")
+    score = scores_of(run)[state.score]
+    lasso_chart(
+        "predicted",
+        run,
+        filters,
+        plane,
+        filters.lasso,
+        (others, state.target, state.score, key_of(run)),
+        lambda lasso, window: _figure(run, others, state.target, state.score, lasso, window),
+        f"Scatter chart of {passing(run, others).sum():,} examples: prediction against label, coloured by "
+        f"{score.in_sentence}. The table view lists the same numbers.",
+    )
+    st.caption(
+        "On the dotted line predictions are right. Far from it and bright: an error that the score warns of. Far from "
+        "it and dark: one that it does not see. Of up to 300 examples, bars show one standard deviation of the "
+        "prediction to either side."
+    )
+
+
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASHED)
+def _figure(run: Run, others: Filters, target: int, ranked_by: str, lasso: Lasso | None, window: Window | None) -> Any:
+    shown = passing(run, others)
+    scores, score = table(run)[shown], scores_of(run)[ranked_by]
+    x, y = column(run, "label", target), column(run, "prediction", target)
+    return predicted_against_true(
+        scores[x].to_numpy(),
+        scores[y].to_numpy(),
+        scores.index.to_numpy(),
+        unit=run.manifest.unit,
+        std=std_of_targets(run)[shown, target],
+        score=scores[ranked_by].to_numpy(),
+        title=score.label,
+        uncertain_when=score.uncertain_when,
+        **shown_lasso(lasso, x, y, scores),
+        window=window,
+    )

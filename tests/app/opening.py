@@ -1,0 +1,28 @@
+"""Pages of the app under test."""
+
+from typing import Any
+
+from streamlit.testing.v1 import AppTest
+
+from tests.app.keeping import kept_of
+from tests.browsing import ROOT
+
+SECONDS = 120  # that a page may take
+
+
+def opened_page(page: str, query: dict[str, str], **kept: Any) -> AppTest:
+    """The app on one of its pages, first of all, without an exception.
+
+    Args:
+        page: its file's name.
+        query: of the address.
+        **kept: what the app keeps of the visit.
+    """
+    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=SECONDS)
+    if kept:
+        kept_of(app).update(kept)
+    for key, value in query.items():
+        app.query_params[key] = value
+    app.switch_page(f"mcviz/app/pages/{page}.py").run()
+    assert not app.exception
+    return app

@@ -1,0 +1,140 @@
+"""A brush on a histogram is a filter like any other, and histograms count what the others leave."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from streamlit.testing.v1 import AppTest
+
+import mcviz
+from mcviz import Run
+from mcviz.app.filters import ColumnFilter, Filters
+from mcviz.app.state import PageState
+from mcviz.app.views.brushes import BINS, _bins, brushable, brushed
+
+ROOT = Path(__file__).parents[2]
+NUMBERS = st.lists(
+    st.floats(-1e6, 1e6, allow_subnormal=False) | st.just(float("nan")) | st.integers(-3, 3).map(float),
+    min_size=1, max_size=60,
+)  # fmt: skip
+
+
+@given(NUMBERS)
+def test_every_number_lies_between_the_ends_of_its_bin_and_there_are_not_too_many(numbers: list[float]) -> None:
+    values = np.array(numbers)
+    found = _bins(values)
+    edges, finite = np.array(found.edges), np.isfinite(values)
+    assert (np.diff(edges) > 0).all()
+    assert len(edges) - 1 <= BINS + 1
+    assert (found.members[~finite] == -1).all()
+    bins = found.members[finite]
+    slack = 1e-9 * np.abs(edges).max()
+    assert (edges[bins] - slack <= values[finite]).all()
+    assert (values[finite] <= edges[bins + 1] + slack).all()
+
+
+@given(NUMBERS, st.data())
+def test_the_range_of_some_bins_lets_all_of_them_through_and_lies_where_they_lie(
+    numbers: list[float], data: st.DataObject
+) -> None:
+    values = np.array(numbers)
+    found = _bins(values)
+    last = data.draw(st.integers(0, len(found.edges) - 2))
+    first = data.draw(st.integers(0, last))
+    low, high = found.ends(first, last)
+    within = (found.members >= first) & (found.members <= last)
+    slack = 1e-9 * np.abs(found.edges).max()
+    assert ((values >= low - slack) & (values <= high + slack))[within].all()
+    assert found.place(low, high) == pytest.approx((first, last + 1))
+
+
+def opened(run: str = "", **query: str) -> AppTest:
+    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120).run()
+    for key, value in {**query, **({"run": run} if run else {})}.items():
+        app.query_params[key] = value
+    app.switch_page("mcviz/app/pages/uncertain.py").run()
+    assert not app.exception
+    return app
+
+
+def histograms(app: AppTest) -> dict[str, dict[str, Any]]:
+    sent = [json.loads(each.proto.json) for each in app.get("bidi_component") if each.proto.json]
+    return {each["label"]: each for each in sent if "bins" in each}
+
+
+@pytest.mark.parametrize("values", [[-1e308, 1.7e308], [1e15, 1e15 + 1, 1e15 + 3], [1e-300, 2e-300, 4e-300]])
+def test_numbers_at_the_ends_of_what_there_is_are_cut_as_others_are(values: list[float]) -> None:
+    found = _bins(np.array(values))
+    assert np.isfinite(found.edges).all()
+    assert (np.diff(found.edges) >= 0).all()
+    assert len(set(found.members.tolist())) > 1
+
+
+def test_each_histogram_counts_what_the_brushes_of_the_others_leave(run: Run) -> None:
+    filters = Filters(correct="wrong").with_range("max_probability", 0.4, 0.6)
+    found = histograms(opened(brushes="mutual_information~label", **filters.to_query()))
+    assert list(found) == ["Max probability", "Mutual information (BALD)", "Label"]
+    scores = run.scores()
+    wrong = ~scores["correct"].astype(bool)
+    in_range = scores["max_probability"].between(0.4, 0.6)
+    own, other, label = (pd.DataFrame(each["bins"]) for each in found.values())
+    assert own["all"].sum() == other["all"].sum() == len(scores)
+    assert own["left"].sum() == own["wrong"].sum() == wrong.sum(), "its own brush hides nothing"
+    assert other["left"].sum() == (wrong & in_range).sum()
+    assert label["left"].tolist() == [(wrong & in_range & (scores["label"] == c)).sum() for c in range(10)]
+    edges = [each["name"].split(" to ")[0] for each in found["Max probability"]["bins"]]
+    chosen = [edges[round(place)] for place in found["Max probability"]["places"][0]]
+    assert chosen == ["40.0%", "60.0%"]
+
+
+def test_a_brush_on_each_column_is_a_filter_that_keeps_its_bins(run: Run) -> None:
+    for name in brushable(run):
+        column, table = brushed(run, name), run.table()
+        first, last = len(column.names) // 3, len(column.names) // 2
+        filters = column.put(Filters(), first, last)
+        kept = filters.mask(table)
+        assert kept[(column.members >= first) & (column.members <= last)].all()
+        assert kept.sum() >= ((column.members >= first) & (column.members <= last)).sum()
+        assert column.places(filters)[0] == pytest.approx((first, last + 1))
+        assert column.put(filters, 0, len(column.names) - 1) == column.without(filters) == Filters()
+        assert len(filters.chips(run.class_names, mcviz.SCORES)) == 1
+
+
+def test_columns_of_the_users_own_are_brushed_by_ranges_and_by_values(
+    kinds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(kinds))
+    found = mcviz.open_run(kinds / "columns")
+    assert {"source", "age"} <= set(brushable(found))
+    assert "*note*" not in brushable(found)
+    age = brushed(found, "age").put(Filters(), 1, 3).columns[0]
+    assert (age.name, age.values) == ("age", ())
+    assert age.low < age.high
+    source = brushed(found, "source")
+    chosen = source.put(Filters(), 0, 1)
+    assert chosen.columns == (ColumnFilter("source", source.names[:2]),)
+    shown = histograms(opened("columns", brushes="source~age", **chosen.to_query()))
+    assert shown["source"]["places"] == [[0.0, 2.0]]
+    assert sum(each["left"] for each in shown["age"]["bins"]) == chosen.mask(found.table()).sum()
+
+
+@pytest.mark.parametrize("name", ["a~b", "50%", "x:y", "margin"])
+def test_an_address_names_the_columns_that_were_added(name: str) -> None:
+    state = PageState(brushes=(name, "label"))
+    query = state.to_query()
+    assert PageState.from_query(query, columns=[name]) == state
+    assert PageState.from_query({"brushes": f"{query['brushes']}~gone"}, columns=[name]).brushes == (name, "label")
+
+
+def test_a_column_is_added_and_the_address_says_so() -> None:
+    app = opened()
+    next(each for each in app.button if each.key == "add-brush-margin").click().run()
+    assert list(histograms(app)) == ["Max probability", "Margin"]
+    next(each for each in app.button if each.key == "add-brush-prediction").click().run()
+    assert app.query_params["brushes"] == "margin~prediction"
+    assert not [each for each in app.button if each.key == "add-brush-margin"]

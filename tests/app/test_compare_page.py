@@ -1,0 +1,229 @@
+"""The page that compares two runs, and what stays when the run is changed."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import mcviz
+from mcviz import Run
+from mcviz.app.beside import RunBeside
+from mcviz.app.columns import own_columns
+from mcviz.app.filters import Filters
+from mcviz.app.resources import numbers_of, table
+from mcviz.comparing import compare
+from tests.app.opening import opened_page
+from tests.app.probing import widget
+
+EXAMPLES = 140
+NAMES = ["cat", "*dog*", "owl"]
+OpenPage = Callable[..., AppTest]
+LABELS = np.random.default_rng(9).integers(3, size=EXAMPLES)
+
+
+def probs(seed: int, labels: np.ndarray) -> np.ndarray:
+    logits = np.random.default_rng(seed).normal(size=(6, len(labels), 3)) + 0.6 * np.eye(3)[labels]
+    return (np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)).astype(np.float32)
+
+
+def images(seed: int, count: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (count, 5, 5, 1), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs of the same examples (a, b, bare, columns), of others, and of regression (n, m)."""
+    folder = tmp_path_factory.mktemp("cache")
+    same: dict[str, Any] = {"data": images(0, EXAMPLES), "labels": LABELS, "class_names": NAMES}
+    for name, seed, changes in (
+        ("a", 1, {}),
+        ("b", 2, {}),
+        ("bare", 3, {"labels": None}),
+        ("columns", 4, {"columns": pd.DataFrame({"change": np.arange(EXAMPLES) % 2, "other_margin": 1.0})}),
+        ("others", 5, {"data": images(6, 90), "labels": LABELS[:90]}),
+    ):
+        given = same | changes
+        mcviz.write_run(folder / name, probs(seed, LABELS)[:, : len(given["data"])], **given)
+    truth = np.linspace(0, 9, 40, dtype=np.float32)[:, None]
+    for name, seed in (("m", 1), ("n", 2)):
+        outputs = truth + np.random.default_rng(seed).normal(size=(7, 40, 1)).astype(np.float32)
+        mcviz.write_run(folder / name, outputs, task="regression", data=images(3, 40), labels=truth, unit="kg")
+    return folder
+
+
+@pytest.fixture
+def open_page(cache: Path, monkeypatch: pytest.MonkeyPatch) -> OpenPage:
+    monkeypatch.setenv("MCVIZ_CACHE", str(cache))
+
+    def opened(name: str = "compare", **query: str) -> AppTest:
+        return opened_page(name, query)
+
+    return opened
+
+
+def words(app: AppTest) -> str:
+    kinds = (app.title, app.caption, app.markdown, app.info, app.warning, app.error)
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+def test_a_link_opens_a_comparison_with_its_figures(open_page: OpenPage, cache: Path) -> None:
+    app = open_page(run="a", other="b")
+    found = compare(mcviz.open_run(cache / "a"), mcviz.open_run(cache / "b"))
+    (shown,) = [table.value for table in app.table]
+    assert shown.index.tolist() == [each.measure.label for each in found.measures]
+    assert [cell.replace("\\", "") for cell in shown["a"]] == [
+        each.measure.with_interval(each.one) for each in found.measures
+    ]
+    assert f"**{found.changes.counts['right to wrong']}** right to wrong" in words(app)
+    assert f"**{100 * found.shared_top:.0f}** are the same" in words(app)
+    assert widget(app.selectbox, "other").value == "b"
+    assert [each.value for each in app.subheader][-2:] == ["Right to wrong", "Wrong to right"]
+
+
+def test_the_example_that_the_address_names_is_shown_in_both(open_page: OpenPage, cache: Path) -> None:
+    app = open_page(run="a", other="b", example="7")
+    for name in "ab":
+        summary = mcviz.open_run(cache / name).mean_probs[7]
+        assert any(
+            each.value.startswith(f"**{name}**: ") and f"{100 * summary.max():.1f}%" in each.value
+            for each in app.markdown
+        )
+
+
+def test_runs_over_other_examples_are_compared_as_far_as_they_can_be(open_page: OpenPage) -> None:
+    app = open_page(run="a", other="others")
+    assert not app.error
+    assert len(app.table) == 1
+    assert "different examples" in words(app)
+    assert not app.header
+
+
+def test_without_labels_what_is_predicted_is_compared(open_page: OpenPage, cache: Path) -> None:
+    app = open_page(run="bare", other="a")
+    assert "Only the second run has labels" in words(app)
+    assert len(app.table) == 1
+
+
+def test_a_regression_is_compared_in_its_unit(open_page: OpenPage, cache: Path) -> None:
+    app = open_page(run="m", other="n")
+    assert app.table[0].value["m"].iloc[0].partition(" (")[0].endswith(" kg")
+    assert "larger error" in words(app)
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ({"run": "a"}, "Choose the run to compare with"),
+        ({"run": "a", "other": "a"}, "Choose the run to compare with"),
+        ({"run": "a", "other": "nothing"}, "There is no run “nothing” here"),
+        ({"run": "a", "other": "m"}, "cannot be compared. One run is of classification"),
+    ],
+)
+def test_what_cannot_be_compared_is_said(open_page: OpenPage, query: dict[str, str], said: str) -> None:
+    assert said in words(open_page(**query))
+
+
+def test_an_only_run_says_how_to_make_another(
+    open_page: OpenPage, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "only").symlink_to(cache / "a")
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    assert "only one run" in words(open_page())
+
+
+def test_those_that_changed_are_a_selection_like_any_other(open_page: OpenPage, cache: Path) -> None:
+    found = compare(mcviz.open_run(cache / "a"), mcviz.open_run(cache / "b")).changes
+    app = open_page("uncertain", run="a", other="b", columns='{"change":["right to wrong"]}')
+    assert f"**{found.counts['right to wrong']}** of {EXAMPLES} examples" in words(app)
+    assert any(button.label == "change right to wrong" for button in app.button)
+    assert "compared with **b**" in words(app)
+
+
+def test_a_lasso_over_two_runs_selects_on_every_page(open_page: OpenPage, cache: Path) -> None:
+    one, other = (mcviz.open_run(cache / name).scores()["margin"].to_numpy() for name in "ab")
+    inside = ((one < 0.2) & (other < 0.2)).sum()
+    lasso = "margin:other_margin:-1,-1,0.2,-1,0.2,0.2,-1,0.2"
+    app = open_page("uncertain", run="a", other="b", lasso=lasso, view="scatter", x="margin", y="other_margin")
+    assert f"**{inside}** of {EXAMPLES} examples" in words(app)
+    assert any("Margin in b" in button.label for button in app.button)
+    alone = open_page("uncertain", run="a", lasso=lasso)  # which no other run gives a meaning
+    assert f"**{EXAMPLES}** of {EXAMPLES} examples" in words(alone)
+
+
+def test_a_run_beside_another_is_itself_otherwise(cache: Path) -> None:
+    run, other = (mcviz.open_run(cache / name) for name in ("columns", "b"))
+    beside = RunBeside(run, other)
+    assert beside.digest == run.digest
+    assert beside.mean_probs is run.mean_probs  # what is read once is shared
+    shown = table(beside)
+    assert beside.change == "change_"  # the user's own column keeps its name
+    assert shown["change"].tolist() == run.table()["change"].tolist()
+    assert shown["other_margin"].tolist() == run.table()["other_margin"].tolist()
+    assert shown["other_max_probability"].tolist() == other.scores()["max_probability"].tolist()
+    assert own_columns(beside).keys() == own_columns(run).keys() | {"change_"}
+    assert "other_max_probability" in numbers_of(beside)
+    assert "other_max_probability" not in numbers_of(run)
+    assert "change_" not in table(run)
+
+
+KEPT = {
+    "run": "a", "example": "7", "pinned": "3,4", "flagged": "5", "view": "table", "score": "margin",
+    "label": "1", "range": "margin:0.1:0.5", "lasso": "margin:max_probability:0,0,1,0,1,1",
+}  # fmt: skip
+
+
+def addressed(app: AppTest) -> dict[str, str]:
+    return {key: value[0] if isinstance(value, list) else value for key, value in app.query_params.items()}
+
+
+def test_changing_the_run_keeps_all_where_the_examples_are_the_same(open_page: OpenPage) -> None:
+    app = open_page("uncertain", **KEPT)
+    before = addressed(app)
+    widget(app.selectbox, "run").select("b").run()
+    assert addressed(app) == before | {"run": "b"}
+    assert "**b**" in words(app)
+
+
+def test_changing_the_run_drops_what_is_of_other_examples(open_page: OpenPage) -> None:
+    app = open_page("uncertain", **KEPT)
+    widget(app.selectbox, "run").select("others").run()
+    assert addressed(app) == {"run": "others"}
+
+
+def test_classes_of_other_names_are_no_filter(
+    open_page: OpenPage, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").symlink_to(cache / "a")
+    mcviz.write_run(
+        tmp_path / "renamed", probs(2, LABELS), data=images(0, EXAMPLES), labels=LABELS, class_names=["x", "y", "z"]
+    )
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    app = open_page("uncertain", **KEPT)
+    before = addressed(app)
+    widget(app.selectbox, "run").select("renamed").run()
+    del before["label"]
+    assert addressed(app) == before | {"run": "renamed"}
+
+
+def test_going_to_the_run_that_was_compared_with_turns_the_two_round(open_page: OpenPage) -> None:
+    app = open_page(run="a", other="b", example="7")
+    widget(app.selectbox, "run").select("b").run()
+    assert addressed(app) == {"run": "b", "other": "a", "example": "7"}
+    assert not app.exception
+
+
+def test_choosing_the_other_run_puts_it_in_the_address(open_page: OpenPage) -> None:
+    app = open_page(run="a")
+    widget(app.selectbox, "other").select("b").run()
+    assert addressed(app) == {"run": "a", "other": "b"}
+    assert len(app.table) == 1
+
+
+def test_filters_know_nothing_of_a_run_that_is_gone(run: Run) -> None:
+    query = {"columns": '{"change":["right to wrong"]}', "lasso": "margin:other_margin:0,0,1,0,1,1"}
+    found = Filters.from_query(query, len(run), 10, columns=own_columns(run), numbers=numbers_of(run))
+    assert found == Filters()

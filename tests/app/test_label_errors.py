@@ -1,0 +1,125 @@
+"""Labels that are probably wrong are listed first by a preset, and every word about such a ranking is true of it."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import mcviz
+from mcviz.app import exporting
+from mcviz.app.selection import select
+from mcviz.app.state import CONFIDENT_FIRST, PageState
+from mcviz.app.wording import extremes
+from mcviz.measures import REGRESSION_SCORES, SCORES
+from mcviz.trust import label_issues
+from tests.app.opening import opened_page
+from tests.app.probing import widget, words
+
+EXAMPLES = 60
+LOOKING_AT_LABELS = [name for name, score in SCORES.items() if score.needs_labels]
+Open = Callable[..., AppTest]
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs with and without labels; the labels of examples 3 and 5 differ from what all passes are confident of."""
+    folder, rng = tmp_path_factory.mktemp("labels"), np.random.default_rng(0)
+    labels = rng.integers(0, 3, EXAMPLES)
+    logits = rng.normal(size=(10, EXAMPLES, 3))
+    logits[:, np.arange(EXAMPLES), labels] += rng.uniform(1, 9, EXAMPLES)
+    for example in (3, 5):
+        logits[:, example, labels[example]] += 12
+    given = labels.copy()
+    given[[3, 5]] = (labels[[3, 5]] + 1) % 3
+    mcviz.write_run(folder / "labelled", logits, labels=given, from_logits=True, class_names=["cat", "*dog*", "owl"])
+    mcviz.write_run(folder / "unlabelled", logits, from_logits=True)
+    values = rng.normal(size=(5, 40, 1))
+    mcviz.write_run(folder / "values", values, labels=rng.normal(size=40), task="regression")
+    return folder
+
+
+@pytest.fixture
+def open_page(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
+    monkeypatch.setenv("MCVIZ_CACHE", str(cache))
+
+    def opened(name: str, **query: str) -> AppTest:
+        app = opened_page(name, query)
+        assert not app.error
+        return app
+
+    return opened
+
+
+def presets(app: AppTest) -> list:
+    return [each for each in app.button if each.key == "label-errors"]
+
+
+@pytest.mark.parametrize("before", [{}, {"order": "confident_first", "score": "margin", "label": "1"}])
+def test_the_preset_lists_what_the_command_lists_and_says_so(cache: Path, open_page: Open, before: dict) -> None:
+    app = open_page("uncertain", run="labelled", **before)
+    assert "Probable label errors first" not in words(app)
+    presets(app)[0].click().run()
+    query, run = {key: app.query_params[key] for key in app.query_params}, mcviz.open_run(cache / "labelled")
+    assert query.get("label") == before.get("label"), "the filters stay"
+    listed = select(run, PageState.from_query(query)).examples
+    expected = label_issues(run, EXAMPLES)
+    if "label" in before:
+        expected = expected[expected["label"] == int(before["label"])]
+    assert listed.tolist() == expected["example"].tolist()
+    assert "Probable label errors first" in words(app)
+    assert presets(app)[0].disabled
+
+
+@pytest.mark.parametrize("run", ["unlabelled", "values"])
+def test_where_no_label_can_be_doubted_there_is_no_preset(open_page: Open, run: str) -> None:
+    assert not presets(open_page("uncertain", run=run))
+
+
+def test_no_other_ranking_is_said_to_be_of_label_errors(open_page: Open) -> None:
+    for query in ({"score": "self_confidence", "order": "confident_first"}, {"score": "normalized_margin"}):
+        assert "Probable label errors first" not in words(open_page("uncertain", run="labelled", **query))
+
+
+@pytest.mark.parametrize("example", range(8))
+def test_an_example_that_confidently_differs_from_its_label_has_that_as_its_reason(
+    open_page: Open, example: int
+) -> None:
+    said = words(open_page("example", run="labelled", example=str(example)))
+    assert ("check the label" in said) == (example in (3, 5))
+    assert not (example in (3, 5) and "No sign of uncertainty" in said)
+
+
+def test_an_example_without_a_label_has_none_to_check(open_page: Open) -> None:
+    said = words(open_page("example", run="unlabelled", example="3"))
+    assert "check the label" not in said
+    assert "No sign of uncertainty" in said
+
+
+@pytest.mark.parametrize("score", [*SCORES.values(), *REGRESSION_SCORES.values()], ids=lambda score: score.name)
+def test_a_score_that_looks_at_labels_ranks_by_their_fit_and_any_other_by_uncertainty(score) -> None:
+    said = " ".join(extremes(score))
+    assert ("label" in said) == ("labels" in score.needs)
+    assert ("uncertain" in said) == ("labels" not in score.needs)
+
+
+@pytest.mark.parametrize("view", ["", "classes", "map"])
+@pytest.mark.parametrize("name", [*LOOKING_AT_LABELS, "margin"])
+def test_the_words_of_a_list_are_those_of_its_score(open_page: Open, name: str, view: str) -> None:
+    app = open_page("uncertain", run="labelled", score=name, view=view)
+    said = "\n".join([*widget(app.selectbox, "order").options, words(app)])
+    assert ("most uncertain" in said, "worst fitting the label" in said) == (name == "margin", name != "margin")
+
+
+@pytest.mark.parametrize("name", [*LOOKING_AT_LABELS, "margin"])
+def test_one_example_and_the_report_name_the_end_that_they_begin_at(cache: Path, open_page: Open, name: str) -> None:
+    run, (first, last) = mcviz.open_run(cache / "labelled"), extremes(SCORES[name])
+    assert f"{last} first" in words(open_page("example", run="labelled", score=name, order=CONFIDENT_FIRST))
+    state = PageState(score=name)
+    ends = {f"{first} first": state, f"{last} first": dataclasses.replace(state, order=CONFIDENT_FIRST)}
+    for said, of_state in ends.items():
+        report = exporting.report(select(run, of_state))
+        assert said in report
+        assert ("is uncertain about" in report) == (name == "margin")

@@ -1,0 +1,45 @@
+"""What to label next is a list that the popover Export gives, with or without labels."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import mcviz
+from mcviz.app.trust import labelling
+from mcviz.choices import METHODS
+from mcviz.trust import acquire
+from tests.app.opening import opened_page
+
+
+@pytest.fixture(autouse=True)
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> mcviz.Run:
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    return mcviz.write_run(tmp_path / "run", np.random.default_rng(0).dirichlet(np.ones(3), (8, 30)))
+
+
+def opened() -> AppTest:
+    return opened_page("uncertain", {})
+
+
+def test_every_method_is_offered_and_no_more_than_there_are() -> None:
+    app = opened()
+    assert app.selectbox(key="acquire-method").options == [labelling.LABELS[method] for method in METHODS]
+    assert (app.number_input(key="acquire-batch").value, app.number_input(key="acquire-batch").max) == (30, 30)
+    app.selectbox(key="acquire-method").set_value("batch-bald").run()
+    assert any("takes some seconds" in each.value for each in app.caption)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_list_is_what_the_command_writes(run: mcviz.Run, method: str) -> None:
+    listed = pd.read_csv(io.BytesIO(labelling._csv(run, method, 7)))
+    assert listed["example"].tolist() == acquire(run, method, 7)["example"].tolist()
+
+
+def test_a_regression_has_no_such_list(tmp_path: Path) -> None:
+    mcviz.remove_run(tmp_path / "run")
+    mcviz.write_run(tmp_path / "values", np.random.default_rng(0).normal(size=(4, 9, 1)), task="regression")
+    assert "acquire-method" not in {each.key for each in opened().selectbox}

@@ -1,0 +1,113 @@
+"""What is asked of examples in the browser: only what makes sense is done; and what is done with ticked ones."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from mcviz import Run
+from mcviz.app import redrawing
+from mcviz.app.state import PINS, TICKS, PageState
+from mcviz.app.views import looking
+from tests.app.test_brushes import opened
+
+
+@pytest.fixture
+def asked(run: Run, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What the state becomes by something that is asked; what was told is in `told`."""
+    told: list[str] = []
+
+    def after(state: PageState, asked: Any) -> PageState:
+        found = [state]
+
+        def gone(*, parts: tuple[str, ...] = (), **changes: Any) -> None:
+            found.append(found[-1].replace(**changes))
+
+        monkeypatch.setattr(looking, "latest_state", lambda: found[-1])
+        monkeypatch.setattr(looking, "go", gone)
+        monkeypatch.setattr(looking, "only", lambda *_: None)
+        monkeypatch.setattr(looking, "tell", lambda words, _: told.append(words))
+        monkeypatch.setattr(looking, "kept", dict)
+        looking._act(run, True, asked)
+        return found[-1]
+
+    return SimpleNamespace(after=after, told=told)
+
+
+@pytest.mark.parametrize("example", [-1, 10_000, "3", None, True, 2.5, [3]])
+@pytest.mark.parametrize("what", ["look", "tick", "pin", "flag", "range", "hover", "open"])
+def test_an_example_that_is_not_there_changes_nothing(asked: Any, what: str, example: object) -> None:
+    assert asked.after(PageState(), {"what": what, "example": example, "examples": [example]}) == PageState()
+
+
+@pytest.mark.parametrize("sent", [None, "look", 3, {}, {"what": "look"}, {"what": "remove", "example": 3}])
+def test_what_means_nothing_changes_nothing(asked: Any, sent: object) -> None:
+    assert asked.after(PageState(), sent) == PageState()
+
+
+@pytest.mark.parametrize(("what", "attribute"), [("tick", "ticked"), ("pin", "pinned"), ("flag", "flagged")])
+def test_a_mark_is_put_on_and_taken_off(asked: Any, what: str, attribute: str) -> None:
+    on = asked.after(PageState(), {"what": what, "example": 3})
+    assert getattr(on, attribute) == (3,)
+    assert asked.after(on, {"what": what, "example": 3}) == PageState()
+
+
+def test_no_more_examples_are_pinned_or_ticked_than_there_is_room_for(asked: Any) -> None:
+    full = PageState(pinned=tuple(range(PINS)))
+    assert asked.after(full, {"what": "pin", "example": 77}) == full
+    assert str(PINS) in asked.told[0]
+    many = asked.after(PageState(ticked=(5000,)), {"what": "range", "example": 3, "examples": list(range(TICKS))})
+    assert many.ticked == (5000, *range(TICKS - 1))
+    assert str(TICKS) in asked.told[1]
+
+
+def test_a_look_at_an_example_turns_to_its_page(asked: Any, run: Run) -> None:
+    order = run.scores()["max_probability"].sort_values(kind="stable").index.tolist()
+    found = asked.after(PageState(), {"what": "look", "example": order[30]})
+    assert (found.example, found.page) == (order[30], 2)
+    assert asked.after(found, {"what": "close", "example": order[30]}).example is None
+
+
+@pytest.fixture
+def asked_for(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The fragments that are asked for, by a visit to a page of which all was drawn."""
+    asked: list[list[str]] = []
+    kept: dict[str, Any] = {}
+    monkeypatch.setattr(redrawing, "kept", lambda: kept)
+    monkeypatch.setattr(redrawing, "st", SimpleNamespace(rerun=asked.append))
+    redrawing.page_drawn()
+    return asked
+
+
+def test_a_fragment_that_was_cut_short_is_drawn_with_the_next(asked_for: list[list[str]]) -> None:
+    redrawing.only("look", "links")
+    redrawing.part_drawn("links")
+    redrawing.only("points")  # before the look was drawn
+    for key in ("look", "points"):
+        redrawing.part_drawn(key)
+    redrawing.only("points")
+    assert asked_for == [["look", "links"], ["look", "points"], ["points"]]
+
+
+def test_a_page_of_which_a_drawing_was_cut_short_is_drawn_as_a_whole(asked_for: list[list[str]]) -> None:
+    redrawing.to_draw()  # as it begins, and as a callback changes all of it
+    redrawing.only("points")
+    assert asked_for == []
+    redrawing.page_drawn()
+    redrawing.only("points")
+    assert asked_for == [["points"]]
+
+
+def test_what_is_ticked_is_kept_flagged_pinned_and_unticked() -> None:
+    def pressed(label: str) -> AppTest:
+        app = opened(ticked="3,5", flagged="9", pinned="8")
+        app.button(key=f"ticked-{label}").click().run()
+        assert not app.exception
+        return app
+
+    assert pressed("Keep only these").query_params["selected"] == "3,5"
+    assert pressed("Flag them").query_params["flagged"] == "9,3,5"
+    assert pressed("Pin them").query_params["pinned"] == "8,3,5"
+    assert "ticked" not in pressed("Untick").query_params
+    assert opened(ticked="3,5", pinned="6,7,8").button(key="ticked-Pin them").disabled

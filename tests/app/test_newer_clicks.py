@@ -1,0 +1,124 @@
+"""What somebody clicked counts also where something newer was clicked before the page was drawn.
+
+Streamlit then ends the callback of the first click at its next use of `st.session_state` or of the address.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.runtime.scriptrunner import StopException
+from streamlit.runtime.scriptrunner_utils.script_run_context import RunLocation, ThreadState
+from streamlit.runtime.state.safe_session_state import SafeSessionState
+from streamlit.testing.v1 import AppTest
+
+import mcviz
+from mcviz.app.redrawing import LEFT
+from mcviz.measures import most_uncertain_first
+from mcviz.reviews import reviews_of
+from tests.app.keeping import kept_of
+from tests.app.kinds import passes
+from tests.app.opening import opened_page
+from tests.app.probing import button, widget, words
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = ROOT / "cache" / "mnist-cnn"
+
+
+def in_a_callback() -> bool:
+    try:
+        return ThreadState.get().run_location is RunLocation.CALLBACK
+    except RuntimeError:  # before the first drawing
+        return False
+
+
+@pytest.fixture
+def newer(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Something newer waits while this is not empty."""
+    waiting: list[bool] = []
+    construct = SafeSessionState.__init__
+
+    def constructed(self: SafeSessionState, state: Any, yield_callback: Any) -> None:
+        def yielding() -> None:
+            if waiting and in_a_callback():
+                raise StopException
+            yield_callback()
+
+        construct(self, state, yielding)
+
+    monkeypatch.setattr(SafeSessionState, "__init__", constructed)
+    return waiting
+
+
+def opened(page: str, **query: str) -> AppTest:
+    return opened_page(page, {"run": "mnist-cnn", **query})
+
+
+def cut_short(app: AppTest, newer: list[bool]) -> AppTest:
+    """The app after the click that came next, which is a rerun with the address that the browser had before."""
+    before = dict(app.query_params)
+    newer.append(True)
+    app.run()
+    newer.clear()
+    app.query_params.clear()
+    app.query_params.update(before)
+    return app.run()
+
+
+def ranked() -> list[int]:
+    values = mcviz.open_run(SHIPPED).scores()["max_probability"].to_numpy()
+    return [int(example) for example in most_uncertain_first("max_probability", values)]
+
+
+def test_a_step_to_the_next_example_is_made(newer: list[bool]) -> None:
+    app = opened("example")
+    button(app, "Next").click()
+    app = cut_short(app, newer)
+    assert "Rank **2** of 10,000" in words(app)
+    assert app.query_params["example"] == str(ranked()[1])
+    button(app, "Next").click()
+    assert "Rank **3** of 10,000" in words(cut_short(app, newer))
+
+
+def test_a_filter_that_was_taken_off_stays_off(newer: list[bool]) -> None:
+    app = opened("uncertain", label="4", correct="wrong")
+    button(app, "label 4").click()
+    app = cut_short(app, newer)
+    assert "label" not in app.query_params
+    assert app.query_params["correct"] == "wrong"
+
+
+def test_a_click_that_is_followed_by_a_look_at_a_point_is_drawn(newer: list[bool]) -> None:
+    app = opened("uncertain", view="scatter", correct="wrong")
+    button(app, "wrong").click()
+    newer.append(True)
+    app.run()
+    newer.clear()
+    assert kept_of(app)[LEFT] is None  # so that the point's picture alone is not drawn instead
+    app.run()
+    assert "**10,000** of 10,000 examples" in words(app)
+    assert kept_of(app)[LEFT] == {}
+
+
+def test_a_chosen_score_is_kept(newer: list[bool]) -> None:
+    app = opened("example")
+    widget(app.selectbox, "score").set_value("mutual_information")
+    app = cut_short(app, newer)
+    assert "by mutual information" in words(app)
+    assert app.query_params["score"] == "mutual_information"
+
+
+def test_a_decision_is_kept_once(newer: list[bool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 24)
+    mcviz.write_run(tmp_path / "some", passes(rng, 24, 3, labels), labels=labels, class_names=["cat", "dog", "owl"])
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=60)
+    app.query_params["run"] = "some"
+    kept_of(app)["reviewer"] = "Ada"
+    app.switch_page("mcviz/app/pages/review.py").run()
+    next(each for each in app.button if "dog" in each.label).click()
+    cut_short(app, newer)
+    run = mcviz.open_run(tmp_path / "some")
+    assert [row.class_name for row in reviews_of(run).rows()] == ["dog"]

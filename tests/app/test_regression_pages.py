@@ -1,0 +1,353 @@
+"""The pages of a regression: their figures are those that the run's arrays give, and the address says all of them."""
+
+import base64
+import io
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+import mcviz
+from mcviz import Run
+from mcviz.app import exporting
+from mcviz.app.filters import Lasso
+from mcviz.app.selection import select
+from mcviz.app.state import PageState
+from mcviz.app.tasks.regression import intervals, overview
+from mcviz.measures import significant
+from tests.app.kinds import EXAMPLES, REGRESSIONS
+from tests.app.opening import opened_page
+from tests.app.probing import table, widget, words
+
+KEPT = (  # those that keep no examples, or rows of numbers; the tests of all kinds open the others
+    "regression-of-rows",
+    "regression-without-labels",
+    "regression-of-three-targets",
+    "regression-without-errors",
+    "regression-of-one-example",
+    "regression-of-two-passes",
+)
+LABELLED = [name for name in KEPT if name != "regression-without-labels"]
+SEPARATORS = ["a:b", "c~d", "100%25"]  # of what an address lists
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("regressions")
+    for name in KEPT:
+        given = REGRESSIONS[name](np.random.default_rng(0))
+        mcviz.write_run(folder / name, given.pop("passes"), task="regression", source="a test", **given)
+    given = REGRESSIONS["regression-of-three-targets"](np.random.default_rng(1)) | {"target_names": SEPARATORS}
+    mcviz.write_run(folder / "separators", given.pop("passes"), task="regression", source="a test", **given)
+    return folder
+
+
+@pytest.fixture
+def open_page(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+    monkeypatch.setenv("MCVIZ_CACHE", str(cache))
+
+    def opened(name: str, run: str, **query: str) -> AppTest:
+        app = opened_page(name, {"run": run, **query})
+        assert not app.error
+        return app
+
+    return opened
+
+
+def arrays(run: Run) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+    """(T, N, D) outputs, their variances, and (N, D) labels, as float64."""
+    passes, targets = run.predictions_block(0, None).astype(np.float64), len(run.targets)
+    variances = passes[..., targets:] if passes.shape[-1] > targets else None
+    assert run.labels is not None
+    return passes[..., :targets], variances, run.labels.astype(np.float64)
+
+
+def charts(app: AppTest) -> list[dict[str, Any]]:
+    return [json.loads(each.proto.spec) for each in app.get("plotly_chart")]
+
+
+def decoded(values: Any) -> list[float]:
+    """The numbers of a trace, which plotly writes as bytes where there are many."""
+    if isinstance(values, dict):
+        return np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"]).tolist()
+    return list(values)
+
+
+def plain(text: str) -> str:
+    """A text in Markdown without its escapes."""
+    return text.replace("\\", "").replace("\u2060", "")
+
+
+def numbers(text: str) -> list[float]:
+    return [float(each.replace(",", "")) for each in re.findall(r"-?\d[\d,]*\.?\d*(?:e[+-]?\d+)?", text)]
+
+
+@pytest.mark.parametrize("name", LABELLED)
+def test_the_cards_and_the_table_are_what_the_passes_give(
+    cache: Path, open_page: Callable[..., AppTest], name: str
+) -> None:
+    app, run = open_page("overview", name), mcviz.open_run(cache / name)
+    outputs, _, labels = arrays(run)
+    rows: dict[str, np.ndarray] = {}
+    if run.deterministic_predictions is not None:
+        rows["Deterministic"] = run.deterministic_predictions[None, :, : len(run.targets)].astype(np.float64) - labels
+    rows["One pass, on average"] = outputs - labels
+    rows["Ensemble"] = outputs.mean(axis=0, keepdims=True) - labels
+    unit = f" {run.manifest.unit}" if run.manifest.unit else ""
+    rmse = {label: float(np.sqrt((errors**2).mean())) for label, errors in rows.items()}
+    assert [each.label for each in app.metric] == [f"{label}: RMSE" for label in rows]
+    assert [plain(each.value) for each in app.metric] == [f"{significant(value)}{unit}" for value in rmse.values()]
+    (shown,) = (each.value for each in app.table)
+    assert list(shown.index) == list(rows)
+    for label, errors in rows.items():
+        squared, absolute = (plain(cell) for cell in shown.loc[label].iloc[:2])
+        assert numbers(squared)[0] == pytest.approx(rmse[label], rel=1e-3, abs=1e-9)
+        assert numbers(absolute)[0] == pytest.approx(np.abs(errors).mean(), rel=1e-3, abs=1e-9)
+        for cell in (squared, absolute):
+            value, low, high = numbers(cell.replace(" to ", " ; "))
+            assert low <= value <= high
+
+
+@pytest.mark.parametrize("name", ["regression-of-rows", "regression-of-two-passes"])
+def test_the_crps_of_the_table_is_that_of_the_passes_by_its_definition(
+    cache: Path, open_page: Callable[..., AppTest], name: str
+) -> None:
+    outputs, _, labels = arrays(mcviz.open_run(cache / name))
+    apart = np.abs(outputs[:, None] - outputs[None]).mean(axis=(0, 1)) / 2
+    crps = (np.abs(outputs - labels).mean(axis=0) - apart).mean()
+    cell = table(open_page("overview", name), "NLL, nats").loc["Ensemble"].iloc[3]
+    assert numbers(cell)[0] == pytest.approx(crps, rel=1e-3)
+
+
+@pytest.mark.parametrize("worse", [False, True])
+def test_what_is_said_of_the_gain_is_what_the_paired_errors_say(cache: Path, tmp_path: Path, worse: bool) -> None:
+    rng = np.random.default_rng(int(worse))  # or else the passes would be the same, and the run
+    labels = rng.normal(0, 1, (200, 1))
+    outputs = labels + rng.normal(0, 1, (10, 200, 1))
+    deterministic = labels + rng.normal(0, 0.01 if worse else 0.32, (200, 1))
+    run = mcviz.write_run(
+        tmp_path / "run", outputs, task="regression", labels=labels, deterministic=deterministic, unit="*m*"
+    )
+    single, fixed = overview.gain(run, overview.measured(run)).split(". The")
+    ensemble = np.sqrt(((outputs.mean(axis=0) - labels) ** 2).mean())
+    assert "lower" in single
+    assert "more than chance" in single
+    assert numbers(plain(single))[0] == pytest.approx(np.sqrt(((outputs - labels) ** 2).mean()) - ensemble, rel=1e-3)
+    if worse:
+        assert "higher** than that of the deterministic model" in fixed
+        assert numbers(plain(fixed))[0] == pytest.approx(
+            ensemble - np.sqrt(((deterministic - labels) ** 2).mean()), rel=1e-3
+        )
+    else:
+        assert "by no more than chance" in fixed
+        assert numbers(plain(fixed).replace(" to ", " ; "))[1] < 0 < numbers(plain(fixed).replace(" to ", " ; "))[2]
+
+
+def test_of_few_examples_no_gain_is_claimed(open_page: Callable[..., AppTest]) -> None:
+    said = words(open_page("overview", "regression-of-one-example"))
+    assert "cannot be told from chance" in said
+    assert "more than chance" not in said
+
+
+def test_without_labels_the_most_uncertain_are_shown_and_what_labels_would_give(
+    open_page: Callable[..., AppTest],
+) -> None:
+    app = open_page("overview", "regression-without-labels")
+    assert not app.metric
+    assert not charts(app)
+    assert "Import them again with labels to see how good they are." in words(app)
+    assert "highest predictive std" in words(app)
+
+
+def test_what_takes_long_is_computed_once_and_kept_beside_the_run(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = REGRESSIONS["regression-of-three-targets"](np.random.default_rng(2))
+    mcviz.write_run(tmp_path / "run", given.pop("passes"), task="regression", **given)
+    first = overview.measured(mcviz.open_run(tmp_path / "run"))
+    st.cache_resource.clear()  # as in another process
+    monkeypatch.setattr(overview, "regression_terms", None)
+    assert overview.measured(mcviz.open_run(tmp_path / "run")) == first
+
+
+@pytest.mark.parametrize("name", LABELLED)
+@pytest.mark.parametrize("target", [0, 2])
+def test_one_example_is_told_as_its_passes_are(
+    cache: Path, open_page: Callable[..., AppTest], name: str, target: int
+) -> None:
+    run = mcviz.open_run(cache / name)
+    target = min(target, len(run.targets) - 1)
+    example = min(7, len(run) - 1)
+    app = open_page("example", name, example=str(example), target=str(target), coverage="80", closer_look="passes")
+    outputs, variances, labels = (None if each is None else each[..., example, target] for each in arrays(run))
+    assert outputs is not None
+    spread = outputs.var() + (0 if variances is None else variances.mean())
+    shown = table(app, "80% interval").iloc[target]
+    assert numbers(shown["prediction"])[0] == pytest.approx(outputs.mean(), rel=1e-3)
+    assert numbers(shown["std"])[0] == pytest.approx(np.sqrt(spread), rel=1e-2)
+    low, high = numbers(shown["80% interval"].replace(" to ", " ; "))
+    if variances is None:
+        assert (low, high) == pytest.approx(np.quantile(outputs, [0.1, 0.9]), rel=1e-3)
+    else:
+        assert (low + high) / 2 == pytest.approx(outputs.mean(), rel=1e-3)
+        assert high - low == pytest.approx(2 * 1.2815516 * np.sqrt(spread), rel=1e-2)
+    inside = "does **not** hold it" not in words(app)
+    assert inside == bool(low <= labels <= high)
+    assert ("predicts no variance" in words(app)) == (variances is None)
+    if variances is not None:
+        share = variances.mean() / spread
+        assert f"{100 * max(share, 1 - share):.0f}% of the variance is {'in the data' if share >= 0.5 else 'the'}" in (
+            words(app)
+        )
+    histogram, settling = charts(app)[-2:]
+    (bars,) = (trace for trace in histogram["data"] if trace["type"] == "bar")
+    assert f"label {significant(float(labels))}" in [trace.get("name") for trace in histogram["data"]]
+    assert bars["name"] == "single passes"
+    assert settling["layout"]["xaxis"]["title"]["text"] == "passes"
+
+
+def test_the_target_is_chosen_once_and_the_address_says_it(open_page: Callable[..., AppTest]) -> None:
+    app = open_page("example", "separators", example="3")
+    widget(app.selectbox, "target").set_value(1).run()
+    assert app.query_params["target"] == ["1"] or app.query_params["target"] == "1"
+    for page, query in (("example", {"example": "3"}), ("side_by_side", {"pinned": "1,2"}), ("uncertain", {})):
+        for view in ("predicted", "intervals") if page == "uncertain" else ("",):
+            again = open_page(page, "separators", target="1", view=view, **query)
+            assert widget(again.selectbox, "target").value == 1
+    for beyond in ("3", "-1", "x"):
+        assert widget(open_page("example", "separators", target=beyond).selectbox, "target").value == 0
+    assert not [each for each in open_page("example", "regression-of-rows").selectbox if each.label == "Target"]
+
+
+@pytest.mark.parametrize("target", [0, 1, 2])
+def test_a_lasso_and_a_range_over_any_target_select_the_same_as_the_table(
+    cache: Path, open_page: Callable[..., AppTest], target: int
+) -> None:
+    run, name = mcviz.open_run(cache / "separators"), SEPARATORS[target]
+    rows = run.table()
+    low = float(rows[f"label_{name}"].median())
+    state = PageState(target=target, view="predicted")
+    filters = state.filters.with_range(f"label_{name}", low, float("inf"))
+    app = open_page("uncertain", "separators", **state.link(filters=filters))
+    expected = int((rows[f"label_{name}"] >= low).sum())
+    assert f"**{expected}** of {EXAMPLES} examples" in words(app)
+    assert f"True value of {name} from" in plain(next(each.label for each in app.button if each.key == "chip-0"))
+    top = float(rows[f"prediction_{name}"].median())
+    box = ((-1e4, -1e4), (1e4, -1e4), (1e4, top), (-1e4, top))
+    filters = replace(state.filters, lasso=Lasso(f"label_{name}", f"prediction_{name}", box))
+    app = open_page("uncertain", "separators", **state.link(filters=filters))
+    inside = int((rows[f"prediction_{name}"] < float(f"{top:.5g}")).sum())
+    assert f"**{inside}** of {EXAMPLES} examples" in words(app)
+    drawn, _beside = charts(app)  # and that of the example that is looked at
+    points = next(trace for trace in drawn["data"] if "customdata" in trace and trace["mode"] == "markers")
+    assert sorted(decoded(points["y"])) == pytest.approx(sorted(rows[f"prediction_{name}"]), rel=1e-6)
+    assert [shape["type"] for shape in drawn["layout"]["shapes"]].count("path") == 1
+
+
+@pytest.mark.parametrize("coverage", [80, 90, 95])
+@pytest.mark.parametrize("name", ["regression-of-rows", "regression-of-three-targets"])
+def test_the_intervals_hold_what_is_counted(
+    cache: Path, open_page: Callable[..., AppTest], name: str, coverage: int
+) -> None:
+    app, run = open_page("uncertain", name, view="intervals", coverage=str(coverage)), mcviz.open_run(cache / name)
+    outputs, variances, labels = arrays(run)
+    shown, share = table(app, "mean width"), coverage / 100
+    mean = outputs.mean(axis=0)
+    if variances is None:
+        low, high = np.quantile(outputs, [(1 - share) / 2, (1 + share) / 2], axis=0)
+    else:
+        radius = {80: 1.2815516, 90: 1.6448536, 95: 1.9599640}[coverage] * np.sqrt(
+            outputs.var(axis=0) + variances.mean(axis=0)
+        )
+        low, high = mean - radius, mean + radius
+    held = ((low <= labels) & (labels <= high))[:, 0].mean()
+    by_passes = shown.loc["by the passes"]
+    assert numbers(by_passes["hold"])[0] == pytest.approx(100 * held, abs=0.06)
+    assert numbers(plain(by_passes["mean width"]))[0] == pytest.approx((high - low)[:, 0].mean(), rel=1e-3)
+    for method in shown.index[1:]:  # what conformal prediction promises, but for the chance of halves
+        assert numbers(shown.loc[method, "hold"])[0] >= coverage - 10
+    assert len(shown) == 3
+    widget(app.segmented_control, "coverage").set_value(95).run()
+    assert app.query_params.get("coverage", ["95"]) in (["95"], "95")
+
+
+def test_intervals_of_too_few_examples_say_so(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    outputs, labels = rng.normal(size=(5, 6, 1)), rng.normal(size=(6, 1))
+    run = mcviz.write_run(tmp_path / "run", outputs, task="regression", labels=labels)
+    held = intervals.held(run, 95)
+    assert len(held) == 3
+    assert np.isinf(held["split-conformal, all as wide"].widths).all()
+    assert np.isfinite(held["by the passes"].widths).all()
+
+
+@pytest.mark.parametrize("score", ["predictive_std", "total_std", "absolute_error"])
+def test_errors_are_drawn_against_the_score_of_the_ranking_unless_that_looks_at_them(
+    cache: Path, open_page: Callable[..., AppTest], score: str
+) -> None:
+    app = open_page("uncertain", "regression-of-three-targets", view="errors", score=score)
+    rows = mcviz.open_run(cache / "regression-of-three-targets").table()
+    against = "predictive_std" if score == "absolute_error" else score
+    assert ("looks at the label itself" in words(app)) == (score == "absolute_error")
+    ranks = rows[[against, "absolute_error"]].rank()
+    correlation = np.corrcoef(ranks.to_numpy().T)[0, 1]
+    assert f"The rank correlation of the two is {correlation:.2f}" in words(app)
+
+
+@pytest.mark.parametrize("name", LABELLED)
+def test_the_story_counts_the_largest_errors_among_the_most_uncertain(
+    cache: Path, open_page: Callable[..., AppTest], name: str
+) -> None:
+    rows = mcviz.open_run(cache / name).table()
+    sentence = open_page("story", name, step="3").header[0].value
+    if name == "regression-without-errors":
+        assert "makes no error on its 40 examples" in sentence
+        return
+    doubt = "total_std" if "total_std" in rows else "predictive_std"
+    count = max(1, len(rows) // 20)
+    doubtful, wrong = (set(rows[column].nlargest(count).index) for column in (doubt, "absolute_error"))
+    assert f"**{100 * len(doubtful & wrong) / count:.0f}%** of the {100 * count / len(rows):.0f}% largest" in sentence
+    assert ("no help" in sentence) == (len(doubtful & wrong) / count <= count / len(rows))
+
+
+@pytest.mark.parametrize("name", ["regression-of-rows", "regression-without-labels", "regression-of-three-targets"])
+def test_exports_hold_all_numbers_and_speak_of_no_classes(cache: Path, name: str) -> None:
+    run = mcviz.open_run(cache / name)
+    selection = select(run, PageState(score="predictive_std"))
+    rows = run.table().iloc[selection.examples]
+    for read in (
+        pd.read_csv(io.BytesIO(exporting.csv(selection))),
+        pd.read_parquet(io.BytesIO(exporting.parquet(selection))),
+    ):
+        assert list(read) == ["example", *rows]
+        assert read["example"].tolist() == selection.examples.tolist()
+        np.testing.assert_allclose(read["predictive_std"], rows["predictive_std"], rtol=1e-6)
+    report = re.sub(
+        r"<script.*?</script>|<style.*?</style>|class=\"[^\"]*\"", "", exporting.report(selection), flags=re.S
+    )
+    assert not re.search(r"\b(class(es)?|probability|accurac\w+|correct)\b", re.sub(r"<div.*?>", "", report))
+    assert ("RMSE" in report) == (name != "regression-without-labels")
+
+
+def test_an_address_of_classes_filters_no_regression(open_page: Callable[..., AppTest]) -> None:
+    app = open_page("uncertain", "regression-of-rows", correct="wrong", label="1", prediction="2", disagree="1")
+    assert f"**{EXAMPLES}** of {EXAMPLES} examples" in words(app)
+
+
+def test_groups_have_the_mean_absolute_error_of_their_examples_the_worst_first(
+    cache: Path, open_page: Callable[..., AppTest]
+) -> None:
+    app = open_page("uncertain", "regression-of-rows", view="groups", column="source")
+    rows = mcviz.open_run(cache / "regression-of-rows").table()
+    shown, *_beside = (each.value for each in app.dataframe)
+    expected = rows.groupby("source")["absolute_error"].mean().sort_values(ascending=False)
+    np.testing.assert_allclose(shown["absolute_error"].astype(float), expected, rtol=1e-6)
+    assert "mean absolute error, mg/dl" in app.dataframe[0].proto.columns

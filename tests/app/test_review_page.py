@@ -1,0 +1,312 @@
+"""The page Review: what is decided is kept, undone, passed over and gone back to, of runs of all kinds."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import mcviz
+from mcviz.measures import most_uncertain_first
+from mcviz.reviews import Reviewed, reviewed, reviews_of
+from tests.app.keeping import kept_of
+from tests.app.kinds import passes
+from tests.app.probing import words
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = 24
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Runs of three classes with and without labels, of texts, of rows and of many classes; and a regression."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, EXAMPLES)
+    rows = rng.normal(size=(EXAMPLES, 4)).astype(np.float32)
+    texts = [f"A film, number {example}." for example in range(EXAMPLES)]
+    images = rng.integers(0, 256, (EXAMPLES, 8, 8, 1), dtype=np.uint8)
+    names = ["*cat*", "dog", "owl"]
+    for name, more in {
+        "images": {"data": images, "labels": labels, "class_names": names},
+        "unlabelled": {"data": images[::-1], "class_names": names},
+        "texts": {"data": texts, "labels": labels},
+        "rows": {"data": rows, "labels": labels},
+        "numbers": {"labels": labels},
+    }.items():
+        mcviz.write_run(tmp_path / name, passes(rng, EXAMPLES, 3, labels), **more)
+    many = rng.integers(0, 12, EXAMPLES)
+    mcviz.write_run(
+        tmp_path / "many", passes(rng, EXAMPLES, 12, many), labels=many, class_names=[f"kind {c}" for c in range(12)]
+    )
+    mcviz.write_run(tmp_path / "values", rng.normal(size=(5, EXAMPLES, 1)), task="regression")
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    return tmp_path
+
+
+def opened(run: str, reviewer: str = "Ada", user: dict[str, object] | None = None, **query: str) -> AppTest:
+    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=60)
+    if user:
+        app.user, app.secrets["auth"] = user, {"client_id": "mcviz"}
+    for key, value in {"run": run, **query}.items():
+        app.query_params[key] = value
+    kept_of(app)["reviewer"] = reviewer
+    app.switch_page("mcviz/app/pages/review.py").run()
+    assert not app.exception
+    assert not app.error
+    return app
+
+
+def queue(cache: Path, name: str) -> list[int]:
+    scores = mcviz.open_run(cache / name).scores()["max_probability"].to_numpy()
+    return most_uncertain_first("max_probability", scores).tolist()
+
+
+def shown(app: AppTest) -> int:
+    (found,) = {int(each.key.split("-")[-2]) for each in app.button if each.key and each.key.startswith("review-")}
+    return found
+
+
+def named(widgets, name: str):
+    """The button or field of a name, of the example that is shown."""
+    (found,) = (each for each in widgets if each.key and each.key.startswith(f"review-{name}-"))
+    return found
+
+
+def press(app: AppTest, name: str) -> None:
+    named(app.button, name).click().run()
+    assert not app.exception
+
+
+def known(cache: Path, name: str) -> Reviewed:
+    run = mcviz.open_run(cache / name)
+    return reviewed(run, reviews_of(run).rows())
+
+
+def answers(cache: Path, name: str, reviewer: str = "Ada") -> dict[int, tuple[str, int | None]]:
+    return {example: (each.kind, each.class_index) for example, each in known(cache, name).of(reviewer).items()}
+
+
+@pytest.mark.parametrize("name", ["images", "unlabelled", "texts", "rows", "numbers"])
+def test_decisions_are_kept_and_the_next_hardest_example_follows(cache: Path, name: str) -> None:
+    app, order = opened(name), queue(cache, name)
+    assert shown(app) == order[0]
+    for action in ("class-1", "none", "skip", "class-0"):
+        press(app, action)
+    assert answers(cache, name) == {
+        order[0]: ("class", 1), order[1]: ("none", None), order[2]: ("skip", None), order[3]: ("class", 0),
+    }  # fmt: skip
+    assert shown(app) == order[4]
+    assert f"**3** of {EXAMPLES} examples decided" in app.get("progress")[0].proto.text
+    labelled = mcviz.open_run(cache / name).labels is not None
+    assert any("wrong_label" in each.key for each in app.button if each.key) == labelled
+
+
+def test_undo_goes_back_to_the_example_and_to_what_was_said_before(cache: Path) -> None:
+    app, order = opened("images"), queue(cache, "images")
+    press(app, "class-1")
+    press(app, "back")
+    press(app, "class-2")
+    assert answers(cache, "images") == {order[0]: ("class", 2)}
+    press(app, "undo")
+    assert (shown(app), answers(cache, "images")) == (order[0], {order[0]: ("class", 1)})
+    press(app, "undo")
+    assert (shown(app), answers(cache, "images")) == (order[0], {})
+    press(app, "undo")
+    assert answers(cache, "images") == {}
+
+
+def test_an_undo_of_what_is_not_in_the_selection_is_said(cache: Path) -> None:
+    order = queue(cache, "images")
+    reviews_of(mcviz.open_run(cache / "images")).add(order[5], "Ada", "none")
+    app = opened("images", selected=",".join(map(str, order[:3])))
+    press(app, "undo")
+    assert answers(cache, "images") == {}
+    assert f"about example {order[5]}" in app.toast[0].value
+    assert shown(app) == order[0]
+
+
+def test_the_queue_is_walked_through_in_both_directions(cache: Path) -> None:
+    app, order = opened("images"), queue(cache, "images")
+    press(app, "back")
+    assert shown(app) == order[0]
+    for _ in range(EXAMPLES + 1):
+        press(app, "forward")
+    assert shown(app) == order[-1]
+    press(app, "class-0")
+    assert shown(app) == order[0]  # the first that is not decided
+
+
+def test_skipped_examples_come_again_and_then_the_queue_is_done(cache: Path) -> None:
+    order = queue(cache, "images")
+    app = opened("images", selected=",".join(map(str, order[:3])))
+    for action in ("skip", "class-0", "class-1"):
+        press(app, action)
+    assert shown(app) == order[0]
+    press(app, "wrong_label")
+    assert "Every example of this selection is decided." in words(app)
+
+
+def test_another_session_goes_on_where_the_first_one_ended(cache: Path) -> None:
+    order, app = queue(cache, "images"), opened("images")
+    press(app, "class-1")
+    press(app, "none")
+    assert shown(opened("images")) == order[2]
+    assert shown(opened("images", reviewer="Bob")) == order[0]
+
+
+def test_others_decisions_are_shown_after_one_s_own(cache: Path) -> None:
+    ada = opened("images")
+    press(ada, "class-0")
+    bob = opened("images", reviewer="*Bob*")
+    assert "cat" not in "".join(each.value for each in bob.caption)
+    press(bob, "class-1")
+    said = next(each.value for each in bob.caption if "undoes it" in each.value)
+    assert "you: **dog**; Ada: **\\*cat\\***" in said
+
+
+def test_a_note_is_kept_shown_and_taken_away(cache: Path) -> None:
+    app, example = opened("images"), queue(cache, "images")[0]
+    named(app.text_input, "note").set_value("*blurred*").run()
+    assert known(cache, "images").notes == {(example, "Ada"): "*blurred*"}
+    assert named(opened("images").text_input, "note").value == "*blurred*"
+    press(app, "undo")
+    assert named(app.text_input, "note").value == ""
+    assert answers(cache, "images") == {}
+
+
+def test_of_many_classes_one_is_typed(cache: Path) -> None:
+    app, order = opened("many"), queue(cache, "many")
+    named(app.selectbox, "class").set_value(11).run()
+    assert answers(cache, "many") == {order[0]: ("class", 11)}
+    assert shown(app) == order[1]
+
+
+def test_a_selection_is_the_queue(cache: Path) -> None:
+    app = opened("images", predicted="1", score="predictive_entropy")
+    scores = mcviz.open_run(cache / "images").scores()
+    order = most_uncertain_first("predictive_entropy", scores["predictive_entropy"].to_numpy())
+    assert shown(app) == next(each for each in order if scores["prediction"][each] == 1)
+
+
+def test_what_cannot_be_kept_is_said_and_the_example_stays(cache: Path) -> None:
+    app, order = opened("images"), queue(cache, "images")
+    press(app, "class-1")
+    path = reviews_of(mcviz.open_run(cache / "images")).path
+    content = path.read_bytes()
+    path.write_bytes(b"not a database" * 1000)
+    named(app.button, "class-1").click().run()
+    assert not app.exception
+    assert "cannot be used" in app.error[0].value
+    path.write_bytes(content)
+    app = opened("images")
+    assert shown(app) == order[1]
+
+
+def test_nobody_reviews_without_a_name(cache: Path) -> None:
+    app = opened("images", reviewer="")
+    assert "Type your name above to begin." in words(app)
+    app.text_input(key="reviewer-name").set_value("Ada").run()
+    press(app, "class-0")
+    assert len(answers(cache, "images")) == 1
+
+
+def test_who_is_logged_in_reviews_under_that_address(cache: Path) -> None:
+    app = opened("images", reviewer="Somebody else", user={"is_logged_in": True, "email": "ann@x.org", "name": "Ann"})
+    assert not [each for each in app.text_input if each.label == "Reviewer"]
+    assert "Reviewer: **ann@\u2060x.org**" in words(app)
+    press(app, "class-0")
+    assert [row.reviewer for row in reviews_of(mcviz.open_run(cache / "images")).rows()] == ["ann@x.org"]
+
+
+def test_who_may_only_look_sees_what_came_of_it_and_decides_nothing(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reviews_of(mcviz.open_run(cache / "images")).add(3, "Ada", "none")
+    old = opened("images")
+    monkeypatch.setenv("MCVIZ_READ_ONLY", "1")
+    for part in ("queue", "results", ""):
+        app = opened("images", part=part)
+        assert "Nothing can be reviewed here" in words(app)
+        assert app.metric[0].value == "1"
+        assert len(app.get("download_button")) == 4
+        assert not app.file_uploader
+        assert not app.text_input
+        assert not [each for each in app.button if each.key and each.key.startswith("review-")]
+    named(old.button, "class-1").click().run()
+    assert "Nothing can be reviewed here" in words(old)
+    assert answers(cache, "images") == {3: ("none", None)}
+
+
+def test_a_reviewer_changes_a_key_and_others_make_way(cache: Path) -> None:
+    app = opened("images")
+    app.selectbox(key="keys-action").set_value("none").run()
+    app.selectbox(key="keys-key-none-n").set_value("m").run()
+    assert not app.exception
+    labels = [each.label for each in app.button]
+    assert "`M` No class fits" in labels
+    assert named(app.text_input, "note").label == "Note (key N)"
+    press(app, "class-1")
+    assert "`M` No class fits" in [each.label for each in app.button]
+    app.button(key="keys-usual").click().run()
+    assert "`N` No class fits" in [each.label for each in app.button]
+
+
+def test_of_many_classes_the_key_of_the_field_can_be_changed(cache: Path) -> None:
+    app = opened("many")
+    app.selectbox(key="keys-action").set_value("class").run()
+    app.selectbox(key="keys-key-class-/").set_value("t").run()
+    assert named(app.selectbox, "class").label == "Class: type T and a part of its name"
+
+
+def test_a_regression_says_that_this_is_for_classes(cache: Path) -> None:
+    assert "among classes" in words(opened("values"))
+
+
+def test_what_came_of_it_is_computed_from_the_decisions(cache: Path) -> None:
+    app, order, run = opened("images"), queue(cache, "images"), mcviz.open_run(cache / "images")
+    for example in order[:4]:
+        press(app, f"class-{(run.labels[example] + 1) % 3 if example != order[0] else run.labels[example]}")
+    bob = opened("images", reviewer="Bob")
+    press(bob, "none")
+    press(bob, f"class-{(run.labels[order[1]] + 1) % 3}")
+    app = opened("images", part="results")
+    cards = {each.label: each.value for each in app.metric}
+    assert cards["Decided"] == "3"
+    assert cards["Label errors found"] == "3"
+    assert cards["Labels confirmed"] == "0.00%"
+    corrected = run.labels.copy()
+    corrected[order[1:4]] = (corrected[order[1:4]] + 1) % 3
+    right = (run.mean_probs.argmax(axis=1) == corrected).mean()
+    assert cards["Accuracy"] == f"{100 * right:.2f}%"
+    assert "Ada and Bob agree on 1 of 2 examples" in words(app)
+    disputed = next(each.value for each in app.dataframe if "decisions" in each.value)
+    assert disputed["example"].tolist() == [order[0]]
+
+
+@pytest.mark.parametrize("name", ["unlabelled", "texts", "rows", "numbers", "many"])
+@pytest.mark.parametrize("decided", [True, False])
+def test_what_came_of_it_is_said_of_runs_of_all_kinds(cache: Path, name: str, decided: bool) -> None:
+    if decided:
+        reviews_of(mcviz.open_run(cache / name)).add(
+            3, "Ada", "class", class_name=mcviz.open_run(cache / name).class_names[0]
+        )
+    app = opened(name, part="results")
+    assert ("Nothing is decided yet." in words(app)) != decided
+    assert bool(app.metric) == decided
+
+
+def test_label_studio_s_annotations_become_decisions(cache: Path) -> None:
+    task = {
+        "data": {"example": 3},
+        "annotations": [{"completed_by": 7, "result": [{"type": "choices", "value": {"choices": ["1"]}}]}],
+    }
+    for content, said in (([task], ""), ([task], ""), ([{**task, "data": {"example": 99}}], "does not have")):
+        app = opened("numbers", part="results")
+        assert '<Choice value="1" hotkey="1"/>' in app.code[0].value
+        app.file_uploader[0].set_value(("export.json", json.dumps(content).encode(), "application/json"))
+        next(each for each in app.button if each.label == "Import").click().run()
+        assert not app.exception
+        assert said in "".join(each.value for each in app.error)
+    assert answers(cache, "numbers", "Label Studio, user 7") == {3: ("class", 1)}
+    assert len(reviews_of(mcviz.open_run(cache / "numbers")).rows()) == 1

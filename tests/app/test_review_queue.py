@@ -1,0 +1,90 @@
+"""Keys of a review clash with no class's name, and the order of a queue and its pace are what they are said to be."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcviz.app.review.queue import (
+    action_keys,
+    class_keys,
+    keys_for,
+    next_open,
+    pace,
+    usual_keys,
+    with_key,
+)
+from mcviz.reviews import Decision
+
+CHARACTERS = st.characters(min_codepoint=33, max_codepoint=126)
+START = datetime(2025, 1, 1, tzinfo=UTC)
+
+
+@given(st.lists(st.text(CHARACTERS, min_size=1, max_size=2), unique=True, min_size=2, max_size=120))
+def test_no_key_is_the_name_of_something_else(names: list[str]) -> None:
+    classes, actions = class_keys(names), action_keys(names)
+    assert sorted(classes.values()) == (list(range(len(names))) if len(names) <= 10 else [])
+    for key, index in classes.items():
+        assert key not in names or names[index] == key
+    used = [key for key in actions.values() if key]
+    assert len(set(used)) == len(used)
+    assert not {name.lower() for name in names} & {*used}
+    assert not {*used} & {*classes, "c", "r", "/", " "}
+
+
+@given(
+    st.lists(st.text(CHARACTERS, min_size=1, max_size=2), unique=True, min_size=2, max_size=14),
+    st.booleans(),
+    st.data(),
+)
+def test_however_keys_are_changed_no_two_are_the_same_and_none_is_another_class_s_name(
+    names: list[str], labelled: bool, data: st.DataObject
+) -> None:
+    keys = usual_keys(names, labelled)
+    actions, free = set(keys), len({*keys_for("none", names)})
+    for _ in range(data.draw(st.integers(1, 8))):
+        action = data.draw(st.sampled_from(sorted(keys)))
+        key = data.draw(st.sampled_from(keys_for(action, names)))
+        keys = with_key(keys, action, key, names)
+        assert keys[action] == key
+        used = [each for each in keys.values() if each]
+        assert len(set(used)) == len(used)
+        assert not {*used} & {"c", "r"}
+        for each, has in keys.items():
+            owners = [f"class-{index}" for index, name in enumerate(names) if name.lower() == has]
+            assert not owners or each in owners
+    assert set(keys) == actions
+    assert len(actions) > free or all(keys.values())
+
+
+def test_usual_names_have_the_usual_keys() -> None:
+    assert class_keys(["cat", "dog"]) == {"0": 0, "1": 1}
+    assert class_keys(["1", "2", "zero"]) == {"1": 0, "2": 1, "0": 2}
+    assert action_keys(["cat", "dog"]) == {"wrong_label": "w", "none": "n", "note": "m"}
+    assert action_keys(["W", "E"])["wrong_label"] not in ("w", "e", "n", "m")
+
+
+@given(
+    st.lists(st.integers(0, 30), unique=True, min_size=1),
+    st.dictionaries(st.integers(0, 30), st.sampled_from(["none", "skip"])),
+    st.data(),
+)
+def test_what_comes_next_is_open_before_it_is_skipped(queue: list[int], kinds: dict[int, str], data) -> None:
+    done = {example: Decision(example, "Ada", kind, None, START) for example, kind in kinds.items()}
+    after = data.draw(st.sampled_from([None, *queue]))
+    start = 0 if after is None else queue.index(after) + 1
+    circle = queue[start:] + queue[:start]
+    is_open = [each for each in circle if each not in done]
+    skipped = [each for each in circle if kinds.get(each) == "skip" and each != after]
+    expected = [*is_open, *skipped, None][0] if is_open or skipped else None
+    assert next_open(np.array(queue), done, after) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "a_minute"),
+    [([0, 10, 20], None), ([0, 10, 20, 30], 6), ([0, 10, 20, 30, 3600, 3610], 6), ([0, 1000, 2000, 3000], None)],
+)
+def test_the_pace_leaves_pauses_out(seconds: list[int], a_minute: float | None) -> None:
+    assert pace([START + timedelta(seconds=each) for each in seconds]) == a_minute

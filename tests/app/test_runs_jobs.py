@@ -1,0 +1,251 @@
+"""The page Runs starts, shows and changes jobs, and Uncertain examples shows whether a ranking holds."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+from streamlit.testing.v1 import AppTest
+
+import mcviz
+from mcviz.jobs import Job, Jobs, Progress, Top, queue
+from mcviz.jobs.of_run import options_of_data, options_of_model
+from mcviz.measures import most_uncertain_first
+from tests.app.live_rows import cache_of_rows
+from tests.app.live_texts import live_texts
+from tests.app.probing import button, words
+
+ROOT = Path(__file__).parents[2]
+NOTHING = "import os, sys; os.close(int(sys.argv[4]))"  # ends at once, as if it were killed
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    cache = tmp_path_factory.mktemp("jobs")
+    cache_of_rows(cache)
+    live_texts(cache)
+    return cache
+
+
+@pytest.fixture
+def cache(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of runs with no job; what is started ends at once."""
+    for run in made.iterdir():
+        (tmp_path / run.name).symlink_to(run)
+    for variable in ("MCVIZ_MODELS", "MCVIZ_DATA"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    monkeypatch.setattr(queue, "PROGRAM", NOTHING)
+    return tmp_path
+
+
+def opened(page: str, **query: str) -> AppTest:
+    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=60)
+    for key, value in query.items():
+        app.query_params[key] = value
+    app.switch_page(f"mcviz/app/pages/{page}.py").run()
+    assert not app.exception
+    return app
+
+
+def told(jobs: Jobs, job: Job, **news: object) -> None:
+    """Make a job's process have told something."""
+    wait_for(lambda: not any(each.alive for each in jobs.found()))
+    jobs.tell(job.id, replace(Progress(process=1, started=0.0, updated=11.0, sampling=1.0), **news))
+
+
+def wait_for(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def added(cache: Path, name: str = "made", **options: object) -> tuple[Jobs, Job]:
+    jobs = Jobs(cache)
+    return jobs, jobs.add("sample", ["--passes=10"], name, f"Making *{name}*", **options)
+
+
+def test_a_new_run_is_checked_first_and_then_started_with_what_was_chosen(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("placed")
+    for name in ("nets/deep/one.keras", "nets/.hidden.keras", "nets/notes.txt", "sets/table.csv", "sets/.git"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("")
+    monkeypatch.setenv("MCVIZ_MODELS", str(folder / "nets"))
+    monkeypatch.setenv("MCVIZ_DATA", f"{folder}/sets:{folder}/nowhere")
+    app = opened("runs")
+    kept = ["few", "live-texts", "measured", "wide"]
+    assert app.selectbox(key="new-run-model").options == [
+        "deep/one.keras",
+        *(f"model of the run {run}" for run in kept),
+    ]
+    assert app.selectbox(key="new-run-data").options == ["table.csv", *(f"examples of the run {run}" for run in kept)]
+    app.selectbox(key="new-run-task").set_value("regression")
+    app.number_input(key="new-run-passes").set_value(7)
+    app.number_input(key="new-run-seed").set_value(3)
+    app.run()
+    app.selectbox(key="new-run-predicts").set_value("mean,std")
+    app.text_input(key="new-run-label-column").set_value("high,low")
+    app.text_input(key="new-run-unit").set_value("mg/dl").run()
+    button(app, "Check").click().run()
+    jobs = Jobs(cache)
+    (check,) = jobs.found()
+    expected = (
+        f"--model={folder}/nets/deep/one.keras", "--task=regression", "--predicts=mean,std",
+        f"--data={folder}/sets/table.csv", "--unit=mg/dl", "--label-column=high,low", "--passes=7", "--masks=per_pass",
+    )  # fmt: skip
+    assert check.job.arguments == expected
+    assert not [each for each in app.button if each.label == "Start sampling"]
+    told(jobs, check.job, ending="finished", found={"rows": "*4* columns"}, seconds=5000.0, bytes=1e15, advice="Hm.")
+    app.run()
+    (findings,) = [each.value for each in app.table if "found" in each.value]
+    assert findings.to_dict() == {"found": {"rows": r"\*4\* columns"}}
+    assert "Hm." in words(app)
+    assert "There may be too little room" in words(app)
+    assert "About 1 h 23 min" in words(app)
+    app.number_input(key="new-run-passes").set_value(8).run()
+    assert not [each for each in app.button if each.label == "Start sampling"]  # the findings are about other passes
+    app.number_input(key="new-run-passes").set_value(7).run()
+    button(app, "Start sampling").click().run()
+    (found,) = jobs.found()
+    assert (found.job.kind, found.job.run) == ("sample", "one-table")
+    assert found.job.arguments == (*expected, "--seed=3")
+
+
+def test_of_a_run_s_own_model_and_examples_all_is_known_and_a_selection_is_taken(cache: Path) -> None:
+    app = opened("runs", run="few", selected="7,0,5")
+    for key in ("new-run-model", "new-run-data"):
+        select = app.selectbox(key=key)
+        select.set_value(next(each for each in select.options if each.endswith("run few")))
+    app.run()
+    choice = next(each for each in app.segmented_control if each.label == "Examples")
+    run = mcviz.open_run(cache / "few")
+    assert "The 3 examples selected on Uncertain examples" in choice.options
+    choice.set_value("selected").run()
+    button(app, "Check").click().run()
+    (check,) = Jobs(cache).found()
+    *arguments, only = check.job.arguments
+    assert arguments == [*options_of_model(run), *options_of_data(run), "--passes=500", "--masks=per_pass"]
+    assert [int(line) for line in Path(only.removeprefix("--only=")).read_text().split()] == [0, 5, 7]
+
+
+def test_without_models_it_is_said_how_to_offer_some(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    mcviz.write_run(tmp_path / "run", np.random.default_rng(0).dirichlet([1, 1], (3, 4)))
+    assert "There is no model to sample here. Name folders of yours in the variables" in words(opened("runs"))
+
+
+def test_a_file_of_the_server_is_not_read_as_names_of_classes(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("placed")
+    for name in ("a.keras", "secret,file.npz"):
+        (folder / name).write_text("secret")
+    monkeypatch.setenv("MCVIZ_MODELS", str(folder))
+    monkeypatch.setenv("MCVIZ_DATA", str(folder))
+    app = opened("runs")
+    for typed in (str(folder / "secret,file.npz"), "/etc/passwd", "a, b"):
+        app.text_input(key="new-run-classes").set_value(typed).run()
+        button(app, "Check").click().run()
+        (check,) = Jobs(cache).found()
+        names = [each for each in check.job.arguments if each.startswith("--class-names")]
+        assert names == (["--class-names=a,b"] if typed == "a, b" else [])
+
+
+def test_a_job_that_runs_shows_how_far_it_is_and_what_it_found(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs, job = added(cache)
+    told(
+        jobs, job, done=40, total=100, examples=50, seen=20, passes=0, quality="accuracy 91.00%",
+        score="max_probability", names=("*cat*", "dog"), updated=time.time(), sampling=time.time() - 40,
+        top=(Top(17, "scan-17", 4, 0.41, 1.0, 0.0, "a text"), Top(3, "scan-3", 4, 0.5, 0.0, 0.0, "some text")),
+    )  # fmt: skip
+    monkeypatch.setattr("mcviz.jobs.queue.is_locked", lambda path: path.parent.name == job.id)
+    app = opened("runs")
+    shown = words(app)
+    assert r"**Making \*made\***" in shown
+    assert "**Ensemble accuracy 91.00%, of the first 20 examples**. The most uncertain ones so far:" in shown
+    (found,) = [each.value for each in app.dataframe if "text" in each.value]
+    assert found.to_dict("list") == {
+        "example": ["scan-17", "scan-3"], "label": ["*cat*", "*cat*"], "predicted": ["dog", "*cat*"],
+        "Max probability": ["41.0%", "50.0%"], "passes": [4, 4], "text": ["a text", "some text"],
+    }  # fmt: skip
+    button(app, "Pause").click().run()
+    assert jobs.find(job.id).state == "pausing"
+    button(app, "Stop it").click().run()
+    assert jobs.find(job.id).state == "stopping"
+    monkeypatch.undo()
+
+
+def test_a_job_that_died_says_why_and_is_gone_on_with(cache: Path) -> None:
+    jobs, job = added(cache)
+    wait_for(lambda: jobs.find(job.id).state == "died")
+    app = opened("runs")
+    assert "Its process ended without a word" in app.error[0].value
+    button(app, "Go on").click().run()
+    wait_for(lambda: jobs.find(job.id).job.started == 2)
+    told(jobs, job, ending="failed", message="The *disk* is full.")
+    app = opened("runs")
+    assert app.error[0].value == r"The \*disk\* is full."
+    button(app, "Stop it").click().run()
+    assert jobs.found() == []
+
+
+def test_a_finished_job_is_taken_off_the_list(cache: Path) -> None:
+    jobs, job = added(cache, "few")
+    told(jobs, job, ending="finished")
+    app = opened("runs")
+    button(app, "Take off").click().run()
+    assert jobs.found() == []
+    assert mcviz.open_run(cache / "few") is not None
+
+
+def test_more_passes_are_of_the_run_s_own_model_seed_and_masks(cache: Path) -> None:
+    app = opened("runs", run="measured")
+    run = mcviz.open_run(cache / "measured")
+    button(app, "Add passes").click().run()
+    (found,) = Jobs(cache).found()
+    expected = (*options_of_model(run), *options_of_data(run), "--masks=per_pass", "--seed=0", "--passes=20")
+    assert (found.job.run, found.job.arguments) == ("measured", expected)
+    button(app, "Add passes").click().run()
+    assert "A job that makes the run measured is there already" in words(app)
+
+
+def test_sampled_again_the_first_of_the_ranking_are_counted_as_by_hand(cache: Path) -> None:
+    app = opened("uncertain", run="few", score="predictive_entropy")
+    button(app, "Sample these again").click().run()
+    jobs, run = Jobs(cache), mcviz.open_run(cache / "few")
+    (found,) = jobs.found()
+    expected = (*options_of_model(run), *options_of_data(run), "--masks=per_pass", "--seed=1", "--passes=10")
+    assert found.job.arguments[:-3] == expected
+    model = mcviz.load_model(run.model_path)
+    examples = mcviz.DataSet(None, rows=run.content.reset_index(drop=True))
+    mcviz.sample_run(model, examples, jobs.run_of(found.job), passes=10, seed=1)
+    told(jobs, found.job, ending="finished")
+    app.run()
+    before, after = run.scores()["predictive_entropy"], mcviz.open_run(jobs.run_of(found.job)).scores()
+    firsts = [
+        set(np.argsort(-values.to_numpy(), kind="stable")[:10]) for values in (before, after["predictive_entropy"])
+    ]
+    both = len(firsts[0] & firsts[1])
+    said = f"{both} of the 10 most uncertain are again among the 10 most uncertain** by predictive entropy"
+    assert said in words(app)
+    table = app.table[0].value
+    assert table.loc["Predictive entropy", "of the first 10, again"] == str(both)
+    assert table.loc["by chance", "of the first 10, again"] == "2.5"
+    rank = before.rank().corr(after["predictive_entropy"].rank())
+    assert float(table.loc["Predictive entropy", "rank correlation"]) == pytest.approx(rank, abs=6e-4)
+    order = most_uncertain_first("predictive_entropy", before.to_numpy())
+    ranking = next(each.value for each in app.dataframe if "rank again" in each.value)
+    assert ranking["example"].tolist() == order[:25].tolist()
+    assert "again among" not in words(opened("uncertain", run="few", selected="0,5,7"))  # that is another selection
+
+
+def test_the_seed_of_the_run_would_be_no_second_look(cache: Path) -> None:
+    app = opened("uncertain", run="few")
+    next(each for each in app.number_input if each.label == "Seed").set_value(0).run()
+    assert button(app, "Sample these again").disabled
+    assert "which would give the same passes" in words(app)

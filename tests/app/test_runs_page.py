@@ -1,0 +1,261 @@
+"""The page Runs: what is there, whole or not, and what can be done with it."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from mcviz.app.runs.words import manifest_in_words
+from mcviz.reviews import reviews_of
+from mcviz.runs import Derived, list_runs, open_run, save_derived
+from mcviz.runs.files import folder_at
+from mcviz.runs.lock import writing
+from tests.app.probing import words
+from tests.runs.making import FORMS, make
+
+ROOT = Path(__file__).parents[2]
+AUTH = {"redirect_uri": "http://127.0.0.1/oauth2callback", "google": {"client_id": "1"}, "*own*": {"client_id": "2"}}
+NAMES = ["*bold*", "damaged", "stopped", "values", "whole"]
+
+
+def stop(done: int, total: int) -> None:
+    if done > 50:
+        raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs in all states, of classes and of a regression."""
+    cache = tmp_path_factory.mktemp("made")
+    make(cache / "whole")
+    make(cache / "values", **FORMS["three targets with variances"])
+    make(cache / "*bold*", **FORMS["classes of texts"])
+    with pytest.raises(KeyboardInterrupt):
+        make(cache / "stopped", progress=stop)
+    shutil.copytree(cache / "whole", cache / "damaged")
+    (cache / "damaged/predictions.zarr/label/c.0").unlink()
+    return cache
+
+
+@pytest.fixture
+def cache(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of them, which a test may change."""
+    shutil.copytree(made, tmp_path / "runs")
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path / "runs"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "user"))
+    return tmp_path / "runs"
+
+
+def opened(run: str = "", **user: object) -> AppTest:
+    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=60)
+    if user:
+        app.user, app.secrets["auth"] = user, AUTH
+    if run:
+        app.query_params["run"] = run
+    app.switch_page("mcviz/app/pages/runs.py").run()
+    assert not app.exception
+    return app
+
+
+def press(app: AppTest, key: str) -> None:
+    app.button(key=key).click().run()
+    assert not app.exception
+
+
+def keys(app: AppTest) -> set[str]:
+    return {each.key for each in app.button if each.key}
+
+
+def test_every_run_has_a_row_that_says_what_it_is(cache: Path) -> None:
+    app = opened("whole")
+    assert app.title[0].value == "Runs"
+    rows = app.dataframe[0].value.set_index("run")
+    assert list(rows.index) == NAMES
+    assert rows["state"].to_dict() == {
+        **dict.fromkeys(NAMES, "finished"), "damaged": "damaged", "stopped": "partial, 73%",
+    }  # fmt: skip
+    run = open_run(cache / "whole")
+    correct = int((run.mean_probs.argmax(axis=1) == run.labels).sum())
+    assert rows.loc["whole", "how good"] == f"accuracy {100 * correct / 11:.2f}%"
+    regression = open_run(cache / "values")
+    errors = regression.mean_predictions[:, :3].astype(float) - regression.labels
+    assert rows.loc["values", "how good"] == f"RMSE {np.sqrt((errors**2).mean()):.4g}"
+    assert rows.loc["stopped", "how good"] == ""
+    assert rows["size"].to_dict() == {
+        name: sum(path.stat().st_size for path in (cache / name).rglob("*") if path.is_file()) for name in NAMES
+    }
+    assert rows.loc["whole", ["model", "data", "task", "masks"]].tolist() == [
+        "made_up", "11 images", "classification", "per_pass",
+    ]  # fmt: skip
+    assert (rows["passes"] == 6).all()
+    assert "runs/damaged/predictions.zarr/label/c.0 is missing" in rows.loc["damaged", "what is wrong"]
+    assert str(cache.parent) not in "".join(rows["what is wrong"])
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "controls"),
+    [
+        ("whole", "**whole** is finished; its ensemble has accuracy", {"open", "verify", "remove"}),
+        ("*bold*", "**\\*bold\\*** is finished", {"open", "verify", "remove"}),
+        ("stopped", "8 of 11 examples have their 6 passes", {"remove"}),
+        ("damaged", "is missing, or no regular file", {"remove"}),
+    ],
+)
+def test_a_run_is_told_about_and_offered_what_can_be_done_with_it(
+    cache: Path, name: str, said: str, controls: set[str]
+) -> None:
+    app = opened(name)
+    assert said in words(app)
+    assert keys(app) & {"open", "verify", "remove"} == controls
+    assert app.text_input(key=f"new-name-{name}").value == name
+
+
+def test_how_a_run_was_made_is_said_in_words(cache: Path) -> None:
+    said = app.table[0].value["said"].to_dict() if (app := opened("whole")).table else {}
+    assert said["Predicts"].startswith("3 classes: ")
+    assert said["Examples"].startswith("11 images of 4 × 3 pixels, 1 channel")
+    assert said["Passes"] == "6, sampled by mcviz with masks per\\_pass and seed 5"
+    assert said["Model"].startswith("made\\_up, kept")
+    for name in ("whole", "values", "*bold*"):
+        made = manifest_in_words(open_run(cache / name).manifest)
+        assert made["Digest of the run"]
+        assert all(made.values())
+
+
+def test_an_opened_run_is_shown_on_the_overview(cache: Path) -> None:
+    app = opened("values")
+    press(app, "open")
+    assert app.title[0].value == "What is this model uncertain about?"
+    assert app.query_params["run"] in ("values", ["values"])
+
+
+def test_a_run_gets_another_name_and_stays_open(cache: Path) -> None:
+    app = opened("whole")
+    app.text_input(key="new-name-whole").set_value(" best one ")
+    next(each for each in app.button if each.label == "Rename").click().run()
+    assert not app.exception
+    assert {run.name for run in list_runs(cache)} == {*NAMES, "best one"} - {"whole"}
+    assert "**best one** is finished" in words(app)
+    assert "whole is now called best one" in words(app)
+
+
+@pytest.mark.parametrize(("name", "said"), [("stopped", "stopped is there already"), (".x", "should be a name of")])
+def test_a_name_that_cannot_be_is_told(cache: Path, name: str, said: str) -> None:
+    app = opened("whole")
+    app.text_input(key="new-name-whole").set_value(name)
+    next(each for each in app.button if each.label == "Rename").click().run()
+    assert not app.exception
+    assert said in app.error[0].value.replace("\\", "")
+    assert {run.name for run in list_runs(cache)} == set(NAMES)
+
+
+def test_a_run_is_removed_only_after_it_was_said_what_goes(cache: Path) -> None:
+    run = open_run(cache / "whole")
+    save_derived(run, Derived("speed", 1, {"metres": "float64"}), {"metres": np.arange(3.0)})
+    (cache / "whole" / "notes.txt").write_text("mine")
+    reviews_of(run).add(0, "Ada", "none")
+    app = opened("whole")
+    press(app, "remove")
+    said = words(app).replace("\\", "")
+    assert "Remove whole?" in said
+    assert "its model too" in said
+    derived = (cache / "whole" / "derived" / "speed-1.npz").stat().st_size
+    assert f"derived from it goes too, {derived / 1000:.1f} kB: speed-1" in said
+    assert "What reviewers decided stays" in said
+    assert "stays in its folder: notes.txt" in said
+    press(app, "keep")
+    assert open_run(cache / "whole").digest == run.digest
+    assert "Remove whole?" not in words(app)
+    press(app, "remove")
+    press(app, "remove-it")
+    assert sorted(path.name for path in (cache / "whole").iterdir()) == ["notes.txt"]
+    assert "whole is removed. What is none of the run's stays: notes.txt" in words(app).replace("\\", "")
+    assert list(app.dataframe[0].value["run"]) == [name for name in NAMES if name != "whole"]
+
+
+def test_what_is_being_written_is_not_removed_and_that_is_said(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mcviz.app.runs.chosen.PATIENCE", 0.1)
+    app = opened("whole")
+    press(app, "remove")
+    with writing(folder_at(cache / "whole")):
+        press(app, "remove-it")
+    assert "is being written by another process" in app.error[0].value
+    assert open_run(cache / "whole").probs(0).shape == (6, 3)
+
+
+def test_verifying_says_that_all_is_well_or_what_is_not(cache: Path) -> None:
+    app = opened("whole")
+    press(app, "verify")
+    assert "All is as it was written: 20 files" in app.success[0].value
+    file = next((cache / "*bold*").glob("predictions.zarr/probs/c.*"))
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    app = opened("*bold*")
+    press(app, "verify")
+    assert "does not match its checksum" in app.error[0].value
+    assert not app.success
+
+
+def test_an_empty_folder_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    monkeypatch.setattr("mcviz.app.resources.SHIPPED_RUN", tmp_path / "taken-away")
+    app = opened()
+    assert "mcviz sample --model" in app.info[0].value
+    assert not app.dataframe
+
+
+def test_the_last_run_leaves_a_page_that_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path / "runs" / "only")
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path / "runs"))
+    monkeypatch.setattr("mcviz.app.resources.SHIPPED_RUN", tmp_path / "nowhere" / "taken-away")
+    app = opened()
+    press(app, "remove")
+    press(app, "remove-it")
+    assert "mcviz sample --model" in app.info[0].value
+
+
+def test_what_came_with_mcviz_has_no_control_to_remove_it(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mcviz.app.runs.chosen.PACKAGE", cache)
+    assert keys(opened("whole")) & {"open", "verify", "remove"} == {"open", "verify"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "user", "may"),
+    [
+        ({"MCVIZ_READ_ONLY": "1"}, {}, False),
+        ({"MCVIZ_READ_ONLY": "1", "MCVIZ_WRITERS": "ann@x.org"}, {"is_logged_in": True, "email": "ann@x.org"}, False),
+        ({"MCVIZ_WRITERS": "ann@x.org"}, {"is_logged_in": True, "email": "Ann@x.org"}, True),
+        ({"MCVIZ_WRITERS": "ann@x.org"}, {"is_logged_in": True, "email": "eve@x.org"}, False),
+        ({"MCVIZ_WRITERS": "ann@x.org"}, {"is_logged_in": True, "email": "ann@x.org", "email_verified": False}, False),
+        ({"MCVIZ_WRITERS": "ann@x.org"}, {"is_logged_in": True, "name": "ann@x.org"}, False),
+        ({"MCVIZ_WRITERS": "ann@x.org"}, {"is_logged_in": False, "email": "ann@x.org"}, False),
+        ({"MCVIZ_WRITERS": "ann@x.org"}, {"email": "ann@x.org"}, False),
+        ({}, {"is_logged_in": False}, True),
+    ],
+)
+def test_who_may_only_look_has_no_control_and_is_refused_what_an_old_page_still_asks(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], user: dict[str, object], may: bool
+) -> None:
+    old = opened("whole")
+    press(old, "remove")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    app = opened("whole", **user)
+    assert ("remove" in keys(app)) == may
+    assert bool([each for each in app.text_input if each.key == "new-name-whole"]) == may
+    assert {"open", "verify"} <= keys(app)
+    assert ("read-only" in words(app)) != may
+    old.user, old.secrets["auth"] = user or {"email": "test@example.com"}, AUTH
+    press(old, "remove-it")
+    assert (cache / "whole").exists() != may
+    assert bool(old.error) != may
+
+
+def test_there_is_a_login_where_one_is_configured(cache: Path) -> None:
+    assert "log-out" in keys(opened("whole", is_logged_in=True, email="ann@x.org"))
+    labels = [each.label for each in opened("whole", is_logged_in=False).button]
+    assert [each for each in labels if each.startswith("Log in")] == ["Log in with google", "Log in with \\*own\\*"]
+    assert not {key for key in keys(opened("whole")) if key.startswith("log")}

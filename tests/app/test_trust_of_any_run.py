@@ -1,0 +1,148 @@
+"""The page Trust says what is true of runs at every edge: few examples, one class, no mistake, nothing but mistakes."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import mcviz
+from mcviz.trust import convergence_of
+from tests.app.kinds import passes
+from tests.app.opening import opened_page
+from tests.app.probing import words
+
+Made = tuple[np.ndarray, dict]
+
+
+def _leaning(count: int, classes: int, strength: float = 3.0) -> Made:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, classes, count)
+    probs = passes(rng, count, classes, labels)
+    return probs, {"labels": labels, "deterministic": probs.mean(axis=0)}
+
+
+def _two_examples() -> Made:
+    return _leaning(2, 3)
+
+
+def _one_class() -> Made:
+    rng = np.random.default_rng(0)
+    labels = np.ones(60, int)
+    return passes(rng, 60, 3, labels), {"labels": labels}
+
+
+def _always(right: bool) -> Made:
+    probs, _ = _leaning(80, 4)
+    predicted = probs.mean(axis=0).argmax(axis=1)
+    return probs, {"labels": predicted if right else (predicted + 1) % 4, "deterministic": probs.mean(axis=0)}
+
+
+def _thousand_classes() -> Made:
+    return _leaning(300, 1000)
+
+
+def _without_deterministic() -> Made:
+    probs, given = _leaning(100, 3)
+    return probs, {"labels": given["labels"], "source": "the trees of a *forest*"}
+
+
+def _two_passes() -> Made:
+    probs, given = _leaning(100, 3)
+    return probs[:2], given
+
+
+def _certain() -> Made:
+    """Probabilities of exactly 0 and 1, as of trees that were grown to the end; half of them wrong."""
+    probs = np.eye(2)[np.tile([0, 1, 1, 0], 15)][None].repeat(5, axis=0)
+    probs[0, 0] = probs[0, 0, ::-1]  # passes that are all the same are no passes
+    return probs, {"labels": np.arange(60) % 2}
+
+
+def _many_groups() -> Made:
+    probs, given = _leaning(120, 3)
+    columns = pd.DataFrame({"*source*": np.arange(120) % 5, "patient": np.arange(120)})
+    return probs, {**given, "columns": columns}
+
+
+RUNS: dict[str, Callable[[], Made]] = {
+    "two-examples": _two_examples,
+    "one-class": _one_class,
+    "all-right": lambda: _always(True),
+    "all-wrong": lambda: _always(False),
+    "thousand-classes": _thousand_classes,
+    "without-deterministic": _without_deterministic,
+    "two-passes": _two_passes,
+    "certain": _certain,
+    "many-groups": _many_groups,
+}
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("edges")
+    for name, make in RUNS.items():
+        probs, given = make()
+        mcviz.write_run(folder / name, probs.astype(np.float32), **given)
+    return folder
+
+
+def opened(cache: Path, monkeypatch: pytest.MonkeyPatch, run: str, **query: str) -> AppTest:
+    monkeypatch.setenv("MCVIZ_CACHE", str(cache))
+    app = opened_page("trust", {"run": run, **query})
+    assert not app.error
+    return app
+
+
+def all_said(app: AppTest) -> str:
+    figures = (each.value for each in app.metric)
+    return "\n".join([words(app), *figures, *(each.value.to_string() for each in app.table)])
+
+
+@pytest.mark.parametrize("referral", ["budget", "accuracy", "miss"])
+@pytest.mark.parametrize("name", RUNS)
+def test_every_run_is_shown_and_its_figures_are_numbers(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, name: str, referral: str
+) -> None:
+    app, run = opened(cache, monkeypatch, name, referral=referral), mcviz.open_run(cache / name)
+    assert not re.search(r"\bnan\b|\binf\b|\bNone\b", all_said(app))
+    shown = {each.label: each.value for each in app.metric}
+    wrong = int((~run.scores()["correct"].to_numpy(bool)).sum())
+    assert int(shown["Mistakes caught"]) + int(shown["Mistakes missed"]) == wrong
+    assert 0 <= int(shown["To a person"]) <= len(run)
+    said = words(app)
+    assert ("Every prediction is correct." in said) == (wrong == 0)
+    assert ("Every mistake goes to a person." in said) == (wrong > 0 and shown["Mistakes missed"] == "0")
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_more_passes_are_said_to_be_of_no_use_only_where_the_figures_have_settled(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    run, said = mcviz.open_run(cache / name), words(opened(cache, monkeypatch, name))
+    settled = convergence_of(run).enough < run.passes
+    assert ("more passes change less than" in said) == settled
+    assert ("still move" in said) != settled
+    assert ("Two halves of the passes share" in said) == (len(run) > 100), "of fewer both halves name all"
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_ways_to_predict_are_those_of_the_run(cache: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    run, app = mcviz.open_run(cache / name), opened(cache, monkeypatch, name)
+    said = all_said(app)
+    assert ("ensemble less deterministic" in said) == (run.deterministic_probs is not None)
+    assert ("Deterministic max probability" in said) == (run.deterministic_probs is not None)
+    assert ("that of the deterministic model" in said) == (run.deterministic_probs is not None)
+    verdict = app.markdown[0].value
+    gap = run.mean_probs.max(axis=1).mean() - run.scores()["correct"].mean()
+    assert "over-confident by" not in verdict or gap > 0
+    assert "under-confident by" not in verdict or gap < 0
+
+
+def test_what_a_certain_and_half_wrong_model_is_worth_is_said(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "over-confident by" in opened(cache, monkeypatch, "certain").markdown[0].value
+    assert "under-confident by" in opened(cache, monkeypatch, "all-right").markdown[0].value
+    assert "over-confident by" in opened(cache, monkeypatch, "all-wrong").markdown[0].value

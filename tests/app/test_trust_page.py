@@ -1,0 +1,172 @@
+"""The page Trust: its words and figures are those of the run, and what it refers is a selection."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import mcviz
+from mcviz.app.filters import Filters
+from mcviz.app.shipped import SHIPPED_RUN
+from mcviz.app.trust.referring import filters_of
+from mcviz.trust import convergence_of, refer
+from tests.app.keeping import kept_of
+from tests.app.probing import widget, words
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = 120
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of three classes, of which the more certain predictions are more often correct; and one without labels."""
+    folder, rng = tmp_path_factory.mktemp("trust"), np.random.default_rng(0)
+    labels = rng.integers(0, 3, EXAMPLES)
+    strength = rng.uniform(0.2, 5, EXAMPLES)
+    logits = rng.normal(size=(12, EXAMPLES, 3)) + strength[:, None] * (rng.normal(size=(EXAMPLES, 3)) * 0.4)
+    logits[:, np.arange(EXAMPLES), labels] += strength
+    fixed = logits.mean(axis=0)
+    mcviz.write_run(
+        folder / "labelled",
+        logits,
+        labels=labels,
+        deterministic=fixed,
+        from_logits=True,
+        class_names=["*cat*", "dog", "owl"],
+    )
+    mcviz.write_run(folder / "unlabelled", logits, from_logits=True)
+    mcviz.write_run(folder / "one", logits[:, :1], labels=labels[:1], from_logits=True)
+    values = rng.normal(size=(5, 40, 1))
+    mcviz.write_run(folder / "values", values, labels=rng.normal(size=40), task="regression")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _here(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(cache))
+
+
+def opened(run: str, **query: str) -> AppTest:
+    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
+    for key, value in {"run": run, **query}.items():
+        app.query_params[key] = value
+    app.switch_page("mcviz/app/pages/trust.py").run()
+    assert not app.exception
+    assert not app.error
+    return app
+
+
+def cards(app: AppTest) -> dict[str, str]:
+    return {each.label: each.value for each in app.metric}
+
+
+def test_the_table_has_the_figures_of_every_way_to_predict(cache: Path) -> None:
+    app, run = opened("labelled"), mcviz.open_run(cache / "labelled")
+    (table,) = (each.value for each in app.table if "NLL, nats" in each.value)
+    of_label = np.take_along_axis(run.mean_probs, run.labels[:, None], axis=1)
+    nll = -np.log(np.maximum(of_label.astype(np.float64), 1 / 131068)).mean()
+    assert table.loc["ensemble", "NLL, nats"].startswith(f"{nll:.4f} (")
+    assert table.loc["ensemble", "accuracy"].startswith(f"{100 * run.ensemble_accuracy[-1]:.2f}% (")
+    assert table.loc["deterministic", "accuracy"].startswith(f"{100 * run.deterministic_accuracy:.2f}% (")
+    assert table.loc["single pass, on average", "accuracy"].startswith(f"{100 * run.pass_accuracy.mean():.2f}% (")
+    assert {"ensemble less deterministic", "ensemble, temperature-scaled"} <= set(table.index)
+    assert "confident" in app.markdown[0].value or "well calibrated" in app.markdown[0].value
+
+
+@pytest.mark.parametrize(
+    ("referral", "wanted", "target"),
+    [("budget", "17", {"budget": 17}), ("accuracy", "0.95", {"accuracy": 0.95}), ("miss", "0.2", {"miss": 0.2})],
+)
+@pytest.mark.parametrize("score", ["max_probability", "mutual_information"])
+def test_the_cards_say_what_a_referral_comes_to(
+    cache: Path, referral: str, wanted: str, target: dict[str, float], score: str
+) -> None:
+    run = mcviz.open_run(cache / "labelled")
+    shown, table = cards(opened("labelled", referral=referral, wanted=wanted, score=score)), run.scores()
+    found = refer(run, score=score, **target)
+    referred = np.isin(np.arange(EXAMPLES), found.examples)
+    wrong = ~table["correct"].to_numpy(bool)
+    assert shown["To a person"] == f"{referred.sum():,}"
+    assert shown["Mistakes caught"] == f"{(wrong & referred).sum():,}"
+    assert shown["Mistakes missed"] == f"{(wrong & ~referred).sum():,}"
+    assert filters_of(found).mask(table).tolist() == referred.tolist()
+
+
+def test_what_is_referred_is_a_selection(cache: Path) -> None:
+    app = opened("labelled", referral="budget", wanted="17")
+    app.button(key="select-referred").click().run()
+    assert not app.exception
+    query = {key: app.query_params[key] for key in app.query_params}
+    kept = Filters.from_query(query, EXAMPLES, 3)
+    table = mcviz.open_run(cache / "labelled").scores()
+    assert set(np.flatnonzero(kept.mask(table))) == set(refer(mcviz.open_run(cache / "labelled"), budget=17).examples)
+
+
+def test_what_is_referred_is_reviewed(cache: Path) -> None:
+    app = opened("labelled", referral="budget", wanted="17")
+    kept_of(app)["reviewer"] = "Ada"
+    app.button(key="review-referred").click().run()
+    assert not app.exception
+    count = len(refer(mcviz.open_run(cache / "labelled"), budget=17).examples)
+    assert f"**0** of {count} examples decided" in app.get("progress")[0].proto.text
+
+
+def test_the_same_control_selects_on_uncertain_examples(cache: Path) -> None:
+    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
+    for key, value in {"run": "labelled", "referral": "budget", "wanted": "17"}.items():
+        app.query_params[key] = value
+    app.switch_page("mcviz/app/pages/uncertain.py").run()
+    app.button(key="select-referred").click().run()
+    assert not app.exception
+    count = len(refer(mcviz.open_run(cache / "labelled"), budget=17).examples)
+    assert f"**{count}** of {EXAMPLES} examples" in words(app)
+
+
+def test_the_cheapest_threshold_becomes_the_budget() -> None:
+    app = opened("labelled", mistake_costs="5", look_costs="1")
+    (sentence,) = (each.value for each in app.markdown if each.value.startswith("It is cheapest"))
+    looks = int(sentence.split("**")[1].replace(",", ""))
+    next(each for each in app.button if each.label == "Take that as the budget").click().run()
+    assert cards(app)["To a person"] == f"{looks:,}"
+
+
+def test_groups_are_compared_by_their_accuracy(cache: Path) -> None:
+    (rows,) = (each.value for each in opened("labelled", column="label").dataframe)
+    table = mcviz.open_run(cache / "labelled").scores()
+    for row in rows.itertuples():
+        members = table[table["label"] == ["*cat*", "dog", "owl"].index(row.group)]
+        assert row.examples == len(members)
+        assert row.accuracy == pytest.approx(members["correct"].mean())
+    assert rows["accuracy"].is_monotonic_increasing
+
+
+def test_sizes_of_the_ensemble_are_kept_beside_the_run_and_read_again(cache: Path) -> None:
+    app = opened("labelled")
+    assert any("Two halves of the passes share" in each.value for each in app.caption)
+    assert list((cache / "labelled" / "derived").glob("convergence-max-probability-*.npz"))
+    again = convergence_of(mcviz.open_run(cache / "labelled"), "max_probability")
+    assert again.accuracy[-1] == mcviz.open_run(cache / "labelled").ensemble_accuracy[-1]
+
+
+@pytest.mark.parametrize(
+    ("run", "said"), [("unlabelled", "without labels"), ("one", "too few"), ("values", "Intervals")]
+)
+def test_a_run_of_which_nothing_can_be_told_says_so(run: str, said: str) -> None:
+    app = opened(run)
+    assert said in words(app)
+    assert not app.metric
+
+
+def test_a_control_that_was_changed_is_in_the_address() -> None:
+    app = opened("labelled")
+    widget(app.segmented_control, "referral").set_value("accuracy").run()
+    widget(app.number_input, "wanted-accuracy").set_value(90.0).run()
+    assert (app.query_params["referral"], app.query_params["wanted"]) == ("accuracy", "0.9")
+
+
+def test_the_first_sentence_is_true_of_the_shipped_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(SHIPPED_RUN.parent))
+    app = opened(SHIPPED_RUN.name)
+    assert app.markdown[0].value.startswith("The ensemble is under-confident by 0.79")
+    assert "within noise" in app.markdown[0].value

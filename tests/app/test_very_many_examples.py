@@ -1,0 +1,118 @@
+"""Charts of more examples than a browser draws one by one: cells of a grid, parts of it, and a lasso over them."""
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from mcviz import Run
+from mcviz.app.beside import key_of
+from mcviz.app.components import zoom
+from mcviz.app.filters import Area, Filters, Lasso
+from mcviz.app.layouts import positions
+from mcviz.app.selection import passing
+from mcviz.app.views import layout_map, scatter
+from mcviz.figures import Window, cells, scores
+from tests.app.keeping import kept_of
+from tests.polygons import surrounded_by_a_loop
+
+ROOT = Path(__file__).parents[2]
+FEW = 100
+ALL = "10,000 of 10,000 examples"
+
+
+@pytest.fixture(autouse=True)
+def _few_are_many(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for module in (cells, scores):
+        monkeypatch.setattr(module, "MOST_POINTS", FEW)
+    _forget_figures()
+    yield
+    _forget_figures()
+
+
+def _forget_figures() -> None:
+    """Those of other tests, which drew the same examples one by one."""
+    layout_map._figure.clear()
+    scatter._figure.clear()
+
+
+def opened(**query: str) -> AppTest:
+    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120).run()
+    for key, value in query.items():
+        app.query_params[key] = value
+    app.switch_page("mcviz/app/pages/uncertain.py").run()
+    assert not app.exception
+    return app
+
+
+def chart_of(app: AppTest) -> dict[str, Any]:
+    (chart,) = app.get("plotly_chart")
+    return json.loads(chart.proto.spec)
+
+
+@pytest.mark.parametrize(
+    ("view", "plane"), [("scatter", Lasso("margin", "max_probability", ())), ("map", Area("pca", ()))]
+)
+def test_a_part_with_few_examples_shows_each_and_a_button_leads_back(run: Run, view: str, plane: Lasso | Area) -> None:
+    app = opened(view=view, x="margin", y="max_probability")
+    assert len(chart_of(app)["layout"]["images"]) == 1
+    assert any("Each cell counts examples" in caption.value for caption in app.caption)
+    if isinstance(plane, Area):
+        x, y = positions(run, "pca").T
+    else:
+        x, y = (run.scores()[name].to_numpy() for name in (plane.x, plane.y))
+    part = Window((float(np.sort(x)[5]), float(np.sort(x)[50])), (float(y.min()), float(y.max())))
+    inside = np.flatnonzero((x >= part.x[0]) & (x <= part.x[1]))
+    assert 40 < len(inside) <= FEW
+    kept_of(app)[f"{view}-window"] = (key_of(run), plane, part)
+    app.run()
+    figure = chart_of(app)
+    assert "images" not in figure["layout"]
+    assert figure["layout"]["xaxis"]["range"] == list(part.x)
+    packed = [trace["customdata"] for trace in figure["data"]]
+    shown = np.concatenate([np.frombuffer(base64.b64decode(each["bdata"]), each["dtype"]) for each in packed])
+    np.testing.assert_array_equal(np.sort(shown), inside)
+    (button,) = (each for each in app.button if each.label == "Show all")
+    button.click().run()
+    assert len(chart_of(app)["layout"]["images"]) == 1
+    assert not any(each.label == "Show all" for each in app.button)
+
+
+def test_an_area_of_the_map_selects_exactly_what_it_surrounds(run: Run) -> None:
+    corners = ((-500.0, -300.0), (900.0, -400.0), (100.0, 50.0), (800.0, 600.0))
+    found = passing(run, Filters(area=Area("pca", corners)))
+    plane = positions(run, "pca")
+    assert plane is not None
+    np.testing.assert_array_equal(found[:2000], surrounded_by_a_loop(corners, plane[:2000].tolist()))
+    assert 0 < found[:2000].sum() < 2000
+    app = opened(view="map", area="pca:" + ",".join(str(value) for corner in corners for value in corner))
+    assert any(f"{found.sum():,}" in text.value and "10,000" in text.value for text in app.markdown)
+    assert any(button.label == "lasso on the map" for button in app.button)
+
+
+def test_an_area_of_a_layout_that_is_not_there_is_told_of(run: Run) -> None:
+    assert len(run)
+    app = opened(area="umap:0,0,1,0,1,1")
+    assert any("area=umap" in warning.value for warning in app.warning)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        None,
+        {},
+        {"x": [0, 1]},
+        {"x": [1, 0], "y": [0, 1]},
+        {"x": [0, float("nan")], "y": [0, 1]},
+        {"x": ["0", "1"], "y": [0, 1]},
+        {"x": [0, 1, 2], "y": [0, 1]},
+    ],
+)
+def test_what_is_no_part_of_a_plane_is_passed_over(told: object) -> None:
+    assert zoom._window(told) is None
+    assert zoom._window({"x": [0, 1], "y": [-1, 0.5]}) == Window((0.0, 1.0), (-1.0, 0.5))

@@ -1,0 +1,57 @@
+"""axe finds nothing of ours on any page, light and dark, wide and narrow."""
+
+from pathlib import Path
+
+import axe_playwright_python
+import pytest
+from playwright.sync_api import Page, ViewportSize
+
+from mcviz.app.navigation import PAGES
+from mcviz.app.views import VIEWS
+from tests.browser.conftest import settle
+
+AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
+WIDTHS = (ViewportSize(width=1440, height=900), ViewportSize(width=390, height=844))
+# A name that is spoken has in it what is read, too, which axe does not ask by itself.
+FOUND = """() => axe.run(document, {
+  resultTypes: ["violations"], rules: {"label-content-name-mismatch": {enabled: true}},
+}).then(({violations}) => violations.flatMap(({id, impact, nodes}) => nodes.map((node) => ({
+  rule: id, impact, target: node.target.flat().join(" "), html: node.html.slice(0, 200),
+  why: [...node.any, ...node.all, ...node.none].map(({message}) => message).join("; "),
+}))))"""
+# What is Streamlit's own: rule, and a part of what it is found at.
+OF_STREAMLIT = {
+    "scrollable-region-focusable": ".stTable",  # the box in which a wide table scrolls; browsers give it the focus
+}
+ADDRESSES = [
+    *("/" if page is PAGES[0] else f"/{Path(page.file).stem}" for page in PAGES),
+    *(f"/uncertain?view={view}" for view in ("table", "scatter", "map", "confusion", "classes") if view in VIEWS),
+    "/example?closer_look=two_classes",
+    "/side_by_side?pinned=1,2",
+    "/probe?input=drawing",
+    "/story?step=3",
+    "/story?step=2&present=yes",
+]
+
+
+def of_streamlit(violation: dict[str, str]) -> bool:
+    part = OF_STREAMLIT.get(violation["rule"])
+    return part is not None and part in violation["target"]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_axe_finds_nothing_of_ours(page: Page, address: str) -> None:
+    page.goto(address)
+    settle(page)
+    page.wait_for_function(  # the style of the page may come after what it is of
+        "() => [...document.querySelectorAll('style')].some(each => each.textContent.includes('stCaptionContainer'))"
+    )
+    page.evaluate(AXE)
+    found = []
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        for width in WIDTHS:
+            page.set_viewport_size(width)
+            page.wait_for_timeout(300)  # for colours and widths that change in steps
+            found += [(theme, width["width"], each) for each in page.evaluate(FOUND) if not of_streamlit(each)]
+    assert not found, "\n".join(map(str, found))

@@ -1,0 +1,90 @@
+"""The page that compares two runs in a real browser: a click, a lasso and a link each become what other pages show."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+import mcviz
+from mcviz.app.filters import Filters
+from mcviz.comparing import compare
+from tests.browser.conftest import MILLISECONDS_TO_APPEAR, settle
+from tests.browser.test_charts import box_around
+from tests.browsing import serving, visited
+
+EXAMPLES = 300
+FIRST = 4 * MILLISECONDS_TO_APPEAR  # the first comparison of a server loads libraries
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder, random = tmp_path_factory.mktemp("compared"), np.random.default_rng(0)
+    labels = random.integers(3, size=EXAMPLES)
+    images = random.integers(0, 256, (EXAMPLES, 8, 8, 1), dtype=np.uint8)
+    for name in ("before", "after"):
+        logits = random.normal(size=(9, EXAMPLES, 3)) + np.eye(3)[labels]
+        probs = (np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)).astype(np.float32)
+        mcviz.write_run(folder / name, probs, data=images, labels=labels, class_names=["cat", "dog", "owl"])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def url(cache: Path, chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with serving(tmp_path_factory.mktemp("app"), MCVIZ_CACHE=str(cache)) as (address, log):
+        yield address
+    assert "Traceback" not in log.read_text(), log.read_text()
+
+
+@pytest.fixture(params=[(1280, 900), (390, 844)], ids=["wide", "narrow"])
+def page(request: pytest.FixtureRequest, browser: Browser, url: str) -> Iterator[Page]:
+    width, height = request.param
+    with visited(browser, url, viewport={"width": width, "height": height}) as page:
+        yield page
+
+
+def query(page: Page) -> dict[str, str]:
+    return {key: values[-1] for key, values in parse_qs(urlsplit(page.url).query).items()}
+
+
+def test_what_changed_is_clicked_selected_and_kept(page: Page, cache: Path) -> None:
+    runs = [mcviz.open_run(cache / name) for name in ("before", "after")]
+    lost = compare(*runs).changes.of("right to wrong")
+    page.goto("/compare?run=before&other=after")
+    expect(page.get_by_role("heading", name="Do they doubt the same examples?")).to_be_visible(timeout=FIRST)
+    settle(page)
+    wide = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth <= window.innerWidth")
+    assert wide, "the page is wider than the window"
+    page.get_by_role("button", name=re.compile(rf"Example {lost[0]}\b")).first.click()
+    page.wait_for_url(re.compile(rf"[?&]example={lost[0]}(&|$)"))
+    settle(page)
+    expect(page.get_by_role("spinbutton", name="Example")).to_have_value(str(lost[0]))
+    page.get_by_role("link", name=f"Select all {len(lost)}").click()
+    expect(page.get_by_role("button", name="change right to wrong")).to_be_visible()
+    expect(page.get_by_text(f"{len(lost)} of {EXAMPLES} examples")).to_be_visible()
+    assert json.loads(query(page)["columns"]) == {"change": ["right to wrong"]}
+
+
+def test_a_lasso_over_both_runs_is_a_selection(page: Page, cache: Path) -> None:
+    page.goto("/compare?run=before&other=after")
+    expect(page.get_by_role("heading", name="Do they doubt the same examples?")).to_be_visible(timeout=FIRST)
+    settle(page)
+    drawn = page.locator(".st-key-both .js-plotly-plot")
+    drawn.scroll_into_view_if_needed()
+    expect(drawn.locator(".nsewdrag").first).to_be_visible()
+    page.wait_for_timeout(1000)  # for its final width
+    box_around(page, drawn, 0.2, 0.7)
+    expect(page.get_by_role("button", name="lasso in Max probability × Max probability in after")).to_be_visible()
+    settle(page)
+    known = ("max_probability", "other_max_probability")
+    lasso = Filters.from_query(query(page), EXAMPLES, 3, numbers=known).lasso
+    assert lasso is not None
+    one, other = (mcviz.open_run(cache / name).scores()["max_probability"] for name in ("before", "after"))
+    inside = lasso.contains(one.to_frame("max_probability").assign(other_max_probability=other)).sum()
+    assert 0 < inside < EXAMPLES
+    page.get_by_role("link", name="Uncertain examples").first.click()
+    expect(page.get_by_text(f"{inside} of {EXAMPLES} examples")).to_be_visible()

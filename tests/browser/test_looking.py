@@ -1,0 +1,266 @@
+"""A look at examples beside the views: by the mouse, by keys, on a phone; ticks, pins and flags in place; brushes."""
+
+import re
+from urllib.parse import parse_qsl, urlsplit
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+import mcviz
+from mcviz import Run
+from mcviz.measures import most_uncertain_first
+from tests.browser.conftest import settle
+from tests.browsing import ROOT
+
+WINDOW = {"width": 1440, "height": 900}
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    return mcviz.open_run(ROOT / "cache" / "mnist-cnn")
+
+
+@pytest.fixture(scope="module")
+def ranked(run: Run) -> list[int]:
+    return most_uncertain_first("max_probability", run.scores()["max_probability"].to_numpy()).tolist()
+
+
+def opened(page: Page, **query: str) -> None:
+    page.set_viewport_size(WINDOW)
+    page.goto("/uncertain?" + "&".join(f"{key}={value}" for key, value in query.items()))
+    settle(page)
+
+
+def panel(page: Page) -> Locator:
+    return page.locator(".st-key-look")
+
+
+def said(page: Page) -> dict[str, str]:
+    return dict(parse_qsl(urlsplit(page.url).query))
+
+
+def looks_at(page: Page, example: int) -> None:
+    """The panel shows an example, and so does the address."""
+    expect(panel(page).locator(".which")).to_have_text(f"example {example}")
+    expect(page).to_have_url(re.compile(rf"[?&]example={example}\b"))
+
+
+def test_examples_begin_high_and_24_are_whole_on_the_first_screen(page: Page) -> None:
+    opened(page)
+    tiles = page.locator(".tile")
+    expect(tiles).to_have_count(24)
+    page.wait_for_timeout(500)
+    boxes = tiles.evaluate_all("tiles => tiles.map((tile) => tile.getBoundingClientRect())")
+    assert min(box["top"] for box in boxes) < 300
+    assert max(box["bottom"] for box in boxes) <= WINDOW["height"]
+    widths = [boxes[0]["width"]]
+    for size in ("L", "S"):
+        page.get_by_role("radio", name=size, exact=True).click()
+        expect(tiles.first).not_to_have_js_property("offsetWidth", round(widths[-1]))
+        widths.append(tiles.first.evaluate("tile => tile.offsetWidth"))
+    medium, large, small = widths
+    assert small < medium < large
+    assert said(page)["tile_size"] == "small"
+
+
+def test_a_click_looks_at_an_example_and_leaves_the_list_where_it_was(page: Page, run: Run, ranked: list[int]) -> None:
+    opened(page, page_size="96")
+    tile = page.locator(".tile").nth(50)
+    tile.scroll_into_view_if_needed()
+    before = page.get_by_test_id("stMain").evaluate("main => main.scrollTop")
+    assert before > 0
+    tile.click()
+    looks_at(page, ranked[50])
+    predicted = run.scores()["prediction"][ranked[50]]
+    expect(panel(page).get_by_text(f"The ensemble predicts {predicted} with ")).to_be_visible()
+    expect(panel(page).get_by_role("group", name="Histograms of the passes").get_by_role("img")).to_have_count(10)
+    assert page.get_by_test_id("stMain").evaluate("main => main.scrollTop") == before
+    expect(page.locator(".tile[aria-current]")).to_have_attribute("data-example", str(ranked[50]))
+    page.get_by_role("link", name="One example").first.click()
+    expect(page.get_by_role("spinbutton", name="Example", exact=True)).to_have_value(str(ranked[50]))
+
+
+def test_what_the_page_has_is_drawn_before_the_server_answers(page: Page, ranked: list[int]) -> None:
+    opened(page)
+    expect(panel(page).locator(".which")).to_have_text(f"example {ranked[0]}")
+    drawn = page.evaluate(
+        """() => {
+            const inside = (name) => [...document.querySelectorAll("[data-testid=stBidiComponentIsolated]")]
+                .flatMap((host) => [...(host.shadowRoot?.querySelectorAll(name) ?? [])]);
+            inside(".tile")[3].click();
+            return [inside(".look .which")[0].textContent, inside(".look .picture").length];
+        }"""
+    )
+    assert drawn == [f"example {ranked[3]}", 1]
+    looks_at(page, ranked[3])
+
+
+def test_no_step_is_lost_however_quickly_keys_are_pressed_and_the_page_turns_over(
+    page: Page, ranked: list[int]
+) -> None:
+    opened(page)
+    page.locator(".tile").nth(4).click()
+    for _ in range(22):
+        page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(40)
+    looks_at(page, ranked[26])
+    expect(page.locator(".tile").first).to_have_attribute("data-example", str(ranked[24]))
+    page.keyboard.press("ArrowLeft")
+    looks_at(page, ranked[25])
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("One example")
+    expect(page.get_by_role("spinbutton", name="Example", exact=True)).to_have_value(str(ranked[25]))
+
+
+def test_tiles_are_ticked_pinned_and_flagged_in_place_and_what_is_ticked_stands_side_by_side(
+    page: Page, ranked: list[int]
+) -> None:
+    opened(page)
+    page.locator(".tile").nth(2).click()
+    looks_at(page, ranked[2])
+    page.keyboard.press("f")
+    expect(page.get_by_role("button", name=f"Flag example {ranked[2]}").first).to_have_attribute("aria-pressed", "true")
+    page.locator(".tile").nth(6).hover()
+    page.get_by_role("button", name=f"Pin example {ranked[6]}").click()
+    expect(page.get_by_role("button", name=f"Pin example {ranked[6]}")).to_have_attribute("aria-pressed", "true")
+    page.locator(".tile").nth(5).click(modifiers=["Shift"])
+    expect(page.locator(".st-key-ticked").get_by_text("4 examples ticked")).to_be_visible()
+    address = said(page)
+    assert address["flagged"] == str(ranked[2])
+    assert address["pinned"] == str(ranked[6])
+    assert sorted(address["ticked"].split(",")) == sorted(map(str, ranked[2:6]))
+    expect(panel(page).locator("img")).to_have_count(4)
+    page.get_by_role("button", name="Tick all").click()
+    expect(page.get_by_text("24 examples ticked")).to_be_visible()
+    page.get_by_role("button", name="Keep only these").click()
+    expect(page.get_by_text("24 of 10,000 examples")).to_be_visible()
+
+
+def test_rows_stay_ticked_through_other_views_and_a_click_on_one_looks_at_it(page: Page, ranked: list[int]) -> None:
+    opened(page, view="table", ticked=f"{ranked[0]},{ranked[300]}")
+    grid = page.get_by_test_id("stDataFrame").first
+    expect(grid.locator("canvas").first).to_be_visible()
+    page.wait_for_timeout(1000)
+
+    def click(row: int, x: int) -> None:
+        box = grid.bounding_box()
+        assert box is not None
+        page.mouse.click(box["x"] + x, box["y"] + 35 * (row + 1.5))
+
+    click(3, 100)
+    looks_at(page, ranked[3])
+    for row in (2, 0):
+        click(row, 18)
+        settle(page)
+    expect(page.get_by_text("2 examples ticked")).to_be_visible()
+    page.get_by_role("radio", name="Gallery").click()
+    expect(page.locator(".ticked .tile")).to_have_attribute("data-example", str(ranked[2]))
+    page.get_by_role("radio", name="Table").click()
+    settle(page)
+    assert {int(each) for each in said(page)["ticked"].split(",")} == {ranked[2], ranked[300]}
+    page.wait_for_timeout(1000)
+    click(2, 18)
+    expect(page.get_by_text("1 example ticked")).to_be_visible()
+
+
+def test_on_a_phone_the_look_is_a_sheet_that_can_be_closed(browser: Browser, app_url: str, ranked: list[int]) -> None:
+    with browser.new_context(
+        base_url=app_url, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    ) as context:
+        page = context.new_page()
+        page.goto("/uncertain")
+        settle(page)
+        expect(panel(page)).to_be_hidden()
+        page.locator(".tile").nth(1).tap()
+        expect(panel(page)).to_be_visible()
+        looks_at(page, ranked[1])
+        box = panel(page).bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] == pytest.approx(844, abs=2)
+        assert box["width"] == pytest.approx(390, abs=2)
+        panel(page).get_by_role("button", name="Close").tap()
+        expect(panel(page)).to_be_hidden()
+        expect(page).not_to_have_url(re.compile("example="))
+
+
+def test_a_brush_filters_by_drag_and_by_keys_and_its_chip_takes_it_off(page: Page, run: Run) -> None:
+    scores = run.scores()["max_probability"]
+    opened(page)
+    plot = page.locator(".brush .plot").first
+    expect(page.locator(".tile")).to_have_count(24)
+    page.wait_for_timeout(500)
+    box = plot.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 10, steps=5)
+    page.mouse.up()
+    chips = page.locator(".st-key-chips").get_by_role("button", name=re.compile("Max probability"))
+    expect(chips).to_have_count(1)
+    low, high = map(float, said(page)["range"].split(":")[1:])
+    expect(page.get_by_text(f"{scores.between(low, high).sum()} of 10,000 examples")).to_be_visible()
+    page.get_by_role("slider", name="Max probability, to").press("ArrowRight")
+    expect(page).not_to_have_url(re.compile(f"(:|%3A){high}(&|$)"))
+    higher = float(said(page)["range"].split(":")[2])
+    assert higher > high
+    expect(page.get_by_text(f"{scores.between(low, higher).sum()} of 10,000 examples")).to_be_visible()
+    chips.click()
+    expect(page.get_by_text("10,000 of 10,000 examples")).to_be_visible()
+
+
+def test_a_finger_scrolls_the_page_from_a_brush(browser: Browser, app_url: str) -> None:
+    with browser.new_context(
+        base_url=app_url, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    ) as context:
+        page = context.new_page()
+        page.goto("/uncertain")
+        settle(page)
+        plot, session, main = (
+            page.locator(".brush .plot").first,
+            context.new_cdp_session(page),
+            page.get_by_test_id("stMain"),
+        )
+        plot.scroll_into_view_if_needed()
+        box = plot.bounding_box()
+        assert box is not None
+        before, x, y = main.evaluate("main => main.scrollTop"), box["x"] + box["width"] / 2, box["y"] + 15
+        for number, kind in enumerate(["touchStart", *["touchMove"] * 10]):
+            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y - 12 * number}]})
+            page.wait_for_timeout(20)
+        session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        page.wait_for_timeout(300)
+        assert main.evaluate("main => main.scrollTop") - before > 50
+        assert "range=" not in page.url
+
+
+@pytest.mark.parametrize("view", ["scatter", "map"])
+def test_a_point_shows_its_picture_and_a_click_looks_at_it(page: Page, run: Run, view: str) -> None:
+    wrong = np.flatnonzero(~run.scores()["correct"].to_numpy(bool)).tolist()
+    opened(page, view=view, correct="wrong")
+    drawn = page.locator(f".st-key-{view} .js-plotly-plot")
+    expect(drawn.locator(".nsewdrag").first).to_be_visible()
+    page.wait_for_timeout(1000)
+    places = drawn.evaluate(
+        """chart => chart._fullData.filter((trace) => trace.customdata).flatMap((trace) =>
+            Array.from(trace.customdata, (example, i) => ({
+                example,
+                x: chart._fullLayout.xaxis._offset + chart._fullLayout.xaxis.d2p(trace.x[i]),
+                y: chart._fullLayout.yaxis._offset + chart._fullLayout.yaxis.d2p(trace.y[i]),
+            })))"""
+    )
+    assert sorted(place["example"] for place in places) == wrong
+    first = max(places, key=lambda place: place["x"])
+    drawn.hover(position={"x": first["x"], "y": first["y"]}, force=True)
+    expect(page.get_by_role("img", name=f"Example {first['example']}", exact=True).last).to_be_visible()
+    page.mouse.down()
+    page.mouse.up()
+    looks_at(page, first["example"])
+    ring = drawn.locator(".mcviz-ring")
+    expect(ring).to_have_attribute("data-example", str(first["example"]))
+    circle, chart = ring.bounding_box(), drawn.bounding_box()
+    assert circle is not None
+    assert chart is not None
+    assert circle["x"] + circle["width"] / 2 - chart["x"] == pytest.approx(first["x"], abs=2)
+    assert circle["y"] + circle["height"] / 2 - chart["y"] == pytest.approx(first["y"], abs=2)
+    expect(page.get_by_text(f"{len(wrong)} of 10,000 examples")).to_be_visible()

@@ -1,0 +1,243 @@
+"""A review with keys alone in a real browser: it outlives the server, and two reviewers see each other."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+import mcviz
+from mcviz.measures import most_uncertain_first
+from mcviz.reviews import reviewed, reviews_of
+from tests.app.kinds import passes
+from tests.browser.conftest import settle
+from tests.browsing import started, troubles_of
+
+EXAMPLES = 30
+NAMES = ["cat", "dog", "owl"]
+# What the server draws comes in one by one, `window.spacing` milliseconds apart, as over a slow line.
+TRICKLE = """
+window.spacing = 0;
+window.WebSocket = class extends window.WebSocket {
+  addEventListener(kind, hear, ...rest) {
+    let at = 0;
+    const late = (event) => {
+      at = Math.max(at, performance.now()) + window.spacing;
+      setTimeout(() => hear.call(this, event), at - performance.now());
+    };
+    super.addEventListener(kind, kind === "message" ? late : hear, ...rest);
+  }
+};
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> mcviz.Run:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, EXAMPLES)
+    images = rng.integers(0, 256, (EXAMPLES, 8, 8, 1), dtype=np.uint8)
+    folder = tmp_path / "cache" / "run"
+    mcviz.write_run(folder, passes(rng, EXAMPLES, 3, labels), data=images, labels=labels, class_names=NAMES)
+    return mcviz.open_run(folder)
+
+
+@pytest.fixture
+def order(run: mcviz.Run) -> list[int]:
+    return most_uncertain_first("max_probability", run.scores()["max_probability"].to_numpy()).tolist()
+
+
+@contextmanager
+def server(tmp_path: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    with started(tmp_path, MCVIZ_CACHE=str(tmp_path / "cache")) as (url, log, process):
+        yield url, process
+    assert "Traceback" not in log.read_text(), log.read_text()
+
+
+@contextmanager
+def reviewer(browser: Browser, url: str, name: str, script: str = "") -> Iterator[Page]:
+    context = browser.new_context(base_url=url, viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.add_init_script(script)
+    troubles = troubles_of(page, url)
+    page.goto("/review")
+    page.get_by_label("Reviewer").fill(name)
+    page.keyboard.press("Enter")
+    expect(page.locator(".js-plotly-plot")).to_be_visible()  # by then it hears keys
+    yield page
+    found = list(troubles)
+    context.close()
+    assert not found, found
+
+
+def shown(page: Page, example: int) -> Locator:
+    """The button that skips an example, which is there while the example is."""
+    return page.locator(f'[class*="st-key-review-skip-{example}-"]:not([data-retained])')
+
+
+def note(page: Page) -> Locator:
+    return page.locator('[class*="st-key-review-note-"]:not([data-retained]) input')
+
+
+def decided(run: mcviz.Run, name: str) -> dict[int, str]:
+    found = reviewed(run, reviews_of(run).rows()).of(name)
+    return {example: each.in_words(NAMES) for example, each in found.items()}
+
+
+def test_twenty_are_decided_with_keys_two_undone_and_all_found_after_a_crash(
+    browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int]
+) -> None:
+    pressed = [
+        ("0", "cat"),
+        ("1", "dog"),
+        ("2", "owl"),
+        ("n", "no class fits"),
+        ("w", "the given label is wrong"),
+    ]
+    pressed = [*pressed, ("Space", "skipped")] * 4
+    expected = {}
+    with server(tmp_path) as (url, process), reviewer(browser, url, "Ada") as page:
+        for example, (key, said) in zip(order[:20], pressed[:20], strict=True):
+            expect(shown(page, example)).to_be_visible()
+            page.keyboard.press(key)
+            expected[example] = said
+        expect(shown(page, order[20])).to_be_visible()
+        for example in (order[19], order[18]):
+            page.keyboard.press("Backspace")
+            expect(shown(page, example)).to_be_visible()
+            del expected[example]
+        page.keyboard.press("ArrowLeft")
+        expect(shown(page, order[17])).to_be_visible()
+        page.keyboard.press("m")
+        expect(note(page)).to_be_focused()
+        page.keyboard.type("10 blurred owls")
+        page.keyboard.press("Enter")
+        expect(note(page)).not_to_be_focused()
+        settle(page)
+        page.keyboard.press("ArrowRight")
+        expect(shown(page, order[18])).to_be_visible()
+        assert decided(run, "Ada") == expected
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        page.goto("about:blank")  # or else it goes on asking for the server
+    assert decided(run, "Ada") == expected
+    with server(tmp_path) as (url, _), reviewer(browser, url, "Ada") as page:
+        expect(shown(page, order[18])).to_be_visible()
+        done = sum(said != "skipped" for said in expected.values())
+        expect(page.get_by_text(f"{done} of {EXAMPLES} examples decided · {18 - done} skipped")).to_be_visible()
+        page.keyboard.press("ArrowLeft")
+        expect(note(page)).to_have_value("10 blurred owls")
+        page.keyboard.press("Backspace")  # the note was the latest
+        expect(note(page)).to_have_value("")
+    assert decided(run, "Ada") == expected
+
+
+def test_each_key_decides_once_about_what_was_on_the_screen_however_fast_it_is_pressed(
+    browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int]
+) -> None:
+    with server(tmp_path) as (url, _), reviewer(browser, url, "Ada") as page:
+        for turn in range(6):
+            before = len(reviews_of(run).rows())
+            expect(shown(page, order[before])).to_be_visible()
+            for _ in range(3):
+                page.keyboard.press("1")
+                page.wait_for_timeout(30 * turn)
+            settle(page)
+        rows = reviews_of(run).rows()
+        assert [row.example for row in rows] == order[: len(rows)]
+        for example in rows[: len(rows) - 4 : -1]:
+            page.keyboard.press("Backspace")
+            expect(shown(page, example.example)).to_be_visible()
+        left = len(rows) - 3
+        assert decided(run, "Ada") == dict.fromkeys(order[:left], "dog")
+        for _ in range(4):  # held down
+            page.keyboard.down("2")
+            page.wait_for_timeout(250)
+        page.keyboard.up("2")
+        expect(shown(page, order[left + 1])).to_be_visible()
+        assert decided(run, "Ada") == {**dict.fromkeys(order[:left], "dog"), order[left]: "owl"}
+
+
+def test_a_note_is_about_what_is_on_the_screen_however_early_it_is_begun(
+    browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int]
+) -> None:
+    expected = {}
+    with server(tmp_path) as (url, _), reviewer(browser, url, "Ada", TRICKLE) as page:
+        page.evaluate("window.spacing = 30")
+        page.keyboard.press("1")
+        for place in range(1, 7):
+            expect(shown(page, order[place])).to_be_visible()  # the field of the example before is still there
+            page.keyboard.press("m")
+            page.keyboard.type(f"10 owls, {place}")
+            page.keyboard.press("Enter")
+            expect(note(page)).to_have_value(f"10 owls, {place}")
+            expect(note(page)).not_to_be_focused()
+            settle(page)
+            expected[order[place]] = f"10 owls, {place}"
+            page.keyboard.press("ArrowRight")
+        expect(shown(page, order[7])).to_be_visible()
+    found = reviewed(run, reviews_of(run).rows())
+    assert found.notes == {(example, "Ada"): text for example, text in expected.items()}
+    assert decided(run, "Ada") == {order[0]: "dog"}
+
+
+def test_of_many_classes_the_name_is_typed_without_a_mouse(browser: Browser, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    names = [f"kind {number}" for number in range(12)]
+    mcviz.write_run(tmp_path / "cache" / "many", passes(rng, 8, 12, rng.integers(0, 12, 8)), class_names=names)
+    many = mcviz.open_run(tmp_path / "cache" / "many")
+    order = most_uncertain_first("max_probability", many.scores()["max_probability"].to_numpy()).tolist()
+    with server(tmp_path) as (url, _), reviewer(browser, url, "Ada") as page:
+        for example, name in zip(order, ("11", "7", "11"), strict=False):
+            expect(shown(page, example)).to_be_visible()
+            page.keyboard.press("/")
+            page.keyboard.type(name)
+            expect(page.get_by_role("option", name=f"kind {name}")).to_be_visible()
+            page.keyboard.press("Enter")
+        expect(shown(page, order[3])).to_be_visible()
+        page.keyboard.press("n")
+        expect(shown(page, order[4])).to_be_visible()
+    found = reviewed(many, reviews_of(many).rows()).of("Ada")
+    said = {example: each.in_words(names) for example, each in found.items()}
+    assert said == dict(zip(order, ("kind 11", "kind 7", "kind 11", "no class fits"), strict=False))
+
+
+def test_two_reviewers_at_once_see_each_other_and_lose_nothing(
+    browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int]
+) -> None:
+    with server(tmp_path) as (url, _), reviewer(browser, url, "Ada") as ada, reviewer(browser, url, "Bob") as bob:
+        for example in order[:3]:
+            for page, key in ((ada, "1"), (bob, "2")):
+                expect(shown(page, example)).to_be_visible()
+                page.keyboard.press(key)
+        for page, key in ((ada, "1"), (bob, "2")):  # one after the other: Bob is told what Ada has said before him
+            expect(shown(page, order[3])).to_be_visible()
+            page.keyboard.press(key)
+            expect(shown(page, order[4])).to_be_visible()
+        expect(bob.get_by_text(f"Example {order[3]}: you: owl; Ada: dog.")).to_be_visible()
+        expect(bob.get_by_text("Ada: 4")).to_be_visible()
+        ada.get_by_role("radio", name="What came of it").click()
+        expect(ada.get_by_text("Ada and Bob agree on 0 of 4 examples")).to_be_visible()
+    assert decided(run, "Ada") == dict.fromkeys(order[:4], "dog")
+    assert decided(run, "Bob") == dict.fromkeys(order[:4], "owl")
+
+
+def test_a_key_that_was_changed_is_heard(browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int]) -> None:
+    with server(tmp_path) as (url, _), reviewer(browser, url, "Ada") as page:
+        expect(shown(page, order[0])).to_be_visible()
+        page.get_by_role("button", name="Keys").click()
+        page.get_by_label("What").click()
+        page.get_by_role("option", name="Class owl").click()
+        settle(page)
+        page.get_by_label("Its key").click()
+        page.get_by_role("option", name="5", exact=True).click()
+        expect(page.get_by_role("button", name="5 owl")).to_be_visible()
+        page.keyboard.press("Escape")
+        settle(page)
+        page.keyboard.press("5")
+        expect(shown(page, order[1])).to_be_visible()
+        assert decided(run, "Ada") == {order[0]: "owl"}

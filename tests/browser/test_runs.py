@@ -1,0 +1,93 @@
+"""The page Runs in a real browser: a click on a row, a verification that is stopped, a run renamed and removed."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from mcviz.runs import list_runs, open_run
+from tests.browser.conftest import settle
+from tests.browsing import ROOT, STREAMLIT_RUN, serving, visited
+from tests.runs.making import FORMS, make
+
+ROW = 35  # pixels
+SLOW = """
+import time
+from mcviz.app.main import main
+from mcviz.runs import verify
+
+if not hasattr(verify, "quick"):
+    verify.quick = verify._summary
+    verify._summary = lambda *given: time.sleep(0.4) or verify.quick(*given)
+main()
+"""  # so that there is time to stop a verification
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    cache = tmp_path / "cache"
+    make(cache / "a", **FORMS["one target of rows"])
+    make(cache / "b")
+    shutil.copytree(ROOT / "cache" / "mnist-cnn", cache / "large")
+    return cache
+
+
+@pytest.fixture
+def runs(browser: Browser, cache: Path, tmp_path: Path) -> Iterator[Page]:
+    (tmp_path / "slow.py").write_text(SLOW)
+    command = [*STREAMLIT_RUN]
+    command[command.index("dashboard.py")] = str(tmp_path / "slow.py")
+    with (
+        serving(tmp_path, command, MCVIZ_CACHE=str(cache), PYTHONPATH=str(ROOT)) as (url, log),
+        visited(browser, url, viewport={"width": 1440, "height": 900}) as page,
+    ):
+        page.goto("/runs?run=b")
+        expect(page.get_by_text("b is finished")).to_be_visible()
+        yield page
+    assert "Traceback" not in log.read_text(), log.read_text()
+
+
+def click_row(page: Page, number: int, at: float) -> None:
+    settle(page)
+    box = page.get_by_test_id("stDataFrame").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + at, box["y"] + ROW * (number + 1.5))
+
+
+def test_rows_open_runs_and_these_are_verified_renamed_and_removed(runs: Page, cache: Path) -> None:
+    expect(runs.get_by_role("link", name="Trust")).to_be_visible()
+    click_row(runs, 0, at=200)  # a cell
+    expect(runs.get_by_text("a is finished")).to_be_visible()
+    expect(runs.get_by_role("link", name="Trust")).not_to_be_visible()
+    click_row(runs, 2, at=15)  # the box before it
+    expect(runs.get_by_text("large is finished")).to_be_visible()
+    runs.get_by_role("button", name="Verify").click()
+    expect(runs.get_by_text("files and groups of examples")).to_be_visible()
+    runs.get_by_role("button", name="Stop", exact=True).click()
+    expect(runs.get_by_role("button", name="Verify")).to_be_visible()
+    expect(runs.get_by_text("files and groups of examples")).not_to_be_visible()
+    settle(runs)
+    expect(runs.get_by_text("All is as it was written")).not_to_be_visible()
+
+    click_row(runs, 1, at=15)
+    expect(runs.get_by_text("b is finished")).to_be_visible()
+    runs.get_by_role("button", name="Verify").click()
+    expect(runs.get_by_text("All is as it was written")).to_be_visible()
+
+    digest = open_run(cache / "b").digest
+    runs.get_by_role("button", name="Rename").click()
+    runs.get_by_label("Its new name").fill("best")
+    runs.get_by_label("Its new name").press("Enter")
+    expect(runs.get_by_text("best is finished")).to_be_visible()
+    expect(runs).to_have_url(f"{runs.url.partition('?')[0]}?run=best")
+    assert open_run(cache / "best").digest == digest
+
+    runs.get_by_role("button", name="Remove").click()
+    runs.get_by_role("button", name="Remove it").click()
+    expect(runs.get_by_text("best is removed")).to_be_visible()
+    expect(runs.get_by_text("a is finished")).to_be_visible()
+    assert {run.name for run in list_runs(cache)} == {"a", "large"}
+    runs.get_by_test_id("stBaseButton-primary").click()
+    expect(runs.get_by_role("heading", level=1)).to_have_text("What is this model uncertain about?")

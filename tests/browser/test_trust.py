@@ -1,0 +1,120 @@
+"""The page Trust in a real browser: what is typed changes what is shown, and what is referred is a selection."""
+
+import re
+import time
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+import mcviz
+from mcviz.app.shipped import SHIPPED_RUN
+from mcviz.trust import refer
+from tests.browser.conftest import settle
+from tests.browsing import visited
+
+RUN = f"/trust?run={SHIPPED_RUN.name}"
+SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
+SECONDS_TO_ANSWER = 3  # on a machine that tests share; by itself it takes a tenth of that
+
+
+@pytest.fixture(params=[(size, scheme) for size in SIZES for scheme in ("light", "dark")], ids="-".join)
+def sized(request: pytest.FixtureRequest, browser: Browser, app_url: str) -> Iterator[Page]:
+    """A page of one size and colour scheme, whose console stays clean."""
+    size, scheme = request.param
+    width, height = SIZES[size]
+    viewport = {"width": width, "height": height}
+    with visited(browser, app_url, viewport=viewport, color_scheme=scheme, reduced_motion="reduce") as page:
+        yield page
+
+
+def card(page: Page, label: str):
+    return page.get_by_test_id("stMetric").filter(has_text=label).get_by_test_id("stMetricValue")
+
+
+AT_REST = """() => new Promise(done => {  // a browser that draws charts does not hear keys
+  let quick = 0, last = performance.now();
+  const frame = now => {
+    quick = now - last < 60 ? quick + 1 : 0;
+    last = now;
+    if (quick < 20) requestAnimationFrame(frame); else done();
+  };
+  requestAnimationFrame(frame);
+})"""
+
+
+def opened(page: Page) -> None:
+    page.goto(RUN)
+    expect(page.get_by_text("From 200 passes on")).to_be_visible()  # the last of the page
+    settle(page)
+    expect(page.locator(".stPlotlyChart:not(:has(.main-svg))")).to_have_count(0)
+    page.evaluate(AT_REST)
+
+
+def test_the_first_screen_answers_and_nothing_is_wider_than_the_window(sized: Page) -> None:
+    opened(sized)
+    verdict = sized.get_by_text("The ensemble is under-confident by 0.79")
+    box, window = verdict.bounding_box(), sized.viewport_size
+    assert box is not None
+    assert window is not None
+    assert box["y"] + box["height"] < window["height"]
+    main = sized.get_by_test_id("stMain")
+    assert main.evaluate("element => element.scrollWidth") <= window["width"]
+    outside = main.evaluate(
+        """element => [...element.querySelectorAll('p, h1, h2, h3, button, input, .stPlotlyChart, .stTable')]
+        .filter(each => each.checkVisibility() && !each.closest('.stTable table') && !each.closest('.stButtonGroup'))
+        .filter(each => each.getBoundingClientRect().right > window.innerWidth + 1).map(each => each.outerHTML)"""
+    )
+    assert not outside, outside[:3]
+
+
+def test_an_interval_stays_on_one_line(sized: Page) -> None:
+    opened(sized)
+    cells = sized.locator(".st-key-figures td p")
+    expect(cells).to_have_count(42)
+    sized.wait_for_function(  # the style of the page may come after the table
+        "() => [...document.querySelectorAll('.st-key-figures td p')].every(p => p.getBoundingClientRect().height < 30)"
+    )
+
+
+def test_a_budget_that_is_typed_changes_the_cards_and_all_of_them_are_a_selection(page: Page) -> None:
+    run = mcviz.open_run(SHIPPED_RUN)
+    opened(page)
+    budget = page.get_by_label("examples", exact=True)
+    for typed in (150, 431):
+        found = refer(run, budget=typed).on_labels
+        assert found is not None
+        before = time.monotonic()
+        budget.fill(str(typed))
+        budget.press("Enter")
+        expect(card(page, "To a person")).to_have_text(f"{len(found.referred):,}")
+        assert time.monotonic() - before < SECONDS_TO_ANSWER
+        expect(card(page, "Mistakes caught")).to_have_text(str(found.caught))
+        expect(card(page, "Mistakes missed")).to_have_text(str(found.missed))
+        expect(page).to_have_url(re.compile(f"wanted={typed}"))
+        settle(page)
+    page.get_by_role("button", name="All of them, as a selection").click()
+    expect(page.get_by_text(f"{len(found.referred)} of 10,000 examples")).to_be_visible()
+    settle(page)
+    page.go_back()
+    expect(card(page, "To a person")).to_have_text(f"{len(found.referred):,}")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Can these numbers be trusted?")
+    settle(page)
+
+
+def test_another_score_and_another_target_answer_at_once(page: Page) -> None:
+    run = mcviz.open_run(SHIPPED_RUN)
+    opened(page)
+    page.get_by_role("radio", name="the rest right at least").click()
+    found = refer(run, accuracy=0.999).on_labels
+    assert found is not None
+    expect(card(page, "To a person")).to_have_text(f"{len(found.referred):,}")
+    settle(page)
+    page.get_by_label("the most uncertain by").click()
+    before = time.monotonic()
+    page.get_by_role("option", name="Margin").click()
+    by_margin = refer(run, accuracy=0.999, score="margin").on_labels
+    assert by_margin is not None
+    expect(card(page, "To a person")).to_have_text(f"{len(by_margin.referred):,}")
+    assert time.monotonic() - before < SECONDS_TO_ANSWER
+    settle(page)
