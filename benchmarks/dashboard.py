@@ -2,6 +2,8 @@
 
     python benchmarks/dashboard.py            # the shipped run
     python benchmarks/dashboard.py --large    # a run of 200,000 images as well, which takes some minutes to sample
+    python benchmarks/dashboard.py --examples 1000000 # only the shipped run beside a run of so many made-up examples
+    python benchmarks/dashboard.py --sampling # how much slower the pages are while a job samples, and nothing else
 
 Times are from the act to what it shows being drawn; every row is the median and the 95th percentile of its tries.
 """
@@ -13,10 +15,13 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,6 +38,9 @@ from benchmarks.browsing import (  # noqa: E402
     wait,
     wait_until_it_answers,
 )
+from benchmarks.store import LISTED, copies  # noqa: E402
+from mcviz.jobs import Jobs  # noqa: E402
+from mcviz.jobs.of_run import options_of_data, options_of_model  # noqa: E402
 from mcviz.measures import most_uncertain_first  # noqa: E402
 
 SHIPPED = ROOT / "cache" / "mnist-cnn"
@@ -45,7 +53,16 @@ st.image(np.full((280, 280), np.random.default_rng().integers(256), dtype=np.uin
 st.plotly_chart(go.Figure(go.Histogram(x=np.random.default_rng().normal(size=500).astype("float32"))))
 """
 LARGE_IMAGES, LARGE_PASSES = 200_000, 50
+MADE_UP_PASSES = 4
+VIEWS = {  # by their names, what is there once each is drawn
+    "Table": "[data-testid=stDataFrame] canvas",
+    "Scatter": ".st-key-scatter .js-plotly-plot .nsewdrag",
+    "Map": ".st-key-map .js-plotly-plot .nsewdrag",
+    "Confusion": ".js-plotly-plot .barlayer .point",
+}
 LASSOED = 2_000  # images
+ENDLESS_PASSES = 100_000  # more than are sampled while the pages are measured
+HALF_A_SECOND = 500  # milliseconds
 PROBE_WARM = 12_000  # milliseconds, in which the verdict's detector learns
 FIRST_TILE = "([image]) => firstTile() === String(image)"
 LAST_TILE = "([image]) => lastTile() === String(image)"
@@ -94,7 +111,7 @@ def gallery(browser: Browser, tries: int, url: str, run: mcviz.Run) -> None:
         for attempt in range(tries):
             name = list(firsts)[attempt % 2]
             order = firsts[name]
-            page.get_by_label("Rank by").click()
+            page.get_by_role("combobox", name="Rank by").click()
             option = page.get_by_role("option", name=mcviz.SCORES[name].label)
             by_score.append(timed(page, option.click, FIRST_TILE, int(order[0])))
         chip = page.get_by_role("button", name="wrong predictions")
@@ -110,6 +127,20 @@ def gallery(browser: Browser, tries: int, url: str, run: mcviz.Run) -> None:
     row("gallery: another score", by_score)
     row("gallery: a filter on or off", by_filter)
     row("gallery: another page", by_page)
+
+
+def looking(browser: Browser, tries: int, url: str) -> None:
+    """A click on one tile after the other, every half second, until its histograms are drawn in the panel beside."""
+    with visited(browser, f"{url}/uncertain") as page:
+        wait(page, "() => firstTile() && histograms()")
+        found = []
+        for attempt in range(1, tries + 1):
+            tile = page.locator(".tile").nth(attempt % 24)
+            changed = "() => histograms() && histogramsAreNew()"
+            tile.hover()
+            page.wait_for_timeout(HALF_A_SECOND)
+            found.append(timed(page, tile.click, changed, since="pointerup"))
+    row("gallery: a look at an example, until its histograms", found)
 
 
 def stepping(browser: Browser, tries: int, url: str) -> None:
@@ -168,14 +199,12 @@ def draw_lasso(page: Page, edge: float) -> list[tuple[float, float]]:
 def probing(browser: Browser, tries: int, url: str, run: mcviz.Run) -> None:
     """Other noise and other distortions, 500 passes each, until the verdict and all charts are drawn."""
     with visited(browser, f"{url}/probe") as page:
-        page.get_by_role("button", name="Predict in").click()
         wait(page, "() => histograms()")
         page.wait_for_timeout(PROBE_WARM)
         another = page.get_by_role("button", name="Another noise image")
         seeds = [timed(page, another.click, "chartsAreNew", 1) for _ in range(tries + 1)]
         row("probe: another noise image, 500 passes", seeds[1:])
     with visited(browser, f"{url}/probe?input=distortion&example={ranked(run, 'max_probability')[0]}") as page:
-        page.get_by_role("button", name="Predict in").click()
         wait(page, "() => document.querySelectorAll('.js-plotly-plot').length === 2 && histograms()")
         page.wait_for_timeout(PROBE_WARM)
         slider = page.get_by_role("slider")
@@ -186,6 +215,7 @@ def probing(browser: Browser, tries: int, url: str, run: mcviz.Run) -> None:
 def exploring(browser: Browser, tries: int, url: str, run: mcviz.Run) -> None:
     """The acts of an exploration."""
     gallery(browser, tries, url, run)
+    looking(browser, tries, url)
     stepping(browser, tries, url)
     lassos(browser, tries, url, run)
 
@@ -193,6 +223,21 @@ def exploring(browser: Browser, tries: int, url: str, run: mcviz.Run) -> None:
 def ranked(run: mcviz.Run, score: str) -> np.ndarray:
     """(N,) the image of each rank by a score, most uncertain first."""
     return most_uncertain_first(score, run.scores()[score].to_numpy())
+
+
+def choosing(browser: Browser, tries: int, url: str) -> None:
+    """Another run on the page Runs, which lists all of them anew."""
+    found = []
+    with visited(browser, f"{url}/runs?run=run-000") as page:
+        wait(page, "() => document.body.innerText.includes('run-000 is finished')")
+        for attempt in range(1, tries + 1):
+            name = f"run-{attempt % LISTED:03}"
+            page.get_by_label("Run", exact=True).click()
+            page.get_by_label("Run", exact=True).fill(name)
+            option = page.get_by_role("option", name=name)
+            said = "([name]) => document.body.innerText.includes(`${name} is finished`)"
+            found.append(timed(page, option.click, said, name))
+    row(f"runs: another of {LISTED} runs", found)
 
 
 def memory(browser: Browser, url: str, process: int) -> None:
@@ -227,11 +272,128 @@ def large_cache(folder: Path) -> Path:
     return folder
 
 
+def made_up(folder: Path, examples: int) -> mcviz.Run:
+    """A run of so many examples with small images, labels, ids, columns and features, from a few passes."""
+    print(f"writing {examples:,} examples, {MADE_UP_PASSES} passes …", flush=True)
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, 10, examples)
+    means = generator.normal(size=(examples, 10)).astype(np.float32)
+    means[np.arange(examples), labels] += generator.gamma(1.5, 2, examples).astype(np.float32)
+    logits = np.stack([means + generator.normal(0, 0.6, means.shape).astype(np.float32) for _ in range(MADE_UP_PASSES)])
+    shades = generator.integers(0, 156, (10, 8, 8))[labels] + generator.integers(0, 100, (examples, 8, 8))
+    columns = pd.DataFrame(
+        {
+            "source": generator.choice(["north", "south", "east", "west"], examples),
+            "age": generator.integers(18, 90, examples),
+            "weight": generator.normal(70, 12, examples).round(2),
+            "file": [f"{number % 1000:03}/{number:07}.png" for number in range(examples)],
+        }
+    )
+    return mcviz.write_run(
+        folder / "made-up",
+        logits,
+        data=shades.astype(np.uint8),
+        labels=labels,
+        ids=[f"case-{number:07}" for number in range(examples)],
+        columns=columns,
+        features=(generator.normal(size=(10, 16))[labels] + generator.normal(size=(examples, 16))).astype(np.float32),
+        from_logits=True,
+        source="made up",
+    )
+
+
+def viewing(browser: Browser, tries: int, url: str) -> None:
+    """From the gallery to each view until it is drawn, for the first time and again; and a zoom into the scatter."""
+    with visited(browser, f"{url}/uncertain") as page:
+        for name, there in VIEWS.items():
+            found = []
+            for _ in range(tries + 1):
+                wait(page, "() => firstTile()")
+                page.wait_for_timeout(HALF_A_SECOND)
+                view = page.get_by_role("radio", name=name, exact=True)
+                found.append(timed(page, view.click, "([there]) => document.querySelector(there)", there))
+                page.get_by_role("radio", name="Gallery", exact=True).click()
+            row(f"view {name}, the first time", found[:1])
+            row(f"view {name}", found[1:])
+    with visited(browser, f"{url}/uncertain?view=scatter") as page:
+        found = []
+        for _ in range(tries):
+            closer = page.locator(".st-key-scatter .modebar-btn[data-title='Zoom in']")
+            page.locator(".st-key-scatter .nsewdrag").first.hover()
+            back = page.get_by_role("button", name="Show all")
+            found.append(timed(page, closer.click, "() => buttonSays('Show all')"))
+            back.click()
+            expect(back).to_have_count(0)
+        row("scatter: a zoom, until it is refined", found)
+
+
+def of_many(browser: Browser, tries: int, folder: Path, examples: int) -> None:
+    """The shipped run beside a run of very many examples."""
+    made_up(folder / "many", examples)
+    first: list[float] = []
+    for cache, name in ((SHIPPED.parent, SHIPPED.name), (folder / "many", "made-up")):
+        run = mcviz.open_run(cache / name)
+        print(f"\n{len(run):,} examples:")
+        found = starts(browser, tries, ROOT, ROOT / "dashboard.py", 2, cache)
+        row("overview, cold process to drawn charts", found, first or found)
+        first = first or found
+        with served(ROOT / "dashboard.py", ROOT, cache) as (url, server):
+            wait_until_it_answers(url)
+            row("overview, new session on a warm server", sessions(browser, tries, url, 2))
+            exploring(browser, tries, url, run)
+            if len(run) == examples:
+                viewing(browser, tries, url)
+            memory(browser, url, server.pid)
+
+
+@contextmanager
+def sampling(cache: Path) -> Iterator[None]:
+    """A job that samples all the while, and is stopped then."""
+    jobs, run = Jobs(cache), mcviz.open_run(cache / SHIPPED.name)
+    options = [*options_of_model(run), *options_of_data(run), "--seed=1", f"--passes={ENDLESS_PASSES}"]
+    job = jobs.add("sample", options, "endless", "endless")
+    try:
+        while (found := jobs.find(job.id)) is not None and found.state != "running":
+            if found.message:
+                raise RuntimeError(found.message)
+            time.sleep(0.1)
+        yield
+        found = jobs.find(job.id)
+        if found is None or found.state != "running" or found.progress is None:
+            raise RuntimeError("the job ended before the measuring did")
+        print(f"{'predictions of the job meanwhile':<58}{found.progress.done:>8,}", flush=True)
+    finally:
+        jobs.stop(job.id)
+        while jobs.found():
+            time.sleep(0.1)
+
+
+def while_sampling(browser: Browser, tries: int, folder: Path) -> None:
+    """The same acts on one server without a job, with one, and without one again."""
+    cache = folder / "sampled"
+    shutil.copytree(SHIPPED, cache / SHIPPED.name)
+    with served(ROOT / "dashboard.py", ROOT, cache) as (url, _):
+        wait_until_it_answers(url)
+        run = mcviz.open_run(cache / SHIPPED.name)
+
+        def measured(what: str) -> None:
+            print(f"\n{what}:")
+            row("overview, new session on a warm server", sessions(browser, tries, url, 2))
+            exploring(browser, tries, url, run)
+
+        measured("without a job")
+        with sampling(cache):
+            measured("while a job samples")
+        measured("without a job again")
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tries", type=int, default=10, help="of each act (10)")
     parser.add_argument("--large", action="store_true", help="also a run of 200,000 images")
+    parser.add_argument("--examples", type=int, help="only the shipped run, and a made-up one of so many examples")
+    parser.add_argument("--sampling", action="store_true", help="only how it is while a job samples")
     parser.add_argument("--chromium", default=os.environ.get("CHROMIUM") or shutil.which("chromium"))
     arguments = parser.parse_args()
     expect.set_options(timeout=120_000)
@@ -241,6 +403,14 @@ def main() -> None:
         bare = folder / "bare.py"
         bare.write_text(BARE)
         browser = playwright.chromium.launch(executable_path=arguments.chromium, args=SWITCHES)
+        if arguments.sampling:
+            while_sampling(browser, arguments.tries, folder)
+            browser.close()
+            return
+        if arguments.examples:
+            of_many(browser, arguments.tries, folder, arguments.examples)
+            browser.close()
+            return
         cold_bare = starts(browser, arguments.tries, folder, bare, 1, SHIPPED.parent)
         cold = starts(browser, arguments.tries, ROOT, ROOT / "dashboard.py", 2, SHIPPED.parent)
         row("bare page, cold process to drawn chart", cold_bare)
@@ -256,6 +426,10 @@ def main() -> None:
             exploring(browser, arguments.tries, url, mcviz.open_run(SHIPPED))
             memory(browser, url, server.pid)
             probing(browser, arguments.tries, url, mcviz.open_run(SHIPPED))
+        copies(mcviz.open_run(SHIPPED), folder / "runs", LISTED)
+        with served(ROOT / "dashboard.py", ROOT, folder / "runs") as (url, _):
+            wait_until_it_answers(url)
+            choosing(browser, arguments.tries, url)
         if arguments.large:
             cache = large_cache(folder)
             with served(ROOT / "dashboard.py", ROOT, cache) as (url, server):

@@ -21,6 +21,8 @@ function chartsAreNew([count]) {
   return fresh && (!histogramsBefore || histograms() !== histogramsBefore);
 }
 
+const histogramsAreNew = () => histograms() !== histogramsBefore;
+
 function listen(kind) {
   [since, chartsBefore, histogramsBefore] = [null, charts(), histograms()];
   const kinds = kind === "any" ? ["keydown", "pointerup"] : [kind];
@@ -28,4 +30,4 @@ function listen(kind) {
 }
 
 const heard = () => since;
-Object.assign(window, { firstTile, lastTile, histograms, buttonSays, chartsAreNew, listen, heard });
+Object.assign(window, { firstTile, lastTile, histograms, buttonSays, chartsAreNew, histogramsAreNew, listen, heard });

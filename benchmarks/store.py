@@ -8,24 +8,32 @@ printed. The files have been written a moment before or are read once unmeasured
 
 import argparse
 import json
+import os
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from mcviz.runs import Run, open_run  # noqa: E402 (mcviz need not be installed)
+from mcviz.runs import Run, list_runs, open_run  # noqa: E402 (mcviz need not be installed)
 from mcviz.runs.manifest import MODEL  # noqa: E402
 
 SHIPPED = ROOT / "cache" / "mnist-cnn"
 REPEATS = 9
 EXAMPLES = 200
+LISTED = 100  # runs
+Found = TypeVar("Found")
 
 TIMED = """
 import json, sys, time
@@ -80,6 +88,38 @@ def main() -> None:
     sizes = {part: _bytes(run, start) for part, start in parts.items()}
     print("the run holds " + ", ".join(f"{part} {size / 1e6:.2f} MB" for part, size in sizes.items()), end="")
     print(f"; its whole folder {_size(Path(run.path)) / 1e6:.2f} MB")
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        copies(run, folder / "one", 1)
+        copies(run, folder / "runs", LISTED)
+        found, seconds = _median(lambda: list_runs(folder / "runs"))
+        assert [each.state for each in found] == ["finished"] * LISTED
+        print(f"a list of {LISTED} such runs, with state, accuracy and size: {1000 * seconds:.0f} ms")
+        one, many = (_median(partial(_command, folder / name))[1] for name in ("one", "runs"))
+    print(f"`mcviz list` of {LISTED} such runs: {1000 * many:.0f} ms, of one {1000 * one:.0f} ms")
+
+
+def copies(run: Run, folder: Path, count: int) -> None:
+    """So many runs in a folder, which are one copy and links to its files."""
+    first = folder / "run-000"
+    shutil.copytree(run.path, first)
+    for number in range(1, count):
+        shutil.copytree(first, folder / f"run-{number:03}", copy_function=os.link)
+
+
+def _command(folder: Path) -> None:
+    command = [sys.executable, "-m", "mcviz", "list", str(folder)]
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True, cwd=ROOT)
+
+
+def _median(what: Callable[[], Found]) -> tuple[Found, float]:
+    """What comes of it, and its seconds, the median."""
+    times = []
+    for _ in range(REPEATS + 1):
+        began = time.perf_counter()
+        found = what()
+        times.append(time.perf_counter() - began)
+    return found, statistics.median(times[1:])  # the first one brings the files into memory
 
 
 def _row(way: Way, run: Run) -> str:

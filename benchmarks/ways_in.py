@@ -55,12 +55,12 @@ def main() -> None:
         prepare(Path(folder))
         python = [sys.executable, "-c"]
         rows: dict[str, str | list[str]] = {
-            "100 trees of a random forest, 897 digits": "import forest.npy --images digits.npz --out forest",
+            "100 trees of a random forest, 897 digits": "import forest.npy --data digits.npz --out forest",
             "2,000 photographs of 500 × 375, Keras with BatchNormalization, 100 passes": (
                 "sample --model model.keras --data photographs --passes 100 --out photographs-run"
             ),
             "an npz as PyTorch's tensors give it: 50 × 10,000 × 10 logits": (
-                "import torch.npz --from-logits --images images.npy --out torch"
+                "import torch.npz --from-logits --data images.npy --out torch"
             ),
             "an iterator of 50 × 10,000 × 10": [*python, ITERATOR.format(count=10_000)],
             "an iterator of 50 × 100,000 × 10": [*python, ITERATOR.format(count=100_000)],

@@ -1,3 +1,4 @@
+from .comparing import compare as compare
 from .data import DataSet as DataSet
 from .data import as_model_input as as_model_input
 from .data import read_data as read_data
@@ -8,6 +9,7 @@ from .errors import DataNotFoundError as DataNotFoundError
 from .errors import InvalidInputError as InvalidInputError
 from .errors import McvizError as McvizError
 from .errors import MissingPackageError as MissingPackageError
+from .errors import NotPermittedError as NotPermittedError
 from .errors import PartialRunError as PartialRunError
 from .errors import RunExistsError as RunExistsError
 from .errors import RunNotFoundError as RunNotFoundError
@@ -22,12 +24,15 @@ from .model.reference import reference_network as reference_network
 from .model.run_sampling import sample_run as sample_run
 from .model.sampler import Sampler as Sampler
 from .model.sampler import sample as sample
+from .model.texts import with_vocabulary as with_vocabulary
 from .model.training import train as train
 from .runs import Run as Run
 from .runs import export_run as export_run
 from .runs import list_runs as list_runs
 from .runs import open_run as open_run
 from .runs import remove_run as remove_run
+from .runs import rename_run as rename_run
 from .runs import verify_run as verify_run
+from .trust import refer as refer
 
 __version__: str

@@ -37,8 +37,24 @@ class CorruptRunError(McvizError, ValueError):
     """A run whose files are not what was written. The message names the file."""
 
 
+class CorruptReviewsError(McvizError, ValueError):
+    """A file of reviews that is not what was written. The message names the file."""
+
+
 class PartialRunError(McvizError, ValueError):
     """A run whose sampling was stopped before the last pass; it can be resumed."""
+
+
+class PassesNotKeptError(McvizError, LookupError):
+    """Passes of an example of which the run keeps only what they come to."""
+
+
+class NotPermittedError(McvizError, PermissionError):
+    """A change by somebody who may only look."""
+
+
+class ClusterError(McvizError, ConnectionError):
+    """A Dask cluster that does not answer, or a worker that cannot take part. The message names it."""
 
 
 class StorageError(McvizError, OSError):

@@ -1,5 +1,6 @@
 """Packages that only a part of mcviz needs, and modules of the user's own."""
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -25,6 +26,20 @@ def require_keras() -> None:
         )
 
 
+def require_dask() -> None:
+    """Check that Dask is installed, without importing it.
+
+    Raises:
+        MissingPackageError: it is not; the message has the line to type.
+    """
+    missing = [name for name in ("dask", "distributed") if find_spec(name) is None]
+    if missing:
+        raise MissingPackageError(
+            "Sampling on a cluster needs Dask. "
+            f'Received: a Python without {" and ".join(missing)}. Type: pip install "mcviz[dask]"'
+        )
+
+
 def find_modules(names: Sequence[str]) -> None:
     """Check that modules that the operator named are there, also in the working directory, without importing them.
 
@@ -39,6 +54,11 @@ def find_modules(names: Sequence[str]) -> None:
             raise MissingPackageError(
                 f"--import {name} names no module that is installed or in the working directory. Received: {here}."
             )
+
+
+def import_named_modules() -> None:
+    """Import the modules that the operator named in `MCVIZ_IMPORT`; see `import_modules`."""
+    import_modules(os.environ.get(IMPORT_VARIABLE, "").split())
 
 
 def import_modules(names: Sequence[str]) -> None:

@@ -5,39 +5,53 @@ import itertools
 import math
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 import scipy.special
 
 import mcviz
 from mcviz import validate
+from mcviz.choices import PREDICTS, Predicts, Task
 from mcviz.data import DataSet, Pictures, as_data_set
+from mcviz.data import target_names as default_names
+from mcviz.data.passes import OneTarget
 from mcviz.errors import InvalidInputError
-from mcviz.runs import Manifest, Origin, Preprocessing, Run
+from mcviz.runs import Examples, Manifest, Origin, Preprocessing, Run
 from mcviz.runs.contents import Contents, Progress, described_examples, described_images, sha256_of, stored_scores
 from mcviz.runs.manifest import layout_for
-from mcviz.runs.table import encode_columns
 from mcviz.runs.writer import rename_classes, write
+from mcviz.validate import one_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-AXES = ("pass", "example", "class")
 MOST_PIXELS_A_SIDE = 512  # of pictures that are only looked at
 SUM_TOLERANCE = 1e-3  # how far a row of probabilities may be from a sum of one
-LOGITS = "If these are logits, say so (from_logits), on the command line by --from-logits"
-BLOCK_VALUES = 1 << 21  # probabilities that are held in memory at once
+OTHERS = (
+    "If these are logits, say so (from_logits), on the command line by --from-logits; or if they are the values of a "
+    "regression (task='regression', on the command line by --task regression)."
+)
+VARIANCES: dict[Predicts, Callable[[np.ndarray], np.ndarray]] = {
+    "mean,variance": np.asarray,
+    "mean,log_variance": np.exp,
+    "mean,std": np.square,
+}
+BLOCK_VALUES = 1 << 21  # predictions that are held in memory at once
 
 
 def write_run(
     out: str | os.PathLike[str],
-    probs: Any,
+    passes: Any,
     *,
-    images: Any = None,
+    data: Any = None,
     labels: Any = None,
+    task: Task = "classification",
+    predicts: Predicts = "mean",
+    target_names: Sequence[str] | None = None,
+    unit: str = "",
     class_names: Sequence[str] | None = None,
     ids: Sequence[str] | None = None,
     columns: "pd.DataFrame | None" = None,
@@ -58,20 +72,27 @@ def write_run(
 
     Args:
         out: the run's folder, or an fsspec address.
-        probs: (T, N, C) probabilities of T passes over N examples and C classes, floating point: an array, what is
-            sliced like one (a Zarr, HDF5 or Dask array, a memory map), or an iterator of passes, (N, C) each. What is
-            not numpy's is kept in a temporary file meanwhile.
-        images: (N, height, width) or (N, height, width, channels), uint8 or floating point; or what else `as_data_set`
-            takes, whose labels, class names, ids and columns are taken where none are given; or None. Pictures in files
-            are brought to their most frequent size, and to 512 pixels a side at most.
-        labels: (N,) class indices, or None where they are not known.
+        passes: (T, N, C) probabilities of T passes over N examples and C classes, or of a regression (T, N, D) values
+            of D targets, or (T, N) of one; floating point: an array, what is sliced like one (a Zarr, HDF5 or Dask
+            array, a memory map), or an iterator of passes, an array each. What is not numpy's is kept in a temporary
+            file meanwhile.
+        data: the examples, images, texts or rows of numbers, as `as_data_set` takes them, whose labels, class names,
+            ids and columns are taken where none are given; or None. Pictures in files are brought to their most
+            frequent size, and to 512 pixels a side at most.
+        labels: (N,) class indices, or (N,) or (N, D) true values of a regression; None where they are not known.
+        task: "classification" or "regression".
+        predicts: what the columns of `passes` and `deterministic` are in a regression: "mean", a value for each target;
+            or D means and then D spreads, "mean,variance", "mean,log_variance" or "mean,std".
+        target_names: D names of what a regression predicts, in the order of `passes`; those of the data without it.
+        unit: of all targets of a regression, such as "mg/dl".
         class_names: C names; their numbers without it.
         ids: N different texts that name the examples; their numbers without it.
         columns: the user's own columns, a row an example.
-        deterministic: (N, C) probabilities of the model with dropout off, or None.
+        deterministic: (N, C) probabilities of the model with dropout off, or (N, D) values; or None.
         features: (N, D) floating point by which examples are alike, or None.
-        axes: the order of the axes of `probs`, such as `("example", "pass", "class")`; that of above without it.
-        from_logits: whether `probs` and `deterministic` are logits.
+        axes: the order of the axes of `passes`, such as `("example", "pass", "class")`, or with "target" of a
+            regression; that of above without it.
+        from_logits: whether `passes` and `deterministic` are logits.
         preprocessing: what was done to the images before the model took them, where that is known.
         keep_images: whether the run holds the images, to be looked at.
         source: what the passes were made by, in words.
@@ -85,29 +106,44 @@ def write_run(
         RunExistsError: another run is there.
         StorageError: the run cannot be written.
     """
-    examples = _examples(images, labels, class_names, ids, columns)
-    with _on_disk(probs) as held:
-        passes = _Passes.of(held, axes, len(examples) or None, from_logits)
-        count, classes = passes.count, passes.classes
+    one_of("task", task, tuple(FORMS))
+    form = FORMS[task](predicts, from_logits)
+    examples = _examples(data, labels, ids, columns, task)
+    for name, names, of in (("class_names", class_names, "class"), ("target_names", target_names, "target")):
+        if names is not None and form.axis != of:
+            raise validate.invalid(name, f"left out for a {task}", ", ".join(names))
+        if names is not None:
+            examples = examples.with_names(names, task)
+    if unit and form.axis != "target":
+        raise validate.invalid("unit", f"left out for a {task}", unit)
+    passes, axes = form.in_three_axes(passes, axes)
+    with _on_disk(passes) as held:
+        given = _Passes.of(held, axes, len(examples) or None, form)
+        count, width = given.count, given.width
         if len(examples) not in (0, count):
-            raise validate.invalid("probs", f"of {len(examples):,} examples, as the data are", f"{count:,} examples")
+            raise validate.invalid("passes", f"of {len(examples):,} examples, as the data are", f"{count:,} examples")
         if preprocessing is not None:
-            preprocessing.check(None if examples.images is None else examples.images.shape[-1])
-        names = _names(examples.class_names, classes)
-        if examples.labels is not None:
-            validate.class_indices("labels", examples.labels, count, classes)
-        fixed = None if deterministic is None else _deterministic(deterministic, (count, classes), from_logits)
+            values = examples.rows if examples.images is None else examples.images
+            preprocessing.check(None if values is None else values.shape[-1])
+        names, targets = given.form.names(examples, given)
+        fixed = None if deterministic is None else given.form.fixed(deterministic, (count, width))
         features = None if features is None else _features(features, count)
-        digest = passes.check()
-        images, labels, ids, columns = examples.images, examples.labels, examples.ids, examples.columns
+        digest = given.check()
+        images, labels, ids = examples.images, examples.labels, examples.ids
         if isinstance(images, Pictures):
             images = images.at_most(MOST_PIXELS_A_SIDE)
-        described, content = (None, None) if images is None else described_images(images, keep_images)
+        described, content = (None, "") if images is None else described_images(images, keep_images)
+        described_as = Examples(examples.kind, count, content)
+        described_as, table = described_examples(described_as, task, targets, ids, examples.content, examples.columns)
         wanted = Manifest(
-            passes=passes.passes,
-            classes=classes,
+            task=task,
+            passes=given.passes,
+            classes=len(names),
             class_names=names,
-            examples=described_examples("none" if images is None else "image", count, content, ids, columns),
+            targets=targets,
+            unit=unit,
+            predicts=predicts,
+            examples=described_as,
             images=described,
             labels_sha256=None if labels is None else sha256_of(labels),
             model=None,
@@ -118,55 +154,198 @@ def write_run(
             features=None if features is None else features.shape[1],
             features_sha256=None if features is None else sha256_of(features),
             origin=Origin("imported", source, sha256=digest),
-            scores=stored_scores(),
-            layout=layout_for(passes.passes, classes, described),
+            scores=stored_scores(task, spread=predicts != "mean"),
+            layout=layout_for(given.passes, width, described),
             about=dict(about or {}),
             created={"versions": {"mcviz": mcviz.__version__, "numpy": np.__version__}},
         )
-        contents = Contents(_Source(passes, fixed), images, labels, ids, encode_columns(ids, columns), features)
+        contents = Contents(_Source(given, fixed), images, labels, ids, table, features)
         run = write(out, wanted, contents, resume=resume, progress=progress)
     return run if examples.class_names is None or run.class_names == names else rename_classes(run, names)
 
 
-class _Passes:
-    """Passes as probabilities, (T, N, C), a block of examples at a time."""
+class _Form(Protocol):
+    """What passes are of a task, and how they are brought into the form in which a run keeps them."""
 
-    def __init__(self, array: "np.ndarray | _OnDisk", order: tuple[int, ...], from_logits: bool) -> None:
-        self._array, self._order, self._from_logits = array, order, from_logits
-        self.passes, self.count, self.classes = (array.shape[axis] for axis in order)
-        self.tolerance = max(SUM_TOLERANCE, float(np.finfo(array.dtype).eps) * self.classes)
+    @property
+    def least(self) -> int:
+        """How many numbers an example has in a pass, at least."""
+
+    @property
+    def axis(self) -> str:
+        """The axis of these numbers."""
+
+    def in_three_axes(self, passes: Any, axes: Sequence[str] | None) -> tuple[Any, Sequence[str] | None]:
+        """Passes, and the order of their axes, with all three of these."""
+
+    def stored(self, block: np.ndarray) -> np.ndarray:
+        """(…, K) float32 as it is given, to what is kept."""
+
+    def check(self, block: np.ndarray, start: int, epsilon: float) -> None:
+        """Check (T, n, K) of what is kept, of examples from `start` on, which were given with a precision.
+
+        Raises:
+            InvalidInputError: it is nothing of the task.
+        """
+
+    def fixed(self, given: Any, shape: tuple[int, int]) -> np.ndarray:
+        """Deterministic predictions, (N, K) of what is kept.
+
+        Raises:
+            InvalidInputError: another shape, or nothing of the task.
+        """
+
+    def names(self, examples: DataSet, passes: "_Passes") -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Names of classes, and of targets; labels are held against them.
+
+        Raises:
+            InvalidInputError: they are of others.
+        """
+
+
+class _Probabilities:
+    """See `_Form`."""
+
+    least = 2
+    axis = "class"
+
+    def __init__(self, predicts: Predicts, from_logits: bool) -> None:
+        if predicts != "mean":
+            raise validate.invalid("predicts", "left out for a classification", predicts, "Or give task='regression'.")
+        self._from_logits = from_logits
+
+    def in_three_axes(self, passes: Any, axes: Sequence[str] | None) -> tuple[Any, Sequence[str] | None]:
+        return passes, axes
+
+    def stored(self, block: np.ndarray) -> np.ndarray:
+        return scipy.special.softmax(block, axis=-1) if self._from_logits else block
+
+    def check(self, block: np.ndarray, start: int, epsilon: float) -> None:
+        if self._from_logits:
+            return
+        if (block < 0).any():
+            raise InvalidInputError(f"A probability of {_where(block < 0, start)} is negative. {OTHERS}")
+        sums = block.sum(axis=-1, dtype=np.float64)
+        tolerance = max(SUM_TOLERANCE, epsilon * block.shape[-1])
+        wrong = np.abs(sums - 1) > tolerance
+        if wrong.any():
+            found = sums[tuple(np.argwhere(wrong)[0])]
+            raise InvalidInputError(
+                f"The probabilities of {_where(wrong, start)} sum to {found:.4g}, and should sum to 1 within "
+                f"{tolerance:g}. {OTHERS} If the axes are in another order, name them."
+            )
+
+    def fixed(self, given: Any, shape: tuple[int, int]) -> np.ndarray:
+        probs = _numbers("deterministic", given, shape)
+        if self._from_logits:
+            return self.stored(probs)
+        if (probs < 0).any() or (np.abs(probs.sum(axis=-1) - 1) > SUM_TOLERANCE).any():
+            raise validate.invalid("deterministic", "probabilities that sum to one", "others", "Are they logits?")
+        return probs
+
+    def names(self, examples: DataSet, passes: "_Passes") -> tuple[tuple[str, ...], tuple[str, ...]]:
+        names = examples.class_names or tuple(str(number) for number in range(passes.width))
+        if len(names) != passes.width:
+            expected = f"{passes.width} names, one a class of the passes"
+            raise validate.invalid("class_names", expected, f"{len(names)} names")
+        if examples.labels is not None:
+            validate.class_indices("labels", examples.labels, passes.count, passes.width)
+        return tuple(names), ()
+
+
+class _Values:
+    """See `_Form`."""
+
+    least = 1
+    axis = "target"
+
+    def __init__(self, predicts: Predicts, from_logits: bool) -> None:
+        if from_logits:
+            raise validate.invalid("from_logits", "left out for a regression", from_logits)
+        self._predicts = one_of("predicts", predicts, PREDICTS)
+
+    def in_three_axes(self, passes: Any, axes: Sequence[str] | None) -> tuple[Any, Sequence[str] | None]:
+        if isinstance(passes, list | tuple):
+            passes = validate.array("passes", passes)
+        if isinstance(passes, Iterator):
+            return map(_in_columns, passes), axes
+        if len(getattr(passes, "shape", ())) != 2:
+            return passes, axes
+        given = passes[..., None] if isinstance(passes, np.ndarray) else OneTarget(passes)
+        return given, None if axes is None else (*axes, self.axis)
+
+    def stored(self, block: np.ndarray) -> np.ndarray:
+        if self._predicts == "mean":
+            return block
+        if block.shape[-1] % 2:
+            expected = "a spread for each mean, so an even number of columns"
+            raise validate.invalid("passes", f"of {expected}", f"{block.shape[-1]} columns")
+        means, spreads = np.split(block, 2, axis=-1)
+        return np.concatenate([means, VARIANCES[self._predicts](spreads)], axis=-1)
+
+    def check(self, block: np.ndarray, start: int, epsilon: float) -> None:  # noqa: ARG002
+        if self._predicts == "mean":
+            return
+        wrong = np.any(block[..., block.shape[-1] // 2 :] <= 0, axis=-1)
+        if wrong.any():
+            raise InvalidInputError(
+                f"The variance of {_where(wrong, start)} is not above 0. Are the last columns something "
+                "else? Say what they are (predicts, on the command line --predicts)."
+            )
+
+    def fixed(self, given: Any, shape: tuple[int, int]) -> np.ndarray:
+        values = self.stored(_numbers("deterministic", _in_columns(given), shape))
+        self.check(values[None], 0, 0.0)
+        return values
+
+    def names(self, examples: DataSet, passes: "_Passes") -> tuple[tuple[str, ...], tuple[str, ...]]:
+        if examples.class_names is not None:
+            raise validate.invalid("class_names", "left out for a regression", ", ".join(examples.class_names))
+        count, labels = passes.width if self._predicts == "mean" else passes.width // 2, examples.labels
+        names = examples.target_names or default_names(None, count)
+        for name, found in (("labels", count if labels is None else labels.shape[1]), ("target_names", len(names))):
+            if found != count:
+                raise validate.invalid(name, f"of {count} targets, as the passes predict", f"{found}")
+        return (), names
+
+
+FORMS: dict[Task, Callable[[Predicts, bool], _Form]] = {"classification": _Probabilities, "regression": _Values}
+
+
+class _Passes:
+    """Passes as a run keeps them, (T, N, K), a block of examples at a time."""
+
+    def __init__(self, array: "np.ndarray | _OnDisk", order: tuple[int, ...], form: _Form) -> None:
+        self._array, self._order, self.form = array, order, form
+        self._epsilon = float(np.finfo(array.dtype).eps)
+        self.passes, self.count, self.width = (array.shape[axis] for axis in order)
 
     @classmethod
-    def of(
-        cls, array: "np.ndarray | _OnDisk", axes: Sequence[str] | None, count: int | None, from_logits: bool
-    ) -> "_Passes":
-        if len(array.shape) != 3 or 0 in array.shape:
-            raise validate.invalid("probs", "(passes, examples, classes), with no axis empty", f"shape {array.shape}")
-        validate.dtype("probs", np.empty(0, array.dtype), np.floating)
-        passes = cls(array, _order(array.shape, axes, count), from_logits)
-        if passes.passes < 2 or passes.classes < 2:
-            found = f"{passes.passes} and {passes.classes}"
-            raise validate.invalid(
-                "probs", "at least 2 passes and 2 classes", found, "Name the axes if they are others."
-            )
+    def of(cls, array: "np.ndarray | _OnDisk", axes: Sequence[str] | None, count: int | None, form: _Form) -> "_Passes":
+        _check_axes(array.shape)
+        validate.dtype("passes", np.empty(0, array.dtype), np.floating)
+        passes = cls(array, _order(array.shape, axes, count, form.axis), form)
+        if passes.passes < 2 or passes.width < form.least:
+            found, several = f"{passes.passes} and {passes.width}", f" and {form.least} classes" * (form.least > 1)
+            raise validate.invalid("passes", f"at least 2 passes{several}", found, "Name the axes if they are others.")
+        form.stored(np.ones((1, passes.width), np.float32))
         return passes
 
     def block(self, start: int, stop: int, first_pass: int, passes: int) -> np.ndarray:
-        """(passes, stop - start, C) float32 probabilities."""
+        """(passes, stop - start, K) float32."""
         of_axis = dict(zip(self._order, (slice(first_pass, first_pass + passes), slice(start, stop)), strict=False))
         part = tuple(of_axis.get(axis, slice(None)) for axis in range(3))
-        block = np.asarray(self._array[part].transpose(self._order), np.float32)
-        return scipy.special.softmax(block, axis=-1) if self._from_logits else block
+        return self.form.stored(np.asarray(self._array[part].transpose(self._order), np.float32))
 
     def check(self) -> str:
-        """Check all of them, and give the SHA-256 of the probabilities.
+        """Check all of them, and give their SHA-256.
 
         Raises:
-            InvalidInputError: they are no probabilities, or the passes do not differ.
+            InvalidInputError: they are nothing of the task, or the passes do not differ.
         """
-        digest = hashlib.sha256(f"{self.passes} {self.count} {self.classes}".encode())
+        digest = hashlib.sha256(f"{self.passes} {self.count} {self.width}".encode())
         differ = False
-        rows = max(1, BLOCK_VALUES // (self.passes * self.classes))
+        rows = max(1, BLOCK_VALUES // (self.passes * self.width))
         for start in range(0, self.count, rows):
             block = self.block(start, min(start + rows, self.count), 0, self.passes)
             self._check_block(block, start)
@@ -185,18 +364,7 @@ class _Passes:
             raise InvalidInputError(
                 f"The prediction of {_where(~finite, start)} is not a finite number. Leave that example out."
             )
-        if self._from_logits:
-            return
-        if (block < 0).any():
-            raise InvalidInputError(f"A probability of {_where(block < 0, start)} is negative. {LOGITS}.")
-        sums = block.sum(axis=-1, dtype=np.float64)
-        wrong = np.abs(sums - 1) > self.tolerance
-        if wrong.any():
-            found = sums[tuple(np.argwhere(wrong)[0])]
-            raise InvalidInputError(
-                f"The probabilities of {_where(wrong, start)} sum to {found:.4g}, and should sum to 1 within "
-                f"{self.tolerance:g}. {LOGITS}. If the axes are in another order, name them."
-            )
+        self.form.check(block, start, self._epsilon)
 
 
 class _Source:
@@ -210,7 +378,7 @@ class _Source:
 
     def deterministic(self, start: int, stop: int) -> np.ndarray:
         if self._deterministic is None:
-            raise InvalidInputError("This run has no probabilities with dropout off.")
+            raise InvalidInputError("This run has no predictions with dropout off.")
         return self._deterministic[start:stop]
 
 
@@ -254,15 +422,15 @@ def _on_disk(given: Any) -> Iterator[np.ndarray | _OnDisk]:
         yield _OnDisk(given.filename, given.dtype, given.shape, given.offset, "C" if given.flags.c_contiguous else "F")
         return
     if isinstance(given, np.ndarray | list | tuple):
-        yield validate.array("probs", given)
+        yield validate.array("passes", given)
         return
     with tempfile.NamedTemporaryFile() as file:
         if hasattr(given, "shape") and hasattr(given, "__getitem__"):
-            yield _copied(given, file) if _has_dtype(given) else validate.array("probs", given)
+            yield _copied(given, file) if _has_dtype(given) else validate.array("passes", given)
         elif isinstance(given, Iterable):
             yield _stacked(given, file)
         else:
-            raise validate.invalid("probs", "an array, or an iterator of passes", type(given).__name__)
+            raise validate.invalid("passes", "an array, or an iterator of passes", type(given).__name__)
 
 
 def _has_dtype(given: Any) -> bool:
@@ -276,8 +444,7 @@ def _has_dtype(given: Any) -> bool:
 
 def _copied(lazy: Any, file: Any) -> _OnDisk:
     shape, dtype = tuple(map(int, lazy.shape)), np.dtype(lazy.dtype)
-    if len(shape) != 3 or 0 in shape:
-        raise validate.invalid("probs", "(passes, examples, classes), with no axis empty", f"shape {shape}")
+    _check_axes(shape)
     file.truncate(dtype.itemsize * math.prod(shape))
     copy = _OnDisk(file.name, dtype, shape)
     for part in _chunks(shape, getattr(lazy, "chunks", None)):
@@ -289,16 +456,16 @@ def _stacked(passes: Iterable[Any], file: Any) -> _OnDisk:
     shape: tuple[int, ...] | None = None
     number = 0
     for number, each in enumerate(passes, 1):
-        array = validate.array("probs", each)
-        validate.dtype("probs", array, np.floating, np.integer)
+        array = validate.array("passes", each)
+        validate.dtype("passes", array, np.floating, np.integer)
         array = array.astype(np.float32, copy=False)
         if array.ndim != 2 or (shape is not None and array.shape != shape):
             expected = "(examples, classes), all of one shape"
-            raise validate.invalid("probs", f"passes of the shape {expected}", f"{array.shape} in pass {number - 1}")
+            raise validate.invalid("passes", f"of the shape {expected}", f"{array.shape} in pass {number - 1}")
         shape = array.shape
         file.write(np.ascontiguousarray(array).data)
     if shape is None:
-        raise validate.invalid("probs", "at least 2 passes", "none")
+        raise validate.invalid("passes", "at least 2 passes", "none")
     file.flush()
     return _OnDisk(file.name, np.dtype(np.float32), (number, *shape))
 
@@ -314,52 +481,49 @@ def _chunks(shape: tuple[int, ...], chunks: Any) -> Iterator[tuple[slice, ...]]:
     return itertools.product(*edges)
 
 
-def _order(shape: tuple[int, ...], axes: Sequence[str] | None, count: int | None) -> tuple[int, ...]:
+def _check_axes(shape: tuple[int, ...]) -> None:
+    if len(shape) != 3 or 0 in shape:
+        expected = "(passes, examples, classes), or targets in place of classes, with no axis empty"
+        raise validate.invalid("passes", expected, f"shape {shape}")
+
+
+def _order(shape: tuple[int, ...], axes: Sequence[str] | None, count: int | None, last: str) -> tuple[int, ...]:
+    names = ("pass", "example", last)
     if axes is not None:
-        if sorted(axes) != sorted(AXES):
-            raise validate.invalid("axes", "pass, example and class in some order", ", ".join(axes), "Name each once.")
-        return tuple(list(axes).index(name) for name in AXES)
-    asked = "Name their order: axes, or --axes on the command line, such as pass,example,class."
+        if sorted(axes) != sorted(names):
+            expected = f"pass, example and {last} in some order"
+            raise validate.invalid("axes", expected, ", ".join(axes), "Name each once.")
+        return tuple(list(axes).index(name) for name in names)
+    asked = f"Name their order: axes, or --axes on the command line, such as {','.join(names)}."
     if shape[0] == shape[1]:
         raise InvalidInputError(
             f"There are as many passes as examples ({shape[0]}), so the axes cannot be told apart. {asked}"
         )
     if count is not None and shape[1] != count and count in shape:
-        raise InvalidInputError(f"`probs` has the shape {shape}, and there are {count:,} examples. {asked}")
+        raise InvalidInputError(f"`passes` has the shape {shape}, and there are {count:,} examples. {asked}")
     return 0, 1, 2
 
 
-def _examples(
-    images: Any, labels: Any, class_names: Sequence[str] | None, ids: Any, columns: "pd.DataFrame | None"
-) -> DataSet:
-    examples = DataSet(None) if images is None else as_data_set(images)
+def _examples(data: Any, labels: Any, ids: Any, columns: "pd.DataFrame | None", task: Task) -> DataSet:
+    examples = DataSet(None) if data is None else as_data_set(data, task)
     if labels is not None:
-        examples = examples.with_labels(labels)
+        examples = examples.with_labels(labels, task)
     if ids is not None:
         examples = examples.with_ids(ids)
-    if columns is not None:
-        examples = examples.with_columns(columns)
-    return examples if class_names is None else examples.with_class_names(class_names)
+    return examples if columns is None else examples.with_columns(columns)
 
 
-def _names(names: Sequence[str] | None, classes: int) -> tuple[str, ...]:
-    if names is None:
-        return tuple(str(number) for number in range(classes))
-    if len(names) != classes:
-        raise validate.invalid("class_names", f"{classes} names, one a class of the passes", f"{len(names)} names")
-    return tuple(names)
+def _in_columns(values: Any) -> Any:
+    """(N,) values of one target as (N, 1)."""
+    return values[:, None] if getattr(values, "ndim", 0) == 1 else values
 
 
-def _deterministic(given: Any, shape: tuple[int, int], from_logits: bool) -> np.ndarray:
-    probs = validate.dtype("deterministic", validate.array("deterministic", given), np.floating, np.integer)
-    probs = validate.finite("deterministic", probs.astype(np.float32, copy=False))
-    if probs.shape != shape:
-        raise validate.invalid("deterministic", f"of the shape {shape}", f"shape {probs.shape}")
-    if from_logits:
-        return scipy.special.softmax(probs, axis=-1)
-    if (probs < 0).any() or (np.abs(probs.sum(axis=-1) - 1) > SUM_TOLERANCE).any():
-        raise validate.invalid("deterministic", "probabilities that sum to one", "others", "Are they logits?")
-    return probs
+def _numbers(name: str, given: Any, shape: tuple[int, int]) -> np.ndarray:
+    values = validate.dtype(name, validate.array(name, given), np.floating, np.integer)
+    values = validate.finite(name, values.astype(np.float32, copy=False))
+    if values.shape != shape:
+        raise validate.invalid(name, f"of the shape {shape}", f"shape {values.shape}")
+    return values
 
 
 def _features(given: Any, count: int) -> np.ndarray:

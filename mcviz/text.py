@@ -23,6 +23,21 @@ def printable(text: str) -> str:
     return text.encode(errors="replace").decode()
 
 
+def size(count: int) -> str:
+    """A number of bytes, such as "21.3 MB" or "0.4 kB"."""
+    return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: "under a second", "40 s", "12 min", "1 h 20 min"."""
+    if seconds < 1:
+        return "under a second"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
 def first_line(error: BaseException) -> str:
     """The first line of what an error says, without its full stop, or else the error's kind."""
     lines = [line.strip().rstrip(".") for line in str(error).splitlines() if line.strip()]

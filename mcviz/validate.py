@@ -55,6 +55,13 @@ def one_of(name: str, value: T, options: Sequence[T]) -> T:
     return value
 
 
+def different_names(name: str, names: Sequence[str], count: int, advice: str = "") -> tuple[str, ...]:
+    """That many texts, all different."""
+    if not len(set(names)) == len(names) == count:
+        raise invalid(name, f"{count} different names", ", ".join(names), advice)
+    return tuple(names)
+
+
 def array(name: str, given: Any) -> np.ndarray:
     """What is an array, or makes itself one, as lists and the tensors of other frameworks do."""
     try:

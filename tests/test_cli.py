@@ -1,6 +1,7 @@
 """What a person meets who types `mcviz …`: plain lines, one line on refusal, exit codes."""
 
 import io
+import json
 import signal
 import subprocess
 import sys
@@ -12,7 +13,8 @@ import pandas as pd
 import pytest
 
 import mcviz
-from mcviz.cli import main, sampling_progress
+from mcviz.cli import main
+from mcviz.cli.progress import sampling_progress
 from tests.data.hostile import HOSTILE
 from tests.interrupting import interrupted, start
 from tests.model import hostile
@@ -184,6 +186,28 @@ def test_sampling_says_what_is_stochastic_and_what_came_out(folder, tmp_path, ca
     assert (manifest.passes, manifest.seed, manifest.masks, manifest.examples.count) == (5, 7, "per_example", 40)
 
 
+def test_a_summary_is_sampled_and_what_takes_all_passes_is_refused_in_a_line(folder, tmp_path, capsys):
+    out = tmp_path / "run"
+    sampled = ["sample", "--model", f"{folder}/model.keras", "--data", f"{folder}/mnist.npz", "--out", str(out)]
+    assert main([*sampled, "--passes", "5", "--keep", "summary", "--with-passes", "7"]) == 0
+    assert len(mcviz.open_run(out).examples_with_passes) == 7
+    capsys.readouterr()
+    assert main(["trust", str(out), "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["convergence"] is None
+    assert "single_pass" not in figures["figures"]
+    assert main(["trust", str(out)]) == 0
+    assert "This run keeps a summary, so there is no figure of a single pass" in capsys.readouterr().out
+    batch = ["acquire", out, "--method", "batch-bald", "--batch", 3, "--to", tmp_path / "next.csv"]
+    assert "keeps a summary, and this takes all passes" in refused(batch, capsys)
+    for arguments in (
+        ["verify", str(out)],
+        ["export", str(out), "--to", str(tmp_path / "run.npz")],
+        ["list", str(tmp_path)],
+    ):
+        assert main(arguments) == 0
+
+
 def test_a_run_holds_what_python_samples_and_what_was_told_about_its_data(folder, run):
     opened = mcviz.open_run(run)
     data = mcviz.read_data(folder / "mnist.npz")
@@ -293,6 +317,15 @@ def test_list_names_the_runs_and_says_where_there_are_none(run, tmp_path, capsys
     assert capsys.readouterr().out == f"There is no run in {tmp_path}.\n"
 
 
+def test_a_folder_that_is_not_there_cannot_be_listed(tmp_path, capsys):
+    assert f"There is no folder {tmp_path / 'nowhere'}." in refused(["list", tmp_path / "nowhere"], capsys)
+
+
+def test_remove_does_not_ask_about_a_run_that_is_not_there(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("builtins.input", lambda _: pytest.fail("it asked"))
+    assert f"There is no run at {tmp_path}" in refused(["remove", tmp_path], capsys)
+
+
 @pytest.mark.parametrize(("answer", "code"), [("y", 0), ("yes", 0), ("", 2), ("n", 2), (EOFError, 2)])
 def test_remove_asks_first(folder, tmp_path, monkeypatch, answer, code):
     out = tmp_path / "run"
@@ -328,7 +361,9 @@ def test_remove_says_what_stays(folder, tmp_path, capsys):
 def test_without_an_answer_the_refusal_has_a_line_of_its_own(run):
     process = start("remove", run)
     out, err = process.communicate(timeout=60)
-    assert (out, len(err.splitlines())) == (f"Remove the run {run}? [y/N] \n", 1)
+    what, asked = out.splitlines(keepends=True)
+    assert what.startswith("18 files, ")
+    assert (asked, len(err.splitlines())) == (f"Remove the run {run}? [y/N] \n", 1)
 
 
 def test_nowhere_is_no_place_for_a_run(folder, tmp_path, capsys, monkeypatch):

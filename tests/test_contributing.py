@@ -55,6 +55,32 @@ features = Network(run.model_path, passes=5).features(mcviz.as_model_input(np.as
 assert features.ood_scores["deterministic_max_logit"].shape == (3,)
 assert label_of("deterministic_max_logit") == "Max logit, dropout off"
 """,
+    "A kind of examples": """
+import numpy as np, pandas as pd, mcviz
+from mcviz.app.kinds import KINDS
+from mcviz.model.kinds import ADAPTERS
+
+rows = pd.DataFrame(np.eye(7), columns=[str(hour) for hour in range(7)])
+probs = np.random.default_rng(0).dirichlet(np.ones(3), (5, 7))
+kinds = [mcviz.write_run("runs/" + name, probs, data=data).manifest.examples.kind
+         for name, data in (("series", rows), ("rows", rows[rows.columns[::-1]]))]
+assert kinds == ["series", "row"]
+assert "series" in KINDS and "series" in ADAPTERS
+mcviz.verify_run("runs/series")
+""",
+    "A task": """
+import numpy as np
+import mcviz
+
+passes = np.random.default_rng(0).dirichlet(np.ones(3), (6, 20))
+mcviz.write_run("cache/ordered", passes, labels=np.arange(20) % 3, task="ordinal")
+mcviz.verify_run("cache/ordered")
+run = mcviz.open_run("cache/ordered")
+assert mcviz.compare(run, run).in_words.startswith("The accuracy is the same.")
+app = opened("overview", run="ordered")
+assert any("highest rank std" in each.value for each in app.caption)
+opened("example", run="ordered")
+""",
     "A distortion": """
 import mcviz
 from mcviz.data import DISTORTIONS

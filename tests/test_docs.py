@@ -14,12 +14,13 @@ from typing import Any
 
 import click
 import pytest
+import streamlit as st
 import xarray
 from streamlit import config
 
 from mcviz.app.navigation import PAGES
 from mcviz.cli import commands
-from mcviz.measures import SCORES
+from mcviz.measures import REGRESSION_SCORES, SCORES
 from mcviz.runs.manifest import COLUMNS
 
 ROOT = Path(__file__).parents[1]
@@ -104,6 +105,10 @@ def is_installed(words: list[str]) -> None:
     assert entry_points(group="console_scripts", name=words[0])
 
 
+def is_command_of_dask(words: list[str]) -> None:
+    assert entry_points(group="dask_cli", name=words[1])
+
+
 def is_a_file_here(words: list[str]) -> None:
     assert (ROOT / words[0]).is_file()
 
@@ -118,6 +123,7 @@ CHECKS: dict[str, Callable[[list[str]], None]] = {
     "pip": is_installation,
     "streamlit": is_served,
     "podman": is_container,
+    "dask": is_command_of_dask,
     "htpasswd": makes_the_proxy_s_passwords,
     "pre-commit": is_installed,
     "pytest": is_installed,
@@ -174,7 +180,9 @@ def run_snippets(name: str) -> dict[str, Any]:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A current folder where what a snippet writes does not stay."""
-    (tmp_path / "cache").symlink_to(ROOT / "cache")
+    (tmp_path / "cache").mkdir()
+    for name in ("mnist-cnn", "fashion-cnn"):
+        (tmp_path / "cache" / name).symlink_to(ROOT / "cache" / name)
     monkeypatch.chdir(tmp_path)
 
 
@@ -194,7 +202,16 @@ def test_every_python_snippet_of_the_docs_runs(name: str, folder: None) -> None:
 def test_every_block_is_of_a_language_that_a_test_knows() -> None:
     for name, text in DOCS.items():
         opening = re.findall(r"^```(\w*)$", text, re.MULTILINE)[::2]
-        assert set(opening) <= {"", "python", "diff", "nginx", "mermaid"}, name
+        assert set(opening) <= {"", "python", "diff", "nginx", "mermaid", "toml"}, name
+
+
+def test_the_login_s_file_is_one_that_streamlit_reads() -> None:
+    (block,) = fenced("toml", DOCS["docs/deploying.md"])
+    found = tomllib.loads(block)["auth"]
+    needed = {"redirect_uri", "cookie_secret", "client_id", "client_secret", "server_metadata_url"}
+    assert found.keys() == needed  # as Streamlit's documentation of `st.login` lists them
+    assert all(key in st.login.__doc__ for key in needed)
+    assert found["redirect_uri"].endswith("/oauth2callback")
 
 
 # Links and names
@@ -242,6 +259,9 @@ def test_the_glossary_s_scores_are_those_of_the_registry() -> None:
     known = {score.label.lower(): score.uncertain_when for score in SCORES.values()}
     for label, uncertain_when, _ in cells(DOCS["docs/glossary.md"], "score"):
         assert known[label.lower()] == uncertain_when
+    of_regression = {score.label.lower(): score.unit for score in REGRESSION_SCORES.values()}
+    rows = cells(DOCS["docs/glossary.md"], "score of a regression")
+    assert {label.lower(): unit.replace("of the ", "") for label, unit, _ in rows} == of_regression
 
 
 def test_the_format_s_tables_are_those_of_the_run_that_ships() -> None:

@@ -44,7 +44,7 @@ def test_a_run_has_all_that_was_given(tmp_path):
     run = mcviz.write_run(
         tmp_path / "run",
         PROBS,
-        images=IMAGES,
+        data=IMAGES,
         labels=LABELS,
         class_names=["ant", "bee, wild", "cat"],
         ids=[f"{n}.png" for n in range(7)],
@@ -187,35 +187,41 @@ def test_a_tensor_of_another_framework_is_an_array(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ({"probs": PROBS[:, :5]}, "as many passes as examples .5., so the axes cannot be told apart. Name their order"),
-        ({"probs": PROBS.transpose(1, 0, 2), "images": IMAGES}, r"shape \(7, 5, 3\), and there are 7 examples\. Name"),
-        ({"probs": PROBS, "axes": ("pass", "example", "draw")}, "pass, example and class in some order"),
-        ({"probs": PROBS[:1]}, "at least 2 passes and 2 classes. Received: 1 and 3"),
-        ({"probs": PROBS[..., :1]}, "at least 2 passes and 2 classes. Received: 5 and 1"),
-        ({"probs": np.repeat(PROBS[:1], 5, axis=0)}, "All 5 passes are the same"),
-        ({"probs": LOGITS}, "pass 0, example .* is negative. If these are logits"),
-        ({"probs": PROBS * 1.01}, "pass 0, example 0 sum to 1.01, and should sum to 1 within 0.001"),
-        ({"probs": np.where(np.arange(7)[:, None] == 4, np.nan, PROBS)}, "pass 0, example 4 is not a finite number"),
-        ({"probs": (PROBS * 100).astype(int)}, "floating point. Received: dtype int64"),
-        ({"probs": PROBS[0]}, r"\(passes, examples, classes\), with no axis empty. Received: shape \(7, 3\)"),
-        ({"probs": iter([PROBS[0], PROBS[1, :3]])}, r"all of one shape. Received: \(3, 3\) in pass 1"),
-        ({"probs": [PROBS[0], PROBS[1, :3]]}, r"`probs` should be one array. Received: list"),
-        ({"probs": iter([PROBS[0], "text"])}, "floating point or whole numbers. Received: dtype <U4"),
-        ({"probs": Failing()}, r"`probs` should be one array. Received: Failing \(detach it first\)"),
-        ({"probs": PROBS, "deterministic": [["a", "b", "c"]] * 7}, "`deterministic` should be floating point"),
-        ({"probs": iter([])}, "at least 2 passes. Received: none"),
-        ({"probs": 3}, "an array, or an iterator of passes. Received: int"),
-        ({"probs": PROBS, "labels": LABELS + 1}, "class indices from 0 to 2. Received: 3"),
-        ({"probs": PROBS, "labels": LABELS[:-1]}, "of 6 examples, as the data are. Received: 7 examples"),
-        ({"probs": PROBS, "images": IMAGES, "labels": LABELS[:-1]}, "7 class indices"),
-        ({"probs": PROBS, "images": IMAGES[:-1]}, "there are 6 examples|of 6 examples"),
-        ({"probs": PROBS, "class_names": ["a", "b"]}, "3 names, one a class of the passes. Received: 2 names"),
-        ({"probs": PROBS, "class_names": ["a", "b", "a"]}, "different names"),
-        ({"probs": PROBS, "ids": ["a"] * 7}, "7 different texts|different texts"),
-        ({"probs": PROBS, "columns": pd.DataFrame({"a": [1]})}, "of 1 examples"),
-        ({"probs": PROBS, "deterministic": PROBS[0, :3]}, r"of the shape \(7, 3\). Received: shape \(3, 3\)"),
-        ({"probs": PROBS, "deterministic": LOGITS[0]}, "probabilities that sum to one"),
-        ({"probs": PROBS, "features": np.zeros((3, 2))}, r"\(7, features\)"),
+        (
+            {"passes": PROBS[:, :5]},
+            "as many passes as examples .5., so the axes cannot be told apart. Name their order",
+        ),
+        ({"passes": PROBS.transpose(1, 0, 2), "data": IMAGES}, r"shape \(7, 5, 3\), and there are 7 examples\. Name"),
+        ({"passes": PROBS, "axes": ("pass", "example", "draw")}, "pass, example and class in some order"),
+        ({"passes": PROBS[:1]}, "at least 2 passes and 2 classes. Received: 1 and 3"),
+        ({"passes": PROBS[..., :1]}, "at least 2 passes and 2 classes. Received: 5 and 1"),
+        ({"passes": np.repeat(PROBS[:1], 5, axis=0)}, "All 5 passes are the same"),
+        ({"passes": LOGITS}, "pass 0, example .* is negative. If these are logits"),
+        ({"passes": PROBS * 1.01}, "pass 0, example 0 sum to 1.01, and should sum to 1 within 0.001"),
+        ({"passes": np.where(np.arange(7)[:, None] == 4, np.nan, PROBS)}, "pass 0, example 4 is not a finite number"),
+        ({"passes": (PROBS * 100).astype(int)}, "floating point. Received: dtype int64"),
+        (
+            {"passes": PROBS[0]},
+            r"\(passes, examples, classes\), or targets in place of classes, with.*Received: shape \(7, 3\)",
+        ),
+        ({"passes": iter([PROBS[0], PROBS[1, :3]])}, r"all of one shape. Received: \(3, 3\) in pass 1"),
+        ({"passes": [PROBS[0], PROBS[1, :3]]}, r"`passes` should be one array. Received: list"),
+        ({"passes": iter([PROBS[0], "text"])}, "floating point or whole numbers. Received: dtype <U4"),
+        ({"passes": Failing()}, r"`passes` should be one array. Received: Failing \(detach it first\)"),
+        ({"passes": PROBS, "deterministic": [["a", "b", "c"]] * 7}, "`deterministic` should be floating point"),
+        ({"passes": iter([])}, "at least 2 passes. Received: none"),
+        ({"passes": 3}, "an array, or an iterator of passes. Received: int"),
+        ({"passes": PROBS, "labels": LABELS + 1}, "class indices from 0 to 2. Received: 3"),
+        ({"passes": PROBS, "labels": LABELS[:-1]}, "of 6 examples, as the data are. Received: 7 examples"),
+        ({"passes": PROBS, "data": IMAGES, "labels": LABELS[:-1]}, "7 class indices"),
+        ({"passes": PROBS, "data": IMAGES[:-1]}, "there are 6 examples|of 6 examples"),
+        ({"passes": PROBS, "class_names": ["a", "b"]}, "3 names, one a class of the passes. Received: 2 names"),
+        ({"passes": PROBS, "class_names": ["a", "b", "a"]}, "different names"),
+        ({"passes": PROBS, "ids": ["a"] * 7}, "7 different texts|different texts"),
+        ({"passes": PROBS, "columns": pd.DataFrame({"a": [1]})}, "of 1 examples"),
+        ({"passes": PROBS, "deterministic": PROBS[0, :3]}, r"of the shape \(7, 3\). Received: shape \(3, 3\)"),
+        ({"passes": PROBS, "deterministic": LOGITS[0]}, "probabilities that sum to one"),
+        ({"passes": PROBS, "features": np.zeros((3, 2))}, r"\(7, features\)"),
     ],
 )
 def test_what_cannot_be_a_run_is_refused_before_anything_is_written(tmp_path, arguments, told):
@@ -238,7 +244,7 @@ def test_the_same_call_opens_the_run_and_another_is_refused(tmp_path):
 
 def test_pictures_of_a_data_set_and_their_names(tmp_path):
     data = DataSet.of_arrays(IMAGES, np.array(["x", "y", "z"])[LABELS]).with_ids(list("abcdefg"))
-    run = mcviz.write_run(tmp_path / "run", PROBS, images=data)
+    run = mcviz.write_run(tmp_path / "run", PROBS, data=data)
     assert (run.class_names, "".join(run.scores()["id"])) == (("x", "y", "z"), "abcdefg")
     again = data.in_order_of(list("gfedcba"))
     np.testing.assert_array_equal(again.labels, LABELS[::-1])
@@ -252,13 +258,13 @@ def written(kind: str, folder: Path) -> Path:
         [(e, t, c, PROBS[t, e, c]) for e in range(7) for t in range(5) for c in range(3)],
         columns=["example", "pass", "class", "probability"],
     ).sample(frac=1, random_state=0)
-    data = xarray.Dataset({"probs": (("draw", "example", "category"), PROBS)})
+    data = xarray.Dataset({"passes": (("draw", "example", "category"), PROBS)})
     chains = xarray.Dataset({"y": (("chain", "draw", "obs_id", "category"), np.stack([PROBS[:2], PROBS[2:4]]))})
     path = folder / {"folder": "passes", "chains": "c.nc", "netcdf": "a.nc", "xarray zarr": "x"}.get(kind, f"a.{kind}")
     if kind == "npy":
         np.save(path, PROBS)
     elif kind == "npz":
-        np.savez(path, probs=PROBS, labels=LABELS, deterministic_probs=PROBS[0])
+        np.savez(path, passes=PROBS, labels=LABELS, deterministic_passes=PROBS[0])
     elif kind == "folder":
         path.mkdir()
         for number, each in enumerate(PROBS):
@@ -285,29 +291,246 @@ def written(kind: str, folder: Path) -> Path:
 )
 def test_every_kind_of_file(tmp_path, kind):
     with opened_passes(written(kind, tmp_path)) as passes:
-        run = mcviz.write_run(tmp_path / "run", passes.probs, axes=passes.axes)
-        assert (passes.ids, passes.class_names) == (None, None)
+        run = mcviz.write_run(tmp_path / "run", passes.passes, axes=passes.axes)
+        assert (passes.ids, passes.last_names) == (None, None)
         if kind == "npz":
             assert passes.labels is not None
             np.testing.assert_array_equal(passes.labels, LABELS)
     check(run, PROBS[:4] if kind == "chains" else PROBS)
 
 
+MEANS = RNG.normal(50, 20, (5, 7, 2)).astype(np.float32)
+SPREADS = RNG.gamma(2, 3, MEANS.shape).astype(np.float32)
+TRUE = RNG.normal(50, 20, (7, 2)).astype(np.float32)
+STORED = {"mean,variance": lambda v: v, "mean,log_variance": np.log, "mean,std": np.sqrt}
+
+
+def check_values(run: Run, means: np.ndarray = MEANS, variances: np.ndarray | None = None) -> None:
+    expected = means if variances is None else np.concatenate([means, variances], axis=2)
+    np.testing.assert_allclose(run.predictions_block(0, None), expected, rtol=2e-6 if variances is not None else 0)
+    verify_run(run.path)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    order=st.permutations(["pass", "example", "target"]),
+    dtype=st.sampled_from(["f4", "f8"]),
+    targets=st.integers(1, 2),
+    predicts=st.sampled_from(["mean", *STORED]),
+    form=st.sampled_from(["array", "iterator", "lazy"]),
+)
+def test_values_of_a_regression_are_kept_as_they_are_and_every_spread_as_a_variance(
+    tmp_path_factory, order, dtype, targets, predicts, form
+):
+    means, variances = MEANS[..., :targets], SPREADS[..., :targets]
+    given = means if predicts == "mean" else np.concatenate([means, STORED[predicts](variances)], axis=2)
+    given = given.astype(dtype)
+    folder = tmp_path_factory.mktemp("run")
+    order = ["pass", "example", "target"] if form == "iterator" else order
+    moved = np.transpose(given, [("pass", "example", "target").index(axis) for axis in order])
+    passes = {"array": lambda: moved, "iterator": lambda: iter(moved), "lazy": lambda: zarr.array(moved)}[form]()
+    fixed = given[0]
+    run = mcviz.write_run(
+        folder / "run", passes, task="regression", predicts=predicts, axes=order, deterministic=fixed, unit="kg"
+    )
+    check_values(run, means, None if predicts == "mean" else variances)
+    np.testing.assert_allclose(run.deterministic_predictions, run.predictions_block(0, None)[0], rtol=1e-6)
+    assert (run.targets, run.manifest.unit) == (("target",) if targets == 1 else ("target_0", "target_1"), "kg")
+
+
+@pytest.mark.parametrize("axes", [None, ("example", "pass")])
+@pytest.mark.parametrize("form", ["array", "list", "iterator", "lazy"])
+def test_one_target_needs_no_axis_of_its_own(tmp_path, axes, form):
+    given = MEANS[..., 0] if axes is None else MEANS[..., 0].T
+    forms = {
+        "array": lambda: given,
+        "list": given.tolist,
+        "iterator": lambda: iter(MEANS[..., 0]),
+        "lazy": lambda: zarr.array(given),
+    }
+    run = mcviz.write_run(
+        tmp_path / "run",
+        forms[form](),
+        task="regression",
+        axes=None if form == "iterator" else axes,
+        labels=TRUE[:, 0],
+        deterministic=MEANS[0, :, 0],
+    )
+    check_values(run, MEANS[..., :1])
+    np.testing.assert_array_equal(run.labels, TRUE[:, :1])
+    np.testing.assert_array_equal(run.deterministic_predictions, MEANS[0, :, :1])
+
+
+def values_in(kind: str, folder: Path, two: bool) -> Path:
+    """Values of a regression in a file of a kind: of two targets, or of one without an axis."""
+    values = MEANS if two else MEANS[..., 0]
+    dimensions = ("draw", "obs_id", "output")[: values.ndim]
+    path = folder / {"folder": "passes", "netcdf": "a.nc", "xarray zarr": "x"}.get(kind, f"a.{kind}")
+    if kind == "npy":
+        np.save(path, values)
+    elif kind == "npz":
+        np.savez(path, values=values, labels=TRUE, images=np.zeros((2, 3)))
+    elif kind == "folder":
+        path.mkdir()
+        for number, each in enumerate(values):
+            np.save(path / f"{number}.npy", each)
+    elif kind == "h5":
+        with h5py.File(path, "w") as file:
+            file["outputs"], file["weights"] = values, values[0]
+    elif kind == "netcdf":
+        xarray.Dataset({"y": (dimensions, values)}).transpose(*dimensions[::-1]).to_netcdf(path)
+    elif kind == "xarray zarr":
+        xarray.Dataset({"predictions": (dimensions, values)}).transpose(*dimensions[::-1]).to_zarr(
+            path, consolidated=False
+        )
+    elif kind.endswith("nc"):
+        group, names = kind.removesuffix(".nc"), ("chain", "draw", "y_dim_0", "y_dim_1")[: values.ndim + 1]
+        xarray.Dataset({"sigma": (("chain", "draw"), np.ones((1, 4)))}).to_netcdf(path, group="posterior")
+        chains = np.stack([values[:2], values[2:4]])
+        xarray.Dataset({"y": (names, chains)}).to_netcdf(path, group=group, mode="a")
+    else:
+        rows = [(e, t, d, MEANS[t, e, d]) for e in range(7) for t in range(5) for d in range(1 + two)]
+        table = pd.DataFrame(rows, columns=["example", "pass", "target", "value"]).sample(frac=1, random_state=0)
+        table = table if two else table.drop(columns="target")
+        table = table.sort_values("example")
+        (table.to_csv if kind == "csv" else table.to_parquet)(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize("two", [True, False], ids=["two targets", "one target"])
+@pytest.mark.parametrize(
+    "kind",
+    ["npy", "npz", "folder", "xarray zarr", "h5", "netcdf", "posterior_predictive.nc", "csv", "parquet"],
+)
+def test_values_of_a_regression_in_every_kind_of_file(tmp_path, kind, two):
+    with opened_passes(values_in(kind, tmp_path, two), "regression") as passes:
+        run = mcviz.write_run(tmp_path / "run", passes.passes, task="regression", axes=passes.axes)
+        assert (passes.ids, passes.last_names, passes.predicts) == (None, None, None)
+    expected = MEANS[:4] if kind.startswith("posterior") else MEANS
+    check_values(run, expected if two else expected[..., :1])
+
+
+@pytest.mark.parametrize("targets", [1, 2])
+@pytest.mark.parametrize("predicts", ["mean", "mean,log_variance"])
+@pytest.mark.parametrize("exported", ["predictions.zarr", "run.npz", "run.nc"])
+def test_a_regression_s_numbers_come_in_again_as_they_were(tmp_path, targets, predicts, exported):
+    passes = MEANS[..., :targets]
+    if predicts != "mean":
+        passes = np.concatenate([passes, np.log(SPREADS[..., :targets])], axis=2)
+    given = {"task": "regression", "predicts": predicts, "labels": TRUE[:, :targets], "deterministic": passes[0]}
+    run = mcviz.write_run(tmp_path / "run", passes, **given)
+    if exported != "predictions.zarr":
+        mcviz.export_run(run, tmp_path / "run" / exported)
+    with opened_passes(tmp_path / "run" / exported, "regression") as found:
+        again = mcviz.write_run(
+            tmp_path / "again",
+            found.passes,
+            task="regression",
+            axes=found.axes,
+            labels=found.labels,
+            deterministic=found.deterministic,
+            predicts=found.predicts_as("mean"),
+        )
+    assert again.manifest.predicts == ("mean" if predicts == "mean" else "mean,variance")
+    for name in ("labels", "deterministic_predictions", "mean_predictions", "pass_rmse"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(run, name))
+    np.testing.assert_array_equal(again.predictions_block(0, None), run.predictions_block(0, None))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"passes": MEANS[:1]}, "at least 2 passes. Received: 1 and 2. Name the axes"),
+        ({"passes": np.repeat(MEANS[:1], 5, axis=0)}, "All 5 passes are the same"),
+        ({"passes": np.where(np.arange(7)[:, None] == 4, np.inf, MEANS)}, "pass 0, example 4 is not a finite number"),
+        ({"passes": MEANS.astype(int)}, "floating point. Received: dtype int64"),
+        ({"passes": MEANS[0, :, 0]}, r"or targets in place of classes.*Received: shape \(7,\)"),
+        ({"passes": MEANS, "from_logits": True}, "`from_logits` should be left out for a regression"),
+        ({"passes": MEANS, "class_names": ["a", "b"]}, "`class_names` should be left out for a regression"),
+        ({"passes": MEANS, "target_names": ["a"]}, "`target_names` should be of 2 targets, as .* Received: 1"),
+        ({"passes": MEANS, "target_names": ["a", "a"]}, "2 different names. Received: a, a"),
+        (
+            {"passes": MEANS, "labels": TRUE[:, 0]},
+            "`labels` should be of 2 targets, as .* Received: 1",
+        ),
+        ({"passes": MEANS, "labels": ["a"] * 7}, "numbers, which a regression predicts"),
+        ({"passes": MEANS, "predicts": "median"}, "`predicts` should be 'mean' or"),
+        ({"passes": MEANS[..., :1], "predicts": "mean,std"}, "an even number of columns. Received: 1 columns"),
+        ({"passes": -abs(MEANS), "predicts": "mean,variance"}, "variance of pass 0, example 0 is not above 0"),
+        ({"passes": MEANS, "deterministic": MEANS[0, :, :1]}, r"of the shape \(7, 2\). Received: shape \(7, 1\)"),
+        ({"passes": MEANS, "axes": ("pass", "example", "class")}, "pass, example and target in some order"),
+        ({"passes": MEANS, "data": pd.DataFrame({"a": np.arange(6.0)})}, "there are 6 examples|of 6 examples"),
+    ],
+)
+def test_what_cannot_be_a_regression_is_refused_before_anything_is_written(tmp_path, arguments, told):
+    with pytest.raises(InvalidInputError, match=told) as caught:
+        mcviz.write_run(tmp_path / "run", **{"task": "regression", **arguments})
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_classification_has_no_unit_and_no_targets(tmp_path):
+    for arguments, told in (
+        ({"unit": "kg"}, "`unit` should be left out for a classification"),
+        ({"target_names": ["a", "b", "c"]}, "`target_names` should be left out for a classification"),
+        ({"predicts": "mean,std"}, "`predicts` should be left out for a classification"),
+    ):
+        with pytest.raises(InvalidInputError, match=told):
+            mcviz.write_run(tmp_path / "run", PROBS, **arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_labels_of_targets_follow_names_that_are_their_own(tmp_path):
+    labels = pd.DataFrame(TRUE, columns=["width", "height"])
+    data = DataSet(None).with_labels(labels, "regression")
+    run = mcviz.write_run(tmp_path / "run", MEANS, task="regression", data=data, target_names=["height", "width"])
+    np.testing.assert_array_equal(run.labels, TRUE[:, ::-1])
+    new = mcviz.write_run(tmp_path / "new", MEANS, task="regression", data=data, target_names=["a", "b"])
+    np.testing.assert_array_equal(new.labels, TRUE)
+    with pytest.raises(InvalidInputError, match="names for all of width, height"):
+        mcviz.write_run(tmp_path / "x", MEANS, task="regression", data=data, target_names=["a", "width"])
+
+
+ROWS = pd.DataFrame(RNG.normal(size=(7, 3)).astype(np.float32), columns=["age", "prediction", "blood pressure"])
+OWN = pd.DataFrame({"note": ["", "NaN", "null", "7", "e\u0301", "a\nb", " "]})
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+@pytest.mark.parametrize("kind", ["text", "row"])
+def test_texts_and_rows_come_back_with_ids_and_columns(tmp_path, kind, task):
+    data = list(OWN["note"]) if kind == "text" else ROWS
+    passes, labels = (PROBS, LABELS) if task == "classification" else (MEANS, TRUE)
+    given = {"task": task, "labels": labels, "ids": list("abcdefg"), "columns": OWN[["note"]]}
+    run = mcviz.open_run(mcviz.write_run(tmp_path / "run", passes, data=data, **given).path)
+    assert run.manifest.examples.kind == kind
+    assert run.content.to_numpy().tolist() == (OWN[["note"]] if kind == "text" else ROWS).to_numpy().tolist()
+    taken = "user_prediction" if task == "classification" else "prediction"  # of two targets, each column has its name
+    assert list(run.content) == (["text"] if kind == "text" else ["age", taken, "blood pressure"])
+    assert list(run.scores()["id"]) == list("abcdefg")
+    assert list(run.table()["note"]) == list(OWN["note"])
+    np.testing.assert_array_equal(run.labels, labels)
+    assert verify_run(run.path).run.digest == run.digest
+    again = mcviz.write_run(tmp_path / "run", passes, data=data, **given)
+    assert again.digest == run.digest
+    with pytest.raises(RunExistsError, match="examples"):
+        mcviz.write_run(tmp_path / "run", passes, data=data[::-1] if kind == "text" else ROWS + 1, **given)
+
+
 def test_the_passes_of_a_run_come_in_again(tmp_path):
     run = mcviz.write_run(tmp_path / "run", PROBS, labels=LABELS)
     with opened_passes(tmp_path / "run" / "predictions.zarr") as passes:
-        check(mcviz.write_run(tmp_path / "again", passes.probs, axes=passes.axes))
+        check(mcviz.write_run(tmp_path / "again", passes.passes, axes=passes.axes))
     mcviz.export_run(run, tmp_path / "run.npz")
     with opened_passes(tmp_path / "run.npz") as passes:
-        check(mcviz.write_run(tmp_path / "exported", passes.probs, labels=passes.labels))
+        check(mcviz.write_run(tmp_path / "exported", passes.passes, labels=passes.labels))
 
 
 def test_a_long_table_names_examples_and_classes(tmp_path):
     rows = [(f"{e}.png", t, "xyz"[c], PROBS[t, e, c]) for e in range(7) for t in range(5) for c in range(3)]
     pd.DataFrame(rows, columns=["example", "pass", "class", "probability"]).to_csv(tmp_path / "a.csv", index=False)
     with opened_passes(tmp_path / "a.csv") as passes:
-        assert (passes.ids, passes.class_names) == (tuple(f"{n}.png" for n in range(7)), ("x", "y", "z"))
-        check(mcviz.write_run(tmp_path / "run", passes.probs, axes=passes.axes, ids=passes.ids))
+        assert (passes.ids, passes.last_names) == (tuple(f"{n}.png" for n in range(7)), ("x", "y", "z"))
+        check(mcviz.write_run(tmp_path / "run", passes.passes, axes=passes.axes, ids=passes.ids))
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,16 @@ def imported_by(code: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "code", ["", LOOK_AT_THE_SHIPPED_RUN, "from mcviz.cli import main; main(['verify', 'cache/mnist-cnn'])"]
+    "code",
+    [
+        "",
+        LOOK_AT_THE_SHIPPED_RUN,
+        "from mcviz.cli import main; main(['verify', 'cache/mnist-cnn'])",
+        "from mcviz.cli import main; main(['trust', 'cache/mnist-cnn'])",
+        "from mcviz.cli import main; main(['refer', 'cache/mnist-cnn', '--budget', '9'])",
+        "from mcviz.jobs.of_run import data_set_of, options_of_model; data_set_of(mcviz.open_run('cache/mnist-cnn'))",
+        "from pathlib import Path; from mcviz.jobs import Jobs; Jobs(Path('cache')).tend()",
+    ],
 )
 def test_looking_imports_none_of_it(code):
     assert imported_by(code) == []

@@ -9,7 +9,10 @@ from typing import Any
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
+import sklearn.datasets
+import sklearn.model_selection
 from PIL import Image
 
 import mcviz
@@ -36,8 +39,21 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def made(title: str, run: str, **given: Any) -> Run:
     """The run that a recipe writes."""
-    exec(compile(RECIPES[title], title, "exec"), {"images": IMAGES, "labels": LABELS, **given})
+    return followed(title, run, {"images": IMAGES, "labels": LABELS, **given})
+
+
+def followed(title: str, run: str, names: dict[str, Any]) -> Run:
+    """The run that a recipe writes, whose names stay for another that goes on from it."""
+    exec(compile(RECIPES[title], title, "exec"), names)
     return mcviz.open_run(Path("cache") / run)
+
+
+def split(data_set: str) -> dict[str, Any]:
+    """The names of the line that fetches something to try a recipe with."""
+    (line,) = re.findall(rf"^`(x, x_test, y, y_test = .*{data_set}.*)`", TEXT, re.MULTILINE)
+    names: dict[str, Any] = {**vars(sklearn.datasets), **vars(sklearn.model_selection)}
+    exec(line, names)
+    return {name: names[name] for name in ("x", "x_test", "y", "y_test")}
 
 
 def check(run: Run, passes: int) -> np.ndarray:
@@ -54,8 +70,50 @@ def network() -> keras.Model:
 
 
 def test_each_is_of_at_most_15_lines() -> None:
-    assert len(RECIPES) == TEXT.count("```python") == 6
+    assert len(RECIPES) == TEXT.count("```python") == 11
     assert {title: len(code.splitlines()) for title, code in RECIPES.items() if len(code.splitlines()) > 15} == {}
+
+
+def test_texts() -> None:
+    for part, count in (("train", 2000), ("test", 200)):
+        file = f"definitions-{part}.csv"
+        pd.read_csv(ROOT / "tests/data_sets" / file, nrows=count).to_csv(file, index=False)
+    names: dict[str, Any] = {}
+    for title, name in (("Texts with an LSTM", "lstm"), ("Texts with a transformer block", "transformer")):
+        run = followed(title, name, names)
+        assert (run.passes, len(run), run.manifest.examples.kind) == (100, 200, "text")
+        assert run.class_names == ("animal", "artifact", "body part", "food", "plant", "substance")
+        stored = pd.read_parquet(f"cache/{name}/examples.parquet")
+        assert stored["text"].tolist() == pd.read_csv("definitions-test.csv")["text"].tolist()
+        assert run.probs(0).std(axis=0).max() > 0.01
+        assert run.ensemble_accuracy is not None
+        assert run.ensemble_accuracy[-1] > 0.5  # of a third of the texts; a guess is right about one of six
+
+
+def test_rows_of_a_table() -> None:
+    given = split("load_breast_cancer")
+    run = made("Rows of a table", "cancer", **given)
+    assert run.manifest.examples.kind == "row"
+    stored = pd.read_parquet("cache/cancer/examples.parquet")[list(given["x"].columns)]
+    np.testing.assert_array_equal(stored, given["x_test"].to_numpy(np.float32))
+    np.testing.assert_array_equal(run.labels, given["y_test"])
+    assert run.ensemble_accuracy is not None
+    assert run.ensemble_accuracy[-1] > 0.9
+
+
+def test_regression() -> None:
+    given = split("load_diabetes")
+    made("Regression with a predicted variance", "diabetes", **given)
+    made("Regression with a random forest", "trees", **given)
+    for name in ("diabetes", "trees"):
+        run = mcviz.open_run(f"cache/{name}")
+        assert (run.manifest.task, run.manifest.examples.kind) == ("regression", "row")
+        table = run.table()
+        np.testing.assert_array_equal(table["label"], given["y_test"])
+        off = np.sqrt(np.mean((table["prediction"] - table["label"]) ** 2))
+        assert off < 0.9 * given["y_test"].std()
+        spread = table["predictive_std" if name == "trees" else "total_std"]
+        assert 0.5 * off < np.sqrt(np.mean(spread**2)) < 2 * off
 
 
 def test_scikit_learn() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -108,7 +109,7 @@ def test_the_trees_of_a_random_forest(folder: Path, capsys: pytest.CaptureFixtur
     test = digits.data[1000:1200]
     np.save("probs.npy", np.stack([tree.predict_proba(test) for tree in forest.estimators_]))
     np.savez("digits.npz", images=(digits.images[1000:1200] / 16).astype(np.float32), labels=digits.target[1000:1200])
-    printed = typed("import probs.npy --images digits.npz --out run --source forest", capsys)
+    printed = typed("import probs.npy --data digits.npz --out run --source forest", capsys)
     run = mcviz.open_run("run")
     check_examples(run, digits.target[1000:1200])
     check_passes(run, np.load("probs.npy"))
@@ -128,7 +129,7 @@ def test_an_npz_as_pytorch_s_tensors_give_it(folder: Path) -> None:
     standardised = (first - np.array(IMAGENET.mean)[:, None, None]) / np.array(IMAGENET.std)[:, None, None]
     np.savez("passes.npz", logits=logits, labels=LABELS)
     np.save("images.npy", standardised.astype(np.float32))
-    run = imported("--images images.npy --preprocess imagenet --preprocessed --from-logits", "passes.npz")
+    run = imported("--data images.npy --preprocess imagenet --preprocessed --from-logits", "passes.npz")
     check_examples(run, LABELS)
     check_passes(run)
     assert run.images.shape == (N, 8, 8, 3)
@@ -148,6 +149,78 @@ def test_netcdf_names_its_own_axes_and_others_are_named(folder: Path, order: str
     check_passes(mcviz.open_run("other"))
 
 
+VALUES = RNG.normal(50, 20, (5, N, 2)).astype(np.float32)
+TARGETS = RNG.normal(50, 20, (N, 2)).astype(np.float32)
+
+
+def test_a_regression_with_its_targets_by_name_its_rows_and_its_unit(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    variances = RNG.gamma(2, 3, VALUES.shape).astype(np.float32)
+    np.save("values.npy", np.concatenate([VALUES, np.log(variances)], axis=2))
+    np.save("fixed.npy", np.concatenate([VALUES[0], np.log(variances[0])], axis=1))
+    table = pd.DataFrame(TARGETS, columns=["width", "height"]).assign(age=range(N), ward=list("aabbccd"), id=NAMES)
+    table.to_csv("data.csv", index=False)
+    printed = typed(
+        "import values.npy --task regression --predicts mean,log_variance --data data.csv --label-column width,height "
+        "--feature-columns age --deterministic fixed.npy --unit cm --out run",
+        capsys,
+    )
+    run = mcviz.open_run("run")
+    assert (run.targets, run.manifest.unit, run.manifest.examples.content) == (("width", "height"), "cm", ("age",))
+    np.testing.assert_array_equal(run.labels, TARGETS)
+    np.testing.assert_array_equal(run.outputs(3), VALUES[:, 3])
+    np.testing.assert_allclose(run.variances(3), variances[:, 3], rtol=2e-6)
+    np.testing.assert_array_equal(run.deterministic_predictions[:, :2], VALUES[0])
+    assert (list(run.scores()["id"]), list(run.table()["ward"])) == (list(NAMES), list("aabbccd"))
+    rmse = np.sqrt(np.square(VALUES.mean(axis=0) - TARGETS).mean())
+    assert re.search(rf"RMSE: ensemble {rmse:.3g}\d? cm", printed)
+
+
+def test_the_labels_of_a_regression_come_from_a_table_of_their_own(folder: Path) -> None:
+    np.save("values.npy", VALUES)
+    table = pd.DataFrame(TARGETS, columns=["width", "height"]).assign(id=NAMES, ward=list("aabbccd"))
+    table.to_csv("l.csv", index=False)
+    run = imported("--task regression --labels l.csv --label-column height,width", "values.npy")
+    assert run.targets == ("height", "width")
+    np.testing.assert_array_equal(run.labels, TARGETS[:, ::-1])
+    assert list(run.table()["ward"]) == list("aabbccd")
+
+
+def test_a_long_table_of_values_meets_its_texts_and_its_labels_by_their_names(folder: Path) -> None:
+    order = [3, 0, 6, 2, 5, 1, 4]
+    rows = [(NAMES[e], t, name, VALUES[t, e, d]) for e in order for t in range(5) for d, name in enumerate("wh")]
+    pd.DataFrame(rows, columns=["example", "pass", "target", "value"]).to_csv("values.csv", index=False)
+    texts = [f"text {number}" for number in range(N)]
+    table = pd.DataFrame(TARGETS, columns=list("wh")).assign(id=NAMES, text=texts)
+    table.to_csv("data.csv", index=False)
+    run = imported("--task regression --data data.csv --label-column w,h", "values.csv")
+    assert run.targets == ("h", "w")  # in the order of the passes, which is that of the names
+    np.testing.assert_array_equal(run.labels, TARGETS[order][:, ::-1])
+    np.testing.assert_array_equal(run.predictions_block(0, None), VALUES[:, order][..., ::-1])
+    assert list(run.content["text"]) == [texts[place] for place in order]
+
+
+@pytest.mark.parametrize("file", ["predictions.zarr", "run.npz", "run.nc"])
+def test_a_run_of_regression_comes_in_again_by_one_command(folder: Path, file: str) -> None:
+    np.savez(
+        "first.npz",
+        outputs=VALUES,
+        stds=abs(VALUES),
+        labels=TARGETS,
+        deterministic_outputs=VALUES[0],
+        deterministic_stds=abs(VALUES[0]),
+    )
+    run = imported("--task regression", "first.npz")
+    if file != "predictions.zarr":
+        mcviz.export_run(run, f"run/{file}")
+    typed(f"import run/{file} --task regression --out again")
+    again = mcviz.open_run("again")
+    assert again.manifest.predicts == "mean,variance"
+    for name in ("labels", "deterministic_predictions", "mean_predictions"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(run, name))
+
+
 def long_table(order: Sequence[int]) -> pd.DataFrame:
     rows = [(NAMES[e], t, CLASSES[c], PROBS[t, e, c]) for e in order for t in range(5) for c in range(3)]
     return pd.DataFrame(rows, columns=["example", "pass", "class", "probability"])
@@ -158,7 +231,7 @@ def test_a_long_table_meets_its_pictures_by_their_names_and_not_by_their_places(
     long_table(order).to_csv("probs.csv", index=False)
     write_pictures(Path("photos"), by_class=False)
     pd.DataFrame({"id": NAMES[::-1], "label": LABELS[::-1], "source": list("gfedcba")}).to_csv("l.csv", index=False)
-    run = imported("--images photos --labels l.csv", "probs.csv")
+    run = imported("--data photos --labels l.csv", "probs.csv")
     check_examples(run, LABELS[order], CLASSES, [NAMES[place] for place in order])
     check_passes(run, PROBS[:, order])
     np.testing.assert_array_equal(run.images[:], COLOUR[order])
@@ -171,7 +244,7 @@ def test_numbers_in_a_long_table_are_those_of_images_without_names(folder: Path)
     table["example"] = [int(name.partition(".")[0]) for name in table["example"]]
     table.to_csv("probs.csv", index=False)
     np.savez("data.npz", images=COLOUR, labels=LABELS)
-    run = imported("--images data.npz", "probs.csv")
+    run = imported("--data data.npz", "probs.csv")
     check_examples(run, LABELS[order], CLASSES, [str(place) for place in order])
     check_passes(run, PROBS[:, order])
     np.testing.assert_array_equal(run.images[:], COLOUR[order])
@@ -192,7 +265,20 @@ def test_labels_from_elsewhere(folder: Path, kind: str) -> None:
     else:
         write_pictures(Path("photos"), by_class=True)
         ids = [f"{CLASSES[label]}/{n}.{'jpg' if n % 2 else 'png'}" for n, label in enumerate(LABELS)]
-        check_examples(imported("--images photos"), LABELS, CLASSES, ids)
+        check_examples(imported("--data photos"), LABELS, CLASSES, ids)
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_table_of_labels_may_have_texts_and_numbers_which_are_the_user_s_own(folder: Path, kind: str) -> None:
+    np.save("probs.npy", PROBS)
+    own = {"text": list("tuvwxyz"), "age": list(range(N)), "file": NAMES}
+    labels = pd.DataFrame({"label": LABELS, **own})
+    labels.to_csv("l.csv", index=False)
+    labels.to_json("l.jsonl", orient="records", lines=True)
+    run = imported(f"--labels l.{kind}")
+    check_examples(run, LABELS, ids=NAMES)
+    for name, values in own.items():
+        assert list(run.table()[name]) == list(values)
 
 
 def test_deterministic_probabilities_and_features_come_along(folder: Path) -> None:
@@ -397,7 +483,7 @@ def test_classes_that_a_long_table_names_are_met_by_name(folder: Path) -> None:
     table.loc[(table["pass"] == 1) & (table["class"] == "aardvark"), "probability"] = 0.08
     table.loc[(table["pass"] == 1) & (table["probability"] == 0.7), "probability"] = 0.72
     table.to_csv("long.csv", index=False)
-    assert main(["import", "long.csv", "--images", "photos", "--out", "run"]) == 0
+    assert main(["import", "long.csv", "--data", "photos", "--out", "run"]) == 0
     run = mcviz.open_run("run")
     assert run.class_names == tuple(names)
     assert run.scores()["correct"].all()

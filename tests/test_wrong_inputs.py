@@ -62,7 +62,7 @@ def pictures(folder: Path) -> None:
             Image.fromarray(colours).save(folder / kind / CLASSES[label] / f"{place}.png")
     (folder / "broken/bee/4.png").write_bytes(b"\x89PNG\r\n")
     (folder / "empty").mkdir()
-    (folder / "empty/notes.txt").touch()
+    (folder / "empty/notes.md").touch()
 
 
 def tables(folder: Path) -> None:
@@ -80,8 +80,24 @@ def tables(folder: Path) -> None:
     (folder / "repeated.txt").write_text("a\nb\na\n")
     (folder / "text.txt").write_text("0.1 0.9\n")
 
+    (folder / "texts").mkdir()
+    (folder / "texts/empty.txt").touch()
+    (folder / "missing.csv").write_text("text,label\ngood,0\n,1\n")
+    (folder / "holes.csv").write_text("age,income,label\n30,1,0\n40,,1\n")
+    (folder / "rows.csv").write_text("age,income,city,label,text\n30,1,Ulm,0,a\n40,2,Bonn,1,b\n")
+    (folder / "scaler.csv").write_text("mean,std\n1,1\n1,0\n")
+    (folder / "scaler.pkl").write_bytes(b"\x80\x04.")
+
 
 def arrays(folder: Path) -> None:
+    values = -abs(RNG.normal(size=(5, 6, 2)))
+    np.save(folder / "values.npy", values)
+    np.save(folder / "odd.npy", RNG.normal(size=(5, 6, 3)))
+    np.savez(folder / "spread.npz", outputs=values, variances=values[..., :1])
+    np.savez(folder / "both.npz", outputs=values, variances=abs(values))
+    table = pd.DataFrame({"a": range(6), "b": range(6), "word": list("uvwxyz"), "gap": [0, 1, None, 3, 4, 5]})
+    table.to_csv(folder / "targets.csv", index=False)
+    (folder / "words.csv").write_text("example,pass,value\n0,0,much\n0,1,little\n")
     images = RNG.integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
     np.savez(folder / "data.npz", images=images, labels=LABELS)
     np.savez(folder / "grey.npz", images=images[..., 0], labels=LABELS)
@@ -150,6 +166,40 @@ IN_ALL = {  # what data and preprocessing may be wrong in, for sample, check and
     "ids twice": ("{w}/twice.csv", "6 different texts, one an example. Received: 6, 5 of them different"),
     "a path to nothing": ("{w}/nowhere.csv", "nowhere.png: No such file"),
     "no column of ours": ("{w}/colours.csv", "no column of pictures"),
+    "an empty text": ("{w}/texts", "1 of 1 texts cannot be read: empty.txt: it is empty.*--skip-broken"),
+    "missing texts": ("{w}/missing.csv", "1 of 2 texts in text are missing, the first in row 1.*Fill them in"),
+    "missing numbers": ("{w}/holes.csv", "1 values of the rows are missing .* row 1, counted from 0, column income"),
+    "a city as a number": (
+        "{w}/rows.csv --feature-columns age,city",
+        r"numeric columns. Received: city \(.*\). Turn them into numbers",
+    ),
+    "no such column of texts": ("{w}/rows.csv --text-column body", "no column 'body'. It has age, income"),
+    "no such number": ("{w}/rows.csv --feature-columns age --feature-columns size", "no column 'size'"),
+    "a number twice": ("{w}/rows.csv --feature-columns age,age", "names such as A,B, each once"),
+    "a number and label": ("{w}/rows.csv --feature-columns age,label --label-column label", "'label' is named twice"),
+    "texts and numbers": ("{w}/rows.csv --text-column text --feature-columns age", "texts and rows are named"),
+    "classes in two columns": (
+        "{w}/rows.csv --label-column age,label",
+        "classes are in one column of labels, and age, label are named",
+    ),
+    "a scaler for images": (
+        "{w}/data.npz --scaler {w}/scaler.csv",
+        "--scaler is for rows of numbers. Received: .*image",
+    ),
+    "no scaler": ("{w}/rows.csv --feature-columns age --scaler {w}/no.csv", "There is no scaler at"),
+    "a pickled scaler": ("{w}/rows.csv --feature-columns age --scaler {w}/scaler.pkl", "pickle could run any code"),
+    "a scaler of two columns": (
+        "{w}/rows.csv --feature-columns age --scaler {w}/scaler.csv",
+        "The rows have 1 columns",
+    ),
+    "a scaler with a std of 0": (
+        "{w}/rows.csv --feature-columns age,income --scaler {w}/scaler.csv",
+        "`std` should be above 0. Received: 0 in place 1",
+    ),
+    "a scaler and a mean": (
+        "{w}/rows.csv --feature-columns age,income --scaler {w}/scaler.csv --mean 0",
+        "--scaler gives mean and std. Leave out --mean",
+    ),
     "texts as images": ("{w}/texts.npz", "floating point. Received: dtype <U3"),
     "NaN in images": ("{w}/nan.npz", "finite. Received: NaN"),
     "a text as data": ("{w}/text.txt", "none of what is taken"),
@@ -183,12 +233,12 @@ OF_PASSES = {
     "half a table": ("import {w}/half.csv --axes pass,example,class", "at least 2 passes and 2 classes"),
     "as many passes as examples": ("import {w}/square.npy", "cannot be told apart. Name their order: .*--axes"),
     "axes by other names": (f"{IMPORT} --axes draw,example,class", "pass, example and class in some order"),
-    "axes in another order": (f"{IMPORT} --images {{w}}/data.npz --axes example,pass,class", "Received: 5 examples"),
+    "axes in another order": (f"{IMPORT} --data {{w}}/data.npz --axes example,pass,class", "Received: 5 examples"),
     "logits": ("import {w}/logits.npy", "is negative. If these are logits, say so .*--from-logits"),
     "NaN": ("import {w}/nan.npy", "pass 3, example 2 is not a finite number"),
     "one pass": ("import {w}/one.npy", "at least 2 passes"),
     "one class, though the images name three": (
-        "import {w}/single.npy --images {w}/photos",
+        "import {w}/single.npy --data {w}/photos",
         "2 classes. Received: 5 and 1",
     ),
     "equal passes": ("import {w}/equal.npy", "All 5 passes are the same"),
@@ -197,17 +247,59 @@ OF_PASSES = {
     "deterministic of another shape": (f"{IMPORT} --deterministic {{w}}/fixed.npy", r"of the shape \(6, 3\)"),
     "features of another length": (f"{IMPORT} --features {{w}}/features.npy", r"\(6, features\)"),
     "no such features": (f"{IMPORT} --features {{w}}/nowhere.npy", "There is no data file"),
-    "other images": (f"{IMPORT} --images {{w}}/others.npz", "5 examples"),
+    "other images": (f"{IMPORT} --data {{w}}/others.npz", "5 examples"),
     "labels outside the classes": (f"{IMPORT} --labels {{w}}/outside.csv", "class indices from 0 to 2. Received: 3"),
-    "unknown ids": (f"{IMPORT} --images {{w}}/photos --labels {{w}}/unknown.csv", "those of the 6 examples"),
+    "unknown ids": (f"{IMPORT} --data {{w}}/photos --labels {{w}}/unknown.csv", "those of the 6 examples"),
     "names for images that have none": (
-        "import {w}/named.csv --images {w}/data.npz",
+        "import {w}/named.csv --data {w}/data.npz",
         "numbers, since the examples have",
     ),
-    "labels of others": (f"{IMPORT} --images {{w}}/others.npz --labels {{w}}/labels.npy", "5 labels|5 class indices"),
+    "labels of others": (f"{IMPORT} --data {{w}}/others.npz --labels {{w}}/labels.npy", "5 labels|5 class indices"),
     "no labels": (f"{IMPORT} --labels {{w}}/nowhere.npy", "There is no data file"),
+    "values of a regression as probabilities": ("import {w}/values.npy", "say so .* by --task regression"),
+    "variances that are none": (
+        "import {w}/values.npy --task regression --predicts mean,variance",
+        "variance of pass 0, example 0 is not above 0. .*--predicts",
+    ),
+    "a mean without its spread": (
+        "import {w}/odd.npy --task regression --predicts mean,std",
+        "an even number of columns. Received: 3 columns",
+    ),
+    "logits of a regression": ("import {w}/values.npy --task regression --from-logits", "left out for a regression"),
+    "classes of a regression": (
+        "import {w}/values.npy --task regression --class-names a,b",
+        "left out for a regression",
+    ),
+    "a unit of classes": (f"{IMPORT} --unit kg", "`unit` should be left out for a classification. Received: kg"),
+    "a spread of classes": (f"{IMPORT} --predicts mean,std", "left out for a classification"),
+    "two columns of classes": (f"{IMPORT} --labels {{w}}/targets.csv --label-column a,b", "classes are in one column"),
+    "texts as targets": (
+        "import {w}/values.npy --task regression --labels {w}/targets.csv --label-column a,word",
+        "numbers, which a regression predicts",
+    ),
+    "targets that are missing": (
+        "import {w}/values.npy --task regression --labels {w}/targets.csv --label-column a,gap",
+        "1 of 6 labels are missing or not finite, the first in row 2",
+    ),
+    "another number of targets": (
+        "import {w}/values.npy --task regression --labels {w}/targets.csv --label-column a",
+        "of 2 targets, as the passes predict. Received: 1",
+    ),
+    "a long table of words": ("import {w}/words.csv --task regression", "its column value should hold numbers"),
+    "a long table of classes": (
+        "import {w}/half.csv --task regression",
+        "has the columns example, pass, target, value",
+    ),
+    "a spread of another shape": (
+        "import {w}/spread.npz --task regression",
+        r"variances has the shape \(5, 6, 1\), and outputs the shape",
+    ),
+    "a spread that the file has otherwise": (
+        "import {w}/both.npz --task regression --predicts mean,std",
+        "left out, or mean,variance, as the file has them. Received: mean,std",
+    ),
     "another number of names": (f"{IMPORT} --class-names a,b", "3 names, one a class of the passes. Received: 2"),
-    "means for other channels": (f"{IMPORT} --images {{w}}/data.npz --mean 1,2", "1 or 3 numbers.*Received: 2"),
+    "means for other channels": (f"{IMPORT} --data {{w}}/data.npz --mean 1,2", "1 or 3 numbers.*Received: 2"),
 }
 CASES = {
     **{
@@ -220,7 +312,7 @@ CASES = {
         for does, start in (
             ("sample", "sample --model {w}/model.keras --data"),
             ("check", "check --model {w}/model.keras --data"),
-            ("import", f"{IMPORT} --images"),
+            ("import", f"{IMPORT} --data"),
         )
         for name, (rest, told) in IN_ALL.items()
     },

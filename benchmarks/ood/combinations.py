@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy.stats import combine_pvalues
 
-from mcviz.measures.combination import conformal_p_values, harmonic_mean_p
+from mcviz.measures.combination import harmonic_mean_p
+from mcviz.measures.conformal import conformal_p_values
 
 UNCERTAINTIES = ("max_probability", "expected_entropy")
 DISTANCES = ("unexplained_share", "neighbours_penultimate")
@@ -27,7 +28,7 @@ def combined(ood_scores: Values, reference: Values) -> Values:
     Returns:
         By combination (N,) OOD scores: minus the decimal logarithm of the combined p-value.
     """
-    p = {name: conformal_p_values(ood_scores[name], reference[name]) for name in (*UNCERTAINTIES, *DISTANCES)}
+    p = {name: conformal_p_values(reference[name], ood_scores[name]) for name in (*UNCERTAINTIES, *DISTANCES)}
     return {
         f"{way}_{uncertainty}_{distance}": -np.log10(combine(np.stack([p[uncertainty], p[distance]])))
         for way, combine in COMBINE.items()

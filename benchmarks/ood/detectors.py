@@ -133,8 +133,7 @@ def _deterministic(outputs: Outputs) -> Array:
 
 
 def _registered(score: Score, outputs: Outputs) -> Array:
-    values = score.compute(Predictions(outputs.probs))
-    return values if score.uncertain_when == "high" else -values
+    return score.uncertainty(score.compute(Predictions(outputs.probs)))
 
 
 def _statistic(values: Callable[[Outputs], Array], statistic: Callable[[Array], Array], outputs: Outputs) -> Array:

@@ -7,12 +7,14 @@ returns (N,) float64 OOD scores: high for far out.
 import numpy as np
 from sklearn.covariance import ShrunkCovariance
 from sklearn.ensemble import IsolationForest
-from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import OneClassSVM
 
+from mcviz.measures.outliers import nearest_neighbours
+
 Array = np.ndarray
 
+__all__ = ["gaussian_by_class", "isolation_forest", "nearest_neighbours", "one_class"]
 SHRINKAGE = 1 / 1001  # 1000 parts of the covariance to one of a sphere
 
 
@@ -29,18 +31,6 @@ def gaussian_by_class(known: Array, labels: Array, vectors: Array) -> Array:
     deviations = known - means[np.searchsorted(classes, labels)]
     covariance = ShrunkCovariance(shrinkage=SHRINKAGE, assume_centered=True).fit(deviations)
     return np.min([covariance.mahalanobis(vectors - mean) for mean in means], axis=0)
-
-
-def nearest_neighbours(known: Array, vectors: Array, count: int = 10) -> Array:
-    """The distance to the nearest `count` vectors, on average (Sun et al. 2022).
-
-    Args:
-        known: (M, D).
-        vectors: (N, D).
-        count: of neighbours.
-    """
-    neighbours = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(known)
-    return neighbours.kneighbors(vectors)[0].mean(axis=1, dtype=np.float64)
 
 
 def isolation_forest(known: Array, vectors: Array) -> Array:

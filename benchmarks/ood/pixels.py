@@ -11,16 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.decomposition import PCA
 
 from benchmarks.ood.results import FIGURES, HERE, MISTAKES
 from benchmarks.ood.sets import study_images
 from mcviz.measures.detection import bootstrap, detection
+from mcviz.measures.outliers import Span
 from mcviz.runs import Run, open_run
 
 KEPT = HERE / "pixels.csv"
 RUN = HERE.parents[1] / "cache" / "mnist-cnn"
-VARIANCE = 0.9  # share that the components explain; fixed before anything was measured
 
 
 def distances(known: np.ndarray, images: np.ndarray) -> np.ndarray:
@@ -33,9 +32,7 @@ def distances(known: np.ndarray, images: np.ndarray) -> np.ndarray:
     Returns:
         (N,) OOD scores, in units of a pixel.
     """
-    components = PCA(VARIANCE, svd_solver="full").fit(known.reshape(len(known), -1))
-    pixels = images.reshape(len(images), -1)
-    return np.linalg.norm(pixels - components.inverse_transform(components.transform(pixels)), axis=1)
+    return Span.of(known.reshape(len(known), -1)).distance(images.reshape(len(images), -1))
 
 
 def ood_score_pairs(run: Run) -> dict[str, tuple[np.ndarray, np.ndarray]]:

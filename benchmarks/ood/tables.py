@@ -2,7 +2,7 @@
 
 python -m benchmarks.ood.tables                     Markdown
 python -m benchmarks.ood.tables --figure fpr95      the tables of all detectors by another figure
-python -m benchmarks.ood.tables --keep              writes them into the document, and the dashboard's table
+python -m benchmarks.ood.tables --keep              writes them into the document
 """
 
 import argparse
@@ -11,29 +11,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from benchmarks.ood.detectors import SHAPE, family_of, label_of
 from benchmarks.ood.pixels import load_pixels
 from benchmarks.ood.results import BASELINE, FIGURES, HERE, MISTAKES, PROBE, TRAININGS, Results, aims, load, load_cells
 
 DOCUMENT = HERE.parents[1] / "docs" / "higher-moments.md"
-DASHBOARD = HERE.parents[1] / "mcviz" / "app" / "ood_study.csv"
 BLOCK = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 PIXELS = "Pixels alone, no network"
-OF_THE_DASHBOARD = (
-    PROBE,
-    "unexplained_share",
-    "neighbours_penultimate",
-    BASELINE,
-    "max_probability",
-    "expected_entropy",
-    "mutual_information",
-    "deterministic_energy",
-    "skewness_probability",
-    "bimodality_probability",
-    "skewness_logit",
-)
 ENDS = {1: "high", -1: "low"}
 
 Column = Callable[[str], str]
@@ -174,19 +159,9 @@ def with_tables(document: str, results: Results) -> str:
     return BLOCK.sub(lambda block: block[1] + TABLES[block[2]](results) + block[3], document)
 
 
-def dashboard_table(results: Results) -> pd.DataFrame:
-    """The median AUROC of a few detectors, by their names, on each set, by its label; the mistakes come first."""
-    sets = [MISTAKES, *(name for name in results.sets if name != MISTAKES)]
-    rows = {name_of(d): [results.median(d, name) for name in sets] for d in OF_THE_DASHBOARD}
-    rows[PIXELS] = load_pixels()["auroc"][sets].tolist()
-    columns = [_label(results, name) for name in sets]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("detector").round(4)
-
-
-def keep(results: Results, document: Path = DOCUMENT, dashboard: Path = DASHBOARD) -> None:
-    """Write the tables into the document, and the dashboard's table into its file."""
+def keep(results: Results, document: Path = DOCUMENT) -> None:
+    """Write the tables into the document."""
     document.write_text(with_tables(document.read_text(encoding="utf-8"), results), encoding="utf-8")
-    dashboard_table(results).to_csv(dashboard)
 
 
 def _label(results: Results, name: str) -> str:

@@ -1,4 +1,4 @@
-"""The tables: the document and the dashboard hold just what the command prints from the kept figures."""
+"""The tables: the document holds just what the command prints from the kept figures."""
 
 import re
 import runpy
@@ -6,12 +6,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from benchmarks.ood.cell import cell_page
 from benchmarks.ood.results import FIGURES, TRAININGS, Results, aims, load
-from benchmarks.ood.tables import DASHBOARD, DOCUMENT, TABLES, dashboard_table, keep, spread, with_tables
+from benchmarks.ood.tables import DOCUMENT, TABLES, keep, spread, with_tables
 
 TEXT = DOCUMENT.read_text(encoding="utf-8")
 
@@ -28,18 +27,13 @@ def test_the_document_holds_just_what_the_command_prints(found: Results) -> None
         assert table(found) in TEXT
 
 
-def test_the_dashboard_s_table_is_that_of_the_figures(found: Results) -> None:
-    pd.testing.assert_frame_equal(pd.read_csv(DASHBOARD, index_col="detector"), dashboard_table(found))
-
-
 def test_keeping_changes_nothing_but_the_tables(tmp_path: Path, found: Results) -> None:
-    document, dashboard = tmp_path / "document.md", tmp_path / "dashboard.csv"
+    document = tmp_path / "document.md"
     document.write_text("before\n<!-- table: aims -->\nold\n<!-- end of table -->\nafter\n", encoding="utf-8")
-    keep(found, document, dashboard)
+    keep(found, document)
     lines = document.read_text(encoding="utf-8").splitlines()
     assert (lines[:2], lines[-2:]) == (["before", "<!-- table: aims -->"], ["<!-- end of table -->", "after"])
     assert "old" not in lines
-    assert dashboard.read_bytes() == DASHBOARD.read_bytes()
 
 
 def test_every_aim_is_answered_with_yes_or_no(found: Results) -> None:

@@ -1,0 +1,361 @@
+"""Two runs held against each other: by how much the second is better, and for which examples it says something else.
+
+Nothing here needs TensorFlow.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mcviz import validate
+from mcviz.errors import InvalidInputError
+from mcviz.measures import Predictions, RegressionPredictions, scores_of
+from mcviz.measures.convergence import shared_top
+from mcviz.measures.quality import QUALITY, Compared, Terms, compared, joined
+from mcviz.runs import Manifest, Run
+from mcviz.runs.contents import Progress
+from mcviz.runs.tasks import task_of
+from mcviz.text import one_line
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = np.ndarray
+
+CHANGE = "change"  # the column that says how an example changed
+OTHER = "other_"  # before the name of a column of the second run
+PREDICTIONS = "another prediction", "same prediction"  # what an example may be without labels
+MOST_UNCERTAIN = 100  # examples, by which rankings are compared
+
+
+@dataclass(frozen=True)
+class Changes:
+    """How the predictions of the same examples changed from one run to the other.
+
+    Attributes:
+        kinds: what an example may be, such as "right to wrong".
+        moved: those of them that are a change: with labels the ones that got worse and better.
+        kind: (N,) int64, an index into `kinds`.
+        worse: (N,) float64, by how much the other prediction fits the label worse: of classes the fall of the label's
+            probability, of a regression the rise of the absolute error; without labels how far the predictions differ.
+    """
+
+    kinds: tuple[str, ...]
+    moved: tuple[str, ...]
+    kind: Array
+    worse: Array
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many examples are of each kind."""
+        return dict(zip(self.kinds, np.bincount(self.kind, minlength=len(self.kinds)).tolist(), strict=True))
+
+    def of(self, kind: str) -> Array:
+        """(n,) int64, the examples of a kind, those first whose predictions changed the most."""
+        found = np.flatnonzero(self.kind == self.kinds.index(kind))
+        return found[np.argsort(-np.abs(self.worse[found]), kind="stable")]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs.
+
+    Attributes:
+        one: the run that the other is compared with.
+        other: the other run.
+        paired: whether both are over the same examples.
+        score: by which examples are uncertain.
+        confidence: of the intervals.
+        measures: of each run, and the other's less the first's; empty where labels are missing.
+        changes: which examples changed; None where the examples are not the same.
+        shared_top: the share of the 100 most uncertain examples that both name; None where the examples are not the
+            same or no more than that.
+        notes: what limits the comparison, a sentence each.
+        terms: what the measures of each run are computed from; None where labels are missing.
+    """
+
+    one: Run
+    other: Run
+    paired: bool
+    score: str
+    confidence: float
+    measures: tuple[Compared, ...]
+    changes: Changes | None
+    shared_top: float | None
+    notes: tuple[str, ...]
+    terms: tuple[Terms, Terms] | None = field(default=None, repr=False)
+
+    @property
+    def in_words(self) -> str:
+        """Whether the other run is better, in sentences."""
+        if not self.measures:
+            return "It is not known which run is better, since labels are missing."
+        quality = QUALITY[self.one.manifest.task]
+        told = self.measures[0], self.measures[quality.place[quality.decides]]
+        return " ".join(self._in_words(each) for each in told if each.verdict != "unknown")
+
+    def _in_words(self, each: Compared) -> str:
+        name, difference = each.measure.label, each.difference
+        if difference.low == difference.high == 0:
+            return f"The {name} is the same."
+        by = each.measure.with_interval(difference, self.one.manifest.unit, sign="+")
+        if each.verdict == "noise":
+            return f"The {name} differs by {by}, which is within noise."
+        return f"{one_line(self.other.name)} has the {each.verdict} {name}, by {by}: more than noise."
+
+    def as_dict(self) -> dict[str, Any]:
+        """The comparison for JSON: numbers, and the ids of the examples that changed."""
+        changes = None
+        if self.changes is not None:
+            ids, moved = self.one.scores()["id"], self.changes.moved
+            changes = {
+                kind: {"count": count, "ids": ids.iloc[self.changes.of(kind)].tolist() if kind in moved else None}
+                for kind, count in self.changes.counts.items()
+            }
+        return {
+            "runs": [
+                {"path": run.path, "digest": run.digest, "examples": len(run), "passes": run.passes}
+                for run in (self.one, self.other)
+            ],
+            "same_examples": self.paired,
+            "score": self.score,
+            "confidence": self.confidence,
+            "in_words": self.in_words,
+            "measures": {
+                each.measure.name: {
+                    "unit": each.measure.unit,
+                    "one": each.one,
+                    "other": each.other,
+                    "other_less_one": each.difference,
+                    "other_is": each.verdict,
+                }
+                for each in self.measures
+            },
+            "changes": changes,
+            "shared_of_most_uncertain": self.shared_top,
+            "notes": self.notes,
+        }
+
+
+def same_examples(one: Manifest, other: Manifest) -> bool:
+    """Whether two runs are over the same examples in the same order, as far as they know.
+
+    Examples that are known by nothing but their number are the same where their labels are.
+    """
+    a, b = one.examples, other.examples
+    if (a.kind, a.count, a.sha256) != (b.kind, b.count, b.sha256):
+        return False
+    have_content = one.images is not None or bool(a.content)
+    have_ids = a.columns_sha256 is not None and b.columns_sha256 is not None
+    return have_content or have_ids or (one.labels_sha256 is not None and one.labels_sha256 == other.labels_sha256)
+
+
+def check_comparable(one: Manifest, other: Manifest) -> None:
+    """Check that two runs predict the same kind of thing.
+
+    Raises:
+        InvalidInputError: they do not; the message says what each predicts.
+    """
+    if one.task != other.task:
+        raise InvalidInputError(
+            f"One run is of {one.task} and the other of {other.task}, so nothing can be compared. Choose another run."
+        )
+    for name, a, b in (
+        ("number of classes", str(one.classes), str(other.classes)),
+        ("targets", ", ".join(one.targets), ", ".join(other.targets)),
+        ("unit", one.unit or "none", other.unit or "none"),
+    ):
+        if a != b:
+            raise InvalidInputError(
+                f"Two runs are compared that predict the same. Received: the {name} {a} and {b}. Choose another run."
+            )
+
+
+def scores_to_compare(one: Run, other: Run) -> list[str]:
+    """The names of the scores of uncertainty that both runs have."""
+    scores = scores_of(one.manifest.task)
+    return [name for name in one.score_names if name in other.score_names and not scores[name].needs_labels]
+
+
+def class_order(one: Run, other: Run) -> Array:
+    """(C,) int64: for each class of one run its number in the other, by name, or else by number."""
+    if set(one.class_names) == set(other.class_names):
+        return np.array([other.class_names.index(name) for name in one.class_names], np.int64)
+    return np.arange(len(one.class_names))
+
+
+def compare(
+    one: Run,
+    other: Run,
+    *,
+    score: str | None = None,
+    confidence: float = 0.95,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Compare two runs: over the same examples pair by pair, otherwise what can be compared.
+
+    Args:
+        one: a run.
+        other: a run of the same task, classes or targets.
+        score: by which examples are uncertain, one of `scores_to_compare`; the first of them without it.
+        confidence: above 0 and below 1, of the intervals.
+        progress: called with (done, total) examples that are read; what it raises stops that.
+
+    Raises:
+        InvalidInputError: they predict other things, or there is no such score.
+    """
+    check_comparable(one.manifest, other.manifest)
+    if not 0 < validate.fraction("confidence", confidence) < 1:
+        raise validate.invalid("confidence", "above 0 and below 1", confidence)
+    offered = scores_to_compare(one, other)
+    score = offered[0] if score is None else validate.one_of("score", score, offered)
+    paired = same_examples(one.manifest, other.manifest)
+    labels, notes = _labels(one, other, paired)
+    uncertainty = [
+        scores_of(one.manifest.task)[score].uncertainty(run.scores()[score].to_numpy()) for run in (one, other)
+    ]
+    measures: list[Compared] = []
+    terms = None
+    if labels[0] is not None and labels[1] is not None:
+        told = [_of_both(progress, at, len(one), len(other)) for at in range(2)]
+        terms = (
+            _terms(one, labels[0], told[0]) | {"uncertainty": uncertainty[0]},
+            _terms(other, labels[1], told[1]) | {"uncertainty": uncertainty[1]},
+        )
+        measures = compared(one.manifest.task, *terms, paired=paired, confidence=confidence)
+    changes = TASKS[one.manifest.task].changes(one, other, *labels) if paired else None
+    many = paired and len(one) > MOST_UNCERTAIN
+    top = shared_top(uncertainty[0], uncertainty[1], MOST_UNCERTAIN) if many else None
+    return Comparison(one, other, paired, score, confidence, tuple(measures), changes, top, tuple(notes), terms)
+
+
+def beside(one: Run, other: Run) -> "pd.DataFrame":
+    """The numbers of another run over the same examples, to stand beside those of one.
+
+    Returns:
+        One row an example, indexed by `example`: `change`, how the prediction changed; then, with `other_` before their
+        names, the predictions and scores of the other run. What has a name of the user's own columns is left out, and
+        `change` has underscores behind it.
+    """
+    changes = TASKS[one.manifest.task].changes(one, other, *_labels(one, other, paired=True)[0])
+    table = other.scores()
+    known = [name for name in table if str(name).startswith("prediction") or name in other.score_names]
+    taken = set(one.table())
+    found = table[known].add_prefix(OTHER)
+    found = found[[name for name in found if name not in taken]]
+    change = CHANGE
+    while change in taken:
+        change += "_"
+    found.insert(0, change, np.array(changes.kinds, object)[changes.kind])
+    return found
+
+
+def changed_table(found: Comparison) -> "pd.DataFrame":
+    """The rows of `Run.table` of the first run with `beside`, those first that got worse the most.
+
+    Raises:
+        InvalidInputError: the runs are over other examples.
+    """
+    if found.changes is None:
+        raise InvalidInputError("Examples are listed where both runs are over the same ones. Leave the file out.")
+    table = found.one.table().join(beside(found.one, found.other))
+    return table.iloc[np.argsort(-found.changes.worse, kind="stable")]
+
+
+@dataclass(frozen=True)
+class _Task:
+    blocks: Callable[[Run, Array], Iterator[tuple[int, Predictions | RegressionPredictions]]]
+    changes: Callable[[Run, Run, Array | None, Array | None], Changes]
+
+
+def _class_blocks(run: Run, labels: Array) -> Iterator[tuple[int, Predictions]]:
+    """The means of all passes at once: the measures need nothing else of them."""
+    yield len(run), Predictions(run.mean_probs[None], labels)
+
+
+def _regression_blocks(run: Run, labels: Array) -> Iterator[tuple[int, RegressionPredictions]]:
+    for shard in range(run.manifest.shards):
+        start, stop = run.manifest.shard_range(shard)
+        passes = run.predictions_block(start, stop)
+        yield stop, task_of(run.manifest).predictions(run.manifest, passes, labels[start:stop], None)
+
+
+def _class_changes(one: Run, other: Run, labels: Array | None, others: Array | None) -> Changes:
+    order = class_order(one, other)
+    mean, other_mean = one.mean_probs, other.mean_probs[:, order]
+    prediction, other_prediction = mean.argmax(axis=1), other_mean.argmax(axis=1)
+    every = np.arange(len(one))
+    if labels is None or others is None:
+        differs = np.abs(mean.astype(np.float64) - other_mean).sum(axis=1) / 2
+        return Changes(PREDICTIONS, PREDICTIONS[:1], (prediction == other_prediction).astype(np.int64), differs)
+    back = np.argsort(order)  # the label of the other run by the first one's numbers
+    right, other_right = prediction == labels, other_prediction == back[others]
+    kinds = ("right to wrong", "wrong to right", "right in both", "wrong in both")
+    kind = np.select([right & ~other_right, ~right & other_right, right & other_right], [0, 1, 2], 3)
+    worse = mean[every, labels].astype(np.float64) - other_mean[every, back[others]]
+    return Changes(kinds, kinds[:2], kind.astype(np.int64), worse)
+
+
+def _regression_changes(one: Run, other: Run, labels: Array | None, others: Array | None) -> Changes:
+    width = len(one.targets)
+    mean, other_mean = (run.mean_predictions[:, :width].astype(np.float64) for run in (one, other))
+    if labels is None or others is None:
+        moved = np.linalg.norm(mean - other_mean, axis=1)
+        return Changes(PREDICTIONS, PREDICTIONS[:1], (moved == 0).astype(np.int64), moved)
+    worse = np.linalg.norm(other_mean - others, axis=1) - np.linalg.norm(mean - labels, axis=1)
+    kinds = ("larger error", "smaller error", "same error")
+    return Changes(kinds, kinds[:2], np.select([worse > 0, worse < 0], [0, 1], 2).astype(np.int64), worse)
+
+
+TASKS: Mapping[str, _Task] = {
+    "classification": _Task(_class_blocks, _class_changes),
+    "regression": _Task(_regression_blocks, _regression_changes),
+}
+
+
+def _terms(run: Run, labels: Array, progress: Progress | None) -> dict[str, Array]:
+    task, blocks = run.manifest.task, []
+    for done, predictions in TASKS[task].blocks(run, labels):
+        blocks.append(QUALITY[task].terms(predictions))
+        if progress:
+            progress(done, len(run))
+    return joined(blocks)
+
+
+def _labels(one: Run, other: Run, paired: bool) -> tuple[Sequence[Array | None], list[str]]:
+    """The labels by which each run is measured, and what is to be said of them."""
+    order, labels, notes = class_order(one, other), [one.labels, other.labels], []
+    by_name = set(one.class_names) == set(other.class_names)
+    if not paired:
+        differ = one.manifest.examples.sha256 != other.manifest.examples.sha256
+        known = (
+            "The runs are over different examples." if differ else "It is not known whether the examples are the same."
+        )
+        notes.append(
+            f"{known} Each run is measured on its own, so a difference may come from the examples as well as from the "
+            "model."
+        )
+    if not by_name:
+        notes.append("The classes have other names in the two runs. They are compared by their numbers.")
+    if paired and labels[0] is None and labels[1] is not None:
+        labels[0] = np.argsort(order)[labels[1]] if one.class_names else labels[1]
+        notes.append("Only the second run has labels. Both are measured by these.")
+    elif paired and labels[1] is None and labels[0] is not None:
+        labels[1] = order[labels[0]] if one.class_names else labels[0]
+        notes.append("Only the first run has labels. Both are measured by these.")
+    elif paired and labels[0] is not None and labels[1] is not None:
+        same = order[labels[0]] == labels[1] if one.class_names else (labels[0] == labels[1]).all(axis=1)
+        if not same.all():
+            notes.append(f"{(~same).sum():,} labels are not the same. Each run is measured by its own.")
+    elif any(each is None for each in labels):
+        notes.append("Labels are missing, so it is not known how good the predictions are.")
+    return labels, notes
+
+
+def _of_both(progress: Progress | None, at: int, *counts: int) -> Progress | None:
+    if progress is None:
+        return None
+    before, total = sum(counts[:at]), sum(counts)
+    return lambda done, _: progress(before + done, total)

@@ -1,0 +1,98 @@
+"""Kinds of examples and tasks are in registries of the same names, and nothing else compares these names."""
+
+import ast
+from collections import Counter
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from mcviz import comparing, importing, measures
+from mcviz.app import kinds as app_kinds
+from mcviz.app import tasks as app_tasks
+from mcviz.choices import Task
+from mcviz.data import kinds as data_kinds
+from mcviz.data import passes as data_passes
+from mcviz.measures.quality import QUALITY
+from mcviz.model import kinds as model_kinds
+from mcviz.model import tasks as model_tasks
+from mcviz.runs import manifest
+from mcviz.runs import tasks as run_tasks
+
+PACKAGE = Path(measures.__file__).parents[1]
+KINDS = {*manifest.CONTENT}
+TASKS = {*get_args(Task)}
+COMPARED = {  # where a name is compared all the same, and how often
+    "app/columns.py": 1,  # kinds of columns, which are no kinds of examples
+    "app/views/column_filter.py": 1,
+    "data/data_set.py": 3,  # labels of one form or another
+    "data/sources.py": 2,
+    "model/plan.py": 1,  # what a model returns, of one form or another
+    "model/sampler.py": 2,
+    "runs/arrays.py": 1,
+    "runs/manifest.py": 3,  # what is claimed is checked before a registry is asked
+}
+
+
+@pytest.mark.parametrize("registry", [data_kinds.KINDS, app_kinds.KINDS, {**model_kinds.ADAPTERS, "none": None}])
+def test_every_layer_knows_the_same_kinds_of_examples(registry: dict[str, object]) -> None:
+    assert set(registry) == KINDS
+
+
+@pytest.mark.parametrize(
+    "registry",
+    [
+        measures.TASKS,
+        QUALITY,
+        comparing.TASKS,
+        data_passes.NAMES,
+        run_tasks.TASKS,
+        importing.FORMS,
+        model_tasks.TASKS,
+        app_tasks.TASKS,
+    ],
+)
+def test_every_layer_knows_the_same_tasks(registry: dict[str, object]) -> None:
+    assert set(registry) == TASKS
+
+
+def comparisons(source: str) -> int:
+    """How often something called kind or task is compared with the name of one, or matched against it."""
+    found = 0
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            asked = any(getattr(side, "id", getattr(side, "attr", "")).endswith(("kind", "task")) for side in sides)
+            found += asked and any(_names(side) & (KINDS | TASKS) for side in sides)
+        elif isinstance(node, ast.Match):
+            found += any(_names(case.pattern) & (KINDS | TASKS) for case in node.cases)
+    return found
+
+
+def _names(node: ast.AST) -> set[object]:
+    return {each.value for each in ast.walk(node) if isinstance(each, ast.Constant)}
+
+
+def test_no_name_of_a_kind_or_a_task_is_compared_elsewhere() -> None:
+    files = {str(path.relative_to(PACKAGE)): path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")}
+    found = Counter({name: comparisons(source) for name, source in files.items()})
+    assert +found == Counter(COMPARED)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'if run.kind == "row": pass',
+        'x = 1 if "regression" != task else 2',
+        'if task in ("classification", "other"): pass',
+        'match kind:\n    case "text":\n        pass',
+    ],
+)
+def test_a_comparison_is_found_however_it_is_written(source: str) -> None:
+    assert comparisons(source) == 1
+    assert (
+        comparisons(
+            source.replace("row", "a").replace("regression", "b").replace("classification", "c").replace("text", "d")
+        )
+        == 0
+    )
