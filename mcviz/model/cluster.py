@@ -310,13 +310,13 @@ class _Making:
         return min(waits)[1]
 
     def _submit(self, flight: _Flight, function: Callable[..., Any], shard: int) -> None:
-        shards = self.shards
+        shards, examples = self.shards, self.shards.manifest.shard_range(shard)
         order = Order(
             self.name,
             absolute(shards.folder.path),
             shards.name,
-            only_files_of(shards.manifest, shard),
-            None if shards.old is None else only_files_of(shards.old, shard),
+            only_files_of(shards.manifest, *examples),
+            None if shards.old is None else only_files_of(shards.old, *examples),
             self.workers.model,
             shard,
             self._examples(flight, shard),

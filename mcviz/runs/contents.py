@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from mcviz.choices import Task
 from mcviz.runs.manifest import Examples, Images, Manifest
 from mcviz.runs.summary import Summary
-from mcviz.runs.table import encode_columns, with_own_names
+from mcviz.runs.table import decode_columns, encode_columns, with_own_names
 from mcviz.runs.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -114,12 +114,13 @@ def described_examples(
     elif not sha256:
         sha256 = hashlib.sha256(json.dumps(ids or examples.count).encode()).hexdigest()
     there = [part for part in (content, own) if part is not None]
-    named = None
-    if ids is not None or any(len(part.columns) for part in there):
-        tables = [part.to_csv(index=False) for part in there] or [""]
+    named, file = None, encode_columns(ids, *there)
+    if file is not None:  # as a run gives them back: whole numbers with gaps come back as floating point
+        read = decode_columns(file, examples.count)
+        tables = [read[list(part.columns)].to_csv(index=False) for part in there] or [""]
         named = hashlib.sha256(json.dumps([ids, *tables]).encode()).hexdigest()
     names = () if content is None else tuple(content.columns)
-    return replace(examples, sha256=sha256, columns_sha256=named, content=names), encode_columns(ids, *there)
+    return replace(examples, sha256=sha256, columns_sha256=named, content=names), file
 
 
 def stored_scores(task: Task, spread: bool = False) -> tuple[str, ...]:

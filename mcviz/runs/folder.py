@@ -112,7 +112,7 @@ class Removal:
             names = ", ".join(name.removesuffix(".npz") for name in sorted(self.derived))
             found.append(f"What was derived from it goes too, {size(sum(self.derived.values()))}: {names}.")
         if self.stays:
-            found.append(f"What is none of the run's stays in its folder: {', '.join(self.stays)}.")
+            found.append(f"Files that are not part of the run stay in its folder: {', '.join(self.stays)}.")
         return found
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -23,6 +24,7 @@ COLUMNS = "examples.parquet"
 WITH_PASSES = "example_with_passes"  # of a summary: the dimension of its passes, and the array of these examples
 FORMAT = 2
 MAX_MANIFEST_BYTES = 1 << 26
+SMALLEST_ENTRY = 128  # bytes at least for each file in a manifest
 MAX_CHUNK_BYTES = 1 << 28  # checked before memory is taken
 
 CONTENT = {"image": "", "text": "texts", "row": "numbers", "none": ""}  # of the columns that are the examples
@@ -371,11 +373,37 @@ def identity(manifest: Manifest) -> dict[str, Any]:
     }
 
 
+def check_size(manifest: Manifest, names: Iterable[str]) -> None:
+    """Check that the manifest of a run stays of a size that is read, once it lists all files.
+
+    Args:
+        manifest: of the run.
+        names: of all its files.
+
+    Raises:
+        InvalidInputError: it does not.
+    """
+    files = dict.fromkeys(names, StoredFile(MAX_CHUNK_BYTES, "0" * 64))
+    if len(files) * SMALLEST_ENTRY < MAX_MANIFEST_BYTES:
+        return
+    size = len(_encoded(replace(manifest, files=files)))
+    if size > MAX_MANIFEST_BYTES:
+        raise InvalidInputError(
+            f"The run would be of more files than its manifest can list. Received: {len(files):,} files, a manifest of "
+            f"{size >> 20:,} MB; at most {MAX_MANIFEST_BYTES >> 20} MB are read. Keep the run without its images "
+            "(--no-keep-images), or make several runs."
+        )
+
+
 def write_manifest(folder: Folder, manifest: Manifest, name: str = NAME) -> None:
     """Put a manifest in place. For a finished run this is the moment from which it counts."""
+    folder.write(name, _encoded(manifest))
+
+
+def _encoded(manifest: Manifest) -> bytes:
     content = msgspec.to_builtins(manifest) | {"digest": manifest.digest}
     content["checksum"] = _checksum(content)
-    folder.write(name, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False).encode())
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False).encode()
 
 
 def read_manifest(folder: Folder, name: str = NAME) -> Manifest:

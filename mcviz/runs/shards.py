@@ -118,10 +118,12 @@ def make_shard(
     return MadeShard(files, task.summarise(manifest, task.decoded(rows), labels), deterministic)
 
 
-def only_files_of(manifest: Manifest, shard: int) -> Manifest:
-    """A manifest that lists no more files than reading one shard takes."""
-    arrays = arrays_in_shards(manifest)
-    read = [*(f"{manifest.store}/{name}/zarr.json" for name in arrays), *files_of_shard(manifest, shard)]
+def only_files_of(manifest: Manifest, start: int, stop: int) -> Manifest:
+    """A manifest that lists no more files than reading some examples takes, wherever the shards of its run begin."""
+    size = manifest.layout.examples_per_shard
+    read = [f"{manifest.store}/{name}/zarr.json" for name in arrays_in_shards(manifest)]
+    for shard in range(start // size, -(-stop // size)):
+        read += files_of_shard(manifest, shard)
     return replace(manifest, files={name: manifest.files[name] for name in read if name in manifest.files})
 
 

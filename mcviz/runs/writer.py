@@ -43,6 +43,7 @@ from mcviz.runs.manifest import (
     WITH_PASSES,
     Manifest,
     check_manifest,
+    check_size,
     read_manifest,
     write_manifest,
 )
@@ -84,7 +85,7 @@ def write(
         RunExistsError: another run, or something else, is there.
         CorruptRunError: the run that is there is damaged.
         StorageError: it cannot be written. What was there is there still.
-        InvalidInputError: the source's numbers are no probabilities.
+        InvalidInputError: the source's numbers are no probabilities; or it would be of more files than can be listed.
         NotPermittedError: something is to be written, and may not be.
     """
     folder = folder_at(out)
@@ -94,6 +95,7 @@ def write(
         expected = np.dtype(wanted.images.dtype), (wanted.examples.count, *wanted.images.shape)
         if (images.dtype, images.shape) != expected:
             raise InvalidInputError(f"Images should be {expected}. Received: {images.dtype} {images.shape}.")
+    check_size(wanted, files_of(wanted))
     while True:
         if not is_finished(folder, wanted):
             require_permission("No run can be written")
@@ -248,13 +250,12 @@ class _Writing:
             self._write_array("label", labels)
         if features is not None:
             self._write_array("features", features)
-        if columns is not None:
-            self._write(COLUMNS, columns)
-        if self.old and MODEL in self.old.manifest.files:
-            content = read_verified(self.folder, self.old.manifest, MODEL)
-            self.manifest = replace(self.manifest, files=self.manifest.files | {MODEL: described(content)})
-        elif self.contents.model is not None:
-            self._write(MODEL, self.contents.model)
+        for name, content in ((COLUMNS, columns), (MODEL, contents.model)):
+            if self.old and name in self.old.manifest.files:  # the same, though other versions write other bytes
+                there = described(read_verified(self.folder, self.old.manifest, name))
+                self.manifest = replace(self.manifest, files=self.manifest.files | {name: there})
+            elif content is not None:
+                self._write(name, content)
 
     def _shards(self) -> Generator[tuple[int, MadeShard]]:
         """Every shard; those that are not there yet are sampled and written. They may come in any order."""

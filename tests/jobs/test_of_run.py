@@ -24,6 +24,7 @@ COUNT = 12
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (COUNT, 6, 5, 3), dtype=np.uint8)
 COLUMNS = pd.DataFrame({"source": ["a", "b"] * (COUNT // 2), "age": np.arange(COUNT) / 4})
+UNUSUAL = pd.DataFrame({"gaps": pd.array([1, None] * (COUNT // 2), "Int64"), "tags": [["a", "b"]] * COUNT})
 ROWS = pd.DataFrame(RNG.normal(size=(COUNT, 4)), columns=list("abcd"), dtype=np.float32)
 TEXTS = np.array([f"a good film, number {number}" for number in range(COUNT)], object)
 LABELS = np.arange(COUNT) % 3
@@ -65,6 +66,7 @@ CASES = {
         DataSet(None, LABELS, rows=ROWS, ids=tuple("abcdefghijkl"), columns=COLUMNS),
         {"preprocessing": Preprocessing(1.0, (0.1, -0.2, 0.3, 1e-9), (1.0, 2.0, 3.0, 0.1))},
     ),
+    "columns that come back otherwise": (of_rows, DataSet(None, LABELS, rows=ROWS, columns=UNUSUAL), {}),
     "at another rate": (of_rows, DataSet(None, LABELS, rows=ROWS), {"rate": 0.2}),
     "a regression": (
         lambda: of_rows(width=4, activation=None),

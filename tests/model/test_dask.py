@@ -140,6 +140,21 @@ def test_the_bits_are_those_of_one_process_and_a_run_grows_and_goes_on(
     assert contents(Path(grown.path)) == contents(alone[LONG])
 
 
+def test_a_run_grows_whose_shards_become_smaller(
+    workers: LocalCluster, shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout = run_sampling.layout_for
+    monkeypatch.setattr(
+        run_sampling,
+        "layout_for",
+        lambda passes, *others: replace(layout(passes, *others), examples_per_shard=8 if passes == 12 else 4),
+    )
+    sampled(shared, tmp_path / "run", scheduler=workers.scheduler_address)
+    grown = sampled(shared, tmp_path / "run", scheduler=workers.scheduler_address, passes=20)
+    whole = sampled(shared, tmp_path / "whole", passes=20)
+    assert contents(Path(grown.path)) == contents(Path(whole.path))
+
+
 def test_a_summary_is_that_of_one_process(workers: LocalCluster, shared: Path, tmp_path: Path) -> None:
     summary = {"keep": "summary", "with_passes": 10}
     one = sampled(shared, tmp_path / "one", **summary)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from msgspec.structs import replace
 
@@ -119,6 +120,34 @@ def test_growing_that_is_stopped_leaves_the_old_run_and_goes_on_later(tmp_path: 
     assert len(source.asked) == 2
     make(tmp_path / "whole", **form, passes=10)
     assert contents(tmp_path / "run") == contents(tmp_path / "whole")
+
+
+def test_growing_leaves_a_table_of_examples_alone_that_another_pyarrow_writes_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = numbers(make(tmp_path / "run", kind="text"))
+    write_table = pq.write_table
+    monkeypatch.setattr(pq, "write_table", lambda table, file, **_: write_table(table, file, compression="none"))
+    with pytest.raises(Stop):
+        make(tmp_path / "run", kind="text", passes=10, progress=stop_after(30))
+    assert numbers(open_run(tmp_path / "run")) == before
+    assert verify_run(tmp_path / "run")
+    grown = make(tmp_path / "run", kind="text", passes=10)
+    assert verify_run(tmp_path / "run")
+    assert grown.content["text"].tolist() == make(tmp_path / "whole", kind="text", passes=10).content["text"].tolist()
+
+
+def test_a_run_of_more_files_than_can_be_listed_is_refused_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path / "whole")
+    size = (tmp_path / "whole" / "manifest.json").stat().st_size
+    monkeypatch.setattr("mcviz.runs.manifest.MAX_MANIFEST_BYTES", size // 2)
+    with pytest.raises(InvalidInputError, match="more files than its manifest can list"):
+        make(tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    monkeypatch.setattr("mcviz.runs.manifest.MAX_MANIFEST_BYTES", 2 * size)
+    make(tmp_path / "run")
 
 
 def test_one_that_is_open_while_it_grows_says_that_it_was_replaced(tmp_path: Path, growing: dict[str, Any]) -> None:
