@@ -114,14 +114,14 @@ def convergence_of(run: Run, score: str = "max_probability", progress: Progress 
 
     Args:
         run: a classification with labels.
-        score: one of `RANKING_SCORES`, by which examples are ranked.
+        score: one of `ranking_scores_of` it, by which examples are ranked.
         progress: called with (done, total) shards; what it raises stops the reading.
 
     Raises:
         InvalidInputError: no labels, a regression, or there is no such score.
         PassesNotKeptError: the run keeps a summary.
     """
-    labels, ranked_by = _labels(run), SCORES[validate.one_of("score", score, RANKING_SCORES)]
+    labels, ranked_by = _labels(run), SCORES[validate.one_of("score", score, ranking_scores_of(run))]
     sizes = sizes_up_to(run.passes)
 
     def of_block(probs: Array, examples: slice) -> tuple[list[Terms], Array | None]:
@@ -172,12 +172,17 @@ def groups_of(run: Run, column: str) -> tuple[Array, list[str]]:
     return values.cat.codes.to_numpy(np.int64), names
 
 
+def ranking_scores_of(run: Run) -> list[str]:
+    """Those of `RANKING_SCORES` that a run has; one that was made before a score, or without what it takes, has not."""
+    return [name for name in RANKING_SCORES if name in run.score_names]
+
+
 def ranking_of(run: Run, score: str) -> Ranking:
     """The order of a labelled run by a score.
 
     Args:
         run: a classification.
-        score: one of `RANKING_SCORES`.
+        score: one of `ranking_scores_of` it.
 
     Raises:
         InvalidInputError: the run has no labels, or there is no such score.
@@ -196,7 +201,7 @@ def rankings_of(run: Run) -> dict[str, Ranking]:
         InvalidInputError: the run has no labels.
     """
     labels, probs = _labels(run), run.deterministic_probs
-    found = {name: ranking_of(run, name) for name in RANKING_SCORES}
+    found = {name: ranking_of(run, name) for name in ranking_scores_of(run)}
     if probs is not None:
         found["deterministic"] = Ranking(-probs.max(axis=1), probs.argmax(axis=1) == labels)
     return found
@@ -209,7 +214,7 @@ def cheapest_of(run: Run, mistake: float, look: float, score: str = "max_probabi
         run: a classification.
         mistake: what a mistake costs that nobody sees, 0 or more.
         look: what it costs to look at an example, in the same unit.
-        score: one of `RANKING_SCORES`.
+        score: one of `ranking_scores_of` it.
 
     Raises:
         InvalidInputError: the run has no labels, there is no such score, or a cost below 0.
@@ -223,13 +228,13 @@ def uncertainty_of(run: Run, score: str) -> Array:
 
     Args:
         run: a classification.
-        score: one of `RANKING_SCORES`.
+        score: one of `ranking_scores_of` it.
 
     Raises:
         InvalidInputError: there is no such score, or the run is of a regression.
     """
     _check_task(run)
-    validate.one_of("score", score, RANKING_SCORES)
+    validate.one_of("score", score, ranking_scores_of(run))
     return SCORES[score].uncertainty(run.scores()[score].to_numpy())
 
 
@@ -341,6 +346,13 @@ class RunReferral:
             },
         }
 
+    def threshold_in_words(self, rule: float) -> str:
+        """Which values of the score go to a person, such as "up to 0.906313"."""
+        value = self._in_unit(rule)
+        if value is None:
+            return "none"
+        return f"{'up to' if self.score.uncertain_when == 'low' else 'from'} {value:.6g}"
+
     def _in_unit(self, rule: float) -> float | None:
         return float(self.score.uncertainty(np.array(rule))) if np.isfinite(rule) else None
 
@@ -363,7 +375,7 @@ def refer(
         accuracy: the least accuracy of the rest, a fraction. Give this, `budget` or `miss`.
         budget: the most examples that a person looks at.
         miss: the most mistakes among the rest, as a share of all mistakes.
-        score: one of `RANKING_SCORES`.
+        score: one of `ranking_scores_of` it.
         confidence: of the guarantee, above 0.5.
         calibrated_on: a run with labels of the same model, whose threshold is applied to `run`.
         seed: of the halves of the labelled examples: one chooses the threshold, the other tests it. That of a budget is
@@ -412,48 +424,47 @@ def prediction_sets_of(run: Run, coverage: float = SET_COVERAGE) -> SetFigures:
 
 
 def referral_in_words(found: RunReferral) -> list[str]:
-    """What a referral comes to, a sentence or two each for the labels and for the guarantee."""
-    score, run, lines = found.score, found.run, []
+    """What a referral comes to, a sentence each for the labels and for the guarantee."""
+    lines = []
     if found.on_labels is not None:
-        on = found.on_labels
-        lines.append(f"For {found.target} {_referred(found, on.threshold)}. {_rest(on)}")
-    given, examples = found.guarantee, found.guaranteed_examples
-    if given is None or examples is None:
-        lines.append("Nothing is guaranteed for new examples: there are too few labels, or too many mistakes.")
-        return lines
+        lines.append(f"For {found.target} {_looked_at(found, found.on_labels.threshold)}.")
+    given = found.guarantee
+    if given is None:
+        return [*lines, "Nothing is guaranteed for new examples: there are too few labels, or too many mistakes."]
     promise = (
         f"With {100 * given.confidence:.6g}% confidence at least {percent(given.accuracy, 2)} of the rest are right"
     )
-    if found.on_labels is not None and len(given.others) == len(run):
-        lines.append(f"{promise}: the threshold of a budget takes no labels, so all of them test it.")
-        return lines
-    lines.append(
-        f"{promise}: {_referred(found, given.threshold)}. "
-        f"Of the {len(given.others):,} labels that tested this, {len(given.on_others.referred):,} were referred. "
-        f"{_rest(given.on_others)}"
-    )
-    if found.on_labels is None and run.labels is not None:
-        lines.append(f"On this run's labels: {_rest(referral_at(ranking_of(run, score.name), given.threshold))}")
-    return lines
+    if found.on_labels is not None and len(given.others) == len(found.run):
+        return [*lines, f"{promise}: the threshold of a budget takes no labels, so all of them test it."]
+    return [*lines, f"{promise} where {_looked_at(found, given.threshold)}."]
 
 
-def _referred(found: RunReferral, rule: float) -> str:
+def referral_rows(found: RunReferral) -> list[tuple[str, ...]]:
+    """The figures of a referral as text: the heads of a table, then a row for each of its two thresholds."""
+    score, run, given = found.score, found.run, found.guarantee
+    parts = {}
+    if found.on_labels is not None:
+        parts["these labels"] = found.on_labels, len(run)
+    if given is not None and not (found.on_labels is not None and len(given.others) == len(run)):
+        parts["the labels that tested the guarantee"] = given.on_others, len(given.others)
+        if found.on_labels is None and run.labels is not None:
+            parts["this run's labels"] = referral_at(ranking_of(run, score.name), given.threshold), len(run)
+    rows = [
+        (
+            words,
+            found.threshold_in_words(on.threshold),
+            f"{len(on.referred):,} of {count:,}",
+            f"{on.caught:,} of {on.caught + on.missed:,}",
+            "there is none" if on.accuracy_of_rest is None else percent(on.accuracy_of_rest, 2),
+        )
+        for words, (on, count) in parts.items()
+    ]
+    return [("on", score.in_sentence, "to a person", "mistakes caught", "accuracy of the rest"), *rows] if rows else []
+
+
+def _looked_at(found: RunReferral, rule: float) -> str:
     count = len(referred_at(uncertainty_of(found.run, found.score.name), rule))
-    value, score, all_examples = found._in_unit(rule), found.score, f"{len(found.run):,} examples"
-    if value is None:
-        return f"a person looks at none of {all_examples}"
-    side = "up to" if score.uncertain_when == "low" else "from"
-    return f"a person looks at {count:,} of {all_examples}, those with {score.in_sentence} {side} {value:.6g}"
-
-
-def _rest(referral: Referral) -> str:
-    if referral.accuracy_of_rest is None:
-        return "There is no rest."
-    mistakes = referral.caught + referral.missed
-    return (
-        f"{referral.caught:,} of {mistakes:,} mistakes are caught, {referral.missed:,} are missed; "
-        f"{percent(referral.accuracy_of_rest, 2)} of the rest are right."
-    )
+    return f"a person looks at {f'{count:,}' if count else 'none'} of {len(found.run):,} examples"
 
 
 def label_issues(run: Run, first: int = 100) -> "pd.DataFrame":

@@ -293,16 +293,19 @@ class Filters:
         label, prediction = (part.strip() for part in (*parts, "")[:2])
         if not label and not prediction:
             raise ValueError(f"Type a class, or two as in “{two_classes(class_names)}”.")
-        by_name = {name.lower(): (c,) for c, name in enumerate(class_names)}
-        for name in (label, prediction):
-            if name and name.lower() not in by_name:
-                known = ", ".join(class_names) if len(class_names) <= MOST_NAMED else f"{len(class_names):,} there are"
-                raise ValueError(f"“{name}” is none of the classes {known}. Type “{two_classes(class_names)}”, say.")
-        return replace(
-            self,
-            label=by_name[label.lower()] if label else self.label,
-            prediction=by_name[prediction.lower()] if prediction else self.prediction,
-        )
+        exact = {name: (c,) for c, name in enumerate(class_names)}
+        by_name = {name.lower(): classes for name, classes in reversed(exact.items())} | exact
+
+        def found(name: str, otherwise: tuple[int, ...]) -> tuple[int, ...]:
+            if not name:
+                return otherwise
+            for written in (name, name.lower()):
+                if written in by_name:
+                    return by_name[written]
+            known = ", ".join(class_names) if len(class_names) <= MOST_NAMED else f"{len(class_names):,} there are"
+            raise ValueError(f"“{name}” is none of the classes {known}. Type “{two_classes(class_names)}”, say.")
+
+        return replace(self, label=found(label, self.label), prediction=found(prediction, self.prediction))
 
 
 def two_classes(class_names: tuple[str, ...]) -> str:

@@ -233,7 +233,7 @@ def score_distributions(values: np.ndarray, correct: np.ndarray | None, title: s
     Returns:
         Two histograms as shares of their own group, so that few wrong ones are not lost beside many correct ones.
     """
-    edges = np.histogram_bin_edges(values, bins=30)
+    edges = np.histogram_bin_edges(values.astype(np.float64), bins=30)  # float32 has no 30 steps near 1
     groups = [("all", NEUTRAL, np.ones(len(values), dtype=bool))]
     if correct is not None:
         groups = [("correct", CORRECT, correct), ("wrong", WRONG, ~correct)]

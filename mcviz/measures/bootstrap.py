@@ -4,7 +4,8 @@ Examples are drawn anew with replacement, as many as there are, and the figure i
 difference of two figures of the same examples is a figure, too: then both are of the same draws, which makes it paired.
 
 Of very many examples some are taken at random, draws are made of these, and their spread is scaled to the number of
-all: it falls with the root of the number of examples (the bootstrap of m out of n, Bickel et al. 1997).
+all: it falls with the root of the number of examples (the bootstrap of m out of n, Bickel et al. 1997). Of a sample
+that is thinned more than another, the weights are brought nearer to 1 by as much.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,7 @@ Array = np.ndarray
 
 BLOCK = 2**21  # weights that are in memory at a time, 16 MB
 MOST_DRAWN = 20_000  # examples, of which draws take seconds
+FEWEST_DRAWN = 1_000  # of each sample that has as many
 Statistic = Callable[[Array], Array]
 
 
@@ -27,6 +29,12 @@ class Interval:
     value: float
     low: float
     high: float
+
+    @property
+    def size(self) -> "Interval":
+        """How far it is from 0, of a difference whose ends are both on one side."""
+        low, high = sorted((abs(self.low), abs(self.high)))
+        return Interval(abs(self.value), low, high)
 
     def written(self, number: Callable[[float], str], unit: str = "") -> str:
         """The figure with its unit and the ends, such as "98.21% (97.95 to 98.44)"; `number` writes each of them."""
@@ -80,8 +88,8 @@ def weighted_intervals(
 
     Args:
         statistic_of: takes which n examples of each sample are drawn from, an array of their numbers or a slice of all.
-            What it returns takes (R, n) float64, how often each of R draws holds each of these, and returns (R,) or
-            (R, M).
+            What it returns takes (R, n) float64 weights, how often each of R draws holds each of these, and returns
+            (R,) or (R, M).
         examples: N; or the sizes of several samples that were drawn independently, of which each is drawn anew by
             itself. Their examples come one sample after the other.
         confidence: as for `intervals`.
@@ -100,15 +108,16 @@ def weighted_intervals(
     statistic = statistic_of(*(slice(None) for _ in samples))
     (value,) = statistic(np.ones((1, sum(samples)))).reshape(1, -1)
     centre, share = value, share_drawn(sum(samples))
+    shares = [max(share, min(1.0, FEWEST_DRAWN / size)) for size in samples]
     if share < 1:
         random = np.random.default_rng(seed)
-        chosen = [some_of(size, share, random) for size in samples]
+        chosen = [some_of(size, of_sample, random) for size, of_sample in zip(samples, shares, strict=True)]
         statistic, samples = statistic_of(*chosen), tuple(map(len, chosen))
         (centre,) = statistic(np.ones((1, sum(samples)))).reshape(1, -1)
-    found = [statistic(weights).reshape(len(weights), -1) for weights in _draws(samples, resamples, seed)]
+    found = [statistic(weights).reshape(len(weights), -1) for weights in _draws(samples, shares, resamples, seed)]
     ends = np.quantile(np.concatenate(found), [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
     if share < 1:
-        ends = value + np.sqrt(share) * (ends - centre)
+        ends = value + np.sqrt(max(shares)) * (ends - centre)
     return [Interval(*map(float, each)) for each in zip(value, *ends, strict=True)]
 
 
@@ -122,14 +131,16 @@ def some_of(examples: int, share: float, random: np.random.Generator) -> Array:
     return np.sort(random.choice(examples, max(1, round(share * examples)), replace=False))
 
 
-def _draws(samples: Sequence[int], resamples: int, seed: int) -> Iterator[Array]:
+def _draws(samples: Sequence[int], shares: Sequence[float], resamples: int, seed: int) -> Iterator[Array]:
+    """(R, n) weights at a time; those of a sample that is a smaller share of its examples vary less."""
     ends = np.cumsum([0, *samples])
     random, rows = np.random.default_rng(seed), max(1, BLOCK // int(ends[-1]))
     for start in range(0, resamples, rows):
         weights = np.empty((min(rows, resamples - start), ends[-1]))
         for row in weights:
-            for first, size in zip(ends, samples, strict=False):
-                row[first : first + size] = np.bincount(random.integers(size, size=size), minlength=size)
+            for first, size, share in zip(ends, samples, shares, strict=False):
+                counts = np.bincount(random.integers(size, size=size), minlength=size)
+                row[first : first + size] = 1 + np.sqrt(share / max(shares)) * (counts - 1)
         yield weights
 
 

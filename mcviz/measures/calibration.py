@@ -359,20 +359,21 @@ def calibration_sentences(result: Calibration) -> list[str]:
     """
     figures, ensemble = result.figures["ensemble"], result.ways["ensemble"]
     over, confident = figures.overconfidence, ensemble.confidence.mean()
-    promise = f"its mean confidence is {percent(confident, 2)}, and {percent(figures.accuracy.value, 2)} are correct"
-    low, high = sorted(100 * abs(end) for end in (over.low, over.high))
-    by = f"by {_points(over.value)} ({100 * result.confidence:.6g}% interval {low:.2f} to {high:.2f})"
+    both = f"Its mean confidence is {percent(confident, 2)}, its accuracy {percent(figures.accuracy.value, 2)}."
+    size = over.size
+    ends = f"{100 * size.low:.2f} to {100 * size.high:.2f}"
+    by = f"by {_points(over.value)} ({100 * result.confidence:.6g}% interval {ends})"
     if over.low > 0:
-        verdict = f"The ensemble is over-confident {by}: {promise}."
+        verdict = f"The ensemble is over-confident {by}. {both}"
     elif over.high < 0:
-        verdict = f"The ensemble is under-confident {by}: {promise}."
+        verdict = f"The ensemble is under-confident {by}. {both}"
     elif figures.ece.value > ece_by_chance(ensemble, confidence=result.confidence):
         verdict = (
-            f"The ensemble is over-confident in places and under-confident in others: {promise}, but its ECE of "
-            f"{percent(figures.ece.value, 2)} is more than chance explains."
+            "The ensemble is over-confident in places and under-confident in others: its ECE of "
+            f"{percent(figures.ece.value, 2)} is more than chance explains. {both}"
         )
     else:
-        verdict = f"The ensemble is well calibrated, as far as {len(ensemble):,} examples tell: {promise}."
+        verdict = f"The ensemble is well calibrated, as far as {len(ensemble):,} examples tell. {both}"
     names = {"deterministic": "the deterministic model", "single_pass": "a single pass"}
     gains = [_gain(result.differences[way], name) for way, name in names.items() if way in result.differences]
     return [verdict, *gains]

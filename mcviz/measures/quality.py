@@ -64,7 +64,7 @@ class Measure:
         if np.isnan(value):
             return "–"
         if self.unit == "target":
-            return f"{'+' if sign and value >= 0 else ''}{significant(value)}"
+            return f"{'+' if sign == '+' and value >= 0 else ''}{significant(value)}"
         return f"{SCALE.get(self.unit, 1) * value:{sign}.{DIGITS[self.unit]}f}"
 
     def with_interval(self, of: Interval, target_unit: str = "", *, sign: str = "") -> str:
@@ -156,7 +156,7 @@ def measured(
         An interval a measure, in their order.
     """
     count = len(next(iter(terms.values())))
-    statistic_of = lambda chosen: QUALITY[task].statistic(_only(terms, chosen))  # noqa: E731
+    statistic_of = lambda chosen: QUALITY[task].statistic(only(terms, chosen))  # noqa: E731
     found = weighted_intervals(statistic_of, count, confidence=confidence, resamples=resamples, seed=seed)
     return _exact(task, terms, found, confidence)
 
@@ -189,7 +189,7 @@ def compared(
     counts = [len(next(iter(terms.values()))) for terms in (one, other)]
 
     def both_of(*chosen: Array | slice) -> Statistic:
-        parts = _only(one, chosen[0]), _only(other, chosen[-1])
+        parts = only(one, chosen[0]), only(other, chosen[-1])
         first, second = (QUALITY[task].statistic(terms) for terms in parts)
         of_one = len(next(iter(parts[0].values())))
 
@@ -207,7 +207,8 @@ def compared(
     return [Compared(*each) for each in zip(QUALITY[task].measures, *alone, found[2 * size :], strict=True)]
 
 
-def _only(terms: Terms, chosen: Array | slice) -> Terms:
+def only(terms: Terms, chosen: Array | slice) -> dict[str, Array]:
+    """The terms of some examples."""
     return {name: values[chosen] for name, values in terms.items()}
 
 

@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from mcviz.measures.bootstrap import Interval
-from mcviz.measures.quality import QUALITY, Compared, Terms, compared, measured
+from mcviz.measures.quality import QUALITY, Compared, Terms, compared, measured, only
 
 Array = np.ndarray
 LEAST_EXAMPLES = 4  # two in each half
@@ -56,9 +56,10 @@ class RateChoice:
         found = self.decisive
         name = found.measure.label
         by = found.measure.with_interval(found.difference, target_unit, sign="+")
+        by_size = found.measure.with_interval(found.difference.size, target_unit, sign="-")
         told = {
-            "better": f"is better than as trained, by {by}: more than noise.",
-            "worse": f"is worse than as trained, by {by}: more than noise.",
+            "better": f"is better than as trained, by {by_size}: more than noise.",
+            "worse": f"is worse than as trained, by {by_size}: more than noise.",
             "noise": f"differs from that as trained by {by}, which is within noise.",
         }
         half, other = self.examples
@@ -115,11 +116,11 @@ def choose_rate(
     first, second = (np.sort(half) for half in np.array_split(np.random.default_rng(seed).permutation(count), 2))
     quality, rates = QUALITY[task], sorted(by_rate)
     place = quality.place[quality.decides]
-    choosing = [quality.statistic(_only(by_rate[rate], first))(np.ones((1, len(first))))[0, place] for rate in rates]
+    choosing = [quality.statistic(only(by_rate[rate], first))(np.ones((1, len(first))))[0, place] for rate in rates]
     chosen = rates[int(np.nanargmin(choosing))]
     measure = partial(measured, task, confidence=confidence, resamples=resamples, seed=seed)
-    judged = {rate: _only(by_rate[rate], second) for rate in rates}
-    trained = _only(as_trained, second)
+    judged = {rate: only(by_rate[rate], second) for rate in rates}
+    trained = only(as_trained, second)
     gain = compared(task, trained, judged[chosen], paired=True, confidence=confidence, resamples=resamples, seed=seed)
     return RateChoice(
         task=task,
@@ -131,7 +132,3 @@ def choose_rate(
         examples=(len(first), len(second)),
         confidence=confidence,
     )
-
-
-def _only(terms: Terms, examples: Array) -> dict[str, Array]:
-    return {name: values[examples] for name, values in terms.items()}

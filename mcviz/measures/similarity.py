@@ -4,7 +4,7 @@ Images are read in blocks and never held all at once, so that memory does not gr
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -18,9 +18,12 @@ COMPONENTS = 50
 MOST_VALUES = 4096  # of an image; larger ones are averaged over squares of pixels first
 BLOCK_BYTES = 2**25  # of the images that are read at once, as float32
 SAMPLE_BYTES = 2**26  # of the images that the components are fitted on
+WALKS = 2  # through all images: for the sample, and to project them
 SAMPLED = 10_000  # images; the components of more than that are the same to the eye
+TOLD_TEXTS = 1000  # from one report of the progress to the next
 MOST_WORDS = 20_000  # different ones; the others are the rarest
 WORD = re.compile(r"\w+")
+Progress = Callable[[int, int], object]
 
 
 class Images(Protocol):
@@ -34,7 +37,7 @@ class Images(Protocol):
         """Some of them."""
 
 
-def principal_components(images: Images, count: int = COMPONENTS) -> np.ndarray:
+def principal_components(images: Images, count: int = COMPONENTS, progress: Progress | None = None) -> np.ndarray:
     """Project images onto the strongest principal components of their pixels.
 
     The components are those of a random sample of up to 10,000 images, and of 64 MB, by a randomised decomposition
@@ -43,17 +46,25 @@ def principal_components(images: Images, count: int = COMPONENTS) -> np.ndarray:
     Args:
         images: (N, height, width, channels), or (N, D) features, of any dtype; an array or something sliced like one.
         count: how many components, at most.
+        progress: called with (done, total) examples; what it raises ends the computation.
 
     Returns:
         (N, K) float32, the strongest component first; K is `count`, or N or the number of values where that is less.
     """
     total = images.shape[0]
+
+    def blocks(walk: int) -> Iterator[slice]:
+        for block in _blocks(images.shape):
+            yield block
+            if progress:
+                progress((walk * total + min(block.stop, total)) // WALKS, total)
+
     stride = _stride(images.shape[1:])
     values = _averaged(images[:1], stride).size
     sampled = np.random.default_rng(0).permutation(total) < min(SAMPLED, max(2, SAMPLE_BYTES // (4 * values)))
     sample = np.empty((int(sampled.sum()), values), dtype=np.float32)
     done = 0
-    for block in _blocks(images.shape):
+    for block in blocks(0):
         chosen = images[block][sampled[block]]
         sample[done : done + len(chosen)] = _averaged(chosen, stride).reshape(len(chosen), values)
         done += len(chosen)
@@ -61,13 +72,13 @@ def principal_components(images: Images, count: int = COMPONENTS) -> np.ndarray:
     with np.errstate(invalid="ignore", divide="ignore"):  # a variance of nothing, where all images are the same
         pca = PCA(kept, svd_solver="randomized", random_state=0).fit(sample)
     components = np.empty((total, kept), dtype=np.float32)
-    for block in _blocks(images.shape):
+    for block in blocks(1):
         pixels = _averaged(images[block], stride)
         components[block] = pca.transform(pixels.reshape(len(pixels), values))
     return components
 
 
-def word_components(texts: Sequence[str], count: int = COMPONENTS) -> np.ndarray:
+def word_components(texts: Sequence[str], count: int = COMPONENTS, progress: Progress | None = None) -> np.ndarray:
     """Project texts by latent semantic analysis (Deerwester et al. 1990), by which texts of like words are alike.
 
     The words' TF-IDF is decomposed (truncated SVD), and a text is the direction of what is left, so that its length
@@ -76,12 +87,20 @@ def word_components(texts: Sequence[str], count: int = COMPONENTS) -> np.ndarray
     Args:
         texts: N of them; those without words are alike.
         count: how many components, at most.
+        progress: called with (done, total) texts; what it raises ends the computation.
 
     Returns:
         (N, K) float32; K is `count`, or N or the number of different words where that is less.
     """
     tf_idf = TfidfVectorizer(analyzer=_words, sublinear_tf=True, max_features=MOST_WORDS, dtype=np.float32)
-    weights = tf_idf.fit_transform(texts)
+
+    def read() -> Iterator[str]:
+        for done, text in enumerate(texts, 1):
+            yield text
+            if progress and (done % TOLD_TEXTS == 0 or done == len(texts)):
+                progress(done, len(texts))
+
+    weights = tf_idf.fit_transform(read())
     left, strengths, _ = randomized_svd(weights, min(count, *weights.shape), random_state=0)
     return principal_components(normalize(left * strengths), count)
 

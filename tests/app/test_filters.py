@@ -187,6 +187,13 @@ def test_typed_words_become_filters(words: str, expected: Filters) -> None:
     assert Filters().narrowed_by(words, NAMES) == expected
 
 
+def test_of_names_that_differ_in_their_capitals_the_one_that_is_typed_is_meant() -> None:
+    names = ("A", "a", "b")
+    assert Filters().narrowed_by("A as a", names) == Filters(label=(0,), prediction=(1,))
+    assert Filters().narrowed_by("a as A", names) == Filters(label=(1,), prediction=(0,))
+    assert Filters().narrowed_by("B", names) == Filters(label=(2,))
+
+
 @pytest.mark.parametrize("words", ["horse", "cat as horse", "", " as "])
 def test_words_that_name_no_class_say_what_can_be_typed(words: str) -> None:
     with pytest.raises(ValueError, match="“cat as two words”"):

@@ -12,11 +12,13 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import mcviz
+from mcviz.app import layouts
 from mcviz.app.components import gallery
 from mcviz.app.kinds.image import TILE
 from mcviz.app.state import PageState
 from mcviz.figures import sheet_url
-from tests.runs.making import make
+from mcviz.runs import save_derived
+from tests.runs.making import make, some_images
 
 ROOT = Path(__file__).parents[2]
 
@@ -57,6 +59,23 @@ def test_a_run_of_few_examples_has_a_map(count: int, tmp_path: Path, monkeypatch
     assert not app.exception
     assert not app.error
     assert "t-SNE" not in [option for control in app.segmented_control for option in control.options]
+
+
+def test_around_an_example_that_is_not_in_the_layout_nothing_is_selected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make(tmp_path / "run", pixels=some_images(13))
+    positions = np.random.default_rng(0).random((len(run), 2), dtype=np.float32)
+    positions[3] = np.nan
+    save_derived(run, layouts.TSNE, {"positions": positions})
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120).run()
+    app.query_params["view"], app.query_params["layout"] = "map", "tsne"
+    app.switch_page("mcviz/app/pages/uncertain.py").run()
+    app.number_input(key="around-example").set_value(3)
+    next(button for button in app.button if button.label == "Select").click().run()
+    assert "Example 3 is not in this layout, which has only some of the examples." in [each.value for each in app.info]
+    assert "selected" not in app.query_params
 
 
 @pytest.mark.parametrize("images", [True, False])

@@ -184,6 +184,12 @@ def test_correct_and_wrong_predictions_are_shares_of_their_own(generator: np.ran
     assert sum(everything.customdata) == 100
 
 
+def test_scores_that_lie_within_a_few_steps_of_float32_are_drawn() -> None:
+    values = np.array([1, np.nextafter(np.float32(1), np.float32(0)), 1], np.float32)
+    (bars,) = figures.score_distributions(values, None, "max probability").data
+    assert sum(bars.customdata) == 3
+
+
 def test_mistakes_found_ends_at_all_of_them() -> None:
     wrong = np.zeros(1000, dtype=bool)
     wrong[[0, 3, 20, 900]] = True

@@ -1,6 +1,7 @@
 """Similar images against distances taken from the pixels themselves, and the memory that finding them takes."""
 
 import tracemalloc
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -43,6 +44,35 @@ def test_images_that_are_read_in_small_blocks_have_the_same_components(dtype, mo
     sliced = SlicedOnly(images)
     np.testing.assert_allclose(principal_components(sliced), whole, atol=1e-2)
     assert sliced.longest == 7
+
+
+@pytest.mark.parametrize(
+    ("compute", "total"),
+    [
+        (lambda progress: principal_components(some_images(40), progress=progress), 40),
+        (lambda progress: word_components([f"word {number % 7}" for number in range(40)], progress=progress), 40),
+    ],
+    ids=["images", "texts"],
+)
+def test_progress_is_told_to_the_end_and_what_it_raises_stops_the_work(
+    compute: Callable[[Callable[[int, int], None]], np.ndarray], total: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(similarity, "BLOCK_BYTES", 7 * 4 * some_images(1)[0].size)
+    monkeypatch.setattr(similarity, "TOLD_TEXTS", 7)
+    told: list[tuple[int, int]] = []
+    compute(lambda done, of: told.append((done, of)))
+    assert len(told) > 5
+    assert told[-1] == (total, total)
+    assert all(0 <= done <= of == total for done, of in told)
+
+    class StoppedError(Exception):
+        pass
+
+    def stop(done: int, total: int) -> None:
+        raise StoppedError
+
+    with pytest.raises(StoppedError):
+        compute(stop)
 
 
 @pytest.mark.parametrize("count", [1, 2, 6])

@@ -82,8 +82,11 @@ def _around_an_example(selection: Selection, plane: np.ndarray, shown: np.ndarra
         example = st.number_input("Example", 0, len(selection.run) - 1, int(state.example or 0), key="around-example")
         count = st.number_input("How many nearest", 1, min(TICKS, len(shown)), min(24, len(shown)), key="around")
         if st.form_submit_button("Select", icon=":material/filter_list:"):
+            if not np.isfinite(plane[example]).all():
+                st.info(f"Example {example} is not in this layout, which has only some of the examples.")
+                return
             distances = np.linalg.norm(plane[shown] - plane[example], axis=1)
-            nearest = shown[np.argsort(np.nan_to_num(distances, nan=np.inf), kind="stable")[:count]]
+            nearest = shown[np.argsort(distances, kind="stable")[:count]]
             go(filters=replace(selection.filters, area=None, selected=tuple(nearest.tolist())))
             st.rerun()
 
