@@ -100,9 +100,11 @@ class Comparison:
         name, difference = each.measure.label, each.difference
         if difference.low == difference.high == 0:
             return f"The {name} is the same."
-        by = each.measure.with_interval(difference, self.one.manifest.unit, sign="+")
+        unit = self.one.manifest.unit
         if each.verdict == "noise":
+            by = each.measure.with_interval(difference, unit, sign="+")
             return f"The {name} differs by {by}, which is within noise."
+        by = each.measure.with_interval(difference.size, unit, sign="-")
         return f"{one_line(self.other.name)} has the {each.verdict} {name}, by {by}: more than noise."
 
     def as_dict(self) -> dict[str, Any]:

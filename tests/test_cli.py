@@ -353,7 +353,7 @@ def test_remove_says_what_stays(folder, tmp_path, capsys):
     mcviz.sample_run(folder / "model.keras", folder / "mnist.npz", tmp_path / "run", passes=2)
     (tmp_path / "run/README.md").touch()
     assert main(["remove", "--yes", str(tmp_path / "run")]) == 0
-    told = f"{tmp_path}/run is removed. What is none of the run's stays: README.md.\n"
+    told = f"{tmp_path}/run is removed. Files that are not part of the run stay: README.md.\n"
     assert capsys.readouterr().out.endswith(told)
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["README.md"]
 
@@ -485,7 +485,7 @@ def test_progress_says_how_far_how_fast_and_how_long(clock):
         progress(0, 5_000_000)
         clock.now = 1.5
         progress(1_500_000, 5_000_000)
-    last = "[######..............]  30%  100.0 passes/s  1,000,000 examples/s  00:04 left"
+    last = "[######..............]  30%  100.0 passes/s  1,000,000 predictions/s  00:04 left"
     assert stream.getvalue().strip().splitlines()[-1].strip() == last
 
 
@@ -502,7 +502,7 @@ def test_the_speed_of_a_resumed_sampling_counts_only_what_was_sampled_now(clock)
         progress(900, 1000)
         clock.now = 10.0
         progress(950, 1000)
-    assert stream.getvalue().strip().endswith(" 95%  0.5 passes/s  5 examples/s  00:10 left")
+    assert stream.getvalue().strip().endswith(" 95%  0.5 passes/s  5 predictions/s  00:10 left")
 
 
 def test_a_terminal_gets_one_line_drawn_over_and_over_at_most_ten_times_a_second(clock):

@@ -25,7 +25,8 @@ from mcviz.runs.manifest import COLUMNS
 
 ROOT = Path(__file__).parents[1]
 RUN = ROOT / "cache" / "mnist-cnn"
-EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+EXTRAS = PROJECT["project"]["optional-dependencies"]
 PATHS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/ood/fashion/README.md")),
     *(ROOT / "cache" / name / "README.md" for name in ("mnist-cnn", "fashion-cnn")),
@@ -284,6 +285,9 @@ def test_the_container_copies_and_installs_what_is_there() -> None:
     copied = [source for line in lines if line.startswith("COPY") for source in line.split()[1:-1]]
     assert copied
     assert all((ROOT / source).exists() for source in copied)
+    wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
+    for needed in wheel["only-include"]:
+        assert any(Path(needed).is_relative_to(source) for source in copied), needed
     (extra,) = [found.group(1) for line in lines if (found := re.search(r"pip install .*\[(\w+)\]", line))]
     assert extra in EXTRAS
     for name in re.findall(r"ENV (\w+)=", "\n".join(lines)):

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import mcviz
+from mcviz import trust
 from mcviz.cli import main
 from mcviz.errors import InvalidInputError
 from mcviz.measures import margin
@@ -124,12 +125,18 @@ def test_the_referral_that_is_printed_for_the_shipped_run_is_that_of_its_table(c
 
     assert json.loads(printed(capsys, "refer", SHIPPED, "--accuracy", "99.9%", "--json")) == found
     lines = printed(capsys, "refer", SHIPPED, "--accuracy", "99.9%").splitlines()
-    assert lines[0].startswith(
-        f"For an accuracy of the rest of 99.9% a person looks at {found['referred']:,} of 10,000"
-    )
-    assert f"{found['caught']} of 70 mistakes are caught, {found['missed']} are missed" in lines[0]
-    assert lines[1].startswith("With 95% confidence at least 99.90% of the rest are right: a person looks at ")
-    assert ", ".join(found["ids"][:10]) in lines[2]
+    looked_at = f"{found['referred']:,} of 10,000"
+    assert lines[0] == f"For an accuracy of the rest of 99.9% a person looks at {looked_at} examples."
+    guaranteed = f"{given['referred']:,} of 10,000 examples."
+    assert lines[1] == f"With 95% confidence at least 99.90% of the rest are right where a person looks at {guaranteed}"
+    (on_labels,) = (line.split("  ") for line in lines if line.startswith("these labels"))
+    assert found["caught"] + found["missed"] == 70
+    figures = [looked_at, f"{found['caught']} of 70", f"{found['accuracy_of_rest']:.2%}"]
+    assert [cell.strip() for cell in on_labels if cell][-3:] == figures
+    (on_tested,) = (line for line in lines if line.startswith("the labels that tested the guarantee"))
+    assert f"{tested['referred']:,} of {tested['examples']:,}" in on_tested
+    assert f"{tested['caught']} of {tested['caught'] + missed}" in on_tested
+    assert ", ".join(found["ids"][:10]) in lines[-2]
 
 
 @pytest.mark.parametrize("score", RANKING_SCORES)
@@ -141,6 +148,13 @@ def test_every_score_refers_by_its_uncertain_end(shipped: Run, score: str) -> No
     assert len(found.examples) <= 300
     assert found.on_labels.caught > 30
     assert found.table["id"].tolist() == shipped.scores()["id"].iloc[found.examples].tolist()
+
+
+def test_a_score_that_a_run_has_not_is_left_out(old: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trust, "RANKING_SCORES", (*RANKING_SCORES, "score of tomorrow"))
+    assert set(rankings_of(old)) - {"deterministic"} == set(RANKING_SCORES)
+    with pytest.raises(InvalidInputError, match="`score` should be 'max_probability' or"):
+        refer(old, budget=3, score="score of tomorrow")
 
 
 def test_a_share_of_mistakes_is_missed_at_most(old: Run) -> None:
@@ -175,7 +189,7 @@ def test_a_new_run_with_labels_shows_what_a_threshold_of_another_comes_to(old: R
     rest = more.scores()["max_probability"] > found.threshold
     assert found.accuracy_of_rest == pytest.approx(more.scores()["correct"][rest].mean())
     assert found.accuracy_of_rest > 0.96
-    assert "On this run's labels: " in printed(capsys, "refer", more.path, "--calibrated-on", old.path, "--budget", 50)
+    assert "\nthis run's labels  " in printed(capsys, "refer", more.path, "--calibrated-on", old.path, "--budget", 50)
 
 
 def test_new_examples_that_are_not_like_the_old_ones_are_noticed(old: Run, tmp_path: Path) -> None:
@@ -261,9 +275,19 @@ def test_what_the_documents_quote_is_printed(capsys, monkeypatch: pytest.MonkeyP
     for command, quoted in quotes:
         lines = printed(capsys, *command.split()).splitlines()
         assert {line.removeprefix("> ") for line in quoted.splitlines()} <= set(lines), command
+        printed_cells = [re.split(r"\s{2,}", line.strip()) for line in lines]
+        for row in quoted_rows(text, quoted):
+            assert row in printed_cells, command
     ties = [line for line in lines_of_scores(capsys) if line.endswith("ties with the best")]
     assert len(ties) == len(RANKING_SCORES) + 1 - 2
     assert any(line.startswith("deterministic ") for line in ties)
+
+
+def quoted_rows(text: str, quoted: str) -> list[list[str]]:
+    """The rows of the table right behind a quotation, where there is one."""
+    table = re.match(r"\n((?:\|.*\n)+)", text[text.index(quoted) + len(quoted) :])
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table[1].splitlines()] if table else []
+    return [row for row in rows if set("".join(row)) != {"-"}]
 
 
 def lines_of_scores(capsys: pytest.CaptureFixture[str]) -> list[str]:

@@ -82,10 +82,10 @@ def which_is_better(run: Run, other: Run, score: str) -> None:
     ]
     with st.container(key="figures"):
         st.table(pd.DataFrame(rows).map(as_markdown).set_index("measure"))
-    again = "drawn anew together" if found.paired else "of each run drawn anew apart"
+    bootstrap = "a paired bootstrap over the examples" if found.paired else "a bootstrap over the examples of each run"
     st.caption(
         f"The difference is {as_markdown(other.name)} less {as_markdown(run.name)}. With {100 * found.confidence:.6g}% "
-        f"intervals of the bootstrap, the examples {again}: an interval without 0 is more than noise. Where examples "
+        f"intervals of {bootstrap}: an interval without 0 is more than noise. Where examples "
         f"are ranked, it is by {scores_of(run)[score].in_sentence}."
     )
     if found.terms:

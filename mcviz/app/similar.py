@@ -4,6 +4,7 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app.kinds import kind_of
+from mcviz.app.resources import progress_shown
 from mcviz.measures.similarity import principal_components
 from mcviz.runs import Derived, Run, load_derived, save_derived
 
@@ -20,7 +21,11 @@ def components(digest: str, _run: Run) -> np.ndarray:  # noqa: ARG001 (the diges
     """(N, K) float32 by which a run's examples are alike, from beside the run if they are there."""
     kept = load_derived(_run, SIMILARITY)
     if kept is None or kept["components"].ndim != 2 or len(kept["components"]) != len(_run):
-        found = kind_of(_run).components(_run) if _run.features is None else principal_components(_run.features)
+        with progress_shown("examples compared") as progress:
+            if _run.features is None:
+                found = kind_of(_run).components(_run, progress)
+            else:
+                found = principal_components(_run.features, progress=progress)
         kept = {"components": found}
         save_derived(_run, SIMILARITY, kept)
     found = kept["components"]

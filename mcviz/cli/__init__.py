@@ -139,7 +139,7 @@ def remove(run: str, yes: bool) -> None:
         if not _confirmed(f"Remove the run {one_line(run)}? [y/N] "):
             raise InvalidInputError(f"{run} stays. Answer y, or give --yes, to remove it.")
     left = remove_run(run)
-    say(f"{run} is removed." + (f" What is none of the run's stays: {', '.join(left)}." if left else ""))
+    say(f"{run} is removed." + (f" Files that are not part of the run stay: {', '.join(left)}." if left else ""))
 
 
 @commands.command(short_help="Write a run as a file for other tools.")
@@ -148,7 +148,7 @@ def remove(run: str, yes: bool) -> None:
     "--to",
     metavar="FILE",
     required=True,
-    help="Its ending says what: .parquet (scores), .npz (probs) or .nc (both, as NetCDF).",
+    help="Its ending says what: .parquet (scores), .npz (predictions of all passes) or .nc (both, as NetCDF).",
 )
 def export(run: str, to: str) -> None:
     """Write the run in folder or at fsspec address RUN as a file for other tools."""

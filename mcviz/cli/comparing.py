@@ -17,7 +17,7 @@ WIDTH = 32  # characters of a column
 @click.command(short_help="Compare two runs.")
 @click.argument("one", metavar="RUN")
 @click.argument("other", metavar="OTHER")
-@click.option("--score", metavar="NAME", help="By which examples are uncertain; without it the first that both have.")
+@click.option("--score", metavar="NAME", help="The score that ranks examples; without it the first that both have.")
 @CONFIDENCE
 @click.option("--to", metavar="FILE", help="Write all examples under both runs to a .csv or .parquet.")
 @JSON

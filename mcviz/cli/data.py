@@ -101,7 +101,11 @@ def data_options(command: Command) -> Command:
 def preprocessing_options(command: Command) -> Command:
     """Options of a command that gives images to a model, which `chosen_preprocessing` takes."""
     for option in (
-        click.option("--preprocessed", is_flag=True, help="The images are already so, and are only shown by it."),
+        click.option(
+            "--preprocessed",
+            is_flag=True,
+            help="The images are already preprocessed that way; to show them, it is undone.",
+        ),
         click.option("--crop", is_flag=True, help="Cut pictures to the model's proportions; they are stretched else."),
         click.option("--channel-order", type=click.Choice(["rgb", "bgr"]), help="In which the model takes colours."),
         click.option("--std", callback=_numbers, metavar="A,B,C", help="Divides after --mean; one, or one a channel."),

@@ -69,7 +69,7 @@ PATH = click.Path(path_type=Path)
     "--data", type=PATH, metavar="PATH", help="Its .npz or the folder of its IDX files; downloaded without it."
 )
 @click.option("--seed", default=SHIPPED_SEED, show_default=True, help="Of weights, dropout and order.")
-@click.option("--epochs", default=10, show_default=True)
+@click.option("--epochs", default=10, show_default=True, help="Of training.")
 @click.option("--activation", default="relu", show_default=True, help="Of all layers but the last.")
 def train(out: Path, data: Path | None, **settings: Any) -> None:
     """Train the reference network on MNIST, and write it with a history of its epochs."""
@@ -155,7 +155,7 @@ VOCABULARY = click.option(
     "--vocabulary",
     metavar="FILE",
     callback=_words,
-    help="The words of a model that takes their numbers, one a line; texts are read by them.",
+    help="Of a model that takes word indices: a file with one word a line, in their order.",
 )
 
 
@@ -178,7 +178,7 @@ def _task_options(command: Any) -> Any:
 @MODEL
 @DATA
 @OUT
-@click.option("--passes", type=click.IntRange(min=1), default=500, show_default=True)
+@click.option("--passes", type=click.IntRange(min=1), default=500, show_default=True, help="How many, T.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the masks.")
 @MASKS_OPTION
 @_task_options
@@ -288,7 +288,7 @@ def _sample(
 @click.command(short_help="See what a model makes of data, and what passes will take.")
 @MODEL
 @DATA
-@click.option("--passes", type=click.IntRange(min=1), default=500, show_default=True)
+@click.option("--passes", type=click.IntRange(min=1), default=500, show_default=True, help="How many to estimate for.")
 @MASKS_OPTION
 @_task_options
 @data_options
@@ -329,7 +329,7 @@ def check(passes: int, masks: Masks, unit: str, **settings: Any) -> None:  # noq
 )
 @click.option("--passes", type=click.IntRange(min=2), default=100, show_default=True, help="At each rate.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of masks and halves.")
-@click.option("--score", default="max_probability", show_default=True, help="By which examples are uncertain.")
+@click.option("--score", default="max_probability", show_default=True, help="The score that ranks examples.")
 @MASKS_OPTION
 @_task_options
 @data_options
@@ -475,7 +475,11 @@ def _own_model(path: str, **asked: Any) -> "tuple[str, Run | None]":
 @click.option("--axes", metavar="A,B,C", help="The order of the axes, such as example,pass,class.")
 @click.option("--from-logits", is_flag=True, help="They are logits, not probabilities.")
 @click.option("--deterministic", metavar="FILE", help="An .npy of the model's predictions with dropout off.")
-@click.option("--features", metavar="FILE", help="An .npy of numbers by which examples are alike.")
+@click.option(
+    "--features",
+    metavar="FILE",
+    help="An .npy of feature vectors (embeddings), one an example, for similar examples and the map.",
+)
 @preprocessing_options
 @click.option("--source", metavar="TEXT", help="What made the passes, in words.")
 @ABOUT

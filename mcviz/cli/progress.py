@@ -95,7 +95,7 @@ class _SamplingBar(tqdm):
         if (sampled := self.n - self.initial) and values["elapsed"]:
             rate = sampled / values["elapsed"]
             values["bar_format"] += (
-                f"  {rate / self._examples:,.1f} passes/s  {rate:,.0f} examples/s"
+                f"  {rate / self._examples:,.1f} passes/s  {rate:,.0f} predictions/s"
                 f"  {self.format_interval(round((self.total - self.n) / rate))} left"
             )
         return values

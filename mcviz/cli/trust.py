@@ -55,15 +55,24 @@ def _share(context: click.Context, option: click.Parameter, given: str | None) -
 RUN = click.argument("run", metavar="RUN")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, with all that is found.")
 COST = click.FloatRange(min=0)
-CONFIDENCE = click.option("--confidence", callback=_share, metavar="SHARE", default="95%", show_default=True)
-SEED = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+CONFIDENCE = click.option(
+    "--confidence",
+    callback=_share,
+    metavar="SHARE",
+    default="95%",
+    show_default=True,
+    help="Of intervals and guarantees.",
+)
+SEED = click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of what is drawn at random."
+)
 TO = click.option("--to", metavar="FILE", required=True, help="A .csv or .parquet, a row an example.")
 
 
 @click.command(short_help="Print how far a run's probabilities can be trusted.")
 @RUN
 @click.option("--by", metavar="COLUMN", help="Also by group: label, prediction, or one of your own columns.")
-@click.option("--score", default="max_probability", show_default=True, help="By which examples are uncertain.")
+@click.option("--score", default="max_probability", show_default=True, help="The score that ranks examples.")
 @click.option("--mistake-cost", type=COST, help="What a mistake costs that nobody sees; with --look-cost.")
 @click.option("--look-cost", type=COST, help="What it costs to look at an example, in the same unit.")
 @CONFIDENCE
@@ -123,7 +132,7 @@ def trust(
 @click.option("--accuracy", callback=_share, metavar="SHARE", help="The least accuracy of the rest, such as 0.999.")
 @click.option("--budget", type=click.IntRange(min=0), metavar="N", help="The most examples to look at.")
 @click.option("--miss", callback=_share, metavar="SHARE", help="The most mistakes to miss, such as 5%.")
-@click.option("--score", default="max_probability", show_default=True, help="By which examples are uncertain.")
+@click.option("--score", default="max_probability", show_default=True, help="The score that ranks examples.")
 @CONFIDENCE
 @click.option("--calibrated-on", metavar="RUN", help="Apply the threshold of a run of the same model with labels.")
 @SEED
@@ -138,7 +147,7 @@ def refer(run: str, calibrated_on: str | None, to: str | None, as_json: bool, **
         from mcviz import open_run
         from mcviz import refer as referred
         from mcviz.runs import check_table_file, write_table
-        from mcviz.trust import referral_in_words
+        from mcviz.trust import referral_in_words, referral_rows
 
     if to:
         check_table_file(to)
@@ -154,7 +163,7 @@ def refer(run: str, calibrated_on: str | None, to: str | None, as_json: bool, **
     if as_json:
         print_json(found.as_dict())
         return
-    for line in referral_in_words(found):
+    for line in [*referral_in_words(found), *_table_lines(referral_rows(found))]:
         say(line)
     _say_examples("To look at, the most uncertain first", found.table, to)
 
@@ -180,7 +189,7 @@ def label_issues(run: str, first: int, to: str) -> None:
 
 @click.command(short_help="List the examples to label next.")
 @RUN
-@click.option("--method", type=click.Choice(METHODS), required=True)
+@click.option("--method", type=click.Choice(METHODS), required=True, help="How examples are chosen.")
 @click.option("--batch", type=click.IntRange(min=1), default=100, show_default=True, help="How many examples.")
 @SEED
 @TO
@@ -261,6 +270,18 @@ def _as_dict(found: "Calibration") -> dict[str, Any]:
         "bins": found.bins,
         "equal_mass_bins": found.equal_mass_bins,
     }
+
+
+def _table_lines(rows: list[tuple[str, ...]]) -> list[str]:
+    """A table as lines, its first column to the left and the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "   ".join(
+            [f"{first:<{widths[0]}}", *(f"{text:>{width}}" for text, width in zip(others, widths[1:], strict=True))]
+        )
+        for first, *others in rows
+    ]
+    return ["", *lines, ""] if lines else []
 
 
 def _calibration_lines(found: "Calibration") -> list[str]:

@@ -36,7 +36,7 @@ from mcviz.model.texts import NumbersOfTexts
 
 Progress = Callable[[int, int], None]
 
-MOST_SHARED_EXAMPLES = 256
+MOST_SHARED_EXAMPLES = 64
 MOST_SHARED_BYTES = 64 << 20
 FACTORED_BLOCKS = 2
 MANY = 1 << 31  # random bools, of which numba saves as much time as importing it takes

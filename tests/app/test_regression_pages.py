@@ -285,7 +285,7 @@ def test_intervals_of_too_few_examples_say_so(tmp_path: Path) -> None:
     run = mcviz.write_run(tmp_path / "run", outputs, task="regression", labels=labels)
     held = intervals.held(run, 95)
     assert len(held) == 3
-    assert np.isinf(held["split-conformal, all as wide"].widths).all()
+    assert np.isinf(held["split-conformal, of one width"].widths).all()
     assert np.isfinite(held["by the passes"].widths).all()
 
 

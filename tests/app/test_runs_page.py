@@ -164,14 +164,14 @@ def test_a_run_is_removed_only_after_it_was_said_what_goes(cache: Path) -> None:
     derived = (cache / "whole" / "derived" / "speed-1.npz").stat().st_size
     assert f"derived from it goes too, {derived / 1000:.1f} kB: speed-1" in said
     assert "What reviewers decided stays" in said
-    assert "stays in its folder: notes.txt" in said
+    assert "stay in its folder: notes.txt" in said
     press(app, "keep")
     assert open_run(cache / "whole").digest == run.digest
     assert "Remove whole?" not in words(app)
     press(app, "remove")
     press(app, "remove-it")
     assert sorted(path.name for path in (cache / "whole").iterdir()) == ["notes.txt"]
-    assert "whole is removed. What is none of the run's stays: notes.txt" in words(app).replace("\\", "")
+    assert "whole is removed. Files that are not part of the run stay: notes.txt" in words(app).replace("\\", "")
     assert list(app.dataframe[0].value["run"]) == [name for name in NAMES if name != "whole"]
 
 

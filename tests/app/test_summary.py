@@ -48,7 +48,7 @@ def test_every_page_opens(page: str) -> None:
 def test_an_example_without_its_passes_is_told_and_drawn_as_with_them(cache: Path, summary: mcviz.Run) -> None:
     example = next(example for example in range(40) if not summary.has_passes(example))
     of_summary, of_whole = (opened("example", run, example=str(example)) for run in ("summary", "whole"))
-    told = f"This run keeps the passes of its {KEPT} most uncertain examples, and of this one what they come to."
+    told = f"This run keeps a summary: all passes only of its {KEPT} most uncertain examples."
     assert told in words(of_summary)
     assert told not in words(of_whole)
     for kind in ("table", "metric"):

@@ -105,12 +105,12 @@ def test_a_budget_that_is_typed_changes_the_cards_and_all_of_them_are_a_selectio
 def test_another_score_and_another_target_answer_at_once(page: Page) -> None:
     run = mcviz.open_run(SHIPPED_RUN)
     opened(page)
-    page.get_by_role("radio", name="the rest right at least").click()
+    page.get_by_role("radio", name="Accuracy of the rest, at least").click()
     found = refer(run, accuracy=0.999).on_labels
     assert found is not None
     expect(card(page, "To a person")).to_have_text(f"{len(found.referred):,}")
     settle(page)
-    page.get_by_label("the most uncertain by").click()
+    page.get_by_label("Ranked by").click()
     before = time.monotonic()
     page.get_by_role("option", name="Margin").click()
     by_margin = refer(run, accuracy=0.999, score="margin").on_labels

@@ -73,9 +73,9 @@ def neighbours(explained: Explained) -> None:
         return
     among = "" if len(found.examples) == len(run) else f", of {len(found.examples):,} that were compared,"
     st.caption(
-        f"The examples of this run{among} that look most like this to the model: what its last layer gets points the "
-        f"most the same way. The cosine is {cosines[0]:.2f} for the first and {cosines[-1]:.2f} for the last; 1 is the "
-        "same. Click one to open it."
+        f"The examples of this run{among} that are most alike to the model, by the cosine similarity of the features "
+        f"in front of its last layer: {cosines[0]:.2f} for the first, {cosines[-1]:.2f} for the last; 1 is the same. "
+        "Click one to open it."
     )
     tiles(run, explained.state, examples, None, explained.state.score, key="neighbours")
 

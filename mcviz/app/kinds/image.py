@@ -18,6 +18,7 @@ from mcviz.app.probe.uploading import upload_input
 from mcviz.data import uniform_noise
 from mcviz.figures import CRISP_BELOW, png_url, sheet_url
 from mcviz.runs import Run
+from mcviz.runs.contents import Progress
 
 SHEET_COLUMNS = 12
 TILE = 208  # pixels that a larger image is scaled down to: the smallest tile on a screen of twice the usual sharpness
@@ -66,13 +67,13 @@ def columns(run: Run, examples: np.ndarray) -> dict[str, tuple[list[Any], Any]]:
     return {"image": (shown, st.column_config.ImageColumn("image", width="small"))}
 
 
-def components(run: Run) -> np.ndarray:
+def components(run: Run, progress: Progress) -> np.ndarray:
     """Principal components of the pixels."""
     from mcviz.measures.similarity import (
         principal_components,  # here, because scikit-learn takes most of a second to import
     )
 
-    return principal_components(run.images)
+    return principal_components(run.images, progress=progress)
 
 
 def noise(run: Run) -> ProbeInput:

@@ -10,6 +10,7 @@ from mcviz.app.explaining.parts import Parts
 from mcviz.app.inputs import InputKind, ProbeInput
 from mcviz.app.probe.distorting import Distorter
 from mcviz.runs import Run
+from mcviz.runs.contents import Progress
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Kind:
         draw: draws an input, with a sentence for those who cannot see it.
         tiles: what the gallery shows of some examples.
         columns: what the table of examples shows of some: values and how Streamlit shows them, by name.
-        components: (N, K) float32 by which examples are alike.
+        components: (N, K) float32 by which examples are alike; it tells how many of them are done.
         contents: of some examples, in the form of `ProbeInput.content`, in one array.
         inputs: what can be predicted besides the run's own examples.
         noise: an input that is nothing, or None where there is no such thing.
@@ -53,7 +54,7 @@ class Kind:
     draw: Callable[[Run, Any, str], None]
     tiles: Callable[[Run, np.ndarray], Tiles]
     columns: Callable[[Run, np.ndarray], dict[str, tuple[list[Any], Any]]]
-    components: Callable[[Run], np.ndarray]
+    components: Callable[[Run, Progress], np.ndarray]
     contents: Callable[[Run, np.ndarray], np.ndarray]
     inputs: Mapping[str, InputKind]
     noise: Callable[[Run], ProbeInput] | None = None

@@ -17,6 +17,7 @@ from mcviz.app.wording import all_as_markdown
 from mcviz.data import ROW_DISTORTIONS, most_unusual
 from mcviz.figures import unusual_values
 from mcviz.runs import Run
+from mcviz.runs.contents import Progress
 
 FACTS = 4  # values on a tile
 FARTHEST = 10.0  # standard deviations; what lies farther is no less alike for that
@@ -76,14 +77,14 @@ def columns(run: Run, examples: np.ndarray) -> dict[str, tuple[list[Any], Any]]:
     return {}
 
 
-def components(run: Run) -> np.ndarray:
+def components(run: Run, progress: Progress) -> np.ndarray:
     """Principal components of the standardised columns, of which none outweighs the others by a value far away."""
     from mcviz.measures.similarity import (
         principal_components,  # here, because scikit-learn takes most of a second to import
     )
 
     z = usual_values(run).z(rows_of(run))
-    return principal_components(np.clip(z, -FARTHEST, FARTHEST).astype(np.float32))
+    return principal_components(np.clip(z, -FARTHEST, FARTHEST).astype(np.float32), progress=progress)
 
 
 def contents(run: Run, examples: np.ndarray) -> np.ndarray:

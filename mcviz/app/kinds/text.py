@@ -12,6 +12,7 @@ from mcviz.app.kinds.kind import Kind, Tiles
 from mcviz.app.probe.texts import TEXT_DISTORTER, noise_input, noise_sweep, some_texts, texts_of, typed_input
 from mcviz.data import noise_of_words
 from mcviz.runs import Run
+from mcviz.runs.contents import Progress
 from mcviz.text import one_line
 
 ON_A_TILE = 400  # characters; what does not fit is cut by the browser
@@ -40,11 +41,11 @@ def columns(run: Run, examples: np.ndarray) -> dict[str, tuple[list[Any], Any]]:
     return {name: (shown, st.column_config.TextColumn(width="large"))}
 
 
-def components(run: Run) -> np.ndarray:
+def components(run: Run, progress: Progress) -> np.ndarray:
     """Latent semantic analysis of the words."""
     from mcviz.measures.similarity import word_components  # here, because scikit-learn takes most of a second to import
 
-    return word_components(texts_of(run, np.arange(len(run))).tolist())
+    return word_components(texts_of(run, np.arange(len(run))).tolist(), progress=progress)
 
 
 def noise(run: Run) -> ProbeInput:

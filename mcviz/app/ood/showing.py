@@ -80,8 +80,8 @@ def table(found: OODScores) -> None:
         selection_mode="single-cell",
     )
     st.caption(
-        "Stopped: by the verdict. Sure: a max probability above 90%. The others are AUROC; click one to see what "
-        "is behind it. What the detectors are: `docs/ood.md`. A study of many on MNIST: `docs/higher-moments.md`."
+        "Stopped: the verdict says out of distribution. Sure: a max probability above 90%. The others are AUROC; click "
+        "one to see what is behind it."
     )
 
 

@@ -165,8 +165,9 @@ def closer_look(shown: Shown) -> None:
     names = offered(looks, shown.run, passes)
     if shown.predictions is None:
         st.caption(
-            f"This run keeps the passes of its {shown.run.manifest.with_passes:,} most uncertain examples, and of this "
-            "one what they come to. What looks at single passes is offered for those."
+            "This run keeps a summary: all passes only of its "
+            f"{shown.run.manifest.with_passes:,} most uncertain examples. Of this one it has the mean, the standard "
+            "deviation, the votes and histograms, so nothing that takes single passes is offered."
         )
     if not names:
         return

@@ -138,7 +138,7 @@ class FittedDetector:
                 found.p_unexplained[0]
             ),
             "Examples less usual by both together": _share(found.percentile[0]),
-            f"Limit, reached by at most {RARE:.0%} of inputs like these": f"{RARE:.0%}",
+            "Out of distribution if that is at most": f"{RARE:.0%}",
         }
         return Verdict(bool(found.is_ood[0]), float(found.percentile[0]), figures)
 

@@ -131,6 +131,6 @@ def _removed(name: str, path: Path, another: str) -> None:
     except McvizError as error:
         kept()[TROUBLE] = error
         return
-    stays = f" What is none of the run's stays: {as_markdown(', '.join(left))}." if left else ""
+    stays = f" Files that are not part of the run stay: {as_markdown(', '.join(left))}." if left else ""
     kept()[SAID] = f"{as_markdown(name)} is removed.{stays}"
     go_to_run(another)

@@ -122,7 +122,7 @@ def _percent(of: Interval, sign: str) -> str:
 
 
 def _reliability(found: Calibration, state: PageState) -> None:
-    st.subheader("Are the probabilities kept?", anchor=False)
+    st.subheader("Are the probabilities calibrated?", anchor=False)
     st.caption(
         "Of the predictions with a probability of 80%, four in five should be correct. Above the dotted line the model "
         "is under-confident, below it over-confident."

@@ -32,7 +32,7 @@ from mcviz.measures.selective import (
     tied_with_best,
 )
 from mcviz.runs import Run
-from mcviz.trust import RANKING_SCORES, RunReferral, prediction_sets_of, rankings_of, refer
+from mcviz.trust import RunReferral, prediction_sets_of, ranking_scores_of, rankings_of, refer
 
 SHOWN = 8  # examples, of those that are referred and of the mistakes that are missed
 BAND_POINTS = 41
@@ -59,9 +59,9 @@ class Target:
 
 
 TARGETS = {
-    "budget": Target("look at at most", "budget", lambda count: max(1, count // 50), float, percent=False),
-    "accuracy": Target("the rest right at least", "accuracy", lambda _: 0.999, lambda _: 1.0, percent=True),
-    "miss": Target("miss at most, of the mistakes", "miss", lambda _: 0.1, lambda _: 1.0, percent=True),
+    "budget": Target("Budget of examples", "budget", lambda count: max(1, count // 50), float, percent=False),
+    "accuracy": Target("Accuracy of the rest, at least", "accuracy", lambda _: 0.999, lambda _: 1.0, percent=True),
+    "miss": Target("Mistakes missed, at most", "miss", lambda _: 0.1, lambda _: 1.0, percent=True),
 }
 
 
@@ -72,7 +72,7 @@ def referral_control(run: Run, state: PageState, beside: Callable[[], None] | No
     value = target.usual(len(run)) if state.wanted is None else min(state.wanted, target.most(len(run)))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.segmented_control(
-            "A person should",
+            "Target",
             list(TARGETS),
             format_func=lambda each: TARGETS[each].label,
             required=True,
@@ -90,22 +90,22 @@ def referral_control(run: Run, state: PageState, beside: Callable[[], None] | No
             )  # fmt: skip
         if beside is not None:
             beside()
-    return _referral(run.digest, _score(state), target.field, value if target.percent else int(value), run)
+    return _referral(run.digest, _score(run, state), target.field, value if target.percent else int(value), run)
 
 
-def _score(state: PageState) -> str:
+def _score(run: Run, state: PageState) -> str:
     """The score that ranks, or the first of those that know no labels."""
-    return one_of(state.score, RANKING_SCORES, "max_probability")
+    return one_of(state.score, ranking_scores_of(run), "max_probability")
 
 
 def _score_chooser(run: Run, state: PageState) -> None:
     scores = scores_of(run)
     st.selectbox(
-        "the most uncertain by",
-        list(RANKING_SCORES),
+        "Ranked by",
+        ranking_scores_of(run),
         format_func=lambda each: scores[each].label,
         width=250,
-        **bound("score", _score(state)),
+        **bound("score", _score(run, state)),
     )
 
 
@@ -279,7 +279,7 @@ def costs(run: Run, state: PageState) -> None:
         look = st.number_input(
             "a look costs", 0.0, 1e9, step=1.0, format="%.6g", width=200, **bound("look_costs", state.look_costs)
         )
-    score = _score(state)
+    score = _score(run, state)
     found: Costs = cheapest(_rankings(run.digest, run)[score], mistake, look)
     looks = len(found.referral.referred)
     st.markdown(

@@ -23,7 +23,7 @@ def charts(terms: Mapping[str, Mapping[str, np.ndarray]]) -> None:
     """The reliability diagram of both runs, and what referring the uncertain examples to a person gains in each."""
     left, right = st.columns(2, gap="large")
     with left:
-        st.subheader("Are the probabilities kept?", anchor=False)
+        st.subheader("Are the probabilities calibrated?", anchor=False)
         st.caption("Above the dotted line a run is under-confident, below it over-confident.")
         bins = {name: _bins(of) for name, of in terms.items()}
         chart(reliability_diagram(bins), "reliability-of-both", "Accuracy against max probability of both runs.")

@@ -55,6 +55,6 @@ def _held(digest: str, coverage: int, _run: Run) -> dict[str, Held]:  # noqa: AR
     assert labels is not None
     methods: dict[str, PredictionIntervals] = {"by the passes": intervals_by_passes(predictions, share)}
     if len(labels) > 1:  # one half of the examples calibrates the other
-        methods["split-conformal, all as wide"] = conformal_intervals(predictions, share)
-        methods["split-conformal, as wide as the std says"] = conformal_intervals(predictions, share, normalised=True)
+        methods["split-conformal, of one width"] = conformal_intervals(predictions, share)
+        methods["split-conformal, in proportion to the std"] = conformal_intervals(predictions, share, normalised=True)
     return {name: Held(each.coverage(labels), each.width) for name, each in methods.items()}
