@@ -2,7 +2,7 @@
 
     python benchmarks/dashboard.py            # the shipped run
     python benchmarks/dashboard.py --large    # a run of 200,000 images as well, which takes some minutes to sample
-    python benchmarks/dashboard.py --examples 1000000 # only the shipped run beside a run of so many made-up examples
+    python benchmarks/dashboard.py --examples 100000 1000000 # the shipped run beside runs of so many made-up examples
     python benchmarks/dashboard.py --sampling # how much slower the pages are while a job samples, and nothing else
 
 Times are from the act to what it shows being drawn; every row is the median and the 95th percentile of its tries.
@@ -327,11 +327,13 @@ def viewing(browser: Browser, tries: int, url: str) -> None:
         row("scatter: a zoom, until it is refined", found)
 
 
-def of_many(browser: Browser, tries: int, folder: Path, examples: int) -> None:
-    """The shipped run beside a run of very many examples."""
-    made_up(folder / "many", examples)
+def of_many(browser: Browser, tries: int, folder: Path, sizes: list[int]) -> None:
+    """The shipped run beside runs of very many examples."""
     first: list[float] = []
-    for cache, name in ((SHIPPED.parent, SHIPPED.name), (folder / "many", "made-up")):
+    caches = {size: folder / f"of-{size}" for size in sizes}
+    for size, cache in caches.items():
+        made_up(cache, size)
+    for cache, name in ((SHIPPED.parent, SHIPPED.name), *((cache, "made-up") for cache in caches.values())):
         run = mcviz.open_run(cache / name)
         print(f"\n{len(run):,} examples:")
         found = starts(browser, tries, ROOT, ROOT / "dashboard.py", 2, cache)
@@ -341,7 +343,7 @@ def of_many(browser: Browser, tries: int, folder: Path, examples: int) -> None:
             wait_until_it_answers(url)
             row("overview, new session on a warm server", sessions(browser, tries, url, 2))
             exploring(browser, tries, url, run)
-            if len(run) == examples:
+            if cache in caches.values():
                 viewing(browser, tries, url)
             memory(browser, url, server.pid)
 
@@ -392,7 +394,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tries", type=int, default=10, help="of each act (10)")
     parser.add_argument("--large", action="store_true", help="also a run of 200,000 images")
-    parser.add_argument("--examples", type=int, help="only the shipped run, and a made-up one of so many examples")
+    parser.add_argument("--examples", type=int, nargs="+", help="only the shipped run, and made-up ones of so many")
     parser.add_argument("--sampling", action="store_true", help="only how it is while a job samples")
     parser.add_argument("--chromium", default=os.environ.get("CHROMIUM") or shutil.which("chromium"))
     arguments = parser.parse_args()

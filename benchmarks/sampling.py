@@ -179,7 +179,7 @@ def print_reference(options: argparse.Namespace) -> None:
     for masks, found in singles.items():
         median = 1000 * statistics.median(each["wall"] for each in found)
         print(f"  one image, {options.passes} passes, warm, {masks}: {median:.1f} ms, the median of 20")
-    print(f"  peak memory of the two jobs, with TensorFlow and the images: {memory / 1e9:.2f} GB")
+    print(f"  peak memory of the two jobs, with TensorFlow and the images: {_memory(memory)}")
 
 
 def print_stages(options: argparse.Namespace) -> None:
@@ -294,7 +294,7 @@ def print_against(options: argparse.Namespace, other: Path) -> None:
                     version("sample", **job | {"passes": 1})
             turns = [{"that": that("sample", **job), "this": this("sample", **job)} for _ in range(options.turns)]
             _print_turns(name, turns)
-        print(f"  peak memory: {that('memory') / 1e9:.2f} GB and {this('memory') / 1e9:.2f} GB")
+        print(f"  peak memory, that: {_memory(that('memory'))}; this: {_memory(this('memory'))}")
 
 
 def _jobs_against(options: argparse.Namespace, process: Process) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -315,6 +315,10 @@ def _print_turns(name: str, turns: Sequence[dict[str, dict[str, float]]]) -> Non
     each = " ".join(f"{ratio:.2f}" for ratio in ratios["wall"])
     wall, processors = (statistics.median(ratios[clock]) for clock in ("wall", "cpu"))
     print(f"  {name:<44}{that:7.2f} s{this:7.2f} s{wall:7.2f}×{processors:12.2f}×  {each}", flush=True)
+
+
+def _memory(found: dict[str, int]) -> str:
+    return f"{found['all'] / 1e9:.2f} GB, of which without mapped files {found['own'] / 1e9:.2f} GB"
 
 
 def _times(took: dict[str, float], factor: float) -> dict[str, float]:

@@ -7,8 +7,10 @@ input names a method of `Worker` and its arguments in JSON.
 """
 
 import json
+import os
 import resource
 import sys
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,6 +24,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.memory import own_memory
 from benchmarks.networks import NETWORKS
 from mcviz.model import Sampler, job, load_model, masked_dense
 
@@ -124,9 +127,19 @@ class Worker:
             tf.matmul(activations, kernel)
         return {clock: took / 10 for clock, took in _since(started).items()}
 
-    def memory(self) -> float:
-        """Bytes at most so far."""
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    def __init__(self) -> None:
+        """Look at the process's own memory from now on."""
+        self._own = 0
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def memory(self) -> dict[str, int]:
+        """Bytes at most so far: of all, and of what is the process's own, without the files that it has mapped."""
+        return {"all": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, "own": self._own}
+
+    def _watch(self) -> None:
+        while True:
+            self._own = max(self._own, own_memory(os.getpid()))
+            time.sleep(0.02)
 
 
 class _Stages:

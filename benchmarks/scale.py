@@ -3,13 +3,18 @@
     python benchmarks/scale.py                          # all parts; about half an hour
     python benchmarks/scale.py --parts workers          # the plain command against one and two workers
     python benchmarks/scale.py --parts sizes            # time, memory and bytes by the number of examples
+    python benchmarks/scale.py --parts table            # filters and ranking by pandas, by pyarrow and by DuckDB
 
 The model is that of the shipped run. For `workers` its examples are sampled, and the time counts from the first
 predictions that are told of: TensorFlow, the model and the data are loaded by then, on the workers too. The ways take
 turns, so that a slow moment of the machine meets all of them. Every run is compared with the first one, byte for byte.
 
 For `sizes` the examples are repeated, each time moved by some pixels, in a file that is read as it is needed. Each run
-is made by `mcviz.sample_run` in a process of its own.
+is made by `mcviz.sample_run` in a process of its own. How long the dashboard takes to open and to rank so many examples
+is measured by `python benchmarks/dashboard.py --examples 100000 1000000`.
+
+For `table` the rows of the shipped run's scores are repeated, and moved a little. Every way gives the numbers of the
+examples that pass a filter, in the order of a score; that they agree is checked.
 """
 
 import argparse
@@ -19,20 +24,27 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import nullcontext, suppress
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
 import numpy as np
+import pandas as pd
+import pyarrow.dataset
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))  # of the workers
 
-from mcviz.choices import KEEP, Keep  # noqa: E402 (mcviz need not be installed)
+from benchmarks.memory import own_memory  # noqa: E402 (mcviz need not be installed)
+from mcviz.app.filters import Filters  # noqa: E402
+from mcviz.choices import KEEP, Keep  # noqa: E402
 from mcviz.data import DataSet  # noqa: E402
 from mcviz.jobs.of_run import data_set_of  # noqa: E402
+from mcviz.measures import most_uncertain_first  # noqa: E402
 from mcviz.model.cluster import connected  # noqa: E402
 from mcviz.model.model_source import ModelSource  # noqa: E402
 from mcviz.model.run_sampling import sample_run  # noqa: E402
@@ -42,7 +54,17 @@ from mcviz.runs.manifest import MAX_MANIFEST_BYTES  # noqa: E402
 
 SHIPPED = ROOT / "cache" / "mnist-cnn"
 WAYS = {"the plain command": None, "one worker, `local:1`": "local:1", "two workers, `local:2`": "local:2"}
-PARTS = ("workers", "sizes")
+PARTS = ("workers", "sizes", "table")
+RANKED_BY = "mutual_information"
+QUESTIONS = {  # in words, as the dashboard asks, and as a condition
+    "all examples": (Filters(), "true"),
+    "wrong predictions": (Filters(correct="wrong"), "not correct"),
+    "label 4, predictive entropy from 0.5 on": (
+        Filters(label=(4,), ranges=(("predictive_entropy", 0.5, np.inf),)),
+        "label = 4 and predictive_entropy >= 0.5",
+    ),
+}
+TRIES = 7  # of each question
 WANTED = 10**7, 10**9  # examples, which are estimated
 MACHINES = 1, 16, 256
 MB, GB = 1e6, 1e9
@@ -66,6 +88,9 @@ def main() -> int:
     if "sizes" in options.parts:
         with tempfile.TemporaryDirectory() as folder:
             sizes(run, sorted(options.sizes), options.few_passes, options.out or Path(folder))
+    if "table" in options.parts:
+        with tempfile.TemporaryDirectory() as folder:
+            questions(run, max(options.sizes), Path(folder) / "scores.parquet")
     return 0
 
 
@@ -194,6 +219,69 @@ def examples_file(run: Run, path: Path, count: int) -> Path:
     return path
 
 
+def questions(run: Run, count: int, path: Path) -> None:
+    """Print how long each way takes to say which examples pass a filter, in the order of a score."""
+    rows = pd.concat([run.scores()] * -(-count // len(run)), ignore_index=True)[:count].rename_axis("example")
+    moved = np.random.default_rng(0).uniform(0, 1e-3, count).astype(np.float32)
+    rows = rows.assign(**{RANKED_BY: rows[RANKED_BY] + moved})  # without ties, whose order is nobody's
+    rows.reset_index().to_parquet(path, compression="zstd")
+    order = most_uncertain_first(RANKED_BY, rows[RANKED_BY].to_numpy())
+    print(
+        f"\n{count:,} examples; medians of {TRIES}; the table takes {rows.memory_usage().sum() / MB:,.0f} MB in memory"
+    )
+    print(
+        "\n| | selected | pandas, as the dashboard | pandas, and sorts | pyarrow | DuckDB |\n|---|---|---|---|---|---|"
+    )
+    for words, (filters, condition) in QUESTIONS.items():
+        ways = {
+            "kept": lambda filters=filters: order[filters.mask(rows)[order]],
+            "sorted": lambda filters=filters: sorted_anew(rows, filters),
+            "pyarrow": lambda filters=filters: by_pyarrow(path, filters),
+            "duckdb": lambda condition=condition: by_duckdb(path, condition),
+        }
+        found, seconds = zip(*(median_of(way) for way in ways.values()), strict=True)
+        if any(not np.array_equal(found[0], other) for other in found):
+            raise SystemExit(f"{words}: the ways do not agree")
+        print(
+            f"| {words} | {len(found[0]):,} | {' | '.join(f'{1000 * each:,.0f} ms' for each in seconds)} |", flush=True
+        )
+
+
+def sorted_anew(rows: pd.DataFrame, filters: Filters) -> np.ndarray:
+    """As the dashboard does for a score that nobody has ranked by yet."""
+    order = most_uncertain_first(RANKED_BY, rows[RANKED_BY].to_numpy())
+    return order[filters.mask(rows)[order]]
+
+
+def by_pyarrow(path: Path, filters: Filters) -> np.ndarray:
+    """With the filter pushed down to the file."""
+    field, condition = pyarrow.dataset.field, pyarrow.dataset.scalar(True)
+    if filters.correct == "wrong":
+        condition &= ~field("correct")
+    if filters.label:
+        condition &= field("label").isin(filters.label)
+    for name, low, _ in filters.ranges:
+        condition &= field(name) >= low
+    found = pyarrow.dataset.dataset(path).to_table(columns=["example", RANKED_BY], filter=condition)
+    return found.sort_by([(RANKED_BY, "descending")])["example"].to_numpy()
+
+
+def by_duckdb(path: Path, condition: str) -> np.ndarray:
+    """With the filter pushed down to the file."""
+    query = f"select example from read_parquet(?) where {condition} order by {RANKED_BY} desc"
+    return np.asarray(duckdb.execute(query, [str(path)]).fetchnumpy()["example"])
+
+
+def median_of(way: Callable[[], np.ndarray]) -> tuple[np.ndarray, float]:
+    """What it gives, and the median of its seconds."""
+    found, seconds = way(), []
+    for _ in range(TRIES):
+        started = time.perf_counter()
+        way()
+        seconds.append(time.perf_counter() - started)
+    return found, statistics.median(seconds)
+
+
 def labels_of(path: Path) -> Path:
     """The file of the labels of such images."""
     return path.with_name(f"labels-of-{path.name}")
@@ -215,15 +303,6 @@ mcviz.sample_run({run.model_path!r}, (images, labels), {str(out)!r}, passes={pas
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
     return Made(open_run(out), time.perf_counter() - started, peak)
-
-
-def own_memory(process: int) -> int:
-    """The bytes in memory that are a process's own: without mapped files, which the system takes back in need."""
-    with suppress(OSError):
-        for line in Path(f"/proc/{process}/status").read_text().splitlines():
-            if line.startswith("RssAnon:"):
-                return int(line.split()[1]) * 1024
-    return 0
 
 
 def rate(sampler: Sampler, examples: DataSet, out: Path, passes: int, scheduler: str | None) -> float:
