@@ -3,6 +3,7 @@
     python benchmarks/dashboard.py            # the shipped run
     python benchmarks/dashboard.py --large    # a run of 200,000 images as well, which takes some minutes to sample
     python benchmarks/dashboard.py --examples 100000 1000000 # the shipped run beside runs of so many made-up examples
+    python benchmarks/dashboard.py --runs FOLDER/summary-1000000-20/run # the shipped run beside others, such as of scale.py
     python benchmarks/dashboard.py --sampling # how much slower the pages are while a job samples, and nothing else
 
 Times are from the act to what it shows being drawn; every row is the median and the 95th percentile of its tries.
@@ -327,15 +328,12 @@ def viewing(browser: Browser, tries: int, url: str) -> None:
         row("scatter: a zoom, until it is refined", found)
 
 
-def of_many(browser: Browser, tries: int, folder: Path, sizes: list[int]) -> None:
-    """The shipped run beside runs of very many examples."""
+def of_many(browser: Browser, tries: int, runs: list[Path]) -> None:
+    """The shipped run beside runs of very many examples, each alone in its folder."""
     first: list[float] = []
-    caches = {size: folder / f"of-{size}" for size in sizes}
-    for size, cache in caches.items():
-        made_up(cache, size)
-    for cache, name in ((SHIPPED.parent, SHIPPED.name), *((cache, "made-up") for cache in caches.values())):
-        run = mcviz.open_run(cache / name)
-        print(f"\n{len(run):,} examples:")
+    for path in (SHIPPED, *runs):
+        run, cache = mcviz.open_run(path), path.parent
+        print(f"\n{run.name}, {len(run):,} examples:")
         found = starts(browser, tries, ROOT, ROOT / "dashboard.py", 2, cache)
         row("overview, cold process to drawn charts", found, first or found)
         first = first or found
@@ -343,7 +341,7 @@ def of_many(browser: Browser, tries: int, folder: Path, sizes: list[int]) -> Non
             wait_until_it_answers(url)
             row("overview, new session on a warm server", sessions(browser, tries, url, 2))
             exploring(browser, tries, url, run)
-            if cache in caches.values():
+            if path in runs:
                 viewing(browser, tries, url)
             memory(browser, url, server.pid)
 
@@ -394,7 +392,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tries", type=int, default=10, help="of each act (10)")
     parser.add_argument("--large", action="store_true", help="also a run of 200,000 images")
-    parser.add_argument("--examples", type=int, nargs="+", help="only the shipped run, and made-up ones of so many")
+    parser.add_argument(
+        "--examples", type=int, nargs="+", default=[], help="only the shipped run, and made-up ones of so many"
+    )
+    parser.add_argument(
+        "--runs", type=Path, nargs="+", default=[], help="only the shipped run and these, each alone in its folder"
+    )
     parser.add_argument("--sampling", action="store_true", help="only how it is while a job samples")
     parser.add_argument("--chromium", default=os.environ.get("CHROMIUM") or shutil.which("chromium"))
     arguments = parser.parse_args()
@@ -409,8 +412,9 @@ def main() -> None:
             while_sampling(browser, arguments.tries, folder)
             browser.close()
             return
-        if arguments.examples:
-            of_many(browser, arguments.tries, folder, arguments.examples)
+        if arguments.examples or arguments.runs:
+            made = [Path(made_up(folder / f"of-{size}", size).path) for size in arguments.examples]
+            of_many(browser, arguments.tries, [*made, *(path.absolute() for path in arguments.runs)])
             browser.close()
             return
         cold_bare = starts(browser, arguments.tries, folder, bare, 1, SHIPPED.parent)

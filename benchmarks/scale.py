@@ -164,7 +164,7 @@ def sizes(run: Run, counts: list[int], passes: int, folder: Path) -> None:
     for count, each in jobs:
         data = examples_file(run, folder / f"examples-{count}.npy", count)
         for keep in KEEP:
-            found = sampled(run, data, folder / f"{keep}-{count}-{each}", each, keep)
+            found = sampled(run, data, folder / f"{keep}-{count}-{each}" / "run", each, keep)
             if each == passes:
                 made[keep].append(found)
             print(
