@@ -3,7 +3,7 @@
     python benchmarks/dashboard.py            # the shipped run
     python benchmarks/dashboard.py --large    # a run of 200,000 images as well, which takes some minutes to sample
     python benchmarks/dashboard.py --examples 100000 1000000 # the shipped run beside runs of so many made-up examples
-    python benchmarks/dashboard.py --runs FOLDER/summary-1000000-20/run # the shipped run beside others, such as of scale.py
+    python benchmarks/dashboard.py --runs FOLDER/RUN # the shipped run beside others, such as those of scale.py
     python benchmarks/dashboard.py --sampling # how much slower the pages are while a job samples, and nothing else
 
 Times are from the act to what it shows being drawn; every row is the median and the 95th percentile of its tries.
@@ -328,10 +328,14 @@ def viewing(browser: Browser, tries: int, url: str) -> None:
         row("scatter: a zoom, until it is refined", found)
 
 
-def of_many(browser: Browser, tries: int, runs: list[Path]) -> None:
-    """The shipped run beside runs of very many examples, each alone in its folder."""
+def of_many(browser: Browser, tries: int, made_up: list[Path], given: list[Path]) -> None:
+    """The shipped run beside runs of very many examples, each alone in its folder.
+
+    Of those that are given only the gallery and the views are looked at: there may be examples in them that are all the
+    same, and then nothing shows that another one is drawn.
+    """
     first: list[float] = []
-    for path in (SHIPPED, *runs):
+    for path in (SHIPPED, *made_up, *given):
         run, cache = mcviz.open_run(path), path.parent
         print(f"\n{run.name}, {len(run):,} examples:")
         found = starts(browser, tries, ROOT, ROOT / "dashboard.py", 2, cache)
@@ -340,8 +344,11 @@ def of_many(browser: Browser, tries: int, runs: list[Path]) -> None:
         with served(ROOT / "dashboard.py", ROOT, cache) as (url, server):
             wait_until_it_answers(url)
             row("overview, new session on a warm server", sessions(browser, tries, url, 2))
-            exploring(browser, tries, url, run)
-            if path in runs:
+            if path in given:
+                gallery(browser, tries, url, run)
+            else:
+                exploring(browser, tries, url, run)
+            if path != SHIPPED:
                 viewing(browser, tries, url)
             memory(browser, url, server.pid)
 
@@ -414,7 +421,7 @@ def main() -> None:
             return
         if arguments.examples or arguments.runs:
             made = [Path(made_up(folder / f"of-{size}", size).path) for size in arguments.examples]
-            of_many(browser, arguments.tries, [*made, *(path.absolute() for path in arguments.runs)])
+            of_many(browser, arguments.tries, made, [path.absolute() for path in arguments.runs])
             browser.close()
             return
         cold_bare = starts(browser, arguments.tries, folder, bare, 1, SHIPPED.parent)

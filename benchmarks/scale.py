@@ -222,8 +222,8 @@ def examples_file(run: Run, path: Path, count: int) -> Path:
 def questions(run: Run, count: int, path: Path) -> None:
     """Print how long each way takes to say which examples pass a filter, in the order of a score."""
     rows = pd.concat([run.scores()] * -(-count // len(run)), ignore_index=True)[:count].rename_axis("example")
-    moved = np.random.default_rng(0).uniform(0, 1e-3, count).astype(np.float32)
-    rows = rows.assign(**{RANKED_BY: rows[RANKED_BY] + moved})  # without ties, whose order is nobody's
+    moved = np.random.default_rng(0).uniform(0, 1e-3, count)
+    rows = rows.assign(**{RANKED_BY: rows[RANKED_BY].astype(float) + moved})  # without ties, whose order is nobody's
     rows.reset_index().to_parquet(path, compression="zstd")
     order = most_uncertain_first(RANKED_BY, rows[RANKED_BY].to_numpy())
     print(
