@@ -202,7 +202,8 @@ def _behind_dropout(body: Callable[..., keras.Model], side: int) -> Callable[[],
     def build() -> keras.Model:
         size = (side, side, 3)
         network = body(weights=None, input_shape=size, include_top=False, pooling="avg")
-        return _classifier(keras.Input(size), layers.Dropout(0.1), network)
+        brought_up = layers.LayerNormalization(epsilon=1e-30)  # what comes out of deep networks untrained is tiny
+        return _classifier(keras.Input(size), layers.Dropout(0.1), network, brought_up)
 
     return build
 
