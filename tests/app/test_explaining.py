@@ -97,9 +97,7 @@ def test_a_row_has_a_bar_a_column(live: Path, monkeypatch: pytest.MonkeyPatch, n
 @pytest.mark.parametrize("name", [RUN, "few", "measured"])
 def test_neighbours_of_any_kind_are_found(live: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv("MCVIZ_CACHE", str(live))
-    assert "look most like this to the model" in words(
-        opened("example", run=name, example="3", closer_look="neighbours")
-    )
+    assert "most alike to the model" in words(opened("example", run=name, example="3", closer_look="neighbours"))
 
 
 def test_the_probe_explains_nothing_before_it_is_asked(open_probe: OpenProbe) -> None:
