@@ -81,7 +81,8 @@ def table(found: OODScores) -> None:
     )
     st.caption(
         "Stopped: the verdict says out of distribution. Sure: a max probability above 90%. The others are AUROC; click "
-        "one to see what is behind it."
+        "one to see what is behind it. What the detectors are: `docs/ood.md`. A study of many on MNIST: "
+        "`docs/higher-moments.md`."
     )
 
 
