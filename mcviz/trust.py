@@ -346,12 +346,12 @@ class RunReferral:
             },
         }
 
-    def threshold_in_words(self, rule: float) -> str:
+    def threshold_in_words(self, rule: float, digits: int = 6) -> str:
         """Which values of the score go to a person, such as "up to 0.906313"."""
         value = self._in_unit(rule)
         if value is None:
             return "none"
-        return f"{'up to' if self.score.uncertain_when == 'low' else 'from'} {value:.6g}"
+        return f"{'up to' if self.score.uncertain_when == 'low' else 'from'} {value:.{digits}g}"
 
     def _in_unit(self, rule: float) -> float | None:
         return float(self.score.uncertainty(np.array(rule))) if np.isfinite(rule) else None

@@ -364,19 +364,19 @@ def calibration_sentences(result: Calibration) -> list[str]:
     ends = f"{100 * size.low:.2f} to {100 * size.high:.2f}"
     by = f"by {_points(over.value)} ({100 * result.confidence:.6g}% interval {ends})"
     if over.low > 0:
-        verdict = f"The ensemble is over-confident {by}. {both}"
+        verdict = f"The ensemble is over-confident {by}."
     elif over.high < 0:
-        verdict = f"The ensemble is under-confident {by}. {both}"
+        verdict = f"The ensemble is under-confident {by}."
     elif figures.ece.value > ece_by_chance(ensemble, confidence=result.confidence):
         verdict = (
             "The ensemble is over-confident in places and under-confident in others: its ECE of "
-            f"{percent(figures.ece.value, 2)} is more than chance explains. {both}"
+            f"{percent(figures.ece.value, 2)} is more than chance explains."
         )
     else:
-        verdict = f"The ensemble is well calibrated, as far as {len(ensemble):,} examples tell. {both}"
+        verdict = f"The ensemble is well calibrated, as far as {len(ensemble):,} examples tell."
     names = {"deterministic": "the deterministic model", "single_pass": "a single pass"}
     gains = [_gain(result.differences[way], name) for way, name in names.items() if way in result.differences]
-    return [verdict, *gains]
+    return [f"{verdict} {both}", *gains]
 
 
 def _gain(difference: Figures, other: str) -> str:

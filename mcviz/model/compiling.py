@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from mcviz.errors import MissingPackageError
 from mcviz.model.model_files import reason
-from mcviz.model.tracing import Trace
+from mcviz.model.tracing import Trace, nodes_inside_loops
 
 XLA, NO_COMPILER = "xla", "none"
 COMPILERS = XLA, NO_COMPILER
@@ -29,7 +29,7 @@ def _convolves(trace: Trace) -> bool:
     """Whether a convolution is repeated; one within a loop is taken to be."""
     graph = trace.function.graph
     repeated = [op.type for op in graph.get_operations() if any(out.ref() in trace.random for out in op.outputs)]
-    inside_loops = [node.op for function in graph.as_graph_def().library.function for node in function.node_def]
+    inside_loops = (node.op for node in nodes_inside_loops(graph.as_graph_def()))
     return any(kind.startswith(CONVOLUTIONS) for kind in [*repeated, *inside_loops])
 
 

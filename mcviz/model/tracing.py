@@ -251,13 +251,17 @@ def _cut(
 
 def _check_randomness(graph: Any) -> None:
     definition = graph.as_graph_def()
-    inside_loops = [node for function in definition.library.function for node in function.node_def]
-    for node in [*definition.node, *inside_loops]:
+    for node in [*definition.node, *nodes_inside_loops(definition)]:
         if node.op.startswith(TENSORFLOW_RANDOM_OPERATIONS):
             raise UnsuitableModelError(
                 "The model draws random numbers that do not come from Keras, so no seed can fix them. "
                 f"Received: {node.op} in {node.name}. Use keras.random in that layer."
             )
+
+
+def nodes_inside_loops(definition: Any) -> list[Any]:
+    """The nodes of the functions that a graph, given by its definition, calls: among them the bodies of its loops."""
+    return [node for function in definition.library.function for node in function.node_def]
 
 
 def size_of(tensor: tf.Tensor) -> int:

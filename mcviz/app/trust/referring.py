@@ -174,12 +174,11 @@ def _guaranteed(found: RunReferral) -> None:
     if given is None or examples is None:
         st.markdown("**For new examples** nothing is guaranteed: there are too few labels, or too many mistakes.")
         return
-    side = "up to" if found.score.uncertain_when == "low" else "from"
-    threshold = found.guaranteed_threshold
     looked_at = (
         "nobody looks at any"
-        if threshold is None
-        else f"a person looks at those with {found.score.in_sentence} {side} {threshold:.4g}, here {len(examples):,}"
+        if found.guaranteed_threshold is None
+        else f"a person looks at those with {found.score.in_sentence} {found.threshold_in_words(given.threshold, 4)}, "
+        f"here {len(examples):,}"
     )
     st.markdown(
         f"**For new examples**, with {100 * given.confidence:.6g}% confidence at least {percent(given.accuracy, 2)} of "
