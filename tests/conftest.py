@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,15 +15,21 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 settings.register_profile("any machine", deadline=None)  # a slow moment is not a broken law
 settings.load_profile("any machine")
 
-TESTS = Path(__file__).parent
-MARKED = {"browser": ("browser", "slow"), "packaging": ("slow",)}  # a folder's tests, all of them
 
-
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of whole folders."""
+    """Give all tests that need a browser to one worker: each is a browser and a server, which keep two cores busy."""
     for item in items:
-        for name in MARKED.get(item.path.relative_to(TESTS).parts[0], ()):
-            item.add_marker(name)
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
+            if not item.get_closest_marker("xdist_group"):
+                item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+@pytest.fixture(params=[pytest.param(1, marks=pytest.mark.exhaustive), 29], ids=["all", "some"])
+def stride(request: pytest.FixtureRequest) -> int:
+    """The step in which a test goes through very many cases: each of them, where it is exhaustive."""
+    return request.param
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cases import only
+
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", GUIDE, re.DOTALL | re.MULTILINE))
@@ -128,8 +130,7 @@ def test_the_table_at_the_top_leads_to_every_example() -> None:
     assert all(f"[{title.lower()}](#{title.lower().replace(' ', '-')})" in top for title in examples)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("title", PROMISES)
+@pytest.mark.parametrize("title", only(["A distortion"], PROMISES))
 def test_an_example_applies_its_test_passes_and_it_keeps_its_promise(title: str, tmp_path: Path) -> None:
     (change,) = re.findall(r"```diff\n(.*?)```", SECTIONS[title], re.DOTALL)
     project = copied(tmp_path)
@@ -140,12 +141,12 @@ def test_an_example_applies_its_test_passes_and_it_keeps_its_promise(title: str,
     assert len(re.findall(r"^\+def test_", change, re.MULTILINE)) == 1
     succeed(sys.executable, "-m", "ruff", "check", *changed, folder=project)
     succeed(sys.executable, "-m", "ruff", "format", "--check", *changed, folder=project)
-    succeed(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, folder=project)
+    succeed(sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *tests, folder=project)
     succeed(sys.executable, "-c", DASHBOARD + PROMISES[title], folder=project)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_layer_of_one_s_own_draws_without_a_change_of_mcviz(tmp_path: Path) -> None:
     (snippet,) = re.findall(r"```python\n(.*?)```", SECTIONS["A kind of stochastic layer"], re.DOTALL)
     (tmp_path / "test_scale_noise.py").write_text(snippet, encoding="utf-8")
-    succeed(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path), folder=ROOT)
+    succeed(sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", str(tmp_path), folder=ROOT)

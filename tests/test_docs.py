@@ -22,6 +22,7 @@ from mcviz.app.navigation import PAGES
 from mcviz.cli import commands
 from mcviz.measures import REGRESSION_SCORES, SCORES
 from mcviz.runs.manifest import COLUMNS
+from tests.cases import only
 
 ROOT = Path(__file__).parents[1]
 RUN = ROOT / "cache" / "mnist-cnn"
@@ -145,13 +146,11 @@ IN_BLOCKS = commands_of(line for text in DOCS.values() for block in fenced("", t
 NAMED = commands_of(
     code for codes in IN_LINE.values() for code in codes if re.search("[ /]", code) and code.split()[0] in CHECKS
 )
-COMMANDS = [
-    pytest.param(command, marks=[pytest.mark.slow] if command.startswith("python") else [])
-    for command in sorted(IN_BLOCKS | NAMED)
-]
+COMMANDS = sorted(IN_BLOCKS | NAMED)
+PROGRAMS = [command for command in COMMANDS if command.startswith("python")]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", only({*COMMANDS} - {*PROGRAMS[1:]}, COMMANDS))
 def test_a_command_can_be_typed_as_it_stands(command: str) -> None:
     words = shlex.split(command)
     CHECKS[words[0]](words)
@@ -187,7 +186,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_python_of_the_readme_runs(folder: None, capsys: pytest.CaptureFixture[str]) -> None:
     names = run_snippets("README.md")
     assert names["probs"].shape == (500, 10)

@@ -19,6 +19,8 @@ from mcviz.data import DataSet, opened_passes
 from mcviz.errors import DataNotFoundError, InvalidInputError, RunExistsError
 from mcviz.runs import Run, verify_run
 
+pytestmark = pytest.mark.lowest
+
 HALF_A_STEP = 1 / 131068
 RNG = np.random.default_rng(0)
 LOGITS = RNG.normal(size=(5, 7, 3)) * 2

@@ -74,6 +74,7 @@ def test_each_is_of_at_most_15_lines() -> None:
     assert {title: len(code.splitlines()) for title, code in RECIPES.items() if len(code.splitlines()) > 15} == {}
 
 
+@pytest.mark.exhaustive
 def test_texts() -> None:
     for part, count in (("train", 2000), ("test", 200)):
         file = f"definitions-{part}.csv"
@@ -90,6 +91,7 @@ def test_texts() -> None:
         assert run.ensemble_accuracy[-1] > 0.5  # of a third of the texts; a guess is right about one of six
 
 
+@pytest.mark.exhaustive
 def test_rows_of_a_table() -> None:
     given = split("load_breast_cancer")
     run = made("Rows of a table", "cancer", **given)
@@ -101,6 +103,7 @@ def test_rows_of_a_table() -> None:
     assert run.ensemble_accuracy[-1] > 0.9
 
 
+@pytest.mark.exhaustive
 def test_regression() -> None:
     given = split("load_diabetes")
     made("Regression with a predicted variance", "diabetes", **given)
@@ -124,6 +127,7 @@ def test_scikit_learn() -> None:
     assert run.ensemble_accuracy[-1] > 0.95
 
 
+@pytest.mark.exhaustive
 def test_a_deep_ensemble() -> None:
     Path("models").mkdir()
     members = [network() for _ in range(3)]
@@ -134,6 +138,7 @@ def test_a_deep_ensemble() -> None:
     np.testing.assert_allclose(probs, expected, atol=1e-5)
 
 
+@pytest.mark.exhaustive
 def test_test_time_augmentation() -> None:
     model = network()
     run = made("Test-time augmentation", "augmented", model=model)
@@ -141,6 +146,7 @@ def test_test_time_augmentation() -> None:
     np.testing.assert_allclose(run.deterministic_probs, model.predict(IMAGES, verbose=0), atol=1e-6)
 
 
+@pytest.mark.exhaustive
 def test_pytorch() -> None:
     torch = pytest.importorskip("torch")
     nn = torch.nn
@@ -161,6 +167,7 @@ def test_pytorch() -> None:
     np.testing.assert_allclose(probs.mean(axis=0), fixed, atol=0.2)
 
 
+@pytest.mark.exhaustive
 def test_hugging_face() -> None:
     torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
@@ -182,6 +189,7 @@ def test_hugging_face() -> None:
     np.testing.assert_array_equal(mcviz.data.as_data_set(data["image"]).images, run.images[:])
 
 
+@pytest.mark.exhaustive
 def test_jax() -> None:
     jax = pytest.importorskip("jax")
     weights = RNG.normal(size=(192, 3)).astype(np.float32)
@@ -195,6 +203,7 @@ def test_jax() -> None:
     np.testing.assert_allclose(probs[0], jax.nn.softmax(first), atol=1e-5)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_a_keras_file_of_another_backend_loads(backend: str) -> None:
     pytest.importorskip(backend)

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -60,6 +59,8 @@ def run() -> Run:
 @pytest.fixture(scope="session")
 def colour_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache with a run of a tiny colour model: 12 × 10 pixels, 3 classes."""
+    import keras
+
     cache = tmp_path_factory.mktemp("cache")
     model = keras.Sequential(
         [

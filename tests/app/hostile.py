@@ -5,7 +5,6 @@
 
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
 
@@ -48,6 +47,8 @@ def hostile_cache(folder: Path) -> None:
 
     Two of hostile names, the one of them with a model; their honest twin; and one whose columns and ids are hostile.
     """
+    import keras
+
     rng = np.random.default_rng(0)
     for run, names in ((HOSTILE_RUN, list(HOSTILE)), (HONEST_RUN, HONEST)):
         images = rng.integers(0, 256, (3 * len(names), 8, 8, 1), dtype=np.uint8)

@@ -1,8 +1,8 @@
 """Runs of rows with a model, for AppTest and for a browser: `cache_of_rows` makes them."""
 
 from pathlib import Path
+from typing import Any
 
-import keras
 import numpy as np
 import pandas as pd
 
@@ -14,7 +14,9 @@ EXAMPLES = 40
 PASSES = 10
 
 
-def _network(columns: int, first: keras.Layer, last: keras.Layer) -> keras.Model:
+def _network(columns: int, first: Any, last: Any) -> Any:
+    import keras
+
     keras.utils.set_random_seed(0)
     layers = keras.layers
     return keras.Sequential(
@@ -34,6 +36,8 @@ def cache_of_rows(folder: Path) -> None:
     `few` has four columns, of which one is constant and one of huge values, with names that could do harm; `wide` has
     300; `measured` is a regression.
     """
+    import keras
+
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 3, EXAMPLES)
     values = [

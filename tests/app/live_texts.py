@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import keras
 import numpy as np
 
 import mcviz
@@ -26,6 +25,8 @@ def texts() -> list[str]:
 
 def live_texts(cache: Path) -> None:
     """Make the run: a model that knows 15 words, each of them a reason for one class."""
+    import keras
+
     known = [word for words in WORDS.values() for word in words]
     text = keras.Input((), dtype="string")
     hidden = keras.layers.TextVectorization(vocabulary=known, output_mode="multi_hot")(text)

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -28,6 +27,8 @@ OFFERED = {name: kind.distorter.of_many for name, kind in KINDS.items() if kind.
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of small colour images of two classes with its model, and one without."""
+    import keras
+
     folder = tmp_path_factory.mktemp("made")
     keras.utils.set_random_seed(1)
     model = keras.Sequential(

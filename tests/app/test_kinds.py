@@ -21,6 +21,7 @@ from mcviz.reviews import reviews_of
 from tests.app.kinds import EXAMPLES, KINDS, REGRESSIONS
 from tests.app.opening import opened_page
 from tests.app.probing import widget, words
+from tests.cases import one_in
 
 PAGES = [
     ("overview", {}),
@@ -30,6 +31,7 @@ PAGES = [
     *(("story", {"step": str(step)}) for step in range(1, 6)),
     ("probe", {}),
 ]
+RUNS = [*KINDS, *REGRESSIONS]
 OF_REGRESSIONS = {"predicted", "errors", "intervals"}  # views
 UNTRUE = re.compile(r"\b(digits?|MNIST|test images?|None|nan|seed|[Dd]ropout)\b")
 
@@ -58,19 +60,20 @@ def said(app: AppTest) -> str:
     return "\n".join([words(app), *labels, *progress, *tables, *(each.help or "" for each in app.caption)])
 
 
-@pytest.mark.parametrize("run", [*KINDS, *REGRESSIONS])
-def test_every_page_opens_on_a_run_of_any_kind_and_says_nothing_untrue(run: str) -> None:
-    for name, query in PAGES:
-        text = said(opened(name, run, **query))
-        assert f"imported from {'the trees' if run == 'forest' else 'a test of'}" in text
-        assert not UNTRUE.search(text.replace(run, "")), (name, query, UNTRUE.search(text))
-        if run in REGRESSIONS:
-            assert not OF_CLASSES.search(text), (name, query, OF_CLASSES.search(text))
-        if run in WITHOUT_IMAGES:
-            assert not OF_IMAGES.search(text), (name, query, OF_IMAGES.search(text))
+@pytest.mark.parametrize(("run", "name", "query"), one_in(8, [(run, *page) for run in RUNS for page in PAGES]))
+def test_every_page_opens_on_a_run_of_any_kind_and_says_nothing_untrue(
+    run: str, name: str, query: dict[str, str]
+) -> None:
+    text = said(opened(name, run, **query))
+    assert f"imported from {'the trees' if run == 'forest' else 'a test of'}" in text
+    assert not UNTRUE.search(text.replace(run, "")), UNTRUE.search(text)
+    if run in REGRESSIONS:
+        assert not OF_CLASSES.search(text), OF_CLASSES.search(text)
+    if run in WITHOUT_IMAGES:
+        assert not OF_IMAGES.search(text), OF_IMAGES.search(text)
 
 
-@pytest.mark.parametrize("run", [*KINDS, *REGRESSIONS])
+@pytest.mark.parametrize("run", one_in(3, RUNS))
 def test_two_runs_of_any_kind_are_compared(
     run: str, kinds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,8 +94,7 @@ def test_two_runs_of_any_kind_are_compared(
         assert not OF_IMAGES.search(text), OF_IMAGES.search(text)
 
 
-@pytest.mark.parametrize("run", KINDS)
-@pytest.mark.parametrize("part", ["queue", "results"])
+@pytest.mark.parametrize(("run", "part"), one_in(3, [(run, part) for run in KINDS for part in ("queue", "results")]))
 def test_examples_of_any_kind_are_reviewed(run: str, part: str) -> None:
     kept = mcviz.open_run(Path(os.environ["MCVIZ_CACHE"]) / run)
     for example in (0, 1):
@@ -104,7 +106,7 @@ def test_examples_of_any_kind_are_reviewed(run: str, part: str) -> None:
         assert not OF_IMAGES.search(text), OF_IMAGES.search(text)
 
 
-@pytest.mark.parametrize("run", [*KINDS, *REGRESSIONS])
+@pytest.mark.parametrize("run", one_in(5, RUNS))
 def test_the_probe_of_imported_passes_says_what_is_missing_and_how_to_get_it(run: str) -> None:
     (sentence,) = opened("probe", run).info
     assert "imported, so there is no model to ask" in sentence.value

@@ -22,6 +22,7 @@ from tests.app.kinds import EXAMPLES, FEW_TEXTS, TEXTS
 from tests.app.live_texts import CLASSES, RUN, live_texts
 from tests.app.probing import OpenProbe, button, table, verdict_figures, widget, words
 from tests.app.test_kinds import OF_IMAGES, opened, said
+from tests.cases import one_in
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def tiles(app: AppTest) -> dict[int, str]:
 
 
 @pytest.mark.usefixtures("_kinds")
-@pytest.mark.parametrize("example", range(len(TEXTS)))
+@pytest.mark.parametrize("example", one_in(4, range(len(TEXTS))))
 def test_one_example_shows_all_of_a_text_as_it_was_typed(example: int) -> None:
     app = opened("example", "texts", example=str(example))
     text = TEXTS[example]
@@ -134,15 +135,26 @@ def test_the_report_and_the_tables_have_the_texts_and_nothing_in_them_is_markup(
 
 
 @pytest.mark.usefixtures("_live")
-def test_every_page_of_a_live_run_of_texts_says_nothing_of_images(open_probe: OpenProbe) -> None:
-    pages = [
-        *(("uncertain", {"view": view}) for view in VIEWS if view != "groups"),
-        *(("story", {"step": str(step)}) for step in range(1, 7)),
-    ]
-    told = [said(opened(name, RUN, **query)) for name, query in pages]
-    told += [said(open_probe(input=kind, example="0")) for kind in ("text", "distortion", "noise")]
-    for text in told:
-        assert not OF_IMAGES.search(text), OF_IMAGES.search(text)
+@pytest.mark.parametrize(
+    ("name", "query"),
+    one_in(
+        4,
+        [
+            *(("uncertain", {"view": view}) for view in VIEWS if view != "groups"),
+            *(("story", {"step": str(step)}) for step in range(1, 7)),
+            *(("probe", {"input": kind, "example": "0"}) for kind in ("text", "distortion", "noise")),
+        ],
+    ),
+)
+def test_no_page_of_a_live_run_of_texts_says_anything_of_images(
+    open_probe: OpenProbe, name: str, query: dict[str, str]
+) -> None:
+    text = said(open_probe(**query) if name == "probe" else opened(name, RUN, **query))
+    assert not OF_IMAGES.search(text), OF_IMAGES.search(text)
+
+
+@pytest.mark.usefixtures("_live")
+def test_the_information_of_a_run_of_texts_says_nothing_of_images() -> None:
     information = opened("overview", RUN).caption[0].help
     assert "**Preprocessing**: taken as they are. The model makes numbers of the words by itself." in information
     assert not OF_IMAGES.search(information)
@@ -169,7 +181,7 @@ def test_a_text_that_is_typed_is_predicted_and_stays_while_another_input_is_show
 
 
 @pytest.mark.usefixtures("_live")
-@pytest.mark.parametrize("text", [*HOSTILE, "\0", "a\0", "👩‍👩‍👧", "word " * 20_000])
+@pytest.mark.parametrize("text", one_in(5, [*HOSTILE, "\0", "a\0", "👩‍👩‍👧", "word " * 20_000]))
 def test_any_text_is_predicted(open_probe: OpenProbe, text: str) -> None:
     app = open_probe(input="text")
     app.text_area[0].set_value(text).run()

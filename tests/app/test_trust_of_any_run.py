@@ -14,6 +14,7 @@ from mcviz.trust import convergence_of
 from tests.app.kinds import passes
 from tests.app.opening import opened_page
 from tests.app.probing import words
+from tests.cases import one_in
 
 Made = tuple[np.ndarray, dict]
 
@@ -90,11 +91,18 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def opened(cache: Path, monkeypatch: pytest.MonkeyPatch, run: str, **query: str) -> AppTest:
-    monkeypatch.setenv("MCVIZ_CACHE", str(cache))
-    app = opened_page("trust", {"run": run, **query})
+def opened(cache: Path, run: str, **query: str) -> AppTest:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MCVIZ_CACHE", str(cache))
+        app = opened_page("trust", {"run": run, **query})
     assert not app.error
     return app
+
+
+@pytest.fixture(params=RUNS, scope="module")
+def shown(request: pytest.FixtureRequest, cache: Path) -> tuple[mcviz.Run, AppTest]:
+    """Each of the runs, and its page."""
+    return mcviz.open_run(cache / request.param), opened(cache, request.param)
 
 
 def all_said(app: AppTest) -> str:
@@ -102,36 +110,33 @@ def all_said(app: AppTest) -> str:
     return "\n".join([words(app), *figures, *(each.value.to_string() for each in app.table)])
 
 
-@pytest.mark.parametrize("referral", ["budget", "accuracy", "miss"])
-@pytest.mark.parametrize("name", RUNS)
-def test_every_run_is_shown_and_its_figures_are_numbers(
-    cache: Path, monkeypatch: pytest.MonkeyPatch, name: str, referral: str
-) -> None:
-    app, run = opened(cache, monkeypatch, name, referral=referral), mcviz.open_run(cache / name)
+@pytest.mark.parametrize(
+    ("referral", "name"), one_in(2, [(referral, name) for referral in ("budget", "accuracy", "miss") for name in RUNS])
+)
+def test_every_run_is_shown_and_its_figures_are_numbers(cache: Path, name: str, referral: str) -> None:
+    app, run = opened(cache, name, referral=referral), mcviz.open_run(cache / name)
     assert not re.search(r"\bnan\b|\binf\b|\bNone\b", all_said(app))
-    shown = {each.label: each.value for each in app.metric}
+    figures = {each.label: each.value for each in app.metric}
     wrong = int((~run.scores()["correct"].to_numpy(bool)).sum())
-    assert int(shown["Mistakes caught"]) + int(shown["Mistakes missed"]) == wrong
-    assert 0 <= int(shown["To a person"]) <= len(run)
+    assert int(figures["Mistakes caught"]) + int(figures["Mistakes missed"]) == wrong
+    assert 0 <= int(figures["To a person"]) <= len(run)
     said = words(app)
     assert ("Every prediction is correct." in said) == (wrong == 0)
-    assert ("Every mistake goes to a person." in said) == (wrong > 0 and shown["Mistakes missed"] == "0")
+    assert ("Every mistake goes to a person." in said) == (wrong > 0 and figures["Mistakes missed"] == "0")
 
 
-@pytest.mark.parametrize("name", RUNS)
 def test_more_passes_are_said_to_be_of_no_use_only_where_the_figures_have_settled(
-    cache: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    shown: tuple[mcviz.Run, AppTest],
 ) -> None:
-    run, said = mcviz.open_run(cache / name), words(opened(cache, monkeypatch, name))
+    run, said = shown[0], words(shown[1])
     settled = convergence_of(run).enough < run.passes
     assert ("more passes change less than" in said) == settled
     assert ("still move" in said) != settled
     assert ("Two halves of the passes share" in said) == (len(run) > 100), "of fewer both halves name all"
 
 
-@pytest.mark.parametrize("name", RUNS)
-def test_ways_to_predict_are_those_of_the_run(cache: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    run, app = mcviz.open_run(cache / name), opened(cache, monkeypatch, name)
+def test_ways_to_predict_are_those_of_the_run(shown: tuple[mcviz.Run, AppTest]) -> None:
+    run, app = shown
     said = all_said(app)
     assert ("ensemble less deterministic" in said) == (run.deterministic_probs is not None)
     assert ("Deterministic max probability" in said) == (run.deterministic_probs is not None)
@@ -142,7 +147,7 @@ def test_ways_to_predict_are_those_of_the_run(cache: Path, monkeypatch: pytest.M
     assert "under-confident by" not in verdict or gap < 0
 
 
-def test_what_a_certain_and_half_wrong_model_is_worth_is_said(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "over-confident by" in opened(cache, monkeypatch, "certain").markdown[0].value
-    assert "under-confident by" in opened(cache, monkeypatch, "all-right").markdown[0].value
-    assert "over-confident by" in opened(cache, monkeypatch, "all-wrong").markdown[0].value
+def test_what_a_certain_and_half_wrong_model_is_worth_is_said(cache: Path) -> None:
+    assert "over-confident by" in opened(cache, "certain").markdown[0].value
+    assert "under-confident by" in opened(cache, "all-right").markdown[0].value
+    assert "over-confident by" in opened(cache, "all-wrong").markdown[0].value

@@ -70,6 +70,7 @@ atexit.register(lambda: print("fitted" if detector.done() else "fitting"))
 """
 
 
+@pytest.mark.exhaustive
 def test_a_server_that_ends_while_it_fits_waits_for_it(colour_cache: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", ENDING, colour_cache / "colour"], capture_output=True, text=True, timeout=300, check=True

@@ -15,7 +15,7 @@ def measured(*options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_every_stage_of_a_job_is_found_and_takes_time():
     done = measured("--parts", "stages", "--device", "cpu")
     rows = dict(re.findall(r"^  (\S.*?)  +\d.*?(\d+\.\d\d) s$", done.stdout, re.MULTILINE))

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, ViewportSize
 from mcviz.app.navigation import PAGES
 from mcviz.app.views import VIEWS
 from tests.browser.conftest import settle
+from tests.cases import only
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
 WIDTHS = (ViewportSize(width=1440, height=900), ViewportSize(width=390, height=844))
@@ -39,7 +40,7 @@ def of_streamlit(violation: dict[str, str]) -> bool:
     return part is not None and part in violation["target"]
 
 
-@pytest.mark.parametrize("address", ADDRESSES)
+@pytest.mark.parametrize("address", only(["/", "/uncertain"], ADDRESSES))
 def test_axe_finds_nothing_of_ours(page: Page, address: str) -> None:
     page.goto(address)
     settle(page)

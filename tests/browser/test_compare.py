@@ -69,6 +69,7 @@ def test_what_changed_is_clicked_selected_and_kept(page: Page, cache: Path) -> N
     assert json.loads(query(page)["columns"]) == {"change": ["right to wrong"]}
 
 
+@pytest.mark.exhaustive
 def test_a_lasso_over_both_runs_is_a_selection(page: Page, cache: Path) -> None:
     page.goto("/compare?run=before&other=after")
     expect(page.get_by_role("heading", name="Do they doubt the same examples?")).to_be_visible(timeout=FIRST)

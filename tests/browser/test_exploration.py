@@ -14,6 +14,7 @@ from mcviz.app.filters import Filters
 from mcviz.measures import SCORES, most_uncertain_first
 from tests.browser.conftest import settle
 from tests.browsing import ROOT, drag
+from tests.cases import one_in
 
 PHONE = ViewportSize(width=390, height=844)
 CHART = ".js-plotly-plot .main-svg"
@@ -73,6 +74,7 @@ def test_ranking_by_another_score_and_opening_an_example(page: Page) -> None:
     expect(page.get_by_role("spinbutton", name="Example", exact=True)).to_have_value(str(by_information[3]))
 
 
+@pytest.mark.exhaustive
 def test_the_upper_end_of_any_score_s_range_can_be_lowered(page: Page) -> None:
     scores = mcviz.open_run(ROOT / "cache" / "mnist-cnn").scores()
     page.goto("/uncertain")
@@ -91,6 +93,7 @@ def test_the_upper_end_of_any_score_s_range_can_be_lowered(page: Page) -> None:
         expect(page.get_by_text("10,000 of 10,000 examples")).to_be_visible()
 
 
+@pytest.mark.exhaustive
 def test_an_example_is_opened_by_its_number(page: Page) -> None:
     page.goto("/")
     go_to(page, "Uncertain examples")
@@ -100,6 +103,7 @@ def test_an_example_is_opened_by_its_number(page: Page) -> None:
     expect(page.get_by_role("spinbutton", name="Example", exact=True)).to_have_value("4761")
 
 
+@pytest.mark.exhaustive
 def test_noise_is_probed_and_swept(page: Page) -> None:
     page.goto("/")
     go_to(page, "Probe")
@@ -112,7 +116,7 @@ def test_noise_is_probed_and_swept(page: Page) -> None:
     expect(page.get_by_text("of 100 noise images are predicted as 8")).to_be_visible(timeout=60_000)
 
 
-@pytest.mark.parametrize("title", ["Overview", "Uncertain examples", "One example", "Probe"])
+@pytest.mark.parametrize("title", one_in(4, ["Uncertain examples", "Overview", "One example", "Probe"]))
 def test_no_page_is_wider_than_a_phone(page: Page, title: str) -> None:
     page.set_viewport_size(PHONE)
     page.goto("/")
@@ -124,6 +128,7 @@ def test_no_page_is_wider_than_a_phone(page: Page, title: str) -> None:
     assert main.evaluate("element => element.scrollWidth <= element.clientWidth")
 
 
+@pytest.mark.exhaustive
 def test_a_real_exploration(page: Page, browser: Browser, app_url: str, tmp_path: Path) -> None:
     """From a question to a link for a colleague: wrong fours, the doubtful corner, two flags, a report."""
     scores = mcviz.open_run(ROOT / "cache" / "mnist-cnn").scores()
@@ -232,6 +237,7 @@ window.WebSocket = class extends Fast {
 """
 
 
+@pytest.mark.exhaustive
 def test_a_browser_that_is_behind_undoes_no_step(page: Page) -> None:
     scores = mcviz.open_run(ROOT / "cache" / "mnist-cnn").scores()
     ranked = most_uncertain_first("max_probability", scores["max_probability"].to_numpy())
@@ -285,6 +291,7 @@ def test_no_press_of_an_arrow_key_is_lost_however_fast_they_come(browser: Browse
         expect(page.get_by_text("Rank 1 of 10,000")).to_be_visible()
 
 
+@pytest.mark.exhaustive
 def test_going_back_leads_out_of_the_looks_at_examples_in_one_step(page: Page) -> None:
     page.goto("/uncertain")
     expect(page).to_have_url(re.compile("run=mnist-cnn"))  # which this dashboard of two runs adds
@@ -315,7 +322,7 @@ def as_from_a_busy_server(page: Page) -> None:
     page.route_web_socket(re.compile("/_stcore/stream"), routed)
 
 
-@pytest.mark.parametrize("server", ["quick", "busy"])
+@pytest.mark.parametrize("server", one_in(2, ["quick", "busy"]))
 def test_going_back_leads_to_the_same_place_and_the_same_tile(page: Page, server: str) -> None:
     if server == "busy":
         as_from_a_busy_server(page)

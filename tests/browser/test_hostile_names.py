@@ -30,6 +30,8 @@ MADE_OF_A_NAME = (
     f'script[src*="{CANARY}"], .katex, iframe, [class*="stMarkdownColored"], [class*="stMarkdownBadge"], '
     'img[alt="Streamlit logo"], .js-plotly-plot a, .js-plotly-plot tspan[style*="bold"]'
 )
+
+pytestmark = pytest.mark.exhaustive
 # Everything that is visible, as it is read: of components' shadow trees too, and of charts.
 ALL_TEXT = """() => {
   const texts = [];

@@ -10,6 +10,8 @@ from tests.app.kinds import KINDS, REGRESSIONS, cache_of_kinds
 from tests.browser.conftest import settle
 from tests.browsing import serving, visited
 
+pytestmark = pytest.mark.exhaustive
+
 LAPTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 PAGES = [
     ("", {}),

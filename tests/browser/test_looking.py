@@ -81,6 +81,7 @@ def test_a_click_looks_at_an_example_and_leaves_the_list_where_it_was(page: Page
     expect(page.get_by_role("spinbutton", name="Example", exact=True)).to_have_value(str(ranked[50]))
 
 
+@pytest.mark.exhaustive
 def test_what_the_page_has_is_drawn_before_the_server_answers(page: Page, ranked: list[int]) -> None:
     opened(page)
     expect(panel(page).locator(".which")).to_have_text(f"example {ranked[0]}")
@@ -96,6 +97,7 @@ def test_what_the_page_has_is_drawn_before_the_server_answers(page: Page, ranked
     looks_at(page, ranked[3])
 
 
+@pytest.mark.exhaustive
 def test_no_step_is_lost_however_quickly_keys_are_pressed_and_the_page_turns_over(
     page: Page, ranked: list[int]
 ) -> None:
@@ -137,6 +139,7 @@ def test_tiles_are_ticked_pinned_and_flagged_in_place_and_what_is_ticked_stands_
     expect(page.get_by_text("24 of 10,000 examples")).to_be_visible()
 
 
+@pytest.mark.exhaustive
 def test_rows_stay_ticked_through_other_views_and_a_click_on_one_looks_at_it(page: Page, ranked: list[int]) -> None:
     opened(page, view="table", ticked=f"{ranked[0]},{ranked[300]}")
     grid = page.get_by_test_id("stDataFrame").first
@@ -209,6 +212,7 @@ def test_a_brush_filters_by_drag_and_by_keys_and_its_chip_takes_it_off(page: Pag
     expect(page.get_by_text("10,000 of 10,000 examples")).to_be_visible()
 
 
+@pytest.mark.exhaustive
 def test_a_finger_scrolls_the_page_from_a_brush(browser: Browser, app_url: str) -> None:
     with browser.new_context(
         base_url=app_url, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
@@ -234,6 +238,7 @@ def test_a_finger_scrolls_the_page_from_a_brush(browser: Browser, app_url: str) 
         assert "range=" not in page.url
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("view", ["scatter", "map"])
 def test_a_point_shows_its_picture_and_a_click_looks_at_it(page: Page, run: Run, view: str) -> None:
     wrong = np.flatnonzero(~run.scores()["correct"].to_numpy(bool)).tolist()

@@ -88,6 +88,7 @@ def decided(run: mcviz.Run, name: str) -> dict[int, str]:
     return {example: each.in_words(NAMES) for example, each in found.items()}
 
 
+@pytest.mark.exhaustive
 def test_twenty_are_decided_with_keys_two_undone_and_all_found_after_a_crash(
     browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int]
 ) -> None:
@@ -162,6 +163,7 @@ def test_each_key_decides_once_about_what_was_on_the_screen_however_fast_it_is_p
         assert decided(run, "Ada") == {**dict.fromkeys(order[:left], "dog"), order[left]: "owl"}
 
 
+@pytest.mark.exhaustive
 def test_a_note_is_about_what_is_on_the_screen_however_early_it_is_begun(
     browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int]
 ) -> None:
@@ -185,6 +187,7 @@ def test_a_note_is_about_what_is_on_the_screen_however_early_it_is_begun(
     assert decided(run, "Ada") == {order[0]: "dog"}
 
 
+@pytest.mark.exhaustive
 def test_of_many_classes_the_name_is_typed_without_a_mouse(browser: Browser, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     names = [f"kind {number}" for number in range(12)]
@@ -206,6 +209,7 @@ def test_of_many_classes_the_name_is_typed_without_a_mouse(browser: Browser, tmp
     assert said == dict(zip(order, ("kind 11", "kind 7", "kind 11", "no class fits"), strict=False))
 
 
+@pytest.mark.exhaustive
 def test_two_reviewers_at_once_see_each_other_and_lose_nothing(
     browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int]
 ) -> None:
@@ -226,6 +230,7 @@ def test_two_reviewers_at_once_see_each_other_and_lose_nothing(
     assert decided(run, "Bob") == dict.fromkeys(order[:4], "owl")
 
 
+@pytest.mark.exhaustive
 def test_a_key_that_was_changed_is_heard(browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int]) -> None:
     with server(tmp_path) as (url, _), reviewer(browser, url, "Ada") as page:
         expect(shown(page, order[0])).to_be_visible()

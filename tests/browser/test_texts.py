@@ -13,6 +13,8 @@ from tests.browser.conftest import settle
 from tests.browser.test_kinds import FITS
 from tests.browsing import serving, visited
 
+pytestmark = pytest.mark.exhaustive
+
 SIZES = {"laptop": ViewportSize(width=1440, height=900), "phone": ViewportSize(width=390, height=844)}
 FIRST_PREDICTION = 120_000  # milliseconds: the model is loaded
 

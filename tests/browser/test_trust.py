@@ -12,16 +12,17 @@ from mcviz.app.shipped import SHIPPED_RUN
 from mcviz.trust import refer
 from tests.browser.conftest import settle
 from tests.browsing import visited
+from tests.cases import one_in
 
 RUN = f"/trust?run={SHIPPED_RUN.name}"
 SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
 SECONDS_TO_ANSWER = 3  # on a machine that tests share; by itself it takes a tenth of that
 
 
-@pytest.fixture(params=[(size, scheme) for size in SIZES for scheme in ("light", "dark")], ids="-".join)
+@pytest.fixture(params=one_in(3, [f"{size} {scheme}" for size in SIZES for scheme in ("light", "dark")]))
 def sized(request: pytest.FixtureRequest, browser: Browser, app_url: str) -> Iterator[Page]:
     """A page of one size and colour scheme, whose console stays clean."""
-    size, scheme = request.param
+    size, scheme = request.param.split()
     width, height = SIZES[size]
     viewport = {"width": width, "height": height}
     with visited(browser, app_url, viewport=viewport, color_scheme=scheme, reduced_motion="reduce") as page:
@@ -68,6 +69,7 @@ def test_the_first_screen_answers_and_nothing_is_wider_than_the_window(sized: Pa
     assert not outside, outside[:3]
 
 
+@pytest.mark.exhaustive
 def test_an_interval_stays_on_one_line(sized: Page) -> None:
     opened(sized)
     cells = sized.locator(".st-key-figures td p")
@@ -102,6 +104,7 @@ def test_a_budget_that_is_typed_changes_the_cards_and_all_of_them_are_a_selectio
     settle(page)
 
 
+@pytest.mark.exhaustive
 def test_another_score_and_another_target_answer_at_once(page: Page) -> None:
     run = mcviz.open_run(SHIPPED_RUN)
     opened(page)

@@ -14,6 +14,7 @@ from mcviz.data import DataSet, InPlace, as_data_set, read_data
 from mcviz.data.npy import InNpy
 from mcviz.errors import InvalidInputError
 from mcviz.runs import contents
+from tests.cases import one_in
 
 RNG = np.random.default_rng(0)
 COUNT = 37
@@ -38,7 +39,7 @@ INDICES = st.one_of(
 )
 
 
-@pytest.fixture(scope="module", params=FORMS)
+@pytest.fixture(scope="module", params=one_in(3, FORMS))
 def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[InPlace, np.ndarray]:
     """Images in a file, and the same that were in memory."""
     path, array = tmp_path_factory.mktemp("npy") / "x.npy", FORMS[request.param](BYTES)

@@ -16,6 +16,8 @@ from PIL import Image
 from mcviz.data import ColumnNames, DataSet, read_data, read_mnist
 from mcviz.errors import DataNotFoundError, InvalidInputError
 
+pytestmark = pytest.mark.lowest
+
 RNG = np.random.default_rng(0)
 COLOUR = RNG.integers(0, 256, (6, 5, 4, 3), dtype=np.uint8)
 GREY = COLOUR[..., :1]

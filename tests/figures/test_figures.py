@@ -10,6 +10,8 @@ from PIL import Image
 from mcviz import figures
 from mcviz.measures import summarise
 
+pytestmark = pytest.mark.lowest
+
 NAMES = [str(c) for c in range(10)]
 
 

@@ -17,6 +17,8 @@ from mcviz.runs import open_run
 from mcviz.runs.writer import discard_growth
 from tests.runs.making import make
 
+pytestmark = pytest.mark.lowest
+
 ROOT = Path(__file__).parents[2]
 SECONDS = 30
 WAITING = """

@@ -13,6 +13,8 @@ from hypothesis.extra.numpy import arrays
 
 from mcviz import measures
 
+pytestmark = pytest.mark.lowest
+
 SHAPES = st.tuples(st.integers(1, 8), st.integers(1, 5), st.integers(2, 6))
 
 

@@ -1,5 +1,7 @@
 """What XLA compiles gives the same numbers, and whether it does follows from a model's operations alone."""
 
+from itertools import product
+
 import keras
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from keras import layers
 from mcviz.choices import MASKS
 from mcviz.errors import InvalidInputError, MissingPackageError, UnsuitableModelError
 from mcviz.model import Sampler, compiling
+from tests.cases import one_in
 from tests.model.zoo import CLASSES, assert_parts_have_the_bits_of, images_for, make, sequential
 
 
@@ -53,8 +56,7 @@ def test_a_convolution_within_a_loop_is_not_compiled():
     assert Sampler(sequential((3, 4, 4, 1), lstm, layers.Flatten(), layers.Dense(CLASSES))).compiler == "none"
 
 
-@pytest.mark.parametrize("masks", MASKS)
-@pytest.mark.parametrize("name", ["LSTM", "MultiHeadAttention", "GaussianNoise"])
+@pytest.mark.parametrize(("name", "masks"), one_in(3, product(["LSTM", "MultiHeadAttention", "GaussianNoise"], MASKS)))
 def test_both_agree_on_the_same_masks(name, masks):
     model = make(name)
     images = images_for(model, 9)
@@ -66,8 +68,7 @@ def test_both_agree_on_the_same_masks(name, masks):
     assert one.std(axis=0).max() > 0.001
 
 
-@pytest.mark.parametrize("masks", MASKS)
-@pytest.mark.parametrize("name", ["LSTM", "MultiHeadAttention"])
+@pytest.mark.parametrize(("name", "masks"), one_in(3, product(["LSTM", "MultiHeadAttention"], MASKS)))
 def test_any_split_of_examples_and_passes_gives_the_same_bits(name, masks):
     model = make(name)
     sampler, images = Sampler(model, compiler="xla"), images_for(model, 19)

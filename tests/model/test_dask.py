@@ -32,11 +32,13 @@ from mcviz.model.model_source import ModelSource
 from mcviz.model.run_sampling import sample_run
 from mcviz.runs import Run, open_run, verify_run
 from mcviz.runs.files import folder_at
+from tests.cases import only
 from tests.model.test_run_sampling import Stop, small_network
 from tests.runs.making import contents, numbers
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.lowest,
+    pytest.mark.xdist_group("dask"),  # one cluster for all
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),  # Dask's
 ]
 EXAMPLES = 64
@@ -140,6 +142,7 @@ def test_the_bits_are_those_of_one_process_and_a_run_grows_and_goes_on(
     assert contents(Path(grown.path)) == contents(alone[LONG])
 
 
+@pytest.mark.exhaustive
 def test_a_run_grows_whose_shards_become_smaller(
     workers: LocalCluster, shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,6 +158,7 @@ def test_a_run_grows_whose_shards_become_smaller(
     assert contents(Path(grown.path)) == contents(Path(whole.path))
 
 
+@pytest.mark.exhaustive
 def test_a_summary_is_that_of_one_process(workers: LocalCluster, shared: Path, tmp_path: Path) -> None:
     summary = {"keep": "summary", "with_passes": 10}
     one = sampled(shared, tmp_path / "one", **summary)
@@ -165,6 +169,7 @@ def test_a_summary_is_that_of_one_process(workers: LocalCluster, shared: Path, t
     assert contents(Path(sampled(shared, tmp_path / "stopped", **summary).path)) == contents(Path(one.path))
 
 
+@pytest.mark.exhaustive
 def test_stopped_and_gone_on_with_without_dask(
     workers: LocalCluster, shared: Path, alone: dict[int, Path], tmp_path: Path
 ) -> None:
@@ -178,13 +183,16 @@ def test_stopped_and_gone_on_with_without_dask(
     assert contents(tmp_path / "run") == contents(alone[LONG])
 
 
+@pytest.mark.exhaustive
 def test_stopped_before_the_first_shard_nothing_is_left(workers: LocalCluster, shared: Path, tmp_path: Path) -> None:
     with pytest.raises(Stop):
         sampled(shared, tmp_path / "run", scheduler=workers.scheduler_address, passes=LONG, progress=at(0, stop))
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("form", ["pictures", "table", "array", "fractions", "run", "run in an object store"])
+@pytest.mark.parametrize(
+    "form", only(["table"], ["pictures", "table", "array", "fractions", "run", "run in an object store"])
+)
 def test_images_are_read_by_the_workers(
     workers: LocalCluster, shared: Path, alone: dict[int, Path], tmp_path: Path, monkeypatch, form: str
 ) -> None:
@@ -215,6 +223,7 @@ def test_images_are_read_by_the_workers(
     assert all(isinstance(each.images, Pictures | InPlace) and len(pickle.dumps(each)) < 4000 for each in sent)
 
 
+@pytest.mark.exhaustive
 def test_a_worker_that_does_not_reach_the_images_is_refused(
     workers: LocalCluster, shared: Path, tmp_path: Path
 ) -> None:
@@ -243,6 +252,7 @@ class Here:
         return copy.copy, (self.read,)
 
 
+@pytest.mark.exhaustive
 def test_an_object_store_is_shared_ground(workers: LocalCluster, shared: Path, alone: dict[int, Path]) -> None:
     import s3fs
 
@@ -255,6 +265,7 @@ def test_an_object_store_is_shared_ground(workers: LocalCluster, shared: Path, a
     assert numbers(run) == numbers(open_run(alone[12]))
 
 
+@pytest.mark.exhaustive
 def test_a_worker_is_killed_in_the_middle_of_a_shard(
     workers: LocalCluster, shared: Path, alone: dict[int, Path], tmp_path: Path, monkeypatch
 ) -> None:
@@ -267,6 +278,7 @@ def test_a_worker_is_killed_in_the_middle_of_a_shard(
     assert contents(Path(run.path)) == contents(alone[LONG])
 
 
+@pytest.mark.exhaustive
 def test_a_straggler_is_not_waited_for(
     workers: LocalCluster, shared: Path, alone: dict[int, Path], tmp_path: Path, monkeypatch
 ) -> None:
@@ -286,6 +298,7 @@ def test_a_straggler_is_not_waited_for(
     assert contents(tmp_path / "run") == contents(alone[LONG])
 
 
+@pytest.mark.exhaustive
 def test_what_two_workers_wrote_is_read_again(
     workers: LocalCluster, shared: Path, alone: dict[int, Path], tmp_path: Path, monkeypatch
 ) -> None:
@@ -331,6 +344,7 @@ def test_workers_that_cannot_take_part_are_refused_by_name(
         sample_run(small_network(), shared / "data.npz", tmp_path / "run", passes=12, scheduler=address)
 
 
+@pytest.mark.exhaustive
 def test_a_worker_that_comes_later_is_asked_too(
     workers: LocalCluster, shared: Path, alone: dict[int, Path], tmp_path: Path, monkeypatch
 ) -> None:
@@ -355,6 +369,7 @@ def test_a_worker_that_comes_later_is_asked_too(
     assert contents(Path(run.path)) == contents(alone[12])
 
 
+@pytest.mark.exhaustive
 def test_the_scheduler_is_gone_and_the_same_command_goes_on(
     shared: Path, alone: dict[int, Path], tmp_path: Path
 ) -> None:
@@ -367,6 +382,7 @@ def test_the_scheduler_is_gone_and_the_same_command_goes_on(
     assert contents(Path(sampled(shared, tmp_path / "run", passes=LONG).path)) == contents(alone[LONG])
 
 
+@pytest.mark.exhaustive
 def test_the_command(shared: Path, alone: dict[int, Path], tmp_path: Path, capsys, monkeypatch) -> None:
     command = ["sample", f"--model={shared / 'model.keras'}", f"--data={shared / 'data.npz'}", "--passes=12"]
     command += ["--seed=3", f"--out={tmp_path / 'run'}", "--scheduler"]

@@ -1,6 +1,7 @@
 """Texts, rows and regressions: what reaches the model, what is said of it at a first look, and what a run keeps."""
 
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 import keras
@@ -18,6 +19,7 @@ from mcviz.model.kinds import ADAPTERS, adapter_for_examples, adapter_for_run, s
 from mcviz.model.loading import load_model
 from mcviz.model.run_sampling import sample_run
 from mcviz.runs import Layout, Preprocessing, Run, open_run, verify_run
+from tests.cases import one_in
 from tests.model.zoo import WORDS, sequential, text_layer
 from tests.runs.making import contents, numbers
 
@@ -100,11 +102,10 @@ def made(name: str, out: Path, passes: int = 6, **settings) -> Run:
     )
 
 
-every_case = pytest.mark.parametrize("name", CASES)
+some_cases = pytest.mark.parametrize("name", one_in(3, CASES))
 
 
-@every_case
-@pytest.mark.parametrize("masks", ["per_pass", "per_example"])
+@pytest.mark.parametrize(("name", "masks"), one_in(3, product(CASES, ("per_pass", "per_example"))))
 def test_a_run_holds_what_the_sampler_gives_and_the_examples(tmp_path: Path, name: str, masks: str) -> None:
     run = open_run(made(name, tmp_path / "run", masks=masks).path)
     passes = sampler(name).sample(taken(name), passes=6, seed=3, masks=masks)
@@ -126,7 +127,7 @@ class Stop(BaseException):
     pass
 
 
-@every_case
+@some_cases
 def test_stopped_gone_on_with_and_grown_it_is_the_run_that_was_never_stopped(tmp_path: Path, name: str) -> None:
     def stop(done: int, total: int) -> None:
         if done > 0.5 * total:
@@ -142,7 +143,7 @@ def test_stopped_gone_on_with_and_grown_it_is_the_run_that_was_never_stopped(tmp
     assert (numbers(run), run.digest) == (numbers(whole), whole.digest)
 
 
-@every_case
+@some_cases
 def test_the_kept_model_of_a_run_gives_its_numbers_again(tmp_path: Path, name: str) -> None:
     run = made(name, tmp_path / "run")
     again = Sampler.for_run(load_model(run.model_path), run)
@@ -152,7 +153,7 @@ def test_the_kept_model_of_a_run_gives_its_numbers_again(tmp_path: Path, name: s
     np.testing.assert_allclose(run.predictions_block(8, 16), passes, atol=1 / 131068 + 1e-7, rtol=1e-6)
 
 
-@every_case
+@some_cases
 def test_new_examples_reach_the_model_as_those_of_the_run_do(tmp_path: Path, name: str) -> None:
     run = made(name, tmp_path / "run")
     from_data, content = adapter_for_examples(sampler(name), data_of(name), CASES[name][3])

@@ -10,12 +10,13 @@ import tensorflow as tf
 from scipy import stats
 
 from mcviz.model import Sampler
-from tests.model.zoo import CLASSES, MODELS, images_for, make
+from tests.cases import only
+from tests.model.zoo import CLASSES, MODELS, SOME_MODELS, images_for, make
 
 PASSES = 1500
 FALSE_ALARMS = 1e-6  # per test, over the choice of seeds; the seeds are fixed, so a pass stays a pass
 
-every_model = pytest.mark.parametrize("name", MODELS)
+every_model = pytest.mark.parametrize("name", only(SOME_MODELS, MODELS))
 both_modes = pytest.mark.parametrize("masks", ["per_pass", "per_example"])
 
 

@@ -1,6 +1,7 @@
 """Stochastic layers of a person's own, of no known kind, are switched on like dropout where they are named."""
 
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 import keras
@@ -11,6 +12,7 @@ from keras import layers
 from mcviz.errors import InvalidInputError, UnsuitableModelError
 from mcviz.model import Sampler, StochasticLayer, load_model, sample
 from mcviz.model.run_sampling import sample_run
+from tests.cases import one_in
 from tests.model.zoo import CLASSES, ConcreteDropout, DropConnect, Halved, sequential
 
 PASSES = 4000
@@ -52,14 +54,13 @@ def sampler(kind: str, way: str) -> Sampler:
     return made
 
 
-every_kind = pytest.mark.parametrize("kind", OWN)
-every_way = pytest.mark.parametrize("way", ["functional", "subclassed", "eager"])
-both_modes = pytest.mark.parametrize("masks", ["per_pass", "per_example"])
+WAYS = ("functional", "subclassed", "eager")
+MASKS = ("per_pass", "per_example")
+every_way = pytest.mark.parametrize(("kind", "way"), one_in(2, product(OWN, WAYS)))
+every_mode = pytest.mark.parametrize(("way", "kind", "masks"), one_in(5, product(WAYS, OWN, MASKS)))
 
 
-@every_kind
-@every_way
-@both_modes
+@every_mode
 def test_mean_and_spread_are_those_of_training_mode(kind: str, way: str, masks: str) -> None:
     ours = sampler(kind, way).sample(IMAGES[:3], passes=PASSES, masks=masks)
     rows = np.asarray(model(kind, way)(np.repeat(IMAGES[:3], PASSES, axis=0), training=True))
@@ -70,9 +71,7 @@ def test_mean_and_spread_are_those_of_training_mode(kind: str, way: str, masks: 
     np.testing.assert_allclose(ours.std(axis=0), loop.std(axis=0), rtol=0.1)
 
 
-@every_kind
-@every_way
-@both_modes
+@every_mode
 def test_numbers_are_keyed_so_that_any_split_gives_the_same_bits(kind: str, way: str, masks: str) -> None:
     whole = sampler(kind, way).sample(IMAGES, passes=150, seed=3, masks=masks)
     part = sampler(kind, way).sample(IMAGES[4:], passes=20, seed=3, masks=masks, first_pass=120, first_example=4)
@@ -81,7 +80,6 @@ def test_numbers_are_keyed_so_that_any_split_gives_the_same_bits(kind: str, way:
     assert len(np.unique(whole[:, 0, 0])) > 100
 
 
-@every_kind
 @every_way
 def test_masks_per_pass_are_shared_by_the_examples_and_masks_per_example_are_not(kind: str, way: str) -> None:
     twice = np.repeat(IMAGES[:1], 2, axis=0)
@@ -91,21 +89,19 @@ def test_masks_per_pass_are_shared_by_the_examples_and_masks_per_example_are_not
     assert abs(np.corrcoef(one[:, 0], other[:, 0])[0, 1]) < 0.4
 
 
-@every_kind
 @every_way
 def test_the_deterministic_model_has_it_off(kind: str, way: str) -> None:
     expected = model(kind, way)(IMAGES, training=False)
     np.testing.assert_allclose(sampler(kind, way).deterministic(IMAGES), expected, atol=1e-6)
 
 
-@every_way
+@pytest.mark.parametrize("way", WAYS)
 def test_it_is_described_with_its_rate_where_it_has_one(way: str) -> None:
     assert sampler("DropConnect", way).description() == "Stochastic layers: own (DropConnect 0.4)"
     assert sampler("ConcreteDropout", way).description() == "Stochastic layers: own (ConcreteDropout)"
     assert sampler("ConcreteDropout", way).stochastic_layers == (StochasticLayer("own", "ConcreteDropout", None),)
 
 
-@every_kind
 @every_way
 def test_the_model_stays_as_it_was(kind: str, way: str) -> None:
     network = model(kind, way)
@@ -118,7 +114,6 @@ def test_the_model_stays_as_it_was(kind: str, way: str) -> None:
     assert "call" not in vars(network.layers[1])
 
 
-@every_kind
 @every_way
 def test_without_its_name_it_is_off_and_the_message_says_how_to_name_it(kind: str, way: str) -> None:
     with pytest.raises(UnsuitableModelError, match=r"no stochastic layer\. .* `stochastic=\(MyLayer,\)`"):

@@ -1,6 +1,7 @@
 """A regression is sampled as a classification is: the distribution of Keras's loop, and the same bits in any split."""
 
 from functools import cache
+from itertools import product
 from types import SimpleNamespace
 
 import keras
@@ -14,6 +15,7 @@ from mcviz.data import as_data_set
 from mcviz.errors import InvalidInputError, UnsuitableModelError
 from mcviz.model import Sampler, sample
 from mcviz.model.sampler import as_sampler
+from tests.cases import one_in
 from tests.model.test_layers_and_models import FALSE_ALARMS, moments
 from tests.model.zoo import images_for, lstm_on_texts, sequential, transformer_on_texts
 
@@ -35,8 +37,8 @@ MODELS = {
     "LSTM on texts with a spread": (lambda: lstm_on_texts(layers.Dense(2)), "mean,log_variance"),
     "transformer on texts": (lambda: transformer_on_texts(layers.Dense(2)), "mean,std"),
 }
-every_model = pytest.mark.parametrize("name", MODELS)
-both_modes = pytest.mark.parametrize("masks", ["per_pass", "per_example"])
+every_model = pytest.mark.parametrize("name", one_in(2, MODELS))
+every_mode = pytest.mark.parametrize(("name", "masks"), one_in(3, product(MODELS, ("per_pass", "per_example"))))
 
 
 @cache
@@ -65,8 +67,7 @@ def passes_of_the_loop(name: str) -> np.ndarray:
     return as_said(np.stack(loop, axis=1), MODELS[name][1])
 
 
-@every_model
-@both_modes
+@every_mode
 def test_mean_and_variance_are_those_of_the_keras_loop(name, masks):
     loop = passes_of_the_loop(name)
     ours = sampler(name).sample(images_for(sampler(name).model, 3), passes=PASSES, seed=7, masks=masks)
@@ -88,8 +89,7 @@ def test_with_dropout_off_it_is_what_keras_computes(name):
     )
 
 
-@every_model
-@both_modes
+@every_mode
 def test_any_split_gives_the_same_bits(name, masks):
     rows = images_for(sampler(name).model, 37)
     whole = sampler(name).sample(rows, passes=150, seed=3, masks=masks)

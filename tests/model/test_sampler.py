@@ -11,6 +11,8 @@ from mcviz.errors import DataNotFoundError, InvalidInputError, UnsuitableModelEr
 from mcviz.model import Sampler, StochasticLayer, load_model, sample
 from tests.model.zoo import CLASSES, AlwaysOn, Subclassed, images_for, make, sequential
 
+pytestmark = pytest.mark.lowest
+
 
 def dense_model(last: keras.Layer | None = None, rate: float = 0.5) -> keras.Model:
     keras.utils.set_random_seed(1)

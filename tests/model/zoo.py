@@ -270,6 +270,14 @@ MODELS: dict[str, Callable[[], keras.Model]] = {
 }  # fmt: skip
 
 
+# One of each way in which a model draws or is put together; the exhaustive tests take all of them.
+SOME_MODELS = {
+    "Dropout", "Dropout with a mask for each channel", "AlphaDropout", "GaussianNoise", "LSTM", "MultiHeadAttention",
+    "own layer, always on", "transformer on texts", "nested models", "subclassed, no graph", "BatchNormalization",
+    "small reference network",
+}  # fmt: skip
+
+
 def make(name: str) -> keras.Model:
     """The model of that name, the same weights every time."""
     keras.utils.set_random_seed(5)

@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, expect
 import mcviz
 from tests.browsing import SECONDS_TO_STOP, free_port, stop, troubles_of, wait_for
 
+pytestmark = [pytest.mark.exhaustive, pytest.mark.xdist_group("wheel")]  # one environment for all
 ROOT = Path(__file__).parents[2]
 MILLISECONDS_TO_APPEAR = 60_000  # the first page of a new environment, whose modules are compiled then
 TO_TYPE = 'pip install "mcviz[keras]"'
@@ -126,7 +127,6 @@ def test_sampling_says_what_to_type_where_keras_is_missing(installed: Installed)
     assert refused.stderr.count("\n") == 1
 
 
-@pytest.mark.browser
 def test_the_dashboard_shows_the_shipped_run_and_leaves_it_as_it_was(installed: Installed, browser: Browser) -> None:
     before = content(installed.run)
     port, log = free_port(), installed.folder / "log"

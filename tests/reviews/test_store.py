@@ -18,6 +18,8 @@ import mcviz
 from mcviz.errors import CorruptReviewsError, InvalidInputError, StorageError
 from mcviz.reviews import Entry, Reviews, reviews_of, store
 
+pytestmark = pytest.mark.lowest
+
 EXAMPLES = 50
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("form", ["classes of images", "three targets with variances"])
 def test_killed_two_hundred_times(tmp_path: Path, form: str) -> None:
     command = [sys.executable, "-m", "tests.runs.killing", str(tmp_path), "200", form]

@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from mcviz.errors import CorruptRunError, InvalidInputError, McvizError, Storage
 from mcviz.runs import Derived, list_runs, load_derived, open_run, remove_run, run_names, save_derived, verify_run
 from mcviz.runs.files import folder_at
 from mcviz.runs.lock import writing
+from tests.cases import one_in
 from tests.runs.making import contents, make, numbers
 from tests.runs.sealing import reseal
 
@@ -79,7 +81,7 @@ def put(cache: Path, place: str, kind: str) -> None:
     KINDS[kind](odd, twin if twin.exists() else cache / "other/predictions.zarr")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", one_in(3, KINDS))
 def test_in_the_place_of_a_file_that_the_run_needs(cache: Path, kind: str) -> None:
     shutil.copytree(cache / "odd", cache.parent / "odd")
     grown = numbers(make(cache.parent / "grown", passes=10))
@@ -101,8 +103,7 @@ def test_in_the_place_of_a_file_that_the_run_needs(cache: Path, kind: str) -> No
     assert numbers(open_run(cache / "odd")) == truth
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("place", BESIDE)
+@pytest.mark.parametrize(("place", "kind"), one_in(5, product(BESIDE, KINDS)))
 def test_beside_the_files_that_the_run_needs(cache: Path, place: str, kind: str) -> None:
     truth, before = numbers(open_run(cache / "other")), contents(cache / "other")
     put(cache, place, kind)

@@ -14,6 +14,8 @@ from mcviz.measures import SCORES, Predictions, register
 from mcviz.runs import Run, export_run, open_run, verify_run
 from tests.runs.making import MadeUpSource, contents, make, some_images, some_labels
 
+pytestmark = pytest.mark.lowest
+
 HALF_A_STEP = 0.5 / 65534 + 2**-24
 
 

@@ -21,6 +21,7 @@ def test_the_distance_is_what_sticks_out_of_the_plane_of_the_known() -> None:
     np.testing.assert_allclose(distances(known, images), [0, 5], atol=1e-9)
 
 
+@pytest.mark.exhaustive
 def test_the_kept_figures_are_those_of_the_shipped_run() -> None:
     kept = load_pixels()
     pairs = ood_score_pairs(mcviz.open_run(ROOT / "cache" / "mnist-cnn"))

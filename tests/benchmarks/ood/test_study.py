@@ -14,6 +14,7 @@ from benchmarks.ood.sets import StudyImages
 from benchmarks.ood.study import OODScores
 from mcviz.data import as_model_input, invert, uniform_noise
 
+pytestmark = pytest.mark.exhaustive
 ROOT = Path(__file__).parents[3]
 
 
