@@ -160,6 +160,15 @@ def test_the_confusion_matrix_counts_every_example_once() -> None:
     assert figure.layout.yaxis.ticktext == figure.layout.xaxis.ticktext == ("cat", "dog", "owl")
 
 
+def test_the_cell_of_a_label_and_a_prediction_is_marked_alone() -> None:
+    labels, predictions = np.array([0, 0, 1, 2, 2, 2]), np.array([0, 1, 0, 2, 0, 0])
+    for selected in ((0, 1), (1, 0), (2, 2)):
+        traces = figures.confusion_matrix(labels, predictions, NAMES, selected=selected).data
+        assert [trace.customdata[at] for trace in traces for at in trace.selectedpoints] == [
+            selected[0] * 3 + selected[1]
+        ]
+
+
 def test_the_confusion_matrix_averages_a_score() -> None:
     labels, predictions = np.array([0, 0, 1]), np.array([1, 1, 1])
     figure = figures.confusion_matrix(labels, predictions, NAMES, np.array([0.2, 0.4, 1.0]), "entropy")
