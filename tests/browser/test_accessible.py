@@ -1,4 +1,4 @@
-"""axe finds nothing of ours on any page, light and dark, wide and narrow."""
+"""axe finds nothing of ours on any page, light and wide, dark and narrow."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tests.browser.conftest import settle
 from tests.cases import only
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
-WIDTHS = (ViewportSize(width=1440, height=900), ViewportSize(width=390, height=844))
+LOOKS = [("light", ViewportSize(width=1440, height=900)), ("dark", ViewportSize(width=390, height=844))]
 # A name that is spoken has in it what is read, too, which axe does not ask by itself.
 FOUND = """() => axe.run(document, {
   resultTypes: ["violations"], rules: {"label-content-name-mismatch": {enabled: true}},
@@ -49,10 +49,9 @@ def test_axe_finds_nothing_of_ours(page: Page, address: str) -> None:
     )
     page.evaluate(AXE)
     found = []
-    for theme in ("light", "dark"):
+    for theme, width in LOOKS:
         page.emulate_media(color_scheme=theme)
-        for width in WIDTHS:
-            page.set_viewport_size(width)
-            page.wait_for_timeout(300)  # for colours and widths that change in steps
-            found += [(theme, width["width"], each) for each in page.evaluate(FOUND) if not of_streamlit(each)]
+        page.set_viewport_size(width)
+        page.wait_for_timeout(300)  # for colours and widths that change in steps
+        found += [(theme, width["width"], each) for each in page.evaluate(FOUND) if not of_streamlit(each)]
     assert not found, "\n".join(map(str, found))

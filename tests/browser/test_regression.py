@@ -85,11 +85,9 @@ def test_a_range_of_true_values_is_narrowed(regression_page: Page, cache: Path) 
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("size", [LAPTOP, PHONE], ids=["wide", "narrow"])
 @pytest.mark.parametrize("run", RUNS)
-def test_every_view_and_page_fits_and_changes_its_target(regression_page: Page, run: str, size: ViewportSize) -> None:
+def test_every_view_and_page_fits_and_changes_its_target(regression_page: Page, run: str) -> None:
     page = regression_page
-    page.set_viewport_size(size)
     for path in (
         "",
         *(f"uncertain?view={view}" for view in ("table", "scatter", "predicted", "errors", "intervals")),
@@ -101,7 +99,9 @@ def test_every_view_and_page_fits_and_changes_its_target(regression_page: Page, 
         settle(page)
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         assert page.get_by_test_id("stException").count() == 0, path
-        page.wait_for_function(FITS)
+        for size in (LAPTOP, PHONE):
+            page.set_viewport_size(size)
+            page.wait_for_function(FITS)
     if run == RUNS[1]:
         page.goto(f"/uncertain?run={run}&view=intervals")
         settle(page)

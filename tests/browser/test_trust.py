@@ -12,14 +12,13 @@ from mcviz.app.shipped import SHIPPED_RUN
 from mcviz.trust import refer
 from tests.browser.conftest import settle
 from tests.browsing import visited
-from tests.cases import one_in
 
 RUN = f"/trust?run={SHIPPED_RUN.name}"
 SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
 SECONDS_TO_ANSWER = 3  # on a machine that tests share; by itself it takes a tenth of that
 
 
-@pytest.fixture(params=one_in(3, [f"{size} {scheme}" for size in SIZES for scheme in ("light", "dark")]))
+@pytest.fixture(params=["wide light", "narrow dark"])
 def sized(request: pytest.FixtureRequest, browser: Browser, app_url: str) -> Iterator[Page]:
     """A page of one size and colour scheme, whose console stays clean."""
     size, scheme = request.param.split()
