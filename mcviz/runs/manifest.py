@@ -23,6 +23,10 @@ MODEL = "model.keras"
 COLUMNS = "examples.parquet"
 WITH_PASSES = "example_with_passes"  # of a summary: the dimension of its passes, and the array of these examples
 FORMAT = 2
+# Goes up where a manifest of this format gets a field, or a value of one, that earlier versions do not know. It is no
+# part of a run's identity, and is left out while it is 0.
+REVISION = 0
+UNKNOWN_FIELD = "Object contains unknown field"  # of msgspec's messages
 MAX_MANIFEST_BYTES = 1 << 26
 SMALLEST_ENTRY = 128  # bytes at least for each file in a manifest
 MAX_CHUNK_BYTES = 1 << 28  # checked before memory is taken
@@ -401,7 +405,7 @@ def write_manifest(folder: Folder, manifest: Manifest, name: str = NAME) -> None
 
 
 def _encoded(manifest: Manifest) -> bytes:
-    content = msgspec.to_builtins(manifest) | {"digest": manifest.digest}
+    content = msgspec.to_builtins(manifest) | {"digest": manifest.digest} | ({"revision": REVISION} if REVISION else {})
     content["checksum"] = _checksum(content)
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False).encode()
 
@@ -426,19 +430,24 @@ def read_manifest(folder: Folder, name: str = NAME) -> Manifest:
         if content.pop("checksum") != _checksum(content):
             raise ValueError("it does not match its checksum")
         if content["format"] != FORMAT:
-            raise _OtherFormatError(
+            raise _OtherVersionError(
                 f"{folder.path} is in format {content['format']!r:.60} and this mcviz reads format {FORMAT}. "
                 "Use the version of mcviz that wrote it."
             )
+        if (revision := content.pop("revision", 0)) > REVISION:
+            raise _later(folder, f"it is of revision {revision!r:.60}, and this version reads {REVISION}")
         digest = content.pop("digest")
         manifest = msgspec.convert(content, Manifest)
         if manifest.digest != digest:
             raise ValueError("its digest is not that of what it says")
         _check_text(content)
         _check_claims(manifest)
-    except _OtherFormatError:
+    except _OtherVersionError:
         raise
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
+        if isinstance(error, msgspec.ValidationError) and str(error).startswith(UNKNOWN_FIELD):
+            field = printable(str(error).removeprefix(UNKNOWN_FIELD))
+            raise _later(folder, f"it has the field{field:.200}, which this version does not know") from error
         raise corrupt(folder.address(name), f"is damaged: {error}") from error
     return manifest
 
@@ -518,8 +527,12 @@ def _are_versions(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(version, str) for version in value.values())
 
 
-class _OtherFormatError(InvalidInputError):
+class _OtherVersionError(InvalidInputError):
     pass
+
+
+def _later(folder: Folder, what: str) -> _OtherVersionError:
+    return _OtherVersionError(f"{folder.path} was written by a later version of mcviz: {what}. Update mcviz.")
 
 
 def _listed(numbers: tuple[float, ...]) -> str:

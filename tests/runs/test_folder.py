@@ -1,14 +1,16 @@
 """What runs a folder holds, and taking one away."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mcviz.errors import InvalidInputError, RunNotFoundError
 from mcviz.runs import list_runs, open_run, remove_run
-from mcviz.runs.manifest import NAME, _checksum
-from tests.runs.making import make
+from tests.runs.making import contents, make
+from tests.runs.sealing import reseal
 
 
 def stop(done: int, total: int) -> None:
@@ -88,15 +90,42 @@ def test_no_address_is_not_the_folder_that_one_is_in(monkeypatch: pytest.MonkeyP
     assert open_run(folder / "whole").probs(0).shape == (6, 3)
 
 
-def test_a_run_of_another_format_is_named_as_that(folder: Path) -> None:
-    import json
-
-    file = folder / "whole" / NAME
-    content = json.loads(file.read_bytes())
-    del content["checksum"]
-    content |= {"format": 3, "something": "new"}
-    content["checksum"] = _checksum(content)
-    file.write_text(json.dumps(content))
-    with pytest.raises(InvalidInputError, match=r"is in format 3 and this mcviz reads format 2\. Use the version"):
-        open_run(folder / "whole")
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda m: m.update(format=3, something="new"),
+            r"is in format 3 and this mcviz reads format 2\. Use the version",
+        ),
+        (lambda m: m.update(something="new"), r"was written by a later version of mcviz: it has the field `something`"),
+        (lambda m: m["examples"].update(hue=[1]), r"later version of mcviz: it has the field `hue` - at `\$.examples`"),
+        (lambda m: m.update(revision=1, task="ranking"), r"later version of mcviz: it is of revision 1, .* reads 0\."),
+    ],
+)
+def test_a_run_of_another_version_is_named_as_that(
+    folder: Path, change: Callable[[dict[str, Any]], object], message: str
+) -> None:
+    reseal(folder / "whole", change)
+    for use in (open_run, make):  # nor is it written over
+        with pytest.raises(InvalidInputError, match=message):
+            use(folder / "whole")
     assert [run.state for run in list_runs(folder)] == ["damaged", "partial", "unreadable"]
+
+
+def test_a_growth_that_a_later_version_began_is_left_alone(folder: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        make(folder / "whole", passes=12, progress=stop)
+    reseal(folder / "whole", lambda m: m.update(something="new"), "manifest-12.json")
+    there = contents(folder / "whole")
+    with pytest.raises(InvalidInputError, match="was written by a later version of mcviz"):
+        make(folder / "whole", passes=12)
+    assert contents(folder / "whole") == there
+
+
+def test_a_later_revision_has_the_same_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = make(tmp_path / "before")
+    monkeypatch.setattr("mcviz.runs.manifest.REVISION", 1)
+    assert open_run(before.path).digest == make(tmp_path / "after").digest == before.digest
+    monkeypatch.undo()
+    with pytest.raises(InvalidInputError, match="it is of revision 1, and this version reads 0"):
+        open_run(tmp_path / "after")
