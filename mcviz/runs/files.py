@@ -108,7 +108,7 @@ class LocalFolder(Folder):
         try:
             with (
                 _failing_as(f"{self.address(name)} cannot be read"),
-                open(self.address(name), "rb", buffering=0, opener=_open) as file,
+                open(self.address(name), "rb", opener=_open) as file,  # reads on where the system gives 2 GB at most
             ):
                 status = os.fstat(file.fileno())
                 if not stat.S_ISREG(status.st_mode):

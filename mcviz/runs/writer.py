@@ -179,7 +179,7 @@ class _Writing:
         seen: Seen | None,
     ) -> None:
         self.folder, self.contents, self.progress, self.seen = folder, contents, progress, seen
-        self.manifest = wanted
+        self.manifest = replace(wanted, files={})  # a list of its own, which grows in place with every file
         self.old: Run | None = None
         self.name = NAME  # of the manifest, while it is partial
         self.task = task_of(wanted)
@@ -253,7 +253,7 @@ class _Writing:
         for name, content in ((COLUMNS, columns), (MODEL, contents.model)):
             if self.old and name in self.old.manifest.files:  # the same, though other versions write other bytes
                 there = described(read_verified(self.folder, self.old.manifest, name))
-                self.manifest = replace(self.manifest, files=self.manifest.files | {name: there})
+                self.manifest.files[name] = there
             elif content is not None:
                 self._write(name, content)
 
@@ -271,7 +271,7 @@ class _Writing:
             made = self._made_here(there)
         with closing(made):
             for shard, each in made:
-                self.manifest = replace(self.manifest, files=self.manifest.files | each.files)
+                self.manifest.files.update(each.files)
                 if shard not in there:
                     self.done += self._predictions(shard)
                     self._record_now_and_then()
@@ -365,7 +365,7 @@ class _Writing:
         file = described(content)
         if self.manifest.files.get(name) != file:
             self.folder.write(name, content)
-            self.manifest = replace(self.manifest, files=self.manifest.files | {name: file})
+            self.manifest.files[name] = file
 
     def _record(self) -> None:
         """Write down which files are complete."""

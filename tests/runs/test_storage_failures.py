@@ -1,6 +1,7 @@
 """A disk that is full, a folder that may not be written: a clear error, the old run whole, nothing left behind."""
 
 import errno
+import io
 import os
 import shutil
 import subprocess
@@ -171,3 +172,26 @@ def test_a_file_in_the_place_of_a_folder(tmp_path: Path) -> None:
         remove_run(tmp_path / "run")
     assert list_runs(tmp_path) == []
     assert (tmp_path / "run").read_text() == "not a folder"
+
+
+class FewBytesAtATime(io.FileIO):
+    """A file of which the system gives 500 bytes at most in one go; Linux gives 2,147,479,552."""
+
+    def read(self, size: int = -1) -> bytes:
+        return super().read(500 if size < 0 else min(size, 500))
+
+    def readinto(self, buffer: Any) -> int:
+        return super().readinto(memoryview(buffer)[:500])
+
+
+def test_a_file_that_the_system_gives_in_parts_is_read_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = numbers(make(tmp_path / "run"))
+
+    def opened(file: str, mode: str, buffering: int = -1, opener: Any = None) -> Any:
+        raw = FewBytesAtATime(file, mode, opener=opener)
+        return raw if buffering == 0 else io.BufferedReader(raw)
+
+    monkeypatch.setattr("mcviz.runs.files.open", opened, raising=False)
+    assert numbers(open_run(tmp_path / "run")) == whole

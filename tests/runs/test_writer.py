@@ -1,5 +1,6 @@
 """A run is gone on with, given more passes, or left alone; and always ends as if it had never been stopped."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from msgspec.structs import replace
 from mcviz.errors import CorruptRunError, InvalidInputError, PartialRunError, RunExistsError, RunNotFoundError
 from mcviz.runs import Images, Layer, Model, Preprocessing, open_run, verify_run
 from mcviz.runs.contents import Contents
-from mcviz.runs.writer import rename_classes, write
+from mcviz.runs.writer import _Writing, rename_classes, write
 from tests.runs.making import (
     FORMS,
     MODEL_FILE,
@@ -443,3 +444,21 @@ def test_a_partial_run_does_not_look_whole(tmp_path: Path, form: dict[str, Any])
         make(tmp_path / "run", **form, progress=stop_after(65))
     with pytest.raises(PartialRunError, match="8 of 11 examples"):
         open_run(tmp_path / "run")
+
+
+def test_listing_a_file_takes_as_long_however_many_are_listed() -> None:
+    class Nowhere:
+        def write(self, name: str, data: bytes) -> None:
+            pass
+
+    def seconds(listed: int) -> float:
+        """For a hundred more files."""
+        writing = _Writing(Nowhere(), wanted(some_images(), some_labels()), None, None, None)
+        for number in range(listed):
+            writing._write(f"{number}", b"")
+        started = time.process_time()
+        for number in range(100):
+            writing._write(f"more {number}", b"")
+        return time.process_time() - started
+
+    assert min(seconds(5_000) for _ in range(5)) < 5 * min(seconds(50) for _ in range(5))
