@@ -190,7 +190,7 @@ def areas(ranking: Ranking, weights: Array) -> Array:
 
     Args:
         ranking: of N examples.
-        weights: (R, N) how often each draw holds each example, which sum to N.
+        weights: (R, N) how often each draw holds each example, which sum to N; not always whole.
 
     Returns:
         (R, 3) float64.
@@ -198,13 +198,18 @@ def areas(ranking: Ranking, weights: Array) -> Array:
     examples = len(ranking)
     kept, errors = _groups(ranking, weights)
     augrc = ((errors[:, 1:] + errors[:, :-1]) / 2 * np.diff(kept, axis=1)).sum(axis=1) / examples**2
-    # Sums of 1/k up to each k: within ties, errors are a line over k, and the risk is that line divided by k.
-    harmonic = np.r_[0, (1 / np.arange(1, examples + 1)).cumsum()]
+    # Within ties, errors are a line over k, and the risk is that line divided by k.
     counts, more = np.diff(kept, axis=1), np.diff(errors, axis=1)
-    slope = more / np.maximum(counts, 1)
-    steps = np.diff(harmonic[kept.astype(np.intp)], axis=1)
+    slope = np.divide(more, counts, out=np.zeros_like(more), where=counts > 0)
+    steps = np.diff(_harmonic(kept, examples), axis=1)
     aurc = (more + (errors[:, :-1] - slope * kept[:, :-1]) * steps).sum(axis=1) / examples
     wrong = errors[:, -1]
-    correct = (examples - wrong).astype(np.intp)
-    best = (wrong - correct * (harmonic[-1] - harmonic[correct])) / examples
+    correct = examples - wrong
+    best = (wrong - correct * (_harmonic(kept[:, -1], examples) - _harmonic(correct, examples))) / examples
     return np.stack([aurc, aurc - best, augrc], axis=1)
+
+
+def _harmonic(counts: Array, most: int) -> Array:
+    """The sums of 1/k up to each count, 0 to `most`; up to one that is not whole, on a line between its neighbours."""
+    sums, whole = np.r_[0, (1 / np.arange(1, most + 1)).cumsum()], counts.astype(np.intp)
+    return sums[whole] + (counts - whole) / (whole + 1)

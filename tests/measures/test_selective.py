@@ -10,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from mcviz.measures.selective import (
     Ranking,
+    areas,
     errors_kept,
     perfect,
     risk_bands,
@@ -65,6 +66,21 @@ def test_no_order_is_better_than_the_perfect_one(ranking: Ranking) -> None:
     assert (risk_by_coverage(best) <= risk_by_coverage(ranking) + 1e-12).all()
     assert selective_figures({"it": best}, resamples=2)["it"].e_aurc.value == pytest.approx(0, abs=1e-12)
     assert own.e_aurc.value == pytest.approx(own.aurc.value - risk_by_coverage(best).mean(), abs=1e-12)
+
+
+@given(rankings(), st.integers(0, 10**6))
+def test_weights_that_are_nearly_whole_give_nearly_the_same(ranking: Ranking, seed: int) -> None:
+    random, count = np.random.default_rng(seed), len(ranking)
+    whole = random.multinomial(count, np.full(count, 1 / count), 20)
+    nearly = (1 - 1e-9) * whole + 1e-9
+    np.testing.assert_allclose(areas(ranking, nearly), areas(ranking, whole), rtol=0, atol=1e-6)
+
+
+def test_where_all_is_wrong_the_risk_is_one_whatever_the_weights() -> None:
+    random = np.random.default_rng(0)
+    weights = 1 + 0.3 * (random.multinomial(8, np.full(8, 1 / 8), 50) - 1)
+    found = areas(Ranking(np.arange(8.0), np.zeros(8, bool)), weights)
+    np.testing.assert_allclose(found, np.broadcast_to([1, 0, 0.5], (50, 3)), atol=1e-12)
 
 
 RANDOM = np.random.default_rng(0)
