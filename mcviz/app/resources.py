@@ -3,7 +3,6 @@
 Each is made once for all sessions, and kept under the run's own digest. What is shared is read-only.
 """
 
-import gc
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -218,9 +217,7 @@ def _runs_in(folder: Path) -> dict[str, Path]:
 
 @st.cache_resource(show_spinner="Opening the run …", max_entries=8)
 def _open(path: str, changed: float) -> Run:  # noqa: ARG001 (a run that was written anew is opened anew)
-    run = open_run(path)
-    _keep_all()
-    return run
+    return open_run(path)
 
 
 def _changed(folder: Path) -> float:
@@ -292,21 +289,9 @@ def _sampler(digest: str, _run: Run) -> "Sampler":  # noqa: ARG001
     network = model(_run)
     from mcviz.model import Sampler
 
-    prepared = Sampler.for_run(network, _run)
-    gc.collect()  # what loading left behind; where a run is opened, nothing is, and the first page would wait for it
-    _keep_all()
-    return prepared
+    return Sampler.for_run(network, _run)
 
 
 def _shared(array: np.ndarray) -> np.ndarray:
     array.setflags(write=False)
     return array
-
-
-def _keep_all() -> None:
-    """Spare Python's collector all that is there by now, and stays.
-
-    Streamlit calls the collector after each rerun, and holds the page up until it has looked at everything, which
-    takes a tenth of a second, and more with TensorFlow.
-    """
-    gc.freeze()

@@ -1,8 +1,10 @@
 """Where runs come from, and what the pages share of one."""
 
+import gc
 import os
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +76,7 @@ def test_a_run_has_one_table_and_its_rankings_are_read_only(run: Run) -> None:
 def test_live_passes_are_as_many_as_the_run_has(colour_cache: Path) -> None:
     run = mcviz.open_run(colour_cache / "colour")
     assert resources.live_passes(run, np.zeros((2, 12, 10, 3), np.float32)).shape == (run.passes, 2, 3)
+    assert gc.get_freeze_count() == 0  # or else whatever was garbage by then would stay for good
 
 
 def test_a_run_is_opened_once_and_again_where_it_was_written_anew(tmp_path: Path) -> None:
@@ -82,6 +85,18 @@ def test_a_run_is_opened_once_and_again_where_it_was_written_anew(tmp_path: Path
     assert resources.opened_run(tmp_path / "run") is opened
     os.utime(tmp_path / "run" / "manifest.json", (1, 1))
     assert resources.opened_run(tmp_path / "run") is not opened
+
+
+def test_what_is_garbage_where_a_run_is_opened_is_collected(tmp_path: Path) -> None:
+    class Garbage:
+        def __init__(self) -> None:
+            self.itself = self
+
+    make(tmp_path / "run")
+    there = weakref.ref(Garbage())
+    resources.opened_run(tmp_path / "run")
+    gc.collect()
+    assert there() is None
 
 
 def test_layers_of_the_user_s_own_come_from_the_modules_that_the_operator_named(
