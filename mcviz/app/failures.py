@@ -28,9 +28,8 @@ def failures_shown(page: str) -> Iterator[None]:
         yield
     except McvizError as error:  # a run that is damaged, or kept without its images or its model
         st.error(refusal(error, page), icon=":material/error:")
-    except Exception:  # noqa: BLE001 (whatever it was, it is logged in full)
-        log.error("%s failed.\n%s", _where(page), "\n".join(map(_line, traceback.format_exc().splitlines())))
-        st.error(UNFORESEEN, icon=":material/error:")
+    except Exception as error:  # noqa: BLE001 (whatever it was, it is logged in full)
+        st.error(unforeseen(error, page), icon=":material/error:")
 
 
 def refusal(error: BaseException, page: str) -> str:
@@ -40,6 +39,13 @@ def refusal(error: BaseException, page: str) -> str:
     """
     log.warning("%s: %s", _where(page), one_line(str(error)))
     return as_markdown(plainly(str(error)))
+
+
+def unforeseen(error: BaseException, page: str) -> str:
+    """A sentence for a visitor on an error that has none of its own; the operator has all of it in the log."""
+    lines = "".join(traceback.format_exception(error)).splitlines()
+    log.error("%s failed.\n%s", _where(page), "\n".join(map(_line, lines)))
+    return UNFORESEEN
 
 
 def plainly(told: str) -> str:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ import pytest
 
 import mcviz
 from mcviz import Run
+from mcviz.app import failures
 from mcviz.app.probe.verdict import (
+    PATIENCE,
     STILL_FITTING,
     Fit,
     FittedDetector,
@@ -89,6 +92,36 @@ def test_too_few_images_to_fit_to_leave_the_entropy(tmp_path: Path, monkeypatch:
     detector = detector_for(run)
     assert isinstance(detector, ScoreDetector)
     assert detector.reason == "The OOD detector could not be fitted to this run. too few"
+
+
+def test_a_fit_that_fails_is_told_and_tried_again_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers: list[object] = [OSError(5, "Input/output error", "/secret/model.keras"), InvalidInputError("too few"), 1]
+
+    def fit(sampler: object, run: Run) -> object:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(ood, "fit_ood_detector", fit)
+    monkeypatch.setattr("mcviz.app.probe.verdict.sampler", lambda _: None)
+    monkeypatch.setattr(failures.log, "error", lambda *_: None)
+    run = make(tmp_path / "run", seed=77)
+
+    def reason() -> str:
+        _fit(run.digest, run).detector.exception(10)
+        return detector_for(run).reason
+
+    told = reason()
+    assert told == reason() == f"The OOD detector could not be fitted to this run. {failures.UNFORESEEN}"
+    later = time.monotonic() + PATIENCE
+    monkeypatch.setattr("mcviz.app.probe.verdict.time.monotonic", lambda: later)
+    assert reason().endswith(" too few")
+    later += PATIENCE
+    assert reason().endswith(" too few")  # which stays as it is
+    assert answers == [1]
 
 
 def test_a_detector_that_is_still_being_fitted_leaves_the_entropy(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.scriptrunner import add_script_run_ctx
 
-from mcviz.app.failures import refusal
+from mcviz.app.failures import refusal, unforeseen
 from mcviz.app.inputs import alone
 from mcviz.app.navigation import PROBE
 from mcviz.app.resources import for_the_model, sampler, scores_of, sorted_scores
@@ -26,7 +26,8 @@ from mcviz.runs import Run
 
 NEARLY_NONE = 1e-9  # of a share: rounding
 LOOK = 0.2  # seconds between two looks whether it is there
-PATIENCE = 20  # seconds that the first verdicts wait for the detector
+PATIENCE = 20  # seconds that the first verdicts wait for the detector; what fails is tried again after as many
+TOLD = (McvizError, ValueError, MemoryError)  # errors whose own words a visitor is told
 NONE_TO_FIT = "A detector that also looks at the activations of the network is there for classifications only."
 STILL_FITTING = (
     "The OOD detector is still being fitted to this run's examples, which happens once. It is used as soon as it is "
@@ -160,6 +161,12 @@ class Fit:
     detector: Future[OODDetector] = field(default_factory=Future)
     deadline: float = field(default_factory=lambda: time.monotonic() + PATIENCE)
 
+    @property
+    def stands(self) -> bool:
+        """Whether it need not be tried again: a failure is after a while, unless it is about the run's examples."""
+        failure = self.detector.exception() if self.detector.done() else None
+        return failure is None or isinstance(failure, ValueError) or time.monotonic() < self.deadline
+
 
 def fit_is_over(run: Run) -> bool:
     """Whether the detector of a run is fitted, or cannot be; the first call starts the fit.
@@ -189,7 +196,8 @@ def detector_for(run: Run) -> Detector:
         return ScoreDetector(run, STILL_FITTING)
     failure = fit.detector.exception()
     if failure is not None:
-        return ScoreDetector(run, f"The OOD detector could not be fitted to this run. {refusal(failure, PROBE.title)}")
+        told = (refusal if isinstance(failure, TOLD) else unforeseen)(failure, PROBE.title)
+        return ScoreDetector(run, f"The OOD detector could not be fitted to this run. {told}")
     return FittedDetector(run, fit.detector.result())
 
 
@@ -266,7 +274,7 @@ def compare_scores(run: Run, predictions: np.ndarray) -> None:
     st.table(pd.DataFrame(rows, columns=["score", "value", "more uncertain than"]).set_index("score"))
 
 
-@st.cache_resource(max_entries=2, show_spinner=False)
+@st.cache_resource(max_entries=2, show_spinner=False, validate=lambda fit: fit.stands)
 def _fit(digest: str, _run: Run) -> Fit:  # noqa: ARG001 (the digest is the cache's key)
     prepared = sampler(_run)
     from mcviz.model.ood import fit_ood_detector
@@ -276,7 +284,7 @@ def _fit(digest: str, _run: Run) -> Fit:  # noqa: ARG001 (the digest is the cach
     def work() -> None:
         try:
             fit.detector.set_result(fit_ood_detector(prepared, _run))
-        except (McvizError, ValueError, MemoryError) as error:  # too few images, or ones that do not vary
+        except BaseException as error:  # noqa: BLE001 (whatever it is, whoever asks for the detector is told)
             fit.detector.set_exception(error)
 
     thread = threading.Thread(target=work)  # no daemon: a process that ends amid a product of OpenBLAS can hang
