@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz.app.redrawing import LEFT
+from mcviz.figures import png
 from mcviz.measures import most_uncertain_first
 from mcviz.reviews import reviews_of
 from tests.app.keeping import kept_of
@@ -122,3 +123,18 @@ def test_a_decision_is_kept_once(newer: list[bool], tmp_path: Path, monkeypatch:
     cut_short(app, newer)
     run = mcviz.open_run(tmp_path / "some")
     assert [row.class_name for row in reviews_of(run).rows()] == ["dog"]
+
+
+def test_a_field_whose_words_were_understood_is_empty_again(newer: list[bool]) -> None:
+    app = opened("uncertain")
+    app.text_input(key="find").set_value("4 as 9")
+    app = cut_short(app, newer)
+    assert (app.query_params["label"], app.query_params["prediction"]) == ("4", "9")
+    assert app.text_input(key="find").value == ""
+
+
+def test_a_picture_that_was_to_be_inverted_is(newer: list[bool]) -> None:
+    app = opened_page("probe", {"run": "mnist-cnn", "input": "upload"}, predicting=False)
+    app.file_uploader(key="picture-file").upload("paper.png", png(np.full((40, 30, 3), 230, np.uint8)), "image/png")
+    button(app.run(), "Invert the picture").click()
+    assert cut_short(app, newer).toggle(key="upload-inverted").value

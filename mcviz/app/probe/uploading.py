@@ -16,7 +16,7 @@ from mcviz.text import one_line
 MOST_TO_SEND = (
     50  # megabytes, as the server takes and more than is read, so that what is too large is refused here, in our words
 )
-INVERTED, DECODED = "upload-inverted", "upload-decoded"  # of the session
+INVERTED, TURN, DECODED = "upload-inverted", "upload-turn", "upload-decoded"  # of the session
 
 
 def upload_input(run: Run, state: PageState) -> ProbeInput | None:  # noqa: ARG001 (a file is not in the address)
@@ -37,6 +37,8 @@ def upload_input(run: Run, state: PageState) -> ProbeInput | None:  # noqa: ARG0
     height, width, channels = run.image_shape
     picture = _decoded(file, max(LARGEST_SIDE, height, width))
     offer = st.container()
+    if kept().pop(TURN, False):
+        st.session_state[INVERTED] = not said(INVERTED)
     inverted = st.toggle(
         "Invert", key=INVERTED, help="For dark ink on light paper, where the model expects light on dark."
     )
@@ -73,4 +75,4 @@ def _offer_to_invert(run: Run, picture: np.ndarray) -> None:
 
 
 def _invert() -> None:
-    st.session_state[INVERTED] = not said(INVERTED)
+    kept()[TURN] = True

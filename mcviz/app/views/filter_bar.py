@@ -19,7 +19,7 @@ from mcviz.app.redrawing import tell
 from mcviz.app.resources import numbers_of, scores_of, table
 from mcviz.app.runs.again import again_in_popover, again_shown, can_be_held_against
 from mcviz.app.selection import Selection, select
-from mcviz.app.session import said
+from mcviz.app.session import kept, said
 from mcviz.app.state import ORDERS, UNCERTAIN_FIRST, PageState, go, whole_address
 from mcviz.app.tasks import task_of
 from mcviz.app.trust.labelling import what_to_label_next
@@ -33,6 +33,7 @@ from mcviz.text import one_line
 
 DIGITS = 3  # of a score, after the point, on its slider
 MOST_DIGITS = 12
+FIND, EMPTY = "find", "find-empty"  # keys: of the field; in the session, whether it is to be emptied
 LABEL_ERRORS = {"score": "self_confidence", "order": UNCERTAIN_FIRST}  # what lists them first
 
 
@@ -94,14 +95,16 @@ def _typed(run: Run, filters: Filters) -> None:
     examples = [*typed[:1], "a word" if "text" in searched else "an id"] if searched else typed
 
     def understood() -> None:
-        words = said("find")
+        words = said(FIND)
+        kept()[EMPTY] = True
         try:
             go(filters=_found(run, filters, words))
         except ValueError as error:
             tell(as_markdown(str(error)), ":material/help:")
-        st.session_state["find"] = ""
 
-    st.text_input("Find", placeholder=", or ".join(examples), width=240, key="find", on_change=understood)
+    if kept().pop(EMPTY, False):
+        st.session_state[FIND] = ""
+    st.text_input("Find", placeholder=", or ".join(examples), width=240, key=FIND, on_change=understood)
 
 
 def _found(run: Run, filters: Filters, words: str) -> Filters:
