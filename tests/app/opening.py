@@ -10,6 +10,12 @@ from tests.browsing import ROOT
 SECONDS = 120  # that a page may take
 
 
+def open_popovers(app: AppTest, are_open: bool = True) -> None:
+    """Let the popovers of Uncertain examples be open when it is drawn, since closed ones have no content."""
+    for label in ("Filters", "Refer", "Sample again"):
+        app.session_state[f"popover-{label}"] = are_open
+
+
 def opened_page(page: str, query: dict[str, str], **kept: Any) -> AppTest:
     """The app on one of its pages, first of all, without an exception.
 
@@ -19,6 +25,7 @@ def opened_page(page: str, query: dict[str, str], **kept: Any) -> AppTest:
         **kept: what the app keeps of the visit.
     """
     app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=SECONDS)
+    open_popovers(app)
     if kept:
         kept_of(app).update(kept)
     for key, value in query.items():

@@ -37,6 +37,7 @@ from tests.app.hostile import (
     hostile_cache,
 )
 from tests.app.keeping import kept_of
+from tests.app.opening import open_popovers
 from tests.cases import one_in
 
 ROOT = Path(__file__).parents[2]
@@ -118,6 +119,7 @@ def review(folder: Path) -> None:
 def opened(name: str, run: str, query: dict[str, str], predicting: bool = False) -> AppTest:
     app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
     app.query_params["run"] = run
+    open_popovers(app)
     app.run()
     for key, value in query.items():
         app.query_params[key] = value

@@ -5,6 +5,7 @@ import json
 import os
 import re
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -16,10 +17,11 @@ from mcviz.app import exporting
 from mcviz.app.filters import ColumnFilter, Filters
 from mcviz.app.selection import select
 from mcviz.app.state import PageState
-from mcviz.app.views import VIEWS
+from mcviz.app.trust import referring
+from mcviz.app.views import VIEWS, column_filter
 from mcviz.reviews import reviews_of
 from tests.app.kinds import EXAMPLES, KINDS, REGRESSIONS
-from tests.app.opening import opened_page
+from tests.app.opening import open_popovers, opened_page
 from tests.app.probing import widget, words
 from tests.cases import one_in
 
@@ -231,6 +233,26 @@ def test_each_kind_of_column_has_its_own_widget_and_the_address_says_what_was_ch
     }
     app.button(key="clear").click().run()
     assert "columns" not in app.query_params
+
+
+def test_a_closed_popover_computes_nothing_and_keeps_the_choice_of_a_column(monkeypatch: pytest.MonkeyPatch) -> None:
+    called = []
+
+    def counted(module: ModuleType, name: str) -> None:
+        function = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *given, **named: called.append(name) or function(*given, **named))
+
+    counted(column_filter, "as_texts")
+    counted(referring, "referral_control")
+    app = opened("uncertain", "columns")
+    chooser(app).select("source").run()
+    assert {*called} == {"as_texts", "referral_control"}
+    called.clear()
+    open_popovers(app, False)
+    app.run()
+    assert not called
+    open_popovers(app)
+    assert chooser(app.run()).value == "source"
 
 
 def chooser(app: AppTest):

@@ -13,6 +13,7 @@ import mcviz
 from mcviz import Run
 from mcviz.measures import SCORES, most_uncertain_first
 from tests.app.keeping import kept_of
+from tests.app.opening import open_popovers
 from tests.app.probing import widget
 from tests.cases import one_in
 from tests.runs.making import make, some_images
@@ -28,6 +29,7 @@ PAGES = ["overview", "uncertain", "example", "side_by_side", "probe", "story"]
 def open_page() -> OpenPage:
     def opened(name: str, **query: str) -> AppTest:
         app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
+        open_popovers(app)
         app.run()
         for key, value in query.items():
             app.query_params[key] = value

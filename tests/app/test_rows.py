@@ -21,6 +21,7 @@ from mcviz.data import ROW_DISTORTIONS
 from mcviz.runs import Preprocessing
 from tests.app.keeping import kept_of
 from tests.app.live_rows import cache_of_rows
+from tests.app.opening import open_popovers
 from tests.app.probing import button, table, widget, words
 from tests.app.test_kinds import OF_IMAGES, said, tiles_of
 
@@ -42,6 +43,7 @@ def _here(rows_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def opened(page: str, run: str, **query: str) -> AppTest:
     app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
+    open_popovers(app)
     for key, value in {"run": run, **query}.items():
         app.query_params[key] = value
     kept_of(app)["predicting"] = True

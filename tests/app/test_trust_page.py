@@ -12,6 +12,7 @@ from mcviz.app.shipped import SHIPPED_RUN
 from mcviz.app.trust.referring import filters_of
 from mcviz.trust import convergence_of, refer
 from tests.app.keeping import kept_of
+from tests.app.opening import open_popovers
 from tests.app.probing import widget, words
 
 ROOT = Path(__file__).parents[2]
@@ -114,6 +115,7 @@ def test_what_is_referred_is_reviewed(cache: Path) -> None:
 
 def test_the_same_control_selects_on_uncertain_examples(cache: Path) -> None:
     app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
+    open_popovers(app)
     for key, value in {"run": "labelled", "referral": "budget", "wanted": "17"}.items():
         app.query_params[key] = value
     app.switch_page("mcviz/app/pages/uncertain.py").run()

@@ -16,7 +16,7 @@ from mcviz.errors import McvizError
 from mcviz.jobs import FoundJob, Job, Jobs
 from mcviz.jobs.of_run import can_be_sampled, options_of_more
 from mcviz.measures import most_uncertain_first
-from mcviz.measures.ranking import Agreement, agreement
+from mcviz.measures.ranking import first_in_both, rank_correlation
 from mcviz.runs import Run
 
 FIRST = 10  # examples of the ranking, and a tenth of it
@@ -33,9 +33,10 @@ def again_in_popover(selection: Selection) -> None:
         st.caption(f"Select {FEWEST} examples at least.")
         return
     as_many = min(run.passes, MOST_PASSES)
-    passes = st.number_input("Passes", 1, MOST_PASSES, as_many, key=f"again-passes-{run.digest[:12]}")
+    key = run.digest[:12]
+    passes = st.number_input("Passes", 1, MOST_PASSES, as_many, key=f"again-passes-{key}", persist_state="page")
     usual = 0 if run.manifest.seed is None else (run.manifest.seed + 1) % HIGHEST_SEED
-    seed = st.number_input("Seed", 0, HIGHEST_SEED, usual, key=f"again-seed-{run.digest[:12]}")
+    seed = st.number_input("Seed", 0, HIGHEST_SEED, usual, key=f"again-seed-{key}", persist_state="page")
     same = seed == run.manifest.seed
     if same:
         st.caption("This is the seed of the run, which would give the same passes. Choose another.")
@@ -103,21 +104,24 @@ def _result(selection: Selection, found: FoundJob) -> None:
     first = table(run).iloc[examples].reset_index(drop=True)
     names = [name for name in scores_of(run) if name in fresh]
     sizes = _sizes(len(examples))
-    rows, orders = {}, {}
-    for name in names:
-        one, other = first[name].to_numpy(), fresh[name].to_numpy()
-        orders[name] = tuple(most_uncertain_first(name, each, run.manifest.task) for each in (one, other))
-        rows[name] = agreement(one, other, orders[name][0], orders[name][1], sizes)
-    name = selection.score if selection.score in rows else names[0]
-    kept, score = rows[name].kept[sizes[0]], scores_of(run)[name]
-    first_ones = f"{sizes[0]:,} {extremes(score)[0]}"
+    name = selection.score if selection.score in names else names[0]
+    orders, score = _orders(run, first, fresh, name), scores_of(run)[name]
+    kept, first_ones = first_in_both(*orders, sizes[0]), f"{sizes[0]:,} {extremes(score)[0]}"
     st.markdown(
         f"**Sampled again: {kept:,} of the {first_ones} are again among the {first_ones}** by {score.in_sentence}, "
         f"in {counted(again.passes, 'pass')} with seed {again.manifest.seed}."
     )
-    with st.expander("By every score, and example by example"):
-        _by_score(run, rows, sizes, len(examples))
-        _by_example(run, examples, first, fresh, name, *orders[name])
+    details = st.expander("By every score, and example by example", key="again-details", on_change="rerun")
+    if details.open:
+        with details:
+            _by_score(run, first, fresh, names, sizes)
+            _by_example(run, examples, first, fresh, name, *orders)
+
+
+def _orders(run: Run, first: pd.DataFrame, fresh: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """The examples by a score, most uncertain first, of the run and of the fresh passes."""
+    one, other = (most_uncertain_first(name, each[name].to_numpy(), run.manifest.task) for each in (first, fresh))
+    return one, other
 
 
 def _sizes(count: int) -> list[int]:
@@ -126,15 +130,17 @@ def _sizes(count: int) -> list[int]:
     return sorted({max(1, few), max(1, few, round(count / 10))})
 
 
-def _by_score(run: Run, rows: dict[str, Agreement], sizes: list[int], count: int) -> None:
+def _by_score(run: Run, first: pd.DataFrame, fresh: pd.DataFrame, names: list[str], sizes: list[int]) -> None:
     found: dict[str, dict[str, str]] = {}
-    for name, each in rows.items():
+    for name in names:
+        orders = _orders(run, first, fresh, name)
+        correlation = rank_correlation(first[name].to_numpy(), fresh[name].to_numpy())
         found[scores_of(run)[name].label] = {
-            **{f"of the first {size:,}, again": f"{each.kept[size]:,}" for size in sizes},
-            "rank correlation": "–" if each.correlation is None else f"{each.correlation:.3f}",
+            **{f"of the first {size:,}, again": f"{first_in_both(*orders, size):,}" for size in sizes},
+            "rank correlation": "–" if correlation is None else f"{correlation:.3f}",
         }
     found["by chance"] = {
-        **{f"of the first {size:,}, again": f"{size * size / count:.1f}" for size in sizes},
+        **{f"of the first {size:,}, again": f"{size * size / len(first):.1f}" for size in sizes},
         "rank correlation": "0",
     }
     st.table(pd.DataFrame.from_dict(found, orient="index"))

@@ -20,7 +20,9 @@ from mcviz.text import one_line
 def column_filter(run: Run, filters: Filters) -> None:
     """The choice of a column, and a filter on it: a choice of few values, two ends of numbers, a part of a text."""
     kinds = own_columns(run)
-    name = st.selectbox("Your columns", list(kinds), format_func=one_line, key=f"filtered-column-{run.digest}")
+    name = st.selectbox(
+        "Your columns", list(kinds), format_func=one_line, key=f"filtered-column-{run.digest}", persist_state="page"
+    )
     kept = next((each for each in filters.columns if each.name == name), ColumnFilter(name))
     match kinds[name]:
         case "category":

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
 from mcviz.app.beside import key_of
@@ -12,6 +11,7 @@ from mcviz.app.selection import Selection, passing
 from mcviz.app.tasks import task_of
 from mcviz.app.views.linked import HASHED, axis_title, lasso_chart, shown_lasso
 from mcviz.figures import Window, error_against_score
+from mcviz.measures.ranking import rank_correlation
 from mcviz.runs import Run
 
 ERROR = "absolute_error"
@@ -42,12 +42,13 @@ def errors_view(selection: Selection) -> None:
     st.caption(f"{correlation(run, others, score.name)}{several}")
 
 
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASHED)
 def correlation(run: Run, others: Filters, score: str) -> str:
     """Whether the examples of high scores are those of large errors, in a sentence or two."""
     shown = table(run)[passing(run, others)]
-    found = float(shown[[score, ERROR]].corr("spearman").to_numpy()[0, 1])
+    found = rank_correlation(shown[score].to_numpy(), shown[ERROR].to_numpy())
     climbs = "Where the line climbs, the score tells where errors are large."
-    if np.isnan(found):  # one of the two is the same everywhere
+    if found is None:  # one of the two is the same everywhere
         return climbs
     return (
         f"{climbs} The rank correlation of the two is {found:.2f}: 1 if the most uncertain examples have the largest "

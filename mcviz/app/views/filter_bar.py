@@ -1,8 +1,9 @@
 """The bar above the views: the ranking, the filters and the export of what they leave."""
 
+from collections.abc import Callable
 from functools import partial
 from math import inf, isfinite
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import streamlit as st
@@ -48,11 +49,9 @@ def filter_bar(run: Run, state: PageState) -> Selection:
         )
         if task_of(run).typed(run) or searched_columns(run):
             _typed(run, state.filters)
-        with st.popover("Filters", icon=":material/filter_list:"):
-            _filters(run, state.filters)
+        _popover("Filters", ":material/filter_list:", lambda: _filters(run, state.filters))
         if has(run, "labels") and has(run, "classes") and len(run) > 1:
-            with st.popover("Refer", icon=":material/person_search:"):
-                refer_in_popover(run, state)
+            _popover("Refer", ":material/person_search:", lambda: refer_in_popover(run, state))
         with st.popover("Export", icon=":material/download:"):
             _exports(selection)
         if has(run, "classes"):
@@ -72,8 +71,15 @@ def _meaning(selection: Selection, score: Score) -> None:
     if LABEL_ERRORS["score"] in scores_of(run):
         _label_errors(there)
     if may_write() and can_be_held_against(run):
-        with st.popover("Sample again", icon=":material/replay:", type="tertiary"):
-            again_in_popover(selection)
+        _popover("Sample again", ":material/replay:", lambda: again_in_popover(selection), type="tertiary")
+
+
+def _popover(label: str, icon: str, draw: Callable[[], None], **looks: Any) -> None:
+    """A popover whose content is computed and drawn only while it is open."""
+    popover = st.popover(label, icon=icon, key=f"popover-{label}", on_change="rerun", **looks)
+    if popover.open:
+        with popover:
+            draw()
 
 
 def _label_errors(there: bool) -> None:
@@ -136,7 +142,9 @@ def _filters(run: Run, filters: Filters) -> None:
 def _range(run: Run, filters: Filters) -> None:
     """A slider over any score. Its ends are whole steps, as the browser rounds to them and Streamlit then compares."""
     numbers = numbers_of(run)
-    name = st.selectbox("Range of", list(numbers), format_func=lambda name: numbers[name].label, key="ranged")
+    name = st.selectbox(
+        "Range of", list(numbers), format_func=lambda name: numbers[name].label, key="ranged", persist_state="page"
+    )
     values, number = table(run)[name], numbers[name]
     if values.min() == values.max():
         return
