@@ -34,6 +34,14 @@ def _no_page_fails() -> Iterator[None]:
     assert not failed, failed[0]
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _patient() -> Iterator[None]:
+    """The first verdicts wait for the detector, however busy the machine is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mcviz.app.probe.verdict.PATIENCE", 200)
+        yield
+
+
 @pytest.fixture
 def open_probe() -> OpenProbe:
     def opened(predict: bool | None = True, drawing: list[dict[str, object]] | None = None, **query: str) -> AppTest:

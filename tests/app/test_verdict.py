@@ -11,8 +11,8 @@ import pytest
 import mcviz
 from mcviz import Run
 from mcviz.app import failures
+from mcviz.app.probe import verdict
 from mcviz.app.probe.verdict import (
-    PATIENCE,
     STILL_FITTING,
     Fit,
     FittedDetector,
@@ -116,10 +116,10 @@ def test_a_fit_that_fails_is_told_and_tried_again_after_a_while(
 
     told = reason()
     assert told == reason() == f"The OOD detector could not be fitted to this run. {failures.UNFORESEEN}"
-    later = time.monotonic() + PATIENCE
+    later = time.monotonic() + verdict.PATIENCE
     monkeypatch.setattr("mcviz.app.probe.verdict.time.monotonic", lambda: later)
     assert reason().endswith(" too few")
-    later += PATIENCE
+    later += verdict.PATIENCE
     assert reason().endswith(" too few")  # which stays as it is
     assert answers == [1]
 
