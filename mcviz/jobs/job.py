@@ -1,12 +1,15 @@
 """What is known of a job: what it is to do, which its server writes, and how far it is, which its process writes."""
 
 import re
-from typing import Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from mcviz.choices import Task
 from mcviz.errors import InvalidInputError, McvizError
+from mcviz.measures import scores_of
 from mcviz.runs.files import Folder
 from mcviz.text import is_text
 from mcviz.validate import invalid
@@ -14,8 +17,11 @@ from mcviz.validate import invalid
 Kind = Literal["sample", "again", "check"]
 Wanted = Literal["run", "pause", "stop"]
 Ending = Literal["finished", "failed", "stopped"]
-REQUEST, PROGRESS = "job.json", "progress.json"
+# A job that is to be stopped is renamed, which a full disk allows; earlier versions wrote that into its file.
+REQUEST, STOPPED, PROGRESS = "job.json", "job-stopped.json", "progress.json"
 MOST_BYTES = 1 << 24
+Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
+Amount = Annotated[float, msgspec.Meta(ge=0, le=1e18)]
 # A job is a file, and files are copied: it may ask for nothing that runs code, and write nowhere but beside itself.
 VALUES = (
     "model", "data", "passes", "seed", "masks", "task", "predicts", "unit", "class-names", "only", "first",
@@ -35,7 +41,7 @@ class Job(Part, frozen=True, kw_only=True):
     """What a job is to do.
 
     Attributes:
-        id: its name among the jobs; the earlier ones come first.
+        id: the name of its folder; the earlier ones come first.
         kind: "sample", a run beside the others; "again", one of its own folder, to be held against a run; or "check".
         arguments: of `mcviz sample` or `mcviz check`, each as `--option=value`, without the place of the run.
         run: the name of the run that is made or grows; of "again" and "check" the name of the run or model it is about.
@@ -56,9 +62,9 @@ class Job(Part, frozen=True, kw_only=True):
     title: str
     created: str
     wanted: Wanted = "run"
-    queued: float = 0.0
+    queued: Amount = 0.0
     waits: bool = True
-    started: int = 0
+    started: Count = 0
     about: dict[str, Any] = {}
     address: dict[str, str] = {}
 
@@ -87,9 +93,9 @@ class Top(Part, frozen=True):
         shown: an image as a `data:` address, or a text, cut short; or "".
     """
 
-    example: int
+    example: Count
     id: str
-    passes: int
+    passes: Count
     score: float
     prediction: float
     label: float | None
@@ -124,16 +130,16 @@ class Progress(Part, frozen=True, kw_only=True):
         message: why it failed.
     """
 
-    process: int
-    started: float
-    sampling: float | None = None
-    updated: float = 0.0
-    before: int = 0
-    done: int = 0
-    total: int = 0
-    examples: int = 0
-    seen: int = 0
-    passes: int = 0
+    process: Count
+    started: Amount
+    sampling: Amount | None = None
+    updated: Amount = 0.0
+    before: Count = 0
+    done: Count = 0
+    total: Count = 0
+    examples: Count = 0
+    seen: Count = 0
+    passes: Count = 0
     score: str = ""
     task: Task = "classification"
     unit: str = ""
@@ -141,11 +147,23 @@ class Progress(Part, frozen=True, kw_only=True):
     quality: str = ""
     top: tuple[Top, ...] = ()
     found: dict[str, str] = {}
-    seconds: float = 0.0
-    bytes: float = 0.0
+    seconds: Amount = 0.0
+    bytes: Amount = 0.0
     advice: str = ""
     ending: Ending | None = None
     message: str = ""
+
+    def check(self) -> None:
+        """Check that its most uncertain examples have a score and classes that there are.
+
+        Raises:
+            InvalidInputError: they do not.
+        """
+        classes = [value for each in self.top for value in (each.prediction, each.label) if value is not None]
+        if self.top and self.score not in scores_of(self.task):
+            raise invalid("score", "one that the task has", f"{self.score!r:.100}")
+        if self.names and not all(value in range(len(self.names)) for value in classes):
+            raise invalid("top", "of classes that there are", f"{len(self.names)} names and the classes {classes}")
 
     def seconds_left(self) -> float | None:
         """How long it will take from when this was written, in seconds; None while that is not known."""
@@ -179,18 +197,25 @@ def read_job(folder: Folder) -> Job | None:
     Raises:
         InvalidInputError: the file is not what was written, or asks for what no job does.
     """
-    job = _read(folder, REQUEST, Job)
-    if job is not None:
-        job.check()
+    stopped: Job | None = _read(folder, STOPPED, Job)
+    job: Job | None = _read(folder, REQUEST, Job) if stopped is None else replace(stopped, wanted="stop")
+    if job is None:
+        return None
+    if job.id != Path(folder.path).name:  # which a copy may have from elsewhere
+        raise InvalidInputError(f"{folder.path} is damaged: its job is called {job.id!r:.100}. Remove the folder.")
+    job.check()
     return job
 
 
 def read_progress(folder: Folder) -> Progress | None:
     """How far a job is, or None where it has not begun, or where that cannot be read."""
     try:
-        return _read(folder, PROGRESS, Progress)
+        progress: Progress | None = _read(folder, PROGRESS, Progress)
+        if progress is not None:
+            progress.check()
     except McvizError:
         return None
+    return progress
 
 
 def _read(folder: Folder, name: str, kind: type[Any]) -> Any:
@@ -198,5 +223,5 @@ def _read(folder: Folder, name: str, kind: type[Any]) -> Any:
         return msgspec.json.decode(folder.read(name, 0, MOST_BYTES), type=kind)
     except FileNotFoundError:
         return None
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise InvalidInputError(f"{folder.address(name)} is damaged: {error}. Remove its folder.") from error

@@ -16,16 +16,16 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 from msgspec.structs import replace
 
 from mcviz.errors import InvalidInputError, McvizError, RunExistsError, RunNotFoundError, StorageError
-from mcviz.jobs.job import PROGRESS, REQUEST, Job, Kind, Progress, Wanted, read_job, read_progress, write
+from mcviz.jobs.job import PROGRESS, REQUEST, STOPPED, Job, Kind, Progress, Wanted, read_job, read_progress, write
 from mcviz.jobs.locks import is_locked, locked
 from mcviz.permission import may_write, require_permission
 from mcviz.runs import remove_run
-from mcviz.runs.files import folder_at
+from mcviz.runs.files import Folder, folder_at
 from mcviz.runs.folder import check_run_name
 from mcviz.runs.writer import discard_growth
 
@@ -94,13 +94,26 @@ class Jobs:
                     found += [] if each is None else [each]
         return found
 
+    def damaged(self) -> list[str]:
+        """What is wrong with each job that cannot be used, a sentence each. Such a job is left alone."""
+        found = []
+        for name in self._names():
+            try:
+                self.find(name)
+            except McvizError as error:
+                found.append(str(error))
+        return found
+
     def find(self, name: str) -> FoundJob | None:
         """The job of an id, or None.
 
         Raises:
-            InvalidInputError: its file is damaged.
+            InvalidInputError: one of its files is damaged, or no regular file.
         """
         folder = folder_at(self.folder / name)
+        for file in (LOCK, LOG):  # whoever opened a pipe would wait
+            if os.path.lexists(self.folder / name / file) and not folder.sizes([file]):
+                raise InvalidInputError(f"{folder.address(file)} should be a regular file. Remove its folder.")
         alive = self._is_alive(name)  # before its files are read: what has ended by then has written all
         job = read_job(folder)
         if job is None:
@@ -108,7 +121,7 @@ class Jobs:
         progress = read_progress(folder)
         state = _state(job, progress, alive)
         message = progress.message if progress and state == "failed" else ""
-        return FoundJob(job, state, progress, alive, self._last_words(name) if state == "died" else message)
+        return FoundJob(job, state, progress, alive, _last_words(folder) if state == "died" else message)
 
     def add(
         self,
@@ -159,9 +172,14 @@ class Jobs:
             if kind == "sample":
                 self._refuse_second(run)
             folder = folder_at(self.folder / name)
-            if examples is not None:
-                folder.write(EXAMPLES, "\n".join(str(int(each)) for each in examples).encode())
-            write(folder, REQUEST, job)
+            try:
+                if examples is not None:
+                    folder.write(EXAMPLES, "\n".join(str(int(each)) for each in examples).encode())
+                write(folder, REQUEST, job)
+            except BaseException:
+                with suppress(StorageError):
+                    folder.remove([REQUEST, EXAMPLES])
+                raise
         self.tend()
         return job
 
@@ -175,7 +193,13 @@ class Jobs:
 
     def stop(self, name: str) -> None:
         """End a job and forget it, with what it did not finish; passes that are finished for all examples stay."""
-        self._want(name, "stop")
+        require_permission("No job can be changed")
+        with self._locked():
+            found = self.find(name)
+            if found is None or found.state == "finished":
+                return
+            folder_at(self.folder / name).rename(REQUEST, STOPPED)
+        self.tend()
 
     def forget(self, name: str) -> None:
         """Take a job that has ended off the list; the run that it made stays.
@@ -235,7 +259,7 @@ class Jobs:
                     "name."
                 )
 
-    def _want(self, name: str, wanted: Wanted) -> None:
+    def _want(self, name: str, wanted: Literal["run", "pause"]) -> None:
         require_permission("No job can be changed")
         with self._locked():
             found = self.find(name)
@@ -253,7 +277,7 @@ class Jobs:
         if (before := read_progress(folder_at(folder))) is not None:  # it is shown until there is news
             self.tell(job.id, replace(before, sampling=None, ending=None, message=""))
         try:
-            with locked(folder / LOCK) as lock, _log(folder / LOG, "ab") as log:
+            with locked(folder / LOCK) as lock, open(folder / LOG, "ab", opener=_without_following) as log:
                 write(folder_at(folder), REQUEST, replace(job, started=job.started + 1, waits=False))
                 package = Path(__file__).parents[2]
                 process = subprocess.Popen(
@@ -275,27 +299,18 @@ class Jobs:
 
     def _discard(self, found: FoundJob) -> None:
         """Remove what a job wrote beside the other runs and did not finish; one that was refused wrote nothing."""
-        wrote = found.progress is not None and found.progress.total
-        if found.job.kind == "sample" and wrote:
+        wrote, run = found.progress is not None and found.progress.total, self.run_of(found.job)
+        if found.job.kind == "sample" and wrote and not run.is_symlink():  # a link may lead out of this folder of runs
             with suppress(RunNotFoundError):
-                discard_growth(self.run_of(found.job), PATIENCE)
+                discard_growth(run, PATIENCE)
 
     def _remove(self, name: str) -> None:
         folder = folder_at(self.folder / name)
         if (self.folder / name / OWN_RUN).exists():
             with suppress(RunNotFoundError):
                 remove_run(self.folder / name / OWN_RUN)
-        folder.delete(REQUEST)  # without it there is no job
+        folder.remove([REQUEST, STOPPED])  # without them there is no job
         folder.remove([PROGRESS, LOG, LOCK, EXAMPLES])
-
-    def _last_words(self, name: str) -> str:
-        try:
-            with _log(self.folder / name / LOG, "rb") as log:
-                log.seek(max(0, log.seek(0, os.SEEK_END) - LOG_BYTES))
-                lines = [line.strip() for line in log.read().decode(errors="replace").splitlines() if line.strip()]
-        except OSError:
-            lines = []
-        return f"{SILENT} Its last words: {' / '.join(lines[-LINES:])}" if lines else SILENT
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -357,5 +372,15 @@ def _state(job: Job, progress: Progress | None, alive: bool) -> State:
     return "failed" if ending == "failed" else "died"
 
 
-def _log(path: Path, mode: str) -> IO[bytes]:
-    return open(path, mode, opener=lambda file, flags: os.open(file, flags | os.O_NOFOLLOW, 0o666))
+def _last_words(folder: Folder) -> str:
+    try:
+        start = max(0, folder.sizes([LOG]).get(LOG, 0) - LOG_BYTES)
+        text = folder.read(LOG, start, LOG_BYTES).decode(errors="replace")
+    except OSError:
+        return SILENT
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return f"{SILENT} Its last words: {' / '.join(lines[-LINES:])}" if lines else SILENT
+
+
+def _without_following(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)

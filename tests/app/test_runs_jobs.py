@@ -1,5 +1,8 @@
 """The page Runs starts, shows and changes jobs, and Uncertain examples shows whether a ranking holds."""
 
+import json
+import logging
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +13,7 @@ from msgspec.structs import replace
 from streamlit.testing.v1 import AppTest
 
 import mcviz
+from mcviz.app import failures
 from mcviz.jobs import Job, Jobs, Progress, Top, queue
 from mcviz.jobs.of_run import options_of_data, options_of_model
 from mcviz.measures import most_uncertain_first
@@ -194,6 +198,29 @@ def test_a_job_that_died_says_why_and_is_gone_on_with(cache: Path) -> None:
     assert app.error[0].value == r"The \*disk\* is full."
     button(app, "Stop it").click().run()
     assert jobs.found() == []
+
+
+def test_a_job_that_is_damaged_is_said_and_the_others_are_shown(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(failures, "log", logging.getLogger("expected"))
+    names = ["good", "copied", "waiting", "impossible", "unforeseen"]
+    found = [added(cache, name) for name in names]
+    jobs, folders = found[0][0], {name: jobs.folder / job.id for name, (jobs, job) in zip(names, found, strict=True)}
+    wait_for(lambda: jobs.tend() or {each.state for each in jobs.found()} == {"died"})
+    for name, changes in {"copied": {"id": "../../elsewhere"}, "unforeseen": {"address": {"embed": "true"}}}.items():
+        file = folders[name] / "job.json"
+        file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+    (folders["waiting"] / "log").unlink()
+    os.mkfifo(folders["waiting"] / "log")
+    (folders["impossible"] / "progress.json").write_text('{"process": 1, "started": 0, "done": 1, "total": -1}')
+    app = opened("runs")
+    shown = [name for name in names if rf"**Making \*{name}\***" in words(app)]
+    assert shown == ["good", "impossible", "unforeseen"]
+    assert len([each for each in app.button if each.label == "Go on"]) == len(shown)
+    said = [each.value for each in app.error if each.value.startswith("A job was left alone. ")]
+    assert [folders[name].name in each for name, each in zip(("copied", "waiting"), said, strict=True)] == [True, True]
+    assert "its job is called '../../elsewhere'" in said[0]
+    assert "should be a regular file" in said[1]
+    assert not any(str(cache.parent) in each for each in said)
 
 
 def test_a_finished_job_is_taken_off_the_list(cache: Path) -> None:

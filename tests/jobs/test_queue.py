@@ -1,5 +1,7 @@
 """Jobs are started one at a time and found again, whatever is killed; what stands in for sampling here only waits."""
 
+import errno
+import json
 import os
 import signal
 import subprocess
@@ -8,14 +10,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mcviz.errors import InvalidInputError, RunExistsError, StorageError
-from mcviz.jobs import Job, Jobs, queue
+from mcviz.jobs import Job, Jobs, Progress, queue
+from mcviz.jobs.locks import locked
 from mcviz.runs import open_run
 from mcviz.runs.writer import discard_growth
-from tests.runs.making import make
+from tests.runs.making import contents, make
+from tests.runs.test_storage_failures import FailsAt
 
 pytestmark = pytest.mark.lowest
 
@@ -196,6 +201,157 @@ def test_what_is_stopped_takes_its_unfinished_files_along_and_leaves_finished_pa
 def _stopped_half_way(done: int, total: int) -> None:
     if done > total / 2:
         raise KeyboardInterrupt
+
+
+NOTHING = "import os, sys; os.close(int(sys.argv[4]))"  # a process that ends at once
+
+
+def died(jobs: Jobs, run: str, **news: Any) -> Job:
+    """A job whose process has ended at once, after it told something."""
+    job = add(jobs, run)
+    until(lambda: states(jobs)[run] == "died")
+    jobs.tell(job.id, Progress(process=1, started=0.0, **news))
+    return job
+
+
+def change(jobs: Jobs, job: Job, file: str = "job.json", **changes: object) -> None:
+    path = jobs.folder / job.id / file
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+@pytest.mark.parametrize("alive", [False, True])
+def test_a_full_disk_does_not_hinder_a_job_from_being_stopped(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch, alive: bool
+) -> None:
+    monkeypatch.setattr(queue, "PROGRAM", NOTHING)
+    with pytest.raises(KeyboardInterrupt):
+        make(jobs.cache / "partial", passes=6, progress=_stopped_half_way)
+    job = died(jobs, "partial", total=100)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fdopen", FailsAt(os.fdopen, 0, errno.ENOSPC))
+        with pytest.raises(StorageError, match="no space left"):
+            jobs.go_on(job.id)
+        if alive:
+            with locked(jobs.folder / job.id / "lock"):
+                jobs.stop(job.id)
+                assert (states(jobs), jobs.wanted(job.id)) == ({"partial": "stopping"}, "stop")
+                assert (jobs.cache / "partial").exists()
+            jobs.tend()  # as its process does at its end
+        else:
+            jobs.stop(job.id)
+    assert jobs.found() == []
+    assert [path.name for path in jobs.folder.iterdir()] == ["lock"]
+    assert not (jobs.cache / "partial").exists()
+
+
+@pytest.mark.parametrize("file", [0, 1])  # its examples, or what it is to do
+def test_a_job_that_cannot_be_written_leaves_no_folder(jobs: Jobs, monkeypatch: pytest.MonkeyPatch, file: int) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fdopen", FailsAt(os.fdopen, file, errno.ENOSPC))
+        with pytest.raises(StorageError, match="cannot be written: no space left"):
+            jobs.add("again", ["--passes=3"], "a", "Run a", examples=[0])
+    assert [path.name for path in jobs.folder.iterdir()] == ["lock"]
+
+
+@pytest.mark.parametrize("name", ["", "..", "../../elsewhere", "/elsewhere", "another"])
+def test_a_job_with_the_id_of_another_folder_is_said_and_all_files_are_left_alone(
+    jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(queue, "PROGRAM", NOTHING)
+    elsewhere = tmp_path / "elsewhere"
+    make(elsewhere / "run", passes=2)
+    for file in ("job.json", "progress.json", "log", "lock", "examples.txt"):
+        (elsewhere / file).write_text("mine")
+    job = died(jobs, "a", total=100)
+    change(jobs, job, id=str(elsewhere) if name == "/elsewhere" else name, wanted="stop")
+    before = contents(tmp_path)
+    jobs.tend()
+    assert contents(tmp_path) == before
+    assert jobs.found() == []
+    (said,) = jobs.damaged()
+    assert str(jobs.folder / job.id) in said
+    with pytest.raises(InvalidInputError, match="is damaged: its job is called"):
+        jobs.stop(job.id)
+    assert contents(tmp_path) == before
+    change(jobs, job, id=job.id)
+
+
+def test_a_job_that_an_earlier_version_stopped_is_cleared_away(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "PROGRAM", NOTHING)
+    change(jobs, died(jobs, "a"), wanted="stop")
+    jobs.tend()
+    assert [path.name for path in jobs.folder.iterdir()] == ["lock"]
+
+
+def test_a_stopped_job_discards_nothing_behind_a_link(jobs: Jobs, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        make(tmp_path / "elsewhere", passes=6, progress=_stopped_half_way)
+    before = contents(tmp_path / "elsewhere")
+    jobs.cache.mkdir()
+    (jobs.cache / "a").symlink_to(tmp_path / "elsewhere")
+    (jobs.cache / "writes").touch()
+    add(jobs, "a")
+    running(jobs, "a")
+    jobs.stop(jobs.found()[0].job.id)
+    until(lambda: not jobs.found())
+    assert contents(tmp_path / "elsewhere") == before
+
+
+@pytest.mark.parametrize("file", ["lock", "log"])
+@pytest.mark.parametrize("kind", ["a pipe", "a folder", "a link"])
+def test_a_lock_or_log_that_is_no_file_makes_nobody_wait_and_the_next_job_is_started(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch, file: str, kind: str
+) -> None:
+    monkeypatch.setattr(queue, "PROGRAM", NOTHING)
+    job = died(jobs, "a")
+    change(jobs, job, waits=True)
+    path = jobs.folder / job.id / file
+    path.unlink()
+    {"a pipe": os.mkfifo, "a folder": os.mkdir, "a link": lambda path: path.symlink_to("job.json")}[kind](path)
+    look = threading.Thread(target=lambda: (jobs.tend(), jobs.found(), add(jobs, "b")), daemon=True)
+    look.start()
+    look.join(SECONDS)
+    assert not look.is_alive()
+    until(lambda: states(jobs) == {"b": "died"})
+    (said,) = jobs.damaged()
+    assert said == f"{path} should be a regular file. Remove its folder."
+    path.rmdir() if kind == "a folder" else path.unlink()
+
+
+TOP = {"example": 0, "id": "", "passes": 1, "score": 0.1, "prediction": 1.0, "label": None, "shown": ""}
+IMPOSSIBLE: list[dict[str, Any]] = [
+    {"done": -1},
+    {"total": 10**400},
+    {"sampling": -1e300, "updated": 1e300, "done": 1},
+    {"score": "none", "top": [TOP]},
+    {"score": "max_probability", "names": ["one"], "top": [TOP]},
+    {"score": "max_probability", "names": ["one", "two"], "top": [{**TOP, "label": 0.5}]},
+    {"score": "max_probability", "names": ["one", "two"], "top": [{**TOP, "prediction": -1.0}]},
+]
+
+
+@pytest.mark.parametrize("news", IMPOSSIBLE)
+def test_progress_that_cannot_be_is_not_known(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch, news: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(queue, "PROGRAM", NOTHING)
+    job = died(jobs, "a", score="max_probability", names=("one", "two"))
+    change(jobs, job, "progress.json", top=[TOP])
+    assert jobs.find(job.id).progress is not None
+    change(jobs, job, "progress.json", **news)
+    assert jobs.find(job.id).progress is None
+
+
+def test_a_job_that_is_nested_too_deeply_is_damaged(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "PROGRAM", NOTHING)
+    job = died(jobs, "a")
+    file = jobs.folder / job.id / "job.json"
+    content = file.read_text()
+    file.write_text(content.replace('"about":{}', f'"about":{{"a":{"[" * 10**5}{"]" * 10**5}}}'))
+    assert jobs.found() == []
+    assert "is damaged" in jobs.damaged()[0]
+    file.write_text(content)
 
 
 def test_a_run_is_made_by_one_job(jobs: Jobs) -> None:

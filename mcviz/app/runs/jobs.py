@@ -60,7 +60,10 @@ def trouble_shown(page: str) -> None:
 
 
 def jobs_shown(page: str) -> None:
-    """All jobs that make runs; nothing where there is none."""
+    """All jobs that make runs, and those that are damaged; nothing where there is none."""
+    with failures_shown(page):
+        for message in here().damaged():
+            _trouble(f"A job was left alone. {message}")
     live(page, lambda job: job.kind != "check", job_shown, "Jobs")
 
 
@@ -86,11 +89,12 @@ def live(page: str, looked_for: Callable[[Job], bool], draw: Callable[[FoundJob]
             trouble_shown(page)
             with failures_shown(page):
                 here().tend()
+            with failures_shown(page):
                 now = here().found(looked_for)
                 if not now or is_open != any(each.is_open for each in now):
                     st.rerun()  # there may be another run, and another need to look again
                 for each in now:
-                    with st.container(border=True, key=f"job-{each.job.id}"):
+                    with st.container(border=True, key=f"job-{each.job.id}"), failures_shown(page):
                         draw(each)
 
         st.fragment(looked, run_every=SECONDS if is_open else None)()
@@ -103,7 +107,7 @@ def job_shown(found: FoundJob, *, linked: bool = True) -> None:
         st.markdown(f"**{as_markdown(found.job.title)}**", width="content")
         st.badge(words, icon=icon, color=colour)
     if found.message:
-        st.error(as_markdown(plainly(without_folders(found.message))), icon=":material/error:")
+        _trouble(found.message)
     if found.progress is not None and found.progress.total:
         progress_shown(found, found.progress)
     if found.progress is not None and found.job.kind == "sample":
@@ -112,6 +116,10 @@ def job_shown(found: FoundJob, *, linked: bool = True) -> None:
         buttons(found, linked=linked)
     elif found.job.kind == "sample" and _finished_passes(found):
         _open_button(found)
+
+
+def _trouble(message: str) -> None:
+    st.error(as_markdown(plainly(without_folders(message))), icon=":material/error:")
 
 
 def progress_shown(found: FoundJob, progress: Progress) -> None:
@@ -193,7 +201,7 @@ def _found_so_far(job: str, progress: Progress) -> None:
 
 
 def _are_pictures(progress: Progress) -> bool:
-    return progress.top[0].shown.startswith("data:")
+    return all(each.shown.startswith("data:") for each in progress.top)
 
 
 def _table(progress: Progress) -> pd.DataFrame:
