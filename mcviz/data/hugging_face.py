@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from mcviz.errors import InvalidInputError
+from mcviz.regular import open_regular
 
 SPLITS = ("test", "validation", "train")
 
@@ -24,7 +25,7 @@ def read_dataset(folder: Path) -> tuple[pa.Table, dict[str, tuple[str, ...]]]:
         Its table, mapped from disk and not read; and the class names of each column that has some.
 
     Raises:
-        InvalidInputError: a file of it is missing or damaged.
+        InvalidInputError: a file of it is missing, damaged or no regular file.
     """
     try:
         folder = _split(folder)
@@ -87,11 +88,14 @@ def _split(folder: Path) -> Path:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_bytes())
+    with open_regular(path) as file:
+        return json.load(file)
 
 
 def _arrow(folder: Path, name: str) -> pa.Table:
-    with pa.memory_map(str(_inside(folder, name))) as file:
+    path = _inside(folder, name)
+    open_regular(path).close()
+    with pa.memory_map(str(path)) as file:
         return pa.ipc.open_stream(file).read_all()
 
 

@@ -65,10 +65,11 @@ def connected(scheduler: str) -> Iterator["Client"]:
         raise invalid("scheduler", "the address of a Dask scheduler, or local:N with N processes", scheduler)
     from distributed import Client, LocalCluster
 
-    logger = logging.getLogger("distributed")
     with ExitStack() as held:
-        held.callback(logger.setLevel, logger.level)
-        logger.setLevel(logging.CRITICAL)  # what it says of lost workers is said here, in fewer lines
+        for name in ("distributed", "distributed.client"):  # of which each has a level of its own
+            logger = logging.getLogger(name)
+            held.callback(logger.setLevel, logger.level)
+            logger.setLevel(logging.CRITICAL)  # what they say of lost workers is said here, in fewer lines
         if local:
             count = int(local[1])
             threads = max(1, cores() // count)

@@ -1,9 +1,12 @@
 """Where decisions are kept: one SQLite file for a set of examples, beside the runs over them and in none of them.
 
 Rows are only ever added, each in a transaction of its own that is on disk before `Reviews.add` returns. So whatever is
-killed, at most the decision that was being written is missing, and reviewers who work at once lose nothing.
+killed, at most the decision that was being written is missing, and reviewers who work at once lose nothing. Each row
+has a checksum, but for those of format 1, which come first.
 """
 
+import hashlib
+import json
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -19,22 +22,24 @@ from mcviz.errors import CorruptReviewsError, InvalidInputError, StorageError
 from mcviz.permission import require_permission
 from mcviz.runs import Examples, Run
 from mcviz.runs.derived import PACKAGE
+from mcviz.runs.existing import REVIEWS
 from mcviz.text import first_line, is_text
 from mcviz.validate import invalid, whole_number
 
 Verdict = Literal["class", "none", "wrong_label", "skip"]
 Kind = Verdict | Literal["note", "undo"]
-FORMAT = 1
+FORMAT = 2
 APPLICATION = 0x6D637669  # "mcvi", by which the file is known
 LOCK_SECONDS = 5.0
 MOST_BYTES = 1 << 16  # of one value; a file that claims more is not read
 LONGEST_NAME = 100
 LONGEST_NOTE = 2_000
-SCHEMA = (
-    "CREATE TABLE examples (sha256 TEXT NOT NULL, count INTEGER NOT NULL) STRICT",
+EXAMPLES = "CREATE TABLE examples (sha256 TEXT NOT NULL, count INTEGER NOT NULL) STRICT"
+DECISIONS = (
     "CREATE TABLE decisions (number INTEGER PRIMARY KEY, example INTEGER NOT NULL, reviewer TEXT NOT NULL, "
-    "time TEXT NOT NULL, kind TEXT NOT NULL, class TEXT, label TEXT, note TEXT, undone INTEGER) STRICT",
+    "time TEXT NOT NULL, kind TEXT NOT NULL, class TEXT, label TEXT, note TEXT, undone INTEGER{}) STRICT"
 )
+SCHEMAS = {1: (EXAMPLES, DECISIONS.format("")), FORMAT: (EXAMPLES, DECISIONS.format(", checksum TEXT"))}
 DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_ERROR}
 ADVICE = {
     sqlite3.SQLITE_BUSY: "Another program holds it; close that, and try again",
@@ -90,8 +95,8 @@ class Reviews:
         with self._opened("read") as connection:
             if _is_new(connection):
                 return []
-            self._recognise(connection)
-            found = connection.execute("SELECT * FROM decisions ORDER BY number").fetchall()
+            columns = "*" if self._recognise(connection) == FORMAT else "*, NULL"
+            found = connection.execute(f"SELECT {columns} FROM decisions ORDER BY number").fetchall()
         return self._checked(found)
 
     def add(
@@ -175,8 +180,13 @@ class Reviews:
             _text("note", entry.note, LONGEST_NOTE, least=0)
 
     def _checked(self, found: list[tuple[Any, ...]]) -> list[Row]:
+        with_checksums = False
+        for *values, checksum in found:
+            with_checksums |= checksum is not None
+            if with_checksums and checksum != _checksum(values):
+                raise self._damaged(f"line {values[0]} is not what was written")
         try:
-            rows = msgspec.convert(found, list[Row])
+            rows = msgspec.convert([line[:-1] for line in found], list[Row])
         except msgspec.ValidationError as error:
             raise self._damaged(first_line(error)) from error
         count = self._examples[1]
@@ -206,33 +216,43 @@ class Reviews:
                     connection.execute("BEGIN")
                 yield connection
                 connection.execute("COMMIT")
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
             raise self._failed(error, done) from error
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        """Make the tables of a file that is new, and refuse any other."""
+        """Make the tables of a file that is new, bring an earlier one to today's format, and refuse any other."""
         if _is_new(connection):
             connection.execute(f"PRAGMA application_id = {APPLICATION}")
             connection.execute(f"PRAGMA user_version = {FORMAT}")
-            for statement in SCHEMA:
+            for statement in SCHEMAS[FORMAT]:
                 connection.execute(statement)
             connection.execute("INSERT INTO examples VALUES (?, ?)", self._examples)
-        self._recognise(connection)
+        elif self._recognise(connection) == 1:
+            connection.execute("ALTER TABLE decisions ADD COLUMN checksum TEXT")
+            connection.execute(f"PRAGMA user_version = {FORMAT}")
 
-    def _recognise(self, connection: sqlite3.Connection) -> None:
-        """Refuse a file of another kind, version or set of examples, and one with triggers or views of somebody."""
+    def _recognise(self, connection: sqlite3.Connection) -> int:
+        """The format of the file.
+
+        One of another kind, version or set of examples is refused, and one with triggers or views of somebody.
+        """
         if _application(connection) != APPLICATION:
             raise self._damaged("it is no file of reviews")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version != FORMAT:
+        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        if version not in SCHEMAS:
             raise InvalidInputError(
-                f"{self.path} has reviews of format {version}, and this mcviz reads format {FORMAT}. Use the version "
-                "of mcviz that wrote it."
+                f"{self.path} has reviews of format {version}, and this mcviz reads formats 1 to {FORMAT}. Use the "
+                "version of mcviz that wrote it."
             )
-        if _statements(connection) != set(SCHEMA):
+        if _statements(connection) != set(SCHEMAS[version]):
             raise self._damaged("its tables are not those of reviews")
         if connection.execute("SELECT * FROM examples").fetchall() != [self._examples]:
             raise self._damaged("it is of other examples")
+        if connection.execute("PRAGMA quick_check(1)").fetchone() != (
+            "ok",
+        ):  # no checksum tells that lines are missing
+            raise self._damaged("SQLite finds it malformed")
+        return version
 
     def _damaged(self, reason: str) -> CorruptReviewsError:
         return CorruptReviewsError(
@@ -242,7 +262,7 @@ class Reviews:
 
     def _failed(self, error: Exception, done: str) -> Exception:
         code = getattr(error, "sqlite_errorcode", None)
-        if isinstance(error, sqlite3.Error) and (code is None or code & 0xFF in DAMAGED):  # None: a text is no UTF-8
+        if not isinstance(error, OSError) and (code is None or code & 0xFF in DAMAGED):  # None: a text is no UTF-8
             return self._damaged(first_line(error))
         advice = ADVICE.get((code or 0) & 0xFF, "See that there is room and permission there, and try again")
         return StorageError(
@@ -281,10 +301,10 @@ def reviews_beside(folder: str | os.PathLike[str], examples: Examples) -> Review
     """
     run = os.fspath(folder)
     name = f"{examples.sha256[:32]}.sqlite"
-    users = Path(platformdirs.user_data_dir("mcviz", appauthor=False)) / "reviews" / name
+    users = Path(platformdirs.user_data_dir("mcviz", appauthor=False)) / REVIEWS / name
     path = users
     if "://" not in run and not Path(run).resolve().is_relative_to(PACKAGE):
-        beside = Path(run).absolute().parent / "reviews" / name
+        beside = Path(run).absolute().parent / REVIEWS / name
         if beside.exists() or (not users.exists() and _can_be_written(beside.parent)):
             path = beside
     return Reviews(path, examples.sha256, examples.count)
@@ -295,12 +315,16 @@ def _can_be_written(folder: Path) -> bool:
 
 
 def _insert(connection: sqlite3.Connection, entry: Entry) -> None:
+    (number,) = connection.execute("SELECT COALESCE(MAX(number), 0) + 1 FROM decisions").fetchone()
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    connection.execute(
-        "INSERT INTO decisions (example, reviewer, time, kind, class, label, note, undone) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (entry.example, entry.reviewer, now, entry.kind, entry.class_name, entry.label, entry.note, entry.undone),
-    )
+    decided = (entry.kind, entry.class_name, entry.label, entry.note, entry.undone)
+    values = [number, int(entry.example), entry.reviewer, now, *decided]
+    connection.execute("INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*values, _checksum(values)))
+
+
+def _checksum(values: list[Any]) -> str:
+    """The SHA-256 of a line's values, in the order of their columns, as JSON."""
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
 
 def _is_new(connection: sqlite3.Connection) -> bool:

@@ -3,13 +3,16 @@
 import re
 import shutil
 from contextlib import suppress
+from pathlib import Path
 
 from mcviz.errors import McvizError, RunExistsError, RunNotFoundError
 from mcviz.runs.derived import users_folder
 from mcviz.runs.files import TEMPORARY, Folder
 from mcviz.runs.manifest import NAME, Manifest, identity, read_manifest
 from mcviz.text import printable
+from mcviz.validate import invalid
 
+REVIEWS = "reviews"  # the folder beside the runs, of what reviewers decide
 REMOVED = "manifest-removed.json"  # what the manifest is called while the files of a run are removed
 STORE = r"predictions(?:-\d{1,12})?\.zarr"
 ARRAY = r"[a-z_]{1,40}"
@@ -35,10 +38,12 @@ def refuse_another(folder: Folder, wanted: Manifest) -> None:
 
     Raises:
         RunExistsError: another run is there, or files that are none of a run's.
+        InvalidInputError: a new run would have the name of the folder of reviews.
     """
     try:
         there = read_manifest(folder)
     except RunNotFoundError:
+        refuse_name_of_reviews(Path(folder.path).absolute().name)
         _refuse_other_files(folder)
         return
     ours, theirs = identity(wanted), identity(there)
@@ -52,6 +57,16 @@ def refuse_another(folder: Folder, wanted: Manifest) -> None:
             f"{'It keeps a summary, to which no passes can be added. ' if fewer else ''}"
             f"Choose another folder, or remove it with `mcviz remove {folder.path}`."
         )
+
+
+def refuse_name_of_reviews(name: str) -> None:
+    """Let no run take the name of the folder of reviews, in which its files would lie among theirs.
+
+    Raises:
+        InvalidInputError: it has that name, in big or small letters.
+    """
+    if name.casefold() == REVIEWS:
+        raise invalid("name", f"another than {REVIEWS}, the folder of what reviewers decide", repr(name))
 
 
 def files_of_run(folder: Folder) -> list[str]:

@@ -19,7 +19,7 @@ from mcviz.errors import (
 from mcviz.permission import require_permission
 from mcviz.runs.arrays import read_whole_manifest
 from mcviz.runs.derived import PACKAGE, users_folder
-from mcviz.runs.existing import REMOVED, files_of_run, is_being_removed, remove_files
+from mcviz.runs.existing import REMOVED, files_of_run, is_being_removed, refuse_name_of_reviews, remove_files
 from mcviz.runs.files import Folder, LocalFolder, folder_at
 from mcviz.runs.lock import has_lock, writing
 from mcviz.runs.manifest import MODEL, NAME, Manifest, read_manifest
@@ -258,6 +258,7 @@ def check_run_name(name: str) -> None:
             "or spaces around it",
             f"{name!r:.80}",
         )
+    refuse_name_of_reviews(name)
 
 
 def _counted(files: int) -> str:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import struct
 import tracemalloc
 from pathlib import Path
@@ -213,6 +214,16 @@ def test_a_saved_hugging_face_data_set(tmp_path, order, as_arrays):
         check(read, COLOUR[rows], LABELS[rows], CLASSES)
         assert read.columns is not None
         assert "".join(read.columns["source"]) == "".join("aabbcc"[row] for row in rows)
+
+
+@pytest.mark.parametrize("file", ["state.json", "dataset_info.json", "data-00000-of-00001.arrow", "indices-1.arrow"])
+def test_a_pipe_in_a_saved_data_set_makes_nobody_wait(tmp_path, file):
+    folder = saved_dataset(tmp_path / "hf" / "test", {"image": COLOUR.tolist()}, {}, list(range(6)))
+    (tmp_path / "hf" / "dataset_dict.json").write_text(json.dumps({"splits": ["test"]}))
+    (folder / file).unlink()
+    os.mkfifo(folder / file)
+    with pytest.raises(InvalidInputError, match=rf"{file} should be a regular file. Received: a named pipe"):
+        read_data(tmp_path / "hf")
 
 
 def test_a_saved_data_set_reads_no_file_outside_its_folder(tmp_path):

@@ -386,7 +386,7 @@ def test_a_name_that_no_run_can_have(jobs: Jobs, name: str) -> None:
         queue.check_new_name(jobs.cache, name)
 
 
-@pytest.mark.parametrize("name", ["x" * 201, "ä" * 101, " a", "a\u202eb", "a\nb"])
+@pytest.mark.parametrize("name", ["x" * 201, "ä" * 101, " a", "a\u202eb", "a\nb", "reviews"])
 def test_a_name_that_no_new_run_can_have(jobs: Jobs, name: str) -> None:
     with pytest.raises(InvalidInputError, match="`name` should be"):
         queue.check_new_name(jobs.cache, name)

@@ -1,6 +1,7 @@
 """Shards made by the workers of a Dask cluster: the same bits, whatever dies on the way."""
 
 import copy
+import logging
 import os
 import pickle
 import re
@@ -371,12 +372,18 @@ def test_a_worker_that_comes_later_is_asked_too(
 
 @pytest.mark.exhaustive
 def test_the_scheduler_is_gone_and_the_same_command_goes_on(
-    shared: Path, alone: dict[int, Path], tmp_path: Path
+    shared: Path,
+    alone: dict[int, Path],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(logging.getLogger("distributed.client"), "propagate", True)  # so that it is heard here
     with LocalCluster(n_workers=1, threads_per_worker=1, memory_limit=0, dashboard_address="127.0.0.1:0") as found:
         options = {"scheduler": found.scheduler_address, "progress": at(0.2, found.close)}
         with pytest.raises(ClusterError, match=r"scheduler is gone.*the same command goes on"):
             sampled(shared, tmp_path / "run", passes=LONG, **options)
+    assert [record.getMessage() for record in caplog.records if record.name == "distributed.client"] == []
     with pytest.raises(PartialRunError):
         open_run(tmp_path / "run")
     assert contents(Path(sampled(shared, tmp_path / "run", passes=LONG).path)) == contents(alone[LONG])

@@ -1,12 +1,14 @@
 """Reviews on disk: what was decided is kept whatever is killed, full, locked or damaged."""
 
+import hashlib
+import json
 import os
 import resource
 import signal
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -188,6 +190,37 @@ def by(*statements: str) -> Callable[[Path], None]:
     return spoil
 
 
+OLD = (
+    f"PRAGMA application_id = {0x6D637669}",
+    "PRAGMA user_version = 1",
+    "CREATE TABLE examples (sha256 TEXT NOT NULL, count INTEGER NOT NULL) STRICT",
+    "CREATE TABLE decisions (number INTEGER PRIMARY KEY, example INTEGER NOT NULL, reviewer TEXT NOT NULL, "
+    "time TEXT NOT NULL, kind TEXT NOT NULL, class TEXT, label TEXT, note TEXT, undone INTEGER) STRICT",
+    "BEGIN",
+    f"INSERT INTO examples VALUES ('{'ab' * 32}', {EXAMPLES})",
+    *(
+        "INSERT INTO decisions (example, reviewer, time, kind, class) VALUES "
+        f"({example}, 'Ada', '2025-01-01T00:00:00.000+00:00', 'class', '{'c' * 300}')"
+        for example in range(30)
+    ),
+    "COMMIT",
+)
+
+
+def of_format_1(folder: Path) -> Reviews:
+    """Reviews as the versions wrote them that knew no checksums."""
+    reviews = at(folder)
+    reviews.path.parent.mkdir(parents=True)
+    by("PRAGMA journal_mode = WAL", *OLD)(reviews.path)
+    return reviews
+
+
+def of_format_2(folder: Path) -> Reviews:
+    reviews = at(folder)
+    reviews.add_all([Entry(example, "Ada", "class", class_name="c" * 300) for example in range(30)])
+    return reviews
+
+
 NEW = "INSERT INTO decisions (example, reviewer, time, kind, note) VALUES "
 SPOILT = {
     "no database": lambda path: path.write_bytes(b"not a database" * 1000),
@@ -209,10 +242,11 @@ SPOILT = {
 }
 
 
+@pytest.mark.parametrize("made", [of_format_1, of_format_2])
 @pytest.mark.parametrize("spoilt", SPOILT)
-def test_a_file_that_is_not_what_was_written_is_refused_and_left_as_it_is(reviews: Reviews, spoilt: str) -> None:
-    for example in range(30):
-        reviews.add(example, "Ada", "note", note="x" * 300)
+def test_a_file_that_is_not_what_was_written_is_refused_and_left_as_it_is(tmp_path: Path, spoilt: str, made) -> None:
+    reviews = made(tmp_path)
+    assert len(reviews.rows()) == 30
     SPOILT[spoilt](reviews.path)
     before = reviews.path.read_bytes()
     with pytest.raises(CorruptReviewsError, match=r"a\.sqlite cannot be used: .* left as it is\.$") as caught:
@@ -231,10 +265,78 @@ def test_nothing_is_added_to_a_file_that_is_not_what_was_written(reviews: Review
     assert reviews.path.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "class = 'd'", "label = 'd'", "kind = 'none'", "note = ''", "undone = 1", "example = 0", "reviewer = 'Bob'",
+        "number = 99", "time = '2025-01-01T00:00:01.000+00:00'", "checksum = NULL", "checksum = ''",
+    ],
+)  # fmt: skip
+def test_a_line_that_was_changed_is_told(tmp_path: Path, change: str) -> None:
+    reviews = of_format_1(tmp_path)
+    for example in (7, 8):
+        reviews.add(example, "Ada", "class", class_name="c")
+    by(f"UPDATE decisions SET {change} WHERE number = 32")(reviews.path)
+    with pytest.raises(CorruptReviewsError, match=r"line (32|99) is not what was written"):
+        reviews.rows()
+
+
+def test_any_byte_that_is_flipped_is_told_or_changes_nothing(tmp_path: Path) -> None:
+    reviews = at(tmp_path)
+    for example in range(8):
+        reviews.add(example, "Ada", "class", class_name="a class", label="a label")
+    reviews.undo("Ada")
+    rows, content, rng = reviews.rows(), reviews.path.read_bytes(), np.random.default_rng(0)
+    size, told = len(content), 0
+    cells = [*range(100, 110), *range(4096, 4104), *range(8192, 8230)]  # where SQLite says what is in a page
+    schema = range(3600, 4096)
+    for place in [*cells, *rng.choice(schema, 100, replace=False), *rng.choice(size, 300, replace=False)]:
+        flipped = bytearray(content)
+        flipped[place] ^= int(rng.integers(1, 256))
+        reviews.path.write_bytes(flipped)
+        try:
+            assert reviews.rows() == rows, place
+        except (CorruptReviewsError, InvalidInputError):  # or of a later version
+            told += 1
+    assert told > 100
+
+
+def test_lines_of_the_format_before_are_kept_and_new_ones_have_checksums(tmp_path: Path) -> None:
+    reviews = of_format_1(tmp_path)
+    before = reviews.path.read_bytes()
+    old = reviews.rows()
+    assert reviews.path.read_bytes() == before  # whoever only looks changes nothing
+    reviews.add(np.int64(7), "Bob", "none")
+    assert reviews.undo("Ada") == 29
+    assert reviews.rows()[:30] == old
+    with closing(sqlite3.connect(reviews.path)) as connection:
+        found = connection.execute("SELECT * FROM decisions ORDER BY number").fetchall()
+        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+    assert [line[-1] for line in found[:30]] == [None] * 30
+    for *values, checksum in found[30:]:
+        assert checksum == hashlib.sha256(json.dumps(values).encode()).hexdigest()
+
+
+def test_a_writer_that_is_killed_as_it_brings_a_file_to_the_new_format_loses_nothing(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for attempt in range(20):
+        reviews = of_format_1(tmp_path / str(attempt))
+        old = reviews.rows()
+        child = in_child(lambda reviews=reviews: reviews.add(0, "Bob", "none"))
+        time.sleep(rng.uniform(0, 0.01))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        rows = reviews.rows()
+        assert rows[:30] == old
+        assert len(rows) <= 31
+        reviews.add(1, "Bob", "none")
+        assert len(reviews.rows()) == len(rows) + 1
+
+
 def test_a_file_of_another_version_says_so(reviews: Reviews) -> None:
     reviews.add(0, "Ada", "skip")
-    by("PRAGMA user_version = 2")(reviews.path)
-    with pytest.raises(InvalidInputError, match="format 2, and this mcviz reads format 1"):
+    by("PRAGMA user_version = 3")(reviews.path)
+    with pytest.raises(InvalidInputError, match="format 3, and this mcviz reads formats 1 to 2"):
         reviews.rows()
 
 

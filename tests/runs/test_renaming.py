@@ -83,6 +83,7 @@ def test_nothing_that_is_there_is_replaced(cache: Path, what: str) -> None:
 
 
 NO_NAMES = ["", " ", ".", "..", ".hidden", "a/b", "a\\b", "/etc/x", "a\n", "a\x1b[1m", "x" * 201, "\ud800", " a"]
+NO_NAMES += ["reviews", "Reviews"]
 
 
 @pytest.mark.parametrize("name", NO_NAMES)
@@ -90,6 +91,15 @@ def test_what_no_run_can_be_called_is_refused(cache: Path, name: str) -> None:
     with pytest.raises(InvalidInputError, match="`name` should be"):
         rename_run(cache / "whole", name)
     assert (cache / "whole").exists()
+
+
+@pytest.mark.parametrize("name", ["reviews", "REVIEWS"])
+def test_no_new_run_lies_in_the_folder_of_reviews_and_one_of_before_still_grows(cache: Path, name: str) -> None:
+    with pytest.raises(InvalidInputError, match="`name` should be another than reviews"):
+        make(cache / name)
+    assert not (cache / name).exists()
+    (cache / "whole").rename(cache / name)
+    assert make(cache / name, passes=10).passes == 10
 
 
 def test_what_is_no_run_is_not_renamed(cache: Path) -> None:

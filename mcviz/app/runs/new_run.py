@@ -28,6 +28,7 @@ from mcviz.jobs import FoundJob, Jobs, Progress
 from mcviz.jobs.of_run import check_kept_model, options_of_data, options_of_model
 from mcviz.jobs.queue import check_new_name
 from mcviz.measures import TASKS
+from mcviz.runs.existing import REVIEWS
 from mcviz.runs.folder import LONGEST_NAME
 from mcviz.text import duration, one_line
 
@@ -215,7 +216,7 @@ def _name(wanted: Wanted) -> str:
 
 def _free(base: str) -> str:
     base = re.sub(r"[^\w.-]+", "-", base).strip("-.")[:80] or "run"
-    taken = {*(path.name for path in cache_folder().glob("*")), *(each.job.run for each in here().found())}
+    taken = {REVIEWS, *(path.name for path in cache_folder().glob("*")), *(each.job.run for each in here().found())}
     names = (base if number == 1 else f"{base}-{number}" for number in range(1, len(taken) + 2))
     return next(name for name in names if name not in taken)
 
