@@ -19,6 +19,7 @@ from streamlit.config import get_config_options
 from streamlit.config_option import ConfigOption
 
 import mcviz
+from mcviz.app.limits import Limits
 from mcviz.app.shipped import STREAMLIT_OPTIONS
 from mcviz.errors import InvalidInputError
 from mcviz.extras import IMPORT_VARIABLE, find_modules
@@ -58,7 +59,7 @@ def serve(cache: Path, port: int | None = None, modules: Sequence[str] = (), rea
     # Streamlit refuses other names the websocket; this refuses them all else, too.
     hosts = [f"[{name}]" if ":" in name else name for name in names]
     trusted = Middleware(TrustedHostMiddleware, allowed_hosts=hosts)
-    st.App(SCRIPT, middleware=[trusted], lifespan=_browser).run(config=options)
+    st.App(SCRIPT, middleware=[trusted, Middleware(Limits)], lifespan=_browser).run(config=options)
 
 
 def streamlit_options() -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pytest
 import streamlit as st
 
 from mcviz.app import server
+from mcviz.app.limits import Limits
 from mcviz.app.shipped import SHIPPED_RUN
 from mcviz.errors import InvalidInputError, MissingPackageError
 from mcviz.permission import may_write
@@ -41,8 +42,9 @@ def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 
 
 def hosts(started: Started) -> list[str]:
-    (middleware,) = started.settings["middleware"]
-    return middleware.kwargs["allowed_hosts"]
+    trusted, limits = started.settings["middleware"]  # a foreign name reaches nothing
+    assert limits.cls is Limits
+    return trusted.kwargs["allowed_hosts"]
 
 
 def test_the_options_are_those_of_the_dashboard_s_own_file(started: Any) -> None:
