@@ -79,7 +79,8 @@ def write_run(
         data: the examples, images, texts or rows of numbers, as `as_data_set` takes them, whose labels, class names,
             ids and columns are taken where none are given; or None. Pictures in files are brought to their most
             frequent size, and to 512 pixels a side at most.
-        labels: (N,) class indices, or (N,) or (N, D) true values of a regression; None where they are not known.
+        labels: of classes, as `mcviz.data.labels.match_labels` takes them, which says which class each is; or (N,) or
+            (N, D) true values of a regression; None where they are not known.
         task: "classification" or "regression".
         predicts: what the columns of `passes` and `deterministic` are in a regression: "mean", a value for each target;
             or D means and then D spreads, "mean,variance", "mean,log_variance" or "mean,std".
@@ -244,13 +245,8 @@ class _Probabilities:
         return probs
 
     def names(self, examples: DataSet, passes: "_Passes") -> tuple[tuple[str, ...], tuple[str, ...]]:
-        names = examples.class_names or tuple(str(number) for number in range(passes.width))
-        if len(names) != passes.width:
-            expected = f"{passes.width} names, one a class of the passes"
-            raise validate.invalid("class_names", expected, f"{len(names)} names")
-        if examples.labels is not None:
-            validate.class_indices("labels", examples.labels, passes.count, passes.width)
-        return tuple(names), ()
+        examples.check_classes(passes.width)
+        return examples.class_names or tuple(str(number) for number in range(passes.width)), ()
 
 
 class _Values:

@@ -33,6 +33,14 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     return file
 
 
+def is_there(path: str) -> bool:
+    """Whether something is at a path; a text that is too long for one is none."""
+    try:
+        return Path(path).exists()
+    except OSError:
+        return False
+
+
 def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # Windows has no named pipes among its files
 

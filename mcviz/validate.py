@@ -14,6 +14,7 @@ from mcviz.errors import InvalidInputError
 
 T = TypeVar("T")
 VALUES_AT_ONCE = 1 << 22
+MOST_INDICES = 1 << 63  # that int64 holds, from 0 on
 WORDS = {np.uint8: "uint8", np.integer: "whole numbers", np.floating: "floating point"}
 
 
@@ -102,7 +103,7 @@ def finite(name: str, array: np.ndarray) -> np.ndarray:
     return array
 
 
-def class_indices(name: str, values: Any, count: int, classes: int | None = None) -> np.ndarray:
+def class_indices(name: str, values: Any, count: int, classes: int | None = None, advice: str = "") -> np.ndarray:
     """Labels of `count` examples as (count,) int64, from 0 upwards, or below `classes`."""
     try:
         indices = np.asarray(values)
@@ -110,10 +111,10 @@ def class_indices(name: str, values: Any, count: int, classes: int | None = None
         raise invalid(name, f"{count} class indices, one an example", f"{values!r:.60}") from error
     if indices.shape != (count,) or indices.dtype.kind not in "iu":
         raise invalid(name, f"{count} class indices, one an example", f"shape {indices.shape}, dtype {indices.dtype}")
-    most = None if classes is None else classes - 1
-    for index in (indices.min(initial=0), indices.max(initial=0)):
+    most = (MOST_INDICES if classes is None else classes) - 1
+    for index in (int(indices.min(initial=0)), int(indices.max(initial=0))):
         if not _within(index, 0, most):
-            raise invalid(name, f"class indices from 0 {'upwards' if most is None else f'to {most}'}", index)
+            raise invalid(name, f"class indices from 0 {'upwards' if classes is None else f'to {most}'}", index, advice)
     return indices.astype(np.int64)
 
 

@@ -217,7 +217,10 @@ def test_a_tensor_of_another_framework_is_an_array(tmp_path):
         ({"passes": PROBS, "labels": LABELS[:-1]}, "of 6 examples, as the data are. Received: 7 examples"),
         ({"passes": PROBS, "data": IMAGES, "labels": LABELS[:-1]}, "7 class indices"),
         ({"passes": PROBS, "data": IMAGES[:-1]}, "there are 6 examples|of 6 examples"),
-        ({"passes": PROBS, "class_names": ["a", "b"]}, "3 names, one a class of the passes. Received: 2 names"),
+        (
+            {"passes": PROBS, "class_names": ["a", "b"]},
+            "`class_names` should be 3 different names. Received: a, b. Name all",
+        ),
         ({"passes": PROBS, "class_names": ["a", "b", "a"]}, "different names"),
         ({"passes": PROBS, "ids": ["a"] * 7}, "7 different texts|different texts"),
         ({"passes": PROBS, "columns": pd.DataFrame({"a": [1]})}, "of 1 examples"),

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -300,6 +301,97 @@ def test_class_names_change_without_another_import(folder: Path) -> None:
     assert (renamed.class_names, renamed.digest) == (("ant, red", "bee", "cat"), first.digest)
 
 
+def right_passes(labels: np.ndarray, classes: int) -> np.ndarray:
+    """(2, N, C) passes whose ensemble predicts every label."""
+    probs = np.full((2, len(labels), classes), 0.1 / (classes - 1), np.float32)
+    probs[:, np.arange(len(labels)), labels] = 0.9
+    probs[1] = (probs[1] + 1e-2) / (1 + 1e-2 * classes)
+    return probs
+
+
+TWELVE = np.random.default_rng(1).permutation(np.repeat(np.arange(12), 2))
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "jsonl"])
+@pytest.mark.parametrize(
+    ("classes", "labels", "how"),
+    [
+        ([1, 2, 3], [1, 2, 2, 1], "matched to the classes by name"),
+        (["1", "2", "3"], ["1", "2", "2", "1"], "matched to the classes by name"),
+        ([f"class_{number}" for number in range(12)], TWELVE.tolist(), "whole numbers, the places of the classes"),
+        ([f"class_{c}" for c in range(12)], [f"class_{c}" for c in TWELVE], "matched to the classes by name"),
+        (list("xyz"), list("zxy"), "matched to the classes by name"),
+    ],
+    ids=["numbers", "numbers as texts", "places", "names", "letters"],
+)
+def test_labels_meet_the_classes_of_a_long_table(
+    folder: Path, kind: str, classes: list[Any], labels: list[Any], how: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth = np.array([classes.index(each) if each in classes else each for each in labels])
+    probs = right_passes(truth, len(classes))
+    rows = [
+        (f"e{n}", t, classes[c], probs[t, n, c])
+        for n, t, c in np.random.default_rng(0).permutation(list(np.ndindex(len(truth), 2, len(classes))))
+    ]
+    table = pd.DataFrame(rows, columns=["example", "pass", "class", "probability"])
+    known = pd.DataFrame({"id": [f"e{n}" for n in range(len(truth))], "label": labels})
+    for name, frame in {"passes": table, "labels": known}.items():
+        if kind == "csv":
+            frame.to_csv(f"{name}.csv", index=False)
+        elif kind == "parquet":
+            frame.to_parquet(f"{name}.parquet")
+        else:
+            frame.to_json(f"{name}.jsonl", orient="records", lines=True)
+    printed = typed(f"import passes.{kind} --labels labels.{kind} --out run", capsys)
+    assert f"labels: {how}" in printed
+    assert "accuracy: ensemble 100.00%" in printed
+    run = mcviz.open_run("run")
+    assert run.class_names == tuple(map(str, classes))
+    ids = list(run.scores()["id"])
+    assert run.labels.tolist() == [truth[int(name[1:])] for name in ids]
+
+
+@pytest.mark.parametrize("kind", ["npz", "zarr", "nc"])
+def test_names_of_classes_beside_the_passes_decide(folder: Path, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    names, truth = np.array(["owl", "dog", "cat"]), np.array([0, 2, 1, 1])
+    probs = right_passes(truth, 3)
+    held = {"probs": (("draw", "example", "category"), probs), "class_names": (("name",), names)}
+    if kind == "npz":
+        np.savez("p.npz", probs=probs, class_names=names, labels=names[truth])
+    elif kind == "zarr":
+        xarray.Dataset(held).to_zarr("p.zarr", zarr_format=2, consolidated=False)
+    else:
+        xarray.Dataset(held).to_netcdf("p.nc")
+    pd.DataFrame({"label": names[truth]}).to_csv("l.csv", index=False)
+    beside = "" if kind == "npz" else "--labels l.csv"
+    printed = typed(f"import p.{kind} {beside} --out run", capsys)
+    assert "classes: 0 owl, 1 dog, 2 cat\nlabels: matched to the classes by name\n" in printed
+    assert "accuracy: ensemble 100.00%" in printed
+    check_examples(mcviz.open_run("run"), truth, names.tolist())
+
+
+def test_classes_of_a_long_table_can_be_given_other_names(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    long_table(range(N)).to_csv("probs.csv", index=False)
+    for labels, names in ((CLASSES, "x,y,z"), ("zyx", "x,y,z"), (CLASSES, "cat,bee,ant")):
+        pd.DataFrame({"id": NAMES, "label": np.array(list(labels))[LABELS]}).to_csv("l.csv", index=False)
+        typed(f"import probs.csv --labels l.csv --class-names {names} --out {names[-1]}-{labels[0]}")
+    check_examples(mcviz.open_run("z-ant"), LABELS, "xyz", NAMES)
+    check_examples(mcviz.open_run("z-z"), 2 - LABELS, "xyz", NAMES)
+    check_examples(mcviz.open_run("t-ant"), LABELS, CLASSES, NAMES)  # in the order of the passes
+    assert main(["import", "probs.csv", "--class-names", "bee,ant,dog", "--out", "run"]) == 2
+    assert (
+        "--class-names should be the names that the passes have, ant, bee, cat, or all new" in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize("many", [20, 1000])
+def test_names_of_many_classes_fit_on_the_command_line(folder: Path, many: int) -> None:
+    names = [f"a class of some length, number {number}".replace(",", "") for number in range(many)]
+    np.save("probs.npy", np.random.default_rng(0).dirichlet(np.ones(many), (2, 3)))
+    assert main(["import", "probs.npy", "--out", "run", "--class-names", ",".join(names)]) == 0
+    assert mcviz.open_run("run").class_names == tuple(names)
+
+
 # Images for a Keras model
 
 
@@ -318,7 +410,7 @@ def test_a_folder_of_photographs_of_different_sizes(
     run = mcviz.open_run("run")
     ids = [f"{CLASSES[label]}/{n}.{'jpg' if n % 2 else 'png'}" for n, label in enumerate(LABELS)]
     check_examples(run, LABELS, CLASSES, ids)
-    assert "classes: 0 ant, 1 bee, 2 cat" in printed
+    assert "classes: 0 ant, 1 bee, 2 cat\nlabels: matched to the classes by name\n" in printed
     assert "images: divided by 255. uint8 images are divided by 255" in printed
     assert (run.images.shape, run.images.dtype) == ((N, 8, 8, 3), np.uint8)
     np.testing.assert_allclose(run.images[:], COLOUR, atol=40)  # stretched, and JPEG among them

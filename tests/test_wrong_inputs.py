@@ -298,7 +298,10 @@ OF_PASSES = {
         "import {w}/both.npz --task regression --predicts mean,std",
         "left out, or mean,variance, as the file has them. Received: mean,std",
     ),
-    "another number of names": (f"{IMPORT} --class-names a,b", "3 names, one a class of the passes. Received: 2"),
+    "another number of names": (
+        f"{IMPORT} --class-names a,b",
+        "`class_names` should be 3 different names. Received: a, b. Name all",
+    ),
     "means for other channels": (f"{IMPORT} --data {{w}}/data.npz --mean 1,2", "1 or 3 numbers.*Received: 2"),
 }
 CASES = {

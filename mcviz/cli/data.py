@@ -13,6 +13,7 @@ from mcviz.cli.printing import say
 from mcviz.cli.progress import pictures_progress
 from mcviz.errors import InvalidInputError
 from mcviz.extras import IMPORT_VARIABLE
+from mcviz.regular import is_there
 
 if TYPE_CHECKING:
     from mcviz.data import ColumnNames, DataSet
@@ -159,11 +160,15 @@ def read_examples(path: str, reading: Reading, task: Task = "classification") ->
 
 
 def say_classes(examples: "DataSet") -> None:
-    """Print which number stands for which class, where the data or the options say it."""
+    """Print which number stands for which class, where the data or the options say it, and how labels met them."""
+    from mcviz.data import MATCHES
+
     if examples.class_names:
         shown = ", ".join(f"{number} {name}" for number, name in enumerate(examples.class_names[:MOST_NAMES_SHOWN]))
         more = len(examples.class_names) - MOST_NAMES_SHOWN
         say(f"classes: {shown}" + (f" and {more:,} more" if more > 0 else ""))
+    if examples.labels is not None and examples.target_names is None:
+        say(f"labels: {MATCHES[examples.matched_by]}")
 
 
 def read_labels(path: str, reading: Reading, task: Task = "classification") -> "DataSet":
@@ -263,13 +268,12 @@ def _places(context: click.Context, option: click.Parameter, given: str | None) 
 def _class_names(context: click.Context, option: click.Parameter, given: str | None) -> list[str] | None:
     if given is None:
         return None
-    file = Path(given)
-    if "," not in given and file.suffix and not file.exists():
-        raise click.BadParameter(f"there is no file {given}.", context, option)
-    if "," in given and not file.exists():
+    if not is_there(given):
+        if "," not in given and Path(given).suffix:
+            raise click.BadParameter(f"there is no file {given}.", context, option)
         return [name.strip() for name in given.split(",")]
     try:
-        return file.read_text(encoding="utf-8-sig").strip().splitlines() if file.exists() else [given]
+        return Path(given).read_text(encoding="utf-8-sig").strip().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise click.BadParameter(f"{given} cannot be read as UTF-8 text ({error}).", context, option) from error
 

@@ -541,10 +541,7 @@ def _import(
         names = PASSES[task].arrays
         usual = (*(f"deterministic_{name}" for name in names), *names)
         fixed = read_array(deterministic, usual) if deterministic else passes.deterministic
-        if class_names and set(class_names) != set(passes.last_names or ()):
-            examples = examples.with_class_names(class_names)
-        elif passes.last_names:  # in the order of the predictions
-            examples = examples.with_names(passes.last_names, task)
+        examples = _with_names(examples, passes.last_names, class_names, task)
         say_classes(examples)
         with sampling_progress(len(examples) or 1) as progress:
             run = write_run(
@@ -566,6 +563,21 @@ def _import(
                 progress=progress,
             )
     _say_run(run)
+
+
+def _with_names(
+    examples: "DataSet", of_passes: tuple[str, ...] | None, asked: list[str] | None, task: Task
+) -> "DataSet":
+    """Examples whose classes have the names that the passes give, in their order, or those that --class-names gives."""
+    if not asked or set(asked) == set(of_passes or ()):
+        return examples.with_names(of_passes, task) if of_passes else examples
+    own = examples.class_names
+    if of_passes and not (own and set(own) <= set(asked)):  # or else the labels have the names that were asked for
+        examples = examples.with_names(of_passes, task)
+    if of_passes and not set(asked).isdisjoint(of_passes):
+        expected = f"the names that the passes have, {', '.join(of_passes)}, or all new"
+        raise InvalidInputError(f"--class-names should be {expected}. Received: {', '.join(asked)}.")
+    return examples.with_class_names(asked)
 
 
 def _say_run(run: "Run") -> None:

@@ -16,7 +16,7 @@ from mcviz.data.distortions import (
 from mcviz.data.given import as_data_set, as_examples
 from mcviz.data.in_place import InPlace
 from mcviz.data.kinds import KINDS, Kind
-from mcviz.data.labels import target_names
+from mcviz.data.labels import MATCHES, target_names
 from mcviz.data.mnist import read_mnist
 from mcviz.data.noise import (
     NOISES,
@@ -39,6 +39,7 @@ from mcviz.data.text_noise import TEXT_NOISES, TextNoise, noise_of_characters, n
 __all__ = [
     "DISTORTIONS",
     "KINDS",
+    "MATCHES",
     "NOISES",
     "ROW_DISTORTIONS",
     "TEXT_DISTORTIONS",

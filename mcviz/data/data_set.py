@@ -10,7 +10,7 @@ from mcviz import validate
 from mcviz.choices import Task
 from mcviz.data.in_place import InPlace
 from mcviz.data.kinds import kind_of, kind_of_array
-from mcviz.data.labels import as_class_indices, as_targets, target_names
+from mcviz.data.labels import MatchedBy, as_targets, check_named, match_labels, target_names
 from mcviz.data.pictures import Pictures
 from mcviz.errors import InvalidInputError
 
@@ -28,7 +28,7 @@ class DataSet:
         images: (N, height, width, channels), uint8 in 0..255 or finite float32; or what is read when it is indexed, or
             pictures that are decoded then; None where the examples are no images.
         labels: (N,) int64 class indices; of a regression (N, D) finite float32; or None where they are not known.
-        class_names: names of the classes, where the data know them.
+        class_names: names of the classes, where the data know them, in the order of the class indices.
         ids: N texts that name the examples, where the data know them; all different.
         columns: a row an example: the user's own columns, of which there may be none; or None.
         notes: sentences on what was found out, to be told to the person.
@@ -36,6 +36,7 @@ class DataSet:
         rows: N × D float32, finite, in columns that are named as the model's inputs, in their order; None where the
             examples are no rows.
         target_names: names of what a regression predicts, D of them; None for classes.
+        matched_by: how `match_labels` found the class indices.
 
     Raises:
         InvalidInputError: more than one of images, texts and rows.
@@ -50,6 +51,7 @@ class DataSet:
     texts: np.ndarray | None = None
     rows: "pd.DataFrame | None" = None
     target_names: tuple[str, ...] | None = None
+    matched_by: MatchedBy = "place"
 
     def __post_init__(self) -> None:
         given = [name for name in ("images", "texts", "rows") if getattr(self, name) is not None]
@@ -110,9 +112,11 @@ class DataSet:
         return held if class_names is None else held.with_class_names(class_names)
 
     def with_class_names(self, names: Sequence[str]) -> "DataSet":
-        """The same examples with the classes in the order of some names.
+        """The same examples with the classes in the order of some names, that of the model's outputs.
 
-        Where the data name their classes, labels follow the names; otherwise the names are given to the class indices.
+        Labels meet the names as `match_labels` says. Where the data name their classes already, labels follow these
+        names; or these are replaced, where all are new, as many, and the data have their classes in an order of their
+        own, which sorted texts have not.
 
         Raises:
             InvalidInputError: names that repeat, are fewer than the labels need, or lack one of the data's own; or the
@@ -122,21 +126,16 @@ class DataSet:
             raise validate.invalid("class_names", "left out, since a regression has no classes", ", ".join(names))
         if len(set(names)) != len(names):
             raise validate.invalid("class_names", "different names", ", ".join(names))
-        least = 0 if self.labels is None else int(self.labels.max(initial=-1)) + 1
-        if self.class_names is None and len(names) < least:
-            raise validate.invalid(
-                "class_names", f"names of {least:,} classes at least, by the labels", f"{len(names):,} names"
-            )
-        if self.class_names is None or self.labels is None:
-            return replace(self, class_names=tuple(names))
-        missing = [name for name in self.class_names if name not in names]
-        if len(missing) == len(self.class_names) <= len(names):  # all are new names
-            return replace(self, class_names=tuple(names))
-        if missing:
-            expected = f"names for all of {', '.join(self.class_names)}, which the data have"
-            raise validate.invalid("class_names", expected, ", ".join(names))
-        places = np.array([list(names).index(name) for name in self.class_names])
-        return replace(self, labels=places[self.labels], class_names=tuple(names))
+        own, names = self.class_names, tuple(names)
+        if self.labels is not None and own is None and self.matched_by != "column":
+            return self._matched("labels", self.labels, names)
+        if self.labels is not None and own is not None:
+            new = len(own) == len(names) and not set(own) & set(names)
+            if self.matched_by == "order" or not new:
+                check_named(own, names)
+                places = np.array([names.index(name) for name in own])
+                return replace(self, labels=places[self.labels], class_names=names, matched_by="name")
+        return replace(self, class_names=names)
 
     def with_target_names(self, names: Sequence[str]) -> "DataSet":
         """The same examples with the targets in the order of some names.
@@ -180,14 +179,17 @@ class DataSet:
             return checked.with_targets(self.labels, self.target_names)
         if self.target_names is not None:
             raise validate.invalid("labels", "of classes", "what a regression predicts", "Name the task: regression.")
-        known = checked.with_labels(self.labels)
-        return replace(known, class_names=self.class_names or known.class_names)
+        if not isinstance(self.labels, np.ndarray) or self.labels.dtype.kind not in "iu":
+            return replace(checked, labels=None).with_labels(self.labels)
+        indices, _, by = match_labels("labels", self.labels, len(checked))
+        return replace(checked, labels=indices, matched_by=self.matched_by if by == "place" else by)
 
     def with_labels(self, labels: Any, task: Task = "classification", name: str = "labels") -> "DataSet":
         """The same examples with labels.
 
         Args:
-            labels: as `as_class_indices` takes them, where texts name the classes; for a regression as `with_targets`.
+            labels: as `match_labels` takes them; for a regression as `with_targets`. Where the data name their classes
+                and have no labels, these are the names that are given.
             task: what they are for.
             name: what an error calls them.
 
@@ -196,8 +198,7 @@ class DataSet:
         """
         if task == "regression":
             return self.with_targets(labels, name=name)
-        indices, names = as_class_indices(name, labels, len(self) or len(labels))
-        return replace(self, labels=indices, class_names=names, target_names=None)
+        return self._matched(name, labels, self.class_names if self.labels is None else None)
 
     def with_targets(self, values: Any, names: Sequence[str] | None = None, name: str = "labels") -> "DataSet":
         """The same examples with what a regression predicts as their labels.
@@ -225,6 +226,8 @@ class DataSet:
             others = others.in_order_of(self.ids)
         if len(self) not in (0, len(others)):
             raise validate.invalid("labels", f"{len(self):,} labels, one an example", f"{len(others):,}")
+        if self.class_names is not None and self.labels is None:
+            others = others.with_class_names(self.class_names)
         columns, content = self.columns if others.columns is None else others.columns, self.content
         if columns is not None and content is not None:
             columns = columns.drop(columns=list(content), errors="ignore")  # a table of labels may repeat them
@@ -232,10 +235,25 @@ class DataSet:
             self,
             labels=others.labels,
             class_names=others.class_names,
+            matched_by=others.matched_by,
             target_names=others.target_names,
             ids=self.ids or others.ids,
             columns=columns,
         )
+
+    def check_classes(self, count: int) -> None:
+        """Check that the names of the classes and the labels are those of as many classes as are predicted.
+
+        Raises:
+            InvalidInputError: they are not, or belong to a regression.
+        """
+        if self.target_names is not None:
+            raise validate.invalid("target_names", "left out for a classification", ", ".join(self.target_names))
+        advice = "Name all classes, in the order of the model's outputs, with class_names."
+        if self.class_names is not None:
+            validate.different_names("class_names", self.class_names, count, advice)
+        if self.labels is not None:
+            validate.class_indices("labels", self.labels, len(self), count, f"Are they names? {advice}")
 
     def with_columns(self, columns: "pd.DataFrame") -> "DataSet":
         """The same examples with the user's own columns, a row an example.
@@ -297,6 +315,11 @@ class DataSet:
             columns=None,
             notes=(),
         )
+
+    def _matched(self, name: str, labels: Any, class_names: Sequence[str] | None) -> "DataSet":
+        """The same examples with labels that meet their classes."""
+        indices, names, by = match_labels(name, labels, len(self) or len(labels), class_names)
+        return replace(self, labels=indices, class_names=names, matched_by=by, target_names=None)
 
     def only(self, places: np.ndarray) -> "DataSet":
         """Some of the examples, by an array of their places."""

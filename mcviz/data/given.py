@@ -45,9 +45,9 @@ def as_data_set(data: Any, task: Task = "classification") -> DataSet:
         return _of_hugging_face(data, task)
     if _is_pair(data) and isinstance(data[0], pd.DataFrame):
         return of_table(data[0], task=task).with_labels(data[1], task)
-    examples, labels = _arrays(data)
-    names = getattr(data, "class_names", None)  # of Keras's image_dataset_from_directory
-    return DataSet.of_arrays(examples, labels, names if isinstance(names, list | tuple) else None, task=task)
+    held = DataSet.of_arrays(*_arrays(data), task=task)
+    names = getattr(data, "class_names", None)  # of Keras's image_dataset_from_directory, whose labels are their places
+    return replace(held, class_names=tuple(names)) if isinstance(names, list | tuple) else held
 
 
 def as_examples(data: Any, task: Task = "classification") -> DataSet | np.ndarray:

@@ -1,13 +1,15 @@
 """Labels as people keep them: class indices, or the numbers that a regression predicts."""
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from mcviz.errors import InvalidInputError
-from mcviz.validate import array, class_indices, invalid
+from mcviz.validate import MOST_INDICES, array, class_indices, invalid
 
 NAMES = (  # under which people keep examples and their labels
     ("images", "labels"),
@@ -21,45 +23,98 @@ NAMES = (  # under which people keep examples and their labels
     ("data", "target"),
     ("arr_0", "arr_1"),
 )
-Labels = tuple[np.ndarray, tuple[str, ...] | None]
+MatchedBy = Literal["place", "column", "name", "order"]
+MATCHES: dict[MatchedBy, str] = {  # in words
+    "place": "whole numbers, the places of the classes, counted from 0",
+    "column": "one-hot rows, whose columns are the classes",
+    "name": "matched to the classes by name",
+    "order": "names of classes; their sorted order is taken for that of the model, and --class-names gives another",
+}
+NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+DIGITS = re.compile(r"(\d+)", re.ASCII)
+MOST_NAMED = 20
 
 
-def as_class_indices(name: str, labels: Any, count: int) -> Labels:
-    """Bring labels into the one form.
+class Matched(NamedTuple):
+    """Labels that were matched to classes.
+
+    Attributes:
+        labels: (N,) int64 class indices.
+        class_names: names of the classes, in the order of the model's outputs; None where nothing names them.
+        by: how.
+    """
+
+    labels: np.ndarray
+    class_names: tuple[str, ...] | None
+    by: MatchedBy
+
+
+def match_labels(name: str, labels: Any, count: int, class_names: Sequence[str] | None = None) -> Matched:
+    """Find out which class each label means, by one rule for data of every kind.
+
+    | labels | given names of classes | a label is |
+    |---|---|---|
+    | whole numbers, also as texts such as "10" | none, or no numbers | the place of its class, from 0 |
+    | whole numbers, also as texts | numbers such as 1, 2, 3 | the name of its class |
+    | one-hot rows | any or none | the column of its class |
+    | other texts | any | the name of its class |
+    | other texts | none | the name of its class; the classes are in the order of `in_order` |
+
+    A name that is the number of its own place, from 0, is both. What does not fit is refused. Neither the order of the
+    examples nor the kind of file that they come from makes a difference.
 
     Args:
-        name: what an error calls them.
+        name: what an error calls the labels.
         labels: of `count` examples: (N,) or (N, 1) integers, whole floating-point numbers or texts, or (N, C) one-hot.
         count: N.
-
-    Returns:
-        (N,) int64 class indices; and of texts the class names in sorted order, which their places are the indices of.
+        class_names: names that are given, all different, in the order of the model's outputs.
 
     Raises:
-        InvalidInputError: they are none of these.
+        InvalidInputError: labels of another form, or one that means no class.
     """
-    try:
-        values = np.asarray(labels)
-    except ValueError as error:  # lists of different lengths
-        raise invalid(name, f"{count} class indices, one an example", f"{labels!r:.60}") from error
-    if values.ndim == 2 and values.shape[1] == 1:
-        values = values[:, 0]
-    if values.ndim == 2 and values.dtype.kind in "iufb":
-        return _from_one_hot(name, values, count), None
-    if values.dtype.kind == "O":
-        kinds = {type(value) for value in values.ravel().tolist()}
-        if kinds != {str}:
-            found = ", ".join(sorted(kind.__name__ for kind in kinds))
-            raise invalid(name, "numbers or texts, one an example", found, "Fill in or leave out what has no label.")
-        values = values.astype(str)
-    if values.dtype.kind in "US":
-        return _from_texts(name, values.astype(str), count)
-    if values.dtype.kind == "f":
-        whole = values.astype(np.int64, casting="unsafe") if np.isfinite(values).all() else None
-        if whole is None or not np.array_equal(whole, values):
-            raise invalid(name, f"{count} class indices, texts or one-hot rows", "fractions or missing values")
-        values = whole
-    return class_indices(name, values, count), None
+    values, names = _values(name, labels, count), None if class_names is None else tuple(class_names)
+    if values.dtype.kind == "U":
+        found, places = np.unique(values, return_inverse=True)
+        texts = found.tolist()
+        known = in_order(texts) if names is None else names
+        check_named(texts, known)
+        place = {each: number for number, each in enumerate(known)}
+        indices = np.array([place[text] for text in texts], np.int64)[places]
+        return Matched(indices, known, "order" if names is None else "name")
+    one_hot = values.ndim == 2
+    indices = _from_one_hot(name, values, count) if one_hot else class_indices(name, values, count)
+    numbers = [_number(each) for each in names or ()]
+    if not one_hot and any(number not in (None, place) for place, number in enumerate(numbers)):
+        found, places = np.unique(indices, return_inverse=True)
+        for each in found.tolist():
+            if numbers.count(each) != 1:
+                raise invalid(name, f"names of the classes, which are {_listed(names or ())}", each)
+        return Matched(np.array([numbers.index(each) for each in found.tolist()], np.int64)[places], names, "name")
+    least = int(indices.max(initial=-1)) + 1
+    if names is not None and len(names) < least:
+        raise invalid("class_names", f"names of {least:,} classes at least, by the labels", f"{len(names):,} names")
+    return Matched(indices, names, "column" if one_hot else "place")
+
+
+def check_named(texts: Sequence[str], names: Sequence[str]) -> None:
+    """Check that classes which labels name are among some names.
+
+    Raises:
+        InvalidInputError: one is not.
+    """
+    if not set(texts) <= set(names):
+        raise invalid("class_names", f"names for all of {_listed(texts)}, which the data have", _listed(names))
+
+
+def in_order(texts: Sequence[str]) -> tuple[str, ...]:
+    """Texts in sorted order, numbers in them by their value: class_2 before class_10."""
+
+    def parts(text: str) -> tuple[list[Any], str]:
+        split = DIGITS.split(text)  # every other one is digits; the longer number is the larger one
+        split[1::2] = [(len(digits.lstrip("0")), digits.lstrip("0")) for digits in split[1::2]]
+        return split, text
+
+    return tuple(sorted(texts, key=parts))
 
 
 def as_targets(name: str, values: Any, count: int) -> np.ndarray:
@@ -119,14 +174,53 @@ def _of_pandas(values: Any) -> bool:
     return isinstance(values, pd.DataFrame | pd.Series)
 
 
+def _values(name: str, labels: Any, count: int) -> np.ndarray:
+    """Labels as whole numbers, as texts that are not all numbers, or as rows."""
+    try:
+        values = np.asarray(labels)
+    except ValueError as error:  # lists of different lengths
+        raise invalid(name, f"{count} class indices, one an example", f"{labels!r:.60}") from error
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim == 2 and values.dtype.kind in "iufb":
+        return values
+    if values.dtype.kind == "O":
+        kinds = {type(value) for value in values.ravel().tolist()}
+        if kinds not in ({str}, {int}):  # or int, where one is larger than all of numpy's
+            found = ", ".join(sorted(kind.__name__ for kind in kinds))
+            raise invalid(name, "numbers or texts, one an example", found, "Fill in or leave out what has no label.")
+        values = values.astype(str)
+    if values.dtype.kind in "US":
+        values = _numbers_or_texts(name, values.astype(str), count)
+    if values.dtype.kind == "f":
+        if not (np.isfinite(values) & (values == np.floor(values)) & (np.abs(values) < MOST_INDICES)).all():
+            found = "fractions, missing values or numbers that are too large"
+            raise invalid(name, f"{count} class indices, texts or one-hot rows", found)
+        return values.astype(np.int64)
+    return values
+
+
+def _numbers_or_texts(name: str, texts: np.ndarray, count: int) -> np.ndarray:
+    """Texts as numbers, where all are."""
+    if texts.shape != (count,):
+        raise invalid(name, f"{count} texts, one an example", f"shape {texts.shape}")
+    if not count or _number(texts[0]) is None:
+        return texts
+    found, places = np.unique(texts, return_inverse=True)
+    numbers = [_number(text) for text in found.tolist()]
+    return texts if None in numbers else np.array(numbers, np.float64)[places]
+
+
+def _number(text: str) -> float | None:
+    """The number that a text is where a CSV is read, or None."""
+    return float(text) if NUMBER.fullmatch(text) else None
+
+
 def _from_one_hot(name: str, rows: np.ndarray, count: int) -> np.ndarray:
     if len(rows) != count or not (np.isin(rows, (0, 1)).all() and (rows.sum(axis=1) == 1).all()):
         raise invalid(name, f"{count} class indices or one-hot rows", f"shape {rows.shape}, with other rows")
     return rows.argmax(axis=1)
 
 
-def _from_texts(name: str, texts: np.ndarray, count: int) -> Labels:
-    if texts.shape != (count,):
-        raise invalid(name, f"{count} texts, one an example", f"shape {texts.shape}")
-    names, indices = np.unique(texts, return_inverse=True)
-    return indices.astype(np.int64), tuple(names.tolist())
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:MOST_NAMED])

@@ -1,5 +1,6 @@
 """Examples with their labels from `.npz` files."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from mcviz.data.data_set import DataSet
 from mcviz.data.kinds import kind_of_array
 from mcviz.data.labels import NAMES
 from mcviz.data.npz import Arrays, opened_npz
+from mcviz.data.passes import read_array
 from mcviz.errors import InvalidInputError
 
 COLUMNS = ("feature_names", "columns")  # under which it has the names of the columns of rows
@@ -32,6 +34,23 @@ def read_npz(path: Path, task: Task = "classification") -> DataSet:
             f"it holds no examples: expected an array named images (with labels, if known), or {others}, "
             f"found {arrays}. Save it with numpy.savez(path, images=…, labels=…)."
         )
+
+
+def read_npz_labels(path: Path, usual: Sequence[str], task: Task = "classification") -> DataSet:
+    """Read labels alone, with class names and ids where there are some.
+
+    Args:
+        path: of the file.
+        usual: names under which it has the labels.
+        task: what they are for.
+
+    Raises:
+        DataNotFoundError: there is no such file.
+        InvalidInputError: it is no `.npz`, or holds several arrays and no labels.
+    """
+    labels = DataSet(None).with_labels(read_array(path, usual), task)
+    with opened_npz(path) as arrays:
+        return _named(labels, arrays)
 
 
 def read_pair(arrays: Arrays, examples: str, labels: str, task: Task = "classification") -> DataSet:

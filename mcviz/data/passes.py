@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from mcviz.choices import Predicts, Task
+from mcviz.data.labels import in_order
 from mcviz.data.npy import load_array
 from mcviz.data.npz import opened_npz
-from mcviz.data.tables import TABLES, read_frame
+from mcviz.data.tables import TABLES, is_numeric, read_frame
 from mcviz.errors import DataNotFoundError, InvalidInputError, MissingPackageError
 from mcviz.text import first_line
 from mcviz.validate import invalid
@@ -29,6 +30,7 @@ class Names:
         last: what the axis that is neither of passes nor of examples has.
         dimensions: of that axis.
         value: the column of a long table that holds a prediction.
+        named: the array of the names along that axis.
         least: how many axes there are at least; an axis of one target may be left out.
         spreads: of an array of the same shape beside the passes, with what the two together are called.
     """
@@ -37,6 +39,7 @@ class Names:
     last: str
     dimensions: tuple[str, ...]
     value: str
+    named: str
     least: int = 3
     spreads: Mapping[str, Predicts] = field(default_factory=dict)
 
@@ -52,12 +55,14 @@ NAMES: dict[Task, Names] = {
         "class",
         ("class", "category", "classes", "categories"),
         "probability",
+        "class_names",
     ),
     "regression": Names(
         ("outputs", "values", "predictions", "passes", "y_pred"),
         "target",
         ("target", "output", "targets", "outputs"),
         "value",
+        "target_names",
         least=2,
         spreads={"variances": "mean,variance", "log_variances": "mean,log_variance", "stds": "mean,std"},
     ),
@@ -81,7 +86,7 @@ class PassesFile:
             passes, (N, C), (N, D) or (N,) each.
         axes: the order of the axes, where the file names them.
         ids: names of the examples, where the file has some.
-        last_names: names of the classes or targets, where the file has some.
+        last_names: names of the classes or targets, in the order of the passes, where the file has some.
         deterministic: (N, C) or (N, D), where the file has them beside the passes.
         labels: (N,) or (N, D), where the file has them beside the passes.
         predicts: what the passes of a regression are, where the file has a spread beside them.
@@ -173,7 +178,7 @@ def _folder(path: Path, names: Names) -> PassesFile:
 def _npz(path: Path, names: Names) -> PassesFile:
     with opened_npz(path) as arrays:
         there = arrays.names()
-        usual = {*names.arrays, *names.spreads, *LABELS}
+        usual = {*names.arrays, *names.spreads, *LABELS, names.named}
         looked_at = [name for name in there if name.removeprefix("deterministic_") in usual or len(there) == 1]
         axes = {name: arrays.form(name).ndim for name in looked_at}  # which checks it before it is unpacked
         return _among(_Arrays(axes, arrays.read, lambda _: (), str(arrays)), names)
@@ -295,9 +300,11 @@ def _among(arrays: _Arrays, names: Names) -> PassesFile:
             break
     fixed = [_beside(arrays, group + slash, (f"deterministic_{part}",)) for part in parts]
     there = [each.reshape(len(each), -1) for each in fixed if each is not None]
+    named = _beside(arrays, group + slash, (names.named,))
     return PassesFile(
         passes,
         axes,
+        last_names=None if named is None else _as_texts(named),
         deterministic=np.concatenate(there, axis=1) if len(there) == len(parts) else None,
         labels=_beside(arrays, group + slash, LABELS),
         predicts=predicts,
@@ -364,7 +371,12 @@ def _long_table(path: Path, names: Names) -> PassesFile:
     if missing:
         found = ", ".join(map(str, table.columns))
         raise InvalidInputError(f"a table of passes has the columns {', '.join(columns)}. This one has {found}.")
-    codes, values = zip(*(pd.factorize(table[name], sort=name != "example") for name in columns[:3]), strict=True)
+    codes, values = map(
+        list, zip(*(pd.factorize(table[name], sort=name != "example") for name in columns[:3]), strict=True)
+    )
+    if not is_numeric(table[names.last]):
+        values[2] = pd.Index(in_order([str(value) for value in values[2]]))
+        codes[2] = values[2].get_indexer(table[names.last])
     examples, passes, lasts = (len(value) for value in values)
     expected = examples * passes * lasts
     if len(table) != expected or table.duplicated(columns[:3]).any() or any((code < 0).any() for code in codes):
@@ -387,6 +399,11 @@ def _texts(values: Any) -> tuple[str, ...] | None:
     if numbers.dtype.kind in "iu" and np.array_equal(numbers, np.arange(len(numbers))):
         return None
     return tuple(str(value) for value in values)
+
+
+def _as_texts(names: np.ndarray) -> tuple[str, ...]:
+    """Names from an array; those of HDF5 are bytes."""
+    return tuple(each.decode() if isinstance(each, bytes) else str(each) for each in names.ravel().tolist())
 
 
 def _chosen(arrays: _Arrays, names: Names) -> str:

@@ -1,6 +1,6 @@
 """Examples from wherever people keep them: what a path holds is found out from the thing itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from mcviz.data.idx import images_in, is_idx, read_idx
 from mcviz.data.kinds import KINDS, Files, Kind
 from mcviz.data.labels import labels_beside
 from mcviz.data.npy import load_array
-from mcviz.data.npz_examples import read_npz
+from mcviz.data.npz_examples import read_npz, read_npz_labels
 from mcviz.data.parquet import read_parquet
 from mcviz.data.passes import read_array
 from mcviz.data.pictures import Progress
@@ -55,10 +55,12 @@ def read_data(
     |---|---|
     | a folder with one folder of pictures or .txt files a class | the folders' names, sorted, as Keras has it |
     | a folder of pictures or .txt files | no labels |
-    | a CSV, TSV, Parquet or JSON-lines table | numbers, or names, sorted |
-    | `.npz`; `.npy` with its labels beside it | numbers, one-hot, or names, sorted |
+    | a CSV, TSV, Parquet or JSON-lines table | numbers or names |
+    | `.npz`; `.npy` with its labels beside it | numbers, one-hot or names; `class_names` of an `.npz` |
     | IDX files, gzipped or not, or the folder that they are in | numbers |
     | a Hugging Face data set as it is saved on disk | as it names them |
+
+    `mcviz.data.labels.match_labels` says which class a label is.
 
     A table has a column of paths, from its own folder on, of encoded pictures or of texts; one without is of rows: its
     numeric columns that are neither label nor id. Pictures are PNG, JPEG, WebP or TIFF. They are decoded when they are
@@ -97,7 +99,7 @@ def read_data(
 
 
 def read_labels(path: str | Path, *, columns: ColumnNames | None = None, task: Task = "classification") -> DataSet:
-    """Read labels alone, from a table, or from an `.npy` or `.npz`.
+    """Read labels alone, from a table, or from an `.npy` or `.npz`, which may also have `class_names` and `ids`.
 
     All columns of a table that are neither label nor id are the user's own. Without ids, paths of pictures are the ids.
 
@@ -111,8 +113,10 @@ def read_labels(path: str | Path, *, columns: ColumnNames | None = None, task: T
         InvalidInputError: what is there cannot be used; the message names it.
     """
     path = Path(path)
+    if path.suffix == ".npz":
+        return read_npz_labels(path, LABELS, task)
     if path.suffix not in TABLES:
-        return DataSet(None).with_labels(read_array(path, LABELS), task)
+        return DataSet(None).with_labels(read_array(path), task)
     if not path.exists():
         raise DataNotFoundError(f"There are no labels at {path}. Give a table, an .npy or an .npz.")
     try:
@@ -225,21 +229,31 @@ def _folder(path: Path, columns: ColumnNames | None, task: Task, files: Files) -
     of_files = [kind for kind in KINDS.values() if kind.suffixes]
     classes = sorted(entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     for kind in of_files:
-        by_class = {folder.name: found for folder in classes if (found := _files(kind, folder, deep=True))}
-        flat = _files(kind, path, deep=False)
-        if by_class and flat:
+        by_class = {folder.name: _files(kind, folder, deep=True) for folder in classes}
+        filled, flat = [name for name, found in by_class.items() if found], _files(kind, path, deep=False)
+        if filled and flat:
             raise InvalidInputError(
                 f"{kind.files}, such as {flat[0].name}, lie beside its folders of {kind.files} "
-                f"({', '.join(by_class)}). Put each into the folder of its class, or all into one folder."
+                f"({', '.join(filled)}). Put each into the folder of its class, or all into one folder."
             )
         if flat:
             return kind.of_files(DataSet(None), flat, files)
-        if by_class:
-            labels = np.repeat(np.array(list(by_class), object), [len(found) for found in by_class.values()])
-            known = DataSet(None).with_labels(labels, task)
+        if filled:
+            known = _of_folders(by_class, task)
             return kind.of_files(known, [file for found in by_class.values() for file in found], files)
     taken = " or ".join(f"{kind.files} ({', '.join(kind.suffixes)})" for kind in of_files)
     raise InvalidInputError(f"the folder holds no {taken}. Give {ACCEPTED}.")
+
+
+def _of_folders(by_class: Mapping[str, Sequence[Path]], task: Task) -> DataSet:
+    """Labels of files in one folder a class; an empty one is a class, too, since Keras counts it."""
+    names, counts = tuple(by_class), [len(found) for found in by_class.values()]
+    if task == "regression":
+        return DataSet(None).with_targets(np.repeat(np.array(names, object), counts))
+    empty = ", ".join(name for name, found in by_class.items() if not found)
+    note = f"Folders without examples are classes, too, as Keras counts them: {empty}. Remove those that are none."
+    labels = np.repeat(np.arange(len(names)), counts)
+    return DataSet(None, labels, names, notes=(note,) if empty else (), matched_by="name")
 
 
 def _file(path: Path, columns: ColumnNames | None, task: Task, files: Files) -> DataSet:

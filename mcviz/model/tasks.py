@@ -10,7 +10,7 @@ from mcviz.data import DataSet
 from mcviz.data import target_names as default_names
 from mcviz.measures import Predictions, RegressionPredictions, percent, significant
 from mcviz.model.outputs import means_of
-from mcviz.validate import class_indices, different_names, invalid
+from mcviz.validate import different_names, invalid
 
 NEAR_CHANCE = 0.15  # of the way from guessing to being always right
 MENDED = 0.2  # accuracy that another scale adds, or the part of the RMSE that it takes away
@@ -58,12 +58,7 @@ class Classification:
 
     def names(self, examples: DataSet, width: int, predicts: Predicts) -> tuple[tuple[str, ...], tuple[str, ...]]:  # noqa: ARG002
         """See `ModelTask`."""
-        if examples.target_names is not None:
-            raise invalid("target_names", "left out for a classification", ", ".join(examples.target_names))
-        if examples.class_names is not None:
-            self.check_class_names(examples.class_names, width)
-        if examples.labels is not None:
-            class_indices("labels", examples.labels, len(examples), width)
+        examples.check_classes(width)
         return examples.class_names or (), ()
 
     def predicted(self, examples: DataSet, width: int, predicts: Predicts) -> dict[str, str]:  # noqa: ARG002

@@ -162,6 +162,21 @@ def test_a_file_of_the_server_is_not_read_as_names_of_classes(
         assert names == (["--class-names=a,b"] if typed == "a, b" else [])
 
 
+def test_a_hundred_classes_can_be_named(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("placed")
+    for name in ("a.keras", "a.npz"):
+        (folder / name).touch()
+    monkeypatch.setenv("MCVIZ_MODELS", str(folder))
+    monkeypatch.setenv("MCVIZ_DATA", str(folder))
+    app, typed = opened("runs"), ",".join(f"class {number}" for number in range(100))
+    app.text_input(key="new-run-classes").set_value(typed).run()
+    button(app, "Check").click().run()
+    (check,) = Jobs(cache).found()
+    assert f"--class-names={typed}" in check.job.arguments
+
+
 def test_a_job_that_runs_shows_how_far_it_is_and_what_it_found(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     jobs, job = added(cache)
     told(

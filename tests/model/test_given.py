@@ -200,10 +200,13 @@ def test_what_is_not_taken_is_told_in_one_line(name: str, tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
-def test_class_names_of_a_folder_that_keras_reads_are_kept(tmp_path: Path) -> None:
-    for number, name in enumerate(("ant", "bee")):
+@pytest.mark.parametrize("names", [("ant", "bee"), ("1", "2", "3", "10")])
+def test_a_folder_has_the_classes_that_keras_gives_it_empty_ones_too(tmp_path: Path, names: tuple[str, ...]) -> None:
+    for number, name in enumerate(names):
         (tmp_path / name).mkdir()
-        Image.fromarray(IMAGES[number]).save(tmp_path / name / "0.png")
+        if name != "2":
+            Image.fromarray(IMAGES[number]).save(tmp_path / name / "0.png")
     data = keras.utils.image_dataset_from_directory(tmp_path, image_size=(6, 5), shuffle=False, verbose=False)
-    read = as_data_set(data)
-    assert (read.class_names, read.labels.tolist()) == (("ant", "bee"), [0, 1])
+    for read in (as_data_set(data), mcviz.read_data(tmp_path)):
+        assert read.class_names == tuple(sorted(names))
+        assert [read.class_names[label] for label in read.labels] == sorted(name for name in names if name != "2")

@@ -28,6 +28,7 @@ from mcviz.jobs import FoundJob, Jobs, Progress
 from mcviz.jobs.of_run import check_kept_model, options_of_data, options_of_model
 from mcviz.jobs.queue import check_new_name
 from mcviz.measures import TASKS
+from mcviz.regular import is_there
 from mcviz.runs.existing import REVIEWS
 from mcviz.runs.folder import LONGEST_NAME
 from mcviz.text import duration, one_line
@@ -159,7 +160,7 @@ def _of_data(data: Source, place: "st.delta_generator.DeltaGenerator") -> Iterat
             "Names of the classes, in the model's order", placeholder="cat, dog, owl", key="new-run-classes"
         ).split(",")]  # fmt: skip
         typed = ",".join(names)
-        if len(names) > 1 and not Path(typed).exists():  # or else that file would be read
+        if len(names) > 1 and not is_there(typed):  # or else that file would be read
             yield f"--class-names={typed}"
         if unit := st.text_input("Unit of what a regression predicts", placeholder="mg/dl", key="new-run-unit").strip():
             yield f"--unit={unit}"
