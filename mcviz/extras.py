@@ -10,6 +10,10 @@ from pathlib import Path
 from mcviz.errors import InvalidInputError, MissingPackageError
 
 IMPORT_VARIABLE = "MCVIZ_IMPORT"  # names the user's own modules, with spaces between them
+# The packages by their own names: these lines are right wherever mcviz came from, and an index has another "mcviz".
+INSTALL_KERAS = 'pip install "h5py>=3.12,<4" "keras>=3.15,<4" "numba>=0.61,<1" "tensorflow>=2.20,<3"'
+INSTALL_NUMBA = 'pip install "numba>=0.61,<1"'
+INSTALL_DASK = 'pip install "dask>=2025.3" "distributed>=2025.3"'
 
 
 def require_keras() -> None:
@@ -22,7 +26,7 @@ def require_keras() -> None:
     if missing:
         raise MissingPackageError(
             "Training, loading and sampling a model need Keras and TensorFlow. "
-            f'Received: a Python without {" and ".join(missing)}. Type: pip install "mcviz[keras]"'
+            f"Received: a Python without {' and '.join(missing)}. Type: {INSTALL_KERAS}"
         )
 
 
@@ -36,7 +40,7 @@ def require_dask() -> None:
     if missing:
         raise MissingPackageError(
             "Sampling on a cluster needs Dask. "
-            f'Received: a Python without {" and ".join(missing)}. Type: pip install "mcviz[dask]"'
+            f"Received: a Python without {' and '.join(missing)}. Type: {INSTALL_DASK}"
         )
 
 

@@ -78,7 +78,7 @@ def write_run(
             file meanwhile.
         data: the examples, images, texts or rows of numbers, as `as_data_set` takes them, whose labels, class names,
             ids and columns are taken where none are given; or None. Pictures in files are brought to their most
-            frequent size, and to 512 pixels a side at most.
+            frequent size, and to 512 pixels a side at most. Columns of a table that lack numbers are the user's own.
         labels: of classes, as `mcviz.data.labels.match_labels` takes them, which says which class each is; or (N,) or
             (N, D) true values of a regression; None where they are not known.
         task: "classification" or "regression".
@@ -501,7 +501,7 @@ def _order(shape: tuple[int, ...], axes: Sequence[str] | None, count: int | None
 
 
 def _examples(data: Any, labels: Any, ids: Any, columns: "pd.DataFrame | None", task: Task) -> DataSet:
-    examples = DataSet(None) if data is None else as_data_set(data, task)
+    examples = DataSet(None) if data is None else as_data_set(data, task, complete=False)
     if labels is not None:
         examples = examples.with_labels(labels, task)
     if ids is not None:

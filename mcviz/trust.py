@@ -51,6 +51,10 @@ LEAST_EXAMPLES = 2  # of which one half calibrates the other
 MOST_GROUPS = 1000
 SETTLED = 0.0005, 0.001, 0.001  # of accuracy, of NLL in nats, and of ECE
 RARE = 0.01  # a p-value below which scores are said to be distributed otherwise
+OF_REGRESSIONS = (
+    "Of a regression, the dashboard shows how wrong it is, on Overview; and whether its scores find the errors and its "
+    "intervals hold the labels, on Uncertain examples under Errors and Intervals. `mcviz compare` compares two."
+)
 SET_COVERAGE = 0.9  # of prediction sets
 MOST_THREADS = 4  # each holds the passes of a shard
 Found = TypeVar("Found")
@@ -620,7 +624,9 @@ def _model(manifest: Manifest) -> object:
 
 def _check_task(run: Run) -> None:
     if not run.class_names:
-        raise InvalidInputError(f"This is for runs of classification. Received: {run.path}, of {run.manifest.task}.")
+        raise InvalidInputError(
+            f"This is for runs of classification. Received: {run.path}, of {run.manifest.task}. {OF_REGRESSIONS}"
+        )
 
 
 def _labels(run: Run) -> Array:

@@ -18,6 +18,7 @@ import streamlit as st
 import xarray
 from streamlit import config
 
+from mcviz import extras
 from mcviz.app.navigation import PAGES
 from mcviz.cli import commands
 from mcviz.measures import REGRESSION_SCORES, SCORES
@@ -89,6 +90,20 @@ def is_installation(words: list[str]) -> None:
         where, _, extra = words[2].rstrip("]").partition("[")
         assert (ROOT / where / "pyproject.toml").is_file()
         assert not extra or extra in EXTRAS
+
+
+@pytest.mark.parametrize(("extra", "line"), [("keras", extras.INSTALL_KERAS), ("dask", extras.INSTALL_DASK)])
+def test_what_an_error_says_to_install_is_what_the_extra_holds(extra: str, line: str) -> None:
+    needed = {each.partition(";")[0].strip() for each in EXTRAS[extra] if not each.startswith("tensorflow-cpu")}
+    assert shlex.split(line)[:2] == ["pip", "install"]
+    assert set(shlex.split(line)[2:]) == needed
+    assert set(shlex.split(extras.INSTALL_NUMBA)[2:]) <= set(shlex.split(extras.INSTALL_KERAS)[2:])
+
+
+def test_xarray_opens_a_run_without_a_warning_as_the_readme_says() -> None:
+    (opening,) = [each for each in IN_LINE["README.md"] if each.startswith("xarray.")]
+    program = [sys.executable, "-W", "error::RuntimeWarning", "-c", f"import xarray; print(*{opening})"]
+    assert "probs" in subprocess.run(program, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split()
 
 
 def is_served(words: list[str]) -> None:

@@ -1,5 +1,6 @@
 """TensorFlow takes seconds and hundreds of megabytes: what only looks at a run never imports it."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import mcviz
+from mcviz.extras import INSTALL_KERAS
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ("keras", "tensorflow", "streamlit")
@@ -49,7 +51,7 @@ def test_a_python_without_tensorflow_is_told_what_to_type(monkeypatch):
     monkeypatch.setattr("mcviz.extras.find_spec", {"keras": None}.get)
     for name in ("load_model", "sample", "Sampler", "sample_run", "train"):
         monkeypatch.delitem(mcviz.__dict__, name, raising=False)
-        with pytest.raises(mcviz.MissingPackageError, match=r'Type: pip install "mcviz\[keras\]"') as missing:
+        with pytest.raises(mcviz.MissingPackageError, match=re.escape(f"Type: {INSTALL_KERAS}")) as missing:
             getattr(mcviz, name)
         assert isinstance(missing.value, ImportError)
     monkeypatch.undo()

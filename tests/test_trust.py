@@ -335,7 +335,12 @@ def unfit(tmp_path_factory: pytest.TempPathFactory, new: Run) -> dict[str, str]:
 
 @pytest.mark.parametrize("command", [["trust"], ["refer", "--budget", "1"], ["label-issues", "--to", "out.csv"]])
 @pytest.mark.parametrize(
-    ("kind", "words"), [("no labels", "has none"), ("regression", "of regression"), ("one", "2 examples or more")]
+    ("kind", "words"),
+    [
+        ("no labels", "has none"),
+        ("regression", "of regression. Of a regression, the dashboard shows"),
+        ("one", "2 examples or more"),
+    ],
 )
 def test_a_run_that_is_unfit_is_refused_in_one_line(
     unfit: dict[str, str], command: list[str], kind: str, words: str, tmp_path: Path, capsys, monkeypatch

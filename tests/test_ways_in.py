@@ -301,6 +301,25 @@ def test_class_names_change_without_another_import(folder: Path) -> None:
     assert (renamed.class_names, renamed.digest) == (("ant, red", "bee", "cat"), first.digest)
 
 
+@pytest.mark.parametrize("features", ["", "--feature-columns age,income", "--feature-columns income"])
+def test_columns_that_lack_numbers_come_along_as_the_user_s_own(
+    folder: Path, features: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save("probs.npy", PROBS)
+    income = [1.5, np.nan, 3, 4, np.nan, 6, 7]
+    table = pd.DataFrame({"age": range(N), "income": income, "label": LABELS})
+    table.to_csv("t.csv", index=False)
+    printed = typed(f"import probs.npy --data t.csv --out run {features}", capsys)
+    assert "Columns that lack numbers are columns of your own, not inputs: income.\n" in printed
+    runs = [mcviz.open_run("run")]
+    if not features:
+        runs.append(mcviz.write_run("other", PROBS, data=table))
+    for run in runs:
+        np.testing.assert_array_equal(run.table()["income"], income)
+        assert run.labels.tolist() == LABELS.tolist()
+        assert run.manifest.examples.content == (() if features.endswith("columns income") else ("age",))
+
+
 def right_passes(labels: np.ndarray, classes: int) -> np.ndarray:
     """(2, N, C) passes whose ensemble predicts every label."""
     probs = np.full((2, len(labels), classes), 0.1 / (classes - 1), np.float32)

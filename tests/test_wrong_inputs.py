@@ -155,6 +155,10 @@ WITH_A_MODEL = {  # with sample and check alike
         f"--model {{w}}/model.keras {SAMPLE} --import failing_layers",
         r"cannot be imported: RuntimeError: first line second line\.",
     ),
+    "missing numbers": (
+        "--model {w}/model.keras --data {w}/holes.csv",
+        "1 values of the rows are missing .* row 1, counted from 0, column income",
+    ),
     "too many names": (f"--model {{w}}/model.keras {SAMPLE} --class-names a,b,c,d", "3 different names"),
     "another number of means": (f"--model {{w}}/model.keras {SAMPLE} --mean 1,2", "1 or 3 numbers.*Received: 2"),
     "ImageNet's on grey": ("--model {w}/model.keras --data {w}/grey.npz --preprocess imagenet", "model takes"),
@@ -168,7 +172,6 @@ IN_ALL = {  # what data and preprocessing may be wrong in, for sample, check and
     "no column of ours": ("{w}/colours.csv", "no column of pictures"),
     "an empty text": ("{w}/texts", "1 of 1 texts cannot be read: empty.txt: it is empty.*--skip-broken"),
     "missing texts": ("{w}/missing.csv", "1 of 2 texts in text are missing, the first in row 1.*Fill them in"),
-    "missing numbers": ("{w}/holes.csv", "1 values of the rows are missing .* row 1, counted from 0, column income"),
     "a city as a number": (
         "{w}/rows.csv --feature-columns age,city",
         r"numeric columns. Received: city \(.*\). Turn them into numbers",

@@ -1,6 +1,7 @@
 """The server of the dashboard, as `mcviz dashboard` starts it."""
 
 import asyncio
+import logging
 import os
 import socket
 import tomllib
@@ -59,6 +60,7 @@ def serve(cache: Path, port: int | None = None, modules: Sequence[str] = (), rea
     # Streamlit refuses other names the websocket; this refuses them all else, too.
     hosts = [f"[{name}]" if ":" in name else name for name in names]
     trusted = Middleware(TrustedHostMiddleware, allowed_hosts=hosts)
+    logging.getLogger("streamlit.config").addFilter(_asks_for_no_restart)
     st.App(SCRIPT, middleware=[trusted, Middleware(Limits)], lifespan=_browser).run(config=options)
 
 
@@ -100,6 +102,11 @@ def _flat(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from _flat(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
+
+
+def _asks_for_no_restart(record: logging.LogRecord) -> bool:
+    """Leave out what Streamlit says of options that it is given before it serves: that it has to be restarted."""
+    return "please restart streamlit" not in record.getMessage()
 
 
 def _check_free(port: int) -> None:

@@ -135,7 +135,7 @@ def import_option(command: Command) -> Command:
     )(command)
 
 
-def read_examples(path: str, reading: Reading, task: Task = "classification") -> "DataSet":
+def read_examples(path: str, reading: Reading, task: Task = "classification", complete: bool = True) -> "DataSet":
     """Read examples, also those of a run, with a line on what was found out, and one on how far it is."""
     from mcviz.data import read_data
     from mcviz.jobs.of_run import data_set_of
@@ -151,6 +151,7 @@ def read_examples(path: str, reading: Reading, task: Task = "classification") ->
                 skip_broken=reading.skip_broken,
                 columns=reading.columns,
                 task=task,
+                complete=complete,
                 progress=progress,
             )
     examples = _some(examples, reading)

@@ -527,7 +527,7 @@ def _import(
     chosen = chosen_preprocessing(**preprocessing)
     with opened_passes(path, task) as passes:
         of_data = replace(reading, label_column=()) if labels else reading
-        examples = read_examples(data, of_data, task) if data else DataSet(None)
+        examples = read_examples(data, of_data, task, complete=False) if data else DataSet(None)
         chosen = with_scaler(chosen, reading, examples)
         sizes = getattr(examples.images, "sizes", ())
         if len(sizes) > 1:

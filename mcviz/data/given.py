@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from PIL import Image
 
 from mcviz.choices import Task
 from mcviz.data.data_set import DataSet
-from mcviz.data.kinds import KINDS
+from mcviz.data.kinds import KINDS, Files
 from mcviz.data.kinds.image import CHANNELS
 from mcviz.data.sources import of_arrow_table, of_table, read_data
 from mcviz.errors import InvalidInputError
@@ -21,30 +22,32 @@ from mcviz.validate import array, invalid
 INFINITE = -1  # tf.data.INFINITE_CARDINALITY
 
 
-def as_data_set(data: Any, task: Task = "classification") -> DataSet:
+def as_data_set(data: Any, task: Task = "classification", complete: bool = True) -> DataSet:
     """Take examples, with labels where there are some, as people hold them.
 
     Args:
         data: a `DataSet`; a path, as `read_data` takes it; an array of images or of rows of numbers; a list or array of
-            texts; a pandas DataFrame, as a table; a pair of one of these and labels; a `tf.data.Dataset` of examples or
-            such pairs, in batches or one by one; a Hugging Face data set; a list of PIL images, such as a column of
-            one.
+            texts; a pandas DataFrame, as a table, whose own index has the ids where no column has; a pair of one of
+            these and labels; a `tf.data.Dataset` of examples or such pairs, in batches or one by one; a Hugging Face
+            data set; a list of PIL images, such as a column of one.
         task: what the labels are for.
+        complete: whether rows of a table need every number, as `read_data` takes it.
 
     Raises:
         InvalidInputError: it is none of these, or cannot be used.
         DataNotFoundError: nothing is at that path.
     """
+    files = Files(Path(), complete=complete)
     if isinstance(data, DataSet):
         return data.checked(task)
     if isinstance(data, str | os.PathLike):
-        return read_data(os.fspath(data), task=task)
+        return read_data(os.fspath(data), task=task, complete=complete)
     if isinstance(data, pd.DataFrame):
-        return of_table(data, task=task)
+        return of_table(data, task=task, files=files)
     if hasattr(data, "column_names") and hasattr(data, "with_format"):
         return _of_hugging_face(data, task)
     if _is_pair(data) and isinstance(data[0], pd.DataFrame):
-        return of_table(data[0], task=task).with_labels(data[1], task)
+        return of_table(data[0], task=task, files=files).with_labels(data[1], task)
     held = DataSet.of_arrays(*_arrays(data), task=task)
     names = getattr(data, "class_names", None)  # of Keras's image_dataset_from_directory, whose labels are their places
     return replace(held, class_names=tuple(names)) if isinstance(names, list | tuple) else held

@@ -47,6 +47,7 @@ def read_data(
     skip_broken: bool = False,
     columns: ColumnNames | None = None,
     task: Task = "classification",
+    complete: bool = True,
     progress: Progress | None = None,
 ) -> DataSet:
     """Read a data set of any kind that is known: images, texts, rows of numbers, or labels alone.
@@ -72,6 +73,8 @@ def read_data(
         skip_broken: whether to leave out pictures and texts that cannot be read; they are refused without it.
         columns: of a table, where they have other names than the usual.
         task: what the labels are for: classes, or the numbers that a regression predicts.
+        complete: whether rows need every number, since a model takes them, and are refused without; or columns that
+            lack some are the user's own.
         progress: called with (done, total) pictures or texts while they are checked.
 
     Returns:
@@ -85,7 +88,7 @@ def read_data(
     path = Path(path)
     if not path.exists():
         raise DataNotFoundError(f"There is no data at {path}. Give {ACCEPTED}.")
-    files = Files(path if path.is_dir() else path.parent, skip_broken, progress)
+    files = Files(path if path.is_dir() else path.parent, skip_broken, progress, complete)
     try:
         if path.is_dir():
             return _folder(path, columns, task, files)
@@ -150,7 +153,7 @@ def of_table(
         table: a row an example.
         columns: which mean what, where they have other names than the usual.
         task: what the labels are for.
-        files: how pictures are read that are in files.
+        files: how pictures in files and rows are read.
         class_names: of each column of class indices that has some.
 
     Raises:
@@ -165,7 +168,7 @@ def of_table(
     for kind in named or KINDS.values():
         found = kind.of_table(examples, names, files or Files(Path()))
         if found is not None:
-            return found
+            return _with_index(found, table.index)
     raise InvalidInputError(
         f"it has no column of pictures ({', '.join(PICTURE_COLUMNS)}), texts ({', '.join(TEXT_COLUMNS)}), numbers or "
         f"labels ({', '.join(LABEL_COLUMNS)}), but {', '.join(map(str, table.columns))}. Name one with "
@@ -218,6 +221,14 @@ def _labelled(
         return examples.with_targets(table[labels])
     examples = examples.with_labels(complete(table[labels[0]]).to_numpy())
     return replace(examples, class_names=examples.class_names or class_names.get(labels[0]))
+
+
+def _with_index(examples: DataSet, index: pd.Index) -> DataSet:
+    """Examples that have no ids under those of their table's own index, where these do not only count the rows."""
+    counted = index.equals(pd.RangeIndex(len(index)))
+    if examples.ids is not None or counted or not index.is_unique or len(index) != len(examples):
+        return examples
+    return examples.with_ids([str(name) for name in index])
 
 
 def _folder(path: Path, columns: ColumnNames | None, task: Task, files: Files) -> DataSet:

@@ -233,7 +233,7 @@ class _Making:
         """What a worker answered; None where it was lost."""
         if future.status == "error":  # it could not even be asked
             error = future.exception()
-            return Answer(f"cannot be asked: {type(error).__name__}: {error}. Install mcviz[keras,dask] there")
+            return Answer(f"cannot be asked: {type(error).__name__}: {error}. Install mcviz there as it is here")
         with suppress(TimeoutError):
             if future.status == "finished":
                 return future.result(timeout=SECONDS_TO_FETCH)

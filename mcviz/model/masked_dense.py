@@ -19,6 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from mcviz.errors import MissingPackageError
+from mcviz.extras import INSTALL_NUMBA
 from mcviz.model.masked_convolution import CHANNEL_SUMS
 from mcviz.model.random_numbers import RandomRequest, bernoulli
 from mcviz.model.tracing import Trace, masked_tensor, only_consumer
@@ -285,7 +286,7 @@ def check_product(name: str | None) -> None:
     if name == SUBSET_SUMS and (why_not := why_no_subset_sums()):
         raise MissingPackageError(
             f"The masks were multiplied by sums of subsets, which need numba, and it cannot be imported: {why_not}. "
-            'Type: pip install "mcviz[keras]"'
+            f"Type: {INSTALL_NUMBA}"
         )
 
 

@@ -48,6 +48,11 @@ FROM_SAVED_MODEL = (
     "Convert one that you trust: pip install tf_keras; tf_keras.models.load_model('NAME').save('NAME.h5'); "
     "keras.saving.load_model('NAME.h5', compile=False).save('NAME.keras')"
 )
+PYTORCH = (".pt", ".pth")
+FROM_PYTORCH = (
+    "That is a file of PyTorch, and mcviz samples Keras models. Make the passes in PyTorch, and write them with "
+    "mcviz.write_run('RUN', passes, data=…, labels=…, from_logits=True): docs/recipes.md has the lines, under PyTorch."
+)
 SAVE_IT = "Save it with model.save('NAME.keras')."
 
 
@@ -56,10 +61,12 @@ def open_regular_file(path: str | os.PathLike[str]) -> IO[bytes]:
 
     Raises:
         DataNotFoundError: nothing is at `path`.
-        UnsuitableModelError: it is a folder, a pipe or a device, or cannot be opened.
+        UnsuitableModelError: it is of PyTorch, a folder, a pipe or a device, or cannot be opened.
     """
     if not Path(path).exists():
         raise DataNotFoundError(f"No model at that place. Received: {path}. Make one with `mcviz train`.")
+    if Path(path).suffix in PYTORCH:
+        raise UnsuitableModelError(f"{FROM_PYTORCH} Received: {path}.")
     if (Path(path) / "saved_model.pb").exists():
         raise UnsuitableModelError(
             f"A SavedModel is code that cannot be checked before it runs. Received: {path}. {FROM_SAVED_MODEL}"
@@ -179,6 +186,8 @@ def reason(error: BaseException) -> str:
 
 def _check_members(archive: zipfile.ZipFile) -> None:
     names = sorted(archive.namelist())
+    if any(name.endswith("/data.pkl") for name in names):
+        raise UnsuitableModelError(FROM_PYTORCH)
     vocabularies = list(filter(FILE_OF_VOCABULARY.fullmatch, names))
     others = [name for name in names if name not in vocabularies]
     twice = len(set(names)) < len(names)

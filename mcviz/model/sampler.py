@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from mcviz.choices import MASKS, PREDICTS, Masks, Predicts, Task
 from mcviz.errors import UnsuitableModelError
+from mcviz.extras import INSTALL_NUMBA
 from mcviz.interrupts import held_interrupts
 from mcviz.model.blocks import padded_blocks
 from mcviz.model.compiling import COMPILERS, NO_COMPILER, XLA, check_compiler, has_compiler
@@ -336,7 +337,7 @@ class Sampler:
         if dense and not self.wanted_product and (why_not := why_no_subset_sums()):
             lines.append(
                 f"numba cannot be imported ({why_not}), so the passes take about twice as long. "
-                'To install it, type: pip install "mcviz[keras]"'
+                f"To install it, type: {INSTALL_NUMBA}"
             )
         return "\n".join(lines)
 

@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -48,7 +48,7 @@ class ListedRun:
 
     path: str
     state: State
-    manifest: Manifest | None
+    manifest: Manifest | None = field(repr=False)  # which fills a screen
     examples_done: int
     bytes: int
     message: str

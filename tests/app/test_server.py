@@ -3,11 +3,14 @@
 import os
 import socket
 import tomllib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import streamlit as st
+import streamlit.config
+from streamlit.logger import get_logger
 
 from mcviz.app import server
 from mcviz.app.limits import Limits
@@ -101,6 +104,18 @@ def test_a_dashboard_is_read_only_where_that_is_asked_for(started: Any) -> None:
     assert not may_write()
     started()
     assert may_write()
+
+
+def test_streamlit_asks_for_no_restart_at_the_start(started: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    config = started().config | {"server.port": 1234}
+    parse = partial(streamlit.config.get_config_options, force_reparse=True)
+    try:
+        parse(options_from_flags=config)  # as App.run does
+        get_logger("streamlit.config").warning("something else")
+    finally:
+        parse()
+    assert "something else" in (told := capfd.readouterr().err)
+    assert "restart" not in told
 
 
 def test_a_port_that_is_taken_is_refused(started: Any) -> None:

@@ -161,6 +161,18 @@ def test_an_own_column_that_is_called_text_stays_beside_the_texts():
     assert list(read.columns) == ["user_text"]
 
 
+@pytest.mark.parametrize("index", [[398, 833, 17], list("xyz"), pd.date_range("2020-01-01", periods=3)])
+def test_the_index_of_a_table_has_the_ids_unless_a_column_has(tmp_path, index):
+    numbers = pd.DataFrame({"a": [1.0, 2, 3]}, index=pd.Index(index))
+    numbers.to_parquet(tmp_path / "t.parquet")
+    for read in (as_data_set(numbers), as_data_set((numbers, [0, 1, 1])), read_data(tmp_path / "t.parquet")):
+        assert read.ids == tuple(map(str, index))
+        check_rows(read, numbers.reset_index(drop=True))
+    assert as_data_set(numbers.assign(id=list("pqr"))).ids == tuple("pqr")
+    for without in (numbers.reset_index(drop=True), numbers.set_axis([7, 7, 8])):
+        assert as_data_set(without).ids is None
+
+
 def test_two_columns_of_one_name_are_told():
     with pytest.raises(InvalidInputError, match=r"two columns have the name a\. Rename one"):
         of_table(pd.DataFrame(np.ones((2, 3)), columns=["a", "b", "a"]))

@@ -26,6 +26,7 @@ from PIL import Image
 from mcviz.cli import main
 from mcviz.data import DataSet, InPlace, Pictures, read_data
 from mcviz.errors import ClusterError, InvalidInputError, PartialRunError
+from mcviz.extras import INSTALL_DASK
 from mcviz.jobs.of_run import data_set_of
 from mcviz.model import cluster, run_sampling
 from mcviz.model.cluster import _Making
@@ -402,7 +403,7 @@ def test_the_command(shared: Path, alone: dict[int, Path], tmp_path: Path, capsy
     with monkeypatch.context() as patch:
         patch.setattr("mcviz.extras.find_spec", {"keras": 1, "tensorflow": 1}.get)
         assert main([*command, "local:1"]) == 2
-    assert 'pip install "mcviz[dask]"' in capsys.readouterr().err
+    assert INSTALL_DASK in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
     assert main([*command, "local:1"]) == 0
     assert contents(tmp_path / "run") == contents(alone[12])

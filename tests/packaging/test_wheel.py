@@ -15,12 +15,12 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 import mcviz
+from mcviz.extras import INSTALL_KERAS
 from tests.browsing import SECONDS_TO_STOP, free_port, stop, troubles_of, wait_for
 
 pytestmark = [pytest.mark.exhaustive, pytest.mark.xdist_group("wheel")]  # one environment for all
 ROOT = Path(__file__).parents[2]
 MILLISECONDS_TO_APPEAR = 60_000  # the first page of a new environment, whose modules are compiled then
-TO_TYPE = 'pip install "mcviz[keras]"'
 NO_PART_OF_IT = shutil.ignore_patterns(".git", ".venv", "dist", "__pycache__", ".*_cache", ".hypothesis", "tests")
 
 
@@ -123,7 +123,7 @@ def test_sampling_says_what_to_type_where_keras_is_missing(installed: Installed)
     refused = installed.call("sample", "--model", installed.run / "model.keras", "--data", "m.npz", "--out", "run")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr.startswith("mcviz: ")
-    assert refused.stderr.endswith(f"Type: {TO_TYPE}\n")
+    assert refused.stderr.endswith(f"Type: {INSTALL_KERAS}\n")
     assert refused.stderr.count("\n") == 1
 
 
@@ -170,7 +170,7 @@ def browse(browser: Browser, url: str) -> None:
     expect(page.get_by_role("button", name=re.compile(r"#1 "))).to_be_visible(timeout=MILLISECONDS_TO_APPEAR)
     expect(page.get_by_role("heading", level=1)).to_have_css("font-size", re.compile(r"33\.6"))  # the theme's 2.1rem
     page.get_by_test_id("stPageLink-NavLink").filter(has_text="robe").click()
-    told = page.get_by_test_id("stAlert").filter(has_text=TO_TYPE)
+    told = page.get_by_test_id("stAlert").filter(has_text=INSTALL_KERAS)
     expect(told).to_be_visible(timeout=MILLISECONDS_TO_APPEAR)
     context.close()
     assert not troubles, troubles

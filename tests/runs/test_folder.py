@@ -43,6 +43,13 @@ def test_a_list_says_what_each_run_is(folder: Path) -> None:
     assert listed["whole"].bytes == sum(path.stat().st_size for path in (folder / "whole").rglob("*") if path.is_file())
 
 
+def test_a_listed_run_is_a_line_of_a_notebook(folder: Path) -> None:
+    for run in list_runs(folder):
+        assert run.path in repr(run)
+        assert run.state in repr(run)
+        assert len(repr(run)) - len(run.path) - len(run.message) < 120
+
+
 def test_no_folder_holds_no_runs(tmp_path: Path) -> None:
     assert list_runs(tmp_path / "nowhere") == []
 

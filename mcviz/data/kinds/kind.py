@@ -20,19 +20,21 @@ NAMED = 5  # of the broken files, in a message
 
 @dataclass(frozen=True)
 class Files:
-    """How files with an example each are read.
+    """How examples are read that are in files or in rows of a table.
 
     Attributes:
         folder: from which on they are named; None where names are not followed, since a table from elsewhere could name
             any file.
         skip_broken: whether to leave out those that cannot be read; they are refused without it.
         progress: called with (done, total) files while they are checked, or None.
+        complete: whether rows need every number, as a model does, or columns that lack some are the user's own.
         encoded: by the names of columns that were left on disk, what gives the bytes of the picture in a row.
     """
 
     folder: Path | None = None
     skip_broken: bool = False
     progress: Progress | None = None
+    complete: bool = True
     encoded: Mapping[str, Callable[[int], bytes]] = field(default_factory=dict)
 
 
