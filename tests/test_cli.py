@@ -313,11 +313,14 @@ def test_verify_of_nothing_is_refused(tmp_path, capsys):
     assert "nothing-here" in refused(["verify", tmp_path / "nothing-here"], capsys)
 
 
-def test_list_names_the_runs_and_says_where_there_are_none(run, tmp_path, capsys):
+def test_list_names_the_runs_and_says_where_there_are_none(run, tmp_path, capsys, monkeypatch):
     assert main(["list", str(run.parent)]) == 0
     assert f"{run}  finished" in capsys.readouterr().out
     assert main(["list", str(tmp_path)]) == 0
-    assert capsys.readouterr().out == f"There is no run in {tmp_path}.\n"
+    assert capsys.readouterr().out.startswith(f"There is no run of your own in {tmp_path}. These came with mcviz")
+    monkeypatch.setattr("mcviz.runs.shipped.SHIPPED_RUNS", ())
+    assert main(["list", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"There is no run of your own in {tmp_path}.\n"
 
 
 def test_a_folder_that_is_not_there_cannot_be_listed(tmp_path, capsys):

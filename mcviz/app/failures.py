@@ -3,15 +3,16 @@
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import streamlit as st
 from streamlit.logger import get_logger
 
-from mcviz.app.resources import cache_folder
-from mcviz.app.shipped import SHIPPED_RUN
 from mcviz.app.state import address
 from mcviz.app.wording import as_markdown
 from mcviz.errors import McvizError
+from mcviz.runs.folder import cache_folder
+from mcviz.runs.shipped import FOLDER
 from mcviz.text import one_line
 
 UNFORESEEN = (
@@ -50,8 +51,8 @@ def unforeseen(error: BaseException, page: str) -> str:
 
 def plainly(told: str) -> str:
     """What was told, as one line without the folders above that of the runs."""
-    for folder in (cache_folder(), SHIPPED_RUN.parent):
-        told = told.replace(f"{folder.parent}/", "")
+    for folder in {cache_folder().parent, FOLDER} - {Path()}:
+        told = told.replace(f"{folder}/", "")
     return one_line(told)
 
 

@@ -18,7 +18,7 @@ from mcviz.app.layouts import known_layouts
 from mcviz.app.needs import Part, has, met
 from mcviz.app.person import login
 from mcviz.app.redrawing import part_drawn
-from mcviz.app.resources import cache_folder, numbers_of, opened_run, run_paths, scores_of
+from mcviz.app.resources import numbers_of, opened_run, run_paths, scores_of
 from mcviz.app.state import (
     PageState,
     address,
@@ -33,6 +33,7 @@ from mcviz.app.wording import as_markdown, counted, information
 from mcviz.comparing import check_comparable, same_examples
 from mcviz.errors import McvizError
 from mcviz.runs import Run
+from mcviz.runs.folder import cache_folder
 from mcviz.text import one_line
 
 Group = Literal["explore", "decide", "test", "manage", "present"]
@@ -211,11 +212,12 @@ def _facts(run: Run) -> None:
     st.caption(" · ".join(facts), help=information(run.manifest, stretched) or None, width="content")
 
 
-def no_run_yet() -> None:
-    """What to do where there is no run."""
+def no_run_yet(*, examples: bool = False) -> None:
+    """What to do where there is no run, or none but examples, which came with mcviz."""
+    shown = " The runs below came with mcviz, as examples." if examples else ""
     st.info(
-        f"There is no run in {quoted(cache_folder().name)} yet. Make one with "
-        f"`mcviz sample --model MODEL.keras --data FILE.npz --out {_place_for_a_run()}`, then reload this page.",
+        f"There is no run of your own in {quoted(cache_folder().name)} yet. Make one with "
+        f"`mcviz sample --model MODEL.keras --data FILE.npz --out {_place_for_a_run()}`, then reload this page.{shown}",
         icon=":material/inbox:",
     )
 

@@ -17,14 +17,15 @@ import streamlit as st
 
 from mcviz.app.beside import RunBeside, key_of
 from mcviz.app.needs import missing
-from mcviz.app.shipped import PACKAGE, SHIPPED_RUN
 from mcviz.choices import Masks
 from mcviz.comparing import OTHER
-from mcviz.errors import McvizError, StorageError
+from mcviz.errors import McvizError
 from mcviz.extras import import_named_modules
 from mcviz.measures import Score, most_uncertain_first, significant
 from mcviz.measures import scores_of as scores_of_task
-from mcviz.runs import Run, open_run
+from mcviz.runs import Run, open_run, run_names
+from mcviz.runs.folder import cache_folder, require_folder
+from mcviz.runs.shipped import shipped_runs
 from mcviz.text import one_line
 
 if TYPE_CHECKING:
@@ -44,39 +45,20 @@ class Quantity(Score):
         return quantity(value, self.unit)
 
 
-def cache_folder() -> Path:
-    """The folder of the runs: `MCVIZ_CACHE`, or a checkout's own `cache`, or else `cache` in the current folder."""
-    if named := os.environ.get("MCVIZ_CACHE"):
-        return Path(named)
-    checkout = PACKAGE.parent
-    return checkout / "cache" if (checkout / "pyproject.toml").exists() else Path("cache")
-
-
-def runs_folder() -> Path:
-    """The folder whose runs are shown: `cache_folder`, or that of the shipped runs where that holds none.
-
-    Raises:
-        StorageError: the folder cannot be listed.
-    """
-    return _shown()[0]
-
-
 def run_paths() -> dict[str, Path]:
     """The folder of each run by its name: those of `cache_folder`, or else the shipped runs; of these one stands first.
 
     No run is opened.
 
     Raises:
+        RunNotFoundError: the folder was named, and does not exist.
         StorageError: the folder cannot be listed.
     """
-    found = _shown()[1]
-    first = {SHIPPED_RUN.name: found[SHIPPED_RUN.name]} if SHIPPED_RUN.name in found else {}
-    return first | found
-
-
-def _shown() -> tuple[Path, dict[str, Path]]:
-    found = _runs_in(cache_folder())
-    return (cache_folder(), found) if found else (SHIPPED_RUN.parent, _runs_in(SHIPPED_RUN.parent))
+    folder, shipped = cache_folder(), shipped_runs()
+    if os.environ.get("MCVIZ_CACHE"):
+        require_folder(folder)
+    names = sorted(run_names(folder), key=lambda name: name != next(iter(shipped), ""))
+    return {name: folder / name for name in names} or shipped
 
 
 def opened_run(path: Path) -> Run:
@@ -203,16 +185,6 @@ def model(run: Run) -> "keras.Model":
         McvizError: the run was kept without its model, or the model cannot be loaded.
     """
     return _model(run.digest, run)
-
-
-def _runs_in(folder: Path) -> dict[str, Path]:
-    try:
-        names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise StorageError(f"The runs of {folder} cannot be listed: {error}. Check its permissions.") from error
-    return {name: folder / name for name in names if (folder / name / "manifest.json").exists()}
 
 
 @st.cache_resource(show_spinner="Opening the run …", max_entries=8)

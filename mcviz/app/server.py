@@ -21,35 +21,40 @@ from streamlit.config_option import ConfigOption
 
 import mcviz
 from mcviz.app.limits import Limits
-from mcviz.app.shipped import STREAMLIT_OPTIONS
 from mcviz.errors import InvalidInputError
 from mcviz.extras import IMPORT_VARIABLE, find_modules
 from mcviz.permission import READ_ONLY
+from mcviz.runs.folder import require_folder
+from mcviz.runs.shipped import FOLDER
 from mcviz.validate import invalid
 
 HOST = "127.0.0.1"
 SCRIPT = Path(mcviz.__file__).with_name("dashboard.py")
+STREAMLIT_OPTIONS = FOLDER / ".streamlit" / "config.toml"
 SECONDS_TO_LISTEN = 0.5
 
 
-def serve(cache: Path, port: int | None = None, modules: Sequence[str] = (), read_only: bool = False) -> None:
+def serve(cache: Path | None, port: int | None = None, modules: Sequence[str] = (), read_only: bool = False) -> None:
     """Serve the dashboard to this machine, and show it in a browser where there is a display, until Ctrl-C.
 
     A proxy's name, as `STREAMLIT_BROWSER_SERVER_ADDRESS` has it, is served too.
 
     Args:
-        cache: the folder of runs.
+        cache: the folder of runs, or None for that of `cache_folder`.
         port: to listen on; 8501, or the next that is free, without one.
         modules: of the user's own, which register layers; they are imported before a model is loaded.
         read_only: whether nobody may change what is kept.
 
     Raises:
+        RunNotFoundError: the folder does not exist.
         InvalidInputError: the port is taken, or an environment variable is not of its option's type.
         MissingPackageError: one of the modules is not there.
     """
     find_modules(modules)
     os.environ[IMPORT_VARIABLE] = " ".join(modules)
-    os.environ["MCVIZ_CACHE"] = str(cache)
+    if cache is not None:
+        require_folder(cache)
+        os.environ["MCVIZ_CACHE"] = str(cache)
     os.environ[READ_ONLY] = "1" if read_only else ""
     options = streamlit_options()
     if port is not None:

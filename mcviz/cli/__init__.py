@@ -94,23 +94,23 @@ def verify(run: str) -> None:
 
 
 @commands.command("list", short_help="List the runs of a folder.")
-@click.argument("folder", metavar="FOLDER", default="cache")
+@click.argument("folder", metavar="[FOLDER]", envvar="MCVIZ_CACHE", required=False)
 @trust.JSON
-def list_(folder: str, as_json: bool) -> None:
-    """List the runs in FOLDER, or in `cache`."""
+def list_(folder: str | None, as_json: bool) -> None:
+    """List the runs in FOLDER, or in `cache`, as the dashboard shows them."""
     with loading():
-        from mcviz.runs.folder import require_folder
-
-        list_runs = mcviz.list_runs
-    require_folder(folder)
-    runs = list_runs(folder)
+        from mcviz.runs.folder import cache_folder, list_runs, list_shipped_runs, require_folder
+    if folder is not None:
+        require_folder(folder)
+    place = cache_folder() if folder is None else folder
+    runs = list_runs(place) or list_shipped_runs()
     if as_json:
         click.echo(json.dumps([run.as_json() for run in runs], indent=1))  # in ASCII, which any terminal shows as it is
         return
+    if all(run.is_shipped for run in runs):
+        say(f"There is no run of your own in {place}." + (" These came with mcviz, as examples:" if runs else ""))
     for run in runs:
         _describe(run)
-    if not runs:
-        say(f"There is no run in {folder}.")
 
 
 @commands.command(short_help="Give a run another name.")
@@ -164,9 +164,8 @@ def export(run: str, to: str) -> None:
     type=PATH,
     metavar="FOLDER",
     envvar="MCVIZ_CACHE",
-    default="cache",
-    show_default=True,
-    help="The folder of runs. Where it holds none, the runs that come with mcviz are shown.",
+    show_default="cache",
+    help="The folder of runs. Where it holds none, the runs that came with mcviz are shown as examples.",
 )
 @click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="8501, or the next that is free, without it.")
 @click.option(
@@ -177,7 +176,7 @@ def export(run: str, to: str) -> None:
     help="Let nobody sample, rename, remove or review; all can be looked at and exported.",
 )
 @import_option
-def dashboard(cache: Path, port: int | None, read_only: bool, modules: tuple[str, ...]) -> None:
+def dashboard(cache: Path | None, port: int | None, read_only: bool, modules: tuple[str, ...]) -> None:
     """Open the dashboard in a browser, for this machine alone. Ctrl-C ends it."""
     with loading():
         from mcviz.app.server import serve  # here, because Streamlit takes a second to import

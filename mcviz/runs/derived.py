@@ -18,13 +18,13 @@ from mcviz.runs.files import folder_at
 from mcviz.runs.lock import writing
 from mcviz.runs.manifest import read_manifest
 from mcviz.runs.packed import packed, unpacked
+from mcviz.runs.shipped import PACKAGE
 
 if TYPE_CHECKING:
     from mcviz.runs.run import Run
 
 DIGEST = "run_digest"
 PATIENCE = 2.0  # seconds
-PACKAGE = Path(__file__).resolve().parents[1]  # where it is installed, nothing is written
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def save_derived(run: "Run", derived: Derived, arrays: Mapping[str, np.ndarray])
     try:
         if read_manifest(folder).digest != run.digest:
             return False
-        if Path(run.path).resolve().is_relative_to(PACKAGE):
+        if Path(run.path).resolve().is_relative_to(PACKAGE):  # where it is installed, nothing is written
             return _saved_for_user(run, derived, content)
         with writing(folder, PATIENCE):  # nobody removes the run meanwhile; who lets it grow holds it for long
             if read_manifest(folder).digest != run.digest:

@@ -9,6 +9,7 @@ from mcviz.errors import McvizError, RunExistsError, RunNotFoundError
 from mcviz.runs.derived import users_folder
 from mcviz.runs.files import TEMPORARY, Folder
 from mcviz.runs.manifest import NAME, Manifest, identity, read_manifest
+from mcviz.runs.shipped import require_own
 from mcviz.text import printable
 from mcviz.validate import invalid
 
@@ -39,6 +40,7 @@ def refuse_another(folder: Folder, wanted: Manifest) -> None:
     Raises:
         RunExistsError: another run is there, or files that are none of a run's.
         InvalidInputError: a new run would have the name of the folder of reviews.
+        NotPermittedError: another run is there, which came with mcviz.
     """
     try:
         there = read_manifest(folder)
@@ -48,6 +50,8 @@ def refuse_another(folder: Folder, wanted: Manifest) -> None:
         return
     ours, theirs = identity(wanted), identity(there)
     differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
+    if differing:
+        require_own(folder.path)
     fewer = differing == ["passes"] and there.state == "finished" and there.passes < wanted.passes
     grows = fewer and not wanted.with_passes
     if differing and not grows:

@@ -11,19 +11,19 @@ from mcviz.errors import (
     CorruptRunError,
     InvalidInputError,
     McvizError,
-    NotPermittedError,
     PartialRunError,
     RunExistsError,
     RunNotFoundError,
 )
 from mcviz.permission import require_permission
 from mcviz.runs.arrays import read_whole_manifest
-from mcviz.runs.derived import PACKAGE, users_folder
+from mcviz.runs.derived import users_folder
 from mcviz.runs.existing import REMOVED, files_of_run, is_being_removed, refuse_name_of_reviews, remove_files
 from mcviz.runs.files import Folder, LocalFolder, folder_at
 from mcviz.runs.lock import has_lock, writing
 from mcviz.runs.manifest import MODEL, NAME, Manifest, read_manifest
 from mcviz.runs.run import examples_done, is_whole, open_run
+from mcviz.runs.shipped import PACKAGE, is_shipped, require_own, shipped_runs
 from mcviz.runs.tasks import task_of
 from mcviz.text import UNPRINTABLE, is_text, printable, size
 from mcviz.validate import invalid
@@ -58,6 +58,11 @@ class ListedRun:
         """The folder's own name."""
         return PurePosixPath(self.path).name
 
+    @property
+    def is_shipped(self) -> bool:
+        """Whether it came with mcviz, and cannot be changed."""
+        return is_shipped(self.path)
+
     def as_json(self) -> dict[str, Any]:
         """What a list says of it, of types that JSON has; what is not known is null."""
         manifest = self.manifest
@@ -78,6 +83,7 @@ class ListedRun:
             "started": manifest.created.get("started") if manifest else None,
             "finished": manifest.created.get("finished") if manifest else None,
             "digest": manifest.digest if manifest else None,
+            "shipped": self.is_shipped,
         }
 
 
@@ -116,6 +122,14 @@ class Removal:
         return found
 
 
+def cache_folder() -> Path:
+    """The folder of the user's runs: `MCVIZ_CACHE`, or `cache` in the current folder, or else that of a checkout."""
+    if named := os.environ.get("MCVIZ_CACHE"):
+        return Path(named)
+    here, checkout = Path("cache"), PACKAGE.parent
+    return checkout / "cache" if (checkout / "pyproject.toml").exists() and not here.is_dir() else here
+
+
 def run_names(folder: str | os.PathLike[str]) -> list[str]:
     """The names of the runs directly in a folder, in any state, in order; none of them is opened.
 
@@ -144,17 +158,25 @@ def list_runs(folder: str | os.PathLike[str]) -> list[ListedRun]:
     return [run for run in found if run is not None]
 
 
+def list_shipped_runs() -> list[ListedRun]:
+    """The runs that came with mcviz, as `list_runs` has them; they are examples where there is no other."""
+    found = [_listed(folder_at(run.parent), run.name) for run in shipped_runs().values()]
+    return [run for run in found if run is not None]
+
+
 def what_goes(path: str | os.PathLike[str]) -> Removal:
     """What `remove_run` would remove.
 
     Raises:
         RunNotFoundError: there is no run.
         StorageError: its folder cannot be listed.
+        NotPermittedError: it came with mcviz.
     """
     folder = folder_at(path)
     _require_run(folder)
     if isinstance(folder, LocalFolder) and folder.is_link():
         return Removal(0, 0, False, {}, [], link=True)
+    require_own(folder.path)
     sizes = folder.sizes()
     own = {name: count for name, count in sizes.items() if name in {NAME, *files_of_run(folder)}}
     derived = Counter({name.removeprefix(DERIVED): count for name, count in own.items() if name.startswith(DERIVED)})
@@ -184,11 +206,11 @@ def remove_run(path: str | os.PathLike[str], patience: float | None = None) -> l
     """
     require_permission("No run can be removed")
     folder = folder_at(path)
-    _require_own(folder)
     if isinstance(folder, LocalFolder) and folder.is_link():
         _require_run(folder)
         folder.unlink()
         return []
+    require_own(folder.path)
     if not has_lock(folder):  # that of a writer, or of a process that was killed
         _require_run(folder)
     with writing(folder, patience):
@@ -226,7 +248,8 @@ def rename_run(path: str | os.PathLike[str], name: str, patience: float | None =
             "with a tool of that storage, and remove this one."
         )
     check_run_name(name)
-    _require_own(folder)
+    if not folder.is_link():
+        require_own(folder.path)
     _require_run(folder, "renamed")
     old = Path(folder.path)
     if old.name in ("", ".."):
@@ -273,18 +296,12 @@ def require_folder(path: str | os.PathLike[str]) -> None:
     """
     folder = folder_at(path)
     if isinstance(folder, LocalFolder) and not Path(folder.path).is_dir():
-        raise RunNotFoundError(f"There is no folder {folder.path}. Name the folder that holds the runs.")
+        raise RunNotFoundError(f"There is no folder {folder.path}. Name the folder that holds the runs, or make it.")
 
 
 def _require_run(folder: Folder, done: str = "removed") -> None:
     if folder.sizes([NAME, REMOVED]).keys().isdisjoint({NAME, REMOVED}):
         raise RunNotFoundError(f"There is no run at {folder.path}, so nothing was {done}.")
-
-
-def _require_own(folder: Folder) -> None:
-    """Refuse to change what is installed: a run that came with mcviz would not come back."""
-    if isinstance(folder, LocalFolder) and Path(folder.path).resolve().is_relative_to(PACKAGE):
-        raise NotPermittedError(f"{folder.path} came with mcviz, and stays with it. Runs of your own are elsewhere.")
 
 
 def _listed(here: Folder, name: str) -> ListedRun | None:

@@ -49,6 +49,7 @@ from mcviz.runs.manifest import (
 )
 from mcviz.runs.run import Run, open_run
 from mcviz.runs.shards import MadeShard, Shards, make_shard
+from mcviz.runs.shipped import require_own
 from mcviz.runs.stored_array import StoredArray
 from mcviz.runs.summary import joined
 from mcviz.runs.table import encode_table
@@ -86,7 +87,7 @@ def write(
         CorruptRunError: the run that is there is damaged.
         StorageError: it cannot be written. What was there is there still.
         InvalidInputError: the source's numbers are no probabilities; or it would be of more files than can be listed.
-        NotPermittedError: something is to be written, and may not be.
+        NotPermittedError: something is to be written, and may not be; or a run that came with mcviz is to grow.
     """
     folder = folder_at(out)
     check_manifest(wanted)
@@ -119,9 +120,10 @@ def rename_classes(run: Run, class_names: tuple[str, ...]) -> Run:
         InvalidInputError: their number is not that of the classes.
         RunNotFoundError: the run is gone, or was replaced by another.
         StorageError: it cannot be written.
-        NotPermittedError: nothing may be written.
+        NotPermittedError: nothing may be written, or the run came with mcviz.
     """
     require_permission("No run can be changed")
+    require_own(run.path)
     folder = folder_at(run.path)
     renamed = replace(run.manifest, class_names=class_names)
     check_manifest(renamed)

@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from mcviz.app import failures
-from mcviz.app.shipped import SHIPPED_RUN
+from mcviz.runs.shipped import SHIPPED_RUNS
 
 ROOT = Path(__file__).parents[2]
 
@@ -91,13 +91,27 @@ def test_a_model_that_cannot_be_loaded_is_told_without_the_server_s_folders(
 def test_a_visitor_is_told_no_folder_of_the_server_where_there_is_no_run(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    (tmp_path / "none").mkdir()
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path / "none"))
-    monkeypatch.setattr("mcviz.app.resources.SHIPPED_RUN", tmp_path / "taken-away")
+    monkeypatch.setattr("mcviz.runs.shipped.SHIPPED_RUNS", ())
     (info,) = opened("overview").info
     assert "“none”" in info.value
     assert str(tmp_path) not in info.value
 
 
+@pytest.mark.parametrize("page", ["overview", "runs"])
+def test_a_folder_that_was_named_and_is_gone_is_an_error_and_no_other_run_is_shown(
+    monkeypatch: pytest.MonkeyPatch, logged: list[str], tmp_path: Path, page: str
+) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path / "gone"))
+    app = opened(page)
+    (error,) = app.error
+    assert error.value == "There is no folder gone. Name the folder that holds the runs, or make it."
+    assert f"There is no folder {tmp_path / 'gone'}." in logged[-1]
+    assert not app.title
+    assert not app.dataframe
+
+
 def test_a_page_that_works_logs_nothing(logged: list[str]) -> None:
-    assert not opened("overview", run=SHIPPED_RUN.name).error
+    assert not opened("overview", run=SHIPPED_RUNS[0].name).error
     assert logged == []

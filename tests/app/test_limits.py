@@ -17,7 +17,7 @@ from streamlit.web.server.starlette import starlette_routes
 
 from mcviz.app import limits
 from mcviz.app.limits import A_SESSION, ALL_SESSIONS, LEAST, REFUSAL, SECONDS_TO_RETURN, Limits
-from mcviz.app.shipped import STREAMLIT_OPTIONS
+from mcviz.app.server import STREAMLIT_OPTIONS
 
 LARGEST = 2**20
 FILE = 900_000  # bytes

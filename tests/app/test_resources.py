@@ -13,7 +13,7 @@ import pytest
 import mcviz
 from mcviz import Run
 from mcviz.app import resources
-from mcviz.errors import StorageError, UnsuitableModelError
+from mcviz.errors import RunNotFoundError, UnsuitableModelError
 from mcviz.measures import SCORES, most_uncertain_first
 from tests.runs.making import make
 
@@ -33,33 +33,44 @@ def test_runs_are_found_by_name_without_being_opened(tmp_path: Path, monkeypatch
     assert resources.run_paths() == {"a": tmp_path / "a", "b": tmp_path / "b"}
 
 
-def test_a_folder_that_is_a_file_is_an_error_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["file", "mistyped"])
+def test_what_was_named_and_is_no_folder_is_an_error_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     (tmp_path / "file").touch()
-    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path / "file"))
-    with pytest.raises(StorageError, match="cannot be listed"):
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path / name))
+    with pytest.raises(RunNotFoundError, match=f"There is no folder {tmp_path / name}. Name the folder"):
         resources.run_paths()
 
 
-def test_the_shipped_run_is_shown_where_the_folder_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shipped = folder_of(tmp_path / "installed", "shipped") / "shipped"
-    monkeypatch.setattr(resources, "SHIPPED_RUN", shipped)
+def test_only_the_shipped_runs_are_shown_where_the_folder_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder_of(tmp_path / "installed", "shipped", "example", "somebody's")
+    shipped = {name: tmp_path / "installed" / name for name in ("shipped", "example", "taken-away")}
+    monkeypatch.setattr("mcviz.runs.shipped.SHIPPED_RUNS", tuple(shipped.values()))
+    (tmp_path / "mine").mkdir()
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path / "mine"))
-    assert resources.run_paths() == {"shipped": shipped}
+    assert resources.run_paths() == {name: shipped[name] for name in ("shipped", "example")}
     folder_of(tmp_path / "mine", "zebra")
     assert resources.run_paths() == {"zebra": tmp_path / "mine" / "zebra"}
-    folder_of(tmp_path / "installed", "another")
     folder_of(tmp_path / "mine", "another", "shipped")
     assert list(resources.run_paths()) == ["shipped", "another", "zebra"]
-    monkeypatch.setattr(resources, "SHIPPED_RUN", tmp_path / "taken" / "away")
-    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path / "nowhere"))
-    assert resources.run_paths() == {}
 
 
-def test_outside_of_a_checkout_runs_are_in_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_are_in_the_current_folder_or_else_in_the_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("MCVIZ_CACHE", raising=False)
-    monkeypatch.setattr(resources, "PACKAGE", tmp_path / "site-packages" / "mcviz")
-    folder_of(tmp_path / "cache", "mine")
     monkeypatch.chdir(tmp_path)
+    assert next(iter(resources.run_paths())) == "mnist-cnn"
+    folder_of(tmp_path / "checkout" / "cache", "its-own")
+    monkeypatch.setattr("mcviz.runs.folder.PACKAGE", tmp_path / "checkout" / "mcviz")
+    monkeypatch.setattr("mcviz.runs.shipped.SHIPPED_RUNS", ())
+    assert resources.run_paths() == {}
+    (tmp_path / "checkout" / "pyproject.toml").touch()
+    assert list(resources.run_paths()) == ["its-own"]
+    folder_of(tmp_path / "cache", "mine")
     assert list(resources.run_paths()) == ["mine"]
 
 

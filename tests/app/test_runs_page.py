@@ -1,5 +1,6 @@
 """The page Runs: what is there, whole or not, and what can be done with it."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from mcviz.app.runs.words import manifest_in_words
+from mcviz.cli import main
 from mcviz.reviews import reviews_of
 from mcviz.runs import Derived, list_runs, open_run, save_derived
 from mcviz.runs.files import folder_at
@@ -201,7 +203,7 @@ def test_verifying_says_that_all_is_well_or_what_is_not(cache: Path) -> None:
 
 def test_an_empty_folder_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
-    monkeypatch.setattr("mcviz.app.resources.SHIPPED_RUN", tmp_path / "taken-away")
+    monkeypatch.setattr("mcviz.runs.shipped.SHIPPED_RUNS", ())
     app = opened()
     assert "mcviz sample --model" in app.info[0].value
     assert not app.dataframe
@@ -210,16 +212,67 @@ def test_an_empty_folder_says_what_to_do(tmp_path: Path, monkeypatch: pytest.Mon
 def test_the_last_run_leaves_a_page_that_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(tmp_path / "runs" / "only")
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path / "runs"))
-    monkeypatch.setattr("mcviz.app.resources.SHIPPED_RUN", tmp_path / "nowhere" / "taken-away")
+    monkeypatch.setattr("mcviz.runs.shipped.SHIPPED_RUNS", ())
     app = opened()
     press(app, "remove")
     press(app, "remove-it")
     assert "mcviz sample --model" in app.info[0].value
 
 
-def test_what_came_with_mcviz_has_no_control_to_remove_it(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mcviz.app.runs.chosen.PACKAGE", cache)
-    assert keys(opened("whole")) & {"open", "verify", "remove"} == {"open", "verify"}
+@pytest.fixture
+def shipped(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a checkout's runs, of which only `whole`, and one that cannot be opened, came with mcviz."""
+    monkeypatch.setattr("mcviz.runs.shipped.SHIPPED_RUNS", (cache / "whole", cache / "damaged"))
+    monkeypatch.setattr("mcviz.app.runs.more_passes.can_be_sampled", lambda _: True)
+    return cache
+
+
+CHANGING = {"remove", "more-passes", "rename-whole-submit"}
+
+
+def controls(app: AppTest) -> set[str]:
+    names = {each.key for each in app.button if each.key and each.key in CHANGING}
+    return names | {each.key for each in app.text_input if each.key.startswith("new-name-")}
+
+
+def test_what_came_with_mcviz_has_no_control_that_changes_it_and_says_so(shipped: Path) -> None:
+    app = opened("whole")
+    assert {"open", "verify"} <= keys(app)
+    assert not controls(app)
+    assert "It came with mcviz and cannot be changed." in words(app)
+    own = opened("*bold*")
+    assert controls(own) == {"remove", "more-passes", "new-name-*bold*"}
+    for each in (app, own):
+        assert list(each.dataframe[0].value["run"]) == NAMES
+        assert "run of your own" not in words(each)
+        assert "5 runs in **runs**" in words(each)
+    assert "cannot be changed" not in words(own)
+
+
+def test_a_folder_without_runs_shows_the_shipped_ones_as_examples_and_nobody_s_else(
+    shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine").mkdir()
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path / "mine"))
+    app = opened()
+    assert app.info[0].value.startswith("There is no run of your own in “mine” yet. Make one with `mcviz sample")
+    assert app.info[0].value.endswith("The runs below came with mcviz, as examples.")
+    assert "2 runs that came with mcviz" in words(app)
+    assert list(app.dataframe[0].value["run"]) == ["whole", "damaged"]
+    assert not controls(app)
+    assert main(["list"]) == 0
+    head, *listed = capsys.readouterr().out.splitlines()
+    assert head == f"There is no run of your own in {tmp_path / 'mine'}. These came with mcviz, as examples:"
+    assert [line.partition("  ")[0] for line in listed if line.startswith("/")] == [
+        str(shipped / name) for name in ("whole", "damaged")
+    ]
+    make(tmp_path / "mine" / "first")
+    assert main(["list", "--json"]) == 0
+    (run,) = json.loads(capsys.readouterr().out)
+    assert (run["name"], run["shipped"]) == ("first", False)
+    app = opened()
+    assert list(app.dataframe[0].value["run"]) == ["first"]
+    assert "run of your own" not in words(app)
 
 
 @pytest.mark.parametrize(

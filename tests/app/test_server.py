@@ -14,9 +14,10 @@ from streamlit.logger import get_logger
 
 from mcviz.app import server
 from mcviz.app.limits import Limits
-from mcviz.app.shipped import SHIPPED_RUN
+from mcviz.cli import main
 from mcviz.errors import InvalidInputError, MissingPackageError
 from mcviz.permission import may_write
+from mcviz.runs.shipped import SHIPPED_RUNS
 
 ROOT = Path(__file__).parents[2]
 
@@ -118,6 +119,29 @@ def test_streamlit_asks_for_no_restart_at_the_start(started: Any, capfd: pytest.
     assert "restart" not in told
 
 
+def test_a_folder_that_was_named_has_to_be_there_and_may_be_empty(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(st, "App", Started)
+    for variable in ("MCVIZ_CACHE", "MCVIZ_IMPORT", "MCVIZ_READ_ONLY"):
+        monkeypatch.setenv(variable, "")
+    monkeypatch.setattr(Started, "last", None, raising=False)
+    told = f"mcviz: There is no folder {tmp_path / 'mistyped'}. Name the folder that holds the runs, or make it.\n"
+    assert main(["dashboard", "--cache", str(tmp_path / "mistyped")]) == 2
+    assert capsys.readouterr().err == told
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path / "mistyped"))
+    assert main(["dashboard"]) == 2
+    assert capsys.readouterr().err == told
+    assert Started.last is None
+    monkeypatch.setenv("MCVIZ_CACHE", "")
+    monkeypatch.chdir(tmp_path)  # where no folder `cache` is, and none was named
+    assert main(["dashboard"]) == 0
+    assert os.environ["MCVIZ_CACHE"] == ""
+    (tmp_path / "empty").mkdir()
+    assert main(["dashboard", "--cache", "empty"]) == 0
+    assert os.environ["MCVIZ_CACHE"] == "empty"
+
+
 def test_a_port_that_is_taken_is_refused(started: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -128,7 +152,7 @@ def test_a_port_that_is_taken_is_refused(started: Any) -> None:
 
 def test_what_is_served_and_shipped_is_there() -> None:
     assert server.SCRIPT.is_file()
-    assert (SHIPPED_RUN / "manifest.json").is_file()
+    assert (SHIPPED_RUNS[0] / "manifest.json").is_file()
 
 
 def test_modules_of_the_user_s_own_are_named_to_the_pages_and_have_to_be_there(started: Any) -> None:

@@ -8,8 +8,8 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz.app.filters import Filters
-from mcviz.app.shipped import SHIPPED_RUN
 from mcviz.app.trust.referring import filters_of
+from mcviz.runs.shipped import SHIPPED_RUNS
 from mcviz.trust import convergence_of, refer
 from tests.app.keeping import kept_of
 from tests.app.opening import open_popovers
@@ -168,7 +168,7 @@ def test_a_control_that_was_changed_is_in_the_address() -> None:
 
 
 def test_the_first_sentence_is_true_of_the_shipped_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MCVIZ_CACHE", str(SHIPPED_RUN.parent))
-    app = opened(SHIPPED_RUN.name)
+    monkeypatch.setenv("MCVIZ_CACHE", str(SHIPPED_RUNS[0].parent))
+    app = opened(SHIPPED_RUNS[0].name)
     assert app.markdown[0].value.startswith("The ensemble is under-confident by 0.79")
     assert "within noise" in app.markdown[0].value

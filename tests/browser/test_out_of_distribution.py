@@ -3,10 +3,10 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from mcviz.app.shipped import SHIPPED_RUN
+from mcviz.runs.shipped import SHIPPED_RUNS
 from tests.browser.conftest import settle
 
-PAGE = f"/out_of_distribution?run={SHIPPED_RUN.name}"
+PAGE = f"/out_of_distribution?run={SHIPPED_RUNS[0].name}"
 MOST_WORDS = 150
 # Of what is on the screen; the names of icons are no words, though the browser has them as text.
 WORDS_ON_THE_SCREEN = """() => {

@@ -8,12 +8,12 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 import mcviz
-from mcviz.app.shipped import SHIPPED_RUN
+from mcviz.runs.shipped import SHIPPED_RUNS
 from mcviz.trust import refer
 from tests.browser.conftest import settle
 from tests.browsing import visited
 
-RUN = f"/trust?run={SHIPPED_RUN.name}"
+RUN = f"/trust?run={SHIPPED_RUNS[0].name}"
 SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
 SECONDS_TO_ANSWER = 3  # on a machine that tests share; by itself it takes a tenth of that
 
@@ -79,7 +79,7 @@ def test_an_interval_stays_on_one_line(sized: Page) -> None:
 
 
 def test_a_budget_that_is_typed_changes_the_cards_and_all_of_them_are_a_selection(page: Page) -> None:
-    run = mcviz.open_run(SHIPPED_RUN)
+    run = mcviz.open_run(SHIPPED_RUNS[0])
     opened(page)
     budget = page.get_by_label("examples", exact=True)
     for typed in (150, 431):
@@ -105,7 +105,7 @@ def test_a_budget_that_is_typed_changes_the_cards_and_all_of_them_are_a_selectio
 
 @pytest.mark.exhaustive
 def test_another_score_and_another_target_answer_at_once(page: Page) -> None:
-    run = mcviz.open_run(SHIPPED_RUN)
+    run = mcviz.open_run(SHIPPED_RUNS[0])
     opened(page)
     page.get_by_role("radio", name="Accuracy of the rest, at least").click()
     found = refer(run, accuracy=0.999).on_labels

@@ -4,6 +4,7 @@ import os
 import shutil
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,9 @@ import pytest
 
 from mcviz.errors import InvalidInputError, NotPermittedError, RunExistsError, RunNotFoundError, StorageError
 from mcviz.runs import Derived, list_runs, load_derived, open_run, remove_run, rename_run, save_derived, what_goes
-from mcviz.runs import folder as folders
 from mcviz.runs.files import folder_at
 from mcviz.runs.lock import writing
+from mcviz.runs.writer import rename_classes
 from tests.runs.making import make
 
 SPEED = Derived("speed", 1, {"metres": "float64"})
@@ -162,12 +163,42 @@ def test_what_is_derived_while_a_run_is_written_is_kept_for_the_user(cache: Path
     assert not (cache / "whole" / SPEED.file).exists()
 
 
-def test_what_came_with_mcviz_stays(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folders, "PACKAGE", cache)
-    for change in (remove_run, lambda path: rename_run(path, "other")):
-        with pytest.raises(NotPermittedError, match="came with mcviz"):
-            change(cache / "whole")
-    assert (cache / "whole").exists()
+CHANGES = {
+    "removed": remove_run,
+    "renamed": lambda path: rename_run(path, "other"),
+    "grown": lambda path: make(path, passes=8),
+    "its classes renamed": lambda path: rename_classes(open_run(path), ("x", "y", "z")),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_what_came_with_mcviz_stays_as_it_is_and_a_copy_can_be_changed(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], object]
+) -> None:
+    shutil.copytree(cache / "whole", cache / "copy")
+    (cache.parent / "linked").symlink_to(cache)
+    monkeypatch.setattr("mcviz.runs.shipped.SHIPPED_RUNS", (cache / "gone", cache / "whole"))
+    before = {path: path.stat().st_mtime_ns for path in sorted(cache.rglob("*"))}
+    for path in (cache / "whole", cache.parent / "linked" / "whole"):
+        with pytest.raises(NotPermittedError, match=f"{path} came with mcviz and cannot be changed. Copy its folder"):
+            change(path)
+    assert {path: path.stat().st_mtime_ns for path in sorted(cache.rglob("*"))} == before
+    assert [run.is_shipped for run in list_runs(cache)] == [False, False, False, True]
+    change(cache / "copy")
+
+
+def test_of_a_link_to_what_came_with_mcviz_the_link_alone_is_renamed_and_removed(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mcviz.runs.shipped.SHIPPED_RUNS", (cache / "whole",))
+    link = cache.parent / "link"
+    link.symlink_to(cache / "whole")
+    with pytest.raises(NotPermittedError, match="came with mcviz"):
+        make(link, passes=8)
+    rename_run(link, "other")
+    assert what_goes(cache.parent / "other").link
+    remove_run(cache.parent / "other")
+    assert open_run(cache / "whole").passes == 6
 
 
 @pytest.mark.parametrize("name", ["whole", "stopped", "damaged"])

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from mcviz.app.navigation import RUNS, no_run_yet
-from mcviz.app.resources import run_paths, runs_folder
+from mcviz.app.resources import run_paths
 from mcviz.app.runs.chosen import chosen_run
 from mcviz.app.runs.jobs import jobs_shown
 from mcviz.app.runs.listing import listing
@@ -11,18 +11,19 @@ from mcviz.app.runs.new_run import new_run
 from mcviz.app.state import address
 from mcviz.permission import may_write
 from mcviz.runs import list_runs
+from mcviz.runs.folder import cache_folder, list_shipped_runs
 
 st.title(RUNS.title, anchor=False)
-folder, paths = runs_folder(), run_paths()
-runs = list_runs(folder)
-if not runs:
-    no_run_yet()
-else:
+folder, paths = cache_folder(), run_paths()
+runs = list_runs(folder) or list_shipped_runs()
+if all(run.is_shipped for run in runs):
+    no_run_yet(examples=bool(runs))
+if runs:
     name = address().get("run") or next(iter(paths), "")
     listing(runs, name, folder.name)
     for run in runs:
         if run.name == name:
-            chosen_run(run, folder / name, paths)
+            chosen_run(run, paths.get(name, folder / name), paths)
 jobs_shown(RUNS.title)
 if may_write():
     new_run(RUNS.title)

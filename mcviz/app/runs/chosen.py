@@ -15,7 +15,6 @@ from mcviz.app.runs.rates import which_rate
 from mcviz.app.runs.verifying import verifying
 from mcviz.app.runs.words import manifest_in_words, quality_in_words
 from mcviz.app.session import kept, said
-from mcviz.app.shipped import PACKAGE
 from mcviz.app.state import address, go_to_run
 from mcviz.app.wording import all_as_markdown, as_markdown
 from mcviz.errors import McvizError
@@ -36,7 +35,7 @@ def chosen_run(run: ListedRun, path: Path, names: Collection[str]) -> None:
         path: its folder.
         names: of all runs that can be chosen.
     """
-    may_change = may_write() and not path.resolve().is_relative_to(PACKAGE)
+    may_change = may_write() and (path.is_symlink() or not run.is_shipped)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         choose_run(names, run.name)
         if run.state == "finished":
@@ -74,7 +73,8 @@ def _state(run: ListedRun) -> None:
         st.error(f"{name}: {as_markdown(plainly(run.message))}", icon=":material/error:")
     else:
         quality = quality_in_words(run)
-        st.markdown(f"{name} is finished{f'; its ensemble has {as_markdown(quality)}' if quality else ''}.")
+        shipped = " It came with mcviz and cannot be changed." if run.is_shipped else ""
+        st.markdown(f"{name} is finished{f'; its ensemble has {as_markdown(quality)}' if quality else ''}.{shipped}")
 
 
 def _told() -> None:

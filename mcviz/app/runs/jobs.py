@@ -10,7 +10,7 @@ import streamlit as st
 from mcviz.app.failures import failures_shown, plainly, refusal
 from mcviz.app.navigation import UNCERTAIN
 from mcviz.app.redrawing import to_draw
-from mcviz.app.resources import cache_folder, quantity
+from mcviz.app.resources import quantity
 from mcviz.app.runs.sources import without_folders
 from mcviz.app.session import kept
 from mcviz.app.state import go_to_run
@@ -20,6 +20,7 @@ from mcviz.jobs import FoundJob, Job, Jobs, Progress, State
 from mcviz.measures import scores_of
 from mcviz.permission import may_write
 from mcviz.runs.files import folder_at
+from mcviz.runs.folder import cache_folder
 from mcviz.runs.manifest import read_manifest
 from mcviz.text import duration, one_line
 

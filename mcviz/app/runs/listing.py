@@ -27,10 +27,11 @@ def listing(runs: Sequence[ListedRun], name: str, folder: str) -> None:
     Args:
         runs: that are there.
         name: of the one that is open.
-        folder: that they are in, as visitors may know it.
+        folder: that they are in, unless they came with mcviz, as visitors may know it.
     """
     whole = size(sum(run.bytes for run in runs))
-    st.caption(f"{counted(len(runs), 'run')} in **{as_markdown(folder)}**, {whole}. Click one to see more of it.")
+    place = "that came with mcviz" if all(run.is_shipped for run in runs) else f"in **{as_markdown(folder)}**"
+    st.caption(f"{counted(len(runs), 'run')} {place}, {whole}. Click one to see more of it.")
     names = [run.name for run in runs]
     key = f"runs-{hashlib.sha256(repr(names).encode()).hexdigest()[:16]}"  # of other runs, a row stands for another one
     shown = [names.index(name)] if name in names else []

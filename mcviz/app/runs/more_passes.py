@@ -1,26 +1,21 @@
 """More passes for a finished run, from its own model and examples."""
 
-from pathlib import Path
-
 import streamlit as st
 
 from mcviz.app.needs import has
-from mcviz.app.resources import cache_folder
 from mcviz.app.runs.jobs import MOST_PASSES, act
 from mcviz.app.wording import as_markdown, counted
 from mcviz.jobs import Jobs
 from mcviz.jobs.of_run import can_be_sampled, options_of_more
 from mcviz.runs import Run
+from mcviz.runs.shipped import is_shipped
 
 
 def more_passes(run: Run) -> None:
-    """The control that adds passes to a run; nothing where it cannot grow: without its model, or of a summary."""
-    own = (cache_folder() / run.name).absolute()  # and not one that came with mcviz
+    """The control that adds passes to a run; nothing where it cannot grow: shipped, a summary, without its model."""
     if (seed := run.manifest.seed) is None or run.passes >= MOST_PASSES or not can_be_sampled(run):
         return
-    if not has(run, "passes"):
-        return
-    if Path(run.path).absolute() != own:
+    if is_shipped(run.path) or not has(run, "passes"):
         return
     with st.popover("More passes", icon=":material/add:"):
         name = as_markdown(run.name)

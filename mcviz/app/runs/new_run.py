@@ -15,7 +15,7 @@ from mcviz.app.failures import failures_shown, plainly
 from mcviz.app.filters import Filters
 from mcviz.app.navigation import UNCERTAIN, link_to, state_of
 from mcviz.app.places import DATA, MODELS
-from mcviz.app.resources import cache_folder, opened_run, run_paths
+from mcviz.app.resources import opened_run, run_paths
 from mcviz.app.runs.jobs import HIGHEST_SEED, MOST_PASSES, SECONDS, act, here
 from mcviz.app.runs.sources import Source, are_set, data_sets, models, without_folders
 from mcviz.app.selection import select
@@ -30,7 +30,7 @@ from mcviz.jobs.queue import check_new_name
 from mcviz.measures import TASKS
 from mcviz.regular import is_there
 from mcviz.runs.existing import REVIEWS
-from mcviz.runs.folder import LONGEST_NAME
+from mcviz.runs.folder import LONGEST_NAME, cache_folder
 from mcviz.text import duration, one_line
 
 CHECK = "new-run-check"  # id of the job, of the session
