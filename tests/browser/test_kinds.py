@@ -45,7 +45,7 @@ def kinds_page(browser: Browser, chromium: str, tmp_path_factory: pytest.TempPat
     assert "Traceback" not in log.read_text(), log.read_text()
 
 
-@pytest.mark.parametrize(("number", "run"), enumerate([*KINDS, *REGRESSIONS]))
+@pytest.mark.parametrize(("number", "run"), list(enumerate([*KINDS, *REGRESSIONS])))
 def test_every_page_is_drawn_for_some_runs_and_for_every_run_two_pages(kinds_page: Page, number: int, run: str) -> None:
     views = [("uncertain", {"view": view, "colour": "prediction"}) for view in VIEWS_OF.get(run, [])]
     for path, query in [PAGES[number % 6], PAGES[(number + 2) % 6], *views]:
