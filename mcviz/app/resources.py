@@ -3,6 +3,7 @@
 Each is made once for all sessions, and kept under the run's own digest. What is shared is read-only.
 """
 
+import gc
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -261,7 +262,13 @@ def _sampler(digest: str, _run: Run) -> "Sampler":  # noqa: ARG001
     network = model(_run)
     from mcviz.model import Sampler
 
-    return Sampler.for_run(network, _run)
+    prepared = Sampler.for_run(network, _run)
+    # Where Keras is there, Streamlit has all garbage collected after every rerun. What was loaded stays, and looking at
+    # it takes half a second; of garbage none is kept.
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+    return prepared
 
 
 def _shared(array: np.ndarray) -> np.ndarray:

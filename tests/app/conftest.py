@@ -1,11 +1,14 @@
 """The probe's page, and runs for it."""
 
+import gc
 import logging
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 import mcviz
@@ -32,6 +35,16 @@ def _no_page_fails() -> Iterator[None]:
     yield
     failures.log.removeHandler(handler)
     assert not failed, failed[0]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quick_starts() -> Iterator[None]:
+    """Look at all installed packages once, not for every app; and after reruns not at what all tests have imported."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        gc.collect()
+        gc.freeze()
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")
