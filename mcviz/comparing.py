@@ -94,11 +94,14 @@ class Comparison:
             return "It is not known which run is better, since labels are missing."
         quality = QUALITY[self.one.manifest.task]
         told = self.measures[0], self.measures[quality.place[quality.decides]]
-        return " ".join(self._in_words(each) for each in told if each.verdict != "unknown")
+        known = [each for each in told if each.verdict != "unknown"]
+        if not known:
+            return f"It is not known which run is better: {min(len(self.one), len(self.other))} examples are too few."
+        return " ".join(map(self._in_words, known))
 
     def _in_words(self, each: Compared) -> str:
         name, difference = each.measure.label, each.difference
-        if difference.low == difference.high == 0:
+        if difference.value == 0:
             return f"The {name} is the same."
         unit = self.one.manifest.unit
         if each.verdict == "noise":

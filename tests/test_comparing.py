@@ -106,6 +106,13 @@ def test_a_run_against_itself_is_the_same(pair: tuple[Run, Run]) -> None:
     assert found.shared_top == 1
 
 
+def test_of_few_examples_it_is_not_known_which_run_is_better(tmp_path: Path) -> None:
+    few = {"data": images(count=4), "labels": LABELS[:4]}
+    found = compare(*(classes(tmp_path / str(seed), seed, passes=probs(seed, LABELS)[:, :4], **few) for seed in (1, 2)))
+    assert {each.verdict for each in found.measures} == {"unknown"}
+    assert found.in_words == "It is not known which run is better: 4 examples are too few."
+
+
 def test_the_other_way_round_turns_every_difference(pair: tuple[Run, Run]) -> None:
     one, back = compare(*pair), compare(*pair[::-1])
     for forth, turned in zip(one.measures, back.measures, strict=True):

@@ -82,11 +82,11 @@ def which_is_better(run: Run, other: Run, score: str) -> None:
     ]
     with st.container(key="figures"):
         st.table(pd.DataFrame(rows).map(as_markdown).set_index("measure"))
-    bootstrap = "a paired bootstrap over the examples" if found.paired else "a bootstrap over the examples of each run"
+    exchanged = "each example's predictions are swapped" if found.paired else "examples are moved"
     st.caption(
-        f"The difference is {as_markdown(other.name)} less {as_markdown(run.name)}. With {100 * found.confidence:.6g}% "
-        f"intervals of {bootstrap}: an interval without 0 is more than noise. Where examples "
-        f"are ranked, it is by {scores_of(run)[score].in_sentence}."
+        f"The difference is {as_markdown(other.name)} less {as_markdown(run.name)}, with {100 * found.confidence:.6g}% "
+        f"intervals. One without 0 is more than noise: so large a difference is rare when {exchanged} between the runs "
+        f"at random. Where examples are ranked, it is by {scores_of(run)[score].in_sentence}."
     )
     if found.terms:
         task_of(run).compared({run.name: found.terms[0], other.name: found.terms[1]})

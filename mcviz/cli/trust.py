@@ -312,6 +312,8 @@ def _group_lines(by: str | None, groups: "dict[str, Calibration]") -> list[str]:
 
 def _score_lines(figures: "dict[str, SelectiveFigures]") -> list[str]:
     """Which orders find mistakes, the best first."""
+    if not any(found.augrc.value for found in figures.values()):
+        return ["", "Every prediction is correct, so there are no mistakes by which scores could be ranked."]
     lines = ["", "AUGRC, in millionths: how well an order finds mistakes; low is good"]
     for name, found in sorted(figures.items(), key=lambda pair: pair[1].augrc.value):
         value, low, high = (1e6 * each for each in (found.augrc.value, found.augrc.low, found.augrc.high))

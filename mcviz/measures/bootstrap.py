@@ -4,11 +4,10 @@ Examples are drawn anew with replacement, as many as there are, and the figure i
 difference of two figures of the same examples is a figure, too: then both are of the same draws, which makes it paired.
 
 Of very many examples some are taken at random, draws are made of these, and their spread is scaled to the number of
-all: it falls with the root of the number of examples (the bootstrap of m out of n, Bickel et al. 1997). Of a sample
-that is thinned more than another, the weights are brought nearer to 1 by as much.
+all: it falls with the root of the number of examples (the bootstrap of m out of n, Bickel et al. 1997).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +17,6 @@ Array = np.ndarray
 
 BLOCK = 2**21  # weights that are in memory at a time, 16 MB
 MOST_DRAWN = 20_000  # examples, of which draws take seconds
-FEWEST_DRAWN = 1_000  # of each sample that has as many
 Statistic = Callable[[Array], Array]
 
 
@@ -77,8 +75,8 @@ def intervals(
 
 
 def weighted_intervals(
-    statistic_of: Callable[..., Statistic],
-    examples: int | Sequence[int],
+    statistic_of: Callable[[Array | slice], Statistic],
+    examples: int,
     *,
     confidence: float = 0.95,
     resamples: int = 1000,
@@ -87,11 +85,8 @@ def weighted_intervals(
     """Intervals of any figures that can be computed of many draws at once.
 
     Args:
-        statistic_of: takes which n examples of each sample are drawn from, an array of their numbers or a slice of all.
-            What it returns takes (R, n) float64 weights, how often each of R draws holds each of these, and returns
-            (R,) or (R, M).
-        examples: N; or the sizes of several samples that were drawn independently, of which each is drawn anew by
-            itself. Their examples come one sample after the other.
+        statistic_of: as for `resampled`.
+        examples: N.
         confidence: as for `intervals`.
         resamples: as for `intervals`.
         seed: as for `intervals`.
@@ -102,22 +97,46 @@ def weighted_intervals(
     Raises:
         ValueError: no example.
     """
-    samples = (examples,) if isinstance(examples, int) else tuple(examples)
-    if min(samples, default=0) < 1:
+    return intervals_of(*resampled(statistic_of, examples, resamples=resamples, seed=seed), confidence)
+
+
+def resampled(
+    statistic_of: Callable[[Array | slice], Statistic], examples: int, *, resamples: int = 1000, seed: int = 0
+) -> tuple[Array, Array]:
+    """Figures of all examples, and of as many that are drawn from them again and again.
+
+    Args:
+        statistic_of: takes which n examples are drawn from, an array of their numbers or a slice of all. What it
+            returns takes (R, n) float64 weights, how often each of R draws holds each of these, and returns (R,) or
+            (R, M).
+        examples: N.
+        resamples: R.
+        seed: of the draws.
+
+    Returns:
+        (M,) float64 of all examples, and (R, M) float64 of the draws.
+
+    Raises:
+        ValueError: no example.
+    """
+    if examples < 1:
         raise ValueError("The bootstrap needs at least one example. Received: none.")
-    statistic = statistic_of(*(slice(None) for _ in samples))
-    (value,) = statistic(np.ones((1, sum(samples)))).reshape(1, -1)
-    centre, share = value, share_drawn(sum(samples))
-    shares = [max(share, min(1.0, FEWEST_DRAWN / size)) for size in samples]
+    statistic, share = statistic_of(slice(None)), share_drawn(examples)
+    (value,) = statistic(np.ones((1, examples))).reshape(1, -1)
     if share < 1:
-        random = np.random.default_rng(seed)
-        chosen = [some_of(size, of_sample, random) for size, of_sample in zip(samples, shares, strict=True)]
-        statistic, samples = statistic_of(*chosen), tuple(map(len, chosen))
-        (centre,) = statistic(np.ones((1, sum(samples)))).reshape(1, -1)
-    found = [statistic(weights).reshape(len(weights), -1) for weights in _draws(samples, shares, resamples, seed)]
-    ends = np.quantile(np.concatenate(found), [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
+        chosen = some_of(examples, share, np.random.default_rng(seed))
+        statistic, examples = statistic_of(chosen), len(chosen)
+    found = [statistic(weights).reshape(len(weights), -1) for weights in _draws(examples, resamples, seed)]
+    draws = np.concatenate(found)
     if share < 1:
-        ends = value + np.sqrt(max(shares)) * (ends - centre)
+        (centre,) = statistic(np.ones((1, examples))).reshape(1, -1)
+        draws = value + np.sqrt(share) * (draws - centre)
+    return value, draws
+
+
+def intervals_of(value: Array, draws: Array, confidence: float) -> list[Interval]:
+    """Percentile intervals of (M,) figures with (R, M) draws."""
+    ends = np.quantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
     return [Interval(*map(float, each)) for each in zip(value, *ends, strict=True)]
 
 
@@ -131,16 +150,13 @@ def some_of(examples: int, share: float, random: np.random.Generator) -> Array:
     return np.sort(random.choice(examples, max(1, round(share * examples)), replace=False))
 
 
-def _draws(samples: Sequence[int], shares: Sequence[float], resamples: int, seed: int) -> Iterator[Array]:
-    """(R, n) weights at a time; those of a sample that is a smaller share of its examples vary less."""
-    ends = np.cumsum([0, *samples])
-    random, rows = np.random.default_rng(seed), max(1, BLOCK // int(ends[-1]))
+def _draws(examples: int, resamples: int, seed: int) -> Iterator[Array]:
+    """(R, N) weights at a time."""
+    random, rows = np.random.default_rng(seed), max(1, BLOCK // examples)
     for start in range(0, resamples, rows):
-        weights = np.empty((min(rows, resamples - start), ends[-1]))
+        weights = np.empty((min(rows, resamples - start), examples))
         for row in weights:
-            for first, size, share in zip(ends, samples, shares, strict=False):
-                counts = np.bincount(random.integers(size, size=size), minlength=size)
-                row[first : first + size] = 1 + np.sqrt(share / max(shares)) * (counts - 1)
+            row[:] = np.bincount(random.integers(examples, size=examples), minlength=examples)
         yield weights
 
 

@@ -238,7 +238,7 @@ def weighted_figures(of: Terms) -> Callable[[Array], Array]:
     """
     masses = equal_mass_edges(of)
     columns = _columns(of, masses)
-    return lambda weights: _figures(weights @ columns / len(of), len(masses) - 1)
+    return lambda weights: _figures(weights @ columns / weights.sum(axis=1, keepdims=True), len(masses) - 1)
 
 
 def _columns(of: Terms, masses: Array) -> Array:

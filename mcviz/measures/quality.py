@@ -14,10 +14,11 @@ import numpy as np
 
 from mcviz.measures import calibration
 from mcviz.measures.bootstrap import Interval, Statistic, proportion, weighted_intervals
+from mcviz.measures.permutation import critical_change, critical_differences, difference
 from mcviz.measures.prediction_intervals import intervals_by_passes
 from mcviz.measures.registry import Predictions, RegressionPredictions, required_labels
 from mcviz.measures.regression import ensemble_terms
-from mcviz.measures.selective import Ranking, areas, auroc_of_mistakes
+from mcviz.measures.selective import Ranking, areas
 from mcviz.measures.units import significant
 
 Array = np.ndarray
@@ -29,7 +30,7 @@ VERDICTS: dict[Verdict, str] = {  # in words
     "worse": "worse",
     "differs": "differs",
     "noise": "within noise",
-    "unknown": "",
+    "unknown": "not known",
 }
 
 INTERVAL = 0.9  # nominal coverage of the prediction intervals that are measured
@@ -70,7 +71,8 @@ class Measure:
     def with_interval(self, of: Interval, target_unit: str = "", *, sign: str = "") -> str:
         """A value with its unit and the ends of its interval, such as "98.21% (97.95 to 98.44)".
 
-        There is no interval of what some draws of the bootstrap do not have, such as the AUROC of few mistakes.
+        There is no interval of what some draws do not have, such as the AUROC of few mistakes, nor of a difference
+        between too few examples.
         """
         if np.isnan(of.value):
             return "–"
@@ -119,7 +121,8 @@ class Compared:
         measure: which.
         one: of the first.
         other: of the second.
-        difference: the second less the first; NaN where one of them is.
+        difference: the second less the first, give or take what chance explains; NaN where one of them is, and ends of
+            NaN where chance may explain all: of fewer than six examples, or too few mistakes.
     """
 
     measure: Measure
@@ -131,7 +134,7 @@ class Compared:
     def verdict(self) -> Verdict:
         """What the second is: better or worse by more than noise, or different where neither end is better."""
         low, high = self.difference.low, self.difference.high
-        if np.isnan(self.difference.value):
+        if np.isnan(low):
             return "unknown"
         if not (low > 0 or high < 0):
             return "noise"
@@ -177,34 +180,38 @@ def compared(
         task: one of `QUALITY`.
         one: terms of N ≥ 1 examples.
         other: terms of M ≥ 1 examples.
-        paired: whether these are the same examples in the same order: then both are measured on the same draws.
-            Otherwise each has draws of its own.
-        confidence: 0 to 1, of the intervals.
-        resamples: of the bootstrap.
-        seed: of the bootstrap.
+        paired: whether these are the same examples in the same order.
+        confidence: 0 to 1, of the intervals and of the permutation test.
+        resamples: of the bootstrap, and of the permutation test.
+        seed: of both.
 
     Returns:
         One a measure, in their order.
     """
-    counts = [len(next(iter(terms.values()))) for terms in (one, other)]
-
-    def both_of(*chosen: Array | slice) -> Statistic:
-        parts = only(one, chosen[0]), only(other, chosen[-1])
-        first, second = (QUALITY[task].statistic(terms) for terms in parts)
-        of_one = len(next(iter(parts[0].values())))
-
-        def both(weights: Array) -> Array:
-            of_first, of_second = (weights, weights) if paired else np.split(weights, [of_one], axis=1)
-            values = first(of_first), second(of_second)
-            return np.concatenate([*values, values[1] - values[0]], axis=1)
-
-        return both
-
-    sizes = counts[:1] if paired else counts
-    found = weighted_intervals(both_of, sizes, confidence=confidence, resamples=resamples, seed=seed)
-    size = len(QUALITY[task].measures)
-    alone = [_exact(task, terms, found[at : at + size], confidence) for terms, at in ((one, 0), (other, size))]
-    return [Compared(*each) for each in zip(QUALITY[task].measures, *alone, found[2 * size :], strict=True)]
+    quality, pool = QUALITY[task], joined([one, other])
+    figures = [measured(task, terms, confidence=confidence, resamples=resamples, seed=seed) for terms in (one, other)]
+    sizes = [len(next(iter(terms.values()))) for terms in (one, other)]
+    critical = critical_differences(
+        lambda chosen: quality.statistic(only(pool, chosen)),
+        sizes,
+        paired=paired,
+        confidence=confidence,
+        resamples=resamples,
+        seed=seed,
+    )
+    if 2.0 ** (1 - min(sizes)) > 1 - confidence:  # of so few examples, no difference is beyond chance
+        critical[:] = np.nan
+    found = []
+    for measure, of_one, of_other, chance in zip(quality.measures, *figures, critical.tolist(), strict=True):
+        value = float(difference(of_one.value, of_other.value))
+        if paired and measure.share_of:
+            more = other[measure.share_of].astype(int) - one[measure.share_of]
+            value = more.sum() / len(more)
+            chance = (
+                np.nan if np.isnan(chance) else critical_change(int(np.count_nonzero(more)), confidence) / len(more)
+            )
+        found.append(Compared(measure, of_one, of_other, Interval(value, value - chance, value + chance)))
+    return found
 
 
 def only(terms: Terms, chosen: Array | slice) -> dict[str, Array]:
@@ -244,8 +251,8 @@ def _classification_statistic(terms: Terms) -> Statistic:
 
     def statistic(weights: Array) -> Array:
         accuracy, nll, brier, ece, _, overconfidence = figures(weights).T
-        aurc, found = areas(ranking, weights)[:, 0], auroc_of_mistakes(ranking, weights)
-        return np.stack([accuracy, nll, brier, ece, overconfidence, aurc, found], axis=1)
+        aurc, _, _, auroc = areas(ranking, weights).T
+        return np.stack([accuracy, nll, brier, ece, overconfidence, aurc, auroc], axis=1)
 
     return statistic
 
@@ -264,7 +271,7 @@ def _regression_statistic(terms: Terms) -> Statistic:
     columns = np.stack([terms[name] for name in names], axis=1)
 
     def statistic(weights: Array) -> Array:
-        means = weights @ columns / len(columns)
+        means = weights @ columns / weights.sum(axis=1, keepdims=True)
         means[:, 0] = np.sqrt(means[:, 0])
         return means
 

@@ -61,6 +61,7 @@ class RateChoice:
             "better": f"is better than as trained, by {by_size}: more than noise.",
             "worse": f"is worse than as trained, by {by_size}: more than noise.",
             "noise": f"differs from that as trained by {by}, which is within noise.",
+            "unknown": f"differs from that as trained by {by}: too few examples to tell that from noise.",
         }
         half, other = self.examples
         return (

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mcviz.measures.bootstrap import Interval, Statistic, weighted_intervals
+from mcviz.measures.bootstrap import Interval, Statistic, intervals_of, resampled, weighted_intervals
 
 Array = np.ndarray
 
@@ -94,7 +94,8 @@ class SelectiveFigures:
         e_aurc: what it is above that of the perfect order (Geifman et al. 2019).
         augrc: the area under the share of all examples that are kept and wrong, against the coverage: the mean risk of
             an error that nobody sees (Traub et al. 2024).
-        above_best: `augrc` less that of the order with the lowest one, paired by example.
+        above_best: `augrc` less that of the order with the lowest one, with an interval that holds for all orders at
+            once.
     """
 
     aurc: Interval
@@ -113,31 +114,31 @@ def selective_figures(
 ) -> dict[str, SelectiveFigures]:
     """Compare orders of the same examples, with bootstrap intervals.
 
+    The best of several orders is partly the best by chance. So differences of their AUGRCs are held against the range,
+    over all orders, of how far each AUGRC of a draw is from that of all examples: of orders that are equally good, one
+    or more seems worse in 1 - `confidence` of cases (as Tukey's studentized range, but by the bootstrap).
+
     Args:
         rankings: by name, such as that of a score. The predictions may be others: those of the deterministic model are.
-        confidence: 0 to 1, of each interval; that several orders are compared with the best one is not allowed for.
+        confidence: 0 to 1, of each interval, and of all differences together.
         resamples: of the bootstrap.
         seed: of the bootstrap.
 
     Returns:
         The figures of each ranking, by its name.
     """
-    examples = len(next(iter(rankings.values())))
-    one = np.ones((1, examples))
-    best = int(np.argmin([areas(ranking, one)[0, 2] for ranking in rankings.values()]))
 
     def figures_of(chosen: Array | slice) -> Statistic:
         some = [ranking.only(chosen) for ranking in rankings.values()]
+        return lambda weights: np.concatenate([areas(ranking, weights)[:, :3] for ranking in some], axis=1)
 
-        def figures(weights: Array) -> Array:
-            found = np.stack([areas(ranking, weights) for ranking in some], axis=1)
-            above = found[..., 2:] - found[:, best : best + 1, 2:]
-            return np.concatenate([found, above], axis=2).reshape(len(weights), -1)
-
-        return figures
-
-    found = weighted_intervals(figures_of, examples, confidence=confidence, resamples=resamples, seed=seed)
-    return {name: SelectiveFigures(*found[4 * i : 4 * i + 4]) for i, name in enumerate(rankings)}
+    examples = len(next(iter(rankings.values())))
+    value, draws = resampled(figures_of, examples, resamples=resamples, seed=seed)
+    found = intervals_of(value, draws, confidence)
+    augrc = value[2::3]
+    noise = float(np.quantile(np.ptp(draws[:, 2::3] - augrc, axis=1), confidence))
+    above = [Interval(each, each - noise, each + noise) for each in (augrc - augrc.min()).tolist()]
+    return {name: SelectiveFigures(*(*found[3 * i : 3 * i + 3], above[i])) for i, name in enumerate(rankings)}
 
 
 def tied_with_best(figures: Mapping[str, SelectiveFigures]) -> Sequence[str]:
@@ -168,48 +169,31 @@ def _groups(ranking: Ranking, weights: Array) -> tuple[Array, Array]:
     return np.hstack([none, kept.cumsum(axis=1)]), np.hstack([none, errors])[:, at]
 
 
-def auroc_of_mistakes(ranking: Ranking, weights: Array) -> Array:
-    """The chance that a mistake is less certain than what is correct (ties count half), of R draws.
-
-    Args:
-        ranking: of N examples.
-        weights: (R, N) how often each draw holds each example.
-
-    Returns:
-        (R,) float64, 0 to 1; NaN of a draw that holds no mistake, or nothing else.
-    """
-    kept, errors = _groups(ranking, weights)
-    correct = kept - errors
-    below = ((correct[:, 1:] + correct[:, :-1]) / 2 * np.diff(errors, axis=1)).sum(axis=1)  # pairs in the right order
-    pairs = correct[:, -1] * errors[:, -1]
-    return np.divide(below, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
-
-
 def areas(ranking: Ranking, weights: Array) -> Array:
-    """AURC, E-AURC and AUGRC of R draws, as `SelectiveFigures` has them.
+    """AURC, E-AURC and AUGRC of R draws, as `SelectiveFigures` has them, and the AUROC of finding mistakes.
+
+    The AUROC is the chance that a mistake is less certain than what is correct, where ties count half. It follows from
+    the AUGRC (Traub et al. 2024).
 
     Args:
         ranking: of N examples.
-        weights: (R, N) how often each draw holds each example, which sum to N; not always whole.
+        weights: (R, N) float64 whole numbers, how often each draw holds each example; as many examples in each.
 
     Returns:
-        (R, 3) float64.
+        (R, 4) float64; the AUROC is NaN of a draw that holds no mistake, or nothing else.
     """
-    examples = len(ranking)
     kept, errors = _groups(ranking, weights)
+    examples, wrong = int(kept[0, -1]), errors[:, -1]
     augrc = ((errors[:, 1:] + errors[:, :-1]) / 2 * np.diff(kept, axis=1)).sum(axis=1) / examples**2
-    # Within ties, errors are a line over k, and the risk is that line divided by k.
+    # Sums of 1/k up to each k: within ties, errors are a line over k, and the risk is that line divided by k.
+    harmonic = np.r_[0, (1 / np.arange(1, examples + 1)).cumsum()]
     counts, more = np.diff(kept, axis=1), np.diff(errors, axis=1)
-    slope = np.divide(more, counts, out=np.zeros_like(more), where=counts > 0)
-    steps = np.diff(_harmonic(kept, examples), axis=1)
+    slope = more / np.maximum(counts, 1)
+    steps = np.diff(harmonic[kept.astype(np.intp)], axis=1)
     aurc = (more + (errors[:, :-1] - slope * kept[:, :-1]) * steps).sum(axis=1) / examples
-    wrong = errors[:, -1]
-    correct = examples - wrong
-    best = (wrong - correct * (_harmonic(kept[:, -1], examples) - _harmonic(correct, examples))) / examples
-    return np.stack([aurc, aurc - best, augrc], axis=1)
-
-
-def _harmonic(counts: Array, most: int) -> Array:
-    """The sums of 1/k up to each count, 0 to `most`; up to one that is not whole, on a line between its neighbours."""
-    sums, whole = np.r_[0, (1 / np.arange(1, most + 1)).cumsum()], counts.astype(np.intp)
-    return sums[whole] + (counts - whole) / (whole + 1)
+    correct = (examples - wrong).astype(np.intp)
+    best = (wrong - correct * (harmonic[-1] - harmonic[correct])) / examples
+    risk = wrong / examples
+    pairs = risk * (1 - risk)
+    missed = np.divide(augrc - risk**2 / 2, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+    return np.stack([aurc, aurc - best, augrc, 1 - missed], axis=1)

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import streamlit as st
+from scipy import stats
 from streamlit.testing.v1 import AppTest
 
 import mcviz
@@ -314,8 +315,20 @@ def test_the_story_counts_the_largest_errors_among_the_most_uncertain(
     doubt = "total_std" if "total_std" in rows else "predictive_std"
     count = max(1, len(rows) // 20)
     doubtful, wrong = (set(rows[column].nlargest(count).index) for column in (doubt, "absolute_error"))
-    assert f"**{100 * len(doubtful & wrong) / count:.0f}%** of the {100 * count / len(rows):.0f}% largest" in sentence
-    assert ("no help" in sentence) == (len(doubtful & wrong) / count <= count / len(rows))
+    assert f"**{len(doubtful & wrong)}** of the {count} largest error" in sentence
+    chance = stats.hypergeom.sf(len(doubtful & wrong) - 1, len(rows), count, count)
+    assert ("is useful" in sentence) == (chance <= 0.05)
+
+
+def test_no_gain_is_made_of_the_error_of_the_mean_since_any_mean_has_it(
+    cache: Path, open_page: Callable[..., AppTest]
+) -> None:
+    run = mcviz.open_run(cache / "regression-of-rows")
+    sentence = open_page("story", run.name, step="4").header[0].value
+    assert "whatever the model" in sentence
+    together, alone = run.ensemble_rmse[-1], np.sqrt(np.square(run.pass_rmse).mean())
+    for rmse in (together, alone, run.deterministic_rmse):
+        assert f"**{significant(rmse)}" in sentence.replace("\\", "")
 
 
 @pytest.mark.parametrize("name", ["regression-of-rows", "regression-without-labels", "regression-of-three-targets"])

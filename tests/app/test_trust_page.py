@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 import mcviz
 from mcviz.app.filters import Filters
 from mcviz.app.trust.referring import filters_of
+from mcviz.cli import main
 from mcviz.runs.shipped import SHIPPED_RUNS
 from mcviz.trust import convergence_of, refer
 from tests.app.keeping import kept_of
@@ -37,6 +38,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
         class_names=["*cat*", "dog", "owl"],
     )
     mcviz.write_run(folder / "unlabelled", logits, from_logits=True)
+    probs = np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)
+    mcviz.write_run(folder / "right", probs, labels=probs.mean(axis=0).argmax(axis=1))
     mcviz.write_run(folder / "one", logits[:, :1], labels=labels[:1], from_logits=True)
     values = rng.normal(size=(5, 40, 1))
     mcviz.write_run(folder / "values", values, labels=rng.normal(size=40), task="regression")
@@ -158,6 +161,16 @@ def test_a_run_of_which_nothing_can_be_told_says_so(run: str, said: str) -> None
     app = opened(run)
     assert said in words(app)
     assert not app.metric
+
+
+def test_without_mistakes_no_score_is_the_best_at_finding_them(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    app = opened("right")
+    assert "no mistakes by which scores could be ranked" in words(app)
+    assert "tie with the best" not in words(app)
+    assert main(["trust", str(cache / "right")]) == 0
+    told = capsys.readouterr().out
+    assert "no mistakes by which scores could be ranked" in told
+    assert "ties with the best" not in told
 
 
 def test_a_control_that_was_changed_is_in_the_address() -> None:

@@ -156,37 +156,6 @@ def test_of_very_many_examples_the_intervals_are_those_of_all(monkeypatch: pytes
     assert some[0].high - some[0].value == pytest.approx(exact, rel=0.1)
 
 
-def test_two_samples_of_very_many_examples_are_each_drawn_from(monkeypatch: pytest.MonkeyPatch) -> None:
-    one, other = (np.random.default_rng(seed).gamma(2, size=size) for seed, size in ((1, 30_000), (2, 10_000)))
-
-    def difference_of(first: Any, second: Any) -> Callable[[np.ndarray], np.ndarray]:
-        a, b = one[first], other[second]
-        return lambda weights: weights[:, len(a) :] @ b / len(b) - weights[:, : len(a)] @ a / len(a)
-
-    options = {"resamples": 2000, "seed": 1}
-    monkeypatch.setattr(bootstrap, "MOST_DRAWN", 40_000)
-    (every,) = weighted_intervals(difference_of, (30_000, 10_000), **options)
-    monkeypatch.setattr(bootstrap, "MOST_DRAWN", 4_000)
-    (some,) = weighted_intervals(difference_of, (30_000, 10_000), **options)
-    assert_alike(some, every)
-
-
-@pytest.mark.parametrize("few", [1, 40])
-def test_a_small_sample_beside_a_very_large_one_is_not_thinned(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    large, small = (np.random.default_rng(seed).gamma(2, size=size) for seed, size in ((1, 20_000), (2, few)))
-
-    def both(first: Any, second: Any) -> Callable[[np.ndarray], np.ndarray]:
-        a, b = large[first], small[second]
-        means = lambda w: (w[:, : len(a)] @ a / len(a), w[:, len(a) :] @ b / len(b))  # noqa: E731
-        return lambda weights: np.stack([*means(weights), means(weights)[1] - means(weights)[0]], axis=-1)
-
-    options = {"resamples": 2000, "seed": 1}
-    every = weighted_intervals(both, (20_000, few), **options)
-    monkeypatch.setattr(bootstrap, "MOST_DRAWN", 2_000)
-    for found, expected in zip(weighted_intervals(both, (20_000, few), **options), every, strict=True):
-        assert_alike(found, expected)
-
-
 def test_such_an_interval_holds_the_truth_as_often_as_it_claims(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "MOST_DRAWN", 200)
     random, held, tries = np.random.default_rng(0), 0, 400

@@ -4,15 +4,15 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
+from benchmarks.verdicts import false_differences, rate, true_differences
 from mcviz.measures import Predictions, RegressionPredictions
-from mcviz.measures.bootstrap import weighted_intervals
 from mcviz.measures.quality import QUALITY, Measure, compared, joined, measured
-from mcviz.measures.selective import Ranking, auroc_of_mistakes
+from mcviz.measures.selective import Ranking, areas
 
 
 def some_probs(seed: int, examples: int = 300, lean: float = 2.0) -> tuple[np.ndarray, np.ndarray]:
@@ -104,7 +104,8 @@ def test_predictions_without_labels_are_refused(task: str) -> None:
 @given(st.lists(st.tuples(st.integers(0, 4), st.booleans(), st.integers(0, 3)), min_size=1, max_size=25))
 def test_the_auroc_of_mistakes_is_scikit_learn_s_of_the_draw(rows: list[tuple[int, bool, int]]) -> None:
     uncertainty, correct, times = (np.array(column) for column in zip(*rows, strict=True))
-    found = auroc_of_mistakes(Ranking(uncertainty.astype(float), correct), times[None].astype(float))[0]
+    assume(times.any())
+    found = areas(Ranking(uncertainty.astype(float), correct), times[None].astype(float))[0, 3]
     drawn_wrong, drawn = np.repeat(~correct, times), np.repeat(uncertainty, times)
     if drawn_wrong.any() and not drawn_wrong.all():
         assert found == pytest.approx(roc_auc_score(drawn_wrong, drawn))
@@ -112,58 +113,105 @@ def test_the_auroc_of_mistakes_is_scikit_learn_s_of_the_draw(rows: list[tuple[in
         assert np.isnan(found)
 
 
-def test_a_paired_difference_is_that_of_scipy_s_paired_bootstrap() -> None:
+def test_a_paired_difference_is_judged_as_by_scipy_s_sign_flips() -> None:
     probs, labels = some_probs(2, lean=1.0)
-    other = 0.7 * probs + 0.3 / 4
-    by_name = {
-        each.measure.name: each
-        for each in compared("classification", terms_of(probs, labels), terms_of(other, labels), paired=True)
-    }
-    one, two = (-np.log(each.mean(axis=0)[np.arange(len(labels)), labels]) for each in (probs, other))
-    expected = stats.bootstrap(
-        (two - one,), np.mean, method="percentile", n_resamples=4000, rng=np.random.default_rng(1)
-    ).confidence_interval
-    found = by_name["nll"].difference
-    assert found.value == pytest.approx((two - one).mean())
-    assert (found.low, found.high) == pytest.approx(
-        (expected.low, expected.high), abs=0.1 * (expected.high - expected.low)
-    )
-    assert by_name["accuracy"].difference.value == 0
-    assert by_name["accuracy"].verdict == "noise"
+    for share in (0.9, 0.99, 0.997):  # of the second that is the first
+        other = share * probs + (1 - share) * some_probs(3)[0]
+        terms = terms_of(probs, labels), terms_of(other, labels)
+        by_name = {each.measure.name: each for each in compared("classification", *terms, paired=True)}
+        for name in ("nll", "brier"):
+            more = terms[1][name] - terms[0][name]
+            expected = stats.permutation_test(
+                (more,), np.mean, permutation_type="samples", n_resamples=3000, rng=np.random.default_rng(1)
+            )
+            found = by_name[name].difference
+            assert found.value == pytest.approx(more.mean())
+            assert (found.high - found.low) / 2 == pytest.approx(
+                np.quantile(np.abs(expected.null_distribution), 0.95), rel=0.1
+            )
+            if not 0.03 < expected.pvalue < 0.07:
+                assert (by_name[name].verdict != "noise") == (expected.pvalue < 0.05)
 
 
-def test_samples_that_were_drawn_apart_are_drawn_anew_apart() -> None:
-    """The interval of the difference of two means is that of the two variances together."""
-    random = np.random.default_rng(5)
-    one, other = random.normal(size=400), random.normal(1, 3, size=150)
-    (found,) = weighted_intervals(
-        lambda *_: lambda weights: weights[:, 400:] @ other / 150 - weights[:, :400] @ one / 400,
-        (400, 150),
-        resamples=4000,
-    )
-    expected = stats.bootstrap(
-        (one, other),
-        lambda x, y, axis=-1: y.mean(axis=axis) - x.mean(axis=axis),
-        method="percentile",
-        n_resamples=4000,
-        rng=np.random.default_rng(1),
-    ).confidence_interval
-    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=0.1 * (found.high - found.low))
+def test_runs_over_other_examples_are_judged_as_by_scipy_s_permutations() -> None:
+    one, other = terms_of(*some_probs(1, examples=200, lean=1.0)), terms_of(*some_probs(2, examples=90, lean=1.5))
+    by_name = {each.measure.name: each for each in compared("classification", one, other, paired=False)}
+    for name, term in (("accuracy", "correct"), ("nll", "nll"), ("brier", "brier")):
+        expected = stats.permutation_test(
+            (one[term], other[term]), lambda x, y, axis=-1: y.mean(axis=axis) - x.mean(axis=axis),
+            vectorized=True, n_resamples=3000, rng=np.random.default_rng(1),
+        )  # fmt: skip
+        found = by_name[name].difference
+        assert found.value == pytest.approx(expected.statistic)
+        critical = np.quantile(np.abs(expected.null_distribution), 0.95)
+        assert (found.high - found.low) / 2 == pytest.approx(critical, rel=0.1)
+
+
+def test_whole_rankings_are_judged_by_a_slow_loop_of_swaps() -> None:
+    probs, labels = some_probs(4, examples=150)
+    both = terms_of(probs, labels), terms_of(0.5 * probs + 0.5 * some_probs(5, examples=150)[0], labels)
+    random, found = np.random.default_rng(3), []
+    for _ in range(1000):
+        swapped = random.random(150) < 0.5
+        of_swapped = []
+        for one, other in (both, both[::-1]):
+            correct, doubt = (np.where(swapped, other[name], one[name]) for name in ("correct", "uncertainty"))
+            of_swapped.append((doubt[~correct][:, None] > doubt[correct]).mean())  # without ties
+        found.append(abs(of_swapped[1] - of_swapped[0]))
+    auroc = compared("classification", *both, paired=True)[-1].difference
+    assert (auroc.high - auroc.low) / 2 == pytest.approx(np.quantile(found, 0.95), rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("lost", "gained", "verdict"), [(0, 0, "noise"), (0, 4, "noise"), (0, 6, "better"), (8, 1, "worse")]
+)
+def test_accuracies_over_the_same_examples_differ_by_the_exact_test(lost: int, gained: int, verdict: str) -> None:
+    zeros = np.zeros(50)
+    terms = dict.fromkeys(("confidence", "nll", "brier", "uncertainty"), zeros)
+    right, other = np.repeat([[1, 0, 1], [0, 1, 1]], [lost, gained, 50 - lost - gained], axis=1).astype(bool)
+    accuracy = compared("classification", {**terms, "correct": right}, {**terms, "correct": other}, paired=True)[0]
+    assert accuracy.verdict == verdict
+    assert accuracy.difference.value == (gained - lost) / 50
+
+
+@given(st.integers(1, 40), st.integers(0, 1000), st.sampled_from([0.8, 0.95]), st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_no_interval_leaves_out_its_difference_or_says_something_else_than_the_verdict(
+    examples: int, seed: int, confidence: float, paired: bool
+) -> None:
+    one, other = terms_of(*some_probs(seed, examples)), terms_of(*some_probs(seed + 1, examples + (not paired)))
+    for each in compared("classification", one, other, paired=paired, confidence=confidence, resamples=40):
+        low, high = each.difference.low, each.difference.high
+        assert (each.verdict == "unknown") == np.isnan(low)
+        if each.verdict != "unknown":
+            assert low <= each.difference.value <= high
+            assert (each.verdict == "noise") == (low <= 0 <= high)
 
 
 @pytest.mark.parametrize("paired", [True, False])
-def test_two_ensembles_that_are_equally_good_seldom_differ_by_more_than_noise(paired: bool) -> None:
-    """Of 95% intervals about one in twenty misses 0."""
-    differing, trials = 0, 120
-    for trial in range(trials):
-        probs, labels = some_probs(1000 + trial, examples=120, lean=1.0)
-        if paired:  # two passes of a kind
-            one, other = terms_of(probs[:1], labels), terms_of(probs[1:2], labels)
-        else:
-            one, other = terms_of(probs, labels), terms_of(*some_probs(5000 + trial, examples=90, lean=1.0))
-        found = compared("classification", one, other, paired=paired, resamples=200)
-        differing += found[QUALITY["classification"].place["nll"]].verdict != "noise"
-    assert stats.binomtest(differing, trials, 0.05).pvalue > 0.001
+@pytest.mark.parametrize(("examples", "verdict"), [(5, "unknown"), (6, "worse")])
+def test_five_examples_are_too_few_for_a_verdict_and_six_are_not(examples: int, verdict: str, paired: bool) -> None:
+    outputs, labels = np.random.default_rng(0).normal(0, 0.1, (9, examples, 1)), np.zeros((examples, 1))
+    good, bad = (QUALITY["regression"].terms(RegressionPredictions(outputs + bias, labels=labels)) for bias in (0, 50))
+    rmse = compared("regression", good, bad, paired=paired)[0]
+    assert rmse.verdict == verdict
+    assert ("no interval" in rmse.measure.with_interval(rmse.difference)) == (verdict == "unknown")
+
+
+@pytest.mark.parametrize("paired", [True, False])
+@pytest.mark.parametrize(
+    ("draws", "examples", "mean"), [(20, 2, 0.9), (100, 10, 0.9), (100, 200, 0.98), (50, 200, None)]
+)
+def test_exchangeable_runs_seldom_differ_by_more_than_noise(
+    draws: int, examples: int, mean: float | None, paired: bool
+) -> None:
+    found = rate(draws, false_differences, examples, mean, paired)
+    assert (found * draws <= stats.binom.isf(1e-4, draws, 0.05)).all()
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_runs_that_are_worse_are_found(paired: bool) -> None:
+    assert (rate(8, true_differences, paired) >= 0.5).all()
 
 
 def test_pairing_sees_a_difference_that_two_samples_hide() -> None:

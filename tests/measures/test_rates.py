@@ -50,6 +50,12 @@ def test_many_rates_that_are_equally_good_flatter_the_half_that_chooses_alone() 
     assert abs(np.mean(judging)) < 3 * np.std(judging) / np.sqrt(60)
 
 
+def test_two_examples_that_judge_cannot_say_that_a_rate_is_better() -> None:
+    found = choose_rate("classification", {0.2: terms(0, 5.0, 4)}, terms(0, 0.1, 4), resamples=20)
+    assert found.decisive.difference.value != 0
+    assert found.in_words().endswith("(no interval): too few examples to tell that from noise.")
+
+
 @pytest.mark.parametrize(("examples", "rates"), [(3, 1), (10, 0)])
 def test_too_little_to_choose_from_is_refused(examples: int, rates: int) -> None:
     few = terms(0, 1.0, examples)

@@ -244,6 +244,9 @@ def _curves(run: Run, rankings: dict[str, Ranking], found: RunReferral, share: f
 def _orders(run: Run, rankings: dict[str, Ranking]) -> None:
     st.subheader("Which score finds the mistakes?", anchor=False)
     figures, names = _selective(run.digest, rankings), _labels(run)
+    if not any(each.augrc.value for each in figures.values()):
+        st.caption("Every prediction is correct, so there are no mistakes by which scores could be ranked.")
+        return
     tied = tied_with_best(figures)
     if len(tied) > 1:
         st.caption(f"Low is good. {len(tied)} of {len(figures)} tie with the best: within noise they are as good.")

@@ -10,11 +10,11 @@ from mcviz.app.components.shown import example_shown
 from mcviz.app.kinds import kind_of
 from mcviz.app.needs import has, missing
 from mcviz.app.resources import class_names, ranking, table
-from mcviz.app.tasks.story import SHARE, WIDTH, beside_its_passes, noise_step
+from mcviz.app.tasks.story import WIDTH, beside_its_passes, noise_step, review_step
 from mcviz.app.tasks.task import Step
 from mcviz.app.wording import all_as_markdown, as_markdown, as_sentence, confidence, counted, votes
 from mcviz.errors import McvizError
-from mcviz.figures import accuracy_against_ensemble, class_probabilities, mistakes_found
+from mcviz.figures import accuracy_against_ensemble, class_probabilities
 from mcviz.measures import percent, summarise
 from mcviz.runs import Run
 
@@ -76,17 +76,7 @@ def uncertainty_finds_mistakes(run: Run) -> Step:
             "the most uncertain one."
         )
         return sentence, lambda: example_shown(run, int(order[0]), WIDTH)
-    inspected = max(1, int(SHARE * len(wrong)))
-    found, by_chance = wrong[:inspected].sum() / mistakes, inspected / len(wrong)
-    finding = f"**{percent(found)}** of {counted(mistakes, 'mistake')}"
-    reviewed = f"the **{percent(by_chance, 0)}** most uncertain examples"
-    if found > by_chance:
-        sentence = f"The uncertainty is useful: review {reviewed}, and you find {finding}."
-    else:
-        sentence = f"The uncertainty is no help here: {reviewed} hold {finding}, no more than as many random ones."
-    if len(wrong) * SHARE < 1:  # too few examples for a curve
-        return sentence, lambda: example_shown(run, int(order[0]), WIDTH)
-    return sentence, lambda: chart(mistakes_found(wrong, SHARE), "mistakes", sentence)
+    return review_step(run, order, wrong, "mistakes", counted(mistakes, "mistake"))
 
 
 def ensemble(run: Run) -> Step:

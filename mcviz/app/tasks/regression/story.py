@@ -14,10 +14,10 @@ from mcviz.app.tasks.regression.example import histogram_of
 from mcviz.app.tasks.regression.overview import of_one_pass, rmses
 from mcviz.app.tasks.regression.passes import Predicted, predicted
 from mcviz.app.tasks.regression.words import with_std
-from mcviz.app.tasks.story import SHARE, WIDTH, beside_its_passes, noise_step
+from mcviz.app.tasks.story import SHARE, WIDTH, beside_its_passes, noise_step, review_step
 from mcviz.app.tasks.task import Step
 from mcviz.app.wording import as_markdown, counted
-from mcviz.figures import mistakes_found, rmse_against_ensemble
+from mcviz.figures import rmse_against_ensemble
 from mcviz.measures import percent, significant
 from mcviz.runs import Run
 
@@ -65,34 +65,23 @@ def uncertainty_finds_errors(run: Run) -> Step:
         )
     large = np.zeros(len(errors), bool)
     large[np.argsort(-errors, kind="stable")[:count]] = True
-    found, by_chance = large[:count].sum() / count, count / len(errors)
-    finding = f"**{percent(found, 0)}** of the {percent(by_chance, 0)} largest errors"
-    reviewed = f"the **{percent(by_chance, 0)}** most uncertain examples by {score.in_sentence}"
-    if found > by_chance:
-        sentence = (
-            f"The uncertainty is useful: review {reviewed}, and you find {finding}; as many random ones would hold "
-            f"{percent(by_chance, 0)} of them."
-        )
-    else:
-        sentence = f"The uncertainty is no help here: {reviewed} hold {finding}, no more than as many random ones."
-    if len(errors) * SHARE < 1:  # too few examples for a curve
-        return sentence, lambda: example_shown(run, int(order[0]), WIDTH)
-    return sentence, lambda: chart(mistakes_found(large, SHARE, "largest errors"), "errors-found", sentence)
+    largest = f"the {counted(count, 'largest error')}"
+    return review_step(run, order, large, "largest errors", largest, f" by {score.in_sentence}")
 
 
 def ensemble(run: Run) -> Step:
-    """How the single passes and their mean compare."""
+    """The errors of the single passes, of their mean and of the deterministic model; the mean's is no achievement."""
     single, by_size = rmses(run)
-    together, by_itself = float(by_size[-1]), of_one_pass(single)
-    words = [quantity(value, run.manifest.unit) for value in (together, by_itself)]
-    verdict = "no better than" if words[0] == words[1] else "better than" if together < by_itself else "worse than"
+    together, off = float(by_size[-1]), run.deterministic_rmse
+    words = [as_markdown(quantity(value, run.manifest.unit)) for value in (together, of_one_pass(single))]
     sentence = (
-        f"{'And' if verdict == 'better than' else 'But'} together the passes are {verdict} alone: the root mean "
-        f"squared error (RMSE) of the mean of all {len(single)} is **{as_markdown(words[0])}**, that of one pass on "
-        f"average **{as_markdown(words[1])}**."
+        "The mean of the passes is never worse than they are on average, whatever the model: its root mean squared "
+        f"error (RMSE) is **{words[0]}**, that of one pass on average **{words[1]}**."
     )
+    if off is not None:
+        sentence += f" The deterministic model's is **{as_markdown(quantity(off, run.manifest.unit))}**."
     return sentence, lambda: chart(
-        rmse_against_ensemble(single, together, run.deterministic_rmse, run.manifest.unit), "together", sentence
+        rmse_against_ensemble(single, together, off, run.manifest.unit), "together", sentence
     )
 
 
