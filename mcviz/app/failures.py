@@ -51,8 +51,9 @@ def unforeseen(error: BaseException, page: str) -> str:
 
 def plainly(told: str) -> str:
     """What was told, as one line without the folders above that of the runs."""
-    for folder in {cache_folder().parent, FOLDER} - {Path()}:
-        told = told.replace(f"{folder}/", "")
+    for folder in (cache_folder().parent, FOLDER):
+        if folder != Path():  # of a relative `cache`
+            told = told.replace(f"{folder}/", "")
     return one_line(told)
 
 

@@ -10,8 +10,10 @@ from mcviz.app.beside import key_of
 from mcviz.app.filters import Filters
 from mcviz.app.layouts import positions
 from mcviz.app.resources import ranking, table
-from mcviz.app.state import CONFIDENT_FIRST, PageState
+from mcviz.app.state import CONFIDENT_FIRST, UNCERTAIN_FIRST, PageState
 from mcviz.runs import Run
+
+LABEL_ERRORS = {"score": "self_confidence", "order": UNCERTAIN_FIRST}  # of the state that ranks them first
 
 
 @dataclass(frozen=True)

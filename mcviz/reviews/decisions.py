@@ -25,6 +25,7 @@ class Decision:
         kind: what was decided.
         class_index: the class that was given, or None.
         time: when, in UTC.
+        label_is_right: whether the given label is right by it, or None without a label, and of a skip.
     """
 
     example: int
@@ -32,6 +33,7 @@ class Decision:
     kind: Verdict
     class_index: int | None
     time: datetime
+    label_is_right: bool | None = None
 
     def in_words(self, class_names: Sequence[str]) -> str:
         """What was decided, with the name of the class."""
@@ -85,8 +87,16 @@ class Reviewed:
         return found
 
     def disagreements(self) -> dict[int, list[Decision]]:
-        """The decisions about each example that reviewers decided about in different ways."""
-        return {example: each for example, each in self.by_example().items() if len({_answer(one) for one in each}) > 1}
+        """The decisions about each example that is disputed.
+
+        These are two questions: whether the given label is right, and which class is. Who says that the label is wrong
+        and names no class answers the first alone.
+        """
+        return {
+            example: decisions
+            for example, decisions in self.by_example().items()
+            if len({each.label_is_right for each in decisions}) > 1 or len(classes_named(decisions)) > 1
+        }
 
     def agreements(self) -> list[Agreement]:
         """How far each two reviewers agree who decided about the same examples."""
@@ -145,6 +155,11 @@ def new_entries(entries: Sequence[Entry], known: Reviewed, class_names: Sequence
     ]
 
 
+def classes_named(decisions: Iterable[Decision]) -> set[int | None]:
+    """The classes that decisions without skips name, with None where one says that no class fits."""
+    return {each.class_index for each in decisions if each.kind != "wrong_label"}
+
+
 def label_names(run: Run) -> list[str] | None:
     """The name of each example's given label, or None without labels."""
     return None if run.labels is None else [run.class_names[label] for label in run.labels]
@@ -159,7 +174,8 @@ def _decision(row: Row, indices: dict[str, int], labels: list[str] | None) -> De
     if row.kind == "wrong_label" and (labels is None or row.label != labels[row.example]):
         return None
     index = indices[row.class_name] if row.kind == "class" and row.class_name is not None else None
-    return Decision(row.example, row.reviewer, row.kind, index, row.time)
+    is_right = None if labels is None or row.kind == "skip" else row.class_name == labels[row.example]
+    return Decision(row.example, row.reviewer, row.kind, index, row.time, is_right)
 
 
 def _answer(decision: Decision) -> str:
@@ -167,7 +183,7 @@ def _answer(decision: Decision) -> str:
 
 
 def settled(run: Run, known: Reviewed) -> np.ndarray:
-    """(N,) bool: the examples that somebody decided about, and nobody otherwise."""
+    """(N,) bool: the examples that somebody decided about, and nobody disputes."""
     found = np.zeros(len(run), bool)
     found[list(known.by_example().keys() - known.disagreements().keys())] = True
     return found

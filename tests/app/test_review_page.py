@@ -8,8 +8,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
+from mcviz.app.wording import as_markdown
 from mcviz.measures import most_uncertain_first
-from mcviz.reviews import Reviewed, reviewed, reviews_of
+from mcviz.reviews import Reviewed, outcome, reviewed, reviews_of
 from tests.app.keeping import kept_of
 from tests.app.kinds import passes
 from tests.app.probing import words
@@ -98,8 +99,66 @@ def test_decisions_are_kept_and_the_next_hardest_example_follows(cache: Path, na
     }  # fmt: skip
     assert shown(app) == order[4]
     assert f"**3** of {EXAMPLES} examples decided" in app.get("progress")[0].proto.text
-    labelled = mcviz.open_run(cache / name).labels is not None
-    assert any("wrong_label" in each.key for each in app.button if each.key) == labelled
+    run = mcviz.open_run(cache / name)
+    for answer in ("wrong_label", "label"):
+        assert any(f"review-{answer}-" in each.key for each in app.button if each.key) == (run.labels is not None)
+    press(app, "prediction")
+    assert answers(cache, name)[order[4]] == ("class", run.mean_probs[order[4]].argmax())
+    if run.labels is not None:
+        press(app, "label")
+        assert answers(cache, name)[order[5]] == ("class", run.labels[order[5]])
+
+
+def test_the_queue_can_be_the_probable_label_errors(cache: Path) -> None:
+    run = mcviz.open_run(cache / "images")
+    fit = run.mean_probs[np.arange(EXAMPLES), run.labels]
+    app = opened("images", part="label_errors", prediction="1")
+    for example in (each for each in fit.argsort() if run.mean_probs[each].argmax() == 1):
+        assert shown(app) == example
+        press(app, "label")
+    assert "Every example of this selection is decided." in words(app)
+
+
+def test_without_labels_there_is_no_queue_of_label_errors(cache: Path) -> None:
+    app = opened("unlabelled", part="label_errors")
+    (parts,) = (each.options for each in app.segmented_control if each.label == "Part")
+    assert parts == ["Selected examples", "Settle disputes", "What came of it"]
+    assert shown(app) == queue(cache, "unlabelled")[0]
+
+
+def test_disputes_are_shown_with_all_that_was_said_until_they_are_settled(cache: Path) -> None:
+    run, order = mcviz.open_run(cache / "images"), queue(cache, "images")
+    reviews, labels = reviews_of(run), run.labels
+    first, second, agreed, wrong = order[3], order[7], order[0], order[5]
+
+    def add(example: int, reviewer: str, shift: int) -> None:
+        reviews.add(example, reviewer, "class", class_name=run.class_names[(labels[example] + shift) % 3])
+
+    for reviewer, shift in (("Ada", 1), ("Bob", 2)):
+        add(first, reviewer, shift)  # both say that the label is wrong
+        add(second, reviewer, shift - 1)  # one says so
+        add(agreed, reviewer, 1)
+    add(wrong, "Ada", 1)
+    reviews.add(wrong, "Bob", "wrong_label", label=run.class_names[labels[wrong]])  # whatever is right
+    reviews.add(first, "Bob", "note", note="*why?*")
+    app = opened("images", part="disputes", prediction="1")
+    assert shown(app) == first
+    names = [as_markdown(run.class_names[(labels[first] + shift) % 3]) for shift in (1, 2)]
+    assert f"So far: you: **{names[0]}**; Bob: **{names[1]}**." in words(app)
+    assert r"Bob notes: \*why?\*" in words(app)
+    assert not any("skip" in each.key for each in app.button if each.key)
+    press(app, f"class-{(labels[first] + 1) % 3}")  # as before: Ada stands by it, and goes on
+    assert shown(app) == second
+    press(app, f"class-{(labels[second] + 1) % 3}")
+    assert "**1** of 2 disputes settled" in app.get("progress")[0].proto.text
+    assert shown(app) == first
+    press(app, "wrong_label")
+    assert "Every dispute is settled." in words(app)
+    assert "No example is disputed." in words(opened("images", part="disputes"))
+    found = outcome(run, known(cache, "images"))
+    for example, shift in ((first, 2), (second, 1), (agreed, 1), (wrong, 1)):
+        assert found.labels[example] == (labels[example] + shift) % 3
+        assert found.mask[example]
 
 
 def test_undo_goes_back_to_the_example_and_to_what_was_said_before(cache: Path) -> None:
@@ -183,7 +242,7 @@ def test_of_many_classes_one_is_typed(cache: Path) -> None:
 
 
 def test_a_selection_is_the_queue(cache: Path) -> None:
-    app = opened("images", predicted="1", score="predictive_entropy")
+    app = opened("images", prediction="1", score="predictive_entropy")
     scores = mcviz.open_run(cache / "images").scores()
     order = most_uncertain_first("predictive_entropy", scores["predictive_entropy"].to_numpy())
     assert shown(app) == next(each for each in order if scores["prediction"][each] == 1)

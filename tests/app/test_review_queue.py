@@ -16,7 +16,6 @@ from mcviz.app.review.queue import (
     usual_keys,
     with_key,
 )
-from mcviz.reviews import Decision
 
 CHARACTERS = st.characters(min_codepoint=33, max_codepoint=126)
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -62,8 +61,10 @@ def test_however_keys_are_changed_no_two_are_the_same_and_none_is_another_class_
 def test_usual_names_have_the_usual_keys() -> None:
     assert class_keys(["cat", "dog"]) == {"0": 0, "1": 1}
     assert class_keys(["1", "2", "zero"]) == {"1": 0, "2": 1, "0": 2}
-    assert action_keys(["cat", "dog"]) == {"wrong_label": "w", "none": "n", "note": "m"}
-    assert action_keys(["W", "E"])["wrong_label"] not in ("w", "e", "n", "m")
+    usual = {"label": "l", "prediction": "p", "wrong_label": "w", "none": "n", "note": "m"}
+    assert action_keys(["cat", "dog"]) == usual
+    assert action_keys(["W", "E"])["wrong_label"] not in ("w", "e", "n", "m", "l", "p")
+    assert not {"label", "wrong_label"} & set(usual_keys(["cat", "dog"], labelled=False))
 
 
 @given(
@@ -72,14 +73,14 @@ def test_usual_names_have_the_usual_keys() -> None:
     st.data(),
 )
 def test_what_comes_next_is_open_before_it_is_skipped(queue: list[int], kinds: dict[int, str], data) -> None:
-    done = {example: Decision(example, "Ada", kind, None, START) for example, kind in kinds.items()}
+    done, passed_over = ({each for each, kind in kinds.items() if kind == one} for one in ("none", "skip"))
     after = data.draw(st.sampled_from([None, *queue]))
     start = 0 if after is None else queue.index(after) + 1
     circle = queue[start:] + queue[:start]
-    is_open = [each for each in circle if each not in done]
+    is_open = [each for each in circle if each not in kinds]
     skipped = [each for each in circle if kinds.get(each) == "skip" and each != after]
     expected = [*is_open, *skipped, None][0] if is_open or skipped else None
-    assert next_open(np.array(queue), done, after) == expected
+    assert next_open(np.array(queue), done, passed_over, after) == expected
 
 
 @pytest.mark.parametrize(

@@ -95,17 +95,19 @@ def test_twenty_are_decided_with_keys_two_undone_and_all_found_after_a_crash(
     pressed = [
         ("0", "cat"),
         ("1", "dog"),
-        ("2", "owl"),
+        ("l", "label"),
+        ("p", "prediction"),
         ("n", "no class fits"),
         ("w", "the given label is wrong"),
     ]
-    pressed = [*pressed, ("Space", "skipped")] * 4
+    pressed = [*pressed, ("Space", "skipped")] * 3
+    named = {"label": run.labels, "prediction": run.mean_probs.argmax(axis=1)}
     expected = {}
     with server(tmp_path) as (url, process), reviewer(browser, url, "Ada") as page:
         for example, (key, said) in zip(order[:20], pressed[:20], strict=True):
             expect(shown(page, example)).to_be_visible()
             page.keyboard.press(key)
-            expected[example] = said
+            expected[example] = NAMES[named[said][example]] if said in named else said
         expect(shown(page, order[20])).to_be_visible()
         for example in (order[19], order[18]):
             page.keyboard.press("Backspace")

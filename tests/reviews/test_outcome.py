@@ -105,6 +105,64 @@ def test_corrected_labels_are_those_that_nobody_contradicts(runs: dict[str, mcvi
     assert found.classes["label_errors"].tolist() == [3, 0, 1]
 
 
+# What is decided about an example of the given label 0; "w": the label is wrong, "n": no class fits.
+DECIDED = {
+    "0": (0, True), "0 0": (0, True), "1": (1, True), "1 1 1": (1, True),
+    "w": (-1, True), "w w": (-1, True), "n": (-1, True), "w n": (-1, True), "w 1": (1, True), "1 w 1": (1, True),
+    "1 2": (-1, False), "1 1 2": (-1, False), "w 1 2": (-1, False), "1 n": (-1, False), "2 n w": (-1, False),
+    "0 1": (0, False), "0 w": (0, False), "0 n": (0, False), "0 0 1": (0, False), "0 1 2": (0, False),
+}  # fmt: skip
+
+
+def answer(example: int, reviewer: str, given: str) -> Entry:
+    if given in "wn":
+        return Entry(example, reviewer, {"w": "wrong_label", "n": "none"}[given], label=NAMES[LABELS[example]])
+    return as_class(example, int(given), reviewer)
+
+
+@pytest.mark.parametrize("answers", DECIDED)
+def test_whether_the_label_is_wrong_and_which_class_is_right_are_two_questions(
+    runs: dict[str, mcviz.Run], answers: str
+) -> None:
+    given = zip("ABC", answers.split(), strict=False)
+    known = reviewed(runs["labelled"], history(*(answer(3, *each) for each in given)))  # an example of the label 0
+    found, (label, settled) = outcome(runs["labelled"], known), DECIDED[answers]
+    assert (found.labels[3], found.mask[3], found.settled[3]) == (label, label >= 0, settled)
+    assert found.label_errors[3] == ("0" not in answers)
+    assert found.disagreements == len(known.disagreements()) == (not settled)
+    assert found.agreement_with_labels == (None if "0" in answers and not settled else float(answers[0] == "0"))
+    with np.load(io.BytesIO(npz(runs["labelled"], known))) as exported:
+        assert (exported["labels"][3], exported["mask"][3], exported["reviewed"][3]) == (label, label >= 0, settled)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, EXAMPLES - 1), st.sampled_from("ABC"), st.sampled_from(["0", "1", "2", "w", "n"])),
+        max_size=40,
+    ),
+    st.sampled_from(["labelled", "unlabelled"]),
+)
+def test_what_is_exported_is_what_all_decisions_leave_possible(
+    runs: dict[str, mcviz.Run], said: list[tuple[int, str, str]], name: str
+) -> None:
+    found = outcome(runs[name], reviewed(runs[name], history(*(answer(*each) for each in said))))
+    latest = {(example, reviewer): given for example, reviewer, given in said}
+    for example in range(EXAMPLES):
+        label = LABELS[example] if name == "labelled" else -1
+        possible: list[set[int | str]] = [
+            {0, 1, 2, "none"} - {label} if given == "w" else {"none"} if given == "n" else {int(given)}
+            for (about, _), given in latest.items()
+            if about == example and (given != "w" or name == "labelled")
+        ]
+        left = set.intersection(*possible) if possible else set()
+        if left:
+            expected = left.pop() if len(left) == 1 else -1
+            expected = -1 if expected == "none" else expected
+        else:
+            expected = label if not possible or any(label in each for each in possible) else -1
+        assert (found.labels[example], found.mask[example]) == (expected, expected >= 0)
+
+
 def test_without_labels_there_is_what_can_be_known(runs: dict[str, mcviz.Run]) -> None:
     found = outcome(runs["unlabelled"], reviewed(runs["unlabelled"], ROWS))
     assert found.labels.tolist() == [1, 1, -1, -1, -1, -1, 2, -1, -1, -1, -1, -1]

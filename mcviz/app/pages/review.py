@@ -1,5 +1,6 @@
 """One doubtful example after the other: decide, undo, go on; and what came of it."""
 
+import numpy as np
 import streamlit as st
 
 from mcviz.app.components.charts import nothing_passes
@@ -11,17 +12,22 @@ from mcviz.app.person import person
 from mcviz.app.resources import scores_of
 from mcviz.app.review.deciding import Review, deciding
 from mcviz.app.review.results import results
-from mcviz.app.selection import select
+from mcviz.app.selection import LABEL_ERRORS, Selection, ranked, select
 from mcviz.app.session import kept
 from mcviz.app.state import ORDERS, one_of
 from mcviz.app.wording import as_markdown, extremes
 from mcviz.permission import may_write, refusal
-from mcviz.reviews import reviews_of
+from mcviz.reviews import reviewed, reviews_of
 from mcviz.reviews.store import LONGEST_NAME
 from mcviz.text import printable
 
 REVIEWER = "reviewer"  # of the session
-PARTS = {"queue": "Queue", "results": "What came of it"}
+PARTS = {
+    "queue": "Selected examples",
+    "label_errors": "Probable label errors",
+    "disputes": "Settle disputes",
+    "results": "What came of it",
+}
 
 run, state = begin(REVIEW)
 only_of_classes(
@@ -32,10 +38,11 @@ only_of_classes(
 )
 login = person()
 if may_write():
-    part = one_of(state.part, PARTS)
+    parts = [each for each in PARTS if each != "label_errors" or LABEL_ERRORS["score"] in scores_of(run)]
+    part = one_of(state.part, parts)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.segmented_control(
-            "Part", list(PARTS), format_func=PARTS.__getitem__, required=True, label_visibility="collapsed",
+            "Part", parts, format_func=PARTS.__getitem__, required=True, label_visibility="collapsed",
             **bound("part", part),
         )  # fmt: skip
         if login is None:
@@ -54,17 +61,29 @@ reviews = reviews_of(run)
 if part == "results":
     results(run, reviews)
     st.stop()
-selection = select(run, state)
-if state.filters != Filters():
-    chips(selection)
-with st.container(horizontal=True, vertical_alignment="center"):
-    score = scores_of(run)[state.score]
-    first = extremes(score)[ORDERS.index(state.order)]
-    st.caption(f"By {score.in_sentence}, {first} first.", width="content")
-    link_to(UNCERTAIN, "Choose other examples")
+if part == "disputes":
+    # A dispute that is settled keeps its place in the queue of this visit.
+    disputed: set[int] = kept().setdefault(f"disputed-{run.digest}", set())
+    disputed.update(reviewed(run, reviews.rows()).disagreements())
+    if not disputed:
+        st.info("No example is disputed.", icon=":material/handshake:")
+        st.stop()
+    order = ranked(run, state)
+    selection = Selection(run, state, order[np.isin(order, list(disputed))])
+    st.caption("A dispute is settled when its reviewers change their decisions so that they agree.")
+else:
+    state = state.replace(**LABEL_ERRORS) if part == "label_errors" else state
+    selection = select(run, state)
+    if state.filters != Filters():
+        chips(selection)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        score = scores_of(run)[state.score]
+        first = extremes(score)[ORDERS.index(state.order)]
+        st.caption(f"By {score.in_sentence}, {first} first.", width="content")
+        link_to(UNCERTAIN, "Choose other examples")
 if len(selection.examples) == 0:
     nothing_passes()
 elif not reviewer:
     st.info("Type your name above to begin. It stands beside what you decide.", icon=":material/person:")
 else:
-    deciding(Review(selection, reviews, reviewer))
+    deciding(Review(selection, reviews, reviewer, disputed=part == "disputes"))

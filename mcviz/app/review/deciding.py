@@ -17,7 +17,7 @@ from mcviz.app.navigation import REVIEW
 from mcviz.app.needs import has
 from mcviz.app.redrawing import tell
 from mcviz.app.resources import class_names, table
-from mcviz.app.review.keyboard import change_keys, chosen_keys
+from mcviz.app.review.keyboard import ACTIONS, change_keys, chosen_keys
 from mcviz.app.review.queue import BUTTONS, key_in_words, next_open, pace
 from mcviz.app.selection import Selection, place_of
 from mcviz.app.session import kept, said
@@ -45,11 +45,13 @@ class Review:
         selection: whose examples are the queue.
         reviews: where decisions are kept.
         reviewer: the name.
+        disputed: whether these examples are disputed, and done when they are not any more.
     """
 
     selection: Selection
     reviews: Reviews
     reviewer: str
+    disputed: bool = False
 
     @property
     def run(self) -> Run:
@@ -66,36 +68,48 @@ def deciding(review: Review) -> None:
         mine, queue = known.of(review.reviewer), review.selection.examples
         if kept().get(QUEUE) != (found := (review.run.digest, queue.tobytes())):
             kept()[QUEUE], kept()[AT], kept()[LAST] = found, None, None
-        _progress(review, known, mine)
+        done, skipped = _done(review, known, mine)
+        _progress(review, known, len(done), len(skipped))
         if trouble := kept().pop(TROUBLE, None):
             st.error(refusal(trouble, REVIEW.title), icon=":material/error:")
         _last(review, known)
         at = kept()[AT]
-        example = next_open(queue, mine, kept()[LAST]) if at is None else at
+        example = next_open(queue, done, skipped, kept()[LAST]) if at is None else at
         if example is None:
             example = int(queue[-1])
-            st.success("Every example of this selection is decided.", icon=":material/done_all:")
+            all_done = "Every dispute is settled." if review.disputed else "Every example of this selection is decided."
+            st.success(all_done, icon=":material/done_all:")
         pressing = _example(review, known, example)
         with listening:
             keys(**pressing)
 
 
-def _progress(review: Review, known: Reviewed, mine: Mapping[int, Decision]) -> None:
-    queue = review.selection.examples
-    in_queue = [mine[each] for each in queue.tolist() if each in mine]
-    done = sum(each.kind != "skip" for each in in_queue)
-    said = [f"**{done:,}** of {counted(len(queue), 'example')} decided"]
-    if skipped := len(in_queue) - done:
+def _done(review: Review, known: Reviewed, mine: Mapping[int, Decision]) -> tuple[set[int], set[int]]:
+    """The examples of the queue that are done, and those that were skipped."""
+    queue = set(review.selection.examples.tolist())
+    if review.disputed:
+        return queue - known.disagreements().keys(), set()
+    skipped = {example for example in queue & mine.keys() if mine[example].kind == "skip"}
+    return (queue & mine.keys()) - skipped, skipped
+
+
+def _progress(review: Review, known: Reviewed, done: int, skipped: int) -> None:
+    count = len(review.selection.examples)
+    if review.disputed:
+        st.progress(done / count, f"**{done:,}** of {counted(count, 'dispute')} settled")
+        return
+    said = [f"**{done:,}** of {counted(count, 'example')} decided"]
+    if skipped:
         said.append(f"{skipped:,} skipped")
-    if (speed := pace([each.time for each in mine.values()])) is not None:
+    if (speed := pace([each.time for each in known.of(review.reviewer).values()])) is not None:
         said.append(f"{speed:.0f} a minute")
-        said.append(f"{duration(60 * (len(queue) - len(in_queue)) / speed)} left")
+        said.append(f"{duration(60 * (count - done - skipped) / speed)} left")
     others: dict[str, int] = {}
     for each in known.decisions:
         if each.reviewer != review.reviewer:
             others[each.reviewer] = others.get(each.reviewer, 0) + 1
     said += [f"{as_markdown(name)}: {count:,}" for name, count in others.items()]
-    st.progress(done / len(queue), " · ".join(said))
+    st.progress(done / count, " · ".join(said))
 
 
 def _last(review: Review, known: Reviewed) -> None:
@@ -144,8 +158,13 @@ def _facts(review: Review, known: Reviewed, example: int) -> None:
     queue = review.selection.examples
     place = place_of(example, queue) + 1
     st.caption(f"Example {example}, {place:,} of {len(queue):,}.")
-    if example in known.of(review.reviewer):
-        st.markdown(f"So far: {_said(review, known, example)}.")
+    so_far = _said(review, known, example)
+    if so_far and (review.disputed or example in known.of(review.reviewer)):
+        st.markdown(f"So far: {so_far}.")
+    if review.disputed:
+        for (noted, reviewer), note in known.notes.items():
+            if noted == example and note:
+                st.caption(f"{as_markdown(reviewer)} notes: {as_markdown(note)}")
 
 
 def _believed(run: Run, example: int, prediction: str) -> str:
@@ -164,6 +183,7 @@ def _choices(review: Review, known: Reviewed, example: int) -> dict[str, str]:
     """
     presses = kept().setdefault(PRESSES, 0)
     names, labelled = class_names(review.run), has(review.run, "labels")
+    classes = {"label": _label(review.run, example), "prediction": int(table(review.run)["prediction"].iloc[example])}
     keyed = _keys(review)
     pressing = {key: f"review-{name}-" for name, key in keyed.items() if key}
     decide = partial(_decide, review, example)
@@ -179,6 +199,12 @@ def _choices(review: Review, known: Reviewed, example: int) -> dict[str, str]:
 
         return act
 
+    with st.container(horizontal=True, gap="small"):
+        for name in ("label", "prediction", "wrong_label", "none"):
+            if name in keyed:
+                arguments = ("class", classes[name]) if name in classes else (name,)
+                words = _with_key(keyed[name], ACTIONS[name])
+                st.button(words, key=own(name), on_click=once(decide), args=arguments)
     if len(names) <= BUTTONS:
         with st.container(horizontal=True, gap="small"):
             for index, class_name in enumerate(names):
@@ -194,16 +220,11 @@ def _choices(review: Review, known: Reviewed, example: int) -> dict[str, str]:
             f"Class: {typing}", range(len(names)), index=None, format_func=names.__getitem__, key=field,
             on_change=once(lambda: decide("class", said(field))),
         )  # fmt: skip
-    with st.container(horizontal=True, gap="small"):
-        verdicts: list[tuple[Verdict, str]] = [("none", "No class fits")]
-        verdicts += [("wrong_label", "The given label is wrong")] if labelled else []
-        for verdict, words in verdicts:
-            shown = _with_key(keyed[verdict], words)
-            st.button(shown, key=own(verdict), on_click=once(decide), args=(verdict,))
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         back, forward = _beside(review.selection.examples, example)
+        skip = [] if review.disputed else [("skip", "Skip", partial(decide, "skip"))]  # which would withdraw a decision
         for move, words, action in (
-            ("skip", "Skip", partial(decide, "skip")),
+            *skip,
             ("undo", "Undo", partial(_undo, review)),
             ("back", "Back", partial(_show, back)),
             ("forward", "Forward", partial(_show, forward)),

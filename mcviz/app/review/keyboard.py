@@ -10,8 +10,10 @@ from mcviz.app.session import kept, said
 CHOSEN = "keys-of-reviews"  # in the session: by the reviewer and the classes
 ACTIONS = {
     "class": "Type a class",
-    "none": "No class fits",
+    "label": "The given label is right",
+    "prediction": "The prediction is right",
     "wrong_label": "The given label is wrong",
+    "none": "No class fits",
     "note": "Note",
     "skip": "Skip",
     "undo": "Undo",

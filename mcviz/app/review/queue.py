@@ -2,14 +2,14 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 
-from mcviz.reviews import Decision
-
 BUTTONS = 10  # classes that have a key each; more are typed
 LETTERS = "wnmabdefghijklopqstuvxyz-+.,;"  # C and R are Streamlit's own
+ANSWERS = {"label": "l", "prediction": "p", "wrong_label": "w", "none": "n", "note": "m"}
+OF_LABELS = "label", "wrong_label"  # answers about the given label
 MOVES = {"skip": " ", "undo": "backspace", "back": "arrowleft", "forward": "arrowright"}
 SHOWN = {" ": "Space", "backspace": "⌫", "delete": "Del", "arrowleft": "←", "arrowright": "→"}
 KEYS = (*"0123456789", *LETTERS, "/", *SHOWN)  # as browsers name them, in small letters
@@ -28,13 +28,14 @@ def class_keys(class_names: Sequence[str]) -> dict[str, int]:
 
 
 def action_keys(class_names: Sequence[str]) -> dict[str, str]:
-    """The key for each of wrong_label, none and note: W, N and M, or others where these are names of classes; or ""."""
+    """The key of each of `ANSWERS`, or another one where that is the name of a class; or ""."""
     taken = {name.lower() for name in class_names}
     free = [letter for letter in LETTERS if letter not in taken]
     found: dict[str, str] = {}
-    for action, usual in (("wrong_label", "w"), ("none", "n"), ("note", "m")):
+    for action, usual in ANSWERS.items():
         left = [letter for letter in free if letter not in found.values()]
-        found[action] = usual if usual in left else next((letter for letter in left if letter not in "wnm"), "")
+        others = (letter for letter in left if letter not in ANSWERS.values())
+        found[action] = usual if usual in left else next(others, "")
     return found
 
 
@@ -46,10 +47,10 @@ def usual_keys(class_names: Sequence[str], labelled: bool) -> dict[str, str]:
         labelled: whether there are labels that can be wrong.
 
     Returns:
-        Of `class-0`, `class-1`, … or, of more than ten, of `class`, the field that one is typed in; then of `none`,
-        `wrong_label`, `note` and those of `MOVES`.
+        Of `class-0`, `class-1`, … or, of more than ten, of `class`, the field that one is typed in; then of `ANSWERS`
+        and `MOVES`.
     """
-    others = {name: key for name, key in action_keys(class_names).items() if labelled or name != "wrong_label"} | MOVES
+    others = {name: key for name, key in action_keys(class_names).items() if labelled or name not in OF_LABELS} | MOVES
     free = (key for key in ("/", *KEYS) if key in keys_for("class", class_names) and key not in others.values())
     classes = {f"class-{index}": key for key, index in class_keys(class_names).items()} or {"class": next(free, "")}
     return classes | others
@@ -88,23 +89,26 @@ def key_in_words(key: str) -> str:
     return SHOWN.get(key, key.upper())
 
 
-def next_open(queue: np.ndarray, done: Mapping[int, Decision], after: int | None = None) -> int | None:
-    """The example that comes next: one that is not decided yet, or else one that was skipped.
+def next_open(
+    queue: np.ndarray, done: Collection[int], skipped: Collection[int] = (), after: int | None = None
+) -> int | None:
+    """The example that comes next: one that is neither done nor skipped, or else one that was skipped.
 
     Args:
         queue: (n,) int64 examples in their order.
-        done: the reviewer's own decisions by their examples.
+        done: examples that are done.
+        skipped: examples that were skipped.
         after: the example that the next one is to follow, in a circle; None for the first.
 
     Returns:
-        Its number, or None where all are decided.
+        Its number, or None where all are done.
     """
     at = np.flatnonzero(queue == after)
     start = int(at[0]) + 1 if len(at) else 0
     circle = [int(each) for each in np.roll(queue, -start)]
-    left = (each for each in circle if each not in done)
-    skipped = (each for each in circle if each != after and each in done and done[each].kind == "skip")
-    return next(left, None) if any(each not in done for each in circle) else next(skipped, None)
+    left = (each for each in circle if each not in done and each not in skipped)
+    again = (each for each in circle if each in skipped and each != after)
+    return next(chain(left, again), None)
 
 
 def pace(times: Collection[datetime]) -> float | None:

@@ -56,7 +56,7 @@ def _cards(run: Run, found: Outcome) -> None:
     shown = (
         ("Decided", f"{found.settled.sum():,}", f"of {counted(len(run), 'example')}; {found.disagreements:,} disputed"),
         ("Label errors found", f"{found.label_errors.sum():,}" if run.labels is not None else "–", "by reviewers"),
-        ("Labels confirmed", _share(found.agreement_with_labels), "of those decided"),
+        ("Labels confirmed", _share(found.agreement_with_labels), "of those that reviewers agree about"),
         ("Model confirmed", _share(found.agreement_with_model), "of those that were given a class"),
         ("Accuracy", _share(found.accuracy_after), before),
     )
@@ -95,7 +95,7 @@ def _reviewers(run: Run, known: Reviewed) -> None:
         st.markdown(f"{one} and {other} agree on {each.same:,} of {counted(each.examples, 'example')}{kappa}.")
     names, disputed = class_names(run), known.disagreements()
     if not disputed:
-        st.caption("There is no disagreement.")
+        st.caption("No example is disputed.")
         return
     st.dataframe(
         pd.DataFrame(

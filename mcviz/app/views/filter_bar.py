@@ -19,9 +19,9 @@ from mcviz.app.needs import has, offered
 from mcviz.app.redrawing import tell
 from mcviz.app.resources import numbers_of, scores_of, table
 from mcviz.app.runs.again import again_in_popover, again_shown, can_be_held_against
-from mcviz.app.selection import Selection, select
+from mcviz.app.selection import LABEL_ERRORS, Selection, select
 from mcviz.app.session import kept, said
-from mcviz.app.state import ORDERS, UNCERTAIN_FIRST, PageState, go, whole_address
+from mcviz.app.state import ORDERS, PageState, go, whole_address
 from mcviz.app.tasks import task_of
 from mcviz.app.trust.labelling import what_to_label_next
 from mcviz.app.trust.referring import refer_in_popover
@@ -35,7 +35,6 @@ from mcviz.text import one_line
 DIGITS = 3  # of a score, after the point, on its slider
 MOST_DIGITS = 12
 FIND, EMPTY = "find", "find-empty"  # keys: of the field; in the session, whether it is to be emptied
-LABEL_ERRORS = {"score": "self_confidence", "order": UNCERTAIN_FIRST}  # what lists them first
 
 
 def filter_bar(run: Run, state: PageState) -> Selection:
