@@ -248,9 +248,8 @@ class Reviews:
             raise self._damaged("its tables are not those of reviews")
         if connection.execute("SELECT * FROM examples").fetchall() != [self._examples]:
             raise self._damaged("it is of other examples")
-        if connection.execute("PRAGMA quick_check(1)").fetchone() != (
-            "ok",
-        ):  # no checksum tells that lines are missing
+        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()  # no checksum tells that lines are missing
+        if found != "ok":
             raise self._damaged("SQLite finds it malformed")
         return version
 
