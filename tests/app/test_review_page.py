@@ -338,7 +338,7 @@ def test_what_came_of_it_is_computed_from_the_decisions(cache: Path) -> None:
     corrected[order[1:4]] = (corrected[order[1:4]] + 1) % 3
     right = (run.mean_probs.argmax(axis=1) == corrected).mean()
     assert cards["Accuracy"] == f"{100 * right:.2f}%"
-    assert "Ada and Bob agree on 1 of 2 examples" in words(app)
+    assert "Ada and Bob gave the same answer to 1 of 2 examples" in words(app)
     disputed = next(each.value for each in app.dataframe if "decisions" in each.value)
     assert disputed["example"].tolist() == [order[0]]
 

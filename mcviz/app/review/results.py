@@ -52,10 +52,11 @@ def results(run: Run, reviews: Reviews) -> None:
 
 
 def _cards(run: Run, found: Outcome) -> None:
+    errors = f"{found.label_errors.sum():,}" if run.labels is not None else "–"
     before = f"{_share(found.accuracy_before)} before" if run.labels is not None else "of those with a class"
     shown = (
         ("Decided", f"{found.settled.sum():,}", f"of {counted(len(run), 'example')}; {found.disagreements:,} disputed"),
-        ("Label errors found", f"{found.label_errors.sum():,}" if run.labels is not None else "–", "by reviewers"),
+        ("Label errors found", errors, "by all their reviewers"),
         ("Labels confirmed", _share(found.agreement_with_labels), "of those that reviewers agree about"),
         ("Model confirmed", _share(found.agreement_with_model), "of those that were given a class"),
         ("Accuracy", _share(found.accuracy_after), before),
@@ -92,7 +93,8 @@ def _reviewers(run: Run, known: Reviewed) -> None:
     for each in known.agreements():
         one, other = all_as_markdown(each.reviewers)
         kappa = "" if each.kappa is None else f"; Cohen's kappa {each.kappa:.2f}"
-        st.markdown(f"{one} and {other} agree on {each.same:,} of {counted(each.examples, 'example')}{kappa}.")
+        same = f"{each.same:,} of {counted(each.examples, 'example')}"
+        st.markdown(f"{one} and {other} gave the same answer to {same}{kappa}.")
     names, disputed = class_names(run), known.disagreements()
     if not disputed:
         st.caption("No example is disputed.")
