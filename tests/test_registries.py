@@ -26,7 +26,7 @@ COMPARED = {  # where a name is compared all the same, and how often
     "app/columns.py": 1,  # kinds of columns, which are no kinds of examples
     "app/views/column_filter.py": 1,
     "data/data_set.py": 3,  # labels of one form or another
-    "data/sources.py": 2,
+    "data/sources.py": 3,
     "model/plan.py": 1,  # what a model returns, of one form or another
     "model/sampler.py": 2,
     "runs/arrays.py": 1,

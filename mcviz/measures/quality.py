@@ -206,7 +206,7 @@ def compared(
         value = float(difference(of_one.value, of_other.value))
         if paired and measure.share_of:
             more = other[measure.share_of].astype(int) - one[measure.share_of]
-            value = more.sum() / len(more)
+            value = float(more.mean())
             chance = (
                 np.nan if np.isnan(chance) else critical_change(int(np.count_nonzero(more)), confidence) / len(more)
             )

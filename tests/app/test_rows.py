@@ -1,6 +1,7 @@
 """Rows of a table in the dashboard: what is shown of them, what is alike, and inputs for the probe."""
 
 import json
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +25,15 @@ from tests.app.live_rows import cache_of_rows
 from tests.app.opening import open_popovers
 from tests.app.probing import button, table, widget, words
 from tests.app.test_kinds import OF_IMAGES, said, tiles_of
+from tests.cases import one_in
 
 ROOT = Path(__file__).parents[2]
 RUNS = ["few", "wide", "measured"]
+INPUTS = [
+    {"input": "row"},
+    {"input": "noise"},
+    *({"input": "distortion", "distortion": name} for name in ROW_DISTORTIONS),
+]
 
 
 @pytest.fixture(scope="module")
@@ -130,12 +137,7 @@ def test_one_value_far_away_does_not_hide_what_else_is_alike(tmp_path: Path) -> 
     assert np.corrcoef(*between)[0, 1] > 0.98
 
 
-@pytest.mark.parametrize("run", RUNS)
-@pytest.mark.parametrize(
-    "query",
-    [{"input": "row"}, *({"input": "distortion", "distortion": name} for name in ROW_DISTORTIONS), {"input": "noise"}],
-    ids=lambda query: query.get("distortion", query["input"]),
-)
+@pytest.mark.parametrize(("run", "query"), one_in(4, product(RUNS, INPUTS)))
 def test_every_input_is_predicted_and_nothing_is_said_of_images(run: str, query: dict[str, str]) -> None:
     app = opened("probe", run, example="3", **query)
     assert "The ensemble predicts" in words(app)

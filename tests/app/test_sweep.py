@@ -30,6 +30,7 @@ def test_the_sweep_counts_classes_and_compares_scores(open_probe: OpenProbe, run
     assert "of 40 noise images" not in words(app)
 
 
+@pytest.mark.exhaustive
 def test_a_score_of_labels_is_not_compared_with_inputs_that_have_none(open_probe: OpenProbe) -> None:
     app = open_probe(sweep="20", score="self_confidence")
     button(app, "Run the sweep").click().run()

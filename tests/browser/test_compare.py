@@ -40,7 +40,7 @@ def url(cache: Path, chromium: str, tmp_path_factory: pytest.TempPathFactory) ->
     assert "Traceback" not in log.read_text(), log.read_text()
 
 
-@pytest.fixture(params=[(1280, 900), (390, 844)], ids=["wide", "narrow"])
+@pytest.fixture(params=[(1280, 900), pytest.param((390, 844), marks=pytest.mark.exhaustive)])
 def page(request: pytest.FixtureRequest, browser: Browser, url: str) -> Iterator[Page]:
     width, height = request.param
     with visited(browser, url, viewport={"width": width, "height": height}) as page:

@@ -42,6 +42,7 @@ def regression_page(browser: Browser, cache: Path, tmp_path_factory: pytest.Temp
     assert "Traceback" not in log.read_text(), log.read_text()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("run", "view", "target"),
     one_in(3, [(RUNS[0], "predicted", 0), (RUNS[1], "predicted", 1), (RUNS[0], "errors", 0)]),

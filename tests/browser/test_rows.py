@@ -56,6 +56,7 @@ def test_a_tile_shows_values_within_it_and_opens_the_example_with_all_of_them(ro
     settle(rows_page)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("run", one_in(2, ["few", "measured"]))
 def test_a_slider_that_is_moved_moves_the_prediction_and_keeps_the_focus(rows_page: Page, run: str) -> None:
     opened(rows_page, f"/probe?run={run}&input=row&example=3")

@@ -25,7 +25,7 @@ from tests.runs.test_storage_failures import FailsAt
 pytestmark = pytest.mark.lowest
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 30
+SECONDS = 120  # for a process to begin, on a machine that is busy
 WAITING = """
 import os, sys, time
 sys.path.append(sys.argv.pop(1))
