@@ -40,7 +40,7 @@ def url(cache: Path, chromium: str, tmp_path_factory: pytest.TempPathFactory) ->
     assert "Traceback" not in log.read_text(), log.read_text()
 
 
-@pytest.fixture(params=[(1280, 900), pytest.param((390, 844), marks=pytest.mark.exhaustive)])
+@pytest.fixture(params=[(1280, 900), (390, 844)], ids=["wide", "narrow"])
 def page(request: pytest.FixtureRequest, browser: Browser, url: str) -> Iterator[Page]:
     width, height = request.param
     with visited(browser, url, viewport={"width": width, "height": height}) as page:
@@ -51,6 +51,7 @@ def query(page: Page) -> dict[str, str]:
     return {key: values[-1] for key, values in parse_qs(urlsplit(page.url).query).items()}
 
 
+@pytest.mark.exhaustive
 def test_what_changed_is_clicked_selected_and_kept(page: Page, cache: Path) -> None:
     runs = [mcviz.open_run(cache / name) for name in ("before", "after")]
     lost = compare(*runs).changes.of("right to wrong")

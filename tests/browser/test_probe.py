@@ -178,6 +178,7 @@ def test_a_file_beyond_what_can_be_sent_is_refused_in_words_that_can_be_seen(pag
     assert box["height"] > 10
 
 
+@pytest.mark.exhaustive
 def test_noise_and_a_sweep_that_is_stopped(page: Page) -> None:
     open_probe(page, "Noise")
     predict(page)

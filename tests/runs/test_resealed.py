@@ -81,7 +81,7 @@ values = st.one_of(
 )
 
 
-@pytest.mark.parametrize("name", one_in(3, FORMS))
+@pytest.mark.parametrize("name", one_in(5, FORMS))
 @settings(max_examples=150, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_field_changed(wholes: dict[str, Path], name: str, data: st.DataObject) -> None:
