@@ -77,7 +77,9 @@ def test_a_click_looks_at_an_example_and_leaves_the_list_where_it_was(page: Page
     expect(panel(page).get_by_role("group", name="Histograms of the passes").get_by_role("img")).to_have_count(10)
     assert page.get_by_test_id("stMain").evaluate("main => main.scrollTop") == before
     expect(page.locator(".tile[aria-current]")).to_have_attribute("data-example", str(ranked[50]))
-    page.get_by_role("link", name="One example").first.click()
+    link = page.get_by_role("link", name="One example").first
+    expect(link).to_have_attribute("href", re.compile(rf"[?&]example={ranked[50]}\b"))  # drawn after the look
+    link.click()
     expect(page.get_by_role("spinbutton", name="Example", exact=True)).to_have_value(str(ranked[50]))
 
 
