@@ -41,6 +41,7 @@ def test_a_score_of_labels_is_not_compared_with_inputs_that_have_none(open_probe
     assert "looks at the label" not in words(app)
 
 
+@pytest.mark.exhaustive
 def test_a_sweep_over_distorted_examples_says_how_many_predictions_are_correct(open_probe: OpenProbe, run: Run) -> None:
     app = open_probe(input="distortion", sweep="60")
     button(app, "Run the sweep").click().run()

@@ -2,6 +2,7 @@
 
 import threading
 from functools import cache
+from itertools import cycle, product
 
 import keras
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
+from mcviz.choices import MASKS
 from mcviz.model import Sampler
 from tests.cases import only
 from tests.model.zoo import CLASSES, MODELS, SOME_MODELS, images_for, make
@@ -17,7 +19,10 @@ PASSES = 1500
 FALSE_ALARMS = 1e-6  # per test, over the choice of seeds; the seeds are fixed, so a pass stays a pass
 
 every_model = pytest.mark.parametrize("name", only(SOME_MODELS, MODELS))
-both_modes = pytest.mark.parametrize("masks", ["per_pass", "per_example"])
+# Each mode for every other of the models that are always taken.
+every_model_and_mode = pytest.mark.parametrize(
+    ("name", "masks"), only([*zip(sorted(SOME_MODELS), cycle(MASKS))], product(MODELS, MASKS))
+)
 
 
 @cache
@@ -36,8 +41,7 @@ def passes_of_the_loop(name: str) -> np.ndarray:
     return np.stack([model(np.repeat(image[None], PASSES, axis=0), training=True).numpy() for image in images], axis=1)
 
 
-@every_model
-@both_modes
+@every_model_and_mode
 def test_mean_and_variance_are_those_of_the_keras_loop(name, masks):
     ours = sampler(name).sample(images_for(sampler(name).model, 3), passes=PASSES, seed=7, masks=masks)
     assert ours.shape == (PASSES, 3, CLASSES)
@@ -68,8 +72,7 @@ def test_masks_per_pass_are_shared_by_the_images_and_masks_per_example_are_not(n
     assert (one != other).any(axis=1).mean() > 0.5
 
 
-@every_model
-@both_modes
+@every_model_and_mode
 def test_any_split_gives_the_same_bits(name, masks):
     images = images_for(sampler(name).model, 37)
     whole = sampler(name).sample(images, passes=150, seed=3, masks=masks)
