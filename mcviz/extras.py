@@ -11,9 +11,10 @@ from mcviz.errors import InvalidInputError, MissingPackageError
 
 IMPORT_VARIABLE = "MCVIZ_IMPORT"  # names the user's own modules, with spaces between them
 # The packages by their own names: these lines are right wherever mcviz came from, and an index has another "mcviz".
-INSTALL_KERAS = 'pip install "h5py>=3.12,<4" "keras>=3.15,<4" "numba>=0.61,<1" "tensorflow>=2.20,<3"'
-INSTALL_NUMBA = 'pip install "numba>=0.61,<1"'
-INSTALL_DASK = 'pip install "dask>=2025.3" "distributed>=2025.3"'
+# Without versions, so that they can be copied from a page: it marks the characters of Markdown, such as <, as text.
+INSTALL_KERAS = "pip install h5py keras numba tensorflow"
+INSTALL_NUMBA = "pip install numba"
+INSTALL_DASK = "pip install dask distributed"
 
 
 def require_keras() -> None:
