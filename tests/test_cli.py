@@ -438,8 +438,7 @@ def test_ctrl_c_within_any_import_is_one_line(number):
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("number", [700, 1700, 2700, 3700])
-@pytest.mark.parametrize("command", ["train", "sample"])
+@pytest.mark.parametrize(("command", "number"), [("train", 700), ("sample", 1700), ("train", 2700), ("sample", 3700)])
 def test_ctrl_c_within_any_import_of_tensorflow_is_one_line(folder, tmp_path, command, number):
     options = {"train": ["--epochs", 1], "sample": ["--model", folder / "model.keras", "--passes", 3]}
     out = tmp_path / "out.keras"
