@@ -55,7 +55,10 @@ class Limits:
     async def _take_upload(self, session: str, scope: Scope, receive: Receive, send: Send) -> None:
         headers, largest = Headers(scope=scope), st.get_option("server.maxUploadSize") * 2**20
         size = largest if "transfer-encoding" in headers else int(headers.get("content-length", largest))
-        if size <= largest and not _inactive([session]) and not self._make_room(session, size, largest):
+        if size > largest or _inactive([session]):  # which Streamlit refuses before it reads anything
+            await self.app(scope, receive, send)
+            return
+        if not self._make_room(session, size, largest):
             await PlainTextResponse(REFUSAL, 503)(scope, receive, send)
             return
         self.arriving[session] += size

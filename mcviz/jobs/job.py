@@ -201,8 +201,10 @@ def read_job(folder: Folder) -> Job | None:
     job: Job | None = _read(folder, REQUEST, Job) if stopped is None else replace(stopped, wanted="stop")
     if job is None:
         return None
-    if job.id != Path(folder.path).name:  # which a copy may have from elsewhere
-        raise InvalidInputError(f"{folder.path} is damaged: its job is called {job.id!r:.100}. Remove the folder.")
+    if job.id != Path(folder.path).name:  # it was copied from another place
+        raise InvalidInputError(
+            f"The job in {folder.path} is damaged: its id is {job.id!r:.100}, not the folder's name. Remove the folder."
+        )
     job.check()
     return job
 

@@ -233,7 +233,7 @@ def test_a_job_that_is_damaged_is_said_and_the_others_are_shown(cache: Path, mon
     assert len([each for each in app.button if each.label == "Go on"]) == len(shown)
     said = [each.value for each in app.error if each.value.startswith("A job was left alone. ")]
     assert [folders[name].name in each for name, each in zip(("copied", "waiting"), said, strict=True)] == [True, True]
-    assert "its job is called '../../elsewhere'" in said[0]
+    assert "its id is '../../elsewhere'" in said[0]
     assert "should be a regular file" in said[1]
     assert not any(str(cache.parent) in each for each in said)
 

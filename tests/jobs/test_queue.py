@@ -271,7 +271,7 @@ def test_a_job_with_the_id_of_another_folder_is_said_and_all_files_are_left_alon
     assert jobs.found() == []
     (said,) = jobs.damaged()
     assert str(jobs.folder / job.id) in said
-    with pytest.raises(InvalidInputError, match="is damaged: its job is called"):
+    with pytest.raises(InvalidInputError, match="is damaged: its id is "):
         jobs.stop(job.id)
     assert contents(tmp_path) == before
     change(jobs, job, id=job.id)
