@@ -78,9 +78,9 @@ def folder(wholes: dict[str, Whole], form: str, tmp_path: Path) -> Path:
     return Path(shutil.copytree(wholes[form].folder, tmp_path / "run"))
 
 
-def flipped(content: bytes, stride: int) -> Iterator[bytes]:
+def flipped(content: bytes, stride: int, seed: int = 0) -> Iterator[bytes]:
     """One byte of each so many, changed at random, each by itself."""
-    pick = random.Random(0)
+    pick = random.Random(seed)
     for at in range(0, len(content), stride):
         yield content[:at] + bytes([content[at] ^ pick.randrange(1, 256)]) + content[at + 1 :]
 
