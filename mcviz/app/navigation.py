@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Collection
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NoReturn, get_args
@@ -26,6 +27,7 @@ from mcviz.app.state import (
     go,
     go_to_run,
     go_to_same_examples,
+    is_open,
     quoted,
     settle_run,
 )
@@ -38,6 +40,7 @@ from mcviz.text import one_line
 
 Group = Literal["explore", "decide", "test", "manage", "present"]
 LINKS = "links"  # the key of their fragment
+OF_THE_STORY = "step", "present"  # keys of the address that mean nothing on other pages
 MOST_QUOTED = 4  # parts of an address that were not understood
 
 
@@ -97,7 +100,7 @@ PAGES = (
 
 
 def links_to_all_pages() -> None:
-    """Links to every page, which carry the whole state along; and a warning where the address names an unknown run."""
+    """Links to every page, which carry the state along; and a warning where the address names an unknown run."""
     missing = settle_run(list(run_paths()))
     _links()
     if missing:
@@ -118,7 +121,8 @@ def _links() -> None:
                 continue
             with st.container(horizontal=True, gap="xsmall", width="content", key=f"navigation-{group}"):
                 for page in linked:
-                    link_to(page)
+                    with st.container(key="open-page", width="content") if is_open(page.title) else nullcontext():
+                        link_to(page)
         login()
     part_drawn(LINKS)
 
@@ -134,8 +138,9 @@ def _predicts_classes() -> bool:
 
 
 def link_to(page: Page, label: str | None = None, icon: str | None = None) -> None:
-    """A link to a page, which carries the whole state along."""
-    st.page_link(page.script, label=label or page.title, icon=icon or page.icon, query_params=address())
+    """A link to a page, which carries the whole state along, but for the story's own."""
+    query = {key: text for key, text in address().items() if page is STORY or key not in OF_THE_STORY}
+    st.page_link(page.script, label=label or page.title, icon=icon or page.icon, query_params=query)
 
 
 def only_of_classes(run: Run, words: str, instead: Page) -> None:

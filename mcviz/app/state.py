@@ -365,6 +365,11 @@ def settle_address(page: str) -> None:
     _note_shown(told)
 
 
+def is_open(page: str) -> bool:
+    """Whether the page of a title is the one that is drawn."""
+    return bool(kept().get(PAGE) == page)
+
+
 def address() -> dict[str, str]:
     """The address as it is, for links to other pages."""
     found: dict[str, str] | None = kept().get(ADDRESS)

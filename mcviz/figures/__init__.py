@@ -20,7 +20,7 @@ from mcviz.figures.regression import (
 )
 from mcviz.figures.rows import Curve, class_curves, curves_along, unusual_values
 from mcviz.figures.scores import class_accuracies, coloured_map, scatter, score_distributions
-from mcviz.figures.style import CORRECT, WRONG, class_colour
+from mcviz.figures.style import CORRECT, WRONG, class_colour, with_large_letters
 
 __all__ = [
     "CORRECT",
@@ -59,4 +59,5 @@ __all__ = [
     "thumbnails",
     "two_classes",
     "unusual_values",
+    "with_large_letters",
 ]

@@ -25,6 +25,7 @@ DARK_INK = "#10161D"  # on bright squares
 CLASSES = (
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#8A2BE2", "#7A3B1E", "#FFB3D9",
 )  # fmt: skip
+LARGE = 24  # pixels, of letters for an audience
 LONGEST = 12  # characters of a class's name where there is little room
 NAMED_CLASSES = 20  # classes; above, their names would leave no room for the chart
 
@@ -76,3 +77,19 @@ def styled(figure: go.Figure, height: int) -> go.Figure:
         hoverlabel={"namelength": -1},
         dragmode=False,
     )
+
+
+def with_large_letters(figure: go.Figure) -> go.Figure:
+    """A figure for an audience: the letters that are read from afar, and as high as what it is drawn in.
+
+    Args:
+        figure: the figure, which is changed.
+
+    Returns:
+        The same figure.
+    """
+    letters = {"size": LARGE}
+    figure.update_layout(height=None, font=letters, legend_font=letters)
+    figure.update_annotations(font=letters)
+    axis = {"tickfont": letters, "title_font": letters, "title_standoff": LARGE, "automargin": True}
+    return figure.update_xaxes(axis).update_yaxes(axis)

@@ -374,8 +374,57 @@ def test_a_story_is_presented_with_keys_alone_and_without_the_navigation(page: P
     expect(navigation).to_be_visible()
 
 
-def test_the_first_screen_of_a_phone_shows_an_example(page: Page) -> None:
+SIZES_OF_LETTERS = """() => [...document.querySelectorAll('[data-testid="stMain"] *')]
+  .filter((each) => [...each.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim()))
+  .filter((each) => each.checkVisibility() && !each.closest(".st-key-page-title, kbd, style, [aria-hidden=true]"))
+  .map((each) => [parseFloat(getComputedStyle(each).fontSize), each.textContent])"""
+
+
+def test_who_is_presented_to_reads_it_from_afar_and_escape_leaves(page: Page) -> None:
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    page.add_init_script(LISTENERS)
+    page.goto("/story?present=yes&step=2")
+    expect(page.locator(".js-plotly-plot .xtitle")).to_be_visible()
+    settle(page)
+    sizes = page.evaluate(SIZES_OF_LETTERS)
+    assert {"probability", "Step 2 of 6"} <= {text for _, text in sizes}
+    assert min(sizes)[0] >= 24, min(sizes)
+    drawn, picture, chart = (
+        page.locator(f".st-key-story-drawn{part}").bounding_box() for part in ("", " img", " .js-plotly-plot")
+    )
+    assert drawn is not None
+    assert picture is not None
+    assert chart is not None
+    assert drawn["width"] > 0.9 * 1920
+    assert 0.8 * 1080 < drawn["y"] + chart["height"] < 1080 - 50, "the buttons are at the foot"
+    assert picture["height"] == pytest.approx(picture["width"], abs=1)
+    assert picture["height"] > 500
+    hears_keys(page, "listener(event)")
+    page.keyboard.press("Escape")
+    overview = page.get_by_role("link", name="Overview")
+    expect(overview).to_be_visible()
+    overview.click()
+    page.wait_for_url(lambda url: "/story" not in url)
+    assert not {"step", "present"} & dict(parse_qsl(urlsplit(page.url).query)).keys()
+
+
+def test_the_link_that_skips_leads_behind_the_navigation(page: Page) -> None:
+    page.goto("/trust")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    settle(page)
+    page.keyboard.press("Tab")
+    expect(page.get_by_text("Skip to main content")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('.st-key-page-title') !== null")
+
+
+def test_the_first_screen_of_a_phone_shows_an_example_and_the_open_page(page: Page) -> None:
     page.set_viewport_size(PHONE)
     page.goto("/")
     expect(tiles(page)).to_have_count(8)
     expect(tiles(page).first).to_be_in_viewport(ratio=0.7)
+    page.goto("/uncertain")
+    expect(tiles(page).first).to_be_in_viewport(ratio=0.9)
+    page.goto("/story")
+    expect(page.locator(".st-key-navigation").get_by_role("link", name="Story")).to_be_in_viewport()

@@ -1,6 +1,9 @@
 """Charts, pictures and tables that several pages show in the same way."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -9,15 +12,30 @@ import streamlit as st
 
 from mcviz.app.components.histograms import pass_histograms
 from mcviz.app.wording import all_as_markdown, counted, votes
-from mcviz.figures import class_probabilities, picture_url, shown_classes
+from mcviz.figures import class_probabilities, picture_url, shown_classes, with_large_letters
 from mcviz.measures import PassSummary, percent
 
 PICTURE_WIDTH = 280
+_FOR_AN_AUDIENCE = ContextVar("for_an_audience", default=False)
 
 
 def chart(figure: go.Figure, key: str, spoken: str) -> None:
     """A plotly chart without a toolbar, and a sentence for those who cannot see it."""
-    st.plotly_chart(figure, key=key, config={"displayModeBar": False, "scrollZoom": False}, alt=spoken)
+    height: Literal["stretch", "content"] = "content"
+    if _FOR_AN_AUDIENCE.get():
+        figure, height = with_large_letters(figure), "stretch"
+    config = {"displayModeBar": False, "scrollZoom": False}
+    st.plotly_chart(figure, key=key, config=config, height=height, alt=spoken)
+
+
+@contextmanager
+def for_an_audience() -> Iterator[None]:
+    """Let charts that are drawn within have large letters, and be as high as the page's style makes them."""
+    before = _FOR_AN_AUDIENCE.set(True)
+    try:
+        yield
+    finally:
+        _FOR_AN_AUDIENCE.reset(before)
 
 
 def headed_chart(heading: str, figure: go.Figure, key: str, spoken: str) -> None:

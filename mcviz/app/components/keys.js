@@ -12,11 +12,13 @@ export default function (component) {
     const latest = Math.max(...names.flatMap(all).map(turnOf));
     return all(name).find((place) => turnOf(place) === latest)?.querySelector(kind);
   };
+  // Buttons that are disabled are those of the step before, while the next one is drawn.
+  const isDrawing = () => document.querySelector('[data-test-script-state="running"]') !== null;
   const isField = (element) => element?.closest?.(FIELDS);
   const enter = () => {
     const field = reached(wanted.name, "input");
     const button = reached(wanted.name, "button");
-    if (button && !field) {
+    if (button && !field && !(button.disabled && isDrawing())) {
       button.click();
       wanted = undefined;
     } else if (field && !field.closest("[data-stale=true]")) {

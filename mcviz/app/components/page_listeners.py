@@ -6,15 +6,15 @@ from mcviz.app.components.scripts import beside
 
 _mounted = st.components.v2.component(
     "mcviz_page_listeners",
-    js=beside("touch.js", "going_back.js", "short_history.js", "reconnecting.js", "page_listeners.js"),
+    js=beside("touch.js", "going_back.js", "short_history.js", "reconnecting.js", "skipping.js", "page_listeners.js"),
 )
 
 
 def page_listens() -> None:
     """Let a finger scroll the page from every chart, whose toolbar has what selects with a finger.
 
-    And let the page be where it was, with the focus, when somebody goes back to it, which is one step from an example.
-    And let it be drawn anew where the server was started anew.
+    And let the page be where it was, with the focus, when somebody goes back to it, which is one step from an example;
+    let it be drawn anew where the server was started anew; and let the link that skips lead behind the navigation.
     """
     with st.container(key="page-listeners"):
         _mounted(key="listeners-of-the-page", height=1, on_reconnected_change=lambda: None)

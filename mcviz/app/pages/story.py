@@ -1,9 +1,11 @@
 """A few steps for a demo, from a confident number to noise that is stopped, made from the open run."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import streamlit as st
 
+from mcviz.app.components.charts import for_an_audience
 from mcviz.app.components.keys import keys
 from mcviz.app.navigation import STORY, begin
 from mcviz.app.probe.noise_stopped import last_steps
@@ -23,7 +25,7 @@ if live and len(told) - step > len(live):  # while somebody still reads
 sentence, draw = told[step - 1](run)
 with st.container(key="story-sentence"):
     st.header(sentence, anchor=False)
-with st.container(horizontal=True):
+with st.container(horizontal=True, key="story-steps"):
     st.button(
         "Back",
         key="story-back",
@@ -52,10 +54,12 @@ with st.container(horizontal=True):
         type="tertiary",
         on_click=go,
         kwargs={"present": not state.present},
-        help="Large, without the navigation. Keys: ← and → or Page up and Page down step, P begins and ends it; F11 "
-        "fills the screen.",
+        help="Large, without the navigation. Keys: ← and → or Page up and Page down step, P begins and ends it, "
+        "Escape ends it; F11 fills the screen.",
     )
-keys(pagedown="story-next", pageup="story-back", p="story-present")
+leave = {"escape": "story-present"} if state.present else {}
+keys(pagedown="story-next", pageup="story-back", p="story-present", **leave)
 if state.present:
     st.html(Path(__file__).parents[1] / "present.css")
-draw()
+with st.container(key="story-drawn"), for_an_audience() if state.present else nullcontext():
+    draw()

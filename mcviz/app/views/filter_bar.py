@@ -41,7 +41,7 @@ def filter_bar(run: Run, state: PageState) -> Selection:
     """The controls of what is selected and how it is ranked, and what they select."""
     selection, score = select(run, state), scores_of(run)[state.score]
     orders = dict(zip(ORDERS, extremes(score), strict=True))
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filter-bar"):
         score_chooser("Rank by", run, state)
         st.selectbox(
             "Order", ORDERS, format_func=lambda each: f"{orders[each]} first", width=230, **bound("order", state.order)
@@ -55,7 +55,7 @@ def filter_bar(run: Run, state: PageState) -> Selection:
             _exports(selection)
         if has(run, "classes"):
             link_to(REVIEW, "Review these")
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="filter-meaning"):
         chips(selection)
         _meaning(selection, score)
     again_shown(selection)

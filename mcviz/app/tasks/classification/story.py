@@ -5,7 +5,6 @@ from collections.abc import Callable
 import numpy as np
 
 from mcviz.app.components.charts import chart
-from mcviz.app.components.histograms import pass_histograms
 from mcviz.app.components.shown import example_shown
 from mcviz.app.kinds import kind_of
 from mcviz.app.needs import has, missing
@@ -116,7 +115,7 @@ def noise(run: Run) -> Step:
         return (
             f"{limits} is noise, and the model predicts **{as_markdown(names[summary.prediction])}** with "
             f"**{percent(probability)}**: it is {confidence(probability)}. {as_sentence(voted)}",
-            lambda: pass_histograms(summary, names, "noise", votes(summary, names)),
+            lambda: chart(class_probabilities(summary, names), "noise", votes(summary, names)),
         )
 
     return noise_step(run, "no prediction is correct.", told)
