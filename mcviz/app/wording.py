@@ -134,7 +134,7 @@ def votes(summary: PassSummary, class_names: Sequence[str]) -> str:
     counts, passes = summary.votes, int(summary.votes.sum())
     order = [c for c in np.argsort(-counts, kind="stable")[:MOST_VOTED] if counts[c]]
     if counts[order[0]] == passes:
-        return f"all {passes} passes predict {class_names[order[0]]}"
+        return f"{f'all {passes} passes predict' if passes > 1 else 'the one pass predicts'} {class_names[order[0]]}"
     others = [(int(counts[c]), class_names[c]) for c in order[1:]]
     if rest := passes - int(counts[order].sum()):
         others.append((rest, "another" if rest == 1 else "others"))
@@ -183,12 +183,14 @@ def reasons(
         if label not in (None, first):
             given = percent(summary.mean[label])
             return [f"**Confidently different from its label**, which gets {given}: check the label."]
-        return ["No sign of uncertainty: the passes agree, and each is confident."]
+        if others := _voting_for_others(summary, first):
+            return [f"**Hardly any uncertainty**: {others}."]
+        return ["No sign of uncertainty: the passes agree on the class, and together they are confident of it."]
     found = [_between(summary, class_names)]
     if row["mutual_information"] > row["expected_entropy"]:
         found.append(
             "**Model (epistemic) uncertainty**: most of the entropy is disagreement between passes. More training "
-            "examples like this one would help."
+            "examples like this one may reduce it."
         )
     else:
         found.append(
@@ -216,12 +218,20 @@ def _between(summary: PassSummary, class_names: Sequence[str]) -> str:
     lead = _points(float(summary.mean[order[0]] - summary.mean[order[1]]))
     rivals = [c for c in order if summary.mean[c] >= RIVAL * summary.mean[order[0]]]
     if len(rivals) == 1:
-        return f"**Mostly one class**: {first} leads {second} by {lead}, but some passes say otherwise."
+        others = _voting_for_others(summary, int(order[0]))
+        return f"**Mostly one class**: {first} leads {second} by {lead}{f', but {others}' if others else ''}."
     if len(rivals) == 2:
         return f"**Between two classes**: {first} leads {second} by {lead}."
     named = [f"{as_markdown(class_names[c])} ({percent(summary.mean[c])})" for c in rivals[:MOST_LISTED]]
     more = [f"{len(rivals) - MOST_LISTED} more"] if len(rivals) > MOST_LISTED else []
     return f"**Between {len(rivals)} classes**: {', '.join([*named, *more])}."
+
+
+def _voting_for_others(summary: PassSummary, first: int) -> str:
+    """How many passes predict another class, such as "3 of 500 passes predict another class"; or ""."""
+    others = summary.passes - int(summary.votes[first])
+    verb = "predicts" if others == 1 else "predict"
+    return f"{others:,} of {counted(summary.passes, 'pass')} {verb} another class" if others else ""
 
 
 def _points(difference: float) -> str:

@@ -1,11 +1,18 @@
 """Sentences say what the numbers say."""
 
+import re
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import mcviz
 from mcviz.app import wording
 from mcviz.measures import scores, summarise
+from mcviz.runs.shipped import SHIPPED_RUNS
 
 NAMES = ["cat", "dog", "owl"]
 
@@ -60,8 +67,43 @@ def test_a_prediction_is_judged_only_where_the_label_is_known() -> None:
 def test_a_confident_prediction_has_no_reasons_for_uncertainty() -> None:
     confident = np.tile([0.98, 0.01, 0.01], (20, 1)).astype(np.float32)
     assert wording.reasons(summarise(confident), described(confident), NAMES) == [
-        "No sign of uncertainty: the passes agree, and each is confident."
+        "No sign of uncertainty: the passes agree on the class, and together they are confident of it."
     ]
+
+
+@pytest.mark.parametrize("run", SHIPPED_RUNS, ids=lambda run: run.name)
+def test_passes_of_the_shipped_runs_agree_or_differ_where_it_is_said(run: Path) -> None:
+    opened = mcviz.open_run(run)
+    check_what_is_said_of_agreement(opened.probs_block(0, None), opened.scores(), opened.labels)
+
+
+@given(seed=st.integers(0, 10**6), passes=st.integers(1, 9), sharpness=st.floats(0.5, 8))
+def test_passes_of_any_run_agree_or_differ_where_it_is_said(seed: int, passes: int, sharpness: float) -> None:
+    random = np.random.default_rng(seed)
+    logits = sharpness * (random.normal(size=(1, 20, 3)) + 0.4 * random.normal(size=(passes, 20, 3)))
+    probs = (np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)).astype(np.float32)
+    table = pd.DataFrame({name: values for name, values in scores(probs).items() if values.shape == (20,)})
+    check_what_is_said_of_agreement(probs, table, random.integers(3, size=20))
+
+
+def check_what_is_said_of_agreement(probs: np.ndarray, table: pd.DataFrame, labels: np.ndarray) -> None:
+    """Of every example, against votes that are counted here."""
+    names = [f"class {number}" for number in range(probs.shape[2])]
+    alike, rows = 0, table.to_dict("records")
+    for example, row in enumerate(rows):
+        summary = summarise(probs[:, example])
+        votes = probs[:, example].argmax(axis=1)
+        others = int((votes != summary.mean.argmax()).sum())
+        said = " ".join(
+            [*wording.reasons(summary, row, names, int(labels[example])), wording.predicted(summary, names)]
+        )
+        assert ("agree on the class" not in said) or others == 0
+        assert (f"all {len(votes)} passes" in said or "the one pass" in said) == (len(set(votes)) == 1)
+        counted = re.findall(r"(\d+) of \d+ pass(?:es)? predicts? another class", said)
+        assert all(int(each) == others for each in counted)
+        assert "some passes" not in said
+        alike += "agree on the class" in said
+    assert alike <= (probs.argmax(axis=2) == probs.argmax(axis=2)[0]).all(axis=0).sum()
 
 
 def test_two_groups_of_passes_are_told_from_one_spread_and_model_from_data_uncertainty() -> None:

@@ -64,7 +64,7 @@ def scatter_view(selection: Selection) -> None:
     if (x, y) == ("predictive_entropy", "mutual_information"):
         st.caption(
             "**Top right**: model (epistemic) uncertainty; the passes are confident of different classes, and more "
-            "training examples of this kind would help. **Bottom right**: data (aleatoric) uncertainty; every single "
+            "training examples of this kind may help. **Bottom right**: data (aleatoric) uncertainty; every single "
             "pass is uncertain. **Bottom left**: confident; a wrong prediction here is the worst kind. No point can "
             "lie above the diagonal."
         )

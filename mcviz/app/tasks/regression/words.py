@@ -62,16 +62,12 @@ def reasons(run: Run, found: Predicted, target: int) -> list[str]:
         return [f"{differ} This model predicts no variance: how far labels scatter by themselves is not in it."]
     data = float(found.data_std[target])
     share = data**2 / (data**2 + model**2)
-    told = [
-        differ,
-        f"**Data (aleatoric) uncertainty**: ± {as_markdown(quantity(float(f'{data:.3g}'), unit))}, which every single "
-        "pass expects on average.",
-    ]
-    if share >= 1 / 2:
-        return [*told, f"{percent(share, 0)} of the variance is in the data: more training examples would hardly help."]
     return [
-        *told,
-        f"{percent(1 - share, 0)} of the variance is the model's: more training examples like this one would help.",
+        differ,
+        f"**Data (aleatoric) uncertainty**: ± {as_markdown(quantity(float(f'{data:.3g}'), unit))}, which the passes "
+        "expect on average.",
+        f"The model puts {percent(share, 0)} of the variance down to the data and the rest to itself. That is its own "
+        "guess: with more training examples it may turn out otherwise.",
     ]
 
 
