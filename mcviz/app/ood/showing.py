@@ -53,7 +53,7 @@ def dots(run: Run, found: OODScores) -> None:
     )
     st.caption(
         "1 is perfect, 0.5 guessing, with 95% intervals. Of this run's own, held-out examples "
-        f"{percent(found.own.stopped.value)} are stopped; at most 5% should be."
+        f"{found.own.stopped.written(percent)} are stopped; at most 5% should be."
     )
     if found.calibrated < FEW:
         st.caption(
