@@ -2,13 +2,15 @@
 
     python benchmarks/verdicts.py [PART …] [--draws 500]
 
-All parts take an hour on two cores. The exit code is 1 where a bound does not hold: at most 5% of the draws without
-anything to find, at least 80% of those with it, and what so many draws differ from that by chance.
+All parts take hours on two cores. The exit code is 1 where a bound does not hold: at most 5% of the draws without
+anything to find, at least 80% of those with it, at most 7% in which an interval of 95% leaves out what is true, and
+what so many draws differ from that by chance.
 """
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,13 @@ from scipy import stats
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from mcviz.measures import Predictions, RegressionPredictions
+from mcviz.measures.bootstrap import Interval
+from mcviz.measures.calibration import SMALLEST, Figures, at_temperature, terms
+from mcviz.measures.calibration import calibration as calibrated
+from mcviz.measures.calibration_words import calibration_in_words
+from mcviz.measures.groups import group_tests
 from mcviz.measures.permutation import finds_more_than_chance
+from mcviz.measures.prediction_intervals import coverage_in_words, intervals_by_passes
 from mcviz.measures.quality import QUALITY, Terms, compared
 from mcviz.measures.selective import Ranking, selective_figures
 
@@ -28,10 +36,14 @@ Random = np.random.Generator
 
 SIZES = 2, 10, 30, 100, 300, 1_000, 10_000
 CONFIDENCES = 0.6, 0.9, 0.98, 0.995  # means over the examples
-FALSE, FOUND = 0.05, 0.8  # shares of the draws
+COVERAGES = 0.5, 0.8, 0.9, 0.95  # of prediction intervals
+FALSE, MISSED, FOUND = 0.05, 0.07, 0.8  # shares of the draws
+POOL = 50_000  # examples whose labels have known probabilities, of which those of a draw are taken
 CHANCE = 1e-4  # that a share is beyond its tolerance
 RESAMPLES = 200  # of each draw; more take longer and change no rate
+OF_CLASSES = [f"mean confidence {mean}" for mean in CONFIDENCES]  # columns of a table
 SCORES = 8  # that are ranked
+GROUPS = 10  # of a column
 INSPECTED = 0.05  # of the examples, in the story
 
 
@@ -47,6 +59,53 @@ def main() -> None:
     sys.exit(not all(held))
 
 
+def calibration(draws: int) -> bool:
+    """The verdict on confidences, of examples that have all the same one, or their own."""
+    cells = [
+        [
+            np.array([rate(draws, judged, examples, mean, *case) for case in ((0, 1), (1, 1), (1, 0.5), (1, 2))])
+            for mean in CONFIDENCES
+        ]
+        for examples in SIZES
+    ]
+    false = [[each[:2, 0].max() for each in row] for row in cells]  # only the first two cases are calibrated
+    held = false_table("A calibrated model is called over- or under-confident", false, draws)
+    for at, name in enumerate(("confidence less accuracy", "the NLL", "the Brier score"), 1):
+        missed = [[each[:, at].max() for each in row] for row in cells]
+        title = f"The interval of {name} misses it, the highest of four models, of which two are miscalibrated"
+        held &= false_table(title, missed, draws, bound=MISSED)
+    found = {f"{how} is 5 points too high": rate(draws, true_overconfidence, at) for at, how in enumerate(CONFIDENT)}
+    found["in places 10 points too low, in others as much too high"] = rate(draws, true_places)
+    return found_table("Confidences of 1,000 examples", found, draws) and held
+
+
+def coverage(draws: int) -> bool:
+    """The verdict on prediction intervals of a regression."""
+    columns = [f"intervals of {share:.0%}" for share in COVERAGES]
+    cells = [
+        [
+            np.array([rate(draws, held_by_intervals, examples, share, spread) for spread in (1, 0.5, 2)])
+            for share in COVERAGES
+        ]
+        for examples in SIZES
+    ]
+    false = [[each[0, 0] for each in row] for row in cells]
+    held = false_table("True intervals are called too narrow or too wide", false, draws, columns)
+    missed = [[each[:, 1].max() for each in row] for row in cells]
+    title = "The interval of the share that they hold misses it, the highest of three models, of which two are wrong"
+    held &= false_table(title, missed, draws, columns, bound=MISSED)
+    found = {"intervals of 90% that hold 85%": rate(draws, true_narrowness)}
+    return found_table("Intervals of 1,000 examples", found, draws) and held
+
+
+def groups(draws: int) -> bool:
+    """Which groups of examples are called less accurate than the rest, or over- or under-confident."""
+    rates = [[rate(draws, false_groups, examples, mean) for mean in CONFIDENCES] for examples in SIZES]
+    held = false_table(f"One of {3 * GROUPS} groups that are all alike is said to fare worse", rates, draws)
+    found = dict(zip(WORSE_GROUPS, rate(draws, true_groups), strict=True))
+    return found_table(f"One group in {GROUPS} of 1,000 examples", found, draws) and held
+
+
 def comparison(draws: int) -> bool:
     """The verdicts on two runs, over the same examples and over others."""
     held = True
@@ -56,7 +115,7 @@ def comparison(draws: int) -> bool:
             for examples in SIZES
         ]
         title = f"Exchangeable runs over {examples_are} that differ by more than noise, the highest of all measures"
-        held &= false_table(title, rates, draws, "regression")
+        held &= false_table(title, rates, draws, [*OF_CLASSES, "regression"])
         found = rate(draws, true_differences, paired)
         held &= found_table(f"Worse runs of 1,000 over {examples_are}", dict(zip(WORSE, found, strict=True)), draws)
     return held
@@ -73,12 +132,19 @@ def ranking(draws: int) -> bool:
 def story(draws: int) -> bool:
     """Whether the uncertainty is called useful."""
     rates = [[rate(draws, false_use, examples, mean) for mean in (*CONFIDENCES, None)] for examples in SIZES]
-    held = false_table("A score that knows nothing is called useful", rates, draws, "regression")
+    held = false_table("A score that knows nothing is called useful", rates, draws, [*OF_CLASSES, "regression"])
     found = {"max probability is called useful": rate(draws, true_use)}
     return found_table("Predictions of 1,000 examples", found, draws) and held
 
 
-PARTS: dict[str, Callable[[int], bool]] = {"comparison": comparison, "ranking": ranking, "story": story}
+PARTS: dict[str, Callable[[int], bool]] = {
+    "calibration": calibration,
+    "coverage": coverage,
+    "groups": groups,
+    "comparison": comparison,
+    "ranking": ranking,
+    "story": story,
+}
 
 
 def rate(draws: int, once: Callable[..., bool | list[bool]], *given: Any) -> Array:
@@ -86,12 +152,14 @@ def rate(draws: int, once: Callable[..., bool | list[bool]], *given: Any) -> Arr
     return np.mean([once(np.random.default_rng(seed), *given) for seed in range(draws)], axis=0)
 
 
-def false_table(title: str, rates: list[list[Array]], draws: int, *more: str) -> bool:
-    """Print rates by the number of examples and the mean confidence; whether none is too high."""
-    most = stats.binom.isf(CHANCE, draws, FALSE) / draws
-    print(f"\n{title}, in {draws:,} draws each: at most {FALSE:.0%}, {most:.1%} by chance.\n")
-    print(f"| examples | {' | '.join([*(f'mean confidence {mean}' for mean in CONFIDENCES), *more])} |")
-    print("|---" * (1 + len(rates[0])) + "|")
+def false_table(
+    title: str, rates: list[list[Array]], draws: int, columns: Sequence[str] = OF_CLASSES, *, bound: float = FALSE
+) -> bool:
+    """Print rates by the number of examples and by `columns`; whether none is too high."""
+    most = stats.binom.isf(CHANCE, draws, bound) / draws
+    print(f"\n{title}, in {draws:,} draws each: at most {bound:.0%}, {most:.1%} by chance.\n")
+    print(f"| examples | {' | '.join(columns)} |")
+    print("|---" * (1 + len(columns)) + "|")
     for examples, row in zip(SIZES, rates, strict=True):
         print(f"| {examples:,} | {' | '.join(f'{each:.1%}' for each in row)} |", flush=True)
     return bool(np.max(rates) <= most)
@@ -112,6 +180,103 @@ def probabilities(random: Random, examples: int, mean: float) -> tuple[Array, Ar
     larger = 0.5 + 0.5 * random.beta(4 * mean - 2, 4 - 4 * mean, examples)
     first = np.clip(np.where(random.random(examples) < 0.5, larger, 1 - larger), 1e-6, 1 - 1e-6)
     return first, (random.random(examples) > first).astype(int)
+
+
+@cache
+def pool(mean: float, varied: bool) -> Array:
+    """(POOL, 2) float64 true probabilities, the larger ones of a given mean, or without `varied` all alike."""
+    first = probabilities(np.random.default_rng(0), POOL, mean)[0] if varied else np.full(POOL, mean)
+    return np.stack([first, 1 - first], axis=1)
+
+
+def judged(random: Random, examples: int, mean: float, varied: bool, temperature: float) -> list[bool]:
+    """Whether confidences are called too high or too low, and whether each of three intervals misses what is true.
+
+    Args:
+        random: of the examples and labels.
+        examples: how many.
+        mean: of the confidences.
+        varied: whether they differ.
+        temperature: of the labels: 1 for a calibrated model.
+    """
+    every = pool(mean, varied)
+    probs = every[random.integers(POOL, size=examples)]
+    truth = at_temperature(probs, temperature)
+    words, found = on_calibration(random, probs, truth)
+    over = (probs.max(axis=1) - np.take_along_axis(truth, probs.argmax(axis=1)[:, None], axis=1)[:, 0]).mean()
+    true = over, *expected_scores(mean, varied, temperature)
+    pairs = zip((found.overconfidence, found.nll, found.brier), true, strict=True)
+    return ["-confident" in words, *(misses(*pair) for pair in pairs)]
+
+
+@cache
+def expected_scores(mean: float, varied: bool, temperature: float) -> Array:
+    """(2,) float64 the NLL and the Brier score that are to be expected of labels at a temperature."""
+    probs = pool(mean, varied)
+    nll = -np.log(np.maximum(probs, SMALLEST))
+    brier = np.square(probs).sum(axis=1, keepdims=True) - 2 * probs + 1
+    truth = at_temperature(probs, temperature)
+    return np.array([(truth * score).sum(axis=1).mean() for score in (nll, brier)])
+
+
+def on_calibration(random: Random, probs: Array, truth: Array) -> tuple[str, Figures]:
+    """What is said of (N, 2) probabilities with labels drawn from those of `truth`, and the figures."""
+    labels = (random.random(len(probs)) >= truth[:, 0]).astype(int)
+    found = calibrated({"ensemble": terms(probs[None], labels)}, resamples=RESAMPLES)
+    return calibration_in_words(found), found.figures["ensemble"]
+
+
+def misses(found: Interval, true: float) -> bool:
+    """Whether there is an interval, and what is true is not in it."""
+    return bool(found.low > true or found.high < true)
+
+
+CONFIDENT = "the confidence of each", "the mean confidence"
+
+
+def true_overconfidence(random: Random, varied: int) -> bool:
+    """Of 1,000 confidences of 0.9, whose mean is 5 points above the accuracy that is to be expected."""
+    every = pool(0.9, bool(varied))
+    at_random = 0.05 / (every.max(axis=1).mean() - 0.5)  # the share of labels that do not depend on the example
+    probs = every[random.integers(POOL, size=1000)]
+    return "over-confident by" in on_calibration(random, probs, (1 - at_random) * probs + at_random / 2)[0]
+
+
+def true_places(random: Random) -> bool:
+    """Of 1,000 confidences of 0.6 and 0.9 that should be 0.7 and 0.8."""
+    probs, truth = (
+        np.repeat([[first, 1 - first], [other, 1 - other]], 500, axis=0) for first, other in ((0.6, 0.9), (0.7, 0.8))
+    )
+    return "in places" in on_calibration(random, probs, truth)[0]
+
+
+def held_by_intervals(random: Random, examples: int, share: float, spread: float) -> list[bool]:
+    """Whether intervals are called too narrow or too wide, and whether the interval of the share held misses it.
+
+    Args:
+        random: of the passes, of which there are two with variances, and of the labels.
+        examples: how many.
+        share: what the intervals are to hold.
+        spread: of the labels, in units of the one that is predicted.
+    """
+    words, found = on_coverage(random, examples, share, spread)
+    true = 1 - 2 * stats.norm.sf(stats.norm.ppf((1 + share) / 2) / spread)
+    return ["too narrow" in words or "too wide" in words, misses(found, true)]
+
+
+def on_coverage(random: Random, examples: int, share: float, spread: float) -> tuple[str, Interval]:
+    """What is said of intervals, and the share of labels that they hold."""
+    outputs, variances = random.normal(size=(2, examples, 1)), random.gamma(2, size=(2, examples, 1))
+    std = np.sqrt(outputs.var(axis=0) + variances.mean(axis=0))
+    labels = random.normal(outputs.mean(axis=0), spread * std)
+    (found,) = intervals_by_passes(RegressionPredictions(outputs, variances), share).coverage(labels)
+    return coverage_in_words(found, share, examples), found
+
+
+def true_narrowness(random: Random) -> bool:
+    """Of intervals of 90% over 1,000 examples that hold 85%."""
+    spread = stats.norm.ppf((1 + 0.9) / 2) / stats.norm.ppf((1 + 0.85) / 2)
+    return "too narrow" in on_coverage(random, 1000, 0.9, spread)[0]
 
 
 def predicted(random: Random, truth: Array, temperature: float = 1.0) -> Array:
@@ -151,6 +316,29 @@ def false_differences(random: Random, examples: int, mean: float | None, paired:
         class_terms(predicted(random, truth), labels) for truth, labels in ((given[0], given[0]) if paired else given)
     )
     return list(differing("classification", one, other, paired).values())
+
+
+def false_groups(random: Random, examples: int, mean: float) -> bool:
+    """Of a calibrated model, with three columns that know nothing."""
+    probs = pool(mean, True)[random.integers(POOL, size=examples)]
+    labels = (random.random(examples) >= probs[:, 0]).astype(int)
+    columns = {str(at): random.integers(GROUPS, size=examples) for at in range(3)}
+    return any(test.is_beyond_chance for test in group_tests(terms(probs[None], labels), columns))
+
+
+WORSE_GROUPS = "it is right 15 points less often, as it says", "its confidence is 15 points too high"
+
+
+def true_groups(random: Random) -> list[bool]:
+    """Of a group with confidences of 0.75 among ones of 0.9; and of a group whose 0.9 should be 0.75."""
+    members = np.arange(1000) % GROUPS
+    right = np.where(members == 0, 0.75, 0.9)
+    labels = (random.random(1000) >= right).astype(int)
+    found = []
+    for confidence, measure in ((right, "accuracy"), (np.full(1000, 0.9), "confidence")):
+        tests = group_tests(terms(np.stack([confidence, 1 - confidence], axis=1)[None], labels), {"own": members})
+        found.append(any(each.is_beyond_chance and (each.group, each.measure) == (0, measure) for each in tests))
+    return found
 
 
 WORSE = {  # how the second run is worse, by the measure that should find it

@@ -4,7 +4,7 @@ Nothing here needs TensorFlow. The passes of a run are read shard by shard, but 
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -18,8 +18,19 @@ from mcviz.choices import METHODS, Method
 from mcviz.errors import InvalidInputError
 from mcviz.measures import SCORES, Predictions, Score, percent
 from mcviz.measures.acquisition import batch_bald, highest, power_bald, random
-from mcviz.measures.calibration import Terms, equal_width_edges, joined, reliability, temperature_scaled, terms
+from mcviz.measures.bootstrap import Interval
+from mcviz.measures.calibration import (
+    Calibration,
+    Terms,
+    equal_width_edges,
+    joined,
+    reliability,
+    temperature_scaled,
+    terms,
+)
+from mcviz.measures.calibration_words import calibration_sentences
 from mcviz.measures.convergence import halves_by_size, shared_top, sizes_up_to, terms_by_size
+from mcviz.measures.groups import GroupTest, group_tests
 from mcviz.measures.prediction_sets import SetFigures, cross_fitted_sets, set_figures
 from mcviz.measures.referral import (
     Costs,
@@ -38,17 +49,22 @@ from mcviz.measures.referral import (
     shift,
 )
 from mcviz.measures.selective import Ranking
+from mcviz.measures.units import percent_at_least
 from mcviz.runs import Manifest, Run
 from mcviz.runs.contents import Progress
+from mcviz.text import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from mcviz.runs.columns import Groups
 
 Array = np.ndarray
 
 RANKING_SCORES = tuple(name for name, score in SCORES.items() if not score.needs_labels)
 LEAST_EXAMPLES = 2  # of which one half calibrates the other
 MOST_GROUPS = 1000
+MOST_NAMED = 3  # groups that a sentence names
 SETTLED = 0.0005, 0.001, 0.001  # of accuracy, of NLL in nats, and of ECE
 RARE = 0.01  # a p-value below which scores are said to be distributed otherwise
 OF_REGRESSIONS = (
@@ -147,33 +163,103 @@ def convergence_of(run: Run, score: str = "max_probability", progress: Progress 
     )
 
 
-def groups_of(run: Run, column: str) -> tuple[Array, list[str]]:
-    """The groups of a run's examples by a column, for `measures.calibration.calibration_by_group`.
+def grouping_columns_of(run: Run) -> list[str]:
+    """The columns that make groups of a run's examples: `label`, `prediction`, and the user's own but for texts."""
+    from mcviz.runs.columns import column_kinds, that_make_groups  # here, because pandas takes time to import
+
+    own = that_make_groups(column_kinds(run))
+    return ["label", "prediction", *(name for name in own if name not in ("label", "prediction"))]
+
+
+def groups_of(run: Run, column: str) -> "Groups":
+    """The groups of a run's examples by a column.
 
     Args:
         run: a classification.
-        column: `label`, `prediction`, or one of the user's own.
-
-    Returns:
-        (N,) int64, the group of each example, and the names of the groups in the order of these numbers.
+        column: `label`, `prediction`, or one of the user's own; many numbers are cut into ranges that hold as many.
 
     Raises:
         InvalidInputError: there is no such column, or more than 1,000 groups.
     """
+    from mcviz.runs.columns import Groups, column_groups, column_kinds  # here, because pandas takes time to import
+
     if column in ("label", "prediction"):
         numbers = _labels(run) if column == "label" else run.scores()["prediction"].to_numpy()
-        return numbers, list(run.class_names)
-    own = [] if run.columns is None else [str(name) for name in run.columns if name != "id"]
-    if run.columns is None or column not in own:
-        there = ", ".join(["label", "prediction", *own])
+        return Groups(tuple(map(one_line, run.class_names)), numbers.astype(np.int64))
+    kinds = {} if run.columns is None else column_kinds(run) | {"id": "text"}
+    if column not in kinds or column == "id" or run.columns is None:
+        there = ", ".join(["label", "prediction", *(name for name in kinds if name != "id")])
         raise InvalidInputError(f"Examples are grouped by one of the columns {there}. Received: {column}.")
-    values = run.columns[column].astype("string").fillna("(none)").astype("category")
-    names = [str(name) for name in values.cat.categories]
-    if len(names) > MOST_GROUPS:
+    found = column_groups(run.columns[column], kinds[column])
+    if len(found.names) > MOST_GROUPS:
         raise InvalidInputError(
-            f"Examples are grouped into at most {MOST_GROUPS:,} groups. Received: {column}, with {len(names):,} values."
+            f"Examples are grouped into at most {MOST_GROUPS:,} groups. Received: {column}, with "
+            f"{len(found.names):,} values."
         )
-    return values.cat.codes.to_numpy(np.int64), names
+    return found
+
+
+def group_tests_of(ensemble: Terms, columns: "Mapping[str, Groups]", confidence: float = 0.95) -> list[GroupTest]:
+    """Which groups fare worse than the rest, or are not calibrated, beyond chance: see `measures.groups`.
+
+    Args:
+        ensemble: of the ways of `ways_of`.
+        columns: as `groups_of` gives them, by the name of the column.
+        confidence: 0 to 1, of all groups of all columns together.
+    """
+    return group_tests(ensemble, {name: each.members for name, each in columns.items()}, ("label",), confidence)
+
+
+def verdict_in_words(
+    run: Run,
+    found: Calibration,
+    tests: Sequence[GroupTest],
+    columns: "Mapping[str, Groups]",
+    written: Callable[[str], str] = str,
+) -> list[str]:
+    """Whether a run's probabilities can be taken at their word, for each group too, and what its ensemble gains.
+
+    Args:
+        run: a classification with labels.
+        found: of its ways to predict.
+        tests: as `group_tests_of` gives them.
+        columns: as for `group_tests_of`.
+        written: how the name of a column or a group is written.
+
+    Returns:
+        The verdict, then further sentences.
+    """
+    verdict, *gains = calibration_sentences(found)
+    most = float(np.bincount(_labels(run)).max() / len(run))
+    guessing = f"Always answering the most frequent label would be right in {percent(most, 2)} of the examples."
+    whole = found.figures["ensemble"].overconfidence
+    return [f"{verdict} {guessing}", *gains, *_groups_in_words(tests, whole, columns, written)]
+
+
+def _groups_in_words(
+    tests: Sequence[GroupTest], whole: Interval, columns: "Mapping[str, Groups]", written: Callable[[str], str]
+) -> list[str]:
+    """Which groups are beyond chance, or that there is none; nothing where no group was large enough to be looked at.
+
+    That a group is off as all examples are, by the over-confidence of the `whole`, is not said again.
+    """
+    kinds: dict[str, Callable[[GroupTest], bool]] = {
+        "Less accurate than the rest": lambda test: test.measure == "accuracy",
+        "Over-confident": lambda test: test.measure == "confidence" and test.value > 0 and not whole.low > 0,
+        "Under-confident": lambda test: test.measure == "confidence" and test.value < 0 and not whole.high < 0,
+    }
+    said = []
+    for kind, is_kind in kinds.items():
+        found = [test for test in tests if test.is_beyond_chance and is_kind(test)]
+        if found:
+            names = [f"{written(each.column)} {written(columns[each.column].names[each.group])}" for each in found]
+            more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
+            said.append(f"{kind}, beyond chance: {', '.join(names[:MOST_NAMED])}{more}.")
+    groups = {(test.column, test.group) for test in tests}
+    if groups and not said:
+        by = " or ".join(written(column) for column in columns if any(test.column == column for test in tests))
+        said.append(f"No group by {by} fares worse beyond chance, of {len(groups):,} that are large enough.")
+    return said
 
 
 def ranking_scores_of(run: Run) -> list[str]:
@@ -435,9 +521,8 @@ def referral_in_words(found: RunReferral) -> list[str]:
     given = found.guarantee
     if given is None:
         return [*lines, "Nothing is guaranteed for new examples: there are too few labels, or too many mistakes."]
-    promise = (
-        f"With {100 * given.confidence:.6g}% confidence at least {percent(given.accuracy, 2)} of the rest are right"
-    )
+    least = percent_at_least(given.accuracy, 2)
+    promise = f"With {100 * given.confidence:.6g}% confidence at least {least} of the rest are right"
     if found.on_labels is not None and len(given.others) == len(found.run):
         return [*lines, f"{promise}: the threshold of a budget takes no labels, so all of them test it."]
     return [*lines, f"{promise} where {_looked_at(found, given.threshold)}."]

@@ -23,7 +23,7 @@ PACKAGE = Path(measures.__file__).parents[1]
 KINDS = {*manifest.CONTENT}
 TASKS = {*get_args(Task)}
 COMPARED = {  # where a name is compared all the same, and how often
-    "app/columns.py": 1,  # kinds of columns, which are no kinds of examples
+    "runs/columns.py": 1,  # kinds of columns, which are no kinds of examples
     "app/views/column_filter.py": 1,
     "data/data_set.py": 3,  # labels of one form or another
     "data/sources.py": 3,

@@ -21,6 +21,7 @@ from mcviz.trust import (
     RANKING_SCORES,
     acquire,
     convergence_of,
+    grouping_columns_of,
     groups_of,
     label_issues,
     rankings_of,
@@ -387,7 +388,7 @@ def test_the_figures_are_printed_with_a_sentence_before_them(old: Run, capsys) -
     (ensemble,) = [line for line in lines if line.startswith(f"ensemble  {'':<20}") and "%" in line][:1]
     assert f"{100 * old.ensemble_accuracy[-1]:.2f}%" in ensemble
     groups = lines[lines.index("accuracy of the ensemble, by source") + 1 :][:3]
-    assert [line.split()[0] for line in groups] == ["(none)", "a", "b"]
+    assert {line.split()[0] for line in groups} == {"–", "a", "b"}
     assert sum(int(line.split()[1].replace(",", "")) for line in groups) == 3000
 
 
@@ -429,14 +430,58 @@ def test_what_more_passes_are_worth_is_read_shard_by_shard(old: Run) -> None:
     assert found.shared_top[-1] == len(set(halves[0]) & set(halves[1])) / 100
 
 
-def test_groups_are_those_of_a_column(old: Run) -> None:
-    numbers, names = groups_of(old, "source")
-    assert [names[number] for number in numbers[:8]] == ["(none)"] * 5 + ["b", "a", "b"]
-    assert groups_of(old, "label")[1] == ["cat", "dog", "=owl"]
+def test_groups_are_those_of_a_column(old: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = groups_of(old, "source")
+    assert [found.names[number] for number in found.members[:8]] == ["–"] * 5 + ["b", "a", "b"]
+    assert groups_of(old, "label").names == ("cat", "dog", "=owl")
     with pytest.raises(InvalidInputError, match=r"columns label, prediction, source, number\. Received: colour"):
         groups_of(old, "colour")
-    with pytest.raises(InvalidInputError, match=r"at most 1,000 groups\. Received: number, with 3,000"):
-        groups_of(old, "number")
+    ranges = groups_of(old, "number")
+    assert len(ranges.names) == 5
+    assert np.bincount(ranges.members) == pytest.approx(len(old) / 5, rel=0.01), "numbers are cut where as many are"
+    assert grouping_columns_of(old) == ["label", "prediction", "source", "number"]
+    monkeypatch.setattr("mcviz.trust.MOST_GROUPS", 2)
+    with pytest.raises(InvalidInputError, match=r"at most 2 groups\. Received: source, with 3 values"):
+        groups_of(old, "source")
+
+
+def in_groups(path: Path, worse: float) -> Run:
+    """Of 2,000 examples and two sites, a model that is right in 90% as it says, but at site *b* in `worse`."""
+    random = np.random.default_rng(5)
+    site = np.where(np.arange(2000) % 5 == 0, "*b*", "a")
+    labels = np.arange(2000) % 2
+    right = random.random(2000) < np.where(site == "a", 0.9, worse)
+    probs = np.where(np.eye(2)[np.where(right, labels, 1 - labels)] > 0, 0.9, 0.1).astype(np.float32)
+    columns = pd.DataFrame({"site": site, "age": np.arange(2000) % 97 / 7})
+    passes = probs + np.array([[[0.001, -0.001]], [[-0.001, 0.001]]])
+    return mcviz.write_run(path, passes, labels=labels, columns=columns)
+
+
+def test_a_group_that_fares_badly_is_not_hidden_by_a_good_average(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said, *_ = printed(capsys, "trust", in_groups(tmp_path / "run", 0.7).path).splitlines()
+    assert "Less accurate than the rest, beyond chance: site *b*." in said
+    found = json.loads(printed(capsys, "trust", tmp_path / "run", "--json"))["group_tests"]
+    beyond = {(each["column"], each["group"], each["measure"]) for each in found if each["is_beyond_chance"]}
+    assert ("site", "*b*", "accuracy") in beyond
+    assert ("site", "*b*", "confidence") in beyond
+    assert {each["measure"] for each in found if each["column"] == "label"} == {"accuracy"}
+    assert len({each["group"] for each in found if each["column"] == "age"}) == 5, "ranges, not a line an example"
+
+
+def test_that_no_group_fares_worse_and_how_far_the_accuracy_is_from_guessing_are_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said, *_ = printed(capsys, "trust", in_groups(tmp_path / "run", 0.9).path).splitlines()
+    assert "No group by label or prediction or site or age fares worse beyond chance, of 11" in said
+    assert "Always answering the most frequent label would be right in 50.00% of the examples." in said
+
+
+def test_groups_are_printed_with_the_least_accurate_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = printed(capsys, "trust", in_groups(tmp_path / "run", 0.7).path, "--by", "site").splitlines()
+    at = lines.index("accuracy of the ensemble, by site")
+    assert [line.split()[0] for line in lines[at + 1 : at + 3]] == ["*b*", "a"]
 
 
 def test_the_deterministic_model_is_ranked_by_its_own_mistakes(shipped: Run) -> None:

@@ -16,21 +16,14 @@ import pandas as pd
 
 from mcviz.app.wording import counted
 from mcviz.measures import SCORES, Score
+from mcviz.runs.columns import as_texts
 
 CORRECT = ("all", "correct", "wrong")
 CLASSES: tuple[Literal["label", "prediction"], ...] = ("label", "prediction")  # of an example
 CORNER_DIGITS = 8  # of the place of a corner: as many as tell points of a plane apart that is zoomed in on
 DIGITS = 18  # of the largest whole number that is read from an address
 MOST_NAMED = 20  # classes that a message lists
-UNKNOWN = "–"  # a value that is missing
 Range = tuple[str, float, float]
-
-
-def as_texts(values: pd.Series) -> pd.Series:
-    """The values of a column as texts: whole numbers without a point, and `UNKNOWN` for what is missing."""
-    if isinstance(values.dtype, pd.StringDtype):  # which is quick, also of very many
-        return values.fillna(UNKNOWN)
-    return values.convert_dtypes().astype(str).where(values.notna(), UNKNOWN)
 
 
 @dataclass(frozen=True)

@@ -588,8 +588,9 @@ def _say_run(run: "Run") -> None:
         ("RMSE", run.ensemble_rmse, run.pass_rmse),
     ):
         if ensemble is not None and single is not None:
-            words = task_of(run.manifest).quality_in_words
-            together, alone = (words(run.manifest, float(value)) for value in (ensemble[-1], single.mean()))
+            task = task_of(run.manifest)
+            values = float(ensemble[-1]), task.quality_of_one_pass(single)
+            together, alone = (task.quality_in_words(run.manifest, value) for value in values)
             say(f"{name}: ensemble {together}, mean single pass {alone}")
     say(f"The run is {run.path}.")
 

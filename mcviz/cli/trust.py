@@ -1,5 +1,6 @@
 """Commands on how far a run can be trusted, and on what a person should look at or label."""
 
+import math
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -12,15 +13,18 @@ from mcviz.cli.stopping import loading
 from mcviz.extras import import_named_modules
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import pandas as pd
 
-    from mcviz.measures.bootstrap import Interval
-    from mcviz.measures.calibration import Calibration
+    from mcviz.measures.calibration import Calibration, Figures
+    from mcviz.measures.groups import GroupTest
     from mcviz.measures.prediction_sets import SetFigures
     from mcviz.measures.referral import Costs
     from mcviz.measures.selective import SelectiveFigures
     from mcviz.model import Sampler
     from mcviz.runs import Run
+    from mcviz.runs.columns import Groups
     from mcviz.trust import Convergence
 
 IDS_SHOWN = 10
@@ -32,7 +36,8 @@ MEASURES = {
     "ece_equal_mass": "ECE, bins of equal mass",
     "overconfidence": "mean confidence less accuracy",
 }
-IN_PERCENT = "accuracy", "ece", "ece_equal_mass", "overconfidence"
+ECES = "ece", "ece_equal_mass"
+IN_PERCENT = "accuracy", *ECES, "overconfidence"
 WAYS = {
     "ensemble": "ensemble",
     "deterministic": "deterministic",
@@ -89,9 +94,19 @@ def trust(
     """Print how well the run in folder or at fsspec address RUN is calibrated, and which scores find its mistakes."""
     with loading():
         from mcviz import open_run, validate
-        from mcviz.measures.calibration import calibration, calibration_by_group, calibration_in_words
+        from mcviz.measures.calibration import calibration, calibration_by_group
         from mcviz.measures.selective import selective_figures
-        from mcviz.trust import cheapest_of, convergence_of, groups_of, prediction_sets_of, rankings_of, ways_of
+        from mcviz.trust import (
+            cheapest_of,
+            convergence_of,
+            group_tests_of,
+            grouping_columns_of,
+            groups_of,
+            prediction_sets_of,
+            rankings_of,
+            verdict_in_words,
+            ways_of,
+        )
 
     if (mistake_cost is None) != (look_cost is None):
         raise click.UsageError(
@@ -100,25 +115,31 @@ def trust(
     if not 0 < validate.fraction("confidence", confidence) < 1:
         raise validate.invalid("confidence", "above 0 and below 1", confidence)
     opened = open_run(run)
-    groups, names = groups_of(opened, by) if by else (None, [])
+    groups = groups_of(opened, by) if by else None
     ways = ways_of(opened)
     found = calibration(ways, confidence=confidence)
-    by_group = {} if groups is None else calibration_by_group(ways, groups, confidence=confidence)
+    columns = {column: groups_of(opened, column) for column in grouping_columns_of(opened)}
+    tests = group_tests_of(ways["ensemble"], columns, confidence)
+    by_group = {}
+    if groups is not None:
+        by_number = calibration_by_group(ways, groups.members, confidence=confidence)
+        by_group = {groups.names[number]: each for number, each in by_number.items()}
     figures = selective_figures(rankings_of(opened), confidence=confidence)
     convergence = None if opened.manifest.with_passes else convergence_of(opened, score)
     sets = prediction_sets_of(opened)
     costs = None if mistake_cost is None or look_cost is None else cheapest_of(opened, mistake_cost, look_cost, score)
-    sentence = calibration_in_words(found)
+    sentence = " ".join(verdict_in_words(opened, found, tests, columns))
     if as_json:
-        grouped = {names[group]: _as_dict(each) for group, each in by_group.items()}
+        grouped = {name: _as_dict(each) for name, each in by_group.items()}
         whole = {"run": opened.path, "examples": len(opened), "passes": opened.passes, "in_words": sentence}
         more = {"convergence": _convergence_dict(convergence), "prediction_sets": sets, "cheapest": _costs_dict(costs)}
-        print_json({**whole, **_as_dict(found), "scores": figures, "by": by, "groups": grouped, "score": score, **more})
+        by_groups = {"by": by, "groups": grouped, "group_tests": _tests_as_dicts(tests, columns)}
+        print_json({**whole, **_as_dict(found), "scores": figures, **by_groups, "score": score, **more})
         return
     say(sentence)
     for line in [
         *_calibration_lines(found),
-        *_group_lines(by, {names[group]: each for group, each in by_group.items()}),
+        *_group_lines(by, by_group),
         *_score_lines(figures),
         *_convergence_lines(convergence, opened, score),
         *_set_lines(sets),
@@ -272,6 +293,10 @@ def _as_dict(found: "Calibration") -> dict[str, Any]:
     }
 
 
+def _tests_as_dicts(tests: "Sequence[GroupTest]", columns: "Mapping[str, Groups]") -> list[dict[str, Any]]:
+    return [{**vars(test), "group": columns[test.column].names[test.group]} for test in tests]
+
+
 def _table_lines(rows: list[tuple[str, ...]]) -> list[str]:
     """A table as lines, its first column to the left and the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -287,26 +312,26 @@ def _table_lines(rows: list[tuple[str, ...]]) -> list[str]:
 def _calibration_lines(found: "Calibration") -> list[str]:
     lines = []
     for measure, label in MEASURES.items():
-        lines += ["", f"{label:<47}{f'{100 * found.confidence:.6g}% interval':<22}ensemble less this"]
+        beside = "by chance" if measure in ECES else f"{100 * found.confidence:.6g}% interval"
+        lines += ["", f"{label:<47}{beside:<22}ensemble less this"]
         for way, name in WAYS.items():
             if way in found.figures:
-                line = f"  {name:<34}{_with_ends(getattr(found.figures[way], measure), measure)}"
+                line = f"  {name:<34}{_with_ends(found.figures[way], measure)}"
                 if way in found.differences:
-                    line += f"   {_with_ends(getattr(found.differences[way], measure), measure, sign='+')}"
+                    line += f"   {_with_ends(found.differences[way], measure, sign='+')}"
                 lines.append(line)
     return lines
 
 
 def _group_lines(by: str | None, groups: "dict[str, Calibration]") -> list[str]:
-    """Accuracy and calibration of the ensemble in each group."""
+    """Accuracy and calibration of the ensemble in each group, the least accurate first."""
     lines = []
+    ordered = sorted(groups.items(), key=lambda pair: pair[1].figures["ensemble"].accuracy.value)
     for measure in ("accuracy", "overconfidence") if groups else ():
         lines += ["", f"{MEASURES[measure]} of the ensemble, by {by}"]
-        for name, found in groups.items():
+        for name, found in ordered:
             count = len(found.ways["ensemble"])
-            lines.append(
-                f"  {name:<24.24}{count:>9,} {_with_ends(getattr(found.figures['ensemble'], measure), measure)}"
-            )
+            lines.append(f"  {name:<24.24}{count:>9,} {_with_ends(found.figures['ensemble'], measure)}")
     return lines
 
 
@@ -373,8 +398,13 @@ def _cost_lines(found: "Costs | None", run: "Run", score: str) -> list[str]:
     ]
 
 
-def _with_ends(interval: "Interval", measure: str, sign: str = "") -> str:
-    scale, end = (100, "%") if measure in IN_PERCENT else (1, "")
-    digits = 2 if measure in IN_PERCENT else 4
+def _with_ends(figures: "Figures", measure: str, sign: str = "") -> str:
+    """A figure, and what stands beside it: the ends of its interval, or of an ECE what chance alone gives."""
+    scale, end, digits = (100, "%", 2) if measure in IN_PERCENT else (1, "", 4)
+    interval, beside = getattr(figures, measure), ""
     value, low, high = (f"{scale * each:{sign}.{digits}f}" for each in (interval.value, interval.low, interval.high))
-    return f"{value + end:>9}  {f'({low} to {high})':<20}"
+    if measure in ECES and not sign:
+        beside = f"(up to {scale * getattr(figures, f'{measure}_by_chance'):.{digits}f}%)"
+    elif not math.isnan(interval.low):
+        beside = f"({low} to {high})"
+    return f"{value + end:>9}  {beside:<20}"

@@ -40,7 +40,8 @@ def measure_by_rate(found: RateChoice, name: str, trained: Sequence[float], targ
     """
     quality = QUALITY[found.task]
     place = quality.place[name]
-    number = FORMATS[quality.measures[place].unit]
+    measure = quality.measures[place]
+    number = FORMATS[measure.unit]
     value, low, high = np.array([(each[place].value, each[place].low, each[place].high) for each in found.figures]).T
     level, at, ends = found.as_trained[place].value, found.rates.tolist().index(found.chosen), found.rates[[0, -1]]
     figure = go.Figure([band(found.rates, low, high, ENSEMBLE)])
@@ -49,9 +50,8 @@ def measure_by_rate(found: RateChoice, name: str, trained: Sequence[float], targ
         y=value,
         mode="lines+markers",
         line={"color": ENSEMBLE, "width": 2.5},
-        customdata=np.stack([low, high], axis=1),
-        hovertemplate=f"rate %{{x}}: %{{y:{number}}} (%{{customdata[0]:{number}}} to %{{customdata[1]:{number}}})"
-        "<extra></extra>",
+        customdata=[measure.with_interval(each[place], target_unit) for each in found.figures],
+        hovertemplate="rate %{x}: %{customdata}<extra></extra>",
     )
     figure.add_scatter(
         x=ends,
@@ -71,7 +71,6 @@ def measure_by_rate(found: RateChoice, name: str, trained: Sequence[float], targ
         figure.add_vline(x=rate, line={"color": NEUTRAL, "width": 2, "dash": "dot"})
     figure.update_xaxes(title="rate of dropout")
     figure.update_yaxes(tickformat=number)
-    measure = quality.measures[place]
     title = with_unit(measure.label, {"nats": "nats", "target": target_unit}.get(measure.unit, ""))
     return styled(figure, HEIGHT).update_layout(title=title, showlegend=False)
 

@@ -1,4 +1,4 @@
-"""How far a figure over examples would vary with other examples: percentile intervals of the bootstrap (Efron 1979).
+"""How far a figure over examples would vary with other examples: exact intervals, t and the bootstrap (Efron 1979).
 
 Examples are drawn anew with replacement, as many as there are, and the figure is computed of each such draw. The
 difference of two figures of the same examples is a figure, too: then both are of the same draws, which makes it paired.
@@ -7,6 +7,7 @@ Of very many examples some are taken at random, draws are made of these, and the
 all: it falls with the root of the number of examples (the bootstrap of m out of n, Bickel et al. 1997).
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -22,11 +23,11 @@ Statistic = Callable[[Array], Array]
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure and the ends of its interval of confidence, all in the same unit."""
+    """A figure and the ends of its interval of confidence, all in the same unit; NaN ends where there is none."""
 
     value: float
-    low: float
-    high: float
+    low: float = math.nan
+    high: float = math.nan
 
     @property
     def size(self) -> "Interval":
@@ -34,44 +35,56 @@ class Interval:
         low, high = sorted((abs(self.low), abs(self.high)))
         return Interval(abs(self.value), low, high)
 
+    @property
+    def root(self) -> "Interval":
+        """The same of the root of the figure, which is 0 or more."""
+        return Interval(*(math.sqrt(max(each, 0)) for each in (self.value, self.low, self.high)))
+
     def written(self, number: Callable[[float], str], unit: str = "") -> str:
         """The figure with its unit and the ends, such as "98.21% (97.95 to 98.44)"; `number` writes each of them."""
+        if math.isnan(self.low) or math.isnan(self.high):
+            return f"{number(self.value)}{unit}"
         return f"{number(self.value)}{unit} ({number(self.low)} to {number(self.high)})"
 
 
-def intervals(
-    terms: Array,
-    function: Callable[[Array], Array] = lambda means: means,
-    *,
-    confidence: float = 0.95,
-    resamples: int = 1000,
-    seed: int = 0,
-) -> list[Interval]:
-    """Intervals of means over examples, or of figures that are functions of such means.
+def mean_intervals(values: Array, *, confidence: float = 0.95, resamples: int = 1000, seed: int = 0) -> list[Interval]:
+    """Intervals of means over examples: each end is the farther one of Student's t and of the bootstrap-t (Efron 1982).
 
-    The accuracy is the mean of `correct`; the RMSE is the root of a mean; that one model is better than another is the
-    difference of two columns' means.
+    Percentiles of the bootstrap are too narrow where few examples, such as the mistakes, make up most of a mean. The
+    RMSE is the root of a mean; that one model is better than another is the mean of differences.
 
     Args:
-        terms: (N, K) floating point or bool, finite, K numbers an example.
-        function: takes (…, K) float64, means of the columns, and returns (…) or (…, M), M figures of them; without it
-            the means themselves are the figures.
-        confidence: 0 to 1, the share of the resamples between the ends.
-        resamples: how often examples are drawn anew.
+        values: (N, K) floating point or bool, K numbers an example.
+        confidence: 0 to 1.
+        resamples: how often examples are drawn anew, from `MOST_DRAWN` of them at most.
         seed: of the draws.
 
     Returns:
-        M intervals; one, where `function` returns (…).
+        K intervals; of one example there is none, nor of a column that is not finite.
 
     Raises:
         ValueError: no example.
     """
-
-    def statistic_of(chosen: Array | slice) -> Statistic:
-        values = terms[chosen].astype(np.float64)
-        return lambda weights: function(weights @ values / len(values))
-
-    return weighted_intervals(statistic_of, len(terms), confidence=confidence, resamples=resamples, seed=seed)
+    _check_some(len(values))
+    count = len(values)
+    means = values.mean(axis=0, dtype=np.float64)
+    if count == 1:
+        return [Interval(float(value)) for value in means]
+    chosen = values
+    if count > MOST_DRAWN:
+        chosen = values[some_of(count, share_drawn(count), np.random.default_rng(seed))]
+    centred = chosen - chosen.mean(axis=0, dtype=np.float64)
+    squares, draws = np.square(centred), len(centred)
+    pivots = []
+    for weights in _draws(draws, resamples, seed):
+        moved = weights @ centred / draws
+        errors = np.sqrt(np.maximum(weights @ squares / draws - np.square(moved), 0) / (draws - 1))
+        pivots.append(np.divide(moved, errors, out=np.zeros_like(moved), where=errors > 0))
+    low, high = np.quantile(np.concatenate(pivots), [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
+    student = scipy.special.stdtrit(count - 1, (1 + confidence) / 2)
+    errors = values.std(axis=0, ddof=1, dtype=np.float64) / np.sqrt(count)
+    ends = means - errors * np.maximum(student, high), means + errors * np.maximum(student, -low)
+    return [Interval(*map(float, each)) for each in zip(means, *ends, strict=True)]
 
 
 def weighted_intervals(
@@ -87,9 +100,9 @@ def weighted_intervals(
     Args:
         statistic_of: as for `resampled`.
         examples: N.
-        confidence: as for `intervals`.
-        resamples: as for `intervals`.
-        seed: as for `intervals`.
+        confidence: as for `mean_intervals`.
+        resamples: as for `mean_intervals`.
+        seed: as for `mean_intervals`.
 
     Returns:
         M intervals.
@@ -119,8 +132,7 @@ def resampled(
     Raises:
         ValueError: no example.
     """
-    if examples < 1:
-        raise ValueError("The bootstrap needs at least one example. Received: none.")
+    _check_some(examples)
     statistic, share = statistic_of(slice(None)), share_drawn(examples)
     (value,) = statistic(np.ones((1, examples))).reshape(1, -1)
     if share < 1:
@@ -135,9 +147,15 @@ def resampled(
 
 
 def intervals_of(value: Array, draws: Array, confidence: float) -> list[Interval]:
-    """Percentile intervals of (M,) figures with (R, M) draws."""
+    """Percentile intervals of (M,) figures with (R, M) draws; none leaves out its figure, whatever its bias."""
     ends = np.quantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
+    ends = np.minimum(ends[0], value), np.maximum(ends[1], value)
     return [Interval(*map(float, each)) for each in zip(value, *ends, strict=True)]
+
+
+def _check_some(examples: int) -> None:
+    if examples < 1:
+        raise ValueError("The bootstrap needs at least one example. Received: none.")
 
 
 def share_drawn(examples: int) -> float:
@@ -160,15 +178,42 @@ def _draws(examples: int, resamples: int, seed: int) -> Iterator[Array]:
         yield weights
 
 
-def proportion(successes: int, trials: int, confidence: float = 0.95) -> Interval:
+def proportion(successes: float, trials: int, confidence: float = 0.95) -> Interval:
     """The share of successes with its exact interval (Clopper & Pearson 1934).
 
     Args:
-        successes: 0 to `trials`.
+        successes: 0 to `trials`. A part of a whole one counts, if that is a mean over several passes or targets: such a
+            sum varies less (Hoeffding 1963).
         trials: at least 1.
         confidence: 0 to 1; the interval holds the true share at least as often.
     """
     tail = (1 - confidence) / 2
     low = scipy.special.betaincinv(successes, trials - successes + 1, tail) if successes > 0 else 0.0
     high = scipy.special.betaincinv(successes + 1, trials - successes, 1 - tail) if successes < trials else 1.0
-    return Interval(successes / trials, float(low), float(high))
+    return Interval(float(successes / trials), float(low), float(high))
+
+
+def paired_difference(gained: int, lost: int, trials: int, confidence: float = 0.95) -> Interval:
+    """The difference of two shares of the same examples: the wider of t's interval and of the one of McNemar's test.
+
+    That test is exact: of the examples that differ, as many are gained as lost, but for chance (McNemar 1947). The
+    interval leaves out 0 only where the test refuses that.
+
+    Args:
+        gained: how many only the first holds.
+        lost: how many only the second holds.
+        trials: how many examples there are, at least 1.
+        confidence: 0 to 1.
+
+    Returns:
+        The first share less the second.
+    """
+    differ, value = gained + lost, (gained - lost) / trials
+    if not differ:
+        most = proportion(0, trials, confidence).high
+        return Interval(0.0, -most, most)
+    of_differing = proportion(gained, differ, confidence)
+    low, high = ((2 * end - 1) * differ / trials for end in (of_differing.low, of_differing.high))
+    error = np.sqrt((differ / trials - value**2) / max(trials - 1, 1))
+    around = error * scipy.special.stdtrit(max(trials - 1, 1), (1 + confidence) / 2)
+    return Interval(value, float(min(low, value - around)), float(max(high, value + around)))

@@ -8,25 +8,36 @@ A single pass stands for one that is drawn at random: accuracy, NLL and Brier sc
 bins of its ECE hold the predictions of all passes.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import scipy  # loads scipy.optimize when it is first used
 
-from mcviz.measures.bootstrap import Interval, Statistic, proportion, share_drawn, some_of, weighted_intervals
+from mcviz.measures.bootstrap import (
+    BLOCK,
+    Interval,
+    mean_intervals,
+    paired_difference,
+    proportion,
+    share_drawn,
+    some_of,
+)
 from mcviz.measures.conformal import cross_fitted
-from mcviz.measures.units import percent
+from mcviz.measures.poisson_binomial import excess_of_mistakes
 
 Array = np.ndarray
 
 SMALLEST = 1 / 131068  # half a step of storage: a probability that is stored as 0 may have been as much
 BINS = 15  # as in Guo et al. 2017
-OF_ALL = 3  # of the terms of `_figures` that are no bins
+FEWEST_OF_EACH = 5  # mistakes, and correct predictions, of which an NLL has an interval
+SHARE_OF_BINS = 0.2  # of the chance of a wrong verdict; the rest is that of the mean
+MEASURES = "accuracy", "nll", "brier", "ece", "ece_equal_mass", "overconfidence"  # of `Figures`, in their order
 LOG_TEMPERATURES = -4.0, 4.0  # between which the best one is looked for
 MOST_FITTED = 50_000  # examples, to which a temperature is fitted
-BLOCK = 1 << 16  # examples whose terms are binned at once
 
 
 @dataclass(frozen=True)
@@ -115,19 +126,19 @@ def reliability(of: Terms, edges: Array) -> Bins:
         of: terms of N examples.
         edges: as `Bins` has them.
     """
+    at, passes = np.searchsorted(edges[1:-1], of.confidence).ravel(), of.confidence.shape[1]
     count, confidence, correct = (
-        _in_bins(of, edges, values).sum(axis=0) for values in (1.0, of.confidence, of.correct)
+        np.bincount(at, values, len(edges) - 1) / passes for values in (None, of.confidence.ravel(), of.correct.ravel())
     )
     with np.errstate(invalid="ignore"):
         return Bins(edges, count, confidence / count, correct / count)
 
 
-def _in_bins(of: Terms, edges: Array, values: Array | float) -> Array:
-    """(N, B) sums over each example's predictions in each bin of values, divided by P."""
+def _in_bins(of: Terms, edges: Array, values: Array) -> Array:
+    """(N, B) sums over each example's predictions in each bin of (N, P) values, divided by P."""
     number, bins = len(of), len(edges) - 1
     at = np.searchsorted(edges[1:-1], of.confidence) + bins * np.arange(number)[:, None]
-    weights = np.broadcast_to(values, of.confidence.shape).ravel() / of.confidence.shape[1]
-    return np.bincount(at.ravel(), weights, minlength=number * bins).reshape(number, bins)
+    return np.bincount(at.ravel(), values.ravel() / values.shape[1], number * bins).reshape(number, bins)
 
 
 @dataclass(frozen=True)
@@ -136,11 +147,14 @@ class Figures:
 
     Attributes:
         accuracy: as a fraction.
-        nll: in nats.
-        brier: 0 to 2.
-        ece: in bins of one width, 0 to 1.
-        ece_equal_mass: in bins that hold as many predictions each, 0 to 1.
+        nll: in nats; from 5 mistakes and 5 correct predictions on with an interval.
+        brier: 0 to 2; with an interval as `nll`.
+        ece: in bins of one width, 0 to 1, without an interval.
+        ece_equal_mass: in bins that hold as many predictions each, 0 to 1, without an interval.
         overconfidence: mean confidence less accuracy; below 0 the way to predict is under-confident.
+        ece_by_chance: what the ECE of a calibrated way would stay below, but for a fifth of the chance that
+            `confidence` leaves open; NaN of a difference.
+        ece_equal_mass_by_chance: the same of `ece_equal_mass`.
     """
 
     accuracy: Interval
@@ -149,6 +163,8 @@ class Figures:
     ece: Interval
     ece_equal_mass: Interval
     overconfidence: Interval
+    ece_by_chance: float = math.nan
+    ece_equal_mass_by_chance: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -181,49 +197,89 @@ class Calibration:
 def calibration(
     ways: Mapping[str, Terms], *, confidence: float = 0.95, resamples: int = 1000, seed: int = 0
 ) -> Calibration:
-    """Hold several ways to predict against the labels, with bootstrap intervals.
-
-    An accuracy of one prediction an example has its exact interval (Clopper & Pearson 1934). The bins are those of all
-    examples in every resample.
+    """Hold several ways to predict against the labels.
 
     Args:
         ways: the terms of each way, all of the same N ≥ 1 examples; "ensemble" is one of them.
-        confidence: 0 to 1, of the intervals.
-        resamples: of the bootstrap.
-        seed: of the bootstrap.
+        confidence: 0 to 1, of the intervals, and that a calibrated way is not said to be another.
+        resamples: of the bootstrap, and of the ECE by chance.
+        seed: of the same.
     """
-    edges = [equal_mass_edges(way) for way in ways.values()]
-    masses = [len(each) - 1 for each in edges]
-    ends = np.cumsum([0, *(OF_ALL + count + BINS for count in masses)])
-    at, count = list(ways).index("ensemble"), len(ways["ensemble"])
+    options: dict[str, Any] = {"confidence": confidence, "resamples": resamples, "seed": seed}
+    found = {name: figures(way, **options) for name, way in ways.items()}
+    ensemble = ways["ensemble"]
+    differences = {
+        name: _difference(ensemble, way, found["ensemble"], found[name], **options)
+        for name, way in ways.items()
+        if name != "ensemble"
+    }
+    return Calibration(ways, found, differences, confidence)
 
-    def all_figures(means: Array) -> Array:
-        found = [_figures(means[..., ends[i] : ends[i + 1]], masses[i]) for i in range(len(ways))]
-        return np.concatenate([*found, *(found[at] - other for other in found)], axis=-1)
 
-    def figures_of(chosen: Array | slice) -> Statistic:
-        some = [way.only(chosen) for way in ways.values()]
-        examples = len(some[at])
-        blocks = [slice(start, start + BLOCK) for start in range(0, examples, BLOCK)]
+def figures(of: Terms, *, confidence: float = 0.95, resamples: int = 1000, seed: int = 0) -> Figures:
+    """How good one way to predict is.
 
-        def columns(rows: slice) -> Array:
-            return np.hstack([_columns(way.only(rows), mass) for way, mass in zip(some, edges, strict=True)])
+    An accuracy has Clopper and Pearson's interval, the over-confidence that of `excess_of_mistakes`, NLL and Brier
+    score that of `mean_intervals`. Of single passes, whose mean varies less, the first two are somewhat too wide.
 
-        if len(blocks) > 1:  # of very many examples, whose columns are not in memory at once
-            return lambda weights: all_figures(sum(weights[:, rows] @ columns(rows) for rows in blocks) / examples)
-        held = columns(blocks[0])
-        return lambda weights: all_figures(weights @ held / examples)
+    Args:
+        of: terms of N ≥ 1 examples.
+        confidence: as for `calibration`.
+        resamples: as for `calibration`.
+        seed: as for `calibration`.
+    """
+    count, mistakes = len(of), float((~of.correct).mean(axis=1).sum())
+    of_mean, of_bins = levels(confidence)
+    nll, brier = (Interval(float(values.mean())) for values in (of.nll, of.brier))
+    if enough(of):
+        columns = np.stack([of.nll, of.brier], axis=1)
+        nll, brier = mean_intervals(columns, confidence=confidence, resamples=resamples, seed=seed)
+    edges = equal_width_edges(), equal_mass_edges(of)
+    by_width, by_mass = (Interval(reliability(of, each).ece) for each in edges)
+    chance_by_width, chance_by_mass = ece_by_chance(of, *edges, confidence=of_bins, resamples=resamples, seed=seed)
+    return Figures(
+        accuracy=proportion(count - mistakes, count, confidence),
+        nll=nll,
+        brier=brier,
+        ece=by_width,
+        ece_equal_mass=by_mass,
+        overconfidence=excess_of_mistakes(chances(of), mistakes, of_mean),
+        ece_by_chance=chance_by_width,
+        ece_equal_mass_by_chance=chance_by_mass,
+    )
 
-    found = weighted_intervals(figures_of, count, confidence=confidence, resamples=resamples, seed=seed)
-    size = len(fields(Figures))
-    each = [Figures(*found[start : start + size]) for start in range(0, len(found), size)]
-    figures = dict(zip(ways, each, strict=False))
-    for name, way in ways.items():
-        if way.correct.shape[1] == 1:
-            exact = proportion(int(way.correct.sum()), len(way), confidence)
-            figures[name] = Figures(exact, *(getattr(figures[name], field.name) for field in fields(Figures)[1:]))
-    differences = {name: of for name, of in zip(ways, each[len(ways) :], strict=True) if name != "ensemble"}
-    return Calibration(ways, figures, differences, confidence)
+
+def enough(*ways: Terms) -> bool:
+    """Whether each way has the mistakes, and the correct predictions, that an interval of its NLL takes."""
+    return all(min(way.correct.mean(axis=1).sum(), (~way.correct).mean(axis=1).sum()) >= FEWEST_OF_EACH for way in ways)
+
+
+def _difference(one: Terms, other: Terms, of_one: Figures, of_other: Figures, **options: Any) -> Figures:
+    """How far one way is from another over the same examples."""
+    found: dict[str, Any] = {
+        name: Interval(getattr(of_one, name).value - getattr(of_other, name).value) for name in MEASURES
+    }
+    correct, others = one.correct.mean(axis=1), other.correct.mean(axis=1)
+    if enough(one, other):
+        confident = one.confidence.mean(axis=1) - other.confidence.mean(axis=1)
+        columns = [correct - others, one.nll - other.nll, one.brier - other.brier, confident - (correct - others)]
+        means = mean_intervals(np.stack(columns, axis=1), **options)
+        found |= dict(zip(("accuracy", "nll", "brier", "overconfidence"), means, strict=True))
+    if one.correct.shape[1] == other.correct.shape[1] == 1:
+        gained, lost = (int(np.count_nonzero(change)) for change in (correct > others, correct < others))
+        found["accuracy"] = paired_difference(gained, lost, len(one), options["confidence"])
+    return Figures(**found)
+
+
+def levels(confidence: float) -> tuple[float, float]:
+    """The confidence of the test of the mean, and of that of the bins, with which both together keep `confidence`."""
+    open_to_chance = 1 - confidence
+    return 1 - (1 - SHARE_OF_BINS) * open_to_chance, 1 - SHARE_OF_BINS * open_to_chance
+
+
+def chances(of: Terms) -> Array:
+    """(N,) float64, the chance that each example is a mistake, by its confidence; of several predictions the mean."""
+    return np.clip(1 - of.confidence.mean(axis=1), 0, 1)
 
 
 def weighted_figures(of: Terms) -> Callable[[Array], Array]:
@@ -234,7 +290,7 @@ def weighted_figures(of: Terms) -> Callable[[Array], Array]:
 
     Returns:
         What takes (R, N), how often each of R draws holds each example, which sum to N, and returns (R, 6) float64 in
-        the order of `Figures`.
+        the order of `MEASURES`.
     """
     masses = equal_mass_edges(of)
     columns = _columns(of, masses)
@@ -249,7 +305,7 @@ def _columns(of: Terms, masses: Array) -> Array:
 
 
 def _figures(means: Array, masses: int) -> Array:
-    """(…, 6) in the order of `Figures`."""
+    """(…, 6) in the order of `MEASURES`."""
     by_mass, by_width = means[..., 3 : 3 + masses], means[..., 3 + masses :]
     eces = [np.abs(gaps).sum(axis=-1) for gaps in (by_width, by_mass)]
     return np.stack([means[..., 0], means[..., 1], means[..., 2], *eces, by_width.sum(axis=-1)], axis=-1)
@@ -277,24 +333,37 @@ def calibration_by_group(
     return found
 
 
-def ece_by_chance(of: Terms, *, confidence: float = 0.95, resamples: int = 1000, seed: int = 0) -> float:
-    """The ECE, in bins of one width, that a perfectly calibrated model with these confidences stays below that often.
+def ece_by_chance(
+    of: Terms, *edges: Array, confidence: float = 0.95, resamples: int = 1000, seed: int = 0
+) -> list[float]:
+    """The ECE that a perfectly calibrated model with these confidences stays below that often.
 
     Args:
-        of: terms of one prediction an example.
+        of: terms of N examples; of several predictions an example, whose mean varies less, one is drawn.
+        edges: of the bins, as `Bins` has them.
         confidence: 0 to 1, how often it stays below (consistency resampling, Bröcker & Smith 2007).
         resamples: how often correct and wrong are drawn by the confidences.
         seed: of the draws.
+
+    Returns:
+        One for each of `edges`.
     """
-    random, edges = np.random.default_rng(seed), equal_width_edges()
-    share = share_drawn(len(of))
-    some = of if share == 1 else of.only(some_of(len(of), share, random))
-    in_bin, confidences = _in_bins(some, edges, 1.0), some.confidence[:, 0]
-    expected, found = confidences @ in_bin, []
-    for _ in range(resamples):
-        drawn = random.random(len(some)) < confidences
-        found.append(np.abs(drawn @ in_bin - expected).sum() / len(some))
-    return float(np.quantile(found, confidence) * np.sqrt(share))
+    random, share = np.random.default_rng(seed), share_drawn(len(of))
+    some = some_of(len(of), share, random)
+    count, found = len(some), []
+    confidences = of.confidence[some, random.integers(of.confidence.shape[1], size=count)]
+    bins = [np.searchsorted(each[1:-1], confidences) for each in edges]
+    rows = max(1, BLOCK // count)
+    for start in range(0, resamples, rows):
+        draws = min(rows, resamples - start)
+        draw, wrong = np.nonzero(random.random((draws, count)) >= confidences)
+        eces = []
+        for at, each in zip(bins, edges, strict=True):
+            size = len(each) - 1
+            mistakes = np.bincount(draw * size + at[wrong], minlength=draws * size).reshape(draws, size)
+            eces.append(np.abs(np.bincount(at, confidences - 1, size) + mistakes).sum(axis=1) / count)
+        found.append(np.stack(eces, axis=1))
+    return (np.quantile(np.concatenate(found), confidence, axis=0, method="higher") * np.sqrt(share)).tolist()
 
 
 def temperature(probs: Array, labels: Array) -> float:
@@ -343,57 +412,3 @@ def temperature_scaled(probs: Array, labels: Array, seed: int = 0) -> Array:
 
 def _log(probs: Array) -> Array:
     return np.log(np.maximum(probs, SMALLEST, dtype=np.float64))
-
-
-def calibration_in_words(result: Calibration) -> str:
-    """The sentences of `calibration_sentences` in one text."""
-    return " ".join(calibration_sentences(result))
-
-
-def calibration_sentences(result: Calibration) -> list[str]:
-    """Whether the ensemble's probabilities can be taken at their word, and whether the ensemble gains anything.
-
-    Returns:
-        The verdict, then a sentence for each other way to predict; each is that of an interval, or of the ECE that
-        chance explains.
-    """
-    figures, ensemble = result.figures["ensemble"], result.ways["ensemble"]
-    over, confident = figures.overconfidence, ensemble.confidence.mean()
-    both = f"Its mean confidence is {percent(confident, 2)}, its accuracy {percent(figures.accuracy.value, 2)}."
-    size = over.size
-    ends = f"{100 * size.low:.2f} to {100 * size.high:.2f}"
-    by = f"by {_points(over.value)} ({100 * result.confidence:.6g}% interval {ends})"
-    if over.low > 0:
-        verdict = f"The ensemble is over-confident {by}."
-    elif over.high < 0:
-        verdict = f"The ensemble is under-confident {by}."
-    elif figures.ece.value > ece_by_chance(ensemble, confidence=result.confidence):
-        verdict = (
-            "The ensemble is over-confident in places and under-confident in others: its ECE of "
-            f"{percent(figures.ece.value, 2)} is more than chance explains."
-        )
-    else:
-        verdict = f"The ensemble is well calibrated, as far as {len(ensemble):,} examples tell."
-    names = {"deterministic": "the deterministic model", "single_pass": "a single pass"}
-    gains = [_gain(result.differences[way], name) for way, name in names.items() if way in result.differences]
-    return [f"{verdict} {both}", *gains]
-
-
-def _gain(difference: Figures, other: str) -> str:
-    gain = difference.accuracy
-    noise = gain.low <= 0 <= gain.high
-    if gain.value == 0:
-        accuracy = f"Its accuracy is that of {other}"
-    else:
-        direction = "above" if gain.value > 0 else "below"
-        verdict = "within noise" if noise else "more than noise"
-        accuracy = f"Its accuracy is {_points(gain.value)} {direction} that of {other}, which is {verdict}"
-    fits = difference.nll
-    if fits.low <= 0 <= fits.high:
-        return f"{accuracy}; the NLLs do not differ beyond noise."
-    return f"{accuracy}; its NLL is {'worse' if fits.value > 0 else 'better'} by {abs(fits.value):.4f} nats."
-
-
-def _points(difference: float) -> str:
-    """A difference of fractions, without its sign."""
-    return f"{100 * abs(difference):.2f} percentage points"

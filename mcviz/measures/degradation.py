@@ -2,15 +2,19 @@
 
 from collections.abc import Sequence
 
-from mcviz.measures.calibration import Calibration
+import numpy as np
+
+from mcviz.measures.bootstrap import mean_intervals
+from mcviz.measures.calibration import Calibration, enough, joined
 from mcviz.measures.units import percent
 
 
 def degradation_in_words(steps: Sequence[Calibration]) -> list[str]:
-    """How good the ensemble still is at the end, and whether averaging passes makes calibration worse on the way.
+    """Whether averaging passes makes predictions worse on the way, and how good the ensemble still is at the end.
 
     Args:
-        steps: of the ways `ensemble` and `deterministic`, from the examples as they are to the most distorted ones.
+        steps: of the ways `ensemble` and `deterministic`, from the examples as they are to the most distorted ones, all
+            of the same examples.
 
     Returns:
         Three sentences, of which each verdict is that of an interval.
@@ -25,15 +29,20 @@ def degradation_in_words(steps: Sequence[Calibration]) -> list[str]:
         honest = f"At the end it is under-confident {by}."
     else:
         honest = "At the end its mean confidence is its accuracy, within noise."
-    gaps = [step.differences["deterministic"].ece for step in steps]
-    worse, better = sum(gap.low > 0 for gap in gaps), sum(gap.high < 0 for gap in gaps)
-    of = f"of {len(steps)} steps, beyond noise"
-    if worse and better:
-        averaging = f"Averaging passes makes the ECE worse at {worse} and better at {better} {of}."
-    elif worse:
-        averaging = f"Averaging passes makes the ECE worse at {worse} {of}, and nowhere better."
-    elif better:
-        averaging = f"Averaging passes makes the ECE better at {better} {of}, and nowhere worse."
-    else:
-        averaging = "Averaging passes makes the ECE neither better nor worse, beyond noise."
-    return [averaging, accuracy, honest]
+    return [_averaging(steps), accuracy, honest]
+
+
+def _averaging(steps: Sequence[Calibration]) -> str:
+    """By the mean over the steps of each example's NLL: one test, whatever the number of steps."""
+    ensemble, other = ([step.ways[way] for step in steps] for way in ("ensemble", "deterministic"))
+    if not enough(joined(ensemble), joined(other)):
+        return "There are too few mistakes to tell whether averaging passes makes the NLL better."
+    gains = np.mean([one.nll - two.nll for one, two in zip(ensemble, other, strict=True)], axis=0)
+    (gain,) = mean_intervals(gains[:, None], confidence=steps[0].confidence)
+    if gain.low <= 0 <= gain.high:
+        return "Over all steps, averaging passes makes the NLL neither better nor worse, beyond noise."
+    ends = f"{gain.size.low:.4f} to {gain.size.high:.4f}"
+    return (
+        f"Over all steps, averaging passes makes the NLL {'worse' if gain.value > 0 else 'better'} by "
+        f"{abs(gain.value):.4f} nats ({100 * steps[0].confidence:.6g}% interval {ends})."
+    )

@@ -52,6 +52,8 @@ def bootstrap(
 ) -> tuple[Detection, Detection]:
     """Compute the 95% percentile intervals of a detector's figures (Efron 1979), both sets drawn anew each time.
 
+    An end is moved to the figure itself where a bias puts all draws to one side of it.
+
     Args:
         in_distribution: (N,) OOD scores, finite.
         out_of_distribution: (M,) OOD scores, finite.
@@ -63,12 +65,13 @@ def bootstrap(
     """
     random = np.random.default_rng(seed)
     in_weights, out_weights = (
-        random.multinomial(count, np.full(count, 1 / count), resamples)
+        np.vstack([np.ones(count, int), random.multinomial(count, np.full(count, 1 / count), resamples)])
         for count in (len(in_distribution), len(out_of_distribution))
     )
     figures = _weighted_figures(in_distribution, out_of_distribution, in_weights, out_weights)
-    low, high = np.quantile(figures, [0.025, 0.975], axis=1)
-    return Detection(*map(float, low)), Detection(*map(float, high))
+    low, high = np.quantile(figures[:, 1:], [0.025, 0.975], axis=1)
+    ends = np.minimum(low, figures[:, 0]), np.maximum(high, figures[:, 0])
+    return Detection(*map(float, ends[0])), Detection(*map(float, ends[1]))
 
 
 def roc_points(in_distribution: Array, out_of_distribution: Array, false_positive_rates: Array) -> Array:

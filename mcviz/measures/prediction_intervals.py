@@ -7,6 +7,7 @@ import scipy  # loads scipy.special when it is first used
 
 from mcviz.measures.bootstrap import Interval, proportion
 from mcviz.measures.conformal import conformal_quantile, cross_fitted
+from mcviz.measures.poisson_binomial import can_refuse
 from mcviz.measures.registry import RegressionPredictions, required_labels
 from mcviz.measures.regression_scores import predictive_variance
 
@@ -55,10 +56,35 @@ def intervals_by_passes(predictions: RegressionPredictions, coverage: float) -> 
         coverage: 0 to 1, the share of the distribution within.
 
     Returns:
-        Quantiles of the passes; with predicted variances those of the Gaussian with the mixture's mean and variance.
+        Quantiles of the passes, at places (T + 1) p in their order, so that labels that are drawn as the passes are
+        held as often as `coverage` says, up to (T - 1) / (T + 1); with predicted variances those of the normal
+        distribution with the mixture's mean and variance.
     """
     low, high = _central(predictions, np.array([coverage]))
     return PredictionIntervals(low[0], high[0])
+
+
+def coverage_in_words(held: Interval, coverage: float, examples: int, confidence: float = 0.95) -> str:
+    """Whether intervals by the passes hold as many labels as they should: the exact test whose inversion is `held`.
+
+    Args:
+        held: the share of labels that they hold, with its exact interval of `confidence`.
+        coverage: 0 to 1, the share that they should hold.
+        examples: how many labels there are.
+        confidence: 0 to 1, how often intervals that hold what they should are not said to be too wide or too narrow.
+    """
+    share = f"they hold {held.written(lambda share: f'{100 * share:.1f}', '%')} of the labels"
+    intervals = f"{100 * coverage:.6g}% intervals of the passes"
+    if held.high < coverage:
+        return f"The {intervals} are too narrow: {share}."
+    if held.low > coverage:
+        return f"The {intervals} are too wide: {share}."
+    if not can_refuse(np.full(examples, 1 - coverage), confidence):
+        return (
+            f"There are too few examples to tell whether the {intervals} hold what they promise: they hold "
+            f"{round(held.value * examples):,} of {examples:,} labels, {coverage * examples:,.1f} expected."
+        )
+    return f"The {intervals} hold what they promise, as far as {examples:,} examples tell: {share}."
 
 
 def conformal_intervals(
@@ -187,7 +213,8 @@ def _central(predictions: RegressionPredictions, coverages: Array) -> tuple[Arra
     """(L, N, D) lower and upper ends of the intervals of L coverages."""
     tails = (1 - coverages) / 2
     if predictions.variances is None:
-        ends = np.quantile(predictions.outputs.astype(np.float64), np.concatenate([tails, 1 - tails]), axis=0)
+        outputs, shares = predictions.outputs.astype(np.float64), np.concatenate([tails, 1 - tails])
+        ends = np.quantile(outputs, shares, axis=0, method="weibull")
         return ends[: len(tails)], ends[len(tails) :]
     mean = _mean(predictions)
     radius = -scipy.special.ndtri(tails)[:, None, None] * _std(predictions)

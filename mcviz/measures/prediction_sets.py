@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mcviz.measures.bootstrap import Interval, intervals, proportion
+from mcviz.measures.bootstrap import Interval, mean_intervals, proportion
 from mcviz.measures.conformal import conformal_quantile, cross_fitted
 
 Array = np.ndarray
@@ -74,6 +74,6 @@ def set_figures(sets: Array, labels: Array, *, confidence: float = 0.95, seed: i
         seed: of the bootstrap.
     """
     sizes = sets.sum(axis=1)
-    (size,) = intervals(sizes[:, None], confidence=confidence, seed=seed)
+    (size,) = mean_intervals(sizes[:, None], confidence=confidence, seed=seed)
     held = proportion(int(sets[np.arange(len(labels)), labels].sum()), len(labels), confidence)
     return SetFigures(size, held, float((sizes == 1).mean()), float((sizes == 0).mean()))

@@ -8,12 +8,12 @@ these.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from mcviz.measures import calibration
-from mcviz.measures.bootstrap import Interval, Statistic, proportion, weighted_intervals
+from mcviz.measures.bootstrap import Interval, Statistic, mean_intervals, proportion, weighted_intervals
 from mcviz.measures.permutation import critical_change, critical_differences, difference
 from mcviz.measures.prediction_intervals import intervals_by_passes
 from mcviz.measures.registry import Predictions, RegressionPredictions, required_labels
@@ -47,13 +47,15 @@ class Measure:
         label: its name for people.
         unit: "share" is shown in percent, "per mille" in thousandths; "target" is the unit of the run's targets.
         better: whether low or high values are better; "" where that depends.
-        share_of: the term of truth values whose mean it is, where it is one: then its interval is exact.
+        has_interval: whether it has one, where examples and mistakes are not too few.
+        share_of: the term of truth values whose mean it is, if it is one: then a paired difference is tested exactly.
     """
 
     name: str
     label: str
     unit: Unit
     better: Literal["low", "high", ""]
+    has_interval: bool = True
     share_of: str = ""
 
     def format(self, value: float, target_unit: str = "", *, sign: str = "") -> str:
@@ -71,12 +73,11 @@ class Measure:
     def with_interval(self, of: Interval, target_unit: str = "", *, sign: str = "") -> str:
         """A value with its unit and the ends of its interval, such as "98.21% (97.95 to 98.44)".
 
-        There is no interval of what some draws do not have, such as the AUROC of few mistakes, nor of a difference
-        between too few examples.
+        There is none of the NLL and the AUROC of few mistakes, nor of a difference between too few examples.
         """
         if np.isnan(of.value):
             return "–"
-        if np.isnan(of.low) or np.isnan(of.high):
+        if self.has_interval and (np.isnan(of.low) or np.isnan(of.high)):
             return f"{self.format(of.value, target_unit, sign=sign)} (no interval)"
         return of.written(partial(self.number, sign=sign), self._unit(target_unit, sign))
 
@@ -97,6 +98,8 @@ class Quality:
         terms: of n predictions with labels, (n,) float64 or bool by name.
         statistic: of terms of N examples, with `uncertainty` where `needs_uncertainty`: what takes (R, N), how often
             each of R draws holds each example, and returns (R, M) float64, a value a measure; NaN where there is none.
+        intervals: by their names, those measures of terms that have other intervals than percentiles of draws; it takes
+            `confidence`, `resamples` and `seed` as `measured` does.
         needs_uncertainty: whether terms have to have `uncertainty`, (N,) high for uncertain.
     """
 
@@ -105,6 +108,7 @@ class Quality:
     drawn: tuple[str, ...]
     terms: Callable[[Predictions | RegressionPredictions], dict[str, Array]]
     statistic: Callable[[Terms], Statistic]
+    intervals: Callable[..., dict[str, Interval]]
     needs_uncertainty: bool
 
     @property
@@ -161,7 +165,7 @@ def measured(
     count = len(next(iter(terms.values())))
     statistic_of = lambda chosen: QUALITY[task].statistic(only(terms, chosen))  # noqa: E731
     found = weighted_intervals(statistic_of, count, confidence=confidence, resamples=resamples, seed=seed)
-    return _exact(task, terms, found, confidence)
+    return _with_own(task, terms, found, confidence=confidence, resamples=resamples, seed=seed)
 
 
 def compared(
@@ -224,14 +228,10 @@ def joined(blocks: Sequence[Terms]) -> dict[str, Array]:
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
-def _exact(task: str, terms: Terms, found: Sequence[Interval], confidence: float) -> list[Interval]:
-    """The same intervals, with exact ones (Clopper & Pearson 1934) in place of those of shares."""
-    return [
-        proportion(int(terms[measure.share_of].sum()), len(terms[measure.share_of]), confidence)
-        if measure.share_of
-        else interval
-        for measure, interval in zip(QUALITY[task].measures, found, strict=True)
-    ]
+def _with_own(task: str, terms: Terms, found: Sequence[Interval], **options: Any) -> list[Interval]:
+    """The same intervals, with a measure's own in place of that of percentiles."""
+    own = QUALITY[task].intervals(terms, **options)
+    return [own.get(measure.name, each) for measure, each in zip(QUALITY[task].measures, found, strict=True)]
 
 
 def _classification_terms(predictions: Predictions | RegressionPredictions) -> dict[str, Array]:
@@ -242,12 +242,19 @@ def _classification_terms(predictions: Predictions | RegressionPredictions) -> d
     return {"correct": of.correct[:, 0], "confidence": of.confidence[:, 0], "nll": of.nll, "brier": of.brier}
 
 
-def _classification_statistic(terms: Terms) -> Statistic:
+def _calibration_terms(terms: Terms) -> calibration.Terms:
     correct, confidence = terms["correct"], terms["confidence"]
-    figures = calibration.weighted_figures(
-        calibration.Terms(correct[:, None], confidence[:, None], terms["nll"], terms["brier"])
-    )
-    ranking = Ranking(terms["uncertainty"], correct)
+    return calibration.Terms(correct[:, None], confidence[:, None], terms["nll"], terms["brier"])
+
+
+def _classification_intervals(terms: Terms, **options: Any) -> dict[str, Interval]:
+    found = calibration.figures(_calibration_terms(terms), **options)
+    return {name: getattr(found, name) for name in calibration.MEASURES}
+
+
+def _classification_statistic(terms: Terms) -> Statistic:
+    figures = calibration.weighted_figures(_calibration_terms(terms))
+    ranking = Ranking(terms["uncertainty"], terms["correct"])
 
     def statistic(weights: Array) -> Array:
         accuracy, nll, brier, ece, _, overconfidence = figures(weights).T
@@ -266,9 +273,20 @@ def _regression_terms(predictions: Predictions | RegressionPredictions) -> dict[
     return {**terms, "held": held, "width": (within.high - within.low).mean(axis=1)}
 
 
-def _regression_statistic(terms: Terms) -> Statistic:
+def _regression_columns(terms: Terms) -> Array:
     names = ("squared_error", "absolute_error", "nll", "crps", "held", "width")
-    columns = np.stack([terms[name] for name in names], axis=1)
+    return np.stack([terms[name] for name in names], axis=1)
+
+
+def _regression_intervals(terms: Terms, **options: Any) -> dict[str, Interval]:
+    columns = _regression_columns(terms)
+    found = dict(zip(QUALITY["regression"].place, mean_intervals(columns, **options), strict=True))
+    coverage = proportion(terms["held"].sum(), len(columns), options["confidence"])
+    return found | {"rmse": found["rmse"].root, "coverage": coverage}
+
+
+def _regression_statistic(terms: Terms) -> Statistic:
+    columns = _regression_columns(terms)
 
     def statistic(weights: Array) -> Array:
         means = weights @ columns / weights.sum(axis=1, keepdims=True)
@@ -284,7 +302,7 @@ QUALITY: dict[str, Quality] = {
             Measure("accuracy", "accuracy", "share", "high", share_of="correct"),
             Measure("nll", "NLL", "nats", "low"),
             Measure("brier", "Brier score", "", "low"),
-            Measure("ece", "ECE", "share", "low"),
+            Measure("ece", "ECE", "share", "low", has_interval=False),
             Measure("overconfidence", "confidence less accuracy", "share", ""),
             Measure("aurc", "AURC", "per mille", "low"),
             Measure("auroc", "AUROC of finding mistakes", "", "high"),
@@ -293,6 +311,7 @@ QUALITY: dict[str, Quality] = {
         ("accuracy", "nll", "ece", "auroc"),
         _classification_terms,
         _classification_statistic,
+        _classification_intervals,
         needs_uncertainty=True,
     ),
     "regression": Quality(
@@ -308,6 +327,7 @@ QUALITY: dict[str, Quality] = {
         ("rmse", "nll", "crps", "coverage"),
         _regression_terms,
         _regression_statistic,
+        _regression_intervals,
         needs_uncertainty=False,
     ),
 }

@@ -4,12 +4,13 @@ Every measure is a mean over examples and targets, or the root of one: intervals
 of each example.
 """
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
-from mcviz.measures.bootstrap import Interval, intervals
+from mcviz.measures.bootstrap import Interval, mean_intervals
 from mcviz.measures.registry import RegressionPredictions, required_labels
 from mcviz.measures.regression_scores import (
     empirical_crps,
@@ -66,7 +67,7 @@ class RegressionTable:
 def regression_table(
     predictions: RegressionPredictions, *, confidence: float = 0.95, resamples: int = 1000, seed: int = 0
 ) -> RegressionTable:
-    """Compute all measures with their bootstrap intervals.
+    """Compute all measures with the intervals of `mean_intervals`.
 
     Args:
         predictions: of N examples, with labels.
@@ -92,19 +93,18 @@ def table_of_terms(
         seed: as for `regression_table`.
     """
 
-    def measured(*rows: Terms) -> RegressionMeasures:
-        names = [name for name in TERMS if all(name in row for row in rows)]
-
-        def figures(means: Array) -> Array:
-            parts = means.reshape(*means.shape[:-1], len(rows), len(names)).copy()
-            parts[..., 0] = np.sqrt(parts[..., 0])
-            return parts[..., 0, :] - parts[..., 1:, :].sum(axis=-2)
-
-        columns = np.stack([row[name] for row in rows for name in names], axis=1)
-        found = dict(
-            zip(names, intervals(columns, figures, confidence=confidence, resamples=resamples, seed=seed), strict=True)
-        )
-        return RegressionMeasures(found["squared_error"], found["absolute_error"], found.get("nll"), found["crps"])
+    def measured(row: Terms, other: Terms | None = None) -> RegressionMeasures:
+        values = row if other is None else {name: row[name] - other[name] for name in row if name in other}
+        columns = np.stack(list(values.values()), axis=1)
+        found = mean_intervals(columns, confidence=confidence, resamples=resamples, seed=seed)
+        by_name = dict(zip(values, found, strict=True))
+        squared = by_name["squared_error"]
+        if other is None:
+            rmse = squared.root
+        else:  # a difference of roots is that of the squares, divided by the sum of the roots
+            roots = sum(math.sqrt(each["squared_error"].mean()) for each in (row, other)) or 1
+            rmse = Interval(*(end / roots for end in astuple(squared)))
+        return RegressionMeasures(rmse, by_name["absolute_error"], by_name.get("nll"), by_name["crps"])
 
     single, ensemble, deterministic = terms["single_pass"], terms["ensemble"], terms.get("deterministic")
     return RegressionTable(
@@ -144,6 +144,11 @@ def ensemble_terms(predictions: RegressionPredictions) -> dict[str, Array]:
     variances = None if predictions.variances is None else predictions.variances.astype(np.float64)
     terms = _ensemble_terms(predictions.outputs.astype(np.float64), variances, labels)
     return {name: values.mean(axis=-1) for name, values in terms.items()}
+
+
+def rmse_of_one_pass(pass_rmse: Array) -> float:
+    """The RMSE of a pass that is drawn at random: the root of the mean of the squares of the (T,) RMSEs of all."""
+    return float(np.sqrt(np.square(pass_rmse).mean()))
 
 
 def squared_error_per_pass(outputs: Array, labels: Array) -> Array:

@@ -1,5 +1,7 @@
 """Numbers as text, with their unit."""
 
+from decimal import ROUND_FLOOR, Decimal
+
 
 def percent(fraction: float, digits: int = 1) -> str:
     """A fraction as a percentage that never rounds up to certainty.
@@ -17,6 +19,16 @@ def percent(fraction: float, digits: int = 1) -> str:
     if fraction > 0 and float(shown) == 0:
         return f"under {step:.{digits}f}%"
     return f"{shown}%"
+
+
+def percent_at_least(fraction: float, digits: int = 1) -> str:
+    """A lower bound as a percentage that is rounded down, so that it holds as it is written.
+
+    Args:
+        fraction: 0 to 1.
+        digits: after the point.
+    """
+    return f"{(Decimal(str(fraction)) * 100).quantize(Decimal(10) ** -digits, ROUND_FLOOR)}%"
 
 
 def significant(value: float) -> str:

@@ -26,7 +26,7 @@ class Verification:
         bytes: of those files.
         accuracy: of a classification with labels, of "deterministic", where that is known, "mean single pass" and
             "ensemble".
-        rmse: the same of a regression.
+        rmse: the same of a regression; of a single pass the root of the mean of the squares.
         mean_scores: the mean over the examples of each score.
     """
 
@@ -82,8 +82,8 @@ def verify_run(path: str | os.PathLike[str], progress: Progress | None = None) -
         run=run,
         files=len(run.manifest.files),
         bytes=read,
-        accuracy=_measured(run.deterministic_accuracy, run.pass_accuracy, run.ensemble_accuracy),
-        rmse=_measured(run.deterministic_rmse, run.pass_rmse, run.ensemble_rmse),
+        accuracy=_measured(run.manifest, run.deterministic_accuracy, run.pass_accuracy, run.ensemble_accuracy),
+        rmse=_measured(run.manifest, run.deterministic_rmse, run.pass_rmse, run.ensemble_rmse),
         mean_scores={name: float(table[name].to_numpy().mean(dtype=np.float64)) for name in names},
     )
 
@@ -131,11 +131,13 @@ def _of_some(run: Run, names: tuple[str, ...], progress: Progress | None) -> dic
     return agree | {NAME: run.ensemble_accuracy is None or _told(manifest, float(run.ensemble_accuracy[-1]))}
 
 
-def _measured(deterministic: float | None, passes: np.ndarray | None, ensemble: np.ndarray | None) -> dict[str, float]:
+def _measured(
+    manifest: Manifest, deterministic: float | None, passes: np.ndarray | None, ensemble: np.ndarray | None
+) -> dict[str, float]:
     known = {} if deterministic is None else {"deterministic": deterministic}
     if passes is None or ensemble is None:
         return known
-    return {**known, "mean single pass": float(passes.mean()), "ensemble": float(ensemble[-1])}
+    return {**known, "mean single pass": task_of(manifest).quality_of_one_pass(passes), "ensemble": float(ensemble[-1])}
 
 
 def _agreements(run: Run, found: Summary) -> dict[str, bool]:

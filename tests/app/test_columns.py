@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import mcviz
 from mcviz.app import columns
-from mcviz.app.filters import UNKNOWN
 from mcviz.app.wording import information
+from mcviz.runs.columns import RANGES, UNKNOWN, _ranges
 
 COUNT = 12
 COLUMNS = {  # a column, its kind, and what its groups are called
@@ -64,15 +64,15 @@ def test_ids_that_are_numbers_are_no_column_and_a_run_without_columns_has_none(r
 
 @given(st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=1, max_size=40))
 def test_every_number_is_in_one_of_at_most_five_ranges(values: list[float]) -> None:
-    ranges = columns._ranges(pd.Series(values))
-    assert ranges.nunique() <= columns.RANGES + 1
+    ranges = _ranges(pd.Series(values))
+    assert ranges.nunique() <= RANGES + 1
     for value, text in zip(values, ranges, strict=True):
         assert (text == UNKNOWN) == (not np.isfinite(value))
 
 
 @given(st.lists(st.integers(-1000, 1000), min_size=2, max_size=40))
 def test_a_range_is_named_by_its_ends(values: list[int]) -> None:
-    for value, text in zip(values, columns._ranges(pd.Series(values, dtype=float)), strict=True):
+    for value, text in zip(values, _ranges(pd.Series(values, dtype=float)), strict=True):
         ends = [float(end) for end in text.split(" to ")]
         assert min(ends) - 0.01 <= value <= max(ends) + 0.01
 

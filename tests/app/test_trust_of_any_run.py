@@ -152,3 +152,12 @@ def test_what_a_certain_and_half_wrong_model_is_worth_is_said(cache: Path) -> No
     assert "over-confident by" in opened(cache, "certain").markdown[0].value
     assert "under-confident by" in opened(cache, "all-right").markdown[0].value
     assert "over-confident by" in opened(cache, "all-wrong").markdown[0].value
+
+
+def test_two_examples_are_no_verdict_and_no_interval_of_the_nll(cache: Path) -> None:
+    app = opened(cache, "two-examples")
+    assert app.markdown[0].value.startswith("There are too few ")
+    assert "NLL and Brier score have one from 5 mistakes and 5 correct predictions on." in words(app)
+    (figures,) = (each.value for each in app.table if "NLL, nats" in each.value)
+    assert not figures[["NLL, nats", "Brier score"]].stack().str.contains(" to ").any()
+    assert "have one from" not in words(opened(cache, "thousand-classes"))

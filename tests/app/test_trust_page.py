@@ -1,5 +1,6 @@
 """The page Trust: its words and figures are those of the run, and what it refers is a selection."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from mcviz.trust import convergence_of, refer
 from tests.app.keeping import kept_of
 from tests.app.opening import open_popovers
 from tests.app.probing import widget, words
+from tests.test_trust import in_groups
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = 120
@@ -61,6 +63,19 @@ def opened(run: str, **query: str) -> AppTest:
     return app
 
 
+def test_groups_that_fare_worse_are_named_and_marked_in_their_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_groups(tmp_path / "sites", 0.7)
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    app = opened("sites", column="site")
+    assert "Less accurate than the rest, beyond chance: site \\*b\\*." in words(app)
+    (rows,) = (each.value for each in app.dataframe if "beyond chance" in each.value)
+    assert rows[["group", "beyond chance"]].to_numpy().tolist() == [["*b*", "less accurate, over-confident"], ["a", ""]]
+    assert rows["interval"].str.fullmatch(r"\d+\.\d\d to \d+\.\d\d").all()
+    assert "beyond chance: " not in words(opened("sites", column="age")).split("Does a group")[1]
+
+
 def cards(app: AppTest) -> dict[str, str]:
     return {each.label: each.value for each in app.metric}
 
@@ -74,6 +89,10 @@ def test_the_table_has_the_figures_of_every_way_to_predict(cache: Path) -> None:
     assert table.loc["ensemble", "accuracy"].startswith(f"{100 * run.ensemble_accuracy[-1]:.2f}% (")
     assert table.loc["deterministic", "accuracy"].startswith(f"{100 * run.deterministic_accuracy:.2f}% (")
     assert table.loc["single pass, on average", "accuracy"].startswith(f"{100 * run.pass_accuracy.mean():.2f}% (")
+    for column in ("ECE", "ECE, equal mass"):
+        for way in ("ensemble", "single pass, on average"):
+            assert re.fullmatch(r"\d+\.\d\d%, chance \d+\.\d\d%", table.loc[way, column])
+        assert re.fullmatch(r"[+-]\d+\.\d\d points", table.loc["ensemble less deterministic", column])
     assert {"ensemble less deterministic", "ensemble, temperature-scaled"} <= set(table.index)
     assert "confident" in app.markdown[0].value or "well calibrated" in app.markdown[0].value
 

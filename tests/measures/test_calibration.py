@@ -12,24 +12,25 @@ from scipy.optimize import minimize
 from sklearn.metrics import log_loss
 
 from mcviz.measures import bootstrap
-from mcviz.measures import calibration as calibration_module
 from mcviz.measures.calibration import (
+    MEASURES,
     SMALLEST,
     Calibration,
     Terms,
     at_temperature,
     calibration,
     calibration_by_group,
-    calibration_in_words,
     ece_by_chance,
     equal_mass_edges,
     equal_width_edges,
+    figures,
     joined,
     reliability,
     temperature,
     temperature_scaled,
     terms,
 )
+from mcviz.measures.calibration_words import calibration_in_words
 
 RANDOM = np.random.default_rng(0)
 
@@ -111,7 +112,8 @@ def sampled(promised: float, examples: int = 4000, seed: int = 0, edge: float = 
 
 def result(promised: float, **options) -> Calibration:
     probs, labels = sampled(promised, **options)
-    return calibration({"deterministic": terms(probs[None], labels), "ensemble": terms(probs[None], labels)})
+    ways = {"deterministic": terms(probs[None], labels), "ensemble": terms(probs[None], labels)}
+    return calibration(ways, resamples=200)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -134,7 +136,7 @@ def test_too_high_here_and_too_low_there_is_not_well_calibrated() -> None:
     way = Terms(correct[:, None], confidence[:, None], 1 - confidence, confidence)
     sentence = calibration_in_words(calibration({"ensemble": way}))
     assert sentence.startswith("The ensemble is over-confident in places and under-confident in others: ")
-    assert "its ECE of 15.00% is more than chance explains." in sentence
+    assert "its ECE of 15.00% is more than chance explains, up to " in sentence
 
 
 def noisy(probs: np.ndarray, sharpness: float, seed: int) -> np.ndarray:
@@ -160,7 +162,7 @@ def test_a_difference_is_paired_and_the_ensemble_less_the_other() -> None:
     found = calibration(ways)
     difference, both = found.differences["deterministic"], found.figures
     assert list(found.differences) == ["deterministic"]
-    for name in ("accuracy", "nll", "brier", "ece", "ece_equal_mass", "overconfidence"):
+    for name in MEASURES:
         expected = getattr(both["ensemble"], name).value - getattr(both["deterministic"], name).value
         assert getattr(difference, name).value == pytest.approx(expected, abs=1e-12), name
     assert difference.nll.high - difference.nll.low < (both["ensemble"].nll.high - both["ensemble"].nll.low) / 3
@@ -168,10 +170,93 @@ def test_a_difference_is_paired_and_the_ensemble_less_the_other() -> None:
 
 def test_an_interval_is_as_wide_as_the_figure_varies_between_samples() -> None:
     values = [result(2.0, examples=1000, seed=seed).figures["ensemble"] for seed in range(60)]
-    for name in ("nll", "brier", "ece", "overconfidence"):
+    for name in ("accuracy", "nll", "brier", "overconfidence"):
         spread = np.std([getattr(each, name).value for each in values], ddof=1)
         width = np.mean([getattr(each, name).high - getattr(each, name).low for each in values])
         assert width == pytest.approx(2 * 1.96 * spread, rel=0.35), name
+
+
+def of_few(confidence: float, examples: int, mistakes: int) -> Calibration:
+    """Two classes, one confidence."""
+    probs = np.tile([confidence, 1 - confidence], (1, examples, 1))
+    return calibration({"ensemble": terms(probs, (np.arange(examples) < mistakes).astype(int))}, resamples=50)
+
+
+@pytest.mark.parametrize(
+    ("confidence", "examples", "mistakes", "verdict"),
+    [
+        (0.984, 50, 0, "There are too few mistakes to tell whether the ensemble is calibrated: 0 of 50, 0.8 expected."),
+        (0.9, 2, 0, "There are too few mistakes to tell"),
+        (0.98, 100, 2, "There are too few mistakes to tell"),
+        (0.51, 2, 1, "There are too few mistakes to tell"),
+        (0.98, 100, 20, "The ensemble is over-confident by 18.00 percentage points (95% interval "),
+        (0.9, 100, 0, "The ensemble is under-confident by 10.00 percentage points (95% interval "),
+        (0.9, 100, 10, "The ensemble is well calibrated, as far as 100 examples tell."),
+    ],
+)
+def test_few_mistakes_are_no_verdict_unless_they_are_too_many_or_too_few(
+    confidence: float, examples: int, mistakes: int, verdict: str
+) -> None:
+    assert calibration_in_words(of_few(confidence, examples, mistakes)).startswith(verdict)
+
+
+@given(st.integers(2, 60), st.floats(0.5, 1), st.data())
+def test_the_verdict_and_the_interval_never_disagree(examples: int, confidence: float, data: st.DataObject) -> None:
+    found = of_few(confidence, examples, data.draw(st.integers(0, examples)))
+    over, said = found.figures["ensemble"].overconfidence, calibration_in_words(found)
+    assert (over.low > 0) == said.startswith("The ensemble is over-confident by")
+    assert (over.high < 0) == said.startswith("The ensemble is under-confident by")
+
+
+@given(*CASES, st.integers(1, 3))
+def test_no_interval_leaves_out_its_own_figure(examples: int, classes: int, seed: int, passes: int) -> None:
+    ways = {
+        name: terms(*made(examples, classes, seed, size)) for name, size in (("ensemble", 1), ("single_pass", passes))
+    }
+    found = calibration(ways, resamples=20)
+    for each in (*found.figures.values(), *found.differences.values()):
+        for name in MEASURES:
+            interval = getattr(each, name)
+            assert np.isnan(interval.low) or interval.low - 1e-12 <= interval.value <= interval.high + 1e-12, name
+
+
+@pytest.mark.parametrize(("mistakes", "has_one"), [(4, False), (5, True), (95, True), (96, False)])
+def test_nll_and_brier_score_have_intervals_from_five_mistakes_and_five_correct_on(
+    mistakes: int, has_one: bool
+) -> None:
+    found = of_few(0.6, 100, mistakes).figures["ensemble"]
+    assert {np.isfinite(each.low) for each in (found.nll, found.brier)} == {has_one}
+    assert np.isfinite([found.accuracy.low, found.overconfidence.low]).all()
+
+
+def test_an_ece_stands_beside_what_chance_gives_and_has_no_interval() -> None:
+    probs, labels = sampled(1.0, examples=500)
+    found = figures(terms(probs[None], labels))
+    assert np.isnan([found.ece.low, found.ece.high, found.ece_equal_mass.low, found.ece_equal_mass.high]).all()
+    random, eces = np.random.default_rng(5), []
+    confidence = probs.max(axis=1)
+    for _ in range(1000):
+        correct = random.random(500) < confidence
+        eces.append(slow_ece(confidence.tolist(), correct.tolist(), list(equal_width_edges())))
+    assert found.ece_by_chance == pytest.approx(np.quantile(eces, 0.99), rel=0.1)  # 1 of the 5 in 100
+    assert found.ece.value < found.ece_by_chance
+
+
+def test_of_few_mistakes_the_gain_in_nll_is_not_judged() -> None:
+    ways = {name: of_few(p, 50, 2).ways["ensemble"] for name, p in (("ensemble", 0.9), ("deterministic", 0.95))}
+    said = calibration_in_words(calibration(ways, resamples=50))
+    assert said.endswith("it takes 5 mistakes and 5 correct predictions to tell whether the NLLs differ.")
+
+
+@pytest.mark.parametrize(("gained", "said"), [(5, "within noise"), (6, "more than noise")])
+def test_a_gain_in_accuracy_takes_six_changes(gained: int, said: str) -> None:
+    """McNemar's exact test of changes that are all gains has p = 2 / 2**changes."""
+    one, other = (np.arange(200) >= mistakes for mistakes in (20, 20 + gained))
+    ways = {
+        name: Terms(right[:, None], np.full((200, 1), 0.9), 1.0 - right, 1.0 - right)
+        for name, right in (("ensemble", one), ("deterministic", other))
+    }
+    assert f"that of the deterministic model, which is {said}" in calibration_in_words(calibration(ways, resamples=50))
 
 
 def test_groups_are_measured_alone() -> None:
@@ -180,7 +265,7 @@ def test_groups_are_measured_alone() -> None:
     found = calibration_by_group({"ensemble": way}, groups, resamples=50)
     assert list(found) == [0, 5, 10]
     alone = calibration({"ensemble": terms(probs[None, groups == 5], labels[groups == 5])}, resamples=50)
-    assert found[5].figures == alone.figures
+    assert repr(found[5].figures) == repr(alone.figures)  # NaN, which is no interval, is not equal to itself
 
 
 def test_of_a_small_group_without_mistakes_the_accuracy_may_still_be_lower() -> None:
@@ -221,7 +306,8 @@ def test_chance_explains_the_ece_of_a_calibrated_model_as_often_as_it_says() -> 
     for seed in range(200):
         probs, labels = sampled(1.0, examples=300, seed=seed)
         way = terms(probs[None], labels)
-        below += reliability(way, equal_width_edges()).ece <= ece_by_chance(way, confidence=0.8, resamples=100)
+        (chance,) = ece_by_chance(way, equal_width_edges(), confidence=0.8, resamples=100)
+        below += reliability(way, equal_width_edges()).ece <= chance
     assert below / 200 == pytest.approx(0.8, abs=0.09)  # 3 standard errors
 
 
@@ -241,14 +327,13 @@ def test_of_very_many_examples_the_figures_and_nearly_the_intervals_are_those_of
     monkeypatch.setattr(bootstrap, "MOST_DRAWN", 30_000)
     every = calibration(ways, resamples=400)
     monkeypatch.setattr(bootstrap, "MOST_DRAWN", 3_000)
-    monkeypatch.setattr(calibration_module, "BLOCK", 7_000)
     some = calibration(ways, resamples=400)
-    for figures, expected in (
+    for of_some, expected in (
         (some.figures["deterministic"], every.figures["deterministic"]),
         (some.differences["deterministic"], every.differences["deterministic"]),
     ):
-        for name in ("accuracy", "nll", "brier", "ece", "overconfidence"):
-            found, of_all = getattr(figures, name), getattr(expected, name)
+        for name in ("accuracy", "nll", "brier", "overconfidence"):
+            found, of_all = getattr(of_some, name), getattr(expected, name)
             assert found.value == pytest.approx(of_all.value, rel=1e-9, abs=1e-12)
             width = of_all.high - of_all.low
             assert found.high - found.low == pytest.approx(width, rel=0.25)

@@ -22,16 +22,23 @@ def step(confidence: float, deterministic: float, accuracy: float) -> Calibratio
 @pytest.mark.parametrize(
     ("steps", "said"),
     [
-        ([(0.9, 0.9, 0.9), (0.8, 0.8, 0.5)], "neither better nor worse, beyond noise"),
-        ([(0.9, 0.9, 0.9), (0.9, 0.6, 0.55)], "worse at 1 of 2 steps, beyond noise, and nowhere better"),
-        ([(0.9, 0.9, 0.9), (0.6, 0.9, 0.55)], "better at 1 of 2 steps, beyond noise, and nowhere worse"),
-        ([(0.7, 0.9, 0.9), (0.6, 0.9, 0.55)], "worse at 1 and better at 1 of 2 steps, beyond noise"),
+        ([(0.9, 0.9, 0.9), (0.8, 0.8, 0.5)], "makes the NLL neither better nor worse, beyond noise."),
+        ([(0.9, 0.9, 0.9), (0.9, 0.6, 0.55)], "makes the NLL worse by "),
+        ([(0.9, 0.9, 0.9), (0.6, 0.9, 0.55)], "makes the NLL better by "),
+        ([(0.9, 0.99, 1.0), (0.9, 0.99, 0.99)], "There are too few mistakes to tell"),
     ],
 )
-def test_averaging_is_said_to_harm_or_to_help_where_the_eces_differ_beyond_noise(
+def test_averaging_is_said_to_harm_or_to_help_where_the_nlls_differ_beyond_noise(
     steps: list[tuple[float, float, float]], said: str
 ) -> None:
     assert said in degradation_in_words([step(*each) for each in steps])[0]
+
+
+def test_the_gain_is_that_of_all_steps_together() -> None:
+    steps = [step(0.9, 0.8, 0.9), step(0.9, 0.6, 0.5)]
+    said = degradation_in_words(steps)[0]
+    gains = [each.figures["ensemble"].nll.value - each.figures["deterministic"].nll.value for each in steps]
+    assert f"worse by {np.mean(gains):.4f} nats (95% interval " in said
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,9 @@ def test_bootstrap_resamples_as_a_slow_loop_over_scikit_learn_does() -> None:
 def test_intervals_are_ordered_and_within_bounds_and_the_same_again(in_dist, ood) -> None:
     low, high = bootstrap(in_dist, ood, resamples=20)
     assert bootstrap(in_dist, ood, resamples=20) == (low, high)
+    found = detection(in_dist, ood)
     for name in ("auroc", "fpr95", "average_precision"):
+        assert getattr(low, name) - 1e-9 <= getattr(found, name) <= getattr(high, name) + 1e-9
         assert -1e-9 <= getattr(low, name) <= getattr(high, name) <= 1 + 1e-9
 
 

@@ -14,6 +14,7 @@ from mcviz.measures.prediction_intervals import (
     conformal_intervals,
     conformal_intervals_of_new,
     conformal_scale,
+    coverage_in_words,
     interval_calibration,
     intervals_by_passes,
 )
@@ -35,13 +36,14 @@ def simulated(seed: int, examples: int = 300, passes: int = 60, targets: int = 1
 
 @pytest.mark.parametrize("coverage", [0.1, 0.5, 0.9])
 def test_intervals_of_bare_passes_are_their_central_quantiles(coverage: float) -> None:
+    """Of type 6 of Hyndman and Fan 1996: the k-th lowest of T passes stands for a share of k / (T + 1)."""
     given = simulated(0, targets=2)
     found = intervals_by_passes(given, coverage)
     for example in range(5):
         for target in range(2):
             ordered = sorted(given.outputs[:, example, target].astype(float).tolist())
             for end, share in ((found.low, (1 - coverage) / 2), (found.high, (1 + coverage) / 2)):
-                whole, part = divmod(share * (len(ordered) - 1), 1)
+                whole, part = divmod(share * (len(ordered) + 1) - 1, 1)
                 below, above = ordered[int(whole)], ordered[min(int(whole) + 1, len(ordered) - 1)]
                 assert end[example, target] == pytest.approx(below + part * (above - below), rel=1e-6, abs=1e-6)
 
@@ -110,6 +112,31 @@ def test_passes_that_know_cover_as_they_say_and_overconfident_ones_do_not() -> N
         )
         (overconfident,) = intervals_by_passes(narrow, 0.8).coverage(given.labels)
         assert overconfident.high < 0.4
+
+
+@pytest.mark.parametrize("passes", [9, 19, 99])
+def test_labels_that_are_drawn_as_the_passes_are_held_as_promised_or_as_often_as_can_be(passes: int) -> None:
+    drawn = np.random.default_rng(0).normal(size=(passes + 1, 20_000, 1))
+    given = RegressionPredictions(drawn[1:], None, drawn[0])
+    for coverage in (0.8, 0.95):
+        (share,) = intervals_by_passes(given, coverage).coverage(given.labels, confidence=0.999)
+        assert share.low <= min(coverage, (passes - 1) / (passes + 1)) <= share.high
+
+
+@pytest.mark.parametrize(
+    ("held", "examples", "said"),
+    [
+        (80, 100, "The 90% intervals of the passes are too narrow: they hold 80.0% (70.8 to 87.3) of the labels."),
+        (97, 100, "The 90% intervals of the passes are too wide: they hold 97.0% (91.5 to 99.4) of the labels."),
+        (93, 100, "The 90% intervals of the passes hold what they promise, as far as 100 examples tell: they hold"),
+        (10, 10, "There are too few examples to tell whether the 90% intervals of the passes hold what they promise"),
+        (1, 10, "The 90% intervals of the passes are too narrow"),
+    ],
+)
+def test_the_verdict_on_intervals_is_that_of_the_exact_test(held: int, examples: int, said: str) -> None:
+    assert coverage_in_words(proportion(held, examples), 0.9, examples).startswith(said)
+    refused = stats.binomtest(held, examples, 0.9).pvalue < 0.03  # whose two tails are not of one size
+    assert refused == ("too narrow" in said or "too wide" in said)
 
 
 def test_normalised_intervals_are_wide_where_the_passes_disagree_and_plain_ones_are_all_alike() -> None:

@@ -62,11 +62,33 @@ def test_every_measure_of_a_regression_is_that_of_its_definition() -> None:
     assert found["rmse"].value == pytest.approx(np.sqrt(np.square(mean - labels).mean()))
     assert found["mae"].value == pytest.approx(np.abs(mean - labels).mean())
     assert found["nll"].value == pytest.approx(-stats.norm.logpdf(labels, mean, std).mean())
-    low, high = np.quantile(outputs, [0.05, 0.95], axis=0)
+    low, high = np.quantile(outputs, [0.05, 0.95], axis=0, method="weibull")
     assert found["coverage"].value == pytest.approx(((low <= labels) & (labels <= high)).mean())
     assert found["width"].value == pytest.approx((high - low).mean())
     distances = np.abs(outputs[:, None] - outputs[None]).mean(axis=(0, 1)) / 2
     assert found["crps"].value == pytest.approx((np.abs(outputs - labels).mean(axis=0) - distances).mean())
+
+
+@given(seed=st.integers(0, 10**6), examples=st.integers(1, 30), lean=st.floats(0, 6))
+@settings(max_examples=30)
+def test_no_interval_of_a_measure_leaves_out_the_measure(seed: int, examples: int, lean: float) -> None:
+    random, (probs, labels) = np.random.default_rng(seed), some_probs(seed, examples, lean)
+    regression = RegressionPredictions(random.normal(size=(4, examples, 2)), labels=random.normal(size=(examples, 2)))
+    of_regression = QUALITY["regression"].terms(regression)
+    for task, terms in (("classification", terms_of(probs, labels)), ("regression", of_regression)):
+        alone, both = measured(task, terms, resamples=20), compared(task, terms, terms, paired=False, resamples=20)
+        for found in (*alone, *(each.difference for each in both)):
+            assert np.isnan(found.low) or found.low - 1e-12 <= found.value <= found.high + 1e-12
+
+
+def test_an_ece_has_no_interval_and_a_measure_of_few_mistakes_none_yet() -> None:
+    probs, labels = some_probs(0)
+    ece, nll = (QUALITY["classification"].measures[QUALITY["classification"].place[name]] for name in ("ece", "nll"))
+    found = measured("classification", terms_of(probs, labels), resamples=20)
+    assert ece.with_interval(found[QUALITY["classification"].place["ece"]]).endswith("%")
+    right = probs.mean(axis=0).argmax(axis=1)
+    few = measured("classification", terms_of(probs, right), resamples=20)
+    assert nll.with_interval(few[QUALITY["classification"].place["nll"]]).endswith(" nats (no interval)")
 
 
 def test_one_pass_without_a_spread_has_no_nll_and_says_so() -> None:

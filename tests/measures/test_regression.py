@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mcviz.measures import RegressionPredictions, regression, regression_scores
+from mcviz.measures.bootstrap import mean_intervals
 from mcviz.measures.regression import (
     RegressionMeasures,
     regression_table,
     regression_terms,
+    rmse_of_one_pass,
     squared_error_by_ensemble_size,
     squared_error_per_pass,
 )
@@ -74,9 +76,35 @@ def test_differences_are_those_of_the_rows_and_paired(variances: bool) -> None:
                 assert found is None
                 continue
             assert found.value == pytest.approx(one.value - two.value)
-            assert found.low <= found.value <= found.high
+            for each in (found, one, two):
+                assert each.low <= each.value <= each.high
     rmse = table.over_single_pass.rmse
     assert rmse.high - rmse.low < table.ensemble.rmse.high - table.ensemble.rmse.low
+
+
+def test_the_interval_of_an_rmse_is_that_of_its_square_and_of_a_difference_has_its_sign() -> None:
+    given_ = drawn(2, examples=50)
+    terms, table = regression_terms(given_), regression_table(given_)
+    square, difference = mean_intervals(
+        np.stack(
+            [
+                terms["ensemble"]["squared_error"],
+                terms["ensemble"]["squared_error"] - terms["single_pass"]["squared_error"],
+            ],
+            axis=1,
+        )
+    )
+    found = table.ensemble.rmse
+    assert (found.low**2, found.high**2) == pytest.approx((square.low, square.high))
+    roots = table.ensemble.rmse.value + table.single_pass.rmse.value
+    gain = table.over_single_pass.rmse
+    assert (gain.low * roots, gain.high * roots) == pytest.approx((difference.low, difference.high))
+
+
+def test_one_pass_has_the_rmse_of_the_table() -> None:
+    given_ = drawn(3)
+    by_pass = np.sqrt(squared_error_per_pass(given_.outputs, given_.labels) / given_.labels.size)
+    assert rmse_of_one_pass(by_pass) == pytest.approx(regression_table(given_, resamples=5).single_pass.rmse.value)
 
 
 @given(st.integers(0, 10_000), st.integers(1, 12), st.integers(1, 5), st.booleans())

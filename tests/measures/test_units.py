@@ -1,11 +1,13 @@
 """Numbers as text say no more than the numbers."""
 
+from decimal import Decimal
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcviz.measures.units import percent, significant, with_unit
+from mcviz.measures.units import percent, percent_at_least, significant, with_unit
 
 
 @pytest.mark.parametrize(
@@ -24,6 +26,20 @@ def test_percentages_are_within_half_a_step(fraction: float, digits: int) -> Non
         assert abs(shown - 100 * fraction) <= 0.5000001 * 10**-digits
     if shown in (0, 100) and not words.startswith(("over", "under")):
         assert fraction in (0, 1)
+
+
+@given(st.floats(0, 1), st.integers(0, 3))
+def test_a_lower_bound_is_never_rounded_up(fraction: float, digits: int) -> None:
+    shown = Decimal(percent_at_least(fraction, digits).rstrip("%"))
+    exact = 100 * Decimal(str(fraction))
+    assert shown <= exact < shown + Decimal(10) ** -digits
+
+
+@pytest.mark.parametrize(
+    ("fraction", "words"), [(0.999, "99.90%"), (0.99896, "99.89%"), (0.99999, "99.99%"), (1.0, "100.00%")]
+)
+def test_a_lower_bound_keeps_what_is_round(fraction: float, words: str) -> None:
+    assert percent_at_least(fraction, 2) == words
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Is the number honest? Calibration of the deterministic model, a single pass and the ensemble."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 
@@ -8,29 +8,33 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from mcviz.app.beside import key_of
 from mcviz.app.columns import grouping_columns
 from mcviz.app.columns import groups as own_groups
 from mcviz.app.components.charts import chart
 from mcviz.app.components.widgets import bound
 from mcviz.app.needs import has, met
 from mcviz.app.state import PageState, one_of
-from mcviz.app.wording import counted
+from mcviz.app.wording import as_markdown, counted
 from mcviz.figures.trust import WAYS, measures_by_passes, reliability_diagram
 from mcviz.measures import SCORES, percent
 from mcviz.measures.bootstrap import Interval
 from mcviz.measures.calibration import (
+    FEWEST_OF_EACH,
     Bins,
     Calibration,
     Figures,
     Terms,
     calibration,
     calibration_by_group,
-    calibration_sentences,
+    enough,
 )
+from mcviz.measures.groups import FEWEST, GroupTest
 from mcviz.runs import Derived, Run, load_derived, save_derived
+from mcviz.runs.columns import Groups
 from mcviz.runs.contents import Progress
 from mcviz.text import one_line
-from mcviz.trust import Convergence, convergence_of, groups_of, ways_of
+from mcviz.trust import Convergence, convergence_of, group_tests_of, groups_of, verdict_in_words, ways_of
 
 NAMES = {
     "deterministic": "deterministic",
@@ -40,7 +44,6 @@ NAMES = {
     "ensemble_scaled": "ensemble, temperature-scaled",
 }
 BINS = {"width": "of equal width", "mass": "of equally many examples"}
-FEWEST_OF_GROUP = 20  # examples, below which an interval says nothing
 MOST_GROUPS = 50
 MOST_UNCERTAIN = 100  # examples, by which rankings are compared
 TABLE_ROWS = 12
@@ -50,19 +53,24 @@ HEIGHT = 460  # pixels
 def honesty(run: Run, state: PageState) -> None:
     """The first half of the page: a verdict in words, the figures behind it, where they come from, and by group."""
     found = _calibration(run.digest, run)
-    verdict, *gains = calibration_sentences(found)
-    st.markdown("\n".join([verdict, "", *(f"- {gain}" for gain in gains)]))
+    columns = {name: _members(run, name) for name in _offered(run) if name != getattr(run, "change", None)}
+    tests = _tests(key_of(run), columns, found)
+    verdict, *others = verdict_in_words(run, found, tests, columns, as_markdown)
+    st.markdown("\n".join([verdict, "", *(f"- {other}" for other in others)]))
     _figures_table(found)
+    fewest = f"{FEWEST_OF_EACH} mistakes and {FEWEST_OF_EACH} correct predictions"
+    least = "" if enough(*found.ways.values()) else f" NLL and Brier score have one from {fewest} on."
+    summary = "" if has(run, "passes") else " This run keeps a summary, so a single pass is not among them."
     st.caption(
-        "With 95% intervals. For the NLL, probabilities are clipped at half a step of storage, since a stored zero "
-        "would make it infinite. Each half of the labels sets the temperature of the other half."
-        f"{'' if has(run, 'passes') else ' This run keeps a summary, so a single pass is not among them.'}"
+        f"In brackets 95% intervals.{least} Beside an ECE stands what a calibrated model stays below, by chance, 99 "
+        "times in 100. For the NLL, probabilities are clipped at half a step of storage, since a stored 0 would make "
+        f"it infinite. Each half of the labels sets the temperature of the other half.{summary}"
     )
     left, right = st.columns(2, gap="large")
     with left:
         _reliability(found, state)
     with right:
-        _groups(run, found, state)
+        _groups(run, found, tests, state)
 
 
 def enough_passes(run: Run, state: PageState) -> None:
@@ -109,10 +117,14 @@ def _row(of: Figures, signed: bool = False) -> dict[str, str]:
         "accuracy": _percent(of.accuracy, sign),
         "NLL, nats": of.nll.written(f"{{:{sign}.4f}}".format),
         "Brier score": of.brier.written(f"{{:{sign}.4f}}".format),
-        "ECE": _percent(of.ece, sign),
-        "ECE, equal mass": _percent(of.ece_equal_mass, sign),
+        "ECE": _percent(of.ece, sign) + _by_chance(of.ece_by_chance),
+        "ECE, equal mass": _percent(of.ece_equal_mass, sign) + _by_chance(of.ece_equal_mass_by_chance),
         "confidence less accuracy": _percent(of.overconfidence, "+"),
     }
+
+
+def _by_chance(ece: float) -> str:
+    return "" if np.isnan(ece) else f", chance {percent(ece, 2)}"
 
 
 def _percent(of: Interval, sign: str) -> str:
@@ -141,36 +153,48 @@ def _points(bins: Bins) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return bins.confidence, bins.accuracy, bins.count
 
 
-def _groups(run: Run, found: Calibration, state: PageState) -> None:
+def _offered(run: Run) -> list[str]:
+    return ["label", "prediction", *(name for name in grouping_columns(run) if name not in ("label", "prediction"))]
+
+
+def _groups(run: Run, found: Calibration, tests: Sequence[GroupTest], state: PageState) -> None:
     st.subheader("Does a group fare worse?", anchor=False)
-    offered = ["label", "prediction", *(name for name in grouping_columns(run) if name not in ("label", "prediction"))]
+    offered = _offered(run)
     column = one_of(state.column, offered)
     st.selectbox("Group by", offered, format_func=one_line, width=250, **bound("column", column))
-    groups, names = _members(run, column)
-    counts = np.bincount(groups, minlength=len(names))
+    groups = _members(run, column)
+    counts = np.bincount(groups.members, minlength=len(groups.names))
     largest = np.argsort(-counts, kind="stable")[:MOST_GROUPS]
-    kept = [int(group) for group in largest if counts[group] >= FEWEST_OF_GROUP]
+    kept = [int(group) for group in largest if counts[group] >= FEWEST]
     if not kept:
-        st.info(f"No group has {FEWEST_OF_GROUP} examples, so none can be told from chance.", icon=":material/inbox:")
+        st.info(f"No group has {FEWEST} examples, so none can be told from chance.", icon=":material/inbox:")
         return
-    by_group = _by_group(run.digest, column, groups, found)
+    by_group = _by_group(key_of(run), column, groups.members, found)
+    beyond: dict[int, list[str]] = {}
+    for test in sorted(tests, key=lambda test: test.measure):
+        if test.column == column and test.is_beyond_chance:
+            beyond.setdefault(test.group, []).append(
+                "less accurate" if test.measure == "accuracy" else f"{'over' if test.value > 0 else 'under'}-confident"
+            )
     rows = pd.DataFrame(
         [
             {
-                "group": names[group],
+                "group": groups.names[group],
                 "examples": int(counts[group]),
                 "accuracy": each.figures["ensemble"].accuracy.value,
-                "interval": _percent(each.figures["ensemble"].accuracy, "").partition(" ")[2].strip("()"),
-                "ECE": each.figures["ensemble"].ece.value,
+                "interval": _ends(each.figures["ensemble"].accuracy),
                 "confidence less accuracy": 100 * each.figures["ensemble"].overconfidence.value,
+                "its interval": _ends(each.figures["ensemble"].overconfidence),
+                "beyond chance": ", ".join(beyond.get(group, [])),
             }
             for group, each in by_group.items()
             if group in kept
         ]
     ).sort_values("accuracy", kind="stable")
     st.caption(
-        f"Of the ensemble, the worst group first, with 95% intervals of the accuracy. Groups of fewer than "
-        f"{FEWEST_OF_GROUP} examples are left out. Confidence less accuracy is in points: above 0 is over-confident."
+        f"Of the ensemble, the least accurate group first, with 95% intervals. Groups of fewer than {FEWEST} examples "
+        "are left out. Confidence less accuracy is in points: above 0 is over-confident. Beyond chance is what a test "
+        "of all groups together finds, of accuracy against the rest and of confidence; by label of accuracy alone."
     )
     st.dataframe(
         rows,
@@ -180,23 +204,23 @@ def _groups(run: Run, found: Calibration, state: PageState) -> None:
         column_config={
             "accuracy": st.column_config.NumberColumn("accuracy", format="percent"),
             "interval": st.column_config.TextColumn("interval, %"),
-            "ECE": st.column_config.NumberColumn("ECE", format="percent"),
             "confidence less accuracy": st.column_config.NumberColumn("confidence less accuracy", format="%+.2f"),
+            "its interval": st.column_config.TextColumn("interval, points"),
         },
         alt=f"Table of {len(rows)} groups with accuracy and calibration",
     )
 
 
-def _members(run: Run, column: str) -> tuple[np.ndarray, Sequence[str]]:
-    """The group of each example, and the names of the groups, each as one line."""
-    if column in grouping_columns(run):
-        found = own_groups(run, column)
-        return found.members, found.names
-    groups, names = groups_of(run, column)
-    return groups, list(map(one_line, names))
+def _ends(of: Interval) -> str:
+    return f"{100 * of.low:.2f} to {100 * of.high:.2f}"
 
 
-# The digest is the caches' key.
+def _members(run: Run, column: str) -> Groups:
+    """The groups of a column; the user's own are kept."""
+    return own_groups(run, column) if column in grouping_columns(run) else groups_of(run, column)
+
+
+# The digest, or what `key_of` gives, is the caches' key.
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -210,8 +234,13 @@ def _calibration(digest: str, _run: Run) -> Calibration:
     return calibration(_ways(digest, _run))
 
 
+@st.cache_resource(max_entries=4, show_spinner="Testing the groups …")
+def _tests(key: str, _columns: Mapping[str, Groups], _found: Calibration) -> list[GroupTest]:  # noqa: ARG001
+    return group_tests_of(_found.ways["ensemble"], _columns)
+
+
 @st.cache_resource(max_entries=8, show_spinner="Resampling the groups …")
-def _by_group(digest: str, column: str, _groups: np.ndarray, _found: Calibration) -> dict[int, Calibration]:  # noqa: ARG001
+def _by_group(key: str, column: str, _groups: np.ndarray, _found: Calibration) -> dict[int, Calibration]:  # noqa: ARG001
     return calibration_by_group({"ensemble": _found.ways["ensemble"]}, _groups)
 
 

@@ -31,6 +31,7 @@ from mcviz.measures.selective import (
     selective_figures,
     tied_with_best,
 )
+from mcviz.measures.units import percent_at_least
 from mcviz.runs import Run
 from mcviz.trust import RunReferral, prediction_sets_of, ranking_scores_of, rankings_of, refer
 
@@ -181,8 +182,8 @@ def _guaranteed(found: RunReferral) -> None:
         f"here {len(examples):,}"
     )
     st.markdown(
-        f"**For new examples**, with {100 * given.confidence:.6g}% confidence at least {percent(given.accuracy, 2)} of "
-        f"the rest are right, where {looked_at}."
+        f"**For new examples**, with {100 * given.confidence:.6g}% confidence at least "
+        f"{percent_at_least(given.accuracy, 2)} of the rest are right, where {looked_at}."
     )
     if len(given.others) == len(found.run):
         st.caption(

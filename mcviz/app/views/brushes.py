@@ -13,7 +13,7 @@ import streamlit as st
 from mcviz.app.beside import key_of
 from mcviz.app.columns import grouping_columns, own_columns
 from mcviz.app.components.brush import Bin, brush
-from mcviz.app.filters import CLASSES, ColumnFilter, Filters, as_texts
+from mcviz.app.filters import CLASSES, ColumnFilter, Filters
 from mcviz.app.needs import has
 from mcviz.app.resources import class_names, numbers_of, table
 from mcviz.app.selection import Selection, passing
@@ -21,6 +21,7 @@ from mcviz.app.state import BRUSHES, PageState, go
 from mcviz.app.tasks import task_of
 from mcviz.app.wording import as_markdown
 from mcviz.runs import Run
+from mcviz.runs.columns import as_texts
 from mcviz.text import one_line
 
 BINS = 40  # at most

@@ -8,12 +8,13 @@ import streamlit as st
 
 from mcviz.app.columns import own_columns
 from mcviz.app.components.widgets import bound
-from mcviz.app.filters import ColumnFilter, Filters, as_texts
+from mcviz.app.filters import ColumnFilter, Filters
 from mcviz.app.resources import table
 from mcviz.app.selection import passing
 from mcviz.app.state import go
 from mcviz.app.wording import as_markdown, leaving
 from mcviz.runs import Run
+from mcviz.runs.columns import as_texts
 from mcviz.text import one_line
 
 

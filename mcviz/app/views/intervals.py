@@ -1,5 +1,7 @@
 """Prediction intervals: how often they hold the label, and how wide they are."""
 
+import math
+
 import pandas as pd
 import streamlit as st
 
@@ -13,6 +15,7 @@ from mcviz.app.tasks.regression.intervals import calibration, held
 from mcviz.app.wording import as_markdown, counted
 from mcviz.figures import coverage_of_intervals
 from mcviz.measures import percent
+from mcviz.measures.prediction_intervals import coverage_in_words
 from mcviz.runs import Run
 
 
@@ -27,8 +30,8 @@ def intervals_view(selection: Selection) -> None:
         spoken = "How often intervals by the passes hold the label, against how often they should."
         st.markdown("**Do intervals hold what they promise?**")
         st.caption(
-            f"{spoken} Below the dotted line they are too narrow: the model is overconfident. The band is what "
-            "chance leaves open."
+            f"{spoken} Below the dotted line they are too narrow, above it too wide. The band is what chance leaves "
+            "open at each share."
         )
         chart(coverage_of_intervals(found), "coverage", spoken)
     with right:
@@ -39,11 +42,18 @@ def intervals_view(selection: Selection) -> None:
             required=True,
             **bound("coverage", coverage),
         )
+        share, bare = held(run, coverage)["by the passes"].shares[target], run.manifest.predicts == "mean"
+        verdict = coverage_in_words(share, coverage / 100, len(run))
+        fewest = math.ceil((100 + coverage) / (100 - coverage))  # of fewer, they cannot be as wide
+        few = f" They take at least {fewest} passes, and this run has {run.passes}."
+        st.markdown(f"**{verdict}**{few if bare and run.passes < fewest else ''}")
         st.table(_rows(run, coverage, target))
+        normal = "" if bare else ", as of a normal one with its mean and variance"
         st.caption(
-            "By the passes: the central interval of the predictive distribution. Split-conformal: the prediction and "
-            "to either side what held that share of the errors in the other half of the examples, so it holds for new "
-            "examples of the same kind whatever the model. In brackets the exact 95% interval of the share."
+            f"By the passes: the central interval of the predictive distribution{normal}. Split-conformal: the "
+            "prediction and to either side what held that share of the errors in the other half of the examples, so it "
+            "holds for new examples of the same kind whatever the model. In brackets the exact 95% interval of the "
+            "share."
         )
 
 

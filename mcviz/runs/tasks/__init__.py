@@ -77,6 +77,9 @@ class Task(Protocol):
     def quality_by_pass(self, manifest: Manifest, totals: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """(T,) how good each single pass is, and the mean of the first 1, 2, … passes, from a summary's totals."""
 
+    def quality_of_one_pass(self, by_pass: np.ndarray) -> float:
+        """How good a pass is that is drawn at random, of the (T,) of all."""
+
     def quality_in_words(self, manifest: Manifest, value: float) -> str:
         """A value of `quality_of` as text."""
 

@@ -167,6 +167,10 @@ class Classification:
         count = manifest.examples.count
         return totals["correct_per_pass"] / count, totals["correct_by_ensemble_size"] / count
 
+    def quality_of_one_pass(self, by_pass: np.ndarray) -> float:
+        """See `Task`."""
+        return float(by_pass.mean())
+
     def quality_in_words(self, manifest: Manifest, value: float) -> str:  # noqa: ARG002
         """See `Task`."""
         return percent(value, 2)

@@ -6,7 +6,7 @@ import numpy as np
 
 from mcviz.errors import InvalidInputError
 from mcviz.measures import REGRESSION_SCORES, RegressionPredictions, Score
-from mcviz.measures.regression import squared_error_by_ensemble_size, squared_error_per_pass
+from mcviz.measures.regression import rmse_of_one_pass, squared_error_by_ensemble_size, squared_error_per_pass
 from mcviz.measures.units import with_unit
 from mcviz.runs.manifest import Manifest
 from mcviz.runs.stored_array import StoredArray, by_example, by_pass
@@ -148,6 +148,10 @@ class Regression:
         numbers = manifest.examples.count * len(manifest.targets)
         per_pass, by_size = totals["squared_error_per_pass"], totals["squared_error_by_ensemble_size"]
         return np.sqrt(per_pass / numbers), np.sqrt(by_size / numbers)
+
+    def quality_of_one_pass(self, by_pass: np.ndarray) -> float:
+        """See `Task`."""
+        return rmse_of_one_pass(by_pass)
 
     def quality_in_words(self, manifest: Manifest, value: float) -> str:
         """See `Task`."""

@@ -6,9 +6,9 @@ import plotly.graph_objects as go
 from mcviz.app.resources import quantity, scores_of
 from mcviz.app.selection import Selection
 from mcviz.app.tasks.regression.intervals import calibration
-from mcviz.app.tasks.regression.overview import of_one_pass
 from mcviz.app.wording import ways_to_predict
 from mcviz.figures import coverage_of_intervals, rmse_against_ensemble, rmse_by_ensemble_size, score_distributions
+from mcviz.measures.regression import rmse_of_one_pass
 from mcviz.runs import Run
 
 
@@ -21,7 +21,7 @@ def errors(run: Run) -> dict[str, str]:
     """The RMSEs that are known, by what they are called."""
     if run.pass_rmse is None or run.ensemble_rmse is None:
         return {}
-    values = run.deterministic_rmse, of_one_pass(run.pass_rmse), run.ensemble_rmse[-1]
+    values = run.deterministic_rmse, rmse_of_one_pass(run.pass_rmse), run.ensemble_rmse[-1]
     deterministic, *others = ways_to_predict(run.manifest)
     off = "" if run.manifest.origin.kind == "imported" else " (dropout off)"
     rows = zip((deterministic + off, *others), values, strict=True)

@@ -14,7 +14,14 @@ from mcviz.app.wording import as_markdown, as_sentence, counted, ways_to_predict
 from mcviz.figures import rmse_against_ensemble, rmse_by_ensemble_size
 from mcviz.measures import percent, significant
 from mcviz.measures.bootstrap import Interval
-from mcviz.measures.regression import TERMS, RegressionMeasures, RegressionTable, regression_terms, table_of_terms
+from mcviz.measures.regression import (
+    TERMS,
+    RegressionMeasures,
+    RegressionTable,
+    regression_terms,
+    rmse_of_one_pass,
+    table_of_terms,
+)
 from mcviz.runs import Derived, Run, load_derived, save_derived
 
 SETTLED = 0.01  # of the RMSE at the end
@@ -32,7 +39,7 @@ def cards(run: Run) -> None:
     lowest, highest = significant(single.min()), quantity(single.max(), unit)
     values = (
         (run.deterministic_rmse, as_sentence(f"{off}one prediction, no uncertainty")),
-        (of_one_pass(single), as_sentence(f"{on}{lowest} to {highest}")),
+        (rmse_of_one_pass(single), as_sentence(f"{on}{lowest} to {highest}")),
         (ensemble[-1], f"The mean of {counted(len(single), 'pass')}. How far they differ is the uncertainty."),
     )
     named = zip(ways_to_predict(run.manifest), values, strict=True)
@@ -70,11 +77,6 @@ def rmses(run: Run) -> tuple[np.ndarray, np.ndarray]:
     assert single is not None
     assert ensemble is not None
     return single, ensemble
-
-
-def of_one_pass(single: np.ndarray) -> float:
-    """The RMSE of one pass, of the (T,) RMSEs of all: the root of the mean of their squares."""
-    return float(np.sqrt(np.square(single).mean()))
 
 
 def settled_at(ensemble: np.ndarray) -> int:

@@ -11,7 +11,7 @@ from mcviz.app.needs import has
 from mcviz.app.resources import quantity, ranking, scores_of, table, target_names
 from mcviz.app.state import COVERAGES
 from mcviz.app.tasks.regression.example import histogram_of
-from mcviz.app.tasks.regression.overview import of_one_pass, rmses
+from mcviz.app.tasks.regression.overview import rmses
 from mcviz.app.tasks.regression.passes import Predicted, predicted
 from mcviz.app.tasks.regression.words import with_std
 from mcviz.app.tasks.story import SHARE, WIDTH, beside_its_passes, noise_step, review_step
@@ -19,6 +19,7 @@ from mcviz.app.tasks.task import Step
 from mcviz.app.wording import as_markdown, counted
 from mcviz.figures import rmse_against_ensemble
 from mcviz.measures import percent, significant
+from mcviz.measures.regression import rmse_of_one_pass
 from mcviz.runs import Run
 
 DOUBT = "predictive_std"
@@ -73,7 +74,7 @@ def ensemble(run: Run) -> Step:
     """The errors of the single passes, of their mean and of the deterministic model; the mean's is no achievement."""
     single, by_size = rmses(run)
     together, off = float(by_size[-1]), run.deterministic_rmse
-    words = [as_markdown(quantity(value, run.manifest.unit)) for value in (together, of_one_pass(single))]
+    words = [as_markdown(quantity(value, run.manifest.unit)) for value in (together, rmse_of_one_pass(single))]
     sentence = (
         "The mean of the passes is never worse than they are on average, whatever the model: its root mean squared "
         f"error (RMSE) is **{words[0]}**, that of one pass on average **{words[1]}**."

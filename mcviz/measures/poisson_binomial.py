@@ -1,0 +1,109 @@
+"""How many mistakes a calibrated model makes: an exact test, and the interval that its inversion gives.
+
+If confidences are true, a prediction is wrong with one less its confidence, and the number of mistakes is a sum of
+independent Bernoulli variables: it has the Poisson-binomial distribution (Wang 1993). Other hypotheses move every
+chance of a mistake by one share of the way to 1, or to 0. That is calibration at a share of 0, and at larger ones a
+distribution as wide as a binomial one, the widest there is of its mean (Hoeffding 1956). The interval holds the shares
+that the number of mistakes does not refuse, so it leaves out 0 exactly where the test refuses calibration.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import scipy  # loads scipy.special and scipy.optimize when they are first used
+
+from mcviz.measures.bootstrap import Interval
+
+Array = np.ndarray
+AtMost = Callable[[float, float], float]
+
+MOST_EXACT = 2000  # examples; beyond, a binomial distribution of the same mean and variance stands for the exact one
+
+
+def excess_of_mistakes(chances: Array, mistakes: float, confidence: float = 0.95) -> Interval:
+    """By how much mistakes are more frequent than was expected: above 0 confidences are too high.
+
+    Args:
+        chances: (N,) floating point 0 to 1, of a mistake by each of N ≥ 1 predictions, if confidences are true.
+        mistakes: 0 to N, how many there were. A part of a whole one counts, if that is a mean over several passes.
+        confidence: 0 to 1. Given the chances, the interval holds the expected excess at least as often.
+
+    Returns:
+        The share of mistakes less the mean chance of one, as fractions.
+    """
+    count, mean, tail = len(chances), float(chances.mean()), (1 - confidence) / 2
+    at_most = _distribution(chances, mistakes)
+
+    def end(refused: Callable[[float], float]) -> float:
+        move = scipy.optimize.brentq(lambda move: refused(move) - tail, -1, 1)
+        return move * (1 - mean if move > 0 else mean)
+
+    low = 0 - mean if mistakes == 0 else end(lambda move: 1 - at_most(mistakes - 1, move))
+    high = 1 - mean if mistakes == count else end(lambda move: at_most(mistakes, move))
+    return Interval(float(mistakes) / count - mean, low, high)
+
+
+def p_value_of_mistakes(chances: Array, mistakes: float) -> float:
+    """How rare it is that mistakes are so many or so few if confidences are true: twice the smaller tail.
+
+    Args:
+        chances: as for `excess_of_mistakes`.
+        mistakes: as for `excess_of_mistakes`.
+    """
+    at_most = _distribution(chances, mistakes)
+    at_least = 1 - at_most(mistakes - 1, 0) if mistakes else 1.0
+    return float(np.clip(2 * min(at_most(mistakes, 0), at_least), 0, 1))
+
+
+def can_refuse(chances: Array, confidence: float = 0.95) -> bool:
+    """Whether there are enough examples for either verdict: no mistake is too few, and nothing else is too many.
+
+    Args:
+        chances: as for `excess_of_mistakes`.
+        confidence: as for `excess_of_mistakes`.
+    """
+    return bool(max(np.prod(1 - chances), np.prod(chances)) <= (1 - confidence) / 2)
+
+
+def _distribution(chances: Array, mistakes: float) -> AtMost:
+    exact = len(chances) <= MOST_EXACT and float(mistakes).is_integer()
+    return _exact(chances) if exact else _approximate(chances)
+
+
+def _exact(chances: Array) -> AtMost:
+    """The chance of at most so many mistakes, after a move: those of calibration, and more, or fewer, at random."""
+    distribution = np.zeros(len(chances) + 1)
+    distribution[0] = 1
+    for number, chance in enumerate(chances, 1):
+        distribution[1 : number + 1] += chance * (distribution[:number] - distribution[1 : number + 1])
+        distribution[0] *= 1 - chance
+    before = np.arange(len(distribution))
+
+    def at_most(mistakes: float, move: float) -> float:
+        if move < 0:
+            return float(distribution @ _binomial(mistakes, before, 1 + move))
+        return float(distribution @ _binomial(mistakes - before, len(chances) - before, move))
+
+    return at_most
+
+
+def _approximate(chances: Array) -> AtMost:
+    """The same of the binomial distribution of the same mean and variance (Ehm 1991), of a number of any size."""
+    count, total, squares = len(chances), float(chances.sum()), float(np.square(chances).sum())
+
+    def at_most(mistakes: float, move: float) -> float:
+        start, share = max(move, 0.0), 1 - abs(move)
+        mean = count * start + share * total
+        square = count * start**2 + 2 * start * share * total + share**2 * squares
+        if square == 0:  # no chance of any mistake
+            return 1.0
+        return float(_binomial(mistakes, mean**2 / square, min(square / mean, 1.0)))
+
+    return at_most
+
+
+def _binomial(successes: Array | float, trials: Array | float, chance: float) -> Array:
+    """The chance of at most so many successes; neither number has to be a whole one."""
+    inside = (successes > -1) & (successes < trials)
+    rest, more = np.where(inside, trials - successes, 1), np.where(inside, successes + 1, 1)
+    return np.where(inside, scipy.special.betainc(rest, more, 1 - chance), successes >= trials)

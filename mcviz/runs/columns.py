@@ -1,0 +1,92 @@
+"""The user's own columns of a run: of what kind each is, and which groups of examples it makes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from mcviz.runs.manifest import CONTENT
+from mcviz.runs.run import Run
+from mcviz.text import one_line
+
+MOST_GROUPS = 50  # different values, up to which they are a choice; no more of them than half of the examples
+FIRST = 1000  # values
+RANGES = 5  # groups of about the same size that numbers are cut into
+UNKNOWN = "–"  # a value that is missing
+Kind = Literal["category", "number", "text"]
+
+
+@dataclass(frozen=True)
+class Groups:
+    """The examples of a run by the values of one column.
+
+    Attributes:
+        names: of the groups, each as one line, in their order.
+        members: (N,) int64, an index into the names for each example.
+    """
+
+    names: tuple[str, ...]
+    members: np.ndarray
+
+
+def column_kinds(run: Run) -> dict[str, Kind]:
+    """The kind of each of the user's own columns, by its name.
+
+    `id` is first, where ids say more than numbers, and those that are the example itself are last.
+    """
+    columns = run.columns
+    if columns is None:
+        return {}
+    named = columns["id"].iloc[-1] != str(columns.index[-1])  # tells at once of most
+    numbered = not named and bool((columns["id"] == columns.index.astype(str)).all())
+    content = set(run.manifest.examples.content)
+    names = sorted(columns, key=content.__contains__)
+    kinds = {str(name): _kind(columns[name]) for name in names if not (numbered and name == "id")}
+    if CONTENT[run.manifest.examples.kind] == "texts":
+        kinds |= dict.fromkeys(content, "text")  # however few there are
+    return kinds
+
+
+def that_make_groups(kinds: Mapping[str, Kind]) -> list[str]:
+    """The names of `column_kinds` that make groups: of few different values, and of numbers."""
+    return [name for name, kind in kinds.items() if kind != "text"]
+
+
+def column_groups(values: pd.Series, kind: Kind) -> Groups:
+    """The groups of a column: a value each, or for many numbers a range each."""
+    texts = _ranges(values.astype(float)) if kind == "number" else as_texts(values)
+    order = texts.iloc[values.argsort()] if pd.api.types.is_numeric_dtype(values) else texts.sort_values()
+    found = pd.Categorical(texts, order.unique())
+    return Groups(tuple(map(one_line, found.categories)), found.codes.astype(np.int64))
+
+
+def as_texts(values: pd.Series) -> pd.Series:
+    """The values of a column as texts: whole numbers without a point, and `UNKNOWN` for what is missing."""
+    if isinstance(values.dtype, pd.StringDtype):  # which is quick, also of very many
+        return values.fillna(UNKNOWN)
+    return values.convert_dtypes().astype(str).where(values.notna(), UNKNOWN)
+
+
+def _kind(values: pd.Series) -> Kind:
+    numbers = pd.api.types.is_numeric_dtype(values)
+    compared, most = values if numbers else as_texts(values), min(MOST_GROUPS, len(values) // 2)
+    # The first values tell of most columns that there are too many.
+    if values.name != "id" and compared.iloc[:FIRST].nunique() <= most and compared.nunique() <= most:
+        return "category"
+    return "number" if numbers else "text"
+
+
+def _ranges(values: pd.Series) -> pd.Series:
+    """For each number the range that it is in, of a few that hold about as many each."""
+    finite = np.isfinite(values)
+    if not finite.any():
+        return pd.Series(UNKNOWN, values.index)
+    edges = np.unique(np.quantile(values[finite], np.linspace(0, 1, RANGES + 1), method="nearest"))
+    with np.errstate(over="ignore"):
+        digits = 0 if (edges % 1 == 0).all() else int(np.clip(3 - np.log10(np.ptp(edges) or 1), 0, 12))
+    names = np.array([f"{low:.{digits}f} to {high:.{digits}f}" for low, high in pairwise(edges)] or [f"{edges[0]:g}"])
+    within = np.searchsorted(edges[1:-1], values, side="right")
+    return pd.Series(names[within], values.index).where(finite, UNKNOWN)

@@ -1,0 +1,65 @@
+"""A short form of the simulations behind docs/trust.md: what is said is seldom wrong, and finds what is there."""
+
+import pytest
+from scipy import stats
+
+from benchmarks.verdicts import (
+    COVERAGES,
+    FALSE,
+    FOUND,
+    MISSED,
+    OF_CLASSES,
+    SIZES,
+    false_table,
+    found_table,
+    held_by_intervals,
+    judged,
+    rate,
+    true_narrowness,
+    true_overconfidence,
+    true_places,
+)
+
+DRAWS = 60
+
+
+def most(bound: float, draws: int) -> float:
+    return float(stats.binom.isf(1e-4, draws, bound) / draws)
+
+
+@pytest.mark.parametrize("examples", [2, 30, 200])
+@pytest.mark.parametrize("mean", [0.6, 0.9, 0.98, 0.995])
+def test_what_is_said_of_calibration_is_seldom_wrong(examples: int, mean: float) -> None:
+    for varied in (False, True):
+        false, *missed = rate(DRAWS, judged, examples, mean, varied, 1)
+        assert false <= most(FALSE, DRAWS)
+        assert max(missed) <= most(MISSED, DRAWS)
+    for temperature in (0.5, 2):
+        assert rate(DRAWS, judged, examples, mean, True, temperature)[1:].max() <= most(MISSED, DRAWS)
+
+
+@pytest.mark.parametrize("examples", [2, 30, 400])
+def test_what_is_said_of_intervals_is_seldom_wrong(examples: int) -> None:
+    for share in COVERAGES:
+        assert rate(200, held_by_intervals, examples, share, 1)[0] <= most(FALSE, 200)
+        for spread in (0.5, 1, 2):
+            assert rate(200, held_by_intervals, examples, share, spread)[1] <= most(MISSED, 200)
+
+
+def test_what_is_there_is_found() -> None:
+    assert min(rate(40, true_overconfidence, varied) for varied in (False, True)) >= FOUND
+    assert rate(40, true_places) >= FOUND
+    assert rate(40, true_narrowness) >= FOUND
+
+
+@pytest.mark.parametrize(("worst", "holds"), [(0.07, True), (0.1, False)])
+def test_a_table_is_markdown_and_says_by_its_answer_whether_its_bound_holds(
+    worst: float, holds: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rates = [[0.0] * len(OF_CLASSES) for _ in SIZES]
+    rates[-1][-1] = worst
+    assert false_table("False", rates, 500) == holds
+    head, line, *rows = (row for row in capsys.readouterr().out.splitlines() if row.startswith("|"))
+    assert {row.count("|") for row in (head, line, *rows)} == {len(OF_CLASSES) + 2}
+    assert rows[-1].endswith(f"| {worst:.1%} |")
+    assert found_table("Found", {"this": 0.9, "that": 0.81 - worst}, 500) == holds
