@@ -2,7 +2,7 @@
 
     python benchmarks/verdicts.py [PART …] [--draws 500]
 
-All parts take hours on two cores. The exit code is 1 where a bound does not hold: at most 5% of the draws without
+All parts take an hour of one core. The exit code is 1 where a bound does not hold: at most 5% of the draws without
 anything to find, at least 80% of those with it, at most 7% in which an interval of 95% leaves out what is true, and
 what so many draws differ from that by chance.
 """
@@ -10,6 +10,7 @@ what so many draws differ from that by chance.
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from math import ceil
 from pathlib import Path
@@ -42,6 +43,7 @@ POOL = 50_000  # examples whose labels have known probabilities, of which those 
 CHANCE = 1e-4  # that a share is beyond its tolerance
 RESAMPLES = 200  # of each draw; more take longer and change no rate
 OF_CLASSES = [f"mean confidence {mean}" for mean in CONFIDENCES]  # columns of a table
+WITH_REGRESSION = [*OF_CLASSES, "regression"]
 SCORES = 8  # that are ranked
 GROUPS = 10  # of a column
 INSPECTED = 0.05  # of the examples, in the story
@@ -55,89 +57,131 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"There is no part {', '.join(unknown)}: choose of {', '.join(PARTS)}.")
-    held = [PARTS[part](options.draws) for part in options.parts or PARTS]
-    sys.exit(not all(held))
+    report = Report(options.draws)
+    for part in options.parts or PARTS:
+        PARTS[part](report)
+    report.print_summary()
+    sys.exit(not report.holds)
 
 
-def calibration(draws: int) -> bool:
+@dataclass
+class Report:
+    """What is printed.
+
+    Attributes:
+        draws: of each figure.
+        holds: whether every bound does so far.
+        false: of the summary, rows by the number of examples: the highest of all columns.
+        found: of the summary, rows of what there is to find.
+    """
+
+    draws: int
+    holds: bool = True
+    false: list[str] = field(default_factory=list)
+    found: list[str] = field(default_factory=list)
+
+    def print_false(
+        self, said: str, rates: list[list[Array]], columns: Sequence[str] = OF_CLASSES, *, bound: float = FALSE
+    ) -> None:
+        """Print how often something is said that is false, by the number of examples and by `columns`."""
+        most = stats.binom.isf(CHANCE, self.draws, bound) / self.draws
+        print(f"\n{said}: at most {bound:.0%}, {most:.1%} by chance.\n\n| examples | {' | '.join(columns)} |")
+        print("|---" * (1 + len(columns)) + "|")
+        for examples, row in zip(SIZES, rates, strict=True):
+            print(f"| {examples:,} | {' | '.join(f'{each:.1%}' for each in row)} |", flush=True)
+        self.false.append(f"| {said} | {' | '.join(f'{max(row):.1%}' for row in rates)} |")
+        self.holds &= bool(np.max(rates) <= most)
+
+    def print_found(self, rates: dict[str, Array]) -> None:
+        """Print how often something is found in 1,000 examples, with a mean confidence of 0.9."""
+        least = stats.binom.ppf(CHANCE, self.draws, FOUND) / self.draws
+        print(f"\nFound in 1,000 examples: at least {FOUND:.0%}, {least:.1%} by chance.\n")
+        rows = [f"| {what} | {share:.1%} |" for what, share in rates.items()]
+        print("\n".join(["| what there is | found in |", "|---|---|", *rows]), flush=True)
+        self.found += rows
+        self.holds &= bool(min(rates.values()) >= least)
+
+    def print_summary(self) -> None:
+        """Print the highest of each table by the number of examples, and all that is to be found."""
+        print(f"\nOf {self.draws:,} draws each, the highest of each table:\n")
+        print(f"| said wrongly of so many examples | {' | '.join(f'{examples:,}' for examples in SIZES)} |")
+        print("\n".join(["|---" * (1 + len(SIZES)) + "|", *self.false]))
+        print("\n".join(["\n| what there is | found in |", "|---|---|", *self.found]))
+
+
+def calibration(report: Report) -> None:
     """The verdict on confidences, of examples that have all the same one, or their own."""
+    cases = (0, 1), (1, 1), (1, 0.5), (1, 2)  # whether confidences differ, and the temperature of the labels
     cells = [
-        [
-            np.array([rate(draws, judged, examples, mean, *case) for case in ((0, 1), (1, 1), (1, 0.5), (1, 2))])
-            for mean in CONFIDENCES
-        ]
+        [np.array([rate(report.draws, judged, examples, mean, *case) for case in cases]) for mean in CONFIDENCES]
         for examples in SIZES
     ]
     false = [[each[:2, 0].max() for each in row] for row in cells]  # only the first two cases are calibrated
-    held = false_table("A calibrated model is called over- or under-confident", false, draws)
+    report.print_false("a calibrated model is called over- or under-confident", false)
     for at, name in enumerate(("confidence less accuracy", "the NLL", "the Brier score"), 1):
         missed = [[each[:, at].max() for each in row] for row in cells]
-        title = f"The interval of {name} misses it, the highest of four models, of which two are miscalibrated"
-        held &= false_table(title, missed, draws, bound=MISSED)
-    found = {f"{how} is 5 points too high": rate(draws, true_overconfidence, at) for at, how in enumerate(CONFIDENT)}
-    found["in places 10 points too low, in others as much too high"] = rate(draws, true_places)
-    return found_table("Confidences of 1,000 examples", found, draws) and held
+        report.print_false(f"the interval of {name} leaves it out", missed, bound=MISSED)
+    found = {f"{how} is 5 points too high": rate(report.draws, true_overconfidence, at) for at, how in CONFIDENT}
+    found["confidences are 10 points too low in places, as much too high in others"] = rate(report.draws, true_places)
+    report.print_found(found)
 
 
-def coverage(draws: int) -> bool:
+def coverage(report: Report) -> None:
     """The verdict on prediction intervals of a regression."""
     columns = [f"intervals of {share:.0%}" for share in COVERAGES]
+    spreads = 1, 0.5, 2  # of the labels, in units of the predicted one
     cells = [
         [
-            np.array([rate(draws, held_by_intervals, examples, share, spread) for spread in (1, 0.5, 2)])
+            np.array([rate(report.draws, held_by_intervals, examples, share, spread) for spread in spreads])
             for share in COVERAGES
         ]
         for examples in SIZES
     ]
     false = [[each[0, 0] for each in row] for row in cells]
-    held = false_table("True intervals are called too narrow or too wide", false, draws, columns)
+    report.print_false("true prediction intervals are called too narrow or too wide", false, columns)
     missed = [[each[:, 1].max() for each in row] for row in cells]
-    title = "The interval of the share that they hold misses it, the highest of three models, of which two are wrong"
-    held &= false_table(title, missed, draws, columns, bound=MISSED)
-    found = {"intervals of 90% that hold 85%": rate(draws, true_narrowness)}
-    return found_table("Intervals of 1,000 examples", found, draws) and held
+    report.print_false(
+        "the interval of the share of labels that they hold leaves it out", missed, columns, bound=MISSED
+    )
+    report.print_found({"prediction intervals of 90% hold 85%": rate(report.draws, true_narrowness)})
 
 
-def groups(draws: int) -> bool:
+def groups(report: Report) -> None:
     """Which groups of examples are called less accurate than the rest, or over- or under-confident."""
-    rates = [[rate(draws, false_groups, examples, mean) for mean in CONFIDENCES] for examples in SIZES]
-    held = false_table(f"One of {3 * GROUPS} groups that are all alike is said to fare worse", rates, draws)
-    found = dict(zip(WORSE_GROUPS, rate(draws, true_groups), strict=True))
-    return found_table(f"One group in {GROUPS} of 1,000 examples", found, draws) and held
+    rates = [[rate(report.draws, false_groups, examples, mean) for mean in CONFIDENCES] for examples in SIZES]
+    report.print_false(f"one of {3 * GROUPS} groups that are alike fares worse", rates)
+    report.print_found(dict(zip(WORSE_GROUPS, rate(report.draws, true_groups), strict=True)))
 
 
-def comparison(draws: int) -> bool:
+def comparison(report: Report) -> None:
     """The verdicts on two runs, over the same examples and over others."""
-    held = True
     for paired, examples_are in ((True, "the same examples"), (False, "other examples")):
         rates = [
-            [rate(draws, false_differences, examples, mean, paired).max() for mean in (*CONFIDENCES, None)]
+            [rate(report.draws, false_differences, examples, mean, paired).max() for mean in (*CONFIDENCES, None)]
             for examples in SIZES
         ]
-        title = f"Exchangeable runs over {examples_are} that differ by more than noise, the highest of all measures"
-        held &= false_table(title, rates, draws, [*OF_CLASSES, "regression"])
-        found = rate(draws, true_differences, paired)
-        held &= found_table(f"Worse runs of 1,000 over {examples_are}", dict(zip(WORSE, found, strict=True)), draws)
-    return held
+        report.print_false(
+            f"two exchangeable runs over {examples_are} differ, by any one measure", rates, WITH_REGRESSION
+        )
+        found = rate(report.draws, true_differences, paired)
+        report.print_found({f"over {examples_are}, {name}": share for name, share in zip(WORSE, found, strict=True)})
 
 
-def ranking(draws: int) -> bool:
+def ranking(report: Report) -> None:
     """The verdicts on scores that rank the examples."""
-    rates = [[rate(draws, false_ranks, examples, mean) for mean in CONFIDENCES] for examples in SIZES]
-    held = false_table(f"One of {SCORES} equally good scores or more does not tie with the best", rates, draws)
-    found = {"a score that knows nothing does not tie": rate(draws, true_rank)}
-    return found_table("Scores of 1,000 examples", found, draws) and held
+    rates = [[rate(report.draws, false_ranks, examples, mean) for mean in CONFIDENCES] for examples in SIZES]
+    report.print_false(f"one of {SCORES} equally good scores or more does not tie with the best", rates)
+    report.print_found({"scores that know nothing do not tie with the best": rate(report.draws, true_rank)})
 
 
-def story(draws: int) -> bool:
+def story(report: Report) -> None:
     """Whether the uncertainty is called useful."""
-    rates = [[rate(draws, false_use, examples, mean) for mean in (*CONFIDENCES, None)] for examples in SIZES]
-    held = false_table("A score that knows nothing is called useful", rates, draws, [*OF_CLASSES, "regression"])
-    found = {"max probability is called useful": rate(draws, true_use)}
-    return found_table("Predictions of 1,000 examples", found, draws) and held
+    rates = [[rate(report.draws, false_use, examples, mean) for mean in (*CONFIDENCES, None)] for examples in SIZES]
+    report.print_false("an uncertainty that knows nothing is useful", rates, WITH_REGRESSION)
+    report.print_found({"max probability is useful": rate(report.draws, true_use)})
 
 
-PARTS: dict[str, Callable[[int], bool]] = {
+PARTS: dict[str, Callable[[Report], None]] = {
     "calibration": calibration,
     "coverage": coverage,
     "groups": groups,
@@ -150,29 +194,6 @@ PARTS: dict[str, Callable[[int], bool]] = {
 def rate(draws: int, once: Callable[..., bool | list[bool]], *given: Any) -> Array:
     """The share of the draws in which something, or each of some things, is said."""
     return np.mean([once(np.random.default_rng(seed), *given) for seed in range(draws)], axis=0)
-
-
-def false_table(
-    title: str, rates: list[list[Array]], draws: int, columns: Sequence[str] = OF_CLASSES, *, bound: float = FALSE
-) -> bool:
-    """Print rates by the number of examples and by `columns`; whether none is too high."""
-    most = stats.binom.isf(CHANCE, draws, bound) / draws
-    print(f"\n{title}, in {draws:,} draws each: at most {bound:.0%}, {most:.1%} by chance.\n")
-    print(f"| examples | {' | '.join(columns)} |")
-    print("|---" * (1 + len(columns)) + "|")
-    for examples, row in zip(SIZES, rates, strict=True):
-        print(f"| {examples:,} | {' | '.join(f'{each:.1%}' for each in row)} |", flush=True)
-    return bool(np.max(rates) <= most)
-
-
-def found_table(title: str, rates: dict[str, Array], draws: int) -> bool:
-    """Print rates by what there is to find, at a mean confidence of 0.9; whether none is too low."""
-    least = stats.binom.ppf(CHANCE, draws, FOUND) / draws
-    print(f"\n{title}, mean confidence 0.9, in {draws:,} draws: at least {FOUND:.0%}, {least:.1%} by chance.\n")
-    print("| to be found | is found in |\n|---|---|")
-    for name, found in rates.items():
-        print(f"| {name} | {found:.1%} |", flush=True)
-    return min(rates.values()) >= least
 
 
 def probabilities(random: Random, examples: int, mean: float) -> tuple[Array, Array]:
@@ -231,7 +252,7 @@ def misses(found: Interval, true: float) -> bool:
     return bool(found.low > true or found.high < true)
 
 
-CONFIDENT = "the confidence of each", "the mean confidence"
+CONFIDENT = (0, "the confidence of each example"), (1, "the mean confidence")
 
 
 def true_overconfidence(random: Random, varied: int) -> bool:
@@ -326,7 +347,10 @@ def false_groups(random: Random, examples: int, mean: float) -> bool:
     return any(test.is_beyond_chance for test in group_tests(terms(probs[None], labels), columns))
 
 
-WORSE_GROUPS = "it is right 15 points less often, as it says", "its confidence is 15 points too high"
+WORSE_GROUPS = (
+    "one group in 10 is right 15 points less often",
+    "of one group in 10 the confidence is 15 points too high",
+)
 
 
 def true_groups(random: Random) -> list[bool]:
@@ -343,9 +367,9 @@ def true_groups(random: Random) -> list[bool]:
 
 WORSE = {  # how the second run is worse, by the measure that should find it
     "5 points less accuracy": "accuracy",
-    "a temperature of 3: NLL": "nll",
-    "uncertainties that know nothing: AUROC": "auroc",
-    "errors half as large again: RMSE": "rmse",
+    "a temperature of 3, by the NLL": "nll",
+    "uncertainties that know nothing, by the AUROC": "auroc",
+    "errors half as large again, by the RMSE": "rmse",
 }
 
 

@@ -1,5 +1,6 @@
 """A short form of the simulations behind docs/trust.md: what is said is seldom wrong, and finds what is there."""
 
+import numpy as np
 import pytest
 from scipy import stats
 
@@ -10,8 +11,7 @@ from benchmarks.verdicts import (
     MISSED,
     OF_CLASSES,
     SIZES,
-    false_table,
-    found_table,
+    Report,
     held_by_intervals,
     judged,
     rate,
@@ -53,13 +53,18 @@ def test_what_is_there_is_found() -> None:
 
 
 @pytest.mark.parametrize(("worst", "holds"), [(0.07, True), (0.1, False)])
-def test_a_table_is_markdown_and_says_by_its_answer_whether_its_bound_holds(
+def test_tables_are_markdown_and_it_is_known_whether_their_bounds_hold(
     worst: float, holds: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rates = [[0.0] * len(OF_CLASSES) for _ in SIZES]
-    rates[-1][-1] = worst
-    assert false_table("False", rates, 500) == holds
+    rates = [[np.array(0.01)] * len(OF_CLASSES) for _ in SIZES]
+    rates[-1][-1] = np.array(worst)
+    report = Report(500)
+    report.print_false("something false", rates)
+    assert report.holds == holds
+    report.print_found({"this": np.array(0.9), "that": np.array(0.81 - worst)})
+    assert report.holds == holds
+    report.print_summary()
     head, line, *rows = (row for row in capsys.readouterr().out.splitlines() if row.startswith("|"))
-    assert {row.count("|") for row in (head, line, *rows)} == {len(OF_CLASSES) + 2}
-    assert rows[-1].endswith(f"| {worst:.1%} |")
-    assert found_table("Found", {"this": 0.9, "that": 0.81 - worst}, 500) == holds
+    assert {row.count("|") for row in (head, line, *rows[: len(SIZES)])} == {len(OF_CLASSES) + 2}
+    assert f"| something false |{' 1.0% |' * (len(SIZES) - 1)} {worst:.1%} |" in rows
+    assert rows.count("| this | 90.0% |") == 2, "in the table and in the summary"
