@@ -29,7 +29,7 @@ def imported_by(code: str) -> list[str]:
     [
         "",
         LOOK_AT_THE_SHIPPED_RUN,
-        "from mcviz.cli import main; main(['verify', 'cache/mnist-cnn'])",
+        pytest.param("from mcviz.cli import main; main(['verify', 'cache/mnist-cnn'])", marks=pytest.mark.exhaustive),
         "from mcviz.cli import main; main(['trust', 'cache/mnist-cnn'])",
         "from mcviz.cli import main; main(['refer', 'cache/mnist-cnn', '--budget', '9'])",
         "from mcviz.jobs.of_run import data_set_of, options_of_model; data_set_of(mcviz.open_run('cache/mnist-cnn'))",

@@ -14,6 +14,7 @@ from tests.app.keeping import kept_of
 from tests.app.live_rows import cache_of_rows
 from tests.app.live_texts import RUN, live_texts
 from tests.app.probing import OpenProbe, button, widget, words
+from tests.cases import one_in
 
 ROOT = Path(__file__).parents[2]
 
@@ -94,7 +95,7 @@ def test_a_row_has_a_bar_a_column(live: Path, monkeypatch: pytest.MonkeyPatch, n
     assert "Values are replaced, one after the other, by the median" in words(app)
 
 
-@pytest.mark.parametrize("name", [RUN, "few", "measured"])
+@pytest.mark.parametrize("name", one_in(3, ["few", RUN, "measured"]))
 def test_neighbours_of_any_kind_are_found(live: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv("MCVIZ_CACHE", str(live))
     assert "most alike to the model" in words(opened("example", run=name, example="3", closer_look="neighbours"))

@@ -111,7 +111,7 @@ def all_said(app: AppTest) -> str:
 
 
 @pytest.mark.parametrize(
-    ("referral", "name"), one_in(2, [(referral, name) for referral in ("budget", "accuracy", "miss") for name in RUNS])
+    ("referral", "name"), one_in(5, [(referral, name) for referral in ("budget", "accuracy", "miss") for name in RUNS])
 )
 def test_every_run_is_shown_and_its_figures_are_numbers(cache: Path, name: str, referral: str) -> None:
     app, run = opened(cache, name, referral=referral), mcviz.open_run(cache / name)

@@ -408,6 +408,7 @@ def test_who_is_presented_to_reads_it_from_afar_and_escape_leaves(page: Page) ->
     assert not {"step", "present"} & dict(parse_qsl(urlsplit(page.url).query)).keys()
 
 
+@pytest.mark.exhaustive
 def test_the_link_that_skips_leads_behind_the_navigation(page: Page) -> None:
     page.goto("/trust")
     expect(page.get_by_role("heading", level=1)).to_be_visible()

@@ -18,6 +18,7 @@ from mcviz.jobs import of_run
 from mcviz.jobs.of_run import can_be_sampled, check_kept_model, data_set_of, options_of_data, options_of_model
 from mcviz.runs import Preprocessing
 from mcviz.runs.arrays import ArrayReader
+from tests.cases import one_in
 from tests.runs.making import contents
 
 COUNT = 12
@@ -76,7 +77,7 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", one_in(2, CASES))
 def test_sampled_again_from_itself_with_more_passes_a_run_grows_as_it_does_from_its_data(
     tmp_path: Path, case: str
 ) -> None:

@@ -15,6 +15,7 @@ from mcviz.data import as_data_set
 from mcviz.errors import InvalidInputError, UnsuitableModelError
 from mcviz.model import Sampler, load_model, sample, with_vocabulary
 from mcviz.model.model_files import write_model_file
+from tests.cases import one_in
 from tests.model.zoo import WORDS, make, sequential, text_layer
 
 TEXTS = ["good film", "A bad, bad film!", "", "again again never unheard"]
@@ -47,7 +48,7 @@ def on_numbers(rows: int = 9, dtype: str = "int32", length: int | None = 6, firs
     ],
     ids=["list", "tuple", "str array", "object array", "column", "pair with labels", "data set"],
 )
-@pytest.mark.parametrize("item", [(1,), ()])
+@pytest.mark.parametrize("item", [pytest.param((1,), marks=pytest.mark.exhaustive), ()])
 def test_texts_are_taken_in_every_form(given, item):
     model = on_texts(item=item)
     sampler = Sampler(model)
@@ -69,7 +70,7 @@ def test_texts_are_taken_in_every_form(given, item):
         (lambda: layers.StringLookup(vocabulary=["red", "blue"], output_mode="one_hot"), ["red", "blue", "other"]),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("item", [(1,), ()])
+@pytest.mark.parametrize("item", [pytest.param((1,), marks=pytest.mark.exhaustive), ()])
 def test_every_text_layer_gives_what_the_model_computes(front, texts, item):
     keras.utils.set_random_seed(1)
     model = sequential(item, front(), layers.Dropout(0.5), layers.Dense(3, activation="softmax"), dtype="string")
@@ -244,7 +245,7 @@ def test_what_the_text_layer_cannot_take_is_told_in_one_line():
 # A vocabulary in front of a model of numbers
 
 
-@pytest.mark.parametrize("dtype", ["int32", "int64", "float32"])
+@pytest.mark.parametrize("dtype", one_in(3, ["int32", "int64", "float32"]))
 @pytest.mark.parametrize("words", [list(WORDS), ["", "[UNK]", *WORDS]], ids=["words alone", "with Keras's first two"])
 def test_a_vocabulary_makes_numbers_of_texts_as_keras_counts_them(dtype, words):
     model = on_numbers(dtype=dtype)

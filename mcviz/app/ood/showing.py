@@ -52,7 +52,7 @@ def dots(run: Run, found: OODScores) -> None:
         selection_mode="points",
     )
     st.caption(
-        "1 is perfect, 0.5 guessing, with 95% intervals. Of this run's own, held-out examples "
+        "1 is perfect, 0.5 guessing, with 95% intervals. Of this run's held-out examples "
         f"{found.own.stopped.written(percent)} are stopped; at most 5% should be."
     )
     if found.calibrated < FEW:
