@@ -89,6 +89,8 @@ def test_the_upper_end_of_any_score_s_range_can_be_lowered(page: Page) -> None:
         left = (scores[name] <= (math.ceil(1000 * scores[name].max()) - 1) / 1000).sum()
         expect(page.get_by_text(f"{left:,} of 10,000 examples")).to_be_visible()
         page.keyboard.press("Escape")
+        expect(filters).to_have_count(0)
+        settle(page)  # a popover that closes draws the page anew
         chip.click()
         expect(page.get_by_text("10,000 of 10,000 examples")).to_be_visible()
 
