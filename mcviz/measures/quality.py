@@ -98,8 +98,8 @@ class Quality:
         terms: of n predictions with labels, (n,) float64 or bool by name.
         statistic: of terms of N examples, with `uncertainty` where `needs_uncertainty`: what takes (R, N), how often
             each of R draws holds each example, and returns (R, M) float64, a value a measure; NaN where there is none.
-        intervals: by their names, those measures of terms that have other intervals than percentiles of draws; it takes
-            `confidence`, `resamples` and `seed` as `measured` does.
+        intervals: of the same terms, the interval of every measure by its name; it takes `confidence`, `resamples` and
+            `seed` as `measured` does.
         needs_uncertainty: whether terms have to have `uncertainty`, (N,) high for uncertain.
     """
 
@@ -162,10 +162,8 @@ def measured(
     Returns:
         An interval a measure, in their order.
     """
-    count = len(next(iter(terms.values())))
-    statistic_of = lambda chosen: QUALITY[task].statistic(only(terms, chosen))  # noqa: E731
-    found = weighted_intervals(statistic_of, count, confidence=confidence, resamples=resamples, seed=seed)
-    return _with_own(task, terms, found, confidence=confidence, resamples=resamples, seed=seed)
+    found = QUALITY[task].intervals(terms, confidence=confidence, resamples=resamples, seed=seed)
+    return [found[measure.name] for measure in QUALITY[task].measures]
 
 
 def compared(
@@ -228,12 +226,6 @@ def joined(blocks: Sequence[Terms]) -> dict[str, Array]:
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
-def _with_own(task: str, terms: Terms, found: Sequence[Interval], **options: Any) -> list[Interval]:
-    """The same intervals, with a measure's own in place of that of percentiles."""
-    own = QUALITY[task].intervals(terms, **options)
-    return [own.get(measure.name, each) for measure, each in zip(QUALITY[task].measures, found, strict=True)]
-
-
 def _classification_terms(predictions: Predictions | RegressionPredictions) -> dict[str, Array]:
     assert isinstance(predictions, Predictions)
     if predictions.labels is None:
@@ -249,17 +241,23 @@ def _calibration_terms(terms: Terms) -> calibration.Terms:
 
 def _classification_intervals(terms: Terms, **options: Any) -> dict[str, Interval]:
     found = calibration.figures(_calibration_terms(terms), **options)
-    return {name: getattr(found, name) for name in calibration.MEASURES}
+    ranked_of = lambda chosen: _ranked(only(terms, chosen))  # noqa: E731
+    aurc, auroc = weighted_intervals(ranked_of, len(terms["correct"]), **options)
+    return {**{name: getattr(found, name) for name in calibration.MEASURES}, "aurc": aurc, "auroc": auroc}
+
+
+def _ranked(terms: Terms) -> Statistic:
+    """What takes (R, N) weights and returns (R, 2), the AURC and the AUROC."""
+    ranking = Ranking(terms["uncertainty"], terms["correct"])
+    return lambda weights: areas(ranking, weights)[:, [0, 3]]
 
 
 def _classification_statistic(terms: Terms) -> Statistic:
-    figures = calibration.weighted_figures(_calibration_terms(terms))
-    ranking = Ranking(terms["uncertainty"], terms["correct"])
+    figures, ranked = calibration.weighted_figures(_calibration_terms(terms)), _ranked(terms)
 
     def statistic(weights: Array) -> Array:
         accuracy, nll, brier, ece, _, overconfidence = figures(weights).T
-        aurc, _, _, auroc = areas(ranking, weights).T
-        return np.stack([accuracy, nll, brier, ece, overconfidence, aurc, auroc], axis=1)
+        return np.stack([accuracy, nll, brier, ece, overconfidence, *ranked(weights).T], axis=1)
 
     return statistic
 
