@@ -25,7 +25,7 @@ from mcviz.measures import Predictions, RegressionPredictions
 from mcviz.measures.bootstrap import Interval
 from mcviz.measures.calibration import SMALLEST, Figures, at_temperature, terms
 from mcviz.measures.calibration import calibration as calibrated
-from mcviz.measures.calibration_words import calibration_in_words
+from mcviz.measures.calibration_words import calibration_sentences
 from mcviz.measures.groups import group_tests
 from mcviz.measures.permutation import finds_more_than_chance
 from mcviz.measures.prediction_intervals import coverage_in_words, intervals_by_passes
@@ -244,7 +244,7 @@ def on_calibration(random: Random, probs: Array, truth: Array) -> tuple[str, Fig
     """What is said of (N, 2) probabilities with labels drawn from those of `truth`, and the figures."""
     labels = (random.random(len(probs)) >= truth[:, 0]).astype(int)
     found = calibrated({"ensemble": terms(probs[None], labels)}, resamples=RESAMPLES)
-    return calibration_in_words(found), found.figures["ensemble"]
+    return calibration_sentences(found)[0], found.figures["ensemble"]
 
 
 def misses(found: Interval, true: float) -> bool:

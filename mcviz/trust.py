@@ -64,6 +64,7 @@ Array = np.ndarray
 RANKING_SCORES = tuple(name for name, score in SCORES.items() if not score.needs_labels)
 LEAST_EXAMPLES = 2  # of which one half calibrates the other
 MOST_GROUPS = 1000
+OF_CLASSES = "label", "prediction"  # columns of every labelled run
 MOST_NAMED = 3  # groups that a sentence names
 SETTLED = 0.0005, 0.001, 0.001  # of accuracy, of NLL in nats, and of ECE
 RARE = 0.01  # a p-value below which scores are said to be distributed otherwise
@@ -163,12 +164,19 @@ def convergence_of(run: Run, score: str = "max_probability", progress: Progress 
     )
 
 
-def grouping_columns_of(run: Run) -> list[str]:
-    """The columns that make groups of a run's examples: `label`, `prediction`, and the user's own but for texts."""
-    from mcviz.runs.columns import column_kinds, that_make_groups  # here, because pandas takes time to import
+def all_groups_of(run: Run) -> dict[str, "Groups"]:
+    """The groups of a run's examples by `label`, by `prediction`, and by each of the user's own columns but texts.
 
-    own = that_make_groups(column_kinds(run))
-    return ["label", "prediction", *(name for name in own if name not in ("label", "prediction"))]
+    Raises:
+        InvalidInputError: the run has no labels, one example, or is of a regression.
+    """
+    from mcviz.runs.columns import column_groups, column_kinds, that_make_groups  # here, because pandas takes time
+
+    kinds, columns = column_kinds(run), run.columns
+    own = (
+        {} if columns is None else {name: column_groups(columns[name], kinds[name]) for name in that_make_groups(kinds)}
+    )
+    return {**{name: _groups_of_classes(run, name) for name in OF_CLASSES}, **own}
 
 
 def groups_of(run: Run, column: str) -> "Groups":
@@ -181,22 +189,30 @@ def groups_of(run: Run, column: str) -> "Groups":
     Raises:
         InvalidInputError: there is no such column, or more than 1,000 groups.
     """
-    from mcviz.runs.columns import Groups, column_groups, column_kinds  # here, because pandas takes time to import
+    from mcviz.runs.columns import column_groups, column_kinds  # here, because pandas takes time to import
 
-    if column in ("label", "prediction"):
-        numbers = _labels(run) if column == "label" else run.scores()["prediction"].to_numpy()
-        return Groups(tuple(map(one_line, run.class_names)), numbers.astype(np.int64))
-    kinds = {} if run.columns is None else column_kinds(run) | {"id": "text"}
-    if column not in kinds or column == "id" or run.columns is None:
-        there = ", ".join(["label", "prediction", *(name for name in kinds if name != "id")])
+    if column in OF_CLASSES:
+        return _groups_of_classes(run, column)
+    kinds, columns = column_kinds(run), run.columns
+    offered = [name for name in kinds if name != "id"]
+    if columns is None or column not in offered:
+        there = ", ".join([*OF_CLASSES, *offered])
         raise InvalidInputError(f"Examples are grouped by one of the columns {there}. Received: {column}.")
-    found = column_groups(run.columns[column], kinds[column])
+    found = column_groups(columns[column], kinds[column])
     if len(found.names) > MOST_GROUPS:
         raise InvalidInputError(
             f"Examples are grouped into at most {MOST_GROUPS:,} groups. Received: {column}, with "
             f"{len(found.names):,} values."
         )
     return found
+
+
+def _groups_of_classes(run: Run, column: str) -> "Groups":
+    """The groups by `label` or `prediction`."""
+    from mcviz.runs.columns import Groups  # here, because pandas takes time to import
+
+    numbers = _labels(run) if column == "label" else run.scores()["prediction"].to_numpy()
+    return Groups(tuple(map(one_line, run.class_names)), numbers.astype(np.int64))
 
 
 def group_tests_of(ensemble: Terms, columns: "Mapping[str, Groups]", confidence: float = 0.95) -> list[GroupTest]:

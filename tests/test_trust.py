@@ -20,8 +20,8 @@ from mcviz.trust import (
     METHODS,
     RANKING_SCORES,
     acquire,
+    all_groups_of,
     convergence_of,
-    grouping_columns_of,
     groups_of,
     label_issues,
     rankings_of,
@@ -439,7 +439,7 @@ def test_groups_are_those_of_a_column(old: Run, monkeypatch: pytest.MonkeyPatch)
     ranges = groups_of(old, "number")
     assert len(ranges.names) == 5
     assert np.bincount(ranges.members) == pytest.approx(len(old) / 5, rel=0.01), "numbers are cut where as many are"
-    assert grouping_columns_of(old) == ["label", "prediction", "source", "number"]
+    assert [*all_groups_of(old)] == ["label", "prediction", "source", "number"]
     monkeypatch.setattr("mcviz.trust.MOST_GROUPS", 2)
     with pytest.raises(InvalidInputError, match=r"at most 2 groups\. Received: source, with 3 values"):
         groups_of(old, "source")

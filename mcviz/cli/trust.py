@@ -97,10 +97,10 @@ def trust(
         from mcviz.measures.calibration import calibration, calibration_by_group
         from mcviz.measures.selective import selective_figures
         from mcviz.trust import (
+            all_groups_of,
             cheapest_of,
             convergence_of,
             group_tests_of,
-            grouping_columns_of,
             groups_of,
             prediction_sets_of,
             rankings_of,
@@ -118,7 +118,7 @@ def trust(
     groups = groups_of(opened, by) if by else None
     ways = ways_of(opened)
     found = calibration(ways, confidence=confidence)
-    columns = {column: groups_of(opened, column) for column in grouping_columns_of(opened)}
+    columns = all_groups_of(opened)
     tests = group_tests_of(ways["ensemble"], columns, confidence)
     by_group = {}
     if groups is not None:

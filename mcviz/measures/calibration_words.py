@@ -9,11 +9,6 @@ from mcviz.measures.units import percent
 ROUNDING = 1e-9  # of an ECE: without mistakes, that of chance is often the same number, summed up otherwise
 
 
-def calibration_in_words(result: Calibration) -> str:
-    """The sentences of `calibration_sentences` in one text."""
-    return " ".join(calibration_sentences(result))
-
-
 def calibration_sentences(result: Calibration) -> list[str]:
     """Whether the ensemble's probabilities can be taken at their word, and whether the ensemble gains anything.
 

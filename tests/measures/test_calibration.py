@@ -30,9 +30,13 @@ from mcviz.measures.calibration import (
     temperature_scaled,
     terms,
 )
-from mcviz.measures.calibration_words import calibration_in_words
+from mcviz.measures.calibration_words import calibration_sentences
 
 RANDOM = np.random.default_rng(0)
+
+
+def calibration_in_words(found: Calibration) -> str:
+    return " ".join(calibration_sentences(found))
 
 
 def made(examples: int, classes: int, seed: int, passes: int = 1) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.app.beside import key_of
+from mcviz.app.beside import RunBeside, key_of
 from mcviz.app.columns import grouping_columns
 from mcviz.app.columns import groups as own_groups
 from mcviz.app.components.charts import chart
@@ -34,7 +34,7 @@ from mcviz.runs import Derived, Run, load_derived, save_derived
 from mcviz.runs.columns import Groups
 from mcviz.runs.contents import Progress
 from mcviz.text import one_line
-from mcviz.trust import Convergence, convergence_of, group_tests_of, groups_of, verdict_in_words, ways_of
+from mcviz.trust import OF_CLASSES, Convergence, convergence_of, group_tests_of, groups_of, verdict_in_words, ways_of
 
 NAMES = {
     "deterministic": "deterministic",
@@ -53,7 +53,8 @@ HEIGHT = 460  # pixels
 def honesty(run: Run, state: PageState) -> None:
     """The first half of the page: a verdict in words, the figures behind it, where they come from, and by group."""
     found = _calibration(run.digest, run)
-    columns = {name: _members(run, name) for name in _offered(run) if name != getattr(run, "change", None)}
+    compared = run.change if isinstance(run, RunBeside) else None  # follows from what is correct
+    columns = {name: _members(run, name) for name in _offered(run) if name != compared}
     tests = _tests(key_of(run), columns, found)
     verdict, *others = verdict_in_words(run, found, tests, columns, as_markdown)
     st.markdown("\n".join([verdict, "", *(f"- {other}" for other in others)]))
@@ -154,7 +155,7 @@ def _points(bins: Bins) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _offered(run: Run) -> list[str]:
-    return ["label", "prediction", *(name for name in grouping_columns(run) if name not in ("label", "prediction"))]
+    return [*OF_CLASSES, *grouping_columns(run)]
 
 
 def _groups(run: Run, found: Calibration, tests: Sequence[GroupTest], state: PageState) -> None:
@@ -217,7 +218,7 @@ def _ends(of: Interval) -> str:
 
 def _members(run: Run, column: str) -> Groups:
     """The groups of a column; the user's own are kept."""
-    return own_groups(run, column) if column in grouping_columns(run) else groups_of(run, column)
+    return groups_of(run, column) if column in OF_CLASSES else own_groups(run, column)
 
 
 # The digest, or what `key_of` gives, is the caches' key.
