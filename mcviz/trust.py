@@ -173,10 +173,10 @@ def all_groups_of(run: Run) -> dict[str, "Groups"]:
     from mcviz.runs.columns import column_groups, column_kinds, that_make_groups  # here, because pandas takes time
 
     kinds, columns = column_kinds(run), run.columns
-    own = (
-        {} if columns is None else {name: column_groups(columns[name], kinds[name]) for name in that_make_groups(kinds)}
-    )
-    return {**{name: _groups_of_classes(run, name) for name in OF_CLASSES}, **own}
+    found = {name: _groups_of_classes(run, name) for name in OF_CLASSES}
+    if columns is not None:
+        found |= {name: column_groups(columns[name], kinds[name]) for name in that_make_groups(kinds)}
+    return found
 
 
 def groups_of(run: Run, column: str) -> "Groups":
