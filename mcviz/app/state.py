@@ -294,6 +294,11 @@ def go(*, parts: Collection[str] = (), **changes: Any) -> None:
         only(*parts)
 
 
+def change_filters(change: Callable[[Filters], Filters]) -> None:
+    """Change the filters as they are by now, in a callback: those that the page was drawn with may lack a newer one."""
+    go(filters=change(latest_state().filters))
+
+
 def go_to_run(name: str) -> None:
     """Make the address that of a run and of nothing else."""
     _show_address(PageState(run=name).to_query())

@@ -7,16 +7,18 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from mcviz.app import state
 from mcviz.app.filters import Area, Filters, Lasso
+from mcviz.app.state import PageState
 from mcviz.app.views import confusion, linked
 
 RUN: Any = None  # whose table is `ONE`
 ONE = pd.DataFrame({"label": [4], "prediction": [3], "correct": [False], "margin": [0.5], "max_probability": [0.5]})
 FILTERS = Filters(label=(4,), correct="wrong")
 CALLBACKS: dict[str, tuple[Any, Callable[[], None]]] = {
-    "scatter-0": (linked, lambda: linked._lassoed("scatter-0", RUN, FILTERS, Lasso("margin", "max_probability", ()))),
-    "confusion-images": (confusion, lambda: confusion._clicked(FILTERS, "confusion-images", 10)),
-    "map-0": (linked, lambda: linked._lassoed("map-0", RUN, FILTERS, Area("pca", ()))),
+    "scatter-0": (linked, lambda: linked._lassoed("scatter-0", RUN, Lasso("margin", "max_probability", ()))),
+    "confusion-images": (confusion, lambda: confusion._clicked("confusion-images", 10)),
+    "map-0": (linked, lambda: linked._lassoed("map-0", RUN, Area("pca", ()))),
 }
 
 
@@ -24,7 +26,10 @@ def filtered_by(view: str, event: dict[str, Any], monkeypatch: pytest.MonkeyPatc
     module, callback = CALLBACKS[view]
     found: list[Filters] = []
     monkeypatch.setattr(module, "said", {view: {"selection": event}}.get)
-    monkeypatch.setattr(module, "go", lambda filters: found.append(filters))
+    monkeypatch.setattr(state, "latest_state", lambda: PageState(filters=FILTERS))
+    monkeypatch.setattr(linked, "latest_state", lambda: PageState(filters=FILTERS))
+    monkeypatch.setattr(state, "go", lambda filters: found.append(filters))
+    monkeypatch.setattr(linked, "go", lambda filters: found.append(filters))
     monkeypatch.setattr(linked, "passing", lambda _, filters: filters.mask(ONE))
     callback()
     return found

@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 
 from mcviz.app import state as state_file
 from mcviz.app.filters import Filters
-from mcviz.app.state import COVERAGES, HIGHEST_SEED, ORDERS, PAGE_SIZES, PINS, PageState, settle_run
+from mcviz.app.state import (
+    COVERAGES,
+    HIGHEST_SEED,
+    ORDERS,
+    PAGE_SIZES,
+    PINS,
+    PageState,
+    change_filters,
+    latest_state,
+    settle_run,
+)
 from mcviz.measures import SCORES
 from tests.app.test_filters import EXAMPLES, NAMES, filters_of_all_kinds
 
@@ -117,6 +127,16 @@ def test_an_example_that_is_not_there_is_remembered_as_it_was_written() -> None:
     assert read({"example": "3"}).unknown_example == ""
 
 
+class Address(dict[str, str]):
+    """The address of a page, as Streamlit gives it."""
+
+    def from_dict(self, query: dict[str, str]) -> None:
+        self.clear()
+        self.update(query)
+
+    to_dict = dict.copy
+
+
 @pytest.mark.parametrize(
     ("address", "runs", "settled", "missing"),
     [
@@ -136,19 +156,22 @@ def test_the_address_names_a_run_that_is_there(
     missing: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    class Address(dict[str, str]):
-        def from_dict(self, query: dict[str, str]) -> None:
-            self.clear()
-            self.update(query)
-
-        to_dict = dict.copy
-
     now = Address(address)
     kept: dict[str, object] = {}
     monkeypatch.setattr(state_file.st, "query_params", now)
     monkeypatch.setattr(state_file, "kept", lambda: kept)
     assert settle_run(runs) == missing
     assert now == settled
+
+
+def test_two_filters_that_are_set_before_the_page_is_drawn_are_both_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state_file.st, "query_params", Address())
+    kept: dict[str, object] = {state_file.LATEST: PageState()}
+    monkeypatch.setattr(state_file, "kept", lambda: kept)
+    monkeypatch.setattr(state_file, "to_draw", lambda *_: None)
+    change_filters(lambda filters: filters.with_range("margin", 0.2, inf))
+    change_filters(lambda filters: filters.with_range("max_probability", -inf, 0.9))
+    assert latest_state().filters.ranges == (("margin", 0.2, inf), ("max_probability", -inf, 0.9))
 
 
 def test_the_address_is_read_and_written_in_one_file() -> None:

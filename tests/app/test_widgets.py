@@ -87,6 +87,14 @@ def test_what_nobody_chose_changes_nothing(session: dict[str, Any], changes: lis
     assert changes == []
 
 
+def test_what_a_widget_shows_changes_nothing_when_a_late_browser_reports_it(
+    session: dict[str, Any], changes: list[dict[str, Any]]
+) -> None:
+    bound("coverage", 90)
+    sent(session, bound("coverage", 80), 80)
+    assert changes == []
+
+
 def test_a_field_that_somebody_empties_is_empty(session: dict[str, Any], changes: list[dict[str, Any]]) -> None:
     sent(session, bound("wanted", 0.4, may_be_empty=True), None)
     assert changes == [{"wanted": None}]

@@ -50,7 +50,8 @@ def bound(
 
     def changed() -> None:
         shown, new = kept()[SHOWN], said(key)
-        if shown[name].number != number or (new is None and not may_be_empty):
+        # A browser that is a moment behind also reports what the widget shows, as if somebody had chosen it.
+        if shown[name] == Shown(number, new) or shown[name].number != number or (new is None and not may_be_empty):
             return
         shown[name] = Shown(number, new)
         if change:

@@ -17,7 +17,7 @@ from mcviz.app.filters import CLASSES, ColumnFilter, Filters
 from mcviz.app.needs import has
 from mcviz.app.resources import class_names, numbers_of, table
 from mcviz.app.selection import Selection, passing
-from mcviz.app.state import BRUSHES, PageState, go
+from mcviz.app.state import BRUSHES, PageState, change_filters, go
 from mcviz.app.tasks import task_of
 from mcviz.app.wording import as_markdown
 from mcviz.runs import Run
@@ -88,7 +88,7 @@ def _brush(selection: Selection, name: str, place: int) -> None:
     counts = [_counts(column, members) for members in (np.ones(len(run), bool), left, left & wrong)]
 
     def put(first: int, last: int) -> None:
-        go(filters=column.put(column.without(filters), first, last))
+        change_filters(lambda filters: column.put(column.without(filters), first, last))
 
     brush(
         f"brush-{place}",  # so that another column is drawn in its place, which is quicker than a new component
@@ -97,7 +97,7 @@ def _brush(selection: Selection, name: str, place: int) -> None:
         column.places(filters),
         marks_mistakes=marked,
         put=put,
-        clear=lambda: go(filters=column.without(filters)),
+        clear=lambda: change_filters(column.without),
         remove=None if name == selection.score else lambda: go(brushes=_others(selection.state, name)),
     )
 

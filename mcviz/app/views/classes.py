@@ -11,7 +11,7 @@ from mcviz.app.components.gallery import tiles
 from mcviz.app.components.widgets import bound
 from mcviz.app.resources import class_names, scores_of, table
 from mcviz.app.selection import Selection
-from mcviz.app.state import go
+from mcviz.app.state import change_filters
 from mcviz.app.wording import all_as_markdown, as_markdown, extremes
 from mcviz.figures import class_accuracies, score_distributions
 from mcviz.figures.style import NAMED_CLASSES
@@ -39,13 +39,17 @@ def classes_view(selection: Selection) -> None:
         _table(summary, selection)
     filters = selection.filters
     chosen = filters.label[0] if len(filters.label) == 1 else worst
-    changed = bound("class", chosen, lambda new: go(filters=replace(filters, label=() if new is None else (new,))))
+    changed = bound("class", chosen, _put_class)
     classes = range(len(names))
     if len(names) <= NAMED_CLASSES:
         st.segmented_control("One class in detail", classes, format_func=all_as_markdown(names).__getitem__, **changed)
     else:
         st.selectbox("One class in detail", classes, format_func=names.__getitem__, width=320, **changed)
     _one_class(selection, chosen)
+
+
+def _put_class(new: int | None) -> None:
+    change_filters(lambda filters: replace(filters, label=() if new is None else (new,)))
 
 
 def _most_missed(class_name: str, accuracy: float) -> str:

@@ -11,7 +11,7 @@ from mcviz.app.components.widgets import bound
 from mcviz.app.filters import ColumnFilter, Filters
 from mcviz.app.resources import table
 from mcviz.app.selection import passing
-from mcviz.app.state import go
+from mcviz.app.state import change_filters
 from mcviz.app.wording import as_markdown, leaving
 from mcviz.runs import Run
 from mcviz.runs.columns import as_texts
@@ -30,12 +30,12 @@ def column_filter(run: Run, filters: Filters) -> None:
             _choice(run, filters, kept)
         case "number":
             with st.container(horizontal=True):
-                _end(run, filters, kept, "low")
-                _end(run, filters, kept, "high")
+                _end(run, kept, "low")
+                _end(run, kept, "high")
         case "text":
             st.text_input(
                 f"{as_markdown(name)} contains",
-                **bound(f"column-{name}", kept.contains, lambda new: _put(filters, replace(kept, contains=new))),
+                **bound(f"column-{name}", kept.contains, lambda new: _put(replace(kept, contains=new))),
             )
 
 
@@ -46,19 +46,19 @@ def _choice(run: Run, filters: Filters, kept: ColumnFilter) -> None:
         as_markdown(kept.name),
         sorted({*texts.unique(), *kept.values}),
         format_func=lambda each: leaving(one_line(each), int(left.get(each, 0))),
-        **bound(f"column-{kept.name}", list(kept.values), lambda new: _put(filters, replace(kept, values=tuple(new)))),
+        **bound(f"column-{kept.name}", list(kept.values), lambda new: _put(replace(kept, values=tuple(new)))),
     )
 
 
-def _end(run: Run, filters: Filters, kept: ColumnFilter, end: Literal["low", "high"]) -> None:
+def _end(run: Run, kept: ColumnFilter, end: Literal["low", "high"]) -> None:
     """One end of a range; a field that is empty leaves it open."""
     numbers = table(run)[kept.name]
 
     def put(new: float | None) -> None:
         if end == "low":
-            _put(filters, replace(kept, low=-inf if new is None else new))
+            _put(replace(kept, low=-inf if new is None else new))
         else:
-            _put(filters, replace(kept, high=inf if new is None else new))
+            _put(replace(kept, high=inf if new is None else new))
 
     nearest, value, word = (numbers.min(), kept.low, "from") if end == "low" else (numbers.max(), kept.high, "to")
     st.number_input(
@@ -70,5 +70,5 @@ def _end(run: Run, filters: Filters, kept: ColumnFilter, end: Literal["low", "hi
     )
 
 
-def _put(filters: Filters, wanted: ColumnFilter) -> None:
-    go(filters=filters.with_column(wanted))
+def _put(wanted: ColumnFilter) -> None:
+    change_filters(lambda filters: filters.with_column(wanted))

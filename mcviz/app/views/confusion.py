@@ -6,11 +6,10 @@ import streamlit as st
 
 from mcviz.app.beside import key_of
 from mcviz.app.components.widgets import bound
-from mcviz.app.filters import Filters
 from mcviz.app.resources import class_names, scores_of, table
 from mcviz.app.selection import Selection, passing
 from mcviz.app.session import said
-from mcviz.app.state import go, one_of
+from mcviz.app.state import change_filters, one_of
 from mcviz.app.views.linked import linked_chart
 from mcviz.figures import confusion_matrix
 from mcviz.measures import percent
@@ -45,7 +44,7 @@ def confusion_view(selection: Selection) -> None:
     st.plotly_chart(
         figure,
         key=key,
-        on_select=lambda: _clicked(filters, key, classes),
+        on_select=lambda: _clicked(key, classes),
         selection_mode="points",
         config={"displayModeBar": False},
         alt=f"Confusion matrix of {len(shown):,} examples, {wrong.sum():,} of them ({percent(wrong.mean())}) off the "
@@ -65,8 +64,8 @@ def _clicked_cell(key: str, classes: int) -> tuple[int, int] | None:
     return divmod(int(event["selection"]["points"][0]["customdata"]), classes)
 
 
-def _clicked(filters: Filters, key: str, classes: int) -> None:
+def _clicked(key: str, classes: int) -> None:
     cell = _clicked_cell(key, classes)
     if cell:  # none when the chart is drawn anew, which changes nothing
         label, prediction = cell
-        go(filters=replace(filters, label=(label,), prediction=(prediction,)))
+        change_filters(lambda filters: replace(filters, label=(label,), prediction=(prediction,)))

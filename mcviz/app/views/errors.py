@@ -30,7 +30,6 @@ def errors_view(selection: Selection) -> None:
     lasso_chart(
         "errors",
         run,
-        filters,
         Lasso(score.name, ERROR, ()),
         filters.lasso,
         (others, score.name, key_of(run)),

@@ -21,7 +21,7 @@ from mcviz.app.resources import numbers_of, scores_of, table
 from mcviz.app.runs.again import again_in_popover, again_shown, can_be_held_against
 from mcviz.app.selection import LABEL_ERRORS, Selection, select
 from mcviz.app.session import kept, said
-from mcviz.app.state import ORDERS, PageState, go, whole_address
+from mcviz.app.state import ORDERS, PageState, change_filters, go, whole_address
 from mcviz.app.tasks import task_of
 from mcviz.app.trust.labelling import what_to_label_next
 from mcviz.app.trust.referring import refer_in_popover
@@ -47,7 +47,7 @@ def filter_bar(run: Run, state: PageState) -> Selection:
             "Order", ORDERS, format_func=lambda each: f"{orders[each]} first", width=230, **bound("order", state.order)
         )
         if task_of(run).typed(run) or searched_columns(run):
-            _typed(run, state.filters)
+            _typed(run)
         _popover("Filters", ":material/filter_list:", lambda: _filters(run, state.filters))
         if has(run, "labels") and has(run, "classes") and len(run) > 1:
             _popover("Refer", ":material/person_search:", lambda: refer_in_popover(run, state))
@@ -94,7 +94,7 @@ def _label_errors(there: bool) -> None:
     )
 
 
-def _typed(run: Run, filters: Filters) -> None:
+def _typed(run: Run) -> None:
     """The field for what the task reads, for ids and for words, which is empty again once it was understood."""
     typed, searched = task_of(run).typed(run), list(searched_columns(run).values())
     examples = [*typed[:1], "a word" if "text" in searched else "an id"] if searched else typed
@@ -103,7 +103,7 @@ def _typed(run: Run, filters: Filters) -> None:
         words = said(FIND)
         kept()[EMPTY] = True
         try:
-            go(filters=_found(run, filters, words))
+            change_filters(lambda filters: _found(run, filters, words))
         except ValueError as error:
             tell(as_markdown(str(error)), ":material/help:")
 
@@ -155,7 +155,7 @@ def _range(run: Run, filters: Filters) -> None:
 
     def put(new: tuple[float, float]) -> None:
         ends = (-inf if new[0] <= low else new[0], inf if new[1] >= high else new[1])
-        go(filters=filters.with_range(name, *ends))
+        change_filters(lambda filters: filters.with_range(name, *ends))
 
     st.slider(
         as_markdown(f"{number.label}, {number.unit}" if number.unit else number.label),
@@ -167,20 +167,18 @@ def _range(run: Run, filters: Filters) -> None:
     )
     ends = {score: (a, b) for score, a, b in filters.ranges}.get(name, (-inf, inf))
     with st.container(horizontal=True):
-        _exact_end(filters, name, "from", ends, float(values.min()))
-        _exact_end(filters, name, "to", ends, float(values.max()))
+        _exact_end(name, "from", ends, float(values.min()))
+        _exact_end(name, "to", ends, float(values.max()))
 
 
-def _exact_end(
-    filters: Filters, name: str, word: Literal["from", "to"], ends: tuple[float, float], nearest: float
-) -> None:
+def _exact_end(name: str, word: Literal["from", "to"], ends: tuple[float, float], nearest: float) -> None:
     """One end of a range as a number; a field that is empty leaves it open."""
     at = ["from", "to"].index(word)
 
     def put(new: float | None) -> None:
         changed = list(ends)
         changed[at] = (-inf, inf)[at] if new is None else new
-        go(filters=filters.with_range(name, min(changed), max(changed)))
+        change_filters(lambda filters: filters.with_range(name, min(changed), max(changed)))
 
     st.number_input(
         word,

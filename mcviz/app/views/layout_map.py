@@ -41,7 +41,6 @@ def map_view(selection: Selection) -> None:
     lasso_chart(
         "map",
         run,
-        filters,
         Area(layout, ()),
         filters.area,
         (others, filters.selected, selection.score, key_of(run)),

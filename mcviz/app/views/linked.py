@@ -57,7 +57,6 @@ def linked_chart(
 def lasso_chart(
     name: str,
     run: Run,
-    filters: Filters,
     plane: P,
     lasso: P | None,
     drawn: Hashable,
@@ -71,7 +70,6 @@ def lasso_chart(
     Args:
         name: of the chart and of its container.
         run: whose examples they are.
-        filters: that are on.
         plane: the numbers along its axes, or the layout, as a lasso without corners.
         lasso: that is on.
         drawn: what decides which points the chart has.
@@ -88,7 +86,7 @@ def lasso_chart(
         st.plotly_chart(
             made,
             key=key,
-            on_select=lambda: _lassoed(key, run, filters, plane),
+            on_select=lambda: _lassoed(key, run, plane),
             selection_mode=("lasso", "box"),
             config={"displaylogo": False, "modeBarButtonsToRemove": hidden, "scrollZoom": False},
             alt=spoken,
@@ -185,7 +183,7 @@ def axis_title(run: Run, name: str) -> str:
     return as_label(f"{number.label}, {unit}" if unit else number.label)
 
 
-def _lassoed(key: str, run: Run, filters: Filters, plane: P) -> None:
+def _lassoed(key: str, run: Run, plane: P) -> None:
     """Filter by the lasso that was just drawn.
 
     A chart that is drawn anew reports that nothing is selected, so that changes nothing: the chip takes it off. Nor
@@ -194,6 +192,7 @@ def _lassoed(key: str, run: Run, filters: Filters, plane: P) -> None:
     lasso = _drawn(key, plane)
     if lasso is None:
         return
+    filters = latest_state().filters
     changed = replace(filters, area=lasso, selected=()) if isinstance(lasso, Area) else replace(filters, lasso=lasso)
     if not passing(run, changed).any():
         tell("No point lies within what was drawn, so nothing changes.", ":material/lasso_select:")

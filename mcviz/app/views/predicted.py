@@ -25,7 +25,6 @@ def predicted_view(selection: Selection) -> None:
     lasso_chart(
         "predicted",
         run,
-        filters,
         plane,
         filters.lasso,
         (others, state.target, state.score, key_of(run)),

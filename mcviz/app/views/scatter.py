@@ -100,7 +100,6 @@ def linked_scatter(
     lasso_chart(
         name,
         run,
-        filters,
         Lasso(x, y, ()),
         filters.lasso,
         (others, x, y, colouring, ranked_by, key_of(run)),

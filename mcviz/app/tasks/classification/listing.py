@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ from mcviz.app.filters import CORRECT, Filters, two_classes
 from mcviz.app.needs import has
 from mcviz.app.resources import class_names, table
 from mcviz.app.selection import Selection, passing
-from mcviz.app.state import go
+from mcviz.app.state import change_filters
 from mcviz.app.tasks.task import TileText
 from mcviz.app.wording import leaving
 from mcviz.runs import Run
@@ -51,29 +52,29 @@ def narrowing(run: Run, filters: Filters) -> None:
             CORRECT,
             format_func=lambda each: leaving(each, left[each]),
             required=True,
-            **bound("correct", filters.correct, lambda new: go(filters=replace(filters, correct=new))),
+            **bound("correct", filters.correct, partial(_put, "correct")),
         )
     disagree = int(passing(run, replace(filters, disagree=True)).sum())
     st.toggle(
         leaving("Passes disagree", disagree),
-        **bound("disagree", filters.disagree, lambda new: go(filters=replace(filters, disagree=new))),
+        **bound("disagree", filters.disagree, partial(_put, "disagree")),
     )
 
 
 def _classes(run: Run, filters: Filters, name: Literal["label", "prediction"]) -> None:
     """A choice of classes, and how many examples of each the other filters leave."""
     names, left = class_names(run), table(run)[name][passing(run, filters.without(name))].value_counts()
-
-    def put(new: list[int]) -> None:
-        changes: dict[str, Any] = {name: tuple(new)}
-        go(filters=replace(filters, **changes))
-
     st.multiselect(
         name.capitalize(),
         range(len(names)),
         format_func=lambda each: leaving(names[each], int(left.get(each, 0))),
-        **bound(name, list(getattr(filters, name)), put),
+        **bound(name, list(getattr(filters, name)), lambda new: _put(name, tuple(new))),
     )
+
+
+def _put(name: str, new: object) -> None:
+    changes: dict[str, Any] = {name: new}
+    change_filters(lambda filters: replace(filters, **changes))
 
 
 def columns(selection: Selection, most: int) -> dict[str, Any]:
