@@ -2,9 +2,6 @@
 
 from typing import Literal, get_args
 
-Task = Literal["classification", "regression"]
-TASKS: tuple[Task, ...] = get_args(Task)
-
 Masks = Literal["per_pass", "per_example"]
 MASKS: tuple[Masks, ...] = get_args(Masks)
 

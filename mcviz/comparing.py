@@ -3,7 +3,7 @@
 Nothing here needs TensorFlow.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +11,11 @@ import numpy as np
 
 from mcviz import validate
 from mcviz.errors import InvalidInputError
-from mcviz.measures import Predictions, RegressionPredictions, scores_of
 from mcviz.measures.convergence import shared_top
-from mcviz.measures.quality import QUALITY, Compared, Terms, compared, joined
+from mcviz.measures.quality import Compared, Terms, compared, joined
 from mcviz.runs import Manifest, Run
 from mcviz.runs.contents import Progress
-from mcviz.runs.tasks import task_of
+from mcviz.tasks import TASKS, Changes
 from mcviz.text import one_line
 
 if TYPE_CHECKING:
@@ -26,36 +25,7 @@ Array = np.ndarray
 
 CHANGE = "change"  # the column that says how an example changed
 OTHER = "other_"  # before the name of a column of the second run
-PREDICTIONS = "another prediction", "same prediction"  # what an example may be without labels
 MOST_UNCERTAIN = 100  # examples, by which rankings are compared
-
-
-@dataclass(frozen=True)
-class Changes:
-    """How the predictions of the same examples changed from one run to the other.
-
-    Attributes:
-        kinds: what an example may be, such as "right to wrong".
-        moved: those of them that are a change: with labels the ones that got worse and better.
-        kind: (N,) int64, an index into `kinds`.
-        worse: (N,) float64, by how much the other prediction fits the label worse: of classes the fall of the label's
-            probability, of a regression the rise of the absolute error; without labels how far the predictions differ.
-    """
-
-    kinds: tuple[str, ...]
-    moved: tuple[str, ...]
-    kind: Array
-    worse: Array
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """How many examples are of each kind."""
-        return dict(zip(self.kinds, np.bincount(self.kind, minlength=len(self.kinds)).tolist(), strict=True))
-
-    def of(self, kind: str) -> Array:
-        """(n,) int64, the examples of a kind, those first whose predictions changed the most."""
-        found = np.flatnonzero(self.kind == self.kinds.index(kind))
-        return found[np.argsort(-np.abs(self.worse[found]), kind="stable")]
 
 
 @dataclass(frozen=True)
@@ -92,7 +62,7 @@ class Comparison:
         """Whether the other run is better, in sentences."""
         if not self.measures:
             return "It is not known which run is better, since labels are missing."
-        quality = QUALITY[self.one.manifest.task]
+        quality = TASKS[self.one.manifest.task].quality
         told = self.measures[0], self.measures[quality.place[quality.decides]]
         known = [each for each in told if each.verdict != "unknown"]
         if not known:
@@ -180,7 +150,7 @@ def check_comparable(one: Manifest, other: Manifest) -> None:
 
 def scores_to_compare(one: Run, other: Run) -> list[str]:
     """The names of the scores of uncertainty that both runs have."""
-    scores = scores_of(one.manifest.task)
+    scores = TASKS[one.manifest.task].scores
     return [name for name in one.score_names if name in other.score_names and not scores[name].needs_labels]
 
 
@@ -219,7 +189,7 @@ def compare(
     paired = same_examples(one.manifest, other.manifest)
     labels, notes = _labels(one, other, paired)
     uncertainty = [
-        scores_of(one.manifest.task)[score].uncertainty(run.scores()[score].to_numpy()) for run in (one, other)
+        TASKS[one.manifest.task].scores[score].uncertainty(run.scores()[score].to_numpy()) for run in (one, other)
     ]
     measures: list[Compared] = []
     terms = None
@@ -229,8 +199,8 @@ def compare(
             _terms(one, labels[0], told[0]) | {"uncertainty": uncertainty[0]},
             _terms(other, labels[1], told[1]) | {"uncertainty": uncertainty[1]},
         )
-        measures = compared(one.manifest.task, *terms, paired=paired, confidence=confidence)
-    changes = TASKS[one.manifest.task].changes(one, other, *labels) if paired else None
+        measures = compared(TASKS[one.manifest.task].quality, *terms, paired=paired, confidence=confidence)
+    changes = _changes(one, other, labels) if paired else None
     many = paired and len(one) > MOST_UNCERTAIN
     top = shared_top(uncertainty[0], uncertainty[1], MOST_UNCERTAIN) if many else None
     return Comparison(one, other, paired, score, confidence, tuple(measures), changes, top, tuple(notes), terms)
@@ -244,7 +214,7 @@ def beside(one: Run, other: Run) -> "pd.DataFrame":
         names, the predictions and scores of the other run. What has a name of the user's own columns is left out, and
         `change` has underscores behind it.
     """
-    changes = TASKS[one.manifest.task].changes(one, other, *_labels(one, other, paired=True)[0])
+    changes = _changes(one, other, _labels(one, other, paired=True)[0])
     table = other.scores()
     known = [name for name in table if str(name).startswith("prediction") or name in other.score_names]
     taken = set(one.table())
@@ -269,63 +239,32 @@ def changed_table(found: Comparison) -> "pd.DataFrame":
     return table.iloc[np.argsort(-found.changes.worse, kind="stable")]
 
 
-@dataclass(frozen=True)
-class _Task:
-    blocks: Callable[[Run, Array], Iterator[tuple[int, Predictions | RegressionPredictions]]]
-    changes: Callable[[Run, Run, Array | None, Array | None], Changes]
-
-
-def _class_blocks(run: Run, labels: Array) -> Iterator[tuple[int, Predictions]]:
-    """The means of all passes at once: the measures need nothing else of them."""
-    yield len(run), Predictions(run.mean_probs[None], labels)
-
-
-def _regression_blocks(run: Run, labels: Array) -> Iterator[tuple[int, RegressionPredictions]]:
-    for shard in range(run.manifest.shards):
-        start, stop = run.manifest.shard_range(shard)
-        passes = run.predictions_block(start, stop)
-        yield stop, task_of(run.manifest).predictions(run.manifest, passes, labels[start:stop], None)
-
-
-def _class_changes(one: Run, other: Run, labels: Array | None, others: Array | None) -> Changes:
-    order = class_order(one, other)
-    mean, other_mean = one.mean_probs, other.mean_probs[:, order]
-    prediction, other_prediction = mean.argmax(axis=1), other_mean.argmax(axis=1)
-    every = np.arange(len(one))
-    if labels is None or others is None:
-        differs = np.abs(mean.astype(np.float64) - other_mean).sum(axis=1) / 2
-        return Changes(PREDICTIONS, PREDICTIONS[:1], (prediction == other_prediction).astype(np.int64), differs)
-    back = np.argsort(order)  # the label of the other run by the first one's numbers
-    right, other_right = prediction == labels, other_prediction == back[others]
-    kinds = ("right to wrong", "wrong to right", "right in both", "wrong in both")
-    kind = np.select([right & ~other_right, ~right & other_right, right & other_right], [0, 1, 2], 3)
-    worse = mean[every, labels].astype(np.float64) - other_mean[every, back[others]]
-    return Changes(kinds, kinds[:2], kind.astype(np.int64), worse)
-
-
-def _regression_changes(one: Run, other: Run, labels: Array | None, others: Array | None) -> Changes:
-    width = len(one.targets)
-    mean, other_mean = (run.mean_predictions[:, :width].astype(np.float64) for run in (one, other))
-    if labels is None or others is None:
-        moved = np.linalg.norm(mean - other_mean, axis=1)
-        return Changes(PREDICTIONS, PREDICTIONS[:1], (moved == 0).astype(np.int64), moved)
-    worse = np.linalg.norm(other_mean - others, axis=1) - np.linalg.norm(mean - labels, axis=1)
-    kinds = ("larger error", "smaller error", "same error")
-    return Changes(kinds, kinds[:2], np.select([worse > 0, worse < 0], [0, 1], 2).astype(np.int64), worse)
-
-
-TASKS: Mapping[str, _Task] = {
-    "classification": _Task(_class_blocks, _class_changes),
-    "regression": _Task(_regression_blocks, _regression_changes),
-}
+def _changes(one: Run, other: Run, labels: Sequence[Array | None]) -> Changes:
+    """How the predictions changed, with the classes of the other run in the order of the first."""
+    means, labels = [run.mean_predictions for run in (one, other)], list(labels)
+    if one.class_names:
+        order = class_order(one, other)
+        means[1] = means[1][:, order]
+        labels[1] = None if labels[1] is None else np.argsort(order)[labels[1]]
+    else:
+        means = [mean[:, : len(one.targets)] for mean in means]
+    return TASKS[one.manifest.task].changes(*means, *labels)
 
 
 def _terms(run: Run, labels: Array, progress: Progress | None) -> dict[str, Array]:
-    task, blocks = run.manifest.task, []
-    for done, predictions in TASKS[task].blocks(run, labels):
-        blocks.append(QUALITY[task].terms(predictions))
+    """What the measures are computed from: the means at once, or a shard of passes after the other."""
+    task, blocks = TASKS[run.manifest.task], []
+    if not task.measures_need_passes:
+        blocks.append(task.quality.terms(task.predictions(run.mean_predictions[None], labels)))
         if progress:
-            progress(done, len(run))
+            progress(len(run), len(run))
+        return blocks[0]
+    for shard in range(run.manifest.shards):
+        start, stop = run.manifest.shard_range(shard)
+        passes = run.predictions_block(start, stop)
+        blocks.append(task.quality.terms(task.predictions(passes, labels[start:stop], targets=len(run.targets))))
+        if progress:
+            progress(stop, len(run))
     return joined(blocks)
 
 

@@ -5,40 +5,29 @@ import itertools
 import math
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import scipy.special
 
 import mcviz
 from mcviz import validate
-from mcviz.choices import PREDICTS, Predicts, Task
+from mcviz.choices import Predicts
 from mcviz.data import DataSet, Pictures, as_data_set
-from mcviz.data import target_names as default_names
-from mcviz.data.passes import OneTarget
 from mcviz.errors import InvalidInputError
+from mcviz.manifest import layout_for
 from mcviz.runs import Examples, Manifest, Origin, Preprocessing, Run
 from mcviz.runs.contents import Contents, Progress, described_examples, described_images, sha256_of, stored_scores
-from mcviz.runs.manifest import layout_for
 from mcviz.runs.writer import rename_classes, write
+from mcviz.tasks import TASKS, PassFormat
+from mcviz.tasks.base import locate
 from mcviz.validate import one_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MOST_PIXELS_A_SIDE = 512  # of pictures that are only looked at
-SUM_TOLERANCE = 1e-3  # how far a row of probabilities may be from a sum of one
-OTHERS = (
-    "If these are logits, say so (from_logits), on the command line by --from-logits; or if they are the values of a "
-    "regression (task='regression', on the command line by --task regression)."
-)
-VARIANCES: dict[Predicts, Callable[[np.ndarray], np.ndarray]] = {
-    "mean,variance": np.asarray,
-    "mean,log_variance": np.exp,
-    "mean,std": np.square,
-}
 BLOCK_VALUES = 1 << 21  # predictions that are held in memory at once
 
 
@@ -48,7 +37,7 @@ def write_run(
     *,
     data: Any = None,
     labels: Any = None,
-    task: Task = "classification",
+    task: str = "classification",
     predicts: Predicts = "mean",
     target_names: Sequence[str] | None = None,
     unit: str = "",
@@ -107,8 +96,8 @@ def write_run(
         RunExistsError: another run is there.
         StorageError: the run cannot be written.
     """
-    one_of("task", task, tuple(FORMS))
-    form = FORMS[task](predicts, from_logits)
+    of_task = TASKS[one_of("task", task, tuple(TASKS))]
+    form = of_task.pass_format(predicts, from_logits)
     examples = _examples(data, labels, ids, columns, task)
     for name, names, of in (("class_names", class_names, "class"), ("target_names", target_names, "target")):
         if names is not None and form.axis != of:
@@ -126,8 +115,10 @@ def write_run(
         if preprocessing is not None:
             values = examples.rows if examples.images is None else examples.images
             preprocessing.check(None if values is None else values.shape[-1])
-        names, targets = given.form.names(examples, given)
-        fixed = None if deterministic is None else given.form.fixed(deterministic, (count, width))
+        names, targets = of_task.names(examples, width, predicts)
+        if of_task.predicts_classes:
+            names = names or tuple(map(str, range(width)))
+        fixed = None if deterministic is None else form.deterministic(deterministic, (count, width))
         features = None if features is None else _features(features, count)
         digest = given.check()
         images, labels, ids = examples.images, examples.labels, examples.ids
@@ -165,173 +156,32 @@ def write_run(
     return run if examples.class_names is None or run.class_names == names else rename_classes(run, names)
 
 
-class _Form(Protocol):
-    """What passes are of a task, and how they are brought into the form in which a run keeps them."""
-
-    @property
-    def least(self) -> int:
-        """How many numbers an example has in a pass, at least."""
-
-    @property
-    def axis(self) -> str:
-        """The axis of these numbers."""
-
-    def in_three_axes(self, passes: Any, axes: Sequence[str] | None) -> tuple[Any, Sequence[str] | None]:
-        """Passes, and the order of their axes, with all three of these."""
-
-    def stored(self, block: np.ndarray) -> np.ndarray:
-        """(…, K) float32 as it is given, to what is kept."""
-
-    def check(self, block: np.ndarray, start: int, epsilon: float) -> None:
-        """Check (T, n, K) of what is kept, of examples from `start` on, which were given with a precision.
-
-        Raises:
-            InvalidInputError: it is nothing of the task.
-        """
-
-    def fixed(self, given: Any, shape: tuple[int, int]) -> np.ndarray:
-        """Deterministic predictions, (N, K) of what is kept.
-
-        Raises:
-            InvalidInputError: another shape, or nothing of the task.
-        """
-
-    def names(self, examples: DataSet, passes: "_Passes") -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Names of classes, and of targets; labels are held against them.
-
-        Raises:
-            InvalidInputError: they are of others.
-        """
-
-
-class _Probabilities:
-    """See `_Form`."""
-
-    least = 2
-    axis = "class"
-
-    def __init__(self, predicts: Predicts, from_logits: bool) -> None:
-        if predicts != "mean":
-            raise validate.invalid("predicts", "left out for a classification", predicts, "Or give task='regression'.")
-        self._from_logits = from_logits
-
-    def in_three_axes(self, passes: Any, axes: Sequence[str] | None) -> tuple[Any, Sequence[str] | None]:
-        return passes, axes
-
-    def stored(self, block: np.ndarray) -> np.ndarray:
-        return scipy.special.softmax(block, axis=-1) if self._from_logits else block
-
-    def check(self, block: np.ndarray, start: int, epsilon: float) -> None:
-        if self._from_logits:
-            return
-        if (block < 0).any():
-            raise InvalidInputError(f"A probability of {_where(block < 0, start)} is negative. {OTHERS}")
-        sums = block.sum(axis=-1, dtype=np.float64)
-        tolerance = max(SUM_TOLERANCE, epsilon * block.shape[-1])
-        wrong = np.abs(sums - 1) > tolerance
-        if wrong.any():
-            found = sums[tuple(np.argwhere(wrong)[0])]
-            raise InvalidInputError(
-                f"The probabilities of {_where(wrong, start)} sum to {found:.4g}, and should sum to 1 within "
-                f"{tolerance:g}. {OTHERS} If the axes are in another order, name them."
-            )
-
-    def fixed(self, given: Any, shape: tuple[int, int]) -> np.ndarray:
-        probs = _numbers("deterministic", given, shape)
-        if self._from_logits:
-            return self.stored(probs)
-        if (probs < 0).any() or (np.abs(probs.sum(axis=-1) - 1) > SUM_TOLERANCE).any():
-            raise validate.invalid("deterministic", "probabilities that sum to one", "others", "Are they logits?")
-        return probs
-
-    def names(self, examples: DataSet, passes: "_Passes") -> tuple[tuple[str, ...], tuple[str, ...]]:
-        examples.check_classes(passes.width)
-        return examples.class_names or tuple(str(number) for number in range(passes.width)), ()
-
-
-class _Values:
-    """See `_Form`."""
-
-    least = 1
-    axis = "target"
-
-    def __init__(self, predicts: Predicts, from_logits: bool) -> None:
-        if from_logits:
-            raise validate.invalid("from_logits", "left out for a regression", from_logits)
-        self._predicts = one_of("predicts", predicts, PREDICTS)
-
-    def in_three_axes(self, passes: Any, axes: Sequence[str] | None) -> tuple[Any, Sequence[str] | None]:
-        if isinstance(passes, list | tuple):
-            passes = validate.array("passes", passes)
-        if isinstance(passes, Iterator):
-            return map(_in_columns, passes), axes
-        if len(getattr(passes, "shape", ())) != 2:
-            return passes, axes
-        given = passes[..., None] if isinstance(passes, np.ndarray) else OneTarget(passes)
-        return given, None if axes is None else (*axes, self.axis)
-
-    def stored(self, block: np.ndarray) -> np.ndarray:
-        if self._predicts == "mean":
-            return block
-        if block.shape[-1] % 2:
-            expected = "a spread for each mean, so an even number of columns"
-            raise validate.invalid("passes", f"of {expected}", f"{block.shape[-1]} columns")
-        means, spreads = np.split(block, 2, axis=-1)
-        return np.concatenate([means, VARIANCES[self._predicts](spreads)], axis=-1)
-
-    def check(self, block: np.ndarray, start: int, epsilon: float) -> None:  # noqa: ARG002
-        if self._predicts == "mean":
-            return
-        wrong = np.any(block[..., block.shape[-1] // 2 :] <= 0, axis=-1)
-        if wrong.any():
-            raise InvalidInputError(
-                f"The variance of {_where(wrong, start)} is not above 0. Are the last columns something "
-                "else? Say what they are (predicts, on the command line --predicts)."
-            )
-
-    def fixed(self, given: Any, shape: tuple[int, int]) -> np.ndarray:
-        values = self.stored(_numbers("deterministic", _in_columns(given), shape))
-        self.check(values[None], 0, 0.0)
-        return values
-
-    def names(self, examples: DataSet, passes: "_Passes") -> tuple[tuple[str, ...], tuple[str, ...]]:
-        if examples.class_names is not None:
-            raise validate.invalid("class_names", "left out for a regression", ", ".join(examples.class_names))
-        count, labels = passes.width if self._predicts == "mean" else passes.width // 2, examples.labels
-        names = examples.target_names or default_names(None, count)
-        for name, found in (("labels", count if labels is None else labels.shape[1]), ("target_names", len(names))):
-            if found != count:
-                raise validate.invalid(name, f"of {count} targets, as the passes predict", f"{found}")
-        return (), names
-
-
-FORMS: dict[Task, Callable[[Predicts, bool], _Form]] = {"classification": _Probabilities, "regression": _Values}
-
-
 class _Passes:
     """Passes as a run keeps them, (T, N, K), a block of examples at a time."""
 
-    def __init__(self, array: "np.ndarray | _OnDisk", order: tuple[int, ...], form: _Form) -> None:
+    def __init__(self, array: "np.ndarray | _OnDisk", order: tuple[int, ...], form: PassFormat) -> None:
         self._array, self._order, self.form = array, order, form
         self._epsilon = float(np.finfo(array.dtype).eps)
         self.passes, self.count, self.width = (array.shape[axis] for axis in order)
 
     @classmethod
-    def of(cls, array: "np.ndarray | _OnDisk", axes: Sequence[str] | None, count: int | None, form: _Form) -> "_Passes":
+    def of(
+        cls, array: "np.ndarray | _OnDisk", axes: Sequence[str] | None, count: int | None, form: PassFormat
+    ) -> "_Passes":
         _check_axes(array.shape)
         validate.dtype("passes", np.empty(0, array.dtype), np.floating)
         passes = cls(array, _order(array.shape, axes, count, form.axis), form)
         if passes.passes < 2 or passes.width < form.least:
             found, several = f"{passes.passes} and {passes.width}", f" and {form.least} classes" * (form.least > 1)
             raise validate.invalid("passes", f"at least 2 passes{several}", found, "Name the axes if they are others.")
-        form.stored(np.ones((1, passes.width), np.float32))
+        form.convert(np.ones((1, passes.width), np.float32))
         return passes
 
     def block(self, start: int, stop: int, first_pass: int, passes: int) -> np.ndarray:
         """(passes, stop - start, K) float32."""
         of_axis = dict(zip(self._order, (slice(first_pass, first_pass + passes), slice(start, stop)), strict=False))
         part = tuple(of_axis.get(axis, slice(None)) for axis in range(3))
-        return self.form.stored(np.asarray(self._array[part].transpose(self._order), np.float32))
+        return self.form.convert(np.asarray(self._array[part].transpose(self._order), np.float32))
 
     def check(self) -> str:
         """Check all of them, and give their SHA-256.
@@ -358,7 +208,7 @@ class _Passes:
         finite = np.isfinite(block)
         if not finite.all():
             raise InvalidInputError(
-                f"The prediction of {_where(~finite, start)} is not a finite number. Leave that example out."
+                f"The prediction of {locate(~finite, start)} is not a finite number. Leave that example out."
             )
         self.form.check(block, start, self._epsilon)
 
@@ -500,7 +350,7 @@ def _order(shape: tuple[int, ...], axes: Sequence[str] | None, count: int | None
     return 0, 1, 2
 
 
-def _examples(data: Any, labels: Any, ids: Any, columns: "pd.DataFrame | None", task: Task) -> DataSet:
+def _examples(data: Any, labels: Any, ids: Any, columns: "pd.DataFrame | None", task: str) -> DataSet:
     examples = DataSet(None) if data is None else as_data_set(data, task, complete=False)
     if labels is not None:
         examples = examples.with_labels(labels, task)
@@ -509,28 +359,9 @@ def _examples(data: Any, labels: Any, ids: Any, columns: "pd.DataFrame | None", 
     return examples if columns is None else examples.with_columns(columns)
 
 
-def _in_columns(values: Any) -> Any:
-    """(N,) values of one target as (N, 1)."""
-    return values[:, None] if getattr(values, "ndim", 0) == 1 else values
-
-
-def _numbers(name: str, given: Any, shape: tuple[int, int]) -> np.ndarray:
-    values = validate.dtype(name, validate.array(name, given), np.floating, np.integer)
-    values = validate.finite(name, values.astype(np.float32, copy=False))
-    if values.shape != shape:
-        raise validate.invalid(name, f"of the shape {shape}", f"shape {values.shape}")
-    return values
-
-
 def _features(given: Any, count: int) -> np.ndarray:
     features = validate.array("features", given)
     if features.ndim < 2 or len(features) != count or 0 in features.shape:
         raise validate.invalid("features", f"({count}, features), with no axis empty", f"shape {features.shape}")
     validate.dtype("features", features, np.floating, np.integer)
     return validate.finite("features", features.reshape(count, -1).astype(np.float32))
-
-
-def _where(wrong: np.ndarray, start: int) -> str:
-    """Pass and example of the first that is wrong, of (T, n, …) in examples from `start` on."""
-    first = np.argwhere(wrong)[0]
-    return f"pass {first[0]}, example {start + first[1]}"

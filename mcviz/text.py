@@ -44,5 +44,10 @@ def first_line(error: BaseException) -> str:
     return lines[0] if lines else type(error).__name__
 
 
+def default_target_names(count: int) -> tuple[str, ...]:
+    """The names of targets that nobody named: target, or target_0 and so on."""
+    return ("target",) if count == 1 else tuple(f"target_{number}" for number in range(count))
+
+
 def _written_out(character: re.Match[str]) -> str:
     return character[0].encode("unicode_escape").decode()

@@ -23,7 +23,7 @@ from mcviz.app.navigation import PAGES
 from mcviz.app.wording import as_markdown
 from mcviz.cli import commands
 from mcviz.measures import REGRESSION_SCORES, SCORES
-from mcviz.runs.manifest import COLUMNS
+from mcviz.manifest import COLUMNS
 from tests.cases import only
 
 ROOT = Path(__file__).parents[1]

@@ -8,9 +8,9 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.app.beside import key_of
+from mcviz.manifest import CONTENT
 from mcviz.runs import Run
 from mcviz.runs.columns import UNKNOWN, Groups, Kind, column_groups, column_kinds, that_make_groups
-from mcviz.runs.manifest import CONTENT
 from mcviz.text import one_line
 
 LONGEST = 200  # characters of a value that is shown

@@ -11,7 +11,7 @@ from mcviz.data.idx import is_idx
 from mcviz.errors import McvizError
 from mcviz.runs import Manifest
 from mcviz.runs.files import folder_at
-from mcviz.runs.manifest import read_manifest
+from mcviz.runs.manifest_file import read_manifest
 
 MODELS, DATA = "MCVIZ_MODELS", "MCVIZ_DATA"  # folders, separated as in PATH
 SUFFIXES = (".npz", ".npy", ".csv", ".tsv", ".parquet", ".jsonl")

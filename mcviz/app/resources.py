@@ -23,10 +23,10 @@ from mcviz.comparing import OTHER
 from mcviz.errors import McvizError
 from mcviz.extras import import_named_modules
 from mcviz.measures import Score, most_uncertain_first, significant
-from mcviz.measures import scores_of as scores_of_task
 from mcviz.runs import Run, open_run, run_names
 from mcviz.runs.folder import cache_folder, require_folder
 from mcviz.runs.shipped import shipped_runs
+from mcviz.tasks import TASKS
 from mcviz.text import one_line
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ def _table(key: str, _run: Run) -> pd.DataFrame:  # noqa: ARG001
 
 @st.cache_resource(show_spinner=False, max_entries=8)
 def _scores(digest: str, unit: str, _run: Run) -> dict[str, Score]:  # noqa: ARG001
-    registry = scores_of_task(_run.manifest.task)
+    registry = TASKS[_run.manifest.task].scores
     return {name: _in_unit(score, unit) for name, score in registry.items() if name in table(_run)}
 
 
@@ -239,7 +239,7 @@ def _in_unit(score: Score, unit: str) -> Score:
 
 @st.cache_resource(show_spinner=False, max_entries=64)
 def _ranking(digest: str, score: str, _run: Run) -> np.ndarray:  # noqa: ARG001
-    return _shared(most_uncertain_first(score, table(_run)[score].to_numpy(), _run.manifest.task))
+    return _shared(most_uncertain_first(score, table(_run)[score].to_numpy(), TASKS[_run.manifest.task].scores))
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)

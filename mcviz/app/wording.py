@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from msgspec.structs import replace
 
+from mcviz.manifest import CONTENT
 from mcviz.measures import PassSummary, Score, percent
 from mcviz.runs import Manifest, Preprocessing
-from mcviz.runs.manifest import CONTENT
 from mcviz.text import one_line
 
 MASKS = {

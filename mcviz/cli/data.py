@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mcviz.choices import Task
 from mcviz.cli.printing import say
 from mcviz.cli.progress import pictures_progress
 from mcviz.errors import InvalidInputError
@@ -135,12 +134,12 @@ def import_option(command: Command) -> Command:
     )(command)
 
 
-def read_examples(path: str, reading: Reading, task: Task = "classification", complete: bool = True) -> "DataSet":
+def read_examples(path: str, reading: Reading, task: str = "classification", complete: bool = True) -> "DataSet":
     """Read examples, also those of a run, with a line on what was found out, and one on how far it is."""
     from mcviz.data import read_data
     from mcviz.jobs.of_run import data_set_of
     from mcviz.runs import open_run
-    from mcviz.runs.manifest import NAME
+    from mcviz.runs.manifest_file import NAME
 
     if (Path(path) / NAME).is_file():
         examples = data_set_of(open_run(path))
@@ -172,7 +171,7 @@ def say_classes(examples: "DataSet") -> None:
         say(f"labels: {MATCHES[examples.matched_by]}")
 
 
-def read_labels(path: str, reading: Reading, task: Task = "classification") -> "DataSet":
+def read_labels(path: str, reading: Reading, task: str = "classification") -> "DataSet":
     """Read labels from a table, with its ids and columns, or from an `.npy`."""
     from mcviz import data
 

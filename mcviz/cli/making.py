@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import mcviz
-from mcviz.choices import KEEP, MASKS, PREDICTS, TASKS, Masks, Predicts, Task
+from mcviz.choices import KEEP, MASKS, PREDICTS, Masks, Predicts
 from mcviz.cli.data import (
     Reading,
     chosen_preprocessing,
@@ -121,6 +121,26 @@ DATA = click.option(
 OUT = click.option("--out", metavar="RUN", required=True, help="The run's folder or fsspec address.")
 
 
+class TaskName(click.ParamType):
+    """The name of a task; the tasks, which need numpy, are imported where one is given or listed."""
+
+    name = "task"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002
+        """See `click.ParamType`."""
+        from mcviz.tasks import TASKS
+
+        return f"[{'|'.join(TASKS)}]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """See `click.ParamType`."""
+        from mcviz.tasks import TASKS
+
+        if value not in TASKS:
+            self.fail(f"{value!r} is not one of {', '.join(map(repr, TASKS))}.", param, ctx)
+        return str(value)
+
+
 def _choice(name: str, choices: Sequence[str], words: str) -> Callable[[Any], Any]:
     """An option that is one of some words, the first if it is not given."""
     return click.option(name, type=click.Choice(choices), default=choices[0], show_default=True, help=words)
@@ -168,7 +188,7 @@ def _task_options(command: Any) -> Any:
             PREDICTS,
             "What the columns of a regression are: a value for each target, and then a spread for each.",
         ),
-        _choice("--task", TASKS, "What is predicted."),
+        click.option("--task", type=TaskName(), default="classification", show_default=True, help="What is predicted."),
     ):
         command = option(command)
     return command
@@ -393,7 +413,7 @@ def _model_and_data(
     model: str,
     data: str,
     class_names: list[str] | None,
-    task: Task,
+    task: str,
     predicts: Predicts,
     vocabulary: list[str] | None,
     output: str | None,
@@ -448,7 +468,7 @@ def _model_and_data(
 def _own_model(path: str, **asked: Any) -> "tuple[str, Run | None]":
     """The file of a model, and the run where the path is that of one: then its model is sampled as it was for it."""
     from mcviz.runs import open_run
-    from mcviz.runs.manifest import NAME
+    from mcviz.runs.manifest_file import NAME
 
     if not (Path(path) / NAME).is_file():
         return path, None
@@ -504,7 +524,7 @@ def _import(
     stopped: str,
     data: str | None,
     labels: str | None,
-    task: Task,
+    task: str,
     predicts: Predicts,
     unit: str,
     class_names: list[str] | None,
@@ -521,11 +541,11 @@ def _import(
 ) -> None:
     with loading(stopped):
         from mcviz.data import DataSet, opened_passes, read_array
-        from mcviz.data.passes import NAMES as PASSES
         from mcviz.importing import write_run
+        from mcviz.tasks import TASKS
 
     chosen = chosen_preprocessing(**preprocessing)
-    with opened_passes(path, task) as passes:
+    with opened_passes(path, TASKS[task].pass_names) as passes:
         of_data = replace(reading, label_column=()) if labels else reading
         examples = read_examples(data, of_data, task, complete=False) if data else DataSet(None)
         chosen = with_scaler(chosen, reading, examples)
@@ -538,7 +558,7 @@ def _import(
             examples = examples.with_labels(passes.labels, task)
         if passes.ids:
             examples = examples.in_order_of(passes.ids)
-        names = PASSES[task].arrays
+        names = TASKS[task].pass_names.arrays
         usual = (*(f"deterministic_{name}" for name in names), *names)
         fixed = read_array(deterministic, usual) if deterministic else passes.deterministic
         examples = _with_names(examples, passes.last_names, class_names, task)
@@ -566,7 +586,7 @@ def _import(
 
 
 def _with_names(
-    examples: "DataSet", of_passes: tuple[str, ...] | None, asked: list[str] | None, task: Task
+    examples: "DataSet", of_passes: tuple[str, ...] | None, asked: list[str] | None, task: str
 ) -> "DataSet":
     """Examples whose classes have the names that the passes give, in their order, or those that --class-names gives."""
     if not asked or set(asked) == set(of_passes or ()):
@@ -581,7 +601,7 @@ def _with_names(
 
 
 def _say_run(run: "Run") -> None:
-    from mcviz.runs.tasks import task_of
+    from mcviz.tasks import task_of
 
     for name, ensemble, single in (
         ("accuracy", run.ensemble_accuracy, run.pass_accuracy),
@@ -589,8 +609,8 @@ def _say_run(run: "Run") -> None:
     ):
         if ensemble is not None and single is not None:
             task = task_of(run.manifest)
-            values = float(ensemble[-1]), task.quality_of_one_pass(single)
-            together, alone = (task.quality_in_words(run.manifest, value) for value in values)
+            values = float(ensemble[-1]), task.quality_of_single_pass(single)
+            together, alone = (task.format_quality(value, run.manifest.unit) for value in values)
             say(f"{name}: ensemble {together}, mean single pass {alone}")
     say(f"The run is {run.path}.")
 

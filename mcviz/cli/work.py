@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mcviz.jobs import Jobs, Top
     from mcviz.model.checking import Check
     from mcviz.runs import Manifest
-    from mcviz.runs.summary import Summary
+    from mcviz.tasks.summary import Summary
 
 LEAST_PRIORITY = 19
 SECONDS_BETWEEN_QUESTIONS = 0.3
@@ -51,13 +51,13 @@ class Watcher:
     def begin(self, examples: "DataSet", out: str) -> None:
         """Take in what is to be sampled, and what a finished run of fewer passes already says of it."""
         from mcviz.runs import open_run
-        from mcviz.runs.summary import Summary
-        from mcviz.runs.tasks import task_of
+        from mcviz.tasks import task_of
+        from mcviz.tasks.summary import Summary
 
         self.examples = examples
         with suppress(McvizError):
             run = open_run(out)
-            table, columns = run.scores(), task_of(run.manifest).columns(run.targets)
+            table, columns = run.scores(), task_of(run.manifest).table_columns(run.targets)
             known = [name for name in (*columns, *run.manifest.scores) if not table[name].isna().any()]
             values = {name: table[name].to_numpy(columns.get(name, "float32")) for name in known}
             self.seen(run.manifest, 0, Summary({}, {}, values))
@@ -126,15 +126,15 @@ class Watcher:
     def _summary(self) -> dict[str, Any]:
         """How good the ensemble is so far, and its most uncertain examples."""
         from mcviz.measures import most_uncertain_first
-        from mcviz.runs.tasks import task_of
+        from mcviz.tasks import task_of
 
         manifest, task = self._manifest, task_of(self._manifest)
         there = self._known["passes"].nonzero()[0]
         known = {name: values[there] for name, values in self._known.items()}
-        quality, score = task.quality_of_columns(known), manifest.scores[0]
-        first = most_uncertain_first(score, known[score], manifest.task)[:SHOWN]
+        quality, score = task.quality_of_table(known), manifest.scores[0]
+        first = most_uncertain_first(score, known[score], task.scores)[:SHOWN]
         return {
-            "quality": "" if quality is None else f"{task.quality} {task.quality_in_words(manifest, quality)}",
+            "quality": "" if quality is None else f"{task.quality_name} {task.format_quality(quality, manifest.unit)}",
             "score": score,
             "top": tuple(self._top(int(there[place]), score) for place in first),
         }

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcviz import validate
-from mcviz.choices import Task
 from mcviz.data.in_place import InPlace
 from mcviz.data.kinds import kind_of, kind_of_array
 from mcviz.data.labels import MatchedBy, as_targets, check_named, match_labels, target_names
 from mcviz.data.pictures import Pictures
 from mcviz.errors import InvalidInputError
+from mcviz.tasks import TASKS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,7 +90,7 @@ class DataSet:
         labels: Any = None,
         class_names: Sequence[str] | None = None,
         names: tuple[str, str] = ("examples", "labels"),
-        task: Task = "classification",
+        task: str = "classification",
     ) -> "DataSet":
         """Check arrays and bring them into the form of this class.
 
@@ -155,15 +155,15 @@ class DataSet:
         places = [self.target_names.index(name) for name in names]
         return replace(self, labels=self.labels[:, places], target_names=names)
 
-    def with_names(self, names: Sequence[str], task: Task) -> "DataSet":
+    def with_names(self, names: Sequence[str], task: str) -> "DataSet":
         """The same examples with the classes, or the targets of a regression, in the order of some names.
 
         Raises:
             InvalidInputError: as `with_class_names` and `with_target_names`.
         """
-        return self.with_target_names(names) if task == "regression" else self.with_class_names(names)
+        return self.with_class_names(names) if TASKS[task].predicts_classes else self.with_target_names(names)
 
-    def checked(self, task: Task = "classification") -> "DataSet":
+    def checked(self, task: str = "classification") -> "DataSet":
         """The same examples, their arrays checked and brought into the form of this class.
 
         Args:
@@ -175,7 +175,7 @@ class DataSet:
         checked = kind_of(self).checked(self)
         if self.labels is None:
             return checked
-        if task == "regression":
+        if not TASKS[task].predicts_classes:
             return checked.with_targets(self.labels, self.target_names)
         if self.target_names is not None:
             raise validate.invalid("labels", "of classes", "what a regression predicts", "Name the task: regression.")
@@ -184,7 +184,7 @@ class DataSet:
         indices, _, by = match_labels("labels", self.labels, len(checked))
         return replace(checked, labels=indices, matched_by=self.matched_by if by == "place" else by)
 
-    def with_labels(self, labels: Any, task: Task = "classification", name: str = "labels") -> "DataSet":
+    def with_labels(self, labels: Any, task: str = "classification", name: str = "labels") -> "DataSet":
         """The same examples with labels.
 
         Args:
@@ -196,7 +196,7 @@ class DataSet:
         Raises:
             InvalidInputError: other labels.
         """
-        if task == "regression":
+        if not TASKS[task].predicts_classes:
             return self.with_targets(labels, name=name)
         return self._matched(name, labels, self.class_names if self.labels is None else None)
 

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from mcviz.choices import Task
 from mcviz.data.data_set import DataSet
 from mcviz.data.kinds import KINDS, Files
 from mcviz.data.kinds.image import CHANNELS
@@ -22,7 +21,7 @@ from mcviz.validate import array, invalid
 INFINITE = -1  # tf.data.INFINITE_CARDINALITY
 
 
-def as_data_set(data: Any, task: Task = "classification", complete: bool = True) -> DataSet:
+def as_data_set(data: Any, task: str = "classification", complete: bool = True) -> DataSet:
     """Take examples, with labels where there are some, as people hold them.
 
     Args:
@@ -53,7 +52,7 @@ def as_data_set(data: Any, task: Task = "classification", complete: bool = True)
     return replace(held, class_names=tuple(names)) if isinstance(names, list | tuple) else held
 
 
-def as_examples(data: Any, task: Task = "classification") -> DataSet | np.ndarray:
+def as_examples(data: Any, task: str = "classification") -> DataSet | np.ndarray:
     """Take examples of any kind, whose labels do not matter: as `as_data_set`, or an array of any shape but of texts.
 
     Raises:
@@ -125,7 +124,7 @@ def _batched(shape: tuple[int | None, ...]) -> bool:
     return len(shape) in (3, 4) or (len(shape) == 2 and shape[0] is None)
 
 
-def _of_hugging_face(data: Any, task: Task) -> DataSet:
+def _of_hugging_face(data: Any, task: str) -> DataSet:
     if not hasattr(data, "features") or not hasattr(data, "__len__"):
         advice = "Pick a split, such as data['test'], and load it without streaming."
         raise invalid("data", "a Hugging Face data set of one split", type(data).__name__, advice)

@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from mcviz import validate
-from mcviz.choices import Task
 from mcviz.data.data_set import DataSet
 from mcviz.data.kinds import kind_of_array
 from mcviz.data.labels import NAMES
@@ -16,7 +15,7 @@ from mcviz.errors import InvalidInputError
 COLUMNS = ("feature_names", "columns")  # under which it has the names of the columns of rows
 
 
-def read_npz(path: Path, task: Task = "classification") -> DataSet:
+def read_npz(path: Path, task: str = "classification") -> DataSet:
     """Read images, texts or rows, with labels, class names (`class_names`) and ids (`ids`) where there are some.
 
     Rows have the names of their columns in `feature_names` or `columns`.
@@ -36,7 +35,7 @@ def read_npz(path: Path, task: Task = "classification") -> DataSet:
         )
 
 
-def read_npz_labels(path: Path, usual: Sequence[str], task: Task = "classification") -> DataSet:
+def read_npz_labels(path: Path, usual: Sequence[str], task: str = "classification") -> DataSet:
     """Read labels alone, with class names and ids where there are some.
 
     Args:
@@ -53,7 +52,7 @@ def read_npz_labels(path: Path, usual: Sequence[str], task: Task = "classificati
         return _named(labels, arrays)
 
 
-def read_pair(arrays: Arrays, examples: str, labels: str, task: Task = "classification") -> DataSet:
+def read_pair(arrays: Arrays, examples: str, labels: str, task: str = "classification") -> DataSet:
     """Read two arrays by their names; shapes are looked at before anything is unpacked.
 
     Raises:

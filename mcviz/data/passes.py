@@ -2,71 +2,27 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from mcviz.choices import Predicts, Task
+from mcviz.choices import Predicts
 from mcviz.data.labels import in_order
 from mcviz.data.npy import load_array
 from mcviz.data.npz import opened_npz
 from mcviz.data.tables import TABLES, is_numeric, read_frame
 from mcviz.errors import DataNotFoundError, InvalidInputError, MissingPackageError
+from mcviz.tasks import PassNames
+from mcviz.tasks.regression import OneTarget
 from mcviz.text import first_line
 from mcviz.validate import invalid
 
 ACCEPTED = ".npz, .npy, Zarr, NetCDF, HDF5, Parquet or CSV, or a folder with one .npy a pass"
 
 
-@dataclass(frozen=True)
-class Names:
-    """The names under which the passes of a task are kept.
-
-    Attributes:
-        arrays: of arrays; the first is that of a run and of its exports.
-        last: what the axis that is neither of passes nor of examples has.
-        dimensions: of that axis.
-        value: the column of a long table that holds a prediction.
-        named: the array of the names along that axis.
-        least: how many axes there are at least; an axis of one target may be left out.
-        spreads: of an array of the same shape beside the passes, with what the two together are called.
-    """
-
-    arrays: tuple[str, ...]
-    last: str
-    dimensions: tuple[str, ...]
-    value: str
-    named: str
-    least: int = 3
-    spreads: Mapping[str, Predicts] = field(default_factory=dict)
-
-    @property
-    def axes(self) -> str:
-        """The axes, in words."""
-        return f"pass, example and {self.last}"
-
-
-NAMES: dict[Task, Names] = {
-    "classification": Names(
-        ("probs", "probabilities", "passes", "predictions", "logits"),
-        "class",
-        ("class", "category", "classes", "categories"),
-        "probability",
-        "class_names",
-    ),
-    "regression": Names(
-        ("outputs", "values", "predictions", "passes", "y_pred"),
-        "target",
-        ("target", "output", "targets", "outputs"),
-        "value",
-        "target_names",
-        least=2,
-        spreads={"variances": "mean,variance", "log_variances": "mean,log_variance", "stds": "mean,std"},
-    ),
-}
 LABELS = ("labels", "label")
 GROUPS = ("posterior_predictive", "predictions")  # where ArviZ has passes, under any name
 DIMENSIONS = {
@@ -112,20 +68,20 @@ class PassesFile:
 
 
 @contextmanager
-def opened_passes(path: str | Path, task: Task = "classification") -> Iterator[PassesFile]:
+def opened_passes(path: str | Path, names: PassNames) -> Iterator[PassesFile]:
     """Open passes of any kind that is known, without reading them.
 
     Args:
         path: of the file or folder. A long table has the columns example, pass, class and probability; of a regression
             example, pass, target and value, where target may be left out.
-        task: what they predict.
+        names: the names under which files keep the passes of the task, as `Task.pass_names`.
 
     Raises:
         DataNotFoundError: nothing is at that path.
         InvalidInputError: what is there cannot be used; the message names it.
         MissingPackageError: HDF5 or NetCDF, and no h5py.
     """
-    path, names = Path(path), NAMES[task]
+    path = Path(path)
     if not path.exists():
         raise DataNotFoundError(f"There are no passes at {path}. Give {ACCEPTED}.")
     with ExitStack() as opened:
@@ -166,7 +122,7 @@ def read_array(path: str | Path, usual: Sequence[str] = ()) -> np.ndarray:
         return _read(arrays, names[0])
 
 
-def _folder(path: Path, names: Names) -> PassesFile:
+def _folder(path: Path, names: PassNames) -> PassesFile:
     if any((path / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup")):
         return _zarr(path, names)
     files = sorted(path.glob("*.npy"))
@@ -175,7 +131,7 @@ def _folder(path: Path, names: Names) -> PassesFile:
     return PassesFile(load_array(file) for file in files)
 
 
-def _npz(path: Path, names: Names) -> PassesFile:
+def _npz(path: Path, names: PassNames) -> PassesFile:
     with opened_npz(path) as arrays:
         there = arrays.names()
         usual = {*names.arrays, *names.spreads, *LABELS, names.named}
@@ -189,7 +145,7 @@ def _read(arrays: Any, name: str) -> np.ndarray:
     return arrays.read(name)
 
 
-def _zarr(path: Path, names: Names) -> PassesFile:
+def _zarr(path: Path, names: PassNames) -> PassesFile:
     import zarr
 
     try:
@@ -231,7 +187,7 @@ class _Packed:
 
 
 @contextmanager
-def _hdf5(path: Path, names: Names) -> Iterator[PassesFile]:
+def _hdf5(path: Path, names: PassNames) -> Iterator[PassesFile]:
     with path.open("rb") as file:
         if file.read(len(HDF5)) != HDF5:
             raise InvalidInputError(f"it is none of what is taken. Give {ACCEPTED}.")
@@ -283,7 +239,7 @@ class _Arrays:
     listed: str = ""
 
 
-def _among(arrays: _Arrays, names: Names) -> PassesFile:
+def _among(arrays: _Arrays, names: PassNames) -> PassesFile:
     """The passes among some arrays, and what lies beside them."""
     name = _chosen(arrays, names)
     group, slash, own = name.rpartition("/")
@@ -311,7 +267,7 @@ def _among(arrays: _Arrays, names: Names) -> PassesFile:
     )
 
 
-def _passes_of(arrays: _Arrays, name: str, names: Names) -> tuple[Any, tuple[str, ...] | None]:
+def _passes_of(arrays: _Arrays, name: str, names: PassNames) -> tuple[Any, tuple[str, ...] | None]:
     """An array as one of three axes, with their names where the file has them."""
     array, axes, count = arrays.read(name), _named(arrays.dimensions(name), names), arrays.axes[name]
     if axes and "chain" in axes:
@@ -333,18 +289,6 @@ def _beside(arrays: _Arrays, group: str, known: Sequence[str]) -> np.ndarray | N
     return np.asarray(arrays.read(there[0])[...]) if there else None
 
 
-class OneTarget:
-    """(T, N) values of one target as (T, N, 1), read as they are sliced."""
-
-    def __init__(self, values: Any) -> None:
-        self._values, self.dtype, self.shape = values, values.dtype, (*values.shape, 1)
-        chunks = getattr(values, "chunks", None)
-        self.chunks = None if chunks is None else (*chunks, 1 if isinstance(chunks[0], int) else (1,))
-
-    def __getitem__(self, part: tuple[slice, ...]) -> np.ndarray:
-        return np.asarray(self._values[part[:2]])[..., None]
-
-
 class _Joined:
     """Two arrays of one shape, one behind the other along an axis that is always read whole."""
 
@@ -362,7 +306,7 @@ class _Joined:
         return np.concatenate([np.asarray(each[whole], np.float32) for each in self._both], axis=self._axis)
 
 
-def _long_table(path: Path, names: Names) -> PassesFile:
+def _long_table(path: Path, names: PassNames) -> PassesFile:
     table = read_frame(path)
     if names.least == 2 and names.last not in table.columns:
         table = table.assign(**{names.last: 0})  # of the only target
@@ -406,7 +350,7 @@ def _as_texts(names: np.ndarray) -> tuple[str, ...]:
     return tuple(each.decode() if isinstance(each, bytes) else str(each) for each in names.ravel().tolist())
 
 
-def _chosen(arrays: _Arrays, names: Names) -> str:
+def _chosen(arrays: _Arrays, names: PassNames) -> str:
     """The name of the array that holds the passes: a usual one, or the only one of so many axes."""
 
     def of(*counts: int) -> list[str]:
@@ -426,7 +370,7 @@ def _chosen(arrays: _Arrays, names: Names) -> str:
     return fitting[0]
 
 
-def _named(dimensions: Sequence[str], names: Names) -> tuple[str, ...] | None:
+def _named(dimensions: Sequence[str], names: PassNames) -> tuple[str, ...] | None:
     """The axes by our names, where all are known; ArviZ calls those that nobody named `y_dim_0` and so on."""
     known = {**DIMENSIONS, names.last: names.dimensions}
     of = {name: axis for axis, each in known.items() for name in each}

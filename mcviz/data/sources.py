@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from mcviz.choices import Task
 from mcviz.data.data_set import DataSet
 from mcviz.data.hugging_face import is_saved_dataset, read_dataset
 from mcviz.data.idx import images_in, is_idx, read_idx
@@ -33,6 +32,7 @@ from mcviz.data.tables import (
 )
 from mcviz.errors import DataNotFoundError, InvalidInputError, StorageError
 from mcviz.regular import open_regular
+from mcviz.tasks import TASKS
 
 ACCEPTED = (
     "a folder of pictures or .txt files, or of one folder a class; a CSV, TSV, Parquet or JSON-lines table of paths, "
@@ -46,7 +46,7 @@ def read_data(
     *,
     skip_broken: bool = False,
     columns: ColumnNames | None = None,
-    task: Task = "classification",
+    task: str = "classification",
     complete: bool = True,
     progress: Progress | None = None,
 ) -> DataSet:
@@ -101,7 +101,7 @@ def read_data(
         raise InvalidInputError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
-def read_labels(path: str | Path, *, columns: ColumnNames | None = None, task: Task = "classification") -> DataSet:
+def read_labels(path: str | Path, *, columns: ColumnNames | None = None, task: str = "classification") -> DataSet:
     """Read labels alone, from a table, or from an `.npy` or `.npz`, which may also have `class_names` and `ids`.
 
     All columns of a table that are neither label nor id are the user's own. Without ids, paths of pictures are the ids.
@@ -143,7 +143,7 @@ def of_table(
     table: pd.DataFrame,
     *,
     columns: ColumnNames | None = None,
-    task: Task = "classification",
+    task: str = "classification",
     files: Files | None = None,
     class_names: Mapping[str, tuple[str, ...]] | None = None,
 ) -> DataSet:
@@ -181,7 +181,7 @@ def of_arrow_table(
     class_names: Mapping[str, tuple[str, ...]],
     *,
     columns: ColumnNames | None = None,
-    task: Task = "classification",
+    task: str = "classification",
     files: Files | None = None,
 ) -> DataSet:
     """As `of_table`, from an Arrow table, whose column of pictures stays as it is, on disk where it is there.
@@ -199,7 +199,7 @@ def of_arrow_table(
 
 
 def _labelled(
-    table: pd.DataFrame, names: ColumnNames, task: Task, class_names: Mapping[str, tuple[str, ...]]
+    table: pd.DataFrame, names: ColumnNames, task: str, class_names: Mapping[str, tuple[str, ...]]
 ) -> DataSet:
     """The labels and ids of a table; all its other columns are the user's own."""
     if not len(table):
@@ -209,7 +209,7 @@ def _labelled(
     free = [name for name in table.columns if name not in names.named()]
     label = names.label or usual_column(free, LABEL_COLUMNS)
     labels = list(names.targets) or ([label] if label else [])
-    if len(labels) > 1 and task == "classification":
+    if len(labels) > 1 and TASKS[task].predicts_classes:
         raise InvalidInputError(f"classes are in one column of labels, and {', '.join(labels)} are named. Name one.")
     name = names.id or usual_column([name for name in free if name not in labels], ID_COLUMNS)
     examples = DataSet(None, columns=table.drop(columns=[*labels, *([name] if name else [])]))
@@ -217,7 +217,7 @@ def _labelled(
         examples = examples.with_ids(complete(table[name]).astype(str))
     if not labels:
         return examples
-    if task == "regression":
+    if not TASKS[task].predicts_classes:
         return examples.with_targets(table[labels])
     examples = examples.with_labels(complete(table[labels[0]]).to_numpy())
     return replace(examples, class_names=examples.class_names or class_names.get(labels[0]))
@@ -231,7 +231,7 @@ def _with_index(examples: DataSet, index: pd.Index) -> DataSet:
     return examples.with_ids([str(name) for name in index])
 
 
-def _folder(path: Path, columns: ColumnNames | None, task: Task, files: Files) -> DataSet:
+def _folder(path: Path, columns: ColumnNames | None, task: str, files: Files) -> DataSet:
     if is_saved_dataset(path):
         table, class_names = read_dataset(path)
         return of_arrow_table(table, class_names, columns=columns, task=task, files=replace(files, folder=None))
@@ -256,10 +256,10 @@ def _folder(path: Path, columns: ColumnNames | None, task: Task, files: Files) -
     raise InvalidInputError(f"the folder holds no {taken}. Give {ACCEPTED}.")
 
 
-def _of_folders(by_class: Mapping[str, Sequence[Path]], task: Task) -> DataSet:
+def _of_folders(by_class: Mapping[str, Sequence[Path]], task: str) -> DataSet:
     """Labels of files in one folder a class; an empty one is a class, too, since Keras counts it."""
     names, counts = tuple(by_class), [len(found) for found in by_class.values()]
-    if task == "regression":
+    if not TASKS[task].predicts_classes:
         return DataSet(None).with_targets(np.repeat(np.array(names, object), counts))
     empty = ", ".join(name for name, found in by_class.items() if not found)
     note = f"Folders without examples are classes, too, as Keras counts them: {empty}. Remove those that are none."
@@ -267,7 +267,7 @@ def _of_folders(by_class: Mapping[str, Sequence[Path]], task: Task) -> DataSet:
     return DataSet(None, labels, names, notes=(note,) if empty else (), matched_by="name")
 
 
-def _file(path: Path, columns: ColumnNames | None, task: Task, files: Files) -> DataSet:
+def _file(path: Path, columns: ColumnNames | None, task: str, files: Files) -> DataSet:
     with open_regular(path) as file:
         start = file.read(6)
     if path.suffix == ".parquet":
@@ -287,7 +287,7 @@ def _file(path: Path, columns: ColumnNames | None, task: Task, files: Files) -> 
     raise InvalidInputError(f"it is none of what is taken. Give {ACCEPTED}.")
 
 
-def _idx(path: Path, task: Task) -> DataSet:
+def _idx(path: Path, task: str) -> DataSet:
     images, beside = read_idx(path), labels_beside(path)
     return DataSet.of_arrays(images, None if beside is None else read_idx(beside), task=task)
 

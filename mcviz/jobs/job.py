@@ -7,12 +7,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec.structs import replace
 
-from mcviz.choices import Task
 from mcviz.errors import InvalidInputError, McvizError
-from mcviz.measures import scores_of
 from mcviz.runs.files import Folder
+from mcviz.tasks import TASKS
 from mcviz.text import is_text
-from mcviz.validate import invalid
+from mcviz.validate import invalid, one_of
 
 Kind = Literal["sample", "again", "check"]
 Wanted = Literal["run", "pause", "stop"]
@@ -141,7 +140,7 @@ class Progress(Part, frozen=True, kw_only=True):
     seen: Count = 0
     passes: Count = 0
     score: str = ""
-    task: Task = "classification"
+    task: str = "classification"
     unit: str = ""
     names: tuple[str, ...] = ()
     quality: str = ""
@@ -159,8 +158,9 @@ class Progress(Part, frozen=True, kw_only=True):
         Raises:
             InvalidInputError: they do not.
         """
+        one_of("task", self.task, tuple(TASKS))
         classes = [value for each in self.top for value in (each.prediction, each.label) if value is not None]
-        if self.top and self.score not in scores_of(self.task):
+        if self.top and self.score not in TASKS[self.task].scores:
             raise invalid("score", "one that the task has", f"{self.score!r:.100}")
         if self.names and not all(value in range(len(self.names)) for value in classes):
             raise invalid("top", "of classes that there are", f"{len(self.names)} names and the classes {classes}")

@@ -11,9 +11,9 @@ import pandas as pd
 from mcviz.data import KINDS, DataSet, InPlace
 from mcviz.data.in_place import Places, index_of
 from mcviz.errors import McvizError, RunNotFoundError
+from mcviz.manifest import MODEL
 from mcviz.runs import Manifest, Run, open_run
 from mcviz.runs.contents import described_examples
-from mcviz.runs.manifest import MODEL
 
 
 def data_set_of(run: Run) -> DataSet:

@@ -5,14 +5,12 @@ from mcviz.measures.label_quality import normalized_margin, self_confidence
 from mcviz.measures.registry import (
     REGRESSION_SCORES,
     SCORES,
-    TASKS,
     Predictions,
     RegressionPredictions,
     Score,
-    is_name_of_score,
+    Scores,
     most_uncertain_first,
     register,
-    scores_of,
 )
 from mcviz.measures.regression import squared_error_by_ensemble_size, squared_error_per_pass
 from mcviz.measures.regression_scores import regression_scores
@@ -32,15 +30,14 @@ from mcviz.measures.units import percent, significant
 __all__ = [
     "REGRESSION_SCORES",
     "SCORES",
-    "TASKS",
     "PassSummary",
     "Predictions",
     "RegressionPredictions",
     "Score",
+    "Scores",
     "correct_by_ensemble_size",
     "correct_per_pass",
     "expected_entropy",
-    "is_name_of_score",
     "margin",
     "max_probability",
     "most_uncertain_first",
@@ -52,7 +49,6 @@ __all__ = [
     "register",
     "regression_scores",
     "scores",
-    "scores_of",
     "self_confidence",
     "significant",
     "squared_error_by_ensemble_size",

@@ -148,12 +148,12 @@ class Compared:
 
 
 def measured(
-    task: str, terms: Terms, *, confidence: float = 0.95, resamples: int = 1000, seed: int = 0
+    quality: Quality, terms: Terms, *, confidence: float = 0.95, resamples: int = 1000, seed: int = 0
 ) -> list[Interval]:
     """Every measure of a task, with its interval.
 
     Args:
-        task: one of `QUALITY`.
+        quality: the measures of the task.
         terms: of N ≥ 1 examples.
         confidence: 0 to 1, of the intervals.
         resamples: of the bootstrap.
@@ -162,12 +162,12 @@ def measured(
     Returns:
         An interval a measure, in their order.
     """
-    found = QUALITY[task].intervals(terms, confidence=confidence, resamples=resamples, seed=seed)
-    return [found[measure.name] for measure in QUALITY[task].measures]
+    found = quality.intervals(terms, confidence=confidence, resamples=resamples, seed=seed)
+    return [found[measure.name] for measure in quality.measures]
 
 
 def compared(
-    task: str,
+    quality: Quality,
     one: Terms,
     other: Terms,
     *,
@@ -179,7 +179,7 @@ def compared(
     """Every measure of two ensembles, and whether they differ by more than noise.
 
     Args:
-        task: one of `QUALITY`.
+        quality: the measures of the task.
         one: terms of N ≥ 1 examples.
         other: terms of M ≥ 1 examples.
         paired: whether these are the same examples in the same order.
@@ -190,8 +190,10 @@ def compared(
     Returns:
         One a measure, in their order.
     """
-    quality, pool = QUALITY[task], joined([one, other])
-    figures = [measured(task, terms, confidence=confidence, resamples=resamples, seed=seed) for terms in (one, other)]
+    pool = joined([one, other])
+    figures = [
+        measured(quality, terms, confidence=confidence, resamples=resamples, seed=seed) for terms in (one, other)
+    ]
     sizes = [len(next(iter(terms.values()))) for terms in (one, other)]
     critical = critical_differences(
         lambda chosen: quality.statistic(only(pool, chosen)),
@@ -278,7 +280,7 @@ def _regression_columns(terms: Terms) -> Array:
 
 def _regression_intervals(terms: Terms, **options: Any) -> dict[str, Interval]:
     columns = _regression_columns(terms)
-    found = dict(zip(QUALITY["regression"].place, mean_intervals(columns, **options), strict=True))
+    found = dict(zip(REGRESSION_QUALITY.place, mean_intervals(columns, **options), strict=True))
     coverage = proportion(terms["held"].sum(), len(columns), options["confidence"])
     return found | {"rmse": found["rmse"].root, "coverage": coverage}
 
@@ -294,38 +296,36 @@ def _regression_statistic(terms: Terms) -> Statistic:
     return statistic
 
 
-QUALITY: dict[str, Quality] = {
-    "classification": Quality(
-        (
-            Measure("accuracy", "accuracy", "share", "high", share_of="correct"),
-            Measure("nll", "NLL", "nats", "low"),
-            Measure("brier", "Brier score", "", "low"),
-            Measure("ece", "ECE", "share", "low", has_interval=False),
-            Measure("overconfidence", "confidence less accuracy", "share", ""),
-            Measure("aurc", "AURC", "per mille", "low"),
-            Measure("auroc", "AUROC of finding mistakes", "", "high"),
-        ),
-        "nll",
-        ("accuracy", "nll", "ece", "auroc"),
-        _classification_terms,
-        _classification_statistic,
-        _classification_intervals,
-        needs_uncertainty=True,
+CLASSIFICATION_QUALITY = Quality(
+    (
+        Measure("accuracy", "accuracy", "share", "high", share_of="correct"),
+        Measure("nll", "NLL", "nats", "low"),
+        Measure("brier", "Brier score", "", "low"),
+        Measure("ece", "ECE", "share", "low", has_interval=False),
+        Measure("overconfidence", "confidence less accuracy", "share", ""),
+        Measure("aurc", "AURC", "per mille", "low"),
+        Measure("auroc", "AUROC of finding mistakes", "", "high"),
     ),
-    "regression": Quality(
-        (
-            Measure("rmse", "RMSE", "target", "low"),
-            Measure("mae", "MAE", "target", "low"),
-            Measure("nll", "NLL", "nats", "low"),
-            Measure("crps", "CRPS", "target", "low"),
-            Measure("coverage", f"coverage of {INTERVAL:.0%} intervals", "share", ""),
-            Measure("width", f"width of {INTERVAL:.0%} intervals", "target", ""),
-        ),
-        "nll",
-        ("rmse", "nll", "crps", "coverage"),
-        _regression_terms,
-        _regression_statistic,
-        _regression_intervals,
-        needs_uncertainty=False,
+    "nll",
+    ("accuracy", "nll", "ece", "auroc"),
+    _classification_terms,
+    _classification_statistic,
+    _classification_intervals,
+    needs_uncertainty=True,
+)
+REGRESSION_QUALITY = Quality(
+    (
+        Measure("rmse", "RMSE", "target", "low"),
+        Measure("mae", "MAE", "target", "low"),
+        Measure("nll", "NLL", "nats", "low"),
+        Measure("crps", "CRPS", "target", "low"),
+        Measure("coverage", f"coverage of {INTERVAL:.0%} intervals", "share", ""),
+        Measure("width", f"width of {INTERVAL:.0%} intervals", "target", ""),
     ),
-}
+    "nll",
+    ("rmse", "nll", "crps", "coverage"),
+    _regression_terms,
+    _regression_statistic,
+    _regression_intervals,
+    needs_uncertainty=False,
+)

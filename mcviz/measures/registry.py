@@ -1,14 +1,13 @@
-"""What a score is, what it is computed from, and the one registry of scores of each task."""
+"""What a score is, what it is computed from, and the registries of scores."""
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Literal, TypeVar
 
 import numpy as np
 
-from mcviz.choices import Task
 from mcviz.measures.units import significant, with_unit
 
 Array = np.ndarray
@@ -173,41 +172,39 @@ class Score:
         return with_unit(value, self.unit)
 
 
-SCORES: dict[str, Score] = {}
-REGRESSION_SCORES: dict[str, Score] = {}
-
-
-@dataclass(frozen=True)
-class TaskScores:
-    """What a task has for its scores.
+class Scores(dict[str, Score]):
+    """The scores of a task, by their names.
 
     Attributes:
-        scores: by their names.
-        predictions: what they are computed from.
-        others: the columns of a table of scores that are none, whose names a score cannot have.
+        predictions: the class that they are computed from.
+        other_columns: a pattern of the columns of a table of scores that are none, whose names a score cannot have.
     """
 
-    scores: dict[str, Score]
-    predictions: type[Predictions | RegressionPredictions]
-    others: re.Pattern[str]
+    def __init__(self, predictions: type[Predictions | RegressionPredictions], other_columns: str) -> None:
+        super().__init__()
+        self.predictions, self.other_columns = predictions, other_columns
+
+    def copy(self) -> "Scores":
+        """The same scores, to which others can be added."""
+        copied = Scores(self.predictions, self.other_columns)
+        copied.update(self)
+        return copied
+
+    def is_name(self, name: str) -> bool:
+        """Whether a score may have that name: an identifier that no other column of its table has."""
+        return name.isidentifier() and not re.fullmatch(self.other_columns, name)
+
+    def compute(self, predictions: Predictions | RegressionPredictions) -> dict[str, Array]:
+        """Every score whose needs are there, by name, (N,) float32 each."""
+        return {
+            score.name: score.compute(predictions).astype(np.float32)
+            for score in self.values()
+            if not score.missing(predictions)
+        }
 
 
-TASKS: dict[str, TaskScores] = {
-    "classification": TaskScores(SCORES, Predictions, re.compile("example|id|label|prediction|correct")),
-    "regression": TaskScores(
-        REGRESSION_SCORES, RegressionPredictions, re.compile("example|id|error|(label|prediction)(_.*)?")
-    ),
-}
-
-
-def scores_of(task: Task) -> dict[str, Score]:
-    """The registry of a task's scores, by their names."""
-    return TASKS[task].scores
-
-
-def is_name_of_score(name: str, task: Task) -> bool:
-    """Whether a score of the task may have that name: an identifier that no other column of its table has."""
-    return name.isidentifier() and not TASKS[task].others.fullmatch(name)
+SCORES = Scores(Predictions, "example|id|label|prediction|correct")
+REGRESSION_SCORES = Scores(RegressionPredictions, "example|id|error|(label|prediction)(_.*)?")
 
 
 def register(
@@ -216,7 +213,7 @@ def register(
     uncertain_when: Literal["low", "high"],
     meaning: str,
     *,
-    task: Task = "classification",
+    scores: Scores = SCORES,
 ) -> Callable[[Function], Function]:
     """Make a function a score: from then on it is in every table, ranking and chart, under the function's name.
 
@@ -225,7 +222,7 @@ def register(
         unit: as in `Score`.
         uncertain_when: as in `Score`.
         meaning: as in `Score`.
-        task: whose predictions it is computed from.
+        scores: those of the task whose predictions it is computed from.
 
     Returns:
         A decorator for a function whose parameters are fields of `Predictions`, or of `RegressionPredictions`: one
@@ -234,40 +231,33 @@ def register(
     Raises:
         ValueError: a name that is taken, or a parameter that the predictions do not have.
     """
-    registry, given = TASKS[task].scores, TASKS[task].predictions
 
     def add(function: Function) -> Function:
         name, parameters = function.__name__, inspect.signature(function).parameters
-        if not is_name_of_score(name, task) or name in registry:
+        if not scores.is_name(name) or name in scores:
             raise ValueError(f"The name of a score should be an identifier that is not taken. Received: {name!r}.")
-        known = [field.name for field in fields(given)]
+        known = [field.name for field in fields(scores.predictions)]
         needs = tuple(each for each, parameter in parameters.items() if parameter.default is parameter.empty)
         if not needs or not set(parameters) <= set(known):
             raise ValueError(
                 f"The parameters of a score should be among {', '.join(known)}. Received: {tuple(parameters)}."
             )
         uses = tuple(each for each in parameters if each not in needs)
-        registry[name] = Score(name, label, unit, uncertain_when, meaning, function, needs, uses)
+        scores[name] = Score(name, label, unit, uncertain_when, meaning, function, needs, uses)
         return function
 
     return add
 
 
-def computed(registry: Mapping[str, Score], predictions: Predictions | RegressionPredictions) -> dict[str, Array]:
-    """Every score of a registry whose needs are there, by name, (N,) float32 each."""
-    there = [score for score in registry.values() if not score.missing(predictions)]
-    return {score.name: score.compute(predictions).astype(np.float32) for score in there}
-
-
-def most_uncertain_first(name: str, values: Array, task: Task = "classification") -> Array:
+def most_uncertain_first(name: str, values: Array, scores: Scores = SCORES) -> Array:
     """The ranking of examples by a score.
 
     Args:
-        name: one of `scores_of(task)`.
+        name: one of `scores`.
         values: (N,) that score of each example.
-        task: of the run.
+        scores: those of the task.
 
     Returns:
         (N,) int64 indices of the examples; ties keep the examples' own order.
     """
-    return np.argsort(-scores_of(task)[name].uncertainty(values), kind="stable")
+    return np.argsort(-scores[name].uncertainty(values), kind="stable")

@@ -1,6 +1,6 @@
 """The scores of regression: one number an example for how uncertain the passes are about it, or how wrong they are.
 
-A new score is one function here with `@register(…, task="regression")` above it. Its parameters are fields of
+A new score is one function here with `@register(…, scores=REGRESSION_SCORES)` above it. Its parameters are fields of
 `RegressionPredictions` and say what it needs: `outputs`, (T, N, D) floating point, are the means that T passes predict
 for N examples and D targets, `variances` the variances, where the model predicts them. Of several targets variances are
 summed, and an error is a Euclidean norm. Sums run in float64, and (N,) float64 comes back.
@@ -9,7 +9,7 @@ summed, and an error is a Euclidean norm. Sums run in float64, and (N,) float64 
 import numpy as np
 import scipy  # loads scipy.special when it is first used
 
-from mcviz.measures.registry import REGRESSION_SCORES, RegressionPredictions, computed, register
+from mcviz.measures.registry import REGRESSION_SCORES, RegressionPredictions, register
 
 Array = np.ndarray
 
@@ -23,7 +23,7 @@ NODES_PER_STD = 1.25
     "target",
     "high",
     "Uncertainty of the model: how far the prediction varies from pass to pass. High: the passes disagree.",
-    task="regression",
+    scores=REGRESSION_SCORES,
 )
 def predictive_std(outputs: Array) -> Array:
     """The standard deviation over the passes of the predicted mean (Gal & Ghahramani 2016)."""
@@ -35,7 +35,7 @@ def predictive_std(outputs: Array) -> Array:
     "target",
     "high",
     "Uncertainty in the data, as the model predicts it. High: every single pass expects values far from its mean.",
-    task="regression",
+    scores=REGRESSION_SCORES,
 )
 def aleatoric_std(variances: Array) -> Array:
     """The root of the mean over the passes of the predicted variance (Kendall & Gal 2017)."""
@@ -47,7 +47,7 @@ def aleatoric_std(variances: Array) -> Array:
     "target",
     "high",
     "The whole uncertainty, of the model and in the data. High: the true value may be far from the prediction.",
-    task="regression",
+    scores=REGRESSION_SCORES,
 )
 def total_std(outputs: Array, variances: Array) -> Array:
     """The root of the variance of the mixture of all passes: that over the passes and the mean predicted one."""
@@ -59,7 +59,7 @@ def total_std(outputs: Array, variances: Array) -> Array:
     "target",
     "high",
     "The distance from the prediction to the label. High: the prediction is wrong, or the label is.",
-    task="regression",
+    scores=REGRESSION_SCORES,
 )
 def absolute_error(outputs: Array, labels: Array) -> Array:
     """The Euclidean norm of predictive mean less label."""
@@ -71,7 +71,7 @@ def absolute_error(outputs: Array, labels: Array) -> Array:
     "nats",
     "high",
     "How surprising the label is. High: it is many predicted standard deviations away, or these are large.",
-    task="regression",
+    scores=REGRESSION_SCORES,
 )
 def nll(outputs: Array, labels: Array, variances: Array | None = None) -> Array:
     """The negative log density of the Gaussian with the mixture's mean and variance (Lakshminarayanan et al. 2017).
@@ -88,7 +88,7 @@ def nll(outputs: Array, labels: Array, variances: Array | None = None) -> Array:
     "target",
     "high",
     "The distance from the whole predicted distribution to the label. High: it is wrong, or wide.",
-    task="regression",
+    scores=REGRESSION_SCORES,
 )
 def crps(outputs: Array, labels: Array, variances: Array | None = None) -> Array:
     """The continuous ranked probability score (Gneiting & Raftery 2007), summed over the targets.
@@ -209,4 +209,4 @@ def regression_scores(predictions: RegressionPredictions) -> dict[str, Array]:
     Returns:
         By the names of `REGRESSION_SCORES`, (N,) float32 each.
     """
-    return computed(REGRESSION_SCORES, predictions)
+    return REGRESSION_SCORES.compute(predictions)

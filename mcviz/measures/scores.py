@@ -8,7 +8,7 @@ float64, and (N,) float64 comes back.
 import numpy as np
 import scipy  # loads scipy.special when it is first used, so that opening a run need not wait for it
 
-from mcviz.measures.registry import SCORES, Predictions, computed, register
+from mcviz.measures.registry import SCORES, Predictions, register
 
 Array = np.ndarray
 
@@ -117,7 +117,7 @@ def scores(
         ValueError: arrays that `Predictions` refuses.
     """
     predictions = Predictions(probs, labels, deterministic_probs, logits)
-    return {"prediction": _mean(probs).argmax(axis=-1), **computed(SCORES, predictions)}
+    return {"prediction": _mean(probs).argmax(axis=-1), **SCORES.compute(predictions)}
 
 
 def _mean(probs: Array) -> Array:

@@ -11,10 +11,9 @@ from mcviz.choices import Masks
 from mcviz.data import DataSet, as_data_set
 from mcviz.model.kinds import Adapter, adapter_for_examples
 from mcviz.model.sampler import Sampler, as_sampler
-from mcviz.model.tasks import TASKS
 from mcviz.runs import Preprocessing
 from mcviz.runs.arrays import stored_bytes
-from mcviz.runs.tasks import TASKS as RUN_TASKS
+from mcviz.tasks import TASKS
 from mcviz.text import duration
 
 EXAMPLES = 512  # that are looked at
@@ -92,18 +91,20 @@ def check_model(
     examples = as_data_set(data, sampler.task)
     look = first_look(sampler, examples, preprocessing)
     some, count, task = look.examples, len(examples), TASKS[sampler.task]
-    quality = RUN_TASKS[sampler.task].quality
+    quality = task.quality_name
     seconds, size = _costs(sampler, look.adapter.from_stored(some), masks)
     return Check(
         examples=count,
         kind=look.adapter.plural,
         described=look.adapter.described(some),
-        predicted=task.predicted(examples, look.width, sampler.predicts),
+        predicted=task.describe_outputs(examples, look.width, sampler.predicts),
         layers=sampler.description(),
         preprocessing=look.adapter.preprocessing,
         looked_at=len(some),
         quality=look.quality,
-        quality_in_words=quality if look.quality is None else f"{quality} {task.in_words(look.quality)}",
+        quality_in_words=quality
+        if look.quality is None
+        else f"{quality} {task.format_quality(look.quality, digits=1)}",
         advice=look.advice,
         seconds_per_pass=seconds * count,
         bytes_per_pass=size * count,
@@ -150,7 +151,7 @@ def first_look(sampler: Sampler, examples: DataSet, preprocessing: Preprocessing
     if labels is None:
         return FirstLook(adapter, some, width, None, adapter.doubts(some))
     labels = labels[: len(some)]
-    found = RUN_TASKS[sampler.task].quality_of(predictions, labels)
+    found = task.compute_quality(predictions, labels)
     return FirstLook(adapter, some, width, found, _advice(adapter, some, labels, found))
 
 
@@ -158,14 +159,14 @@ def _advice(adapter: Adapter, some: np.ndarray, labels: np.ndarray, found: float
     """A sentence where the model is hardly better than guessing, with what mends it if that is found; or ""."""
     sampler, which = adapter.sampler, f"the first {len(some):,} {adapter.plural}"
     task = TASKS[sampler.task]
-    hardly = task.no_better(found, labels, sampler.width, which)
+    hardly = task.guessing_hint(found, labels, sampler.width, which)
     if not hardly:
         return ""
     for other, option in adapter.alternatives(some):
         predictions = sampler.deterministic(other.from_stored(some))
-        mended = task.mended(found, RUN_TASKS[sampler.task].quality_of(predictions, labels))
-        if mended:
-            return f"{hardly} With {option} {mended}."
+        better = task.rescaling_hint(found, task.compute_quality(predictions, labels))
+        if better:
+            return f"{hardly} With {option} {better}."
     return f"{hardly} Are the {adapter.plural} prepared as they were in training, {adapter.question}?"
 
 

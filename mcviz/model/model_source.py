@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcviz.choices import Predicts, Task
+from mcviz.choices import Predicts
 from mcviz.extras import import_modules
 from mcviz.model.loading import load_model
 from mcviz.model.sampler import Sampler
@@ -36,7 +36,7 @@ class ModelSource:
     modules: tuple[str, ...] = ()
     output: str | None = None
     from_logits: bool | None = None
-    task: Task | None = None
+    task: str | None = None
     predicts: Predicts | None = None
     rate: float | None = None
 

@@ -31,7 +31,7 @@ from mcviz.model.ood import class_subspaces, halves, taken
 from mcviz.model.sampler import Sampler
 from mcviz.runs import Run, open_run
 from mcviz.runs.ood_scores import OODScores, OODSet
-from mcviz.runs.tasks.classification import dequantise, quantise
+from mcviz.tasks.classification import dequantise, quantise
 
 OWN, OF_A_SET = 1000, 500  # examples at most
 NEAR, SEED = 1000, 0  # examples that are looked at as neighbours, and by the detector of the inputs alone

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mcviz.choices import Predicts, Task
+from mcviz.choices import Predicts
 from mcviz.errors import UnsuitableModelError
 from mcviz.model.compiling import NO_COMPILER, XLA, default_compiler
 from mcviz.model.failing import refusing_what_fails
@@ -34,6 +34,7 @@ from mcviz.model.tracing import (
     trace,
     trace_deterministic,
 )
+from mcviz.tasks import TASKS
 
 MOST_PASSES, MOST_ROWS = 128, 2048
 FACTORED_PASSES, FACTORED_ROWS = 256, 4096  # few large products are faster; passes that nobody asks for are lost
@@ -95,7 +96,7 @@ def make_plan(
     *,
     output: str | None = None,
     from_logits: bool | None = None,
-    task: Task = "classification",
+    task: str = "classification",
     predicts: Predicts = "mean",
     texts: TextLayer | None = None,
     factored: bool = True,
@@ -138,7 +139,7 @@ def make_plan(
         returned = picked(examples)
         if not tf.executing_eagerly():
             _check_memory(returned.graph, examples.shape[0])
-        if task == "regression":
+        if not TASKS[task].predicts_classes:
             return to_outputs(returned, predicts, some_outputs)
         return to_probabilities(returned, from_logits, some_outputs)
 

@@ -15,6 +15,7 @@ import numpy as np
 from mcviz.choices import MASKS, Masks
 from mcviz.data import DataSet, as_data_set
 from mcviz.errors import RunExistsError
+from mcviz.manifest import layout_for
 from mcviz.measures import scores_of
 from mcviz.measures.quality import QUALITY, joined
 from mcviz.measures.rates import LEAST_EXAMPLES
@@ -29,7 +30,6 @@ from mcviz.runs.contents import Progress, described_examples, described_images, 
 from mcviz.runs.existing import is_temporary
 from mcviz.runs.files import Folder, folder_at
 from mcviz.runs.lock import writing
-from mcviz.runs.manifest import layout_for
 from mcviz.text import printable
 from mcviz.validate import fraction, invalid, one_of, whole_number
 

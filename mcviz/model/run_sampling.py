@@ -17,17 +17,17 @@ import numpy as np
 from msgspec.structs import replace
 
 import mcviz
-from mcviz.choices import KEEP, MASKS, Keep, Masks, Predicts, Task
+from mcviz.choices import KEEP, MASKS, Keep, Masks, Predicts
 from mcviz.data import DataSet, as_data_set
 from mcviz.errors import McvizError, UnsuitableModelError
 from mcviz.interrupts import held_interrupts
+from mcviz.manifest import layout_for
 from mcviz.model.compiling import NO_COMPILER
 from mcviz.model.kinds import Adapter, adapter_for_examples
 from mcviz.model.model_files import reason, write_model_file
 from mcviz.model.model_source import ModelSource, absolute
 from mcviz.model.sampler import Sampler, as_sampler
 from mcviz.model.stochastic import StochasticLayer
-from mcviz.model.tasks import TASKS
 from mcviz.model.vocabularies import vocabularies
 from mcviz.runs import Examples, Layer, Manifest, Model, Origin, Preprocessing, Run
 from mcviz.runs.contents import (
@@ -41,10 +41,10 @@ from mcviz.runs.contents import (
     stored_scores,
 )
 from mcviz.runs.files import folder_at
-from mcviz.runs.manifest import layout_for, read_manifest
+from mcviz.runs.manifest_file import read_manifest
 from mcviz.runs.shards import Makers
-from mcviz.runs.tasks import task_of
 from mcviz.runs.writer import rename_classes, write
+from mcviz.tasks import TASKS, task_of
 from mcviz.validate import invalid, one_of, whole_number
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def sample_run(
     seed: int = 0,
     masks: Masks = "per_pass",
     class_names: Sequence[str] | None = None,
-    task: Task | None = None,
+    task: str | None = None,
     predicts: Predicts | None = None,
     target_names: Sequence[str] | None = None,
     unit: str = "",

@@ -8,10 +8,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mcviz.choices import MASKS, PREDICTS, Masks, Predicts, Task
+from mcviz.choices import MASKS, PREDICTS, Masks, Predicts
 from mcviz.errors import UnsuitableModelError
 from mcviz.extras import INSTALL_NUMBA
 from mcviz.interrupts import held_interrupts
+from mcviz.manifest import Manifest
 from mcviz.model.blocks import padded_blocks
 from mcviz.model.compiling import COMPILERS, NO_COMPILER, XLA, check_compiler, has_compiler
 from mcviz.model.examples import checked_examples
@@ -41,8 +42,7 @@ from mcviz.model.stochastic import (
 from mcviz.model.texts import NumbersOfTexts, checked_texts, text_layer
 from mcviz.model.tracing import SamePassesError
 from mcviz.runs import Run
-from mcviz.runs.manifest import Manifest
-from mcviz.runs.tasks import TASKS
+from mcviz.tasks import TASKS
 from mcviz.validate import fraction, invalid, one_of, whole_number
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def sample(
     masks: Masks = "per_pass",
     output: str | None = None,
     from_logits: bool | None = None,
-    task: Task = "classification",
+    task: str = "classification",
     predicts: Predicts = "mean",
     stochastic: tuple[type[keras.Layer], ...] = (),
     progress: Progress | None = None,
@@ -141,7 +141,7 @@ class Sampler:
         *,
         output: str | None = None,
         from_logits: bool | None = None,
-        task: Task = "classification",
+        task: str = "classification",
         predicts: Predicts = "mean",
         stochastic: tuple[type[keras.Layer], ...] = (),
         product: str | None = None,
@@ -184,9 +184,9 @@ class Sampler:
         if compiler is not None:
             one_of("compiler", compiler, COMPILERS)
             check_compiler(compiler)
-        if task == "regression" and from_logits is not None:
+        if not TASKS[task].predicts_classes and from_logits is not None:
             raise invalid("from_logits", "left out for a regression", from_logits)
-        if task == "classification" and predicts != "mean":
+        if TASKS[task].predicts_classes and predicts != "mean":
             raise invalid("predicts", "left out for a classification", repr(predicts), "Or give task='regression'.")
         _check_model(model)
         if rate is not None and not 0 < fraction("rate", rate) < 1:

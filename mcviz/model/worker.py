@@ -14,13 +14,14 @@ import tensorflow as tf
 
 from mcviz.data import DataSet
 from mcviz.errors import McvizError, StorageError
+from mcviz.manifest import Manifest
 from mcviz.model import job
 from mcviz.model.kinds import adapter_for_examples
 from mcviz.model.model_source import ModelSource
 from mcviz.model.run_sampling import LIBRARIES, Source, model_digest, versions
 from mcviz.model.sampler import Sampler
 from mcviz.runs.files import Folder, folder_at
-from mcviz.runs.manifest import Manifest, read_manifest
+from mcviz.runs.manifest_file import read_manifest
 from mcviz.runs.run import Run
 from mcviz.runs.shards import MadeShard, make_shard
 

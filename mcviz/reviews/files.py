@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from mcviz.errors import InvalidInputError
+from mcviz.manifest import CONTENT
 from mcviz.reviews.decisions import LABEL_IS_WRONG, NO_CLASS_FITS, Decision, Reviewed, label_names
 from mcviz.reviews.outcome import outcome
 from mcviz.reviews.store import LONGEST_NAME, Entry, Kind
 from mcviz.runs import Run
-from mcviz.runs.manifest import CONTENT
 from mcviz.text import first_line, one_line, printable
 
 # What shows an example there, and its field of a task's data, by what the columns hold that are the example.

@@ -1,10 +1,10 @@
 """Runs on disk: written, opened, checked, listed and exported. Nothing here needs TensorFlow."""
 
+from mcviz.manifest import Examples, Images, Layer, Layout, Manifest, Model, Origin, Preprocessing
 from mcviz.runs.derived import Derived, load_derived, save_derived
 from mcviz.runs.export import as_xarray, check_table_file, export_run, write_table
 from mcviz.runs.folder import ListedRun, Removal, list_runs, remove_run, rename_run, run_names, what_goes
 from mcviz.runs.images import StoredImages
-from mcviz.runs.manifest import Examples, Images, Layer, Layout, Manifest, Model, Origin, Preprocessing
 from mcviz.runs.presets import PRESETS
 from mcviz.runs.run import Run, open_run
 from mcviz.runs.value_scale import ValueScale

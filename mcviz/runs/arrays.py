@@ -13,22 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mcviz.choices import Predicts, Task
+from mcviz.choices import Predicts
+from mcviz.manifest import COLUMNS, MODEL, Examples, Manifest, Origin, layout_for
 from mcviz.runs.files import Folder
-from mcviz.runs.manifest import (
-    COLUMNS,
-    MODEL,
-    NAME,
-    Examples,
-    Manifest,
-    Origin,
-    corrupt,
-    layout_for,
-    read_manifest,
-)
-from mcviz.runs.stored_array import StoredArray, by_example
-from mcviz.runs.tasks import task_of
+from mcviz.runs.manifest_file import NAME, corrupt, read_manifest
 from mcviz.runs.verified import read_verified
+from mcviz.tasks import TASKS, task_of
+from mcviz.tasks.stored_array import StoredArray, by_example
 
 if TYPE_CHECKING:
     import zarr
@@ -112,7 +103,7 @@ def shard_file(manifest: Manifest, array: StoredArray, shard: int) -> str:
 def arrays_in_shards(manifest: Manifest) -> tuple[str, ...]:
     """The names of the arrays that are written shard by shard: the passes, or the summary of a run without most."""
     task = task_of(manifest)
-    return task.summary_in(manifest) if manifest.with_passes else task.passes_in(manifest)
+    return task.summary_in(manifest) if manifest.with_passes else task.pass_arrays(manifest)
 
 
 def files_of_shard(manifest: Manifest, shard: int) -> list[str]:
@@ -135,10 +126,11 @@ def shards_done(manifest: Manifest) -> list[int]:
     return sorted(set.intersection(*found))
 
 
-def stored_bytes(passes: np.ndarray, task: Task, predicts: Predicts) -> float:
+def stored_bytes(passes: np.ndarray, task: str, predicts: Predicts) -> float:
     """How many bytes a prediction takes on disk, as far as the first of (T, n, K) passes tell."""
     count, width = passes.shape[1], passes.shape[2]
-    targets = () if task == "classification" else tuple(map(str, range(width if predicts == "mean" else width // 2)))
+    counted = 0 if TASKS[task].predicts_classes else width if predicts == "mean" else width // 2
+    targets = tuple(map(str, range(counted)))
     manifest = Manifest(
         task=task,
         passes=len(passes),
@@ -156,7 +148,7 @@ def stored_bytes(passes: np.ndarray, task: Task, predicts: Predicts) -> float:
         layout=layout_for(len(passes), width, None),
     )
     rows = min(count, manifest.layout.examples_per_chunk)
-    encoded = task_of(manifest).encoded(manifest, passes[:, :rows])
+    encoded = task_of(manifest).encode(manifest, passes[:, :rows])
     arrays = arrays_of(manifest)
     return sum(len(encode(arrays[name], 0, part)) for name, part in encoded.items()) / (rows * len(passes))
 

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from mcviz.runs.manifest import CONTENT
+from mcviz.manifest import CONTENT
 from mcviz.runs.run import Run
 from mcviz.text import one_line
 

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from msgspec.structs import replace
 
-from mcviz.choices import Task
-from mcviz.runs.manifest import Examples, Images, Manifest
-from mcviz.runs.summary import Summary
+from mcviz.manifest import Examples, Images, Manifest
 from mcviz.runs.table import decode_columns, encode_columns, with_own_names
-from mcviz.runs.tasks import TASKS
+from mcviz.tasks import TASKS
+from mcviz.tasks.summary import Summary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,7 +105,7 @@ def described_examples(
         ids: N texts, or None.
         parts: the columns that are the examples themselves, and the user's own, a row an example; or None each.
     """
-    reserved = ("example", "id", *TASKS[task].columns(targets), *TASKS[task].scores)
+    reserved = ("example", "id", *TASKS[task].table_columns(targets), *TASKS[task].scores)
     content, own = (None if part is None else with_own_names(part, reserved) for part in parts)
     sha256 = examples.sha256
     if content is not None:
@@ -123,7 +122,7 @@ def described_examples(
     return replace(examples, sha256=sha256, columns_sha256=named, content=names), file
 
 
-def stored_scores(task: Task, spread: bool = False) -> tuple[str, ...]:
+def stored_scores(task: str, spread: bool = False) -> tuple[str, ...]:
     """The names of the scores that a new run stores: those that need nothing but the passes.
 
     Args:

@@ -16,7 +16,7 @@ from mcviz.errors import McvizError, StorageError
 from mcviz.permission import may_write
 from mcviz.runs.files import folder_at
 from mcviz.runs.lock import writing
-from mcviz.runs.manifest import read_manifest
+from mcviz.runs.manifest_file import read_manifest
 from mcviz.runs.packed import packed, unpacked
 from mcviz.runs.shipped import PACKAGE
 

@@ -6,9 +6,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from mcviz.errors import McvizError, RunExistsError, RunNotFoundError
+from mcviz.manifest import Manifest, identity
 from mcviz.runs.derived import users_folder
 from mcviz.runs.files import TEMPORARY, Folder
-from mcviz.runs.manifest import NAME, Manifest, identity, read_manifest
+from mcviz.runs.manifest_file import NAME, read_manifest
 from mcviz.runs.shipped import require_own
 from mcviz.text import printable
 from mcviz.validate import invalid

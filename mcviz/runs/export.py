@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcviz.errors import InvalidInputError, StorageError
-from mcviz.runs.manifest import WITH_PASSES
+from mcviz.manifest import WITH_PASSES
 from mcviz.runs.run import Run
-from mcviz.runs.tasks import task_of
+from mcviz.tasks import task_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,7 +113,7 @@ def _npz(run: Run, file: Path) -> None:
 def _netcdf(run: Run, file: Path) -> None:
     import netCDF4  # noqa: F401 (xarray would name all its engines)
 
-    passes = task_of(run.manifest).passes_in(run.manifest)
+    passes = task_of(run.manifest).pass_arrays(run.manifest)
     encoding = {name: {"zlib": True, "complevel": 1} for name in passes}
     as_xarray(run).to_netcdf(file, engine="netcdf4", encoding=encoding)
 
@@ -134,7 +134,7 @@ def as_xarray(run: Run) -> "xarray.Dataset":
     variables: dict[str, Any] = dict(_arrays(run))
     if "labels" in variables:
         variables["label"] = variables.pop("labels")
-    predicted = [name for name in task_of(run.manifest).columns(run.targets) if name.startswith("prediction")]
+    predicted = [name for name in task_of(run.manifest).table_columns(run.targets) if name.startswith("prediction")]
     variables |= {name: (("example",), scores[name].to_numpy()) for name in (*predicted, *run.manifest.scores)}
     attributes = {name: getattr(run.manifest, name) for name in ("passes", "seed", "masks")}
     known = {name: value for name, value in attributes.items() if value is not None}
@@ -148,15 +148,15 @@ def _arrays(run: Run) -> Arrays:
     task, manifest, axis = task_of(run.manifest), run.manifest, "category" if run.class_names else "target"
     there = run.examples_with_passes
     if there is None:
-        passes = task.parts(manifest, run.predictions_block(0, None))
+        passes = task.split(manifest, run.predictions_block(0, None))
         found: Arrays = {name: (("draw", "example", axis), part) for name, part in passes.items()}
     else:
-        passes = task.parts(manifest, np.stack([run.predictions(example) for example in there.tolist()], axis=1))
+        passes = task.split(manifest, np.stack([run.predictions(example) for example in there.tolist()], axis=1))
         found = {name: (("draw", WITH_PASSES, axis), part) for name, part in passes.items()}
         found[WITH_PASSES] = (WITH_PASSES,), there
         found |= {name: (("example", axis), run.array(name)) for name in ("mean_probs", "std_probs", "votes")}
     if run.deterministic_predictions is not None:
-        fixed = task.deterministic(manifest, run.deterministic_predictions)
+        fixed = task.split_deterministic(manifest, run.deterministic_predictions)
         found |= {name: (("example", axis), part) for name, part in fixed.items()}
     if run.labels is not None:
         found["labels"] = (("example", axis)[: run.labels.ndim], run.labels)

@@ -15,16 +15,17 @@ from mcviz.errors import (
     RunExistsError,
     RunNotFoundError,
 )
+from mcviz.manifest import MODEL, Manifest
 from mcviz.permission import require_permission
 from mcviz.runs.arrays import read_whole_manifest
 from mcviz.runs.derived import users_folder
 from mcviz.runs.existing import REMOVED, files_of_run, is_being_removed, refuse_name_of_reviews, remove_files
 from mcviz.runs.files import Folder, LocalFolder, folder_at
 from mcviz.runs.lock import has_lock, writing
-from mcviz.runs.manifest import MODEL, NAME, Manifest, read_manifest
+from mcviz.runs.manifest_file import NAME, read_manifest
 from mcviz.runs.run import examples_done, is_whole, open_run
 from mcviz.runs.shipped import PACKAGE, is_shipped, require_own, shipped_runs
-from mcviz.runs.tasks import task_of
+from mcviz.tasks import task_of
 from mcviz.text import UNPRINTABLE, is_text, printable, size
 from mcviz.validate import invalid
 
@@ -78,7 +79,7 @@ class ListedRun:
             "passes": manifest.passes if manifest else None,
             "masks": manifest.masks if manifest else None,
             "seed": manifest.seed if manifest else None,
-            "measure": task_of(manifest).quality if manifest else None,
+            "measure": task_of(manifest).quality_name if manifest else None,
             "quality": manifest.quality if manifest else None,
             "started": manifest.created.get("started") if manifest else None,
             "finished": manifest.created.get("finished") if manifest else None,

@@ -1,6 +1,6 @@
 """Preprocessing by the names under which people know it."""
 
-from mcviz.runs.manifest import Preprocessing
+from mcviz.manifest import Preprocessing
 
 PRESETS = {  # as keras.applications and torchvision document them
     "imagenet": Preprocessing(255.0, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), crop=True),

@@ -10,11 +10,11 @@ import numpy as np
 import orjson
 
 from mcviz.errors import CorruptRunError
+from mcviz.manifest import Layer
 from mcviz.measures.bootstrap import Interval
 from mcviz.measures.quality import QUALITY, Compared
 from mcviz.measures.rates import RateChoice
 from mcviz.runs.files import Folder, folder_at
-from mcviz.runs.manifest import Layer
 
 FILE = "rates.json"
 MOST_BYTES = 1 << 22

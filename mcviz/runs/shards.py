@@ -11,14 +11,15 @@ import numpy as np
 from msgspec.structs import replace
 
 from mcviz.errors import InvalidInputError
+from mcviz.manifest import Manifest, StoredFile
 from mcviz.runs.arrays import arrays_in_shards, arrays_of, encode, files_of_shard, part_file, shard_file
 from mcviz.runs.contents import Progress, Source
 from mcviz.runs.files import Folder
-from mcviz.runs.manifest import Manifest, StoredFile
+from mcviz.runs.packed import decode_sums, encode_sums
 from mcviz.runs.run import Run
-from mcviz.runs.summary import Summary, decode_sums, encode_sums, joined
-from mcviz.runs.tasks import task_of
 from mcviz.runs.verified import described
+from mcviz.tasks import task_of
+from mcviz.tasks.summary import Summary, joined
 
 
 @dataclass(frozen=True)
@@ -113,9 +114,9 @@ def make_shard(
     _check(manifest, passes, (manifest.passes - first, stop - start, manifest.width))
     if old:
         passes = np.concatenate([old.predictions_block(start, stop), passes])
-    rows = task.encoded(manifest, passes)
+    rows = task.encode(manifest, passes)
     files = _written(folder, _encoded(manifest, shard, rows), permit)
-    return MadeShard(files, task.summarise(manifest, task.decoded(rows), labels), deterministic)
+    return MadeShard(files, task.summarise(manifest, task.decode(rows), labels), deterministic)
 
 
 def only_files_of(manifest: Manifest, start: int, stop: int) -> Manifest:
@@ -147,12 +148,12 @@ def _summed_up(
         end, done = min(at + manifest.examples_at_once, stop), (at - start) * manifest.passes
         passes = source.passes(at, end, 0, manifest.passes, partial(_after, report, done))
         _check(manifest, passes, (manifest.passes, end - at, manifest.width))
-        stored = task.decoded(task.encoded(manifest, passes))
+        stored = task.decode(task.encode(manifest, passes))
         blocks.append(task.summarise(manifest, stored, None if labels is None else labels[at - start : end - start]))
     found = joined(blocks)
     arrays = found.arrays
     if manifest.deterministic:
-        arrays = arrays | task.deterministic(manifest, source.deterministic(start, stop))
+        arrays = arrays | task.split_deterministic(manifest, source.deterministic(start, stop))
     sums = replaced(found, arrays={})
     encoded = _encoded(manifest, shard, {name: arrays[name] for name in task.summary_in(manifest)})
     return MadeShard(_written(folder, encoded | {part: encode_sums(sums)}, permit), sums, None)
@@ -182,4 +183,4 @@ def _check(manifest: Manifest, passes: np.ndarray, shape: tuple[int, int, int]) 
     if passes.shape != shape or passes.dtype != np.float32:
         expected, found = f"float32 {shape}", f"{passes.dtype} {passes.shape}"
         raise InvalidInputError(f"Passes to be kept should be {expected}. Received: {found}.")
-    task_of(manifest).check(manifest, passes)
+    task_of(manifest).check_passes(manifest, passes)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mcviz.runs.manifest import Images, Preprocessing
+from mcviz.manifest import Images, Preprocessing
 
 BYTES = 255
 

@@ -3,8 +3,9 @@
 import hashlib
 
 from mcviz.errors import CorruptRunError
+from mcviz.manifest import Manifest, StoredFile
 from mcviz.runs.files import Folder
-from mcviz.runs.manifest import Manifest, StoredFile, corrupt
+from mcviz.runs.manifest_file import corrupt
 
 
 def described(content: bytes) -> StoredFile:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from msgspec.structs import replace
 
+from mcviz.manifest import Manifest
 from mcviz.runs.contents import Progress
 from mcviz.runs.files import folder_at
-from mcviz.runs.manifest import NAME, Manifest, corrupt
+from mcviz.runs.manifest_file import NAME, corrupt
 from mcviz.runs.run import Run, open_run
-from mcviz.runs.summary import Summary, joined
-from mcviz.runs.tasks import quality_of_totals, task_of
+from mcviz.tasks import task_of
+from mcviz.tasks.summary import Summary, joined
 
 ROUNDING = 1e-6  # another processor's, in what is recomputed
 
@@ -46,7 +47,7 @@ class Verification:
             f"{self.files} files, {self.bytes:,} bytes: all as they were written",
         ]
         for label, value in (self.accuracy | self.rmse).items():
-            lines.append(f"{task.quality}, {label + ':':<18} {task.quality_in_words(manifest, value)}")
+            lines.append(f"{task.quality_name}, {label + ':':<18} {task.format_quality(value, manifest.unit)}")
         lines += [f"mean {task.scores[name].label + ':':<28} {value:.4f}" for name, value in self.mean_scores.items()]
         kept = manifest.with_passes
         of = f" of the {kept:,} examples that have theirs; of the others nothing can be computed again" if kept else ""
@@ -137,15 +138,21 @@ def _measured(
     known = {} if deterministic is None else {"deterministic": deterministic}
     if passes is None or ensemble is None:
         return known
-    return {**known, "mean single pass": task_of(manifest).quality_of_one_pass(passes), "ensemble": float(ensemble[-1])}
+    return {
+        **known,
+        "mean single pass": task_of(manifest).quality_of_single_pass(passes),
+        "ensemble": float(ensemble[-1]),
+    }
 
 
 def _agreements(run: Run, found: Summary) -> dict[str, bool]:
     """Whether what is stored is what the passes come to, by the file that holds it."""
     manifest, table = run.manifest, run.scores()
-    quality = quality_of_totals(manifest, found.totals)
+    quality = task_of(manifest).quality_of_totals(manifest, found.totals)
     ids_agree = run.columns is None or run.columns["id"].equals(table["id"])
-    columns = [name in found.columns or table[name].isna().all() for name in task_of(manifest).columns(run.targets)]
+    columns = [
+        name in found.columns or table[name].isna().all() for name in task_of(manifest).table_columns(run.targets)
+    ]
     agree = {manifest.table: ids_agree and all(columns)}
     for name, values in found.columns.items():
         stored = table[name]

@@ -12,6 +12,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from mcviz.errors import CorruptRunError, InvalidInputError, RunNotFoundError, StorageError
+from mcviz.manifest import COLUMNS, MODEL, WITH_PASSES, Manifest
 from mcviz.measures import most_uncertain_first
 from mcviz.permission import require_permission
 from mcviz.runs.arrays import (
@@ -36,25 +37,15 @@ from mcviz.runs.existing import (
 )
 from mcviz.runs.files import Folder, folder_at
 from mcviz.runs.lock import writing
-from mcviz.runs.manifest import (
-    COLUMNS,
-    MODEL,
-    NAME,
-    WITH_PASSES,
-    Manifest,
-    check_manifest,
-    check_size,
-    read_manifest,
-    write_manifest,
-)
+from mcviz.runs.manifest_file import NAME, check_manifest, check_size, read_manifest, write_manifest
 from mcviz.runs.run import Run, open_run
 from mcviz.runs.shards import MadeShard, Shards, make_shard
 from mcviz.runs.shipped import require_own
-from mcviz.runs.stored_array import StoredArray
-from mcviz.runs.summary import joined
 from mcviz.runs.table import encode_table
-from mcviz.runs.tasks import quality_of_totals, task_of
 from mcviz.runs.verified import described, is_whole, read_verified
+from mcviz.tasks import task_of
+from mcviz.tasks.stored_array import StoredArray
+from mcviz.tasks.summary import joined
 
 MOST_BETWEEN = 16  # examples between two whose passes are kept, which are made with them: another call takes longer
 SHARE_OF_TIME = 0.05  # at most, for writing down which shards are done
@@ -301,17 +292,17 @@ class _Writing:
             arrays[WITH_PASSES] = self._write_passes(summary.columns)
         elif manifest.deterministic:
             fixed = [each.deterministic for each in made if each.deterministic is not None]
-            arrays |= self.task.deterministic(manifest, np.concatenate(fixed))
+            arrays |= self.task.split_deterministic(manifest, np.concatenate(fixed))
         for name, rows in arrays.items():
             self._write_array(name, rows)
         table = encode_table(
-            self.contents.ids, manifest.examples.count, self.task.columns(manifest.targets), summary.columns
+            self.contents.ids, manifest.examples.count, self.task.table_columns(manifest.targets), summary.columns
         )
         self._write(manifest.table, table)
         finished = replace(
             self.manifest,
             state="finished",
-            quality=quality_of_totals(manifest, summary.totals),
+            quality=self.task.quality_of_totals(manifest, summary.totals),
             created={**self.manifest.created, "finished": _now()},
             files={name: self.manifest.files[name] for name in files_of(self.manifest)},
         )
@@ -320,15 +311,15 @@ class _Writing:
     def _write_passes(self, columns: dict[str, np.ndarray]) -> np.ndarray:
         """Make the passes of the most uncertain examples once more, and write them; their numbers, ascending."""
         manifest, task, score = self.manifest, self.task, self.manifest.scores[0]
-        examples = np.sort(most_uncertain_first(score, columns[score], manifest.task)[: manifest.with_passes])
-        (name,) = task.passes_in(manifest)
+        examples = np.sort(most_uncertain_first(score, columns[score], self.task.scores)[: manifest.with_passes])
+        (name,) = task.pass_arrays(manifest)
         array = arrays_of(manifest)[name]
         self._write_metadata(array)
         for shard in range(array.shards):
             of_shard = examples[shard * array.shard : (shard + 1) * array.shard]
             file = shard_file(manifest, array, shard)
             if file not in self.manifest.files:
-                self._write(file, encode(array, shard, task.encoded(manifest, self._passes_of(of_shard))[name]))
+                self._write(file, encode(array, shard, task.encode(manifest, self._passes_of(of_shard))[name]))
                 self._record_now_and_then()
             self.done += len(of_shard) * manifest.passes
             self._report(0, 0)

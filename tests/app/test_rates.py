@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from mcviz.runs import Layer
 from mcviz.runs.files import folder_at
-from mcviz.runs.manifest import Origin
+from mcviz.manifest import Origin
 from mcviz.runs.rates import FILE
 from tests.app.probing import table, words
 from tests.runs.making import FORMS, make

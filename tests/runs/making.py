@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from mcviz.runs import Examples, Images, Layer, Layout, Manifest, Model, Origin, Run
 from mcviz.runs.contents import Contents, described_examples, stored_scores
-from mcviz.runs.manifest import CONTENT
+from mcviz.manifest import CONTENT
 from mcviz.runs.writer import write
 
 MODEL_FILE = b"not a model, but the bytes of one" * 3

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from mcviz.runs.manifest import NAME, Manifest, _checksum
+from mcviz.manifest import Manifest
+from mcviz.runs.manifest_file import NAME, _checksum
 
 
 def reseal(run: Path, change: Callable[[dict[str, Any]], object], name: str = NAME) -> None:

@@ -11,8 +11,9 @@ from hypothesis.extra import numpy as hnp
 from mcviz.errors import CorruptRunError
 from mcviz.runs import Images, arrays, open_run
 from mcviz.runs.files import folder_at
-from mcviz.runs.manifest import layout_for, read_manifest, write_manifest
-from mcviz.runs.tasks.classification import dequantise, quantise
+from mcviz.manifest import layout_for
+from mcviz.runs.manifest_file import read_manifest, write_manifest
+from mcviz.tasks.classification import dequantise, quantise
 from mcviz.runs.verified import described
 from tests.runs.making import make, numbers, some_images
 

@@ -131,7 +131,7 @@ def test_a_growth_that_a_later_version_began_is_left_alone(folder: Path) -> None
 
 def test_a_later_revision_has_the_same_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = make(tmp_path / "before")
-    monkeypatch.setattr("mcviz.runs.manifest.REVISION", 1)
+    monkeypatch.setattr("mcviz.runs.manifest_file.REVISION", 1)
     assert open_run(before.path).digest == make(tmp_path / "after").digest == before.digest
     monkeypatch.undo()
     with pytest.raises(InvalidInputError, match="it is of revision 1, and this version reads 0"):

@@ -15,7 +15,8 @@ import msgspec
 from pathlib import Path
 from mcviz.errors import CorruptRunError
 from mcviz.runs import open_run
-from mcviz.runs.manifest import NAME, Manifest, _checksum
+from mcviz.manifest import Manifest
+from mcviz.runs.manifest_file import NAME, _checksum
 from tests.runs.making import numbers
 
 resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))

@@ -14,7 +14,7 @@ import xarray
 
 from mcviz.runs import Run
 from mcviz.runs.contents import stored_scores
-from mcviz.runs.tasks import task_of
+from mcviz.tasks import task_of
 from tests.runs.making import FORMS, make, some_content, some_images, some_labels, some_targets
 
 ROOT = Path(__file__).parents[2]
@@ -69,7 +69,7 @@ def test_pandas_gives_a_regression_s_values_and_its_texts_and_rows(tmp_path: Pat
     for name, form in FORMS.items():
         run = make(tmp_path / name, **form)
         found = pd.read_parquet(f"{run.path}/scores.parquet")
-        expected = ["example", "id", *task_of(run.manifest).columns(run.targets), *run.manifest.scores]
+        expected = ["example", "id", *task_of(run.manifest).table_columns(run.targets), *run.manifest.scores]
         assert list(found) == expected
         if form.get("targets") == ("x", "y", "z 1"):
             assert expected[2:8] == [

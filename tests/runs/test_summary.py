@@ -12,7 +12,8 @@ from mcviz.errors import InvalidInputError, McvizError, PassesNotKeptError
 from mcviz.measures import summarise
 from mcviz.measures.summary import BINS, histograms
 from mcviz.runs import Run, export_run, open_run
-from mcviz.runs.manifest import check_manifest, layout_for
+from mcviz.manifest import layout_for
+from mcviz.runs.manifest_file import check_manifest
 from tests.runs.making import make, some_images, some_labels, wanted
 
 KEPT = [1, 2, 3, 4, 7]

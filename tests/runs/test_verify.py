@@ -12,8 +12,8 @@ from mcviz.errors import CorruptRunError, PartialRunError
 from mcviz.runs import verify_run, writer
 from mcviz.runs.contents import stored_scores
 from mcviz.runs.files import folder_at
-from mcviz.runs.manifest import write_manifest
-from mcviz.runs.summary import Summary, joined
+from mcviz.runs.manifest_file import write_manifest
+from mcviz.tasks.summary import Summary, joined
 from tests.cases import one_in
 from tests.runs.making import FORMS, MadeUpSource, made_up, make
 

@@ -143,11 +143,11 @@ def test_a_run_of_more_files_than_can_be_listed_is_refused_before_anything_is_wr
 ) -> None:
     make(tmp_path / "whole")
     size = (tmp_path / "whole" / "manifest.json").stat().st_size
-    monkeypatch.setattr("mcviz.runs.manifest.MAX_MANIFEST_BYTES", size // 2)
+    monkeypatch.setattr("mcviz.runs.manifest_file.MAX_MANIFEST_BYTES", size // 2)
     with pytest.raises(InvalidInputError, match="more files than its manifest can list"):
         make(tmp_path / "run")
     assert not (tmp_path / "run").exists()
-    monkeypatch.setattr("mcviz.runs.manifest.MAX_MANIFEST_BYTES", 2 * size)
+    monkeypatch.setattr("mcviz.runs.manifest_file.MAX_MANIFEST_BYTES", 2 * size)
     make(tmp_path / "run")
 
 

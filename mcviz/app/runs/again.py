@@ -18,6 +18,7 @@ from mcviz.jobs.of_run import can_be_sampled, options_of_more
 from mcviz.measures import most_uncertain_first
 from mcviz.measures.ranking import first_in_both, rank_correlation
 from mcviz.runs import Run
+from mcviz.tasks import TASKS
 
 FIRST = 10  # examples of the ranking, and a tenth of it
 FEWEST = 3  # examples, of which a ranking says something
@@ -120,7 +121,9 @@ def _result(selection: Selection, found: FoundJob) -> None:
 
 def _orders(run: Run, first: pd.DataFrame, fresh: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
     """The examples by a score, most uncertain first, of the run and of the fresh passes."""
-    one, other = (most_uncertain_first(name, each[name].to_numpy(), run.manifest.task) for each in (first, fresh))
+    one, other = (
+        most_uncertain_first(name, each[name].to_numpy(), TASKS[run.manifest.task].scores) for each in (first, fresh)
+    )
     return one, other
 
 

@@ -17,11 +17,11 @@ from mcviz.app.state import go_to_run
 from mcviz.app.wording import as_markdown, counted
 from mcviz.errors import McvizError
 from mcviz.jobs import FoundJob, Job, Jobs, Progress, State
-from mcviz.measures import scores_of
 from mcviz.permission import may_write
 from mcviz.runs.files import folder_at
 from mcviz.runs.folder import cache_folder
-from mcviz.runs.manifest import read_manifest
+from mcviz.runs.manifest_file import read_manifest
+from mcviz.tasks import TASKS
 from mcviz.text import duration, one_line
 
 SECONDS = 1.0  # between two looks
@@ -206,7 +206,7 @@ def _are_pictures(progress: Progress) -> bool:
 
 
 def _table(progress: Progress) -> pd.DataFrame:
-    score = scores_of(progress.task)[progress.score]
+    score = TASKS[progress.task].scores[progress.score]
 
     def predicted(value: float | None) -> str:
         if value is None:

@@ -27,10 +27,10 @@ from mcviz.errors import McvizError
 from mcviz.jobs import FoundJob, Jobs, Progress
 from mcviz.jobs.of_run import check_kept_model, options_of_data, options_of_model
 from mcviz.jobs.queue import check_new_name
-from mcviz.measures import TASKS
 from mcviz.regular import is_there
 from mcviz.runs.existing import REVIEWS
 from mcviz.runs.folder import LONGEST_NAME, cache_folder
+from mcviz.tasks import TASKS
 from mcviz.text import duration, one_line
 
 CHECK = "new-run-check"  # id of the job, of the session
@@ -143,7 +143,7 @@ def _of_model(model: Source, data: Source, place: "st.delta_generator.DeltaGener
             yield f"--model={model.path}"
             task = st.selectbox("What it predicts", list(TASKS), key="new-run-task")
             yield f"--task={task}"
-            if hasattr(TASKS[task].predictions, "variances"):
+            if not TASKS[task].predicts_classes:
                 yield f"--predicts={st.selectbox('Its outputs are', PREDICTS, key='new-run-predicts')}"
             if output := st.text_input("Output, of a model with several", key="new-run-output").strip():
                 yield f"--output={output}"

@@ -6,7 +6,7 @@ from typing import Any
 from mcviz.app.wording import counted
 from mcviz.data.kinds import KINDS
 from mcviz.runs import Layer, ListedRun, Manifest
-from mcviz.runs.tasks import task_of
+from mcviz.tasks import task_of
 from mcviz.text import one_line
 
 MOST_NAMES = 12  # of classes, targets or layers
@@ -27,7 +27,7 @@ def quality_in_words(run: ListedRun) -> str:
     if manifest is None or manifest.quality is None:
         return ""
     task = task_of(manifest)
-    return one_line(f"{task.quality} {task.quality_in_words(manifest, manifest.quality)}")
+    return one_line(f"{task.quality_name} {task.format_quality(manifest.quality, manifest.unit)}")
 
 
 def data_in_words(manifest: Manifest) -> str:

@@ -10,7 +10,7 @@ from mcviz.measures import RegressionPredictions
 from mcviz.measures.prediction_intervals import intervals_by_passes
 from mcviz.measures.regression_scores import predictive_variance
 from mcviz.runs import Run
-from mcviz.runs.tasks.regression import Regression
+from mcviz.tasks.regression import Regression
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def as_predictions(
     run: Run, predictions: np.ndarray, labels: np.ndarray | None = None, deterministic: np.ndarray | None = None
 ) -> RegressionPredictions:
     """What measures are computed from, of (T, n, K) predictions and what else is known of the n examples."""
-    return Regression().predictions(run.manifest, predictions, labels, deterministic)
+    return Regression().predictions(predictions, labels, deterministic, targets=len(run.targets))
 
 
 def whole(run: Run) -> RegressionPredictions:

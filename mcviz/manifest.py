@@ -1,34 +1,23 @@
-"""What a run says about itself: how its numbers were made, and which files hold them."""
+"""The types of a manifest: what a run says about itself, how its numbers were made, and which files hold them."""
 
 import hashlib
 import json
 import math
-from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 from msgspec.structs import replace
 
-from mcviz.choices import Masks, Predicts, Task
-from mcviz.errors import CorruptRunError, InvalidInputError, RunNotFoundError
-from mcviz.measures import is_name_of_score
+from mcviz.choices import Masks, Predicts
+from mcviz.errors import InvalidInputError
 from mcviz.measures.summary import BINS
-from mcviz.runs.files import Folder
-from mcviz.text import printable
 from mcviz.validate import invalid
 
-NAME = "manifest.json"
 MODEL = "model.keras"
 COLUMNS = "examples.parquet"
 WITH_PASSES = "example_with_passes"  # of a summary: the dimension of its passes, and the array of these examples
 FORMAT = 2
-# Goes up where a manifest of this format gets a field, or a value of one, that earlier versions do not know. It is no
-# part of a run's identity, and is left out while it is 0.
-REVISION = 0
-UNKNOWN_FIELD = "Object contains unknown field"  # of msgspec's messages
-MAX_MANIFEST_BYTES = 1 << 26
-SMALLEST_ENTRY = 128  # bytes at least for each file in a manifest
 MAX_CHUNK_BYTES = 1 << 28  # checked before memory is taken
 
 CONTENT = {"image": "", "text": "texts", "row": "numbers", "none": ""}  # of the columns that are the examples
@@ -211,7 +200,7 @@ class Manifest(Part, frozen=True, kw_only=True):
     """Everything that a run says about itself.
 
     Attributes:
-        task: what the model predicts.
+        task: what the model predicts, a name of `mcviz.tasks.TASKS`.
         passes: T.
         classes: of classification: C.
         class_names: of classification: C names; no part of the run's identity.
@@ -244,7 +233,7 @@ class Manifest(Part, frozen=True, kw_only=True):
         format: the version of this layout of files.
     """
 
-    task: Task = "classification"
+    task: str = "classification"
     passes: Count
     classes: Annotated[int, msgspec.Meta(ge=0, le=1 << 40)] = 0
     class_names: tuple[str, ...] = ()
@@ -277,7 +266,7 @@ class Manifest(Part, frozen=True, kw_only=True):
     @property
     def digest(self) -> str:
         """The identity of the run: a SHA-256 of all that determines its numbers."""
-        return hashlib.sha256(_canonical(identity(self))).hexdigest()
+        return hashlib.sha256(canonical(identity(self))).hexdigest()
 
     @property
     def has_images(self) -> bool:
@@ -377,116 +366,19 @@ def identity(manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def check_size(manifest: Manifest, names: Iterable[str]) -> None:
-    """Check that the manifest of a run stays of a size that is read, once it lists all files.
-
-    Args:
-        manifest: of the run.
-        names: of all its files.
+def check_claims(manifest: Manifest) -> None:
+    """Check what a manifest claims, before anything is read or any memory taken for it.
 
     Raises:
-        InvalidInputError: it does not.
+        InvalidInputError: no run of any task can be so.
     """
-    files = dict.fromkeys(names, StoredFile(MAX_CHUNK_BYTES, "0" * 64))
-    if len(files) * SMALLEST_ENTRY < MAX_MANIFEST_BYTES:
-        return
-    size = len(_encoded(replace(manifest, files=files)))
-    if size > MAX_MANIFEST_BYTES:
-        raise InvalidInputError(
-            f"The run would be of more files than its manifest can list. Received: {len(files):,} files, a manifest of "
-            f"{size >> 20:,} MB; at most {MAX_MANIFEST_BYTES >> 20} MB are read. Keep the run without its images "
-            "(--no-keep-images), or make several runs."
-        )
-
-
-def write_manifest(folder: Folder, manifest: Manifest, name: str = NAME) -> None:
-    """Put a manifest in place. For a finished run this is the moment from which it counts."""
-    folder.write(name, _encoded(manifest))
-
-
-def _encoded(manifest: Manifest) -> bytes:
-    content = msgspec.to_builtins(manifest) | {"digest": manifest.digest} | ({"revision": REVISION} if REVISION else {})
-    content["checksum"] = _checksum(content)
-    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False).encode()
-
-
-def read_manifest(folder: Folder, name: str = NAME) -> Manifest:
-    """Read a run's manifest, and check it against its own checksum.
-
-    Raises:
-        RunNotFoundError: there is none.
-        CorruptRunError: it is not what was written, or claims what cannot be.
-        InvalidInputError: another version of mcviz wrote it.
-    """
-    try:
-        data = folder.read(name, 0, MAX_MANIFEST_BYTES)
-    except FileNotFoundError as error:
-        raise RunNotFoundError(
-            f"There is no run at {folder.path}. Make one with "
-            f"`mcviz sample --model MODEL.keras --data FILE.npz --out {folder.path}`."
-        ) from error
-    try:
-        content = json.loads(data.decode())
-        if content.pop("checksum") != _checksum(content):
-            raise ValueError("it does not match its checksum")
-        if content["format"] != FORMAT:
-            raise _OtherVersionError(
-                f"{folder.path} is in format {content['format']!r:.60} and this mcviz reads format {FORMAT}. "
-                "Use the version of mcviz that wrote it."
-            )
-        if (revision := content.pop("revision", 0)) > REVISION:
-            raise _later(folder, f"it is of revision {revision!r:.60}, and this version reads {REVISION}")
-        digest = content.pop("digest")
-        manifest = msgspec.convert(content, Manifest)
-        if manifest.digest != digest:
-            raise ValueError("its digest is not that of what it says")
-        _check_text(content)
-        _check_claims(manifest)
-    except _OtherVersionError:
-        raise
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
-        if isinstance(error, msgspec.ValidationError) and str(error).startswith(UNKNOWN_FIELD):
-            field = printable(str(error).removeprefix(UNKNOWN_FIELD))
-            raise _later(folder, f"it has the field{field:.200}, which this version does not know") from error
-        raise corrupt(folder.address(name), f"is damaged: {error}") from error
-    return manifest
-
-
-def corrupt(address: str, what: str) -> CorruptRunError:
-    """The error for a file at `address`, of which `what` is wrong."""
-    return CorruptRunError(
-        f"{address} {printable(what):.500}. Restore it from a copy, or remove the run and sample again."
-    )
-
-
-def check_manifest(manifest: Manifest) -> None:
-    """Check a manifest that was made in memory as one that is read is checked.
-
-    Raises:
-        InvalidInputError: no run can be so.
-    """
-    try:
-        content = msgspec.to_builtins(manifest)
-        msgspec.convert(content, Manifest)
-        _check_text(content)
-    except (ValueError, TypeError, RecursionError) as error:
-        raise InvalidInputError(f"No run can be so: {error}.") from error
-    _check_claims(manifest)
-
-
-def _check_claims(manifest: Manifest) -> None:
-    """Check what a manifest claims, before anything is read or any memory taken for it."""
     images, layout, examples = manifest.images, manifest.layout, manifest.examples
     chunk_bytes = 4 * layout.examples_per_chunk * manifest.width * manifest.passes
     image_bytes = 0 if images is None else 4 * layout.images_per_chunk * math.prod(images.shape)
     grown = f"-{manifest.passes}"
     for holds, what in (
         (len(manifest.class_names) == manifest.classes, f"{manifest.classes} classes have other names"),
-        ((manifest.task != "regression") == (manifest.classes > 0), f"{manifest.classes} classes are predicted"),
-        ((manifest.task == "regression") == bool(manifest.targets), f"{len(manifest.targets)} targets are predicted"),
         (len(set(manifest.targets)) == len(manifest.targets), "two targets have one name"),
-        (manifest.predicts == "mean" or bool(manifest.targets), f"classes are predicted as {manifest.predicts}"),
-        (not manifest.unit or bool(manifest.targets), f"classes are predicted in {manifest.unit!r:.60}"),
         (layout.examples_per_shard % layout.examples_per_chunk == 0, f"the layout is {layout}"),
         (layout.images_per_shard % layout.images_per_chunk == 0, f"the layout is {layout}"),
         (chunk_bytes <= MAX_CHUNK_BYTES, f"{manifest.passes} passes of {manifest.width} numbers are too many"),
@@ -513,10 +405,6 @@ def _check_claims(manifest: Manifest) -> None:
             manifest.with_passes is None or layout.examples_per_shard.bit_count() == 1,
             f"the layout of a summary is {layout}",
         ),
-        (
-            all(is_name_of_score(name, manifest.task) for name in manifest.scores),
-            f"scores are called {manifest.scores!r:.100}",
-        ),
         (_are_versions(manifest.created.get("versions", {})), "its versions are no names and texts"),
     ):
         if not holds:
@@ -525,14 +413,6 @@ def _check_claims(manifest: Manifest) -> None:
 
 def _are_versions(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(version, str) for version in value.values())
-
-
-class _OtherVersionError(InvalidInputError):
-    pass
-
-
-def _later(folder: Folder, what: str) -> _OtherVersionError:
-    return _OtherVersionError(f"{folder.path} was written by a later version of mcviz: {what}. Update mcviz.")
 
 
 def _listed(numbers: tuple[float, ...]) -> str:
@@ -548,14 +428,6 @@ def power_of_two(most: int) -> int:
     return 1 << (max(most, 1).bit_length() - 1)
 
 
-def _checksum(content: dict[str, Any]) -> str:
-    return hashlib.sha256(_canonical(content)).hexdigest()
-
-
-def _check_text(content: dict[str, Any]) -> None:
-    """Raise a ValueError where a text has lone surrogates, which nobody can print, or a number is infinite or NaN."""
-    json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
-
-
-def _canonical(content: dict[str, Any]) -> bytes:
+def canonical(content: dict[str, Any]) -> bytes:
+    """The one way in which content is written as JSON for a digest."""
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()

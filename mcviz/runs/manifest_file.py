@@ -1,0 +1,146 @@
+"""The manifest of a run as a file: written, read, and checked against its own checksum."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from mcviz.errors import CorruptRunError, InvalidInputError, RunNotFoundError
+from mcviz.manifest import FORMAT, MAX_CHUNK_BYTES, Manifest, StoredFile, canonical, check_claims
+from mcviz.runs.files import Folder
+from mcviz.tasks import TASKS
+from mcviz.text import printable
+
+NAME = "manifest.json"
+# Goes up where a manifest of this format gets a field, or a value of one, that earlier versions do not know. It is no
+# part of a run's identity, and is left out while it is 0.
+REVISION = 0
+UNKNOWN_FIELD = "Object contains unknown field"  # of msgspec's messages
+MAX_MANIFEST_BYTES = 1 << 26
+SMALLEST_ENTRY = 128  # bytes at least for each file in a manifest
+
+
+def check_size(manifest: Manifest, names: Iterable[str]) -> None:
+    """Check that the manifest of a run stays of a size that is read, once it lists all files.
+
+    Args:
+        manifest: of the run.
+        names: of all its files.
+
+    Raises:
+        InvalidInputError: it does not.
+    """
+    files = dict.fromkeys(names, StoredFile(MAX_CHUNK_BYTES, "0" * 64))
+    if len(files) * SMALLEST_ENTRY < MAX_MANIFEST_BYTES:
+        return
+    size = len(_encoded(replace(manifest, files=files)))
+    if size > MAX_MANIFEST_BYTES:
+        raise InvalidInputError(
+            f"The run would be of more files than its manifest can list. Received: {len(files):,} files, a manifest of "
+            f"{size >> 20:,} MB; at most {MAX_MANIFEST_BYTES >> 20} MB are read. Keep the run without its images "
+            "(--no-keep-images), or make several runs."
+        )
+
+
+def write_manifest(folder: Folder, manifest: Manifest, name: str = NAME) -> None:
+    """Put a manifest in place. For a finished run this is the moment from which it counts."""
+    folder.write(name, _encoded(manifest))
+
+
+def _encoded(manifest: Manifest) -> bytes:
+    content = msgspec.to_builtins(manifest) | {"digest": manifest.digest} | ({"revision": REVISION} if REVISION else {})
+    content["checksum"] = _checksum(content)
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False).encode()
+
+
+def read_manifest(folder: Folder, name: str = NAME) -> Manifest:
+    """Read a run's manifest, and check it against its own checksum.
+
+    Raises:
+        RunNotFoundError: there is none.
+        CorruptRunError: it is not what was written, or claims what cannot be.
+        InvalidInputError: another version of mcviz wrote it.
+    """
+    try:
+        data = folder.read(name, 0, MAX_MANIFEST_BYTES)
+    except FileNotFoundError as error:
+        raise RunNotFoundError(
+            f"There is no run at {folder.path}. Make one with "
+            f"`mcviz sample --model MODEL.keras --data FILE.npz --out {folder.path}`."
+        ) from error
+    try:
+        content = json.loads(data.decode())
+        if content.pop("checksum") != _checksum(content):
+            raise ValueError("it does not match its checksum")
+        if content["format"] != FORMAT:
+            raise _OtherVersionError(
+                f"{folder.path} is in format {content['format']!r:.60} and this mcviz reads format {FORMAT}. "
+                "Use the version of mcviz that wrote it."
+            )
+        if (revision := content.pop("revision", 0)) > REVISION:
+            raise _later(folder, f"it is of revision {revision!r:.60}, and this version reads {REVISION}")
+        digest = content.pop("digest")
+        manifest = msgspec.convert(content, Manifest)
+        if manifest.digest != digest:
+            raise ValueError("its digest is not that of what it says")
+        _check_text(content)
+        _check_claims(manifest)
+    except _OtherVersionError:
+        raise
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
+        if isinstance(error, msgspec.ValidationError) and str(error).startswith(UNKNOWN_FIELD):
+            field = printable(str(error).removeprefix(UNKNOWN_FIELD))
+            raise _later(folder, f"it has the field{field:.200}, which this version does not know") from error
+        raise corrupt(folder.address(name), f"is damaged: {error}") from error
+    return manifest
+
+
+def corrupt(address: str, what: str) -> CorruptRunError:
+    """The error for a file at `address`, of which `what` is wrong."""
+    return CorruptRunError(
+        f"{address} {printable(what):.500}. Restore it from a copy, or remove the run and sample again."
+    )
+
+
+def check_manifest(manifest: Manifest) -> None:
+    """Check a manifest that was made in memory as one that is read is checked.
+
+    Raises:
+        InvalidInputError: no run can be so.
+    """
+    try:
+        content = msgspec.to_builtins(manifest)
+        msgspec.convert(content, Manifest)
+        _check_text(content)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InvalidInputError(f"No run can be so: {error}.") from error
+    _check_claims(manifest)
+
+
+class _OtherVersionError(InvalidInputError):
+    pass
+
+
+def _later(folder: Folder, what: str) -> _OtherVersionError:
+    return _OtherVersionError(f"{folder.path} was written by a later version of mcviz: {what}. Update mcviz.")
+
+
+def _check_text(content: dict[str, Any]) -> None:
+    """Raise a ValueError where a text has lone surrogates, which nobody can print, or a number is infinite or NaN."""
+    json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
+
+
+def _checksum(content: dict[str, Any]) -> str:
+    return hashlib.sha256(canonical(content)).hexdigest()
+
+
+def _check_claims(manifest: Manifest) -> None:
+    if manifest.task not in TASKS:
+        raise InvalidInputError(f"the task is {manifest.task!r:.60}, and this mcviz knows {', '.join(TASKS)}")
+    check_claims(manifest)
+    for holds, what in TASKS[manifest.task].claims(manifest):
+        if not holds:
+            raise InvalidInputError(what)

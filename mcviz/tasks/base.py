@@ -1,0 +1,318 @@
+"""A task: its scores, how its passes are stored and imported, how good they are, and how two runs compare."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mcviz import validate
+from mcviz.choices import Predicts
+from mcviz.manifest import Manifest
+from mcviz.measures import Predictions, RegressionPredictions, Scores
+from mcviz.measures.quality import Quality
+from mcviz.tasks.stored_array import StoredArray
+from mcviz.tasks.summary import Summary
+
+if TYPE_CHECKING:
+    from mcviz.data import DataSet
+
+NEAR_CHANCE = 0.15  # of the way from guessing to being always right
+GAIN = 0.2  # of accuracy by another scale, or the part of the RMSE that it takes away
+
+
+@dataclass(frozen=True)
+class PassNames:
+    """The names under which files from elsewhere keep the passes of a task.
+
+    Attributes:
+        arrays: of arrays; the first is that of a run and of its exports.
+        last: what the axis that is neither of passes nor of examples has.
+        dimensions: of that axis.
+        value: the column of a long table that holds a prediction.
+        named: the array of the names along that axis.
+        least: how many axes there are at least; an axis of one target may be left out.
+        spreads: of an array of the same shape beside the passes, with what the two together are called.
+    """
+
+    arrays: tuple[str, ...]
+    last: str
+    dimensions: tuple[str, ...]
+    value: str
+    named: str
+    least: int = 3
+    spreads: Mapping[str, Predicts] = field(default_factory=dict)
+
+    @property
+    def axes(self) -> str:
+        """The axes, in words."""
+        return f"pass, example and {self.last}"
+
+
+@dataclass(frozen=True)
+class Changes:
+    """How the predictions of the same examples changed from one run to the other.
+
+    Attributes:
+        kinds: what an example may be, such as "right to wrong".
+        moved: those of them that are a change: with labels the ones that got worse and better.
+        kind: (N,) int64, an index into `kinds`.
+        worse: (N,) float64, by how much the other prediction fits the label worse: of classes the fall of the label's
+            probability, of a regression the rise of the absolute error; without labels how far the predictions differ.
+    """
+
+    kinds: tuple[str, ...]
+    moved: tuple[str, ...]
+    kind: np.ndarray
+    worse: np.ndarray
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many examples are of each kind."""
+        return dict(zip(self.kinds, np.bincount(self.kind, minlength=len(self.kinds)).tolist(), strict=True))
+
+    def of(self, kind: str) -> np.ndarray:
+        """(n,) int64, the examples of a kind, those first whose predictions changed the most."""
+        found = np.flatnonzero(self.kind == self.kinds.index(kind))
+        return found[np.argsort(-np.abs(self.worse[found]), kind="stable")]
+
+
+def changed_predictions(distance: np.ndarray, same: np.ndarray) -> Changes:
+    """Changes where no labels are known.
+
+    Args:
+        distance: (N,) float64, how far each prediction moved.
+        same: (N,) bool, whether it is still the same.
+    """
+    kinds = ("another prediction", "same prediction")
+    return Changes(kinds, kinds[:1], same.astype(np.int64), distance)
+
+
+class PassFormat(ABC):
+    """What imported passes are, and how they become what a run keeps. K numbers are kept for an example in a pass.
+
+    Attributes:
+        least: how many numbers an example has in a pass, at least.
+        axis: the name of the axis of these numbers.
+    """
+
+    least: int
+    axis: str
+
+    def in_three_axes(self, passes: Any, axes: Sequence[str] | None) -> tuple[Any, Sequence[str] | None]:
+        """Passes, and the order of their axes, with all three of these."""
+        return passes, axes
+
+    @abstractmethod
+    def convert(self, block: np.ndarray) -> np.ndarray:
+        """(…, K) float32 as it is given, to what is kept."""
+
+    @abstractmethod
+    def check(self, block: np.ndarray, start: int, epsilon: float) -> None:
+        """Check (T, n, K) of what is kept, of examples from `start` on, which were given with a precision.
+
+        Raises:
+            InvalidInputError: it is nothing of the task.
+        """
+
+    @abstractmethod
+    def deterministic(self, given: Any, shape: tuple[int, int]) -> np.ndarray:
+        """Deterministic predictions, (N, K) of what is kept.
+
+        Raises:
+            InvalidInputError: another shape, or nothing of the task.
+        """
+
+
+class Task(ABC):
+    """What a model predicts. K is the number of numbers that a pass gives for an example, D that of targets.
+
+    Attributes:
+        name: in manifests, on the command line and in Python.
+        scores: by which examples can be ranked, by name; the first is the usual one.
+        quality: the measures of how good predictions are.
+        quality_name: the name of the one that `compute_quality` computes.
+        measures_need_passes: whether these measures look at single passes, and not only at their mean.
+        predicts_classes: whether the K numbers are of classes, and not of targets.
+        pass_names: the names under which files from elsewhere keep the passes.
+    """
+
+    name: str
+    scores: Scores
+    quality: Quality
+    quality_name: str
+    measures_need_passes: bool
+    predicts_classes: bool
+    pass_names: PassNames
+
+    @abstractmethod
+    def claims(self, manifest: Manifest) -> Iterator[tuple[bool, str]]:
+        """What has to hold of a manifest of this task, each with what is said where it does not."""
+
+    @abstractmethod
+    def arrays(self, manifest: Manifest) -> Iterable[StoredArray]:
+        """The arrays of predictions and labels; those that `pass_arrays` names are cut into shards of passes."""
+
+    @abstractmethod
+    def pass_arrays(self, manifest: Manifest) -> tuple[str, ...]:
+        """The names of the arrays that hold the passes."""
+
+    @abstractmethod
+    def summary_in(self, manifest: Manifest) -> tuple[str, ...]:
+        """The names of the arrays of a row an example that a run without most passes has of them.
+
+        Raises:
+            InvalidInputError: no summary of such a task is kept.
+        """
+
+    @abstractmethod
+    def check_passes(self, manifest: Manifest, passes: np.ndarray) -> None:
+        """Check (T, n, K) passes.
+
+        Raises:
+            InvalidInputError: they are no predictions of the task.
+        """
+
+    @abstractmethod
+    def encode(self, manifest: Manifest, passes: np.ndarray) -> dict[str, np.ndarray]:
+        """(T, n, K) float32 passes as rows of the arrays that hold them."""
+
+    @abstractmethod
+    def decode(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
+        """(T, n, K) float32 passes, from the rows of the arrays that hold them."""
+
+    @abstractmethod
+    def split(self, manifest: Manifest, predictions: np.ndarray) -> dict[str, np.ndarray]:
+        """(…, K) predictions as the arrays that they are made of, by the names of `pass_arrays`."""
+
+    def split_deterministic(self, manifest: Manifest, predictions: np.ndarray) -> dict[str, np.ndarray]:
+        """(N, K) predictions of the model with dropout off as the arrays that hold them, by name; see `arrays`."""
+        return {f"deterministic_{name}": part for name, part in self.split(manifest, predictions).items()}
+
+    @abstractmethod
+    def summarise(self, manifest: Manifest, passes: np.ndarray, labels: np.ndarray | None) -> Summary:
+        """What (T, n, K) passes as they are stored come to."""
+
+    @abstractmethod
+    def table_columns(self, targets: Sequence[str]) -> dict[str, str]:
+        """The columns of the table of scores between the ids and the scores, with their types in Parquet."""
+
+    @abstractmethod
+    def score_inputs(self, manifest: Manifest) -> set[str]:
+        """What the scores of a run can be computed from, by the names of their parameters."""
+
+    @abstractmethod
+    def predictions(
+        self,
+        passes: np.ndarray,
+        labels: np.ndarray | None = None,
+        deterministic: np.ndarray | None = None,
+        *,
+        targets: int = 0,
+    ) -> Predictions | RegressionPredictions:
+        """What scores and measures are computed from.
+
+        Args:
+            passes: (T, n, K).
+            labels: of n examples, or None.
+            deterministic: (n, K), or None.
+            targets: D, of a regression.
+        """
+
+    @abstractmethod
+    def compute_quality(self, predictions: np.ndarray, labels: np.ndarray) -> float:
+        """How good (N, K) predictions are."""
+
+    @abstractmethod
+    def quality_of_table(self, columns: Mapping[str, np.ndarray]) -> float | None:
+        """How good the ensemble is, from the columns of a table of scores, (n,) each; None without labels."""
+
+    @abstractmethod
+    def quality_by_pass(self, manifest: Manifest, totals: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """(T,) how good each single pass is, and the mean of the first 1, 2, … passes, from a summary's totals."""
+
+    def quality_of_totals(self, manifest: Manifest, totals: Mapping[str, np.ndarray]) -> float | None:
+        """How good the mean of all passes is, from a summary's totals over all examples; None without labels."""
+        return float(self.quality_by_pass(manifest, totals)[1][-1]) if totals else None
+
+    @abstractmethod
+    def quality_of_single_pass(self, by_pass: np.ndarray) -> float:
+        """How good a pass is that is drawn at random, of the (T,) of all."""
+
+    @abstractmethod
+    def format_quality(self, value: float, unit: str = "", digits: int = 2) -> str:
+        """A value of `compute_quality` as text, of targets in a unit; `digits` after the point of a percentage."""
+
+    @abstractmethod
+    def pass_format(self, predicts: Predicts, from_logits: bool) -> PassFormat:
+        """How passes from elsewhere become what is kept.
+
+        Raises:
+            InvalidInputError: the task has no such passes.
+        """
+
+    @abstractmethod
+    def check_class_names(self, names: Sequence[str], width: int) -> None:
+        """Check names of classes.
+
+        Raises:
+            InvalidInputError: they are not one for each of K = `width` numbers, or the task has no classes.
+        """
+
+    @abstractmethod
+    def names(self, examples: "DataSet", width: int, predicts: Predicts) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The names of classes and of targets, of K = `width` numbers; empty where nobody named the classes.
+
+        Raises:
+            InvalidInputError: names or labels of others than are predicted.
+        """
+
+    @abstractmethod
+    def describe_outputs(self, examples: "DataSet", width: int, predicts: Predicts) -> dict[str, str]:
+        """What is predicted, in words, under its name."""
+
+    @abstractmethod
+    def guessing_hint(self, quality: float, labels: np.ndarray, width: int, which: str) -> str:
+        """A sentence where a quality is hardly better than guessing, or ""; `which` names the examples."""
+
+    @abstractmethod
+    def rescaling_hint(self, quality: float, better: float) -> str:
+        """How good the model is where another scale makes it much better, or ""."""
+
+    @abstractmethod
+    def changes(
+        self, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None, other_labels: np.ndarray | None
+    ) -> Changes:
+        """How predictions of the same examples changed.
+
+        Args:
+            mean: (N, C) or (N, D), the predictive mean.
+            other: the same of another run, its classes in the same order.
+            labels: of the examples, or None.
+            other_labels: those by which the other run is measured, of classes in the same order; or None.
+        """
+
+
+def convert_numbers(name: str, given: Any, shape: tuple[int, int]) -> np.ndarray:
+    """An array of finite numbers of a shape, as float32.
+
+    Raises:
+        InvalidInputError: it is none.
+    """
+    values = validate.dtype(name, validate.array(name, given), np.floating, np.integer)
+    values = validate.finite(name, values.astype(np.float32, copy=False))
+    if values.shape != shape:
+        raise validate.invalid(name, f"of the shape {shape}", f"shape {values.shape}")
+    return values
+
+
+def locate(wrong: np.ndarray, start: int) -> str:
+    """Pass and example of the first that is wrong, of (T, n, …) bool in examples from `start` on, in words."""
+    first = np.argwhere(wrong)[0]
+    return f"pass {first[0]}, example {start + first[1]}"
+
+
+def list_names(names: Sequence[str]) -> str:
+    """The first names, for a sentence."""
+    return ", ".join(names[:20])

@@ -1,0 +1,318 @@
+"""Classification: a pass gives the probabilities of C classes."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy  # loads scipy.special when it is first used, so that opening a run need not wait for it
+
+from mcviz.choices import Predicts
+from mcviz.errors import InvalidInputError
+from mcviz.manifest import CHUNK_VALUES, WITH_PASSES, Manifest, power_of_two
+from mcviz.measures import SCORES, Predictions, correct_by_ensemble_size, correct_per_pass, percent
+from mcviz.measures.quality import CLASSIFICATION_QUALITY
+from mcviz.measures.summary import BINS, histograms
+from mcviz.tasks.base import (
+    GAIN,
+    NEAR_CHANCE,
+    Changes,
+    PassFormat,
+    PassNames,
+    Task,
+    changed_predictions,
+    convert_numbers,
+    list_names,
+    locate,
+)
+from mcviz.tasks.stored_array import ROWS_VALUES, StoredArray, by_example, by_pass
+from mcviz.tasks.summary import Summary
+from mcviz.validate import different_names, invalid
+
+if TYPE_CHECKING:
+    from mcviz.data import DataSet
+
+STEPS = 65534
+MISSING = 65535
+ROUNDING = 1e-3  # by which rounding may take a probability out of 0..1
+SUM_TOLERANCE = 1e-3  # how far a row of imported probabilities may be from a sum of one
+OTHERS = (
+    "If these are logits, say so (from_logits), on the command line by --from-logits; or if they are the values of a "
+    "regression (task='regression', on the command line by --task regression)."
+)
+PROBABILITY = {"units": "1", "valid_min": 0.0, "valid_max": 1.0}
+
+
+class Classification(Task):
+    """See `Task`; K is C."""
+
+    name = "classification"
+    scores = SCORES
+    quality = CLASSIFICATION_QUALITY
+    quality_name = "accuracy"
+    measures_need_passes = False
+    predicts_classes = True
+    pass_names = PassNames(
+        ("probs", "probabilities", "passes", "predictions", "logits"),
+        "class",
+        ("class", "category", "classes", "categories"),
+        "probability",
+        "class_names",
+    )
+
+    def claims(self, manifest: Manifest) -> Iterator[tuple[bool, str]]:
+        """See `Task`."""
+        yield manifest.classes > 0, f"{manifest.classes} classes are predicted"
+        yield not manifest.targets, f"{len(manifest.targets)} targets are predicted"
+        yield manifest.predicts == "mean", f"classes are predicted as {manifest.predicts}"
+        yield not manifest.unit, f"classes are predicted in {manifest.unit!r:.60}"
+
+    def arrays(self, manifest: Manifest) -> Iterator[StoredArray]:
+        """See `Task`."""
+        layout, count, classes = manifest.layout, manifest.examples.count, manifest.classes
+        some = manifest.with_passes
+        yield StoredArray(
+            "probs",
+            (some or count, classes, manifest.passes),
+            "uint16",
+            (WITH_PASSES if some else "example", "category", "draw"),
+            min(layout.examples_per_chunk, manifest.examples_at_once),
+            manifest.examples_at_once,
+            MISSING,
+            {
+                "long_name": "probability of each class in each pass",
+                "units": "1",
+                "scale_factor": 1 / STEPS,
+                "_FillValue": MISSING,
+            },
+        )
+        long_names = {"mean_probs": "mean of the probability over the passes"}
+        if manifest.deterministic:
+            long_names["deterministic_probs"] = "probability of each class with dropout off"
+        if some:
+            long_names["std_probs"] = "standard deviation of the probability over the passes"
+            yield StoredArray(
+                *(WITH_PASSES, (some,), "int64", (WITH_PASSES,), some, some, -1),
+                {"long_name": "number of the example whose passes are kept"},
+            )
+            yield from self._counts(manifest)
+        rows = layout.examples_per_shard if some else None
+        for name, long_name in long_names.items():
+            yield by_example(name, count, ("category", classes), PROBABILITY | {"long_name": long_name}, rows)
+        if manifest.labels_sha256 is not None:
+            attributes = {"long_name": "number of the class that is the label"}
+            rows = min(count, ROWS_VALUES)
+            yield StoredArray("label", (count,), "int64", ("example",), rows, rows, -1, attributes)
+            for name, of_what in (
+                ("correct_per_pass", "each pass"),
+                ("correct_by_ensemble_size", "the mean of the first 1, 2, … passes"),
+            ):
+                attributes = {"long_name": f"number of examples whose label {of_what} predicts"}
+                yield by_pass(name, manifest.passes, "int64", -1, attributes)
+
+    def _counts(self, manifest: Manifest) -> Iterator[StoredArray]:
+        """Those of a summary that count passes."""
+        count, classes, rows = manifest.examples.count, manifest.classes, manifest.layout.examples_per_shard
+        yield StoredArray(
+            *("votes", (count, classes), "int32", ("example", "category"), rows, rows, -1),
+            {"long_name": "number of passes that predict each class"},
+        )
+        chunk = min(rows, power_of_two(CHUNK_VALUES // (classes * BINS)))
+        yield StoredArray(
+            *("histograms", (count, classes, BINS), "int32", ("example", "category", "bin"), chunk, rows, -1),
+            {"long_name": "number of passes that give a class a probability in each hundredth of 0 to 1"},
+        )
+
+    def summary_in(self, manifest: Manifest) -> tuple[str, ...]:
+        """See `Task`."""
+        fixed = ("deterministic_probs",) if manifest.deterministic else ()
+        return ("mean_probs", "std_probs", "votes", "histograms", *fixed)
+
+    def pass_arrays(self, manifest: Manifest) -> tuple[str, ...]:  # noqa: ARG002
+        """See `Task`."""
+        return ("probs",)
+
+    def check_passes(self, manifest: Manifest, passes: np.ndarray) -> None:  # noqa: ARG002
+        """See `Task`."""
+        low, high = float(passes.min()), float(passes.max())
+        if not (low >= -ROUNDING and high <= 1 + ROUNDING):
+            raise InvalidInputError(f"Passes to be kept should be probabilities, 0 to 1. Received: {low} to {high}.")
+
+    def encode(self, manifest: Manifest, passes: np.ndarray) -> dict[str, np.ndarray]:  # noqa: ARG002
+        """See `Task`."""
+        return {"probs": quantise(passes)}
+
+    def decode(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
+        """See `Task`."""
+        return dequantise(rows["probs"])
+
+    def split(self, manifest: Manifest, predictions: np.ndarray) -> dict[str, np.ndarray]:  # noqa: ARG002
+        """See `Task`."""
+        return {"probs": predictions}
+
+    def summarise(self, manifest: Manifest, passes: np.ndarray, labels: np.ndarray | None) -> Summary:
+        """See `Task`."""
+        known, mean = Predictions(passes), passes.mean(axis=0, dtype=np.float64)
+        prediction, arrays = mean.argmax(axis=-1), {"mean_probs": mean.astype(np.float32)}
+        if manifest.with_passes:
+            votes = (passes.argmax(axis=2)[..., None] == np.arange(manifest.classes)).sum(axis=0)
+            arrays |= {
+                "std_probs": passes.std(axis=0, dtype=np.float64).astype(np.float32),
+                "votes": votes.astype(np.int32),
+                "histograms": histograms(passes).astype(np.int32),
+            }
+        values = {name: self.scores[name].compute(known) for name in manifest.scores}
+        columns = {"prediction": prediction} | {name: each.astype(np.float32) for name, each in values.items()}
+        if labels is None:
+            return Summary(arrays, {}, columns)
+        totals = {
+            "correct_per_pass": correct_per_pass(passes, labels),
+            "correct_by_ensemble_size": correct_by_ensemble_size(passes, labels),
+        }
+        return Summary(arrays, totals, columns | {"label": labels, "correct": prediction == labels})
+
+    def table_columns(self, targets: Sequence[str]) -> dict[str, str]:  # noqa: ARG002
+        """See `Task`."""
+        return {"label": "int64", "prediction": "int64", "correct": "bool"}
+
+    def score_inputs(self, manifest: Manifest) -> set[str]:
+        """See `Task`."""
+        known = {
+            "probs": not manifest.with_passes,
+            "labels": manifest.labels_sha256 is not None,
+            "deterministic_probs": manifest.deterministic,
+        }
+        return {"mean_probs", *(name for name, is_known in known.items() if is_known)}
+
+    def predictions(
+        self,
+        passes: np.ndarray,
+        labels: np.ndarray | None = None,
+        deterministic: np.ndarray | None = None,
+        *,
+        targets: int = 0,  # noqa: ARG002
+    ) -> Predictions:
+        """See `Task`."""
+        return Predictions(passes, labels, deterministic)
+
+    def compute_quality(self, predictions: np.ndarray, labels: np.ndarray) -> float:
+        """See `Task`."""
+        return float((predictions.argmax(axis=1) == labels).mean())
+
+    def quality_of_table(self, columns: Mapping[str, np.ndarray]) -> float | None:
+        """See `Task`."""
+        return float(columns["correct"].mean()) if "correct" in columns else None
+
+    def quality_by_pass(self, manifest: Manifest, totals: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """See `Task`."""
+        count = manifest.examples.count
+        return totals["correct_per_pass"] / count, totals["correct_by_ensemble_size"] / count
+
+    def quality_of_single_pass(self, by_pass: np.ndarray) -> float:
+        """See `Task`."""
+        return float(by_pass.mean())
+
+    def format_quality(self, value: float, unit: str = "", digits: int = 2) -> str:  # noqa: ARG002
+        """See `Task`."""
+        return percent(value, digits)
+
+    def pass_format(self, predicts: Predicts, from_logits: bool) -> PassFormat:
+        """See `Task`."""
+        return ProbabilityPasses(predicts, from_logits)
+
+    def check_class_names(self, names: Sequence[str], width: int) -> None:
+        """See `Task`."""
+        different_names("class_names", names, width, "Name all classes of the model, in its order, with class_names.")
+
+    def names(self, examples: "DataSet", width: int, predicts: Predicts) -> tuple[tuple[str, ...], tuple[str, ...]]:  # noqa: ARG002
+        """See `Task`."""
+        examples.check_classes(width)
+        return examples.class_names or (), ()
+
+    def describe_outputs(self, examples: "DataSet", width: int, predicts: Predicts) -> dict[str, str]:  # noqa: ARG002
+        """See `Task`."""
+        return {"classes": f"{width:,}" + (f": {list_names(examples.class_names)}" if examples.class_names else "")}
+
+    def guessing_hint(self, quality: float, labels: np.ndarray, width: int, which: str) -> str:  # noqa: ARG002
+        """See `Task`."""
+        chance = 1 / width
+        if quality > chance + NEAR_CHANCE * (1 - chance):
+            return ""
+        return f"The model is right on {percent(quality)} of {which}, and would be by guessing on {percent(chance)}."
+
+    def rescaling_hint(self, quality: float, better: float) -> str:
+        """See `Task`."""
+        return f"it is right on {percent(better)}" if better > quality + GAIN else ""
+
+    def changes(
+        self, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None, other_labels: np.ndarray | None
+    ) -> Changes:
+        """See `Task`."""
+        prediction, other_prediction = mean.argmax(axis=1), other.argmax(axis=1)
+        every = np.arange(len(mean))
+        if labels is None or other_labels is None:
+            differs = np.abs(mean.astype(np.float64) - other).sum(axis=1) / 2
+            return changed_predictions(differs, prediction == other_prediction)
+        right, other_right = prediction == labels, other_prediction == other_labels
+        kinds = ("right to wrong", "wrong to right", "right in both", "wrong in both")
+        kind = np.select([right & ~other_right, ~right & other_right, right & other_right], [0, 1, 2], 3)
+        worse = mean[every, labels].astype(np.float64) - other[every, other_labels]
+        return Changes(kinds, kinds[:2], kind.astype(np.int64), worse)
+
+
+class ProbabilityPasses(PassFormat):
+    """See `PassFormat`: probabilities of classes, or logits."""
+
+    least = 2
+    axis = "class"
+
+    def __init__(self, predicts: Predicts, from_logits: bool) -> None:
+        if predicts != "mean":
+            raise invalid("predicts", "left out for a classification", predicts, "Or give task='regression'.")
+        self._from_logits = from_logits
+
+    def convert(self, block: np.ndarray) -> np.ndarray:
+        """See `PassFormat`."""
+        return scipy.special.softmax(block, axis=-1) if self._from_logits else block
+
+    def check(self, block: np.ndarray, start: int, epsilon: float) -> None:
+        """See `PassFormat`."""
+        if self._from_logits:
+            return
+        if (block < 0).any():
+            raise InvalidInputError(f"A probability of {locate(block < 0, start)} is negative. {OTHERS}")
+        sums = block.sum(axis=-1, dtype=np.float64)
+        tolerance = max(SUM_TOLERANCE, epsilon * block.shape[-1])
+        wrong = np.abs(sums - 1) > tolerance
+        if wrong.any():
+            found = sums[tuple(np.argwhere(wrong)[0])]
+            raise InvalidInputError(
+                f"The probabilities of {locate(wrong, start)} sum to {found:.4g}, and should sum to 1 within "
+                f"{tolerance:g}. {OTHERS} If the axes are in another order, name them."
+            )
+
+    def deterministic(self, given: Any, shape: tuple[int, int]) -> np.ndarray:
+        """See `PassFormat`."""
+        probs = convert_numbers("deterministic", given, shape)
+        if self._from_logits:
+            return self.convert(probs)
+        if (probs < 0).any() or (np.abs(probs.sum(axis=-1) - 1) > SUM_TOLERANCE).any():
+            raise invalid("deterministic", "probabilities that sum to one", "others", "Are they logits?")
+        return probs
+
+
+def quantise(probs: np.ndarray) -> np.ndarray:
+    """Round probabilities to the nearest 1/65534.
+
+    Args:
+        probs: (T, N, C) float32 in 0..1.
+
+    Returns:
+        (N, C, T) uint16: one example's numbers together, one class's passes in a row.
+    """
+    steps = np.rint(np.clip(probs, 0, 1) * np.float32(STEPS)).astype(np.uint16)
+    return np.ascontiguousarray(steps.transpose(1, 2, 0))
+
+
+def dequantise(steps: np.ndarray) -> np.ndarray:
+    """The probabilities that `quantise` stands for: (N, C, T) uint16 to (T, N, C) float32."""
+    return np.ascontiguousarray(steps.transpose(2, 0, 1)) / np.float32(STEPS)

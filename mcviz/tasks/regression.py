@@ -1,0 +1,341 @@
+"""Regression: a pass gives D numbers, and their variances where the model predicts these too."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mcviz import validate
+from mcviz.choices import PREDICTS, Predicts
+from mcviz.errors import InvalidInputError
+from mcviz.manifest import Manifest
+from mcviz.measures import REGRESSION_SCORES, RegressionPredictions, significant
+from mcviz.measures.quality import REGRESSION_QUALITY
+from mcviz.measures.regression import rmse_of_one_pass, squared_error_by_ensemble_size, squared_error_per_pass
+from mcviz.measures.units import with_unit
+from mcviz.tasks.base import (
+    GAIN,
+    NEAR_CHANCE,
+    Changes,
+    PassFormat,
+    PassNames,
+    Task,
+    changed_predictions,
+    convert_numbers,
+    list_names,
+    locate,
+)
+from mcviz.tasks.stored_array import StoredArray, by_example, by_pass
+from mcviz.tasks.summary import Summary
+from mcviz.text import default_target_names
+from mcviz.validate import different_names, invalid, one_of
+
+if TYPE_CHECKING:
+    from mcviz.data import DataSet
+
+VARIANCES: dict[Predicts, Callable[[np.ndarray], np.ndarray]] = {
+    "mean,variance": np.asarray,
+    "mean,log_variance": np.exp,
+    "mean,std": np.square,
+}
+MISSING = float("nan")
+
+
+class Regression(Task):
+    """See `Task`; K is D, or D outputs and then their D variances."""
+
+    name = "regression"
+    scores = REGRESSION_SCORES
+    quality = REGRESSION_QUALITY
+    quality_name = "RMSE"
+    measures_need_passes = True
+    predicts_classes = False
+    pass_names = PassNames(
+        ("outputs", "values", "predictions", "passes", "y_pred"),
+        "target",
+        ("target", "output", "targets", "outputs"),
+        "value",
+        "target_names",
+        least=2,
+        spreads={"variances": "mean,variance", "log_variances": "mean,log_variance", "stds": "mean,std"},
+    )
+
+    def claims(self, manifest: Manifest) -> Iterator[tuple[bool, str]]:
+        """See `Task`."""
+        yield manifest.classes == 0, f"{manifest.classes} classes are predicted"
+        yield bool(manifest.targets), "0 targets are predicted"
+
+    def arrays(self, manifest: Manifest) -> Iterator[StoredArray]:
+        """See `Task`."""
+        layout, count, targets = manifest.layout, manifest.examples.count, len(manifest.targets)
+        unit = {"units": manifest.unit} if manifest.unit else {}
+        squared = {"units": f"({manifest.unit})^2"} if manifest.unit else {}
+        for name in self.pass_arrays(manifest):
+            named = {"outputs": "predicted mean of each pass", "variances": "predicted variance of each pass"}[name]
+            yield StoredArray(
+                name,
+                (count, targets, manifest.passes),
+                "float32",
+                ("example", "target", "draw"),
+                layout.examples_per_chunk,
+                layout.examples_per_shard,
+                MISSING,
+                (unit if name == "outputs" else squared) | {"long_name": named},
+            )
+        long_names = {f"mean_{name}": f"mean over the passes of the {name}" for name in self.pass_arrays(manifest)}
+        if manifest.deterministic:
+            long_names |= {f"deterministic_{name}": f"{name} with dropout off" for name in self.pass_arrays(manifest)}
+        if manifest.labels_sha256 is not None:
+            long_names["label"] = "true value"
+        for name, long_name in long_names.items():
+            attributes = (squared if name.endswith("variances") else unit) | {"long_name": long_name}
+            yield by_example(name, count, ("target", targets), attributes)
+        if manifest.labels_sha256 is not None:
+            for name, of_what in (
+                ("squared_error_per_pass", "each pass"),
+                ("squared_error_by_ensemble_size", "the mean of the first 1, 2, … passes"),
+            ):
+                attributes = squared | {"long_name": f"sum over examples and targets of the squared error of {of_what}"}
+                yield by_pass(name, manifest.passes, "float64", MISSING, attributes)
+
+    def summary_in(self, manifest: Manifest) -> tuple[str, ...]:  # noqa: ARG002
+        """See `Task`; there is none of a regression."""
+        raise InvalidInputError("A summary is of a classification. Received: a regression. Keep its passes.")
+
+    def pass_arrays(self, manifest: Manifest) -> tuple[str, ...]:
+        """See `Task`."""
+        return ("outputs",) if manifest.predicts == "mean" else ("outputs", "variances")
+
+    def check_passes(self, manifest: Manifest, passes: np.ndarray) -> None:
+        """See `Task`."""
+        if not np.isfinite(passes).all():
+            raise InvalidInputError("Passes to be kept should be finite numbers. Received: some that are not.")
+        variances = passes[..., len(manifest.targets) :]
+        if variances.size and variances.min() <= 0:
+            raise InvalidInputError(f"Predicted variances should be above 0. Received: {float(variances.min())}.")
+
+    def encode(self, manifest: Manifest, passes: np.ndarray) -> dict[str, np.ndarray]:
+        """See `Task`."""
+        return {
+            name: np.ascontiguousarray(part.transpose(1, 2, 0)) for name, part in self.split(manifest, passes).items()
+        }
+
+    def decode(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
+        """See `Task`."""
+        return np.ascontiguousarray(np.concatenate(list(rows.values()), axis=1).transpose(2, 0, 1))
+
+    def split(self, manifest: Manifest, predictions: np.ndarray) -> dict[str, np.ndarray]:
+        """See `Task`."""
+        width = len(manifest.targets)
+        return {
+            name: predictions[..., at * width : (at + 1) * width] for at, name in enumerate(self.pass_arrays(manifest))
+        }
+
+    def summarise(self, manifest: Manifest, passes: np.ndarray, labels: np.ndarray | None) -> Summary:
+        """See `Task`."""
+        known = self.predictions(passes, targets=len(manifest.targets))
+        mean = passes.mean(axis=0, dtype=np.float64).astype(np.float32)
+        arrays = {f"mean_{name}": part for name, part in self.split(manifest, mean).items()}
+        columns = dict(zip(_columns_by_target("prediction", manifest.targets), arrays["mean_outputs"].T, strict=True))
+        columns |= {
+            name: REGRESSION_SCORES[name].compute(known).astype(np.float32)
+            for name in manifest.scores
+            if name in REGRESSION_SCORES
+        }
+        if labels is None:
+            return Summary(arrays, {}, columns)
+        totals = {
+            "squared_error_per_pass": squared_error_per_pass(known.outputs, labels),
+            "squared_error_by_ensemble_size": squared_error_by_ensemble_size(known.outputs, labels),
+        }
+        return Summary(
+            arrays, totals, columns | dict(zip(_columns_by_target("label", manifest.targets), labels.T, strict=True))
+        )
+
+    def table_columns(self, targets: Sequence[str]) -> dict[str, str]:
+        """See `Task`."""
+        return dict.fromkeys(
+            (*_columns_by_target("label", targets), *_columns_by_target("prediction", targets)), "float32"
+        )
+
+    def score_inputs(self, manifest: Manifest) -> set[str]:
+        """See `Task`."""
+        known = {"labels": manifest.labels_sha256 is not None, "deterministic_outputs": manifest.deterministic}
+        return {*self.pass_arrays(manifest), *(name for name, is_known in known.items() if is_known)}
+
+    def predictions(
+        self,
+        passes: np.ndarray,
+        labels: np.ndarray | None = None,
+        deterministic: np.ndarray | None = None,
+        *,
+        targets: int = 0,
+    ) -> RegressionPredictions:
+        """See `Task`."""
+        outputs, variances = _outputs_and_variances(passes, targets)
+        fixed, fixed_variances = (
+            (None, None) if deterministic is None else _outputs_and_variances(deterministic, targets)
+        )
+        return RegressionPredictions(outputs, variances, labels, fixed, fixed_variances)
+
+    def compute_quality(self, predictions: np.ndarray, labels: np.ndarray) -> float:
+        """See `Task`."""
+        errors = predictions[:, : labels.shape[1]].astype(np.float64) - labels
+        return float(np.sqrt(np.square(errors).mean()))
+
+    def quality_of_table(self, columns: Mapping[str, np.ndarray]) -> float | None:
+        """See `Task`."""
+        errors = [
+            columns[name.replace("label", "prediction", 1)] - columns[name]
+            for name in columns
+            if name.startswith("label")
+        ]
+        return float(np.sqrt(np.mean(np.square(errors)))) if errors else None
+
+    def quality_by_pass(self, manifest: Manifest, totals: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """See `Task`."""
+        numbers = manifest.examples.count * len(manifest.targets)
+        per_pass, by_size = totals["squared_error_per_pass"], totals["squared_error_by_ensemble_size"]
+        return np.sqrt(per_pass / numbers), np.sqrt(by_size / numbers)
+
+    def quality_of_single_pass(self, by_pass: np.ndarray) -> float:
+        """See `Task`."""
+        return rmse_of_one_pass(by_pass)
+
+    def format_quality(self, value: float, unit: str = "", digits: int = 2) -> str:  # noqa: ARG002
+        """See `Task`."""
+        return with_unit(value, unit) if unit else significant(value)
+
+    def pass_format(self, predicts: Predicts, from_logits: bool) -> PassFormat:
+        """See `Task`."""
+        return TargetPasses(predicts, from_logits)
+
+    def check_class_names(self, names: Sequence[str], width: int) -> None:  # noqa: ARG002
+        """See `Task`."""
+        raise invalid("class_names", "left out for a regression", ", ".join(names))
+
+    def names(self, examples: "DataSet", width: int, predicts: Predicts) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """See `Task`."""
+        if examples.class_names is not None:
+            self.check_class_names(examples.class_names, width)
+        labels, targets = examples.labels, _count_targets(width, predicts)
+        if labels is not None and labels.shape[1] != targets:
+            advice = "Name the columns of labels, or say what the outputs are (predicts)."
+            raise invalid("labels", f"{targets:,} an example, as are predicted", f"{labels.shape[1]:,}", advice)
+        return (), different_names("target_names", _target_names(examples, targets), targets)
+
+    def describe_outputs(self, examples: "DataSet", width: int, predicts: Predicts) -> dict[str, str]:
+        """See `Task`."""
+        spread = "" if predicts == "mean" else ", with a spread"
+        return {"targets": f"{list_names(_target_names(examples, _count_targets(width, predicts)))}{spread}"}
+
+    def guessing_hint(self, quality: float, labels: np.ndarray, width: int, which: str) -> str:  # noqa: ARG002
+        """See `Task`."""
+        guessed = float(np.sqrt(labels.astype(np.float64).var(axis=0).mean()))
+        if not guessed or quality < (1 - NEAR_CHANCE) * guessed:
+            return ""
+        return (
+            f"The model's RMSE on {which} is {significant(quality)}, and would be {significant(guessed)} by always "
+            "saying the mean."
+        )
+
+    def rescaling_hint(self, quality: float, better: float) -> str:
+        """See `Task`."""
+        return f"it is {significant(better)}" if better < (1 - GAIN) * quality else ""
+
+    def changes(
+        self, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None, other_labels: np.ndarray | None
+    ) -> Changes:
+        """See `Task`."""
+        mean, other = mean.astype(np.float64), other.astype(np.float64)
+        if labels is None or other_labels is None:
+            distance = np.linalg.norm(mean - other, axis=1)
+            return changed_predictions(distance, distance == 0)
+        worse = np.linalg.norm(other - other_labels, axis=1) - np.linalg.norm(mean - labels, axis=1)
+        kinds = ("larger error", "smaller error", "same error")
+        return Changes(kinds, kinds[:2], np.select([worse > 0, worse < 0], [0, 1], 2).astype(np.int64), worse)
+
+
+class TargetPasses(PassFormat):
+    """See `PassFormat`: values of targets, or means and then spreads."""
+
+    least = 1
+    axis = "target"
+
+    def __init__(self, predicts: Predicts, from_logits: bool) -> None:
+        if from_logits:
+            raise invalid("from_logits", "left out for a regression", from_logits)
+        self._predicts = one_of("predicts", predicts, PREDICTS)
+
+    def in_three_axes(self, passes: Any, axes: Sequence[str] | None) -> tuple[Any, Sequence[str] | None]:
+        """See `PassFormat`."""
+        if isinstance(passes, list | tuple):
+            passes = validate.array("passes", passes)
+        if isinstance(passes, Iterator):
+            return map(_in_columns, passes), axes
+        if len(getattr(passes, "shape", ())) != 2:
+            return passes, axes
+        given = passes[..., None] if isinstance(passes, np.ndarray) else OneTarget(passes)
+        return given, None if axes is None else (*axes, self.axis)
+
+    def convert(self, block: np.ndarray) -> np.ndarray:
+        """See `PassFormat`."""
+        if self._predicts == "mean":
+            return block
+        if block.shape[-1] % 2:
+            expected = "a spread for each mean, so an even number of columns"
+            raise invalid("passes", f"of {expected}", f"{block.shape[-1]} columns")
+        means, spreads = np.split(block, 2, axis=-1)
+        return np.concatenate([means, VARIANCES[self._predicts](spreads)], axis=-1)
+
+    def check(self, block: np.ndarray, start: int, epsilon: float) -> None:  # noqa: ARG002
+        """See `PassFormat`."""
+        if self._predicts == "mean":
+            return
+        wrong = np.any(block[..., block.shape[-1] // 2 :] <= 0, axis=-1)
+        if wrong.any():
+            raise InvalidInputError(
+                f"The variance of {locate(wrong, start)} is not above 0. Are the last columns something "
+                "else? Say what they are (predicts, on the command line --predicts)."
+            )
+
+    def deterministic(self, given: Any, shape: tuple[int, int]) -> np.ndarray:
+        """See `PassFormat`."""
+        values = self.convert(convert_numbers("deterministic", _in_columns(given), shape))
+        self.check(values[None], 0, 0.0)
+        return values
+
+
+class OneTarget:
+    """(T, N) values of one target as (T, N, 1), read as they are sliced."""
+
+    def __init__(self, values: Any) -> None:
+        self._values, self.dtype, self.shape = values, values.dtype, (*values.shape, 1)
+        chunks = getattr(values, "chunks", None)
+        self.chunks = None if chunks is None else (*chunks, 1 if isinstance(chunks[0], int) else (1,))
+
+    def __getitem__(self, part: tuple[slice, ...]) -> np.ndarray:
+        return np.asarray(self._values[part[:2]])[..., None]
+
+
+def _outputs_and_variances(predictions: np.ndarray, targets: int) -> tuple[np.ndarray, np.ndarray | None]:
+    variances = predictions[..., targets:] if predictions.shape[-1] > targets else None
+    return predictions[..., :targets], variances
+
+
+def _count_targets(width: int, predicts: Predicts) -> int:
+    return width if predicts == "mean" else width // 2
+
+
+def _target_names(examples: "DataSet", count: int) -> tuple[str, ...]:
+    return examples.target_names or default_target_names(count)
+
+
+def _in_columns(values: Any) -> Any:
+    """(N,) values of one target as (N, 1)."""
+    return values[:, None] if getattr(values, "ndim", 0) == 1 else values
+
+
+def _columns_by_target(name: str, targets: Sequence[str]) -> list[str]:
+    """The columns of a value of each target: of the only one it has no name."""
+    return [name] if len(targets) == 1 else [f"{name}_{target}" for target in targets]
