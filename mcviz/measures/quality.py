@@ -94,7 +94,6 @@ class Quality:
     Attributes:
         measures: in the order in which they are shown.
         decides: the name of the proper scoring rule by which one of several is chosen.
-        drawn: the names of those that charts show.
         terms: of n predictions with labels, (n,) float64 or bool by name.
         statistic: of terms of N examples, with `uncertainty` where `needs_uncertainty`: what takes (R, N), how often
             each of R draws holds each example, and returns (R, M) float64, a value a measure; NaN where there is none.
@@ -105,7 +104,6 @@ class Quality:
 
     measures: tuple[Measure, ...]
     decides: str
-    drawn: tuple[str, ...]
     terms: Callable[[Predictions | RegressionPredictions], dict[str, Array]]
     statistic: Callable[[Terms], Statistic]
     intervals: Callable[..., dict[str, Interval]]
@@ -306,7 +304,6 @@ QUALITY: dict[str, Quality] = {
             Measure("auroc", "AUROC of finding mistakes", "", "high"),
         ),
         "nll",
-        ("accuracy", "nll", "ece", "auroc"),
         _classification_terms,
         _classification_statistic,
         _classification_intervals,
@@ -322,7 +319,6 @@ QUALITY: dict[str, Quality] = {
             Measure("width", f"width of {INTERVAL:.0%} intervals", "target", ""),
         ),
         "nll",
-        ("rmse", "nll", "crps", "coverage"),
         _regression_terms,
         _regression_statistic,
         _regression_intervals,
