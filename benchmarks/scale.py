@@ -50,7 +50,7 @@ from mcviz.model.model_source import ModelSource  # noqa: E402
 from mcviz.model.run_sampling import sample_run  # noqa: E402
 from mcviz.model.sampler import Sampler  # noqa: E402
 from mcviz.runs import Run, open_run  # noqa: E402
-from mcviz.runs.manifest_file import MAX_MANIFEST_BYTES# noqa: E402
+from mcviz.runs.manifest_file import MAX_MANIFEST_BYTES  # noqa: E402
 
 SHIPPED = ROOT / "cache" / "mnist-cnn"
 WAYS = {"the plain command": None, "one worker, `local:1`": "local:1", "two workers, `local:2`": "local:2"}

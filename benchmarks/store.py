@@ -26,8 +26,8 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from mcviz.manifest import MODEL  # noqa: E402
 from mcviz.runs import Run, list_runs, open_run  # noqa: E402 (mcviz need not be installed)
-from mcviz.manifest import MODEL# noqa: E402
 
 SHIPPED = ROOT / "cache" / "mnist-cnn"
 REPEATS = 9

@@ -29,7 +29,7 @@ from mcviz.measures.calibration_words import calibration_sentences
 from mcviz.measures.groups import group_tests
 from mcviz.measures.permutation import finds_more_than_chance
 from mcviz.measures.prediction_intervals import coverage_in_words, intervals_by_passes
-from mcviz.measures.quality import QUALITY, Terms, compared
+from mcviz.measures.quality import CLASSIFICATION, REGRESSION, Quality, Terms, compared
 from mcviz.measures.selective import Ranking, selective_figures
 
 Array = np.ndarray
@@ -310,18 +310,18 @@ def class_terms(first: Array, labels: Array, uncertainty: Array | None = None) -
     """What a comparison is computed from, of (N,) probabilities of the first class."""
     probs = np.stack([first, 1 - first], axis=1)
     doubt = -probs.max(axis=1) if uncertainty is None else uncertainty
-    return {**QUALITY["classification"].terms(Predictions(probs[None], labels)), "uncertainty": doubt}
+    return {**CLASSIFICATION.terms(Predictions(probs[None], labels)), "uncertainty": doubt}
 
 
 def regression_terms(random: Random, scale: Array, times: float = 1.0) -> Terms:
     """The same of a regression with errors of a given (N, 1) scale, and passes that spread as far."""
     error, passes = (scale * random.normal(size=(*shape, *scale.shape)) for shape in ((), (8,)))
-    return QUALITY["regression"].terms(RegressionPredictions(times * error + passes, labels=np.zeros_like(scale)))
+    return REGRESSION.terms(RegressionPredictions(times * error + passes, labels=np.zeros_like(scale)))
 
 
-def differing(task: str, one: Terms, other: Terms, paired: bool) -> dict[str, bool]:
+def differing(quality: Quality, one: Terms, other: Terms, paired: bool) -> dict[str, bool]:
     """Which measures differ by more than noise."""
-    found = compared(task, one, other, paired=paired, resamples=RESAMPLES)
+    found = compared(quality, one, other, paired=paired, resamples=RESAMPLES)
     return {each.measure.name: each.verdict not in ("noise", "unknown") for each in found}
 
 
@@ -331,12 +331,12 @@ def false_differences(random: Random, examples: int, mean: float | None, paired:
     if mean is None:
         scales = [np.exp(random.normal(0, 0.7, (size, 1))) for size in sizes]
         one, other = (regression_terms(random, scales[0 if paired else at]) for at in range(2))
-        return list(differing("regression", one, other, paired).values())
+        return list(differing(REGRESSION, one, other, paired).values())
     given = [probabilities(random, size, mean) for size in sizes]
     one, other = (
         class_terms(predicted(random, truth), labels) for truth, labels in ((given[0], given[0]) if paired else given)
     )
-    return list(differing("classification", one, other, paired).values())
+    return list(differing(CLASSIFICATION, one, other, paired).values())
 
 
 def false_groups(random: Random, examples: int, mean: float) -> bool:
@@ -389,8 +389,8 @@ def true_differences(random: Random, paired: bool) -> list[bool]:
         "nll": class_terms(predicted(random, truth, 3.0), labels),
         "auroc": class_terms(first, labels, random.random(1000)),
     }
-    found = {name: differing("classification", one, other, paired)[name] for name, other in others.items()}
-    found["rmse"] = differing("regression", errors, regression_terms(random, scale, 1.5), paired)["rmse"]
+    found = {name: differing(CLASSIFICATION, one, other, paired)[name] for name, other in others.items()}
+    found["rmse"] = differing(REGRESSION, errors, regression_terms(random, scale, 1.5), paired)["rmse"]
     return [found[measure] for measure in WORSE.values()]
 
 

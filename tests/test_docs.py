@@ -22,8 +22,8 @@ from mcviz import extras
 from mcviz.app.navigation import PAGES
 from mcviz.app.wording import as_markdown
 from mcviz.cli import commands
-from mcviz.measures import REGRESSION_SCORES, SCORES
 from mcviz.manifest import COLUMNS
+from mcviz.measures import REGRESSION_SCORES, SCORES
 from tests.cases import only
 
 ROOT = Path(__file__).parents[1]

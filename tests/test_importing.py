@@ -18,6 +18,7 @@ import mcviz
 from mcviz.data import DataSet, opened_passes
 from mcviz.errors import DataNotFoundError, InvalidInputError, RunExistsError
 from mcviz.runs import Run, verify_run
+from mcviz.tasks.regression import Regression
 
 pytestmark = pytest.mark.lowest
 
@@ -408,7 +409,7 @@ def values_in(kind: str, folder: Path, two: bool) -> Path:
     ["npy", "npz", "folder", "xarray zarr", "h5", "netcdf", "posterior_predictive.nc", "csv", "parquet"],
 )
 def test_values_of_a_regression_in_every_kind_of_file(tmp_path, kind, two):
-    with opened_passes(values_in(kind, tmp_path, two), "regression") as passes:
+    with opened_passes(values_in(kind, tmp_path, two), Regression.pass_names) as passes:
         run = mcviz.write_run(tmp_path / "run", passes.passes, task="regression", axes=passes.axes)
         assert (passes.ids, passes.last_names, passes.predicts) == (None, None, None)
     expected = MEANS[:4] if kind.startswith("posterior") else MEANS
@@ -426,7 +427,7 @@ def test_a_regression_s_numbers_come_in_again_as_they_were(tmp_path, targets, pr
     run = mcviz.write_run(tmp_path / "run", passes, **given)
     if exported != "predictions.zarr":
         mcviz.export_run(run, tmp_path / "run" / exported)
-    with opened_passes(tmp_path / "run" / exported, "regression") as found:
+    with opened_passes(tmp_path / "run" / exported, Regression.pass_names) as found:
         again = mcviz.write_run(
             tmp_path / "again",
             found.passes,

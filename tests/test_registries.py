@@ -3,57 +3,27 @@
 import ast
 from collections import Counter
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
-from mcviz import comparing, importing, measures
+from mcviz import manifest, tasks
 from mcviz.app import kinds as app_kinds
-from mcviz.app import tasks as app_tasks
-from mcviz.choices import Task
 from mcviz.data import kinds as data_kinds
-from mcviz.data import passes as data_passes
-from mcviz.measures.quality import QUALITY
 from mcviz.model import kinds as model_kinds
-from mcviz.model import tasks as model_tasks
-from mcviz.runs import manifest
-from mcviz.runs import tasks as run_tasks
 
-PACKAGE = Path(measures.__file__).parents[1]
+PACKAGE = Path(tasks.__file__).parents[1]
 KINDS = {*manifest.CONTENT}
-TASKS = {*get_args(Task)}
+TASKS = {*tasks.TASKS}
 COMPARED = {  # where a name is compared all the same, and how often
     "runs/columns.py": 1,  # kinds of columns, which are no kinds of examples
     "app/views/column_filter.py": 1,
-    "data/data_set.py": 3,  # labels of one form or another
-    "data/sources.py": 3,
-    "model/plan.py": 1,  # what a model returns, of one form or another
-    "model/sampler.py": 2,
-    "runs/arrays.py": 1,
-    "runs/manifest.py": 3,  # what is claimed is checked before a registry is asked
+    "manifest.py": 1,  # what is claimed is checked before a registry is asked
 }
 
 
 @pytest.mark.parametrize("registry", [data_kinds.KINDS, app_kinds.KINDS, {**model_kinds.ADAPTERS, "none": None}])
 def test_every_layer_knows_the_same_kinds_of_examples(registry: dict[str, object]) -> None:
     assert set(registry) == KINDS
-
-
-@pytest.mark.parametrize(
-    "registry",
-    [
-        measures.TASKS,
-        QUALITY,
-        comparing.TASKS,
-        data_passes.NAMES,
-        run_tasks.TASKS,
-        importing.FORMS,
-        model_tasks.TASKS,
-        app_tasks.TASKS,
-    ],
-)
-def test_every_layer_knows_the_same_tasks(registry: dict[str, object]) -> None:
-    assert set(registry) == TASKS
 
 
 def comparisons(source: str) -> int:

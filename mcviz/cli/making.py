@@ -26,7 +26,6 @@ from mcviz.cli.data import (
 )
 from mcviz.cli.printing import say, tell
 from mcviz.cli.progress import sampling_progress
-from mcviz.cli.rates import USUAL, parsed_rates, say_rates, write_rates
 from mcviz.cli.stopping import loading, when_stopped
 from mcviz.cli.work import Watcher
 from mcviz.errors import DataNotFoundError, InvalidInputError
@@ -121,24 +120,12 @@ DATA = click.option(
 OUT = click.option("--out", metavar="RUN", required=True, help="The run's folder or fsspec address.")
 
 
-class TaskName(click.ParamType):
-    """The name of a task; the tasks, which need numpy, are imported where one is given or listed."""
+def _task(context: click.Context, option: click.Parameter, value: str) -> str:  # noqa: ARG001
+    from mcviz.tasks import TASKS  # which needs numpy, for which `mcviz --help` does not wait
 
-    name = "task"
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002
-        """See `click.ParamType`."""
-        from mcviz.tasks import TASKS
-
-        return f"[{'|'.join(TASKS)}]"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """See `click.ParamType`."""
-        from mcviz.tasks import TASKS
-
-        if value not in TASKS:
-            self.fail(f"{value!r} is not one of {', '.join(map(repr, TASKS))}.", param, ctx)
-        return str(value)
+    if value not in TASKS:
+        raise click.BadParameter(f"{value!r} is not one of {', '.join(map(repr, TASKS))}.")
+    return value
 
 
 def _choice(name: str, choices: Sequence[str], words: str) -> Callable[[Any], Any]:
@@ -188,7 +175,14 @@ def _task_options(command: Any) -> Any:
             PREDICTS,
             "What the columns of a regression are: a value for each target, and then a spread for each.",
         ),
-        click.option("--task", type=TaskName(), default="classification", show_default=True, help="What is predicted."),
+        click.option(
+            "--task",
+            metavar="TASK",
+            default="classification",
+            show_default=True,
+            callback=_task,
+            help="What is predicted, such as regression.",
+        ),
     ):
         command = option(command)
     return command
@@ -333,79 +327,6 @@ def check(passes: int, masks: Masks, unit: str, **settings: Any) -> None:  # noq
         say(line)
     if found.advice:
         tell(f"warning: {found.advice}")
-
-
-@click.command(short_help="Measure a model at several rates of dropout.")
-@click.argument("model", metavar="MODEL")
-@click.argument("data", metavar="DATA")
-@click.option("--out", metavar="FOLDER", required=True, help="Where the figures and their chart go.")
-@click.option(
-    "--rates",
-    metavar="LOW:HIGH:COUNT",
-    default=USUAL,
-    show_default=True,
-    callback=parsed_rates,
-    help="Of all dropout that the model has on; or a list such as 0.1,0.25,0.5.",
-)
-@click.option("--passes", type=click.IntRange(min=2), default=100, show_default=True, help="At each rate.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of masks and halves.")
-@click.option("--score", default="max_probability", show_default=True, help="The score that ranks examples.")
-@MASKS_OPTION
-@_task_options
-@data_options
-@preprocessing_options
-@VOCABULARY
-@OUTPUT
-@FROM_LOGITS
-@TRUST
-@import_option
-def rates(out: str, **settings: Any) -> None:
-    """Sample the Keras model MODEL over the labelled examples DATA at several rates of dropout.
-
-    Half of the examples choose the rate with the lowest NLL; the other half says how good each is. A command that was
-    stopped goes on with the rates that are missing.
-    """
-    stopped = f"stopped. The rates that are finished are kept: the same command goes on with {out}."
-    with when_stopped(stopped):
-        _rates(out, stopped, **settings)
-
-
-def _rates(
-    out: str,
-    stopped: str,
-    rates: list[float],
-    passes: int,
-    seed: int,
-    score: str,
-    masks: Masks,
-    unit: str,
-    **settings: Any,
-) -> None:
-    sampler, examples, preprocessing = _model_and_data(stopped, rate=None, **settings)
-    from mcviz.measures.rates import choose_rate
-    from mcviz.model.rates import sample_rates
-    from mcviz.model.run_sampling import kept_layers
-    from mcviz.runs.rates import KeptRates
-
-    say(sampler.description())
-    with sampling_progress(len(examples)) as progress:
-        sampled = sample_rates(
-            sampler,
-            examples,
-            out,
-            rates=rates,
-            passes=passes,
-            seed=seed,
-            masks=masks,
-            score=score,
-            preprocessing=preprocessing,
-            progress=progress,
-        )
-    found = choose_rate(sampler.task, sampled.by_rate, sampled.as_trained, seed=seed)
-    facts = {"model": settings["model"], "data": settings["data"], "passes": f"{passes:,}", "seed": str(seed)}
-    layers = kept_layers(sampled.layers)
-    write_rates(out, KeptRates(found, sampled.model_sha256, layers, facts | {"masks": masks}, unit))
-    say_rates(out, found, unit)
 
 
 def _model_and_data(
@@ -627,4 +548,4 @@ def _check_writable(out: Path) -> None:
         raise InvalidInputError(f"{out} cannot be written ({error.strerror}). Give another --out.") from error
 
 
-COMMANDS = train, sample, check, rates, import_
+COMMANDS = train, sample, check, import_

@@ -15,7 +15,8 @@ from mcviz.data.npy import load_array
 from mcviz.data.npz import opened_npz
 from mcviz.data.tables import TABLES, is_numeric, read_frame
 from mcviz.errors import DataNotFoundError, InvalidInputError, MissingPackageError
-from mcviz.tasks import PassNames
+from mcviz.tasks.base import PassNames
+from mcviz.tasks.classification import Classification
 from mcviz.tasks.regression import OneTarget
 from mcviz.text import first_line
 from mcviz.validate import invalid
@@ -68,7 +69,7 @@ class PassesFile:
 
 
 @contextmanager
-def opened_passes(path: str | Path, names: PassNames) -> Iterator[PassesFile]:
+def opened_passes(path: str | Path, names: PassNames = Classification.pass_names) -> Iterator[PassesFile]:
     """Open passes of any kind that is known, without reading them.
 
     Args:

@@ -94,22 +94,19 @@ class Quality:
     Attributes:
         measures: in the order in which they are shown.
         decides: the name of the proper scoring rule by which one of several is chosen.
-        drawn: the names of those that charts show.
         terms: of n predictions with labels, (n,) float64 or bool by name.
-        statistic: of terms of N examples, with `uncertainty` where `needs_uncertainty`: what takes (R, N), how often
-            each of R draws holds each example, and returns (R, M) float64, a value a measure; NaN where there is none.
+        statistic: of terms of N examples, those of classes with `uncertainty`, (N,) high for uncertain: what takes
+            (R, N), how often each of R draws holds each example, and returns (R, M) float64, a value a measure; NaN
+            where there is none.
         intervals: of the same terms, the interval of every measure by its name; it takes `confidence`, `resamples` and
             `seed` as `measured` does.
-        needs_uncertainty: whether terms have to have `uncertainty`, (N,) high for uncertain.
     """
 
     measures: tuple[Measure, ...]
     decides: str
-    drawn: tuple[str, ...]
     terms: Callable[[Predictions | RegressionPredictions], dict[str, Array]]
     statistic: Callable[[Terms], Statistic]
     intervals: Callable[..., dict[str, Interval]]
-    needs_uncertainty: bool
 
     @property
     def place(self) -> dict[str, int]:
@@ -280,7 +277,7 @@ def _regression_columns(terms: Terms) -> Array:
 
 def _regression_intervals(terms: Terms, **options: Any) -> dict[str, Interval]:
     columns = _regression_columns(terms)
-    found = dict(zip(REGRESSION_QUALITY.place, mean_intervals(columns, **options), strict=True))
+    found = dict(zip(REGRESSION.place, mean_intervals(columns, **options), strict=True))
     coverage = proportion(terms["held"].sum(), len(columns), options["confidence"])
     return found | {"rmse": found["rmse"].root, "coverage": coverage}
 
@@ -296,7 +293,7 @@ def _regression_statistic(terms: Terms) -> Statistic:
     return statistic
 
 
-CLASSIFICATION_QUALITY = Quality(
+CLASSIFICATION = Quality(
     (
         Measure("accuracy", "accuracy", "share", "high", share_of="correct"),
         Measure("nll", "NLL", "nats", "low"),
@@ -307,13 +304,11 @@ CLASSIFICATION_QUALITY = Quality(
         Measure("auroc", "AUROC of finding mistakes", "", "high"),
     ),
     "nll",
-    ("accuracy", "nll", "ece", "auroc"),
     _classification_terms,
     _classification_statistic,
     _classification_intervals,
-    needs_uncertainty=True,
 )
-REGRESSION_QUALITY = Quality(
+REGRESSION = Quality(
     (
         Measure("rmse", "RMSE", "target", "low"),
         Measure("mae", "MAE", "target", "low"),
@@ -323,9 +318,7 @@ REGRESSION_QUALITY = Quality(
         Measure("width", f"width of {INTERVAL:.0%} intervals", "target", ""),
     ),
     "nll",
-    ("rmse", "nll", "crps", "coverage"),
     _regression_terms,
     _regression_statistic,
     _regression_intervals,
-    needs_uncertainty=False,
 )

@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace as replaced
 from pathlib import Path
@@ -27,7 +27,6 @@ from mcviz.model.kinds import Adapter, adapter_for_examples
 from mcviz.model.model_files import reason, write_model_file
 from mcviz.model.model_source import ModelSource, absolute
 from mcviz.model.sampler import Sampler, as_sampler
-from mcviz.model.stochastic import StochasticLayer
 from mcviz.model.vocabularies import vocabularies
 from mcviz.runs import Examples, Layer, Manifest, Model, Origin, Preprocessing, Run
 from mcviz.runs.contents import (
@@ -186,7 +185,7 @@ def sample_run(
             draw_scheme=DRAW_SCHEME,
             product=sampler.product,
             compiler=None if sampler.compiler == NO_COMPILER else sampler.compiler,
-            stochastic_layers=kept_layers(sampler.stochastic_layers),
+            stochastic_layers=tuple(Layer(each.name, each.kind, each.rate) for each in sampler.stochastic_layers),
             inactive_layers=sampler.inactive_layers,
         ),
         scores=stored_scores(sampler.task, spread=sampler.predicts != "mean"),
@@ -335,11 +334,6 @@ def _without_optimizer(model: keras.Model) -> bytes:
             raise UnsuitableModelError(
                 f"Keras cannot save this model ({reason(error)}). Sample it without keeping the model."
             ) from error
-
-
-def kept_layers(layers: Iterable[StochasticLayer]) -> tuple[Layer, ...]:
-    """Stochastic layers as files keep them."""
-    return tuple(Layer(layer.name, layer.kind, layer.rate) for layer in layers)
 
 
 def versions() -> dict[str, str]:

@@ -268,11 +268,6 @@ class Sampler:
         return self._report.stochastic
 
     @property
-    def changeable_layers(self) -> tuple[StochasticLayer, ...]:
-        """The layers whose rate is another where `rate` is given."""
-        return self._layers.changeable
-
-    @property
     def inactive_layers(self) -> tuple[str, ...]:
         """Names of the layers whose randomness stays off: augmentation such as `RandomFlip`."""
         return self._report.inactive

@@ -10,7 +10,7 @@ from mcviz.choices import Predicts
 from mcviz.errors import InvalidInputError
 from mcviz.manifest import CHUNK_VALUES, WITH_PASSES, Manifest, power_of_two
 from mcviz.measures import SCORES, Predictions, correct_by_ensemble_size, correct_per_pass, percent
-from mcviz.measures.quality import CLASSIFICATION_QUALITY
+from mcviz.measures.quality import CLASSIFICATION
 from mcviz.measures.summary import BINS, histograms
 from mcviz.tasks.base import (
     GAIN,
@@ -47,7 +47,7 @@ class Classification(Task):
 
     name = "classification"
     scores = SCORES
-    quality = CLASSIFICATION_QUALITY
+    quality = CLASSIFICATION
     quality_name = "accuracy"
     measures_need_passes = False
     predicts_classes = True

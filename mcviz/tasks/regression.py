@@ -10,7 +10,7 @@ from mcviz.choices import PREDICTS, Predicts
 from mcviz.errors import InvalidInputError
 from mcviz.manifest import Manifest
 from mcviz.measures import REGRESSION_SCORES, RegressionPredictions, significant
-from mcviz.measures.quality import REGRESSION_QUALITY
+from mcviz.measures.quality import REGRESSION
 from mcviz.measures.regression import rmse_of_one_pass, squared_error_by_ensemble_size, squared_error_per_pass
 from mcviz.measures.units import with_unit
 from mcviz.tasks.base import (
@@ -46,7 +46,7 @@ class Regression(Task):
 
     name = "regression"
     scores = REGRESSION_SCORES
-    quality = REGRESSION_QUALITY
+    quality = REGRESSION
     quality_name = "RMSE"
     measures_need_passes = True
     predicts_classes = False

@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import integrate, stats
 
 from mcviz import measures
-from mcviz.measures import REGRESSION_SCORES, SCORES, RegressionPredictions, scores_of
+from mcviz.measures import REGRESSION_SCORES, SCORES, RegressionPredictions
 from mcviz.measures.regression_scores import crps, empirical_crps, gaussian_nll, mixture_crps, nll, predictive_std
 
 SHAPES = st.tuples(st.integers(2, 7), st.integers(1, 3), st.integers(1, 3))
@@ -159,8 +159,6 @@ def test_a_score_is_there_where_its_needs_are() -> None:
 
 
 def test_the_registries_of_the_tasks_are_two() -> None:
-    assert scores_of("classification") is SCORES
-    assert scores_of("regression") is REGRESSION_SCORES
     assert "absolute_error" not in SCORES
     assert SCORES["predictive_std"].unit == "probability"
     assert REGRESSION_SCORES["predictive_std"].unit == "target"
@@ -183,7 +181,7 @@ def test_every_ranking_puts_the_uncertain_example_first(name: str) -> None:
     sure, unsure = [0.0, 0.1, -0.1], [5.0, 9.0, -7.0]
     outputs = np.array([sure, unsure, sure]).T[..., None]
     given_ = RegressionPredictions(outputs, np.array([[[1.0], [4.0], [1.0]]] * 3), np.zeros((3, 1)))
-    order = measures.most_uncertain_first(name, measures.regression_scores(given_)[name], "regression")
+    order = measures.most_uncertain_first(name, measures.regression_scores(given_)[name], REGRESSION_SCORES)
     assert order.tolist() == [1, 0, 2]
 
 
@@ -199,13 +197,13 @@ def test_a_score_of_one_s_own_is_in_every_table_of_regression_alone(registry: di
     def widest(outputs: np.ndarray, variances: np.ndarray | None = None) -> np.ndarray:
         return np.ptp(outputs, axis=0).max(axis=-1) + (0 if variances is None else 100)
 
-    measures.register("Range", "target", "low", "The range of the passes.", task="regression")(widest)
+    measures.register("Range", "target", "low", "The range of the passes.", scores=REGRESSION_SCORES)(widest)
     np.testing.assert_allclose(
         measures.regression_scores(RegressionPredictions(OUTPUTS))["widest"], np.ptp(OUTPUTS, axis=0).max(axis=-1)
     )
     with_variances = RegressionPredictions(OUTPUTS, np.ones_like(OUTPUTS))
     assert (measures.regression_scores(with_variances)["widest"] > 100).all()
-    assert measures.most_uncertain_first("widest", np.array([2.0, 1.0]), "regression").tolist() == [1, 0]
+    assert measures.most_uncertain_first("widest", np.array([2.0, 1.0]), REGRESSION_SCORES).tolist() == [1, 0]
     assert "widest" not in SCORES
 
 
@@ -230,7 +228,7 @@ def test_names_and_needs_are_those_of_regression(registry: dict[str, measures.Sc
         (constant, "among outputs"),
     ):
         with pytest.raises(ValueError, match=message):
-            measures.register("Another", "", "high", "It is another one.", task="regression")(refused)
+            measures.register("Another", "", "high", "It is another one.", scores=REGRESSION_SCORES)(refused)
     assert registry == before
 
 

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 from msgspec.structs import replace
 
+from mcviz.manifest import CONTENT
 from mcviz.runs import Examples, Images, Layer, Layout, Manifest, Model, Origin, Run
 from mcviz.runs.contents import Contents, described_examples, stored_scores
-from mcviz.manifest import CONTENT
 from mcviz.runs.writer import write
 
 MODEL_FILE = b"not a model, but the bytes of one" * 3

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mcviz.errors import CorruptRunError
+from mcviz.manifest import layout_for
 from mcviz.runs import Images, arrays, open_run
 from mcviz.runs.files import folder_at
-from mcviz.manifest import layout_for
 from mcviz.runs.manifest_file import read_manifest, write_manifest
-from mcviz.tasks.classification import dequantise, quantise
 from mcviz.runs.verified import described
+from mcviz.tasks.classification import dequantise, quantise
 from tests.runs.making import make, numbers, some_images
 
 shapes = st.tuples(st.integers(1, 6), st.integers(1, 5), st.integers(2, 4))

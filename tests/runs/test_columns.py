@@ -9,9 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from mcviz.errors import CorruptRunError, InvalidInputError, RunExistsError
+from mcviz.manifest import COLUMNS
 from mcviz.runs import Run, open_run, remove_run, verify_run
 from mcviz.runs.contents import Contents, described_examples, sha256_of
-from mcviz.manifest import COLUMNS
 from mcviz.runs.table import encode_columns, with_own_names
 from mcviz.runs.verified import described
 from mcviz.runs.writer import write

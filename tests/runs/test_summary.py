@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcviz.errors import InvalidInputError, McvizError, PassesNotKeptError
+from mcviz.manifest import layout_for
 from mcviz.measures import summarise
 from mcviz.measures.summary import BINS, histograms
 from mcviz.runs import Run, export_run, open_run
-from mcviz.manifest import layout_for
 from mcviz.runs.manifest_file import check_manifest
 from tests.runs.making import make, some_images, some_labels, wanted
 

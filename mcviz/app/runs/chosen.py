@@ -11,7 +11,6 @@ from mcviz.app.failures import plainly, refusal
 from mcviz.app.navigation import COMPARE, OVERVIEW, RUNS, choose_run
 from mcviz.app.resources import opened_run
 from mcviz.app.runs.more_passes import more_passes
-from mcviz.app.runs.rates import which_rate
 from mcviz.app.runs.verifying import verifying
 from mcviz.app.runs.words import manifest_in_words, quality_in_words
 from mcviz.app.session import kept, said
@@ -61,8 +60,6 @@ def chosen_run(run: ListedRun, path: Path, names: Collection[str]) -> None:
             what = manifest_in_words(run.manifest)
             rows = pd.DataFrame({"what": all_as_markdown(list(what)), "said": all_as_markdown(list(what.values()))})
             st.table(rows.set_index("what"))
-        if run.state == "finished":
-            which_rate(run.name, run.manifest, path.parent)
 
 
 def _state(run: ListedRun) -> None:
