@@ -4,10 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mcviz.runs.packed import packed, unpacked
-
-KINDS = ("totals", "columns")  # of what `encode_sums` keeps
-
 
 @dataclass(frozen=True)
 class Summary:
@@ -31,22 +27,3 @@ def joined(parts: list[Summary]) -> Summary:
         totals={name: np.sum([part.totals[name] for part in parts], axis=0) for name in parts[0].totals},
         columns={name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns},
     )
-
-
-def encode_sums(summary: Summary) -> bytes:
-    """A file of the totals and the columns of some examples."""
-    return packed({f"{kind}/{name}": each for kind in KINDS for name, each in getattr(summary, kind).items()})
-
-
-def decode_sums(content: bytes) -> Summary:
-    """What `encode_sums` wrote; the summary has no arrays.
-
-    Raises:
-        ValueError: it is no such file.
-    """
-    arrays = unpacked(content)
-    found = {
-        kind: {name.removeprefix(f"{kind}/"): each for name, each in arrays.items() if name.startswith(f"{kind}/")}
-        for kind in KINDS
-    }
-    return Summary(arrays={}, **found)

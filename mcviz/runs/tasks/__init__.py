@@ -30,13 +30,6 @@ class Task(Protocol):
     def passes_in(self, manifest: Manifest) -> tuple[str, ...]:
         """The names of the arrays that hold the passes."""
 
-    def summary_in(self, manifest: Manifest) -> tuple[str, ...]:
-        """The names of the arrays of a row an example that a run without most passes has of them.
-
-        Raises:
-            InvalidInputError: no summary of such a task is kept.
-        """
-
     def check(self, manifest: Manifest, passes: np.ndarray) -> None:
         """Check (T, n, K) passes.
 
