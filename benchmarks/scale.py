@@ -41,7 +41,6 @@ os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.g
 
 from benchmarks.memory import own_memory  # noqa: E402 (mcviz need not be installed)
 from mcviz.app.filters import Filters  # noqa: E402
-from mcviz.choices import KEEP, Keep  # noqa: E402
 from mcviz.data import DataSet  # noqa: E402
 from mcviz.jobs.of_run import data_set_of  # noqa: E402
 from mcviz.measures import most_uncertain_first  # noqa: E402
@@ -157,46 +156,43 @@ class Made:
 
 def sizes(run: Run, counts: list[int], passes: int, folder: Path) -> None:
     """Print what runs of that many examples take, and what is estimated from the largest ones."""
-    print("\n| examples | passes | keeps | seconds | peak memory | bytes an example | files | manifest |")
-    print("|---|---|---|---|---|---|---|---|")
-    made: dict[Keep, list[Made]] = {keep: [] for keep in KEEP}
+    print("\n| examples | passes | seconds | peak memory | bytes an example | files | manifest |")
+    print("|---|---|---|---|---|---|---|")
+    made: list[Made] = []
     jobs = [(min(counts), run.passes), *((count, passes) for count in counts)]
     for count, each in jobs:
         data = examples_file(run, folder / f"examples-{count}.npy", count)
-        for keep in KEEP:
-            found = sampled(run, data, folder / f"{keep}-{count}-{each}" / "run", each, keep)
-            if each == passes:
-                made[keep].append(found)
-            print(
-                f"| {count:,} | {each} | {keep} | {found.seconds:,.0f} | {found.peak / MB:,.0f} MB "
-                f"| {found.bytes / count:,.0f} | {len(found.run.manifest.files):,} | {found.of_manifest / MB:.2f} MB |",
-                flush=True,
-            )
+        found = sampled(run, data, folder / f"passes-{count}-{each}" / "run", each)
+        if each == passes:
+            made.append(found)
+        print(
+            f"| {count:,} | {each} | {found.seconds:,.0f} | {found.peak / MB:,.0f} MB "
+            f"| {found.bytes / count:,.0f} | {len(found.run.manifest.files):,} | {found.of_manifest / MB:.2f} MB |",
+            flush=True,
+        )
         data.unlink()
-    if len(made["summary"]) > 1:
+    if len(made) > 1:
         estimates(made, passes)
 
 
-def estimates(made: dict[Keep, list[Made]], passes: int) -> None:
+def estimates(made: list[Made], passes: int) -> None:
     """Print what more examples would take: in proportion to what the last step of the sizes added."""
     print(f"\nEstimated of the same model with {passes} passes:")
-    print("\n| examples | keeps | on disk | " + " | ".join(f"{count} such machines" for count in MACHINES), end=" |\n")
-    print("|---|---|---|" + "---|" * len(MACHINES))
+    print("\n| examples | on disk | " + " | ".join(f"{count} such machines" for count in MACHINES), end=" |\n")
+    print("|---|---|" + "---|" * len(MACHINES))
+    seconds, size = (slope(made, name) for name in ("seconds", "bytes"))
     for count in WANTED:
-        for keep, runs in made.items():
-            seconds, size = (slope(runs, name) for name in ("seconds", "bytes"))
-            hours = [f"{count * seconds / among / 3600:,.1f} h" for among in MACHINES]
-            print(f"| {count:,} | {keep} | {count * size / GB:,.0f} GB | {' | '.join(hours)} |")
+        hours = [f"{count * seconds / among / 3600:,.1f} h" for among in MACHINES]
+        print(f"| {count:,} | {count * size / GB:,.0f} GB | {' | '.join(hours)} |")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    print("\n| keeps | what ends first | at so many examples |\n|---|---|---|")
-    for keep, runs in made.items():
-        of_manifest = runs[-1].of_manifest / runs[-1].count
-        ends = {
-            f"the memory of the first machine, {memory / GB:.0f} GB": memory / slope(runs, "peak"),
-            f"the manifest, of at most {MAX_MANIFEST_BYTES / MB:.0f} MB": MAX_MANIFEST_BYTES / of_manifest,
-        }
-        for what, most in sorted(ends.items(), key=lambda each: each[1]):
-            print(f"| {keep} | {what} | {most / 1e6:,.0f} million |")
+    print("\n| what ends first | at so many examples |\n|---|---|")
+    of_manifest = made[-1].of_manifest / made[-1].count
+    ends = {
+        f"the memory of the first machine, {memory / GB:.0f} GB": memory / slope(made, "peak"),
+        f"the manifest, of at most {MAX_MANIFEST_BYTES / MB:.0f} MB": MAX_MANIFEST_BYTES / of_manifest,
+    }
+    for what, most in sorted(ends.items(), key=lambda each: each[1]):
+        print(f"| {what} | {most / 1e6:,.0f} million |")
 
 
 def slope(runs: list[Made], name: str) -> float:
@@ -287,12 +283,12 @@ def labels_of(path: Path) -> Path:
     return path.with_name(f"labels-of-{path.name}")
 
 
-def sampled(run: Run, data: Path, out: Path, passes: int, keep: Keep) -> Made:
+def sampled(run: Run, data: Path, out: Path, passes: int) -> Made:
     """A run that was made in a process of its own."""
     code = f"""
 import mcviz, numpy
 images, labels = numpy.load({str(data)!r}, mmap_mode="r")[..., None], numpy.load({str(labels_of(data))!r})
-mcviz.sample_run({run.model_path!r}, (images, labels), {str(out)!r}, passes={passes}, keep={keep!r})
+mcviz.sample_run({run.model_path!r}, (images, labels), {str(out)!r}, passes={passes})
 """
     command = [sys.executable, "-c", code]
     started, peak = time.perf_counter(), 0

@@ -5,10 +5,6 @@ from typing import Literal, get_args
 Masks = Literal["per_pass", "per_example"]
 MASKS: tuple[Masks, ...] = get_args(Masks)
 
-# What a run keeps: all passes of every example, or what they come to and all passes of the most uncertain ones.
-Keep = Literal["passes", "summary"]
-KEEP: tuple[Keep, ...] = get_args(Keep)
-
 # What the columns of a regression's output are: a value a target, or D means and then D spreads.
 Predicts = Literal["mean", "mean,variance", "mean,log_variance", "mean,std"]
 PREDICTS: tuple[Predicts, ...] = get_args(Predicts)

@@ -45,10 +45,6 @@ class PartialRunError(McvizError, ValueError):
     """A run whose sampling was stopped before the last pass; it can be resumed."""
 
 
-class PassesNotKeptError(McvizError, LookupError):
-    """Passes of an example of which the run keeps only what they come to."""
-
-
 class NotPermittedError(McvizError, PermissionError):
     """A change by somebody who may only look."""
 

@@ -11,12 +11,10 @@ from msgspec.structs import replace
 
 from mcviz.choices import Masks, Predicts
 from mcviz.errors import InvalidInputError
-from mcviz.measures.summary import BINS
 from mcviz.validate import invalid
 
 MODEL = "model.keras"
 COLUMNS = "examples.parquet"
-WITH_PASSES = "example_with_passes"  # of a summary: the dimension of its passes, and the array of these examples
 FORMAT = 2
 MAX_CHUNK_BYTES = 1 << 28  # checked before memory is taken
 
@@ -25,8 +23,6 @@ CONTENT = {"image": "", "text": "texts", "row": "numbers", "none": ""}  # of the
 CHUNK_VALUES = 100_000  # predictions that are read for one example
 SHARD_EXAMPLES = 512  # suits the blocks that the sampler computes
 SHARD_VALUES = 1 << 22  # predictions that are held in memory at once while a run is written
-SUMMARY_EXAMPLES = 4096  # in a file of what passes come to, which takes less than the passes
-SUMMARY_VALUES = 1 << 24  # numbers of histograms that are held in memory at once
 IMAGE_CHUNK_BYTES = 1 << 15
 IMAGE_SHARD_BYTES = 1 << 22
 
@@ -212,8 +208,7 @@ class Manifest(Part, frozen=True, kw_only=True):
         labels_sha256: of the labels, or None where nobody knows them.
         model: the model that made the passes, or None where it is not known.
         deterministic: whether the run has the predictions of the model with dropout off.
-        with_passes: how many examples, the most uncertain ones, have all their passes in the run. Of the others, and of
-            these too, there is a summary. None where all passes of all examples are there.
+        with_passes: None. A number stood here where a run had all passes of so many examples alone, which is not read.
         preprocessing: how the model takes a stored image or row.
         seed: of the masks, or None for passes that were made elsewhere.
         masks: `per_pass`, one draw of masks for all examples of a pass; `per_example`, a draw for each; or None.
@@ -245,7 +240,7 @@ class Manifest(Part, frozen=True, kw_only=True):
     labels_sha256: str | None
     model: Model | None
     deterministic: bool = True
-    with_passes: Count | None = None
+    with_passes: None = None
     preprocessing: Preprocessing = Preprocessing()
     seed: int | None
     masks: Masks | None
@@ -301,12 +296,6 @@ class Manifest(Part, frozen=True, kw_only=True):
         return -(-self.examples.count // self.layout.examples_per_shard)
 
     @property
-    def examples_at_once(self) -> int:
-        """How many examples have their passes in memory at once while a run is written, and in one file where kept."""
-        shard = self.layout.examples_per_shard
-        return min(shard, _examples_at_once(self.passes * self.width)) if self.with_passes else shard
-
-    @property
     def how(self) -> str:
         """How the passes were made, in a few words."""
         return "imported" if self.origin.kind == "imported" else f"masks {self.masks}, seed {self.seed}"
@@ -317,24 +306,21 @@ class Manifest(Part, frozen=True, kw_only=True):
         return start, min(start + self.layout.examples_per_shard, self.examples.count)
 
 
-def layout_for(passes: int, width: int, images: Images | None, summary: bool = False) -> Layout:
+def layout_for(passes: int, width: int, images: Images | None) -> Layout:
     """The layout of every run of these sizes, whatever the number of its examples: powers of two.
 
     Args:
         passes: T.
         width: how many numbers a pass gives for an example.
         images: of the examples, or None.
-        summary: whether the run keeps a summary of most examples.
     """
     values = passes * width
-    shard = _examples_at_once(values)
-    if summary:
-        shard = power_of_two(min(SUMMARY_EXAMPLES, SUMMARY_VALUES // (width * BINS)))
-    chunk = min(shard, power_of_two(CHUNK_VALUES // values))
+    shard = _power_of_two(min(SHARD_EXAMPLES, SHARD_VALUES // values))
+    chunk = min(shard, _power_of_two(CHUNK_VALUES // values))
     if images is None:
         return Layout(chunk, shard)
     image_bytes = math.prod(images.shape) * np.dtype(images.dtype).itemsize
-    in_chunk, in_shard = (power_of_two(most // image_bytes) for most in (IMAGE_CHUNK_BYTES, IMAGE_SHARD_BYTES))
+    in_chunk, in_shard = (_power_of_two(most // image_bytes) for most in (IMAGE_CHUNK_BYTES, IMAGE_SHARD_BYTES))
     return Layout(chunk, shard, in_chunk, in_shard)
 
 
@@ -362,7 +348,6 @@ def identity(manifest: Manifest) -> dict[str, Any]:
             *([origin.compiler] if origin.compiler else []),  # a run from before there was one keeps its identity
         ],
         **(regression if manifest.targets else {}),
-        **({"examples with their passes": manifest.with_passes} if manifest.with_passes else {}),
     }
 
 
@@ -397,14 +382,6 @@ def check_claims(manifest: Manifest) -> None:
         (len(set(manifest.class_names)) == manifest.classes, "two classes have one name"),
         (images is None or images.lowest <= images.highest, "the lowest pixel is above the highest"),
         (len(set(manifest.scores)) == len(manifest.scores), "two scores have one name"),
-        (
-            manifest.with_passes is None or (manifest.classes > 0 and manifest.with_passes <= examples.count),
-            f"a summary of {manifest.task} has {manifest.with_passes} of {examples.count} examples with their passes",
-        ),
-        (
-            manifest.with_passes is None or layout.examples_per_shard.bit_count() == 1,
-            f"the layout of a summary is {layout}",
-        ),
         (_are_versions(manifest.created.get("versions", {})), "its versions are no names and texts"),
     ):
         if not holds:
@@ -419,11 +396,7 @@ def _listed(numbers: tuple[float, ...]) -> str:
     return ", ".join(f"{number:g}" for number in numbers)
 
 
-def _examples_at_once(values: int) -> int:
-    return power_of_two(min(SHARD_EXAMPLES, SHARD_VALUES // values))
-
-
-def power_of_two(most: int) -> int:
+def _power_of_two(most: int) -> int:
     """The largest power of two that is at most that, and at least 1."""
     return 1 << (max(most, 1).bit_length() - 1)
 

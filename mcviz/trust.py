@@ -85,7 +85,7 @@ def ways_of(run: Run, progress: Progress | None = None) -> dict[str, Terms]:
         progress: called with (done, total) shards; what it raises stops the reading.
 
     Returns:
-        `ensemble`, `deterministic` where the run has it, and `single_pass` where it has all passes; then both of the
+        `ensemble`, `deterministic` where the run has it, and `single_pass`; then both of the
         first with cross-fitted temperature scaling, `ensemble_scaled` and `deterministic_scaled`.
 
     Raises:
@@ -96,9 +96,8 @@ def ways_of(run: Run, progress: Progress | None = None) -> dict[str, Terms]:
     if run.deterministic_probs is not None:
         alone["deterministic"] = run.deterministic_probs
     found = {name: terms(probs[None], labels) for name, probs in alone.items()}
-    if not run.manifest.with_passes:
-        single = _of_shards(run, lambda probs, examples: terms(probs, labels[examples]), progress)
-        found["single_pass"] = joined(single)
+    single = _of_shards(run, lambda probs, examples: terms(probs, labels[examples]), progress)
+    found["single_pass"] = joined(single)
     scaled = {f"{name}_scaled": temperature_scaled(probs, labels) for name, probs in alone.items()}
     return found | {name: terms(probs[None], labels) for name, probs in scaled.items()}
 
@@ -140,7 +139,6 @@ def convergence_of(run: Run, score: str = "max_probability", progress: Progress 
 
     Raises:
         InvalidInputError: no labels, a regression, or there is no such score.
-        PassesNotKeptError: the run keeps a summary.
     """
     labels, ranked_by = _labels(run), SCORES[validate.one_of("score", score, ranking_scores_of(run))]
     sizes = sizes_up_to(run.passes)
@@ -603,7 +601,6 @@ def acquire(run: Run, method: Method, batch: int, seed: int = 0) -> "pd.DataFram
 
     Raises:
         InvalidInputError: a method or batch that cannot be, a regression, or BatchBALD of masks per example.
-        PassesNotKeptError: BatchBALD of a run that keeps a summary.
     """
     _check_task(run)
     validate.one_of("method", method, METHODS)

@@ -1,7 +1,6 @@
 """What a person meets who types `mcviz …`: plain lines, one line on refusal, exit codes."""
 
 import io
-import json
 import signal
 import subprocess
 import sys
@@ -187,28 +186,6 @@ def test_sampling_says_what_is_stochastic_and_what_came_out(folder, tmp_path, ca
     assert "passes/s" in printed.err
     manifest = mcviz.open_run(out).manifest
     assert (manifest.passes, manifest.seed, manifest.masks, manifest.examples.count) == (5, 7, "per_example", 40)
-
-
-def test_a_summary_is_sampled_and_what_takes_all_passes_is_refused_in_a_line(folder, tmp_path, capsys):
-    out = tmp_path / "run"
-    sampled = ["sample", "--model", f"{folder}/model.keras", "--data", f"{folder}/mnist.npz", "--out", str(out)]
-    assert main([*sampled, "--passes", "5", "--keep", "summary", "--with-passes", "7"]) == 0
-    assert len(mcviz.open_run(out).examples_with_passes) == 7
-    capsys.readouterr()
-    assert main(["trust", str(out), "--json"]) == 0
-    figures = json.loads(capsys.readouterr().out)
-    assert figures["convergence"] is None
-    assert "single_pass" not in figures["figures"]
-    assert main(["trust", str(out)]) == 0
-    assert "This run keeps a summary, so there is no figure of a single pass" in capsys.readouterr().out
-    batch = ["acquire", out, "--method", "batch-bald", "--batch", 3, "--to", tmp_path / "next.csv"]
-    assert "keeps a summary, and this takes all passes" in refused(batch, capsys)
-    for arguments in (
-        ["verify", str(out)],
-        ["export", str(out), "--to", str(tmp_path / "run.npz")],
-        ["list", str(tmp_path)],
-    ):
-        assert main(arguments) == 0
 
 
 def test_a_run_holds_what_python_samples_and_what_was_told_about_its_data(folder, run):

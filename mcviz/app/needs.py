@@ -8,7 +8,7 @@ import streamlit as st
 from mcviz.app.columns import grouping_columns
 from mcviz.runs import Run
 
-Part = Literal["labels", "examples", "images", "model", "passes"]
+Part = Literal["labels", "examples", "images", "model"]
 Need = Part | Literal["examples or features", "groups", "classes", "targets"]
 MISSING: dict[Part, tuple[str, str]] = {
     "labels": (
@@ -27,11 +27,6 @@ MISSING: dict[Part, tuple[str, str]] = {
         ":material/no_sim:",
         "This run was kept without its model, so nothing new can be predicted. Sample it again with the model kept.",
     ),
-    "passes": (
-        ":material/layers_clear:",
-        "This run keeps a summary of its passes, and this takes all of them. Sample it again with `--keep passes`, "
-        "into another folder, to see it.",
-    ),
 }
 NOT_IMPORTED: dict[Part, str] = {
     "labels": "These passes were imported without labels. Import them again with labels to see how good they are.",
@@ -39,7 +34,6 @@ NOT_IMPORTED: dict[Part, str] = {
     "images": "These passes were imported without images. Import them again with images to see them here.",
     "model": "These passes were imported, so there is no model to ask. Sample a Keras model itself with `mcviz sample` "
     "to probe it.",
-    "passes": MISSING["passes"][1],
 }
 
 
@@ -64,8 +58,6 @@ def has(run: Run, need: Need) -> bool:
             return run.manifest.has_examples
         case "examples or features":
             return has(run, "examples") or run.manifest.features is not None
-        case "passes":
-            return run.manifest.with_passes is None
         case "classes":
             return bool(run.class_names)
         case "targets":
@@ -90,6 +82,6 @@ def met(run: Run, needs: Collection[Part]) -> bool:
     return not lacking
 
 
-def offered(registry: Mapping[str, Needing], run: Run, also: Collection[Need] = ()) -> list[str]:
-    """The names of what a run has all that is needed for, or what else is there."""
-    return [name for name, each in registry.items() if all(need in also or has(run, need) for need in each.needs)]
+def offered(registry: Mapping[str, Needing], run: Run) -> list[str]:
+    """The names of what a run has all that is needed for."""
+    return [name for name, each in registry.items() if all(has(run, need) for need in each.needs)]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import mcviz
-from mcviz.choices import KEEP, MASKS, PREDICTS, Masks, Predicts
+from mcviz.choices import MASKS, PREDICTS, Masks, Predicts
 from mcviz.cli.data import (
     Reading,
     chosen_preprocessing,
@@ -208,19 +208,6 @@ def _task_options(command: Any) -> Any:
 @RESUME
 @KEEP_IMAGES
 @click.option("--keep-model/--no-keep-model", default=True, show_default=True, help="Keep the model in the run.")
-@_choice(
-    "--keep",
-    KEEP,
-    "All passes; or a summary of every example, and all passes of the most uncertain ones, for millions of examples.",
-)
-@click.option(
-    "--with-passes",
-    type=click.IntRange(min=1),
-    metavar="K",
-    default=1000,
-    show_default=True,
-    help="Of how many examples a summary keeps all passes, the most uncertain ones.",
-)
 @click.option(
     "--scheduler",
     metavar="ADDRESS",
@@ -263,7 +250,7 @@ def _sample(
     resume: bool,
     **settings: Any,
 ) -> None:
-    kept = {name: settings.pop(name) for name in ("keep", "with_passes", "keep_images", "keep_model")}
+    kept = {name: settings.pop(name) for name in ("keep_images", "keep_model")}
     watcher = click.get_current_context().find_object(Watcher)  # of a job
     class_names = settings["class_names"]
     sampler, examples, preprocessing = _model_and_data(stopped, **settings)

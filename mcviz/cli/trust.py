@@ -125,7 +125,7 @@ def trust(
         by_number = calibration_by_group(ways, groups.members, confidence=confidence)
         by_group = {groups.names[number]: each for number, each in by_number.items()}
     figures = selective_figures(rankings_of(opened), confidence=confidence)
-    convergence = None if opened.manifest.with_passes else convergence_of(opened, score)
+    convergence = convergence_of(opened, score)
     sets = prediction_sets_of(opened)
     costs = None if mistake_cost is None or look_cost is None else cheapest_of(opened, mistake_cost, look_cost, score)
     sentence = " ".join(verdict_in_words(opened, found, tests, columns))
@@ -347,8 +347,8 @@ def _score_lines(figures: "dict[str, SelectiveFigures]") -> list[str]:
     return lines
 
 
-def _convergence_dict(found: "Convergence | None") -> dict[str, Any] | None:
-    return None if found is None else {**vars(found), "enough": found.enough}
+def _convergence_dict(found: "Convergence") -> dict[str, Any]:
+    return {**vars(found), "enough": found.enough}
 
 
 def _costs_dict(found: "Costs | None") -> dict[str, Any] | None:
@@ -359,10 +359,8 @@ def _costs_dict(found: "Costs | None") -> dict[str, Any] | None:
     return {"looks": looks, "missed": missed, **costs}
 
 
-def _convergence_lines(found: "Convergence | None", run: "Run", score: str) -> list[str]:
+def _convergence_lines(found: "Convergence", run: "Run", score: str) -> list[str]:
     """The ensemble of the first passes, size by size, and from which on more change nothing that matters."""
-    if found is None:
-        return ["", "This run keeps a summary, so there is no figure of a single pass or of fewer passes."]
     lines = ["", f"{'passes':<8}{'accuracy':>11}{'NLL':>10}{'ECE':>9}{'top 100 shared':>17}"]
     columns = zip(found.sizes, found.accuracy, found.nll, found.ece, found.shared_top, strict=True)
     for size, accuracy, nll, ece, shared in columns:

@@ -55,19 +55,13 @@ def summarise(probs: np.ndarray) -> PassSummary:
         votes=np.bincount(probs.argmax(axis=1), minlength=probs.shape[1]),
         prediction=int(mean.argmax()),
         passes=len(probs),
-        histograms=histograms(probs[:, None])[0],
+        histograms=_histograms(probs),
     )
 
 
-def histograms(probs: np.ndarray) -> np.ndarray:
-    """How many passes give a class of an example a probability in each hundredth of 0 to 1.
-
-    Args:
-        probs: (T, N, C) floating point probabilities; what rounding takes out of 0 to 1 is in the first or last bin.
-
-    Returns:
-        (N, C, 100) int64.
-    """
+def _histograms(probs: np.ndarray) -> np.ndarray:
+    """(C, 100) of (T, C); what rounding takes out of 0 to 1 is in the first or last bin."""
     bins = np.clip((probs * np.float32(BINS)).astype(np.int64), 0, BINS - 1)
-    cells = np.arange(probs[0].size).reshape(probs.shape[1:]) * BINS
-    return np.bincount((cells + bins).ravel(), minlength=probs[0].size * BINS).reshape(*probs.shape[1:], BINS)
+    classes = probs.shape[1]
+    cells = np.arange(classes) * BINS + bins
+    return np.bincount(cells.ravel(), minlength=classes * BINS).reshape(classes, BINS)

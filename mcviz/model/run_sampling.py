@@ -17,7 +17,7 @@ import numpy as np
 from msgspec.structs import replace
 
 import mcviz
-from mcviz.choices import KEEP, MASKS, Keep, Masks, Predicts
+from mcviz.choices import MASKS, Masks, Predicts
 from mcviz.data import DataSet, as_data_set
 from mcviz.errors import McvizError, UnsuitableModelError
 from mcviz.interrupts import held_interrupts
@@ -43,7 +43,7 @@ from mcviz.runs.files import folder_at
 from mcviz.runs.manifest_file import read_manifest
 from mcviz.runs.shards import Makers
 from mcviz.runs.writer import rename_classes, write
-from mcviz.tasks import TASKS, task_of
+from mcviz.tasks import TASKS
 from mcviz.validate import invalid, one_of, whole_number
 
 if TYPE_CHECKING:
@@ -69,8 +69,6 @@ def sample_run(
     unit: str = "",
     preprocessing: Preprocessing | None = None,
     resume: bool = True,
-    keep: Keep = "passes",
-    with_passes: int = 1000,
     keep_images: bool = True,
     keep_model: bool = True,
     about: dict[str, Any] | None = None,
@@ -105,10 +103,6 @@ def sample_run(
         preprocessing: how the model takes images or rows; found out without it: floating point reaches the model as it
             is, uint8 is divided by 255, unless the model begins with a layer that scales, or takes whole numbers.
         resume: whether to go on with a partial run; False begins it anew.
-        keep: "passes", all of them; or of a classification "summary", which takes little room for millions of examples:
-            scores, mean, standard deviation, votes and a histogram in hundredths of every example, and all passes of
-            the most uncertain ones. Passes cannot be added to it later.
-        with_passes: of how many examples a summary has all passes, by max probability. They are made once more.
         keep_images: whether the run holds images, to be looked at; texts and rows are always kept.
         keep_model: whether the run holds the model, without its optimizer, to be asked about new examples.
         about: free: where the data came from, their licence.
@@ -136,8 +130,6 @@ def sample_run(
         ClusterError: no scheduler answers, a worker cannot take part, or all are lost. What is finished is kept.
     """
     one_of("masks", masks, MASKS)
-    one_of("keep", keep, KEEP)
-    with_passes = whole_number("with_passes", with_passes, 1)
     passes, seed = whole_number("passes", passes, 1), whole_number("seed", seed)
     if isinstance(model, str | os.PathLike):
         found = ModelSource(absolute(model), output=output, from_logits=from_logits, task=task, predicts=predicts)
@@ -189,13 +181,10 @@ def sample_run(
             inactive_layers=sampler.inactive_layers,
         ),
         scores=stored_scores(sampler.task, spread=sampler.predicts != "mean"),
-        with_passes=min(with_passes, given.count) if keep == "summary" else None,
-        layout=layout_for(passes, width, described, keep == "summary"),
+        layout=layout_for(passes, width, described),
         about=about or {},
         created={"versions": versions()},
     )
-    if keep == "summary":
-        task_of(wanted).summary_in(wanted)  # or a refusal
     contents = Contents(
         source,
         None if described is None else content,
@@ -204,7 +193,6 @@ def sample_run(
         table,
         model=_without_optimizer(network) if keep_model else None,
     )
-    in_stages = in_stages and keep == "passes"  # a summary cannot grow
     stages = _stages(source, wanted, out) if in_stages else [(wanted, 0)]
     with _makers(scheduler, sampler, examples) as makers:
         for stage, before in stages:

@@ -5,7 +5,6 @@ other tools read the probabilities as they are. `zarr` is imported when an array
 fifth of a second, and much can be seen without.
 """
 
-import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -24,7 +23,6 @@ from mcviz.tasks.stored_array import StoredArray, by_example
 if TYPE_CHECKING:
     import zarr
 
-PARTS = "parts"  # the folder of what a partial summary has beside its arrays
 CACHED_BYTES = 1 << 26  # of shards that were read and verified
 GROUP = b'{"zarr_format":3,"node_type":"group","attributes":{"Conventions":"CF-1.11","source":"mcviz"}}'
 
@@ -65,18 +63,10 @@ def read_whole_manifest(folder: Folder, name: str = NAME) -> Manifest:
         inner, _, shard = file.rpartition("/c.")
         array = arrays.get(inner.removeprefix(f"{manifest.store}/"))
         number = shard.partition(".")[0]
-        if _is_part(manifest, file):
-            continue
         there = array and number.isdecimal() and len(number) < 14 and int(number) < array.shards
         if not array or not there or file != shard_file(manifest, array, int(number)):
             raise corrupt(folder.address(name), f"is damaged: {file!r:.100} is no file of such a run")
     return manifest
-
-
-def _is_part(manifest: Manifest, file: str) -> bool:
-    found = re.fullmatch(rf"{re.escape(part_file(manifest, 0)[:-1])}(0|[1-9][0-9]{{0,12}})", file)
-    partial = bool(manifest.with_passes) and manifest.state == "partial"
-    return partial and found is not None and int(found[1]) < manifest.shards
 
 
 def files_of(manifest: Manifest) -> Iterator[str]:
@@ -100,28 +90,9 @@ def shard_file(manifest: Manifest, array: StoredArray, shard: int) -> str:
     return f"{manifest.store}/{array.name}/{array.key(shard)}"
 
 
-def arrays_in_shards(manifest: Manifest) -> tuple[str, ...]:
-    """The names of the arrays that are written shard by shard: the passes, or the summary of a run without most."""
-    task = task_of(manifest)
-    return task.summary_in(manifest) if manifest.with_passes else task.pass_arrays(manifest)
-
-
-def files_of_shard(manifest: Manifest, shard: int) -> list[str]:
-    """The files that hold the passes of one shard of examples, or what they come to."""
-    arrays = arrays_of(manifest)
-    files = [shard_file(manifest, arrays[name], shard) for name in arrays_in_shards(manifest)]
-    return [*files, part_file(manifest, shard)] if manifest.with_passes else files
-
-
-def part_file(manifest: Manifest, shard: int) -> str:
-    """The file of a partial summary that has the scores and the sums of one shard of examples."""
-    return f"{manifest.store}/{PARTS}/c.{shard}"
-
-
 def shards_done(manifest: Manifest) -> list[int]:
-    """The shards of examples whose passes are there, or what they come to."""
-    of_shard = [*arrays_in_shards(manifest), *([PARTS] if manifest.with_passes and manifest.state == "partial" else [])]
-    prefixes = [f"{manifest.store}/{name}/c." for name in of_shard]
+    """The shards of examples whose passes are there."""
+    prefixes = [f"{manifest.store}/{name}/c." for name in task_of(manifest).pass_arrays(manifest)]
     found = [{int(file.split(".")[2]) for file in manifest.files if file.startswith(prefix)} for prefix in prefixes]
     return sorted(set.intersection(*found))
 

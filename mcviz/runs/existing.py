@@ -53,13 +53,11 @@ def refuse_another(folder: Folder, wanted: Manifest) -> None:
     differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
     if differing:
         require_own(folder.path)
-    fewer = differing == ["passes"] and there.state == "finished" and there.passes < wanted.passes
-    grows = fewer and not wanted.with_passes
+    grows = differing == ["passes"] and there.state == "finished" and there.passes < wanted.passes
     if differing and not grows:
         found = [f"{name} ({_shown(theirs.get(name))} there, {_shown(ours.get(name))} asked for)" for name in differing]
         raise RunExistsError(
             f"Another {there.state} run is at {folder.path}, which differs in: {', '.join(found)}. "
-            f"{'It keeps a summary, to which no passes can be added. ' if fewer else ''}"
             f"Choose another folder, or remove it with `mcviz remove {folder.path}`."
         )
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcviz.errors import InvalidInputError, StorageError
-from mcviz.manifest import WITH_PASSES
 from mcviz.runs.run import Run
 from mcviz.tasks import task_of
 
@@ -28,9 +27,7 @@ def export_run(run: Run, file: str | os.PathLike[str]) -> None:
         run: an open run.
         file: `.parquet`, the table of scores; `.npz`, the arrays `probs` (T, N, C) and, if known,
             `deterministic_probs` (N, C) and `labels` (N,), or of a regression `outputs` (T, N, D), `variances`,
-            `deterministic_outputs` (N, D) and `labels` (N, D); `.nc`, NetCDF as `as_xarray` describes it. Of a run
-            that keeps a summary, `probs` are those of `example_with_passes` (K,), beside `mean_probs`, `std_probs` and
-            `votes` (N, C).
+            `deterministic_outputs` (N, D) and `labels` (N, D); `.nc`, NetCDF as `as_xarray` describes it.
 
     Raises:
         InvalidInputError: another kind of file, or a package that it needs is not installed.
@@ -124,9 +121,7 @@ def as_xarray(run: Run) -> "xarray.Dataset":
     Returns:
         `probs` (draw, example, category) and `deterministic_probs` (example, category), or of a regression `outputs`
         and `variances` (draw, example, target) and the same with dropout off, where they are known; `prediction` and
-        every score (example,) and, if known, the labels; names along `category` or `target`. Of a run that keeps a
-        summary `probs` are along `example_with_passes`, and `mean_probs`, `std_probs` and `votes` (example, category)
-        are there too.
+        every score (example,) and, if known, the labels; names along `category` or `target`.
     """
     import xarray
 
@@ -146,15 +141,8 @@ def as_xarray(run: Run) -> "xarray.Dataset":
 def _arrays(run: Run) -> Arrays:
     """The dimensions and the numbers of passes, deterministic predictions and labels, by their names in an .npz."""
     task, manifest, axis = task_of(run.manifest), run.manifest, "category" if run.class_names else "target"
-    there = run.examples_with_passes
-    if there is None:
-        passes = task.split(manifest, run.predictions_block(0, None))
-        found: Arrays = {name: (("draw", "example", axis), part) for name, part in passes.items()}
-    else:
-        passes = task.split(manifest, np.stack([run.predictions(example) for example in there.tolist()], axis=1))
-        found = {name: (("draw", WITH_PASSES, axis), part) for name, part in passes.items()}
-        found[WITH_PASSES] = (WITH_PASSES,), there
-        found |= {name: (("example", axis), run.array(name)) for name in ("mean_probs", "std_probs", "votes")}
+    passes = task.split(manifest, run.predictions_block(0, None))
+    found: Arrays = {name: (("draw", "example", axis), part) for name, part in passes.items()}
     if run.deterministic_predictions is not None:
         fixed = task.split_deterministic(manifest, run.deterministic_predictions)
         found |= {name: (("example", axis), part) for name, part in fixed.items()}

@@ -82,6 +82,12 @@ def read_manifest(folder: Folder, name: str = NAME) -> Manifest:
             )
         if (revision := content.pop("revision", 0)) > REVISION:
             raise _later(folder, f"it is of revision {revision!r:.60}, and this version reads {REVISION}")
+        if (kept := content.get("with_passes")) is not None:
+            raise _OtherVersionError(
+                f"{folder.path} keeps a summary, with the passes of {kept!r:.60} examples alone, which this mcviz does "
+                "not read. Sample it again into another folder, or open it with a version from before the release of "
+                "0.1.0."
+            )
         digest = content.pop("digest")
         manifest = msgspec.convert(content, Manifest)
         if manifest.digest != digest:

@@ -8,10 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from mcviz.tasks.summary import Summary
-
-KINDS = ("totals", "columns")  # of what `encode_sums` keeps
-
 
 def packed(arrays: Mapping[str, np.ndarray]) -> bytes:
     """The compressed file of some arrays."""
@@ -31,22 +27,3 @@ def unpacked(content: bytes) -> dict[str, np.ndarray]:
             return dict(archive)
     except (ValueError, OSError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"it holds no arrays ({error})") from error
-
-
-def encode_sums(summary: Summary) -> bytes:
-    """A file of the totals and the columns of some examples."""
-    return packed({f"{kind}/{name}": each for kind in KINDS for name, each in getattr(summary, kind).items()})
-
-
-def decode_sums(content: bytes) -> Summary:
-    """What `encode_sums` wrote; the summary has no arrays.
-
-    Raises:
-        ValueError: it is no such file.
-    """
-    arrays = unpacked(content)
-    found = {
-        kind: {name.removeprefix(f"{kind}/"): each for name, each in arrays.items() if name.startswith(f"{kind}/")}
-        for kind in KINDS
-    }
-    return Summary(arrays={}, **found)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from mcviz.errors import CorruptRunError, McvizError, PartialRunError, PassesNotKeptError, RunNotFoundError
-from mcviz.manifest import COLUMNS, CONTENT, MODEL, WITH_PASSES, Images, Manifest
+from mcviz.errors import CorruptRunError, McvizError, PartialRunError, RunNotFoundError
+from mcviz.manifest import COLUMNS, CONTENT, MODEL, Images, Manifest
 from mcviz.measures import PassSummary, Score, summarise
 from mcviz.runs.arrays import ArrayReader, arrays_of, read_whole_manifest, shards_done
 from mcviz.runs.derived import Derived, load_derived, save_derived
@@ -23,8 +23,6 @@ from mcviz.tasks import Task, task_of
 
 if TYPE_CHECKING:
     import pandas as pd
-
-AGAIN = "Sample it again with all passes kept, by `mcviz sample … --keep passes` into another folder."
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -174,7 +172,6 @@ class Run:
         Raises:
             TypeError: that is no whole number.
             IndexError: there is no such example.
-            PassesNotKeptError: the run keeps a summary of this example.
             CorruptRunError: a file is not what was written.
             McvizError: the run is of a regression.
         """
@@ -188,7 +185,6 @@ class Run:
             (T, n, C) float32 probabilities.
 
         Raises:
-            PassesNotKeptError: the run keeps a summary.
             CorruptRunError: a file is not what was written.
             McvizError: the run is of a regression.
         """
@@ -225,56 +221,25 @@ class Run:
         Raises:
             As `probs`.
         """
-        at = self._place(self._checked(example))
-        return self._passes(at, at + 1)[:, 0]
+        example = self._checked(example)
+        return self._passes(example, example + 1)[:, 0]
 
     def predictions_block(self, start: int, stop: int | None) -> np.ndarray:
         """The passes of the examples from `start` to before `stop`, as a slice counts, (T, n, K) float32.
 
         Raises:
-            PassesNotKeptError: the run keeps a summary.
             CorruptRunError: a file is not what was written.
         """
-        if self.manifest.with_passes:
-            raise PassesNotKeptError(f"{self.path} keeps a summary, and this takes all passes. {AGAIN}")
         start, stop, _ = slice(start, stop).indices(len(self))
         return self._passes(start, stop)
 
-    @cached_property
-    def examples_with_passes(self) -> np.ndarray | None:
-        """(K,) int64, ascending: the examples whose passes are there, of a run that keeps a summary; or None, for all.
-
-        These are the most uncertain ones by max probability.
-        """
-        return _shared(self._rows(WITH_PASSES)) if self.manifest.with_passes else None
-
-    def has_passes(self, example: int) -> bool:
-        """Whether the passes of an example are there, and not only what they come to."""
-        there = self.examples_with_passes
-        return there is None or bool(np.isin(example, there))
-
     def summary(self, example: int) -> PassSummary:
-        """What the passes of one example of a classification come to, whether they are there or not.
+        """What the passes of one example of a classification come to.
 
         Raises:
-            As `probs`, but for PassesNotKeptError.
+            As `probs`.
         """
-        self._require("probs", "probabilities of classes")
-        example = self._checked(example)
-        if self.has_passes(example):
-            return summarise(self.predictions(example))
-        of_example = {
-            name: self._rows(name, example, example + 1)[0]
-            for name in ("mean_probs", "std_probs", "votes", "histograms")
-        }
-        return PassSummary(
-            mean=of_example["mean_probs"].astype(np.float64),
-            std=of_example["std_probs"].astype(np.float64),
-            votes=of_example["votes"].astype(np.int64),
-            prediction=int(self._table["prediction"].iloc[example]),
-            passes=self.passes,
-            histograms=of_example["histograms"].astype(np.int64),
-        )
+        return summarise(self.probs(example))
 
     def array(self, name: str, start: int = 0, stop: int | None = None) -> np.ndarray:
         """One of the run's arrays as it is stored, by its name in the Zarr store: its rows `start` to before `stop`.
@@ -458,20 +423,8 @@ class Run:
             raise IndexError(f"There are examples 0 to {len(self) - 1}. Received: {example}.")
         return int(example)
 
-    def _place(self, example: int) -> int:
-        """The row of an example's passes in their arrays."""
-        there = self.examples_with_passes
-        if there is None:
-            return example
-        if not self.has_passes(example):
-            raise PassesNotKeptError(
-                f"{self.path} keeps a summary and the passes of its {len(there):,} most uncertain examples. Example "
-                f"{example:,} is not among them. {AGAIN}"
-            )
-        return int(np.searchsorted(there, example))
-
     def _passes(self, start: int, stop: int) -> np.ndarray:
-        """(T, n, K) of the rows `start` to before `stop` of the arrays of passes."""
+        """(T, n, K) of the examples `start` to before `stop`."""
         rows = {name: self._rows(name, start, stop) for name in self._task.pass_arrays(self.manifest)}
         return _shared(self._task.decode(rows))
 

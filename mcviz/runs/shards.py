@@ -3,8 +3,6 @@
 from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from dataclasses import replace as replaced
-from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -12,14 +10,13 @@ from msgspec.structs import replace
 
 from mcviz.errors import InvalidInputError
 from mcviz.manifest import Manifest, StoredFile
-from mcviz.runs.arrays import arrays_in_shards, arrays_of, encode, files_of_shard, part_file, shard_file
+from mcviz.runs.arrays import arrays_of, encode, shard_file
 from mcviz.runs.contents import Progress, Source
 from mcviz.runs.files import Folder
-from mcviz.runs.packed import decode_sums, encode_sums
 from mcviz.runs.run import Run
 from mcviz.runs.verified import described
 from mcviz.tasks import task_of
-from mcviz.tasks.summary import Summary, joined
+from mcviz.tasks.summary import Summary
 
 
 @dataclass(frozen=True)
@@ -29,8 +26,7 @@ class MadeShard:
     Attributes:
         files: that were written, by name; none where the shard was there before.
         summary: what the passes come to, as they are stored; without the arrays that are in the files.
-        deterministic: (n, K) float32 of the model with dropout off, or None where it is in the files or the run has
-            none.
+        deterministic: (n, K) float32 of the model with dropout off, or None where the run has none.
     """
 
     files: dict[str, StoredFile]
@@ -102,8 +98,6 @@ def make_shard(
     """
     manifest = run.manifest
     task, (start, stop) = task_of(manifest), manifest.shard_range(shard)
-    if manifest.with_passes:
-        return _summed_up(run, shard, source, labels, report, folder, permit)
     if folder is None:
         deterministic = source.deterministic(start, stop) if manifest.deterministic else None
         return MadeShard({}, task.summarise(manifest, run.predictions_block(start, stop), labels), deterministic)
@@ -121,47 +115,12 @@ def make_shard(
 
 def only_files_of(manifest: Manifest, start: int, stop: int) -> Manifest:
     """A manifest that lists no more files than reading some examples takes, wherever the shards of its run begin."""
-    size = manifest.layout.examples_per_shard
-    read = [f"{manifest.store}/{name}/zarr.json" for name in arrays_in_shards(manifest)]
-    for shard in range(start // size, -(-stop // size)):
-        read += files_of_shard(manifest, shard)
+    size, arrays = manifest.layout.examples_per_shard, arrays_of(manifest)
+    read = []
+    for name in task_of(manifest).pass_arrays(manifest):
+        read.append(f"{manifest.store}/{name}/zarr.json")
+        read += [shard_file(manifest, arrays[name], shard) for shard in range(start // size, -(-stop // size))]
     return replace(manifest, files={name: manifest.files[name] for name in read if name in manifest.files})
-
-
-def _summed_up(
-    run: Run,
-    shard: int,
-    source: Source,
-    labels: np.ndarray | None,
-    report: Progress,
-    folder: Folder | None,
-    permit: Callable[[], AbstractContextManager[None]],
-) -> MadeShard:
-    """As `make_shard`, of a run that keeps what the passes come to, and no passes yet."""
-    manifest, part = run.manifest, part_file(run.manifest, shard)
-    if folder is None:
-        return MadeShard({}, decode_sums(run.read_file(part)), None)
-    report(0, 0)
-    task, (start, stop) = task_of(manifest), manifest.shard_range(shard)
-    blocks = []
-    for at in range(start, stop, manifest.examples_at_once):
-        end, done = min(at + manifest.examples_at_once, stop), (at - start) * manifest.passes
-        passes = source.passes(at, end, 0, manifest.passes, partial(_after, report, done))
-        _check(manifest, passes, (manifest.passes, end - at, manifest.width))
-        stored = task.decode(task.encode(manifest, passes))
-        blocks.append(task.summarise(manifest, stored, None if labels is None else labels[at - start : end - start]))
-    found = joined(blocks)
-    arrays = found.arrays
-    if manifest.deterministic:
-        arrays = arrays | task.split_deterministic(manifest, source.deterministic(start, stop))
-    sums = replaced(found, arrays={})
-    encoded = _encoded(manifest, shard, {name: arrays[name] for name in task.summary_in(manifest)})
-    return MadeShard(_written(folder, encoded | {part: encode_sums(sums)}, permit), sums, None)
-
-
-def _after(report: Progress, before: int, done: int, total: int) -> None:
-    """Tell of a part of a shard that comes after so many predictions of it."""
-    report(before + done, total)
 
 
 def _encoded(manifest: Manifest, shard: int, rows: Mapping[str, np.ndarray]) -> dict[str, bytes]:

@@ -49,15 +49,11 @@ class Verification:
         for label, value in (self.accuracy | self.rmse).items():
             lines.append(f"{task.quality_name}, {label + ':':<18} {task.format_quality(value, manifest.unit)}")
         lines += [f"mean {task.scores[name].label + ':':<28} {value:.4f}" for name, value in self.mean_scores.items()]
-        kept = manifest.with_passes
-        of = f" of the {kept:,} examples that have theirs; of the others nothing can be computed again" if kept else ""
-        return "\n".join([*lines, f"The stored scores and sums are those of the stored passes{of}."])
+        return "\n".join([*lines, "The stored scores and sums are those of the stored passes."])
 
 
 def verify_run(path: str | os.PathLike[str], progress: Progress | None = None) -> Verification:
     """Verify the checksum of every file of a run, and recompute its scores and accuracies from its passes.
-
-    Of a run that keeps a summary, what the passes that are there come to is computed again, and nothing else.
 
     Args:
         path: its folder, or an fsspec address.
@@ -75,8 +71,8 @@ def verify_run(path: str | os.PathLike[str], progress: Progress | None = None) -
         read += len(run.read_file(name))
         if progress:
             progress(done, total)
-    table, agreements = run.scores(), _of_some if run.manifest.with_passes else _of_all
-    for array, agrees in agreements(run, names, progress).items():
+    table = run.scores()
+    for array, agrees in _of_all(run, names, progress).items():
         if not agrees:
             raise corrupt(folder.address(array), "holds numbers that are not those of the passes")
     return Verification(
@@ -104,32 +100,6 @@ def _summary(run: Run, start: int, stop: int, names: tuple[str, ...]) -> Summary
     labels = None if run.labels is None else run.labels[start:stop]
     manifest = replace(run.manifest, scores=names)
     return task_of(manifest).summarise(manifest, run.predictions_block(start, stop), labels)
-
-
-def _of_some(run: Run, names: tuple[str, ...], progress: Progress | None) -> dict[str, bool]:
-    """The same of a run that keeps a summary: what the passes that are there come to, and all that counts passes."""
-    manifest, table = replace(run.manifest, scores=names), run.scores()
-    agree: dict[str, bool] = {}
-
-    def check(file: str, agrees: bool) -> None:
-        agree[file] = agree.get(file, True) and agrees
-
-    files = len(manifest.files)
-    for shard in range(manifest.shards):
-        start, stop = manifest.shard_range(shard)
-        for name in ("votes", "histograms"):
-            of_each = run.array(name, start, stop).sum(axis=-1)
-            check(f"{manifest.store}/{name}", bool(np.all(of_each == run.passes)))
-        if progress:
-            progress(files + shard + 1, files + manifest.shards)
-    for example in () if run.examples_with_passes is None else run.examples_with_passes.tolist():
-        found = task_of(manifest).summarise(manifest, run.predictions(example)[:, None], None)
-        for name, rows in found.arrays.items():
-            check(f"{manifest.store}/{name}", _agrees(manifest, run.array(name, example, example + 1), rows))
-        for name, values in found.columns.items():
-            stored = table[name].iloc[example : example + 1].to_numpy(values.dtype)
-            check(manifest.table, _agrees(manifest, stored, values))
-    return agree | {NAME: run.ensemble_accuracy is None or _told(manifest, float(run.ensemble_accuracy[-1]))}
 
 
 def _measured(

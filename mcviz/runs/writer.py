@@ -12,12 +12,10 @@ import numpy as np
 from msgspec.structs import replace
 
 from mcviz.errors import CorruptRunError, InvalidInputError, RunNotFoundError, StorageError
-from mcviz.manifest import COLUMNS, MODEL, WITH_PASSES, Manifest
-from mcviz.measures import most_uncertain_first
+from mcviz.manifest import COLUMNS, MODEL, Manifest
 from mcviz.permission import require_permission
 from mcviz.runs.arrays import (
     GROUP,
-    arrays_in_shards,
     arrays_of,
     encode,
     encode_metadata,
@@ -47,7 +45,6 @@ from mcviz.tasks import task_of
 from mcviz.tasks.stored_array import StoredArray
 from mcviz.tasks.summary import joined
 
-MOST_BETWEEN = 16  # examples between two whose passes are kept, which are made with them: another call takes longer
 SHARE_OF_TIME = 0.05  # at most, for writing down which shards are done
 
 
@@ -254,7 +251,7 @@ class _Writing:
         """Every shard; those that are not there yet are sampled and written. They may come in any order."""
         manifest, there = self.manifest, frozenset(shards_done(self.manifest))
         self.done = sum(self._predictions(shard) for shard in there)
-        for name in arrays_in_shards(manifest):
+        for name in self.task.pass_arrays(manifest):
             self._write_metadata(arrays_of(manifest)[name])
         if self.contents.makers:
             old = self.old.manifest if self.old else None
@@ -288,9 +285,7 @@ class _Writing:
         manifest, summary = self.manifest, joined([each.summary for each in made])
         self._write(f"{manifest.store}/zarr.json", GROUP)
         arrays = summary.arrays | summary.totals
-        if manifest.with_passes:
-            arrays[WITH_PASSES] = self._write_passes(summary.columns)
-        elif manifest.deterministic:
+        if manifest.deterministic:
             fixed = [each.deterministic for each in made if each.deterministic is not None]
             arrays |= self.task.split_deterministic(manifest, np.concatenate(fixed))
         for name, rows in arrays.items():
@@ -307,40 +302,6 @@ class _Writing:
             files={name: self.manifest.files[name] for name in files_of(self.manifest)},
         )
         write_manifest(self.folder, finished)
-
-    def _write_passes(self, columns: dict[str, np.ndarray]) -> np.ndarray:
-        """Make the passes of the most uncertain examples once more, and write them; their numbers, ascending."""
-        manifest, task, score = self.manifest, self.task, self.manifest.scores[0]
-        examples = np.sort(most_uncertain_first(score, columns[score], self.task.scores)[: manifest.with_passes])
-        (name,) = task.pass_arrays(manifest)
-        array = arrays_of(manifest)[name]
-        self._write_metadata(array)
-        for shard in range(array.shards):
-            of_shard = examples[shard * array.shard : (shard + 1) * array.shard]
-            file = shard_file(manifest, array, shard)
-            if file not in self.manifest.files:
-                self._write(file, encode(array, shard, task.encode(manifest, self._passes_of(of_shard))[name]))
-                self._record_now_and_then()
-            self.done += len(of_shard) * manifest.passes
-            self._report(0, 0)
-        return examples
-
-    def _passes_of(self, examples: np.ndarray) -> np.ndarray:
-        """(T, n, K) passes of some examples, ascending; those that lie close together are made in one go."""
-        together: list[list[int]] = []
-        for example in examples.tolist():
-            last = together[-1] if together else None
-            if last and example - last[-1] <= MOST_BETWEEN and example - last[0] < self.manifest.examples_at_once:
-                last.append(example)
-            else:
-                together.append([example])
-        made, done, passes = [], 0, self.manifest.passes
-        for some in together:
-            first, stop = some[0], some[-1] + 1
-            found = self.contents.source.passes(first, stop, 0, passes, partial(_as_before, self._report, done))
-            made.append(found[:, np.array(some) - first])
-            done += len(some) * passes
-        return np.concatenate(made, axis=1)
 
     def _write_array(self, name: str, rows: Rows) -> None:
         array = arrays_of(self.manifest)[name]
@@ -375,7 +336,7 @@ class _Writing:
         return self.manifest.passes - (self.old.passes if self.old else 0)
 
     def _total(self) -> int:
-        return self.manifest.examples.count * self._fresh() + (self.manifest.with_passes or 0) * self.manifest.passes
+        return self.manifest.examples.count * self._fresh()
 
     def _predictions(self, shard: int) -> int:
         start, stop = self.manifest.shard_range(shard)
@@ -398,11 +359,6 @@ class _Writing:
         own = [name for name in files_of_run(self.folder) if name not in kept]
         self.folder.remove([name for name in own if not (self.old and name.startswith("derived/"))])
         self.folder.delete(self.name)
-
-
-def _as_before(report: Progress, done: int, *_: int) -> None:
-    """Tell that no more is done than before, which gives a chance to stop."""
-    report(done, 0)
 
 
 def _merged(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:

@@ -159,14 +159,6 @@ class Task(ABC):
         """The names of the arrays that hold the passes."""
 
     @abstractmethod
-    def summary_in(self, manifest: Manifest) -> tuple[str, ...]:
-        """The names of the arrays of a row an example that a run without most passes has of them.
-
-        Raises:
-            InvalidInputError: no summary of such a task is kept.
-        """
-
-    @abstractmethod
     def check_passes(self, manifest: Manifest, passes: np.ndarray) -> None:
         """Check (T, n, K) passes.
 

@@ -8,10 +8,9 @@ import scipy  # loads scipy.special when it is first used, so that opening a run
 
 from mcviz.choices import Predicts
 from mcviz.errors import InvalidInputError
-from mcviz.manifest import CHUNK_VALUES, WITH_PASSES, Manifest, power_of_two
+from mcviz.manifest import Manifest
 from mcviz.measures import SCORES, Predictions, correct_by_ensemble_size, correct_per_pass, percent
 from mcviz.measures.quality import CLASSIFICATION
-from mcviz.measures.summary import BINS, histograms
 from mcviz.tasks.base import (
     GAIN,
     NEAR_CHANCE,
@@ -69,14 +68,13 @@ class Classification(Task):
     def arrays(self, manifest: Manifest) -> Iterator[StoredArray]:
         """See `Task`."""
         layout, count, classes = manifest.layout, manifest.examples.count, manifest.classes
-        some = manifest.with_passes
         yield StoredArray(
             "probs",
-            (some or count, classes, manifest.passes),
+            (count, classes, manifest.passes),
             "uint16",
-            (WITH_PASSES if some else "example", "category", "draw"),
-            min(layout.examples_per_chunk, manifest.examples_at_once),
-            manifest.examples_at_once,
+            ("example", "category", "draw"),
+            layout.examples_per_chunk,
+            layout.examples_per_shard,
             MISSING,
             {
                 "long_name": "probability of each class in each pass",
@@ -88,16 +86,8 @@ class Classification(Task):
         long_names = {"mean_probs": "mean of the probability over the passes"}
         if manifest.deterministic:
             long_names["deterministic_probs"] = "probability of each class with dropout off"
-        if some:
-            long_names["std_probs"] = "standard deviation of the probability over the passes"
-            yield StoredArray(
-                *(WITH_PASSES, (some,), "int64", (WITH_PASSES,), some, some, -1),
-                {"long_name": "number of the example whose passes are kept"},
-            )
-            yield from self._counts(manifest)
-        rows = layout.examples_per_shard if some else None
         for name, long_name in long_names.items():
-            yield by_example(name, count, ("category", classes), PROBABILITY | {"long_name": long_name}, rows)
+            yield by_example(name, count, ("category", classes), PROBABILITY | {"long_name": long_name})
         if manifest.labels_sha256 is not None:
             attributes = {"long_name": "number of the class that is the label"}
             rows = min(count, ROWS_VALUES)
@@ -108,24 +98,6 @@ class Classification(Task):
             ):
                 attributes = {"long_name": f"number of examples whose label {of_what} predicts"}
                 yield by_pass(name, manifest.passes, "int64", -1, attributes)
-
-    def _counts(self, manifest: Manifest) -> Iterator[StoredArray]:
-        """Those of a summary that count passes."""
-        count, classes, rows = manifest.examples.count, manifest.classes, manifest.layout.examples_per_shard
-        yield StoredArray(
-            *("votes", (count, classes), "int32", ("example", "category"), rows, rows, -1),
-            {"long_name": "number of passes that predict each class"},
-        )
-        chunk = min(rows, power_of_two(CHUNK_VALUES // (classes * BINS)))
-        yield StoredArray(
-            *("histograms", (count, classes, BINS), "int32", ("example", "category", "bin"), chunk, rows, -1),
-            {"long_name": "number of passes that give a class a probability in each hundredth of 0 to 1"},
-        )
-
-    def summary_in(self, manifest: Manifest) -> tuple[str, ...]:
-        """See `Task`."""
-        fixed = ("deterministic_probs",) if manifest.deterministic else ()
-        return ("mean_probs", "std_probs", "votes", "histograms", *fixed)
 
     def pass_arrays(self, manifest: Manifest) -> tuple[str, ...]:  # noqa: ARG002
         """See `Task`."""
@@ -153,13 +125,6 @@ class Classification(Task):
         """See `Task`."""
         known, mean = Predictions(passes), passes.mean(axis=0, dtype=np.float64)
         prediction, arrays = mean.argmax(axis=-1), {"mean_probs": mean.astype(np.float32)}
-        if manifest.with_passes:
-            votes = (passes.argmax(axis=2)[..., None] == np.arange(manifest.classes)).sum(axis=0)
-            arrays |= {
-                "std_probs": passes.std(axis=0, dtype=np.float64).astype(np.float32),
-                "votes": votes.astype(np.int32),
-                "histograms": histograms(passes).astype(np.int32),
-            }
         values = {name: self.scores[name].compute(known) for name in manifest.scores}
         columns = {"prediction": prediction} | {name: each.astype(np.float32) for name, each in values.items()}
         if labels is None:
@@ -177,11 +142,10 @@ class Classification(Task):
     def score_inputs(self, manifest: Manifest) -> set[str]:
         """See `Task`."""
         known = {
-            "probs": not manifest.with_passes,
             "labels": manifest.labels_sha256 is not None,
             "deterministic_probs": manifest.deterministic,
         }
-        return {"mean_probs", *(name for name, is_known in known.items() if is_known)}
+        return {"probs", "mean_probs", *(name for name, is_known in known.items() if is_known)}
 
     def predictions(
         self,

@@ -98,10 +98,6 @@ class Regression(Task):
                 attributes = squared | {"long_name": f"sum over examples and targets of the squared error of {of_what}"}
                 yield by_pass(name, manifest.passes, "float64", MISSING, attributes)
 
-    def summary_in(self, manifest: Manifest) -> tuple[str, ...]:  # noqa: ARG002
-        """See `Task`; there is none of a regression."""
-        raise InvalidInputError("A summary is of a classification. Received: a regression. Keep its passes.")
-
     def pass_arrays(self, manifest: Manifest) -> tuple[str, ...]:
         """See `Task`."""
         return ("outputs",) if manifest.predicts == "mean" else ("outputs", "variances")

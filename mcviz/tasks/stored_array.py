@@ -40,12 +40,10 @@ class StoredArray:
         return ".".join(["c", str(shard), *["0"] * (len(self.shape) - 1)])
 
 
-def by_example(
-    name: str, count: int, columns: tuple[str, int], attributes: dict[str, Any], rows: int | None = None
-) -> StoredArray:
-    """An array of one row of float32 an example, in as few files as can be read at once, or `rows` rows in each."""
+def by_example(name: str, count: int, columns: tuple[str, int], attributes: dict[str, Any]) -> StoredArray:
+    """An array of one row of float32 an example, in as few files as can be read at once."""
     dimension, width = columns
-    rows = rows or max(1, min(count, ROWS_VALUES // width))
+    rows = max(1, min(count, ROWS_VALUES // width))
     return StoredArray(name, (count, width), "float32", ("example", dimension), rows, rows, float("nan"), attributes)
 
 

@@ -25,12 +25,11 @@ class Kept:
     columns: object = None
     class_names: tuple[str, ...] = ("a", "b")
     targets: tuple[str, ...] = ()
-    with_passes: int | None = 5
 
     @property
     def manifest(self) -> SimpleNamespace:
         origin = SimpleNamespace(kind="dropout")
-        return SimpleNamespace(features=None, origin=origin, has_examples=self.has_images, with_passes=self.with_passes)
+        return SimpleNamespace(features=None, origin=origin, has_examples=self.has_images)
 
 
 @pytest.fixture
@@ -49,7 +48,7 @@ def test_what_is_missing_is_said_once_and_what_is_there_is_not(said: list[str]) 
 
 
 def test_each_kind_of_thing_is_looked_for() -> None:
-    everything = Kept(labels=(), has_images=True, model_path="model.keras", with_passes=None)
+    everything = Kept(labels=(), has_images=True, model_path="model.keras")
     for need in MISSING:
         assert has(everything, need)
         assert not has(Kept(), need)

@@ -1,7 +1,8 @@
 """Make the frozen runs, and the figures that they are held to: `python -m tests.frozen.make`.
 
 It was run once, by the version that the manifests name; `cache` and `figures.json` beside it are what it wrote. They
-are not written anew: runs like these are out in the world, and every later version has to open them as they are.
+are not written anew: runs like these are out in the world, and every later version has to open them as they are. One,
+`summary`, was made by `keep="summary"`, which is not there any more, and every later version has to refuse it by name.
 """
 
 import hashlib
@@ -26,7 +27,7 @@ from mcviz.runs import Run, open_run
 FOLDER = Path(__file__).parent
 CACHE, FIGURES = FOLDER / "cache", FOLDER / "figures.json"
 SHIPPED = FOLDER.parents[1] / "cache"
-WHOLE = ("classification", "summary", "texts", "regression", "imported", "growing")
+WHOLE = ("classification", "texts", "regression", "imported", "growing")
 FEW = (0, 1247, 4999)  # examples of a shipped run
 
 
@@ -47,12 +48,7 @@ def figures_of(run: Run, examples: tuple[int, ...] | None = None) -> dict[str, A
         "features": run.features,
         **{name: table[name] for name in run.manifest.scores},
     }
-    if run.examples_with_passes is None:
-        stored["passes"] = [run.predictions(example) for example in chosen]
-    else:
-        stored["passes"] = [run.predictions(int(example)) for example in run.examples_with_passes]
-        stored["votes"] = [run.summary(example).votes for example in chosen]
-        stored["histograms"] = [run.summary(example).histograms for example in chosen]
+    stored["passes"] = [run.predictions(example) for example in chosen]
     return {
         "digest": run.digest,
         "quality": run.manifest.quality,
@@ -100,17 +96,6 @@ def _make_runs() -> None:
     images = DataSet((np.arange(192) ** 2 % 251).astype(np.uint8).reshape(12, 4, 4, 1), np.arange(12) * 2 % 3)
     same: dict[str, Any] = {"seed": 3, "class_names": ("circle", "square", "star"), "about": {"licence": "CC0"}}
     mcviz.sample_run(model, images, CACHE / "classification", passes=8, **same)
-    mcviz.sample_run(
-        model,
-        images,
-        CACHE / "summary",
-        passes=8,
-        masks="per_example",
-        keep="summary",
-        with_passes=3,
-        keep_model=False,
-        **same,
-    )
     mcviz.sample_run(model, images, CACHE / "growing", passes=2, keep_model=False, **same)
     with suppress(InterruptedError):
         mcviz.sample_run(model, images, CACHE / "growing", passes=8, keep_model=False, progress=_stop_halfway, **same)

@@ -1,6 +1,7 @@
 """Runs of an earlier version, and those that ship with the project, say what they said then; see `make`."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 
 import mcviz
+from mcviz.errors import InvalidInputError
 from mcviz.jobs.of_run import data_set_of
-from mcviz.runs import list_runs, open_run, verify_run
+from mcviz.runs import list_runs, open_run, remove_run, verify_run
 from tests.frozen.make import CACHE, FEW, FIGURES, SHIPPED, WHOLE, figures_of, jobs_in, reviews_in
 
 KNOWN = json.loads(FIGURES.read_text(encoding="utf-8"))
@@ -48,10 +50,27 @@ def test_a_shipped_run_says_what_it_said(name: str) -> None:
 def test_runs_reviews_and_jobs_of_an_earlier_version_are_found(cache: Path) -> None:
     states = {run.name: (run.state, run.examples_done) for run in list_runs(cache)}
     assert states.pop("partial") == ("partial", 4)
+    assert states.pop("summary") == ("unreadable", 0)
     assert states == {name: ("finished", len(KNOWN["runs"][name]["table"]["id"])) for name in WHOLE}
     for found, known in ((reviews_in(cache), KNOWN["reviews"]), (jobs_in(cache), KNOWN["jobs"])):
         assert len(found) == len(known)
         assert all(each.items() >= before.items() for each, before in zip(found, known, strict=True))
+
+
+def test_a_summary_of_an_earlier_version_is_refused_in_a_sentence_and_can_be_removed(cache: Path) -> None:
+    found = (
+        f"{cache}/summary keeps a summary, with the passes of 3 examples alone, which this mcviz does not read. Sample "
+        "it again into another folder, or open it with a version from before the release of 0.1.0."
+    )
+    for opened in (open_run, verify_run):
+        with pytest.raises(InvalidInputError, match=f"^{re.escape(found)}$"):
+            opened(cache / "summary")
+    data = data_set_of(open_run(cache / "classification"))
+    with pytest.raises(InvalidInputError, match=f"^{re.escape(found)}$"):
+        mcviz.sample_run(cache / "classification/model.keras", data, cache / "summary", passes=8, seed=3)
+    assert next(run.message for run in list_runs(cache) if run.name == "summary") == found
+    remove_run(cache / "summary")
+    assert not (cache / "summary").exists()
 
 
 @pytest.mark.parametrize(("name", "added"), [("partial", 8), ("growing", 6)])

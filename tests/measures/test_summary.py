@@ -5,8 +5,11 @@ from statistics import fmean, pstdev
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mcviz.measures import scores, summarise
+from mcviz.measures.summary import BINS
 
 
 @pytest.mark.parametrize("passes", [1, 2, 40])
@@ -31,6 +34,17 @@ def test_a_summary_agrees_with_the_scores() -> None:
         assert summary.mean.max() == pytest.approx(table["max_probability"][example], abs=1e-6)
         assert summary.std[summary.prediction] == pytest.approx(table["predictive_std"][example], abs=1e-6)
         assert 1 - summary.votes.max() / 30 == pytest.approx(table["variation_ratio"][example], abs=1e-6)
+
+
+@given(st.lists(st.floats(0, 1, width=32), min_size=1, max_size=40))
+def test_a_histogram_holds_every_pass_in_its_hundredth(values: list[float]) -> None:
+    steps = np.rint(np.array(values) * 65534) / np.float32(65534)  # as they are stored
+    probs = np.stack([steps, 1 - steps], axis=-1).astype(np.float32)
+    found = summarise(probs).histograms
+    assert found.shape == (2, BINS)
+    for c in range(2):
+        assert found[c].tolist() == np.histogram(probs[:, c], BINS, (0, 1))[0].tolist()
+        assert found[c].sum() == len(values)
 
 
 @pytest.mark.parametrize("shape", [(0, 3), (3, 0), (2, 3, 4), (3,)])

@@ -161,17 +161,6 @@ def test_a_run_grows_whose_shards_become_smaller(
 
 
 @pytest.mark.exhaustive
-def test_a_summary_is_that_of_one_process(workers: LocalCluster, shared: Path, tmp_path: Path) -> None:
-    summary = {"keep": "summary", "with_passes": 10}
-    one = sampled(shared, tmp_path / "one", **summary)
-    run = sampled(shared, tmp_path / "run", scheduler=workers.scheduler_address, **summary)
-    assert contents(Path(run.path)) == contents(Path(one.path))
-    with pytest.raises(Stop):
-        sampled(shared, tmp_path / "stopped", scheduler=workers.scheduler_address, progress=at(0.3, stop), **summary)
-    assert contents(Path(sampled(shared, tmp_path / "stopped", **summary).path)) == contents(Path(one.path))
-
-
-@pytest.mark.exhaustive
 def test_stopped_and_gone_on_with_without_dask(
     workers: LocalCluster, shared: Path, alone: dict[int, Path], tmp_path: Path
 ) -> None:

@@ -425,27 +425,3 @@ def test_memory_stays_flat_while_blocks_finish(tmp_path: Path, network: keras.Mo
         tracemalloc.stop()
         (tmp_path / "warm").rename(tmp_path / f"warm-{blocks}")
     assert peaks[1] < 1.2 * peaks[0]
-
-
-@pytest.mark.parametrize("masks", ["per_pass", "per_example"])
-def test_a_summary_comes_to_the_same_and_keeps_the_same_passes(
-    network: keras.Model, data: DataSet, tmp_path: Path, masks: str
-) -> None:
-    whole = sample_run(network, data, tmp_path / "whole", passes=20, masks=masks)
-    run = sample_run(network, data, tmp_path / "run", passes=20, masks=masks, keep="summary", with_passes=5)
-    assert run.scores().equals(whole.scores())
-    np.testing.assert_array_equal(run.mean_probs, whole.mean_probs)
-    np.testing.assert_array_equal(run.pass_accuracy, whole.pass_accuracy)
-    assert len(run.examples_with_passes) == 5
-    for example in run.examples_with_passes:
-        np.testing.assert_array_equal(run.probs(example), whole.probs(example))
-    assert "of the 5 examples that have theirs" in str(verify_run(run.path))
-    assert sample_run(network, data, tmp_path / "all", passes=20, keep="summary").examples_with_passes.size == 21
-
-
-def test_a_summary_is_of_classes(tmp_path: Path) -> None:
-    model = keras.Sequential([keras.Input((3,)), keras.layers.Dropout(0.5), keras.layers.Dense(1)])
-    with pytest.raises(InvalidInputError, match="A summary is of a classification"):
-        sample_run(model, np.ones((4, 3), np.float32), tmp_path / "run", task="regression", keep="summary")
-    with pytest.raises(InvalidInputError, match="keep"):
-        sample_run(model, np.ones((4, 3), np.float32), tmp_path / "run", keep="means")

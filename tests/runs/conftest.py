@@ -14,12 +14,6 @@ def form(request: pytest.FixtureRequest) -> dict[str, Any]:
     return FORMS[request.param]
 
 
-@pytest.fixture(params=[name for name, form in FORMS.items() if "with_passes" not in form], scope="module")
-def growing(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """The same for a run to which passes can be added."""
-    return FORMS[request.param]
-
-
 @pytest.fixture(params=["local", "memory", "s3"])
 def address(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A folder for runs, empty, of each kind."""

@@ -24,7 +24,6 @@ FORMS: dict[str, dict[str, Any]] = {
     "classes of images": {},
     "classes of texts": {"kind": "text"},
     "one target of rows": {"kind": "row", "targets": ("weight",), "unit": "kg"},
-    "a summary of classes": {"with_passes": 5},
     "three targets with variances": {"kind": "none", "targets": ("x", "y", "z 1"), "predicts": "mean,log_variance"},
 }
 TEXTS = (
@@ -173,15 +172,6 @@ def digest(array: np.ndarray) -> str:
     return hashlib.sha256(repr((array.dtype.str, array.shape)).encode() + array.tobytes()).hexdigest()
 
 
-def _summarised(run: Run) -> dict[str, Any]:
-    summaries = [run.summary(example) for example in range(len(run))]
-    return {
-        "predictions of some": [run.predictions(int(example)) for example in run.examples_with_passes],
-        "examples with passes": run.examples_with_passes,
-        **{name: [getattr(each, name) for each in summaries] for name in ("mean", "std", "votes", "histograms")},
-    }
-
-
 def contents(folder: Path) -> dict[str, bytes]:
     """Every file that makes a run, but its manifest, which says when it was made; the same names if it grew."""
     files = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
@@ -196,8 +186,7 @@ def numbers(run: Run) -> dict[str, Any]:
     """Every number that a run gives, and its texts."""
     table = run.scores()
     found = {
-        "predictions": run.predictions_block(0, None) if run.examples_with_passes is None else None,
-        **(_summarised(run) if run.examples_with_passes is not None else {}),
+        "predictions": run.predictions_block(0, None),
         "images": run.images if run.has_images else None,
         "content": run.content if run.manifest.examples.content else None,
         "labels": run.labels,

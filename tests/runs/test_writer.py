@@ -48,7 +48,7 @@ def test_a_stopped_run_ends_as_one_that_was_never_stopped(
         make(tmp_path / "stopped", **form, progress=stop_after(predictions))
     source = made_up(form)
     resumed = make(tmp_path / "stopped", **form, source=source)
-    assert len(source.asked) == 3 - predictions // 24 + len(made_again(form))
+    assert len(source.asked) == 3 - predictions // 24
     assert contents(tmp_path / "stopped") == contents(tmp_path / "whole")
     assert numbers(resumed) == numbers(whole)
     assert resumed.digest == whole.digest
@@ -59,43 +59,10 @@ def test_a_stopped_run_can_begin_anew(tmp_path: Path, form: dict[str, Any]) -> N
         make(tmp_path / "run", **form, progress=stop_after(50))
     source = made_up(form)
     make(tmp_path / "run", **form, source=source, resume=False)
-    assert [span[:2] for span in source.asked] == [(0, 4), (4, 8), (8, 11), *made_again(form)]
+    assert [span[:2] for span in source.asked] == [(0, 4), (4, 8), (8, 11)]
 
 
-def made_again(form: dict[str, Any]) -> list[tuple[int, int]]:
-    """The spans in which a summary makes the passes of its five examples again."""
-    return [(1, 5), (7, 8)] if "with_passes" in form else []
-
-
-def test_to_a_summary_no_passes_are_added(tmp_path: Path) -> None:
-    form = FORMS["a summary of classes"]
-    before = numbers(make(tmp_path / "run", **form))
-    with pytest.raises(
-        RunExistsError, match=r"passes \(6 there, 10 asked for\)\. It keeps a summary, to which no pass"
-    ):
-        make(tmp_path / "run", **form, passes=10)
-    for changed in ({"with_passes": 4}, {"with_passes": None}):
-        with pytest.raises(RunExistsError, match="examples with their passes"):
-            make(tmp_path / "run", **form | changed)
-    assert numbers(open_run(tmp_path / "run")) == before
-
-
-def test_stopped_while_the_passes_of_the_most_uncertain_are_made_again(tmp_path: Path) -> None:
-    form = FORMS["a summary of classes"]
-    whole = make(tmp_path / "whole", **form)
-    with pytest.raises(Stop):
-        make(tmp_path / "stopped", **form, progress=stop_after(85))  # of 66 and 5 × 6
-    with pytest.raises(PartialRunError, match="11 of 11 examples"):
-        open_run(tmp_path / "stopped")
-    source = made_up(form)
-    resumed = make(tmp_path / "stopped", **form, source=source)
-    assert [span[:2] for span in source.asked] == [(7, 8)]
-    assert contents(tmp_path / "stopped") == contents(tmp_path / "whole")
-    assert numbers(resumed) == numbers(whole)
-
-
-def test_more_passes_end_as_if_sampled_at_once(tmp_path: Path, growing: dict[str, Any]) -> None:
-    form = growing
+def test_more_passes_end_as_if_sampled_at_once(tmp_path: Path, form: dict[str, Any]) -> None:
     whole = make(tmp_path / "whole", **form, passes=10)
     make(tmp_path / "grown", **form)
     source = made_up(form)
@@ -109,8 +76,7 @@ def test_more_passes_end_as_if_sampled_at_once(tmp_path: Path, growing: dict[str
     assert grown.digest == whole.digest
 
 
-def test_growing_that_is_stopped_leaves_the_old_run_and_goes_on_later(tmp_path: Path, growing: dict[str, Any]) -> None:
-    form = growing
+def test_growing_that_is_stopped_leaves_the_old_run_and_goes_on_later(tmp_path: Path, form: dict[str, Any]) -> None:
     old = make(tmp_path / "run", **form)
     before = numbers(old)
     with pytest.raises(Stop):
@@ -151,9 +117,9 @@ def test_a_run_of_more_files_than_can_be_listed_is_refused_before_anything_is_wr
     make(tmp_path / "run")
 
 
-def test_one_that_is_open_while_it_grows_says_that_it_was_replaced(tmp_path: Path, growing: dict[str, Any]) -> None:
-    old = make(tmp_path / "run", **growing)
-    make(tmp_path / "run", **growing, passes=10)
+def test_one_that_is_open_while_it_grows_says_that_it_was_replaced(tmp_path: Path, form: dict[str, Any]) -> None:
+    old = make(tmp_path / "run", **form)
+    make(tmp_path / "run", **form, passes=10)
     with pytest.raises(FileNotFoundError, match=r"replaced by another run since it was opened\. Open it again"):
         old.predictions(3)
 

@@ -22,7 +22,7 @@ from mcviz.app.resources import for_the_model, progress_shown, sampler, seed
 from mcviz.app.session import kept
 from mcviz.app.state import PageState
 from mcviz.app.tasks import task_of
-from mcviz.app.tasks.task import CloserLook, Shown, passes_of
+from mcviz.app.tasks.task import CloserLook, Shown
 from mcviz.app.wording import counted
 from mcviz.measures.occlusion import Effects, occlusion_effects
 from mcviz.runs import Run
@@ -107,7 +107,7 @@ def evidence(explained: Explained) -> None:
 def looks_of(run: Run) -> dict[str, CloserLook]:
     """The closer looks at an example that explain its prediction, by name; only what the kind of examples has."""
     return {
-        name: CloserLook(label, partial(_of_example, show), needs=frozenset[Need]({"examples", "model", "passes"}))
+        name: CloserLook(label, partial(_of_example, show), needs=frozenset[Need]({"examples", "model"}))
         for name, (label, show) in explanations(run).items()
     }
 
@@ -122,7 +122,7 @@ def explanations(run: Run) -> dict[str, tuple[str, Callable[[Explained], None]]]
 
 def _of_example(show: Callable[[Explained], None], shown: Shown) -> None:
     content = kind_of(shown.run).contents(shown.run, np.array([shown.example]))[0]
-    show(Explained(shown.run, shown.state, content, passes_of(shown), shown.example))
+    show(Explained(shown.run, shown.state, content, shown.predictions, shown.example))
 
 
 def _passes(run: Run) -> int:

@@ -17,7 +17,7 @@ from mcviz.app.components.widgets import bound
 from mcviz.app.explaining.looks import looks_of
 from mcviz.app.filters import Filters
 from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, begin, open_page
-from mcviz.app.needs import Need, offered
+from mcviz.app.needs import offered
 from mcviz.app.resources import ranking, scores_of
 from mcviz.app.selection import Selection, place_of, select
 from mcviz.app.similar import compared, components
@@ -161,14 +161,7 @@ SIMILAR_EXAMPLES = CloserLook("Similar examples", similar_examples, needs={"exam
 def closer_look(shown: Shown) -> None:
     """The closer look that the state names, of those that the run has everything for."""
     looks = {"similar": SIMILAR_EXAMPLES, **looks_of(shown.run), **task_of(shown.run).closer_looks}
-    passes: tuple[Need, ...] = () if shown.predictions is None else ("passes",)
-    names = offered(looks, shown.run, passes)
-    if shown.predictions is None:
-        st.caption(
-            "This run keeps a summary: all passes only of its "
-            f"{shown.run.manifest.with_passes:,} most uncertain examples. Of this one it has the mean, the standard "
-            "deviation, the votes and histograms, so nothing that takes single passes is offered."
-        )
+    names = offered(looks, shown.run)
     if not names:
         return
     name = one_of(shown.state.closer_look, names)

@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from mcviz.app.needs import has
 from mcviz.app.runs.jobs import MOST_PASSES, act
 from mcviz.app.wording import as_markdown, counted
 from mcviz.jobs import Jobs
@@ -12,10 +11,10 @@ from mcviz.runs.shipped import is_shipped
 
 
 def more_passes(run: Run) -> None:
-    """The control that adds passes to a run; nothing where it cannot grow: shipped, a summary, without its model."""
+    """The control that adds passes to a run; nothing where it cannot grow: shipped, without its model."""
     if (seed := run.manifest.seed) is None or run.passes >= MOST_PASSES or not can_be_sampled(run):
         return
-    if is_shipped(run.path) or not has(run, "passes"):
+    if is_shipped(run.path):
         return
     with st.popover("More passes", icon=":material/add:"):
         name = as_markdown(run.name)

@@ -87,8 +87,7 @@ def _passes(manifest: Manifest) -> str:
     if manifest.origin.kind == "imported":
         source = manifest.origin.source
         return f"{manifest.passes:,}, imported{f' from {source}' if source else ''}"
-    kept = f"; kept of the {manifest.with_passes:,} most uncertain examples" if manifest.with_passes else ""
-    return f"{manifest.passes:,}, sampled by mcviz with masks {manifest.masks} and seed {manifest.seed}{kept}"
+    return f"{manifest.passes:,}, sampled by mcviz with masks {manifest.masks} and seed {manifest.seed}"
 
 
 def _kind(layer: Layer) -> str:

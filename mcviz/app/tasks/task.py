@@ -27,27 +27,20 @@ class Shown:
         run: whose example it is.
         state: of the page.
         example: its number.
-        predictions: (T, K) of its passes, as `Run.predictions` gives them; None where the run keeps a summary of it.
+        predictions: (T, K) of its passes, as `Run.predictions` gives them.
         row: its row of the run's table.
     """
 
     run: Run
     state: PageState
     example: int
-    predictions: np.ndarray | None
+    predictions: np.ndarray
     row: "pd.Series[Any]"
 
 
 def shown_of(run: Run, state: PageState, example: int) -> Shown:
     """An example with what the run has of it."""
-    predictions = run.predictions(example) if run.has_passes(example) else None
-    return Shown(run, state, example, predictions, table(run).iloc[example])
-
-
-def passes_of(shown: Shown) -> np.ndarray:
-    """(T, K) the passes of an example, for what is shown only where they are there."""
-    assert shown.predictions is not None
-    return shown.predictions
+    return Shown(run, state, example, run.predictions(example), table(run).iloc[example])
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from mcviz.app.columns import grouping_columns
 from mcviz.app.columns import groups as own_groups
 from mcviz.app.components.charts import chart
 from mcviz.app.components.widgets import bound
-from mcviz.app.needs import has, met
 from mcviz.app.state import PageState, one_of
 from mcviz.app.wording import as_markdown, counted
 from mcviz.figures.trust import WAYS, measures_by_passes, reliability_diagram
@@ -61,11 +60,10 @@ def honesty(run: Run, state: PageState) -> None:
     _figures_table(found)
     fewest = f"{FEWEST_OF_EACH} mistakes and {FEWEST_OF_EACH} correct predictions"
     least = "" if enough(*found.ways.values()) else f" NLL and Brier score have one from {fewest} on."
-    summary = "" if has(run, "passes") else " This run keeps a summary, so a single pass is not among them."
     st.caption(
         f"In brackets 95% intervals.{least} Beside an ECE stands what a calibrated model stays below, by chance, 99 "
         "times in 100. For the NLL, probabilities are clipped at half a step of storage, since a stored 0 would make "
-        f"it infinite. Each half of the labels sets the temperature of the other half.{summary}"
+        f"it infinite. Each half of the labels sets the temperature of the other half."
     )
     left, right = st.columns(2, gap="large")
     with left:
@@ -76,8 +74,6 @@ def honesty(run: Run, state: PageState) -> None:
 
 def enough_passes(run: Run, state: PageState) -> None:
     """How the figures and the ranking change as passes are added."""
-    if not met(run, {"passes"}):
-        return
     score = state.score if not SCORES[state.score].needs_labels else "max_probability"
     found = _convergence(run.digest, score, run)
     settled = found.enough < run.passes

@@ -4,7 +4,6 @@ from functools import partial
 
 import streamlit as st
 
-from mcviz.app.needs import has
 from mcviz.choices import METHODS, Method
 from mcviz.runs import Run
 from mcviz.text import one_line
@@ -22,8 +21,7 @@ LABELS: dict[Method, str] = {
 
 def what_to_label_next(run: Run) -> None:
     """The method, how many, and the button; the list is of the whole run, made when it is asked for."""
-    comparable = run.manifest.masks != "per_example" and has(run, "passes")
-    methods = [method for method in METHODS if method != "batch-bald" or comparable]
+    methods = [method for method in METHODS if method != "batch-bald" or run.manifest.masks != "per_example"]
     st.markdown("**To label next**")
     method = st.selectbox("Method", methods, format_func=LABELS.__getitem__, key="acquire-method")
     batch = st.number_input("How many examples", 1, len(run), min(USUAL, len(run)), key="acquire-batch")

@@ -10,7 +10,7 @@ from mcviz.app.components.charts import chart, class_charts, class_table
 from mcviz.app.components.histograms import pass_histograms
 from mcviz.app.components.widgets import bound
 from mcviz.app.resources import class_names
-from mcviz.app.tasks.task import CloserLook, Shown, passes_of
+from mcviz.app.tasks.task import CloserLook, Shown
 from mcviz.app.wording import all_as_markdown, as_sentence, judged, predicted, reasons, votes
 from mcviz.figures import class_probabilities, estimate_by_passes, two_classes
 from mcviz.measures import PassSummary, percent, summarise
@@ -19,19 +19,19 @@ from mcviz.measures import PassSummary, percent, summarise
 def told(shown: Shown) -> None:
     """Prediction and label in a sentence, the reasons for doubt, and the classes in a table."""
     _sentences(shown)
-    class_table(_summary(shown), class_names(shown.run))
+    class_table(summarise(shown.predictions), class_names(shown.run))
 
 
 def looked(shown: Shown) -> None:
     """Prediction and label in a sentence, the reasons for doubt, and one histogram a class with its mean."""
     _sentences(shown)
-    summary, names = _summary(shown), class_names(shown.run)
+    summary, names = summarise(shown.predictions), class_names(shown.run)
     spoken = f"Histograms of the passes: {votes(summary, names)}."
     pass_histograms(summary, names, "look-passes", spoken, _label(shown))
 
 
 def _sentences(shown: Shown) -> None:
-    summary, names, label = _summary(shown), class_names(shown.run), _label(shown)
+    summary, names, label = summarise(shown.predictions), class_names(shown.run), _label(shown)
     st.markdown(f"{predicted(summary, names)} {judged(summary.prediction, label, names)}")
     found = reasons(summary, shown.row, names, label)
     st.markdown("\n".join(f"- {reason}" for reason in found))
@@ -39,12 +39,12 @@ def _sentences(shown: Shown) -> None:
 
 def drawn(shown: Shown) -> None:
     """The predictive mean with its spread, and one histogram a class."""
-    class_charts(_summary(shown), class_names(shown.run), _label(shown), "example")
+    class_charts(summarise(shown.predictions), class_names(shown.run), _label(shown), "example")
 
 
 def pinned(shown: Shown) -> None:
     """Label, prediction, the mean of each class, and the votes."""
-    summary, label, names = _summary(shown), _label(shown), class_names(shown.run)
+    summary, label, names = summarise(shown.predictions), _label(shown), class_names(shown.run)
     st.markdown(headline(summary, label, names))
     chart(
         class_probabilities(summary, names, label).update_layout(showlegend=False, height=260),
@@ -65,7 +65,7 @@ def headline(summary: PassSummary, label: int | None, class_names: Sequence[str]
 
 def compare_classes(shown: Shown) -> None:
     """The probability of one class against that of another, one point a pass."""
-    probs, names = passes_of(shown), class_names(shown.run)
+    probs, names = shown.predictions, class_names(shown.run)
     summary = summarise(probs)
     likeliest = [int(c) for c in np.argsort(-summary.mean)]
     chosen = []
@@ -88,14 +88,10 @@ def compare_classes(shown: Shown) -> None:
 def convergence(shown: Shown) -> None:
     """How the mean changes as passes are added."""
     st.caption("The mean of the first 1, 2, … passes, with two standard errors. Flat lines: there are enough passes.")
-    probs = passes_of(shown)
+    probs = shown.predictions
     likeliest = [int(c) for c in np.argsort(-summarise(probs).mean)[:3]]
     figure = estimate_by_passes(probs, likeliest, class_names(shown.run))
     chart(figure, "estimate", f"The mean of the likeliest three classes over {len(probs)} passes.")
-
-
-def _summary(shown: Shown) -> PassSummary:
-    return shown.run.summary(shown.example) if shown.predictions is None else summarise(shown.predictions)
 
 
 def _label(shown: Shown) -> int | None:
@@ -104,6 +100,6 @@ def _label(shown: Shown) -> int | None:
 
 
 CLOSER_LOOKS = {
-    "two_classes": CloserLook("Two classes", compare_classes, needs={"passes"}),
-    "passes": CloserLook("Enough passes?", convergence, needs={"passes"}),
+    "two_classes": CloserLook("Two classes", compare_classes),
+    "passes": CloserLook("Enough passes?", convergence),
 }

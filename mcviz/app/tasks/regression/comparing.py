@@ -10,7 +10,7 @@ from mcviz.app.components.target_chooser import target_chooser
 from mcviz.app.needs import has
 from mcviz.app.tasks.regression.passes import column, predicted
 from mcviz.app.tasks.regression.words import in_words
-from mcviz.app.tasks.task import Shown, passes_of
+from mcviz.app.tasks.task import Shown
 from mcviz.app.wording import as_markdown
 from mcviz.figures.comparison import output_histograms
 from mcviz.runs import Run
@@ -24,7 +24,7 @@ def example(shown: Shown, other: Run) -> None:
     """The prediction of each run in a sentence, and the passes of a target."""
     run, state, target = shown.run, shown.state, shown.state.target
     target_chooser(run, state)
-    both = [(run, passes_of(shown)), (other, other.predictions(shown.example))]
+    both = [(run, shown.predictions), (other, other.predictions(shown.example))]
     for each, passes in both:
         found = predicted(each, passes, state.coverage)
         st.markdown(f"**{as_markdown(each.name)}**: {in_words(each, found)}")

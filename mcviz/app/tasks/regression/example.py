@@ -8,7 +8,7 @@ from mcviz.app.components.target_chooser import target_chooser
 from mcviz.app.needs import has
 from mcviz.app.tasks.regression.passes import Predicted, column, predicted
 from mcviz.app.tasks.regression.words import in_words, judged, reasons, target_table
-from mcviz.app.tasks.task import CloserLook, Shown, passes_of
+from mcviz.app.tasks.task import CloserLook, Shown
 from mcviz.app.wording import counted
 from mcviz.figures import output_by_passes, outputs_of_example
 from mcviz.runs import Run
@@ -78,7 +78,7 @@ def convergence(shown: Shown) -> None:
 
 
 def _found(shown: Shown) -> Predicted:
-    return predicted(shown.run, passes_of(shown), shown.state.coverage)
+    return predicted(shown.run, shown.predictions, shown.state.coverage)
 
 
 def _labels(shown: Shown) -> np.ndarray | None:
