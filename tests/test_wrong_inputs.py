@@ -286,7 +286,7 @@ OF_PASSES = {
     ),
     "another number of targets": (
         "import {w}/values.npy --task regression --labels {w}/targets.csv --label-column a",
-        "of 2 targets, as the passes predict. Received: 1",
+        "of 2 targets, as are predicted. Received: 1",
     ),
     "a long table of words": ("import {w}/words.csv --task regression", "its column value should hold numbers"),
     "a long table of classes": (

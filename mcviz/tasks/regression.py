@@ -217,7 +217,7 @@ class Regression(Task):
         labels, targets = examples.labels, _count_targets(width, predicts)
         if labels is not None and labels.shape[1] != targets:
             advice = "Name the columns of labels, or say what the outputs are (predicts)."
-            raise invalid("labels", f"{targets:,} an example, as are predicted", f"{labels.shape[1]:,}", advice)
+            raise invalid("labels", f"of {targets:,} targets, as are predicted", f"{labels.shape[1]:,}", advice)
         return (), different_names("target_names", _target_names(examples, targets), targets)
 
     def describe_outputs(self, examples: "DataSet", width: int, predicts: Predicts) -> dict[str, str]:

@@ -199,7 +199,7 @@ def test_classes_have_no_unit_and_no_names_of_targets(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("labels", "told"),
     [
-        (TRUE[:, 0], "2 an example, as the model predicts. Received: 1"),
+        (TRUE[:, 0], "of 2 targets, as are predicted. Received: 1"),
         (np.array(["a"] * N), "numbers, which a regression predicts"),
         (np.where(np.arange(N) == 4, np.nan, TRUE[:, 0]), "1 of 21 labels are missing or not finite"),
     ],
