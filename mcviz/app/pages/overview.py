@@ -63,5 +63,4 @@ labelled = met(run, {"labels"})
 what_is_shown(run)
 most_uncertain(run, state)
 if labelled:
-    task_of(run).cards(run)
-    task_of(run).charts(run)
+    task_of(run).render_overview(run)

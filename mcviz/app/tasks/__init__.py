@@ -1,11 +1,11 @@
-"""The registry of tasks: what pages ask of what a run predicts."""
+"""The tasks that pages can show, by name."""
 
-from mcviz.app.tasks.classification import CLASSIFICATION
-from mcviz.app.tasks.regression import REGRESSION
-from mcviz.app.tasks.task import Task
+from mcviz.app.tasks.base import Task
+from mcviz.app.tasks.classification import Classification
+from mcviz.app.tasks.regression import Regression
 from mcviz.runs import Run
 
-TASKS: dict[str, Task] = {"classification": CLASSIFICATION, "regression": REGRESSION}
+TASKS: dict[str, Task] = {"classification": Classification(), "regression": Regression()}
 
 
 def task_of(run: Run) -> Task:
