@@ -62,7 +62,7 @@ class Comparison:
         """Whether the other run is better, in sentences."""
         if not self.measures:
             return "It is not known which run is better, since labels are missing."
-        quality = TASKS[self.one.manifest.task].quality
+        quality = self.one.task.quality
         told = self.measures[0], self.measures[quality.place[quality.decides]]
         known = [each for each in told if each.verdict != "unknown"]
         if not known:
@@ -150,7 +150,7 @@ def check_comparable(one: Manifest, other: Manifest) -> None:
 
 def scores_to_compare(one: Run, other: Run) -> list[str]:
     """The names of the scores of uncertainty that both runs have."""
-    scores = TASKS[one.manifest.task].scores
+    scores = one.task.scores
     return [name for name in one.score_names if name in other.score_names and not scores[name].needs_labels]
 
 
@@ -189,7 +189,7 @@ def compare(
     paired = same_examples(one.manifest, other.manifest)
     labels, notes = _labels(one, other, paired)
     uncertainty = [
-        TASKS[one.manifest.task].scores[score].uncertainty(run.scores()[score].to_numpy()) for run in (one, other)
+        one.task.scores[score].uncertainty(run.scores()[score].to_numpy()) for run in (one, other)
     ]
     measures: list[Compared] = []
     terms = None
@@ -199,7 +199,7 @@ def compare(
             _terms(one, labels[0], told[0]) | {"uncertainty": uncertainty[0]},
             _terms(other, labels[1], told[1]) | {"uncertainty": uncertainty[1]},
         )
-        measures = compared(TASKS[one.manifest.task].quality, *terms, paired=paired, confidence=confidence)
+        measures = compared(one.task.quality, *terms, paired=paired, confidence=confidence)
     changes = _changes(one, other, labels) if paired else None
     many = paired and len(one) > MOST_UNCERTAIN
     top = shared_top(uncertainty[0], uncertainty[1], MOST_UNCERTAIN) if many else None
@@ -248,12 +248,12 @@ def _changes(one: Run, other: Run, labels: Sequence[Array | None]) -> Changes:
         labels[1] = None if labels[1] is None else np.argsort(order)[labels[1]]
     else:
         means = [mean[:, : len(one.targets)] for mean in means]
-    return TASKS[one.manifest.task].changes(*means, *labels)
+    return one.task.changes(*means, *labels)
 
 
 def _terms(run: Run, labels: Array, progress: Progress | None) -> dict[str, Array]:
     """What the measures are computed from: the means at once, or a shard of passes after the other."""
-    task, blocks = TASKS[run.manifest.task], []
+    task, blocks = run.task, []
     if not task.measures_need_passes:
         blocks.append(task.quality.terms(task.predictions(run.mean_predictions[None], labels)))
         if progress:

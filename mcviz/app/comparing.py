@@ -21,7 +21,7 @@ from mcviz.app.resources import numbers_of, opened_run, run_paths, scores_of
 from mcviz.app.selection import passing, select
 from mcviz.app.state import PageState, one_of, quoted
 from mcviz.app.tasks import task_of
-from mcviz.app.tasks.task import shown_of
+from mcviz.app.tasks.base import load_example
 from mcviz.app.views.gallery import gallery_view
 from mcviz.app.views.scatter import COLOURINGS, linked_scatter
 from mcviz.app.wording import as_markdown
@@ -89,7 +89,7 @@ def which_is_better(run: Run, other: Run, score: str) -> None:
         f"at random. Where examples are ranked, it is by {scores_of(run)[score].in_sentence}."
     )
     if found.terms:
-        task_of(run).compared({run.name: found.terms[0], other.name: found.terms[1]})
+        task_of(run).render_comparison({run.name: found.terms[0], other.name: found.terms[1]})
 
 
 def changed(run: RunBeside, state: PageState, score: str) -> None:
@@ -131,8 +131,8 @@ def example_in_both(run: RunBeside, state: PageState, score: str) -> None:
         if st.button("Open it", icon=":material/open_in_new:", key="open-example"):
             open_page(EXAMPLE, state, example=example)
     with right:
-        shown = shown_of(run, state, example)
-        task_of(run).example_in_both(shown, run.other)
+        shown = load_example(run, state, example)
+        task_of(run).render_example_of_both(shown, run.other)
 
 
 def doubted(run: RunBeside, state: PageState, score: str) -> None:

@@ -57,13 +57,13 @@ def csv(selection: Selection) -> bytes:
     The names of the classes are in it as they are, so that what reads it finds them again. A spreadsheet may take one
     that begins with =, +, - or @ for a formula.
     """
-    return task_of(selection.run).named(selection).to_csv(index=False).encode()
+    return task_of(selection.run).export_table(selection).to_csv(index=False).encode()
 
 
 def parquet(selection: Selection) -> bytes:
     """All scores of the selected examples as Parquet, in the order of the ranking."""
     file = io.BytesIO()
-    task_of(selection.run).named(selection).to_parquet(file, index=False)
+    task_of(selection.run).export_table(selection).to_parquet(file, index=False)
     return file.getvalue()
 
 
@@ -118,7 +118,7 @@ def _drawn(run: Run) -> str:
 
 
 def _accuracies(run: Run) -> str:
-    rows = task_of(run).accuracies(run)
+    rows = task_of(run).quality_rows(run)
     if not rows:
         return "<p>The examples have no labels, so it is not known how good the predictions are.</p>"
     cells = "".join(f"<tr><td>{name}</td><td><b>{html.escape(value)}</b></td></tr>" for name, value in rows.items())
@@ -126,7 +126,7 @@ def _accuracies(run: Run) -> str:
 
 
 def _charts(selection: Selection) -> list[go.Figure]:
-    return task_of(selection.run).summaries(selection) if len(selection.examples) else []
+    return task_of(selection.run).summary_figures(selection) if len(selection.examples) else []
 
 
 def _chart(figure: go.Figure) -> str:
@@ -160,7 +160,7 @@ def _tiles(selection: Selection) -> str:
     ):
         across = 100 * (index % COLUMNS) / (COLUMNS - 1)
         down = 100 * (index // COLUMNS) / max(rows - 1, 1)
-        text = task_of(run).tile(run, row)
+        text = task_of(run).tile_text(run, row)
         predicted = f"{'✗ ' if text.wrong else ''}predicted {text.prediction}"
         words = [f"label {text.label}", predicted] if text.label else [predicted]
         lines = "".join(f"<span>{html.escape(word)}</span>" for word in words)

@@ -208,7 +208,7 @@ def _table(key: str, _run: Run) -> pd.DataFrame:  # noqa: ARG001
 
 @st.cache_resource(show_spinner=False, max_entries=8)
 def _scores(digest: str, unit: str, _run: Run) -> dict[str, Score]:  # noqa: ARG001
-    registry = TASKS[_run.manifest.task].scores
+    registry = _run.task.scores
     return {name: _in_unit(score, unit) for name, score in registry.items() if name in table(_run)}
 
 
@@ -239,7 +239,7 @@ def _in_unit(score: Score, unit: str) -> Score:
 
 @st.cache_resource(show_spinner=False, max_entries=64)
 def _ranking(digest: str, score: str, _run: Run) -> np.ndarray:  # noqa: ARG001
-    return _shared(most_uncertain_first(score, table(_run)[score].to_numpy(), TASKS[_run.manifest.task].scores))
+    return _shared(most_uncertain_first(score, table(_run)[score].to_numpy(), _run.task.scores))
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)

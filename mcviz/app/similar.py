@@ -13,7 +13,7 @@ SIMILARITY = Derived("similarity", 1, {"components": "float32"})
 
 def compared(run: Run) -> str:
     """What examples are compared by: the features that the run was given, or else the examples themselves."""
-    return kind_of(run).compared if run.manifest.features is None else "features"
+    return kind_of(run).similarity_basis if run.manifest.features is None else "features"
 
 
 @st.cache_resource(max_entries=4, show_spinner="Comparing the examples …")

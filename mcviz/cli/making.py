@@ -516,7 +516,7 @@ def _say_run(run: "Run") -> None:
         ("RMSE", run.ensemble_rmse, run.pass_rmse),
     ):
         if ensemble is not None and single is not None:
-            task = task_of(run.manifest)
+            task = run.task
             values = float(ensemble[-1]), task.quality_of_single_pass(single)
             together, alone = (task.format_quality(value, run.manifest.unit) for value in values)
             say(f"{name}: ensemble {together}, mean single pass {alone}")

@@ -57,7 +57,7 @@ class Watcher:
         self.examples = examples
         with suppress(McvizError):
             run = open_run(out)
-            table, columns = run.scores(), task_of(run.manifest).table_columns(run.targets)
+            table, columns = run.scores(), run.task.table_columns(run.targets)
             known = [name for name in (*columns, *run.manifest.scores) if not table[name].isna().any()]
             values = {name: table[name].to_numpy(columns.get(name, "float32")) for name in known}
             self.seen(run.manifest, 0, Summary({}, {}, values))

@@ -110,7 +110,7 @@ def _npz(run: Run, file: Path) -> None:
 def _netcdf(run: Run, file: Path) -> None:
     import netCDF4  # noqa: F401 (xarray would name all its engines)
 
-    passes = task_of(run.manifest).pass_arrays(run.manifest)
+    passes = run.task.pass_arrays(run.manifest)
     encoding = {name: {"zlib": True, "complevel": 1} for name in passes}
     as_xarray(run).to_netcdf(file, engine="netcdf4", encoding=encoding)
 
@@ -129,7 +129,7 @@ def as_xarray(run: Run) -> "xarray.Dataset":
     variables: dict[str, Any] = dict(_arrays(run))
     if "labels" in variables:
         variables["label"] = variables.pop("labels")
-    predicted = [name for name in task_of(run.manifest).table_columns(run.targets) if name.startswith("prediction")]
+    predicted = [name for name in run.task.table_columns(run.targets) if name.startswith("prediction")]
     variables |= {name: (("example",), scores[name].to_numpy()) for name in (*predicted, *run.manifest.scores)}
     attributes = {name: getattr(run.manifest, name) for name in ("passes", "seed", "masks")}
     known = {name: value for name, value in attributes.items() if value is not None}
@@ -140,7 +140,7 @@ def as_xarray(run: Run) -> "xarray.Dataset":
 
 def _arrays(run: Run) -> Arrays:
     """The dimensions and the numbers of passes, deterministic predictions and labels, by their names in an .npz."""
-    task, manifest, axis = task_of(run.manifest), run.manifest, "category" if run.class_names else "target"
+    task, manifest, axis = run.task, run.manifest, "category" if run.class_names else "target"
     passes = task.split(manifest, run.predictions_block(0, None))
     found: Arrays = {name: (("draw", "example", axis), part) for name, part in passes.items()}
     if run.deterministic_predictions is not None:

@@ -361,9 +361,9 @@ class Run:
             regression `label` and `prediction` are float32, one for each target, and `correct` is not there.
         """
         table = self._table.assign(**self._scores_not_stored)
-        known = [name for name in self._task.scores if name in table]
-        unknown = [name for name in self.manifest.scores if name not in self._task.scores]
-        return table[["id", *self._task.table_columns(self.targets), *known, *unknown]]
+        known = [name for name in self.task.scores if name in table]
+        unknown = [name for name in self.manifest.scores if name not in self.task.scores]
+        return table[["id", *self.task.table_columns(self.targets), *known, *unknown]]
 
     def table(self) -> "pd.DataFrame":
         """As `scores`, with the user's own columns behind them."""
@@ -401,20 +401,21 @@ class Run:
         return self._measured_deterministic("RMSE")
 
     @property
-    def _task(self) -> Task:
+    def task(self) -> Task:
+        """What its model predicts."""
         return task_of(self.manifest)
 
     def _measured(self, quality: str, which: int) -> np.ndarray | None:
-        if self.manifest.labels_sha256 is None or self._task.quality_name != quality:
+        if self.manifest.labels_sha256 is None or self.task.quality_name != quality:
             return None
         names = [array.name for array in arrays_of(self.manifest).values() if array.dimensions == ("draw",)]
         totals = {name: self._rows(name) for name in names}
-        return _shared(self._task.quality_by_pass(self.manifest, totals)[which])
+        return _shared(self.task.quality_by_pass(self.manifest, totals)[which])
 
     def _measured_deterministic(self, quality: str) -> float | None:
-        if self.labels is None or self.deterministic_predictions is None or self._task.quality_name != quality:
+        if self.labels is None or self.deterministic_predictions is None or self.task.quality_name != quality:
             return None
-        return self._task.compute_quality(self.deterministic_predictions, self.labels)
+        return self.task.compute_quality(self.deterministic_predictions, self.labels)
 
     def _checked(self, example: int) -> int:
         if isinstance(example, bool) or not isinstance(example, int | np.integer):
@@ -425,16 +426,16 @@ class Run:
 
     def _passes(self, start: int, stop: int) -> np.ndarray:
         """(T, n, K) of the examples `start` to before `stop`."""
-        rows = {name: self._rows(name, start, stop) for name in self._task.pass_arrays(self.manifest)}
-        return _shared(self._task.decode(rows))
+        rows = {name: self._rows(name, start, stop) for name in self.task.pass_arrays(self.manifest)}
+        return _shared(self.task.decode(rows))
 
     def _require(self, array: str, what: str) -> None:
-        if array not in self._task.pass_arrays(self.manifest):
+        if array not in self.task.pass_arrays(self.manifest):
             raise McvizError(f"{self.path} is a run of {self.manifest.task}, which has no {what}.")
 
     def _by_example(self, prefix: str) -> np.ndarray:
         """(N, K) of the arrays of one row an example whose names begin so."""
-        return np.concatenate([self._rows(f"{prefix}{name}") for name in self._task.pass_arrays(self.manifest)], axis=1)
+        return np.concatenate([self._rows(f"{prefix}{name}") for name in self.task.pass_arrays(self.manifest)], axis=1)
 
     def _images(self) -> Images:
         if self.manifest.images is None:
@@ -446,22 +447,22 @@ class Run:
         name = self.manifest.table
         content = self.read_file(name)
         try:
-            return decode_table(content, len(self), self._task.table_columns(self.targets), self.manifest.scores)
+            return decode_table(content, len(self), self.task.table_columns(self.targets), self.manifest.scores)
         except ValueError as error:
             raise corrupt(self._folder.address(name), f"is damaged: {error}") from error
 
     @property
     def score_names(self) -> tuple[str, ...]:
         """The names of the scores that `scores` gives; none of them is read or computed for this."""
-        there, stored = self._task.score_inputs(self.manifest), self.manifest.scores
-        scores = self._task.scores.items()
+        there, stored = self.task.score_inputs(self.manifest), self.manifest.scores
+        scores = self.task.scores.items()
         return tuple(name for name, score in scores if name in stored or there.issuperset(score.needs))
 
     @cached_property
     def _scores_not_stored(self) -> dict[str, np.ndarray]:
         """Scores that the run was made without, (N,) float32 by name; what takes long is kept beside the run."""
-        there = self._task.score_inputs(self.manifest)
-        scores = self._task.scores.values()
+        there = self.task.score_inputs(self.manifest)
+        scores = self.task.scores.values()
         missing = [score for score in scores if score.name not in self._table and there.issuperset(score.needs)]
         return {score.name: self._score(score) for score in missing}
 
@@ -480,7 +481,7 @@ class Run:
 
     def _predictions(self, passes: np.ndarray, start: int, stop: int) -> Any:
         labels, deterministic = self.labels, self.deterministic_predictions
-        return self._task.predictions(
+        return self.task.predictions(
             passes,
             None if labels is None else labels[start:stop],
             None if deterministic is None else deterministic[start:stop],

@@ -65,7 +65,7 @@ def verify_run(path: str | os.PathLike[str], progress: Progress | None = None) -
         Others: as `open_run`.
     """
     run, folder = open_run(path), folder_at(path)
-    names = tuple(name for name in run.manifest.scores if name in task_of(run.manifest).scores)
+    names = tuple(name for name in run.manifest.scores if name in run.task.scores)
     read, total = 0, len(run.manifest.files) + run.manifest.shards
     for done, name in enumerate(run.manifest.files, 1):
         read += len(run.read_file(name))

@@ -9,7 +9,18 @@ from mcviz.tasks.summary import Summary
 
 TASKS: dict[str, Task] = {task.name: task for task in (Classification(), Regression())}
 
-__all__ = ["TASKS", "Changes", "PassFormat", "PassNames", "StoredArray", "Summary", "Task", "task_of"]
+__all__ = [
+    "TASKS",
+    "Changes",
+    "Classification",
+    "PassFormat",
+    "PassNames",
+    "Regression",
+    "StoredArray",
+    "Summary",
+    "Task",
+    "task_of",
+]
 
 
 def task_of(manifest: Manifest) -> Task:

@@ -130,7 +130,8 @@ class Task(ABC):
 
     Attributes:
         name: in manifests, on the command line and in Python.
-        scores: by which examples can be ranked, by name; the first is the usual one.
+        scores: by which examples can be ranked, by name.
+        first_score: the one that a list for everybody is ranked by, which every run has.
         quality: the measures of how good predictions are.
         quality_name: the name of the one that `compute_quality` computes.
         measures_need_passes: whether these measures look at single passes, and not only at their mean.
@@ -140,6 +141,7 @@ class Task(ABC):
 
     name: str
     scores: Scores
+    first_score: str
     quality: Quality
     quality_name: str
     measures_need_passes: bool

@@ -46,6 +46,7 @@ class Classification(Task):
 
     name = "classification"
     scores = SCORES
+    first_score = "max_probability"
     quality = CLASSIFICATION
     quality_name = "accuracy"
     measures_need_passes = False

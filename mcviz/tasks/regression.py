@@ -46,6 +46,7 @@ class Regression(Task):
 
     name = "regression"
     scores = REGRESSION_SCORES
+    first_score = "predictive_std"
     quality = REGRESSION
     quality_name = "RMSE"
     measures_need_passes = True

@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -186,7 +185,7 @@ def test_what_ends_at_another_label_is_not_offered() -> None:
 
 def test_examples_that_nobody_can_distort_are_said_to_be(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = mcviz.open_run(cache / "kept")
-    monkeypatch.setitem(KINDS, "image", replace(kind_of(run), distorter=None))
+    monkeypatch.setattr(kind_of(run), "distorter", None)
     app = opened("kept")
     assert "No distortion of images is known here." in words(app)
     assert not [each for each in app.button if each.label == "Distort the images"]

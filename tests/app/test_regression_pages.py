@@ -22,7 +22,7 @@ from mcviz.app import exporting
 from mcviz.app.filters import Lasso
 from mcviz.app.selection import select
 from mcviz.app.state import PageState
-from mcviz.app.tasks.regression import intervals, overview
+from mcviz.app.tasks import regression_results
 from mcviz.measures import significant
 from tests.app.kinds import EXAMPLES, REGRESSIONS
 from tests.app.opening import opened_page
@@ -138,7 +138,7 @@ def test_what_is_said_of_the_gain_is_what_the_paired_errors_say(cache: Path, tmp
     run = mcviz.write_run(
         tmp_path / "run", outputs, task="regression", labels=labels, deterministic=deterministic, unit="*m*"
     )
-    single, fixed = overview.gain(run, overview.measured(run)).split(". The")
+    single, fixed = regression_results.describe_gain(run, regression_results.error_table(run)).split(". The")
     ensemble = np.sqrt(((outputs.mean(axis=0) - labels) ** 2).mean())
     assert "lower" in single
     assert "more than chance" in single
@@ -174,10 +174,10 @@ def test_what_takes_long_is_computed_once_and_kept_beside_the_run(
 ) -> None:
     given = REGRESSIONS["regression-of-three-targets"](np.random.default_rng(2))
     mcviz.write_run(tmp_path / "run", given.pop("passes"), task="regression", **given)
-    first = overview.measured(mcviz.open_run(tmp_path / "run"))
+    first = regression_results.error_table(mcviz.open_run(tmp_path / "run"))
     st.cache_resource.clear()  # as in another process
-    monkeypatch.setattr(overview, "regression_terms", None)
-    assert overview.measured(mcviz.open_run(tmp_path / "run")) == first
+    monkeypatch.setattr(regression_results, "regression_terms", None)
+    assert regression_results.error_table(mcviz.open_run(tmp_path / "run")) == first
 
 
 @pytest.mark.parametrize("name", LABELLED)
@@ -291,7 +291,7 @@ def test_intervals_of_too_few_examples_say_so(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     outputs, labels = rng.normal(size=(5, 6, 1)), rng.normal(size=(6, 1))
     run = mcviz.write_run(tmp_path / "run", outputs, task="regression", labels=labels)
-    held = intervals.held(run, 95)
+    held = regression_results.interval_coverages(run, 95)
     assert len(held) == 3
     assert np.isinf(held["split-conformal, of one width"].widths).all()
     assert np.isfinite(held["by the passes"].widths).all()

@@ -12,7 +12,7 @@ from mcviz.app.navigation import EXAMPLE, Page, open_page
 from mcviz.app.resources import scores_of, table
 from mcviz.app.state import PageState
 from mcviz.app.tasks import task_of
-from mcviz.app.tasks.task import TileText
+from mcviz.app.tasks.base import TileText
 from mcviz.app.wording import abbreviated
 from mcviz.measures import Score
 from mcviz.runs import Run
@@ -66,7 +66,7 @@ def tile_data(run: Run, state: PageState, examples: np.ndarray, first_rank: int 
     return {
         **found.sheet,
         "tiles": [
-            _tile(int(example), first_rank and first_rank + index, row, task_of(run).tile(run, row), score_shown)
+            _tile(int(example), first_rank and first_rank + index, row, task_of(run).tile_text(run, row), score_shown)
             | {
                 "current": int(example) == state.example,
                 "marks": {name: int(example) in marked for name, marked in marks_of(state).items()},

@@ -9,4 +9,4 @@ from mcviz.runs import Run
 def example_shown(run: Run, example: int, width: int = PICTURE_WIDTH) -> None:
     """One example, a picture at most so many pixels wide, or why it cannot be shown."""
     if met(run, {"examples"}):
-        kind_of(run).large(run, example, width)
+        kind_of(run).render_example(run, example, width)

@@ -22,7 +22,7 @@ from mcviz.app.resources import for_the_model, progress_shown, sampler, seed
 from mcviz.app.session import kept
 from mcviz.app.state import PageState
 from mcviz.app.tasks import task_of
-from mcviz.app.tasks.task import CloserLook, Shown
+from mcviz.app.tasks.base import CloserLook, ExampleContext
 from mcviz.app.wording import counted
 from mcviz.measures.occlusion import Effects, occlusion_effects
 from mcviz.runs import Run
@@ -83,16 +83,14 @@ def neighbours(explained: Explained) -> None:
 def evidence(explained: Explained) -> None:
     """What each part of the input adds to the prediction, over the passes."""
     run, content = explained.run, explained.content
-    parts = kind_of(run).parts
-    assert parts is not None
-    found = parts(run, content)
+    found = kind_of(run).parts(run, content)
     if found.count == 0:
         st.caption("There is nothing in it that could be hidden.")
         return
-    asked = task_of(run).evidence(run, explained.state, explained.predictions)
+    asked = task_of(run).choose_evidence(run, explained.state, explained.predictions)
     st.caption(
-        f"What would {asked.told} be without each part? {found.how} {counted(_passes(run), 'pass')} each, through the "
-        "same masks."
+        f"What would {asked.in_words} be without each part? {found.how} {counted(_passes(run), 'pass')} each, through "
+        "the same masks."
     )
     effects = _effects(run, content, found, stoppable=explained.example is not None)
     if effects is None:
@@ -115,12 +113,12 @@ def looks_of(run: Run) -> dict[str, CloserLook]:
 def explanations(run: Run) -> dict[str, tuple[str, Callable[[Explained], None]]]:
     """What explains a prediction, each by its name: its label, and what draws it of an `Explained`."""
     found: dict[str, tuple[str, Callable[[Explained], None]]] = {"neighbours": ("Nearest to the model", neighbours)}
-    if kind_of(run).parts is not None:
+    if kind_of(run).has_parts:
         found["evidence"] = ("Where the answer comes from", evidence)
     return found
 
 
-def _of_example(show: Callable[[Explained], None], shown: Shown) -> None:
+def _of_example(show: Callable[[Explained], None], shown: ExampleContext) -> None:
     content = kind_of(shown.run).contents(shown.run, np.array([shown.example]))[0]
     show(Explained(shown.run, shown.state, content, shown.predictions, shown.example))
 

@@ -1,17 +1,17 @@
-"""The registry of kinds: what pages ask of what a run's examples are."""
+"""The kinds of examples that pages can show, by name."""
 
-from mcviz.app.kinds.image import IMAGE
-from mcviz.app.kinds.kind import Kind
-from mcviz.app.kinds.none import NONE
-from mcviz.app.kinds.row import ROW
-from mcviz.app.kinds.text import TEXT
+from mcviz.app.kinds.base import Kind
+from mcviz.app.kinds.image import Image
+from mcviz.app.kinds.none import Nothing
+from mcviz.app.kinds.row import Row
+from mcviz.app.kinds.text import Text
 from mcviz.runs import Run
 
 KINDS: dict[str, Kind] = {
-    "image": IMAGE,
-    "text": TEXT,
-    "row": ROW,
-    "none": NONE,
+    "image": Image(),
+    "text": Text(),
+    "row": Row(),
+    "none": Nothing(),
 }
 
 

@@ -1,6 +1,6 @@
 """Images: tiles of one sheet, a picture enlarged to crisp squares; noise, drawings, uploads and distortions."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import streamlit as st
@@ -8,7 +8,7 @@ import streamlit as st
 from mcviz.app.components.charts import picture
 from mcviz.app.explaining.parts import Parts, parts_of_image
 from mcviz.app.inputs import InputKind, ProbeInput
-from mcviz.app.kinds.kind import Kind, Tiles
+from mcviz.app.kinds.base import Kind, Tiles
 from mcviz.app.needs import has
 from mcviz.app.probe.distorting_images import IMAGE_DISTORTER
 from mcviz.app.probe.drawing import drawing_input
@@ -26,103 +26,78 @@ THUMBNAIL = 64  # pixels of one in a table
 SMALL = 140  # pixels of one among others
 
 
-def large(run: Run, example: int, width: int) -> None:
-    """The image of an example."""
-    picture(run.pictures[example], f"Example {example}", width)
+class Image(Kind):
+    """Images, as the model sees them."""
 
+    similarity_basis = "pixels"
+    inputs: ClassVar = {
+        "noise": InputKind("Noise", noise_input, sweep=noise_sweep),
+        "drawing": InputKind(
+            "Draw", drawing_input, (":material/draw:", "Draw something on the pad, and the model predicts what it is.")
+        ),
+        "upload": InputKind("Upload", upload_input, (":material/upload:", "Choose a picture first.")),
+        "distortion": InputKind(
+            "Distort an example",
+            IMAGE_DISTORTER.choose,
+            sweep=IMAGE_DISTORTER.sweep,
+            along=IMAGE_DISTORTER.along,
+            needs={"images"},
+        ),
+    }
+    fits_column = True
+    has_noise = True
+    has_parts = True
+    distorter = IMAGE_DISTORTER
 
-def draw(run: Run, image: np.ndarray, spoken: str) -> None:  # noqa: ARG001
-    """An image as the model sees it."""
-    picture(image, spoken)
-    st.caption("As the model sees it.")
+    def render_example(self, run: Run, example: int, width: int) -> None:
+        picture(run.pictures[example], f"Example {example}", width)
 
+    def render_input(self, run: Run, content: np.ndarray, spoken: str) -> None:
+        picture(content, spoken)
+        st.caption("As the model sees it.")
 
-def tiles(run: Run, examples: np.ndarray) -> Tiles:
-    """The picture of all tiles, and how the browser cuts it; nothing where the run was kept without its images."""
-    if not has(run, "images"):
-        return Tiles()
-    pictures = run.pictures[examples]
-    height, width = pictures.shape[1:3]
-    return Tiles(
-        {
-            "sheet": sheet_url(pictures, SHEET_COLUMNS, TILE),
-            "columns": SHEET_COLUMNS,
-            "rows": -(-len(pictures) // SHEET_COLUMNS),
-            "aspect": width / height,
-            "crisp": max(height, width) < CRISP_BELOW,
-        }
-    )
+    def render_small(self, run: Run, content: np.ndarray, spoken: str) -> None:
+        picture(content, spoken, SMALL)
 
+    def components(self, run: Run, progress: Progress) -> np.ndarray:
+        """Return the principal components of the pixels."""
+        from mcviz.measures.similarity import (
+            principal_components,  # here, because scikit-learn takes most of a second to import
+        )
 
-def address(run: Run, example: int, side: int) -> str:
-    """The picture of an example; small ones keep every pixel."""
-    return sheet_url(run.pictures[[example]], 1, side)
+        return principal_components(run.images, progress=progress)
 
+    def contents(self, run: Run, examples: np.ndarray) -> np.ndarray:
+        return example_images(run, examples)
 
-def columns(run: Run, examples: np.ndarray) -> dict[str, tuple[list[Any], Any]]:
-    """A column of small images."""
-    if not has(run, "images"):  # a column of that name is the user's own, and nothing to be fetched
-        return {}
-    shown = [_thumbnail(run.pictures[example]) for example in examples]
-    return {"image": (shown, st.column_config.ImageColumn("image", width="small"))}
+    def tiles(self, run: Run, examples: np.ndarray) -> Tiles:
+        """Return the picture of all tiles, and how the browser cuts it; nothing without the run's images."""
+        if not has(run, "images"):
+            return Tiles()
+        pictures = run.pictures[examples]
+        height, width = pictures.shape[1:3]
+        return Tiles(
+            {
+                "sheet": sheet_url(pictures, SHEET_COLUMNS, TILE),
+                "columns": SHEET_COLUMNS,
+                "rows": -(-len(pictures) // SHEET_COLUMNS),
+                "aspect": width / height,
+                "crisp": max(height, width) < CRISP_BELOW,
+            }
+        )
 
+    def table_columns(self, run: Run, examples: np.ndarray) -> dict[str, tuple[list[Any], Any]]:
+        if not has(run, "images"):  # a column of that name is the user's own, and nothing to be fetched
+            return {}
+        shown = [self.thumbnail(run.pictures[example]) for example in examples]
+        return {"image": (shown, st.column_config.ImageColumn("image", width="small"))}
 
-def components(run: Run, progress: Progress) -> np.ndarray:
-    """Principal components of the pixels."""
-    from mcviz.measures.similarity import (
-        principal_components,  # here, because scikit-learn takes most of a second to import
-    )
+    def thumbnail(self, content: np.ndarray) -> str:
+        step = max(1, max(content.shape[:2]) // THUMBNAIL)
+        return png_url(content[::step, ::step])
 
-    return principal_components(run.images, progress=progress)
+    def noise(self, run: Run) -> ProbeInput:
+        return ProbeInput(uniform_noise(1, run.image_shape, seed=0)[0], "Uniform noise")
 
-
-def noise(run: Run) -> ProbeInput:
-    """An image of uniform noise."""
-    return ProbeInput(uniform_noise(1, run.image_shape, seed=0)[0], "Uniform noise")
-
-
-def draw_small(run: Run, image: np.ndarray, spoken: str) -> None:  # noqa: ARG001
-    """A small image."""
-    picture(image, spoken, SMALL)
-
-
-def parts(run: Run, image: np.ndarray) -> Parts:  # noqa: ARG001
-    """Squares of an image."""
-    return parts_of_image(image)
-
-
-def _thumbnail(image: np.ndarray) -> str:
-    step = max(1, max(image.shape[:2]) // THUMBNAIL)
-    return png_url(image[::step, ::step])
-
-
-INPUTS = {
-    "noise": InputKind("Noise", noise_input, sweep=noise_sweep),
-    "drawing": InputKind(
-        "Draw", drawing_input, (":material/draw:", "Draw something on the pad, and the model predicts what it is.")
-    ),
-    "upload": InputKind("Upload", upload_input, (":material/upload:", "Choose a picture first.")),
-    "distortion": InputKind(
-        "Distort an example",
-        IMAGE_DISTORTER.choose,
-        sweep=IMAGE_DISTORTER.sweep,
-        along=IMAGE_DISTORTER.along,
-        needs={"images"},
-    ),
-}
-IMAGE = Kind(
-    "pixels",
-    large,
-    draw,
-    tiles,
-    columns,
-    components,
-    example_images,
-    INPUTS,
-    noise,
-    _thumbnail,
-    draw_small,
-    parts,
-    IMAGE_DISTORTER,
-    address,
-)
+    def parts(self, run: Run, content: np.ndarray) -> Parts:
+        return parts_of_image(content)

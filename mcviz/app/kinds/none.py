@@ -1,26 +1,32 @@
 """Examples of which a run knows nothing but their number."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
-from mcviz.app.kinds.kind import Kind, Tiles
+from mcviz.app.kinds.base import Kind
 from mcviz.errors import McvizError
 from mcviz.runs import Run
+from mcviz.runs.contents import Progress
 
 
-def _nothing(run: Run, *_: Any) -> Any:
-    raise McvizError(f"The examples of {run.path} are not in it.")
+class Nothing(Kind):
+    """Examples that are not in the run."""
+
+    similarity_basis = ""
+
+    def render_example(self, run: Run, example: int, width: int) -> NoReturn:
+        raise _missing(run)
+
+    def render_input(self, run: Run, content: Any, spoken: str) -> NoReturn:
+        raise _missing(run)
+
+    def components(self, run: Run, progress: Progress) -> NoReturn:
+        raise _missing(run)
+
+    def contents(self, run: Run, examples: np.ndarray) -> NoReturn:
+        raise _missing(run)
 
 
-def tiles(run: Run, examples: np.ndarray) -> Tiles:  # noqa: ARG001
-    """Nothing but what every tile has."""
-    return Tiles()
-
-
-def columns(run: Run, examples: np.ndarray) -> dict[str, tuple[list[Any], Any]]:  # noqa: ARG001
-    """No column."""
-    return {}
-
-
-NONE = Kind("", _nothing, _nothing, tiles, columns, _nothing, _nothing, inputs={})
+def _missing(run: Run) -> McvizError:
+    return McvizError(f"The examples of {run.path} are not in it.")

@@ -114,14 +114,14 @@ def behind(run: Run, found: OODScores, state: PageState) -> None:
 def _surest(run: Run, each: OODSet) -> None:
     """What passes unnoticed."""
     names, kind = class_names(run), kind_of(run)
-    shown = list(zip(each.shown, each.shown_are, each.predictions, strict=True))[1 : 4 if kind.draw_small else 2]
+    shown = list(zip(each.shown, each.shown_are, each.predictions, strict=True))[1 : 4 if kind.fits_column else 2]
     if shown:
         st.markdown("**Let pass, and the model is surest of them**")
-    for column, (content, example, prediction) in zip(st.columns(3 if kind.draw_small else 2), shown, strict=False):
+    for column, (content, example, prediction) in zip(st.columns(3 if kind.fits_column else 2), shown, strict=False):
         with column:
             probability = percent(float(each.confidence[example]))
             spoken = f"{each.label}, number {example}, predicted as {names[prediction]}"
-            (kind.draw_small or kind.draw)(run, content, spoken)
+            kind.render_small(run, content, spoken)
             st.caption(f"predicted: {as_markdown(names[prediction])}, {probability}")
 
 

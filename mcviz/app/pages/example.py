@@ -23,7 +23,7 @@ from mcviz.app.selection import Selection, place_of, select
 from mcviz.app.similar import compared, components
 from mcviz.app.state import CONFIDENT_FIRST, PINS, PageState, go, latest_state, one_of, quoted, with_or_without
 from mcviz.app.tasks import task_of
-from mcviz.app.tasks.task import CloserLook, Shown, shown_of
+from mcviz.app.tasks.base import CloserLook, ExampleContext, load_example
 from mcviz.app.wording import all_as_markdown, as_markdown, extremes
 from mcviz.measures.similarity import most_similar
 from mcviz.runs import Run
@@ -145,7 +145,7 @@ def own_facts(run: Run, row: "pd.Series[float]") -> None:
             st.table(pd.DataFrame({"column": names, "value": values}).set_index("column"))
 
 
-def similar_examples(shown: Shown) -> None:
+def similar_examples(shown: ExampleContext) -> None:
     """The examples that are most like this one, by the run's features or else by its images."""
     nearest = most_similar(components(shown.run.digest, shown.run), shown.example, SIMILAR)
     if len(nearest) == 0:
@@ -158,9 +158,9 @@ def similar_examples(shown: Shown) -> None:
 SIMILAR_EXAMPLES = CloserLook("Similar examples", similar_examples, needs={"examples or features"})
 
 
-def closer_look(shown: Shown) -> None:
+def closer_look(shown: ExampleContext) -> None:
     """The closer look that the state names, of those that the run has everything for."""
-    looks = {"similar": SIMILAR_EXAMPLES, **looks_of(shown.run), **task_of(shown.run).closer_looks}
+    looks = {"similar": SIMILAR_EXAMPLES, **looks_of(shown.run), **task_of(shown.run).closer_looks()}
     names = offered(looks, shown.run)
     if not names:
         return
@@ -177,18 +177,18 @@ def closer_look(shown: Shown) -> None:
 
 run, state = begin(EXAMPLE)
 task = task_of(run)
-example = int(ranking(run, task.first_score)[0]) if state.example is None else state.example
+example = int(ranking(run, run.task.first_score)[0]) if state.example is None else state.example
 stepper(select(run, state), example)
-shown = shown_of(run, state, example)
+shown = load_example(run, state, example)
 
 left, right = st.columns([2, 5], gap="large")
 with left:
     example_shown(run, example)
     flag_and_pin(state, example)
     own_facts(run, shown.row)
-    task.told(shown)
+    task.render_summary(shown)
     st.markdown("**Each score, and the example's rank by it**")
     score_table(run, shown.row, example)
 with right:
-    task.drawn(shown)
+    task.render_charts(shown)
     closer_look(shown)

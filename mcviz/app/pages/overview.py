@@ -31,7 +31,7 @@ IMPORTED = (
 
 def most_uncertain(run: Run, state: PageState) -> None:
     """The examples that the ensemble is most uncertain of."""
-    score = scores_of(run)[task_of(run).first_score]
+    score = scores_of(run)[run.task.first_score]
     end = "lowest" if score.uncertain_when == "low" else "highest"
     st.header("What it is most uncertain about", anchor=False)
     marked = "✗ marks a wrong prediction." if has(run, "labels") and task_of(run).marks_mistakes else ""
@@ -63,5 +63,4 @@ labelled = met(run, {"labels"})
 what_is_shown(run)
 most_uncertain(run, state)
 if labelled:
-    task_of(run).cards(run)
-    task_of(run).charts(run)
+    task_of(run).render_overview(run)

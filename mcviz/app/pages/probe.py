@@ -38,7 +38,7 @@ def one_input(run: Run, state: PageState, kind: InputKind) -> None:
         with left, st.container(key="probe-input"):
             chosen = kind.choose(run, state)
             if chosen is not None and not kind.seen_in_its_controls:
-                kind_of(run).draw(run, chosen.content, chosen.name)
+                kind_of(run).render_input(run, chosen.content, chosen.name)
     except InvalidInputError as error:
         right.error(as_markdown(str(error)), icon=":material/broken_image:")
         return
@@ -60,17 +60,17 @@ def predictions(run: Run, state: PageState, kind: InputKind, chosen: ProbeInput)
     """
     predicted, task = predict(run, alone(chosen.content))[:, 0], task_of(run)
     headline = st.container()
-    st.markdown(f"{task.in_words(run, predicted)} {chosen.note}")
+    st.markdown(f"{task.describe_prediction(run, predicted)} {chosen.note}")
     verdict = show_headline(headline, run, chosen.content, predicted) if fit_is_over(run) else None
     reasons = st.container()  # filled last: the charts do not wait for it
     if kind.along:
         st.header("Along the whole slider", anchor=False)
         along = kind.along(run, state)
-        task.along(run, along, predict(run, along.contents))
-    task.probed(run, predicted, chosen.label, "probe")
+        task.render_curves(run, along, predict(run, along.contents))
+    task.render_probe(run, predicted, chosen.label, "probe")
     left, right = st.columns(2, gap="large")
     with left:
-        task.table(run, predicted)
+        task.render_prediction_table(run, predicted)
         figures = st.container()
     with right:
         st.markdown("**Each score, against this run's examples**")

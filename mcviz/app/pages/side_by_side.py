@@ -12,7 +12,7 @@ from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, begin, open_page
 from mcviz.app.resources import scores_of, table
 from mcviz.app.state import PINS, PageState, go
 from mcviz.app.tasks import task_of
-from mcviz.app.tasks.task import shown_of
+from mcviz.app.tasks.base import load_example
 from mcviz.app.wording import as_markdown
 from mcviz.runs import Run
 
@@ -27,7 +27,7 @@ def pinned_example(run: Run, state: PageState, example: int) -> None:
             open_page(EXAMPLE, state, example=example)
         rest = tuple(other for other in state.pinned if other != example)
         st.button("Unpin", key=f"unpin-{example}", icon=":material/keep_off:", on_click=go, kwargs={"pinned": rest})
-    task_of(run).pinned(shown_of(run, state, example))
+    task_of(run).render_pinned(load_example(run, state, example))
 
 
 def where_they_differ(run: Run, pinned: tuple[int, ...]) -> None:

@@ -15,7 +15,7 @@ from mcviz.app.tasks import task_of
 
 run, state = begin(STORY)
 live = last_steps(run)
-told = [*task_of(run).steps(run), *live]
+told = [*task_of(run).story.steps(run), *live]
 step = state.step if state.step <= len(told) else 1
 if step != state.step:
     st.caption(f"There is no step {state.step:,}: this is the first of {len(told)}.")

@@ -9,27 +9,26 @@ from mcviz.app.kinds import kind_of
 from mcviz.app.needs import has
 from mcviz.app.probe.predicting import predict
 from mcviz.app.probe.verdict import detector_for, less_usual_examples, show_reasons
-from mcviz.app.tasks.task import Step
+from mcviz.app.tasks.story import Step
 from mcviz.measures.ood import RARE
 from mcviz.runs import Run
 
 
 def last_steps(run: Run) -> list[Callable[[Run], Step]]:
     """The step, where there is noise and a model to ask; or none."""
-    return [noise_stopped] if kind_of(run).noise and has(run, "model") else []
+    return [noise_stopped] if kind_of(run).has_noise and has(run, "model") else []
 
 
 def noise_stopped(run: Run) -> Step:
     """The verdict on one input of noise, asked live."""
     kind = kind_of(run)
-    assert kind.noise is not None
     given = kind.noise(run)
     verdict = detector_for(run).verdict(given.content, predict(run, alone(given.content))[:, 0])
 
     def draw() -> None:
         left, right = st.columns([1, 2], gap="large")
         with left:
-            kind.draw(run, given.content, given.name)
+            kind.render_input(run, given.content, given.name)
         with right:
             show_reasons(verdict)
 

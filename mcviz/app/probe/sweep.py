@@ -36,8 +36,8 @@ class Sweep:
         total: how many of them it is to have.
         detector: tells which of them are out of distribution.
         running: whether it goes on.
-        scores: name to (done,) arrays, as `Task.scores` gives them.
-        standing_out: of the worst, as `Task.standing_out` gives it.
+        scores: name to (done,) arrays, as `Task.compute_scores` gives them.
+        standing_out: of the worst, as `Task.prominence` gives it.
         is_ood: (done,) bool, by the detector.
         correct: (done,) bool: whether the prediction is the label; never, where that is not known.
         worst: the number, counted from 0, of the input that stands out the most; -1 while none does.
@@ -71,9 +71,9 @@ class Sweep:
         """
         self.detector = self.detector or detector_for(run)
         task = task_of(run)
-        is_ood, found = self.detector.is_ood(contents, predictions), task.scores(run, predictions)
+        is_ood, found = self.detector.is_ood(contents, predictions), task.compute_scores(run, predictions)
         correct = np.zeros(len(contents), bool) if labels is None else found["prediction"] == labels
-        standing_out = task.standing_out(found, correct)
+        standing_out = task.prominence(found, correct)
         worst = int(standing_out.argmax())
         if standing_out[worst] > self.standing_out:
             self.standing_out = float(standing_out[worst])
@@ -96,7 +96,7 @@ def show_sweep(run: Run, state: PageState, choose: Callable[[Run, PageState], Sw
     now = choose(run, state)
     st.header(f"Many {now.kind} at once", anchor=False)
     st.caption(
-        f"A sweep predicts many inputs with the settings above. It shows {task_of(run).sweep_shows}, and how many "
+        f"A sweep predicts many inputs with the settings above. It shows {task_of(run).sweep_subject}, and how many "
         "inputs are detected as out of distribution."
     )
     most = min(MOST_INPUTS, now.available)
@@ -172,7 +172,7 @@ def show_findings(run: Run, state: PageState, sweep: Sweep) -> None:
     st.markdown(f"**{sweep.inputs.name[:1].upper()}{sweep.inputs.name[1:]}**: {as_markdown(found)}")
     left, right = st.columns([5, 3], gap="large")
     with left:
-        task_of(run).swept(run, state, sweep)
+        task_of(run).render_sweep(run, state, sweep)
     with right:
         score_chooser("Compared with this run's examples, by", run, state)
         score = scores_of(run)[state.score]
@@ -185,7 +185,7 @@ def show_findings(run: Run, state: PageState, sweep: Sweep) -> None:
 
 def summary(run: Run, sweep: Sweep) -> str:
     """What a sweep found, in short sentences."""
-    found = task_of(run).swept_in_words(run, sweep)
+    found = task_of(run).describe_sweep(run, sweep)
     alone = sweep.detector if isinstance(sweep.detector, ScoreDetector) else None
     by = f", by {alone.score.in_sentence} alone" if alone else ""
     found.append(f"Out of distribution{by}: {sweep.is_ood.sum():,} of {sweep.done:,}.")

@@ -97,7 +97,7 @@ class ScoreDetector:
         return Verdict(value > self._limit(), less_usual, figures, by)
 
     def _values(self, predictions: np.ndarray) -> np.ndarray:
-        return task_of(self.run).scores(self.run, predictions)[self.score.name]
+        return task_of(self.run).compute_scores(self.run, predictions)[self.score.name]
 
     def _limit_in_words(self) -> str:
         limit = self._limit()
@@ -262,7 +262,7 @@ def compare_scores(run: Run, predictions: np.ndarray) -> None:
         run: whose examples the input is compared with.
         predictions: (T, K) of the input.
     """
-    values = task_of(run).scores(run, predictions[:, None])
+    values = task_of(run).compute_scores(run, predictions[:, None])
     rows = []
     for name, score in scores_of(run).items():
         if name in values:

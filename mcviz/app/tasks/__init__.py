@@ -1,13 +1,17 @@
-"""The registry of tasks: what pages ask of what a run predicts."""
+"""The tasks that pages can show."""
 
-from mcviz.app.tasks.classification import CLASSIFICATION
-from mcviz.app.tasks.regression import REGRESSION
-from mcviz.app.tasks.task import Task
+from mcviz import tasks
+from mcviz.app.tasks.base import Task
+from mcviz.app.tasks.classification import Classification
+from mcviz.app.tasks.regression import Regression
 from mcviz.runs import Run
 
-TASKS: dict[str, Task] = {"classification": CLASSIFICATION, "regression": REGRESSION}
+SHOWN_AS: dict[type[tasks.Task], Task] = {
+    tasks.Classification: Classification(),
+    tasks.Regression: Regression(),
+}
 
 
 def task_of(run: Run) -> Task:
-    """The task of a run."""
-    return TASKS[run.manifest.task]
+    """How the task of a run is shown: as the one that it is a kind of."""
+    return next(task for form, task in SHOWN_AS.items() if isinstance(run.task, form))

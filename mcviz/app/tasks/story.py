@@ -1,5 +1,6 @@
-"""What the stories of all tasks have in common: an example beside its passes, and the step with noise."""
+"""The steps of a demo, from one prediction to noise."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import numpy as np
@@ -11,7 +12,7 @@ from mcviz.app.inputs import alone
 from mcviz.app.kinds import kind_of
 from mcviz.app.needs import has, missing
 from mcviz.app.probe.predicting import predict
-from mcviz.app.tasks.task import Step
+from mcviz.app.wording import counted
 from mcviz.figures import mistakes_found
 from mcviz.measures import percent
 from mcviz.measures.permutation import finds_more_than_chance
@@ -20,9 +21,60 @@ from mcviz.runs import Run
 SHARE = 0.05  # of the examples, that a person might look at again
 WIDTH = 360  # pixels, of an example
 
+Step = tuple[str, Callable[[], None]]  # a sentence, and what renders the step
 
-def beside_its_passes(example: Callable[[], None], passes: Callable[[], None]) -> Callable[[], None]:
-    """Draw an example, and right of it what the passes predict."""
+
+class Story(ABC):
+    """The story of a task.
+
+    Attributes:
+        no_answer: what is said of noise where the run has no model, before it says so.
+    """
+
+    no_answer: str
+
+    def steps(self, run: Run) -> list[Callable[[Run], Step]]:
+        """Return the steps for a run: without labels none about mistakes, and noise only where there is some."""
+        with_labels = [self.review, self.ensemble] if has(run, "labels") else []
+        noise = [self.noise] if kind_of(run).has_noise else []
+        return [self.one_prediction, self.all_passes, *with_labels, *noise]
+
+    @abstractmethod
+    def one_prediction(self, run: Run) -> Step:
+        """Return the step on a sure prediction as a model gives it: a number, and all that it gives."""
+
+    @abstractmethod
+    def all_passes(self, run: Run) -> Step:
+        """Return the step on an example about which the passes differ."""
+
+    @abstractmethod
+    def review(self, run: Run) -> Step:
+        """Return the step on how many mistakes are among the most uncertain examples."""
+
+    @abstractmethod
+    def ensemble(self, run: Run) -> Step:
+        """Return the step on how the single passes and their mean compare."""
+
+    @abstractmethod
+    def noise_prediction(self, run: Run, predictions: np.ndarray) -> Step:
+        """Return the step on noise, of its (T, K) predictions."""
+
+    def noise(self, run: Run) -> Step:
+        """Return the step on one input of noise, predicted live."""
+        kind = kind_of(run)
+        given = kind.noise(run)
+
+        def draw() -> None:
+            kind.render_input(run, given.content, given.name)
+
+        if not has(run, "model"):
+            return f"This is noise: {self.no_answer} {missing(run, 'model')}", draw
+        sentence, passes = self.noise_prediction(run, predict(run, alone(given.content))[:, 0])
+        return sentence, side_by_side(draw, passes)
+
+
+def side_by_side(example: Callable[[], None], passes: Callable[[], None]) -> Callable[[], None]:
+    """Return what renders an example, and right of it what the passes predict."""
 
     def draw() -> None:
         left, right = st.columns([1, 2], gap="large")
@@ -34,45 +86,34 @@ def beside_its_passes(example: Callable[[], None], passes: Callable[[], None]) -
     return draw
 
 
-def review_step(run: Run, order: np.ndarray, wanted: np.ndarray, name: str, which: str, by: str = "") -> Step:
-    """Whether a look at the most uncertain examples finds more than chance does.
+def review_step(run: Run, order: np.ndarray, mistakes: np.ndarray, noun: str, which: str, by: str = "") -> Step:
+    """Return the step on whether a look at the most uncertain examples finds more mistakes than chance does.
 
     Args:
         run: of N examples.
         order: (N,) integers, the examples, the most uncertain first.
-        wanted: (N,) bool in that order, what is to be found; some are.
-        name: of what is to be found, such as "mistakes".
-        which: of them, as "70 mistakes".
+        mistakes: (N,) bool in that order.
+        noun: what a mistake is called.
+        which: all of them, as "70 mistakes".
         by: the uncertainty, as words that follow the examples.
     """
-    inspected = max(1, int(SHARE * len(wanted)))
-    reviewed = f"the **{percent(inspected / len(wanted), 0)}** most uncertain examples{by}"
-    found = f"**{wanted[:inspected].sum():,}** of {which}"
-    if finds_more_than_chance(wanted, inspected):
+
+    def first() -> None:
+        example_shown(run, int(order[0]), WIDTH)
+
+    if not mistakes.any():
+        sentence = (
+            f"The model makes no {noun.split()[-1]} on its {counted(len(order), 'example')}, so there is none to find. "
+            "This is the most uncertain one."
+        )
+        return sentence, first
+    inspected = max(1, int(SHARE * len(mistakes)))
+    reviewed = f"the **{percent(inspected / len(mistakes), 0)}** most uncertain examples{by}"
+    found = f"**{mistakes[:inspected].sum():,}** of {which}"
+    if finds_more_than_chance(mistakes, inspected):
         sentence = f"The uncertainty is useful: review {reviewed}, and you find {found}."
     else:
         sentence = f"The uncertainty is not shown to be useful here: {reviewed} hold {found}, which may be chance."
-    if len(wanted) * SHARE < 1:  # too few examples for a curve
-        return sentence, lambda: example_shown(run, int(order[0]), WIDTH)
-    return sentence, lambda: chart(mistakes_found(wanted, SHARE, name), "found", sentence)
-
-
-def noise_step(run: Run, no_answer: str, told: Callable[[np.ndarray], Step]) -> Step:
-    """One input of noise, predicted live.
-
-    Args:
-        run: with a kind of examples that has noise.
-        no_answer: what is said of noise where the run has no model, before it says so.
-        told: what is said of its passes (T, K), and what draws them.
-    """
-    kind = kind_of(run)
-    assert kind.noise is not None
-    given = kind.noise(run)
-
-    def draw() -> None:
-        kind.draw(run, given.content, given.name)
-
-    if not has(run, "model"):
-        return f"This is noise: {no_answer} {missing(run, 'model')}", draw
-    sentence, passes = told(predict(run, alone(given.content))[:, 0])
-    return sentence, beside_its_passes(draw, passes)
+    if len(mistakes) * SHARE < 1:  # too few examples for a curve
+        return sentence, first
+    return sentence, lambda: chart(mistakes_found(mistakes, SHARE, f"{noun}s"), "found", sentence)

@@ -21,7 +21,7 @@ def errors_view(selection: Selection) -> None:
     """The chart of the ranking's score, and how far the order of the two is the same; a lasso selects."""
     run, state, filters = selection.run, selection.state, selection.filters
     others, ranked_by = filters.without("lasso"), scores_of(run)[state.score]
-    score = scores_of(run)[task_of(run).first_score] if ranked_by.needs_labels else ranked_by
+    score = scores_of(run)[run.task.first_score] if ranked_by.needs_labels else ranked_by
     if score is not ranked_by:
         st.caption(
             f"{ranked_by.label} looks at the label itself, so the errors are shown against the "

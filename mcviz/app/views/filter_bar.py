@@ -46,7 +46,7 @@ def filter_bar(run: Run, state: PageState) -> Selection:
         st.selectbox(
             "Order", ORDERS, format_func=lambda each: f"{orders[each]} first", width=230, **bound("order", state.order)
         )
-        if task_of(run).typed(run) or searched_columns(run):
+        if task_of(run).filter_words(run) or searched_columns(run):
             _typed(run)
         _popover("Filters", ":material/filter_list:", lambda: _filters(run, state.filters))
         if has(run, "labels") and has(run, "classes") and len(run) > 1:
@@ -96,7 +96,7 @@ def _label_errors(there: bool) -> None:
 
 def _typed(run: Run) -> None:
     """The field for what the task reads, for ids and for words, which is empty again once it was understood."""
-    typed, searched = task_of(run).typed(run), list(searched_columns(run).values())
+    typed, searched = task_of(run).filter_words(run), list(searched_columns(run).values())
     examples = [*typed[:1], "a word" if "text" in searched else "an id"] if searched else typed
 
     def understood() -> None:
@@ -120,9 +120,9 @@ def _found(run: Run, filters: Filters, words: str) -> Filters:
     """
     searched = searched_columns(run)
     try:
-        if not task_of(run).typed(run):
+        if not task_of(run).filter_words(run):
             raise ValueError(f"No {' and no '.join(searched.values())} contains “{words}”.")
-        return task_of(run).narrowed(run, filters, words)
+        return task_of(run).narrow_filters(run, filters, words)
     except ValueError:
         for name in searched:
             by_column = ColumnFilter(name, contains=words.strip())
@@ -132,7 +132,7 @@ def _found(run: Run, filters: Filters, words: str) -> Filters:
 
 
 def _filters(run: Run, filters: Filters) -> None:
-    task_of(run).narrowing(run, filters)
+    task_of(run).render_filters(run, filters)
     _range(run, filters)
     if own_columns(run):
         column_filter(run, filters)

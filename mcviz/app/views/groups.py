@@ -18,7 +18,7 @@ HEIGHT = 460  # pixels
 
 def groups_view(selection: Selection) -> None:
     """A row a group of the selected examples, the worst predicted first, or the most uncertain without labels."""
-    run, score, quality = selection.run, scores_of(selection.run)[selection.score], task_of(selection.run).quality
+    run, score, quality = selection.run, scores_of(selection.run)[selection.score], task_of(selection.run).group_measure
     offered = grouping_columns(run)
     name = one_of(selection.state.column, offered)
     st.selectbox("Group by", offered, format_func=one_line, width=250, **bound("column", name))

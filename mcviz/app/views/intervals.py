@@ -11,7 +11,7 @@ from mcviz.app.components.widgets import bound
 from mcviz.app.resources import quantity
 from mcviz.app.selection import Selection
 from mcviz.app.state import COVERAGES
-from mcviz.app.tasks.regression.intervals import calibration, held
+from mcviz.app.tasks.regression_results import interval_calibrations, interval_coverages
 from mcviz.app.wording import as_markdown, counted
 from mcviz.figures import coverage_of_intervals
 from mcviz.measures import percent
@@ -26,7 +26,7 @@ def intervals_view(selection: Selection) -> None:
     target_chooser(run, selection.state)
     left, right = st.columns(2, gap="large")
     with left:
-        found = calibration(run)[target]
+        found = interval_calibrations(run)[target]
         spoken = "How often intervals by the passes hold the label, against how often they should."
         st.markdown("**Do intervals hold what they promise?**")
         st.caption(
@@ -42,7 +42,7 @@ def intervals_view(selection: Selection) -> None:
             required=True,
             **bound("coverage", coverage),
         )
-        share, bare = held(run, coverage)["by the passes"].shares[target], run.manifest.predicts == "mean"
+        share, bare = interval_coverages(run, coverage)["by the passes"].shares[target], run.manifest.predicts == "mean"
         verdict = coverage_in_words(share, coverage / 100, len(run))
         fewest = math.ceil((100 + coverage) / (100 - coverage))  # of fewer, they cannot be as wide
         few = f" They take at least {fewest} passes, and this run has {run.passes}."
@@ -59,7 +59,7 @@ def intervals_view(selection: Selection) -> None:
 
 def _rows(run: Run, coverage: int, target: int) -> pd.DataFrame:
     rows = {}
-    for method, each in held(run, coverage).items():
+    for method, each in interval_coverages(run, coverage).items():
         share, width = each.shares[target], float(each.widths[target])
         wide = (
             as_markdown(quantity(width, run.manifest.unit)) if width < float("inf") else "unbounded: too few examples"

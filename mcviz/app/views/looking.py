@@ -10,7 +10,6 @@ import streamlit as st
 from mcviz.app.components.gallery import marks_of, tile_data
 from mcviz.app.components.look import asked_of_examples, look_head
 from mcviz.app.components.shown import example_shown
-from mcviz.app.kinds import kind_of
 from mcviz.app.navigation import EXAMPLE, LINKS, open_page
 from mcviz.app.needs import has
 from mcviz.app.redrawing import only, part_drawn, tell
@@ -18,8 +17,9 @@ from mcviz.app.selection import Selection, place_of, select
 from mcviz.app.session import kept
 from mcviz.app.state import PINS, TICKS, PageState, go, latest_state, with_all, with_or_without
 from mcviz.app.tasks import task_of
-from mcviz.app.tasks.task import shown_of
+from mcviz.app.tasks.base import load_example
 from mcviz.app.wording import counted
+from mcviz.figures import sheet_url
 from mcviz.runs import Run
 
 POINTS, HOVERED = "points", "hovered"  # the fragment of a chart's pictures, and of which example, in the session
@@ -113,11 +113,10 @@ def _head(selection: Selection, example: int) -> dict[str, Any]:
     run, state, examples = selection.run, selection.state, selection.examples
     at = place_of(example, examples)
     data = tile_data(run, state, np.array([example]), None if at < 0 else at + 1, selection.score)
-    address = kind_of(run).address if has(run, "images") else None
     (tile,) = data.pop("tiles")
     return {
         **data,
-        "sheet": address(run, example, LARGE) if address else "",
+        "sheet": sheet_url(run.pictures[[example]], 1, LARGE) if has(run, "images") else "",
         "tile": tile,
         "rank": "not among the selected" if at < 0 else f"{at + 1:,} of {len(examples):,}",
         "near": examples[max(0, at - AROUND) : max(0, at) + AROUND + 1].tolist(),
@@ -127,9 +126,9 @@ def _head(selection: Selection, example: int) -> dict[str, Any]:
 
 
 def _one(run: Run, state: PageState, example: int) -> None:
-    if has(run, "examples") and kind_of(run).address is None:
+    if has(run, "examples") and not has(run, "images"):
         example_shown(run, example, WIDTH)
-    task_of(run).looked(shown_of(run, state, example))
+    task_of(run).render_preview(load_example(run, state, example))
 
 
 def _side_by_side(run: Run, state: PageState, example: int) -> None:
@@ -142,7 +141,7 @@ def _side_by_side(run: Run, state: PageState, example: int) -> None:
             with column:
                 example_shown(run, each, SMALL)
                 st.caption(f"Example {each}")
-                task_of(run).pinned(shown_of(run, state, each))
+                task_of(run).render_pinned(load_example(run, state, each))
 
 
 def _act(run: Run, paged: bool, asked: Any) -> None:

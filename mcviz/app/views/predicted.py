@@ -9,7 +9,7 @@ from mcviz.app.components.target_chooser import target_chooser
 from mcviz.app.filters import Filters, Lasso
 from mcviz.app.resources import scores_of, table
 from mcviz.app.selection import Selection, passing
-from mcviz.app.tasks.regression.passes import column, std_of_targets
+from mcviz.app.tasks.regression_results import column, std_of_targets
 from mcviz.app.views.linked import HASHED, lasso_chart, shown_lasso
 from mcviz.figures import Window, predicted_against_true
 from mcviz.runs import Run

@@ -28,7 +28,7 @@ def table_view(selection: Selection) -> None:
         nothing_passes()
         return
     run, examples = selection.run, selection.examples[:ROWS]
-    scores, small = scores_of(run), kind_of(run).columns(run, examples)
+    scores, small = scores_of(run), kind_of(run).table_columns(run, examples)
     rows = _rows(selection, {name: values for name, (values, _) in small.items()})
     columns = {
         name: st.column_config.NumberColumn(score.label, format="%.4g" if run.targets else "%.4f")
@@ -80,7 +80,7 @@ def _rows(selection: Selection, small: dict[str, list[Any]]) -> pd.DataFrame:
     rows: dict[str, Any] = {"example": examples, **small}
     if "id" in own:
         rows["id"] = table["id"].to_numpy()
-    rows |= task_of(run).columns(selection, ROWS)
+    rows |= task_of(run).table_columns(selection, ROWS)
     for name in scores_of(run):
         rows[name] = table[name].to_numpy()
     for name in own:

@@ -1,0 +1,87 @@
+"""Render a kind of examples: one of the run, an input to the model, small and large, and what can be made like it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from mcviz.app.explaining.parts import Parts
+from mcviz.app.inputs import InputKind, ProbeInput
+from mcviz.app.probe.distorting import Distorter
+from mcviz.runs import Run
+from mcviz.runs.contents import Progress
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Pictures in one sheet, or words on each tile, for the gallery.
+
+    Attributes:
+        sheet: the picture of all tiles and how the browser cuts it, as the component takes it; or nothing.
+        each: what else the component takes of each example, or nothing.
+    """
+
+    sheet: Mapping[str, object] = field(default_factory=dict)
+    each: tuple[Mapping[str, Any], ...] = ()
+
+
+class Kind(ABC):
+    """A kind of examples on pages; a subclass says only where it differs from examples that cannot be shown.
+
+    Attributes:
+        similarity_basis: what examples are compared by where the run has no features, such as "pixels".
+        inputs: what can be predicted besides the run's own examples.
+        fits_column: whether `render_small` fits into a narrow column; if not, an input is rendered alone.
+        has_noise: whether there is `noise`.
+        has_parts: whether an input has `parts`.
+        distorter: how examples are distorted step by step, or None where nobody has said.
+    """
+
+    similarity_basis: str
+    inputs: ClassVar[Mapping[str, InputKind]] = {}
+    fits_column = False
+    has_noise = False
+    has_parts = False
+    distorter: Distorter | None = None
+
+    @abstractmethod
+    def render_example(self, run: Run, example: int, width: int) -> None:
+        """Render an example of a run that keeps its examples, a picture at most `width` pixels wide."""
+
+    @abstractmethod
+    def render_input(self, run: Run, content: Any, spoken: str) -> None:
+        """Render an input; `spoken` is for those who cannot see it."""
+
+    @abstractmethod
+    def components(self, run: Run, progress: Progress) -> np.ndarray:
+        """Return (N, K) float32 by which examples are alike; `progress` is told how many are done."""
+
+    @abstractmethod
+    def contents(self, run: Run, examples: np.ndarray) -> np.ndarray:
+        """Return some examples in the form of `ProbeInput.content`, in one array."""
+
+    def render_small(self, run: Run, content: Any, spoken: str) -> None:
+        """Render an example that is kept beside a run, as small as the kind can be."""
+        self.render_input(run, content, spoken)
+
+    def tiles(self, run: Run, examples: np.ndarray) -> Tiles:
+        """Return the gallery's view of some examples."""
+        return Tiles()
+
+    def table_columns(self, run: Run, examples: np.ndarray) -> dict[str, tuple[list[Any], Any]]:
+        """Return columns of the table of examples by name: values, and how Streamlit shows them."""
+        return {}
+
+    def thumbnail(self, content: Any) -> str:
+        """Return the address of a small picture of an example that is kept beside a run; "" without one."""
+        return ""
+
+    def noise(self, run: Run) -> ProbeInput:
+        """Return an input that is nothing."""
+        raise NotImplementedError
+
+    def parts(self, run: Run, content: Any) -> Parts:
+        """Return the parts of an input, which can be hidden one after the other."""
+        raise NotImplementedError

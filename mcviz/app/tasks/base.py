@@ -1,0 +1,374 @@
+"""Show a task on pages: how its predictions are described, rendered, listed and exported."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from mcviz.app.components.charts import headed_chart
+from mcviz.app.filters import Filters
+from mcviz.app.inputs import Along, SweepInputs
+from mcviz.app.needs import Need
+from mcviz.app.resources import table
+from mcviz.app.selection import Selection
+from mcviz.app.state import PageState
+from mcviz.app.tasks.story import Story
+from mcviz.app.wording import as_markdown, as_sentence, counted, ways_to_predict
+from mcviz.measures import percent
+from mcviz.runs import Run
+
+
+@dataclass(frozen=True)
+class ExampleContext:
+    """The example that a page shows.
+
+    Attributes:
+        run: whose example it is.
+        state: of the page.
+        example: its number.
+        predictions: (T, K) of its passes, as `Run.predictions` gives them.
+        row: its row of the run's table.
+    """
+
+    run: Run
+    state: PageState
+    example: int
+    predictions: np.ndarray
+    row: "pd.Series[Any]"
+
+
+def load_example(run: Run, state: PageState, example: int) -> ExampleContext:
+    """Load what a run has of an example."""
+    return ExampleContext(run, state, example, run.predictions(example), table(run).iloc[example])
+
+
+@dataclass(frozen=True)
+class CloserLook:
+    """A detail of one example that is shown on demand.
+
+    Attributes:
+        label: what it is called.
+        show: renders it.
+        needs: what a run has to have for it to be offered.
+    """
+
+    label: str
+    show: Callable[[ExampleContext], None]
+    needs: Collection[Need] = field(default_factory=frozenset)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The predicted number that is explained.
+
+    Attributes:
+        column: its index among the K numbers of a prediction.
+        name: what it speaks for, as plain text, such as "8".
+        in_words: the number, in Markdown, such as "the probability of **8**".
+        scale: what a number is multiplied by to be in the unit.
+        unit: as plain text, such as "percentage points".
+    """
+
+    column: int
+    name: str
+    in_words: str
+    scale: float
+    unit: str
+
+
+@dataclass(frozen=True)
+class TileText:
+    """The words on an example's tile in a list.
+
+    Attributes:
+        prediction: what is predicted.
+        label: what is true; empty where nobody knows it.
+        wrong: whether the prediction is wrong, where that is so or not.
+    """
+
+    prediction: str
+    label: str = ""
+    wrong: bool = False
+
+
+@dataclass(frozen=True)
+class GroupMeasure:
+    """A column of a run's table that says how good predictions are, averaged over groups of examples.
+
+    Attributes:
+        column: of the table.
+        label: what its mean is called.
+        is_share: whether it is a part of a whole, which is shown in percent.
+        low_is_bad: whether groups of a low mean come first.
+    """
+
+    column: str
+    label: str
+    is_share: bool
+    low_is_bad: bool
+
+
+@dataclass(frozen=True)
+class QualityWords:
+    """How people speak of the quality of passes.
+
+    Attributes:
+        name: of the measure, such as "accuracy".
+        vary: what passes do that are not the same, as a verb.
+        beats: a sentence on what the ensemble beats, with a place for the passes.
+        tolerance: `PassQuality.tolerance`, such as "1%".
+    """
+
+    name: str
+    vary: str
+    beats: str
+    tolerance: str
+
+
+@dataclass(frozen=True)
+class PassQuality:
+    """How good the passes of a run are, alone and together.
+
+    Attributes:
+        deterministic: of the model with dropout off, or None where that is not known.
+        passes: (T,) of each pass.
+        one_pass: of one pass, on average.
+        ensembles: (T,) of the mean of the first 1, 2, … passes.
+        beaten: the share of the passes that the ensemble of all beats.
+        tolerance: how far ensembles may be from the last one to count as good as it.
+    """
+
+    deterministic: float | None
+    passes: np.ndarray
+    one_pass: float
+    ensembles: np.ndarray
+    beaten: float
+    tolerance: float
+
+    @property
+    def enough(self) -> int:
+        """The number of passes from which on ensembles stay as good as the last one."""
+        away = np.flatnonzero(np.abs(self.ensembles - self.ensembles[-1]) > self.tolerance)
+        return int(away[-1]) + 2 if len(away) else 1
+
+
+class SweepFindings(Protocol):
+    """What a sweep over inputs has found so far.
+
+    Attributes:
+        inputs: that it goes over.
+        scores: of those that are done by name, as `Task.compute_scores` gives them.
+        correct: (done,) bool: whether the prediction is the label; never, where that is not known.
+        worst: the number, counted from 0, of the most prominent input; -1 while there is none.
+        worst_content: its input.
+    """
+
+    inputs: SweepInputs
+    scores: dict[str, np.ndarray]
+    correct: np.ndarray
+    worst: int
+    worst_content: Any
+
+    @property
+    def done(self) -> int:
+        """How many inputs are predicted."""
+
+
+class Task(ABC):
+    """A task on pages. T passes predict K numbers each for an example; a subclass says only where it differs.
+
+    Attributes:
+        ood_score: the score by which a new input is compared with the run's examples where nothing better is known.
+        fits_detector: whether an OOD detector can be fitted to the run's examples, which is better.
+        marks_mistakes: whether a prediction is either right or wrong, and a wrong one is marked in lists.
+        group_measure: how good the predictions of a group of examples are.
+        quality_words: how people speak of `pass_quality`.
+        sweep_subject: what a sweep over many inputs shows of their predictions, as the end of a sentence.
+        story: the demo's steps.
+    """
+
+    ood_score: str
+    fits_detector = False
+    marks_mistakes = False
+    group_measure: GroupMeasure
+    quality_words: QualityWords
+    sweep_subject: str
+    story: Story
+
+    # The whole run
+
+    @abstractmethod
+    def pass_quality(self, run: Run) -> PassQuality | None:
+        """Return how good the passes are; None without labels."""
+
+    @abstractmethod
+    def format_quality(self, value: float, unit: str) -> str:
+        """Format a number of `PassQuality`, in the unit of the run."""
+
+    @abstractmethod
+    def quality_figures(self, run: Run, quality: PassQuality) -> list[go.Figure]:
+        """Return the chart of single passes against the ensemble, and that of the ensemble against its size."""
+
+    def render_overview(self, run: Run) -> None:
+        """Render how good the passes are, alone and together, of a run with labels."""
+        quality, words = self.pass_quality(run), self.quality_words
+        assert quality is not None
+        self._render_cards(run, quality)
+        against_ensemble, by_size = _cached_figures(run.digest, run.manifest.unit, self, run)
+        left, right = st.columns(2, gap="large")
+        name = f"{words.name[0].upper()}{words.name[1:]}"
+        with left:
+            passes = "every single pass" if quality.beaten == 1 else f"{percent(quality.beaten)} of the single passes"
+            headed_chart(f"{name} versus ensemble", against_ensemble, "single-passes", words.beats.format(passes))
+        with right:
+            spoken = (
+                f"{name} of the mean of the first 1, 2, … passes. From {counted(quality.enough, 'pass')} on it stays "
+                f"within {words.tolerance} of the end."
+            )
+            headed_chart("How many passes it takes", by_size, "ensemble-size", spoken)
+
+    def quality_rows(self, run: Run) -> dict[str, str]:
+        """Return how good the model is, as texts by what each is called; empty without labels."""
+        quality = self.pass_quality(run)
+        if quality is None:
+            return {}
+        deterministic, *others = ways_to_predict(run.manifest)
+        off = "" if run.manifest.origin.kind == "imported" else " (dropout off)"
+        values = quality.deterministic, quality.one_pass, quality.ensembles[-1]
+        rows = zip((deterministic + off, *others), values, strict=True)
+        return {name: self.format_quality(value, run.manifest.unit) for name, value in rows if value is not None}
+
+    def _render_cards(self, run: Run, quality: PassQuality) -> None:
+        unit, passes, words = as_markdown(run.manifest.unit), quality.passes, self.quality_words
+        off, on = ("", "") if run.manifest.origin.kind == "imported" else ("Dropout off: ", "Dropout on: ")
+        ends = f"{self.format_quality(passes.min(), '')} to {self.format_quality(passes.max(), unit)}"
+        mean = f"The mean of {counted(len(passes), 'pass')}. How far they {words.vary} is the uncertainty."
+        values = (
+            (quality.deterministic, as_sentence(f"{off}one prediction, no uncertainty")),
+            (quality.one_pass, as_sentence(f"{on}{ends}")),
+            (quality.ensembles[-1], mean),
+        )
+        named = zip(ways_to_predict(run.manifest), values, strict=True)
+        cards = [(label, value, meaning) for label, (value, meaning) in named if value is not None]
+        for column, (label, value, meaning) in zip(st.columns(len(cards)), cards, strict=True):
+            column.metric(f"{label}: {words.name}", self.format_quality(value, unit), border=True)
+            column.caption(meaning)
+
+    # Lists and filters
+
+    @abstractmethod
+    def tile_text(self, run: Run, row: Mapping[Any, Any]) -> TileText:
+        """Return the words on a tile, of a row of the run's table."""
+
+    @abstractmethod
+    def table_columns(self, selection: Selection, most: int) -> dict[str, Any]:
+        """Return what the table shows between ids and scores, of at most so many examples."""
+
+    def render_filters(self, run: Run, filters: Filters) -> None:  # noqa: B027 (most have none)
+        """Render the controls of filters that only this task has."""
+
+    def filter_words(self, run: Run) -> list[str]:
+        """Return examples of what a person may type to narrow the filters, besides ids; none if nothing."""
+        return []
+
+    def narrow_filters(self, run: Run, filters: Filters, words: str) -> Filters:
+        """Narrow the filters by typed words.
+
+        Raises:
+            ValueError: the words are no filter; with what may be typed.
+        """
+        raise ValueError(f"“{words}” is no filter. Choose ranges under Filters.")
+
+    # One example
+
+    @abstractmethod
+    def render_summary(self, context: ExampleContext) -> None:
+        """Render what is predicted and why that is uncertain, in words and numbers."""
+
+    @abstractmethod
+    def render_charts(self, context: ExampleContext) -> None:
+        """Render the charts of an example."""
+
+    @abstractmethod
+    def render_preview(self, context: ExampleContext) -> None:
+        """Render the words and a chart of an example in a narrow column."""
+
+    @abstractmethod
+    def render_pinned(self, context: ExampleContext) -> None:
+        """Render an example among others side by side."""
+
+    def closer_looks(self) -> dict[str, CloserLook]:
+        """Return details of an example, by name."""
+        return {}
+
+    # New inputs
+
+    @abstractmethod
+    def describe_prediction(self, run: Run, predictions: np.ndarray) -> str:
+        """Describe (T, K) predictions of a new input in a sentence in Markdown."""
+
+    @abstractmethod
+    def render_probe(self, run: Run, predictions: np.ndarray, label: int | None, key: str) -> None:
+        """Render the charts of (T, K) predictions of a new input."""
+
+    @abstractmethod
+    def render_prediction_table(self, run: Run, predictions: np.ndarray) -> None:
+        """Render (T, K) predictions as a table."""
+
+    @abstractmethod
+    def render_curves(self, run: Run, along: Along, predictions: np.ndarray) -> None:
+        """Render (T, P, K) predictions along a slider."""
+
+    @abstractmethod
+    def choose_evidence(self, run: Run, state: PageState, predictions: np.ndarray) -> Evidence:
+        """Render a choice of the predicted number that is explained, of (T, K) predictions, and return it."""
+
+    @abstractmethod
+    def compute_scores(self, run: Run, predictions: np.ndarray) -> dict[str, np.ndarray]:
+        """Compute what is predicted and every score that needs no label, of (T, n, K) predictions, by name."""
+
+    @abstractmethod
+    def prominence(self, scores: Mapping[str, np.ndarray], correct: np.ndarray) -> np.ndarray:
+        """Return (n,) how much each input of a sweep stands out; the most is shown, 0 is none.
+
+        Args:
+            scores: as `compute_scores` gives them.
+            correct: (n,) bool, which predictions are correct.
+        """
+
+    @abstractmethod
+    def render_sweep(self, run: Run, state: PageState, sweep: SweepFindings) -> None:
+        """Render what a sweep found."""
+
+    @abstractmethod
+    def describe_sweep(self, run: Run, sweep: SweepFindings) -> list[str]:
+        """Describe what a sweep found in sentences."""
+
+    # Two runs, and files to take away
+
+    def render_comparison(self, terms: Mapping[str, Mapping[str, np.ndarray]]) -> None:  # noqa: B027
+        """Render charts of how good two runs are, of the terms of each by its name; see `measures.quality`."""
+
+    @abstractmethod
+    def render_example_of_both(self, context: ExampleContext, other: Run) -> None:
+        """Render an example as its run and another one predict it."""
+
+    @abstractmethod
+    def summary_figures(self, selection: Selection) -> list[go.Figure]:
+        """Return figures of a run and a selection that hold no number of a single example."""
+
+    def export_table(self, selection: Selection) -> pd.DataFrame:
+        """Return all columns of the selected examples, with names where the run has numbers."""
+        return selection.table.rename_axis("example").reset_index()
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _cached_figures(digest: str, unit: str, _task: Task, _run: Run) -> list[go.Figure]:  # noqa: ARG001 (the keys)
+    quality = _task.pass_quality(_run)
+    assert quality is not None
+    return _task.quality_figures(_run, quality)

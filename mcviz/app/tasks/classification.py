@@ -1,0 +1,396 @@
+"""Show classification on pages: classes, probabilities and votes."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from mcviz.app.components.charts import chart, class_charts, class_table
+from mcviz.app.components.histograms import pass_histograms
+from mcviz.app.components.widgets import bound
+from mcviz.app.filters import CORRECT, Filters, two_classes
+from mcviz.app.inputs import Along
+from mcviz.app.kinds import kind_of
+from mcviz.app.needs import has
+from mcviz.app.resources import class_names, scores_of, table
+from mcviz.app.selection import Selection, passing
+from mcviz.app.state import PageState, change_filters
+from mcviz.app.tasks.base import (
+    CloserLook,
+    Evidence,
+    ExampleContext,
+    GroupMeasure,
+    PassQuality,
+    QualityWords,
+    SweepFindings,
+    Task,
+    TileText,
+)
+from mcviz.app.tasks.classification_story import ClassificationStory
+from mcviz.app.wording import all_as_markdown, as_markdown, as_sentence, judged, leaving, predicted, reasons, votes
+from mcviz.comparing import class_order
+from mcviz.figures import (
+    Curve,
+    accuracy_against_ensemble,
+    accuracy_by_ensemble_size,
+    class_counts,
+    class_curves,
+    class_probabilities,
+    confusion_matrix,
+    curves_along,
+    estimate_by_passes,
+    score_distributions,
+)
+from mcviz.figures import two_classes as two_classes_figure
+from mcviz.figures.comparison import class_histograms, classes_to_compare
+from mcviz.figures.sweeps import SHOWN_SCORES, predictions_along
+from mcviz.figures.trust import accuracy_against_referred, reliability_diagram
+from mcviz.measures import percent, scores, summarise
+from mcviz.measures.calibration import Terms, equal_width_edges, reliability
+from mcviz.measures.selective import Ranking, accuracy_of_rest, perfect
+from mcviz.runs import Run
+from mcviz.text import one_line
+
+
+class Classification(Task):
+    """See `Task`; K is the number of classes C, and predictions are probabilities."""
+
+    ood_score = "expected_entropy"
+    fits_detector = True
+    marks_mistakes = True
+    group_measure = GroupMeasure("correct", "correct", is_share=True, low_is_bad=True)
+    quality_words = QualityWords("accuracy", "disagree", "The ensemble beats {}.", "0.05 percentage points")
+    sweep_subject = "which classes are predicted, how confidently"
+    story = ClassificationStory()
+
+    # The whole run
+
+    def pass_quality(self, run: Run) -> PassQuality | None:
+        single, ensembles = run.pass_accuracy, run.ensemble_accuracy
+        if single is None or ensembles is None:
+            return None
+        return PassQuality(
+            run.deterministic_accuracy,
+            single,
+            one_pass=float(single.mean()),
+            ensembles=ensembles,
+            beaten=float((single < ensembles[-1]).mean()),
+            tolerance=0.0005,
+        )
+
+    def format_quality(self, value: float, unit: str) -> str:
+        return f"{value:.2%}"
+
+    def quality_figures(self, run: Run, quality: PassQuality) -> list[go.Figure]:
+        return [
+            accuracy_against_ensemble(quality.passes, quality.ensembles[-1], quality.deterministic),
+            accuracy_by_ensemble_size(quality.ensembles, quality.deterministic),
+        ]
+
+    # Lists and filters
+
+    def tile_text(self, run: Run, row: Mapping[Any, Any]) -> TileText:
+        names, known = class_names(run), not pd.isna(row["label"])
+        return TileText(
+            names[row["prediction"]], names[row["label"]] if known else "", bool(known and not row["correct"])
+        )
+
+    def table_columns(self, selection: Selection, most: int) -> dict[str, Any]:
+        """Return the names of label and prediction, and whether they are the same."""
+        run, rows = selection.run, selection.first(most)
+        names, labelled = np.array(class_names(run)), has(run, "labels")
+        columns: dict[str, Any] = {"label": names[rows["label"].to_numpy(int)]} if labelled else {}
+        columns["prediction"] = names[rows["prediction"].to_numpy()]
+        if labelled:
+            columns["correct"] = np.where(rows["correct"].to_numpy(bool), "correct", "✗ wrong")
+        return columns
+
+    def render_filters(self, run: Run, filters: Filters) -> None:
+        """Render filters by label, prediction and whether they agree; each choice says how many examples it leaves."""
+        labelled = has(run, "labels")
+        if labelled:
+            _choose_classes(run, filters, "label")
+        _choose_classes(run, filters, "prediction")
+        if labelled:
+            left = {each: int(passing(run, replace(filters, correct=each)).sum()) for each in CORRECT}
+            st.segmented_control(
+                "Predictions that are",
+                CORRECT,
+                format_func=lambda each: leaving(each, left[each]),
+                required=True,
+                **bound("correct", filters.correct, partial(_change_filter, "correct")),
+            )
+        disagree = int(passing(run, replace(filters, disagree=True)).sum())
+        st.toggle(
+            leaving("Passes disagree", disagree),
+            **bound("disagree", filters.disagree, partial(_change_filter, "disagree")),
+        )
+
+    def filter_words(self, run: Run) -> list[str]:
+        """Return two classes, and a word for the mistakes; nothing without labels."""
+        return [two_classes(class_names(run)), "wrong"] if has(run, "labels") else []
+
+    def narrow_filters(self, run: Run, filters: Filters, words: str) -> Filters:
+        return filters.narrowed_by(words, class_names(run))
+
+    # One example
+
+    def render_summary(self, context: ExampleContext) -> None:
+        """Render prediction and label in a sentence, the reasons for doubt, and the classes in a table."""
+        _render_sentences(context)
+        class_table(summarise(context.predictions), class_names(context.run))
+
+    def render_charts(self, context: ExampleContext) -> None:
+        """Render the predictive mean with its spread, and one histogram a class."""
+        class_charts(summarise(context.predictions), class_names(context.run), _label(context), "example")
+
+    def render_preview(self, context: ExampleContext) -> None:
+        """Render the sentences, and one histogram a class with its mean."""
+        _render_sentences(context)
+        summary, names = summarise(context.predictions), class_names(context.run)
+        spoken = f"Histograms of the passes: {votes(summary, names)}."
+        pass_histograms(summary, names, "look-passes", spoken, _label(context))
+
+    def render_pinned(self, context: ExampleContext) -> None:
+        """Render label, prediction, the mean of each class, and the votes."""
+        summary, label, names = summarise(context.predictions), _label(context), class_names(context.run)
+        # One line, short enough that what follows is level in all columns.
+        shown, mark = all_as_markdown(names), "" if label in (None, summary.prediction) else "✗ "
+        prediction = f"{mark}predicted **{shown[summary.prediction]}**, {percent(summary.mean[summary.prediction])}"
+        st.markdown(prediction if label is None else f"label **{shown[label]}** · {prediction}")
+        chart(
+            class_probabilities(summary, names, label).update_layout(showlegend=False, height=260),
+            f"classes-{context.example}",
+            f"Bar chart of the mean of each class: {votes(summary, names)}.",
+        )
+        st.caption(as_sentence(votes(summary, shown)))
+
+    def closer_looks(self) -> dict[str, CloserLook]:
+        return {
+            "two_classes": CloserLook("Two classes", _render_two_classes),
+            "passes": CloserLook("Enough passes?", _render_convergence),
+        }
+
+    # New inputs
+
+    def describe_prediction(self, run: Run, predictions: np.ndarray) -> str:
+        return predicted(summarise(predictions), class_names(run))
+
+    def render_probe(self, run: Run, predictions: np.ndarray, label: int | None, key: str) -> None:
+        class_charts(summarise(predictions), class_names(run), label, key)
+
+    def render_prediction_table(self, run: Run, predictions: np.ndarray) -> None:
+        class_table(summarise(predictions), class_names(run))
+
+    def render_curves(self, run: Run, along: Along, predictions: np.ndarray) -> None:
+        """Render the probabilities of the classes and the entropies along the slider."""
+        st.caption(
+            "What the ensemble predicts at each position. Where the probability falls and the entropy rises, it is "
+            "uncertain."
+        )
+        names = class_names(run)
+        first = names[int(predictions[:, 0].mean(axis=0).argmax())]
+        spoken = f"Predictions along the slider {one_line(along.title)}: at its left end {first}."
+        slider: dict[str, Any] = {
+            "title": along.title,
+            "tick_format": along.tick_format,
+            "current": along.current,
+        }
+        if along.are_pictures:
+            figure = predictions_along(along.amounts, predictions, along.contents, names, **slider)
+            chart(figure, "along-the-slider", spoken)
+            return
+        curves = class_curves(predictions, names)
+        figure = curves_along(along.amounts, curves, value_title="probability", number=".0%", **slider)
+        chart(figure, "along-the-slider", spoken)
+        values = scores(predictions)
+        entropies = [Curve(label, values[name], colour) for name, (label, colour) in SHOWN_SCORES.items()]
+        figure = curves_along(along.amounts, entropies, value_title="nats", low=True, **slider)
+        chart(figure, "entropies-along-the-slider", f"Entropies along the slider {one_line(along.title)}.")
+
+    def choose_evidence(self, run: Run, state: PageState, predictions: np.ndarray) -> Evidence:
+        """Render a choice of the class, at first the likeliest one."""
+        names = class_names(run)
+        chosen = summarise(predictions).prediction if state.first_class is None else state.first_class
+        st.selectbox(
+            "Explain the class",
+            range(len(names)),
+            format_func=names.__getitem__,
+            width=220,
+            **bound("first_class", chosen),
+        )
+        return Evidence(
+            chosen, names[chosen], f"the probability of **{as_markdown(names[chosen])}**", 100, "percentage points"
+        )
+
+    def compute_scores(self, run: Run, predictions: np.ndarray) -> dict[str, np.ndarray]:
+        return scores(predictions)
+
+    def prominence(self, scores: Mapping[str, np.ndarray], correct: np.ndarray) -> np.ndarray:
+        """Return how confident each wrong prediction is; 0 for a correct one."""
+        return np.where(correct, 0, scores["max_probability"])
+
+    def render_sweep(self, run: Run, state: PageState, sweep: SweepFindings) -> None:
+        """Render the most confident wrong prediction, and which classes are predicted."""
+        predictions, kind, names = sweep.scores["prediction"], sweep.inputs.kind, class_names(run)
+        left, right = st.columns([2, 3], gap="large")
+        with left:
+            st.markdown("**Most confident wrong prediction**")
+            if sweep.worst < 0:
+                st.caption("There is none: every prediction is correct.")
+            else:
+                spoken = f"The one of the {kind} with the most confident wrong prediction"
+                kind_of(run).render_input(run, sweep.worst_content, spoken)
+                confidence = percent(float(sweep.scores["max_probability"][sweep.worst]))
+                st.caption(
+                    f"The ensemble predicts **{as_markdown(names[predictions[sweep.worst]])}** with {confidence}."
+                )
+        with right:
+            st.markdown("**Predictions of the ensemble**")
+            chart(class_counts(predictions, names), "sweep-classes", " ".join(self.describe_sweep(run, sweep)))
+
+    def describe_sweep(self, run: Run, sweep: SweepFindings) -> list[str]:
+        """Name the class that is predicted most often, and count the correct predictions where that is known."""
+        predictions, confidences = sweep.scores["prediction"], sweep.scores["max_probability"]
+        counts = np.bincount(predictions, minlength=len(run.class_names))
+        favourite = int(counts.argmax())
+        kind = sweep.inputs.kind.removesuffix("s") if sweep.done == 1 else sweep.inputs.kind
+        are, on_average = ("is", "") if counts[favourite] == 1 else ("are", " on average")
+        sentences = [
+            f"{counts[favourite]:,} of {sweep.done:,} {kind} {are} predicted as {class_names(run)[favourite]}, with "
+            f"{percent(float(confidences[predictions == favourite].mean()))}{on_average}."
+        ]
+        if sweep.inputs.labels is not None:
+            sentences.append(f"Correct: {sweep.correct.sum():,} of {sweep.done:,}.")
+        return sentences
+
+    # Two runs, and files to take away
+
+    def render_comparison(self, terms: Mapping[str, Mapping[str, np.ndarray]]) -> None:
+        """Render the reliability diagram of both runs, and what referring uncertain examples gains in each."""
+        left, right = st.columns(2, gap="large")
+        with left:
+            st.subheader("Are the probabilities calibrated?", anchor=False)
+            st.caption("Above the dotted line a run is under-confident, below it over-confident.")
+            bins = {name: _bins(each) for name, each in terms.items()}
+            chart(reliability_diagram(bins), "reliability-of-both", "Accuracy against max probability of both runs.")
+        with right:
+            st.subheader("What is a look worth?", anchor=False)
+            st.caption("Accuracy of the rest when the most uncertain share goes to a person.")
+            rankings = {name: Ranking(each["uncertainty"], each["correct"]) for name, each in terms.items()}
+            first = next(iter(rankings.values()))
+            shares = np.linspace(0, 1, len(first) + 1)
+            curves = {name: accuracy_of_rest(each) for name, each in rankings.items()}
+            figure = accuracy_against_referred(
+                {name: np.interp(shares, np.linspace(0, 1, len(curve)), curve) for name, curve in curves.items()},
+                accuracy_of_rest(perfect(first)),
+                float(first.correct.mean()),
+            )
+            chart(figure, "referral-in-both", "Accuracy of the rest against the share referred, of both runs.")
+
+    def render_example_of_both(self, context: ExampleContext, other: Run) -> None:
+        """Render each run's prediction in a sentence, and histograms of the classes that they say most of."""
+        run, names, label = context.run, class_names(context.run), _label(context)
+        both = [run.summary(context.example), other.summary(context.example).in_order(class_order(run, other))]
+        shown = all_as_markdown(names)
+        for name, summary in zip((run.name, other.name), both, strict=True):
+            mark = "" if label in (None, summary.prediction) else "✗ "
+            prediction = f"**{shown[summary.prediction]}** with {percent(summary.mean[summary.prediction])}"
+            st.markdown(f"**{as_markdown(name)}**: {mark}{prediction}. {as_sentence(votes(summary, shown))}")
+        classes = classes_to_compare(both[0].mean, both[1].mean, label)
+        chart(
+            class_histograms(both, [run.name, other.name], classes, names, label),
+            "example-in-both",
+            f"Histograms of the passes of both runs for {', '.join(names[c] for c in classes)}.",
+        )
+
+    def summary_figures(self, selection: Selection) -> list[go.Figure]:
+        run, rows = selection.run, selection.table
+        label, values = scores_of(run)[selection.score].label, rows[selection.score].to_numpy()
+        quality = self.pass_quality(run)
+        if quality is None:
+            return [score_distributions(values, None, label)]
+        return [
+            *self.quality_figures(run, quality),
+            score_distributions(values, rows["correct"].to_numpy(bool), label),
+            confusion_matrix(rows["label"].to_numpy(int), rows["prediction"].to_numpy(int), class_names(run)),
+        ]
+
+    def export_table(self, selection: Selection) -> pd.DataFrame:
+        """Return all columns of the selected examples, with the names of the classes beside their numbers."""
+        rows = super().export_table(selection)
+        names = dict(enumerate(selection.run.class_names))
+        for index, column in ((3, "prediction"), (2, "label")):
+            name = f"{column}_name"
+            rows = rows.rename(columns={name: f"user_{name}"})
+            rows.insert(index, name, rows[column].map(names))
+        return rows
+
+
+def _choose_classes(run: Run, filters: Filters, name: Literal["label", "prediction"]) -> None:
+    """Render a choice of classes, with how many examples of each the other filters leave."""
+    names, left = class_names(run), table(run)[name][passing(run, filters.without(name))].value_counts()
+    st.multiselect(
+        name.capitalize(),
+        range(len(names)),
+        format_func=lambda each: leaving(names[each], int(left.get(each, 0))),
+        **bound(name, list(getattr(filters, name)), lambda new: _change_filter(name, tuple(new))),
+    )
+
+
+def _change_filter(name: str, new: object) -> None:
+    changes: dict[str, Any] = {name: new}
+    change_filters(lambda filters: replace(filters, **changes))
+
+
+def _label(context: ExampleContext) -> int | None:
+    label = context.row["label"]
+    return None if pd.isna(label) else int(label)
+
+
+def _render_sentences(context: ExampleContext) -> None:
+    summary, names, label = summarise(context.predictions), class_names(context.run), _label(context)
+    st.markdown(f"{predicted(summary, names)} {judged(summary.prediction, label, names)}")
+    st.markdown("\n".join(f"- {reason}" for reason in reasons(summary, context.row, names, label)))
+
+
+def _render_two_classes(context: ExampleContext) -> None:
+    """Render the probability of one class against that of another, one point a pass."""
+    probs, names = context.predictions, class_names(context.run)
+    summary = summarise(probs)
+    likeliest = [int(c) for c in np.argsort(-summary.mean)]
+    chosen = []
+    with st.container(horizontal=True):
+        for label, key, default in (
+            ("One class", "first_class", likeliest[0]),
+            ("against", "second_class", likeliest[1]),
+        ):
+            named = getattr(context.state, key)
+            chosen.append(default if named is None else named)
+            st.selectbox(label, range(len(names)), format_func=names.__getitem__, width=220, **bound(key, chosen[-1]))
+    st.caption("One point a pass. Points in two corners: two groups of passes that disagree. One cloud: a wide spread.")
+    chart(
+        two_classes_figure(probs, chosen[0], chosen[1], names),
+        "two-classes",
+        f"One point a pass: {votes(summary, names)}.",
+    )
+
+
+def _render_convergence(context: ExampleContext) -> None:
+    """Render how the mean changes as passes are added."""
+    st.caption("The mean of the first 1, 2, … passes, with two standard errors. Flat lines: there are enough passes.")
+    probs = context.predictions
+    likeliest = [int(c) for c in np.argsort(-summarise(probs).mean)[:3]]
+    figure = estimate_by_passes(probs, likeliest, class_names(context.run))
+    chart(figure, "estimate", f"The mean of the likeliest three classes over {len(probs)} passes.")
+
+
+def _bins(terms: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    given = Terms(terms["correct"][:, None], terms["confidence"][:, None], terms["nll"], terms["brier"])
+    bins = reliability(given, equal_width_edges())
+    return bins.confidence, bins.accuracy, bins.count

@@ -1,0 +1,205 @@
+"""What the passes of a whole regression run come to: errors, prediction intervals and standard deviations."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from mcviz.app.resources import quantity
+from mcviz.app.wording import as_markdown, ways_to_predict
+from mcviz.measures import RegressionPredictions, significant
+from mcviz.measures.bootstrap import Interval
+from mcviz.measures.prediction_intervals import (
+    IntervalCalibration,
+    PredictionIntervals,
+    conformal_intervals,
+    interval_calibration,
+    intervals_by_passes,
+)
+from mcviz.measures.regression import TERMS, RegressionMeasures, RegressionTable, regression_terms, table_of_terms
+from mcviz.measures.regression_scores import predictive_variance
+from mcviz.runs import Derived, Run, load_derived, save_derived
+from mcviz.tasks.regression import Regression
+
+FEWEST = 20  # examples, from which on a difference is judged
+ROWS = ("deterministic", "single_pass", "ensemble")
+REGRESSION_TERMS = Derived("regression-terms", 1, {"terms": "float64"})
+MEASURES = {"rmse": "RMSE", "mae": "MAE", "nll": "NLL", "crps": "CRPS"}
+
+
+def column(run: Run, name: str, target: int) -> str:
+    """Name the column of the run's table with a value of a target, such as "prediction" or "prediction_height"."""
+    return name if len(run.targets) == 1 else f"{name}_{run.targets[target]}"
+
+
+def as_predictions(
+    run: Run, predictions: np.ndarray, labels: np.ndarray | None = None, deterministic: np.ndarray | None = None
+) -> RegressionPredictions:
+    """Return what measures are computed from, of (T, n, K) predictions and what else is known of the n examples."""
+    return Regression().predictions(predictions, labels, deterministic, targets=len(run.targets))
+
+
+def std_of_targets(run: Run) -> np.ndarray:
+    """Return (N, D) float64: the standard deviation of the predictive distribution, target by target."""
+    return _std(run.digest, run)
+
+
+# Prediction intervals
+
+
+@dataclass(frozen=True)
+class IntervalCoverage:
+    """The coverage of the intervals of one method.
+
+    Attributes:
+        shares: D shares of the labels that are within.
+        widths: (D,) mean widths, in the unit of the targets.
+    """
+
+    shares: list[Interval]
+    widths: np.ndarray
+
+
+def interval_calibrations(run: Run) -> list[IntervalCalibration]:
+    """Return how often intervals of the passes hold the labels of a run with labels, target by target."""
+    return _calibrations(run.digest, run)
+
+
+def interval_coverages(run: Run, coverage: int) -> dict[str, IntervalCoverage]:
+    """Return the coverage of intervals of `coverage` percent by each method, of a run with labels.
+
+    Of a run with one example there is only the first method.
+    """
+    return _coverages(run.digest, coverage, run)
+
+
+# Errors
+
+
+def error_table(run: Run) -> RegressionTable:
+    """Return all measures of a run with labels with their intervals; computed once, and kept beside the run."""
+    return _error_table(run.digest, run)
+
+
+def describe_gain(run: Run, table: RegressionTable) -> str:
+    """Say whether the ensemble's error is lower by more than chance, in a sentence or two in Markdown."""
+    if len(run) < FEWEST:
+        return f"With fewer than {FEWEST} examples, a gain of the ensemble cannot be told from chance."
+    sentences = [_describe_difference(run, table.over_single_pass, "that of a single pass")]
+    if table.over_deterministic is not None:
+        sentences.append(_describe_difference(run, table.over_deterministic, "that of the deterministic model"))
+    return " ".join(sentences)
+
+
+def render_errors(run: Run) -> None:
+    """Render all measures with intervals, and whether the ensemble gains by more than chance."""
+    st.header("How wrong it is, by other measures", anchor=False)
+    table = error_table(run)
+    st.markdown(describe_gain(run, table))
+    unit = f", {as_markdown(run.manifest.unit)}" if run.manifest.unit else ""
+    rows = {
+        label: [_with_ends(getattr(each, name)) for name in MEASURES]
+        for label, each in zip(
+            ways_to_predict(run.manifest), (table.deterministic, table.single_pass, table.ensemble), strict=True
+        )
+        if each is not None
+    }
+    titles = [f"{title}, nats" if name == "nll" else f"{title}{unit}" for name, title in MEASURES.items()]
+    st.table(pd.DataFrame.from_dict(rows, orient="index", columns=titles).rename_axis("prediction by"))
+    st.caption(
+        "Lower is better; in brackets the 95% interval over other examples of the same kind. RMSE weighs large errors "
+        "most, MAE all alike. NLL (negative log likelihood) and CRPS hold the whole predicted distribution against the "
+        "label, so they are low where a model is both right and honest."
+    )
+
+
+def _describe_difference(run: Run, difference: RegressionMeasures, other: str) -> str:
+    rmse, unit = difference.rmse, run.manifest.unit
+    size = as_markdown(quantity(abs(rmse.value), unit))
+    if rmse.low <= 0 <= rmse.high:
+        ends = as_markdown(f"{significant(rmse.low)} to {quantity(rmse.high, unit)}")
+        return f"The ensemble's RMSE differs from {other} by no more than chance (95% interval {ends})."
+    low, high = sorted((abs(rmse.low), abs(rmse.high)))
+    ends = as_markdown(f"{significant(low)} to {quantity(high, unit)}")
+    word = "lower" if rmse.value < 0 else "higher"
+    return f"The ensemble's RMSE is **{size} {word}** than {other} (95% interval {ends}): more than chance."
+
+
+def _with_ends(measure: Interval | None) -> str:
+    return "–" if measure is None else measure.written(significant)
+
+
+# Computed once; the digest is the caches' key.
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _std(digest: str, _run: Run) -> np.ndarray:  # noqa: ARG001
+    return np.sqrt(np.concatenate([predictive_variance(each.outputs, each.variances) for each in _blocks(_run)]))
+
+
+@st.cache_resource(max_entries=8, show_spinner="Holding intervals against the labels …")
+def _calibrations(digest: str, _run: Run) -> list[IntervalCalibration]:  # noqa: ARG001
+    return interval_calibration(_all_predictions(_run))
+
+
+@st.cache_resource(max_entries=24, show_spinner="Holding intervals against the labels …")
+def _coverages(digest: str, coverage: int, _run: Run) -> dict[str, IntervalCoverage]:  # noqa: ARG001
+    predictions, share = _all_predictions(_run), coverage / 100
+    labels = predictions.labels
+    assert labels is not None
+    methods: dict[str, PredictionIntervals] = {"by the passes": intervals_by_passes(predictions, share)}
+    if len(labels) > 1:  # one half of the examples calibrates the other
+        methods["split-conformal, of one width"] = conformal_intervals(predictions, share)
+        methods["split-conformal, in proportion to the std"] = conformal_intervals(predictions, share, normalised=True)
+    return {name: IntervalCoverage(each.coverage(labels), each.width) for name, each in methods.items()}
+
+
+@st.cache_resource(max_entries=8, show_spinner="Computing the intervals …")
+def _error_table(digest: str, _run: Run) -> RegressionTable:  # noqa: ARG001
+    return table_of_terms(_terms(_run))
+
+
+def _terms(run: Run) -> Mapping[str, Mapping[str, np.ndarray]]:
+    """Return the terms that the measures are means of, as `regression_terms` does, from beside the run if there."""
+    kept = load_derived(run, REGRESSION_TERMS)
+    if kept is None or kept["terms"].shape != (len(ROWS), len(TERMS), len(run)):
+        bar = st.empty()
+
+        def progress(done: int, total: int) -> None:
+            bar.progress(done / total, f"Measuring {done:,} of {total:,} examples …")
+
+        blocks = [_as_array(regression_terms(block)) for block in _blocks(run, progress)]
+        bar.empty()
+        kept = {"terms": np.concatenate(blocks, axis=2)}
+        save_derived(run, REGRESSION_TERMS, kept)
+    known = {
+        row: {name: values for name, values in zip(TERMS, of_row, strict=True) if not np.isnan(values).any()}
+        for row, of_row in zip(ROWS, kept["terms"], strict=True)
+    }
+    return {row: terms for row, terms in known.items() if terms}
+
+
+def _as_array(terms: Mapping[str, Mapping[str, np.ndarray]]) -> np.ndarray:
+    """Return (3, 4, n) float64, NaN where nothing is known."""
+    unknown = np.full(len(terms["ensemble"]["crps"]), np.nan)
+    return np.array([[terms.get(row, {}).get(name, unknown) for name in TERMS] for row in ROWS])
+
+
+def _all_predictions(run: Run) -> RegressionPredictions:
+    return as_predictions(run, run.predictions_block(0, None), run.labels, run.deterministic_predictions)
+
+
+def _blocks(run: Run, progress: Callable[[int, int], None] = lambda *_: None) -> Iterator[RegressionPredictions]:
+    """Yield all passes of a run, a block of examples after the other; `progress` is told (done, total) before each."""
+    labels, deterministic = run.labels, run.deterministic_predictions
+    for shard in range(run.manifest.shards):
+        start, stop = run.manifest.shard_range(shard)
+        progress(start, len(run))
+        yield as_predictions(
+            run,
+            run.predictions_block(start, stop),
+            None if labels is None else labels[start:stop],
+            None if deterministic is None else deterministic[start:stop],
+        )
