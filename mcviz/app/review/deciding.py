@@ -151,9 +151,11 @@ def _example(review: Review, known: Reviewed, example: int) -> dict[str, str]:
         _facts(review, known, example)
     with right:
         summary, names = run.summary(example), class_names(run)
-        st.markdown(_believed(run, example, predicted(summary, names)))
+        label = _label(run, example)
+        given = "" if label is None else f"The given label is **{as_markdown(names[label])}**. "
+        st.markdown(given + predicted(summary, names))
         pressing = _choices(review, known, example)
-        figure = class_probabilities(summary, names, _label(run, example))
+        figure = class_probabilities(summary, names, label)
         spoken = f"Bar chart of the mean of each class: {votes(summary, names)}."
         chart(figure.update_layout(showlegend=False, height=HEIGHT), "review-classes", spoken)
         _similar(review, mine, example)
@@ -173,20 +175,11 @@ def _facts(review: Review, known: Reviewed, example: int) -> None:
                 st.caption(f"{as_markdown(reviewer)} notes: {as_markdown(note)}")
 
 
-def _believed(run: Run, example: int, prediction: str) -> str:
-    """The label and the prediction in sentences."""
-    label = _label(run, example)
-    given = "" if label is None else f"The given label is **{as_markdown(class_names(run)[label])}**. "
-    return given + prediction
-
-
 def _choices(review: Review, known: Reviewed, example: int) -> dict[str, str]:
-    """The buttons and fields, by their keys on the keyboard.
-
-    Each press draws them anew under other keys of Streamlit's, and what is heard of the old ones is passed over: a
-    click that came late was meant for what was on the screen before, and Streamlit may call a callback again where the
-    next click interrupts a rerun.
-    """
+    """The buttons and fields, by their keys on the keyboard."""
+    # Each press draws them anew under other keys of Streamlit's, and what is heard of the old ones is passed over: a
+    # click that came late was meant for what was on the screen before, and Streamlit may call a callback again where
+    # the next click interrupts a rerun.
     presses = kept().setdefault(PRESSES, 0)
     names = class_names(review.run)
     classes = {"label": _label(review.run, example), "prediction": int(table(review.run)["prediction"].iloc[example])}
