@@ -15,7 +15,7 @@ from mcviz.measures.convergence import shared_top
 from mcviz.measures.quality import Compared, Terms, compared, joined
 from mcviz.runs import Manifest, Run
 from mcviz.runs.contents import Progress
-from mcviz.tasks import TASKS, Changes
+from mcviz.tasks import Changes
 from mcviz.text import one_line
 
 if TYPE_CHECKING:
@@ -188,9 +188,7 @@ def compare(
     score = offered[0] if score is None else validate.one_of("score", score, offered)
     paired = same_examples(one.manifest, other.manifest)
     labels, notes = _labels(one, other, paired)
-    uncertainty = [
-        one.task.scores[score].uncertainty(run.scores()[score].to_numpy()) for run in (one, other)
-    ]
+    uncertainty = [one.task.scores[score].uncertainty(run.scores()[score].to_numpy()) for run in (one, other)]
     measures: list[Compared] = []
     terms = None
     if labels[0] is not None and labels[1] is not None:

@@ -26,7 +26,6 @@ from mcviz.measures import Score, most_uncertain_first, significant
 from mcviz.runs import Run, open_run, run_names
 from mcviz.runs.folder import cache_folder, require_folder
 from mcviz.runs.shipped import shipped_runs
-from mcviz.tasks import TASKS
 from mcviz.text import one_line
 
 if TYPE_CHECKING:

@@ -509,7 +509,6 @@ def _with_names(
 
 
 def _say_run(run: "Run") -> None:
-    from mcviz.tasks import task_of
 
     for name, ensemble, single in (
         ("accuracy", run.ensemble_accuracy, run.pass_accuracy),

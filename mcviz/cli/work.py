@@ -51,7 +51,6 @@ class Watcher:
     def begin(self, examples: "DataSet", out: str) -> None:
         """Take in what is to be sampled, and what a finished run of fewer passes already says of it."""
         from mcviz.runs import open_run
-        from mcviz.tasks import task_of
         from mcviz.tasks.summary import Summary
 
         self.examples = examples

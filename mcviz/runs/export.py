@@ -11,7 +11,6 @@ import numpy as np
 
 from mcviz.errors import InvalidInputError, StorageError
 from mcviz.runs.run import Run
-from mcviz.tasks import task_of
 
 if TYPE_CHECKING:
     import pandas as pd

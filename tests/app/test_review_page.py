@@ -297,25 +297,25 @@ def test_who_may_only_look_sees_what_came_of_it_and_decides_nothing(
     assert answers(cache, "images") == {3: ("none", None)}
 
 
-def test_a_reviewer_changes_a_key_and_others_make_way(cache: Path) -> None:
-    app = opened("images")
-    app.selectbox(key="keys-action").set_value("none").run()
-    app.selectbox(key="keys-key-none-n").set_value("m").run()
-    assert not app.exception
-    labels = [each.label for each in app.button]
-    assert "`M` No class fits" in labels
-    assert named(app.text_input, "note").label == "Note (key N)"
-    press(app, "class-1")
-    assert "`M` No class fits" in [each.label for each in app.button]
-    app.button(key="keys-usual").click().run()
-    assert "`N` No class fits" in [each.label for each in app.button]
+@pytest.mark.parametrize("run", ["images", "many"])
+@pytest.mark.usefixtures("cache")
+def test_keys_can_be_switched_off_for_the_whole_visit(run: str) -> None:
+    def buttons() -> list[str]:
+        return [each.label for each in app.button]
 
-
-def test_of_many_classes_the_key_of_the_field_can_be_changed(cache: Path) -> None:
-    app = opened("many")
-    app.selectbox(key="keys-action").set_value("class").run()
-    app.selectbox(key="keys-key-class-/").set_value("t").run()
-    assert named(app.selectbox, "class").label == "Class: type T and a part of its name"
+    app = opened(run)
+    assert "`N` No class fits" in buttons()
+    assert named(app.text_input, "note").label == "Note (key M)"
+    app.toggle[0].set_value(False).run()
+    assert "No class fits" in buttons()
+    assert not [label for label in buttons() if "`" in label]
+    assert named(app.text_input, "note").label == "Note"
+    press(app, "none")
+    app.switch_page("mcviz/app/pages/overview.py").run()
+    app.switch_page("mcviz/app/pages/review.py").run()
+    assert "No class fits" in buttons()
+    app.toggle[0].set_value(True).run()
+    assert "`N` No class fits" in buttons()
 
 
 def test_a_regression_says_that_this_is_for_classes(cache: Path) -> None:

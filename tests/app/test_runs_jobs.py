@@ -289,10 +289,3 @@ def test_sampled_again_the_first_of_the_ranking_are_counted_as_by_hand(cache: Pa
     ranking = next(each.value for each in app.dataframe if "rank again" in each.value)
     assert ranking["example"].tolist() == order[:25].tolist()
     assert "again among" not in words(opened("uncertain", run="few", selected="0,5,7"))  # that is another selection
-
-
-def test_the_seed_of_the_run_would_be_no_second_look(cache: Path) -> None:
-    app = opened("uncertain", run="few")
-    next(each for each in app.number_input if each.label == "Seed").set_value(0).run()
-    assert button(app, "Sample these again").disabled
-    assert "which would give the same passes" in words(app)

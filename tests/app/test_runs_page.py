@@ -223,7 +223,7 @@ def test_the_last_run_leaves_a_page_that_says_what_to_do(tmp_path: Path, monkeyp
 def shipped(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a checkout's runs, of which only `whole`, and one that cannot be opened, came with mcviz."""
     monkeypatch.setattr("mcviz.runs.shipped.SHIPPED_RUNS", (cache / "whole", cache / "damaged"))
-    monkeypatch.setattr("mcviz.app.runs.more_passes.can_be_sampled", lambda _: True)
+    monkeypatch.setattr("mcviz.app.runs.chosen.can_be_sampled", lambda _: True)
     return cache
 
 

@@ -233,17 +233,20 @@ def test_two_reviewers_at_once_see_each_other_and_lose_nothing(
 
 
 @pytest.mark.exhaustive
-def test_a_key_that_was_changed_is_heard(browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int]) -> None:
+def test_keys_that_are_switched_off_are_not_heard(
+    browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int]
+) -> None:
     with server(tmp_path) as (url, _), reviewer(browser, url, "Ada") as page:
         expect(shown(page, order[0])).to_be_visible()
-        page.get_by_role("button", name="Keys").click()
-        page.get_by_label("What").click()
-        page.get_by_role("option", name="Class owl").click()
-        page.locator('[class*="st-key-keys-key-class-2"]').get_by_label("Its key").click()
-        page.get_by_role("option", name="5", exact=True).click()
-        expect(page.get_by_role("button", name="5 owl")).to_be_visible()
-        page.keyboard.press("Escape")
+        switch = page.locator(".st-key-keys-of-review label").first
+        switch.click()
+        expect(page.get_by_role("button", name="owl", exact=True)).to_be_visible()
         settle(page)
-        page.keyboard.press("5")
+        page.keyboard.press("2")
+        switch.click()
+        expect(page.get_by_role("button", name="2 owl")).to_be_visible()
+        settle(page)
+        assert decided(run, "Ada") == {}
+        page.keyboard.press("2")
         expect(shown(page, order[1])).to_be_visible()
         assert decided(run, "Ada") == {order[0]: "owl"}

@@ -17,8 +17,7 @@ from mcviz.app.navigation import REVIEW
 from mcviz.app.needs import has
 from mcviz.app.redrawing import tell
 from mcviz.app.resources import class_names, table
-from mcviz.app.review.keyboard import ACTIONS, change_keys, chosen_keys
-from mcviz.app.review.queue import BUTTONS, key_in_words, next_open, pace
+from mcviz.app.review.queue import BUTTONS, key_in_words, next_open, pace, review_keys
 from mcviz.app.selection import Selection, place_of
 from mcviz.app.session import kept, said
 from mcviz.app.similar import compared, components
@@ -32,9 +31,16 @@ from mcviz.text import duration
 
 # Of the session. AT is None where the next example is still to be found, after that which was decided LAST.
 AT, LAST, QUEUE, TROUBLE, PRESSES = "review-at", "review-last", "review-queue", "review-trouble", "review-presses"
+KEYS = "keys-of-review"  # of the switch
 WIDTH = 360  # pixels, of a picture
 HEIGHT = 220  # pixels, of the chart
 SIMILAR = 6
+ANSWERS = {
+    "label": "The given label is right",
+    "prediction": "The prediction is right",
+    "wrong_label": "The given label is wrong",
+    "none": "No class fits",
+}
 
 
 @dataclass(frozen=True)
@@ -145,9 +151,11 @@ def _example(review: Review, known: Reviewed, example: int) -> dict[str, str]:
         _facts(review, known, example)
     with right:
         summary, names = run.summary(example), class_names(run)
-        st.markdown(_believed(run, example, predicted(summary, names)))
+        label = _label(run, example)
+        given = "" if label is None else f"The given label is **{as_markdown(names[label])}**. "
+        st.markdown(given + predicted(summary, names))
         pressing = _choices(review, known, example)
-        figure = class_probabilities(summary, names, _label(run, example))
+        figure = class_probabilities(summary, names, label)
         spoken = f"Bar chart of the mean of each class: {votes(summary, names)}."
         chart(figure.update_layout(showlegend=False, height=HEIGHT), "review-classes", spoken)
         _similar(review, mine, example)
@@ -167,22 +175,13 @@ def _facts(review: Review, known: Reviewed, example: int) -> None:
                 st.caption(f"{as_markdown(reviewer)} notes: {as_markdown(note)}")
 
 
-def _believed(run: Run, example: int, prediction: str) -> str:
-    """The label and the prediction in sentences."""
-    label = _label(run, example)
-    given = "" if label is None else f"The given label is **{as_markdown(class_names(run)[label])}**. "
-    return given + prediction
-
-
 def _choices(review: Review, known: Reviewed, example: int) -> dict[str, str]:
-    """The buttons and fields, by their keys on the keyboard.
-
-    Each press draws them anew under other keys of Streamlit's, and what is heard of the old ones is passed over: a
-    click that came late was meant for what was on the screen before, and Streamlit may call a callback again where the
-    next click interrupts a rerun.
-    """
+    """The buttons and fields, by their keys on the keyboard."""
+    # Each press draws them anew under other keys of Streamlit's, and what is heard of the old ones is passed over: a
+    # click that came late was meant for what was on the screen before, and Streamlit may call a callback again where
+    # the next click interrupts a rerun.
     presses = kept().setdefault(PRESSES, 0)
-    names, labelled = class_names(review.run), has(review.run, "labels")
+    names = class_names(review.run)
     classes = {"label": _label(review.run, example), "prediction": int(table(review.run)["prediction"].iloc[example])}
     keyed = _keys(review)
     pressing = {key: f"review-{name}-" for name, key in keyed.items() if key}
@@ -200,11 +199,10 @@ def _choices(review: Review, known: Reviewed, example: int) -> dict[str, str]:
         return act
 
     with st.container(horizontal=True, gap="small"):
-        for name in ("label", "prediction", "wrong_label", "none"):
+        for name, words in ANSWERS.items():
             if name in keyed:
                 arguments = ("class", classes[name]) if name in classes else (name,)
-                words = _with_key(keyed[name], ACTIONS[name])
-                st.button(words, key=own(name), on_click=once(decide), args=arguments)
+                st.button(_with_key(keyed[name], words), key=own(name), on_click=once(decide), args=arguments)
     if len(names) <= BUTTONS:
         with st.container(horizontal=True, gap="small"):
             for index, class_name in enumerate(names):
@@ -236,13 +234,14 @@ def _choices(review: Review, known: Reviewed, example: int) -> dict[str, str]:
             f"Note (key {as_markdown(key_in_words(keyed['note']))})" if keyed["note"] else "Note",
             max_chars=LONGEST_NOTE, key=note, width=260, on_change=partial(_note, review, known, example, note),
         )  # fmt: skip
-        change_keys(review.reviewer, names, labelled)
+        st.toggle("Keys", True, key=KEYS, persist_state="session", help="Answer and move by single keys")
     return pressing
 
 
 def _keys(review: Review) -> dict[str, str]:
-    """The key of each action."""
-    return chosen_keys(review.reviewer, class_names(review.run), has(review.run, "labels"))
+    """The key of each action; "" for each where keys are switched off."""
+    keys = review_keys(class_names(review.run), has(review.run, "labels"))
+    return keys if said(KEYS) is not False else dict.fromkeys(keys, "")
 
 
 def _with_key(key: str, words: str) -> str:

@@ -1,18 +1,18 @@
 """The order of a review: which example comes next, which keys decide, how long it will take. Nothing here draws."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from itertools import chain, pairwise
 
 import numpy as np
 
 BUTTONS = 10  # classes that have a key each; more are typed
+DIGITS = "0123456789"
 LETTERS = "wnmabdefghijklopqstuvxyz-+.,;"  # C and R are Streamlit's own
 ANSWERS = {"label": "l", "prediction": "p", "wrong_label": "w", "none": "n", "note": "m"}
 OF_LABELS = "label", "wrong_label"  # answers about the given label
 MOVES = {"skip": " ", "undo": "backspace", "back": "arrowleft", "forward": "arrowright"}
-SHOWN = {" ": "Space", "backspace": "⌫", "delete": "Del", "arrowleft": "←", "arrowright": "→"}
-KEYS = (*"0123456789", *LETTERS, "/", *SHOWN)  # as browsers name them, in small letters
+SHOWN = {" ": "Space", "backspace": "⌫", "arrowleft": "←", "arrowright": "→"}
 PAUSE = 120  # seconds; whoever needs longer for one example was away
 RECENT = 20  # decisions that the pace is taken from
 FEWEST = 3
@@ -22,8 +22,8 @@ def class_keys(class_names: Sequence[str]) -> dict[str, int]:
     """The key of each of up to ten classes: the digit that is its name, or else one that is no other's name."""
     if len(class_names) > BUTTONS:
         return {}
-    named = {name: index for index, name in enumerate(class_names) if len(name) == 1 and name in "0123456789"}
-    left = iter([digit for digit in "0123456789" if digit not in named])
+    named = {name: index for index, name in enumerate(class_names) if len(name) == 1 and name in DIGITS}
+    left = iter([digit for digit in DIGITS if digit not in named])
     return {name if name in named else next(left): index for index, name in enumerate(class_names)}
 
 
@@ -39,8 +39,8 @@ def action_keys(class_names: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def usual_keys(class_names: Sequence[str], labelled: bool) -> dict[str, str]:
-    """The key of each action, until a reviewer changes it; "" for none.
+def review_keys(class_names: Sequence[str], labelled: bool) -> dict[str, str]:
+    """The key of each action; "" for none.
 
     Args:
         class_names: C names.
@@ -51,37 +51,10 @@ def usual_keys(class_names: Sequence[str], labelled: bool) -> dict[str, str]:
         and `MOVES`.
     """
     others = {name: key for name, key in action_keys(class_names).items() if labelled or name not in OF_LABELS} | MOVES
-    free = (key for key in ("/", *KEYS) if key in keys_for("class", class_names) and key not in others.values())
+    taken = {*(name.lower() for name in class_names), *others.values()}
+    free = (key for key in ("/", *DIGITS, *LETTERS) if key not in taken)
     classes = {f"class-{index}": key for key, index in class_keys(class_names).items()} or {"class": next(free, "")}
     return classes | others
-
-
-def keys_for(action: str, class_names: Sequence[str]) -> list[str]:
-    """The keys that an action may have: none that is the name of a class, but for the key of that class itself."""
-    own = class_names[int(action.removeprefix("class-"))].lower() if action.startswith("class-") else ""
-    names = {name.lower() for name in class_names}
-    return [key for key in KEYS if key not in names or key == own]
-
-
-def with_key(keys: Mapping[str, str], action: str, key: str, class_names: Sequence[str]) -> dict[str, str]:
-    """The keys where an action has another one; the action that had this one takes the key that is free now.
-
-    Args:
-        keys: of each action.
-        action: that is to have another key.
-        key: one of `keys_for` it.
-        class_names: C names.
-
-    Returns:
-        The keys of all actions, all different; "" where an action is left without one.
-    """
-    changed = dict(keys) | {action: key}
-    for other in keys:
-        if other != action and keys[other] == key:
-            allowed = keys_for(other, class_names)
-            free = [each for each in (keys[action], *allowed) if each in allowed and each not in changed.values()]
-            changed[other] = next(iter(free), "")
-    return changed
 
 
 def key_in_words(key: str) -> str:

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.app.navigation import UNCERTAIN
+from mcviz.app.navigation import RUNS, UNCERTAIN
 from mcviz.app.resources import opened_run, scores_of, table
-from mcviz.app.runs.jobs import HIGHEST_SEED, MOST_PASSES, act, buttons, here, job_shown, live
+from mcviz.app.runs.jobs import HIGHEST_SEED, act, buttons, here, job_shown, live
 from mcviz.app.selection import Selection
 from mcviz.app.wording import counted, extremes
 from mcviz.errors import McvizError
@@ -18,7 +18,6 @@ from mcviz.jobs.of_run import can_be_sampled, options_of_more
 from mcviz.measures import most_uncertain_first
 from mcviz.measures.ranking import first_in_both, rank_correlation
 from mcviz.runs import Run
-from mcviz.tasks import TASKS
 
 FIRST = 10  # examples of the ranking, and a tenth of it
 FEWEST = 3  # examples, of which a ranking says something
@@ -27,23 +26,19 @@ LISTED = 25
 
 def again_in_popover(selection: Selection) -> None:
     """The control beside the others of Uncertain examples."""
-    run, count = selection.run, len(selection.examples)
+    count = len(selection.examples)
     st.markdown(f"**{counted(count, 'selected example')}**")
-    st.caption("Fresh passes of the run's own model with another seed show how much of the ranking is chance.")
+    st.caption(
+        "As many fresh passes of the run's own model, with the next seed, show how much of the ranking is chance. For "
+        f"another seed or other passes, make a run of these examples on {RUNS.title}."
+    )
     if count < FEWEST:
         st.caption(f"Select {FEWEST} examples at least.")
         return
-    as_many = min(run.passes, MOST_PASSES)
-    key = run.digest[:12]
-    passes = st.number_input("Passes", 1, MOST_PASSES, as_many, key=f"again-passes-{key}", persist_state="page")
-    usual = 0 if run.manifest.seed is None else (run.manifest.seed + 1) % HIGHEST_SEED
-    seed = st.number_input("Seed", 0, HIGHEST_SEED, usual, key=f"again-seed-{key}", persist_state="page")
-    same = seed == run.manifest.seed
-    if same:
-        st.caption("This is the seed of the run, which would give the same passes. Choose another.")
+    is_open = any(each.is_open for each in here().found(partial(_is_of, selection)))
     st.button(
-        "Sample these again", icon=":material/replay:", key="again", on_click=act, disabled=same or _running(selection),
-        args=(partial(_start, selection, int(passes), int(seed)),),
+        "Sample these again", icon=":material/replay:", key="again", on_click=act, disabled=is_open,
+        args=(partial(_start, selection),),
     )  # fmt: skip
 
 
@@ -65,22 +60,16 @@ def _shown(selection: Selection, found: FoundJob) -> None:
         job_shown(found, linked=False)
 
 
-def _start(selection: Selection, passes: int, seed: int, jobs: Jobs) -> None:
+def _start(selection: Selection, jobs: Jobs) -> None:
     run, examples = selection.run, np.sort(selection.examples)
-    options = [*options_of_more(run, seed=seed, passes=passes), "--no-keep-images", "--no-keep-model"]
+    assert run.manifest.seed is not None  # as `can_be_held_against` says
+    seed = (run.manifest.seed + 1) % HIGHEST_SEED
+    options = [*options_of_more(run, seed=seed, passes=run.passes), "--no-keep-images", "--no-keep-model"]
     jobs.add(
         "again", options, run.name, f"{counted(len(examples), 'example')} of {run.name}, again with seed {seed}",
         examples=examples.tolist(),
         about={"digest": run.digest, "examples": _digest(examples)}, address=selection.state.to_query(),
     )  # fmt: skip
-
-
-def _running(selection: Selection) -> bool:
-    return any(each.is_open for each in _jobs_of(selection))
-
-
-def _jobs_of(selection: Selection) -> list[FoundJob]:
-    return here().found(partial(_is_of, selection))
 
 
 def _is_of(selection: Selection, job: Job) -> bool:
@@ -121,9 +110,7 @@ def _result(selection: Selection, found: FoundJob) -> None:
 
 def _orders(run: Run, first: pd.DataFrame, fresh: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
     """The examples by a score, most uncertain first, of the run and of the fresh passes."""
-    one, other = (
-        most_uncertain_first(name, each[name].to_numpy(), run.task.scores) for each in (first, fresh)
-    )
+    one, other = (most_uncertain_first(name, each[name].to_numpy(), run.task.scores) for each in (first, fresh))
     return one, other
 
 

@@ -10,17 +10,20 @@ import streamlit as st
 from mcviz.app.failures import plainly, refusal
 from mcviz.app.navigation import COMPARE, OVERVIEW, RUNS, choose_run
 from mcviz.app.resources import opened_run
-from mcviz.app.runs.more_passes import more_passes
+from mcviz.app.runs.jobs import MOST_PASSES, act
 from mcviz.app.runs.verifying import verifying
 from mcviz.app.runs.words import manifest_in_words, quality_in_words
 from mcviz.app.session import kept, said
 from mcviz.app.state import address, go_to_run
-from mcviz.app.wording import all_as_markdown, as_markdown
+from mcviz.app.wording import all_as_markdown, as_markdown, counted
 from mcviz.errors import McvizError
+from mcviz.jobs import Jobs
+from mcviz.jobs.of_run import can_be_sampled, options_of_more
 from mcviz.permission import may_write
 from mcviz.reviews.store import reviews_beside
-from mcviz.runs import ListedRun, remove_run, rename_run, what_goes
+from mcviz.runs import ListedRun, Run, remove_run, rename_run, what_goes
 from mcviz.runs.folder import LONGEST_NAME
+from mcviz.runs.shipped import is_shipped
 
 PATIENCE = 2.0  # seconds that a click waits for a writer of the run
 ASKED, SAID, TROUBLE = "runs-asked", "runs-said", "runs-trouble"  # in the session
@@ -46,7 +49,7 @@ def chosen_run(run: ListedRun, path: Path, names: Collection[str]) -> None:
         if may_change:
             if run.state == "finished":
                 with suppress(McvizError):  # one that cannot be opened cannot grow
-                    more_passes(opened_run(path))
+                    _more_passes(opened_run(path))
             _rename(run, path)
             st.button("Remove", icon=":material/delete:", key="remove", on_click=_ask, args=(run.name,))
     _told()
@@ -80,6 +83,27 @@ def _told() -> None:
         st.success(words, icon=":material/check_circle:")
     if trouble := kept().pop(TROUBLE, None):
         st.error(refusal(trouble, RUNS.title), icon=":material/error:")
+
+
+def _more_passes(run: Run) -> None:
+    """Nothing where the run cannot grow: shipped, without its model."""
+    if (seed := run.manifest.seed) is None or run.passes >= MOST_PASSES or not can_be_sampled(run):
+        return
+    if is_shipped(run.path):
+        return
+    with st.popover("More passes", icon=":material/add:"):
+        name = as_markdown(run.name)
+        st.markdown(f"**{name}** has {counted(run.passes, 'pass')}. These stay as they are, and others are added.")
+        wanted = st.number_input(
+            "Passes in all", run.passes + 1, MOST_PASSES, min(2 * run.passes, MOST_PASSES),
+            key=f"more-passes-{run.digest[:12]}",
+        )  # fmt: skip
+
+        def start(jobs: Jobs) -> None:
+            options = options_of_more(run, seed=seed, passes=wanted)
+            jobs.add("sample", options, run.name, f"{run.name}: {run.passes:,} to {wanted:,} passes")
+
+        st.button("Add passes", icon=":material/add:", key="more-passes", on_click=act, args=(start,))
 
 
 def _rename(run: ListedRun, path: Path) -> None:

@@ -110,7 +110,7 @@ def job_shown(found: FoundJob, *, linked: bool = True) -> None:
     if found.message:
         _trouble(found.message)
     if found.progress is not None and found.progress.total:
-        progress_shown(found, found.progress)
+        _render_progress(found, found.progress)
     if found.progress is not None and found.job.kind == "sample":
         _found_so_far(found.job.id, found.progress)
     if may_write():
@@ -123,8 +123,7 @@ def _trouble(message: str) -> None:
     st.error(as_markdown(plainly(without_folders(message))), icon=":material/error:")
 
 
-def progress_shown(found: FoundJob, progress: Progress) -> None:
-    """A bar, and how long it will take."""
+def _render_progress(found: FoundJob, progress: Progress) -> None:
     words = f"{progress.done:,} of {progress.total:,} predictions"
     left = progress.seconds_left() if found.state == "running" else None
     if left is not None:

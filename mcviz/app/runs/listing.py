@@ -46,7 +46,7 @@ def listing(runs: Sequence[ListedRun], name: str, folder: str) -> None:
             go_to_run(names[rows[0]])
 
     st.dataframe(
-        rows_of(runs),
+        _table(runs),
         key=key,
         hide_index=True,
         on_select=chosen,
@@ -57,8 +57,7 @@ def listing(runs: Sequence[ListedRun], name: str, folder: str) -> None:
     )
 
 
-def rows_of(runs: Sequence[ListedRun]) -> pd.DataFrame:
-    """What the table says of each run; what is wrong with them, too, where something is."""
+def _table(runs: Sequence[ListedRun]) -> pd.DataFrame:
     known = [run.manifest for run in runs]
     rows = pd.DataFrame(
         {

@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,10 +13,10 @@ import streamlit as st
 from mcviz.app.failures import failures_shown, plainly
 from mcviz.app.filters import Filters
 from mcviz.app.navigation import UNCERTAIN, link_to, state_of
-from mcviz.app.places import DATA, MODELS
+from mcviz.app.places import DATA, MODELS, folders
 from mcviz.app.resources import opened_run, run_paths
 from mcviz.app.runs.jobs import HIGHEST_SEED, MOST_PASSES, SECONDS, act, here
-from mcviz.app.runs.sources import Source, are_set, data_sets, models, without_folders
+from mcviz.app.runs.sources import Source, data_sets, models, without_folders
 from mcviz.app.selection import select
 from mcviz.app.session import kept
 from mcviz.app.state import address
@@ -111,7 +110,7 @@ def _form(known_models: dict[str, Source], known_data: dict[str, Source]) -> Wan
     left, right = st.columns(2)
     model = known_models[left.selectbox("Model", list(known_models), format_func=one_line, key="new-run-model")]
     data = known_data[right.selectbox("Data", list(known_data), format_func=one_line, key="new-run-data")]
-    if not are_set():
+    if not (folders(MODELS) and folders(DATA)):
         st.caption(f"Models and data of your own are offered from the folders that `{MODELS}` and `{DATA}` name.")
     options = [*_of_model(model, data, left), *_of_data(data, right)]
     examples, which = _which_examples(data)
@@ -283,7 +282,8 @@ def _findings_table(progress: Progress) -> None:
     st.table(pd.DataFrame({"found": all_as_markdown(found)}, index=all_as_markdown(names)))
     if progress.advice:
         st.warning(as_markdown(progress.advice), icon=":material/warning:")
-    free = shutil.disk_usage(_that_is_there(cache_folder())).free
+    cache = cache_folder().absolute()
+    free = shutil.disk_usage(next(each for each in (cache, *cache.parents) if each.exists())).free
     if progress.bytes * ROOM > free:
         st.warning(
             f"There may be too little room: {free / 1e6:,.0f} MB are free, and about "
@@ -294,10 +294,6 @@ def _findings_table(progress: Progress) -> None:
         f"About {duration(progress.seconds)} while nothing else is at work; the dashboard and other programs go "
         "before it."
     )
-
-
-def _that_is_there(folder: Path) -> Path:
-    return next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
 
 
 def _start(wanted: Wanted, name: str, jobs: Jobs) -> None:

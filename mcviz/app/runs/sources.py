@@ -42,11 +42,6 @@ def data_sets() -> dict[str, Source]:
     return _named(offered_data()) | kept
 
 
-def are_set() -> bool:
-    """Whether the operator has named folders of both."""
-    return bool(folders(MODELS) and folders(DATA))
-
-
 def without_folders(told: str) -> str:
     """What was told, without the folders above those of models and data, which are the operator's affair."""
     for folder in (*folders(MODELS), *folders(DATA)):

@@ -47,7 +47,7 @@ def moment(created: dict[str, Any]) -> datetime | None:
 
 def manifest_in_words(manifest: Manifest) -> dict[str, str]:
     """What a manifest says, in words by what it is about; every text as one line."""
-    model, origin = manifest.model, manifest.origin
+    model, origin, made = manifest.model, manifest.origin, moment(manifest.created)
     found = {
         "Predicts": _predicts(manifest),
         "Examples": _examples(manifest),
@@ -60,7 +60,7 @@ def manifest_in_words(manifest: Manifest) -> dict[str, str]:
         "Preprocessing": f"{manifest.preprocessing}. {manifest.preprocessing.reason}".strip(". ") + ".",
         "Also kept": _also_kept(manifest),
         **{f"About: {key}": str(value) for key, value in manifest.about.items()},
-        "Made": _made(manifest.created),
+        "Made": "" if made is None else f"{made.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
         "By": ", ".join(f"{name} {version}" for name, version in manifest.created.get("versions", {}).items()),
         "Digest of the run": f"{manifest.digest[:BEGINNING]}…",
         "Digest of its examples": f"{manifest.examples.sha256[:BEGINNING]}…",
@@ -101,11 +101,6 @@ def _also_kept(manifest: Manifest) -> str:
         "ids and columns of the examples": manifest.examples.columns_sha256 is not None,
     }
     return ", ".join(what for what, there in kept.items() if there)
-
-
-def _made(created: dict[str, Any]) -> str:
-    when = moment(created)
-    return "" if when is None else f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _listed(names: "tuple[str, ...] | list[str]") -> str:

@@ -8,7 +8,6 @@ from mcviz.app.beside import key_of
 from mcviz.app.filters import Filters, Lasso
 from mcviz.app.resources import scores_of, table
 from mcviz.app.selection import Selection, passing
-from mcviz.app.tasks import task_of
 from mcviz.app.views.linked import HASHED, axis_title, lasso_chart, shown_lasso
 from mcviz.figures import Window, error_against_score
 from mcviz.measures.ranking import rank_correlation
