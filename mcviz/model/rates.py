@@ -20,8 +20,9 @@ from mcviz.measures.quality import QUALITY, joined
 from mcviz.measures.rates import LEAST_EXAMPLES
 from mcviz.model.compiling import XLA
 from mcviz.model.kinds import adapter_for_examples
-from mcviz.model.run_sampling import DRAW_SCHEME, model_digest
+from mcviz.model.run_sampling import DRAW_SCHEME
 from mcviz.model.sampler import Sampler
+from mcviz.model.source import model_digest
 from mcviz.model.stochastic import StochasticLayer, own_kinds_among
 from mcviz.model.tasks import TASKS
 from mcviz.runs import Examples, Preprocessing
