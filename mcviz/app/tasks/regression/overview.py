@@ -142,7 +142,7 @@ def _measured(digest: str, _run: Run) -> RegressionTable:  # noqa: ARG001 (the d
 
 def _terms(run: Run) -> Mapping[str, Mapping[str, np.ndarray]]:
     """What the measures are means of, as `regression_terms` gives it; what is not known is kept as NaN."""
-    kept = load_derived(run, MEASURED)
+    kept = load_derived(run.path, run.digest, MEASURED)
     if kept is None or kept["terms"].shape != (len(ROWS), len(TERMS), len(run)):
         bar = st.empty()
 
@@ -152,7 +152,7 @@ def _terms(run: Run) -> Mapping[str, Mapping[str, np.ndarray]]:
         found = [_as_array(regression_terms(block)) for block in blocks(run, progress)]
         bar.empty()
         kept = {"terms": np.concatenate(found, axis=2)}
-        save_derived(run, MEASURED, kept)
+        save_derived(run.path, run.digest, MEASURED, kept)
     known = {
         row: {name: values for name, values in zip(TERMS, of_row, strict=True) if not np.isnan(values).any()}
         for row, of_row in zip(ROWS, kept["terms"], strict=True)
