@@ -48,6 +48,7 @@ from mcviz.model.cluster import connected  # noqa: E402
 from mcviz.model.model_source import ModelSource  # noqa: E402
 from mcviz.model.run_sampling import sample_run  # noqa: E402
 from mcviz.model.sampler import Sampler  # noqa: E402
+from mcviz.model.source import load_sampler  # noqa: E402
 from mcviz.runs import Run, open_run  # noqa: E402
 from mcviz.runs.manifest_file import MAX_MANIFEST_BYTES  # noqa: E402
 
@@ -95,7 +96,7 @@ def main() -> int:
 
 def workers(run: Run, count: int, passes: int, tries: int) -> bool:
     """Print how much is sampled in a second in each way; False where the bits differ."""
-    sampler = ModelSource(str(run.model_path)).sampler()
+    sampler = load_sampler(ModelSource(str(run.model_path)))
     examples = data_set_of(run)
     examples = examples.only(np.arange(min(count, len(examples))))
     print(f"\n{len(examples):,} examples × {passes:,} passes; medians of {tries}\n")

@@ -35,7 +35,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "user"))
     run = make(tmp_path / "cache" / "run")
     reviews_of(run).add(1, "Ada", "none")
-    save_derived(run, SPEED, {"metres": np.zeros(3)})
+    save_derived(run.path, run.digest, SPEED, {"metres": np.zeros(3)})
     return run
 
 
@@ -67,12 +67,12 @@ def test_nothing_is_written_by_who_may_only_look(
     with pytest.raises(NotPermittedError, match="here: "):
         WRITING[name](run)
     assert everything(tmp_path) == before
-    assert not save_derived(run, SPEED, {"metres": np.ones(3)})
+    assert not save_derived(run.path, run.digest, SPEED, {"metres": np.ones(3)})
     assert everything(tmp_path) == before
     with pytest.raises(NotPermittedError, match="No job can be started here: "):
         Jobs(Path(run.path).parent).add("check", ["--model=a.keras"], "run", "Check")
     assert everything(tmp_path) == before
-    found = load_derived(run, SPEED)
+    found = load_derived(run.path, run.digest, SPEED)
     assert found is not None
     assert not found["metres"].any()
 

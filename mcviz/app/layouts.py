@@ -33,7 +33,7 @@ def positions(run: Run, layout: str) -> np.ndarray | None:
 def compute_tsne(run: Run, progress: Callable[[int, int], object]) -> None:
     """Compute the t-SNE layout of a run, which takes minutes, and keep it; what `progress` raises ends it."""
     found = _tsne_layouts()[run.digest] = tsne(_components(run), progress)
-    save_derived(run, TSNE, {"positions": found})
+    save_derived(run.path, run.digest, TSNE, {"positions": found})
 
 
 def _strongest_two(run: Run) -> np.ndarray:
@@ -50,8 +50,10 @@ def _components(run: Run) -> np.ndarray:
 
 def _kept_tsne(run: Run) -> np.ndarray | None:
     layouts = _tsne_layouts()
-    if run.digest not in layouts and (kept := load_derived(run, TSNE)) and kept["positions"].shape == (len(run), 2):
-        layouts[run.digest] = kept["positions"]
+    if run.digest not in layouts:
+        kept = load_derived(run.path, run.digest, TSNE)
+        if kept and kept["positions"].shape == (len(run), 2):
+            layouts[run.digest] = kept["positions"]
     return layouts.get(run.digest)
 
 

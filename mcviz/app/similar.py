@@ -19,7 +19,7 @@ def compared(run: Run) -> str:
 @st.cache_resource(max_entries=4, show_spinner="Comparing the examples …")
 def components(digest: str, _run: Run) -> np.ndarray:  # noqa: ARG001 (the digest is the cache's key)
     """(N, K) float32 by which a run's examples are alike, from beside the run if they are there."""
-    kept = load_derived(_run, SIMILARITY)
+    kept = load_derived(_run.path, _run.digest, SIMILARITY)
     if kept is None or kept["components"].ndim != 2 or len(kept["components"]) != len(_run):
         with progress_shown("examples compared") as progress:
             if _run.features is None:
@@ -27,7 +27,7 @@ def components(digest: str, _run: Run) -> np.ndarray:  # noqa: ARG001 (the diges
             else:
                 found = principal_components(_run.features, progress=progress)
         kept = {"components": found}
-        save_derived(_run, SIMILARITY, kept)
+        save_derived(_run.path, _run.digest, SIMILARITY, kept)
     found = kept["components"]
     found.setflags(write=False)
     return found

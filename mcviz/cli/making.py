@@ -352,7 +352,8 @@ def _model_and_data(
         tell(f"warning: {model} is opened without checks and can run any code on this machine, with your rights.")
     with loading(stopped):
         from mcviz.model.model_source import ModelSource, absolute
-    sampler = ModelSource(
+        from mcviz.model.source import load_sampler
+    source = ModelSource(
         absolute(file),
         run=None if own is None else absolute(own.path),
         trust=trust_model,
@@ -363,7 +364,8 @@ def _model_and_data(
         task=task,
         predicts=predicts,
         rate=rate,
-    ).sampler()
+    )
+    sampler = load_sampler(source)
     crop, channel_order = preprocessing["crop"], preprocessing["channel_order"]
     if chosen is None and examples.images is not None and (crop or channel_order):
         from mcviz.model.examples import preprocessing_of

@@ -1,26 +1,20 @@
 """Shards of a run, made by the workers of a Dask cluster.
 
-One process, the one that holds the run's lock, hands out the shards and takes in what they come to. Every worker is
-asked first whether it can take part. A shard that is lost with its worker is handed out again, as is the last one that
-takes too long; what two workers may have written is read again before it counts.
+One process, the one that holds the run's lock, asks every worker whether it can take part, and submits the shards to
+those that can, a few at a time. Which of them makes a shard, and who makes it when a worker is lost, is up to Dask.
 """
 
 import logging
-import queue
 import re
 import secrets
-import statistics
 import threading
 import time
 import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
-from functools import partial
-from typing import TYPE_CHECKING, Any
-
-from msgspec.structs import replace
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from mcviz.data import DataSet
 from mcviz.errors import ClusterError, McvizError
@@ -29,7 +23,6 @@ from mcviz.model.job import cores
 from mcviz.model.model_source import ModelSource, absolute
 from mcviz.model.worker import Answer, Order, answer, carry_out, end
 from mcviz.runs.shards import MadeShard, Shards, only_files_of
-from mcviz.runs.verified import is_whole
 from mcviz.validate import invalid
 
 if TYPE_CHECKING:
@@ -40,11 +33,9 @@ SECONDS_TO_CONNECT = 5
 SECONDS_WITHOUT_WORKERS = 60  # at the start, and after the last one was lost
 SECONDS_TO_END = 10
 SECONDS_BETWEEN_LOOKS = 1.0
-SECONDS_OF_WAITING = 0.1
-SECONDS_TO_FETCH = 30
+SECONDS_OF_WAITING = 0.05
 AHEAD = 2  # shards that a worker has at a time, so that it need not wait for the next one
-MOST_LOSSES = 3  # of one shard: then the shard is what kills the workers
-SLOW = 3  # times the usual seconds of a shard, after which an idle worker makes it too
+MOST_SUBMISSIONS = 3  # of one shard, each lost with all workers that there were
 
 
 @contextmanager
@@ -95,8 +86,8 @@ def connected(scheduler: str) -> Iterator["Client"]:
 
 
 @dataclass(frozen=True)
-class Workers:
-    """Makes the shards of a run by the workers of a cluster; see `Makers`.
+class DaskExecutor:
+    """Makes the shards of a run by the workers of a cluster; see `ShardExecutor`.
 
     Attributes:
         client: of the cluster.
@@ -111,97 +102,84 @@ class Workers:
     examples: DataSet
     versions: dict[str, str]
 
-    def made(self, shards: Shards, waiting: Callable[[], None]) -> Generator[tuple[int, MadeShard]]:
-        """See `Makers`.
+    def run(self, shards: Shards, poll: Callable[[], None]) -> Generator[tuple[int, MadeShard]]:
+        """See `ShardExecutor`.
 
         Raises:
             ClusterError: a worker cannot take part, the scheduler is gone, or no worker is left.
         """
-        left = list(range(shards.manifest.shards))
-        while left:
-            making = _Making(self, shards, waiting, deque(left))
-            try:
-                yield from making.carry_out()
-            finally:
-                making.end()
-            doubtful = {shard: each for shard, each in making.held.items() if not _is_whole(shards, each)}
-            yield from ((shard, each) for shard, each in making.held.items() if shard not in doubtful)
-            left = list(doubtful)
+        execution = _Execution(self, shards, poll)
+        try:
+            yield from execution.results()
+        finally:
+            execution.end()
 
 
-@dataclass
-class _Flight:
-    """What a worker was asked to do: to answer, or to make a shard."""
+@dataclass(frozen=True)
+class _Task:
+    """A shard to be made by one of some workers; without a shard, a worker's answer whether it can take part."""
 
-    worker: str
-    shard: int | None
-    since: float = field(default_factory=time.monotonic)
+    workers: frozenset[str]
+    shard: int | None = None
 
 
-class _Making:
-    """The making of some shards, each handed out once, or again where it is lost or slow."""
+class _Execution:
+    """The making of all shards of a run."""
 
-    def __init__(self, workers: Workers, shards: Shards, waiting: Callable[[], None], left: deque[int]) -> None:
-        self.client, self.workers, self.shards, self.waiting, self.left = workers.client, workers, shards, waiting, left
+    def __init__(self, executor: DaskExecutor, shards: Shards, poll: Callable[[], None]) -> None:
+        from distributed import as_completed
+
+        self.executor, self.client, self.shards, self.poll = executor, executor.client, shards, poll
         self.name = secrets.token_hex(8)
-        self.wanted = set(left)
-        self.held: dict[int, MadeShard] = {}  # of those that were handed out more than once
-        self.flights: dict[Future, _Flight] = {}
-        self.news: queue.SimpleQueue[Future] = queue.SimpleQueue()
-        self.handed: Counter[int] = Counter()
-        self.lost: Counter[int] = Counter()
-        self.took: list[float] = []
-        self.fit: set[str] = set()
+        self.left = deque(range(shards.manifest.shards))
+        self.submissions: Counter[int] = Counter()
+        self.tasks: dict[Future, _Task] = {}
+        self.completed = as_completed(loop=self.client.loop, with_results=True, raise_errors=False)
         self.known: set[str] = set()
-        self.unheard: set[str] = set()  # workers that may still be at what nobody waits for
+        self.fit: set[str] = set()
         self.bits: str | None = None
         self.looked = 0.0
         self.seen_any = time.monotonic()
 
-    def carry_out(self) -> Iterator[tuple[int, MadeShard]]:
-        self._ask_the_first()
-        while self.wanted:
+    def results(self) -> Iterator[tuple[int, MadeShard]]:
+        self._ask_first()
+        missing = len(self.left)
+        while missing:
             self._look()
-            self._hand_out()
-            for future in self._news():
-                flight = self.flights.pop(future, None)
-                if flight is None:
-                    continue
-                if flight.shard is None:
-                    self._hear(flight.worker, future)
-                elif (made := self._result(flight, flight.shard, future)) and flight.shard in self.wanted:
-                    self.wanted.discard(flight.shard)
-                    self.took.append(time.monotonic() - flight.since)
-                    if self.handed[flight.shard] == 1:
-                        yield flight.shard, made
-                    else:
-                        self.held[flight.shard] = made
+            self._submit_shards()
+            for future, task, result in self._completed():
+                if task.shard is None:
+                    self._admit(task, _answer(future, result))
+                elif future.status == "finished":
+                    missing -= 1
+                    yield task.shard, result
+                elif future.status == "error":
+                    self._fail(task.shard, result[1])
+                else:
+                    self.left.appendleft(task.shard)
 
     def end(self) -> None:
         """Let no worker write any more."""
-        at_it = self.unheard | {flight.worker for flight in self.flights.values()}
         with suppress(Exception):  # of a scheduler that is gone
-            self.client.cancel(list(self.flights))
-        self.flights.clear()
-        if not at_it or self.client.status != "running":
-            return
-        told = threading.Thread(target=self._tell_the_end, args=(at_it & self.known,), daemon=True)
-        told.start()
-        told.join(SECONDS_TO_END)  # a worker that hangs finds out by itself before it writes
+            self.client.cancel(list(self.tasks))
+        if self.client.status == "running":
+            ending = threading.Thread(target=self._tell_the_end, daemon=True)
+            ending.start()
+            ending.join(SECONDS_TO_END)  # a worker that hangs finds out by itself before it writes
 
-    def _tell_the_end(self, workers: set[str]) -> None:
+    def _tell_the_end(self) -> None:
         with suppress(Exception):  # of workers that are gone
-            self.client.run(end, self.name, workers=list(workers), on_error="ignore")
+            self.client.run(end, self.name, workers=list(self.known), on_error="ignore")
 
-    def _ask_the_first(self) -> None:
+    def _ask_first(self) -> None:
         """Ask all workers that are there, and refuse to begin with one that cannot take part."""
         answers: dict[str, Answer] = {}
-        while not answers or self.flights:
+        while not answers or self.tasks:
             self._look()
-            for future in self._news():
-                flight = self.flights.pop(future, None)
-                if flight is not None and (heard := self._answer(future)) is not None:
-                    answers[flight.worker] = heard
+            for future, task, result in self._completed():
+                (worker,) = task.workers
+                if heard := _answer(future, result):
+                    answers[worker] = heard
         bits = Counter(each.bits for each in answers.values() if not each.refusal)
         self.bits = bits.most_common(1)[0][0] if bits else None
         refused = [text for worker, each in answers.items() if (text := self._refusal(worker, each))]
@@ -210,13 +188,13 @@ class _Making:
             raise ClusterError(f"{refused[0]}{more}")
         self.fit |= answers.keys()
 
-    def _hear(self, worker: str, future: "Future") -> None:
-        """Take in the answer of a worker that came later."""
-        heard = self._answer(future)
+    def _admit(self, task: _Task, heard: Answer | None) -> None:
+        """Give work to a worker that came later, if it can take part."""
         if heard is None:
             return
         if self.bits is None:
             self.bits = heard.bits
+        (worker,) = task.workers
         if refusal := self._refusal(worker, heard):
             warnings.warn(f"{refusal} It gets no work.", stacklevel=2)
         else:
@@ -229,145 +207,103 @@ class _Making:
             return f"Worker {worker} computes other last bits than the others. Use machines with one kind of processor."
         return ""
 
-    def _answer(self, future: "Future") -> Answer | None:
-        """What a worker answered; None where it was lost."""
-        if future.status == "error":  # it could not even be asked
-            error = future.exception()
-            return Answer(f"cannot be asked: {type(error).__name__}: {error}. Install mcviz there as it is here")
-        with suppress(TimeoutError):
-            if future.status == "finished":
-                return future.result(timeout=SECONDS_TO_FETCH)
-        return None
-
     def _look(self) -> None:
         """See which workers have come and gone, now and then."""
+        if self.client.status != "running":
+            raise _gone()
         if time.monotonic() < self.looked + SECONDS_BETWEEN_LOOKS:
             return
-        there = self._there()
+        try:
+            there = set(self.client.nthreads())
+        except (OSError, ValueError, RuntimeError) as error:  # closed while it was asked
+            raise _gone() from error
         self.looked = time.monotonic()
-        if there - self.known or self.fit & there or self._asked() & there:
+        for future, task in list(self.tasks.items()):
+            if not task.workers & there:  # Dask would wait for these very workers
+                del self.tasks[future]
+                future.cancel()
+                if task.shard is not None:
+                    self.left.appendleft(task.shard)
+        self.fit &= there
+        for worker in sorted(there - self.known):
+            first = self._order(0, self.executor.examples.apart(0, 1))
+            self._submit(_Task(frozenset([worker])), answer, first, self.executor.versions)
+        self.known = there
+        if self.fit or self.tasks:
             self.seen_any = time.monotonic()
         elif time.monotonic() > self.seen_any + SECONDS_WITHOUT_WORKERS:
             raise ClusterError(
                 "The Dask cluster has no worker that can take part. Start some with `dask worker` and the address of "
                 "the scheduler. The same command goes on with what is finished."
             )
-        for future, flight in list(self.flights.items()):
-            if flight.worker not in there:
-                del self.flights[future]
-                self._lose(flight)
-                future.cancel()
-        self.fit &= there
-        for worker in sorted(there - self.known):
-            self._submit(_Flight(worker, None), partial(answer, expected=self.workers.versions), 0)
-        self.known = there
 
-    def _there(self) -> set[str]:
-        if self.client.status != "running":
-            raise self._gone()
-        try:
-            return set(self.client.nthreads())
-        except (OSError, ValueError, RuntimeError) as error:  # closed while it was asked
-            raise self._gone() from error
+    def _submit_shards(self) -> None:
+        """Submit no more than the workers need, since the examples of a shard are sent with it."""
+        at_work = sum(task.shard is not None for task in self.tasks.values())
+        for _ in range(min(len(self.left), AHEAD * len(self.fit) - at_work)):
+            shard = self.left.popleft()
+            self.submissions[shard] += 1
+            if self.submissions[shard] > MOST_SUBMISSIONS:
+                raise self._lost(shard)
+            examples = self.executor.examples.apart(*self.shards.manifest.shard_range(shard))
+            self._submit(_Task(frozenset(self.fit), shard), carry_out, self._order(shard, examples))
 
-    def _gone(self) -> ClusterError:
-        return ClusterError(
-            "The Dask scheduler is gone. What is finished is kept: the same command goes on, with another scheduler or "
-            "without."
-        )
-
-    def _asked(self) -> set[str]:
-        return {flight.worker for flight in self.flights.values() if flight.shard is None}
-
-    def _hand_out(self) -> None:
-        has = Counter(flight.worker for flight in self.flights.values())
-        for worker in sorted(self.fit):
-            while self.left and has[worker] < AHEAD:
-                shard = self.left.popleft()
-                if shard in self.wanted:
-                    self._make(worker, shard)
-                    has[worker] += 1
-            if not self.left and not has[worker] and (slow := self._slow()) is not None:
-                self._make(worker, slow)
-                has[worker] += 1
-
-    def _make(self, worker: str, shard: int) -> None:
-        self.handed[shard] += 1
-        self._submit(_Flight(worker, shard), carry_out, shard)
-
-    def _slow(self) -> int | None:
-        """A shard that one worker alone has had for longer than is usual."""
-        if not self.took:
-            return None
-        usual = statistics.median(self.took)
-        copies = Counter(flight.shard for flight in self.flights.values())
-        waits = [
-            (flight.since, flight.shard)
-            for flight in self.flights.values()
-            if flight.shard in self.wanted and copies[flight.shard] == 1
-        ]
-        if not waits or time.monotonic() - min(waits)[0] < SLOW * usual + SECONDS_BETWEEN_LOOKS:
-            return None
-        return min(waits)[1]
-
-    def _submit(self, flight: _Flight, function: Callable[..., Any], shard: int) -> None:
-        shards, examples = self.shards, self.shards.manifest.shard_range(shard)
-        order = Order(
+    def _order(self, shard: int, examples: DataSet) -> Order:
+        shards, of_shard = self.shards, self.shards.manifest.shard_range(shard)
+        return Order(
             self.name,
             absolute(shards.folder.path),
             shards.name,
-            only_files_of(shards.manifest, *examples),
-            None if shards.old is None else only_files_of(shards.old, *examples),
-            self.workers.model,
+            only_files_of(shards.manifest, *of_shard),
+            None if shards.old is None else only_files_of(shards.old, *of_shard),
+            self.executor.model,
             shard,
-            self._examples(flight, shard),
+            examples,
             shard in shards.there,
         )
+
+    def _submit(self, task: _Task, function: Callable[..., Any], *arguments: Any) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a shard that is large, which is meant
-            future = self.client.submit(function, order, workers=[flight.worker], allow_other_workers=False, pure=False)
-        self.flights[future] = flight
-        future.add_done_callback(self.news.put)
+            future = self.client.submit(function, *arguments, workers=list(task.workers), pure=False)
+        self.tasks[future] = task
+        self.completed.add(future)
 
-    def _examples(self, flight: _Flight, shard: int) -> DataSet:
+    def _completed(self) -> Iterator[tuple["Future", _Task, Any]]:
+        self.poll()
+        if not self.completed.has_ready():
+            time.sleep(SECONDS_OF_WAITING)
+        for future, result in self.completed.next_batch(block=False):
+            if task := self.tasks.pop(future, None):
+                yield future, task, result
+
+    def _fail(self, shard: int, error: Exception) -> NoReturn:
+        from distributed import KilledWorker
+
+        if isinstance(error, KilledWorker):
+            raise self._lost(shard) from error
+        if isinstance(error, McvizError):
+            raise error
+        raise ClusterError(f"A worker failed: {type(error).__name__}: {error}") from error
+
+    def _lost(self, shard: int) -> ClusterError:
         start, stop = self.shards.manifest.shard_range(shard)
-        return self.workers.examples.apart(start, stop if flight.shard is not None else start + 1)
-
-    def _news(self) -> Iterator["Future"]:
-        self.waiting()
-        with suppress(queue.Empty):
-            yield self.news.get(timeout=SECONDS_OF_WAITING)
-            while True:
-                yield self.news.get_nowait()
-
-    def _result(self, flight: _Flight, shard: int, future: "Future") -> MadeShard | None:
-        if future.status == "error" and shard in self.wanted:
-            error = future.exception()
-            if isinstance(error, McvizError):
-                raise error
-            raise ClusterError(f"Worker {flight.worker} failed: {type(error).__name__}: {error}") from error
-        with suppress(TimeoutError):
-            if future.status == "finished":
-                return future.result(timeout=SECONDS_TO_FETCH)
-        if shard in self.wanted:
-            self._lose(flight)
-        return None
-
-    def _lose(self, flight: _Flight) -> None:
-        if flight.shard is None or flight.shard not in self.wanted:
-            return
-        self.unheard.add(flight.worker)
-        self.lost[flight.shard] += 1
-        if self.lost[flight.shard] >= MOST_LOSSES:
-            start, stop = self.shards.manifest.shard_range(flight.shard)
-            raise ClusterError(
-                f"{MOST_LOSSES} workers were lost while they made examples {start:,} to {stop - 1:,}. Have they enough "
-                "memory? The same command goes on with what is finished."
-            )
-        self.left.appendleft(flight.shard)
+        return ClusterError(
+            f"Several workers were lost while they made examples {start:,} to {stop - 1:,}. Have they enough memory? "
+            "The same command goes on with what is finished."
+        )
 
 
-def _is_whole(shards: Shards, made: MadeShard) -> bool:
-    """Whether what two workers may have written is what one of them said."""
-    listed = replace(shards.manifest, files=made.files)
-    return all(is_whole(shards.folder, listed, name) for name in made.files)
+def _answer(future: "Future", result: Any) -> Answer | None:
+    """The answer of a worker; None where it was lost."""
+    if future.status == "error":  # it could not even be asked
+        error = result[1]
+        return Answer(f"cannot be asked: {type(error).__name__}: {error}. Install mcviz there as it is here")
+    return result if future.status == "finished" else None
+
+
+def _gone() -> ClusterError:
+    return ClusterError(
+        "The Dask scheduler is gone. What is finished is kept: the same command goes on, with another scheduler or "
+        "without."
+    )

@@ -5,11 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mcviz.choices import Predicts
-from mcviz.extras import import_modules
-from mcviz.model.loading import load_model
-from mcviz.model.sampler import Sampler
-from mcviz.model.texts import with_vocabulary
-from mcviz.runs import open_run
 
 
 @dataclass(frozen=True)
@@ -39,33 +34,6 @@ class ModelSource:
     task: str | None = None
     predicts: Predicts | None = None
     rate: float | None = None
-
-    def sampler(self) -> Sampler:
-        """Load the model and prepare it.
-
-        Raises:
-            DataNotFoundError: there is no such file.
-            MissingPackageError: a module is not there.
-            InvalidInputError: an argument that cannot be used.
-            UnsuitableModelError: a model that cannot be loaded or sampled.
-        """
-        import_modules(self.modules)
-        network = load_model(self.path, trust=self.trust)
-        if self.vocabulary is not None:
-            network = with_vocabulary(network, list(self.vocabulary))
-        if self.run is not None:
-            found = Sampler.for_run(network, open_run(self.run))
-        else:
-            found = Sampler(
-                network,
-                output=self.output,
-                from_logits=self.from_logits,
-                task=self.task or "classification",
-                predicts=self.predicts or "mean",
-                rate=self.rate,
-            )
-        found.source = self
-        return found
 
 
 def absolute(path: str | os.PathLike[str]) -> str:

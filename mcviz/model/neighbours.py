@@ -57,7 +57,7 @@ def find_neighbours(sampler: Sampler, run: Run, progress: Progress | None = None
     """
     stride = -(-len(run) // MOST_EXAMPLES)
     numbers = np.arange(0, len(run), stride)
-    kept = load_derived(run, FEATURES)
+    kept = load_derived(run.path, run.digest, FEATURES)
     if kept is not None and kept["features"].ndim == 2 and len(kept["features"]) == len(numbers):
         return Neighbours(numbers, kept["features"].astype(np.float32))
     adapter, stored, found = adapter_for_run(sampler, run), stored_examples(run), []
@@ -67,5 +67,5 @@ def find_neighbours(sampler: Sampler, run: Run, progress: Progress | None = None
         if progress:
             progress(stop, len(numbers))
     features = np.concatenate(found)
-    save_derived(run, FEATURES, {"features": features})
+    save_derived(run.path, run.digest, FEATURES, {"features": features})
     return Neighbours(numbers, features)

@@ -31,13 +31,13 @@ def fit_ood_detector(sampler: Sampler, run: Run) -> OODDetector:
     """
     _check_enough(len(run), LEAST_EXAMPLES)
     fitted, calibrating = halves(np.arange(len(run)))
-    kept = load_derived(run, FIT)
+    kept = load_derived(run.path, run.digest, FIT)
     unexplained = kept["unexplained"] if kept and kept["unexplained"].shape == (len(calibrating),) else None
     subspaces, mean_probs = class_subspaces(sampler, run, fitted), run.mean_probs[calibrating]
     if unexplained is None:
         activations = activations_before_dropout(sampler, taken(sampler, run, calibrating))
         unexplained = unexplained_share(subspaces, mean_probs, activations)
-        save_derived(run, FIT, {"unexplained": unexplained})
+        save_derived(run.path, run.digest, FIT, {"unexplained": unexplained})
     return OODDetector.calibrated(subspaces, mean_probs, unexplained)
 
 

@@ -1,38 +1,30 @@
 """Sampling straight into a run on disk."""
 
-import hashlib
-import importlib.metadata
-import json
 import os
-import platform
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import replace as replaced
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
-import numpy as np
 from msgspec.structs import replace
 
-import mcviz
 from mcviz.choices import MASKS, Masks, Predicts
 from mcviz.data import DataSet, as_data_set
 from mcviz.errors import McvizError, UnsuitableModelError
 from mcviz.interrupts import held_interrupts
 from mcviz.manifest import layout_for
 from mcviz.model.compiling import NO_COMPILER
-from mcviz.model.kinds import Adapter, adapter_for_examples
+from mcviz.model.kinds import adapter_for_examples
 from mcviz.model.model_files import reason, write_model_file
 from mcviz.model.model_source import ModelSource, absolute
 from mcviz.model.sampler import Sampler, as_sampler
-from mcviz.model.vocabularies import vocabularies
+from mcviz.model.source import Source, load_sampler, model_digest, versions
 from mcviz.runs import Examples, Layer, Manifest, Model, Origin, Preprocessing, Run
 from mcviz.runs.contents import (
     Contents,
     Progress,
-    Rows,
     Seen,
     described_examples,
     described_images,
@@ -41,7 +33,7 @@ from mcviz.runs.contents import (
 )
 from mcviz.runs.files import folder_at
 from mcviz.runs.manifest_file import read_manifest
-from mcviz.runs.shards import Makers
+from mcviz.runs.shards import ShardExecutor
 from mcviz.runs.writer import rename_classes, write
 from mcviz.tasks import TASKS
 from mcviz.validate import invalid, one_of, whole_number
@@ -50,7 +42,6 @@ if TYPE_CHECKING:
     from distributed import Client
 
 DRAW_SCHEME = 2  # goes up whenever the sampler gives other numbers for the same seed
-LIBRARIES = ("keras", "tensorflow", "numpy")
 STAGES_GROW = 4  # times as many passes from one stage to the next
 
 
@@ -133,7 +124,7 @@ def sample_run(
     passes, seed = whole_number("passes", passes, 1), whole_number("seed", seed)
     if isinstance(model, str | os.PathLike):
         found = ModelSource(absolute(model), output=output, from_logits=from_logits, task=task, predicts=predicts)
-        sampler = found.sampler()
+        sampler = load_sampler(found)
     else:
         sampler = as_sampler(model, output=output, from_logits=from_logits, task=task, predicts=predicts)
     sampler = _as_there(sampler, out, passes, resume=resume)
@@ -194,12 +185,13 @@ def sample_run(
         model=_without_optimizer(network) if keep_model else None,
     )
     stages = _stages(source, wanted, out) if in_stages else [(wanted, 0)]
-    with _makers(scheduler, sampler, examples) as makers:
+    with _executor(scheduler, sampler, examples) as executor:
         for stage, before in stages:
             run = write(
                 out,
                 stage,
-                replaced(contents, makers=makers),
+                contents,
+                executor=executor,
                 resume=resume,
                 progress=_as_part(progress, before * given.count, passes * given.count) if in_stages else progress,
                 seen=seen,
@@ -208,64 +200,19 @@ def sample_run(
     return run if run.class_names == names else rename_classes(run, names)
 
 
-@held_interrupts()
-def model_digest(model: keras.Model) -> str:
-    """SHA-256 of a model's architecture, weights and vocabularies, the same in memory, saved and loaded."""
-    digest = hashlib.sha256()
-    architecture = keras.saving.serialize_keras_object(model)
-    digest.update(json.dumps([architecture["class_name"], architecture["config"]], sort_keys=True).encode())
-    for weight in model.weights:
-        digest.update(sha256_of(keras.ops.convert_to_numpy(weight)).encode())
-    for vocabulary in vocabularies(model):
-        digest.update(vocabulary.encode())
-    return digest.hexdigest()
-
-
-class Source:
-    """A model over the examples of a run, or over some of them; see `Source` of `mcviz.runs.contents`."""
-
-    def __init__(self, adapter: Adapter, examples: Rows, seed: int, masks: Masks, first: int = 0) -> None:
-        """Sample examples of which the first has the number `first`."""
-        self._adapter, self._examples, self._seed, self._masks, self._first = adapter, examples, seed, masks, first
-
-    def passes(self, start: int, stop: int, first_pass: int, passes: int, progress: Progress) -> np.ndarray:
-        """(passes, stop - start, K) float32."""
-        return self._adapter.sampler.sample(
-            self._taken(start, stop),
-            passes=passes,
-            seed=self._seed,
-            masks=self._masks,
-            first_pass=first_pass,
-            first_example=start,
-            progress=progress,
-        )
-
-    @property
-    def passes_at_once(self) -> int:
-        """How many passes the sampler computes together: fewer take as long."""
-        return self._adapter.sampler.plan_for(self._taken(self._first, self._first + 1))[1].passes
-
-    def deterministic(self, start: int, stop: int) -> np.ndarray:
-        """(stop - start, K) float32."""
-        return self._adapter.sampler.deterministic(self._taken(start, stop))
-
-    def _taken(self, start: int, stop: int) -> np.ndarray:
-        return self._adapter.from_stored(self._examples[start - self._first : stop - self._first])
-
-
 @contextmanager
-def _makers(scheduler: "str | Client | None", sampler: Sampler, examples: DataSet) -> Iterator[Makers | None]:
+def _executor(scheduler: "str | Client | None", sampler: Sampler, examples: DataSet) -> Iterator[ShardExecutor | None]:
     """The workers of a cluster, where one is named."""
     if scheduler is None:
         yield None
         return
-    from mcviz.model.cluster import Workers, connected
+    from mcviz.model.cluster import DaskExecutor, connected
 
     if sampler.source is None:
         advice = "Save it, so that every worker can load it."
         raise invalid("model", "the path of a model, where there is a scheduler", "a model in memory", advice)
     with connected(scheduler) if isinstance(scheduler, str) else nullcontext(scheduler) as client:
-        yield Workers(client, sampler.source, examples, versions())
+        yield DaskExecutor(client, sampler.source, examples, versions())
 
 
 def _stages(source: Source, wanted: Manifest, out: str | os.PathLike[str]) -> list[tuple[Manifest, int]]:
@@ -322,18 +269,3 @@ def _without_optimizer(model: keras.Model) -> bytes:
             raise UnsuitableModelError(
                 f"Keras cannot save this model ({reason(error)}). Sample it without keeping the model."
             ) from error
-
-
-def versions() -> dict[str, str]:
-    """Those of Python, mcviz and the libraries that the numbers of a run depend on, by name."""
-    found = {library: _version(library) for library in LIBRARIES}
-    return {"mcviz": mcviz.__version__, "python": platform.python_version(), **found}
-
-
-def _version(library: str) -> str:
-    for name in (library, f"{library}-cpu"):
-        try:
-            return importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return "unknown"

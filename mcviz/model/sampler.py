@@ -2,7 +2,7 @@
 
 import copy
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
@@ -29,6 +29,7 @@ from mcviz.model.masked_dense import (
     why_no_subset_sums,
 )
 from mcviz.model.model_files import NAME_OF_MODEL, check_name
+from mcviz.model.model_source import ModelSource
 from mcviz.model.outputs import check_variances
 from mcviz.model.plan import Plan, make_plan, random_examples
 from mcviz.model.stochastic import (
@@ -44,9 +45,6 @@ from mcviz.model.tracing import SamePassesError
 from mcviz.runs import Run
 from mcviz.tasks import TASKS
 from mcviz.validate import fraction, invalid, one_of, whole_number
-
-if TYPE_CHECKING:
-    from mcviz.model.model_source import ModelSource
 
 PASSES_TRIED = (8, 1000)  # passes; a rate of a thousandth seldom shows in eight
 

@@ -18,8 +18,8 @@ from mcviz.manifest import Manifest
 from mcviz.model import job
 from mcviz.model.kinds import adapter_for_examples
 from mcviz.model.model_source import ModelSource
-from mcviz.model.run_sampling import LIBRARIES, Source, model_digest, versions
 from mcviz.model.sampler import Sampler
+from mcviz.model.source import LIBRARIES, Source, load_sampler, model_digest, versions
 from mcviz.runs.files import Folder, folder_at
 from mcviz.runs.manifest_file import read_manifest
 from mcviz.runs.run import Run
@@ -150,7 +150,7 @@ def _sampler(source: ModelSource, manifest: Manifest) -> Sampler:
     assert manifest.model is not None
     key = source, manifest.model.sha256, manifest.origin.product, manifest.origin.compiler
     if key not in _samplers:
-        sampler = source.sampler()
+        sampler = load_sampler(source)
         if model_digest(sampler.model) != manifest.model.sha256:
             raise StorageError(f"it finds another model at {source.path}. Put the same file on all machines")
         _samplers.clear()

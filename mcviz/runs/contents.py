@@ -17,8 +17,6 @@ from mcviz.tasks.summary import Summary
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mcviz.runs.shards import Makers
-
 Progress = Callable[[int, int], None]
 Seen = Callable[[Manifest, int, Summary], None]  # a run, the first example of some, and what their passes come to
 BLOCK_BYTES = 1 << 26  # of images that are looked at at once
@@ -61,7 +59,6 @@ class Contents:
         columns: the bytes of `examples.parquet`, or None.
         features: (N, D) float32 by which examples are alike, or None.
         model: the bytes of the model file to keep, or None.
-        makers: other processes that make the shards in place of `source`, or None.
     """
 
     source: Source
@@ -71,7 +68,6 @@ class Contents:
     columns: bytes | None = None
     features: np.ndarray | None = None
     model: bytes | None = None
-    makers: "Makers | None" = None
 
 
 def described_images(images: Rows, stored: bool) -> tuple[Images, str]:

@@ -7,7 +7,6 @@ under `derived/`, or, where that cannot be written to, in the user's own data fo
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import platformdirs
@@ -19,9 +18,6 @@ from mcviz.runs.lock import writing
 from mcviz.runs.manifest_file import read_manifest
 from mcviz.runs.packed import packed, unpacked
 from mcviz.runs.shipped import PACKAGE
-
-if TYPE_CHECKING:
-    from mcviz.runs.run import Run
 
 DIGEST = "run_digest"
 PATIENCE = 2.0  # seconds
@@ -47,20 +43,21 @@ class Derived:
         return f"derived/{self.name}-{self.version}.npz"
 
 
-def load_derived(run: "Run", derived: Derived) -> dict[str, np.ndarray] | None:
+def load_derived(path: str, digest: str, derived: Derived) -> dict[str, np.ndarray] | None:
     """The arrays that were saved earlier.
 
     Args:
-        run: that they follow from.
+        path: of the run that they follow from.
+        digest: of that run.
         derived: what they are.
 
     Returns:
         Each array by its name, or None where they are not there as they were written, for this very run.
     """
     # The user's first: there is one where the run's own folder could not take what was found later.
-    for folder in (folder_at(users_folder(run.digest)), folder_at(run.path)):
+    for folder in (folder_at(users_folder(digest)), folder_at(path)):
         try:
-            arrays = _unpacked(folder.read(derived.file), run.digest)
+            arrays = _unpacked(folder.read(derived.file), digest)
         except (FileNotFoundError, McvizError):
             continue
         if arrays is not None and {name: str(array.dtype) for name, array in arrays.items()} == dict(derived.dtypes):
@@ -68,11 +65,12 @@ def load_derived(run: "Run", derived: Derived) -> dict[str, np.ndarray] | None:
     return None
 
 
-def save_derived(run: "Run", derived: Derived, arrays: Mapping[str, np.ndarray]) -> bool:
+def save_derived(path: str, digest: str, derived: Derived, arrays: Mapping[str, np.ndarray]) -> bool:
     """Keep arrays that follow from a run.
 
     Args:
-        run: that they follow from.
+        path: of the run that they follow from.
+        digest: of that run.
         derived: what they are.
         arrays: each array by its name, of the dtype that `derived` says.
 
@@ -81,20 +79,20 @@ def save_derived(run: "Run", derived: Derived, arrays: Mapping[str, np.ndarray])
     """
     if not may_write():
         return False
-    content = _packed({name: np.asarray(arrays[name], dtype) for name, dtype in derived.dtypes.items()}, run.digest)
-    folder = folder_at(run.path)
+    content = _packed({name: np.asarray(arrays[name], dtype) for name, dtype in derived.dtypes.items()}, digest)
+    folder = folder_at(path)
     try:
-        if read_manifest(folder).digest != run.digest:
+        if read_manifest(folder).digest != digest:
             return False
-        if Path(run.path).resolve().is_relative_to(PACKAGE):  # where it is installed, nothing is written
-            return _saved_for_user(run, derived, content)
+        if Path(path).resolve().is_relative_to(PACKAGE):  # where it is installed, nothing is written
+            return _saved_for_user(digest, derived, content)
         with writing(folder, PATIENCE):  # nobody removes the run meanwhile; who lets it grow holds it for long
-            if read_manifest(folder).digest != run.digest:
+            if read_manifest(folder).digest != digest:
                 return False
             folder.write(derived.file, content)
-        folder_at(users_folder(run.digest)).delete(derived.file)  # which is older from now on
+        folder_at(users_folder(digest)).delete(derived.file)  # which is older from now on
     except StorageError:
-        return _saved_for_user(run, derived, content)
+        return _saved_for_user(digest, derived, content)
     except McvizError:
         return False
     return True
@@ -105,9 +103,9 @@ def users_folder(digest: str) -> str:
     return str(Path(platformdirs.user_data_dir("mcviz", appauthor=False)) / "derived" / digest[:32])
 
 
-def _saved_for_user(run: "Run", derived: Derived, content: bytes) -> bool:
+def _saved_for_user(digest: str, derived: Derived, content: bytes) -> bool:
     try:
-        folder_at(users_folder(run.digest)).write(derived.file, content)
+        folder_at(users_folder(digest)).write(derived.file, content)
     except McvizError:
         return False
     return True

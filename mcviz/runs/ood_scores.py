@@ -191,7 +191,7 @@ def _best(means: Mapping[str, float], labels: Mapping[str, str]) -> str:
 
 def load_ood_scores(run: "Run") -> OODScores | None:
     """What was computed earlier for a run, or None."""
-    arrays = load_derived(run, KEPT)
+    arrays = load_derived(run.path, run.digest, KEPT)
     try:
         return None if arrays is None else _unpacked(arrays)
     except (KeyError, TypeError, ValueError):  # of another version, or damaged
@@ -200,7 +200,7 @@ def load_ood_scores(run: "Run") -> OODScores | None:
 
 def save_ood_scores(run: "Run", scores: OODScores) -> bool:
     """Keep what was computed beside the run; see `save_derived`."""
-    return save_derived(run, KEPT, _packed(scores))
+    return save_derived(run.path, run.digest, KEPT, _packed(scores))
 
 
 def _packed(scores: OODScores) -> dict[str, np.ndarray]:

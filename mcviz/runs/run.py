@@ -471,12 +471,12 @@ class Run:
             # One pass with that mean does as well, and is read at once.
             return score.compute(self._predictions(self.mean_predictions[None], 0, len(self))).astype(np.float32)
         derived = Derived(f"score-{score.name}", 1, {"values": "float32"})
-        kept = load_derived(self, derived)
+        kept = load_derived(self.path, self.digest, derived)
         if kept is None or kept["values"].shape != (len(self),):
             shards = [self.manifest.shard_range(shard) for shard in range(self.manifest.shards)]
             values = [score.compute(self._predictions(self.predictions_block(*shard), *shard)) for shard in shards]
             kept = {"values": np.concatenate(values).astype(np.float32)}
-            save_derived(self, derived, kept)
+            save_derived(self.path, self.digest, derived, kept)
         return kept["values"]
 
     def _predictions(self, passes: np.ndarray, start: int, stop: int) -> Any:

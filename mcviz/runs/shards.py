@@ -53,18 +53,18 @@ class Shards:
     there: frozenset[int]
 
 
-class Makers(Protocol):
+class ShardExecutor(Protocol):
     """Other processes that make shards."""
 
-    def made(self, shards: Shards, waiting: Callable[[], None]) -> Generator[tuple[int, MadeShard]]:
-        """Make all shards of a run, and give each with its number as it is done, in any order.
+    def run(self, shards: Shards, poll: Callable[[], None]) -> Generator[tuple[int, MadeShard]]:
+        """Make all shards of a run, and yield each with its number as it is done, in any order.
 
         Args:
             shards: of the run.
-            waiting: called several times a second; what it raises stops the making.
+            poll: called several times a second; what it raises stops the making.
 
         Raises:
-            McvizError: they cannot be made. Those that were given stay.
+            McvizError: they cannot be made. Those that were yielded stay.
         """
 
 

@@ -37,7 +37,7 @@ from mcviz.runs.files import Folder, folder_at
 from mcviz.runs.lock import writing
 from mcviz.runs.manifest_file import NAME, check_manifest, check_size, read_manifest, write_manifest
 from mcviz.runs.run import Run, open_run
-from mcviz.runs.shards import MadeShard, Shards, make_shard
+from mcviz.runs.shards import MadeShard, ShardExecutor, Shards, make_shard
 from mcviz.runs.shipped import require_own
 from mcviz.runs.table import encode_table
 from mcviz.runs.verified import described, is_whole, read_verified
@@ -53,6 +53,7 @@ def write(
     wanted: Manifest,
     contents: Contents,
     *,
+    executor: ShardExecutor | None = None,
     resume: bool = True,
     progress: Progress | None = None,
     seen: Seen | None = None,
@@ -66,6 +67,7 @@ def write(
         out: its folder, or an fsspec address.
         wanted: what the run is to be, `partial` and without files.
         contents: what it is made of.
+        executor: other processes that make the shards in place of the contents' source, or None.
         resume: whether to go on with a partial run; False begins anew.
         progress: called with (done, total) predictions. What it raises stops the writing; what is done stays.
         seen: called with what the passes of each shard come to, those of an earlier writing too.
@@ -93,7 +95,7 @@ def write(
                     remove_files(folder)
                 if not is_finished(folder, wanted):
                     refuse_another(folder, wanted)
-                    _Writing(folder, wanted, contents, progress, seen).carry_out(resume)
+                    _Writing(folder, wanted, contents, executor, progress, seen).carry_out(resume)
                     _remove_left_over(folder)
         _sweep(folder)
         run = open_run(out)
@@ -165,10 +167,11 @@ class _Writing:
         folder: Folder,
         wanted: Manifest,
         contents: Contents,
+        executor: ShardExecutor | None,
         progress: Progress | None,
         seen: Seen | None,
     ) -> None:
-        self.folder, self.contents, self.progress, self.seen = folder, contents, progress, seen
+        self.folder, self.contents, self.executor, self.progress, self.seen = folder, contents, executor, progress, seen
         self.manifest = replace(wanted, files={})  # a list of its own, which grows in place with every file
         self.old: Run | None = None
         self.name = NAME  # of the manifest, while it is partial
@@ -253,10 +256,10 @@ class _Writing:
         self.done = sum(self._predictions(shard) for shard in there)
         for name in self.task.pass_arrays(manifest):
             self._write_metadata(arrays_of(manifest)[name])
-        if self.contents.makers:
+        if self.executor:
             old = self.old.manifest if self.old else None
             shards = Shards(self.folder, self.name, self.manifest, old, there)
-            made = self.contents.makers.made(shards, partial(self._report, 0, 0))
+            made = self.executor.run(shards, partial(self._report, 0, 0))
         else:
             made = self._made_here(there)
         with closing(made):

@@ -155,7 +155,7 @@ def test_a_name_that_cannot_be_is_told(cache: Path, name: str, said: str) -> Non
 
 def test_a_run_is_removed_only_after_it_was_said_what_goes(cache: Path) -> None:
     run = open_run(cache / "whole")
-    save_derived(run, Derived("speed", 1, {"metres": "float64"}), {"metres": np.arange(3.0)})
+    save_derived(run.path, run.digest, Derived("speed", 1, {"metres": "float64"}), {"metres": np.arange(3.0)})
     (cache / "whole" / "notes.txt").write_text("mine")
     reviews_of(run).add(0, "Ada", "none")
     app = opened("whole")

@@ -45,7 +45,7 @@ def test_components_are_computed_once_for_a_run(tmp_path: Path, monkeypatch: pyt
 
 def test_components_of_another_number_of_images_are_computed_again(tmp_path: Path) -> None:
     run = make(tmp_path / "run")
-    save_derived(run, similar.SIMILARITY, {"components": np.zeros((len(run) + 1, 3), np.float32)})
+    save_derived(run.path, run.digest, similar.SIMILARITY, {"components": np.zeros((len(run) + 1, 3), np.float32)})
     assert len(similar.components.__wrapped__(run.digest, run)) == len(run)
 
 
@@ -53,10 +53,10 @@ def test_a_kept_layout_is_read_back_and_one_that_does_not_fit_is_not(tmp_path: P
     run = make(tmp_path / "run")
     positions = np.random.default_rng(0).random((len(run), 2), dtype=np.float32)
     for wrong in (positions[1:], positions[:, :1]):
-        save_derived(run, layouts.TSNE, {"positions": wrong})
+        save_derived(run.path, run.digest, layouts.TSNE, {"positions": wrong})
         assert layouts.positions(run, "tsne") is None
         assert layouts.known_layouts(run) == ["pca"]
-    save_derived(run, layouts.TSNE, {"positions": positions})
+    save_derived(run.path, run.digest, layouts.TSNE, {"positions": positions})
     np.testing.assert_array_equal(layouts.positions(run, "tsne"), positions)
     assert layouts.known_layouts(run) == ["pca", "tsne"]
 

@@ -67,7 +67,7 @@ def test_around_an_example_that_is_not_in_the_layout_nothing_is_selected(
     run = make(tmp_path / "run", pixels=some_images(13))
     positions = np.random.default_rng(0).random((len(run), 2), dtype=np.float32)
     positions[3] = np.nan
-    save_derived(run, layouts.TSNE, {"positions": positions})
+    save_derived(run.path, run.digest, layouts.TSNE, {"positions": positions})
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
     app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120).run()
     app.query_params["view"], app.query_params["layout"] = "map", "tsne"

@@ -29,9 +29,10 @@ from mcviz.errors import ClusterError, InvalidInputError, PartialRunError
 from mcviz.extras import INSTALL_DASK
 from mcviz.jobs.of_run import data_set_of
 from mcviz.model import cluster, run_sampling
-from mcviz.model.cluster import _Making
+from mcviz.model.cluster import _Execution
 from mcviz.model.model_source import ModelSource
 from mcviz.model.run_sampling import sample_run
+from mcviz.model.source import load_sampler
 from mcviz.runs import Run, open_run, verify_run
 from mcviz.runs.files import folder_at
 from tests.cases import only
@@ -258,59 +259,74 @@ def test_an_object_store_is_shared_ground(workers: LocalCluster, shared: Path, a
 
 @pytest.mark.exhaustive
 def test_a_worker_is_killed_in_the_middle_of_a_shard(
-    workers: LocalCluster, shared: Path, alone: dict[int, Path], tmp_path: Path, monkeypatch
+    workers: LocalCluster, shared: Path, alone: dict[int, Path], tmp_path: Path
 ) -> None:
-    victims, lost = pids(workers), []
-    lose = _Making._lose
-    monkeypatch.setattr(_Making, "_lose", lambda self, flight: lost.append(flight.shard) or lose(self, flight))
+    victims = pids(workers)
     kill = partial(os.kill, next(iter(victims.values())), signal.SIGKILL)
     run = sampled(shared, tmp_path / "run", passes=LONG, scheduler=workers.scheduler_address, progress=at(0.1, kill))
-    assert lost
+    assert workers.scheduler.task_prefixes["carry_out"].suspicious  # shards were lost with their worker
     assert contents(Path(run.path)) == contents(alone[LONG])
 
 
 @pytest.mark.exhaustive
-def test_a_straggler_is_not_waited_for(
-    workers: LocalCluster, shared: Path, alone: dict[int, Path], tmp_path: Path, monkeypatch
+@pytest.mark.parametrize("counted", ["by Dask", "here, where all workers are lost"])
+def test_a_shard_that_kills_workers_stops_the_command(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, counted: str
 ) -> None:
-    with Client(workers, set_as_default=False) as client:
-        client.wait_for_workers(2, timeout=60)
-    slow = next(iter(pids(workers).values()))
-    monkeypatch.setattr(cluster, "SECONDS_TO_END", 1)
-    held = partial(os.kill, slow, signal.SIGSTOP)
-    try:
-        run = sampled(
-            shared, tmp_path / "run", passes=LONG, scheduler=workers.scheduler_address, progress=at(0.1, held)
+    monkeypatch.setattr(cluster, "MOST_SUBMISSIONS", 1)
+    data = read_data(shared / "x.npy")
+    object.__setattr__(data.images, "read", Deadly(data.images.read))
+    with LocalCluster(n_workers=1, threads_per_worker=1, memory_limit=0, dashboard_address="127.0.0.1:0") as found:
+        if counted == "by Dask":
+            found.scheduler.allowed_failures = 0
+        message = (
+            r"^Several workers were lost while they made examples 3[26] to 3[59]\..* goes on with what is finished"
         )
-        assert contents(Path(run.path)) == contents(alone[LONG])
-    finally:
-        os.kill(slow, signal.SIGCONT)
-    time.sleep(1)  # it goes on, and may write what it was about to
-    assert contents(tmp_path / "run") == contents(alone[LONG])
+        with pytest.raises(ClusterError, match=message):
+            sampled(shared, tmp_path / "run", data=data, scheduler=found.scheduler_address)
+    with pytest.raises(PartialRunError):
+        open_run(tmp_path / "run")
+
+
+class Deadly:
+    """Reads images from a file, and kills the worker that reads the 35th."""
+
+    def __init__(self, read: Any) -> None:
+        self.read, self.home = read, os.getpid()
+
+    def __call__(self, places: Any) -> np.ndarray:
+        if os.getpid() != self.home and 35 in np.asarray(places):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self.read(places)
 
 
 @pytest.mark.exhaustive
-def test_what_two_workers_wrote_is_read_again(
-    workers: LocalCluster, shared: Path, alone: dict[int, Path], tmp_path: Path, monkeypatch
+def test_a_worker_that_hangs_keeps_nobody_from_stopping_and_changes_nothing_later(
+    workers: LocalCluster, shared: Path, alone: dict[int, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make, is_whole, asked = _Making._make, cluster._is_whole, []
+    with Client(workers, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=60)
+    hangs = next(iter(pids(workers).values()))
+    monkeypatch.setattr(cluster, "SECONDS_TO_END", 1)
 
-    def twice(self: _Making, worker: str, shard: int) -> None:
-        make(self, worker, shard)
-        if shard == 5 and not asked:
-            make(self, worker, shard)
+    def hang_and_stop() -> None:
+        os.kill(hangs, signal.SIGSTOP)
+        stop()
 
-    def damaged_once(shards: Any, made: Any) -> bool:
-        asked.append(made)
-        if len(asked) == 1:
-            (Path(shards.folder.path) / next(iter(made.files))).write_bytes(b"of another processor")
-        return is_whole(shards, made)
-
-    monkeypatch.setattr(_Making, "_make", twice)
-    monkeypatch.setattr(cluster, "_is_whole", damaged_once)
-    run = sampled(shared, tmp_path / "run", scheduler=workers.scheduler_address)
-    assert len(asked) == 1
-    assert contents(Path(run.path)) == contents(alone[12])
+    try:
+        with pytest.raises(Stop):
+            sampled(
+                shared,
+                tmp_path / "run",
+                passes=LONG,
+                scheduler=workers.scheduler_address,
+                progress=at(0.1, hang_and_stop),
+            )
+        assert contents(Path(sampled(shared, tmp_path / "run", passes=LONG).path)) == contents(alone[LONG])
+    finally:
+        os.kill(hangs, signal.SIGCONT)
+    time.sleep(1)  # it goes on, and may write the shard that it was at
+    assert contents(tmp_path / "run") == contents(alone[LONG])
 
 
 def test_workers_that_cannot_take_part_are_refused_by_name(
@@ -324,7 +340,7 @@ def test_workers_that_cannot_take_part_are_refused_by_name(
             sampled(shared, tmp_path / "run", scheduler=address)
     for other, message in ((None, "No such file|no model"), (small_network(seed=1), "another model")):
         (tmp_path / "model.keras").write_bytes((shared / "model.keras").read_bytes())
-        sampler = ModelSource(str(tmp_path / "model.keras")).sampler()
+        sampler = load_sampler(ModelSource(str(tmp_path / "model.keras")))
         (tmp_path / "model.keras").unlink()
         if other:
             other.save(tmp_path / "model.keras")
@@ -341,19 +357,19 @@ def test_a_worker_that_comes_later_is_asked_too(
 ) -> None:
     expected: dict[str, str] = {}
     heard: list[tuple[object, ...]] = []
-    hand_out, hear = _Making._hand_out, _Making._hear
+    submit_shards, admit = _Execution._submit_shards, _Execution._admit
 
     def grow() -> None:
         expected["numpy"] = "1.0"  # so that it is the newcomer that has another
         workers.scale(3)
 
-    def held(self: _Making) -> None:
-        self.workers.versions.update(expected)
+    def held(self: _Execution) -> None:
+        self.executor.versions.update(expected)
         if not expected or heard:
-            hand_out(self)
+            submit_shards(self)
 
-    monkeypatch.setattr(_Making, "_hand_out", held)
-    monkeypatch.setattr(_Making, "_hear", lambda *given: heard.append(given) or hear(*given))
+    monkeypatch.setattr(_Execution, "_submit_shards", held)
+    monkeypatch.setattr(_Execution, "_admit", lambda *given: heard.append(given) or admit(*given))
     with pytest.warns(UserWarning, match=r"^Worker tcp://\S+ has numpy \S+, not 1\.0\. It gets no work\.$"):
         run = sampled(shared, tmp_path / "run", scheduler=workers.scheduler_address, progress=at(0.1, grow))
     workers.scale(2)

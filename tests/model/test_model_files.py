@@ -24,7 +24,8 @@ from mcviz.errors import UnsuitableModelError
 from mcviz.model import Sampler, load_model, sample
 from mcviz.model.known_classes import KNOWN_ACTIVATIONS, KNOWN_CLASSES, LAYERS_WITH_VOCABULARY
 from mcviz.model.model_files import check_architecture, write_model_file
-from mcviz.model.run_sampling import model_digest, sample_run
+from mcviz.model.run_sampling import sample_run
+from mcviz.model.source import model_digest
 from mcviz.model.vocabularies import FILE_OF_VOCABULARY, vocabularies
 from tests.cases import one_in, only
 from tests.model import hostile

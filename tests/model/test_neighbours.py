@@ -48,7 +48,7 @@ def test_nearest_are_the_nearest_by_cosine(
     nearest, cosines = found.nearest(own_features(sampler, images[compared[[4]]] / np.float32(255))[0], 5, compared[4])
     assert nearest.tolist() == compared[places[0, 1:]].tolist()
     assert (np.diff(cosines) <= 0).all()
-    assert load_derived(run, neighbours.FEATURES) is not None
+    assert load_derived(run.path, run.digest, neighbours.FEATURES) is not None
     kept = find_neighbours(sampler, run, lambda *_: pytest.fail("they are kept"))
     np.testing.assert_allclose(kept.features, found.features, atol=1e-3)
 

@@ -91,7 +91,8 @@ def test_no_example_is_both_fitted_and_calibrated_on() -> None:
 
 
 def test_the_shipped_run_comes_with_it() -> None:
-    kept = load_derived(open_run(ROOT / "cache" / "mnist-cnn"), FIT)
+    run = open_run(ROOT / "cache" / "mnist-cnn")
+    kept = load_derived(run.path, run.digest, FIT)
     unexplained = None if kept is None else kept["unexplained"]
     assert unexplained is not None
     assert 0 < unexplained.min() < unexplained.max() < 1

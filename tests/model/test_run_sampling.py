@@ -18,8 +18,9 @@ from mcviz.errors import (
 )
 from mcviz.model import run_sampling
 from mcviz.model.loading import load_model
-from mcviz.model.run_sampling import model_digest, sample_run
+from mcviz.model.run_sampling import sample_run
 from mcviz.model.sampler import Sampler, as_sampler, sample
+from mcviz.model.source import model_digest
 from mcviz.runs import Layout, open_run, verify_run
 from tests.cases import only
 from tests.runs.making import contents, numbers

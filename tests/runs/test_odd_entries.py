@@ -38,7 +38,8 @@ def in_bounded_time() -> Iterator[None]:
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two runs, `odd` and `other`."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "user"))
-    save_derived(make(tmp_path / "cache/odd"), SPEED, {"count": [1]})
+    run = make(tmp_path / "cache/odd")
+    save_derived(run.path, run.digest, SPEED, {"count": [1]})
     shutil.copytree(tmp_path / "cache/odd", tmp_path / "cache/other")
     return tmp_path / "cache"
 
@@ -110,8 +111,9 @@ def test_beside_the_files_that_the_run_needs(cache: Path, place: str, kind: str)
     assert [run.state for run in list_runs(cache)] == ["finished", "finished"]
     assert numbers(open_run(cache / "odd")) == truth
     assert verify_run(cache / "odd").files == 20
-    assert place in ("derived", "derived/speed-1.npz") or load_derived(open_run(cache / "odd"), SPEED) is not None
-    save_derived(open_run(cache / "odd"), SPEED, {"count": [1]})
+    run = open_run(cache / "odd")
+    assert place in ("derived", "derived/speed-1.npz") or load_derived(run.path, run.digest, SPEED) is not None
+    save_derived(run.path, run.digest, SPEED, {"count": [1]})
     with suppress(StorageError):  # where something is in the way of the files that the writing needs
         make(cache / "odd")
         make(cache / "odd", passes=10)
@@ -147,10 +149,11 @@ def test_the_folders_of_runs_may_be_links(cache: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere/run").symlink_to(cache / "odd")
     assert run_names(tmp_path / "cache link") == ["odd", "other"]
     assert [run.state for run in list_runs(tmp_path / "elsewhere")] == ["finished"]
-    for run in (tmp_path / "cache link/odd", tmp_path / "elsewhere/run"):
-        assert numbers(open_run(run)) == truth
-        assert verify_run(run).files == 20
-        assert save_derived(open_run(run), SPEED, {"count": [2]})
+    for place in (tmp_path / "cache link/odd", tmp_path / "elsewhere/run"):
+        run = open_run(place)
+        assert numbers(run) == truth
+        assert verify_run(place).files == 20
+        assert save_derived(run.path, run.digest, SPEED, {"count": [2]})
     assert make(tmp_path / "elsewhere/run", passes=10).passes == open_run(cache / "odd").passes == 10
     assert remove_run(tmp_path / "cache link/other") == []
     assert run_names(cache) == ["odd"]

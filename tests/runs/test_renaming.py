@@ -50,9 +50,9 @@ def test_a_run_in_any_state_keeps_every_byte(cache: Path, name: str) -> None:
 
 def test_what_was_derived_goes_along(cache: Path) -> None:
     run = open_run(cache / "whole")
-    save_derived(run, SPEED, {"metres": np.arange(3.0)})
+    save_derived(run.path, run.digest, SPEED, {"metres": np.arange(3.0)})
     there = open_run(rename_run(run.path, "other"))
-    found = load_derived(there, SPEED)
+    found = load_derived(there.path, there.digest, SPEED)
     assert found is not None
     assert found["metres"].tolist() == [0, 1, 2]
 
@@ -158,8 +158,8 @@ def test_what_is_derived_while_a_run_is_written_is_kept_for_the_user(cache: Path
     monkeypatch.setattr("mcviz.runs.derived.PATIENCE", 0.1)
     run = open_run(cache / "whole")
     with writing(folder_at(cache / "whole")):
-        assert save_derived(run, SPEED, {"metres": np.arange(3.0)})
-    assert load_derived(run, SPEED) is not None
+        assert save_derived(run.path, run.digest, SPEED, {"metres": np.arange(3.0)})
+    assert load_derived(run.path, run.digest, SPEED) is not None
     assert not (cache / "whole" / SPEED.file).exists()
 
 
@@ -205,9 +205,9 @@ def test_of_a_link_to_what_came_with_mcviz_the_link_alone_is_renamed_and_removed
 def test_what_is_said_to_go_is_what_goes(cache: Path, name: str) -> None:
     if name == "whole":
         run = open_run(cache / name)
-        save_derived(run, SPEED, {"metres": np.arange(3.0)})
+        save_derived(run.path, run.digest, SPEED, {"metres": np.arange(3.0)})
         with writing(folder_at(run.path)):  # which goes to the user's own folder
-            save_derived(run, Derived("other", 2, {"metres": "float64"}), {"metres": np.arange(9.0)})
+            save_derived(run.path, run.digest, Derived("other", 2, {"metres": "float64"}), {"metres": np.arange(9.0)})
     (cache / name / "notes.txt").write_text("mine")
     before = {path: path.stat().st_size for path in cache.parent.rglob("*") if path.is_file()}
     goes = what_goes(cache / name)

@@ -80,7 +80,7 @@ def _compute(run: Run, name: str, distorter: Distorter) -> None:
         st.error(refusal(error, TRUST.title), icon=":material/error:")
         return
     _kept()[asked] = found
-    save_derived(run, _derived(name), _arrays(found))
+    save_derived(run.path, run.digest, _derived(name), _arrays(found))
     _ask(None)
     st.rerun()
 
@@ -159,7 +159,7 @@ def _arrays(found: Steps) -> dict[str, np.ndarray]:
 
 def _load(run: Run, name: str, distortion: Distortion) -> Steps | None:
     """From beside the run."""
-    arrays = load_derived(run, _derived(name))
+    arrays = load_derived(run.path, run.digest, _derived(name))
     count = len(amounts_of(distortion)), min(EXAMPLES, len(run))
     if arrays is None or any(array.shape[:2] != count for array in arrays.values()):
         return None

@@ -246,12 +246,12 @@ def _convergence(digest: str, score: str, _run: Run) -> Convergence:  # noqa: AR
     """From beside the run if it is there."""
     names = [field.name for field in fields(Convergence)]
     derived = Derived(f"convergence-{score.replace('_', '-')}", 1, dict.fromkeys(names, "float64"))
-    kept = load_derived(_run, derived)
+    kept = load_derived(_run.path, _run.digest, derived)
     if kept is not None and len({len(kept[name]) for name in names}) == 1 and kept["sizes"][-1:] == _run.passes:
         return Convergence(**{**kept, "sizes": kept["sizes"].astype(np.int64)})
     with _bar("Comparing sizes of the ensemble") as progress:
         found = convergence_of(_run, score, progress)
-    save_derived(_run, derived, {name: getattr(found, name) for name in names})
+    save_derived(_run.path, _run.digest, derived, {name: getattr(found, name) for name in names})
     return found
 
 
