@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import streamlit as st
 
-from mcviz.app.beside import key_of
+from mcviz.app.caching import cached_for_run, table_key
 from mcviz.manifest import CONTENT
 from mcviz.runs import Run
 from mcviz.runs.columns import UNKNOWN, Groups, Kind, column_groups, column_kinds, that_make_groups
@@ -16,12 +15,13 @@ from mcviz.text import one_line
 LONGEST = 200  # characters of a value that is shown
 
 
+@cached_for_run(table_key, max_entries=8)
 def own_columns(run: Run) -> dict[str, Kind]:
     """The kind of each of the user's own columns, by its name.
 
     `id` is first, where ids say more than numbers, and those that are the example itself are last.
     """
-    return {} if run.columns is None else _kinds(key_of(run), run)
+    return {} if run.columns is None else column_kinds(run)
 
 
 def details(run: Run) -> list[str]:
@@ -47,9 +47,11 @@ def grouping_columns(run: Run) -> list[str]:
     return that_make_groups(own_columns(run))
 
 
+@cached_for_run(table_key, max_entries=64)
 def groups(run: Run, name: str) -> Groups:
     """The groups of one of `grouping_columns`: a value each, or for many numbers a range each."""
-    return _groups(key_of(run), name, run)
+    assert run.columns is not None
+    return column_groups(run.columns[name], own_columns(run)[name])
 
 
 def example_of(run: Run, wanted: str) -> int | None:
@@ -76,18 +78,3 @@ def shown(value: Any) -> str:
         return UNKNOWN
     text = f"{value:.6g}" if isinstance(value, float) else one_line(str(value)).removesuffix(" 00:00:00")
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
-
-
-# `key_of` is the caches' key.
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _kinds(key: str, _run: Run) -> dict[str, Kind]:  # noqa: ARG001
-    return column_kinds(_run)
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _groups(key: str, name: str, _run: Run) -> Groups:  # noqa: ARG001
-    columns = _run.columns
-    assert columns is not None
-    return column_groups(columns[name], own_columns(_run)[name])

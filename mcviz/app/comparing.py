@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.app.beside import RunBeside, key_of_both
+from mcviz.app.beside import RunBeside
+from mcviz.app.caching import cached_for_run, names_key
 from mcviz.app.columns import grouping_columns
 from mcviz.app.components.chips import chips
 from mcviz.app.components.gallery import tiles
@@ -160,19 +161,15 @@ def doubted(run: RunBeside, state: PageState, score: str) -> None:
         gallery_view(selection)
 
 
+@cached_for_run(names_key, max_entries=4)
 def compared_by(run: Run, other: Run, score: str) -> Comparison:
-    """The comparison of two runs, computed once."""
-    return _compared(f"{run.name} {key_of_both(run, other)}", score, run, other)
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _compared(key: str, score: str, _run: Run, _other: Run) -> Comparison:  # noqa: ARG001 (the cache's)
+    """The comparison of two runs."""
     bar = st.empty()
 
     def progress(done: int, total: int) -> None:
         bar.progress(done / total, "Reading the passes …" if done < total else "Resampling the examples …")
 
     try:
-        return compare(_run, _other, score=score, progress=progress)
+        return compare(run, other, score=score, progress=progress)
     finally:
         bar.empty()

@@ -45,7 +45,7 @@ def _strongest_two(run: Run) -> np.ndarray:
 def _components(run: Run) -> np.ndarray:
     from mcviz.app.similar import components  # here, because it takes a while to import, and few pages compare
 
-    return components(run.digest, run)
+    return components(run)
 
 
 def _kept_tsne(run: Run) -> np.ndarray | None:

@@ -19,7 +19,7 @@ from mcviz.app.layouts import known_layouts
 from mcviz.app.needs import Part, has, met
 from mcviz.app.person import login
 from mcviz.app.redrawing import part_drawn
-from mcviz.app.resources import numbers_of, opened_run, run_paths, scores_of
+from mcviz.app.resources import numbers_of, opened_run, put_beside, run_paths, scores_of
 from mcviz.app.state import (
     PageState,
     address,
@@ -313,4 +313,4 @@ def _beside_another(run: Run, paths: dict[str, Path]) -> Run:
         check_comparable(run.manifest, beside.manifest)
     except McvizError:  # which the page that compares tells
         return run
-    return RunBeside(run, beside) if same_examples(run.manifest, beside.manifest) else run
+    return put_beside(run, beside) if same_examples(run.manifest, beside.manifest) else run

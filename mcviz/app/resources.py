@@ -1,6 +1,6 @@
 """What the pages share: the runs that are there, the open one, its table and rankings, and the model behind it.
 
-Each is made once for all sessions, and kept under the run's own digest. What is shared is read-only.
+Each is made once for all sessions. What is shared is read-only.
 """
 
 import gc
@@ -16,10 +16,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.app.beside import RunBeside, key_of
+from mcviz.app.beside import RunBeside
+from mcviz.app.caching import cached_for_run, names_key, numbers_key, table_key
 from mcviz.app.needs import missing
 from mcviz.choices import Masks
-from mcviz.comparing import OTHER
+from mcviz.comparing import OTHER, beside
 from mcviz.errors import McvizError
 from mcviz.extras import import_named_modules
 from mcviz.measures import Score, most_uncertain_first, significant
@@ -85,29 +86,47 @@ def target_names(run: Run) -> tuple[str, ...]:
     return tuple(map(one_line, run.targets))
 
 
+def put_beside(run: Run, other: Run) -> RunBeside:
+    """A run beside another over the same examples, which costs nothing the second time."""
+    return RunBeside(run, other, *_joined(run, other))
+
+
+@cached_for_run(table_key, max_entries=8)
 def table(run: Run) -> pd.DataFrame:
     """All scores of a run and the user's own columns, as `Run.table` gives them; shared, so not to be written to."""
-    return _table(key_of(run), run)
+    return run.table()
 
 
+@cached_for_run(table_key, max_entries=8)
 def scores_of(run: Run) -> dict[str, Score]:
     """The scores that a run's examples can be ranked by, in its units."""
-    return _scores(run.digest, run.manifest.unit, run)
+    registry = run.task.scores
+    return {name: _in_unit(score, run.manifest.unit) for name, score in registry.items() if name in table(run)}
 
 
+@cached_for_run(table_key, max_entries=8)
 def numbers_of(run: Run) -> dict[str, Score]:
     """The scores and, of a regression, true and predicted values: all that examples can be filtered and drawn by."""
-    return _numbers(key_of(run), run.manifest.unit, run)
+    found: dict[str, Score] = dict(scores_of(run))
+    for target in run.targets:
+        end = "" if len(run.targets) == 1 else f"_{target}"
+        of = "" if len(run.targets) == 1 else f" of {one_line(target)}"
+        for name, label in ((f"label{end}", f"True value{of}"), (f"prediction{end}", f"Prediction{of}")):
+            if not table(run)[name].isna().all():
+                found[name] = Quantity(name, label, run.manifest.unit, "high", "", np.asarray)
+    return found | (_numbers_beside(run, found) if isinstance(run, RunBeside) else {})
 
 
+@cached_for_run(numbers_key, max_entries=64)
 def ranking(run: Run, score: str) -> np.ndarray:
     """(N,) int64: the example of each rank by a score, most uncertain first."""
-    return _ranking(run.digest, score, run)
+    return _shared(most_uncertain_first(score, table(run)[score].to_numpy(), run.task.scores))
 
 
+@cached_for_run(numbers_key, max_entries=64)
 def sorted_scores(run: Run, score: str) -> np.ndarray:
     """(N,) one of `scores_of` a run, of its own examples, lowest first."""
-    return _sorted_scores(run.digest, score, run)
+    return _shared(np.sort(table(run)[score].to_numpy()))
 
 
 def live_passes(run: Run, contents: np.ndarray) -> np.ndarray:
@@ -169,22 +188,38 @@ def for_the_model(run: Run, contents: np.ndarray) -> np.ndarray:
     return adapter_for_run(prepared, run).from_inputs(contents)
 
 
+@cached_for_run(numbers_key, max_entries=2, show_spinner="Preparing the model …")
 def sampler(run: Run) -> "Sampler":
     """The run's own model, prepared for passes; it says so while it is being loaded.
 
     Raises:
         McvizError: the run was kept without its model, or the model cannot be loaded.
     """
-    return _sampler(run.digest, run)
+    network = model(run)
+    from mcviz.model import Sampler
+
+    prepared = Sampler.for_run(network, run)
+    # Where Keras is there, Streamlit has all garbage collected after every rerun. What was loaded stays, and looking at
+    # it takes half a second; of garbage none is kept.
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+    return prepared
 
 
+@cached_for_run(numbers_key, max_entries=2, show_spinner="Loading the model; the first time takes some seconds …")
 def model(run: Run) -> "keras.Model":
     """The run's own model.
 
     Raises:
         McvizError: the run was kept without its model, or the model cannot be loaded.
     """
-    return _model(run.digest, run)
+    from mcviz.model import load_model  # here, because TensorFlow takes seconds to import
+
+    if run.model_path is None:
+        raise McvizError(missing(run, "model"))
+    import_named_modules()
+    return load_model(run.model_path)
 
 
 @st.cache_resource(show_spinner="Opening the run …", max_entries=8)
@@ -197,30 +232,13 @@ def _changed(folder: Path) -> float:
     return manifest.stat().st_mtime if manifest.exists() else 0.0
 
 
-# In what follows, the digest is the cache's key, or `key_of` where it is about the table.
-
-
-@st.cache_resource(show_spinner=False, max_entries=8)
-def _table(key: str, _run: Run) -> pd.DataFrame:  # noqa: ARG001
-    return _run.table()
-
-
-@st.cache_resource(show_spinner=False, max_entries=8)
-def _scores(digest: str, unit: str, _run: Run) -> dict[str, Score]:  # noqa: ARG001
-    registry = _run.task.scores
-    return {name: _in_unit(score, unit) for name, score in registry.items() if name in table(_run)}
-
-
-@st.cache_resource(show_spinner=False, max_entries=8)
-def _numbers(key: str, unit: str, _run: Run) -> dict[str, Score]:  # noqa: ARG001
-    found: dict[str, Score] = dict(scores_of(_run))
-    for target in _run.targets:
-        end = "" if len(_run.targets) == 1 else f"_{target}"
-        of = "" if len(_run.targets) == 1 else f" of {one_line(target)}"
-        for name, label in ((f"label{end}", f"True value{of}"), (f"prediction{end}", f"Prediction{of}")):
-            if not table(_run)[name].isna().all():
-                found[name] = Quantity(name, label, unit, "high", "", np.asarray)
-    return found | (_numbers_beside(_run, found) if isinstance(_run, RunBeside) else {})
+@cached_for_run(names_key, max_entries=8, show_spinner="Comparing the runs …")
+def _joined(run: Run, other: Run) -> tuple[str, pd.DataFrame, pd.DataFrame]:
+    found, own = beside(run, other), run.columns
+    change = str(found.columns[0])
+    if own is None:
+        own = pd.DataFrame({"id": found.index.astype(str)}, index=found.index)
+    return change, own.assign(**{change: found[change]}), found.drop(columns=change)
 
 
 def _numbers_beside(run: RunBeside, own: Mapping[str, Score]) -> dict[str, Score]:
@@ -234,40 +252,6 @@ def _in_unit(score: Score, unit: str) -> Score:
     if score.unit != "target":
         return score
     return Quantity(**{each.name: getattr(score, each.name) for each in fields(Score)} | {"unit": unit})
-
-
-@st.cache_resource(show_spinner=False, max_entries=64)
-def _ranking(digest: str, score: str, _run: Run) -> np.ndarray:  # noqa: ARG001
-    return _shared(most_uncertain_first(score, table(_run)[score].to_numpy(), _run.task.scores))
-
-
-@st.cache_resource(show_spinner=False, max_entries=64)
-def _sorted_scores(digest: str, score: str, _run: Run) -> np.ndarray:  # noqa: ARG001
-    return _shared(np.sort(table(_run)[score].to_numpy()))
-
-
-@st.cache_resource(show_spinner="Loading the model; the first time takes some seconds …", max_entries=2)
-def _model(digest: str, _run: Run) -> "keras.Model":  # noqa: ARG001
-    from mcviz.model import load_model  # here, because TensorFlow takes seconds to import
-
-    if _run.model_path is None:
-        raise McvizError(missing(_run, "model"))
-    import_named_modules()
-    return load_model(_run.model_path)
-
-
-@st.cache_resource(show_spinner="Preparing the model …", max_entries=2)
-def _sampler(digest: str, _run: Run) -> "Sampler":  # noqa: ARG001
-    network = model(_run)
-    from mcviz.model import Sampler
-
-    prepared = Sampler.for_run(network, _run)
-    # Where Keras is there, Streamlit has all garbage collected after every rerun. What was loaded stays, and looking at
-    # it takes half a second; of garbage none is kept.
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()
-    return prepared
 
 
 def _shared(array: np.ndarray) -> np.ndarray:

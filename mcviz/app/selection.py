@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import streamlit as st
 
-from mcviz.app.beside import key_of
+from mcviz.app.caching import cached_for_run, table_key
 from mcviz.app.filters import Filters
 from mcviz.app.layouts import positions
 from mcviz.app.resources import ranking, table
@@ -56,9 +55,14 @@ def select(run: Run, state: PageState) -> Selection:
     return Selection(run, state, order[passing(run, state.filters)[order]])
 
 
+@cached_for_run(table_key, max_entries=32)
 def passing(run: Run, filters: Filters) -> np.ndarray:
     """(N,) bool: the examples of a run that pass every filter; shared, so not to be written to."""
-    return _passing(key_of(run), repr(filters), run, filters)
+    kept = filters.mask(table(run))
+    if filters.area and (found := positions(run, filters.area.layout)) is not None:
+        kept &= filters.area.contains(found)
+    kept.setflags(write=False)
+    return kept
 
 
 def place_of(example: int, order: np.ndarray) -> int:
@@ -71,12 +75,3 @@ def ranked(run: Run, state: PageState) -> np.ndarray:
     """(N,) int64: all examples of a run, in a state's order."""
     order = ranking(run, state.score)
     return order[::-1] if state.order == CONFIDENT_FIRST else order
-
-
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _passing(key: str, written: str, _run: Run, _filters: Filters) -> np.ndarray:  # noqa: ARG001 (the cache's key)
-    kept = _filters.mask(table(_run))
-    if _filters.area and (found := positions(_run, _filters.area.layout)) is not None:
-        kept &= _filters.area.contains(found)
-    kept.setflags(write=False)
-    return kept

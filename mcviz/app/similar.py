@@ -1,8 +1,8 @@
 """Which examples of a run are alike, computed once a run and kept beside it."""
 
 import numpy as np
-import streamlit as st
 
+from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.kinds import kind_of
 from mcviz.app.resources import progress_shown
 from mcviz.measures.similarity import principal_components
@@ -16,18 +16,18 @@ def compared(run: Run) -> str:
     return kind_of(run).similarity_basis if run.manifest.features is None else "features"
 
 
-@st.cache_resource(max_entries=4, show_spinner="Comparing the examples …")
-def components(digest: str, _run: Run) -> np.ndarray:  # noqa: ARG001 (the digest is the cache's key)
+@cached_for_run(numbers_key, max_entries=4, show_spinner="Comparing the examples …")
+def components(run: Run) -> np.ndarray:
     """(N, K) float32 by which a run's examples are alike, from beside the run if they are there."""
-    kept = load_derived(_run.path, _run.digest, SIMILARITY)
-    if kept is None or kept["components"].ndim != 2 or len(kept["components"]) != len(_run):
+    kept = load_derived(run.path, run.digest, SIMILARITY)
+    if kept is None or kept["components"].ndim != 2 or len(kept["components"]) != len(run):
         with progress_shown("examples compared") as progress:
-            if _run.features is None:
-                found = kind_of(_run).components(_run, progress)
+            if run.features is None:
+                found = kind_of(run).components(run, progress)
             else:
-                found = principal_components(_run.features, progress=progress)
+                found = principal_components(run.features, progress=progress)
         kept = {"components": found}
-        save_derived(_run.path, _run.digest, SIMILARITY, kept)
+        save_derived(run.path, run.digest, SIMILARITY, kept)
     found = kept["components"]
     found.setflags(write=False)
     return found

@@ -106,7 +106,7 @@ def test_garbage_is_not_kept_where_a_model_is_loaded_and_what_is_loaded_is_not_l
     before, after = Garbage(), Garbage()
     there = weakref.ref(before), weakref.ref(after)
     del before
-    resources._sampler.clear()
+    resources.sampler.clear()
     resources.sampler(mcviz.open_run(colour_cache / "colour"))
     assert there[0]() is None
     started = time.perf_counter()
@@ -117,7 +117,7 @@ def test_garbage_is_not_kept_where_a_model_is_loaded_and_what_is_loaded_is_not_l
     assert of_rerun < (time.perf_counter() - started) / 3
     gc.freeze()
     del after
-    resources._sampler.clear()
+    resources.sampler.clear()
     resources.sampler(mcviz.open_run(colour_cache / "colour"))
     assert there[1]() is None, "what is garbage by the next time is not kept either"
 

@@ -22,7 +22,7 @@ def copied(run: mcviz.Run, tmp_path: Path) -> mcviz.Run:
 
 def test_similar_images_are_near_in_their_pixels(copied: mcviz.Run) -> None:
     pixels = np.asarray(copied.images[:]).reshape(len(copied), -1).astype(np.float64)
-    components = similar.components.__wrapped__(copied.digest, copied)
+    components = similar.components.__wrapped__(copied)
     for example in (0, 247, 9999):
         nearest = most_similar(components, example, 6)
         assert example not in nearest
@@ -32,13 +32,13 @@ def test_similar_images_are_near_in_their_pixels(copied: mcviz.Run) -> None:
 
 def test_components_are_computed_once_for_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = make(tmp_path / "run")
-    first = similar.components.__wrapped__(run.digest, run)
+    first = similar.components.__wrapped__(run)
 
     def refuse(*_: object) -> None:
         raise AssertionError("computed again")
 
     monkeypatch.setattr(similar, "principal_components", refuse)
-    again = similar.components.__wrapped__(run.digest, mcviz.open_run(run.path))
+    again = similar.components.__wrapped__(mcviz.open_run(run.path))
     np.testing.assert_array_equal(again, first)
     assert not again.flags.writeable
 
@@ -46,7 +46,7 @@ def test_components_are_computed_once_for_a_run(tmp_path: Path, monkeypatch: pyt
 def test_components_of_another_number_of_images_are_computed_again(tmp_path: Path) -> None:
     run = make(tmp_path / "run")
     save_derived(run.path, run.digest, similar.SIMILARITY, {"components": np.zeros((len(run) + 1, 3), np.float32)})
-    assert len(similar.components.__wrapped__(run.digest, run)) == len(run)
+    assert len(similar.components.__wrapped__(run)) == len(run)
 
 
 def test_a_kept_layout_is_read_back_and_one_that_does_not_fit_is_not(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_kept_layout_is_read_back_and_one_that_does_not_fit_is_not(tmp_path: P
 def test_no_example_is_similar_to_itself_in_a_small_run(tmp_path: Path, count: int) -> None:
     images = np.random.default_rng(0).random((count, 8, 8, 1), dtype=np.float32)
     small = mcviz.sample_run(mcviz.reference_network((8, 8, 1), classes=4), images, tmp_path / "small", passes=3)
-    components = similar.components.__wrapped__(small.digest, small)
+    components = similar.components.__wrapped__(small)
     for example in range(count):
         others = sorted(set(range(count)) - {example})
         assert sorted(most_similar(components, example, 6)) == others

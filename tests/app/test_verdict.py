@@ -54,7 +54,7 @@ def test_the_detector_takes_over_when_it_is_fitted(
     monkeypatch.setenv("MCVIZ_CACHE", str(colour_cache))
     app = open_probe()
     run = mcviz.open_run(colour_cache / "colour")
-    _fit(run.digest, run).detector.result(60)
+    _fit(run).detector.result(60)
     assert isinstance(detector_for(run), FittedDetector)
     widget(app.slider, "strength").set_value(0.0).run()
     assert not app.exception
@@ -68,7 +68,7 @@ import sys
 import mcviz
 from mcviz.app.probe.verdict import _fit
 run = mcviz.open_run(sys.argv[1])
-detector = _fit(run.digest, run).detector
+detector = _fit(run).detector
 atexit.register(lambda: print("fitted" if detector.done() else "fitting"))
 """
 
@@ -88,7 +88,7 @@ def test_too_few_images_to_fit_to_leave_the_entropy(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(ood, "fit_ood_detector", refuse)
     monkeypatch.setattr("mcviz.app.probe.verdict.sampler", lambda _: None)
     run = make(tmp_path / "few")
-    assert isinstance(_fit(run.digest, run).detector.exception(10), InvalidInputError)
+    assert isinstance(_fit(run).detector.exception(10), InvalidInputError)
     detector = detector_for(run)
     assert isinstance(detector, ScoreDetector)
     assert detector.reason == "The OOD detector could not be fitted to this run. too few"
@@ -111,7 +111,7 @@ def test_a_fit_that_fails_is_told_and_tried_again_after_a_while(
     run = make(tmp_path / "run", seed=77)
 
     def reason() -> str:
-        _fit(run.digest, run).detector.exception(10)
+        _fit(run).detector.exception(10)
         return detector_for(run).reason
 
     told = reason()

@@ -11,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from mcviz import Run
-from mcviz.app.beside import key_of
+from mcviz.app.caching import table_key
 from mcviz.app.components import zoom
 from mcviz.app.filters import Area, Filters, Lasso
 from mcviz.app.layouts import positions
@@ -69,7 +69,7 @@ def test_a_part_with_few_examples_shows_each_and_a_button_leads_back(run: Run, v
     part = Window((float(np.sort(x)[5]), float(np.sort(x)[50])), (float(y.min()), float(y.max())))
     inside = np.flatnonzero((x >= part.x[0]) & (x <= part.x[1]))
     assert 40 < len(inside) <= FEW
-    kept_of(app)[f"{view}-window"] = (key_of(run), plane, part)
+    kept_of(app)[f"{view}-window"] = (table_key(run), plane, part)
     app.run()
     figure = chart_of(app)
     assert "images" not in figure["layout"]

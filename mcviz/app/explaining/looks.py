@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
+from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.components.gallery import tiles
 from mcviz.app.explaining.parts import Drawn, Parts
 from mcviz.app.inputs import alone
@@ -179,7 +180,7 @@ def _stop() -> None:
 
 
 def _neighbours(run: Run) -> "Neighbours":
-    held, prepared = _held(run.digest), sampler(run)
+    held, prepared = _held(run), sampler(run)
     from mcviz.model.neighbours import find_neighbours
 
     if not held:
@@ -188,7 +189,7 @@ def _neighbours(run: Run) -> "Neighbours":
     return held[0]
 
 
-@st.cache_resource(max_entries=2, show_spinner=False)
-def _held(digest: str) -> "list[Neighbours]":  # noqa: ARG001 (the cache's key)
+@cached_for_run(numbers_key, max_entries=2)
+def _held(run: Run) -> "list[Neighbours]":  # noqa: ARG001 (whose they are)
     """What is found once for all sessions; a bar that is drawn while it is would be drawn again at each look."""
     return []

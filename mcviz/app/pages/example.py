@@ -147,7 +147,7 @@ def own_facts(run: Run, row: "pd.Series[float]") -> None:
 
 def similar_examples(shown: ExampleContext) -> None:
     """The examples that are most like this one, by the run's features or else by its images."""
-    nearest = most_similar(components(shown.run.digest, shown.run), shown.example, SIMILAR)
+    nearest = most_similar(components(shown.run), shown.example, SIMILAR)
     if len(nearest) == 0:
         st.caption("This run has no other example.")
         return

@@ -3,8 +3,8 @@
 import hashlib
 
 import numpy as np
-import streamlit as st
 
+from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.probe.distorting import MIX, Distorter, DistortionSettings
 from mcviz.app.probe.predicting import example_images
 from mcviz.app.resources import for_the_model, model
@@ -19,23 +19,23 @@ def _others(run: Run, settings: DistortionSettings, images: np.ndarray) -> np.nd
     if settings.name == MIX:
         return example_images(run, np.array([settings.other_example]))
     if settings.name == FGSM:
-        return _gradient_signs(run.digest, hashlib.sha256(images.tobytes()).hexdigest(), run, images)
+        return _gradient_signs(run, hashlib.sha256(images.tobytes()).hexdigest(), images)
     return images
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
-def _gradient_signs(digest: str, pixels: str, _run: Run, _images: np.ndarray) -> np.ndarray:  # noqa: ARG001 (keys)
-    network = model(_run)
+@cached_for_run(numbers_key, max_entries=32)
+def _gradient_signs(run: Run, pixels: str, _images: np.ndarray) -> np.ndarray:  # noqa: ARG001 (of the images)
+    network = model(run)
     from mcviz.model.adversarial import gradient_sign
 
-    used = _run.manifest.model
+    used = run.manifest.model
     signs = gradient_sign(
         network,
-        for_the_model(_run, _images),
+        for_the_model(run, _images),
         output=used.output if used else None,
         from_logits=used.from_logits if used else None,
     ).reshape(_images.shape)
-    return signs[..., ::-1] if _run.manifest.preprocessing.channel_order == "bgr" else signs
+    return signs[..., ::-1] if run.manifest.preprocessing.channel_order == "bgr" else signs
 
 
 def _fgsm_step(images: np.ndarray, step: float, signs: np.ndarray) -> np.ndarray:

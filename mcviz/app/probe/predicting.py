@@ -10,6 +10,7 @@ from contextlib import suppress
 import numpy as np
 import streamlit as st
 
+from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.resources import live_passes
 from mcviz.app.session import kept
 from mcviz.data.drawing import centred
@@ -68,37 +69,30 @@ def centring_toggle(run: Run, key: str) -> bool:
         return False
     return st.toggle(
         "Centre and scale what is drawn",
-        value=_are_centred(run.digest, run),
+        value=_are_centred(run),
         key=key,
         help="What is bright is scaled to 20/28 of the picture, on black, with its centre of mass in the middle.",
     )
 
 
+@cached_for_run(numbers_key, max_entries=8)
 def background_of_run(run: Run) -> float | None:
     """The brightness that nearly all of a run's images have along their edges, 0 to 1; None where they differ."""
-    return _background(run.digest, run)
-
-
-# In what follows, the digest is the cache's key.
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _are_centred(digest: str, _run: Run) -> bool:  # noqa: ARG001
-    """Whether a run's images are themselves scaled and centred like that, as far as some of them tell."""
-    if not _run.has_images:
-        return False
-    pictures = _some_pictures(_run)[..., 0].astype(np.float32) / 255
-    as_centred = np.stack([centred(each, *each.shape) for each in pictures])
-    return float(np.abs(pictures - as_centred).mean()) <= CENTRED_WITHIN
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _background(digest: str, _run: Run) -> float | None:  # noqa: ARG001
-    if not _run.has_images:
+    if not run.has_images:
         return None
-    found = np.array([edge_brightness(each) for each in _some_pictures(_run)])
+    found = np.array([edge_brightness(each) for each in _some_pictures(run)])
     usual = float(np.median(found))
     return usual if np.mean(np.abs(found - usual) <= ABOUT) >= ALIKE else None
+
+
+@cached_for_run(numbers_key, max_entries=8)
+def _are_centred(run: Run) -> bool:
+    """Whether a run's images are themselves scaled and centred like that, as far as some of them tell."""
+    if not run.has_images:
+        return False
+    pictures = _some_pictures(run)[..., 0].astype(np.float32) / 255
+    as_centred = np.stack([centred(each, *each.shape) for each in pictures])
+    return float(np.abs(pictures - as_centred).mean()) <= CENTRED_WITHIN
 
 
 def _some_pictures(run: Run) -> np.ndarray:

@@ -12,6 +12,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.scriptrunner import add_script_run_ctx
 
+from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.failures import refusal, unforeseen
 from mcviz.app.inputs import alone
 from mcviz.app.navigation import PROBE
@@ -174,7 +175,7 @@ def fit_is_over(run: Run) -> bool:
     Raises:
         McvizError: the run's model cannot be loaded.
     """
-    return not task_of(run).fits_detector or _fit(run.digest, run).detector.done()
+    return not task_of(run).fits_detector or _fit(run).detector.done()
 
 
 def detector_for(run: Run) -> Detector:
@@ -185,7 +186,7 @@ def detector_for(run: Run) -> Detector:
     """
     if not task_of(run).fits_detector:
         return ScoreDetector(run, NONE_TO_FIT)
-    fit = _fit(run.digest, run)
+    fit = _fit(run)
     if not fit.detector.done() and time.monotonic() < fit.deadline:
         with st.spinner("Fitting the OOD detector to this run's examples …"):
             place = st.empty()
@@ -274,16 +275,16 @@ def compare_scores(run: Run, predictions: np.ndarray) -> None:
     st.table(pd.DataFrame(rows, columns=["score", "value", "more uncertain than"]).set_index("score"))
 
 
-@st.cache_resource(max_entries=2, show_spinner=False, validate=lambda fit: fit.stands)
-def _fit(digest: str, _run: Run) -> Fit:  # noqa: ARG001 (the digest is the cache's key)
-    prepared = sampler(_run)
+@cached_for_run(numbers_key, max_entries=2, validate=lambda fit: fit.stands)
+def _fit(run: Run) -> Fit:
+    prepared = sampler(run)
     from mcviz.model.ood import fit_ood_detector
 
     fit = Fit()
 
     def work() -> None:
         try:
-            fit.detector.set_result(fit_ood_detector(prepared, _run))
+            fit.detector.set_result(fit_ood_detector(prepared, run))
         except BaseException as error:  # noqa: BLE001 (whatever it is, whoever asks for the detector is told)
             fit.detector.set_exception(error)
 

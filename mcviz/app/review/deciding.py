@@ -254,7 +254,7 @@ def _similar(review: Review, mine: Mapping[int, Decision], example: int) -> None
     decided = np.array([each for each, of in mine.items() if each != example and of.kind != "skip"], int)
     if len(decided) == 0 or not has(run, "examples or features"):
         return
-    vectors = components(run.digest, run)
+    vectors = components(run)
     distances = np.square(vectors[decided] - vectors[example]).sum(axis=1)
     nearest = decided[np.argsort(distances, kind="stable")[:SIMILAR]]
     names = class_names(run)

@@ -10,6 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.components.charts import headed_chart
 from mcviz.app.filters import Filters
 from mcviz.app.inputs import Along, SweepInputs
@@ -219,7 +220,7 @@ class Task(ABC):
         quality, words = self.pass_quality(run), self.quality_words
         assert quality is not None
         self._render_cards(run, quality)
-        against_ensemble, by_size = _cached_figures(run.digest, run.manifest.unit, self, run)
+        against_ensemble, by_size = _quality_figures(run, run.manifest.unit, self)
         left, right = st.columns(2, gap="large")
         name = f"{words.name[0].upper()}{words.name[1:]}"
         with left:
@@ -367,8 +368,8 @@ class Task(ABC):
         return selection.table.rename_axis("example").reset_index()
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _cached_figures(digest: str, unit: str, _task: Task, _run: Run) -> list[go.Figure]:  # noqa: ARG001 (the keys)
-    quality = _task.pass_quality(_run)
+@cached_for_run(numbers_key, max_entries=8)
+def _quality_figures(run: Run, unit: str, _task: Task) -> list[go.Figure]:  # noqa: ARG001 (figures show the unit)
+    quality = _task.pass_quality(run)
     assert quality is not None
-    return _task.quality_figures(_run, quality)
+    return _task.quality_figures(run, quality)

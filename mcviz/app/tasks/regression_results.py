@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.resources import quantity
 from mcviz.app.wording import as_markdown, ways_to_predict
 from mcviz.measures import RegressionPredictions, significant
@@ -41,9 +42,10 @@ def as_predictions(
     return Regression().predictions(predictions, labels, deterministic, targets=len(run.targets))
 
 
+@cached_for_run(numbers_key, max_entries=8)
 def std_of_targets(run: Run) -> np.ndarray:
     """Return (N, D) float64: the standard deviation of the predictive distribution, target by target."""
-    return _std(run.digest, run)
+    return np.sqrt(np.concatenate([predictive_variance(each.outputs, each.variances) for each in _blocks(run)]))
 
 
 # Prediction intervals
@@ -62,25 +64,35 @@ class IntervalCoverage:
     widths: np.ndarray
 
 
+@cached_for_run(numbers_key, max_entries=8, show_spinner="Holding intervals against the labels …")
 def interval_calibrations(run: Run) -> list[IntervalCalibration]:
     """Return how often intervals of the passes hold the labels of a run with labels, target by target."""
-    return _calibrations(run.digest, run)
+    return interval_calibration(_all_predictions(run))
 
 
+@cached_for_run(numbers_key, max_entries=24, show_spinner="Holding intervals against the labels …")
 def interval_coverages(run: Run, coverage: int) -> dict[str, IntervalCoverage]:
     """Return the coverage of intervals of `coverage` percent by each method, of a run with labels.
 
     Of a run with one example there is only the first method.
     """
-    return _coverages(run.digest, coverage, run)
+    predictions, share = _all_predictions(run), coverage / 100
+    labels = predictions.labels
+    assert labels is not None
+    methods: dict[str, PredictionIntervals] = {"by the passes": intervals_by_passes(predictions, share)}
+    if len(labels) > 1:  # one half of the examples calibrates the other
+        methods["split-conformal, of one width"] = conformal_intervals(predictions, share)
+        methods["split-conformal, in proportion to the std"] = conformal_intervals(predictions, share, normalised=True)
+    return {name: IntervalCoverage(each.coverage(labels), each.width) for name, each in methods.items()}
 
 
 # Errors
 
 
+@cached_for_run(numbers_key, max_entries=8, show_spinner="Computing the intervals …")
 def error_table(run: Run) -> RegressionTable:
     """Return all measures of a run with labels with their intervals; computed once, and kept beside the run."""
-    return _error_table(run.digest, run)
+    return table_of_terms(_terms(run))
 
 
 def describe_gain(run: Run, table: RegressionTable) -> str:
@@ -131,39 +143,9 @@ def _with_ends(measure: Interval | None) -> str:
     return "–" if measure is None else measure.written(significant)
 
 
-# Computed once; the digest is the caches' key.
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _std(digest: str, _run: Run) -> np.ndarray:  # noqa: ARG001
-    return np.sqrt(np.concatenate([predictive_variance(each.outputs, each.variances) for each in _blocks(_run)]))
-
-
-@st.cache_resource(max_entries=8, show_spinner="Holding intervals against the labels …")
-def _calibrations(digest: str, _run: Run) -> list[IntervalCalibration]:  # noqa: ARG001
-    return interval_calibration(_all_predictions(_run))
-
-
-@st.cache_resource(max_entries=24, show_spinner="Holding intervals against the labels …")
-def _coverages(digest: str, coverage: int, _run: Run) -> dict[str, IntervalCoverage]:  # noqa: ARG001
-    predictions, share = _all_predictions(_run), coverage / 100
-    labels = predictions.labels
-    assert labels is not None
-    methods: dict[str, PredictionIntervals] = {"by the passes": intervals_by_passes(predictions, share)}
-    if len(labels) > 1:  # one half of the examples calibrates the other
-        methods["split-conformal, of one width"] = conformal_intervals(predictions, share)
-        methods["split-conformal, in proportion to the std"] = conformal_intervals(predictions, share, normalised=True)
-    return {name: IntervalCoverage(each.coverage(labels), each.width) for name, each in methods.items()}
-
-
-@st.cache_resource(max_entries=8, show_spinner="Computing the intervals …")
-def _error_table(digest: str, _run: Run) -> RegressionTable:  # noqa: ARG001
-    return table_of_terms(_terms(_run))
-
-
 def _terms(run: Run) -> Mapping[str, Mapping[str, np.ndarray]]:
     """Return the terms that the measures are means of, as `regression_terms` does, from beside the run if there."""
-    kept = load_derived(run, REGRESSION_TERMS)
+    kept = load_derived(run.path, run.digest, REGRESSION_TERMS)
     if kept is None or kept["terms"].shape != (len(ROWS), len(TERMS), len(run)):
         bar = st.empty()
 
@@ -173,7 +155,7 @@ def _terms(run: Run) -> Mapping[str, Mapping[str, np.ndarray]]:
         blocks = [_as_array(regression_terms(block)) for block in _blocks(run, progress)]
         bar.empty()
         kept = {"terms": np.concatenate(blocks, axis=2)}
-        save_derived(run, REGRESSION_TERMS, kept)
+        save_derived(run.path, run.digest, REGRESSION_TERMS, kept)
     known = {
         row: {name: values for name, values in zip(TERMS, of_row, strict=True) if not np.isnan(values).any()}
         for row, of_row in zip(ROWS, kept["terms"], strict=True)

@@ -6,6 +6,7 @@ from dataclasses import fields
 import numpy as np
 import streamlit as st
 
+from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.components.charts import chart
 from mcviz.app.components.widgets import bound
 from mcviz.app.failures import refusal
@@ -54,7 +55,7 @@ def where_it_fails(run: Run, state: PageState) -> None:
     if (run.digest, name) not in kept:
         _compute(run, name, distorter)
         return
-    _show(run, name, offered[name], _calibrations(run.digest, name, kept[run.digest, name]))
+    _show(run, name, offered[name], _calibrations(run, name, kept[run.digest, name]))
 
 
 def amounts_of(distortion: Distortion) -> np.ndarray:
@@ -175,6 +176,6 @@ def _kept() -> dict[tuple[str, str], Steps]:
     return {}
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _calibrations(digest: str, name: str, _steps: Steps) -> list[Calibration]:  # noqa: ARG001 (keys)
+@cached_for_run(numbers_key, max_entries=16)
+def _calibrations(run: Run, name: str, _steps: Steps) -> list[Calibration]:  # noqa: ARG001 (of the steps)
     return [calibration(step) for step in _steps]

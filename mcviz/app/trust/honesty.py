@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.app.beside import RunBeside, key_of
+from mcviz.app.beside import RunBeside
+from mcviz.app.caching import cached_for_run, numbers_key, table_key
 from mcviz.app.columns import grouping_columns
 from mcviz.app.columns import groups as own_groups
 from mcviz.app.components.charts import chart
@@ -51,10 +52,10 @@ HEIGHT = 460  # pixels
 
 def honesty(run: Run, state: PageState) -> None:
     """The first half of the page: a verdict in words, the figures behind it, where they come from, and by group."""
-    found = _calibration(run.digest, run)
+    found = _calibration(run)
     compared = run.change if isinstance(run, RunBeside) else None  # follows from what is correct
     columns = {name: _members(run, name) for name in _offered(run) if name != compared}
-    tests = _tests(key_of(run), columns, found)
+    tests = _tests(run, columns)
     verdict, *others = verdict_in_words(run, found, tests, columns, as_markdown)
     st.markdown("\n".join([verdict, "", *(f"- {other}" for other in others)]))
     _figures_table(found)
@@ -69,13 +70,13 @@ def honesty(run: Run, state: PageState) -> None:
     with left:
         _reliability(found, state)
     with right:
-        _groups(run, found, tests, state)
+        _groups(run, tests, state)
 
 
 def enough_passes(run: Run, state: PageState) -> None:
     """How the figures and the ranking change as passes are added."""
     score = state.score if not SCORES[state.score].needs_labels else "max_probability"
-    found = _convergence(run.digest, score, run)
+    found = _convergence(run, score)
     settled = found.enough < run.passes
     steps = "0.05 points of accuracy, 0.001 nats of NLL and 0.1 points of ECE"
     sentences = [
@@ -154,7 +155,7 @@ def _offered(run: Run) -> list[str]:
     return [*OF_CLASSES, *grouping_columns(run)]
 
 
-def _groups(run: Run, found: Calibration, tests: Sequence[GroupTest], state: PageState) -> None:
+def _groups(run: Run, tests: Sequence[GroupTest], state: PageState) -> None:
     st.subheader("Does a group fare worse?", anchor=False)
     offered = _offered(run)
     column = one_of(state.column, offered)
@@ -166,7 +167,7 @@ def _groups(run: Run, found: Calibration, tests: Sequence[GroupTest], state: Pag
     if not kept:
         st.info(f"No group has {FEWEST} examples, so none can be told from chance.", icon=":material/inbox:")
         return
-    by_group = _by_group(key_of(run), column, groups.members, found)
+    by_group = _by_group(run, column)
     beyond: dict[int, list[str]] = {}
     for test in sorted(tests, key=lambda test: test.measure):
         if test.column == column and test.is_beyond_chance:
@@ -217,41 +218,38 @@ def _members(run: Run, column: str) -> Groups:
     return groups_of(run, column) if column in OF_CLASSES else own_groups(run, column)
 
 
-# The digest, or what `key_of` gives, is the caches' key.
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _ways(digest: str, _run: Run) -> dict[str, Terms]:  # noqa: ARG001
+@cached_for_run(numbers_key, max_entries=4)
+def _ways(run: Run) -> dict[str, Terms]:
     with _bar("Reading the passes") as progress:
-        return ways_of(_run, progress)
+        return ways_of(run, progress)
 
 
-@st.cache_resource(max_entries=4, show_spinner="Resampling the examples …")
-def _calibration(digest: str, _run: Run) -> Calibration:
-    return calibration(_ways(digest, _run))
+@cached_for_run(numbers_key, max_entries=4, show_spinner="Resampling the examples …")
+def _calibration(run: Run) -> Calibration:
+    return calibration(_ways(run))
 
 
-@st.cache_resource(max_entries=4, show_spinner="Testing the groups …")
-def _tests(key: str, _columns: Mapping[str, Groups], _found: Calibration) -> list[GroupTest]:  # noqa: ARG001
-    return group_tests_of(_found.ways["ensemble"], _columns)
+@cached_for_run(table_key, max_entries=4, show_spinner="Testing the groups …")
+def _tests(run: Run, _columns: Mapping[str, Groups]) -> list[GroupTest]:
+    return group_tests_of(_calibration(run).ways["ensemble"], _columns)
 
 
-@st.cache_resource(max_entries=8, show_spinner="Resampling the groups …")
-def _by_group(key: str, column: str, _groups: np.ndarray, _found: Calibration) -> dict[int, Calibration]:  # noqa: ARG001
-    return calibration_by_group({"ensemble": _found.ways["ensemble"]}, _groups)
+@cached_for_run(table_key, max_entries=8, show_spinner="Resampling the groups …")
+def _by_group(run: Run, column: str) -> dict[int, Calibration]:
+    return calibration_by_group({"ensemble": _calibration(run).ways["ensemble"]}, _members(run, column).members)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _convergence(digest: str, score: str, _run: Run) -> Convergence:  # noqa: ARG001
+@cached_for_run(numbers_key, max_entries=16)
+def _convergence(run: Run, score: str) -> Convergence:
     """From beside the run if it is there."""
     names = [field.name for field in fields(Convergence)]
     derived = Derived(f"convergence-{score.replace('_', '-')}", 1, dict.fromkeys(names, "float64"))
-    kept = load_derived(_run.path, _run.digest, derived)
-    if kept is not None and len({len(kept[name]) for name in names}) == 1 and kept["sizes"][-1:] == _run.passes:
+    kept = load_derived(run.path, run.digest, derived)
+    if kept is not None and len({len(kept[name]) for name in names}) == 1 and kept["sizes"][-1:] == run.passes:
         return Convergence(**{**kept, "sizes": kept["sizes"].astype(np.int64)})
     with _bar("Comparing sizes of the ensemble") as progress:
-        found = convergence_of(_run, score, progress)
-    save_derived(_run.path, _run.digest, derived, {name: getattr(found, name) for name in names})
+        found = convergence_of(run, score, progress)
+    save_derived(run.path, run.digest, derived, {name: getattr(found, name) for name in names})
     return found
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.components.charts import chart
 from mcviz.app.components.gallery import tiles
 from mcviz.app.components.widgets import bound
@@ -91,7 +92,7 @@ def referral_control(run: Run, state: PageState, beside: Callable[[], None] | No
             )  # fmt: skip
         if beside is not None:
             beside()
-    return _referral(run.digest, _score(run, state), target.field, value if target.percent else int(value), run)
+    return _referral(run, _score(run, state), target.field, value if target.percent else int(value))
 
 
 def _score(run: Run, state: PageState) -> str:
@@ -147,11 +148,10 @@ def referring(run: Run, state: PageState) -> None:
     _cards(run, on)
     _guaranteed(found)
     left, right = st.columns(2, gap="large")
-    rankings = _rankings(run.digest, run)
     with left:
-        _curves(run, rankings, found, len(on.referred) / len(run))
+        _curves(run, found, len(on.referred) / len(run))
     with right:
-        _orders(run, rankings)
+        _orders(run)
     _examples(run, state, found, on)
 
 
@@ -221,14 +221,14 @@ def _examples(run: Run, state: PageState, found: RunReferral, on: Referral) -> N
         tiles(run, state, missed[:SHOWN], None, score, key="missed")
 
 
-def _curves(run: Run, rankings: dict[str, Ranking], found: RunReferral, share: float) -> None:
+def _curves(run: Run, found: RunReferral, share: float) -> None:
     st.subheader("What a look is worth", anchor=False)
-    names = _labels(run)
+    names, rankings = _labels(run), _rankings(run)
     chosen, deterministic = rankings[found.score.name], rankings.get(DETERMINISTIC)
     curves = {names[found.score.name]: accuracy_of_rest(chosen)}
     if deterministic is not None:
         curves[names[DETERMINISTIC]] = accuracy_of_rest(deterministic)
-    shares, low, high = _band(run.digest, found.score.name, chosen)
+    shares, low, high = _band(run, found.score.name)
     grid = np.linspace(0, 1, len(chosen) + 1)
     band = (np.interp(grid, shares, low), np.interp(grid, shares, high))
     figure = accuracy_against_referred(
@@ -242,9 +242,9 @@ def _curves(run: Run, rankings: dict[str, Ranking], found: RunReferral, share: f
     chart(figure, "what-a-look-is-worth", f"Accuracy of the rest against the share referred, by {found.score.label}.")
 
 
-def _orders(run: Run, rankings: dict[str, Ranking]) -> None:
+def _orders(run: Run) -> None:
     st.subheader("Which score finds the mistakes?", anchor=False)
-    figures, names = _selective(run.digest, rankings), _labels(run)
+    figures, names = _selective(run), _labels(run)
     if not any(each.augrc.value for each in figures.values()):
         st.caption("Every prediction is correct, so there are no mistakes by which scores could be ranked.")
         return
@@ -283,7 +283,7 @@ def costs(run: Run, state: PageState) -> None:
             "a look costs", 0.0, 1e9, step=1.0, format="%.6g", width=200, **bound("look_costs", state.look_costs)
         )
     score = _score(run, state)
-    found: Costs = cheapest(_rankings(run.digest, run)[score], mistake, look)
+    found: Costs = cheapest(_rankings(run)[score], mistake, look)
     looks = len(found.referral.referred)
     st.markdown(
         f"It is cheapest to look at **{looks:,}** of {counted(len(run), 'example')}, the most uncertain by "
@@ -312,7 +312,7 @@ def prediction_sets(run: Run, state: PageState) -> None:
         required=True,
         **bound("coverage", coverage),
     )
-    figures = _sets(run.digest, coverage, run)
+    figures = _sets(run, coverage)
     st.caption("Class-conditional conformal sets; each half of the labels calibrates the other half's.")
     size, held = figures.size, figures.coverage
     st.table(
@@ -340,34 +340,31 @@ def _labels(run: Run) -> dict[str, str]:
     return {**found, DETERMINISTIC: "Deterministic max probability"}
 
 
-# The digest is the caches' key.
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _referral(digest: str, score: str, field: str, value: float, _run: Run) -> RunReferral:  # noqa: ARG001
+@cached_for_run(numbers_key, max_entries=64)
+def _referral(run: Run, score: str, field: str, value: float) -> RunReferral:
     target: dict[str, Any] = {field: value}
-    return refer(_run, score=score, **target)
+    return refer(run, score=score, **target)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _rankings(digest: str, _run: Run) -> dict[str, Ranking]:  # noqa: ARG001
-    return rankings_of(_run)
+@cached_for_run(numbers_key, max_entries=4)
+def _rankings(run: Run) -> dict[str, Ranking]:
+    return rankings_of(run)
 
 
-@st.cache_resource(max_entries=4, show_spinner="Comparing the scores …")
-def _selective(digest: str, _of: dict[str, Ranking]) -> dict[str, SelectiveFigures]:  # noqa: ARG001
-    return selective_figures(_of)
+@cached_for_run(numbers_key, max_entries=4, show_spinner="Comparing the scores …")
+def _selective(run: Run) -> dict[str, SelectiveFigures]:
+    return selective_figures(_rankings(run))
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _band(digest: str, score: str, _of: Ranking) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # noqa: ARG001
+@cached_for_run(numbers_key, max_entries=32)
+def _band(run: Run, score: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Shares referred, and the ends of the accuracy of the rest at each."""
     coverages = np.linspace(1, 1 / BAND_POINTS, BAND_POINTS)
-    found = risk_bands(_of, coverages)
+    found = risk_bands(_rankings(run)[score], coverages)
     low, high = (np.array([1 - getattr(each, end) for each in found]) for end in ("high", "low"))
     return 1 - coverages, low, high
 
 
-@st.cache_resource(max_entries=8, show_spinner="Calibrating the sets …")
-def _sets(digest: str, coverage: int, _run: Run) -> SetFigures:  # noqa: ARG001
-    return prediction_sets_of(_run, coverage / 100)
+@cached_for_run(numbers_key, max_entries=8, show_spinner="Calibrating the sets …")
+def _sets(run: Run, coverage: int) -> SetFigures:
+    return prediction_sets_of(run, coverage / 100)

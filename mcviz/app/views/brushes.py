@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.app.beside import key_of
+from mcviz.app.caching import cached_for_run, table_key
 from mcviz.app.columns import grouping_columns, own_columns
 from mcviz.app.components.brush import Bin, brush
 from mcviz.app.filters import CLASSES, ColumnFilter, Filters
@@ -73,11 +73,11 @@ def brushable(run: Run) -> dict[str, str]:
 def brushed(run: Run, name: str) -> Brushed:
     """A column that can be brushed, by its name."""
     if name in numbers_of(run):
-        return _numbers(key_of(run), name, run.manifest.unit, run)
+        return _numbers(run, name)
     for kind in CLASSES:
         if kind == name and has(run, "classes"):
             return _classes(run, kind)
-    return _own(key_of(run), name, run)
+    return _own(run, name)
 
 
 def _brush(selection: Selection, name: str, place: int) -> None:
@@ -123,14 +123,14 @@ def _counts(column: Brushed, members: np.ndarray) -> list[int]:
     return np.bincount(within[within >= 0], minlength=len(column.names)).tolist()
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _numbers(key: str, name: str, unit: str, _run: Run) -> Brushed:  # noqa: ARG001 (the caches' key)
-    number = numbers_of(_run)[name]
+@cached_for_run(table_key, max_entries=64)
+def _numbers(run: Run, name: str) -> Brushed:
+    number = numbers_of(run)[name]
 
     def places(filters: Filters) -> list[tuple[float, float]]:
         return [bins.place(low, high) for kept, low, high in filters.ranges if kept == name]
 
-    bins = _bins(table(_run)[name].to_numpy(np.float64))
+    bins = _bins(table(run)[name].to_numpy(np.float64))
     return Brushed(
         number.label,
         tuple(f"{number.format(low)} to {number.format(high)}" for low, high in pairwise(bins.edges)),
@@ -141,9 +141,9 @@ def _numbers(key: str, name: str, unit: str, _run: Run) -> Brushed:  # noqa: ARG
     )
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _own(key: str, name: str, _run: Run) -> Brushed:  # noqa: ARG001 (the caches' key)
-    column = table(_run)[name]
+@cached_for_run(table_key, max_entries=64)
+def _own(run: Run, name: str) -> Brushed:
+    column = table(run)[name]
 
     def without(filters: Filters) -> Filters:
         return filters.with_column(ColumnFilter(name))
@@ -151,7 +151,7 @@ def _own(key: str, name: str, _run: Run) -> Brushed:  # noqa: ARG001 (the caches
     def kept(filters: Filters) -> list[ColumnFilter]:
         return [each for each in filters.columns if each.name == name]
 
-    if own_columns(_run)[name] == "number":
+    if own_columns(run)[name] == "number":
         bins = _bins(column.to_numpy(np.float64, na_value=np.nan))
         return Brushed(
             one_line(name),

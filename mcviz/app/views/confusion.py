@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from mcviz.app.beside import key_of
+from mcviz.app.caching import table_key
 from mcviz.app.components.widgets import bound
 from mcviz.app.resources import class_names, scores_of, table
 from mcviz.app.selection import Selection, passing
@@ -29,7 +29,7 @@ def confusion_view(selection: Selection) -> None:
     score, classes, averaged = scores_of(selection.run)[selection.score], len(run.class_names), shows == "score"
     one_cell = len(filters.label) == len(filters.prediction) == 1
     cell = (filters.label[0], filters.prediction[0]) if one_cell else None
-    drawn = (others, shows, selection.score if averaged else None, key_of(run))
+    drawn = (others, shows, selection.score if averaged else None, table_key(run))
     key, shows_it = linked_chart("confusion", drawn, lambda key: _clicked_cell(key, classes), cell)
     figure = confusion_matrix(
         shown["label"].to_numpy(int),

@@ -4,11 +4,11 @@ from typing import Any
 
 import streamlit as st
 
-from mcviz.app.beside import key_of
+from mcviz.app.caching import cached_for_run, names_key, table_key
 from mcviz.app.filters import Filters, Lasso
 from mcviz.app.resources import scores_of, table
 from mcviz.app.selection import Selection, passing
-from mcviz.app.views.linked import HASHED, axis_title, lasso_chart, shown_lasso
+from mcviz.app.views.linked import axis_title, lasso_chart, shown_lasso
 from mcviz.figures import Window, error_against_score
 from mcviz.measures.ranking import rank_correlation
 from mcviz.runs import Run
@@ -31,7 +31,7 @@ def errors_view(selection: Selection) -> None:
         run,
         Lasso(score.name, ERROR, ()),
         filters.lasso,
-        (others, score.name, key_of(run)),
+        (others, score.name, table_key(run)),
         lambda lasso, window: _figure(run, others, score.name, lasso, window),
         f"Scatter chart of {passing(run, others).sum():,} examples: absolute error against {score.in_sentence}. "
         "The table view lists the same numbers.",
@@ -40,7 +40,7 @@ def errors_view(selection: Selection) -> None:
     st.caption(f"{correlation(run, others, score.name)}{several}")
 
 
-@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASHED)
+@cached_for_run(names_key, max_entries=8)
 def correlation(run: Run, others: Filters, score: str) -> str:
     """Whether the examples of high scores are those of large errors, in a sentence or two."""
     shown = table(run)[passing(run, others)]
@@ -54,7 +54,7 @@ def correlation(run: Run, others: Filters, score: str) -> str:
     )
 
 
-@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASHED)
+@cached_for_run(names_key, max_entries=8)
 def _figure(run: Run, others: Filters, score: str, lasso: Lasso | None, window: Window | None) -> Any:
     scores = table(run)[passing(run, others)]
     return error_against_score(

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from mcviz.app.beside import key_of
+from mcviz.app.caching import cached_for_run, names_key, table_key
 from mcviz.app.components.widgets import bound
 from mcviz.app.filters import Area, Filters
 from mcviz.app.layouts import LAYOUTS, compute_tsne, layouts_of, positions
@@ -14,7 +14,7 @@ from mcviz.app.resources import scores_of, table
 from mcviz.app.selection import Selection, passing
 from mcviz.app.similar import compared
 from mcviz.app.state import TICKS, go, one_of
-from mcviz.app.views.linked import HASHED, lasso_chart
+from mcviz.app.views.linked import lasso_chart
 from mcviz.app.wording import extremes
 from mcviz.figures import Window, coloured_map
 from mcviz.runs import Run
@@ -43,7 +43,7 @@ def map_view(selection: Selection) -> None:
         run,
         Area(layout, ()),
         filters.area,
-        (others, filters.selected, selection.score, key_of(run)),
+        (others, filters.selected, selection.score, table_key(run)),
         lambda lasso, window: _figure(
             run, others, layout, selection.score, Filters(area=lasso, selected=filters.selected), window
         ),
@@ -53,7 +53,7 @@ def map_view(selection: Selection) -> None:
     _around_an_example(selection, plane, shown)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASHED)
+@cached_for_run(names_key, max_entries=8)
 def _figure(run: Run, others: Filters, layout: str, ranked_by: str, chosen: Filters, window: Window | None) -> Any:
     plane, score = positions(run, layout), scores_of(run)[ranked_by]
     assert plane is not None

@@ -9,11 +9,11 @@ import pandas as pd
 import streamlit as st
 from plotly.graph_objects import Figure
 
-from mcviz.app.beside import RunBeside, key_of
+from mcviz.app.caching import table_key
 from mcviz.app.components.gallery import tile_data
 from mcviz.app.components.points import points
 from mcviz.app.components.zoom import zoom
-from mcviz.app.filters import Area, Filters, Lasso, as_written
+from mcviz.app.filters import Area, Lasso, as_written
 from mcviz.app.redrawing import part_drawn, tell, to_draw
 from mcviz.app.resources import numbers_of
 from mcviz.app.selection import passing
@@ -107,7 +107,7 @@ def _zooming(name: str, run: Run, plane: Lasso | Area, made: Figure, window: Win
 
     def show(part: Window | None) -> None:
         if part != _window(name, run, plane):
-            kept()[f"{name}-window"] = (key_of(run), plane, part)
+            kept()[f"{name}-window"] = (table_key(run), plane, part)
             to_draw()
 
     zoom(f"zoom-{name}", name, show)
@@ -125,7 +125,7 @@ def _zooming(name: str, run: Run, plane: Lasso | Area, made: Figure, window: Win
 def _window(name: str, run: Run, plane: Lasso | Area) -> Window | None:
     """The part of a chart's plane that is in view; None for all."""
     of, on, part = kept().get(f"{name}-window", (None, None, None))
-    return part if (of, on) == (key_of(run), plane) else None
+    return part if (of, on) == (table_key(run), plane) else None
 
 
 @st.fragment(key=POINTS)
@@ -159,21 +159,6 @@ def shown_lasso(lasso: Lasso | None, x: str, y: str, scores: pd.DataFrame) -> di
         "outline": lasso.corners if lasso and (lasso.x, lasso.y) == (x, y) else (),
         "selected": lasso.contains(scores) if lasso else None,
     }
-
-
-def identity(run: Run) -> tuple[object, ...]:
-    """What a chart of a run depends on: its numbers, the names of its classes or targets, and their unit."""
-    return key_of(run), run.class_names, run.targets, run.manifest.unit
-
-
-HASHED: dict[str | type, Callable[[Any], Any]] = {
-    Lasso: repr,
-    Area: repr,
-    Filters: repr,
-    Window: repr,
-    Run: identity,
-    RunBeside: identity,
-}
 
 
 def axis_title(run: Run, name: str) -> str:

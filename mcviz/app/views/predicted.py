@@ -4,13 +4,13 @@ from typing import Any
 
 import streamlit as st
 
-from mcviz.app.beside import key_of
+from mcviz.app.caching import cached_for_run, names_key, table_key
 from mcviz.app.components.target_chooser import target_chooser
 from mcviz.app.filters import Filters, Lasso
 from mcviz.app.resources import scores_of, table
 from mcviz.app.selection import Selection, passing
 from mcviz.app.tasks.regression_results import column, std_of_targets
-from mcviz.app.views.linked import HASHED, lasso_chart, shown_lasso
+from mcviz.app.views.linked import lasso_chart, shown_lasso
 from mcviz.figures import Window, predicted_against_true
 from mcviz.runs import Run
 
@@ -27,7 +27,7 @@ def predicted_view(selection: Selection) -> None:
         run,
         plane,
         filters.lasso,
-        (others, state.target, state.score, key_of(run)),
+        (others, state.target, state.score, table_key(run)),
         lambda lasso, window: _figure(run, others, state.target, state.score, lasso, window),
         f"Scatter chart of {passing(run, others).sum():,} examples: prediction against label, coloured by "
         f"{score.in_sentence}. The table view lists the same numbers.",
@@ -39,7 +39,7 @@ def predicted_view(selection: Selection) -> None:
     )
 
 
-@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASHED)
+@cached_for_run(names_key, max_entries=8)
 def _figure(run: Run, others: Filters, target: int, ranked_by: str, lasso: Lasso | None, window: Window | None) -> Any:
     shown = passing(run, others)
     scores, score = table(run)[shown], scores_of(run)[ranked_by]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from mcviz.app.beside import key_of
+from mcviz.app.caching import cached_for_run, names_key, table_key
 from mcviz.app.columns import grouping_columns, groups
 from mcviz.app.components.widgets import bound
 from mcviz.app.filters import Filters, Lasso
@@ -15,7 +15,7 @@ from mcviz.app.needs import Need, offered
 from mcviz.app.resources import class_names, numbers_of, scores_of, table
 from mcviz.app.selection import Selection, passing
 from mcviz.app.state import one_of
-from mcviz.app.views.linked import HASHED, axis_title, lasso_chart, shown_lasso
+from mcviz.app.views.linked import axis_title, lasso_chart, shown_lasso
 from mcviz.figures import CORRECT, WRONG, Window, class_colour, coloured_map, scatter
 from mcviz.figures.parts import diagonal
 from mcviz.figures.style import CLASSES, NAMED_CLASSES, NEUTRAL
@@ -102,7 +102,7 @@ def linked_scatter(
         run,
         Lasso(x, y, ()),
         filters.lasso,
-        (others, x, y, colouring, ranked_by, key_of(run)),
+        (others, x, y, colouring, ranked_by, table_key(run)),
         lambda lasso, window: _figure(run, others, x, y, colouring, ranked_by, lasso, line, window),
         f"Scatter chart of {passing(run, others).sum():,} examples: {labels[x]} against {labels[y]}, "
         f"coloured by {_colouring(colouring)}. The table view lists the same numbers.",
@@ -114,9 +114,7 @@ def _colouring(name: str) -> str:
     return COLOURINGS[name].label if name in COLOURINGS else one_line(name)
 
 
-@st.cache_resource(  # shared: a copy would be read from the same numbers, and still be another chart to the browser
-    max_entries=8, show_spinner=False, hash_funcs=HASHED
-)
+@cached_for_run(names_key, max_entries=8)  # a copy would be another chart to the browser
 def _figure(
     run: Run,
     others: Filters,
