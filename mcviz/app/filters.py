@@ -1,29 +1,46 @@
 """Filters: which examples of a run are selected, in a form that fits into an address.
 
-Nothing here knows Streamlit. A lasso is kept as its corners and not as the examples inside, so that a link stays short.
+A filter is one class, with its mask, its chips and its text, and one field of `Filters`. Nothing here knows Streamlit.
+A lasso is kept as its corners and not as the examples inside, so that a link stays short.
 """
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from math import inf
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
 
+from mcviz.app.address_text import (
+    ALL_OFFERED,
+    AddressText,
+    Indices,
+    Offered,
+    WrittenOtherwise,
+    address_field,
+    address_fields,
+    escaped,
+    indices,
+    read_fields,
+    write_fields,
+)
 from mcviz.app.wording import counted
-from mcviz.measures import SCORES, Score
+from mcviz.measures import Score
 from mcviz.runs.columns import as_texts
 
 CORRECT = ("all", "correct", "wrong")
 CLASSES: tuple[Literal["label", "prediction"], ...] = ("label", "prediction")  # of an example
 CORNER_DIGITS = 8  # of the place of a corner: as many as tell points of a plane apart that is zoomed in on
-DIGITS = 18  # of the largest whole number that is read from an address
 MOST_NAMED = 20  # classes that a message lists
 Range = tuple[str, float, float]
+Positions = Callable[[str], np.ndarray | None]
+T = TypeVar("T")
+Chip = tuple[str, Callable[[T], T | None]]  # what it is called, and what takes its part off a filter
 
 
 @dataclass(frozen=True)
@@ -127,56 +144,243 @@ def surrounded(corners: tuple[tuple[float, float], ...], x: np.ndarray, y: np.nd
 
 
 @dataclass(frozen=True)
-class Filters:
-    """Filters that all have to hold; without any, every example is selected.
+class Names:
+    """What chips call things by.
 
     Attributes:
-        label: class indices, one of which is the label; empty for any.
-        prediction: class indices, one of which is the ensemble's prediction; empty for any.
-        correct: one of `CORRECT`: which predictions are kept.
-        disagree: keep only examples whose passes do not all vote alike.
-        ranges: (score or other number, lowest, highest), at most one each; an end that is open is infinite.
-        columns: filters on ids and the user's own columns, at most one a column, none of them open.
-        lasso: a lasso or a box over two scores.
-        area: a lasso or a box on the map.
-        selected: example numbers, chosen one by one; empty for any.
+        classes: C names.
+        numbers: what ranges and lassos are of, by name.
     """
 
-    label: tuple[int, ...] = ()
-    prediction: tuple[int, ...] = ()
-    correct: str = "all"
-    disagree: bool = False
-    ranges: tuple[Range, ...] = ()
-    columns: tuple[ColumnFilter, ...] = ()
-    lasso: Lasso | None = None
-    area: Area | None = None
-    selected: tuple[int, ...] = ()
+    classes: tuple[str, ...]
+    numbers: Mapping[str, Score]
 
-    def mask(self, scores: pd.DataFrame) -> np.ndarray:
-        """The examples that pass every filter but the area, which is of positions and not of scores.
+
+class Filter(AddressText[T]):
+    """A filter: which examples it keeps by its value, what its chips say, and how it is a text of an address.
+
+    Attributes:
+        off: the value that keeps all examples; no method is given it.
+    """
+
+    off: T | None = None
+
+    def mask(self, value: T, table: pd.DataFrame, positions: Positions) -> np.ndarray:
+        """(N,) bool: the examples that pass.
 
         Args:
-            scores: of a run, one row an example, with the user's own columns.
+            value: of the filter.
+            table: of a run: scores and the user's own columns.
+            positions: gives (N, 2) where examples lie in a layout of the map, or None where that is not known.
+        """
+        raise NotImplementedError
+
+    def label(self, value: T, names: Names) -> str:
+        """What its only chip says."""
+        raise NotImplementedError
+
+    def chips(self, value: T, names: Names) -> list[Chip[T]]:
+        """A chip for each of its parts."""
+        return [(self.label(value, names), lambda _: self.off)]
+
+
+class ClassFilter(Indices, Filter[tuple[int, ...]]):
+    """Class indices, one of which is the label, or the ensemble's prediction; empty for any."""
+
+    off = ()
+
+    def __init__(self, column: Literal["label", "prediction"], called: str) -> None:
+        self.column, self.called = column, called
+
+    def mask(self, value: tuple[int, ...], table: pd.DataFrame, positions: Positions) -> np.ndarray:
+        return table[self.column].isin(value).to_numpy(dtype=bool)
+
+    def label(self, value: tuple[int, ...], names: Names) -> str:
+        return f"{self.called} {' or '.join(names.classes[c] for c in value)}"
+
+    def parse(self, text: str, offered: Offered) -> tuple[int, ...] | None:
+        return indices(text, offered.classes) if offered.labels or self.column != "label" else None
+
+
+class CorrectFilter(Filter[str]):
+    """One of `CORRECT`: which predictions are kept."""
+
+    off = CORRECT[0]
+
+    def mask(self, value: str, table: pd.DataFrame, positions: Positions) -> np.ndarray:
+        return (table["correct"] == (value == "correct")).fillna(False).to_numpy(dtype=bool)
+
+    def label(self, value: str, names: Names) -> str:
+        return f"{value} predictions"
+
+    def parse(self, text: str, offered: Offered) -> str | None:
+        return text if text in CORRECT and offered.classes > 0 and offered.labels else None
+
+
+class DisagreeFilter(Filter[bool]):
+    """Whether only examples are kept whose passes do not all vote alike."""
+
+    off = False
+
+    def mask(self, value: bool, table: pd.DataFrame, positions: Positions) -> np.ndarray:
+        return table["variation_ratio"].to_numpy() > 0
+
+    def label(self, value: bool, names: Names) -> str:
+        return "passes disagree"
+
+    def parse(self, text: str, offered: Offered) -> bool:
+        return text == "1" and offered.classes > 0
+
+    def format(self, value: bool) -> str:
+        return "1" if value else ""
+
+
+class RangesFilter(Filter[tuple[Range, ...]]):
+    """(score or other number, lowest, highest), at most one each; an end that is open is infinite."""
+
+    off = ()
+
+    def mask(self, value: tuple[Range, ...], table: pd.DataFrame, positions: Positions) -> np.ndarray:
+        return np.logical_and.reduce([table[name].between(low, high).to_numpy() for name, low, high in value])
+
+    def chips(self, value: tuple[Range, ...], names: Names) -> list[Chip[tuple[Range, ...]]]:
+        return [(_range_named(names.numbers[each[0]], *each[1:]), partial(_without, each[0])) for each in value]
+
+    def parse(self, text: str, offered: Offered) -> tuple[Range, ...]:
+        found: dict[str, Range] = {}
+        for part in text.split("~"):
+            name, *ends = part.split(":")
+            name = unquote(name)
+            values = _floats([end for end in ends if end])
+            if name in offered.numbers and len(ends) == 2 and values:
+                found[name] = (name, min(values) if ends[0] else -inf, max(values) if ends[1] else inf)
+        return tuple(found.values())
+
+    def format(self, value: tuple[Range, ...]) -> str:
+        return "~".join(f"{escaped(name)}:{_end(low)}:{_end(high)}" for name, low, high in value)
+
+    def says_no_more(self, text: str, understood: str) -> bool:
+        return text.count("~") == understood.count("~") and bool(text) == bool(understood)
+
+
+class ColumnsFilter(WrittenOtherwise[tuple[ColumnFilter, ...]], Filter[tuple[ColumnFilter, ...]]):
+    """Filters on ids and the user's own columns, at most one a column, none of them open.
+
+    They are written as JSON: a list of values, a text to be contained, or the ends of a range for each column.
+    """
+
+    off = ()
+
+    def mask(self, value: tuple[ColumnFilter, ...], table: pd.DataFrame, positions: Positions) -> np.ndarray:
+        return np.logical_and.reduce([each.mask(table) for each in value])
+
+    def chips(self, value: tuple[ColumnFilter, ...], names: Names) -> list[Chip[tuple[ColumnFilter, ...]]]:
+        return [(str(each), partial(_without_column, each.name)) for each in value]
+
+    def parse(self, text: str, offered: Offered) -> tuple[ColumnFilter, ...]:
+        try:
+            content = json.loads(text) if text else {}
+        except (ValueError, RecursionError):
+            return ()
+        items = content.items() if isinstance(content, dict) else ()
+        found = [_column(name, wanted) for name, wanted in items if offered.columns is None or name in offered.columns]
+        return tuple(each for each in found if each != ColumnFilter(each.name))
+
+    def format(self, value: tuple[ColumnFilter, ...]) -> str:
+        content: dict[str, Any] = {}
+        for each in value:
+            ends = {end: value for end, value in (("low", each.low), ("high", each.high)) if np.isfinite(value)}
+            content[each.name] = list(each.values) or each.contains or ends
+        return json.dumps(content, separators=(",", ":")) if content else ""
+
+
+class LassoFilter(WrittenOtherwise[Lasso], Filter[Lasso]):
+    """A lasso or a box over two scores."""
+
+    def mask(self, value: Lasso, table: pd.DataFrame, positions: Positions) -> np.ndarray:
+        return value.contains(table)
+
+    def label(self, value: Lasso, names: Names) -> str:
+        return f"lasso in {names.numbers[value.x].label} × {names.numbers[value.y].label}"
+
+    def parse(self, text: str, offered: Offered) -> Lasso | None:
+        x, _, rest = text.partition(":")
+        y, _, written = rest.partition(":")
+        x, y, corners = unquote(x), unquote(y), _corners(written)
+        return Lasso(x, y, corners) if x in offered.numbers and y in offered.numbers and corners else None
+
+    def format(self, value: Lasso) -> str:
+        return f"{escaped(value.x)}:{escaped(value.y)}:{_corners_text(value.corners)}"
+
+
+class AreaFilter(WrittenOtherwise[Area], Filter[Area]):
+    """A lasso or a box on the map; it keeps all where its layout is not known."""
+
+    def mask(self, value: Area, table: pd.DataFrame, positions: Positions) -> np.ndarray:
+        found = positions(value.layout)
+        return np.ones(len(table), dtype=bool) if found is None else value.contains(found)
+
+    def label(self, value: Area, names: Names) -> str:
+        return "lasso on the map"
+
+    def parse(self, text: str, offered: Offered) -> Area | None:
+        layout, _, written = text.partition(":")
+        corners = _corners(written)
+        return Area(layout, corners) if layout in offered.layouts and corners else None
+
+    def format(self, value: Area) -> str:
+        return f"{value.layout}:{_corners_text(value.corners)}"
+
+
+class SelectedFilter(Indices, Filter[tuple[int, ...]]):
+    """Example numbers, chosen one by one; empty for any."""
+
+    off = ()
+
+    def mask(self, value: tuple[int, ...], table: pd.DataFrame, positions: Positions) -> np.ndarray:
+        return np.isin(np.arange(len(table)), value)
+
+    def label(self, value: tuple[int, ...], names: Names) -> str:
+        return counted(len(value), "selected example")
+
+    def parse(self, text: str, offered: Offered) -> tuple[int, ...]:
+        return indices(text, offered.examples)
+
+
+def filter_field(of: Filter[T], key: str = "") -> T:
+    """Declare a field of `Filters`, as `address_field` does."""
+    declared: Any = address_field(of.off, of, key)
+    on: T = declared
+    return on
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Filters that all have to hold; without any, every example is selected. See the class of each."""
+
+    label: tuple[int, ...] = filter_field(ClassFilter("label", "label"))
+    prediction: tuple[int, ...] = filter_field(ClassFilter("prediction", "predicted"))
+    correct: str = filter_field(CorrectFilter())
+    disagree: bool = filter_field(DisagreeFilter())
+    ranges: tuple[Range, ...] = filter_field(RangesFilter(), "range")
+    columns: tuple[ColumnFilter, ...] = filter_field(ColumnsFilter())
+    lasso: Lasso | None = filter_field(LassoFilter())
+    area: Area | None = filter_field(AreaFilter())
+    selected: tuple[int, ...] = filter_field(SelectedFilter())
+
+    def mask(self, table: pd.DataFrame, positions: Positions = lambda _: None) -> np.ndarray:
+        """The examples that pass every filter.
+
+        Args:
+            table: of a run: scores, one row an example, with the user's own columns.
+            positions: gives (N, 2) where examples lie in a layout of the map; without, the area keeps all.
 
         Returns:
             (N,) bool.
         """
-        kept = np.ones(len(scores), dtype=bool)
-        for column, classes in (("label", self.label), ("prediction", self.prediction)):
-            if classes:
-                kept &= scores[column].isin(classes).to_numpy(dtype=bool)
-        if self.correct != "all":
-            kept &= (scores["correct"] == (self.correct == "correct")).fillna(False).to_numpy(dtype=bool)
-        if self.disagree:
-            kept &= scores["variation_ratio"].to_numpy() > 0
-        for name, low, high in self.ranges:
-            kept &= scores[name].between(low, high).to_numpy()
-        for own in self.columns:
-            kept &= own.mask(scores)
-        if self.lasso:
-            kept &= self.lasso.contains(scores)
-        if self.selected:
-            kept &= np.isin(np.arange(len(scores)), self.selected)
+        kept = np.ones(len(table), dtype=bool)
+        for _, each, value in self._on():
+            kept &= each.mask(value, table, positions)
         return kept
 
     def without(self, *names: str) -> "Filters":
@@ -193,85 +397,33 @@ class Filters:
         others = tuple(kept for kept in self.columns if kept.name != wanted.name)
         return replace(self, columns=others if wanted == ColumnFilter(wanted.name) else (*others, wanted))
 
-    def chips(self, class_names: tuple[str, ...], numbers: Mapping[str, Score]) -> list[tuple[str, "Filters"]]:
-        """What each filter is called, and the filters without it.
+    def chips(self, class_names: tuple[str, ...], numbers: Mapping[str, Score]) -> list[Chip["Filters"]]:
+        """What each filter is called, and what takes it off filters, which may be others by then.
 
         Args:
             class_names: C names.
             numbers: what ranges and lassos are of, by name.
         """
-        found: list[tuple[str, Filters]] = []
-        if self.label:
-            found.append((f"label {_any_of(self.label, class_names)}", self.without("label")))
-        if self.prediction:
-            found.append((f"predicted {_any_of(self.prediction, class_names)}", self.without("prediction")))
-        if self.correct != "all":
-            found.append((f"{self.correct} predictions", self.without("correct")))
-        if self.disagree:
-            found.append(("passes disagree", self.without("disagree")))
-        for kept in self.ranges:
-            found.append((_range_named(numbers[kept[0]], *kept[1:]), self.with_range(kept[0], -inf, inf)))
-        for own in self.columns:
-            found.append((str(own), self.with_column(ColumnFilter(own.name))))
-        if self.lasso:
-            plane = f"{numbers[self.lasso.x].label} × {numbers[self.lasso.y].label}"
-            found.append((f"lasso in {plane}", self.without("lasso")))
-        if self.area:
-            found.append(("lasso on the map", self.without("area")))
-        if self.selected:
-            found.append((counted(len(self.selected), "selected example"), self.without("selected")))
-        return found
+        return [
+            (label, partial(_change, name, take_off))
+            for name, each, value in self._on()
+            for label, take_off in each.chips(value, Names(class_names, numbers))
+        ]
 
     def to_query(self) -> dict[str, str]:
         """The filters as part of an address; what is not filtered is left out."""
-        query = {
-            "label": numbers_text(self.label),
-            "prediction": numbers_text(self.prediction),
-            "correct": "" if self.correct == "all" else self.correct,
-            "disagree": "1" if self.disagree else "",
-            "range": "~".join(f"{escaped(name)}:{_end(low)}:{_end(high)}" for name, low, high in self.ranges),
-            "columns": _columns_text(self.columns),
-            "selected": numbers_text(self.selected),
-        }
-        if self.lasso:
-            query["lasso"] = f"{escaped(self.lasso.x)}:{escaped(self.lasso.y)}:{_corners_text(self.lasso.corners)}"
-        if self.area:
-            query["area"] = f"{self.area.layout}:{_corners_text(self.area.corners)}"
-        return {key: value for key, value in query.items() if value}
+        return write_fields(self)
 
     @classmethod
-    def from_query(
-        cls,
-        query: Mapping[str, str],
-        examples: int,
-        classes: int,
-        columns: Collection[str] | None = None,
-        numbers: Collection[str] = SCORES,
-        layouts: Collection[str] = (),
-    ) -> "Filters":
-        """Read filters from an address. A part that means nothing for this run is passed over.
+    def from_query(cls, query: Mapping[str, str], offered: Offered = ALL_OFFERED) -> "Filters":
+        """Read filters from an address. A part that means nothing for this run is passed over."""
+        return cls(**read_fields(cls, query, offered))
 
-        Args:
-            query: as `to_query` writes it; other keys are left alone.
-            examples: how many examples the run has, N.
-            classes: how many classes the run has, C.
-            columns: the names of those that can be filtered; None for all.
-            numbers: the names of the scores and other numbers that can be filtered by a range or a lasso.
-            layouts: the names of the layouts of the map that are there.
-        """
-        filtered = _columns(query.get("columns", ""))
-        correct = query.get("correct", "all")
-        return cls(
-            label=indices(query.get("label", ""), classes),
-            prediction=indices(query.get("prediction", ""), classes),
-            correct=correct if correct in CORRECT and classes > 0 else "all",
-            disagree=query.get("disagree") == "1" and classes > 0,
-            ranges=_ranges(query.get("range", ""), numbers),
-            columns=tuple(each for each in filtered if columns is None or each.name in columns),
-            lasso=_lasso(query.get("lasso", ""), numbers),
-            area=_area(query.get("area", ""), layouts),
-            selected=indices(query.get("selected", ""), examples),
-        )
+    def _on(self) -> Iterator[tuple[str, Filter[Any], Any]]:
+        for declared, _, each in address_fields(self):
+            value = getattr(self, declared.name)
+            if isinstance(each, Filter) and value != each.off:
+                yield declared.name, each, value
 
     def narrowed_by(self, words: str, class_names: tuple[str, ...]) -> "Filters":
         """Narrow by what a person types: `cat as dog` (label cat, predicted dog), `cat`, `as dog`, `wrong`, `correct`.
@@ -306,8 +458,16 @@ def two_classes(class_names: tuple[str, ...]) -> str:
     return f"{class_names[0]} as {class_names[-1]}"
 
 
-def _any_of(classes: tuple[int, ...], class_names: tuple[str, ...]) -> str:
-    return " or ".join(class_names[c] for c in classes)
+def _change(name: str, change: Callable[[Any], Any], filters: Filters) -> Filters:
+    return replace(filters, **{name: change(getattr(filters, name))})
+
+
+def _without(name: str, ranges: tuple[Range, ...]) -> tuple[Range, ...]:
+    return tuple(each for each in ranges if each[0] != name)
+
+
+def _without_column(name: str, columns: tuple[ColumnFilter, ...]) -> tuple[ColumnFilter, ...]:
+    return tuple(each for each in columns if each.name != name)
 
 
 def _range_named(number: Score, low: float, high: float) -> str:
@@ -325,64 +485,12 @@ def _end(value: float) -> str:
     return repr(float(value)) if np.isfinite(value) else ""
 
 
-def escaped(name: str) -> str:
-    """The name of a number, which others may have written, without what separates it from what follows."""
-    return re.sub("[%:~]", lambda found: f"%{ord(found[0]):02X}", name)
-
-
-def numbers_text(values: tuple[int, ...]) -> str:
-    """Whole numbers as the text of an address."""
-    return ",".join(str(value) for value in values)
-
-
-def whole(text: str) -> int | None:
-    """The whole number that a text of an address is, or None."""
-    return int(text) if len(text) <= DIGITS and text.isascii() and text.isdigit() else None
-
-
-def indices(text: str, count: int) -> tuple[int, ...]:
-    """The numbers below `count` that a text of an address lists, each once."""
-    values = [whole(part) for part in text.split(",")]
-    return tuple(dict.fromkeys(value for value in values if value is not None and value < count))
-
-
 def _floats(parts: list[str]) -> list[float]:
     try:
         values = [float(part) for part in parts]
     except ValueError:
         return []
     return values if np.isfinite(values).all() else []
-
-
-def _ranges(text: str, numbers: Collection[str]) -> tuple[Range, ...]:
-    found: dict[str, Range] = {}
-    for part in text.split("~"):
-        name, *ends = part.split(":")
-        name = unquote(name)
-        values = _floats([end for end in ends if end])
-        if name in numbers and len(ends) == 2 and values:
-            found[name] = (name, min(values) if ends[0] else -inf, max(values) if ends[1] else inf)
-    return tuple(found.values())
-
-
-def _columns_text(columns: tuple[ColumnFilter, ...]) -> str:
-    """A list of values, a text to be contained, or the ends of a range for each column, as JSON."""
-    content: dict[str, Any] = {}
-    for each in columns:
-        ends = {"low": each.low, "high": each.high}
-        content[each.name] = (
-            list(each.values) or each.contains or {end: value for end, value in ends.items() if np.isfinite(value)}
-        )
-    return json.dumps(content, separators=(",", ":")) if content else ""
-
-
-def _columns(text: str) -> tuple[ColumnFilter, ...]:
-    try:
-        content = json.loads(text) if text else {}
-    except (ValueError, RecursionError):
-        return ()
-    items = content.items() if isinstance(content, dict) else ()
-    return tuple(found for name, wanted in items if (found := _column(name, wanted)) != ColumnFilter(name))
 
 
 def _column(name: str, wanted: object) -> ColumnFilter:
@@ -398,19 +506,6 @@ def _column(name: str, wanted: object) -> ColumnFilter:
 def _end_of(value: object, otherwise: float) -> float:
     found = _floats([str(value)]) if isinstance(value, int | float) and not isinstance(value, bool) else []
     return found[0] if found else otherwise
-
-
-def _lasso(text: str, numbers: Collection[str]) -> Lasso | None:
-    x, _, rest = text.partition(":")
-    y, _, written = rest.partition(":")
-    x, y, corners = unquote(x), unquote(y), _corners(written)
-    return Lasso(x, y, corners) if x in numbers and y in numbers and corners else None
-
-
-def _area(text: str, layouts: Collection[str]) -> Area | None:
-    layout, _, written = text.partition(":")
-    corners = _corners(written)
-    return Area(layout, corners) if layout in layouts and corners else None
 
 
 def as_written(corners: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:

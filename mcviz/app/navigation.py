@@ -10,6 +10,7 @@ from typing import Any, Literal, NoReturn, get_args
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from mcviz.app.address_text import Offered
 from mcviz.app.beside import RunBeside
 from mcviz.app.columns import own_columns
 from mcviz.app.components.copy_link import copy_link
@@ -194,14 +195,16 @@ def begin(page: Page, heading: str = "", beside: Callable[[Run], None] | None = 
 def state_of(run: Run) -> PageState:
     """The state that the address names for a run; once a rerun, and once more where a fragment is rerun alone."""
     return current_state(
-        examples=len(run),
-        classes=len(run.class_names),
-        targets=len(run.targets),
-        labels=has(run, "labels"),
-        columns=own_columns(run),
-        scores=scores_of(run),
-        numbers=numbers_of(run),
-        layouts=known_layouts(run) if "area" in address() else (),
+        Offered(
+            examples=len(run),
+            classes=len(run.class_names),
+            targets=len(run.targets),
+            labels=has(run, "labels"),
+            columns=own_columns(run),
+            scores=scores_of(run),
+            numbers=numbers_of(run),
+            layouts=known_layouts(run) if "area" in address() else (),
+        )
     )
 
 

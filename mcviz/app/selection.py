@@ -1,6 +1,7 @@
 """The selection: the examples of a run that pass the filters, ranked. Every view is given one."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -58,9 +59,7 @@ def select(run: Run, state: PageState) -> Selection:
 @cached_for_run(table_key, max_entries=32)
 def passing(run: Run, filters: Filters) -> np.ndarray:
     """(N,) bool: the examples of a run that pass every filter; shared, so not to be written to."""
-    kept = filters.mask(table(run))
-    if filters.area and (found := positions(run, filters.area.layout)) is not None:
-        kept &= filters.area.contains(found)
+    kept = filters.mask(table(run), partial(positions, run))
     kept.setflags(write=False)
     return kept
 

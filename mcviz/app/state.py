@@ -9,18 +9,32 @@ import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import inf
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlencode
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from mcviz.app.filters import CLASSES, CORRECT, Filters, escaped, indices, numbers_text, whole
+from mcviz.app.address_text import (
+    ALL_OFFERED,
+    UNBOUNDED,
+    AddressText,
+    Indices,
+    Offered,
+    WrittenOtherwise,
+    address_field,
+    address_fields,
+    escaped,
+    indices,
+    number,
+    read_fields,
+    whole,
+    write_fields,
+)
+from mcviz.app.filters import CLASSES, Filters
 from mcviz.app.redrawing import only, to_draw
 from mcviz.app.session import kept
 from mcviz.app.wording import as_markdown
-from mcviz.measures import SCORES
 
 UNCERTAIN_FIRST, CONFIDENT_FIRST = "uncertain_first", "confident_first"
 ORDERS = UNCERTAIN_FIRST, CONFIDENT_FIRST
@@ -31,208 +45,214 @@ COVERAGES = (90, 80, 95)  # percent, the usual one first
 HIGHEST_SEED = 10**9
 BRUSHES = 2  # histograms beside that of the ranking's score
 TILE_SIZES = ("small", "medium", "large")
-UNBOUNDED = 10**18
 LARGEST_VALUE = 3.4028234663852886e38  # of float32
-ALL = Filters()
 LATEST, ADDRESS, SHOWN, PAGE = "latest-state", "address", "addresses-shown", "page"  # names of what a visit keeps
 MOST_SHOWN = 200  # addresses, of which a browser may still have an earlier one
 YES = "yes"
 NAME = re.compile("[a-z0-9_]{1,40}")
 BACK_TO_FIRST_PAGE = {"filters", "order", "page_size", "score"}  # a change of these lists other examples
-LISTS = {"label", "prediction", "selected", "flagged", "pinned", "ticked"}
-WRITTEN_OTHERWISE = {"area", "brushes", "columns", "lasso", "values"}  # and read as far as they mean something
 TOLD_ELSEWHERE = {"run", "example"}
 NOT_OURS = ("embed", "utm_")  # Streamlit's own, and what mail programs add
-EXAMPLES_OF_A_RUN: dict[str, Any] = {
-    "example": None,
-    "flagged": (),
-    "pinned": (),
-    "ticked": (),
-    "other_example": None,
-    "values": (),
-}
+T = TypeVar("T")
+
+
+class _Words(AddressText[str]):
+    """Any text."""
+
+    def parse(self, text: str, offered: Offered) -> str:
+        return text
+
+
+class _Name(AddressText[str]):
+    """A name of what only some runs offer, kept as it is."""
+
+    def parse(self, text: str, offered: Offered) -> str | None:
+        return text if NAME.fullmatch(text) else None
+
+
+class _Choice(AddressText[T]):
+    """One of some values."""
+
+    def __init__(self, choices: Iterable[T]) -> None:
+        self.by_text = {str(each): each for each in choices}
+
+    def parse(self, text: str, offered: Offered) -> T | None:
+        return self.by_text.get(text)
+
+
+class _Whole(AddressText[int]):
+    """A whole number from a lowest to a highest."""
+
+    def __init__(self, lowest: int, highest: int = UNBOUNDED) -> None:
+        self.lowest, self.highest = lowest, highest
+
+    def parse(self, text: str, offered: Offered) -> int | None:
+        value = whole(text)
+        return value if value is not None and self.lowest <= value <= self.highest else None
+
+
+class _Number(AddressText[float]):
+    """A number from a lowest to a highest."""
+
+    def __init__(self, low: float, high: float) -> None:
+        self.low, self.high = low, high
+
+    def parse(self, text: str, offered: Offered) -> float | None:
+        return number(text, self.low, self.high)
+
+
+class _YesOrNo(AddressText[bool]):
+    def parse(self, text: str, offered: Offered) -> bool:
+        return text == YES
+
+    def format(self, value: bool) -> str:
+        return YES if value else ""
+
+
+class _Index(AddressText[int]):
+    """The index of one of as many things as a run has."""
+
+    def __init__(self, count: Callable[[Offered], int]) -> None:
+        self.count = count
+
+    def parse(self, text: str, offered: Offered) -> int | None:
+        value = whole(text)
+        return value if value is not None and value < self.count(offered) else None
+
+
+class _OfOneRun:
+    """What is about examples, which are others in another run."""
+
+
+class _Example(_OfOneRun, _Index):
+    """The number of an example."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda run: run.examples)
+
+
+class _Examples(_OfOneRun, Indices):
+    """Numbers of examples, at most so many."""
+
+    def __init__(self, most: int | None = None) -> None:
+        self.most = most
+
+    def parse(self, text: str, offered: Offered) -> tuple[int, ...]:
+        return indices(text, offered.examples)[: self.most]
+
+
+class _Offered(AddressText[str]):
+    """A name that is offered, or else the first of others that is, or else the last or the first that is offered."""
+
+    def __init__(self, names: Callable[[Offered], Collection[str]], *otherwise: str, or_last: bool = False) -> None:
+        self.names, self.otherwise, self.or_last = names, otherwise, or_last
+
+    def parse(self, text: str, offered: Offered) -> str:
+        names = list(self.names(offered))
+        return next((name for name in (text, *self.otherwise) if name in names), names[-1 if self.or_last else 0])
+
+
+class _Columns(WrittenOtherwise[tuple[str, ...]]):
+    """Names of columns that can be brushed, each once, as far as they are there."""
+
+    def parse(self, text: str, offered: Offered) -> tuple[str, ...]:
+        known = {*offered.numbers, *(offered.columns or ()), *CLASSES}
+        found = (unquote(name) for name in text.split("~"))
+        return tuple(dict.fromkeys(name for name in found if name in known))[:BRUSHES]
+
+    def format(self, value: tuple[str, ...]) -> str:
+        return "~".join(map(escaped, value))
+
+
+class _RowValues(_OfOneRun, WrittenOtherwise[tuple[tuple[int, float], ...]]):
+    """Columns and their values, as "3:1.5,0:-2" lists them."""
+
+    def parse(self, text: str, offered: Offered) -> tuple[tuple[int, float], ...]:
+        found = {}
+        for column, _, value in (part.partition(":") for part in text.split(",")):
+            place, amount = whole(column), number(value, -LARGEST_VALUE, LARGEST_VALUE)
+            if place is not None and amount is not None:
+                found[place] = amount
+        return tuple(found.items())
+
+    def format(self, value: tuple[tuple[int, float], ...]) -> str:
+        amounts = AddressText[float]()
+        return ",".join(f"{column}:{amounts.format(amount)}" for column, amount in value)
 
 
 @dataclass(frozen=True)
 class PageState:
     """What a page shows, parsed once a rerun and passed down.
 
-    Names of what is offered only by some runs (`view`, `layout`, …) are kept as they are: `one_of` says which holds.
-
-    Attributes:
-        run: name of the run; empty where there is only one.
-        other: name of the run that it is compared with; empty for none.
-        example: number of the example that was looked at or opened last, or None.
-        score: name of the score that examples are ranked by.
-        order: one of `ORDERS`.
-        filters: which examples are selected.
-        flagged: numbers of the examples to come back to.
-        pinned: numbers of the examples to compare, at most `PINS`.
-        ticked: numbers of the examples that were chosen to do something with, at most `TICKS`.
-        page: of the gallery, counted from 1.
-        page_size: one of `PAGE_SIZES`.
-        tile_size: one of `TILE_SIZES`.
-        brushes: names of the columns whose histograms stand beside that of the score, at most `BRUSHES`.
-        view: of the selection.
-        x: name of the number along the scatter chart's x axis.
-        y: the same for the y axis.
-        colour: what the scatter chart's colours show.
-        cells: what the cells of the confusion matrix show.
-        layout: of the map.
-        column: one of the user's own, by whose values examples are grouped.
-        target: index of the target that is shown, of a regression of several.
-        coverage: one of `COVERAGES`, of prediction intervals.
-        bins: of the reliability diagram.
-        referral: what a person asks of a referral.
-        wanted: how much of that, or None for the usual.
-        mistake_costs: what a mistake costs that nobody sees, 0 or more.
-        look_costs: what it costs to look at an example, in the same unit.
-        part: of the page Review.
-        closer_look: at one example.
-        first_class: index of a class to be compared, or None for the likeliest.
-        second_class: index of the other, or None for the second likeliest.
-        input: kind of the probe's input.
-        noise: kind of noise.
-        seed: of what is random in the input.
-        strength: of the noise, 0 to 1.
-        distortion: of an example.
-        amount: of the distortion, or None for none.
-        other_example: number of the example that is mixed in, or None for any.
-        values: of the probe's row that are not the example's own, each with the number of its column.
-        sweep: number of inputs of a sweep, or None for the usual one.
-        ood_set: a set that is out of distribution, by its key.
-        detector: of what is out of distribution, by its name.
-        step: of the story, counted from 1.
-        present: whether the story is shown to an audience: large, and without the navigation.
-        unknown_example: what the address names as example and this run does not have; empty where all is well.
-        ignored: what else the address says and means nothing for this run, each as `key=text`.
+    A field of the address is declared once, with its default and how its text is read and written. Names of what is
+    offered only by some runs (`view`, `layout`, …) are kept as they are: `one_of` says which holds.
     """
 
-    run: str = ""
-    other: str = ""
-    example: int | None = None
-    score: str = "max_probability"
-    order: str = UNCERTAIN_FIRST
-    filters: Filters = ALL
-    flagged: tuple[int, ...] = ()
-    pinned: tuple[int, ...] = ()
-    ticked: tuple[int, ...] = ()
-    page: int = 1
-    page_size: int = PAGE_SIZES[0]
-    tile_size: str = "medium"
-    brushes: tuple[str, ...] = ()
-    view: str = ""
-    x: str = "predictive_entropy"
-    y: str = "mutual_information"
-    colour: str = ""
-    cells: str = ""
-    layout: str = ""
-    column: str = ""
-    target: int = 0
-    coverage: int = COVERAGES[0]
-    bins: str = ""
-    referral: str = ""
-    wanted: float | None = None
-    mistake_costs: float = 100.0
-    look_costs: float = 1.0
-    part: str = ""
-    closer_look: str = ""
-    first_class: int | None = None
-    second_class: int | None = None
-    input: str = ""
-    noise: str = ""
-    seed: int = 0
-    strength: float = 1.0
-    distortion: str = ""
-    amount: float | None = None
-    other_example: int | None = None
-    values: tuple[tuple[int, float], ...] = ()
-    sweep: int | None = None
-    ood_set: str = ""
-    detector: str = ""
-    step: int = 1
-    present: bool = False
-    unknown_example: str = field(default="", compare=False)
-    ignored: tuple[str, ...] = field(default=(), compare=False)
+    run: str = address_field("", _Words())  # its name; empty where there is only one
+    other: str = address_field("", _Words())  # the name of the run that it is compared with; empty for none
+    example: int | None = address_field(None, _Example())  # that was looked at or opened last
+    score: str = address_field("max_probability", _Offered(lambda run: run.scores, "max_probability"))  # that ranks
+    order: str = address_field(UNCERTAIN_FIRST, _Choice(ORDERS))
+    filters: Filters = Filters()  # which examples are selected
+    flagged: tuple[int, ...] = address_field((), _Examples())  # to come back to
+    pinned: tuple[int, ...] = address_field((), _Examples(PINS))  # to compare
+    ticked: tuple[int, ...] = address_field((), _Examples(TICKS))  # chosen to do something with
+    page: int = address_field(1, _Whole(1))  # of the gallery
+    page_size: int = address_field(PAGE_SIZES[0], _Choice(PAGE_SIZES))
+    tile_size: str = address_field("medium", _Choice(TILE_SIZES))
+    brushes: tuple[str, ...] = address_field((), _Columns())  # whose histograms stand beside that of the score
+    view: str = address_field("", _Name())  # of the selection
+    x: str = address_field("predictive_entropy", _Offered(lambda run: run.numbers, "predictive_entropy"))  # an axis
+    y: str = address_field(  # the same
+        "mutual_information", _Offered(lambda run: run.numbers, "mutual_information", "absolute_error", or_last=True)
+    )
+    colour: str = address_field("", _Words())  # what the scatter chart's colours show
+    cells: str = address_field("", _Name())  # what the cells of the confusion matrix show
+    layout: str = address_field("", _Name())  # of the map
+    column: str = address_field("", _Words())  # one of the user's own, by whose values examples are grouped
+    target: int = address_field(0, _Index(lambda run: run.targets))  # that is shown, of a regression of several
+    coverage: int = address_field(COVERAGES[0], _Choice(COVERAGES))  # of prediction intervals
+    bins: str = address_field("", _Name())  # of the reliability diagram
+    referral: str = address_field("", _Name())  # what a person asks of a referral
+    wanted: float | None = address_field(None, _Number(0, 1e12))  # how much of that; None for the usual
+    mistake_costs: float = address_field(100.0, _Number(0, 1e9))  # that nobody sees
+    look_costs: float = address_field(1.0, _Number(0, 1e9))  # of an example, in the same unit
+    part: str = address_field("", _Name())  # of the page Review
+    closer_look: str = address_field("", _Name())  # at one example
+    first_class: int | None = address_field(None, _Index(lambda run: run.classes))  # None for the likeliest
+    second_class: int | None = address_field(None, _Index(lambda run: run.classes))  # None for the next
+    input: str = address_field("", _Name())  # kind of the probe's input
+    noise: str = address_field("", _Name())  # kind of it
+    seed: int = address_field(0, _Whole(0, HIGHEST_SEED))  # of what is random in the input
+    strength: float = address_field(1.0, _Number(0, 1))  # of the noise
+    distortion: str = address_field("", _Name())  # of an example
+    amount: float | None = address_field(None, _Number(-1e6, 1e6))  # of the distortion; None for none
+    other_example: int | None = address_field(None, _Example())  # that is mixed in; None for any
+    values: tuple[tuple[int, float], ...] = address_field((), _RowValues())  # in the probe's row, by number of column
+    sweep: int | None = address_field(None, _Whole(1))  # number of its inputs; None for the usual one
+    ood_set: str = address_field("", _Name())  # its key
+    detector: str = address_field("", _Name())  # of what is out of distribution
+    step: int = address_field(1, _Whole(1))  # of the story
+    present: bool = address_field(False, _YesOrNo())  # to an audience: large, and without the navigation
+    unknown_example: str = field(default="", compare=False)  # that the address names and this run does not have
+    ignored: tuple[str, ...] = field(default=(), compare=False)  # what else means nothing for this run, as `key=text`
 
     @classmethod
-    def from_query(
-        cls,
-        query: Mapping[str, str],
-        *,
-        examples: int = UNBOUNDED,
-        classes: int = UNBOUNDED,
-        targets: int = UNBOUNDED,
-        labels: bool = True,
-        columns: Collection[str] | None = None,
-        scores: Collection[str] = SCORES,
-        numbers: Collection[str] = SCORES,
-        layouts: Collection[str] = (),
-    ) -> "PageState":
+    def from_query(cls, query: Mapping[str, str], offered: Offered = ALL_OFFERED) -> "PageState":
         """Read the state from an address. What means nothing for this run is passed over.
 
         Args:
             query: the address's keys and their texts; other keys are left alone.
-            examples: how many the run has, N.
-            classes: how many the run has, C.
-            targets: how many a regression predicts, D.
-            labels: whether the run has them; without, nothing is filtered by them.
-            columns: the names of those that can be filtered; None for all.
-            scores: the names of those that examples can be ranked by.
-            numbers: the names of the scores and other numbers that examples can be filtered and drawn by.
-            layouts: the names of the layouts of the map that are there.
+            offered: what the run has.
         """
-        filters = Filters.from_query(query, examples, classes, columns, numbers, layouts)
-        texts: dict[str, Any] = {name: query[name] for name in NAMED if NAME.fullmatch(query.get(name, ""))}
-        whole_numbers: dict[str, Any] = {
-            name: value
-            for name, (lowest, highest) in WHOLE.items()
-            if (value := whole(query.get(name, ""))) is not None and lowest <= value <= highest
-        }
-        example = _below(query, "example", examples)
-        state = cls(
-            **texts,
-            **whole_numbers,
-            run=query.get("run", ""),
-            other=query.get("other", ""),
-            colour=query.get("colour", ""),
-            column=query.get("column", ""),
-            example=example,
-            score=_first_of((query.get("score", ""), cls.score), scores),
-            order=one_of(query.get("order", ""), ORDERS),
-            filters=filters if labels else dataclasses.replace(filters, label=(), correct="all"),
-            flagged=indices(query.get("flagged", ""), examples),
-            pinned=indices(query.get("pinned", ""), examples)[:PINS],
-            ticked=indices(query.get("ticked", ""), examples)[:TICKS],
-            page_size=int(one_of(query.get("page_size", ""), map(str, PAGE_SIZES))),
-            tile_size=one_of(query.get("tile_size", ""), TILE_SIZES, cls.tile_size),
-            brushes=_names(query.get("brushes", ""), {*numbers, *(columns or ()), *CLASSES}),
-            target=_below(query, "target", targets) or 0,
-            coverage=int(one_of(query.get("coverage", ""), map(str, COVERAGES))),
-            x=_first_of((query.get("x", ""), cls.x), numbers),
-            y=_first_of((query.get("y", ""), cls.y, "absolute_error", *list(numbers)[-1:]), numbers),
-            first_class=_below(query, "first_class", classes),
-            second_class=_below(query, "second_class", classes),
-            strength=_or(_number(query.get("strength", ""), 0, 1), cls.strength),
-            amount=_number(query.get("amount", ""), -1e6, 1e6),
-            wanted=_number(query.get("wanted", ""), 0, 1e12),
-            mistake_costs=_or(_number(query.get("mistake_costs", ""), 0, 1e9), cls.mistake_costs),
-            look_costs=_or(_number(query.get("look_costs", ""), 0, 1e9), cls.look_costs),
-            values=_values(query.get("values", "")),
-            other_example=_below(query, "other_example", examples),
-            present=query.get("present") == YES,
-            unknown_example=query.get("example", "") if example is None else "",
-        )
+        values = read_fields(cls, query, offered)
+        unknown = query.get("example", "") if values["example"] is None else ""
+        state = cls(**values, filters=Filters.from_query(query, offered), unknown_example=unknown)
         return dataclasses.replace(state, ignored=_ignored(query, state.to_query()))
 
     def to_query(self) -> dict[str, str]:
         """The state as an address; what is as it is by itself is left out."""
-        query = self.filters.to_query()
-        for each in dataclasses.fields(self):
-            value = getattr(self, each.name)
-            if each.compare and each.name != "filters" and value != each.default:
-                query[each.name] = WRITTEN.get(each.name, _text)(value)
-        return query
+        return self.filters.to_query() | write_fields(self)
 
     def replace(self, **changes: Any) -> "PageState":
         """The state with other values; other examples are listed from their first page on, and as they are."""
@@ -244,32 +264,15 @@ class PageState:
         """The address of the state with other values."""
         return self.replace(**changes).to_query()
 
-
-NAMED = (
-    "view",
-    "cells",
-    "layout",
-    "bins",
-    "referral",
-    "part",
-    "closer_look",
-    "input",
-    "noise",
-    "distortion",
-    "ood_set",
-    "detector",
-)
-WHOLE = {
-    "page": (1, UNBOUNDED),
-    "seed": (0, HIGHEST_SEED),
-    "sweep": (1, UNBOUNDED),
-    "step": (1, UNBOUNDED),
-}
+    def without_examples(self) -> "PageState":
+        """The state without what is about examples of its run."""
+        found = {each.name: each.default for each, _, text in address_fields(self) if isinstance(text, _OfOneRun)}
+        return self.replace(**found, filters=self.filters.without("area", "selected"))
 
 
-def current_state(**known: Any) -> PageState:
-    """The state that the address names, for a run of which this is known; see `PageState.from_query`."""
-    state = kept()[LATEST] = PageState.from_query(address(), **known)
+def current_state(offered: Offered) -> PageState:
+    """The state that the address names, for a run that offers this."""
+    state = kept()[LATEST] = PageState.from_query(address(), offered)
     return state
 
 
@@ -345,11 +348,7 @@ def settle_run(names: Sequence[str]) -> str:
     if not state.run:  # the rest stays as it was written, and the page tells what of it means nothing
         _show_address({**address(), "run": names[0]})
         return ""
-    settled = state.replace(
-        run=names[0] if len(names) > 1 else "",
-        **EXAMPLES_OF_A_RUN,  # which would be others in this run
-        filters=state.filters.without("area", "selected"),
-    )
+    settled = state.without_examples().replace(run=names[0] if len(names) > 1 else "")
     _show_address(settled.to_query())
     return state.run
 
@@ -409,84 +408,22 @@ def one_of(name: str, offered: Iterable[str], default: str | None = None) -> str
     return name if name in names else default or names[0]
 
 
-def _first_of(names: Iterable[str], offered: Collection[str]) -> str:
-    """The first of some names that is offered, or else the first that is."""
-    return next((name for name in names if name in offered), next(iter(offered)))
-
-
 def quoted(text: str) -> str:
     """A text that came with the address, as a word of a message in Markdown: short, and as it was typed."""
     return f"“{as_markdown(text[:60])}”"
 
 
-def _below(query: Mapping[str, str], key: str, count: int) -> int | None:
-    found = whole(query.get(key, ""))
-    return found if found is not None and found < count else None
-
-
-def _number(text: str, low: float, high: float) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if low <= value <= high else None
-
-
-def _or(value: float | None, otherwise: float) -> float:
-    return otherwise if value is None else value
-
-
-def _values(text: str) -> tuple[tuple[int, float], ...]:
-    """Columns and their values, as "3:1.5,0:-2" lists them."""
-    found = {}
-    for column, _, value in (part.partition(":") for part in text.split(",")):
-        number, amount = whole(column), _number(value, -LARGEST_VALUE, LARGEST_VALUE)
-        if number is not None and amount is not None:
-            found[number] = amount
-    return tuple(found.items())
-
-
-def _names(text: str, known: Collection[str]) -> tuple[str, ...]:
-    """Names of columns that a text of an address lists, each once, as far as they are there."""
-    found = (unquote(name) for name in text.split("~"))
-    return tuple(dict.fromkeys(name for name in found if name in known))[:BRUSHES]
-
-
-def _names_text(names: tuple[str, ...]) -> str:
-    return "~".join(map(escaped, names))
-
-
-def _values_text(values: tuple[tuple[int, float], ...]) -> str:
-    return ",".join(f"{column}:{_text(value)}" for column, value in values)
-
-
 def _ignored(query: Mapping[str, str], understood: Mapping[str, str]) -> tuple[str, ...]:
     """What an address says of which the state that was read from it knows nothing, or not all."""
-    usual = {each.name: _text(each.default) for each in dataclasses.fields(PageState)} | {"correct": CORRECT[0]}
-    others = (each for each in query if each not in TOLD_ELSEWHERE and not each.startswith(NOT_OURS))
-    return tuple(
-        f"{key}={query[key]}" for key in others if not _means(key, query[key], understood.get(key, usual.get(key, "")))
-    )
-
-
-def _means(key: str, text: str, understood: str) -> bool:
-    """Whether what was understood is all that the text of a key of the address says."""
-    if key in LISTS:
-        return set(text.split(",")) <= {*understood.split(","), ""}
-    if key == "range":
-        return text.count("~") == understood.count("~") and bool(text) == bool(understood)
-    if key in WRITTEN_OTHERWISE:
-        return bool(text) == bool(understood)
-    numbers = _number(text, -inf, inf), _number(understood, -inf, inf)
-    return text in ("", understood) or (numbers[0] is not None and numbers[0] == numbers[1])
-
-
-def _text(value: object) -> str:
-    if isinstance(value, bool):
-        return YES if value else ""
-    if isinstance(value, tuple):
-        return numbers_text(value)
-    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
-
-
-WRITTEN: Mapping[str, Callable[[Any], str]] = {"values": _values_text, "brushes": _names_text}  # in their own way
+    known = {
+        key: (text, understood.get(key, "" if each.default is None else text.format(each.default)))
+        for of in (Filters, PageState)
+        for each, key, text in address_fields(of)
+    }
+    nothing = AddressText[str](), ""
+    found = []
+    for key, said in query.items():
+        text, all_of_it = known.get(key, nothing)
+        if not (key in TOLD_ELSEWHERE or key.startswith(NOT_OURS) or text.says_no_more(said, all_of_it)):
+            found.append(f"{key}={said}")
+    return tuple(found)

@@ -100,17 +100,17 @@ class Classification(Task):
                 attributes = {"long_name": f"number of examples whose label {of_what} predicts"}
                 yield by_pass(name, manifest.passes, "int64", -1, attributes)
 
-    def pass_arrays(self, manifest: Manifest) -> tuple[str, ...]:  # noqa: ARG002
+    def pass_arrays(self, manifest: Manifest) -> tuple[str, ...]:
         """See `Task`."""
         return ("probs",)
 
-    def check_passes(self, manifest: Manifest, passes: np.ndarray) -> None:  # noqa: ARG002
+    def check_passes(self, manifest: Manifest, passes: np.ndarray) -> None:
         """See `Task`."""
         low, high = float(passes.min()), float(passes.max())
         if not (low >= -ROUNDING and high <= 1 + ROUNDING):
             raise InvalidInputError(f"Passes to be kept should be probabilities, 0 to 1. Received: {low} to {high}.")
 
-    def encode(self, manifest: Manifest, passes: np.ndarray) -> dict[str, np.ndarray]:  # noqa: ARG002
+    def encode(self, manifest: Manifest, passes: np.ndarray) -> dict[str, np.ndarray]:
         """See `Task`."""
         return {"probs": quantise(passes)}
 
@@ -118,7 +118,7 @@ class Classification(Task):
         """See `Task`."""
         return dequantise(rows["probs"])
 
-    def split(self, manifest: Manifest, predictions: np.ndarray) -> dict[str, np.ndarray]:  # noqa: ARG002
+    def split(self, manifest: Manifest, predictions: np.ndarray) -> dict[str, np.ndarray]:
         """See `Task`."""
         return {"probs": predictions}
 
@@ -136,7 +136,7 @@ class Classification(Task):
         }
         return Summary(arrays, totals, columns | {"label": labels, "correct": prediction == labels})
 
-    def table_columns(self, targets: Sequence[str]) -> dict[str, str]:  # noqa: ARG002
+    def table_columns(self, targets: Sequence[str]) -> dict[str, str]:
         """See `Task`."""
         return {"label": "int64", "prediction": "int64", "correct": "bool"}
 
@@ -154,7 +154,7 @@ class Classification(Task):
         labels: np.ndarray | None = None,
         deterministic: np.ndarray | None = None,
         *,
-        targets: int = 0,  # noqa: ARG002
+        targets: int = 0,
     ) -> Predictions:
         """See `Task`."""
         return Predictions(passes, labels, deterministic)
@@ -176,7 +176,7 @@ class Classification(Task):
         """See `Task`."""
         return float(by_pass.mean())
 
-    def format_quality(self, value: float, unit: str = "", digits: int = 2) -> str:  # noqa: ARG002
+    def format_quality(self, value: float, unit: str = "", digits: int = 2) -> str:
         """See `Task`."""
         return percent(value, digits)
 
@@ -188,16 +188,16 @@ class Classification(Task):
         """See `Task`."""
         different_names("class_names", names, width, "Name all classes of the model, in its order, with class_names.")
 
-    def names(self, examples: "DataSet", width: int, predicts: Predicts) -> tuple[tuple[str, ...], tuple[str, ...]]:  # noqa: ARG002
+    def names(self, examples: "DataSet", width: int, predicts: Predicts) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """See `Task`."""
         examples.check_classes(width)
         return examples.class_names or (), ()
 
-    def describe_outputs(self, examples: "DataSet", width: int, predicts: Predicts) -> dict[str, str]:  # noqa: ARG002
+    def describe_outputs(self, examples: "DataSet", width: int, predicts: Predicts) -> dict[str, str]:
         """See `Task`."""
         return {"classes": f"{width:,}" + (f": {list_names(examples.class_names)}" if examples.class_names else "")}
 
-    def guessing_hint(self, quality: float, labels: np.ndarray, width: int, which: str) -> str:  # noqa: ARG002
+    def guessing_hint(self, quality: float, labels: np.ndarray, width: int, which: str) -> str:
         """See `Task`."""
         chance = 1 / width
         if quality > chance + NEAR_CHANCE * (1 - chance):

@@ -199,7 +199,7 @@ class Regression(Task):
         """See `Task`."""
         return rmse_of_one_pass(by_pass)
 
-    def format_quality(self, value: float, unit: str = "", digits: int = 2) -> str:  # noqa: ARG002
+    def format_quality(self, value: float, unit: str = "", digits: int = 2) -> str:
         """See `Task`."""
         return with_unit(value, unit) if unit else significant(value)
 
@@ -207,7 +207,7 @@ class Regression(Task):
         """See `Task`."""
         return TargetPasses(predicts, from_logits)
 
-    def check_class_names(self, names: Sequence[str], width: int) -> None:  # noqa: ARG002
+    def check_class_names(self, names: Sequence[str], width: int) -> None:
         """See `Task`."""
         raise invalid("class_names", "left out for a regression", ", ".join(names))
 
@@ -226,7 +226,7 @@ class Regression(Task):
         spread = "" if predicts == "mean" else ", with a spread"
         return {"targets": f"{list_names(_target_names(examples, _count_targets(width, predicts)))}{spread}"}
 
-    def guessing_hint(self, quality: float, labels: np.ndarray, width: int, which: str) -> str:  # noqa: ARG002
+    def guessing_hint(self, quality: float, labels: np.ndarray, width: int, which: str) -> str:
         """See `Task`."""
         guessed = float(np.sqrt(labels.astype(np.float64).var(axis=0).mean()))
         if not guessed or quality < (1 - NEAR_CHANCE) * guessed:
@@ -285,7 +285,7 @@ class TargetPasses(PassFormat):
         means, spreads = np.split(block, 2, axis=-1)
         return np.concatenate([means, VARIANCES[self._predicts](spreads)], axis=-1)
 
-    def check(self, block: np.ndarray, start: int, epsilon: float) -> None:  # noqa: ARG002
+    def check(self, block: np.ndarray, start: int, epsilon: float) -> None:
         """See `PassFormat`."""
         if self._predicts == "mean":
             return

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import Run
+from mcviz.app.address_text import Offered
 from mcviz.app.filters import ColumnFilter, Filters
 from mcviz.app.state import PageState
 from mcviz.app.views.brushes import BINS, _bins, brushable, brushed
@@ -127,8 +128,9 @@ def test_columns_of_the_users_own_are_brushed_by_ranges_and_by_values(
 def test_an_address_names_the_columns_that_were_added(name: str) -> None:
     state = PageState(brushes=(name, "label"))
     query = state.to_query()
-    assert PageState.from_query(query, columns=[name]) == state
-    assert PageState.from_query({"brushes": f"{query['brushes']}~gone"}, columns=[name]).brushes == (name, "label")
+    assert PageState.from_query(query, Offered(columns=[name])) == state
+    gone = PageState.from_query({"brushes": f"{query['brushes']}~gone"}, Offered(columns=[name]))
+    assert gone.brushes == (name, "label")
 
 
 def test_a_column_is_added_and_the_address_says_so() -> None:

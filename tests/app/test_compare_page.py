@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import Run
+from mcviz.app.address_text import Offered
 from mcviz.app.columns import own_columns
 from mcviz.app.filters import Filters
 from mcviz.app.resources import numbers_of, put_beside, table
@@ -224,5 +225,5 @@ def test_choosing_the_other_run_puts_it_in_the_address(open_page: OpenPage) -> N
 
 def test_filters_know_nothing_of_a_run_that_is_gone(run: Run) -> None:
     query = {"columns": '{"change":["right to wrong"]}', "lasso": "margin:other_margin:0,0,1,0,1,1"}
-    found = Filters.from_query(query, len(run), 10, columns=own_columns(run), numbers=numbers_of(run))
+    found = Filters.from_query(query, Offered(len(run), 10, columns=own_columns(run), numbers=numbers_of(run)))
     assert found == Filters()

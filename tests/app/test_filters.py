@@ -1,6 +1,6 @@
 """Filters mean the same for every view, and survive being an address."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from math import inf
 
 import numpy as np
@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcviz.app.filters import CORRECT, Area, Filters, Lasso, surrounded
+from mcviz.app.address_text import Offered
+from mcviz.app.filters import CORRECT, Area, ColumnFilter, Filters, Lasso, surrounded
 from mcviz.measures import SCORES
 from tests.polygons import surrounded_by_a_loop
 
@@ -54,7 +55,7 @@ def scores() -> pd.DataFrame:
 
 @given(filters_of_all_kinds)
 def test_an_address_gives_back_the_filters(filters: Filters) -> None:
-    assert Filters.from_query(filters.to_query(), EXAMPLES, len(NAMES)) == filters
+    assert Filters.from_query(filters.to_query(), Offered(EXAMPLES, len(NAMES))) == filters
 
 
 @given(st.lists(st.text(alphabet=":~%a2F5 é", min_size=1), min_size=1, unique=True), st.floats(-3, 3))
@@ -62,7 +63,7 @@ def test_a_name_that_others_wrote_is_read_as_it_was_written(names: list[str], lo
     filters = Filters(lasso=Lasso(names[0], names[-1], ((0, 0), (1, 0), (1, 1))))
     for name in names:
         filters = filters.with_range(name, low, inf)
-    assert Filters.from_query(filters.to_query(), EXAMPLES, 4, numbers=names) == filters
+    assert Filters.from_query(filters.to_query(), Offered(EXAMPLES, 4, numbers=names)) == filters
 
 
 @given(st.sampled_from(list(SCORES)), st.lists(st.floats(0, 3, width=32), min_size=2, max_size=20))
@@ -72,17 +73,17 @@ def test_an_address_loses_no_example_at_an_end_of_a_range(name: str, values: lis
     assert Filters().with_range(name, low, high).mask(table)[:2].all()
     for ends in ((low, high), (low, inf), (-inf, high)):
         filters = Filters().with_range(name, *ends)
-        again = Filters.from_query(filters.to_query(), EXAMPLES, len(NAMES))
+        again = Filters.from_query(filters.to_query(), Offered(EXAMPLES, len(NAMES)))
         assert (again.mask(table) == filters.mask(table)).all()
 
 
 def test_an_end_that_is_open_is_not_written_and_a_chip_says_so() -> None:
     most = Filters().with_range("max_probability", -inf, 0.5)
     assert most.to_query() == {"range": "max_probability::0.5"}
-    assert most.chips(NAMES, SCORES) == [("Max probability up to 50.0%", Filters())]
+    assert [label for label, _ in most.chips(NAMES, SCORES)] == ["Max probability up to 50.0%"]
     least = Filters().with_range("max_probability", 0.25, inf)
     assert least.to_query() == {"range": "max_probability:0.25:"}
-    assert least.chips(NAMES, SCORES) == [("Max probability from 25.0%", Filters())]
+    assert [label for label, _ in least.chips(NAMES, SCORES)] == ["Max probability from 25.0%"]
     assert most.with_range("max_probability", -inf, inf) == Filters()
 
 
@@ -92,8 +93,8 @@ def test_an_end_that_is_open_is_not_written_and_a_chip_says_so() -> None:
     )
 )
 def test_any_address_gives_filters_that_can_be_used(query: dict[str, str]) -> None:
-    filters = Filters.from_query(query, EXAMPLES, len(NAMES))
-    assert Filters.from_query(filters.to_query(), EXAMPLES, len(NAMES)) == filters
+    filters = Filters.from_query(query, Offered(EXAMPLES, len(NAMES)))
+    assert Filters.from_query(filters.to_query(), Offered(EXAMPLES, len(NAMES))) == filters
     filters.chips(NAMES, SCORES)
 
 
@@ -113,9 +114,46 @@ def test_filters_hold_together_as_one_by_one(filters: Filters) -> None:
 
 @given(filters_of_all_kinds)
 def test_clearing_every_chip_selects_everything(filters: Filters) -> None:
-    for _ in range(len(filters.chips(NAMES, SCORES))):
-        filters = filters.chips(NAMES, SCORES)[0][1]
+    for _, take_off in filters.chips(NAMES, SCORES):
+        filters = take_off(filters)
     assert filters == Filters()
+
+
+def test_a_chip_takes_off_its_own_filter_from_filters_as_they_are_by_then() -> None:
+    drawn = Filters(label=(1,)).with_range("margin", 0.2, inf).with_column(ColumnFilter("age", low=3))
+    by_then = drawn.with_range("margin", 0.4, inf).with_range("max_probability", -inf, 0.9).without("label")
+    label, margin, age = (take_off for _, take_off in drawn.chips(NAMES, SCORES))
+    assert label(by_then) == by_then
+    assert margin(by_then) == by_then.with_range("margin", -inf, inf)
+    assert age(by_then) == by_then.without("columns")
+
+
+def test_every_filter_has_a_mask_a_chip_and_a_text(scores: pd.DataFrame) -> None:
+    corners = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
+    on = Filters(
+        label=(1,),
+        prediction=(2,),
+        correct="wrong",
+        disagree=True,
+        ranges=(("margin", 0.2, 0.8),),
+        columns=(ColumnFilter("margin", low=0.1),),
+        lasso=Lasso("margin", "max_probability", corners),
+        area=Area("pca", corners),
+        selected=(3,),
+    )
+    offered = Offered(EXAMPLES, len(NAMES), layouts=["pca"])
+    positions = np.random.default_rng(0).random((EXAMPLES, 2))
+    for each in fields(Filters):
+        alone = replace(Filters(), **{each.name: getattr(on, each.name)})
+        assert alone != Filters()
+        assert not alone.mask(scores, lambda layout: positions if layout == "pca" else None).all()
+        ((label, take_off),) = alone.chips(NAMES, SCORES)
+        assert label
+        assert take_off(on) == on.without(each.name)
+        (written,) = alone.to_query().items()
+        assert Filters.from_query(dict([written]), offered) == alone
+    assert Filters(area=on.area).mask(scores).all(), "where the layout is not known"
+    assert Filters.from_query(on.to_query(), offered) == on
 
 
 def test_each_filter_keeps_what_a_plain_loop_keeps(scores: pd.DataFrame) -> None:
@@ -151,10 +189,10 @@ def test_an_area_of_the_map_is_in_the_address_where_its_layout_is_there(
     corners: tuple[tuple[float, float], ...],
 ) -> None:
     filters = Filters(area=Area("pca", corners))
-    area = Filters.from_query(filters.to_query(), EXAMPLES, 4, layouts=["pca"]).area
+    area = Filters.from_query(filters.to_query(), Offered(EXAMPLES, 4, layouts=["pca"])).area
     assert area is not None
     np.testing.assert_allclose(area.corners, corners, rtol=1e-7)
-    assert Filters.from_query(filters.to_query(), EXAMPLES, 4, layouts=["tsne"]) == Filters()
+    assert Filters.from_query(filters.to_query(), Offered(EXAMPLES, 4, layouts=["tsne"])) == Filters()
 
 
 @given(polygons, st.integers(0, 2**32 - 1))

@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz.app import exporting
+from mcviz.app.address_text import Offered
 from mcviz.app.filters import ColumnFilter, Filters
 from mcviz.app.selection import select
 from mcviz.app.state import PageState
@@ -210,7 +211,7 @@ def test_a_column_is_filtered_by_values_by_a_range_and_by_a_part_of_its_text(
     table = mcviz.open_run(kinds / "columns").table()
     filters = Filters().with_column(wanted)
     assert filters.mask(table).tolist() == expected(table).tolist()
-    assert Filters.from_query(filters.to_query(), EXAMPLES, 5) == filters
+    assert Filters.from_query(filters.to_query(), Offered(EXAMPLES, 5)) == filters
     app = opened("uncertain", "columns", **filters.to_query())
     assert f"**{expected(table).sum():,}** of {EXAMPLES} examples" in words(app)
     assert [each.key for each in app.button if each.key == "chip-0"] == ["chip-0"] * (wanted.name in table)
@@ -264,7 +265,7 @@ def chooser(app: AppTest):
     "address", ["[]", "{", "[" * 10_000, '{"age": {"low": NaN}}', '{"age": {"low": 1e999}}', "1", '{"a": [[1]]}']
 )
 def test_an_address_whose_columns_mean_nothing_filters_nothing(address: str) -> None:
-    assert Filters.from_query({"columns": address}, EXAMPLES, 5) == Filters()
+    assert Filters.from_query({"columns": address}, Offered(EXAMPLES, 5)) == Filters()
 
 
 @pytest.mark.parametrize(("words_", "query"), [("picture_013", {"id": "picture_013"}), ("1 as 2", None)])

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcviz.app import state as state_file
+from mcviz.app.address_text import Offered, address_fields
 from mcviz.app.filters import Filters
 from mcviz.app.state import (
     COVERAGES,
@@ -59,7 +60,7 @@ states = st.builds(
 
 
 def read(query: dict[str, str]) -> PageState:
-    return PageState.from_query(query, examples=EXAMPLES, classes=len(NAMES), targets=TARGETS)
+    return PageState.from_query(query, Offered(examples=EXAMPLES, classes=len(NAMES), targets=TARGETS))
 
 
 @given(states)
@@ -100,6 +101,21 @@ def test_what_an_address_says_for_nothing_is_told(key: str, bad: str, good: str)
     assert read({key: good}).ignored == ()
 
 
+def test_no_two_fields_have_one_key_and_no_text_is_the_default() -> None:
+    keys = [key for of in (Filters, PageState) for _, key, _ in address_fields(of)]
+    assert len(set(keys)) == len(keys)
+    assert PageState.from_query({}) == PageState.from_query(dict.fromkeys(keys, "")) == PageState()
+    assert PageState.from_query(dict.fromkeys(keys, "")).ignored == ()
+
+
+def test_in_another_run_there_are_other_examples() -> None:
+    address = {"example": "1", "flagged": "1", "pinned": "1", "ticked": "1", "other_example": "1", "values": "1:2"}
+    of_a_run = {"selected": "1", "area": "pca:0,0,1,0,1,1"}
+    state = PageState.from_query({**address, **of_a_run, "label": "1", "score": "margin"}, Offered(layouts=["pca"]))
+    assert len(state.to_query()) == len(address) + len(of_a_run) + 2
+    assert state.without_examples().to_query() == {"label": "1", "score": "margin"}
+
+
 def test_what_is_as_it_is_by_itself_is_not_in_the_address() -> None:
     assert PageState().to_query() == {}
     assert PageState().link(example=0, strength=0.5) == {"example": "0", "strength": "0.5"}
@@ -118,7 +134,7 @@ def test_other_examples_are_listed_from_their_first_page_on(change: dict[str, ob
 
 def test_without_labels_nothing_is_filtered_by_them() -> None:
     query = Filters(label=(1,), correct="wrong", prediction=(2,)).with_range("margin", -inf, 0.5).to_query()
-    state = PageState.from_query(query, examples=EXAMPLES, classes=len(NAMES), labels=False)
+    state = PageState.from_query(query, Offered(examples=EXAMPLES, classes=len(NAMES), labels=False))
     assert state.filters == Filters(prediction=(2,)).with_range("margin", -inf, 0.5)
 
 

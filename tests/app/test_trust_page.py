@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
+from mcviz.app.address_text import Offered
 from mcviz.app.filters import Filters
 from mcviz.app.trust.referring import filters_of
 from mcviz.cli import main
@@ -121,7 +122,7 @@ def test_what_is_referred_is_a_selection(cache: Path) -> None:
     app.button(key="select-referred").click().run()
     assert not app.exception
     query = {key: app.query_params[key] for key in app.query_params}
-    kept = Filters.from_query(query, EXAMPLES, 3)
+    kept = Filters.from_query(query, Offered(EXAMPLES, 3))
     table = mcviz.open_run(cache / "labelled").scores()
     assert set(np.flatnonzero(kept.mask(table))) == set(refer(mcviz.open_run(cache / "labelled"), budget=17).examples)
 

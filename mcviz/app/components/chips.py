@@ -5,7 +5,7 @@ import streamlit as st
 from mcviz.app.filters import Filters
 from mcviz.app.resources import class_names, numbers_of
 from mcviz.app.selection import Selection
-from mcviz.app.state import go
+from mcviz.app.state import change_filters, go
 from mcviz.app.wording import as_markdown
 
 
@@ -15,14 +15,14 @@ def chips(selection: Selection) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", width="content", key="chips"):
         st.markdown(f"**{len(selection.examples):,}** of {len(selection.run):,} examples", width="content")
         removable = filters.chips(class_names(selection.run), numbers_of(selection.run))
-        for index, (label, without) in enumerate(removable):
+        for index, (label, take_off) in enumerate(removable):
             st.button(
                 as_markdown(label),
                 icon=":material/close:",
                 key=f"chip-{index}",
                 help="Take this filter off",
-                on_click=go,
-                kwargs={"filters": without},
+                on_click=change_filters,
+                args=(take_off,),
             )
         if flagged and filters.selected != flagged:
             st.button(

@@ -1,0 +1,139 @@
+"""Fields of a dataclass as texts of an address: how each is written, read again, and what of a text means nothing."""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import Field, dataclass, field, fields
+from math import inf
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from mcviz.measures import SCORES
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T")
+UNBOUNDED = 10**18
+DIGITS = 18  # of the largest whole number that is read from an address
+
+
+@dataclass(frozen=True)
+class Offered:
+    """What a run has that an address can name.
+
+    Attributes:
+        examples: how many, N.
+        classes: how many, C.
+        targets: how many a regression predicts, D.
+        labels: whether there are any; without, nothing is filtered by them.
+        columns: the names of those that can be filtered; None for all.
+        scores: the names of those that examples can be ranked by.
+        numbers: the names of the scores and other numbers that examples can be filtered and drawn by.
+        layouts: the names of the layouts of the map that are there.
+    """
+
+    examples: int = UNBOUNDED
+    classes: int = UNBOUNDED
+    targets: int = UNBOUNDED
+    labels: bool = True
+    columns: Collection[str] | None = None
+    scores: Collection[str] = tuple(SCORES)
+    numbers: Collection[str] = tuple(SCORES)
+    layouts: Collection[str] = ()
+
+
+ALL_OFFERED = Offered()  # what is known of no run in particular
+
+
+class AddressText(Generic[T]):
+    """How a value is a text of an address."""
+
+    def parse(self, text: str, offered: Offered) -> T | None:
+        """The value for a run; None for the default, where the text is empty or means nothing."""
+        raise NotImplementedError
+
+    def format(self, value: T) -> str:
+        """The text of a value."""
+        return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+    def says_no_more(self, text: str, understood: str) -> bool:
+        """Whether what was understood of a text, written again, is all that it says."""
+        value = number(text, -inf, inf)
+        return text in ("", understood) or (value is not None and value == number(understood, -inf, inf))
+
+
+class WrittenOtherwise(AddressText[T]):
+    """A value whose text is written otherwise than it was read, and read as far as it means something."""
+
+    def says_no_more(self, text: str, understood: str) -> bool:
+        return bool(text) == bool(understood)
+
+
+class Indices(AddressText[tuple[int, ...]]):
+    """Numbers of examples or classes, in any order."""
+
+    def format(self, value: tuple[int, ...]) -> str:
+        return ",".join(map(str, value))
+
+    def says_no_more(self, text: str, understood: str) -> bool:
+        return set(text.split(",")) <= {*understood.split(","), ""}
+
+
+def address_field(default: T, text: AddressText[Any], key: str = "") -> T:
+    """Declare a field of a dataclass that is in the address.
+
+    Args:
+        default: what is left out of the address.
+        text: how it is written and read.
+        key: in the address; the field's own name, where it is empty.
+    """
+    declared: T = field(default=default, metadata={"text": text, "key": key})
+    return declared
+
+
+def address_fields(
+    of: "DataclassInstance | type[DataclassInstance]",
+) -> Iterator[tuple[Field[Any], str, AddressText[Any]]]:
+    """The fields of a dataclass that are in the address, each with its key and how it is written."""
+    for each in fields(of):
+        if "text" in each.metadata:
+            yield each, each.metadata["key"] or each.name, each.metadata["text"]
+
+
+def read_fields(of: "type[DataclassInstance]", query: Mapping[str, str], offered: Offered) -> dict[str, Any]:
+    """The values of `address_fields`, by the fields' names, as an address says them."""
+    found = {}
+    for each, key, text in address_fields(of):
+        value = text.parse(query.get(key, ""), offered)
+        found[each.name] = each.default if value is None else value
+    return found
+
+
+def write_fields(of: "DataclassInstance") -> dict[str, str]:
+    """The part of an address that `read_fields` reads; what is as it is by itself is left out."""
+    found = ((each, key, text, getattr(of, each.name)) for each, key, text in address_fields(of))
+    return {key: text.format(value) for each, key, text, value in found if value != each.default}
+
+
+def whole(text: str) -> int | None:
+    """The whole number that a text is, or None."""
+    return int(text) if len(text) <= DIGITS and text.isascii() and text.isdigit() else None
+
+
+def indices(text: str, count: int) -> tuple[int, ...]:
+    """The numbers below `count` that a text lists, each once."""
+    values = [whole(part) for part in text.split(",")]
+    return tuple(dict.fromkeys(value for value in values if value is not None and value < count))
+
+
+def number(text: str, low: float, high: float) -> float | None:
+    """The number from `low` to `high` that a text is, or None."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if low <= value <= high else None
+
+
+def escaped(name: str) -> str:
+    """A name, which others may have written, without what separates it from what follows."""
+    return re.sub("[%:~]", lambda found: f"%{ord(found[0]):02X}", name)
