@@ -18,6 +18,7 @@ import streamlit as st
 import xarray
 from streamlit import config
 
+import mcviz
 from mcviz import extras
 from mcviz.app.navigation import PAGES
 from mcviz.app.wording import as_markdown
@@ -265,6 +266,11 @@ def test_every_name_of_the_package_is_there() -> None:
         for code in codes:
             if re.fullmatch(r"mcviz(\.\w+)+", code):
                 resolve_name(code)
+
+
+def test_the_public_api_is_the_table_s() -> None:
+    table = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "api.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(table) == sorted(mcviz.__all__)
 
 
 def test_every_page_that_the_readme_describes_is_in_the_navigation() -> None:
