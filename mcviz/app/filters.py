@@ -349,9 +349,9 @@ class SelectedFilter(Indices, Filter[tuple[int, ...]]):
 
 def filter_field(of: Filter[T], key: str = "") -> T:
     """Declare a field of `Filters`, as `address_field` does."""
-    declared: Any = address_field(of.off, of, key)
-    on: T = declared
-    return on
+    off: Any = of.off
+    declared: T = address_field(off, of, key)
+    return declared
 
 
 @dataclass(frozen=True)
@@ -419,12 +419,6 @@ class Filters:
         """Read filters from an address. A part that means nothing for this run is passed over."""
         return cls(**read_fields(cls, query, offered))
 
-    def _on(self) -> Iterator[tuple[str, Filter[Any], Any]]:
-        for declared, _, each in address_fields(self):
-            value = getattr(self, declared.name)
-            if isinstance(each, Filter) and value != each.off:
-                yield declared.name, each, value
-
     def narrowed_by(self, words: str, class_names: tuple[str, ...]) -> "Filters":
         """Narrow by what a person types: `cat as dog` (label cat, predicted dog), `cat`, `as dog`, `wrong`, `correct`.
 
@@ -451,6 +445,12 @@ class Filters:
             raise ValueError(f"“{name}” is none of the classes {known}. Type “{two_classes(class_names)}”, say.")
 
         return replace(self, label=found(label, self.label), prediction=found(prediction, self.prediction))
+
+    def _on(self) -> Iterator[tuple[str, Filter[Any], Any]]:
+        for declared, _, each in address_fields(self):
+            value = getattr(self, declared.name)
+            if isinstance(each, Filter) and value != each.off:
+                yield declared.name, each, value
 
 
 def two_classes(class_names: tuple[str, ...]) -> str:
