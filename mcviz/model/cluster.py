@@ -14,7 +14,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from mcviz.data import DataSet
 from mcviz.errors import ClusterError, McvizError
@@ -34,6 +34,7 @@ SECONDS_WITHOUT_WORKERS = 60  # at the start, and after the last one was lost
 SECONDS_TO_END = 10
 SECONDS_BETWEEN_LOOKS = 1.0
 SECONDS_OF_WAITING = 0.05
+SECONDS_TO_FETCH = 30
 AHEAD = 2  # shards that a worker has at a time, so that it need not wait for the next one
 MOST_SUBMISSIONS = 3  # of one shard, each lost with all workers that there were
 
@@ -134,7 +135,7 @@ class _Execution:
         self.left = deque(range(shards.manifest.shards))
         self.submissions: Counter[int] = Counter()
         self.tasks: dict[Future, _Task] = {}
-        self.completed = as_completed(loop=self.client.loop, with_results=True, raise_errors=False)
+        self.completed = as_completed(loop=self.client.loop)
         self.known: set[str] = set()
         self.fit: set[str] = set()
         self.bits: str | None = None
@@ -147,14 +148,12 @@ class _Execution:
         while missing:
             self._look()
             self._submit_shards()
-            for future, task, result in self._completed():
+            for future, task in self._completed():
                 if task.shard is None:
-                    self._admit(task, _answer(future, result))
-                elif future.status == "finished":
+                    self._admit(task, _answer(future))
+                elif made := self._made(task.shard, future):
                     missing -= 1
-                    yield task.shard, result
-                elif future.status == "error":
-                    self._fail(task.shard, result[1])
+                    yield task.shard, made
                 else:
                     self.left.appendleft(task.shard)
 
@@ -176,9 +175,9 @@ class _Execution:
         answers: dict[str, Answer] = {}
         while not answers or self.tasks:
             self._look()
-            for future, task, result in self._completed():
+            for future, task in self._completed():
                 (worker,) = task.workers
-                if heard := _answer(future, result):
+                if heard := _answer(future):
                     answers[worker] = heard
         bits = Counter(each.bits for each in answers.values() if not each.refusal)
         self.bits = bits.most_common(1)[0][0] if bits else None
@@ -269,22 +268,30 @@ class _Execution:
         self.tasks[future] = task
         self.completed.add(future)
 
-    def _completed(self) -> Iterator[tuple["Future", _Task, Any]]:
+    def _completed(self) -> Iterator[tuple["Future", _Task]]:
         self.poll()
         if not self.completed.has_ready():
             time.sleep(SECONDS_OF_WAITING)
-        for future, result in self.completed.next_batch(block=False):
+        for future in self.completed.next_batch(block=False):
             if task := self.tasks.pop(future, None):
-                yield future, task, result
+                yield future, task
 
-    def _fail(self, shard: int, error: Exception) -> NoReturn:
-        from distributed import KilledWorker
+    def _made(self, shard: int, future: "Future") -> MadeShard | None:
+        """What the making of a shard left; None where it was lost with its worker."""
+        from distributed import CancelledError, KilledWorker
 
-        if isinstance(error, KilledWorker):
+        try:
+            return future.result(timeout=SECONDS_TO_FETCH)
+        except (CancelledError, TimeoutError):
+            return None
+        except KilledWorker as error:
             raise self._lost(shard) from error
-        if isinstance(error, McvizError):
-            raise error
-        raise ClusterError(f"A worker failed: {type(error).__name__}: {error}") from error
+        except McvizError:
+            raise
+        except Exception as error:
+            if self.client.status != "running":
+                raise _gone() from error
+            raise ClusterError(f"A worker failed: {type(error).__name__}: {error}") from error
 
     def _lost(self, shard: int) -> ClusterError:
         start, stop = self.shards.manifest.shard_range(shard)
@@ -294,12 +301,16 @@ class _Execution:
         )
 
 
-def _answer(future: "Future", result: Any) -> Answer | None:
+def _answer(future: "Future") -> Answer | None:
     """The answer of a worker; None where it was lost."""
-    if future.status == "error":  # it could not even be asked
-        error = result[1]
+    from distributed import CancelledError
+
+    try:
+        return future.result(timeout=SECONDS_TO_FETCH)
+    except (CancelledError, TimeoutError):
+        return None
+    except Exception as error:  # noqa: BLE001 (it could not even be asked)
         return Answer(f"cannot be asked: {type(error).__name__}: {error}. Install mcviz there as it is here")
-    return result if future.status == "finished" else None
 
 
 def _gone() -> ClusterError:

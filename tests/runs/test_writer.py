@@ -419,7 +419,7 @@ def test_listing_a_file_takes_as_long_however_many_are_listed() -> None:
 
     def seconds(listed: int) -> float:
         """For a hundred more files."""
-        writing = _Writing(Nowhere(), wanted(some_images(), some_labels()), None, None, None)
+        writing = _Writing(Nowhere(), wanted(some_images(), some_labels()), None, None, None, None)
         for number in range(listed):
             writing._write(f"{number}", b"")
         started = time.process_time()
