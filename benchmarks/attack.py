@@ -129,7 +129,7 @@ def _flips(folder: Path, short: bool) -> Result:
     truth = numbers(open_run(run))
     cases, broken = 0, {}
     for seed in range(1 if short else 2):
-        for name in ["predictions.zarr/probs/c.0.0.0"] if short else corruption.NAMES:
+        for name in ["predictions.zarr/probs/c.0.0.0"] if short else corruption.NAMES["classes of images"]:
             content = (run / name).read_bytes()
             for at, changed in enumerate(corruption.flipped(content, 1, seed)):
                 (run / name).write_bytes(changed)

@@ -1,17 +1,8 @@
-"""Kinds of runs, and of places that a run can be at: one set of tests serves them all."""
+"""Kinds of places that a run can be at: one set of tests serves them all."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-
-from tests.runs.making import FORMS
-
-
-@pytest.fixture(params=FORMS, scope="module")
-def form(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """Arguments of `make` for a run of each task and kind of examples."""
-    return FORMS[request.param]
 
 
 @pytest.fixture(params=["local", "memory", "s3"])

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 from msgspec.structs import replace
 
 from mcviz.manifest import CONTENT
@@ -166,6 +167,21 @@ def make(
         source, images if kind == "image" else None, labels, columns=columns, model=model_file if keep else None
     )
     return write(out, manifest, contents, resume=resume, progress=progress)
+
+
+class Stop(BaseException):
+    """What Streamlit raises to leave a page, and no `Exception`."""
+
+
+def make_partial(out: str | Path, *, predictions: int = 50, **options: Any) -> None:
+    """Make a run, and stop when more than so many predictions of its 66 are sampled; those of a whole block stay."""
+
+    def progress(done: int, total: int) -> None:
+        if done > predictions:
+            raise Stop
+
+    with pytest.raises(Stop):
+        make(out, **options, progress=progress)
 
 
 def digest(array: np.ndarray) -> str:

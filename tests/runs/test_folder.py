@@ -9,20 +9,14 @@ import pytest
 
 from mcviz.errors import InvalidInputError, RunNotFoundError
 from mcviz.runs import list_runs, open_run, remove_run
-from tests.runs.making import contents, make
+from tests.runs.making import contents, make, make_partial
 from tests.runs.sealing import reseal
-
-
-def stop(done: int, total: int) -> None:
-    if done > 50:
-        raise KeyboardInterrupt
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     make(tmp_path / "whole")
-    with pytest.raises(KeyboardInterrupt):
-        make(tmp_path / "stopped", progress=stop)
+    make_partial(tmp_path / "stopped")
     shutil.copytree(tmp_path / "whole", tmp_path / "damaged")
     (tmp_path / "damaged/predictions.zarr/label/c.0").unlink()
     (tmp_path / "no run").mkdir()
@@ -52,14 +46,6 @@ def test_a_listed_run_is_a_line_of_a_notebook(folder: Path) -> None:
 
 def test_no_folder_holds_no_runs(tmp_path: Path) -> None:
     assert list_runs(tmp_path / "nowhere") == []
-
-
-@pytest.mark.parametrize("name", ["whole", "stopped", "damaged"])
-def test_a_run_in_any_state_can_be_taken_away(folder: Path, name: str) -> None:
-    remove_run(folder / name)
-    assert not (folder / name).exists()
-    assert len(list_runs(folder)) == 2
-    assert not list(folder.glob(".*"))
 
 
 @pytest.mark.parametrize("name", ["no run", "file", "nowhere"])
@@ -120,8 +106,7 @@ def test_a_run_of_another_version_is_named_as_that(
 
 
 def test_a_growth_that_a_later_version_began_is_left_alone(folder: Path) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        make(folder / "whole", passes=12, progress=stop)
+    make_partial(folder / "whole", passes=12)
     reseal(folder / "whole", lambda m: m.update(something="new"), "manifest-12.json")
     there = contents(folder / "whole")
     with pytest.raises(InvalidInputError, match="was written by a later version of mcviz"):

@@ -15,14 +15,9 @@ from mcviz.runs import Derived, list_runs, load_derived, open_run, remove_run, r
 from mcviz.runs.files import folder_at
 from mcviz.runs.lock import writing
 from mcviz.runs.writer import rename_classes
-from tests.runs.making import make
+from tests.runs.making import make, make_partial
 
 SPEED = Derived("speed", 1, {"metres": "float64"})
-
-
-def stop(done: int, total: int) -> None:
-    if done > 50:
-        raise KeyboardInterrupt
 
 
 @pytest.fixture
@@ -30,8 +25,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "user"))
     cache = tmp_path / "cache"
     make(cache / "whole")
-    with pytest.raises(KeyboardInterrupt):
-        make(cache / "stopped", progress=stop)
+    make_partial(cache / "stopped")
     shutil.copytree(cache / "whole", cache / "damaged")
     (cache / "damaged" / "manifest.json").write_text("{")
     return cache
@@ -46,23 +40,6 @@ def test_a_run_in_any_state_keeps_every_byte(cache: Path, name: str) -> None:
     assert not (cache / name).exists()
     assert len(list_runs(cache)) == 3
     assert not list(cache.glob(".*"))
-
-
-def test_what_was_derived_goes_along(cache: Path) -> None:
-    run = open_run(cache / "whole")
-    save_derived(run.path, run.digest, SPEED, {"metres": np.arange(3.0)})
-    there = open_run(rename_run(run.path, "other"))
-    found = load_derived(there.path, there.digest, SPEED)
-    assert found is not None
-    assert found["metres"].tolist() == [0, 1, 2]
-
-
-def test_a_partial_run_is_gone_on_with_under_its_new_name(cache: Path) -> None:
-    whole = open_run(cache / "whole")
-    rename_run(cache / "stopped", "resumed")
-    resumed = make(cache / "resumed")
-    assert resumed.digest == whole.digest
-    np.testing.assert_array_equal(resumed.probs_block(0, None), whole.probs_block(0, None))
 
 
 @pytest.mark.parametrize("what", ["run", "folder", "file", "broken link"])

@@ -12,7 +12,7 @@ import pytest
 from mcviz.errors import McvizError, PartialRunError, RunNotFoundError
 from mcviz.measures import SCORES, Predictions, register
 from mcviz.runs import Run, export_run, open_run, verify_run
-from tests.runs.making import MadeUpSource, contents, make, some_images, some_labels
+from tests.runs.making import MadeUpSource, contents, make, make_partial, some_images, some_labels
 
 pytestmark = pytest.mark.lowest
 
@@ -203,12 +203,7 @@ def test_no_run_and_a_partial_run_say_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(RunNotFoundError, match=r"There is no run at .*nowhere\. Make one with"):
         open_run(tmp_path / "nowhere")
 
-    def stop(done: int, total: int) -> None:
-        if done > 30:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        make(tmp_path / "stopped", progress=stop)
+    make_partial(tmp_path / "stopped", predictions=30)
     with pytest.raises(PartialRunError, match=r"partial run: 4 of 11 examples have their 6 passes\. Go on with"):
         open_run(tmp_path / "stopped")
 

@@ -5,8 +5,8 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -25,20 +25,28 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from mcviz.errors import CorruptRunError, PartialRunError, RunExistsError, RunNotFoundError, StorageError
+from mcviz.errors import (
+    CorruptRunError,
+    InvalidInputError,
+    PartialRunError,
+    RunExistsError,
+    RunNotFoundError,
+    StorageError,
+)
 from mcviz.runs import Derived, Run, list_runs, load_derived, open_run, remove_run, rename_run, save_derived, verify_run
 from mcviz.runs.files import folder_at
 from mcviz.runs.lock import writing
 from mcviz.runs.writer import discard_growth, rename_classes
-from tests.runs.making import FORMS, MadeUpSource, made_up, make, some_labels, some_targets
+from tests.runs.making import FORMS, MadeUpSource, Stop, made_up, make, some_labels, some_targets
 
 EXAMPLES, SHARD = 11, 4
 SHARDS = [(start, min(start + SHARD, EXAMPLES)) for start in range(0, EXAMPLES, SHARD)]
 SPEED = Derived("speed", 1, {"metres": "int64"})
 
 
-class Stop(BaseException):
-    """Ends a writing in the midst of a shard."""
+def count(shards: Collection[int]) -> int:
+    """The number of examples in some shards."""
+    return sum(SHARDS[shard][1] - SHARDS[shard][0] for shard in shards)
 
 
 class Recipe(NamedTuple):
@@ -61,12 +69,8 @@ class Recipe(NamedTuple):
         return source
 
 
-RECIPES = [
-    Recipe("classes of images", 5),
-    Recipe("classes of images", 6),
-    Recipe("classes of texts", 5),
-    Recipe("three targets with variances", 5),
-]
+RECIPES = [Recipe(form, 5) for form, options in FORMS.items() if "with_passes" not in options]
+RECIPES.append(Recipe(RECIPES[0].form, 6))
 
 
 @dataclass(eq=False)
@@ -88,8 +92,7 @@ class PlainRun:
     derived: int = 0
 
     def examples_done(self) -> int:
-        done = range(len(SHARDS)) if self.passes else next(iter(self.begun.values()))
-        return sum(SHARDS[shard][1] - SHARDS[shard][0] for shard in done)
+        return EXAMPLES if self.passes else count(next(iter(self.begun.values())))
 
 
 class Reader(NamedTuple):
@@ -118,12 +121,11 @@ def table(recipe: Recipe, passes: int) -> dict[str, np.ndarray]:
     predictions = predicted(recipe, passes).astype(np.float64)
     mean = predictions.mean(axis=0)
     if recipe.is_regression:
-        errors = mean[:, :3] - some_targets()
+        targets = len(FORMS[recipe.form]["targets"])
         return {
-            "prediction_y": mean[:, 1],
-            "predictive_std": np.sqrt(predictions[:, :, :3].var(axis=0).sum(axis=1)),
-            "aleatoric_std": np.sqrt(mean[:, 3:].sum(axis=1)),
-            "quality": np.sqrt(np.mean(errors**2)),
+            "prediction" if targets == 1 else "prediction_x": mean[:, 0],
+            "predictive_std": np.sqrt(predictions[:, :, :targets].var(axis=0).sum(axis=1)),
+            "quality": np.sqrt(np.mean((mean[:, :targets] - some_targets(targets=targets)) ** 2)),
         }
     votes = np.array([[np.sum(one.argmax(axis=1) == c) for c in range(3)] for one in predictions.swapaxes(0, 1)])
     entropy = -np.sum(mean * np.log(mean), axis=1)
@@ -144,6 +146,7 @@ def made_in_one_go(recipe: Recipe, passes: int) -> tuple[str, dict[str, str]]:
     with tempfile.TemporaryDirectory() as folder:
         run = make(Path(folder) / "run", **recipe.options, passes=passes)
         verify_run(run.path)
+        assert_holds(run, recipe, passes)
         return run.digest, by_plain_names(run.manifest.files)
 
 
@@ -176,7 +179,7 @@ if_begun = precondition(lambda machine: bool(machine.writings_begun()))
 free = st.runner().flatmap(lambda machine: st.sampled_from(sorted({*NAMES} - machine.runs.keys())))
 if_free = precondition(lambda machine: len(machine.runs) < len(NAMES))
 NAMES = ["a", "b", "zwölf ✓ (2)"]
-shards = st.sampled_from([0, 1, 2, *3 * [len(SHARDS)]])
+examples = st.sampled_from([0, 3, 4, 7, 8, 10, *6 * [EXAMPLES]])
 
 
 class FolderOfRuns(RuleBasedStateMachine):
@@ -212,62 +215,65 @@ class FolderOfRuns(RuleBasedStateMachine):
         yield
         assert self.files() == before
 
-    def write(self, name: str, recipe: Recipe, passes: int, shards: int, *, resume: bool = True) -> None:
-        """Write a run, and stop after so many shards."""
+    def write(self, name: str, recipe: Recipe, passes: int, examples: int, *, resume: bool = True) -> None:
+        """Write a run, or as many of its examples as are given; those of a shard that is not done are lost."""
         run, source = self.runs.get(name, PlainRun(recipe)), recipe.source()
         if not resume and passes in run.begun:
             run.begun.clear()
-        done = run.begun.get(passes, set())
+        done, first = run.begun.get(passes, set()), run.passes
         missing = [shard for shard in range(len(SHARDS)) if shard not in done]
+        written = [shard for shard in missing if count(missing[: missing.index(shard) + 1]) <= examples]
+        whole, at_first = written == missing, count(done) * (passes - first)
+        told: list[tuple[int, int]] = []
 
-        def progress(*_: int) -> None:
-            if len(source.asked) > shards:
+        def progress(*counts: int) -> None:
+            told.append(counts)
+            if counts[0] > at_first + examples * (passes - first):
                 raise Stop
 
-        if len(missing) <= shards:
-            made = make(
-                self.cache / name, **recipe.options, passes=passes, source=source, resume=resume, progress=progress
-            )
-            assert made.passes == passes
+        options = {**recipe.options, "passes": passes, "source": source, "resume": resume, "progress": progress}
+        with nullcontext() if whole else pytest.raises(Stop):
+            assert_holds(make(self.cache / name, **options), recipe, passes)
+        total = EXAMPLES * (passes - first)
+        assert source.asked == [(*SHARDS[each], first, passes - first) for each in missing[: len(written) + 1]]
+        assert told == sorted(told)
+        assert told[0] == (at_first, total)
+        assert not whole or told[-1] == (total, total)
+        if whole:
             begun = {more: done for more, done in run.begun.items() if more > passes}
             self.runs[name] = PlainRun(recipe, passes, begun, derived=run.derived)
-        else:
-            with pytest.raises(Stop):
-                make(
-                    self.cache / name, **recipe.options, passes=passes, source=source, resume=resume, progress=progress
-                )
-            run.begun[passes] = done | {*missing[:shards]}
-            if not run.begun[passes]:
-                run.begun.clear()  # of a writing without a shard nothing is left, nor of others that would add passes
+            return
+        run.begun[passes] = done | {*written}
+        if not run.begun[passes]:
+            run.begun.clear()  # of a writing without a shard nothing is left, nor of others that would add passes
+        if run.passes or run.begun:
             self.runs[name] = run
-            if not run.passes and not run.begun:
-                del self.runs[name]
-        first, asked = run.passes, missing[: shards + 1]
-        assert source.asked == [(*SHARDS[shard], first, passes - first) for shard in asked]
+        else:
+            self.runs.pop(name, None)
 
     @initialize(growing=st.sampled_from(RECIPES), stopped=st.sampled_from(RECIPES))
     def begin(self, growing: Recipe, stopped: Recipe) -> None:
-        self.write(NAMES[0], growing, 3, len(SHARDS))
-        self.write(NAMES[0], growing, 5, 1)
-        self.write(NAMES[1], stopped, 3, 2)
+        self.write(NAMES[0], growing, 3, EXAMPLES)
+        self.write(NAMES[0], growing, 5, SHARD)
+        self.write(NAMES[1], stopped, 3, 2 * SHARD)
 
     @if_free
-    @rule(name=free, recipe=st.sampled_from(RECIPES), passes=st.sampled_from([3, 6]), shards=shards)
-    def create(self, name: str, recipe: Recipe, passes: int, shards: int) -> None:
-        self.write(name, recipe, passes, shards)
+    @rule(name=free, recipe=st.sampled_from(RECIPES), passes=st.sampled_from([3, 6]), examples=examples)
+    def create(self, name: str, recipe: Recipe, passes: int, examples: int) -> None:
+        self.write(name, recipe, passes, examples)
 
     @if_begun
-    @rule(writing=begun, shards=shards, resume=st.sampled_from([True, True, False]))
-    def go_on(self, writing: tuple[str, int], shards: int, resume: bool) -> None:
+    @rule(writing=begun, examples=examples, resume=st.sampled_from([True, True, False]))
+    def go_on(self, writing: tuple[str, int], examples: int, resume: bool) -> None:
         name, passes = writing
-        self.write(name, self.runs[name].recipe, passes, shards, resume=resume)
+        self.write(name, self.runs[name].recipe, passes, examples, resume=resume)
 
     @with_any(finished=True)
-    @rule(name=there(finished=True), more=st.integers(1, 3), shards=shards)
-    def grow(self, name: str, more: int, shards: int) -> None:
+    @rule(name=there(finished=True), more=st.integers(1, 3), examples=examples)
+    def grow(self, name: str, more: int, examples: int) -> None:
         run = self.runs[name]
         if run.passes < 12:
-            self.write(name, run.recipe, run.passes + more, shards)
+            self.write(name, run.recipe, run.passes + more, examples)
 
     @with_any(finished=True)
     @rule(name=there(finished=True), resume=st.booleans(), strays=st.booleans())
@@ -285,7 +291,7 @@ class FolderOfRuns(RuleBasedStateMachine):
         run = self.runs[name]
         passes, options = run.passes or next(iter(run.begun)), run.recipe.options
         if change == "form":
-            options = FORMS["one target of rows"]
+            options = FORMS[next(form for form in FORMS if form != run.recipe.form)]
         elif change == "passes":
             passes -= 1
         else:
@@ -295,22 +301,21 @@ class FolderOfRuns(RuleBasedStateMachine):
             make(self.cache / name, **options, passes=passes, resume=resume)
 
     @if_begun
-    @rule(writing=begun, data=st.data(), shards=shards, cut=st.booleans())
-    def lose_a_file_of_a_shard_and_go_on(
-        self, writing: tuple[str, int], data: st.DataObject, shards: int, cut: bool
-    ) -> None:
+    @rule(writing=begun, data=st.data(), examples=examples, cut=st.booleans())
+    def lose_a_file_and_go_on(self, writing: tuple[str, int], data: st.DataObject, examples: int, cut: bool) -> None:
         name, passes = writing
         run = self.runs[name]
-        store = self.cache / name / (f"predictions-{passes}.zarr" if run.passes else "predictions.zarr")
-        passes_of = ("outputs", "variances") if run.recipe.is_regression else ("probs",)
-        files = sorted(path for array in passes_of for path in (store / array).glob("c.*"))
-        file = data.draw(st.sampled_from(files))
+        manifest, store = f"manifest-{passes}.json", f"predictions-{passes}.zarr"
+        listed = self.listed(name, manifest if run.passes else "manifest.json")
+        own = sorted(file for file in listed if not run.passes or file.startswith(store))
+        file = self.cache / name / data.draw(st.sampled_from(own))
         if cut:
             file.write_bytes(file.read_bytes()[:-3])
         else:
             file.unlink()
-        run.begun[passes].remove(int(file.name.split(".")[1]))
-        self.write(name, run.recipe, passes, len(SHARDS) if cut else shards)  # what was cut short stays until then
+        if file.name != "zarr.json" and file.parent.name in ("probs", "outputs", "variances"):
+            run.begun[passes].remove(int(file.name.split(".")[1]))
+        self.write(name, run.recipe, passes, EXAMPLES if cut else examples)  # what was cut short stays until then
 
     @with_any()
     @rule(name=there(), to=st.sampled_from(NAMES))
@@ -356,9 +361,16 @@ class FolderOfRuns(RuleBasedStateMachine):
     @with_any(finished=True)
     @rule(name=there(finished=True), class_names=st.permutations(["a", "x", "ß"]).map(tuple))
     def rename_classes(self, name: str, class_names: tuple[str, ...]) -> None:
-        if not self.runs[name].recipe.is_regression:
-            rename_classes(open_run(self.cache / name), class_names)
-            self.runs[name].class_names = class_names
+        plain, run = self.runs[name], open_run(self.cache / name)
+        if plain.recipe.is_regression:
+            return
+        with pytest.raises(InvalidInputError, match="3 classes have other names"):
+            rename_classes(run, class_names[:2])
+        assert rename_classes(run, class_names).digest == run.digest
+        if class_names != plain.class_names:
+            with pytest.raises(RunNotFoundError, match="replaced by another run"):
+                rename_classes(run, ("p", "q", "r"))
+        plain.class_names = class_names
 
     @with_any(finished=True)
     @rule(name=there(finished=True), data=st.data(), bits=st.integers(1, 255))
@@ -377,7 +389,7 @@ class FolderOfRuns(RuleBasedStateMachine):
     @rule(name=there(finished=True))
     def derive_and_keep_open(self, name: str) -> None:
         plain, run = self.runs[name], open_run(self.cache / name)
-        assert save_derived(run, SPEED, {"metres": [plain.passes]})
+        assert save_derived(run.path, run.digest, SPEED, {"metres": [plain.passes]})
         plain.derived = plain.passes
         self.readers.append(Reader(run, name, plain, plain.passes))
 
@@ -397,6 +409,7 @@ class FolderOfRuns(RuleBasedStateMachine):
             with pytest.raises(PartialRunError, match=f"{self.runs[name].examples_done()} of 11 examples"):
                 verify_run(self.cache / name)
             return
+        assert_holds(open_run(self.cache / name), self.runs[name].recipe, self.runs[name].passes)
         found, listed = verify_run(self.cache / name), self.listed(name, "manifest.json")
         assert (found.files, found.bytes) == (len(listed), sum(file["bytes"] for file in listed.values()))
 
@@ -438,10 +451,9 @@ class FolderOfRuns(RuleBasedStateMachine):
                     open_run(self.cache / name)
                 continue
             run = open_run(self.cache / name)
-            assert_holds(run, plain.recipe, plain.passes)
             assert (run.digest, by_plain_names(run.manifest.files)) == made_in_one_go(plain.recipe, plain.passes)
             assert plain.recipe.is_regression or run.class_names == plain.class_names
-            derived = load_derived(run, SPEED)
+            derived = load_derived(run.path, run.digest, SPEED)
             assert (None if derived is None else derived["metres"].tolist()) == (
                 [plain.passes] if plain.derived == plain.passes else None
             )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace as replaced
 
-from mcviz.errors import CorruptRunError, PartialRunError
+from mcviz.errors import CorruptRunError
 from mcviz.runs import verify_run, writer
 from mcviz.runs.contents import stored_scores
 from mcviz.runs.files import folder_at
@@ -125,17 +125,6 @@ def test_a_regression_is_told_in_figures(tmp_path: Path) -> None:
     assert found.rmse["deterministic"] == run.deterministic_rmse
     assert "RMSE, ensemble: " in str(found)
     assert str(found).count(" kg") == 3
-
-
-def test_a_partial_run_cannot_be_verified(tmp_path: Path) -> None:
-    def stop(done: int, total: int) -> None:
-        if done > 50:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        make(tmp_path / "run", progress=stop)
-    with pytest.raises(PartialRunError):
-        verify_run(tmp_path / "run")
 
 
 def test_progress_is_told_and_what_it_raises_stops_the_work(tmp_path: Path) -> None:

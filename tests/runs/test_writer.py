@@ -2,17 +2,16 @@
 
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from msgspec.structs import replace
 
-from mcviz.errors import CorruptRunError, InvalidInputError, PartialRunError, RunExistsError, RunNotFoundError
+from mcviz.errors import CorruptRunError, InvalidInputError, RunExistsError
 from mcviz.runs import Images, Layer, Model, Preprocessing, open_run, verify_run
 from mcviz.runs.contents import Contents
-from mcviz.runs.writer import _Writing, rename_classes, write
+from mcviz.runs.writer import _Writing, write
 from tests.runs.making import (
     FORMS,
     MODEL_FILE,
@@ -20,73 +19,12 @@ from tests.runs.making import (
     contents,
     made_up,
     make,
+    make_partial,
     numbers,
     some_images,
     some_labels,
     wanted,
 )
-
-
-class Stop(BaseException):
-    """What Streamlit raises to leave a page, and no `Exception`."""
-
-
-def stop_after(predictions: int):
-    def progress(done: int, total: int) -> None:
-        if done > predictions:
-            raise Stop
-
-    return progress
-
-
-@pytest.mark.parametrize("predictions", [25, 50, 60])
-def test_a_stopped_run_ends_as_one_that_was_never_stopped(
-    tmp_path: Path, form: dict[str, Any], predictions: int
-) -> None:
-    whole = make(tmp_path / "whole", **form)
-    with pytest.raises(Stop):
-        make(tmp_path / "stopped", **form, progress=stop_after(predictions))
-    source = made_up(form)
-    resumed = make(tmp_path / "stopped", **form, source=source)
-    assert len(source.asked) == 3 - predictions // 24
-    assert contents(tmp_path / "stopped") == contents(tmp_path / "whole")
-    assert numbers(resumed) == numbers(whole)
-    assert resumed.digest == whole.digest
-
-
-def test_a_stopped_run_can_begin_anew(tmp_path: Path, form: dict[str, Any]) -> None:
-    with pytest.raises(Stop):
-        make(tmp_path / "run", **form, progress=stop_after(50))
-    source = made_up(form)
-    make(tmp_path / "run", **form, source=source, resume=False)
-    assert [span[:2] for span in source.asked] == [(0, 4), (4, 8), (8, 11)]
-
-
-def test_more_passes_end_as_if_sampled_at_once(tmp_path: Path, form: dict[str, Any]) -> None:
-    whole = make(tmp_path / "whole", **form, passes=10)
-    make(tmp_path / "grown", **form)
-    source = made_up(form)
-    done: list[tuple[int, int]] = []
-    grown = make(tmp_path / "grown", **form, passes=10, source=source, progress=lambda *counts: done.append(counts))
-    assert source.asked == [(0, 4, 6, 4), (4, 8, 6, 4), (8, 11, 6, 4)]
-    assert done[0] == (0, 44)
-    assert done[-1] == (44, 44)
-    assert contents(tmp_path / "grown") == contents(tmp_path / "whole")
-    assert numbers(grown) == numbers(whole)
-    assert grown.digest == whole.digest
-
-
-def test_growing_that_is_stopped_leaves_the_old_run_and_goes_on_later(tmp_path: Path, form: dict[str, Any]) -> None:
-    old = make(tmp_path / "run", **form)
-    before = numbers(old)
-    with pytest.raises(Stop):
-        make(tmp_path / "run", **form, passes=10, progress=stop_after(30))
-    assert numbers(open_run(tmp_path / "run")) == before
-    source = made_up(form)
-    make(tmp_path / "run", **form, passes=10, source=source)
-    assert len(source.asked) == 2
-    make(tmp_path / "whole", **form, passes=10)
-    assert contents(tmp_path / "run") == contents(tmp_path / "whole")
 
 
 def test_growing_leaves_a_table_of_examples_alone_that_another_pyarrow_writes_otherwise(
@@ -95,8 +33,7 @@ def test_growing_leaves_a_table_of_examples_alone_that_another_pyarrow_writes_ot
     before = numbers(make(tmp_path / "run", kind="text"))
     write_table = pq.write_table
     monkeypatch.setattr(pq, "write_table", lambda table, file, **_: write_table(table, file, compression="none"))
-    with pytest.raises(Stop):
-        make(tmp_path / "run", kind="text", passes=10, progress=stop_after(30))
+    make_partial(tmp_path / "run", kind="text", passes=10, predictions=30)
     assert numbers(open_run(tmp_path / "run")) == before
     assert verify_run(tmp_path / "run")
     grown = make(tmp_path / "run", kind="text", passes=10)
@@ -115,20 +52,6 @@ def test_a_run_of_more_files_than_can_be_listed_is_refused_before_anything_is_wr
     assert not (tmp_path / "run").exists()
     monkeypatch.setattr("mcviz.runs.manifest_file.MAX_MANIFEST_BYTES", 2 * size)
     make(tmp_path / "run")
-
-
-def test_one_that_is_open_while_it_grows_says_that_it_was_replaced(tmp_path: Path, form: dict[str, Any]) -> None:
-    old = make(tmp_path / "run", **form)
-    make(tmp_path / "run", **form, passes=10)
-    with pytest.raises(FileNotFoundError, match=r"replaced by another run since it was opened\. Open it again"):
-        old.predictions(3)
-
-
-def test_a_run_that_is_there_is_opened_without_a_single_pass(tmp_path: Path, form: dict[str, Any]) -> None:
-    made = make(tmp_path / "run", **form)
-    source = made_up(form)
-    assert make(tmp_path / "run", **form, source=source).digest == made.digest
-    assert source.asked == []
 
 
 images, labels = some_images(), some_labels()
@@ -171,15 +94,6 @@ def test_a_run_that_differs_in_anything_is_neither_opened_nor_touched(
     assert replace(base, **change).digest != base.digest
 
 
-def test_a_partial_run_that_differs_is_not_touched_even_when_asked_to_begin_anew(tmp_path: Path) -> None:
-    with pytest.raises(Stop):
-        make(tmp_path / "run", progress=stop_after(50))
-    before = contents(tmp_path / "run")
-    with pytest.raises(RunExistsError, match="Another partial run"):
-        make(tmp_path / "run", seed=6, resume=False)
-    assert contents(tmp_path / "run") == before
-
-
 def test_how_it_was_made_and_where_the_images_came_from_are_no_part_of_the_identity() -> None:
     other = replace(
         base,
@@ -193,36 +107,14 @@ def test_how_it_was_made_and_where_the_images_came_from_are_no_part_of_the_ident
 
 
 def test_all_versions_that_took_part_are_named(tmp_path: Path) -> None:
-    with pytest.raises(Stop):
-        make(tmp_path / "run", progress=stop_after(30), created={"versions": {"numpy": "2.1", "keras": "3.13"}})
+    make_partial(tmp_path / "run", predictions=30, created={"versions": {"numpy": "2.1", "keras": "3.13"}})
     created = make(tmp_path / "run", created={"versions": {"numpy": "2.4", "keras": "3.13"}}).manifest.created
     assert created["versions"] == {"numpy": "2.1, 2.4", "keras": "3.13"}
     assert created["started"] <= created["finished"]
 
 
-def test_classes_get_other_names_and_the_numbers_stay(tmp_path: Path) -> None:
-    run = make(tmp_path / "run")
-    before, files = numbers(run), contents(tmp_path / "run")
-    renamed = rename_classes(run, ("x", "y", "z"))
-    assert renamed.class_names == open_run(run.path).class_names == ("x", "y", "z")
-    assert renamed.digest == run.digest
-    assert numbers(renamed) == before
-    assert contents(tmp_path / "run") == files
-    with pytest.raises(InvalidInputError, match="3 classes have other names"):
-        rename_classes(renamed, ("x", "y"))
-    with pytest.raises(RunNotFoundError, match="replaced by another run"):
-        rename_classes(run, ("p", "q", "r"))
-
-
-def test_stopped_before_the_first_block_nothing_is_left(tmp_path: Path, form: dict[str, Any]) -> None:
-    with pytest.raises(Stop):
-        make(tmp_path / "run", **form, progress=stop_after(3))
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_stopped_later_what_is_done_stays_and_nothing_else(tmp_path: Path) -> None:
-    with pytest.raises(Stop):
-        make(tmp_path / "run", progress=stop_after(30))
+    make_partial(tmp_path / "run", predictions=30)
     left = {str(path.relative_to(tmp_path / "run")) for path in (tmp_path / "run").rglob("*") if path.is_file()}
     assert left == {
         "manifest.json",
@@ -236,45 +128,6 @@ def test_stopped_later_what_is_done_stays_and_nothing_else(tmp_path: Path) -> No
         "predictions.zarr/probs/c.0.0.0",
     }
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
-
-
-def test_a_damaged_block_of_a_partial_run_is_sampled_again(tmp_path: Path) -> None:
-    with pytest.raises(Stop):
-        make(tmp_path / "run", progress=stop_after(60))
-    for name in ("predictions.zarr/probs/c.0.0.0", "predictions.zarr/images/c.1.0.0.0"):
-        file = tmp_path / "run" / name
-        file.write_bytes(file.read_bytes()[:-3])
-    make(tmp_path / "run")
-    make(tmp_path / "whole")
-    assert contents(tmp_path / "run") == contents(tmp_path / "whole")
-
-
-@pytest.mark.parametrize("lost", ["outputs", "variances"])
-@pytest.mark.parametrize("passes", [6, 10])
-def test_a_block_of_which_one_of_two_files_is_there_is_sampled_again(tmp_path: Path, lost: str, passes: int) -> None:
-    form = FORMS["three targets with variances"]
-    make(tmp_path / "whole", **form, passes=passes)
-    if passes == 10:
-        make(tmp_path / "run", **form)
-    with pytest.raises(Stop):
-        make(tmp_path / "run", **form, passes=passes, progress=stop_after(60 if passes == 6 else 40))
-    store = "predictions.zarr" if passes == 6 else "predictions-10.zarr"
-    (tmp_path / "run" / store / lost / "c.0.0.0").unlink()
-    source = made_up(form)
-    make(tmp_path / "run", **form, passes=passes, source=source)
-    assert [span[:2] for span in source.asked] == [(0, 4), (8, 11)]
-    assert contents(tmp_path / "run") == contents(tmp_path / "whole")
-
-
-def test_progress_counts_what_is_there_wherever_the_gap_is(tmp_path: Path) -> None:
-    with pytest.raises(Stop):
-        make(tmp_path / "run", progress=stop_after(60))
-    (tmp_path / "run/predictions.zarr/probs/c.0.0.0").unlink()
-    done: list[tuple[int, int]] = []
-    make(tmp_path / "run", progress=lambda *counts: done.append(counts))
-    assert done == sorted(done)
-    assert done[0] == (24, 66)
-    assert done[-1] == (66, 66)
 
 
 def test_what_a_finished_run_lost_is_not_sealed_by_growing(tmp_path: Path) -> None:
@@ -299,8 +152,7 @@ def test_what_a_finished_run_lost_is_not_sealed_by_growing(tmp_path: Path) -> No
 def test_resumed_with_another_wish_for_what_is_kept(tmp_path: Path, then_kept: bool) -> None:
     for moment in (30, 60):
         out = tmp_path / f"run-{moment}"
-        with pytest.raises(Stop):
-            make(out, progress=stop_after(moment), keep=not then_kept)
+        make_partial(out, predictions=moment, keep=not then_kept)
         run = make(out, keep=then_kept)
         assert run.has_images
         assert run.model_path is not None
@@ -308,8 +160,7 @@ def test_resumed_with_another_wish_for_what_is_kept(tmp_path: Path, then_kept: b
 
 
 def test_killed_before_the_model_was_written_and_resumed_without_it(tmp_path: Path) -> None:
-    with pytest.raises(Stop):
-        make(tmp_path / "run", progress=stop_after(30))
+    make_partial(tmp_path / "run", predictions=30)
     (tmp_path / "run/model.keras").unlink()
     assert make(tmp_path / "run", keep=False).model_path is None
     assert verify_run(tmp_path / "run").files == 19
@@ -342,8 +193,7 @@ def test_what_a_writer_leaves_that_was_killed_over_its_first_file_is_in_nobodys_
 
 
 def test_begun_anew_what_is_somebodys_own_stays(tmp_path: Path) -> None:
-    with pytest.raises(Stop):
-        make(tmp_path / "run", progress=stop_after(30))
+    make_partial(tmp_path / "run", predictions=30)
     (tmp_path / "run/predictions.zarr/holiday.jpg").write_bytes(b"mine")
     make(tmp_path / "run", resume=False)
     assert (tmp_path / "run/predictions.zarr/holiday.jpg").read_bytes() == b"mine"
@@ -403,13 +253,6 @@ def test_object_arrays_are_refused(tmp_path: Path) -> None:
         with pytest.raises(InvalidInputError, match="object"):
             write(tmp_path / "run", manifest, Contents(MadeUpSource(images, 3, 5), objects, labels, model=MODEL_FILE))
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_partial_run_does_not_look_whole(tmp_path: Path, form: dict[str, Any]) -> None:
-    with pytest.raises(Stop):
-        make(tmp_path / "run", **form, progress=stop_after(65))
-    with pytest.raises(PartialRunError, match="8 of 11 examples"):
-        open_run(tmp_path / "run")
 
 
 def test_listing_a_file_takes_as_long_however_many_are_listed() -> None:
