@@ -18,12 +18,12 @@ from mcviz.errors import RunExistsError
 from mcviz.measures import scores_of
 from mcviz.measures.quality import QUALITY, joined
 from mcviz.measures.rates import LEAST_EXAMPLES
-from mcviz.model.compiling import XLA
 from mcviz.model.kinds import adapter_for_examples
 from mcviz.model.run_sampling import DRAW_SCHEME, model_digest
 from mcviz.model.sampler import Sampler
 from mcviz.model.stochastic import StochasticLayer, own_kinds_among
 from mcviz.model.tasks import TASKS
+from mcviz.model.tracing import XLA
 from mcviz.runs import Examples, Preprocessing
 from mcviz.runs.contents import Progress, described_examples, described_images, sha256_of
 from mcviz.runs.existing import is_temporary

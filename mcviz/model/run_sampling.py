@@ -21,13 +21,13 @@ from mcviz.choices import KEEP, MASKS, Keep, Masks, Predicts, Task
 from mcviz.data import DataSet, as_data_set
 from mcviz.errors import McvizError, UnsuitableModelError
 from mcviz.interrupts import held_interrupts
-from mcviz.model.compiling import NO_COMPILER
 from mcviz.model.kinds import Adapter, adapter_for_examples
 from mcviz.model.model_files import reason, write_model_file
 from mcviz.model.model_source import ModelSource, absolute
 from mcviz.model.sampler import Sampler, as_sampler
 from mcviz.model.stochastic import StochasticLayer
 from mcviz.model.tasks import TASKS
+from mcviz.model.tracing import NO_COMPILER
 from mcviz.model.vocabularies import vocabularies
 from mcviz.runs import Examples, Layer, Manifest, Model, Origin, Preprocessing, Run
 from mcviz.runs.contents import (
