@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from mcviz.errors import UnsuitableModelError
 from mcviz.measures.subspaces import unit_length
-from mcviz.model.blocks import padded_blocks
+from mcviz.model.job import padded_blocks
 from mcviz.model.sampler import Sampler
 
 MOST_FEATURES = 16_384

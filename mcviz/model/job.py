@@ -1,4 +1,8 @@
-"""One call of a sampler, cut into pieces of work that threads share."""
+"""One call of a sampler, cut into pieces of work that threads share.
+
+Examples come in blocks of one size, the last one filled up: a part of a model computes that many rows, whatever it
+gets. Matrix products round differently for other sizes, and the same example must give the same bits in any company.
+"""
 
 import math
 import os
@@ -13,17 +17,9 @@ import numpy as np
 import tensorflow as tf
 
 from mcviz.errors import UnsuitableModelError
-from mcviz.model.blocks import padded_block
-from mcviz.model.masked_dense import (
-    PRODUCTS,
-    SUBSET_SUMS,
-    Product,
-    machine_code_of_random_bits,
-    memory_of_thread,
-    tensor_of,
-    why_no_subset_sums,
-)
+from mcviz.model.masked_layers import MatrixProduct, tensor_of
 from mcviz.model.plan import Plan
+from mcviz.model.products import SUBSET_SUMS, Product, memory_of_thread, why_no_subset_sums
 from mcviz.model.random_numbers import (
     Draw,
     RandomRequest,
@@ -240,13 +236,36 @@ class Job:
         has_numba = "numba" in sys.modules or (self.plan.masked_dense and self.product == SUBSET_SUMS)
         many = self.per_example and passes * examples * of_row >= MANY
         if (has_numba or many) and not why_no_subset_sums():
-            return machine_code_of_random_bits().bernoulli
+            from mcviz.model import random_bits
+
+            return random_bits.bernoulli
         return bernoulli
 
     @cached_property
     def _product(self) -> Product:
         assert self.plan.masked_dense is not None
-        return PRODUCTS[self.product](self.plan.masked_dense.kernel()[0].numpy())
+        kernel = self.plan.masked_dense.kernel()[0].numpy()
+        if self.product == SUBSET_SUMS:
+            from mcviz.model.subset_sums import SubsetSums  # here, because numba takes most of a second to import
+
+            return SubsetSums(kernel)
+        return MatrixProduct(kernel)
+
+
+def padded_block(examples: np.ndarray | NumbersOfTexts, start: int, size: int) -> np.ndarray:
+    """Rows `start` to `start + size - 1`, zeros where there are no examples; `start` may lie up to a block before 0."""
+    if 0 <= start <= len(examples) - size:
+        return examples[start : start + size]
+    block = np.zeros((size, *examples.shape[1:]), examples.dtype)
+    given = examples[max(start, 0) : start + size]
+    block[max(-start, 0) :][: len(given)] = given
+    return block
+
+
+def padded_blocks(examples: np.ndarray | NumbersOfTexts, size: int) -> Iterator[tuple[slice, np.ndarray]]:
+    """All examples, block by block: which of them a block holds, and the (size, ...) block."""
+    for start in range(0, len(examples), size):
+        yield slice(start, min(start + size, len(examples))), padded_block(examples, start, size)
 
 
 def _finished(

@@ -11,25 +11,26 @@ import tensorflow as tf
 
 from mcviz.choices import Predicts
 from mcviz.errors import UnsuitableModelError
-from mcviz.model.compiling import NO_COMPILER, XLA, default_compiler
-from mcviz.model.failing import refusing_what_fails
 from mcviz.model.keras_internals import nest_input
-from mcviz.model.masked_convolution import MaskedConvolution, find_masked_convolutions
-from mcviz.model.masked_dense import MaskedDense, find_masked_dense
+from mcviz.model.masked_layers import MaskedConvolution, MaskedDense, find_masked_convolutions, find_masked_dense
 from mcviz.model.model_files import reason
 from mcviz.model.outputs import pick_output, to_outputs, to_probabilities
 from mcviz.model.random_numbers import RandomRequest, numbers_from
 from mcviz.model.stochastic import StochasticLayers
 from mcviz.model.texts import TextLayer
 from mcviz.model.tracing import (
+    NO_COMPILER,
+    XLA,
     Call,
     NoRandomness,
     SuppliedNumbers,
     Trace,
     UntraceableError,
     compiled,
+    default_compiler,
     largest_activation,
     masked_tensor,
+    refusing_what_fails,
     size_of,
     trace,
     trace_deterministic,

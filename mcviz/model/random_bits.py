@@ -5,22 +5,15 @@ product as well, so four numbers are under way at once, each from its own state 
 generation with arbitrary strides").
 """
 
-from typing import Any
-
 import numpy as np
-from llvmlite import ir
-from numba.core import types
-from numba.extending import intrinsic
 
-from mcviz.model.machine_code import compiled, everywhere, vector_at
 from mcviz.model.random_numbers import threshold_of
+from mcviz.model.vector_code import IN_BITS, Wide, compare, compiled, leading_zeros, multiply_add, unpack
 
 STATES = 4  # that are under way at once
-IN_BITS = 64  # of a word of drawn bits
 CHUNK = 1024  # words that are drawn before they are compared, and so stay in the first-level cache
 HALF = 1 << 64
 SET, OR, AND = range(3)  # what becomes of a word and the number that is drawn for it
-Wide = tuple[Any, Any]  # a whole number of 128 bits, as its high and low half
 
 _MULTIPLIER = 0x2360ED051FC65DA44385DF649FCCF645  # of PCG64 in numpy
 _ONCE, _OVER_ALL = (
@@ -28,73 +21,8 @@ _ONCE, _OVER_ALL = (
 )
 
 
-def _multiplying(_context: Any, one: Any, other: Any, added: Any) -> Any:
-    """The code of: one * other + added, whole numbers of 128 bits."""
-
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        wide, half = ir.IntType(128), ir.IntType(64)
-        one, other, added = (
-            builder.or_(
-                builder.shl(builder.zext(builder.extract_value(pair, 0), wide), wide(64)),
-                builder.zext(builder.extract_value(pair, 1), wide),
-            )
-            for pair in values
-        )
-        found = builder.add(builder.mul(one, other), added)
-        halves = builder.trunc(builder.lshr(found, wide(64)), half), builder.trunc(found, half)
-        return context.make_tuple(builder, signature.return_type, halves)
-
-    return one(one, other, added), generate
-
-
-_multiply_add: Any = intrinsic(_multiplying)
-
-
-def _comparing(relation: str) -> Any:
-    """The code of: which of the values from `start` on have a relation to a byte, the first as the highest bit."""
-
-    def comparing(_context: Any, values: Any, start: Any, byte: Any) -> Any:
-        def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-            of_values = context.make_array(signature.args[0])(context, builder, given[0])
-            taken = builder.load(vector_at(builder, of_values, given[1], ir.IntType(8), IN_BITS), align=1)
-            found = builder.icmp_unsigned(relation, taken, everywhere(builder, given[2], IN_BITS))
-            return builder.bitreverse(builder.bitcast(found, ir.IntType(IN_BITS)))
-
-        return types.uint64(values, start, byte), generate
-
-    return comparing
-
-
-_above: Any = intrinsic(_comparing(">"))
-_equal: Any = intrinsic(_comparing("=="))
-
-
-def _counting_zeros(_context: Any, word: Any) -> Any:
-    """The code of: how many bits of a word, which is not zero, are zero before the highest that is set."""
-    return types.uint64(word), lambda _context, builder, _signature, given: builder.ctlz(given[0], ir.IntType(1)(1))
-
-
-_leading_zeros: Any = intrinsic(_counting_zeros)
-
-
-def _unpacking(_context: Any, word: Any, bools: Any, start: Any) -> Any:
-    """The code of: bools[start : start + IN_BITS] = the bits of a word, the highest first."""
-
-    def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        of_bools = context.make_array(signature.args[1])(context, builder, given[1])
-        bits = builder.bitcast(builder.bitreverse(given[0]), ir.VectorType(ir.IntType(1), IN_BITS))
-        target = vector_at(builder, of_bools, given[2], ir.IntType(8), IN_BITS)
-        builder.store(builder.zext(bits, ir.VectorType(ir.IntType(8), IN_BITS)), target, align=1)
-        return context.get_dummy_value()
-
-    return types.void(word, bools, start), generate
-
-
-_unpack: Any = intrinsic(_unpacking)
-
-
 @compiled("uint64(UniTuple(uint64, 2))")
-def _output(state: Wide) -> Any:
+def _output(state: Wide) -> np.uint64:
     """The number of a state: XSL-RR (M. O'Neill, 2014, "PCG")."""
     mixed, turn = state[0] ^ state[1], state[0] >> np.uint64(58)
     return (mixed >> turn) | (mixed << ((np.uint64(64) - turn) & np.uint64(63)))
@@ -106,7 +34,7 @@ def _streams(state: Wide, increment: Wide) -> np.ndarray:
     streams = np.empty((STATES + 1, 2), np.uint64)
     added = (np.uint64(0), np.uint64(0))
     for k in range(STATES):
-        state, added = _multiply_add(state, _ONCE, increment), _multiply_add(added, _ONCE, increment)
+        state, added = multiply_add(state, _ONCE, increment), multiply_add(added, _ONCE, increment)
         streams[k, 0], streams[k, 1] = state
     streams[STATES, 0], streams[STATES, 1] = added
     return streams
@@ -119,9 +47,9 @@ def _advanced(state: Wide, increment: Wide, steps: int) -> Wide:
     factor, added = _ONCE, increment
     while steps:
         if steps & 1:
-            state = _multiply_add(state, factor, added)
-        added = _multiply_add(added, factor, added)
-        factor = _multiply_add(factor, factor, nothing)
+            state = multiply_add(state, factor, added)
+        added = multiply_add(added, factor, added)
+        factor = multiply_add(factor, factor, nothing)
         steps >>= 1
     return state
 
@@ -137,12 +65,12 @@ def _draw(streams: np.ndarray, words: np.ndarray, way: int) -> None:
         of_four = words[k : k + STATES]
         for j, number in enumerate((_output(a), _output(b), _output(c), _output(d))):
             of_four[j] = of_four[j] | number if way == OR else of_four[j] & number if way == AND else number
-        a, b = _multiply_add(a, _OVER_ALL, added), _multiply_add(b, _OVER_ALL, added)
-        c, d = _multiply_add(c, _OVER_ALL, added), _multiply_add(d, _OVER_ALL, added)
+        a, b = multiply_add(a, _OVER_ALL, added), multiply_add(b, _OVER_ALL, added)
+        c, d = multiply_add(c, _OVER_ALL, added), multiply_add(d, _OVER_ALL, added)
     for k in range(whole, len(words)):
         number = _output(a)
         words[k] = words[k] | number if way == OR else words[k] & number if way == AND else number
-        a, b, c, d = b, c, d, _multiply_add(a, _OVER_ALL, added)
+        a, b, c, d = b, c, d, multiply_add(a, _OVER_ALL, added)
     for j, state in enumerate((a, b, c, d)):
         streams[j, 0], streams[j, 1] = state
 
@@ -172,12 +100,13 @@ def _fill_by_bytes(origin: np.ndarray, words: np.ndarray, size: int, byte: int, 
         for start in range(0, min(8 * CHUNK, size - 8 * first), IN_BITS):
             left = size - 8 * first - start
             taken = ~np.uint64(0) << np.uint64(max(IN_BITS - left, 0))
-            word, ties = _above(values, start, byte) & taken, _equal(values, start, byte) & taken
+            above, equal = compare(values, start, byte)
+            word, ties = above & taken, equal & taken
             while ties:
-                bit = np.uint64(1) << (np.uint64(63) - _leading_zeros(ties))
+                bit = np.uint64(1) << (np.uint64(63) - leading_zeros(ties))
                 ties ^= bit
                 if not halves:
-                    behind = _multiply_add(behind, _ONCE, increment)
+                    behind = multiply_add(behind, _ONCE, increment)
                     other_half = _output(behind)
                 if other_half & np.uint64(0xFFFFFFFF) >= height:
                     word |= bit
@@ -189,7 +118,7 @@ def _fill_by_bytes(origin: np.ndarray, words: np.ndarray, size: int, byte: int, 
 def _fill_bools(words: np.ndarray, bools: np.ndarray) -> None:
     whole = len(bools) // IN_BITS * IN_BITS
     for start in range(0, whole, IN_BITS):
-        _unpack(words[start // IN_BITS], bools, start)
+        unpack(bools, start, words[start // IN_BITS])
     for at in range(whole, len(bools)):
         bools[at] = words[at // IN_BITS] >> np.uint64(IN_BITS - 1 - at % IN_BITS) & np.uint64(1)
 

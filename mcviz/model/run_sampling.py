@@ -15,12 +15,12 @@ from mcviz.data import DataSet, as_data_set
 from mcviz.errors import McvizError, UnsuitableModelError
 from mcviz.interrupts import held_interrupts
 from mcviz.manifest import layout_for
-from mcviz.model.compiling import NO_COMPILER
 from mcviz.model.kinds import adapter_for_examples
 from mcviz.model.model_files import reason, write_model_file
 from mcviz.model.model_source import ModelSource, absolute
 from mcviz.model.sampler import Sampler, as_sampler
 from mcviz.model.source import Source, load_sampler, model_digest, versions
+from mcviz.model.tracing import NO_COMPILER
 from mcviz.runs import Examples, Layer, Manifest, Model, Origin, Preprocessing, Run
 from mcviz.runs.contents import (
     Contents,

@@ -13,25 +13,22 @@ from mcviz.errors import UnsuitableModelError
 from mcviz.extras import INSTALL_NUMBA
 from mcviz.interrupts import held_interrupts
 from mcviz.manifest import Manifest
-from mcviz.model.blocks import padded_blocks
-from mcviz.model.compiling import COMPILERS, NO_COMPILER, XLA, check_compiler, has_compiler
 from mcviz.model.examples import checked_examples
-from mcviz.model.failing import refusing_what_fails
-from mcviz.model.job import Job, Progress
-from mcviz.model.masked_convolution import CHANNEL_SUMS
-from mcviz.model.masked_dense import (
-    ALL_PRODUCTS,
-    MATMUL,
-    PRODUCTS,
-    check_product,
-    default_product,
-    is_there,
-    why_no_subset_sums,
-)
+from mcviz.model.job import Job, Progress, padded_blocks
+from mcviz.model.masked_layers import default_product
 from mcviz.model.model_files import NAME_OF_MODEL, check_name
 from mcviz.model.model_source import ModelSource
 from mcviz.model.outputs import check_variances
 from mcviz.model.plan import Plan, make_plan, random_examples
+from mcviz.model.products import (
+    ALL_PRODUCTS,
+    CHANNEL_SUMS,
+    MATMUL,
+    PRODUCTS,
+    check_product,
+    is_there,
+    why_no_subset_sums,
+)
 from mcviz.model.stochastic import (
     LayerReport,
     StochasticLayer,
@@ -41,7 +38,15 @@ from mcviz.model.stochastic import (
     own_kinds_among,
 )
 from mcviz.model.texts import NumbersOfTexts, checked_texts, text_layer
-from mcviz.model.tracing import SamePassesError
+from mcviz.model.tracing import (
+    COMPILERS,
+    NO_COMPILER,
+    XLA,
+    SamePassesError,
+    check_compiler,
+    has_compiler,
+    refusing_what_fails,
+)
 from mcviz.runs import Run
 from mcviz.tasks import TASKS
 from mcviz.validate import fraction, invalid, one_of, whole_number

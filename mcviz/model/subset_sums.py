@@ -1,132 +1,167 @@
 """Masks times scaled weights without multiplications: sums of subsets of the weights' rows.
 
-A mask is zeros and ones, so what a pass gets is the sum of a subset of the scaled rows. Four rows have 16 subsets.
-Their sums are made once an example, and a pass adds one of them for every four activations (the "method of four
-Russians", Arlazarov, Dinic, Kronrod and Faradzhev, 1970).
+A mask is zeros and ones, so what a pass gets is the sum of a subset of the scaled rows, as `sum_kept_rows` has it in
+plain Python. Four rows have 16 subsets. Their sums are made once an example, and a pass adds one of them for every four
+activations (the "method of four Russians", Arlazarov, Dinic, Kronrod and Faradzhev, 1970).
 
 Every sum is added up in one order, whatever the passes and the processor, so that its bits are always the same.
 """
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-from llvmlite import ir
-from numba.core import types
-from numba.extending import intrinsic
 
-from mcviz.model.machine_code import compiled, everywhere, vector_at
+from mcviz.model import random_bits
+from mcviz.model.products import memory_of_thread
+from mcviz.model.vector_code import IN_WORD, LANES, compiled, inlined, load, shift_in, store
 
-LANES = 16  # units that are added at once
 TILE = 64  # units whose sums are kept at once: 8 × 16 sums of as many floats are 32 KB, a first-level cache
-FOURS, IN_FOUR, SUBSETS = 8, 4, 16  # a word of 32 bits of a mask is eight fours
-IN_WORD = FOURS * IN_FOUR
-TABLE_ROWS = FOURS * SUBSETS
+FOURS, IN_FOUR, SUBSETS = 8, 4, 16  # a word of a mask is eight fours
 
 
-def _filling_four(
-    _context: Any, tables: Any, four: Any, unit: Any, kernel: Any, column: Any, rows: Any, factors: Any
-) -> Any:
-    """Make the sums of the subsets of four rows of the kernel, each times its factor, for LANES units."""
+def sum_kept_rows(kernel: np.ndarray, activations: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Add up each pass's rows in float32: the specification of `SubsetSums`, whose sums have these bits.
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        _, four, unit, _, column, rows, factors = values
-        of_tables, of_kernel = (context.make_array(signature.args[k])(context, builder, values[k]) for k in (0, 3))
-        width, at = builder.extract_value(of_kernel.shape, 1), builder.add(column, unit)
-        sums = [ir.Constant(ir.VectorType(ir.FloatType(), LANES), [0.0] * LANES)] * SUBSETS
-        for k in range(IN_FOUR):
-            start = builder.add(builder.mul(builder.extract_value(rows, k), width), at)
-            row = builder.load(vector_at(builder, of_kernel, start, ir.FloatType(), LANES), align=4)
-            scaled = builder.fmul(row, everywhere(builder, builder.extract_value(factors, k), LANES))
-            bit = SUBSETS // 2 >> k
-            sums[bit] = scaled
-            for subset in range(2 * bit, SUBSETS, 2 * bit):
-                sums[subset + bit] = builder.fadd(sums[subset], scaled)
-        for subset, each in enumerate(sums):
-            row = builder.add(builder.mul(four, four.type(SUBSETS)), four.type(subset))
-            start = builder.add(builder.mul(row, unit.type(TILE)), unit)
-            builder.store(each, vector_at(builder, of_tables, start, ir.FloatType(), LANES), align=4)
-        return context.get_dummy_value()
+    Args:
+        kernel: (n, units) float32.
+        activations: (n,) float32; those that are zero take no part.
+        kept: (passes, n) bool, the masks.
 
-    return types.void(tables, four, unit, kernel, column, rows, factors), generate
-
-
-_fill_four: Any = intrinsic(_filling_four)
-
-
-def _adding_eight(units: int) -> Any:
-    """The code of: sums[start : start + units] += the rows of `tables`, from `unit` on, that a word's eight fours name.
-
-    Vector instructions: numba makes them of a loop only where rows are wide, and behind a check of all pointers. What
-    finds the rows is done once for all units.
+    Returns:
+        (passes, units) float32.
     """
-
-    def adding(_context: Any, sums: Any, start: Any, tables: Any, word: Any, unit: Any) -> Any:
-        def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-            _, start, _, word, unit = values
-            of_sums, of_tables = (context.make_array(signature.args[k])(context, builder, values[k]) for k in (0, 2))
-            places = []
-            for four in range(FOURS):
-                shifted = builder.lshr(word, word.type(IN_WORD - IN_FOUR * (four + 1)))
-                subset = builder.zext(builder.and_(shifted, word.type(SUBSETS - 1)), unit.type)
-                row = builder.add(subset, unit.type(SUBSETS * four))
-                places.append(builder.add(builder.mul(row, unit.type(TILE)), unit))
-            for lane in range(0, units, LANES):
-                here = (builder.add(place, unit.type(lane)) for place in (start, *places))
-                target, *found = (
-                    vector_at(builder, array, at, ir.FloatType(), LANES)
-                    for array, at in zip((of_sums, *[of_tables] * FOURS), here, strict=True)
-                )
-                rows = [builder.load(row, align=4) for row in found]
-                while len(rows) > 1:
-                    rows = [builder.fadd(one, other) for one, other in zip(rows[::2], rows[1::2], strict=True)]
-                builder.store(builder.fadd(builder.load(target, align=4), rows[0]), target, align=4)
-            return context.get_dummy_value()
-
-        return types.void(sums, start, tables, word, unit), generate
-
-    return adding
+    active = np.flatnonzero(activations)
+    sums, nothing = np.zeros((len(kept), kernel.shape[1]), np.float32), np.zeros(kernel.shape[1], np.float32)
+    for of_pass, mask in zip(sums, kept, strict=True):
+        rows = [activations[k] * kernel[k] if mask[k] else nothing for k in active]
+        rows += [nothing] * (-len(rows) % IN_WORD)
+        for word in range(0, len(rows), IN_WORD):
+            fours = []
+            for k in range(word, word + IN_WORD, IN_FOUR):
+                fours.append(((rows[k] + rows[k + 1]) + rows[k + 2]) + rows[k + 3])
+            a, b, c, d, e, f, g, h = fours
+            of_pass += ((a + b) + (c + d)) + ((e + f) + (g + h))
+    return sums
 
 
-_add_tile: Any = intrinsic(_adding_eight(TILE))
-_add_lanes: Any = intrinsic(_adding_eight(LANES))
+class SubsetSums:
+    """See `Product`: by sums of subsets, looked up by the masks' bits."""
 
+    def __init__(self, kernel: np.ndarray) -> None:
+        self._units = kernel.shape[1]
+        self._kernel = np.pad(kernel, ((0, 1), (0, -self._units % LANES)))
 
-def _shifting_in(_context: Any, words: Any, start: Any, bits: Any) -> Any:
-    """Shift words[start : start + IN_WORD] up by one bit, and put the bits of `bits` below, from the lowest on."""
+    def common_mask(self, kept: np.ndarray) -> np.ndarray:
+        """(n + 1, passes / 32, rounded up) uint32: bit p of word w is that of pass 32 w + p. The last row is zeros."""
+        padded = np.pad(kept, ((0, -len(kept) % IN_WORD), (0, 1)))
+        return np.packbits(padded, axis=0, bitorder="little").T.copy().view("<u4").astype(np.uint32, copy=False)
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        of_words = context.make_array(signature.args[0])(context, builder, values[0])
-        integers = ir.VectorType(ir.IntType(32), IN_WORD)
-        target = vector_at(builder, of_words, values[1], ir.IntType(32), IN_WORD)
-        added = builder.zext(builder.bitcast(values[2], ir.VectorType(ir.IntType(1), IN_WORD)), integers)
-        shifted = builder.shl(builder.load(target, align=4), ir.Constant(integers, [1] * IN_WORD))
-        builder.store(builder.or_(shifted, added), target, align=4)
-        return context.get_dummy_value()
+    def under_common_masks(
+        self, products: np.ndarray, example: int, passes: range, activations: np.ndarray, masks: Sequence[np.ndarray]
+    ) -> None:
+        """See `Product`."""
+        active = np.flatnonzero(activations != 0)
+        rows, words = self._rows(active), self._words(products, len(active))
+        for block, columns in enumerate(masks):
+            _gather_common(columns, rows, words[:, block])
+        self._add_up(products, example, passes, activations[active], rows, words)
 
-    return types.void(words, start, bits), generate
+    def under_own_masks(
+        self,
+        products: np.ndarray,
+        example: int,
+        passes: range,
+        activations: np.ndarray,
+        generators: Sequence[np.random.Generator],
+        rate: float,
+    ) -> None:
+        """See `Product`."""
+        active = np.flatnonzero(activations != 0)
+        words, count = self._words(products, len(active)), products.shape[2]
+        for block, generator in enumerate(generators):
+            bits = random_bits.packed_bernoulli(generator, count * len(active), rate)
+            _gather_own(bits, len(active), count, words[:, block])
+        self._add_up(products, example, passes, activations[active], self._rows(active), words)
 
+    def _rows(self, active: np.ndarray) -> np.ndarray:
+        """The rows of the kernel that are scaled: of the activations that are not zero, and that of zeros behind."""
+        rows = np.full(len(active) + -len(active) % IN_WORD, len(self._kernel) - 1)
+        rows[: len(active)] = active
+        return rows
 
-_shift_in: Any = intrinsic(_shifting_in)
+    def _words(self, products: np.ndarray, active: int) -> np.ndarray:
+        """(words, blocks, passes or more) uint32: bit 31 - k of word w is that of active number 32 w + k."""
+        blocks, _, passes, _ = products.shape
+        words, passes = (-(-count // IN_WORD) for count in (active, passes))
+        return memory_of_thread("words", (words, blocks, passes * IN_WORD), np.uint32)
+
+    def _add_up(
+        self,
+        products: np.ndarray,
+        example: int,
+        passes: range,
+        factors: np.ndarray,
+        rows: np.ndarray,
+        words: np.ndarray,
+    ) -> None:
+        if not len(rows):
+            products[:, example] = 0
+            return
+        width = self._kernel.shape[1]
+        padded = np.zeros(len(rows), np.float32)
+        padded[: len(factors)] = factors
+        tables = memory_of_thread("tables", (FOURS * SUBSETS, TILE), np.float32)
+        sums, at = products, example
+        if width != self._units:
+            sums, at = memory_of_thread("sums", (len(products), 1, products.shape[2], width), np.float32), 0
+        _add_up(sums, at, passes.start, passes.stop, padded, rows, self._kernel, words, tables)
+        if width != self._units:
+            products[:, example] = sums[:, 0, :, : self._units]
 
 
 @compiled("void(float32[:, ::1], int64, float32[::1], int64[::1], float32[:, ::1], int64)")
 def _fill_tables(
     tables: np.ndarray, first: int, factors: np.ndarray, rows: np.ndarray, kernel: np.ndarray, left: int
 ) -> None:
-    """Fill the tables of a word, whose first factor is number `first`, for the units from `left` on; see `add_up`."""
+    """Make the sums of all subsets of each four rows of a word, whose first is number `first`, for units from `left`.
+
+    A subset is a number of four bits, the highest for the first row.
+    """
+    width = kernel.shape[1]
     for four in range(FOURS):
-        k = first + IN_FOUR * four
-        of_four = rows[k], rows[k + 1], rows[k + 2], rows[k + 3]
-        scales = factors[k], factors[k + 1], factors[k + 2], factors[k + 3]
-        for unit in range(0, min(TILE, kernel.shape[1] - left), LANES):
-            _fill_four(tables, four, unit, kernel, left, of_four, scales)
+        for unit in range(0, min(TILE, width - left), LANES):
+            start = SUBSETS * four * TILE + unit
+            for k in range(IN_FOUR):
+                number, bit = first + IN_FOUR * four + k, SUBSETS // 2 >> k
+                scaled = load(kernel, rows[number] * width + left + unit) * factors[number]
+                store(tables, start + bit * TILE, scaled)
+                for subset in range(2 * bit, SUBSETS, 2 * bit):
+                    store(tables, start + (subset + bit) * TILE, load(tables, start + subset * TILE) + scaled)
+
+
+@inlined
+def _place(word: np.uint32, four: int) -> int:
+    """Where the sum lies that a word of a mask names for one of its fours."""
+    subset = int(word >> np.uint32(IN_WORD - IN_FOUR * (four + 1))) & (SUBSETS - 1)
+    return (SUBSETS * four + subset) * TILE
+
+
+@inlined
+def _add_word(sums: np.ndarray, at: int, tables: np.ndarray, word: np.uint32, units: int) -> None:
+    """Add the eight sums that a word of a mask names to those of a pass, which begin at number `at`."""
+    a, b, c, d = _place(word, 0), _place(word, 1), _place(word, 2), _place(word, 3)
+    e, f, g, h = _place(word, 4), _place(word, 5), _place(word, 6), _place(word, 7)
+    for unit in range(0, units, LANES):
+        one = (load(tables, a + unit) + load(tables, b + unit)) + (load(tables, c + unit) + load(tables, d + unit))
+        two = (load(tables, e + unit) + load(tables, f + unit)) + (load(tables, g + unit) + load(tables, h + unit))
+        store(sums, at + unit, load(sums, at + unit) + (one + two))
 
 
 @compiled(
     "void(float32[:, :, :, ::1], int64, int64, int64, float32[::1], int64[::1], float32[:, ::1], uint32[:, :, ::1], "
     "float32[:, ::1])"
 )
-def add_up(
+def _add_up(
     sums: np.ndarray,
     example: int,
     first: int,
@@ -148,10 +183,13 @@ def add_up(
         rows: (words × `IN_WORD`,) int64, those of the kernel that they scale.
         kernel: (n, units) float32.
         mask: (words, blocks, passes or more) uint32: bit 31 - k of word w is that of factor 32 w + k.
-        tables: (`TABLE_ROWS`, `TILE`) float32, to work in.
+        tables: (`FOURS` × `SUBSETS`, `TILE`) float32, to work in.
     """
     blocks, examples, passes, units = sums.shape
     flat = sums.reshape(-1)
+    tables[::SUBSETS] = 0  # the sums of no rows
+    for at in range(first, stop):
+        sums[at // passes, example, at % passes] = 0
     for left in range(0, units, TILE):
         tile = min(TILE, units - left)
         for word in range(len(mask)):
@@ -160,21 +198,17 @@ def add_up(
                 words = mask[word, block]
                 wanted = range(max(first - block * passes, 0), min(stop - block * passes, passes))
                 start = (block * examples + example) * passes * units + left
-                if word == 0:
+                if tile == TILE:  # as below, but its length is known, so that LLVM makes no loop of it
                     for at in wanted:
-                        flat[start + at * units : start + at * units + tile] = 0
-                if tile == TILE:
-                    for at in wanted:
-                        _add_tile(flat, start + at * units, tables, words[at], 0)
+                        _add_word(flat, start + at * units, tables, words[at], TILE)
                 else:
                     for at in wanted:
-                        for unit in range(0, tile, LANES):
-                            _add_lanes(flat, start + at * units + unit, tables, words[at], unit)
+                        _add_word(flat, start + at * units, tables, words[at], tile)
 
 
 @compiled("void(uint64[::1], int64, int64, uint32[:, :])")
-def gather_own(bits: np.ndarray, active: int, passes: int, mask: np.ndarray) -> None:
-    """Bring an example's own mask into the form that `add_up` takes.
+def _gather_own(bits: np.ndarray, active: int, passes: int, mask: np.ndarray) -> None:
+    """Bring an example's own mask into the form that `_add_up` takes.
 
     Args:
         bits: uint64, the mask's bits from the highest of each word on: pass by pass one for each activation that is not
@@ -195,30 +229,11 @@ def gather_own(bits: np.ndarray, active: int, passes: int, mask: np.ndarray) -> 
 
 
 @compiled("void(uint32[:, ::1], int64[::1], uint32[:, :])")
-def gather_common(columns: np.ndarray, rows: np.ndarray, mask: np.ndarray) -> None:
-    """Bring a mask that the examples share into the form that `add_up` takes, for one of them.
-
-    Args:
-        columns: (n, passes / 32, rounded up) uint32, from `columns_of`.
-        rows: as for `add_up`.
-        mask: (words, as many passes as `columns` has bits) uint32, to be filled.
-    """
+def _gather_common(columns: np.ndarray, rows: np.ndarray, mask: np.ndarray) -> None:
+    """Bring a mask that the examples share, from `SubsetSums.common_mask`, into the form that `_add_up` takes."""
     for word in range(len(mask)):
         of_word = mask[word]
         for k in range(IN_WORD * word, IN_WORD * (word + 1)):
             row = columns[rows[k]]
             for at in range(len(row)):
-                _shift_in(of_word, IN_WORD * at, row[at])
-
-
-def columns_of(kept: np.ndarray) -> np.ndarray:
-    """A mask that the examples share in the form that `gather_common` takes.
-
-    Args:
-        kept: (passes, n) bool.
-
-    Returns:
-        (n + 1, passes / 32, rounded up) uint32: bit p of word w is that of pass 32 w + p. The last row is of zeros.
-    """
-    padded = np.pad(kept, ((0, -len(kept) % 32), (0, 1)))
-    return np.packbits(padded, axis=0, bitorder="little").T.copy().view("<u4").astype(np.uint32, copy=False)
+                shift_in(of_word, IN_WORD * at, row[at])

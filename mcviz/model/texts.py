@@ -11,10 +11,9 @@ import tensorflow as tf
 
 from mcviz.data import DataSet
 from mcviz.errors import UnsuitableModelError
-from mcviz.model.failing import refusing_what_fails
 from mcviz.model.keras_internals import nest_input, replaced_calls
 from mcviz.model.stochastic import StochasticLayers, every_layer
-from mcviz.model.tracing import NoRandomness, compiled, needed_for
+from mcviz.model.tracing import NoRandomness, compiled, needed_for, refusing_what_fails
 from mcviz.model.vocabularies import TEXT_LAYERS, layers_with_vocabulary
 from mcviz.validate import invalid
 

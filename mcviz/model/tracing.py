@@ -1,14 +1,22 @@
-"""A model as a graph whose random numbers are inputs, cut where its passes begin to differ."""
+"""A model as a graph whose random numbers are inputs, cut where its passes begin to differ.
+
+What is repeated in every pass is compiled by XLA or is not, which follows from its operations and from nothing else.
+`python benchmarks/sampling.py --parts compiling` has the networks that the rule is from: XLA makes one loop of many
+small operations, but its convolutions are slower than TensorFlow's, those of single channels several times.
+"""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from mcviz.errors import UnsuitableModelError
+from mcviz.errors import McvizError, MissingPackageError, UnsuitableModelError
+from mcviz.model.model_files import reason
 from mcviz.model.random_numbers import Distribution, RandomRequest
 from mcviz.model.stochastic import StochasticLayers, layers_in_call
 
@@ -17,6 +25,10 @@ TENSORFLOW_RANDOM_OPERATIONS = (
     "RandomStandardNormal", "RandomUniform", "StatefulStandardNormal", "StatefulUniform", "StatelessMultinomial",
     "StatelessParameterizedTruncatedNormal", "StatelessRandom", "StatelessTruncatedNormal", "TruncatedNormal",
 )  # fmt: skip
+
+XLA, NO_COMPILER = "xla", "none"
+COMPILERS = XLA, NO_COMPILER
+CONVOLUTIONS = "Conv", "DepthwiseConv"  # what the names of the operations begin with
 
 Call = Callable[[tf.Tensor], tf.Tensor]
 
@@ -27,6 +39,20 @@ class UntraceableError(Exception):
 
 class SamePassesError(Exception):
     """No random number reaches the model's output."""
+
+
+@contextmanager
+def refusing_what_fails() -> Iterator[None]:
+    """Raise what a model raises when it is run as an UnsuitableModelError of one line."""
+    try:
+        yield
+    except (McvizError, SamePassesError):
+        raise
+    except Exception as error:
+        raise UnsuitableModelError(
+            f"The model fails on these examples. Received: {reason(error)}. Do they have the shape and range that "
+            "it was trained on, and does model.predict take them?"
+        ) from error
 
 
 class SuppliedNumbers:
@@ -188,6 +214,54 @@ def compiled(function: Callable[..., Any], inputs: Sequence[tuple[Any, Any]], *,
     return tf.function(
         lambda *tensors: function(*tensors), input_signature=specifications, autograph=False, jit_compile=xla or None
     ).get_concrete_function()
+
+
+def default_compiler(trace: Trace) -> str:
+    """Of what is repeated in a model without a masked dense layer: XLA on a CPU, unless there is a convolution."""
+    if _convolves(trace) or tf.config.list_physical_devices("GPU") or why_no_xla():
+        return NO_COMPILER
+    return XLA
+
+
+def _convolves(trace: Trace) -> bool:
+    """Whether a convolution is repeated; one within a loop is taken to be."""
+    graph = trace.function.graph
+    repeated = [op.type for op in graph.get_operations() if any(out.ref() in trace.random for out in op.outputs)]
+    inside_loops = (node.op for node in nodes_inside_loops(graph.as_graph_def()))
+    return any(kind.startswith(CONVOLUTIONS) for kind in [*repeated, *inside_loops])
+
+
+@cache
+def why_no_xla() -> str:
+    """Why this TensorFlow cannot compile, or ""."""
+    try:
+        tf.function(lambda: tf.zeros(1) + 1, jit_compile=True)()
+    except (tf.errors.OpError, ValueError, NotImplementedError) as error:
+        return reason(error)
+    return ""
+
+
+def has_compiler(name: str | None) -> bool:
+    """Whether this machine has a compiler."""
+    return name in COMPILERS and not (name == XLA and why_no_xla())
+
+
+def check_compiler(name: Any) -> None:
+    """Check that this machine has the compiler that a run names.
+
+    Raises:
+        MissingPackageError: it has not.
+    """
+    if name not in (None, *COMPILERS):
+        raise MissingPackageError(
+            f"The passes were compiled in a way that this mcviz does not have. Received: {name!r:.60}. "
+            "Use the version of mcviz that wrote the run."
+        )
+    if name == XLA and (why_not := why_no_xla()):
+        raise MissingPackageError(
+            f"The passes were compiled by XLA, which this TensorFlow does not have: {why_not}. "
+            "Use a TensorFlow with XLA, as `pip install tensorflow` gives it on Linux."
+        )
 
 
 def only_consumer(trace: Trace, tensor: tf.Tensor) -> Any:

@@ -10,7 +10,7 @@ from keras import layers
 
 from mcviz.choices import MASKS
 from mcviz.errors import InvalidInputError, MissingPackageError, UnsuitableModelError
-from mcviz.model import Sampler, compiling
+from mcviz.model import Sampler, tracing
 from tests.cases import one_in
 from tests.model.zoo import CLASSES, assert_parts_have_the_bits_of, images_for, make, sequential
 
@@ -93,7 +93,7 @@ def test_on_a_gpu_nothing_is_compiled(monkeypatch):
 
 
 def test_without_xla_nothing_is_compiled_and_asking_for_it_is_refused(monkeypatch):
-    monkeypatch.setattr(compiling, "why_no_xla", lambda: "no platform")
+    monkeypatch.setattr(tracing, "why_no_xla", lambda: "no platform")
     assert Sampler(noisy()).compiler == "none"
     with pytest.raises(MissingPackageError, match=r"compiled by XLA, which this TensorFlow does not have: no platform"):
         Sampler(noisy(), compiler="xla")

@@ -13,11 +13,13 @@ from scipy import stats
 
 from mcviz.choices import MASKS
 from mcviz.errors import InvalidInputError, MissingPackageError
-from mcviz.model import Sampler, machine_code, masked_dense
-from mcviz.model.masked_dense import PRODUCTS
+from mcviz.model import Sampler, products
+from mcviz.model.masked_layers import MatrixProduct, tensor_of
 from mcviz.model.plan import make_plan
+from mcviz.model.products import PRODUCTS
 from mcviz.model.random_numbers import bernoulli, mask_of_active, random_numbers
 from mcviz.model.stochastic import StochasticLayers
+from mcviz.model.subset_sums import SubsetSums, sum_kept_rows
 from tests.model.zoo import (
     CLASSES,
     assert_follows_weights,
@@ -81,7 +83,7 @@ def test_a_slow_loop_in_float64_gives_the_same_probabilities(masks):
     np.testing.assert_allclose(sampler.sample(images, passes=5, seed=9, masks=masks), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("product", PRODUCTS)
+@pytest.mark.parametrize("product", [MatrixProduct, SubsetSums])
 @given(
     st.integers(0, 140), st.integers(1, 300), st.floats(0, 1), st.integers(1, 3), st.sampled_from([2, 16, 40, 64]),
     st.sampled_from([0.5, 0.25, 0.1, 0.9]), st.integers(0, 2**32),
@@ -97,7 +99,7 @@ def test_a_product_is_masks_times_activations_times_weights(product, size, units
         bernoulli(np.random.default_rng(block), passes * len(active), rate).reshape(passes, len(active))
         for block in range(blocks)
     ]
-    computed, products = PRODUCTS[product](kernel), np.zeros((blocks, 2, passes, units), np.float32)
+    computed, products = product(kernel), np.zeros((blocks, 2, passes, units), np.float32)
     whole = range(blocks * passes)
     computed.under_common_masks(products, 0, whole, activations, [computed.common_mask(each) for each in kept])
     generators = [np.random.default_rng(block) for block in range(blocks)]
@@ -109,28 +111,15 @@ def test_a_product_is_masks_times_activations_times_weights(product, size, units
 
 @given(st.integers(1, 100), st.sampled_from([3, 64, 128, 200]), st.integers(0, 2**32))
 @settings(deadline=None, max_examples=40)
-def test_sums_of_subsets_are_added_up_in_the_order_that_all_runs_share(size, units, seed):
+def test_sums_of_subsets_have_the_bits_of_the_plain_loop_that_specifies_them(size, units, seed):
     """One float32 after the other: the bits of a run that is extended are those of the version that began it."""
     numbers = np.random.default_rng(seed)
     activations, kernel = numbers.standard_normal(size, np.float32), numbers.standard_normal((size, units), np.float32)
     activations *= numbers.random(size) < 0.7
     kept = numbers.random((1, 32, size)) < 0.6
-    computed, products = PRODUCTS["subset_sums"](kernel), np.empty((1, 1, 32, units), np.float32)
+    computed, products = SubsetSums(kernel), np.empty((1, 1, 32, units), np.float32)
     computed.under_common_masks(products, 0, range(32), activations, [computed.common_mask(kept[0])])
-    active = np.flatnonzero(activations)
-    scaled = np.zeros((-(-len(active) // 32) * 32, units), np.float32)
-    scaled[: len(active)] = kernel[active] * activations[active, None]
-    for of_pass, mask in zip(products[0, 0], kept[0], strict=True):
-        taken = np.zeros_like(scaled)
-        taken[: len(active)] = scaled[: len(active)] * mask[active, None]
-        fours = taken.reshape(-1, 8, 4, units)
-        sums = ((fours[:, :, 0] + fours[:, :, 1]) + fours[:, :, 2]) + fours[:, :, 3]
-        pairs = sums[:, ::2] + sums[:, 1::2]
-        words = (pairs[:, 0] + pairs[:, 1]) + (pairs[:, 2] + pairs[:, 3])
-        expected = np.zeros(units, np.float32)
-        for word in words:
-            expected += word
-        np.testing.assert_array_equal(of_pass, expected)
+    np.testing.assert_array_equal(products[0, 0], sum_kept_rows(kernel, activations, kept[0]))
 
 
 @given(st.integers(1, 100), st.sampled_from([3, 128, 200]), st.integers(0, 2**32), st.data())
@@ -141,7 +130,7 @@ def test_sums_of_subsets_have_the_same_bits_whatever_passes_are_asked_for(size, 
     kept = numbers.random((2, 48, size)) < 0.6
     first = data.draw(st.integers(0, 95))
     part = range(first, data.draw(st.integers(first + 1, 96)))
-    computed, products = PRODUCTS["subset_sums"](kernel), np.empty((2, 2, 48, units), np.float32)
+    computed, products = SubsetSums(kernel), np.empty((2, 2, 48, units), np.float32)
     masks = [computed.common_mask(each) for each in kept]
     for example, passes in enumerate((range(96), part)):
         computed.under_common_masks(products, example, passes, activations, masks)
@@ -173,13 +162,13 @@ def test_both_products_agree_on_the_same_masks(masks):
 
 @pytest.fixture
 def without_numba(monkeypatch):
-    def fails():
+    def fails(_name):
         raise ImportError("No module named 'numba'")
 
-    monkeypatch.setattr(masked_dense, "_subset_sums", fails)
-    masked_dense.why_no_subset_sums.cache_clear()
+    monkeypatch.setattr(products, "import_module", fails)
+    products.why_no_subset_sums.cache_clear()
     yield
-    masked_dense.why_no_subset_sums.cache_clear()
+    products.why_no_subset_sums.cache_clear()
 
 
 def test_without_numba_it_is_the_matrix_product_and_the_description_says_so(without_numba):
@@ -191,32 +180,12 @@ def test_without_numba_it_is_the_matrix_product_and_the_description_says_so(with
         Sampler(make("small reference network"), product="subset_sums")
 
 
-@pytest.mark.parametrize("error", [RuntimeError("no locator available"), OSError("No space left on device")])
-def test_where_machine_code_cannot_be_kept_it_is_made_all_the_same(monkeypatch, error):
-    njit = machine_code.njit
-
-    def keeps_nothing(signature, **options):
-        if options.pop("cache", False):
-            raise error
-        return njit(signature, **options)
-
-    monkeypatch.setattr(machine_code, "njit", keeps_nothing)
-    filled = np.zeros(3)
-
-    @machine_code.compiled("void(float64[::1])")
-    def fill(numbers):
-        numbers[:] = 2
-
-    fill(filled)
-    np.testing.assert_array_equal(filled, 2)
-
-
 @pytest.mark.parametrize("dtype", [np.float32, np.bool_])
 def test_aligned_memory_becomes_a_tensor_without_a_copy_and_other_memory_by_one(dtype):
-    memory = masked_dense.memory_of_thread("test", (2, 24), dtype)
+    memory = products.memory_of_thread("test", (2, 24), dtype)
     memory[:] = 1
     for array, is_shared in ((memory, True), (memory.reshape(-1)[1:], False), (memory[:0], False)):
-        tensor = masked_dense.tensor_of(array)
+        tensor = tensor_of(array)
         np.testing.assert_array_equal(tensor, array)
         assert tensor.dtype == dtype
         assert np.shares_memory(np.from_dlpack(tensor), array) == is_shared
