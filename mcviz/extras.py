@@ -12,7 +12,7 @@ from mcviz.errors import InvalidInputError, MissingPackageError
 IMPORT_VARIABLE = "MCVIZ_IMPORT"  # names the user's own modules, with spaces between them
 # The packages by their own names: these lines are right wherever mcviz came from, and an index has another "mcviz".
 # Without versions, so that they can be copied from a page: it marks the characters of Markdown, such as <, as text.
-INSTALL_KERAS = "pip install h5py keras numba tensorflow"
+INSTALL_KERAS = "pip install h5py keras llvmlite numba tensorflow"
 INSTALL_NUMBA = "pip install numba"
 INSTALL_DASK = "pip install dask distributed"
 
