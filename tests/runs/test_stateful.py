@@ -41,6 +41,7 @@ from tests.runs.making import FORMS, MadeUpSource, Stop, made_up, make, some_lab
 
 EXAMPLES, SHARD = 11, 4
 SHARDS = [(start, min(start + SHARD, EXAMPLES)) for start in range(0, EXAMPLES, SHARD)]
+NAMES = ["a", "b", "zwölf ✓ (2)"]
 SPEED = Derived("speed", 1, {"metres": "int64"})
 
 
@@ -178,7 +179,6 @@ begun = st.runner().flatmap(lambda machine: st.sampled_from(machine.writings_beg
 if_begun = precondition(lambda machine: bool(machine.writings_begun()))
 free = st.runner().flatmap(lambda machine: st.sampled_from(sorted({*NAMES} - machine.runs.keys())))
 if_free = precondition(lambda machine: len(machine.runs) < len(NAMES))
-NAMES = ["a", "b", "zwölf ✓ (2)"]
 examples = st.sampled_from([0, 3, 4, 7, 8, 10, *6 * [EXAMPLES]])
 
 
