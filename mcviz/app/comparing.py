@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from mcviz.analysis.comparison import OTHER, Comparison, check_comparable, compare
 from mcviz.app.beside import RunBeside
 from mcviz.app.caching import cached_for_run, names_key
 from mcviz.app.columns import grouping_columns
@@ -26,7 +27,6 @@ from mcviz.app.tasks.base import load_example
 from mcviz.app.views.gallery import gallery_view
 from mcviz.app.views.scatter import COLOURINGS, linked_scatter
 from mcviz.app.wording import as_markdown
-from mcviz.comparing import OTHER, Comparison, check_comparable, compare
 from mcviz.errors import McvizError
 from mcviz.measures.quality import VERDICTS
 from mcviz.runs import Run

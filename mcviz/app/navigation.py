@@ -10,6 +10,7 @@ from typing import Any, Literal, NoReturn, get_args
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from mcviz.analysis.comparison import check_comparable, same_examples
 from mcviz.app.address_text import Offered
 from mcviz.app.beside import RunBeside
 from mcviz.app.columns import own_columns
@@ -33,7 +34,6 @@ from mcviz.app.state import (
     settle_run,
 )
 from mcviz.app.wording import as_markdown, counted, information
-from mcviz.comparing import check_comparable, same_examples
 from mcviz.errors import McvizError
 from mcviz.runs import Run
 from mcviz.runs.folder import cache_folder

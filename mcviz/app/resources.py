@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from mcviz.analysis.comparison import OTHER, beside
 from mcviz.app.beside import RunBeside
 from mcviz.app.caching import cached_for_run, names_key, numbers_key, table_key
 from mcviz.app.needs import missing
 from mcviz.choices import Masks
-from mcviz.comparing import OTHER, beside
 from mcviz.errors import McvizError
 from mcviz.extras import import_named_modules
 from mcviz.measures import Score, most_uncertain_first, significant

@@ -11,11 +11,11 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import Run
+from mcviz.analysis.comparison import compare
 from mcviz.app.address_text import Offered
 from mcviz.app.columns import own_columns
 from mcviz.app.filters import Filters
 from mcviz.app.resources import numbers_of, put_beside, table
-from mcviz.comparing import compare
 from tests.app.opening import opened_page
 from tests.app.probing import widget
 

@@ -8,16 +8,17 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
+from mcviz.analysis.calibration import convergence_of
+from mcviz.analysis.referral import refer
 from mcviz.app.address_text import Offered
 from mcviz.app.filters import Filters
 from mcviz.app.trust.referring import filters_of
 from mcviz.cli import main
 from mcviz.runs.shipped import SHIPPED_RUNS
-from mcviz.trust import convergence_of, refer
 from tests.app.keeping import kept_of
 from tests.app.opening import open_popovers
 from tests.app.probing import widget, words
-from tests.test_trust import in_groups
+from tests.analysis.test_trust import in_groups
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = 120

@@ -2,12 +2,12 @@
 
 import streamlit as st
 
+from mcviz.analysis.comparison import scores_to_compare
 from mcviz.app.beside import RunBeside
 from mcviz.app.comparing import both, changed, doubted, example_in_both, which_is_better
 from mcviz.app.navigation import COMPARE, begin
 from mcviz.app.resources import scores_of
 from mcviz.app.state import one_of
-from mcviz.comparing import scores_to_compare
 
 run, state = begin(COMPARE, "What differs between two runs?")
 other = both(run, state)

@@ -8,6 +8,15 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from mcviz.analysis.calibration import (
+    OF_CLASSES,
+    Convergence,
+    convergence_of,
+    group_tests_of,
+    groups_of,
+    verdict_in_words,
+    ways_of,
+)
 from mcviz.app.beside import RunBeside
 from mcviz.app.caching import cached_for_run, numbers_key, table_key
 from mcviz.app.columns import grouping_columns
@@ -34,7 +43,6 @@ from mcviz.runs import Derived, Run, load_derived, save_derived
 from mcviz.runs.columns import Groups
 from mcviz.runs.contents import Progress
 from mcviz.text import one_line
-from mcviz.trust import OF_CLASSES, Convergence, convergence_of, group_tests_of, groups_of, verdict_in_words, ways_of
 
 NAMES = {
     "deterministic": "deterministic",

@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 
 import mcviz
-from mcviz.cli import main
-from mcviz.comparing import (
+from mcviz.analysis.comparison import (
     beside,
     changed_table,
     check_comparable,
@@ -19,6 +18,7 @@ from mcviz.comparing import (
     same_examples,
     scores_to_compare,
 )
+from mcviz.cli import main
 from mcviz.errors import InvalidInputError
 from mcviz.runs import Run
 
