@@ -46,7 +46,7 @@ MOST_THREADS = 4  # each holds the passes of a shard
 Found = TypeVar("Found")
 
 
-def ways_of(run: Run, progress: Progress | None = None) -> dict[str, Terms]:
+def predictors(run: Run, progress: Progress | None = None) -> dict[str, Terms]:
     """The ways to predict that a run has, for `measures.calibration.calibration`.
 
     Args:
@@ -186,7 +186,7 @@ def group_tests_of(ensemble: Terms, columns: "Mapping[str, Groups]", confidence:
     """Which groups fare worse than the rest, or are not calibrated, beyond chance: see `measures.groups`.
 
     Args:
-        ensemble: of the ways of `ways_of`.
+        ensemble: of the ways of `predictors`.
         columns: as `groups_of` gives them, by the name of the column.
         confidence: 0 to 1, of all groups of all columns together.
     """

@@ -38,7 +38,7 @@ MEASURES = {
 }
 ECES = "ece", "ece_equal_mass"
 IN_PERCENT = "accuracy", *ECES, "overconfidence"
-WAYS = {
+PREDICTORS = {
     "ensemble": "ensemble",
     "deterministic": "deterministic",
     "single_pass": "single pass",
@@ -99,8 +99,8 @@ def trust(
             convergence_of,
             group_tests_of,
             groups_of,
+            predictors,
             verdict_in_words,
-            ways_of,
         )
         from mcviz.analysis.referral import cheapest_of, prediction_sets_of, rankings_of
         from mcviz.measures.calibration import calibration, calibration_by_group
@@ -114,7 +114,7 @@ def trust(
         raise validate.invalid("confidence", "above 0 and below 1", confidence)
     opened = open_run(run)
     groups = groups_of(opened, by) if by else None
-    ways = ways_of(opened)
+    ways = predictors(opened)
     found = calibration(ways, confidence=confidence)
     columns = all_groups_of(opened)
     tests = group_tests_of(ways["ensemble"], columns, confidence)
@@ -312,7 +312,7 @@ def _calibration_lines(found: "Calibration") -> list[str]:
     for measure, label in MEASURES.items():
         beside = "by chance" if measure in ECES else f"{100 * found.confidence:.6g}% interval"
         lines += ["", f"{label:<47}{beside:<22}ensemble less this"]
-        for way, name in WAYS.items():
+        for way, name in PREDICTORS.items():
             if way in found.figures:
                 line = f"  {name:<34}{_with_ends(found.figures[way], measure)}"
                 if way in found.differences:

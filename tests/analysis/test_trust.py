@@ -12,7 +12,7 @@ import pytest
 import mcviz
 from mcviz import trust
 from mcviz.analysis.base import RANKING_SCORES
-from mcviz.analysis.calibration import all_groups_of, convergence_of, groups_of, ways_of
+from mcviz.analysis.calibration import all_groups_of, convergence_of, groups_of, predictors
 from mcviz.analysis.labelling import acquire, label_issues
 from mcviz.analysis.referral import rankings_of, refer
 from mcviz.choices import METHODS
@@ -386,8 +386,8 @@ def test_the_figures_are_printed_with_a_sentence_before_them(old: Run, capsys) -
 
 
 def test_ways_that_are_read_shard_by_shard_are_those_of_all_passes(shipped: Run, old: Run) -> None:
-    assert set(ways_of(shipped)) == {*ways_of(old), "deterministic", "deterministic_scaled"}
-    single = ways_of(old)["single_pass"]
+    assert set(predictors(shipped)) == {*predictors(old), "deterministic", "deterministic_scaled"}
+    single = predictors(old)["single_pass"]
     probs = old.probs_block(0, None)
     np.testing.assert_array_equal(single.correct, (probs.argmax(axis=2) == old.labels).T)
     np.testing.assert_allclose(single.confidence, probs.max(axis=2).T)

@@ -15,10 +15,10 @@ from mcviz.app.filters import Filters
 from mcviz.app.trust.referring import filters_of
 from mcviz.cli import main
 from mcviz.runs.shipped import SHIPPED_RUNS
+from tests.analysis.test_trust import in_groups
 from tests.app.keeping import kept_of
 from tests.app.opening import open_popovers
 from tests.app.probing import widget, words
-from tests.analysis.test_trust import in_groups
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = 120

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from mcviz.app.session import kept, said
+from mcviz.app.session import session_store, widget_value
 from mcviz.app.state import go
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ def bound(
         may_be_empty: whether a person can empty the widget. Otherwise what it says where it is empty is passed over:
             Streamlit reports that of a drawing that was cut short before the widget.
     """
-    shown: dict[str, Shown] = kept().setdefault(SHOWN, {})
+    shown: dict[str, Shown] = session_store().setdefault(SHOWN, {})
     before = shown.get(name, Shown(0, value))
     number = before.number + (before.value != value)
     shown[name], key = Shown(number, value), f"{name}-{number}"
@@ -49,7 +49,7 @@ def bound(
         st.session_state[key] = value
 
     def changed() -> None:
-        shown, new = kept()[SHOWN], said(key)
+        shown, new = session_store()[SHOWN], widget_value(key)
         # A browser that is a moment behind also reports what the widget shows, as if somebody had chosen it.
         if shown[name] == Shown(number, new) or shown[name].number != number or (new is None and not may_be_empty):
             return

@@ -14,10 +14,10 @@ from mcviz.analysis.calibration import (
     convergence_of,
     group_tests_of,
     groups_of,
+    predictors,
     verdict_in_words,
-    ways_of,
 )
-from mcviz.app.beside import RunBeside
+from mcviz.app.beside import ComparedRun
 from mcviz.app.caching import cached_for_run, numbers_key, table_key
 from mcviz.app.columns import grouping_columns
 from mcviz.app.columns import groups as own_groups
@@ -25,7 +25,7 @@ from mcviz.app.components.charts import chart
 from mcviz.app.components.widgets import bound
 from mcviz.app.state import PageState, one_of
 from mcviz.app.wording import as_markdown, counted
-from mcviz.figures.trust import WAYS, measures_by_passes, reliability_diagram
+from mcviz.figures.trust import PREDICTORS, measures_by_passes, reliability_diagram
 from mcviz.measures import SCORES, percent
 from mcviz.measures.bootstrap import Interval
 from mcviz.measures.calibration import (
@@ -61,7 +61,7 @@ HEIGHT = 460  # pixels
 def honesty(run: Run, state: PageState) -> None:
     """The first half of the page: a verdict in words, the figures behind it, where they come from, and by group."""
     found = _calibration(run)
-    compared = run.change if isinstance(run, RunBeside) else None  # follows from what is correct
+    compared = run.change if isinstance(run, ComparedRun) else None  # follows from what is correct
     columns = {name: _members(run, name) for name in _offered(run) if name != compared}
     tests = _tests(run, columns)
     verdict, *others = verdict_in_words(run, found, tests, columns, as_markdown)
@@ -111,8 +111,8 @@ def enough_passes(run: Run, state: PageState) -> None:
 def _figures_table(found: Calibration) -> None:
     rows = {NAMES[way]: _row(found.figures[way]) for way in NAMES if way in found.figures}
     for way, difference in found.differences.items():
-        if way in WAYS:
-            rows[f"ensemble less {WAYS[way]}"] = _row(difference, signed=True)
+        if way in PREDICTORS:
+            rows[f"ensemble less {PREDICTORS[way]}"] = _row(difference, signed=True)
     with st.container(key="figures"):
         st.table(pd.DataFrame.from_dict(rows, orient="index").rename_axis("prediction by"))
 
@@ -149,7 +149,7 @@ def _reliability(found: Calibration, state: PageState) -> None:
     st.segmented_control("Bins", list(BINS), format_func=BINS.__getitem__, required=True, **bound("bins", bins))
     drawn = found.bins if bins == "width" else found.equal_mass_bins
     chart(
-        reliability_diagram({name: _points(drawn[way]) for way, name in WAYS.items() if way in drawn}),
+        reliability_diagram({name: _points(drawn[way]) for way, name in PREDICTORS.items() if way in drawn}),
         "reliability",
         f"Accuracy against max probability in bins {BINS[bins]}; the table above has the ECE of each.",
     )
@@ -229,7 +229,7 @@ def _members(run: Run, column: str) -> Groups:
 @cached_for_run(numbers_key, max_entries=4)
 def _ways(run: Run) -> dict[str, Terms]:
     with _bar("Reading the passes") as progress:
-        return ways_of(run, progress)
+        return predictors(run, progress)
 
 
 @cached_for_run(numbers_key, max_entries=4, show_spinner="Resampling the examples …")
