@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import mcviz
-from mcviz import trust
+from mcviz.analysis import base
 from mcviz.analysis.base import RANKING_SCORES
 from mcviz.analysis.calibration import all_groups_of, convergence_of, groups_of, predictors
 from mcviz.analysis.labelling import acquire, label_issues
@@ -145,7 +145,7 @@ def test_every_score_refers_by_its_uncertain_end(shipped: Run, score: str) -> No
 
 
 def test_a_score_that_a_run_has_not_is_left_out(old: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trust, "RANKING_SCORES", (*RANKING_SCORES, "score of tomorrow"))
+    monkeypatch.setattr(base, "RANKING_SCORES", (*RANKING_SCORES, "score of tomorrow"))
     assert set(rankings_of(old)) - {"deterministic"} == set(RANKING_SCORES)
     with pytest.raises(InvalidInputError, match="`score` should be 'max_probability' or"):
         refer(old, budget=3, score="score of tomorrow")
