@@ -34,7 +34,7 @@ MEASURES = {
     "brier": "Brier score",
     "ece": "ECE, bins of one width",
     "ece_equal_mass": "ECE, bins of equal mass",
-    "overconfidence": "mean confidence less accuracy",
+    "overconfidence": "mean confidence − accuracy",
 }
 ECES = "ece", "ece_equal_mass"
 IN_PERCENT = "accuracy", *ECES, "overconfidence"
@@ -311,7 +311,7 @@ def _calibration_lines(found: "Calibration") -> list[str]:
     lines = []
     for measure, label in MEASURES.items():
         beside = "by chance" if measure in ECES else f"{100 * found.confidence:.6g}% interval"
-        lines += ["", f"{label:<47}{beside:<22}ensemble less this"]
+        lines += ["", f"{label:<47}{beside:<22}ensemble − this"]
         for way, name in PREDICTORS.items():
             if way in found.figures:
                 line = f"  {name:<34}{_with_ends(found.figures[way], measure)}"

@@ -94,8 +94,8 @@ def test_the_table_has_the_figures_of_every_way_to_predict(cache: Path) -> None:
     for column in ("ECE", "ECE, equal mass"):
         for way in ("ensemble", "single pass, on average"):
             assert re.fullmatch(r"\d+\.\d\d%, chance \d+\.\d\d%", table.loc[way, column])
-        assert re.fullmatch(r"[+-]\d+\.\d\d points", table.loc["ensemble less deterministic", column])
-    assert {"ensemble less deterministic", "ensemble, temperature-scaled"} <= set(table.index)
+        assert re.fullmatch(r"[+-]\d+\.\d\d points", table.loc["ensemble − deterministic", column])
+    assert {"ensemble − deterministic", "ensemble, temperature-scaled"} <= set(table.index)
     assert "confident" in app.markdown[0].value or "well calibrated" in app.markdown[0].value
 
 

@@ -124,17 +124,17 @@ def _computed(run: Run, name: str, distorter: Distorter) -> Steps:
 def _show(run: Run, name: str, distortion: Distortion, found: Sequence[Calibration]) -> None:
     sentences = degradation_in_words(found)
     st.markdown(f"**{sentences[0]}** {' '.join(sentences[1:])}")
-    st.caption(f"With 95% bands, of {_counted(run)}. Above 0, confidence less accuracy is over-confidence.")
+    st.caption(f"With 95% bands, of {_counted(run)}. Above 0, confidence − accuracy is over-confidence.")
     measures = {
         label: {way: _line([getattr(step.figures[way], measure) for step in found]) for way in PREDICTORS}
-        for label, measure in (("accuracy", "accuracy"), ("confidence less accuracy", "overconfidence"))
+        for label, measure in (("accuracy", "accuracy"), ("confidence − accuracy", "overconfidence"))
     }
     title, tick_format = f"{distortion.label}, {distortion.unit}", ".0%" if distortion.unit.startswith("of ") else ""
     figure = calibration_along(amounts_of(distortion), measures, title, tick_format)
     chart(
         figure,
         f"distorted-{name}",
-        f"Accuracy and confidence less accuracy along {distortion.label.lower()}. {' '.join(sentences)}",
+        f"Accuracy and confidence − accuracy along {distortion.label.lower()}. {' '.join(sentences)}",
     )
 
 

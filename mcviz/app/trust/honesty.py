@@ -112,7 +112,7 @@ def _figures_table(found: Calibration) -> None:
     rows = {NAMES[way]: _row(found.figures[way]) for way in NAMES if way in found.figures}
     for way, difference in found.differences.items():
         if way in PREDICTORS:
-            rows[f"ensemble less {PREDICTORS[way]}"] = _row(difference, signed=True)
+            rows[f"ensemble − {PREDICTORS[way]}"] = _row(difference, signed=True)
     with st.container(key="figures"):
         st.table(pd.DataFrame.from_dict(rows, orient="index").rename_axis("prediction by"))
 
@@ -125,7 +125,7 @@ def _row(of: Figures, signed: bool = False) -> dict[str, str]:
         "Brier score": of.brier.written(f"{{:{sign}.4f}}".format),
         "ECE": _percent(of.ece, sign) + _by_chance(of.ece_by_chance),
         "ECE, equal mass": _percent(of.ece_equal_mass, sign) + _by_chance(of.ece_equal_mass_by_chance),
-        "confidence less accuracy": _percent(of.overconfidence, "+"),
+        "confidence − accuracy": _percent(of.overconfidence, "+"),
     }
 
 
@@ -189,7 +189,7 @@ def _groups(run: Run, tests: Sequence[GroupTest], state: PageState) -> None:
                 "examples": int(counts[group]),
                 "accuracy": each.figures["ensemble"].accuracy.value,
                 "interval": _ends(each.figures["ensemble"].accuracy),
-                "confidence less accuracy": 100 * each.figures["ensemble"].overconfidence.value,
+                "confidence − accuracy": 100 * each.figures["ensemble"].overconfidence.value,
                 "its interval": _ends(each.figures["ensemble"].overconfidence),
                 "beyond chance": ", ".join(beyond.get(group, [])),
             }
@@ -210,7 +210,7 @@ def _groups(run: Run, tests: Sequence[GroupTest], state: PageState) -> None:
         column_config={
             "accuracy": st.column_config.NumberColumn("accuracy", format="percent"),
             "interval": st.column_config.TextColumn("interval, %"),
-            "confidence less accuracy": st.column_config.NumberColumn("confidence less accuracy", format="%+.2f"),
+            "confidence − accuracy": st.column_config.NumberColumn("confidence − accuracy", format="%+.2f"),
             "its interval": st.column_config.TextColumn("interval, points"),
         },
         alt=f"Table of {len(rows)} groups with accuracy and calibration",
