@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 import mcviz
-from mcviz.comparing import Comparison
+from mcviz.analysis.comparison import Comparison
 from mcviz.data import DataSet
 
 SEED = 0  # of the halves

@@ -118,7 +118,7 @@ def calibration(report: Report) -> None:
     ]
     false = [[each[:2, 0].max() for each in row] for row in cells]  # only the first two cases are calibrated
     report.print_false("a calibrated model is called over- or under-confident", false)
-    for at, name in enumerate(("confidence less accuracy", "the NLL", "the Brier score"), 1):
+    for at, name in enumerate(("confidence − accuracy", "the NLL", "the Brier score"), 1):
         missed = [[each[:, at].max() for each in row] for row in cells]
         report.print_false(f"the interval of {name} leaves it out", missed, bound=MISSED)
     found = {f"{how} is 5 points too high": rate(report.draws, true_overconfidence, at) for at, how in CONFIDENT}

@@ -1,4 +1,5 @@
-from .comparing import compare as compare
+from .analysis.comparison import compare as compare
+from .analysis.referral import refer as refer
 from .data import DataSet as DataSet
 from .data import as_model_input as as_model_input
 from .data import read_data as read_data
@@ -33,6 +34,5 @@ from .runs import open_run as open_run
 from .runs import remove_run as remove_run
 from .runs import rename_run as rename_run
 from .runs import verify_run as verify_run
-from .trust import refer as refer
 
 __version__: str

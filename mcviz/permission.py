@@ -50,7 +50,7 @@ def may_write() -> bool:
 
 
 def require_permission(what: str) -> None:
-    """Let nothing pass but what is permitted.
+    """Raise unless the change is permitted.
 
     Args:
         what: the beginning of a sentence, such as "No run can be removed".

@@ -5,7 +5,7 @@ import pandas as pd
 from mcviz.runs import Run
 
 
-class RunBeside(Run):
+class ComparedRun(Run):
     """A run whose table has what another run says of the same examples; otherwise it is as it was.
 
     How the prediction changed is one of its columns by which examples are filtered, grouped and coloured; the other

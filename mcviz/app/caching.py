@@ -7,7 +7,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 import streamlit as st
 
-from mcviz.app.beside import RunBeside
+from mcviz.app.beside import ComparedRun
 from mcviz.app.filters import Area, Filters, Lasso
 from mcviz.runs import Run
 
@@ -23,7 +23,7 @@ def numbers_key(run: Run) -> str:
 
 def table_key(run: Run) -> str:
     """The key of what follows from a run's table, in which there may be another run beside it."""
-    return repr((run.digest, run.class_names, *_names(run.other))) if isinstance(run, RunBeside) else run.digest
+    return repr((run.digest, run.class_names, *_names(run.other))) if isinstance(run, ComparedRun) else run.digest
 
 
 def names_key(run: Run) -> str:

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.app.beside import RunBeside
+from mcviz.analysis.comparison import OTHER, Comparison, check_comparable, compare
+from mcviz.app.beside import ComparedRun
 from mcviz.app.caching import cached_for_run, names_key
 from mcviz.app.columns import grouping_columns
 from mcviz.app.components.chips import chips
@@ -26,7 +27,6 @@ from mcviz.app.tasks.base import load_example
 from mcviz.app.views.gallery import gallery_view
 from mcviz.app.views.scatter import COLOURINGS, linked_scatter
 from mcviz.app.wording import as_markdown
-from mcviz.comparing import OTHER, Comparison, check_comparable, compare
 from mcviz.errors import McvizError
 from mcviz.measures.quality import VERDICTS
 from mcviz.runs import Run
@@ -93,7 +93,7 @@ def which_is_better(run: Run, other: Run, score: str) -> None:
         task_of(run).render_comparison({run.name: found.terms[0], other.name: found.terms[1]})
 
 
-def changed(run: RunBeside, state: PageState, score: str) -> None:
+def changed(run: ComparedRun, state: PageState, score: str) -> None:
     """How many examples changed, the first of those that got worse or better, and links to all."""
     found = compared_by(run, run.other, score).changes
     assert found is not None  # the examples are the same
@@ -117,7 +117,7 @@ def changed(run: RunBeside, state: PageState, score: str) -> None:
     st.caption("Those first whose predictions changed the most. Click one to see it in both runs below.")
 
 
-def example_in_both(run: RunBeside, state: PageState, score: str) -> None:
+def example_in_both(run: ComparedRun, state: PageState, score: str) -> None:
     """One example, and what the passes of each run say of it, on the same axes."""
     found = compared_by(run, run.other, score).changes
     assert found is not None
@@ -136,7 +136,7 @@ def example_in_both(run: RunBeside, state: PageState, score: str) -> None:
         task_of(run).render_example_of_both(shown, run.other)
 
 
-def doubted(run: RunBeside, state: PageState, score: str) -> None:
+def doubted(run: ComparedRun, state: PageState, score: str) -> None:
     """A score in one run against the same in the other, with a lasso that selects."""
     found, numbers = compared_by(run, run.other, score), numbers_of(run)
     shown = one_of(state.score, [name for name in scores_of(run) if OTHER + name in numbers], score)

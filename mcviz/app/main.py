@@ -9,8 +9,8 @@ from mcviz.app.components.page_listeners import page_listens
 from mcviz.app.failures import failures_shown
 from mcviz.app.navigation import PAGES, links_to_all_pages
 from mcviz.app.person import person
-from mcviz.app.redrawing import page_begins, page_drawn
-from mcviz.app.state import settle_address
+from mcviz.app.redrawing import finish_page, start_page
+from mcviz.app.state import sync_from_url
 from mcviz.permission import ask_as
 
 HERE = Path(__file__).parent
@@ -20,7 +20,7 @@ ICON = "data:image/png;base64," + b64encode((HERE / "icon.png").read_bytes()).de
 
 def main() -> None:
     """Draw the page that the address names; Streamlit calls it at each rerun."""
-    page_begins()
+    start_page()
     ask_as(person)
     # Before the navigation: or else the browser asks a font server for the icon of the page.
     st.set_page_config(page_icon=ICON, layout="wide")
@@ -31,8 +31,8 @@ def main() -> None:
         position="hidden",
     )
     st.set_page_config(page_title=f"{page.title} · mcviz")
-    settle_address(page.title)
+    sync_from_url(page.title)
     with failures_shown(page.title):
         links_to_all_pages()
         page.run()
-    page_drawn()
+    finish_page()

@@ -10,8 +10,9 @@ from typing import Any, Literal, NoReturn, get_args
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from mcviz.analysis.comparison import check_comparable, same_examples
 from mcviz.app.address_text import Offered
-from mcviz.app.beside import RunBeside
+from mcviz.app.beside import ComparedRun
 from mcviz.app.columns import own_columns
 from mcviz.app.components.copy_link import copy_link
 from mcviz.app.components.widgets import bound
@@ -19,8 +20,8 @@ from mcviz.app.failures import refusal
 from mcviz.app.layouts import known_layouts
 from mcviz.app.needs import Part, has, met
 from mcviz.app.person import login
-from mcviz.app.redrawing import part_drawn
-from mcviz.app.resources import numbers_of, opened_run, put_beside, run_paths, scores_of
+from mcviz.app.redrawing import mark_rendered
+from mcviz.app.resources import join_runs, numbers_of, opened_run, run_paths, scores_of
 from mcviz.app.state import (
     PageState,
     address,
@@ -30,10 +31,9 @@ from mcviz.app.state import (
     go_to_same_examples,
     is_open,
     quoted,
-    settle_run,
+    resolve_run,
 )
 from mcviz.app.wording import as_markdown, counted, information
-from mcviz.comparing import check_comparable, same_examples
 from mcviz.errors import McvizError
 from mcviz.runs import Run
 from mcviz.runs.folder import cache_folder
@@ -102,7 +102,7 @@ PAGES = (
 
 def links_to_all_pages() -> None:
     """Links to every page, which carry the state along; and a warning where the address names an unknown run."""
-    missing = settle_run(list(run_paths()))
+    missing = resolve_run(list(run_paths()))
     _links()
     if missing:
         now = address().get("run") or next(iter(run_paths()))
@@ -125,7 +125,7 @@ def _links() -> None:
                     with st.container(key="open-page", width="content") if is_open(page.title) else nullcontext():
                         link_to(page)
         login()
-    part_drawn(LINKS)
+    mark_rendered(LINKS)
 
 
 def _predicts_classes() -> bool:
@@ -215,7 +215,7 @@ def _facts(run: Run) -> None:
     facts += [f"imported from {as_markdown(origin.source or 'elsewhere')}"] if origin.kind == "imported" else []
     facts += [] if masks is None else [f"masks `{masks}`"]
     facts += [] if seed is None else [f"seed {seed}"]
-    facts += [f"compared with **{as_markdown(run.other.name)}**"] if isinstance(run, RunBeside) else []
+    facts += [f"compared with **{as_markdown(run.other.name)}**"] if isinstance(run, ComparedRun) else []
     stretched = run.manifest.images is not None and run.value_scale.stretched
     st.caption(" · ".join(facts), help=information(run.manifest, stretched) or None, width="content")
 
@@ -316,4 +316,4 @@ def _beside_another(run: Run, paths: dict[str, Path]) -> Run:
         check_comparable(run.manifest, beside.manifest)
     except McvizError:  # which the page that compares tells
         return run
-    return put_beside(run, beside) if same_examples(run.manifest, beside.manifest) else run
+    return join_runs(run, beside) if same_examples(run.manifest, beside.manifest) else run

@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.app.beside import RunBeside
+from mcviz.analysis.comparison import OTHER, join_comparison
+from mcviz.app.beside import ComparedRun
 from mcviz.app.caching import cached_for_run, names_key, numbers_key, table_key
 from mcviz.app.needs import missing
 from mcviz.choices import Masks
-from mcviz.comparing import OTHER, beside
 from mcviz.errors import McvizError
 from mcviz.extras import import_named_modules
 from mcviz.measures import Score, most_uncertain_first, significant
@@ -86,9 +86,9 @@ def target_names(run: Run) -> tuple[str, ...]:
     return tuple(map(one_line, run.targets))
 
 
-def put_beside(run: Run, other: Run) -> RunBeside:
+def join_runs(run: Run, other: Run) -> ComparedRun:
     """A run beside another over the same examples, which costs nothing the second time."""
-    return RunBeside(run, other, *_joined(run, other))
+    return ComparedRun(run, other, *_joined(run, other))
 
 
 @cached_for_run(table_key, max_entries=8)
@@ -114,7 +114,7 @@ def numbers_of(run: Run) -> dict[str, Score]:
         for name, label in ((f"label{end}", f"True value{of}"), (f"prediction{end}", f"Prediction{of}")):
             if not table(run)[name].isna().all():
                 found[name] = Quantity(name, label, run.manifest.unit, "high", "", np.asarray)
-    return found | (_numbers_beside(run, found) if isinstance(run, RunBeside) else {})
+    return found | (_numbers_beside(run, found) if isinstance(run, ComparedRun) else {})
 
 
 @cached_for_run(numbers_key, max_entries=64)
@@ -234,14 +234,14 @@ def _changed(folder: Path) -> float:
 
 @cached_for_run(names_key, max_entries=8, show_spinner="Comparing the runs …")
 def _joined(run: Run, other: Run) -> tuple[str, pd.DataFrame, pd.DataFrame]:
-    found, own = beside(run, other), run.columns
+    found, own = join_comparison(run, other), run.columns
     change = str(found.columns[0])
     if own is None:
         own = pd.DataFrame({"id": found.index.astype(str)}, index=found.index)
     return change, own.assign(**{change: found[change]}), found.drop(columns=change)
 
 
-def _numbers_beside(run: RunBeside, own: Mapping[str, Score]) -> dict[str, Score]:
+def _numbers_beside(run: ComparedRun, own: Mapping[str, Score]) -> dict[str, Score]:
     """The numbers of the other run, each as its own counterpart is."""
     there, of = map(str, run.numbers), one_line(run.other.name)
     named = {name: own[name.removeprefix(OTHER)] for name in there if name.removeprefix(OTHER) in own}

@@ -15,7 +15,7 @@ KEPT = "kept"
 _of_thread = threading.local()  # the last visit that it worked for, and what that keeps: a copy takes long to make
 
 
-def kept() -> dict[str, Any]:
+def session_store() -> dict[str, Any]:
     """What this visit keeps from one drawing to the next, by its names."""
     visit = get_script_run_ctx(suppress_warning=True)
     before, found = getattr(_of_thread, "visit", (None, {}))
@@ -27,6 +27,6 @@ def kept() -> dict[str, Any]:
     return found
 
 
-def said(key: str) -> Any:
+def widget_value(key: str) -> Any:
     """What the widget of a key says; None where it is gone, since somebody left the page meanwhile."""
     return st.session_state.to_dict().get(key)

@@ -32,8 +32,8 @@ from mcviz.app.address_text import (
     write_fields,
 )
 from mcviz.app.filters import CLASSES, Filters
-from mcviz.app.redrawing import only, to_draw
-from mcviz.app.session import kept
+from mcviz.app.redrawing import mark_dirty, rerun_fragments
+from mcviz.app.session import session_store
 from mcviz.app.wording import as_markdown
 
 UNCERTAIN_FIRST, CONFIDENT_FIRST = "uncertain_first", "confident_first"
@@ -272,13 +272,13 @@ class PageState:
 
 def current_state(offered: Offered) -> PageState:
     """The state that the address names, for a run that offers this."""
-    state = kept()[LATEST] = PageState.from_query(address(), offered)
+    state = session_store()[LATEST] = PageState.from_query(address(), offered)
     return state
 
 
 def latest_state() -> PageState:
     """The state that was shown or gone to last, for a callback: what the page was drawn with may be behind it."""
-    latest: PageState = kept()[LATEST]
+    latest: PageState = session_store()[LATEST]
     return latest
 
 
@@ -291,10 +291,10 @@ def go(*, parts: Collection[str] = (), **changes: Any) -> None:
         parts: the keys of the fragments that show what changes; all of the page, without them.
         changes: new values of attributes of `PageState`.
     """
-    state = kept()[LATEST] = latest_state().replace(**changes)
+    state = session_store()[LATEST] = latest_state().replace(**changes)
     _show_address(state.to_query(), parts)
     if parts:
-        only(*parts)
+        rerun_fragments(*parts)
 
 
 def change_filters(change: Callable[[Filters], Filters]) -> None:
@@ -333,7 +333,7 @@ def with_all(examples: Iterable[int], more: Iterable[int]) -> tuple[int, ...]:
     return tuple(dict.fromkeys((*examples, *more)))
 
 
-def settle_run(names: Sequence[str]) -> str:
+def resolve_run(names: Sequence[str]) -> str:
     """Make the address name a run that is there, the first where it names none; an only run needs no name.
 
     Args:
@@ -353,12 +353,12 @@ def settle_run(names: Sequence[str]) -> str:
     return state.run
 
 
-def settle_address(page: str) -> None:
+def sync_from_url(page: str) -> None:
     """Find out what the address is, as the drawing of a page begins.
 
     What the browser says is out of date where it is one that this page had before, unless somebody went back to it.
     """
-    found, told = kept(), st.query_params.to_dict()
+    found, told = session_store(), st.query_params.to_dict()
     context = get_script_run_ctx()
     went_back = context is not None and context.is_history_navigation
     if found.get(PAGE) == page and not went_back and told in found[SHOWN]:
@@ -371,12 +371,12 @@ def settle_address(page: str) -> None:
 
 def is_open(page: str) -> bool:
     """Whether the page of a title is the one that is drawn."""
-    return bool(kept().get(PAGE) == page)
+    return bool(session_store().get(PAGE) == page)
 
 
 def address() -> dict[str, str]:
     """The address as it is, for links to other pages."""
-    found: dict[str, str] | None = kept().get(ADDRESS)
+    found: dict[str, str] | None = session_store().get(ADDRESS)
     return st.query_params.to_dict() if found is None else dict(found)
 
 
@@ -387,14 +387,14 @@ def _show_address(query: dict[str, str], parts: Collection[str] = ()) -> None:
         query: the address.
         parts: the keys of the fragments that show what changes; all of the page, without them.
     """
-    to_draw(*parts)
-    kept()[ADDRESS] = query
+    mark_dirty(*parts)
+    session_store()[ADDRESS] = query
     _note_shown(query)
     st.query_params.from_dict(query)
 
 
 def _note_shown(query: dict[str, str]) -> None:
-    kept().setdefault(SHOWN, deque(maxlen=MOST_SHOWN)).append(query)
+    session_store().setdefault(SHOWN, deque(maxlen=MOST_SHOWN)).append(query)
 
 
 def whole_address(state: PageState) -> str:

@@ -9,7 +9,7 @@ from mcviz.cli.stopping import loading
 from mcviz.cli.trust import CONFIDENCE, JSON, print_json
 
 if TYPE_CHECKING:
-    from mcviz.comparing import Comparison
+    from mcviz.analysis.comparison import Comparison
 
 WIDTH = 32  # characters of a column
 
@@ -29,7 +29,7 @@ def compare(one: str, other: str, score: str | None, confidence: float, to: str 
     with loading():
         from mcviz import compare as compared
         from mcviz import open_run
-        from mcviz.comparing import changed_table
+        from mcviz.analysis.comparison import changed_table
         from mcviz.runs import check_table_file, write_table
 
     if to:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from mcviz.analysis.calibration import Convergence
     from mcviz.measures.calibration import Calibration, Figures
     from mcviz.measures.groups import GroupTest
     from mcviz.measures.prediction_sets import SetFigures
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from mcviz.model import Sampler
     from mcviz.runs import Run
     from mcviz.runs.columns import Groups
-    from mcviz.trust import Convergence
 
 IDS_SHOWN = 10
 MEASURES = {
@@ -34,11 +34,11 @@ MEASURES = {
     "brier": "Brier score",
     "ece": "ECE, bins of one width",
     "ece_equal_mass": "ECE, bins of equal mass",
-    "overconfidence": "mean confidence less accuracy",
+    "overconfidence": "mean confidence − accuracy",
 }
 ECES = "ece", "ece_equal_mass"
 IN_PERCENT = "accuracy", *ECES, "overconfidence"
-WAYS = {
+PREDICTORS = {
     "ensemble": "ensemble",
     "deterministic": "deterministic",
     "single_pass": "single pass",
@@ -94,19 +94,17 @@ def trust(
     """Print how well the run in folder or at fsspec address RUN is calibrated, and which scores find its mistakes."""
     with loading():
         from mcviz import open_run, validate
-        from mcviz.measures.calibration import calibration, calibration_by_group
-        from mcviz.measures.selective import selective_figures
-        from mcviz.trust import (
+        from mcviz.analysis.calibration import (
             all_groups_of,
-            cheapest_of,
             convergence_of,
             group_tests_of,
             groups_of,
-            prediction_sets_of,
-            rankings_of,
+            predictors,
             verdict_in_words,
-            ways_of,
         )
+        from mcviz.analysis.referral import cheapest_of, prediction_sets_of, rankings_of
+        from mcviz.measures.calibration import calibration, calibration_by_group
+        from mcviz.measures.selective import selective_figures
 
     if (mistake_cost is None) != (look_cost is None):
         raise click.UsageError(
@@ -116,7 +114,7 @@ def trust(
         raise validate.invalid("confidence", "above 0 and below 1", confidence)
     opened = open_run(run)
     groups = groups_of(opened, by) if by else None
-    ways = ways_of(opened)
+    ways = predictors(opened)
     found = calibration(ways, confidence=confidence)
     columns = all_groups_of(opened)
     tests = group_tests_of(ways["ensemble"], columns, confidence)
@@ -167,8 +165,8 @@ def refer(run: str, calibrated_on: str | None, to: str | None, as_json: bool, **
     with loading():
         from mcviz import open_run
         from mcviz import refer as referred
+        from mcviz.analysis.referral import referral_in_words, referral_rows
         from mcviz.runs import check_table_file, write_table
-        from mcviz.trust import referral_in_words, referral_rows
 
     if to:
         check_table_file(to)
@@ -197,8 +195,8 @@ def label_issues(run: str, first: int, to: str) -> None:
     """Write the examples of RUN whose labels are most likely wrong, the likeliest first."""
     with loading():
         from mcviz import open_run
+        from mcviz.analysis.labelling import label_issues as found_in
         from mcviz.runs import check_table_file, write_table
-        from mcviz.trust import label_issues as found_in
 
     check_table_file(to)
     table = found_in(open_run(run), first)
@@ -218,8 +216,8 @@ def acquire(run: str, method: Any, batch: int, seed: int, to: str) -> None:
     """Write the examples of RUN whose labels would tell the model most, the first to be labelled first."""
     with loading():
         from mcviz import open_run
+        from mcviz.analysis.labelling import acquire as acquired
         from mcviz.runs import check_table_file, write_table
-        from mcviz.trust import acquire as acquired
 
     check_table_file(to)
     table = acquired(open_run(run), method, batch, seed)
@@ -243,10 +241,10 @@ def _ood_warnings(old: "Run", new: "Run") -> list[str]:
     if old.model_path is None or not keep_examples or any(find_spec(name) is None for name in ("keras", "tensorflow")):
         return []
     with loading():
+        from mcviz.analysis.referral import RARE
         from mcviz.errors import McvizError
         from mcviz.measures import percent
         from mcviz.model.ood import ood_shift
-        from mcviz.trust import RARE
 
     try:
         shift, usual, share = ood_shift(sampler_of(old, old.model_path), old, new)
@@ -313,8 +311,8 @@ def _calibration_lines(found: "Calibration") -> list[str]:
     lines = []
     for measure, label in MEASURES.items():
         beside = "by chance" if measure in ECES else f"{100 * found.confidence:.6g}% interval"
-        lines += ["", f"{label:<47}{beside:<22}ensemble less this"]
-        for way, name in WAYS.items():
+        lines += ["", f"{label:<47}{beside:<22}ensemble − this"]
+        for way, name in PREDICTORS.items():
             if way in found.figures:
                 line = f"  {name:<34}{_with_ends(found.figures[way], measure)}"
                 if way in found.differences:
@@ -373,7 +371,7 @@ def _convergence_lines(found: "Convergence", run: "Run", score: str) -> list[str
 
 
 def _set_lines(found: "SetFigures") -> list[str]:
-    from mcviz.trust import SET_COVERAGE
+    from mcviz.analysis.referral import SET_COVERAGE
 
     held, size = found.coverage, found.size
     return [

@@ -10,7 +10,7 @@ from mcviz.figures.parts import band, diagonal, mark
 from mcviz.figures.style import CLASSES, DETERMINISTIC, ENSEMBLE, NEUTRAL, SINGLE_PASS, as_label, styled
 
 COLOURS = {"deterministic": DETERMINISTIC, "single pass": SINGLE_PASS, "ensemble": ENSEMBLE}
-WAYS = {"deterministic": "deterministic", "single_pass": "single pass", "ensemble": "ensemble"}
+PREDICTORS = {"deterministic": "deterministic", "single_pass": "single pass", "ensemble": "ensemble"}
 DRAWN = 400  # points of a curve
 SMALLEST, LARGEST = 4, 22  # pixels of a bin's marker
 LEAST_SHOWN = 0.2  # share of the examples
@@ -158,7 +158,7 @@ def calibration_along(
 
     Args:
         amounts: (S,) of the distortion, ascending.
-        measures: for each measure by its name, for each of `WAYS`, (S, 3) fractions: value, low and high end.
+        measures: for each measure by its name, for each of `PREDICTORS`, (S, 3) fractions: value, low and high end.
         title: of the distortion.
         tick_format: d3's format of amounts; empty for as they are.
 
@@ -167,7 +167,7 @@ def calibration_along(
     """
     figure = make_subplots(rows=len(measures), cols=1, shared_xaxes=True, vertical_spacing=0.08)
     for row, (measure, ways) in enumerate(measures.items(), 1):
-        for way, name in WAYS.items():
+        for way, name in PREDICTORS.items():
             value, low, high = ways[way].T
             figure.add_trace(band(amounts, low, high, COLOURS[name]), row=row, col=1)
             figure.add_scatter(

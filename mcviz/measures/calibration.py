@@ -151,7 +151,7 @@ class Figures:
         brier: 0 to 2; with an interval as `nll`.
         ece: in bins of one width, 0 to 1, without an interval.
         ece_equal_mass: in bins that hold as many predictions each, 0 to 1, without an interval.
-        overconfidence: mean confidence less accuracy; below 0 the way to predict is under-confident.
+        overconfidence: mean confidence − accuracy; below 0 the way to predict is under-confident.
         ece_by_chance: what the ECE of a calibrated way would stay below, but for a fifth of the chance that
             `confidence` leaves open; NaN of a difference.
         ece_equal_mass_by_chance: the same of `ece_equal_mass`.

@@ -299,7 +299,7 @@ CLASSIFICATION = Quality(
         Measure("nll", "NLL", "nats", "low"),
         Measure("brier", "Brier score", "", "low"),
         Measure("ece", "ECE", "share", "low", has_interval=False),
-        Measure("overconfidence", "confidence less accuracy", "share", ""),
+        Measure("overconfidence", "confidence − accuracy", "share", ""),
         Measure("aurc", "AURC", "per mille", "low"),
         Measure("auroc", "AUROC of finding mistakes", "", "high"),
     ),

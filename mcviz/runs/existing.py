@@ -36,7 +36,7 @@ def is_finished(folder: Folder, wanted: Manifest) -> bool:
 
 
 def refuse_another(folder: Folder, wanted: Manifest) -> None:
-    """Let nothing pass but an empty folder, the wanted run in part, or one that more passes make the wanted one.
+    """Raise unless the folder is empty, resumable as `wanted`, or grows into it.
 
     Raises:
         RunExistsError: another run is there, or files that are none of a run's.

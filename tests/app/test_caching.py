@@ -14,7 +14,7 @@ import mcviz.app
 from mcviz import Run
 from mcviz.app.caching import CachedForRun, cached_for_run, names_key, numbers_key, table_key
 from mcviz.app.filters import Area, ColumnFilter, Filters, Lasso
-from mcviz.app.resources import put_beside
+from mcviz.app.resources import join_runs
 from tests.runs.making import make
 
 CORNERS = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
@@ -37,11 +37,11 @@ def runs(tmp_path: Path) -> dict[str, Run]:
         "other classes": renamed(run, class_names=("a", "b c", "d")),
         "the same letters": renamed(run, class_names=("a b", "c", "d")),
         "other numbers": other,
-        "beside another": put_beside(run, other),
-        "the other way round": put_beside(other, run),
-        "beside one of another name": put_beside(run, renamed(other, "renamed")),
-        "beside other classes": put_beside(run, renamed(other, class_names=("a", "b c", "d"))),
-        "with other classes beside another": put_beside(renamed(run, class_names=("a", "b c", "d")), other),
+        "beside another": join_runs(run, other),
+        "the other way round": join_runs(other, run),
+        "beside one of another name": join_runs(run, renamed(other, "renamed")),
+        "beside other classes": join_runs(run, renamed(other, class_names=("a", "b c", "d"))),
+        "with other classes beside another": join_runs(renamed(run, class_names=("a", "b c", "d")), other),
         "values": make(tmp_path / "values", targets=("height",)),
         "of another unit": make(tmp_path / "values-in-kg", targets=("height",), unit="kg"),
     }

@@ -11,11 +11,11 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import Run
+from mcviz.analysis.comparison import compare
 from mcviz.app.address_text import Offered
 from mcviz.app.columns import own_columns
 from mcviz.app.filters import Filters
-from mcviz.app.resources import numbers_of, put_beside, table
-from mcviz.comparing import compare
+from mcviz.app.resources import join_runs, numbers_of, table
 from tests.app.opening import opened_page
 from tests.app.probing import widget
 
@@ -156,7 +156,7 @@ def test_a_lasso_over_two_runs_selects_on_every_page(open_page: OpenPage, cache:
 
 def test_a_run_beside_another_is_itself_otherwise(cache: Path) -> None:
     run, other = (mcviz.open_run(cache / name) for name in ("columns", "b"))
-    beside = put_beside(run, other)
+    beside = join_runs(run, other)
     assert beside.digest == run.digest
     assert beside.mean_probs is run.mean_probs  # what is read once is shared
     shown = table(beside)

@@ -25,7 +25,7 @@ CALLBACKS: dict[str, tuple[Any, Callable[[], None]]] = {
 def filtered_by(view: str, event: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> list[Filters]:
     module, callback = CALLBACKS[view]
     found: list[Filters] = []
-    monkeypatch.setattr(module, "said", {view: {"selection": event}}.get)
+    monkeypatch.setattr(module, "widget_value", {view: {"selection": event}}.get)
     monkeypatch.setattr(state, "latest_state", lambda: PageState(filters=FILTERS))
     monkeypatch.setattr(linked, "latest_state", lambda: PageState(filters=FILTERS))
     monkeypatch.setattr(state, "go", lambda filters: found.append(filters))

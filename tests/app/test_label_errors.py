@@ -9,12 +9,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
+from mcviz.analysis.labelling import label_issues
 from mcviz.app import exporting
 from mcviz.app.selection import select
 from mcviz.app.state import CONFIDENT_FIRST, PageState
 from mcviz.app.wording import extremes
 from mcviz.measures import REGRESSION_SCORES, SCORES
-from mcviz.trust import label_issues
 from tests.app.opening import opened_page
 from tests.app.probing import widget, words
 

@@ -9,9 +9,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
+from mcviz.analysis.labelling import acquire
 from mcviz.app.trust import labelling
 from mcviz.choices import METHODS
-from mcviz.trust import acquire
 from tests.app.opening import opened_page
 
 

@@ -26,9 +26,9 @@ def asked(run: Run, monkeypatch: pytest.MonkeyPatch) -> Any:
 
         monkeypatch.setattr(looking, "latest_state", lambda: found[-1])
         monkeypatch.setattr(looking, "go", gone)
-        monkeypatch.setattr(looking, "only", lambda *_: None)
-        monkeypatch.setattr(looking, "tell", lambda words, _: told.append(words))
-        monkeypatch.setattr(looking, "kept", dict)
+        monkeypatch.setattr(looking, "rerun_fragments", lambda *_: None)
+        monkeypatch.setattr(looking, "queue_toast", lambda words, _: told.append(words))
+        monkeypatch.setattr(looking, "session_store", dict)
         looking._act(run, True, asked)
         return found[-1]
 
@@ -74,28 +74,28 @@ def asked_for(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The fragments that are asked for, by a visit to a page of which all was drawn."""
     asked: list[list[str]] = []
     kept: dict[str, Any] = {}
-    monkeypatch.setattr(redrawing, "kept", lambda: kept)
+    monkeypatch.setattr(redrawing, "session_store", lambda: kept)
     monkeypatch.setattr(redrawing, "st", SimpleNamespace(rerun=asked.append))
-    redrawing.page_drawn()
+    redrawing.finish_page()
     return asked
 
 
 def test_a_fragment_that_was_cut_short_is_drawn_with_the_next(asked_for: list[list[str]]) -> None:
-    redrawing.only("look", "links")
-    redrawing.part_drawn("links")
-    redrawing.only("points")  # before the look was drawn
+    redrawing.rerun_fragments("look", "links")
+    redrawing.mark_rendered("links")
+    redrawing.rerun_fragments("points")  # before the look was drawn
     for key in ("look", "points"):
-        redrawing.part_drawn(key)
-    redrawing.only("points")
+        redrawing.mark_rendered(key)
+    redrawing.rerun_fragments("points")
     assert asked_for == [["look", "links"], ["look", "points"], ["points"]]
 
 
 def test_a_page_of_which_a_drawing_was_cut_short_is_drawn_as_a_whole(asked_for: list[list[str]]) -> None:
-    redrawing.to_draw()  # as it begins, and as a callback changes all of it
-    redrawing.only("points")
+    redrawing.mark_dirty()  # as it begins, and as a callback changes all of it
+    redrawing.rerun_fragments("points")
     assert asked_for == []
-    redrawing.page_drawn()
-    redrawing.only("points")
+    redrawing.finish_page()
+    redrawing.rerun_fragments("points")
     assert asked_for == [["points"]]
 
 

@@ -64,7 +64,7 @@ def test_predictions_are_cached_up_to_a_number_of_bytes(run: Run, monkeypatch: p
         return np.zeros((1, 1, 10), np.float32)
 
     kept: dict[str, object] = {}
-    monkeypatch.setattr(predicting, "kept", lambda: kept)
+    monkeypatch.setattr(predicting, "session_store", lambda: kept)
     monkeypatch.setattr(predicting, "live_passes", passes)
     monkeypatch.setattr(predicting, "MOST_CACHED_BYTES", 2 * 40)
     for number in (1, 2, 1, 3, 2, 1):

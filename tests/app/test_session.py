@@ -32,15 +32,15 @@ def test_two_visits_in_one_thread_keep_nothing_of_each_other(working_for: Any, v
     for turn in range(2):
         for number, (visit, state) in enumerate(zip(visits, states, strict=True)):
             working_for(visit, state)
-            kept = session.kept()
+            kept = session.session_store()
             assert kept == ({} if turn == 0 else {"number": number})
             kept["number"] = number
-            assert session.kept() is kept
+            assert session.session_store() is kept
 
 
 def test_another_drawing_finds_what_was_kept(working_for: Any) -> None:
     state = State()
     working_for(object(), state)
-    session.kept()["page"] = 3
+    session.session_store()["page"] = 3
     working_for(object(), state)
-    assert session.kept() == {"page": 3}
+    assert session.session_store() == {"page": 3}

@@ -19,7 +19,7 @@ from mcviz.app.state import (
     PageState,
     change_filters,
     latest_state,
-    settle_run,
+    resolve_run,
 )
 from mcviz.measures import SCORES
 from tests.app.test_filters import EXAMPLES, NAMES, filters_of_all_kinds
@@ -175,16 +175,16 @@ def test_the_address_names_a_run_that_is_there(
     now = Address(address)
     kept: dict[str, object] = {}
     monkeypatch.setattr(state_file.st, "query_params", now)
-    monkeypatch.setattr(state_file, "kept", lambda: kept)
-    assert settle_run(runs) == missing
+    monkeypatch.setattr(state_file, "session_store", lambda: kept)
+    assert resolve_run(runs) == missing
     assert now == settled
 
 
 def test_two_filters_that_are_set_before_the_page_is_drawn_are_both_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(state_file.st, "query_params", Address())
     kept: dict[str, object] = {state_file.LATEST: PageState()}
-    monkeypatch.setattr(state_file, "kept", lambda: kept)
-    monkeypatch.setattr(state_file, "to_draw", lambda *_: None)
+    monkeypatch.setattr(state_file, "session_store", lambda: kept)
+    monkeypatch.setattr(state_file, "mark_dirty", lambda *_: None)
     change_filters(lambda filters: filters.with_range("margin", 0.2, inf))
     change_filters(lambda filters: filters.with_range("max_probability", -inf, 0.9))
     assert latest_state().filters.ranges == (("margin", 0.2, inf), ("max_probability", -inf, 0.9))

@@ -228,7 +228,7 @@ def test_predictions_of_texts_are_kept_by_their_words(live: Path, monkeypatch: p
         return np.zeros((1, len(texts), 3), np.float32)
 
     kept: dict[str, object] = {}
-    monkeypatch.setattr(predicting, "kept", lambda: kept)
+    monkeypatch.setattr(predicting, "session_store", lambda: kept)
     monkeypatch.setattr(predicting, "live_passes", passes)
     run, held = mcviz.open_run(live / RUN), np.empty(1, object)
     for text in ("a", "bc", "a\0", "bc", "a"):

@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz.trust import convergence_of
+from mcviz.analysis.calibration import convergence_of
 from tests.app.kinds import passes
 from tests.app.opening import opened_page
 from tests.app.probing import words
@@ -138,7 +138,7 @@ def test_more_passes_are_said_to_be_of_no_use_only_where_the_figures_have_settle
 def test_ways_to_predict_are_those_of_the_run(shown: tuple[mcviz.Run, AppTest]) -> None:
     run, app = shown
     said = all_said(app)
-    assert ("ensemble less deterministic" in said) == (run.deterministic_probs is not None)
+    assert ("ensemble − deterministic" in said) == (run.deterministic_probs is not None)
     mistakes = not run.scores()["correct"].all()
     assert ("Deterministic max probability" in said) == (run.deterministic_probs is not None and mistakes)
     assert ("that of the deterministic model" in said) == (run.deterministic_probs is not None)

@@ -8,16 +8,17 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
+from mcviz.analysis.calibration import convergence_of
+from mcviz.analysis.referral import refer
 from mcviz.app.address_text import Offered
 from mcviz.app.filters import Filters
 from mcviz.app.trust.referring import filters_of
 from mcviz.cli import main
 from mcviz.runs.shipped import SHIPPED_RUNS
-from mcviz.trust import convergence_of, refer
+from tests.analysis.test_trust import in_groups
 from tests.app.keeping import kept_of
 from tests.app.opening import open_popovers
 from tests.app.probing import widget, words
-from tests.test_trust import in_groups
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = 120
@@ -93,8 +94,8 @@ def test_the_table_has_the_figures_of_every_way_to_predict(cache: Path) -> None:
     for column in ("ECE", "ECE, equal mass"):
         for way in ("ensemble", "single pass, on average"):
             assert re.fullmatch(r"\d+\.\d\d%, chance \d+\.\d\d%", table.loc[way, column])
-        assert re.fullmatch(r"[+-]\d+\.\d\d points", table.loc["ensemble less deterministic", column])
-    assert {"ensemble less deterministic", "ensemble, temperature-scaled"} <= set(table.index)
+        assert re.fullmatch(r"[+-]\d+\.\d\d points", table.loc["ensemble − deterministic", column])
+    assert {"ensemble − deterministic", "ensemble, temperature-scaled"} <= set(table.index)
     assert "confident" in app.markdown[0].value or "well calibrated" in app.markdown[0].value
 
 

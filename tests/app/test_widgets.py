@@ -14,8 +14,8 @@ def session(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     states: dict[str, Any] = {}
     kept: dict[str, Any] = {}
     monkeypatch.setattr(widgets, "st", SimpleNamespace(session_state=states))
-    monkeypatch.setattr(widgets, "said", states.get)
-    monkeypatch.setattr(widgets, "kept", lambda: kept)
+    monkeypatch.setattr(widgets, "widget_value", states.get)
+    monkeypatch.setattr(widgets, "session_store", lambda: kept)
     return states
 
 

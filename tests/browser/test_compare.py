@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 import mcviz
+from mcviz.analysis.comparison import compare
 from mcviz.app.address_text import Offered
 from mcviz.app.filters import Filters
-from mcviz.comparing import compare
 from tests.browser.conftest import MILLISECONDS_TO_APPEAR, settle
 from tests.browser.test_charts import box_around
 from tests.browsing import serving, visited

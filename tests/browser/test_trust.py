@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 import mcviz
+from mcviz.analysis.referral import refer
 from mcviz.runs.shipped import SHIPPED_RUNS
-from mcviz.trust import refer
 from tests.browser.conftest import settle
 from tests.browsing import visited
 

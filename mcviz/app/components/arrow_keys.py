@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from mcviz.app.components.scripts import beside
-from mcviz.app.session import kept, said
+from mcviz.app.components.scripts import load_assets
+from mcviz.app.session import session_store, widget_value
 
 KEY = "arrow-keys"
 TAKEN = "arrow-keys-taken"  # of the session: the steps that were made, and the page that counted them
 
-_mounted = st.components.v2.component("mcviz_arrow_keys", js=beside("hearing.js", "arrow_keys.js"))
+_mounted = st.components.v2.component("mcviz_arrow_keys", js=load_assets("hearing.js", "arrow_keys.js"))
 
 
 def arrow_keys(move: Callable[[int], None]) -> None:
@@ -21,13 +21,13 @@ def arrow_keys(move: Callable[[int], None]) -> None:
     """
 
     def changed() -> None:
-        component = said(KEY)  # which is gone where somebody left the page meanwhile
+        component = widget_value(KEY)  # which is gone where somebody left the page meanwhile
         counted = component.counted if component else None
         if counted is None:
             return
         since, steps = counted["since"], int(counted["steps"])
-        before, taken = kept().get(TAKEN, (since, 0))
-        kept()[TAKEN] = since, steps
+        before, taken = session_store().get(TAKEN, (since, 0))
+        session_store()[TAKEN] = since, steps
         move(steps - (taken if before == since else 0))
 
     _mounted(key=KEY, default={"counted": None}, on_counted_change=changed, height=1)

@@ -5,10 +5,12 @@ from dataclasses import asdict, dataclass
 
 import streamlit as st
 
-from mcviz.app.components.scripts import beside
-from mcviz.app.session import said
+from mcviz.app.components.scripts import load_assets
+from mcviz.app.session import widget_value
 
-_mounted = st.components.v2.component("mcviz_brush", css=beside("brush.css"), js=beside("element.js", "brush.js"))
+_mounted = st.components.v2.component(
+    "mcviz_brush", css=load_assets("brush.css"), js=load_assets("element.js", "brush.js")
+)
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def brush(
     """
 
     def changed() -> None:
-        component = said(key)  # which is gone where somebody left the page meanwhile
+        component = widget_value(key)  # which is gone where somebody left the page meanwhile
         match component.asked if component else None:
             case {"what": "range", "first": int(first), "last": int(last)} if 0 <= first <= last < len(bins):
                 put(first, last)

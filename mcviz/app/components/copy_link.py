@@ -2,9 +2,11 @@
 
 import streamlit as st
 
-from mcviz.app.components.scripts import beside
+from mcviz.app.components.scripts import load_assets
 
-_mounted = st.components.v2.component("mcviz_copy_link", css=beside("copy_link.css"), js=beside("copy_link.js"))
+_mounted = st.components.v2.component(
+    "mcviz_copy_link", css=load_assets("copy_link.css"), js=load_assets("copy_link.js")
+)
 
 
 def copy_link() -> None:

@@ -4,13 +4,15 @@ from typing import Any
 
 import streamlit as st
 
-from mcviz.app.components.scripts import beside
-from mcviz.app.session import kept
+from mcviz.app.components.scripts import load_assets
+from mcviz.app.session import session_store
 from mcviz.data.drawing import Stroke
 
 DRAWING = "drawing"  # in the session: what was drawn last, so that it is still there when the pad is shown again
 
-_mounted = st.components.v2.component("mcviz_drawing_pad", css=beside("drawing_pad.css"), js=beside("drawing_pad.js"))
+_mounted = st.components.v2.component(
+    "mcviz_drawing_pad", css=load_assets("drawing_pad.css"), js=load_assets("drawing_pad.js")
+)
 
 
 def drawing_pad(aspect: float) -> list[Stroke]:
@@ -19,14 +21,14 @@ def drawing_pad(aspect: float) -> list[Stroke]:
     Args:
         aspect: its width in heights.
     """
-    found = kept().get(DRAWING, [])
+    found = session_store().get(DRAWING, [])
     pad = _mounted(
         key="pad",
         data={"strokes": found, "aspect": aspect},
         default={"strokes": found},
         on_strokes_change=lambda: None,
     )
-    kept()[DRAWING] = pad.strokes
+    session_store()[DRAWING] = pad.strokes
     return [_stroke(sent) for sent in pad.strokes]
 
 

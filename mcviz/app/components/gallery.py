@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app.columns import details, facts_of, shown
-from mcviz.app.components.scripts import beside
+from mcviz.app.components.scripts import load_assets
 from mcviz.app.kinds import kind_of
 from mcviz.app.navigation import EXAMPLE, Page, open_page
 from mcviz.app.resources import scores_of, table
@@ -21,8 +21,8 @@ MOST_FACTS = 12  # columns, that a tile's tooltip lists
 
 _mounted = st.components.v2.component(
     "mcviz_gallery",
-    css=beside("tile.css", "acts.css", "gallery.css"),
-    js=beside("hearing.js", "element.js", "tile.js", "acts.js", "gallery.js"),
+    css=load_assets("tile.css", "acts.css", "gallery.css"),
+    js=load_assets("hearing.js", "element.js", "tile.js", "acts.js", "gallery.js"),
 )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from mcviz.app.components.scripts import beside
+from mcviz.app.components.scripts import load_assets
 from mcviz.app.wording import abbreviated
 from mcviz.figures import by_role, shown_classes
 from mcviz.figures.classes import OTHERS
@@ -18,7 +18,7 @@ TICKS = (1, 2, 5, 10, 25, 50, 250, 500, 1000, 2500, 5000, 10000)  # passes
 LOWEST_TICK = 1 / 12  # of the passes: lower ones would stand too close together
 
 _mounted = st.components.v2.component(
-    "mcviz_histograms", css=beside("histograms.css"), js=beside("element.js", "histograms.js")
+    "mcviz_histograms", css=load_assets("histograms.css"), js=load_assets("element.js", "histograms.js")
 )
 
 

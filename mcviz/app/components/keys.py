@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from mcviz.app.components.scripts import beside
+from mcviz.app.components.scripts import load_assets
 
-_mounted = st.components.v2.component("mcviz_keys", js=beside("hearing.js", "keys.js"))
+_mounted = st.components.v2.component("mcviz_keys", js=load_assets("hearing.js", "keys.js"))
 
 
 def keys(**widgets: str) -> None:

@@ -5,17 +5,17 @@ from typing import Any
 
 import streamlit as st
 
-from mcviz.app.components.scripts import beside
-from mcviz.app.session import said
+from mcviz.app.components.scripts import load_assets
+from mcviz.app.session import widget_value
 
 _mounted = st.components.v2.component(
     "mcviz_look",
-    css=beside("tile.css", "acts.css", "look.css"),
-    js=beside("hearing.js", "element.js", "tile.js", "acts.js", "look.js"),
+    css=load_assets("tile.css", "acts.css", "look.css"),
+    js=load_assets("hearing.js", "element.js", "tile.js", "acts.js", "look.js"),
 )
 
 
-_asked = st.components.v2.component("mcviz_asked", js=beside("hearing.js", "asked.js"))
+_asked = st.components.v2.component("mcviz_asked", js=load_assets("hearing.js", "asked.js"))
 
 
 def look_head(key: str, data: dict[str, Any]) -> None:
@@ -40,7 +40,7 @@ def asked_of_examples(key: str, act: Callable[[Any], None]) -> Any:
     """
 
     def heard() -> None:
-        component = said(key)  # which is gone where somebody left the page meanwhile
+        component = widget_value(key)  # which is gone where somebody left the page meanwhile
         act(component.asked if component else None)
 
     return _asked(key=key, height=1, on_asked_change=heard).asked

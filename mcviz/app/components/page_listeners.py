@@ -2,11 +2,13 @@
 
 import streamlit as st
 
-from mcviz.app.components.scripts import beside
+from mcviz.app.components.scripts import load_assets
 
 _mounted = st.components.v2.component(
     "mcviz_page_listeners",
-    js=beside("touch.js", "going_back.js", "short_history.js", "reconnecting.js", "skipping.js", "page_listeners.js"),
+    js=load_assets(
+        "touch.js", "going_back.js", "short_history.js", "reconnecting.js", "skipping.js", "page_listeners.js"
+    ),
 )
 
 

@@ -4,12 +4,12 @@ from typing import Any
 
 import streamlit as st
 
-from mcviz.app.components.scripts import beside
+from mcviz.app.components.scripts import load_assets
 
 _mounted = st.components.v2.component(
     "mcviz_points",
-    css=beside("tile.css", "points.css"),
-    js=beside("hearing.js", "element.js", "tile.js", "points.js"),
+    css=load_assets("tile.css", "points.css"),
+    js=load_assets("hearing.js", "element.js", "tile.js", "points.js"),
 )
 
 

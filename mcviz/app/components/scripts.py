@@ -3,6 +3,6 @@
 from pathlib import Path
 
 
-def beside(*names: str) -> str:
+def load_assets(*names: str) -> str:
     """The texts of some files, one after the other: what one defines, the later ones use."""
     return "\n".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in names)

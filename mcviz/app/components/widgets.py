@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from mcviz.app.session import kept, said
+from mcviz.app.session import session_store, widget_value
 from mcviz.app.state import go
 
 T = TypeVar("T")
@@ -14,7 +14,7 @@ SHOWN = "widgets-shown"
 
 
 @dataclass(frozen=True)
-class Shown:
+class WidgetVersion:
     """What a widget shows.
 
     Attributes:
@@ -41,19 +41,23 @@ def bound(
         may_be_empty: whether a person can empty the widget. Otherwise what it says where it is empty is passed over:
             Streamlit reports that of a drawing that was cut short before the widget.
     """
-    shown: dict[str, Shown] = kept().setdefault(SHOWN, {})
-    before = shown.get(name, Shown(0, value))
+    shown: dict[str, WidgetVersion] = session_store().setdefault(SHOWN, {})
+    before = shown.get(name, WidgetVersion(0, value))
     number = before.number + (before.value != value)
-    shown[name], key = Shown(number, value), f"{name}-{number}"
+    shown[name], key = WidgetVersion(number, value), f"{name}-{number}"
     if key not in st.session_state or st.session_state[key] != value:
         st.session_state[key] = value
 
     def changed() -> None:
-        shown, new = kept()[SHOWN], said(key)
+        shown, new = session_store()[SHOWN], widget_value(key)
         # A browser that is a moment behind also reports what the widget shows, as if somebody had chosen it.
-        if shown[name] == Shown(number, new) or shown[name].number != number or (new is None and not may_be_empty):
+        if (
+            shown[name] == WidgetVersion(number, new)
+            or shown[name].number != number
+            or (new is None and not may_be_empty)
+        ):
             return
-        shown[name] = Shown(number, new)
+        shown[name] = WidgetVersion(number, new)
         if change:
             change(new)
         else:

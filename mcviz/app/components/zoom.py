@@ -6,11 +6,11 @@ from typing import Any
 
 import streamlit as st
 
-from mcviz.app.components.scripts import beside
-from mcviz.app.session import said
+from mcviz.app.components.scripts import load_assets
+from mcviz.app.session import widget_value
 from mcviz.figures import Window
 
-_mounted = st.components.v2.component("mcviz_zoom", js=beside("zoom.js"))
+_mounted = st.components.v2.component("mcviz_zoom", js=load_assets("zoom.js"))
 
 
 def zoom(key: str, container: str, change: Callable[[Window], None]) -> None:
@@ -23,7 +23,7 @@ def zoom(key: str, container: str, change: Callable[[Window], None]) -> None:
     """
 
     def changed() -> None:
-        component = said(key)  # which is gone where somebody left the page meanwhile
+        component = widget_value(key)  # which is gone where somebody left the page meanwhile
         window = _window(component.window) if component else None
         if window:
             change(window)

@@ -20,7 +20,7 @@ from mcviz.app.kinds import kind_of
 from mcviz.app.needs import Need, has
 from mcviz.app.probe.predicting import as_bytes
 from mcviz.app.resources import for_the_model, progress_shown, sampler, seed
-from mcviz.app.session import kept
+from mcviz.app.session import session_store
 from mcviz.app.state import PageState
 from mcviz.app.tasks import task_of
 from mcviz.app.tasks.base import CloserLook, ExampleContext
@@ -96,14 +96,14 @@ def evidence(explained: Explained) -> None:
     effects = _effects(run, content, found, stoppable=explained.example is not None)
     if effects is None:
         if st.button("Go on", icon=":material/play_arrow:", key="explain-again"):
-            kept()[STOPPED] = False
+            session_store()[STOPPED] = False
             st.rerun(scope="app")
         return
     mean, std = (asked.scale * each[:, asked.column] for each in (effects.mean, effects.std))
     found.draw(Drawn(mean, std, asked.unit, asked.name))
 
 
-def looks_of(run: Run) -> dict[str, CloserLook]:
+def explanations_for(run: Run) -> dict[str, CloserLook]:
     """The closer looks at an example that explain its prediction, by name; only what the kind of examples has."""
     return {
         name: CloserLook(label, partial(_of_example, show), needs=frozenset[Need]({"examples", "model"}))
@@ -137,11 +137,11 @@ def _effects(run: Run, content: Any, parts: Parts, stoppable: bool) -> Effects |
         parts: of the input.
         stoppable: whether there is a button to stop; one in a fragment would wait until all is done.
     """
-    found: dict[tuple[str, str], Effects] = kept().setdefault(KEPT, {})
+    found: dict[tuple[str, str], Effects] = session_store().setdefault(KEPT, {})
     key = run.digest, hashlib.sha256(as_bytes(alone(content))).hexdigest()
     if key in found:
         return found[key]
-    if kept().get(STOPPED):
+    if session_store().get(STOPPED):
         st.info("The explanation was stopped.", icon=":material/pause_circle:")
         return None
     place = st.empty()
@@ -176,7 +176,7 @@ def _computed(run: Run, content: Any, parts: Parts) -> Effects:
 
 
 def _stop() -> None:
-    kept()[STOPPED] = True
+    session_store()[STOPPED] = True
 
 
 def _neighbours(run: Run) -> "Neighbours":

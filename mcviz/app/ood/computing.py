@@ -10,7 +10,7 @@ from mcviz.app.navigation import OUT_OF_DISTRIBUTION
 from mcviz.app.needs import Part, met
 from mcviz.app.places import finished_runs, offered_data
 from mcviz.app.resources import sampler
-from mcviz.app.session import kept
+from mcviz.app.session import session_store
 from mcviz.app.state import quoted
 from mcviz.app.wording import as_markdown
 from mcviz.errors import McvizError
@@ -48,7 +48,7 @@ def another_set(run: Run, found: OODScores) -> None:
     st.subheader("Your own sets", anchor=False)
     if not met(run, NEEDED):
         return
-    asked = kept().get(ASKED)
+    asked = session_store().get(ASKED)
     if asked and asked[0] == run.digest and asked[1] in offered and _running(run, asked[1]):
         return
     if offered:
@@ -79,7 +79,7 @@ def _offered(run: Run) -> dict[str, Path]:
 
 def _running(run: Run, name: str) -> bool:
     """Compute what was asked for, if it was; the page is drawn anew when that is done."""
-    if kept().get(ASKED) != (run.digest, name):
+    if session_store().get(ASKED) != (run.digest, name):
         return False
     st.button("Stop", icon=":material/stop_circle:", key="ood-stop", on_click=_ask, args=(None, ""))
     bar = st.empty()
@@ -110,7 +110,7 @@ def _computed(run: Run, name: str, stage: Callable[[str, float], object]) -> OOD
 
 
 def _ask(digest: str | None, name: str = "") -> None:
-    kept()[ASKED] = None if digest is None else (digest, name)
+    session_store()[ASKED] = None if digest is None else (digest, name)
 
 
 def _remove(run: Run, key: str) -> None:

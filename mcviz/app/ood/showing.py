@@ -9,7 +9,7 @@ import streamlit as st
 from mcviz.app.components.charts import chart
 from mcviz.app.kinds import kind_of
 from mcviz.app.resources import class_names
-from mcviz.app.session import said
+from mcviz.app.session import widget_value
 from mcviz.app.state import PageState, go, one_of
 from mcviz.app.wording import as_markdown
 from mcviz.figures.detection import auroc_of_sets, ood_score_distributions, roc_curve, shades
@@ -146,13 +146,13 @@ def _range(own: np.ndarray, of_set: np.ndarray) -> tuple[float, float]:
 
 
 def _pointed(sets: list[OODSet], names: list[str]) -> None:
-    points = said("ood-dots")["selection"]["points"]
+    points = widget_value("ood-dots")["selection"]["points"]
     if points:
         go(ood_set=sets[points[0]["point_index"]].key, detector=names[points[0]["curve_number"]])
 
 
 def _clicked(sets: list[OODSet], names: dict[str, str]) -> None:
     """A click on a cell; one beside the AUROCs is on the verdict."""
-    cells = said("ood-table")["selection"]["cells"]
+    cells = widget_value("ood-table")["selection"]["cells"]
     if cells:
         go(ood_set=sets[cells[0][0]].key, detector=names.get(cells[0][1], VERDICT))

@@ -14,7 +14,7 @@ from mcviz.app.components.keys import keys
 from mcviz.app.components.score_chooser import score_chooser
 from mcviz.app.components.shown import example_shown
 from mcviz.app.components.widgets import bound
-from mcviz.app.explaining.looks import looks_of
+from mcviz.app.explaining.looks import explanations_for
 from mcviz.app.filters import Filters
 from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, begin, open_page
 from mcviz.app.needs import offered
@@ -160,7 +160,7 @@ SIMILAR_EXAMPLES = CloserLook("Similar examples", similar_examples, needs={"exam
 
 def closer_look(shown: ExampleContext) -> None:
     """The closer look that the state names, of those that the run has everything for."""
-    looks = {"similar": SIMILAR_EXAMPLES, **looks_of(shown.run), **task_of(shown.run).closer_looks()}
+    looks = {"similar": SIMILAR_EXAMPLES, **explanations_for(shown.run), **task_of(shown.run).closer_looks()}
     names = offered(looks, shown.run)
     if not names:
         return

@@ -14,7 +14,7 @@ from mcviz.app.needs import met, offered
 from mcviz.app.probe.predicting import load_ahead, predict
 from mcviz.app.probe.sweep import show_sweep
 from mcviz.app.probe.verdict import compare_scores, fit_is_over, show_headline, show_reasons
-from mcviz.app.session import kept
+from mcviz.app.session import session_store
 from mcviz.app.state import PageState, go, one_of
 from mcviz.app.tasks import task_of
 from mcviz.app.wording import as_markdown
@@ -47,7 +47,7 @@ def one_input(run: Run, state: PageState, kind: InputKind) -> None:
             load_ahead()
             icon, words = kind.nothing_yet
             st.info(words, icon=icon)
-        elif not kept().get(PREDICTING, True):
+        elif not session_store().get(PREDICTING, True):
             invitation(run)
         else:
             predictions(run, state, kind, chosen)
@@ -105,13 +105,13 @@ def invitation(run: Run) -> None:
         icon=":material/pause_circle:",
     )
     if st.button(f"Predict in {run.passes:,} passes", type="primary", icon=":material/play_arrow:"):
-        kept()[PREDICTING] = True
+        session_store()[PREDICTING] = True
         st.rerun()  # of the whole page, which has a button to stop from then on
 
 
 def stop_predicting() -> None:
     """End the passes that are running, and predict nothing until it is started again."""
-    kept()[PREDICTING] = False
+    session_store()[PREDICTING] = False
 
 
 st.html(Path(__file__).parents[1] / "probe" / "probe.css")
@@ -130,7 +130,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
         label_visibility="collapsed",
         **bound("input", name),
     )
-    if kept().get(PREDICTING, True) and name in offered(inputs, run):
+    if session_store().get(PREDICTING, True) and name in offered(inputs, run):
         # Not in a fragment: a button in one waits until the fragment is done, this one interrupts it.
         st.button(
             "Stop predicting",

@@ -13,7 +13,7 @@ from mcviz.app.resources import scores_of
 from mcviz.app.review.deciding import Review, deciding
 from mcviz.app.review.results import results
 from mcviz.app.selection import LABEL_ERRORS, Selection, ranked, select
-from mcviz.app.session import kept
+from mcviz.app.session import session_store
 from mcviz.app.state import ORDERS, one_of
 from mcviz.app.wording import as_markdown, extremes
 from mcviz.permission import may_write, refusal
@@ -46,24 +46,24 @@ if may_write():
             **bound("part", part),
         )  # fmt: skip
         if login is None:
-            st.session_state.setdefault("reviewer-name", kept().get(REVIEWER, ""))
+            st.session_state.setdefault("reviewer-name", session_store().get(REVIEWER, ""))
             typed = st.text_input(
                 "Reviewer", max_chars=LONGEST_NAME, placeholder="your name", width=220, key="reviewer-name"
             )
-            kept()[REVIEWER] = printable(typed.strip())  # which stays where another page has no such field
+            session_store()[REVIEWER] = printable(typed.strip())  # which stays where another page has no such field
         else:
             st.caption(f"Reviewer: **{as_markdown(login)}**", width="content")
 else:
     part = "results"
     st.info(f"Nothing can be reviewed here: {as_markdown(refusal())}.", icon=":material/lock:")
-reviewer = login[:LONGEST_NAME] if login else kept().get(REVIEWER, "")
+reviewer = login[:LONGEST_NAME] if login else session_store().get(REVIEWER, "")
 reviews = reviews_of(run)
 if part == "results":
     results(run, reviews)
     st.stop()
 if part == "disputes":
     # A dispute that is settled keeps its place in the queue of this visit.
-    disputed: set[int] = kept().setdefault(f"disputed-{run.digest}", set())
+    disputed: set[int] = session_store().setdefault(f"disputed-{run.digest}", set())
     disputed.update(reviewed(run, reviews.rows()).disagreements())
     if not disputed:
         st.info("No example is disputed.", icon=":material/handshake:")

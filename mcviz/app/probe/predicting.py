@@ -12,7 +12,7 @@ import streamlit as st
 
 from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.resources import live_passes
-from mcviz.app.session import kept
+from mcviz.app.session import session_store
 from mcviz.data.drawing import centred
 from mcviz.data.upload import edge_brightness
 from mcviz.runs import Run
@@ -36,7 +36,7 @@ def predict(run: Run, contents: np.ndarray) -> np.ndarray:
     Returns:
         (T, N, K) float32 predictions.
     """
-    cached: dict[tuple[str, str], np.ndarray] = kept().setdefault("cached-predictions", {})
+    cached: dict[tuple[str, str], np.ndarray] = session_store().setdefault("cached-predictions", {})
     key = run.digest, hashlib.sha256(as_bytes(contents)).hexdigest()
     if key not in cached:
         probs = live_passes(run, contents)

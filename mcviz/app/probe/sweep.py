@@ -15,7 +15,7 @@ from mcviz.app.inputs import MOST_INPUTS, SweepInputs
 from mcviz.app.navigation import PROBE, state_of
 from mcviz.app.probe.verdict import Detector, ScoreDetector, detector_for
 from mcviz.app.resources import for_the_model, masks, sampler, scores_of, seed, sorted_scores
-from mcviz.app.session import kept, said
+from mcviz.app.session import session_store, widget_value
 from mcviz.app.state import PageState
 from mcviz.app.tasks import task_of
 from mcviz.app.wording import as_markdown
@@ -101,7 +101,7 @@ def show_sweep(run: Run, state: PageState, choose: Callable[[Run, PageState], Sw
     )
     most = min(MOST_INPUTS, now.available)
     count = state.sweep if state.sweep is not None and state.sweep <= most else min(DEFAULT_INPUTS, most)
-    sweep: Sweep | None = kept().get("sweep")
+    sweep: Sweep | None = session_store().get("sweep")
     if sweep and (sweep.inputs.digest, sweep.inputs.kind) != (now.digest, now.kind):
         sweep = None
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -121,17 +121,17 @@ def show_sweep(run: Run, state: PageState, choose: Callable[[Run, PageState], Sw
 
 def start(run: Run, choose: Callable[[Run, PageState], SweepInputs], count_key: str) -> None:
     """Begin a sweep over what is chosen by now, a number that was typed just before the click included."""
-    kept()["sweep"] = Sweep(choose(run, state_of(run)), said(count_key))
+    session_store()["sweep"] = Sweep(choose(run, state_of(run)), widget_value(count_key))
 
 
 def stop() -> None:
     """End the sweep; what it has found stays."""
-    kept()["sweep"].running = False
+    session_store()["sweep"].running = False
 
 
 def go_on() -> None:
     """Predict the inputs that are left as well, whatever is chosen by now."""
-    kept()["sweep"].running = True
+    session_store()["sweep"].running = True
 
 
 def carry_on(run: Run, sweep: Sweep) -> None:

@@ -7,7 +7,7 @@ from mcviz.app.components.widgets import bound
 from mcviz.app.inputs import MOST_INPUTS, ProbeInput, SweepInputs
 from mcviz.app.probe.distorting import Distorter, DistortionSettings
 from mcviz.app.probe.noise import NONE_IS_CORRECT
-from mcviz.app.session import kept
+from mcviz.app.session import session_store
 from mcviz.app.state import HIGHEST_SEED, PageState, go, one_of
 from mcviz.data import TEXT_DISTORTIONS, TEXT_NOISES
 from mcviz.runs import Run
@@ -30,8 +30,8 @@ def some_texts(run: Run) -> np.ndarray:
 
 def typed_input(run: Run, state: PageState) -> ProbeInput | None:  # noqa: ARG001 (what is typed is not in the address)
     """A field for a text; nothing while it is empty."""
-    st.session_state.setdefault(AREA, kept().get(TYPED, ""))
-    text = kept()[TYPED] = st.text_area("Your text", height=HEIGHT, key=AREA)
+    st.session_state.setdefault(AREA, session_store().get(TYPED, ""))
+    text = session_store()[TYPED] = st.text_area("Your text", height=HEIGHT, key=AREA)
     return ProbeInput(text, "The text that was typed") if text.strip() else None
 
 

@@ -6,7 +6,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from mcviz.app.inputs import ProbeInput
 from mcviz.app.probe.predicting import background_of_run, centring_toggle
-from mcviz.app.session import kept, said
+from mcviz.app.session import session_store, widget_value
 from mcviz.app.state import PageState
 from mcviz.data.drawing import LUMA, centred
 from mcviz.data.upload import LARGEST_SIDE, MOST_BYTES, MOST_PIXELS, edge_brightness, fitted, read_picture
@@ -31,14 +31,14 @@ def upload_input(run: Run, state: PageState) -> ProbeInput | None:  # noqa: ARG0
         key="picture-file",
     )
     if file is None:
-        kept().pop(DECODED, None)
+        session_store().pop(DECODED, None)
         st.caption("It is scaled to the size that the model takes, and is not stored.")
         return None
     height, width, channels = run.image_shape
     picture = _decoded(file, max(LARGEST_SIDE, height, width))
     offer = st.container()
-    if kept().pop(TURN, False):
-        st.session_state[INVERTED] = not said(INVERTED)
+    if session_store().pop(TURN, False):
+        st.session_state[INVERTED] = not widget_value(INVERTED)
     inverted = st.toggle(
         "Invert", key=INVERTED, help="For dark ink on light paper, where the model expects light on dark."
     )
@@ -56,9 +56,9 @@ def upload_input(run: Run, state: PageState) -> ProbeInput | None:  # noqa: ARG0
 def _decoded(file: UploadedFile, side: int) -> np.ndarray:
     """The picture in a file, which is decoded once."""
     key = file.file_id, side
-    if kept().get(DECODED, (None, None))[0] != key:
-        kept()[DECODED] = key, read_picture(file.getvalue(), side)
-    picture: np.ndarray = kept()[DECODED][1]
+    if session_store().get(DECODED, (None, None))[0] != key:
+        session_store()[DECODED] = key, read_picture(file.getvalue(), side)
+    picture: np.ndarray = session_store()[DECODED][1]
     return picture
 
 
@@ -75,4 +75,4 @@ def _offer_to_invert(run: Run, picture: np.ndarray) -> None:
 
 
 def _invert() -> None:
-    kept()[TURN] = True
+    session_store()[TURN] = True

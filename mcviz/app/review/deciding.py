@@ -15,11 +15,11 @@ from mcviz.app.components.shown import example_shown
 from mcviz.app.failures import failures_shown, refusal
 from mcviz.app.navigation import REVIEW
 from mcviz.app.needs import has
-from mcviz.app.redrawing import tell
+from mcviz.app.redrawing import queue_toast
 from mcviz.app.resources import class_names, table
 from mcviz.app.review.queue import BUTTONS, key_in_words, next_open, pace, review_keys
 from mcviz.app.selection import Selection, place_of
-from mcviz.app.session import kept, said
+from mcviz.app.session import session_store, widget_value
 from mcviz.app.similar import compared, components
 from mcviz.app.wording import as_markdown, counted, predicted, votes
 from mcviz.errors import McvizError
@@ -72,15 +72,15 @@ def deciding(review: Review) -> None:
         listening = st.container()  # at one place in all reruns, or else the keys are not heard while it moves
         known = reviewed(review.run, review.reviews.rows())
         mine, queue = known.of(review.reviewer), review.selection.examples
-        if kept().get(QUEUE) != (found := (review.run.digest, queue.tobytes())):
-            kept()[QUEUE], kept()[AT], kept()[LAST] = found, None, None
+        if session_store().get(QUEUE) != (found := (review.run.digest, queue.tobytes())):
+            session_store()[QUEUE], session_store()[AT], session_store()[LAST] = found, None, None
         done, skipped = _done(review, known, mine)
         _progress(review, known, len(done), len(skipped))
-        if trouble := kept().pop(TROUBLE, None):
+        if trouble := session_store().pop(TROUBLE, None):
             st.error(refusal(trouble, REVIEW.title), icon=":material/error:")
         _last(review, known)
-        at = kept()[AT]
-        example = next_open(queue, done, skipped, kept()[LAST]) if at is None else at
+        at = session_store()[AT]
+        example = next_open(queue, done, skipped, session_store()[LAST]) if at is None else at
         if example is None:
             example = int(queue[-1])
             all_done = "Every dispute is settled." if review.disputed else "Every example of this selection is decided."
@@ -120,7 +120,7 @@ def _progress(review: Review, known: Reviewed, done: int, skipped: int) -> None:
 
 def _last(review: Review, known: Reviewed) -> None:
     """What was decided last, and what others decided about that example: only after one's own decision."""
-    example = kept()[LAST]
+    example = session_store()[LAST]
     mine = known.of(review.reviewer).get(example) if example is not None else None
     if mine is not None:
         undo = as_markdown(key_in_words(_keys(review)["undo"])) or "“Undo”"
@@ -180,7 +180,7 @@ def _choices(review: Review, known: Reviewed, example: int) -> dict[str, str]:
     # Each press draws them anew under other keys of Streamlit's, and what is heard of the old ones is passed over: a
     # click that came late was meant for what was on the screen before, and Streamlit may call a callback again where
     # the next click interrupts a rerun.
-    presses = kept().setdefault(PRESSES, 0)
+    presses = session_store().setdefault(PRESSES, 0)
     names = class_names(review.run)
     classes = {"label": _label(review.run, example), "prediction": int(table(review.run)["prediction"].iloc[example])}
     keyed = _keys(review)
@@ -192,8 +192,8 @@ def _choices(review: Review, known: Reviewed, example: int) -> dict[str, str]:
 
     def once(action: Callable[..., None]) -> Callable[..., None]:
         def act(*args: Any) -> None:
-            if kept()[PRESSES] == presses:
-                kept()[PRESSES] += 1
+            if session_store()[PRESSES] == presses:
+                session_store()[PRESSES] += 1
                 action(*args)
 
         return act
@@ -216,7 +216,7 @@ def _choices(review: Review, known: Reviewed, example: int) -> dict[str, str]:
         typing = f"type {key} and a part of its name" if key else "type a part of its name"
         st.selectbox(
             f"Class: {typing}", range(len(names)), index=None, format_func=names.__getitem__, key=field,
-            on_change=once(lambda: decide("class", said(field))),
+            on_change=once(lambda: decide("class", widget_value(field))),
         )  # fmt: skip
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         back, forward = _beside(review.selection.examples, example)
@@ -241,7 +241,7 @@ def _choices(review: Review, known: Reviewed, example: int) -> dict[str, str]:
 def _keys(review: Review) -> dict[str, str]:
     """The key of each action; "" for each where keys are switched off."""
     keys = review_keys(class_names(review.run), has(review.run, "labels"))
-    return keys if said(KEYS) is not False else dict.fromkeys(keys, "")
+    return keys if widget_value(KEYS) is not False else dict.fromkeys(keys, "")
 
 
 def _with_key(key: str, words: str) -> str:
@@ -289,25 +289,25 @@ def _decide(review: Review, example: int, verdict: Verdict, class_index: int | N
     try:
         review.reviews.add(example, review.reviewer, verdict, **entry)
     except McvizError as error:
-        kept()[TROUBLE] = error
+        session_store()[TROUBLE] = error
         return
-    kept()[LAST], kept()[AT] = example, None
+    session_store()[LAST], session_store()[AT] = example, None
 
 
 def _undo(review: Review) -> None:
     try:
         example = review.reviews.undo(review.reviewer)
     except McvizError as error:
-        kept()[TROUBLE] = error
+        session_store()[TROUBLE] = error
         return
     if example in review.selection.examples:
-        kept()[LAST], kept()[AT] = None, example
+        session_store()[LAST], session_store()[AT] = None, example
     elif example is not None:
-        tell(f"Undone about example {example}, which is not in this selection.", ":material/undo:")
+        queue_toast(f"Undone about example {example}, which is not in this selection.", ":material/undo:")
 
 
 def _note(review: Review, known: Reviewed, example: int, field: str) -> None:
-    note = said(field).strip()
+    note = widget_value(field).strip()
     if note == known.notes.get((example, review.reviewer), ""):
         return
     label = _label(review.run, example)
@@ -315,8 +315,8 @@ def _note(review: Review, known: Reviewed, example: int, field: str) -> None:
     try:
         review.reviews.add(example, review.reviewer, "note", note=note, label=named)
     except McvizError as error:
-        kept()[TROUBLE] = error
+        session_store()[TROUBLE] = error
 
 
 def _show(example: int) -> None:
-    kept()[AT] = example
+    session_store()[AT] = example

@@ -13,7 +13,7 @@ from mcviz.app.resources import opened_run
 from mcviz.app.runs.jobs import MOST_PASSES, act
 from mcviz.app.runs.verifying import verifying
 from mcviz.app.runs.words import manifest_in_words, quality_in_words
-from mcviz.app.session import kept, said
+from mcviz.app.session import session_store, widget_value
 from mcviz.app.state import address, go_to_run
 from mcviz.app.wording import all_as_markdown, as_markdown, counted
 from mcviz.errors import McvizError
@@ -56,7 +56,7 @@ def chosen_run(run: ListedRun, path: Path, names: Collection[str]) -> None:
     _state(run)
     if run.state == "finished":
         verifying(run, path, verify)
-    if may_change and kept().get(ASKED) == run.name:
+    if may_change and session_store().get(ASKED) == run.name:
         _remove(run, path, next((name for name in names if name != run.name), ""))
     if run.manifest is not None:
         with st.expander("How it was made, and what is in it", icon=":material/description:"):
@@ -79,9 +79,9 @@ def _state(run: ListedRun) -> None:
 
 def _told() -> None:
     """What came of the last click."""
-    if words := kept().pop(SAID, None):
+    if words := session_store().pop(SAID, None):
         st.success(words, icon=":material/check_circle:")
-    if trouble := kept().pop(TROUBLE, None):
+    if trouble := session_store().pop(TROUBLE, None):
         st.error(refusal(trouble, RUNS.title), icon=":material/error:")
 
 
@@ -114,18 +114,18 @@ def _rename(run: ListedRun, path: Path) -> None:
 
 
 def _renamed(old: str, path: Path, field: str) -> None:
-    name = said(field).strip()
+    name = widget_value(field).strip()
     try:
         rename_run(path, name, PATIENCE)
     except McvizError as error:
-        kept()[TROUBLE] = error
+        session_store()[TROUBLE] = error
         return
-    kept()[SAID] = f"{as_markdown(old)} is now called {as_markdown(name)}. Links to it need the new name."
+    session_store()[SAID] = f"{as_markdown(old)} is now called {as_markdown(name)}. Links to it need the new name."
     go_to_run(name)
 
 
 def _ask(name: str | None) -> None:
-    kept()[ASKED] = name
+    session_store()[ASKED] = name
 
 
 def _remove(run: ListedRun, path: Path, another: str) -> None:
@@ -146,12 +146,12 @@ def _remove(run: ListedRun, path: Path, another: str) -> None:
 
 
 def _removed(name: str, path: Path, another: str) -> None:
-    kept()[ASKED] = None
+    session_store()[ASKED] = None
     try:
         left = remove_run(path, PATIENCE)
     except McvizError as error:
-        kept()[TROUBLE] = error
+        session_store()[TROUBLE] = error
         return
     stays = f" Files that are not part of the run stay: {as_markdown(', '.join(left))}." if left else ""
-    kept()[SAID] = f"{as_markdown(name)} is removed.{stays}"
+    session_store()[SAID] = f"{as_markdown(name)} is removed.{stays}"
     go_to_run(another)

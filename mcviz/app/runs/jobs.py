@@ -9,10 +9,10 @@ import streamlit as st
 
 from mcviz.app.failures import failures_shown, plainly, refusal
 from mcviz.app.navigation import UNCERTAIN
-from mcviz.app.redrawing import to_draw
+from mcviz.app.redrawing import mark_dirty
 from mcviz.app.resources import quantity
 from mcviz.app.runs.sources import without_folders
-from mcviz.app.session import kept
+from mcviz.app.session import session_store
 from mcviz.app.state import go_to_run
 from mcviz.app.wording import as_markdown, counted
 from mcviz.errors import McvizError
@@ -47,16 +47,16 @@ def here() -> Jobs:
 
 def act(what: Callable[[Jobs], object]) -> None:
     """Change something about jobs, in a callback; where that cannot be done, it is said on the page."""
-    to_draw()
+    mark_dirty()
     try:
         what(here())
     except McvizError as error:
-        kept()[TROUBLE] = error
+        session_store()[TROUBLE] = error
 
 
 def trouble_shown(page: str) -> None:
     """What could not be done just now."""
-    if (error := kept().pop(TROUBLE, None)) is not None:
+    if (error := session_store().pop(TROUBLE, None)) is not None:
         st.error(refusal(error, page), icon=":material/error:")
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from mcviz.app.failures import plainly
 from mcviz.app.runs.words import data_in_words, moment, quality_in_words, state_in_words
-from mcviz.app.session import said
+from mcviz.app.session import widget_value
 from mcviz.app.state import go_to_run
 from mcviz.app.wording import as_markdown, counted
 from mcviz.runs import ListedRun
@@ -40,7 +40,7 @@ def listing(runs: Sequence[ListedRun], name: str, folder: str) -> None:
         st.session_state[key] = {"selection": wanted}
 
     def chosen() -> None:
-        selection = said(key)["selection"]
+        selection = widget_value(key)["selection"]
         rows = [row for row, _ in selection["cells"]] or selection["rows"]
         if rows:
             go_to_run(names[rows[0]])

@@ -18,7 +18,7 @@ from mcviz.app.resources import opened_run, run_paths
 from mcviz.app.runs.jobs import HIGHEST_SEED, MOST_PASSES, SECONDS, act, here
 from mcviz.app.runs.sources import Source, data_sets, models, without_folders
 from mcviz.app.selection import select
-from mcviz.app.session import kept
+from mcviz.app.session import session_store
 from mcviz.app.state import address
 from mcviz.app.wording import all_as_markdown, as_markdown, counted
 from mcviz.choices import PREDICTS
@@ -230,12 +230,12 @@ def _check(wanted: Wanted, jobs: Jobs) -> None:
         "check", wanted.options, "check", f"Check of {wanted.model.name}", about={"key": wanted.key},
         examples=None if wanted.examples is None else wanted.examples.tolist(),
     )  # fmt: skip
-    kept()[CHECK] = job.id
+    session_store()[CHECK] = job.id
 
 
 def _forget_check(jobs: Jobs) -> None:
     found = _find_check()
-    kept().pop(CHECK, None)
+    session_store().pop(CHECK, None)
     if found is not None:
         (jobs.stop if found.is_open else jobs.forget)(found.job.id)
 
@@ -250,7 +250,7 @@ def _checked(page: str, wanted: Wanted, name: str) -> None:
 
 def _find_check() -> FoundJob | None:
     try:
-        return here().find(kept()[CHECK]) if CHECK in kept() else None
+        return here().find(session_store()[CHECK]) if CHECK in session_store() else None
     except McvizError:
         return None
 

@@ -7,7 +7,7 @@ import streamlit as st
 
 from mcviz.app.failures import refusal
 from mcviz.app.navigation import RUNS
-from mcviz.app.session import kept
+from mcviz.app.session import session_store
 from mcviz.app.wording import counted
 from mcviz.errors import McvizError
 from mcviz.runs import ListedRun, verify_run
@@ -27,7 +27,7 @@ def verifying(run: ListedRun, path: Path, place: Any) -> None:
     assert run.manifest is not None
     this = str(path), run.manifest.digest
     # One button with one key: of two, that which was clicked keeps its room until the next click, and that goes astray.
-    if kept().get(ASKED) == this:
+    if session_store().get(ASKED) == this:
         place.button("Stop", icon=":material/stop_circle:", key="verify", on_click=_ask, args=(None,))
         _verify(path, this)
         return
@@ -35,7 +35,7 @@ def verifying(run: ListedRun, path: Path, place: Any) -> None:
         "Verify", icon=":material/fact_check:", key="verify", on_click=_ask, args=(this,),
         help="Reads every byte, holds it against its checksum, and computes scores and accuracies again.",
     )  # fmt: skip
-    found = kept().get(FOUND)
+    found = session_store().get(FOUND)
     if found is not None and found[0] == this:
         ok, words = found[1]
         (st.success if ok else st.error)(words, icon=":material/verified:" if ok else ":material/error:")
@@ -56,10 +56,10 @@ def _verify(path: Path, this: tuple[str, str]) -> None:
         result = True, f"All is as it was written: {read}. The stored scores and sums are those of the passes."
     finally:
         bar.empty()
-    kept()[FOUND] = this, result
+    session_store()[FOUND] = this, result
     _ask(None)
     st.rerun()
 
 
 def _ask(what: tuple[str, str] | None) -> None:
-    kept()[ASKED] = what
+    session_store()[ASKED] = what

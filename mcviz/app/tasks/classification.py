@@ -10,6 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from mcviz.analysis.comparison import class_order
 from mcviz.app.components.charts import chart, class_charts, class_table
 from mcviz.app.components.histograms import pass_histograms
 from mcviz.app.components.widgets import bound
@@ -33,7 +34,6 @@ from mcviz.app.tasks.base import (
 )
 from mcviz.app.tasks.classification_story import ClassificationStory
 from mcviz.app.wording import all_as_markdown, as_markdown, as_sentence, judged, leaving, predicted, reasons, votes
-from mcviz.comparing import class_order
 from mcviz.figures import (
     Curve,
     accuracy_against_ensemble,

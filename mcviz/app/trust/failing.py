@@ -15,13 +15,13 @@ from mcviz.app.navigation import TRUST
 from mcviz.app.needs import met
 from mcviz.app.probe.distorting import Distorter
 from mcviz.app.resources import for_the_model, masks, sampler
-from mcviz.app.session import kept
+from mcviz.app.session import session_store
 from mcviz.app.state import PageState, go, one_of
 from mcviz.app.wording import counted
 from mcviz.data.distortions import Distortion
 from mcviz.data.kinds import KINDS
 from mcviz.errors import McvizError
-from mcviz.figures.trust import WAYS, calibration_along
+from mcviz.figures.trust import PREDICTORS, calibration_along
 from mcviz.measures.bootstrap import Interval
 from mcviz.measures.calibration import Calibration, Terms, calibration
 from mcviz.measures.degradation import degradation_in_words
@@ -66,7 +66,7 @@ def amounts_of(distortion: Distortion) -> np.ndarray:
 
 def _compute(run: Run, name: str, distorter: Distorter) -> None:
     asked, plural = (run.digest, name), KINDS[run.manifest.examples.kind].plural
-    if kept().get(ASKED) != asked:
+    if session_store().get(ASKED) != asked:
         st.caption(
             f"{_counted(run)} of this run, {STEPS} steps, "
             f"{counted(min(PASSES, run.passes), 'pass')}. It takes from seconds to a minute, and is kept."
@@ -87,7 +87,7 @@ def _compute(run: Run, name: str, distorter: Distorter) -> None:
 
 
 def _ask(what: tuple[str, str] | None) -> None:
-    kept()[ASKED] = what
+    session_store()[ASKED] = what
 
 
 def _counted(run: Run) -> str:
@@ -124,17 +124,17 @@ def _computed(run: Run, name: str, distorter: Distorter) -> Steps:
 def _show(run: Run, name: str, distortion: Distortion, found: Sequence[Calibration]) -> None:
     sentences = degradation_in_words(found)
     st.markdown(f"**{sentences[0]}** {' '.join(sentences[1:])}")
-    st.caption(f"With 95% bands, of {_counted(run)}. Above 0, confidence less accuracy is over-confidence.")
+    st.caption(f"With 95% bands, of {_counted(run)}. Above 0, confidence − accuracy is over-confidence.")
     measures = {
-        label: {way: _line([getattr(step.figures[way], measure) for step in found]) for way in WAYS}
-        for label, measure in (("accuracy", "accuracy"), ("confidence less accuracy", "overconfidence"))
+        label: {way: _line([getattr(step.figures[way], measure) for step in found]) for way in PREDICTORS}
+        for label, measure in (("accuracy", "accuracy"), ("confidence − accuracy", "overconfidence"))
     }
     title, tick_format = f"{distortion.label}, {distortion.unit}", ".0%" if distortion.unit.startswith("of ") else ""
     figure = calibration_along(amounts_of(distortion), measures, title, tick_format)
     chart(
         figure,
         f"distorted-{name}",
-        f"Accuracy and confidence less accuracy along {distortion.label.lower()}. {' '.join(sentences)}",
+        f"Accuracy and confidence − accuracy along {distortion.label.lower()}. {' '.join(sentences)}",
     )
 
 
@@ -144,7 +144,7 @@ def _line(values: Sequence[Interval]) -> np.ndarray:
 
 
 def _derived(name: str) -> Derived:
-    names = [f"{way}_{each.name}" for way in WAYS for each in fields(Terms)]
+    names = [f"{way}_{each.name}" for way in PREDICTORS for each in fields(Terms)]
     dtypes = {each: "bool" if each.endswith("_correct") else "float32" for each in names}
     return Derived(f"distorted-{name.replace('_', '-')}", 1, dtypes)
 
@@ -153,7 +153,7 @@ def _arrays(found: Steps) -> dict[str, np.ndarray]:
     """(S, N, …) of each way and term."""
     return {
         f"{way}_{each.name}": np.stack([getattr(step[way], each.name) for step in found])
-        for way in WAYS
+        for way in PREDICTORS
         for each in fields(Terms)
     }
 
@@ -165,7 +165,7 @@ def _load(run: Run, name: str, distortion: Distortion) -> Steps | None:
     if arrays is None or any(array.shape[:2] != count for array in arrays.values()):
         return None
     return [
-        {way: Terms(*(arrays[f"{way}_{each.name}"][step] for each in fields(Terms))) for way in WAYS}
+        {way: Terms(*(arrays[f"{way}_{each.name}"][step] for each in fields(Terms))) for way in PREDICTORS}
         for step in range(count[0])
     ]
 

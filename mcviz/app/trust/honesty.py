@@ -8,7 +8,16 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.app.beside import RunBeside
+from mcviz.analysis.calibration import (
+    OF_CLASSES,
+    Convergence,
+    convergence_of,
+    group_tests_of,
+    groups_of,
+    predictors,
+    verdict_in_words,
+)
+from mcviz.app.beside import ComparedRun
 from mcviz.app.caching import cached_for_run, numbers_key, table_key
 from mcviz.app.columns import grouping_columns
 from mcviz.app.columns import groups as own_groups
@@ -16,7 +25,7 @@ from mcviz.app.components.charts import chart
 from mcviz.app.components.widgets import bound
 from mcviz.app.state import PageState, one_of
 from mcviz.app.wording import as_markdown, counted
-from mcviz.figures.trust import WAYS, measures_by_passes, reliability_diagram
+from mcviz.figures.trust import PREDICTORS, measures_by_passes, reliability_diagram
 from mcviz.measures import SCORES, percent
 from mcviz.measures.bootstrap import Interval
 from mcviz.measures.calibration import (
@@ -34,7 +43,6 @@ from mcviz.runs import Derived, Run, load_derived, save_derived
 from mcviz.runs.columns import Groups
 from mcviz.runs.contents import Progress
 from mcviz.text import one_line
-from mcviz.trust import OF_CLASSES, Convergence, convergence_of, group_tests_of, groups_of, verdict_in_words, ways_of
 
 NAMES = {
     "deterministic": "deterministic",
@@ -53,7 +61,7 @@ HEIGHT = 460  # pixels
 def honesty(run: Run, state: PageState) -> None:
     """The first half of the page: a verdict in words, the figures behind it, where they come from, and by group."""
     found = _calibration(run)
-    compared = run.change if isinstance(run, RunBeside) else None  # follows from what is correct
+    compared = run.change if isinstance(run, ComparedRun) else None  # follows from what is correct
     columns = {name: _members(run, name) for name in _offered(run) if name != compared}
     tests = _tests(run, columns)
     verdict, *others = verdict_in_words(run, found, tests, columns, as_markdown)
@@ -103,8 +111,8 @@ def enough_passes(run: Run, state: PageState) -> None:
 def _figures_table(found: Calibration) -> None:
     rows = {NAMES[way]: _row(found.figures[way]) for way in NAMES if way in found.figures}
     for way, difference in found.differences.items():
-        if way in WAYS:
-            rows[f"ensemble less {WAYS[way]}"] = _row(difference, signed=True)
+        if way in PREDICTORS:
+            rows[f"ensemble − {PREDICTORS[way]}"] = _row(difference, signed=True)
     with st.container(key="figures"):
         st.table(pd.DataFrame.from_dict(rows, orient="index").rename_axis("prediction by"))
 
@@ -117,7 +125,7 @@ def _row(of: Figures, signed: bool = False) -> dict[str, str]:
         "Brier score": of.brier.written(f"{{:{sign}.4f}}".format),
         "ECE": _percent(of.ece, sign) + _by_chance(of.ece_by_chance),
         "ECE, equal mass": _percent(of.ece_equal_mass, sign) + _by_chance(of.ece_equal_mass_by_chance),
-        "confidence less accuracy": _percent(of.overconfidence, "+"),
+        "confidence − accuracy": _percent(of.overconfidence, "+"),
     }
 
 
@@ -141,7 +149,7 @@ def _reliability(found: Calibration, state: PageState) -> None:
     st.segmented_control("Bins", list(BINS), format_func=BINS.__getitem__, required=True, **bound("bins", bins))
     drawn = found.bins if bins == "width" else found.equal_mass_bins
     chart(
-        reliability_diagram({name: _points(drawn[way]) for way, name in WAYS.items() if way in drawn}),
+        reliability_diagram({name: _points(drawn[way]) for way, name in PREDICTORS.items() if way in drawn}),
         "reliability",
         f"Accuracy against max probability in bins {BINS[bins]}; the table above has the ECE of each.",
     )
@@ -181,7 +189,7 @@ def _groups(run: Run, tests: Sequence[GroupTest], state: PageState) -> None:
                 "examples": int(counts[group]),
                 "accuracy": each.figures["ensemble"].accuracy.value,
                 "interval": _ends(each.figures["ensemble"].accuracy),
-                "confidence less accuracy": 100 * each.figures["ensemble"].overconfidence.value,
+                "confidence − accuracy": 100 * each.figures["ensemble"].overconfidence.value,
                 "its interval": _ends(each.figures["ensemble"].overconfidence),
                 "beyond chance": ", ".join(beyond.get(group, [])),
             }
@@ -202,7 +210,7 @@ def _groups(run: Run, tests: Sequence[GroupTest], state: PageState) -> None:
         column_config={
             "accuracy": st.column_config.NumberColumn("accuracy", format="percent"),
             "interval": st.column_config.TextColumn("interval, %"),
-            "confidence less accuracy": st.column_config.NumberColumn("confidence less accuracy", format="%+.2f"),
+            "confidence − accuracy": st.column_config.NumberColumn("confidence − accuracy", format="%+.2f"),
             "its interval": st.column_config.TextColumn("interval, points"),
         },
         alt=f"Table of {len(rows)} groups with accuracy and calibration",
@@ -221,7 +229,7 @@ def _members(run: Run, column: str) -> Groups:
 @cached_for_run(numbers_key, max_entries=4)
 def _ways(run: Run) -> dict[str, Terms]:
     with _bar("Reading the passes") as progress:
-        return ways_of(run, progress)
+        return predictors(run, progress)
 
 
 @cached_for_run(numbers_key, max_entries=4, show_spinner="Resampling the examples …")

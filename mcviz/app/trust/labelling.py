@@ -4,10 +4,10 @@ from functools import partial
 
 import streamlit as st
 
+from mcviz.analysis.labelling import acquire
 from mcviz.choices import METHODS, Method
 from mcviz.runs import Run
 from mcviz.text import one_line
-from mcviz.trust import acquire
 
 USUAL = 100  # examples
 LABELS: dict[Method, str] = {

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from mcviz.analysis.base import ranking_scores_of
+from mcviz.analysis.referral import RunReferral, prediction_sets_of, rankings_of, refer
 from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.components.charts import chart
 from mcviz.app.components.gallery import tiles
@@ -34,7 +36,6 @@ from mcviz.measures.selective import (
 )
 from mcviz.measures.units import percent_at_least
 from mcviz.runs import Run
-from mcviz.trust import RunReferral, prediction_sets_of, ranking_scores_of, rankings_of, refer
 
 SHOWN = 8  # examples, of those that are referred and of the mistakes that are missed
 BAND_POINTS = 41
@@ -47,7 +48,7 @@ class Target:
 
     Attributes:
         label: what it is called.
-        field: the parameter of `mcviz.trust.refer`.
+        field: the parameter of `mcviz.refer`.
         usual: its value where none was set, of N examples.
         most: the largest one.
         percent: whether it is set in percent.

@@ -8,7 +8,7 @@ from mcviz.app.caching import table_key
 from mcviz.app.components.widgets import bound
 from mcviz.app.resources import class_names, scores_of, table
 from mcviz.app.selection import Selection, passing
-from mcviz.app.session import said
+from mcviz.app.session import widget_value
 from mcviz.app.state import change_filters, one_of
 from mcviz.app.views.linked import linked_chart
 from mcviz.figures import confusion_matrix
@@ -58,7 +58,7 @@ def confusion_view(selection: Selection) -> None:
 
 def _clicked_cell(key: str, classes: int) -> tuple[int, int] | None:
     """The label and the prediction of the cell that the browser shows as selected, or None."""
-    event = said(key)
+    event = widget_value(key)
     if not event or not event["selection"]["points"]:
         return None
     return divmod(int(event["selection"]["points"][0]["customdata"]), classes)

@@ -16,11 +16,11 @@ from mcviz.app.exporting import EXPORTS
 from mcviz.app.filters import ColumnFilter, Filters
 from mcviz.app.navigation import REVIEW, link_to
 from mcviz.app.needs import has, offered
-from mcviz.app.redrawing import tell
+from mcviz.app.redrawing import queue_toast
 from mcviz.app.resources import numbers_of, scores_of, table
 from mcviz.app.runs.again import again_in_popover, again_shown, can_be_held_against
 from mcviz.app.selection import LABEL_ERRORS, Selection, select
-from mcviz.app.session import kept, said
+from mcviz.app.session import session_store, widget_value
 from mcviz.app.state import ORDERS, PageState, change_filters, go, whole_address
 from mcviz.app.tasks import task_of
 from mcviz.app.trust.labelling import what_to_label_next
@@ -100,14 +100,14 @@ def _typed(run: Run) -> None:
     examples = [*typed[:1], "a word" if "text" in searched else "an id"] if searched else typed
 
     def understood() -> None:
-        words = said(FIND)
-        kept()[EMPTY] = True
+        words = widget_value(FIND)
+        session_store()[EMPTY] = True
         try:
             change_filters(lambda filters: _found(run, filters, words))
         except ValueError as error:
-            tell(as_markdown(str(error)), ":material/help:")
+            queue_toast(as_markdown(str(error)), ":material/help:")
 
-    if kept().pop(EMPTY, False):
+    if session_store().pop(EMPTY, False):
         st.session_state[FIND] = ""
     st.text_input("Find", placeholder=", or ".join(examples), width=240, key=FIND, on_change=understood)
 

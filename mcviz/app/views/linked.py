@@ -14,10 +14,10 @@ from mcviz.app.components.gallery import tile_data
 from mcviz.app.components.points import points
 from mcviz.app.components.zoom import zoom
 from mcviz.app.filters import Area, Lasso, as_written
-from mcviz.app.redrawing import part_drawn, tell, to_draw
+from mcviz.app.redrawing import mark_dirty, mark_rendered, queue_toast
 from mcviz.app.resources import numbers_of
 from mcviz.app.selection import passing
-from mcviz.app.session import kept, said
+from mcviz.app.session import session_store, widget_value
 from mcviz.app.state import go, latest_state
 from mcviz.app.views.looking import HOVERED, POINTS
 from mcviz.figures import Window
@@ -45,12 +45,12 @@ def linked_chart(
         shown_in: gives the selection that the browser shows in the chart of a key; nothing that is true, if none.
         selected: the selection as the state has it.
     """
-    before, number, came_with_one = kept().get(f"{name}-chart", (drawn, 0, False))
+    before, number, came_with_one = session_store().get(f"{name}-chart", (drawn, 0, False))
     shown = shown_in(f"{name}-{number}")
     anew = drawn != before or bool(shown and (came_with_one or shown != selected))
     number += anew
     shows_it = bool(shown) and not anew
-    kept()[f"{name}-chart"] = drawn, number, bool(selected) and not shows_it
+    session_store()[f"{name}-chart"] = drawn, number, bool(selected) and not shows_it
     return f"{name}-{number}", shows_it
 
 
@@ -107,8 +107,8 @@ def _zooming(name: str, run: Run, plane: Lasso | Area, made: Figure, window: Win
 
     def show(part: Window | None) -> None:
         if part != _window(name, run, plane):
-            kept()[f"{name}-window"] = (table_key(run), plane, part)
-            to_draw()
+            session_store()[f"{name}-window"] = (table_key(run), plane, part)
+            mark_dirty()
 
     zoom(f"zoom-{name}", name, show)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -124,7 +124,7 @@ def _zooming(name: str, run: Run, plane: Lasso | Area, made: Figure, window: Win
 
 def _window(name: str, run: Run, plane: Lasso | Area) -> Window | None:
     """The part of a chart's plane that is in view; None for all."""
-    of, on, part = kept().get(f"{name}-window", (None, None, None))
+    of, on, part = session_store().get(f"{name}-window", (None, None, None))
     return part if (of, on) == (table_key(run), plane) else None
 
 
@@ -136,14 +136,14 @@ def pictures_of_points(run: Run, container: str) -> None:
         run: whose examples the points are.
         container: the key of the container of the chart.
     """
-    state, example = latest_state(), kept().get(HOVERED)
+    state, example = latest_state(), session_store().get(HOVERED)
     if example is not None and example >= len(run):  # of a run that was open before
         example = None
     shown = {"tiles": [None]} if example is None else tile_data(run, state, np.array([example]), None, state.score)
     (tile,) = shown.pop("tiles")
     with st.container(key="points"):
         points(f"points-{container}", container, state.example, tile, shown)
-    part_drawn(POINTS)
+    mark_rendered(POINTS)
 
 
 def shown_lasso(lasso: Lasso | None, x: str, y: str, scores: pd.DataFrame) -> dict[str, Any]:
@@ -180,14 +180,14 @@ def _lassoed(key: str, run: Run, plane: P) -> None:
     filters = latest_state().filters
     changed = replace(filters, area=lasso, selected=()) if isinstance(lasso, Area) else replace(filters, lasso=lasso)
     if not passing(run, changed).any():
-        tell("No point lies within what was drawn, so nothing changes.", ":material/lasso_select:")
+        queue_toast("No point lies within what was drawn, so nothing changes.", ":material/lasso_select:")
     else:
         go(filters=changed)
 
 
 def _drawn(key: str, plane: P) -> P | None:
     """The lasso that the browser shows in a chart, with as many digits and corners as the address carries."""
-    event = said(key)
+    event = widget_value(key)
     corners: Sequence[tuple[float, float]] = ()
     if event and event["selection"]["lasso"]:
         drawn = event["selection"]["lasso"][-1]

@@ -12,9 +12,9 @@ from mcviz.app.components.look import asked_of_examples, look_head
 from mcviz.app.components.shown import example_shown
 from mcviz.app.navigation import EXAMPLE, LINKS, open_page
 from mcviz.app.needs import has
-from mcviz.app.redrawing import only, part_drawn, tell
+from mcviz.app.redrawing import mark_rendered, queue_toast, rerun_fragments
 from mcviz.app.selection import Selection, place_of, select
-from mcviz.app.session import kept
+from mcviz.app.session import session_store
 from mcviz.app.state import PINS, TICKS, PageState, go, latest_state, with_all, with_or_without
 from mcviz.app.tasks import task_of
 from mcviz.app.tasks.base import load_example
@@ -59,7 +59,7 @@ def look_at(run: Run, example: int, paged: bool) -> None:
 def tick(examples: tuple[int, ...]) -> None:
     """Tick these examples and no others, in a callback, as far as an address can carry them."""
     if len(examples) > TICKS:
-        tell(f"Only {TICKS} examples can be ticked at a time.", ":material/select_check_box:")
+        queue_toast(f"Only {TICKS} examples can be ticked at a time.", ":material/select_check_box:")
     go(ticked=examples[:TICKS])
 
 
@@ -106,7 +106,7 @@ def _panel(run: Run) -> None:
                 _one(run, state, example)
             else:
                 _side_by_side(run, state, example)
-    part_drawn(PANEL)
+    mark_rendered(PANEL)
 
 
 def _head(selection: Selection, example: int) -> dict[str, Any]:
@@ -154,8 +154,8 @@ def _act(run: Run, paged: bool, asked: Any) -> None:
         case "look":
             look_at(run, example, paged)
         case "hover":
-            kept()[HOVERED] = example
-            only(POINTS)
+            session_store()[HOVERED] = example
+            rerun_fragments(POINTS)
         case "close":
             go(example=None, parts=(PANEL, LINKS))
         case "range":
@@ -168,7 +168,7 @@ def _act(run: Run, paged: bool, asked: Any) -> None:
 def _mark(what: str, state: PageState, example: int) -> None:
     changed = with_or_without(marks_of(state)[what], example)
     if what == "pin" and len(changed) > PINS:
-        tell(f"Only {PINS} examples fit side by side. Unpin one first.", ":material/keep:")
+        queue_toast(f"Only {PINS} examples fit side by side. Unpin one first.", ":material/keep:")
     elif what == "tick":
         tick(changed)
     else:

@@ -13,7 +13,7 @@ from mcviz.app.components.charts import nothing_passes
 from mcviz.app.kinds import kind_of
 from mcviz.app.resources import scores_of
 from mcviz.app.selection import Selection
-from mcviz.app.session import said
+from mcviz.app.session import widget_value
 from mcviz.app.state import latest_state, with_all
 from mcviz.app.tasks import task_of
 from mcviz.app.views.looking import look_at, tick
@@ -64,7 +64,7 @@ def _show_ticks(key: str, examples: np.ndarray, ticked: tuple[int, ...]) -> None
 
 def _selected(key: str, run: Run, examples: np.ndarray) -> None:
     """Tick the examples whose rows are; or look at the one of the row that was clicked."""
-    chosen, ticked = said(key)["selection"], latest_state().ticked
+    chosen, ticked = widget_value(key)["selection"], latest_state().ticked
     rows = [int(examples[row]) for row in chosen["rows"]]
     kept = [example for example in ticked if example in rows or example not in examples]
     if {*kept, *rows} != set(ticked):

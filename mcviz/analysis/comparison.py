@@ -204,7 +204,7 @@ def compare(
     return Comparison(one, other, paired, score, confidence, tuple(measures), changes, top, tuple(notes), terms)
 
 
-def beside(one: Run, other: Run) -> "pd.DataFrame":
+def join_comparison(one: Run, other: Run) -> "pd.DataFrame":
     """The numbers of another run over the same examples, to stand beside those of one.
 
     Returns:
@@ -226,14 +226,14 @@ def beside(one: Run, other: Run) -> "pd.DataFrame":
 
 
 def changed_table(found: Comparison) -> "pd.DataFrame":
-    """The rows of `Run.table` of the first run with `beside`, those first that got worse the most.
+    """The rows of `Run.table` of the first run with `join_comparison`, those first that got worse the most.
 
     Raises:
         InvalidInputError: the runs are over other examples.
     """
     if found.changes is None:
         raise InvalidInputError("Examples are listed where both runs are over the same ones. Leave the file out.")
-    table = found.one.table().join(beside(found.one, found.other))
+    table = found.one.table().join(join_comparison(found.one, found.other))
     return table.iloc[np.argsort(-found.changes.worse, kind="stable")]
 
 

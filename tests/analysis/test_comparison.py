@@ -9,16 +9,16 @@ import pandas as pd
 import pytest
 
 import mcviz
-from mcviz.cli import main
-from mcviz.comparing import (
-    beside,
+from mcviz.analysis.comparison import (
     changed_table,
     check_comparable,
     class_order,
     compare,
+    join_comparison,
     same_examples,
     scores_to_compare,
 )
+from mcviz.cli import main
 from mcviz.errors import InvalidInputError
 from mcviz.runs import Run
 
@@ -211,11 +211,11 @@ def test_examples_known_by_number_alone_are_the_same_where_labels_or_ids_are(tmp
 
 
 def test_what_stands_beside_a_run_is_the_other_s(pair: tuple[Run, Run], regressions: tuple[Run, Run]) -> None:
-    found = beside(*pair)
+    found = join_comparison(*pair)
     for score in scores_to_compare(*pair):
         np.testing.assert_array_equal(found[f"other_{score}"], pair[1].scores()[score])
     assert (found["change"] == "right to wrong").sum() == compare(*pair).changes.counts["right to wrong"]
-    assert beside(*regressions)["other_prediction"].tolist() == regressions[1].scores()["prediction"].tolist()
+    assert join_comparison(*regressions)["other_prediction"].tolist() == regressions[1].scores()["prediction"].tolist()
 
 
 def test_the_command_prints_what_python_finds(

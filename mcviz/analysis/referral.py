@@ -1,36 +1,17 @@
-"""How far a run's probabilities can be trusted, and what a person should do: the measures of trust over a run.
+"""Which examples a person should look at, and how good the rest is."""
 
-Nothing here needs TensorFlow. The passes of a run are read shard by shard, but for BatchBALD, which takes all at once.
-"""
-
-import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from msgspec.structs import replace
 
 from mcviz import validate
-from mcviz.choices import METHODS, Method
+from mcviz.analysis.base import listed, ranking_scores_of, require_classes, require_labels
 from mcviz.errors import InvalidInputError
-from mcviz.measures import SCORES, Predictions, Score, percent
-from mcviz.measures.acquisition import batch_bald, highest, power_bald, random
-from mcviz.measures.bootstrap import Interval
-from mcviz.measures.calibration import (
-    Calibration,
-    Terms,
-    equal_width_edges,
-    joined,
-    reliability,
-    temperature_scaled,
-    terms,
-)
-from mcviz.measures.calibration_words import calibration_sentences
-from mcviz.measures.convergence import halves_by_size, shared_top, sizes_up_to, terms_by_size
-from mcviz.measures.groups import GroupTest, group_tests
+from mcviz.measures import SCORES, Score, percent
 from mcviz.measures.prediction_sets import SetFigures, cross_fitted_sets, set_figures
 from mcviz.measures.referral import (
     Costs,
@@ -51,234 +32,16 @@ from mcviz.measures.referral import (
 from mcviz.measures.selective import Ranking
 from mcviz.measures.units import percent_at_least
 from mcviz.runs import Manifest, Run
-from mcviz.runs.contents import Progress
-from mcviz.text import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mcviz.runs.columns import Groups
 
 Array = np.ndarray
 
-RANKING_SCORES = tuple(name for name, score in SCORES.items() if not score.needs_labels)
-LEAST_EXAMPLES = 2  # of which one half calibrates the other
-MOST_GROUPS = 1000
-OF_CLASSES = "label", "prediction"  # columns of every labelled run
-MOST_NAMED = 3  # groups that a sentence names
-SETTLED = 0.0005, 0.001, 0.001  # of accuracy, of NLL in nats, and of ECE
+
 RARE = 0.01  # a p-value below which scores are said to be distributed otherwise
-OF_REGRESSIONS = (
-    "Of a regression, the dashboard shows how wrong it is, on Overview; and whether its scores find the errors and its "
-    "intervals hold the labels, on Uncertain examples under Errors and Intervals. `mcviz compare` compares two."
-)
 SET_COVERAGE = 0.9  # of prediction sets
-MOST_THREADS = 4  # each holds the passes of a shard
-Found = TypeVar("Found")
-
-
-def ways_of(run: Run, progress: Progress | None = None) -> dict[str, Terms]:
-    """The ways to predict that a run has, for `measures.calibration.calibration`.
-
-    Args:
-        run: a classification with labels.
-        progress: called with (done, total) shards; what it raises stops the reading.
-
-    Returns:
-        `ensemble`, `deterministic` where the run has it, and `single_pass`; then both of the
-        first with cross-fitted temperature scaling, `ensemble_scaled` and `deterministic_scaled`.
-
-    Raises:
-        InvalidInputError: the run has no labels, one example, or is of a regression.
-    """
-    labels = _labels(run)
-    alone = {"ensemble": run.mean_probs}
-    if run.deterministic_probs is not None:
-        alone["deterministic"] = run.deterministic_probs
-    found = {name: terms(probs[None], labels) for name, probs in alone.items()}
-    single = _of_shards(run, lambda probs, examples: terms(probs, labels[examples]), progress)
-    found["single_pass"] = joined(single)
-    scaled = {f"{name}_scaled": temperature_scaled(probs, labels) for name, probs in alone.items()}
-    return found | {name: terms(probs[None], labels) for name, probs in scaled.items()}
-
-
-@dataclass(frozen=True)
-class Convergence:
-    """What more passes are worth.
-
-    Attributes:
-        sizes: (S,) int64 numbers of passes, 1 to T, ascending.
-        accuracy: (S,) float64 of the mean of the first passes, as a fraction.
-        nll: (S,) float64 nats.
-        ece: (S,) float64 0 to 1, in bins of one width.
-        shared_top: (S,) float64 0 to 1, the share of the 100 most uncertain examples that both halves of these passes
-            name; NaN of one pass, which has no halves.
-    """
-
-    sizes: Array
-    accuracy: Array
-    nll: Array
-    ece: Array
-    shared_top: Array
-
-    @property
-    def enough(self) -> int:
-        """From how many passes on accuracy, NLL and ECE stay within `SETTLED` of those of all passes."""
-        figures = zip((self.accuracy, self.nll, self.ece), SETTLED, strict=True)
-        moving = np.flatnonzero(np.any([np.abs(values - values[-1]) > step for values, step in figures], axis=0))
-        return int(self.sizes[moving[-1] + 1] if len(moving) else self.sizes[0])
-
-
-def convergence_of(run: Run, score: str = "max_probability", progress: Progress | None = None) -> Convergence:
-    """How good the mean of the first passes is, and how far its ranking still moves.
-
-    Args:
-        run: a classification with labels.
-        score: one of `ranking_scores_of` it, by which examples are ranked.
-        progress: called with (done, total) shards; what it raises stops the reading.
-
-    Raises:
-        InvalidInputError: no labels, a regression, or there is no such score.
-    """
-    labels, ranked_by = _labels(run), SCORES[validate.one_of("score", score, ranking_scores_of(run))]
-    sizes = sizes_up_to(run.passes)
-
-    def of_block(probs: Array, examples: slice) -> tuple[list[Terms], Array | None]:
-        halves = None
-        if run.passes > 1:
-            halves = halves_by_size(probs, lambda passes: ranked_by.compute(Predictions(passes)), sizes[1:])
-        return terms_by_size(probs, labels[examples], sizes), halves
-
-    found = _of_shards(run, of_block, progress)
-    ensembles = [joined(of_size) for of_size in zip(*(block for block, _ in found), strict=True)]
-    halves = [each for _, each in found if each is not None]
-    pairs: Iterable[Array] = ranked_by.uncertainty(np.concatenate(halves, axis=2)) if halves else []
-    return Convergence(
-        np.array(sizes),
-        np.array([each.correct.mean() for each in ensembles]),
-        np.array([each.nll.mean() for each in ensembles]),
-        np.array([reliability(each, equal_width_edges()).ece for each in ensembles]),
-        np.array([np.nan, *(shared_top(one, other) for one, other in pairs)]),
-    )
-
-
-def all_groups_of(run: Run) -> dict[str, "Groups"]:
-    """The groups of a run's examples by `label`, by `prediction`, and by each of the user's own columns but texts.
-
-    Raises:
-        InvalidInputError: the run has no labels, one example, or is of a regression.
-    """
-    from mcviz.runs.columns import column_groups, column_kinds, that_make_groups  # here, because pandas takes time
-
-    kinds, columns = column_kinds(run), run.columns
-    found = {name: _groups_of_classes(run, name) for name in OF_CLASSES}
-    if columns is not None:
-        found |= {name: column_groups(columns[name], kinds[name]) for name in that_make_groups(kinds)}
-    return found
-
-
-def groups_of(run: Run, column: str) -> "Groups":
-    """The groups of a run's examples by a column.
-
-    Args:
-        run: a classification.
-        column: `label`, `prediction`, or one of the user's own; many numbers are cut into ranges that hold as many.
-
-    Raises:
-        InvalidInputError: there is no such column, or more than 1,000 groups.
-    """
-    from mcviz.runs.columns import column_groups, column_kinds  # here, because pandas takes time to import
-
-    if column in OF_CLASSES:
-        return _groups_of_classes(run, column)
-    kinds, columns = column_kinds(run), run.columns
-    offered = [name for name in kinds if name != "id"]
-    if columns is None or column not in offered:
-        there = ", ".join([*OF_CLASSES, *offered])
-        raise InvalidInputError(f"Examples are grouped by one of the columns {there}. Received: {column}.")
-    found = column_groups(columns[column], kinds[column])
-    if len(found.names) > MOST_GROUPS:
-        raise InvalidInputError(
-            f"Examples are grouped into at most {MOST_GROUPS:,} groups. Received: {column}, with "
-            f"{len(found.names):,} values."
-        )
-    return found
-
-
-def _groups_of_classes(run: Run, column: str) -> "Groups":
-    """The groups by `label` or `prediction`."""
-    from mcviz.runs.columns import Groups  # here, because pandas takes time to import
-
-    numbers = _labels(run) if column == "label" else run.scores()["prediction"].to_numpy()
-    return Groups(tuple(map(one_line, run.class_names)), numbers.astype(np.int64))
-
-
-def group_tests_of(ensemble: Terms, columns: "Mapping[str, Groups]", confidence: float = 0.95) -> list[GroupTest]:
-    """Which groups fare worse than the rest, or are not calibrated, beyond chance: see `measures.groups`.
-
-    Args:
-        ensemble: of the ways of `ways_of`.
-        columns: as `groups_of` gives them, by the name of the column.
-        confidence: 0 to 1, of all groups of all columns together.
-    """
-    return group_tests(ensemble, {name: each.members for name, each in columns.items()}, ("label",), confidence)
-
-
-def verdict_in_words(
-    run: Run,
-    found: Calibration,
-    tests: Sequence[GroupTest],
-    columns: "Mapping[str, Groups]",
-    written: Callable[[str], str] = str,
-) -> list[str]:
-    """Whether a run's probabilities can be taken at their word, for each group too, and what its ensemble gains.
-
-    Args:
-        run: a classification with labels.
-        found: of its ways to predict.
-        tests: as `group_tests_of` gives them.
-        columns: as for `group_tests_of`.
-        written: how the name of a column or a group is written.
-
-    Returns:
-        The verdict, then further sentences.
-    """
-    verdict, *gains = calibration_sentences(found)
-    most = float(np.bincount(_labels(run)).max() / len(run))
-    guessing = f"Always answering the most frequent label would be right in {percent(most, 2)} of the examples."
-    whole = found.figures["ensemble"].overconfidence
-    return [f"{verdict} {guessing}", *gains, *_groups_in_words(tests, whole, columns, written)]
-
-
-def _groups_in_words(
-    tests: Sequence[GroupTest], whole: Interval, columns: "Mapping[str, Groups]", written: Callable[[str], str]
-) -> list[str]:
-    """Which groups are beyond chance, or that there is none; nothing where no group was large enough to be looked at.
-
-    That a group is off as all examples are, by the over-confidence of the `whole`, is not said again.
-    """
-    kinds: dict[str, Callable[[GroupTest], bool]] = {
-        "Less accurate than the rest": lambda test: test.measure == "accuracy",
-        "Over-confident": lambda test: test.measure == "confidence" and test.value > 0 and not whole.low > 0,
-        "Under-confident": lambda test: test.measure == "confidence" and test.value < 0 and not whole.high < 0,
-    }
-    said = []
-    for kind, is_kind in kinds.items():
-        found = [test for test in tests if test.is_beyond_chance and is_kind(test)]
-        if found:
-            names = [f"{written(each.column)} {written(columns[each.column].names[each.group])}" for each in found]
-            more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
-            said.append(f"{kind}, beyond chance: {', '.join(names[:MOST_NAMED])}{more}.")
-    groups = {(test.column, test.group) for test in tests}
-    if groups and not said:
-        by = " or ".join(written(column) for column in columns if any(test.column == column for test in tests))
-        said.append(f"No group by {by} fares worse beyond chance, of {len(groups):,} that are large enough.")
-    return said
-
-
-def ranking_scores_of(run: Run) -> list[str]:
-    """Those of `RANKING_SCORES` that a run has; one that was made before a score, or without what it takes, has not."""
-    return [name for name in RANKING_SCORES if name in run.score_names]
 
 
 def ranking_of(run: Run, score: str) -> Ranking:
@@ -291,7 +54,7 @@ def ranking_of(run: Run, score: str) -> Ranking:
     Raises:
         InvalidInputError: the run has no labels, or there is no such score.
     """
-    _labels(run)
+    require_labels(run)
     return Ranking(uncertainty_of(run, score), run.scores()["correct"].to_numpy(bool))
 
 
@@ -304,7 +67,7 @@ def rankings_of(run: Run) -> dict[str, Ranking]:
     Raises:
         InvalidInputError: the run has no labels.
     """
-    labels, probs = _labels(run), run.deterministic_probs
+    labels, probs = require_labels(run), run.deterministic_probs
     found = {name: ranking_of(run, name) for name in ranking_scores_of(run)}
     if probs is not None:
         found["deterministic"] = Ranking(-probs.max(axis=1), probs.argmax(axis=1) == labels)
@@ -337,7 +100,7 @@ def uncertainty_of(run: Run, score: str) -> Array:
     Raises:
         InvalidInputError: there is no such score, or the run is of a regression.
     """
-    _check_task(run)
+    require_classes(run)
     validate.one_of("score", score, ranking_scores_of(run))
     return SCORES[score].uncertainty(run.scores()[score].to_numpy())
 
@@ -523,7 +286,7 @@ def prediction_sets_of(run: Run, coverage: float = SET_COVERAGE) -> SetFigures:
     Raises:
         InvalidInputError: the run has no labels, one example, or is of a regression.
     """
-    labels = _labels(run)
+    labels = require_labels(run)
     return set_figures(cross_fitted_sets(run.mean_probs, labels, coverage), labels)
 
 
@@ -568,90 +331,6 @@ def referral_rows(found: RunReferral) -> list[tuple[str, ...]]:
 def _looked_at(found: RunReferral, rule: float) -> str:
     count = len(referred_at(uncertainty_of(found.run, found.score.name), rule))
     return f"a person looks at {f'{count:,}' if count else 'none'} of {len(found.run):,} examples"
-
-
-def label_issues(run: Run, first: int = 100) -> "pd.DataFrame":
-    """The examples whose labels are most likely wrong.
-
-    Args:
-        run: a classification with labels.
-        first: how many.
-
-    Returns:
-        Rows of `Run.table` with the names of the classes, the lowest self-confidence first.
-
-    Raises:
-        InvalidInputError: no labels, or a regression.
-    """
-    _labels(run)
-    return listed(run, highest(-run.scores()["self_confidence"].to_numpy(), validate.whole_number("first", first, 1)))
-
-
-def acquire(run: Run, method: Method, batch: int, seed: int = 0) -> "pd.DataFrame":
-    """Which examples to label next.
-
-    Args:
-        run: a classification of the examples that could be labelled.
-        method: one of `METHODS`; `batch-bald` reads all passes into memory.
-        batch: how many.
-        seed: of `random`, `power-bald` and `batch-bald`.
-
-    Returns:
-        Rows of `Run.table` with the names of the classes, the first to be labelled first.
-
-    Raises:
-        InvalidInputError: a method or batch that cannot be, a regression, or BatchBALD of masks per example.
-    """
-    _check_task(run)
-    validate.one_of("method", method, METHODS)
-    validate.whole_number("batch", batch, 1, len(run))
-    if method == "batch-bald" and run.manifest.masks == "per_example":
-        raise InvalidInputError(
-            f"BatchBALD compares what a pass says of several examples, which needs masks per_pass. Received: "
-            f"{run.path}, with per_example. Sample it with --masks per_pass, or use power-bald."
-        )
-    scores = run.scores()
-    information = scores["mutual_information"].to_numpy(np.float64)
-    choose: Mapping[Method, Callable[[], Array]] = {
-        "bald": lambda: highest(information, batch),
-        "power-bald": lambda: power_bald(information, batch, seed),
-        "batch-bald": lambda: batch_bald(run.probs_block(0, None), batch, seed),
-        "entropy": lambda: highest(scores["predictive_entropy"].to_numpy(), batch),
-        "random": lambda: random(len(run), batch, seed),
-    }
-    return listed(run, choose[method]())
-
-
-def listed(run: Run, examples: Array) -> "pd.DataFrame":
-    """Rows of `Run.table`, in the order of (R,) numbers of examples, with their number and the names of the classes."""
-    table = run.table().iloc[examples].reset_index()
-    names = dict(enumerate(run.class_names))
-    for column in ("prediction", "label"):
-        name = f"{column}_name"
-        table = table.rename(columns={name: f"user_{name}"})
-        table.insert(list(table).index(column) + 1, name, table[column].map(names))
-    return table
-
-
-def _of_shards(run: Run, work: Callable[[Array, slice], Found], progress: Progress | None) -> list[Found]:
-    """What is made of each shard's passes and its examples, in their order; several shards at once.
-
-    Args:
-        run: a classification.
-        work: takes (T, n, C) and which examples these are.
-        progress: called here with (done, total) shards; what it raises ends it, once the shards at work are done.
-    """
-    shards = [slice(*run.manifest.shard_range(shard)) for shard in range(run.manifest.shards)]
-    pool = ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1))  # numpy lets go of the interpreter's lock
-    try:
-        found = []
-        for each in pool.map(lambda examples: work(run.probs_block(examples.start, examples.stop), examples), shards):
-            found.append(each)
-            if progress:
-                progress(len(found), len(shards))
-        return found
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _target(
@@ -718,24 +397,3 @@ def _differences(run: Run, old: Run) -> list[str]:
 def _model(manifest: Manifest) -> object:
     model = manifest.model
     return None if model is None else (model.sha256, model.output, model.from_logits)
-
-
-def _check_task(run: Run) -> None:
-    if not run.class_names:
-        raise InvalidInputError(
-            f"This is for runs of classification. Received: {run.path}, of {run.manifest.task}. {OF_REGRESSIONS}"
-        )
-
-
-def _labels(run: Run) -> Array:
-    """The labels of a classification of two examples or more.
-
-    Raises:
-        InvalidInputError: it has none, one example, or is of a regression.
-    """
-    _check_task(run)
-    if run.labels is None:
-        raise InvalidInputError(f"This takes labels, and {run.path} has none. Make the run of examples with labels.")
-    if len(run) < LEAST_EXAMPLES:
-        raise InvalidInputError(f"This takes {LEAST_EXAMPLES} examples or more. Received: {run.path}, with {len(run)}.")
-    return run.labels

@@ -10,27 +10,20 @@ import pandas as pd
 import pytest
 
 import mcviz
-from mcviz import trust
+from mcviz.analysis import base
+from mcviz.analysis.base import RANKING_SCORES
+from mcviz.analysis.calibration import all_groups_of, convergence_of, groups_of, predictors
+from mcviz.analysis.labelling import acquire, label_issues
+from mcviz.analysis.referral import rankings_of, refer
+from mcviz.choices import METHODS
 from mcviz.cli import main
 from mcviz.errors import InvalidInputError
 from mcviz.measures import margin
 from mcviz.measures.acquisition import batch_bald, power_bald
 from mcviz.runs import Run
-from mcviz.trust import (
-    METHODS,
-    RANKING_SCORES,
-    acquire,
-    all_groups_of,
-    convergence_of,
-    groups_of,
-    label_issues,
-    rankings_of,
-    refer,
-    ways_of,
-)
 from tests.runs.making import make
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "cache" / "mnist-cnn"
 
 
@@ -152,7 +145,7 @@ def test_every_score_refers_by_its_uncertain_end(shipped: Run, score: str) -> No
 
 
 def test_a_score_that_a_run_has_not_is_left_out(old: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trust, "RANKING_SCORES", (*RANKING_SCORES, "score of tomorrow"))
+    monkeypatch.setattr(base, "RANKING_SCORES", (*RANKING_SCORES, "score of tomorrow"))
     assert set(rankings_of(old)) - {"deterministic"} == set(RANKING_SCORES)
     with pytest.raises(InvalidInputError, match="`score` should be 'max_probability' or"):
         refer(old, budget=3, score="score of tomorrow")
@@ -393,8 +386,8 @@ def test_the_figures_are_printed_with_a_sentence_before_them(old: Run, capsys) -
 
 
 def test_ways_that_are_read_shard_by_shard_are_those_of_all_passes(shipped: Run, old: Run) -> None:
-    assert set(ways_of(shipped)) == {*ways_of(old), "deterministic", "deterministic_scaled"}
-    single = ways_of(old)["single_pass"]
+    assert set(predictors(shipped)) == {*predictors(old), "deterministic", "deterministic_scaled"}
+    single = predictors(old)["single_pass"]
     probs = old.probs_block(0, None)
     np.testing.assert_array_equal(single.correct, (probs.argmax(axis=2) == old.labels).T)
     np.testing.assert_allclose(single.confidence, probs.max(axis=2).T)
@@ -406,7 +399,7 @@ def test_shards_that_are_read_at_once_give_what_one_after_the_other_gives(
     told: list[tuple[int, int]] = []
     at_once = convergence_of(old, "margin", lambda *done: told.append(done))
     assert told == [(shard + 1, old.manifest.shards) for shard in range(old.manifest.shards)]
-    monkeypatch.setattr("mcviz.trust.MOST_THREADS", 1)
+    monkeypatch.setattr("mcviz.analysis.calibration.MOST_THREADS", 1)
     one_by_one = convergence_of(old, "margin")
     for name in ("sizes", "accuracy", "nll", "ece", "shared_top"):
         np.testing.assert_array_equal(getattr(at_once, name), getattr(one_by_one, name))
@@ -440,7 +433,7 @@ def test_groups_are_those_of_a_column(old: Run, monkeypatch: pytest.MonkeyPatch)
     assert len(ranges.names) == 5
     assert np.bincount(ranges.members) == pytest.approx(len(old) / 5, rel=0.01), "numbers are cut where as many are"
     assert [*all_groups_of(old)] == ["label", "prediction", "source", "number"]
-    monkeypatch.setattr("mcviz.trust.MOST_GROUPS", 2)
+    monkeypatch.setattr("mcviz.analysis.calibration.MOST_GROUPS", 2)
     with pytest.raises(InvalidInputError, match=r"at most 2 groups\. Received: source, with 3 values"):
         groups_of(old, "source")
 

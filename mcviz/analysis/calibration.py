@@ -1,0 +1,266 @@
+"""How far a run's probabilities can be trusted: calibration, groups, and what more passes are worth.
+
+The passes of a run are read shard by shard.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from mcviz import validate
+from mcviz.analysis.base import ranking_scores_of, require_labels
+from mcviz.errors import InvalidInputError
+from mcviz.measures import SCORES, Predictions, percent
+from mcviz.measures.bootstrap import Interval
+from mcviz.measures.calibration import (
+    Calibration,
+    Terms,
+    equal_width_edges,
+    joined,
+    reliability,
+    temperature_scaled,
+    terms,
+)
+from mcviz.measures.calibration_words import calibration_sentences
+from mcviz.measures.convergence import halves_by_size, shared_top, sizes_up_to, terms_by_size
+from mcviz.measures.groups import GroupTest, group_tests
+from mcviz.runs import Run
+from mcviz.runs.contents import Progress
+from mcviz.text import one_line
+
+if TYPE_CHECKING:
+    from mcviz.runs.columns import Groups
+
+Array = np.ndarray
+
+
+MOST_GROUPS = 1000
+OF_CLASSES = "label", "prediction"  # columns of every labelled run
+MOST_NAMED = 3  # groups that a sentence names
+SETTLED = 0.0005, 0.001, 0.001  # of accuracy, of NLL in nats, and of ECE
+MOST_THREADS = 4  # each holds the passes of a shard
+Found = TypeVar("Found")
+
+
+def predictors(run: Run, progress: Progress | None = None) -> dict[str, Terms]:
+    """The ways to predict that a run has, for `measures.calibration.calibration`.
+
+    Args:
+        run: a classification with labels.
+        progress: called with (done, total) shards; what it raises stops the reading.
+
+    Returns:
+        `ensemble`, `deterministic` where the run has it, and `single_pass`; then both of the
+        first with cross-fitted temperature scaling, `ensemble_scaled` and `deterministic_scaled`.
+
+    Raises:
+        InvalidInputError: the run has no labels, one example, or is of a regression.
+    """
+    labels = require_labels(run)
+    alone = {"ensemble": run.mean_probs}
+    if run.deterministic_probs is not None:
+        alone["deterministic"] = run.deterministic_probs
+    found = {name: terms(probs[None], labels) for name, probs in alone.items()}
+    single = _of_shards(run, lambda probs, examples: terms(probs, labels[examples]), progress)
+    found["single_pass"] = joined(single)
+    scaled = {f"{name}_scaled": temperature_scaled(probs, labels) for name, probs in alone.items()}
+    return found | {name: terms(probs[None], labels) for name, probs in scaled.items()}
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """What more passes are worth.
+
+    Attributes:
+        sizes: (S,) int64 numbers of passes, 1 to T, ascending.
+        accuracy: (S,) float64 of the mean of the first passes, as a fraction.
+        nll: (S,) float64 nats.
+        ece: (S,) float64 0 to 1, in bins of one width.
+        shared_top: (S,) float64 0 to 1, the share of the 100 most uncertain examples that both halves of these passes
+            name; NaN of one pass, which has no halves.
+    """
+
+    sizes: Array
+    accuracy: Array
+    nll: Array
+    ece: Array
+    shared_top: Array
+
+    @property
+    def enough(self) -> int:
+        """From how many passes on accuracy, NLL and ECE stay within `SETTLED` of those of all passes."""
+        figures = zip((self.accuracy, self.nll, self.ece), SETTLED, strict=True)
+        moving = np.flatnonzero(np.any([np.abs(values - values[-1]) > step for values, step in figures], axis=0))
+        return int(self.sizes[moving[-1] + 1] if len(moving) else self.sizes[0])
+
+
+def convergence_of(run: Run, score: str = "max_probability", progress: Progress | None = None) -> Convergence:
+    """How good the mean of the first passes is, and how far its ranking still moves.
+
+    Args:
+        run: a classification with labels.
+        score: one of `ranking_scores_of` it, by which examples are ranked.
+        progress: called with (done, total) shards; what it raises stops the reading.
+
+    Raises:
+        InvalidInputError: no labels, a regression, or there is no such score.
+    """
+    labels, ranked_by = require_labels(run), SCORES[validate.one_of("score", score, ranking_scores_of(run))]
+    sizes = sizes_up_to(run.passes)
+
+    def of_block(probs: Array, examples: slice) -> tuple[list[Terms], Array | None]:
+        halves = None
+        if run.passes > 1:
+            halves = halves_by_size(probs, lambda passes: ranked_by.compute(Predictions(passes)), sizes[1:])
+        return terms_by_size(probs, labels[examples], sizes), halves
+
+    found = _of_shards(run, of_block, progress)
+    ensembles = [joined(of_size) for of_size in zip(*(block for block, _ in found), strict=True)]
+    halves = [each for _, each in found if each is not None]
+    pairs: Iterable[Array] = ranked_by.uncertainty(np.concatenate(halves, axis=2)) if halves else []
+    return Convergence(
+        np.array(sizes),
+        np.array([each.correct.mean() for each in ensembles]),
+        np.array([each.nll.mean() for each in ensembles]),
+        np.array([reliability(each, equal_width_edges()).ece for each in ensembles]),
+        np.array([np.nan, *(shared_top(one, other) for one, other in pairs)]),
+    )
+
+
+def all_groups_of(run: Run) -> dict[str, "Groups"]:
+    """The groups of a run's examples by `label`, by `prediction`, and by each of the user's own columns but texts.
+
+    Raises:
+        InvalidInputError: the run has no labels, one example, or is of a regression.
+    """
+    from mcviz.runs.columns import column_groups, column_kinds, that_make_groups  # here, because pandas takes time
+
+    kinds, columns = column_kinds(run), run.columns
+    found = {name: _groups_of_classes(run, name) for name in OF_CLASSES}
+    if columns is not None:
+        found |= {name: column_groups(columns[name], kinds[name]) for name in that_make_groups(kinds)}
+    return found
+
+
+def groups_of(run: Run, column: str) -> "Groups":
+    """The groups of a run's examples by a column.
+
+    Args:
+        run: a classification.
+        column: `label`, `prediction`, or one of the user's own; many numbers are cut into ranges that hold as many.
+
+    Raises:
+        InvalidInputError: there is no such column, or more than 1,000 groups.
+    """
+    from mcviz.runs.columns import column_groups, column_kinds  # here, because pandas takes time to import
+
+    if column in OF_CLASSES:
+        return _groups_of_classes(run, column)
+    kinds, columns = column_kinds(run), run.columns
+    offered = [name for name in kinds if name != "id"]
+    if columns is None or column not in offered:
+        there = ", ".join([*OF_CLASSES, *offered])
+        raise InvalidInputError(f"Examples are grouped by one of the columns {there}. Received: {column}.")
+    found = column_groups(columns[column], kinds[column])
+    if len(found.names) > MOST_GROUPS:
+        raise InvalidInputError(
+            f"Examples are grouped into at most {MOST_GROUPS:,} groups. Received: {column}, with "
+            f"{len(found.names):,} values."
+        )
+    return found
+
+
+def _groups_of_classes(run: Run, column: str) -> "Groups":
+    """The groups by `label` or `prediction`."""
+    from mcviz.runs.columns import Groups  # here, because pandas takes time to import
+
+    numbers = require_labels(run) if column == "label" else run.scores()["prediction"].to_numpy()
+    return Groups(tuple(map(one_line, run.class_names)), numbers.astype(np.int64))
+
+
+def group_tests_of(ensemble: Terms, columns: "Mapping[str, Groups]", confidence: float = 0.95) -> list[GroupTest]:
+    """Which groups fare worse than the rest, or are not calibrated, beyond chance: see `measures.groups`.
+
+    Args:
+        ensemble: of the ways of `predictors`.
+        columns: as `groups_of` gives them, by the name of the column.
+        confidence: 0 to 1, of all groups of all columns together.
+    """
+    return group_tests(ensemble, {name: each.members for name, each in columns.items()}, ("label",), confidence)
+
+
+def verdict_in_words(
+    run: Run,
+    found: Calibration,
+    tests: Sequence[GroupTest],
+    columns: "Mapping[str, Groups]",
+    written: Callable[[str], str] = str,
+) -> list[str]:
+    """Whether a run's probabilities can be taken at their word, for each group too, and what its ensemble gains.
+
+    Args:
+        run: a classification with labels.
+        found: of its ways to predict.
+        tests: as `group_tests_of` gives them.
+        columns: as for `group_tests_of`.
+        written: how the name of a column or a group is written.
+
+    Returns:
+        The verdict, then further sentences.
+    """
+    verdict, *gains = calibration_sentences(found)
+    most = float(np.bincount(require_labels(run)).max() / len(run))
+    guessing = f"Always answering the most frequent label would be right in {percent(most, 2)} of the examples."
+    whole = found.figures["ensemble"].overconfidence
+    return [f"{verdict} {guessing}", *gains, *_groups_in_words(tests, whole, columns, written)]
+
+
+def _groups_in_words(
+    tests: Sequence[GroupTest], whole: Interval, columns: "Mapping[str, Groups]", written: Callable[[str], str]
+) -> list[str]:
+    """Which groups are beyond chance, or that there is none; nothing where no group was large enough to be looked at.
+
+    That a group is off as all examples are, by the over-confidence of the `whole`, is not said again.
+    """
+    kinds: dict[str, Callable[[GroupTest], bool]] = {
+        "Less accurate than the rest": lambda test: test.measure == "accuracy",
+        "Over-confident": lambda test: test.measure == "confidence" and test.value > 0 and not whole.low > 0,
+        "Under-confident": lambda test: test.measure == "confidence" and test.value < 0 and not whole.high < 0,
+    }
+    said = []
+    for kind, is_kind in kinds.items():
+        found = [test for test in tests if test.is_beyond_chance and is_kind(test)]
+        if found:
+            names = [f"{written(each.column)} {written(columns[each.column].names[each.group])}" for each in found]
+            more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
+            said.append(f"{kind}, beyond chance: {', '.join(names[:MOST_NAMED])}{more}.")
+    groups = {(test.column, test.group) for test in tests}
+    if groups and not said:
+        by = " or ".join(written(column) for column in columns if any(test.column == column for test in tests))
+        said.append(f"No group by {by} fares worse beyond chance, of {len(groups):,} that are large enough.")
+    return said
+
+
+def _of_shards(run: Run, work: Callable[[Array, slice], Found], progress: Progress | None) -> list[Found]:
+    """What is made of each shard's passes and its examples, in their order; several shards at once.
+
+    Args:
+        run: a classification.
+        work: takes (T, n, C) and which examples these are.
+        progress: called here with (done, total) shards; what it raises ends it, once the shards at work are done.
+    """
+    shards = [slice(*run.manifest.shard_range(shard)) for shard in range(run.manifest.shards)]
+    pool = ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1))  # numpy lets go of the interpreter's lock
+    try:
+        found = []
+        for each in pool.map(lambda examples: work(run.probs_block(examples.start, examples.stop), examples), shards):
+            found.append(each)
+            if progress:
+                progress(len(found), len(shards))
+        return found
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -1,0 +1,71 @@
+"""Which labels are probably wrong, and which examples to label next."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mcviz import validate
+from mcviz.analysis.base import listed, require_classes, require_labels
+from mcviz.choices import METHODS, Method
+from mcviz.errors import InvalidInputError
+from mcviz.measures.acquisition import batch_bald, highest, power_bald, random
+from mcviz.runs import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+Array = np.ndarray
+
+
+def label_issues(run: Run, first: int = 100) -> "pd.DataFrame":
+    """The examples whose labels are most likely wrong.
+
+    Args:
+        run: a classification with labels.
+        first: how many.
+
+    Returns:
+        Rows of `Run.table` with the names of the classes, the lowest self-confidence first.
+
+    Raises:
+        InvalidInputError: no labels, or a regression.
+    """
+    require_labels(run)
+    return listed(run, highest(-run.scores()["self_confidence"].to_numpy(), validate.whole_number("first", first, 1)))
+
+
+def acquire(run: Run, method: Method, batch: int, seed: int = 0) -> "pd.DataFrame":
+    """Which examples to label next.
+
+    Args:
+        run: a classification of the examples that could be labelled.
+        method: one of `METHODS`; `batch-bald` reads all passes into memory.
+        batch: how many.
+        seed: of `random`, `power-bald` and `batch-bald`.
+
+    Returns:
+        Rows of `Run.table` with the names of the classes, the first to be labelled first.
+
+    Raises:
+        InvalidInputError: a method or batch that cannot be, a regression, or BatchBALD of masks per example.
+    """
+    require_classes(run)
+    validate.one_of("method", method, METHODS)
+    validate.whole_number("batch", batch, 1, len(run))
+    if method == "batch-bald" and run.manifest.masks == "per_example":
+        raise InvalidInputError(
+            f"BatchBALD compares what a pass says of several examples, which needs masks per_pass. Received: "
+            f"{run.path}, with per_example. Sample it with --masks per_pass, or use power-bald."
+        )
+    scores = run.scores()
+    information = scores["mutual_information"].to_numpy(np.float64)
+    choose: Mapping[Method, Callable[[], Array]] = {
+        "bald": lambda: highest(information, batch),
+        "power-bald": lambda: power_bald(information, batch, seed),
+        "batch-bald": lambda: batch_bald(run.probs_block(0, None), batch, seed),
+        "entropy": lambda: highest(scores["predictive_entropy"].to_numpy(), batch),
+        "random": lambda: random(len(run), batch, seed),
+    }
+    return listed(run, choose[method]())
