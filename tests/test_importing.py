@@ -453,7 +453,7 @@ def test_a_regression_s_numbers_come_in_again_as_they_were(tmp_path, targets, pr
         ({"passes": MEANS[0, :, 0]}, r"or targets in place of classes.*Received: shape \(7,\)"),
         ({"passes": MEANS, "from_logits": True}, "`from_logits` should be left out for a regression"),
         ({"passes": MEANS, "class_names": ["a", "b"]}, "`class_names` should be left out for a regression"),
-        ({"passes": MEANS, "target_names": ["a"]}, "`target_names` should be 2 different names. Received: 1"),
+        ({"passes": MEANS, "target_names": ["a"]}, "`target_names` should be 2 different names. Received: a"),
         ({"passes": MEANS, "target_names": ["a", "a"]}, "2 different names. Received: a, a"),
         (
             {"passes": MEANS, "labels": TRUE[:, 0]},

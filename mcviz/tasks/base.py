@@ -148,9 +148,9 @@ class Task(ABC):
     predicts_classes: bool
     pass_names: PassNames
 
-    @abstractmethod
     def claims(self, manifest: Manifest) -> Iterator[tuple[bool, str]]:
         """What has to hold of a manifest of this task, each with what is said where it does not."""
+        yield all(map(self.scores.is_name, manifest.scores)), f"scores are called {manifest.scores!r:.100}"
 
     @abstractmethod
     def arrays(self, manifest: Manifest) -> Iterable[StoredArray]:

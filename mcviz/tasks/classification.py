@@ -61,6 +61,7 @@ class Classification(Task):
 
     def claims(self, manifest: Manifest) -> Iterator[tuple[bool, str]]:
         """See `Task`."""
+        yield from super().claims(manifest)
         yield manifest.classes > 0, f"{manifest.classes} classes are predicted"
         yield not manifest.targets, f"{len(manifest.targets)} targets are predicted"
         yield manifest.predicts == "mean", f"classes are predicted as {manifest.predicts}"

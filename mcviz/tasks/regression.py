@@ -63,6 +63,7 @@ class Regression(Task):
 
     def claims(self, manifest: Manifest) -> Iterator[tuple[bool, str]]:
         """See `Task`."""
+        yield from super().claims(manifest)
         yield manifest.classes == 0, f"{manifest.classes} classes are predicted"
         yield bool(manifest.targets), "0 targets are predicted"
 

@@ -47,7 +47,7 @@ def test_what_it_tells_at_the_end_is_what_the_run_says(
     told = watched(jobs, arguments, tmp_path / "made")
     made = mcviz.open_run(tmp_path / "made")
     table, score = made.scores(), told.score
-    first = most_uncertain_first(score, table[score].to_numpy(), made.manifest.task)[:SHOWN]
+    first = most_uncertain_first(score, table[score].to_numpy(), made.task.scores)[:SHOWN]
     assert [each.example for each in told.top] == first.tolist()
     assert [each.score for each in told.top] == pytest.approx(table[score].to_numpy()[first].tolist())
     prediction, label = (next(name for name in table if name.startswith(column)) for column in ("prediction", "label"))

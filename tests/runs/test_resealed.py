@@ -165,7 +165,7 @@ ONE, THREE, TEXTS = "one target of rows", "three targets with variances", "class
         (ONE, lambda m: m["examples"].update(kind="image"), "examples are 'image'"),
         (THREE, lambda m: m["examples"].update(kind="text"), "examples are 'text'"),
         (THREE, lambda m: m["examples"].update(kind="row", content=["x"]), "the examples have no table"),
-        (ONE, lambda m: m.update(task="ranking"), "Invalid enum value 'ranking'"),
+        (ONE, lambda m: m.update(task="ranking"), "the task is 'ranking'"),
         (ONE, lambda m: m.update(task="classification"), "0 classes are predicted"),
         (ONE, lambda m: m.update(targets=[]), "0 targets are predicted"),
         (ONE, lambda m: m.update(classes=2, class_names=["a", "b"]), "2 classes are predicted"),
