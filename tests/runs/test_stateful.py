@@ -70,7 +70,7 @@ class Recipe(NamedTuple):
         return source
 
 
-RECIPES = [Recipe(form, 5) for form, options in FORMS.items() if "with_passes" not in options]
+RECIPES = [Recipe(form, 5) for form in FORMS]
 RECIPES.append(Recipe(RECIPES[0].form, 6))
 
 
