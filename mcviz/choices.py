@@ -5,6 +5,8 @@ from typing import Literal, get_args
 Masks = Literal["per_pass", "per_example"]
 MASKS: tuple[Masks, ...] = get_args(Masks)
 
+USUAL_PASSES = 500  # where nobody says how many
+
 # What the columns of a regression's output are: a value a target, or D means and then D spreads.
 Predicts = Literal["mean", "mean,variance", "mean,log_variance", "mean,std"]
 PREDICTS: tuple[Predicts, ...] = get_args(Predicts)

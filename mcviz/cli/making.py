@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import mcviz
-from mcviz.choices import MASKS, PREDICTS, Masks, Predicts
+from mcviz.choices import MASKS, PREDICTS, USUAL_PASSES, Masks, Predicts
 from mcviz.cli.data import (
     Reading,
     chosen_preprocessing,
@@ -133,6 +133,10 @@ def _choice(name: str, choices: Sequence[str], words: str) -> Callable[[Any], An
     return click.option(name, type=click.Choice(choices), default=choices[0], show_default=True, help=words)
 
 
+def _passes_option(words: str) -> Callable[[Any], Any]:
+    return click.option("--passes", type=click.IntRange(min=1), default=USUAL_PASSES, show_default=True, help=words)
+
+
 MASKS_OPTION = _choice("--masks", MASKS, "One draw of masks for all examples of a pass, or one for each example.")
 ABOUT = click.option(
     "--about",
@@ -192,7 +196,7 @@ def _task_options(command: Any) -> Any:
 @MODEL
 @DATA
 @OUT
-@click.option("--passes", type=click.IntRange(min=1), default=500, show_default=True, help="How many, T.")
+@_passes_option("How many, T.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the masks.")
 @MASKS_OPTION
 @_task_options
@@ -215,7 +219,8 @@ def _task_options(command: Any) -> Any:
 )
 def sample(out: str, scheduler: str | None, **settings: Any) -> None:
     """Sample a model over examples into a run, resume one that was stopped, or add passes to one that is finished."""
-    stopped = f"stopped. Nothing that was finished is lost: the same command goes on with {out}."
+    again = "the same command" if settings["resume"] else "the same command without --no-resume"
+    stopped = f"stopped. Nothing that was finished is lost: {again} goes on with {out}."
     with when_stopped(stopped), _cluster(scheduler, stopped) as cluster:
         _sample(cluster, out, stopped, **settings)
 
@@ -289,7 +294,9 @@ def _sample(
 @click.command(short_help="See what a model makes of data, and what passes will take.")
 @MODEL
 @DATA
-@click.option("--passes", type=click.IntRange(min=1), default=500, show_default=True, help="How many to estimate for.")
+@click.option(
+    "--passes", type=click.IntRange(min=1), default=USUAL_PASSES, show_default=True, help="How many to estimate for."
+)
 @MASKS_OPTION
 @_task_options
 @data_options

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from mcviz.analysis.calibration import Convergence
+    from mcviz.analysis.trust import Convergence
     from mcviz.measures.calibration import Calibration, Figures
     from mcviz.measures.groups import GroupTest
     from mcviz.measures.prediction_sets import SetFigures
@@ -94,7 +94,8 @@ def trust(
     """Print how well the run in folder or at fsspec address RUN is calibrated, and which scores find its mistakes."""
     with loading():
         from mcviz import open_run, validate
-        from mcviz.analysis.calibration import (
+        from mcviz.analysis.referral import cheapest_of, prediction_sets_of, rankings_of
+        from mcviz.analysis.trust import (
             all_groups_of,
             convergence_of,
             group_tests_of,
@@ -102,7 +103,6 @@ def trust(
             predictors,
             verdict_in_words,
         )
-        from mcviz.analysis.referral import cheapest_of, prediction_sets_of, rankings_of
         from mcviz.measures.calibration import calibration, calibration_by_group
         from mcviz.measures.selective import selective_figures
 

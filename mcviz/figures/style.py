@@ -2,7 +2,8 @@
 
 The colours are those of Okabe & Ito (2008) but for black, which a dark page would hide; people with any of the common
 kinds of colour blindness tell them apart. To make ten for the classes there are a violet, a brown and a pink, which lie
-as far from all others, to such eyes too, as those do from each other. Each colour always means the same thing.
+as far from all others, to such eyes too, as those do from each other. Within a figure a colour means one thing. The
+styles of the dashboard's own components have the colour of a wrong prediction too.
 """
 
 from collections.abc import Sequence

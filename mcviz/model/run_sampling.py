@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 from msgspec.structs import replace
 
-from mcviz.choices import MASKS, Masks, Predicts
+from mcviz.choices import MASKS, USUAL_PASSES, Masks, Predicts
 from mcviz.data import DataSet, as_data_set
 from mcviz.errors import McvizError, UnsuitableModelError
 from mcviz.interrupts import held_interrupts
@@ -50,7 +50,7 @@ def sample_run(
     data: Any,
     out: str | os.PathLike[str],
     *,
-    passes: int = 500,
+    passes: int = USUAL_PASSES,
     seed: int = 0,
     masks: Masks = "per_pass",
     class_names: Sequence[str] | None = None,

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mcviz.choices import MASKS, PREDICTS, Masks, Predicts
+from mcviz.choices import MASKS, PREDICTS, USUAL_PASSES, Masks, Predicts
 from mcviz.errors import UnsuitableModelError
 from mcviz.extras import INSTALL_NUMBA
 from mcviz.interrupts import held_interrupts
@@ -58,7 +58,7 @@ def sample(
     model: keras.Model,
     examples: Any,
     *,
-    passes: int = 500,
+    passes: int = USUAL_PASSES,
     seed: int = 0,
     masks: Masks = "per_pass",
     output: str | None = None,

@@ -12,9 +12,9 @@ import pytest
 import mcviz
 from mcviz.analysis import base
 from mcviz.analysis.base import RANKING_SCORES
-from mcviz.analysis.calibration import all_groups_of, convergence_of, groups_of, predictors
 from mcviz.analysis.labelling import acquire, label_issues
 from mcviz.analysis.referral import rankings_of, refer
+from mcviz.analysis.trust import all_groups_of, convergence_of, groups_of, predictors
 from mcviz.choices import METHODS
 from mcviz.cli import main
 from mcviz.errors import InvalidInputError
@@ -399,7 +399,7 @@ def test_shards_that_are_read_at_once_give_what_one_after_the_other_gives(
     told: list[tuple[int, int]] = []
     at_once = convergence_of(old, "margin", lambda *done: told.append(done))
     assert told == [(shard + 1, old.manifest.shards) for shard in range(old.manifest.shards)]
-    monkeypatch.setattr("mcviz.analysis.calibration.MOST_THREADS", 1)
+    monkeypatch.setattr("mcviz.analysis.trust.MOST_THREADS", 1)
     one_by_one = convergence_of(old, "margin")
     for name in ("sizes", "accuracy", "nll", "ece", "shared_top"):
         np.testing.assert_array_equal(getattr(at_once, name), getattr(one_by_one, name))
@@ -433,7 +433,7 @@ def test_groups_are_those_of_a_column(old: Run, monkeypatch: pytest.MonkeyPatch)
     assert len(ranges.names) == 5
     assert np.bincount(ranges.members) == pytest.approx(len(old) / 5, rel=0.01), "numbers are cut where as many are"
     assert [*all_groups_of(old)] == ["label", "prediction", "source", "number"]
-    monkeypatch.setattr("mcviz.analysis.calibration.MOST_GROUPS", 2)
+    monkeypatch.setattr("mcviz.analysis.trust.MOST_GROUPS", 2)
     with pytest.raises(InvalidInputError, match=r"at most 2 groups\. Received: source, with 3 values"):
         groups_of(old, "source")
 

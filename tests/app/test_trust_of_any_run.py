@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz.analysis.calibration import convergence_of
+from mcviz.analysis.trust import convergence_of
 from tests.app.kinds import passes
 from tests.app.opening import opened_page
 from tests.app.probing import words

@@ -8,8 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz.analysis.calibration import convergence_of
 from mcviz.analysis.referral import refer
+from mcviz.analysis.trust import convergence_of
 from mcviz.app.address_text import Offered
 from mcviz.app.filters import Filters
 from mcviz.app.trust.referring import filters_of

@@ -1,10 +1,12 @@
 """The colours of the classes, as colour-blind eyes see them."""
 
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mcviz.figures import style
 from mcviz.figures.style import CLASSES, class_colour
 
 OKABE_ITO = {"#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"}
@@ -38,3 +40,9 @@ def test_any_two_classes_are_as_far_apart_as_two_colours_of_okabe_and_ito(eye: s
 def test_ten_classes_have_ten_colours_seven_of_them_by_okabe_and_ito() -> None:
     assert len({class_colour(c) for c in range(10)}) == 10
     assert set(CLASSES) >= OKABE_ITO - {"#000000"}
+
+
+def test_a_wrong_prediction_has_one_colour_in_figures_and_in_components() -> None:
+    components = Path(style.__file__).parents[1] / "app" / "components"
+    for name in ("tile", "gallery", "brush", "points"):
+        assert style.WRONG.lower() in (components / f"{name}.css").read_text(encoding="utf-8"), name

@@ -21,7 +21,7 @@ from mcviz.app.selection import select
 from mcviz.app.session import session_store
 from mcviz.app.state import address
 from mcviz.app.wording import all_as_markdown, as_markdown, counted
-from mcviz.choices import PREDICTS
+from mcviz.choices import PREDICTS, USUAL_PASSES
 from mcviz.errors import McvizError
 from mcviz.jobs import FoundJob, Jobs, Progress
 from mcviz.jobs.of_run import check_kept_model, options_of_data, options_of_model
@@ -33,7 +33,7 @@ from mcviz.tasks import TASKS
 from mcviz.text import duration, one_line
 
 CHECK = "new-run-check"  # id of the job, of the session
-USUAL_PASSES, MOST_EXAMPLES = 500, 100_000_000
+MOST_EXAMPLES = 100_000_000
 MASKS = {"per_pass": "one draw for all examples of a pass", "per_example": "a draw for each example"}
 FOUND_OUT, OF_THE_RUN = "found out from the model", "as for its run"
 PREPARED = {

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.analysis.calibration import (
+from mcviz.analysis.trust import (
     OF_CLASSES,
     Convergence,
     convergence_of,
