@@ -261,6 +261,7 @@ def test_nobody_is_needed_where_all_is_good_enough(old: Run, capsys) -> None:
     assert "a person looks at none of 3,000 examples" in printed(capsys, "refer", old.path, "--accuracy", "0.2")
 
 
+@pytest.mark.exhaustive
 def test_what_the_documents_quote_is_printed(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     text = (ROOT / "docs" / "trust.md").read_text(encoding="utf-8")

@@ -101,6 +101,7 @@ def test_neighbours_of_any_kind_are_found(live: Path, monkeypatch: pytest.Monkey
     assert "most alike to the model" in words(opened("example", run=name, example="3", closer_look="neighbours"))
 
 
+@pytest.mark.exhaustive
 def test_the_probe_explains_nothing_before_it_is_asked(open_probe: OpenProbe) -> None:
     app = open_probe(input="distortion", example="115")
     assert looks.KEPT not in kept_of(app)

@@ -106,6 +106,7 @@ def test_a_sweep_that_is_interrupted_amid_a_verdict_counts_no_input_twice(
     assert len(sweep.correct) == 2
 
 
+@pytest.mark.exhaustive
 def test_an_error_ends_a_sweep_and_what_it_has_stays(open_probe: OpenProbe) -> None:
     app = open_probe(sweep="40")
     button(app, "Run the sweep").click().run()

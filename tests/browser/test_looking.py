@@ -117,6 +117,7 @@ def test_no_step_is_lost_however_quickly_keys_are_pressed_and_the_page_turns_ove
     expect(page.get_by_role("spinbutton", name="Example", exact=True)).to_have_value(str(ranked[25]))
 
 
+@pytest.mark.exhaustive
 def test_tiles_are_ticked_pinned_and_flagged_in_place_and_what_is_ticked_stands_side_by_side(
     page: Page, ranked: list[int]
 ) -> None:

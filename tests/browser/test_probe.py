@@ -62,6 +62,7 @@ def first_number(text: str) -> int:
     return int(text.split()[0].replace(",", ""))
 
 
+@pytest.mark.exhaustive
 def test_a_three_drawn_with_the_mouse_is_a_three(page: Page) -> None:
     open_probe(page, "Draw")
     expect(page.get_by_text("Draw something on the pad")).to_be_visible()

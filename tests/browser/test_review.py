@@ -139,6 +139,7 @@ def test_twenty_are_decided_with_keys_two_undone_and_all_found_after_a_crash(
     assert decided(run, "Ada") == expected
 
 
+@pytest.mark.exhaustive
 def test_each_key_decides_once_about_what_was_on_the_screen_however_fast_it_is_pressed(
     browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int]
 ) -> None:

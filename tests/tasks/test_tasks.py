@@ -1,0 +1,26 @@
+"""What holds of every task: what it stores is what it reads, and its parts are those of its predictions."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mcviz.tasks import TASKS
+from tests.runs.making import FORMS, made_up, make
+
+
+def test_each_task_is_found_by_its_name() -> None:
+    assert {name: task.name for name, task in TASKS.items()} == {name: name for name in TASKS}
+    assert all(task.first_score in task.scores for task in TASKS.values())
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=list(FORMS))
+def test_passes_that_are_stored_come_back_within_their_precision(form: dict[str, Any], tmp_path: Path) -> None:
+    manifest = make(tmp_path / "run", **form).manifest
+    task = TASKS[manifest.task]
+    passes = made_up(form).passes(0, manifest.examples.count, 0, manifest.passes, lambda *_: None)
+    back = task.decode(task.encode(manifest, passes))
+    np.testing.assert_allclose(back, passes, atol=1 / 65534)
+    np.testing.assert_array_equal(np.concatenate(list(task.split(manifest, passes).values()), axis=-1), passes)
+    assert tuple(task.split(manifest, passes)) == task.pass_arrays(manifest)
