@@ -474,7 +474,7 @@ class FolderOfRuns(RuleBasedStateMachine):
         assert not [path for path in (self.scratch / "user").rglob("*") if path.is_file()]
 
 
-@pytest.mark.parametrize(("examples", "steps"), [(12, 25), pytest.param(100, 50, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize(("examples", "steps"), [(12, 25), pytest.param(50, 50, marks=pytest.mark.exhaustive)])
 def test_a_folder_of_runs_is_what_a_plain_model_of_it_says(examples: int, steps: int) -> None:
     chosen = settings(
         max_examples=examples,
