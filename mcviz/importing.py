@@ -20,9 +20,8 @@ from mcviz.manifest import layout_for
 from mcviz.runs import Examples, Manifest, Origin, Preprocessing, Run
 from mcviz.runs.contents import Contents, Progress, described_examples, described_images, sha256_of, stored_scores
 from mcviz.runs.writer import rename_classes, write
-from mcviz.tasks import TASKS, PassFormat
+from mcviz.tasks import PassFormat, find_task
 from mcviz.tasks.base import locate
-from mcviz.validate import one_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,7 +95,7 @@ def write_run(
         RunExistsError: another run is there.
         StorageError: the run cannot be written.
     """
-    of_task = TASKS[one_of("task", task, tuple(TASKS))]
+    of_task = find_task(task)
     form = of_task.pass_format(predicts, from_logits)
     examples = _examples(data, labels, ids, columns, task)
     for name, names, of in (("class_names", class_names, "class"), ("target_names", target_names, "target")):

@@ -253,10 +253,9 @@ def _terms(run: Run, labels: Array, progress: Progress | None) -> dict[str, Arra
     """What the measures are computed from: the means at once, or a shard of passes after the other."""
     task, blocks = run.task, []
     if not task.measures_need_passes:
-        blocks.append(task.quality.terms(task.predictions(run.mean_predictions[None], labels)))
         if progress:
             progress(len(run), len(run))
-        return blocks[0]
+        return task.quality.terms(task.predictions(run.mean_predictions[None], labels))
     for shard in range(run.manifest.shards):
         start, stop = run.manifest.shard_range(shard)
         passes = run.predictions_block(start, stop)

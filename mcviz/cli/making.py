@@ -518,16 +518,11 @@ def _with_names(
 
 
 def _say_run(run: "Run") -> None:
-
-    for name, ensemble, single in (
-        ("accuracy", run.ensemble_accuracy, run.pass_accuracy),
-        ("RMSE", run.ensemble_rmse, run.pass_rmse),
-    ):
-        if ensemble is not None and single is not None:
-            task = run.task
-            values = float(ensemble[-1]), task.quality_of_single_pass(single)
-            together, alone = (task.format_quality(value, run.manifest.unit) for value in values)
-            say(f"{name}: ensemble {together}, mean single pass {alone}")
+    if run.quality_by_pass is not None:
+        task, (single, ensembles) = run.task, run.quality_by_pass
+        values = float(ensembles[-1]), task.quality_of_single_pass(single)
+        together, alone = (task.format_quality(value, run.manifest.unit) for value in values)
+        say(f"{task.quality_name}: ensemble {together}, mean single pass {alone}")
     say(f"The run is {run.path}.")
 
 

@@ -12,7 +12,7 @@ from mcviz.data.kinds import kind_of, kind_of_array
 from mcviz.data.labels import MatchedBy, as_targets, check_named, match_labels, target_names
 from mcviz.data.pictures import Pictures
 from mcviz.errors import InvalidInputError
-from mcviz.tasks import TASKS
+from mcviz.tasks import find_task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -161,7 +161,7 @@ class DataSet:
         Raises:
             InvalidInputError: as `with_class_names` and `with_target_names`.
         """
-        return self.with_class_names(names) if TASKS[task].predicts_classes else self.with_target_names(names)
+        return self.with_class_names(names) if find_task(task).predicts_classes else self.with_target_names(names)
 
     def checked(self, task: str = "classification") -> "DataSet":
         """The same examples, their arrays checked and brought into the form of this class.
@@ -175,7 +175,7 @@ class DataSet:
         checked = kind_of(self).checked(self)
         if self.labels is None:
             return checked
-        if not TASKS[task].predicts_classes:
+        if not find_task(task).predicts_classes:
             return checked.with_targets(self.labels, self.target_names)
         if self.target_names is not None:
             raise validate.invalid("labels", "of classes", "what a regression predicts", "Name the task: regression.")
@@ -196,7 +196,7 @@ class DataSet:
         Raises:
             InvalidInputError: other labels.
         """
-        if not TASKS[task].predicts_classes:
+        if not find_task(task).predicts_classes:
             return self.with_targets(labels, name=name)
         return self._matched(name, labels, self.class_names if self.labels is None else None)
 

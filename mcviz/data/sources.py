@@ -32,7 +32,7 @@ from mcviz.data.tables import (
 )
 from mcviz.errors import DataNotFoundError, InvalidInputError, StorageError
 from mcviz.regular import open_regular
-from mcviz.tasks import TASKS
+from mcviz.tasks import find_task
 
 ACCEPTED = (
     "a folder of pictures or .txt files, or of one folder a class; a CSV, TSV, Parquet or JSON-lines table of paths, "
@@ -209,7 +209,7 @@ def _labelled(
     free = [name for name in table.columns if name not in names.named()]
     label = names.label or usual_column(free, LABEL_COLUMNS)
     labels = list(names.targets) or ([label] if label else [])
-    if len(labels) > 1 and TASKS[task].predicts_classes:
+    if len(labels) > 1 and find_task(task).predicts_classes:
         raise InvalidInputError(f"classes are in one column of labels, and {', '.join(labels)} are named. Name one.")
     name = names.id or usual_column([name for name in free if name not in labels], ID_COLUMNS)
     examples = DataSet(None, columns=table.drop(columns=[*labels, *([name] if name else [])]))
@@ -217,7 +217,7 @@ def _labelled(
         examples = examples.with_ids(complete(table[name]).astype(str))
     if not labels:
         return examples
-    if not TASKS[task].predicts_classes:
+    if not find_task(task).predicts_classes:
         return examples.with_targets(table[labels])
     examples = examples.with_labels(complete(table[labels[0]]).to_numpy())
     return replace(examples, class_names=examples.class_names or class_names.get(labels[0]))
@@ -259,7 +259,7 @@ def _folder(path: Path, columns: ColumnNames | None, task: str, files: Files) ->
 def _of_folders(by_class: Mapping[str, Sequence[Path]], task: str) -> DataSet:
     """Labels of files in one folder a class; an empty one is a class, too, since Keras counts it."""
     names, counts = tuple(by_class), [len(found) for found in by_class.values()]
-    if not TASKS[task].predicts_classes:
+    if not find_task(task).predicts_classes:
         return DataSet(None).with_targets(np.repeat(np.array(names, object), counts))
     empty = ", ".join(name for name, found in by_class.items() if not found)
     note = f"Folders without examples are classes, too, as Keras counts them: {empty}. Remove those that are none."

@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from mcviz.errors import InvalidInputError, McvizError
 from mcviz.runs.files import Folder
-from mcviz.tasks import TASKS
+from mcviz.tasks import find_task
 from mcviz.text import is_text
-from mcviz.validate import invalid, one_of
+from mcviz.validate import invalid
 
 Kind = Literal["sample", "again", "check"]
 Wanted = Literal["run", "pause", "stop"]
@@ -158,9 +158,9 @@ class Progress(Part, frozen=True, kw_only=True):
         Raises:
             InvalidInputError: they do not.
         """
-        one_of("task", self.task, tuple(TASKS))
+        scores = find_task(self.task).scores
         classes = [value for each in self.top for value in (each.prediction, each.label) if value is not None]
-        if self.top and self.score not in TASKS[self.task].scores:
+        if self.top and self.score not in scores:
             raise invalid("score", "one that the task has", f"{self.score!r:.100}")
         if self.names and not all(value in range(len(self.names)) for value in classes):
             raise invalid("top", "of classes that there are", f"{len(self.names)} names and the classes {classes}")

@@ -48,7 +48,7 @@ from mcviz.model.tracing import (
     refusing_what_fails,
 )
 from mcviz.runs import Run
-from mcviz.tasks import TASKS
+from mcviz.tasks import find_task
 from mcviz.validate import fraction, invalid, one_of, whole_number
 
 PASSES_TRIED = (8, 1000)  # passes; a rate of a thousandth seldom shows in eight
@@ -179,7 +179,7 @@ class Sampler:
             UnsuitableModelError: a model whose passes would not differ, that does not predict that, that has no dropout
                 to be at `rate`, or that XLA was asked to compile and cannot.
         """
-        one_of("task", task, tuple(TASKS))
+        classes = find_task(task).predicts_classes
         one_of("predicts", predicts, PREDICTS)
         if product is not None:
             one_of("product", product, ALL_PRODUCTS)
@@ -187,9 +187,9 @@ class Sampler:
         if compiler is not None:
             one_of("compiler", compiler, COMPILERS)
             check_compiler(compiler)
-        if not TASKS[task].predicts_classes and from_logits is not None:
+        if not classes and from_logits is not None:
             raise invalid("from_logits", "left out for a regression", from_logits)
-        if TASKS[task].predicts_classes and predicts != "mean":
+        if classes and predicts != "mean":
             raise invalid("predicts", "left out for a classification", repr(predicts), "Or give task='regression'.")
         _check_model(model)
         if rate is not None and not 0 < fraction("rate", rate) < 1:

@@ -370,12 +370,12 @@ class Run:
         columns = self.columns
         return self.scores() if columns is None else self.scores().join(columns.drop(columns="id"))
 
-    @cached_property
+    @property
     def pass_accuracy(self) -> np.ndarray | None:
         """(T,) float64 accuracy of each single pass of a classification, or None without labels."""
         return self._measured("accuracy", 0)
 
-    @cached_property
+    @property
     def ensemble_accuracy(self) -> np.ndarray | None:
         """(T,) float64 accuracy of the mean of the first t + 1 passes of a classification, or None without labels."""
         return self._measured("accuracy", 1)
@@ -383,14 +383,14 @@ class Run:
     @property
     def deterministic_accuracy(self) -> float | None:
         """The accuracy of the model with dropout off, or None where that is not known."""
-        return self._measured_deterministic("accuracy")
+        return self.deterministic_quality if self.task.quality_name == "accuracy" else None
 
-    @cached_property
+    @property
     def pass_rmse(self) -> np.ndarray | None:
         """(T,) float64 root mean squared error of each single pass of a regression, or None without labels."""
         return self._measured("RMSE", 0)
 
-    @cached_property
+    @property
     def ensemble_rmse(self) -> np.ndarray | None:
         """(T,) float64 RMSE of the mean of the first t + 1 passes of a regression, or None without labels."""
         return self._measured("RMSE", 1)
@@ -398,24 +398,35 @@ class Run:
     @property
     def deterministic_rmse(self) -> float | None:
         """The RMSE of the model with dropout off, or None where that is not known."""
-        return self._measured_deterministic("RMSE")
+        return self.deterministic_quality if self.task.quality_name == "RMSE" else None
 
     @property
     def task(self) -> Task:
         """What its model predicts."""
         return task_of(self.manifest)
 
-    def _measured(self, quality: str, which: int) -> np.ndarray | None:
-        if self.manifest.labels_sha256 is None or self.task.quality_name != quality:
+    @cached_property
+    def quality_by_pass(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """How good each single pass is and the mean of the first t + 1 passes, (T,) float64 each; None without labels.
+
+        It is an accuracy or an RMSE: `Task.quality_name` of the run's task.
+        """
+        if self.manifest.labels_sha256 is None:
             return None
         names = [array.name for array in arrays_of(self.manifest).values() if array.dimensions == ("draw",)]
-        totals = {name: self._rows(name) for name in names}
-        return _shared(self.task.quality_by_pass(self.manifest, totals)[which])
+        single, ensembles = self.task.quality_by_pass(self.manifest, {name: self._rows(name) for name in names})
+        return _shared(single), _shared(ensembles)
 
-    def _measured_deterministic(self, quality: str) -> float | None:
-        if self.labels is None or self.deterministic_predictions is None or self.task.quality_name != quality:
+    @property
+    def deterministic_quality(self) -> float | None:
+        """The same of the model with dropout off, or None where that is not known."""
+        if self.labels is None or self.deterministic_predictions is None:
             return None
         return self.task.compute_quality(self.deterministic_predictions, self.labels)
+
+    def _measured(self, quality: str, which: int) -> np.ndarray | None:
+        found = self.quality_by_pass if self.task.quality_name == quality else None
+        return None if found is None else found[which]
 
     def _checked(self, example: int) -> int:
         if isinstance(example, bool) or not isinstance(example, int | np.integer):

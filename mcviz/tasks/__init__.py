@@ -6,6 +6,7 @@ from mcviz.tasks.classification import Classification
 from mcviz.tasks.regression import Regression
 from mcviz.tasks.stored_array import StoredArray
 from mcviz.tasks.summary import Summary
+from mcviz.validate import one_of
 
 TASKS: dict[str, Task] = {task.name: task for task in (Classification(), Regression())}
 
@@ -19,8 +20,18 @@ __all__ = [
     "StoredArray",
     "Summary",
     "Task",
+    "find_task",
     "task_of",
 ]
+
+
+def find_task(name: str) -> Task:
+    """The task of a name.
+
+    Raises:
+        InvalidInputError: there is none.
+    """
+    return TASKS[one_of("task", name, tuple(TASKS))]
 
 
 def task_of(manifest: Manifest) -> Task:

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mcviz.data import as_data_set
+from mcviz.errors import InvalidInputError
 from mcviz.tasks import TASKS
 from tests.runs.making import FORMS, made_up, make
 
@@ -24,3 +26,10 @@ def test_passes_that_are_stored_come_back_within_their_precision(form: dict[str,
     np.testing.assert_allclose(back, passes, atol=1 / 65534)
     np.testing.assert_array_equal(np.concatenate(list(task.split(manifest, passes).values()), axis=-1), passes)
     assert tuple(task.split(manifest, passes)) == task.pass_arrays(manifest)
+
+
+def test_a_task_that_is_not_there_is_refused_with_those_that_are() -> None:
+    examples = np.zeros((2, 3)), np.zeros(2, int)
+    told = r"`task` should be 'classification' or 'regression'\. Received: 'rank'"
+    with pytest.raises(InvalidInputError, match=told):
+        as_data_set(examples, "rank")

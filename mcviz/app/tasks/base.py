@@ -203,9 +203,24 @@ class Task(ABC):
 
     # The whole run
 
-    @abstractmethod
     def pass_quality(self, run: Run) -> PassQuality | None:
         """Return how good the passes are; None without labels."""
+        if run.quality_by_pass is None:
+            return None
+        single, ensembles = run.quality_by_pass
+        worse = single < ensembles[-1] if self.group_measure.low_is_bad else single > ensembles[-1]
+        return PassQuality(
+            run.deterministic_quality,
+            single,
+            one_pass=run.task.quality_of_single_pass(single),
+            ensembles=ensembles,
+            beaten=float(worse.mean()),
+            tolerance=self.tolerance(float(ensembles[-1])),
+        )
+
+    @abstractmethod
+    def tolerance(self, ensemble: float) -> float:
+        """Return how far an ensemble may be from the last one, of this quality, to count as good as it."""
 
     @abstractmethod
     def format_quality(self, value: float, unit: str) -> str:
@@ -220,7 +235,7 @@ class Task(ABC):
         quality, words = self.pass_quality(run), self.quality_words
         assert quality is not None
         self._render_cards(run, quality)
-        against_ensemble, by_size = _quality_figures(run, run.manifest.unit, self)
+        against_ensemble, by_size = _quality_figures(run, self)
         left, right = st.columns(2, gap="large")
         name = f"{words.name[0].upper()}{words.name[1:]}"
         with left:
@@ -369,7 +384,7 @@ class Task(ABC):
 
 
 @cached_for_run(numbers_key, max_entries=8)
-def _quality_figures(run: Run, unit: str, _task: Task) -> list[go.Figure]:  # noqa: ARG001 (figures show the unit)
+def _quality_figures(run: Run, _task: Task) -> list[go.Figure]:
     quality = _task.pass_quality(run)
     assert quality is not None
     return _task.quality_figures(run, quality)

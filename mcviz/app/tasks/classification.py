@@ -70,18 +70,8 @@ class Classification(Task):
 
     # The whole run
 
-    def pass_quality(self, run: Run) -> PassQuality | None:
-        single, ensembles = run.pass_accuracy, run.ensemble_accuracy
-        if single is None or ensembles is None:
-            return None
-        return PassQuality(
-            run.deterministic_accuracy,
-            single,
-            one_pass=float(single.mean()),
-            ensembles=ensembles,
-            beaten=float((single < ensembles[-1]).mean()),
-            tolerance=0.0005,
-        )
+    def tolerance(self, ensemble: float) -> float:
+        return 0.0005
 
     def format_quality(self, value: float, unit: str) -> str:
         return f"{value:.2%}"

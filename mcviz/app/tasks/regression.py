@@ -44,7 +44,6 @@ from mcviz.figures.comparison import output_histograms
 from mcviz.figures.style import ENSEMBLE
 from mcviz.figures.sweeps import score_comparison
 from mcviz.measures import regression_scores, significant
-from mcviz.measures.regression import rmse_of_one_pass
 from mcviz.measures.regression_scores import predictive_variance
 from mcviz.runs import Run
 from mcviz.text import one_line
@@ -64,18 +63,8 @@ class Regression(Task):
 
     # The whole run
 
-    def pass_quality(self, run: Run) -> PassQuality | None:
-        single, ensembles = run.pass_rmse, run.ensemble_rmse
-        if single is None or ensembles is None:
-            return None
-        return PassQuality(
-            run.deterministic_rmse,
-            single,
-            one_pass=rmse_of_one_pass(single),
-            ensembles=ensembles,
-            beaten=float((single > ensembles[-1]).mean()),
-            tolerance=0.01 * float(ensembles[-1]),
-        )
+    def tolerance(self, ensemble: float) -> float:
+        return 0.01 * ensemble
 
     def format_quality(self, value: float, unit: str) -> str:
         return quantity(value, unit)
