@@ -90,7 +90,7 @@ class Network:
         import keras
         from keras import layers
 
-        from mcviz.model import Sampler
+        from mcviz.sampling import Sampler
 
         keras.utils.set_random_seed(0)
         self._network = keras.Sequential(

@@ -27,7 +27,7 @@ import tensorflow as tf
 
 from benchmarks.memory import own_memory
 from benchmarks.networks import NETWORKS
-from mcviz.model import Sampler, job, load_model
+from mcviz.sampling import Sampler, job, load_model
 
 Masks = Literal["per_pass", "per_example"]
 REFERENCE = Path(sys.argv[1])
@@ -179,7 +179,7 @@ class _OneThread(ThreadPoolExecutor):
 
 def _stages() -> tuple[tuple[Any, str, str], ...]:
     """The functions that are stages: where they are looked up, their names, and the stage."""
-    from mcviz.model import random_bits  # an older version, held against this one, has none
+    from mcviz.sampling import random_bits  # an older version, held against this one, has none
 
     matmul = sys.modules[vars(job)["tensor_of"].__module__]  # which has had another name
     return (

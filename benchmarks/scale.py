@@ -44,13 +44,13 @@ from mcviz.app.filters import Filters  # noqa: E402
 from mcviz.data import DataSet  # noqa: E402
 from mcviz.jobs.of_run import data_set_of  # noqa: E402
 from mcviz.measures import most_uncertain_first  # noqa: E402
-from mcviz.model.cluster import connected  # noqa: E402
-from mcviz.model.model_source import ModelSource  # noqa: E402
-from mcviz.model.run_sampling import sample_run  # noqa: E402
-from mcviz.model.sampler import Sampler  # noqa: E402
-from mcviz.model.source import load_sampler  # noqa: E402
 from mcviz.runs import Run, open_run  # noqa: E402
 from mcviz.runs.manifest_file import MAX_MANIFEST_BYTES  # noqa: E402
+from mcviz.sampling.cluster import connected  # noqa: E402
+from mcviz.sampling.model_source import ModelSource  # noqa: E402
+from mcviz.sampling.run_sampling import sample_run  # noqa: E402
+from mcviz.sampling.sampler import Sampler  # noqa: E402
+from mcviz.sampling.source import load_sampler  # noqa: E402
 
 SHIPPED = ROOT / "cache" / "mnist-cnn"
 WAYS = {"the plain command": None, "one worker, `local:1`": "local:1", "two workers, `local:2`": "local:2"}

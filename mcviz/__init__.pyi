@@ -20,13 +20,6 @@ from .errors import UnsupportedKerasError as UnsupportedKerasError
 from .importing import write_run as write_run
 from .measures import SCORES as SCORES
 from .measures import scores as scores
-from .model.loading import load_model as load_model
-from .model.reference import reference_network as reference_network
-from .model.run_sampling import sample_run as sample_run
-from .model.sampler import Sampler as Sampler
-from .model.sampler import sample as sample
-from .model.texts import with_vocabulary as with_vocabulary
-from .model.training import train as train
 from .runs import Run as Run
 from .runs import export_run as export_run
 from .runs import list_runs as list_runs
@@ -34,5 +27,12 @@ from .runs import open_run as open_run
 from .runs import remove_run as remove_run
 from .runs import rename_run as rename_run
 from .runs import verify_run as verify_run
+from .sampling.loading import load_model as load_model
+from .sampling.reference import reference_network as reference_network
+from .sampling.run_sampling import sample_run as sample_run
+from .sampling.sampler import Sampler as Sampler
+from .sampling.sampler import sample as sample
+from .sampling.texts import with_vocabulary as with_vocabulary
+from .sampling.training import train as train
 
 __version__: str

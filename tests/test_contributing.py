@@ -60,7 +60,7 @@ assert label_of("deterministic_max_logit") == "Max logit, dropout off"
     "A kind of examples": """
 import numpy as np, pandas as pd, mcviz
 from mcviz.app.kinds import KINDS
-from mcviz.model.kinds import ADAPTERS
+from mcviz.sampling.adapters import ADAPTERS
 
 rows = pd.DataFrame(np.eye(7), columns=[str(hour) for hour in range(7)])
 probs = np.random.default_rng(0).dirichlet(np.ones(3), (5, 7))

@@ -26,17 +26,17 @@ def test_every_contract_is_kept():
 @pytest.mark.parametrize(
     ("module", "line", "contract"),
     [
-        ("runs/run.py", "import mcviz.model.sampler", "The arrows run one way"),
+        ("runs/run.py", "import mcviz.sampling.sampler", "The arrows run one way"),
         ("measures/scores.py", "import mcviz.runs", "The arrows run one way"),
-        ("model/sampler.py", "import mcviz.app", "The arrows run one way"),
+        ("sampling/sampler.py", "import mcviz.app", "The arrows run one way"),
         ("data/noise.py", "import mcviz.runs", "The arrows run one way"),
         ("tasks/base.py", "import mcviz.data", "The arrows run one way"),
         ("figures/__init__.py", "import mcviz.runs", "Figures are functions of arrays"),
         ("measures/scores.py", "import mcviz.errors", "Measures stand alone"),
         ("measures/scores.py", "import mcviz.validate", "Measures stand alone"),
-        ("app/__init__.py", "import keras", "Only model imports Keras, TensorFlow or numba"),
-        ("runs/run.py", "import tensorflow", "Only model imports Keras, TensorFlow or numba"),
-        ("runs/run.py", "import numba", "Only model imports Keras, TensorFlow or numba"),
+        ("app/__init__.py", "import keras", "Only sampling imports Keras, TensorFlow or numba"),
+        ("runs/run.py", "import tensorflow", "Only sampling imports Keras, TensorFlow or numba"),
+        ("runs/run.py", "import numba", "Only sampling imports Keras, TensorFlow or numba"),
         ("figures/__init__.py", "import streamlit", "Only app imports Streamlit"),
     ],
 )

@@ -46,7 +46,7 @@ def test_the_package_alone_imports_not_even_numpy():
 
 
 def test_a_python_without_tensorflow_is_told_what_to_type(monkeypatch):
-    for name in [name for name in sys.modules if name.startswith("mcviz.model")]:
+    for name in [name for name in sys.modules if name.startswith("mcviz.sampling")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr("mcviz.extras.find_spec", {"keras": None}.get)
     for name in ("load_model", "sample", "Sampler", "sample_run", "train"):

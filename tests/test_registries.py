@@ -9,7 +9,7 @@ import pytest
 from mcviz import manifest, tasks
 from mcviz.app import kinds as app_kinds
 from mcviz.data import kinds as data_kinds
-from mcviz.model import kinds as model_kinds
+from mcviz.sampling import adapters
 
 PACKAGE = Path(tasks.__file__).parents[1]
 KINDS = {*manifest.CONTENT}
@@ -21,7 +21,7 @@ COMPARED = {  # where a name is compared all the same, and how often
 }
 
 
-@pytest.mark.parametrize("registry", [data_kinds.KINDS, app_kinds.KINDS, {**model_kinds.ADAPTERS, "none": None}])
+@pytest.mark.parametrize("registry", [data_kinds.KINDS, app_kinds.KINDS, {**adapters.ADAPTERS, "none": None}])
 def test_every_layer_knows_the_same_kinds_of_examples(registry: dict[str, object]) -> None:
     assert set(registry) == KINDS
 

@@ -24,8 +24,8 @@ from benchmarks.ood.results import MISTAKES, PROBE
 from mcviz.measures.detection import detection
 from mcviz.measures.ood import OODDetector
 from mcviz.measures.subspaces import ClassSubspaces, unexplained_share
-from mcviz.model import Sampler, load_model
-from mcviz.model.features import activations_before_dropout, last_logits, penultimate, penultimate_model
+from mcviz.sampling import Sampler, load_model
+from mcviz.sampling.features import activations_before_dropout, last_logits, penultimate, penultimate_model
 
 IMAGES_AT_ONCE = 1000
 FOLDS = 5

@@ -32,7 +32,7 @@ from mcviz.text import one_line
 if TYPE_CHECKING:
     import keras
 
-    from mcviz.model import Sampler
+    from mcviz.sampling import Sampler
 
 NOTICEABLE = 0.5  # seconds
 
@@ -183,7 +183,7 @@ def for_the_model(run: Run, contents: np.ndarray) -> np.ndarray:
         McvizError: the run was kept without its model, or the model cannot be loaded.
     """
     prepared = sampler(run)
-    from mcviz.model.kinds import adapter_for_run
+    from mcviz.sampling.adapters import adapter_for_run
 
     return adapter_for_run(prepared, run).from_inputs(contents)
 
@@ -196,7 +196,7 @@ def sampler(run: Run) -> "Sampler":
         McvizError: the run was kept without its model, or the model cannot be loaded.
     """
     network = model(run)
-    from mcviz.model import Sampler
+    from mcviz.sampling import Sampler
 
     prepared = Sampler.for_run(network, run)
     # Where Keras is there, Streamlit has all garbage collected after every rerun. What was loaded stays, and looking at
@@ -214,7 +214,7 @@ def model(run: Run) -> "keras.Model":
     Raises:
         McvizError: the run was kept without its model, or the model cannot be loaded.
     """
-    from mcviz.model import load_model  # here, because TensorFlow takes seconds to import
+    from mcviz.sampling import load_model  # here, because TensorFlow takes seconds to import
 
     if run.model_path is None:
         raise McvizError(missing(run, "model"))

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from mcviz.data import DataSet
-    from mcviz.model import Sampler
     from mcviz.runs import Preprocessing, Run
+    from mcviz.sampling import Sampler
 
 SHIPPED_SEED = 25  # of the training that the shipped run comes from; its README says what was tried
 
@@ -86,7 +86,7 @@ def _train(out: Path, data: Path | None, stopped: str, seed: int, epochs: int, a
         read_mnist = mcviz.read_mnist
     splits = read_mnist(data) if data else None
     with loading(stopped):
-        from mcviz.model.training import load_mnist, save_trained, train
+        from mcviz.sampling.training import load_mnist, save_trained, train
 
     train_images, test_images = splits or load_mnist()
     say(f"Training on {len(train_images):,} images, with seed {seed}.")
@@ -234,7 +234,7 @@ def _cluster(scheduler: str | None, stopped: str) -> "Iterator[Client | None]":
     require_keras()
     require_dask()
     with loading(stopped):
-        from mcviz.model.cluster import connected
+        from mcviz.sampling.cluster import connected
     with ExitStack() as held:
         with loading(stopped):
             client = held.enter_context(connected(scheduler))
@@ -259,8 +259,8 @@ def _sample(
     watcher = click.get_current_context().find_object(Watcher)  # of a job
     class_names = settings["class_names"]
     sampler, examples, preprocessing = _model_and_data(stopped, **settings)
-    from mcviz.model.checking import first_look
-    from mcviz.model.run_sampling import sample_run
+    from mcviz.sampling.checking import first_look
+    from mcviz.sampling.run_sampling import sample_run
 
     look = first_look(sampler, examples, preprocessing)
     say(sampler.description())
@@ -312,7 +312,7 @@ def check(passes: int, masks: Masks, unit: str, **settings: Any) -> None:  # noq
     stopped = "stopped."
     with when_stopped(stopped):
         sampler, examples, preprocessing = _model_and_data(stopped, **settings)
-        from mcviz.model.checking import check_model
+        from mcviz.sampling.checking import check_model
 
         found = check_model(sampler, examples, masks=masks, preprocessing=preprocessing)
     if watcher := click.get_current_context().find_object(Watcher):
@@ -358,8 +358,8 @@ def _model_and_data(
     if trust_model:
         tell(f"warning: {model} is opened without checks and can run any code on this machine, with your rights.")
     with loading(stopped):
-        from mcviz.model.model_source import ModelSource, absolute
-        from mcviz.model.source import load_sampler
+        from mcviz.sampling.model_source import ModelSource, absolute
+        from mcviz.sampling.source import load_sampler
     source = ModelSource(
         absolute(file),
         run=None if own is None else absolute(own.path),
@@ -375,7 +375,7 @@ def _model_and_data(
     sampler = load_sampler(source)
     crop, channel_order = preprocessing["crop"], preprocessing["channel_order"]
     if chosen is None and examples.images is not None and (crop or channel_order):
-        from mcviz.model.examples import preprocessing_of
+        from mcviz.sampling.examples import preprocessing_of
 
         found = preprocessing_of(sampler.model, sampler.input_dtype, examples.images.dtype)
         chosen = replaced(found, crop=crop, channel_order=channel_order or "rgb")

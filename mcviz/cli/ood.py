@@ -47,7 +47,7 @@ def ood(run: str, against: tuple[str, ...], as_json: bool) -> None:
                 "kept."
             )
         with loading():
-            from mcviz.model.ood_comparison import compare, read_set
+            from mcviz.sampling.ood_comparison import compare, read_set
         sampler = sampler_of(opened, opened.model_path)
         given = [read_set(sampler, opened, Path(path)) for path in against]
         with stages_progress() as progress:

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from mcviz.measures.prediction_sets import SetFigures
     from mcviz.measures.referral import Costs
     from mcviz.measures.selective import SelectiveFigures
-    from mcviz.model import Sampler
     from mcviz.runs import Run
     from mcviz.runs.columns import Groups
+    from mcviz.sampling import Sampler
 
 IDS_SHOWN = 10
 MEASURES = {
@@ -227,7 +227,7 @@ def acquire(run: str, method: Any, batch: int, seed: int, to: str) -> None:
 
 def sampler_of(run: "Run", model: str) -> "Sampler":
     """A run's own model, ready to be sampled as for the run, with what the operator's modules register."""
-    from mcviz.model import Sampler, load_model
+    from mcviz.sampling import Sampler, load_model
 
     import_named_modules()
     return Sampler.for_run(load_model(model), run)
@@ -244,7 +244,7 @@ def _ood_warnings(old: "Run", new: "Run") -> list[str]:
         from mcviz.analysis.referral import RARE
         from mcviz.errors import McvizError
         from mcviz.measures import percent
-        from mcviz.model.ood import ood_shift
+        from mcviz.sampling.ood import ood_shift
 
     try:
         shift, usual, share = ood_shift(sampler_of(old, old.model_path), old, new)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from mcviz.data import DataSet
     from mcviz.jobs import Jobs, Top
-    from mcviz.model.checking import Check
     from mcviz.runs import Manifest
+    from mcviz.sampling.checking import Check
     from mcviz.tasks.summary import Summary
 
 LEAST_PRIORITY = 19

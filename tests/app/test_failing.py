@@ -18,7 +18,7 @@ from mcviz.errors import UnsuitableModelError
 from tests.app.opening import opened_page
 from tests.app.probing import button, widget, words
 from tests.cases import one_in
-from tests.model.ood_runs import row_run, text_run
+from tests.sampling.ood_runs import row_run, text_run
 
 IMAGES, PASSES = 40, 6
 OFFERED = {name: kind.distorter.of_many for name, kind in KINDS.items() if kind.distorter}

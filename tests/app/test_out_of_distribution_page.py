@@ -14,11 +14,11 @@ from mcviz.app.ood import computing
 from mcviz.app.places import offered_data
 from mcviz.measures import percent
 from mcviz.measures.detectors import DETECTORS, VERDICT
-from mcviz.model import Sampler
-from mcviz.model.ood_comparison import compare
 from mcviz.runs.ood_scores import OODScores, load_ood_scores, ood_in_words, save_ood_scores
+from mcviz.sampling import Sampler
+from mcviz.sampling.ood_comparison import compare
 from tests.app.probing import button, words
-from tests.model.ood_runs import CLASSES, photograph_run, photographs, row_run, text_run
+from tests.sampling.ood_runs import CLASSES, photograph_run, photographs, row_run, text_run
 
 ROOT = Path(__file__).parents[2]
 OpenPage = Callable[..., AppTest]

@@ -187,7 +187,7 @@ def test_each_choice_of_a_filter_says_how_many_examples_it_leaves_with_all_other
 
 
 def test_looking_at_a_cached_run_never_needs_the_model(open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "mcviz.model", None)  # an import of it now fails
+    monkeypatch.setitem(sys.modules, "mcviz.sampling", None)  # an import of it now fails
     for name in PAGES:
         if name != "probe":  # which asks the model by itself
             assert not open_page(name).exception

@@ -23,7 +23,7 @@ from mcviz.app.probe.verdict import (
 )
 from mcviz.errors import InvalidInputError
 from mcviz.measures import SCORES
-from mcviz.model import ood
+from mcviz.sampling import ood
 from tests.app.probing import OpenProbe, button, table, verdict_figures, widget, words
 from tests.runs.making import make
 

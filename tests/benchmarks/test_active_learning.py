@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.active_learning import METHODS, Network, Setting, figure, first_labels, learned, main, table
-from mcviz.model import Sampler
+from mcviz.sampling import Sampler
 
 SETTING = Setting(pool=60, tests=30, start=6, batch=5, most=21, seeds=2, passes=4, steps=3)
 RANDOM = np.random.default_rng(0)

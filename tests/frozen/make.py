@@ -85,7 +85,7 @@ def _make_runs() -> None:
     import keras
     from keras import layers
 
-    from mcviz.model import run_sampling
+    from mcviz.sampling import run_sampling
 
     layout_for = run_sampling.layout_for
     run_sampling.layout_for = lambda *sizes: replace(layout_for(*sizes), examples_per_chunk=2, examples_per_shard=4)

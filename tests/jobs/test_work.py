@@ -12,7 +12,7 @@ from mcviz.cli.work import SHOWN, Stopped, Watcher
 from mcviz.jobs import Jobs, Progress, queue
 from mcviz.jobs.of_run import options_of_data, options_of_model
 from mcviz.measures import most_uncertain_first
-from mcviz.model import run_sampling
+from mcviz.sampling import run_sampling
 from tests.jobs.test_of_run import CASES, of_rows
 
 SECONDS = 180  # for four processes, one after the other, on a machine that is busy

@@ -100,7 +100,7 @@ def _running(run: Run, name: str) -> bool:
 def _computed(run: Run, name: str, stage: Callable[[str, float], object]) -> OODScores:
     stage("Loading the model", 0.0)
     prepared = sampler(run)
-    from mcviz.model.ood_comparison import compare, read_set  # here, because TensorFlow takes seconds to import
+    from mcviz.sampling.ood_comparison import compare, read_set  # here, because TensorFlow takes seconds to import
 
     def told(what: str, done: float) -> None:
         stage(as_markdown(what), min(done, 1.0))

@@ -51,9 +51,9 @@ def load_ahead() -> None:
 
     def work() -> None:
         with suppress(ImportError):  # the first prediction will tell what is missing
-            importlib.import_module("mcviz.model")
+            importlib.import_module("mcviz.sampling")
 
-    if "mcviz.model" not in sys.modules:
+    if "mcviz.sampling" not in sys.modules:
         threading.Thread(target=work).start()
 
 

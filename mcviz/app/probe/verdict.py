@@ -124,13 +124,13 @@ class FittedDetector:
 
     def is_ood(self, contents: np.ndarray, predictions: np.ndarray) -> np.ndarray:
         """As `Detector` says."""
-        from mcviz.model.ood import ood_verdict
+        from mcviz.sampling.ood import ood_verdict
 
         return ood_verdict(self.detector, sampler(self.run), for_the_model(self.run, contents), predictions).is_ood
 
     def verdict(self, content: Any, predictions: np.ndarray) -> Verdict:
         """As `Detector` says."""
-        from mcviz.model.ood import ood_verdict
+        from mcviz.sampling.ood import ood_verdict
 
         taken = for_the_model(self.run, alone(content))
         found = ood_verdict(self.detector, sampler(self.run), taken, predictions[:, None])
@@ -278,7 +278,7 @@ def compare_scores(run: Run, predictions: np.ndarray) -> None:
 @cached_for_run(numbers_key, max_entries=2, validate=lambda fit: fit.stands)
 def _fit(run: Run) -> Fit:
     prepared = sampler(run)
-    from mcviz.model.ood import fit_ood_detector
+    from mcviz.sampling.ood import fit_ood_detector
 
     fit = Fit()
 

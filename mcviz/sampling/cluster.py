@@ -1,0 +1,320 @@
+"""Shards of a run, made by the workers of a Dask cluster.
+
+One process, the one that holds the run's lock, asks every worker whether it can take part, and submits the shards to
+those that can, a few at a time. Which of them makes a shard, and who makes it when a worker is lost, is up to Dask.
+"""
+
+import logging
+import re
+import secrets
+import threading
+import time
+import warnings
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mcviz.data import DataSet
+from mcviz.errors import ClusterError, McvizError
+from mcviz.extras import require_dask
+from mcviz.runs.shards import MadeShard, Shards, only_files_of
+from mcviz.sampling.job import cores
+from mcviz.sampling.model_source import ModelSource, absolute
+from mcviz.sampling.worker import Answer, Order, answer, carry_out, end
+from mcviz.validate import invalid
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+LOCAL = re.compile(r"local:(\d{1,4})")
+SECONDS_TO_CONNECT = 5
+SECONDS_WITHOUT_WORKERS = 60  # at the start, and after the last one was lost
+SECONDS_TO_END = 10
+SECONDS_BETWEEN_LOOKS = 1.0
+SECONDS_OF_WAITING = 0.05
+SECONDS_TO_FETCH = 30
+AHEAD = 2  # shards that a worker has at a time, so that it need not wait for the next one
+MOST_SUBMISSIONS = 3  # of one shard, each lost with all workers that there were
+
+
+@contextmanager
+def connected(scheduler: str) -> Iterator["Client"]:
+    """A client of a Dask cluster; of one of this machine, for as long as this lasts, for `local:N`.
+
+    Args:
+        scheduler: its address, such as `tcp://10.0.0.1:8786`; or `local:` and a number of processes.
+
+    Raises:
+        MissingPackageError: Dask is not installed.
+        InvalidInputError: it is no such text.
+        ClusterError: no scheduler answers there.
+    """
+    require_dask()
+    local = LOCAL.fullmatch(scheduler)
+    if scheduler.startswith("local") and not (local and int(local[1])):
+        raise invalid("scheduler", "the address of a Dask scheduler, or local:N with N processes", scheduler)
+    from distributed import Client, LocalCluster
+
+    with ExitStack() as held:
+        for name in ("distributed", "distributed.client"):  # of which each has a level of its own
+            logger = logging.getLogger(name)
+            held.callback(logger.setLevel, logger.level)
+            logger.setLevel(logging.CRITICAL)  # what they say of lost workers is said here, in fewer lines
+        if local:
+            count = int(local[1])
+            threads = max(1, cores() // count)
+            cluster = LocalCluster(
+                n_workers=count,
+                threads_per_worker=threads,
+                processes=True,
+                memory_limit=0,
+                dashboard_address="127.0.0.1:0",
+                silence_logs=logging.CRITICAL,
+            )
+            held.enter_context(cluster)
+        try:
+            address = cluster.scheduler_address if local else scheduler
+            client = Client(address, timeout=SECONDS_TO_CONNECT, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise ClusterError(
+                f"No Dask scheduler answers at {scheduler}. Start one with `dask scheduler`, and give the address that "
+                "it prints."
+            ) from error
+        held.enter_context(client)
+        yield client
+
+
+@dataclass(frozen=True)
+class DaskExecutor:
+    """Makes the shards of a run by the workers of a cluster; see `ShardExecutor`.
+
+    Attributes:
+        client: of the cluster.
+        model: where every worker gets the model from.
+        examples: of the run. A worker gets those of a shard with it, but for images that lie in files or in a run,
+            which it reads itself.
+        versions: of what this machine computes with, by name; a worker should have those in `COMPARED`.
+    """
+
+    client: "Client"
+    model: ModelSource
+    examples: DataSet
+    versions: dict[str, str]
+
+    def run(self, shards: Shards, poll: Callable[[], None]) -> Generator[tuple[int, MadeShard]]:
+        """See `ShardExecutor`.
+
+        Raises:
+            ClusterError: a worker cannot take part, the scheduler is gone, or no worker is left.
+        """
+        execution = _Execution(self, shards, poll)
+        try:
+            yield from execution.results()
+        finally:
+            execution.end()
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A shard to be made by one of some workers; without a shard, a worker's answer whether it can take part."""
+
+    workers: frozenset[str]
+    shard: int | None = None
+
+
+class _Execution:
+    """The making of all shards of a run."""
+
+    def __init__(self, executor: DaskExecutor, shards: Shards, poll: Callable[[], None]) -> None:
+        from distributed import as_completed
+
+        self.executor, self.client, self.shards, self.poll = executor, executor.client, shards, poll
+        self.name = secrets.token_hex(8)
+        self.left = deque(range(shards.manifest.shards))
+        self.submissions: Counter[int] = Counter()
+        self.tasks: dict[Future, _Task] = {}
+        self.completed = as_completed(loop=self.client.loop)
+        self.known: set[str] = set()
+        self.fit: set[str] = set()
+        self.bits: str | None = None
+        self.looked = 0.0
+        self.seen_any = time.monotonic()
+
+    def results(self) -> Iterator[tuple[int, MadeShard]]:
+        self._ask_first()
+        missing = len(self.left)
+        while missing:
+            self._look()
+            self._submit_shards()
+            for future, task in self._completed():
+                if task.shard is None:
+                    self._admit(task, _answer(future))
+                elif made := self._made(task.shard, future):
+                    missing -= 1
+                    yield task.shard, made
+                else:
+                    self.left.appendleft(task.shard)
+
+    def end(self) -> None:
+        """Let no worker write any more."""
+        with suppress(Exception):  # of a scheduler that is gone
+            self.client.cancel(list(self.tasks))
+        if self.client.status == "running":
+            ending = threading.Thread(target=self._tell_the_end, daemon=True)
+            ending.start()
+            ending.join(SECONDS_TO_END)  # a worker that hangs finds out by itself before it writes
+
+    def _tell_the_end(self) -> None:
+        with suppress(Exception):  # of workers that are gone
+            self.client.run(end, self.name, workers=list(self.known), on_error="ignore")
+
+    def _ask_first(self) -> None:
+        """Ask all workers that are there, and refuse to begin with one that cannot take part."""
+        answers: dict[str, Answer] = {}
+        while not answers or self.tasks:
+            self._look()
+            for future, task in self._completed():
+                (worker,) = task.workers
+                if heard := _answer(future):
+                    answers[worker] = heard
+        bits = Counter(each.bits for each in answers.values() if not each.refusal)
+        self.bits = bits.most_common(1)[0][0] if bits else None
+        refused = [text for worker, each in answers.items() if (text := self._refusal(worker, each))]
+        if refused:
+            more = f" {len(refused) - 1:,} more workers cannot either." if len(refused) > 1 else ""
+            raise ClusterError(f"{refused[0]}{more}")
+        self.fit |= answers.keys()
+
+    def _admit(self, task: _Task, heard: Answer | None) -> None:
+        """Give work to a worker that came later, if it can take part."""
+        if heard is None:
+            return
+        if self.bits is None:
+            self.bits = heard.bits
+        (worker,) = task.workers
+        if refusal := self._refusal(worker, heard):
+            warnings.warn(f"{refusal} It gets no work.", stacklevel=2)
+        else:
+            self.fit.add(worker)
+
+    def _refusal(self, worker: str, heard: Answer) -> str:
+        if heard.refusal:
+            return f"Worker {worker} {heard.refusal.rstrip('.')}."
+        if heard.bits != self.bits:
+            return f"Worker {worker} computes other last bits than the others. Use machines with one kind of processor."
+        return ""
+
+    def _look(self) -> None:
+        """See which workers have come and gone, now and then."""
+        if self.client.status != "running":
+            raise _gone()
+        if time.monotonic() < self.looked + SECONDS_BETWEEN_LOOKS:
+            return
+        try:
+            there = set(self.client.nthreads())
+        except (OSError, ValueError, RuntimeError) as error:  # closed while it was asked
+            raise _gone() from error
+        self.looked = time.monotonic()
+        for future, task in list(self.tasks.items()):
+            if not task.workers & there:  # Dask would wait for these very workers
+                del self.tasks[future]
+                future.cancel()
+                if task.shard is not None:
+                    self.left.appendleft(task.shard)
+        self.fit &= there
+        for worker in sorted(there - self.known):
+            first = self._order(0, self.executor.examples.apart(0, 1))
+            self._submit(_Task(frozenset([worker])), answer, first, self.executor.versions)
+        self.known = there
+        if self.fit or self.tasks:
+            self.seen_any = time.monotonic()
+        elif time.monotonic() > self.seen_any + SECONDS_WITHOUT_WORKERS:
+            raise ClusterError(
+                "The Dask cluster has no worker that can take part. Start some with `dask worker` and the address of "
+                "the scheduler. The same command goes on with what is finished."
+            )
+
+    def _submit_shards(self) -> None:
+        """Submit no more than the workers need, since the examples of a shard are sent with it."""
+        at_work = sum(task.shard is not None for task in self.tasks.values())
+        for _ in range(min(len(self.left), AHEAD * len(self.fit) - at_work)):
+            shard = self.left.popleft()
+            self.submissions[shard] += 1
+            if self.submissions[shard] > MOST_SUBMISSIONS:
+                raise self._lost(shard)
+            examples = self.executor.examples.apart(*self.shards.manifest.shard_range(shard))
+            self._submit(_Task(frozenset(self.fit), shard), carry_out, self._order(shard, examples))
+
+    def _order(self, shard: int, examples: DataSet) -> Order:
+        shards, of_shard = self.shards, self.shards.manifest.shard_range(shard)
+        return Order(
+            self.name,
+            absolute(shards.folder.path),
+            shards.name,
+            only_files_of(shards.manifest, *of_shard),
+            None if shards.old is None else only_files_of(shards.old, *of_shard),
+            self.executor.model,
+            shard,
+            examples,
+            shard in shards.there,
+        )
+
+    def _submit(self, task: _Task, function: Callable[..., Any], *arguments: Any) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a shard that is large, which is meant
+            future = self.client.submit(function, *arguments, workers=list(task.workers), pure=False)
+        self.tasks[future] = task
+        self.completed.add(future)
+
+    def _completed(self) -> Iterator[tuple["Future", _Task]]:
+        self.poll()
+        if not self.completed.has_ready():
+            time.sleep(SECONDS_OF_WAITING)
+        for future in self.completed.next_batch(block=False):
+            if task := self.tasks.pop(future, None):
+                yield future, task
+
+    def _made(self, shard: int, future: "Future") -> MadeShard | None:
+        """What the making of a shard left; None where it was lost with its worker."""
+        from distributed import CancelledError, KilledWorker
+
+        try:
+            return future.result(timeout=SECONDS_TO_FETCH)
+        except (CancelledError, TimeoutError):
+            return None
+        except KilledWorker as error:
+            raise self._lost(shard) from error
+        except McvizError:
+            raise
+        except Exception as error:
+            if self.client.status != "running":
+                raise _gone() from error
+            raise ClusterError(f"A worker failed: {type(error).__name__}: {error}") from error
+
+    def _lost(self, shard: int) -> ClusterError:
+        start, stop = self.shards.manifest.shard_range(shard)
+        return ClusterError(
+            f"Several workers were lost while they made examples {start:,} to {stop - 1:,}. Have they enough memory? "
+            "The same command goes on with what is finished."
+        )
+
+
+def _answer(future: "Future") -> Answer | None:
+    """The answer of a worker; None where it was lost."""
+    from distributed import CancelledError
+
+    try:
+        return future.result(timeout=SECONDS_TO_FETCH)
+    except (CancelledError, TimeoutError):
+        return None
+    except Exception as error:  # noqa: BLE001 (it could not even be asked)
+        return Answer(f"cannot be asked: {type(error).__name__}: {error}. Install mcviz there as it is here")
+
+
+def _gone() -> ClusterError:
+    return ClusterError(
+        "The Dask scheduler is gone. What is finished is kept: the same command goes on, with another scheduler or "
+        "without."
+    )

@@ -1,0 +1,271 @@
+"""Sampling straight into a run on disk."""
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+from msgspec.structs import replace
+
+from mcviz.choices import MASKS, USUAL_PASSES, Masks, Predicts
+from mcviz.data import DataSet, as_data_set
+from mcviz.errors import McvizError, UnsuitableModelError
+from mcviz.interrupts import held_interrupts
+from mcviz.manifest import layout_for
+from mcviz.runs import Examples, Layer, Manifest, Model, Origin, Preprocessing, Run
+from mcviz.runs.contents import (
+    Contents,
+    Progress,
+    Seen,
+    described_examples,
+    described_images,
+    sha256_of,
+    stored_scores,
+)
+from mcviz.runs.files import folder_at
+from mcviz.runs.manifest_file import read_manifest
+from mcviz.runs.shards import ShardExecutor
+from mcviz.runs.writer import rename_classes, write
+from mcviz.sampling.adapters import adapter_for_examples
+from mcviz.sampling.model_files import reason, write_model_file
+from mcviz.sampling.model_source import ModelSource, absolute
+from mcviz.sampling.sampler import Sampler, as_sampler
+from mcviz.sampling.source import Source, load_sampler, model_digest, versions
+from mcviz.sampling.tracing import NO_COMPILER
+from mcviz.tasks import TASKS
+from mcviz.validate import invalid, one_of, whole_number
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+DRAW_SCHEME = 2  # goes up whenever the sampler gives other numbers for the same seed
+STAGES_GROW = 4  # times as many passes from one stage to the next
+
+
+def sample_run(
+    model: keras.Model | Sampler | str | os.PathLike[str],
+    data: Any,
+    out: str | os.PathLike[str],
+    *,
+    passes: int = USUAL_PASSES,
+    seed: int = 0,
+    masks: Masks = "per_pass",
+    class_names: Sequence[str] | None = None,
+    task: str | None = None,
+    predicts: Predicts | None = None,
+    target_names: Sequence[str] | None = None,
+    unit: str = "",
+    preprocessing: Preprocessing | None = None,
+    resume: bool = True,
+    keep_images: bool = True,
+    keep_model: bool = True,
+    about: dict[str, Any] | None = None,
+    output: str | None = None,
+    from_logits: bool | None = None,
+    progress: Progress | None = None,
+    in_stages: bool = False,
+    seen: Seen | None = None,
+    scheduler: "str | Client | None" = None,
+) -> Run:
+    """Sample a model over examples into a run on disk, block by block, so that memory stays flat.
+
+    A run that is there already is opened. One that was stopped is gone on with, and one that has fewer passes gets the
+    others; both end bit for bit as if they had never been stopped, since they are made by the run's own kind of
+    product and compiler, unless the `Sampler` was told others. Any other run is left as it is, and refused.
+
+    Args:
+        model: a Keras model with dropout, the path of one, or a `Sampler` of one, which is taken as it is.
+        data: images, texts or rows of numbers, alone or with labels: a `DataSet`, arrays, a path, or what else
+            `as_data_set` takes. Pictures from files are brought to the model's size. The shape of images may do without
+            the axis of one channel, or be flat. Pictures in files or inside Parquet, images in an `.npy` and those of a
+            run stay there, and are read block by block.
+        out: the run's folder, or an fsspec address.
+        passes: the number of passes, T.
+        seed: of the masks.
+        masks: `per_pass` or `per_example`.
+        class_names: C names, in the order of the model's outputs; those of the data without it, or else numbers.
+        task: "classification", which it is without it, or "regression"; a `Sampler` has its own.
+        predicts: what the output's columns are in a regression, as `Sampler` takes it; a `Sampler` has its own.
+        target_names: D names of what a regression predicts; those of the data without it.
+        unit: of all targets of a regression, such as "mg/dl".
+        preprocessing: how the model takes images or rows; found out without it: floating point reaches the model as it
+            is, uint8 is divided by 255, unless the model begins with a layer that scales, or takes whole numbers.
+        resume: whether to go on with a partial run; False begins it anew.
+        keep_images: whether the run holds images, to be looked at; texts and rows are always kept.
+        keep_model: whether the run holds the model, without its optimizer, to be asked about new examples.
+        about: free: where the data came from, their licence.
+        output: the name of the output to sample, for models with several; a `Sampler` has its own.
+        from_logits: whether the output is logits; None finds out from the graph; a `Sampler` has its own.
+        progress: called with (done, total) predictions; what it raises stops the sampling, and what is done stays.
+        in_stages: whether to finish a run of few passes first, which then grows to all of them: there is something to
+            be seen early, and a stop loses less. The numbers are the same.
+        seen: called with the run's manifest, the first example of a shard, and what the shard's passes come to.
+        scheduler: the address of a Dask scheduler, whose workers then make the shards of the run, or a client of it; or
+            `local:N` for N processes of this machine. The numbers are the same. The model is then given by its path,
+            and the model, the run and images in files or in another run are at paths or addresses that all machines
+            share.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        InvalidInputError: an argument that cannot be used.
+        DataNotFoundError: no model or data at that path.
+        MissingPackageError: the run that is there was made by a product or a compiler that this machine has not got.
+        UnsuitableModelError: a model whose passes would not differ, or that does not predict that.
+        RunExistsError: another run is there.
+        StorageError: the run cannot be written.
+        ClusterError: no scheduler answers, a worker cannot take part, or all are lost. What is finished is kept.
+    """
+    one_of("masks", masks, MASKS)
+    passes, seed = whole_number("passes", passes, 1), whole_number("seed", seed)
+    if isinstance(model, str | os.PathLike):
+        found = ModelSource(absolute(model), output=output, from_logits=from_logits, task=task, predicts=predicts)
+        sampler = load_sampler(found)
+    else:
+        sampler = as_sampler(model, output=output, from_logits=from_logits, task=task, predicts=predicts)
+    sampler = _as_there(sampler, out, passes, resume=resume)
+    examples = as_data_set(data, sampler.task)
+    adapter, content = adapter_for_examples(sampler, examples, preprocessing)
+    source = Source(adapter, content, seed, masks)
+    width = source.deterministic(0, 1).shape[1]
+    if class_names is not None:
+        TASKS[sampler.task].check_class_names(class_names, width)
+        examples = examples.with_class_names(class_names)
+    if target_names is not None:
+        examples = examples.with_target_names(target_names)
+    names, targets = TASKS[sampler.task].names(examples, width, sampler.predicts)
+    if not targets:
+        names = names or _names_there(width, out)
+        if unit:
+            raise invalid("unit", f"left out for a {sampler.task}", unit)
+    described, pixels = None, ""
+    if examples.images is not None:
+        described, pixels = described_images(content, keep_images)
+    given = Examples(examples.kind, content.shape[0], pixels)
+    given, table = described_examples(given, sampler.task, targets, examples.ids, examples.content, examples.columns)
+    network = sampler.model
+    wanted = Manifest(
+        task=sampler.task,
+        passes=passes,
+        classes=len(names),
+        class_names=names,
+        targets=targets,
+        unit=unit,
+        predicts=sampler.predicts,
+        examples=given,
+        images=described,
+        labels_sha256=None if examples.labels is None else sha256_of(examples.labels),
+        model=Model(network.name, model_digest(network), keep_model, sampler.output, sampler.from_logits),
+        preprocessing=adapter.preprocessing,
+        seed=seed,
+        masks=masks,
+        origin=Origin(
+            "dropout",
+            draw_scheme=DRAW_SCHEME,
+            product=sampler.product,
+            compiler=None if sampler.compiler == NO_COMPILER else sampler.compiler,
+            stochastic_layers=tuple(Layer(each.name, each.kind, each.rate) for each in sampler.stochastic_layers),
+            inactive_layers=sampler.inactive_layers,
+        ),
+        scores=stored_scores(sampler.task, spread=sampler.predicts != "mean"),
+        layout=layout_for(passes, width, described),
+        about=about or {},
+        created={"versions": versions()},
+    )
+    contents = Contents(
+        source,
+        None if described is None else content,
+        examples.labels,
+        examples.ids,
+        table,
+        model=_without_optimizer(network) if keep_model else None,
+    )
+    stages = _stages(source, wanted, out) if in_stages else [(wanted, 0)]
+    with _executor(scheduler, sampler, examples) as executor:
+        for stage, before in stages:
+            run = write(
+                out,
+                stage,
+                contents,
+                executor=executor,
+                resume=resume,
+                progress=_as_part(progress, before * given.count, passes * given.count) if in_stages else progress,
+                seen=seen,
+            )
+            resume = True
+    return run if run.class_names == names else rename_classes(run, names)
+
+
+@contextmanager
+def _executor(scheduler: "str | Client | None", sampler: Sampler, examples: DataSet) -> Iterator[ShardExecutor | None]:
+    """The workers of a cluster, where one is named."""
+    if scheduler is None:
+        yield None
+        return
+    from mcviz.sampling.cluster import DaskExecutor, connected
+
+    if sampler.source is None:
+        advice = "Save it, so that every worker can load it."
+        raise invalid("model", "the path of a model, where there is a scheduler", "a model in memory", advice)
+    with connected(scheduler) if isinstance(scheduler, str) else nullcontext(scheduler) as client:
+        yield DaskExecutor(client, sampler.source, examples, versions())
+
+
+def _stages(source: Source, wanted: Manifest, out: str | os.PathLike[str]) -> list[tuple[Manifest, int]]:
+    """The runs that a run grows through, each with the number of passes that are finished before it; itself last."""
+    finished, at_least = 0, 0
+    with suppress(McvizError):
+        there = read_manifest(folder_at(out))
+        at_least = there.passes  # of a partial one, which is to be finished first
+        finished = there.passes if there.state == "finished" else 0
+    passes, found, before = source.passes_at_once, [], finished
+    while passes * 2 <= wanted.passes:
+        if passes > finished and passes >= at_least:
+            layout = layout_for(passes, wanted.width, wanted.images)
+            found.append((replace(wanted, passes=passes, layout=layout), before))
+            before = passes
+        passes *= STAGES_GROW
+    return [*found, (wanted, before)]
+
+
+def _as_part(progress: Progress | None, before: int, total: int) -> Progress | None:
+    """What tells of a stage as a part of the whole."""
+    if progress is None:
+        return None
+    return lambda done, _: progress(before + done, total)
+
+
+def _names_there(classes: int, out: str | os.PathLike[str]) -> tuple[str, ...]:
+    """The names of the run that is there, or else numbers."""
+    with suppress(McvizError):
+        there = read_manifest(folder_at(out))
+        if there.classes == classes:
+            return there.class_names
+    return tuple(str(number) for number in range(classes))
+
+
+def _as_there(sampler: Sampler, out: str | os.PathLike[str], passes: int, *, resume: bool) -> Sampler:
+    """The sampler with the product and the compiler of the run that is there, which goes on with it or is opened."""
+    try:
+        there = read_manifest(folder_at(out))
+    except McvizError:  # none, or one that the writing refuses
+        return sampler
+    if there.origin.kind == "imported" or (there.state == "partial" and not resume):
+        return sampler
+    complete = there.state == "finished" and there.passes == passes
+    return sampler.like(there, computes=not complete)
+
+
+@held_interrupts()
+def _without_optimizer(model: keras.Model) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            return write_model_file(model, Path(folder))
+        except (ValueError, TypeError, NotImplementedError) as error:
+            raise UnsuitableModelError(
+                f"Keras cannot save this model ({reason(error)}). Sample it without keeping the model."
+            ) from error

@@ -1,0 +1,347 @@
+"""Which layers of a model are stochastic, and how they are switched on for one call."""
+
+import functools
+import inspect
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+
+from mcviz.errors import UnsuitableModelError
+from mcviz.sampling.keras_internals import (
+    DropoutRNNCell,
+    direct_sublayers,
+    dropout_of_attention,
+    forget_dropout_masks,
+    has_random_generator,
+    replaced_calls,
+    replaced_random_functions,
+)
+from mcviz.validate import invalid
+
+# Every kind of stochastic layer, subclasses included, with the attributes that hold its rates.
+KINDS: dict[type, tuple[str, ...]] = {
+    keras.layers.Dropout: ("rate",),
+    keras.layers.AlphaDropout: ("rate",),
+    keras.layers.GaussianDropout: ("rate",),
+    keras.layers.GaussianNoise: ("stddev",),
+    keras.layers.MultiHeadAttention: ("dropout",),
+    keras.layers.GroupQueryAttention: ("dropout",),
+    keras.layers.Attention: ("dropout",),
+    DropoutRNNCell: ("dropout", "recurrent_dropout"),
+}
+OWN_RATE = keras.layers.AlphaDropout, keras.layers.GaussianNoise  # their arithmetic is their own, or they drop nothing
+THE_RATE = ("rate", "stddev")  # attributes that say what the layer is for, and so are part of no kind's name
+
+_switching = threading.RLock()
+_this_thread = threading.local()
+
+
+@dataclass(frozen=True)
+class StochasticLayer:
+    """A layer that takes new random numbers in each pass.
+
+    Attributes:
+        name: the layer's own name.
+        kind: its Keras class, and the argument for layers with several (`LSTM recurrent_dropout`).
+        rate: the probability of a dropped element; for `GaussianNoise` the standard deviation of the noise; None for a
+            layer of the user's own without a number as its `rate`.
+    """
+
+    name: str
+    kind: str
+    rate: float | None
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.kind})" if self.rate is None else f"{self.name} ({self.kind} {self.rate:g})"
+
+
+class RandomSource(Protocol):
+    """What a layer gets when it asks Keras for random numbers. The arguments are those of `keras.random`."""
+
+    def dropout(self, inputs: Any, rate: float, noise_shape: Any) -> Any:
+        """The inputs with elements dropped."""
+
+    def uniform(self, shape: Any, minval: float, maxval: float, dtype: Any) -> Any:
+        """Uniform numbers."""
+
+    def normal(self, shape: Any, mean: float, stddev: float, dtype: Any) -> Any:
+        """Normal numbers."""
+
+
+class _AtRate:
+    """A source of random numbers that drops at another rate than the layers ask for."""
+
+    def __init__(self, source: RandomSource, rate: float, is_changed: Callable[[keras.Layer], bool]) -> None:
+        self._source, self._rate, self._is_changed = source, rate, is_changed
+
+    def dropout(self, inputs: Any, rate: float, noise_shape: Any) -> Any:
+        return self._source.dropout(inputs, self._rate if self._asked_by_one() else rate, noise_shape)
+
+    def uniform(self, shape: Any, minval: float, maxval: float, dtype: Any) -> Any:
+        return self._source.uniform(shape, minval, maxval, dtype)
+
+    def normal(self, shape: Any, mean: float, stddev: float, dtype: Any) -> Any:
+        if self._asked_by_one():  # GaussianDropout multiplies by noise of this deviation
+            stddev = (self._rate / (1 - self._rate)) ** 0.5
+        return self._source.normal(shape, mean, stddev, dtype)
+
+    def _asked_by_one(self) -> bool:
+        return any(map(self._is_changed, layers_in_call()))
+
+
+@dataclass(frozen=True)
+class LayerReport:
+    """The layers of a model that can be random, by what they do in the passes.
+
+    Attributes:
+        stochastic: the stochastic layers that the passes differ by.
+        always_random: names of the layers of other kinds that take random numbers in any call.
+        without_effect: stochastic layers that take none: their rate is 0, or the output does not depend on them.
+        inactive: names of the layers that hold a random generator and are kept from using it: mostly augmentation.
+    """
+
+    stochastic: tuple[StochasticLayer, ...]
+    always_random: tuple[str, ...]
+    without_effect: tuple[StochasticLayer, ...]
+    inactive: tuple[str, ...]
+
+    def __str__(self) -> str:
+        groups = {
+            "Stochastic layers": self.stochastic,
+            "always random": self.always_random,
+            "without effect": self.without_effect,
+            "inactive": self.inactive,
+        }
+        return "; ".join(f"{name}: {', '.join(map(str, layers))}" for name, layers in groups.items() if layers)
+
+
+class StochasticLayers:
+    """The stochastic layers of a model: which they are, and how they are switched on for one call.
+
+    Attributes:
+        model: the Keras model.
+        rate: of its dropout, or None for the layers' own.
+    """
+
+    def __init__(
+        self, model: keras.Model, own_kinds: tuple[type[keras.Layer], ...] = (), rate: float | None = None
+    ) -> None:
+        """Look through a model's layers.
+
+        Args:
+            model: a built Keras model.
+            own_kinds: classes of layers that are stochastic besides `KINDS`.
+            rate: above 0 and below 1, at which all dropout is that is on, in place of the layers' own rates;
+                `AlphaDropout`, noise and layers of the user's own keep theirs. The layers themselves stay as they are.
+
+        Raises:
+            InvalidInputError: something other than classes of the model's layers.
+        """
+        _check_own_kinds(model, own_kinds)
+        self.model, self.rate = model, rate
+        self._kinds = {kind: _rate_attributes(kind) for kind in own_kinds} | KINDS
+
+    def report(self, random_layers: frozenset[keras.Layer] | None = None) -> LayerReport:
+        """Sort the layers by what they do in a call in which `random_layers` get random numbers.
+
+        Without that, every stochastic layer is taken to get some, unless its rate is 0.
+        """
+        stochastic: list[StochasticLayer] = []
+        without_effect: list[StochasticLayer] = []
+        always_random, inactive = [], []
+        taking = _with_cells(random_layers or frozenset())
+        for layer in _without_parts(every_layer(self.model)):
+            rates = self._rates(layer)
+            takes = any(each.rate != 0 for each in rates) if random_layers is None else layer in taking
+            (stochastic if takes else without_effect).extend(rates)
+            if not rates and takes and taking.isdisjoint(every_layer(layer)):
+                always_random.append(layer.name)
+            elif not rates and not takes and has_random_generator(layer):
+                inactive.append(layer.name)
+        return LayerReport(tuple(stochastic), tuple(always_random), tuple(without_effect), tuple(inactive))
+
+    @contextmanager
+    def switched(self, source: RandomSource, *, on: bool) -> Iterator[None]:
+        """Within the block, calls of the model have its stochastic layers on, or all off, with numbers from `source`.
+
+        Every other layer that has no stochastic layer inside is in inference mode, whatever the model asks of it. This
+        holds for calls in this thread; for others the model stays as it is. Everything is put back at the end, also
+        after an error, and no generator of the model or of Keras moves.
+        """
+        layers = every_layer(self.model)
+        if on and self.rate is not None:
+            source = _AtRate(source, self.rate, self._takes_rate)
+        modes = {id(layer): self._mode(layer, on=on) for layer in layers}
+        with _switching:
+            before = getattr(_this_thread, "source", None), getattr(_this_thread, "modes", {}), layers_in_call()
+            _this_thread.source, _this_thread.modes, _this_thread.in_call = source, modes, ()
+            try:
+                with replaced_calls(layers, _call_in_mode), replaced_random_functions(_from_source):
+                    yield
+            finally:
+                _this_thread.source, _this_thread.modes, _this_thread.in_call = before
+                for layer in layers:
+                    forget_dropout_masks(layer)
+
+    def _mode(self, layer: keras.Layer, *, on: bool) -> bool | None:
+        """Whether a layer is called in training mode; None leaves that to the layer that calls it."""
+        if self._is_stochastic(layer):
+            return on
+        return None if any(self._is_stochastic(part) for part in every_layer(layer)) else False
+
+    def _is_stochastic(self, layer: keras.Layer) -> bool:
+        return isinstance(layer, tuple(self._kinds)) or _has_dropout_cell(layer)
+
+    @property
+    def changeable(self) -> tuple[StochasticLayer, ...]:
+        """The layers that `rate` holds for, where it is given."""
+        layers = [layer for layer in _without_parts(every_layer(self.model)) if self._takes_rate(layer)]
+        return tuple(each for layer in layers for each in self._rates(layer) if each.rate)
+
+    def _takes_rate(self, layer: keras.Layer) -> bool:
+        """Whether `rate` holds for a layer."""
+        return (isinstance(layer, tuple(KINDS)) or _has_dropout_cell(layer)) and not isinstance(layer, OWN_RATE)
+
+    def _rates(self, layer: keras.Layer) -> list[StochasticLayer]:
+        """The layer once for each of its rates, or not at all if it is not stochastic."""
+        if not self._is_stochastic(layer):
+            return []
+        holder = layer.cell if _has_dropout_cell(layer) else layer
+        attributes = next(attributes for kind, attributes in self._kinds.items() if isinstance(holder, kind))
+        name = next(
+            cls.__name__ for cls in type(layer).__mro__ if cls in self._kinds or cls.__module__.startswith("keras.")
+        )
+        rates = {attribute: _number(getattr(holder, attribute, None)) for attribute in attributes}
+        changed = self.rate is not None and self._takes_rate(layer)
+        return [
+            StochasticLayer(
+                layer.name,
+                name if attribute in THE_RATE else f"{name} {attribute}",
+                self.rate if changed and rate else rate,
+            )
+            for attribute, rate in rates.items()
+            if rate or attribute in THE_RATE
+        ]
+
+
+def every_layer(model: keras.Layer) -> list[keras.Layer]:
+    """The model's layers to any depth, each once, in order."""
+    found: dict[int, keras.Layer] = {}
+    for layer in direct_sublayers(model):
+        if id(layer) not in found:
+            found |= {id(each): each for each in [layer, *every_layer(layer)] if id(each) not in found}
+    return list(found.values())
+
+
+def own_kinds_among(model: keras.Model, names: Iterable[str]) -> tuple[type[keras.Layer], ...]:
+    """The classes of the layers of these names that are of no known kind."""
+    named = [layer for layer in every_layer(model) if layer.name in set(names)]
+    return tuple(
+        {type(layer) for layer in named if not isinstance(layer, tuple(KINDS)) and not _has_dropout_cell(layer)}
+    )
+
+
+def changed_rate(layers: StochasticLayers, used: Mapping[tuple[str, str], float | None]) -> float | None:
+    """The rate at which passes were made in place of the layers' own; None where they were made with these.
+
+    Args:
+        layers: at their own rates.
+        used: the rate of each layer in those passes, by its name and its kind.
+    """
+    own = {(layer.name, layer.kind): layer.rate for layer in layers.report().stochastic}
+    return next((rate for which, rate in used.items() if which in own and rate != own[which]), None)
+
+
+def layers_in_call() -> tuple[keras.Layer, ...]:
+    """The layers that are being called in this thread, the outermost first."""
+    return getattr(_this_thread, "in_call", ())
+
+
+def _check_own_kinds(model: keras.Model, own_kinds: Any) -> None:
+    if not isinstance(own_kinds, tuple | list) or not all(
+        isinstance(kind, type) and issubclass(kind, keras.Layer) for kind in own_kinds
+    ):
+        expected = "a tuple of classes of Keras layers"
+        raise invalid("stochastic", expected, repr(own_kinds), "Write stochastic=(MyLayer,).")
+    layers = every_layer(model)
+    for kind in own_kinds:
+        if not any(isinstance(layer, kind) for layer in layers):
+            received = f"{kind.__name__}, of which model {model.name!r} has none"
+            advice = "Build the model after the class is defined for the last time."
+            raise invalid("stochastic", "classes of the model's layers", received, advice)
+
+
+def _rate_attributes(own_kind: type[keras.Layer]) -> tuple[str, ...]:
+    """The attributes that hold the rates of a class of the user's own: those of the kind that it is built on."""
+    return next((attributes for kind, attributes in KINDS.items() if issubclass(own_kind, kind)), ("rate",))
+
+
+def _number(rate: Any) -> float | None:
+    return float(rate) if isinstance(rate, int | float | np.number) else None
+
+
+def _has_dropout_cell(layer: keras.Layer) -> bool:
+    return isinstance(layer, keras.layers.RNN) and isinstance(layer.cell, DropoutRNNCell)
+
+
+def _with_cells(layers: frozenset[keras.Layer]) -> frozenset[keras.Layer]:
+    """Some layers, with the dropout cells in those that are recurrent: it is these layers that ask for their masks."""
+    recurrent = [layer for layer in layers if isinstance(layer, keras.layers.RNN)]
+    return layers | {part for layer in recurrent for part in every_layer(layer) if isinstance(part, DropoutRNNCell)}
+
+
+def _without_parts(layers: list[keras.Layer]) -> list[keras.Layer]:
+    """The layers without those that belong to one of them and do its part in the passes."""
+    parts = {id(dropout_of_attention(layer)) for layer in layers}
+    parts |= {id(layer.cell) for layer in layers if _has_dropout_cell(layer)}
+    return [layer for layer in layers if id(layer) not in parts]
+
+
+def _call_in_mode(layer: keras.Layer) -> Callable[..., Any]:
+    """What a layer's `call` is replaced by: itself, in the mode that this thread has for the layer."""
+    original = getattr(layer.call, "python_function", layer.call)  # a tf.function would hide what is asked for
+    signature = inspect.signature(original)
+
+    @functools.wraps(original, updated=())
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if getattr(_this_thread, "source", None) is None:
+            return original(*args, **kwargs)
+        mode = _this_thread.modes.get(id(layer))
+        before = layers_in_call()
+        _this_thread.in_call = (*before, layer)
+        try:
+            if mode is None or "training" not in signature.parameters:
+                return original(*args, **kwargs)
+            bound = signature.bind(*args, **kwargs)
+            bound.arguments["training"] = mode
+            return original(*bound.args, **bound.kwargs)
+        finally:
+            _this_thread.in_call = before
+
+    return call
+
+
+def _from_source(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+    """What a random function of Keras is replaced by: that of this thread's source of random numbers."""
+    signature = inspect.signature(original)
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        source: RandomSource | None = getattr(_this_thread, "source", None)
+        if source is None:
+            return original(*args, **kwargs)
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        del bound.arguments["seed"]
+        if name not in ("dropout", "uniform", "normal"):
+            raise UnsuitableModelError(
+                f"A layer draws from keras.random.{name}, which is not supported: dropout, uniform and normal are. "
+                "Build that layer on one of them."
+            )
+        return getattr(source, name)(**bound.arguments)
+
+    return function

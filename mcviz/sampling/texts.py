@@ -1,0 +1,276 @@
+"""Models that take texts: the layer that makes numbers of a text, and the network behind it."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mcviz.data import DataSet
+from mcviz.errors import UnsuitableModelError
+from mcviz.sampling.keras_internals import nest_input, replaced_calls
+from mcviz.sampling.stochastic import StochasticLayers, every_layer
+from mcviz.sampling.tracing import NoRandomness, compiled, needed_for, refusing_what_fails
+from mcviz.sampling.vocabularies import TEXT_LAYERS, layers_with_vocabulary
+from mcviz.validate import invalid
+
+SPECIAL_WORDS = ("", "[UNK]")  # padding and unknown words, as Keras writes them
+IN_FRONT = (
+    "Make one model of the text layer and a network behind it: keras.Sequential([keras.Input((1,), dtype='string'), "
+    "text_layer, network])."
+)
+
+
+@dataclass(frozen=True)
+class TextLayer:
+    """The layer at the front of a model that makes numbers of each text: words by their number in a vocabulary.
+
+    It is computed once an example, outside of the graph that is sampled. Model and layer stay as they are.
+
+    Attributes:
+        model: the whole model.
+        layer: its text layer.
+        text_shape: in which the model takes one text, () or (1,).
+        shape: of the numbers of one text.
+        dtype: of these numbers.
+        numbers: (N, *text_shape) texts to (N, *shape) numbers.
+    """
+
+    model: keras.Model
+    layer: keras.Layer
+    text_shape: tuple[int, ...]
+    shape: tuple[int, ...]
+    dtype: str
+    numbers: Callable[[tf.Tensor], tf.Tensor]
+
+    def call_behind(self, numbers: tf.Tensor) -> Any:
+        """Call the model, dropout as in inference, with the numbers of some texts in place of the texts.
+
+        Args:
+            numbers: (rows, *shape).
+
+        Raises:
+            UnsuitableModelError: the network gets something else of a text besides these numbers.
+        """
+        texts, received = tf.fill((numbers.shape[0], *self.text_shape), ""), []
+        thread = threading.get_ident()
+
+        def replaced(layer: keras.Layer) -> Callable[..., Any]:
+            original = layer.call
+
+            def call(inputs: Any) -> Any:
+                if threading.get_ident() != thread:
+                    return original(inputs)
+                received.append(inputs)
+                return numbers
+
+            return call
+
+        with replaced_calls([self.layer], replaced):
+            returned = self.model(nest_input(self.model, texts), training=False)
+        if not tf.executing_eagerly():
+            used = any(texts.ref() in needed_for(output) for output in keras.tree.flatten(returned))
+            if used or not received or not all(_is(each, texts) for each in received):
+                raise UnsuitableModelError(
+                    "The text layer has to be the one and only layer that takes the model's input. "
+                    f"Received: {self.layer.name} in model {self.model.name!r}, which is not. {IN_FRONT}"
+                )
+        return returned
+
+
+def text_layer(model: keras.Model) -> TextLayer | None:
+    """The text layer at the front of a model, None for a model that takes numbers.
+
+    Raises:
+        UnsuitableModelError: a model that takes texts in another way, or whose numbers of a text depend on the texts
+            beside it.
+    """
+    layers = [layer for layer in layers_with_vocabulary(model) if isinstance(layer, TEXT_LAYERS)]
+    inputs = getattr(model, "inputs", None)
+    if not inputs:
+        if any(isinstance(layer, keras.layers.TextVectorization) for layer in layers):
+            raise _unsplittable(f"model {model.name!r}, a class of its own")
+        return None
+    if len(inputs) > 1 or inputs[0].dtype != "string":
+        return None
+    shape = tuple(inputs[0].shape[1:])
+    if shape not in ((), (1,)):
+        raise _unsplittable(f"model {model.name!r}, which takes texts of the shape (N, {', '.join(map(str, shape))})")
+    if len(layers) != 1:
+        found = ", ".join(layer.name for layer in layers) or "none"
+        raise _unsplittable(f"model {model.name!r} with the text layers: {found}")
+    call = compiled(layers[0], [((None, *shape), tf.string)])
+    numbers = call.structured_outputs
+    if not isinstance(numbers, tf.Tensor) or numbers.shape[0] is not None or None in numbers.shape[1:]:
+        raise UnsuitableModelError(
+            "The text layer should give each text as many numbers as any other: the network's result would depend on "
+            f"the texts beside it. Received: {layers[0].name}. Make it with output_sequence_length, ragged=False and "
+            "sparse=False."
+        )
+    return TextLayer(model, layers[0], shape, tuple(numbers.shape[1:]), numbers.dtype.name, call)
+
+
+class NumbersOfTexts:
+    """What the text layer makes of some texts, as an array (N, ...) that is computed block by block, never as a whole.
+
+    Attributes:
+        shape: (N, *shape of the numbers of one text).
+        dtype: of the numbers.
+    """
+
+    def __init__(self, layer: TextLayer, texts: np.ndarray) -> None:
+        """Take (N,) texts, of dtype object."""
+        self._layer, self._texts = layer, texts
+        self.shape, self.dtype = (len(texts), *layer.shape), np.dtype(layer.dtype)
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        """The numbers of some of the texts.
+
+        Raises:
+            UnsuitableModelError: the text layer fails on them.
+        """
+        texts = self._texts[rows].reshape(-1, *self._layer.text_shape)
+        with refusing_what_fails():
+            return self._layer.numbers(tf.constant(texts, tf.string)).numpy()
+
+
+def checked_texts(given: Any) -> np.ndarray:
+    """Bring texts into one form.
+
+    Args:
+        given: N texts: a list or an array, (N,) or (N, 1), alone or in a pair with labels; or a data set of texts.
+
+    Returns:
+        (N,) of dtype object, each a str.
+
+    Raises:
+        InvalidInputError: it is something else, empty, or a text is missing.
+    """
+    if isinstance(given, tuple) and len(given) == 2 and not isinstance(given[0], str):
+        given = given[0]
+    if isinstance(given, DataSet):
+        given = given.texts
+    wanted, advice = "texts, since the model takes texts", "Give a list of str, or an array of them."
+    if isinstance(given, str | bytes) or not hasattr(given, "__len__"):
+        raise invalid("examples", wanted, f"{given!r:.100}", advice)
+    try:
+        held = np.array(given, dtype=object)
+    except Exception as error:  # each framework raises its own, as lists of many lengths do
+        raise invalid("examples", wanted, type(given).__name__, advice) from error
+    if held.ndim == 2 and held.shape[1] == 1:
+        held = held[:, 0]
+    if held.ndim != 1 or not len(held):
+        raise invalid("examples", "(N,) texts, at least one", f"shape {held.shape}", advice)
+    for number, text in enumerate(held):
+        if not isinstance(text, str):
+            advice = "Give a str for each example, an empty one where a text is missing."
+            raise invalid("examples", wanted, f"{text!r:.100} at position {number}", advice)
+    return np.array([str(text) for text in held], dtype=object)  # as numpy's own str is one
+
+
+def with_vocabulary(model: keras.Model, words: Sequence[str]) -> keras.Model:
+    """Put a vocabulary in front of a model that takes the numbers of words, so that it takes texts.
+
+    A text is read as Keras's `TextVectorization` does by default: lower case, without punctuation, split at white
+    space. The first word has number 2; 0 is padding, and 1 stands for every word that is not in the vocabulary.
+
+    Args:
+        model: takes (N, L) whole numbers, which an Embedding gets; its weights are shared.
+        words: the vocabulary, in the order of its numbers; it may begin with "" and "[UNK]", for 0 and 1.
+
+    Returns:
+        A model of (N, 1) texts.
+
+    Raises:
+        InvalidInputError: `words` are no vocabulary, or one of another size than the model was made for.
+        UnsuitableModelError: the model does not take the numbers of words.
+    """
+    words = _checked_words(words)
+    length, embedding = _words_taken(model)
+    count = len(SPECIAL_WORDS) + len(words)
+    if embedding.input_dim != count:
+        raise invalid(
+            "vocabulary",
+            f"of {embedding.input_dim - len(SPECIAL_WORDS):,} words, since the model's {embedding.name} has "
+            f"{embedding.input_dim:,} rows, 2 of them for padding and for unknown words",
+            f"{len(words):,} words",
+        )
+    text = keras.Input((1,), dtype="string", name="text")
+    layer = keras.layers.TextVectorization(vocabulary=words, output_sequence_length=length, name="vocabulary")
+    returned = model(nest_input(model, layer(text)))
+    if len(model.outputs) > 1:
+        returned = dict(zip(model.output_names, keras.tree.flatten(returned), strict=True))
+    return keras.Model(text, returned, name=model.name)
+
+
+def _checked_words(words: Any) -> list[str]:
+    if isinstance(words, str) or not hasattr(words, "__len__") or not all(isinstance(word, str) for word in words):
+        raise invalid("vocabulary", "a list of words", f"{words!r:.100}")
+    words = list(words[2:] if tuple(words[:2]) == SPECIAL_WORDS else words)
+    if not words:
+        raise invalid("vocabulary", "a list of at least one word", "none")
+    seen: set[str] = set()
+    for number, word in enumerate(words):
+        if not word.strip() or word in seen:
+            raise invalid("vocabulary", "of words that differ, none of them empty", f"{word!r:.100} as word {number}")
+        seen.add(word)
+    return words
+
+
+def _words_taken(model: keras.Model) -> tuple[int, keras.layers.Embedding]:
+    """How many words of a text a model takes, and the layer that gets their numbers."""
+    inputs = getattr(model, "inputs", None) or []
+    shape = tuple(inputs[0].shape[1:]) if len(inputs) == 1 else ()
+    embeddings = [layer for layer in every_layer(model) if isinstance(layer, keras.layers.Embedding)]
+    found = f"model {model.name!r}"
+    if len(shape) != 1 or inputs[0].dtype == "string" or not embeddings:
+        raise UnsuitableModelError(
+            "A vocabulary is for a model that takes (N, L) numbers of words, and gives them to an Embedding. "
+            f"Received: {found}. Leave the vocabulary out, or put a text layer in front of the model in Keras."
+        )
+    if shape[0] is None:
+        raise UnsuitableModelError(
+            "A vocabulary is for a model that takes a fixed number of words. "
+            f"Received: {found}, which takes any. Build it on keras.Input((L,)) with the L that it was trained on."
+        )
+    words, getting = np.ones((2, *shape), inputs[0].dtype), []
+
+    def watched(layer: keras.Layer) -> Callable[..., Any]:
+        original = layer.call
+
+        def call(numbers: Any) -> Any:
+            if np.array_equal(numbers, words):  # those of positions are others
+                getting.append(layer)
+            return original(numbers)
+
+        return call
+
+    off = StochasticLayers(model).switched(NoRandomness(), on=False)
+    with refusing_what_fails(), off, replaced_calls(embeddings, watched):
+        model(nest_input(model, tf.constant(words)), training=False)
+    if len(getting) != 1:
+        raise UnsuitableModelError(
+            "A vocabulary is for a model with one Embedding that gets its input. "
+            f"Received: {found}, where {len(getting)} do. Put a text layer in front of the model in Keras."
+        )
+    return shape[0], getting[0]
+
+
+def _is(tensor: Any, original: tf.Tensor) -> bool:
+    """Whether a tensor of a graph is another one, unchanged."""
+    while tensor is not original and tensor.op.type == "Identity":
+        tensor = tensor.op.inputs[0]
+    return tensor is original
+
+
+def _unsplittable(found: str) -> UnsuitableModelError:
+    return UnsuitableModelError(
+        "A model takes texts by one TextVectorization or StringLookup layer behind a keras.Input of one text an "
+        f"example, in a Sequential or functional model. Received: {found}. {IN_FRONT}"
+    )

@@ -1,0 +1,345 @@
+"""A model as a graph whose random numbers are inputs, cut where its passes begin to differ.
+
+What is repeated in every pass is compiled by XLA or is not, which follows from its operations and from nothing else.
+`python benchmarks/sampling.py --parts compiling` has the networks that the rule is from: XLA makes one loop of many
+small operations, but its convolutions are slower than TensorFlow's, those of single channels several times.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from mcviz.errors import McvizError, MissingPackageError, UnsuitableModelError
+from mcviz.sampling.model_files import reason
+from mcviz.sampling.random_numbers import Distribution, RandomRequest
+from mcviz.sampling.stochastic import StochasticLayers, layers_in_call
+
+TENSORFLOW_RANDOM_OPERATIONS = (
+    "Multinomial", "ParameterizedTruncatedNormal", "RandomGamma", "RandomPoisson", "RandomShuffle",
+    "RandomStandardNormal", "RandomUniform", "StatefulStandardNormal", "StatefulUniform", "StatelessMultinomial",
+    "StatelessParameterizedTruncatedNormal", "StatelessRandom", "StatelessTruncatedNormal", "TruncatedNormal",
+)  # fmt: skip
+
+XLA, NO_COMPILER = "xla", "none"
+COMPILERS = XLA, NO_COMPILER
+CONVOLUTIONS = "Conv", "DepthwiseConv"  # what the names of the operations begin with
+
+Call = Callable[[tf.Tensor], tf.Tensor]
+
+
+class UntraceableError(Exception):
+    """The model asks for random numbers at a place that is no fixed part of its graph."""
+
+
+class SamePassesError(Exception):
+    """No random number reaches the model's output."""
+
+
+@contextmanager
+def refusing_what_fails() -> Iterator[None]:
+    """Raise what a model raises when it is run as an UnsuitableModelError of one line."""
+    try:
+        yield
+    except (McvizError, SamePassesError):
+        raise
+    except Exception as error:
+        raise UnsuitableModelError(
+            f"The model fails on these examples. Received: {reason(error)}. Do they have the shape and range that "
+            "it was trained on, and does model.predict take them?"
+        ) from error
+
+
+class SuppliedNumbers:
+    """A source of random numbers that are supplied request by request.
+
+    Attributes:
+        requests: the requests so far.
+        callers: for each of them, the layers that were being called.
+    """
+
+    def __init__(self, rows: int, supply: Callable[[RandomRequest], Any]) -> None:
+        self.rows, self.supply = rows, supply
+        self.requests: list[RandomRequest] = []
+        self.callers: list[tuple[keras.Layer, ...]] = []
+
+    def dropout(self, inputs: tf.Tensor, rate: float, noise_shape: Any) -> tf.Tensor:
+        """The inputs with the elements dropped that a supplied mask names, the others scaled up."""
+        if rate >= 1:
+            return tf.zeros_like(inputs)
+        if rate <= 0:
+            return inputs
+        sizes = [None] * len(inputs.shape) if noise_shape is None else noise_shape
+        shape = [inputs.shape[axis] if size is None else size for axis, size in enumerate(sizes)]
+        mask = self._request("bernoulli", shape, rate)
+        return tf.where(mask, inputs * tf.cast(1 / (1 - rate), inputs.dtype), tf.zeros_like(inputs))
+
+    def uniform(self, shape: Any, minval: float, maxval: float, dtype: Any) -> tf.Tensor:
+        """Supplied uniform numbers, in the range asked for."""
+        numbers = minval + (maxval - minval) * self._request("uniform", shape)
+        return tf.cast(numbers, dtype or keras.config.floatx())
+
+    def normal(self, shape: Any, mean: float, stddev: float, dtype: Any) -> tf.Tensor:
+        """Supplied normal numbers, with the mean and the deviation asked for."""
+        return tf.cast(mean + stddev * self._request("normal", shape), dtype or keras.config.floatx())
+
+    def _request(self, distribution: Distribution, shape: Any, rate: float = 0.0) -> tf.Tensor:
+        sizes = tf.get_static_value(tf.convert_to_tensor(shape))
+        if sizes is None:
+            raise UntraceableError("random numbers whose count is not known before the call")
+        first, *others = (int(size) for size in sizes)
+        shared = first == 1 < self.rows
+        if not shared and first % self.rows:
+            raise UnsuitableModelError(
+                "A layer draws random numbers whose first axis is not the batch. "
+                f"Received: shape {(first, *others)} for a batch of {self.rows}. Make the batch the first axis."
+            )
+        inner = tuple(others) if shared or first == self.rows else (first // self.rows, *others)
+        request = RandomRequest(len(self.requests), distribution, float(rate), inner, shared)
+        self.requests.append(request)
+        self.callers.append(layers_in_call())
+        numbers = self.supply(request)
+        return numbers if len(inner) == len(others) else tf.reshape(numbers, (first, *others))
+
+
+class NoRandomness:
+    """The source for the deterministic model: layers that are always random get numbers that change nothing."""
+
+    def dropout(self, inputs: tf.Tensor, rate: float, noise_shape: Any) -> tf.Tensor:  # noqa: ARG002
+        """The inputs as they are."""
+        return inputs
+
+    def uniform(self, shape: Any, minval: float, maxval: float, dtype: Any) -> tf.Tensor:  # noqa: ARG002
+        """The upper end of the range, which drops nothing."""
+        return tf.fill(shape, tf.cast(maxval, dtype or keras.config.floatx()))
+
+    def normal(self, shape: Any, mean: float, stddev: float, dtype: Any) -> tf.Tensor:  # noqa: ARG002
+        """The mean."""
+        return tf.fill(shape, tf.cast(mean, dtype or keras.config.floatx()))
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One tracing of a model for a batch of a fixed number of rows.
+
+    Attributes:
+        inputs: the examples, (rows, ...).
+        requests: those for random numbers, in order.
+        numbers: the inputs for them, one a request, (rows, *request.shape).
+        output: (rows, C).
+        boundary: the tensors that are the same in every pass and that the random part of the graph starts from.
+        random: what depends on the random numbers, as tensor references.
+        random_layers: the layers whose random numbers the output depends on, and those that they were called by.
+    """
+
+    rows: int
+    function: Any
+    inputs: tf.Tensor
+    requests: tuple[RandomRequest, ...]
+    numbers: tuple[tf.Tensor, ...]
+    output: tf.Tensor
+    boundary: tuple[tf.Tensor, ...]
+    random: frozenset[Any]
+    random_layers: frozenset[keras.Layer]
+
+    def part(self, feeds: Sequence[tf.Tensor], fetches: Sequence[tf.Tensor]) -> Callable[..., list[tf.Tensor]]:
+        """The part of the graph between some tensors and others, as a function."""
+        return compiled(self.function.prune(list(feeds), list(fetches)), [(feed.shape, feed.dtype) for feed in feeds])
+
+
+def trace(layers: StochasticLayers, call: Call, rows: int, shape: tuple[int, ...], dtype: str) -> Trace:
+    """Trace `call`, which calls the model on (rows, *shape), with the stochastic layers on.
+
+    Raises:
+        SamePassesError: no random number reaches the output.
+        UntraceableError: the model cannot be a graph with its random numbers as inputs.
+        UnsuitableModelError: it draws numbers that mcviz cannot supply.
+    """
+    numbers: list[tf.Tensor] = []
+    graphs: list[Any] = []
+
+    def supply(request: RandomRequest) -> tf.Tensor:
+        if tf.compat.v1.get_default_graph() is not graphs[0]:
+            raise UntraceableError("random numbers drawn anew in each step of a loop")
+        kind = tf.bool if request.distribution == "bernoulli" else tf.float32
+        numbers.append(tf.compat.v1.placeholder(kind, (rows, *request.shape)))
+        return numbers[-1]
+
+    source = SuppliedNumbers(rows, supply)
+
+    def traced(examples: tf.Tensor) -> tf.Tensor:
+        graphs.append(tf.compat.v1.get_default_graph())
+        with layers.switched(source, on=True):
+            return tf.identity(call(examples))
+
+    function = tf.compat.v1.wrap_function(traced, [tf.TensorSpec((rows, *shape), dtype)])
+    _check_randomness(function.graph)
+    inputs, output = function.inputs[0], function.outputs[0]
+    boundary, random = _cut(function.graph, inputs, numbers, rows)
+    if output.ref() not in random:
+        raise SamePassesError
+    needed = needed_for(output)
+    random_layers = frozenset(
+        layer
+        for number, callers in zip(numbers, source.callers, strict=True)
+        if number.ref() in needed
+        for layer in callers
+    )
+    requests = tuple(source.requests)
+    return Trace(rows, function, inputs, requests, tuple(numbers), output, boundary, random, random_layers)
+
+
+def trace_deterministic(layers: StochasticLayers, call: Call, rows: int, shape: tuple[int, ...], dtype: str) -> Any:
+    """`call`, which calls the model on (rows, *shape), as a function with all randomness off."""
+
+    def traced(examples: tf.Tensor) -> tf.Tensor:
+        with layers.switched(NoRandomness(), on=False):
+            return tf.identity(call(examples))
+
+    function = tf.compat.v1.wrap_function(traced, [tf.TensorSpec((rows, *shape), dtype)])
+    return compiled(function, [((rows, *shape), dtype)])
+
+
+def compiled(function: Callable[..., Any], inputs: Sequence[tuple[Any, Any]], *, xla: bool = False) -> Any:
+    """A function of tensors of one (shape, dtype) each, without a search through signatures in every call.
+
+    With `xla`, XLA makes machine code of it in the first call.
+    """
+    specifications = [tf.TensorSpec(shape, dtype) for shape, dtype in inputs]
+    return tf.function(
+        lambda *tensors: function(*tensors), input_signature=specifications, autograph=False, jit_compile=xla or None
+    ).get_concrete_function()
+
+
+def default_compiler(trace: Trace) -> str:
+    """Of what is repeated in a model without a masked dense layer: XLA on a CPU, unless there is a convolution."""
+    if _convolves(trace) or tf.config.list_physical_devices("GPU") or why_no_xla():
+        return NO_COMPILER
+    return XLA
+
+
+def _convolves(trace: Trace) -> bool:
+    """Whether a convolution is repeated; one within a loop is taken to be."""
+    graph = trace.function.graph
+    repeated = [op.type for op in graph.get_operations() if any(out.ref() in trace.random for out in op.outputs)]
+    inside_loops = (node.op for node in nodes_inside_loops(graph.as_graph_def()))
+    return any(kind.startswith(CONVOLUTIONS) for kind in [*repeated, *inside_loops])
+
+
+@cache
+def why_no_xla() -> str:
+    """Why this TensorFlow cannot compile, or ""."""
+    try:
+        tf.function(lambda: tf.zeros(1) + 1, jit_compile=True)()
+    except (tf.errors.OpError, ValueError, NotImplementedError) as error:
+        return reason(error)
+    return ""
+
+
+def has_compiler(name: str | None) -> bool:
+    """Whether this machine has a compiler."""
+    return name in COMPILERS and not (name == XLA and why_no_xla())
+
+
+def check_compiler(name: Any) -> None:
+    """Check that this machine has the compiler that a run names.
+
+    Raises:
+        MissingPackageError: it has not.
+    """
+    if name not in (None, *COMPILERS):
+        raise MissingPackageError(
+            f"The passes were compiled in a way that this mcviz does not have. Received: {name!r:.60}. "
+            "Use the version of mcviz that wrote the run."
+        )
+    if name == XLA and (why_not := why_no_xla()):
+        raise MissingPackageError(
+            f"The passes were compiled by XLA, which this TensorFlow does not have: {why_not}. "
+            "Use a TensorFlow with XLA, as `pip install tensorflow` gives it on Linux."
+        )
+
+
+def only_consumer(trace: Trace, tensor: tf.Tensor) -> Any:
+    """The one operation of the random part that takes a tensor, or None."""
+    consumers = [op for op in tensor.consumers() if any(out.ref() in trace.random for out in op.outputs)]
+    return consumers[0] if len(consumers) == 1 else None
+
+
+def largest_activation(trace: Trace, start: Sequence[tf.Tensor]) -> int:
+    """The bytes per row of the largest tensor from `start` on to the output."""
+    behind = {tensor.ref() for tensor in start}
+    for operation in trace.function.graph.get_operations():
+        if any(tensor.ref() in behind for tensor in operation.inputs):
+            behind |= {tensor.ref() for tensor in operation.outputs}
+    return max(size_of(reference.deref()) for reference in behind) // trace.rows
+
+
+def masked_tensor(trace: Trace, request: RandomRequest) -> int | None:
+    """Which tensor of the boundary, by number, a request's mask is applied to element by element, if it is one."""
+    for number, tensor in enumerate(trace.boundary):
+        for operation in trace.numbers[request.number].consumers():
+            if (
+                operation.type == "SelectV2"
+                and operation.inputs[1] is tensor
+                and request.shape == tuple(tensor.shape[1:])
+            ):
+                return number
+    return None
+
+
+def needed_for(output: tf.Tensor) -> set[Any]:
+    """The tensors that an output is computed from, as references."""
+    needed, waiting = set(), [output]
+    while waiting:
+        tensor = waiting.pop()
+        if tensor.ref() not in needed:
+            needed.add(tensor.ref())
+            waiting += tensor.op.inputs
+    return needed
+
+
+def _cut(
+    graph: Any, inputs: tf.Tensor, numbers: list[tf.Tensor], rows: int
+) -> tuple[tuple[tf.Tensor, ...], frozenset[Any]]:
+    from_inputs, random = {inputs.ref()}, {tensor.ref() for tensor in numbers}
+    boundary: dict[Any, tf.Tensor] = {}
+    for operation in graph.get_operations():
+        takes = {tensor.ref(): tensor for tensor in operation.inputs}
+        outputs = {tensor.ref() for tensor in operation.outputs}
+        if random & takes.keys():
+            random |= outputs
+            boundary |= {ref: tensor for ref, tensor in takes.items() if ref in from_inputs - random}
+        elif from_inputs & takes.keys():
+            from_inputs |= outputs
+    by_example = all(
+        tensor.shape.is_fully_defined() and tensor.shape.rank and tensor.shape[0] == rows and size_of(tensor)
+        for tensor in boundary.values()
+    )
+    return tuple(boundary.values()) if by_example else (inputs,), frozenset(random)
+
+
+def _check_randomness(graph: Any) -> None:
+    definition = graph.as_graph_def()
+    for node in [*definition.node, *nodes_inside_loops(definition)]:
+        if node.op.startswith(TENSORFLOW_RANDOM_OPERATIONS):
+            raise UnsuitableModelError(
+                "The model draws random numbers that do not come from Keras, so no seed can fix them. "
+                f"Received: {node.op} in {node.name}. Use keras.random in that layer."
+            )
+
+
+def nodes_inside_loops(definition: Any) -> list[Any]:
+    """The nodes of the functions that a graph, given by its definition, calls: among them the bodies of its loops."""
+    return [node for function in definition.library.function for node in function.node_def]
+
+
+def size_of(tensor: tf.Tensor) -> int:
+    """Bytes of a tensor in a graph, 0 if that is not known before the call."""
+    if not tensor.shape.is_fully_defined() or tensor.dtype in (tf.resource, tf.variant, tf.string):
+        return 0
+    return math.prod(tensor.shape.as_list()) * tensor.dtype.size

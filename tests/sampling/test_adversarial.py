@@ -1,0 +1,66 @@
+"""Gradients against finite differences."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from mcviz.errors import UnsuitableModelError
+from mcviz.sampling.adversarial import gradient_sign
+from mcviz.sampling.reference import reference_network
+
+IMAGES = np.random.default_rng(0).random((37, 12, 12, 1), dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def model() -> keras.Model:
+    return reference_network((12, 12, 1), 4)
+
+
+@pytest.mark.parametrize("labels", [None, np.arange(6) % 4])
+def test_the_sign_is_that_of_finite_differences(model: keras.Model, labels: np.ndarray | None) -> None:
+    images = IMAGES[:6]
+    signs = gradient_sign(model, images, labels)
+    classes = model(images, training=False).numpy().argmax(axis=1) if labels is None else labels
+
+    def loss(given: np.ndarray) -> np.ndarray:
+        probs = model(given.astype(np.float32), training=False).numpy().astype(float)
+        return -np.log(probs[np.arange(6), classes])
+
+    random, agreed, tried = np.random.default_rng(0), 0, 0
+    for row, column in random.integers(0, 12, (12, 2)):
+        step = np.zeros_like(images)
+        step[:, row, column] = 0.02
+        difference = loss(images + step) - loss(images - step)
+        clear = np.abs(difference) > 1e-5
+        agreed += (np.sign(difference) == signs[:, row, column, 0])[clear].sum()
+        tried += clear.sum()
+    assert tried > 30
+    assert agreed / tried > 0.95
+
+
+def test_a_step_makes_the_prediction_less_probable(model: keras.Model) -> None:
+    before = model(IMAGES, training=False).numpy()
+    signs = gradient_sign(model, IMAGES)
+    assert set(np.unique(signs)) <= {-1, 0, 1}
+    predictions = before.argmax(axis=1)
+    after = model(IMAGES + np.float32(0.05) * signs, training=False).numpy()[np.arange(37), predictions]
+    assert (after < before[np.arange(37), predictions]).all()
+
+
+def test_a_model_of_whole_numbers_is_refused() -> None:
+    image = keras.Input((4,), dtype="int32")
+    model = keras.Model(image, layers.Dense(3, activation="softmax")(layers.Flatten()(layers.Embedding(9, 2)(image))))
+    with pytest.raises(UnsuitableModelError, match="no gradient by the input"):
+        gradient_sign(model, np.ones((2, 4), np.float32))
+
+
+def test_logits_and_probabilities_have_the_same_signs() -> None:
+    keras.utils.set_random_seed(1)
+    image = keras.Input((4,))
+    logits = layers.Dense(3)(layers.Dense(8, activation="tanh")(image))
+    with_softmax = keras.Model(image, layers.Softmax()(logits))
+    vectors = np.random.default_rng(0).random((9, 4), dtype=np.float32)
+    np.testing.assert_array_equal(
+        gradient_sign(keras.Model(image, logits), vectors), gradient_sign(with_softmax, vectors)
+    )

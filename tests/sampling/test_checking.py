@@ -1,0 +1,137 @@
+"""What `mcviz check` says of a model and a data set is so."""
+
+import re
+
+import keras
+import numpy as np
+import pytest
+
+from mcviz.data import DataSet
+from mcviz.errors import InvalidInputError
+from mcviz.runs import Preprocessing, ValueScale
+from mcviz.runs.contents import described_images
+from mcviz.sampling.adapters.image import ImageAdapter
+from mcviz.sampling.checking import check_model, first_look
+from mcviz.sampling.examples import preprocessed
+from mcviz.sampling.run_sampling import sample_run
+from mcviz.sampling.sampler import Sampler
+
+layers = keras.layers
+RNG = np.random.default_rng(0)
+LABELS = np.arange(60) % 4
+IMAGES = np.zeros((60, 4, 4, 1), np.uint8)
+IMAGES[np.arange(60), LABELS] = 255  # the row that is white is the class
+
+
+def plain(*first: keras.Layer, shape: tuple[int, ...] = (4, 4, 1)) -> keras.Model:
+    tail = [layers.Flatten(), layers.Dropout(0.5), layers.Dense(4, "softmax")]
+    return keras.Sequential([keras.Input(shape), *first, *tail])
+
+
+def saturated(scale: float) -> keras.Model:
+    """A model whose answer is the white row where the mean of the image is a quarter of the scale, else class 0."""
+    image = keras.Input((4, 4, 1))
+    rows = layers.Reshape((4, 4))(image)
+    means = keras.ops.mean(rows, axis=-1) / scale
+    fits = keras.ops.cast(keras.ops.abs(keras.ops.sum(means, axis=-1, keepdims=True) - 1) < 0.1, "float32")
+    scores = means * 20 * fits + keras.ops.concatenate([1 - fits, fits * 0, fits * 0, fits * 0], axis=-1)
+    return keras.Model(image, layers.Softmax()(layers.Dropout(0.1)(scores)))
+
+
+def test_shapes_values_classes_layers_accuracy_and_costs():
+    check = check_model(saturated(1), DataSet(IMAGES, LABELS, class_names=("a", "b", "c", "d")))
+    assert (check.examples, check.kind, check.described) == (60, "images", "4 × 4 × 1, uint8, 0 to 255")
+    assert check.predicted == {"classes": "4: a, b, c, d"}
+    assert "Dropout 0.1" in check.layers
+    assert check.preprocessing.divide_by == 255
+    assert (check.quality, check.quality_in_words, check.advice) == (1, "accuracy 100.0%", "")
+    assert 0 < check.seconds_per_pass < 5
+    assert 0 < check.bytes_per_pass < 60 * 4 * 2 * 1.5
+
+
+def test_the_disk_that_it_foresees_is_what_a_run_takes(tmp_path):
+    data = DataSet(RNG.integers(0, 256, (300, 4, 4, 1), dtype=np.uint8))
+    model = plain()
+    run = sample_run(model, data, tmp_path / "run", passes=50)
+    found = sum(file.bytes for name, file in run.manifest.files.items() if "/probs/c." in name)
+    assert check_model(model, data).bytes_per_pass * 50 == pytest.approx(found, rel=0.3)
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "told"),
+    [
+        (
+            saturated(255),
+            None,
+            r"right on 25\.0% of the first 60 images, .* on 25\.0%\. With --scale 1 it is right on 100",
+        ),
+        (saturated(1), Preprocessing(), r"With --scale 255 it is right on 100"),
+        (saturated(1), None, "^$"),
+        (saturated(3), None, "Are the images prepared as they were in training, and the classes in the same order"),
+    ],
+)
+def test_a_scale_that_mends_an_accuracy_near_chance_is_named(model, given, told):
+    assert re.search(told, first_look(Sampler(model), DataSet(IMAGES, LABELS), given).advice)
+
+
+def test_a_layer_that_scales_is_believed_by_the_values_that_it_was_fitted_to():
+    for images, expected in ((IMAGES.astype(np.float32), 1), (IMAGES / np.float32(255), 255)):
+        norm = layers.Normalization(axis=None)
+        norm.adapt(images)
+        adapter = ImageAdapter.for_data(Sampler(plain(norm)), IMAGES.shape, IMAGES.dtype)
+        assert adapter.preprocessing.divide_by == expected
+        assert adapter.preprocessing.reason
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        Preprocessing(255.0, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+        Preprocessing(127.5, (1.0,)),
+        Preprocessing(1.0, (103.939, 116.779, 123.68), channel_order="bgr"),
+    ],
+)
+def test_preprocessing_is_what_keras_applications_do(how):
+    images = RNG.integers(0, 256, (5, 4, 4, 3)).astype(np.float32)
+    mode = {255.0: "torch", 127.5: "tf", 1.0: "caffe"}[how.divide_by]
+    expected = keras.src.applications.imagenet_utils.preprocess_input(images.copy(), "channels_last", mode)
+    np.testing.assert_allclose(preprocessed(images, how), expected, atol=2e-4)
+
+
+@pytest.mark.parametrize("mode", ["raw", "applied"])
+def test_a_run_remembers_its_preprocessing_and_shows_true_colours(tmp_path, mode):
+    how = Preprocessing(255.0, (0.5, 0.4, 0.3), (0.2, 0.25, 0.3), applied=mode == "applied")
+    pixels = RNG.integers(0, 256, (6, 4, 4, 3), dtype=np.uint8)
+    taken = preprocessed(pixels.astype(np.float32), how)
+    model = plain(shape=(4, 4, 3))
+    run = sample_run(model, taken if how.applied else pixels, tmp_path / "run", passes=3, preprocessing=how)
+    adapter = ImageAdapter.for_run(Sampler(model), run)
+    np.testing.assert_allclose(adapter.from_stored(run.images[:]), taken, atol=1e-5)
+    np.testing.assert_allclose(adapter.from_inputs(pixels / np.float32(255)), taken, atol=1e-4)
+    np.testing.assert_array_equal(run.pictures[:], pixels)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shown_low", "shown_high", "stretched"),
+    [
+        (0, 1, 0, 1, False),
+        (-1, 1, -1, 1, False),
+        (0, 250, 0, 255, False),
+        (-2.1, 2.6, -2.1, 2.6, True),
+        (0, 3, 0, 3, True),
+    ],
+)
+def test_pictures_are_shown_by_the_range_that_they_have(low, high, shown_low, shown_high, stretched):
+    images = np.linspace(low, high, 48, dtype=np.float32).reshape(1, 4, 4, 3)
+    scale = ValueScale.of(described_images(images, True)[0], Preprocessing())
+    expected = (images - np.float32(shown_low)) / np.float32(shown_high - shown_low)
+    np.testing.assert_allclose(scale.to_unit(images), expected, atol=1e-6)
+    np.testing.assert_allclose(scale.from_unit(scale.to_unit(images)), images, atol=1e-4)
+    assert scale.stretched is stretched
+
+
+def test_data_that_do_not_fit_are_refused():
+    with pytest.raises(InvalidInputError, match="of the shape that the model takes"):
+        check_model(saturated(1), IMAGES[:, :3])
+    with pytest.raises(InvalidInputError, match="class indices from 0 to 3"):
+        check_model(saturated(1), DataSet(IMAGES, LABELS + 1))

@@ -1,0 +1,287 @@
+"""Texts, rows and regressions: what reaches the model, what is said of it at a first look, and what a run keeps."""
+
+from functools import cache
+from itertools import product
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from keras import layers
+from msgspec.structs import replace
+
+from mcviz.data import DataSet, as_data_set
+from mcviz.errors import InvalidInputError
+from mcviz.runs import Layout, Preprocessing, Run, open_run, verify_run
+from mcviz.sampling import Sampler, run_sampling
+from mcviz.sampling.adapters import ADAPTERS, adapter_for_examples, adapter_for_run, stored_examples
+from mcviz.sampling.checking import check_model, first_look
+from mcviz.sampling.loading import load_model
+from mcviz.sampling.run_sampling import sample_run
+from tests.cases import one_in
+from tests.runs.making import contents, numbers
+from tests.sampling.zoo import WORDS, sequential, text_layer
+
+N = 21
+RNG = np.random.default_rng(0)
+TEXTS = [" ".join(RNG.choice([*WORDS, "unheard"], size)) for size in RNG.integers(0, 9, N)]
+NAMES = ["age", "pressure", "sugar"]
+ROWS = pd.DataFrame(RNG.normal([50, 120, 5], [10, 20, 1], (N, 3)).astype(np.float32), columns=NAMES)
+MEAN, STD = tuple(map(float, ROWS.mean())), tuple(map(float, ROWS.std()))
+SCALER = Preprocessing(mean=MEAN, std=STD, reason="By scaler.csv.")
+SCALED = (ROWS.to_numpy() - np.array(MEAN, np.float32)) / np.array(STD, np.float32)
+LABELS = np.arange(N) % 3
+TRUE = (SCALED @ np.array([[2.0, 0], [1, -1], [0, 3]]) + [100, 20]).astype(np.float32)
+
+
+def of_texts() -> keras.Model:
+    keras.utils.set_random_seed(1)
+    stack = [layers.Embedding(9, 4), layers.Dropout(0.5), layers.Flatten(), layers.Dense(3, activation="softmax")]
+    return sequential((1,), text_layer(), *stack, dtype="string")
+
+
+def of_rows(width: int = 3, activation: str | None = "softmax") -> keras.Model:
+    keras.utils.set_random_seed(1)
+    return sequential((3,), layers.Dense(8, "tanh"), layers.Dropout(0.3), layers.Dense(width, activation))
+
+
+CASES = {
+    "classes of texts": (of_texts, {}, {"data": TEXTS, "labels": LABELS}, None),
+    "classes of rows with a scaler": (of_rows, {}, {"data": ROWS, "labels": LABELS}, SCALER),
+    "a target of texts": (
+        lambda: sequential(
+            (1,), text_layer(), layers.Embedding(9, 4), layers.Dropout(0.5), layers.Flatten(), layers.Dense(1),
+            dtype="string",
+        ),
+        {"task": "regression"},
+        {"data": TEXTS, "labels": TRUE[:, :1]},
+        None,
+    ),
+    "targets of rows with variances": (
+        lambda: of_rows(4, None),
+        {"task": "regression", "predicts": "mean,log_variance"},
+        {"data": ROWS, "labels": TRUE},
+        SCALER,
+    ),
+}  # fmt: skip
+
+
+@cache
+def sampler(name: str) -> Sampler:
+    make, options, _, _ = CASES[name]
+    return Sampler(make(), **options)
+
+
+def data_of(name: str) -> DataSet:
+    given, task = CASES[name][2], CASES[name][1].get("task", "classification")
+    ids = [f"patient {number}" for number in range(N)]
+    own = pd.DataFrame({"ward": [f"ward {number % 2}" for number in range(N)]})
+    return as_data_set(given["data"]).with_labels(given["labels"], task).with_ids(ids).with_columns(own)
+
+
+def taken(name: str) -> object:
+    """The examples as the model takes them, by hand."""
+    return TEXTS if CASES[name][3] is None else SCALED
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several blocks in few examples."""
+    layout = run_sampling.layout_for
+
+    def small(*sizes) -> Layout:
+        return replace(layout(*sizes), examples_per_shard=8, examples_per_chunk=4)
+
+    monkeypatch.setattr(run_sampling, "layout_for", small)
+
+
+def made(name: str, out: Path, passes: int = 6, **settings) -> Run:
+    return sample_run(
+        sampler(name), data_of(name), out, passes=passes, seed=3, preprocessing=CASES[name][3], **settings
+    )
+
+
+some_cases = pytest.mark.parametrize("name", one_in(3, CASES))
+
+
+@pytest.mark.parametrize(("name", "masks"), one_in(3, product(CASES, ("per_pass", "per_example"))))
+def test_a_run_holds_what_the_sampler_gives_and_the_examples(tmp_path: Path, name: str, masks: str) -> None:
+    run = open_run(made(name, tmp_path / "run", masks=masks).path)
+    passes = sampler(name).sample(taken(name), passes=6, seed=3, masks=masks)
+    fixed = sampler(name).deterministic(taken(name))
+    tolerance = {"rtol": 1e-6} if run.targets else {"atol": 1 / 131068 + 1e-7}
+    np.testing.assert_allclose(run.predictions_block(0, None), passes, **tolerance)
+    np.testing.assert_allclose(run.deterministic_predictions, fixed, rtol=1e-6)
+    np.testing.assert_array_equal(run.labels, data_of(name).labels)
+    assert run.content.to_numpy().tolist() == (
+        [[text] for text in TEXTS] if CASES[name][3] is None else ROWS.to_numpy().tolist()
+    )
+    assert list(run.table()["ward"]) == [f"ward {number % 2}" for number in range(N)]
+    assert list(run.scores()["id"])[20] == "patient 20"
+    assert run.manifest.preprocessing.mean == (() if CASES[name][3] is None else MEAN)
+    verify_run(run.path)
+
+
+class Stop(BaseException):
+    pass
+
+
+@some_cases
+def test_stopped_gone_on_with_and_grown_it_is_the_run_that_was_never_stopped(tmp_path: Path, name: str) -> None:
+    def stop(done: int, total: int) -> None:
+        if done > 0.5 * total:
+            raise Stop
+
+    with pytest.raises(Stop):
+        made(name, tmp_path / "run", progress=stop)
+    made(name, tmp_path / "run")
+    with pytest.raises(Stop):
+        made(name, tmp_path / "run", 10, progress=stop)
+    run, whole = made(name, tmp_path / "run", 10), made(name, tmp_path / "whole", 10)
+    assert contents(tmp_path / "run") == contents(tmp_path / "whole")
+    assert (numbers(run), run.digest) == (numbers(whole), whole.digest)
+
+
+@some_cases
+def test_the_kept_model_of_a_run_gives_its_numbers_again(tmp_path: Path, name: str) -> None:
+    run = made(name, tmp_path / "run")
+    again = Sampler.for_run(load_model(run.model_path), run)
+    assert (again.task, again.predicts) == (run.manifest.task, run.manifest.predicts)
+    adapter, stored = adapter_for_run(again, run), stored_examples(run)
+    passes = again.sample(adapter.from_stored(stored[8:16]), passes=6, seed=3, first_example=8)
+    np.testing.assert_allclose(run.predictions_block(8, 16), passes, atol=1 / 131068 + 1e-7, rtol=1e-6)
+
+
+@some_cases
+def test_new_examples_reach_the_model_as_those_of_the_run_do(tmp_path: Path, name: str) -> None:
+    run = made(name, tmp_path / "run")
+    from_data, content = adapter_for_examples(sampler(name), data_of(name), CASES[name][3])
+    from_run, stored = adapter_for_run(sampler(name), run), stored_examples(run)
+    expected = np.asarray(taken(name), object if CASES[name][3] is None else np.float32)
+    for found in (
+        from_data.from_stored(content[:]),
+        from_run.from_stored(stored[:]),
+        from_run.from_inputs(stored[:]),
+    ):
+        assert found.dtype == expected.dtype
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "how", "told"),
+    [
+        ("classes of texts", ROWS, None, "`data` should be texts, as the model takes them. Received: rows of numbers"),
+        ("classes of texts", TEXTS, SCALER, "`preprocessing` should be left out for texts"),
+        ("classes of rows with a scaler", TEXTS, None, "numbers. Received: texts. Give the vocabulary"),
+        ("classes of rows with a scaler", ROWS[NAMES[:2]], None, r"\(N, 3\). Received: 2 columns: age, pressure"),
+        ("classes of rows with a scaler", ROWS, replace(SCALER, mean=(1.0, 2.0)), "1 or 3 numbers.*Received: 2"),
+        ("classes of rows with a scaler", ROWS, replace(SCALER, channel_order="bgr"), "left out for rows of numbers"),
+        ("classes of rows with a scaler", DataSet(None).with_labels(LABELS), None, "a data set without any"),
+    ],
+)
+def test_examples_that_do_not_fit_are_refused_and_nothing_is_written(tmp_path: Path, name, data, how, told) -> None:
+    with pytest.raises(InvalidInputError, match=told) as caught:
+        sample_run(sampler(name), data, tmp_path / "run", passes=2, preprocessing=how)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_classes_have_no_unit_and_no_names_of_targets(tmp_path: Path) -> None:
+    name = "classes of rows with a scaler"
+    with pytest.raises(InvalidInputError, match="`unit` should be left out for a classification"):
+        sample_run(sampler(name), ROWS, tmp_path / "run", passes=2, unit="kg")
+    with pytest.raises(InvalidInputError, match="`target_names` should be left out for a classification"):
+        sample_run(sampler(name), ROWS, tmp_path / "run", passes=2, target_names=["a"])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        (TRUE[:, 0], "of 2 targets, as are predicted. Received: 1"),
+        (np.array(["a"] * N), "numbers, which a regression predicts"),
+        (np.where(np.arange(N) == 4, np.nan, TRUE[:, 0]), "1 of 21 labels are missing or not finite"),
+    ],
+)
+def test_labels_that_are_not_those_of_the_targets_are_refused(tmp_path: Path, labels, told) -> None:
+    with pytest.raises(InvalidInputError, match=told):
+        sample_run(sampler("targets of rows with variances"), (ROWS, labels), tmp_path / "run", passes=2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_of_targets_are_in_the_order_of_the_model(tmp_path: Path) -> None:
+    name = "targets of rows with variances"
+    labels = pd.DataFrame(TRUE, columns=["width", "height"])
+    run = sample_run(
+        sampler(name), (ROWS, labels), tmp_path / "run", passes=2, target_names=["height", "width"], unit="cm"
+    )
+    assert (run.targets, run.manifest.unit) == (("height", "width"), "cm")
+    np.testing.assert_array_equal(run.labels, TRUE[:, ::-1])
+    with pytest.raises(InvalidInputError, match="`target_names` should be 2 different names"):
+        sample_run(sampler(name), (ROWS, labels), tmp_path / "other", passes=2, target_names=["a", "a"])
+    with pytest.raises(InvalidInputError, match="`class_names` should be left out"):
+        sample_run(sampler(name), ROWS, tmp_path / "other", passes=2, class_names=["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("classes of texts", ("examples:       21", "texts:          0 to ", "classes:        3", "accuracy:       ")),
+        (
+            "classes of rows with a scaler",
+            ("rows:           3 columns, ", "preprocessing:  less the mean ", "classes:        3", "accuracy:       "),
+        ),
+        ("a target of texts", ("texts:          0 to ", "targets:        target", "RMSE:           ")),
+        (
+            "targets of rows with variances",
+            ("rows:           3 columns, ", "targets:        target_0, target_1, with a spread", "RMSE:           "),
+        ),
+    ],
+)
+def test_a_check_says_what_there_is(name: str, lines: tuple[str, ...]) -> None:
+    check = check_model(sampler(name), data_of(name), preprocessing=CASES[name][3])
+    printed = check.lines(100)
+    for line in lines:
+        assert [found for found in printed if found.startswith(line)], (line, printed)
+    fixed, labels = sampler(name).deterministic(taken(name)), data_of(name).labels
+    if "classes" in name:
+        assert check.quality == (fixed.argmax(axis=1) == labels).mean()
+    else:
+        errors = fixed[:, : labels.shape[1]].astype(np.float64) - labels
+        assert check.quality == pytest.approx(np.sqrt(np.square(errors).mean()))
+    assert check.bytes_per_pass > 0
+    assert check.looked_at == N
+
+
+def exactly(outputs: keras.Layer) -> Sampler:
+    """A regression that gives what a layer makes of scaled rows, dropout off."""
+    return Sampler(sequential((3,), layers.Dropout(0.3), outputs), task="regression")
+
+
+def test_an_rmse_that_is_no_better_than_the_mean_is_told_and_one_that_is_better_is_not() -> None:
+    weights = np.array([[2.0, 0], [1, -1], [0, 3]], np.float32)
+    good = layers.Dense(2)
+    honest = exactly(good)
+    good.set_weights([weights, np.array([100, 20], np.float32)])
+    data = as_data_set((ROWS, TRUE), "regression")
+    look = first_look(honest, data, SCALER)
+    assert look.quality == pytest.approx(0, abs=1e-4)
+    assert look.advice == ""
+    unscaled = first_look(honest, data)
+    assert "RMSE on the first 21 rows is" in unscaled.advice
+    assert "by always saying the mean. Are the rows prepared as they were in training, by the same" in unscaled.advice
+    good.set_weights([0.01 * weights, np.array([100, 20], np.float32)])
+    assert "by always saying the mean" in first_look(exactly(good), data, SCALER).advice
+
+
+def test_a_first_look_needs_no_labels() -> None:
+    for name in CASES:
+        look = first_look(sampler(name), as_data_set(CASES[name][2]["data"]), CASES[name][3])
+        assert (look.quality, look.advice) == (None, "")
+
+
+def test_there_is_an_adapter_for_every_kind_that_has_examples() -> None:
+    from mcviz.data.kinds import KINDS
+
+    assert set(ADAPTERS) == {*KINDS} - {"none"}

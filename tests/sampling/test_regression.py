@@ -1,0 +1,223 @@
+"""A regression is sampled as a classification is: the distribution of Keras's loop, and the same bits in any split."""
+
+from functools import cache
+from itertools import product
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from keras import layers
+from scipy import stats
+
+from mcviz.data import as_data_set
+from mcviz.errors import InvalidInputError, UnsuitableModelError
+from mcviz.sampling import Sampler, sample
+from mcviz.sampling.sampler import as_sampler
+from tests.cases import one_in
+from tests.sampling.test_layers_and_models import FALSE_ALARMS, moments
+from tests.sampling.zoo import images_for, lstm_on_texts, sequential, transformer_on_texts
+
+PASSES = 1500
+ROWS = np.random.default_rng(0).standard_normal((5, 4)).astype(np.float32)
+
+
+def dense(*last: keras.Layer) -> keras.Model:
+    keras.utils.set_random_seed(1)
+    hidden = [layers.Dense(12, activation="relu"), layers.Dropout(0.3), layers.Dense(8, activation="tanh")]
+    return sequential((4,), *hidden, layers.Dropout(0.2), *(last or [layers.Dense(1)]))
+
+
+MODELS = {
+    "dense": (dense, "mean"),
+    "dense, two targets": (lambda: dense(layers.Dense(2)), "mean"),
+    "dense with a spread": (lambda: dense(layers.Dense(4)), "mean,log_variance"),
+    "LSTM on texts": (lambda: lstm_on_texts(layers.Dense(1)), "mean"),
+    "LSTM on texts with a spread": (lambda: lstm_on_texts(layers.Dense(2)), "mean,log_variance"),
+    "transformer on texts": (lambda: transformer_on_texts(layers.Dense(2)), "mean,std"),
+}
+every_model = pytest.mark.parametrize("name", one_in(2, MODELS))
+every_mode = pytest.mark.parametrize(("name", "masks"), one_in(3, product(MODELS, ("per_pass", "per_example"))))
+
+
+@cache
+def sampler(name: str) -> Sampler:
+    keras.utils.set_random_seed(5)
+    make, predicts = MODELS[name]
+    return Sampler(make(), task="regression", predicts=predicts)
+
+
+def as_said(returned: np.ndarray, predicts: str) -> np.ndarray:
+    """What a model returns, its spreads as variances, in float64."""
+    returned = returned.astype(np.float64)
+    if predicts == "mean":
+        return returned
+    means, spreads = np.split(returned, 2, axis=-1)
+    squared = {"mean,variance": spreads, "mean,log_variance": np.exp(spreads), "mean,std": spreads**2}[predicts]
+    return np.concatenate([means, squared], axis=-1)
+
+
+@cache
+def passes_of_the_loop(name: str) -> np.ndarray:
+    """(PASSES, 3, width) by Keras's own layers with `training=True`, a draw for each row."""
+    model = sampler(name).model
+    rows = images_for(model, 3)
+    loop = [np.asarray(model(np.repeat(row[None], PASSES, axis=0), training=True)) for row in rows]
+    return as_said(np.stack(loop, axis=1), MODELS[name][1])
+
+
+@every_mode
+def test_mean_and_variance_are_those_of_the_keras_loop(name, masks):
+    loop = passes_of_the_loop(name)
+    ours = sampler(name).sample(images_for(sampler(name).model, 3), passes=PASSES, seed=7, masks=masks)
+    assert (ours.shape, ours.dtype) == (loop.shape, np.float32)
+    assert sampler(name).width == loop.shape[2]
+    limit = stats.norm.isf(FALSE_ALARMS / 2 / (2 * loop[0].size))
+    (mean, mean_error, variance, variance_error), theirs = moments(ours), moments(loop)
+    assert np.all(np.abs(mean - theirs[0]) <= limit * np.hypot(mean_error, theirs[1]))
+    assert np.all(np.abs(variance - theirs[2]) <= limit * np.hypot(variance_error, theirs[3]))
+
+
+@every_model
+def test_with_dropout_off_it_is_what_keras_computes(name):
+    model = sampler(name).model
+    rows = images_for(model, 20)
+    returned = np.concatenate([np.asarray(model(row[None], training=False)) for row in rows])
+    np.testing.assert_allclose(
+        sampler(name).deterministic(rows), as_said(returned, MODELS[name][1]), rtol=1e-5, atol=1e-6
+    )
+
+
+@every_mode
+def test_any_split_gives_the_same_bits(name, masks):
+    rows = images_for(sampler(name).model, 37)
+    whole = sampler(name).sample(rows, passes=150, seed=3, masks=masks)
+    parts = [
+        [
+            sampler(name).sample(rows[low:high], passes=b - a, seed=3, masks=masks, first_pass=a, first_example=low)
+            for low, high in ((0, 1), (1, 20), (20, 37))
+        ]
+        for a, b in ((0, 1), (1, 129), (129, 150))
+    ]
+    np.testing.assert_array_equal(np.concatenate([np.concatenate(row, axis=1) for row in parts]), whole)
+    assert (sampler(name).sample(rows[:1], passes=1, seed=4, masks=masks) != whole[:1, :1]).any()
+    np.testing.assert_array_equal(
+        np.concatenate([sampler(name).deterministic(rows[at : at + 9]) for at in range(0, 37, 9)]),
+        sampler(name).deterministic(rows),
+    )
+
+
+@every_model
+def test_masks_per_pass_are_shared_by_the_examples_and_masks_per_example_are_not(name):
+    twice = np.repeat(images_for(sampler(name).model, 1), 2, axis=0)
+    one, other = sampler(name).sample(twice, passes=50, masks="per_pass").swapaxes(0, 1)
+    np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+    one, other = sampler(name).sample(twice, passes=50, masks="per_example").swapaxes(0, 1)
+    assert (one != other).any(axis=1).mean() > 0.5
+
+
+@pytest.mark.parametrize("predicts", ["mean,variance", "mean,log_variance", "mean,std"])
+def test_whatever_spread_is_predicted_the_same_variances_are_returned(predicts):
+    """One model, whose last layer gives the logarithm of the variance, rewritten for every kind of spread."""
+    log_variance = dense(layers.Dense(4))
+    means, spreads = log_variance.outputs[0][:, :2], log_variance.outputs[0][:, 2:]
+    written = {
+        "mean,variance": keras.ops.exp(spreads),
+        "mean,log_variance": spreads,
+        "mean,std": -keras.ops.exp(spreads / 2),  # the sign of a spread says nothing
+    }[predicts]
+    model = keras.Model(log_variance.inputs, keras.ops.concatenate([means, written], axis=1))
+    found = sample(model, ROWS, passes=20, task="regression", predicts=predicts)
+    expected = sample(log_variance, ROWS, passes=20, task="regression", predicts="mean,log_variance")
+    assert found.shape == (20, 5, 4)
+    assert found[..., 2:].min() > 0
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("predicts", "spread", "told"),
+    [
+        ("mean,variance", -50.0, r"Received: -50\. .* the logarithm\? Then give predicts='mean,log_variance'"),
+        ("mean,std", 0.0, r"Received: 0\. .*Then give predicts='mean,log_variance'"),
+        ("mean,log_variance", -500.0, r"Received: 0\. .* the variance itself\? Then give predicts='mean,variance'"),
+    ],
+)
+def test_variances_that_are_not_above_0_are_refused_with_a_question(predicts, spread, told):
+    means = dense()
+    columns = keras.ops.concatenate([means.outputs[0], 0 * means.outputs[0] + spread], axis=1)
+    model = keras.Model(means.inputs, columns)
+    sampler = Sampler(model, task="regression", predicts=predicts)
+    for run in (lambda: sampler.sample(ROWS, passes=5), lambda: sampler.deterministic(ROWS)):
+        with pytest.raises(UnsuitableModelError, match=rf"^A predicted variance should be above 0\. {told}") as caught:
+            run()
+        assert "\n" not in str(caught.value)
+    assert Sampler(model, task="regression").sample(ROWS, passes=5).shape == (5, 5, 2)
+
+
+@pytest.mark.parametrize(
+    ("last", "options", "told"),
+    [
+        (layers.Dense(3), {"predicts": "mean,variance"}, r"an even number of columns\. Received: 3\. For means alone"),
+        (layers.Dense(1), {"predicts": "mean,std"}, "Received: 1"),
+        (layers.Dense(3, activation="softmax"), {}, "a softmax over 3 outputs, which is no regression"),
+        (layers.Dense(4), {"predicts": "mean,spread"}, "`predicts` should be 'mean' or 'mean,variance' or"),
+        (layers.Dense(1), {"from_logits": True}, "`from_logits` should be left out for a regression. Received: True"),
+        (layers.Dense(1), {"from_logits": False}, "`from_logits` should be left out for a regression"),
+        (layers.Dense(1), {"task": "ranking"}, "`task` should be 'classification' or 'regression'"),
+        (layers.Dense(4), {"task": "classification", "predicts": "mean,std"}, "left out for a classification"),
+    ],
+)  # fmt: skip
+def test_what_is_no_regression_is_refused_in_one_line(last, options, told):
+    last = last.__class__.from_config(last.get_config())  # a layer of each model's own
+    with pytest.raises((InvalidInputError, UnsuitableModelError), match=told) as caught:
+        Sampler(dense(last), **{"task": "regression", **options})
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("units", [1, 3])
+def test_a_sigmoid_may_be_a_regression_within_bounds(units):
+    model = dense(layers.Dense(units, activation="sigmoid"))
+    found = sample(model, ROWS, passes=9, task="regression")
+    assert found.shape == (9, 5, units)
+    np.testing.assert_allclose(Sampler(model, task="regression").deterministic(ROWS), model(ROWS), atol=1e-6)
+
+
+def test_the_rows_of_a_table_are_the_rows_of_an_array():
+    table = pd.DataFrame(ROWS, columns=list("abcd"))
+    for given in (table, as_data_set(table)):
+        np.testing.assert_array_equal(
+            sample(dense(), given, passes=3, task="regression"), sample(dense(), ROWS, passes=3, task="regression")
+        )
+
+
+def test_one_of_several_outputs_may_be_a_regression():
+    rows = keras.Input((4,))
+    hidden = layers.Dropout(0.5)(layers.Dense(8, activation="relu")(rows))
+    named = {"price": layers.Dense(1)(hidden), "kind": layers.Dense(3, activation="softmax")(hidden)}
+    model = keras.Model(rows, named)
+    assert Sampler(model, output="price", task="regression").width == 1
+    assert Sampler(model, output="kind").width == 3
+
+
+def run_of(task: str, predicts: str) -> SimpleNamespace:
+    origin = SimpleNamespace(stochastic_layers=(), product=None, compiler=None)
+    return SimpleNamespace(manifest=SimpleNamespace(model=None, origin=origin, task=task, predicts=predicts))
+
+
+def test_a_run_s_model_is_prepared_for_the_run_s_task():
+    model = dense(layers.Dense(2))
+    again = Sampler.for_run(model, run_of("regression", "mean,log_variance"))
+    assert (again.task, again.predicts) == ("regression", "mean,log_variance")
+    expected = sample(model, ROWS, passes=3, task="regression", predicts="mean,log_variance")
+    np.testing.assert_array_equal(again.sample(ROWS, passes=3), expected)
+    classifier = dense(layers.Dense(3, activation="softmax"))
+    assert Sampler.for_run(classifier, run_of("classification", "mean")).task == "classification"
+
+
+def test_a_sampler_has_its_own_task():
+    ready = Sampler(dense(), task="regression")
+    assert as_sampler(ready) is ready
+    assert as_sampler(dense(), task="regression", predicts=None).task == "regression"
+    with pytest.raises(InvalidInputError, match="`task` should be left out for a Sampler, which has its own"):
+        as_sampler(ready, task="regression")
