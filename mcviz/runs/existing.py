@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mcviz.errors import McvizError, RunExistsError, RunNotFoundError
-from mcviz.manifest import Manifest, identity
+from mcviz.manifest import Manifest
 from mcviz.runs.derived import users_folder
 from mcviz.runs.files import TEMPORARY, Folder
 from mcviz.runs.manifest_file import NAME, read_manifest
@@ -49,7 +49,7 @@ def refuse_another(folder: Folder, wanted: Manifest) -> None:
         refuse_name_of_reviews(Path(folder.path).absolute().name)
         _refuse_other_files(folder)
         return
-    ours, theirs = identity(wanted), identity(there)
+    ours, theirs = wanted.identity, there.identity
     differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
     if differing:
         require_own(folder.path)

@@ -130,11 +130,10 @@ def as_xarray(run: Run) -> "xarray.Dataset":
         variables["label"] = variables.pop("labels")
     predicted = [name for name in run.task.table_columns(run.targets) if name.startswith("prediction")]
     variables |= {name: (("example",), scores[name].to_numpy()) for name in (*predicted, *run.manifest.scores)}
-    attributes = {name: getattr(run.manifest, name) for name in ("passes", "seed", "masks")}
-    known = {name: value for name, value in attributes.items() if value is not None}
     names = {"category": list(run.class_names), "target": list(run.targets)}
     coordinates = {name: each for name, each in names.items() if each}
-    return xarray.Dataset(variables, coordinates, {**known, "digest": run.digest})
+    attributes = {"passes": run.passes, **run.manifest.settings, "digest": run.digest}
+    return xarray.Dataset(variables, coordinates, attributes)
 
 
 def _arrays(run: Run) -> Arrays:

@@ -9,15 +9,12 @@ import msgspec
 from msgspec.structs import replace
 
 from mcviz.errors import CorruptRunError, InvalidInputError, RunNotFoundError
-from mcviz.manifest import FORMAT, MAX_CHUNK_BYTES, Manifest, StoredFile, canonical, check_claims
+from mcviz.manifest import FORMAT, MAX_CHUNK_BYTES, REVISION, Manifest, StoredFile, canonical, check_claims
 from mcviz.runs.files import Folder
 from mcviz.tasks import TASKS
 from mcviz.text import printable
 
 NAME = "manifest.json"
-# Goes up where a manifest of this format gets a field, or a value of one, that earlier versions do not know. It is no
-# part of a run's identity, and is left out while it is 0.
-REVISION = 0
 UNKNOWN_FIELD = "Object contains unknown field"  # of msgspec's messages
 MAX_MANIFEST_BYTES = 1 << 26
 SMALLEST_ENTRY = 128  # bytes at least for each file in a manifest

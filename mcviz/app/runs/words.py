@@ -87,7 +87,8 @@ def _passes(manifest: Manifest) -> str:
     if manifest.origin.kind == "imported":
         source = manifest.origin.source
         return f"{manifest.passes:,}, imported{f' from {source}' if source else ''}"
-    return f"{manifest.passes:,}, sampled by mcviz with masks {manifest.masks} and seed {manifest.seed}"
+    settings = " and ".join(f"{name} {value}" for name, value in manifest.settings.items())
+    return f"{manifest.passes:,}, sampled by mcviz with {settings}"
 
 
 def _kind(layer: Layer) -> str:
