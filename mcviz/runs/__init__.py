@@ -3,7 +3,7 @@
 from mcviz.manifest import Examples, Images, Layer, Layout, Manifest, Model, Origin, Preprocessing
 from mcviz.runs.derived import Derived, load_derived, save_derived
 from mcviz.runs.export import as_xarray, check_table_file, export_run, write_table
-from mcviz.runs.folder import ListedRun, Removal, list_runs, remove_run, rename_run, run_names, what_goes
+from mcviz.runs.folder import ListedRun, Removal, list_runs, preview_removal, remove_run, rename_run, run_names
 from mcviz.runs.images import StoredImages
 from mcviz.runs.presets import PRESETS
 from mcviz.runs.run import Run, open_run
@@ -33,11 +33,11 @@ __all__ = [
     "list_runs",
     "load_derived",
     "open_run",
+    "preview_removal",
     "remove_run",
     "rename_run",
     "run_names",
     "save_derived",
     "verify_run",
-    "what_goes",
     "write_table",
 ]

@@ -50,7 +50,7 @@ def column_kinds(run: Run) -> dict[str, Kind]:
     return kinds
 
 
-def that_make_groups(kinds: Mapping[str, Kind]) -> list[str]:
+def select_grouping(kinds: Mapping[str, Kind]) -> list[str]:
     """The names of `column_kinds` that make groups: of few different values, and of numbers."""
     return [name for name, kind in kinds.items() if kind != "text"]
 

@@ -14,9 +14,9 @@ import platformdirs
 from mcviz.errors import McvizError, StorageError
 from mcviz.permission import may_write
 from mcviz.runs.files import folder_at
-from mcviz.runs.lock import writing
+from mcviz.runs.lock import write_lock
 from mcviz.runs.manifest_file import read_manifest
-from mcviz.runs.packed import packed, unpacked
+from mcviz.runs.npz import decode_npz, encode_npz
 from mcviz.runs.shipped import PACKAGE
 
 DIGEST = "run_digest"
@@ -55,9 +55,9 @@ def load_derived(path: str, digest: str, derived: Derived) -> dict[str, np.ndarr
         Each array by its name, or None where they are not there as they were written, for this very run.
     """
     # The user's first: there is one where the run's own folder could not take what was found later.
-    for folder in (folder_at(users_folder(digest)), folder_at(path)):
+    for folder in (folder_at(user_folder(digest)), folder_at(path)):
         try:
-            arrays = _unpacked(folder.read(derived.file), digest)
+            arrays = _unpack(folder.read(derived.file), digest)
         except (FileNotFoundError, McvizError):
             continue
         if arrays is not None and {name: str(array.dtype) for name, array in arrays.items()} == dict(derived.dtypes):
@@ -79,45 +79,45 @@ def save_derived(path: str, digest: str, derived: Derived, arrays: Mapping[str, 
     """
     if not may_write():
         return False
-    content = _packed({name: np.asarray(arrays[name], dtype) for name, dtype in derived.dtypes.items()}, digest)
+    content = _pack({name: np.asarray(arrays[name], dtype) for name, dtype in derived.dtypes.items()}, digest)
     folder = folder_at(path)
     try:
         if read_manifest(folder).digest != digest:
             return False
         if Path(path).resolve().is_relative_to(PACKAGE):  # where it is installed, nothing is written
-            return _saved_for_user(digest, derived, content)
-        with writing(folder, PATIENCE):  # nobody removes the run meanwhile; who lets it grow holds it for long
+            return _save_for_user(digest, derived, content)
+        with write_lock(folder, PATIENCE):  # nobody removes the run meanwhile; who lets it grow holds it for long
             if read_manifest(folder).digest != digest:
                 return False
             folder.write(derived.file, content)
-        folder_at(users_folder(digest)).delete(derived.file)  # which is older from now on
+        folder_at(user_folder(digest)).delete(derived.file)  # which is older from now on
     except StorageError:
-        return _saved_for_user(digest, derived, content)
+        return _save_for_user(digest, derived, content)
     except McvizError:
         return False
     return True
 
 
-def users_folder(digest: str) -> str:
+def user_folder(digest: str) -> str:
     """The folder of what is derived from a run that cannot be written to."""
     return str(Path(platformdirs.user_data_dir("mcviz", appauthor=False)) / "derived" / digest[:32])
 
 
-def _saved_for_user(digest: str, derived: Derived, content: bytes) -> bool:
+def _save_for_user(digest: str, derived: Derived, content: bytes) -> bool:
     try:
-        folder_at(users_folder(digest)).write(derived.file, content)
+        folder_at(user_folder(digest)).write(derived.file, content)
     except McvizError:
         return False
     return True
 
 
-def _packed(arrays: Mapping[str, np.ndarray], digest: str) -> bytes:
-    return packed({DIGEST: np.frombuffer(bytes.fromhex(digest), np.uint8), **arrays})
+def _pack(arrays: Mapping[str, np.ndarray], digest: str) -> bytes:
+    return encode_npz({DIGEST: np.frombuffer(bytes.fromhex(digest), np.uint8), **arrays})
 
 
-def _unpacked(content: bytes, digest: str) -> dict[str, np.ndarray] | None:
+def _unpack(content: bytes, digest: str) -> dict[str, np.ndarray] | None:
     try:
-        arrays = unpacked(content)
+        arrays = decode_npz(content)
     except ValueError:
         return None
     of_run = arrays.pop(DIGEST, np.empty(0, np.uint8))

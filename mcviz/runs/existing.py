@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mcviz.errors import McvizError, RunExistsError, RunNotFoundError
 from mcviz.manifest import Manifest
-from mcviz.runs.derived import users_folder
+from mcviz.runs.derived import user_folder
 from mcviz.runs.files import TEMPORARY, Folder
 from mcviz.runs.manifest_file import NAME, read_manifest
 from mcviz.runs.shipped import require_own
@@ -55,7 +55,9 @@ def refuse_another(folder: Folder, wanted: Manifest) -> None:
         require_own(folder.path)
     grows = differing == ["passes"] and there.state == "finished" and there.passes < wanted.passes
     if differing and not grows:
-        found = [f"{name} ({_shown(theirs.get(name))} there, {_shown(ours.get(name))} asked for)" for name in differing]
+        found = [
+            f"{name} ({_shorten(theirs.get(name))} there, {_shorten(ours.get(name))} asked for)" for name in differing
+        ]
         raise RunExistsError(
             f"Another {there.state} run is at {folder.path}, which differs in: {', '.join(found)}. "
             f"Choose another folder, or remove it with `mcviz remove {folder.path}`."
@@ -72,12 +74,12 @@ def refuse_name_of_reviews(name: str) -> None:
         raise invalid("name", f"another than {REVIEWS}, the folder of what reviewers decide", repr(name))
 
 
-def files_of_run(folder: Folder) -> list[str]:
+def own_files(folder: Folder) -> list[str]:
     """The files of a folder that a run there has made, but for its manifest, and its empty folders."""
     return [name for name in folder.sizes() if OWN.fullmatch(name) or is_temporary(name)]
 
 
-def left_over(folder: Folder, finished: Manifest, *, growing: bool = False) -> list[str]:
+def leftover_files(folder: Folder, finished: Manifest, *, growing: bool = False) -> list[str]:
     """Files of a finished run's writing that it does not need: of fewer passes, or of a writer that was killed.
 
     Args:
@@ -87,7 +89,7 @@ def left_over(folder: Folder, finished: Manifest, *, growing: bool = False) -> l
     """
     named = re.compile(r"(?:predictions|scores|manifest)-(\d{1,12})\.")
     found = []
-    for name in files_of_run(folder):
+    for name in own_files(folder):
         passes = named.match(name)
         needed = name in finished.files or (name.startswith("derived/") and not is_temporary(name))
         if not needed and (growing or not passes or int(passes[1]) <= finished.passes):
@@ -108,8 +110,8 @@ def remove_files(folder: Folder) -> None:
     """
     folder.rename(NAME, REMOVED)
     with suppress(McvizError):  # a manifest that cannot be read names no run from which anything was derived
-        shutil.rmtree(users_folder(read_manifest(folder, REMOVED).digest), ignore_errors=True)
-    folder.remove([name for name in files_of_run(folder) if name != REMOVED])
+        shutil.rmtree(user_folder(read_manifest(folder, REMOVED).digest), ignore_errors=True)
+    folder.remove([name for name in own_files(folder) if name != REMOVED])
     folder.delete(REMOVED)
 
 
@@ -129,6 +131,6 @@ def _refuse_other_files(folder: Folder) -> None:
         )
 
 
-def _shown(value: object) -> str:
+def _shorten(value: object) -> str:
     text = "none" if value is None else str(value)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

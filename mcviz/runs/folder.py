@@ -18,12 +18,12 @@ from mcviz.errors import (
 from mcviz.manifest import MODEL, Manifest
 from mcviz.permission import require_permission
 from mcviz.runs.arrays import read_whole_manifest
-from mcviz.runs.derived import users_folder
-from mcviz.runs.existing import REMOVED, files_of_run, is_being_removed, refuse_name_of_reviews, remove_files
+from mcviz.runs.derived import user_folder
+from mcviz.runs.existing import REMOVED, is_being_removed, own_files, refuse_name_of_reviews, remove_files
 from mcviz.runs.files import Folder, LocalFolder, folder_at
-from mcviz.runs.lock import has_lock, writing
+from mcviz.runs.lock import has_lock, write_lock
 from mcviz.runs.manifest_file import NAME, read_manifest
-from mcviz.runs.run import examples_done, is_whole, open_run
+from mcviz.runs.run import examples_done, is_complete, open_run
 from mcviz.runs.shipped import PACKAGE, is_shipped, require_own, shipped_runs
 from mcviz.tasks import task_of
 from mcviz.text import UNPRINTABLE, is_text, printable, size
@@ -114,7 +114,7 @@ class Removal:
         if self.link:
             return ["Only the link to the run goes. The run itself stays where it is."]
         what = "passes, scores and all else that the run keeps" + (", its model too" if self.model else "")
-        found = [f"{_counted(self.files)}, {size(self.bytes)}: {what}."]
+        found = [f"{_count_files(self.files)}, {size(self.bytes)}: {what}."]
         if self.derived:
             names = ", ".join(name.removesuffix(".npz") for name in sorted(self.derived))
             found.append(f"What was derived from it goes too, {size(sum(self.derived.values()))}: {names}.")
@@ -155,17 +155,17 @@ def list_runs(folder: str | os.PathLike[str]) -> list[ListedRun]:
     """
     here = folder_at(folder)
     names = sorted({*here.subfolders_with(NAME), *here.subfolders_with(REMOVED)})
-    found = [_listed(here, name) for name in names if not name.startswith(".")]
+    found = [_inspect(here, name) for name in names if not name.startswith(".")]
     return [run for run in found if run is not None]
 
 
 def list_shipped_runs() -> list[ListedRun]:
     """The runs that came with mcviz, as `list_runs` has them; they are examples where there is no other."""
-    found = [_listed(folder_at(run.parent), run.name) for run in shipped_runs().values()]
+    found = [_inspect(folder_at(run.parent), run.name) for run in shipped_runs().values()]
     return [run for run in found if run is not None]
 
 
-def what_goes(path: str | os.PathLike[str]) -> Removal:
+def preview_removal(path: str | os.PathLike[str]) -> Removal:
     """What `remove_run` would remove.
 
     Raises:
@@ -179,10 +179,10 @@ def what_goes(path: str | os.PathLike[str]) -> Removal:
         return Removal(0, 0, False, {}, [], link=True)
     require_own(folder.path)
     sizes = folder.sizes()
-    own = {name: count for name, count in sizes.items() if name in {NAME, *files_of_run(folder)}}
+    own = {name: count for name, count in sizes.items() if name in {NAME, *own_files(folder)}}
     derived = Counter({name.removeprefix(DERIVED): count for name, count in own.items() if name.startswith(DERIVED)})
     with suppress(McvizError):  # of a manifest that cannot be read nothing else is known
-        elsewhere = folder_at(users_folder(read_manifest(folder).digest)).sizes()
+        elsewhere = folder_at(user_folder(read_manifest(folder).digest)).sizes()
         derived.update({name.removeprefix(DERIVED): count for name, count in elsewhere.items()})
     kept = {name: count for name, count in own.items() if not name.startswith(DERIVED)}
     return Removal(
@@ -214,7 +214,7 @@ def remove_run(path: str | os.PathLike[str], patience: float | None = None) -> l
     require_own(folder.path)
     if not has_lock(folder):  # that of a writer, or of a process that was killed
         _require_run(folder)
-    with writing(folder, patience):
+    with write_lock(folder, patience):
         folder.remove([])  # a folder that is empty is all that some leave who are killed
         _require_run(folder)
         remove_files(folder)
@@ -260,7 +260,7 @@ def rename_run(path: str | os.PathLike[str], name: str, patience: float | None =
         return new.path
     with ExitStack() as held:
         for each in sorted((folder, new), key=lambda each: each.path):  # in one order, or two could wait for each other
-            held.enter_context(writing(each, patience))
+            held.enter_context(write_lock(each, patience))
         _require_run(folder, "renamed")
         if os.path.lexists(new.path):
             raise RunExistsError(f"{new.path} is there already. Choose another name, or remove that first.")
@@ -285,7 +285,7 @@ def check_run_name(name: str) -> None:
     refuse_name_of_reviews(name)
 
 
-def _counted(files: int) -> str:
+def _count_files(files: int) -> str:
     return f"{files:,} file{'' if files == 1 else 's'}"
 
 
@@ -305,7 +305,7 @@ def _require_run(folder: Folder, done: str = "removed") -> None:
         raise RunNotFoundError(f"There is no run at {folder.path}, so nothing was {done}.")
 
 
-def _listed(here: Folder, name: str) -> ListedRun | None:
+def _inspect(here: Folder, name: str) -> ListedRun | None:
     """A run as a list shows it, or None where it was removed meanwhile."""
     state: State = "finished"
     path, message, manifest, sizes = here.address(name), "", None, {}
@@ -313,7 +313,7 @@ def _listed(here: Folder, name: str) -> ListedRun | None:
         folder = folder_at(path)
         sizes = folder.sizes()
         manifest = read_whole_manifest(folder)
-        if not is_whole(folder, manifest):
+        if not is_complete(folder, manifest):
             open_run(path)  # which says why not
     except PartialRunError as error:
         state, message = "partial", str(error)

@@ -11,12 +11,12 @@ import numpy as np
 from mcviz.errors import CorruptRunError, McvizError, PartialRunError, RunNotFoundError
 from mcviz.manifest import COLUMNS, CONTENT, MODEL, Images, Manifest
 from mcviz.measures import PassSummary, Score, summarise
-from mcviz.runs.arrays import ArrayReader, arrays_of, read_whole_manifest, shards_done
+from mcviz.runs.arrays import ArrayReader, complete_shards, read_whole_manifest, stored_arrays
 from mcviz.runs.derived import Derived, load_derived, save_derived
 from mcviz.runs.files import Folder, LocalFolder, folder_at
 from mcviz.runs.images import StoredImages
 from mcviz.runs.manifest_file import corrupt, read_manifest
-from mcviz.runs.table import content_of, decode_columns, decode_table
+from mcviz.runs.table import decode_columns, decode_table, select_content
 from mcviz.runs.value_scale import ValueScale
 from mcviz.runs.verified import read_verified
 from mcviz.tasks import Task, task_of
@@ -45,19 +45,21 @@ def open_run(path: str | os.PathLike[str]) -> "Run":
     while True:
         manifest = read_whole_manifest(folder)
         if manifest.state == "partial":
-            raise PartialRunError(how_far(folder, manifest))
-        if not _wrong_size(folder, manifest):
+            raise PartialRunError(describe_progress(folder, manifest))
+        if not _find_wrong_size(folder, manifest):
             return Run(folder, manifest)
-        if read_manifest(folder) == manifest and (wrong := _wrong_size(folder, manifest)):  # not replaced meanwhile
+        if read_manifest(folder) == manifest and (
+            wrong := _find_wrong_size(folder, manifest)
+        ):  # not replaced meanwhile
             raise wrong
 
 
-def is_whole(folder: Folder, manifest: Manifest) -> bool:
+def is_complete(folder: Folder, manifest: Manifest) -> bool:
     """Whether a run is finished, and every file there with its size."""
-    return manifest.state == "finished" and _wrong_size(folder, manifest) is None
+    return manifest.state == "finished" and _find_wrong_size(folder, manifest) is None
 
 
-def how_far(folder: Folder, manifest: Manifest) -> str:
+def describe_progress(folder: Folder, manifest: Manifest) -> str:
     """A sentence on how much of a partial run is there, and how to go on."""
     return (
         f"{folder.path} is a partial run: {examples_done(manifest):,} of {manifest.examples.count:,} examples have "
@@ -68,7 +70,7 @@ def how_far(folder: Folder, manifest: Manifest) -> str:
 
 def examples_done(manifest: Manifest) -> int:
     """The number of examples whose passes are there."""
-    shards = [manifest.shard_range(shard) for shard in shards_done(manifest)]
+    shards = [manifest.shard_range(shard) for shard in complete_shards(manifest)]
     return sum(stop - start for start, stop in shards)
 
 
@@ -128,7 +130,7 @@ class Run:
         Raises:
             McvizError: the examples are no images.
         """
-        return self._images().shape
+        return self._require_images().shape
 
     @property
     def value_scale(self) -> ValueScale:
@@ -137,7 +139,7 @@ class Run:
         Raises:
             McvizError: the examples are no images.
         """
-        return ValueScale.of(self._images(), self.manifest.preprocessing)
+        return ValueScale.of(self._require_images(), self.manifest.preprocessing)
 
     @cached_property
     def model_path(self) -> str | None:
@@ -175,7 +177,7 @@ class Run:
             CorruptRunError: a file is not what was written.
             McvizError: the run is of a regression.
         """
-        self._require("probs", "probabilities of classes")
+        self._require_array("probs", "probabilities of classes")
         return self.predictions(example)
 
     def probs_block(self, start: int, stop: int | None) -> np.ndarray:
@@ -188,7 +190,7 @@ class Run:
             CorruptRunError: a file is not what was written.
             McvizError: the run is of a regression.
         """
-        self._require("probs", "probabilities of classes")
+        self._require_array("probs", "probabilities of classes")
         return self.predictions_block(start, stop)
 
     def outputs(self, example: int) -> np.ndarray:
@@ -203,7 +205,7 @@ class Run:
         Raises:
             As `probs`; McvizError: the run is of a classification.
         """
-        self._require("outputs", "outputs of a regression")
+        self._require_array("outputs", "outputs of a regression")
         return self.predictions(example)[:, : len(self.targets)]
 
     def variances(self, example: int) -> np.ndarray | None:
@@ -212,7 +214,7 @@ class Run:
         Raises:
             As `outputs`.
         """
-        self._require("outputs", "outputs of a regression")
+        self._require_array("outputs", "outputs of a regression")
         return self.predictions(example)[:, len(self.targets) :] if self.manifest.predicts != "mean" else None
 
     def predictions(self, example: int) -> np.ndarray:
@@ -221,7 +223,7 @@ class Run:
         Raises:
             As `probs`.
         """
-        example = self._checked(example)
+        example = self._check_example(example)
         return self._passes(example, example + 1)[:, 0]
 
     def predictions_block(self, start: int, stop: int | None) -> np.ndarray:
@@ -285,12 +287,12 @@ class Run:
     @cached_property
     def labels(self) -> np.ndarray | None:
         """(N,) int64 classes, or (N, D) float32 true values of a regression; None where nobody knows them."""
-        return None if self.manifest.labels_sha256 is None else _shared(self._rows("label"))
+        return None if self.manifest.labels_sha256 is None else _freeze(self._rows("label"))
 
     @cached_property
     def deterministic_probs(self) -> np.ndarray | None:
         """(N, C) float32 probabilities of the model with dropout off, or None where the run has none."""
-        self._require("probs", "probabilities of classes")
+        self._require_array("probs", "probabilities of classes")
         return self.deterministic_predictions
 
     @cached_property
@@ -298,12 +300,12 @@ class Run:
         """(N, K) float32 predictions of the model with dropout off, as `predictions` has them; or None."""
         if not self.manifest.deterministic:
             return None
-        return _shared(self._by_example("deterministic_"))
+        return _freeze(self._read_by_example("deterministic_"))
 
     @cached_property
     def features(self) -> np.ndarray | None:
         """(N, D) float32 features by which examples are alike, or None where the run has none."""
-        return _shared(self._rows("features")) if self.manifest.features is not None else None
+        return _freeze(self._rows("features")) if self.manifest.features is not None else None
 
     @cached_property
     def columns(self) -> "pd.DataFrame | None":
@@ -337,20 +339,20 @@ class Run:
         if not examples.content or columns is None:
             raise McvizError(f"The examples of {self.path} are no texts and no rows of numbers.")
         try:
-            return content_of(columns, examples.content, CONTENT[examples.kind])
+            return select_content(columns, examples.content, CONTENT[examples.kind])
         except ValueError as error:
             raise corrupt(self._folder.address(COLUMNS), f"is damaged: {error}") from error
 
     @cached_property
     def mean_probs(self) -> np.ndarray:
         """(N, C) float32 predictive mean of a classification."""
-        self._require("probs", "probabilities of classes")
+        self._require_array("probs", "probabilities of classes")
         return self.mean_predictions
 
     @cached_property
     def mean_predictions(self) -> np.ndarray:
         """(N, K) float32 mean of the passes, as `predictions` has them."""
-        return _shared(self._by_example("mean_"))
+        return _freeze(self._read_by_example("mean_"))
 
     def scores(self) -> "pd.DataFrame":
         """Every score of every example, in a table that is the caller's own.
@@ -360,7 +362,7 @@ class Run:
             (int64), `correct` (boolean, missing where unknown), then the scores of `mcviz.SCORES` (float32). Of a
             regression `label` and `prediction` are float32, one for each target, and `correct` is not there.
         """
-        table = self._table.assign(**self._scores_not_stored)
+        table = self._table.assign(**self._computed_scores)
         known = [name for name in self.task.scores if name in table]
         unknown = [name for name in self.manifest.scores if name not in self.task.scores]
         return table[["id", *self.task.table_columns(self.targets), *known, *unknown]]
@@ -373,12 +375,12 @@ class Run:
     @property
     def pass_accuracy(self) -> np.ndarray | None:
         """(T,) float64 accuracy of each single pass of a classification, or None without labels."""
-        return self._measured("accuracy", 0)
+        return self._select_quality("accuracy", 0)
 
     @property
     def ensemble_accuracy(self) -> np.ndarray | None:
         """(T,) float64 accuracy of the mean of the first t + 1 passes of a classification, or None without labels."""
-        return self._measured("accuracy", 1)
+        return self._select_quality("accuracy", 1)
 
     @property
     def deterministic_accuracy(self) -> float | None:
@@ -388,12 +390,12 @@ class Run:
     @property
     def pass_rmse(self) -> np.ndarray | None:
         """(T,) float64 root mean squared error of each single pass of a regression, or None without labels."""
-        return self._measured("RMSE", 0)
+        return self._select_quality("RMSE", 0)
 
     @property
     def ensemble_rmse(self) -> np.ndarray | None:
         """(T,) float64 RMSE of the mean of the first t + 1 passes of a regression, or None without labels."""
-        return self._measured("RMSE", 1)
+        return self._select_quality("RMSE", 1)
 
     @property
     def deterministic_rmse(self) -> float | None:
@@ -413,9 +415,9 @@ class Run:
         """
         if self.manifest.labels_sha256 is None:
             return None
-        names = [array.name for array in arrays_of(self.manifest).values() if array.dimensions == ("draw",)]
+        names = [array.name for array in stored_arrays(self.manifest).values() if array.dimensions == ("draw",)]
         single, ensembles = self.task.quality_by_pass(self.manifest, {name: self._rows(name) for name in names})
-        return _shared(single), _shared(ensembles)
+        return _freeze(single), _freeze(ensembles)
 
     @property
     def deterministic_quality(self) -> float | None:
@@ -424,11 +426,11 @@ class Run:
             return None
         return self.task.compute_quality(self.deterministic_predictions, self.labels)
 
-    def _measured(self, quality: str, which: int) -> np.ndarray | None:
+    def _select_quality(self, quality: str, which: int) -> np.ndarray | None:
         found = self.quality_by_pass if self.task.quality_name == quality else None
         return None if found is None else found[which]
 
-    def _checked(self, example: int) -> int:
+    def _check_example(self, example: int) -> int:
         if isinstance(example, bool) or not isinstance(example, int | np.integer):
             raise TypeError(f"An example is named by its number, a whole one. Received: {example!r}.")
         if not 0 <= example < len(self):
@@ -438,17 +440,17 @@ class Run:
     def _passes(self, start: int, stop: int) -> np.ndarray:
         """(T, n, K) of the examples `start` to before `stop`."""
         rows = {name: self._rows(name, start, stop) for name in self.task.pass_arrays(self.manifest)}
-        return _shared(self.task.decode(rows))
+        return _freeze(self.task.decode(rows))
 
-    def _require(self, array: str, what: str) -> None:
+    def _require_array(self, array: str, what: str) -> None:
         if array not in self.task.pass_arrays(self.manifest):
             raise McvizError(f"{self.path} is a run of {self.manifest.task}, which has no {what}.")
 
-    def _by_example(self, prefix: str) -> np.ndarray:
+    def _read_by_example(self, prefix: str) -> np.ndarray:
         """(N, K) of the arrays of one row an example whose names begin so."""
         return np.concatenate([self._rows(f"{prefix}{name}") for name in self.task.pass_arrays(self.manifest)], axis=1)
 
-    def _images(self) -> Images:
+    def _require_images(self) -> Images:
         if self.manifest.images is None:
             raise McvizError(f"The examples of {self.path} are no images.")
         return self.manifest.images
@@ -470,14 +472,14 @@ class Run:
         return tuple(name for name, score in scores if name in stored or there.issuperset(score.needs))
 
     @cached_property
-    def _scores_not_stored(self) -> dict[str, np.ndarray]:
+    def _computed_scores(self) -> dict[str, np.ndarray]:
         """Scores that the run was made without, (N,) float32 by name; what takes long is kept beside the run."""
         there = self.task.score_inputs(self.manifest)
         scores = self.task.scores.values()
         missing = [score for score in scores if score.name not in self._table and there.issuperset(score.needs)]
-        return {score.name: self._score(score) for score in missing}
+        return {score.name: self._compute_score(score) for score in missing}
 
-    def _score(self, score: Score) -> np.ndarray:
+    def _compute_score(self, score: Score) -> np.ndarray:
         if "mean_probs" in score.needs and "probs" not in score.needs:
             # One pass with that mean does as well, and is read at once.
             return score.compute(self._predictions(self.mean_predictions[None], 0, len(self))).astype(np.float32)
@@ -517,12 +519,12 @@ class Run:
             raise corrupt(self.path, f"is damaged: {str(error).rstrip('.')}") from error
 
 
-def _shared(array: np.ndarray) -> np.ndarray:
+def _freeze(array: np.ndarray) -> np.ndarray:
     array.setflags(write=False)
     return array
 
 
-def _wrong_size(folder: Folder, manifest: Manifest) -> CorruptRunError | None:
+def _find_wrong_size(folder: Folder, manifest: Manifest) -> CorruptRunError | None:
     """The error for the first file that is missing or of another size, if there is one."""
     sizes = folder.sizes(list(manifest.files))
     for name, file in manifest.files.items():

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def with_own_names(columns: "pd.DataFrame", reserved: Collection[str]) -> "pd.DataFrame":
+def rename_reserved(columns: "pd.DataFrame", reserved: Collection[str]) -> "pd.DataFrame":
     """The user's own columns by names that none of the run's has: `user_` stands before a name that one has.
 
     Args:
@@ -29,7 +29,7 @@ def encode_columns(ids: tuple[str, ...] | None, *parts: "pd.DataFrame") -> bytes
 
     Args:
         ids: N texts, or None.
-        parts: columns, a row an example, as `with_own_names` gives them.
+        parts: columns, a row an example, as `rename_reserved` gives them.
 
     Raises:
         InvalidInputError: a column that Parquet cannot hold.
@@ -75,7 +75,7 @@ def decode_columns(content: bytes, count: int) -> "pd.DataFrame":
     return frame
 
 
-def content_of(columns: "pd.DataFrame", names: tuple[str, ...], of: str) -> "pd.DataFrame":
+def select_content(columns: "pd.DataFrame", names: tuple[str, ...], of: str) -> "pd.DataFrame":
     """The columns that are the examples themselves.
 
     Args:

@@ -32,7 +32,7 @@ class ValueScale:
         if images.dtype == "uint8":
             return cls._between(0, BYTES)
         if preprocessing.applied:
-            return cls._of_preprocessed(preprocessing)
+            return cls._from_preprocessing(preprocessing)
         if lowest >= -1 and highest <= 1:
             return cls._between(0 if lowest >= 0 else -1, 1)
         if lowest >= 0 and BYTES / 2 < highest <= BYTES:
@@ -54,7 +54,7 @@ class ValueScale:
         return cls(np.array([low], np.float32), np.array([high], np.float32), stretched=stretched)
 
     @classmethod
-    def _of_preprocessed(cls, done: Preprocessing) -> "ValueScale":
+    def _from_preprocessing(cls, done: Preprocessing) -> "ValueScale":
         mean, std = np.array(done.mean or (0,)), np.array(done.std or (1,))
         white = BYTES if done.divide_by > 1 or mean.max() > 1 or std.max() > 1 else 1
         low, high = -mean / std, (white / done.divide_by - mean) / std

@@ -12,7 +12,7 @@ from mcviz.runs.files import folder_at
 from mcviz.runs.manifest_file import NAME, corrupt
 from mcviz.runs.run import Run, open_run
 from mcviz.tasks import task_of
-from mcviz.tasks.summary import Summary, joined
+from mcviz.tasks.aggregates import Aggregates, join_aggregates
 
 ROUNDING = 1e-6  # another processor's, in what is recomputed
 
@@ -72,37 +72,33 @@ def verify_run(path: str | os.PathLike[str], progress: Progress | None = None) -
         if progress:
             progress(done, total)
     table = run.scores()
-    for array, agrees in _of_all(run, names, progress).items():
+    for array, agrees in _check_numbers(run, names, progress).items():
         if not agrees:
             raise corrupt(folder.address(array), "holds numbers that are not those of the passes")
     return Verification(
         run=run,
         files=len(run.manifest.files),
         bytes=read,
-        accuracy=_measured(run.manifest, run.deterministic_accuracy, run.pass_accuracy, run.ensemble_accuracy),
-        rmse=_measured(run.manifest, run.deterministic_rmse, run.pass_rmse, run.ensemble_rmse),
+        accuracy=_collect_quality(run.manifest, run.deterministic_accuracy, run.pass_accuracy, run.ensemble_accuracy),
+        rmse=_collect_quality(run.manifest, run.deterministic_rmse, run.pass_rmse, run.ensemble_rmse),
         mean_scores={name: float(table[name].to_numpy().mean(dtype=np.float64)) for name in names},
     )
 
 
-def _of_all(run: Run, names: tuple[str, ...], progress: Progress | None) -> dict[str, bool]:
+def _check_numbers(run: Run, names: tuple[str, ...], progress: Progress | None) -> dict[str, bool]:
     """Whether all that is stored is what the passes come to, by the file that holds it."""
-    manifest, parts = run.manifest, []
+    manifest, parts = replace(run.manifest, scores=names), []
     files = len(manifest.files)
     for shard in range(manifest.shards):
-        parts.append(_summary(run, *manifest.shard_range(shard), names))
+        start, stop = manifest.shard_range(shard)
+        labels = None if run.labels is None else run.labels[start:stop]
+        parts.append(run.task.aggregate(manifest, run.predictions_block(start, stop), labels))
         if progress:
             progress(files + shard + 1, files + manifest.shards)
-    return _agreements(run, joined(parts))
+    return _agreements(run, join_aggregates(parts))
 
 
-def _summary(run: Run, start: int, stop: int, names: tuple[str, ...]) -> Summary:
-    labels = None if run.labels is None else run.labels[start:stop]
-    manifest = replace(run.manifest, scores=names)
-    return task_of(manifest).summarise(manifest, run.predictions_block(start, stop), labels)
-
-
-def _measured(
+def _collect_quality(
     manifest: Manifest, deterministic: float | None, passes: np.ndarray | None, ensemble: np.ndarray | None
 ) -> dict[str, float]:
     known = {} if deterministic is None else {"deterministic": deterministic}
@@ -115,7 +111,7 @@ def _measured(
     }
 
 
-def _agreements(run: Run, found: Summary) -> dict[str, bool]:
+def _agreements(run: Run, found: Aggregates) -> dict[str, bool]:
     """Whether what is stored is what the passes come to, by the file that holds it."""
     manifest, table = run.manifest, run.scores()
     quality = task_of(manifest).quality_of_totals(manifest, found.totals)
@@ -129,10 +125,10 @@ def _agreements(run: Run, found: Summary) -> dict[str, bool]:
         agree[manifest.table] &= bool(stored.notna().all()) and _agrees(manifest, stored.to_numpy(values.dtype), values)
     for name, rows in (found.arrays | found.totals).items():
         agree[f"{manifest.store}/{name}"] = _agrees(manifest, run.array(name), rows)
-    return agree | {NAME: _told(manifest, quality)}
+    return agree | {NAME: _quality_agrees(manifest, quality)}
 
 
-def _told(manifest: Manifest, found: float | None) -> bool:
+def _quality_agrees(manifest: Manifest, found: float | None) -> bool:
     """Whether the manifest tells the quality that was found, or none."""
     told = manifest.quality
     return told is None or (found is not None and abs(told - found) <= ROUNDING * abs(found))

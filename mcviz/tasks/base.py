@@ -12,8 +12,8 @@ from mcviz.choices import Predicts
 from mcviz.manifest import Manifest
 from mcviz.measures import Predictions, RegressionPredictions, Scores
 from mcviz.measures.quality import Quality
+from mcviz.tasks.aggregates import Aggregates
 from mcviz.tasks.stored_array import StoredArray
-from mcviz.tasks.summary import Summary
 
 if TYPE_CHECKING:
     from mcviz.data import DataSet
@@ -78,7 +78,7 @@ class Changes:
         return found[np.argsort(-np.abs(self.worse[found]), kind="stable")]
 
 
-def changed_predictions(distance: np.ndarray, same: np.ndarray) -> Changes:
+def compare_unlabelled(distance: np.ndarray, same: np.ndarray) -> Changes:
     """Changes where no labels are known.
 
     Args:
@@ -100,7 +100,7 @@ class PassFormat(ABC):
     least: int
     axis: str
 
-    def in_three_axes(self, passes: Any, axes: Sequence[str] | None) -> tuple[Any, Sequence[str] | None]:
+    def expand_axes(self, passes: Any, axes: Sequence[str] | None) -> tuple[Any, Sequence[str] | None]:
         """Passes, and the order of their axes, with all three of these."""
         return passes, axes
 
@@ -185,7 +185,7 @@ class Task(ABC):
         return {f"deterministic_{name}": part for name, part in self.split(manifest, predictions).items()}
 
     @abstractmethod
-    def summarise(self, manifest: Manifest, passes: np.ndarray, labels: np.ndarray | None) -> Summary:
+    def aggregate(self, manifest: Manifest, passes: np.ndarray, labels: np.ndarray | None) -> Aggregates:
         """What (T, n, K) passes as they are stored come to."""
 
     @abstractmethod

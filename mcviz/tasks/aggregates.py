@@ -6,7 +6,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Summary:
+class Aggregates:
     """What the passes of n examples come to, by the names under which a run keeps it.
 
     Attributes:
@@ -20,9 +20,9 @@ class Summary:
     columns: dict[str, np.ndarray]
 
 
-def joined(parts: list[Summary]) -> Summary:
+def join_aggregates(parts: list[Aggregates]) -> Aggregates:
     """The summary of all examples, from those of their parts in order."""
-    return Summary(
+    return Aggregates(
         arrays={name: np.concatenate([part.arrays[name] for part in parts]) for name in parts[0].arrays},
         totals={name: np.sum([part.totals[name] for part in parts], axis=0) for name in parts[0].totals},
         columns={name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns},
