@@ -86,7 +86,7 @@ def write_run(
         keep_images: whether the run holds the images, to be looked at.
         source: what the passes were made by, in words.
         about: free: where the data came from, their licence.
-        resume: whether to go on with a run that was stopped; False begins it anew.
+        resume: whether to go on with a run that was stopped; False starts it again.
         progress: called with (done, total) predictions; what it raises stops the writing.
 
     Raises:
@@ -107,7 +107,7 @@ def write_run(
         raise validate.invalid("unit", f"left out for a {task}", unit)
     passes, axes = form.expand_axes(passes, axes)
     with _open_passes(passes) as held:
-        given = _Passes.of(held, axes, len(examples) or None, form)
+        given = _Passes.from_array(held, axes, len(examples) or None, form)
         count, width = given.count, given.width
         if len(examples) not in (0, count):
             raise validate.invalid("passes", f"of {len(examples):,} examples, as the data are", f"{count:,} examples")
@@ -164,12 +164,12 @@ class _Passes:
         self.passes, self.count, self.width = (array.shape[axis] for axis in order)
 
     @classmethod
-    def of(
+    def from_array(
         cls, array: "np.ndarray | _FileArray", axes: Sequence[str] | None, count: int | None, form: PassFormat
     ) -> "_Passes":
         _check_axes(array.shape)
         validate.dtype("passes", np.empty(0, array.dtype), np.floating)
-        passes = cls(array, _order(array.shape, axes, count, form.axis), form)
+        passes = cls(array, _find_axes(array.shape, axes, count, form.axis), form)
         if passes.passes < 2 or passes.width < form.least:
             found, several = f"{passes.passes} and {passes.width}", f" and {form.least} classes" * (form.least > 1)
             raise validate.invalid("passes", f"at least 2 passes{several}", found, "Name the axes if they are others.")
@@ -245,7 +245,7 @@ class _FileArray:
         self._map("r+")[part] = values
 
     def _read(self, outer: range, inner: range) -> np.ndarray:
-        """What lies together is read, and not mapped: all that a mapping shows and reads ahead counts as memory."""
+        """Read contiguous parts without a memory map, whose pages and read-ahead would count as memory."""
         whole, row = len(inner) == self.shape[1], self.shape[2]
         starts = outer[:1] if whole else outer
         count = row * (len(outer) * len(inner) if whole else len(inner))
@@ -261,7 +261,7 @@ class _FileArray:
 
 @contextmanager
 def _open_passes(given: Any) -> Iterator[np.ndarray | _FileArray]:
-    """An array of numpy's; of what is lazy a copy in a temporary file, written a chunk at a time."""
+    """Open passes as a numpy array, or copy lazy ones into a temporary file chunk by chunk."""
     whole = isinstance(given, np.memmap) and given.filename and not isinstance(given.base, np.ndarray)
     if whole and given.mode != "c":
         yield _FileArray(
@@ -334,7 +334,7 @@ def _check_axes(shape: tuple[int, ...]) -> None:
         raise validate.invalid("passes", expected, f"shape {shape}")
 
 
-def _order(shape: tuple[int, ...], axes: Sequence[str] | None, count: int | None, last: str) -> tuple[int, ...]:
+def _find_axes(shape: tuple[int, ...], axes: Sequence[str] | None, count: int | None, last: str) -> tuple[int, ...]:
     names = ("pass", "example", last)
     if axes is not None:
         if sorted(axes) != sorted(names):

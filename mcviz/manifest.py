@@ -1,4 +1,4 @@
-"""The types of a manifest: what a run says about itself, how its numbers were made, and which files hold them."""
+"""The types of a run's manifest: its examples, its model, how its numbers were made, and its files."""
 
 import hashlib
 import json
@@ -58,7 +58,7 @@ class Examples(Part, frozen=True):
     """The examples that were predicted.
 
     Attributes:
-        kind: what an example is, one of `CONTENT`; `none` where the run knows nothing but its number.
+        kind: of an example, one of `CONTENT`; `none` where the run knows nothing but its number.
         count: how many, N.
         sha256: of their content: the identity of the data set, which reviews and comparisons of runs hang on.
         columns_sha256: of their ids and the user's own columns, or None where they have no names but their numbers.
@@ -114,7 +114,7 @@ class Preprocessing(Part, frozen=True):
 
     @property
     def steps(self) -> list[str]:
-        """What is done, in words, a step each; none where images are taken as they are."""
+        """The steps in words; empty where images are taken as they are."""
         return [
             *([f"divided by {self.divide_by:g}"] if self.divide_by != 1 else []),
             *([f"less the mean {_listed(self.mean)}"] if self.mean else []),
@@ -124,7 +124,7 @@ class Preprocessing(Part, frozen=True):
         ]
 
     def __str__(self) -> str:
-        """What is done, in a few words."""
+        """All steps in a few words."""
         done = ", ".join(self.steps) or "as they are"
         return f"{done}, before they were stored" if self.applied else done
 
@@ -332,8 +332,8 @@ class Manifest(Part, frozen=True, kw_only=True):
         return self.classes or len(self.targets) * (1 if self.predicts == "mean" else 2)
 
     @property
-    def predicted(self) -> str:
-        """What is predicted, in a few words."""
+    def output_summary(self) -> str:
+        """The number of classes or targets, in a few words."""
         if self.classes:
             return f"{self.classes:,} classes"
         return f"1 target, {self.targets[0]}" if len(self.targets) == 1 else f"{len(self.targets):,} targets"
@@ -344,7 +344,7 @@ class Manifest(Part, frozen=True, kw_only=True):
         return -(-self.examples.count // self.layout.examples_per_shard)
 
     @property
-    def how(self) -> str:
+    def sampling_summary(self) -> str:
         """How the passes were made, in a few words."""
         settings = ", ".join(f"{name} {value}" for name, value in self.settings.items())
         return "imported" if self.origin.kind == "imported" else settings
@@ -364,7 +364,7 @@ IDENTITY = {
 
 
 def layout_for(passes: int, width: int, images: Images | None) -> Layout:
-    """The layout of every run of these sizes, whatever the number of its examples: powers of two.
+    """The layout of every run of these sizes, however many examples it has: powers of two.
 
     Args:
         passes: T.
@@ -382,7 +382,7 @@ def layout_for(passes: int, width: int, images: Images | None) -> Layout:
 
 
 def check_claims(manifest: Manifest) -> None:
-    """Check what a manifest claims, before anything is read or any memory taken for it.
+    """Check the claims of a manifest, before anything is read or any memory taken for it.
 
     Raises:
         InvalidInputError: no run of any task can be so.
@@ -432,5 +432,5 @@ def _power_of_two(most: int) -> int:
 
 
 def canonical(content: dict[str, Any]) -> bytes:
-    """The one way in which content is written as JSON for a digest."""
+    """Encode content as the JSON that a digest is computed of."""
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()

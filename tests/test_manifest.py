@@ -45,6 +45,6 @@ def test_what_only_a_regression_has_is_left_out_of_the_identity_of_classes() -> 
 
 def test_settings_are_those_that_the_passes_were_drawn_with() -> None:
     assert CLASSES.settings == {"masks": "per_pass", "seed": 4}
-    assert CLASSES.how == "masks per_pass, seed 4"
+    assert CLASSES.sampling_summary == "masks per_pass, seed 4"
     imported = replace(CLASSES, seed=None, masks=None, origin=Origin("imported"))
-    assert (imported.settings, imported.how) == ({}, "imported")
+    assert (imported.settings, imported.sampling_summary) == ({}, "imported")

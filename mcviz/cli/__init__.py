@@ -193,8 +193,8 @@ def _describe(run: "ListedRun") -> None:
     line = f"{run.path}  {run.state}  {run.bytes / 1e6:.1f} MB"
     if manifest:
         line += (
-            f"  {manifest.passes:,} passes × {manifest.examples.count:,} examples × {manifest.predicted}"
-            f"  {manifest.how}"
+            f"  {manifest.passes:,} passes × {manifest.examples.count:,} examples × {manifest.output_summary}"
+            f"  {manifest.sampling_summary}"
         )
     say(line)
     if run.message:

@@ -1,4 +1,4 @@
-"""The arrays of a run: which there are, and how their shards are encoded and read, as Zarr v3 does.
+"""The arrays of a run, and how their shards are encoded and read, as Zarr v3.
 
 Every array is cut along its first axis alone. Names and packing are those of the CF conventions, so that xarray and
 other tools read the probabilities as they are. `zarr` is imported when an array is first encoded or read: that takes a
@@ -91,14 +91,14 @@ def shard_file(manifest: Manifest, array: StoredArray, shard: int) -> str:
 
 
 def complete_shards(manifest: Manifest) -> list[int]:
-    """The shards of examples whose passes are there."""
+    """The numbers of the shards whose passes are complete."""
     prefixes = [f"{manifest.store}/{name}/c." for name in task_of(manifest).pass_arrays(manifest)]
     found = [{int(file.split(".")[2]) for file in manifest.files if file.startswith(prefix)} for prefix in prefixes]
     return sorted(set.intersection(*found))
 
 
 def bytes_per_prediction(passes: np.ndarray, task: str, predicts: Predicts) -> float:
-    """How many bytes a prediction takes on disk, as far as the first of (T, n, K) passes tell."""
+    """The bytes that a prediction takes on disk, estimated from the first examples of (T, n, K) passes."""
     count, width = passes.shape[1], passes.shape[2]
     counted = 0 if TASKS[task].predicts_classes else width if predicts == "mean" else width // 2
     targets = tuple(map(str, range(counted)))
@@ -146,10 +146,9 @@ def encode_metadata(array: StoredArray) -> bytes:
 
 
 class ArrayReader:
-    """Reads rows of a run's arrays; every file is held against its checksum before anything in it is decoded.
+    """Reads rows of a run's arrays; the checksum of a file is verified before anything in it is decoded.
 
-    What was verified is what is decoded: the bytes of a shard stay in memory, as many as fit into a bound. Threads may
-    share a reader.
+    Verified bytes stay in memory, up to a bound, and are decoded from there. Threads may share a reader.
     """
 
     def __init__(self, folder: Folder, manifest: Manifest) -> None:

@@ -1,4 +1,4 @@
-"""What a run is made of, and how its manifest describes it."""
+"""The inputs of a new run, and the parts of its manifest that describe them."""
 
 import hashlib
 import json
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Progress = Callable[[int, int], None]
-Seen = Callable[[Manifest, int, Aggregates], None]  # a run, the first example of some, and what their passes come to
+Seen = Callable[[Manifest, int, Aggregates], None]  # a run, the first example of some, and the aggregates of these
 BLOCK_BYTES = 1 << 26  # of images that are looked at at once
 
 
 class Rows(Protocol):
-    """An array that need not be in memory: what is indexed is read."""
+    """An array that is read where it is indexed, so it need not be in memory."""
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of what a slice gives."""
+        """Of every slice."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -49,7 +49,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Contents:
-    """What a run is made of, beside its manifest.
+    """The inputs of a run, beside its manifest.
 
     Attributes:
         source: of the predictions.
@@ -71,7 +71,7 @@ class Contents:
 
 
 def describe_images(images: Rows, stored: bool) -> tuple[Images, str]:
-    """What a manifest says of images, and the SHA-256 of their content, found in one reading.
+    """Describe images for a manifest, and hash their content, in one reading.
 
     Args:
         images: (N, height, width, channels) uint8 or float32.
@@ -92,10 +92,10 @@ def describe_images(images: Rows, stored: bool) -> tuple[Images, str]:
 def describe_examples(
     examples: Examples, task: str, targets: Sequence[str], ids: tuple[str, ...] | None, *parts: "pd.DataFrame | None"
 ) -> tuple[Examples, bytes | None]:
-    """What a manifest says of examples, and the file of their ids and columns where they have some.
+    """Describe examples for a manifest, and encode the file of their ids and columns if they have any.
 
     Args:
-        examples: what they are, how many, and the SHA-256 of images; empty where there are none.
+        examples: their kind, number, and the SHA-256 of images; empty where there are none.
         task: of the run.
         targets: D names of a regression.
         ids: N texts, or None.
@@ -119,7 +119,7 @@ def describe_examples(
 
 
 def stored_scores(task: str, spread: bool = False) -> tuple[str, ...]:
-    """The names of the scores that a new run stores: those that need nothing but the passes.
+    """The names of the scores that a new run stores: all that need only the passes.
 
     Args:
         task: of the run.
@@ -130,7 +130,7 @@ def stored_scores(task: str, spread: bool = False) -> tuple[str, ...]:
 
 
 def hash_array(array: np.ndarray) -> str:
-    """SHA-256 of an array: of its dtype, its shape and its numbers."""
+    """The SHA-256 of the dtype, shape and numbers of an array."""
     digest = _start_hash(array)
     for start in range(0, len(array) if array.ndim else 0, 1024):
         digest.update(np.ascontiguousarray(array[start : start + 1024]).data)

@@ -1,7 +1,7 @@
 """Arrays that follow from a run and take long to compute, kept so that they are computed once.
 
-They are no part of the run: what is missing, damaged or of another run is computed again. They lie in the run's folder
-under `derived/`, or, where that cannot be written to, in the user's own data folder.
+They are not part of the run: if they are missing, damaged or of another run, they are computed again. They lie in the
+run's folder under `derived/`, or, where that cannot be written to, in the user's own data folder.
 """
 
 from collections.abc import Mapping
@@ -25,10 +25,10 @@ PATIENCE = 2.0  # seconds
 
 @dataclass(frozen=True)
 class Derived:
-    """What can be derived from a run.
+    """Something that can be derived from a run.
 
     Attributes:
-        name: of what it is, for a file's name.
+        name: for the name of its file.
         version: goes up whenever the same run gives something else.
         dtypes: the numpy dtype of each array, by its name.
     """
@@ -44,12 +44,12 @@ class Derived:
 
 
 def load_derived(path: str, digest: str, derived: Derived) -> dict[str, np.ndarray] | None:
-    """The arrays that were saved earlier.
+    """Load arrays that were saved earlier.
 
     Args:
         path: of the run that they follow from.
         digest: of that run.
-        derived: what they are.
+        derived: which ones.
 
     Returns:
         Each array by its name, or None where they are not there as they were written, for this very run.
@@ -66,12 +66,12 @@ def load_derived(path: str, digest: str, derived: Derived) -> dict[str, np.ndarr
 
 
 def save_derived(path: str, digest: str, derived: Derived, arrays: Mapping[str, np.ndarray]) -> bool:
-    """Keep arrays that follow from a run.
+    """Save arrays that follow from a run.
 
     Args:
         path: of the run that they follow from.
         digest: of that run.
-        derived: what they are.
+        derived: which ones.
         arrays: each array by its name, of the dtype that `derived` says.
 
     Returns:
@@ -99,7 +99,7 @@ def save_derived(path: str, digest: str, derived: Derived, arrays: Mapping[str, 
 
 
 def user_folder(digest: str) -> str:
-    """The folder of what is derived from a run that cannot be written to."""
+    """The folder in the user's data for arrays that cannot be saved in the run's own."""
     return str(Path(platformdirs.user_data_dir("mcviz", appauthor=False)) / "derived" / digest[:32])
 
 

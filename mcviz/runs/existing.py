@@ -1,4 +1,4 @@
-"""What is already in the folder that a run is to be written to, or removed from."""
+"""The files in a folder where a run is to be written or removed: its own, leftovers, and others."""
 
 import re
 import shutil
@@ -27,7 +27,7 @@ LONGEST = 100  # characters of a value in a message
 
 
 def is_finished(folder: Folder, wanted: Manifest) -> bool:
-    """Whether the wanted run is there, finished."""
+    """Whether the folder has the wanted run, finished."""
     try:
         there = read_manifest(folder)
     except RunNotFoundError:
@@ -65,7 +65,7 @@ def refuse_another(folder: Folder, wanted: Manifest) -> None:
 
 
 def refuse_name_of_reviews(name: str) -> None:
-    """Let no run take the name of the folder of reviews, in which its files would lie among theirs.
+    """Refuse the name of the folder of reviews, whose files would lie among those of the run.
 
     Raises:
         InvalidInputError: it has that name, in big or small letters.
@@ -75,17 +75,17 @@ def refuse_name_of_reviews(name: str) -> None:
 
 
 def own_files(folder: Folder) -> list[str]:
-    """The files of a folder that a run there has made, but for its manifest, and its empty folders."""
+    """The files and empty folders that a run has made in a folder, without its manifest."""
     return [name for name in folder.sizes() if OWN.fullmatch(name) or is_temporary(name)]
 
 
 def leftover_files(folder: Folder, finished: Manifest, *, growing: bool = False) -> list[str]:
-    """Files of a finished run's writing that it does not need: of fewer passes, or of a writer that was killed.
+    """Files that a finished run does not need: of fewer passes, or of a writer that was killed.
 
     Args:
         folder: of the run.
         finished: its manifest.
-        growing: whether those of a writing of more passes are among them, which could be gone on with.
+        growing: whether to include files of more passes, whose writing could be resumed.
     """
     named = re.compile(r"(?:predictions|scores|manifest)-(\d{1,12})\.")
     found = []
@@ -98,12 +98,12 @@ def leftover_files(folder: Folder, finished: Manifest, *, growing: bool = False)
 
 
 def is_being_removed(folder: Folder) -> bool:
-    """Whether the removal of a run was begun there, and stopped before its end."""
+    """Whether the removal of a run was stopped before its end."""
     return folder.sizes([NAME, REMOVED]).keys() == {REMOVED}
 
 
 def remove_files(folder: Folder) -> None:
-    """Remove what a run has made. Stopped anywhere, by a loss of power too, there is the whole run or none; then again.
+    """Remove the files of a run. Stopped anywhere, also by a loss of power, it leaves the whole run or none.
 
     Raises:
         StorageError: something cannot be removed.
@@ -116,7 +116,7 @@ def remove_files(folder: Folder) -> None:
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a file is one that a killed writer of a run left, under its temporary name."""
+    """Whether a file has the temporary name that only a killed writer leaves."""
     folder, _, file = name.rpartition("/")
     return bool(OWN_FOLDERS.fullmatch(folder) and TEMPORARY.fullmatch(file))
 

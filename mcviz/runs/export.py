@@ -1,4 +1,4 @@
-"""A run as a file for other tools."""
+"""Export a run to a file for other tools."""
 
 import os
 import secrets
@@ -20,7 +20,7 @@ Arrays = dict[str, tuple[tuple[str, ...], np.ndarray]]
 
 
 def export_run(run: Run, file: str | os.PathLike[str]) -> None:
-    """Write a run for those who go on elsewhere.
+    """Export a run as an archive of arrays or as a table.
 
     Args:
         run: an open run.
@@ -52,7 +52,7 @@ def export_run(run: Run, file: str | os.PathLike[str]) -> None:
 
 
 def write_table(table: "pd.DataFrame", file: str | os.PathLike[str]) -> None:
-    """Write a table, without its index, for those who go on elsewhere.
+    """Write a table without its index.
 
     Args:
         table: of any columns.
@@ -72,7 +72,7 @@ def write_table(table: "pd.DataFrame", file: str | os.PathLike[str]) -> None:
 
 
 def check_table_file(file: str | os.PathLike[str]) -> None:
-    """Find out before the work whether `write_table` takes such a file.
+    """Check before the work whether `write_table` takes such a file.
 
     Raises:
         InvalidInputError: it does not.
@@ -83,7 +83,7 @@ def check_table_file(file: str | os.PathLike[str]) -> None:
 
 @contextmanager
 def replaced_file(target: Path) -> Iterator[Path]:
-    """A file beside `target` to write to, which replaces it in the end; where that fails, nothing is left behind.
+    """Open a temporary file that replaces `target` at the end; if writing fails, nothing is left behind.
 
     Raises:
         StorageError: it cannot be written.
@@ -119,7 +119,7 @@ def _write_netcdf(run: Run, file: Path) -> None:
 
 
 def as_xarray(run: Run) -> "xarray.Dataset":
-    """A run as an xarray data set, as ArviZ takes it.
+    """Convert a run to an xarray data set, as ArviZ takes it.
 
     Returns:
         `probs` (draw, example, category) and `deterministic_probs` (example, category), or of a regression `outputs`
@@ -141,7 +141,7 @@ def as_xarray(run: Run) -> "xarray.Dataset":
 
 
 def _collect_arrays(run: Run) -> Arrays:
-    """The dimensions and the numbers of passes, deterministic predictions and labels, by their names in an .npz."""
+    """Dimensions and values of passes, deterministic predictions and labels, by their names in an .npz."""
     task, manifest, axis = run.task, run.manifest, "category" if run.class_names else "target"
     passes = task.split(manifest, run.predictions_block(0, None))
     found: Arrays = {name: (("draw", "example", axis), part) for name, part in passes.items()}

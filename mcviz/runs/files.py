@@ -47,7 +47,7 @@ def folder_at(address: str | os.PathLike[str]) -> "Folder":
 class Folder(ABC):
     """A folder of files, named by paths relative to it with `/` between the parts.
 
-    Every method raises StorageError where the storage fails, with what was there still there.
+    Every method raises StorageError where the storage fails, and leaves all files as they were.
     """
 
     path: str
@@ -81,11 +81,11 @@ class Folder(ABC):
 
     @abstractmethod
     def rename(self, name: str, to: str) -> None:
-        """Give a file directly in this folder another name, if it is there."""
+        """Rename a file directly in this folder, if there is one."""
 
     @abstractmethod
     def remove(self, names: Iterable[str]) -> None:
-        """Remove what `sizes` names, where it is there, and the folders that are empty without it, this one too."""
+        """Remove files and empty folders, as `sizes` names them, and then every folder that is empty, this one too."""
 
     def delete(self, name: str) -> None:
         """Remove one file."""
@@ -193,7 +193,7 @@ class LocalFolder(Folder):
             _sync(self._folder.absolute().parent)
 
     def _tidy(self, inner: str) -> None:
-        """Sync what was removed from a folder, and remove the folder if it is empty."""
+        """Sync a folder after a removal, and remove it if it is empty."""
         with suppress(*MISSING), _as_storage_error(f"{self.address(inner)} cannot be removed"):
             with self._open_inner(inner) as folder:
                 os.fsync(folder)
@@ -204,7 +204,7 @@ class LocalFolder(Folder):
 
     @contextmanager
     def _open_inner(self, inner: str, *, make: bool = False) -> Iterator[int]:
-        """A descriptor of a folder within this one; a link in the place of a folder on the way is no folder."""
+        """Open a folder within this one as a descriptor; a link on the way counts as missing."""
         if make and not self._folder.is_dir():
             self._folder.mkdir(parents=True, exist_ok=True)
             sync_with_parents(self._folder)
@@ -282,7 +282,7 @@ class RemoteFolder(Folder):
 
 @contextmanager
 def _as_storage_error(what: str, advice: str = "", *, even_if_missing: bool = False) -> Iterator[None]:
-    """Raise whatever storage raises, each kind errors of its own, as a StorageError; a missing file as that."""
+    """Raise every error of a storage as a StorageError, but a missing file as such."""
     try:
         yield
     except MISSING as error:
@@ -301,7 +301,7 @@ def _sentence(what: str, error: Exception, advice: str) -> str:
 
 
 def _open(file: str, flags: int) -> int:
-    """Open a file to be read; neither follow a link nor wait for whoever writes to a pipe."""
+    """Open a file for reading; neither follow a link nor wait for the writer of a pipe."""
     return os.open(file, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))  # Windows has neither
 
 
@@ -340,7 +340,7 @@ def _stats(folder: Path, names: list[str]) -> list[tuple[str, int]]:
 
 
 def _parents(names: Iterable[str]) -> set[str]:
-    """The folders that files are in, and those that these are in."""
+    """All folders above some files."""
     found: set[str] = set()
     while names := {name.rpartition("/")[0] for name in names} - {""}:
         found |= names
@@ -348,7 +348,7 @@ def _parents(names: Iterable[str]) -> set[str]:
 
 
 def sync_with_parents(folder: Path) -> None:
-    """Sync a folder and those that it is in: whoever made one of them may have been killed before that was on disk."""
+    """Sync a folder and all its parents: a process that made one may have been killed before it was on disk."""
     for made in (folder, *folder.resolve().parents):
         with suppress(PermissionError):  # of a folder that may be entered and not listed
             _sync(made)

@@ -1,4 +1,4 @@
-"""The runs of a folder: what is there, and removing one."""
+"""The runs of a folder: list, rename and remove them."""
 
 import os
 from collections import Counter
@@ -23,7 +23,7 @@ from mcviz.runs.existing import REMOVED, is_being_removed, own_files, refuse_nam
 from mcviz.runs.files import Folder, LocalFolder, folder_at
 from mcviz.runs.lock import has_lock, write_lock
 from mcviz.runs.manifest_file import NAME, read_manifest
-from mcviz.runs.run import examples_done, is_complete, open_run
+from mcviz.runs.opening import examples_done, is_complete, open_run
 from mcviz.runs.shipped import PACKAGE, is_shipped, require_own, shipped_runs
 from mcviz.tasks import task_of
 from mcviz.text import UNPRINTABLE, is_text, printable, size
@@ -41,10 +41,10 @@ class ListedRun:
     Attributes:
         path: its folder or address.
         state: "finished", "partial", "damaged" or "unreadable" (by this mcviz, or for want of permission).
-        manifest: what it says about itself, or None where that cannot be read.
+        manifest: of the run, or None where it cannot be read.
         examples_done: how many of its examples have their passes.
         bytes: of all its files.
-        message: what is wrong and what to do; empty for a finished run.
+        message: the problem and what to do; empty for a finished run.
     """
 
     path: str
@@ -65,7 +65,7 @@ class ListedRun:
         return is_shipped(self.path)
 
     def as_json(self) -> dict[str, Any]:
-        """What a list says of it, of types that JSON has; what is not known is null."""
+        """The row of a list in types that JSON has; unknown values are null."""
         manifest = self.manifest
         found: dict[str, Any] = {"name": self.name, "path": self.path, "state": self.state, "message": self.message}
         found |= {"bytes": self.bytes, "examples_done": self.examples_done if manifest else None}
@@ -90,7 +90,7 @@ class ListedRun:
 
 @dataclass(frozen=True)
 class Removal:
-    """What goes when a run is removed, and what stays.
+    """The files that a removal takes, and those that stay.
 
     Attributes:
         files: how many files of the run's own.
@@ -110,7 +110,7 @@ class Removal:
     link: bool = False
 
     def lines(self) -> list[str]:
-        """What goes and what stays, a sentence each."""
+        """The removal in sentences."""
         if self.link:
             return ["Only the link to the run goes. The run itself stays where it is."]
         what = "passes, scores and all else that the run keeps" + (", its model too" if self.model else "")
@@ -145,7 +145,7 @@ def run_names(folder: str | os.PathLike[str]) -> list[str]:
 
 
 def list_runs(folder: str | os.PathLike[str]) -> list[ListedRun]:
-    """The runs directly in a folder, by name, each opened. A damaged one is listed as that, and stops nothing.
+    """Open and list the runs directly in a folder, by name; a damaged one is listed as damaged.
 
     Args:
         folder: a path or an fsspec address; one that is not there holds no runs.
@@ -166,7 +166,7 @@ def list_shipped_runs() -> list[ListedRun]:
 
 
 def preview_removal(path: str | os.PathLike[str]) -> Removal:
-    """What `remove_run` would remove.
+    """List the files that `remove_run` would remove.
 
     Raises:
         RunNotFoundError: there is no run.
@@ -191,7 +191,7 @@ def preview_removal(path: str | os.PathLike[str]) -> Removal:
 
 
 def remove_run(path: str | os.PathLike[str], patience: float | None = None) -> list[str]:
-    """Remove a run in any state, with what was derived from it, and its folder where nothing else is in that.
+    """Remove a run in any state, with everything derived from it, and its folder if that is empty then.
 
     Args:
         path: its folder, or an fsspec address.
@@ -203,7 +203,7 @@ def remove_run(path: str | os.PathLike[str], patience: float | None = None) -> l
     Raises:
         RunNotFoundError: there is no run.
         StorageError: it cannot be removed, or another process writes it.
-        NotPermittedError: whoever asks may not remove it.
+        NotPermittedError: the caller may not remove it.
     """
     require_permission("No run can be removed")
     folder = folder_at(path)
@@ -222,9 +222,9 @@ def remove_run(path: str | os.PathLike[str], patience: float | None = None) -> l
 
 
 def rename_run(path: str | os.PathLike[str], name: str, patience: float | None = None) -> str:
-    """Give a run in any state another name in the same folder, in one step.
+    """Rename a run in any state within its folder, in one step.
 
-    What was derived from it goes along. Reviews hang on the examples, whatever a run is called.
+    Derived arrays go along. Reviews hang on the examples, whatever a run is called.
 
     Args:
         path: its folder on this machine.
@@ -239,7 +239,7 @@ def rename_run(path: str | os.PathLike[str], name: str, patience: float | None =
         RunNotFoundError: there is no run.
         RunExistsError: something of that name is there already.
         StorageError: it cannot be renamed, or another process writes it.
-        NotPermittedError: whoever asks may not rename it.
+        NotPermittedError: the caller may not rename it.
     """
     require_permission("No run can be renamed")
     folder = folder_at(path)
@@ -290,7 +290,7 @@ def _count_files(files: int) -> str:
 
 
 def require_folder(path: str | os.PathLike[str]) -> None:
-    """Refuse a folder that is not there; at an fsspec address there are no folders, only what is in them.
+    """Refuse a folder that does not exist; at an fsspec address there are no folders, only files.
 
     Raises:
         RunNotFoundError: there is no such folder on this machine.
@@ -306,7 +306,7 @@ def _require_run(folder: Folder, done: str = "removed") -> None:
 
 
 def _inspect(here: Folder, name: str) -> ListedRun | None:
-    """A run as a list shows it, or None where it was removed meanwhile."""
+    """Inspect a run for a list; None if it was removed meanwhile."""
     state: State = "finished"
     path, message, manifest, sizes = here.address(name), "", None, {}
     try:

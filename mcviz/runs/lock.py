@@ -14,7 +14,7 @@ SECONDS_BETWEEN_TRIES = 0.02
 
 @contextmanager
 def write_lock(folder: Folder, patience: float | None = None) -> Iterator[None]:
-    """Hold the right to write a run, waiting until other processes and threads have released it.
+    """Hold the lock of a run, waiting until other processes and threads have released it.
 
     Object storage has no locks: there two writers do the same work twice, and write the same bytes.
 

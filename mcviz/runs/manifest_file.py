@@ -43,7 +43,7 @@ def check_size(manifest: Manifest, names: Iterable[str]) -> None:
 
 
 def write_manifest(folder: Folder, manifest: Manifest, name: str = NAME) -> None:
-    """Put a manifest in place. For a finished run this is the moment from which it counts."""
+    """Write a manifest. For a finished run this is the moment from which it counts."""
     folder.write(name, _encode(manifest))
 
 
@@ -58,7 +58,7 @@ def read_manifest(folder: Folder, name: str = NAME) -> Manifest:
 
     Raises:
         RunNotFoundError: there is none.
-        CorruptRunError: it is not what was written, or claims what cannot be.
+        CorruptRunError: it was changed, or claims something impossible.
         InvalidInputError: another version of mcviz wrote it.
     """
     try:
@@ -102,14 +102,14 @@ def read_manifest(folder: Folder, name: str = NAME) -> Manifest:
 
 
 def corrupt(address: str, what: str) -> CorruptRunError:
-    """The error for a file at `address`, of which `what` is wrong."""
+    """The error for a damaged file; `what` continues the sentence after its address."""
     return CorruptRunError(
         f"{address} {printable(what):.500}. Restore it from a copy, or remove the run and sample again."
     )
 
 
 def check_manifest(manifest: Manifest) -> None:
-    """Check a manifest that was made in memory as one that is read is checked.
+    """Check a manifest that was made in memory as strictly as one that is read.
 
     Raises:
         InvalidInputError: no run can be so.

@@ -1,4 +1,4 @@
-"""How a run's model fares with what it was not made for: the OOD scores of sets of examples, kept beside the run."""
+"""The OOD scores of sets of examples, and how well a run's model tells them from its own, kept beside the run."""
 
 import json
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ FIGURES = ("auroc", "fpr95", "average_precision")
 
 @dataclass(frozen=True)
 class OODSet:
-    """A set of examples that are out of distribution, and what was computed of its N examples.
+    """A set of N examples that are out of distribution, with their scores.
 
     Attributes:
         key: its name in files and addresses.
@@ -35,8 +35,8 @@ class OODSet:
         confidence: (N,) float32, the max probability of the mean of the passes.
         shown: (K, …) some of the examples, small: uint8 images, float32 rows or texts. The first stands for the set;
             the others are those that the model is surest of and the verdict lets pass, the surest first.
-        shown_numbers: (K,) which they are.
-        predictions: (K,) what is predicted of them.
+        shown_numbers: (K,) the numbers of these.
+        predictions: (K,) the predicted classes of these.
         figures: by detector, its figures against the in-distribution examples, with the low and the high ends of their
             95% intervals.
     """
@@ -88,11 +88,11 @@ class OODSet:
 
 @dataclass(frozen=True)
 class OODScores:
-    """What the detectors find in a run's own examples and in sets that are out of distribution.
+    """The scores of the detectors for a run's own examples and for sets that are out of distribution.
 
     Attributes:
         labels: of the detectors for people, by their names.
-        own: what was computed of the run's own examples, none of which any detector was fitted or calibrated on.
+        own: of the run's own examples; no detector was fitted or calibrated on any of them.
         sets: that are compared with them.
         fitted: how many examples detectors were fitted on.
         calibrated: how many the verdict was calibrated on.
@@ -107,22 +107,22 @@ class OODScores:
     passes: int
 
     def with_sets(self, sets: "tuple[OODSet, ...]") -> "OODScores":
-        """The same with more sets, which take the place of those of the same key; figures are computed where needed."""
+        """A copy with more sets, which replace those of the same key; missing figures are computed."""
         keys = {each.key for each in sets}
         new = tuple(each if each.figures else self._measure(each) for each in sets)
         return replace(self, sets=tuple(each for each in self.sets if each.key not in keys) + new)
 
     def without(self, key: str) -> "OODScores":
-        """The same without a set."""
+        """A copy without a set."""
         return replace(self, sets=tuple(each for each in self.sets if each.key != key))
 
     def chart_labels(self) -> dict[str, str]:
-        """The few detectors that a chart shows: their names for people, short ones where there are."""
+        """The labels of the few detectors that a chart shows, short ones where there are."""
         shown = {name: label for name, label in self.labels.items() if DETECTORS[name].drawn}
         return {name: DETECTORS[name].short or label for name, label in shown.items()}
 
     def hardest_first(self) -> list[OODSet]:
-        """The sets, those first of which the verdict finds the least."""
+        """The sets, those first that the verdict detects worst."""
         return sorted(self.sets, key=lambda each: (each.figures[VERDICT][0].auroc, each.stopped.value))
 
     def means(self) -> dict[str, float]:
@@ -138,7 +138,7 @@ class OODScores:
 
 
 def ood_in_words(scores: OODScores) -> list[str]:
-    """What was found, in three sentences; there are none where there is no set.
+    """The findings in three sentences; none where there is no set.
 
     Returns:
         How much the verdict stops, whether it stops what the model is sure of, and which detector finds the most.
@@ -190,7 +190,7 @@ def _describe_best(means: Mapping[str, float], labels: Mapping[str, str]) -> str
 
 
 def load_ood_scores(run: "Run") -> OODScores | None:
-    """What was computed earlier for a run, or None."""
+    """Load the scores that were computed earlier for a run; None if there are none."""
     arrays = load_derived(run.path, run.digest, FILE)
     try:
         return None if arrays is None else _unpack(arrays)
@@ -199,7 +199,7 @@ def load_ood_scores(run: "Run") -> OODScores | None:
 
 
 def save_ood_scores(run: "Run", scores: OODScores) -> bool:
-    """Keep what was computed beside the run; see `save_derived`."""
+    """Save scores beside the run; see `save_derived`."""
     return save_derived(run.path, run.digest, FILE, _pack(scores))
 
 

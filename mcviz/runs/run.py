@@ -1,6 +1,5 @@
-"""A finished run, opened to be looked at. Nothing is read before it is asked for; nothing here needs TensorFlow."""
+"""A finished run, opened for reading. Files are read on demand; nothing here needs TensorFlow."""
 
-import os
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -8,12 +7,12 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from mcviz.errors import CorruptRunError, McvizError, PartialRunError, RunNotFoundError
+from mcviz.errors import CorruptRunError, McvizError, RunNotFoundError
 from mcviz.manifest import COLUMNS, CONTENT, MODEL, Images, Manifest
 from mcviz.measures import PassSummary, Score, summarise
-from mcviz.runs.arrays import ArrayReader, complete_shards, read_whole_manifest, stored_arrays
+from mcviz.runs.arrays import ArrayReader, stored_arrays
 from mcviz.runs.derived import Derived, load_derived, save_derived
-from mcviz.runs.files import Folder, LocalFolder, folder_at
+from mcviz.runs.files import Folder, LocalFolder
 from mcviz.runs.images import StoredImages
 from mcviz.runs.manifest_file import corrupt, read_manifest
 from mcviz.runs.table import decode_columns, decode_table, select_content
@@ -28,52 +27,6 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 
-def open_run(path: str | os.PathLike[str]) -> "Run":
-    """Open a finished run.
-
-    Args:
-        path: its folder, or an fsspec address such as `s3://bucket/run`.
-
-    Raises:
-        RunNotFoundError: there is no run.
-        PartialRunError: its sampling was stopped before the end; the message says how to go on.
-        CorruptRunError: a file is missing, or is not what was written.
-        InvalidInputError: another version of mcviz wrote it.
-        StorageError: it cannot be read.
-    """
-    folder = folder_at(path)
-    while True:
-        manifest = read_whole_manifest(folder)
-        if manifest.state == "partial":
-            raise PartialRunError(describe_progress(folder, manifest))
-        if not _find_wrong_size(folder, manifest):
-            return Run(folder, manifest)
-        if read_manifest(folder) == manifest and (
-            wrong := _find_wrong_size(folder, manifest)
-        ):  # not replaced meanwhile
-            raise wrong
-
-
-def is_complete(folder: Folder, manifest: Manifest) -> bool:
-    """Whether a run is finished, and every file there with its size."""
-    return manifest.state == "finished" and _find_wrong_size(folder, manifest) is None
-
-
-def describe_progress(folder: Folder, manifest: Manifest) -> str:
-    """A sentence on how much of a partial run is there, and how to go on."""
-    return (
-        f"{folder.path} is a partial run: {examples_done(manifest):,} of {manifest.examples.count:,} examples have "
-        f"their {manifest.passes:,} passes. Go on with the `mcviz sample` command that began it (--out {folder.path}), "
-        f"or remove it with `mcviz remove {folder.path}`."
-    )
-
-
-def examples_done(manifest: Manifest) -> int:
-    """The number of examples whose passes are there."""
-    shards = [manifest.shard_range(shard) for shard in complete_shards(manifest)]
-    return sum(stop - start for start, stop in shards)
-
-
 class Run:
     """One model × one data set × T passes × seed × mask mode, on disk. `len(run)` is the number of examples, N.
 
@@ -81,7 +34,7 @@ class Run:
 
     Attributes:
         path: the folder or address.
-        manifest: what the run says about itself.
+        manifest: of the run.
         digest: its identity, a SHA-256 of all that determines its numbers.
     """
 
@@ -218,13 +171,13 @@ class Run:
         return self.predictions(example)[:, len(self.targets) :] if self.manifest.predicts != "mean" else None
 
     def predictions(self, example: int) -> np.ndarray:
-        """The passes of one example, (T, K) float32: what `probs` gives, or outputs and then their variances.
+        """The passes of one example, (T, K) float32: as of `probs`, or outputs and then their variances.
 
         Raises:
             As `probs`.
         """
         example = self._check_example(example)
-        return self._passes(example, example + 1)[:, 0]
+        return self._read_passes(example, example + 1)[:, 0]
 
     def predictions_block(self, start: int, stop: int | None) -> np.ndarray:
         """The passes of the examples from `start` to before `stop`, as a slice counts, (T, n, K) float32.
@@ -233,10 +186,10 @@ class Run:
             CorruptRunError: a file is not what was written.
         """
         start, stop, _ = slice(start, stop).indices(len(self))
-        return self._passes(start, stop)
+        return self._read_passes(start, stop)
 
     def summary(self, example: int) -> PassSummary:
-        """What the passes of one example of a classification come to.
+        """Summarise the passes of one example of a classification.
 
         Raises:
             As `probs`.
@@ -250,7 +203,7 @@ class Run:
             KeyError: the run has no such array.
             CorruptRunError: a file is not what was written.
         """
-        return self._rows(name, start, stop)
+        return self._read_rows(name, start, stop)
 
     @cached_property
     def images(self) -> StoredImages:
@@ -262,11 +215,11 @@ class Run:
         if self.manifest.images is None or not self.manifest.images.stored:
             raise McvizError(f"{self.path} was kept without its images. Sample it again with the images kept.")
         shape, dtype = (len(self), *self.manifest.images.shape), self.manifest.images.dtype
-        return StoredImages(shape, dtype, lambda start, stop: self._rows("images", start, stop))
+        return StoredImages(shape, dtype, lambda start, stop: self._read_rows("images", start, stop))
 
     @cached_property
     def pictures(self) -> StoredImages:
-        """(N, height, width, 1 or 3) uint8: the images as they are looked at; read from disk as it is indexed.
+        """(N, height, width, 1 or 3) uint8: the images for display; read from disk as it is indexed.
 
         Of images with more than three channels the first three are shown, and of two the first.
 
@@ -279,7 +232,7 @@ class Run:
             return images
 
         def read(start: int, stop: int) -> np.ndarray:
-            unit = scale.to_unit(self._rows("images", start, stop))
+            unit = scale.to_unit(self._read_rows("images", start, stop))
             return np.round(unit[..., :channels] * 255).astype(np.uint8)
 
         return StoredImages((*images.shape[:-1], channels), "uint8", read)
@@ -287,7 +240,7 @@ class Run:
     @cached_property
     def labels(self) -> np.ndarray | None:
         """(N,) int64 classes, or (N, D) float32 true values of a regression; None where nobody knows them."""
-        return None if self.manifest.labels_sha256 is None else _freeze(self._rows("label"))
+        return None if self.manifest.labels_sha256 is None else _freeze(self._read_rows("label"))
 
     @cached_property
     def deterministic_probs(self) -> np.ndarray | None:
@@ -305,7 +258,7 @@ class Run:
     @cached_property
     def features(self) -> np.ndarray | None:
         """(N, D) float32 features by which examples are alike, or None where the run has none."""
-        return _freeze(self._rows("features")) if self.manifest.features is not None else None
+        return _freeze(self._read_rows("features")) if self.manifest.features is not None else None
 
     @cached_property
     def columns(self) -> "pd.DataFrame | None":
@@ -368,7 +321,7 @@ class Run:
         return table[["id", *self.task.table_columns(self.targets), *known, *unknown]]
 
     def table(self) -> "pd.DataFrame":
-        """As `scores`, with the user's own columns behind them."""
+        """The table of `scores`, followed by the user's own columns."""
         columns = self.columns
         return self.scores() if columns is None else self.scores().join(columns.drop(columns="id"))
 
@@ -404,7 +357,7 @@ class Run:
 
     @property
     def task(self) -> Task:
-        """What its model predicts."""
+        """The task of its model."""
         return task_of(self.manifest)
 
     @cached_property
@@ -416,7 +369,7 @@ class Run:
         if self.manifest.labels_sha256 is None:
             return None
         names = [array.name for array in stored_arrays(self.manifest).values() if array.dimensions == ("draw",)]
-        single, ensembles = self.task.quality_by_pass(self.manifest, {name: self._rows(name) for name in names})
+        single, ensembles = self.task.quality_by_pass(self.manifest, {name: self._read_rows(name) for name in names})
         return _freeze(single), _freeze(ensembles)
 
     @property
@@ -437,9 +390,9 @@ class Run:
             raise IndexError(f"There are examples 0 to {len(self) - 1}. Received: {example}.")
         return int(example)
 
-    def _passes(self, start: int, stop: int) -> np.ndarray:
+    def _read_passes(self, start: int, stop: int) -> np.ndarray:
         """(T, n, K) of the examples `start` to before `stop`."""
-        rows = {name: self._rows(name, start, stop) for name in self.task.pass_arrays(self.manifest)}
+        rows = {name: self._read_rows(name, start, stop) for name in self.task.pass_arrays(self.manifest)}
         return _freeze(self.task.decode(rows))
 
     def _require_array(self, array: str, what: str) -> None:
@@ -447,8 +400,10 @@ class Run:
             raise McvizError(f"{self.path} is a run of {self.manifest.task}, which has no {what}.")
 
     def _read_by_example(self, prefix: str) -> np.ndarray:
-        """(N, K) of the arrays of one row an example whose names begin so."""
-        return np.concatenate([self._rows(f"{prefix}{name}") for name in self.task.pass_arrays(self.manifest)], axis=1)
+        """(N, K) of the arrays with one row an example, whose names have a prefix."""
+        return np.concatenate(
+            [self._read_rows(f"{prefix}{name}") for name in self.task.pass_arrays(self.manifest)], axis=1
+        )
 
     def _require_images(self) -> Images:
         if self.manifest.images is None:
@@ -473,7 +428,7 @@ class Run:
 
     @cached_property
     def _computed_scores(self) -> dict[str, np.ndarray]:
-        """Scores that the run was made without, (N,) float32 by name; what takes long is kept beside the run."""
+        """Scores that the run was made without, (N,) float32 by name; slow ones are saved beside the run."""
         there = self.task.score_inputs(self.manifest)
         scores = self.task.scores.values()
         missing = [score for score in scores if score.name not in self._table and there.issuperset(score.needs)]
@@ -501,7 +456,7 @@ class Run:
             targets=len(self.targets),
         )
 
-    def _rows(self, name: str, start: int = 0, stop: int | None = None) -> np.ndarray:
+    def _read_rows(self, name: str, start: int = 0, stop: int | None = None) -> np.ndarray:
         return self._read(self._arrays.rows, name, start, stop)
 
     def _read(self, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -522,13 +477,3 @@ class Run:
 def _freeze(array: np.ndarray) -> np.ndarray:
     array.setflags(write=False)
     return array
-
-
-def _find_wrong_size(folder: Folder, manifest: Manifest) -> CorruptRunError | None:
-    """The error for the first file that is missing or of another size, if there is one."""
-    sizes = folder.sizes(list(manifest.files))
-    for name, file in manifest.files.items():
-        if sizes.get(name) != file.bytes:
-            found = f"has {sizes[name]} bytes" if name in sizes else "is missing, or no regular file"
-            return corrupt(folder.address(name), f"{found}, and should have {file.bytes}")
-    return None

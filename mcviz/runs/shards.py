@@ -1,4 +1,4 @@
-"""One shard of a run, made in whatever process: sampled, checked, encoded, written, and summed up."""
+"""Make one shard of a run, in any process: sample, check, encode, write and aggregate it."""
 
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, nullcontext
@@ -21,11 +21,11 @@ from mcviz.tasks.aggregates import Aggregates
 
 @dataclass(frozen=True)
 class ShardResult:
-    """What the making of a shard of n examples leaves, beside its files.
+    """The result of a shard of n examples, beside its files.
 
     Attributes:
         files: that were written, by name; none where the shard was there before.
-        summary: what the passes come to, as they are stored; without the arrays that are in the files.
+        aggregates: over the passes as they are stored.
         deterministic: (n, K) float32 of the model with dropout off, or None where the run has none.
     """
 
@@ -41,9 +41,9 @@ class Shards:
     Attributes:
         folder: of the run.
         name: of its manifest, while it is partial; it is there before anything is made.
-        manifest: of the run; what its `files` list is there.
+        manifest: of the run; its `files` are complete.
         old: the manifest of the finished run of fewer passes that grows, or None.
-        there: the numbers of the shards that are there: they are only read, and passes summed up.
+        there: the numbers of the shards that are complete, and are only read and aggregated.
     """
 
     folder: Folder
@@ -79,7 +79,7 @@ def make_shard(
     folder: Folder | None,
     permit: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> ShardResult:
-    """Make one shard, or read and sum up one that is there.
+    """Make one shard, or read and aggregate one that is complete.
 
     Args:
         run: to be written, as far as it is there.
@@ -92,8 +92,8 @@ def make_shard(
         permit: entered for as long as files are written.
 
     Raises:
-        InvalidInputError: the source's numbers are not what the task takes.
-        CorruptRunError: what is there is damaged.
+        InvalidInputError: the task does not take the source's numbers.
+        CorruptRunError: a file is damaged.
         StorageError: the files cannot be written.
     """
     manifest = run.manifest
@@ -122,7 +122,7 @@ def make_shard(
 
 
 def trim_files(manifest: Manifest, start: int, stop: int) -> Manifest:
-    """A manifest that lists no more files than reading some examples takes, wherever the shards of its run begin."""
+    """Keep only the files in a manifest from which some examples are read, whatever the size of its shards."""
     size, arrays = manifest.layout.examples_per_shard, stored_arrays(manifest)
     read = []
     for name in task_of(manifest).pass_arrays(manifest):

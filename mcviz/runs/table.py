@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def rename_reserved(columns: "pd.DataFrame", reserved: Collection[str]) -> "pd.DataFrame":
-    """The user's own columns by names that none of the run's has: `user_` stands before a name that one has.
+    """Put `user_` before the names of the user's own columns that a column of the run has.
 
     Args:
         columns: a row an example.
@@ -76,7 +76,7 @@ def decode_columns(content: bytes, count: int) -> "pd.DataFrame":
 
 
 def select_content(columns: "pd.DataFrame", names: tuple[str, ...], of: str) -> "pd.DataFrame":
-    """The columns that are the examples themselves.
+    """Select the columns that are the examples themselves.
 
     Args:
         columns: as `decode_columns` gives them.
@@ -113,7 +113,7 @@ def encode_table(
         ids: N texts, or None where the examples have no names but their numbers.
         count: N.
         columns: those between the ids and the scores, with their types.
-        values: (N,) of each of these, but for what nobody knows, and float32 of every score, by name.
+        values: (N,) of each of these that is known, and float32 of every score, by name.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -1,4 +1,4 @@
-"""Which values of stored images stand for black and white."""
+"""The values of stored images that stand for black and white."""
 
 from dataclasses import dataclass
 
@@ -14,8 +14,8 @@ class ValueScale:
     """Between the values of stored images and 0 (black) to 1 (white).
 
     Attributes:
-        low: what stands for black, (1,) or one a channel, float32.
-        high: what stands for white, likewise.
+        low: the value of black, (1,) or one a channel, float32.
+        high: the value of white, likewise.
         reversed_channels: whether the colours are stored as blue, green, red.
         stretched: whether the range was only taken from the images, so that their true colours are not known.
     """
@@ -27,7 +27,7 @@ class ValueScale:
 
     @classmethod
     def of(cls, images: Images, preprocessing: Preprocessing) -> "ValueScale":
-        """The scale of a run's images, from what its manifest says of them."""
+        """The scale of a run's images, from the manifest."""
         lowest, highest = images.lowest, images.highest
         if images.dtype == "uint8":
             return cls._between(0, BYTES)

@@ -1,4 +1,4 @@
-"""Files of a run, read whole and held against the manifest."""
+"""Read whole files of a run, and compare them with the manifest."""
 
 import hashlib
 
@@ -18,7 +18,7 @@ def read_verified(folder: Folder, manifest: Manifest, name: str) -> bytes:
 
     Raises:
         FileNotFoundError: it is gone.
-        CorruptRunError: it is not what was written.
+        CorruptRunError: its checksum is another.
     """
     content = folder.read(name, 0, manifest.files[name].bytes + 1)
     if describe_file(content) != manifest.files[name]:
@@ -27,7 +27,7 @@ def read_verified(folder: Folder, manifest: Manifest, name: str) -> bytes:
 
 
 def is_intact(folder: Folder, manifest: Manifest, name: str) -> bool:
-    """Whether a file of a run is there as it was written."""
+    """Whether a file of a run has the checksum of the manifest."""
     try:
         read_verified(folder, manifest, name)
     except (FileNotFoundError, CorruptRunError):

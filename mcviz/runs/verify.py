@@ -1,4 +1,4 @@
-"""Verify checksums and recompute all that follows from the passes."""
+"""Verify checksums, and recompute every number from the passes."""
 
 import os
 from dataclasses import dataclass
@@ -10,7 +10,8 @@ from mcviz.manifest import Manifest
 from mcviz.runs.contents import Progress
 from mcviz.runs.files import folder_at
 from mcviz.runs.manifest_file import NAME, corrupt
-from mcviz.runs.run import Run, open_run
+from mcviz.runs.opening import open_run
+from mcviz.runs.run import Run
 from mcviz.tasks import task_of
 from mcviz.tasks.aggregates import Aggregates, join_aggregates
 
@@ -19,7 +20,7 @@ ROUNDING = 1e-6  # another processor's, in what is recomputed
 
 @dataclass(frozen=True)
 class Verification:
-    """What a run was found to hold.
+    """The findings of `verify_run`.
 
     Attributes:
         run: the run.
@@ -43,7 +44,7 @@ class Verification:
         task = task_of(manifest)
         lines = [
             f"{self.run.path}: {manifest.passes:,} passes over {len(self.run):,} examples, "
-            f"{manifest.predicted}, {manifest.how}",
+            f"{manifest.output_summary}, {manifest.sampling_summary}",
             f"{self.files} files, {self.bytes:,} bytes: all as they were written",
         ]
         for label, value in (self.accuracy | self.rmse).items():
@@ -60,7 +61,7 @@ def verify_run(path: str | os.PathLike[str], progress: Progress | None = None) -
         progress: called with (done, total) steps, each a file or a shard of examples. What it raises stops the work.
 
     Raises:
-        CorruptRunError: a file is not what was written, or a stored number is not what the passes come to.
+        CorruptRunError: a file is not what was written, or a stored number does not follow from the passes.
         RunNotFoundError: there is no run, or it was removed or replaced by another while it was verified.
         Others: as `open_run`.
     """
@@ -129,13 +130,13 @@ def _agreements(run: Run, found: Aggregates) -> dict[str, bool]:
 
 
 def _quality_agrees(manifest: Manifest, found: float | None) -> bool:
-    """Whether the manifest tells the quality that was found, or none."""
+    """Whether the quality in the manifest is the recomputed one; some manifests have none."""
     told = manifest.quality
     return told is None or (found is not None and abs(told - found) <= ROUNDING * abs(found))
 
 
 def _agrees(manifest: Manifest, stored: np.ndarray, found: np.ndarray) -> bool:
-    """Whether numbers are the same, but for the rounding of fractions by another processor."""
+    """Whether numbers are equal, up to the rounding of fractions on another processor."""
     if found.dtype.kind != "f":
         return np.array_equal(stored, found)
     largest = 1.0 if manifest.classes else np.abs(found).max(axis=0)  # of probabilities, or of each target in its unit

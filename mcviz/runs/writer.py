@@ -1,4 +1,4 @@
-"""Writing a run: created, resumed or extended, shard by shard, and only ever whole."""
+"""Write a run: create, resume or extend it, shard by shard."""
 
 import os
 import time
@@ -36,7 +36,8 @@ from mcviz.runs.existing import (
 from mcviz.runs.files import Folder, folder_at
 from mcviz.runs.lock import write_lock
 from mcviz.runs.manifest_file import NAME, check_manifest, check_size, read_manifest, write_manifest
-from mcviz.runs.run import Run, open_run
+from mcviz.runs.opening import open_run
+from mcviz.runs.run import Run
 from mcviz.runs.shards import ShardExecutor, ShardResult, Shards, make_shard
 from mcviz.runs.shipped import require_own
 from mcviz.runs.table import encode_table
@@ -58,24 +59,24 @@ def write(
     progress: Progress | None = None,
     seen: Seen | None = None,
 ) -> Run:
-    """Create, resume or extend a run, doing only what is not there yet.
+    """Create, resume or extend a run, making only the missing shards.
 
     A finished run is opened; a partial one is resumed; one that differs by fewer passes alone gets the others. The
     result is bit for bit that of a run that was never stopped. Other processes that want the same run wait.
 
     Args:
         out: its folder, or an fsspec address.
-        wanted: what the run is to be, `partial` and without files.
-        contents: what it is made of.
+        wanted: the manifest of the run, `partial` and without files.
+        contents: the inputs of the run.
         executor: other processes that make the shards in place of the contents' source, or None.
-        resume: whether to go on with a partial run; False begins anew.
-        progress: called with (done, total) predictions. What it raises stops the writing; what is done stays.
-        seen: called with what the passes of each shard come to, those of an earlier writing too.
+        resume: whether to go on with a partial run; False starts again.
+        progress: called with (done, total) predictions. An error in it stops the writing; finished shards stay.
+        seen: called with the aggregates of each shard, also of those that were there before.
 
     Raises:
         RunExistsError: another run, or something else, is there.
         CorruptRunError: the run that is there is damaged.
-        StorageError: it cannot be written. What was there is there still.
+        StorageError: it cannot be written. Files that were there are unchanged.
         InvalidInputError: the source's numbers are no probabilities; or it would be of more files than can be listed.
         NotPermittedError: something is to be written, and may not be; or a run that came with mcviz is to grow.
     """
@@ -95,7 +96,7 @@ def write(
                     remove_files(folder)
                 if not is_finished(folder, wanted):
                     refuse_another(folder, wanted)
-                    _Writing(folder, wanted, contents, executor, progress, seen).carry_out(resume)
+                    _Writer(folder, wanted, contents, executor, progress, seen).carry_out(resume)
                     _remove_left_over(folder)
         _sweep(folder)
         run = open_run(out)
@@ -104,7 +105,7 @@ def write(
 
 
 def rename_classes(run: Run, class_names: tuple[str, ...]) -> Run:
-    """Give the classes of a run other names; its numbers and its identity stay.
+    """Rename the classes of a run; its numbers and its identity stay.
 
     Raises:
         InvalidInputError: their number is not that of the classes.
@@ -125,7 +126,7 @@ def rename_classes(run: Run, class_names: tuple[str, ...]) -> Run:
 
 
 def discard_growth(path: str | os.PathLike[str], patience: float | None = None) -> None:
-    """Remove what was written of a run and not finished: all of a partial run, or of a finished one its growth.
+    """Remove unfinished files: all of a partial run, or the growth of a finished one.
 
     Args:
         path: of the run.
@@ -147,7 +148,7 @@ def discard_growth(path: str | os.PathLike[str], patience: float | None = None) 
 
 
 def _sweep(folder: Folder) -> None:
-    """Remove what a finished run does not need any more, where anything can be removed."""
+    """Remove leftover files of a finished run, if anything can be removed."""
     finished = read_manifest(folder)
     if leftover_files(folder, finished):
         with suppress(StorageError), write_lock(folder):
@@ -159,7 +160,7 @@ def _remove_left_over(folder: Folder) -> None:
         folder.remove(leftover_files(folder, read_manifest(folder)))
 
 
-class _Writing:
+class _Writer:
     """The writing of one run, by the one process that holds its lock."""
 
     def __init__(
@@ -251,7 +252,7 @@ class _Writing:
                 self._write(name, content)
 
     def _make_shards(self) -> Generator[tuple[int, ShardResult]]:
-        """Every shard; those that are not there yet are sampled and written. They may come in any order."""
+        """Yield every shard in any order; missing ones are sampled and written."""
         manifest, there = self.manifest, frozenset(complete_shards(self.manifest))
         self.done = sum(self._count_predictions(shard) for shard in there)
         for name in self.task.pass_arrays(manifest):
@@ -325,7 +326,7 @@ class _Writing:
             self.manifest.files[name] = file
 
     def _record(self) -> None:
-        """Write down which files are complete."""
+        """Write the manifest with the files that are complete."""
         began = time.monotonic()
         write_manifest(self.folder, self.manifest, self.name)
         self.recorded = time.monotonic(), time.monotonic() - began
@@ -346,7 +347,7 @@ class _Writing:
         return (stop - start) * self._new_passes()
 
     def _save_or_discard(self) -> None:
-        """Record what is done; leave nothing of a run that has not one shard, since nothing of it is worth resuming."""
+        """Record finished shards, or remove the run if there is none, since nothing is worth resuming."""
         there = self._read_manifest(NAME)
         if not self.begun or (there and there.state == "finished" and there.digest == self.manifest.digest):
             return
@@ -356,7 +357,7 @@ class _Writing:
             self._delete()
 
     def _delete(self) -> None:
-        """Remove all files of the partial run; its manifest last: without it they are nobody's."""
+        """Remove all files of the partial run, its manifest last: without that, nobody knows them."""
         kept = set() if self.old is None else set(self.old.manifest.files)
         kept.add(self.name)
         own = [name for name in own_files(self.folder) if name not in kept]
@@ -365,7 +366,7 @@ class _Writing:
 
 
 def _merge_created(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
-    """How a run was made, over several sessions: each library's versions are all named."""
+    """Merge how a run was made over several sessions, with all versions of each library."""
     versions = dict(before.get("versions", {}))
     for library, version in now.get("versions", {}).items():
         named = versions.get(library, version).split(", ")

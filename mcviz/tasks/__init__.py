@@ -1,4 +1,4 @@
-"""What a model predicts: one class for each task, on arrays, without Keras and without a screen."""
+"""Tasks of models: a class each, on arrays, without Keras and without a screen."""
 
 from mcviz.manifest import Manifest
 from mcviz.tasks.aggregates import Aggregates
@@ -26,7 +26,7 @@ __all__ = [
 
 
 def find_task(name: str) -> Task:
-    """The task of a name.
+    """Find a task by its name.
 
     Raises:
         InvalidInputError: there is none.

@@ -1,4 +1,4 @@
-"""What the passes of some examples come to: means, predictions, scores, and sums over the examples."""
+"""Aggregates over the passes of some examples: means, predictions, scores, and sums over the examples."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Aggregates:
-    """What the passes of n examples come to, by the names under which a run keeps it.
+    """Aggregates over the passes of n examples, by their names in a run.
 
     Attributes:
         arrays: of a row an example, (n, …) float32 each.
@@ -21,7 +21,7 @@ class Aggregates:
 
 
 def join_aggregates(parts: list[Aggregates]) -> Aggregates:
-    """The summary of all examples, from those of their parts in order."""
+    """Join the aggregates of parts, in the order of their examples."""
     return Aggregates(
         arrays={name: np.concatenate([part.arrays[name] for part in parts]) for name in parts[0].arrays},
         totals={name: np.sum([part.totals[name] for part in parts], axis=0) for name in parts[0].totals},

@@ -209,7 +209,7 @@ class Classification(Task):
         """See `Task`."""
         return f"it is right on {percent(better)}" if better > quality + GAIN else ""
 
-    def changes(
+    def compare_predictions(
         self, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None, other_labels: np.ndarray | None
     ) -> Changes:
         """See `Task`."""

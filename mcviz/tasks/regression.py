@@ -241,7 +241,7 @@ class Regression(Task):
         """See `Task`."""
         return f"it is {significant(better)}" if better < (1 - GAIN) * quality else ""
 
-    def changes(
+    def compare_predictions(
         self, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None, other_labels: np.ndarray | None
     ) -> Changes:
         """See `Task`."""

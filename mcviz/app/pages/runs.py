@@ -1,4 +1,4 @@
-"""What runs there are, what can be done with each, and new ones."""
+"""List all runs, manage the chosen one, and sample new ones."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""One run: what is wrong with it, what it is made of, and what can be done with it."""
+"""Render one run of the list: its state, its manifest, and buttons to open, grow, rename or remove it."""
 
 from collections.abc import Collection
 from contextlib import suppress
@@ -30,7 +30,7 @@ ASKED, SAID, TROUBLE = "runs-asked", "runs-said", "runs-trouble"  # in the sessi
 
 
 def render_run(run: ListedRun, path: Path, names: Collection[str]) -> None:
-    """The run that the address names.
+    """Render the run that the address names.
 
     Args:
         run: as the list has it.
@@ -78,7 +78,7 @@ def _render_state(run: ListedRun) -> None:
 
 
 def _render_outcome() -> None:
-    """What came of the last click."""
+    """Say how the last click ended."""
     if words := session_store().pop(SAID, None):
         st.success(words, icon=":material/check_circle:")
     if trouble := session_store().pop(TROUBLE, None):
@@ -86,7 +86,7 @@ def _render_outcome() -> None:
 
 
 def _render_growth(run: Run) -> None:
-    """Nothing where the run cannot grow: shipped, without its model."""
+    """Offer more passes, unless the run cannot grow: shipped, or without its model."""
     if (seed := run.manifest.seed) is None or run.passes >= MOST_PASSES or not can_be_sampled(run):
         return
     if is_shipped(run.path):
@@ -129,7 +129,7 @@ def _ask_removal(name: str | None) -> None:
 
 
 def _render_removal(run: ListedRun, path: Path, another: str) -> None:
-    """What goes, and the question whether it shall; another run is opened in its place."""
+    """Ask whether to remove the run, and list its files; another run is opened in its place."""
     goes = preview_removal(path)
     with st.container(border=True, key="removing"):
         st.markdown(f"**Remove {as_markdown(run.name)}?** This cannot be undone.")

@@ -1,4 +1,4 @@
-"""What a run's manifest says, in words."""
+"""Describe a run and its manifest in words."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -15,14 +15,14 @@ STATES = {"finished": "finished", "partial": "partial", "damaged": "damaged", "u
 
 
 def describe_state(run: ListedRun) -> str:
-    """Whether a run is whole, and how far a partial one is."""
+    """The state of a run, with the share of its examples that a partial one has."""
     if run.state != "partial" or run.manifest is None:
         return STATES[run.state]
     return f"partial, {run.examples_done / run.manifest.examples.count:.0%}"
 
 
 def describe_quality(run: ListedRun) -> str:
-    """How good the ensemble is, such as "accuracy 99.41%"; empty where that is not known."""
+    """The quality of the ensemble, such as "accuracy 99.41%"; empty where it is not known."""
     manifest = run.manifest
     if manifest is None or manifest.quality is None:
         return ""
@@ -31,13 +31,13 @@ def describe_quality(run: ListedRun) -> str:
 
 
 def describe_examples(manifest: Manifest) -> str:
-    """How many examples of what kind, such as "10,000 images"."""
+    """The number and kind of the examples, such as "10,000 images"."""
     plural = KINDS[manifest.examples.kind].plural or "examples"
     return f"{manifest.examples.count:,} {plural if manifest.examples.count != 1 else plural.removesuffix('s')}"
 
 
 def time_made(created: dict[str, Any]) -> datetime | None:
-    """When a run was finished, or else begun, in UTC; None where that is not said."""
+    """The time at which a run was finished, or else begun, in UTC; None where it is not known."""
     try:
         found = datetime.fromisoformat(str(created.get("finished") or created.get("started")))
     except ValueError:
@@ -46,7 +46,7 @@ def time_made(created: dict[str, Any]) -> datetime | None:
 
 
 def describe_manifest(manifest: Manifest) -> dict[str, str]:
-    """What a manifest says, in words by what it is about; every text as one line."""
+    """The facts of a manifest by their titles, each text on one line."""
     model, origin, made = manifest.model, manifest.origin, time_made(manifest.created)
     found = {
         "Predicts": _describe_outputs(manifest),
