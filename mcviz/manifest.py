@@ -117,8 +117,8 @@ class Preprocessing(Part, frozen=True):
         """The steps in words; empty where images are taken as they are."""
         return [
             *([f"divided by {self.divide_by:g}"] if self.divide_by != 1 else []),
-            *([f"less the mean {_listed(self.mean)}"] if self.mean else []),
-            *([f"divided by the std {_listed(self.std)}"] if self.std else []),
+            *([f"less the mean {_join(self.mean)}"] if self.mean else []),
+            *([f"divided by the std {_join(self.std)}"] if self.std else []),
             *(["in the order blue, green, red"] if self.channel_order == "bgr" else []),
             *(["cropped to the model's proportions"] if self.crop else []),
         ]
@@ -422,7 +422,7 @@ def _are_versions(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(version, str) for version in value.values())
 
 
-def _listed(numbers: tuple[float, ...]) -> str:
+def _join(numbers: tuple[float, ...]) -> str:
     return ", ".join(f"{number:g}" for number in numbers)
 
 

@@ -15,7 +15,7 @@ from mcviz.errors import (
     RunExistsError,
     RunNotFoundError,
 )
-from mcviz.manifest import MODEL, Manifest
+from mcviz.manifest import IDENTITY, MODEL, Manifest
 from mcviz.permission import require_permission
 from mcviz.runs.arrays import read_whole_manifest
 from mcviz.runs.derived import user_folder
@@ -77,8 +77,7 @@ class ListedRun:
             "kind": manifest.examples.kind if manifest else None,
             "examples": manifest.examples.count if manifest else None,
             "passes": manifest.passes if manifest else None,
-            "masks": manifest.masks if manifest else None,
-            "seed": manifest.seed if manifest else None,
+            **{mark.name: getattr(manifest, name, None) for name, mark in IDENTITY.items() if mark.setting},
             "measure": task_of(manifest).quality_name if manifest else None,
             "quality": manifest.quality if manifest else None,
             "started": manifest.created.get("started") if manifest else None,

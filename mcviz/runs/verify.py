@@ -87,7 +87,7 @@ def verify_run(path: str | os.PathLike[str], progress: Progress | None = None) -
 
 
 def _check_numbers(run: Run, names: tuple[str, ...], progress: Progress | None) -> dict[str, bool]:
-    """Whether all that is stored is what the passes come to, by the file that holds it."""
+    """Whether the stored numbers follow from the passes, by the file that holds them."""
     manifest, parts = replace(run.manifest, scores=names), []
     files = len(manifest.files)
     for shard in range(manifest.shards):
@@ -96,7 +96,7 @@ def _check_numbers(run: Run, names: tuple[str, ...], progress: Progress | None) 
         parts.append(run.task.aggregate(manifest, run.predictions_block(start, stop), labels))
         if progress:
             progress(files + shard + 1, files + manifest.shards)
-    return _agreements(run, join_aggregates(parts))
+    return _compare(run, join_aggregates(parts))
 
 
 def _collect_quality(
@@ -112,8 +112,8 @@ def _collect_quality(
     }
 
 
-def _agreements(run: Run, found: Aggregates) -> dict[str, bool]:
-    """Whether what is stored is what the passes come to, by the file that holds it."""
+def _compare(run: Run, found: Aggregates) -> dict[str, bool]:
+    """Whether the stored numbers are the recomputed ones, by the file that holds them."""
     manifest, table = run.manifest, run.scores()
     quality = task_of(manifest).quality_of_totals(manifest, found.totals)
     ids_agree = run.columns is None or run.columns["id"].equals(table["id"])
@@ -131,8 +131,8 @@ def _agreements(run: Run, found: Aggregates) -> dict[str, bool]:
 
 def _quality_agrees(manifest: Manifest, found: float | None) -> bool:
     """Whether the quality in the manifest is the recomputed one; some manifests have none."""
-    told = manifest.quality
-    return told is None or (found is not None and abs(told - found) <= ROUNDING * abs(found))
+    stored = manifest.quality
+    return stored is None or (found is not None and abs(stored - found) <= ROUNDING * abs(found))
 
 
 def _agrees(manifest: Manifest, stored: np.ndarray, found: np.ndarray) -> bool:

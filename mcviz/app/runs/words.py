@@ -65,7 +65,7 @@ def describe_manifest(manifest: Manifest) -> dict[str, str]:
         "Digest of the run": f"{manifest.digest[:BEGINNING]}…",
         "Digest of its examples": f"{manifest.examples.sha256[:BEGINNING]}…",
     }
-    return {one_line(what): one_line(said) for what, said in found.items() if said}
+    return {one_line(title): one_line(text) for title, text in found.items() if text}
 
 
 def _describe_outputs(manifest: Manifest) -> str:
