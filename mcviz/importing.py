@@ -18,7 +18,7 @@ from mcviz.data import DataSet, Pictures, as_data_set
 from mcviz.errors import InvalidInputError
 from mcviz.manifest import layout_for
 from mcviz.runs import Examples, Manifest, Origin, Preprocessing, Run
-from mcviz.runs.contents import Contents, Progress, described_examples, described_images, sha256_of, stored_scores
+from mcviz.runs.contents import Contents, Progress, describe_examples, describe_images, hash_array, stored_scores
 from mcviz.runs.writer import rename_classes, write
 from mcviz.tasks import PassFormat, find_task
 from mcviz.tasks.base import locate
@@ -86,7 +86,7 @@ def write_run(
         keep_images: whether the run holds the images, to be looked at.
         source: what the passes were made by, in words.
         about: free: where the data came from, their licence.
-        resume: whether to go on with a run that was stopped; False begins it anew.
+        resume: whether to go on with a run that was stopped; False starts it again.
         progress: called with (done, total) predictions; what it raises stops the writing.
 
     Raises:
@@ -97,7 +97,7 @@ def write_run(
     """
     of_task = find_task(task)
     form = of_task.pass_format(predicts, from_logits)
-    examples = _examples(data, labels, ids, columns, task)
+    examples = _build_data_set(data, labels, ids, columns, task)
     for name, names, of in (("class_names", class_names, "class"), ("target_names", target_names, "target")):
         if names is not None and form.axis != of:
             raise validate.invalid(name, f"left out for a {task}", ", ".join(names))
@@ -105,9 +105,9 @@ def write_run(
             examples = examples.with_names(names, task)
     if unit and form.axis != "target":
         raise validate.invalid("unit", f"left out for a {task}", unit)
-    passes, axes = form.in_three_axes(passes, axes)
-    with _on_disk(passes) as held:
-        given = _Passes.of(held, axes, len(examples) or None, form)
+    passes, axes = form.expand_axes(passes, axes)
+    with _open_passes(passes) as held:
+        given = _Passes.from_array(held, axes, len(examples) or None, form)
         count, width = given.count, given.width
         if len(examples) not in (0, count):
             raise validate.invalid("passes", f"of {len(examples):,} examples, as the data are", f"{count:,} examples")
@@ -118,14 +118,14 @@ def write_run(
         if of_task.predicts_classes:
             names = names or tuple(map(str, range(width)))
         fixed = None if deterministic is None else form.deterministic(deterministic, (count, width))
-        features = None if features is None else _features(features, count)
+        features = None if features is None else _check_features(features, count)
         digest = given.check()
         images, labels, ids = examples.images, examples.labels, examples.ids
         if isinstance(images, Pictures):
             images = images.at_most(MOST_PIXELS_A_SIDE)
-        described, content = (None, "") if images is None else described_images(images, keep_images)
+        described, content = (None, "") if images is None else describe_images(images, keep_images)
         described_as = Examples(examples.kind, count, content)
-        described_as, table = described_examples(described_as, task, targets, ids, examples.content, examples.columns)
+        described_as, table = describe_examples(described_as, task, targets, ids, examples.content, examples.columns)
         wanted = Manifest(
             task=task,
             passes=given.passes,
@@ -136,14 +136,14 @@ def write_run(
             predicts=predicts,
             examples=described_as,
             images=described,
-            labels_sha256=None if labels is None else sha256_of(labels),
+            labels_sha256=None if labels is None else hash_array(labels),
             model=None,
             deterministic=fixed is not None,
             preprocessing=preprocessing or Preprocessing(),
             seed=None,
             masks=None,
             features=None if features is None else features.shape[1],
-            features_sha256=None if features is None else sha256_of(features),
+            features_sha256=None if features is None else hash_array(features),
             origin=Origin("imported", source, sha256=digest),
             scores=stored_scores(task, spread=predicts != "mean"),
             layout=layout_for(given.passes, width, described),
@@ -158,18 +158,18 @@ def write_run(
 class _Passes:
     """Passes as a run keeps them, (T, N, K), a block of examples at a time."""
 
-    def __init__(self, array: "np.ndarray | _OnDisk", order: tuple[int, ...], form: PassFormat) -> None:
+    def __init__(self, array: "np.ndarray | _FileArray", order: tuple[int, ...], form: PassFormat) -> None:
         self._array, self._order, self.form = array, order, form
         self._epsilon = float(np.finfo(array.dtype).eps)
         self.passes, self.count, self.width = (array.shape[axis] for axis in order)
 
     @classmethod
-    def of(
-        cls, array: "np.ndarray | _OnDisk", axes: Sequence[str] | None, count: int | None, form: PassFormat
+    def from_array(
+        cls, array: "np.ndarray | _FileArray", axes: Sequence[str] | None, count: int | None, form: PassFormat
     ) -> "_Passes":
         _check_axes(array.shape)
         validate.dtype("passes", np.empty(0, array.dtype), np.floating)
-        passes = cls(array, _order(array.shape, axes, count, form.axis), form)
+        passes = cls(array, _find_axes(array.shape, axes, count, form.axis), form)
         if passes.passes < 2 or passes.width < form.least:
             found, several = f"{passes.passes} and {passes.width}", f" and {form.least} classes" * (form.least > 1)
             raise validate.invalid("passes", f"at least 2 passes{several}", found, "Name the axes if they are others.")
@@ -227,7 +227,7 @@ class _Source:
         return self._deterministic[start:stop]
 
 
-class _OnDisk:
+class _FileArray:
     """An array in a file, of which each part is read by itself."""
 
     def __init__(
@@ -239,41 +239,43 @@ class _OnDisk:
     def __getitem__(self, part: tuple[slice, ...]) -> np.ndarray:
         if self._order == "C" and part[2] == slice(None):
             return self._read(*(range(length)[each] for length, each in zip(self.shape[:2], part, strict=False)))
-        return np.array(self._mapped("r")[part])
+        return np.array(self._map("r")[part])
 
     def __setitem__(self, part: tuple[slice, ...], values: np.ndarray) -> None:
-        self._mapped("r+")[part] = values
+        self._map("r+")[part] = values
 
     def _read(self, outer: range, inner: range) -> np.ndarray:
-        """What lies together is read, and not mapped: all that a mapping shows and reads ahead counts as memory."""
+        """Read contiguous parts without a memory map, whose pages and read-ahead would count as memory."""
         whole, row = len(inner) == self.shape[1], self.shape[2]
         starts = outer[:1] if whole else outer
         count = row * (len(outer) * len(inner) if whole else len(inner))
-        parts = [self._numbers((each * self.shape[1] + inner.start) * row, count) for each in starts]
+        parts = [self._read_numbers((each * self.shape[1] + inner.start) * row, count) for each in starts]
         return np.concatenate(parts).reshape(len(outer), len(inner), row)
 
-    def _numbers(self, start: int, count: int) -> np.ndarray:
+    def _read_numbers(self, start: int, count: int) -> np.ndarray:
         return np.fromfile(self._path, self.dtype, count, offset=self._offset + start * self.dtype.itemsize)
 
-    def _mapped(self, mode: Literal["r", "r+"]) -> np.memmap:
+    def _map(self, mode: Literal["r", "r+"]) -> np.memmap:
         return np.memmap(self._path, self.dtype, mode, self._offset, self.shape, self._order)
 
 
 @contextmanager
-def _on_disk(given: Any) -> Iterator[np.ndarray | _OnDisk]:
-    """An array of numpy's; of what is lazy a copy in a temporary file, written a chunk at a time."""
+def _open_passes(given: Any) -> Iterator[np.ndarray | _FileArray]:
+    """Open passes as a numpy array, or copy lazy ones into a temporary file chunk by chunk."""
     whole = isinstance(given, np.memmap) and given.filename and not isinstance(given.base, np.ndarray)
     if whole and given.mode != "c":
-        yield _OnDisk(given.filename, given.dtype, given.shape, given.offset, "C" if given.flags.c_contiguous else "F")
+        yield _FileArray(
+            given.filename, given.dtype, given.shape, given.offset, "C" if given.flags.c_contiguous else "F"
+        )
         return
     if isinstance(given, np.ndarray | list | tuple):
         yield validate.array("passes", given)
         return
     with tempfile.NamedTemporaryFile() as file:
         if hasattr(given, "shape") and hasattr(given, "__getitem__"):
-            yield _copied(given, file) if _has_dtype(given) else validate.array("passes", given)
+            yield _copy_to_file(given, file) if _has_dtype(given) else validate.array("passes", given)
         elif isinstance(given, Iterable):
-            yield _stacked(given, file)
+            yield _stack_to_file(given, file)
         else:
             raise validate.invalid("passes", "an array, or an iterator of passes", type(given).__name__)
 
@@ -287,17 +289,17 @@ def _has_dtype(given: Any) -> bool:
     return True
 
 
-def _copied(lazy: Any, file: Any) -> _OnDisk:
+def _copy_to_file(lazy: Any, file: Any) -> _FileArray:
     shape, dtype = tuple(map(int, lazy.shape)), np.dtype(lazy.dtype)
     _check_axes(shape)
     file.truncate(dtype.itemsize * math.prod(shape))
-    copy = _OnDisk(file.name, dtype, shape)
-    for part in _chunks(shape, getattr(lazy, "chunks", None)):
+    copy = _FileArray(file.name, dtype, shape)
+    for part in _chunk_slices(shape, getattr(lazy, "chunks", None)):
         copy[part] = np.asarray(lazy[part])
     return copy
 
 
-def _stacked(passes: Iterable[Any], file: Any) -> _OnDisk:
+def _stack_to_file(passes: Iterable[Any], file: Any) -> _FileArray:
     shape: tuple[int, ...] | None = None
     number = 0
     for number, each in enumerate(passes, 1):
@@ -312,10 +314,10 @@ def _stacked(passes: Iterable[Any], file: Any) -> _OnDisk:
     if shape is None:
         raise validate.invalid("passes", "at least 2 passes", "none")
     file.flush()
-    return _OnDisk(file.name, np.dtype(np.float32), (number, *shape))
+    return _FileArray(file.name, np.dtype(np.float32), (number, *shape))
 
 
-def _chunks(shape: tuple[int, ...], chunks: Any) -> Iterator[tuple[slice, ...]]:
+def _chunk_slices(shape: tuple[int, ...], chunks: Any) -> Iterator[tuple[slice, ...]]:
     """The parts of an array as it is stored: Zarr's and HDF5's sizes of a chunk, or Dask's of each."""
     if chunks is None:
         chunks = (max(1, BLOCK_VALUES // int(np.prod(shape[1:]))), *shape[1:])
@@ -332,7 +334,7 @@ def _check_axes(shape: tuple[int, ...]) -> None:
         raise validate.invalid("passes", expected, f"shape {shape}")
 
 
-def _order(shape: tuple[int, ...], axes: Sequence[str] | None, count: int | None, last: str) -> tuple[int, ...]:
+def _find_axes(shape: tuple[int, ...], axes: Sequence[str] | None, count: int | None, last: str) -> tuple[int, ...]:
     names = ("pass", "example", last)
     if axes is not None:
         if sorted(axes) != sorted(names):
@@ -349,7 +351,7 @@ def _order(shape: tuple[int, ...], axes: Sequence[str] | None, count: int | None
     return 0, 1, 2
 
 
-def _examples(data: Any, labels: Any, ids: Any, columns: "pd.DataFrame | None", task: str) -> DataSet:
+def _build_data_set(data: Any, labels: Any, ids: Any, columns: "pd.DataFrame | None", task: str) -> DataSet:
     examples = DataSet(None) if data is None else as_data_set(data, task, complete=False)
     if labels is not None:
         examples = examples.with_labels(labels, task)
@@ -358,7 +360,7 @@ def _examples(data: Any, labels: Any, ids: Any, columns: "pd.DataFrame | None", 
     return examples if columns is None else examples.with_columns(columns)
 
 
-def _features(given: Any, count: int) -> np.ndarray:
+def _check_features(given: Any, count: int) -> np.ndarray:
     features = validate.array("features", given)
     if features.ndim < 2 or len(features) != count or 0 in features.shape:
         raise validate.invalid("features", f"({count}, features), with no axis empty", f"shape {features.shape}")

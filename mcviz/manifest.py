@@ -1,8 +1,9 @@
-"""The types of a manifest: what a run says about itself, how its numbers were made, and which files hold them."""
+"""The types of a run's manifest: its examples, its model, how its numbers were made, and its files."""
 
 import hashlib
 import json
 import math
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -16,6 +17,9 @@ from mcviz.validate import invalid
 MODEL = "model.keras"
 COLUMNS = "examples.parquet"
 FORMAT = 2
+# Goes up where a manifest of this format gets a field, or a value of one, that earlier versions do not know. It is no
+# part of a run's identity, and is left out while it is 0.
+REVISION = 0
 MAX_CHUNK_BYTES = 1 << 28  # checked before memory is taken
 
 CONTENT = {"image": "", "text": "texts", "row": "numbers", "none": ""}  # of the columns that are the examples
@@ -30,6 +34,22 @@ Count = Annotated[int, msgspec.Meta(ge=1, le=1 << 40)]
 ChunkSize = Annotated[int, msgspec.Meta(ge=1, le=1 << 20)]
 
 
+@dataclass(frozen=True)
+class Identity:
+    """Marks a field of `Manifest` as part of the identity of a run: it determines the numbers.
+
+    Attributes:
+        name: what people call it, in errors and descriptions.
+        only_with: a field, perhaps this one; where that is empty, this one is left out. A field that is added later
+            names itself, so that runs from before have the identity that they had.
+        setting: whether it is a setting of the sampling, which every description of a run lists.
+    """
+
+    name: str
+    only_with: str = ""
+    setting: bool = False
+
+
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A part of a manifest: immutable, every field checked against its type when it is read."""
 
@@ -38,7 +58,7 @@ class Examples(Part, frozen=True):
     """The examples that were predicted.
 
     Attributes:
-        kind: what an example is, one of `CONTENT`; `none` where the run knows nothing but its number.
+        kind: of an example, one of `CONTENT`; `none` where the run knows nothing but its number.
         count: how many, N.
         sha256: of their content: the identity of the data set, which reviews and comparisons of runs hang on.
         columns_sha256: of their ids and the user's own columns, or None where they have no names but their numbers.
@@ -94,17 +114,17 @@ class Preprocessing(Part, frozen=True):
 
     @property
     def steps(self) -> list[str]:
-        """What is done, in words, a step each; none where images are taken as they are."""
+        """The steps in words; empty where images are taken as they are."""
         return [
             *([f"divided by {self.divide_by:g}"] if self.divide_by != 1 else []),
-            *([f"less the mean {_listed(self.mean)}"] if self.mean else []),
-            *([f"divided by the std {_listed(self.std)}"] if self.std else []),
+            *([f"less the mean {_join(self.mean)}"] if self.mean else []),
+            *([f"divided by the std {_join(self.std)}"] if self.std else []),
             *(["in the order blue, green, red"] if self.channel_order == "bgr" else []),
             *(["cropped to the model's proportions"] if self.crop else []),
         ]
 
     def __str__(self) -> str:
-        """What is done, in a few words."""
+        """All steps in a few words."""
         done = ", ".join(self.steps) or "as they are"
         return f"{done}, before they were stored" if self.applied else done
 
@@ -193,13 +213,13 @@ class StoredFile(Part, frozen=True):
 
 
 class Manifest(Part, frozen=True, kw_only=True):
-    """Everything that a run says about itself.
+    """Everything that a run says about itself. A field that is marked `Identity` determines its numbers.
 
     Attributes:
         task: what the model predicts, a name of `mcviz.tasks.TASKS`.
         passes: T.
         classes: of classification: C.
-        class_names: of classification: C names; no part of the run's identity.
+        class_names: of classification: C names.
         targets: of regression: D names of what is predicted.
         unit: of all targets; empty for none.
         predicts: what the model returns for each target. Whatever spread it is, variances are kept.
@@ -220,7 +240,7 @@ class Manifest(Part, frozen=True, kw_only=True):
         store: the folder of the arrays.
         table: the file of the scores.
         quality: of a finished run with labels: how good the mean of all passes is, an accuracy or an RMSE, so that a
-            list of runs need not read their arrays; no part of the run's identity.
+            list of runs need not read their arrays.
         about: free: where the examples came from, their licence.
         created: free: when, and by which versions of which libraries.
         state: "partial" while sampling, "finished" after.
@@ -228,24 +248,24 @@ class Manifest(Part, frozen=True, kw_only=True):
         format: the version of this layout of files.
     """
 
-    task: str = "classification"
-    passes: Count
-    classes: Annotated[int, msgspec.Meta(ge=0, le=1 << 40)] = 0
+    task: Annotated[str, Identity("task")] = "classification"
+    passes: Annotated[Count, Identity("passes")]
+    classes: Annotated[int, msgspec.Meta(ge=0, le=1 << 40), Identity("classes")] = 0
     class_names: tuple[str, ...] = ()
-    targets: tuple[str, ...] = ()
-    unit: str = ""
-    predicts: Predicts = "mean"
+    targets: Annotated[tuple[str, ...], Identity("targets", only_with="targets")] = ()
+    unit: Annotated[str, Identity("unit", only_with="targets")] = ""
+    predicts: Annotated[Predicts, Identity("predicts", only_with="targets")] = "mean"
     examples: Examples
     images: Images | None
-    labels_sha256: str | None
+    labels_sha256: Annotated[str | None, Identity("labels")]
     model: Model | None
     deterministic: bool = True
     with_passes: None = None
     preprocessing: Preprocessing = Preprocessing()
-    seed: int | None
-    masks: Masks | None
+    seed: Annotated[int | None, Identity("seed", setting=True)]
+    masks: Annotated[Masks | None, Identity("masks", setting=True)]
     features: Count | None = None
-    features_sha256: str | None = None
+    features_sha256: Annotated[str | None, Identity("features")] = None
     origin: Origin
     scores: tuple[str, ...]
     layout: Layout
@@ -256,12 +276,40 @@ class Manifest(Part, frozen=True, kw_only=True):
     created: dict[str, Any] = {}
     state: Literal["partial", "finished"] = "partial"
     files: dict[str, StoredFile] = {}
-    format: int = FORMAT
+    format: Annotated[int, Identity("format")] = FORMAT
 
     @property
     def digest(self) -> str:
         """The identity of the run: a SHA-256 of all that determines its numbers."""
-        return hashlib.sha256(canonical(identity(self))).hexdigest()
+        return hashlib.sha256(canonical(self.identity)).hexdigest()
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """All that determines the numbers of the run, by the names that people know."""
+        examples, model, origin = self.examples, self.model, self.origin
+        return {
+            **{
+                mark.name: getattr(self, field)
+                for field, mark in IDENTITY.items()
+                if not mark.only_with or getattr(self, mark.only_with)
+            },
+            "examples": [examples.kind, examples.count, examples.sha256, *examples.content],
+            "ids and columns": examples.columns_sha256,
+            "model": model and model.sha256,
+            "output of the model": model and [model.output, model.from_logits],
+            "preprocessing": msgspec.to_builtins(replace(self.preprocessing, reason="")),
+            "stochastic layers": [[layer.name, layer.kind, layer.rate] for layer in origin.stochastic_layers],
+            "origin": [
+                *(origin.kind, origin.sha256, origin.draw_scheme, origin.product),
+                *([origin.compiler] if origin.compiler else []),  # a run from before there was one keeps its identity
+            ],
+        }
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings of the sampling by name; empty for passes that were imported."""
+        found = {mark.name: getattr(self, field) for field, mark in IDENTITY.items() if mark.setting}
+        return {name: value for name, value in sorted(found.items()) if value is not None}
 
     @property
     def has_images(self) -> bool:
@@ -284,8 +332,8 @@ class Manifest(Part, frozen=True, kw_only=True):
         return self.classes or len(self.targets) * (1 if self.predicts == "mean" else 2)
 
     @property
-    def predicted(self) -> str:
-        """What is predicted, in a few words."""
+    def output_summary(self) -> str:
+        """The number of classes or targets, in a few words."""
         if self.classes:
             return f"{self.classes:,} classes"
         return f"1 target, {self.targets[0]}" if len(self.targets) == 1 else f"{len(self.targets):,} targets"
@@ -296,9 +344,10 @@ class Manifest(Part, frozen=True, kw_only=True):
         return -(-self.examples.count // self.layout.examples_per_shard)
 
     @property
-    def how(self) -> str:
+    def sampling_summary(self) -> str:
         """How the passes were made, in a few words."""
-        return "imported" if self.origin.kind == "imported" else f"masks {self.masks}, seed {self.seed}"
+        settings = ", ".join(f"{name} {value}" for name, value in self.settings.items())
+        return "imported" if self.origin.kind == "imported" else settings
 
     def shard_range(self, shard: int) -> tuple[int, int]:
         """The first example of a shard of the passes, and the first one after it."""
@@ -306,8 +355,16 @@ class Manifest(Part, frozen=True, kw_only=True):
         return start, min(start + self.layout.examples_per_shard, self.examples.count)
 
 
+IDENTITY = {
+    field.name: mark
+    for field in msgspec.structs.fields(Manifest)
+    for mark in getattr(field.type, "__metadata__", ())
+    if isinstance(mark, Identity)
+}
+
+
 def layout_for(passes: int, width: int, images: Images | None) -> Layout:
-    """The layout of every run of these sizes, whatever the number of its examples: powers of two.
+    """The layout of every run of these sizes, however many examples it has: powers of two.
 
     Args:
         passes: T.
@@ -324,35 +381,8 @@ def layout_for(passes: int, width: int, images: Images | None) -> Layout:
     return Layout(chunk, shard, in_chunk, in_shard)
 
 
-def identity(manifest: Manifest) -> dict[str, Any]:
-    """What determines the numbers of a run, with the names that people know it by."""
-    model, origin, examples = manifest.model, manifest.origin, manifest.examples
-    regression = {"targets": manifest.targets, "unit": manifest.unit, "predicts": manifest.predicts}
-    return {
-        "format": manifest.format,
-        "task": manifest.task,
-        "passes": manifest.passes,
-        "classes": manifest.classes,
-        "seed": manifest.seed,
-        "masks": manifest.masks,
-        "examples": [examples.kind, examples.count, examples.sha256, *examples.content],
-        "ids and columns": examples.columns_sha256,
-        "labels": manifest.labels_sha256,
-        "features": manifest.features_sha256,
-        "model": None if model is None else model.sha256,
-        "output of the model": None if model is None else [model.output, model.from_logits],
-        "preprocessing": msgspec.to_builtins(replace(manifest.preprocessing, reason="")),
-        "stochastic layers": [[layer.name, layer.kind, layer.rate] for layer in origin.stochastic_layers],
-        "origin": [
-            *(origin.kind, origin.sha256, origin.draw_scheme, origin.product),
-            *([origin.compiler] if origin.compiler else []),  # a run from before there was one keeps its identity
-        ],
-        **(regression if manifest.targets else {}),
-    }
-
-
 def check_claims(manifest: Manifest) -> None:
-    """Check what a manifest claims, before anything is read or any memory taken for it.
+    """Check the claims of a manifest, before anything is read or any memory taken for it.
 
     Raises:
         InvalidInputError: no run of any task can be so.
@@ -392,7 +422,7 @@ def _are_versions(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(version, str) for version in value.values())
 
 
-def _listed(numbers: tuple[float, ...]) -> str:
+def _join(numbers: tuple[float, ...]) -> str:
     return ", ".join(f"{number:g}" for number in numbers)
 
 
@@ -402,5 +432,5 @@ def _power_of_two(most: int) -> int:
 
 
 def canonical(content: dict[str, Any]) -> bytes:
-    """The one way in which content is written as JSON for a digest."""
+    """Encode content as the JSON that a digest is computed of."""
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()

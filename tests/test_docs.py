@@ -23,7 +23,7 @@ from mcviz import extras
 from mcviz.app.navigation import PAGES
 from mcviz.app.wording import as_markdown
 from mcviz.cli import commands
-from mcviz.manifest import COLUMNS
+from mcviz.manifest import COLUMNS, Manifest
 from mcviz.measures import REGRESSION_SCORES, SCORES
 from tests.cases import only
 
@@ -296,7 +296,8 @@ def test_the_format_s_tables_are_those_of_the_run_that_ships() -> None:
         assert re.match(r"\w+", kind).group() == store[name].dtype
     manifest = json.loads((RUN / "manifest.json").read_text())
     named = [code for row in cells(DOCS["docs/run-format.md"], "field") for code in re.findall(r"`(\w+)`", row[0])]
-    assert set(named) <= set(manifest)
+    assert sorted(named) == sorted([*Manifest.__struct_fields__, "digest", "checksum"])
+    assert set(manifest) <= set(named)
 
 
 # Deploying

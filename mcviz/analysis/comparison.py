@@ -246,7 +246,7 @@ def _changes(one: Run, other: Run, labels: Sequence[Array | None]) -> Changes:
         labels[1] = None if labels[1] is None else np.argsort(order)[labels[1]]
     else:
         means = [mean[:, : len(one.targets)] for mean in means]
-    return one.task.changes(*means, *labels)
+    return one.task.compare_predictions(*means, *labels)
 
 
 def _terms(run: Run, labels: Array, progress: Progress | None) -> dict[str, Array]:

@@ -137,12 +137,12 @@ def all_groups_of(run: Run) -> dict[str, "Groups"]:
     Raises:
         InvalidInputError: the run has no labels, one example, or is of a regression.
     """
-    from mcviz.runs.columns import column_groups, column_kinds, that_make_groups  # here, because pandas takes time
+    from mcviz.runs.columns import column_groups, column_kinds, select_grouping  # here, because pandas takes time
 
     kinds, columns = column_kinds(run), run.columns
     found = {name: _groups_of_classes(run, name) for name in OF_CLASSES}
     if columns is not None:
-        found |= {name: column_groups(columns[name], kinds[name]) for name in that_make_groups(kinds)}
+        found |= {name: column_groups(columns[name], kinds[name]) for name in select_grouping(kinds)}
     return found
 
 

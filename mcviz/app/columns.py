@@ -9,7 +9,7 @@ import pandas as pd
 from mcviz.app.caching import cached_for_run, table_key
 from mcviz.manifest import CONTENT
 from mcviz.runs import Run
-from mcviz.runs.columns import UNKNOWN, Groups, Kind, column_groups, column_kinds, that_make_groups
+from mcviz.runs.columns import UNKNOWN, Groups, Kind, column_groups, column_kinds, select_grouping
 from mcviz.text import one_line
 
 LONGEST = 200  # characters of a value that is shown
@@ -44,7 +44,7 @@ def _are_texts(run: Run) -> bool:
 
 def grouping_columns(run: Run) -> list[str]:
     """The columns that make groups: those of few different values, and of numbers."""
-    return that_make_groups(own_columns(run))
+    return select_grouping(own_columns(run))
 
 
 @cached_for_run(table_key, max_entries=64)

@@ -114,7 +114,7 @@ def _drawn(run: Run) -> str:
     """How the masks of the passes were drawn, or where the passes were made."""
     if run.manifest.origin.kind == "imported":
         return f", imported from {html.escape(one_line(run.manifest.origin.source or 'elsewhere'))}"
-    return f", with Monte Carlo dropout, masks {run.manifest.masks}, seed {run.manifest.seed}"
+    return f", with Monte Carlo dropout, {run.manifest.sampling_summary}"
 
 
 def _accuracies(run: Run) -> str:

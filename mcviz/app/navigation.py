@@ -210,11 +210,10 @@ def state_of(run: Run) -> PageState:
 
 def _facts(run: Run) -> None:
     """What a page is about: the run, and how it was made."""
-    masks, seed, origin = run.manifest.masks, run.manifest.seed, run.manifest.origin
+    settings, origin = run.manifest.settings, run.manifest.origin
     facts = [f"**{as_markdown(run.name)}**", counted(len(run), "example"), counted(run.passes, "pass")]
     facts += [f"imported from {as_markdown(origin.source or 'elsewhere')}"] if origin.kind == "imported" else []
-    facts += [] if masks is None else [f"masks `{masks}`"]
-    facts += [] if seed is None else [f"seed {seed}"]
+    facts += [f"{name} `{each}`" if isinstance(each, str) else f"{name} {each}" for name, each in settings.items()]
     facts += [f"compared with **{as_markdown(run.other.name)}**"] if isinstance(run, ComparedRun) else []
     stretched = run.manifest.images is not None and run.value_scale.stretched
     st.caption(" · ".join(facts), help=information(run.manifest, stretched) or None, width="content")

@@ -132,9 +132,9 @@ def rename(old: str, new: str) -> None:
 def remove(run: str, yes: bool) -> None:
     """Remove the run in folder or at fsspec address RUN, with what was derived from it."""
     with loading():
-        from mcviz.runs import remove_run, what_goes
+        from mcviz.runs import preview_removal, remove_run
     if not yes:
-        for line in what_goes(run).lines():
+        for line in preview_removal(run).lines():
             say(line)
         if not _confirmed(f"Remove the run {one_line(run)}? [y/N] "):
             raise InvalidInputError(f"{run} stays. Answer y, or give --yes, to remove it.")
@@ -193,8 +193,8 @@ def _describe(run: "ListedRun") -> None:
     line = f"{run.path}  {run.state}  {run.bytes / 1e6:.1f} MB"
     if manifest:
         line += (
-            f"  {manifest.passes:,} passes × {manifest.examples.count:,} examples × {manifest.predicted}"
-            f"  {manifest.how}"
+            f"  {manifest.passes:,} passes × {manifest.examples.count:,} examples × {manifest.output_summary}"
+            f"  {manifest.sampling_summary}"
         )
     say(line)
     if run.message:

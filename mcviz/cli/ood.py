@@ -106,7 +106,7 @@ def _lines(found: "OODScores") -> list[str]:
             f"{each.label:<{LABEL_WIDTH}.{LABEL_WIDTH - 1}}{len(each):>10,}{percent(each.stopped.value):>10}"
             f"{percent(each.sure):>10}{stopped:>18}"
         )
-    drawn = found.drawn()
+    drawn = found.chart_labels()
     lines += [
         "Sure is a max probability above 90%. The run's own examples were held out, and at most 5% of such are to be "
         f"stopped (95% interval here: {percent(own.low)} to {percent(own.high)}).",

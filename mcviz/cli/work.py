@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mcviz.jobs import Jobs, Top
     from mcviz.runs import Manifest
     from mcviz.sampling.checking import Check
-    from mcviz.tasks.summary import Summary
+    from mcviz.tasks.aggregates import Aggregates
 
 LEAST_PRIORITY = 19
 SECONDS_BETWEEN_QUESTIONS = 0.3
@@ -51,7 +51,7 @@ class Watcher:
     def begin(self, examples: "DataSet", out: str) -> None:
         """Take in what is to be sampled, and what a finished run of fewer passes already says of it."""
         from mcviz.runs import open_run
-        from mcviz.tasks.summary import Summary
+        from mcviz.tasks.aggregates import Aggregates
 
         self.examples = examples
         with suppress(McvizError):
@@ -59,7 +59,7 @@ class Watcher:
             table, columns = run.scores(), run.task.table_columns(run.targets)
             known = [name for name in (*columns, *run.manifest.scores) if not table[name].isna().any()]
             values = {name: table[name].to_numpy(columns.get(name, "float32")) for name in known}
-            self.seen(run.manifest, 0, Summary({}, {}, values))
+            self.seen(run.manifest, 0, Aggregates({}, {}, values))
 
     def ask(self) -> None:
         """End the job where that is wanted.
@@ -81,7 +81,7 @@ class Watcher:
         if time.monotonic() > self._told + SECONDS_BETWEEN_NEWS:
             self.tell()
 
-    def seen(self, manifest: "Manifest", start: int, summary: "Summary") -> None:
+    def seen(self, manifest: "Manifest", start: int, summary: "Aggregates") -> None:
         """Take in what the passes of some examples come to."""
         import numpy as np
 
@@ -220,5 +220,5 @@ def _failed(watcher: Watcher, message: str) -> None:
     watcher.tell(ending="failed", message=message)
 
 
-def _length(summary: "Summary") -> int:
+def _length(summary: "Aggregates") -> int:
     return len(next(iter(summary.columns.values())))

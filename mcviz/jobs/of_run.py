@@ -13,7 +13,7 @@ from mcviz.data.in_place import Places, index_of
 from mcviz.errors import McvizError, RunNotFoundError
 from mcviz.manifest import MODEL
 from mcviz.runs import Manifest, Run, open_run
-from mcviz.runs.contents import described_examples
+from mcviz.runs.contents import describe_examples
 
 
 def data_set_of(run: Run) -> DataSet:
@@ -89,7 +89,7 @@ def _as_it_may_have_been(held: DataSet, ids: tuple[str, ...], own: pd.DataFrame)
 
 def _columns_sha256(run: Run, held: DataSet) -> str | None:
     manifest = run.manifest
-    described, _ = described_examples(
+    described, _ = describe_examples(
         manifest.examples, manifest.task, run.targets, held.ids, held.content, held.columns
     )
     return described.columns_sha256

@@ -3,10 +3,11 @@
 from mcviz.manifest import Examples, Images, Layer, Layout, Manifest, Model, Origin, Preprocessing
 from mcviz.runs.derived import Derived, load_derived, save_derived
 from mcviz.runs.export import as_xarray, check_table_file, export_run, write_table
-from mcviz.runs.folder import ListedRun, Removal, list_runs, remove_run, rename_run, run_names, what_goes
+from mcviz.runs.folder import ListedRun, Removal, list_runs, preview_removal, remove_run, rename_run, run_names
 from mcviz.runs.images import StoredImages
+from mcviz.runs.opening import open_run
 from mcviz.runs.presets import PRESETS
-from mcviz.runs.run import Run, open_run
+from mcviz.runs.run import Run
 from mcviz.runs.value_scale import ValueScale
 from mcviz.runs.verify import Verification, verify_run
 
@@ -33,11 +34,11 @@ __all__ = [
     "list_runs",
     "load_derived",
     "open_run",
+    "preview_removal",
     "remove_run",
     "rename_run",
     "run_names",
     "save_derived",
     "verify_run",
-    "what_goes",
     "write_table",
 ]

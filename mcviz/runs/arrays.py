@@ -1,4 +1,4 @@
-"""The arrays of a run: which there are, and how their shards are encoded and read, as Zarr v3 does.
+"""The arrays of a run, and how their shards are encoded and read, as Zarr v3.
 
 Every array is cut along its first axis alone. Names and packing are those of the CF conventions, so that xarray and
 other tools read the probabilities as they are. `zarr` is imported when an array is first encoded or read: that takes a
@@ -27,7 +27,7 @@ CACHED_BYTES = 1 << 26  # of shards that were read and verified
 GROUP = b'{"zarr_format":3,"node_type":"group","attributes":{"Conventions":"CF-1.11","source":"mcviz"}}'
 
 
-def arrays_of(manifest: Manifest) -> dict[str, StoredArray]:
+def stored_arrays(manifest: Manifest) -> dict[str, StoredArray]:
     """The arrays that a run has, by name."""
     layout, count = manifest.layout, manifest.examples.count
     found = list(task_of(manifest).arrays(manifest))
@@ -51,7 +51,7 @@ def read_whole_manifest(folder: Folder, name: str = NAME) -> Manifest:
         Others: as `read_manifest`.
     """
     manifest = read_manifest(folder, name)
-    arrays = arrays_of(manifest)
+    arrays = stored_arrays(manifest)
     alone = [manifest.table, *_optional_files(manifest)]
     expected = 1 + len(alone) + sum(1 + array.shards for array in arrays.values())
     if manifest.state == "finished" and len(manifest.files) != expected:
@@ -69,10 +69,10 @@ def read_whole_manifest(folder: Folder, name: str = NAME) -> Manifest:
     return manifest
 
 
-def files_of(manifest: Manifest) -> Iterator[str]:
+def expected_files(manifest: Manifest) -> Iterator[str]:
     """The names of all files of a finished run but its manifest."""
     yield f"{manifest.store}/zarr.json"
-    for array in arrays_of(manifest).values():
+    for array in stored_arrays(manifest).values():
         yield f"{manifest.store}/{array.name}/zarr.json"
         for shard in range(array.shards):
             yield shard_file(manifest, array, shard)
@@ -90,15 +90,15 @@ def shard_file(manifest: Manifest, array: StoredArray, shard: int) -> str:
     return f"{manifest.store}/{array.name}/{array.key(shard)}"
 
 
-def shards_done(manifest: Manifest) -> list[int]:
-    """The shards of examples whose passes are there."""
+def complete_shards(manifest: Manifest) -> list[int]:
+    """The numbers of the shards whose passes are complete."""
     prefixes = [f"{manifest.store}/{name}/c." for name in task_of(manifest).pass_arrays(manifest)]
     found = [{int(file.split(".")[2]) for file in manifest.files if file.startswith(prefix)} for prefix in prefixes]
     return sorted(set.intersection(*found))
 
 
-def stored_bytes(passes: np.ndarray, task: str, predicts: Predicts) -> float:
-    """How many bytes a prediction takes on disk, as far as the first of (T, n, K) passes tell."""
+def bytes_per_prediction(passes: np.ndarray, task: str, predicts: Predicts) -> float:
+    """The bytes that a prediction takes on disk, estimated from the first examples of (T, n, K) passes."""
     count, width = passes.shape[1], passes.shape[2]
     counted = 0 if TASKS[task].predicts_classes else width if predicts == "mean" else width // 2
     targets = tuple(map(str, range(counted)))
@@ -120,11 +120,11 @@ def stored_bytes(passes: np.ndarray, task: str, predicts: Predicts) -> float:
     )
     rows = min(count, manifest.layout.examples_per_chunk)
     encoded = task_of(manifest).encode(manifest, passes[:, :rows])
-    arrays = arrays_of(manifest)
-    return sum(len(encode(arrays[name], 0, part)) for name, part in encoded.items()) / (rows * len(passes))
+    arrays = stored_arrays(manifest)
+    return sum(len(encode_shard(arrays[name], 0, part)) for name, part in encoded.items()) / (rows * len(passes))
 
 
-def encode(array: StoredArray, shard: int, rows: np.ndarray) -> bytes:
+def encode_shard(array: StoredArray, shard: int, rows: np.ndarray) -> bytes:
     """The file of one shard.
 
     Args:
@@ -134,27 +134,26 @@ def encode(array: StoredArray, shard: int, rows: np.ndarray) -> bytes:
     """
     files: dict[str, Any] = {}
     start = shard * array.shard
-    _created(array, files)[start : start + len(rows)] = rows
+    _create_array(array, files)[start : start + len(rows)] = rows
     return bytes(files[array.key(shard)].to_bytes())
 
 
 def encode_metadata(array: StoredArray) -> bytes:
     """The `zarr.json` of an array."""
     files: dict[str, Any] = {}
-    _created(array, files)
+    _create_array(array, files)
     return bytes(files["zarr.json"].to_bytes())
 
 
 class ArrayReader:
-    """Reads rows of a run's arrays; every file is held against its checksum before anything in it is decoded.
+    """Reads rows of a run's arrays; the checksum of a file is verified before anything in it is decoded.
 
-    What was verified is what is decoded: the bytes of a shard stay in memory, as many as fit into a bound. Threads may
-    share a reader.
+    Verified bytes stay in memory, up to a bound, and are decoded from there. Threads may share a reader.
     """
 
     def __init__(self, folder: Folder, manifest: Manifest) -> None:
         self._folder, self._manifest = folder, manifest
-        self._arrays = arrays_of(manifest)
+        self._arrays = stored_arrays(manifest)
         self._opened: dict[str, tuple[zarr.Array[Any], dict[str, Any]]] = {}
         self._cached: OrderedDict[tuple[str, int], int] = OrderedDict()
         self._reading = threading.Lock()
@@ -174,11 +173,11 @@ class ArrayReader:
         for shard in range(start // array.shard, -(-stop // array.shard)):
             first = shard * array.shard
             with self._reading:
-                opened = self._with_shard(array, shard)
-                pieces.append(self._decoded(array, shard, opened, max(start, first), min(stop, first + array.shard)))
+                opened = self._load_shard(array, shard)
+                pieces.append(self._decode(array, shard, opened, max(start, first), min(stop, first + array.shard)))
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
-    def _with_shard(self, array: StoredArray, shard: int) -> "zarr.Array[Any]":
+    def _load_shard(self, array: StoredArray, shard: int) -> "zarr.Array[Any]":
         opened, files = self._opened.get(array.name) or self._open(array)
         key = array.name, shard
         if key not in self._cached:
@@ -206,7 +205,7 @@ class ArrayReader:
         self._opened[array.name] = opened, files
         return self._opened[array.name]
 
-    def _decoded(self, array: StoredArray, shard: int, opened: "zarr.Array[Any]", start: int, stop: int) -> np.ndarray:
+    def _decode(self, array: StoredArray, shard: int, opened: "zarr.Array[Any]", start: int, stop: int) -> np.ndarray:
         address = self._folder.address(shard_file(self._manifest, array, shard))
         try:
             rows = np.asarray(opened[start:stop])
@@ -222,7 +221,7 @@ class ArrayReader:
             del self._opened[name][1][self._arrays[name].key(shard)]
 
 
-def _created(array: StoredArray, files: dict[str, Any]) -> "zarr.Array[Any]":
+def _create_array(array: StoredArray, files: dict[str, Any]) -> "zarr.Array[Any]":
     import zarr
     from zarr.codecs import BloscCodec
     from zarr.storage import MemoryStore

@@ -1,4 +1,4 @@
-"""The user's own columns of a run: of what kind each is, and which groups of examples it makes."""
+"""The user's own columns of a run: the kind of each, and the groups of examples that it makes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -50,8 +50,8 @@ def column_kinds(run: Run) -> dict[str, Kind]:
     return kinds
 
 
-def that_make_groups(kinds: Mapping[str, Kind]) -> list[str]:
-    """The names of `column_kinds` that make groups: of few different values, and of numbers."""
+def select_grouping(kinds: Mapping[str, Kind]) -> list[str]:
+    """Select the columns that make groups: of few different values, and of numbers."""
     return [name for name, kind in kinds.items() if kind != "text"]
 
 
@@ -64,7 +64,7 @@ def column_groups(values: pd.Series, kind: Kind) -> Groups:
 
 
 def as_texts(values: pd.Series) -> pd.Series:
-    """The values of a column as texts: whole numbers without a point, and `UNKNOWN` for what is missing."""
+    """The values of a column as texts: whole numbers without a point, missing values as `UNKNOWN`."""
     if isinstance(values.dtype, pd.StringDtype):  # which is quick, also of very many
         return values.fillna(UNKNOWN)
     return values.convert_dtypes().astype(str).where(values.notna(), UNKNOWN)

@@ -1,4 +1,4 @@
-"""What a run is made of, and how its manifest describes it."""
+"""The inputs of a new run, and the parts of its manifest that describe them."""
 
 import hashlib
 import json
@@ -10,24 +10,24 @@ import numpy as np
 from msgspec.structs import replace
 
 from mcviz.manifest import Examples, Images, Manifest
-from mcviz.runs.table import decode_columns, encode_columns, with_own_names
+from mcviz.runs.table import decode_columns, encode_columns, rename_reserved
 from mcviz.tasks import TASKS
-from mcviz.tasks.summary import Summary
+from mcviz.tasks.aggregates import Aggregates
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Progress = Callable[[int, int], None]
-Seen = Callable[[Manifest, int, Summary], None]  # a run, the first example of some, and what their passes come to
+Seen = Callable[[Manifest, int, Aggregates], None]  # a run, the first example of some, and the aggregates of these
 BLOCK_BYTES = 1 << 26  # of images that are looked at at once
 
 
 class Rows(Protocol):
-    """An array that need not be in memory: what is indexed is read."""
+    """An array that is read where it is indexed, so it need not be in memory."""
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of what a slice gives."""
+        """Of every slice."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -49,7 +49,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Contents:
-    """What a run is made of, beside its manifest.
+    """The inputs of a run, beside its manifest.
 
     Attributes:
         source: of the predictions.
@@ -70,15 +70,15 @@ class Contents:
     model: bytes | None = None
 
 
-def described_images(images: Rows, stored: bool) -> tuple[Images, str]:
-    """What a manifest says of images, and the SHA-256 of their content, found in one reading.
+def describe_images(images: Rows, stored: bool) -> tuple[Images, str]:
+    """Describe images for a manifest, and hash their content, in one reading.
 
     Args:
         images: (N, height, width, channels) uint8 or float32.
         stored: whether the run will hold them.
     """
     count, (height, width, channels) = images.shape[0], images.shape[1:]
-    digest = _begun(images)
+    digest = _start_hash(images)
     lowest, highest = np.inf, -np.inf
     rows = max(1, BLOCK_BYTES // (height * width * channels * images.dtype.itemsize))
     for start in range(0, count, rows):
@@ -89,20 +89,20 @@ def described_images(images: Rows, stored: bool) -> tuple[Images, str]:
     return Images((height, width, channels), dtype, lowest, highest, stored), digest.hexdigest()
 
 
-def described_examples(
+def describe_examples(
     examples: Examples, task: str, targets: Sequence[str], ids: tuple[str, ...] | None, *parts: "pd.DataFrame | None"
 ) -> tuple[Examples, bytes | None]:
-    """What a manifest says of examples, and the file of their ids and columns where they have some.
+    """Describe examples for a manifest, and encode the file of their ids and columns if they have any.
 
     Args:
-        examples: what they are, how many, and the SHA-256 of images; empty where there are none.
+        examples: their kind, number, and the SHA-256 of images; empty where there are none.
         task: of the run.
         targets: D names of a regression.
         ids: N texts, or None.
         parts: the columns that are the examples themselves, and the user's own, a row an example; or None each.
     """
     reserved = ("example", "id", *TASKS[task].table_columns(targets), *TASKS[task].scores)
-    content, own = (None if part is None else with_own_names(part, reserved) for part in parts)
+    content, own = (None if part is None else rename_reserved(part, reserved) for part in parts)
     sha256 = examples.sha256
     if content is not None:
         sha256 = hashlib.sha256(content.to_csv(index=False).encode()).hexdigest()
@@ -119,7 +119,7 @@ def described_examples(
 
 
 def stored_scores(task: str, spread: bool = False) -> tuple[str, ...]:
-    """The names of the scores that a new run stores: those that need nothing but the passes.
+    """The names of the scores that a new run stores: all that need only the passes.
 
     Args:
         task: of the run.
@@ -129,13 +129,13 @@ def stored_scores(task: str, spread: bool = False) -> tuple[str, ...]:
     return tuple(score.name for score in TASKS[task].scores.values() if there.issuperset(score.needs))
 
 
-def sha256_of(array: np.ndarray) -> str:
-    """SHA-256 of an array: of its dtype, its shape and its numbers."""
-    digest = _begun(array)
+def hash_array(array: np.ndarray) -> str:
+    """The SHA-256 of the dtype, shape and numbers of an array."""
+    digest = _start_hash(array)
     for start in range(0, len(array) if array.ndim else 0, 1024):
         digest.update(np.ascontiguousarray(array[start : start + 1024]).data)
     return digest.hexdigest()
 
 
-def _begun(array: Rows) -> Any:
+def _start_hash(array: Rows) -> Any:
     return hashlib.sha256(f"{array.dtype.str} {array.shape}".encode())

@@ -1,7 +1,7 @@
 """Arrays that follow from a run and take long to compute, kept so that they are computed once.
 
-They are no part of the run: what is missing, damaged or of another run is computed again. They lie in the run's folder
-under `derived/`, or, where that cannot be written to, in the user's own data folder.
+They are not part of the run: if they are missing, damaged or of another run, they are computed again. They lie in the
+run's folder under `derived/`, or, where that cannot be written to, in the user's own data folder.
 """
 
 from collections.abc import Mapping
@@ -14,9 +14,9 @@ import platformdirs
 from mcviz.errors import McvizError, StorageError
 from mcviz.permission import may_write
 from mcviz.runs.files import folder_at
-from mcviz.runs.lock import writing
+from mcviz.runs.lock import write_lock
 from mcviz.runs.manifest_file import read_manifest
-from mcviz.runs.packed import packed, unpacked
+from mcviz.runs.npz import decode_npz, encode_npz
 from mcviz.runs.shipped import PACKAGE
 
 DIGEST = "run_digest"
@@ -25,10 +25,10 @@ PATIENCE = 2.0  # seconds
 
 @dataclass(frozen=True)
 class Derived:
-    """What can be derived from a run.
+    """Something that can be derived from a run.
 
     Attributes:
-        name: of what it is, for a file's name.
+        name: for the name of its file.
         version: goes up whenever the same run gives something else.
         dtypes: the numpy dtype of each array, by its name.
     """
@@ -44,20 +44,20 @@ class Derived:
 
 
 def load_derived(path: str, digest: str, derived: Derived) -> dict[str, np.ndarray] | None:
-    """The arrays that were saved earlier.
+    """Load arrays that were saved earlier.
 
     Args:
         path: of the run that they follow from.
         digest: of that run.
-        derived: what they are.
+        derived: which ones.
 
     Returns:
         Each array by its name, or None where they are not there as they were written, for this very run.
     """
     # The user's first: there is one where the run's own folder could not take what was found later.
-    for folder in (folder_at(users_folder(digest)), folder_at(path)):
+    for folder in (folder_at(user_folder(digest)), folder_at(path)):
         try:
-            arrays = _unpacked(folder.read(derived.file), digest)
+            arrays = _unpack(folder.read(derived.file), digest)
         except (FileNotFoundError, McvizError):
             continue
         if arrays is not None and {name: str(array.dtype) for name, array in arrays.items()} == dict(derived.dtypes):
@@ -66,12 +66,12 @@ def load_derived(path: str, digest: str, derived: Derived) -> dict[str, np.ndarr
 
 
 def save_derived(path: str, digest: str, derived: Derived, arrays: Mapping[str, np.ndarray]) -> bool:
-    """Keep arrays that follow from a run.
+    """Save arrays that follow from a run.
 
     Args:
         path: of the run that they follow from.
         digest: of that run.
-        derived: what they are.
+        derived: which ones.
         arrays: each array by its name, of the dtype that `derived` says.
 
     Returns:
@@ -79,45 +79,45 @@ def save_derived(path: str, digest: str, derived: Derived, arrays: Mapping[str, 
     """
     if not may_write():
         return False
-    content = _packed({name: np.asarray(arrays[name], dtype) for name, dtype in derived.dtypes.items()}, digest)
+    content = _pack({name: np.asarray(arrays[name], dtype) for name, dtype in derived.dtypes.items()}, digest)
     folder = folder_at(path)
     try:
         if read_manifest(folder).digest != digest:
             return False
         if Path(path).resolve().is_relative_to(PACKAGE):  # where it is installed, nothing is written
-            return _saved_for_user(digest, derived, content)
-        with writing(folder, PATIENCE):  # nobody removes the run meanwhile; who lets it grow holds it for long
+            return _save_for_user(digest, derived, content)
+        with write_lock(folder, PATIENCE):  # nobody removes the run meanwhile; who lets it grow holds it for long
             if read_manifest(folder).digest != digest:
                 return False
             folder.write(derived.file, content)
-        folder_at(users_folder(digest)).delete(derived.file)  # which is older from now on
+        folder_at(user_folder(digest)).delete(derived.file)  # which is older from now on
     except StorageError:
-        return _saved_for_user(digest, derived, content)
+        return _save_for_user(digest, derived, content)
     except McvizError:
         return False
     return True
 
 
-def users_folder(digest: str) -> str:
-    """The folder of what is derived from a run that cannot be written to."""
+def user_folder(digest: str) -> str:
+    """The folder in the user's data for arrays that cannot be saved in the run's own."""
     return str(Path(platformdirs.user_data_dir("mcviz", appauthor=False)) / "derived" / digest[:32])
 
 
-def _saved_for_user(digest: str, derived: Derived, content: bytes) -> bool:
+def _save_for_user(digest: str, derived: Derived, content: bytes) -> bool:
     try:
-        folder_at(users_folder(digest)).write(derived.file, content)
+        folder_at(user_folder(digest)).write(derived.file, content)
     except McvizError:
         return False
     return True
 
 
-def _packed(arrays: Mapping[str, np.ndarray], digest: str) -> bytes:
-    return packed({DIGEST: np.frombuffer(bytes.fromhex(digest), np.uint8), **arrays})
+def _pack(arrays: Mapping[str, np.ndarray], digest: str) -> bytes:
+    return encode_npz({DIGEST: np.frombuffer(bytes.fromhex(digest), np.uint8), **arrays})
 
 
-def _unpacked(content: bytes, digest: str) -> dict[str, np.ndarray] | None:
+def _unpack(content: bytes, digest: str) -> dict[str, np.ndarray] | None:
     try:
-        arrays = unpacked(content)
+        arrays = decode_npz(content)
     except ValueError:
         return None
     of_run = arrays.pop(DIGEST, np.empty(0, np.uint8))

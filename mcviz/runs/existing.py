@@ -1,4 +1,4 @@
-"""What is already in the folder that a run is to be written to, or removed from."""
+"""The files in a folder where a run is to be written or removed: its own, leftovers, and others."""
 
 import re
 import shutil
@@ -6,8 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from mcviz.errors import McvizError, RunExistsError, RunNotFoundError
-from mcviz.manifest import Manifest, identity
-from mcviz.runs.derived import users_folder
+from mcviz.manifest import Manifest
+from mcviz.runs.derived import user_folder
 from mcviz.runs.files import TEMPORARY, Folder
 from mcviz.runs.manifest_file import NAME, read_manifest
 from mcviz.runs.shipped import require_own
@@ -27,7 +27,7 @@ LONGEST = 100  # characters of a value in a message
 
 
 def is_finished(folder: Folder, wanted: Manifest) -> bool:
-    """Whether the wanted run is there, finished."""
+    """Whether the folder has the wanted run, finished."""
     try:
         there = read_manifest(folder)
     except RunNotFoundError:
@@ -49,13 +49,15 @@ def refuse_another(folder: Folder, wanted: Manifest) -> None:
         refuse_name_of_reviews(Path(folder.path).absolute().name)
         _refuse_other_files(folder)
         return
-    ours, theirs = identity(wanted), identity(there)
+    ours, theirs = wanted.identity, there.identity
     differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
     if differing:
         require_own(folder.path)
     grows = differing == ["passes"] and there.state == "finished" and there.passes < wanted.passes
     if differing and not grows:
-        found = [f"{name} ({_shown(theirs.get(name))} there, {_shown(ours.get(name))} asked for)" for name in differing]
+        found = [
+            f"{name} ({_shorten(theirs.get(name))} there, {_shorten(ours.get(name))} asked for)" for name in differing
+        ]
         raise RunExistsError(
             f"Another {there.state} run is at {folder.path}, which differs in: {', '.join(found)}. "
             f"Choose another folder, or remove it with `mcviz remove {folder.path}`."
@@ -63,7 +65,7 @@ def refuse_another(folder: Folder, wanted: Manifest) -> None:
 
 
 def refuse_name_of_reviews(name: str) -> None:
-    """Let no run take the name of the folder of reviews, in which its files would lie among theirs.
+    """Refuse the name of the folder of reviews, whose files would lie among those of the run.
 
     Raises:
         InvalidInputError: it has that name, in big or small letters.
@@ -72,22 +74,22 @@ def refuse_name_of_reviews(name: str) -> None:
         raise invalid("name", f"another than {REVIEWS}, the folder of what reviewers decide", repr(name))
 
 
-def files_of_run(folder: Folder) -> list[str]:
-    """The files of a folder that a run there has made, but for its manifest, and its empty folders."""
+def own_files(folder: Folder) -> list[str]:
+    """The files and empty folders that a run has made in a folder, without its manifest."""
     return [name for name in folder.sizes() if OWN.fullmatch(name) or is_temporary(name)]
 
 
-def left_over(folder: Folder, finished: Manifest, *, growing: bool = False) -> list[str]:
-    """Files of a finished run's writing that it does not need: of fewer passes, or of a writer that was killed.
+def leftover_files(folder: Folder, finished: Manifest, *, growing: bool = False) -> list[str]:
+    """Files that a finished run does not need: of fewer passes, or of a writer that was killed.
 
     Args:
         folder: of the run.
         finished: its manifest.
-        growing: whether those of a writing of more passes are among them, which could be gone on with.
+        growing: whether to include files of more passes, whose writing could be resumed.
     """
     named = re.compile(r"(?:predictions|scores|manifest)-(\d{1,12})\.")
     found = []
-    for name in files_of_run(folder):
+    for name in own_files(folder):
         passes = named.match(name)
         needed = name in finished.files or (name.startswith("derived/") and not is_temporary(name))
         if not needed and (growing or not passes or int(passes[1]) <= finished.passes):
@@ -96,25 +98,25 @@ def left_over(folder: Folder, finished: Manifest, *, growing: bool = False) -> l
 
 
 def is_being_removed(folder: Folder) -> bool:
-    """Whether the removal of a run was begun there, and stopped before its end."""
+    """Whether the removal of a run was stopped before its end."""
     return folder.sizes([NAME, REMOVED]).keys() == {REMOVED}
 
 
 def remove_files(folder: Folder) -> None:
-    """Remove what a run has made. Stopped anywhere, by a loss of power too, there is the whole run or none; then again.
+    """Remove the files of a run. Stopped anywhere, also by a loss of power, it leaves the whole run or none.
 
     Raises:
         StorageError: something cannot be removed.
     """
     folder.rename(NAME, REMOVED)
     with suppress(McvizError):  # a manifest that cannot be read names no run from which anything was derived
-        shutil.rmtree(users_folder(read_manifest(folder, REMOVED).digest), ignore_errors=True)
-    folder.remove([name for name in files_of_run(folder) if name != REMOVED])
+        shutil.rmtree(user_folder(read_manifest(folder, REMOVED).digest), ignore_errors=True)
+    folder.remove([name for name in own_files(folder) if name != REMOVED])
     folder.delete(REMOVED)
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a file is one that a killed writer of a run left, under its temporary name."""
+    """Whether a file has the temporary name that only a killed writer leaves."""
     folder, _, file = name.rpartition("/")
     return bool(OWN_FOLDERS.fullmatch(folder) and TEMPORARY.fullmatch(file))
 
@@ -129,6 +131,6 @@ def _refuse_other_files(folder: Folder) -> None:
         )
 
 
-def _shown(value: object) -> str:
+def _shorten(value: object) -> str:
     text = "none" if value is None else str(value)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

@@ -1,4 +1,4 @@
-"""A run as a file for other tools."""
+"""Export a run to a file for other tools."""
 
 import os
 import secrets
@@ -20,7 +20,7 @@ Arrays = dict[str, tuple[tuple[str, ...], np.ndarray]]
 
 
 def export_run(run: Run, file: str | os.PathLike[str]) -> None:
-    """Write a run for those who go on elsewhere.
+    """Export a run as an archive of arrays or as a table.
 
     Args:
         run: an open run.
@@ -34,11 +34,15 @@ def export_run(run: Run, file: str | os.PathLike[str]) -> None:
         CorruptRunError: a file of the run is not what was written.
     """
     target = Path(file)
-    kinds: dict[str, Callable[[Run, Path], None]] = {".parquet": _parquet, ".npz": _npz, ".nc": _netcdf}
+    kinds: dict[str, Callable[[Run, Path], None]] = {
+        ".parquet": _write_parquet,
+        ".npz": _write_npz,
+        ".nc": _write_netcdf,
+    }
     if target.suffix not in kinds:
         raise InvalidInputError(f"Runs are exported to .parquet, .npz or .nc. Received: {file}.")
     try:
-        with written_at_once(target) as temporary:
+        with replaced_file(target) as temporary:
             kinds[target.suffix](run, temporary)
     except ImportError as error:
         package = {".parquet": "pyarrow", ".nc": "xarray netCDF4"}[target.suffix]
@@ -48,7 +52,7 @@ def export_run(run: Run, file: str | os.PathLike[str]) -> None:
 
 
 def write_table(table: "pd.DataFrame", file: str | os.PathLike[str]) -> None:
-    """Write a table, without its index, for those who go on elsewhere.
+    """Write a table without its index.
 
     Args:
         table: of any columns.
@@ -60,7 +64,7 @@ def write_table(table: "pd.DataFrame", file: str | os.PathLike[str]) -> None:
     """
     target = Path(file)
     check_table_file(target)
-    with written_at_once(target) as temporary:
+    with replaced_file(target) as temporary:
         if target.suffix == ".csv":
             table.to_csv(temporary, index=False)
         else:
@@ -68,7 +72,7 @@ def write_table(table: "pd.DataFrame", file: str | os.PathLike[str]) -> None:
 
 
 def check_table_file(file: str | os.PathLike[str]) -> None:
-    """Find out before the work whether `write_table` takes such a file.
+    """Check before the work whether `write_table` takes such a file.
 
     Raises:
         InvalidInputError: it does not.
@@ -78,8 +82,8 @@ def check_table_file(file: str | os.PathLike[str]) -> None:
 
 
 @contextmanager
-def written_at_once(target: Path) -> Iterator[Path]:
-    """A file beside `target` to write to, which replaces it in the end; where that fails, nothing is left behind.
+def replaced_file(target: Path) -> Iterator[Path]:
+    """Open a temporary file that replaces `target` at the end; if writing fails, nothing is left behind.
 
     Raises:
         StorageError: it cannot be written.
@@ -95,18 +99,18 @@ def written_at_once(target: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def _parquet(run: Run, file: Path) -> None:
+def _write_parquet(run: Run, file: Path) -> None:
     import pyarrow  # noqa: F401 (so that its absence is told by its own name)
 
     run.table().to_parquet(file)
 
 
-def _npz(run: Run, file: Path) -> None:
-    arrays: dict[str, Any] = {name: values for name, (_, values) in _arrays(run).items()}
+def _write_npz(run: Run, file: Path) -> None:
+    arrays: dict[str, Any] = {name: values for name, (_, values) in _collect_arrays(run).items()}
     np.savez_compressed(file, **arrays)
 
 
-def _netcdf(run: Run, file: Path) -> None:
+def _write_netcdf(run: Run, file: Path) -> None:
     import netCDF4  # noqa: F401 (xarray would name all its engines)
 
     passes = run.task.pass_arrays(run.manifest)
@@ -115,7 +119,7 @@ def _netcdf(run: Run, file: Path) -> None:
 
 
 def as_xarray(run: Run) -> "xarray.Dataset":
-    """A run as an xarray data set, as ArviZ takes it.
+    """Convert a run to an xarray data set, as ArviZ takes it.
 
     Returns:
         `probs` (draw, example, category) and `deterministic_probs` (example, category), or of a regression `outputs`
@@ -125,20 +129,19 @@ def as_xarray(run: Run) -> "xarray.Dataset":
     import xarray
 
     scores = run.scores()
-    variables: dict[str, Any] = dict(_arrays(run))
+    variables: dict[str, Any] = dict(_collect_arrays(run))
     if "labels" in variables:
         variables["label"] = variables.pop("labels")
     predicted = [name for name in run.task.table_columns(run.targets) if name.startswith("prediction")]
     variables |= {name: (("example",), scores[name].to_numpy()) for name in (*predicted, *run.manifest.scores)}
-    attributes = {name: getattr(run.manifest, name) for name in ("passes", "seed", "masks")}
-    known = {name: value for name, value in attributes.items() if value is not None}
     names = {"category": list(run.class_names), "target": list(run.targets)}
     coordinates = {name: each for name, each in names.items() if each}
-    return xarray.Dataset(variables, coordinates, {**known, "digest": run.digest})
+    attributes = {"passes": run.passes, **run.manifest.settings, "digest": run.digest}
+    return xarray.Dataset(variables, coordinates, attributes)
 
 
-def _arrays(run: Run) -> Arrays:
-    """The dimensions and the numbers of passes, deterministic predictions and labels, by their names in an .npz."""
+def _collect_arrays(run: Run) -> Arrays:
+    """Dimensions and values of passes, deterministic predictions and labels, by their names in an .npz."""
     task, manifest, axis = run.task, run.manifest, "category" if run.class_names else "target"
     passes = task.split(manifest, run.predictions_block(0, None))
     found: Arrays = {name: (("draw", "example", axis), part) for name, part in passes.items()}

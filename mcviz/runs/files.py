@@ -47,7 +47,7 @@ def folder_at(address: str | os.PathLike[str]) -> "Folder":
 class Folder(ABC):
     """A folder of files, named by paths relative to it with `/` between the parts.
 
-    Every method raises StorageError where the storage fails, with what was there still there.
+    Every method raises StorageError where the storage fails, and leaves all files as they were.
     """
 
     path: str
@@ -81,11 +81,11 @@ class Folder(ABC):
 
     @abstractmethod
     def rename(self, name: str, to: str) -> None:
-        """Give a file directly in this folder another name, if it is there."""
+        """Rename a file directly in this folder, if there is one."""
 
     @abstractmethod
     def remove(self, names: Iterable[str]) -> None:
-        """Remove what `sizes` names, where it is there, and the folders that are empty without it, this one too."""
+        """Remove files and empty folders, as `sizes` names them, and then every folder that is empty, this one too."""
 
     def delete(self, name: str) -> None:
         """Remove one file."""
@@ -107,7 +107,7 @@ class LocalFolder(Folder):
     def read(self, name: str, start: int = 0, length: int | None = None) -> bytes:
         try:
             with (
-                _failing_as(f"{self.address(name)} cannot be read"),
+                _as_storage_error(f"{self.address(name)} cannot be read"),
                 open(self.address(name), "rb", opener=_open) as file,  # reads on where the system gives 2 GB at most
             ):
                 status = os.fstat(file.fileno())
@@ -121,13 +121,13 @@ class LocalFolder(Folder):
 
     @override
     def sizes(self, names: list[str] | None = None) -> dict[str, int]:
-        with suppress(*MISSING), _failing_as(f"{self.path} cannot be listed"):
+        with suppress(*MISSING), _as_storage_error(f"{self.path} cannot be listed"):
             return dict(_walk(self._folder) if names is None else _stats(self._folder, names))
         return {}
 
     @override
     def subfolders_with(self, name: str) -> list[str]:
-        with suppress(*MISSING), _failing_as(f"{self.path} cannot be listed"):
+        with suppress(*MISSING), _as_storage_error(f"{self.path} cannot be listed"):
             return sorted(path.name for path in self._folder.iterdir() if os.path.lexists(path / name))
         return []
 
@@ -136,8 +136,8 @@ class LocalFolder(Folder):
         inner, _, own = name.rpartition("/")
         temporary = f".{own}.{secrets.token_hex(6)}.tmp"
         with (
-            _failing_as(f"{self.address(name)} cannot be written", ADVICE, even_if_missing=True),
-            self._entered(inner, make=True) as folder,
+            _as_storage_error(f"{self.address(name)} cannot be written", ADVICE, even_if_missing=True),
+            self._open_inner(inner, make=True) as folder,
         ):
             try:
                 descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=folder)
@@ -154,7 +154,11 @@ class LocalFolder(Folder):
 
     @override
     def rename(self, name: str, to: str) -> None:
-        with suppress(*MISSING), _failing_as(f"{self.address(name)} cannot be renamed"), self._entered("") as folder:
+        with (
+            suppress(*MISSING),
+            _as_storage_error(f"{self.address(name)} cannot be renamed"),
+            self._open_inner("") as folder,
+        ):
             os.replace(name, to, src_dir_fd=folder, dst_dir_fd=folder)
             os.fsync(folder)
 
@@ -164,12 +168,12 @@ class LocalFolder(Folder):
             inner, _, own = name.rpartition("/")
             with (
                 suppress(*MISSING),
-                _failing_as(f"{self.address(name)} cannot be removed"),
-                self._entered(inner) as folder,
+                _as_storage_error(f"{self.address(name)} cannot be removed"),
+                self._open_inner(inner) as folder,
             ):
                 if own:
                     os.unlink(own, dir_fd=folder)
-        for inner in [*sorted(_above(names), key=len, reverse=True), ""]:  # the innermost first
+        for inner in [*sorted(_parents(names), key=len, reverse=True), ""]:  # the innermost first
             self._tidy(inner)
 
     def is_link(self) -> bool:
@@ -178,20 +182,20 @@ class LocalFolder(Folder):
 
     def move(self, to: str) -> None:
         """Give this folder, or the link that leads to it, another path beside it, where nothing is."""
-        with _failing_as(f"{self.path} cannot be renamed", ADVICE, even_if_missing=True):
+        with _as_storage_error(f"{self.path} cannot be renamed", ADVICE, even_if_missing=True):
             self._folder.rename(to)
             _sync(self._folder.absolute().parent)
 
     def unlink(self) -> None:
         """Remove the link that leads to this folder; the folder stays."""
-        with suppress(*MISSING), _failing_as(f"{self.path} cannot be removed"):
+        with suppress(*MISSING), _as_storage_error(f"{self.path} cannot be removed"):
             self._folder.unlink()
             _sync(self._folder.absolute().parent)
 
     def _tidy(self, inner: str) -> None:
-        """Sync what was removed from a folder, and remove the folder if it is empty."""
-        with suppress(*MISSING), _failing_as(f"{self.address(inner)} cannot be removed"):
-            with self._entered(inner) as folder:
+        """Sync a folder after a removal, and remove it if it is empty."""
+        with suppress(*MISSING), _as_storage_error(f"{self.address(inner)} cannot be removed"):
+            with self._open_inner(inner) as folder:
                 os.fsync(folder)
             with suppress(OSError):  # it still holds something
                 (self._folder / inner).rmdir()
@@ -199,11 +203,11 @@ class LocalFolder(Folder):
                 _sync(self._folder.absolute().parent)
 
     @contextmanager
-    def _entered(self, inner: str, *, make: bool = False) -> Iterator[int]:
-        """A descriptor of a folder within this one; a link in the place of a folder on the way is no folder."""
+    def _open_inner(self, inner: str, *, make: bool = False) -> Iterator[int]:
+        """Open a folder within this one as a descriptor; a link on the way counts as missing."""
         if make and not self._folder.is_dir():
             self._folder.mkdir(parents=True, exist_ok=True)
-            sync_with_all_above(self._folder)
+            sync_with_parents(self._folder)
         descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             for part in inner.split("/") if inner else ():
@@ -238,14 +242,14 @@ class RemoteFolder(Folder):
         if length == 0:
             return b""
         end = None if length is None else start + length
-        with _failing_as(f"{self.address(name)} cannot be read"):
+        with _as_storage_error(f"{self.address(name)} cannot be read"):
             content: bytes = self._files.cat_file(f"{self._root}/{name}", start=start, end=end)
         return content
 
     @override
     def sizes(self, names: list[str] | None = None) -> dict[str, int]:
         found: dict[str, Any] = {}
-        with suppress(*MISSING), _failing_as(f"{self.path} cannot be listed"):
+        with suppress(*MISSING), _as_storage_error(f"{self.path} cannot be listed"):
             self._files.invalidate_cache()
             found = self._files.find(self._root, detail=True)
         prefix = len(self._root.rstrip("/")) + 1
@@ -261,24 +265,24 @@ class RemoteFolder(Folder):
 
     @override
     def write(self, name: str, data: bytes) -> None:
-        with _failing_as(f"{self.address(name)} cannot be written", even_if_missing=True):
+        with _as_storage_error(f"{self.address(name)} cannot be written", even_if_missing=True):
             self._files.pipe_file(f"{self._root}/{name}", data)
 
     @override
     def rename(self, name: str, to: str) -> None:
-        with suppress(*MISSING), _failing_as(f"{self.address(name)} cannot be renamed"):
+        with suppress(*MISSING), _as_storage_error(f"{self.address(name)} cannot be renamed"):
             self._files.mv(f"{self._root}/{name}", f"{self._root}/{to}")
 
     @override
     def remove(self, names: Iterable[str]) -> None:
         for name in names:
-            with suppress(*MISSING), _failing_as(f"{self.address(name)} cannot be removed"):
+            with suppress(*MISSING), _as_storage_error(f"{self.address(name)} cannot be removed"):
                 self._files.rm_file(f"{self._root}/{name}")
 
 
 @contextmanager
-def _failing_as(what: str, advice: str = "", *, even_if_missing: bool = False) -> Iterator[None]:
-    """Raise whatever storage raises, each kind errors of its own, as a StorageError; a missing file as that."""
+def _as_storage_error(what: str, advice: str = "", *, even_if_missing: bool = False) -> Iterator[None]:
+    """Raise every error of a storage as a StorageError, but a missing file as such."""
     try:
         yield
     except MISSING as error:
@@ -297,7 +301,7 @@ def _sentence(what: str, error: Exception, advice: str) -> str:
 
 
 def _open(file: str, flags: int) -> int:
-    """Open a file to be read; neither follow a link nor wait for whoever writes to a pipe."""
+    """Open a file for reading; neither follow a link nor wait for the writer of a pipe."""
     return os.open(file, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))  # Windows has neither
 
 
@@ -325,7 +329,7 @@ def _walk(folder: Path) -> list[tuple[str, int]]:
 
 
 def _stats(folder: Path, names: list[str]) -> list[tuple[str, int]]:
-    linked = tuple(f"{inner}/" for inner in _above(names) if (folder / inner).is_symlink())
+    linked = tuple(f"{inner}/" for inner in _parents(names) if (folder / inner).is_symlink())
     found = []
     for name in names:
         with suppress(*MISSING):
@@ -335,16 +339,16 @@ def _stats(folder: Path, names: list[str]) -> list[tuple[str, int]]:
     return found
 
 
-def _above(names: Iterable[str]) -> set[str]:
-    """The folders that files are in, and those that these are in."""
+def _parents(names: Iterable[str]) -> set[str]:
+    """All folders above some files."""
     found: set[str] = set()
     while names := {name.rpartition("/")[0] for name in names} - {""}:
         found |= names
     return found
 
 
-def sync_with_all_above(folder: Path) -> None:
-    """Sync a folder and those that it is in: whoever made one of them may have been killed before that was on disk."""
+def sync_with_parents(folder: Path) -> None:
+    """Sync a folder and all its parents: a process that made one may have been killed before it was on disk."""
     for made in (folder, *folder.resolve().parents):
         with suppress(PermissionError):  # of a folder that may be entered and not listed
             _sync(made)

@@ -1,4 +1,4 @@
-"""The runs of a folder: what is there, and removing one."""
+"""The runs of a folder: list, rename and remove them."""
 
 import os
 from collections import Counter
@@ -15,15 +15,15 @@ from mcviz.errors import (
     RunExistsError,
     RunNotFoundError,
 )
-from mcviz.manifest import MODEL, Manifest
+from mcviz.manifest import IDENTITY, MODEL, Manifest
 from mcviz.permission import require_permission
 from mcviz.runs.arrays import read_whole_manifest
-from mcviz.runs.derived import users_folder
-from mcviz.runs.existing import REMOVED, files_of_run, is_being_removed, refuse_name_of_reviews, remove_files
+from mcviz.runs.derived import user_folder
+from mcviz.runs.existing import REMOVED, is_being_removed, own_files, refuse_name_of_reviews, remove_files
 from mcviz.runs.files import Folder, LocalFolder, folder_at
-from mcviz.runs.lock import has_lock, writing
+from mcviz.runs.lock import has_lock, write_lock
 from mcviz.runs.manifest_file import NAME, read_manifest
-from mcviz.runs.run import examples_done, is_whole, open_run
+from mcviz.runs.opening import examples_done, is_complete, open_run
 from mcviz.runs.shipped import PACKAGE, is_shipped, require_own, shipped_runs
 from mcviz.tasks import task_of
 from mcviz.text import UNPRINTABLE, is_text, printable, size
@@ -41,10 +41,10 @@ class ListedRun:
     Attributes:
         path: its folder or address.
         state: "finished", "partial", "damaged" or "unreadable" (by this mcviz, or for want of permission).
-        manifest: what it says about itself, or None where that cannot be read.
+        manifest: of the run, or None where it cannot be read.
         examples_done: how many of its examples have their passes.
         bytes: of all its files.
-        message: what is wrong and what to do; empty for a finished run.
+        message: the problem and what to do; empty for a finished run.
     """
 
     path: str
@@ -65,7 +65,7 @@ class ListedRun:
         return is_shipped(self.path)
 
     def as_json(self) -> dict[str, Any]:
-        """What a list says of it, of types that JSON has; what is not known is null."""
+        """The row of a list in types that JSON has; unknown values are null."""
         manifest = self.manifest
         found: dict[str, Any] = {"name": self.name, "path": self.path, "state": self.state, "message": self.message}
         found |= {"bytes": self.bytes, "examples_done": self.examples_done if manifest else None}
@@ -77,8 +77,7 @@ class ListedRun:
             "kind": manifest.examples.kind if manifest else None,
             "examples": manifest.examples.count if manifest else None,
             "passes": manifest.passes if manifest else None,
-            "masks": manifest.masks if manifest else None,
-            "seed": manifest.seed if manifest else None,
+            **{mark.name: getattr(manifest, name, None) for name, mark in IDENTITY.items() if mark.setting},
             "measure": task_of(manifest).quality_name if manifest else None,
             "quality": manifest.quality if manifest else None,
             "started": manifest.created.get("started") if manifest else None,
@@ -90,7 +89,7 @@ class ListedRun:
 
 @dataclass(frozen=True)
 class Removal:
-    """What goes when a run is removed, and what stays.
+    """The files that a removal takes, and those that stay.
 
     Attributes:
         files: how many files of the run's own.
@@ -110,11 +109,11 @@ class Removal:
     link: bool = False
 
     def lines(self) -> list[str]:
-        """What goes and what stays, a sentence each."""
+        """The removal in sentences."""
         if self.link:
             return ["Only the link to the run goes. The run itself stays where it is."]
         what = "passes, scores and all else that the run keeps" + (", its model too" if self.model else "")
-        found = [f"{_counted(self.files)}, {size(self.bytes)}: {what}."]
+        found = [f"{_count_files(self.files)}, {size(self.bytes)}: {what}."]
         if self.derived:
             names = ", ".join(name.removesuffix(".npz") for name in sorted(self.derived))
             found.append(f"What was derived from it goes too, {size(sum(self.derived.values()))}: {names}.")
@@ -145,7 +144,7 @@ def run_names(folder: str | os.PathLike[str]) -> list[str]:
 
 
 def list_runs(folder: str | os.PathLike[str]) -> list[ListedRun]:
-    """The runs directly in a folder, by name, each opened. A damaged one is listed as that, and stops nothing.
+    """Open and list the runs directly in a folder, by name; a damaged one is listed as damaged.
 
     Args:
         folder: a path or an fsspec address; one that is not there holds no runs.
@@ -155,18 +154,18 @@ def list_runs(folder: str | os.PathLike[str]) -> list[ListedRun]:
     """
     here = folder_at(folder)
     names = sorted({*here.subfolders_with(NAME), *here.subfolders_with(REMOVED)})
-    found = [_listed(here, name) for name in names if not name.startswith(".")]
+    found = [_inspect(here, name) for name in names if not name.startswith(".")]
     return [run for run in found if run is not None]
 
 
 def list_shipped_runs() -> list[ListedRun]:
     """The runs that came with mcviz, as `list_runs` has them; they are examples where there is no other."""
-    found = [_listed(folder_at(run.parent), run.name) for run in shipped_runs().values()]
+    found = [_inspect(folder_at(run.parent), run.name) for run in shipped_runs().values()]
     return [run for run in found if run is not None]
 
 
-def what_goes(path: str | os.PathLike[str]) -> Removal:
-    """What `remove_run` would remove.
+def preview_removal(path: str | os.PathLike[str]) -> Removal:
+    """List the files that `remove_run` would remove.
 
     Raises:
         RunNotFoundError: there is no run.
@@ -179,10 +178,10 @@ def what_goes(path: str | os.PathLike[str]) -> Removal:
         return Removal(0, 0, False, {}, [], link=True)
     require_own(folder.path)
     sizes = folder.sizes()
-    own = {name: count for name, count in sizes.items() if name in {NAME, *files_of_run(folder)}}
+    own = {name: count for name, count in sizes.items() if name in {NAME, *own_files(folder)}}
     derived = Counter({name.removeprefix(DERIVED): count for name, count in own.items() if name.startswith(DERIVED)})
     with suppress(McvizError):  # of a manifest that cannot be read nothing else is known
-        elsewhere = folder_at(users_folder(read_manifest(folder).digest)).sizes()
+        elsewhere = folder_at(user_folder(read_manifest(folder).digest)).sizes()
         derived.update({name.removeprefix(DERIVED): count for name, count in elsewhere.items()})
     kept = {name: count for name, count in own.items() if not name.startswith(DERIVED)}
     return Removal(
@@ -191,7 +190,7 @@ def what_goes(path: str | os.PathLike[str]) -> Removal:
 
 
 def remove_run(path: str | os.PathLike[str], patience: float | None = None) -> list[str]:
-    """Remove a run in any state, with what was derived from it, and its folder where nothing else is in that.
+    """Remove a run in any state, with everything derived from it, and its folder if that is empty then.
 
     Args:
         path: its folder, or an fsspec address.
@@ -203,7 +202,7 @@ def remove_run(path: str | os.PathLike[str], patience: float | None = None) -> l
     Raises:
         RunNotFoundError: there is no run.
         StorageError: it cannot be removed, or another process writes it.
-        NotPermittedError: whoever asks may not remove it.
+        NotPermittedError: the caller may not remove it.
     """
     require_permission("No run can be removed")
     folder = folder_at(path)
@@ -214,7 +213,7 @@ def remove_run(path: str | os.PathLike[str], patience: float | None = None) -> l
     require_own(folder.path)
     if not has_lock(folder):  # that of a writer, or of a process that was killed
         _require_run(folder)
-    with writing(folder, patience):
+    with write_lock(folder, patience):
         folder.remove([])  # a folder that is empty is all that some leave who are killed
         _require_run(folder)
         remove_files(folder)
@@ -222,9 +221,9 @@ def remove_run(path: str | os.PathLike[str], patience: float | None = None) -> l
 
 
 def rename_run(path: str | os.PathLike[str], name: str, patience: float | None = None) -> str:
-    """Give a run in any state another name in the same folder, in one step.
+    """Rename a run in any state within its folder, in one step.
 
-    What was derived from it goes along. Reviews hang on the examples, whatever a run is called.
+    Derived arrays go along. Reviews hang on the examples, whatever a run is called.
 
     Args:
         path: its folder on this machine.
@@ -239,7 +238,7 @@ def rename_run(path: str | os.PathLike[str], name: str, patience: float | None =
         RunNotFoundError: there is no run.
         RunExistsError: something of that name is there already.
         StorageError: it cannot be renamed, or another process writes it.
-        NotPermittedError: whoever asks may not rename it.
+        NotPermittedError: the caller may not rename it.
     """
     require_permission("No run can be renamed")
     folder = folder_at(path)
@@ -260,7 +259,7 @@ def rename_run(path: str | os.PathLike[str], name: str, patience: float | None =
         return new.path
     with ExitStack() as held:
         for each in sorted((folder, new), key=lambda each: each.path):  # in one order, or two could wait for each other
-            held.enter_context(writing(each, patience))
+            held.enter_context(write_lock(each, patience))
         _require_run(folder, "renamed")
         if os.path.lexists(new.path):
             raise RunExistsError(f"{new.path} is there already. Choose another name, or remove that first.")
@@ -285,12 +284,12 @@ def check_run_name(name: str) -> None:
     refuse_name_of_reviews(name)
 
 
-def _counted(files: int) -> str:
+def _count_files(files: int) -> str:
     return f"{files:,} file{'' if files == 1 else 's'}"
 
 
 def require_folder(path: str | os.PathLike[str]) -> None:
-    """Refuse a folder that is not there; at an fsspec address there are no folders, only what is in them.
+    """Refuse a folder that does not exist; at an fsspec address there are no folders, only files.
 
     Raises:
         RunNotFoundError: there is no such folder on this machine.
@@ -305,15 +304,15 @@ def _require_run(folder: Folder, done: str = "removed") -> None:
         raise RunNotFoundError(f"There is no run at {folder.path}, so nothing was {done}.")
 
 
-def _listed(here: Folder, name: str) -> ListedRun | None:
-    """A run as a list shows it, or None where it was removed meanwhile."""
+def _inspect(here: Folder, name: str) -> ListedRun | None:
+    """Inspect a run for a list; None if it was removed meanwhile."""
     state: State = "finished"
     path, message, manifest, sizes = here.address(name), "", None, {}
     try:
         folder = folder_at(path)
         sizes = folder.sizes()
         manifest = read_whole_manifest(folder)
-        if not is_whole(folder, manifest):
+        if not is_complete(folder, manifest):
             open_run(path)  # which says why not
     except PartialRunError as error:
         state, message = "partial", str(error)

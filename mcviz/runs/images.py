@@ -1,4 +1,4 @@
-"""Images on disk that are indexed like an array, and read as they are."""
+"""Images on disk that are indexed like an array, and read on demand."""
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -11,7 +11,7 @@ AT_ONCE = 512  # images that are read together at most
 
 
 class StoredImages:
-    """(N, height, width, channels) images, uint8 in 0..255 or float32: what is indexed is read, and no more.
+    """(N, height, width, channels) images, uint8 in 0..255 or float32, read as they are indexed.
 
     Takes a number, a slice, an array of numbers or an array of booleans along the first axis, and gives a read-only
     numpy array. `numpy.asarray` reads all of them.

@@ -7,14 +7,14 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from mcviz.errors import StorageError
-from mcviz.runs.files import Folder, LocalFolder, sync_with_all_above
+from mcviz.runs.files import Folder, LocalFolder, sync_with_parents
 
 SECONDS_BETWEEN_TRIES = 0.02
 
 
 @contextmanager
-def writing(folder: Folder, patience: float | None = None) -> Iterator[None]:
-    """Hold the right to write a run, waiting until other processes and threads have released it.
+def write_lock(folder: Folder, patience: float | None = None) -> Iterator[None]:
+    """Hold the lock of a run, waiting until other processes and threads have released it.
 
     Object storage has no locks: there two writers do the same work twice, and write the same bytes.
 
@@ -29,12 +29,12 @@ def writing(folder: Folder, patience: float | None = None) -> Iterator[None]:
         yield
         return
     require_locks()
-    lock = _lock_of(folder)
+    lock = _lock_file(folder)
     with ExitStack() as held:
         try:
             lock.parent.mkdir(parents=True, exist_ok=True)
             held.callback(_release, lock, _acquire(lock, patience))
-            sync_with_all_above(lock.parent)
+            sync_with_parents(lock.parent)
         except BlockingIOError as error:
             raise StorageError(
                 f"{folder.path} is being written by another process. Wait for its end, or stop it, and try again."
@@ -49,10 +49,10 @@ def writing(folder: Folder, patience: float | None = None) -> Iterator[None]:
 
 def has_lock(folder: Folder) -> bool:
     """Whether there is a lock file, of a writer at work or of one that was killed."""
-    return isinstance(folder, LocalFolder) and os.path.lexists(_lock_of(folder))
+    return isinstance(folder, LocalFolder) and os.path.lexists(_lock_file(folder))
 
 
-def _lock_of(folder: LocalFolder) -> Path:
+def _lock_file(folder: LocalFolder) -> Path:
     path = Path(os.path.realpath(folder.path))  # one lock for a run, whichever link leads to it
     return path.with_name(f".{path.name}.lock")
 

@@ -9,15 +9,12 @@ import msgspec
 from msgspec.structs import replace
 
 from mcviz.errors import CorruptRunError, InvalidInputError, RunNotFoundError
-from mcviz.manifest import FORMAT, MAX_CHUNK_BYTES, Manifest, StoredFile, canonical, check_claims
+from mcviz.manifest import FORMAT, MAX_CHUNK_BYTES, REVISION, Manifest, StoredFile, canonical, check_claims
 from mcviz.runs.files import Folder
 from mcviz.tasks import TASKS
 from mcviz.text import printable
 
 NAME = "manifest.json"
-# Goes up where a manifest of this format gets a field, or a value of one, that earlier versions do not know. It is no
-# part of a run's identity, and is left out while it is 0.
-REVISION = 0
 UNKNOWN_FIELD = "Object contains unknown field"  # of msgspec's messages
 MAX_MANIFEST_BYTES = 1 << 26
 SMALLEST_ENTRY = 128  # bytes at least for each file in a manifest
@@ -36,7 +33,7 @@ def check_size(manifest: Manifest, names: Iterable[str]) -> None:
     files = dict.fromkeys(names, StoredFile(MAX_CHUNK_BYTES, "0" * 64))
     if len(files) * SMALLEST_ENTRY < MAX_MANIFEST_BYTES:
         return
-    size = len(_encoded(replace(manifest, files=files)))
+    size = len(_encode(replace(manifest, files=files)))
     if size > MAX_MANIFEST_BYTES:
         raise InvalidInputError(
             f"The run would be of more files than its manifest can list. Received: {len(files):,} files, a manifest of "
@@ -46,11 +43,11 @@ def check_size(manifest: Manifest, names: Iterable[str]) -> None:
 
 
 def write_manifest(folder: Folder, manifest: Manifest, name: str = NAME) -> None:
-    """Put a manifest in place. For a finished run this is the moment from which it counts."""
-    folder.write(name, _encoded(manifest))
+    """Write a manifest. For a finished run this is the moment from which it counts."""
+    folder.write(name, _encode(manifest))
 
 
-def _encoded(manifest: Manifest) -> bytes:
+def _encode(manifest: Manifest) -> bytes:
     content = msgspec.to_builtins(manifest) | {"digest": manifest.digest} | ({"revision": REVISION} if REVISION else {})
     content["checksum"] = _checksum(content)
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False).encode()
@@ -61,7 +58,7 @@ def read_manifest(folder: Folder, name: str = NAME) -> Manifest:
 
     Raises:
         RunNotFoundError: there is none.
-        CorruptRunError: it is not what was written, or claims what cannot be.
+        CorruptRunError: it was changed, or claims something impossible.
         InvalidInputError: another version of mcviz wrote it.
     """
     try:
@@ -81,7 +78,7 @@ def read_manifest(folder: Folder, name: str = NAME) -> Manifest:
                 "Use the version of mcviz that wrote it."
             )
         if (revision := content.pop("revision", 0)) > REVISION:
-            raise _later(folder, f"it is of revision {revision!r:.60}, and this version reads {REVISION}")
+            raise _later_version(folder, f"it is of revision {revision!r:.60}, and this version reads {REVISION}")
         if (kept := content.get("with_passes")) is not None:
             raise _OtherVersionError(
                 f"{folder.path} keeps a summary, with the passes of {kept!r:.60} examples alone, which this mcviz does "
@@ -99,20 +96,20 @@ def read_manifest(folder: Folder, name: str = NAME) -> Manifest:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
         if isinstance(error, msgspec.ValidationError) and str(error).startswith(UNKNOWN_FIELD):
             field = printable(str(error).removeprefix(UNKNOWN_FIELD))
-            raise _later(folder, f"it has the field{field:.200}, which this version does not know") from error
+            raise _later_version(folder, f"it has the field{field:.200}, which this version does not know") from error
         raise corrupt(folder.address(name), f"is damaged: {error}") from error
     return manifest
 
 
 def corrupt(address: str, what: str) -> CorruptRunError:
-    """The error for a file at `address`, of which `what` is wrong."""
+    """The error for a damaged file; `what` continues the sentence after its address."""
     return CorruptRunError(
         f"{address} {printable(what):.500}. Restore it from a copy, or remove the run and sample again."
     )
 
 
 def check_manifest(manifest: Manifest) -> None:
-    """Check a manifest that was made in memory as one that is read is checked.
+    """Check a manifest that was made in memory as strictly as one that is read.
 
     Raises:
         InvalidInputError: no run can be so.
@@ -130,7 +127,7 @@ class _OtherVersionError(InvalidInputError):
     pass
 
 
-def _later(folder: Folder, what: str) -> _OtherVersionError:
+def _later_version(folder: Folder, what: str) -> _OtherVersionError:
     return _OtherVersionError(f"{folder.path} was written by a later version of mcviz: {what}. Update mcviz.")
 
 

@@ -1,4 +1,4 @@
-"""How a run's model fares with what it was not made for: the OOD scores of sets of examples, kept beside the run."""
+"""The OOD scores of sets of examples, and how well a run's model tells them from its own, kept beside the run."""
 
 import json
 from collections.abc import Mapping
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from mcviz.runs.run import Run
 
 SURE = 0.9  # a max probability above which a model is called sure
-KEPT = Derived("ood-scores", 1, {"about": "uint8", "numbers": "float32", "shown": "uint8"})
+FILE = Derived("ood-scores", 1, {"about": "uint8", "numbers": "float32", "shown": "uint8"})
 FIGURES = ("auroc", "fpr95", "average_precision")
 
 
 @dataclass(frozen=True)
 class OODSet:
-    """A set of examples that are out of distribution, and what was computed of its N examples.
+    """A set of N examples that are out of distribution, with their scores.
 
     Attributes:
         key: its name in files and addresses.
@@ -35,8 +35,8 @@ class OODSet:
         confidence: (N,) float32, the max probability of the mean of the passes.
         shown: (K, …) some of the examples, small: uint8 images, float32 rows or texts. The first stands for the set;
             the others are those that the model is surest of and the verdict lets pass, the surest first.
-        shown_are: (K,) which they are.
-        predictions: (K,) what is predicted of them.
+        shown_numbers: (K,) the numbers of these.
+        predictions: (K,) the predicted classes of these.
         figures: by detector, its figures against the in-distribution examples, with the low and the high ends of their
             95% intervals.
     """
@@ -48,7 +48,7 @@ class OODSet:
     p_values: np.ndarray
     confidence: np.ndarray
     shown: np.ndarray
-    shown_are: np.ndarray
+    shown_numbers: np.ndarray
     predictions: np.ndarray
     figures: Mapping[str, tuple[Detection, Detection, Detection]] = field(default_factory=dict)
 
@@ -88,11 +88,11 @@ class OODSet:
 
 @dataclass(frozen=True)
 class OODScores:
-    """What the detectors find in a run's own examples and in sets that are out of distribution.
+    """The scores of the detectors for a run's own examples and for sets that are out of distribution.
 
     Attributes:
         labels: of the detectors for people, by their names.
-        own: what was computed of the run's own examples, none of which any detector was fitted or calibrated on.
+        own: of the run's own examples; no detector was fitted or calibrated on any of them.
         sets: that are compared with them.
         fitted: how many examples detectors were fitted on.
         calibrated: how many the verdict was calibrated on.
@@ -107,29 +107,29 @@ class OODScores:
     passes: int
 
     def with_sets(self, sets: "tuple[OODSet, ...]") -> "OODScores":
-        """The same with more sets, which take the place of those of the same key; figures are computed where needed."""
+        """A copy with more sets, which replace those of the same key; missing figures are computed."""
         keys = {each.key for each in sets}
-        new = tuple(each if each.figures else self._measured(each) for each in sets)
+        new = tuple(each if each.figures else self._measure(each) for each in sets)
         return replace(self, sets=tuple(each for each in self.sets if each.key not in keys) + new)
 
     def without(self, key: str) -> "OODScores":
-        """The same without a set."""
+        """A copy without a set."""
         return replace(self, sets=tuple(each for each in self.sets if each.key != key))
 
-    def drawn(self) -> dict[str, str]:
-        """The few detectors that a chart shows: their names for people, short ones where there are."""
+    def chart_labels(self) -> dict[str, str]:
+        """The labels of the few detectors that a chart shows, short ones where there are."""
         shown = {name: label for name, label in self.labels.items() if DETECTORS[name].drawn}
         return {name: DETECTORS[name].short or label for name, label in shown.items()}
 
     def hardest_first(self) -> list[OODSet]:
-        """The sets, those first of which the verdict finds the least."""
+        """The sets, those first that the verdict detects worst."""
         return sorted(self.sets, key=lambda each: (each.figures[VERDICT][0].auroc, each.stopped.value))
 
     def means(self) -> dict[str, float]:
         """The AUROC of each detector, its mean over the sets."""
         return {name: float(np.mean([each.figures[name][0].auroc for each in self.sets])) for name in self.labels}
 
-    def _measured(self, each: OODSet) -> OODSet:
+    def _measure(self, each: OODSet) -> OODSet:
         figures = {}
         for name in self.labels:
             pair = self.own.scores[name].astype(np.float64), each.scores[name].astype(np.float64)
@@ -138,7 +138,7 @@ class OODScores:
 
 
 def ood_in_words(scores: OODScores) -> list[str]:
-    """What was found, in three sentences; there are none where there is no set.
+    """The findings in three sentences; none where there is no set.
 
     Returns:
         How much the verdict stops, whether it stops what the model is sure of, and which detector finds the most.
@@ -153,12 +153,12 @@ def ood_in_words(scores: OODScores) -> list[str]:
     return [
         f"The verdict stops {percent(mean, 0)} of these inputs; of “{hardest.label}”, the hardest, "
         f"{percent(hardest.stopped.value, 0)}.",
-        _of_sure(sets),
-        _best(scores.means(), scores.labels),
+        _describe_sure(sets),
+        _describe_best(scores.means(), scores.labels),
     ]
 
 
-def _of_sure(sets: tuple[OODSet, ...]) -> str:
+def _describe_sure(sets: tuple[OODSet, ...]) -> str:
     sure, passing = (sum(map(count, sets)) for count in (_sure, _sure_and_passing))
     if not sure:
         return f"The model is sure of none: no probability is above {SURE:.0%}."
@@ -179,7 +179,7 @@ def _sure_and_passing(each: OODSet) -> int:
     return int((each.is_sure & ~each.is_stopped).sum())
 
 
-def _best(means: Mapping[str, float], labels: Mapping[str, str]) -> str:
+def _describe_best(means: Mapping[str, float], labels: Mapping[str, str]) -> str:
     best = max((name for name in means if name != VERDICT), key=lambda name: means[name])
     if best == CONFIDENCE:
         return f"The best single detector is max probability with dropout off: mean AUROC {means[best]:.3f}."
@@ -190,20 +190,20 @@ def _best(means: Mapping[str, float], labels: Mapping[str, str]) -> str:
 
 
 def load_ood_scores(run: "Run") -> OODScores | None:
-    """What was computed earlier for a run, or None."""
-    arrays = load_derived(run.path, run.digest, KEPT)
+    """Load the scores that were computed earlier for a run; None if there are none."""
+    arrays = load_derived(run.path, run.digest, FILE)
     try:
-        return None if arrays is None else _unpacked(arrays)
+        return None if arrays is None else _unpack(arrays)
     except (KeyError, TypeError, ValueError):  # of another version, or damaged
         return None
 
 
 def save_ood_scores(run: "Run", scores: OODScores) -> bool:
-    """Keep what was computed beside the run; see `save_derived`."""
-    return save_derived(run.path, run.digest, KEPT, _packed(scores))
+    """Save scores beside the run; see `save_derived`."""
+    return save_derived(run.path, run.digest, FILE, _pack(scores))
 
 
-def _packed(scores: OODScores) -> dict[str, np.ndarray]:
+def _pack(scores: OODScores) -> dict[str, np.ndarray]:
     names, every = list(scores.labels), (scores.own, *scores.sets)
     shown = [each.shown for each in every]
     about = {
@@ -211,7 +211,7 @@ def _packed(scores: OODScores) -> dict[str, np.ndarray]:
         "fitted": scores.fitted,
         "calibrated": scores.calibrated,
         "passes": scores.passes,
-        "sets": [_described(each) for each in every],
+        "sets": [_describe_set(each) for each in every],
     }
     numbers = [np.stack([*(each.scores[name] for name in names), each.p_values, each.confidence]) for each in every]
     return {
@@ -221,14 +221,14 @@ def _packed(scores: OODScores) -> dict[str, np.ndarray]:
     }
 
 
-def _described(each: OODSet) -> dict[str, Any]:
+def _describe_set(each: OODSet) -> dict[str, Any]:
     return {
         "key": each.key,
         "label": each.label,
         "source": each.source,
         "count": len(each),
         "shown": [each.shown.dtype.str, each.shown.shape, len(_bytes(each.shown))],
-        "shown_are": each.shown_are.tolist(),
+        "shown_are": each.shown_numbers.tolist(),
         "predictions": each.predictions.tolist(),
         "figures": {
             name: [[getattr(part, figure) for figure in FIGURES] for part in parts]
@@ -241,12 +241,12 @@ def _bytes(shown: np.ndarray) -> bytes:
     return json.dumps(shown.tolist()).encode() if shown.dtype == object else np.ascontiguousarray(shown).tobytes()
 
 
-def _three(parts: list[list[float]]) -> tuple[Detection, Detection, Detection]:
+def _detections(parts: list[list[float]]) -> tuple[Detection, Detection, Detection]:
     value, low, high = (Detection(*part) for part in parts)
     return value, low, high
 
 
-def _unpacked(arrays: Mapping[str, np.ndarray]) -> OODScores:
+def _unpack(arrays: Mapping[str, np.ndarray]) -> OODScores:
     about, numbers, shown = json.loads(arrays["about"].tobytes()), arrays["numbers"], arrays["shown"].tobytes()
     names, start, at, found = list(about["labels"]), 0, 0, []
     for each in about["sets"]:
@@ -265,7 +265,7 @@ def _unpacked(arrays: Mapping[str, np.ndarray]) -> OODScores:
                 np.array(json.loads(content), object) if texts else np.frombuffer(content, dtype).reshape(shape),
                 np.array(each["shown_are"], int),
                 np.array(each["predictions"], int),
-                {name: _three(parts) for name, parts in each["figures"].items()},
+                {name: _detections(parts) for name, parts in each["figures"].items()},
             )
         )
     own, *sets = found

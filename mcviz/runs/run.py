@@ -1,6 +1,5 @@
-"""A finished run, opened to be looked at. Nothing is read before it is asked for; nothing here needs TensorFlow."""
+"""A finished run, opened for reading. Files are read on demand; nothing here needs TensorFlow."""
 
-import os
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -8,15 +7,15 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from mcviz.errors import CorruptRunError, McvizError, PartialRunError, RunNotFoundError
+from mcviz.errors import CorruptRunError, McvizError, RunNotFoundError
 from mcviz.manifest import COLUMNS, CONTENT, MODEL, Images, Manifest
 from mcviz.measures import PassSummary, Score, summarise
-from mcviz.runs.arrays import ArrayReader, arrays_of, read_whole_manifest, shards_done
+from mcviz.runs.arrays import ArrayReader, stored_arrays
 from mcviz.runs.derived import Derived, load_derived, save_derived
-from mcviz.runs.files import Folder, LocalFolder, folder_at
+from mcviz.runs.files import Folder, LocalFolder
 from mcviz.runs.images import StoredImages
 from mcviz.runs.manifest_file import corrupt, read_manifest
-from mcviz.runs.table import content_of, decode_columns, decode_table
+from mcviz.runs.table import decode_columns, decode_table, select_content
 from mcviz.runs.value_scale import ValueScale
 from mcviz.runs.verified import read_verified
 from mcviz.tasks import Task, task_of
@@ -28,50 +27,6 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 
-def open_run(path: str | os.PathLike[str]) -> "Run":
-    """Open a finished run.
-
-    Args:
-        path: its folder, or an fsspec address such as `s3://bucket/run`.
-
-    Raises:
-        RunNotFoundError: there is no run.
-        PartialRunError: its sampling was stopped before the end; the message says how to go on.
-        CorruptRunError: a file is missing, or is not what was written.
-        InvalidInputError: another version of mcviz wrote it.
-        StorageError: it cannot be read.
-    """
-    folder = folder_at(path)
-    while True:
-        manifest = read_whole_manifest(folder)
-        if manifest.state == "partial":
-            raise PartialRunError(how_far(folder, manifest))
-        if not _wrong_size(folder, manifest):
-            return Run(folder, manifest)
-        if read_manifest(folder) == manifest and (wrong := _wrong_size(folder, manifest)):  # not replaced meanwhile
-            raise wrong
-
-
-def is_whole(folder: Folder, manifest: Manifest) -> bool:
-    """Whether a run is finished, and every file there with its size."""
-    return manifest.state == "finished" and _wrong_size(folder, manifest) is None
-
-
-def how_far(folder: Folder, manifest: Manifest) -> str:
-    """A sentence on how much of a partial run is there, and how to go on."""
-    return (
-        f"{folder.path} is a partial run: {examples_done(manifest):,} of {manifest.examples.count:,} examples have "
-        f"their {manifest.passes:,} passes. Go on with the `mcviz sample` command that began it (--out {folder.path}), "
-        f"or remove it with `mcviz remove {folder.path}`."
-    )
-
-
-def examples_done(manifest: Manifest) -> int:
-    """The number of examples whose passes are there."""
-    shards = [manifest.shard_range(shard) for shard in shards_done(manifest)]
-    return sum(stop - start for start, stop in shards)
-
-
 class Run:
     """One model × one data set × T passes × seed × mask mode, on disk. `len(run)` is the number of examples, N.
 
@@ -79,7 +34,7 @@ class Run:
 
     Attributes:
         path: the folder or address.
-        manifest: what the run says about itself.
+        manifest: of the run.
         digest: its identity, a SHA-256 of all that determines its numbers.
     """
 
@@ -128,7 +83,7 @@ class Run:
         Raises:
             McvizError: the examples are no images.
         """
-        return self._images().shape
+        return self._require_images().shape
 
     @property
     def value_scale(self) -> ValueScale:
@@ -137,7 +92,7 @@ class Run:
         Raises:
             McvizError: the examples are no images.
         """
-        return ValueScale.of(self._images(), self.manifest.preprocessing)
+        return ValueScale.of(self._require_images(), self.manifest.preprocessing)
 
     @cached_property
     def model_path(self) -> str | None:
@@ -175,7 +130,7 @@ class Run:
             CorruptRunError: a file is not what was written.
             McvizError: the run is of a regression.
         """
-        self._require("probs", "probabilities of classes")
+        self._require_array("probs", "probabilities of classes")
         return self.predictions(example)
 
     def probs_block(self, start: int, stop: int | None) -> np.ndarray:
@@ -188,7 +143,7 @@ class Run:
             CorruptRunError: a file is not what was written.
             McvizError: the run is of a regression.
         """
-        self._require("probs", "probabilities of classes")
+        self._require_array("probs", "probabilities of classes")
         return self.predictions_block(start, stop)
 
     def outputs(self, example: int) -> np.ndarray:
@@ -203,7 +158,7 @@ class Run:
         Raises:
             As `probs`; McvizError: the run is of a classification.
         """
-        self._require("outputs", "outputs of a regression")
+        self._require_array("outputs", "outputs of a regression")
         return self.predictions(example)[:, : len(self.targets)]
 
     def variances(self, example: int) -> np.ndarray | None:
@@ -212,17 +167,17 @@ class Run:
         Raises:
             As `outputs`.
         """
-        self._require("outputs", "outputs of a regression")
+        self._require_array("outputs", "outputs of a regression")
         return self.predictions(example)[:, len(self.targets) :] if self.manifest.predicts != "mean" else None
 
     def predictions(self, example: int) -> np.ndarray:
-        """The passes of one example, (T, K) float32: what `probs` gives, or outputs and then their variances.
+        """The passes of one example, (T, K) float32: as of `probs`, or outputs and then their variances.
 
         Raises:
             As `probs`.
         """
-        example = self._checked(example)
-        return self._passes(example, example + 1)[:, 0]
+        example = self._check_example(example)
+        return self._read_passes(example, example + 1)[:, 0]
 
     def predictions_block(self, start: int, stop: int | None) -> np.ndarray:
         """The passes of the examples from `start` to before `stop`, as a slice counts, (T, n, K) float32.
@@ -231,10 +186,10 @@ class Run:
             CorruptRunError: a file is not what was written.
         """
         start, stop, _ = slice(start, stop).indices(len(self))
-        return self._passes(start, stop)
+        return self._read_passes(start, stop)
 
     def summary(self, example: int) -> PassSummary:
-        """What the passes of one example of a classification come to.
+        """Summarise the passes of one example of a classification.
 
         Raises:
             As `probs`.
@@ -248,7 +203,7 @@ class Run:
             KeyError: the run has no such array.
             CorruptRunError: a file is not what was written.
         """
-        return self._rows(name, start, stop)
+        return self._read_rows(name, start, stop)
 
     @cached_property
     def images(self) -> StoredImages:
@@ -260,11 +215,11 @@ class Run:
         if self.manifest.images is None or not self.manifest.images.stored:
             raise McvizError(f"{self.path} was kept without its images. Sample it again with the images kept.")
         shape, dtype = (len(self), *self.manifest.images.shape), self.manifest.images.dtype
-        return StoredImages(shape, dtype, lambda start, stop: self._rows("images", start, stop))
+        return StoredImages(shape, dtype, lambda start, stop: self._read_rows("images", start, stop))
 
     @cached_property
     def pictures(self) -> StoredImages:
-        """(N, height, width, 1 or 3) uint8: the images as they are looked at; read from disk as it is indexed.
+        """(N, height, width, 1 or 3) uint8: the images for display; read from disk as it is indexed.
 
         Of images with more than three channels the first three are shown, and of two the first.
 
@@ -277,7 +232,7 @@ class Run:
             return images
 
         def read(start: int, stop: int) -> np.ndarray:
-            unit = scale.to_unit(self._rows("images", start, stop))
+            unit = scale.to_unit(self._read_rows("images", start, stop))
             return np.round(unit[..., :channels] * 255).astype(np.uint8)
 
         return StoredImages((*images.shape[:-1], channels), "uint8", read)
@@ -285,12 +240,12 @@ class Run:
     @cached_property
     def labels(self) -> np.ndarray | None:
         """(N,) int64 classes, or (N, D) float32 true values of a regression; None where nobody knows them."""
-        return None if self.manifest.labels_sha256 is None else _shared(self._rows("label"))
+        return None if self.manifest.labels_sha256 is None else _freeze(self._read_rows("label"))
 
     @cached_property
     def deterministic_probs(self) -> np.ndarray | None:
         """(N, C) float32 probabilities of the model with dropout off, or None where the run has none."""
-        self._require("probs", "probabilities of classes")
+        self._require_array("probs", "probabilities of classes")
         return self.deterministic_predictions
 
     @cached_property
@@ -298,12 +253,12 @@ class Run:
         """(N, K) float32 predictions of the model with dropout off, as `predictions` has them; or None."""
         if not self.manifest.deterministic:
             return None
-        return _shared(self._by_example("deterministic_"))
+        return _freeze(self._read_by_example("deterministic_"))
 
     @cached_property
     def features(self) -> np.ndarray | None:
         """(N, D) float32 features by which examples are alike, or None where the run has none."""
-        return _shared(self._rows("features")) if self.manifest.features is not None else None
+        return _freeze(self._read_rows("features")) if self.manifest.features is not None else None
 
     @cached_property
     def columns(self) -> "pd.DataFrame | None":
@@ -337,20 +292,20 @@ class Run:
         if not examples.content or columns is None:
             raise McvizError(f"The examples of {self.path} are no texts and no rows of numbers.")
         try:
-            return content_of(columns, examples.content, CONTENT[examples.kind])
+            return select_content(columns, examples.content, CONTENT[examples.kind])
         except ValueError as error:
             raise corrupt(self._folder.address(COLUMNS), f"is damaged: {error}") from error
 
     @cached_property
     def mean_probs(self) -> np.ndarray:
         """(N, C) float32 predictive mean of a classification."""
-        self._require("probs", "probabilities of classes")
+        self._require_array("probs", "probabilities of classes")
         return self.mean_predictions
 
     @cached_property
     def mean_predictions(self) -> np.ndarray:
         """(N, K) float32 mean of the passes, as `predictions` has them."""
-        return _shared(self._by_example("mean_"))
+        return _freeze(self._read_by_example("mean_"))
 
     def scores(self) -> "pd.DataFrame":
         """Every score of every example, in a table that is the caller's own.
@@ -360,25 +315,25 @@ class Run:
             (int64), `correct` (boolean, missing where unknown), then the scores of `mcviz.SCORES` (float32). Of a
             regression `label` and `prediction` are float32, one for each target, and `correct` is not there.
         """
-        table = self._table.assign(**self._scores_not_stored)
+        table = self._table.assign(**self._computed_scores)
         known = [name for name in self.task.scores if name in table]
         unknown = [name for name in self.manifest.scores if name not in self.task.scores]
         return table[["id", *self.task.table_columns(self.targets), *known, *unknown]]
 
     def table(self) -> "pd.DataFrame":
-        """As `scores`, with the user's own columns behind them."""
+        """The table of `scores`, followed by the user's own columns."""
         columns = self.columns
         return self.scores() if columns is None else self.scores().join(columns.drop(columns="id"))
 
     @property
     def pass_accuracy(self) -> np.ndarray | None:
         """(T,) float64 accuracy of each single pass of a classification, or None without labels."""
-        return self._measured("accuracy", 0)
+        return self._select_quality("accuracy", 0)
 
     @property
     def ensemble_accuracy(self) -> np.ndarray | None:
         """(T,) float64 accuracy of the mean of the first t + 1 passes of a classification, or None without labels."""
-        return self._measured("accuracy", 1)
+        return self._select_quality("accuracy", 1)
 
     @property
     def deterministic_accuracy(self) -> float | None:
@@ -388,12 +343,12 @@ class Run:
     @property
     def pass_rmse(self) -> np.ndarray | None:
         """(T,) float64 root mean squared error of each single pass of a regression, or None without labels."""
-        return self._measured("RMSE", 0)
+        return self._select_quality("RMSE", 0)
 
     @property
     def ensemble_rmse(self) -> np.ndarray | None:
         """(T,) float64 RMSE of the mean of the first t + 1 passes of a regression, or None without labels."""
-        return self._measured("RMSE", 1)
+        return self._select_quality("RMSE", 1)
 
     @property
     def deterministic_rmse(self) -> float | None:
@@ -402,7 +357,7 @@ class Run:
 
     @property
     def task(self) -> Task:
-        """What its model predicts."""
+        """The task of its model."""
         return task_of(self.manifest)
 
     @cached_property
@@ -413,9 +368,9 @@ class Run:
         """
         if self.manifest.labels_sha256 is None:
             return None
-        names = [array.name for array in arrays_of(self.manifest).values() if array.dimensions == ("draw",)]
-        single, ensembles = self.task.quality_by_pass(self.manifest, {name: self._rows(name) for name in names})
-        return _shared(single), _shared(ensembles)
+        names = [array.name for array in stored_arrays(self.manifest).values() if array.dimensions == ("draw",)]
+        single, ensembles = self.task.quality_by_pass(self.manifest, {name: self._read_rows(name) for name in names})
+        return _freeze(single), _freeze(ensembles)
 
     @property
     def deterministic_quality(self) -> float | None:
@@ -424,31 +379,33 @@ class Run:
             return None
         return self.task.compute_quality(self.deterministic_predictions, self.labels)
 
-    def _measured(self, quality: str, which: int) -> np.ndarray | None:
+    def _select_quality(self, quality: str, which: int) -> np.ndarray | None:
         found = self.quality_by_pass if self.task.quality_name == quality else None
         return None if found is None else found[which]
 
-    def _checked(self, example: int) -> int:
+    def _check_example(self, example: int) -> int:
         if isinstance(example, bool) or not isinstance(example, int | np.integer):
             raise TypeError(f"An example is named by its number, a whole one. Received: {example!r}.")
         if not 0 <= example < len(self):
             raise IndexError(f"There are examples 0 to {len(self) - 1}. Received: {example}.")
         return int(example)
 
-    def _passes(self, start: int, stop: int) -> np.ndarray:
+    def _read_passes(self, start: int, stop: int) -> np.ndarray:
         """(T, n, K) of the examples `start` to before `stop`."""
-        rows = {name: self._rows(name, start, stop) for name in self.task.pass_arrays(self.manifest)}
-        return _shared(self.task.decode(rows))
+        rows = {name: self._read_rows(name, start, stop) for name in self.task.pass_arrays(self.manifest)}
+        return _freeze(self.task.decode(rows))
 
-    def _require(self, array: str, what: str) -> None:
+    def _require_array(self, array: str, what: str) -> None:
         if array not in self.task.pass_arrays(self.manifest):
             raise McvizError(f"{self.path} is a run of {self.manifest.task}, which has no {what}.")
 
-    def _by_example(self, prefix: str) -> np.ndarray:
-        """(N, K) of the arrays of one row an example whose names begin so."""
-        return np.concatenate([self._rows(f"{prefix}{name}") for name in self.task.pass_arrays(self.manifest)], axis=1)
+    def _read_by_example(self, prefix: str) -> np.ndarray:
+        """(N, K) of the arrays with one row an example, whose names have a prefix."""
+        return np.concatenate(
+            [self._read_rows(f"{prefix}{name}") for name in self.task.pass_arrays(self.manifest)], axis=1
+        )
 
-    def _images(self) -> Images:
+    def _require_images(self) -> Images:
         if self.manifest.images is None:
             raise McvizError(f"The examples of {self.path} are no images.")
         return self.manifest.images
@@ -470,14 +427,14 @@ class Run:
         return tuple(name for name, score in scores if name in stored or there.issuperset(score.needs))
 
     @cached_property
-    def _scores_not_stored(self) -> dict[str, np.ndarray]:
-        """Scores that the run was made without, (N,) float32 by name; what takes long is kept beside the run."""
+    def _computed_scores(self) -> dict[str, np.ndarray]:
+        """Scores that the run was made without, (N,) float32 by name; slow ones are saved beside the run."""
         there = self.task.score_inputs(self.manifest)
         scores = self.task.scores.values()
         missing = [score for score in scores if score.name not in self._table and there.issuperset(score.needs)]
-        return {score.name: self._score(score) for score in missing}
+        return {score.name: self._compute_score(score) for score in missing}
 
-    def _score(self, score: Score) -> np.ndarray:
+    def _compute_score(self, score: Score) -> np.ndarray:
         if "mean_probs" in score.needs and "probs" not in score.needs:
             # One pass with that mean does as well, and is read at once.
             return score.compute(self._predictions(self.mean_predictions[None], 0, len(self))).astype(np.float32)
@@ -499,7 +456,7 @@ class Run:
             targets=len(self.targets),
         )
 
-    def _rows(self, name: str, start: int = 0, stop: int | None = None) -> np.ndarray:
+    def _read_rows(self, name: str, start: int = 0, stop: int | None = None) -> np.ndarray:
         return self._read(self._arrays.rows, name, start, stop)
 
     def _read(self, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -517,16 +474,6 @@ class Run:
             raise corrupt(self.path, f"is damaged: {str(error).rstrip('.')}") from error
 
 
-def _shared(array: np.ndarray) -> np.ndarray:
+def _freeze(array: np.ndarray) -> np.ndarray:
     array.setflags(write=False)
     return array
-
-
-def _wrong_size(folder: Folder, manifest: Manifest) -> CorruptRunError | None:
-    """The error for the first file that is missing or of another size, if there is one."""
-    sizes = folder.sizes(list(manifest.files))
-    for name, file in manifest.files.items():
-        if sizes.get(name) != file.bytes:
-            found = f"has {sizes[name]} bytes" if name in sizes else "is missing, or no regular file"
-            return corrupt(folder.address(name), f"{found}, and should have {file.bytes}")
-    return None

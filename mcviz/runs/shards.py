@@ -1,6 +1,6 @@
-"""One shard of a run, made in whatever process: sampled, checked, encoded, written, and summed up."""
+"""Make one shard of a run, in any process: sample, check, encode, write and aggregate it."""
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,27 +10,27 @@ from msgspec.structs import replace
 
 from mcviz.errors import InvalidInputError
 from mcviz.manifest import Manifest, StoredFile
-from mcviz.runs.arrays import arrays_of, encode, shard_file
+from mcviz.runs.arrays import encode_shard, shard_file, stored_arrays
 from mcviz.runs.contents import Progress, Source
 from mcviz.runs.files import Folder
 from mcviz.runs.run import Run
-from mcviz.runs.verified import described
+from mcviz.runs.verified import describe_file
 from mcviz.tasks import task_of
-from mcviz.tasks.summary import Summary
+from mcviz.tasks.aggregates import Aggregates
 
 
 @dataclass(frozen=True)
-class MadeShard:
-    """What the making of a shard of n examples leaves, beside its files.
+class ShardResult:
+    """The result of a shard of n examples, beside its files.
 
     Attributes:
         files: that were written, by name; none where the shard was there before.
-        summary: what the passes come to, as they are stored; without the arrays that are in the files.
+        aggregates: over the passes as they are stored.
         deterministic: (n, K) float32 of the model with dropout off, or None where the run has none.
     """
 
     files: dict[str, StoredFile]
-    summary: Summary
+    aggregates: Aggregates
     deterministic: np.ndarray | None
 
 
@@ -41,9 +41,9 @@ class Shards:
     Attributes:
         folder: of the run.
         name: of its manifest, while it is partial; it is there before anything is made.
-        manifest: of the run; what its `files` list is there.
+        manifest: of the run; its `files` are complete.
         old: the manifest of the finished run of fewer passes that grows, or None.
-        there: the numbers of the shards that are there: they are only read, and passes summed up.
+        there: the numbers of the shards that are complete, and are only read and aggregated.
     """
 
     folder: Folder
@@ -56,7 +56,7 @@ class Shards:
 class ShardExecutor(Protocol):
     """Other processes that make shards."""
 
-    def run(self, shards: Shards, poll: Callable[[], None]) -> Generator[tuple[int, MadeShard]]:
+    def run(self, shards: Shards, poll: Callable[[], None]) -> Generator[tuple[int, ShardResult]]:
         """Make all shards of a run, and yield each with its number as it is done, in any order.
 
         Args:
@@ -78,8 +78,8 @@ def make_shard(
     *,
     folder: Folder | None,
     permit: Callable[[], AbstractContextManager[None]] = nullcontext,
-) -> MadeShard:
-    """Make one shard, or read and sum up one that is there.
+) -> ShardResult:
+    """Make one shard, or read and aggregate one that is complete.
 
     Args:
         run: to be written, as far as it is there.
@@ -92,30 +92,38 @@ def make_shard(
         permit: entered for as long as files are written.
 
     Raises:
-        InvalidInputError: the source's numbers are not what the task takes.
-        CorruptRunError: what is there is damaged.
+        InvalidInputError: the task does not take the source's numbers.
+        CorruptRunError: a file is damaged.
         StorageError: the files cannot be written.
     """
     manifest = run.manifest
     task, (start, stop) = task_of(manifest), manifest.shard_range(shard)
     if folder is None:
         deterministic = source.deterministic(start, stop) if manifest.deterministic else None
-        return MadeShard({}, task.summarise(manifest, run.predictions_block(start, stop), labels), deterministic)
+        return ShardResult({}, task.aggregate(manifest, run.predictions_block(start, stop), labels), deterministic)
     report(0, 0)
     deterministic = source.deterministic(start, stop) if manifest.deterministic else None
     first = old.passes if old else 0
     passes = source.passes(start, stop, first, manifest.passes - first, report)
-    _check(manifest, passes, (manifest.passes - first, stop - start, manifest.width))
+    _check_passes(manifest, passes, (manifest.passes - first, stop - start, manifest.width))
     if old:
         passes = np.concatenate([old.predictions_block(start, stop), passes])
     rows = task.encode(manifest, passes)
-    files = _written(folder, _encoded(manifest, shard, rows), permit)
-    return MadeShard(files, task.summarise(manifest, task.decode(rows), labels), deterministic)
+    arrays = stored_arrays(manifest)
+    encoded = {
+        shard_file(manifest, arrays[name], shard): encode_shard(arrays[name], shard, part)
+        for name, part in rows.items()
+    }
+    with permit():
+        for file, content in encoded.items():
+            folder.write(file, content)
+    files = {file: describe_file(content) for file, content in encoded.items()}
+    return ShardResult(files, task.aggregate(manifest, task.decode(rows), labels), deterministic)
 
 
-def only_files_of(manifest: Manifest, start: int, stop: int) -> Manifest:
-    """A manifest that lists no more files than reading some examples takes, wherever the shards of its run begin."""
-    size, arrays = manifest.layout.examples_per_shard, arrays_of(manifest)
+def trim_files(manifest: Manifest, start: int, stop: int) -> Manifest:
+    """Keep only the files in a manifest from which some examples are read, whatever the size of its shards."""
+    size, arrays = manifest.layout.examples_per_shard, stored_arrays(manifest)
     read = []
     for name in task_of(manifest).pass_arrays(manifest):
         read.append(f"{manifest.store}/{name}/zarr.json")
@@ -123,22 +131,7 @@ def only_files_of(manifest: Manifest, start: int, stop: int) -> Manifest:
     return replace(manifest, files={name: manifest.files[name] for name in read if name in manifest.files})
 
 
-def _encoded(manifest: Manifest, shard: int, rows: Mapping[str, np.ndarray]) -> dict[str, bytes]:
-    """The files of a shard of some arrays."""
-    arrays = arrays_of(manifest)
-    return {shard_file(manifest, arrays[name], shard): encode(arrays[name], shard, part) for name, part in rows.items()}
-
-
-def _written(
-    folder: Folder, encoded: Mapping[str, bytes], permit: Callable[[], AbstractContextManager[None]]
-) -> dict[str, StoredFile]:
-    with permit():
-        for file, content in encoded.items():
-            folder.write(file, content)
-    return {file: described(content) for file, content in encoded.items()}
-
-
-def _check(manifest: Manifest, passes: np.ndarray, shape: tuple[int, int, int]) -> None:
+def _check_passes(manifest: Manifest, passes: np.ndarray, shape: tuple[int, int, int]) -> None:
     if passes.shape != shape or passes.dtype != np.float32:
         expected, found = f"float32 {shape}", f"{passes.dtype} {passes.shape}"
         raise InvalidInputError(f"Passes to be kept should be {expected}. Received: {found}.")

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def with_own_names(columns: "pd.DataFrame", reserved: Collection[str]) -> "pd.DataFrame":
-    """The user's own columns by names that none of the run's has: `user_` stands before a name that one has.
+def rename_reserved(columns: "pd.DataFrame", reserved: Collection[str]) -> "pd.DataFrame":
+    """Put `user_` before the names of the user's own columns that a column of the run has.
 
     Args:
         columns: a row an example.
@@ -29,7 +29,7 @@ def encode_columns(ids: tuple[str, ...] | None, *parts: "pd.DataFrame") -> bytes
 
     Args:
         ids: N texts, or None.
-        parts: columns, a row an example, as `with_own_names` gives them.
+        parts: columns, a row an example, as `rename_reserved` gives them.
 
     Raises:
         InvalidInputError: a column that Parquet cannot hold.
@@ -75,8 +75,8 @@ def decode_columns(content: bytes, count: int) -> "pd.DataFrame":
     return frame
 
 
-def content_of(columns: "pd.DataFrame", names: tuple[str, ...], of: str) -> "pd.DataFrame":
-    """The columns that are the examples themselves.
+def select_content(columns: "pd.DataFrame", names: tuple[str, ...], of: str) -> "pd.DataFrame":
+    """Select the columns that are the examples themselves.
 
     Args:
         columns: as `decode_columns` gives them.
@@ -113,7 +113,7 @@ def encode_table(
         ids: N texts, or None where the examples have no names but their numbers.
         count: N.
         columns: those between the ids and the scores, with their types.
-        values: (N,) of each of these, but for what nobody knows, and float32 of every score, by name.
+        values: (N,) of each of these that is known, and float32 of every score, by name.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq

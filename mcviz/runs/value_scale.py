@@ -1,4 +1,4 @@
-"""Which values of stored images stand for black and white."""
+"""The values of stored images that stand for black and white."""
 
 from dataclasses import dataclass
 
@@ -14,8 +14,8 @@ class ValueScale:
     """Between the values of stored images and 0 (black) to 1 (white).
 
     Attributes:
-        low: what stands for black, (1,) or one a channel, float32.
-        high: what stands for white, likewise.
+        low: the value of black, (1,) or one a channel, float32.
+        high: the value of white, likewise.
         reversed_channels: whether the colours are stored as blue, green, red.
         stretched: whether the range was only taken from the images, so that their true colours are not known.
     """
@@ -27,12 +27,12 @@ class ValueScale:
 
     @classmethod
     def of(cls, images: Images, preprocessing: Preprocessing) -> "ValueScale":
-        """The scale of a run's images, from what its manifest says of them."""
+        """The scale of a run's images, from the manifest."""
         lowest, highest = images.lowest, images.highest
         if images.dtype == "uint8":
             return cls._between(0, BYTES)
         if preprocessing.applied:
-            return cls._of_preprocessed(preprocessing)
+            return cls._from_preprocessing(preprocessing)
         if lowest >= -1 and highest <= 1:
             return cls._between(0 if lowest >= 0 else -1, 1)
         if lowest >= 0 and BYTES / 2 < highest <= BYTES:
@@ -54,7 +54,7 @@ class ValueScale:
         return cls(np.array([low], np.float32), np.array([high], np.float32), stretched=stretched)
 
     @classmethod
-    def _of_preprocessed(cls, done: Preprocessing) -> "ValueScale":
+    def _from_preprocessing(cls, done: Preprocessing) -> "ValueScale":
         mean, std = np.array(done.mean or (0,)), np.array(done.std or (1,))
         white = BYTES if done.divide_by > 1 or mean.max() > 1 or std.max() > 1 else 1
         low, high = -mean / std, (white / done.divide_by - mean) / std

@@ -1,4 +1,4 @@
-"""Files of a run, read whole and held against the manifest."""
+"""Read whole files of a run, and compare them with the manifest."""
 
 import hashlib
 
@@ -8,7 +8,7 @@ from mcviz.runs.files import Folder
 from mcviz.runs.manifest_file import corrupt
 
 
-def described(content: bytes) -> StoredFile:
+def describe_file(content: bytes) -> StoredFile:
     """The size and the SHA-256 of a file's content."""
     return StoredFile(len(content), hashlib.sha256(content).hexdigest())
 
@@ -18,16 +18,16 @@ def read_verified(folder: Folder, manifest: Manifest, name: str) -> bytes:
 
     Raises:
         FileNotFoundError: it is gone.
-        CorruptRunError: it is not what was written.
+        CorruptRunError: its checksum is another.
     """
     content = folder.read(name, 0, manifest.files[name].bytes + 1)
-    if described(content) != manifest.files[name]:
+    if describe_file(content) != manifest.files[name]:
         raise corrupt(folder.address(name), "is damaged, cut short or of another run: it does not match its checksum")
     return content
 
 
-def is_whole(folder: Folder, manifest: Manifest, name: str) -> bool:
-    """Whether a file of a run is there as it was written."""
+def is_intact(folder: Folder, manifest: Manifest, name: str) -> bool:
+    """Whether a file of a run has the checksum of the manifest."""
     try:
         read_verified(folder, manifest, name)
     except (FileNotFoundError, CorruptRunError):

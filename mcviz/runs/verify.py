@@ -1,4 +1,4 @@
-"""Verify checksums and recompute all that follows from the passes."""
+"""Verify checksums, and recompute every number from the passes."""
 
 import os
 from dataclasses import dataclass
@@ -10,16 +10,17 @@ from mcviz.manifest import Manifest
 from mcviz.runs.contents import Progress
 from mcviz.runs.files import folder_at
 from mcviz.runs.manifest_file import NAME, corrupt
-from mcviz.runs.run import Run, open_run
+from mcviz.runs.opening import open_run
+from mcviz.runs.run import Run
 from mcviz.tasks import task_of
-from mcviz.tasks.summary import Summary, joined
+from mcviz.tasks.aggregates import Aggregates, join_aggregates
 
 ROUNDING = 1e-6  # another processor's, in what is recomputed
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What a run was found to hold.
+    """The findings of `verify_run`.
 
     Attributes:
         run: the run.
@@ -43,7 +44,7 @@ class Verification:
         task = task_of(manifest)
         lines = [
             f"{self.run.path}: {manifest.passes:,} passes over {len(self.run):,} examples, "
-            f"{manifest.predicted}, {manifest.how}",
+            f"{manifest.output_summary}, {manifest.sampling_summary}",
             f"{self.files} files, {self.bytes:,} bytes: all as they were written",
         ]
         for label, value in (self.accuracy | self.rmse).items():
@@ -60,7 +61,7 @@ def verify_run(path: str | os.PathLike[str], progress: Progress | None = None) -
         progress: called with (done, total) steps, each a file or a shard of examples. What it raises stops the work.
 
     Raises:
-        CorruptRunError: a file is not what was written, or a stored number is not what the passes come to.
+        CorruptRunError: a file is not what was written, or a stored number does not follow from the passes.
         RunNotFoundError: there is no run, or it was removed or replaced by another while it was verified.
         Others: as `open_run`.
     """
@@ -72,37 +73,33 @@ def verify_run(path: str | os.PathLike[str], progress: Progress | None = None) -
         if progress:
             progress(done, total)
     table = run.scores()
-    for array, agrees in _of_all(run, names, progress).items():
+    for array, agrees in _check_numbers(run, names, progress).items():
         if not agrees:
             raise corrupt(folder.address(array), "holds numbers that are not those of the passes")
     return Verification(
         run=run,
         files=len(run.manifest.files),
         bytes=read,
-        accuracy=_measured(run.manifest, run.deterministic_accuracy, run.pass_accuracy, run.ensemble_accuracy),
-        rmse=_measured(run.manifest, run.deterministic_rmse, run.pass_rmse, run.ensemble_rmse),
+        accuracy=_collect_quality(run.manifest, run.deterministic_accuracy, run.pass_accuracy, run.ensemble_accuracy),
+        rmse=_collect_quality(run.manifest, run.deterministic_rmse, run.pass_rmse, run.ensemble_rmse),
         mean_scores={name: float(table[name].to_numpy().mean(dtype=np.float64)) for name in names},
     )
 
 
-def _of_all(run: Run, names: tuple[str, ...], progress: Progress | None) -> dict[str, bool]:
-    """Whether all that is stored is what the passes come to, by the file that holds it."""
-    manifest, parts = run.manifest, []
+def _check_numbers(run: Run, names: tuple[str, ...], progress: Progress | None) -> dict[str, bool]:
+    """Whether the stored numbers follow from the passes, by the file that holds them."""
+    manifest, parts = replace(run.manifest, scores=names), []
     files = len(manifest.files)
     for shard in range(manifest.shards):
-        parts.append(_summary(run, *manifest.shard_range(shard), names))
+        start, stop = manifest.shard_range(shard)
+        labels = None if run.labels is None else run.labels[start:stop]
+        parts.append(run.task.aggregate(manifest, run.predictions_block(start, stop), labels))
         if progress:
             progress(files + shard + 1, files + manifest.shards)
-    return _agreements(run, joined(parts))
+    return _compare(run, join_aggregates(parts))
 
 
-def _summary(run: Run, start: int, stop: int, names: tuple[str, ...]) -> Summary:
-    labels = None if run.labels is None else run.labels[start:stop]
-    manifest = replace(run.manifest, scores=names)
-    return task_of(manifest).summarise(manifest, run.predictions_block(start, stop), labels)
-
-
-def _measured(
+def _collect_quality(
     manifest: Manifest, deterministic: float | None, passes: np.ndarray | None, ensemble: np.ndarray | None
 ) -> dict[str, float]:
     known = {} if deterministic is None else {"deterministic": deterministic}
@@ -115,8 +112,8 @@ def _measured(
     }
 
 
-def _agreements(run: Run, found: Summary) -> dict[str, bool]:
-    """Whether what is stored is what the passes come to, by the file that holds it."""
+def _compare(run: Run, found: Aggregates) -> dict[str, bool]:
+    """Whether the stored numbers are the recomputed ones, by the file that holds them."""
     manifest, table = run.manifest, run.scores()
     quality = task_of(manifest).quality_of_totals(manifest, found.totals)
     ids_agree = run.columns is None or run.columns["id"].equals(table["id"])
@@ -129,17 +126,17 @@ def _agreements(run: Run, found: Summary) -> dict[str, bool]:
         agree[manifest.table] &= bool(stored.notna().all()) and _agrees(manifest, stored.to_numpy(values.dtype), values)
     for name, rows in (found.arrays | found.totals).items():
         agree[f"{manifest.store}/{name}"] = _agrees(manifest, run.array(name), rows)
-    return agree | {NAME: _told(manifest, quality)}
+    return agree | {NAME: _quality_agrees(manifest, quality)}
 
 
-def _told(manifest: Manifest, found: float | None) -> bool:
-    """Whether the manifest tells the quality that was found, or none."""
-    told = manifest.quality
-    return told is None or (found is not None and abs(told - found) <= ROUNDING * abs(found))
+def _quality_agrees(manifest: Manifest, found: float | None) -> bool:
+    """Whether the quality in the manifest is the recomputed one; some manifests have none."""
+    stored = manifest.quality
+    return stored is None or (found is not None and abs(stored - found) <= ROUNDING * abs(found))
 
 
 def _agrees(manifest: Manifest, stored: np.ndarray, found: np.ndarray) -> bool:
-    """Whether numbers are the same, but for the rounding of fractions by another processor."""
+    """Whether numbers are equal, up to the rounding of fractions on another processor."""
     if found.dtype.kind != "f":
         return np.array_equal(stored, found)
     largest = 1.0 if manifest.classes else np.abs(found).max(axis=0)  # of probabilities, or of each target in its unit

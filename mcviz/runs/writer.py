@@ -1,4 +1,4 @@
-"""Writing a run: created, resumed or extended, shard by shard, and only ever whole."""
+"""Write a run: create, resume or extend it, shard by shard."""
 
 import os
 import time
@@ -16,34 +16,35 @@ from mcviz.manifest import COLUMNS, MODEL, Manifest
 from mcviz.permission import require_permission
 from mcviz.runs.arrays import (
     GROUP,
-    arrays_of,
-    encode,
+    complete_shards,
     encode_metadata,
-    files_of,
+    encode_shard,
+    expected_files,
     read_whole_manifest,
     shard_file,
-    shards_done,
+    stored_arrays,
 )
 from mcviz.runs.contents import Contents, Progress, Rows, Seen
 from mcviz.runs.existing import (
-    files_of_run,
     is_being_removed,
     is_finished,
-    left_over,
+    leftover_files,
+    own_files,
     refuse_another,
     remove_files,
 )
 from mcviz.runs.files import Folder, folder_at
-from mcviz.runs.lock import writing
+from mcviz.runs.lock import write_lock
 from mcviz.runs.manifest_file import NAME, check_manifest, check_size, read_manifest, write_manifest
-from mcviz.runs.run import Run, open_run
-from mcviz.runs.shards import MadeShard, ShardExecutor, Shards, make_shard
+from mcviz.runs.opening import open_run
+from mcviz.runs.run import Run
+from mcviz.runs.shards import ShardExecutor, ShardResult, Shards, make_shard
 from mcviz.runs.shipped import require_own
 from mcviz.runs.table import encode_table
-from mcviz.runs.verified import described, is_whole, read_verified
+from mcviz.runs.verified import describe_file, is_intact, read_verified
 from mcviz.tasks import task_of
+from mcviz.tasks.aggregates import join_aggregates
 from mcviz.tasks.stored_array import StoredArray
-from mcviz.tasks.summary import joined
 
 SHARE_OF_TIME = 0.05  # at most, for writing down which shards are done
 
@@ -58,24 +59,24 @@ def write(
     progress: Progress | None = None,
     seen: Seen | None = None,
 ) -> Run:
-    """Create, resume or extend a run, doing only what is not there yet.
+    """Create, resume or extend a run, making only the missing shards.
 
     A finished run is opened; a partial one is resumed; one that differs by fewer passes alone gets the others. The
     result is bit for bit that of a run that was never stopped. Other processes that want the same run wait.
 
     Args:
         out: its folder, or an fsspec address.
-        wanted: what the run is to be, `partial` and without files.
-        contents: what it is made of.
+        wanted: the manifest of the run, `partial` and without files.
+        contents: the inputs of the run.
         executor: other processes that make the shards in place of the contents' source, or None.
-        resume: whether to go on with a partial run; False begins anew.
-        progress: called with (done, total) predictions. What it raises stops the writing; what is done stays.
-        seen: called with what the passes of each shard come to, those of an earlier writing too.
+        resume: whether to go on with a partial run; False starts again.
+        progress: called with (done, total) predictions. An error in it stops the writing; finished shards stay.
+        seen: called with the aggregates of each shard, also of those that were there before.
 
     Raises:
         RunExistsError: another run, or something else, is there.
         CorruptRunError: the run that is there is damaged.
-        StorageError: it cannot be written. What was there is there still.
+        StorageError: it cannot be written. Files that were there are unchanged.
         InvalidInputError: the source's numbers are no probabilities; or it would be of more files than can be listed.
         NotPermittedError: something is to be written, and may not be; or a run that came with mcviz is to grow.
     """
@@ -86,16 +87,16 @@ def write(
         expected = np.dtype(wanted.images.dtype), (wanted.examples.count, *wanted.images.shape)
         if (images.dtype, images.shape) != expected:
             raise InvalidInputError(f"Images should be {expected}. Received: {images.dtype} {images.shape}.")
-    check_size(wanted, files_of(wanted))
+    check_size(wanted, expected_files(wanted))
     while True:
         if not is_finished(folder, wanted):
             require_permission("No run can be written")
-            with writing(folder):
+            with write_lock(folder):
                 if is_being_removed(folder):
                     remove_files(folder)
                 if not is_finished(folder, wanted):
                     refuse_another(folder, wanted)
-                    _Writing(folder, wanted, contents, executor, progress, seen).carry_out(resume)
+                    _Writer(folder, wanted, contents, executor, progress, seen).carry_out(resume)
                     _remove_left_over(folder)
         _sweep(folder)
         run = open_run(out)
@@ -104,7 +105,7 @@ def write(
 
 
 def rename_classes(run: Run, class_names: tuple[str, ...]) -> Run:
-    """Give the classes of a run other names; its numbers and its identity stay.
+    """Rename the classes of a run; its numbers and its identity stay.
 
     Raises:
         InvalidInputError: their number is not that of the classes.
@@ -117,7 +118,7 @@ def rename_classes(run: Run, class_names: tuple[str, ...]) -> Run:
     folder = folder_at(run.path)
     renamed = replace(run.manifest, class_names=class_names)
     check_manifest(renamed)
-    with writing(folder):
+    with write_lock(folder):
         if read_manifest(folder) != run.manifest:
             raise RunNotFoundError(f"{run.path} was replaced by another run since it was opened. Open it again.")
         write_manifest(folder, renamed)
@@ -125,7 +126,7 @@ def rename_classes(run: Run, class_names: tuple[str, ...]) -> Run:
 
 
 def discard_growth(path: str | os.PathLike[str], patience: float | None = None) -> None:
-    """Remove what was written of a run and not finished: all of a partial run, or of a finished one its growth.
+    """Remove unfinished files: all of a partial run, or the growth of a finished one.
 
     Args:
         path: of the run.
@@ -138,28 +139,28 @@ def discard_growth(path: str | os.PathLike[str], patience: float | None = None) 
     """
     require_permission("No run can be removed")
     folder = folder_at(path)
-    with writing(folder, patience):
+    with write_lock(folder, patience):
         there = read_manifest(folder)
         if there.state == "partial":
             remove_files(folder)
         else:
-            folder.remove(left_over(folder, there, growing=True))
+            folder.remove(leftover_files(folder, there, growing=True))
 
 
 def _sweep(folder: Folder) -> None:
-    """Remove what a finished run does not need any more, where anything can be removed."""
+    """Remove leftover files of a finished run, if anything can be removed."""
     finished = read_manifest(folder)
-    if left_over(folder, finished):
-        with suppress(StorageError), writing(folder):
+    if leftover_files(folder, finished):
+        with suppress(StorageError), write_lock(folder):
             _remove_left_over(folder)
 
 
 def _remove_left_over(folder: Folder) -> None:
     with suppress(StorageError):  # the run is whole all the same
-        folder.remove(left_over(folder, read_manifest(folder)))
+        folder.remove(leftover_files(folder, read_manifest(folder)))
 
 
-class _Writing:
+class _Writer:
     """The writing of one run, by the one process that holds its lock."""
 
     def __init__(
@@ -182,40 +183,40 @@ class _Writing:
 
     def carry_out(self, resume: bool) -> None:
         try:
-            self._begin(resume)
+            self._start(resume)
             self._write_inputs()
-            made = dict(self._shards())
+            made = dict(self._make_shards())
             self._finish([made[shard] for shard in range(self.manifest.shards)])
         except BaseException:
             with suppress(StorageError):  # the error that ended the writing is the one to tell
-                self._leave()
+                self._save_or_discard()
             raise
 
-    def _begin(self, resume: bool) -> None:
-        finished = self._partial(NAME)
+    def _start(self, resume: bool) -> None:
+        finished = self._read_manifest(NAME)
         if finished and finished.state == "finished":
             self.old = Run(self.folder, finished)
             self.name = f"manifest-{self.manifest.passes}.json"
-            self._keep_what_is_kept(finished, MODEL in finished.files)
+            self._carry_over(finished, MODEL in finished.files)
             self.manifest = replace(
                 self.manifest,
                 store=f"predictions-{self.manifest.passes}.zarr",
                 table=f"scores-{self.manifest.passes}.parquet",
             )
-        there = self._partial(self.name)
+        there = self._read_manifest(self.name)
         if there and (not resume or there.digest != self.manifest.digest):
             self._delete()
             there = None
         if there:
-            done = {name: file for name, file in there.files.items() if is_whole(self.folder, there, name)}
-            self._keep_what_is_kept(there, MODEL in done)
+            done = {name: file for name, file in there.files.items() if is_intact(self.folder, there, name)}
+            self._carry_over(there, MODEL in done)
             self.manifest = replace(self.manifest, layout=there.layout, scores=there.scores, files=done)
         else:
             self.manifest = replace(self.manifest, created={"started": _now(), **self.manifest.created})
         self.begun = True
         self._record()
 
-    def _partial(self, name: str) -> Manifest | None:
+    def _read_manifest(self, name: str) -> Manifest | None:
         try:
             return read_whole_manifest(self.folder, name)
         except RunNotFoundError:
@@ -225,13 +226,13 @@ class _Writing:
                 raise
             return None
 
-    def _keep_what_is_kept(self, there: Manifest, model: bool) -> None:
+    def _carry_over(self, there: Manifest, model: bool) -> None:
         wanted = self.manifest
         if wanted.images is not None and there.has_images:
             wanted = replace(wanted, images=replace(wanted.images, stored=True))
         if wanted.model is not None and model:
             wanted = replace(wanted, model=replace(wanted.model, stored=True))
-        created = _merged(there.created, wanted.created)
+        created = _merge_created(there.created, wanted.created)
         self.manifest = replace(wanted, created=created, about={**there.about, **wanted.about})
 
     def _write_inputs(self) -> None:
@@ -245,35 +246,35 @@ class _Writing:
             self._write_array("features", features)
         for name, content in ((COLUMNS, columns), (MODEL, contents.model)):
             if self.old and name in self.old.manifest.files:  # the same, though other versions write other bytes
-                there = described(read_verified(self.folder, self.old.manifest, name))
+                there = describe_file(read_verified(self.folder, self.old.manifest, name))
                 self.manifest.files[name] = there
             elif content is not None:
                 self._write(name, content)
 
-    def _shards(self) -> Generator[tuple[int, MadeShard]]:
-        """Every shard; those that are not there yet are sampled and written. They may come in any order."""
-        manifest, there = self.manifest, frozenset(shards_done(self.manifest))
-        self.done = sum(self._predictions(shard) for shard in there)
+    def _make_shards(self) -> Generator[tuple[int, ShardResult]]:
+        """Yield every shard in any order; missing ones are sampled and written."""
+        manifest, there = self.manifest, frozenset(complete_shards(self.manifest))
+        self.done = sum(self._count_predictions(shard) for shard in there)
         for name in self.task.pass_arrays(manifest):
-            self._write_metadata(arrays_of(manifest)[name])
+            self._write_metadata(stored_arrays(manifest)[name])
         if self.executor:
             old = self.old.manifest if self.old else None
             shards = Shards(self.folder, self.name, self.manifest, old, there)
             made = self.executor.run(shards, partial(self._report, 0, 0))
         else:
-            made = self._made_here(there)
+            made = self._make_locally(there)
         with closing(made):
             for shard, each in made:
                 self.manifest.files.update(each.files)
                 if shard not in there:
-                    self.done += self._predictions(shard)
-                    self._record_now_and_then()
+                    self.done += self._count_predictions(shard)
+                    self._record_if_due()
                     self._report(0, 0)
                 if self.seen:
-                    self.seen(manifest, manifest.shard_range(shard)[0], each.summary)
+                    self.seen(manifest, manifest.shard_range(shard)[0], each.aggregates)
                 yield shard, each
 
-    def _made_here(self, there: frozenset[int]) -> Generator[tuple[int, MadeShard]]:
+    def _make_locally(self, there: frozenset[int]) -> Generator[tuple[int, ShardResult]]:
         run, contents = Run(self.folder, self.manifest), self.contents
         for shard in range(self.manifest.shards):
             labels = None if contents.labels is None else contents.labels[slice(*self.manifest.shard_range(shard))]
@@ -282,10 +283,10 @@ class _Writing:
 
     def _report(self, part: int, _: int) -> None:
         if self.progress:
-            self.progress(self.done + part, self._total())
+            self.progress(self.done + part, self._count_total())
 
-    def _finish(self, made: list[MadeShard]) -> None:
-        manifest, summary = self.manifest, joined([each.summary for each in made])
+    def _finish(self, made: list[ShardResult]) -> None:
+        manifest, summary = self.manifest, join_aggregates([each.aggregates for each in made])
         self._write(f"{manifest.store}/zarr.json", GROUP)
         arrays = summary.arrays | summary.totals
         if manifest.deterministic:
@@ -302,70 +303,70 @@ class _Writing:
             state="finished",
             quality=self.task.quality_of_totals(manifest, summary.totals),
             created={**self.manifest.created, "finished": _now()},
-            files={name: self.manifest.files[name] for name in files_of(self.manifest)},
+            files={name: self.manifest.files[name] for name in expected_files(self.manifest)},
         )
         write_manifest(self.folder, finished)
 
     def _write_array(self, name: str, rows: Rows) -> None:
-        array = arrays_of(self.manifest)[name]
+        array = stored_arrays(self.manifest)[name]
         self._write_metadata(array)
         for shard in range(array.shards):
             file = shard_file(self.manifest, array, shard)
             if file not in self.manifest.files:
                 part = rows[shard * array.shard : (shard + 1) * array.shard]
-                self._write(file, encode(array, shard, np.ascontiguousarray(part, array.dtype)))
+                self._write(file, encode_shard(array, shard, np.ascontiguousarray(part, array.dtype)))
 
     def _write_metadata(self, array: StoredArray) -> None:
         self._write(f"{self.manifest.store}/{array.name}/zarr.json", encode_metadata(array))
 
     def _write(self, name: str, content: bytes) -> None:
-        file = described(content)
+        file = describe_file(content)
         if self.manifest.files.get(name) != file:
             self.folder.write(name, content)
             self.manifest.files[name] = file
 
     def _record(self) -> None:
-        """Write down which files are complete."""
+        """Write the manifest with the files that are complete."""
         began = time.monotonic()
         write_manifest(self.folder, self.manifest, self.name)
         self.recorded = time.monotonic(), time.monotonic() - began
 
-    def _record_now_and_then(self) -> None:
+    def _record_if_due(self) -> None:
         last, took = self.recorded
         if (time.monotonic() - last) * SHARE_OF_TIME > took:
             self._record()
 
-    def _fresh(self) -> int:
+    def _new_passes(self) -> int:
         return self.manifest.passes - (self.old.passes if self.old else 0)
 
-    def _total(self) -> int:
-        return self.manifest.examples.count * self._fresh()
+    def _count_total(self) -> int:
+        return self.manifest.examples.count * self._new_passes()
 
-    def _predictions(self, shard: int) -> int:
+    def _count_predictions(self, shard: int) -> int:
         start, stop = self.manifest.shard_range(shard)
-        return (stop - start) * self._fresh()
+        return (stop - start) * self._new_passes()
 
-    def _leave(self) -> None:
-        """Record what is done; leave nothing of a run that has not one shard, since nothing of it is worth resuming."""
-        there = self._partial(NAME)
+    def _save_or_discard(self) -> None:
+        """Record finished shards, or remove the run if there is none, since nothing is worth resuming."""
+        there = self._read_manifest(NAME)
         if not self.begun or (there and there.state == "finished" and there.digest == self.manifest.digest):
             return
-        if shards_done(self.manifest):
+        if complete_shards(self.manifest):
             self._record()
         else:
             self._delete()
 
     def _delete(self) -> None:
-        """Remove all files of the partial run; its manifest last: without it they are nobody's."""
+        """Remove all files of the partial run, its manifest last: without that, nobody knows them."""
         kept = set() if self.old is None else set(self.old.manifest.files)
         kept.add(self.name)
-        own = [name for name in files_of_run(self.folder) if name not in kept]
+        own = [name for name in own_files(self.folder) if name not in kept]
         self.folder.remove([name for name in own if not (self.old and name.startswith("derived/"))])
         self.folder.delete(self.name)
 
 
-def _merged(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
-    """How a run was made, over several sessions: each library's versions are all named."""
+def _merge_created(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """Merge how a run was made over several sessions, with all versions of each library."""
     versions = dict(before.get("versions", {}))
     for library, version in now.get("versions", {}).items():
         named = versions.get(library, version).split(", ")

@@ -10,7 +10,7 @@ import numpy as np
 from mcviz.choices import Masks
 from mcviz.data import DataSet, as_data_set
 from mcviz.runs import Preprocessing
-from mcviz.runs.arrays import stored_bytes
+from mcviz.runs.arrays import bytes_per_prediction
 from mcviz.sampling.adapters import Adapter, adapter_for_examples
 from mcviz.sampling.sampler import Sampler, as_sampler
 from mcviz.tasks import TASKS
@@ -179,4 +179,4 @@ def _costs(sampler: Sampler, taken: np.ndarray, masks: Masks) -> tuple[float, fl
         predictions = sampler.sample(taken, passes=64, first_pass=passes, masks=masks)
         passes += 64
     seconds = (time.perf_counter() - started) / passes / len(taken)
-    return seconds, stored_bytes(predictions, sampler.task, sampler.predicts)
+    return seconds, bytes_per_prediction(predictions, sampler.task, sampler.predicts)

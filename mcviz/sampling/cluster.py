@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from mcviz.data import DataSet
 from mcviz.errors import ClusterError, McvizError
 from mcviz.extras import require_dask
-from mcviz.runs.shards import MadeShard, Shards, only_files_of
+from mcviz.runs.shards import ShardResult, Shards, trim_files
 from mcviz.sampling.job import cores
 from mcviz.sampling.model_source import ModelSource, absolute
 from mcviz.sampling.worker import Answer, Order, answer, carry_out, end
@@ -103,7 +103,7 @@ class DaskExecutor:
     examples: DataSet
     versions: dict[str, str]
 
-    def run(self, shards: Shards, poll: Callable[[], None]) -> Generator[tuple[int, MadeShard]]:
+    def run(self, shards: Shards, poll: Callable[[], None]) -> Generator[tuple[int, ShardResult]]:
         """See `ShardExecutor`.
 
         Raises:
@@ -142,7 +142,7 @@ class _Execution:
         self.looked = 0.0
         self.seen_any = time.monotonic()
 
-    def results(self) -> Iterator[tuple[int, MadeShard]]:
+    def results(self) -> Iterator[tuple[int, ShardResult]]:
         self._ask_first()
         missing = len(self.left)
         while missing:
@@ -253,8 +253,8 @@ class _Execution:
             self.name,
             absolute(shards.folder.path),
             shards.name,
-            only_files_of(shards.manifest, *of_shard),
-            None if shards.old is None else only_files_of(shards.old, *of_shard),
+            trim_files(shards.manifest, *of_shard),
+            None if shards.old is None else trim_files(shards.old, *of_shard),
             self.executor.model,
             shard,
             examples,
@@ -276,7 +276,7 @@ class _Execution:
             if task := self.tasks.pop(future, None):
                 yield future, task
 
-    def _made(self, shard: int, future: "Future") -> MadeShard | None:
+    def _made(self, shard: int, future: "Future") -> ShardResult | None:
         """What the making of a shard left; None where it was lost with its worker."""
         from distributed import CancelledError, KilledWorker
 

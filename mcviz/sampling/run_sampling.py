@@ -20,9 +20,9 @@ from mcviz.runs.contents import (
     Contents,
     Progress,
     Seen,
-    described_examples,
-    described_images,
-    sha256_of,
+    describe_examples,
+    describe_images,
+    hash_array,
     stored_scores,
 )
 from mcviz.runs.files import folder_at
@@ -144,9 +144,9 @@ def sample_run(
             raise invalid("unit", f"left out for a {sampler.task}", unit)
     described, pixels = None, ""
     if examples.images is not None:
-        described, pixels = described_images(content, keep_images)
+        described, pixels = describe_images(content, keep_images)
     given = Examples(examples.kind, content.shape[0], pixels)
-    given, table = described_examples(given, sampler.task, targets, examples.ids, examples.content, examples.columns)
+    given, table = describe_examples(given, sampler.task, targets, examples.ids, examples.content, examples.columns)
     network = sampler.model
     wanted = Manifest(
         task=sampler.task,
@@ -158,7 +158,7 @@ def sample_run(
         predicts=sampler.predicts,
         examples=given,
         images=described,
-        labels_sha256=None if examples.labels is None else sha256_of(examples.labels),
+        labels_sha256=None if examples.labels is None else hash_array(examples.labels),
         model=Model(network.name, model_digest(network), keep_model, sampler.output, sampler.from_logits),
         preprocessing=adapter.preprocessing,
         seed=seed,

@@ -13,7 +13,7 @@ from mcviz.choices import Masks
 from mcviz.extras import import_modules
 from mcviz.interrupts import held_interrupts
 from mcviz.runs import open_run
-from mcviz.runs.contents import Progress, Rows, sha256_of
+from mcviz.runs.contents import Progress, Rows, hash_array
 from mcviz.sampling.adapters import Adapter
 from mcviz.sampling.loading import load_model
 from mcviz.sampling.model_source import ModelSource
@@ -91,7 +91,7 @@ def model_digest(model: keras.Model) -> str:
     architecture = keras.saving.serialize_keras_object(model)
     digest.update(json.dumps([architecture["class_name"], architecture["config"]], sort_keys=True).encode())
     for weight in model.weights:
-        digest.update(sha256_of(keras.ops.convert_to_numpy(weight)).encode())
+        digest.update(hash_array(keras.ops.convert_to_numpy(weight)).encode())
     for vocabulary in vocabularies(model):
         digest.update(vocabulary.encode())
     return digest.hexdigest()

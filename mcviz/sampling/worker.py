@@ -18,7 +18,7 @@ from mcviz.manifest import Manifest
 from mcviz.runs.files import Folder, folder_at
 from mcviz.runs.manifest_file import read_manifest
 from mcviz.runs.run import Run
-from mcviz.runs.shards import MadeShard, make_shard
+from mcviz.runs.shards import ShardResult, make_shard
 from mcviz.sampling import job
 from mcviz.sampling.adapters import adapter_for_examples
 from mcviz.sampling.model_source import ModelSource
@@ -99,7 +99,7 @@ def answer(order: Order, expected: dict[str, str]) -> Answer:
     return Answer("", hashlib.sha256(passes.tobytes() + sampler.product.encode()).hexdigest())
 
 
-def carry_out(order: Order) -> MadeShard:
+def carry_out(order: Order) -> ShardResult:
     """Make a shard.
 
     Raises:

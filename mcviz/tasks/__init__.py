@@ -1,24 +1,24 @@
-"""What a model predicts: one class for each task, on arrays, without Keras and without a screen."""
+"""Tasks of models: a class each, on arrays, without Keras and without a screen."""
 
 from mcviz.manifest import Manifest
+from mcviz.tasks.aggregates import Aggregates
 from mcviz.tasks.base import Changes, PassFormat, PassNames, Task
 from mcviz.tasks.classification import Classification
 from mcviz.tasks.regression import Regression
 from mcviz.tasks.stored_array import StoredArray
-from mcviz.tasks.summary import Summary
 from mcviz.validate import one_of
 
 TASKS: dict[str, Task] = {task.name: task for task in (Classification(), Regression())}
 
 __all__ = [
     "TASKS",
+    "Aggregates",
     "Changes",
     "Classification",
     "PassFormat",
     "PassNames",
     "Regression",
     "StoredArray",
-    "Summary",
     "Task",
     "find_task",
     "task_of",
@@ -26,7 +26,7 @@ __all__ = [
 
 
 def find_task(name: str) -> Task:
-    """The task of a name.
+    """Find a task by its name.
 
     Raises:
         InvalidInputError: there is none.

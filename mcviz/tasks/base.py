@@ -12,8 +12,8 @@ from mcviz.choices import Predicts
 from mcviz.manifest import Manifest
 from mcviz.measures import Predictions, RegressionPredictions, Scores
 from mcviz.measures.quality import Quality
+from mcviz.tasks.aggregates import Aggregates
 from mcviz.tasks.stored_array import StoredArray
-from mcviz.tasks.summary import Summary
 
 if TYPE_CHECKING:
     from mcviz.data import DataSet
@@ -28,12 +28,12 @@ class PassNames:
 
     Attributes:
         arrays: of arrays; the first is that of a run and of its exports.
-        last: what the axis that is neither of passes nor of examples has.
+        last: the name of the axis that is neither of passes nor of examples.
         dimensions: of that axis.
         value: the column of a long table that holds a prediction.
         named: the array of the names along that axis.
         least: how many axes there are at least; an axis of one target may be left out.
-        spreads: of an array of the same shape beside the passes, with what the two together are called.
+        spreads: of an array of the same shape beside the passes, and the name of both together.
     """
 
     arrays: tuple[str, ...]
@@ -55,7 +55,7 @@ class Changes:
     """How the predictions of the same examples changed from one run to the other.
 
     Attributes:
-        kinds: what an example may be, such as "right to wrong".
+        kinds: of changes, such as "right to wrong".
         moved: those of them that are a change: with labels the ones that got worse and better.
         kind: (N,) int64, an index into `kinds`.
         worse: (N,) float64, by how much the other prediction fits the label worse: of classes the fall of the label's
@@ -78,8 +78,8 @@ class Changes:
         return found[np.argsort(-np.abs(self.worse[found]), kind="stable")]
 
 
-def changed_predictions(distance: np.ndarray, same: np.ndarray) -> Changes:
-    """Changes where no labels are known.
+def compare_unlabelled(distance: np.ndarray, same: np.ndarray) -> Changes:
+    """Compare predictions where no labels are known.
 
     Args:
         distance: (N,) float64, how far each prediction moved.
@@ -90,7 +90,7 @@ def changed_predictions(distance: np.ndarray, same: np.ndarray) -> Changes:
 
 
 class PassFormat(ABC):
-    """What imported passes are, and how they become what a run keeps. K numbers are kept for an example in a pass.
+    """A form of imported passes, and its conversion to stored ones, of K numbers for an example in a pass.
 
     Attributes:
         least: how many numbers an example has in a pass, at least.
@@ -100,17 +100,17 @@ class PassFormat(ABC):
     least: int
     axis: str
 
-    def in_three_axes(self, passes: Any, axes: Sequence[str] | None) -> tuple[Any, Sequence[str] | None]:
-        """Passes, and the order of their axes, with all three of these."""
+    def expand_axes(self, passes: Any, axes: Sequence[str] | None) -> tuple[Any, Sequence[str] | None]:
+        """Give passes, and the order of their axes, an axis for the only target if it was left out."""
         return passes, axes
 
     @abstractmethod
     def convert(self, block: np.ndarray) -> np.ndarray:
-        """(…, K) float32 as it is given, to what is kept."""
+        """Convert (…, K) float32 to stored passes."""
 
     @abstractmethod
     def check(self, block: np.ndarray, start: int, epsilon: float) -> None:
-        """Check (T, n, K) of what is kept, of examples from `start` on, which were given with a precision.
+        """Check (T, n, K) stored passes, of examples from `start` on, which were given with a precision.
 
         Raises:
             InvalidInputError: it is nothing of the task.
@@ -118,7 +118,7 @@ class PassFormat(ABC):
 
     @abstractmethod
     def deterministic(self, given: Any, shape: tuple[int, int]) -> np.ndarray:
-        """Deterministic predictions, (N, K) of what is kept.
+        """Check and convert deterministic predictions to (N, K) stored ones.
 
         Raises:
             InvalidInputError: another shape, or nothing of the task.
@@ -126,7 +126,7 @@ class PassFormat(ABC):
 
 
 class Task(ABC):
-    """What a model predicts. K is the number of numbers that a pass gives for an example, D that of targets.
+    """A task of models. A pass gives K numbers for an example; D is the number of targets.
 
     Attributes:
         name: in manifests, on the command line and in Python.
@@ -149,7 +149,7 @@ class Task(ABC):
     pass_names: PassNames
 
     def claims(self, manifest: Manifest) -> Iterator[tuple[bool, str]]:
-        """What has to hold of a manifest of this task, each with what is said where it does not."""
+        """Conditions on a manifest of this task, each with the message if it does not hold."""
         yield all(map(self.scores.is_name, manifest.scores)), f"scores are called {manifest.scores!r:.100}"
 
     @abstractmethod
@@ -185,8 +185,8 @@ class Task(ABC):
         return {f"deterministic_{name}": part for name, part in self.split(manifest, predictions).items()}
 
     @abstractmethod
-    def summarise(self, manifest: Manifest, passes: np.ndarray, labels: np.ndarray | None) -> Summary:
-        """What (T, n, K) passes as they are stored come to."""
+    def aggregate(self, manifest: Manifest, passes: np.ndarray, labels: np.ndarray | None) -> Aggregates:
+        """Aggregate (T, n, K) stored passes."""
 
     @abstractmethod
     def table_columns(self, targets: Sequence[str]) -> dict[str, str]:
@@ -194,7 +194,7 @@ class Task(ABC):
 
     @abstractmethod
     def score_inputs(self, manifest: Manifest) -> set[str]:
-        """What the scores of a run can be computed from, by the names of their parameters."""
+        """The inputs from which scores of a run can be computed, by the names of their parameters."""
 
     @abstractmethod
     def predictions(
@@ -205,7 +205,7 @@ class Task(ABC):
         *,
         targets: int = 0,
     ) -> Predictions | RegressionPredictions:
-        """What scores and measures are computed from.
+        """Build the input of scores and measures.
 
         Args:
             passes: (T, n, K).
@@ -216,23 +216,23 @@ class Task(ABC):
 
     @abstractmethod
     def compute_quality(self, predictions: np.ndarray, labels: np.ndarray) -> float:
-        """How good (N, K) predictions are."""
+        """Compute the quality of (N, K) predictions."""
 
     @abstractmethod
     def quality_of_table(self, columns: Mapping[str, np.ndarray]) -> float | None:
-        """How good the ensemble is, from the columns of a table of scores, (n,) each; None without labels."""
+        """The quality of the ensemble, from the columns of a table of scores, (n,) each; None without labels."""
 
     @abstractmethod
     def quality_by_pass(self, manifest: Manifest, totals: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """(T,) how good each single pass is, and the mean of the first 1, 2, … passes, from a summary's totals."""
+        """(T,) quality of each single pass, and of the mean of the first 1, 2, … passes, from aggregated totals."""
 
     def quality_of_totals(self, manifest: Manifest, totals: Mapping[str, np.ndarray]) -> float | None:
-        """How good the mean of all passes is, from a summary's totals over all examples; None without labels."""
+        """The quality of the mean of all passes, from totals over all examples; None without labels."""
         return float(self.quality_by_pass(manifest, totals)[1][-1]) if totals else None
 
     @abstractmethod
     def quality_of_single_pass(self, by_pass: np.ndarray) -> float:
-        """How good a pass is that is drawn at random, of the (T,) of all."""
+        """The expected quality of a random pass, of the (T,) of all."""
 
     @abstractmethod
     def format_quality(self, value: float, unit: str = "", digits: int = 2) -> str:
@@ -240,7 +240,7 @@ class Task(ABC):
 
     @abstractmethod
     def pass_format(self, predicts: Predicts, from_logits: bool) -> PassFormat:
-        """How passes from elsewhere become what is kept.
+        """The form of passes from elsewhere.
 
         Raises:
             InvalidInputError: the task has no such passes.
@@ -256,7 +256,7 @@ class Task(ABC):
 
     @abstractmethod
     def names(self, examples: "DataSet", width: int, predicts: Predicts) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The names of classes and of targets, of K = `width` numbers; empty where nobody named the classes.
+        """The names of classes and of targets, of K = `width` numbers; empty where classes have no names.
 
         Raises:
             InvalidInputError: names or labels of others than are predicted.
@@ -264,7 +264,7 @@ class Task(ABC):
 
     @abstractmethod
     def describe_outputs(self, examples: "DataSet", width: int, predicts: Predicts) -> dict[str, str]:
-        """What is predicted, in words, under its name."""
+        """Describe the predicted classes or targets in words."""
 
     @abstractmethod
     def guessing_hint(self, quality: float, labels: np.ndarray, width: int, which: str) -> str:
@@ -272,13 +272,13 @@ class Task(ABC):
 
     @abstractmethod
     def rescaling_hint(self, quality: float, better: float) -> str:
-        """How good the model is where another scale makes it much better, or ""."""
+        """The quality of the model on another scale, if that is much better, or ""."""
 
     @abstractmethod
-    def changes(
+    def compare_predictions(
         self, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None, other_labels: np.ndarray | None
     ) -> Changes:
-        """How predictions of the same examples changed.
+        """Compare predictions of the same examples.
 
         Args:
             mean: (N, C) or (N, D), the predictive mean.
@@ -289,7 +289,7 @@ class Task(ABC):
 
 
 def convert_numbers(name: str, given: Any, shape: tuple[int, int]) -> np.ndarray:
-    """An array of finite numbers of a shape, as float32.
+    """Convert an array of finite numbers of a shape to float32.
 
     Raises:
         InvalidInputError: it is none.
@@ -302,11 +302,11 @@ def convert_numbers(name: str, given: Any, shape: tuple[int, int]) -> np.ndarray
 
 
 def locate(wrong: np.ndarray, start: int) -> str:
-    """Pass and example of the first that is wrong, of (T, n, …) bool in examples from `start` on, in words."""
+    """Name the pass and example of the first error, of (T, n, …) bool in examples from `start` on."""
     first = np.argwhere(wrong)[0]
     return f"pass {first[0]}, example {start + first[1]}"
 
 
 def list_names(names: Sequence[str]) -> str:
-    """The first names, for a sentence."""
+    """List the first names for a sentence."""
     return ", ".join(names[:20])

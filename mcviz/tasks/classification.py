@@ -11,6 +11,7 @@ from mcviz.errors import InvalidInputError
 from mcviz.manifest import Manifest
 from mcviz.measures import SCORES, Predictions, correct_by_ensemble_size, correct_per_pass, percent
 from mcviz.measures.quality import CLASSIFICATION
+from mcviz.tasks.aggregates import Aggregates
 from mcviz.tasks.base import (
     GAIN,
     NEAR_CHANCE,
@@ -18,13 +19,12 @@ from mcviz.tasks.base import (
     PassFormat,
     PassNames,
     Task,
-    changed_predictions,
+    compare_unlabelled,
     convert_numbers,
     list_names,
     locate,
 )
 from mcviz.tasks.stored_array import ROWS_VALUES, StoredArray, by_example, by_pass
-from mcviz.tasks.summary import Summary
 from mcviz.validate import different_names, invalid
 
 if TYPE_CHECKING:
@@ -123,19 +123,19 @@ class Classification(Task):
         """See `Task`."""
         return {"probs": predictions}
 
-    def summarise(self, manifest: Manifest, passes: np.ndarray, labels: np.ndarray | None) -> Summary:
+    def aggregate(self, manifest: Manifest, passes: np.ndarray, labels: np.ndarray | None) -> Aggregates:
         """See `Task`."""
         known, mean = Predictions(passes), passes.mean(axis=0, dtype=np.float64)
         prediction, arrays = mean.argmax(axis=-1), {"mean_probs": mean.astype(np.float32)}
         values = {name: self.scores[name].compute(known) for name in manifest.scores}
         columns = {"prediction": prediction} | {name: each.astype(np.float32) for name, each in values.items()}
         if labels is None:
-            return Summary(arrays, {}, columns)
+            return Aggregates(arrays, {}, columns)
         totals = {
             "correct_per_pass": correct_per_pass(passes, labels),
             "correct_by_ensemble_size": correct_by_ensemble_size(passes, labels),
         }
-        return Summary(arrays, totals, columns | {"label": labels, "correct": prediction == labels})
+        return Aggregates(arrays, totals, columns | {"label": labels, "correct": prediction == labels})
 
     def table_columns(self, targets: Sequence[str]) -> dict[str, str]:
         """See `Task`."""
@@ -209,7 +209,7 @@ class Classification(Task):
         """See `Task`."""
         return f"it is right on {percent(better)}" if better > quality + GAIN else ""
 
-    def changes(
+    def compare_predictions(
         self, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None, other_labels: np.ndarray | None
     ) -> Changes:
         """See `Task`."""
@@ -217,7 +217,7 @@ class Classification(Task):
         every = np.arange(len(mean))
         if labels is None or other_labels is None:
             differs = np.abs(mean.astype(np.float64) - other).sum(axis=1) / 2
-            return changed_predictions(differs, prediction == other_prediction)
+            return compare_unlabelled(differs, prediction == other_prediction)
         right, other_right = prediction == labels, other_prediction == other_labels
         kinds = ("right to wrong", "wrong to right", "right in both", "wrong in both")
         kind = np.select([right & ~other_right, ~right & other_right, right & other_right], [0, 1, 2], 3)

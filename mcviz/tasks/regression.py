@@ -13,6 +13,7 @@ from mcviz.measures import REGRESSION_SCORES, RegressionPredictions, significant
 from mcviz.measures.quality import REGRESSION
 from mcviz.measures.regression import rmse_of_one_pass, squared_error_by_ensemble_size, squared_error_per_pass
 from mcviz.measures.units import with_unit
+from mcviz.tasks.aggregates import Aggregates
 from mcviz.tasks.base import (
     GAIN,
     NEAR_CHANCE,
@@ -20,13 +21,12 @@ from mcviz.tasks.base import (
     PassFormat,
     PassNames,
     Task,
-    changed_predictions,
+    compare_unlabelled,
     convert_numbers,
     list_names,
     locate,
 )
 from mcviz.tasks.stored_array import StoredArray, by_example, by_pass
-from mcviz.tasks.summary import Summary
 from mcviz.text import default_target_names
 from mcviz.validate import different_names, invalid, one_of
 
@@ -129,7 +129,7 @@ class Regression(Task):
             name: predictions[..., at * width : (at + 1) * width] for at, name in enumerate(self.pass_arrays(manifest))
         }
 
-    def summarise(self, manifest: Manifest, passes: np.ndarray, labels: np.ndarray | None) -> Summary:
+    def aggregate(self, manifest: Manifest, passes: np.ndarray, labels: np.ndarray | None) -> Aggregates:
         """See `Task`."""
         known = self.predictions(passes, targets=len(manifest.targets))
         mean = passes.mean(axis=0, dtype=np.float64).astype(np.float32)
@@ -141,12 +141,12 @@ class Regression(Task):
             if name in REGRESSION_SCORES
         }
         if labels is None:
-            return Summary(arrays, {}, columns)
+            return Aggregates(arrays, {}, columns)
         totals = {
             "squared_error_per_pass": squared_error_per_pass(known.outputs, labels),
             "squared_error_by_ensemble_size": squared_error_by_ensemble_size(known.outputs, labels),
         }
-        return Summary(
+        return Aggregates(
             arrays, totals, columns | dict(zip(_columns_by_target("label", manifest.targets), labels.T, strict=True))
         )
 
@@ -241,14 +241,14 @@ class Regression(Task):
         """See `Task`."""
         return f"it is {significant(better)}" if better < (1 - GAIN) * quality else ""
 
-    def changes(
+    def compare_predictions(
         self, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None, other_labels: np.ndarray | None
     ) -> Changes:
         """See `Task`."""
         mean, other = mean.astype(np.float64), other.astype(np.float64)
         if labels is None or other_labels is None:
             distance = np.linalg.norm(mean - other, axis=1)
-            return changed_predictions(distance, distance == 0)
+            return compare_unlabelled(distance, distance == 0)
         worse = np.linalg.norm(other - other_labels, axis=1) - np.linalg.norm(mean - labels, axis=1)
         kinds = ("larger error", "smaller error", "same error")
         return Changes(kinds, kinds[:2], np.select([worse > 0, worse < 0], [0, 1], 2).astype(np.int64), worse)
@@ -265,7 +265,7 @@ class TargetPasses(PassFormat):
             raise invalid("from_logits", "left out for a regression", from_logits)
         self._predicts = one_of("predicts", predicts, PREDICTS)
 
-    def in_three_axes(self, passes: Any, axes: Sequence[str] | None) -> tuple[Any, Sequence[str] | None]:
+    def expand_axes(self, passes: Any, axes: Sequence[str] | None) -> tuple[Any, Sequence[str] | None]:
         """See `PassFormat`."""
         if isinstance(passes, list | tuple):
             passes = validate.array("passes", passes)

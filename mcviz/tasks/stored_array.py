@@ -1,4 +1,4 @@
-"""One array of a run: what it is called, how large it is, and how it is cut into chunks and files."""
+"""One array of a run: its name, shape and type, and how it is cut into chunks and files."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +17,7 @@ class StoredArray:
         dimensions: their names.
         chunk: how many rows are compressed together.
         shard: how many rows are in one file, a multiple of `chunk`.
-        fill_value: what a reader gets for a number that is missing; 0 where any number may be there.
+        fill_value: for a missing number; 0 where any number may be valid.
         attributes: its CF attributes.
     """
 
@@ -41,12 +41,12 @@ class StoredArray:
 
 
 def by_example(name: str, count: int, columns: tuple[str, int], attributes: dict[str, Any]) -> StoredArray:
-    """An array of one row of float32 an example, in as few files as can be read at once."""
+    """Describe an array with one row of float32 for each example, in as few files as can be read at once."""
     dimension, width = columns
     rows = max(1, min(count, ROWS_VALUES // width))
     return StoredArray(name, (count, width), "float32", ("example", dimension), rows, rows, float("nan"), attributes)
 
 
 def by_pass(name: str, passes: int, dtype: str, fill_value: float, attributes: dict[str, Any]) -> StoredArray:
-    """An array of one number a pass, in one file."""
+    """Describe an array with one number for each pass, in one file."""
     return StoredArray(name, (passes,), dtype, ("draw",), passes, passes, fill_value, attributes)

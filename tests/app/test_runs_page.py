@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mcviz.app.runs.words import manifest_in_words
+from mcviz.app.runs.words import describe_manifest
 from mcviz.cli import main
 from mcviz.reviews import reviews_of
 from mcviz.runs import Derived, list_runs, open_run, save_derived
 from mcviz.runs.files import folder_at
-from mcviz.runs.lock import writing
+from mcviz.runs.lock import write_lock
 from tests.app.probing import words
 from tests.runs.making import FORMS, make
 
@@ -121,7 +121,7 @@ def test_how_a_run_was_made_is_said_in_words(cache: Path) -> None:
     assert said["Passes"] == "6, sampled by mcviz with masks per\\_pass and seed 5"
     assert said["Model"].startswith("made\\_up, kept")
     for name in ("whole", "values", "*bold*"):
-        made = manifest_in_words(open_run(cache / name).manifest)
+        made = describe_manifest(open_run(cache / name).manifest)
         assert made["Digest of the run"]
         assert all(made.values())
 
@@ -181,7 +181,7 @@ def test_what_is_being_written_is_not_removed_and_that_is_said(cache: Path, monk
     monkeypatch.setattr("mcviz.app.runs.chosen.PATIENCE", 0.1)
     app = opened("whole")
     press(app, "remove")
-    with writing(folder_at(cache / "whole")):
+    with write_lock(folder_at(cache / "whole")):
         press(app, "remove-it")
     assert "is being written by another process" in app.error[0].value
     assert open_run(cache / "whole").probs(0).shape == (6, 3)

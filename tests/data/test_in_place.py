@@ -83,7 +83,7 @@ def test_memory_stays_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     read = InNpy.__call__
     monkeypatch.setattr(InNpy, "__call__", lambda self, places: rows.append(len(places)) or read(self, places))
     images = read_data(tmp_path / "x.npy").images
-    assert contents.described_images(images, stored=False) == contents.described_images(
+    assert contents.describe_images(images, stored=False) == contents.describe_images(
         (BYTES / 255).astype(np.float32), stored=False
     )
     assert (max(rows), sum(rows)) == (4, 2 * COUNT)

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from mcviz.manifest import CONTENT
 from mcviz.runs import Examples, Images, Layer, Layout, Manifest, Model, Origin, Run
-from mcviz.runs.contents import Contents, described_examples, stored_scores
+from mcviz.runs.contents import Contents, describe_examples, stored_scores
 from mcviz.runs.writer import write
 
 MODEL_FILE = b"not a model, but the bytes of one" * 3
@@ -155,7 +155,7 @@ def make(
         manifest = replace(manifest, task="regression", targets=targets, predicts=predicts, scores=scores)
     columns = None
     if kind != "image":
-        examples, columns = described_examples(
+        examples, columns = describe_examples(
             Examples(kind, count, ""), manifest.task, targets, None, some_content(kind, count), None
         )
         manifest = replace(manifest, examples=examples, images=None)

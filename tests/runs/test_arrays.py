@@ -13,7 +13,7 @@ from mcviz.manifest import layout_for
 from mcviz.runs import Images, arrays, open_run
 from mcviz.runs.files import folder_at
 from mcviz.runs.manifest_file import read_manifest, write_manifest
-from mcviz.runs.verified import described
+from mcviz.runs.verified import describe_file
 from mcviz.tasks.classification import dequantise, quantise
 from tests.runs.making import make, numbers, some_images
 
@@ -93,7 +93,7 @@ def test_a_manifest_that_vouches_for_nonsense(tmp_path: Path, name: str, content
     file = f"predictions.zarr/{name}"
     folder.write(file, content)
     manifest = read_manifest(folder)
-    manifest.files[file] = described(content)
+    manifest.files[file] = describe_file(content)
     write_manifest(folder, manifest)
     with pytest.raises(CorruptRunError, match=f"{tmp_path}/run/predictions.zarr"):
         numbers(open_run(tmp_path / "run"))
@@ -106,7 +106,7 @@ def test_metadata_that_describes_another_array_is_refused(tmp_path: Path) -> Non
     content = folder.read(file).replace(b"uint16", b"uint32")
     folder.write(file, content)
     manifest = read_manifest(folder)
-    manifest.files[file] = described(content)
+    manifest.files[file] = describe_file(content)
     write_manifest(folder, manifest)
     with pytest.raises(CorruptRunError, match="describes another array than the manifest"):
         open_run(tmp_path / "run").probs(0)

@@ -11,9 +11,9 @@ from msgspec.structs import replace
 from mcviz.errors import CorruptRunError, InvalidInputError, RunExistsError
 from mcviz.manifest import COLUMNS
 from mcviz.runs import Run, open_run, remove_run, verify_run
-from mcviz.runs.contents import Contents, described_examples, sha256_of
-from mcviz.runs.table import encode_columns, with_own_names
-from mcviz.runs.verified import described
+from mcviz.runs.contents import Contents, describe_examples, hash_array
+from mcviz.runs.table import encode_columns, rename_reserved
+from mcviz.runs.verified import describe_file
 from mcviz.runs.writer import write
 from tests.runs.making import MadeUpSource, contents, some_images, wanted
 from tests.runs.sealing import reseal
@@ -28,13 +28,13 @@ FEATURES = np.random.default_rng(0).normal(size=(11, 5)).astype(np.float32)
 def made(out: Path, columns: pd.DataFrame = OWN, passes: int = 6) -> Run:
     images = some_images()
     manifest = wanted(images, None, passes=passes)
-    examples, table = described_examples(manifest.examples, "classification", (), IDS, None, columns)
+    examples, table = describe_examples(manifest.examples, "classification", (), IDS, None, columns)
     manifest = replace(
         manifest,
         examples=examples,
         model=replace(manifest.model, stored=False),
         features=5,
-        features_sha256=sha256_of(FEATURES),
+        features_sha256=hash_array(FEATURES),
     )
     parts = Contents(MadeUpSource(images, 3, 5), images, None, IDS, table, FEATURES)
     return write(out, manifest, parts)
@@ -80,7 +80,7 @@ def test_ids_that_are_not_those_of_the_scores_are_found_by_verify(tmp_path):
     content = encode_columns(IDS[::-1], OWN)
     assert content is not None
     (Path(run.path) / COLUMNS).write_bytes(content)
-    entry = msgspec.to_builtins(described(content))
+    entry = msgspec.to_builtins(describe_file(content))
     reseal(tmp_path / "run", lambda manifest: manifest["files"].update({COLUMNS: entry}))
     with pytest.raises(CorruptRunError, match=r"scores\.parquet"):
         verify_run(tmp_path / "run")
@@ -96,6 +96,6 @@ def test_columns_of_any_ordinary_kind_are_kept_and_others_refused():
     kinds = pd.DataFrame({"text": ["a", None], "flag": [True, False], "kind": pd.Categorical(["x", "y"]), 3: [1, 2]})
     assert encode_columns(None, kinds) is not None
     with pytest.raises(InvalidInputError, match="Two columns of the examples have the name user_id"):
-        encode_columns(None, with_own_names(pd.DataFrame({"id": [1], "user_id": [2]}), ["id"]))
+        encode_columns(None, rename_reserved(pd.DataFrame({"id": [1], "user_id": [2]}), ["id"]))
     with pytest.raises(InvalidInputError, match="A column of the examples cannot be kept"):
         encode_columns(None, pd.DataFrame({"mixed": [1, "a"]}))

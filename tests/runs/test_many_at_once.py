@@ -14,7 +14,7 @@ import pytest
 from mcviz.errors import StorageError
 from mcviz.runs import open_run
 from mcviz.runs.files import folder_at
-from mcviz.runs.lock import writing
+from mcviz.runs.lock import write_lock
 from tests.runs.making import MadeUpSource, make, numbers, some_images
 
 ASK = """
@@ -43,9 +43,9 @@ while reads < 20:
 
 HOLD = """
 import sys, time
-from mcviz.runs.lock import writing
+from mcviz.runs.lock import write_lock
 from mcviz.runs.files import folder_at
-with writing(folder_at(sys.argv[1])):
+with write_lock(folder_at(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)
 """
@@ -90,7 +90,7 @@ def test_a_lock_is_waited_for_and_one_of_a_dead_process_is_not(tmp_path: Path) -
 
 def test_a_lock_file_without_a_holder_blocks_nobody(tmp_path: Path) -> None:
     (tmp_path / ".run.lock").touch()
-    with writing(folder_at(tmp_path / "run")):
+    with write_lock(folder_at(tmp_path / "run")):
         assert (tmp_path / ".run.lock").exists()
     assert list(tmp_path.iterdir()) == []
 

@@ -14,7 +14,7 @@ import pytest
 from mcviz.errors import CorruptRunError, InvalidInputError, McvizError, StorageError
 from mcviz.runs import Derived, list_runs, load_derived, open_run, remove_run, run_names, save_derived, verify_run
 from mcviz.runs.files import folder_at
-from mcviz.runs.lock import writing
+from mcviz.runs.lock import write_lock
 from tests.cases import one_in
 from tests.runs.making import contents, make, make_partial, numbers
 from tests.runs.sealing import reseal
@@ -161,7 +161,7 @@ def test_the_folders_of_runs_may_be_links(cache: Path, tmp_path: Path) -> None:
 
 def test_one_lock_for_all_the_ways_to_a_run(cache: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(cache / "odd")
-    with writing(folder_at(tmp_path / "link")):
+    with write_lock(folder_at(tmp_path / "link")):
         assert (cache / ".odd.lock").exists()
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from mcviz.errors import InvalidInputError, NotPermittedError, RunExistsError, RunNotFoundError, StorageError
-from mcviz.runs import Derived, list_runs, load_derived, open_run, remove_run, rename_run, save_derived, what_goes
+from mcviz.runs import Derived, list_runs, load_derived, open_run, preview_removal, remove_run, rename_run, save_derived
 from mcviz.runs.files import folder_at
-from mcviz.runs.lock import writing
+from mcviz.runs.lock import write_lock
 from mcviz.runs.writer import rename_classes
 from tests.runs.making import make, make_partial
 
@@ -123,7 +123,7 @@ def test_two_that_want_each_other_s_names_both_come_to_an_end(cache: Path) -> No
 @pytest.mark.parametrize("change", [remove_run, lambda path, patience: rename_run(path, "other", patience)])
 def test_who_has_no_patience_does_not_wait_for_a_writer(cache: Path, change) -> None:
     began = time.monotonic()
-    with writing(folder_at(cache / "whole")), pytest.raises(StorageError, match="whole is being written by another"):
+    with write_lock(folder_at(cache / "whole")), pytest.raises(StorageError, match="whole is being written by another"):
         change(cache / "whole", patience=0.1)
     assert time.monotonic() - began < 5
     assert open_run(cache / "whole").probs(0).shape == (6, 3)
@@ -134,7 +134,7 @@ def test_who_has_no_patience_does_not_wait_for_a_writer(cache: Path, change) -> 
 def test_what_is_derived_while_a_run_is_written_is_kept_for_the_user(cache: Path, monkeypatch) -> None:
     monkeypatch.setattr("mcviz.runs.derived.PATIENCE", 0.1)
     run = open_run(cache / "whole")
-    with writing(folder_at(cache / "whole")):
+    with write_lock(folder_at(cache / "whole")):
         assert save_derived(run.path, run.digest, SPEED, {"metres": np.arange(3.0)})
     assert load_derived(run.path, run.digest, SPEED) is not None
     assert not (cache / "whole" / SPEED.file).exists()
@@ -173,7 +173,7 @@ def test_of_a_link_to_what_came_with_mcviz_the_link_alone_is_renamed_and_removed
     with pytest.raises(NotPermittedError, match="came with mcviz"):
         make(link, passes=8)
     rename_run(link, "other")
-    assert what_goes(cache.parent / "other").link
+    assert preview_removal(cache.parent / "other").link
     remove_run(cache.parent / "other")
     assert open_run(cache / "whole").passes == 6
 
@@ -183,11 +183,11 @@ def test_what_is_said_to_go_is_what_goes(cache: Path, name: str) -> None:
     if name == "whole":
         run = open_run(cache / name)
         save_derived(run.path, run.digest, SPEED, {"metres": np.arange(3.0)})
-        with writing(folder_at(run.path)):  # which goes to the user's own folder
+        with write_lock(folder_at(run.path)):  # which goes to the user's own folder
             save_derived(run.path, run.digest, Derived("other", 2, {"metres": "float64"}), {"metres": np.arange(9.0)})
     (cache / name / "notes.txt").write_text("mine")
     before = {path: path.stat().st_size for path in cache.parent.rglob("*") if path.is_file()}
-    goes = what_goes(cache / name)
+    goes = preview_removal(cache / name)
     assert remove_run(cache / name) == goes.stays == ["notes.txt"]
     gone = {path: size for path, size in before.items() if not path.exists()}
     assert goes.files + len(goes.derived) == len(gone)
@@ -198,6 +198,8 @@ def test_what_is_said_to_go_is_what_goes(cache: Path, name: str) -> None:
 
 def test_of_a_link_it_is_said_that_the_run_stays(cache: Path) -> None:
     (cache / "link").symlink_to(cache / "whole")
-    assert what_goes(cache / "link").lines() == ["Only the link to the run goes. The run itself stays where it is."]
+    assert preview_removal(cache / "link").lines() == [
+        "Only the link to the run goes. The run itself stays where it is."
+    ]
     with pytest.raises(RunNotFoundError):
-        what_goes(cache / "nowhere")
+        preview_removal(cache / "nowhere")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from mcviz.errors import CorruptRunError, InvalidInputError, PartialRunError
 from mcviz.runs import list_runs, open_run
-from mcviz.runs.verified import described
+from mcviz.runs.verified import describe_file
 from tests.cases import one_in
 from tests.runs.making import FORMS, make, numbers
 from tests.runs.sealing import reseal
@@ -232,7 +232,7 @@ def test_a_table_of_another_form(run: Path, spoil: Callable[[pd.DataFrame], pd.D
     file = io.BytesIO()
     spoil(pd.read_parquet(run / "scores.parquet")).to_parquet(file, index=False)
     (run / "scores.parquet").write_bytes(file.getvalue())
-    new = described(file.getvalue())
+    new = describe_file(file.getvalue())
     reseal(run, lambda m: m["files"].update({"scores.parquet": {"bytes": new.bytes, "sha256": new.sha256}}))
     with pytest.raises(CorruptRunError, match=r"scores\.parquet is damaged"):
         open_run(run).scores()

@@ -35,7 +35,7 @@ from mcviz.errors import (
 )
 from mcviz.runs import Derived, Run, list_runs, load_derived, open_run, remove_run, rename_run, save_derived, verify_run
 from mcviz.runs.files import folder_at
-from mcviz.runs.lock import writing
+from mcviz.runs.lock import write_lock
 from mcviz.runs.writer import discard_growth, rename_classes
 from tests.runs.making import FORMS, MadeUpSource, Stop, made_up, make, some_labels, some_targets
 
@@ -352,7 +352,7 @@ class FolderOfRuns(RuleBasedStateMachine):
     @with_any()
     @rule(name=there())
     def verify_and_change_while_another_writes(self, name: str) -> None:
-        with writing(folder_at(self.cache / name)), self.untouched():
+        with write_lock(folder_at(self.cache / name)), self.untouched():
             self.verify(name)
             for change in (remove_run, discard_growth, lambda path, patience: rename_run(path, "other", patience)):
                 with pytest.raises(StorageError, match="is being written by another process"):

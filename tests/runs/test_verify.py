@@ -13,7 +13,7 @@ from mcviz.runs import verify_run, writer
 from mcviz.runs.contents import stored_scores
 from mcviz.runs.files import folder_at
 from mcviz.runs.manifest_file import write_manifest
-from mcviz.tasks.summary import Summary, joined
+from mcviz.tasks.aggregates import Aggregates, join_aggregates
 from tests.cases import one_in
 from tests.runs.making import FORMS, MadeUpSource, made_up, make
 
@@ -54,12 +54,12 @@ def test_without_labels_there_are_no_accuracies(tmp_path: Path) -> None:
 def test_stored_numbers_that_are_not_those_of_the_passes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, part: str, name: str, spoil
 ) -> None:
-    def spoiled(parts: list[Summary]) -> Summary:
-        found = joined(parts)
+    def spoiled(parts: list[Aggregates]) -> Aggregates:
+        found = join_aggregates(parts)
         values = getattr(found, part)
         return replace(found, **{part: {**values, name: spoil(values[name])}})
 
-    monkeypatch.setattr(writer, "joined", spoiled)
+    monkeypatch.setattr(writer, "join_aggregates", spoiled)
     make(tmp_path / "run")
     with pytest.raises(CorruptRunError, match=f"{tmp_path}/run/{file} holds numbers that are not those"):
         verify_run(tmp_path / "run")
@@ -94,22 +94,22 @@ def test_every_stored_number_of_a_regression_is_found_whatever_the_size_of_the_t
     verify_run(tmp_path / "run")
     parts: list[tuple[str, str]] = []
 
-    def seen(found: list[Summary]) -> Summary:
-        whole = joined(found)
+    def seen(found: list[Aggregates]) -> Aggregates:
+        whole = join_aggregates(found)
         parts.extend((part, each) for part in ("arrays", "totals", "columns") for each in getattr(whole, part))
         return whole
 
-    monkeypatch.setattr(writer, "joined", seen)
+    monkeypatch.setattr(writer, "join_aggregates", seen)
     make(tmp_path / "seen", **form, source=scaled)
     assert len(parts) > 5
     for part, each in parts.copy():
 
-        def spoiled(found: list[Summary], part: str = part, each: str = each) -> Summary:
-            whole = joined(found)
+        def spoiled(found: list[Aggregates], part: str = part, each: str = each) -> Aggregates:
+            whole = join_aggregates(found)
             values = getattr(whole, part)
             return replace(whole, **{part: {**values, each: slightly(values[each])}})
 
-        monkeypatch.setattr(writer, "joined", spoiled)
+        monkeypatch.setattr(writer, "join_aggregates", spoiled)
         make(tmp_path / each, **form, source=scaled)
         with pytest.raises(CorruptRunError, match="holds numbers that are not those of the passes"):
             verify_run(tmp_path / each)

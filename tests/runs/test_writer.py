@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from mcviz.errors import CorruptRunError, InvalidInputError, RunExistsError
 from mcviz.runs import Images, Layer, Model, Preprocessing, open_run, verify_run
 from mcviz.runs.contents import Contents
-from mcviz.runs.writer import _Writing, write
+from mcviz.runs.writer import _Writer, write
 from tests.runs.making import (
     FORMS,
     MODEL_FILE,
@@ -262,12 +262,12 @@ def test_listing_a_file_takes_as_long_however_many_are_listed() -> None:
 
     def seconds(listed: int) -> float:
         """For a hundred more files."""
-        writing = _Writing(Nowhere(), wanted(some_images(), some_labels()), None, None, None, None)
+        writer = _Writer(Nowhere(), wanted(some_images(), some_labels()), None, None, None, None)
         for number in range(listed):
-            writing._write(f"{number}", b"")
+            writer._write(f"{number}", b"")
         started = time.process_time()
         for number in range(100):
-            writing._write(f"more {number}", b"")
+            writer._write(f"more {number}", b"")
         return time.process_time() - started
 
     assert min(seconds(5_000) for _ in range(5)) < 5 * min(seconds(50) for _ in range(5))

@@ -9,7 +9,7 @@ import pytest
 from mcviz.data import DataSet
 from mcviz.errors import InvalidInputError
 from mcviz.runs import Preprocessing, ValueScale
-from mcviz.runs.contents import described_images
+from mcviz.runs.contents import describe_images
 from mcviz.sampling.adapters.image import ImageAdapter
 from mcviz.sampling.checking import check_model, first_look
 from mcviz.sampling.examples import preprocessed
@@ -123,7 +123,7 @@ def test_a_run_remembers_its_preprocessing_and_shows_true_colours(tmp_path, mode
 )
 def test_pictures_are_shown_by_the_range_that_they_have(low, high, shown_low, shown_high, stretched):
     images = np.linspace(low, high, 48, dtype=np.float32).reshape(1, 4, 4, 3)
-    scale = ValueScale.of(described_images(images, True)[0], Preprocessing())
+    scale = ValueScale.of(describe_images(images, True)[0], Preprocessing())
     expected = (images - np.float32(shown_low)) / np.float32(shown_high - shown_low)
     np.testing.assert_allclose(scale.to_unit(images), expected, atol=1e-6)
     np.testing.assert_allclose(scale.from_unit(scale.to_unit(images)), images, atol=1e-4)

@@ -38,7 +38,7 @@ def sentences(found: OODScores) -> None:
 
 def dots(run: Run, found: OODScores) -> None:
     """The AUROC of a few detectors on each set."""
-    sets, drawn = found.hardest_first(), found.drawn()
+    sets, drawn = found.hardest_first(), found.chart_labels()
     values = {label: np.array([_ends(each, name) for each in sets]) for name, label in drawn.items()}
     thumbnail = kind_of(run).thumbnail
     figure = auroc_of_sets([each.label for each in sets], values, [thumbnail(each.shown[0]) for each in sets])
@@ -114,7 +114,7 @@ def behind(run: Run, found: OODScores, state: PageState) -> None:
 def _surest(run: Run, each: OODSet) -> None:
     """What passes unnoticed."""
     names, kind = class_names(run), kind_of(run)
-    shown = list(zip(each.shown, each.shown_are, each.predictions, strict=True))[1 : 4 if kind.fits_column else 2]
+    shown = list(zip(each.shown, each.shown_numbers, each.predictions, strict=True))[1 : 4 if kind.fits_column else 2]
     if shown:
         st.markdown("**Let pass, and the model is surest of them**")
     for column, (content, example, prediction) in zip(st.columns(3 if kind.fits_column else 2), shown, strict=False):

@@ -1,10 +1,10 @@
-"""What runs there are, what can be done with each, and new ones."""
+"""List all runs, manage the chosen one, and sample new ones."""
 
 import streamlit as st
 
 from mcviz.app.navigation import RUNS, no_run_yet
 from mcviz.app.resources import run_paths
-from mcviz.app.runs.chosen import chosen_run
+from mcviz.app.runs.chosen import render_run
 from mcviz.app.runs.jobs import jobs_shown
 from mcviz.app.runs.listing import listing
 from mcviz.app.runs.new_run import new_run
@@ -23,7 +23,7 @@ if runs:
     listing(runs, name, folder.name)
     for run in runs:
         if run.name == name:
-            chosen_run(run, paths.get(name, folder / name), paths)
+            render_run(run, paths.get(name, folder / name), paths)
 jobs_shown(RUNS.title)
 if may_write():
     new_run(RUNS.title)

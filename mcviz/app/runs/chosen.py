@@ -1,4 +1,4 @@
-"""One run: what is wrong with it, what it is made of, and what can be done with it."""
+"""Render one run of the list: its state, its manifest, and buttons to open, grow, rename or remove it."""
 
 from collections.abc import Collection
 from contextlib import suppress
@@ -12,7 +12,7 @@ from mcviz.app.navigation import COMPARE, OVERVIEW, RUNS, choose_run
 from mcviz.app.resources import opened_run
 from mcviz.app.runs.jobs import MOST_PASSES, act
 from mcviz.app.runs.verifying import verifying
-from mcviz.app.runs.words import manifest_in_words, quality_in_words
+from mcviz.app.runs.words import describe_manifest, describe_quality
 from mcviz.app.session import session_store, widget_value
 from mcviz.app.state import address, go_to_run
 from mcviz.app.wording import all_as_markdown, as_markdown, counted
@@ -21,7 +21,7 @@ from mcviz.jobs import Jobs
 from mcviz.jobs.of_run import can_be_sampled, options_of_more
 from mcviz.permission import may_write
 from mcviz.reviews.store import reviews_beside
-from mcviz.runs import ListedRun, Run, remove_run, rename_run, what_goes
+from mcviz.runs import ListedRun, Run, preview_removal, remove_run, rename_run
 from mcviz.runs.folder import LONGEST_NAME
 from mcviz.runs.shipped import is_shipped
 
@@ -29,8 +29,8 @@ PATIENCE = 2.0  # seconds that a click waits for a writer of the run
 ASKED, SAID, TROUBLE = "runs-asked", "runs-said", "runs-trouble"  # in the session
 
 
-def chosen_run(run: ListedRun, path: Path, names: Collection[str]) -> None:
-    """The run that the address names.
+def render_run(run: ListedRun, path: Path, names: Collection[str]) -> None:
+    """Render the run that the address names.
 
     Args:
         run: as the list has it.
@@ -49,44 +49,44 @@ def chosen_run(run: ListedRun, path: Path, names: Collection[str]) -> None:
         if may_change:
             if run.state == "finished":
                 with suppress(McvizError):  # one that cannot be opened cannot grow
-                    _more_passes(opened_run(path))
-            _rename(run, path)
-            st.button("Remove", icon=":material/delete:", key="remove", on_click=_ask, args=(run.name,))
-    _told()
-    _state(run)
+                    _render_growth(opened_run(path))
+            _render_rename(run, path)
+            st.button("Remove", icon=":material/delete:", key="remove", on_click=_ask_removal, args=(run.name,))
+    _render_outcome()
+    _render_state(run)
     if run.state == "finished":
         verifying(run, path, verify)
     if may_change and session_store().get(ASKED) == run.name:
-        _remove(run, path, next((name for name in names if name != run.name), ""))
+        _render_removal(run, path, next((name for name in names if name != run.name), ""))
     if run.manifest is not None:
         with st.expander("How it was made, and what is in it", icon=":material/description:"):
-            what = manifest_in_words(run.manifest)
+            what = describe_manifest(run.manifest)
             rows = pd.DataFrame({"what": all_as_markdown(list(what)), "said": all_as_markdown(list(what.values()))})
             st.table(rows.set_index("what"))
 
 
-def _state(run: ListedRun) -> None:
+def _render_state(run: ListedRun) -> None:
     name = f"**{as_markdown(run.name)}**"
     if run.state == "partial":
         st.info(f"{name}: {as_markdown(plainly(run.message))}", icon=":material/hourglass:")
     elif run.message:
         st.error(f"{name}: {as_markdown(plainly(run.message))}", icon=":material/error:")
     else:
-        quality = quality_in_words(run)
+        quality = describe_quality(run)
         shipped = " It came with mcviz and cannot be changed." if run.is_shipped else ""
         st.markdown(f"{name} is finished{f'; its ensemble has {as_markdown(quality)}' if quality else ''}.{shipped}")
 
 
-def _told() -> None:
-    """What came of the last click."""
+def _render_outcome() -> None:
+    """Say how the last click ended."""
     if words := session_store().pop(SAID, None):
         st.success(words, icon=":material/check_circle:")
     if trouble := session_store().pop(TROUBLE, None):
         st.error(refusal(trouble, RUNS.title), icon=":material/error:")
 
 
-def _more_passes(run: Run) -> None:
-    """Nothing where the run cannot grow: shipped, without its model."""
+def _render_growth(run: Run) -> None:
+    """Offer more passes, unless the run cannot grow: shipped, or without its model."""
     if (seed := run.manifest.seed) is None or run.passes >= MOST_PASSES or not can_be_sampled(run):
         return
     if is_shipped(run.path):
@@ -106,14 +106,14 @@ def _more_passes(run: Run) -> None:
         st.button("Add passes", icon=":material/add:", key="more-passes", on_click=act, args=(start,))
 
 
-def _rename(run: ListedRun, path: Path) -> None:
+def _render_rename(run: ListedRun, path: Path) -> None:
     with st.popover("Rename", icon=":material/edit:"), st.form(f"rename-{run.name}", border=False):
         field = f"new-name-{run.name}"
         st.text_input("Its new name", run.name, max_chars=LONGEST_NAME, key=field)
-        st.form_submit_button("Rename", on_click=_renamed, args=(run.name, path, field))
+        st.form_submit_button("Rename", on_click=_rename, args=(run.name, path, field))
 
 
-def _renamed(old: str, path: Path, field: str) -> None:
+def _rename(old: str, path: Path, field: str) -> None:
     name = widget_value(field).strip()
     try:
         rename_run(path, name, PATIENCE)
@@ -124,13 +124,13 @@ def _renamed(old: str, path: Path, field: str) -> None:
     go_to_run(name)
 
 
-def _ask(name: str | None) -> None:
+def _ask_removal(name: str | None) -> None:
     session_store()[ASKED] = name
 
 
-def _remove(run: ListedRun, path: Path, another: str) -> None:
-    """What goes, and the question whether it shall; another run is opened in its place."""
-    goes = what_goes(path)
+def _render_removal(run: ListedRun, path: Path, another: str) -> None:
+    """Ask whether to remove the run, and list its files; another run is opened in its place."""
+    goes = preview_removal(path)
     with st.container(border=True, key="removing"):
         st.markdown(f"**Remove {as_markdown(run.name)}?** This cannot be undone.")
         lines = [as_markdown(line) for line in goes.lines()]
@@ -138,14 +138,14 @@ def _remove(run: ListedRun, path: Path, another: str) -> None:
             lines.append("What reviewers decided stays: it belongs to the examples, whatever run they are in.")
         st.markdown("\n".join(f"- {line}" for line in lines))
         with st.container(horizontal=True, gap="small"):
-            st.button("Keep it", key="keep", on_click=_ask, args=(None,))
+            st.button("Keep it", key="keep", on_click=_ask_removal, args=(None,))
             st.button(
-                "Remove it", key="remove-it", type="primary", icon=":material/delete_forever:", on_click=_removed,
+                "Remove it", key="remove-it", type="primary", icon=":material/delete_forever:", on_click=_remove,
                 args=(run.name, path, another),
             )  # fmt: skip
 
 
-def _removed(name: str, path: Path, another: str) -> None:
+def _remove(name: str, path: Path, another: str) -> None:
     session_store()[ASKED] = None
     try:
         left = remove_run(path, PATIENCE)

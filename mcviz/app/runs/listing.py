@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.app.failures import plainly
-from mcviz.app.runs.words import data_in_words, moment, quality_in_words, state_in_words
+from mcviz.app.runs.words import describe_examples, describe_quality, describe_state, time_made
 from mcviz.app.session import widget_value
 from mcviz.app.state import go_to_run
 from mcviz.app.wording import as_markdown, counted
@@ -62,15 +62,17 @@ def _table(runs: Sequence[ListedRun]) -> pd.DataFrame:
     rows = pd.DataFrame(
         {
             "run": [one_line(run.name) for run in runs],
-            "state": [state_in_words(run) for run in runs],
+            "state": [describe_state(run) for run in runs],
             "model": [one_line(each.model.name) if each and each.model else "" for each in known],
-            "data": [data_in_words(each) if each else "" for each in known],
+            "data": [describe_examples(each) if each else "" for each in known],
             "task": [each.task if each else "" for each in known],
             "passes": pd.array([each.passes if each else None for each in known], "Int64"),
             "masks": [each.masks or each.origin.kind if each else "" for each in known],
-            "how good": [quality_in_words(run) for run in runs],
+            "how good": [describe_quality(run) for run in runs],
             "size": [run.bytes for run in runs],
-            "made": pd.Series([moment(each.created) if each else None for each in known], dtype="datetime64[s, UTC]"),
+            "made": pd.Series(
+                [time_made(each.created) if each else None for each in known], dtype="datetime64[s, UTC]"
+            ),
         }
     )
     if any(run.message for run in runs):

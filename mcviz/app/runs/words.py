@@ -1,4 +1,4 @@
-"""What a run's manifest says, in words."""
+"""Describe a run and its manifest in words."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -14,15 +14,15 @@ BEGINNING = 12  # characters of a digest
 STATES = {"finished": "finished", "partial": "partial", "damaged": "damaged", "unreadable": "cannot be read"}
 
 
-def state_in_words(run: ListedRun) -> str:
-    """Whether a run is whole, and how far a partial one is."""
+def describe_state(run: ListedRun) -> str:
+    """The state of a run, with the share of its examples that a partial one has."""
     if run.state != "partial" or run.manifest is None:
         return STATES[run.state]
     return f"partial, {run.examples_done / run.manifest.examples.count:.0%}"
 
 
-def quality_in_words(run: ListedRun) -> str:
-    """How good the ensemble is, such as "accuracy 99.41%"; empty where that is not known."""
+def describe_quality(run: ListedRun) -> str:
+    """The quality of the ensemble, such as "accuracy 99.41%"; empty where it is not known."""
     manifest = run.manifest
     if manifest is None or manifest.quality is None:
         return ""
@@ -30,14 +30,14 @@ def quality_in_words(run: ListedRun) -> str:
     return one_line(f"{task.quality_name} {task.format_quality(manifest.quality, manifest.unit)}")
 
 
-def data_in_words(manifest: Manifest) -> str:
-    """How many examples of what kind, such as "10,000 images"."""
+def describe_examples(manifest: Manifest) -> str:
+    """The number and kind of the examples, such as "10,000 images"."""
     plural = KINDS[manifest.examples.kind].plural or "examples"
     return f"{manifest.examples.count:,} {plural if manifest.examples.count != 1 else plural.removesuffix('s')}"
 
 
-def moment(created: dict[str, Any]) -> datetime | None:
-    """When a run was finished, or else begun, in UTC; None where that is not said."""
+def time_made(created: dict[str, Any]) -> datetime | None:
+    """The time at which a run was finished, or else begun, in UTC; None where it is not known."""
     try:
         found = datetime.fromisoformat(str(created.get("finished") or created.get("started")))
     except ValueError:
@@ -45,56 +45,57 @@ def moment(created: dict[str, Any]) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def manifest_in_words(manifest: Manifest) -> dict[str, str]:
-    """What a manifest says, in words by what it is about; every text as one line."""
-    model, origin, made = manifest.model, manifest.origin, moment(manifest.created)
+def describe_manifest(manifest: Manifest) -> dict[str, str]:
+    """The facts of a manifest by their titles, each text on one line."""
+    model, origin, made = manifest.model, manifest.origin, time_made(manifest.created)
     found = {
-        "Predicts": _predicts(manifest),
-        "Examples": _examples(manifest),
+        "Predicts": _describe_outputs(manifest),
+        "Examples": _describe_content(manifest),
         "Labels": "none" if manifest.labels_sha256 is None else "one for each example",
-        "Passes": _passes(manifest),
-        "Random layers": _listed([f"{each.name} ({_kind(each)})" for each in origin.stochastic_layers]),
-        "Layers that stayed off": _listed(origin.inactive_layers),
+        "Passes": _describe_passes(manifest),
+        "Random layers": _join([f"{each.name} ({_describe_layer(each)})" for each in origin.stochastic_layers]),
+        "Layers that stayed off": _join(origin.inactive_layers),
         "Model": "not known" if model is None else f"{model.name}, {'kept' if model.stored else 'not kept'} in the run",
         "Output": model.output or "" if model else "",
         "Preprocessing": f"{manifest.preprocessing}. {manifest.preprocessing.reason}".strip(". ") + ".",
-        "Also kept": _also_kept(manifest),
+        "Also kept": _list_kept(manifest),
         **{f"About: {key}": str(value) for key, value in manifest.about.items()},
         "Made": "" if made is None else f"{made.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
         "By": ", ".join(f"{name} {version}" for name, version in manifest.created.get("versions", {}).items()),
         "Digest of the run": f"{manifest.digest[:BEGINNING]}…",
         "Digest of its examples": f"{manifest.examples.sha256[:BEGINNING]}…",
     }
-    return {one_line(what): one_line(said) for what, said in found.items() if said}
+    return {one_line(title): one_line(text) for title, text in found.items() if text}
 
 
-def _predicts(manifest: Manifest) -> str:
-    names = _listed(manifest.class_names or manifest.targets)
+def _describe_outputs(manifest: Manifest) -> str:
+    names = _join(manifest.class_names or manifest.targets)
     what = f"{counted(manifest.classes, 'class')}: {names}" if manifest.classes else f"the values of {names}"
     return f"{what}, in {manifest.unit}" if manifest.unit else what
 
 
-def _examples(manifest: Manifest) -> str:
-    found, images = data_in_words(manifest), manifest.images
+def _describe_content(manifest: Manifest) -> str:
+    found, images = describe_examples(manifest), manifest.images
     if images is not None:
         height, width, channels = images.shape
         found += f" of {height} × {width} pixels, {counted(channels, 'channel')}"
         return found if images.stored else f"{found}, which are not kept in the run"
-    return f"{found}, in the columns {_listed(manifest.examples.content)}" if manifest.examples.content else found
+    return f"{found}, in the columns {_join(manifest.examples.content)}" if manifest.examples.content else found
 
 
-def _passes(manifest: Manifest) -> str:
+def _describe_passes(manifest: Manifest) -> str:
     if manifest.origin.kind == "imported":
         source = manifest.origin.source
         return f"{manifest.passes:,}, imported{f' from {source}' if source else ''}"
-    return f"{manifest.passes:,}, sampled by mcviz with masks {manifest.masks} and seed {manifest.seed}"
+    settings = " and ".join(f"{name} {value}" for name, value in manifest.settings.items())
+    return f"{manifest.passes:,}, sampled by mcviz with {settings}"
 
 
-def _kind(layer: Layer) -> str:
+def _describe_layer(layer: Layer) -> str:
     return layer.kind if layer.rate is None else f"{layer.kind}, rate {layer.rate:g}"
 
 
-def _also_kept(manifest: Manifest) -> str:
+def _list_kept(manifest: Manifest) -> str:
     kept = {
         "predictions with dropout off": manifest.deterministic,
         f"{manifest.features or 0:,} features by which examples are alike": manifest.features is not None,
@@ -103,6 +104,6 @@ def _also_kept(manifest: Manifest) -> str:
     return ", ".join(what for what, there in kept.items() if there)
 
 
-def _listed(names: "tuple[str, ...] | list[str]") -> str:
+def _join(names: "tuple[str, ...] | list[str]") -> str:
     more = len(names) - MOST_NAMES
     return ", ".join(map(one_line, names[:MOST_NAMES])) + (f" and {more:,} more" if more > 0 else "")

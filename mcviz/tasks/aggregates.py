@@ -1,4 +1,4 @@
-"""What the passes of some examples come to: means, predictions, scores, and sums over the examples."""
+"""Aggregates over the passes of some examples: means, predictions, scores, and sums over the examples."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,8 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Summary:
-    """What the passes of n examples come to, by the names under which a run keeps it.
+class Aggregates:
+    """Aggregates over the passes of n examples, by their names in a run.
 
     Attributes:
         arrays: of a row an example, (n, …) float32 each.
@@ -20,9 +20,9 @@ class Summary:
     columns: dict[str, np.ndarray]
 
 
-def joined(parts: list[Summary]) -> Summary:
-    """The summary of all examples, from those of their parts in order."""
-    return Summary(
+def join_aggregates(parts: list[Aggregates]) -> Aggregates:
+    """Join the aggregates of parts, in the order of their examples."""
+    return Aggregates(
         arrays={name: np.concatenate([part.arrays[name] for part in parts]) for name in parts[0].arrays},
         totals={name: np.sum([part.totals[name] for part in parts], axis=0) for name in parts[0].totals},
         columns={name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns},

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 
-def packed(arrays: Mapping[str, np.ndarray]) -> bytes:
+def encode_npz(arrays: Mapping[str, np.ndarray]) -> bytes:
     """The compressed file of some arrays."""
     file, members = io.BytesIO(), dict[str, Any](arrays)
     np.savez_compressed(file, **members)
     return file.getvalue()
 
 
-def unpacked(content: bytes) -> dict[str, np.ndarray]:
+def decode_npz(content: bytes) -> dict[str, np.ndarray]:
     """The arrays of a file.
 
     Raises:
