@@ -209,23 +209,19 @@ def _parse_pairs(texts: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     return tuple(pairs.items())
 
 
+# fmt: off
 @dataclass(frozen=True)
 class TaskOptions:
     """What is predicted."""
 
-    task: Annotated[
-        str,
-        Option("What is predicted, such as regression.", "TASK", parse=_parse_task, job=True, label="What it predicts"),
-    ] = "classification"
-    predicts: Annotated[
-        Predicts,
-        Option(
-            "What the columns of a regression are: a value for each target, and then a spread for each.",
-            choices=PREDICTS,
-            job=True,
-            label="Its outputs are",
-        ),
-    ] = "mean"
+    task: Annotated[str, Option(
+        "What is predicted, such as regression.",
+        "TASK", parse=_parse_task, job=True, label="What it predicts",
+    )] = "classification"
+    predicts: Annotated[Predicts, Option(
+        "What the columns of a regression are: a value for each target, and then a spread for each.",
+        choices=PREDICTS, job=True, label="Its outputs are",
+    )] = "mean"
 
 
 @dataclass(frozen=True)
@@ -233,131 +229,70 @@ class ModelOptions:
     """Which model, and how it is prepared."""
 
     model: Annotated[str, Option("A Keras model with dropout, or a run, for its own.", "MODEL.keras", job=True)] = ""
-    vocabulary: Annotated[
-        tuple[str, ...] | None,
-        Option(
-            "Of a model that takes word indices: a file with one word a line, in their order.",
-            "FILE",
-            parse=_read_lines,
-            job=True,
-        ),
-    ] = None
-    output: Annotated[
-        str | None,
-        Option(
-            "Which output to sample, for a model with several.",
-            "NAME",
-            job=True,
-            label="Output, of a model with several",
-        ),
-    ] = None
-    rate: Annotated[
-        float | None,
-        Option(
-            "All dropout at this rate in the passes, in place of the rates that the model was trained with.",
-            "RATE",
-            between=(0, 1),
-        ),
-    ] = None
+    vocabulary: Annotated[tuple[str, ...] | None, Option(
+        "Of a model that takes word indices: a file with one word a line, in their order.",
+        "FILE", parse=_read_lines, job=True,
+    )] = None
+    output: Annotated[str | None, Option(
+        "Which output to sample, for a model with several.",
+        "NAME", job=True, label="Output, of a model with several",
+    )] = None
+    rate: Annotated[float | None, Option(
+        "All dropout at this rate in the passes, in place of the rates that the model was trained with.",
+        "RATE", between=(0, 1),
+    )] = None
     from_logits: Annotated[bool | None, Option("The output is logits, where that cannot be seen.", job=True)] = None
     trust_model: Annotated[bool, Option("Let the model's file run code; also for HDF5 and Lambda layers.")] = False
-    modules: Annotated[
-        tuple[str, ...],
-        Option(
-            "Import a module that registers your own layers.",
-            "MODULE",
-            name="import",
-            several=True,
-            variable=IMPORT_VARIABLE,
-        ),
-    ] = ()
+    modules: Annotated[tuple[str, ...], Option(
+        "Import a module that registers your own layers.",
+        "MODULE", name="import", several=True, variable=IMPORT_VARIABLE,
+    )] = ()
 
 
 @dataclass(frozen=True)
 class ColumnOptions:
     """Which columns of a table are what."""
 
-    label_column: Annotated[
-        tuple[str, ...],
-        Option(
-            "Of a table: class number or name; of a regression its target, or several: A,B,….",
-            "NAME",
-            several=True,
-            parse=_parse_names,
-            job=True,
-            label="Labels",
-            placeholder="of a regression of several targets: A,B",
-        ),
-    ] = ()
+    label_column: Annotated[tuple[str, ...], Option(
+        "Of a table: class number or name; of a regression its target, or several: A,B,….",
+        "NAME", several=True, parse=_parse_names, job=True,
+        label="Labels", placeholder="of a regression of several targets: A,B",
+    )] = ()
     id_column: Annotated[str | None, Option("Of a table: what names an example.", "NAME", job=True, label="Ids")] = None
-    picture_column: Annotated[
-        str | None,
-        Option(
-            "Of a table: path, from its folder on.",
-            "NAME",
-            job=True,
-            label="Pictures",
-            placeholder="paths, from the table's folder on",
-        ),
-    ] = None
+    picture_column: Annotated[str | None, Option(
+        "Of a table: path, from its folder on.",
+        "NAME", job=True, label="Pictures", placeholder="paths, from the table's folder on",
+    )] = None
     text_column: Annotated[str | None, Option("Of a table: text.", "NAME", job=True, label="Texts")] = None
-    feature_columns: Annotated[
-        tuple[str, ...],
-        Option(
-            "Of a table: numbers, in the model's order; all numeric ones without it.",
-            "A,B,…",
-            several=True,
-            parse=_parse_names,
-            job=True,
-            label="Numbers",
-            placeholder="in the model's order: A,B,C",
-        ),
-    ] = ()
+    feature_columns: Annotated[tuple[str, ...], Option(
+        "Of a table: numbers, in the model's order; all numeric ones without it.",
+        "A,B,…", several=True, parse=_parse_names, job=True, label="Numbers", placeholder="in the model's order: A,B,C",
+    )] = ()
 
 
 @dataclass(frozen=True)
 class DataOptions:
     """Which examples, and how they are read."""
 
-    data: Annotated[
-        str,
-        Option(
-            "A folder of pictures or texts, or of one folder a class; a table of paths, texts or numbers; .npz, .npy, "
-            "IDX; a Hugging Face data set; or a run, for its examples.",
-            "PATH",
-            job=True,
-        ),
-    ] = ""
-    class_names: Annotated[
-        tuple[str, ...] | None,
-        Option(
-            "In the order of the model's outputs; or a file with one name a line.",
-            "A,B,…|FILE",
-            parse=_parse_class_names,
-            job=True,
-        ),
-    ] = None
-    unit: Annotated[
-        str,
-        Option(
-            "Of the targets of a regression, such as mg/dl.",
-            "TEXT",
-            job=True,
-            label="Unit of what a regression predicts",
-            placeholder="mg/dl",
-        ),
-    ] = ""
+    data: Annotated[str, Option(
+        "A folder of pictures or texts, or of one folder a class; a table of paths, texts or numbers; .npz, .npy, "
+        "IDX; a Hugging Face data set; or a run, for its examples.",
+        "PATH", job=True,
+    )] = ""
+    class_names: Annotated[tuple[str, ...] | None, Option(
+        "In the order of the model's outputs; or a file with one name a line.",
+        "A,B,…|FILE", parse=_parse_class_names, job=True,
+    )] = None
+    unit: Annotated[str, Option(
+        "Of the targets of a regression, such as mg/dl.",
+        "TEXT", job=True, label="Unit of what a regression predicts", placeholder="mg/dl",
+    )] = ""
     skip_broken: Annotated[bool, Option("Leave out pictures and texts that cannot be read.", job=True)] = False
     first: Annotated[int | None, Option("Take only the first N examples.", "N", at_least=1, job=True)] = None
-    only: Annotated[
-        tuple[int, ...],
-        Option(
-            "Take only the examples of these numbers, counted from 0; or of a file with one number a line.",
-            "A,B,…|FILE",
-            parse=_parse_places,
-            job=True,
-        ),
-    ] = ()
+    only: Annotated[tuple[int, ...], Option(
+        "Take only the examples of these numbers, counted from 0; or of a file with one number a line.",
+        "A,B,…|FILE", parse=_parse_places, job=True,
+    )] = ()
     columns: ColumnOptions = ColumnOptions()
     scaler: Annotated[str | None, Option("Of rows: mean and std a column, in a .csv or .npz.", "FILE", job=True)] = None
 
@@ -366,27 +301,31 @@ class DataOptions:
 class PreprocessingOptions:
     """How a model takes examples."""
 
-    preprocess: Annotated[
-        str | None,
-        Option("By name: torchvision's and Keras's for ImageNet.", choices=("imagenet", "caffe", "tf"), job=True),
-    ] = None
-    scale: Annotated[float | None, Option("What the model takes images divided by: 255, 127.5, 1.", "N", job=True)] = (
-        None
-    )
-    mean: Annotated[
-        tuple[float, ...], Option("Subtracted after --scale, as is --std.", "A,B,C", parse=_parse_numbers, job=True)
-    ] = ()
-    std: Annotated[
-        tuple[float, ...],
-        Option("Divides after --mean; one, or one a channel.", "A,B,C", parse=_parse_numbers, job=True),
-    ] = ()
-    channel_order: Annotated[
-        str | None, Option("In which the model takes colours.", choices=("rgb", "bgr"), job=True)
-    ] = None
+    preprocess: Annotated[str | None, Option(
+        "By name: torchvision's and Keras's for ImageNet.",
+        choices=("imagenet", "caffe", "tf"), job=True,
+    )] = None
+    scale: Annotated[float | None, Option(
+        "What the model takes images divided by: 255, 127.5, 1.",
+        "N", job=True,
+    )] = None
+    mean: Annotated[tuple[float, ...], Option(
+        "Subtracted after --scale, as is --std.",
+        "A,B,C", parse=_parse_numbers, job=True,
+    )] = ()
+    std: Annotated[tuple[float, ...], Option(
+        "Divides after --mean; one, or one a channel.",
+        "A,B,C", parse=_parse_numbers, job=True,
+    )] = ()
+    channel_order: Annotated[str | None, Option(
+        "In which the model takes colours.",
+        choices=("rgb", "bgr"), job=True,
+    )] = None
     crop: Annotated[bool, Option("Cut pictures to the model's proportions; they are stretched else.", job=True)] = False
-    preprocessed: Annotated[
-        bool, Option("The images are already preprocessed that way; to show them, it is undone.", job=True)
-    ] = False
+    preprocessed: Annotated[bool, Option(
+        "The images are already preprocessed that way; to show them, it is undone.",
+        job=True,
+    )] = False
 
 
 @dataclass(frozen=True)
@@ -394,15 +333,10 @@ class RunOptions:
     """Which run is made, and what it holds."""
 
     out: Annotated[str, Option("The run's folder or fsspec address.", "RUN")] = ""
-    about: Annotated[
-        tuple[tuple[str, str], ...],
-        Option(
-            "What the run should say of its data, such as source=… and licence=…; may be given again.",
-            "KEY=VALUE",
-            several=True,
-            parse=_parse_pairs,
-        ),
-    ] = ()
+    about: Annotated[tuple[tuple[str, str], ...], Option(
+        "What the run should say of its data, such as source=… and licence=…; may be given again.",
+        "KEY=VALUE", several=True, parse=_parse_pairs,
+    )] = ()
     resume: Annotated[bool, Option("Resume a run that was stopped.")] = True
     keep_images: Annotated[bool, Option("Keep the images in the run.", job=True)] = True
 
@@ -412,15 +346,10 @@ class CheckOptions:
     """The options of `mcviz check`: how many passes, of which model over which data."""
 
     passes: Annotated[int, Option("How many, T.", at_least=1, job=True, label="Passes")] = USUAL_PASSES
-    masks: Annotated[
-        Masks,
-        Option(
-            "One draw of masks for all examples of a pass, or one for each example.",
-            choices=MASKS,
-            job=True,
-            label="Dropout masks",
-        ),
-    ] = "per_pass"
+    masks: Annotated[Masks, Option(
+        "One draw of masks for all examples of a pass, or one for each example.",
+        choices=MASKS, job=True, label="Dropout masks",
+    )] = "per_pass"
     model: ModelOptions
     task: TaskOptions
     data: DataOptions
@@ -434,14 +363,10 @@ class SampleOptions(CheckOptions):
     seed: Annotated[int, Option("Of the masks.", at_least=0, job=True, label="Seed")] = 0
     run: RunOptions
     keep_model: Annotated[bool, Option("Keep the model in the run.", job=True)] = True
-    scheduler: Annotated[
-        str | None,
-        Option(
-            "Sample on the workers of a Dask cluster, by the address of its scheduler; local:N starts N processes "
-            "here.",
-            "ADDRESS",
-        ),
-    ] = None
+    scheduler: Annotated[str | None, Option(
+        "Sample on the workers of a Dask cluster, by the address of its scheduler; local:N starts N processes here.",
+        "ADDRESS",
+    )] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -454,13 +379,14 @@ class ImportOptions:
     axes: Annotated[str | None, Option("The order of the axes, such as example,pass,class.", "A,B,C")] = None
     from_logits: Annotated[bool, Option("They are logits, not probabilities.")] = False
     deterministic: Annotated[str | None, Option("An .npy of the model's predictions with dropout off.", "FILE")] = None
-    features: Annotated[
-        str | None,
-        Option("An .npy of feature vectors (embeddings), one an example, for similar examples and the map.", "FILE"),
-    ] = None
+    features: Annotated[str | None, Option(
+        "An .npy of feature vectors (embeddings), one an example, for similar examples and the map.",
+        "FILE",
+    )] = None
     preprocessing: PreprocessingOptions
     source: Annotated[str | None, Option("What made the passes, in words.", "TEXT")] = None
     run: RunOptions
+# fmt: on
 
 
 # A job is a file, and files are copied: it may ask for nothing that runs code, and write nowhere but beside itself.

@@ -28,18 +28,39 @@ from mcviz.options import (
 )
 
 GROUPS = {"sample": SampleOptions, "check": CheckOptions, "import": ImportOptions}
-COLUMNS = ColumnOptions(("a", "b"), "c", "d", "e", ("f",))
+COLUMNS = ColumnOptions(
+    label_column=("a", "b"), id_column="c", picture_column="d", text_column="e", feature_columns=("f",)
+)
 OPTIONS = SampleOptions(
     passes=7,
     masks="per_example",
     seed=3,
     scheduler="local:2",
     keep_model=False,
-    model=ModelOptions("m.keras", None, "head", 0.25, True, True, ("layers", "more")),
+    model=ModelOptions(
+        "m.keras", output="head", rate=0.25, from_logits=True, trust_model=True, modules=("layers", "more")
+    ),
     task=TaskOptions("regression", "mean,std"),
-    data=DataOptions("d.csv", ("cat", "dog"), "mg/dl", True, 5, (3, 1, 4), COLUMNS, "s.npz"),
-    preprocessing=PreprocessingOptions("tf", 127.5, (0.1, 1e-9), (2.0,), "bgr", True, True),
-    run=RunOptions("run", (("source", "a=b"), ("licence", "none")), False, False),
+    data=DataOptions(
+        "d.csv",
+        class_names=("cat", "dog"),
+        unit="mg/dl",
+        skip_broken=True,
+        first=5,
+        only=(3, 1, 4),
+        columns=COLUMNS,
+        scaler="s.npz",
+    ),
+    preprocessing=PreprocessingOptions(
+        preprocess="tf",
+        scale=127.5,
+        mean=(0.1, 1e-9),
+        std=(2.0,),
+        channel_order="bgr",
+        crop=True,
+        preprocessed=True,
+    ),
+    run=RunOptions("run", about=(("source", "a=b"), ("licence", "none")), resume=False, keep_images=False),
 )
 
 
