@@ -209,6 +209,7 @@ def _parse_pairs(texts: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     return tuple(pairs.items())
 
 
+# What is said of an option stands on few lines.
 # fmt: off
 @dataclass(frozen=True)
 class TaskOptions:

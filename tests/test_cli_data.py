@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mcviz.cli.data import read_examples, read_labels, with_scaler
+from mcviz.cli.data import add_scaler, read_examples, read_labels
 from mcviz.cli.options import add_options
 from mcviz.data import DataSet
 from mcviz.options import DataOptions
@@ -93,8 +93,8 @@ def test_a_scaler_is_added_to_what_was_chosen(table: Path, tmp_path: Path) -> No
     scaler.to_csv(tmp_path / "s.csv", index=False)
     asked = read_options(f"--feature-columns income,age --scaler {tmp_path / 's.csv'}", table)
     examples = read_examples(asked)
-    found = with_scaler(None, asked, examples)
+    found = add_scaler(None, asked, examples)
     assert found == Preprocessing(1.0, (2.0, 40.0), (0.5, 10.0), reason="By s.csv.")
-    scaled = with_scaler(Preprocessing(applied=True), asked, examples)
+    scaled = add_scaler(Preprocessing(applied=True), asked, examples)
     assert (scaled.applied, scaled.mean) == (True, (2.0, 40.0))
-    assert with_scaler(None, read_options(""), examples) is None
+    assert add_scaler(None, read_options(""), examples) is None

@@ -117,7 +117,7 @@ def test_the_command_gives_all_of_it_to_the_function(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("mcviz.sampling.run_sampling.sample_run", lambda *_, **options: given.update(options))
     monkeypatch.setattr(command_line, "say_run", lambda _: None)
     sampler = SimpleNamespace(description=lambda: "")
-    monkeypatch.setattr(command_line, "_model_and_data", lambda *_: (sampler, [0], None))
+    monkeypatch.setattr(command_line, "_load_model_and_data", lambda *_: (sampler, [0], None))
     options = replace(OPTIONS, scheduler=None)
     with click.Context(command_line.sample):
         command_line._sample(options, None, "")

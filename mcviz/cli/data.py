@@ -35,7 +35,7 @@ def read_examples(options: DataOptions, task: str = "classification", complete: 
                 complete=complete,
                 progress=progress,
             )
-    examples = _some(examples, options)
+    examples = _take_selected(examples, options)
     for note in examples.notes:
         say(note)
     return examples
@@ -58,10 +58,10 @@ def read_labels(path: str, options: DataOptions, task: str = "classification") -
     from mcviz import data
 
     columns = _column_names(replace(options.columns, text_column=None, feature_columns=()))
-    return _some(data.read_labels(path, columns=columns, task=task), options)
+    return _take_selected(data.read_labels(path, columns=columns, task=task), options)
 
 
-def with_scaler(chosen: "Preprocessing | None", options: DataOptions, examples: "DataSet") -> "Preprocessing | None":
+def add_scaler(chosen: "Preprocessing | None", options: DataOptions, examples: "DataSet") -> "Preprocessing | None":
     """What the options say of preprocessing, with the mean and std of --scaler where it is given.
 
     Raises:
@@ -82,7 +82,7 @@ def with_scaler(chosen: "Preprocessing | None", options: DataOptions, examples: 
     return replace(chosen or Preprocessing(), mean=mean, std=std, reason=f"By {Path(options.scaler).name}.")
 
 
-def chosen_preprocessing(options: PreprocessingOptions) -> "Preprocessing | None":
+def choose_preprocessing(options: PreprocessingOptions) -> "Preprocessing | None":
     """What the options say, or None where they say nothing of the scale, which is found out from the model then."""
     from msgspec.structs import replace
 
@@ -128,7 +128,7 @@ def _column_names(options: ColumnOptions) -> "ColumnNames":
     )
 
 
-def _some(examples: "DataSet", options: DataOptions) -> "DataSet":
+def _take_selected(examples: "DataSet", options: DataOptions) -> "DataSet":
     import numpy as np
 
     if options.only:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mcviz.cli.data import chosen_preprocessing, read_examples, read_labels, say_classes, say_run, with_scaler
+from mcviz.cli.data import add_scaler, choose_preprocessing, read_examples, read_labels, say_classes, say_run
 from mcviz.cli.options import add_options
 from mcviz.cli.printing import say
 from mcviz.cli.progress import sampling_progress
@@ -40,10 +40,10 @@ def _import(path: str, options: ImportOptions, stopped: str) -> None:
         from mcviz.tasks import TASKS
 
     task = options.task.task
-    chosen = chosen_preprocessing(options.preprocessing)
+    chosen = choose_preprocessing(options.preprocessing)
     with opened_passes(path, TASKS[task].pass_names) as passes:
-        examples = _examples(options) if options.data.data else DataSet(None)
-        chosen = with_scaler(chosen, options.data, examples)
+        examples = _read_examples(options) if options.data.data else DataSet(None)
+        chosen = add_scaler(chosen, options.data, examples)
         sizes = getattr(examples.images, "sizes", ())
         if len(sizes) > 1:
             say(f"The pictures have {len(sizes):,} sizes. They are shown in the most frequent one.")
@@ -80,7 +80,7 @@ def _import(path: str, options: ImportOptions, stopped: str) -> None:
     say_run(run)
 
 
-def _examples(options: ImportOptions) -> "DataSet":
+def _read_examples(options: ImportOptions) -> "DataSet":
     """The examples; where labels come in a file of their own, that file has the column of labels."""
     data = options.data
     if options.labels:

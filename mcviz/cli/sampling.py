@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mcviz.cli.data import chosen_preprocessing, read_examples, say_classes, say_run, with_scaler
+from mcviz.cli.data import add_scaler, choose_preprocessing, read_examples, say_classes, say_run
 from mcviz.cli.options import add_options
 from mcviz.cli.printing import say, tell
 from mcviz.cli.progress import sampling_progress
@@ -59,7 +59,7 @@ def _cluster(scheduler: str | None, stopped: str) -> "Iterator[Client | None]":
 
 def _sample(options: SampleOptions, cluster: "Client | None", stopped: str) -> None:
     watcher = click.get_current_context().find_object(Watcher)  # of a job
-    sampler, examples, preprocessing = _model_and_data(options, stopped)
+    sampler, examples, preprocessing = _load_model_and_data(options, stopped)
     from mcviz.sampling.checking import first_look
     from mcviz.sampling.run_sampling import sample_run
 
@@ -99,7 +99,7 @@ def check(options: CheckOptions) -> None:
     """Look at what a model makes of some of the data, before hours are spent on passes."""
     stopped = "stopped."
     with when_stopped(stopped):
-        sampler, examples, preprocessing = _model_and_data(options, stopped)
+        sampler, examples, preprocessing = _load_model_and_data(options, stopped)
         from mcviz.sampling.checking import check_model
 
         found = check_model(sampler, examples, masks=options.masks, preprocessing=preprocessing)
@@ -111,19 +111,19 @@ def check(options: CheckOptions) -> None:
         tell(f"warning: {found.advice}")
 
 
-def _model_and_data(options: CheckOptions, stopped: str) -> "tuple[Sampler, DataSet, Preprocessing | None]":
+def _load_model_and_data(options: CheckOptions, stopped: str) -> "tuple[Sampler, DataSet, Preprocessing | None]":
     """Read the data, which takes less time to refuse, and then the model."""
     require_keras()
     model, data = options.model, options.data
     if not Path(model.model).exists():
         raise DataNotFoundError(f"No model at that place. Received: {model.model}. Make one with `mcviz train`.")
     find_modules(model.modules)
-    chosen = chosen_preprocessing(options.preprocessing)
+    chosen = choose_preprocessing(options.preprocessing)
     with loading(stopped):
         import mcviz.data  # noqa: F401 (here, where Ctrl-C can do no harm)
-    file, own = _own_model(model)
+    file, own = _find_model(model)
     examples = read_examples(data, own.manifest.task if own else options.task.task)
-    chosen = with_scaler(chosen, data, examples)
+    chosen = add_scaler(chosen, data, examples)
     if data.class_names is not None:
         examples = examples.with_class_names(data.class_names)
     say_classes(examples)
@@ -153,7 +153,7 @@ def _find_preprocessing(
     return replace(found, crop=options.crop, channel_order=options.channel_order or "rgb")
 
 
-def _own_model(options: ModelOptions) -> "tuple[str, Run | None]":
+def _find_model(options: ModelOptions) -> "tuple[str, Run | None]":
     """The file of a model, and the run where the path is that of one: then its model is sampled as it was for it."""
     from mcviz.runs import open_run
     from mcviz.runs.manifest_file import NAME
