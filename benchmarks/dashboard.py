@@ -43,6 +43,7 @@ from benchmarks.store import LISTED, copies  # noqa: E402
 from mcviz.jobs import Jobs  # noqa: E402
 from mcviz.jobs.of_run import options_of_data, options_of_model  # noqa: E402
 from mcviz.measures import most_uncertain_first  # noqa: E402
+from mcviz.options import format_arguments  # noqa: E402
 
 SHIPPED = ROOT / "cache" / "mnist-cnn"
 BARE = """
@@ -357,7 +358,11 @@ def of_many(browser: Browser, tries: int, made_up: list[Path], given: list[Path]
 def sampling(cache: Path) -> Iterator[None]:
     """A job that samples all the while, and is stopped then."""
     jobs, run = Jobs(cache), mcviz.open_run(cache / SHIPPED.name)
-    options = [*options_of_model(run), *options_of_data(run), "--seed=1", f"--passes={ENDLESS_PASSES}"]
+    options = [
+        *format_arguments(*options_of_model(run), options_of_data(run)),
+        "--seed=1",
+        f"--passes={ENDLESS_PASSES}",
+    ]
     job = jobs.add("sample", options, "endless", "endless")
     try:
         while (found := jobs.find(job.id)) is not None and found.state != "running":

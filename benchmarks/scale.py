@@ -44,6 +44,7 @@ from mcviz.app.filters import Filters  # noqa: E402
 from mcviz.data import DataSet  # noqa: E402
 from mcviz.jobs.of_run import data_set_of  # noqa: E402
 from mcviz.measures import most_uncertain_first  # noqa: E402
+from mcviz.options import ModelOptions  # noqa: E402
 from mcviz.runs import Run, open_run  # noqa: E402
 from mcviz.runs.manifest_file import MAX_MANIFEST_BYTES  # noqa: E402
 from mcviz.sampling.cluster import connected  # noqa: E402
@@ -96,7 +97,7 @@ def main() -> int:
 
 def workers(run: Run, count: int, passes: int, tries: int) -> bool:
     """Print how much is sampled in a second in each way; False where the bits differ."""
-    sampler = load_sampler(ModelSource(str(run.model_path)))
+    sampler = load_sampler(ModelSource(ModelOptions(str(run.model_path))))
     examples = data_set_of(run)
     examples = examples.only(np.arange(min(count, len(examples))))
     print(f"\n{len(examples):,} examples × {passes:,} passes; medians of {tries}\n")

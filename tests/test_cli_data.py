@@ -1,16 +1,18 @@
 """The options that say what data are reach the reader, and what is read comes back."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
 import pandas as pd
 import pytest
 
-from mcviz.cli.data import Reading, data_options, read_examples, read_labels, with_scaler
+from mcviz.cli.data import add_scaler, read_examples, read_labels
+from mcviz.cli.options import add_options
 from mcviz.data import DataSet
+from mcviz.options import DataOptions
 from mcviz.runs import Preprocessing
 
 FRAME = pd.DataFrame(
@@ -31,30 +33,34 @@ def table(tmp_path: Path) -> Path:
     return tmp_path / "t.csv"
 
 
-def reading(options: str) -> Reading:
-    held: list[Reading] = []
+def read_options(typed: str, data: Path | None = None) -> DataOptions:
+    held: list[DataOptions] = []
 
     @click.command()
-    @data_options
-    def command(reading: Reading, class_names: Any) -> None:
-        held.append(reading)
+    @add_options(DataOptions, required=[])
+    def command(options: DataOptions) -> None:
+        held.append(options)
 
-    command.main(options.split(), standalone_mode=False)
+    command.main([*typed.split(), *([f"--data={data}"] if data else [])], standalone_mode=False)
     return held[0]
 
 
+def examples_of(path: str, options: DataOptions, task: str) -> DataSet:
+    return read_examples(replace(options, data=path), task)
+
+
 def test_a_column_of_texts_is_named(table: Path) -> None:
-    read = read_examples(str(table), reading("--text-column words --label-column high --id-column scan"))
+    read = read_examples(read_options("--text-column words --label-column high --id-column scan", table))
     assert (read.texts.tolist(), read.labels.tolist(), read.ids) == (list(FRAME["words"]), [1, 2, 3], tuple("abc"))
     assert list(read.columns) == ["age", "income", "low"]
 
 
 def test_the_numbers_are_named_in_the_model_s_order(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for options in ("--feature-columns income,age", "--feature-columns income --feature-columns age"):
-        read = read_examples(str(table), reading(options))
+        read = read_examples(read_options(options, table))
         assert (list(read.rows), list(read.columns)) == (["income", "age"], ["words", "low", "high", "scan"])
     assert not capsys.readouterr().out
-    read = read_examples(str(table), reading(""))
+    read = read_examples(read_options("", table))
     assert list(read.rows) == ["age", "income", "low", "high"]
     assert "Rows of 4 numeric columns: age, income, low, high." in capsys.readouterr().out
 
@@ -67,28 +73,28 @@ def test_the_numbers_are_named_in_the_model_s_order(table: Path, capsys: pytest.
         ("--label-column high --label-column low", ("high", "low")),
     ],
 )
-@pytest.mark.parametrize("read", [read_examples, read_labels])
+@pytest.mark.parametrize("read", [examples_of, read_labels])
 def test_the_targets_of_a_regression_are_one_column_or_several(
     table: Path, options: str, names: tuple[str, ...], read: Callable[..., DataSet]
 ) -> None:
-    found = read(str(table), reading(f"{options} --first 2"), "regression")
+    found = read(str(table), read_options(f"{options} --first 2"), "regression")
     assert found.target_names == names
     np.testing.assert_array_equal(found.labels, FRAME[list(names)].to_numpy(np.float32)[:2])
 
 
 def test_columns_of_the_examples_are_none_of_the_labels(tmp_path: Path) -> None:
     pd.DataFrame({"label": [0, 1], "age": [1, 2]}).to_csv(tmp_path / "l.csv", index=False)
-    read = read_labels(str(tmp_path / "l.csv"), reading("--feature-columns income --text-column words"))
+    read = read_labels(str(tmp_path / "l.csv"), read_options("--feature-columns income --text-column words"))
     assert (read.kind, list(read.columns)) == ("none", ["age"])
 
 
 def test_a_scaler_is_added_to_what_was_chosen(table: Path, tmp_path: Path) -> None:
     scaler = pd.DataFrame({"column": ["age", "income"], "mean": [40, 2], "std": [10, 0.5]})
     scaler.to_csv(tmp_path / "s.csv", index=False)
-    asked = reading(f"--feature-columns income,age --scaler {tmp_path / 's.csv'}")
-    examples = read_examples(str(table), asked)
-    found = with_scaler(None, asked, examples)
+    asked = read_options(f"--feature-columns income,age --scaler {tmp_path / 's.csv'}", table)
+    examples = read_examples(asked)
+    found = add_scaler(None, asked, examples)
     assert found == Preprocessing(1.0, (2.0, 40.0), (0.5, 10.0), reason="By s.csv.")
-    scaled = with_scaler(Preprocessing(applied=True), asked, examples)
+    scaled = add_scaler(Preprocessing(applied=True), asked, examples)
     assert (scaled.applied, scaled.mean) == (True, (2.0, 40.0))
-    assert with_scaler(None, reading(""), examples) is None
+    assert add_scaler(None, read_options(""), examples) is None

@@ -83,6 +83,21 @@ app = opened("overview", run="ordered")
 assert any("highest rank std" in each.value for each in app.caption)
 opened("example", run="ordered")
 """,
+    "An option of sample": """
+import numpy as np
+import mcviz
+from click.testing import CliRunner
+from mcviz.cli import commands, main
+from mcviz.jobs.job import JOB_ARGUMENTS
+
+for name in ("sample", "check", "import"):
+    assert "--last N" in CliRunner().invoke(commands, [name, "--help"]).output
+np.save("passes.npy", np.random.default_rng(0).dirichlet(np.ones(3), (5, 4)))
+np.savez("data.npz", x=np.arange(14.0).reshape(7, 2))
+assert main("import passes.npy --data data.npz --last 4 --out last".split()) == 0
+assert mcviz.open_run("last").content.iloc[0].tolist() == [6, 7]
+assert "--last=" not in JOB_ARGUMENTS
+""",
     "A distortion": """
 import mcviz
 from mcviz.data import DISTORTIONS

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 import mcviz
-from mcviz.cli import making, ood, trust
+from mcviz.cli import ood, trust
 from mcviz.cli.comparing import compare
-from mcviz.cli.data import import_option
-from mcviz.cli.making import PATH
+from mcviz.cli.importing import import_
+from mcviz.cli.options import PATH, import_option
 from mcviz.cli.printing import say, tell
+from mcviz.cli.sampling import check, sample
 from mcviz.cli.stopping import loading, when_stopped
+from mcviz.cli.training import train
 from mcviz.cli.work import work
 from mcviz.errors import InvalidInputError, McvizError
 from mcviz.interrupts import INTERRUPTED, raised_interrupts
@@ -184,7 +186,7 @@ def dashboard(cache: Path | None, port: int | None, read_only: bool, modules: tu
     serve(cache, port, modules, read_only)
 
 
-for command in (*making.COMMANDS, *trust.COMMANDS, *ood.COMMANDS, compare, work):
+for command in (train, sample, check, import_, *trust.COMMANDS, *ood.COMMANDS, compare, work):
     commands.add_command(command)
 
 

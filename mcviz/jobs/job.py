@@ -8,6 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from mcviz.errors import InvalidInputError, McvizError
+from mcviz.options import JOB_ARGUMENTS
 from mcviz.runs.files import Folder
 from mcviz.tasks import find_task
 from mcviz.text import is_text
@@ -21,14 +22,6 @@ REQUEST, STOPPED, PROGRESS = "job.json", "job-stopped.json", "progress.json"
 MOST_BYTES = 1 << 24
 Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
 Amount = Annotated[float, msgspec.Meta(ge=0, le=1e18)]
-# A job is a file, and files are copied: it may ask for nothing that runs code, and write nowhere but beside itself.
-VALUES = (
-    "model", "data", "passes", "seed", "masks", "task", "predicts", "unit", "class-names", "only", "first",
-    "picture-column", "text-column", "feature-columns", "label-column", "id-column", "scaler", "preprocess", "scale",
-    "mean", "std", "channel-order", "vocabulary", "output",
-)  # fmt: skip
-FLAGS = ("crop", "preprocessed", "from-logits", "skip-broken", "no-keep-images", "no-keep-model")
-OPTION = re.compile(rf"--(?:(?:{'|'.join(VALUES)})=.*|(?:{'|'.join(FLAGS)}))", re.DOTALL)
 NAME = re.compile(r"[^/\\\0.][^/\\\0]*")  # of a folder: one, and not hidden
 
 
@@ -74,7 +67,8 @@ class Job(Part, frozen=True, kw_only=True):
             InvalidInputError: an option that no job has, or a name that no run can have.
         """
         for argument in self.arguments:
-            if not OPTION.fullmatch(argument) or not is_text(argument):
+            option, separator, _ = argument.partition("=")
+            if option + separator not in JOB_ARGUMENTS or not is_text(argument):
                 raise invalid("arguments", "options that a job may have, such as --passes=100", f"{argument!r:.100}")
         check_name(self.run)
 

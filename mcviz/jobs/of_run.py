@@ -12,6 +12,7 @@ from mcviz.data import KINDS, DataSet, InPlace
 from mcviz.data.in_place import Places, index_of
 from mcviz.errors import McvizError, RunNotFoundError
 from mcviz.manifest import MODEL
+from mcviz.options import DataOptions, ModelOptions, PreprocessingOptions, RunOptions, SampleOptions, TaskOptions
 from mcviz.runs import Manifest, Run, open_run
 from mcviz.runs.contents import describe_examples
 
@@ -100,7 +101,7 @@ def can_be_sampled(run: Run) -> bool:
     return run.manifest.has_model and run.manifest.has_examples and "://" not in run.path
 
 
-def options_of_model(run: Run, *, preprocessing: bool = True) -> tuple[str, ...]:
+def options_of_model(run: Run, *, preprocessing: bool = True) -> tuple[ModelOptions, TaskOptions, PreprocessingOptions]:
     """The options of `mcviz sample` by which a run's own model predicts as it did for the run.
 
     The model is not read; see `check_kept_model`.
@@ -116,10 +117,9 @@ def options_of_model(run: Run, *, preprocessing: bool = True) -> tuple[str, ...]
     if not manifest.has_model or "://" in run.path:
         raise McvizError(f"{run.path} was kept without its model. Sample it again with the model kept.")
     return (
-        f"--model={Path(run.path).absolute()}",
-        f"--task={manifest.task}",
-        f"--predicts={manifest.predicts}",
-        *(_preprocessing(manifest) if preprocessing else ()),
+        ModelOptions(str(Path(run.path).absolute())),
+        TaskOptions(manifest.task, manifest.predicts),
+        _preprocessing(manifest) if preprocessing else PreprocessingOptions(),
     )
 
 
@@ -132,7 +132,7 @@ def check_kept_model(run: Run) -> None:
     run.read_file(MODEL)
 
 
-def options_of_data(run: Run) -> tuple[str, ...]:
+def options_of_data(run: Run) -> DataOptions:
     """The options of `mcviz sample` by which the examples of a run are read.
 
     Raises:
@@ -140,34 +140,47 @@ def options_of_data(run: Run) -> tuple[str, ...]:
     """
     if not run.manifest.has_examples:
         raise McvizError(f"{run.path} was kept without its examples. Sample it again with the images kept.")
-    unit = run.manifest.unit
-    return (f"--data={Path(run.path).absolute()}", *([f"--unit={unit}"] if unit else []))
+    return DataOptions(str(Path(run.path).absolute()), unit=run.manifest.unit)
 
 
-def options_of_more(run: Run, *, seed: int, passes: int) -> list[str]:
+def options_of_more(run: Run, *, seed: int, passes: int, keep: bool = True) -> SampleOptions:
     """The options of `mcviz sample` by which a run's own model and examples are sampled again.
+
+    Args:
+        run: whose they are.
+        seed: of the masks.
+        passes: how many.
+        keep: whether images and model are kept.
 
     Raises:
         McvizError: the run was kept without its model or its examples.
         CorruptRunError: the model is not what was written.
     """
     check_kept_model(run)
-    options = [*options_of_model(run), *options_of_data(run), f"--masks={run.manifest.masks}"]
-    return [*options, f"--seed={seed}", f"--passes={passes}"]
+    model, task, preprocessing = options_of_model(run)
+    return SampleOptions(
+        model=model,
+        task=task,
+        data=options_of_data(run),
+        preprocessing=preprocessing,
+        passes=passes,
+        masks=run.manifest.masks or "per_pass",
+        seed=seed,
+        run=RunOptions(keep_images=keep),
+        keep_model=keep,
+    )
 
 
-def _preprocessing(manifest: Manifest) -> Iterator[str]:
+def _preprocessing(manifest: Manifest) -> PreprocessingOptions:
     """Options that say in full how the model takes an example, so that nothing is found out anew."""
     done = manifest.preprocessing
     if manifest.images is None and not done.steps and not done.applied:
-        return
-    yield f"--scale={done.divide_by!r}"
-    for name, numbers in (("mean", done.mean), ("std", done.std)):
-        if numbers:
-            yield f"--{name}={','.join(map(repr, numbers))}"
-    if done.channel_order != "rgb":
-        yield f"--channel-order={done.channel_order}"
-    if done.crop:
-        yield "--crop"
-    if done.applied:
-        yield "--preprocessed"
+        return PreprocessingOptions()
+    return PreprocessingOptions(
+        scale=done.divide_by,
+        mean=done.mean,
+        std=done.std,
+        channel_order=None if done.channel_order == "rgb" else done.channel_order,
+        crop=done.crop,
+        preprocessed=done.applied,
+    )

@@ -1,10 +1,10 @@
 """Where a model comes from, and how it is prepared: enough to do it again in another process."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from mcviz.choices import Predicts
+from mcviz.options import ModelOptions, TaskOptions
 
 
 @dataclass(frozen=True)
@@ -12,28 +12,14 @@ class ModelSource:
     """A model file, and all that a `Sampler` of it is told.
 
     Attributes:
-        path: of the file.
+        options: of the model, with a path that means the same to every process.
+        task: what it predicts.
         run: of the run whose own model it is, which is then sampled as it was for that run; or None.
-        trust: see `load_model`.
-        vocabulary: see `with_vocabulary`; or None.
-        modules: of the user's own, which are imported first: they register layers.
-        output: see `Sampler`, as for what follows.
-        from_logits: likewise.
-        task: likewise.
-        predicts: likewise.
-        rate: likewise.
     """
 
-    path: str
+    options: ModelOptions
+    task: TaskOptions = field(default_factory=TaskOptions)
     run: str | None = None
-    trust: bool = False
-    vocabulary: tuple[str, ...] | None = None
-    modules: tuple[str, ...] = ()
-    output: str | None = None
-    from_logits: bool | None = None
-    task: str | None = None
-    predicts: Predicts | None = None
-    rate: float | None = None
 
 
 def absolute(path: str | os.PathLike[str]) -> str:

@@ -15,6 +15,7 @@ from mcviz.data import DataSet, as_data_set
 from mcviz.errors import McvizError, UnsuitableModelError
 from mcviz.interrupts import held_interrupts
 from mcviz.manifest import layout_for
+from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Examples, Layer, Manifest, Model, Origin, Preprocessing, Run
 from mcviz.runs.contents import (
     Contents,
@@ -123,8 +124,8 @@ def sample_run(
     one_of("masks", masks, MASKS)
     passes, seed = whole_number("passes", passes, 1), whole_number("seed", seed)
     if isinstance(model, str | os.PathLike):
-        found = ModelSource(absolute(model), output=output, from_logits=from_logits, task=task, predicts=predicts)
-        sampler = load_sampler(found)
+        options = ModelOptions(absolute(model), output=output, from_logits=from_logits)
+        sampler = load_sampler(ModelSource(options, TaskOptions(task or "classification", predicts or "mean")))
     else:
         sampler = as_sampler(model, output=output, from_logits=from_logits, task=task, predicts=predicts)
     sampler = _as_there(sampler, out, passes, resume=resume)

@@ -33,20 +33,21 @@ def load_sampler(source: ModelSource) -> Sampler:
         InvalidInputError: an argument that cannot be used.
         UnsuitableModelError: a model that cannot be loaded or sampled.
     """
-    import_modules(source.modules)
-    network = load_model(source.path, trust=source.trust)
-    if source.vocabulary is not None:
-        network = with_vocabulary(network, list(source.vocabulary))
+    options = source.options
+    import_modules(options.modules)
+    network = load_model(options.model, trust=options.trust_model)
+    if options.vocabulary is not None:
+        network = with_vocabulary(network, list(options.vocabulary))
     if source.run is not None:
         sampler = Sampler.for_run(network, open_run(source.run))
     else:
         sampler = Sampler(
             network,
-            output=source.output,
-            from_logits=source.from_logits,
-            task=source.task or "classification",
-            predicts=source.predicts or "mean",
-            rate=source.rate,
+            output=options.output,
+            from_logits=options.from_logits,
+            task=source.task.task,
+            predicts=source.task.predicts,
+            rate=options.rate,
         )
     sampler.source = source
     return sampler

@@ -152,7 +152,7 @@ def _sampler(source: ModelSource, manifest: Manifest) -> Sampler:
     if key not in _samplers:
         sampler = load_sampler(source)
         if model_digest(sampler.model) != manifest.model.sha256:
-            raise StorageError(f"it finds another model at {source.path}. Put the same file on all machines")
+            raise StorageError(f"it finds another model at {source.options.model}. Put the same file on all machines")
         _samplers.clear()
         _samplers[key] = sampler.like(manifest)
     return _samplers[key]

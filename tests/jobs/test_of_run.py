@@ -16,6 +16,7 @@ from mcviz.data import DataSet, InPlace
 from mcviz.errors import CorruptRunError, McvizError, RunNotFoundError, StorageError
 from mcviz.jobs import of_run
 from mcviz.jobs.of_run import can_be_sampled, check_kept_model, data_set_of, options_of_data, options_of_model
+from mcviz.options import format_arguments
 from mcviz.runs import Preprocessing
 from mcviz.runs.arrays import ArrayReader
 from tests.cases import one_in
@@ -87,7 +88,7 @@ def test_sampled_again_from_itself_with_more_passes_a_run_grows_as_it_does_from_
         model, options = mcviz.Sampler(model, rate=rate), {}
     run = mcviz.sample_run(model, data, tmp_path / "run", passes=3, seed=5, masks="per_example", **options)
     assert can_be_sampled(run)
-    again = [*options_of_model(run), *options_of_data(run), "--seed=5", "--masks=per_example"]
+    again = [*format_arguments(*options_of_model(run), options_of_data(run)), "--seed=5", "--masks=per_example"]
     assert main(["sample", *again, "--passes=5", f"--out={run.path}"]) == 0
     expected = mcviz.sample_run(model, data, tmp_path / "whole", passes=5, seed=5, masks="per_example", **options)
     assert mcviz.open_run(run.path).digest == expected.digest
@@ -112,7 +113,7 @@ def test_some_of_a_run_s_examples_keep_what_is_known_of_them(tmp_path: Path) -> 
     make, data, options = CASES["rows"]
     run = mcviz.sample_run(make(), data, tmp_path / "run", passes=3, **options)
     (tmp_path / "these.txt").write_text("7\n2\n5\n")
-    command = ["sample", *options_of_model(run), *options_of_data(run), "--passes=3"]
+    command = ["sample", *format_arguments(*options_of_model(run), options_of_data(run)), "--passes=3"]
     for only, out in ((f"{tmp_path}/these.txt", "by file"), ("7,2,5", "by number")):
         assert main([*command, f"--only={only}", f"--out={tmp_path / out}"]) == 0
         found = mcviz.open_run(tmp_path / out)

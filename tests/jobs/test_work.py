@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 import mcviz
-from mcviz.cli.making import sample
+from mcviz.cli.sampling import sample
 from mcviz.cli.work import SHOWN, Stopped, Watcher
 from mcviz.jobs import Jobs, Progress, queue
 from mcviz.jobs.of_run import options_of_data, options_of_model
 from mcviz.measures import most_uncertain_first
+from mcviz.options import format_arguments
 from mcviz.sampling import run_sampling
 from tests.jobs.test_of_run import CASES, of_rows
 
@@ -43,7 +44,7 @@ def test_what_it_tells_at_the_end_is_what_the_run_says(
     make, data, options = CASES[case]
     run = mcviz.sample_run(make(), data, tmp_path / "run", passes=2, **options)
     monkeypatch.setattr(run_sampling.Source, "passes_at_once", 2)
-    arguments = [*options_of_model(run), *options_of_data(run), "--seed=4", "--passes=10"]
+    arguments = [*format_arguments(*options_of_model(run), options_of_data(run)), "--seed=4", "--passes=10"]
     told = watched(jobs, arguments, tmp_path / "made")
     made = mcviz.open_run(tmp_path / "made")
     table, score = made.scores(), told.score

@@ -28,6 +28,7 @@ from mcviz.data import DataSet, InPlace, Pictures, read_data
 from mcviz.errors import ClusterError, InvalidInputError, PartialRunError
 from mcviz.extras import INSTALL_DASK
 from mcviz.jobs.of_run import data_set_of
+from mcviz.options import ModelOptions
 from mcviz.runs import Run, open_run, verify_run
 from mcviz.runs.files import folder_at
 from mcviz.sampling import cluster, run_sampling
@@ -340,7 +341,7 @@ def test_workers_that_cannot_take_part_are_refused_by_name(
             sampled(shared, tmp_path / "run", scheduler=address)
     for other, message in ((None, "No such file|no model"), (small_network(seed=1), "another model")):
         (tmp_path / "model.keras").write_bytes((shared / "model.keras").read_bytes())
-        sampler = load_sampler(ModelSource(str(tmp_path / "model.keras")))
+        sampler = load_sampler(ModelSource(ModelOptions(str(tmp_path / "model.keras"))))
         (tmp_path / "model.keras").unlink()
         if other:
             other.save(tmp_path / "model.keras")

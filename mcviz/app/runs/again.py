@@ -17,6 +17,7 @@ from mcviz.jobs import FoundJob, Job, Jobs
 from mcviz.jobs.of_run import can_be_sampled, options_of_more
 from mcviz.measures import most_uncertain_first
 from mcviz.measures.ranking import first_in_both, rank_correlation
+from mcviz.options import format_arguments
 from mcviz.runs import Run
 
 FIRST = 10  # examples of the ranking, and a tenth of it
@@ -64,7 +65,7 @@ def _start(selection: Selection, jobs: Jobs) -> None:
     run, examples = selection.run, np.sort(selection.examples)
     assert run.manifest.seed is not None  # as `can_be_held_against` says
     seed = (run.manifest.seed + 1) % HIGHEST_SEED
-    options = [*options_of_more(run, seed=seed, passes=run.passes), "--no-keep-images", "--no-keep-model"]
+    options = format_arguments(options_of_more(run, seed=seed, passes=run.passes, keep=False))
     jobs.add(
         "again", options, run.name, f"{counted(len(examples), 'example')} of {run.name}, again with seed {seed}",
         examples=examples.tolist(),

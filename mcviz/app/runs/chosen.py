@@ -19,6 +19,7 @@ from mcviz.app.wording import all_as_markdown, as_markdown, counted
 from mcviz.errors import McvizError
 from mcviz.jobs import Jobs
 from mcviz.jobs.of_run import can_be_sampled, options_of_more
+from mcviz.options import format_arguments
 from mcviz.permission import may_write
 from mcviz.reviews.store import reviews_beside
 from mcviz.runs import ListedRun, Run, preview_removal, remove_run, rename_run
@@ -100,7 +101,7 @@ def _render_growth(run: Run) -> None:
         )  # fmt: skip
 
         def start(jobs: Jobs) -> None:
-            options = options_of_more(run, seed=seed, passes=wanted)
+            options = format_arguments(options_of_more(run, seed=seed, passes=wanted))
             jobs.add("sample", options, run.name, f"{run.name}: {run.passes:,} to {wanted:,} passes")
 
         st.button("Add passes", icon=":material/add:", key="more-passes", on_click=act, args=(start,))

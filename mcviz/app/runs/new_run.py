@@ -2,9 +2,10 @@
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,11 +22,22 @@ from mcviz.app.selection import select
 from mcviz.app.session import session_store
 from mcviz.app.state import address
 from mcviz.app.wording import all_as_markdown, as_markdown, counted
-from mcviz.choices import PREDICTS, USUAL_PASSES
 from mcviz.errors import McvizError
 from mcviz.jobs import FoundJob, Jobs, Progress
 from mcviz.jobs.of_run import check_kept_model, options_of_data, options_of_model
 from mcviz.jobs.queue import check_new_name
+from mcviz.options import (
+    CheckOptions,
+    ColumnOptions,
+    DataOptions,
+    ModelOptions,
+    OptionField,
+    PreprocessingOptions,
+    SampleOptions,
+    TaskOptions,
+    format_arguments,
+    option_fields,
+)
 from mcviz.regular import is_there
 from mcviz.runs.existing import REVIEWS
 from mcviz.runs.folder import LONGEST_NAME, cache_folder
@@ -34,23 +46,20 @@ from mcviz.text import duration, one_line
 
 CHECK = "new-run-check"  # id of the job, of the session
 MOST_EXAMPLES = 100_000_000
-MASKS = {"per_pass": "one draw for all examples of a pass", "per_example": "a draw for each example"}
+MOST = {"passes": MOST_PASSES, "seed": HIGHEST_SEED}
+WIDTHS = {"passes": 160, "masks": 380, "seed": 160}  # in pixels, of fields in one line
+MEANINGS = {"per_pass": "one draw for all examples of a pass", "per_example": "a draw for each example"}
 FOUND_OUT, OF_THE_RUN = "found out from the model", "as for its run"
 PREPARED = {
-    FOUND_OUT: (),
-    "divided by 255": ("--scale=255",),
-    "as they are": ("--scale=1",),
-    "as torchvision does for ImageNet": ("--preprocess=imagenet",),
-    "as Keras does for ImageNet, in the style of Caffe": ("--preprocess=caffe",),
-    "as Keras does for ImageNet, from -1 to 1": ("--preprocess=tf",),
+    FOUND_OUT: PreprocessingOptions(),
+    "divided by 255": PreprocessingOptions(scale=255),
+    "as they are": PreprocessingOptions(scale=1),
+    "as torchvision does for ImageNet": PreprocessingOptions(preprocess="imagenet"),
+    "as Keras does for ImageNet, in the style of Caffe": PreprocessingOptions(preprocess="caffe"),
+    "as Keras does for ImageNet, from -1 to 1": PreprocessingOptions(preprocess="tf"),
 }
-COLUMNS = {
-    "label-column": ("Labels", "of a regression of several targets: A,B"),
-    "id-column": ("Ids", ""),
-    "picture-column": ("Pictures", "paths, from the table's folder on"),
-    "text-column": ("Texts", ""),
-    "feature-columns": ("Numbers", "in the model's order: A,B,C"),
-}
+OF_CHECK = option_fields(CheckOptions)  # how many passes, under which masks
+OF_SAMPLE = [each for each in option_fields(SampleOptions) if each not in OF_CHECK]
 ROOM = 2.2  # times the predictions: a run that grows is there twice, for a moment
 
 
@@ -62,15 +71,15 @@ class Wanted:
         model: which.
         data: which.
         options: of `mcviz check` and `mcviz sample`.
+        more: those of `mcviz sample` alone.
         examples: (n,) numbers of those that are taken of the data, or None.
-        seed: of the masks.
     """
 
     model: Source
     data: Source
     options: tuple[str, ...]
+    more: tuple[str, ...]
     examples: np.ndarray | None
-    seed: int
 
     @property
     def key(self) -> list[object]:
@@ -115,21 +124,39 @@ def _form(known_models: dict[str, Source], known_data: dict[str, Source]) -> Wan
     options = [*_of_model(model, data, left), *_of_data(data, right)]
     examples, which = _which_examples(data)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        passes = st.number_input("Passes", 1, MOST_PASSES, USUAL_PASSES, key="new-run-passes", width=160)
-        masks = st.selectbox(
-            "Dropout masks", list(MASKS), format_func=lambda each: f"{each}: {MASKS[each]}", key="new-run-masks",
-            width=380,
-        )  # fmt: skip
-        seed = st.number_input("Seed", 0, HIGHEST_SEED, 0, key="new-run-seed", width=160)
+        options += [*which, *_render_fields(OF_CHECK)]
+        more = _render_fields(OF_SAMPLE)
     if examples is not None and len(examples) == 0:
         st.info("No example is selected. Take a filter off first.", icon=":material/filter_alt_off:")
         return None
-    options += [*which, f"--passes={passes}", f"--masks={masks}"]
-    return Wanted(model, data, tuple(options), examples, int(seed))
+    return Wanted(model, data, tuple(options), more, examples)
+
+
+def _render_fields(options: Iterable[OptionField]) -> tuple[str, ...]:
+    """Render the fields of the options that have one, and return the arguments that say what is in them."""
+    filled = [(each, _render_field(each, each.option.choices)) for each in options if each.option.label]
+    return tuple(f"{each.argument}{text}" for each, text in filled if text)
+
+
+def _render_field(each: OptionField, choices: Sequence[str]) -> str:
+    """Render the field of an option, and return the text in it."""
+    option, key = each.option, f"new-run-{each.name}"
+    width: Any = WIDTHS.get(each.name, "stretch")
+    if choices:
+        return st.selectbox(option.label, choices, format_func=_describe_choice, key=key, width=width)
+    if option.at_least is not None:
+        most = MOST.get(each.name)
+        number = st.number_input(option.label, option.at_least, most, each.default, key=key, width=width)
+        return "" if number is None else str(number)
+    return st.text_input(option.label, placeholder=option.placeholder, key=key, width=width).strip()
+
+
+def _describe_choice(choice: str) -> str:
+    return f"{choice}: {MEANINGS[choice]}" if choice in MEANINGS else choice
 
 
 def _of_model(model: Source, data: Source, place: "st.delta_generator.DeltaGenerator") -> Iterator[str]:
-    prepared = {OF_THE_RUN: (), **PREPARED} if model.of_run else PREPARED
+    prepared = {OF_THE_RUN: PreprocessingOptions(), **PREPARED} if model.of_run else PREPARED
     usual = OF_THE_RUN if model.of_run and model.path == data.path else FOUND_OUT
     with place.expander("About the model", icon=":material/tune:"):
         how = st.selectbox(
@@ -137,36 +164,32 @@ def _of_model(model: Source, data: Source, place: "st.delta_generator.DeltaGener
         )  # fmt: skip
         if model.of_run:
             run = opened_run(model.path)
-            yield from options_of_model(run, preprocessing=how == OF_THE_RUN)
+            yield from format_arguments(*options_of_model(run, preprocessing=how == OF_THE_RUN))
         else:
-            yield f"--model={model.path}"
-            task = st.selectbox("What it predicts", list(TASKS), key="new-run-task")
-            yield f"--task={task}"
-            if not TASKS[task].predicts_classes:
-                yield f"--predicts={st.selectbox('Its outputs are', PREDICTS, key='new-run-predicts')}"
-            if output := st.text_input("Output, of a model with several", key="new-run-output").strip():
-                yield f"--output={output}"
-        yield from prepared[how]
+            yield from format_arguments(ModelOptions(str(model.path)))
+            task, *of_values = option_fields(TaskOptions)
+            chosen = _render_field(task, list(TASKS))
+            yield f"{task.argument}{chosen}"
+            if not TASKS[chosen].predicts_classes:
+                yield from _render_fields(of_values)
+            yield from _render_fields(option_fields(ModelOptions))
+        yield from format_arguments(prepared[how])
 
 
 def _of_data(data: Source, place: "st.delta_generator.DeltaGenerator") -> Iterator[str]:
     if data.of_run:
-        yield from options_of_data(opened_run(data.path))
+        yield from format_arguments(options_of_data(opened_run(data.path)))
         return
-    yield f"--data={data.path}"
+    yield from format_arguments(DataOptions(str(data.path)))
     with place.expander("About the data", icon=":material/tune:"):
         names = [name.strip() for name in st.text_input(
             "Names of the classes, in the model's order", placeholder="cat, dog, owl", key="new-run-classes"
         ).split(",")]  # fmt: skip
-        typed = ",".join(names)
-        if len(names) > 1 and not is_there(typed):  # or else that file would be read
-            yield f"--class-names={typed}"
-        if unit := st.text_input("Unit of what a regression predicts", placeholder="mg/dl", key="new-run-unit").strip():
-            yield f"--unit={unit}"
+        if len(names) > 1 and not is_there(",".join(names)):  # or else that file would be read
+            yield from format_arguments(DataOptions(class_names=tuple(names)))
+        yield from _render_fields(option_fields(DataOptions))
         st.caption("Columns of a table, where they have other names than the usual:")
-        for option, (label, placeholder) in COLUMNS.items():
-            if column := st.text_input(label, placeholder=placeholder, key=f"new-run-{option}").strip():
-                yield f"--{option}={column}"
+        yield from _render_fields(option_fields(ColumnOptions))
 
 
 def _which_examples(data: Source) -> tuple[np.ndarray | None, tuple[str, ...]]:
@@ -182,7 +205,7 @@ def _which_examples(data: Source) -> tuple[np.ndarray | None, tuple[str, ...]]:
         )  # fmt: skip
         if chosen == "first":
             count = st.number_input("How many", 1, MOST_EXAMPLES, 1000, key="new-run-first", width=160)
-            return None, (f"--first={count}",)
+            return None, format_arguments(DataOptions(first=count))
         if data.of_run and selected is None and data.name == _open_run():
             link_to(UNCERTAIN, "Select some", icon=":material/filter_list:")
     return (selected, ()) if chosen == "selected" else (None, ())
@@ -299,6 +322,6 @@ def _findings_table(progress: Progress) -> None:
 def _start(wanted: Wanted, name: str, jobs: Jobs) -> None:
     """Put the sampling into the queue, in a callback; the check has done its part."""
     check_new_name(jobs.cache, name)
-    options = [*wanted.options, f"--seed={wanted.seed}"]
+    options = [*wanted.options, *wanted.more]
     jobs.add("sample", options, name, name, examples=None if wanted.examples is None else wanted.examples.tolist())
     _forget_check(jobs)

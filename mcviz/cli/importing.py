@@ -1,0 +1,103 @@
+"""`mcviz import`."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from mcviz.cli.data import add_scaler, choose_preprocessing, read_examples, read_labels, say_classes, say_run
+from mcviz.cli.options import add_options
+from mcviz.cli.printing import say
+from mcviz.cli.progress import sampling_progress
+from mcviz.cli.stopping import loading, when_stopped
+from mcviz.errors import InvalidInputError
+from mcviz.options import ImportOptions
+
+if TYPE_CHECKING:
+    from mcviz.data import DataSet
+
+
+@click.command("import", short_help="Make a run of passes that were made elsewhere.")
+@click.argument("passes", metavar="PASSES")
+@add_options(ImportOptions, required=["out"])
+def import_(passes: str, options: ImportOptions) -> None:
+    """Make a run of the passes in PASSES.
+
+    They are .npz, .npy, Zarr, NetCDF, HDF5, a long table, or a folder with one .npy a pass.
+
+    Without --axes, the axes are pass, example and class, or target of a regression. A long table has the columns
+    example, pass, class and probability, or example, pass, target and value.
+    """
+    stopped = f"stopped. The same command goes on with {options.run.out}."
+    with when_stopped(stopped):
+        _import(passes, options, stopped)
+
+
+def _import(path: str, options: ImportOptions, stopped: str) -> None:
+    with loading(stopped):
+        from mcviz.data import DataSet, opened_passes, read_array
+        from mcviz.importing import write_run
+        from mcviz.tasks import TASKS
+
+    task = options.task.task
+    chosen = choose_preprocessing(options.preprocessing)
+    with opened_passes(path, TASKS[task].pass_names) as passes:
+        examples = _read_examples(options) if options.data.data else DataSet(None)
+        chosen = add_scaler(chosen, options.data, examples)
+        sizes = getattr(examples.images, "sizes", ())
+        if len(sizes) > 1:
+            say(f"The pictures have {len(sizes):,} sizes. They are shown in the most frequent one.")
+        if options.labels:
+            examples = examples.with_labels_of(read_labels(options.labels, options.data, task))
+        elif examples.labels is None and passes.labels is not None:
+            examples = examples.with_labels(passes.labels, task)
+        if passes.ids:
+            examples = examples.in_order_of(passes.ids)
+        names = TASKS[task].pass_names.arrays
+        usual = (*(f"deterministic_{name}" for name in names), *names)
+        fixed = read_array(options.deterministic, usual) if options.deterministic else passes.deterministic
+        examples = _with_names(examples, passes.last_names, options.data.class_names, task)
+        say_classes(examples)
+        with sampling_progress(len(examples) or 1) as progress:
+            run = write_run(
+                options.run.out,
+                passes.passes,
+                data=examples,
+                task=task,
+                predicts=passes.predicts_as(options.task.predicts),
+                unit=options.data.unit,
+                deterministic=fixed,
+                features=read_array(options.features) if options.features else None,
+                axes=tuple(options.axes.split(",")) if options.axes else passes.axes,
+                from_logits=options.from_logits,
+                preprocessing=chosen,
+                keep_images=options.run.keep_images,
+                source=options.source,
+                about=dict(options.run.about),
+                resume=options.run.resume,
+                progress=progress,
+            )
+    say_run(run)
+
+
+def _read_examples(options: ImportOptions) -> "DataSet":
+    """The examples; where labels come in a file of their own, that file has the column of labels."""
+    data = options.data
+    if options.labels:
+        data = replace(data, columns=replace(data.columns, label_column=()))
+    return read_examples(data, options.task.task, complete=False)
+
+
+def _with_names(
+    examples: "DataSet", of_passes: tuple[str, ...] | None, asked: tuple[str, ...] | None, task: str
+) -> "DataSet":
+    """Examples whose classes have the names that the passes give, in their order, or those that --class-names gives."""
+    if not asked or set(asked) == set(of_passes or ()):
+        return examples.with_names(of_passes, task) if of_passes else examples
+    own = examples.class_names
+    if of_passes and not (own and set(own) <= set(asked)):  # or else the labels have the names that were asked for
+        examples = examples.with_names(of_passes, task)
+    if of_passes and not set(asked).isdisjoint(of_passes):
+        expected = f"the names that the passes have, {', '.join(of_passes)}, or all new"
+        raise InvalidInputError(f"--class-names should be {expected}. Received: {', '.join(asked)}.")
+    return examples.with_class_names(asked)

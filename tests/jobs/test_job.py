@@ -1,0 +1,40 @@
+"""What a job may ask for is written out here: an option is open to jobs where its field says so, never by mistake."""
+
+import pytest
+
+from mcviz.errors import InvalidInputError
+from mcviz.jobs import Job
+from mcviz.options import JOB_ARGUMENTS, SampleOptions, all_option_fields
+
+ALLOWED = {
+    "--model=", "--data=", "--passes=", "--seed=", "--masks=", "--task=", "--predicts=", "--unit=", "--class-names=",
+    "--only=", "--first=", "--picture-column=", "--text-column=", "--feature-columns=", "--label-column=",
+    "--id-column=", "--scaler=", "--preprocess=", "--scale=", "--mean=", "--std=", "--channel-order=", "--vocabulary=",
+    "--output=", "--crop", "--preprocessed", "--from-logits", "--skip-broken", "--no-keep-images", "--no-keep-model",
+}  # fmt: skip
+CLOSED = {
+    "--import=", "--trust-model", "--out=", "--about=", "--no-resume", "--rate=", "--scheduler=",
+}  # fmt: skip
+
+
+def job(*arguments: str) -> Job:
+    return Job(id="a", kind="sample", arguments=arguments, run="run", title="A run", created="2026-11-27T12:00:00")
+
+
+def test_a_job_may_have_these_options_and_no_other() -> None:
+    assert JOB_ARGUMENTS == ALLOWED
+    assert {each.argument for each in all_option_fields(SampleOptions)} == ALLOWED | CLOSED
+    job(*(f"{each}3" if each.endswith("=") else each for each in ALLOWED)).check()
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        *(f"{each}3" if each.endswith("=") else each for each in sorted(CLOSED)),
+        "--import=antigravity", "--resume", "--keep-images", "--labels=a.csv", "--axes=a,b", "--crop=1", "--passes",
+        "--pass=3", "-passes=3", "passes=3", "--", "", "=", "--=", " --passes=3", "--Passes=3", "--passes =3", "-h",
+    ],
+)  # fmt: skip
+def test_what_is_not_an_allowed_option_letter_for_letter_is_refused(argument: str) -> None:
+    with pytest.raises(InvalidInputError, match="options that a job may have"):
+        job("--passes=3", argument).check()
