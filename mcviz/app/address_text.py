@@ -1,10 +1,11 @@
 """Fields of a dataclass as texts of an address: how each is written, read again, and what of a text means nothing."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
 from math import inf
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from mcviz.measures import SCORES
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 UNBOUNDED = 10**18
+LARGEST = sys.float_info.max
 DIGITS = 18  # of the largest whole number that is read from an address
 
 
@@ -45,7 +47,13 @@ ALL_OFFERED = Offered()  # what is known of no run in particular
 
 
 class AddressText(Generic[T]):
-    """How a value is a text of an address."""
+    """How a value is a text of an address.
+
+    Attributes:
+        about: whose numbers it holds, where those are others in another run.
+    """
+
+    about: Literal["", "examples", "classes"] = ""
 
     def parse(self, text: str, offered: Offered) -> T | None:
         """The value for a run; None for the default, where the text is empty or means nothing."""
@@ -114,6 +122,13 @@ def write_fields(of: "DataclassInstance") -> dict[str, str]:
     return {key: text.format(value) for each, key, text, value in found if value != each.default}
 
 
+def defaults_about(
+    of: "DataclassInstance | type[DataclassInstance]", about: Literal["examples", "classes"]
+) -> dict[str, Any]:
+    """Return the defaults of the `address_fields` that are about this, by the fields' names."""
+    return {each.name: each.default for each, _, text in address_fields(of) if text.about == about}
+
+
 def whole(text: str) -> int | None:
     """The whole number that a text is, or None."""
     return int(text) if len(text) <= DIGITS and text.isascii() and text.isdigit() else None
@@ -132,6 +147,13 @@ def number(text: str, low: float, high: float) -> float | None:
     except ValueError:
         return None
     return value if low <= value <= high else None
+
+
+def finite_numbers(texts: Iterable[str]) -> list[float]:
+    """Read numbers; none, unless all of them are finite."""
+    found = [number(text, -LARGEST, LARGEST) for text in texts]
+    values = [value for value in found if value is not None]
+    return values if len(values) == len(found) else []
 
 
 def escaped(name: str) -> str:

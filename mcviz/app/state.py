@@ -9,7 +9,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import unquote, urlencode
 
 import streamlit as st
@@ -24,6 +24,7 @@ from mcviz.app.address_text import (
     WrittenOtherwise,
     address_field,
     address_fields,
+    defaults_about,
     escaped,
     indices,
     number,
@@ -120,19 +121,28 @@ class _Index(AddressText[int]):
         return value if value is not None and value < self.count(offered) else None
 
 
-class _OfOneRun:
-    """What is about examples, which are others in another run."""
-
-
-class _Example(_OfOneRun, _Index):
+class _Example(_Index):
     """The number of an example."""
+
+    about = "examples"
 
     def __init__(self) -> None:
         super().__init__(lambda run: run.examples)
 
 
-class _Examples(_OfOneRun, Indices):
+class _Class(_Index):
+    """The index of a class."""
+
+    about = "classes"
+
+    def __init__(self) -> None:
+        super().__init__(lambda run: run.classes)
+
+
+class _Examples(Indices):
     """Numbers of examples, at most so many."""
+
+    about = "examples"
 
     def __init__(self, most: int | None = None) -> None:
         self.most = most
@@ -164,8 +174,10 @@ class _Columns(WrittenOtherwise[tuple[str, ...]]):
         return "~".join(map(escaped, value))
 
 
-class _RowValues(_OfOneRun, WrittenOtherwise[tuple[tuple[int, float], ...]]):
+class _RowValues(WrittenOtherwise[tuple[tuple[int, float], ...]]):
     """Columns and their values, as "3:1.5,0:-2" lists them."""
+
+    about = "examples"
 
     def parse(self, text: str, offered: Offered) -> tuple[tuple[int, float], ...]:
         found = {}
@@ -219,8 +231,8 @@ class PageState:
     look_costs: float = address_field(1.0, _Number(0, 1e9))  # of an example, in the same unit
     part: str = address_field("", _Name())  # of the page Review
     closer_look: str = address_field("", _Name())  # at one example
-    first_class: int | None = address_field(None, _Index(lambda run: run.classes))  # None for the likeliest
-    second_class: int | None = address_field(None, _Index(lambda run: run.classes))  # None for the next
+    first_class: int | None = address_field(None, _Class())  # None for the likeliest
+    second_class: int | None = address_field(None, _Class())  # None for the next
     input: str = address_field("", _Name())  # kind of the probe's input
     noise: str = address_field("", _Name())  # kind of it
     seed: int = address_field(0, _Whole(0, HIGHEST_SEED))  # of what is random in the input
@@ -264,10 +276,10 @@ class PageState:
         """The address of the state with other values."""
         return self.replace(**changes).to_query()
 
-    def without_examples(self) -> "PageState":
-        """The state without what is about examples of its run."""
-        found = {each.name: each.default for each, _, text in address_fields(self) if isinstance(text, _OfOneRun)}
-        return self.replace(**found, filters=self.filters.without("area", "selected"))
+    def without_all(self, about: Literal["examples", "classes"]) -> "PageState":
+        """The state without what is about examples, or about classes, of its run."""
+        filters = dataclasses.replace(self.filters, **defaults_about(Filters, about))
+        return self.replace(**defaults_about(PageState, about), filters=filters)
 
 
 def current_state(offered: Offered) -> PageState:
@@ -291,10 +303,7 @@ def go(*, parts: Collection[str] = (), **changes: Any) -> None:
         parts: the keys of the fragments that show what changes; all of the page, without them.
         changes: new values of attributes of `PageState`.
     """
-    state = session_store()[LATEST] = latest_state().replace(**changes)
-    _show_address(state.to_query(), parts)
-    if parts:
-        rerun_fragments(*parts)
+    _go_to(latest_state().replace(**changes), parts)
 
 
 def change_filters(change: Callable[[Filters], Filters]) -> None:
@@ -316,10 +325,8 @@ def go_to_same_examples(name: str, now: str, *, same_classes: bool) -> None:
         same_classes: whether a number of a class means the same; otherwise nothing is filtered by classes.
     """
     state = latest_state()
-    changes: dict[str, Any] = {"run": name, "other": now if state.other == name else state.other}
-    if not same_classes:
-        changes |= {"filters": state.filters.without("label", "prediction"), "first_class": None, "second_class": None}
-    go(**changes)
+    other = now if state.other == name else state.other
+    _go_to((state if same_classes else state.without_all("classes")).replace(run=name, other=other))
 
 
 def with_or_without(examples: tuple[int, ...], example: int) -> tuple[int, ...]:
@@ -348,7 +355,7 @@ def resolve_run(names: Sequence[str]) -> str:
     if not state.run:  # the rest stays as it was written, and the page tells what of it means nothing
         _show_address({**address(), "run": names[0]})
         return ""
-    settled = state.without_examples().replace(run=names[0] if len(names) > 1 else "")
+    settled = state.without_all("examples").replace(run=names[0] if len(names) > 1 else "")
     _show_address(settled.to_query())
     return state.run
 
@@ -378,6 +385,13 @@ def address() -> dict[str, str]:
     """The address as it is, for links to other pages."""
     found: dict[str, str] | None = session_store().get(ADDRESS)
     return st.query_params.to_dict() if found is None else dict(found)
+
+
+def _go_to(state: PageState, parts: Collection[str] = ()) -> None:
+    session_store()[LATEST] = state
+    _show_address(state.to_query(), parts)
+    if parts:
+        rerun_fragments(*parts)
 
 
 def _show_address(query: dict[str, str], parts: Collection[str] = ()) -> None:

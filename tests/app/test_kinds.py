@@ -15,11 +15,11 @@ from streamlit.testing.v1 import AppTest
 import mcviz
 from mcviz.app import exporting
 from mcviz.app.address_text import Offered
-from mcviz.app.filters import ColumnFilter, Filters
+from mcviz.app.filters import ColumnFilter, Filters, columns
 from mcviz.app.selection import select
 from mcviz.app.state import PageState
 from mcviz.app.trust import referring
-from mcviz.app.views import VIEWS, column_filter
+from mcviz.app.views import VIEWS
 from mcviz.reviews import reviews_of
 from tests.app.kinds import EXAMPLES, KINDS, REGRESSIONS
 from tests.app.opening import open_popovers, opened_page
@@ -243,7 +243,7 @@ def test_a_closed_popover_computes_nothing_and_keeps_the_choice_of_a_column(monk
         function = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *given, **named: called.append(name) or function(*given, **named))
 
-    counted(column_filter, "as_texts")
+    counted(columns, "as_texts")
     counted(referring, "referral_control")
     app = opened("uncertain", "columns")
     chooser(app).select("source").run()

@@ -13,7 +13,7 @@ from mcviz.app.caching import table_key
 from mcviz.app.components.gallery import tile_data
 from mcviz.app.components.points import points
 from mcviz.app.components.zoom import zoom
-from mcviz.app.filters import Area, Lasso, as_written
+from mcviz.app.filters import Area, Lasso, round_corners
 from mcviz.app.redrawing import mark_dirty, mark_rendered, queue_toast
 from mcviz.app.resources import numbers_of
 from mcviz.app.selection import passing
@@ -199,5 +199,5 @@ def _drawn(key: str, plane: P) -> P | None:
     if not kept:
         return None
     kept += kept[-1:] * (3 - len(kept))  # a line is an area with nothing inside
-    written = as_written(tuple((float(a), float(b)) for a, b in kept))
+    written = round_corners(tuple((float(a), float(b)) for a, b in kept))
     return replace(plane, corners=written) if written else None
