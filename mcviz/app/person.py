@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from mcviz.app.streamlit_internals import current_visit
 from mcviz.app.wording import as_markdown
 from mcviz.permission import may_write
 
@@ -14,7 +14,7 @@ def person() -> str | None:
 
     None where nobody is, where the login gives no address or says that it was not verified, and in a thread of its own.
     """
-    if get_script_run_ctx(suppress_warning=True) is None:
+    if current_visit() is None:
         return None
     user = st.user.to_dict()
     known = user.get("is_logged_in") is True or bool(st.get_option("server.trustedUserHeaders"))

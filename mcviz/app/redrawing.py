@@ -1,9 +1,9 @@
 """What is drawn after a callback: all of the page or parts of it, and a word in passing."""
 
 import streamlit as st
-from streamlit.delta_generator_singletons import context_dg_stack, get_default_dg_stack_value
 
 from mcviz.app.session import session_store
+from mcviz.app.streamlit_internals import draw_at_top
 
 LEFT, TOLD = "left-to-draw", "told-in-passing"  # names of what a visit keeps
 
@@ -37,7 +37,7 @@ def mark_rendered(key: str) -> None:
 
 def start_page() -> None:
     """Begin to draw all of the page at its top; after a fragment, Streamlit would draw it in the fragment's place."""
-    context_dg_stack.set(get_default_dg_stack_value())
+    draw_at_top()
     mark_dirty()
 
 

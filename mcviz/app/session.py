@@ -8,7 +8,8 @@ import threading
 from typing import Any
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from mcviz.app.streamlit_internals import current_visit
 
 KEPT = "kept"
 
@@ -17,7 +18,7 @@ _of_thread = threading.local()  # the last visit that it worked for, and what th
 
 def session_store() -> dict[str, Any]:
     """What this visit keeps from one drawing to the next, by its names."""
-    visit = get_script_run_ctx(suppress_warning=True)
+    visit = current_visit()
     before, found = getattr(_of_thread, "visit", (None, {}))
     if visit is None or visit is not before:
         found = st.session_state.to_dict().get(KEPT)

@@ -13,7 +13,6 @@ from typing import Any, Literal, TypeVar
 from urllib.parse import unquote, urlencode
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from mcviz.app.address_text import (
     ALL_OFFERED,
@@ -35,6 +34,7 @@ from mcviz.app.address_text import (
 from mcviz.app.filters import CLASSES, Filters
 from mcviz.app.redrawing import mark_dirty, rerun_fragments
 from mcviz.app.session import session_store
+from mcviz.app.streamlit_internals import is_history_navigation
 from mcviz.app.wording import as_markdown
 
 UNCERTAIN_FIRST, CONFIDENT_FIRST = "uncertain_first", "confident_first"
@@ -366,9 +366,7 @@ def sync_from_url(page: str) -> None:
     What the browser says is out of date where it is one that this page had before, unless somebody went back to it.
     """
     found, told = session_store(), st.query_params.to_dict()
-    context = get_script_run_ctx()
-    went_back = context is not None and context.is_history_navigation
-    if found.get(PAGE) == page and not went_back and told in found[SHOWN]:
+    if found.get(PAGE) == page and not is_history_navigation() and told in found[SHOWN]:
         if told != address():
             st.query_params.from_dict(address())
         return

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
-from streamlit.runtime.scriptrunner import add_script_run_ctx
 
 from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.failures import refusal, unforeseen
 from mcviz.app.inputs import alone
 from mcviz.app.navigation import PROBE
 from mcviz.app.resources import for_the_model, sampler, scores_of, sorted_scores
+from mcviz.app.streamlit_internals import join_visit
 from mcviz.app.tasks import task_of
 from mcviz.app.wording import as_markdown
 from mcviz.errors import McvizError
@@ -289,7 +289,7 @@ def _fit(run: Run) -> Fit:
             fit.detector.set_exception(error)
 
     thread = threading.Thread(target=work)  # no daemon: a process that ends amid a product of OpenBLAS can hang
-    add_script_run_ctx(thread)  # so that it keeps what it finds if whoever asks may
+    join_visit(thread)  # so that it keeps what it finds if whoever asks may
     thread.start()
     return fit
 
