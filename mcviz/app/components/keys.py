@@ -4,7 +4,7 @@ import streamlit as st
 
 from mcviz.app.components.scripts import load_assets
 
-_mounted = st.components.v2.component("mcviz_keys", js=load_assets("hearing.js", "keys.js"))
+_mounted = st.components.v2.component("mcviz_keys", js=load_assets("internals.js", "hearing.js", "keys.js"))
 
 
 def keys(**widgets: str) -> None:

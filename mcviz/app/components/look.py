@@ -11,11 +11,11 @@ from mcviz.app.session import widget_value
 _mounted = st.components.v2.component(
     "mcviz_look",
     css=load_assets("tile.css", "acts.css", "look.css"),
-    js=load_assets("hearing.js", "element.js", "tile.js", "acts.js", "look.js"),
+    js=load_assets("internals.js", "hearing.js", "element.js", "tile.js", "acts.js", "look.js"),
 )
 
 
-_asked = st.components.v2.component("mcviz_asked", js=load_assets("hearing.js", "asked.js"))
+_asked = st.components.v2.component("mcviz_asked", js=load_assets("internals.js", "hearing.js", "asked.js"))
 
 
 def look_head(key: str, data: dict[str, Any]) -> None:

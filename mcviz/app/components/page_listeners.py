@@ -6,9 +6,7 @@ from mcviz.app.components.scripts import load_assets
 
 _mounted = st.components.v2.component(
     "mcviz_page_listeners",
-    js=load_assets(
-        "touch.js", "going_back.js", "short_history.js", "reconnecting.js", "skipping.js", "page_listeners.js"
-    ),
+    js=load_assets("internals.js", "going_back.js", "page_listeners.js"),
 )
 
 

@@ -10,7 +10,7 @@ from mcviz.app.components.scripts import load_assets
 from mcviz.app.session import widget_value
 from mcviz.figures import Window
 
-_mounted = st.components.v2.component("mcviz_zoom", js=load_assets("zoom.js"))
+_mounted = st.components.v2.component("mcviz_zoom", js=load_assets("internals.js", "zoom.js"))
 
 
 def zoom(key: str, container: str, change: Callable[[Window], None]) -> None:
