@@ -7,7 +7,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 import streamlit as st
 
-from mcviz.app.beside import ComparedRun
+from mcviz.app.compared_run import ComparedRun
 from mcviz.app.filters import Area, Filters, Lasso
 from mcviz.runs import Run
 

@@ -1,4 +1,4 @@
-"""The ids and the user's own columns of the run that is open, and of one beside it."""
+"""The columns of a run: ids, the user's own, and those that are rows of numbers themselves."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mcviz.app.caching import cached_for_run, table_key
+from mcviz.app.caching import cached_for_run, numbers_key, table_key
+from mcviz.data import Usual, usual
 from mcviz.manifest import CONTENT
 from mcviz.runs import Run
 from mcviz.runs.columns import UNKNOWN, Groups, Kind, column_groups, column_kinds, that_make_groups
@@ -78,3 +79,22 @@ def shown(value: Any) -> str:
         return UNKNOWN
     text = f"{value:.6g}" if isinstance(value, float) else one_line(str(value)).removesuffix(" 00:00:00")
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+@cached_for_run(numbers_key, max_entries=4)
+def rows_of(run: Run) -> np.ndarray:
+    """(N, D) float32: the rows of a run; shared, so not to be written to."""
+    rows = run.content.to_numpy(np.float32)
+    rows.setflags(write=False)
+    return rows
+
+
+def names_of(run: Run) -> list[str]:
+    """The names of a run's columns, each as one line."""
+    return [one_line(str(name)) for name in run.content]
+
+
+@cached_for_run(numbers_key, max_entries=4)
+def usual_values(run: Run) -> Usual:
+    """What is usual in each column of a run."""
+    return usual(rows_of(run))

@@ -9,7 +9,7 @@ from mcviz.app.components.page_listeners import page_listens
 from mcviz.app.failures import failures_shown
 from mcviz.app.navigation import PAGES, links_to_all_pages
 from mcviz.app.person import person
-from mcviz.app.redrawing import finish_page, start_page
+from mcviz.app.session import finish_page, start_page
 from mcviz.app.state import sync_from_url
 from mcviz.permission import ask_as
 

@@ -12,16 +12,16 @@ from streamlit.delta_generator import DeltaGenerator
 
 from mcviz.analysis.comparison import check_comparable, same_examples
 from mcviz.app.address_text import Offered
-from mcviz.app.beside import ComparedRun
 from mcviz.app.columns import own_columns
+from mcviz.app.compared_run import ComparedRun
 from mcviz.app.components.copy_link import copy_link
 from mcviz.app.components.widgets import bound
 from mcviz.app.failures import refusal
 from mcviz.app.layouts import known_layouts
 from mcviz.app.needs import Part, has, met
 from mcviz.app.person import login
-from mcviz.app.redrawing import mark_rendered
 from mcviz.app.resources import join_runs, numbers_of, opened_run, run_paths, scores_of
+from mcviz.app.session import mark_rendered
 from mcviz.app.state import (
     PageState,
     address,

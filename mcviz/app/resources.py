@@ -17,8 +17,8 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.analysis.comparison import OTHER, join_comparison
-from mcviz.app.beside import ComparedRun
 from mcviz.app.caching import cached_for_run, names_key, numbers_key, table_key
+from mcviz.app.compared_run import ComparedRun
 from mcviz.app.needs import missing
 from mcviz.choices import Masks
 from mcviz.errors import McvizError

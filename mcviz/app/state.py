@@ -32,8 +32,7 @@ from mcviz.app.address_text import (
     write_fields,
 )
 from mcviz.app.filters import CLASSES, Filters
-from mcviz.app.redrawing import mark_dirty, rerun_fragments
-from mcviz.app.session import session_store
+from mcviz.app.session import mark_dirty, rerun_fragments, session_store
 from mcviz.app.streamlit_internals import is_history_navigation
 from mcviz.app.wording import as_markdown
 

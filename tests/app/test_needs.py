@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from mcviz.app import needs
-from mcviz.app.exporting import EXPORTS
+from mcviz.app.exports import EXPORTS
 from mcviz.app.navigation import PAGES, PROBE
 from mcviz.app.needs import MISSING, has, met, offered
 from mcviz.app.views import VIEWS

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from mcviz.app.components.scripts import load_assets
+from mcviz.app.components.assets import load_assets
 from mcviz.app.session import session_store
 from mcviz.data.drawing import Stroke
 

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app.columns import details, facts_of, shown
-from mcviz.app.components.scripts import load_assets
+from mcviz.app.components.assets import load_assets
 from mcviz.app.kinds import kind_of
 from mcviz.app.navigation import EXAMPLE, Page, open_page
 from mcviz.app.resources import scores_of, table

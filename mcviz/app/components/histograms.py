@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from mcviz.app.components.scripts import load_assets
+from mcviz.app.components.assets import load_assets
 from mcviz.app.wording import abbreviated
 from mcviz.figures import by_role, shown_classes
 from mcviz.figures.classes import OTHERS

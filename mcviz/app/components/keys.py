@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from mcviz.app.components.scripts import load_assets
+from mcviz.app.components.assets import load_assets
 
 _mounted = st.components.v2.component("mcviz_keys", js=load_assets("internals.js", "hearing.js", "keys.js"))
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from mcviz.app.components.scripts import load_assets
+from mcviz.app.components.assets import load_assets
 
 MOST_CHARACTERS = 100_000  # more than that is slow to send and to draw, and nobody scrolls through it
 HEIGHT = 320  # pixels

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from mcviz.app.components.scripts import load_assets
+from mcviz.app.components.assets import load_assets
 from mcviz.app.session import widget_value
 from mcviz.figures import Window
 

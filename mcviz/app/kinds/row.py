@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from mcviz.app.columns import names_of, rows_of, usual_values
 from mcviz.app.components.charts import chart
 from mcviz.app.explaining.parts import Parts, parts_of_row
 from mcviz.app.inputs import InputKind, ProbeInput
 from mcviz.app.kinds.base import Kind, Tiles
 from mcviz.app.probe.distorting import Distorter
 from mcviz.app.probe.rows import row_along, row_input, shuffled_input, shuffled_row, shuffled_sweep
-from mcviz.app.rows import names_of, rows_of, usual_values
 from mcviz.app.wording import all_as_markdown
 from mcviz.data import ROW_DISTORTIONS, most_unusual
 from mcviz.figures import unusual_values

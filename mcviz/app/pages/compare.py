@@ -3,8 +3,8 @@
 import streamlit as st
 
 from mcviz.analysis.comparison import scores_to_compare
-from mcviz.app.beside import ComparedRun
-from mcviz.app.comparing import both, changed, doubted, example_in_both, which_is_better
+from mcviz.app.compared_run import ComparedRun
+from mcviz.app.comparison import both, changed, doubted, example_in_both, which_is_better
 from mcviz.app.navigation import COMPARE, begin
 from mcviz.app.resources import scores_of
 from mcviz.app.state import one_of

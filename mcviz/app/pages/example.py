@@ -9,10 +9,10 @@ import streamlit as st
 from mcviz.app.columns import details, facts_of
 from mcviz.app.components.arrow_keys import arrow_keys
 from mcviz.app.components.chips import chips
+from mcviz.app.components.example import example_shown
 from mcviz.app.components.gallery import tiles
 from mcviz.app.components.keys import keys
 from mcviz.app.components.score_chooser import score_chooser
-from mcviz.app.components.shown import example_shown
 from mcviz.app.components.widgets import bound
 from mcviz.app.explaining.looks import explanations_for
 from mcviz.app.filters import Filters

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.app.columns import details, facts_of
-from mcviz.app.components.shown import example_shown
+from mcviz.app.components.example import example_shown
 from mcviz.app.components.target_chooser import target_chooser
 from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, begin, open_page
 from mcviz.app.resources import scores_of, table

@@ -13,7 +13,7 @@ from mcviz.app.views import VIEWS
 from mcviz.app.views.brushes import brushes
 from mcviz.app.views.filter_bar import filter_bar
 from mcviz.app.views.gallery import gallery_controls, gallery_view
-from mcviz.app.views.looking import looking, ticked_bar
+from mcviz.app.views.look_panel import looking, ticked_bar
 
 run, state = begin(UNCERTAIN)
 selection = filter_bar(run, state)

@@ -3,10 +3,10 @@
 import numpy as np
 import streamlit as st
 
+from mcviz.app.columns import names_of, rows_of, usual_values
 from mcviz.app.components.widgets import bound
 from mcviz.app.inputs import MOST_INPUTS, Along, ProbeInput, SweepInputs
 from mcviz.app.probe.distorting import go_to_random_example
-from mcviz.app.rows import names_of, rows_of, usual_values
 from mcviz.app.state import HIGHEST_SEED, LARGEST_VALUE, PageState, go, one_of
 from mcviz.app.wording import as_markdown, counted
 from mcviz.data import most_unusual, shuffle_columns

@@ -9,17 +9,16 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app.components.charts import chart
+from mcviz.app.components.example import example_shown
 from mcviz.app.components.gallery import tiles
 from mcviz.app.components.keys import keys
-from mcviz.app.components.shown import example_shown
 from mcviz.app.failures import failures_shown, refusal
 from mcviz.app.navigation import REVIEW
 from mcviz.app.needs import has
-from mcviz.app.redrawing import queue_toast
 from mcviz.app.resources import class_names, table
 from mcviz.app.review.queue import BUTTONS, key_in_words, next_open, pace, review_keys
 from mcviz.app.selection import Selection, place_of
-from mcviz.app.session import session_store, widget_value
+from mcviz.app.session import queue_toast, session_store, widget_value
 from mcviz.app.similar import compared, components
 from mcviz.app.wording import as_markdown, counted, predicted, votes
 from mcviz.errors import McvizError

@@ -9,10 +9,9 @@ import streamlit as st
 
 from mcviz.app.failures import failures_shown, plainly, refusal
 from mcviz.app.navigation import UNCERTAIN
-from mcviz.app.redrawing import mark_dirty
 from mcviz.app.resources import quantity
 from mcviz.app.runs.sources import without_folders
-from mcviz.app.session import session_store
+from mcviz.app.session import mark_dirty, session_store
 from mcviz.app.state import go_to_run
 from mcviz.app.wording import as_markdown, counted
 from mcviz.errors import McvizError

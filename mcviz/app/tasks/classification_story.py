@@ -3,7 +3,7 @@
 import numpy as np
 
 from mcviz.app.components.charts import chart
-from mcviz.app.components.shown import example_shown
+from mcviz.app.components.example import example_shown
 from mcviz.app.needs import missing
 from mcviz.app.resources import class_names, ranking, table
 from mcviz.app.tasks.story import WIDTH, Step, Story, review_step, side_by_side

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mcviz.app.components.charts import chart
-from mcviz.app.components.shown import example_shown
+from mcviz.app.components.example import example_shown
 from mcviz.app.needs import missing
 from mcviz.app.resources import quantity, ranking, scores_of, table, target_names
 from mcviz.app.state import COVERAGES

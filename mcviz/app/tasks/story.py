@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app.components.charts import chart
-from mcviz.app.components.shown import example_shown
+from mcviz.app.components.example import example_shown
 from mcviz.app.inputs import alone
 from mcviz.app.kinds import kind_of
 from mcviz.app.needs import has, missing

@@ -17,10 +17,10 @@ from mcviz.analysis.trust import (
     predictors,
     verdict_in_words,
 )
-from mcviz.app.beside import ComparedRun
 from mcviz.app.caching import cached_for_run, numbers_key, table_key
 from mcviz.app.columns import grouping_columns
 from mcviz.app.columns import groups as own_groups
+from mcviz.app.compared_run import ComparedRun
 from mcviz.app.components.charts import chart
 from mcviz.app.components.widgets import bound
 from mcviz.app.state import PageState, one_of

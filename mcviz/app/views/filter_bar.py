@@ -11,15 +11,14 @@ from mcviz.app.columns import own_columns, searched_columns
 from mcviz.app.components.chips import chips
 from mcviz.app.components.score_chooser import score_chooser
 from mcviz.app.components.widgets import bound
-from mcviz.app.exporting import EXPORTS
+from mcviz.app.exports import EXPORTS
 from mcviz.app.filters import ColumnFilter, FilterControl, Filters, Names
 from mcviz.app.navigation import REVIEW, link_to
 from mcviz.app.needs import has, offered
-from mcviz.app.redrawing import queue_toast
 from mcviz.app.resources import class_names, numbers_of, scores_of, table
 from mcviz.app.runs.again import again_in_popover, again_shown, can_be_held_against
 from mcviz.app.selection import LABEL_ERRORS, Selection, passing, select
-from mcviz.app.session import session_store, widget_value
+from mcviz.app.session import queue_toast, session_store, widget_value
 from mcviz.app.state import ORDERS, PageState, change_filters, go, whole_address
 from mcviz.app.tasks import task_of
 from mcviz.app.trust.labelling import what_to_label_next

@@ -8,7 +8,7 @@ from mcviz.app.components.gallery import tiles
 from mcviz.app.components.widgets import bound
 from mcviz.app.selection import Selection
 from mcviz.app.state import PAGE_SIZES, TILE_SIZES, with_all
-from mcviz.app.views.looking import tick
+from mcviz.app.views.look_panel import tick
 from mcviz.app.wording import counted
 
 

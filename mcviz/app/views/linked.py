@@ -14,12 +14,11 @@ from mcviz.app.components.gallery import tile_data
 from mcviz.app.components.points import points
 from mcviz.app.components.zoom import zoom
 from mcviz.app.filters import Area, Lasso, round_corners
-from mcviz.app.redrawing import mark_dirty, mark_rendered, queue_toast
 from mcviz.app.resources import numbers_of
 from mcviz.app.selection import passing
-from mcviz.app.session import session_store, widget_value
+from mcviz.app.session import mark_dirty, mark_rendered, queue_toast, session_store, widget_value
 from mcviz.app.state import go, latest_state
-from mcviz.app.views.looking import HOVERED, POINTS
+from mcviz.app.views.look_panel import HOVERED, POINTS
 from mcviz.figures import Window
 from mcviz.figures.cells import MOST_POINTS
 from mcviz.figures.style import as_label

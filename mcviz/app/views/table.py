@@ -16,7 +16,7 @@ from mcviz.app.selection import Selection
 from mcviz.app.session import widget_value
 from mcviz.app.state import latest_state, with_all
 from mcviz.app.tasks import task_of
-from mcviz.app.views.looking import look_at, tick
+from mcviz.app.views.look_panel import look_at, tick
 from mcviz.runs import Run
 
 ROWS = 500  # a table of thumbnails beyond that is slow to send, and nobody scrolls through it

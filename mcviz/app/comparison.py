@@ -7,13 +7,13 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.analysis.comparison import OTHER, Comparison, check_comparable, compare
-from mcviz.app.beside import ComparedRun
 from mcviz.app.caching import cached_for_run, names_key
 from mcviz.app.columns import grouping_columns
+from mcviz.app.compared_run import ComparedRun
 from mcviz.app.components.chips import chips
+from mcviz.app.components.example import example_shown
 from mcviz.app.components.gallery import tiles
 from mcviz.app.components.score_chooser import score_chooser
-from mcviz.app.components.shown import example_shown
 from mcviz.app.components.widgets import bound
 from mcviz.app.failures import refusal
 from mcviz.app.filters import ColumnFilter

@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from mcviz.app.components.example import example_shown
 from mcviz.app.components.gallery import marks_of, tile_data
 from mcviz.app.components.look import asked_of_examples, look_head
-from mcviz.app.components.shown import example_shown
 from mcviz.app.navigation import EXAMPLE, LINKS, open_page
 from mcviz.app.needs import has
-from mcviz.app.redrawing import mark_rendered, queue_toast, rerun_fragments
 from mcviz.app.selection import Selection, place_of, select
-from mcviz.app.session import session_store
+from mcviz.app.session import mark_rendered, queue_toast, rerun_fragments, session_store
 from mcviz.app.state import PINS, TICKS, PageState, go, latest_state, with_all, with_or_without
 from mcviz.app.tasks import task_of
 from mcviz.app.tasks.base import load_example
