@@ -11,10 +11,10 @@ from mcviz.app.caching import cached_for_run, names_key
 from mcviz.app.columns import grouping_columns
 from mcviz.app.compared_run import ComparedRun
 from mcviz.app.components.chips import chips
-from mcviz.app.components.example import example_shown
+from mcviz.app.components.example import render_example
 from mcviz.app.components.gallery import tiles
 from mcviz.app.components.score_chooser import score_chooser
-from mcviz.app.components.widgets import bound
+from mcviz.app.components.widgets import bind
 from mcviz.app.failures import refusal
 from mcviz.app.filters import ColumnFilter
 from mcviz.app.navigation import COMPARE, EXAMPLE, UNCERTAIN, open_page
@@ -24,8 +24,8 @@ from mcviz.app.selection import passing, select
 from mcviz.app.state import PageState, one_of, quoted
 from mcviz.app.tasks import task_of
 from mcviz.app.tasks.base import load_example
-from mcviz.app.views.gallery import gallery_view
-from mcviz.app.views.scatter import COLOURINGS, linked_scatter
+from mcviz.app.views.gallery import render_gallery
+from mcviz.app.views.scatter import COLOURINGS, render_scatter_chart
 from mcviz.app.wording import as_markdown
 from mcviz.errors import McvizError
 from mcviz.measures.quality import VERDICTS
@@ -124,8 +124,8 @@ def example_in_both(run: ComparedRun, state: PageState, score: str) -> None:
     example = int(np.abs(found.worse).argmax()) if state.example is None else state.example
     left, right = st.columns([1, 3], gap="large")
     with left:
-        st.number_input("Example", 0, len(run) - 1, width=140, **bound("example", example))
-        example_shown(run, example, WIDTH)
+        st.number_input("Example", 0, len(run) - 1, width=140, **bind("example", example))
+        render_example(run, example, WIDTH)
         st.caption(
             f"From {as_markdown(run.name)} to {as_markdown(run.other.name)}: {found.kinds[found.kind[example]]}."
         )
@@ -152,13 +152,13 @@ def doubted(run: ComparedRun, state: PageState, score: str) -> None:
     selection = select(run, state)
     chips(selection)
     if not passing(run, selection.filters.without("lasso")).any():
-        gallery_view(selection)
+        render_gallery(selection)
         return
     left, right = st.columns([3, 2], gap="large")
     with left:
-        linked_scatter(selection, shown, OTHER + shown, colouring, name="both", line=True, looks=False)
+        render_scatter_chart(selection, shown, OTHER + shown, colouring, name="both", line=True, looks=False)
     with right:
-        gallery_view(selection)
+        render_gallery(selection)
 
 
 @cached_for_run(names_key, max_entries=4)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from mcviz.app.components.page_listeners import page_listens
+from mcviz.app.components.page_listeners import page_listeners
 from mcviz.app.failures import failures_shown
 from mcviz.app.navigation import PAGES, links_to_all_pages
 from mcviz.app.person import person
@@ -25,7 +25,7 @@ def main() -> None:
     # Before the navigation: or else the browser asks a font server for the icon of the page.
     st.set_page_config(page_icon=ICON, layout="wide")
     st.html(HERE / "page.css")
-    page_listens()
+    page_listeners()
     page = st.navigation(
         [st.Page(each.script, title=each.title, icon=each.icon, default=each is PAGES[0]) for each in PAGES],
         position="hidden",

@@ -15,7 +15,7 @@ from mcviz.app.address_text import Offered
 from mcviz.app.columns import own_columns
 from mcviz.app.compared_run import ComparedRun
 from mcviz.app.components.copy_link import copy_link
-from mcviz.app.components.widgets import bound
+from mcviz.app.components.widgets import bind
 from mcviz.app.failures import refusal
 from mcviz.app.layouts import known_layouts
 from mcviz.app.needs import Part, has, met
@@ -245,7 +245,7 @@ def choose_run(paths: Collection[str], name: str, change: Callable[[str], None] 
             format_func=one_line,
             width=240,
             label_visibility="collapsed",
-            **bound("run", name, change),
+            **bind("run", name, change),
         )
 
 
@@ -288,7 +288,7 @@ def _choose_other(paths: Collection[str], name: str) -> None:
         placeholder="Compare with …",
         label_visibility="collapsed",
         width=240,
-        **bound("other", other if other in others else None, lambda new: go(other=new or ""), may_be_empty=True),
+        **bind("other", other if other in others else None, lambda new: go(other=new or ""), may_be_empty=True),
     )
 
 

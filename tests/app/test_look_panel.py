@@ -29,7 +29,7 @@ def asked(run: Run, monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(look_panel, "rerun_fragments", lambda *_: None)
         monkeypatch.setattr(look_panel, "queue_toast", lambda words, _: told.append(words))
         monkeypatch.setattr(look_panel, "session_store", dict)
-        look_panel._act(run, True, asked)
+        look_panel._handle_request(run, True, asked)
         return found[-1]
 
     return SimpleNamespace(after=after, told=told)

@@ -1,4 +1,4 @@
-"""The arrow keys to the left and right, of which no press is lost, however fast they come."""
+"""Arrow keys to the left and right, of which no press is lost, however fast they come."""
 
 from collections.abc import Callable
 

@@ -41,7 +41,7 @@ def brush(
     clear: Callable[[], None],
     remove: Callable[[], None] | None = None,
 ) -> None:
-    """The histogram: grey for all examples, coloured for those that are left.
+    """Render a histogram: grey for all examples, coloured for those that are left.
 
     Args:
         key: of the component.

@@ -10,7 +10,7 @@ from mcviz.app.wording import as_markdown
 
 
 def chips(selection: Selection) -> None:
-    """How many examples are selected, a button for each filter that takes it off, and one that shows the flagged."""
+    """Render how many examples are selected, a button that takes off each filter, and one for the flagged."""
     filters, flagged = selection.filters, selection.state.flagged
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", width="content", key="chips"):
         st.markdown(f"**{len(selection.examples):,}** of {len(selection.run):,} examples", width="content")

@@ -10,5 +10,5 @@ _mounted = st.components.v2.component(
 
 
 def copy_link() -> None:
-    """The button."""
+    """Render the button."""
     _mounted(key="copy-link", width="content")

@@ -16,7 +16,7 @@ _mounted = st.components.v2.component(
 
 
 def drawing_pad(aspect: float) -> list[Stroke]:
-    """The pad, and the strokes that are drawn on it.
+    """Render the pad, and return the strokes that are drawn on it.
 
     Args:
         aspect: its width in heights.

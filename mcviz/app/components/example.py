@@ -6,7 +6,7 @@ from mcviz.app.needs import met
 from mcviz.runs import Run
 
 
-def example_shown(run: Run, example: int, width: int = PICTURE_WIDTH) -> None:
-    """One example, a picture at most so many pixels wide, or why it cannot be shown."""
+def render_example(run: Run, example: int, width: int = PICTURE_WIDTH) -> None:
+    """Render one example, a picture at most so many pixels wide, or why it cannot be shown."""
     if met(run, {"examples"}):
         kind_of(run).render_example(run, example, width)

@@ -37,7 +37,7 @@ def tiles(
     *,
     looks: bool = False,
 ) -> None:
-    """Examples with their labels and predictions; a click opens one, or shows it in the panel beside.
+    """Render examples with labels and predictions; a click opens one, or shows it in the panel beside.
 
     Args:
         run: whose examples they are.
@@ -59,7 +59,7 @@ def tiles(
 
 
 def tile_data(run: Run, state: PageState, examples: np.ndarray, first_rank: int | None, score: str) -> dict[str, Any]:
-    """What the browser is sent of examples to draw them as tiles; see `tiles`."""
+    """Return the data from which the browser draws examples as tiles; see `tiles`."""
     rows, score_shown, own = table(run).iloc[examples].to_dict("records"), scores_of(run)[score], details(run)
     found = kind_of(run).tiles(run, examples)
     each = found.each or ({},) * len(rows)
@@ -69,7 +69,7 @@ def tile_data(run: Run, state: PageState, examples: np.ndarray, first_rank: int 
             _tile(int(example), first_rank and first_rank + index, row, task_of(run).tile_text(run, row), score_shown)
             | {
                 "current": int(example) == state.example,
-                "marks": {name: int(example) in marked for name, marked in marks_of(state).items()},
+                "marks": {name: int(example) in marked for name, marked in marks(state).items()},
                 "name": shown(row["id"]) if "id" in own else f"example {example}",
                 "hover": "\n".join(f"{name}: {value}" for name, value in facts_of(own[:MOST_FACTS], row)),
                 **more,
@@ -79,8 +79,8 @@ def tile_data(run: Run, state: PageState, examples: np.ndarray, first_rank: int 
     }
 
 
-def marks_of(state: PageState) -> dict[str, tuple[int, ...]]:
-    """The examples of each mark, by what puts it on and takes it off."""
+def marks(state: PageState) -> dict[str, tuple[int, ...]]:
+    """Return the examples of each mark, by the act that puts it on and takes it off."""
     return {"tick": state.ticked, "pin": state.pinned, "flag": state.flagged}
 
 

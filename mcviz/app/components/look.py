@@ -19,7 +19,7 @@ _asked = st.components.v2.component("mcviz_asked", js=load_assets("internals.js"
 
 
 def look_head(key: str, data: dict[str, Any]) -> None:
-    """The head. What keys and views ask of an example, it draws at once and passes on to `asked_of_examples`.
+    """Render the head. It draws at once what keys and views request, and passes it on to `example_requests`.
 
     Args:
         key: of the component.
@@ -28,8 +28,8 @@ def look_head(key: str, data: dict[str, Any]) -> None:
     _mounted(key=key, data=data)
 
 
-def asked_of_examples(key: str, act: Callable[[Any], None]) -> Any:
-    """What is asked of examples in the browser: `what`, the number of an `example`, and for a range all `examples`.
+def example_requests(key: str, act: Callable[[Any], None]) -> Any:
+    """Receive requests of the browser: `what`, the number of an `example`, and for a range all `examples`.
 
     Args:
         key: of the component, which shows nothing.

@@ -1,4 +1,4 @@
-"""What every page listens to: fingers on charts, going back to where somebody was, and a server that comes back."""
+"""Listeners of every page: to fingers on charts, to going back, and to a server that comes back."""
 
 import streamlit as st
 
@@ -10,7 +10,7 @@ _mounted = st.components.v2.component(
 )
 
 
-def page_listens() -> None:
+def page_listeners() -> None:
     """Let a finger scroll the page from every chart, whose toolbar has what selects with a finger.
 
     And let the page be where it was, with the focus, when somebody goes back to it, which is one step from an example;

@@ -2,14 +2,14 @@
 
 import streamlit as st
 
-from mcviz.app.components.widgets import bound
+from mcviz.app.components.widgets import bind
 from mcviz.app.resources import scores_of
 from mcviz.app.state import PageState
 from mcviz.runs import Run
 
 
 def score_chooser(label: str, run: Run, state: PageState) -> None:
-    """A choice among the scores of a run, which all pages share."""
+    """Render a choice among the scores of a run, which all pages share."""
     scores = scores_of(run)
     st.selectbox(
         label,
@@ -17,5 +17,5 @@ def score_chooser(label: str, run: Run, state: PageState) -> None:
         format_func=lambda name: scores[name].label,
         width=290,
         help="\n\n".join(f"**{score.label}**: {score.meaning}" for score in scores.values()),
-        **bound("score", state.score),
+        **bind("score", state.score),
     )

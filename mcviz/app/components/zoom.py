@@ -1,4 +1,4 @@
-"""What of a chart's plane is in view, told to the server, which then draws that part in more detail."""
+"""The part of a chart's plane that is in view, sent to the server, which then draws it in more detail."""
 
 from collections.abc import Callable
 from math import isfinite
@@ -32,7 +32,7 @@ def zoom(key: str, container: str, change: Callable[[Window], None]) -> None:
 
 
 def _window(told: Any) -> Window | None:
-    """The part that the browser tells of, where it is one."""
+    """Return the part that the browser sent, where it is one."""
     match told:
         case {"x": [float() | int(), float() | int()] as x, "y": [float() | int(), float() | int()] as y}:
             if all(isfinite(low) and isfinite(high) and low < high for low, high in (x, y)):

@@ -9,11 +9,11 @@ import streamlit as st
 from mcviz.app.columns import details, facts_of
 from mcviz.app.components.arrow_keys import arrow_keys
 from mcviz.app.components.chips import chips
-from mcviz.app.components.example import example_shown
+from mcviz.app.components.example import render_example
 from mcviz.app.components.gallery import tiles
 from mcviz.app.components.keys import keys
 from mcviz.app.components.score_chooser import score_chooser
-from mcviz.app.components.widgets import bound
+from mcviz.app.components.widgets import bind
 from mcviz.app.explaining.looks import explanations_for
 from mcviz.app.filters import Filters
 from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, begin, open_page
@@ -38,7 +38,7 @@ def stepper(selection: Selection, example: int) -> None:
     examples = selection.examples
     rank = place_of(example, examples)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        st.number_input("Example", 0, len(selection.run) - 1, width=140, **bound("example", example))
+        st.number_input("Example", 0, len(selection.run) - 1, width=140, **bind("example", example))
         score_chooser("Ranked by", selection.run, selection.state)
         for label, icon, step in (
             ("Previous", ":material/arrow_back:", -1),
@@ -170,7 +170,7 @@ def closer_look(shown: ExampleContext) -> None:
         names,
         format_func=lambda each: looks[each].label,
         required=True,
-        **bound("closer_look", name),
+        **bind("closer_look", name),
     )
     looks[name].show(shown)
 
@@ -183,7 +183,7 @@ shown = load_example(run, state, example)
 
 left, right = st.columns([2, 5], gap="large")
 with left:
-    example_shown(run, example)
+    render_example(run, example)
     flag_and_pin(state, example)
     own_facts(run, shown.row)
     task.render_summary(shown)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from mcviz.app.components.widgets import bound
+from mcviz.app.components.widgets import bind
 from mcviz.app.explaining.looks import Explained, explanations
 from mcviz.app.failures import failures_shown
 from mcviz.app.inputs import InputKind, ProbeInput, alone
@@ -91,7 +91,7 @@ def why(explained: Explained) -> None:
         list(looks),
         format_func=lambda each: looks[each][0],
         label_visibility="collapsed",
-        **bound("closer_look", name or None, lambda new: go(closer_look=new or "")),
+        **bind("closer_look", name or None, lambda new: go(closer_look=new or "")),
     )
     if name:
         looks[name][1](explained)
@@ -128,7 +128,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
         format_func=lambda each: inputs[each].label,
         required=True,
         label_visibility="collapsed",
-        **bound("input", name),
+        **bind("input", name),
     )
     if session_store().get(PREDICTING, True) and name in offered(inputs, run):
         # Not in a fragment: a button in one waits until the fragment is done, this one interrupts it.

@@ -3,9 +3,9 @@
 import numpy as np
 import streamlit as st
 
-from mcviz.app.components.charts import nothing_passes
+from mcviz.app.components.charts import render_empty_selection
 from mcviz.app.components.chips import chips
-from mcviz.app.components.widgets import bound
+from mcviz.app.components.widgets import bind
 from mcviz.app.filters import Filters
 from mcviz.app.navigation import REVIEW, UNCERTAIN, begin, link_to, only_of_classes
 from mcviz.app.person import person
@@ -43,7 +43,7 @@ if may_write():
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.segmented_control(
             "Part", parts, format_func=PARTS.__getitem__, required=True, label_visibility="collapsed",
-            **bound("part", part),
+            **bind("part", part),
         )  # fmt: skip
         if login is None:
             st.session_state.setdefault("reviewer-name", session_store().get(REVIEWER, ""))
@@ -82,7 +82,7 @@ else:
         st.caption(f"By {score.in_sentence}, {first} first.", width="content")
         link_to(UNCERTAIN, "Choose other examples")
 if len(selection.examples) == 0:
-    nothing_passes()
+    render_empty_selection()
 elif not reviewer:
     st.info("Type your name above to begin. It stands beside what you decide.", icon=":material/person:")
 else:

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.app.columns import details, facts_of
-from mcviz.app.components.example import example_shown
+from mcviz.app.components.example import render_example
 from mcviz.app.components.target_chooser import target_chooser
 from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, begin, open_page
 from mcviz.app.resources import scores_of, table
@@ -21,7 +21,7 @@ WIDTH = 180  # pixels of an example
 
 def pinned_example(run: Run, state: PageState, example: int) -> None:
     """One pinned example, with buttons to open and to unpin it."""
-    example_shown(run, example, WIDTH)
+    render_example(run, example, WIDTH)
     with st.container(horizontal=True, gap="xsmall"):
         if st.button(f"Example {example}", key=f"open-{example}", icon=":material/open_in_new:"):
             open_page(EXAMPLE, state, example=example)

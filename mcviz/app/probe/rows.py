@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app.columns import names_of, rows_of, usual_values
-from mcviz.app.components.widgets import bound
+from mcviz.app.components.widgets import bind
 from mcviz.app.inputs import MOST_INPUTS, Along, ProbeInput, SweepInputs
 from mcviz.app.probe.distorting import go_to_random_example
 from mcviz.app.state import HIGHEST_SEED, LARGEST_VALUE, PageState, go, one_of
@@ -25,7 +25,7 @@ def row_input(run: Run, state: PageState) -> ProbeInput:
     example, last = state.example or 0, len(run) - 1
     changed, start = _changed(run, state), rows_of(run)[example]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.number_input("Example", 0, last, width=150, **bound("example", example))
+        st.number_input("Example", 0, last, width=150, **bind("example", example))
         st.button("Random example", icon=":material/shuffle:", on_click=go_to_random_example, args=(last,))
     order, names = _order(run, state), names_of(run)
     with st.container(gap=None):
@@ -57,7 +57,7 @@ def row_along(run: Run, state: PageState) -> Along:
     row, columns = _row(run, state), [str(name) for name in run.content]
     by_unusual = [columns[column] for column in _order(run, state)]
     name = one_of(state.column, by_unusual)
-    st.selectbox("Column", by_unusual, format_func=one_line, width=320, **bound("column", name))
+    st.selectbox("Column", by_unusual, format_func=one_line, width=320, **bind("column", name))
     column = columns.index(name)
     low, high, _ = slider_range(rows_of(run)[:, column], float(row[column]))
     amounts = np.linspace(low, high, POSITIONS, dtype=np.float32)
@@ -70,7 +70,7 @@ def shuffled_input(run: Run, state: PageState) -> ProbeInput:
     """Controls for one row of shuffled columns."""
     st.caption("Every value is that of an example, but of another one for each column: what ties them is lost.")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.number_input("Seed", 0, HIGHEST_SEED, width=140, **bound("seed", state.seed))
+        st.number_input("Seed", 0, HIGHEST_SEED, width=140, **bind("seed", state.seed))
         st.button("Another row", icon=":material/casino:", on_click=go, kwargs={"seed": state.seed + 1})
     return shuffled_row(run, state.seed)
 
@@ -132,7 +132,7 @@ def _slider(run: Run, state: PageState, column: int, start: float) -> None:
             high,
             step=step,
             format="%.4g",
-            **bound(f"slider-{column}", value, put),
+            **bind(f"slider-{column}", value, put),
         )
         st.number_input(
             f"{label}, exactly",
@@ -142,7 +142,7 @@ def _slider(run: Run, state: PageState, column: int, start: float) -> None:
             format="%.6g",
             label_visibility="collapsed",
             width=116,
-            **bound(f"exactly-{column}", value, put),
+            **bind(f"exactly-{column}", value, put),
         )
 
 

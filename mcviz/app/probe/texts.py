@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from mcviz.app.components.widgets import bound
+from mcviz.app.components.widgets import bind
 from mcviz.app.inputs import MOST_INPUTS, ProbeInput, SweepInputs
 from mcviz.app.probe.distorting import Distorter, DistortionSettings
 from mcviz.app.probe.noise import NONE_IS_CORRECT
@@ -39,11 +39,11 @@ def noise_input(run: Run, state: PageState) -> ProbeInput:
     """Controls for one text of noise."""
     noise, seed = one_of(state.noise, TEXT_NOISES), state.seed
     st.selectbox(
-        "Kind of noise", list(TEXT_NOISES), format_func=lambda name: TEXT_NOISES[name].label, **bound("noise", noise)
+        "Kind of noise", list(TEXT_NOISES), format_func=lambda name: TEXT_NOISES[name].label, **bind("noise", noise)
     )
     st.caption(TEXT_NOISES[noise].meaning)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.number_input("Seed of the noise", 0, HIGHEST_SEED, width=140, **bound("seed", seed))
+        st.number_input("Seed of the noise", 0, HIGHEST_SEED, width=140, **bind("seed", seed))
         st.button("Another text", icon=":material/casino:", on_click=go, kwargs={"seed": seed + 1})
     text = TEXT_NOISES[noise].draw(1, some_texts(run), seed)[0]
     return ProbeInput(text, f"{TEXT_NOISES[noise].label} of seed {seed}", NONE_IS_CORRECT)

@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app.components.charts import chart
-from mcviz.app.components.example import example_shown
+from mcviz.app.components.example import render_example
 from mcviz.app.components.gallery import tiles
 from mcviz.app.components.keys import keys
 from mcviz.app.failures import failures_shown, refusal
@@ -146,7 +146,7 @@ def _example(review: Review, known: Reviewed, example: int) -> dict[str, str]:
     mine = known.of(review.reviewer)
     left, right = st.columns([2, 3], gap="large")
     with left:
-        example_shown(run, example, WIDTH)
+        render_example(run, example, WIDTH)
         _facts(review, known, example)
     with right:
         summary, names = run.summary(example), class_names(run)

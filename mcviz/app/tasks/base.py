@@ -283,7 +283,7 @@ class Task(ABC):
 
     @abstractmethod
     def table_columns(self, selection: Selection, most: int) -> dict[str, Any]:
-        """Return what the table shows between ids and scores, of at most so many examples."""
+        """Return the columns of the table between ids and scores, of at most so many examples."""
 
     def filter_words(self, run: Run) -> list[str]:
         """Return examples of what a person may type to narrow the filters, besides ids; none if nothing."""

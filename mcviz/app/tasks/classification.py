@@ -11,7 +11,7 @@ import streamlit as st
 from mcviz.analysis.comparison import class_order
 from mcviz.app.components.charts import chart, class_charts, class_table
 from mcviz.app.components.histograms import pass_histograms
-from mcviz.app.components.widgets import bound
+from mcviz.app.components.widgets import bind
 from mcviz.app.filters import Filters, two_classes
 from mcviz.app.inputs import Along
 from mcviz.app.kinds import kind_of
@@ -189,7 +189,7 @@ class Classification(Task):
             range(len(names)),
             format_func=names.__getitem__,
             width=220,
-            **bound("first_class", chosen),
+            **bind("first_class", chosen),
         )
         return Evidence(
             chosen, names[chosen], f"the probability of **{as_markdown(names[chosen])}**", 100, "percentage points"
@@ -323,7 +323,7 @@ def _render_two_classes(context: ExampleContext) -> None:
         ):
             named = getattr(context.state, key)
             chosen.append(default if named is None else named)
-            st.selectbox(label, range(len(names)), format_func=names.__getitem__, width=220, **bound(key, chosen[-1]))
+            st.selectbox(label, range(len(names)), format_func=names.__getitem__, width=220, **bind(key, chosen[-1]))
     st.caption("One point a pass. Points in two corners: two groups of passes that disagree. One cloud: a wide spread.")
     chart(
         two_classes_figure(probs, chosen[0], chosen[1], names),

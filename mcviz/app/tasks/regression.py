@@ -28,7 +28,7 @@ from mcviz.app.tasks.base import (
     TileText,
 )
 from mcviz.app.tasks.regression_prediction import Prediction, first_targets, predict_example
-from mcviz.app.tasks.regression_results import as_predictions, column, interval_calibrations, render_errors
+from mcviz.app.tasks.regression_results import as_predictions, column, interval_calibrations, render_measures
 from mcviz.app.tasks.regression_story import RegressionStory
 from mcviz.app.wording import as_markdown, counted
 from mcviz.figures import (
@@ -78,7 +78,7 @@ class Regression(Task):
 
     def render_overview(self, run: Run) -> None:
         super().render_overview(run)
-        render_errors(run)
+        render_measures(run)
 
     def quality_rows(self, run: Run) -> dict[str, str]:
         return {name: f"RMSE {value}" for name, value in super().quality_rows(run).items()}

@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app.components.charts import chart
-from mcviz.app.components.example import example_shown
+from mcviz.app.components.example import render_example
 from mcviz.app.inputs import alone
 from mcviz.app.kinds import kind_of
 from mcviz.app.needs import has, missing
@@ -99,7 +99,7 @@ def review_step(run: Run, order: np.ndarray, mistakes: np.ndarray, noun: str, wh
     """
 
     def first() -> None:
-        example_shown(run, int(order[0]), WIDTH)
+        render_example(run, int(order[0]), WIDTH)
 
     if not mistakes.any():
         sentence = (

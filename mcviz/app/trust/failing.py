@@ -8,7 +8,7 @@ import streamlit as st
 
 from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.components.charts import chart
-from mcviz.app.components.widgets import bound
+from mcviz.app.components.widgets import bind
 from mcviz.app.failures import refusal
 from mcviz.app.kinds import kind_of
 from mcviz.app.navigation import TRUST
@@ -47,7 +47,7 @@ def where_it_fails(run: Run, state: PageState) -> None:
         list(offered),
         format_func=lambda each: offered[each].label,
         width=250,
-        **bound("distortion", name, lambda new: go(distortion=new, amount=None)),
+        **bind("distortion", name, lambda new: go(distortion=new, amount=None)),
     )
     kept = _kept()
     if (run.digest, name) not in kept and (found := _load(run, name, offered[name])) is not None:

@@ -22,7 +22,7 @@ from mcviz.app.columns import grouping_columns
 from mcviz.app.columns import groups as own_groups
 from mcviz.app.compared_run import ComparedRun
 from mcviz.app.components.charts import chart
-from mcviz.app.components.widgets import bound
+from mcviz.app.components.widgets import bind
 from mcviz.app.state import PageState, one_of
 from mcviz.app.wording import as_markdown, counted
 from mcviz.figures.trust import PREDICTORS, measures_by_passes, reliability_diagram
@@ -146,7 +146,7 @@ def _reliability(found: Calibration, state: PageState) -> None:
         "is under-confident, below it over-confident."
     )
     bins = one_of(state.bins, BINS)
-    st.segmented_control("Bins", list(BINS), format_func=BINS.__getitem__, required=True, **bound("bins", bins))
+    st.segmented_control("Bins", list(BINS), format_func=BINS.__getitem__, required=True, **bind("bins", bins))
     drawn = found.bins if bins == "width" else found.equal_mass_bins
     chart(
         reliability_diagram({name: _points(drawn[way]) for way, name in PREDICTORS.items() if way in drawn}),
@@ -167,7 +167,7 @@ def _groups(run: Run, tests: Sequence[GroupTest], state: PageState) -> None:
     st.subheader("Does a group fare worse?", anchor=False)
     offered = _offered(run)
     column = one_of(state.column, offered)
-    st.selectbox("Group by", offered, format_func=one_line, width=250, **bound("column", column))
+    st.selectbox("Group by", offered, format_func=one_line, width=250, **bind("column", column))
     groups = _members(run, column)
     counts = np.bincount(groups.members, minlength=len(groups.names))
     largest = np.argsort(-counts, kind="stable")[:MOST_GROUPS]

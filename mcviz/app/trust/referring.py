@@ -14,7 +14,7 @@ from mcviz.analysis.referral import RunReferral, prediction_sets_of, rankings_of
 from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.components.charts import chart
 from mcviz.app.components.gallery import tiles
-from mcviz.app.components.widgets import bound
+from mcviz.app.components.widgets import bind
 from mcviz.app.filters import Filters
 from mcviz.app.navigation import REVIEW, UNCERTAIN, open_page
 from mcviz.app.resources import ranking, scores_of, table
@@ -79,17 +79,17 @@ def referral_control(run: Run, state: PageState, beside: Callable[[], None] | No
             list(TARGETS),
             format_func=lambda each: TARGETS[each].label,
             required=True,
-            **bound("referral", name, lambda new: go(referral=new, wanted=None)),
+            **bind("referral", name, lambda new: go(referral=new, wanted=None)),
         )
         if target.percent:
             st.number_input(
                 "percent", 0.0, 100.0, step=0.1, format="%.4g", width=130,
-                **bound(f"wanted-{name}", round(100 * value, 6), lambda new: go(wanted=round(new / 100, 8))),
+                **bind(f"wanted-{name}", round(100 * value, 6), lambda new: go(wanted=round(new / 100, 8))),
             )  # fmt: skip
         else:
             st.number_input(
                 "examples", 0, len(run), step=10, width=130,
-                **bound(f"wanted-{name}", int(value), lambda new: go(wanted=float(new))),
+                **bind(f"wanted-{name}", int(value), lambda new: go(wanted=float(new))),
             )  # fmt: skip
         if beside is not None:
             beside()
@@ -108,7 +108,7 @@ def _score_chooser(run: Run, state: PageState) -> None:
         ranking_scores_of(run),
         format_func=lambda each: scores[each].label,
         width=250,
-        **bound("score", _score(run, state)),
+        **bind("score", _score(run, state)),
     )
 
 
@@ -278,10 +278,10 @@ def costs(run: Run, state: PageState) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         mistake = st.number_input(
             "An unseen mistake costs", 0.0, 1e9, step=1.0, format="%.6g", width=200,
-            **bound("mistake_costs", state.mistake_costs),
+            **bind("mistake_costs", state.mistake_costs),
         )  # fmt: skip
         look = st.number_input(
-            "a look costs", 0.0, 1e9, step=1.0, format="%.6g", width=200, **bound("look_costs", state.look_costs)
+            "a look costs", 0.0, 1e9, step=1.0, format="%.6g", width=200, **bind("look_costs", state.look_costs)
         )
     score = _score(run, state)
     found: Costs = cheapest(_rankings(run)[score], mistake, look)
@@ -311,7 +311,7 @@ def prediction_sets(run: Run, state: PageState) -> None:
         sorted(COVERAGES),
         format_func=lambda each: f"{each}%",
         required=True,
-        **bound("coverage", coverage),
+        **bind("coverage", coverage),
     )
     figures = _sets(run, coverage)
     st.caption("Class-conditional conformal sets; each half of the labels calibrates the other half's.")

@@ -8,7 +8,7 @@ from mcviz.app.caching import cached_for_run, names_key, table_key
 from mcviz.app.filters import Filters, Lasso
 from mcviz.app.resources import scores_of, table
 from mcviz.app.selection import Selection, passing
-from mcviz.app.views.linked import axis_title, lasso_chart, shown_lasso
+from mcviz.app.views.linked import axis_title, lasso_marks, render_lasso_chart
 from mcviz.figures import Window, error_against_score
 from mcviz.measures.ranking import rank_correlation
 from mcviz.runs import Run
@@ -16,8 +16,8 @@ from mcviz.runs import Run
 ERROR = "absolute_error"
 
 
-def errors_view(selection: Selection) -> None:
-    """The chart of the ranking's score, and how far the order of the two is the same; a lasso selects."""
+def render_errors(selection: Selection) -> None:
+    """Render errors against the ranking's score, and their rank correlation; a lasso selects."""
     run, state, filters = selection.run, selection.state, selection.filters
     others, ranked_by = filters.without("lasso"), scores_of(run)[state.score]
     score = scores_of(run)[run.task.first_score] if ranked_by.needs_labels else ranked_by
@@ -26,7 +26,7 @@ def errors_view(selection: Selection) -> None:
             f"{ranked_by.label} looks at the label itself, so the errors are shown against the "
             f"{score.in_sentence}. Rank by another score to see them against that one."
         )
-    lasso_chart(
+    render_lasso_chart(
         "errors",
         run,
         Lasso(score.name, ERROR, ()),
@@ -42,7 +42,7 @@ def errors_view(selection: Selection) -> None:
 
 @cached_for_run(names_key, max_entries=8)
 def correlation(run: Run, others: Filters, score: str) -> str:
-    """Whether the examples of high scores are those of large errors, in a sentence or two."""
+    """Say whether the examples of high scores are those of large errors, in a sentence or two."""
     shown = table(run)[passing(run, others)]
     found = rank_correlation(shown[score].to_numpy(), shown[ERROR].to_numpy())
     climbs = "Where the line climbs, the score tells where errors are large."
@@ -63,6 +63,6 @@ def _figure(run: Run, others: Filters, score: str, lasso: Lasso | None, window: 
         scores.index.to_numpy(),
         title=axis_title(run, score),
         unit=run.manifest.unit,
-        **shown_lasso(lasso, score, ERROR, scores),
+        **lasso_marks(lasso, score, ERROR, scores),
         window=window,
     )

@@ -10,7 +10,7 @@ import streamlit as st
 from mcviz.app.columns import own_columns, searched_columns
 from mcviz.app.components.chips import chips
 from mcviz.app.components.score_chooser import score_chooser
-from mcviz.app.components.widgets import bound
+from mcviz.app.components.widgets import bind
 from mcviz.app.exports import EXPORTS
 from mcviz.app.filters import ColumnFilter, FilterControl, Filters, Names
 from mcviz.app.navigation import REVIEW, link_to
@@ -33,51 +33,51 @@ S = TypeVar("S")
 FIND, EMPTY = "find", "find-empty"  # keys: of the field; in the session, whether it is to be emptied
 
 
-def filter_bar(run: Run, state: PageState) -> Selection:
-    """The controls of what is selected and how it is ranked, and what they select."""
+def render_filter_bar(run: Run, state: PageState) -> Selection:
+    """Render the controls of the ranking and the filters, and return the selection."""
     selection, score = select(run, state), scores_of(run)[state.score]
     orders = dict(zip(ORDERS, extremes(score), strict=True))
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filter-bar"):
         score_chooser("Rank by", run, state)
         st.selectbox(
-            "Order", ORDERS, format_func=lambda each: f"{orders[each]} first", width=230, **bound("order", state.order)
+            "Order", ORDERS, format_func=lambda each: f"{orders[each]} first", width=230, **bind("order", state.order)
         )
         if task_of(run).filter_words(run) or searched_columns(run):
-            _typed(run)
-        _popover("Filters", ":material/filter_list:", lambda: _render_filters(run, state.filters))
+            _render_find(run)
+        _render_popover("Filters", ":material/filter_list:", lambda: _render_filters(run, state.filters))
         if has(run, "labels") and has(run, "classes") and len(run) > 1:
-            _popover("Refer", ":material/person_search:", lambda: refer_in_popover(run, state))
+            _render_popover("Refer", ":material/person_search:", lambda: refer_in_popover(run, state))
         with st.popover("Export", icon=":material/download:"):
-            _exports(selection)
+            _render_exports(selection)
         if has(run, "classes"):
             link_to(REVIEW, "Review these")
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="filter-meaning"):
         chips(selection)
-        _meaning(selection, score)
+        _render_meaning(selection, score)
     again_shown(selection)
     return selection
 
 
-def _meaning(selection: Selection, score: Score) -> None:
-    """What the ranking shows, a button for that of probably wrong labels, and what shows whether the ranking holds."""
+def _render_meaning(selection: Selection, score: Score) -> None:
+    """Render the meaning of the ranking, and buttons that rank by label errors and sample again."""
     run, state = selection.run, selection.state
     there = all(getattr(state, name) == value for name, value in LABEL_ERRORS.items())
     st.caption(f"**Probable label errors first.** {score.meaning}" if there else score.meaning, width="content")
     if LABEL_ERRORS["score"] in scores_of(run):
-        _label_errors(there)
+        _render_label_errors(there)
     if may_write() and can_be_held_against(run):
-        _popover("Sample again", ":material/replay:", lambda: again_in_popover(selection), type="tertiary")
+        _render_popover("Sample again", ":material/replay:", lambda: again_in_popover(selection), type="tertiary")
 
 
-def _popover(label: str, icon: str, draw: Callable[[], None], **looks: Any) -> None:
-    """A popover whose content is computed and drawn only while it is open."""
+def _render_popover(label: str, icon: str, draw: Callable[[], None], **looks: Any) -> None:
+    """Render a popover whose content is computed and drawn only while it is open."""
     popover = st.popover(label, icon=icon, key=f"popover-{label}", on_change="rerun", **looks)
     if popover.open:
         with popover:
             draw()
 
 
-def _label_errors(there: bool) -> None:
+def _render_label_errors(there: bool) -> None:
     st.button(
         "Probable label errors",
         icon=":material/label_off:",
@@ -90,8 +90,8 @@ def _label_errors(there: bool) -> None:
     )
 
 
-def _typed(run: Run) -> None:
-    """The field for what the task reads, for ids and for words, which is empty again once it was understood."""
+def _render_find(run: Run) -> None:
+    """Render a field for filters as words, ids and texts, which is empty again once it was understood."""
     typed, searched = task_of(run).filter_words(run), list(searched_columns(run).values())
     examples = [*typed[:1], "a word" if "text" in searched else "an id"] if searched else typed
 
@@ -99,7 +99,7 @@ def _typed(run: Run) -> None:
         words = widget_value(FIND)
         session_store()[EMPTY] = True
         try:
-            change_filters(lambda filters: _found(run, filters, words))
+            change_filters(lambda filters: _narrow(run, filters, words))
         except ValueError as error:
             queue_toast(as_markdown(str(error)), ":material/help:")
 
@@ -108,8 +108,8 @@ def _typed(run: Run) -> None:
     st.text_input("Find", placeholder=", or ".join(examples), width=240, key=FIND, on_change=understood)
 
 
-def _found(run: Run, filters: Filters, words: str) -> Filters:
-    """The filters narrowed by what the task reads, or else by a part of the ids or of the texts.
+def _narrow(run: Run, filters: Filters, words: str) -> Filters:
+    """Narrow the filters by words that the task reads, or else by a part of the ids or of the texts.
 
     Raises:
         ValueError: the words name neither.
@@ -147,11 +147,11 @@ def _bind(
     def put(new: S) -> None:
         change_filters(lambda filters: filters.put(name, change(new, getattr(filters, name))))
 
-    return bound(key, shown, put, may_be_empty=may_be_empty)
+    return bind(key, shown, put, may_be_empty=may_be_empty)
 
 
-def _exports(selection: Selection) -> None:
-    """Each file is made when it is asked for, of what is selected then."""
+def _render_exports(selection: Selection) -> None:
+    """Render a button a file, which is made of the selection when it is asked for."""
     st.markdown(f"**{counted(len(selection.examples), 'selected example')}**")
     for name in offered(EXPORTS, selection.run):
         export = EXPORTS[name]

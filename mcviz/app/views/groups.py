@@ -3,8 +3,8 @@
 import streamlit as st
 
 from mcviz.app.columns import grouping_columns, groups
-from mcviz.app.components.charts import nothing_passes
-from mcviz.app.components.widgets import bound
+from mcviz.app.components.charts import render_empty_selection
+from mcviz.app.components.widgets import bind
 from mcviz.app.needs import has
 from mcviz.app.resources import scores_of, table
 from mcviz.app.selection import Selection
@@ -16,14 +16,14 @@ MOST_ROWS = 12
 HEIGHT = 460  # pixels
 
 
-def groups_view(selection: Selection) -> None:
-    """A row a group of the selected examples, the worst predicted first, or the most uncertain without labels."""
+def render_groups(selection: Selection) -> None:
+    """Render a row a group of the selection, the worst predicted first, or the most uncertain without labels."""
     run, score, quality = selection.run, scores_of(selection.run)[selection.score], task_of(selection.run).group_measure
     offered = grouping_columns(run)
     name = one_of(selection.state.column, offered)
-    st.selectbox("Group by", offered, format_func=one_line, width=250, **bound("column", name))
+    st.selectbox("Group by", offered, format_func=one_line, width=250, **bind("column", name))
     if len(selection.examples) == 0:
-        nothing_passes()
+        render_empty_selection()
         return
     found, known = groups(run, name), has(run, "labels")
     rows = table(run)[[score.name]].iloc[selection.examples]

@@ -7,27 +7,27 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app.caching import cached_for_run, names_key, table_key
-from mcviz.app.components.widgets import bound
+from mcviz.app.components.widgets import bind
 from mcviz.app.filters import Area, Filters
 from mcviz.app.layouts import LAYOUTS, compute_tsne, layouts_of, positions
 from mcviz.app.resources import scores_of, table
 from mcviz.app.selection import Selection, passing
 from mcviz.app.similar import compared
 from mcviz.app.state import TICKS, go, one_of
-from mcviz.app.views.linked import lasso_chart
+from mcviz.app.views.linked import render_lasso_chart
 from mcviz.app.wording import extremes
 from mcviz.figures import Window, coloured_map
 from mcviz.runs import Run
 
 
-def map_view(selection: Selection) -> None:
-    """The map of all examples that the other filters leave; a lasso selects from it."""
+def render_map(selection: Selection) -> None:
+    """Render the map of all examples that the other filters leave; a lasso selects from it."""
     run, filters, score = selection.run, selection.filters, scores_of(selection.run)[selection.score]
     layouts = layouts_of(run)
     layout = one_of(selection.state.layout, layouts)
     if len(layouts) > 1:
         st.segmented_control(
-            "Layout", layouts, format_func=LAYOUTS.__getitem__, required=True, **bound("layout", layout)
+            "Layout", layouts, format_func=LAYOUTS.__getitem__, required=True, **bind("layout", layout)
         )
     plane = positions(run, layout)
     if plane is None:
@@ -38,7 +38,7 @@ def map_view(selection: Selection) -> None:
     if len(shown) == 0:
         st.info("No example in this layout passes the filters. Take one off above.", icon=":material/filter_alt_off:")
         return
-    lasso_chart(
+    render_lasso_chart(
         "map",
         run,
         Area(layout, ()),
@@ -50,7 +50,7 @@ def map_view(selection: Selection) -> None:
         f"Map of {len(shown):,} examples by similarity of their {compared(run)}, coloured by {score.in_sentence}.",
     )
     st.caption(f"Examples with similar {compared(run)} are near each other; the brightest are {extremes(score)[0]}.")
-    _around_an_example(selection, plane, shown)
+    _render_around_example(selection, plane, shown)
 
 
 @cached_for_run(names_key, max_entries=8)
@@ -71,8 +71,8 @@ def _figure(run: Run, others: Filters, layout: str, ranked_by: str, chosen: Filt
     )
 
 
-def _around_an_example(selection: Selection, plane: np.ndarray, shown: np.ndarray) -> None:
-    """Fields that select what lies around an example, for those who cannot draw."""
+def _render_around_example(selection: Selection, plane: np.ndarray, shown: np.ndarray) -> None:
+    """Render fields that select the examples around one, for those who cannot draw."""
     state = selection.state
     with (
         st.popover("Select around an example", icon=":material/near_me:"),

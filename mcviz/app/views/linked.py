@@ -29,10 +29,8 @@ P = TypeVar("P", Lasso, Area)
 CORNERS = 40  # of a lasso in the address
 
 
-def linked_chart(
-    name: str, drawn: Hashable, shown_in: Callable[[str], T | None], selected: T | None
-) -> tuple[str, bool]:
-    """The key of a chart, and whether the browser shows the selection by itself, because it was made there.
+def chart_key(name: str, drawn: Hashable, shown_in: Callable[[str], T | None], selected: T | None) -> tuple[str, bool]:
+    """Return the key of a chart, and whether the browser shows the selection, because it was made there.
 
     Such a chart is left alone: drawing ten thousand points anew takes longer than all else that a lasso does. It has to
     be a new one where other points are drawn, where the browser shows a selection that is no more, and where the chart
@@ -53,7 +51,7 @@ def linked_chart(
     return f"{name}-{number}", shows_it
 
 
-def lasso_chart(
+def render_lasso_chart(
     name: str,
     run: Run,
     plane: P,
@@ -64,7 +62,7 @@ def lasso_chart(
     *,
     looks: bool = True,
 ) -> None:
-    """A chart of numbers of the examples, in which a lasso or a box selects.
+    """Render a chart of numbers of the examples, in which a lasso or a box selects.
 
     Args:
         name: of the chart and of its container.
@@ -77,7 +75,7 @@ def lasso_chart(
         looks: whether there is a panel beside, in which a point can be looked at.
     """
     window = _window(name, run, plane)
-    key, shows_it = linked_chart(name, (drawn, window), lambda key: _drawn(key, plane), lasso)
+    key, shows_it = chart_key(name, (drawn, window), lambda key: _read_lasso(key, plane), lasso)
     made = figure(None if shows_it else lasso, window)
     zoomable = window is not None or bool(made.layout.images)
     hidden = ["toImage", "autoScale2d", "resetScale2d"] if zoomable else ["toImage"]
@@ -85,15 +83,15 @@ def lasso_chart(
         st.plotly_chart(
             made,
             key=key,
-            on_select=lambda: _lassoed(key, run, plane),
+            on_select=lambda: _apply_lasso(key, run, plane),
             selection_mode=("lasso", "box"),
             config={"displaylogo": False, "modeBarButtonsToRemove": hidden, "scrollZoom": False},
             alt=spoken,
         )
     if zoomable:
-        _zooming(name, run, plane, made, window)
+        _render_zoom(name, run, plane, made, window)
     if looks:
-        pictures_of_points(run, name)
+        render_point_pictures(run, name)
     without = "“Select around an example” below" if isinstance(plane, Area) else "under Filters, “Range of”"
     st.caption(
         "Draw around points with the lasso, or choose the box at the top right: the examples inside are selected. "
@@ -101,8 +99,8 @@ def lasso_chart(
     )
 
 
-def _zooming(name: str, run: Run, plane: Lasso | Area, made: Figure, window: Window | None) -> None:
-    """What the cells of a chart mean, and the way into the plane and back."""
+def _render_zoom(name: str, run: Run, plane: Lasso | Area, made: Figure, window: Window | None) -> None:
+    """Render the meaning of the cells of a chart, and the way into the plane and back."""
 
     def show(part: Window | None) -> None:
         if part != _window(name, run, plane):
@@ -122,14 +120,14 @@ def _zooming(name: str, run: Run, plane: Lasso | Area, made: Figure, window: Win
 
 
 def _window(name: str, run: Run, plane: Lasso | Area) -> Window | None:
-    """The part of a chart's plane that is in view; None for all."""
+    """Return the part of a chart's plane that is in view; None for all."""
     of, on, part = session_store().get(f"{name}-window", (None, None, None))
     return part if (of, on) == (table_key(run), plane) else None
 
 
 @st.fragment(key=POINTS)
-def pictures_of_points(run: Run, container: str) -> None:
-    """The picture of the point on which the pointer rests, and a ring around the example that is looked at.
+def render_point_pictures(run: Run, container: str) -> None:
+    """Render the picture of the point under the pointer, and a ring around the example in the panel.
 
     Args:
         run: whose examples the points are.
@@ -145,8 +143,8 @@ def pictures_of_points(run: Run, container: str) -> None:
     mark_rendered(POINTS)
 
 
-def shown_lasso(lasso: Lasso | None, x: str, y: str, scores: pd.DataFrame) -> dict[str, Any]:
-    """How a figure of two numbers shows a lasso: its outline, where it is one over these, and which points are inside.
+def lasso_marks(lasso: Lasso | None, x: str, y: str, scores: pd.DataFrame) -> dict[str, Any]:
+    """Return how a figure of two numbers shows a lasso: its outline, if it is over these, and the points inside.
 
     Args:
         lasso: that the figure has to show by itself, or None.
@@ -161,19 +159,19 @@ def shown_lasso(lasso: Lasso | None, x: str, y: str, scores: pd.DataFrame) -> di
 
 
 def axis_title(run: Run, name: str) -> str:
-    """The title of the axis of a number, as plotly shows it, with its unit where that is the run's own."""
+    """Return the title of a number's axis, as plotly shows it, with the unit where that is the run's own."""
     number = numbers_of(run)[name]
     unit = number.unit if number.unit == run.manifest.unit else ""
     return as_label(f"{number.label}, {unit}" if unit else number.label)
 
 
-def _lassoed(key: str, run: Run, plane: P) -> None:
+def _apply_lasso(key: str, run: Run, plane: P) -> None:
     """Filter by the lasso that was just drawn.
 
     A chart that is drawn anew reports that nothing is selected, so that changes nothing: the chip takes it off. Nor
     does a line around no point, as a tap or a swipe makes it: the chart is drawn anew without it.
     """
-    lasso = _drawn(key, plane)
+    lasso = _read_lasso(key, plane)
     if lasso is None:
         return
     filters = latest_state().filters
@@ -184,8 +182,8 @@ def _lassoed(key: str, run: Run, plane: P) -> None:
         go(filters=changed)
 
 
-def _drawn(key: str, plane: P) -> P | None:
-    """The lasso that the browser shows in a chart, with as many digits and corners as the address carries."""
+def _read_lasso(key: str, plane: P) -> P | None:
+    """Return the lasso that the browser shows, with as many digits and corners as the address carries."""
     event = widget_value(key)
     corners: Sequence[tuple[float, float]] = ()
     if event and event["selection"]["lasso"]:

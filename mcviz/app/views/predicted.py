@@ -1,4 +1,4 @@
-"""What is predicted against what is true, with a lasso."""
+"""Predictions against labels, with a lasso."""
 
 from typing import Any
 
@@ -10,19 +10,19 @@ from mcviz.app.filters import Filters, Lasso
 from mcviz.app.resources import scores_of, table
 from mcviz.app.selection import Selection, passing
 from mcviz.app.tasks.regression_results import column, std_of_targets
-from mcviz.app.views.linked import lasso_chart, shown_lasso
+from mcviz.app.views.linked import lasso_marks, render_lasso_chart
 from mcviz.figures import Window, predicted_against_true
 from mcviz.runs import Run
 
 
-def predicted_view(selection: Selection) -> None:
-    """The chart of a target, coloured by the ranking's score; a lasso selects."""
+def render_predicted(selection: Selection) -> None:
+    """Render the chart of a target, coloured by the ranking's score; a lasso selects."""
     run, state, filters = selection.run, selection.state, selection.filters
     target_chooser(run, state)
     plane = Lasso(column(run, "label", state.target), column(run, "prediction", state.target), ())
     others = filters.without("lasso")
     score = scores_of(run)[state.score]
-    lasso_chart(
+    render_lasso_chart(
         "predicted",
         run,
         plane,
@@ -53,6 +53,6 @@ def _figure(run: Run, others: Filters, target: int, ranked_by: str, lasso: Lasso
         score=scores[ranked_by].to_numpy(),
         title=score.label,
         uncertain_when=score.uncertain_when,
-        **shown_lasso(lasso, x, y, scores),
+        **lasso_marks(lasso, x, y, scores),
         window=window,
     )
