@@ -1,4 +1,4 @@
-"""Fields of a dataclass as texts of an address: how each is written, read again, and what of a text means nothing."""
+"""Fields of a dataclass as texts of an address: how each is written and read."""
 
 import re
 import sys
@@ -56,23 +56,23 @@ class AddressText(Generic[T]):
     about: Literal["", "examples", "classes"] = ""
 
     def parse(self, text: str, offered: Offered) -> T | None:
-        """The value for a run; None for the default, where the text is empty or means nothing."""
+        """Read a value for a run; None for the default, where the text is empty or means nothing."""
         raise NotImplementedError
 
     def format(self, value: T) -> str:
-        """The text of a value."""
+        """Write a value."""
         return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
-    def says_no_more(self, text: str, understood: str) -> bool:
-        """Whether what was understood of a text, written again, is all that it says."""
-        value = number(text, -inf, inf)
-        return text in ("", understood) or (value is not None and value == number(understood, -inf, inf))
+    def is_complete(self, text: str, understood: str) -> bool:
+        """Return whether all of a text was understood, by what was understood of it, written again."""
+        value = parse_number(text, -inf, inf)
+        return text in ("", understood) or (value is not None and value == parse_number(understood, -inf, inf))
 
 
-class WrittenOtherwise(AddressText[T]):
+class LenientText(AddressText[T]):
     """A value whose text is written otherwise than it was read, and read as far as it means something."""
 
-    def says_no_more(self, text: str, understood: str) -> bool:
+    def is_complete(self, text: str, understood: str) -> bool:
         return bool(text) == bool(understood)
 
 
@@ -82,7 +82,7 @@ class Indices(AddressText[tuple[int, ...]]):
     def format(self, value: tuple[int, ...]) -> str:
         return ",".join(map(str, value))
 
-    def says_no_more(self, text: str, understood: str) -> bool:
+    def is_complete(self, text: str, understood: str) -> bool:
         return set(text.split(",")) <= {*understood.split(","), ""}
 
 
@@ -108,7 +108,7 @@ def address_fields(
 
 
 def read_fields(of: "type[DataclassInstance]", query: Mapping[str, str], offered: Offered) -> dict[str, Any]:
-    """The values of `address_fields`, by the fields' names, as an address says them."""
+    """Read the values of `address_fields`, by the fields' names, from an address."""
     found = {}
     for each, key, text in address_fields(of):
         value = text.parse(query.get(key, ""), offered)
@@ -117,7 +117,7 @@ def read_fields(of: "type[DataclassInstance]", query: Mapping[str, str], offered
 
 
 def write_fields(of: "DataclassInstance") -> dict[str, str]:
-    """The part of an address that `read_fields` reads; what is as it is by itself is left out."""
+    """Write the part of an address that `read_fields` reads; defaults are left out."""
     found = ((each, key, text, getattr(of, each.name)) for each, key, text in address_fields(of))
     return {key: text.format(value) for each, key, text, value in found if value != each.default}
 
@@ -129,19 +129,19 @@ def defaults_about(
     return {each.name: each.default for each, _, text in address_fields(of) if text.about == about}
 
 
-def whole(text: str) -> int | None:
-    """The whole number that a text is, or None."""
+def parse_whole(text: str) -> int | None:
+    """Read a whole number; None if the text is none."""
     return int(text) if len(text) <= DIGITS and text.isascii() and text.isdigit() else None
 
 
-def indices(text: str, count: int) -> tuple[int, ...]:
-    """The numbers below `count` that a text lists, each once."""
-    values = [whole(part) for part in text.split(",")]
+def parse_indices(text: str, count: int) -> tuple[int, ...]:
+    """Read the numbers below `count` that a text lists, each once."""
+    values = [parse_whole(part) for part in text.split(",")]
     return tuple(dict.fromkeys(value for value in values if value is not None and value < count))
 
 
-def number(text: str, low: float, high: float) -> float | None:
-    """The number from `low` to `high` that a text is, or None."""
+def parse_number(text: str, low: float, high: float) -> float | None:
+    """Read a number from `low` to `high`; None if the text is none."""
     try:
         value = float(text)
     except ValueError:
@@ -149,13 +149,13 @@ def number(text: str, low: float, high: float) -> float | None:
     return value if low <= value <= high else None
 
 
-def finite_numbers(texts: Iterable[str]) -> list[float]:
+def parse_finite(texts: Iterable[str]) -> list[float]:
     """Read numbers; none, unless all of them are finite."""
-    found = [number(text, -LARGEST, LARGEST) for text in texts]
+    found = [parse_number(text, -LARGEST, LARGEST) for text in texts]
     values = [value for value in found if value is not None]
     return values if len(values) == len(found) else []
 
 
-def escaped(name: str) -> str:
-    """A name, which others may have written, without what separates it from what follows."""
+def escape(name: str) -> str:
+    """Escape what separates a name, which others may have written, from what follows."""
     return re.sub("[%:~]", lambda found: f"%{ord(found[0]):02X}", name)

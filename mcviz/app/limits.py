@@ -1,4 +1,4 @@
-"""What one visitor may take of a server that others use, too: room for uploads, and what is cached for all."""
+"""Limits on what one visitor takes of a server that others use, too: room for uploads, and the cache."""
 
 import asyncio
 import re
@@ -69,7 +69,7 @@ class Limits:
             self.arriving = +self.arriving  # without those of whom nothing arrives
 
     def _make_room(self, session: str, size: int, largest: int) -> bool:
-        """Whether an upload fits, once earlier ones of its session have made room for it."""
+        """Return whether an upload fits, once earlier ones of its session have made room for it."""
         uploads = uploaded_files()
         own = uploads.file_storage.get(session, {})
         room = A_SESSION * largest - self.arriving[session] - size

@@ -1,4 +1,4 @@
-"""What a visit keeps, what its widgets say, and what is drawn after a callback.
+"""The memory of a visit, the values of its widgets, and what is drawn after a callback.
 
 `st.session_state` must not be used in a callback: where something newer was clicked meanwhile, it ends the callback at
 once, and what was clicked before is lost. A copy of it does not.
@@ -18,7 +18,7 @@ _of_thread = threading.local()  # the last visit that it worked for, and what th
 
 
 def session_store() -> dict[str, Any]:
-    """What this visit keeps from one drawing to the next, by its names."""
+    """Return the memory of this visit, from one drawing to the next, by names."""
     visit = current_visit()
     before, found = getattr(_of_thread, "visit", (None, {}))
     if visit is None or visit is not before:
@@ -30,7 +30,7 @@ def session_store() -> dict[str, Any]:
 
 
 def widget_value(key: str) -> Any:
-    """What the widget of a key says; None where it is gone, since somebody left the page meanwhile."""
+    """Return the value of a widget; None where it is gone, since somebody left the page meanwhile."""
     return st.session_state.to_dict().get(key)
 
 
@@ -86,6 +86,6 @@ def queue_toast(words: str, icon: str) -> None:
 
 
 def _left() -> dict[str, None] | None:
-    """The keys of the fragments that are left to be drawn, in their order; None where all of the page is."""
+    """Return the keys of the fragments that are left to be drawn, in their order; None for all of the page."""
     found: dict[str, None] | None = session_store().get(LEFT)
     return found

@@ -1,4 +1,4 @@
-"""The state of a page: all that its address says, so that a link opens what its sender saw, and back and forward work.
+"""The state of a page, all of it in its address: a link opens what its sender saw, and back and forward work.
 
 The address is read and written in this file and nowhere else. What Streamlit says it is, is what the browser had when
 somebody clicked: where clicks come fast, one that is out of date.
@@ -19,16 +19,16 @@ from mcviz.app.address_text import (
     UNBOUNDED,
     AddressText,
     Indices,
+    LenientText,
     Offered,
-    WrittenOtherwise,
     address_field,
     address_fields,
     defaults_about,
-    escaped,
-    indices,
-    number,
+    escape,
+    parse_indices,
+    parse_number,
+    parse_whole,
     read_fields,
-    whole,
     write_fields,
 )
 from mcviz.app.filters import CLASSES, Filters
@@ -87,7 +87,7 @@ class _Whole(AddressText[int]):
         self.lowest, self.highest = lowest, highest
 
     def parse(self, text: str, offered: Offered) -> int | None:
-        value = whole(text)
+        value = parse_whole(text)
         return value if value is not None and self.lowest <= value <= self.highest else None
 
 
@@ -98,7 +98,7 @@ class _Number(AddressText[float]):
         self.low, self.high = low, high
 
     def parse(self, text: str, offered: Offered) -> float | None:
-        return number(text, self.low, self.high)
+        return parse_number(text, self.low, self.high)
 
 
 class _YesOrNo(AddressText[bool]):
@@ -116,7 +116,7 @@ class _Index(AddressText[int]):
         self.count = count
 
     def parse(self, text: str, offered: Offered) -> int | None:
-        value = whole(text)
+        value = parse_whole(text)
         return value if value is not None and value < self.count(offered) else None
 
 
@@ -147,7 +147,7 @@ class _Examples(Indices):
         self.most = most
 
     def parse(self, text: str, offered: Offered) -> tuple[int, ...]:
-        return indices(text, offered.examples)[: self.most]
+        return parse_indices(text, offered.examples)[: self.most]
 
 
 class _Offered(AddressText[str]):
@@ -161,7 +161,7 @@ class _Offered(AddressText[str]):
         return next((name for name in (text, *self.otherwise) if name in names), names[-1 if self.or_last else 0])
 
 
-class _Columns(WrittenOtherwise[tuple[str, ...]]):
+class _Columns(LenientText[tuple[str, ...]]):
     """Names of columns that can be brushed, each once, as far as they are there."""
 
     def parse(self, text: str, offered: Offered) -> tuple[str, ...]:
@@ -170,10 +170,10 @@ class _Columns(WrittenOtherwise[tuple[str, ...]]):
         return tuple(dict.fromkeys(name for name in found if name in known))[:BRUSHES]
 
     def format(self, value: tuple[str, ...]) -> str:
-        return "~".join(map(escaped, value))
+        return "~".join(map(escape, value))
 
 
-class _RowValues(WrittenOtherwise[tuple[tuple[int, float], ...]]):
+class _RowValues(LenientText[tuple[tuple[int, float], ...]]):
     """Columns and their values, as "3:1.5,0:-2" lists them."""
 
     about = "examples"
@@ -181,7 +181,7 @@ class _RowValues(WrittenOtherwise[tuple[tuple[int, float], ...]]):
     def parse(self, text: str, offered: Offered) -> tuple[tuple[int, float], ...]:
         found = {}
         for column, _, value in (part.partition(":") for part in text.split(",")):
-            place, amount = whole(column), number(value, -LARGEST_VALUE, LARGEST_VALUE)
+            place, amount = parse_whole(column), parse_number(value, -LARGEST_VALUE, LARGEST_VALUE)
             if place is not None and amount is not None:
                 found[place] = amount
         return tuple(found.items())
@@ -196,7 +196,7 @@ class PageState:
     """What a page shows, parsed once a rerun and passed down.
 
     A field of the address is declared once, with its default and how its text is read and written. Names of what is
-    offered only by some runs (`view`, `layout`, …) are kept as they are: `one_of` says which holds.
+    offered only by some runs (`view`, `layout`, …) are kept as they are: `choose_name` says which holds.
     """
 
     run: str = address_field("", _Words())  # its name; empty where there is only one
@@ -259,36 +259,36 @@ class PageState:
         values = read_fields(cls, query, offered)
         unknown = query.get("example", "") if values["example"] is None else ""
         state = cls(**values, filters=Filters.from_query(query, offered), unknown_example=unknown)
-        return dataclasses.replace(state, ignored=_ignored(query, state.to_query()))
+        return dataclasses.replace(state, ignored=_find_ignored(query, state.to_query()))
 
     def to_query(self) -> dict[str, str]:
-        """The state as an address; what is as it is by itself is left out."""
+        """Return the state as an address; defaults are left out."""
         return self.filters.to_query() | write_fields(self)
 
     def replace(self, **changes: Any) -> "PageState":
-        """The state with other values; other examples are listed from their first page on, and as they are."""
+        """Return the state with other values; other examples are listed from their first page on, and as they are."""
         page = {"page": 1} if changes.keys() & BACK_TO_FIRST_PAGE else {}
         own: dict[str, Any] = {"values": ()} if "example" in changes else {}
         return dataclasses.replace(self, **{**page, **own, **changes})
 
     def link(self, **changes: Any) -> dict[str, str]:
-        """The address of the state with other values."""
+        """Return the address of the state with other values."""
         return self.replace(**changes).to_query()
 
     def without_all(self, about: Literal["examples", "classes"]) -> "PageState":
-        """The state without what is about examples, or about classes, of its run."""
+        """Return the state without what is about examples, or about classes, of its run."""
         filters = dataclasses.replace(self.filters, **defaults_about(Filters, about))
         return self.replace(**defaults_about(PageState, about), filters=filters)
 
 
-def current_state(offered: Offered) -> PageState:
-    """The state that the address names, for a run that offers this."""
+def read_state(offered: Offered) -> PageState:
+    """Read the state from the address, for a run that offers this."""
     state = session_store()[LATEST] = PageState.from_query(address(), offered)
     return state
 
 
 def latest_state() -> PageState:
-    """The state that was shown or gone to last, for a callback: what the page was drawn with may be behind it."""
+    """Return the state that was shown or gone to last, for a callback: the page may be behind it."""
     latest: PageState = session_store()[LATEST]
     return latest
 
@@ -306,7 +306,7 @@ def go(*, parts: Collection[str] = (), **changes: Any) -> None:
 
 
 def change_filters(change: Callable[[Filters], Filters]) -> None:
-    """Change the filters as they are by now, in a callback: those that the page was drawn with may lack a newer one."""
+    """Change the filters as they are by now, in a callback: the page may have been drawn before a newer one."""
     go(filters=change(latest_state().filters))
 
 
@@ -316,7 +316,7 @@ def go_to_run(name: str) -> None:
 
 
 def go_to_same_examples(name: str, now: str, *, same_classes: bool) -> None:
-    """Show another run over the same examples, with all that is said of them: the example, pins, view and filters.
+    """Show another run over the same examples, with the example, pins, view and filters.
 
     Args:
         name: of the run to go to; where it is the one that was compared with, the two change places.
@@ -328,14 +328,14 @@ def go_to_same_examples(name: str, now: str, *, same_classes: bool) -> None:
     _go_to((state if same_classes else state.without_all("classes")).replace(run=name, other=other))
 
 
-def with_or_without(examples: tuple[int, ...], example: int) -> tuple[int, ...]:
-    """The examples without one of them, or with one more."""
+def toggle_example(examples: tuple[int, ...], example: int) -> tuple[int, ...]:
+    """Return the examples without one of them, or with one more."""
     others = tuple(other for other in examples if other != example)
     return others if example in examples else (*others, example)
 
 
-def with_all(examples: Iterable[int], more: Iterable[int]) -> tuple[int, ...]:
-    """The examples and these others, each once."""
+def add_examples(examples: Iterable[int], more: Iterable[int]) -> tuple[int, ...]:
+    """Return the examples and these others, each once."""
     return tuple(dict.fromkeys((*examples, *more)))
 
 
@@ -374,12 +374,12 @@ def sync_from_url(page: str) -> None:
 
 
 def is_open(page: str) -> bool:
-    """Whether the page of a title is the one that is drawn."""
+    """Return whether the page of a title is the one that is drawn."""
     return bool(session_store().get(PAGE) == page)
 
 
 def address() -> dict[str, str]:
-    """The address as it is, for links to other pages."""
+    """Return the address as it is, for links to other pages."""
     found: dict[str, str] | None = session_store().get(ADDRESS)
     return st.query_params.to_dict() if found is None else dict(found)
 
@@ -408,24 +408,24 @@ def _note_shown(query: dict[str, str]) -> None:
     session_store().setdefault(SHOWN, deque(maxlen=MOST_SHOWN)).append(query)
 
 
-def whole_address(state: PageState) -> str:
-    """The address of the open page with a state, for a link from elsewhere."""
+def page_url(state: PageState) -> str:
+    """Return the address of the open page with a state, for a link from elsewhere."""
     return f"{st.context.url}?{urlencode(state.to_query())}"
 
 
-def one_of(name: str, offered: Iterable[str], default: str | None = None) -> str:
-    """A name where it is offered, or else the default, or else the first that is offered."""
+def choose_name(name: str, offered: Iterable[str], default: str | None = None) -> str:
+    """Return a name where it is offered, or else the default, or else the first that is offered."""
     names = list(offered)
     return name if name in names else default or names[0]
 
 
-def quoted(text: str) -> str:
-    """A text that came with the address, as a word of a message in Markdown: short, and as it was typed."""
+def quote(text: str) -> str:
+    """Quote a text that came with the address, in Markdown: short, and as it was typed."""
     return f"“{as_markdown(text[:60])}”"
 
 
-def _ignored(query: Mapping[str, str], understood: Mapping[str, str]) -> tuple[str, ...]:
-    """What an address says of which the state that was read from it knows nothing, or not all."""
+def _find_ignored(query: Mapping[str, str], understood: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the parts of an address that are not, or not wholly, in the state that was read from it."""
     known = {
         key: (text, understood.get(key, "" if each.default is None else text.format(each.default)))
         for of in (Filters, PageState)
@@ -435,6 +435,6 @@ def _ignored(query: Mapping[str, str], understood: Mapping[str, str]) -> tuple[s
     found = []
     for key, said in query.items():
         text, all_of_it = known.get(key, nothing)
-        if not (key in TOLD_ELSEWHERE or key.startswith(NOT_OURS) or text.says_no_more(said, all_of_it)):
+        if not (key in TOLD_ELSEWHERE or key.startswith(NOT_OURS) or text.is_complete(said, all_of_it)):
             found.append(f"{key}={said}")
     return tuple(found)

@@ -229,7 +229,7 @@ def test_predictions_of_texts_are_kept_by_their_words(live: Path, monkeypatch: p
 
     kept: dict[str, object] = {}
     monkeypatch.setattr(predicting, "session_store", lambda: kept)
-    monkeypatch.setattr(predicting, "live_passes", passes)
+    monkeypatch.setattr(predicting, "predict_live", passes)
     run, held = mcviz.open_run(live / RUN), np.empty(1, object)
     for text in ("a", "bc", "a\0", "bc", "a"):
         held[0] = text

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from mcviz.app.filters import Filters
-from mcviz.app.resources import class_names, numbers_of
+from mcviz.app.resources import class_names, run_numbers
 from mcviz.app.selection import Selection
 from mcviz.app.state import change_filters, go
 from mcviz.app.wording import as_markdown
@@ -14,7 +14,7 @@ def chips(selection: Selection) -> None:
     filters, flagged = selection.filters, selection.state.flagged
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", width="content", key="chips"):
         st.markdown(f"**{len(selection.examples):,}** of {len(selection.run):,} examples", width="content")
-        removable = filters.chips(class_names(selection.run), numbers_of(selection.run))
+        removable = filters.chips(class_names(selection.run), run_numbers(selection.run))
         for index, (label, take_off) in enumerate(removable):
             st.button(
                 as_markdown(label),

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from mcviz.app.columns import details, facts_of, shown
+from mcviz.app.columns import details, format_facts, format_value
 from mcviz.app.components.assets import load_assets
 from mcviz.app.kinds import kind_of
 from mcviz.app.navigation import EXAMPLE, Page, open_page
-from mcviz.app.resources import scores_of, table
+from mcviz.app.resources import run_scores, table
 from mcviz.app.state import PageState
 from mcviz.app.tasks import task_of
 from mcviz.app.tasks.base import TileText
@@ -60,7 +60,7 @@ def tiles(
 
 def tile_data(run: Run, state: PageState, examples: np.ndarray, first_rank: int | None, score: str) -> dict[str, Any]:
     """Return the data from which the browser draws examples as tiles; see `tiles`."""
-    rows, score_shown, own = table(run).iloc[examples].to_dict("records"), scores_of(run)[score], details(run)
+    rows, score_shown, own = table(run).iloc[examples].to_dict("records"), run_scores(run)[score], details(run)
     found = kind_of(run).tiles(run, examples)
     each = found.each or ({},) * len(rows)
     return {
@@ -70,8 +70,8 @@ def tile_data(run: Run, state: PageState, examples: np.ndarray, first_rank: int 
             | {
                 "current": int(example) == state.example,
                 "marks": {name: int(example) in marked for name, marked in marks(state).items()},
-                "name": shown(row["id"]) if "id" in own else f"example {example}",
-                "hover": "\n".join(f"{name}: {value}" for name, value in facts_of(own[:MOST_FACTS], row)),
+                "name": format_value(row["id"]) if "id" in own else f"example {example}",
+                "hover": "\n".join(f"{name}: {value}" for name, value in format_facts(own[:MOST_FACTS], row)),
                 **more,
             }
             for index, (example, row, more) in enumerate(zip(examples, rows, each, strict=True))

@@ -3,14 +3,14 @@
 import streamlit as st
 
 from mcviz.app.components.widgets import bind
-from mcviz.app.resources import scores_of
+from mcviz.app.resources import run_scores
 from mcviz.app.state import PageState
 from mcviz.runs import Run
 
 
 def score_chooser(label: str, run: Run, state: PageState) -> None:
     """Render a choice among the scores of a run, which all pages share."""
-    scores = scores_of(run)
+    scores = run_scores(run)
     st.selectbox(
         label,
         list(scores),

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.app.address_text import Indices, Offered, indices
+from mcviz.app.address_text import Indices, Offered, parse_indices
 from mcviz.app.filters.base import Filter, FilterControl, Names, Positions
 from mcviz.app.wording import leaving
 
@@ -32,7 +32,7 @@ class ClassFilter(Indices, Filter[tuple[int, ...]]):
         return f"{self.called} {' or '.join(names.classes[c] for c in value)}"
 
     def parse(self, text: str, offered: Offered) -> tuple[int, ...] | None:
-        return indices(text, offered.classes) if offered.labels or self.column != "label" else None
+        return parse_indices(text, offered.classes) if offered.labels or self.column != "label" else None
 
     def render(self, value: tuple[int, ...], control: FilterControl[tuple[int, ...]]) -> None:
         """Render a choice of classes, with how many examples of each the other filters leave."""

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.app.address_text import Offered, WrittenOtherwise, finite_numbers
+from mcviz.app.address_text import LenientText, Offered, parse_finite
 from mcviz.app.filters.base import Chip, Filter, FilterControl, Names, Positions, range_words
 from mcviz.app.wording import as_markdown, leaving
 from mcviz.runs.columns import as_texts
@@ -63,7 +63,7 @@ class ColumnFilter:
 Columns = tuple[ColumnFilter, ...]  # at most one a column, none of them open
 
 
-class ColumnsFilter(WrittenOtherwise[Columns], Filter[Columns]):
+class ColumnsFilter(LenientText[Columns], Filter[Columns]):
     """Filters on columns.
 
     They are written as JSON: a list of values, a text to be contained, or the ends of a range for each column.
@@ -177,5 +177,5 @@ def _parse(name: str, wanted: object) -> ColumnFilter:
 
 
 def _parse_end(value: object, unbounded: float) -> float:
-    found = finite_numbers([str(value)]) if isinstance(value, int | float) and not isinstance(value, bool) else []
+    found = parse_finite([str(value)]) if isinstance(value, int | float) and not isinstance(value, bool) else []
     return found[0] if found else unbounded

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mcviz.app.address_text import finite_numbers
+from mcviz.app.address_text import parse_finite
 
 CORNER_DIGITS = 8  # of the place of a corner: as many as tell points of a plane apart that is zoomed in on
 Corners = tuple[tuple[float, float], ...]  # of a closed polygon, three at least
@@ -42,7 +42,7 @@ def format_corners(corners: Corners) -> str:
 
 def parse_corners(text: str) -> Corners:
     """Read the corners that `format_corners` wrote; none, where the text lists no three."""
-    values = finite_numbers(text.split(","))
+    values = parse_finite(text.split(","))
     return () if len(values) < 6 or len(values) % 2 else tuple(zip(values[::2], values[1::2], strict=True))
 
 

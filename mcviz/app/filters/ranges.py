@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.app.address_text import Offered, escaped, finite_numbers
+from mcviz.app.address_text import Offered, escape, parse_finite
 from mcviz.app.filters.base import Chip, Filter, FilterControl, Names, Positions, range_words
 from mcviz.app.wording import as_markdown
 from mcviz.measures import Score
@@ -36,15 +36,15 @@ class RangesFilter(Filter[Ranges]):
         for part in text.split("~"):
             name, *ends = part.split(":")
             name = unquote(name)
-            values = finite_numbers([end for end in ends if end])
+            values = parse_finite([end for end in ends if end])
             if name in offered.numbers and len(ends) == 2 and values:
                 found[name] = (name, min(values) if ends[0] else -inf, max(values) if ends[1] else inf)
         return tuple(found.values())
 
     def format(self, value: Ranges) -> str:
-        return "~".join(f"{escaped(name)}:{_format_end(low)}:{_format_end(high)}" for name, low, high in value)
+        return "~".join(f"{escape(name)}:{_format_end(low)}:{_format_end(high)}" for name, low, high in value)
 
-    def says_no_more(self, text: str, understood: str) -> bool:
+    def is_complete(self, text: str, understood: str) -> bool:
         return text.count("~") == understood.count("~") and bool(text) == bool(understood)
 
     def render(self, value: Ranges, control: FilterControl[Ranges]) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import numpy as np
 import pandas as pd
 
-from mcviz.app.address_text import Indices, Offered, WrittenOtherwise, escaped, indices
+from mcviz.app.address_text import Indices, LenientText, Offered, escape, parse_indices
 from mcviz.app.filters.base import Filter, Names, Positions
 from mcviz.app.filters.geometry import Corners, format_corners, parse_corners, surrounded
 from mcviz.app.wording import counted
@@ -51,7 +51,7 @@ class Area:
         return surrounded(self.corners, positions[:, 0], positions[:, 1])
 
 
-class LassoFilter(WrittenOtherwise[Lasso], Filter[Lasso]):
+class LassoFilter(LenientText[Lasso], Filter[Lasso]):
     """A lasso or a box over two scores."""
 
     def mask(self, value: Lasso, table: pd.DataFrame, positions: Positions) -> np.ndarray:
@@ -67,10 +67,10 @@ class LassoFilter(WrittenOtherwise[Lasso], Filter[Lasso]):
         return Lasso(x, y, corners) if x in offered.numbers and y in offered.numbers and corners else None
 
     def format(self, value: Lasso) -> str:
-        return f"{escaped(value.x)}:{escaped(value.y)}:{format_corners(value.corners)}"
+        return f"{escape(value.x)}:{escape(value.y)}:{format_corners(value.corners)}"
 
 
-class AreaFilter(WrittenOtherwise[Area], Filter[Area]):
+class AreaFilter(LenientText[Area], Filter[Area]):
     """A lasso or a box on the map; it keeps all where its layout is not known."""
 
     about = "examples"
@@ -104,4 +104,4 @@ class SelectedFilter(Indices, Filter[tuple[int, ...]]):
         return counted(len(value), "selected example")
 
     def parse(self, text: str, offered: Offered) -> tuple[int, ...]:
-        return indices(text, offered.examples)
+        return parse_indices(text, offered.examples)

@@ -9,7 +9,7 @@ import streamlit as st
 from mcviz.app.components.widgets import bind
 from mcviz.app.inputs import Along, ProbeInput, SweepInputs
 from mcviz.app.needs import has
-from mcviz.app.state import PageState, go, one_of
+from mcviz.app.state import PageState, choose_name, go
 from mcviz.app.wording import as_markdown
 from mcviz.data.distortions import Distortion
 from mcviz.measures import percent
@@ -58,7 +58,7 @@ class Distorter:
 
     def settings(self, run: Run, state: PageState) -> DistortionSettings:
         """Read the settings from the state; what the run or the distortion does not allow is replaced by the usual."""
-        name = one_of(state.distortion, self.distortions)
+        name = choose_name(state.distortion, self.distortions)
         distortion, amount = self.distortions[name], state.amount
         if amount is None or not distortion.low <= amount <= distortion.high:
             amount = distortion.unchanged

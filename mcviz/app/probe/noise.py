@@ -5,7 +5,7 @@ import streamlit as st
 
 from mcviz.app.components.widgets import bind
 from mcviz.app.inputs import MOST_INPUTS, ProbeInput, SweepInputs
-from mcviz.app.state import HIGHEST_SEED, PageState, go, one_of
+from mcviz.app.state import HIGHEST_SEED, PageState, choose_name, go
 from mcviz.data.noise import NOISES
 from mcviz.measures import percent
 from mcviz.runs import Run
@@ -15,7 +15,7 @@ NONE_IS_CORRECT = "No prediction is correct: this is noise, and the model cannot
 
 def noise_input(run: Run, state: PageState) -> ProbeInput:
     """Controls for one noise image."""
-    kind, seed, strength = one_of(state.noise, NOISES), state.seed, state.strength
+    kind, seed, strength = choose_name(state.noise, NOISES), state.seed, state.strength
     st.selectbox("Kind of noise", list(NOISES), format_func=lambda name: NOISES[name].label, **bind("noise", kind))
     st.caption(NOISES[kind].meaning)
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -30,7 +30,7 @@ def noise_input(run: Run, state: PageState) -> ProbeInput:
 
 def noise_sweep(run: Run, state: PageState) -> SweepInputs:
     """Noise images of the kind and the strength that are chosen."""
-    kind, strength = one_of(state.noise, NOISES), state.strength
+    kind, strength = choose_name(state.noise, NOISES), state.strength
 
     def load(start: int, stop: int) -> np.ndarray:
         return NOISES[kind].draw(stop - start, run.image_shape, start, strength)

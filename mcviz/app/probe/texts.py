@@ -8,7 +8,7 @@ from mcviz.app.inputs import MOST_INPUTS, ProbeInput, SweepInputs
 from mcviz.app.probe.distorting import Distorter, DistortionSettings
 from mcviz.app.probe.noise import NONE_IS_CORRECT
 from mcviz.app.session import session_store
-from mcviz.app.state import HIGHEST_SEED, PageState, go, one_of
+from mcviz.app.state import HIGHEST_SEED, PageState, choose_name, go
 from mcviz.data import TEXT_DISTORTIONS, TEXT_NOISES
 from mcviz.runs import Run
 
@@ -37,7 +37,7 @@ def typed_input(run: Run, state: PageState) -> ProbeInput | None:  # noqa: ARG00
 
 def noise_input(run: Run, state: PageState) -> ProbeInput:
     """Controls for one text of noise."""
-    noise, seed = one_of(state.noise, TEXT_NOISES), state.seed
+    noise, seed = choose_name(state.noise, TEXT_NOISES), state.seed
     st.selectbox(
         "Kind of noise", list(TEXT_NOISES), format_func=lambda name: TEXT_NOISES[name].label, **bind("noise", noise)
     )
@@ -51,7 +51,7 @@ def noise_input(run: Run, state: PageState) -> ProbeInput:
 
 def noise_sweep(run: Run, state: PageState) -> SweepInputs:
     """Texts of noise of the kind that is chosen."""
-    noise = TEXT_NOISES[one_of(state.noise, TEXT_NOISES)]
+    noise = TEXT_NOISES[choose_name(state.noise, TEXT_NOISES)]
 
     def load(start: int, stop: int) -> np.ndarray:
         return noise.draw(stop - start, some_texts(run), start)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from mcviz.app.failures import plainly, refusal
+from mcviz.app.failures import hide_folders, refusal
 from mcviz.app.navigation import COMPARE, OVERVIEW, RUNS, choose_run
-from mcviz.app.resources import opened_run
+from mcviz.app.resources import open_cached_run
 from mcviz.app.runs.jobs import MOST_PASSES, act
 from mcviz.app.runs.verifying import verifying
 from mcviz.app.runs.words import manifest_in_words, quality_in_words
@@ -49,7 +49,7 @@ def chosen_run(run: ListedRun, path: Path, names: Collection[str]) -> None:
         if may_change:
             if run.state == "finished":
                 with suppress(McvizError):  # one that cannot be opened cannot grow
-                    _more_passes(opened_run(path))
+                    _more_passes(open_cached_run(path))
             _rename(run, path)
             st.button("Remove", icon=":material/delete:", key="remove", on_click=_ask, args=(run.name,))
     _told()
@@ -68,9 +68,9 @@ def chosen_run(run: ListedRun, path: Path, names: Collection[str]) -> None:
 def _state(run: ListedRun) -> None:
     name = f"**{as_markdown(run.name)}**"
     if run.state == "partial":
-        st.info(f"{name}: {as_markdown(plainly(run.message))}", icon=":material/hourglass:")
+        st.info(f"{name}: {as_markdown(hide_folders(run.message))}", icon=":material/hourglass:")
     elif run.message:
-        st.error(f"{name}: {as_markdown(plainly(run.message))}", icon=":material/error:")
+        st.error(f"{name}: {as_markdown(hide_folders(run.message))}", icon=":material/error:")
     else:
         quality = quality_in_words(run)
         shipped = " It came with mcviz and cannot be changed." if run.is_shipped else ""

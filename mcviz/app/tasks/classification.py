@@ -16,7 +16,7 @@ from mcviz.app.filters import Filters, two_classes
 from mcviz.app.inputs import Along
 from mcviz.app.kinds import kind_of
 from mcviz.app.needs import has
-from mcviz.app.resources import class_names, scores_of
+from mcviz.app.resources import class_names, run_scores
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState
 from mcviz.app.tasks.base import (
@@ -278,7 +278,7 @@ class Classification(Task):
 
     def summary_figures(self, selection: Selection) -> list[go.Figure]:
         run, rows = selection.run, selection.table
-        label, values = scores_of(run)[selection.score].label, rows[selection.score].to_numpy()
+        label, values = run_scores(run)[selection.score].label, rows[selection.score].to_numpy()
         quality = self.pass_quality(run)
         if quality is None:
             return [score_distributions(values, None, label)]

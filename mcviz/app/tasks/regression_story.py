@@ -5,7 +5,7 @@ import numpy as np
 from mcviz.app.components.charts import chart
 from mcviz.app.components.example import render_example
 from mcviz.app.needs import missing
-from mcviz.app.resources import quantity, ranking, scores_of, table, target_names
+from mcviz.app.resources import quantity, ranking, run_scores, table, target_names
 from mcviz.app.state import COVERAGES
 from mcviz.app.tasks.regression_prediction import Prediction, predict_example, with_std
 from mcviz.app.tasks.story import SHARE, WIDTH, Step, Story, review_step, side_by_side
@@ -52,7 +52,7 @@ class RegressionStory(Story):
 
         That is the whole uncertainty where it is known.
         """
-        score = scores_of(run)["total_std" if "total_std" in scores_of(run) else DOUBT]
+        score = run_scores(run)["total_std" if "total_std" in run_scores(run) else DOUBT]
         order = ranking(run, score.name)
         errors = table(run)["absolute_error"].to_numpy()[order]
         count = max(1, int(SHARE * len(errors)))

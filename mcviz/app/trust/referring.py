@@ -17,8 +17,8 @@ from mcviz.app.components.gallery import tiles
 from mcviz.app.components.widgets import bind
 from mcviz.app.filters import Filters
 from mcviz.app.navigation import REVIEW, UNCERTAIN, open_page
-from mcviz.app.resources import ranking, scores_of, table
-from mcviz.app.state import COVERAGES, PageState, go, one_of
+from mcviz.app.resources import ranking, run_scores, table
+from mcviz.app.state import COVERAGES, PageState, choose_name, go
 from mcviz.app.wording import counted
 from mcviz.figures.trust import accuracy_against_referred
 from mcviz.measures import percent
@@ -70,7 +70,7 @@ TARGETS = {
 
 def referral_control(run: Run, state: PageState, beside: Callable[[], None] | None = None) -> RunReferral:
     """The target and its value, and what stands beside them; what they refer by the score that ranks is returned."""
-    name = one_of(state.referral, TARGETS)
+    name = choose_name(state.referral, TARGETS)
     target = TARGETS[name]
     value = target.usual(len(run)) if state.wanted is None else min(state.wanted, target.most(len(run)))
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -98,11 +98,11 @@ def referral_control(run: Run, state: PageState, beside: Callable[[], None] | No
 
 def _score(run: Run, state: PageState) -> str:
     """The score that ranks, or the first of those that know no labels."""
-    return one_of(state.score, ranking_scores_of(run), "max_probability")
+    return choose_name(state.score, ranking_scores_of(run), "max_probability")
 
 
 def _score_chooser(run: Run, state: PageState) -> None:
-    scores = scores_of(run)
+    scores = run_scores(run)
     st.selectbox(
         "Ranked by",
         ranking_scores_of(run),
@@ -288,7 +288,7 @@ def costs(run: Run, state: PageState) -> None:
     looks = len(found.referral.referred)
     st.markdown(
         f"It is cheapest to look at **{looks:,}** of {counted(len(run), 'example')}, the most uncertain by "
-        f"{scores_of(run)[score].in_sentence}. That saves **{found.saved:,.6g}** against the cheaper of none and all."
+        f"{run_scores(run)[score].in_sentence}. That saves **{found.saved:,.6g}** against the cheaper of none and all."
     )
     st.table(
         pd.DataFrame(
@@ -337,7 +337,7 @@ def prediction_sets(run: Run, state: PageState) -> None:
 
 
 def _labels(run: Run) -> dict[str, str]:
-    found = {name: score.label for name, score in scores_of(run).items()}
+    found = {name: score.label for name, score in run_scores(run).items()}
     return {**found, DETERMINISTIC: "Deterministic max probability"}
 
 

@@ -15,8 +15,8 @@ from mcviz.app.columns import grouping_columns, own_columns
 from mcviz.app.components.brush import Bin, brush
 from mcviz.app.filters import CLASSES, ColumnFilter, Filters
 from mcviz.app.needs import has
-from mcviz.app.resources import class_names, numbers_of, table
-from mcviz.app.selection import Selection, passing
+from mcviz.app.resources import class_names, run_numbers, table
+from mcviz.app.selection import Selection, filter_mask
 from mcviz.app.state import BRUSHES, PageState, change_filters, go
 from mcviz.app.tasks import task_of
 from mcviz.app.wording import as_markdown
@@ -65,14 +65,14 @@ def render_brushes(selection: Selection) -> None:
 def brush_labels(run: Run) -> dict[str, str]:
     """Return the label of each column that can be brushed: scores and numbers, classes, and the user's own."""
     known = [name for name in CLASSES if has(run, "classes") and (name == "prediction" or has(run, "labels"))]
-    found = {name: number.label for name, number in numbers_of(run).items()}
+    found = {name: number.label for name, number in run_numbers(run).items()}
     own = {name: one_line(name) for name in grouping_columns(run)}
     return own | found | {name: name for name in known}
 
 
 def brush_column(run: Run, name: str) -> BrushColumn:
     """Cut a column into bins."""
-    if name in numbers_of(run):
+    if name in run_numbers(run):
         return _number_column(run, name)
     for kind in CLASSES:
         if kind == name and has(run, "classes"):
@@ -84,7 +84,7 @@ def _render_brush(selection: Selection, name: str, place: int) -> None:
     run, filters, column = selection.run, selection.filters, brush_column(selection.run, name)
     marked = task_of(run).marks_mistakes and has(run, "labels")
     wrong = ~table(run)["correct"].astype(bool).to_numpy() if marked else np.zeros(len(run), bool)
-    left = passing(run, column.without(filters))
+    left = filter_mask(run, column.without(filters))
     counts = [_counts(column, members) for members in (np.ones(len(run), bool), left, left & wrong)]
 
     def put(first: int, last: int) -> None:
@@ -125,7 +125,7 @@ def _counts(column: BrushColumn, members: np.ndarray) -> list[int]:
 
 @cached_for_run(table_key, max_entries=64)
 def _number_column(run: Run, name: str) -> BrushColumn:
-    number = numbers_of(run)[name]
+    number = run_numbers(run)[name]
 
     def places(filters: Filters) -> list[tuple[float, float]]:
         return [bins.place(low, high) for kept, low, high in filters.ranges if kept == name]

@@ -9,7 +9,7 @@ import streamlit as st
 from mcviz.app.components.charts import chart
 from mcviz.app.components.gallery import tiles
 from mcviz.app.components.widgets import bind
-from mcviz.app.resources import class_names, scores_of, table
+from mcviz.app.resources import class_names, run_scores, table
 from mcviz.app.selection import Selection
 from mcviz.app.state import change_filters
 from mcviz.app.wording import all_as_markdown, as_markdown, extremes
@@ -20,7 +20,7 @@ from mcviz.measures import percent
 
 def render_classes(selection: Selection) -> None:
     """Render accuracy and uncertainty of every class, then one class in detail."""
-    run, score = selection.run, scores_of(selection.run)[selection.score]
+    run, score = selection.run, run_scores(selection.run)[selection.score]
     scores, names = table(run), class_names(run)
     by_class = scores[["label", selection.score]].assign(correct=scores["correct"].astype(float)).groupby("label")
     summary = by_class.agg(examples=("correct", "size"), accuracy=("correct", "mean"), score=(selection.score, "mean"))
@@ -63,7 +63,7 @@ def _render_table(summary: pd.DataFrame, selection: Selection) -> None:
     if len(summary) <= NAMED_CLASSES:
         st.table(_format_summary(summary, selection))
         return
-    label = scores_of(selection.run)[selection.score].in_sentence
+    label = run_scores(selection.run)[selection.score].in_sentence
     rows = summary.assign(name=class_names(selection.run)).sort_values("accuracy", kind="stable")
     st.dataframe(
         rows,
@@ -87,7 +87,7 @@ def _format_summary(summary: pd.DataFrame, selection: Selection) -> pd.DataFrame
             "class": all_as_markdown(selection.run.class_names),
             "examples": [f"{count:,.0f}" for count in summary["examples"].fillna(0)],
             "correct": summary["accuracy"].map(percent, na_action="ignore").fillna("–"),
-            f"mean {scores_of(selection.run)[selection.score].in_sentence}": summary["score"]
+            f"mean {run_scores(selection.run)[selection.score].in_sentence}": summary["score"]
             .map("{:.3f}".format, "ignore")
             .fillna("–"),
         }
@@ -96,7 +96,7 @@ def _format_summary(summary: pd.DataFrame, selection: Selection) -> pd.DataFrame
 
 def _render_one_class(selection: Selection, chosen: int) -> None:
     run, score = selection.run, selection.score
-    ranked_by = scores_of(run)[score]
+    ranked_by = run_scores(run)[score]
     everything = table(run)
     members = np.flatnonzero((everything["label"] == chosen).to_numpy(bool))
     if len(members) == 0:

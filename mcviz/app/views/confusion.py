@@ -6,10 +6,10 @@ import streamlit as st
 
 from mcviz.app.caching import table_key
 from mcviz.app.components.widgets import bind
-from mcviz.app.resources import class_names, scores_of, table
-from mcviz.app.selection import Selection, passing
+from mcviz.app.resources import class_names, run_scores, table
+from mcviz.app.selection import Selection, filter_mask
 from mcviz.app.session import widget_value
-from mcviz.app.state import change_filters, one_of
+from mcviz.app.state import change_filters, choose_name
 from mcviz.app.views.linked import chart_key
 from mcviz.figures import confusion_matrix
 from mcviz.measures import percent
@@ -20,13 +20,13 @@ CELLS = {"counts": "examples", "score": "mean of the score"}
 def render_confusion(selection: Selection) -> None:
     """Render the matrix of all examples that the other filters leave; a click selects a cell."""
     run, filters = selection.run, selection.filters
-    shows = one_of(selection.state.cells, CELLS)
+    shows = choose_name(selection.state.cells, CELLS)
     st.segmented_control(
         "Cells show", list(CELLS), format_func=CELLS.__getitem__, required=True, **bind("cells", shows)
     )
     others = filters.without("label", "prediction")
-    shown = table(run)[["label", "prediction", "correct", selection.score]][passing(run, others)]
-    score, classes, averaged = scores_of(selection.run)[selection.score], len(run.class_names), shows == "score"
+    shown = table(run)[["label", "prediction", "correct", selection.score]][filter_mask(run, others)]
+    score, classes, averaged = run_scores(selection.run)[selection.score], len(run.class_names), shows == "score"
     one_cell = len(filters.label) == len(filters.prediction) == 1
     cell = (filters.label[0], filters.prediction[0]) if one_cell else None
     drawn = (others, shows, selection.score if averaged else None, table_key(run))

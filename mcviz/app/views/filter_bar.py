@@ -14,12 +14,12 @@ from mcviz.app.components.widgets import bind
 from mcviz.app.exports import EXPORTS
 from mcviz.app.filters import ColumnFilter, FilterControl, Filters, Names
 from mcviz.app.navigation import REVIEW, link_to
-from mcviz.app.needs import has, offered
-from mcviz.app.resources import class_names, numbers_of, scores_of, table
+from mcviz.app.needs import available, has
+from mcviz.app.resources import class_names, run_numbers, run_scores, table
 from mcviz.app.runs.again import again_in_popover, again_shown, can_be_held_against
-from mcviz.app.selection import LABEL_ERRORS, Selection, passing, select
+from mcviz.app.selection import LABEL_ERRORS, Selection, filter_mask, select
 from mcviz.app.session import queue_toast, session_store, widget_value
-from mcviz.app.state import ORDERS, PageState, change_filters, go, whole_address
+from mcviz.app.state import ORDERS, PageState, change_filters, go, page_url
 from mcviz.app.tasks import task_of
 from mcviz.app.trust.labelling import what_to_label_next
 from mcviz.app.trust.referring import refer_in_popover
@@ -35,7 +35,7 @@ FIND, EMPTY = "find", "find-empty"  # keys: of the field; in the session, whethe
 
 def render_filter_bar(run: Run, state: PageState) -> Selection:
     """Render the controls of the ranking and the filters, and return the selection."""
-    selection, score = select(run, state), scores_of(run)[state.score]
+    selection, score = select(run, state), run_scores(run)[state.score]
     orders = dict(zip(ORDERS, extremes(score), strict=True))
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filter-bar"):
         score_chooser("Rank by", run, state)
@@ -63,7 +63,7 @@ def _render_meaning(selection: Selection, score: Score) -> None:
     run, state = selection.run, selection.state
     there = all(getattr(state, name) == value for name, value in LABEL_ERRORS.items())
     st.caption(f"**Probable label errors first.** {score.meaning}" if there else score.meaning, width="content")
-    if LABEL_ERRORS["score"] in scores_of(run):
+    if LABEL_ERRORS["score"] in run_scores(run):
         _render_label_errors(there)
     if may_write() and can_be_held_against(run):
         _render_popover("Sample again", ":material/replay:", lambda: again_in_popover(selection), type="tertiary")
@@ -129,14 +129,14 @@ def _narrow(run: Run, filters: Filters, words: str) -> Filters:
 
 def _render_filters(run: Run, filters: Filters) -> None:
     """Render the control of every filter that has one, in the order of the fields of `Filters`."""
-    names = Names(class_names(run), numbers_of(run))
+    names = Names(class_names(run), run_numbers(run))
     for name, each, value in filters.fields():
         mask = partial(_mask_with, run, filters, name)
         each.render(value, FilterControl(run, table(run), names, own_columns(run), mask, partial(_bind, name)))
 
 
 def _mask_with(run: Run, filters: Filters, name: str, value: object) -> np.ndarray:
-    return passing(run, filters.put(name, value))
+    return filter_mask(run, filters.put(name, value))
 
 
 def _bind(
@@ -153,9 +153,9 @@ def _bind(
 def _render_exports(selection: Selection) -> None:
     """Render a button a file, which is made of the selection when it is asked for."""
     st.markdown(f"**{counted(len(selection.examples), 'selected example')}**")
-    for name in offered(EXPORTS, selection.run):
+    for name in available(EXPORTS, selection.run):
         export = EXPORTS[name]
-        more = {"link": whole_address(selection.state)} if export.linked else {}
+        more = {"link": page_url(selection.state)} if export.linked else {}
         st.download_button(
             export.label,
             partial(export.make, selection, **more),

@@ -7,7 +7,7 @@ from mcviz.app.components.charts import render_empty_selection
 from mcviz.app.components.gallery import tiles
 from mcviz.app.components.widgets import bind
 from mcviz.app.selection import Selection
-from mcviz.app.state import PAGE_SIZES, TILE_SIZES, with_all
+from mcviz.app.state import PAGE_SIZES, TILE_SIZES, add_examples
 from mcviz.app.views.look_panel import tick_examples
 from mcviz.app.wording import counted
 
@@ -56,7 +56,7 @@ def render_gallery_controls(selection: Selection) -> None:
         help="Tick all examples that are shown",
         disabled=set(shown) <= set(state.ticked),
         on_click=tick_examples,
-        args=(with_all(state.ticked, shown),),
+        args=(add_examples(state.ticked, shown),),
     )
 
 

@@ -14,8 +14,8 @@ from mcviz.app.components.gallery import tile_data
 from mcviz.app.components.points import points
 from mcviz.app.components.zoom import zoom
 from mcviz.app.filters import Area, Lasso, round_corners
-from mcviz.app.resources import numbers_of
-from mcviz.app.selection import passing
+from mcviz.app.resources import run_numbers
+from mcviz.app.selection import filter_mask
 from mcviz.app.session import mark_dirty, mark_rendered, queue_toast, session_store, widget_value
 from mcviz.app.state import go, latest_state
 from mcviz.app.views.look_panel import HOVERED, POINTS
@@ -160,7 +160,7 @@ def lasso_marks(lasso: Lasso | None, x: str, y: str, scores: pd.DataFrame) -> di
 
 def axis_title(run: Run, name: str) -> str:
     """Return the title of a number's axis, as plotly shows it, with the unit where that is the run's own."""
-    number = numbers_of(run)[name]
+    number = run_numbers(run)[name]
     unit = number.unit if number.unit == run.manifest.unit else ""
     return as_label(f"{number.label}, {unit}" if unit else number.label)
 
@@ -176,7 +176,7 @@ def _apply_lasso(key: str, run: Run, plane: P) -> None:
         return
     filters = latest_state().filters
     changed = replace(filters, area=lasso, selected=()) if isinstance(lasso, Area) else replace(filters, lasso=lasso)
-    if not passing(run, changed).any():
+    if not filter_mask(run, changed).any():
         queue_toast("No point lies within what was drawn, so nothing changes.", ":material/lasso_select:")
     else:
         go(filters=changed)

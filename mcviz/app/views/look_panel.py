@@ -12,9 +12,9 @@ from mcviz.app.components.gallery import marks, tile_data
 from mcviz.app.components.look import example_requests, look_head
 from mcviz.app.navigation import EXAMPLE, LINKS, open_page
 from mcviz.app.needs import has
-from mcviz.app.selection import Selection, place_of, select
+from mcviz.app.selection import Selection, find_rank, select
 from mcviz.app.session import mark_rendered, queue_toast, rerun_fragments, session_store
-from mcviz.app.state import PINS, TICKS, PageState, go, latest_state, with_all, with_or_without
+from mcviz.app.state import PINS, TICKS, PageState, add_examples, go, latest_state, toggle_example
 from mcviz.app.tasks import task_of
 from mcviz.app.tasks.base import load_example
 from mcviz.app.wording import counted
@@ -47,7 +47,7 @@ def render_look_panel(run: Run, paged: bool) -> None:
 def look_at_example(run: Run, example: int, paged: bool) -> None:
     """Look at an example, in a callback; only the panel is drawn anew, and the links, unless the page turns over."""
     state = latest_state()
-    at = place_of(example, select(run, state).examples)
+    at = find_rank(example, select(run, state).examples)
     page = at // state.page_size + 1 if at >= 0 and paged else state.page
     if page != state.page:
         go(example=example, page=page)
@@ -67,7 +67,7 @@ def render_ticked_bar(selection: Selection) -> None:
     state, ticked = selection.state, selection.state.ticked
     if not ticked:
         return
-    flagged, pinned = (with_all(marked, ticked) for marked in (state.flagged, state.pinned))
+    flagged, pinned = (add_examples(marked, ticked) for marked in (state.flagged, state.pinned))
     acts: dict[str, tuple[str, dict[str, Any]]] = {
         "Keep only these": (":material/filter_alt:", {"filters": replace(state.filters, selected=ticked)}),
         "Flag them": (":material/flag:", {"flagged": flagged}),
@@ -110,7 +110,7 @@ def _render_panel(run: Run) -> None:
 
 def _head_data(selection: Selection, example: int) -> dict[str, Any]:
     run, state, examples = selection.run, selection.state, selection.examples
-    at = place_of(example, examples)
+    at = find_rank(example, examples)
     data = tile_data(run, state, np.array([example]), None if at < 0 else at + 1, selection.score)
     (tile,) = data.pop("tiles")
     return {
@@ -159,13 +159,13 @@ def _handle_request(run: Run, paged: bool, asked: Any) -> None:
             go(example=None, parts=(PANEL, LINKS))
         case "range":
             wanted = [each for each in asked.get("examples", ()) if _is_example(run, each)]
-            tick_examples(with_all(state.ticked, wanted))
+            tick_examples(add_examples(state.ticked, wanted))
         case "tick" | "pin" | "flag" as what:
             _toggle_mark(what, state, example)
 
 
 def _toggle_mark(what: str, state: PageState, example: int) -> None:
-    changed = with_or_without(marks(state)[what], example)
+    changed = toggle_example(marks(state)[what], example)
     if what == "pin" and len(changed) > PINS:
         queue_toast(f"Only {PINS} examples fit side by side. Unpin one first.", ":material/keep:")
     elif what == "tick":

@@ -11,10 +11,10 @@ from mcviz.app.caching import cached_for_run, names_key, table_key
 from mcviz.app.columns import grouping_columns, groups
 from mcviz.app.components.widgets import bind
 from mcviz.app.filters import Filters, Lasso
-from mcviz.app.needs import Need, offered
-from mcviz.app.resources import class_names, numbers_of, scores_of, table
-from mcviz.app.selection import Selection, passing
-from mcviz.app.state import one_of
+from mcviz.app.needs import Need, available
+from mcviz.app.resources import class_names, run_numbers, run_scores, table
+from mcviz.app.selection import Selection, filter_mask
+from mcviz.app.state import choose_name
 from mcviz.app.views.linked import axis_title, lasso_marks, render_lasso_chart
 from mcviz.figures import CORRECT, WRONG, Window, class_colour, coloured_map, scatter
 from mcviz.figures.parts import diagonal
@@ -46,10 +46,10 @@ COLOURINGS = {
 
 def render_scatter(selection: Selection) -> None:
     """Render the chart with its axes and colours, and the meaning of its corners."""
-    run, state, numbers = selection.run, selection.state, numbers_of(selection.run)
+    run, state, numbers = selection.run, selection.state, run_numbers(selection.run)
     labels = {name: number.label for name, number in numbers.items()}
-    x, y, colourings = state.x, state.y, [*offered(COLOURINGS, run), *grouping_columns(run)]
-    colouring = one_of(state.colour, colourings)
+    x, y, colourings = state.x, state.y, [*available(COLOURINGS, run), *grouping_columns(run)]
+    colouring = choose_name(state.colour, colourings)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for axis, chosen in (("x", x), ("y", y)):
             st.selectbox(f"{axis} axis", list(labels), format_func=labels.__getitem__, **bind(axis, chosen))
@@ -94,7 +94,7 @@ def render_scatter_chart(
         looks: whether there is a panel beside, in which a point can be looked at.
     """
     run, state, filters = selection.run, selection.state, selection.filters
-    labels = {each: number.label for each, number in numbers_of(run).items()}
+    labels = {each: number.label for each, number in run_numbers(run).items()}
     others = filters.without("lasso")
     ranked_by = state.score if colouring == "score" else ""
     render_lasso_chart(
@@ -104,7 +104,7 @@ def render_scatter_chart(
         filters.lasso,
         (others, x, y, colouring, ranked_by, table_key(run)),
         lambda lasso, window: _figure(run, others, x, y, colouring, ranked_by, lasso, line, window),
-        f"Scatter chart of {passing(run, others).sum():,} examples: {labels[x]} against {labels[y]}, "
+        f"Scatter chart of {filter_mask(run, others).sum():,} examples: {labels[x]} against {labels[y]}, "
         f"coloured by {_colouring_label(colouring)}. The table view lists the same numbers.",
         looks=looks,
     )
@@ -126,8 +126,8 @@ def _figure(
     line: bool,
     window: Window | None,
 ) -> Any:
-    shown = passing(run, others)
-    scores = table(run)[list(numbers_of(run))][shown]
+    shown = filter_mask(run, others)
+    scores = table(run)[list(run_numbers(run))][shown]
     points, examples = (scores[x].to_numpy(), scores[y].to_numpy()), scores.index.to_numpy()
     more: dict[str, Any] = {
         "axes": (axis_title(run, x), axis_title(run, y)),
@@ -135,7 +135,7 @@ def _figure(
         "window": window,
     }
     if ranked_by:
-        score = scores_of(run)[ranked_by]
+        score = run_scores(run)[ranked_by]
         values = scores[ranked_by].to_numpy()
         figure = coloured_map(*points, values, score.label, examples, uncertain_when=score.uncertain_when, **more)
     else:

@@ -11,10 +11,10 @@ import streamlit as st
 from mcviz.app.columns import own_columns
 from mcviz.app.components.charts import render_empty_selection
 from mcviz.app.kinds import kind_of
-from mcviz.app.resources import scores_of
+from mcviz.app.resources import run_scores
 from mcviz.app.selection import Selection
 from mcviz.app.session import widget_value
-from mcviz.app.state import latest_state, with_all
+from mcviz.app.state import add_examples, latest_state
 from mcviz.app.tasks import task_of
 from mcviz.app.views.look_panel import look_at_example, tick_examples
 from mcviz.runs import Run
@@ -28,7 +28,7 @@ def render_table(selection: Selection) -> None:
         render_empty_selection()
         return
     run, examples = selection.run, selection.examples[:ROWS]
-    scores, small = scores_of(run), kind_of(run).table_columns(run, examples)
+    scores, small = run_scores(run), kind_of(run).table_columns(run, examples)
     rows = _rows(selection, {name: values for name, (values, _) in small.items()})
     columns = {
         name: st.column_config.NumberColumn(score.label, format="%.4g" if run.targets else "%.4f")
@@ -68,7 +68,7 @@ def _apply_selection(key: str, run: Run, examples: np.ndarray) -> None:
     rows = [int(examples[row]) for row in chosen["rows"]]
     kept = [example for example in ticked if example in rows or example not in examples]
     if {*kept, *rows} != set(ticked):
-        tick_examples(with_all(kept, rows))
+        tick_examples(add_examples(kept, rows))
     elif chosen["cells"]:
         look_at_example(run, int(examples[chosen["cells"][0][0]]), paged=False)
 
@@ -81,7 +81,7 @@ def _rows(selection: Selection, small: dict[str, list[Any]]) -> pd.DataFrame:
     if "id" in own:
         rows["id"] = table["id"].to_numpy()
     rows |= task_of(run).table_columns(selection, ROWS)
-    for name in scores_of(run):
+    for name in run_scores(run):
         rows[name] = table[name].to_numpy()
     for name in own:
         if name != "id" and not (name in small and name in content):  # which is there already
