@@ -11,9 +11,9 @@ from mcviz.app.caching import cached_for_run, names_key
 from mcviz.app.columns import grouping_columns
 from mcviz.app.compared_run import ComparedRun
 from mcviz.app.components.chips import chips
+from mcviz.app.components.choosers import score_chooser
 from mcviz.app.components.example import render_example
 from mcviz.app.components.gallery import tiles
-from mcviz.app.components.score_chooser import score_chooser
 from mcviz.app.components.widgets import bind
 from mcviz.app.failures import refusal
 from mcviz.app.filters import ColumnFilter

@@ -7,12 +7,11 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.app.columns import details, format_facts
-from mcviz.app.components.arrow_keys import arrow_keys
 from mcviz.app.components.chips import chips
+from mcviz.app.components.choosers import score_chooser
 from mcviz.app.components.example import render_example
 from mcviz.app.components.gallery import tiles
-from mcviz.app.components.keys import keys
-from mcviz.app.components.score_chooser import score_chooser
+from mcviz.app.components.keys import arrow_keys, keys
 from mcviz.app.components.widgets import bind
 from mcviz.app.explaining.looks import explanations_for
 from mcviz.app.filters import Filters

@@ -6,8 +6,8 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.app.columns import details, format_facts
+from mcviz.app.components.choosers import target_chooser
 from mcviz.app.components.example import render_example
-from mcviz.app.components.target_chooser import target_chooser
 from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, begin, open_page
 from mcviz.app.resources import run_scores, table
 from mcviz.app.state import PINS, PageState, go

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app.components.charts import chart
-from mcviz.app.components.score_chooser import score_chooser
+from mcviz.app.components.choosers import score_chooser
 from mcviz.app.components.widgets import bind
 from mcviz.app.failures import refusal
 from mcviz.app.inputs import MOST_INPUTS, SweepInputs

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from mcviz.app.components.charts import chart
-from mcviz.app.components.target_chooser import target_chooser
+from mcviz.app.components.choosers import target_chooser
 from mcviz.app.inputs import Along
 from mcviz.app.kinds import kind_of
 from mcviz.app.navigation import load_state

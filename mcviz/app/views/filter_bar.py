@@ -9,7 +9,7 @@ import streamlit as st
 
 from mcviz.app.columns import own_columns, searched_columns
 from mcviz.app.components.chips import chips
-from mcviz.app.components.score_chooser import score_chooser
+from mcviz.app.components.choosers import score_chooser
 from mcviz.app.components.widgets import bind
 from mcviz.app.exports import EXPORTS
 from mcviz.app.filters import ColumnFilter, FilterControl, Filters, Names

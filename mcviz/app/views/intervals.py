@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.app.components.charts import chart
-from mcviz.app.components.target_chooser import target_chooser
+from mcviz.app.components.choosers import target_chooser
 from mcviz.app.components.widgets import bind
 from mcviz.app.resources import quantity
 from mcviz.app.selection import Selection

@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from mcviz.app.caching import cached_for_run, names_key, table_key
-from mcviz.app.components.target_chooser import target_chooser
+from mcviz.app.components.choosers import target_chooser
 from mcviz.app.filters import Filters, Lasso
 from mcviz.app.resources import run_scores, table
 from mcviz.app.selection import Selection, filter_mask
