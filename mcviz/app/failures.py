@@ -49,12 +49,12 @@ def unforeseen(error: BaseException, page: str) -> str:
     return UNFORESEEN
 
 
-def hide_folders(told: str) -> str:
+def hide_folders(message: str) -> str:
     """Return a message as one line without the folders above that of the runs."""
     for folder in (cache_folder().parent, FOLDER):
         if folder != Path():  # of a relative `cache`
-            told = told.replace(f"{folder}/", "")
-    return one_line(told)
+            message = message.replace(f"{folder}/", "")
+    return one_line(message)
 
 
 def _where(page: str) -> str:

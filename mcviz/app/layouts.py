@@ -51,9 +51,9 @@ def _components(run: Run) -> np.ndarray:
 def _load_tsne(run: Run) -> np.ndarray | None:
     layouts = _tsne_layouts()
     if run.digest not in layouts:
-        kept = load_derived(run.path, run.digest, TSNE)
-        if kept and kept["positions"].shape == (len(run), 2):
-            layouts[run.digest] = kept["positions"]
+        stored = load_derived(run.path, run.digest, TSNE)
+        if stored and stored["positions"].shape == (len(run), 2):
+            layouts[run.digest] = stored["positions"]
     return layouts.get(run.digest)
 
 

@@ -183,9 +183,9 @@ def begin(page: Page, heading: str = "", extra: Callable[[Run], None] | None = N
         st.stop()
     state = load_state(run)
     if state.ignored:
-        said = ", ".join(map(quote, state.ignored[:MOST_QUOTED]))
+        parts = ", ".join(map(quote, state.ignored[:MOST_QUOTED]))
         st.warning(
-            f"Some of the address means nothing for this run and is left out: {said}. The link may be of another run, "
+            f"Some of the address means nothing for this run and is left out: {parts}. The link may be of another run, "
             "or cut.",
             icon=":material/link_off:",
         )

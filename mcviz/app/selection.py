@@ -59,9 +59,9 @@ def select(run: Run, state: PageState) -> Selection:
 @cached_for_run(table_key, max_entries=32)
 def filter_mask(run: Run, filters: Filters) -> np.ndarray:
     """Return (N,) bool: the examples of a run that pass every filter; shared, so not to be written to."""
-    kept = filters.mask(table(run), partial(positions, run))
-    kept.setflags(write=False)
-    return kept
+    mask = filters.mask(table(run), partial(positions, run))
+    mask.setflags(write=False)
+    return mask
 
 
 def find_rank(example: int, order: np.ndarray) -> int:

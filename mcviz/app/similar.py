@@ -19,15 +19,15 @@ def similarity_basis(run: Run) -> str:
 @cached_for_run(numbers_key, max_entries=4, show_spinner="Comparing the examples …")
 def components(run: Run) -> np.ndarray:
     """Return (N, K) float32 by which a run's examples are alike, from beside the run if they are there."""
-    kept = load_derived(run.path, run.digest, SIMILARITY)
-    if kept is None or kept["components"].ndim != 2 or len(kept["components"]) != len(run):
+    stored = load_derived(run.path, run.digest, SIMILARITY)
+    if stored is None or stored["components"].ndim != 2 or len(stored["components"]) != len(run):
         with progress_bar("examples compared") as progress:
             if run.features is None:
                 found = kind_of(run).components(run, progress)
             else:
                 found = principal_components(run.features, progress=progress)
-        kept = {"components": found}
-        save_derived(run.path, run.digest, SIMILARITY, kept)
-    found = kept["components"]
+        stored = {"components": found}
+        save_derived(run.path, run.digest, SIMILARITY, stored)
+    found = stored["components"]
     found.setflags(write=False)
     return found

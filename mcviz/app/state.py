@@ -364,13 +364,13 @@ def sync_from_url(page: str) -> None:
 
     What the browser says is out of date where it is one that this page had before, unless somebody went back to it.
     """
-    found, told = session_store(), st.query_params.to_dict()
-    if found.get(PAGE) == page and not is_history_navigation() and told in found[SHOWN]:
-        if told != address():
+    store, from_browser = session_store(), st.query_params.to_dict()
+    if store.get(PAGE) == page and not is_history_navigation() and from_browser in store[SHOWN]:
+        if from_browser != address():
             st.query_params.from_dict(address())
         return
-    found[PAGE], found[ADDRESS] = page, told
-    _note_shown(told)
+    store[PAGE], store[ADDRESS] = page, from_browser
+    _note_shown(from_browser)
 
 
 def is_open(page: str) -> bool:
@@ -433,8 +433,8 @@ def _find_ignored(query: Mapping[str, str], understood: Mapping[str, str]) -> tu
     }
     nothing = AddressText[str](), ""
     found = []
-    for key, said in query.items():
+    for key, written in query.items():
         text, all_of_it = known.get(key, nothing)
-        if not (key in TOLD_ELSEWHERE or key.startswith(NOT_OURS) or text.is_complete(said, all_of_it)):
-            found.append(f"{key}={said}")
+        if not (key in TOLD_ELSEWHERE or key.startswith(NOT_OURS) or text.is_complete(written, all_of_it)):
+            found.append(f"{key}={written}")
     return tuple(found)

@@ -148,7 +148,7 @@ def _own_column(run: Run, name: str) -> BrushColumn:
     def without(filters: Filters) -> Filters:
         return filters.with_column(ColumnFilter(name))
 
-    def kept(filters: Filters) -> list[ColumnFilter]:
+    def on_column(filters: Filters) -> list[ColumnFilter]:
         return [each for each in filters.columns if each.name == name]
 
     if own_columns(run)[name] == "number":
@@ -158,7 +158,7 @@ def _own_column(run: Run, name: str) -> BrushColumn:
             tuple(f"{low:g} to {high:g}" for low, high in pairwise(bins.edges)),
             bins.members,
             without,
-            lambda filters: [bins.place(each.low, each.high) for each in kept(filters)],
+            lambda filters: [bins.place(each.low, each.high) for each in on_column(filters)],
             lambda filters, first, last: filters.with_column(ColumnFilter(name, (), *bins.ends(first, last))),
         )
     found = pd.Categorical(as_texts(column))
@@ -169,7 +169,7 @@ def _own_column(run: Run, name: str) -> BrushColumn:
         found.codes.astype(np.int64),
         without,
         lambda filters: _stretches(
-            texts.index(value) for each in kept(filters) for value in each.values if value in texts
+            texts.index(value) for each in on_column(filters) for value in each.values if value in texts
         ),
         lambda filters, first, last: filters.with_column(ColumnFilter(name, texts[first : last + 1])),
     )

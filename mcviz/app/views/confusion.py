@@ -29,8 +29,8 @@ def render_confusion(selection: Selection) -> None:
     score, classes, averaged = run_scores(selection.run)[selection.score], len(run.class_names), shows == "score"
     one_cell = len(filters.label) == len(filters.prediction) == 1
     cell = (filters.label[0], filters.prediction[0]) if one_cell else None
-    drawn = (others, shows, selection.score if averaged else None, table_key(run))
-    key, shows_it = chart_key("confusion", drawn, lambda key: _read_cell(key, classes), cell)
+    points_key = (others, shows, selection.score if averaged else None, table_key(run))
+    key, shows_it = chart_key("confusion", points_key, lambda key: _read_cell(key, classes), cell)
     figure = confusion_matrix(
         shown["label"].to_numpy(int),
         shown["prediction"].to_numpy(int),

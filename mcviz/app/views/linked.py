@@ -29,7 +29,9 @@ P = TypeVar("P", Lasso, Area)
 CORNERS = 40  # of a lasso in the address
 
 
-def chart_key(name: str, drawn: Hashable, shown_in: Callable[[str], T | None], selected: T | None) -> tuple[str, bool]:
+def chart_key(
+    name: str, points_key: Hashable, read_selection: Callable[[str], T | None], selected: T | None
+) -> tuple[str, bool]:
     """Return the key of a chart, and whether the browser shows the selection, because it was made there.
 
     Such a chart is left alone: drawing ten thousand points anew takes longer than all else that a lasso does. It has to
@@ -38,16 +40,16 @@ def chart_key(name: str, drawn: Hashable, shown_in: Callable[[str], T | None], s
 
     Args:
         name: of the chart; its key is the name and a number.
-        drawn: what decides which points the chart has.
-        shown_in: gives the selection that the browser shows in the chart of a key; nothing that is true, if none.
+        points_key: decides which points the chart has.
+        read_selection: gives the selection that the browser shows in the chart of a key; nothing that is true, if none.
         selected: the selection as the state has it.
     """
-    before, number, came_with_one = session_store().get(f"{name}-chart", (drawn, 0, False))
-    shown = shown_in(f"{name}-{number}")
-    anew = drawn != before or bool(shown and (came_with_one or shown != selected))
+    before, number, came_with_one = session_store().get(f"{name}-chart", (points_key, 0, False))
+    shown = read_selection(f"{name}-{number}")
+    anew = points_key != before or bool(shown and (came_with_one or shown != selected))
     number += anew
     shows_it = bool(shown) and not anew
-    session_store()[f"{name}-chart"] = drawn, number, bool(selected) and not shows_it
+    session_store()[f"{name}-chart"] = points_key, number, bool(selected) and not shows_it
     return f"{name}-{number}", shows_it
 
 
@@ -56,7 +58,7 @@ def render_lasso_chart(
     run: Run,
     plane: P,
     lasso: P | None,
-    drawn: Hashable,
+    points_key: Hashable,
     figure: Callable[[P | None, Window | None], Figure],
     spoken: str,
     *,
@@ -69,19 +71,19 @@ def render_lasso_chart(
         run: whose examples they are.
         plane: the numbers along its axes, or the layout, as a lasso without corners.
         lasso: that is on.
-        drawn: what decides which points the chart has.
+        points_key: decides which points the chart has.
         figure: gives the chart, with a lasso that it has to show by itself, and of a part of the plane alone.
         spoken: what it shows, for those who cannot see it.
         looks: whether there is a panel beside, in which a point can be looked at.
     """
     window = _window(name, run, plane)
-    key, shows_it = chart_key(name, (drawn, window), lambda key: _read_lasso(key, plane), lasso)
-    made = figure(None if shows_it else lasso, window)
-    zoomable = window is not None or bool(made.layout.images)
+    key, shows_it = chart_key(name, (points_key, window), lambda key: _read_lasso(key, plane), lasso)
+    chart = figure(None if shows_it else lasso, window)
+    zoomable = window is not None or bool(chart.layout.images)
     hidden = ["toImage", "autoScale2d", "resetScale2d"] if zoomable else ["toImage"]
     with st.container(key=name):
         st.plotly_chart(
-            made,
+            chart,
             key=key,
             on_select=lambda: _apply_lasso(key, run, plane),
             selection_mode=("lasso", "box"),
@@ -89,7 +91,7 @@ def render_lasso_chart(
             alt=spoken,
         )
     if zoomable:
-        _render_zoom(name, run, plane, made, window)
+        _render_zoom(name, run, plane, chart, window)
     if looks:
         render_point_pictures(run, name)
     without = "“Select around an example” below" if isinstance(plane, Area) else "under Filters, “Range of”"
@@ -99,7 +101,7 @@ def render_lasso_chart(
     )
 
 
-def _render_zoom(name: str, run: Run, plane: Lasso | Area, made: Figure, window: Window | None) -> None:
+def _render_zoom(name: str, run: Run, plane: Lasso | Area, chart: Figure, window: Window | None) -> None:
     """Render the meaning of the cells of a chart, and the way into the plane and back."""
 
     def show(part: Window | None) -> None:
@@ -111,7 +113,7 @@ def _render_zoom(name: str, run: Run, plane: Lasso | Area, made: Figure, window:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if window is not None:
             st.button("Show all", key=f"all-of-{name}", icon=":material/zoom_out_map:", on_click=show, args=(None,))
-        if made.layout.images:
+        if chart.layout.images:
             st.caption(
                 "Each cell counts examples: the more, the stronger its colour, which is the mean of theirs. Zoom in "
                 f"with the tools at the top right: up to {MOST_POINTS:,} examples in view are drawn one by one.",
@@ -192,9 +194,9 @@ def _read_lasso(key: str, plane: P) -> P | None:
     elif event and event["selection"]["box"]:
         (x0, x1), (y0, y1) = (event["selection"]["box"][-1][axis] for axis in "xy")
         corners = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
-    kept = list(corners[:: -(-len(corners) // CORNERS) or 1])
-    if not kept:
+    thinned = list(corners[:: -(-len(corners) // CORNERS) or 1])
+    if not thinned:
         return None
-    kept += kept[-1:] * (3 - len(kept))  # a line is an area with nothing inside
-    written = round_corners(tuple((float(a), float(b)) for a, b in kept))
+    thinned += thinned[-1:] * (3 - len(thinned))  # a line is an area with nothing inside
+    written = round_corners(tuple((float(a), float(b)) for a, b in thinned))
     return replace(plane, corners=written) if written else None
