@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
 from math import inf
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 UNBOUNDED = 10**18
 LARGEST = sys.float_info.max
+YES = "yes"
+NAME = re.compile("[a-z0-9_]{1,40}")
 DIGITS = 18  # of the largest whole number that is read from an address
 
 
@@ -84,6 +86,113 @@ class Indices(AddressText[tuple[int, ...]]):
 
     def is_complete(self, text: str, understood: str) -> bool:
         return set(text.split(",")) <= {*understood.split(","), ""}
+
+
+class Words(AddressText[str]):
+    """Any text."""
+
+    def parse(self, text: str, offered: Offered) -> str:
+        return text
+
+
+class Name(AddressText[str]):
+    """A name of what only some runs offer, kept as it is."""
+
+    def parse(self, text: str, offered: Offered) -> str | None:
+        return text if NAME.fullmatch(text) else None
+
+
+class Choice(AddressText[T]):
+    """One of some values."""
+
+    def __init__(self, choices: Iterable[T]) -> None:
+        self.by_text = {str(each): each for each in choices}
+
+    def parse(self, text: str, offered: Offered) -> T | None:
+        return self.by_text.get(text)
+
+
+class WholeNumber(AddressText[int]):
+    """A whole number from a lowest to a highest."""
+
+    def __init__(self, lowest: int, highest: int = UNBOUNDED) -> None:
+        self.lowest, self.highest = lowest, highest
+
+    def parse(self, text: str, offered: Offered) -> int | None:
+        value = parse_whole(text)
+        return value if value is not None and self.lowest <= value <= self.highest else None
+
+
+class Number(AddressText[float]):
+    """A number from a lowest to a highest."""
+
+    def __init__(self, low: float, high: float) -> None:
+        self.low, self.high = low, high
+
+    def parse(self, text: str, offered: Offered) -> float | None:
+        return parse_number(text, self.low, self.high)
+
+
+class YesOrNo(AddressText[bool]):
+    """Yes; nothing for no."""
+
+    def parse(self, text: str, offered: Offered) -> bool:
+        return text == YES
+
+    def format(self, value: bool) -> str:
+        return YES if value else ""
+
+
+class Index(AddressText[int]):
+    """The index of one of as many things as a run has."""
+
+    def __init__(self, count: Callable[[Offered], int]) -> None:
+        self.count = count
+
+    def parse(self, text: str, offered: Offered) -> int | None:
+        value = parse_whole(text)
+        return value if value is not None and value < self.count(offered) else None
+
+
+class ExampleIndex(Index):
+    """The number of an example."""
+
+    about = "examples"
+
+    def __init__(self) -> None:
+        super().__init__(lambda run: run.examples)
+
+
+class ClassIndex(Index):
+    """The index of a class."""
+
+    about = "classes"
+
+    def __init__(self) -> None:
+        super().__init__(lambda run: run.classes)
+
+
+class ExampleIndices(Indices):
+    """Numbers of examples, at most so many."""
+
+    about = "examples"
+
+    def __init__(self, most: int | None = None) -> None:
+        self.most = most
+
+    def parse(self, text: str, offered: Offered) -> tuple[int, ...]:
+        return parse_indices(text, offered.examples)[: self.most]
+
+
+class OfferedName(AddressText[str]):
+    """A name that is offered, or else the first of others that is, or else the last or the first that is offered."""
+
+    def __init__(self, names: Callable[[Offered], Collection[str]], *otherwise: str, or_last: bool = False) -> None:
+        self.names, self.otherwise, self.or_last = names, otherwise, or_last
+
+    def parse(self, text: str, offered: Offered) -> str:
+        names = list(self.names(offered))
+        return next((name for name in (text, *self.otherwise) if name in names), names[-1 if self.or_last else 0])
 
 
 def address_field(default: T, text: AddressText[Any], key: str = "") -> T:

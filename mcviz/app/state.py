@@ -5,27 +5,34 @@ somebody clicked: where clicks come fast, one that is out of date.
 """
 
 import dataclasses
-import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 from urllib.parse import unquote, urlencode
 
 import streamlit as st
 
 from mcviz.app.address_text import (
     ALL_OFFERED,
-    UNBOUNDED,
     AddressText,
-    Indices,
+    Choice,
+    ClassIndex,
+    ExampleIndex,
+    ExampleIndices,
+    Index,
     LenientText,
+    Name,
+    Number,
     Offered,
+    OfferedName,
+    WholeNumber,
+    Words,
+    YesOrNo,
     address_field,
     address_fields,
     defaults_about,
     escape,
-    parse_indices,
     parse_number,
     parse_whole,
     read_fields,
@@ -48,117 +55,9 @@ TILE_SIZES = ("small", "medium", "large")
 LARGEST_VALUE = 3.4028234663852886e38  # of float32
 LATEST, ADDRESS, SHOWN, PAGE = "latest-state", "address", "addresses-shown", "page"  # names of what a visit keeps
 MOST_SHOWN = 200  # addresses, of which a browser may still have an earlier one
-YES = "yes"
-NAME = re.compile("[a-z0-9_]{1,40}")
 BACK_TO_FIRST_PAGE = {"filters", "order", "page_size", "score"}  # a change of these lists other examples
 TOLD_ELSEWHERE = {"run", "example"}
 NOT_OURS = ("embed", "utm_")  # Streamlit's own, and what mail programs add
-T = TypeVar("T")
-
-
-class _Words(AddressText[str]):
-    """Any text."""
-
-    def parse(self, text: str, offered: Offered) -> str:
-        return text
-
-
-class _Name(AddressText[str]):
-    """A name of what only some runs offer, kept as it is."""
-
-    def parse(self, text: str, offered: Offered) -> str | None:
-        return text if NAME.fullmatch(text) else None
-
-
-class _Choice(AddressText[T]):
-    """One of some values."""
-
-    def __init__(self, choices: Iterable[T]) -> None:
-        self.by_text = {str(each): each for each in choices}
-
-    def parse(self, text: str, offered: Offered) -> T | None:
-        return self.by_text.get(text)
-
-
-class _Whole(AddressText[int]):
-    """A whole number from a lowest to a highest."""
-
-    def __init__(self, lowest: int, highest: int = UNBOUNDED) -> None:
-        self.lowest, self.highest = lowest, highest
-
-    def parse(self, text: str, offered: Offered) -> int | None:
-        value = parse_whole(text)
-        return value if value is not None and self.lowest <= value <= self.highest else None
-
-
-class _Number(AddressText[float]):
-    """A number from a lowest to a highest."""
-
-    def __init__(self, low: float, high: float) -> None:
-        self.low, self.high = low, high
-
-    def parse(self, text: str, offered: Offered) -> float | None:
-        return parse_number(text, self.low, self.high)
-
-
-class _YesOrNo(AddressText[bool]):
-    def parse(self, text: str, offered: Offered) -> bool:
-        return text == YES
-
-    def format(self, value: bool) -> str:
-        return YES if value else ""
-
-
-class _Index(AddressText[int]):
-    """The index of one of as many things as a run has."""
-
-    def __init__(self, count: Callable[[Offered], int]) -> None:
-        self.count = count
-
-    def parse(self, text: str, offered: Offered) -> int | None:
-        value = parse_whole(text)
-        return value if value is not None and value < self.count(offered) else None
-
-
-class _Example(_Index):
-    """The number of an example."""
-
-    about = "examples"
-
-    def __init__(self) -> None:
-        super().__init__(lambda run: run.examples)
-
-
-class _Class(_Index):
-    """The index of a class."""
-
-    about = "classes"
-
-    def __init__(self) -> None:
-        super().__init__(lambda run: run.classes)
-
-
-class _Examples(Indices):
-    """Numbers of examples, at most so many."""
-
-    about = "examples"
-
-    def __init__(self, most: int | None = None) -> None:
-        self.most = most
-
-    def parse(self, text: str, offered: Offered) -> tuple[int, ...]:
-        return parse_indices(text, offered.examples)[: self.most]
-
-
-class _Offered(AddressText[str]):
-    """A name that is offered, or else the first of others that is, or else the last or the first that is offered."""
-
-    def __init__(self, names: Callable[[Offered], Collection[str]], *otherwise: str, or_last: bool = False) -> None:
-        self.names, self.otherwise, self.or_last = names, otherwise, or_last
-
-    def parse(self, text: str, offered: Offered) -> str:
-        names = list(self.names(offered))
-        return next((name for name in (text, *self.otherwise) if name in names), names[-1 if self.or_last else 0])
 
 
 class _Columns(LenientText[tuple[str, ...]]):
@@ -199,52 +98,52 @@ class PageState:
     offered only by some runs (`view`, `layout`, …) are kept as they are: `choose_name` says which holds.
     """
 
-    run: str = address_field("", _Words())  # its name; empty where there is only one
-    other: str = address_field("", _Words())  # the name of the run that it is compared with; empty for none
-    example: int | None = address_field(None, _Example())  # that was looked at or opened last
-    score: str = address_field("max_probability", _Offered(lambda run: run.scores, "max_probability"))  # that ranks
-    order: str = address_field(UNCERTAIN_FIRST, _Choice(ORDERS))
+    run: str = address_field("", Words())  # its name; empty where there is only one
+    other: str = address_field("", Words())  # the name of the run that it is compared with; empty for none
+    example: int | None = address_field(None, ExampleIndex())  # that was looked at or opened last
+    score: str = address_field("max_probability", OfferedName(lambda run: run.scores, "max_probability"))  # that ranks
+    order: str = address_field(UNCERTAIN_FIRST, Choice(ORDERS))
     filters: Filters = Filters()  # which examples are selected
-    flagged: tuple[int, ...] = address_field((), _Examples())  # to come back to
-    pinned: tuple[int, ...] = address_field((), _Examples(PINS))  # to compare
-    ticked: tuple[int, ...] = address_field((), _Examples(TICKS))  # chosen to do something with
-    page: int = address_field(1, _Whole(1))  # of the gallery
-    page_size: int = address_field(PAGE_SIZES[0], _Choice(PAGE_SIZES))
-    tile_size: str = address_field("medium", _Choice(TILE_SIZES))
+    flagged: tuple[int, ...] = address_field((), ExampleIndices())  # to come back to
+    pinned: tuple[int, ...] = address_field((), ExampleIndices(PINS))  # to compare
+    ticked: tuple[int, ...] = address_field((), ExampleIndices(TICKS))  # chosen to do something with
+    page: int = address_field(1, WholeNumber(1))  # of the gallery
+    page_size: int = address_field(PAGE_SIZES[0], Choice(PAGE_SIZES))
+    tile_size: str = address_field("medium", Choice(TILE_SIZES))
     brushes: tuple[str, ...] = address_field((), _Columns())  # whose histograms stand beside that of the score
-    view: str = address_field("", _Name())  # of the selection
-    x: str = address_field("predictive_entropy", _Offered(lambda run: run.numbers, "predictive_entropy"))  # an axis
+    view: str = address_field("", Name())  # of the selection
+    x: str = address_field("predictive_entropy", OfferedName(lambda run: run.numbers, "predictive_entropy"))  # an axis
     y: str = address_field(  # the same
-        "mutual_information", _Offered(lambda run: run.numbers, "mutual_information", "absolute_error", or_last=True)
+        "mutual_information", OfferedName(lambda run: run.numbers, "mutual_information", "absolute_error", or_last=True)
     )
-    colour: str = address_field("", _Words())  # what the scatter chart's colours show
-    cells: str = address_field("", _Name())  # what the cells of the confusion matrix show
-    layout: str = address_field("", _Name())  # of the map
-    column: str = address_field("", _Words())  # one of the user's own, by whose values examples are grouped
-    target: int = address_field(0, _Index(lambda run: run.targets))  # that is shown, of a regression of several
-    coverage: int = address_field(COVERAGES[0], _Choice(COVERAGES))  # of prediction intervals
-    bins: str = address_field("", _Name())  # of the reliability diagram
-    referral: str = address_field("", _Name())  # what a person asks of a referral
-    wanted: float | None = address_field(None, _Number(0, 1e12))  # how much of that; None for the usual
-    mistake_costs: float = address_field(100.0, _Number(0, 1e9))  # that nobody sees
-    look_costs: float = address_field(1.0, _Number(0, 1e9))  # of an example, in the same unit
-    part: str = address_field("", _Name())  # of the page Review
-    closer_look: str = address_field("", _Name())  # at one example
-    first_class: int | None = address_field(None, _Class())  # None for the likeliest
-    second_class: int | None = address_field(None, _Class())  # None for the next
-    input: str = address_field("", _Name())  # kind of the probe's input
-    noise: str = address_field("", _Name())  # kind of it
-    seed: int = address_field(0, _Whole(0, HIGHEST_SEED))  # of what is random in the input
-    strength: float = address_field(1.0, _Number(0, 1))  # of the noise
-    distortion: str = address_field("", _Name())  # of an example
-    amount: float | None = address_field(None, _Number(-1e6, 1e6))  # of the distortion; None for none
-    other_example: int | None = address_field(None, _Example())  # that is mixed in; None for any
+    colour: str = address_field("", Words())  # what the scatter chart's colours show
+    cells: str = address_field("", Name())  # what the cells of the confusion matrix show
+    layout: str = address_field("", Name())  # of the map
+    column: str = address_field("", Words())  # one of the user's own, by whose values examples are grouped
+    target: int = address_field(0, Index(lambda run: run.targets))  # that is shown, of a regression of several
+    coverage: int = address_field(COVERAGES[0], Choice(COVERAGES))  # of prediction intervals
+    bins: str = address_field("", Name())  # of the reliability diagram
+    referral: str = address_field("", Name())  # what a person asks of a referral
+    wanted: float | None = address_field(None, Number(0, 1e12))  # how much of that; None for the usual
+    mistake_costs: float = address_field(100.0, Number(0, 1e9))  # that nobody sees
+    look_costs: float = address_field(1.0, Number(0, 1e9))  # of an example, in the same unit
+    part: str = address_field("", Name())  # of the page Review
+    closer_look: str = address_field("", Name())  # at one example
+    first_class: int | None = address_field(None, ClassIndex())  # None for the likeliest
+    second_class: int | None = address_field(None, ClassIndex())  # None for the next
+    input: str = address_field("", Name())  # kind of the probe's input
+    noise: str = address_field("", Name())  # kind of it
+    seed: int = address_field(0, WholeNumber(0, HIGHEST_SEED))  # of what is random in the input
+    strength: float = address_field(1.0, Number(0, 1))  # of the noise
+    distortion: str = address_field("", Name())  # of an example
+    amount: float | None = address_field(None, Number(-1e6, 1e6))  # of the distortion; None for none
+    other_example: int | None = address_field(None, ExampleIndex())  # that is mixed in; None for any
     values: tuple[tuple[int, float], ...] = address_field((), _RowValues())  # in the probe's row, by number of column
-    sweep: int | None = address_field(None, _Whole(1))  # number of its inputs; None for the usual one
-    ood_set: str = address_field("", _Name())  # its key
-    detector: str = address_field("", _Name())  # of what is out of distribution
-    step: int = address_field(1, _Whole(1))  # of the story
-    present: bool = address_field(False, _YesOrNo())  # to an audience: large, and without the navigation
+    sweep: int | None = address_field(None, WholeNumber(1))  # number of its inputs; None for the usual one
+    ood_set: str = address_field("", Name())  # its key
+    detector: str = address_field("", Name())  # of what is out of distribution
+    step: int = address_field(1, WholeNumber(1))  # of the story
+    present: bool = address_field(False, YesOrNo())  # to an audience: large, and without the navigation
     unknown_example: str = field(default="", compare=False)  # that the address names and this run does not have
     ignored: tuple[str, ...] = field(default=(), compare=False)  # what else means nothing for this run, as `key=text`
 
