@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from mcviz.app.address_text import ALL_OFFERED, Offered, address_fields, read_fields, write_fields
-from mcviz.app.filters.base import Bind, Chip, Filter, FilterControl, Names, Positions, filter_field
+from mcviz.app.filters.base import Chip, Filter, FilterControl, Names, Positions, filter_field
 from mcviz.app.filters.classes import (
     CLASSES,
     CORRECT,
@@ -32,7 +32,6 @@ __all__ = [
     "CLASSES",
     "CORRECT",
     "Area",
-    "Bind",
     "ColumnFilter",
     "FilterControl",
     "Filters",

@@ -142,7 +142,7 @@ def _mask_with(run: Run, filters: Filters, name: str, value: object) -> np.ndarr
 def _bind(
     name: str, key: str, shown: S, change: Callable[[S, Any], Any], *, may_be_empty: bool = False
 ) -> dict[str, Any]:
-    """Bind a widget to a filter; see `Bind`."""
+    """Bind a widget to a filter; see `FilterControl`."""
 
     def put(new: S) -> None:
         change_filters(lambda filters: filters.put(name, change(new, getattr(filters, name))))
