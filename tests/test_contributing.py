@@ -47,6 +47,17 @@ app = opened("labels")
 assert app.title[0].value == "Labels"
 assert "Labels" in [link.proto.label for link in app.get("page_link")]
 """,
+    "A filter": """
+from tests.app.opening import open_popovers
+
+app = opened("uncertain", every="1000")
+assert any("**10** of 10,000 examples" in each.value for each in app.markdown)
+assert "one example in 1,000" in [button.label for button in app.button]
+open_popovers(app)
+app.run()
+{each.label: each for each in app.number_input}["One example in"].set_value(500).run()
+assert app.query_params["every"] == "500"
+""",
     "An OOD detector": """
 import numpy as np
 from benchmarks.ood.study import Network, label_of

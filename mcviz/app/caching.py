@@ -1,4 +1,4 @@
-"""What is computed of a run once for all sessions, and shared, so not to be written to."""
+"""Results for a run that are computed once for all sessions, and shared, so not to be written to."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 import streamlit as st
 
-from mcviz.app.beside import ComparedRun
+from mcviz.app.compared_run import ComparedRun
 from mcviz.app.filters import Area, Filters, Lasso
 from mcviz.runs import Run
 
@@ -17,17 +17,17 @@ RunKey = Callable[[Run], str]
 
 
 def numbers_key(run: Run) -> str:
-    """The key of what follows from a run's own numbers, targets, examples and model."""
+    """Return the key of what follows from a run's own numbers, targets, examples and model."""
     return run.digest
 
 
 def table_key(run: Run) -> str:
-    """The key of what follows from a run's table, in which there may be another run beside it."""
+    """Return the key of what follows from a run's table, in which there may be another run beside it."""
     return repr((run.digest, run.class_names, *_names(run.other))) if isinstance(run, ComparedRun) else run.digest
 
 
 def names_key(run: Run) -> str:
-    """The key of what also says the names of the run and of its classes."""
+    """Return the key of what also says the names of the run and of its classes."""
     return repr((table_key(run), *_names(run)))
 
 
@@ -65,7 +65,7 @@ class CachedForRun(Generic[P, R]):
         update_wrapper(self, function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """The result for these arguments."""
+        """Return the result for these arguments."""
         return self._computed(*map(self._keyed, args), **{name: self._keyed(each) for name, each in kwargs.items()})
 
     def _keyed(self, value: object) -> object:

@@ -1,4 +1,4 @@
-"""The ids and the user's own columns of the run that is open, and of one beside it."""
+"""The columns of a run: ids, the user's own, and those that are rows of numbers themselves."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mcviz.app.caching import cached_for_run, table_key
+from mcviz.app.caching import cached_for_run, numbers_key, table_key
+from mcviz.data import Usual, usual
 from mcviz.manifest import CONTENT
 from mcviz.runs import Run
 from mcviz.runs.columns import UNKNOWN, Groups, Kind, column_groups, column_kinds, select_grouping
@@ -17,7 +18,7 @@ LONGEST = 200  # characters of a value that is shown
 
 @cached_for_run(table_key, max_entries=8)
 def own_columns(run: Run) -> dict[str, Kind]:
-    """The kind of each of the user's own columns, by its name.
+    """Return the kind of each of the user's own columns, by its name.
 
     `id` is first, where ids say more than numbers, and those that are the example itself are last.
     """
@@ -25,56 +26,75 @@ def own_columns(run: Run) -> dict[str, Kind]:
 
 
 def details(run: Run) -> list[str]:
-    """Those of `own_columns` that are not the example itself."""
+    """Return those of `own_columns` that are not the example itself."""
     content = set(run.manifest.examples.content)
     return [name for name in own_columns(run) if name not in content]
 
 
 def searched_columns(run: Run) -> dict[str, str]:
-    """The columns in which words are looked for, each with what its values are called: ids, then texts."""
+    """Return the columns that “Find” searches, each with a word for its values: ids, then texts."""
     texts = run.manifest.examples.content if _are_texts(run) else ()
     called = {"id": "id", **dict.fromkeys(texts, "text")}
     return {name: each for name, each in called.items() if name in own_columns(run)}
 
 
 def _are_texts(run: Run) -> bool:
-    """Whether the columns that are the examples themselves hold texts."""
+    """Return whether the columns that are the examples themselves hold texts."""
     return CONTENT[run.manifest.examples.kind] == "texts"
 
 
 def grouping_columns(run: Run) -> list[str]:
-    """The columns that make groups: those of few different values, and of numbers."""
+    """Return the columns that make groups: those of few different values, and of numbers."""
     return select_grouping(own_columns(run))
 
 
 @cached_for_run(table_key, max_entries=64)
 def groups(run: Run, name: str) -> Groups:
-    """The groups of one of `grouping_columns`: a value each, or for many numbers a range each."""
+    """Return the groups of one of `grouping_columns`: a value each, or for many numbers a range each."""
     assert run.columns is not None
     return column_groups(run.columns[name], own_columns(run)[name])
 
 
-def example_of(run: Run, wanted: str) -> int | None:
-    """The number of the example of an id, or None where none has it."""
+def find_example(run: Run, wanted: str) -> int | None:
+    """Return the number of the example of an id, or None where none has it."""
     if run.columns is None:
         return None
     found = np.flatnonzero(run.columns["id"] == wanted.strip())
     return int(found[0]) if len(found) else None
 
 
-def facts_of(own: Iterable[str], row: Any) -> list[tuple[str, str]]:
-    """An example's values of columns by their names, each as one line.
+def format_facts(own: Iterable[str], row: Any) -> list[tuple[str, str]]:
+    """Return an example's values of columns by their names, each as one line.
 
     Args:
         own: names of columns, as `own_columns` gives them.
         row: of the run's table, or what has the same keys.
     """
-    return [(one_line(name), shown(row[name])) for name in own]
+    return [(one_line(name), format_value(row[name])) for name in own]
 
 
-def shown(value: Any) -> str:
-    """A value of a column as one line that is not too long."""
+def format_value(value: Any) -> str:
+    """Write a value of a column as one line that is not too long."""
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return UNKNOWN
     text = f"{value:.6g}" if isinstance(value, float) else one_line(str(value)).removesuffix(" 00:00:00")
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+@cached_for_run(numbers_key, max_entries=4)
+def row_values(run: Run) -> np.ndarray:
+    """Return (N, D) float32: the rows of a run; shared, so not to be written to."""
+    rows = run.content.to_numpy(np.float32)
+    rows.setflags(write=False)
+    return rows
+
+
+def row_names(run: Run) -> list[str]:
+    """Return the names of a run's columns, each as one line."""
+    return [one_line(str(name)) for name in run.content]
+
+
+@cached_for_run(numbers_key, max_entries=4)
+def usual_values(run: Run) -> Usual:
+    """Return the usual values of each column of a run."""
+    return usual(row_values(run))

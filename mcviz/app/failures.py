@@ -1,4 +1,4 @@
-"""What a visitor and the operator are told where a page fails: the one a sentence, the other all of it."""
+"""Errors of a page: a visitor gets a sentence, the operator all of it."""
 
 import traceback
 from collections.abc import Iterator
@@ -23,8 +23,8 @@ log = get_logger(__name__)  # to standard error, with the time
 
 
 @contextmanager
-def failures_shown(page: str) -> Iterator[None]:
-    """Show what the page of this title could not do as a sentence; the rest of the dashboard works on."""
+def show_failures(page: str) -> Iterator[None]:
+    """Show an error of the page of this title as a sentence; the rest of the dashboard works on."""
     try:
         yield
     except McvizError as error:  # a run that is damaged, or kept without its images or its model
@@ -34,27 +34,27 @@ def failures_shown(page: str) -> Iterator[None]:
 
 
 def refusal(error: BaseException, page: str) -> str:
-    """An error's own sentence in Markdown, for a visitor: without the folders above that of the runs.
+    """Log an error, and return its sentence in Markdown without the folders above that of the runs.
 
     The operator, who knows where the runs are, is told in the log as well, with the whole paths.
     """
     log.warning("%s: %s", _where(page), one_line(str(error)))
-    return as_markdown(plainly(str(error)))
+    return as_markdown(hide_folders(str(error)))
 
 
 def unforeseen(error: BaseException, page: str) -> str:
-    """A sentence for a visitor on an error that has none of its own; the operator has all of it in the log."""
+    """Log all of an error that has no sentence of its own, and return one for a visitor."""
     lines = "".join(traceback.format_exception(error)).splitlines()
     log.error("%s failed.\n%s", _where(page), "\n".join(map(_line, lines)))
     return UNFORESEEN
 
 
-def plainly(told: str) -> str:
-    """What was told, as one line without the folders above that of the runs."""
+def hide_folders(message: str) -> str:
+    """Return a message as one line without the folders above that of the runs."""
     for folder in (cache_folder().parent, FOLDER):
         if folder != Path():  # of a relative `cache`
-            told = told.replace(f"{folder}/", "")
-    return one_line(told)
+            message = message.replace(f"{folder}/", "")
+    return one_line(message)
 
 
 def _where(page: str) -> str:

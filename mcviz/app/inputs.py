@@ -30,8 +30,8 @@ class ProbeInput:
     label: int | None = None
 
 
-def alone(content: Any) -> np.ndarray:
-    """(1, …): one `ProbeInput.content` in an array, of dtype object for a text, as it is."""
+def as_batch(content: Any) -> np.ndarray:
+    """Return (1, …): one `ProbeInput.content` in an array, of dtype object for a text."""
     return np.array([content], object if isinstance(content, str) else None)
 
 
@@ -56,7 +56,7 @@ class SweepInputs:
     labels: np.ndarray | None = None
 
     def same_as(self, other: "SweepInputs") -> bool:
-        """Whether the inputs of both are the same."""
+        """Return whether the inputs of both are the same."""
         return (self.digest, self.kind, self.name) == (other.digest, other.kind, other.name)
 
 

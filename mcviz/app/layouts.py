@@ -13,21 +13,21 @@ LAYOUTS = {"pca": "PCA", "tsne": "t-SNE"}
 TSNE = Derived("t-sne", 1, {"positions": "float32"})
 
 
-def layouts_of(run: Run) -> list[str]:
-    """The names of the layouts that a run can have."""
+def available_layouts(run: Run) -> list[str]:
+    """Return the names of the layouts that a run can have."""
     if not has(run, "examples or features"):
         return []
     return [name for name in LAYOUTS if name != "tsne" or len(run) >= FEWEST_POINTS]
 
 
-def known_layouts(run: Run) -> list[str]:
-    """The names of those that need not be asked for first."""
-    return [name for name in layouts_of(run) if name != "tsne" or _kept_tsne(run) is not None]
+def computed_layouts(run: Run) -> list[str]:
+    """Return the names of those that need not be asked for first."""
+    return [name for name in available_layouts(run) if name != "tsne" or _load_tsne(run) is not None]
 
 
 def positions(run: Run, layout: str) -> np.ndarray | None:
-    """(N, 2) float32: where each example lies, NaN for one that does not; None where it still has to be computed."""
-    return _kept_tsne(run) if layout == "tsne" else _strongest_two(run)
+    """Return (N, 2) float32: where each example lies, NaN where it does not; None if not computed yet."""
+    return _load_tsne(run) if layout == "tsne" else _pca(run)
 
 
 def compute_tsne(run: Run, progress: Callable[[int, int], object]) -> None:
@@ -36,8 +36,8 @@ def compute_tsne(run: Run, progress: Callable[[int, int], object]) -> None:
     save_derived(run.path, run.digest, TSNE, {"positions": found})
 
 
-def _strongest_two(run: Run) -> np.ndarray:
-    """The PCA layout; an only example lies at the origin, images of one pixel on a line."""
+def _pca(run: Run) -> np.ndarray:
+    """Return the PCA layout; an only example lies at the origin, images of one pixel on a line."""
     plane = _components(run)[:, :2]
     return np.pad(plane, ((0, 0), (0, 2 - plane.shape[1])))
 
@@ -48,16 +48,16 @@ def _components(run: Run) -> np.ndarray:
     return components(run)
 
 
-def _kept_tsne(run: Run) -> np.ndarray | None:
+def _load_tsne(run: Run) -> np.ndarray | None:
     layouts = _tsne_layouts()
     if run.digest not in layouts:
-        kept = load_derived(run.path, run.digest, TSNE)
-        if kept and kept["positions"].shape == (len(run), 2):
-            layouts[run.digest] = kept["positions"]
+        stored = load_derived(run.path, run.digest, TSNE)
+        if stored and stored["positions"].shape == (len(run), 2):
+            layouts[run.digest] = stored["positions"]
     return layouts.get(run.digest)
 
 
 @st.cache_resource(show_spinner=False)
 def _tsne_layouts() -> dict[str, np.ndarray]:
-    """Those of runs by digest, shared by all sessions."""
+    """Return those of runs by digest, shared by all sessions."""
     return {}

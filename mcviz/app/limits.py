@@ -1,4 +1,4 @@
-"""What one visitor may take of a server that others use, too: room for uploads, and what is cached for all."""
+"""Limits on what one visitor takes of a server that others use, too: room for uploads, and the cache."""
 
 import asyncio
 import re
@@ -8,10 +8,8 @@ import streamlit as st
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from streamlit import runtime
-from streamlit.proto.BackMsg_pb2 import BackMsg
-from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
-from streamlit.runtime.uploaded_file_manager import UploadedFileRec
+
+from mcviz.app.streamlit_internals import UploadedFileRec, clears_cache, is_active_session, uploaded_files
 
 UPLOAD = re.compile(r".*/_stcore/upload_file/([^/]+)/[^/]+", re.DOTALL)
 A_SESSION, ALL_SESSIONS = 2, 10  # uploads of the largest size that the server takes
@@ -43,14 +41,16 @@ class Limits:
 
     async def _serve_session(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def receive_all_but_clearing() -> Message:
-            while _clears_cache(message := await receive()):
+            while clears_cache((message := await receive()).get("bytes") or b""):
                 pass
             return message
 
         try:
             await self.app(scope, receive_all_but_clearing, send)
         finally:
-            asyncio.get_running_loop().call_later(SECONDS_TO_RETURN, _free, _inactive(list(_uploads().file_storage)))
+            asyncio.get_running_loop().call_later(
+                SECONDS_TO_RETURN, _free, _inactive(list(uploaded_files().file_storage))
+            )
 
     async def _take_upload(self, session: str, scope: Scope, receive: Receive, send: Send) -> None:
         headers, largest = Headers(scope=scope), st.get_option("server.maxUploadSize") * 2**20
@@ -69,8 +69,8 @@ class Limits:
             self.arriving = +self.arriving  # without those of whom nothing arrives
 
     def _make_room(self, session: str, size: int, largest: int) -> bool:
-        """Whether an upload fits, once earlier ones of its session have made room for it."""
-        uploads = _uploads()
+        """Return whether an upload fits, once earlier ones of its session have made room for it."""
+        uploads = uploaded_files()
         own = uploads.file_storage.get(session, {})
         room = A_SESSION * largest - self.arriving[session] - size
         while own and _size(own) > room:
@@ -79,28 +79,15 @@ class Limits:
         return room >= 0 and held + self.arriving.total() + size <= ALL_SESSIONS * largest
 
 
-def _uploads() -> MemoryUploadedFileManager:
-    uploads = runtime.get_instance().uploaded_file_mgr
-    assert isinstance(uploads, MemoryUploadedFileManager)
-    return uploads
-
-
 def _size(files: dict[str, UploadedFileRec]) -> int:
     return sum(max(LEAST, len(file.data)) for file in files.values())
 
 
 def _inactive(sessions: list[str]) -> list[str]:
-    return [session for session in sessions if not runtime.get_instance().is_active_session(session)]
+    return [session for session in sessions if not is_active_session(session)]
 
 
 def _free(sessions: list[str]) -> None:
     """Remove the files of sessions that have not come back."""
     for session in _inactive(sessions):
-        _uploads().remove_session_files(session)
-
-
-def _clears_cache(message: Message) -> bool:
-    try:
-        return BackMsg.FromString(message.get("bytes") or b"").WhichOneof("type") == "clear_cache"
-    except Exception:  # noqa: BLE001 (protobuf's own; Streamlit ends the connection)
-        return False
+        uploaded_files().remove_session_files(session)

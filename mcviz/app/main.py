@@ -5,11 +5,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from mcviz.app.components.page_listeners import page_listens
-from mcviz.app.failures import failures_shown
-from mcviz.app.navigation import PAGES, links_to_all_pages
-from mcviz.app.person import person
-from mcviz.app.redrawing import finish_page, start_page
+from mcviz.app.components.page_listeners import page_listeners
+from mcviz.app.failures import show_failures
+from mcviz.app.navigation import PAGES, render_navigation
+from mcviz.app.person import current_person
+from mcviz.app.session import finish_page, start_page
 from mcviz.app.state import sync_from_url
 from mcviz.permission import ask_as
 
@@ -21,18 +21,18 @@ ICON = "data:image/png;base64," + b64encode((HERE / "icon.png").read_bytes()).de
 def main() -> None:
     """Draw the page that the address names; Streamlit calls it at each rerun."""
     start_page()
-    ask_as(person)
+    ask_as(current_person)
     # Before the navigation: or else the browser asks a font server for the icon of the page.
     st.set_page_config(page_icon=ICON, layout="wide")
     st.html(HERE / "page.css")
-    page_listens()
+    page_listeners()
     page = st.navigation(
         [st.Page(each.script, title=each.title, icon=each.icon, default=each is PAGES[0]) for each in PAGES],
         position="hidden",
     )
     st.set_page_config(page_title=f"{page.title} · mcviz")
     sync_from_url(page.title)
-    with failures_shown(page.title):
-        links_to_all_pages()
+    with show_failures(page.title):
+        render_navigation()
         page.run()
     finish_page()

@@ -1,4 +1,4 @@
-"""The pages: what each is called and needs of a run, how one is opened, and what all of them begin with."""
+"""The pages: their titles and needs of a run, how one is opened, and what all of them begin with."""
 
 import shlex
 from collections.abc import Callable, Collection
@@ -12,25 +12,25 @@ from streamlit.delta_generator import DeltaGenerator
 
 from mcviz.analysis.comparison import check_comparable, same_examples
 from mcviz.app.address_text import Offered
-from mcviz.app.beside import ComparedRun
 from mcviz.app.columns import own_columns
+from mcviz.app.compared_run import ComparedRun
 from mcviz.app.components.copy_link import copy_link
-from mcviz.app.components.widgets import bound
+from mcviz.app.components.widgets import bind
 from mcviz.app.failures import refusal
-from mcviz.app.layouts import known_layouts
-from mcviz.app.needs import Part, has, met
-from mcviz.app.person import login
-from mcviz.app.redrawing import mark_rendered
-from mcviz.app.resources import join_runs, numbers_of, opened_run, run_paths, scores_of
+from mcviz.app.layouts import computed_layouts
+from mcviz.app.needs import Part, check_needs, has
+from mcviz.app.person import render_login
+from mcviz.app.resources import join_runs, open_cached_run, run_numbers, run_paths, run_scores
+from mcviz.app.session import mark_rendered
 from mcviz.app.state import (
     PageState,
     address,
-    current_state,
     go,
     go_to_run,
     go_to_same_examples,
     is_open,
-    quoted,
+    quote,
+    read_state,
     resolve_run,
 )
 from mcviz.app.wording import as_markdown, counted, information
@@ -67,7 +67,7 @@ class Page:
 
     @property
     def script(self) -> Path:
-        """The script's path."""
+        """Return the script's path."""
         return Path(__file__).parent / "pages" / self.file
 
 
@@ -100,20 +100,20 @@ PAGES = (
 )
 
 
-def links_to_all_pages() -> None:
-    """Links to every page, which carry the state along; and a warning where the address names an unknown run."""
+def render_navigation() -> None:
+    """Render links to every page, which carry the state along; and a warning about an unknown run."""
     missing = resolve_run(list(run_paths()))
-    _links()
+    _render_links()
     if missing:
         now = address().get("run") or next(iter(run_paths()))
         st.warning(
-            f"There is no run {quoted(missing)} here. This is **{as_markdown(now)}**.", icon=":material/link_off:"
+            f"There is no run {quote(missing)} here. This is **{as_markdown(now)}**.", icon=":material/link_off:"
         )
 
 
 @st.fragment(key=LINKS)
-def _links() -> None:
-    """The links, which are drawn anew where the address changes and the page does not."""
+def _render_links() -> None:
+    """Render the links, which are drawn anew where the address changes and the page does not."""
     of_classes = _predicts_classes()
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="navigation"):
         for group in GROUPS:
@@ -124,27 +124,27 @@ def _links() -> None:
                 for page in linked:
                     with st.container(key="open-page", width="content") if is_open(page.title) else nullcontext():
                         link_to(page)
-        login()
+        render_login()
     mark_rendered(LINKS)
 
 
 def _predicts_classes() -> bool:
-    """Whether the run that the address names predicts classes; also where that cannot be seen."""
+    """Return whether the run of the address predicts classes; also where that cannot be seen."""
     paths = run_paths()
     path = paths.get(address().get("run") or next(iter(paths), ""))
     try:
-        return path is None or has(opened_run(path), "classes")
+        return path is None or has(open_cached_run(path), "classes")
     except McvizError:  # which the page will tell
         return True
 
 
 def link_to(page: Page, label: str | None = None, icon: str | None = None) -> None:
-    """A link to a page, which carries the whole state along, but for the story's own."""
+    """Render a link to a page, which carries the whole state along, but for the story's own."""
     query = {key: text for key, text in address().items() if page is STORY or key not in OF_THE_STORY}
     st.page_link(page.script, label=label or page.title, icon=icon or page.icon, query_params=query)
 
 
-def only_of_classes(run: Run, words: str, instead: Page) -> None:
+def require_classes(run: Run, words: str, instead: Page) -> None:
     """End a page that has no meaning for a regression, with a sentence and a link to another."""
     if not has(run, "classes"):
         st.info(words, icon=":material/info:")
@@ -157,7 +157,7 @@ def open_page(page: Page, state: PageState, **changes: Any) -> NoReturn:
     st.switch_page(page.script, query_params=state.link(**changes))
 
 
-def begin(page: Page, heading: str = "", beside: Callable[[Run], None] | None = None) -> tuple[Run, PageState]:
+def begin(page: Page, heading: str = "", extra: Callable[[Run], None] | None = None) -> tuple[Run, PageState]:
     """Open the run that the address names and show the heading of a page, with a chooser where there are several runs.
 
     The page ends here, with a sentence on what to do, where there is no run, where it cannot be opened, and where it
@@ -166,50 +166,50 @@ def begin(page: Page, heading: str = "", beside: Callable[[Run], None] | None = 
     Args:
         page: that begins.
         heading: where it is another than the page's title.
-        beside: shows more in the line of the link.
+        extra: renders more in the line of the link.
 
     Returns:
         The run, and the state of the page.
     """
     head = st.container(horizontal=True, vertical_alignment="center", gap="small", key="page-title")
     head.title(heading or page.title, anchor=False, width="content")
-    run = _run_of_the_address(page, head)
+    run = _open_run(page, head)
     with head:
-        _facts(run)
+        _render_facts(run)
         copy_link()
-        if beside:
-            beside(run)
-    if not met(run, page.needs):
+        if extra:
+            extra(run)
+    if not check_needs(run, page.needs):
         st.stop()
-    state = state_of(run)
+    state = load_state(run)
     if state.ignored:
-        said = ", ".join(map(quoted, state.ignored[:MOST_QUOTED]))
+        parts = ", ".join(map(quote, state.ignored[:MOST_QUOTED]))
         st.warning(
-            f"Some of the address means nothing for this run and is left out: {said}. The link may be of another run, "
+            f"Some of the address means nothing for this run and is left out: {parts}. The link may be of another run, "
             "or cut.",
             icon=":material/link_off:",
         )
     return run, state
 
 
-def state_of(run: Run) -> PageState:
-    """The state that the address names for a run; once a rerun, and once more where a fragment is rerun alone."""
-    return current_state(
+def load_state(run: Run) -> PageState:
+    """Load the state that the address names for a run; once a rerun, and once a rerun of a fragment."""
+    return read_state(
         Offered(
             examples=len(run),
             classes=len(run.class_names),
             targets=len(run.targets),
             labels=has(run, "labels"),
             columns=own_columns(run),
-            scores=scores_of(run),
-            numbers=numbers_of(run),
-            layouts=known_layouts(run) if "area" in address() else (),
+            scores=run_scores(run),
+            numbers=run_numbers(run),
+            layouts=computed_layouts(run) if "area" in address() else (),
         )
     )
 
 
-def _facts(run: Run) -> None:
-    """What a page is about: the run, and how it was made."""
+def _render_facts(run: Run) -> None:
+    """Render the run of a page, and how it was made."""
     settings, origin = run.manifest.settings, run.manifest.origin
     facts = [f"**{as_markdown(run.name)}**", counted(len(run), "example"), counted(run.passes, "pass")]
     facts += [f"imported from {as_markdown(origin.source or 'elsewhere')}"] if origin.kind == "imported" else []
@@ -219,18 +219,18 @@ def _facts(run: Run) -> None:
     st.caption(" · ".join(facts), help=information(run.manifest, stretched) or None, width="content")
 
 
-def no_run_yet(*, examples: bool = False) -> None:
-    """What to do where there is no run, or none but examples, which came with mcviz."""
+def render_no_runs(*, examples: bool = False) -> None:
+    """Render what to do where there is no run, or none but examples, which came with mcviz."""
     shown = " The runs below came with mcviz, as examples." if examples else ""
     st.info(
-        f"There is no run of your own in {quoted(cache_folder().name)} yet. Make one with "
-        f"`mcviz sample --model MODEL.keras --data FILE.npz --out {_place_for_a_run()}`, then reload this page.{shown}",
+        f"There is no run of your own in {quote(cache_folder().name)} yet. Make one with "
+        f"`mcviz sample --model MODEL.keras --data FILE.npz --out {_new_run_folder()}`, then reload this page.{shown}",
         icon=":material/inbox:",
     )
 
 
 def choose_run(paths: Collection[str], name: str, change: Callable[[str], None] = go_to_run) -> None:
-    """A chooser of the run, where there are several.
+    """Render a chooser of the run, where there are several.
 
     Args:
         paths: the names of the runs that are there.
@@ -244,12 +244,12 @@ def choose_run(paths: Collection[str], name: str, change: Callable[[str], None] 
             format_func=one_line,
             width=240,
             label_visibility="collapsed",
-            **bound("run", name, change),
+            **bind("run", name, change),
         )
 
 
-def _place_for_a_run() -> str:
-    """A folder for a new run that this dashboard would show, as one types it; no visitor is told where others are."""
+def _new_run_folder() -> str:
+    """Return a folder for a new run as one types it; no visitor is told where others are."""
     folder = cache_folder()
     if folder.is_absolute() and not folder.is_relative_to(Path.cwd()):
         return "$MCVIZ_CACHE/NAME"
@@ -257,11 +257,11 @@ def _place_for_a_run() -> str:
     return shlex.quote(one_line(str(place / "NAME")))
 
 
-def _run_of_the_address(page: Page, head: DeltaGenerator) -> Run:
-    """The run, with its chooser in the head of the page; what is wrong with it stands below."""
+def _open_run(page: Page, head: DeltaGenerator) -> Run:
+    """Open the run, with its chooser in the head of the page; what is wrong with it stands below."""
     paths = run_paths()
     if not paths:
-        no_run_yet()
+        render_no_runs()
         st.stop()
     name = address().get("run") or next(iter(paths))
     if len(paths) > 1:
@@ -270,15 +270,15 @@ def _run_of_the_address(page: Page, head: DeltaGenerator) -> Run:
             if page is COMPARE:
                 _choose_other(paths, name)
     try:
-        run = opened_run(paths[name])
+        run = open_cached_run(paths[name])
     except McvizError as error:
         st.error(f"**{as_markdown(name)}** cannot be shown. {refusal(error, page.title)}", icon=":material/error:")
         st.stop()
-    return _beside_another(run, paths)
+    return _join_other(run, paths)
 
 
 def _choose_other(paths: Collection[str], name: str) -> None:
-    """The choice of the run that is compared with."""
+    """Render the choice of the run that is compared with."""
     others, other = [each for each in paths if each != name], address().get("other")
     st.selectbox(
         "Compare with",
@@ -287,7 +287,7 @@ def _choose_other(paths: Collection[str], name: str) -> None:
         placeholder="Compare with …",
         label_visibility="collapsed",
         width=240,
-        **bound("other", other if other in others else None, lambda new: go(other=new or ""), may_be_empty=True),
+        **bind("other", other if other in others else None, lambda new: go(other=new or ""), may_be_empty=True),
     )
 
 
@@ -295,7 +295,7 @@ def _change_run(name: str, now: str) -> None:
     """Go to another run, with all that is shown where both are over the same examples."""
     paths = run_paths()
     try:
-        before, then = opened_run(paths[now]).manifest, opened_run(paths[name]).manifest
+        before, then = open_cached_run(paths[now]).manifest, open_cached_run(paths[name]).manifest
     except (McvizError, KeyError):  # which the page will tell
         go_to_run(name)
         return
@@ -305,14 +305,14 @@ def _change_run(name: str, now: str) -> None:
         go_to_run(name)
 
 
-def _beside_another(run: Run, paths: dict[str, Path]) -> Run:
-    """The run, with the one beside it that the address names, where that says something of the same examples."""
+def _join_other(run: Run, paths: dict[str, Path]) -> Run:
+    """Join the other run of the address, where that says something of the same examples."""
     other = address().get("other", "")
     if other not in paths or other == run.name:
         return run
     try:
-        beside = opened_run(paths[other])
-        check_comparable(run.manifest, beside.manifest)
+        joined = open_cached_run(paths[other])
+        check_comparable(run.manifest, joined.manifest)
     except McvizError:  # which the page that compares tells
         return run
-    return join_runs(run, beside) if same_examples(run.manifest, beside.manifest) else run
+    return join_runs(run, joined) if same_examples(run.manifest, joined.manifest) else run

@@ -1,4 +1,4 @@
-"""What a page, a view or a closer look needs of a run, and what to do where the run does not have it."""
+"""Needs of pages, views and closer looks of a run, and what to do where the run does not have it."""
 
 from collections.abc import Collection, Mapping
 from typing import Literal, Protocol
@@ -46,7 +46,7 @@ class Needing(Protocol):
 
 
 def has(run: Run, need: Need) -> bool:
-    """Whether a run has something."""
+    """Return whether a run has something."""
     match need:
         case "labels":
             return run.labels is not None
@@ -67,21 +67,21 @@ def has(run: Run, need: Need) -> bool:
 
 
 def missing(run: Run, part: Part) -> str:
-    """A sentence on what a run does not have, and how to make one that has it."""
+    """Say what a run does not have, and how to make one that has it."""
     sentence = NOT_IMPORTED[part] if run.manifest.origin.kind == "imported" else MISSING[part][1]
     if part == "examples":  # texts and rows are in every run of them
         return sentence.format(examples="examples" if run.manifest.images is None else "images")
     return sentence
 
 
-def met(run: Run, needs: Collection[Part]) -> bool:
-    """Whether a run has all that is needed; where it does not, the page says what is missing and what to do."""
+def check_needs(run: Run, needs: Collection[Part]) -> bool:
+    """Return whether a run has all that is needed; otherwise the page says what is missing and what to do."""
     lacking = [part for part in MISSING if part in needs and not has(run, part)]
     for part in lacking[:1]:
         st.info(missing(run, part), icon=MISSING[part][0])
     return not lacking
 
 
-def offered(registry: Mapping[str, Needing], run: Run) -> list[str]:
-    """The names of what a run has all that is needed for."""
+def available(registry: Mapping[str, Needing], run: Run) -> list[str]:
+    """Return the names of all whose needs a run meets."""
     return [name for name, each in registry.items() if all(has(run, need) for need in each.needs)]

@@ -1,4 +1,4 @@
-"""What this server offers to work with: finished runs, and models and data that its operator has put in place."""
+"""Offers of this server: finished runs, and models and data that its operator has put in place."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -19,12 +19,12 @@ MOST = 500  # that are taken of a folder
 
 
 def folders(variable: str) -> list[Path]:
-    """The folders that a variable of the environment names."""
+    """Return the folders that a variable of the environment names."""
     return [Path(name).resolve() for name in os.environ.get(variable, "").split(os.pathsep) if name]
 
 
-def offered(variable: str, entries: Callable[[Path], Iterator[Path]]) -> dict[str, Path]:
-    """What lies in the operator's folders, by names within them.
+def list_offered(variable: str, entries: Callable[[Path], Iterator[Path]]) -> dict[str, Path]:
+    """List what lies in the operator's folders, by names within them.
 
     Hidden files and links that lead out of their folder are left out. Of two with one name the first counts.
 
@@ -45,12 +45,12 @@ def offered(variable: str, entries: Callable[[Path], Iterator[Path]]) -> dict[st
 
 
 def offered_data() -> dict[str, Path]:
-    """Folders, arrays and tables in the folders that `MCVIZ_DATA` names."""
-    return offered(DATA, lambda folder: filter(_is_data, folder.iterdir()))
+    """Return folders, arrays and tables in the folders that `MCVIZ_DATA` names."""
+    return list_offered(DATA, lambda folder: filter(_is_data, folder.iterdir()))
 
 
 def finished_runs() -> Iterator[tuple[str, Path, Manifest]]:
-    """Each finished run: its name, its folder and what it says of itself."""
+    """Yield name, folder and manifest of each finished run."""
     for name, path in run_paths().items():
         try:
             manifest = _read(str(path), (path / "manifest.json").stat().st_mtime_ns)

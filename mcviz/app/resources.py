@@ -1,4 +1,4 @@
-"""What the pages share: the runs that are there, the open one, its table and rankings, and the model behind it.
+"""Resources of all pages: the runs, the open one, its table and rankings, and the model behind it.
 
 Each is made once for all sessions. What is shared is read-only.
 """
@@ -17,8 +17,8 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.analysis.comparison import OTHER, join_comparison
-from mcviz.app.beside import ComparedRun
 from mcviz.app.caching import cached_for_run, names_key, numbers_key, table_key
+from mcviz.app.compared_run import ComparedRun
 from mcviz.app.needs import missing
 from mcviz.choices import Masks
 from mcviz.errors import McvizError
@@ -42,14 +42,14 @@ class Quantity(Score):
     """A number in the unit of a run's targets."""
 
     def format(self, value: float, target_unit: str = "") -> str:  # noqa: ARG002 (the unit is known)
-        """A value of it as text with its unit, such as "3.21 mg/dl" or "452,300"."""
+        """Write a value of it with its unit, such as "3.21 mg/dl" or "452,300"."""
         return quantity(value, self.unit)
 
 
 def run_paths() -> dict[str, Path]:
-    """The folder of each run by its name: those of `cache_folder`, or else the shipped runs; of these one stands first.
+    """Return the folder of each run by its name: those of `cache_folder`, or else the shipped runs.
 
-    No run is opened.
+    A shipped run stands first. No run is opened.
 
     Raises:
         RunNotFoundError: the folder was named, and does not exist.
@@ -62,7 +62,7 @@ def run_paths() -> dict[str, Path]:
     return {name: folder / name for name in names} or shipped
 
 
-def opened_run(path: Path) -> Run:
+def open_cached_run(path: Path) -> Run:
     """Open the run of a folder; again only where it was written anew.
 
     Raises:
@@ -72,64 +72,64 @@ def opened_run(path: Path) -> Run:
 
 
 def quantity(value: float, unit: str) -> str:
-    """A number of any size in a unit that others wrote, which may be "", as one line such as "452,300 mg/dl"."""
+    """Write a number of any size in a unit that others wrote, which may be "", such as "452,300 mg/dl"."""
     return f"{significant(value)} {one_line(unit)}".rstrip()
 
 
 def class_names(run: Run) -> tuple[str, ...]:
-    """The names of a run's classes, each as one line."""
+    """Return the names of a run's classes, each as one line."""
     return tuple(map(one_line, run.class_names))
 
 
 def target_names(run: Run) -> tuple[str, ...]:
-    """The names of a run's targets, each as one line."""
+    """Return the names of a run's targets, each as one line."""
     return tuple(map(one_line, run.targets))
 
 
 def join_runs(run: Run, other: Run) -> ComparedRun:
-    """A run beside another over the same examples, which costs nothing the second time."""
-    return ComparedRun(run, other, *_joined(run, other))
+    """Join another run over the same examples to a run, which costs nothing the second time."""
+    return ComparedRun(run, other, *_join_columns(run, other))
 
 
 @cached_for_run(table_key, max_entries=8)
 def table(run: Run) -> pd.DataFrame:
-    """All scores of a run and the user's own columns, as `Run.table` gives them; shared, so not to be written to."""
+    """Return `Run.table`: all scores and the user's own columns; shared, so not to be written to."""
     return run.table()
 
 
 @cached_for_run(table_key, max_entries=8)
-def scores_of(run: Run) -> dict[str, Score]:
-    """The scores that a run's examples can be ranked by, in its units."""
+def run_scores(run: Run) -> dict[str, Score]:
+    """Return the scores that a run's examples can be ranked by, in its units."""
     registry = run.task.scores
     return {name: _in_unit(score, run.manifest.unit) for name, score in registry.items() if name in table(run)}
 
 
 @cached_for_run(table_key, max_entries=8)
-def numbers_of(run: Run) -> dict[str, Score]:
-    """The scores and, of a regression, true and predicted values: all that examples can be filtered and drawn by."""
-    found: dict[str, Score] = dict(scores_of(run))
+def run_numbers(run: Run) -> dict[str, Score]:
+    """Return scores and, of a regression, true and predicted values: all that is filtered and drawn by."""
+    found: dict[str, Score] = dict(run_scores(run))
     for target in run.targets:
         end = "" if len(run.targets) == 1 else f"_{target}"
         of = "" if len(run.targets) == 1 else f" of {one_line(target)}"
         for name, label in ((f"label{end}", f"True value{of}"), (f"prediction{end}", f"Prediction{of}")):
             if not table(run)[name].isna().all():
                 found[name] = Quantity(name, label, run.manifest.unit, "high", "", np.asarray)
-    return found | (_numbers_beside(run, found) if isinstance(run, ComparedRun) else {})
+    return found | (_other_numbers(run, found) if isinstance(run, ComparedRun) else {})
 
 
 @cached_for_run(numbers_key, max_entries=64)
 def ranking(run: Run, score: str) -> np.ndarray:
-    """(N,) int64: the example of each rank by a score, most uncertain first."""
-    return _shared(most_uncertain_first(score, table(run)[score].to_numpy(), run.task.scores))
+    """Return (N,) int64: the example of each rank by a score, most uncertain first."""
+    return _read_only(most_uncertain_first(score, table(run)[score].to_numpy(), run.task.scores))
 
 
 @cached_for_run(numbers_key, max_entries=64)
 def sorted_scores(run: Run, score: str) -> np.ndarray:
-    """(N,) one of `scores_of` a run, of its own examples, lowest first."""
-    return _shared(np.sort(table(run)[score].to_numpy()))
+    """Return (N,) a score of a run's own examples, lowest first."""
+    return _read_only(np.sort(table(run)[score].to_numpy()))
 
 
-def live_passes(run: Run, contents: np.ndarray) -> np.ndarray:
+def predict_live(run: Run, contents: np.ndarray) -> np.ndarray:
     """Predict new inputs with the run's own model, in as many passes as the run has.
 
     A progress bar is shown where that takes long enough to be noticed.
@@ -145,15 +145,15 @@ def live_passes(run: Run, contents: np.ndarray) -> np.ndarray:
         McvizError: the run was kept without its model, or the model cannot be loaded.
     """
     prepared = sampler(run)
-    with progress_shown("predictions") as progress:
+    with progress_bar("predictions") as progress:
         return prepared.sample(
-            for_the_model(run, contents), passes=run.passes, seed=seed(run), masks=masks(run), progress=progress
+            model_inputs(run, contents), passes=run.passes, seed=seed(run), masks=masks(run), progress=progress
         )
 
 
 @contextmanager
-def progress_shown(things: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar that says how many of so many things are done, where that takes long enough to be noticed."""
+def progress_bar(things: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar of how many things are done, where that takes long enough to be noticed."""
     bar, started = st.empty(), time.monotonic()
 
     def progress(done: int, total: int) -> None:
@@ -167,17 +167,17 @@ def progress_shown(things: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def masks(run: Run) -> Masks:
-    """How live passes draw their masks: as the run's own did, or one draw a pass where those were made elsewhere."""
+    """Return how live passes draw their masks: as the run's own did, or one draw a pass for imported passes."""
     return run.manifest.masks or "per_pass"
 
 
 def seed(run: Run) -> int:
-    """Of the masks of live passes: the run's own, since only what passes through the same masks can be compared."""
+    """Return the seed of live passes: the run's own, since only passes of the same masks can be compared."""
     return run.manifest.seed or 0
 
 
-def for_the_model(run: Run, contents: np.ndarray) -> np.ndarray:
-    """New inputs, as `live_passes` has them, as the run's model takes them, (N, …).
+def model_inputs(run: Run, contents: np.ndarray) -> np.ndarray:
+    """Bring new inputs, as `predict_live` has them, into the form of the run's model, (N, …).
 
     Raises:
         McvizError: the run was kept without its model, or the model cannot be loaded.
@@ -190,7 +190,7 @@ def for_the_model(run: Run, contents: np.ndarray) -> np.ndarray:
 
 @cached_for_run(numbers_key, max_entries=2, show_spinner="Preparing the model …")
 def sampler(run: Run) -> "Sampler":
-    """The run's own model, prepared for passes; it says so while it is being loaded.
+    """Load the run's own model, prepared for passes; it says so meanwhile.
 
     Raises:
         McvizError: the run was kept without its model, or the model cannot be loaded.
@@ -209,7 +209,7 @@ def sampler(run: Run) -> "Sampler":
 
 @cached_for_run(numbers_key, max_entries=2, show_spinner="Loading the model; the first time takes some seconds …")
 def model(run: Run) -> "keras.Model":
-    """The run's own model.
+    """Load the run's own model.
 
     Raises:
         McvizError: the run was kept without its model, or the model cannot be loaded.
@@ -233,7 +233,7 @@ def _changed(folder: Path) -> float:
 
 
 @cached_for_run(names_key, max_entries=8, show_spinner="Comparing the runs …")
-def _joined(run: Run, other: Run) -> tuple[str, pd.DataFrame, pd.DataFrame]:
+def _join_columns(run: Run, other: Run) -> tuple[str, pd.DataFrame, pd.DataFrame]:
     found, own = join_comparison(run, other), run.columns
     change = str(found.columns[0])
     if own is None:
@@ -241,8 +241,8 @@ def _joined(run: Run, other: Run) -> tuple[str, pd.DataFrame, pd.DataFrame]:
     return change, own.assign(**{change: found[change]}), found.drop(columns=change)
 
 
-def _numbers_beside(run: ComparedRun, own: Mapping[str, Score]) -> dict[str, Score]:
-    """The numbers of the other run, each as its own counterpart is."""
+def _other_numbers(run: ComparedRun, own: Mapping[str, Score]) -> dict[str, Score]:
+    """Return the numbers of the other run, each as its own counterpart is."""
     there, of = map(str, run.numbers), one_line(run.other.name)
     named = {name: own[name.removeprefix(OTHER)] for name in there if name.removeprefix(OTHER) in own}
     return {name: replace(each, name=name, label=f"{each.label} in {of}") for name, each in named.items()}
@@ -254,6 +254,6 @@ def _in_unit(score: Score, unit: str) -> Score:
     return Quantity(**{each.name: getattr(score, each.name) for each in fields(Score)} | {"unit": unit})
 
 
-def _shared(array: np.ndarray) -> np.ndarray:
+def _read_only(array: np.ndarray) -> np.ndarray:
     array.setflags(write=False)
     return array

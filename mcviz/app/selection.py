@@ -51,26 +51,26 @@ class Selection:
 
 
 def select(run: Run, state: PageState) -> Selection:
-    """The examples that pass a state's filters, in its order."""
-    order = ranked(run, state)
-    return Selection(run, state, order[passing(run, state.filters)[order]])
+    """Return the examples that pass a state's filters, in its order."""
+    order = ranked_examples(run, state)
+    return Selection(run, state, order[filter_mask(run, state.filters)[order]])
 
 
 @cached_for_run(table_key, max_entries=32)
-def passing(run: Run, filters: Filters) -> np.ndarray:
-    """(N,) bool: the examples of a run that pass every filter; shared, so not to be written to."""
-    kept = filters.mask(table(run), partial(positions, run))
-    kept.setflags(write=False)
-    return kept
+def filter_mask(run: Run, filters: Filters) -> np.ndarray:
+    """Return (N,) bool: the examples of a run that pass every filter; shared, so not to be written to."""
+    mask = filters.mask(table(run), partial(positions, run))
+    mask.setflags(write=False)
+    return mask
 
 
-def place_of(example: int, order: np.ndarray) -> int:
-    """Where an example stands in an order of examples, counted from 0; -1 where it is not there."""
+def find_rank(example: int, order: np.ndarray) -> int:
+    """Return where an example stands in an order of examples, counted from 0; -1 where it is not there."""
     found = np.flatnonzero(order == example)
     return int(found[0]) if len(found) else -1
 
 
-def ranked(run: Run, state: PageState) -> np.ndarray:
-    """(N,) int64: all examples of a run, in a state's order."""
+def ranked_examples(run: Run, state: PageState) -> np.ndarray:
+    """Return (N,) int64: all examples of a run, in a state's order."""
     order = ranking(run, state.score)
     return order[::-1] if state.order == CONFIDENT_FIRST else order

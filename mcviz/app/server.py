@@ -16,11 +16,10 @@ import msgspec
 import streamlit as st
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from streamlit.config import get_config_options
-from streamlit.config_option import ConfigOption
 
 import mcviz
 from mcviz.app.limits import Limits
+from mcviz.app.streamlit_internals import ConfigOption, get_config_options
 from mcviz.errors import InvalidInputError
 from mcviz.extras import IMPORT_VARIABLE, find_modules
 from mcviz.permission import READ_ONLY

@@ -1,33 +1,33 @@
-"""Which examples of a run are alike, computed once a run and kept beside it."""
+"""Similarity of the examples of a run, computed once a run and kept beside it."""
 
 import numpy as np
 
 from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.kinds import kind_of
-from mcviz.app.resources import progress_shown
+from mcviz.app.resources import progress_bar
 from mcviz.measures.similarity import principal_components
 from mcviz.runs import Derived, Run, load_derived, save_derived
 
 SIMILARITY = Derived("similarity", 1, {"components": "float32"})
 
 
-def compared(run: Run) -> str:
-    """What examples are compared by: the features that the run was given, or else the examples themselves."""
+def similarity_basis(run: Run) -> str:
+    """Return what examples are compared by: features of the run, or else the examples themselves."""
     return kind_of(run).similarity_basis if run.manifest.features is None else "features"
 
 
 @cached_for_run(numbers_key, max_entries=4, show_spinner="Comparing the examples …")
 def components(run: Run) -> np.ndarray:
-    """(N, K) float32 by which a run's examples are alike, from beside the run if they are there."""
-    kept = load_derived(run.path, run.digest, SIMILARITY)
-    if kept is None or kept["components"].ndim != 2 or len(kept["components"]) != len(run):
-        with progress_shown("examples compared") as progress:
+    """Return (N, K) float32 by which a run's examples are alike, from beside the run if they are there."""
+    stored = load_derived(run.path, run.digest, SIMILARITY)
+    if stored is None or stored["components"].ndim != 2 or len(stored["components"]) != len(run):
+        with progress_bar("examples compared") as progress:
             if run.features is None:
                 found = kind_of(run).components(run, progress)
             else:
                 found = principal_components(run.features, progress=progress)
-        kept = {"components": found}
-        save_derived(run.path, run.digest, SIMILARITY, kept)
-    found = kept["components"]
+        stored = {"components": found}
+        save_derived(run.path, run.digest, SIMILARITY, stored)
+    found = stored["components"]
     found.setflags(write=False)
     return found

@@ -1,39 +1,46 @@
-"""The state of a page: all that its address says, so that a link opens what its sender saw, and back and forward work.
+"""The state of a page, all of it in its address: a link opens what its sender saw, and back and forward work.
 
 The address is read and written in this file and nowhere else. What Streamlit says it is, is what the browser had when
 somebody clicked: where clicks come fast, one that is out of date.
 """
 
 import dataclasses
-import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal
 from urllib.parse import unquote, urlencode
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from mcviz.app.address_text import (
     ALL_OFFERED,
-    UNBOUNDED,
     AddressText,
-    Indices,
+    Choice,
+    ClassIndex,
+    ExampleIndex,
+    ExampleIndices,
+    Index,
+    LenientText,
+    Name,
+    Number,
     Offered,
-    WrittenOtherwise,
+    OfferedName,
+    WholeNumber,
+    Words,
+    YesOrNo,
     address_field,
     address_fields,
-    escaped,
-    indices,
-    number,
+    defaults_about,
+    escape,
+    parse_number,
+    parse_whole,
     read_fields,
-    whole,
     write_fields,
 )
 from mcviz.app.filters import CLASSES, Filters
-from mcviz.app.redrawing import mark_dirty, rerun_fragments
-from mcviz.app.session import session_store
+from mcviz.app.session import mark_dirty, rerun_fragments, session_store
+from mcviz.app.streamlit_internals import is_history_navigation
 from mcviz.app.wording import as_markdown
 
 UNCERTAIN_FIRST, CONFIDENT_FIRST = "uncertain_first", "confident_first"
@@ -48,111 +55,12 @@ TILE_SIZES = ("small", "medium", "large")
 LARGEST_VALUE = 3.4028234663852886e38  # of float32
 LATEST, ADDRESS, SHOWN, PAGE = "latest-state", "address", "addresses-shown", "page"  # names of what a visit keeps
 MOST_SHOWN = 200  # addresses, of which a browser may still have an earlier one
-YES = "yes"
-NAME = re.compile("[a-z0-9_]{1,40}")
 BACK_TO_FIRST_PAGE = {"filters", "order", "page_size", "score"}  # a change of these lists other examples
 TOLD_ELSEWHERE = {"run", "example"}
 NOT_OURS = ("embed", "utm_")  # Streamlit's own, and what mail programs add
-T = TypeVar("T")
 
 
-class _Words(AddressText[str]):
-    """Any text."""
-
-    def parse(self, text: str, offered: Offered) -> str:
-        return text
-
-
-class _Name(AddressText[str]):
-    """A name of what only some runs offer, kept as it is."""
-
-    def parse(self, text: str, offered: Offered) -> str | None:
-        return text if NAME.fullmatch(text) else None
-
-
-class _Choice(AddressText[T]):
-    """One of some values."""
-
-    def __init__(self, choices: Iterable[T]) -> None:
-        self.by_text = {str(each): each for each in choices}
-
-    def parse(self, text: str, offered: Offered) -> T | None:
-        return self.by_text.get(text)
-
-
-class _Whole(AddressText[int]):
-    """A whole number from a lowest to a highest."""
-
-    def __init__(self, lowest: int, highest: int = UNBOUNDED) -> None:
-        self.lowest, self.highest = lowest, highest
-
-    def parse(self, text: str, offered: Offered) -> int | None:
-        value = whole(text)
-        return value if value is not None and self.lowest <= value <= self.highest else None
-
-
-class _Number(AddressText[float]):
-    """A number from a lowest to a highest."""
-
-    def __init__(self, low: float, high: float) -> None:
-        self.low, self.high = low, high
-
-    def parse(self, text: str, offered: Offered) -> float | None:
-        return number(text, self.low, self.high)
-
-
-class _YesOrNo(AddressText[bool]):
-    def parse(self, text: str, offered: Offered) -> bool:
-        return text == YES
-
-    def format(self, value: bool) -> str:
-        return YES if value else ""
-
-
-class _Index(AddressText[int]):
-    """The index of one of as many things as a run has."""
-
-    def __init__(self, count: Callable[[Offered], int]) -> None:
-        self.count = count
-
-    def parse(self, text: str, offered: Offered) -> int | None:
-        value = whole(text)
-        return value if value is not None and value < self.count(offered) else None
-
-
-class _OfOneRun:
-    """What is about examples, which are others in another run."""
-
-
-class _Example(_OfOneRun, _Index):
-    """The number of an example."""
-
-    def __init__(self) -> None:
-        super().__init__(lambda run: run.examples)
-
-
-class _Examples(_OfOneRun, Indices):
-    """Numbers of examples, at most so many."""
-
-    def __init__(self, most: int | None = None) -> None:
-        self.most = most
-
-    def parse(self, text: str, offered: Offered) -> tuple[int, ...]:
-        return indices(text, offered.examples)[: self.most]
-
-
-class _Offered(AddressText[str]):
-    """A name that is offered, or else the first of others that is, or else the last or the first that is offered."""
-
-    def __init__(self, names: Callable[[Offered], Collection[str]], *otherwise: str, or_last: bool = False) -> None:
-        self.names, self.otherwise, self.or_last = names, otherwise, or_last
-
-    def parse(self, text: str, offered: Offered) -> str:
-        names = list(self.names(offered))
-        return next((name for name in (text, *self.otherwise) if name in names), names[-1 if self.or_last else 0])
-
-
-class _Columns(WrittenOtherwise[tuple[str, ...]]):
+class _Columns(LenientText[tuple[str, ...]]):
     """Names of columns that can be brushed, each once, as far as they are there."""
 
     def parse(self, text: str, offered: Offered) -> tuple[str, ...]:
@@ -161,16 +69,18 @@ class _Columns(WrittenOtherwise[tuple[str, ...]]):
         return tuple(dict.fromkeys(name for name in found if name in known))[:BRUSHES]
 
     def format(self, value: tuple[str, ...]) -> str:
-        return "~".join(map(escaped, value))
+        return "~".join(map(escape, value))
 
 
-class _RowValues(_OfOneRun, WrittenOtherwise[tuple[tuple[int, float], ...]]):
+class _RowValues(LenientText[tuple[tuple[int, float], ...]]):
     """Columns and their values, as "3:1.5,0:-2" lists them."""
+
+    about = "examples"
 
     def parse(self, text: str, offered: Offered) -> tuple[tuple[int, float], ...]:
         found = {}
         for column, _, value in (part.partition(":") for part in text.split(",")):
-            place, amount = whole(column), number(value, -LARGEST_VALUE, LARGEST_VALUE)
+            place, amount = parse_whole(column), parse_number(value, -LARGEST_VALUE, LARGEST_VALUE)
             if place is not None and amount is not None:
                 found[place] = amount
         return tuple(found.items())
@@ -185,55 +95,55 @@ class PageState:
     """What a page shows, parsed once a rerun and passed down.
 
     A field of the address is declared once, with its default and how its text is read and written. Names of what is
-    offered only by some runs (`view`, `layout`, …) are kept as they are: `one_of` says which holds.
+    offered only by some runs (`view`, `layout`, …) are kept as they are: `choose_name` says which holds.
     """
 
-    run: str = address_field("", _Words())  # its name; empty where there is only one
-    other: str = address_field("", _Words())  # the name of the run that it is compared with; empty for none
-    example: int | None = address_field(None, _Example())  # that was looked at or opened last
-    score: str = address_field("max_probability", _Offered(lambda run: run.scores, "max_probability"))  # that ranks
-    order: str = address_field(UNCERTAIN_FIRST, _Choice(ORDERS))
+    run: str = address_field("", Words())  # its name; empty where there is only one
+    other: str = address_field("", Words())  # the name of the run that it is compared with; empty for none
+    example: int | None = address_field(None, ExampleIndex())  # that was looked at or opened last
+    score: str = address_field("max_probability", OfferedName(lambda run: run.scores, "max_probability"))  # that ranks
+    order: str = address_field(UNCERTAIN_FIRST, Choice(ORDERS))
     filters: Filters = Filters()  # which examples are selected
-    flagged: tuple[int, ...] = address_field((), _Examples())  # to come back to
-    pinned: tuple[int, ...] = address_field((), _Examples(PINS))  # to compare
-    ticked: tuple[int, ...] = address_field((), _Examples(TICKS))  # chosen to do something with
-    page: int = address_field(1, _Whole(1))  # of the gallery
-    page_size: int = address_field(PAGE_SIZES[0], _Choice(PAGE_SIZES))
-    tile_size: str = address_field("medium", _Choice(TILE_SIZES))
+    flagged: tuple[int, ...] = address_field((), ExampleIndices())  # to come back to
+    pinned: tuple[int, ...] = address_field((), ExampleIndices(PINS))  # to compare
+    ticked: tuple[int, ...] = address_field((), ExampleIndices(TICKS))  # chosen to do something with
+    page: int = address_field(1, WholeNumber(1))  # of the gallery
+    page_size: int = address_field(PAGE_SIZES[0], Choice(PAGE_SIZES))
+    tile_size: str = address_field("medium", Choice(TILE_SIZES))
     brushes: tuple[str, ...] = address_field((), _Columns())  # whose histograms stand beside that of the score
-    view: str = address_field("", _Name())  # of the selection
-    x: str = address_field("predictive_entropy", _Offered(lambda run: run.numbers, "predictive_entropy"))  # an axis
+    view: str = address_field("", Name())  # of the selection
+    x: str = address_field("predictive_entropy", OfferedName(lambda run: run.numbers, "predictive_entropy"))  # an axis
     y: str = address_field(  # the same
-        "mutual_information", _Offered(lambda run: run.numbers, "mutual_information", "absolute_error", or_last=True)
+        "mutual_information", OfferedName(lambda run: run.numbers, "mutual_information", "absolute_error", or_last=True)
     )
-    colour: str = address_field("", _Words())  # what the scatter chart's colours show
-    cells: str = address_field("", _Name())  # what the cells of the confusion matrix show
-    layout: str = address_field("", _Name())  # of the map
-    column: str = address_field("", _Words())  # one of the user's own, by whose values examples are grouped
-    target: int = address_field(0, _Index(lambda run: run.targets))  # that is shown, of a regression of several
-    coverage: int = address_field(COVERAGES[0], _Choice(COVERAGES))  # of prediction intervals
-    bins: str = address_field("", _Name())  # of the reliability diagram
-    referral: str = address_field("", _Name())  # what a person asks of a referral
-    wanted: float | None = address_field(None, _Number(0, 1e12))  # how much of that; None for the usual
-    mistake_costs: float = address_field(100.0, _Number(0, 1e9))  # that nobody sees
-    look_costs: float = address_field(1.0, _Number(0, 1e9))  # of an example, in the same unit
-    part: str = address_field("", _Name())  # of the page Review
-    closer_look: str = address_field("", _Name())  # at one example
-    first_class: int | None = address_field(None, _Index(lambda run: run.classes))  # None for the likeliest
-    second_class: int | None = address_field(None, _Index(lambda run: run.classes))  # None for the next
-    input: str = address_field("", _Name())  # kind of the probe's input
-    noise: str = address_field("", _Name())  # kind of it
-    seed: int = address_field(0, _Whole(0, HIGHEST_SEED))  # of what is random in the input
-    strength: float = address_field(1.0, _Number(0, 1))  # of the noise
-    distortion: str = address_field("", _Name())  # of an example
-    amount: float | None = address_field(None, _Number(-1e6, 1e6))  # of the distortion; None for none
-    other_example: int | None = address_field(None, _Example())  # that is mixed in; None for any
+    colour: str = address_field("", Words())  # what the scatter chart's colours show
+    cells: str = address_field("", Name())  # what the cells of the confusion matrix show
+    layout: str = address_field("", Name())  # of the map
+    column: str = address_field("", Words())  # one of the user's own, by whose values examples are grouped
+    target: int = address_field(0, Index(lambda run: run.targets))  # that is shown, of a regression of several
+    coverage: int = address_field(COVERAGES[0], Choice(COVERAGES))  # of prediction intervals
+    bins: str = address_field("", Name())  # of the reliability diagram
+    referral: str = address_field("", Name())  # what a person asks of a referral
+    wanted: float | None = address_field(None, Number(0, 1e12))  # how much of that; None for the usual
+    mistake_costs: float = address_field(100.0, Number(0, 1e9))  # that nobody sees
+    look_costs: float = address_field(1.0, Number(0, 1e9))  # of an example, in the same unit
+    part: str = address_field("", Name())  # of the page Review
+    closer_look: str = address_field("", Name())  # at one example
+    first_class: int | None = address_field(None, ClassIndex())  # None for the likeliest
+    second_class: int | None = address_field(None, ClassIndex())  # None for the next
+    input: str = address_field("", Name())  # kind of the probe's input
+    noise: str = address_field("", Name())  # kind of it
+    seed: int = address_field(0, WholeNumber(0, HIGHEST_SEED))  # of what is random in the input
+    strength: float = address_field(1.0, Number(0, 1))  # of the noise
+    distortion: str = address_field("", Name())  # of an example
+    amount: float | None = address_field(None, Number(-1e6, 1e6))  # of the distortion; None for none
+    other_example: int | None = address_field(None, ExampleIndex())  # that is mixed in; None for any
     values: tuple[tuple[int, float], ...] = address_field((), _RowValues())  # in the probe's row, by number of column
-    sweep: int | None = address_field(None, _Whole(1))  # number of its inputs; None for the usual one
-    ood_set: str = address_field("", _Name())  # its key
-    detector: str = address_field("", _Name())  # of what is out of distribution
-    step: int = address_field(1, _Whole(1))  # of the story
-    present: bool = address_field(False, _YesOrNo())  # to an audience: large, and without the navigation
+    sweep: int | None = address_field(None, WholeNumber(1))  # number of its inputs; None for the usual one
+    ood_set: str = address_field("", Name())  # its key
+    detector: str = address_field("", Name())  # of what is out of distribution
+    step: int = address_field(1, WholeNumber(1))  # of the story
+    present: bool = address_field(False, YesOrNo())  # to an audience: large, and without the navigation
     unknown_example: str = field(default="", compare=False)  # that the address names and this run does not have
     ignored: tuple[str, ...] = field(default=(), compare=False)  # what else means nothing for this run, as `key=text`
 
@@ -248,36 +158,36 @@ class PageState:
         values = read_fields(cls, query, offered)
         unknown = query.get("example", "") if values["example"] is None else ""
         state = cls(**values, filters=Filters.from_query(query, offered), unknown_example=unknown)
-        return dataclasses.replace(state, ignored=_ignored(query, state.to_query()))
+        return dataclasses.replace(state, ignored=_find_ignored(query, state.to_query()))
 
     def to_query(self) -> dict[str, str]:
-        """The state as an address; what is as it is by itself is left out."""
+        """Return the state as an address; defaults are left out."""
         return self.filters.to_query() | write_fields(self)
 
     def replace(self, **changes: Any) -> "PageState":
-        """The state with other values; other examples are listed from their first page on, and as they are."""
+        """Return the state with other values; other examples are listed from their first page on, and as they are."""
         page = {"page": 1} if changes.keys() & BACK_TO_FIRST_PAGE else {}
         own: dict[str, Any] = {"values": ()} if "example" in changes else {}
         return dataclasses.replace(self, **{**page, **own, **changes})
 
     def link(self, **changes: Any) -> dict[str, str]:
-        """The address of the state with other values."""
+        """Return the address of the state with other values."""
         return self.replace(**changes).to_query()
 
-    def without_examples(self) -> "PageState":
-        """The state without what is about examples of its run."""
-        found = {each.name: each.default for each, _, text in address_fields(self) if isinstance(text, _OfOneRun)}
-        return self.replace(**found, filters=self.filters.without("area", "selected"))
+    def without_all(self, about: Literal["examples", "classes"]) -> "PageState":
+        """Return the state without what is about examples, or about classes, of its run."""
+        filters = dataclasses.replace(self.filters, **defaults_about(Filters, about))
+        return self.replace(**defaults_about(PageState, about), filters=filters)
 
 
-def current_state(offered: Offered) -> PageState:
-    """The state that the address names, for a run that offers this."""
+def read_state(offered: Offered) -> PageState:
+    """Read the state from the address, for a run that offers this."""
     state = session_store()[LATEST] = PageState.from_query(address(), offered)
     return state
 
 
 def latest_state() -> PageState:
-    """The state that was shown or gone to last, for a callback: what the page was drawn with may be behind it."""
+    """Return the state that was shown or gone to last, for a callback: the page may be behind it."""
     latest: PageState = session_store()[LATEST]
     return latest
 
@@ -291,14 +201,11 @@ def go(*, parts: Collection[str] = (), **changes: Any) -> None:
         parts: the keys of the fragments that show what changes; all of the page, without them.
         changes: new values of attributes of `PageState`.
     """
-    state = session_store()[LATEST] = latest_state().replace(**changes)
-    _show_address(state.to_query(), parts)
-    if parts:
-        rerun_fragments(*parts)
+    _go_to(latest_state().replace(**changes), parts)
 
 
 def change_filters(change: Callable[[Filters], Filters]) -> None:
-    """Change the filters as they are by now, in a callback: those that the page was drawn with may lack a newer one."""
+    """Change the filters as they are by now, in a callback: the page may have been drawn before a newer one."""
     go(filters=change(latest_state().filters))
 
 
@@ -308,7 +215,7 @@ def go_to_run(name: str) -> None:
 
 
 def go_to_same_examples(name: str, now: str, *, same_classes: bool) -> None:
-    """Show another run over the same examples, with all that is said of them: the example, pins, view and filters.
+    """Show another run over the same examples, with the example, pins, view and filters.
 
     Args:
         name: of the run to go to; where it is the one that was compared with, the two change places.
@@ -316,20 +223,18 @@ def go_to_same_examples(name: str, now: str, *, same_classes: bool) -> None:
         same_classes: whether a number of a class means the same; otherwise nothing is filtered by classes.
     """
     state = latest_state()
-    changes: dict[str, Any] = {"run": name, "other": now if state.other == name else state.other}
-    if not same_classes:
-        changes |= {"filters": state.filters.without("label", "prediction"), "first_class": None, "second_class": None}
-    go(**changes)
+    other = now if state.other == name else state.other
+    _go_to((state if same_classes else state.without_all("classes")).replace(run=name, other=other))
 
 
-def with_or_without(examples: tuple[int, ...], example: int) -> tuple[int, ...]:
-    """The examples without one of them, or with one more."""
+def toggle_example(examples: tuple[int, ...], example: int) -> tuple[int, ...]:
+    """Return the examples without one of them, or with one more."""
     others = tuple(other for other in examples if other != example)
     return others if example in examples else (*others, example)
 
 
-def with_all(examples: Iterable[int], more: Iterable[int]) -> tuple[int, ...]:
-    """The examples and these others, each once."""
+def add_examples(examples: Iterable[int], more: Iterable[int]) -> tuple[int, ...]:
+    """Return the examples and these others, each once."""
     return tuple(dict.fromkeys((*examples, *more)))
 
 
@@ -348,7 +253,7 @@ def resolve_run(names: Sequence[str]) -> str:
     if not state.run:  # the rest stays as it was written, and the page tells what of it means nothing
         _show_address({**address(), "run": names[0]})
         return ""
-    settled = state.without_examples().replace(run=names[0] if len(names) > 1 else "")
+    settled = state.without_all("examples").replace(run=names[0] if len(names) > 1 else "")
     _show_address(settled.to_query())
     return state.run
 
@@ -358,26 +263,31 @@ def sync_from_url(page: str) -> None:
 
     What the browser says is out of date where it is one that this page had before, unless somebody went back to it.
     """
-    found, told = session_store(), st.query_params.to_dict()
-    context = get_script_run_ctx()
-    went_back = context is not None and context.is_history_navigation
-    if found.get(PAGE) == page and not went_back and told in found[SHOWN]:
-        if told != address():
+    store, from_browser = session_store(), st.query_params.to_dict()
+    if store.get(PAGE) == page and not is_history_navigation() and from_browser in store[SHOWN]:
+        if from_browser != address():
             st.query_params.from_dict(address())
         return
-    found[PAGE], found[ADDRESS] = page, told
-    _note_shown(told)
+    store[PAGE], store[ADDRESS] = page, from_browser
+    _note_shown(from_browser)
 
 
 def is_open(page: str) -> bool:
-    """Whether the page of a title is the one that is drawn."""
+    """Return whether the page of a title is the one that is drawn."""
     return bool(session_store().get(PAGE) == page)
 
 
 def address() -> dict[str, str]:
-    """The address as it is, for links to other pages."""
+    """Return the address as it is, for links to other pages."""
     found: dict[str, str] | None = session_store().get(ADDRESS)
     return st.query_params.to_dict() if found is None else dict(found)
+
+
+def _go_to(state: PageState, parts: Collection[str] = ()) -> None:
+    session_store()[LATEST] = state
+    _show_address(state.to_query(), parts)
+    if parts:
+        rerun_fragments(*parts)
 
 
 def _show_address(query: dict[str, str], parts: Collection[str] = ()) -> None:
@@ -397,24 +307,24 @@ def _note_shown(query: dict[str, str]) -> None:
     session_store().setdefault(SHOWN, deque(maxlen=MOST_SHOWN)).append(query)
 
 
-def whole_address(state: PageState) -> str:
-    """The address of the open page with a state, for a link from elsewhere."""
+def page_url(state: PageState) -> str:
+    """Return the address of the open page with a state, for a link from elsewhere."""
     return f"{st.context.url}?{urlencode(state.to_query())}"
 
 
-def one_of(name: str, offered: Iterable[str], default: str | None = None) -> str:
-    """A name where it is offered, or else the default, or else the first that is offered."""
+def choose_name(name: str, offered: Iterable[str], default: str | None = None) -> str:
+    """Return a name where it is offered, or else the default, or else the first that is offered."""
     names = list(offered)
     return name if name in names else default or names[0]
 
 
-def quoted(text: str) -> str:
-    """A text that came with the address, as a word of a message in Markdown: short, and as it was typed."""
+def quote(text: str) -> str:
+    """Quote a text that came with the address, in Markdown: short, and as it was typed."""
     return f"“{as_markdown(text[:60])}”"
 
 
-def _ignored(query: Mapping[str, str], understood: Mapping[str, str]) -> tuple[str, ...]:
-    """What an address says of which the state that was read from it knows nothing, or not all."""
+def _find_ignored(query: Mapping[str, str], understood: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the parts of an address that are not, or not wholly, in the state that was read from it."""
     known = {
         key: (text, understood.get(key, "" if each.default is None else text.format(each.default)))
         for of in (Filters, PageState)
@@ -422,8 +332,8 @@ def _ignored(query: Mapping[str, str], understood: Mapping[str, str]) -> tuple[s
     }
     nothing = AddressText[str](), ""
     found = []
-    for key, said in query.items():
+    for key, written in query.items():
         text, all_of_it = known.get(key, nothing)
-        if not (key in TOLD_ELSEWHERE or key.startswith(NOT_OURS) or text.says_no_more(said, all_of_it)):
-            found.append(f"{key}={said}")
+        if not (key in TOLD_ELSEWHERE or key.startswith(NOT_OURS) or text.is_complete(written, all_of_it)):
+            found.append(f"{key}={written}")
     return tuple(found)

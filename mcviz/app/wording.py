@@ -1,4 +1,4 @@
-"""Sentences for people: what the numbers of a run say, in words."""
+"""Sentences for people: the numbers of a run, in words."""
 
 import re
 from collections.abc import Mapping, Sequence

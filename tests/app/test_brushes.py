@@ -16,7 +16,7 @@ from mcviz import Run
 from mcviz.app.address_text import Offered
 from mcviz.app.filters import ColumnFilter, Filters
 from mcviz.app.state import PageState
-from mcviz.app.views.brushes import BINS, _bins, brushable, brushed
+from mcviz.app.views.brushes import BINS, _bins, brush_column, brush_labels
 
 ROOT = Path(__file__).parents[2]
 NUMBERS = st.lists(
@@ -94,8 +94,8 @@ def test_each_histogram_counts_what_the_brushes_of_the_others_leave(run: Run) ->
 
 
 def test_a_brush_on_each_column_is_a_filter_that_keeps_its_bins(run: Run) -> None:
-    for name in brushable(run):
-        column, table = brushed(run, name), run.table()
+    for name in brush_labels(run):
+        column, table = brush_column(run, name), run.table()
         first, last = len(column.names) // 3, len(column.names) // 2
         filters = column.put(Filters(), first, last)
         kept = filters.mask(table)
@@ -111,12 +111,12 @@ def test_columns_of_the_users_own_are_brushed_by_ranges_and_by_values(
 ) -> None:
     monkeypatch.setenv("MCVIZ_CACHE", str(kinds))
     found = mcviz.open_run(kinds / "columns")
-    assert {"source", "age"} <= set(brushable(found))
-    assert "*note*" not in brushable(found)
-    age = brushed(found, "age").put(Filters(), 1, 3).columns[0]
+    assert {"source", "age"} <= set(brush_labels(found))
+    assert "*note*" not in brush_labels(found)
+    age = brush_column(found, "age").put(Filters(), 1, 3).columns[0]
     assert (age.name, age.values) == ("age", ())
     assert age.low < age.high
-    source = brushed(found, "source")
+    source = brush_column(found, "source")
     chosen = source.put(Filters(), 0, 1)
     assert chosen.columns == (ColumnFilter("source", source.names[:2]),)
     shown = histograms(opened("columns", brushes="source~age", **chosen.to_query()))

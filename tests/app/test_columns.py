@@ -58,8 +58,8 @@ def test_ids_that_are_numbers_are_no_column_and_a_run_without_columns_has_none(r
     assert "id" not in columns.own_columns(run)
     bare = mcviz.write_run(tmp_path / "bare", np.random.default_rng(0).dirichlet(np.ones(3), (4, 5)))
     assert columns.own_columns(bare) == {}
-    assert columns.example_of(bare, "3") is None
-    assert columns.example_of(run, " 3 ") == 3
+    assert columns.find_example(bare, "3") is None
+    assert columns.find_example(run, " 3 ") == 3
 
 
 @given(st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=1, max_size=40))

@@ -15,7 +15,7 @@ from mcviz.analysis.comparison import compare
 from mcviz.app.address_text import Offered
 from mcviz.app.columns import own_columns
 from mcviz.app.filters import Filters
-from mcviz.app.resources import join_runs, numbers_of, table
+from mcviz.app.resources import join_runs, run_numbers, table
 from tests.app.opening import opened_page
 from tests.app.probing import widget
 
@@ -165,8 +165,8 @@ def test_a_run_beside_another_is_itself_otherwise(cache: Path) -> None:
     assert shown["other_margin"].tolist() == run.table()["other_margin"].tolist()
     assert shown["other_max_probability"].tolist() == other.scores()["max_probability"].tolist()
     assert own_columns(beside).keys() == own_columns(run).keys() | {"change_"}
-    assert "other_max_probability" in numbers_of(beside)
-    assert "other_max_probability" not in numbers_of(run)
+    assert "other_max_probability" in run_numbers(beside)
+    assert "other_max_probability" not in run_numbers(run)
     assert "change_" not in table(run)
 
 
@@ -225,5 +225,5 @@ def test_choosing_the_other_run_puts_it_in_the_address(open_page: OpenPage) -> N
 
 def test_filters_know_nothing_of_a_run_that_is_gone(run: Run) -> None:
     query = {"columns": '{"change":["right to wrong"]}', "lasso": "margin:other_margin:0,0,1,0,1,1"}
-    found = Filters.from_query(query, Offered(len(run), 10, columns=own_columns(run), numbers=numbers_of(run)))
+    found = Filters.from_query(query, Offered(len(run), 10, columns=own_columns(run), numbers=run_numbers(run)))
     assert found == Filters()

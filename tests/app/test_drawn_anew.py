@@ -16,9 +16,9 @@ RUN: Any = None  # whose table is `ONE`
 ONE = pd.DataFrame({"label": [4], "prediction": [3], "correct": [False], "margin": [0.5], "max_probability": [0.5]})
 FILTERS = Filters(label=(4,), correct="wrong")
 CALLBACKS: dict[str, tuple[Any, Callable[[], None]]] = {
-    "scatter-0": (linked, lambda: linked._lassoed("scatter-0", RUN, Lasso("margin", "max_probability", ()))),
-    "confusion-images": (confusion, lambda: confusion._clicked("confusion-images", 10)),
-    "map-0": (linked, lambda: linked._lassoed("map-0", RUN, Area("pca", ()))),
+    "scatter-0": (linked, lambda: linked._apply_lasso("scatter-0", RUN, Lasso("margin", "max_probability", ()))),
+    "confusion-images": (confusion, lambda: confusion._apply_cell("confusion-images", 10)),
+    "map-0": (linked, lambda: linked._apply_lasso("map-0", RUN, Area("pca", ()))),
 }
 
 
@@ -30,7 +30,7 @@ def filtered_by(view: str, event: dict[str, Any], monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(linked, "latest_state", lambda: PageState(filters=FILTERS))
     monkeypatch.setattr(state, "go", lambda filters: found.append(filters))
     monkeypatch.setattr(linked, "go", lambda filters: found.append(filters))
-    monkeypatch.setattr(linked, "passing", lambda _, filters: filters.mask(ONE))
+    monkeypatch.setattr(linked, "filter_mask", lambda _, filters: filters.mask(ONE))
     callback()
     return found
 

@@ -2,6 +2,8 @@
 
 from dataclasses import fields, replace
 from math import inf
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcviz.app.address_text import Offered
-from mcviz.app.filters import CORRECT, Area, ColumnFilter, Filters, Lasso, surrounded
+from mcviz.app.filters import CORRECT, Area, ColumnFilter, FilterControl, Filters, Lasso, Names, surrounded
 from mcviz.measures import SCORES
 from tests.polygons import surrounded_by_a_loop
 
@@ -156,6 +158,29 @@ def test_every_filter_has_a_mask_a_chip_and_a_text(scores: pd.DataFrame) -> None
     assert Filters.from_query(on.to_query(), offered) == on
 
 
+def test_a_control_changes_its_filter_as_it_is_by_then(scores: pd.DataFrame) -> None:
+    changes: dict[str, Any] = {}
+
+    def bind(key: str, shown: object, change: Any, *, may_be_empty: bool = False) -> dict[str, Any]:
+        changes[key] = change
+        return {"key": f"by-then-{key}"}
+
+    names, columns = Names(NAMES, {"margin": SCORES["margin"]}), {"age": "number"}
+    run, table = SimpleNamespace(labels=None, digest=""), scores.assign(age=np.arange(EXAMPLES))
+    control = FilterControl(run, table, names, columns, lambda _: np.ones(EXAMPLES, bool), bind)
+    for _, each, value in Filters().fields():
+        each.render(value, control)
+    assert changes.keys() >= {"prediction", "disagree", "range-margin", "range-to-margin", "column-low-age"}
+    assert not changes.keys() & {"label", "correct"}, "without labels nothing is filtered by them"
+    by_then = Filters().with_range("margin", 0.2, inf).with_range("max_probability", 0.1, 0.5)
+    narrowed = changes["range-to-margin"](0.8, by_then.ranges)
+    assert narrowed == by_then.with_range("margin", 0.2, 0.8).ranges
+    assert changes["range-from-margin"](None, narrowed) == by_then.with_range("margin", -inf, 0.8).ranges
+    aged = (ColumnFilter("id", contains="a"), ColumnFilter("age", low=3))
+    assert changes["column-high-age"](9, aged) == (aged[0], ColumnFilter("age", low=3, high=9))
+    assert changes["column-low-age"](None, aged) == aged[:1]
+
+
 def test_each_filter_keeps_what_a_plain_loop_keeps(scores: pd.DataFrame) -> None:
     kept = (
         Filters(label=(1, 2), prediction=(0,), correct="wrong", disagree=True)
@@ -222,17 +247,17 @@ def test_a_lasso_keeps_what_lies_inside_a_triangle(scores: pd.DataFrame) -> None
     ],
 )
 def test_typed_words_become_filters(words: str, expected: Filters) -> None:
-    assert Filters().narrowed_by(words, NAMES) == expected
+    assert Filters().narrow(words, NAMES) == expected
 
 
 def test_of_names_that_differ_in_their_capitals_the_one_that_is_typed_is_meant() -> None:
     names = ("A", "a", "b")
-    assert Filters().narrowed_by("A as a", names) == Filters(label=(0,), prediction=(1,))
-    assert Filters().narrowed_by("a as A", names) == Filters(label=(1,), prediction=(0,))
-    assert Filters().narrowed_by("B", names) == Filters(label=(2,))
+    assert Filters().narrow("A as a", names) == Filters(label=(0,), prediction=(1,))
+    assert Filters().narrow("a as A", names) == Filters(label=(1,), prediction=(0,))
+    assert Filters().narrow("B", names) == Filters(label=(2,))
 
 
 @pytest.mark.parametrize("words", ["horse", "cat as horse", "", " as "])
 def test_words_that_name_no_class_say_what_can_be_typed(words: str) -> None:
     with pytest.raises(ValueError, match="“cat as two words”"):
-        Filters().narrowed_by(words, NAMES)
+        Filters().narrow(words, NAMES)

@@ -13,13 +13,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz.app import exporting
+from mcviz.app import exports
 from mcviz.app.address_text import Offered
-from mcviz.app.filters import ColumnFilter, Filters
+from mcviz.app.filters import ColumnFilter, Filters, columns
 from mcviz.app.selection import select
 from mcviz.app.state import PageState
 from mcviz.app.trust import referring
-from mcviz.app.views import VIEWS, column_filter
+from mcviz.app.views import VIEWS
 from mcviz.reviews import reviews_of
 from tests.app.kinds import EXAMPLES, KINDS, REGRESSIONS
 from tests.app.opening import open_popovers, opened_page
@@ -243,7 +243,7 @@ def test_a_closed_popover_computes_nothing_and_keeps_the_choice_of_a_column(monk
         function = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *given, **named: called.append(name) or function(*given, **named))
 
-    counted(column_filter, "as_texts")
+    counted(columns, "as_texts")
     counted(referring, "referral_control")
     app = opened("uncertain", "columns")
     chooser(app).select("source").run()
@@ -330,14 +330,14 @@ def test_every_export_holds_the_users_own_columns(kinds: Path) -> None:
     selection = select(run, PageState())
     own = run.table().iloc[selection.examples]
     for read in (
-        pd.read_csv(io.BytesIO(exporting.csv(selection)), parse_dates=["taken"]),
-        pd.read_parquet(io.BytesIO(exporting.parquet(selection))),
+        pd.read_csv(io.BytesIO(exports.csv(selection)), parse_dates=["taken"]),
+        pd.read_parquet(io.BytesIO(exports.parquet(selection))),
     ):
         assert read["id"].tolist() == own["id"].tolist()
         assert read["source"].tolist() == own["source"].tolist()
         assert (read["taken"].to_numpy() == own["taken"].to_numpy()).all()
         assert read["user_label_name"].tolist() == ["mine"] * EXAMPLES
         np.testing.assert_allclose(read["age"], own["age"])
-    report = exporting.report(selection)
+    report = exports.report(selection)
     for text in (*own["id"], "source clinic A", "&lt;b&gt;note&lt;/b&gt; 7"):
         assert text in report

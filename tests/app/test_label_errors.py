@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz.analysis.labelling import label_issues
-from mcviz.app import exporting
+from mcviz.app import exports
 from mcviz.app.selection import select
 from mcviz.app.state import CONFIDENT_FIRST, PageState
 from mcviz.app.wording import extremes
@@ -120,6 +120,6 @@ def test_one_example_and_the_report_name_the_end_that_they_begin_at(cache: Path,
     state = PageState(score=name)
     ends = {f"{first} first": state, f"{last} first": dataclasses.replace(state, order=CONFIDENT_FIRST)}
     for said, of_state in ends.items():
-        report = exporting.report(select(run, of_state))
+        report = exports.report(select(run, of_state))
         assert said in report
         assert ("is uncertain about" in report) == (name == "margin")

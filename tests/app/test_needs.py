@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from mcviz.app import needs
-from mcviz.app.exporting import EXPORTS
+from mcviz.app.exports import EXPORTS
 from mcviz.app.navigation import PAGES, PROBE
-from mcviz.app.needs import MISSING, has, met, offered
+from mcviz.app.needs import MISSING, available, check_needs, has
 from mcviz.app.views import VIEWS
 
 APP = Path(__file__).parents[2] / "mcviz" / "app"
@@ -40,10 +40,10 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_what_is_missing_is_said_once_and_what_is_there_is_not(said: list[str]) -> None:
-    assert met(Kept(has_images=True), {"images"})
-    assert met(Kept(), set())
+    assert check_needs(Kept(has_images=True), {"images"})
+    assert check_needs(Kept(), set())
     assert said == []
-    assert not met(Kept(has_images=True), {"model", "labels"})
+    assert not check_needs(Kept(has_images=True), {"model", "labels"})
     assert said == [MISSING["labels"][1]]
 
 
@@ -55,10 +55,10 @@ def test_each_kind_of_thing_is_looked_for() -> None:
 
 
 def test_views_and_exports_are_offered_where_the_run_has_what_they_need() -> None:
-    assert offered(VIEWS, Kept()) == ["gallery", "table", "scatter"]
-    assert offered(VIEWS, Kept(labels=())) == ["gallery", "table", "scatter", "confusion", "classes"]
-    assert offered(VIEWS, Kept(has_images=True)) == ["gallery", "table", "scatter", "map"]
-    assert offered(EXPORTS, Kept()) == ["csv", "parquet", "html"]
+    assert available(VIEWS, Kept()) == ["gallery", "table", "scatter"]
+    assert available(VIEWS, Kept(labels=())) == ["gallery", "table", "scatter", "confusion", "classes"]
+    assert available(VIEWS, Kept(has_images=True)) == ["gallery", "table", "scatter", "map"]
+    assert available(EXPORTS, Kept()) == ["csv", "parquet", "html"]
 
 
 def test_pages_are_registered_once_each_with_its_needs() -> None:

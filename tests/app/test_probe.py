@@ -65,7 +65,7 @@ def test_predictions_are_cached_up_to_a_number_of_bytes(run: Run, monkeypatch: p
 
     kept: dict[str, object] = {}
     monkeypatch.setattr(predicting, "session_store", lambda: kept)
-    monkeypatch.setattr(predicting, "live_passes", passes)
+    monkeypatch.setattr(predicting, "predict_live", passes)
     monkeypatch.setattr(predicting, "MOST_CACHED_BYTES", 2 * 40)
     for number in (1, 2, 1, 3, 2, 1):
         predicting.predict(run, np.full((1, 2, 2, 1), number, np.float32))

@@ -18,7 +18,7 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import Run
-from mcviz.app import exporting
+from mcviz.app import exports
 from mcviz.app.filters import Lasso
 from mcviz.app.selection import select
 from mcviz.app.state import PageState
@@ -344,14 +344,14 @@ def test_exports_hold_all_numbers_and_speak_of_no_classes(cache: Path, name: str
     selection = select(run, PageState(score="predictive_std"))
     rows = run.table().iloc[selection.examples]
     for read in (
-        pd.read_csv(io.BytesIO(exporting.csv(selection))),
-        pd.read_parquet(io.BytesIO(exporting.parquet(selection))),
+        pd.read_csv(io.BytesIO(exports.csv(selection))),
+        pd.read_parquet(io.BytesIO(exports.parquet(selection))),
     ):
         assert list(read) == ["example", *rows]
         assert read["example"].tolist() == selection.examples.tolist()
         np.testing.assert_allclose(read["predictive_std"], rows["predictive_std"], rtol=1e-6)
     report = re.sub(
-        r"<script.*?</script>|<style.*?</style>|class=\"[^\"]*\"", "", exporting.report(selection), flags=re.S
+        r"<script.*?</script>|<style.*?</style>|class=\"[^\"]*\"", "", exports.report(selection), flags=re.S
     )
     assert not re.search(r"\b(class(es)?|probability|accurac\w+|correct)\b", re.sub(r"<div.*?>", "", report))
     assert ("RMSE" in report) == (name != "regression-without-labels")

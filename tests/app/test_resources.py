@@ -87,15 +87,15 @@ def test_a_run_has_one_table_and_its_rankings_are_read_only(run: Run) -> None:
 
 def test_live_passes_are_as_many_as_the_run_has(colour_cache: Path) -> None:
     run = mcviz.open_run(colour_cache / "colour")
-    assert resources.live_passes(run, np.zeros((2, 12, 10, 3), np.float32)).shape == (run.passes, 2, 3)
+    assert resources.predict_live(run, np.zeros((2, 12, 10, 3), np.float32)).shape == (run.passes, 2, 3)
 
 
 def test_a_run_is_opened_once_and_again_where_it_was_written_anew(tmp_path: Path) -> None:
     make(tmp_path / "run")
-    opened = resources.opened_run(tmp_path / "run")
-    assert resources.opened_run(tmp_path / "run") is opened
+    opened = resources.open_cached_run(tmp_path / "run")
+    assert resources.open_cached_run(tmp_path / "run") is opened
     os.utime(tmp_path / "run" / "manifest.json", (1, 1))
-    assert resources.opened_run(tmp_path / "run") is not opened
+    assert resources.open_cached_run(tmp_path / "run") is not opened
 
 
 def test_garbage_is_not_kept_where_a_model_is_loaded_and_what_is_loaded_is_not_looked_at(colour_cache: Path) -> None:
@@ -145,7 +145,7 @@ def test_layers_of_the_user_s_own_come_from_the_modules_that_the_operator_named(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", sys.path.copy())
     with pytest.raises(UnsuitableModelError, match="name its module by --import"):
-        resources.live_passes(run, np.zeros((2, 4, 4, 1), np.float32))
+        resources.predict_live(run, np.zeros((2, 4, 4, 1), np.float32))
     monkeypatch.setenv("MCVIZ_IMPORT", "my_layers_of_resources")
-    live = resources.live_passes(run, np.full((2, 4, 4, 1), 100 / 255, np.float32))
+    live = resources.predict_live(run, np.full((2, 4, 4, 1), 100 / 255, np.float32))
     np.testing.assert_allclose(live, run.probs_block(0, None), atol=1e-4)

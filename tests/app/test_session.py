@@ -20,7 +20,7 @@ def working_for(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Let this thread work for a visit with a state, or for none."""
 
     def switch(visit: object, state: State) -> None:
-        monkeypatch.setattr(session, "get_script_run_ctx", lambda **_: visit)
+        monkeypatch.setattr(session, "current_visit", lambda: visit)
         monkeypatch.setattr(session, "st", SimpleNamespace(session_state=state))
 
     return switch

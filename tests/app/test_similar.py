@@ -55,10 +55,10 @@ def test_a_kept_layout_is_read_back_and_one_that_does_not_fit_is_not(tmp_path: P
     for wrong in (positions[1:], positions[:, :1]):
         save_derived(run.path, run.digest, layouts.TSNE, {"positions": wrong})
         assert layouts.positions(run, "tsne") is None
-        assert layouts.known_layouts(run) == ["pca"]
+        assert layouts.computed_layouts(run) == ["pca"]
     save_derived(run.path, run.digest, layouts.TSNE, {"positions": positions})
     np.testing.assert_array_equal(layouts.positions(run, "tsne"), positions)
-    assert layouts.known_layouts(run) == ["pca", "tsne"]
+    assert layouts.computed_layouts(run) == ["pca", "tsne"]
 
 
 @pytest.mark.parametrize("count", [1, 2, 6])

@@ -113,7 +113,7 @@ def test_in_another_run_there_are_other_examples() -> None:
     of_a_run = {"selected": "1", "area": "pca:0,0,1,0,1,1"}
     state = PageState.from_query({**address, **of_a_run, "label": "1", "score": "margin"}, Offered(layouts=["pca"]))
     assert len(state.to_query()) == len(address) + len(of_a_run) + 2
-    assert state.without_examples().to_query() == {"label": "1", "score": "margin"}
+    assert state.without_all("examples").to_query() == {"label": "1", "score": "margin"}
 
 
 def test_what_is_as_it_is_by_itself_is_not_in_the_address() -> None:

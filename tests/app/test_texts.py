@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import data
-from mcviz.app import exporting
+from mcviz.app import exports
 from mcviz.app.columns import details, grouping_columns
 from mcviz.app.filters import ColumnFilter, Filters
 from mcviz.app.probe import predicting
@@ -124,11 +124,11 @@ def test_find_still_finds_classes_first() -> None:
 def test_the_report_and_the_tables_have_the_texts_and_nothing_in_them_is_markup(kinds: Path) -> None:
     run = mcviz.open_run(kinds / "texts")
     filters = Filters().with_column(ColumnFilter("text", contains="canary"))
-    report = exporting.report(select(run, PageState(filters=filters)))
+    report = exports.report(select(run, PageState(filters=filters)))
     assert "&lt;script&gt;fetch(&#x27;http://canary.invalid/s&#x27;)&lt;/script&gt;" in report
     for harm in ("<script>fetch", "<img", "<a href", "<b>bold"):
         assert harm not in report.rpartition("<h2>")[2], "below the charts"
-    assert b"Donaudampf" in exporting.csv(select(run, PageState()))
+    assert b"Donaudampf" in exports.csv(select(run, PageState()))
 
 
 # Probing
@@ -229,7 +229,7 @@ def test_predictions_of_texts_are_kept_by_their_words(live: Path, monkeypatch: p
 
     kept: dict[str, object] = {}
     monkeypatch.setattr(predicting, "session_store", lambda: kept)
-    monkeypatch.setattr(predicting, "live_passes", passes)
+    monkeypatch.setattr(predicting, "predict_live", passes)
     run, held = mcviz.open_run(live / RUN), np.empty(1, object)
     for text in ("a", "bc", "a\0", "bc", "a"):
         held[0] = text

@@ -15,7 +15,7 @@ from mcviz.app.caching import table_key
 from mcviz.app.components import zoom
 from mcviz.app.filters import Area, Filters, Lasso
 from mcviz.app.layouts import positions
-from mcviz.app.selection import passing
+from mcviz.app.selection import filter_mask
 from mcviz.app.views import layout_map, scatter
 from mcviz.figures import Window, cells, scores
 from tests.app.keeping import kept_of
@@ -85,7 +85,7 @@ def test_a_part_with_few_examples_shows_each_and_a_button_leads_back(run: Run, v
 
 def test_an_area_of_the_map_selects_exactly_what_it_surrounds(run: Run) -> None:
     corners = ((-500.0, -300.0), (900.0, -400.0), (100.0, 50.0), (800.0, 600.0))
-    found = passing(run, Filters(area=Area("pca", corners)))
+    found = filter_mask(run, Filters(area=Area("pca", corners)))
     plane = positions(run, "pca")
     assert plane is not None
     np.testing.assert_array_equal(found[:2000], surrounded_by_a_loop(corners, plane[:2000].tolist()))

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 import mcviz
 from mcviz import Run
 from mcviz.app.address_text import Offered
-from mcviz.app.exporting import report
+from mcviz.app.exports import report
 from mcviz.app.filters import Filters
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState

@@ -20,8 +20,7 @@ class Sender {
   go() {
     this.timer = undefined;
     if (!this.waiting.length) return;
-    const drawing = document.querySelector('[data-test-script-state="running"]');
-    if (drawing) this.until = 0;
+    if (scriptState() === "running") this.until = 0;
     else if (performance.now() >= this.until) {
       this.send(this.waiting.shift());
       this.until = performance.now() + STARTED;

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 import streamlit as st
 
-from mcviz.app.components.scripts import load_assets
+from mcviz.app.components.assets import load_assets
 from mcviz.app.session import widget_value
 
 _mounted = st.components.v2.component(
@@ -41,7 +41,7 @@ def brush(
     clear: Callable[[], None],
     remove: Callable[[], None] | None = None,
 ) -> None:
-    """The histogram: grey for all examples, coloured for those that are left.
+    """Render a histogram: grey for all examples, coloured for those that are left.
 
     Args:
         key: of the component.

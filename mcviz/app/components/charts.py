@@ -20,7 +20,7 @@ _FOR_AN_AUDIENCE = ContextVar("for_an_audience", default=False)
 
 
 def chart(figure: go.Figure, key: str, spoken: str) -> None:
-    """A plotly chart without a toolbar, and a sentence for those who cannot see it."""
+    """Render a plotly chart without a toolbar, and a sentence for those who cannot see it."""
     height: Literal["stretch", "content"] = "content"
     if _FOR_AN_AUDIENCE.get():
         figure, height = with_large_letters(figure), "stretch"
@@ -39,14 +39,14 @@ def for_an_audience() -> Iterator[None]:
 
 
 def headed_chart(heading: str, figure: go.Figure, key: str, spoken: str) -> None:
-    """A chart under its heading, with the sentence that says what it shows, also for those who cannot see it."""
+    """Render a chart under its heading, with a sentence on it, also for those who cannot see it."""
     st.header(heading, anchor=False)
     st.caption(spoken)
     chart(figure, key, spoken)
 
 
 def picture(image: np.ndarray, spoken: str, width: int = PICTURE_WIDTH) -> None:
-    """One image, small ones enlarged to crisp squares.
+    """Render one image, small ones enlarged to crisp squares.
 
     Args:
         image: (height, width, channels) uint8 or float32 in 0..1.
@@ -58,13 +58,13 @@ def picture(image: np.ndarray, spoken: str, width: int = PICTURE_WIDTH) -> None:
     st.image(source, width=max(1, round(width * min(1, image.shape[1] / image.shape[0]))), alt=spoken)
 
 
-def nothing_passes() -> None:
-    """What a view of the selection shows where it is empty."""
+def render_empty_selection() -> None:
+    """Render a hint in place of a view of a selection that is empty."""
     st.info("No example passes all of these filters. Take one off above.", icon=":material/filter_alt_off:")
 
 
 def class_table(summary: PassSummary, class_names: Sequence[str]) -> None:
-    """Mean and standard deviation of the classes' probabilities over the passes, in percent; of many classes a few."""
+    """Render mean and std of the classes' probabilities over the passes, in percent; of many classes a few."""
     shown = shown_classes(summary.mean)
     rows = pd.DataFrame(
         {
@@ -82,7 +82,7 @@ def _all_or_likeliest(shown: int, class_names: Sequence[str]) -> str:
 
 
 def class_charts(summary: PassSummary, class_names: Sequence[str], label: int | None, key: str) -> None:
-    """The predictive mean with its spread, and one histogram a class.
+    """Render the predictive mean with its spread, and one histogram a class.
 
     Args:
         summary: of the passes of one example.

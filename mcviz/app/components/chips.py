@@ -3,18 +3,18 @@
 import streamlit as st
 
 from mcviz.app.filters import Filters
-from mcviz.app.resources import class_names, numbers_of
+from mcviz.app.resources import class_names, run_numbers
 from mcviz.app.selection import Selection
 from mcviz.app.state import change_filters, go
 from mcviz.app.wording import as_markdown
 
 
 def chips(selection: Selection) -> None:
-    """How many examples are selected, a button for each filter that takes it off, and one that shows the flagged."""
+    """Render how many examples are selected, a button that takes off each filter, and one for the flagged."""
     filters, flagged = selection.filters, selection.state.flagged
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", width="content", key="chips"):
         st.markdown(f"**{len(selection.examples):,}** of {len(selection.run):,} examples", width="content")
-        removable = filters.chips(class_names(selection.run), numbers_of(selection.run))
+        removable = filters.chips(class_names(selection.run), run_numbers(selection.run))
         for index, (label, take_off) in enumerate(removable):
             st.button(
                 as_markdown(label),

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from mcviz.app.components.scripts import load_assets
+from mcviz.app.components.assets import load_assets
 
 _mounted = st.components.v2.component(
     "mcviz_copy_link", css=load_assets("copy_link.css"), js=load_assets("copy_link.js")
@@ -10,5 +10,5 @@ _mounted = st.components.v2.component(
 
 
 def copy_link() -> None:
-    """The button."""
+    """Render the button."""
     _mounted(key="copy-link", width="content")

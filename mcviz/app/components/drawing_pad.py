@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from mcviz.app.components.scripts import load_assets
+from mcviz.app.components.assets import load_assets
 from mcviz.app.session import session_store
 from mcviz.data.drawing import Stroke
 
@@ -16,7 +16,7 @@ _mounted = st.components.v2.component(
 
 
 def drawing_pad(aspect: float) -> list[Stroke]:
-    """The pad, and the strokes that are drawn on it.
+    """Render the pad, and return the strokes that are drawn on it.
 
     Args:
         aspect: its width in heights.

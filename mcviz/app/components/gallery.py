@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from mcviz.app.columns import details, facts_of, shown
-from mcviz.app.components.scripts import load_assets
+from mcviz.app.columns import details, format_facts, format_value
+from mcviz.app.components.assets import load_assets
 from mcviz.app.kinds import kind_of
 from mcviz.app.navigation import EXAMPLE, Page, open_page
-from mcviz.app.resources import scores_of, table
+from mcviz.app.resources import run_scores, table
 from mcviz.app.state import PageState
 from mcviz.app.tasks import task_of
 from mcviz.app.tasks.base import TileText
@@ -37,7 +37,7 @@ def tiles(
     *,
     looks: bool = False,
 ) -> None:
-    """Examples with their labels and predictions; a click opens one, or shows it in the panel beside.
+    """Render examples with labels and predictions; a click opens one, or shows it in the panel beside.
 
     Args:
         run: whose examples they are.
@@ -59,8 +59,8 @@ def tiles(
 
 
 def tile_data(run: Run, state: PageState, examples: np.ndarray, first_rank: int | None, score: str) -> dict[str, Any]:
-    """What the browser is sent of examples to draw them as tiles; see `tiles`."""
-    rows, score_shown, own = table(run).iloc[examples].to_dict("records"), scores_of(run)[score], details(run)
+    """Return the data from which the browser draws examples as tiles; see `tiles`."""
+    rows, score_shown, own = table(run).iloc[examples].to_dict("records"), run_scores(run)[score], details(run)
     found = kind_of(run).tiles(run, examples)
     each = found.each or ({},) * len(rows)
     return {
@@ -69,9 +69,9 @@ def tile_data(run: Run, state: PageState, examples: np.ndarray, first_rank: int 
             _tile(int(example), first_rank and first_rank + index, row, task_of(run).tile_text(run, row), score_shown)
             | {
                 "current": int(example) == state.example,
-                "marks": {name: int(example) in marked for name, marked in marks_of(state).items()},
-                "name": shown(row["id"]) if "id" in own else f"example {example}",
-                "hover": "\n".join(f"{name}: {value}" for name, value in facts_of(own[:MOST_FACTS], row)),
+                "marks": {name: int(example) in marked for name, marked in marks(state).items()},
+                "name": format_value(row["id"]) if "id" in own else f"example {example}",
+                "hover": "\n".join(f"{name}: {value}" for name, value in format_facts(own[:MOST_FACTS], row)),
                 **more,
             }
             for index, (example, row, more) in enumerate(zip(examples, rows, each, strict=True))
@@ -79,8 +79,8 @@ def tile_data(run: Run, state: PageState, examples: np.ndarray, first_rank: int 
     }
 
 
-def marks_of(state: PageState) -> dict[str, tuple[int, ...]]:
-    """The examples of each mark, by what puts it on and takes it off."""
+def marks(state: PageState) -> dict[str, tuple[int, ...]]:
+    """Return the examples of each mark, by the act that puts it on and takes it off."""
     return {"tick": state.ticked, "pin": state.pinned, "flag": state.flagged}
 
 

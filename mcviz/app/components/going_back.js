@@ -5,14 +5,6 @@ const AT_REST = 300; // milliseconds that a place has to hold
 const TITLE = ".st-key-page-title"; // of the page, which is gone before the address where another page comes
 const places = (window.mcvizPlaces ??= {}); // where somebody was, by page
 
-function scroller() {
-  return document.querySelector('[data-testid="stMain"]');
-}
-
-function drawing() {
-  return document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState !== "notRunning";
-}
-
 function keyOf(found) {
   const keyed = found?.closest?.('[class*="st-key-"]');
   return keyed && [...keyed.classList].find((name) => name.startsWith("st-key-"));
@@ -66,7 +58,7 @@ class GoingBack {
       page.scrollTop = this.wanted.top;
       this.held = now;
     }
-    if (drawing()) this.held = now;
+    if (scriptState() !== "notRunning") this.held = now;
     const arrived = now - this.held > AT_REST;
     if (arrived) toFocus(this.wanted)?.focus({ preventScroll: true });
     if (arrived || now - this.since > PATIENCE) this.stay();

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from mcviz.app.components.scripts import load_assets
+from mcviz.app.components.assets import load_assets
 from mcviz.app.wording import abbreviated
 from mcviz.figures import by_role, shown_classes
 from mcviz.figures.classes import OTHERS
@@ -29,7 +29,7 @@ def pass_histograms(
     spoken: str,
     label: int | None = None,
 ) -> None:
-    """One small histogram a class of its probability in each pass: 100 bins over 0 to 1, two columns, shared axes.
+    """Render a small histogram a class of its probability in each pass: 100 bins over 0 to 1, shared axes.
 
     The counts are drawn on a square-root scale, so that a few passes of another prediction stay visible beside
     hundreds.
@@ -46,12 +46,12 @@ def pass_histograms(
 
 
 def ticks(passes: int) -> list[int]:
-    """The counts that the height of a histogram is read off: 0, and a few up to all passes."""
+    """Return counts for the height of a histogram: 0, and a few up to all passes."""
     return [0, *(count for count in TICKS if LOWEST_TICK * passes <= count <= passes)]
 
 
 def class_panels(summary: PassSummary, class_names: Sequence[str], label: int | None) -> list[dict[str, object]]:
-    """What the browser is sent of each class.
+    """Return the data from which the browser draws each class.
 
     Args:
         summary: of the passes of one example.

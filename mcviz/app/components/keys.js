@@ -2,9 +2,8 @@ const PATIENCE = 5000; // milliseconds, in which what is being drawn should be t
 let wanted; // what is waited for: its name, what was typed since, and until when
 
 export default function (component) {
-  // A widget that was replaced stays until the new one is drawn (stale), or a moment longer, hidden (retained). Where a
-  // name is the beginning of a key, a number at its end counts the turns: of two, the later one is on the screen.
-  const all = (name) => [...document.querySelectorAll(`[class*="st-key-${name}"]:not([data-retained])`)];
+  // Where a name is the beginning of a key, a number at its end counts the turns: of two, the later one is on the screen.
+  const all = (name) => [...document.querySelectorAll(`[class*="st-key-${name}"]:not(${RETAINED})`)];
   const turnOf = (place) => Number([...place.classList].find((each) => each.startsWith("st-key-")).match(/\d*$/)[0]);
   const reached = (name, kind) => {
     if (!name.endsWith("-")) return all(name)[0]?.querySelector(kind);
@@ -13,7 +12,7 @@ export default function (component) {
     return all(name).find((place) => turnOf(place) === latest)?.querySelector(kind);
   };
   // Buttons that are disabled are those of the step before, while the next one is drawn.
-  const isDrawing = () => document.querySelector('[data-test-script-state="running"]') !== null;
+  const isDrawing = () => scriptState() === "running";
   const isField = (element) => element?.closest?.(FIELDS);
   const enter = () => {
     const field = reached(wanted.name, "input");
@@ -21,7 +20,7 @@ export default function (component) {
     if (button && !field && !(button.disabled && isDrawing())) {
       button.click();
       wanted = undefined;
-    } else if (field && !field.closest("[data-stale=true]")) {
+    } else if (field && !field.closest(STALE)) {
       field.focus();
       if (wanted.typed) document.execCommand("insertText", false, wanted.typed);
       if (wanted.entered) setTimeout(() => field.blur()); // when the field has heard it; then it is kept

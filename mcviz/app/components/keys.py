@@ -1,10 +1,20 @@
-"""Keys that press a button or go into a field, for those that Streamlit keeps for itself or for other widgets."""
+"""The keyboard: keys that press a button or go into a field, and arrow keys of which no press is lost.
+
+Streamlit's own shortcuts leave out the keys that it keeps for itself or for other widgets.
+"""
+
+from collections.abc import Callable
 
 import streamlit as st
 
-from mcviz.app.components.scripts import load_assets
+from mcviz.app.components.assets import load_assets
+from mcviz.app.session import session_store, widget_value
 
-_mounted = st.components.v2.component("mcviz_keys", js=load_assets("hearing.js", "keys.js"))
+ARROW_KEYS = "arrow-keys"
+TAKEN = "arrow-keys-taken"  # of the session: the steps that were made, and the page that counted them
+
+_keys = st.components.v2.component("mcviz_keys", js=load_assets("internals.js", "hearing.js", "keys.js"))
+_arrow_keys = st.components.v2.component("mcviz_arrow_keys", js=load_assets("hearing.js", "arrow_keys.js"))
 
 
 def keys(**widgets: str) -> None:
@@ -14,4 +24,24 @@ def keys(**widgets: str) -> None:
         widgets: the key of a Streamlit button or of a text field or selectbox, or what only its key begins with, for
             each key of the keyboard, which is named as browsers name it, in small letters.
     """
-    _mounted(data=widgets, key="keys", height=1)
+    _keys(data=widgets, key="keys", height=1)
+
+
+def arrow_keys(move: Callable[[int], None]) -> None:
+    """Let the arrow keys step, where no field is being typed in.
+
+    Args:
+        move: takes the steps since it was called last, to the left where negative, in a callback.
+    """
+
+    def changed() -> None:
+        component = widget_value(ARROW_KEYS)  # which is gone where somebody left the page meanwhile
+        counted = component.counted if component else None
+        if counted is None:
+            return
+        since, steps = counted["since"], int(counted["steps"])
+        before, taken = session_store().get(TAKEN, (since, 0))
+        session_store()[TAKEN] = since, steps
+        move(steps - (taken if before == since else 0))
+
+    _arrow_keys(key=ARROW_KEYS, default={"counted": None}, on_counted_change=changed, height=1)

@@ -121,10 +121,9 @@ class Look {
 
   pressed(event) {
     const target = event.composedPath()[0];
-    const keeps = `${FIELDS}, [role=radio], [role=slider], [role=tab], [role=dialog]`;
-    const others = '[data-testid="stDataFrame"], [data-testid="stPopoverBody"], [role="listbox"]';
+    const keeps = `${FIELDS}, ${TAKES_KEYS}, [role=radio], [role=slider], [role=tab], [role=dialog], [role=listbox]`;
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    if (!(target instanceof Element) || target.closest(keeps) || target.closest(others)) return;
+    if (!(target instanceof Element) || target.closest(keeps)) return;
     const tile = target.closest(".tile");
     const example = tile ? Number(tile.dataset.example) : this.example;
     const act = Object.keys(ACTS).find((name) => ACTS[name].key === event.key.toLowerCase());

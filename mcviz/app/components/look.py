@@ -5,21 +5,21 @@ from typing import Any
 
 import streamlit as st
 
-from mcviz.app.components.scripts import load_assets
+from mcviz.app.components.assets import load_assets
 from mcviz.app.session import widget_value
 
 _mounted = st.components.v2.component(
     "mcviz_look",
     css=load_assets("tile.css", "acts.css", "look.css"),
-    js=load_assets("hearing.js", "element.js", "tile.js", "acts.js", "look.js"),
+    js=load_assets("internals.js", "hearing.js", "element.js", "tile.js", "acts.js", "look.js"),
 )
 
 
-_asked = st.components.v2.component("mcviz_asked", js=load_assets("hearing.js", "asked.js"))
+_asked = st.components.v2.component("mcviz_asked", js=load_assets("internals.js", "hearing.js", "asked.js"))
 
 
 def look_head(key: str, data: dict[str, Any]) -> None:
-    """The head. What keys and views ask of an example, it draws at once and passes on to `asked_of_examples`.
+    """Render the head. It draws at once what keys and views request, and passes it on to `example_requests`.
 
     Args:
         key: of the component.
@@ -28,8 +28,8 @@ def look_head(key: str, data: dict[str, Any]) -> None:
     _mounted(key=key, data=data)
 
 
-def asked_of_examples(key: str, act: Callable[[Any], None]) -> Any:
-    """What is asked of examples in the browser: `what`, the number of an `example`, and for a range all `examples`.
+def example_requests(key: str, act: Callable[[Any], None]) -> Any:
+    """Receive requests of the browser: `what`, the number of an `example`, and for a range all `examples`.
 
     Args:
         key: of the component, which shows nothing.

@@ -1,12 +1,48 @@
+/* Plotly keeps every touch on a chart for itself, so that a page could not be scrolled from there. It is not told of
+   them, and the browser scrolls; of a tap it makes a click, which plotly hears. One finger selects on a chart once its
+   toolbar's lasso or box was tapped, and then the page scrolls again. */
+const SELECTING = "mcvizSelecting";
+
+function chartOf(event) {
+  return event.target instanceof Element ? event.target.closest(CHART) : null;
+}
+
+const touching = {
+  touchstart: (event) => {
+    const chart = chartOf(event);
+    if (chart && !(SELECTING in chart.dataset)) event.stopPropagation();
+  },
+  touchend: (event) => {
+    const chart = chartOf(event);
+    if (chart && !event.target.closest(TOOLBAR)) delete chart.dataset[SELECTING];
+  },
+  click: (event) => {
+    const chart = chartOf(event);
+    if (chart && event.target.closest(SELECTING_TOOL)) chart.dataset[SELECTING] = "";
+  },
+};
+
+/* Streamlit's link to the main content leads to where the links to all pages are: on to what is behind them. */
+const skipping = {
+  click: (event) => {
+    const title = event.target.closest?.(SKIP_LINK) && document.querySelector(".st-key-page-title");
+    if (!title) return;
+    title.tabIndex = -1;
+    setTimeout(() => title.focus()); // after Streamlit has done so elsewhere
+  },
+};
+
 export default function ({ setTriggerValue }) {
-  shortHistory();
+  shortenHistory();
   const listening = new AbortController();
-  for (const listeners of [touching(), goingBack(), skipping()]) {
+  for (const listeners of [touching, goingBack(), skipping]) {
     for (const [kind, listener] of Object.entries(listeners)) {
       window.addEventListener(kind, listener, { capture: true, passive: true, signal: listening.signal });
     }
   }
-  const watching = reconnecting(() => setTriggerValue("reconnected", true));
+  // A server that was started anew knows nothing of the page, and would pass over the first click on it: it draws the
+  // page again before that.
+  const watching = onReconnect(() => setTriggerValue("reconnected", true));
   return () => {
     listening.abort();
     watching.disconnect();

@@ -1,18 +1,16 @@
-"""What every page listens to: fingers on charts, going back to where somebody was, and a server that comes back."""
+"""Listeners of every page: to fingers on charts, to going back, and to a server that comes back."""
 
 import streamlit as st
 
-from mcviz.app.components.scripts import load_assets
+from mcviz.app.components.assets import load_assets
 
 _mounted = st.components.v2.component(
     "mcviz_page_listeners",
-    js=load_assets(
-        "touch.js", "going_back.js", "short_history.js", "reconnecting.js", "skipping.js", "page_listeners.js"
-    ),
+    js=load_assets("internals.js", "going_back.js", "page_listeners.js"),
 )
 
 
-def page_listens() -> None:
+def page_listeners() -> None:
     """Let a finger scroll the page from every chart, whose toolbar has what selects with a finger.
 
     And let the page be where it was, with the focus, when somebody goes back to it, which is one step from an example;

@@ -20,13 +20,10 @@ class Points {
     this.current ??= data.current;
     if (data.tile) this.known.set(data.tile.example, data);
     if (this.known.has(this.over?.example)) this.picture();
-    this.attach();
   }
 
-  /* The chart is drawn after this, and at times anew. */
-  attach() {
-    const chart = document.querySelector(`.st-key-${CSS.escape(this.data.container)} .js-plotly-plot`);
-    if (!chart?.on || chart === this.chart) return;
+  attach(chart) {
+    if (chart === this.chart) return;
     this.chart = chart;
     chart.on("plotly_hover", (event) => this.hovered(event));
     chart.addEventListener("pointerdown", () => this.draws());
@@ -88,18 +85,11 @@ class Points {
   /* A ring around the example that is looked at. Drawn over the chart, so that ten thousand points stay as they are. */
   mark() {
     this.ring.remove();
-    const { xaxis, yaxis } = this.chart?._fullLayout ?? {};
-    if (!xaxis || this.current === null) return;
-    for (const { customdata, x, y } of this.chart._fullData) {
-      const at = customdata ? customdata.indexOf(this.current) : -1;
-      if (at < 0) continue;
-      const [left, top] = [xaxis.d2p(x[at]), yaxis.d2p(y[at])];
-      if (left < 0 || top < 0 || left > xaxis._length || top > yaxis._length) return;
-      Object.assign(this.ring.style, { left: `${xaxis._offset + left}px`, top: `${yaxis._offset + top}px` });
-      this.ring.dataset.example = this.current;
-      this.chart.querySelector(".svg-container").append(this.ring);
-      return;
-    }
+    const point = this.chart && this.current !== null ? pointOf(this.chart, this.current) : null;
+    if (!point) return;
+    Object.assign(this.ring.style, { left: `${point.left}px`, top: `${point.top}px` });
+    this.ring.dataset.example = this.current;
+    overlayOf(this.chart).append(this.ring);
   }
 
   end() {
@@ -111,11 +101,10 @@ class Points {
 export default function ({ data, parentElement }) {
   const points = (parentElement.points ??= new Points(parentElement));
   points.show(data);
-  const watching = new MutationObserver(() => points.attach());
-  watching.observe(document.querySelector(`.st-key-${CSS.escape(data.container)}`), { childList: true, subtree: true });
+  const unwatch = watchChart(data.container, (chart) => points.attach(chart));
   const deafen = hear(parentElement, { "mcviz-looked": (event) => points.looked(event.detail.example) });
   return () => {
-    watching.disconnect();
+    unwatch();
     points.end();
     deafen();
   };

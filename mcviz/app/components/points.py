@@ -4,12 +4,12 @@ from typing import Any
 
 import streamlit as st
 
-from mcviz.app.components.scripts import load_assets
+from mcviz.app.components.assets import load_assets
 
 _mounted = st.components.v2.component(
     "mcviz_points",
     css=load_assets("tile.css", "points.css"),
-    js=load_assets("hearing.js", "element.js", "tile.js", "points.js"),
+    js=load_assets("internals.js", "hearing.js", "element.js", "tile.js", "points.js"),
 )
 
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from mcviz.app.components.scripts import load_assets
+from mcviz.app.components.assets import load_assets
 
 MOST_CHARACTERS = 100_000  # more than that is slow to send and to draw, and nobody scrolls through it
 HEIGHT = 320  # pixels
@@ -11,7 +11,7 @@ _mounted = st.components.v2.component("mcviz_text_box", css=load_assets("text_bo
 
 
 def text_box(text: str, spoken: str, height: int = HEIGHT) -> None:
-    """A text with its lines and its white space, in a box in which a long one scrolls.
+    """Render a text with its lines and its white space, in a box in which a long one scrolls.
 
     Args:
         text: of any length and content; of a very long one the beginning is shown.

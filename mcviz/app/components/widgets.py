@@ -26,10 +26,10 @@ class WidgetVersion:
     value: object
 
 
-def bound(
+def bind(
     name: str, value: T, change: Callable[[T], None] | None = None, *, may_be_empty: bool = False
 ) -> dict[str, Any]:
-    """Keyword arguments for a widget that shows a value of the state, and puts a new one there.
+    """Return keyword arguments for a widget that shows a value of the state, and puts a new one there.
 
     A button or a link that changes the value replaces the widget by a new one of another key. So what a browser that is
     a moment behind still sends for the old one is known for that, and cannot undo the change.

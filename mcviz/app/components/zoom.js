@@ -7,10 +7,9 @@ class Zoom {
     this.quietUntil = 0;
   }
 
-  /* The chart is drawn after this, and anew for each part of the plane. */
-  attach(container) {
-    const chart = document.querySelector(`.st-key-${CSS.escape(container)} .js-plotly-plot`);
-    if (!chart?.on || chart === this.chart) return;
+  /* The chart is a new one for each part of the plane. */
+  attach(chart) {
+    if (chart === this.chart) return;
     this.chart = chart;
     clearTimeout(this.waiting);
     chart.on("plotly_relayout", (changes) => {
@@ -38,7 +37,7 @@ class Zoom {
     if (this.quietUntil === Infinity) return; // until the line is drawn
     if (performance.now() < this.quietUntil) return this.later();
     this.waiting = undefined;
-    const { xaxis, yaxis } = this.chart._fullLayout;
+    const { xaxis, yaxis } = this.chart.layout;
     this.ask({ x: xaxis.range.map(Number), y: yaxis.range.map(Number) });
   }
 }
@@ -46,8 +45,5 @@ class Zoom {
 export default function ({ data, parentElement, setTriggerValue }) {
   const zoom = (parentElement.zoom ??= new Zoom());
   zoom.ask = (window) => setTriggerValue("window", window);
-  zoom.attach(data.container);
-  const watching = new MutationObserver(() => zoom.attach(data.container));
-  watching.observe(document.querySelector(`.st-key-${CSS.escape(data.container)}`), { childList: true, subtree: true });
-  return () => watching.disconnect();
+  return watchChart(data.container, (chart) => zoom.attach(chart));
 }

@@ -1,4 +1,4 @@
-"""What of a chart's plane is in view, told to the server, which then draws that part in more detail."""
+"""The part of a chart's plane that is in view, sent to the server, which then draws it in more detail."""
 
 from collections.abc import Callable
 from math import isfinite
@@ -6,11 +6,11 @@ from typing import Any
 
 import streamlit as st
 
-from mcviz.app.components.scripts import load_assets
+from mcviz.app.components.assets import load_assets
 from mcviz.app.session import widget_value
 from mcviz.figures import Window
 
-_mounted = st.components.v2.component("mcviz_zoom", js=load_assets("zoom.js"))
+_mounted = st.components.v2.component("mcviz_zoom", js=load_assets("internals.js", "zoom.js"))
 
 
 def zoom(key: str, container: str, change: Callable[[Window], None]) -> None:
@@ -32,7 +32,7 @@ def zoom(key: str, container: str, change: Callable[[Window], None]) -> None:
 
 
 def _window(told: Any) -> Window | None:
-    """The part that the browser tells of, where it is one."""
+    """Return the part that the browser sent, where it is one."""
     match told:
         case {"x": [float() | int(), float() | int()] as x, "y": [float() | int(), float() | int()] as y}:
             if all(isfinite(low) and isfinite(high) and low < high for low, high in (x, y)):

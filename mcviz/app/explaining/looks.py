@@ -15,11 +15,11 @@ import streamlit as st
 from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.components.gallery import tiles
 from mcviz.app.explaining.parts import Drawn, Parts
-from mcviz.app.inputs import alone
+from mcviz.app.inputs import as_batch
 from mcviz.app.kinds import kind_of
 from mcviz.app.needs import Need, has
 from mcviz.app.probe.predicting import as_bytes
-from mcviz.app.resources import for_the_model, progress_shown, sampler, seed
+from mcviz.app.resources import model_inputs, progress_bar, sampler, seed
 from mcviz.app.session import session_store
 from mcviz.app.state import PageState
 from mcviz.app.tasks import task_of
@@ -67,7 +67,7 @@ def neighbours(explained: Explained) -> None:
     prepared, found = sampler(run), _neighbours(run)
     from mcviz.sampling.features import own_features
 
-    features = own_features(prepared, for_the_model(run, alone(explained.content)))[0]
+    features = own_features(prepared, model_inputs(run, as_batch(explained.content)))[0]
     examples, cosines = found.nearest(features, NEIGHBOURS, explained.example)
     if len(examples) == 0:
         st.caption("This run has no other example.")
@@ -138,7 +138,7 @@ def _effects(run: Run, content: Any, parts: Parts, stoppable: bool) -> Effects |
         stoppable: whether there is a button to stop; one in a fragment would wait until all is done.
     """
     found: dict[tuple[str, str], Effects] = session_store().setdefault(KEPT, {})
-    key = run.digest, hashlib.sha256(as_bytes(alone(content))).hexdigest()
+    key = run.digest, hashlib.sha256(as_bytes(as_batch(content))).hexdigest()
     if key in found:
         return found[key]
     if session_store().get(STOPPED):
@@ -161,13 +161,13 @@ def _computed(run: Run, content: Any, parts: Parts) -> Effects:
 
     def predicted(contents: np.ndarray) -> np.ndarray:
         # One draw of masks a pass: what is compared has to go through the same ones.
-        return prepared.sample(for_the_model(run, contents), passes=passes, seed=seed(run), masks="per_pass")
+        return prepared.sample(model_inputs(run, contents), passes=passes, seed=seed(run), masks="per_pass")
 
-    whole = predicted(alone(content))[:, 0]
-    bytes_of_one = alone(content).nbytes
+    whole = predicted(as_batch(content))[:, 0]
+    bytes_of_one = as_batch(content).nbytes
     step = int(min(MOST_AT_ONCE, max(1, BLOCK_BYTES // max(1, bytes_of_one))))
     found = []
-    with progress_shown("parts") as progress:
+    with progress_bar("parts") as progress:
         for start in range(0, parts.count, step):
             stop = min(start + step, parts.count)
             found.append(occlusion_effects(whole, predicted(parts.hidden(start, stop))))
@@ -184,7 +184,7 @@ def _neighbours(run: Run) -> "Neighbours":
     from mcviz.sampling.neighbours import find_neighbours
 
     if not held:
-        with progress_shown("examples as the model sees them") as progress:
+        with progress_bar("examples as the model sees them") as progress:
             held.append(find_neighbours(prepared, run, progress))
     return held[0]
 

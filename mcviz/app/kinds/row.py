@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from mcviz.app.columns import row_names, row_values, usual_values
 from mcviz.app.components.charts import chart
 from mcviz.app.explaining.parts import Parts, parts_of_row
 from mcviz.app.inputs import InputKind, ProbeInput
 from mcviz.app.kinds.base import Kind, Tiles
 from mcviz.app.probe.distorting import Distorter
 from mcviz.app.probe.rows import row_along, row_input, shuffled_input, shuffled_row, shuffled_sweep
-from mcviz.app.rows import names_of, rows_of, usual_values
 from mcviz.app.wording import all_as_markdown
 from mcviz.data import ROW_DISTORTIONS, most_unusual
 from mcviz.figures import unusual_values
@@ -29,8 +29,8 @@ NAMES_WIDTH = 160
 
 ROW_DISTORTER = Distorter(
     ROW_DISTORTIONS,
-    lambda run, examples: rows_of(run)[examples],
-    others=lambda run, *_: rows_of(run),
+    lambda run, examples: row_values(run)[examples],
+    others=lambda run, *_: row_values(run),
     gradual="noise",
 )
 
@@ -52,11 +52,11 @@ class Row(Kind):
 
     def render_example(self, run: Run, example: int, width: int) -> None:
         with st.container(width=WIDER * width):
-            self.render_input(run, rows_of(run)[example], f"Example {example}")
+            self.render_input(run, row_values(run)[example], f"Example {example}")
 
     def render_input(self, run: Run, content: np.ndarray, spoken: str) -> None:
         """Render a chart of the most unusual values of a row, and a table of all."""
-        names, z = names_of(run), usual_values(run).z(content)
+        names, z = row_names(run), usual_values(run).z(content)
         unusual = ", ".join(names[column] for column in most_unusual(z)[:FACTS])
         st.markdown("**Most unusual values**")
         st.caption("How far each lies from the median of its column; dark beyond two standard deviations.")
@@ -89,15 +89,15 @@ class Row(Kind):
             principal_components,  # here, because scikit-learn takes most of a second to import
         )
 
-        z = usual_values(run).z(rows_of(run))
+        z = usual_values(run).z(row_values(run))
         return principal_components(np.clip(z, -FARTHEST, FARTHEST).astype(np.float32), progress=progress)
 
     def contents(self, run: Run, examples: np.ndarray) -> np.ndarray:
         """Return (n, D) float32."""
-        return rows_of(run)[examples]
+        return row_values(run)[examples]
 
     def tiles(self, run: Run, examples: np.ndarray) -> Tiles:
-        names, rows = names_of(run), rows_of(run)[examples]
+        names, rows = row_names(run), row_values(run)[examples]
         return Tiles(
             each=tuple(
                 {"facts": [[names[column], f"{row[column]:.4g}"] for column in most_unusual(z)[:FACTS]]}
@@ -109,11 +109,11 @@ class Row(Kind):
         return shuffled_row(run, seed=0)
 
     def parts(self, run: Run, content: np.ndarray) -> Parts:
-        return parts_of_row(content, names_of(run), usual_values(run).median)
+        return parts_of_row(content, row_names(run), usual_values(run).median)
 
 
 def _all_values(run: Run, row: np.ndarray) -> pd.DataFrame:
-    rows = rows_of(run)
+    rows = row_values(run)
     lower, not_higher = (rows < row).mean(axis=0), (rows <= row).mean(axis=0)
     values = [f"{value:.6g}" for value in row]  # a browser's numbers would not show very large ones
-    return pd.DataFrame({"column": names_of(run), "value": values, "percentile": 50 * (lower + not_higher)})
+    return pd.DataFrame({"column": row_names(run), "value": values, "percentile": 50 * (lower + not_higher)})

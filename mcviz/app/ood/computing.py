@@ -7,11 +7,11 @@ import streamlit as st
 
 from mcviz.app.failures import refusal
 from mcviz.app.navigation import OUT_OF_DISTRIBUTION
-from mcviz.app.needs import Part, met
+from mcviz.app.needs import Part, check_needs
 from mcviz.app.places import finished_runs, offered_data
 from mcviz.app.resources import sampler
 from mcviz.app.session import session_store
-from mcviz.app.state import quoted
+from mcviz.app.state import quote
 from mcviz.app.wording import as_markdown
 from mcviz.errors import McvizError
 from mcviz.permission import may_write
@@ -30,7 +30,7 @@ def kept_scores(run: Run) -> OODScores | None:
 
 def first_comparison(run: Run) -> None:
     """What is going to be computed, and the button for it."""
-    if not met(run, NEEDED):
+    if not check_needs(run, NEEDED):
         return
     if _running(run, ""):
         return
@@ -46,7 +46,7 @@ def another_set(run: Run, found: OODScores) -> None:
     """A chooser of a set that is given, and those that were added with a button to remove each."""
     offered = _offered(run)
     st.subheader("Your own sets", anchor=False)
-    if not met(run, NEEDED):
+    if not check_needs(run, NEEDED):
         return
     asked = session_store().get(ASKED)
     if asked and asked[0] == run.digest and asked[1] in offered and _running(run, asked[1]):
@@ -63,7 +63,7 @@ def another_set(run: Run, found: OODScores) -> None:
     added = [each for each in found.sets if each.source] if may_write() else []
     with st.container(horizontal=True):
         for each in added:
-            label = f"Remove {quoted(each.label)}"
+            label = f"Remove {quote(each.label)}"
             st.button(label, icon=":material/close:", key=f"remove-{each.key}", on_click=_remove, args=(run, each.key))
 
 

@@ -10,7 +10,7 @@ from mcviz.app.components.charts import chart
 from mcviz.app.kinds import kind_of
 from mcviz.app.resources import class_names
 from mcviz.app.session import widget_value
-from mcviz.app.state import PageState, go, one_of
+from mcviz.app.state import PageState, choose_name, go
 from mcviz.app.wording import as_markdown
 from mcviz.figures.detection import auroc_of_sets, ood_score_distributions, roc_curve, shades
 from mcviz.measures import percent
@@ -89,8 +89,8 @@ def table(found: OODScores) -> None:
 def behind(run: Run, found: OODScores, state: PageState) -> None:
     """The distributions of an OOD score, its ROC curve, and the inputs that the model is surest of and that pass."""
     sets = {each.key: each for each in found.hardest_first()}
-    each = sets[one_of(state.ood_set, sets)]
-    name = one_of(state.detector, found.labels)
+    each = sets[choose_name(state.ood_set, sets)]
+    name = choose_name(state.detector, found.labels)
     label, low = found.labels[name], each.interval(name)
     st.subheader(f"{as_markdown(label)}: {as_markdown(each.label)}", anchor=False)
     st.markdown(f"AUROC **{low.value:.3f}**, 95% interval {low.low:.3f} to {low.high:.3f}.")

@@ -3,20 +3,20 @@
 import streamlit as st
 
 from mcviz.analysis.comparison import scores_to_compare
-from mcviz.app.beside import ComparedRun
-from mcviz.app.comparing import both, changed, doubted, example_in_both, which_is_better
+from mcviz.app.compared_run import ComparedRun
+from mcviz.app.comparison import load_other, render_changes, render_doubt, render_example_in_both, render_verdict
 from mcviz.app.navigation import COMPARE, begin
-from mcviz.app.resources import scores_of
-from mcviz.app.state import one_of
+from mcviz.app.resources import run_scores
+from mcviz.app.state import choose_name
 
 run, state = begin(COMPARE, "What differs between two runs?")
-other = both(run, state)
-score = one_of(state.score, scores_to_compare(run, other), next(iter(scores_of(run))))
-which_is_better(run, other, score)
+other = load_other(run, state)
+score = choose_name(state.score, scores_to_compare(run, other), next(iter(run_scores(run))))
+render_verdict(run, other, score)
 if isinstance(run, ComparedRun):
     st.header("Which examples changed?", anchor=False)
-    changed(run, state, score)
+    render_changes(run, state, score)
     st.header("One example in both", anchor=False)
-    example_in_both(run, state, score)
+    render_example_in_both(run, state, score)
     st.header("Do they doubt the same examples?", anchor=False)
-    doubted(run, state, score)
+    render_doubt(run, state, score)

@@ -6,22 +6,21 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.app.columns import details, facts_of
-from mcviz.app.components.arrow_keys import arrow_keys
+from mcviz.app.columns import details, format_facts
 from mcviz.app.components.chips import chips
+from mcviz.app.components.choosers import score_chooser
+from mcviz.app.components.example import render_example
 from mcviz.app.components.gallery import tiles
-from mcviz.app.components.keys import keys
-from mcviz.app.components.score_chooser import score_chooser
-from mcviz.app.components.shown import example_shown
-from mcviz.app.components.widgets import bound
+from mcviz.app.components.keys import arrow_keys, keys
+from mcviz.app.components.widgets import bind
 from mcviz.app.explaining.looks import explanations_for
 from mcviz.app.filters import Filters
 from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, begin, open_page
-from mcviz.app.needs import offered
-from mcviz.app.resources import ranking, scores_of
-from mcviz.app.selection import Selection, place_of, select
-from mcviz.app.similar import compared, components
-from mcviz.app.state import CONFIDENT_FIRST, PINS, PageState, go, latest_state, one_of, quoted, with_or_without
+from mcviz.app.needs import available
+from mcviz.app.resources import ranking, run_scores
+from mcviz.app.selection import Selection, find_rank, select
+from mcviz.app.similar import components, similarity_basis
+from mcviz.app.state import CONFIDENT_FIRST, PINS, PageState, choose_name, go, latest_state, quote, toggle_example
 from mcviz.app.tasks import task_of
 from mcviz.app.tasks.base import CloserLook, ExampleContext, load_example
 from mcviz.app.wording import all_as_markdown, as_markdown, extremes
@@ -36,9 +35,9 @@ FACTS_HEIGHT = 320  # pixels
 def stepper(selection: Selection, example: int) -> None:
     """The controls that step through the selection, and a sentence with the rank of the example."""
     examples = selection.examples
-    rank = place_of(example, examples)
+    rank = find_rank(example, examples)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        st.number_input("Example", 0, len(selection.run) - 1, width=140, **bound("example", example))
+        st.number_input("Example", 0, len(selection.run) - 1, width=140, **bind("example", example))
         score_chooser("Ranked by", selection.run, selection.state)
         for label, icon, step in (
             ("Previous", ":material/arrow_back:", -1),
@@ -54,7 +53,7 @@ def stepper(selection: Selection, example: int) -> None:
         arrow_keys(partial(step_through, examples, example))
     if selection.state.unknown_example:
         st.warning(
-            f"There is no example {quoted(selection.state.unknown_example)} in this run: its examples are 0 to "
+            f"There is no example {quote(selection.state.unknown_example)} in this run: its examples are 0 to "
             f"{len(selection.run) - 1:,}. This is the most uncertain one, example {example:,}.",
             icon=":material/link_off:",
         )
@@ -67,7 +66,7 @@ def rank_in(selection: Selection, rank: int) -> str:
     """The rank of the example in the selection, as a sentence; a negative rank: it is not in the selection."""
     if len(selection.examples) == 0:
         return "No example passes all of these filters, so there is none to step through. Take one off."
-    score = scores_of(selection.run)[selection.score]
+    score = run_scores(selection.run)[selection.score]
     order = f", {extremes(score)[1]} first" if selection.state.order == CONFIDENT_FIRST else ""
     by = f"by {score.in_sentence}{order}"
     if rank < 0:
@@ -86,7 +85,7 @@ def step_through(examples: np.ndarray, first: int, steps: int) -> None:
     """
     if len(examples):
         opened = latest_state().example
-        rank = place_of(first if opened is None else opened, examples)
+        rank = find_rank(first if opened is None else opened, examples)
         go(example=int(examples[np.clip(rank + steps, 0, len(examples) - 1)]))
 
 
@@ -106,7 +105,7 @@ def flag_and_pin(state: PageState, example: int) -> None:
             shortcut="F",
             type="primary" if example in flagged else "secondary",
             on_click=go,
-            kwargs={"flagged": with_or_without(flagged, example)},
+            kwargs={"flagged": toggle_example(flagged, example)},
             help="Flags are kept in the address, and listed under the filters.",
         )
         full = example not in pinned and len(pinned) >= PINS
@@ -116,7 +115,7 @@ def flag_and_pin(state: PageState, example: int) -> None:
             icon=":material/keep:",
             disabled=full,
             on_click=go,
-            kwargs={"pinned": with_or_without(pinned, example)},
+            kwargs={"pinned": toggle_example(pinned, example)},
             help=f"Only {PINS} examples fit side by side." if full else "Pin examples to compare them side by side.",
         )
         if pinned and st.button(f"Compare {len(pinned)}", icon=":material/compare:"):
@@ -125,12 +124,12 @@ def flag_and_pin(state: PageState, example: int) -> None:
 
 def score_table(run: Run, row: "pd.Series[float]", example: int) -> None:
     """Every score of the example, and its rank by it."""
-    scores = scores_of(run)
+    scores = run_scores(run)
     rows = pd.DataFrame(
         {
             "score": [score.label for score in scores.values()],
             "value": [as_markdown(score.format(row[name])) for name, score in scores.items()],
-            "rank": [f"{place_of(example, ranking(run, name)) + 1:,}" for name in scores],
+            "rank": [f"{find_rank(example, ranking(run, name)) + 1:,}" for name in scores],
         }
     ).set_index("score")
     st.table(rows)
@@ -138,7 +137,7 @@ def score_table(run: Run, row: "pd.Series[float]", example: int) -> None:
 
 def own_facts(run: Run, row: "pd.Series[float]") -> None:
     """The example's id and its values of the user's own columns, where there are any."""
-    facts = facts_of(details(run), row)
+    facts = format_facts(details(run), row)
     if facts:
         names, values = (all_as_markdown(texts) for texts in zip(*facts, strict=True))
         with st.container(height=FACTS_HEIGHT if len(facts) > MOST_FACTS else "content", border=False):
@@ -151,7 +150,7 @@ def similar_examples(shown: ExampleContext) -> None:
     if len(nearest) == 0:
         st.caption("This run has no other example.")
         return
-    st.caption(f"The examples with the nearest {compared(shown.run)}. Click one to open it.")
+    st.caption(f"The examples with the nearest {similarity_basis(shown.run)}. Click one to open it.")
     tiles(shown.run, shown.state, nearest, None, shown.state.score, key="similar")
 
 
@@ -161,16 +160,16 @@ SIMILAR_EXAMPLES = CloserLook("Similar examples", similar_examples, needs={"exam
 def closer_look(shown: ExampleContext) -> None:
     """The closer look that the state names, of those that the run has everything for."""
     looks = {"similar": SIMILAR_EXAMPLES, **explanations_for(shown.run), **task_of(shown.run).closer_looks()}
-    names = offered(looks, shown.run)
+    names = available(looks, shown.run)
     if not names:
         return
-    name = one_of(shown.state.closer_look, names)
+    name = choose_name(shown.state.closer_look, names)
     st.segmented_control(
         "A closer look",
         names,
         format_func=lambda each: looks[each].label,
         required=True,
-        **bound("closer_look", name),
+        **bind("closer_look", name),
     )
     looks[name].show(shown)
 
@@ -183,7 +182,7 @@ shown = load_example(run, state, example)
 
 left, right = st.columns([2, 5], gap="large")
 with left:
-    example_shown(run, example)
+    render_example(run, example)
     flag_and_pin(state, example)
     own_facts(run, shown.row)
     task.render_summary(shown)

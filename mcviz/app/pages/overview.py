@@ -4,8 +4,8 @@ import streamlit as st
 
 from mcviz.app.components.gallery import tiles
 from mcviz.app.navigation import OVERVIEW, UNCERTAIN, begin, link_to
-from mcviz.app.needs import has, met
-from mcviz.app.resources import ranking, scores_of
+from mcviz.app.needs import check_needs, has
+from mcviz.app.resources import ranking, run_scores
 from mcviz.app.state import PageState
 from mcviz.app.tasks import task_of
 from mcviz.app.wording import counted
@@ -31,7 +31,7 @@ IMPORTED = (
 
 def most_uncertain(run: Run, state: PageState) -> None:
     """The examples that the ensemble is most uncertain of."""
-    score = scores_of(run)[run.task.first_score]
+    score = run_scores(run)[run.task.first_score]
     end = "lowest" if score.uncertain_when == "low" else "highest"
     st.header("What it is most uncertain about", anchor=False)
     marked = "✗ marks a wrong prediction." if has(run, "labels") and task_of(run).marks_mistakes else ""
@@ -59,7 +59,7 @@ def is_imported(run: Run) -> bool:
 
 
 run, state = begin(OVERVIEW, "What is this model uncertain about?", what_is_this)
-labelled = met(run, {"labels"})
+labelled = check_needs(run, {"labels"})
 what_is_shown(run)
 most_uncertain(run, state)
 if labelled:

@@ -4,18 +4,18 @@ from pathlib import Path
 
 import streamlit as st
 
-from mcviz.app.components.widgets import bound
+from mcviz.app.components.widgets import bind
 from mcviz.app.explaining.looks import Explained, explanations
-from mcviz.app.failures import failures_shown
-from mcviz.app.inputs import InputKind, ProbeInput, alone
+from mcviz.app.failures import show_failures
+from mcviz.app.inputs import InputKind, ProbeInput, as_batch
 from mcviz.app.kinds import kind_of
-from mcviz.app.navigation import PROBE, begin, state_of
-from mcviz.app.needs import met, offered
+from mcviz.app.navigation import PROBE, begin, load_state
+from mcviz.app.needs import available, check_needs
 from mcviz.app.probe.predicting import load_ahead, predict
 from mcviz.app.probe.sweep import show_sweep
 from mcviz.app.probe.verdict import compare_scores, fit_is_over, show_headline, show_reasons
 from mcviz.app.session import session_store
-from mcviz.app.state import PageState, go, one_of
+from mcviz.app.state import PageState, choose_name, go
 from mcviz.app.tasks import task_of
 from mcviz.app.wording import as_markdown
 from mcviz.errors import InvalidInputError
@@ -27,8 +27,8 @@ PREDICTING = "predicting"  # of the session: False once it was stopped
 @st.fragment
 def probe(run: Run, kind: InputKind) -> None:
     """One input and what the model makes of it, which change without the rest of the page."""
-    with failures_shown(PROBE.title):
-        one_input(run, state_of(run), kind)
+    with show_failures(PROBE.title):
+        one_input(run, load_state(run), kind)
 
 
 def one_input(run: Run, state: PageState, kind: InputKind) -> None:
@@ -58,7 +58,7 @@ def predictions(run: Run, state: PageState, kind: InputKind, chosen: ProbeInput)
 
     While the verdict's detector is being fitted, all else does not wait.
     """
-    predicted, task = predict(run, alone(chosen.content))[:, 0], task_of(run)
+    predicted, task = predict(run, as_batch(chosen.content))[:, 0], task_of(run)
     headline = st.container()
     st.markdown(f"{task.describe_prediction(run, predicted)} {chosen.note}")
     verdict = show_headline(headline, run, chosen.content, predicted) if fit_is_over(run) else None
@@ -84,14 +84,14 @@ def predictions(run: Run, state: PageState, kind: InputKind, chosen: ProbeInput)
 def why(explained: Explained) -> None:
     """Why the prediction is as it is, by what is asked for; nothing of it is computed before that."""
     looks = explanations(explained.run)
-    name = one_of(explained.state.closer_look, ["", *looks])
+    name = choose_name(explained.state.closer_look, ["", *looks])
     st.header("Why this prediction?", anchor=False)
     st.segmented_control(
         "Why this prediction?",
         list(looks),
         format_func=lambda each: looks[each][0],
         label_visibility="collapsed",
-        **bound("closer_look", name or None, lambda new: go(closer_look=new or "")),
+        **bind("closer_look", name or None, lambda new: go(closer_look=new or "")),
     )
     if name:
         looks[name][1](explained)
@@ -120,7 +120,7 @@ inputs = kind_of(run).inputs
 if not inputs:
     st.info("The examples of this run are not in it, so nothing new can be made like them.", icon=":material/inbox:")
     st.stop()
-name = one_of(state.input, inputs)
+name = choose_name(state.input, inputs)
 with st.container(horizontal=True, vertical_alignment="center"):
     st.segmented_control(
         "Input",
@@ -128,9 +128,9 @@ with st.container(horizontal=True, vertical_alignment="center"):
         format_func=lambda each: inputs[each].label,
         required=True,
         label_visibility="collapsed",
-        **bound("input", name),
+        **bind("input", name),
     )
-    if session_store().get(PREDICTING, True) and name in offered(inputs, run):
+    if session_store().get(PREDICTING, True) and name in available(inputs, run):
         # Not in a fragment: a button in one waits until the fragment is done, this one interrupts it.
         st.button(
             "Stop predicting",
@@ -140,7 +140,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
             on_click=stop_predicting,
         )
 kind = inputs[name]
-if met(run, kind.needs):
+if check_needs(run, kind.needs):
     probe(run, kind)
     if kind.sweep:
         # Not in a fragment: what runs in one cannot be stopped by a button.

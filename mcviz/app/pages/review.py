@@ -3,18 +3,18 @@
 import numpy as np
 import streamlit as st
 
-from mcviz.app.components.charts import nothing_passes
+from mcviz.app.components.charts import render_empty_selection
 from mcviz.app.components.chips import chips
-from mcviz.app.components.widgets import bound
+from mcviz.app.components.widgets import bind
 from mcviz.app.filters import Filters
-from mcviz.app.navigation import REVIEW, UNCERTAIN, begin, link_to, only_of_classes
-from mcviz.app.person import person
-from mcviz.app.resources import scores_of
+from mcviz.app.navigation import REVIEW, UNCERTAIN, begin, link_to, require_classes
+from mcviz.app.person import current_person
+from mcviz.app.resources import run_scores
 from mcviz.app.review.deciding import Review, deciding
 from mcviz.app.review.results import results
-from mcviz.app.selection import LABEL_ERRORS, Selection, ranked, select
+from mcviz.app.selection import LABEL_ERRORS, Selection, ranked_examples, select
 from mcviz.app.session import session_store
-from mcviz.app.state import ORDERS, one_of
+from mcviz.app.state import ORDERS, choose_name
 from mcviz.app.wording import as_markdown, extremes
 from mcviz.permission import may_write, refusal
 from mcviz.reviews import reviewed, reviews_of
@@ -30,20 +30,20 @@ PARTS = {
 }
 
 run, state = begin(REVIEW)
-only_of_classes(
+require_classes(
     run,
     "This page is for runs whose model chooses among classes. The largest errors of a regression are on Uncertain "
     "examples.",
     UNCERTAIN,
 )
-login = person()
+login = current_person()
 if may_write():
-    parts = [each for each in PARTS if each != "label_errors" or LABEL_ERRORS["score"] in scores_of(run)]
-    part = one_of(state.part, parts)
+    parts = [each for each in PARTS if each != "label_errors" or LABEL_ERRORS["score"] in run_scores(run)]
+    part = choose_name(state.part, parts)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.segmented_control(
             "Part", parts, format_func=PARTS.__getitem__, required=True, label_visibility="collapsed",
-            **bound("part", part),
+            **bind("part", part),
         )  # fmt: skip
         if login is None:
             st.session_state.setdefault("reviewer-name", session_store().get(REVIEWER, ""))
@@ -68,7 +68,7 @@ if part == "disputes":
     if not disputed:
         st.info("No example is disputed.", icon=":material/handshake:")
         st.stop()
-    order = ranked(run, state)
+    order = ranked_examples(run, state)
     selection = Selection(run, state, order[np.isin(order, list(disputed))])
     st.caption("A dispute is settled when its reviewers change their decisions so that they agree.")
 else:
@@ -77,12 +77,12 @@ else:
     if state.filters != Filters():
         chips(selection)
     with st.container(horizontal=True, vertical_alignment="center"):
-        score = scores_of(run)[state.score]
+        score = run_scores(run)[state.score]
         first = extremes(score)[ORDERS.index(state.order)]
         st.caption(f"By {score.in_sentence}, {first} first.", width="content")
         link_to(UNCERTAIN, "Choose other examples")
 if len(selection.examples) == 0:
-    nothing_passes()
+    render_empty_selection()
 elif not reviewer:
     st.info("Type your name above to begin. It stands beside what you decide.", icon=":material/person:")
 else:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from mcviz.app.navigation import RUNS, no_run_yet
+from mcviz.app.navigation import RUNS, render_no_runs
 from mcviz.app.resources import run_paths
 from mcviz.app.runs.chosen import render_run
 from mcviz.app.runs.jobs import jobs_shown
@@ -17,7 +17,7 @@ st.title(RUNS.title, anchor=False)
 folder, paths = cache_folder(), run_paths()
 runs = list_runs(folder) or list_shipped_runs()
 if all(run.is_shipped for run in runs):
-    no_run_yet(examples=bool(runs))
+    render_no_runs(examples=bool(runs))
 if runs:
     name = address().get("run") or next(iter(paths), "")
     listing(runs, name, folder.name)

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 import pandas as pd
 import streamlit as st
 
-from mcviz.app.columns import details, facts_of
-from mcviz.app.components.shown import example_shown
-from mcviz.app.components.target_chooser import target_chooser
+from mcviz.app.columns import details, format_facts
+from mcviz.app.components.choosers import target_chooser
+from mcviz.app.components.example import render_example
 from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, begin, open_page
-from mcviz.app.resources import scores_of, table
+from mcviz.app.resources import run_scores, table
 from mcviz.app.state import PINS, PageState, go
 from mcviz.app.tasks import task_of
 from mcviz.app.tasks.base import load_example
@@ -21,7 +21,7 @@ WIDTH = 180  # pixels of an example
 
 def pinned_example(run: Run, state: PageState, example: int) -> None:
     """One pinned example, with buttons to open and to unpin it."""
-    example_shown(run, example, WIDTH)
+    render_example(run, example, WIDTH)
     with st.container(horizontal=True, gap="xsmall"):
         if st.button(f"Example {example}", key=f"open-{example}", icon=":material/open_in_new:"):
             open_page(EXAMPLE, state, example=example)
@@ -33,12 +33,12 @@ def pinned_example(run: Run, state: PageState, example: int) -> None:
 def where_they_differ(run: Run, pinned: tuple[int, ...]) -> None:
     """Every score and column of the user's own, an example a column: what stands out is bold."""
     rows, examples, own = {}, table(run).iloc[list(pinned)], details(run)
-    for name, score in scores_of(run).items():
+    for name, score in run_scores(run).items():
         values = examples[name].to_numpy()
         most = values.min() if score.uncertain_when == "low" else values.max()
         texts = [score.format(value) for value in values]
         rows[score.label] = _bold_where((values == most) & (len(set(texts)) > 1), texts)
-    each = [dict(facts_of(own, row)) for row in examples.to_dict("records")]
+    each = [dict(format_facts(own, row)) for row in examples.to_dict("records")]
     for name in each[0]:
         texts = [facts[name] for facts in each]
         alone = [len(texts) > 1 and texts.count(text) == 1 for text in texts]

@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from mcviz.app.navigation import TRUST, UNCERTAIN, begin, only_of_classes
+from mcviz.app.navigation import TRUST, UNCERTAIN, begin, require_classes
 from mcviz.app.trust.failing import where_it_fails
 from mcviz.app.trust.honesty import enough_passes, honesty
 from mcviz.app.trust.referring import costs, prediction_sets, referring
 
 run, state = begin(TRUST, "Can these numbers be trusted?")
-only_of_classes(
+require_classes(
     run,
     "This page is about probabilities of classes. How far the intervals of a regression can be trusted is shown on "
     "Uncertain examples, in the view Intervals.",

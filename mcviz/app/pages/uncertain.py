@@ -2,23 +2,23 @@
 
 import streamlit as st
 
-from mcviz.app.columns import example_of, own_columns
-from mcviz.app.components.charts import nothing_passes
-from mcviz.app.components.widgets import bound
+from mcviz.app.columns import find_example, own_columns
+from mcviz.app.components.charts import render_empty_selection
+from mcviz.app.components.widgets import bind
 from mcviz.app.navigation import EXAMPLE, UNCERTAIN, begin, open_page
-from mcviz.app.needs import offered
-from mcviz.app.selection import passing
-from mcviz.app.state import one_of, quoted
+from mcviz.app.needs import available
+from mcviz.app.selection import filter_mask
+from mcviz.app.state import choose_name, quote
 from mcviz.app.views import VIEWS
-from mcviz.app.views.brushes import brushes
-from mcviz.app.views.filter_bar import filter_bar
-from mcviz.app.views.gallery import gallery_controls, gallery_view
-from mcviz.app.views.looking import looking, ticked_bar
+from mcviz.app.views.brushes import render_brushes
+from mcviz.app.views.filter_bar import render_filter_bar
+from mcviz.app.views.gallery import render_gallery, render_gallery_controls
+from mcviz.app.views.look_panel import render_look_panel, render_ticked_bar
 
 run, state = begin(UNCERTAIN)
-selection = filter_bar(run, state)
-names = offered(VIEWS, run)
-name = one_of(state.view, names)
+selection = render_filter_bar(run, state)
+names = available(VIEWS, run)
+name = choose_name(state.view, names)
 view = VIEWS[name]
 with_gallery = name == "gallery" or bool(view.own_filters)
 with st.container(horizontal=True, vertical_alignment="center", gap="small", key="views"):
@@ -29,26 +29,26 @@ with st.container(horizontal=True, vertical_alignment="center", gap="small", key
         required=True,
         label_visibility="collapsed",
         width="content",
-        **bound("view", name),
+        **bind("view", name),
     )
-    brushes(selection)
+    render_brushes(selection)
     if with_gallery:
-        gallery_controls(selection)
-ticked_bar(selection)
+        render_gallery_controls(selection)
+render_ticked_bar(selection)
 beside, panel = st.columns([5, 2], gap="small")
 with beside:
     if not view.own_filters:
         view.show(selection)
-    elif not passing(run, selection.filters.without(*view.own_filters)).any():
-        nothing_passes()
+    elif not filter_mask(run, selection.filters.without(*view.own_filters)).any():
+        render_empty_selection()
     else:
         left, right = st.columns([3, 2], gap="small")
         with left:
             view.show(selection)
         with right:
-            gallery_view(selection)
+            render_gallery(selection)
 with panel:
-    looking(run, paged=name == "gallery")
+    render_look_panel(run, paged=name == "gallery")
 
 with st.form("open", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
     wanted: str | int
@@ -57,8 +57,8 @@ with st.form("open", border=False), st.container(horizontal=True, vertical_align
     else:
         wanted = st.number_input("Or open an example by its number", 0, len(run) - 1, key="number", width=240)
     if st.form_submit_button("Open example", icon=":material/open_in_new:"):
-        found = example_of(run, wanted) if isinstance(wanted, str) else wanted
+        found = find_example(run, wanted) if isinstance(wanted, str) else wanted
         if found is None:
-            st.error(f"No example has the id {quoted(str(wanted))}.", icon=":material/link_off:")
+            st.error(f"No example has the id {quote(str(wanted))}.", icon=":material/link_off:")
         else:
             open_page(EXAMPLE, state, example=found)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import streamlit as st
 
-from mcviz.app.components.widgets import bound
+from mcviz.app.components.widgets import bind
 from mcviz.app.inputs import Along, ProbeInput, SweepInputs
 from mcviz.app.needs import has
-from mcviz.app.state import PageState, go, one_of
+from mcviz.app.state import PageState, choose_name, go
 from mcviz.app.wording import as_markdown
 from mcviz.data.distortions import Distortion
 from mcviz.measures import percent
@@ -58,7 +58,7 @@ class Distorter:
 
     def settings(self, run: Run, state: PageState) -> DistortionSettings:
         """Read the settings from the state; what the run or the distortion does not allow is replaced by the usual."""
-        name = one_of(state.distortion, self.distortions)
+        name = choose_name(state.distortion, self.distortions)
         distortion, amount = self.distortions[name], state.amount
         if amount is None or not distortion.low <= amount <= distortion.high:
             amount = distortion.unchanged
@@ -76,13 +76,13 @@ class Distorter:
         settings, last = self.settings(run, state), len(run) - 1
         distortion = self.distortions[settings.name]
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            st.number_input("Example", 0, last, width=150, **bound("example", settings.example))
+            st.number_input("Example", 0, last, width=150, **bind("example", settings.example))
             st.button("Random example", icon=":material/shuffle:", on_click=go_to_random_example, args=(last,))
         st.selectbox(
             "Distortion",
             list(self.distortions),
             format_func=lambda name: self.distortions[name].label,
-            **bound("distortion", settings.name, lambda new: go(distortion=new, amount=None)),
+            **bind("distortion", settings.name, lambda new: go(distortion=new, amount=None)),
         )
         st.slider(
             f"{distortion.label}, {distortion.unit}",
@@ -90,10 +90,10 @@ class Distorter:
             float(distortion.high),
             step=float(distortion.step),
             format="percent" if _is_share(distortion) else "%g",
-            **bound(f"amount-{settings.name}", settings.amount, lambda new: go(amount=round(new, 6))),
+            **bind(f"amount-{settings.name}", settings.amount, lambda new: go(amount=round(new, 6))),
         )
         if settings.name == MIX:
-            st.number_input("The other example", 0, last, width=150, **bound("other_example", settings.other_example))
+            st.number_input("The other example", 0, last, width=150, **bind("other_example", settings.other_example))
         if distortion.seeded:
             st.button("Another seed", icon=":material/casino:", on_click=go, kwargs={"seed": settings.seed + 1})
         content = self.distort(run, settings, self._example(run, settings), [settings.amount])[0]

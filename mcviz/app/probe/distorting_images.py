@@ -7,7 +7,7 @@ import numpy as np
 from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.probe.distorting import MIX, Distorter, DistortionSettings
 from mcviz.app.probe.predicting import example_images
-from mcviz.app.resources import for_the_model, model
+from mcviz.app.resources import model, model_inputs
 from mcviz.data.distortions import DISTORTIONS, Distortion
 from mcviz.runs import Run
 
@@ -31,7 +31,7 @@ def _gradient_signs(run: Run, pixels: str, _images: np.ndarray) -> np.ndarray:  
     used = run.manifest.model
     signs = gradient_sign(
         network,
-        for_the_model(run, _images),
+        model_inputs(run, _images),
         output=used.output if used else None,
         from_logits=used.from_logits if used else None,
     ).reshape(_images.shape)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from mcviz.app.inputs import alone
+from mcviz.app.inputs import as_batch
 from mcviz.app.kinds import kind_of
 from mcviz.app.needs import has
 from mcviz.app.probe.predicting import predict
@@ -23,7 +23,7 @@ def noise_stopped(run: Run) -> Step:
     """The verdict on one input of noise, asked live."""
     kind = kind_of(run)
     given = kind.noise(run)
-    verdict = detector_for(run).verdict(given.content, predict(run, alone(given.content))[:, 0])
+    verdict = detector_for(run).verdict(given.content, predict(run, as_batch(given.content))[:, 0])
 
     def draw() -> None:
         left, right = st.columns([1, 2], gap="large")

@@ -11,7 +11,7 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app.caching import cached_for_run, numbers_key
-from mcviz.app.resources import live_passes
+from mcviz.app.resources import predict_live
 from mcviz.app.session import session_store
 from mcviz.data.drawing import centred
 from mcviz.data.upload import edge_brightness
@@ -39,7 +39,7 @@ def predict(run: Run, contents: np.ndarray) -> np.ndarray:
     cached: dict[tuple[str, str], np.ndarray] = session_store().setdefault("cached-predictions", {})
     key = run.digest, hashlib.sha256(as_bytes(contents)).hexdigest()
     if key not in cached:
-        probs = live_passes(run, contents)
+        probs = predict_live(run, contents)
         while cached and (len(cached) == MOST_CACHED or _bytes(cached) + probs.nbytes > MOST_CACHED_BYTES):
             cached.pop(next(iter(cached)))
         cached[key] = probs

@@ -3,11 +3,11 @@
 import numpy as np
 import streamlit as st
 
-from mcviz.app.components.widgets import bound
+from mcviz.app.columns import row_names, row_values, usual_values
+from mcviz.app.components.widgets import bind
 from mcviz.app.inputs import MOST_INPUTS, Along, ProbeInput, SweepInputs
 from mcviz.app.probe.distorting import go_to_random_example
-from mcviz.app.rows import names_of, rows_of, usual_values
-from mcviz.app.state import HIGHEST_SEED, LARGEST_VALUE, PageState, go, one_of
+from mcviz.app.state import HIGHEST_SEED, LARGEST_VALUE, PageState, choose_name, go
 from mcviz.app.wording import as_markdown, counted
 from mcviz.data import most_unusual, shuffle_columns
 from mcviz.runs import Run
@@ -23,11 +23,11 @@ LONGEST = 40  # characters of a column's name above its slider
 def row_input(run: Run, state: PageState) -> ProbeInput:
     """An example of the run, and a slider for each of its most unusual values."""
     example, last = state.example or 0, len(run) - 1
-    changed, start = _changed(run, state), rows_of(run)[example]
+    changed, start = _changed(run, state), row_values(run)[example]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.number_input("Example", 0, last, width=150, **bound("example", example))
+        st.number_input("Example", 0, last, width=150, **bind("example", example))
         st.button("Random example", icon=":material/shuffle:", on_click=go_to_random_example, args=(last,))
-    order, names = _order(run, state), names_of(run)
+    order, names = _order(run, state), row_names(run)
     with st.container(gap=None):
         for column in order[:SLIDERS]:
             _slider(run, state, column, float(start[column]))
@@ -56,10 +56,10 @@ def row_along(run: Run, state: PageState) -> Along:
     """A choice of a column, and the row with other values in it."""
     row, columns = _row(run, state), [str(name) for name in run.content]
     by_unusual = [columns[column] for column in _order(run, state)]
-    name = one_of(state.column, by_unusual)
-    st.selectbox("Column", by_unusual, format_func=one_line, width=320, **bound("column", name))
+    name = choose_name(state.column, by_unusual)
+    st.selectbox("Column", by_unusual, format_func=one_line, width=320, **bind("column", name))
     column = columns.index(name)
-    low, high, _ = slider_range(rows_of(run)[:, column], float(row[column]))
+    low, high, _ = slider_range(row_values(run)[:, column], float(row[column]))
     amounts = np.linspace(low, high, POSITIONS, dtype=np.float32)
     varied = np.repeat(row[None], POSITIONS, axis=0)
     varied[:, column] = amounts
@@ -70,21 +70,21 @@ def shuffled_input(run: Run, state: PageState) -> ProbeInput:
     """Controls for one row of shuffled columns."""
     st.caption("Every value is that of an example, but of another one for each column: what ties them is lost.")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.number_input("Seed", 0, HIGHEST_SEED, width=140, **bound("seed", state.seed))
+        st.number_input("Seed", 0, HIGHEST_SEED, width=140, **bind("seed", state.seed))
         st.button("Another row", icon=":material/casino:", on_click=go, kwargs={"seed": state.seed + 1})
     return shuffled_row(run, state.seed)
 
 
 def shuffled_row(run: Run, seed: int) -> ProbeInput:
     """A row whose columns are shuffled among the run's examples."""
-    row = shuffle_columns(rows_of(run)[:1], rows_of(run), seed=seed)[0]
+    row = shuffle_columns(row_values(run)[:1], row_values(run), seed=seed)[0]
     note = "No prediction is correct: its values come from different examples."
     return ProbeInput(row, f"Shuffled columns of seed {seed}", note)
 
 
 def shuffled_sweep(run: Run, state: PageState) -> SweepInputs:  # noqa: ARG001
     """Rows of shuffled columns."""
-    rows = rows_of(run)
+    rows = row_values(run)
 
     def load(start: int, stop: int) -> np.ndarray:
         return shuffle_columns(np.empty((stop - start, rows.shape[1]), np.float32), rows, seed=start)
@@ -116,8 +116,8 @@ def _slider(run: Run, state: PageState, column: int, start: float) -> None:
     """A slider for a column, and a field for an exact value; both say so where the value is not the example's own."""
     changed = dict(state.values)
     value = changed.get(column, start)
-    low, high, step = slider_range(rows_of(run)[:, column], value)
-    name = names_of(run)[column]
+    low, high, step = slider_range(row_values(run)[:, column], value)
+    name = row_names(run)[column]
     label = as_markdown(name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…")
 
     def put(new: float) -> None:
@@ -132,7 +132,7 @@ def _slider(run: Run, state: PageState, column: int, start: float) -> None:
             high,
             step=step,
             format="%.4g",
-            **bound(f"slider-{column}", value, put),
+            **bind(f"slider-{column}", value, put),
         )
         st.number_input(
             f"{label}, exactly",
@@ -142,13 +142,13 @@ def _slider(run: Run, state: PageState, column: int, start: float) -> None:
             format="%.6g",
             label_visibility="collapsed",
             width=116,
-            **bound(f"exactly-{column}", value, put),
+            **bind(f"exactly-{column}", value, put),
         )
 
 
 def _order(run: Run, state: PageState) -> list[int]:
     """The columns of the example, the most unusual first."""
-    order: list[int] = most_unusual(usual_values(run).z(rows_of(run)[state.example or 0])).tolist()
+    order: list[int] = most_unusual(usual_values(run).z(row_values(run)[state.example or 0])).tolist()
     return order
 
 
@@ -159,7 +159,7 @@ def _changed(run: Run, state: PageState) -> dict[int, float]:
 
 def _row(run: Run, state: PageState) -> np.ndarray:
     """(D,) float32: the example with what is changed of it."""
-    row = rows_of(run)[state.example or 0].copy()
+    row = row_values(run)[state.example or 0].copy()
     for column, value in _changed(run, state).items():
         row[column] = value
     return row

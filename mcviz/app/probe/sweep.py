@@ -8,13 +8,13 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app.components.charts import chart
-from mcviz.app.components.score_chooser import score_chooser
-from mcviz.app.components.widgets import bound
+from mcviz.app.components.choosers import score_chooser
+from mcviz.app.components.widgets import bind
 from mcviz.app.failures import refusal
 from mcviz.app.inputs import MOST_INPUTS, SweepInputs
-from mcviz.app.navigation import PROBE, state_of
+from mcviz.app.navigation import PROBE, load_state
 from mcviz.app.probe.verdict import Detector, ScoreDetector, detector_for
-from mcviz.app.resources import for_the_model, masks, sampler, scores_of, seed, sorted_scores
+from mcviz.app.resources import masks, model_inputs, run_scores, sampler, seed, sorted_scores
 from mcviz.app.session import session_store, widget_value
 from mcviz.app.state import PageState
 from mcviz.app.tasks import task_of
@@ -105,7 +105,7 @@ def show_sweep(run: Run, state: PageState, choose: Callable[[Run, PageState], Sw
     if sweep and (sweep.inputs.digest, sweep.inputs.kind) != (now.digest, now.kind):
         sweep = None
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        number = bound("sweep", count)
+        number = bind("sweep", count)
         st.number_input("How many", 1, most, step=10, width=150, **number)
         buttons = st.empty()
     if sweep and sweep.running:
@@ -121,7 +121,7 @@ def show_sweep(run: Run, state: PageState, choose: Callable[[Run, PageState], Sw
 
 def start(run: Run, choose: Callable[[Run, PageState], SweepInputs], count_key: str) -> None:
     """Begin a sweep over what is chosen by now, a number that was typed just before the click included."""
-    session_store()["sweep"] = Sweep(choose(run, state_of(run)), widget_value(count_key))
+    session_store()["sweep"] = Sweep(choose(run, load_state(run)), widget_value(count_key))
 
 
 def stop() -> None:
@@ -150,7 +150,7 @@ def carry_on(run: Run, sweep: Sweep) -> None:
             contents = inputs.load(start, stop)
             labels = None if inputs.labels is None else inputs.labels[start:stop]
             predictions = prepared.sample(
-                for_the_model(run, contents),
+                model_inputs(run, contents),
                 passes=run.passes,
                 seed=seed(run),
                 masks=masks(run),
@@ -175,7 +175,7 @@ def show_findings(run: Run, state: PageState, sweep: Sweep) -> None:
         task_of(run).render_sweep(run, state, sweep)
     with right:
         score_chooser("Compared with this run's examples, by", run, state)
-        score = scores_of(run)[state.score]
+        score = run_scores(run)[state.score]
         if score.name not in sweep.scores:
             st.caption(f"{score.label} compares with a label, and these inputs have none. Choose another score.")
             return

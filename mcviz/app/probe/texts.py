@@ -3,12 +3,12 @@
 import numpy as np
 import streamlit as st
 
-from mcviz.app.components.widgets import bound
+from mcviz.app.components.widgets import bind
 from mcviz.app.inputs import MOST_INPUTS, ProbeInput, SweepInputs
 from mcviz.app.probe.distorting import Distorter, DistortionSettings
 from mcviz.app.probe.noise import NONE_IS_CORRECT
 from mcviz.app.session import session_store
-from mcviz.app.state import HIGHEST_SEED, PageState, go, one_of
+from mcviz.app.state import HIGHEST_SEED, PageState, choose_name, go
 from mcviz.data import TEXT_DISTORTIONS, TEXT_NOISES
 from mcviz.runs import Run
 
@@ -37,13 +37,13 @@ def typed_input(run: Run, state: PageState) -> ProbeInput | None:  # noqa: ARG00
 
 def noise_input(run: Run, state: PageState) -> ProbeInput:
     """Controls for one text of noise."""
-    noise, seed = one_of(state.noise, TEXT_NOISES), state.seed
+    noise, seed = choose_name(state.noise, TEXT_NOISES), state.seed
     st.selectbox(
-        "Kind of noise", list(TEXT_NOISES), format_func=lambda name: TEXT_NOISES[name].label, **bound("noise", noise)
+        "Kind of noise", list(TEXT_NOISES), format_func=lambda name: TEXT_NOISES[name].label, **bind("noise", noise)
     )
     st.caption(TEXT_NOISES[noise].meaning)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.number_input("Seed of the noise", 0, HIGHEST_SEED, width=140, **bound("seed", seed))
+        st.number_input("Seed of the noise", 0, HIGHEST_SEED, width=140, **bind("seed", seed))
         st.button("Another text", icon=":material/casino:", on_click=go, kwargs={"seed": seed + 1})
     text = TEXT_NOISES[noise].draw(1, some_texts(run), seed)[0]
     return ProbeInput(text, f"{TEXT_NOISES[noise].label} of seed {seed}", NONE_IS_CORRECT)
@@ -51,7 +51,7 @@ def noise_input(run: Run, state: PageState) -> ProbeInput:
 
 def noise_sweep(run: Run, state: PageState) -> SweepInputs:
     """Texts of noise of the kind that is chosen."""
-    noise = TEXT_NOISES[one_of(state.noise, TEXT_NOISES)]
+    noise = TEXT_NOISES[choose_name(state.noise, TEXT_NOISES)]
 
     def load(start: int, stop: int) -> np.ndarray:
         return noise.draw(stop - start, some_texts(run), start)

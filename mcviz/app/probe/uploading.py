@@ -2,12 +2,12 @@
 
 import numpy as np
 import streamlit as st
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from mcviz.app.inputs import ProbeInput
 from mcviz.app.probe.predicting import background_of_run, centring_toggle
 from mcviz.app.session import session_store, widget_value
 from mcviz.app.state import PageState
+from mcviz.app.streamlit_internals import UploadedFile
 from mcviz.data.drawing import LUMA, centred
 from mcviz.data.upload import LARGEST_SIDE, MOST_BYTES, MOST_PIXELS, edge_brightness, fitted, read_picture
 from mcviz.runs import Run

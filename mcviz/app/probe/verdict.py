@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
-from streamlit.runtime.scriptrunner import add_script_run_ctx
 
 from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.failures import refusal, unforeseen
-from mcviz.app.inputs import alone
+from mcviz.app.inputs import as_batch
 from mcviz.app.navigation import PROBE
-from mcviz.app.resources import for_the_model, sampler, scores_of, sorted_scores
+from mcviz.app.resources import model_inputs, run_scores, sampler, sorted_scores
+from mcviz.app.streamlit_internals import join_visit
 from mcviz.app.tasks import task_of
 from mcviz.app.wording import as_markdown
 from mcviz.errors import McvizError
@@ -78,7 +78,7 @@ class ScoreDetector:
     @property
     def score(self) -> Score:
         """By which it detects: high where an input is out of distribution."""
-        return scores_of(self.run)[task_of(self.run).ood_score]
+        return run_scores(self.run)[task_of(self.run).ood_score]
 
     def is_ood(self, contents: np.ndarray, predictions: np.ndarray) -> np.ndarray:  # noqa: ARG002 (passes are enough)
         """As `Detector` says."""
@@ -126,13 +126,13 @@ class FittedDetector:
         """As `Detector` says."""
         from mcviz.sampling.ood import ood_verdict
 
-        return ood_verdict(self.detector, sampler(self.run), for_the_model(self.run, contents), predictions).is_ood
+        return ood_verdict(self.detector, sampler(self.run), model_inputs(self.run, contents), predictions).is_ood
 
     def verdict(self, content: Any, predictions: np.ndarray) -> Verdict:
         """As `Detector` says."""
         from mcviz.sampling.ood import ood_verdict
 
-        taken = for_the_model(self.run, alone(content))
+        taken = model_inputs(self.run, as_batch(content))
         found = ood_verdict(self.detector, sampler(self.run), taken, predictions[:, None])
         figures = {
             "Examples as uncertain, by max probability": self._share_of_examples(found.p_uncertainty[0]),
@@ -265,7 +265,7 @@ def compare_scores(run: Run, predictions: np.ndarray) -> None:
     """
     values = task_of(run).compute_scores(run, predictions[:, None])
     rows = []
-    for name, score in scores_of(run).items():
+    for name, score in run_scores(run).items():
         if name in values:
             of_run, value = sorted_scores(run, name), values[name][0]
             below = np.searchsorted(of_run, value) / len(of_run)
@@ -289,7 +289,7 @@ def _fit(run: Run) -> Fit:
             fit.detector.set_exception(error)
 
     thread = threading.Thread(target=work)  # no daemon: a process that ends amid a product of OpenBLAS can hang
-    add_script_run_ctx(thread)  # so that it keeps what it finds if whoever asks may
+    join_visit(thread)  # so that it keeps what it finds if whoever asks may
     thread.start()
     return fit
 

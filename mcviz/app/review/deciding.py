@@ -9,18 +9,17 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app.components.charts import chart
+from mcviz.app.components.example import render_example
 from mcviz.app.components.gallery import tiles
 from mcviz.app.components.keys import keys
-from mcviz.app.components.shown import example_shown
-from mcviz.app.failures import failures_shown, refusal
+from mcviz.app.failures import refusal, show_failures
 from mcviz.app.navigation import REVIEW
 from mcviz.app.needs import has
-from mcviz.app.redrawing import queue_toast
 from mcviz.app.resources import class_names, table
 from mcviz.app.review.queue import BUTTONS, key_in_words, next_open, pace, review_keys
-from mcviz.app.selection import Selection, place_of
-from mcviz.app.session import session_store, widget_value
-from mcviz.app.similar import compared, components
+from mcviz.app.selection import Selection, find_rank
+from mcviz.app.session import queue_toast, session_store, widget_value
+from mcviz.app.similar import components, similarity_basis
 from mcviz.app.wording import as_markdown, counted, predicted, votes
 from mcviz.errors import McvizError
 from mcviz.figures import class_probabilities
@@ -68,7 +67,7 @@ class Review:
 @st.fragment
 def deciding(review: Review) -> None:
     """The queue: one example, what is believed of it, and what may be decided."""
-    with failures_shown(REVIEW.title):
+    with show_failures(REVIEW.title):
         listening = st.container()  # at one place in all reruns, or else the keys are not heard while it moves
         known = reviewed(review.run, review.reviews.rows())
         mine, queue = known.of(review.reviewer), review.selection.examples
@@ -147,7 +146,7 @@ def _example(review: Review, known: Reviewed, example: int) -> dict[str, str]:
     mine = known.of(review.reviewer)
     left, right = st.columns([2, 3], gap="large")
     with left:
-        example_shown(run, example, WIDTH)
+        render_example(run, example, WIDTH)
         _facts(review, known, example)
     with right:
         summary, names = run.summary(example), class_names(run)
@@ -164,7 +163,7 @@ def _example(review: Review, known: Reviewed, example: int) -> dict[str, str]:
 
 def _facts(review: Review, known: Reviewed, example: int) -> None:
     queue = review.selection.examples
-    place = place_of(example, queue) + 1
+    place = find_rank(example, queue) + 1
     st.caption(f"Example {example}, {place:,} of {len(queue):,}.")
     so_far = _said(review, known, example)
     if so_far and (review.disputed or example in known.of(review.reviewer)):
@@ -261,7 +260,7 @@ def _similar(review: Review, mine: Mapping[int, Decision], example: int) -> None
     words = " · ".join(
         f"\\#{rank} {as_markdown(mine[each].in_words(names))}" for rank, each in enumerate(nearest.tolist(), 1)
     )
-    st.caption(f"The examples with the nearest {compared(run)} that you decided about: {words}.")
+    st.caption(f"The examples with the nearest {similarity_basis(run)} that you decided about: {words}.")
     tiles(run, review.selection.state, nearest, 1, review.selection.score, key="review-similar")
 
 
@@ -271,7 +270,7 @@ def _label(run: Run, example: int) -> int | None:
 
 def _beside(queue: np.ndarray, example: int) -> tuple[int, int]:
     """The examples before and after one in the queue; at an end the example itself."""
-    at = place_of(example, queue)
+    at = find_rank(example, queue)
     return int(queue[max(at - 1, 0)]), int(queue[min(at + 1, len(queue) - 1)])
 
 

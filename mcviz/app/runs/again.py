@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.app.navigation import RUNS, UNCERTAIN
-from mcviz.app.resources import opened_run, scores_of, table
+from mcviz.app.resources import open_cached_run, run_scores, table
 from mcviz.app.runs.jobs import HIGHEST_SEED, act, buttons, here, job_shown, live
 from mcviz.app.selection import Selection
 from mcviz.app.wording import counted, extremes
@@ -87,16 +87,16 @@ def _result(selection: Selection, found: FoundJob) -> None:
     """Whether the ranking holds: in a sentence, by every score, and example by example."""
     examples, run = np.sort(selection.examples), selection.run
     try:
-        again = opened_run(here().run_of(found.job))
+        again = open_cached_run(here().run_of(found.job))
         fresh = again.scores()
     except McvizError:
         st.error("What was sampled is not there any more. Take it off the list, and sample again.")
         return
     first = table(run).iloc[examples].reset_index(drop=True)
-    names = [name for name in scores_of(run) if name in fresh]
+    names = [name for name in run_scores(run) if name in fresh]
     sizes = _sizes(len(examples))
     name = selection.score if selection.score in names else names[0]
-    orders, score = _orders(run, first, fresh, name), scores_of(run)[name]
+    orders, score = _orders(run, first, fresh, name), run_scores(run)[name]
     kept, first_ones = first_in_both(*orders, sizes[0]), f"{sizes[0]:,} {extremes(score)[0]}"
     st.markdown(
         f"**Sampled again: {kept:,} of the {first_ones} are again among the {first_ones}** by {score.in_sentence}, "
@@ -126,7 +126,7 @@ def _by_score(run: Run, first: pd.DataFrame, fresh: pd.DataFrame, names: list[st
     for name in names:
         orders = _orders(run, first, fresh, name)
         correlation = rank_correlation(first[name].to_numpy(), fresh[name].to_numpy())
-        found[scores_of(run)[name].label] = {
+        found[run_scores(run)[name].label] = {
             **{f"of the first {size:,}, again": f"{first_in_both(*orders, size):,}" for size in sizes},
             "rank correlation": "–" if correlation is None else f"{correlation:.3f}",
         }
@@ -147,7 +147,7 @@ def _by_example(
     other: np.ndarray,
 ) -> None:
     """The first of the ranking with both their ranks and values."""
-    score = scores_of(run)[name]
+    score = run_scores(run)[name]
     ranks = np.empty(len(examples), int)
     ranks[other] = np.arange(1, len(examples) + 1)
     listed = order[:LISTED]

@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from mcviz.app.failures import plainly, refusal
+from mcviz.app.failures import hide_folders, refusal
 from mcviz.app.navigation import COMPARE, OVERVIEW, RUNS, choose_run
-from mcviz.app.resources import opened_run
+from mcviz.app.resources import open_cached_run
 from mcviz.app.runs.jobs import MOST_PASSES, act
 from mcviz.app.runs.verifying import verifying
 from mcviz.app.runs.words import describe_manifest, describe_quality
@@ -50,7 +50,7 @@ def render_run(run: ListedRun, path: Path, names: Collection[str]) -> None:
         if may_change:
             if run.state == "finished":
                 with suppress(McvizError):  # one that cannot be opened cannot grow
-                    _render_growth(opened_run(path))
+                    _render_growth(open_cached_run(path))
             _render_rename(run, path)
             st.button("Remove", icon=":material/delete:", key="remove", on_click=_ask_removal, args=(run.name,))
     _render_outcome()
@@ -69,9 +69,9 @@ def render_run(run: ListedRun, path: Path, names: Collection[str]) -> None:
 def _render_state(run: ListedRun) -> None:
     name = f"**{as_markdown(run.name)}**"
     if run.state == "partial":
-        st.info(f"{name}: {as_markdown(plainly(run.message))}", icon=":material/hourglass:")
+        st.info(f"{name}: {as_markdown(hide_folders(run.message))}", icon=":material/hourglass:")
     elif run.message:
-        st.error(f"{name}: {as_markdown(plainly(run.message))}", icon=":material/error:")
+        st.error(f"{name}: {as_markdown(hide_folders(run.message))}", icon=":material/error:")
     else:
         quality = describe_quality(run)
         shipped = " It came with mcviz and cannot be changed." if run.is_shipped else ""

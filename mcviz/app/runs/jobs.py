@@ -7,12 +7,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from mcviz.app.failures import failures_shown, plainly, refusal
+from mcviz.app.failures import hide_folders, refusal, show_failures
 from mcviz.app.navigation import UNCERTAIN
-from mcviz.app.redrawing import mark_dirty
 from mcviz.app.resources import quantity
 from mcviz.app.runs.sources import without_folders
-from mcviz.app.session import session_store
+from mcviz.app.session import mark_dirty, session_store
 from mcviz.app.state import go_to_run
 from mcviz.app.wording import as_markdown, counted
 from mcviz.errors import McvizError
@@ -62,7 +61,7 @@ def trouble_shown(page: str) -> None:
 
 def jobs_shown(page: str) -> None:
     """All jobs that make runs, and those that are damaged; nothing where there is none."""
-    with failures_shown(page):
+    with show_failures(page):
         for message in here().damaged():
             _trouble(f"A job was left alone. {message}")
     live(page, lambda job: job.kind != "check", job_shown, "Jobs")
@@ -78,7 +77,7 @@ def live(page: str, looked_for: Callable[[Job], bool], draw: Callable[[FoundJob]
         heading: above them, where there is one.
     """
     trouble_shown(page)
-    with failures_shown(page):
+    with show_failures(page):
         found = here().found(looked_for)
         if not found:
             return
@@ -88,14 +87,14 @@ def live(page: str, looked_for: Callable[[Job], bool], draw: Callable[[FoundJob]
 
         def looked() -> None:
             trouble_shown(page)
-            with failures_shown(page):
+            with show_failures(page):
                 here().tend()
-            with failures_shown(page):
+            with show_failures(page):
                 now = here().found(looked_for)
                 if not now or is_open != any(each.is_open for each in now):
                     st.rerun()  # there may be another run, and another need to look again
                 for each in now:
-                    with st.container(border=True, key=f"job-{each.job.id}"), failures_shown(page):
+                    with st.container(border=True, key=f"job-{each.job.id}"), show_failures(page):
                         draw(each)
 
         st.fragment(looked, run_every=SECONDS if is_open else None)()
@@ -120,7 +119,7 @@ def job_shown(found: FoundJob, *, linked: bool = True) -> None:
 
 
 def _trouble(message: str) -> None:
-    st.error(as_markdown(plainly(without_folders(message))), icon=":material/error:")
+    st.error(as_markdown(hide_folders(without_folders(message))), icon=":material/error:")
 
 
 def _render_progress(found: FoundJob, progress: Progress) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from mcviz.app.failures import plainly
+from mcviz.app.failures import hide_folders
 from mcviz.app.runs.words import describe_examples, describe_quality, describe_state, time_made
 from mcviz.app.session import widget_value
 from mcviz.app.state import go_to_run
@@ -76,5 +76,5 @@ def _table(runs: Sequence[ListedRun]) -> pd.DataFrame:
         }
     )
     if any(run.message for run in runs):
-        rows["what is wrong"] = [plainly(run.message) for run in runs]
+        rows["what is wrong"] = [hide_folders(run.message) for run in runs]
     return rows

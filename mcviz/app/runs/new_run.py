@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.app.failures import failures_shown, plainly
+from mcviz.app.failures import hide_folders, show_failures
 from mcviz.app.filters import Filters
-from mcviz.app.navigation import UNCERTAIN, link_to, state_of
+from mcviz.app.navigation import UNCERTAIN, link_to, load_state
 from mcviz.app.places import DATA, MODELS, folders
-from mcviz.app.resources import opened_run, run_paths
+from mcviz.app.resources import open_cached_run, run_paths
 from mcviz.app.runs.jobs import HIGHEST_SEED, MOST_PASSES, SECONDS, act, here
 from mcviz.app.runs.sources import Source, data_sets, models, without_folders
 from mcviz.app.selection import select
@@ -163,7 +163,7 @@ def _of_model(model: Source, data: Source, place: "st.delta_generator.DeltaGener
             "How it takes examples", list(prepared), list(prepared).index(usual), key=f"new-run-prepared-{usual}",
         )  # fmt: skip
         if model.of_run:
-            run = opened_run(model.path)
+            run = open_cached_run(model.path)
             yield from format_arguments(*options_of_model(run, preprocessing=how == OF_THE_RUN))
         else:
             yield from format_arguments(ModelOptions(str(model.path)))
@@ -178,7 +178,7 @@ def _of_model(model: Source, data: Source, place: "st.delta_generator.DeltaGener
 
 def _of_data(data: Source, place: "st.delta_generator.DeltaGenerator") -> Iterator[str]:
     if data.of_run:
-        yield from format_arguments(options_of_data(opened_run(data.path)))
+        yield from format_arguments(options_of_data(open_cached_run(data.path)))
         return
     yield from format_arguments(DataOptions(str(data.path)))
     with place.expander("About the data", icon=":material/tune:"):
@@ -216,8 +216,8 @@ def _selected(data: Source) -> np.ndarray | None:
     if not data.of_run or data.name != _open_run():
         return None
     try:
-        run = opened_run(data.path)
-        state = state_of(run)
+        run = open_cached_run(data.path)
+        state = load_state(run)
     except McvizError:
         return None
     return None if state.filters == Filters() else np.sort(select(run, state).examples)
@@ -247,7 +247,7 @@ def _free(base: str) -> str:
 def _check(wanted: Wanted, jobs: Jobs) -> None:
     """Start a check, in a callback, and forget the one before."""
     if wanted.model.of_run:
-        check_kept_model(opened_run(wanted.model.path))
+        check_kept_model(open_cached_run(wanted.model.path))
     _forget_check(jobs)
     job = jobs.add(
         "check", wanted.options, "check", f"Check of {wanted.model.name}", about={"key": wanted.key},
@@ -279,7 +279,7 @@ def _find_check() -> FoundJob | None:
 
 
 def _findings(page: str, wanted: Wanted, name: str, was_open: bool) -> None:
-    with failures_shown(page):
+    with show_failures(page):
         found = _find_check()
         if found is None:  # the sampling was started, and stands among the jobs
             st.rerun()
@@ -290,7 +290,7 @@ def _findings(page: str, wanted: Wanted, name: str, was_open: bool) -> None:
         if was_open:
             st.rerun()
         if found.state != "finished" or found.progress is None:
-            told = plainly(without_folders(found.message)) or "The check was stopped. Check again."
+            told = hide_folders(without_folders(found.message)) or "The check was stopped. Check again."
             st.error(as_markdown(told), icon=":material/error:")
             return
         _findings_table(found.progress)

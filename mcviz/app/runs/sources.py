@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcviz.app.places import DATA, MODELS, finished_runs, folders, offered, offered_data
+from mcviz.app.places import DATA, MODELS, finished_runs, folders, list_offered, offered_data
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Source:
 
 def models() -> dict[str, Source]:
     """The models by their names: files of the operator's folders, and then those that runs have kept."""
-    files = offered(MODELS, lambda folder: folder.rglob("*.keras"))
+    files = list_offered(MODELS, lambda folder: folder.rglob("*.keras"))
     kept = {
         f"model of the run {name}": Source(name, path, of_run=True)
         for name, path, manifest in finished_runs()

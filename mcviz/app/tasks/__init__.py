@@ -13,5 +13,5 @@ SHOWN_AS: dict[type[tasks.Task], Task] = {
 
 
 def task_of(run: Run) -> Task:
-    """How the task of a run is shown: as the one that it is a kind of."""
+    """Return the task of a run as pages show it: as the one that it is a kind of."""
     return next(task for form, task in SHOWN_AS.items() if isinstance(run.task, form))

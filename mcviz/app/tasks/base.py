@@ -283,10 +283,7 @@ class Task(ABC):
 
     @abstractmethod
     def table_columns(self, selection: Selection, most: int) -> dict[str, Any]:
-        """Return what the table shows between ids and scores, of at most so many examples."""
-
-    def render_filters(self, run: Run, filters: Filters) -> None:  # noqa: B027 (most have none)
-        """Render the controls of filters that only this task has."""
+        """Return the columns of the table between ids and scores, of at most so many examples."""
 
     def filter_words(self, run: Run) -> list[str]:
         """Return examples of what a person may type to narrow the filters, besides ids; none if nothing."""

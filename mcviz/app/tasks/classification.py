@@ -1,9 +1,7 @@
 """Show classification on pages: classes, probabilities and votes."""
 
 from collections.abc import Mapping
-from dataclasses import replace
-from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,14 +11,14 @@ import streamlit as st
 from mcviz.analysis.comparison import class_order
 from mcviz.app.components.charts import chart, class_charts, class_table
 from mcviz.app.components.histograms import pass_histograms
-from mcviz.app.components.widgets import bound
-from mcviz.app.filters import CORRECT, Filters, two_classes
+from mcviz.app.components.widgets import bind
+from mcviz.app.filters import Filters, two_classes
 from mcviz.app.inputs import Along
 from mcviz.app.kinds import kind_of
 from mcviz.app.needs import has
-from mcviz.app.resources import class_names, scores_of, table
-from mcviz.app.selection import Selection, passing
-from mcviz.app.state import PageState, change_filters
+from mcviz.app.resources import class_names, run_scores
+from mcviz.app.selection import Selection
+from mcviz.app.state import PageState
 from mcviz.app.tasks.base import (
     CloserLook,
     Evidence,
@@ -33,7 +31,7 @@ from mcviz.app.tasks.base import (
     TileText,
 )
 from mcviz.app.tasks.classification_story import ClassificationStory
-from mcviz.app.wording import all_as_markdown, as_markdown, as_sentence, judged, leaving, predicted, reasons, votes
+from mcviz.app.wording import all_as_markdown, as_markdown, as_sentence, judged, predicted, reasons, votes
 from mcviz.figures import (
     Curve,
     accuracy_against_ensemble,
@@ -100,33 +98,12 @@ class Classification(Task):
             columns["correct"] = np.where(rows["correct"].to_numpy(bool), "correct", "✗ wrong")
         return columns
 
-    def render_filters(self, run: Run, filters: Filters) -> None:
-        """Render filters by label, prediction and whether they agree; each choice says how many examples it leaves."""
-        labelled = has(run, "labels")
-        if labelled:
-            _choose_classes(run, filters, "label")
-        _choose_classes(run, filters, "prediction")
-        if labelled:
-            left = {each: int(passing(run, replace(filters, correct=each)).sum()) for each in CORRECT}
-            st.segmented_control(
-                "Predictions that are",
-                CORRECT,
-                format_func=lambda each: leaving(each, left[each]),
-                required=True,
-                **bound("correct", filters.correct, partial(_change_filter, "correct")),
-            )
-        disagree = int(passing(run, replace(filters, disagree=True)).sum())
-        st.toggle(
-            leaving("Passes disagree", disagree),
-            **bound("disagree", filters.disagree, partial(_change_filter, "disagree")),
-        )
-
     def filter_words(self, run: Run) -> list[str]:
         """Return two classes, and a word for the mistakes; nothing without labels."""
         return [two_classes(class_names(run)), "wrong"] if has(run, "labels") else []
 
     def narrow_filters(self, run: Run, filters: Filters, words: str) -> Filters:
-        return filters.narrowed_by(words, class_names(run))
+        return filters.narrow(words, class_names(run))
 
     # One example
 
@@ -212,7 +189,7 @@ class Classification(Task):
             range(len(names)),
             format_func=names.__getitem__,
             width=220,
-            **bound("first_class", chosen),
+            **bind("first_class", chosen),
         )
         return Evidence(
             chosen, names[chosen], f"the probability of **{as_markdown(names[chosen])}**", 100, "percentage points"
@@ -301,7 +278,7 @@ class Classification(Task):
 
     def summary_figures(self, selection: Selection) -> list[go.Figure]:
         run, rows = selection.run, selection.table
-        label, values = scores_of(run)[selection.score].label, rows[selection.score].to_numpy()
+        label, values = run_scores(run)[selection.score].label, rows[selection.score].to_numpy()
         quality = self.pass_quality(run)
         if quality is None:
             return [score_distributions(values, None, label)]
@@ -320,22 +297,6 @@ class Classification(Task):
             rows = rows.rename(columns={name: f"user_{name}"})
             rows.insert(index, name, rows[column].map(names))
         return rows
-
-
-def _choose_classes(run: Run, filters: Filters, name: Literal["label", "prediction"]) -> None:
-    """Render a choice of classes, with how many examples of each the other filters leave."""
-    names, left = class_names(run), table(run)[name][passing(run, filters.without(name))].value_counts()
-    st.multiselect(
-        name.capitalize(),
-        range(len(names)),
-        format_func=lambda each: leaving(names[each], int(left.get(each, 0))),
-        **bound(name, list(getattr(filters, name)), lambda new: _change_filter(name, tuple(new))),
-    )
-
-
-def _change_filter(name: str, new: object) -> None:
-    changes: dict[str, Any] = {name: new}
-    change_filters(lambda filters: replace(filters, **changes))
 
 
 def _label(context: ExampleContext) -> int | None:
@@ -362,7 +323,7 @@ def _render_two_classes(context: ExampleContext) -> None:
         ):
             named = getattr(context.state, key)
             chosen.append(default if named is None else named)
-            st.selectbox(label, range(len(names)), format_func=names.__getitem__, width=220, **bound(key, chosen[-1]))
+            st.selectbox(label, range(len(names)), format_func=names.__getitem__, width=220, **bind(key, chosen[-1]))
     st.caption("One point a pass. Points in two corners: two groups of passes that disagree. One cloud: a wide spread.")
     chart(
         two_classes_figure(probs, chosen[0], chosen[1], names),

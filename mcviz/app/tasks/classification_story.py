@@ -3,7 +3,7 @@
 import numpy as np
 
 from mcviz.app.components.charts import chart
-from mcviz.app.components.shown import example_shown
+from mcviz.app.components.example import render_example
 from mcviz.app.needs import missing
 from mcviz.app.resources import class_names, ranking, table
 from mcviz.app.tasks.story import WIDTH, Step, Story, review_step, side_by_side
@@ -33,7 +33,7 @@ class ClassificationStory(Story):
         name = as_markdown(run.class_names[prediction])
         return (
             f"A classifier gives {number}: this is **{name}**, with **{percent(probability)}**.",
-            lambda: example_shown(run, example, WIDTH),
+            lambda: render_example(run, example, WIDTH),
         )
 
     def all_passes(self, run: Run) -> Step:
@@ -43,7 +43,7 @@ class ClassificationStory(Story):
         summary, probs, names = run.summary(example), classifier_probs(run)[example], class_names(run)
         prediction = int(probs.argmax())
         draw = side_by_side(
-            lambda: example_shown(run, example, WIDTH),
+            lambda: render_example(run, example, WIDTH),
             lambda: chart(class_probabilities(summary, names), "again", votes(summary, names)),
         )
         number = f"Here it gives one too: **{as_markdown(names[prediction])}**, with **{percent(probs[prediction])}**."

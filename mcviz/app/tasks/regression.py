@@ -8,12 +8,12 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from mcviz.app.components.charts import chart
-from mcviz.app.components.target_chooser import target_chooser
+from mcviz.app.components.choosers import target_chooser
 from mcviz.app.inputs import Along
 from mcviz.app.kinds import kind_of
-from mcviz.app.navigation import state_of
+from mcviz.app.navigation import load_state
 from mcviz.app.needs import has
-from mcviz.app.resources import numbers_of, quantity, scores_of, table, target_names
+from mcviz.app.resources import quantity, run_numbers, run_scores, table, target_names
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState
 from mcviz.app.tasks.base import (
@@ -28,7 +28,7 @@ from mcviz.app.tasks.base import (
     TileText,
 )
 from mcviz.app.tasks.regression_prediction import Prediction, first_targets, predict_example
-from mcviz.app.tasks.regression_results import as_predictions, column, interval_calibrations, render_errors
+from mcviz.app.tasks.regression_results import as_predictions, column, interval_calibrations, render_measures
 from mcviz.app.tasks.regression_story import RegressionStory
 from mcviz.app.wording import as_markdown, counted
 from mcviz.figures import (
@@ -78,7 +78,7 @@ class Regression(Task):
 
     def render_overview(self, run: Run) -> None:
         super().render_overview(run)
-        render_errors(run)
+        render_measures(run)
 
     def quality_rows(self, run: Run) -> dict[str, str]:
         return {name: f"RMSE {value}" for name, value in super().quality_rows(run).items()}
@@ -141,7 +141,7 @@ class Regression(Task):
 
     def render_probe(self, run: Run, predictions: np.ndarray, label: int | None, key: str) -> None:
         """Render the passes of a target as a histogram, and the parts of the uncertainty."""
-        prediction, state = self._predict(run, predictions), state_of(run)
+        prediction, state = self._predict(run, predictions), load_state(run)
         st.header("What the passes predict", anchor=False)
         target_chooser(run, state)
         prediction.render_caption()
@@ -153,7 +153,7 @@ class Regression(Task):
 
     def render_curves(self, run: Run, along: Along, predictions: np.ndarray) -> None:
         """Render the predictive mean of a target with the std of the predictive distribution."""
-        given, target, unit = as_predictions(run, predictions), state_of(run).target, run.manifest.unit
+        given, target, unit = as_predictions(run, predictions), load_state(run).target, run.manifest.unit
         mean = given.outputs.mean(axis=0, dtype=np.float64)[:, target]
         std = np.sqrt(predictive_variance(given.outputs, given.variances))[:, target]
         name = target_names(run)[target]
@@ -198,7 +198,7 @@ class Regression(Task):
             else:
                 spoken = f"The one of the {kind} with the most uncertain prediction"
                 kind_of(run).render_input(run, sweep.worst_content, spoken)
-                score = scores_of(run)[DOUBT]
+                score = run_scores(run)[DOUBT]
                 values = [sweep.scores[column(run, "prediction", t)][sweep.worst] for t in range(len(run.targets))]
                 st.caption(
                     f"The ensemble predicts **{as_markdown(first_targets(values, run.manifest.unit))}**, with a "
@@ -206,7 +206,7 @@ class Regression(Task):
                 )
         with right:
             st.markdown("**Predictions of the ensemble**")
-            own, label = table(run)[name].to_numpy(), numbers_of(run)[name].label
+            own, label = table(run)[name].to_numpy(), run_numbers(run)[name].label
             figure = score_comparison(own, sweep.scores[name], label, kind)
             chart(figure, "sweep-predictions", " ".join(self.describe_sweep(run, sweep)))
 
@@ -241,7 +241,7 @@ class Regression(Task):
 
     def summary_figures(self, selection: Selection) -> list[go.Figure]:
         run, score = selection.run, selection.score
-        distribution = score_distributions(selection.table[score].to_numpy(), None, scores_of(run)[score].label)
+        distribution = score_distributions(selection.table[score].to_numpy(), None, run_scores(run)[score].label)
         quality = self.pass_quality(run)
         if quality is None:
             return [distribution]
@@ -249,7 +249,7 @@ class Regression(Task):
         return [*self.quality_figures(run, quality), distribution, coverage]
 
     def _predict(self, run: Run, predictions: np.ndarray) -> Prediction:
-        return predict_example(run, predictions, state_of(run).coverage)
+        return predict_example(run, predictions, load_state(run).coverage)
 
 
 def _prediction(context: ExampleContext) -> Prediction:

@@ -1,4 +1,4 @@
-"""What the passes of a regression predict of one example, in numbers, words, a table and a chart."""
+"""The passes of a regression over one example, in numbers, words, a table and a chart."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

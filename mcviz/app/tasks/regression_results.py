@@ -1,4 +1,4 @@
-"""What the passes of a whole regression run come to: errors, prediction intervals and standard deviations."""
+"""Results of a whole regression run: errors, prediction intervals and standard deviations."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ def column(run: Run, name: str, target: int) -> str:
 def as_predictions(
     run: Run, predictions: np.ndarray, labels: np.ndarray | None = None, deterministic: np.ndarray | None = None
 ) -> RegressionPredictions:
-    """Return what measures are computed from, of (T, n, K) predictions and what else is known of the n examples."""
+    """Return the input of measures, of (T, n, K) predictions and what else is known of the n examples."""
     return Regression().predictions(predictions, labels, deterministic, targets=len(run.targets))
 
 
@@ -105,7 +105,7 @@ def describe_gain(run: Run, table: RegressionTable) -> str:
     return " ".join(sentences)
 
 
-def render_errors(run: Run) -> None:
+def render_measures(run: Run) -> None:
     """Render all measures with intervals, and whether the ensemble gains by more than chance."""
     st.header("How wrong it is, by other measures", anchor=False)
     table = error_table(run)

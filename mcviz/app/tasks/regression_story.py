@@ -3,9 +3,9 @@
 import numpy as np
 
 from mcviz.app.components.charts import chart
-from mcviz.app.components.shown import example_shown
+from mcviz.app.components.example import render_example
 from mcviz.app.needs import missing
-from mcviz.app.resources import quantity, ranking, scores_of, table, target_names
+from mcviz.app.resources import quantity, ranking, run_scores, table, target_names
 from mcviz.app.state import COVERAGES
 from mcviz.app.tasks.regression_prediction import Prediction, predict_example, with_std
 from mcviz.app.tasks.story import SHARE, WIDTH, Step, Story, review_step, side_by_side
@@ -28,7 +28,7 @@ class RegressionStory(Story):
         example = int(ranking(run, DOUBT)[-1])
         return (
             f"A regression gives a number: {_number(run, example)}. How far it can be trusted, it does not say.",
-            lambda: example_shown(run, example, WIDTH),
+            lambda: render_example(run, example, WIDTH),
         )
 
     def all_passes(self, run: Run) -> Step:
@@ -38,7 +38,7 @@ class RegressionStory(Story):
         target = int(prediction.model_std.argmax())
         outputs, number = prediction.outputs[:, target], f"Here it gives one too: {_number(run, example, target)}."
         draw = side_by_side(
-            lambda: example_shown(run, example, WIDTH), lambda: _render_passes(prediction, target, "again")
+            lambda: render_example(run, example, WIDTH), lambda: _render_passes(prediction, target, "again")
         )
         if outputs.min() == outputs.max():
             return f"{number} Each pass predicts the same, for every example of this run.", draw
@@ -52,7 +52,7 @@ class RegressionStory(Story):
 
         That is the whole uncertainty where it is known.
         """
-        score = scores_of(run)["total_std" if "total_std" in scores_of(run) else DOUBT]
+        score = run_scores(run)["total_std" if "total_std" in run_scores(run) else DOUBT]
         order = ranking(run, score.name)
         errors = table(run)["absolute_error"].to_numpy()[order]
         count = max(1, int(SHARE * len(errors)))

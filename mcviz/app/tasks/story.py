@@ -7,8 +7,8 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app.components.charts import chart
-from mcviz.app.components.shown import example_shown
-from mcviz.app.inputs import alone
+from mcviz.app.components.example import render_example
+from mcviz.app.inputs import as_batch
 from mcviz.app.kinds import kind_of
 from mcviz.app.needs import has, missing
 from mcviz.app.probe.predicting import predict
@@ -69,7 +69,7 @@ class Story(ABC):
 
         if not has(run, "model"):
             return f"This is noise: {self.no_answer} {missing(run, 'model')}", draw
-        sentence, passes = self.noise_prediction(run, predict(run, alone(given.content))[:, 0])
+        sentence, passes = self.noise_prediction(run, predict(run, as_batch(given.content))[:, 0])
         return sentence, side_by_side(draw, passes)
 
 
@@ -99,7 +99,7 @@ def review_step(run: Run, order: np.ndarray, mistakes: np.ndarray, noun: str, wh
     """
 
     def first() -> None:
-        example_shown(run, int(order[0]), WIDTH)
+        render_example(run, int(order[0]), WIDTH)
 
     if not mistakes.any():
         sentence = (

@@ -8,15 +8,15 @@ import streamlit as st
 
 from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.components.charts import chart
-from mcviz.app.components.widgets import bound
+from mcviz.app.components.widgets import bind
 from mcviz.app.failures import refusal
 from mcviz.app.kinds import kind_of
 from mcviz.app.navigation import TRUST
-from mcviz.app.needs import met
+from mcviz.app.needs import check_needs
 from mcviz.app.probe.distorting import Distorter
-from mcviz.app.resources import for_the_model, masks, sampler
+from mcviz.app.resources import masks, model_inputs, sampler
 from mcviz.app.session import session_store
-from mcviz.app.state import PageState, go, one_of
+from mcviz.app.state import PageState, choose_name, go
 from mcviz.app.wording import counted
 from mcviz.data.distortions import Distortion
 from mcviz.data.kinds import KINDS
@@ -34,20 +34,20 @@ Steps = list[dict[str, Terms]]
 
 def where_it_fails(run: Run, state: PageState) -> None:
     """A choice of the distortion, and what it does to the model; computed when it is asked for, and kept."""
-    if not met(run, {"examples", "model"}):
+    if not check_needs(run, {"examples", "model"}):
         return
     distorter, plural = kind_of(run).distorter, KINDS[run.manifest.examples.kind].plural
     if distorter is None:
         st.info(f"No distortion of {plural} is known here.", icon=":material/inbox:")
         return
     offered = distorter.of_many
-    name = one_of(state.distortion, offered, distorter.gradual)
+    name = choose_name(state.distortion, offered, distorter.gradual)
     st.selectbox(
         f"As the {plural} are distorted",
         list(offered),
         format_func=lambda each: offered[each].label,
         width=250,
-        **bound("distortion", name, lambda new: go(distortion=new, amount=None)),
+        **bind("distortion", name, lambda new: go(distortion=new, amount=None)),
     )
     kept = _kept()
     if (run.digest, name) not in kept and (found := _load(run, name, offered[name])) is not None:
@@ -110,7 +110,7 @@ def _computed(run: Run, name: str, distorter: Distorter) -> Steps:
         distorted = distorter.by_amount(run, name, examples)
         return terms_along(
             prepared,
-            lambda amount: for_the_model(run, distorted(amount)),
+            lambda amount: model_inputs(run, distorted(amount)),
             amounts_of(distorter.distortions[name]).tolist(),
             run.labels[examples],
             passes=min(PASSES, run.passes),

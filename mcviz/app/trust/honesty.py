@@ -17,13 +17,13 @@ from mcviz.analysis.trust import (
     predictors,
     verdict_in_words,
 )
-from mcviz.app.beside import ComparedRun
 from mcviz.app.caching import cached_for_run, numbers_key, table_key
 from mcviz.app.columns import grouping_columns
 from mcviz.app.columns import groups as own_groups
+from mcviz.app.compared_run import ComparedRun
 from mcviz.app.components.charts import chart
-from mcviz.app.components.widgets import bound
-from mcviz.app.state import PageState, one_of
+from mcviz.app.components.widgets import bind
+from mcviz.app.state import PageState, choose_name
 from mcviz.app.wording import as_markdown, counted
 from mcviz.figures.trust import PREDICTORS, measures_by_passes, reliability_diagram
 from mcviz.measures import SCORES, percent
@@ -145,8 +145,8 @@ def _reliability(found: Calibration, state: PageState) -> None:
         "Of the predictions with a probability of 80%, four in five should be correct. Above the dotted line the model "
         "is under-confident, below it over-confident."
     )
-    bins = one_of(state.bins, BINS)
-    st.segmented_control("Bins", list(BINS), format_func=BINS.__getitem__, required=True, **bound("bins", bins))
+    bins = choose_name(state.bins, BINS)
+    st.segmented_control("Bins", list(BINS), format_func=BINS.__getitem__, required=True, **bind("bins", bins))
     drawn = found.bins if bins == "width" else found.equal_mass_bins
     chart(
         reliability_diagram({name: _points(drawn[way]) for way, name in PREDICTORS.items() if way in drawn}),
@@ -166,8 +166,8 @@ def _offered(run: Run) -> list[str]:
 def _groups(run: Run, tests: Sequence[GroupTest], state: PageState) -> None:
     st.subheader("Does a group fare worse?", anchor=False)
     offered = _offered(run)
-    column = one_of(state.column, offered)
-    st.selectbox("Group by", offered, format_func=one_line, width=250, **bound("column", column))
+    column = choose_name(state.column, offered)
+    st.selectbox("Group by", offered, format_func=one_line, width=250, **bind("column", column))
     groups = _members(run, column)
     counts = np.bincount(groups.members, minlength=len(groups.names))
     largest = np.argsort(-counts, kind="stable")[:MOST_GROUPS]

@@ -14,11 +14,11 @@ from mcviz.analysis.referral import RunReferral, prediction_sets_of, rankings_of
 from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.components.charts import chart
 from mcviz.app.components.gallery import tiles
-from mcviz.app.components.widgets import bound
+from mcviz.app.components.widgets import bind
 from mcviz.app.filters import Filters
 from mcviz.app.navigation import REVIEW, UNCERTAIN, open_page
-from mcviz.app.resources import ranking, scores_of, table
-from mcviz.app.state import COVERAGES, PageState, go, one_of
+from mcviz.app.resources import ranking, run_scores, table
+from mcviz.app.state import COVERAGES, PageState, choose_name, go
 from mcviz.app.wording import counted
 from mcviz.figures.trust import accuracy_against_referred
 from mcviz.measures import percent
@@ -70,7 +70,7 @@ TARGETS = {
 
 def referral_control(run: Run, state: PageState, beside: Callable[[], None] | None = None) -> RunReferral:
     """The target and its value, and what stands beside them; what they refer by the score that ranks is returned."""
-    name = one_of(state.referral, TARGETS)
+    name = choose_name(state.referral, TARGETS)
     target = TARGETS[name]
     value = target.usual(len(run)) if state.wanted is None else min(state.wanted, target.most(len(run)))
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -79,17 +79,17 @@ def referral_control(run: Run, state: PageState, beside: Callable[[], None] | No
             list(TARGETS),
             format_func=lambda each: TARGETS[each].label,
             required=True,
-            **bound("referral", name, lambda new: go(referral=new, wanted=None)),
+            **bind("referral", name, lambda new: go(referral=new, wanted=None)),
         )
         if target.percent:
             st.number_input(
                 "percent", 0.0, 100.0, step=0.1, format="%.4g", width=130,
-                **bound(f"wanted-{name}", round(100 * value, 6), lambda new: go(wanted=round(new / 100, 8))),
+                **bind(f"wanted-{name}", round(100 * value, 6), lambda new: go(wanted=round(new / 100, 8))),
             )  # fmt: skip
         else:
             st.number_input(
                 "examples", 0, len(run), step=10, width=130,
-                **bound(f"wanted-{name}", int(value), lambda new: go(wanted=float(new))),
+                **bind(f"wanted-{name}", int(value), lambda new: go(wanted=float(new))),
             )  # fmt: skip
         if beside is not None:
             beside()
@@ -98,17 +98,17 @@ def referral_control(run: Run, state: PageState, beside: Callable[[], None] | No
 
 def _score(run: Run, state: PageState) -> str:
     """The score that ranks, or the first of those that know no labels."""
-    return one_of(state.score, ranking_scores_of(run), "max_probability")
+    return choose_name(state.score, ranking_scores_of(run), "max_probability")
 
 
 def _score_chooser(run: Run, state: PageState) -> None:
-    scores = scores_of(run)
+    scores = run_scores(run)
     st.selectbox(
         "Ranked by",
         ranking_scores_of(run),
         format_func=lambda each: scores[each].label,
         width=250,
-        **bound("score", _score(run, state)),
+        **bind("score", _score(run, state)),
     )
 
 
@@ -278,17 +278,17 @@ def costs(run: Run, state: PageState) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         mistake = st.number_input(
             "An unseen mistake costs", 0.0, 1e9, step=1.0, format="%.6g", width=200,
-            **bound("mistake_costs", state.mistake_costs),
+            **bind("mistake_costs", state.mistake_costs),
         )  # fmt: skip
         look = st.number_input(
-            "a look costs", 0.0, 1e9, step=1.0, format="%.6g", width=200, **bound("look_costs", state.look_costs)
+            "a look costs", 0.0, 1e9, step=1.0, format="%.6g", width=200, **bind("look_costs", state.look_costs)
         )
     score = _score(run, state)
     found: Costs = cheapest(_rankings(run)[score], mistake, look)
     looks = len(found.referral.referred)
     st.markdown(
         f"It is cheapest to look at **{looks:,}** of {counted(len(run), 'example')}, the most uncertain by "
-        f"{scores_of(run)[score].in_sentence}. That saves **{found.saved:,.6g}** against the cheaper of none and all."
+        f"{run_scores(run)[score].in_sentence}. That saves **{found.saved:,.6g}** against the cheaper of none and all."
     )
     st.table(
         pd.DataFrame(
@@ -311,7 +311,7 @@ def prediction_sets(run: Run, state: PageState) -> None:
         sorted(COVERAGES),
         format_func=lambda each: f"{each}%",
         required=True,
-        **bound("coverage", coverage),
+        **bind("coverage", coverage),
     )
     figures = _sets(run, coverage)
     st.caption("Class-conditional conformal sets; each half of the labels calibrates the other half's.")
@@ -337,7 +337,7 @@ def prediction_sets(run: Run, state: PageState) -> None:
 
 
 def _labels(run: Run) -> dict[str, str]:
-    found = {name: score.label for name, score in scores_of(run).items()}
+    found = {name: score.label for name, score in run_scores(run).items()}
     return {**found, DETERMINISTIC: "Deterministic max probability"}
 
 

@@ -5,16 +5,16 @@ from dataclasses import dataclass, field
 
 from mcviz.app.needs import Need
 from mcviz.app.selection import Selection
-from mcviz.app.views.classes import classes_view
-from mcviz.app.views.confusion import confusion_view
-from mcviz.app.views.errors import errors_view
-from mcviz.app.views.gallery import gallery_view
-from mcviz.app.views.groups import groups_view
-from mcviz.app.views.intervals import intervals_view
-from mcviz.app.views.layout_map import map_view
-from mcviz.app.views.predicted import predicted_view
-from mcviz.app.views.scatter import scatter_view
-from mcviz.app.views.table import table_view
+from mcviz.app.views.classes import render_classes
+from mcviz.app.views.confusion import render_confusion
+from mcviz.app.views.errors import render_errors
+from mcviz.app.views.gallery import render_gallery
+from mcviz.app.views.groups import render_groups
+from mcviz.app.views.intervals import render_intervals
+from mcviz.app.views.layout_map import render_map
+from mcviz.app.views.predicted import render_predicted
+from mcviz.app.views.scatter import render_scatter
+from mcviz.app.views.table import render_table
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,14 @@ class View:
 
 
 VIEWS = {
-    "gallery": View("Gallery", gallery_view),
-    "table": View("Table", table_view),
-    "scatter": View("Scatter", scatter_view, own_filters=("lasso",)),
-    "map": View("Map", map_view, needs={"examples or features"}, own_filters=("area", "selected")),
-    "confusion": View("Confusion", confusion_view, needs={"labels", "classes"}, own_filters=("label", "prediction")),
-    "classes": View("Classes", classes_view, needs={"labels", "classes"}),
-    "predicted": View("Predicted", predicted_view, needs={"labels", "targets"}, own_filters=("lasso",)),
-    "errors": View("Errors", errors_view, needs={"labels", "targets"}, own_filters=("lasso",)),
-    "intervals": View("Intervals", intervals_view, needs={"labels", "targets"}),
-    "groups": View("Groups", groups_view, needs={"groups"}),
+    "gallery": View("Gallery", render_gallery),
+    "table": View("Table", render_table),
+    "scatter": View("Scatter", render_scatter, own_filters=("lasso",)),
+    "map": View("Map", render_map, needs={"examples or features"}, own_filters=("area", "selected")),
+    "confusion": View("Confusion", render_confusion, needs={"labels", "classes"}, own_filters=("label", "prediction")),
+    "classes": View("Classes", render_classes, needs={"labels", "classes"}),
+    "predicted": View("Predicted", render_predicted, needs={"labels", "targets"}, own_filters=("lasso",)),
+    "errors": View("Errors", render_errors, needs={"labels", "targets"}, own_filters=("lasso",)),
+    "intervals": View("Intervals", render_intervals, needs={"labels", "targets"}),
+    "groups": View("Groups", render_groups, needs={"groups"}),
 }

@@ -15,8 +15,8 @@ from mcviz.app.columns import grouping_columns, own_columns
 from mcviz.app.components.brush import Bin, brush
 from mcviz.app.filters import CLASSES, ColumnFilter, Filters
 from mcviz.app.needs import has
-from mcviz.app.resources import class_names, numbers_of, table
-from mcviz.app.selection import Selection, passing
+from mcviz.app.resources import class_names, run_numbers, table
+from mcviz.app.selection import Selection, filter_mask
 from mcviz.app.state import BRUSHES, PageState, change_filters, go
 from mcviz.app.tasks import task_of
 from mcviz.app.wording import as_markdown
@@ -29,7 +29,7 @@ STEPS = (1, 2, 2.5, 5, 10)  # times a power of ten: how wide a bin is, so that i
 
 
 @dataclass(frozen=True)
-class Brushed:
+class BrushColumn:
     """A column of a run's table, cut into bins.
 
     Attributes:
@@ -49,42 +49,42 @@ class Brushed:
     put: Callable[[Filters, int, int], Filters]
 
 
-def brushes(selection: Selection) -> None:
-    """A histogram of the score of the ranking and of each column that was added, and the choice of these."""
+def render_brushes(selection: Selection) -> None:
+    """Render a histogram of the score of the ranking and of each column that was added, and a choice of more."""
     run, state = selection.run, selection.state
-    offered = brushable(run)
+    offered = brush_labels(run)
     names = [state.score, *(name for name in state.brushes if name in offered and name != state.score)]
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="brushes"):
         for place, name in enumerate(names):
-            _brush(selection, name, place)
+            _render_brush(selection, name, place)
         more = {name: label for name, label in offered.items() if name not in names}
         if more and len(names) <= BRUSHES:
-            _adding(state, more)
+            _render_add(state, more)
 
 
-def brushable(run: Run) -> dict[str, str]:
-    """What can be brushed, each with what it is called: scores and other numbers, classes, and the user's own."""
+def brush_labels(run: Run) -> dict[str, str]:
+    """Return the label of each column that can be brushed: scores and numbers, classes, and the user's own."""
     known = [name for name in CLASSES if has(run, "classes") and (name == "prediction" or has(run, "labels"))]
-    found = {name: number.label for name, number in numbers_of(run).items()}
+    found = {name: number.label for name, number in run_numbers(run).items()}
     own = {name: one_line(name) for name in grouping_columns(run)}
     return own | found | {name: name for name in known}
 
 
-def brushed(run: Run, name: str) -> Brushed:
-    """A column that can be brushed, by its name."""
-    if name in numbers_of(run):
-        return _numbers(run, name)
+def brush_column(run: Run, name: str) -> BrushColumn:
+    """Cut a column into bins."""
+    if name in run_numbers(run):
+        return _number_column(run, name)
     for kind in CLASSES:
         if kind == name and has(run, "classes"):
-            return _classes(run, kind)
-    return _own(run, name)
+            return _class_column(run, kind)
+    return _own_column(run, name)
 
 
-def _brush(selection: Selection, name: str, place: int) -> None:
-    run, filters, column = selection.run, selection.filters, brushed(selection.run, name)
+def _render_brush(selection: Selection, name: str, place: int) -> None:
+    run, filters, column = selection.run, selection.filters, brush_column(selection.run, name)
     marked = task_of(run).marks_mistakes and has(run, "labels")
     wrong = ~table(run)["correct"].astype(bool).to_numpy() if marked else np.zeros(len(run), bool)
-    left = passing(run, column.without(filters))
+    left = filter_mask(run, column.without(filters))
     counts = [_counts(column, members) for members in (np.ones(len(run), bool), left, left & wrong)]
 
     def put(first: int, last: int) -> None:
@@ -102,7 +102,7 @@ def _brush(selection: Selection, name: str, place: int) -> None:
     )
 
 
-def _adding(state: PageState, more: dict[str, str]) -> None:
+def _render_add(state: PageState, more: dict[str, str]) -> None:
     with st.popover("Add", icon=":material/add_chart:", help="Add the histogram of another column", key="add-a-brush"):
         for name, label in more.items():
             st.button(
@@ -118,20 +118,20 @@ def _others(state: PageState, name: str) -> tuple[str, ...]:
     return tuple(other for other in state.brushes if other != name)
 
 
-def _counts(column: Brushed, members: np.ndarray) -> list[int]:
+def _counts(column: BrushColumn, members: np.ndarray) -> list[int]:
     within = column.members[members]
     return np.bincount(within[within >= 0], minlength=len(column.names)).tolist()
 
 
 @cached_for_run(table_key, max_entries=64)
-def _numbers(run: Run, name: str) -> Brushed:
-    number = numbers_of(run)[name]
+def _number_column(run: Run, name: str) -> BrushColumn:
+    number = run_numbers(run)[name]
 
     def places(filters: Filters) -> list[tuple[float, float]]:
         return [bins.place(low, high) for kept, low, high in filters.ranges if kept == name]
 
     bins = _bins(table(run)[name].to_numpy(np.float64))
-    return Brushed(
+    return BrushColumn(
         number.label,
         tuple(f"{number.format(low)} to {number.format(high)}" for low, high in pairwise(bins.edges)),
         bins.members,
@@ -142,52 +142,52 @@ def _numbers(run: Run, name: str) -> Brushed:
 
 
 @cached_for_run(table_key, max_entries=64)
-def _own(run: Run, name: str) -> Brushed:
+def _own_column(run: Run, name: str) -> BrushColumn:
     column = table(run)[name]
 
     def without(filters: Filters) -> Filters:
         return filters.with_column(ColumnFilter(name))
 
-    def kept(filters: Filters) -> list[ColumnFilter]:
+    def on_column(filters: Filters) -> list[ColumnFilter]:
         return [each for each in filters.columns if each.name == name]
 
     if own_columns(run)[name] == "number":
         bins = _bins(column.to_numpy(np.float64, na_value=np.nan))
-        return Brushed(
+        return BrushColumn(
             one_line(name),
             tuple(f"{low:g} to {high:g}" for low, high in pairwise(bins.edges)),
             bins.members,
             without,
-            lambda filters: [bins.place(each.low, each.high) for each in kept(filters)],
+            lambda filters: [bins.place(each.low, each.high) for each in on_column(filters)],
             lambda filters, first, last: filters.with_column(ColumnFilter(name, (), *bins.ends(first, last))),
         )
     found = pd.Categorical(as_texts(column))
     texts = tuple(map(str, found.categories))
-    return Brushed(
+    return BrushColumn(
         one_line(name),
         tuple(map(one_line, texts)),
         found.codes.astype(np.int64),
         without,
-        lambda filters: _runs_of(
-            texts.index(value) for each in kept(filters) for value in each.values if value in texts
+        lambda filters: _stretches(
+            texts.index(value) for each in on_column(filters) for value in each.values if value in texts
         ),
         lambda filters, first, last: filters.with_column(ColumnFilter(name, texts[first : last + 1])),
     )
 
 
-def _classes(run: Run, name: Literal["label", "prediction"]) -> Brushed:
+def _class_column(run: Run, name: Literal["label", "prediction"]) -> BrushColumn:
     names = class_names(run)
 
     def put(filters: Filters, first: int, last: int) -> Filters:
         changes: dict[str, Any] = {name: () if (first, last) == (0, len(names) - 1) else tuple(range(first, last + 1))}
         return replace(filters, **changes)
 
-    return Brushed(
+    return BrushColumn(
         name.capitalize(),
         names,
         table(run)[name].to_numpy(np.int64),
         lambda filters: filters.without(name),
-        lambda filters: _runs_of(getattr(filters, name)),
+        lambda filters: _stretches(getattr(filters, name)),
         put,
     )
 
@@ -205,12 +205,12 @@ class _Bins:
     members: np.ndarray
 
     def place(self, low: float, high: float) -> tuple[float, float]:
-        """Where a range begins and ends, in bins from 0."""
+        """Return where a range begins and ends, in bins from 0."""
         at = np.interp([low, high], self.edges, np.arange(len(self.edges)))
         return float(at[0]), float(at[1])
 
     def ends(self, first: int, last: int) -> tuple[float, float]:
-        """The range from the first to the last of some bins; open where no bin lies beyond."""
+        """Return the range from the first to the last of some bins; open where no bin lies beyond."""
         low = -inf if first == 0 else self.edges[first]
         return low, inf if last == len(self.edges) - 2 else self.edges[last + 1]
 
@@ -228,15 +228,15 @@ def _bins(values: np.ndarray) -> _Bins:
 
 
 def _step(least: float) -> float:
-    """The smallest short number that is no less."""
+    """Return the smallest short number that is no less."""
     if least <= 0 or not np.isfinite(least):
         return 0.0
     power = 10.0 ** np.floor(np.log10(least))
     return float(next(step * power for step in STEPS if step * power >= least * (1 - 1e-9)))
 
 
-def _runs_of(bins: Iterable[int]) -> list[tuple[float, float]]:
-    """Bins as the stretches that they fill, from where to where."""
+def _stretches(bins: Iterable[int]) -> list[tuple[float, float]]:
+    """Return the stretches that bins fill, from where to where."""
     found: list[tuple[float, float]] = []
     for each in sorted(set(bins)):
         if found and found[-1][1] == each:

@@ -8,8 +8,8 @@ import streamlit as st
 
 from mcviz.app.components.charts import chart
 from mcviz.app.components.gallery import tiles
-from mcviz.app.components.widgets import bound
-from mcviz.app.resources import class_names, scores_of, table
+from mcviz.app.components.widgets import bind
+from mcviz.app.resources import class_names, run_scores, table
 from mcviz.app.selection import Selection
 from mcviz.app.state import change_filters
 from mcviz.app.wording import all_as_markdown, as_markdown, extremes
@@ -18,9 +18,9 @@ from mcviz.figures.style import NAMED_CLASSES
 from mcviz.measures import percent
 
 
-def classes_view(selection: Selection) -> None:
-    """Accuracy and uncertainty of every class, then one class in detail."""
-    run, score = selection.run, scores_of(selection.run)[selection.score]
+def render_classes(selection: Selection) -> None:
+    """Render accuracy and uncertainty of every class, then one class in detail."""
+    run, score = selection.run, run_scores(selection.run)[selection.score]
     scores, names = table(run), class_names(run)
     by_class = scores[["label", selection.score]].assign(correct=scores["correct"].astype(float)).groupby("label")
     summary = by_class.agg(examples=("correct", "size"), accuracy=("correct", "mean"), score=(selection.score, "mean"))
@@ -29,41 +29,41 @@ def classes_view(selection: Selection) -> None:
     st.caption(f"Figures of all {len(scores):,} examples of the run; the filters do not apply.")
     left, right = st.columns([3, 2], gap="large")
     with left:
-        st.markdown(_most_missed(names[worst], summary["accuracy"][worst]))
+        st.markdown(_describe_worst(names[worst], summary["accuracy"][worst]))
         chart(
             class_accuracies(summary["accuracy"].to_numpy(), summary["score"].to_numpy(), names, score.in_sentence),
             "class-dots",
             f"Mistakes against mean {score.in_sentence} of each class.",
         )
     with right:
-        _table(summary, selection)
+        _render_table(summary, selection)
     filters = selection.filters
     chosen = filters.label[0] if len(filters.label) == 1 else worst
-    changed = bound("class", chosen, _put_class)
+    changed = bind("class", chosen, _put_class)
     classes = range(len(names))
     if len(names) <= NAMED_CLASSES:
         st.segmented_control("One class in detail", classes, format_func=all_as_markdown(names).__getitem__, **changed)
     else:
         st.selectbox("One class in detail", classes, format_func=names.__getitem__, width=320, **changed)
-    _one_class(selection, chosen)
+    _render_one_class(selection, chosen)
 
 
 def _put_class(new: int | None) -> None:
     change_filters(lambda filters: replace(filters, label=() if new is None else (new,)))
 
 
-def _most_missed(class_name: str, accuracy: float) -> str:
+def _describe_worst(class_name: str, accuracy: float) -> str:
     if accuracy == 1:
         return "No class is ever missed: every prediction is correct."
     return f"**{as_markdown(class_name)}** is missed most often: {percent(1 - accuracy)}."
 
 
-def _table(summary: pd.DataFrame, selection: Selection) -> None:
-    """A row a class; of many classes a table that scrolls and sorts, those that are missed most often first."""
+def _render_table(summary: pd.DataFrame, selection: Selection) -> None:
+    """Render a row a class; of many classes a table that scrolls and sorts, the most missed first."""
     if len(summary) <= NAMED_CLASSES:
-        st.table(_named(summary, selection))
+        st.table(_format_summary(summary, selection))
         return
-    label = scores_of(selection.run)[selection.score].in_sentence
+    label = run_scores(selection.run)[selection.score].in_sentence
     rows = summary.assign(name=class_names(selection.run)).sort_values("accuracy", kind="stable")
     st.dataframe(
         rows,
@@ -81,22 +81,22 @@ def _table(summary: pd.DataFrame, selection: Selection) -> None:
     )
 
 
-def _named(summary: pd.DataFrame, selection: Selection) -> pd.DataFrame:
+def _format_summary(summary: pd.DataFrame, selection: Selection) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "class": all_as_markdown(selection.run.class_names),
             "examples": [f"{count:,.0f}" for count in summary["examples"].fillna(0)],
             "correct": summary["accuracy"].map(percent, na_action="ignore").fillna("–"),
-            f"mean {scores_of(selection.run)[selection.score].in_sentence}": summary["score"]
+            f"mean {run_scores(selection.run)[selection.score].in_sentence}": summary["score"]
             .map("{:.3f}".format, "ignore")
             .fillna("–"),
         }
     ).set_index("class")
 
 
-def _one_class(selection: Selection, chosen: int) -> None:
+def _render_one_class(selection: Selection, chosen: int) -> None:
     run, score = selection.run, selection.score
-    ranked_by = scores_of(run)[score]
+    ranked_by = run_scores(run)[score]
     everything = table(run)
     members = np.flatnonzero((everything["label"] == chosen).to_numpy(bool))
     if len(members) == 0:

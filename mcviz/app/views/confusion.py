@@ -5,32 +5,32 @@ from dataclasses import replace
 import streamlit as st
 
 from mcviz.app.caching import table_key
-from mcviz.app.components.widgets import bound
-from mcviz.app.resources import class_names, scores_of, table
-from mcviz.app.selection import Selection, passing
+from mcviz.app.components.widgets import bind
+from mcviz.app.resources import class_names, run_scores, table
+from mcviz.app.selection import Selection, filter_mask
 from mcviz.app.session import widget_value
-from mcviz.app.state import change_filters, one_of
-from mcviz.app.views.linked import linked_chart
+from mcviz.app.state import change_filters, choose_name
+from mcviz.app.views.linked import chart_key
 from mcviz.figures import confusion_matrix
 from mcviz.measures import percent
 
 CELLS = {"counts": "examples", "score": "mean of the score"}
 
 
-def confusion_view(selection: Selection) -> None:
-    """The matrix of all examples that the other filters leave; a click selects a cell."""
+def render_confusion(selection: Selection) -> None:
+    """Render the matrix of all examples that the other filters leave; a click selects a cell."""
     run, filters = selection.run, selection.filters
-    shows = one_of(selection.state.cells, CELLS)
+    shows = choose_name(selection.state.cells, CELLS)
     st.segmented_control(
-        "Cells show", list(CELLS), format_func=CELLS.__getitem__, required=True, **bound("cells", shows)
+        "Cells show", list(CELLS), format_func=CELLS.__getitem__, required=True, **bind("cells", shows)
     )
     others = filters.without("label", "prediction")
-    shown = table(run)[["label", "prediction", "correct", selection.score]][passing(run, others)]
-    score, classes, averaged = scores_of(selection.run)[selection.score], len(run.class_names), shows == "score"
+    shown = table(run)[["label", "prediction", "correct", selection.score]][filter_mask(run, others)]
+    score, classes, averaged = run_scores(selection.run)[selection.score], len(run.class_names), shows == "score"
     one_cell = len(filters.label) == len(filters.prediction) == 1
     cell = (filters.label[0], filters.prediction[0]) if one_cell else None
-    drawn = (others, shows, selection.score if averaged else None, table_key(run))
-    key, shows_it = linked_chart("confusion", drawn, lambda key: _clicked_cell(key, classes), cell)
+    points_key = (others, shows, selection.score if averaged else None, table_key(run))
+    key, shows_it = chart_key("confusion", points_key, lambda key: _read_cell(key, classes), cell)
     figure = confusion_matrix(
         shown["label"].to_numpy(int),
         shown["prediction"].to_numpy(int),
@@ -44,7 +44,7 @@ def confusion_view(selection: Selection) -> None:
     st.plotly_chart(
         figure,
         key=key,
-        on_select=lambda: _clicked(key, classes),
+        on_select=lambda: _apply_cell(key, classes),
         selection_mode="points",
         config={"displayModeBar": False},
         alt=f"Confusion matrix of {len(shown):,} examples, {wrong.sum():,} of them ({percent(wrong.mean())}) off the "
@@ -56,16 +56,16 @@ def confusion_view(selection: Selection) -> None:
     )
 
 
-def _clicked_cell(key: str, classes: int) -> tuple[int, int] | None:
-    """The label and the prediction of the cell that the browser shows as selected, or None."""
+def _read_cell(key: str, classes: int) -> tuple[int, int] | None:
+    """Return the label and the prediction of the cell that the browser shows as selected, or None."""
     event = widget_value(key)
     if not event or not event["selection"]["points"]:
         return None
     return divmod(int(event["selection"]["points"][0]["customdata"]), classes)
 
 
-def _clicked(key: str, classes: int) -> None:
-    cell = _clicked_cell(key, classes)
+def _apply_cell(key: str, classes: int) -> None:
+    cell = _read_cell(key, classes)
     if cell:  # none when the chart is drawn anew, which changes nothing
         label, prediction = cell
         change_filters(lambda filters: replace(filters, label=(label,), prediction=(prediction,)))

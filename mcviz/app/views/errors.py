@@ -6,9 +6,9 @@ import streamlit as st
 
 from mcviz.app.caching import cached_for_run, names_key, table_key
 from mcviz.app.filters import Filters, Lasso
-from mcviz.app.resources import scores_of, table
-from mcviz.app.selection import Selection, passing
-from mcviz.app.views.linked import axis_title, lasso_chart, shown_lasso
+from mcviz.app.resources import run_scores, table
+from mcviz.app.selection import Selection, filter_mask
+from mcviz.app.views.linked import axis_title, lasso_marks, render_lasso_chart
 from mcviz.figures import Window, error_against_score
 from mcviz.measures.ranking import rank_correlation
 from mcviz.runs import Run
@@ -16,24 +16,24 @@ from mcviz.runs import Run
 ERROR = "absolute_error"
 
 
-def errors_view(selection: Selection) -> None:
-    """The chart of the ranking's score, and how far the order of the two is the same; a lasso selects."""
+def render_errors(selection: Selection) -> None:
+    """Render errors against the ranking's score, and their rank correlation; a lasso selects."""
     run, state, filters = selection.run, selection.state, selection.filters
-    others, ranked_by = filters.without("lasso"), scores_of(run)[state.score]
-    score = scores_of(run)[run.task.first_score] if ranked_by.needs_labels else ranked_by
+    others, ranked_by = filters.without("lasso"), run_scores(run)[state.score]
+    score = run_scores(run)[run.task.first_score] if ranked_by.needs_labels else ranked_by
     if score is not ranked_by:
         st.caption(
             f"{ranked_by.label} looks at the label itself, so the errors are shown against the "
             f"{score.in_sentence}. Rank by another score to see them against that one."
         )
-    lasso_chart(
+    render_lasso_chart(
         "errors",
         run,
         Lasso(score.name, ERROR, ()),
         filters.lasso,
         (others, score.name, table_key(run)),
         lambda lasso, window: _figure(run, others, score.name, lasso, window),
-        f"Scatter chart of {passing(run, others).sum():,} examples: absolute error against {score.in_sentence}. "
+        f"Scatter chart of {filter_mask(run, others).sum():,} examples: absolute error against {score.in_sentence}. "
         "The table view lists the same numbers.",
     )
     several = " Of several targets the error is the Euclidean distance." if len(run.targets) > 1 else ""
@@ -42,8 +42,8 @@ def errors_view(selection: Selection) -> None:
 
 @cached_for_run(names_key, max_entries=8)
 def correlation(run: Run, others: Filters, score: str) -> str:
-    """Whether the examples of high scores are those of large errors, in a sentence or two."""
-    shown = table(run)[passing(run, others)]
+    """Say whether the examples of high scores are those of large errors, in a sentence or two."""
+    shown = table(run)[filter_mask(run, others)]
     found = rank_correlation(shown[score].to_numpy(), shown[ERROR].to_numpy())
     climbs = "Where the line climbs, the score tells where errors are large."
     if found is None:  # one of the two is the same everywhere
@@ -56,13 +56,13 @@ def correlation(run: Run, others: Filters, score: str) -> str:
 
 @cached_for_run(names_key, max_entries=8)
 def _figure(run: Run, others: Filters, score: str, lasso: Lasso | None, window: Window | None) -> Any:
-    scores = table(run)[passing(run, others)]
+    scores = table(run)[filter_mask(run, others)]
     return error_against_score(
         scores[score].to_numpy(),
         scores[ERROR].to_numpy(),
         scores.index.to_numpy(),
         title=axis_title(run, score),
         unit=run.manifest.unit,
-        **shown_lasso(lasso, score, ERROR, scores),
+        **lasso_marks(lasso, score, ERROR, scores),
         window=window,
     )

@@ -3,34 +3,42 @@
 import numpy as np
 import streamlit as st
 
-from mcviz.app.components.charts import nothing_passes
+from mcviz.app.components.charts import render_empty_selection
 from mcviz.app.components.gallery import tiles
-from mcviz.app.components.widgets import bound
+from mcviz.app.components.widgets import bind
 from mcviz.app.selection import Selection
-from mcviz.app.state import PAGE_SIZES, TILE_SIZES, with_all
-from mcviz.app.views.looking import tick
+from mcviz.app.state import PAGE_SIZES, TILE_SIZES, add_examples
+from mcviz.app.views.look_panel import tick_examples
 from mcviz.app.wording import counted
 
 
-def gallery_view(selection: Selection) -> None:
-    """A page of the selected examples, with a choice of page and of its size."""
+def render_gallery(selection: Selection) -> None:
+    """Render a page of the selected examples, with a choice of page and of its size."""
     state, size = selection.state, selection.state.page_size
     pages, page = _pages(selection)
     if len(selection.examples) == 0:
-        nothing_passes()
+        render_empty_selection()
         return
     if page != state.page:
         st.caption(f"There is no page {state.page:,}: these examples fill {counted(pages, 'page')}.")
-    tiles(selection.run, state, _shown(selection), (page - 1) * size + 1, selection.score, key="gallery", looks=True)
+    tiles(
+        selection.run,
+        state,
+        _page_examples(selection),
+        (page - 1) * size + 1,
+        selection.score,
+        key="gallery",
+        looks=True,
+    )
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.pagination(pages, width="stretch", **bound("page", page))
+        st.pagination(pages, width="stretch", **bind("page", page))
         st.segmented_control(
-            "Examples a page", PAGE_SIZES, required=True, label_visibility="collapsed", **bound("page_size", size)
+            "Examples a page", PAGE_SIZES, required=True, label_visibility="collapsed", **bind("page_size", size)
         )
 
 
-def gallery_controls(selection: Selection) -> None:
-    """How large the tiles are, and a button that ticks all that are shown."""
+def render_gallery_controls(selection: Selection) -> None:
+    """Render the size of the tiles, and a button that ticks all that are shown."""
     state = selection.state
     st.segmented_control(
         "Size of the tiles",
@@ -38,27 +46,27 @@ def gallery_controls(selection: Selection) -> None:
         format_func=lambda size: size[0].upper(),
         required=True,
         label_visibility="collapsed",
-        **bound("tile_size", state.tile_size),
+        **bind("tile_size", state.tile_size),
     )
-    shown = _shown(selection).tolist()
+    shown = _page_examples(selection).tolist()
     st.button(
         "Tick all",
         key="tick-all",
         icon=":material/select_all:",
         help="Tick all examples that are shown",
         disabled=set(shown) <= set(state.ticked),
-        on_click=tick,
-        args=(with_all(state.ticked, shown),),
+        on_click=tick_examples,
+        args=(add_examples(state.ticked, shown),),
     )
 
 
 def _pages(selection: Selection) -> tuple[int, int]:
-    """How many pages there are, and the one that is shown."""
+    """Return how many pages there are, and the one that is shown."""
     pages = max(1, -(-len(selection.examples) // selection.state.page_size))
     return pages, selection.state.page if selection.state.page <= pages else 1
 
 
-def _shown(selection: Selection) -> np.ndarray:
-    """The examples of the page that is shown."""
+def _page_examples(selection: Selection) -> np.ndarray:
+    """Return the examples of the page that is shown."""
     size, (_, page) = selection.state.page_size, _pages(selection)
     return selection.examples[(page - 1) * size : page * size]

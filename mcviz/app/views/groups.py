@@ -3,12 +3,12 @@
 import streamlit as st
 
 from mcviz.app.columns import grouping_columns, groups
-from mcviz.app.components.charts import nothing_passes
-from mcviz.app.components.widgets import bound
+from mcviz.app.components.charts import render_empty_selection
+from mcviz.app.components.widgets import bind
 from mcviz.app.needs import has
-from mcviz.app.resources import scores_of, table
+from mcviz.app.resources import run_scores, table
 from mcviz.app.selection import Selection
-from mcviz.app.state import one_of
+from mcviz.app.state import choose_name
 from mcviz.app.tasks import task_of
 from mcviz.text import one_line
 
@@ -16,14 +16,18 @@ MOST_ROWS = 12
 HEIGHT = 460  # pixels
 
 
-def groups_view(selection: Selection) -> None:
-    """A row a group of the selected examples, the worst predicted first, or the most uncertain without labels."""
-    run, score, quality = selection.run, scores_of(selection.run)[selection.score], task_of(selection.run).group_measure
+def render_groups(selection: Selection) -> None:
+    """Render a row a group of the selection, the worst predicted first, or the most uncertain without labels."""
+    run, score, quality = (
+        selection.run,
+        run_scores(selection.run)[selection.score],
+        task_of(selection.run).group_measure,
+    )
     offered = grouping_columns(run)
-    name = one_of(selection.state.column, offered)
-    st.selectbox("Group by", offered, format_func=one_line, width=250, **bound("column", name))
+    name = choose_name(selection.state.column, offered)
+    st.selectbox("Group by", offered, format_func=one_line, width=250, **bind("column", name))
     if len(selection.examples) == 0:
-        nothing_passes()
+        render_empty_selection()
         return
     found, known = groups(run, name), has(run, "labels")
     rows = table(run)[[score.name]].iloc[selection.examples]

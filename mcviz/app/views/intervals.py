@@ -6,8 +6,8 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.app.components.charts import chart
-from mcviz.app.components.target_chooser import target_chooser
-from mcviz.app.components.widgets import bound
+from mcviz.app.components.choosers import target_chooser
+from mcviz.app.components.widgets import bind
 from mcviz.app.resources import quantity
 from mcviz.app.selection import Selection
 from mcviz.app.state import COVERAGES
@@ -19,8 +19,8 @@ from mcviz.measures.prediction_intervals import coverage_in_words
 from mcviz.runs import Run
 
 
-def intervals_view(selection: Selection) -> None:
-    """The calibration of a target's intervals, and what intervals of one level hold by each method."""
+def render_intervals(selection: Selection) -> None:
+    """Render the calibration of a target's intervals, and how many labels those of one level hold."""
     run, target, coverage = selection.run, selection.state.target, selection.state.coverage
     st.caption(f"Figures of the whole run, {counted(len(run), 'example')}; the filters do not apply.")
     target_chooser(run, selection.state)
@@ -40,7 +40,7 @@ def intervals_view(selection: Selection) -> None:
             sorted(COVERAGES),
             format_func="{}%".format,
             required=True,
-            **bound("coverage", coverage),
+            **bind("coverage", coverage),
         )
         share, bare = interval_coverages(run, coverage)["by the passes"].shares[target], run.manifest.predicts == "mean"
         verdict = coverage_in_words(share, coverage / 100, len(run))

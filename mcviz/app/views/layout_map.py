@@ -7,38 +7,38 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app.caching import cached_for_run, names_key, table_key
-from mcviz.app.components.widgets import bound
+from mcviz.app.components.widgets import bind
 from mcviz.app.filters import Area, Filters
-from mcviz.app.layouts import LAYOUTS, compute_tsne, layouts_of, positions
-from mcviz.app.resources import scores_of, table
-from mcviz.app.selection import Selection, passing
-from mcviz.app.similar import compared
-from mcviz.app.state import TICKS, go, one_of
-from mcviz.app.views.linked import lasso_chart
+from mcviz.app.layouts import LAYOUTS, available_layouts, compute_tsne, positions
+from mcviz.app.resources import run_scores, table
+from mcviz.app.selection import Selection, filter_mask
+from mcviz.app.similar import similarity_basis
+from mcviz.app.state import TICKS, choose_name, go
+from mcviz.app.views.linked import render_lasso_chart
 from mcviz.app.wording import extremes
 from mcviz.figures import Window, coloured_map
 from mcviz.runs import Run
 
 
-def map_view(selection: Selection) -> None:
-    """The map of all examples that the other filters leave; a lasso selects from it."""
-    run, filters, score = selection.run, selection.filters, scores_of(selection.run)[selection.score]
-    layouts = layouts_of(run)
-    layout = one_of(selection.state.layout, layouts)
+def render_map(selection: Selection) -> None:
+    """Render the map of all examples that the other filters leave; a lasso selects from it."""
+    run, filters, score = selection.run, selection.filters, run_scores(selection.run)[selection.score]
+    layouts = available_layouts(run)
+    layout = choose_name(selection.state.layout, layouts)
     if len(layouts) > 1:
         st.segmented_control(
-            "Layout", layouts, format_func=LAYOUTS.__getitem__, required=True, **bound("layout", layout)
+            "Layout", layouts, format_func=LAYOUTS.__getitem__, required=True, **bind("layout", layout)
         )
     plane = positions(run, layout)
     if plane is None:
         _offer_to_compute(run)
         return
-    others = filters.without("area", "selected")
-    shown = np.flatnonzero(passing(run, others) & np.isfinite(plane[:, 0]))
+    others, basis = filters.without("area", "selected"), similarity_basis(run)
+    shown = np.flatnonzero(filter_mask(run, others) & np.isfinite(plane[:, 0]))
     if len(shown) == 0:
         st.info("No example in this layout passes the filters. Take one off above.", icon=":material/filter_alt_off:")
         return
-    lasso_chart(
+    render_lasso_chart(
         "map",
         run,
         Area(layout, ()),
@@ -47,17 +47,17 @@ def map_view(selection: Selection) -> None:
         lambda lasso, window: _figure(
             run, others, layout, selection.score, Filters(area=lasso, selected=filters.selected), window
         ),
-        f"Map of {len(shown):,} examples by similarity of their {compared(run)}, coloured by {score.in_sentence}.",
+        f"Map of {len(shown):,} examples by similarity of their {basis}, coloured by {score.in_sentence}.",
     )
-    st.caption(f"Examples with similar {compared(run)} are near each other; the brightest are {extremes(score)[0]}.")
-    _around_an_example(selection, plane, shown)
+    st.caption(f"Examples with similar {basis} are near each other; the brightest are {extremes(score)[0]}.")
+    _render_around_example(selection, plane, shown)
 
 
 @cached_for_run(names_key, max_entries=8)
 def _figure(run: Run, others: Filters, layout: str, ranked_by: str, chosen: Filters, window: Window | None) -> Any:
-    plane, score = positions(run, layout), scores_of(run)[ranked_by]
+    plane, score = positions(run, layout), run_scores(run)[ranked_by]
     assert plane is not None
-    shown = np.flatnonzero(passing(run, others) & np.isfinite(plane[:, 0]))
+    shown = np.flatnonzero(filter_mask(run, others) & np.isfinite(plane[:, 0]))
     return coloured_map(
         plane[shown, 0],
         plane[shown, 1],
@@ -66,13 +66,13 @@ def _figure(run: Run, others: Filters, layout: str, ranked_by: str, chosen: Filt
         shown,
         uncertain_when=score.uncertain_when,
         outline=chosen.area.corners if chosen.area and chosen.area.layout == layout else (),
-        selected=None if chosen == Filters() else passing(run, chosen)[shown],
+        selected=None if chosen == Filters() else filter_mask(run, chosen)[shown],
         window=window,
     )
 
 
-def _around_an_example(selection: Selection, plane: np.ndarray, shown: np.ndarray) -> None:
-    """Fields that select what lies around an example, for those who cannot draw."""
+def _render_around_example(selection: Selection, plane: np.ndarray, shown: np.ndarray) -> None:
+    """Render fields that select the examples around one, for those who cannot draw."""
     state = selection.state
     with (
         st.popover("Select around an example", icon=":material/near_me:"),

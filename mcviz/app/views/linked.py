@@ -13,13 +13,12 @@ from mcviz.app.caching import table_key
 from mcviz.app.components.gallery import tile_data
 from mcviz.app.components.points import points
 from mcviz.app.components.zoom import zoom
-from mcviz.app.filters import Area, Lasso, as_written
-from mcviz.app.redrawing import mark_dirty, mark_rendered, queue_toast
-from mcviz.app.resources import numbers_of
-from mcviz.app.selection import passing
-from mcviz.app.session import session_store, widget_value
+from mcviz.app.filters import Area, Lasso, round_corners
+from mcviz.app.resources import run_numbers
+from mcviz.app.selection import filter_mask
+from mcviz.app.session import mark_dirty, mark_rendered, queue_toast, session_store, widget_value
 from mcviz.app.state import go, latest_state
-from mcviz.app.views.looking import HOVERED, POINTS
+from mcviz.app.views.look_panel import HOVERED, POINTS
 from mcviz.figures import Window
 from mcviz.figures.cells import MOST_POINTS
 from mcviz.figures.style import as_label
@@ -30,10 +29,10 @@ P = TypeVar("P", Lasso, Area)
 CORNERS = 40  # of a lasso in the address
 
 
-def linked_chart(
-    name: str, drawn: Hashable, shown_in: Callable[[str], T | None], selected: T | None
+def chart_key(
+    name: str, points_key: Hashable, read_selection: Callable[[str], T | None], selected: T | None
 ) -> tuple[str, bool]:
-    """The key of a chart, and whether the browser shows the selection by itself, because it was made there.
+    """Return the key of a chart, and whether the browser shows the selection, because it was made there.
 
     Such a chart is left alone: drawing ten thousand points anew takes longer than all else that a lasso does. It has to
     be a new one where other points are drawn, where the browser shows a selection that is no more, and where the chart
@@ -41,60 +40,60 @@ def linked_chart(
 
     Args:
         name: of the chart; its key is the name and a number.
-        drawn: what decides which points the chart has.
-        shown_in: gives the selection that the browser shows in the chart of a key; nothing that is true, if none.
+        points_key: decides which points the chart has.
+        read_selection: gives the selection that the browser shows in the chart of a key; nothing that is true, if none.
         selected: the selection as the state has it.
     """
-    before, number, came_with_one = session_store().get(f"{name}-chart", (drawn, 0, False))
-    shown = shown_in(f"{name}-{number}")
-    anew = drawn != before or bool(shown and (came_with_one or shown != selected))
+    before, number, came_with_one = session_store().get(f"{name}-chart", (points_key, 0, False))
+    shown = read_selection(f"{name}-{number}")
+    anew = points_key != before or bool(shown and (came_with_one or shown != selected))
     number += anew
     shows_it = bool(shown) and not anew
-    session_store()[f"{name}-chart"] = drawn, number, bool(selected) and not shows_it
+    session_store()[f"{name}-chart"] = points_key, number, bool(selected) and not shows_it
     return f"{name}-{number}", shows_it
 
 
-def lasso_chart(
+def render_lasso_chart(
     name: str,
     run: Run,
     plane: P,
     lasso: P | None,
-    drawn: Hashable,
+    points_key: Hashable,
     figure: Callable[[P | None, Window | None], Figure],
     spoken: str,
     *,
     looks: bool = True,
 ) -> None:
-    """A chart of numbers of the examples, in which a lasso or a box selects.
+    """Render a chart of numbers of the examples, in which a lasso or a box selects.
 
     Args:
         name: of the chart and of its container.
         run: whose examples they are.
         plane: the numbers along its axes, or the layout, as a lasso without corners.
         lasso: that is on.
-        drawn: what decides which points the chart has.
+        points_key: decides which points the chart has.
         figure: gives the chart, with a lasso that it has to show by itself, and of a part of the plane alone.
         spoken: what it shows, for those who cannot see it.
         looks: whether there is a panel beside, in which a point can be looked at.
     """
     window = _window(name, run, plane)
-    key, shows_it = linked_chart(name, (drawn, window), lambda key: _drawn(key, plane), lasso)
-    made = figure(None if shows_it else lasso, window)
-    zoomable = window is not None or bool(made.layout.images)
+    key, shows_it = chart_key(name, (points_key, window), lambda key: _read_lasso(key, plane), lasso)
+    chart = figure(None if shows_it else lasso, window)
+    zoomable = window is not None or bool(chart.layout.images)
     hidden = ["toImage", "autoScale2d", "resetScale2d"] if zoomable else ["toImage"]
     with st.container(key=name):
         st.plotly_chart(
-            made,
+            chart,
             key=key,
-            on_select=lambda: _lassoed(key, run, plane),
+            on_select=lambda: _apply_lasso(key, run, plane),
             selection_mode=("lasso", "box"),
             config={"displaylogo": False, "modeBarButtonsToRemove": hidden, "scrollZoom": False},
             alt=spoken,
         )
     if zoomable:
-        _zooming(name, run, plane, made, window)
+        _render_zoom(name, run, plane, chart, window)
     if looks:
-        pictures_of_points(run, name)
+        render_point_pictures(run, name)
     without = "“Select around an example” below" if isinstance(plane, Area) else "under Filters, “Range of”"
     st.caption(
         "Draw around points with the lasso, or choose the box at the top right: the examples inside are selected. "
@@ -102,8 +101,8 @@ def lasso_chart(
     )
 
 
-def _zooming(name: str, run: Run, plane: Lasso | Area, made: Figure, window: Window | None) -> None:
-    """What the cells of a chart mean, and the way into the plane and back."""
+def _render_zoom(name: str, run: Run, plane: Lasso | Area, chart: Figure, window: Window | None) -> None:
+    """Render the meaning of the cells of a chart, and the way into the plane and back."""
 
     def show(part: Window | None) -> None:
         if part != _window(name, run, plane):
@@ -114,7 +113,7 @@ def _zooming(name: str, run: Run, plane: Lasso | Area, made: Figure, window: Win
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if window is not None:
             st.button("Show all", key=f"all-of-{name}", icon=":material/zoom_out_map:", on_click=show, args=(None,))
-        if made.layout.images:
+        if chart.layout.images:
             st.caption(
                 "Each cell counts examples: the more, the stronger its colour, which is the mean of theirs. Zoom in "
                 f"with the tools at the top right: up to {MOST_POINTS:,} examples in view are drawn one by one.",
@@ -123,14 +122,14 @@ def _zooming(name: str, run: Run, plane: Lasso | Area, made: Figure, window: Win
 
 
 def _window(name: str, run: Run, plane: Lasso | Area) -> Window | None:
-    """The part of a chart's plane that is in view; None for all."""
+    """Return the part of a chart's plane that is in view; None for all."""
     of, on, part = session_store().get(f"{name}-window", (None, None, None))
     return part if (of, on) == (table_key(run), plane) else None
 
 
 @st.fragment(key=POINTS)
-def pictures_of_points(run: Run, container: str) -> None:
-    """The picture of the point on which the pointer rests, and a ring around the example that is looked at.
+def render_point_pictures(run: Run, container: str) -> None:
+    """Render the picture of the point under the pointer, and a ring around the example in the panel.
 
     Args:
         run: whose examples the points are.
@@ -146,8 +145,8 @@ def pictures_of_points(run: Run, container: str) -> None:
     mark_rendered(POINTS)
 
 
-def shown_lasso(lasso: Lasso | None, x: str, y: str, scores: pd.DataFrame) -> dict[str, Any]:
-    """How a figure of two numbers shows a lasso: its outline, where it is one over these, and which points are inside.
+def lasso_marks(lasso: Lasso | None, x: str, y: str, scores: pd.DataFrame) -> dict[str, Any]:
+    """Return how a figure of two numbers shows a lasso: its outline, if it is over these, and the points inside.
 
     Args:
         lasso: that the figure has to show by itself, or None.
@@ -162,31 +161,31 @@ def shown_lasso(lasso: Lasso | None, x: str, y: str, scores: pd.DataFrame) -> di
 
 
 def axis_title(run: Run, name: str) -> str:
-    """The title of the axis of a number, as plotly shows it, with its unit where that is the run's own."""
-    number = numbers_of(run)[name]
+    """Return the title of a number's axis, as plotly shows it, with the unit where that is the run's own."""
+    number = run_numbers(run)[name]
     unit = number.unit if number.unit == run.manifest.unit else ""
     return as_label(f"{number.label}, {unit}" if unit else number.label)
 
 
-def _lassoed(key: str, run: Run, plane: P) -> None:
+def _apply_lasso(key: str, run: Run, plane: P) -> None:
     """Filter by the lasso that was just drawn.
 
     A chart that is drawn anew reports that nothing is selected, so that changes nothing: the chip takes it off. Nor
     does a line around no point, as a tap or a swipe makes it: the chart is drawn anew without it.
     """
-    lasso = _drawn(key, plane)
+    lasso = _read_lasso(key, plane)
     if lasso is None:
         return
     filters = latest_state().filters
     changed = replace(filters, area=lasso, selected=()) if isinstance(lasso, Area) else replace(filters, lasso=lasso)
-    if not passing(run, changed).any():
+    if not filter_mask(run, changed).any():
         queue_toast("No point lies within what was drawn, so nothing changes.", ":material/lasso_select:")
     else:
         go(filters=changed)
 
 
-def _drawn(key: str, plane: P) -> P | None:
-    """The lasso that the browser shows in a chart, with as many digits and corners as the address carries."""
+def _read_lasso(key: str, plane: P) -> P | None:
+    """Return the lasso that the browser shows, with as many digits and corners as the address carries."""
     event = widget_value(key)
     corners: Sequence[tuple[float, float]] = ()
     if event and event["selection"]["lasso"]:
@@ -195,9 +194,9 @@ def _drawn(key: str, plane: P) -> P | None:
     elif event and event["selection"]["box"]:
         (x0, x1), (y0, y1) = (event["selection"]["box"][-1][axis] for axis in "xy")
         corners = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
-    kept = list(corners[:: -(-len(corners) // CORNERS) or 1])
-    if not kept:
+    thinned = list(corners[:: -(-len(corners) // CORNERS) or 1])
+    if not thinned:
         return None
-    kept += kept[-1:] * (3 - len(kept))  # a line is an area with nothing inside
-    written = as_written(tuple((float(a), float(b)) for a, b in kept))
+    thinned += thinned[-1:] * (3 - len(thinned))  # a line is an area with nothing inside
+    written = round_corners(tuple((float(a), float(b)) for a, b in thinned))
     return replace(plane, corners=written) if written else None

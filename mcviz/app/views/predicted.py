@@ -1,35 +1,35 @@
-"""What is predicted against what is true, with a lasso."""
+"""Predictions against labels, with a lasso."""
 
 from typing import Any
 
 import streamlit as st
 
 from mcviz.app.caching import cached_for_run, names_key, table_key
-from mcviz.app.components.target_chooser import target_chooser
+from mcviz.app.components.choosers import target_chooser
 from mcviz.app.filters import Filters, Lasso
-from mcviz.app.resources import scores_of, table
-from mcviz.app.selection import Selection, passing
+from mcviz.app.resources import run_scores, table
+from mcviz.app.selection import Selection, filter_mask
 from mcviz.app.tasks.regression_results import column, std_of_targets
-from mcviz.app.views.linked import lasso_chart, shown_lasso
+from mcviz.app.views.linked import lasso_marks, render_lasso_chart
 from mcviz.figures import Window, predicted_against_true
 from mcviz.runs import Run
 
 
-def predicted_view(selection: Selection) -> None:
-    """The chart of a target, coloured by the ranking's score; a lasso selects."""
+def render_predicted(selection: Selection) -> None:
+    """Render the chart of a target, coloured by the ranking's score; a lasso selects."""
     run, state, filters = selection.run, selection.state, selection.filters
     target_chooser(run, state)
     plane = Lasso(column(run, "label", state.target), column(run, "prediction", state.target), ())
     others = filters.without("lasso")
-    score = scores_of(run)[state.score]
-    lasso_chart(
+    score = run_scores(run)[state.score]
+    render_lasso_chart(
         "predicted",
         run,
         plane,
         filters.lasso,
         (others, state.target, state.score, table_key(run)),
         lambda lasso, window: _figure(run, others, state.target, state.score, lasso, window),
-        f"Scatter chart of {passing(run, others).sum():,} examples: prediction against label, coloured by "
+        f"Scatter chart of {filter_mask(run, others).sum():,} examples: prediction against label, coloured by "
         f"{score.in_sentence}. The table view lists the same numbers.",
     )
     st.caption(
@@ -41,8 +41,8 @@ def predicted_view(selection: Selection) -> None:
 
 @cached_for_run(names_key, max_entries=8)
 def _figure(run: Run, others: Filters, target: int, ranked_by: str, lasso: Lasso | None, window: Window | None) -> Any:
-    shown = passing(run, others)
-    scores, score = table(run)[shown], scores_of(run)[ranked_by]
+    shown = filter_mask(run, others)
+    scores, score = table(run)[shown], run_scores(run)[ranked_by]
     x, y = column(run, "label", target), column(run, "prediction", target)
     return predicted_against_true(
         scores[x].to_numpy(),
@@ -53,6 +53,6 @@ def _figure(run: Run, others: Filters, target: int, ranked_by: str, lasso: Lasso
         score=scores[ranked_by].to_numpy(),
         title=score.label,
         uncertain_when=score.uncertain_when,
-        **shown_lasso(lasso, x, y, scores),
+        **lasso_marks(lasso, x, y, scores),
         window=window,
     )

@@ -9,13 +9,13 @@ import streamlit as st
 
 from mcviz.app.caching import cached_for_run, names_key, table_key
 from mcviz.app.columns import grouping_columns, groups
-from mcviz.app.components.widgets import bound
+from mcviz.app.components.widgets import bind
 from mcviz.app.filters import Filters, Lasso
-from mcviz.app.needs import Need, offered
-from mcviz.app.resources import class_names, numbers_of, scores_of, table
-from mcviz.app.selection import Selection, passing
-from mcviz.app.state import one_of
-from mcviz.app.views.linked import axis_title, lasso_chart, shown_lasso
+from mcviz.app.needs import Need, available
+from mcviz.app.resources import class_names, run_numbers, run_scores, table
+from mcviz.app.selection import Selection, filter_mask
+from mcviz.app.state import choose_name
+from mcviz.app.views.linked import axis_title, lasso_marks, render_lasso_chart
 from mcviz.figures import CORRECT, WRONG, Window, class_colour, coloured_map, scatter
 from mcviz.figures.parts import diagonal
 from mcviz.figures.style import CLASSES, NAMED_CLASSES, NEUTRAL
@@ -44,23 +44,23 @@ COLOURINGS = {
 }
 
 
-def scatter_view(selection: Selection) -> None:
-    """The chart, what its corners mean, and the lasso that selects."""
-    run, state, numbers = selection.run, selection.state, numbers_of(selection.run)
+def render_scatter(selection: Selection) -> None:
+    """Render the chart with its axes and colours, and the meaning of its corners."""
+    run, state, numbers = selection.run, selection.state, run_numbers(selection.run)
     labels = {name: number.label for name, number in numbers.items()}
-    x, y, colourings = state.x, state.y, [*offered(COLOURINGS, run), *grouping_columns(run)]
-    colouring = one_of(state.colour, colourings)
+    x, y, colourings = state.x, state.y, [*available(COLOURINGS, run), *grouping_columns(run)]
+    colouring = choose_name(state.colour, colourings)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for axis, chosen in (("x", x), ("y", y)):
-            st.selectbox(f"{axis} axis", list(labels), format_func=labels.__getitem__, **bound(axis, chosen))
+            st.selectbox(f"{axis} axis", list(labels), format_func=labels.__getitem__, **bind(axis, chosen))
         st.selectbox(
             "Colour",
             colourings,
-            format_func=_colouring,
-            **bound("colour", colouring),
+            format_func=_colouring_label,
+            **bind("colour", colouring),
         )
 
-    linked_scatter(selection, x, y, colouring)
+    render_scatter_chart(selection, x, y, colouring)
     if (x, y) == ("predictive_entropy", "mutual_information"):
         st.caption(
             "**Top right**: model (epistemic) uncertainty; the passes are confident of different classes, and more "
@@ -70,7 +70,7 @@ def scatter_view(selection: Selection) -> None:
         )
 
 
-def linked_scatter(
+def render_scatter_chart(
     selection: Selection,
     x: str,
     y: str,
@@ -80,7 +80,7 @@ def linked_scatter(
     line: bool = False,
     looks: bool = True,
 ) -> None:
-    """The chart of two numbers, with the lasso that selects.
+    """Render the chart of two numbers, with the lasso that selects.
 
     All that the other filters leave is drawn, so that a lasso can be seen among its surroundings.
 
@@ -94,23 +94,23 @@ def linked_scatter(
         looks: whether there is a panel beside, in which a point can be looked at.
     """
     run, state, filters = selection.run, selection.state, selection.filters
-    labels = {each: number.label for each, number in numbers_of(run).items()}
+    labels = {each: number.label for each, number in run_numbers(run).items()}
     others = filters.without("lasso")
     ranked_by = state.score if colouring == "score" else ""
-    lasso_chart(
+    render_lasso_chart(
         name,
         run,
         Lasso(x, y, ()),
         filters.lasso,
         (others, x, y, colouring, ranked_by, table_key(run)),
         lambda lasso, window: _figure(run, others, x, y, colouring, ranked_by, lasso, line, window),
-        f"Scatter chart of {passing(run, others).sum():,} examples: {labels[x]} against {labels[y]}, "
-        f"coloured by {_colouring(colouring)}. The table view lists the same numbers.",
+        f"Scatter chart of {filter_mask(run, others).sum():,} examples: {labels[x]} against {labels[y]}, "
+        f"coloured by {_colouring_label(colouring)}. The table view lists the same numbers.",
         looks=looks,
     )
 
 
-def _colouring(name: str) -> str:
+def _colouring_label(name: str) -> str:
     return COLOURINGS[name].label if name in COLOURINGS else one_line(name)
 
 
@@ -126,20 +126,20 @@ def _figure(
     line: bool,
     window: Window | None,
 ) -> Any:
-    shown = passing(run, others)
-    scores = table(run)[list(numbers_of(run))][shown]
+    shown = filter_mask(run, others)
+    scores = table(run)[list(run_numbers(run))][shown]
     points, examples = (scores[x].to_numpy(), scores[y].to_numpy()), scores.index.to_numpy()
     more: dict[str, Any] = {
         "axes": (axis_title(run, x), axis_title(run, y)),
-        **shown_lasso(lasso, x, y, scores),
+        **lasso_marks(lasso, x, y, scores),
         "window": window,
     }
     if ranked_by:
-        score = scores_of(run)[ranked_by]
+        score = run_scores(run)[ranked_by]
         values = scores[ranked_by].to_numpy()
         figure = coloured_map(*points, values, score.label, examples, uncertain_when=score.uncertain_when, **more)
     else:
-        members, names, colours = _coloured(run, colouring)
+        members, names, colours = _colour_groups(run, colouring)
         figure = scatter(*points, members[shown], names, colours, examples, **more)
     if line:
         both = np.concatenate(points)
@@ -147,8 +147,8 @@ def _figure(
     return figure
 
 
-def _coloured(run: Run, colouring: str) -> tuple[np.ndarray, tuple[str, ...], list[str]]:
-    """The group of each example of a run, and the name and the colour of each group; of many groups the largest ten."""
+def _colour_groups(run: Run, colouring: str) -> tuple[np.ndarray, tuple[str, ...], list[str]]:
+    """Return the group of each example, and name and colour of each group; of many groups the largest ten."""
     if colouring == "correct":
         return (~table(run)["correct"].astype(bool)).to_numpy(int), ("correct", "wrong"), [CORRECT, WRONG]
     if colouring in COLOURINGS:

@@ -9,26 +9,26 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.app.columns import own_columns
-from mcviz.app.components.charts import nothing_passes
+from mcviz.app.components.charts import render_empty_selection
 from mcviz.app.kinds import kind_of
-from mcviz.app.resources import scores_of
+from mcviz.app.resources import run_scores
 from mcviz.app.selection import Selection
 from mcviz.app.session import widget_value
-from mcviz.app.state import latest_state, with_all
+from mcviz.app.state import add_examples, latest_state
 from mcviz.app.tasks import task_of
-from mcviz.app.views.looking import look_at, tick
+from mcviz.app.views.look_panel import look_at_example, tick_examples
 from mcviz.runs import Run
 
 ROWS = 500  # a table of thumbnails beyond that is slow to send, and nobody scrolls through it
 
 
-def table_view(selection: Selection) -> None:
-    """The table, and what can be done with the rows that are ticked in it."""
+def render_table(selection: Selection) -> None:
+    """Render the table; rows are ticked, and a click on a cell looks at an example."""
     if len(selection.examples) == 0:
-        nothing_passes()
+        render_empty_selection()
         return
     run, examples = selection.run, selection.examples[:ROWS]
-    scores, small = scores_of(run), kind_of(run).table_columns(run, examples)
+    scores, small = run_scores(run), kind_of(run).table_columns(run, examples)
     rows = _rows(selection, {name: values for name, (values, _) in small.items()})
     columns = {
         name: st.column_config.NumberColumn(score.label, format="%.4g" if run.targets else "%.4f")
@@ -42,7 +42,7 @@ def table_view(selection: Selection) -> None:
         key=key,
         hide_index=True,
         height=560,
-        on_select=partial(_selected, key, selection.run, examples),
+        on_select=partial(_apply_selection, key, selection.run, examples),
         selection_mode=("multi-row", "single-cell"),
         column_config=columns,
         alt=f"Table of {len(examples)} examples with all their scores",
@@ -62,26 +62,26 @@ def _show_ticks(key: str, examples: np.ndarray, ticked: tuple[int, ...]) -> None
         st.session_state[key] = {"selection": {"rows": rows, "columns": [], "cells": cells}}
 
 
-def _selected(key: str, run: Run, examples: np.ndarray) -> None:
+def _apply_selection(key: str, run: Run, examples: np.ndarray) -> None:
     """Tick the examples whose rows are; or look at the one of the row that was clicked."""
     chosen, ticked = widget_value(key)["selection"], latest_state().ticked
     rows = [int(examples[row]) for row in chosen["rows"]]
     kept = [example for example in ticked if example in rows or example not in examples]
     if {*kept, *rows} != set(ticked):
-        tick(with_all(kept, rows))
+        tick_examples(add_examples(kept, rows))
     elif chosen["cells"]:
-        look_at(run, int(examples[chosen["cells"][0][0]]), paged=False)
+        look_at_example(run, int(examples[chosen["cells"][0][0]]), paged=False)
 
 
 def _rows(selection: Selection, small: dict[str, list[Any]]) -> pd.DataFrame:
-    """What the table shows of the first examples: ids and the user's own columns, as they are, beside the scores."""
+    """Return the table's rows of the first examples: ids and the user's own columns beside the scores."""
     run, examples, table = selection.run, selection.examples[:ROWS], selection.first(ROWS)
     own, content = list(own_columns(run)), run.manifest.examples.content
     rows: dict[str, Any] = {"example": examples, **small}
     if "id" in own:
         rows["id"] = table["id"].to_numpy()
     rows |= task_of(run).table_columns(selection, ROWS)
-    for name in scores_of(run):
+    for name in run_scores(run):
         rows[name] = table[name].to_numpy()
     for name in own:
         if name != "id" and not (name in small and name in content):  # which is there already

@@ -1,4 +1,4 @@
-"""A look at examples beside a view, without leaving it: the panel, and what is asked of an example in any view."""
+"""The panel that shows an example beside a view, and what views and keys request of an example."""
 
 from dataclasses import replace
 from functools import partial
@@ -7,15 +7,14 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from mcviz.app.components.gallery import marks_of, tile_data
-from mcviz.app.components.look import asked_of_examples, look_head
-from mcviz.app.components.shown import example_shown
+from mcviz.app.components.example import render_example
+from mcviz.app.components.gallery import marks, tile_data
+from mcviz.app.components.look import example_requests, look_head
 from mcviz.app.navigation import EXAMPLE, LINKS, open_page
 from mcviz.app.needs import has
-from mcviz.app.redrawing import mark_rendered, queue_toast, rerun_fragments
-from mcviz.app.selection import Selection, place_of, select
-from mcviz.app.session import session_store
-from mcviz.app.state import PINS, TICKS, PageState, go, latest_state, with_all, with_or_without
+from mcviz.app.selection import Selection, find_rank, select
+from mcviz.app.session import mark_rendered, queue_toast, rerun_fragments, session_store
+from mcviz.app.state import PINS, TICKS, PageState, add_examples, go, latest_state, toggle_example
 from mcviz.app.tasks import task_of
 from mcviz.app.tasks.base import load_example
 from mcviz.app.wording import counted
@@ -31,24 +30,24 @@ SMALL = 170  # of one among others there
 MARKS = {"tick": "ticked", "pin": "pinned", "flag": "flagged"}  # the attribute of the state that each changes
 
 
-def looking(run: Run, paged: bool) -> None:
-    """The panel, and what hears what views and keys ask of an example.
+def render_look_panel(run: Run, paged: bool) -> None:
+    """Render the panel, and hear the requests of views and keys.
 
     Args:
         run: that is open.
         paged: whether the view beside is a page of the selection, which then turns over to the example.
     """
     with st.container(key="asked"):
-        asked = asked_of_examples("asked-of-examples", partial(_act, run, paged))
-    if isinstance(asked, dict) and asked.get("what") == "open" and _is_there(run, asked.get("example")):
+        asked = example_requests("asked-of-examples", partial(_handle_request, run, paged))
+    if isinstance(asked, dict) and asked.get("what") == "open" and _is_example(run, asked.get("example")):
         open_page(EXAMPLE, latest_state(), example=asked["example"])
-    _panel(run)
+    _render_panel(run)
 
 
-def look_at(run: Run, example: int, paged: bool) -> None:
+def look_at_example(run: Run, example: int, paged: bool) -> None:
     """Look at an example, in a callback; only the panel is drawn anew, and the links, unless the page turns over."""
     state = latest_state()
-    at = place_of(example, select(run, state).examples)
+    at = find_rank(example, select(run, state).examples)
     page = at // state.page_size + 1 if at >= 0 and paged else state.page
     if page != state.page:
         go(example=example, page=page)
@@ -56,19 +55,19 @@ def look_at(run: Run, example: int, paged: bool) -> None:
     go(example=example, parts=(PANEL, LINKS))
 
 
-def tick(examples: tuple[int, ...]) -> None:
+def tick_examples(examples: tuple[int, ...]) -> None:
     """Tick these examples and no others, in a callback, as far as an address can carry them."""
     if len(examples) > TICKS:
         queue_toast(f"Only {TICKS} examples can be ticked at a time.", ":material/select_check_box:")
     go(ticked=examples[:TICKS])
 
 
-def ticked_bar(selection: Selection) -> None:
-    """What can be done with the examples that are ticked; nothing where none is."""
+def render_ticked_bar(selection: Selection) -> None:
+    """Render buttons for the examples that are ticked; nothing where none is."""
     state, ticked = selection.state, selection.state.ticked
     if not ticked:
         return
-    flagged, pinned = (with_all(marked, ticked) for marked in (state.flagged, state.pinned))
+    flagged, pinned = (add_examples(marked, ticked) for marked in (state.flagged, state.pinned))
     acts: dict[str, tuple[str, dict[str, Any]]] = {
         "Keep only these": (":material/filter_alt:", {"filters": replace(state.filters, selected=ticked)}),
         "Flag them": (":material/flag:", {"flagged": flagged}),
@@ -91,8 +90,8 @@ def ticked_bar(selection: Selection) -> None:
 
 
 @st.fragment(key=PANEL)
-def _panel(run: Run) -> None:
-    """The example that is looked at, the first of the selection where none is; several that are ticked side by side."""
+def _render_panel(run: Run) -> None:
+    """Render the current example, or the first of the selection; several that are ticked side by side."""
     state = latest_state()
     selection = select(run, state)
     example = state.example
@@ -101,17 +100,17 @@ def _panel(run: Run) -> None:
     with st.container(key=PANEL):
         if example is not None:
             alone = example not in state.ticked or len(state.ticked) == 1
-            look_head("look-head", {**_head(selection, example), "alone": alone})
+            look_head("look-head", {**_head_data(selection, example), "alone": alone})
             if alone:
-                _one(run, state, example)
+                _render_one(run, state, example)
             else:
-                _side_by_side(run, state, example)
+                _render_side_by_side(run, state, example)
     mark_rendered(PANEL)
 
 
-def _head(selection: Selection, example: int) -> dict[str, Any]:
+def _head_data(selection: Selection, example: int) -> dict[str, Any]:
     run, state, examples = selection.run, selection.state, selection.examples
-    at = place_of(example, examples)
+    at = find_rank(example, examples)
     data = tile_data(run, state, np.array([example]), None if at < 0 else at + 1, selection.score)
     (tile,) = data.pop("tiles")
     return {
@@ -125,13 +124,13 @@ def _head(selection: Selection, example: int) -> dict[str, Any]:
     }
 
 
-def _one(run: Run, state: PageState, example: int) -> None:
+def _render_one(run: Run, state: PageState, example: int) -> None:
     if has(run, "examples") and not has(run, "images"):
-        example_shown(run, example, WIDTH)
+        render_example(run, example, WIDTH)
     task_of(run).render_preview(load_example(run, state, example))
 
 
-def _side_by_side(run: Run, state: PageState, example: int) -> None:
+def _render_side_by_side(run: Run, state: PageState, example: int) -> None:
     others = [other for other in state.ticked if other != example]
     shown = [example, *others[: PINS - 1]]
     those = f", {PINS} of them" if len(others) >= PINS else ""
@@ -139,42 +138,42 @@ def _side_by_side(run: Run, state: PageState, example: int) -> None:
     for pair in (shown[:2], shown[2:]):
         for column, each in zip(st.columns(2, gap="small"), pair, strict=False):
             with column:
-                example_shown(run, each, SMALL)
+                render_example(run, each, SMALL)
                 st.caption(f"Example {each}")
                 task_of(run).render_pinned(load_example(run, state, each))
 
 
-def _act(run: Run, paged: bool, asked: Any) -> None:
-    """Do what was asked of an example, in a callback, which cannot open its page."""
+def _handle_request(run: Run, paged: bool, asked: Any) -> None:
+    """Handle a request of an example, in a callback, which cannot open its page."""
     state = latest_state()
-    if not isinstance(asked, dict) or not _is_there(run, asked.get("example")):
+    if not isinstance(asked, dict) or not _is_example(run, asked.get("example")):
         return
     example: int = asked["example"]
     match asked.get("what"):
         case "look":
-            look_at(run, example, paged)
+            look_at_example(run, example, paged)
         case "hover":
             session_store()[HOVERED] = example
             rerun_fragments(POINTS)
         case "close":
             go(example=None, parts=(PANEL, LINKS))
         case "range":
-            wanted = [each for each in asked.get("examples", ()) if _is_there(run, each)]
-            tick(with_all(state.ticked, wanted))
+            wanted = [each for each in asked.get("examples", ()) if _is_example(run, each)]
+            tick_examples(add_examples(state.ticked, wanted))
         case "tick" | "pin" | "flag" as what:
-            _mark(what, state, example)
+            _toggle_mark(what, state, example)
 
 
-def _mark(what: str, state: PageState, example: int) -> None:
-    changed = with_or_without(marks_of(state)[what], example)
+def _toggle_mark(what: str, state: PageState, example: int) -> None:
+    changed = toggle_example(marks(state)[what], example)
     if what == "pin" and len(changed) > PINS:
         queue_toast(f"Only {PINS} examples fit side by side. Unpin one first.", ":material/keep:")
     elif what == "tick":
-        tick(changed)
+        tick_examples(changed)
     else:
         marked: dict[str, Any] = {MARKS[what]: changed}
         go(**marked)
 
 
-def _is_there(run: Run, example: object) -> bool:
+def _is_example(run: Run, example: object) -> bool:
     return isinstance(example, int) and not isinstance(example, bool) and 0 <= example < len(run)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import mcviz
-from mcviz.app import exporting
+from mcviz.app import exports
 from mcviz.app.filters import Filters
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState
@@ -28,7 +28,7 @@ def wrong() -> Selection:
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_scores_are_those_of_the_selected_images_in_their_order(wrong: Selection, ending: str) -> None:
-    made = exporting.csv(wrong) if ending == "csv" else exporting.parquet(wrong)
+    made = exports.csv(wrong) if ending == "csv" else exports.parquet(wrong)
     read = {"csv": pd.read_csv, "parquet": pd.read_parquet}[ending](io.BytesIO(made))
     assert read["example"].tolist() == wrong.examples.tolist()
     assert (read["label"] != read["prediction"]).all()
@@ -37,7 +37,7 @@ def test_scores_are_those_of_the_selected_images_in_their_order(wrong: Selection
 
 
 def test_the_sheet_holds_every_selected_image(wrong: Selection) -> None:
-    pixels = np.asarray(Image.open(io.BytesIO(exporting.sheet(wrong))))
+    pixels = np.asarray(Image.open(io.BytesIO(exports.sheet(wrong))))
     columns = pixels.shape[1] // 28
     for index, example in enumerate(wrong.examples):
         row, column = divmod(index, columns)
@@ -46,7 +46,7 @@ def test_the_sheet_holds_every_selected_image(wrong: Selection) -> None:
 
 
 def test_the_report_is_small_and_asks_nobody(wrong: Selection) -> None:
-    page = exporting.report(wrong)
+    page = exports.report(wrong)
     assert len(page.encode()) < 10_000_000
     markup = page[: page.index("<script>")] + page[page.index("</script>") :]
     assert not re.search(r"""(src|href|url)\s*[=(]\s*["']?(https?:)?//""", markup)
@@ -58,38 +58,38 @@ def test_a_report_of_photographs_is_small(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (96, 224, 224, 3), dtype=np.uint8)
     run = mcviz.write_run(tmp_path / "photographs", rng.dirichlet(np.ones(3), (3, 96)), data=images)
-    page = exporting.report(Selection(run, PageState(score="margin"), np.arange(96)))
+    page = exports.report(Selection(run, PageState(score="margin"), np.arange(96)))
     assert page.count('class="tile"') == 96
     assert len(page.encode()) < 10_000_000
 
 
 def test_a_report_writes_abbreviations_and_long_names_as_they_are(tmp_path: Path) -> None:
     run = make(tmp_path / "named", class_names=["a shoe with a very long name indeed", "BMW", "cat"])
-    page = exporting.report(Selection(run, PageState(score="mutual_information"), np.arange(len(run))))
+    page = exports.report(Selection(run, PageState(score="mutual_information"), np.arange(len(run))))
     assert "Ranked by mutual information (BALD), most uncertain first" in page
     assert "ellipsis" not in page[: page.index("<script>")]
 
 
 def test_a_report_names_the_address_that_shows_the_same(wrong: Selection) -> None:
-    page = exporting.report(wrong, "http://localhost/uncertain?correct=wrong&score=margin")
+    page = exports.report(wrong, "http://localhost/uncertain?correct=wrong&score=margin")
     address = "http://localhost/uncertain?correct=wrong&amp;score=margin"
     assert f'<a href="{address}">{address}</a>' in page
     assert "Filters: wrong predictions.\nRanked by margin, most uncertain first." in page
-    assert "In the dashboard" not in exporting.report(wrong)
+    assert "In the dashboard" not in exports.report(wrong)
 
 
 def test_a_report_of_nothing_says_so(wrong: Selection) -> None:
     empty = Selection(wrong.run, PageState(score="margin"), np.array([], dtype=int))
-    assert "No example passes all filters" in exporting.report(empty)
+    assert "No example passes all filters" in exports.report(empty)
 
 
 def test_the_report_of_a_run_without_deterministic_outputs_has_the_other_accuracies(tmp_path: Path) -> None:
     run = make(tmp_path / "passes-alone", deterministic=False)
-    made = exporting.report(Selection(run, PageState(), np.arange(len(run))))
+    made = exports.report(Selection(run, PageState(), np.arange(len(run))))
     assert f"{run.ensemble_accuracy[-1]:.2%}" in made
     assert "dropout off" not in made
     assert made.count('class="plotly-graph-div"') == 4
 
 
 def test_the_report_says_how_the_masks_were_drawn(wrong: Selection) -> None:
-    assert "500 passes over 10,000 examples, with Monte Carlo dropout, masks per_pass, seed" in exporting.report(wrong)
+    assert "500 passes over 10,000 examples, with Monte Carlo dropout, masks per_pass, seed" in exports.report(wrong)

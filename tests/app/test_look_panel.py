@@ -7,9 +7,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from mcviz import Run
-from mcviz.app import redrawing
+from mcviz.app import session
 from mcviz.app.state import PINS, TICKS, PageState
-from mcviz.app.views import looking
+from mcviz.app.views import look_panel
 from tests.app.test_brushes import opened
 
 
@@ -24,12 +24,12 @@ def asked(run: Run, monkeypatch: pytest.MonkeyPatch) -> Any:
         def gone(*, parts: tuple[str, ...] = (), **changes: Any) -> None:
             found.append(found[-1].replace(**changes))
 
-        monkeypatch.setattr(looking, "latest_state", lambda: found[-1])
-        monkeypatch.setattr(looking, "go", gone)
-        monkeypatch.setattr(looking, "rerun_fragments", lambda *_: None)
-        monkeypatch.setattr(looking, "queue_toast", lambda words, _: told.append(words))
-        monkeypatch.setattr(looking, "session_store", dict)
-        looking._act(run, True, asked)
+        monkeypatch.setattr(look_panel, "latest_state", lambda: found[-1])
+        monkeypatch.setattr(look_panel, "go", gone)
+        monkeypatch.setattr(look_panel, "rerun_fragments", lambda *_: None)
+        monkeypatch.setattr(look_panel, "queue_toast", lambda words, _: told.append(words))
+        monkeypatch.setattr(look_panel, "session_store", dict)
+        look_panel._handle_request(run, True, asked)
         return found[-1]
 
     return SimpleNamespace(after=after, told=told)
@@ -74,28 +74,28 @@ def asked_for(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The fragments that are asked for, by a visit to a page of which all was drawn."""
     asked: list[list[str]] = []
     kept: dict[str, Any] = {}
-    monkeypatch.setattr(redrawing, "session_store", lambda: kept)
-    monkeypatch.setattr(redrawing, "st", SimpleNamespace(rerun=asked.append))
-    redrawing.finish_page()
+    monkeypatch.setattr(session, "session_store", lambda: kept)
+    monkeypatch.setattr(session, "st", SimpleNamespace(rerun=asked.append))
+    session.finish_page()
     return asked
 
 
 def test_a_fragment_that_was_cut_short_is_drawn_with_the_next(asked_for: list[list[str]]) -> None:
-    redrawing.rerun_fragments("look", "links")
-    redrawing.mark_rendered("links")
-    redrawing.rerun_fragments("points")  # before the look was drawn
+    session.rerun_fragments("look", "links")
+    session.mark_rendered("links")
+    session.rerun_fragments("points")  # before the look was drawn
     for key in ("look", "points"):
-        redrawing.mark_rendered(key)
-    redrawing.rerun_fragments("points")
+        session.mark_rendered(key)
+    session.rerun_fragments("points")
     assert asked_for == [["look", "links"], ["look", "points"], ["points"]]
 
 
 def test_a_page_of_which_a_drawing_was_cut_short_is_drawn_as_a_whole(asked_for: list[list[str]]) -> None:
-    redrawing.mark_dirty()  # as it begins, and as a callback changes all of it
-    redrawing.rerun_fragments("points")
+    session.mark_dirty()  # as it begins, and as a callback changes all of it
+    session.rerun_fragments("points")
     assert asked_for == []
-    redrawing.finish_page()
-    redrawing.rerun_fragments("points")
+    session.finish_page()
+    session.rerun_fragments("points")
     assert asked_for == [["points"]]
 
 

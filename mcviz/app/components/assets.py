@@ -4,5 +4,5 @@ from pathlib import Path
 
 
 def load_assets(*names: str) -> str:
-    """The texts of some files, one after the other: what one defines, the later ones use."""
+    """Load some files as one text: what one defines, the later ones use."""
     return "\n".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in names)

@@ -7,25 +7,25 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.analysis.comparison import OTHER, Comparison, check_comparable, compare
-from mcviz.app.beside import ComparedRun
 from mcviz.app.caching import cached_for_run, names_key
 from mcviz.app.columns import grouping_columns
+from mcviz.app.compared_run import ComparedRun
 from mcviz.app.components.chips import chips
+from mcviz.app.components.choosers import score_chooser
+from mcviz.app.components.example import render_example
 from mcviz.app.components.gallery import tiles
-from mcviz.app.components.score_chooser import score_chooser
-from mcviz.app.components.shown import example_shown
-from mcviz.app.components.widgets import bound
+from mcviz.app.components.widgets import bind
 from mcviz.app.failures import refusal
 from mcviz.app.filters import ColumnFilter
 from mcviz.app.navigation import COMPARE, EXAMPLE, UNCERTAIN, open_page
-from mcviz.app.needs import offered
-from mcviz.app.resources import numbers_of, opened_run, run_paths, scores_of
-from mcviz.app.selection import passing, select
-from mcviz.app.state import PageState, one_of, quoted
+from mcviz.app.needs import available
+from mcviz.app.resources import open_cached_run, run_numbers, run_paths, run_scores
+from mcviz.app.selection import filter_mask, select
+from mcviz.app.state import PageState, choose_name, quote
 from mcviz.app.tasks import task_of
 from mcviz.app.tasks.base import load_example
-from mcviz.app.views.gallery import gallery_view
-from mcviz.app.views.scatter import COLOURINGS, linked_scatter
+from mcviz.app.views.gallery import render_gallery
+from mcviz.app.views.scatter import COLOURINGS, render_scatter_chart
 from mcviz.app.wording import as_markdown
 from mcviz.errors import McvizError
 from mcviz.measures.quality import VERDICTS
@@ -35,8 +35,8 @@ SHOWN = 5  # examples that changed, of each kind: a row
 WIDTH = 220  # pixels of an example
 
 
-def both(run: Run, state: PageState) -> Run:
-    """The run that another is compared with; the page ends where there is none, with a sentence on what to do."""
+def load_other(run: Run, state: PageState) -> Run:
+    """Load the run that another is compared with; without one, the page ends with a sentence on what to do."""
     paths = run_paths()
     if len(paths) < 2:
         st.info(
@@ -47,11 +47,11 @@ def both(run: Run, state: PageState) -> Run:
         st.stop()
     if state.other not in paths or state.other == run.name:
         if state.other not in ("", run.name):
-            st.warning(f"There is no run {quoted(state.other)} here.", icon=":material/link_off:")
+            st.warning(f"There is no run {quote(state.other)} here.", icon=":material/link_off:")
         st.info("Choose the run to compare with above.", icon=":material/compare_arrows:")
         st.stop()
     try:
-        other = opened_run(paths[state.other])
+        other = open_cached_run(paths[state.other])
         check_comparable(run.manifest, other.manifest)
     except McvizError as error:
         st.error(
@@ -62,9 +62,9 @@ def both(run: Run, state: PageState) -> Run:
     return other
 
 
-def which_is_better(run: Run, other: Run, score: str) -> None:
-    """A verdict in words, and the measures of both runs with their differences."""
-    found = compared_by(run, other, score)
+def render_verdict(run: Run, other: Run, score: str) -> None:
+    """Render a verdict in words, and the measures of both runs with their differences."""
+    found = compare_cached(run, other, score)
     for note in found.notes:
         st.caption(f":material/info: {note}")
     if not found.measures:
@@ -87,15 +87,15 @@ def which_is_better(run: Run, other: Run, score: str) -> None:
     st.caption(
         f"The difference is {as_markdown(other.name)} less {as_markdown(run.name)}, with {100 * found.confidence:.6g}% "
         f"intervals. One without 0 is more than noise: so large a difference is rare when {exchanged} between the runs "
-        f"at random. Where examples are ranked, it is by {scores_of(run)[score].in_sentence}."
+        f"at random. Where examples are ranked, it is by {run_scores(run)[score].in_sentence}."
     )
     if found.terms:
         task_of(run).render_comparison({run.name: found.terms[0], other.name: found.terms[1]})
 
 
-def changed(run: ComparedRun, state: PageState, score: str) -> None:
-    """How many examples changed, the first of those that got worse or better, and links to all."""
-    found = compared_by(run, run.other, score).changes
+def render_changes(run: ComparedRun, state: PageState, score: str) -> None:
+    """Render how many examples changed, the first of those that got worse or better, and links to all."""
+    found = compare_cached(run, run.other, score).changes
     assert found is not None  # the examples are the same
     told = ", ".join(f"**{count:,}** {kind}" for kind, count in found.counts.items())
     st.markdown(f"From {as_markdown(run.name)} to {as_markdown(run.other.name)}: {told}.")
@@ -117,15 +117,15 @@ def changed(run: ComparedRun, state: PageState, score: str) -> None:
     st.caption("Those first whose predictions changed the most. Click one to see it in both runs below.")
 
 
-def example_in_both(run: ComparedRun, state: PageState, score: str) -> None:
-    """One example, and what the passes of each run say of it, on the same axes."""
-    found = compared_by(run, run.other, score).changes
+def render_example_in_both(run: ComparedRun, state: PageState, score: str) -> None:
+    """Render one example, and the passes of each run over it, on the same axes."""
+    found = compare_cached(run, run.other, score).changes
     assert found is not None
     example = int(np.abs(found.worse).argmax()) if state.example is None else state.example
     left, right = st.columns([1, 3], gap="large")
     with left:
-        st.number_input("Example", 0, len(run) - 1, width=140, **bound("example", example))
-        example_shown(run, example, WIDTH)
+        st.number_input("Example", 0, len(run) - 1, width=140, **bind("example", example))
+        render_example(run, example, WIDTH)
         st.caption(
             f"From {as_markdown(run.name)} to {as_markdown(run.other.name)}: {found.kinds[found.kind[example]]}."
         )
@@ -136,34 +136,34 @@ def example_in_both(run: ComparedRun, state: PageState, score: str) -> None:
         task_of(run).render_example_of_both(shown, run.other)
 
 
-def doubted(run: ComparedRun, state: PageState, score: str) -> None:
-    """A score in one run against the same in the other, with a lasso that selects."""
-    found, numbers = compared_by(run, run.other, score), numbers_of(run)
-    shown = one_of(state.score, [name for name in scores_of(run) if OTHER + name in numbers], score)
+def render_doubt(run: ComparedRun, state: PageState, score: str) -> None:
+    """Render a score in one run against the same in the other, with a lasso that selects."""
+    found, numbers = compare_cached(run, run.other, score), run_numbers(run)
+    shown = choose_name(state.score, [name for name in run_scores(run) if OTHER + name in numbers], score)
     if found.shared_top is not None:
         st.markdown(
-            f"Of the 100 examples that each is most uncertain about, by {scores_of(run)[score].in_sentence}, "
+            f"Of the 100 examples that each is most uncertain about, by {run_scores(run)[score].in_sentence}, "
             f"**{100 * found.shared_top:.0f}** are the same."
         )
-    colourings = [*grouping_columns(run), *offered(COLOURINGS, run)]
-    colouring = one_of(state.colour, colourings, one_of(run.change, colourings))
+    colourings = [*grouping_columns(run), *available(COLOURINGS, run)]
+    colouring = choose_name(state.colour, colourings, choose_name(run.change, colourings))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         score_chooser("Score", run, state)
     selection = select(run, state)
     chips(selection)
-    if not passing(run, selection.filters.without("lasso")).any():
-        gallery_view(selection)
+    if not filter_mask(run, selection.filters.without("lasso")).any():
+        render_gallery(selection)
         return
     left, right = st.columns([3, 2], gap="large")
     with left:
-        linked_scatter(selection, shown, OTHER + shown, colouring, name="both", line=True, looks=False)
+        render_scatter_chart(selection, shown, OTHER + shown, colouring, name="both", line=True, looks=False)
     with right:
-        gallery_view(selection)
+        render_gallery(selection)
 
 
 @cached_for_run(names_key, max_entries=4)
-def compared_by(run: Run, other: Run, score: str) -> Comparison:
-    """The comparison of two runs."""
+def compare_cached(run: Run, other: Run, score: str) -> Comparison:
+    """Compare two runs."""
     bar = st.empty()
 
     def progress(done: int, total: int) -> None:

@@ -9,10 +9,10 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from mcviz.app.columns import details, facts_of
+from mcviz.app.columns import details, format_facts
 from mcviz.app.kinds import kind_of
 from mcviz.app.needs import Need, has
-from mcviz.app.resources import class_names, numbers_of, scores_of
+from mcviz.app.resources import class_names, run_numbers, run_scores
 from mcviz.app.selection import Selection
 from mcviz.app.state import ORDERS
 from mcviz.app.tasks import task_of
@@ -52,7 +52,7 @@ table { border-collapse: collapse; } td, th { padding: 4px 12px 4px 0; text-alig
 
 
 def csv(selection: Selection) -> bytes:
-    """All scores of the selected examples as CSV, in the order of the ranking.
+    """Write all scores of the selected examples as CSV, in the order of the ranking.
 
     The names of the classes are in it as they are, so that what reads it finds them again. A spreadsheet may take one
     that begins with =, +, - or @ for a formula.
@@ -61,14 +61,14 @@ def csv(selection: Selection) -> bytes:
 
 
 def parquet(selection: Selection) -> bytes:
-    """All scores of the selected examples as Parquet, in the order of the ranking."""
+    """Write all scores of the selected examples as Parquet, in the order of the ranking."""
     file = io.BytesIO()
     task_of(selection.run).export_table(selection).to_parquet(file, index=False)
     return file.getvalue()
 
 
 def sheet(selection: Selection) -> bytes:
-    """The images of the first 1,000 selected examples as one PNG, row by row in the order of the ranking."""
+    """Write the images of the first 1,000 selected examples as one PNG, in the order of the ranking."""
     examples = selection.examples[:SHEET_EXAMPLES]
     columns = max(1, int(np.ceil(np.sqrt(len(examples)))))
     pictures = thumbnails((selection.run.pictures[int(example)] for example in examples), SHEET_TILE)
@@ -76,42 +76,42 @@ def sheet(selection: Selection) -> bytes:
 
 
 def report(selection: Selection, link: str = "") -> str:
-    """A web page of its own with the run, the selection, its charts and its first 96 examples.
+    """Write a web page of its own with the run, the selection, its charts and its first 96 examples.
 
     Args:
         selection: what it is about.
         link: the address that shows it in the dashboard; empty where there is none.
     """
     run = selection.run
-    name, score = html.escape(one_line(run.name)), scores_of(run)[selection.score]
+    name, score = html.escape(one_line(run.name)), run_scores(run)[selection.score]
     heading = f"How well the labels of {name} fit" if score.needs_labels else f"What {name} is uncertain about"
     order = extremes(score)[ORDERS.index(selection.state.order)]
-    filters = ", ".join(label for label, _ in selection.filters.chips(class_names(run), numbers_of(run))) or "none"
+    filters = ", ".join(label for label, _ in selection.filters.chips(class_names(run), run_numbers(run))) or "none"
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{name}: {len(selection.examples):,} examples</title><style>{STYLE}</style>
 <script>{get_plotlyjs()}</script></head><body>
 <h1>{heading}</h1>
-<p class="quiet">{counted(run.passes, "pass")} over {counted(len(run), "example")}{_drawn(run)}.
+<p class="quiet">{counted(run.passes, "pass")} over {counted(len(run), "example")}{_describe_passes(run)}.
 Run {run.digest[:12]}.</p>
 {_accuracies(run)}
 <h2>The selection</h2>
 <p>{len(selection.examples):,} of {len(run):,} examples. Filters: {html.escape(filters)}.
 Ranked by {score.in_sentence}, {order} first. {html.escape(score.meaning)}</p>
-{_linked(link)}
+{_link(link)}
 <div class="charts">{"".join(_chart(figure) for figure in _charts(selection))}</div>
 <h2>The first {min(len(selection.examples), REPORT_EXAMPLES)} examples</h2>
 {_tiles(selection)}
 </body></html>"""
 
 
-def _linked(link: str) -> str:
+def _link(link: str) -> str:
     address = html.escape(link)
     return f'<p class="own">In the dashboard: <a href="{address}">{address}</a></p>' if link else ""
 
 
-def _drawn(run: Run) -> str:
-    """How the masks of the passes were drawn, or where the passes were made."""
+def _describe_passes(run: Run) -> str:
+    """Say how the masks of the passes were drawn, or where the passes were made."""
     if run.manifest.origin.kind == "imported":
         return f", imported from {html.escape(one_line(run.manifest.origin.source or 'elsewhere'))}"
     return f", with Monte Carlo dropout, {run.manifest.sampling_summary}"
@@ -152,7 +152,7 @@ def _tiles(selection: Selection) -> str:
             f"background-size: {100 * COLUMNS}% {100 * rows}%; "
             f"max-width: {TALLEST * width / height:.0f}px; }}</style>"
         )
-    own, score = details(run)[:MOST_FACTS], scores_of(run)[selection.score]
+    own, score = details(run)[:MOST_FACTS], run_scores(run)[selection.score]
     each = () if style else kind_of(run).tiles(run, examples).each
     each, tiles = each or ({},) * len(examples), []
     for index, (example, row, more) in enumerate(
@@ -164,7 +164,7 @@ def _tiles(selection: Selection) -> str:
         predicted = f"{'✗ ' if text.wrong else ''}predicted {text.prediction}"
         words = [f"label {text.label}", predicted] if text.label else [predicted]
         lines = "".join(f"<span>{html.escape(word)}</span>" for word in words)
-        facts = (html.escape(f"{name} {fact}") for name, fact in [*more.get("facts", ()), *facts_of(own, row)])
+        facts = (html.escape(f"{name} {fact}") for name, fact in [*more.get("facts", ()), *format_facts(own, row)])
         lines += "".join(f"<span>{fact}</span>" for fact in facts)
         value = html.escape(score.format(row[selection.score]))
         content = f'<p class="text">{html.escape(more["text"])}</p>' if more.get("text") else ""

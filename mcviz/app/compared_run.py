@@ -38,5 +38,5 @@ class ComparedRun(Run):
         return self._columns
 
     def table(self) -> pd.DataFrame:
-        """As of the run, with how the prediction changed and the other run's numbers behind it."""
+        """Return the run's table, with how the prediction changed and the other run's numbers behind it."""
         return super().table().join(self.numbers)

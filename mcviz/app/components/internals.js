@@ -1,0 +1,89 @@
+/* What the scripts here reach of Streamlit and plotly beside what these offer, and the one global that is patched. Tried
+   with Streamlit 1.67.0, which brings plotly.js 4.2.0; after an update of either, tests/browser says what is left. */
+
+// Streamlit's page. Its classes `st-key-…` are not among these: they are offered.
+
+const TAKES_KEYS = '[data-testid="stDataFrame"], [data-testid="stPopoverBody"]'; // widgets with keys of their own
+const SKIP_LINK = '[data-testid="stSkipToContent"]'; // to the main content
+const STALE = "[data-stale=true]"; // a widget that was replaced, until the new one is drawn
+const RETAINED = "[data-retained]"; // and a moment longer, hidden
+
+function appRoot() {
+  return document.querySelector('[data-testid="stApp"]');
+}
+
+/* "running" while a page is drawn, "notRunning" once it is, and others before that. */
+function scriptState() {
+  return appRoot()?.dataset.testScriptState;
+}
+
+function scroller() {
+  return document.querySelector('[data-testid="stMain"]');
+}
+
+/* Calls `call` whenever the server is there again; `disconnect` of what is returned ends that. */
+function onReconnect(call) {
+  const app = appRoot();
+  let connected = true;
+  const watching = new MutationObserver(() => {
+    const before = connected;
+    connected = app.dataset.testConnectionState === "CONNECTED";
+    if (connected && !before) call();
+  });
+  watching.observe(app, { attributeFilter: ["data-test-connection-state"] });
+  return watching;
+}
+
+/* Streamlit leaves an entry in the browser's history for every change of the address. That of a look at another example
+   takes the place of the one before, so that going back leads out of the looks in one step. */
+function shortenHistory() {
+  const push = (window.mcvizPush ??= history.pushState);
+  history.pushState = (state, unused, address) => {
+    const replaces = isNextLook(new URL(location.href), new URL(address ?? "", location.href));
+    (replaces ? history.replaceState : push).call(history, state, unused, address);
+  };
+}
+
+function isNextLook(from, to) {
+  if (from.pathname !== to.pathname || !document.querySelector(".st-key-look")) return false;
+  const keys = new Set([...from.searchParams.keys(), ...to.searchParams.keys()]);
+  return [...keys].filter((key) => from.searchParams.get(key) !== to.searchParams.get(key)).join() === "example";
+}
+
+// Plotly's charts
+
+const CHART = ".js-plotly-plot";
+const TOOLBAR = ".modebar";
+const SELECTING_TOOL = '[data-attr="dragmode"]:is([data-val="lasso"], [data-val="select"])'; // of the toolbar
+
+/* Calls `attach` with the chart of a Streamlit container, which is drawn after this, and at times anew. */
+function watchChart(container, attach) {
+  const place = document.querySelector(`.st-key-${CSS.escape(container)}`);
+  const look = () => {
+    const chart = place.querySelector(CHART);
+    if (chart?.on) attach(chart);
+  };
+  const watching = new MutationObserver(look);
+  watching.observe(place, { childList: true, subtree: true });
+  look();
+  return () => watching.disconnect();
+}
+
+/* Where a chart draws the point whose `customdata` is an example, in pixels; null where it is not in view. */
+function pointOf(chart, example) {
+  const { xaxis, yaxis } = chart._fullLayout ?? {};
+  if (!xaxis) return null;
+  for (const { customdata, x, y } of chart._fullData) {
+    const at = customdata ? customdata.indexOf(example) : -1;
+    if (at < 0) continue;
+    const [left, top] = [xaxis.d2p(x[at]), yaxis.d2p(y[at])];
+    const inView = left >= 0 && top >= 0 && left <= xaxis._length && top <= yaxis._length;
+    return inView ? { left: xaxis._offset + left, top: yaxis._offset + top } : null;
+  }
+  return null;
+}
+
+/* What an element can be drawn over a chart in. */
+function overlayOf(chart) {
+  return chart.querySelector(".svg-container");
+}
