@@ -1,5 +1,6 @@
 """What a model computes on its way to the output: the activations by which examples out of distribution are told."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import keras
@@ -8,11 +9,15 @@ import tensorflow as tf
 
 from mcviz.errors import UnsuitableModelError
 from mcviz.measures.subspaces import unit_length
-from mcviz.sampling.job import padded_blocks
+from mcviz.runs import Derived, Run, load_derived, save_derived
+from mcviz.sampling.adapters import adapter_for_run, stored_examples
+from mcviz.sampling.job import Progress, padded_blocks
 from mcviz.sampling.sampler import Sampler
 
 MOST_FEATURES = 16_384
 EXAMPLES_AT_ONCE = 500
+MOST_NEIGHBOURS = 10_000
+STORED_FEATURES = Derived("model-features", 1, {"features": "float16"})
 MOST_COMPARED = 512  # features of an example, that examples are compared by; more are projected onto as many
 
 
@@ -68,10 +73,60 @@ def own_features(sampler: Sampler, examples: np.ndarray) -> np.ndarray:
     return unit_length(found)
 
 
-@lru_cache(maxsize=2)
-def _directions(features: int) -> np.ndarray:
-    """(features, `MOST_COMPARED`) float32, random ones."""
-    return np.random.default_rng(0).normal(size=(features, MOST_COMPARED)).astype(np.float32)
+@dataclass(frozen=True)
+class Neighbours:
+    """Examples of a run as its model sees them.
+
+    Attributes:
+        examples: (M,) int64 numbers of those that are compared: all, or 10,000 at most, evenly spread.
+        features: (M, D) float32 of unit length, as from `own_features`.
+    """
+
+    examples: np.ndarray
+    features: np.ndarray
+
+    def nearest(self, features: np.ndarray, count: int, without: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """The examples whose features point the most the same way.
+
+        Args:
+            features: (D,) float32 of the input.
+            count: how many, at most.
+            without: the number of an example that is left out.
+
+        Returns:
+            (n,) int64 numbers of examples, the nearest first, and (n,) the cosines, 1 where they are the same.
+        """
+        cosines = self.features @ features
+        order = np.argsort(-cosines, kind="stable")
+        order = order[self.examples[order] != without][:count] if without is not None else order[:count]
+        return self.examples[order], cosines[order]
+
+
+def find_neighbours(sampler: Sampler, run: Run, progress: Progress | None = None) -> Neighbours:
+    """Compute the features of a run's examples, or take them from beside the run, where they are kept.
+
+    Args:
+        sampler: of the run's model.
+        run: a run that keeps its examples.
+        progress: called with (done, total) examples; what it raises ends the work.
+
+    Raises:
+        McvizError: a run without its examples, or whose examples the model does not take.
+    """
+    stride = -(-len(run) // MOST_NEIGHBOURS)
+    numbers = np.arange(0, len(run), stride)
+    kept = load_derived(run.path, run.digest, STORED_FEATURES)
+    if kept is not None and kept["features"].ndim == 2 and len(kept["features"]) == len(numbers):
+        return Neighbours(numbers, kept["features"].astype(np.float32))
+    adapter, stored, found = adapter_for_run(sampler, run), stored_examples(run), []
+    for start in range(0, len(numbers), EXAMPLES_AT_ONCE):
+        stop = min(start + EXAMPLES_AT_ONCE, len(numbers))
+        found.append(own_features(sampler, adapter.from_stored(stored[start * stride : stop * stride : stride])))
+        if progress:
+            progress(stop, len(numbers))
+    features = np.concatenate(found)
+    save_derived(run.path, run.digest, STORED_FEATURES, {"features": features})
+    return Neighbours(numbers, features)
 
 
 def penultimate_model(model: keras.Model) -> keras.Model:
@@ -124,6 +179,12 @@ def last_logits(model: keras.Model, activations: np.ndarray) -> np.ndarray:
     """
     kernel, bias = model.layers[-1].get_weights()
     return activations @ kernel + bias
+
+
+@lru_cache(maxsize=2)
+def _directions(features: int) -> np.ndarray:
+    """(features, `MOST_COMPARED`) float32, random ones."""
+    return np.random.default_rng(0).normal(size=(features, MOST_COMPARED)).astype(np.float32)
 
 
 def _condensed(tensor: np.ndarray) -> np.ndarray:

@@ -13,7 +13,6 @@ from mcviz.choices import Predicts
 from mcviz.errors import UnsuitableModelError
 from mcviz.sampling.keras_internals import nest_input
 from mcviz.sampling.masked_layers import MaskedConvolution, MaskedDense, find_masked_convolutions, find_masked_dense
-from mcviz.sampling.model_files import reason
 from mcviz.sampling.outputs import pick_output, to_outputs, to_probabilities
 from mcviz.sampling.random_numbers import RandomRequest, numbers_from
 from mcviz.sampling.stochastic import StochasticLayers
@@ -36,6 +35,7 @@ from mcviz.sampling.tracing import (
     trace_deterministic,
 )
 from mcviz.tasks import TASKS
+from mcviz.text import reason
 
 MOST_PASSES, MOST_ROWS = 128, 2048
 FACTORED_PASSES, FACTORED_ROWS = 256, 4096  # few large products are faster; passes that nobody asks for are lost

@@ -30,12 +30,13 @@ from mcviz.runs.manifest_file import read_manifest
 from mcviz.runs.shards import ShardExecutor
 from mcviz.runs.writer import rename_classes, write
 from mcviz.sampling.adapters import adapter_for_examples
-from mcviz.sampling.model_files import reason, write_model_file
+from mcviz.sampling.model_files import write_model_file
 from mcviz.sampling.model_source import ModelSource, absolute
 from mcviz.sampling.sampler import Sampler, as_sampler
 from mcviz.sampling.source import Source, load_sampler, model_digest, versions
 from mcviz.sampling.tracing import NO_COMPILER
 from mcviz.tasks import TASKS
+from mcviz.text import reason
 from mcviz.validate import invalid, one_of, whole_number
 
 if TYPE_CHECKING:

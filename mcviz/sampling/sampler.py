@@ -14,10 +14,10 @@ from mcviz.extras import INSTALL_NUMBA
 from mcviz.interrupts import held_interrupts
 from mcviz.manifest import Manifest
 from mcviz.runs import Run
+from mcviz.sampling.architecture import NAME_OF_MODEL, check_name
 from mcviz.sampling.examples import checked_examples
 from mcviz.sampling.job import Job, Progress, padded_blocks
 from mcviz.sampling.masked_layers import default_product
-from mcviz.sampling.model_files import NAME_OF_MODEL, check_name
 from mcviz.sampling.model_source import ModelSource
 from mcviz.sampling.outputs import check_variances
 from mcviz.sampling.plan import Plan, make_plan, random_examples

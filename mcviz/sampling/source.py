@@ -15,11 +15,10 @@ from mcviz.interrupts import held_interrupts
 from mcviz.runs import open_run
 from mcviz.runs.contents import Progress, Rows, sha256_of
 from mcviz.sampling.adapters import Adapter
-from mcviz.sampling.loading import load_model
+from mcviz.sampling.model_files import load_model
 from mcviz.sampling.model_source import ModelSource
 from mcviz.sampling.sampler import Sampler
-from mcviz.sampling.texts import with_vocabulary
-from mcviz.sampling.vocabularies import vocabularies
+from mcviz.sampling.texts import vocabularies, with_vocabulary
 
 LIBRARIES = ("keras", "tensorflow", "numpy")
 

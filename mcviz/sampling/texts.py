@@ -1,7 +1,8 @@
-"""Models that take texts: the layer that makes numbers of a text, and the network behind it."""
+"""Models that take texts: the layer that makes numbers of a text, its vocabulary, and the network behind it."""
 
+import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +15,9 @@ from mcviz.errors import UnsuitableModelError
 from mcviz.sampling.keras_internals import nest_input, replaced_calls
 from mcviz.sampling.stochastic import StochasticLayers, every_layer
 from mcviz.sampling.tracing import NoRandomness, compiled, needed_for, refusing_what_fails
-from mcviz.sampling.vocabularies import TEXT_LAYERS, layers_with_vocabulary
 from mcviz.validate import invalid
 
+TEXT_LAYERS = (keras.layers.TextVectorization, keras.layers.StringLookup)
 SPECIAL_WORDS = ("", "[UNK]")  # padding and unknown words, as Keras writes them
 IN_FRONT = (
     "Make one model of the text layer and a network behind it: keras.Sequential([keras.Input((1,), dtype='string'), "
@@ -207,6 +208,22 @@ def with_vocabulary(model: keras.Model, words: Sequence[str]) -> keras.Model:
     if len(model.outputs) > 1:
         returned = dict(zip(model.output_names, keras.tree.flatten(returned), strict=True))
     return keras.Model(text, returned, name=model.name)
+
+
+def layers_with_vocabulary(model: keras.Model) -> list[keras.Layer]:
+    """The layers of a model that have a vocabulary, without the StringLookup inside a TextVectorization."""
+    layers = [each for each in every_layer(model) if isinstance(each, (*TEXT_LAYERS, keras.layers.IntegerLookup))]
+    inside = {id(part) for layer in layers for part in every_layer(layer)}
+    return [layer for layer in layers if id(layer) not in inside]
+
+
+def vocabularies(model: keras.Model) -> Iterator[str]:
+    """The vocabularies of a model's layers, which are not all in its configuration or weights, each as one text."""
+    for layer in layers_with_vocabulary(model):
+        weights: dict[str, np.ndarray] = {}
+        layer.save_own_variables(weights)  # the weights of words, which are none of the model's
+        words = [str(word) for word in layer.get_vocabulary()]
+        yield json.dumps([words, {name: values.tolist() for name, values in weights.items()}])
 
 
 def _checked_words(words: Any) -> list[str]:

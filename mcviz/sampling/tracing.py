@@ -16,9 +16,9 @@ import keras
 import tensorflow as tf
 
 from mcviz.errors import McvizError, MissingPackageError, UnsuitableModelError
-from mcviz.sampling.model_files import reason
 from mcviz.sampling.random_numbers import Distribution, RandomRequest
 from mcviz.sampling.stochastic import StochasticLayers, layers_in_call
+from mcviz.text import reason
 
 TENSORFLOW_RANDOM_OPERATIONS = (
     "Multinomial", "ParameterizedTruncatedNormal", "RandomGamma", "RandomPoisson", "RandomShuffle",

@@ -17,7 +17,7 @@ from mcviz.runs import Layout, Preprocessing, Run, open_run, verify_run
 from mcviz.sampling import Sampler, run_sampling
 from mcviz.sampling.adapters import ADAPTERS, adapter_for_examples, adapter_for_run, stored_examples
 from mcviz.sampling.checking import check_model, first_look
-from mcviz.sampling.loading import load_model
+from mcviz.sampling.model_files import load_model
 from mcviz.sampling.run_sampling import sample_run
 from tests.cases import one_in
 from tests.runs.making import contents, numbers

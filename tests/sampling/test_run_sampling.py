@@ -18,7 +18,7 @@ from mcviz.errors import (
 )
 from mcviz.runs import Layout, open_run, verify_run
 from mcviz.sampling import run_sampling
-from mcviz.sampling.loading import load_model
+from mcviz.sampling.model_files import load_model
 from mcviz.sampling.run_sampling import sample_run
 from mcviz.sampling.sampler import Sampler, as_sampler, sample
 from mcviz.sampling.source import model_digest

@@ -29,7 +29,7 @@ from mcviz.measures.occlusion import Effects, occlusion_effects
 from mcviz.runs import Run
 
 if TYPE_CHECKING:
-    from mcviz.sampling.neighbours import Neighbours
+    from mcviz.sampling.features import Neighbours
 
 NEIGHBOURS = 6
 PASSES = 100  # of each input with a part hidden
@@ -181,7 +181,7 @@ def _stop() -> None:
 
 def _neighbours(run: Run) -> "Neighbours":
     held, prepared = _held(run), sampler(run)
-    from mcviz.sampling.neighbours import find_neighbours
+    from mcviz.sampling.features import find_neighbours
 
     if not held:
         with progress_shown("examples as the model sees them") as progress:

@@ -104,7 +104,7 @@ def _computed(run: Run, name: str, distorter: Distorter) -> Steps:
 
     try:
         prepared = sampler(run)
-        from mcviz.sampling.distorted import terms_along  # here, because TensorFlow takes seconds to import
+        from mcviz.sampling.robustness import terms_along  # here, because TensorFlow takes seconds to import
 
         examples = np.sort(np.random.default_rng(0).permutation(len(run))[:EXAMPLES])
         distorted = distorter.by_amount(run, name, examples)

@@ -1,11 +1,16 @@
-"""Examples changed a little so that the model errs: the fast gradient sign method (Goodfellow et al. 2015)."""
+"""A model under changed examples: those that are made to mislead it, and its calibration along a distortion."""
+
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from mcviz.choices import Masks
 from mcviz.errors import UnsuitableModelError
+from mcviz.measures.calibration import Terms, terms
 from mcviz.sampling.outputs import pick_output, to_probabilities
+from mcviz.sampling.sampler import Sampler
 
 EXAMPLES_AT_ONCE = 100
 
@@ -52,3 +57,51 @@ def gradient_sign(
             )
         signs.append(np.sign(gradient.numpy()))
     return np.concatenate(signs)
+
+
+def terms_along(
+    sampler: Sampler,
+    distorted: Callable[[float], np.ndarray],
+    amounts: Sequence[float],
+    labels: np.ndarray,
+    *,
+    passes: int,
+    masks: Masks = "per_pass",
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[dict[str, Terms]]:
+    """The terms of calibration of the three ways to predict, at each step of a distortion.
+
+    Args:
+        sampler: of a classifier.
+        distorted: takes an amount and returns the same N examples, distorted by that, as the model takes them.
+        amounts: of the steps.
+        labels: (N,) integers.
+        passes: T, 2 or more; every step has the same masks.
+        masks: as for `Sampler.sample`.
+        seed: of the masks.
+        progress: called with (done, total) predictions; what it raises ends the sampling.
+
+    Returns:
+        For each step those of `deterministic`, `single_pass` and `ensemble`, for `measures.calibration.calibration`.
+
+    Raises:
+        McvizError: examples or passes that the sampler refuses.
+    """
+    found: list[dict[str, Terms]] = []
+    of_one = passes * len(labels)
+
+    def of_all(done: int, _: int) -> None:
+        if progress:
+            progress(len(found) * of_one + done, len(amounts) * of_one)
+
+    for amount in amounts:
+        examples = distorted(amount)
+        probs = sampler.sample(examples, passes=passes, masks=masks, seed=seed, progress=of_all)
+        ways = {
+            "deterministic": sampler.deterministic(examples)[None],
+            "single_pass": probs,
+            "ensemble": probs.mean(axis=0, dtype=np.float64)[None],
+        }
+        found.append({name: terms(of_way, labels) for name, of_way in ways.items()})
+    return found
