@@ -234,10 +234,10 @@ def _cluster(scheduler: str | None, stopped: str) -> "Iterator[Client | None]":
     require_keras()
     require_dask()
     with loading(stopped):
-        from mcviz.sampling.cluster import connected
+        from mcviz.sampling.cluster import connect
     with ExitStack() as held:
         with loading(stopped):
-            client = held.enter_context(connected(scheduler))
+            client = held.enter_context(connect(scheduler))
         held.enter_context(warnings.catch_warnings())
         warnings.showwarning = lambda message, *_, **__: tell(f"warning: {message}")
         yield client
@@ -259,10 +259,10 @@ def _sample(
     watcher = click.get_current_context().find_object(Watcher)  # of a job
     class_names = settings["class_names"]
     sampler, examples, preprocessing = _model_and_data(stopped, **settings)
-    from mcviz.sampling.checking import first_look
+    from mcviz.sampling.checking import try_model
     from mcviz.sampling.run_sampling import sample_run
 
-    look = first_look(sampler, examples, preprocessing)
+    look = try_model(sampler, examples, preprocessing)
     say(sampler.description())
     say(f"{look.adapter.plural}: {look.adapter.preprocessing}. {look.adapter.preprocessing.reason}")
     if look.advice:
@@ -375,9 +375,9 @@ def _model_and_data(
     sampler = load_sampler(source)
     crop, channel_order = preprocessing["crop"], preprocessing["channel_order"]
     if chosen is None and examples.images is not None and (crop or channel_order):
-        from mcviz.sampling.examples import preprocessing_of
+        from mcviz.sampling.examples import default_preprocessing
 
-        found = preprocessing_of(sampler.model, sampler.input_dtype, examples.images.dtype)
+        found = default_preprocessing(sampler.model, sampler.input_dtype, examples.images.dtype)
         chosen = replaced(found, crop=crop, channel_order=channel_order or "rgb")
     return sampler, examples, chosen
 

@@ -21,7 +21,7 @@ from mcviz.errors import DataNotFoundError, InvalidInputError, UnsuitableModelEr
 from mcviz.interrupts import held_interrupts
 from mcviz.regular import open_regular
 from mcviz.sampling.architecture import IF_TRUSTED, check_architecture, describe_excess, forbidden, remove_training
-from mcviz.sampling.keras_internals import TooManyNumbersError, limited_variables, load_assets, shared_objects
+from mcviz.sampling.keras_internals import TooManyNumbersError, limit_variables, load_assets, shared_objects
 from mcviz.sampling.texts import layers_with_vocabulary
 from mcviz.text import reason
 
@@ -179,7 +179,7 @@ def _load_checked(file: IO[bytes]) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         architecture, weights, numbers = read_model_file(file, Path(folder))
         try:
-            with limited_variables(2 * numbers + SPARE_NUMBERS), shared_objects():
+            with limit_variables(2 * numbers + SPARE_NUMBERS), shared_objects():
                 model = keras.saving.deserialize_keras_object(architecture, safe_mode=True)
         except TooManyNumbersError as error:
             raise UnsuitableModelError(

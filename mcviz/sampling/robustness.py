@@ -23,7 +23,9 @@ def gradient_sign(
     output: str | None = None,
     from_logits: bool | None = None,
 ) -> np.ndarray:
-    """Find the direction, for each number of an example, that makes a class less probable; dropout is off.
+    """Compute the sign of the change of each number that makes a class less probable (Goodfellow et al. 2015).
+
+    This is the direction of the fast gradient sign method; dropout is off.
 
     Args:
         model: a Keras classifier.
@@ -36,7 +38,7 @@ def gradient_sign(
         (N, ...) float32 of -1, 0 and 1.
 
     Raises:
-        UnsuitableModelError: the model takes whole numbers, so that nothing can be moved a little.
+        UnsuitableModelError: the model takes whole numbers, which cannot change a little.
     """
     signs = []
     for start in range(0, len(examples), EXAMPLES_AT_ONCE):
@@ -59,9 +61,9 @@ def gradient_sign(
     return np.concatenate(signs)
 
 
-def terms_along(
+def calibration_terms(
     sampler: Sampler,
-    distorted: Callable[[float], np.ndarray],
+    distort: Callable[[float], np.ndarray],
     amounts: Sequence[float],
     labels: np.ndarray,
     *,
@@ -70,38 +72,39 @@ def terms_along(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[dict[str, Terms]]:
-    """The terms of calibration of the three ways to predict, at each step of a distortion.
+    """Compute the terms of calibration of the three ways to predict, at each step of a distortion.
 
     Args:
         sampler: of a classifier.
-        distorted: takes an amount and returns the same N examples, distorted by that, as the model takes them.
+        distort: takes an amount and returns the same N examples, distorted by it, as the model takes them.
         amounts: of the steps.
         labels: (N,) integers.
         passes: T, 2 or more; every step has the same masks.
         masks: as for `Sampler.sample`.
         seed: of the masks.
-        progress: called with (done, total) predictions; what it raises ends the sampling.
+        progress: called with (done, total) predictions; an error that it raises ends the sampling.
 
     Returns:
-        For each step those of `deterministic`, `single_pass` and `ensemble`, for `measures.calibration.calibration`.
+        For each step the terms of `deterministic`, `single_pass` and `ensemble`, for
+        `measures.calibration.calibration`.
 
     Raises:
         McvizError: examples or passes that the sampler refuses.
     """
-    found: list[dict[str, Terms]] = []
-    of_one = passes * len(labels)
+    steps: list[dict[str, Terms]] = []
+    per_step = passes * len(labels)
 
-    def of_all(done: int, _: int) -> None:
+    def report(done: int, _: int) -> None:
         if progress:
-            progress(len(found) * of_one + done, len(amounts) * of_one)
+            progress(len(steps) * per_step + done, len(amounts) * per_step)
 
     for amount in amounts:
-        examples = distorted(amount)
-        probs = sampler.sample(examples, passes=passes, masks=masks, seed=seed, progress=of_all)
-        ways = {
+        examples = distort(amount)
+        probs = sampler.sample(examples, passes=passes, masks=masks, seed=seed, progress=report)
+        predictions = {
             "deterministic": sampler.deterministic(examples)[None],
             "single_pass": probs,
             "ensemble": probs.mean(axis=0, dtype=np.float64)[None],
         }
-        found.append({name: terms(of_way, labels) for name, of_way in ways.items()})
-    return found
+        steps.append({name: terms(probs, labels) for name, probs in predictions.items()})
+    return steps

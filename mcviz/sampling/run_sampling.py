@@ -207,12 +207,12 @@ def _executor(scheduler: "str | Client | None", sampler: Sampler, examples: Data
     if scheduler is None:
         yield None
         return
-    from mcviz.sampling.cluster import DaskExecutor, connected
+    from mcviz.sampling.cluster import DaskExecutor, connect
 
     if sampler.source is None:
         advice = "Save it, so that every worker can load it."
         raise invalid("model", "the path of a model, where there is a scheduler", "a model in memory", advice)
-    with connected(scheduler) if isinstance(scheduler, str) else nullcontext(scheduler) as client:
+    with connect(scheduler) if isinstance(scheduler, str) else nullcontext(scheduler) as client:
         yield DaskExecutor(client, sampler.source, examples, versions())
 
 
@@ -258,7 +258,7 @@ def _as_there(sampler: Sampler, out: str | os.PathLike[str], passes: int, *, res
     if there.origin.kind == "imported" or (there.state == "partial" and not resume):
         return sampler
     complete = there.state == "finished" and there.passes == passes
-    return sampler.like(there, computes=not complete)
+    return sampler.match_run(there, computes=not complete)
 
 
 @held_interrupts()

@@ -73,7 +73,7 @@ class Source:
     @property
     def passes_at_once(self) -> int:
         """How many passes the sampler computes together: fewer take as long."""
-        return self._adapter.sampler.plan_for(self._taken(self._first, self._first + 1))[1].passes
+        return self._adapter.sampler.plan_for(self._taken(self._first, self._first + 1))[1].passes_per_block
 
     def deterministic(self, start: int, stop: int) -> np.ndarray:
         """(stop - start, K) float32."""

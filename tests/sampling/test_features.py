@@ -18,9 +18,9 @@ from mcviz.sampling.features import (
     activations_before_dropout,
     find_neighbours,
     last_logits,
-    own_features,
-    penultimate,
+    penultimate_activations,
     penultimate_model,
+    unit_features,
 )
 from mcviz.sampling.training import reference_network
 from tests.sampling.zoo import Untraceable
@@ -82,7 +82,7 @@ def test_a_model_that_cannot_be_taken_apart_gives_its_input() -> None:
 
 
 def test_penultimate_activations_and_their_logits_give_the_model_s_probabilities(model: keras.Model) -> None:
-    hidden = penultimate(model, IMAGES)
+    hidden = penultimate_activations(model, IMAGES)
     assert hidden.shape == (37, 128)
     logits = last_logits(model, hidden).astype(float)
     probs = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
@@ -144,7 +144,7 @@ def test_nearest_are_the_nearest_by_cosine(
     hidden = keras.Model(model.inputs[0], model.layers[-1].input)(images[compared] / np.float32(255)).numpy()
     oracle = NearestNeighbors(n_neighbors=6, metric="cosine").fit(hidden)
     _, places = oracle.kneighbors(hidden[[4]])
-    nearest, cosines = found.nearest(own_features(sampler, images[compared[[4]]] / np.float32(255))[0], 5, compared[4])
+    nearest, cosines = found.nearest(unit_features(sampler, images[compared[[4]]] / np.float32(255))[0], 5, compared[4])
     assert nearest.tolist() == compared[places[0, 1:]].tolist()
     assert (np.diff(cosines) <= 0).all()
     assert load_derived(run.path, run.digest, features.STORED_FEATURES) is not None
@@ -158,7 +158,7 @@ def test_features_of_any_model_are_directions_that_keep_angles(
 ) -> None:
     model = network(ends_dense, width)
     given = images / np.float32(255)
-    found = own_features(Sampler(model), given)
+    found = unit_features(Sampler(model), given)
     assert found.shape[1] <= MOST_COMPARED
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
     hidden = keras.Model(model.inputs[0], model.layers[1].output)(given).numpy()

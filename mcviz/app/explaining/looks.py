@@ -65,9 +65,9 @@ def neighbours(explained: Explained) -> None:
         st.caption("This run was kept without its examples, so there is none to compare with.")
         return
     prepared, found = sampler(run), _neighbours(run)
-    from mcviz.sampling.features import own_features
+    from mcviz.sampling.features import unit_features
 
-    features = own_features(prepared, for_the_model(run, alone(explained.content)))[0]
+    features = unit_features(prepared, for_the_model(run, alone(explained.content)))[0]
     examples, cosines = found.nearest(features, NEIGHBOURS, explained.example)
     if len(examples) == 0:
         st.caption("This run has no other example.")
