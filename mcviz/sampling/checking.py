@@ -1,4 +1,4 @@
-"""How well a model and a data set fit, checked before hours are spent on passes."""
+"""A check of a model on a data set, before hours are spent on passes."""
 
 import time
 from dataclasses import dataclass

@@ -248,13 +248,13 @@ class _Execution:
             self._submit(_Task(frozenset(self.fit), shard), make_ordered_shard, self._make_order(shard, examples))
 
     def _make_order(self, shard: int, examples: DataSet) -> ShardOrder:
-        shards, of_shard = self.shards, self.shards.manifest.shard_range(shard)
+        shards, shard_range = self.shards, self.shards.manifest.shard_range(shard)
         return ShardOrder(
             self.name,
             absolute(shards.folder.path),
             shards.name,
-            only_files_of(shards.manifest, *of_shard),
-            None if shards.old is None else only_files_of(shards.old, *of_shard),
+            only_files_of(shards.manifest, *shard_range),
+            None if shards.old is None else only_files_of(shards.old, *shard_range),
             self.executor.model,
             shard,
             examples,

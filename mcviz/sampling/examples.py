@@ -59,29 +59,29 @@ def prepare_examples(given: Any, model: keras.Model, shape: Shape | None, dtype:
     Raises:
         InvalidInputError: they are no numbers, not finite, or of another shape than the model takes.
     """
-    held = as_examples(given)
-    if isinstance(held, DataSet) and held.texts is not None:
+    array = as_examples(given)
+    if isinstance(array, DataSet) and array.texts is not None:
         raise invalid("examples", "numbers", "texts", TEXTS_FOR_NUMBERS)
-    if isinstance(held, DataSet) and held.rows is not None:
-        held = held.rows.to_numpy()
-    if isinstance(held, DataSet):
-        images = resize_to_model(held, shape)[:]
-        held = images.reshape(model_shape(shape, images.shape))
-    if held.size and isinstance(held.flat[0], str):
-        raise invalid("examples", "numbers", f"dtype {held.dtype}", TEXTS_FOR_NUMBERS)
-    if shape is not None and not fits_shape(held.shape[1:], shape):
-        raise invalid("examples", f"of the shape that the model takes, {format_shape(shape)}", f"shape {held.shape}")
-    if held.ndim < 2 or not held.size:
-        raise invalid("examples", "(N, ...) with at least one example", f"shape {held.shape}")
+    if isinstance(array, DataSet) and array.rows is not None:
+        array = array.rows.to_numpy()
+    if isinstance(array, DataSet):
+        images = resize_to_model(array, shape)[:]
+        array = images.reshape(model_shape(shape, images.shape))
+    if array.size and isinstance(array.flat[0], str):
+        raise invalid("examples", "numbers", f"dtype {array.dtype}", TEXTS_FOR_NUMBERS)
+    if shape is not None and not fits_shape(array.shape[1:], shape):
+        raise invalid("examples", f"of the shape that the model takes, {format_shape(shape)}", f"shape {array.shape}")
+    if array.ndim < 2 or not array.size:
+        raise invalid("examples", "(N, ...) with at least one example", f"shape {array.shape}")
     whole_numbers = takes_whole_numbers(dtype)
-    if held.dtype.kind not in ("biu" if whole_numbers else "biuf"):
-        raise invalid("examples", "whole numbers" if whole_numbers else "numbers", f"dtype {held.dtype}")
-    if not whole_numbers and _are_bytes(held):
-        return preprocess(held.astype(np.float32), default_preprocessing(model, dtype, np.dtype(np.uint8))).astype(
+    if array.dtype.kind not in ("biu" if whole_numbers else "biuf"):
+        raise invalid("examples", "whole numbers" if whole_numbers else "numbers", f"dtype {array.dtype}")
+    if not whole_numbers and _are_bytes(array):
+        return preprocess(array.astype(np.float32), default_preprocessing(model, dtype, np.dtype(np.uint8))).astype(
             dtype or "float32", copy=False
         )
-    taken = held.astype(dtype or ("int32" if held.dtype in (np.int32, np.int64) else "float32"), copy=False)
-    return taken if whole_numbers else finite("examples", taken)
+    converted = array.astype(dtype or ("int32" if array.dtype in (np.int32, np.int64) else "float32"), copy=False)
+    return converted if whole_numbers else finite("examples", converted)
 
 
 def resize_to_model(examples: DataSet, shape: Shape | None, crop: bool = False) -> np.ndarray | Pictures | InPlace:
@@ -143,14 +143,15 @@ def takes_whole_numbers(dtype: str | None) -> bool:
 
 def preprocess(images: np.ndarray, how: Preprocessing) -> np.ndarray:
     """Compute `(images / divide_by - mean) / std`, (N, ..., channels) float32 in the model's order of channels."""
-    taken = images[..., ::-1] if how.channel_order == "bgr" else images
+    if how.channel_order == "bgr":
+        images = images[..., ::-1]
     if how.divide_by != 1:
-        taken = taken / np.float32(how.divide_by)
+        images = images / np.float32(how.divide_by)
     if how.mean:
-        taken = taken - np.array(how.mean, np.float32)
+        images = images - np.array(how.mean, np.float32)
     if how.std:
-        taken = taken / np.array(how.std, np.float32)
-    return taken
+        images = images / np.array(how.std, np.float32)
+    return images
 
 
 def default_preprocessing(model: keras.Model, input_dtype: str | None, dtype: np.dtype) -> Preprocessing:
@@ -180,7 +181,7 @@ def find_scaling_layer(model: keras.Model) -> keras.Layer | None:
 
 
 def _are_bytes(examples: np.ndarray) -> bool:
-    """Whether examples are uint8, or images with channels of whole numbers that could be."""
+    """Return whether examples are uint8, or images with channels of whole numbers in its range."""
     if examples.dtype.kind not in "iu" or examples.dtype == np.uint8:
         return examples.dtype == np.uint8
     return examples.ndim == 4 and examples.min() >= 0 and examples.max() <= 255

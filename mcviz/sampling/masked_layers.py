@@ -112,8 +112,8 @@ class MaskedConvolution:
             tf.transpose(by_channel, (2, 0, 1)), tf.transpose(tf.reshape(kernel, (-1, channels, filters)), (1, 0, 2))
         )
         convolved = tf.transpose(tf.reshape(convolved, (channels, count, -1)), (1, 0, 2))
-        kept = tf.cast(tf.reshape(masks, (count, -1, channels)), tf.float32)
-        return tf.reshape(tf.matmul(kept, convolved), (-1, *shape))
+        channel_masks = tf.cast(tf.reshape(masks, (count, -1, channels)), tf.float32)
+        return tf.reshape(tf.matmul(channel_masks, convolved), (-1, *shape))
 
 
 def find_masked_convolutions(trace: Trace) -> tuple[MaskedConvolution, ...]:

@@ -66,11 +66,11 @@ class Plan:
             rows (all passes of one example, then of the next), to (rows, width) float32. With `masked_dense`, the
             product of that layer for all rows replaces the tensors, and the dropout in front of it gets no numbers.
         deterministic: (S, ...) examples to (S, width) float32, dropout off.
-        masked_dense: the dense layer that is computed apart, factored, if there is one.
+        masked_dense: the dense layer that is computed apart, factored, or None.
         masked_tensors: by the number of a request, the number of the shared tensor that its mask is applied to element
             by element.
         random_layers: the layers whose random numbers the output depends on, and the layers that called them.
-        masked_convolutions: whether there are convolutions that can be computed from their channels.
+        masked_convolutions: whether some convolutions can be computed from their channels.
         compiler: of the random part, "xla" or "none".
     """
 

@@ -103,8 +103,8 @@ def find_text_layer(model: keras.Model) -> TextLayer | None:
             f"model {model.name!r}, which takes texts of the shape (N, {', '.join(map(str, shape))})"
         )
     if len(layers) != 1:
-        found = ", ".join(layer.name for layer in layers) or "none"
-        raise _text_model_error(f"model {model.name!r} with the text layers: {found}")
+        names = ", ".join(layer.name for layer in layers) or "none"
+        raise _text_model_error(f"model {model.name!r} with the text layers: {names}")
     call = compile_function(layers[0], [((None, *shape), tf.string)])
     numbers = call.structured_outputs
     if not isinstance(numbers, tf.Tensor) or numbers.shape[0] is not None or None in numbers.shape[1:]:
@@ -163,18 +163,18 @@ def prepare_texts(given: Any) -> np.ndarray:
     if isinstance(given, str | bytes) or not hasattr(given, "__len__"):
         raise invalid("examples", wanted, f"{given!r:.100}", advice)
     try:
-        held = np.array(given, dtype=object)
+        texts = np.array(given, dtype=object)
     except Exception as error:  # each framework raises its own, as lists of many lengths do
         raise invalid("examples", wanted, type(given).__name__, advice) from error
-    if held.ndim == 2 and held.shape[1] == 1:
-        held = held[:, 0]
-    if held.ndim != 1 or not len(held):
-        raise invalid("examples", "(N,) texts, at least one", f"shape {held.shape}", advice)
-    for number, text in enumerate(held):
+    if texts.ndim == 2 and texts.shape[1] == 1:
+        texts = texts[:, 0]
+    if texts.ndim != 1 or not len(texts):
+        raise invalid("examples", "(N,) texts, at least one", f"shape {texts.shape}", advice)
+    for number, text in enumerate(texts):
         if not isinstance(text, str):
             advice = "Give a str for each example, an empty one where a text is missing."
             raise invalid("examples", wanted, f"{text!r:.100} at position {number}", advice)
-    return np.array([str(text) for text in held], dtype=object)  # as numpy's own str is one
+    return np.array([str(text) for text in texts], dtype=object)  # as numpy's own str is one
 
 
 def with_vocabulary(model: keras.Model, words: Sequence[str]) -> keras.Model:
@@ -247,16 +247,16 @@ def _find_embedding(model: keras.Model) -> tuple[int, keras.layers.Embedding]:
     inputs = getattr(model, "inputs", None) or []
     shape = tuple(inputs[0].shape[1:]) if len(inputs) == 1 else ()
     embeddings = [layer for layer in every_layer(model) if isinstance(layer, keras.layers.Embedding)]
-    found = f"model {model.name!r}"
+    received = f"model {model.name!r}"
     if len(shape) != 1 or inputs[0].dtype == "string" or not embeddings:
         raise UnsuitableModelError(
             "A vocabulary is for a model that takes (N, L) numbers of words, and gives them to an Embedding. "
-            f"Received: {found}. Leave the vocabulary out, or put a text layer in front of the model in Keras."
+            f"Received: {received}. Leave the vocabulary out, or put a text layer in front of the model in Keras."
         )
     if shape[0] is None:
         raise UnsuitableModelError(
             "A vocabulary is for a model that takes a fixed number of words. "
-            f"Received: {found}, which takes any. Build it on keras.Input((L,)) with the L that it was trained on."
+            f"Received: {received}, which takes any. Build it on keras.Input((L,)) with the L that it was trained on."
         )
     words, receivers = np.ones((2, *shape), inputs[0].dtype), []
 
@@ -276,7 +276,7 @@ def _find_embedding(model: keras.Model) -> tuple[int, keras.layers.Embedding]:
     if len(receivers) != 1:
         raise UnsuitableModelError(
             "A vocabulary is for a model with one Embedding that gets its input. "
-            f"Received: {found}, where {len(receivers)} do. Put a text layer in front of the model in Keras."
+            f"Received: {received}, where {len(receivers)} do. Put a text layer in front of the model in Keras."
         )
     return shape[0], receivers[0]
 
