@@ -27,13 +27,13 @@ class Check:
     Attributes:
         examples: their count, N.
         kind: of the examples: "images", "texts" or "rows".
-        described: the form of the examples that the model was tried on, in a few words.
-        predicted: the names of the outputs, by "classes" or "targets".
+        description: the form of the examples that the model was tried on, in a few words.
+        outputs: the names of the outputs, by "classes" or "targets".
         layers: a sentence on the stochastic layers.
         preprocessing: how the model takes the examples.
-        looked_at: the number of examples that the model was tried on.
+        tried: the number of examples that the model was tried on.
         quality: accuracy or RMSE of the deterministic model on them, or None without labels.
-        quality_in_words: the same.
+        quality_text: the same.
         advice: a sentence on what may be wrong, or "".
         seconds_per_pass: over all N examples.
         bytes_per_pass: of stored predictions.
@@ -41,26 +41,26 @@ class Check:
 
     examples: int
     kind: str
-    described: str
-    predicted: dict[str, str]
+    description: str
+    outputs: dict[str, str]
     layers: str
     preprocessing: Preprocessing
-    looked_at: int
+    tried: int
     quality: float | None
-    quality_in_words: str
+    quality_text: str
     advice: str
     seconds_per_pass: float
     bytes_per_pass: float
 
     def findings(self, passes: int) -> dict[str, str]:
         """Describe the check by name, with the costs of a number of passes."""
-        name, _, value = self.quality_in_words.partition(" ")
-        good = f"{value} of the first {self.looked_at:,}" if value else "no labels"
+        name, _, value = self.quality_text.partition(" ")
+        good = f"{value} of the first {self.tried:,}" if value else "no labels"
         return {
             "examples": f"{self.examples:,}",
-            self.kind: self.described,
+            self.kind: self.description,
             "preprocessing": f"{self.preprocessing}. {self.preprocessing.reason}".rstrip(),
-            **self.predicted,
+            **self.outputs,
             "layers": self.layers,
             name: f"{good}, dropout off",
             f"{passes:,} passes": f"{duration(passes * self.seconds_per_pass)}, "
@@ -96,15 +96,13 @@ def check_model(
     return Check(
         examples=count,
         kind=trial.adapter.plural,
-        described=trial.adapter.described(some),
-        predicted=task.describe_outputs(examples, trial.width, sampler.predicts),
+        description=trial.adapter.described(some),
+        outputs=task.describe_outputs(examples, trial.width, sampler.predicts),
         layers=sampler.description(),
         preprocessing=trial.adapter.preprocessing,
-        looked_at=len(some),
+        tried=len(some),
         quality=trial.quality,
-        quality_in_words=quality
-        if trial.quality is None
-        else f"{quality} {task.format_quality(trial.quality, digits=1)}",
+        quality_text=quality if trial.quality is None else f"{quality} {task.format_quality(trial.quality, digits=1)}",
         advice=trial.advice,
         seconds_per_pass=seconds * count,
         bytes_per_pass=size * count,

@@ -40,11 +40,11 @@ def saturated(scale: float) -> keras.Model:
 
 def test_shapes_values_classes_layers_accuracy_and_costs():
     check = check_model(saturated(1), DataSet(IMAGES, LABELS, class_names=("a", "b", "c", "d")))
-    assert (check.examples, check.kind, check.described) == (60, "images", "4 × 4 × 1, uint8, 0 to 255")
-    assert check.predicted == {"classes": "4: a, b, c, d"}
+    assert (check.examples, check.kind, check.description) == (60, "images", "4 × 4 × 1, uint8, 0 to 255")
+    assert check.outputs == {"classes": "4: a, b, c, d"}
     assert "Dropout 0.1" in check.layers
     assert check.preprocessing.divide_by == 255
-    assert (check.quality, check.quality_in_words, check.advice) == (1, "accuracy 100.0%", "")
+    assert (check.quality, check.quality_text, check.advice) == (1, "accuracy 100.0%", "")
     assert 0 < check.seconds_per_pass < 5
     assert 0 < check.bytes_per_pass < 60 * 4 * 2 * 1.5
 

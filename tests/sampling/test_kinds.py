@@ -251,7 +251,7 @@ def test_a_check_says_what_there_is(name: str, lines: tuple[str, ...]) -> None:
         errors = fixed[:, : labels.shape[1]].astype(np.float64) - labels
         assert check.quality == pytest.approx(np.sqrt(np.square(errors).mean()))
     assert check.bytes_per_pass > 0
-    assert check.looked_at == N
+    assert check.tried == N
 
 
 def exactly(outputs: keras.Layer) -> Sampler:
