@@ -313,10 +313,10 @@ class Sampler:
         if computes:
             _check_available(product_error(product) or compiler_error(compiler))
         other = copy.copy(self)
-        other.change(product, compiler, prepare=computes)
+        other.change_product_and_compiler(product, compiler, prepare=computes)
         return other
 
-    def change(self, product: str | None, compiler: str, *, prepare: bool = True) -> None:
+    def change_product_and_compiler(self, product: str | None, compiler: str, *, prepare: bool) -> None:
         """Take another product and another compiler from now on.
 
         Args:
