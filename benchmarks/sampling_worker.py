@@ -27,7 +27,7 @@ import tensorflow as tf
 
 from benchmarks.memory import own_memory
 from benchmarks.networks import NETWORKS
-from mcviz.sampling import Sampler, job, load_model
+from mcviz.sampling import Sampler, load_model
 
 Masks = Literal["per_pass", "per_example"]
 REFERENCE = Path(sys.argv[1])
@@ -89,11 +89,13 @@ class Worker:
 
     def stages(self, examples: int, passes: int, masks: str) -> dict[str, float]:
         """Seconds of processors of a job's stages, one after the other in one thread."""
+        from mcviz.sampling import engine  # an older version, held against this one, has none
+
         sampler, spent = _sampler("reference", ()), _Stages()
         (plan,) = sampler._plans.values()
         inputs = _inputs("reference", examples)
         with ExitStack() as patches:
-            patches.enter_context(patch.object(job, "ThreadPoolExecutor", _OneThread))
+            patches.enter_context(patch.object(engine, "ThreadPoolExecutor", _OneThread))
             for holder, name, stage in _stages():
                 patches.enter_context(patch.object(holder, name, spent.timed(stage, getattr(holder, name))))
             behind = spent.timed("behind the product", plan.random_part)
@@ -104,19 +106,21 @@ class Worker:
 
     def products(self, product: str, active: int, passes: int, units: int) -> float:
         """Seconds of one thread for one example's product, the best of many."""
+        from mcviz.sampling.engine import Computation
+        from mcviz.sampling.products import thread_memory
+
         numbers = np.random.default_rng(0)
         activations = np.zeros(4 * active, np.float32)
         activations[numbers.permutation(4 * active)[:active]] = numbers.random(active, dtype=np.float32) + 0.1
         kernel = tf.constant(numbers.standard_normal((4 * active, units), dtype=np.float32))
-        engine: Any = job  # what it takes from elsewhere, whose modules have had other names
         plan: Any = SimpleNamespace(masked_dense=SimpleNamespace(kernel=lambda: [kernel]))
-        computed = job.Job(plan, inputs := np.empty((0, 1)), inputs, 0, False, 0, 0, product)._product
-        mask = computed.common_mask(numbers.random((passes, 4 * active)) < 0.75)
-        sums = engine.memory_of_thread("benchmark", (1, 1, passes, units), np.float32)
+        computed = Computation(plan, inputs := np.empty((0, 1)), inputs, 0, False, 0, 0, product)._product
+        mask = computed.prepare_pass_mask(numbers.random((passes, 4 * active)) < 0.75)
+        sums = thread_memory("benchmark", (1, 1, passes, units), np.float32)
         tries: list[float] = []
         while len(tries) < 20 or sum(tries) < 0.5:
             started = time.perf_counter()
-            computed.under_common_masks(sums, 0, range(passes), activations, [mask])
+            computed.multiply_per_pass(sums, 0, range(passes), activations, [mask])
             tries.append(time.perf_counter() - started)
         return min(tries)
 
@@ -179,17 +183,17 @@ class _OneThread(ThreadPoolExecutor):
 
 def _stages() -> tuple[tuple[Any, str, str], ...]:
     """The functions that are stages: where they are looked up, their names, and the stage."""
-    from mcviz.sampling import random_bits  # an older version, held against this one, has none
+    from mcviz.sampling import masked_layers, random_bits
+    from mcviz.sampling.engine import Computation
 
-    matmul = sys.modules[vars(job)["tensor_of"].__module__]  # which has had another name
     return (
-        (job.Job, "_shared_tensors", "the front"),
-        (job.Job, "_common_numbers", "drawing"),
-        (job.Job, "_numbers", "drawing"),
-        (random_bits, "packed_bernoulli", "drawing"),
-        (matmul, "bernoulli", "drawing"),
-        (job.Job, "_products", "the product"),
-        (job.Job, "_store", "storing"),
+        (Computation, "_compute_shared_part", "the front"),
+        (Computation, "_draw_pass_numbers", "drawing"),
+        (Computation, "_draw_numbers", "drawing"),
+        (random_bits, "draw_packed_bernoulli", "drawing"),
+        (masked_layers, "bernoulli", "drawing"),
+        (Computation, "_multiply", "the product"),
+        (Computation, "_store", "storing"),
     )
 
 

@@ -47,7 +47,7 @@ from mcviz.measures import most_uncertain_first  # noqa: E402
 from mcviz.options import ModelOptions  # noqa: E402
 from mcviz.runs import Run, open_run  # noqa: E402
 from mcviz.runs.manifest_file import MAX_MANIFEST_BYTES  # noqa: E402
-from mcviz.sampling.cluster import connected  # noqa: E402
+from mcviz.sampling.cluster import connect  # noqa: E402
 from mcviz.sampling.model_source import ModelSource  # noqa: E402
 from mcviz.sampling.run_sampling import sample_run  # noqa: E402
 from mcviz.sampling.sampler import Sampler  # noqa: E402
@@ -311,7 +311,7 @@ def rate(sampler: Sampler, examples: DataSet, out: Path, passes: int, scheduler:
         if done and not began:
             began.extend((time.perf_counter(), done))
 
-    with connected(scheduler) if scheduler else nullcontext() as client:
+    with connect(scheduler) if scheduler else nullcontext() as client:
         sample_run(sampler, examples, out, passes=passes, progress=progress, scheduler=client, keep_images=False)
         taken = time.perf_counter() - began[0]
     return (len(examples) * passes - began[1]) / taken

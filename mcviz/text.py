@@ -44,6 +44,12 @@ def first_line(error: BaseException) -> str:
     return lines[0] if lines else type(error).__name__
 
 
+def reason(error: BaseException) -> str:
+    """The first line of an error's message, of bounded length and without control characters."""
+    text = "".join(character if character.isprintable() else " " for character in first_line(error))
+    return text if len(text) <= 300 else f"{text[:300]}…"
+
+
 def default_target_names(count: int) -> tuple[str, ...]:
     """The names of targets that nobody named: target, or target_0 and so on."""
     return ("target",) if count == 1 else tuple(f"target_{number}" for number in range(count))

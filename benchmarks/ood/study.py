@@ -25,7 +25,7 @@ from mcviz.measures.detection import detection
 from mcviz.measures.ood import OODDetector
 from mcviz.measures.subspaces import ClassSubspaces, unexplained_share
 from mcviz.sampling import Sampler, load_model
-from mcviz.sampling.features import activations_before_dropout, last_logits, penultimate, penultimate_model
+from mcviz.sampling.features import activations_before_dropout, last_logits, penultimate_activations, penultimate_model
 
 IMAGES_AT_ONCE = 1000
 FOLDS = 5
@@ -69,7 +69,7 @@ class Network:
         passes = self.up_to_last.sample(images, passes=self.passes)
         logits = last_logits(self.model, passes)
         logs = log_softmax(logits, axis=-1)
-        deterministic = penultimate(self.model, images)
+        deterministic = penultimate_activations(self.model, images)
         outputs = Outputs(np.exp(logs), logits, last_logits(self.model, deterministic))
         vectors = {
             "mean": outputs.probs.mean(axis=0, dtype=np.float64),

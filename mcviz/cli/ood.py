@@ -47,11 +47,11 @@ def ood(run: str, against: tuple[str, ...], as_json: bool) -> None:
                 "kept."
             )
         with loading():
-            from mcviz.sampling.ood_comparison import compare, read_set
+            from mcviz.sampling.ood_comparison import compute_ood_scores, read_set
         sampler = sampler_of(opened, opened.model_path)
         given = [read_set(sampler, opened, Path(path)) for path in against]
         with stages_progress() as progress:
-            found = compare(sampler, opened, given, kept=found, stage=progress)
+            found = compute_ood_scores(sampler, opened, given, kept=found, stage=progress)
         save_ood_scores(opened, found)
     sentences = ood_in_words(found)
     if as_json:

@@ -102,7 +102,7 @@ class Watcher:
     def checked(self, found: "Check", passes: int) -> None:
         """Take in what a check found."""
         self._change(
-            found=found.found(passes),
+            found=found.findings(passes),
             seconds=passes * found.seconds_per_pass,
             bytes=passes * found.bytes_per_pass,
             advice=found.advice,

@@ -1,4 +1,4 @@
-"""What a model makes of a data set, before hours are spent on it."""
+"""A check of a model on a data set, before hours are spent on passes."""
 
 import time
 from dataclasses import dataclass
@@ -16,24 +16,24 @@ from mcviz.sampling.sampler import Sampler, as_sampler
 from mcviz.tasks import TASKS
 from mcviz.text import duration
 
-EXAMPLES = 512  # that are looked at
-SECONDS = 2.0  # that are spent on passes
+EXAMPLES = 512  # that the model is tried on
+SECONDS = 2.0  # to measure the time of passes
 
 
 @dataclass(frozen=True)
 class Check:
-    """What a model makes of a data set.
+    """A check of a model on a data set.
 
     Attributes:
-        examples: how many there are, N.
-        kind: what they are called: "images", "texts" or "rows".
-        described: how those look that were looked at.
-        predicted: "classes" or "targets", and which there are.
-        layers: a sentence on what is stochastic.
+        examples: their count, N.
+        kind: of the examples: "images", "texts" or "rows".
+        description: the form of the examples that the model was tried on, in a few words.
+        outputs: the names of the outputs, by "classes" or "targets".
+        layers: a sentence on the stochastic layers.
         preprocessing: how the model takes the examples.
-        looked_at: how many examples the following come from.
-        quality: accuracy or RMSE of the deterministic model, or None without labels.
-        quality_in_words: the same.
+        tried: the number of examples that the model was tried on.
+        quality: accuracy or RMSE of the deterministic model on them, or None without labels.
+        quality_text: the same.
         advice: a sentence on what may be wrong, or "".
         seconds_per_pass: over all N examples.
         bytes_per_pass: of stored predictions.
@@ -41,26 +41,26 @@ class Check:
 
     examples: int
     kind: str
-    described: str
-    predicted: dict[str, str]
+    description: str
+    outputs: dict[str, str]
     layers: str
     preprocessing: Preprocessing
-    looked_at: int
+    tried: int
     quality: float | None
-    quality_in_words: str
+    quality_text: str
     advice: str
     seconds_per_pass: float
     bytes_per_pass: float
 
-    def found(self, passes: int) -> dict[str, str]:
-        """What was found, for a number of passes, in words by name."""
-        name, _, value = self.quality_in_words.partition(" ")
-        good = f"{value} of the first {self.looked_at:,}" if value else "no labels"
+    def findings(self, passes: int) -> dict[str, str]:
+        """Describe the check by name, with the costs of a number of passes."""
+        name, _, value = self.quality_text.partition(" ")
+        good = f"{value} of the first {self.tried:,}" if value else "no labels"
         return {
             "examples": f"{self.examples:,}",
-            self.kind: self.described,
+            self.kind: self.description,
             "preprocessing": f"{self.preprocessing}. {self.preprocessing.reason}".rstrip(),
-            **self.predicted,
+            **self.outputs,
             "layers": self.layers,
             name: f"{good}, dropout off",
             f"{passes:,} passes": f"{duration(passes * self.seconds_per_pass)}, "
@@ -68,58 +68,56 @@ class Check:
         }
 
     def lines(self, passes: int) -> list[str]:
-        """What was found, for a number of passes, a line each."""
-        return [f"{f'{label}:'.ljust(15)} {text}" for label, text in self.found(passes).items()]
+        """Describe the check in lines, with the costs of a number of passes."""
+        return [f"{f'{label}:'.ljust(15)} {text}" for label, text in self.findings(passes).items()]
 
 
 def check_model(
     model: keras.Model | Sampler, data: Any, *, masks: Masks = "per_pass", preprocessing: Preprocessing | None = None
 ) -> Check:
-    """Look at what a model makes of some examples of a data set, and at what passes over all of them will take.
+    """Try a model on some examples of a data set, and measure the costs of passes over all of them.
 
     Args:
         model: a Keras classifier with dropout, or a `Sampler` of one or of a regression.
         data: as `sample_run` takes it.
         masks: `per_pass` or `per_example`.
-        preprocessing: how the model takes the examples; found out without it.
+        preprocessing: how the model takes the examples; derived from the model without it.
 
     Raises:
         InvalidInputError: the data do not fit the model.
-        UnsuitableModelError: a model whose passes would not differ, or that does not predict what it should.
+        UnsuitableModelError: a model whose passes would not differ, or that does not predict such labels.
     """
     sampler = as_sampler(model)
     examples = as_data_set(data, sampler.task)
-    look = first_look(sampler, examples, preprocessing)
-    some, count, task = look.examples, len(examples), TASKS[sampler.task]
+    trial = try_model(sampler, examples, preprocessing)
+    some, count, task = trial.examples, len(examples), TASKS[sampler.task]
     quality = task.quality_name
-    seconds, size = _costs(sampler, look.adapter.from_stored(some), masks)
+    seconds, size = _measure_costs(sampler, trial.adapter.from_stored(some), masks)
     return Check(
         examples=count,
-        kind=look.adapter.plural,
-        described=look.adapter.described(some),
-        predicted=task.describe_outputs(examples, look.width, sampler.predicts),
+        kind=trial.adapter.plural,
+        description=trial.adapter.described(some),
+        outputs=task.describe_outputs(examples, trial.width, sampler.predicts),
         layers=sampler.description(),
-        preprocessing=look.adapter.preprocessing,
-        looked_at=len(some),
-        quality=look.quality,
-        quality_in_words=quality
-        if look.quality is None
-        else f"{quality} {task.format_quality(look.quality, digits=1)}",
-        advice=look.advice,
+        preprocessing=trial.adapter.preprocessing,
+        tried=len(some),
+        quality=trial.quality,
+        quality_text=quality if trial.quality is None else f"{quality} {task.format_quality(trial.quality, digits=1)}",
+        advice=trial.advice,
         seconds_per_pass=seconds * count,
         bytes_per_pass=size * count,
     )
 
 
 @dataclass(frozen=True)
-class FirstLook:
-    """What a model makes of the first examples of a data set.
+class Trial:
+    """The deterministic model on the first examples of a data set.
 
     Attributes:
         adapter: of examples to the model.
-        examples: (n, …) the first of them, as they are stored.
-        width: how many numbers the model gives for an example.
-        quality: accuracy or RMSE of the deterministic model on these, or None without labels.
+        examples: (n, …) the first ones, as a run stores them.
+        width: the numbers of a prediction.
+        quality: accuracy or RMSE on these examples, or None without labels.
         advice: a sentence where the examples may not be as the model takes them, or "".
     """
 
@@ -130,53 +128,53 @@ class FirstLook:
     advice: str
 
 
-def first_look(sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None) -> FirstLook:
-    """Check that a data set fits a model, and look whether the model is any good on its first examples.
+def try_model(sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None) -> Trial:
+    """Check that a data set fits a model, and measure how good the model is on its first examples.
 
     Args:
         sampler: of the model.
         examples: the data set.
-        preprocessing: how the model takes them; found out from the model without it.
+        preprocessing: how the model takes them; derived from the model without it.
 
     Raises:
         InvalidInputError: the data do not fit the model.
     """
     adapter, content = adapter_for_examples(sampler, examples, preprocessing)
     some, labels = content[slice(EXAMPLES)], examples.labels
-    asked = some[:1] if labels is None else some  # of one, the number of outputs is seen
-    predictions = sampler.deterministic(adapter.from_stored(asked))
+    tried = some[:1] if labels is None else some  # one shows the number of outputs
+    predictions = sampler.deterministic(adapter.from_stored(tried))
     width = predictions.shape[1]
     task = TASKS[sampler.task]
     task.names(examples, width, sampler.predicts)
     if labels is None:
-        return FirstLook(adapter, some, width, None, adapter.doubts(some))
+        return Trial(adapter, some, width, None, adapter.doubts(some))
     labels = labels[: len(some)]
-    found = task.compute_quality(predictions, labels)
-    return FirstLook(adapter, some, width, found, _advice(adapter, some, labels, found))
+    quality = task.compute_quality(predictions, labels)
+    return Trial(adapter, some, width, quality, _advise(adapter, some, labels, quality))
 
 
-def _advice(adapter: Adapter, some: np.ndarray, labels: np.ndarray, found: float) -> str:
-    """A sentence where the model is hardly better than guessing, with what mends it if that is found; or ""."""
+def _advise(adapter: Adapter, some: np.ndarray, labels: np.ndarray, quality: float) -> str:
+    """Say where the model is hardly better than guessing, and another preprocessing that helps."""
     sampler, which = adapter.sampler, f"the first {len(some):,} {adapter.plural}"
     task = TASKS[sampler.task]
-    hardly = task.guessing_hint(found, labels, sampler.width, which)
-    if not hardly:
+    hint = task.guessing_hint(quality, labels, sampler.width, which)
+    if not hint:
         return ""
     for other, option in adapter.alternatives(some):
         predictions = sampler.deterministic(other.from_stored(some))
-        better = task.rescaling_hint(found, task.compute_quality(predictions, labels))
+        better = task.rescaling_hint(quality, task.compute_quality(predictions, labels))
         if better:
-            return f"{hardly} With {option} {better}."
-    return f"{hardly} Are the {adapter.plural} prepared as they were in training, {adapter.question}?"
+            return f"{hint} With {option} {better}."
+    return f"{hint} Are the {adapter.plural} prepared as they were in training, {adapter.question}?"
 
 
-def _costs(sampler: Sampler, taken: np.ndarray, masks: Masks) -> tuple[float, float]:
-    """Seconds and stored bytes of one prediction."""
-    sampler.sample(taken, passes=2, masks=masks)  # what is prepared once is not counted
+def _measure_costs(sampler: Sampler, examples: np.ndarray, masks: Masks) -> tuple[float, float]:
+    """Measure seconds and stored bytes of one prediction."""
+    sampler.sample(examples, passes=2, masks=masks)  # preparations are not counted
     passes, started = 0, time.perf_counter()
     predictions = np.empty(0)
     while not passes or time.perf_counter() - started < SECONDS:
-        predictions = sampler.sample(taken, passes=64, first_pass=passes, masks=masks)
+        predictions = sampler.sample(examples, passes=64, first_pass=passes, masks=masks)
         passes += 64
-    seconds = (time.perf_counter() - started) / passes / len(taken)
+    seconds = (time.perf_counter() - started) / passes / len(examples)
     return seconds, bytes_per_prediction(predictions, sampler.task, sampler.predicts)

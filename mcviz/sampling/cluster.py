@@ -20,9 +20,9 @@ from mcviz.data import DataSet
 from mcviz.errors import ClusterError, McvizError
 from mcviz.extras import require_dask
 from mcviz.runs.shards import ShardResult, Shards, trim_files
-from mcviz.sampling.job import cores
+from mcviz.sampling.engine import thread_count
 from mcviz.sampling.model_source import ModelSource, absolute
-from mcviz.sampling.worker import Answer, Order, answer, carry_out, end
+from mcviz.sampling.worker import ShardOrder, WorkerReport, check_worker, end_execution, make_ordered_shard
 from mcviz.validate import invalid
 
 if TYPE_CHECKING:
@@ -36,19 +36,19 @@ SECONDS_BETWEEN_LOOKS = 1.0
 SECONDS_OF_WAITING = 0.05
 SECONDS_TO_FETCH = 30
 AHEAD = 2  # shards that a worker has at a time, so that it need not wait for the next one
-MOST_SUBMISSIONS = 3  # of one shard, each lost with all workers that there were
+MOST_SUBMISSIONS = 3  # of one shard, each lost with all its workers
 
 
 @contextmanager
-def connected(scheduler: str) -> Iterator["Client"]:
-    """A client of a Dask cluster; of one of this machine, for as long as this lasts, for `local:N`.
+def connect(scheduler: str) -> Iterator["Client"]:
+    """Connect to a Dask cluster; for `local:N`, start one of N processes on this machine for the duration.
 
     Args:
         scheduler: its address, such as `tcp://10.0.0.1:8786`; or `local:` and a number of processes.
 
     Raises:
         MissingPackageError: Dask is not installed.
-        InvalidInputError: it is no such text.
+        InvalidInputError: any other text.
         ClusterError: no scheduler answers there.
     """
     require_dask()
@@ -58,13 +58,13 @@ def connected(scheduler: str) -> Iterator["Client"]:
     from distributed import Client, LocalCluster
 
     with ExitStack() as held:
-        for name in ("distributed", "distributed.client"):  # of which each has a level of its own
+        for name in ("distributed", "distributed.client"):  # each has a level of its own
             logger = logging.getLogger(name)
             held.callback(logger.setLevel, logger.level)
-            logger.setLevel(logging.CRITICAL)  # what they say of lost workers is said here, in fewer lines
+            logger.setLevel(logging.CRITICAL)  # lost workers are reported here, in fewer lines
         if local:
             count = int(local[1])
-            threads = max(1, cores() // count)
+            threads = max(1, thread_count() // count)
             cluster = LocalCluster(
                 n_workers=count,
                 threads_per_worker=threads,
@@ -88,14 +88,14 @@ def connected(scheduler: str) -> Iterator["Client"]:
 
 @dataclass(frozen=True)
 class DaskExecutor:
-    """Makes the shards of a run by the workers of a cluster; see `ShardExecutor`.
+    """Makes the shards of a run on the workers of a cluster; see `ShardExecutor`.
 
     Attributes:
         client: of the cluster.
-        model: where every worker gets the model from.
-        examples: of the run. A worker gets those of a shard with it, but for images that lie in files or in a run,
-            which it reads itself.
-        versions: of what this machine computes with, by name; a worker should have those in `COMPARED`.
+        model: from which every worker loads it.
+        examples: of the run. They are sent with their shard, but for images in files or in a run, which a worker reads
+            itself.
+        versions: of the libraries of this machine, by name; those in `COMPARED` should be a worker's too.
     """
 
     client: "Client"
@@ -118,7 +118,7 @@ class DaskExecutor:
 
 @dataclass(frozen=True)
 class _Task:
-    """A shard to be made by one of some workers; without a shard, a worker's answer whether it can take part."""
+    """The making of a shard by one of some workers, or without a shard the check of a worker."""
 
     workers: frozenset[str]
     shard: int | None = None
@@ -132,105 +132,105 @@ class _Execution:
 
         self.executor, self.client, self.shards, self.poll = executor, executor.client, shards, poll
         self.name = secrets.token_hex(8)
-        self.left = deque(range(shards.manifest.shards))
+        self.waiting = deque(range(shards.manifest.shards))
         self.submissions: Counter[int] = Counter()
         self.tasks: dict[Future, _Task] = {}
         self.completed = as_completed(loop=self.client.loop)
         self.known: set[str] = set()
         self.fit: set[str] = set()
         self.bits: str | None = None
-        self.looked = 0.0
-        self.seen_any = time.monotonic()
+        self.refreshed = 0.0
+        self.last_seen = time.monotonic()
 
     def results(self) -> Iterator[tuple[int, ShardResult]]:
-        self._ask_first()
-        missing = len(self.left)
+        self._check_first_workers()
+        missing = len(self.waiting)
         while missing:
-            self._look()
+            self._refresh_workers()
             self._submit_shards()
             for future, task in self._completed():
                 if task.shard is None:
-                    self._admit(task, _answer(future))
-                elif made := self._made(task.shard, future):
+                    self._admit(task, _collect_report(future))
+                elif made := self._collect_shard(task.shard, future):
                     missing -= 1
                     yield task.shard, made
                 else:
-                    self.left.appendleft(task.shard)
+                    self.waiting.appendleft(task.shard)
 
     def end(self) -> None:
-        """Let no worker write any more."""
+        """Keep all workers from writing."""
         with suppress(Exception):  # of a scheduler that is gone
             self.client.cancel(list(self.tasks))
         if self.client.status == "running":
-            ending = threading.Thread(target=self._tell_the_end, daemon=True)
+            ending = threading.Thread(target=self._end_on_workers, daemon=True)
             ending.start()
             ending.join(SECONDS_TO_END)  # a worker that hangs finds out by itself before it writes
 
-    def _tell_the_end(self) -> None:
+    def _end_on_workers(self) -> None:
         with suppress(Exception):  # of workers that are gone
-            self.client.run(end, self.name, workers=list(self.known), on_error="ignore")
+            self.client.run(end_execution, self.name, workers=list(self.known), on_error="ignore")
 
-    def _ask_first(self) -> None:
-        """Ask all workers that are there, and refuse to begin with one that cannot take part."""
-        answers: dict[str, Answer] = {}
-        while not answers or self.tasks:
-            self._look()
+    def _check_first_workers(self) -> None:
+        """Check the workers that are there, and refuse to begin with one that cannot take part."""
+        reports: dict[str, WorkerReport] = {}
+        while not reports or self.tasks:
+            self._refresh_workers()
             for future, task in self._completed():
                 (worker,) = task.workers
-                if heard := _answer(future):
-                    answers[worker] = heard
-        bits = Counter(each.bits for each in answers.values() if not each.refusal)
+                if report := _collect_report(future):
+                    reports[worker] = report
+        bits = Counter(each.bits for each in reports.values() if not each.refusal)
         self.bits = bits.most_common(1)[0][0] if bits else None
-        refused = [text for worker, each in answers.items() if (text := self._refusal(worker, each))]
+        refused = [text for worker, each in reports.items() if (text := self._refusal(worker, each))]
         if refused:
             more = f" {len(refused) - 1:,} more workers cannot either." if len(refused) > 1 else ""
             raise ClusterError(f"{refused[0]}{more}")
-        self.fit |= answers.keys()
+        self.fit |= reports.keys()
 
-    def _admit(self, task: _Task, heard: Answer | None) -> None:
+    def _admit(self, task: _Task, report: WorkerReport | None) -> None:
         """Give work to a worker that came later, if it can take part."""
-        if heard is None:
+        if report is None:
             return
         if self.bits is None:
-            self.bits = heard.bits
+            self.bits = report.bits
         (worker,) = task.workers
-        if refusal := self._refusal(worker, heard):
+        if refusal := self._refusal(worker, report):
             warnings.warn(f"{refusal} It gets no work.", stacklevel=2)
         else:
             self.fit.add(worker)
 
-    def _refusal(self, worker: str, heard: Answer) -> str:
-        if heard.refusal:
-            return f"Worker {worker} {heard.refusal.rstrip('.')}."
-        if heard.bits != self.bits:
+    def _refusal(self, worker: str, report: WorkerReport) -> str:
+        if report.refusal:
+            return f"Worker {worker} {report.refusal.rstrip('.')}."
+        if report.bits != self.bits:
             return f"Worker {worker} computes other last bits than the others. Use machines with one kind of processor."
         return ""
 
-    def _look(self) -> None:
-        """See which workers have come and gone, now and then."""
+    def _refresh_workers(self) -> None:
+        """Update the workers that have come and gone, now and then."""
         if self.client.status != "running":
-            raise _gone()
-        if time.monotonic() < self.looked + SECONDS_BETWEEN_LOOKS:
+            raise _scheduler_gone()
+        if time.monotonic() < self.refreshed + SECONDS_BETWEEN_LOOKS:
             return
         try:
             there = set(self.client.nthreads())
-        except (OSError, ValueError, RuntimeError) as error:  # closed while it was asked
-            raise _gone() from error
-        self.looked = time.monotonic()
+        except (OSError, ValueError, RuntimeError) as error:  # closed during the request
+            raise _scheduler_gone() from error
+        self.refreshed = time.monotonic()
         for future, task in list(self.tasks.items()):
             if not task.workers & there:  # Dask would wait for these very workers
                 del self.tasks[future]
                 future.cancel()
                 if task.shard is not None:
-                    self.left.appendleft(task.shard)
+                    self.waiting.appendleft(task.shard)
         self.fit &= there
         for worker in sorted(there - self.known):
-            first = self._order(0, self.executor.examples.apart(0, 1))
-            self._submit(_Task(frozenset([worker])), answer, first, self.executor.versions)
+            first = self._make_order(0, self.executor.examples.apart(0, 1))
+            self._submit(_Task(frozenset([worker])), check_worker, first, self.executor.versions)
         self.known = there
         if self.fit or self.tasks:
-            self.seen_any = time.monotonic()
-        elif time.monotonic() > self.seen_any + SECONDS_WITHOUT_WORKERS:
+            self.last_seen = time.monotonic()
+        elif time.monotonic() > self.last_seen + SECONDS_WITHOUT_WORKERS:
             raise ClusterError(
                 "The Dask cluster has no worker that can take part. Start some with `dask worker` and the address of "
                 "the scheduler. The same command goes on with what is finished."
@@ -238,23 +238,23 @@ class _Execution:
 
     def _submit_shards(self) -> None:
         """Submit no more than the workers need, since the examples of a shard are sent with it."""
-        at_work = sum(task.shard is not None for task in self.tasks.values())
-        for _ in range(min(len(self.left), AHEAD * len(self.fit) - at_work)):
-            shard = self.left.popleft()
+        submitted = sum(task.shard is not None for task in self.tasks.values())
+        for _ in range(min(len(self.waiting), AHEAD * len(self.fit) - submitted)):
+            shard = self.waiting.popleft()
             self.submissions[shard] += 1
             if self.submissions[shard] > MOST_SUBMISSIONS:
-                raise self._lost(shard)
+                raise self._lost_error(shard)
             examples = self.executor.examples.apart(*self.shards.manifest.shard_range(shard))
-            self._submit(_Task(frozenset(self.fit), shard), carry_out, self._order(shard, examples))
+            self._submit(_Task(frozenset(self.fit), shard), make_ordered_shard, self._make_order(shard, examples))
 
-    def _order(self, shard: int, examples: DataSet) -> Order:
-        shards, of_shard = self.shards, self.shards.manifest.shard_range(shard)
-        return Order(
+    def _make_order(self, shard: int, examples: DataSet) -> ShardOrder:
+        shards, shard_range = self.shards, self.shards.manifest.shard_range(shard)
+        return ShardOrder(
             self.name,
             absolute(shards.folder.path),
             shards.name,
-            trim_files(shards.manifest, *of_shard),
-            None if shards.old is None else trim_files(shards.old, *of_shard),
+            trim_files(shards.manifest, *shard_range),
+            None if shards.old is None else trim_files(shards.old, *shard_range),
             self.executor.model,
             shard,
             examples,
@@ -263,7 +263,7 @@ class _Execution:
 
     def _submit(self, task: _Task, function: Callable[..., Any], *arguments: Any) -> None:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a shard that is large, which is meant
+            warnings.simplefilter("ignore")  # of a large shard, which is meant
             future = self.client.submit(function, *arguments, workers=list(task.workers), pure=False)
         self.tasks[future] = task
         self.completed.add(future)
@@ -276,8 +276,8 @@ class _Execution:
             if task := self.tasks.pop(future, None):
                 yield future, task
 
-    def _made(self, shard: int, future: "Future") -> ShardResult | None:
-        """What the making of a shard left; None where it was lost with its worker."""
+    def _collect_shard(self, shard: int, future: "Future") -> ShardResult | None:
+        """Return a shard that was made; None where it was lost with its worker."""
         from distributed import CancelledError, KilledWorker
 
         try:
@@ -285,15 +285,15 @@ class _Execution:
         except (CancelledError, TimeoutError):
             return None
         except KilledWorker as error:
-            raise self._lost(shard) from error
+            raise self._lost_error(shard) from error
         except McvizError:
             raise
         except Exception as error:
             if self.client.status != "running":
-                raise _gone() from error
+                raise _scheduler_gone() from error
             raise ClusterError(f"A worker failed: {type(error).__name__}: {error}") from error
 
-    def _lost(self, shard: int) -> ClusterError:
+    def _lost_error(self, shard: int) -> ClusterError:
         start, stop = self.shards.manifest.shard_range(shard)
         return ClusterError(
             f"Several workers were lost while they made examples {start:,} to {stop - 1:,}. Have they enough memory? "
@@ -301,19 +301,19 @@ class _Execution:
         )
 
 
-def _answer(future: "Future") -> Answer | None:
-    """The answer of a worker; None where it was lost."""
+def _collect_report(future: "Future") -> WorkerReport | None:
+    """Return the report of a worker; None where it was lost."""
     from distributed import CancelledError
 
     try:
         return future.result(timeout=SECONDS_TO_FETCH)
     except (CancelledError, TimeoutError):
         return None
-    except Exception as error:  # noqa: BLE001 (it could not even be asked)
-        return Answer(f"cannot be asked: {type(error).__name__}: {error}. Install mcviz there as it is here")
+    except Exception as error:  # noqa: BLE001 (the check itself did not run)
+        return WorkerReport(f"cannot be asked: {type(error).__name__}: {error}. Install mcviz there as it is here")
 
 
-def _gone() -> ClusterError:
+def _scheduler_gone() -> ClusterError:
     return ClusterError(
         "The Dask scheduler is gone. What is finished is kept: the same command goes on, with another scheduler or "
         "without."

@@ -1,5 +1,6 @@
-"""What a model computes on its way to the output: the activations by which examples out of distribution are told."""
+"""The activations of a model on its way to the output, and the examples of a run that are nearest by them."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import keras
@@ -8,19 +9,24 @@ import tensorflow as tf
 
 from mcviz.errors import UnsuitableModelError
 from mcviz.measures.subspaces import unit_length
-from mcviz.sampling.job import padded_blocks
+from mcviz.runs import Derived, Run, load_derived, save_derived
+from mcviz.runs.contents import Progress
+from mcviz.sampling.adapters import adapter_for_run, stored_examples
+from mcviz.sampling.engine import iterate_blocks
 from mcviz.sampling.sampler import Sampler
 
 MOST_FEATURES = 16_384
 EXAMPLES_AT_ONCE = 500
-MOST_COMPARED = 512  # features of an example, that examples are compared by; more are projected onto as many
+MOST_NEIGHBOURS = 10_000
+STORED_FEATURES = Derived("model-features", 1, {"features": "float16"})
+MOST_COMPARED = 512  # features of an example; more are projected onto as many
 
 
 def activations_before_dropout(sampler: Sampler, examples: np.ndarray) -> np.ndarray:
-    """Compute what the first stochastic layers get: the same in every pass, so each example has it once.
+    """Compute the inputs of the first stochastic layers, which are the same in every pass.
 
-    Where they are more than 16,384 numbers an example, maps of features are averaged over blocks of pixels. A model
-    that cannot be taken apart gives its input.
+    Of more than 16,384 numbers an example, feature maps are averaged over blocks of pixels. A model that cannot be
+    taken apart gives its input.
 
     Args:
         sampler: the prepared model.
@@ -32,19 +38,19 @@ def activations_before_dropout(sampler: Sampler, examples: np.ndarray) -> np.nda
     Raises:
         InvalidInputError: examples that do not fit the model.
     """
-    taken, plan = sampler.plan_for(examples)
-    found = []
-    for rows, block in padded_blocks(taken, plan.shared_block):
+    prepared, plan = sampler.plan_for(examples)
+    activations = []
+    for rows, block in iterate_blocks(prepared, plan.shared_examples_per_block):
         tensors = [tensor.numpy()[: rows.stop - rows.start] for tensor in plan.shared_part(tf.constant(block))]
-        found.append(np.concatenate([_condensed(tensor) for tensor in tensors], axis=1))
-    return np.concatenate(found)
+        activations.append(np.concatenate([_pool_features(tensor) for tensor in tensors], axis=1))
+    return np.concatenate(activations)
 
 
-def own_features(sampler: Sampler, examples: np.ndarray) -> np.ndarray:
-    """What a model makes of examples, as directions: two that point the same way are alike to it.
+def unit_features(sampler: Sampler, examples: np.ndarray) -> np.ndarray:
+    """Compute a model's features of examples, as directions: two that point the same way are alike to it.
 
-    They are what the last layer gets, dropout off, or, where the model does not end in a dense layer, what the first
-    stochastic layers get. More than 512 are projected onto random directions, which nearly keeps the angles between
+    They are the inputs of the last layer, dropout off, or, where the model does not end in a dense layer, of the first
+    stochastic layers. More than 512 are projected onto random directions, which nearly keeps the angles between
     examples (Johnson & Lindenstrauss 1984).
 
     Args:
@@ -59,23 +65,73 @@ def own_features(sampler: Sampler, examples: np.ndarray) -> np.ndarray:
     """
     model = sampler.model
     try:
-        taken = np.asarray(examples).reshape(-1, *model.inputs[0].shape[1:]) if sampler.takes_texts else examples
-        found = penultimate(model, taken)
+        inputs = np.asarray(examples).reshape(-1, *model.inputs[0].shape[1:]) if sampler.takes_texts else examples
+        features = penultimate_activations(model, inputs)
     except UnsuitableModelError:
-        found = activations_before_dropout(sampler, examples)
-    if found.shape[1] > MOST_COMPARED:
-        found = found @ _directions(found.shape[1])
-    return unit_length(found)
+        features = activations_before_dropout(sampler, examples)
+    if features.shape[1] > MOST_COMPARED:
+        features = features @ _random_directions(features.shape[1])
+    return unit_length(features)
 
 
-@lru_cache(maxsize=2)
-def _directions(features: int) -> np.ndarray:
-    """(features, `MOST_COMPARED`) float32, random ones."""
-    return np.random.default_rng(0).normal(size=(features, MOST_COMPARED)).astype(np.float32)
+@dataclass(frozen=True)
+class Neighbours:
+    """Examples of a run with their features.
+
+    Attributes:
+        examples: (M,) int64 numbers of the compared examples: all, or 10,000 at most, evenly spread.
+        features: (M, D) float32 of unit length, from `unit_features`.
+    """
+
+    examples: np.ndarray
+    features: np.ndarray
+
+    def nearest(self, features: np.ndarray, count: int, without: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Find the examples whose features point in the most similar directions.
+
+        Args:
+            features: (D,) float32 of the input.
+            count: how many, at most.
+            without: the number of an example to leave out, or None.
+
+        Returns:
+            (n,) int64 numbers of examples, the nearest first, and (n,) the cosines, 1 where they are the same.
+        """
+        cosines = self.features @ features
+        order = np.argsort(-cosines, kind="stable")
+        order = order[self.examples[order] != without][:count] if without is not None else order[:count]
+        return self.examples[order], cosines[order]
+
+
+def find_neighbours(sampler: Sampler, run: Run, progress: Progress | None = None) -> Neighbours:
+    """Compute the features of a run's examples, or load those that are kept beside the run.
+
+    Args:
+        sampler: of the run's model.
+        run: a run that keeps its examples.
+        progress: called with (done, total) examples; an error that it raises ends the work.
+
+    Raises:
+        McvizError: a run without its examples, or whose examples the model does not take.
+    """
+    stride = -(-len(run) // MOST_NEIGHBOURS)
+    numbers = np.arange(0, len(run), stride)
+    kept = load_derived(run.path, run.digest, STORED_FEATURES)
+    if kept is not None and kept["features"].ndim == 2 and len(kept["features"]) == len(numbers):
+        return Neighbours(numbers, kept["features"].astype(np.float32))
+    adapter, stored, blocks = adapter_for_run(sampler, run), stored_examples(run), []
+    for start in range(0, len(numbers), EXAMPLES_AT_ONCE):
+        stop = min(start + EXAMPLES_AT_ONCE, len(numbers))
+        blocks.append(unit_features(sampler, adapter.from_stored(stored[start * stride : stop * stride : stride])))
+        if progress:
+            progress(stop, len(numbers))
+    features = np.concatenate(blocks)
+    save_derived(run.path, run.digest, STORED_FEATURES, {"features": features})
+    return Neighbours(numbers, features)
 
 
 def penultimate_model(model: keras.Model) -> keras.Model:
-    """The part of a model up to what its last layer gets, dropout layers included; the weights are shared.
+    """Return the part of a model in front of its last layer, dropout layers included; the weights are shared.
 
     Args:
         model: a Sequential or functional model with one output that ends in a dense layer.
@@ -93,8 +149,8 @@ def penultimate_model(model: keras.Model) -> keras.Model:
     return keras.Model(model.inputs[0], last.input)
 
 
-def penultimate(model: keras.Model, examples: np.ndarray) -> np.ndarray:
-    """What the last layer gets, dropout off.
+def penultimate_activations(model: keras.Model, examples: np.ndarray) -> np.ndarray:
+    """Compute the inputs of the last layer, dropout off.
 
     Args:
         model: as for `penultimate_model`.
@@ -113,11 +169,11 @@ def penultimate(model: keras.Model, examples: np.ndarray) -> np.ndarray:
 
 
 def last_logits(model: keras.Model, activations: np.ndarray) -> np.ndarray:
-    """The last layer's outputs before its activation.
+    """Compute the last layer's outputs before its activation.
 
     Args:
         model: as for `penultimate_model`.
-        activations: (..., D) float32, what the layer gets.
+        activations: (..., D) float32, the inputs of the layer.
 
     Returns:
         (..., C) float32.
@@ -126,8 +182,14 @@ def last_logits(model: keras.Model, activations: np.ndarray) -> np.ndarray:
     return activations @ kernel + bias
 
 
-def _condensed(tensor: np.ndarray) -> np.ndarray:
-    """(N, D) float32 with D at most `MOST_FEATURES`, by averages over blocks along the axes before the last."""
+@lru_cache(maxsize=2)
+def _random_directions(features: int) -> np.ndarray:
+    """Draw (features, `MOST_COMPARED`) float32."""
+    return np.random.default_rng(0).normal(size=(features, MOST_COMPARED)).astype(np.float32)
+
+
+def _pool_features(tensor: np.ndarray) -> np.ndarray:
+    """Reduce to (N, D) float32, D at most `MOST_FEATURES`, by averages over blocks along the axes before the last."""
     while tensor[0].size > MOST_FEATURES and tensor.ndim > 2:
         axis = int(np.argmax(tensor.shape[1:-1])) + 1
         if tensor.shape[axis] == 1:

@@ -1,7 +1,7 @@
-"""What mcviz uses of Keras beyond its public interface, all of it, and the versions that it was tried with.
+"""All that mcviz uses of Keras beyond its public interface, and the versions that it was tried with.
 
-Keras has no public way to replace the random numbers that layers draw, to intercept their calls, or to list what is
-inside them. Nothing outside this file touches what is private in Keras, so that a new version is looked through here.
+Keras has no public way to replace the random numbers that layers draw, to intercept their calls, or to list the layers
+inside them. Nothing outside this file touches private parts of Keras, so that a new version is reviewed here.
 """
 
 import math
@@ -53,9 +53,10 @@ shared_objects = keras.src.saving.serialization_lib.ObjectSharingScope  # within
 
 
 def load_assets(model: keras.Model, folder: Path) -> list[str]:
-    """Let the layers of a model load what is theirs in a folder, unpacked from a `.keras` file; names those that fail.
+    """Let the layers of a model load their files in a folder, unpacked from a `.keras` file.
 
-    Not all of them: Keras passes over some whose folder is not there.
+    Returns:
+        The names of layers that failed, without some whose folder is missing, which Keras passes over.
     """
     library = keras.src.saving.saving_lib
     store = library.DiskIOStore(str(folder), mode="r")
@@ -66,40 +67,40 @@ def load_assets(model: keras.Model, folder: Path) -> list[str]:
 
 
 class TooManyNumbersError(Exception):
-    """The variables that were made within `limited_variables` would hold more numbers than its limit."""
+    """The variables that were made within `limit_variables` would exceed its limit."""
 
 
 def direct_sublayers(layer: keras.Layer) -> list[keras.Layer]:
-    """The layers that are attributes of a layer, or stand in its lists and dictionaries."""
+    """Return the layers in the attributes of a layer, their lists and dictionaries."""
     return list(layer._layers)
 
 
 def has_random_generator(layer: keras.Layer) -> bool:
-    """Whether a layer itself holds a seed generator, and so may draw random numbers."""
+    """Return whether a layer itself holds a seed generator, and so may draw random numbers."""
     return bool(layer._seed_generators)
 
 
-def dropout_of_attention(layer: keras.Layer) -> keras.Layer | None:
-    """The dropout layer that an attention layer keeps for its own scores, if it has one."""
+def attention_dropout(layer: keras.Layer) -> keras.Layer | None:
+    """Return the dropout layer of an attention layer's own scores, or None."""
     return getattr(layer, "_dropout_layer", None)
 
 
 def nest_input(model: keras.Model, array: Any) -> Any:
-    """The model's one input in the structure that the model was built with: alone, in a list or in a dictionary."""
+    """Nest the only input in the structure that the model was built with: alone, in a list or in a dictionary."""
     structure = getattr(model, "_inputs_struct", None)
     return array if structure is None else keras.tree.pack_sequence_as(structure, [array])
 
 
 def forget_dropout_masks(layer: keras.Layer) -> None:
-    """Drop the masks that a recurrent cell keeps from step to step, so that none outlives the call that it is from."""
+    """Drop the masks that a recurrent cell keeps from step to step, so that none outlives its call."""
     if isinstance(layer, DropoutRNNCell):
         layer.reset_dropout_mask()
         layer.reset_recurrent_dropout_mask()
 
 
 @contextmanager
-def replaced_random_functions(replace: Callable[[str, Callable[..., Any]], Callable[..., Any]]) -> Iterator[None]:
-    """Within the block, every function by which Keras makes random numbers is `replace(name, function)`."""
+def replace_random_functions(replace: Callable[[str, Callable[..., Any]], Callable[..., Any]]) -> Iterator[None]:
+    """Replace every random function of Keras by `replace(name, function)` within the block."""
     functions = {
         name: function
         for name, function in vars(_backend_random).items()
@@ -116,8 +117,8 @@ def replaced_random_functions(replace: Callable[[str, Callable[..., Any]], Calla
 
 
 @contextmanager
-def replaced_calls(layers: list[keras.Layer], replace: Callable[[keras.Layer], Callable[..., Any]]) -> Iterator[None]:
-    """Within the block, the `call` of each layer is `replace(layer)`; past Keras's tracking of attributes."""
+def replace_calls(layers: list[keras.Layer], replace: Callable[[keras.Layer], Callable[..., Any]]) -> Iterator[None]:
+    """Replace the `call` of each layer by `replace(layer)` within the block, past Keras's tracking of attributes."""
     own_calls = [(layer, vars(layer).get("call")) for layer in layers]
     try:
         for layer in layers:
@@ -132,16 +133,16 @@ def replaced_calls(layers: list[keras.Layer], replace: Callable[[keras.Layer], C
 
 
 @contextmanager
-def limited_variables(most: int) -> Iterator[None]:
-    """Within the block, the variables that this thread makes may hold `most` numbers; one too many is never allocated.
+def limit_variables(most: int) -> Iterator[None]:
+    """Limit the numbers in the variables that this thread makes within the block; one too many is never allocated.
 
     Raises:
-        TooManyNumbersError: they would hold more, whatever Keras made of that on the way.
+        TooManyNumbersError: they would exceed `most`, whichever error Keras made of that on the way.
     """
     kind, thread, left = keras.src.backend.Variable, threading.get_ident(), most
     initialize = kind._initialize_with_initializer
 
-    def counted(variable: Any, initializer: Any) -> None:
+    def initialize_counted(variable: Any, initializer: Any) -> None:
         nonlocal left
         if threading.get_ident() == thread:
             left -= math.prod(variable.shape)
@@ -149,7 +150,7 @@ def limited_variables(most: int) -> Iterator[None]:
                 raise TooManyNumbersError
         initialize(variable, initializer)
 
-    kind._initialize_with_initializer = counted
+    kind._initialize_with_initializer = initialize_counted
     try:
         yield
     except Exception as error:

@@ -1,10 +1,10 @@
 """Layers behind a dropout that are computed from its masks, for all passes of an example together.
 
-They are found in a model's graph. Of a dense layer behind a dropout, with at most reshaping between them, what is
-computed is the product of masks with the scaled kernel; see `products.py`.
+They are found in a model's graph. A dense layer behind a dropout, with at most reshaping between them, is computed as
+the product of masks with the scaled kernel; see `products.py`.
 
 A spatial dropout drops whole channels, and a convolution is a sum over channels. So each channel of an example is
-convolved once, and its passes are the product of their masks, zeros and ones for each channel, with what that gives.
+convolved once, and its passes are the product of their masks, zeros and ones for each channel, with the result.
 A kernel of 3 × 3 then takes a ninth of the multiplications. Nothing is approximated.
 """
 
@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from mcviz.sampling.products import ALIGNMENT, MATMUL, SUBSET_SUMS, memory_of_thread, why_no_subset_sums
+from mcviz.sampling.products import ALIGNMENT, MATMUL, SUBSET_SUMS, subset_sums_error, thread_memory
 from mcviz.sampling.random_numbers import RandomRequest, bernoulli
-from mcviz.sampling.tracing import Trace, masked_tensor, only_consumer, size_of
+from mcviz.sampling.tracing import Trace, byte_size, find_masked_tensor, only_consumer
 
 LEAST_POSITIONS = 3  # of a kernel, each of which is spared in every pass
 MOST_BYTES = 16 << 20  # of the convolved channels of one example
@@ -29,9 +29,9 @@ class MaskedDense:
     """The product of masked activations and a kernel, found in a graph.
 
     Attributes:
-        request: the dropout's, for its masks.
+        request: for the masks of the dropout.
         kernel: () to [(n, units) float32].
-        product: the tensor in the graph that is replaced, (rows, units).
+        product: the tensor in the graph that it replaces, (rows, units).
     """
 
     request: RandomRequest
@@ -40,16 +40,16 @@ class MaskedDense:
 
     @property
     def units(self) -> int:
-        """How many numbers the layer gives."""
+        """The number of outputs of the layer."""
         return int(self.product.shape[1])
 
 
 def find_masked_dense(trace: Trace) -> MaskedDense | None:
-    """The dense layer that all of a model's randomness goes through first, if the graph has one."""
+    """Find the dense layer that all of a model's randomness goes through first."""
     if len(trace.boundary) != 1 or trace.boundary[0].dtype != tf.float32:
         return None
     dropout = only_consumer(trace, trace.boundary[0])
-    requests = [each for each in trace.requests if not each.shared and masked_tensor(trace, each) == 0]
+    requests = [each for each in trace.requests if not each.shared and find_masked_tensor(trace, each) == 0]
     if dropout is None or len(requests) != 1:
         return None
     tensor = dropout.outputs[0]
@@ -63,7 +63,7 @@ def find_masked_dense(trace: Trace) -> MaskedDense | None:
     transposed = operation.get_attr("transpose_a") or operation.get_attr("transpose_b")
     if transposed or tensor.shape[0] != trace.rows or kernel.ref() in trace.random:
         return None
-    return MaskedDense(requests[0], trace.part([], [kernel]), operation.outputs[0])
+    return MaskedDense(requests[0], trace.extract([], [kernel]), operation.outputs[0])
 
 
 @dataclass(frozen=True)
@@ -71,24 +71,24 @@ class MaskedConvolution:
     """A convolution of masked channels, found in a graph.
 
     Attributes:
-        request: the dropout's, for its masks.
-        number: of the tensor of the boundary that is masked, (rows, ..., channels).
+        request: for the masks of the dropout.
+        tensor_number: of the boundary tensor that is masked, (rows, ..., channels).
         kernel: () to [(height, width, channels, filters) float32].
-        operation: the convolution in the graph, whose output is replaced.
+        operation: the convolution in the graph, whose output it replaces.
     """
 
     request: RandomRequest
-    number: int
+    tensor_number: int
     kernel: Any
     operation: Any
 
     @property
     def product(self) -> tf.Tensor:
-        """What is replaced: (rows, height, width, filters)."""
+        """The tensor in the graph that it replaces, (rows, height, width, filters)."""
         return self.operation.outputs[0]
 
-    def of_passes(self, examples: tf.Tensor, masks: tf.Tensor) -> tf.Tensor:
-        """The convolution of some examples in each of their passes.
+    def convolve(self, examples: tf.Tensor, masks: tf.Tensor) -> tf.Tensor:
+        """Convolve some examples in each of their passes.
 
         Args:
             examples: (E, ..., channels), as in the boundary.
@@ -97,7 +97,7 @@ class MaskedConvolution:
         Returns:
             (E × T, height, width, filters) float32.
         """
-        count, of_one = examples.shape[0], self.product.shape[1:]
+        count, shape = examples.shape[0], self.product.shape[1:]
         (kernel,) = self.kernel()
         height, width, channels, filters = kernel.shape
         patches = tf.image.extract_patches(
@@ -112,17 +112,17 @@ class MaskedConvolution:
             tf.transpose(by_channel, (2, 0, 1)), tf.transpose(tf.reshape(kernel, (-1, channels, filters)), (1, 0, 2))
         )
         convolved = tf.transpose(tf.reshape(convolved, (channels, count, -1)), (1, 0, 2))
-        kept = tf.cast(tf.reshape(masks, (count, -1, channels)), tf.float32)
-        return tf.reshape(tf.matmul(kept, convolved), (-1, *of_one))
+        channel_masks = tf.cast(tf.reshape(masks, (count, -1, channels)), tf.float32)
+        return tf.reshape(tf.matmul(channel_masks, convolved), (-1, *shape))
 
 
 def find_masked_convolutions(trace: Trace) -> tuple[MaskedConvolution, ...]:
-    """The convolutions right behind a dropout of whole channels, whose inputs are the same in every pass."""
-    found = (_behind(trace, request) for request in trace.requests if not request.shared)
-    return tuple(each for each in found if each)
+    """Find the convolutions right behind a dropout of whole channels, whose inputs are the same in every pass."""
+    convolutions = (_find_convolution(trace, request) for request in trace.requests if not request.shared)
+    return tuple(each for each in convolutions if each)
 
 
-def _behind(trace: Trace, request: RandomRequest) -> MaskedConvolution | None:
+def _find_convolution(trace: Trace, request: RandomRequest) -> MaskedConvolution | None:
     select = only_consumer(trace, trace.numbers[request.number])
     if select is None or select.type != "SelectV2":
         return None
@@ -133,17 +133,17 @@ def _behind(trace: Trace, request: RandomRequest) -> MaskedConvolution | None:
     if number is None or operation is None or not _is_plain_convolution(operation):
         return None
     kernel, channels = operation.inputs[1], request.shape[-1]
-    height, width, taken, _ = kernel.shape
-    bytes_of_one = channels * size_of(operation.outputs[0]) // trace.rows
+    height, width, kernel_channels, _ = kernel.shape
+    bytes_per_example = channels * byte_size(operation.outputs[0]) // trace.rows
     if (
         kernel.ref() in trace.random
-        or not math.prod(request.shape) == channels == taken == trace.boundary[number].shape[-1]
+        or not math.prod(request.shape) == channels == kernel_channels == trace.boundary[number].shape[-1]
         or height * width < LEAST_POSITIONS
-        or bytes_of_one > MOST_BYTES
+        or bytes_per_example > MOST_BYTES
         or operation.inputs[0].shape[0] != trace.rows
     ):
         return None
-    return MaskedConvolution(request, number, trace.part([], [kernel]), operation)
+    return MaskedConvolution(request, number, trace.extract([], [kernel]), operation)
 
 
 def _is_plain_convolution(operation: Any) -> bool:
@@ -157,21 +157,21 @@ def _is_plain_convolution(operation: Any) -> bool:
 
 
 def default_product() -> str:
-    """The quickest product that this machine has: the matrix product on a GPU, or else sums of subsets."""
-    return MATMUL if tf.config.list_physical_devices("GPU") or why_no_subset_sums() else SUBSET_SUMS
+    """Choose the quickest product of this machine: the matrix product on a GPU, or else sums of subsets."""
+    return MATMUL if tf.config.list_physical_devices("GPU") or subset_sums_error() else SUBSET_SUMS
 
 
 class MatrixProduct:
-    """By TensorFlow's matrix product of the masks as floats with the scaled weights."""
+    """See `Product`: by TensorFlow's matrix product of the masks as floats with the scaled weights."""
 
     def __init__(self, kernel: np.ndarray) -> None:
         self._kernel = kernel
 
-    def common_mask(self, kept: np.ndarray) -> np.ndarray:
+    def prepare_pass_mask(self, kept: np.ndarray) -> np.ndarray:
         """(n, passes) bool."""
         return np.ascontiguousarray(kept.T)
 
-    def under_common_masks(
+    def multiply_per_pass(
         self,
         products: np.ndarray,
         example: int,
@@ -180,13 +180,13 @@ class MatrixProduct:
         masks: Sequence[np.ndarray],
     ) -> None:
         """See `Product`."""
-        active, scaled = self._scaled(activations)
-        for of_block, mask in zip(products, masks, strict=True):
-            of_active = memory_of_thread("mask", (len(active), mask.shape[1]), np.bool_)
-            np.take(mask, active, axis=0, out=of_active, mode="clip")
-            of_block[example] = _matmul(of_active, scaled, transposed=True)
+        active, scaled = self._scale_kernel(activations)
+        for block, mask in zip(products, masks, strict=True):
+            active_mask = thread_memory("mask", (len(active), mask.shape[1]), np.bool_)
+            np.take(mask, active, axis=0, out=active_mask, mode="clip")
+            block[example] = _matmul(active_mask, scaled, transposed=True)
 
-    def under_own_masks(
+    def multiply_per_example(
         self,
         products: np.ndarray,
         example: int,
@@ -196,29 +196,29 @@ class MatrixProduct:
         rate: float,
     ) -> None:
         """See `Product`."""
-        active, scaled = self._scaled(activations)
-        for of_block, generator in zip(products, generators, strict=True):
-            shape = of_block.shape[1], len(active)
+        active, scaled = self._scale_kernel(activations)
+        for block, generator in zip(products, generators, strict=True):
+            shape = block.shape[1], len(active)
             mask = bernoulli(generator, math.prod(shape), rate).reshape(shape)
-            of_block[example] = _matmul(mask, scaled, transposed=False)
+            block[example] = _matmul(mask, scaled, transposed=False)
 
-    def _scaled(self, activations: np.ndarray) -> tuple[np.ndarray, tf.Tensor]:
-        """Which activations are not zero, and their rows of the kernel, times them."""
+    def _scale_kernel(self, activations: np.ndarray) -> tuple[np.ndarray, tf.Tensor]:
+        """Return the indices of the activations that are not zero, and their rows of the kernel, times them."""
         active = np.flatnonzero(activations)
-        scaled = memory_of_thread("kernel", (len(active), self._kernel.shape[1]), np.float32)
+        scaled = thread_memory("kernel", (len(active), self._kernel.shape[1]), np.float32)
         np.take(self._kernel, active, axis=0, out=scaled, mode="clip")
         scaled *= activations[active, None]
-        return active, tensor_of(scaled)
+        return active, as_tensor(scaled)
 
 
 def _matmul(mask: np.ndarray, scaled: tf.Tensor, *, transposed: bool) -> np.ndarray:
-    factors = memory_of_thread("factors", mask.shape, np.float32)
+    factors = thread_memory("factors", mask.shape, np.float32)
     np.copyto(factors, mask)
-    return tf.raw_ops.MatMul(a=tensor_of(factors), b=scaled, transpose_a=transposed).numpy()
+    return tf.raw_ops.MatMul(a=as_tensor(factors), b=scaled, transpose_a=transposed).numpy()
 
 
-def tensor_of(array: np.ndarray) -> tf.Tensor:
-    """An array as a tensor, without a copy if it is aligned; it must stay as it is while the tensor is in use."""
+def as_tensor(array: np.ndarray) -> tf.Tensor:
+    """Return an array as a tensor, without a copy if it is aligned; do not change it while the tensor is in use."""
     if not array.size or array.ctypes.data % ALIGNMENT:  # TensorFlow ends the process at memory that is not aligned
         return tf.constant(array)
     return tf.experimental.dlpack.from_dlpack(array.__dlpack__())

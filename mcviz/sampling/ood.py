@@ -18,8 +18,8 @@ FIT = Derived("ood-detector", 2, {"unexplained": "float64"})
 def fit_ood_detector(sampler: Sampler, run: Run) -> OODDetector:
     """Fit the detector on one half of the examples of a classification, and calibrate it on the other.
 
-    The halves are drawn at random; of more than 10,000 examples that many are taken. It takes seconds: keep what comes
-    back. What the calibration finds is kept with the run, so that the next time takes half as long.
+    The halves are drawn at random; of more than 10,000 examples that many are taken. It takes seconds: keep the
+    detector. Its calibration is kept with the run, so that the next time takes half as long.
 
     Args:
         sampler: of the run's model.
@@ -30,34 +30,34 @@ def fit_ood_detector(sampler: Sampler, run: Run) -> OODDetector:
         McvizError: a run of a regression, or without its examples.
     """
     _check_enough(len(run), LEAST_EXAMPLES)
-    fitted, calibrating = halves(np.arange(len(run)))
+    fitted, calibrating = split_halves(np.arange(len(run)))
     kept = load_derived(run.path, run.digest, FIT)
     unexplained = kept["unexplained"] if kept and kept["unexplained"].shape == (len(calibrating),) else None
-    subspaces, mean_probs = class_subspaces(sampler, run, fitted), run.mean_probs[calibrating]
+    subspaces, mean_probs = fit_class_subspaces(sampler, run, fitted), run.mean_probs[calibrating]
     if unexplained is None:
-        activations = activations_before_dropout(sampler, taken(sampler, run, calibrating))
+        activations = activations_before_dropout(sampler, model_inputs(sampler, run, calibrating))
         unexplained = unexplained_share(subspaces, mean_probs, activations)
         save_derived(run.path, run.digest, FIT, {"unexplained": unexplained})
     return OODDetector.calibrated(subspaces, mean_probs, unexplained)
 
 
-def halves(examples: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Deal examples at random into those to fit on and those to calibrate on, each in ascending order.
+def split_halves(examples: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Split examples at random into those to fit on and those to calibrate on, each in ascending order.
 
     Args:
         examples: (N,) their numbers, at least 20.
-        seed: of the draw.
+        seed: of the split.
 
     Returns:
-        At most 5,000 each; those to calibrate on are half of them, and at least 19.
+        At most 5,000 each; half of the examples, and at least 19, are to calibrate on.
     """
     drawn = np.random.default_rng(seed).permutation(examples)[: 2 * MOST_EXAMPLES]
     fitted, calibrating = np.split(drawn, [len(drawn) - max(LEAST_CALIBRATING, -(-len(drawn) // 2))])
     return np.sort(fitted), np.sort(calibrating)
 
 
-def class_subspaces(sampler: Sampler, run: Run, examples: np.ndarray) -> ClassSubspaces:
-    """The subspaces of the classes of some of a run's examples, by their labels, or else by their predictions.
+def fit_class_subspaces(sampler: Sampler, run: Run, examples: np.ndarray) -> ClassSubspaces:
+    """Fit the subspaces of the classes on some of a run's examples, by their labels, or else by their predictions.
 
     Args:
         sampler: of the run's model.
@@ -65,17 +65,17 @@ def class_subspaces(sampler: Sampler, run: Run, examples: np.ndarray) -> ClassSu
         examples: (M,) their numbers, ascending.
     """
     labels = run.mean_probs[examples].argmax(axis=1) if run.labels is None else np.asarray(run.labels)[examples]
-    activations = activations_before_dropout(sampler, taken(sampler, run, examples))
+    activations = activations_before_dropout(sampler, model_inputs(sampler, run, examples))
     return ClassSubspaces.fit(activations, labels, run.mean_probs.shape[1])
 
 
-def taken(sampler: Sampler, run: Run, examples: np.ndarray) -> np.ndarray:
-    """Some of a run's examples by their numbers, ascending, as its model takes them."""
+def model_inputs(sampler: Sampler, run: Run, examples: np.ndarray) -> np.ndarray:
+    """Read some of a run's examples, by their numbers, ascending, in the form of its model."""
     return adapter_for_run(sampler, run).from_stored(stored_examples(run)[examples])
 
 
 def ood_verdict(detector: OODDetector, sampler: Sampler, images: np.ndarray, probs: np.ndarray) -> OODPrediction:
-    """Tell by a fitted detector which images are out of distribution.
+    """Decide by a fitted detector which images are out of distribution.
 
     Args:
         detector: from `fit_ood_detector`.
@@ -84,16 +84,16 @@ def ood_verdict(detector: OODDetector, sampler: Sampler, images: np.ndarray, pro
         probs: (T, N, C) the passes over them.
 
     Returns:
-        For each image whether it is, with the p-values behind that.
+        The verdict on each image, with its p-values.
     """
     return detector.predict(probs.mean(axis=0, dtype=np.float64), activations_before_dropout(sampler, images))
 
 
 def ood_shift(sampler: Sampler, old: Run, new: Run, seed: int = 0) -> tuple[Shift, float, float]:
-    """Whether the examples of one run are like those of another, by the OOD score.
+    """Measure how far the examples of one run differ from those of another, by the OOD score.
 
-    The detector is fitted on one half of the old examples. The other half is what it is calibrated on, and what the new
-    examples are compared with: examples that it was fitted on would look more usual than any others.
+    The detector is fitted on one half of the old examples. It is calibrated on the other half, and the new examples are
+    compared with these: examples that it was fitted on would look more usual than any others.
 
     Args:
         sampler: of the model of both.
@@ -102,22 +102,23 @@ def ood_shift(sampler: Sampler, old: Run, new: Run, seed: int = 0) -> tuple[Shif
         seed: of the halves.
 
     Returns:
-        How far the OOD scores of the new examples are distributed otherwise than those of the old ones, and the shares
-        of the old ones and of the new ones that are out of distribution; of the old ones it is at most 5%.
+        The shift between the OOD scores of old and new examples, and the shares of the old and of the new examples
+        that are out of distribution, of the old ones at most 5%.
 
     Raises:
         InvalidInputError: `old` has fewer than 40 examples.
-        McvizError: a run without its examples, or that the model cannot take.
+        McvizError: a run without its examples, or with others than the model takes.
     """
     _check_enough(len(old), 2 * LEAST_EXAMPLES)
-    fitted, others = halves(np.arange(len(old)), seed)
-    activations = activations_before_dropout(sampler, taken(sampler, old, others))
-    subspaces, mean_probs = class_subspaces(sampler, old, fitted), old.mean_probs[others]
+    fitted, others = split_halves(np.arange(len(old)), seed)
+    activations = activations_before_dropout(sampler, model_inputs(sampler, old, others))
+    subspaces, mean_probs = fit_class_subspaces(sampler, old, fitted), old.mean_probs[others]
     detector = OODDetector.calibrated(subspaces, mean_probs, unexplained_share(subspaces, mean_probs, activations))
     spread = np.arange(0, len(new), max(1, -(-len(new) // MOST_EXAMPLES)))
-    of_new = detector.predict(new.mean_probs[spread], activations_before_dropout(sampler, taken(sampler, new, spread)))
-    found = shift(-np.log10(detector.own_combined), of_new.ood_score)
-    return found, detector.own_share, float(of_new.is_ood.mean())
+    new_activations = activations_before_dropout(sampler, model_inputs(sampler, new, spread))
+    verdict = detector.predict(new.mean_probs[spread], new_activations)
+    found = shift(-np.log10(detector.own_combined), verdict.ood_score)
+    return found, detector.own_share, float(verdict.is_ood.mean())
 
 
 def _check_enough(count: int, least: int) -> None:

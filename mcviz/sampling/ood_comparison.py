@@ -1,4 +1,4 @@
-"""The OOD scores of a run's own examples and of sets that its model was not made for, by every detector."""
+"""The OOD scores of a run's own examples and of sets from elsewhere, by every detector."""
 
 import hashlib
 import json
@@ -28,13 +28,13 @@ from mcviz.measures.subspaces import unexplained_share, unit_length
 from mcviz.runs import Run, open_run
 from mcviz.runs.ood_scores import OODScores, OODSet
 from mcviz.sampling.adapters import adapter_for_run, shown_examples
-from mcviz.sampling.features import activations_before_dropout, penultimate
-from mcviz.sampling.ood import class_subspaces, halves, taken
+from mcviz.sampling.features import activations_before_dropout, penultimate_activations
+from mcviz.sampling.ood import fit_class_subspaces, model_inputs, split_halves
 from mcviz.sampling.sampler import Sampler
 from mcviz.tasks.classification import dequantise, quantise
 
 OWN, OF_A_SET = 1000, 500  # examples at most
-NEAR, SEED = 1000, 0  # examples that are looked at as neighbours, and by the detector of the inputs alone
+NEAR, SEED = 1000, 0  # examples for neighbours and for the detector of the inputs alone
 LEAST = 3 * LEAST_EXAMPLES
 SHOWN = 4
 BLOCK_VALUES = 2**25  # of passes that are in memory at a time
@@ -43,14 +43,14 @@ Values = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
-class GivenSet:
+class ExampleSet:
     """A set of examples.
 
     Attributes:
         key: its name in files and addresses.
         label: its name for people.
-        contents: (N, …) as they are shown.
-        source: where it is from, or "" where it was made of the run's own examples.
+        contents: (N, …) in the form in which pages show them.
+        source: its path, or "" where it was made of the run's own examples.
     """
 
     key: str
@@ -59,8 +59,8 @@ class GivenSet:
     source: str = ""
 
 
-def made_sets(run: Run, examples: np.ndarray) -> list[GivenSet]:
-    """The sets that can be made of examples of a run, as its kind says.
+def make_sets(run: Run, examples: np.ndarray) -> list[ExampleSet]:
+    """Make the sets that the run's kind makes of its examples.
 
     Args:
         run: that keeps its examples.
@@ -68,20 +68,20 @@ def made_sets(run: Run, examples: np.ndarray) -> list[GivenSet]:
     """
     contents = shown_examples(run, examples)
     classes = _classes(run)[examples]
-    others = contents[_of_another_class(classes)]
-    made = KINDS[run.manifest.examples.kind].ood_sets
+    others = contents[_draw_other_classes(classes)]
+    sets = KINDS[run.manifest.examples.kind].ood_sets
     return [
-        GivenSet(name, each.label, each.make(contents, others, SEED + number))
-        for number, (name, each) in enumerate(made.items(), 1)
+        ExampleSet(name, each.label, each.make(contents, others, SEED + number))
+        for number, (name, each) in enumerate(sets.items(), 1)
     ]
 
 
-def read_set(sampler: Sampler, run: Run, path: str | Path) -> GivenSet:
-    """Read a set that is to be compared with a run's examples: another run, or whatever `read_data` takes.
+def read_set(sampler: Sampler, run: Run, path: str | Path) -> ExampleSet:
+    """Read a set to compare with a run's examples: another run, or any data for `read_data`.
 
     Args:
         sampler: of the run's model.
-        run: whose kind the examples have to be of.
+        run: of the same kind of examples.
         path: of a folder or a file. Of more than 500 examples that many are drawn.
 
     Raises:
@@ -91,7 +91,7 @@ def read_set(sampler: Sampler, run: Run, path: str | Path) -> GivenSet:
     """
     path = Path(path)
     is_run = (path / "manifest.json").exists()
-    examples = _of_run(open_run(path)) if is_run else _some(read_data(path))
+    examples = _draw_from_run(open_run(path)) if is_run else _draw_some(read_data(path))
     wanted = run.manifest.examples.kind
     if examples.kind != wanted:
         raise InvalidInputError(
@@ -101,34 +101,35 @@ def read_set(sampler: Sampler, run: Run, path: str | Path) -> GivenSet:
     contents = adapter_for_run(sampler, run).inputs_of(run, examples)
     content = json.dumps(contents.tolist()).encode() if contents.dtype == object else contents.tobytes()
     digest = hashlib.sha256(f"{path.name}\n".encode() + content).hexdigest()
-    return GivenSet(f"set_{digest[:12]}", path.stem if path.is_file() else path.name, contents, str(path))
+    return ExampleSet(f"set_{digest[:12]}", path.stem if path.is_file() else path.name, contents, str(path))
 
 
-def compare(
+def compute_ood_scores(
     sampler: Sampler,
     run: Run,
-    given: Sequence[GivenSet] = (),
+    given: Sequence[ExampleSet] = (),
     *,
     kept: OODScores | None = None,
     stage: Stage | None = None,
 ) -> OODScores:
-    """Compute the OOD scores of a run's own examples, of the sets that are made of them, and of sets that are given.
+    """Compute the OOD scores of a run's own examples, of the sets that are made of them, and of other sets.
 
-    Of the run's examples up to 1,000 are held out: nothing is fitted or calibrated on them, they are what sets are
-    compared with, and sets are made of them.
+    Of the run's examples up to 1,000 are held out: nothing is fitted or calibrated on them. Sets are compared with
+    them, and made of them.
 
     Args:
         sampler: of the run's model.
         run: a classification that keeps its examples.
-        given: sets besides.
-        kept: what was computed earlier; then the given sets alone are computed.
-        stage: called with what is being done and how much of all is done, 0 to 1; what it raises ends the work.
+        given: other sets.
+        kept: scores from before; then the given sets alone are computed.
+        stage: called with the name of a stage and the share of all that is done, 0 to 1; an error that it raises ends
+            the work.
 
     Raises:
         InvalidInputError: a run of fewer than 60 examples.
-        McvizError: a run of a regression, without its examples, or sets that the model cannot take.
+        McvizError: a run of a regression, or without its examples; sets that the model does not take.
     """
-    say = stage or (lambda *_: None)
+    report = stage or (lambda *_: None)
     if not run.class_names:
         raise InvalidInputError(
             f"The verdict and its scores are of probabilities of classes. Received: {run.path}, a regression. On the "
@@ -139,27 +140,28 @@ def compare(
             "Detectors are fitted, calibrated and tested on examples of their own. Received: a run of "
             f"{len(run)} examples. Sample at least {LEAST}."
         )
-    own, others = held_out(len(run))
-    say("Fitting the detectors", 0.0)
-    fit = _Fit.of(sampler, run, *halves(others), partial(_part, say, 0.0, 0.3))
+    own, others = split_held_out(len(run))
+    report("Fitting the detectors", 0.0)
+    detectors = _Detectors.fit(sampler, run, *split_halves(others), partial(_report_part, report, 0.0, 0.3))
     if kept is None:
-        say("This run's own examples", 0.3)
-        kept = fit.scores_of(_own(fit, own))
-        given = [*made_sets(run, own[:OF_A_SET]), *given]
+        report("This run's own examples", 0.3)
+        scores = detectors.score_own(own)
+        kept = OODScores(detectors.labels, scores, (), detectors.fitted, len(detectors.verdict.unexplained), run.passes)
+        given = [*make_sets(run, own[:OF_A_SET]), *given]
     sets = []
     for number, each in enumerate(given):
         start = 0.35 + 0.6 * number / len(given)
-        sets.append(fit.judged(each, partial(_part, say, start, 0.6 / len(given))))
-    say("Measuring", 0.95)
+        sets.append(detectors.predict(each, partial(_report_part, report, start, 0.6 / len(given))))
+    report("Measuring", 0.95)
     return kept.with_sets(tuple(sets))
 
 
-def held_out(count: int, seed: int = SEED) -> tuple[np.ndarray, np.ndarray]:
-    """Deal the examples of a run at random: those that are held out, and those to fit and to calibrate on, ascending.
+def split_held_out(count: int, seed: int = SEED) -> tuple[np.ndarray, np.ndarray]:
+    """Split the examples of a run at random into held-out ones and those to fit and calibrate on, ascending.
 
     Args:
         count: of the run's examples, N.
-        seed: of the draw.
+        seed: of the split.
 
     Returns:
         Up to 1,000 and at most a third; and all others.
@@ -170,114 +172,114 @@ def held_out(count: int, seed: int = SEED) -> tuple[np.ndarray, np.ndarray]:
 
 
 @dataclass(frozen=True)
-class _Fit:
-    """Everything that is fitted or calibrated on a run's examples.
+class _Detectors:
+    """The detectors, fitted and calibrated on a run's examples.
 
     Attributes:
         sampler: of the run's model.
-        run: whose examples they are.
-        detector: the verdict's.
-        front: (M, D) activations of examples that are neighbours, each of length 1.
-        last: (M, D) what the last layer gets of them, likewise; None where the model does not end in a dense layer.
-        alone: what the same examples can make without any network.
-        contents: (M, …) the same examples as they are shown.
-        fitted: how many examples the detectors were fitted on.
+        run: of the examples.
+        verdict: the detector of the verdict.
+        front: (M, D) activations before dropout of the neighbours, each of length 1.
+        last: (M, D) likewise, in front of the last layer; None where the model does not end in a dense layer.
+        span: of the neighbours without any network.
+        contents: (M, …) the neighbours in the form in which pages show them.
+        fitted: the number of examples that the detectors were fitted on.
     """
 
     sampler: Sampler
     run: Run
-    detector: OODDetector
+    verdict: OODDetector
     front: np.ndarray
     last: np.ndarray | None
-    alone: Span
+    span: Span
     contents: np.ndarray
     fitted: int
 
     @classmethod
-    def of(
-        cls, sampler: Sampler, run: Run, fitted: np.ndarray, calibrating: np.ndarray, part: Callable[[str, float], None]
-    ) -> "_Fit":
-        subspaces = class_subspaces(sampler, run, fitted)
-        part("Calibrating the verdict", 0.5)
-        activations = activations_before_dropout(sampler, taken(sampler, run, calibrating))
+    def fit(
+        cls, sampler: Sampler, run: Run, fitted: np.ndarray, calibrating: np.ndarray, report: Stage
+    ) -> "_Detectors":
+        subspaces = fit_class_subspaces(sampler, run, fitted)
+        report("Calibrating the verdict", 0.5)
+        activations = activations_before_dropout(sampler, model_inputs(sampler, run, calibrating))
         mean_probs = run.mean_probs[calibrating]
-        detector = OODDetector.calibrated(subspaces, mean_probs, unexplained_share(subspaces, mean_probs, activations))
-        part("Looking at neighbours", 0.8)
+        verdict = OODDetector.calibrated(subspaces, mean_probs, unexplained_share(subspaces, mean_probs, activations))
+        report("Looking at neighbours", 0.8)
         near = np.sort(np.random.default_rng(SEED).permutation(fitted)[:NEAR])
-        examples, contents = taken(sampler, run, near), shown_examples(run, near)
+        examples, contents = model_inputs(sampler, run, near), shown_examples(run, near)
         front = unit_length(activations_before_dropout(sampler, examples))
-        last = _last(sampler, examples)
-        alone = Span.of(KINDS[run.manifest.examples.kind].vectors(contents, contents))
-        return cls(sampler, run, detector, front, last, alone, contents, len(fitted))
+        last = _last_features(sampler, examples)
+        span = Span.of(KINDS[run.manifest.examples.kind].vectors(contents, contents))
+        return cls(sampler, run, verdict, front, last, span, contents, len(fitted))
 
     @property
     def labels(self) -> dict[str, str]:
-        """Of the detectors that there are."""
-        found = {name: each.label for name, each in DETECTORS.items()} | {
+        """The labels of the detectors, by name."""
+        labels = {name: each.label for name, each in DETECTORS.items()} | {
             CONTENT: KINDS[self.run.manifest.examples.kind].alone
         }
         if self.last is None:
-            del found[NEIGHBOURS_OF_LAST]
-        return found
+            del labels[NEIGHBOURS_OF_LAST]
+        return labels
 
-    def scores_of(self, own: OODSet) -> OODScores:
-        """What is found, with no set yet."""
-        return OODScores(self.labels, own, (), self.fitted, len(self.detector.unexplained), self.run.passes)
+    def score_own(self, examples: np.ndarray) -> OODSet:
+        """Score held-out examples of the run, whose predictions it has."""
+        run = self.run
+        deterministic, scores = run.deterministic_probs, run.scores()
+        inputs = model_inputs(self.sampler, run, examples)
+        return self._score(
+            ExampleSet("own", "This run's examples", shown_examples(run, examples)),
+            inputs,
+            run.mean_probs[examples].astype(np.float64),
+            {name: scores[name].to_numpy()[examples] for name in _passes_scores()},
+            self.sampler.deterministic(inputs) if deterministic is None else deterministic[examples],
+        )
 
-    def judged(self, given: GivenSet, part: Callable[[str, float], None]) -> OODSet:
-        """Predict the examples of a set, and let every detector judge them."""
-        say = partial(part, given.label)
+    def predict(self, given: ExampleSet, report: Stage) -> OODSet:
+        """Sample passes over the examples of a set, and score them."""
         examples = adapter_for_run(self.sampler, self.run).from_inputs(given.contents)
-        means, values = [], []
-        for probs in self._passes(examples, say):
-            found = Predictions(probs)
-            means.append(found.mean_probs)
-            values.append({name: score.compute(found) for name, score in _passes_scores().items()})
-        of_passes = {name: np.concatenate([each[name] for each in values]) for name in _passes_scores()}
-        return self.found(given, examples, np.concatenate(means), of_passes, self.sampler.deterministic(examples))
+        means, blocks = [], []
+        for probs in self._sample(examples, partial(report, given.label)):
+            predictions = Predictions(probs)
+            means.append(predictions.mean_probs)
+            blocks.append({name: score.compute(predictions) for name, score in _passes_scores().items()})
+        scores = {name: np.concatenate([each[name] for each in blocks]) for name in _passes_scores()}
+        return self._score(given, examples, np.concatenate(means), scores, self.sampler.deterministic(examples))
 
-    def found(
+    def _score(
         self,
-        given: GivenSet,
+        given: ExampleSet,
         examples: np.ndarray,
         mean_probs: np.ndarray,
-        of_passes: Values,
+        passes_scores: Values,
         deterministic: np.ndarray,
     ) -> OODSet:
-        """Let every detector judge a set.
-
-        Args:
-            given: N examples.
-            examples: (N, …) as the model takes them.
-            mean_probs: (N, C) the predictive mean.
-            of_passes: by score of the passes (N,).
-            deterministic: (N, C) with dropout off.
-        """
+        """Score N examples, (N, …) as the model takes them, by every detector."""
         front = activations_before_dropout(self.sampler, examples)
-        unexplained = unexplained_share(self.detector.subspaces, mean_probs, front)
-        verdict = self.detector.judged(uncertainty_of(mean_probs), unexplained)
+        unexplained = unexplained_share(self.verdict.subspaces, mean_probs, front)
+        verdict = self.verdict.judged(uncertainty_of(mean_probs), unexplained)
         content = KINDS[self.run.manifest.examples.kind].vectors(given.contents, self.contents)
         scores: Values = {
             VERDICT: verdict.ood_score,
             UNEXPLAINED: unexplained,
             NEIGHBOURS: nearest_neighbours(self.front, unit_length(front)),
-            **{name: SCORES[name].uncertainty(values) for name, values in of_passes.items()},
+            **{name: SCORES[name].uncertainty(values) for name, values in passes_scores.items()},
             CONFIDENCE: -deterministic.max(axis=1),
             "deterministic_entropy": entr(deterministic.astype(np.float64)).sum(axis=1),
-            CONTENT: self.alone.distance(content),
+            CONTENT: self.span.distance(content),
         }
-        if self.last is not None and (last := _last(self.sampler, examples)) is not None:
+        if self.last is not None and (last := _last_features(self.sampler, examples)) is not None:
             scores[NEIGHBOURS_OF_LAST] = nearest_neighbours(self.last, last)
-        return _described(self.run, given, {name: scores[name] for name in self.labels}, verdict, mean_probs)
+        return _summarize(self.run, given, {name: scores[name] for name in self.labels}, verdict, mean_probs)
 
-    def _passes(self, examples: np.ndarray, say: Callable[[float], None]) -> Iterator[np.ndarray]:
-        """(T, n, C) passes of some examples after the other, by the run's masks and as a run stores them."""
+    def _sample(self, examples: np.ndarray, report: Callable[[float], None]) -> Iterator[np.ndarray]:
+        """Sample passes (T, n, C) of some examples after the other, by the run's masks and as a run stores them."""
         run, at_once = self.run, max(1, BLOCK_VALUES // (self.run.passes * len(self.run.class_names)))
         for start in range(0, len(examples), at_once):
             block = examples[start : start + at_once]
 
             def progress(done: int, total: int, start: int = start, count: int = len(block)) -> None:
-                say((start + count * done / total) / len(examples))
+                report((start + count * done / total) / len(examples))
 
             probs = self.sampler.sample(
                 block,
@@ -290,21 +292,7 @@ class _Fit:
             yield dequantise(quantise(probs))
 
 
-def _own(fit: _Fit, examples: np.ndarray) -> OODSet:
-    """The held-out examples of a run, whose predictions it has."""
-    run = fit.run
-    deterministic, of_run = run.deterministic_probs, run.scores()
-    prepared = taken(fit.sampler, run, examples)
-    return fit.found(
-        GivenSet("own", "This run's examples", shown_examples(run, examples)),
-        prepared,
-        run.mean_probs[examples].astype(np.float64),
-        {name: of_run[name].to_numpy()[examples] for name in _passes_scores()},
-        fit.sampler.deterministic(prepared) if deterministic is None else deterministic[examples],
-    )
-
-
-def _described(run: Run, given: GivenSet, scores: Values, verdict: OODPrediction, mean_probs: np.ndarray) -> OODSet:
+def _summarize(run: Run, given: ExampleSet, scores: Values, verdict: OODPrediction, mean_probs: np.ndarray) -> OODSet:
     confidence = mean_probs.max(axis=1)
     passing = np.flatnonzero(~verdict.is_ood)
     surest = passing[np.argsort(-confidence[passing], kind="stable")]
@@ -323,9 +311,9 @@ def _described(run: Run, given: GivenSet, scores: Values, verdict: OODPrediction
     )
 
 
-def _part(stage: Stage, start: float, share: float, what: str, done: float) -> None:
-    """Tell how far all is, from how far a part of it is."""
-    stage(what, start + share * done)
+def _report_part(stage: Stage, start: float, share: float, name: str, done: float) -> None:
+    """Report the progress of a part of the work as progress of all."""
+    stage(name, start + share * done)
 
 
 def _passes_scores() -> dict[str, Score]:
@@ -333,30 +321,30 @@ def _passes_scores() -> dict[str, Score]:
 
 
 def _classes(run: Run) -> np.ndarray:
-    """(N,) the labels, or what is predicted where there are none."""
+    """Return (N,) labels, or predictions of a run without labels."""
     return run.mean_probs.argmax(axis=1) if run.labels is None else np.asarray(run.labels)
 
 
-def _of_another_class(classes: np.ndarray) -> np.ndarray:
-    """(N,) for each example the place of a random one of another class; of any, where all are of one class."""
+def _draw_other_classes(classes: np.ndarray) -> np.ndarray:
+    """Draw for each example the index of a random one of another class; of any, where all are of one class."""
     random = np.random.default_rng(SEED)
     drawn = random.permutation(len(classes))
-    found = np.empty(len(classes), int)
-    for place, own in enumerate(classes):
+    indices = np.empty(len(classes), int)
+    for index, own in enumerate(classes):
         others = drawn[classes[drawn] != own]
-        found[place] = random.choice(others if len(others) else drawn)
-    return found
+        indices[index] = random.choice(others if len(others) else drawn)
+    return indices
 
 
-def _some(examples: DataSet) -> DataSet:
-    """At most 500 examples, drawn at random."""
+def _draw_some(examples: DataSet) -> DataSet:
+    """Draw at most 500 examples."""
     if len(examples) <= OF_A_SET:
         return examples
     return examples.only(np.sort(np.random.default_rng(SEED).permutation(len(examples))[:OF_A_SET]))
 
 
-def _of_run(run: Run) -> DataSet:
-    """At most 500 examples of another run."""
+def _draw_from_run(run: Run) -> DataSet:
+    """Draw at most 500 examples of another run."""
     places = np.sort(np.random.default_rng(SEED).permutation(len(run))[:OF_A_SET])
     examples = DataSet.of_arrays(shown_examples(run, places))
     if examples.rows is None:
@@ -364,8 +352,8 @@ def _of_run(run: Run) -> DataSet:
     return replace(examples, rows=examples.rows.set_axis(list(run.manifest.examples.content), axis=1))
 
 
-def _last(sampler: Sampler, examples: np.ndarray) -> np.ndarray | None:
+def _last_features(sampler: Sampler, examples: np.ndarray) -> np.ndarray | None:
     try:
-        return unit_length(penultimate(sampler.model, examples))
+        return unit_length(penultimate_activations(sampler.model, examples))
     except UnsuitableModelError:
         return None

@@ -1,4 +1,4 @@
-"""From what a model returns to probabilities of classes, or to the means and variances of a regression."""
+"""The outputs of a model as probabilities of classes, or as the means and variances of a regression."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,10 +15,10 @@ UNCHANGING_OPERATIONS = ("Cast", "Identity", "Reshape", "StopGradient")
 
 
 def pick_output(model: keras.Model, returned: Any, name: str | None) -> tf.Tensor:
-    """The output that was asked for by name, or the only one, as (rows, C).
+    """Return the output of a name, or the only one, as (rows, C).
 
     Raises:
-        InvalidInputError: several outputs and no name, or a name that is not there.
+        InvalidInputError: several outputs and no name, or an unknown name.
         UnsuitableModelError: the output is not one row of numbers for each example.
     """
     names = [str(name) for name in getattr(model, "output_names", None) or []]
@@ -41,7 +41,7 @@ def pick_output(model: keras.Model, returned: Any, name: str | None) -> tf.Tenso
 
 
 def to_probabilities(output: tf.Tensor, from_logits: bool | None, some_scores: Callable[[], np.ndarray]) -> tf.Tensor:
-    """(rows, C) class scores as float32 probabilities; a single score becomes two classes.
+    """Turn (rows, C) class scores into float32 probabilities, a single score into those of two classes.
 
     Args:
         output: (rows, C) or (rows, 1).
@@ -49,18 +49,18 @@ def to_probabilities(output: tf.Tensor, from_logits: bool | None, some_scores: C
         some_scores: computes (rows, C) of it, for when that operation says nothing.
 
     Raises:
-        InvalidInputError: `from_logits` for what are probabilities already.
-        UnsuitableModelError: a sigmoid over several outputs; one or two numbers that may be anything.
+        InvalidInputError: `from_logits` for probabilities.
+        UnsuitableModelError: a sigmoid over several outputs; one or two numbers of unknown meaning.
     """
-    activation = _activation(output, some_scores)
+    activation = _find_activation(output, some_scores)
     if from_logits and activation == "softmax":
         raise invalid("from_logits", "left out for a model that returns probabilities", from_logits)
     if activation == "none" and from_logits is None and output.shape[1] <= 2:
-        count, function, logits_of = (
+        count, function, meaning = (
             ("one number", "sigmoid", "the logit") if output.shape[1] == 1 else ("two numbers", "softmax", "logits")
         )
         raise UnsuitableModelError(
-            f"The model returns {count} without a {function}: is it a regression, or {logits_of} of two classes? "
+            f"The model returns {count} without a {function}: is it a regression, or {meaning} of two classes? "
             "For a regression, give task='regression', on the command line --task regression; for logits, say so "
             "(from_logits), on the command line by --from-logits."
         )
@@ -78,18 +78,18 @@ def to_probabilities(output: tf.Tensor, from_logits: bool | None, some_scores: C
 
 
 def to_outputs(output: tf.Tensor, predicts: Predicts, some_outputs: Callable[[], np.ndarray]) -> tf.Tensor:
-    """(rows, D) float32 predicted values; where a spread is predicted, (rows, 2 · D): D means, then D variances.
+    """Turn outputs into (rows, D) float32 values; with a predicted spread (rows, 2 · D): D means, then D variances.
 
     Args:
         output: (rows, D) or (rows, 2 · D): D means, then D spreads.
-        predicts: what the columns are.
+        predicts: the meaning of the columns.
         some_outputs: computes (rows, ...) of it, for when the operation that made it says nothing.
 
     Raises:
         UnsuitableModelError: a softmax over several classes; no spread for each mean.
     """
     columns = output.shape[1]
-    if columns > 1 and _activation(output, some_outputs) == "softmax":
+    if columns > 1 and _find_activation(output, some_outputs) == "softmax":
         raise UnsuitableModelError(
             f"The model returns probabilities of classes, a softmax over {columns} outputs, which is no regression. "
             "Leave out task='regression' (--task regression), or pick another output."
@@ -107,17 +107,12 @@ def to_outputs(output: tf.Tensor, predicts: Predicts, some_outputs: Callable[[],
     return tf.concat([means, variances], axis=1)
 
 
-def means_of(width: int, predicts: Predicts) -> int:
-    """D, of an output of so many columns."""
-    return width if predicts == "mean" else width // 2
-
-
 def check_variances(outputs: np.ndarray, predicts: Predicts) -> None:
     """Refuse variances that are not positive.
 
     Args:
         outputs: (..., D) or (..., 2 · D), as from `to_outputs`.
-        predicts: what the model's columns are.
+        predicts: the meaning of the model's columns.
 
     Raises:
         UnsuitableModelError: a variance of 0 or less.
@@ -133,7 +128,7 @@ def check_variances(outputs: np.ndarray, predicts: Predicts) -> None:
         raise UnsuitableModelError(f"A predicted variance should be above 0. Received: {least:g}. {advice}")
 
 
-def _activation(output: tf.Tensor, some_scores: Callable[[], np.ndarray]) -> str:
+def _find_activation(output: tf.Tensor, some_scores: Callable[[], np.ndarray]) -> str:
     if not tf.executing_eagerly():
         operation = output.op
         while operation.type in UNCHANGING_OPERATIONS:

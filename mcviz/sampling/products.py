@@ -1,11 +1,11 @@
-"""Masks times scaled weights: the ways to compute that product, by name, and the memory that they work in.
+"""The products of masks and scaled weights: the ways to compute one, by name, and their working memory.
 
 Row by row, a dense layer behind a dropout layer multiplies each pass's masked activations by the kernel. Factored, the
 activations scale the kernel once an example, and the passes are the product of their masks, zeros and ones, with the
 scaled kernel. Only activations that are not zero take part, few behind a ReLU. Nothing is approximated.
 
-The last bits of the products differ, so a run names the one that it was made by. This file knows arrays alone; the
-products are in `subset_sums.py`, which needs numba, and in `masked_layers.py`, which needs TensorFlow.
+The last bits of the products differ, so a run names its own. This file works on arrays alone; the products are in
+`subset_sums.py`, which needs numba, and in `masked_layers.py`, which needs TensorFlow.
 """
 
 import math
@@ -17,7 +17,6 @@ from typing import Protocol
 
 import numpy as np
 
-from mcviz.errors import MissingPackageError
 from mcviz.extras import INSTALL_NUMBA
 
 MATMUL, SUBSET_SUMS, CHANNEL_SUMS = "matmul", "subset_sums", "channel_sums"
@@ -27,31 +26,31 @@ ALIGNMENT = 64  # TensorFlow takes memory over without a copy from here on
 
 
 class Product(Protocol):
-    """A way to compute masks times scaled weights.
+    """A way to multiply masks with scaled weights.
 
-    It works in memory that the thread keeps, so a thread works on one example at a time.
+    It works in memory of the thread, which computes one example at a time.
     """
 
     def __init__(self, kernel: np.ndarray) -> None:
-        """For a kernel (n, units) float32."""
+        """Prepare the product with a kernel, (n, units) float32."""
 
-    def common_mask(self, kept: np.ndarray) -> np.ndarray:
-        """A mask that the examples share, (passes, n) bool, in the form that `under_common_masks` takes."""
+    def prepare_pass_mask(self, kept: np.ndarray) -> np.ndarray:
+        """Bring a mask that the examples share, (passes, n) bool, into the form for `multiply_per_pass`."""
 
-    def under_common_masks(
+    def multiply_per_pass(
         self, products: np.ndarray, example: int, passes: range, activations: np.ndarray, masks: Sequence[np.ndarray]
     ) -> None:
-        """Fill the product of one example, under masks that the examples share.
+        """Compute the product of one example with masks that the examples share.
 
         Args:
             products: (blocks, examples, passes, units) float32, to be filled for the example.
-            example: which of the examples it is.
-            passes: those that are wanted, counted through all blocks; what the others get does not matter.
-            activations: (n,) float32, what the dropout layer gets, already divided by 1 - rate.
-            masks: one a block, from `common_mask`.
+            example: its index in `products`.
+            passes: the wanted passes, counted through all blocks; the others may get any numbers.
+            activations: (n,) float32, the input of the dropout layer, already divided by 1 - rate.
+            masks: one a block, from `prepare_pass_mask`.
         """
 
-    def under_own_masks(
+    def multiply_per_example(
         self,
         products: np.ndarray,
         example: int,
@@ -60,10 +59,10 @@ class Product(Protocol):
         generators: Sequence[np.random.Generator],
         rate: float,
     ) -> None:
-        """Fill the product of one example, under masks of its own, drawn for the activations that are not zero.
+        """Compute the product of one example with masks of its own, drawn for the activations that are not zero.
 
         Args:
-            products: as for `under_common_masks`.
+            products: as for `multiply_per_pass`.
             example: likewise.
             passes: likewise.
             activations: likewise.
@@ -73,8 +72,8 @@ class Product(Protocol):
 
 
 @cache
-def why_no_subset_sums() -> str:
-    """Why this Python cannot add up subsets, or ""."""
+def subset_sums_error() -> str:
+    """Return why this Python cannot compute sums of subsets, or ""."""
     try:
         import_module("mcviz.sampling.vector_code")  # which imports all that they need
     except (ImportError, OSError) as error:
@@ -82,38 +81,30 @@ def why_no_subset_sums() -> str:
     return ""
 
 
-def is_there(product: str | None) -> bool:
-    """Whether this machine has a way to compute the product."""
-    return product in ALL_PRODUCTS and not (product == SUBSET_SUMS and why_no_subset_sums())
-
-
-def check_product(name: str | None) -> None:
-    """Check that this machine has a way to compute the product.
-
-    Raises:
-        MissingPackageError: it has not.
-    """
+def product_error(name: str | None) -> str:
+    """Return why this machine cannot compute a product by its name, or ""."""
     if name not in ALL_PRODUCTS:
-        raise MissingPackageError(
+        return (
             f"The masks were multiplied in a way that this mcviz does not have. Received: {name!r:.60}. "
             "Use the version of mcviz that wrote the run."
         )
-    if name == SUBSET_SUMS and (why_not := why_no_subset_sums()):
-        raise MissingPackageError(
-            f"The masks were multiplied by sums of subsets, which need numba, and it cannot be imported: {why_not}. "
+    if name == SUBSET_SUMS and (error := subset_sums_error()):
+        return (
+            f"The masks were multiplied by sums of subsets, which need numba, and it cannot be imported: {error}. "
             f"Type: {INSTALL_NUMBA}"
         )
+    return ""
 
 
-_of_thread = threading.local()
+_thread = threading.local()
 
 
-def memory_of_thread(name: str, shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
-    """Memory of the calling thread, aligned; what it was last asked for under this name is overwritten."""
+def thread_memory(name: str, shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
+    """Return aligned memory of the calling thread; each use of a name overwrites the one before."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
-    memory = getattr(_of_thread, name, np.empty(0, np.uint8))
+    memory = getattr(_thread, name, np.empty(0, np.uint8))
     if len(memory) < size + ALIGNMENT:
         memory = np.empty(size + size // 4 + ALIGNMENT, np.uint8)
-        setattr(_of_thread, name, memory)
+        setattr(_thread, name, memory)
     start = -memory.ctypes.data % ALIGNMENT
     return memory[start : start + size].view(dtype).reshape(shape)

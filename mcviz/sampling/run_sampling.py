@@ -31,12 +31,13 @@ from mcviz.runs.manifest_file import read_manifest
 from mcviz.runs.shards import ShardExecutor
 from mcviz.runs.writer import rename_classes, write
 from mcviz.sampling.adapters import adapter_for_examples
-from mcviz.sampling.model_files import reason, write_model_file
+from mcviz.sampling.model_files import write_model_file
 from mcviz.sampling.model_source import ModelSource, absolute
 from mcviz.sampling.sampler import Sampler, as_sampler
 from mcviz.sampling.source import Source, load_sampler, model_digest, versions
 from mcviz.sampling.tracing import NO_COMPILER
 from mcviz.tasks import TASKS
+from mcviz.text import reason
 from mcviz.validate import invalid, one_of, whole_number
 
 if TYPE_CHECKING:
@@ -207,12 +208,12 @@ def _executor(scheduler: "str | Client | None", sampler: Sampler, examples: Data
     if scheduler is None:
         yield None
         return
-    from mcviz.sampling.cluster import DaskExecutor, connected
+    from mcviz.sampling.cluster import DaskExecutor, connect
 
     if sampler.source is None:
         advice = "Save it, so that every worker can load it."
         raise invalid("model", "the path of a model, where there is a scheduler", "a model in memory", advice)
-    with connected(scheduler) if isinstance(scheduler, str) else nullcontext(scheduler) as client:
+    with connect(scheduler) if isinstance(scheduler, str) else nullcontext(scheduler) as client:
         yield DaskExecutor(client, sampler.source, examples, versions())
 
 
@@ -258,7 +259,7 @@ def _as_there(sampler: Sampler, out: str | os.PathLike[str], passes: int, *, res
     if there.origin.kind == "imported" or (there.state == "partial" and not resume):
         return sampler
     complete = there.state == "finished" and there.passes == passes
-    return sampler.like(there, computes=not complete)
+    return sampler.match_run(there, computes=not complete)
 
 
 @held_interrupts()

@@ -9,44 +9,43 @@ import numpy as np
 import tensorflow as tf
 
 from mcviz.choices import MASKS, PREDICTS, USUAL_PASSES, Masks, Predicts
-from mcviz.errors import UnsuitableModelError
+from mcviz.errors import MissingPackageError, UnsuitableModelError
 from mcviz.extras import INSTALL_NUMBA
 from mcviz.interrupts import held_interrupts
 from mcviz.manifest import Manifest
 from mcviz.runs import Run
-from mcviz.sampling.examples import checked_examples
-from mcviz.sampling.job import Job, Progress, padded_blocks
+from mcviz.runs.contents import Progress
+from mcviz.sampling.architecture import NAME_OF_MODEL, check_name
+from mcviz.sampling.engine import Computation, iterate_blocks
+from mcviz.sampling.examples import prepare_examples, read_input_spec
 from mcviz.sampling.masked_layers import default_product
-from mcviz.sampling.model_files import NAME_OF_MODEL, check_name
 from mcviz.sampling.model_source import ModelSource
 from mcviz.sampling.outputs import check_variances
-from mcviz.sampling.plan import Plan, make_plan, random_examples
+from mcviz.sampling.plan import Plan, make_plan, make_random_examples
 from mcviz.sampling.products import (
     ALL_PRODUCTS,
     CHANNEL_SUMS,
     MATMUL,
     PRODUCTS,
-    check_product,
-    is_there,
-    why_no_subset_sums,
+    product_error,
+    subset_sums_error,
 )
 from mcviz.sampling.stochastic import (
     LayerReport,
     StochasticLayer,
     StochasticLayers,
-    changed_rate,
     every_layer,
-    own_kinds_among,
+    find_changed_rate,
+    find_own_kinds,
 )
-from mcviz.sampling.texts import NumbersOfTexts, checked_texts, text_layer
+from mcviz.sampling.texts import TextNumbers, find_text_layer, prepare_texts
 from mcviz.sampling.tracing import (
     COMPILERS,
     NO_COMPILER,
     XLA,
     SamePassesError,
-    check_compiler,
-    has_compiler,
-    refusing_what_fails,
+    compiler_error,
+    wrap_model_errors,
 )
 from mcviz.tasks import find_task
 from mcviz.validate import fraction, invalid, one_of, whole_number
@@ -75,8 +74,8 @@ def sample(
 
     Args:
         model: a Keras classifier, or a regression, with stochastic layers; it is left as it was.
-        examples: (N, ...) in the shape that the model takes: an array, alone or in a pair with labels, or what else
-            `as_examples` takes. Floating point reaches the model as it is. uint8, and images with channels of whole
+        examples: (N, ...) in the shape that the model takes: an array, alone or in a pair with labels, or anything else
+            for `as_examples`. Floating point reaches the model as it is. uint8, and images with channels of whole
             numbers from 0 to 255, are divided by 255, unless the model begins with a layer that scales, or takes whole
             numbers. For a model that begins with a text layer, N texts: a list or an array of str.
         passes: the number of passes, T.
@@ -85,9 +84,9 @@ def sample(
         output: the name of the output, for models with several.
         from_logits: whether the output is logits; None finds out from the model.
         task: "classification" or "regression".
-        predicts: what the output's columns are in a regression; see `Sampler`.
+        predicts: the meaning of the output's columns in a regression; see `Sampler`.
         stochastic: classes of layers of your own that are switched on like dropout; see `Sampler`.
-        progress: called with (done, total) predictions; what it raises ends the sampling.
+        progress: called with (done, total) predictions; an error that it raises ends the sampling.
 
     Returns:
         (passes, N, C) float32 probabilities; for a regression as `Sampler.sample`.
@@ -120,20 +119,20 @@ class Sampler:
     both kinds of masks, and arrive with one row for each row of the batch.
 
     A model that begins with a TextVectorization or StringLookup layer takes texts. That layer is computed once for each
-    text, and what is behind it is sampled.
+    text, and the network behind it is sampled.
 
     Attributes:
         model: the Keras model, as it was given.
-        output: the name of the output that is sampled, where one was given.
-        from_logits: whether that output is taken for logits, where that was given.
+        output: the name of the sampled output, or None.
+        from_logits: whether that output is taken for logits, or None.
         task: "classification" or "regression".
-        predicts: what the output's columns are in a regression.
+        predicts: the meaning of the output's columns in a regression.
         rate: of the dropout, or None for the layers' own rates.
-        wanted_product: how the layer behind dropout is computed, where that was said; see `product`.
-        wanted_compiler: of what is repeated in every pass, where that was said; see `compiler`.
-        source: where the model comes from, where it was prepared from its file; or None.
+        wanted_product: the product that was asked for, or None; see `product`.
+        wanted_compiler: the compiler that was asked for, or None; see `compiler`.
+        source: of a model that was prepared from its file, or None.
         takes_texts: whether examples are texts.
-        input_shape: of one example, None where any size goes; None altogether if the model does not say.
+        input_shape: of one example, None for any size; None altogether if the model does not say.
         input_dtype: of the examples, "string" for texts; None if the model does not say.
     """
 
@@ -158,35 +157,35 @@ class Sampler:
             output: the name of the output, for models with several.
             from_logits: whether the output is logits; None finds out from the model.
             task: "classification" or "regression".
-            predicts: what the columns of the output are in a regression: "mean", a value for each target; or D means
-                and then D spreads, "mean,variance", "mean,log_variance" or "mean,std".
+            predicts: the columns of the output in a regression: "mean", a value for each target; or D means and then
+                D spreads, "mean,variance", "mean,log_variance" or "mean,std".
             stochastic: classes of layers of your own that are switched on like dropout.
             product: how the layer right behind dropout is computed. A dense layer: by "subset_sums", which needs
                 numba, or "matmul"; None takes sums of subsets, but where numba is missing or TensorFlow sees a GPU the
                 matrix product. A convolution behind dropout of whole channels: by "channel_sums", which None takes as
-                well, or anew in every pass for any other. Their last bits differ.
-            compiler: of what is repeated in every pass: "xla" or "none", whose last bits differ. None takes XLA for
-                what has no convolution and no dense layer right behind its dropout, on a CPU.
-            rate: above 0 and below 1: every dropout that the model has on is at this rate in the passes, whatever it
-                was trained with. `AlphaDropout`, `GaussianNoise` and layers of your own keep their rates.
+                well, or in every pass by itself for any other. Their last bits differ.
+            compiler: of the part that is repeated in every pass: "xla" or "none", whose last bits differ. None takes
+                XLA for a part without a convolution and without a dense layer right behind dropout, on a CPU.
+            rate: above 0 and below 1, of every dropout of the model in the passes, in place of the rate in training.
+                `AlphaDropout`, `GaussianNoise` and layers of your own keep their rates.
 
         Raises:
             InvalidInputError: `output` names no output of the model, or is missing where there are several;
                 `stochastic` is not of classes of the model's layers; `from_logits` for a regression, or `predicts` for
-                a classification; a `rate` that is none.
+                a classification; a `rate` out of range.
             MissingPackageError: `product` is "subset_sums", and numba cannot be imported; or `compiler` is "xla", and
                 TensorFlow was built without.
             UnsuitableModelError: a model whose passes would not differ, that does not predict that, that has no dropout
-                to be at `rate`, or that XLA was asked to compile and cannot.
+                for `rate`, or that XLA cannot compile.
         """
         classes = find_task(task).predicts_classes
         one_of("predicts", predicts, PREDICTS)
         if product is not None:
             one_of("product", product, ALL_PRODUCTS)
-            check_product(product)
+            _check_available(product_error(product))
         if compiler is not None:
             one_of("compiler", compiler, COMPILERS)
-            check_compiler(compiler)
+            _check_available(compiler_error(compiler))
         if not classes and from_logits is not None:
             raise invalid("from_logits", "left out for a regression", from_logits)
         if classes and predicts != "mean":
@@ -197,45 +196,47 @@ class Sampler:
         self._layers = StochasticLayers(model, stochastic, rate)
         layers = self._layers.report()
         if not layers.stochastic:
+            off = ", ".join(layer.name for layer in layers.without_effect)
+            cause = f"the rate of every stochastic layer is 0 ({off})" if off else "the model has no stochastic layer"
             raise UnsuitableModelError(
-                f"All passes would be the same: {_why_none(layers.without_effect)}. Received: model {model.name!r}. "
+                f"All passes would be the same: {cause}. Received: model {model.name!r}. "
                 "Monte Carlo dropout needs a model that was trained with dropout. Name the class of a stochastic layer "
                 "of your own by `stochastic=(MyLayer,)`."
             )
-        if rate is not None and not self._layers.changeable:
+        if rate is not None and not self._layers.with_changeable_rate:
             raise UnsuitableModelError(
                 f"No layer of the model has dropout whose rate can be changed. Received: {layers}. Leave the rate out."
             )
         self.model, self.output, self.from_logits = model, output, from_logits
         self.task, self.predicts, self.rate = task, predicts, rate
-        self.input_shape, self.input_dtype = _input_of(model)
-        with refusing_what_fails():
-            self._text_layer = text_layer(model)
+        self.input_shape, self.input_dtype = read_input_spec(model)
+        with wrap_model_errors():
+            self._text_layer = find_text_layer(model)
         self.wanted_product, self.wanted_compiler = product, compiler
         self.source: ModelSource | None = None
         self._plans: dict[tuple[tuple[int, ...], str], Plan] = {}
         self._preparing = threading.Lock()
         if self._text_layer:
-            self._plan(self._text_layer.shape, self._text_layer.dtype)
+            self._prepare(self._text_layer.shape, self._text_layer.dtype)
         elif self.input_shape is not None and self.input_dtype is not None and None not in self.input_shape:
-            self._plan(tuple(size for size in self.input_shape if size is not None), self.input_dtype)
+            self._prepare(tuple(size for size in self.input_shape if size is not None), self.input_dtype)
 
     @classmethod
     def for_run(cls, model: keras.Model, run: Run) -> "Sampler":
         """Prepare a run's own model as it was for the run: output, task, rate, stochastic layers of the user's own.
 
-        Where this machine has the run's kind of product and its compiler, they are taken as well.
+        The run's product and its compiler are taken too, where this machine has them.
 
         Args:
             model: the run's model.
             run: a run that was sampled from it.
 
         Raises:
-            UnsuitableModelError: another model, that cannot be sampled.
+            UnsuitableModelError: another model, which cannot be sampled.
         """
         used, origin = run.manifest.model, run.manifest.origin
         layers = origin.stochastic_layers
-        own_kinds = own_kinds_among(model, {layer.name for layer in layers})
+        own_kinds = find_own_kinds(model, {layer.name for layer in layers})
         return cls(
             model,
             output=used.output if used else None,
@@ -243,9 +244,11 @@ class Sampler:
             task=run.manifest.task,
             predicts=run.manifest.predicts,
             stochastic=own_kinds,
-            product=origin.product if is_there(origin.product) else None,
-            compiler=origin.compiler if has_compiler(origin.compiler) else NO_COMPILER,
-            rate=changed_rate(StochasticLayers(model, own_kinds), {(one.name, one.kind): one.rate for one in layers}),
+            product=None if product_error(origin.product) else origin.product,
+            compiler=NO_COMPILER if compiler_error(origin.compiler) else origin.compiler,
+            rate=find_changed_rate(
+                StochasticLayers(model, own_kinds), {(one.name, one.kind): one.rate for one in layers}
+            ),
         )
 
     @property
@@ -255,7 +258,7 @@ class Sampler:
 
     @property
     def width(self) -> int:
-        """How many numbers a prediction is: C probabilities, or D values and, where they are predicted, D variances.
+        """The numbers of a prediction: C probabilities, or D values and, where they are predicted, D variances.
 
         A model of no fixed input size has to see examples first.
         """
@@ -277,71 +280,78 @@ class Sampler:
 
     @property
     def product(self) -> str:
-        """How a layer right behind dropout is computed; "matmul" for a model without such a layer."""
+        """The way to compute a layer right behind dropout; "matmul" for a model without such a layer."""
         with_layer = (plan for plan in self._plans.values() if plan.masked_dense or plan.masked_convolutions)
         return self._product_for(next(with_layer, next(iter(self._plans.values()), None)))
 
     def _product_for(self, plan: Plan | None) -> str:
-        """Only a model that needs it waits for numba to be imported."""
         if plan is not None and plan.masked_dense:
-            return self.wanted_product if self.wanted_product in PRODUCTS else default_product()
+            return self.wanted_product if self.wanted_product in PRODUCTS else default_product()  # imports numba
         if plan is not None and plan.masked_convolutions:
             return CHANNEL_SUMS if self.wanted_product in (None, CHANNEL_SUMS) else MATMUL
         return MATMUL
 
     @property
     def compiler(self) -> str:
-        """What compiles the part that is repeated in every pass: "xla", or "none"."""
+        """The compiler of the part that is repeated in every pass: "xla" or "none"."""
         compilers = {plan.compiler for plan in self._plans.values()}
         return self.wanted_compiler or (XLA if XLA in compilers else NO_COMPILER)
 
-    def like(self, run: Manifest, *, computes: bool = True) -> "Sampler":
-        """This sampler, with the product and the compiler that a run was made by, unless others were asked for.
+    def match_run(self, run: Manifest, *, computes: bool = True) -> "Sampler":
+        """Return this sampler with the product and the compiler of a run, unless others were asked for.
 
         Args:
-            run: what the run says of itself.
-            computes: whether anything is to be sampled, which takes a machine that has both.
+            run: manifest of the run.
+            computes: whether anything will be sampled, which takes a machine that has both.
 
         Raises:
-            MissingPackageError: this machine has not got them.
+            MissingPackageError: this machine does not have them.
             UnsuitableModelError: the run's passes were compiled, and XLA cannot compile the model here.
         """
-        other, origin = copy.copy(self), run.origin
-        other.keep_plans_apart()
-        other.wanted_product = self.wanted_product or origin.product
-        other.wanted_compiler = self.wanted_compiler or origin.compiler or NO_COMPILER
+        product = self.wanted_product or run.origin.product
+        compiler = self.wanted_compiler or run.origin.compiler or NO_COMPILER
         if computes:
-            check_product(other.wanted_product)
-            check_compiler(other.wanted_compiler)
-            dense = any(plan.masked_dense for plan in self._plans.values())  # its plan is the same for every product
-            if other.compiler != self.compiler or (other.product != self.product and not dense):
-                other.prepare_anew()
+            _check_available(product_error(product) or compiler_error(compiler))
+        other = copy.copy(self)
+        other.change_product_and_compiler(product, compiler, prepare=computes)
         return other
 
-    def keep_plans_apart(self) -> None:
-        """Put no plan that is made from now on among those of the sampler that this is a copy of."""
-        self._plans = dict(self._plans)
+    def change_product_and_compiler(self, product: str | None, compiler: str, *, prepare: bool) -> None:
+        """Take another product and another compiler from now on.
 
-    def prepare_anew(self) -> None:
-        """Prepare the model again for examples like those that it has seen."""
-        seen, self._plans = tuple(self._plans), {}
-        for shape, dtype in seen:
-            self._plan(shape, dtype)
+        Args:
+            product: as for a new sampler.
+            compiler: likewise.
+            prepare: whether to prepare the model for them at once, where its plans differ by them.
+
+        Raises:
+            UnsuitableModelError: XLA cannot compile the model.
+        """
+        before = (self.product, self.compiler) if prepare else None
+        self.wanted_product, self.wanted_compiler = product, compiler
+        plans, self._plans = self._plans, dict(self._plans)  # a copied sampler shares them
+        if before is None:
+            return
+        dense = any(plan.masked_dense for plan in plans.values())  # its plan is the same for every product
+        if self.compiler != before[1] or (self.product != before[0] and not dense):
+            self._plans = {}
+            for shape, dtype in plans:
+                self._prepare(shape, dtype)
 
     def description(self) -> str:
-        """One line on which layers are stochastic, without effect or inactive, and one where numba is missing."""
+        """Describe the stochastic, ineffective and inactive layers in one line, and a missing numba in another."""
         lines = [str(self._report)]
         dense = any(plan.masked_dense for plan in self._plans.values())
-        if dense and not self.wanted_product and (why_not := why_no_subset_sums()):
+        if dense and not self.wanted_product and (error := subset_sums_error()):
             lines.append(
-                f"numba cannot be imported ({why_not}), so the passes take about twice as long. "
+                f"numba cannot be imported ({error}), so the passes take about twice as long. "
                 f"To install it, type: {INSTALL_NUMBA}"
             )
         return "\n".join(lines)
 
     @property
     def _report(self) -> LayerReport:
-        """A model of no fixed input size is taken to use all its stochastic layers until it has seen examples."""
+        """Until a model of no fixed input size has seen examples, it is taken to use all its stochastic layers."""
         plan = next(iter(self._plans.values()), None)
         return self._layers.report(plan.random_layers if plan else None)
 
@@ -361,7 +371,7 @@ class Sampler:
         """
         examples, plan = self.plan_for(examples)
         result = np.empty((len(examples), plan.width), np.float32)
-        for rows, block in padded_blocks(examples, plan.shared_block):
+        for rows, block in iterate_blocks(examples, plan.shared_examples_per_block):
             result[rows] = plan.deterministic(tf.constant(block))[: rows.stop - rows.start]
         check_variances(result, self.predicts)
         return result
@@ -388,11 +398,11 @@ class Sampler:
             masks: `per_pass` or `per_example`.
             first_pass: the number of the first pass.
             first_example: the number of the first example.
-            progress: called with (done, total) predictions; what it raises ends the sampling.
+            progress: called with (done, total) predictions; an error that it raises ends the sampling.
 
         Returns:
             (passes, N, C) float32 probabilities. For a regression (passes, N, D) float32 values; where a spread is
-            predicted, (passes, N, 2 · D): D means, then D variances, whatever spread the model predicts.
+            predicted, (passes, N, 2 · D): D means, then D variances, whichever spread the model predicts.
 
         Raises:
             InvalidInputError: an argument that cannot be used.
@@ -403,40 +413,40 @@ class Sampler:
         one_of("masks", masks, MASKS)
         examples, plan = self.plan_for(examples)
         result = np.empty((passes, len(examples), plan.width), np.float32)
-        Job(
+        Computation(
             plan, examples, result, seed, masks == "per_example", first_pass, first_example, self._product_for(plan)
         ).run(progress)
         check_variances(result, self.predicts)
         return result
 
-    def plan_for(self, examples: Any) -> tuple[np.ndarray | NumbersOfTexts, Plan]:
+    def plan_for(self, examples: Any) -> tuple[np.ndarray | TextNumbers, Plan]:
         """Check examples against the model, and prepare it for their shape, once for each.
 
         Args:
             examples: as `sample` takes them.
 
         Returns:
-            The examples in the model's dtype, for texts the numbers that the text layer makes of them; and how
-            examples of their shape are sampled.
+            The examples in the model's dtype, for texts their numbers from the text layer; and the plan for examples
+            of their shape.
 
         Raises:
             InvalidInputError: examples that do not fit the model.
             UnsuitableModelError: a model whose passes would not differ for such examples.
         """
         if self._text_layer:
-            examples = NumbersOfTexts(self._text_layer, checked_texts(examples))
+            examples = TextNumbers(self._text_layer, prepare_texts(examples))
         else:
-            examples = checked_examples(examples, self.model, self.input_shape, self.input_dtype)
-        return examples, self._plan(examples.shape[1:], examples.dtype.name)
+            examples = prepare_examples(examples, self.model, self.input_shape, self.input_dtype)
+        return examples, self._prepare(examples.shape[1:], examples.dtype.name)
 
     @held_interrupts()
-    def _plan(self, shape: tuple[int, ...], dtype: str) -> Plan:
+    def _prepare(self, shape: tuple[int, ...], dtype: str) -> Plan:
         with self._preparing:
             if (shape, dtype) not in self._plans:
-                self._plans[shape, dtype] = self._checked_plan(shape, dtype)
+                self._plans[shape, dtype] = self._make_plan(shape, dtype)
             return self._plans[shape, dtype]
 
-    def _checked_plan(self, shape: tuple[int, ...], dtype: str) -> Plan:
+    def _make_plan(self, shape: tuple[int, ...], dtype: str) -> Plan:
         try:
             plan = make_plan(
                 self._layers,
@@ -450,10 +460,10 @@ class Sampler:
                 channel_sums=self.wanted_product in (None, CHANNEL_SUMS),
                 compiler=self.wanted_compiler,
             )
-            examples = random_examples(shape, dtype)
+            examples = make_random_examples(shape, dtype)
             for passes in PASSES_TRIED:
                 result = np.empty((passes, len(examples), plan.width), np.float32)
-                Job(plan, examples, result, 0, False, 0, 0, self._product_for(plan)).run(None)
+                Computation(plan, examples, result, 0, False, 0, 0, self._product_for(plan)).run(None)
                 if (result != result[0]).any():
                     return plan
             raise SamePassesError
@@ -466,14 +476,14 @@ class Sampler:
 
 
 def as_sampler(model: keras.Model | Sampler, **options: Any) -> Sampler:
-    """A sampler as it is, or one of a model.
+    """Return a sampler as it is, or make one of a model.
 
     Args:
         model: a Keras model, or a sampler.
         **options: those of `Sampler`; None is its default.
 
     Raises:
-        InvalidInputError: an option for a sampler, which has its own.
+        InvalidInputError: an option beside a sampler, which has its own.
         UnsuitableModelError: a model whose passes would not differ, or that does not predict that.
     """
     given = {name: value for name, value in options.items() if value is not None}
@@ -482,6 +492,11 @@ def as_sampler(model: keras.Model | Sampler, **options: Any) -> Sampler:
     for name, value in given.items():
         raise invalid(name, "left out for a Sampler, which has its own", repr(value), "Give it to the Sampler.")
     return model
+
+
+def _check_available(error: str) -> None:
+    if error:
+        raise MissingPackageError(error)
 
 
 def _check_model(model: keras.Model) -> None:
@@ -502,22 +517,3 @@ def _check_model(model: keras.Model) -> None:
             f"A stateful layer remembers from call to call, so its passes would depend on each other. "
             f"Received: {', '.join(stateful)}. Build the model with stateful=False."
         )
-
-
-def _why_none(layers: tuple[StochasticLayer, ...]) -> str:
-    if layers:
-        return f"the rate of every stochastic layer is 0 ({', '.join(layer.name for layer in layers)})"
-    return "the model has no stochastic layer"
-
-
-def _input_of(model: keras.Model) -> tuple[tuple[int | None, ...] | None, str | None]:
-    """The shape of one example and the dtype, None where the model does not say."""
-    inputs = getattr(model, "inputs", None)
-    if not inputs:
-        shape = (model.get_build_config() or {}).get("input_shape")
-        return (tuple(shape[1:]) if isinstance(shape, list | tuple) else None), None
-    if len(inputs) > 1:
-        raise UnsuitableModelError(
-            f"The model must take one array. Received: {len(inputs)} inputs: {', '.join(each.name for each in inputs)}."
-        )
-    return tuple(inputs[0].shape[1:]), inputs[0].dtype

@@ -15,11 +15,10 @@ from mcviz.interrupts import held_interrupts
 from mcviz.runs import open_run
 from mcviz.runs.contents import Progress, Rows, hash_array
 from mcviz.sampling.adapters import Adapter
-from mcviz.sampling.loading import load_model
+from mcviz.sampling.model_files import load_model
 from mcviz.sampling.model_source import ModelSource
 from mcviz.sampling.sampler import Sampler
-from mcviz.sampling.texts import with_vocabulary
-from mcviz.sampling.vocabularies import vocabularies
+from mcviz.sampling.texts import vocabularies, with_vocabulary
 
 LIBRARIES = ("keras", "tensorflow", "numpy")
 
@@ -75,7 +74,7 @@ class Source:
     @property
     def passes_at_once(self) -> int:
         """How many passes the sampler computes together: fewer take as long."""
-        return self._adapter.sampler.plan_for(self._taken(self._first, self._first + 1))[1].passes
+        return self._adapter.sampler.plan_for(self._taken(self._first, self._first + 1))[1].passes_per_block
 
     def deterministic(self, start: int, stop: int) -> np.ndarray:
         """(stop - start, K) float32."""

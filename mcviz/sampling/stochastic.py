@@ -1,4 +1,4 @@
-"""Which layers of a model are stochastic, and how they are switched on for one call."""
+"""The stochastic layers of a model, switched on for one call."""
 
 import functools
 import inspect
@@ -14,17 +14,17 @@ import numpy as np
 from mcviz.errors import UnsuitableModelError
 from mcviz.sampling.keras_internals import (
     DropoutRNNCell,
+    attention_dropout,
     direct_sublayers,
-    dropout_of_attention,
     forget_dropout_masks,
     has_random_generator,
-    replaced_calls,
-    replaced_random_functions,
+    replace_calls,
+    replace_random_functions,
 )
 from mcviz.validate import invalid
 
-# Every kind of stochastic layer, subclasses included, with the attributes that hold its rates.
-KINDS: dict[type, tuple[str, ...]] = {
+# Every class of stochastic layers, subclasses included, with the attributes that hold its rates.
+STOCHASTIC_LAYERS: dict[type, tuple[str, ...]] = {
     keras.layers.Dropout: ("rate",),
     keras.layers.AlphaDropout: ("rate",),
     keras.layers.GaussianDropout: ("rate",),
@@ -35,7 +35,7 @@ KINDS: dict[type, tuple[str, ...]] = {
     DropoutRNNCell: ("dropout", "recurrent_dropout"),
 }
 OWN_RATE = keras.layers.AlphaDropout, keras.layers.GaussianNoise  # their arithmetic is their own, or they drop nothing
-THE_RATE = ("rate", "stddev")  # attributes that say what the layer is for, and so are part of no kind's name
+THE_RATE = ("rate", "stddev")  # attributes of the layer's purpose, which no name of a kind repeats
 
 _switching = threading.RLock()
 _this_thread = threading.local()
@@ -61,48 +61,48 @@ class StochasticLayer:
 
 
 class RandomSource(Protocol):
-    """What a layer gets when it asks Keras for random numbers. The arguments are those of `keras.random`."""
+    """The random numbers for the layers of a model. The arguments are those of `keras.random`."""
 
     def dropout(self, inputs: Any, rate: float, noise_shape: Any) -> Any:
-        """The inputs with elements dropped."""
+        """Drop elements of the inputs."""
 
     def uniform(self, shape: Any, minval: float, maxval: float, dtype: Any) -> Any:
-        """Uniform numbers."""
+        """Return uniform numbers."""
 
     def normal(self, shape: Any, mean: float, stddev: float, dtype: Any) -> Any:
-        """Normal numbers."""
+        """Return normal numbers."""
 
 
-class _AtRate:
-    """A source of random numbers that drops at another rate than the layers ask for."""
+class _RateSource:
+    """A source of random numbers that drops at its own rate, not at that of the layers."""
 
     def __init__(self, source: RandomSource, rate: float, is_changed: Callable[[keras.Layer], bool]) -> None:
         self._source, self._rate, self._is_changed = source, rate, is_changed
 
     def dropout(self, inputs: Any, rate: float, noise_shape: Any) -> Any:
-        return self._source.dropout(inputs, self._rate if self._asked_by_one() else rate, noise_shape)
+        return self._source.dropout(inputs, self._rate if self._changes_rate() else rate, noise_shape)
 
     def uniform(self, shape: Any, minval: float, maxval: float, dtype: Any) -> Any:
         return self._source.uniform(shape, minval, maxval, dtype)
 
     def normal(self, shape: Any, mean: float, stddev: float, dtype: Any) -> Any:
-        if self._asked_by_one():  # GaussianDropout multiplies by noise of this deviation
+        if self._changes_rate():  # GaussianDropout multiplies by noise of this deviation
             stddev = (self._rate / (1 - self._rate)) ** 0.5
         return self._source.normal(shape, mean, stddev, dtype)
 
-    def _asked_by_one(self) -> bool:
+    def _changes_rate(self) -> bool:
         return any(map(self._is_changed, layers_in_call()))
 
 
 @dataclass(frozen=True)
 class LayerReport:
-    """The layers of a model that can be random, by what they do in the passes.
+    """The layers of a model that can be random, by their effect on the passes.
 
     Attributes:
         stochastic: the stochastic layers that the passes differ by.
         always_random: names of the layers of other kinds that take random numbers in any call.
         without_effect: stochastic layers that take none: their rate is 0, or the output does not depend on them.
-        inactive: names of the layers that hold a random generator and are kept from using it: mostly augmentation.
+        inactive: names of the layers whose random generator is not used: mostly augmentation.
     """
 
     stochastic: tuple[StochasticLayer, ...]
@@ -121,7 +121,7 @@ class LayerReport:
 
 
 class StochasticLayers:
-    """The stochastic layers of a model: which they are, and how they are switched on for one call.
+    """The stochastic layers of a model, which can be switched on for one call.
 
     Attributes:
         model: the Keras model.
@@ -131,31 +131,31 @@ class StochasticLayers:
     def __init__(
         self, model: keras.Model, own_kinds: tuple[type[keras.Layer], ...] = (), rate: float | None = None
     ) -> None:
-        """Look through a model's layers.
+        """Find a model's stochastic layers.
 
         Args:
             model: a built Keras model.
-            own_kinds: classes of layers that are stochastic besides `KINDS`.
-            rate: above 0 and below 1, at which all dropout is that is on, in place of the layers' own rates;
-                `AlphaDropout`, noise and layers of the user's own keep theirs. The layers themselves stay as they are.
+            own_kinds: classes of the user's stochastic layers besides `STOCHASTIC_LAYERS`.
+            rate: above 0 and below 1, of all dropout that is on, in place of the layers' own rates; `AlphaDropout`,
+                noise and layers of the user's own keep theirs. The layers themselves are left as they were.
 
         Raises:
             InvalidInputError: something other than classes of the model's layers.
         """
         _check_own_kinds(model, own_kinds)
         self.model, self.rate = model, rate
-        self._kinds = {kind: _rate_attributes(kind) for kind in own_kinds} | KINDS
+        self._kinds = {kind: _rate_attributes(kind) for kind in own_kinds} | STOCHASTIC_LAYERS
 
     def report(self, random_layers: frozenset[keras.Layer] | None = None) -> LayerReport:
-        """Sort the layers by what they do in a call in which `random_layers` get random numbers.
+        """Sort the layers by their effect in a call in which `random_layers` get random numbers.
 
-        Without that, every stochastic layer is taken to get some, unless its rate is 0.
+        Without these, every stochastic layer is taken to get some, unless its rate is 0.
         """
         stochastic: list[StochasticLayer] = []
         without_effect: list[StochasticLayer] = []
         always_random, inactive = [], []
-        taking = _with_cells(random_layers or frozenset())
-        for layer in _without_parts(every_layer(self.model)):
+        taking = _add_cells(random_layers or frozenset())
+        for layer in _remove_parts(every_layer(self.model)):
             rates = self._rates(layer)
             takes = any(each.rate != 0 for each in rates) if random_layers is None else layer in taking
             (stochastic if takes else without_effect).extend(rates)
@@ -166,22 +166,22 @@ class StochasticLayers:
         return LayerReport(tuple(stochastic), tuple(always_random), tuple(without_effect), tuple(inactive))
 
     @contextmanager
-    def switched(self, source: RandomSource, *, on: bool) -> Iterator[None]:
-        """Within the block, calls of the model have its stochastic layers on, or all off, with numbers from `source`.
+    def switch(self, source: RandomSource, *, on: bool) -> Iterator[None]:
+        """Switch the stochastic layers on or off for calls of the model within the block, with numbers from `source`.
 
-        Every other layer that has no stochastic layer inside is in inference mode, whatever the model asks of it. This
-        holds for calls in this thread; for others the model stays as it is. Everything is put back at the end, also
-        after an error, and no generator of the model or of Keras moves.
+        Every other layer without a stochastic layer inside is in inference mode, whatever the model asks of it. Only
+        calls in this thread are changed. Everything is put back at the end, also after an error, and no generator of
+        the model or of Keras moves.
         """
         layers = every_layer(self.model)
         if on and self.rate is not None:
-            source = _AtRate(source, self.rate, self._takes_rate)
+            source = _RateSource(source, self.rate, self._takes_rate)
         modes = {id(layer): self._mode(layer, on=on) for layer in layers}
         with _switching:
             before = getattr(_this_thread, "source", None), getattr(_this_thread, "modes", {}), layers_in_call()
             _this_thread.source, _this_thread.modes, _this_thread.in_call = source, modes, ()
             try:
-                with replaced_calls(layers, _call_in_mode), replaced_random_functions(_from_source):
+                with replace_calls(layers, _make_call), replace_random_functions(_make_random_function):
                     yield
             finally:
                 _this_thread.source, _this_thread.modes, _this_thread.in_call = before
@@ -189,7 +189,7 @@ class StochasticLayers:
                     forget_dropout_masks(layer)
 
     def _mode(self, layer: keras.Layer, *, on: bool) -> bool | None:
-        """Whether a layer is called in training mode; None leaves that to the layer that calls it."""
+        """Return whether to call a layer in training mode; None leaves it to the calling layer."""
         if self._is_stochastic(layer):
             return on
         return None if any(self._is_stochastic(part) for part in every_layer(layer)) else False
@@ -198,17 +198,18 @@ class StochasticLayers:
         return isinstance(layer, tuple(self._kinds)) or _has_dropout_cell(layer)
 
     @property
-    def changeable(self) -> tuple[StochasticLayer, ...]:
-        """The layers that `rate` holds for, where it is given."""
-        layers = [layer for layer in _without_parts(every_layer(self.model)) if self._takes_rate(layer)]
+    def with_changeable_rate(self) -> tuple[StochasticLayer, ...]:
+        """The layers whose rate `rate` replaces."""
+        layers = [layer for layer in _remove_parts(every_layer(self.model)) if self._takes_rate(layer)]
         return tuple(each for layer in layers for each in self._rates(layer) if each.rate)
 
     def _takes_rate(self, layer: keras.Layer) -> bool:
-        """Whether `rate` holds for a layer."""
-        return (isinstance(layer, tuple(KINDS)) or _has_dropout_cell(layer)) and not isinstance(layer, OWN_RATE)
+        return (isinstance(layer, tuple(STOCHASTIC_LAYERS)) or _has_dropout_cell(layer)) and not isinstance(
+            layer, OWN_RATE
+        )
 
     def _rates(self, layer: keras.Layer) -> list[StochasticLayer]:
-        """The layer once for each of its rates, or not at all if it is not stochastic."""
+        """Return the layer once for each of its rates, none if it is not stochastic."""
         if not self._is_stochastic(layer):
             return []
         holder = layer.cell if _has_dropout_cell(layer) else layer
@@ -230,7 +231,7 @@ class StochasticLayers:
 
 
 def every_layer(model: keras.Layer) -> list[keras.Layer]:
-    """The model's layers to any depth, each once, in order."""
+    """Return the model's layers to any depth, each once, in order."""
     found: dict[int, keras.Layer] = {}
     for layer in direct_sublayers(model):
         if id(layer) not in found:
@@ -238,16 +239,20 @@ def every_layer(model: keras.Layer) -> list[keras.Layer]:
     return list(found.values())
 
 
-def own_kinds_among(model: keras.Model, names: Iterable[str]) -> tuple[type[keras.Layer], ...]:
-    """The classes of the layers of these names that are of no known kind."""
+def find_own_kinds(model: keras.Model, names: Iterable[str]) -> tuple[type[keras.Layer], ...]:
+    """Return the classes of the layers of these names that are of no known kind."""
     named = [layer for layer in every_layer(model) if layer.name in set(names)]
     return tuple(
-        {type(layer) for layer in named if not isinstance(layer, tuple(KINDS)) and not _has_dropout_cell(layer)}
+        {
+            type(layer)
+            for layer in named
+            if not isinstance(layer, tuple(STOCHASTIC_LAYERS)) and not _has_dropout_cell(layer)
+        }
     )
 
 
-def changed_rate(layers: StochasticLayers, used: Mapping[tuple[str, str], float | None]) -> float | None:
-    """The rate at which passes were made in place of the layers' own; None where they were made with these.
+def find_changed_rate(layers: StochasticLayers, used: Mapping[tuple[str, str], float | None]) -> float | None:
+    """Find the rate of some passes that replaced the layers' own; None where they had their own.
 
     Args:
         layers: at their own rates.
@@ -258,7 +263,7 @@ def changed_rate(layers: StochasticLayers, used: Mapping[tuple[str, str], float 
 
 
 def layers_in_call() -> tuple[keras.Layer, ...]:
-    """The layers that are being called in this thread, the outermost first."""
+    """Return the layers that are being called in this thread, the outermost first."""
     return getattr(_this_thread, "in_call", ())
 
 
@@ -277,8 +282,8 @@ def _check_own_kinds(model: keras.Model, own_kinds: Any) -> None:
 
 
 def _rate_attributes(own_kind: type[keras.Layer]) -> tuple[str, ...]:
-    """The attributes that hold the rates of a class of the user's own: those of the kind that it is built on."""
-    return next((attributes for kind, attributes in KINDS.items() if issubclass(own_kind, kind)), ("rate",))
+    """Return the attributes that hold the rates of a class of the user's own: those of the kind that it extends."""
+    return next((attributes for kind, attributes in STOCHASTIC_LAYERS.items() if issubclass(own_kind, kind)), ("rate",))
 
 
 def _number(rate: Any) -> float | None:
@@ -289,22 +294,22 @@ def _has_dropout_cell(layer: keras.Layer) -> bool:
     return isinstance(layer, keras.layers.RNN) and isinstance(layer.cell, DropoutRNNCell)
 
 
-def _with_cells(layers: frozenset[keras.Layer]) -> frozenset[keras.Layer]:
-    """Some layers, with the dropout cells in those that are recurrent: it is these layers that ask for their masks."""
+def _add_cells(layers: frozenset[keras.Layer]) -> frozenset[keras.Layer]:
+    """Add the dropout cells in recurrent layers, since these layers ask for the masks of their cells."""
     recurrent = [layer for layer in layers if isinstance(layer, keras.layers.RNN)]
     return layers | {part for layer in recurrent for part in every_layer(layer) if isinstance(part, DropoutRNNCell)}
 
 
-def _without_parts(layers: list[keras.Layer]) -> list[keras.Layer]:
-    """The layers without those that belong to one of them and do its part in the passes."""
-    parts = {id(dropout_of_attention(layer)) for layer in layers}
+def _remove_parts(layers: list[keras.Layer]) -> list[keras.Layer]:
+    """Remove the layers that belong to another one, which stands for them in the passes."""
+    parts = {id(attention_dropout(layer)) for layer in layers}
     parts |= {id(layer.cell) for layer in layers if _has_dropout_cell(layer)}
     return [layer for layer in layers if id(layer) not in parts]
 
 
-def _call_in_mode(layer: keras.Layer) -> Callable[..., Any]:
-    """What a layer's `call` is replaced by: itself, in the mode that this thread has for the layer."""
-    original = getattr(layer.call, "python_function", layer.call)  # a tf.function would hide what is asked for
+def _make_call(layer: keras.Layer) -> Callable[..., Any]:
+    """Make the replacement of a layer's `call`: itself, in the mode that this thread has for the layer."""
+    original = getattr(layer.call, "python_function", layer.call)  # a tf.function would hide the requests
     signature = inspect.signature(original)
 
     @functools.wraps(original, updated=())
@@ -326,8 +331,8 @@ def _call_in_mode(layer: keras.Layer) -> Callable[..., Any]:
     return call
 
 
-def _from_source(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
-    """What a random function of Keras is replaced by: that of this thread's source of random numbers."""
+def _make_random_function(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+    """Make the replacement of a random function of Keras: that of this thread's source of random numbers."""
     signature = inspect.signature(original)
 
     def function(*args: Any, **kwargs: Any) -> Any:

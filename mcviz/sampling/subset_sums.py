@@ -1,7 +1,7 @@
 """Masks times scaled weights without multiplications: sums of subsets of the weights' rows.
 
-A mask is zeros and ones, so what a pass gets is the sum of a subset of the scaled rows, as `sum_kept_rows` has it in
-plain Python. Four rows have 16 subsets. Their sums are made once an example, and a pass adds one of them for every four
+A mask is zeros and ones, so a pass is the sum of a subset of the scaled rows, as `sum_kept_rows` has it in plain
+Python. Four rows have 16 subsets. Their sums are made once an example, and a pass adds one of them for every four
 activations (the "method of four Russians", Arlazarov, Dinic, Kronrod and Faradzhev, 1970).
 
 Every sum is added up in one order, whatever the passes and the processor, so that its bits are always the same.
@@ -12,15 +12,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from mcviz.sampling import random_bits
-from mcviz.sampling.products import memory_of_thread
-from mcviz.sampling.vector_code import IN_WORD, LANES, compiled, inlined, load, shift_in, store
+from mcviz.sampling.products import thread_memory
+from mcviz.sampling.vector_code import IN_WORD, LANES, append_bits, inline, jit, load, store
 
 TILE = 64  # units whose sums are kept at once: 8 × 16 sums of as many floats are 32 KB, a first-level cache
 FOURS, IN_FOUR, SUBSETS = 8, 4, 16  # a word of a mask is eight fours
 
 
 def sum_kept_rows(kernel: np.ndarray, activations: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """Add up each pass's rows in float32: the specification of `SubsetSums`, whose sums have these bits.
+    """Add up the rows of each pass in float32: the specification of `SubsetSums`, whose sums have these bits.
 
     Args:
         kernel: (n, units) float32.
@@ -32,7 +32,7 @@ def sum_kept_rows(kernel: np.ndarray, activations: np.ndarray, kept: np.ndarray)
     """
     active = np.flatnonzero(activations)
     sums, nothing = np.zeros((len(kept), kernel.shape[1]), np.float32), np.zeros(kernel.shape[1], np.float32)
-    for of_pass, mask in zip(sums, kept, strict=True):
+    for total, mask in zip(sums, kept, strict=True):
         rows = [activations[k] * kernel[k] if mask[k] else nothing for k in active]
         rows += [nothing] * (-len(rows) % IN_WORD)
         for word in range(0, len(rows), IN_WORD):
@@ -40,7 +40,7 @@ def sum_kept_rows(kernel: np.ndarray, activations: np.ndarray, kept: np.ndarray)
             for k in range(word, word + IN_WORD, IN_FOUR):
                 fours.append(((rows[k] + rows[k + 1]) + rows[k + 2]) + rows[k + 3])
             a, b, c, d, e, f, g, h = fours
-            of_pass += ((a + b) + (c + d)) + ((e + f) + (g + h))
+            total += ((a + b) + (c + d)) + ((e + f) + (g + h))
     return sums
 
 
@@ -51,22 +51,22 @@ class SubsetSums:
         self._units = kernel.shape[1]
         self._kernel = np.pad(kernel, ((0, 1), (0, -self._units % LANES)))
 
-    def common_mask(self, kept: np.ndarray) -> np.ndarray:
-        """(n + 1, passes / 32, rounded up) uint32: bit p of word w is that of pass 32 w + p. The last row is zeros."""
+    def prepare_pass_mask(self, kept: np.ndarray) -> np.ndarray:
+        """Return (n + 1, passes / 32 rounded up) uint32: bit p of word w is of pass 32 w + p; the last row is zeros."""
         padded = np.pad(kept, ((0, -len(kept) % IN_WORD), (0, 1)))
         return np.packbits(padded, axis=0, bitorder="little").T.copy().view("<u4").astype(np.uint32, copy=False)
 
-    def under_common_masks(
+    def multiply_per_pass(
         self, products: np.ndarray, example: int, passes: range, activations: np.ndarray, masks: Sequence[np.ndarray]
     ) -> None:
         """See `Product`."""
         active = np.flatnonzero(activations != 0)
         rows, words = self._rows(active), self._words(products, len(active))
         for block, columns in enumerate(masks):
-            _gather_common(columns, rows, words[:, block])
+            _gather_pass_mask(columns, rows, words[:, block])
         self._add_up(products, example, passes, activations[active], rows, words)
 
-    def under_own_masks(
+    def multiply_per_example(
         self,
         products: np.ndarray,
         example: int,
@@ -79,21 +79,21 @@ class SubsetSums:
         active = np.flatnonzero(activations != 0)
         words, count = self._words(products, len(active)), products.shape[2]
         for block, generator in enumerate(generators):
-            bits = random_bits.packed_bernoulli(generator, count * len(active), rate)
-            _gather_own(bits, len(active), count, words[:, block])
+            bits = random_bits.draw_packed_bernoulli(generator, count * len(active), rate)
+            _gather_example_mask(bits, len(active), count, words[:, block])
         self._add_up(products, example, passes, activations[active], self._rows(active), words)
 
     def _rows(self, active: np.ndarray) -> np.ndarray:
-        """The rows of the kernel that are scaled: of the activations that are not zero, and that of zeros behind."""
+        """Return the kernel's rows of the activations that are not zero, filled up with its row of zeros."""
         rows = np.full(len(active) + -len(active) % IN_WORD, len(self._kernel) - 1)
         rows[: len(active)] = active
         return rows
 
     def _words(self, products: np.ndarray, active: int) -> np.ndarray:
-        """(words, blocks, passes or more) uint32: bit 31 - k of word w is that of active number 32 w + k."""
+        """Return memory for (words, blocks, passes or more) uint32: bit 31 - k of word w is of active 32 w + k."""
         blocks, _, passes, _ = products.shape
         words, passes = (-(-count // IN_WORD) for count in (active, passes))
-        return memory_of_thread("words", (words, blocks, passes * IN_WORD), np.uint32)
+        return thread_memory("words", (words, blocks, passes * IN_WORD), np.uint32)
 
     def _add_up(
         self,
@@ -110,20 +110,20 @@ class SubsetSums:
         width = self._kernel.shape[1]
         padded = np.zeros(len(rows), np.float32)
         padded[: len(factors)] = factors
-        tables = memory_of_thread("tables", (FOURS * SUBSETS, TILE), np.float32)
+        tables = thread_memory("tables", (FOURS * SUBSETS, TILE), np.float32)
         sums, at = products, example
         if width != self._units:
-            sums, at = memory_of_thread("sums", (len(products), 1, products.shape[2], width), np.float32), 0
-        _add_up(sums, at, passes.start, passes.stop, padded, rows, self._kernel, words, tables)
+            sums, at = thread_memory("sums", (len(products), 1, products.shape[2], width), np.float32), 0
+        _fill_sums(sums, at, passes.start, passes.stop, padded, rows, self._kernel, words, tables)
         if width != self._units:
             products[:, example] = sums[:, 0, :, : self._units]
 
 
-@compiled("void(float32[:, ::1], int64, float32[::1], int64[::1], float32[:, ::1], int64)")
+@jit("void(float32[:, ::1], int64, float32[::1], int64[::1], float32[:, ::1], int64)")
 def _fill_tables(
     tables: np.ndarray, first: int, factors: np.ndarray, rows: np.ndarray, kernel: np.ndarray, left: int
 ) -> None:
-    """Make the sums of all subsets of each four rows of a word, whose first is number `first`, for units from `left`.
+    """Compute the sums of all subsets of each four rows of a word, from row `first` on, for units from `left` on.
 
     A subset is a number of four bits, the highest for the first row.
     """
@@ -139,32 +139,32 @@ def _fill_tables(
                     store(tables, start + (subset + bit) * TILE, load(tables, start + subset * TILE) + scaled)
 
 
-@inlined
-def _place(word: np.uint32, four: int) -> int:
-    """The place of the sum that a word of a mask names for one of its fours."""
+@inline
+def _table_position(word: np.uint32, four: int) -> int:
+    """Return the position of the sum that a word of a mask names for one of its fours."""
     subset = int(word >> np.uint32(IN_WORD - IN_FOUR * (four + 1))) & (SUBSETS - 1)
     return (SUBSETS * four + subset) * TILE
 
 
-@inlined
+@inline
 def _add_word(sums: np.ndarray, at: int, tables: np.ndarray, word: np.uint32, units: int) -> None:
     """Add the eight sums that a word of a mask names to those of a pass, for the first `units` of both.
 
     Where `units` is a constant, LLVM makes no loop of it, which takes half as long.
     """
-    a, b, c, d = _place(word, 0), _place(word, 1), _place(word, 2), _place(word, 3)
-    e, f, g, h = _place(word, 4), _place(word, 5), _place(word, 6), _place(word, 7)
+    a, b, c, d = _table_position(word, 0), _table_position(word, 1), _table_position(word, 2), _table_position(word, 3)
+    e, f, g, h = _table_position(word, 4), _table_position(word, 5), _table_position(word, 6), _table_position(word, 7)
     for unit in range(0, units, LANES):
         one = (load(tables, a + unit) + load(tables, b + unit)) + (load(tables, c + unit) + load(tables, d + unit))
         two = (load(tables, e + unit) + load(tables, f + unit)) + (load(tables, g + unit) + load(tables, h + unit))
         store(sums, at + unit, load(sums, at + unit) + (one + two))
 
 
-@compiled(
+@jit(
     "void(float32[:, :, :, ::1], int64, int64, int64, float32[::1], int64[::1], float32[:, ::1], uint32[:, :, ::1], "
     "float32[:, ::1])"
 )
-def _add_up(
+def _fill_sums(
     sums: np.ndarray,
     example: int,
     first: int,
@@ -175,17 +175,17 @@ def _add_up(
     mask: np.ndarray,
     tables: np.ndarray,
 ) -> None:
-    """Fill an example's sums of passes `first` to `stop - 1`, counted through all blocks; the others stay as they are.
+    """Fill an example's sums of passes `first` to `stop - 1`, counted through all blocks, and leave the others.
 
     Args:
         sums: (blocks, examples, passes, units) float32, units a multiple of `LANES`.
-        example: which of them it is.
-        first: the first pass that is wanted.
-        stop: the one after the last.
+        example: its index in `sums`.
+        first: the first wanted pass.
+        stop: the pass after the last.
         factors: (words × `IN_WORD`,) float32, the activations that are not zero, and zeros behind them.
-        rows: (words × `IN_WORD`,) int64, those of the kernel that they scale.
+        rows: (words × `IN_WORD`,) int64, the kernel's rows that they scale.
         kernel: (n, units) float32.
-        mask: (words, blocks, passes or more) uint32: bit 31 - k of word w is that of factor 32 w + k.
+        mask: (words, blocks, passes or more) uint32: bit 31 - k of word w is of factor 32 w + k.
         tables: (`FOURS` × `SUBSETS`, `TILE`) float32, to work in.
     """
     blocks, examples, passes, units = sums.shape
@@ -210,34 +210,34 @@ def _add_up(
                             _add_word(flat, start + at * units + unit, table[unit:], words[at], LANES)
 
 
-@compiled("void(uint64[::1], int64, int64, uint32[:, :])")
-def _gather_own(bits: np.ndarray, active: int, passes: int, mask: np.ndarray) -> None:
-    """Bring an example's own mask into the form that `_add_up` takes.
+@jit("void(uint64[::1], int64, int64, uint32[:, :])")
+def _gather_example_mask(bits: np.ndarray, active: int, passes: int, mask: np.ndarray) -> None:
+    """Bring an example's own mask into the form for `_fill_sums`.
 
     Args:
         bits: uint64, the mask's bits from the highest of each word on: pass by pass one for each activation that is not
             zero; and one word more.
-        active: how many activations are not zero.
+        active: the number of activations that are not zero.
         passes: of the mask.
         mask: (words, passes or more) uint32, to be filled for `passes`. Bits behind the last activation do not matter.
     """
     for word in range(len(mask)):
-        of_word = mask[word]
+        column = mask[word]
         for at in range(passes):
             start = at * active + word * IN_WORD
             first, skipped = start >> 6, np.uint64(start & 63)
             found = bits[first] << skipped
             if skipped > 32:
                 found |= bits[first + 1] >> (np.uint64(64) - skipped)
-            of_word[at] = found >> np.uint64(32)
+            column[at] = found >> np.uint64(32)
 
 
-@compiled("void(uint32[:, ::1], int64[::1], uint32[:, :])")
-def _gather_common(columns: np.ndarray, rows: np.ndarray, mask: np.ndarray) -> None:
-    """Bring a mask that the examples share, from `SubsetSums.common_mask`, into the form that `_add_up` takes."""
+@jit("void(uint32[:, ::1], int64[::1], uint32[:, :])")
+def _gather_pass_mask(columns: np.ndarray, rows: np.ndarray, mask: np.ndarray) -> None:
+    """Bring a mask that the examples share, from `SubsetSums.prepare_pass_mask`, into the form for `_fill_sums`."""
     for word in range(len(mask)):
-        of_word = mask[word]
+        column = mask[word]
         for k in range(IN_WORD * word, IN_WORD * (word + 1)):
             row = columns[rows[k]]
             for at in range(len(row)):
-                shift_in(of_word, IN_WORD * at, row[at])
+                append_bits(column, IN_WORD * at, row[at])

@@ -1,7 +1,8 @@
-"""Models that take texts: the layer that makes numbers of a text, and the network behind it."""
+"""Models that take texts: the layer that makes numbers of a text, its vocabulary, and the network behind it."""
 
+import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +12,12 @@ import tensorflow as tf
 
 from mcviz.data import DataSet
 from mcviz.errors import UnsuitableModelError
-from mcviz.sampling.keras_internals import nest_input, replaced_calls
+from mcviz.sampling.keras_internals import nest_input, replace_calls
 from mcviz.sampling.stochastic import StochasticLayers, every_layer
-from mcviz.sampling.tracing import NoRandomness, compiled, needed_for, refusing_what_fails
-from mcviz.sampling.vocabularies import TEXT_LAYERS, layers_with_vocabulary
+from mcviz.sampling.tracing import NoRandomness, compile_function, find_dependencies, wrap_model_errors
 from mcviz.validate import invalid
 
+TEXT_LAYERS = (keras.layers.TextVectorization, keras.layers.StringLookup)
 SPECIAL_WORDS = ("", "[UNK]")  # padding and unknown words, as Keras writes them
 IN_FRONT = (
     "Make one model of the text layer and a network behind it: keras.Sequential([keras.Input((1,), dtype='string'), "
@@ -26,14 +27,14 @@ IN_FRONT = (
 
 @dataclass(frozen=True)
 class TextLayer:
-    """The layer at the front of a model that makes numbers of each text: words by their number in a vocabulary.
+    """The layer at the front of a model that turns each text into numbers, those of its words in a vocabulary.
 
-    It is computed once an example, outside of the graph that is sampled. Model and layer stay as they are.
+    It is computed once an example, outside of the sampled graph. Model and layer are left as they were.
 
     Attributes:
         model: the whole model.
         layer: its text layer.
-        text_shape: in which the model takes one text, () or (1,).
+        text_shape: of one text as the model takes it, () or (1,).
         shape: of the numbers of one text.
         dtype: of these numbers.
         numbers: (N, *text_shape) texts to (N, *shape) numbers.
@@ -46,19 +47,19 @@ class TextLayer:
     dtype: str
     numbers: Callable[[tf.Tensor], tf.Tensor]
 
-    def call_behind(self, numbers: tf.Tensor) -> Any:
-        """Call the model, dropout as in inference, with the numbers of some texts in place of the texts.
+    def call_network(self, numbers: tf.Tensor) -> Any:
+        """Call the model with the numbers of some texts in place of the texts, dropout as in inference.
 
         Args:
             numbers: (rows, *shape).
 
         Raises:
-            UnsuitableModelError: the network gets something else of a text besides these numbers.
+            UnsuitableModelError: the network gets more from a text than these numbers.
         """
         texts, received = tf.fill((numbers.shape[0], *self.text_shape), ""), []
         thread = threading.get_ident()
 
-        def replaced(layer: keras.Layer) -> Callable[..., Any]:
+        def replace(layer: keras.Layer) -> Callable[..., Any]:
             original = layer.call
 
             def call(inputs: Any) -> Any:
@@ -69,11 +70,11 @@ class TextLayer:
 
             return call
 
-        with replaced_calls([self.layer], replaced):
+        with replace_calls([self.layer], replace):
             returned = self.model(nest_input(self.model, texts), training=False)
         if not tf.executing_eagerly():
-            used = any(texts.ref() in needed_for(output) for output in keras.tree.flatten(returned))
-            if used or not received or not all(_is(each, texts) for each in received):
+            used = any(texts.ref() in find_dependencies(output) for output in keras.tree.flatten(returned))
+            if used or not received or not all(_is_same(each, texts) for each in received):
                 raise UnsuitableModelError(
                     "The text layer has to be the one and only layer that takes the model's input. "
                     f"Received: {self.layer.name} in model {self.model.name!r}, which is not. {IN_FRONT}"
@@ -81,28 +82,30 @@ class TextLayer:
         return returned
 
 
-def text_layer(model: keras.Model) -> TextLayer | None:
-    """The text layer at the front of a model, None for a model that takes numbers.
+def find_text_layer(model: keras.Model) -> TextLayer | None:
+    """Find the text layer at the front of a model; None for a model that takes numbers.
 
     Raises:
-        UnsuitableModelError: a model that takes texts in another way, or whose numbers of a text depend on the texts
-            beside it.
+        UnsuitableModelError: the model takes texts in another way, or its numbers of a text depend on the texts beside
+            it.
     """
     layers = [layer for layer in layers_with_vocabulary(model) if isinstance(layer, TEXT_LAYERS)]
     inputs = getattr(model, "inputs", None)
     if not inputs:
         if any(isinstance(layer, keras.layers.TextVectorization) for layer in layers):
-            raise _unsplittable(f"model {model.name!r}, a class of its own")
+            raise _text_model_error(f"model {model.name!r}, a class of its own")
         return None
     if len(inputs) > 1 or inputs[0].dtype != "string":
         return None
     shape = tuple(inputs[0].shape[1:])
     if shape not in ((), (1,)):
-        raise _unsplittable(f"model {model.name!r}, which takes texts of the shape (N, {', '.join(map(str, shape))})")
+        raise _text_model_error(
+            f"model {model.name!r}, which takes texts of the shape (N, {', '.join(map(str, shape))})"
+        )
     if len(layers) != 1:
-        found = ", ".join(layer.name for layer in layers) or "none"
-        raise _unsplittable(f"model {model.name!r} with the text layers: {found}")
-    call = compiled(layers[0], [((None, *shape), tf.string)])
+        names = ", ".join(layer.name for layer in layers) or "none"
+        raise _text_model_error(f"model {model.name!r} with the text layers: {names}")
+    call = compile_function(layers[0], [((None, *shape), tf.string)])
     numbers = call.structured_outputs
     if not isinstance(numbers, tf.Tensor) or numbers.shape[0] is not None or None in numbers.shape[1:]:
         raise UnsuitableModelError(
@@ -113,8 +116,8 @@ def text_layer(model: keras.Model) -> TextLayer | None:
     return TextLayer(model, layers[0], shape, tuple(numbers.shape[1:]), numbers.dtype.name, call)
 
 
-class NumbersOfTexts:
-    """What the text layer makes of some texts, as an array (N, ...) that is computed block by block, never as a whole.
+class TextNumbers:
+    """The numbers of some texts, like an array (N, ...) that is computed block by block, never as a whole.
 
     Attributes:
         shape: (N, *shape of the numbers of one text).
@@ -130,17 +133,17 @@ class NumbersOfTexts:
         return len(self._texts)
 
     def __getitem__(self, rows: slice) -> np.ndarray:
-        """The numbers of some of the texts.
+        """Compute the numbers of some of the texts.
 
         Raises:
             UnsuitableModelError: the text layer fails on them.
         """
         texts = self._texts[rows].reshape(-1, *self._layer.text_shape)
-        with refusing_what_fails():
+        with wrap_model_errors():
             return self._layer.numbers(tf.constant(texts, tf.string)).numpy()
 
 
-def checked_texts(given: Any) -> np.ndarray:
+def prepare_texts(given: Any) -> np.ndarray:
     """Bring texts into one form.
 
     Args:
@@ -150,7 +153,7 @@ def checked_texts(given: Any) -> np.ndarray:
         (N,) of dtype object, each a str.
 
     Raises:
-        InvalidInputError: it is something else, empty, or a text is missing.
+        InvalidInputError: other values, none at all, or a missing text.
     """
     if isinstance(given, tuple) and len(given) == 2 and not isinstance(given[0], str):
         given = given[0]
@@ -160,18 +163,18 @@ def checked_texts(given: Any) -> np.ndarray:
     if isinstance(given, str | bytes) or not hasattr(given, "__len__"):
         raise invalid("examples", wanted, f"{given!r:.100}", advice)
     try:
-        held = np.array(given, dtype=object)
+        texts = np.array(given, dtype=object)
     except Exception as error:  # each framework raises its own, as lists of many lengths do
         raise invalid("examples", wanted, type(given).__name__, advice) from error
-    if held.ndim == 2 and held.shape[1] == 1:
-        held = held[:, 0]
-    if held.ndim != 1 or not len(held):
-        raise invalid("examples", "(N,) texts, at least one", f"shape {held.shape}", advice)
-    for number, text in enumerate(held):
+    if texts.ndim == 2 and texts.shape[1] == 1:
+        texts = texts[:, 0]
+    if texts.ndim != 1 or not len(texts):
+        raise invalid("examples", "(N,) texts, at least one", f"shape {texts.shape}", advice)
+    for number, text in enumerate(texts):
         if not isinstance(text, str):
             advice = "Give a str for each example, an empty one where a text is missing."
             raise invalid("examples", wanted, f"{text!r:.100} at position {number}", advice)
-    return np.array([str(text) for text in held], dtype=object)  # as numpy's own str is one
+    return np.array([str(text) for text in texts], dtype=object)  # as numpy's own str is one
 
 
 def with_vocabulary(model: keras.Model, words: Sequence[str]) -> keras.Model:
@@ -188,11 +191,11 @@ def with_vocabulary(model: keras.Model, words: Sequence[str]) -> keras.Model:
         A model of (N, 1) texts.
 
     Raises:
-        InvalidInputError: `words` are no vocabulary, or one of another size than the model was made for.
+        InvalidInputError: `words` are no vocabulary, or of another size than the model was made for.
         UnsuitableModelError: the model does not take the numbers of words.
     """
-    words = _checked_words(words)
-    length, embedding = _words_taken(model)
+    words = _check_words(words)
+    length, embedding = _find_embedding(model)
     count = len(SPECIAL_WORDS) + len(words)
     if embedding.input_dim != count:
         raise invalid(
@@ -209,7 +212,23 @@ def with_vocabulary(model: keras.Model, words: Sequence[str]) -> keras.Model:
     return keras.Model(text, returned, name=model.name)
 
 
-def _checked_words(words: Any) -> list[str]:
+def layers_with_vocabulary(model: keras.Model) -> list[keras.Layer]:
+    """Return the layers of a model that have a vocabulary, without the StringLookup inside a TextVectorization."""
+    layers = [each for each in every_layer(model) if isinstance(each, (*TEXT_LAYERS, keras.layers.IntegerLookup))]
+    inside = {id(part) for layer in layers for part in every_layer(layer)}
+    return [layer for layer in layers if id(layer) not in inside]
+
+
+def vocabularies(model: keras.Model) -> Iterator[str]:
+    """Yield the vocabulary of each layer as one text: its configuration and weights may lack it."""
+    for layer in layers_with_vocabulary(model):
+        weights: dict[str, np.ndarray] = {}
+        layer.save_own_variables(weights)  # the weights of words, which are not among the model's
+        words = [str(word) for word in layer.get_vocabulary()]
+        yield json.dumps([words, {name: values.tolist() for name, values in weights.items()}])
+
+
+def _check_words(words: Any) -> list[str]:
     if isinstance(words, str) or not hasattr(words, "__len__") or not all(isinstance(word, str) for word in words):
         raise invalid("vocabulary", "a list of words", f"{words!r:.100}")
     words = list(words[2:] if tuple(words[:2]) == SPECIAL_WORDS else words)
@@ -223,53 +242,53 @@ def _checked_words(words: Any) -> list[str]:
     return words
 
 
-def _words_taken(model: keras.Model) -> tuple[int, keras.layers.Embedding]:
-    """How many words of a text a model takes, and the layer that gets their numbers."""
+def _find_embedding(model: keras.Model) -> tuple[int, keras.layers.Embedding]:
+    """Return the number of words that a model takes, and the layer that gets their numbers."""
     inputs = getattr(model, "inputs", None) or []
     shape = tuple(inputs[0].shape[1:]) if len(inputs) == 1 else ()
     embeddings = [layer for layer in every_layer(model) if isinstance(layer, keras.layers.Embedding)]
-    found = f"model {model.name!r}"
+    received = f"model {model.name!r}"
     if len(shape) != 1 or inputs[0].dtype == "string" or not embeddings:
         raise UnsuitableModelError(
             "A vocabulary is for a model that takes (N, L) numbers of words, and gives them to an Embedding. "
-            f"Received: {found}. Leave the vocabulary out, or put a text layer in front of the model in Keras."
+            f"Received: {received}. Leave the vocabulary out, or put a text layer in front of the model in Keras."
         )
     if shape[0] is None:
         raise UnsuitableModelError(
             "A vocabulary is for a model that takes a fixed number of words. "
-            f"Received: {found}, which takes any. Build it on keras.Input((L,)) with the L that it was trained on."
+            f"Received: {received}, which takes any. Build it on keras.Input((L,)) with the L that it was trained on."
         )
-    words, getting = np.ones((2, *shape), inputs[0].dtype), []
+    words, receivers = np.ones((2, *shape), inputs[0].dtype), []
 
-    def watched(layer: keras.Layer) -> Callable[..., Any]:
+    def watch(layer: keras.Layer) -> Callable[..., Any]:
         original = layer.call
 
         def call(numbers: Any) -> Any:
             if np.array_equal(numbers, words):  # those of positions are others
-                getting.append(layer)
+                receivers.append(layer)
             return original(numbers)
 
         return call
 
-    off = StochasticLayers(model).switched(NoRandomness(), on=False)
-    with refusing_what_fails(), off, replaced_calls(embeddings, watched):
+    off = StochasticLayers(model).switch(NoRandomness(), on=False)
+    with wrap_model_errors(), off, replace_calls(embeddings, watch):
         model(nest_input(model, tf.constant(words)), training=False)
-    if len(getting) != 1:
+    if len(receivers) != 1:
         raise UnsuitableModelError(
             "A vocabulary is for a model with one Embedding that gets its input. "
-            f"Received: {found}, where {len(getting)} do. Put a text layer in front of the model in Keras."
+            f"Received: {received}, where {len(receivers)} do. Put a text layer in front of the model in Keras."
         )
-    return shape[0], getting[0]
+    return shape[0], receivers[0]
 
 
-def _is(tensor: Any, original: tf.Tensor) -> bool:
-    """Whether a tensor of a graph is another one, unchanged."""
+def _is_same(tensor: Any, original: tf.Tensor) -> bool:
+    """Return whether a tensor of a graph is another one, unchanged."""
     while tensor is not original and tensor.op.type == "Identity":
         tensor = tensor.op.inputs[0]
     return tensor is original
 
 
-def _unsplittable(found: str) -> UnsuitableModelError:
+def _text_model_error(found: str) -> UnsuitableModelError:
     return UnsuitableModelError(
         "A model takes texts by one TextVectorization or StringLookup layer behind a keras.Input of one text an "
         f"example, in a Sequential or functional model. Received: {found}. {IN_FRONT}"

@@ -1,8 +1,8 @@
 """A model as a graph whose random numbers are inputs, cut where its passes begin to differ.
 
-What is repeated in every pass is compiled by XLA or is not, which follows from its operations and from nothing else.
-`python benchmarks/sampling.py --parts compiling` has the networks that the rule is from: XLA makes one loop of many
-small operations, but its convolutions are slower than TensorFlow's, those of single channels several times.
+Whether XLA compiles the part behind the cut follows from the operations in it and from nothing else. XLA makes one loop
+of many small operations, but its convolutions are slower than TensorFlow's, those of single channels several times:
+`python benchmarks/sampling.py --parts compiling` measures the networks that the rule is from.
 """
 
 import math
@@ -15,10 +15,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from mcviz.errors import McvizError, MissingPackageError, UnsuitableModelError
-from mcviz.sampling.model_files import reason
+from mcviz.errors import McvizError, UnsuitableModelError
 from mcviz.sampling.random_numbers import Distribution, RandomRequest
 from mcviz.sampling.stochastic import StochasticLayers, layers_in_call
+from mcviz.text import reason
 
 TENSORFLOW_RANDOM_OPERATIONS = (
     "Multinomial", "ParameterizedTruncatedNormal", "RandomGamma", "RandomPoisson", "RandomShuffle",
@@ -28,7 +28,7 @@ TENSORFLOW_RANDOM_OPERATIONS = (
 
 XLA, NO_COMPILER = "xla", "none"
 COMPILERS = XLA, NO_COMPILER
-CONVOLUTIONS = "Conv", "DepthwiseConv"  # what the names of the operations begin with
+CONVOLUTIONS = "Conv", "DepthwiseConv"  # beginnings of the names of the operations
 
 Call = Callable[[tf.Tensor], tf.Tensor]
 
@@ -42,8 +42,8 @@ class SamePassesError(Exception):
 
 
 @contextmanager
-def refusing_what_fails() -> Iterator[None]:
-    """Raise what a model raises when it is run as an UnsuitableModelError of one line."""
+def wrap_model_errors() -> Iterator[None]:
+    """Turn any error of a model that is run into an UnsuitableModelError of one line."""
     try:
         yield
     except (McvizError, SamePassesError):
@@ -60,7 +60,7 @@ class SuppliedNumbers:
 
     Attributes:
         requests: the requests so far.
-        callers: for each of them, the layers that were being called.
+        callers: for each request, the layers that were being called.
     """
 
     def __init__(self, rows: int, supply: Callable[[RandomRequest], Any]) -> None:
@@ -69,7 +69,7 @@ class SuppliedNumbers:
         self.callers: list[tuple[keras.Layer, ...]] = []
 
     def dropout(self, inputs: tf.Tensor, rate: float, noise_shape: Any) -> tf.Tensor:
-        """The inputs with the elements dropped that a supplied mask names, the others scaled up."""
+        """Drop elements of the inputs by a supplied mask, and scale the others up."""
         if rate >= 1:
             return tf.zeros_like(inputs)
         if rate <= 0:
@@ -80,12 +80,12 @@ class SuppliedNumbers:
         return tf.where(mask, inputs * tf.cast(1 / (1 - rate), inputs.dtype), tf.zeros_like(inputs))
 
     def uniform(self, shape: Any, minval: float, maxval: float, dtype: Any) -> tf.Tensor:
-        """Supplied uniform numbers, in the range asked for."""
+        """Return supplied uniform numbers in a range."""
         numbers = minval + (maxval - minval) * self._request("uniform", shape)
         return tf.cast(numbers, dtype or keras.config.floatx())
 
     def normal(self, shape: Any, mean: float, stddev: float, dtype: Any) -> tf.Tensor:
-        """Supplied normal numbers, with the mean and the deviation asked for."""
+        """Return supplied normal numbers of a mean and a deviation."""
         return tf.cast(mean + stddev * self._request("normal", shape), dtype or keras.config.floatx())
 
     def _request(self, distribution: Distribution, shape: Any, rate: float = 0.0) -> tf.Tensor:
@@ -108,33 +108,35 @@ class SuppliedNumbers:
 
 
 class NoRandomness:
-    """The source for the deterministic model: layers that are always random get numbers that change nothing."""
+    """The source of the deterministic model: layers that are always random get numbers that change nothing."""
 
     def dropout(self, inputs: tf.Tensor, rate: float, noise_shape: Any) -> tf.Tensor:  # noqa: ARG002
-        """The inputs as they are."""
+        """Return the inputs as they are."""
         return inputs
 
     def uniform(self, shape: Any, minval: float, maxval: float, dtype: Any) -> tf.Tensor:  # noqa: ARG002
-        """The upper end of the range, which drops nothing."""
+        """Return the upper end of the range, which drops nothing."""
         return tf.fill(shape, tf.cast(maxval, dtype or keras.config.floatx()))
 
     def normal(self, shape: Any, mean: float, stddev: float, dtype: Any) -> tf.Tensor:  # noqa: ARG002
-        """The mean."""
+        """Return the mean."""
         return tf.fill(shape, tf.cast(mean, dtype or keras.config.floatx()))
 
 
 @dataclass(frozen=True)
 class Trace:
-    """One tracing of a model for a batch of a fixed number of rows.
+    """A model as a graph for a batch of a fixed number of rows.
 
     Attributes:
+        rows: of the batch.
+        function: TensorFlow's function of the graph.
         inputs: the examples, (rows, ...).
-        requests: those for random numbers, in order.
-        numbers: the inputs for them, one a request, (rows, *request.shape).
+        requests: for random numbers, in order.
+        numbers: the inputs for the random numbers, one a request, (rows, *request.shape).
         output: (rows, C).
         boundary: the tensors that are the same in every pass and that the random part of the graph starts from.
-        random: what depends on the random numbers, as tensor references.
-        random_layers: the layers whose random numbers the output depends on, and those that they were called by.
+        random: references of the tensors that depend on the random numbers.
+        random_layers: the layers whose random numbers the output depends on, and the layers that called them.
     """
 
     rows: int
@@ -147,9 +149,11 @@ class Trace:
     random: frozenset[Any]
     random_layers: frozenset[keras.Layer]
 
-    def part(self, feeds: Sequence[tf.Tensor], fetches: Sequence[tf.Tensor]) -> Callable[..., list[tf.Tensor]]:
-        """The part of the graph between some tensors and others, as a function."""
-        return compiled(self.function.prune(list(feeds), list(fetches)), [(feed.shape, feed.dtype) for feed in feeds])
+    def extract(self, feeds: Sequence[tf.Tensor], fetches: Sequence[tf.Tensor]) -> Callable[..., list[tf.Tensor]]:
+        """Make a function of the part of the graph between some tensors and others."""
+        return compile_function(
+            self.function.prune(list(feeds), list(fetches)), [(feed.shape, feed.dtype) for feed in feeds]
+        )
 
 
 def trace(layers: StochasticLayers, call: Call, rows: int, shape: tuple[int, ...], dtype: str) -> Trace:
@@ -157,7 +161,7 @@ def trace(layers: StochasticLayers, call: Call, rows: int, shape: tuple[int, ...
 
     Raises:
         SamePassesError: no random number reaches the output.
-        UntraceableError: the model cannot be a graph with its random numbers as inputs.
+        UntraceableError: the model cannot become a graph with its random numbers as inputs.
         UnsuitableModelError: it draws numbers that mcviz cannot supply.
     """
     numbers: list[tf.Tensor] = []
@@ -174,16 +178,16 @@ def trace(layers: StochasticLayers, call: Call, rows: int, shape: tuple[int, ...
 
     def traced(examples: tf.Tensor) -> tf.Tensor:
         graphs.append(tf.compat.v1.get_default_graph())
-        with layers.switched(source, on=True):
+        with layers.switch(source, on=True):
             return tf.identity(call(examples))
 
     function = tf.compat.v1.wrap_function(traced, [tf.TensorSpec((rows, *shape), dtype)])
     _check_randomness(function.graph)
     inputs, output = function.inputs[0], function.outputs[0]
-    boundary, random = _cut(function.graph, inputs, numbers, rows)
+    boundary, random = _cut_graph(function.graph, inputs, numbers, rows)
     if output.ref() not in random:
         raise SamePassesError
-    needed = needed_for(output)
+    needed = find_dependencies(output)
     random_layers = frozenset(
         layer
         for number, callers in zip(numbers, source.callers, strict=True)
@@ -195,20 +199,23 @@ def trace(layers: StochasticLayers, call: Call, rows: int, shape: tuple[int, ...
 
 
 def trace_deterministic(layers: StochasticLayers, call: Call, rows: int, shape: tuple[int, ...], dtype: str) -> Any:
-    """`call`, which calls the model on (rows, *shape), as a function with all randomness off."""
+    """Trace `call`, which calls the model on (rows, *shape), with all randomness off."""
 
     def traced(examples: tf.Tensor) -> tf.Tensor:
-        with layers.switched(NoRandomness(), on=False):
+        with layers.switch(NoRandomness(), on=False):
             return tf.identity(call(examples))
 
     function = tf.compat.v1.wrap_function(traced, [tf.TensorSpec((rows, *shape), dtype)])
-    return compiled(function, [((rows, *shape), dtype)])
+    return compile_function(function, [((rows, *shape), dtype)])
 
 
-def compiled(function: Callable[..., Any], inputs: Sequence[tuple[Any, Any]], *, xla: bool = False) -> Any:
-    """A function of tensors of one (shape, dtype) each, without a search through signatures in every call.
+def compile_function(function: Callable[..., Any], inputs: Sequence[tuple[Any, Any]], *, xla: bool = False) -> Any:
+    """Make a graph of a function of tensors.
 
-    With `xla`, XLA makes machine code of it in the first call.
+    Args:
+        function: of tensors; its calls are not searched for matching signatures any more.
+        inputs: the (shape, dtype) of each tensor.
+        xla: whether XLA makes machine code of it, in the first call.
     """
     specifications = [tf.TensorSpec(shape, dtype) for shape, dtype in inputs]
     return tf.function(
@@ -217,23 +224,23 @@ def compiled(function: Callable[..., Any], inputs: Sequence[tuple[Any, Any]], *,
 
 
 def default_compiler(trace: Trace) -> str:
-    """Of what is repeated in a model without a masked dense layer: XLA on a CPU, unless there is a convolution."""
-    if _convolves(trace) or tf.config.list_physical_devices("GPU") or why_no_xla():
+    """Choose the compiler of a random part without a masked dense layer: XLA on a CPU, except for convolutions."""
+    if _has_convolution(trace) or tf.config.list_physical_devices("GPU") or xla_error():
         return NO_COMPILER
     return XLA
 
 
-def _convolves(trace: Trace) -> bool:
-    """Whether a convolution is repeated; one within a loop is taken to be."""
+def _has_convolution(trace: Trace) -> bool:
+    """Return whether a convolution depends on random numbers; one within a loop is assumed to."""
     graph = trace.function.graph
     repeated = [op.type for op in graph.get_operations() if any(out.ref() in trace.random for out in op.outputs)]
-    inside_loops = (node.op for node in nodes_inside_loops(graph.as_graph_def()))
+    inside_loops = (node.op for node in function_nodes(graph.as_graph_def()))
     return any(kind.startswith(CONVOLUTIONS) for kind in [*repeated, *inside_loops])
 
 
 @cache
-def why_no_xla() -> str:
-    """Why this TensorFlow cannot compile, or ""."""
+def xla_error() -> str:
+    """Return why this TensorFlow cannot compile by XLA, or ""."""
     try:
         tf.function(lambda: tf.zeros(1) + 1, jit_compile=True)()
     except (tf.errors.OpError, ValueError, NotImplementedError) as error:
@@ -241,46 +248,38 @@ def why_no_xla() -> str:
     return ""
 
 
-def has_compiler(name: str | None) -> bool:
-    """Whether this machine has a compiler."""
-    return name in COMPILERS and not (name == XLA and why_no_xla())
-
-
-def check_compiler(name: Any) -> None:
-    """Check that this machine has the compiler that a run names.
-
-    Raises:
-        MissingPackageError: it has not.
-    """
-    if name not in (None, *COMPILERS):
-        raise MissingPackageError(
+def compiler_error(name: str | None) -> str:
+    """Return why this machine does not have a compiler by its name, or ""."""
+    if name not in COMPILERS:
+        return (
             f"The passes were compiled in a way that this mcviz does not have. Received: {name!r:.60}. "
             "Use the version of mcviz that wrote the run."
         )
-    if name == XLA and (why_not := why_no_xla()):
-        raise MissingPackageError(
-            f"The passes were compiled by XLA, which this TensorFlow does not have: {why_not}. "
+    if name == XLA and (error := xla_error()):
+        return (
+            f"The passes were compiled by XLA, which this TensorFlow does not have: {error}. "
             "Use a TensorFlow with XLA, as `pip install tensorflow` gives it on Linux."
         )
+    return ""
 
 
 def only_consumer(trace: Trace, tensor: tf.Tensor) -> Any:
-    """The one operation of the random part that takes a tensor, or None."""
+    """Return the only operation of the random part that takes a tensor, or None."""
     consumers = [op for op in tensor.consumers() if any(out.ref() in trace.random for out in op.outputs)]
     return consumers[0] if len(consumers) == 1 else None
 
 
-def largest_activation(trace: Trace, start: Sequence[tf.Tensor]) -> int:
-    """The bytes per row of the largest tensor from `start` on to the output."""
+def largest_activation_bytes(trace: Trace, start: Sequence[tf.Tensor]) -> int:
+    """Return the bytes per row of the largest tensor from `start` on to the output."""
     behind = {tensor.ref() for tensor in start}
     for operation in trace.function.graph.get_operations():
         if any(tensor.ref() in behind for tensor in operation.inputs):
             behind |= {tensor.ref() for tensor in operation.outputs}
-    return max(size_of(reference.deref()) for reference in behind) // trace.rows
+    return max(byte_size(reference.deref()) for reference in behind) // trace.rows
 
 
-def masked_tensor(trace: Trace, request: RandomRequest) -> int | None:
-    """Which tensor of the boundary, by number, a request's mask is applied to element by element, if it is one."""
+def find_masked_tensor(trace: Trace, request: RandomRequest) -> int | None:
+    """Return the number of the boundary tensor that a request's mask is applied to element by element, or None."""
     for number, tensor in enumerate(trace.boundary):
         for operation in trace.numbers[request.number].consumers():
             if (
@@ -292,8 +291,8 @@ def masked_tensor(trace: Trace, request: RandomRequest) -> int | None:
     return None
 
 
-def needed_for(output: tf.Tensor) -> set[Any]:
-    """The tensors that an output is computed from, as references."""
+def find_dependencies(output: tf.Tensor) -> set[Any]:
+    """Return references of the tensors that an output is computed from."""
     needed, waiting = set(), [output]
     while waiting:
         tensor = waiting.pop()
@@ -303,7 +302,7 @@ def needed_for(output: tf.Tensor) -> set[Any]:
     return needed
 
 
-def _cut(
+def _cut_graph(
     graph: Any, inputs: tf.Tensor, numbers: list[tf.Tensor], rows: int
 ) -> tuple[tuple[tf.Tensor, ...], frozenset[Any]]:
     from_inputs, random = {inputs.ref()}, {tensor.ref() for tensor in numbers}
@@ -317,7 +316,7 @@ def _cut(
         elif from_inputs & takes.keys():
             from_inputs |= outputs
     by_example = all(
-        tensor.shape.is_fully_defined() and tensor.shape.rank and tensor.shape[0] == rows and size_of(tensor)
+        tensor.shape.is_fully_defined() and tensor.shape.rank and tensor.shape[0] == rows and byte_size(tensor)
         for tensor in boundary.values()
     )
     return tuple(boundary.values()) if by_example else (inputs,), frozenset(random)
@@ -325,7 +324,7 @@ def _cut(
 
 def _check_randomness(graph: Any) -> None:
     definition = graph.as_graph_def()
-    for node in [*definition.node, *nodes_inside_loops(definition)]:
+    for node in [*definition.node, *function_nodes(definition)]:
         if node.op.startswith(TENSORFLOW_RANDOM_OPERATIONS):
             raise UnsuitableModelError(
                 "The model draws random numbers that do not come from Keras, so no seed can fix them. "
@@ -333,13 +332,13 @@ def _check_randomness(graph: Any) -> None:
             )
 
 
-def nodes_inside_loops(definition: Any) -> list[Any]:
-    """The nodes of the functions that a graph, given by its definition, calls: among them the bodies of its loops."""
+def function_nodes(definition: Any) -> list[Any]:
+    """Return the nodes of the functions that a graph calls, the bodies of its loops among them."""
     return [node for function in definition.library.function for node in function.node_def]
 
 
-def size_of(tensor: tf.Tensor) -> int:
-    """Bytes of a tensor in a graph, 0 if that is not known before the call."""
+def byte_size(tensor: tf.Tensor) -> int:
+    """Return the bytes of a tensor in a graph, 0 if they are not known before the call."""
     if not tensor.shape.is_fully_defined() or tensor.dtype in (tf.resource, tf.variant, tf.string):
         return 0
     return math.prod(tensor.shape.as_list()) * tensor.dtype.size

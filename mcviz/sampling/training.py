@@ -1,4 +1,4 @@
-"""Training the reference network on MNIST."""
+"""The reference network, the small convolutional classifier of the shipped run, and its training on MNIST."""
 
 import os
 from collections.abc import Callable
@@ -12,7 +12,6 @@ import tensorflow as tf
 from mcviz.data import DataSet, as_model_input, read_mnist
 from mcviz.errors import DataNotFoundError
 from mcviz.interrupts import held_interrupts
-from mcviz.sampling.reference import reference_network
 from mcviz.validate import class_indices, invalid, whole_number
 
 BATCH_SIZE = 128
@@ -27,8 +26,44 @@ COLUMNS = {
 }
 
 
+def reference_network(
+    input_shape: tuple[int, int, int] = (28, 28, 1), classes: int = 10, activation: str = "relu", seed: int = 0
+) -> keras.Model:
+    """Build the untrained reference network.
+
+    Args:
+        input_shape: one image's (height, width, channels).
+        classes: the number of classes, C.
+        activation: of every layer but the last, by its Keras name.
+        seed: of the initial weights and of the dropout masks in training.
+
+    Returns:
+        A model from (N, height, width, channels) float32 in 0..1 to (N, C) probabilities.
+    """
+    seeds = iter(range(seed * 1000, seed * 1000 + 1000))
+
+    def initializer() -> keras.initializers.Initializer:
+        return keras.initializers.GlorotUniform(seed=next(seeds))
+
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input(input_shape),
+            layers.Conv2D(32, 3, activation=activation, kernel_initializer=initializer()),
+            layers.Conv2D(64, 3, activation=activation, kernel_initializer=initializer()),
+            layers.MaxPooling2D(2),
+            layers.Dropout(0.25, seed=next(seeds)),
+            layers.Flatten(),
+            layers.Dense(128, activation=activation, kernel_initializer=initializer()),
+            layers.Dropout(0.5, seed=next(seeds)),
+            layers.Dense(classes, activation="softmax", kernel_initializer=initializer()),
+        ],
+        name="reference_network",
+    )
+
+
 def load_mnist(path: str | Path | None = None) -> tuple[DataSet, DataSet]:
-    """MNIST's training and test images, from a file or, without one, by `keras.datasets.mnist`.
+    """Load MNIST's training and test images, from a file or, without one, by `keras.datasets.mnist`.
 
     Args:
         path: an `.npz` laid out as `keras.datasets.mnist` packs it.
@@ -63,10 +98,10 @@ def train(
     """Train a reference network: cross-entropy, Adadelta with a learning rate of 1, batches of 128.
 
     Args:
-        train_images: what it learns from, at least 6 × 6 pixels, uint8 or float32 in 0..1. Their labels' range is the
-            number of classes, 2 to 1000.
-        test_images: what it is held against after each epoch. Nothing is chosen by them.
-        epochs: how many times it sees every training image.
+        train_images: at least 6 × 6 pixels, uint8 or float32 in 0..1. Their labels' range is the number of classes, 2
+            to 1000.
+        test_images: for the test figures after each epoch. Nothing is chosen by them.
+        epochs: the number of times that it sees every training image.
         seed: of the initial weights, the dropout masks and the order of the images.
         activation: of every layer but the last, by its Keras name.
         on_epoch: called after each epoch with its number, from 1, and its row of the history.
@@ -83,9 +118,9 @@ def train(
     """
     for split in (train_images, test_images):
         _check_images(split.pixels, train_images.pixels.shape[1:])
-    targets, held_out_targets = _one_hot(train_images, test_images)
+    targets, test_targets = _one_hot(train_images, test_images)
     inputs = as_model_input(train_images.pixels)
-    validation = as_model_input(test_images.pixels), held_out_targets
+    validation = as_model_input(test_images.pixels), test_targets
     with held_interrupts() as held:
         _check_settings(epochs, seed, activation)
 
@@ -93,7 +128,7 @@ def train(
             if on_epoch is not None:
                 on_epoch(epoch + 1, {COLUMNS[name]: value for name, value in logs.items()})
 
-        def between_batches(*_: object, **__: object) -> None:
+        def check_interrupt(*_: object, **__: object) -> None:
             held.check()
 
         model = reference_network(inputs.shape[1:], targets.shape[1], activation, seed)
@@ -116,14 +151,14 @@ def train(
             shuffle=False,  # the data set shuffles itself, from the seed
             callbacks=[
                 keras.callbacks.LambdaCallback(
-                    on_epoch_end=report, on_train_batch_end=between_batches, on_test_batch_end=between_batches
+                    on_epoch_end=report, on_train_batch_end=check_interrupt, on_test_batch_end=check_interrupt
                 )
             ],
         )
-        model = _without_optimizer(model)
-    rows = pd.DataFrame(history.history).rename(columns=COLUMNS)[list(COLUMNS.values())]
-    rows.index = pd.RangeIndex(1, epochs + 1, name="epoch")
-    return model, rows
+        model = _remove_optimizer(model)
+    table = pd.DataFrame(history.history).rename(columns=COLUMNS)[list(COLUMNS.values())]
+    table.index = pd.RangeIndex(1, epochs + 1, name="epoch")
+    return model, table
 
 
 def save_trained(model: keras.Model, history: pd.DataFrame, path: str | Path) -> Path:
@@ -142,15 +177,15 @@ def save_trained(model: keras.Model, history: pd.DataFrame, path: str | Path) ->
     """
     path = Path(path)
     history_path = path.with_suffix(".history.csv")
-    unfinished = {name: name.with_name(f".unfinished-{os.getpid()}-{name.name}") for name in (path, history_path)}
+    temporaries = {name: name.with_name(f".unfinished-{os.getpid()}-{name.name}") for name in (path, history_path)}
     try:
         with held_interrupts():
-            model.save(unfinished[path])
-        history.to_csv(unfinished[history_path], float_format="%.6g")
-        for final, temporary in unfinished.items():
+            model.save(temporaries[path])
+        history.to_csv(temporaries[history_path], float_format="%.6g")
+        for final, temporary in temporaries.items():
             temporary.replace(final)
     finally:
-        for temporary in unfinished.values():
+        for temporary in temporaries.values():
             temporary.unlink(missing_ok=True)
     return history_path
 
@@ -185,7 +220,7 @@ def _check_settings(epochs: int, seed: int, activation: str) -> None:
         raise invalid("activation", "the name of a Keras activation, such as relu or tanh", activation) from error
 
 
-def _without_optimizer(model: keras.Model) -> keras.Model:
+def _remove_optimizer(model: keras.Model) -> keras.Model:
     # Keras saves the optimizer's state with a compiled model, and Adadelta's is twice the size of the weights.
     copy = keras.Sequential.from_config(model.get_config())
     copy.set_weights(model.get_weights())

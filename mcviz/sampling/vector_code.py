@@ -1,4 +1,4 @@
-"""The machine code that is written by hand, each piece beside the plain Python that specifies it.
+"""Machine code that is written by hand, each piece beside the plain Python that specifies it.
 
 Two things of sampling take most of its time: adding up rows of a table (`subset_sums.py`), and drawing masks
 (`random_bits.py`). Both are loops that numba compiles. Of most loops it makes the vector instructions of the processor
@@ -8,8 +8,8 @@ Nor does numba have whole numbers of 128 bits, which the random generator multip
 
 So a few functions are there twice:
 
-- In plain Python, with NumPy. That is the specification: what the function gives, bit for bit. Callers import it by its
-  name, type checkers know it, and without numba's compiler it is what runs.
+- In plain Python, with NumPy. This is the specification of the result, bit for bit. Callers import it by its name, type
+  checkers know it, and without numba's compiler it runs itself.
 - As `machine_code` of it, below its name: how LLVM, the compiler behind numba, is told to do the same. A function that
   numba compiles gets this wherever it calls the other.
 
@@ -19,12 +19,12 @@ of it ever becomes an array.
 
 How the machine code reads: `builder` appends one instruction at a time, and gives its result. `values` are the
 arguments, in order, as results of earlier instructions. An array comes first among them and its position second, from
-which `_vector_at` makes the address of so many elements in a row; rows of an array lie one after the other. The width
-of a vector is part of its type, and where the processor's registers are narrower, LLVM takes several. What looks at 32
-or 64 values at once gives or takes a word with a bit for each: the lowest bit is the first value, and `bitreverse`
+which `_vector_pointer` makes the address of so many elements in a row; rows of an array lie one after the other. The
+width of a vector is part of its type, and where the processor's registers are narrower, LLVM takes several. Functions
+of 32 or 64 values at once give or take a word with a bit for each: the lowest bit is the first value, and `bitreverse`
 makes it the highest.
 
-numba keeps compiled functions and looks only at the file of the function to see whether one is out of date. After a
+numba keeps compiled functions and looks only at the file of a function to see whether it is out of date. After a
 change in this file, change the files that call it too, or delete `__pycache__`.
 """
 
@@ -52,7 +52,7 @@ BIT = ir.IntType(1)
 
 
 class Lanes(types.Type):
-    """How numba knows LANES float32 in registers; in plain Python they are an array."""
+    """The type in numba of LANES float32 in registers; in plain Python they are an array."""
 
 
 lanes: Any = Lanes("lanes")
@@ -60,26 +60,26 @@ wide = types.UniTuple(types.uint64, 2)  # type: ignore[no-untyped-call]
 register_model(Lanes)(partial(PrimitiveModel, be_type=FLOATS))
 
 
-def compiled(signature: str) -> Callable[[Function], Function]:
-    """A decorator: machine code, kept beside its file, or else in the user's cache, or else made in each process."""
+def jit(signature: str) -> Callable[[Function], Function]:
+    """Compile a function, kept beside its file, or else in the user's cache, or else compiled in each process."""
 
     def decorate(function: Function) -> Any:
         try:
             return njit(signature, nogil=True, cache=True)(function)
-        except (RuntimeError, OSError):  # there is no place to keep it, or the disk is full
+        except (RuntimeError, OSError):  # no place to keep it, or the disk is full
             return njit(signature, nogil=True)(function)
 
     return decorate
 
 
-def inlined(function: Function) -> Function:
-    """A decorator: a part of compiled functions, compiled with each of them."""
+def inline(function: Function) -> Function:
+    """Mark a function as a part of compiled ones, compiled with each of them."""
     decorate: Any = njit
     return decorate(function)
 
 
 def machine_code(function: Callable[..., Any], takes: tuple[Any, ...], gives: Any) -> Callable[[Function], Function]:
-    """A decorator for what writes the machine code of a plain function, for arguments of these types of numba's."""
+    """Declare the machine code of a plain function, for arguments of these types of numba's."""
 
     def result(*given: Any) -> Any:
         return gives if all(map(isinstance, given, takes)) else None  # `+` and `*` are there for other types too
@@ -89,19 +89,19 @@ def machine_code(function: Callable[..., Any], takes: tuple[Any, ...], gives: An
     return lower_builtin(function, *takes)  # type: ignore[no-untyped-call]
 
 
-def _vector_at(context: Any, builder: Any, signature: Any, values: Any, vector: ir.VectorType) -> Any:
+def _vector_pointer(context: Any, builder: Any, signature: Any, values: Any, vector: ir.VectorType) -> Any:
     array = context.make_array(signature.args[0])(context, builder, values[0])
     return builder.bitcast(builder.gep(array.data, [values[1]]), vector.as_pointer())
 
 
 def load(array: np.ndarray, at: int) -> np.ndarray:
-    """(LANES,) float32, those of an array of float32 from number `at` on."""
+    """Return (LANES,) float32 of an array, from number `at` on."""
     return array.reshape(-1)[at : at + LANES].copy()
 
 
 @machine_code(load, (types.Array, types.Integer), lanes)
 def _load(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-    return builder.load(_vector_at(context, builder, signature, values, FLOATS), align=4)
+    return builder.load(_vector_pointer(context, builder, signature, values, FLOATS), align=4)
 
 
 def store(array: np.ndarray, at: int, numbers: np.ndarray) -> None:
@@ -111,7 +111,7 @@ def store(array: np.ndarray, at: int, numbers: np.ndarray) -> None:
 
 @machine_code(store, (types.Array, types.Integer, Lanes), types.void)
 def _store(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-    builder.store(values[2], _vector_at(context, builder, signature, values, FLOATS), align=4)
+    builder.store(values[2], _vector_pointer(context, builder, signature, values, FLOATS), align=4)
     return context.get_dummy_value()
 
 
@@ -122,23 +122,23 @@ def _add(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:
 
 @machine_code(operator.mul, (Lanes, types.Float), lanes)
 def _multiply(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:
-    return builder.fmul(values[0], _everywhere(builder, values[1], LANES))
+    return builder.fmul(values[0], _broadcast(builder, values[1], LANES))
 
 
-def _everywhere(builder: Any, value: Any, count: int) -> Any:
+def _broadcast(builder: Any, value: Any, count: int) -> Any:
     one = builder.insert_element(ir.Constant(ir.VectorType(value.type, count), ir.Undefined), value, ir.IntType(32)(0))
     return builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(ir.IntType(32), count), None))
 
 
-def shift_in(words: np.ndarray, at: int, bits: int) -> None:
-    """Shift each of IN_WORD uint32, from number `at` on, up by a bit, and put the next one of `bits` below."""
+def append_bits(words: np.ndarray, at: int, bits: int) -> None:
+    """Append one of `bits` to each of IN_WORD uint32, from number `at` on: they are shifted up, and it goes below."""
     for k in range(IN_WORD):
         words[at + k] = words[at + k] << np.uint32(1) | np.uint32(bits >> k & 1)
 
 
-@machine_code(shift_in, (types.Array, types.Integer, types.Integer), types.void)
-def _shift_in(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-    target = _vector_at(context, builder, signature, values, WORDS)
+@machine_code(append_bits, (types.Array, types.Integer, types.Integer), types.void)
+def _append_bits(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    target = _vector_pointer(context, builder, signature, values, WORDS)
     shifted = builder.shl(builder.load(target, align=4), ir.Constant(WORDS, [1] * IN_WORD))
     added = builder.zext(builder.bitcast(values[2], ir.VectorType(BIT, IN_WORD)), WORDS)
     builder.store(builder.or_(shifted, added), target, align=4)
@@ -146,7 +146,7 @@ def _shift_in(context: Any, builder: Any, signature: Any, values: Any) -> Any:
 
 
 def compare(numbers: np.ndarray, at: int, byte: int) -> tuple[int, int]:
-    """Tell which of IN_BITS uint8, from `at` on, are above a byte, and which equal it; the first is the highest bit."""
+    """Return which of IN_BITS uint8, from `at` on, are above a byte, and which equal it, from the highest bit on."""
     above, equal = 0, 0
     for number in numbers[at : at + IN_BITS]:
         above, equal = 2 * above + int(number > byte), 2 * equal + int(number == byte)
@@ -155,8 +155,8 @@ def compare(numbers: np.ndarray, at: int, byte: int) -> tuple[int, int]:
 
 @machine_code(compare, (types.Array, types.Integer, types.Integer), wide)
 def _compare(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-    looked_at = builder.load(_vector_at(context, builder, signature, values, BYTES), align=1)
-    found = (builder.icmp_unsigned(how, looked_at, _everywhere(builder, values[2], IN_BITS)) for how in (">", "=="))
+    vector = builder.load(_vector_pointer(context, builder, signature, values, BYTES), align=1)
+    found = (builder.icmp_unsigned(how, vector, _broadcast(builder, values[2], IN_BITS)) for how in (">", "=="))
     return context.make_tuple(builder, wide, [builder.bitreverse(builder.bitcast(each, HALF)) for each in found])
 
 
@@ -169,12 +169,12 @@ def unpack(bools: np.ndarray, at: int, word: int) -> None:
 @machine_code(unpack, (types.Array, types.Integer, types.Integer), types.void)
 def _unpack(context: Any, builder: Any, signature: Any, values: Any) -> Any:
     bits = builder.bitcast(builder.bitreverse(values[2]), ir.VectorType(BIT, IN_BITS))
-    builder.store(builder.zext(bits, BYTES), _vector_at(context, builder, signature, values, BYTES), align=1)
+    builder.store(builder.zext(bits, BYTES), _vector_pointer(context, builder, signature, values, BYTES), align=1)
     return context.get_dummy_value()
 
 
 def leading_zeros(word: np.uint64) -> int:
-    """How many bits of a uint64, which is not zero, are zero before the highest that is set."""
+    """Count the zeros above the highest bit of a uint64, which is not zero."""
     return IN_BITS - int(word).bit_length()
 
 
@@ -184,7 +184,7 @@ def _leading_zeros(_context: Any, builder: Any, _signature: Any, values: Any) ->
 
 
 def multiply_add(one: Wide, other: Wide, added: Wide) -> Wide:
-    """Give `one * other + added`, whole numbers of 128 bits."""
+    """Return `one * other + added`, whole numbers of 128 bits."""
     a, b, c = (int(high) << 64 | int(low) for high, low in (one, other, added))
     high, low = divmod((a * b + c) % (1 << 128), 1 << 64)
     return np.uint64(high), np.uint64(low)

@@ -16,7 +16,7 @@ from mcviz.measures import percent
 from mcviz.measures.detectors import DETECTORS, VERDICT
 from mcviz.runs.ood_scores import OODScores, load_ood_scores, ood_in_words, save_ood_scores
 from mcviz.sampling import Sampler
-from mcviz.sampling.ood_comparison import compare
+from mcviz.sampling.ood_comparison import compute_ood_scores
 from tests.app.probing import button, words
 from tests.sampling.ood_runs import CLASSES, photograph_run, photographs, row_run, text_run
 
@@ -50,7 +50,7 @@ def cache(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 def scores(made: Path) -> dict[str, OODScores]:
     """What is found of the photographs and of the texts, computed once."""
     runs = [mcviz.open_run(made / name) for name in ("photos", "texts")]
-    return {run.name: compare(Sampler.for_run(mcviz.load_model(run.model_path), run), run) for run in runs}
+    return {run.name: compute_ood_scores(Sampler.for_run(mcviz.load_model(run.model_path), run), run) for run in runs}
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from keras import layers
 
 from mcviz.choices import MASKS
 from mcviz.sampling import Sampler
-from mcviz.sampling.random_numbers import random_numbers
+from mcviz.sampling.random_numbers import draw_random_numbers
 from tests.sampling.zoo import CLASSES, assert_follows_weights, assert_parts_have_the_bits_of, images_for, sequential
 
 
@@ -56,11 +56,11 @@ def test_a_slow_sum_in_float64_gives_the_same_probabilities(masks):
     model = network(layers.SpatialDropout2D(0.25), layers.Conv2D(6, 3, strides=2, activation="relu"))
     sampler, images = Sampler(model), images_for(model, 3)
     (plan,) = sampler._plans.values()
-    (request,) = plan.requests
+    (request,) = plan.random_requests
     kernel, bias, weights, biases = (weight.astype(np.float64) for weight in model.get_weights())
     expected = np.empty((5, 3, CLASSES))
     for i, image in enumerate(images.astype(np.float64)):
-        kept = random_numbers(request, plan.passes, 9, 0, i if masks == "per_example" else None)
+        kept = draw_random_numbers(request, plan.passes_per_block, 9, 0, i if masks == "per_example" else None)
         for t in range(5):
             dropped = np.where(kept[t], image / 0.75, 0)
             windows = np.lib.stride_tricks.sliding_window_view(dropped, (3, 3), axis=(0, 1))[::2, ::2]
@@ -113,7 +113,7 @@ def test_a_sampler_that_goes_on_with_a_run_leaves_the_one_that_it_is_from_as_it_
     origin = SimpleNamespace(product="matmul", compiler=None)
     images = np.random.default_rng(0).standard_normal((2, 9, 9, 4), dtype=np.float32)
     sampler = Sampler(model)
-    theirs = sampler.like(SimpleNamespace(origin=origin))
+    theirs = sampler.match_run(SimpleNamespace(origin=origin))
     theirs.deterministic(images)
     assert theirs.product == "matmul"
     np.testing.assert_array_equal(sampler.sample(images, passes=9), Sampler(model).sample(images, passes=9))

@@ -11,8 +11,8 @@ from mcviz.errors import InvalidInputError
 from mcviz.runs import Preprocessing, ValueScale
 from mcviz.runs.contents import describe_images
 from mcviz.sampling.adapters.image import ImageAdapter
-from mcviz.sampling.checking import check_model, first_look
-from mcviz.sampling.examples import preprocessed
+from mcviz.sampling.checking import check_model, try_model
+from mcviz.sampling.examples import preprocess
 from mcviz.sampling.run_sampling import sample_run
 from mcviz.sampling.sampler import Sampler
 
@@ -40,11 +40,11 @@ def saturated(scale: float) -> keras.Model:
 
 def test_shapes_values_classes_layers_accuracy_and_costs():
     check = check_model(saturated(1), DataSet(IMAGES, LABELS, class_names=("a", "b", "c", "d")))
-    assert (check.examples, check.kind, check.described) == (60, "images", "4 × 4 × 1, uint8, 0 to 255")
-    assert check.predicted == {"classes": "4: a, b, c, d"}
+    assert (check.examples, check.kind, check.description) == (60, "images", "4 × 4 × 1, uint8, 0 to 255")
+    assert check.outputs == {"classes": "4: a, b, c, d"}
     assert "Dropout 0.1" in check.layers
     assert check.preprocessing.divide_by == 255
-    assert (check.quality, check.quality_in_words, check.advice) == (1, "accuracy 100.0%", "")
+    assert (check.quality, check.quality_text, check.advice) == (1, "accuracy 100.0%", "")
     assert 0 < check.seconds_per_pass < 5
     assert 0 < check.bytes_per_pass < 60 * 4 * 2 * 1.5
 
@@ -71,7 +71,7 @@ def test_the_disk_that_it_foresees_is_what_a_run_takes(tmp_path):
     ],
 )
 def test_a_scale_that_mends_an_accuracy_near_chance_is_named(model, given, told):
-    assert re.search(told, first_look(Sampler(model), DataSet(IMAGES, LABELS), given).advice)
+    assert re.search(told, try_model(Sampler(model), DataSet(IMAGES, LABELS), given).advice)
 
 
 def test_a_layer_that_scales_is_believed_by_the_values_that_it_was_fitted_to():
@@ -95,14 +95,14 @@ def test_preprocessing_is_what_keras_applications_do(how):
     images = RNG.integers(0, 256, (5, 4, 4, 3)).astype(np.float32)
     mode = {255.0: "torch", 127.5: "tf", 1.0: "caffe"}[how.divide_by]
     expected = keras.src.applications.imagenet_utils.preprocess_input(images.copy(), "channels_last", mode)
-    np.testing.assert_allclose(preprocessed(images, how), expected, atol=2e-4)
+    np.testing.assert_allclose(preprocess(images, how), expected, atol=2e-4)
 
 
 @pytest.mark.parametrize("mode", ["raw", "applied"])
 def test_a_run_remembers_its_preprocessing_and_shows_true_colours(tmp_path, mode):
     how = Preprocessing(255.0, (0.5, 0.4, 0.3), (0.2, 0.25, 0.3), applied=mode == "applied")
     pixels = RNG.integers(0, 256, (6, 4, 4, 3), dtype=np.uint8)
-    taken = preprocessed(pixels.astype(np.float32), how)
+    taken = preprocess(pixels.astype(np.float32), how)
     model = plain(shape=(4, 4, 3))
     run = sample_run(model, taken if how.applied else pixels, tmp_path / "run", passes=3, preprocessing=how)
     adapter = ImageAdapter.for_run(Sampler(model), run)

@@ -93,7 +93,7 @@ def test_on_a_gpu_nothing_is_compiled(monkeypatch):
 
 
 def test_without_xla_nothing_is_compiled_and_asking_for_it_is_refused(monkeypatch):
-    monkeypatch.setattr(tracing, "why_no_xla", lambda: "no platform")
+    monkeypatch.setattr(tracing, "xla_error", lambda: "no platform")
     assert Sampler(noisy()).compiler == "none"
     with pytest.raises(MissingPackageError, match=r"compiled by XLA, which this TensorFlow does not have: no platform"):
         Sampler(noisy(), compiler="xla")

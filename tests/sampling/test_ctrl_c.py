@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from mcviz.data import DataSet
-from mcviz.sampling.loading import load_model
+from mcviz.sampling.model_files import load_model
 from mcviz.sampling.run_sampling import model_digest
 from mcviz.sampling.sampler import Sampler
 from mcviz.sampling.training import save_trained, train

@@ -265,7 +265,7 @@ def test_a_worker_is_killed_in_the_middle_of_a_shard(
     victims = pids(workers)
     kill = partial(os.kill, next(iter(victims.values())), signal.SIGKILL)
     run = sampled(shared, tmp_path / "run", passes=LONG, scheduler=workers.scheduler_address, progress=at(0.1, kill))
-    assert workers.scheduler.task_prefixes["carry_out"].suspicious  # shards were lost with their worker
+    assert workers.scheduler.task_prefixes["make_ordered_shard"].suspicious  # shards were lost with their worker
     assert contents(Path(run.path)) == contents(alone[LONG])
 
 

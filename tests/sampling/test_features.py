@@ -1,20 +1,28 @@
-"""Activations against Keras's own sub-models."""
+"""Activations against Keras's own sub-models; the nearest examples as another library finds them."""
+
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
+from sklearn.neighbors import NearestNeighbors
 
+import mcviz
 from mcviz.errors import UnsuitableModelError
-from mcviz.sampling import Sampler
+from mcviz.runs import load_derived
+from mcviz.sampling import Sampler, features
 from mcviz.sampling.features import (
+    MOST_COMPARED,
     MOST_FEATURES,
     activations_before_dropout,
+    find_neighbours,
     last_logits,
-    penultimate,
+    penultimate_activations,
     penultimate_model,
+    unit_features,
 )
-from mcviz.sampling.reference import reference_network
+from mcviz.sampling.training import reference_network
 from tests.sampling.zoo import Untraceable
 
 IMAGES = np.random.default_rng(0).random((37, 12, 12, 1), dtype=np.float32)
@@ -74,7 +82,7 @@ def test_a_model_that_cannot_be_taken_apart_gives_its_input() -> None:
 
 
 def test_penultimate_activations_and_their_logits_give_the_model_s_probabilities(model: keras.Model) -> None:
-    hidden = penultimate(model, IMAGES)
+    hidden = penultimate_activations(model, IMAGES)
     assert hidden.shape == (37, 128)
     logits = last_logits(model, hidden).astype(float)
     probs = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
@@ -104,3 +112,55 @@ def test_a_model_without_a_last_dense_layer_is_refused() -> None:
     model = keras.Model(image, layers.Softmax()(layers.Dense(3)(layers.Dropout(0.5)(image))))
     with pytest.raises(UnsuitableModelError, match="ends in a dense layer"):
         penultimate_model(model)
+
+
+def network(ends_dense: bool = True, width: int = 16) -> keras.Model:
+    keras.utils.set_random_seed(1)
+    layers = keras.layers
+    last = [layers.Dense(3, activation="softmax")] if ends_dense else [layers.Dense(3), layers.Softmax()]
+    return keras.Sequential(
+        [keras.Input((6, 6, 1)), layers.Flatten(), layers.Dense(width, activation="relu"), layers.Dropout(0.3), *last]
+    )
+
+
+@pytest.fixture
+def images() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (50, 6, 6, 1), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("most", [10_000, 20])
+def test_nearest_are_the_nearest_by_cosine(
+    tmp_path: Path, images: np.ndarray, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(features, "MOST_NEIGHBOURS", most)
+    monkeypatch.setattr(features, "EXAMPLES_AT_ONCE", 7)
+    model = network()
+    run = mcviz.sample_run(model, images, tmp_path / "run", passes=3)
+    sampler, said = Sampler(model), []
+    found = find_neighbours(sampler, run, lambda done, total: said.append((done, total)))
+    compared = np.arange(0, 50, -(-50 // most))
+    assert found.examples.tolist() == compared.tolist()
+    assert said[-1] == (len(compared), len(compared))
+    hidden = keras.Model(model.inputs[0], model.layers[-1].input)(images[compared] / np.float32(255)).numpy()
+    oracle = NearestNeighbors(n_neighbors=6, metric="cosine").fit(hidden)
+    _, places = oracle.kneighbors(hidden[[4]])
+    nearest, cosines = found.nearest(unit_features(sampler, images[compared[[4]]] / np.float32(255))[0], 5, compared[4])
+    assert nearest.tolist() == compared[places[0, 1:]].tolist()
+    assert (np.diff(cosines) <= 0).all()
+    assert load_derived(run.path, run.digest, features.STORED_FEATURES) is not None
+    kept = find_neighbours(sampler, run, lambda *_: pytest.fail("they are kept"))
+    np.testing.assert_allclose(kept.features, found.features, atol=1e-3)
+
+
+@pytest.mark.parametrize(("ends_dense", "width"), [(False, 16), (True, 3 * MOST_COMPARED)])
+def test_features_of_any_model_are_directions_that_keep_angles(
+    images: np.ndarray, ends_dense: bool, width: int
+) -> None:
+    model = network(ends_dense, width)
+    given = images / np.float32(255)
+    found = unit_features(Sampler(model), given)
+    assert found.shape[1] <= MOST_COMPARED
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
+    hidden = keras.Model(model.inputs[0], model.layers[1].output)(given).numpy()
+    hidden /= np.linalg.norm(hidden, axis=1, keepdims=True)
+    np.testing.assert_allclose(found @ found.T, hidden @ hidden.T, atol=0.2)

@@ -14,10 +14,10 @@ from scipy import stats
 from mcviz.choices import MASKS
 from mcviz.errors import InvalidInputError, MissingPackageError
 from mcviz.sampling import Sampler, products
-from mcviz.sampling.masked_layers import MatrixProduct, tensor_of
+from mcviz.sampling.masked_layers import MatrixProduct, as_tensor
 from mcviz.sampling.plan import make_plan
 from mcviz.sampling.products import PRODUCTS
-from mcviz.sampling.random_numbers import bernoulli, mask_of_active, random_numbers
+from mcviz.sampling.random_numbers import bernoulli, draw_active_mask, draw_random_numbers
 from mcviz.sampling.stochastic import StochasticLayers
 from mcviz.sampling.subset_sums import SubsetSums, sum_kept_rows
 from tests.sampling.zoo import (
@@ -65,17 +65,18 @@ def test_a_slow_loop_in_float64_gives_the_same_probabilities(masks):
     model = make("small reference network")
     sampler = Sampler(model)
     images = images_for(model, 3)
-    (first, second), block = plan_of(sampler).requests, plan_of(sampler).passes
+    plan = plan_of(sampler)
+    (first, second), block = plan.random_requests, plan.passes_per_block
     front = keras.Model(model.inputs[0], model.layers[1].output)(images).numpy().reshape(3, -1).astype(np.float64)
     (w1, b1), (w2, b2) = ([w.astype(np.float64) for w in layer.get_weights()] for layer in model.layers[-3::2])
     expected = np.empty((5, 3, CLASSES))
     for i, activations in enumerate(front):
         image = i if masks == "per_example" else None
         active = np.flatnonzero(activations)
-        kept = random_numbers(first, block, 9, 0, None).reshape(block, -1)
+        kept = draw_random_numbers(first, block, 9, 0, None).reshape(block, -1)
         if masks == "per_example":
-            kept[:, active] = mask_of_active(first, block, 9, 0, i, active)
-        kept_hidden = random_numbers(second, block, 9, 0, image)
+            kept[:, active] = draw_active_mask(first, block, 9, 0, i, active)
+        kept_hidden = draw_random_numbers(second, block, 9, 0, image)
         for t in range(5):
             hidden = np.maximum((activations * kept[t] / (1 - 0.25)) @ w1 + b1, 0)
             logits = (hidden * kept_hidden[t] / (1 - 0.5)) @ w2 + b2
@@ -101,9 +102,9 @@ def test_a_product_is_masks_times_activations_times_weights(product, size, units
     ]
     computed, products = product(kernel), np.zeros((blocks, 2, passes, units), np.float32)
     whole = range(blocks * passes)
-    computed.under_common_masks(products, 0, whole, activations, [computed.common_mask(each) for each in kept])
+    computed.multiply_per_pass(products, 0, whole, activations, [computed.prepare_pass_mask(each) for each in kept])
     generators = [np.random.default_rng(block) for block in range(blocks)]
-    computed.under_own_masks(products, 1, whole, activations, generators, rate)
+    computed.multiply_per_example(products, 1, whole, activations, generators, rate)
     weighted = activations.astype(np.float64)[:, None] * kernel
     np.testing.assert_allclose(products[:, 0], kept @ weighted, atol=1e-4)
     np.testing.assert_allclose(products[:, 1], np.stack(own) @ weighted[active], atol=1e-4)
@@ -118,7 +119,7 @@ def test_sums_of_subsets_have_the_bits_of_the_plain_loop_that_specifies_them(siz
     activations *= numbers.random(size) < 0.7
     kept = numbers.random((1, 32, size)) < 0.6
     computed, products = SubsetSums(kernel), np.empty((1, 1, 32, units), np.float32)
-    computed.under_common_masks(products, 0, range(32), activations, [computed.common_mask(kept[0])])
+    computed.multiply_per_pass(products, 0, range(32), activations, [computed.prepare_pass_mask(kept[0])])
     np.testing.assert_array_equal(products[0, 0], sum_kept_rows(kernel, activations, kept[0]))
 
 
@@ -131,9 +132,9 @@ def test_sums_of_subsets_have_the_same_bits_whatever_passes_are_asked_for(size, 
     first = data.draw(st.integers(0, 95))
     part = range(first, data.draw(st.integers(first + 1, 96)))
     computed, products = SubsetSums(kernel), np.empty((2, 2, 48, units), np.float32)
-    masks = [computed.common_mask(each) for each in kept]
+    masks = [computed.prepare_pass_mask(each) for each in kept]
     for example, passes in enumerate((range(96), part)):
-        computed.under_common_masks(products, example, passes, activations, masks)
+        computed.multiply_per_pass(products, example, passes, activations, masks)
     whole, some = (products[:, example].reshape(96, units) for example in (0, 1))
     np.testing.assert_array_equal(some[part.start : part.stop], whole[part.start : part.stop])
 
@@ -166,9 +167,9 @@ def without_numba(monkeypatch):
         raise ImportError("No module named 'numba'")
 
     monkeypatch.setattr(products, "import_module", fails)
-    products.why_no_subset_sums.cache_clear()
+    products.subset_sums_error.cache_clear()
     yield
-    products.why_no_subset_sums.cache_clear()
+    products.subset_sums_error.cache_clear()
 
 
 def test_without_numba_it_is_the_matrix_product_and_the_description_says_so(without_numba):
@@ -182,10 +183,10 @@ def test_without_numba_it_is_the_matrix_product_and_the_description_says_so(with
 
 @pytest.mark.parametrize("dtype", [np.float32, np.bool_])
 def test_aligned_memory_becomes_a_tensor_without_a_copy_and_other_memory_by_one(dtype):
-    memory = products.memory_of_thread("test", (2, 24), dtype)
+    memory = products.thread_memory("test", (2, 24), dtype)
     memory[:] = 1
     for array, is_shared in ((memory, True), (memory.reshape(-1)[1:], False), (memory[:0], False)):
-        tensor = tensor_of(array)
+        tensor = as_tensor(array)
         np.testing.assert_array_equal(tensor, array)
         assert tensor.dtype == dtype
         assert np.shares_memory(np.from_dlpack(tensor), array) == is_shared

@@ -22,11 +22,11 @@ from hypothesis import strategies as st
 
 from mcviz.errors import UnsuitableModelError
 from mcviz.sampling import Sampler, load_model, sample
-from mcviz.sampling.known_classes import KNOWN_ACTIVATIONS, KNOWN_CLASSES, LAYERS_WITH_VOCABULARY
-from mcviz.sampling.model_files import check_architecture, write_model_file
+from mcviz.sampling.architecture import KNOWN_ACTIVATIONS, KNOWN_CLASSES, LAYERS_WITH_VOCABULARY, check_architecture
+from mcviz.sampling.model_files import VOCABULARY_FILE, write_model_file
 from mcviz.sampling.run_sampling import sample_run
 from mcviz.sampling.source import model_digest
-from mcviz.sampling.vocabularies import FILE_OF_VOCABULARY, vocabularies
+from mcviz.sampling.texts import vocabularies
 from tests.cases import one_in, only
 from tests.sampling import hostile
 from tests.sampling.zoo import MODELS, SOME_MODELS, image_model, images_for, make, sequential
@@ -358,7 +358,7 @@ def test_a_word_that_keras_would_read_back_as_two_is_refused_where_it_would_stan
 )
 def test_no_name_of_a_vocabulary_leads_out_of_the_folder(parts: list[str], separator: str) -> None:
     name = separator.join(["assets", *parts, "vocabulary.txt"])
-    if FILE_OF_VOCABULARY.fullmatch(name):
+    if VOCABULARY_FILE.fullmatch(name):
         for kind in (PurePosixPath, PureWindowsPath):
             assert kind(name).parts == tuple(name.split("/"))
             assert not {"..", "."} & set(kind(name).parts)

@@ -11,7 +11,7 @@ from mcviz.data import DataSet, uniform_noise
 from mcviz.errors import InvalidInputError
 from mcviz.runs import load_derived, open_run
 from mcviz.sampling import Sampler
-from mcviz.sampling.ood import FIT, fit_ood_detector, halves, ood_verdict
+from mcviz.sampling.ood import FIT, fit_ood_detector, ood_verdict, split_halves
 from mcviz.sampling.run_sampling import sample_run
 
 ROOT = Path(__file__).parents[2]
@@ -84,7 +84,7 @@ def test_what_takes_longest_is_computed_once_for_a_run(model, run, monkeypatch) 
 
 def test_no_example_is_both_fitted_and_calibrated_on() -> None:
     for count in (20, 21, 37, 38, 100, 30_000):
-        fitted, calibrating = halves(np.arange(count))
+        fitted, calibrating = split_halves(np.arange(count))
         assert not set(fitted) & set(calibrating)
         assert len(calibrating) == min(5000, max(19, (count + 1) // 2))
         assert len(fitted) == min(5000, count - len(calibrating))

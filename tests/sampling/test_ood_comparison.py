@@ -16,8 +16,8 @@ from mcviz.errors import InvalidInputError
 from mcviz.measures.detectors import CONFIDENCE, DETECTORS, NEIGHBOURS_OF_LAST, UNEXPLAINED, VERDICT
 from mcviz.runs.ood_scores import OODScores, load_ood_scores, ood_in_words, save_ood_scores
 from mcviz.sampling import Sampler
-from mcviz.sampling.ood import halves
-from mcviz.sampling.ood_comparison import compare, held_out, read_set
+from mcviz.sampling.ood import split_halves
+from mcviz.sampling.ood_comparison import compute_ood_scores, read_set, split_held_out
 from tests.cases import only
 from tests.sampling.ood_runs import EXAMPLES, PASSES, SIDE, photograph_run, photographs, row_run, text_run
 
@@ -36,7 +36,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture(scope="module")
 def of_photos(photos: Run) -> OODScores:
-    return compare(sampler_of(photos), photos)
+    return compute_ood_scores(sampler_of(photos), photos)
 
 
 def sampler_of(run: Run) -> Sampler:
@@ -46,7 +46,7 @@ def sampler_of(run: Run) -> Sampler:
 
 @pytest.fixture(scope="module")
 def compared(run: Run) -> OODScores:
-    return compare(sampler_of(run), run)
+    return compute_ood_scores(sampler_of(run), run)
 
 
 def test_every_set_of_the_kind_is_judged_by_every_detector(run: Run, compared: OODScores) -> None:
@@ -87,8 +87,8 @@ def test_what_is_kept_is_what_was_computed(run: Run, compared: OODScores) -> Non
 def test_the_own_examples_are_judged_by_what_never_saw_them_and_by_the_run_s_own_passes(
     run: Run, compared: OODScores
 ) -> None:
-    own, others = held_out(len(run))
-    fitted, calibrating = halves(others)
+    own, others = split_held_out(len(run))
+    fitted, calibrating = split_halves(others)
     assert sorted([*own, *fitted, *calibrating]) == list(range(len(run)))
     assert (len(fitted), len(calibrating)) == (compared.fitted, compared.calibrated)
     np.testing.assert_allclose(compared.own.confidence, run.mean_probs[own].max(axis=1), rtol=1e-6)
@@ -97,7 +97,7 @@ def test_the_own_examples_are_judged_by_what_never_saw_them_and_by_the_run_s_own
 def test_a_detector_of_the_passes_asks_the_same_masks_of_a_set_as_of_the_run(photos: Run, of_photos: OODScores) -> None:
     """The run's own images, given as a set: what passes say of them is what the run holds."""
     given = read_set(sampler_of(photos), photos, photos.path)
-    found = compare(sampler_of(photos), photos, [given], kept=of_photos)
+    found = compute_ood_scores(sampler_of(photos), photos, [given], kept=of_photos)
     of_itself = found.sets[-1]
     places = np.sort(np.random.default_rng(0).permutation(len(photos))[:500])
     expected = photos.scores()["mutual_information"].to_numpy()[places]
@@ -131,8 +131,8 @@ def test_a_given_set_is_added_and_comes_once(photos: Run, of_photos: OODScores, 
     np.savez(tmp_path / "mine.npz", images=photographs(20, 5)[0])
     sampler = sampler_of(photos)
     given = read_set(sampler, photos, tmp_path / "mine.npz")
-    both = compare(sampler, photos, [given], kept=of_photos)
-    again = compare(sampler, photos, [given], kept=both)
+    both = compute_ood_scores(sampler, photos, [given], kept=of_photos)
+    again = compute_ood_scores(sampler, photos, [given], kept=both)
     assert [each.key for each in again.sets] == [*(each.key for each in of_photos.sets), given.key]
     assert again.sets[:-1] == both.sets[:-1], "the others are not computed again"
     assert again.sets[-1].source == str(tmp_path / "mine.npz")
@@ -148,9 +148,9 @@ def test_how_far_it_is_only_goes_up_and_what_is_stopped_is_not_kept(photos: Run,
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        compare(sampler_of(copy), copy, stage=stop)
+        compute_ood_scores(sampler_of(copy), copy, stage=stop)
     assert load_ood_scores(copy) is None
-    compare(sampler_of(copy), copy, stage=lambda what, done: told.append((what, done)))
+    compute_ood_scores(sampler_of(copy), copy, stage=lambda what, done: told.append((what, done)))
     shares = [done for _, done in told[len(told) // 2 :]]
     assert len({what for what, _ in told}) > 8
     assert 0 <= min(done for _, done in told) <= max(done for _, done in told) <= 1
@@ -160,7 +160,7 @@ def test_how_far_it_is_only_goes_up_and_what_is_stopped_is_not_kept(photos: Run,
 def test_what_cannot_be_compared_is_said(photos: Run, tmp_path: Path) -> None:
     few = mcviz.sample_run(mcviz.load_model(photos.model_path), photographs(59, 3)[0], tmp_path / "few", passes=2)
     with pytest.raises(InvalidInputError, match=r"a run of 59 examples\. Sample at least 60"):
-        compare(sampler_of(few), few)
+        compute_ood_scores(sampler_of(few), few)
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "a.txt").write_text("a text")
     with pytest.raises(InvalidInputError, match=r"should hold images.*of the kind text"):
@@ -200,7 +200,7 @@ def test_a_model_that_does_not_end_in_a_dense_layer_has_all_detectors_but_one(ph
     def refuse(*_: object) -> None:
         raise UnsuitableModelError("no dense layer")
 
-    monkeypatch.setattr(ood_comparison, "penultimate", refuse)
-    found = compare(sampler_of(photos), photos)
+    monkeypatch.setattr(ood_comparison, "penultimate_activations", refuse)
+    found = compute_ood_scores(sampler_of(photos), photos)
     assert set(DETECTORS) - set(found.labels) == {NEIGHBOURS_OF_LAST}
     assert set(found.sets[0].scores) == set(found.labels)

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mcviz.sampling import Sampler, job, random_bits
-from mcviz.sampling.random_numbers import RandomRequest, bernoulli, mask_of_active, random_numbers
+from mcviz.sampling import Sampler, engine, random_bits
+from mcviz.sampling.random_numbers import RandomRequest, bernoulli, draw_active_mask, draw_random_numbers
 from tests.sampling.zoo import images_for, make
 
 FALSE_ALARMS = 1e-6
@@ -67,8 +67,8 @@ def test_the_share_of_dropped_elements_is_the_rate(rate):
 
 
 def test_uniform_and_normal_numbers_are_what_they_are_called():
-    uniform = random_numbers(RandomRequest(0, "uniform", 0.0, (50,), False), 1000, 1, 0, None)
-    normal = random_numbers(RandomRequest(0, "normal", 0.0, (50,), False), 1000, 1, 0, None)
+    uniform = draw_random_numbers(RandomRequest(0, "uniform", 0.0, (50,), False), 1000, 1, 0, None)
+    normal = draw_random_numbers(RandomRequest(0, "normal", 0.0, (50,), False), 1000, 1, 0, None)
     assert uniform.dtype == normal.dtype == np.float32
     assert stats.kstest(uniform.ravel(), "uniform").pvalue > FALSE_ALARMS
     assert stats.kstest(normal.ravel(), "norm").pvalue > FALSE_ALARMS
@@ -76,14 +76,14 @@ def test_uniform_and_normal_numbers_are_what_they_are_called():
 
 def test_a_key_gives_the_same_numbers_and_every_part_of_it_counts():
     request = RandomRequest(1, "bernoulli", 0.5, (64,), False)
-    first = random_numbers(request, 4, 5, 2, 3)
-    np.testing.assert_array_equal(random_numbers(request, 4, 5, 2, 3), first)
+    first = draw_random_numbers(request, 4, 5, 2, 3)
+    np.testing.assert_array_equal(draw_random_numbers(request, 4, 5, 2, 3), first)
     others = [
-        random_numbers(RandomRequest(2, "bernoulli", 0.5, (64,), False), 4, 5, 2, 3),
-        random_numbers(request, 4, 6, 2, 3),
-        random_numbers(request, 4, 5, 3, 3),
-        random_numbers(request, 4, 5, 2, 4),
-        random_numbers(request, 4, 5, 2, None),
+        draw_random_numbers(RandomRequest(2, "bernoulli", 0.5, (64,), False), 4, 5, 2, 3),
+        draw_random_numbers(request, 4, 6, 2, 3),
+        draw_random_numbers(request, 4, 5, 3, 3),
+        draw_random_numbers(request, 4, 5, 2, 4),
+        draw_random_numbers(request, 4, 5, 2, None),
     ]
     for one, other in [(a, b) for i, a in enumerate([first, *others]) for b in others[i:]]:
         assert 0.3 < (one == other).mean() < 0.7
@@ -91,13 +91,13 @@ def test_a_key_gives_the_same_numbers_and_every_part_of_it_counts():
 
 def test_a_mask_that_the_batch_shares_does_not_depend_on_the_example():
     request = RandomRequest(0, "bernoulli", 0.5, (64,), True)
-    np.testing.assert_array_equal(random_numbers(request, 4, 5, 2, 3), random_numbers(request, 4, 5, 2, 9))
+    np.testing.assert_array_equal(draw_random_numbers(request, 4, 5, 2, 3), draw_random_numbers(request, 4, 5, 2, 9))
 
 
 def test_where_all_activations_are_active_the_mask_of_them_is_the_whole_mask():
     request = RandomRequest(0, "bernoulli", 0.3, (4, 5), False)
-    whole = random_numbers(request, 8, 1, 2, 3).reshape(8, 20)
-    np.testing.assert_array_equal(mask_of_active(request, 8, 1, 2, 3, np.arange(20)), whole)
+    whole = draw_random_numbers(request, 8, 1, 2, 3).reshape(8, 20)
+    np.testing.assert_array_equal(draw_active_mask(request, 8, 1, 2, 3, np.arange(20)), whole)
 
 
 @given(
@@ -107,7 +107,7 @@ def test_where_all_activations_are_active_the_mask_of_them_is_the_whole_mask():
 )
 def test_machine_code_draws_the_same_bits(size, rate, seed):
     expected = bernoulli(np.random.default_rng(seed), size, rate)
-    packed = random_bits.packed_bernoulli(np.random.default_rng(seed), size, rate)
+    packed = random_bits.draw_packed_bernoulli(np.random.default_rng(seed), size, rate)
     assert len(packed) == -(-size // 64) + 1
     bits = np.unpackbits(packed.astype(">u8").view(np.uint8)).astype(bool)
     np.testing.assert_array_equal(bits[:size], expected)
@@ -122,7 +122,7 @@ def test_machine_code_has_the_stream_of_numpy(size, steps, seed):
     """From any state on: numpy's own `advance` goes there."""
     generator = np.random.Generator(np.random.PCG64(seed))
     generator.bit_generator.advance(steps)
-    packed = random_bits.packed_bernoulli(generator, 64 * size, 0.5)
+    packed = random_bits.draw_packed_bernoulli(generator, 64 * size, 0.5)
     drawn = generator.integers(0, 2**64, size, np.uint64)
     np.testing.assert_array_equal(packed[:-1].byteswap(), drawn)
 
@@ -131,9 +131,9 @@ def test_machine_code_has_the_stream_of_numpy(size, steps, seed):
 def test_predictions_have_the_same_bits_however_masks_are_drawn(name, monkeypatch):
     model = make(name)
     sampler, examples, sizes = Sampler(model, product="matmul"), images_for(model, 3), counted_draws(monkeypatch)
-    monkeypatch.setattr(job, "MANY", 0)
+    monkeypatch.setattr(engine, "MANY", 0)
     with monkeypatch.context() as without_numba:
-        without_numba.setattr(job, "why_no_subset_sums", lambda: "No module named 'numba'")
+        without_numba.setattr(engine, "subset_sums_error", lambda: "No module named 'numba'")
         expected = sampler.sample(examples, passes=20, masks="per_example")
     assert not sizes
     np.testing.assert_array_equal(sampler.sample(examples, passes=20, masks="per_example"), expected)

@@ -18,7 +18,7 @@ from mcviz.errors import (
 )
 from mcviz.runs import Layout, open_run, verify_run
 from mcviz.sampling import run_sampling
-from mcviz.sampling.loading import load_model
+from mcviz.sampling.model_files import load_model
 from mcviz.sampling.run_sampling import sample_run
 from mcviz.sampling.sampler import Sampler, as_sampler, sample
 from mcviz.sampling.source import model_digest
@@ -171,7 +171,7 @@ def test_a_run_of_a_product_that_is_missing_is_opened_and_not_gone_on_with(
 ) -> None:
     run = sample_run(Sampler(network, product="subset_sums"), data, tmp_path / "run", passes=3)
     sampler = Sampler(network)
-    monkeypatch.setattr("mcviz.sampling.products.why_no_subset_sums", lambda: "No module named 'numba'")
+    monkeypatch.setattr("mcviz.sampling.products.subset_sums_error", lambda: "No module named 'numba'")
     assert sample_run(sampler, data, tmp_path / "run", passes=3).digest == run.digest
     before = contents(tmp_path / "run")
     with pytest.raises(MissingPackageError, match=r"sums of subsets, which need numba.*No module named 'numba'"):
@@ -222,7 +222,7 @@ def test_a_compiled_run_is_opened_and_not_gone_on_with_where_there_is_no_xla(
 ) -> None:
     model, rows = network_of("compiled"), np.ones((4, 6), np.float32)
     run = sample_run(model, rows, tmp_path / "run", passes=3)
-    monkeypatch.setattr("mcviz.sampling.tracing.why_no_xla", lambda: "no platform")
+    monkeypatch.setattr("mcviz.sampling.tracing.xla_error", lambda: "no platform")
     assert sample_run(Sampler(model), rows, tmp_path / "run", passes=3).digest == run.digest
     assert Sampler.for_run(model, run).compiler == "none"
     before = contents(tmp_path / "run")

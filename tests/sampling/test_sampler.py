@@ -8,7 +8,7 @@ import pytest
 from keras import layers
 
 from mcviz.errors import DataNotFoundError, InvalidInputError, UnsuitableModelError
-from mcviz.sampling import Sampler, StochasticLayer, job, load_model, sample
+from mcviz.sampling import Sampler, StochasticLayer, engine, load_model, sample
 from tests.sampling.zoo import CLASSES, AlwaysOn, Subclassed, images_for, make, sequential
 
 pytestmark = pytest.mark.lowest
@@ -250,7 +250,7 @@ def test_randomness_that_does_not_come_from_keras_is_refused():
 
 
 def test_progress_counts_predictions_up_to_all(monkeypatch):
-    monkeypatch.setattr(job, "_most_threads", 1)  # at most three pieces of work finish between two calls
+    monkeypatch.setattr(engine, "_thread_limit", 1)  # at most three pieces of work finish between two calls
     seen: list[tuple[int, int]] = []
     sample(dense_model(), np.repeat(IMAGES, 100, axis=0), passes=300, progress=lambda *counts: seen.append(counts))
     assert len(seen) > 2

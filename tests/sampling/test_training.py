@@ -5,8 +5,7 @@ import pytest
 
 from mcviz.data import DataSet
 from mcviz.errors import DataNotFoundError, InvalidInputError
-from mcviz.sampling.reference import reference_network
-from mcviz.sampling.training import load_mnist, save_trained, train
+from mcviz.sampling.training import load_mnist, reference_network, save_trained, train
 
 
 def bright_half(count: int, seed: int) -> DataSet:

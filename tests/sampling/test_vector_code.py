@@ -23,7 +23,7 @@ def copied_sum(target, source, other, place, factor):
 
 
 def shifted(target, place, bits):
-    vector_code.shift_in(target, place, bits)
+    vector_code.append_bits(target, place, bits)
 
 
 def unpacked(target, place, word):
@@ -101,7 +101,7 @@ def test_where_machine_code_cannot_be_kept_it_is_made_all_the_same(monkeypatch, 
     monkeypatch.setattr(vector_code, "njit", keeps_nothing)
     filled = np.zeros(3)
 
-    @vector_code.compiled("void(float64[::1])")
+    @vector_code.jit("void(float64[::1])")
     def fill(numbers):
         numbers[:] = 2
 

@@ -29,7 +29,7 @@ from mcviz.measures.occlusion import Effects, occlusion_effects
 from mcviz.runs import Run
 
 if TYPE_CHECKING:
-    from mcviz.sampling.neighbours import Neighbours
+    from mcviz.sampling.features import Neighbours
 
 NEIGHBOURS = 6
 PASSES = 100  # of each input with a part hidden
@@ -65,9 +65,9 @@ def neighbours(explained: Explained) -> None:
         st.caption("This run was kept without its examples, so there is none to compare with.")
         return
     prepared, found = sampler(run), _neighbours(run)
-    from mcviz.sampling.features import own_features
+    from mcviz.sampling.features import unit_features
 
-    features = own_features(prepared, model_inputs(run, as_batch(explained.content)))[0]
+    features = unit_features(prepared, model_inputs(run, as_batch(explained.content)))[0]
     examples, cosines = found.nearest(features, NEIGHBOURS, explained.example)
     if len(examples) == 0:
         st.caption("This run has no other example.")
@@ -181,7 +181,7 @@ def _stop() -> None:
 
 def _neighbours(run: Run) -> "Neighbours":
     held, prepared = _held(run), sampler(run)
-    from mcviz.sampling.neighbours import find_neighbours
+    from mcviz.sampling.features import find_neighbours
 
     if not held:
         with progress_bar("examples as the model sees them") as progress:

@@ -100,13 +100,14 @@ def _running(run: Run, name: str) -> bool:
 def _computed(run: Run, name: str, stage: Callable[[str, float], object]) -> OODScores:
     stage("Loading the model", 0.0)
     prepared = sampler(run)
-    from mcviz.sampling.ood_comparison import compare, read_set  # here, because TensorFlow takes seconds to import
+    # here, because TensorFlow takes seconds to import
+    from mcviz.sampling.ood_comparison import compute_ood_scores, read_set
 
     def told(what: str, done: float) -> None:
         stage(as_markdown(what), min(done, 1.0))
 
     given = [read_set(prepared, run, _offered(run)[name])] if name else []
-    return compare(prepared, run, given, kept=kept_scores(run), stage=told)
+    return compute_ood_scores(prepared, run, given, kept=kept_scores(run), stage=told)
 
 
 def _ask(digest: str | None, name: str = "") -> None:

@@ -26,7 +26,7 @@ def _others(run: Run, settings: DistortionSettings, images: np.ndarray) -> np.nd
 @cached_for_run(numbers_key, max_entries=32)
 def _gradient_signs(run: Run, pixels: str, _images: np.ndarray) -> np.ndarray:  # noqa: ARG001 (of the images)
     network = model(run)
-    from mcviz.sampling.adversarial import gradient_sign
+    from mcviz.sampling.robustness import gradient_sign
 
     used = run.manifest.model
     signs = gradient_sign(

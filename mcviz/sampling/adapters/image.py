@@ -9,11 +9,11 @@ from mcviz.data import DataSet, InPlace, Pictures
 from mcviz.data.resizing import in_channels, resized
 from mcviz.runs import Preprocessing, Run, StoredImages, ValueScale
 from mcviz.sampling.examples import (
-    first_scaling,
-    in_models_size,
-    preprocessed,
-    preprocessing_of,
-    shape_for,
+    default_preprocessing,
+    find_scaling_layer,
+    model_shape,
+    preprocess,
+    resize_to_model,
     takes_whole_numbers,
 )
 from mcviz.sampling.sampler import Sampler
@@ -56,12 +56,12 @@ class ImageAdapter:
             InvalidInputError: images of another size than the model's, fractions for one that takes whole numbers, or
                 preprocessing for other channels.
         """
-        shape_for(sampler.input_shape, shape)
+        model_shape(sampler.input_shape, shape)
         if dtype != np.uint8 and takes_whole_numbers(sampler.input_dtype):
             raise invalid("data", "uint8 images, since the model takes whole numbers", dtype, "Save them as uint8.")
         if preprocessing is not None:
             preprocessing.check(shape[-1])
-        return cls(sampler, preprocessing or preprocessing_of(sampler.model, sampler.input_dtype, dtype))
+        return cls(sampler, preprocessing or default_preprocessing(sampler.model, sampler.input_dtype, dtype))
 
     @classmethod
     def for_examples(
@@ -82,7 +82,7 @@ class ImageAdapter:
                 any.
         """
         crop = preprocessing is not None and preprocessing.crop
-        images = in_models_size(examples, sampler.input_shape, crop)
+        images = resize_to_model(examples, sampler.input_shape, crop)
         return cls.for_data(sampler, images.shape, images.dtype, preprocessing), images
 
     @classmethod
@@ -116,10 +116,10 @@ class ImageAdapter:
         Raises:
             InvalidInputError: images of another size.
         """
-        shape = shape_for(self.sampler.input_shape, images.shape)
+        shape = model_shape(self.sampler.input_shape, images.shape)
         taken = images.astype(np.float32) if images.dtype == np.uint8 else images.astype(np.float32, copy=False)
         if not self.preprocessing.applied:
-            taken = preprocessed(taken, self.preprocessing)
+            taken = preprocess(taken, self.preprocessing)
         if takes_whole_numbers(self.sampler.input_dtype):
             return taken.round().astype(self.sampler.input_dtype).reshape(shape)
         return taken.reshape(shape)
@@ -164,7 +164,7 @@ class ImageAdapter:
         """See `Adapter`: a range that a model rarely takes."""
         how, highest = self.preprocessing, float(images.max())
         untouched = how.divide_by == 1 and not how.mean and not how.applied
-        if images.dtype == np.uint8 or not untouched or first_scaling(self.sampler.model) is not None:
+        if images.dtype == np.uint8 or not untouched or find_scaling_layer(self.sampler.model) is not None:
             return ""
         if images.min() < 0 or highest <= 1:
             return ""

@@ -6,7 +6,7 @@ import numpy as np
 
 from mcviz.data import DataSet
 from mcviz.runs import Preprocessing, Run
-from mcviz.sampling.examples import fits, preprocessed, shape_in_words, takes_whole_numbers
+from mcviz.sampling.examples import fits_shape, format_shape, preprocess, takes_whole_numbers
 from mcviz.sampling.sampler import Sampler
 from mcviz.validate import invalid
 
@@ -41,11 +41,11 @@ class RowAdapter:
         rows = examples.rows.to_numpy(np.float32)
         if sampler.takes_texts:
             raise invalid("data", "texts, as the model takes them", "rows of numbers", "Name their column.")
-        if sampler.input_shape is not None and not fits(rows.shape[1:], sampler.input_shape):
+        if sampler.input_shape is not None and not fits_shape(rows.shape[1:], sampler.input_shape):
             names = ", ".join(map(str, examples.rows.columns[:5])) + (", …" if rows.shape[1] > 5 else "")
             advice = "Name the columns in the model's order (features, on the command line --feature-columns)."
             found = f"{rows.shape[1]:,} columns: {names}"
-            raise invalid("data", f"of the shape {shape_in_words(sampler.input_shape)}", found, advice)
+            raise invalid("data", f"of the shape {format_shape(sampler.input_shape)}", found, advice)
         if preprocessing is None:
             return cls(sampler), rows
         if preprocessing.channel_order != "rgb":
@@ -70,7 +70,7 @@ class RowAdapter:
 
     def from_stored(self, examples: np.ndarray) -> np.ndarray:
         """See `Adapter`: (N, D) float32 rows; whole numbers for a model that takes them."""
-        taken = examples if self.preprocessing.applied else preprocessed(examples, self.preprocessing)
+        taken = examples if self.preprocessing.applied else preprocess(examples, self.preprocessing)
         if takes_whole_numbers(self.sampler.input_dtype):
             return taken.round().astype(self.sampler.input_dtype)
         return taken

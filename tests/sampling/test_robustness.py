@@ -1,4 +1,4 @@
-"""Gradients against finite differences."""
+"""Gradients against finite differences, and terms along a distortion against predicting each step by itself."""
 
 import keras
 import numpy as np
@@ -6,10 +6,14 @@ import pytest
 from keras import layers
 
 from mcviz.errors import UnsuitableModelError
-from mcviz.sampling.adversarial import gradient_sign
-from mcviz.sampling.reference import reference_network
+from mcviz.measures.calibration import terms
+from mcviz.sampling import Sampler
+from mcviz.sampling.robustness import calibration_terms, gradient_sign
+from mcviz.sampling.training import reference_network
 
 IMAGES = np.random.default_rng(0).random((37, 12, 12, 1), dtype=np.float32)
+AMOUNTS = [0.0, 0.5, 1.0]
+EXAMPLES, PASSES = 30, 7
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +68,60 @@ def test_logits_and_probabilities_have_the_same_signs() -> None:
     np.testing.assert_array_equal(
         gradient_sign(keras.Model(image, logits), vectors), gradient_sign(with_softmax, vectors)
     )
+
+
+@pytest.fixture(scope="module")
+def sampler() -> Sampler:
+    keras.utils.set_random_seed(0)
+    layers = [keras.Input((6,)), keras.layers.Dropout(0.5), keras.layers.Dense(3, activation="softmax")]
+    return Sampler(keras.Sequential(layers))
+
+
+@pytest.fixture(scope="module")
+def examples() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(EXAMPLES, 6)).astype(np.float32)
+
+
+def test_each_step_is_predicted_in_the_three_ways(sampler: Sampler, examples: np.ndarray) -> None:
+    labels, done = np.arange(EXAMPLES) % 3, []
+    found = calibration_terms(
+        sampler,
+        lambda amount: examples * np.float32(1 - amount),
+        AMOUNTS,
+        labels,
+        passes=PASSES,
+        seed=4,
+        progress=lambda *counts: done.append(counts),
+    )
+    for amount, step in zip(AMOUNTS, found, strict=True):
+        distorted = examples * np.float32(1 - amount)
+        probs = sampler.sample(distorted, passes=PASSES, seed=4)
+        ways = {
+            "deterministic": sampler.model.predict(distorted, verbose=0)[None],
+            "single_pass": probs,
+            "ensemble": probs.mean(axis=0)[None],
+        }
+        for name, of_way in ways.items():
+            expected = terms(of_way, labels)
+            np.testing.assert_array_equal(step[name].correct, expected.correct)
+            for field in ("confidence", "nll", "brier"):
+                np.testing.assert_allclose(getattr(step[name], field), getattr(expected, field), rtol=1e-4, atol=1e-6)
+    shares = [part / total for part, total in done]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    assert {total for _, total in done} == {len(AMOUNTS) * PASSES * EXAMPLES}
+
+
+def test_what_progress_raises_ends_it(sampler: Sampler, examples: np.ndarray) -> None:
+    steps = []
+
+    def distorted(amount: float) -> np.ndarray:
+        steps.append(amount)
+        return examples
+
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        calibration_terms(sampler, distorted, AMOUNTS, np.zeros(EXAMPLES, int), passes=PASSES, progress=stop)
+    assert steps == AMOUNTS[:1]

@@ -1,0 +1,303 @@
+"""The engine: one call of a sampler, cut into pieces of work that threads share.
+
+Examples come in blocks of one size, the last one filled up: a part of a model always computes that many rows. Matrix
+products round differently for other sizes, and the same example must give the same bits in any company.
+"""
+
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from functools import cached_property, lru_cache, partial
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from mcviz.errors import UnsuitableModelError
+from mcviz.runs.contents import Progress
+from mcviz.sampling.masked_layers import MatrixProduct, as_tensor
+from mcviz.sampling.plan import Plan
+from mcviz.sampling.products import SUBSET_SUMS, Product, subset_sums_error, thread_memory
+from mcviz.sampling.random_numbers import (
+    DrawBernoulli,
+    RandomRequest,
+    bernoulli,
+    draw_active_mask,
+    draw_random_numbers,
+    make_generator,
+)
+from mcviz.sampling.texts import TextNumbers
+
+MOST_SHARED_EXAMPLES = 64
+MOST_SHARED_BYTES = 64 << 20
+FACTORED_BLOCKS = 2
+MANY = 1 << 31  # random bools, for which numba saves as much time as importing it takes
+
+_thread_limit: int | None = None  # of a process that should not use all cores
+
+
+@dataclass(frozen=True)
+class Computation:
+    """Passes over examples.
+
+    Attributes:
+        plan: of the model.
+        examples: (N, ...) as the model takes them.
+        result: (T, N, width) float32, to be filled.
+        seed: of the random numbers.
+        per_example: whether each example has masks of its own.
+        first_pass: the number of the first pass.
+        first_example: the number of the first example.
+        product: how `plan.masked_dense` is computed.
+    """
+
+    plan: Plan
+    examples: np.ndarray | TextNumbers
+    result: np.ndarray
+    seed: int
+    per_example: bool
+    first_pass: int
+    first_example: int
+    product: str
+
+    def run(self, progress: Progress | None) -> None:
+        """Fill the result.
+
+        Args:
+            progress: called with (done, total) predictions.
+
+        Raises:
+            UnsuitableModelError: the model returned numbers that are not finite.
+            BaseException: from `progress`; the work stops first.
+        """
+        total, done = self.result.shape[0] * self.result.shape[1], 0
+        waiting: set[Future[int]] = set()
+
+        def await_piece() -> None:
+            nonlocal done, waiting
+            finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            done += sum(future.result() for future in finished)
+            if progress:
+                progress(done, total)
+
+        with ThreadPoolExecutor(thread_count()) as pool:
+            try:
+                for piece in self._pieces(pool):
+                    waiting.add(pool.submit(piece))
+                    if len(waiting) > 2 * thread_count():
+                        await_piece()
+                while waiting:
+                    await_piece()
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    @property
+    def _end(self) -> int:
+        return self.first_example + len(self.examples)
+
+    def _pieces(self, pool: ThreadPoolExecutor) -> Iterator[Callable[[], int]]:
+        """Yield the work as functions that may run in any order and return the number of their predictions."""
+        plan, last_pass = self.plan, self.first_pass + len(self.result)
+        blocks = range(self.first_pass // plan.passes_per_block, -(-last_pass // plan.passes_per_block))
+        unit = max(plan.examples_per_block, plan.shared_examples_per_block)
+        affordable = min(MOST_SHARED_EXAMPLES, MOST_SHARED_BYTES // max(1, plan.shared_bytes))
+        step = unit * max(1, affordable // unit)
+        pass_numbers = lru_cache(FACTORED_BLOCKS)(self._draw_pass_numbers)  # up to that many serve all examples
+        for start in range(self.first_example // unit * unit, self._end, step):
+            stop = min(self._end, start + step)
+            tensors = self._compute_shared_part(start, -(-stop // unit) * unit, pool)
+            for group in self._group_blocks(blocks):
+                numbers = [pass_numbers(block) for block in group]
+                for example in range(start, stop, plan.examples_per_block):
+                    if example + plan.examples_per_block > self.first_example:
+                        rows = slice(example - start, example - start + plan.examples_per_block)
+                        yield partial(self._run_piece, example, group, numbers, [tensor[rows] for tensor in tensors])
+
+    def _group_blocks(self, blocks: range) -> Iterator[range]:
+        """Group blocks of passes into pieces of work: several where the scaled kernel serves them all."""
+        size = FACTORED_BLOCKS if self.plan.masked_dense else 1
+        if len(self.examples) <= self.plan.examples_per_block:
+            size = min(size, -(-len(blocks) // thread_count()))
+        return (blocks[at : at + size] for at in range(0, len(blocks), size))
+
+    def _run_piece(
+        self, example: int, group: range, pass_numbers: list[dict[int, Any]], tensors: list[np.ndarray]
+    ) -> int:
+        """Fill the result for the block of examples that starts at `example` and some blocks of passes."""
+        plan = self.plan
+        wanted = range(max(example, self.first_example), min(example + plan.examples_per_block, self._end))
+        products = self._multiply(group, example, wanted, pass_numbers, tensors[0]) if plan.masked_dense else None
+        done = 0
+        for at, (block, given) in enumerate(zip(group, pass_numbers, strict=True)):
+            numbers = [
+                self._draw_numbers(request, block, example, wanted, given, tensors)
+                for request in plan.random_requests
+                if not plan.masked_dense or request != plan.masked_dense.request
+            ]
+            start = [tf.constant(each) for each in tensors] if products is None else [as_tensor(products[at])]
+            predicted = plan.random_part(start, numbers).numpy()
+            done += self._store(
+                block, example, wanted, predicted.reshape(plan.examples_per_block, plan.passes_per_block, -1)
+            )
+        return done
+
+    def _draw_numbers(
+        self,
+        request: RandomRequest,
+        block: int,
+        example: int,
+        wanted: range,
+        pass_numbers: dict[int, Any],
+        tensors: list[np.ndarray],
+    ) -> tf.Tensor:
+        """Draw (examples × passes, *request.shape) for one block of examples, zero for unwanted ones.
+
+        They are in memory of the thread, but for those that all examples share.
+        """
+        if request.number in pass_numbers:
+            return pass_numbers[request.number]
+        plan = self.plan
+        dtype: type[np.generic] = np.bool_ if request.distribution == "bernoulli" else np.float32
+        shape = (plan.examples_per_block, plan.passes_per_block, *request.shape)
+        numbers = thread_memory(f"numbers {request.number}", shape, dtype)
+        numbers[: wanted.start - example] = 0
+        numbers[wanted.stop - example :] = 0
+        for i in wanted:
+            own, tensor = numbers[i - example], plan.masked_tensors.get(request.number)
+            activations = None if tensor is None else tensors[tensor][i - example].reshape(-1)
+            if activations is None or activations.all():
+                draw_random_numbers(request, plan.passes_per_block, self.seed, block, i, own, self._draw_bernoulli)
+                continue
+            active = np.flatnonzero(activations)
+            own[:] = 0
+            own.reshape(plan.passes_per_block, -1)[:, active] = draw_active_mask(
+                request, plan.passes_per_block, self.seed, block, i, active, self._draw_bernoulli
+            )
+        return as_tensor(numbers.reshape(-1, *request.shape))
+
+    def _draw_pass_numbers(self, block: int) -> dict[int, Any]:
+        """Draw the random numbers that all examples share in a block of passes, by the number of their request.
+
+        They are a tensor (examples × passes, *request.shape), or for the dropout in front of a masked dense layer an
+        array as the product takes it.
+        """
+        plan, shared = self.plan, {}
+        for request in plan.random_requests:
+            if self.per_example and not request.shared:
+                continue
+            numbers = draw_random_numbers(
+                request, plan.passes_per_block, self.seed, block, None, draw=self._draw_bernoulli
+            )
+            if plan.masked_dense and request == plan.masked_dense.request:
+                shared[request.number] = self._product.prepare_pass_mask(numbers.reshape(plan.passes_per_block, -1))
+            else:
+                shared[request.number] = tf.constant(np.concatenate([numbers] * plan.examples_per_block))
+        return shared
+
+    def _multiply(
+        self, group: range, example: int, wanted: range, pass_numbers: list[dict[int, Any]], activations: np.ndarray
+    ) -> np.ndarray:
+        """Compute the masked dense layer, (blocks, examples × passes, units); unwanted ones get any numbers."""
+        plan = self.plan
+        assert plan.masked_dense is not None
+        request = plan.masked_dense.request
+        shape = (len(group), plan.examples_per_block, plan.passes_per_block, plan.masked_dense.units)
+        products = thread_memory("products", shape, np.float32)
+        start = self.first_pass - group.start * plan.passes_per_block
+        passes = range(max(start, 0), min(start + len(self.result), len(group) * plan.passes_per_block))
+        for i in wanted:
+            own = activations[i - example].reshape(-1)
+            if self.per_example:
+                generators = [make_generator(request, self.seed, block, i) for block in group]
+                self._product.multiply_per_example(products, i - example, passes, own, generators, request.rate)
+            else:
+                masks = [numbers[request.number] for numbers in pass_numbers]
+                self._product.multiply_per_pass(products, i - example, passes, own, masks)
+        return products.reshape(len(group), plan.examples_per_block * plan.passes_per_block, -1)
+
+    def _compute_shared_part(self, start: int, stop: int, pool: ThreadPoolExecutor) -> list[np.ndarray]:
+        """Compute the shared part of examples `start` to `stop`, whole blocks, zero where none is wanted."""
+        size = self.plan.shared_examples_per_block
+        blocks = [at for at in range(start, stop, size) if at < self._end and at + size > self.first_example]
+        tensors: list[np.ndarray] = []
+        for at, values in zip(blocks, pool.map(self._compute_shared_block, blocks), strict=True):
+            tensors = tensors or [np.zeros((stop - start, *value.shape[1:]), value.dtype) for value in values]
+            for tensor, value in zip(tensors, values, strict=True):
+                tensor[at - start : at - start + size] = value
+        return tensors
+
+    def _compute_shared_block(self, start: int) -> list[np.ndarray]:
+        block = _pad_block(self.examples, start - self.first_example, self.plan.shared_examples_per_block)
+        return [tensor.numpy() for tensor in self.plan.shared_part(tf.constant(block))]
+
+    def _store(self, block: int, example: int, wanted: range, predicted: np.ndarray) -> int:
+        first = block * self.plan.passes_per_block
+        passes = range(
+            max(first, self.first_pass), min(first + self.plan.passes_per_block, self.first_pass + len(self.result))
+        )
+        values = predicted[wanted.start - example : wanted.stop - example, passes.start - first : passes.stop - first]
+        if not np.isfinite(values).all():
+            raise UnsuitableModelError(
+                "The model returned numbers that are not finite. "
+                f"Received: examples {wanted.start} to {wanted.stop - 1}. "
+                "Check them for numbers that are not finite and for the scale that the model was trained on."
+            )
+        rows = slice(passes.start - self.first_pass, passes.stop - self.first_pass)
+        columns = slice(wanted.start - self.first_example, wanted.stop - self.first_example)
+        self.result[rows, columns] = values.swapaxes(0, 1)
+        return len(passes) * len(wanted)
+
+    @cached_property
+    def _draw_bernoulli(self) -> DrawBernoulli:
+        """The way to draw masks. Both give the same bits, but numba takes most of a second to be imported."""
+        passes, examples = self.result.shape[:2]
+        per_row = sum(math.prod(each.shape) for each in self.plan.random_requests if each.distribution == "bernoulli")
+        has_numba = "numba" in sys.modules or (self.plan.masked_dense and self.product == SUBSET_SUMS)
+        many = self.per_example and passes * examples * per_row >= MANY
+        if (has_numba or many) and not subset_sums_error():
+            from mcviz.sampling import random_bits
+
+            return random_bits.bernoulli
+        return bernoulli
+
+    @cached_property
+    def _product(self) -> Product:
+        assert self.plan.masked_dense is not None
+        kernel = self.plan.masked_dense.kernel()[0].numpy()
+        if self.product == SUBSET_SUMS:
+            from mcviz.sampling.subset_sums import SubsetSums  # here, because numba takes most of a second to import
+
+            return SubsetSums(kernel)
+        return MatrixProduct(kernel)
+
+
+def iterate_blocks(examples: np.ndarray | TextNumbers, size: int) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield examples block by block: the slice of those in the block, and the (size, ...) block."""
+    for start in range(0, len(examples), size):
+        yield slice(start, min(start + size, len(examples))), _pad_block(examples, start, size)
+
+
+def limit_threads(most: int) -> None:
+    """Limit the threads of this process from now on, since other processes on the machine share its work."""
+    global _thread_limit
+    _thread_limit = most
+
+
+def thread_count() -> int:
+    """Return how many threads this process may use at a time."""
+    if _thread_limit:
+        return _thread_limit
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _pad_block(examples: np.ndarray | TextNumbers, start: int, size: int) -> np.ndarray:
+    """Return rows `start` to `start + size - 1`, zeros where no examples are; `start` may be up to a block below 0."""
+    if 0 <= start <= len(examples) - size:
+        return examples[start : start + size]
+    block = np.zeros((size, *examples.shape[1:]), examples.dtype)
+    given = examples[max(start, 0) : start + size]
+    block[max(-start, 0) :][: len(given)] = given
+    return block
