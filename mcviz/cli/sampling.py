@@ -48,10 +48,10 @@ def _cluster(scheduler: str | None, stopped: str) -> "Iterator[Client | None]":
     require_keras()
     require_dask()
     with loading(stopped):
-        from mcviz.sampling.cluster import connected
+        from mcviz.sampling.cluster import connect
     with ExitStack() as held:
         with loading(stopped):
-            client = held.enter_context(connected(scheduler))
+            client = held.enter_context(connect(scheduler))
         held.enter_context(warnings.catch_warnings())
         warnings.showwarning = lambda message, *_, **__: tell(f"warning: {message}")
         yield client
@@ -60,10 +60,10 @@ def _cluster(scheduler: str | None, stopped: str) -> "Iterator[Client | None]":
 def _sample(options: SampleOptions, cluster: "Client | None", stopped: str) -> None:
     watcher = click.get_current_context().find_object(Watcher)  # of a job
     sampler, examples, preprocessing = _load_model_and_data(options, stopped)
-    from mcviz.sampling.checking import first_look
+    from mcviz.sampling.checking import try_model
     from mcviz.sampling.run_sampling import sample_run
 
-    look = first_look(sampler, examples, preprocessing)
+    look = try_model(sampler, examples, preprocessing)
     say(sampler.description())
     say(f"{look.adapter.plural}: {look.adapter.preprocessing}. {look.adapter.preprocessing.reason}")
     if look.advice:
@@ -147,9 +147,9 @@ def _find_preprocessing(
         return None
     from msgspec.structs import replace
 
-    from mcviz.sampling.examples import preprocessing_of
+    from mcviz.sampling.examples import default_preprocessing
 
-    found = preprocessing_of(sampler.model, sampler.input_dtype, examples.images.dtype)
+    found = default_preprocessing(sampler.model, sampler.input_dtype, examples.images.dtype)
     return replace(found, crop=options.crop, channel_order=options.channel_order or "rgb")
 
 
