@@ -10,7 +10,7 @@ from sklearn.ensemble import IsolationForest
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import OneClassSVM
 
-from mcviz.measures.outliers import nearest_neighbours
+from mcviz.measures.detectors import nearest_neighbours
 
 Array = np.ndarray
 

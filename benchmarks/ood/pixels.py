@@ -15,7 +15,7 @@ import pandas as pd
 from benchmarks.ood.results import FIGURES, HERE, MISTAKES
 from benchmarks.ood.sets import study_images
 from mcviz.measures.detection import bootstrap, detection
-from mcviz.measures.outliers import Span
+from mcviz.measures.detectors import Span
 from mcviz.runs import Run, open_run
 
 KEPT = HERE / "pixels.csv"

@@ -22,8 +22,7 @@ from benchmarks.ood.known_sets import ImageSet, validation_sets
 from benchmarks.ood.moments import moment_vector
 from benchmarks.ood.results import MISTAKES, PROBE
 from mcviz.measures.detection import detection
-from mcviz.measures.ood import OODDetector
-from mcviz.measures.subspaces import ClassSubspaces, unexplained_share
+from mcviz.measures.ood import ClassSubspaces, OODDetector, unexplained_share
 from mcviz.sampling import Sampler, load_model
 from mcviz.sampling.features import activations_before_dropout, last_logits, penultimate, penultimate_model
 

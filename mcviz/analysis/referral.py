@@ -12,7 +12,7 @@ from mcviz import validate
 from mcviz.analysis.base import listed, ranking_scores_of, require_classes, require_labels
 from mcviz.errors import InvalidInputError
 from mcviz.measures import SCORES, Score, percent
-from mcviz.measures.prediction_sets import SetFigures, cross_fitted_sets, set_figures
+from mcviz.measures.conformal import SetFigures, cross_fitted_sets, set_figures
 from mcviz.measures.referral import (
     Costs,
     Guarantee,

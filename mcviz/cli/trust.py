@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from mcviz.analysis.trust import Convergence
     from mcviz.measures.calibration import Calibration, Figures
+    from mcviz.measures.conformal import SetFigures
     from mcviz.measures.groups import GroupTest
-    from mcviz.measures.prediction_sets import SetFigures
     from mcviz.measures.referral import Costs
     from mcviz.measures.selective import SelectiveFigures
     from mcviz.runs import Run

@@ -1,6 +1,6 @@
-"""How many passes are enough: what the mean of the first 1, 2, … passes is worth, and how far its ranking still moves.
+"""How many passes are enough: how good the mean of the first 1, 2, … passes is, and how far its ranking still moves.
 
-Like `measures.calibration` of which it gives the terms, it is computed of one block of examples after the other.
+Passes are read one block of examples after the other: counts of blocks add up, and terms of blocks are concatenated.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,6 +10,37 @@ import numpy as np
 from mcviz.measures.calibration import Terms, terms
 
 Array = np.ndarray
+
+
+def correct_per_pass(probs: Array, labels: Array) -> Array:
+    """Count the examples that each single pass predicts correctly.
+
+    Args:
+        probs: (T, N, C) floating point.
+        labels: (N,) integers.
+
+    Returns:
+        (T,) int64, each 0 to N.
+    """
+    return (probs.argmax(axis=-1) == labels).sum(axis=1, dtype=np.int64)
+
+
+def correct_by_ensemble_size(probs: Array, labels: Array) -> Array:
+    """Count the examples that the mean of the first 1, 2, … T passes predicts correctly.
+
+    Args:
+        probs: (T, N, C) floating point.
+        labels: (N,) integers.
+
+    Returns:
+        (T,) int64, each 0 to N; entry t is of the ensemble of t + 1 passes.
+    """
+    total = np.zeros(probs.shape[1:], dtype=np.float64)
+    correct = np.empty(len(probs), dtype=np.int64)
+    for t, one_pass in enumerate(probs):
+        total += one_pass
+        correct[t] = (total.argmax(axis=-1) == labels).sum()
+    return correct
 
 
 def sizes_up_to(passes: int) -> list[int]:
@@ -62,3 +93,38 @@ def shared_top(one: Array, other: Array, top: int = 100) -> float:
     """
     first, second = (np.argsort(-values, kind="stable")[:top] for values in (one, other))
     return len(np.intersect1d(first, second)) / len(first)
+
+
+def first_in_both(order: Array, other: Array, size: int) -> int:
+    """How many of the first of one ranking are among as many first of another.
+
+    Args:
+        order: (N,) integers, the examples from the first rank to the last.
+        other: (N,) integers, likewise.
+        size: how many of the first, 1 to N.
+    """
+    return len(np.intersect1d(order[:size], other[:size]))
+
+
+def rank_correlation(values: Array, others: Array) -> float | None:
+    """Spearman's (1904) correlation of the ranks of two scores of the same examples, with ties at their mean rank.
+
+    Args:
+        values: (N,) floating point, finite.
+        others: (N,) floating point, finite.
+
+    Returns:
+        -1 to 1; None where all values of one are the same, or there are fewer than three.
+
+    Raises:
+        ValueError: arrays of different lengths.
+    """
+    from scipy.stats import rankdata  # here, because it takes a while to import
+
+    if len(values) != len(others):
+        raise ValueError(
+            f"two rankings should be of the same examples. Received: {len(values)} and {len(others)} values."
+        )
+    if len(values) < 3 or np.ptp(values) == 0 or np.ptp(others) == 0:
+        return None
+    return float(np.corrcoef(rankdata(values), rankdata(others))[0, 1])

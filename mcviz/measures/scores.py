@@ -96,6 +96,30 @@ def margin(probs: Array) -> Array:
     return top[:, -1] - top[:, -2]
 
 
+@register(
+    "Self-confidence (label quality)",
+    "probability",
+    "low",
+    "The ensemble's probability for the given label. Low: check the label.",
+)
+def self_confidence(mean_probs: Array, labels: Array) -> Array:
+    """The predictive mean's entry for the label, 0 to 1."""
+    return mean_probs[np.arange(len(labels)), labels]
+
+
+@register(
+    "Normalized margin (label quality)",
+    "probability",
+    "low",
+    "How far the given label is ahead of the likeliest other class; 50% is a tie. Low: check the label.",
+)
+def normalized_margin(mean_probs: Array, labels: Array) -> Array:
+    """The label's entry less the largest other one, from -1..1 to 0..1."""
+    others = mean_probs.copy()
+    others[np.arange(len(labels)), labels] = -np.inf
+    return (self_confidence(mean_probs, labels) - others.max(axis=1) + 1) / 2
+
+
 def scores(
     probs: Array,
     labels: Array | None = None,

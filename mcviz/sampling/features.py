@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from mcviz.errors import UnsuitableModelError
-from mcviz.measures.subspaces import unit_length
+from mcviz.measures.ood import unit_length
 from mcviz.sampling.job import padded_blocks
 from mcviz.sampling.sampler import Sampler
 

@@ -3,9 +3,15 @@
 import numpy as np
 
 from mcviz.errors import InvalidInputError
-from mcviz.measures.ood import LEAST_CALIBRATING, LEAST_EXAMPLES, OODDetector, OODPrediction
+from mcviz.measures.ood import (
+    LEAST_CALIBRATING,
+    LEAST_EXAMPLES,
+    ClassSubspaces,
+    OODDetector,
+    OODPrediction,
+    unexplained_share,
+)
 from mcviz.measures.referral import Shift, shift
-from mcviz.measures.subspaces import ClassSubspaces, unexplained_share
 from mcviz.runs import Derived, Run, load_derived, save_derived
 from mcviz.sampling.adapters import adapter_for_run, stored_examples
 from mcviz.sampling.features import activations_before_dropout

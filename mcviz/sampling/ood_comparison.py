@@ -21,10 +21,17 @@ from mcviz.measures.detectors import (
     NEIGHBOURS_OF_LAST,
     UNEXPLAINED,
     VERDICT,
+    Span,
+    nearest_neighbours,
 )
-from mcviz.measures.ood import LEAST_EXAMPLES, OODDetector, OODPrediction, uncertainty_of
-from mcviz.measures.outliers import Span, nearest_neighbours
-from mcviz.measures.subspaces import unexplained_share, unit_length
+from mcviz.measures.ood import (
+    LEAST_EXAMPLES,
+    OODDetector,
+    OODPrediction,
+    uncertainty_of,
+    unexplained_share,
+    unit_length,
+)
 from mcviz.runs import Run, open_run
 from mcviz.runs.ood_scores import OODScores, OODSet
 from mcviz.sampling.adapters import adapter_for_run, shown_examples

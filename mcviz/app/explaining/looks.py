@@ -25,7 +25,7 @@ from mcviz.app.state import PageState
 from mcviz.app.tasks import task_of
 from mcviz.app.tasks.base import CloserLook, ExampleContext
 from mcviz.app.wording import counted
-from mcviz.measures.occlusion import Effects, occlusion_effects
+from mcviz.measures.summary import Effects, occlusion_effects
 from mcviz.runs import Run
 
 if TYPE_CHECKING:

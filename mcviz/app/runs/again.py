@@ -16,7 +16,7 @@ from mcviz.errors import McvizError
 from mcviz.jobs import FoundJob, Job, Jobs
 from mcviz.jobs.of_run import can_be_sampled, options_of_more
 from mcviz.measures import most_uncertain_first
-from mcviz.measures.ranking import first_in_both, rank_correlation
+from mcviz.measures.convergence import first_in_both, rank_correlation
 from mcviz.runs import Run
 
 FIRST = 10  # examples of the ranking, and a tenth of it

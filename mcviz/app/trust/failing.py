@@ -24,7 +24,7 @@ from mcviz.errors import McvizError
 from mcviz.figures.trust import PREDICTORS, calibration_along
 from mcviz.measures.bootstrap import Interval
 from mcviz.measures.calibration import Calibration, Terms, calibration
-from mcviz.measures.degradation import degradation_in_words
+from mcviz.measures.calibration_words import degradation_in_words
 from mcviz.runs import Derived, Run, load_derived, save_derived
 
 EXAMPLES, STEPS, PASSES = 200, 6, 50  # at most

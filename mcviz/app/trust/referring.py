@@ -23,7 +23,7 @@ from mcviz.app.wording import counted
 from mcviz.figures.trust import accuracy_against_referred
 from mcviz.measures import percent
 from mcviz.measures.bootstrap import Interval
-from mcviz.measures.prediction_sets import SetFigures
+from mcviz.measures.conformal import SetFigures
 from mcviz.measures.referral import Costs, Referral, cheapest
 from mcviz.measures.selective import (
     Ranking,

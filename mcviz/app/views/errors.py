@@ -10,7 +10,7 @@ from mcviz.app.resources import scores_of, table
 from mcviz.app.selection import Selection, passing
 from mcviz.app.views.linked import axis_title, lasso_chart, shown_lasso
 from mcviz.figures import Window, error_against_score
-from mcviz.measures.ranking import rank_correlation
+from mcviz.measures.convergence import rank_correlation
 from mcviz.runs import Run
 
 ERROR = "absolute_error"

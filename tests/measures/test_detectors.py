@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mcviz.measures.outliers import Span, nearest_neighbours
+from mcviz.measures.detectors import Span, nearest_neighbours
 
 RANDOM = np.random.default_rng(0)
 

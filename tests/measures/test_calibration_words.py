@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mcviz.measures.calibration import Calibration, calibration, terms
-from mcviz.measures.degradation import degradation_in_words
+from mcviz.measures.calibration_words import degradation_in_words
 
 EXAMPLES = 400
 
