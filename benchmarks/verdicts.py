@@ -23,13 +23,14 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from mcviz.measures import Predictions, RegressionPredictions
 from mcviz.measures.bootstrap import Interval
-from mcviz.measures.calibration import SMALLEST, Figures, at_temperature, terms
+from mcviz.measures.calibration import SMALLEST_PROBABILITY, CalibrationFigures, apply_temperature, calibration_terms
 from mcviz.measures.calibration import calibration as calibrated
 from mcviz.measures.calibration_words import calibration_sentences
 from mcviz.measures.groups import group_tests
 from mcviz.measures.permutation import finds_more_than_chance
-from mcviz.measures.prediction_intervals import coverage_in_words, intervals_by_passes
-from mcviz.measures.quality import CLASSIFICATION, REGRESSION, Quality, Terms, compared
+from mcviz.measures.prediction_intervals import coverage_sentence, pass_intervals
+from mcviz.measures.quality import CLASSIFICATION, REGRESSION, Quality, compare_measures
+from mcviz.measures.regression import Terms
 from mcviz.measures.selective import Ranking, selective_figures
 
 Array = np.ndarray
@@ -222,7 +223,7 @@ def judged(random: Random, examples: int, mean: float, varied: bool, temperature
     """
     every = pool(mean, varied)
     probs = every[random.integers(POOL, size=examples)]
-    truth = at_temperature(probs, temperature)
+    truth = apply_temperature(probs, temperature)
     words, found = on_calibration(random, probs, truth)
     over = (probs.max(axis=1) - np.take_along_axis(truth, probs.argmax(axis=1)[:, None], axis=1)[:, 0]).mean()
     true = over, *expected_scores(mean, varied, temperature)
@@ -234,16 +235,16 @@ def judged(random: Random, examples: int, mean: float, varied: bool, temperature
 def expected_scores(mean: float, varied: bool, temperature: float) -> Array:
     """(2,) float64 the NLL and the Brier score that are to be expected of labels at a temperature."""
     probs = pool(mean, varied)
-    nll = -np.log(np.maximum(probs, SMALLEST))
+    nll = -np.log(np.maximum(probs, SMALLEST_PROBABILITY))
     brier = np.square(probs).sum(axis=1, keepdims=True) - 2 * probs + 1
-    truth = at_temperature(probs, temperature)
+    truth = apply_temperature(probs, temperature)
     return np.array([(truth * score).sum(axis=1).mean() for score in (nll, brier)])
 
 
-def on_calibration(random: Random, probs: Array, truth: Array) -> tuple[str, Figures]:
+def on_calibration(random: Random, probs: Array, truth: Array) -> tuple[str, CalibrationFigures]:
     """What is said of (N, 2) probabilities with labels drawn from those of `truth`, and the figures."""
     labels = (random.random(len(probs)) >= truth[:, 0]).astype(int)
-    found = calibrated({"ensemble": terms(probs[None], labels)}, resamples=RESAMPLES)
+    found = calibrated({"ensemble": calibration_terms(probs[None], labels)}, resamples=RESAMPLES)
     return calibration_sentences(found)[0], found.figures["ensemble"]
 
 
@@ -290,8 +291,8 @@ def on_coverage(random: Random, examples: int, share: float, spread: float) -> t
     outputs, variances = random.normal(size=(2, examples, 1)), random.gamma(2, size=(2, examples, 1))
     std = np.sqrt(outputs.var(axis=0) + variances.mean(axis=0))
     labels = random.normal(outputs.mean(axis=0), spread * std)
-    (found,) = intervals_by_passes(RegressionPredictions(outputs, variances), share).coverage(labels)
-    return coverage_in_words(found, share, examples), found
+    (found,) = pass_intervals(RegressionPredictions(outputs, variances), share).coverage(labels)
+    return coverage_sentence(found, share, examples), found
 
 
 def true_narrowness(random: Random) -> bool:
@@ -321,7 +322,7 @@ def regression_terms(random: Random, scale: Array, times: float = 1.0) -> Terms:
 
 def differing(quality: Quality, one: Terms, other: Terms, paired: bool) -> dict[str, bool]:
     """Which measures differ by more than noise."""
-    found = compared(quality, one, other, paired=paired, resamples=RESAMPLES)
+    found = compare_measures(quality, one, other, paired=paired, resamples=RESAMPLES)
     return {each.measure.name: each.verdict not in ("noise", "unknown") for each in found}
 
 
@@ -344,7 +345,7 @@ def false_groups(random: Random, examples: int, mean: float) -> bool:
     probs = pool(mean, True)[random.integers(POOL, size=examples)]
     labels = (random.random(examples) >= probs[:, 0]).astype(int)
     columns = {str(at): random.integers(GROUPS, size=examples) for at in range(3)}
-    return any(test.is_beyond_chance for test in group_tests(terms(probs[None], labels), columns))
+    return any(test.is_beyond_chance for test in group_tests(calibration_terms(probs[None], labels), columns))
 
 
 WORSE_GROUPS = (
@@ -360,7 +361,9 @@ def true_groups(random: Random) -> list[bool]:
     labels = (random.random(1000) >= right).astype(int)
     found = []
     for confidence, measure in ((right, "accuracy"), (np.full(1000, 0.9), "confidence")):
-        tests = group_tests(terms(np.stack([confidence, 1 - confidence], axis=1)[None], labels), {"own": members})
+        tests = group_tests(
+            calibration_terms(np.stack([confidence, 1 - confidence], axis=1)[None], labels), {"own": members}
+        )
         found.append(any(each.is_beyond_chance and (each.group, each.measure) == (0, measure) for each in tests))
     return found
 

@@ -150,7 +150,7 @@ def _all_detectors(
     parts = {name: ends[name] * values for name, values in of.ood_scores.items()}
     parts |= fitted(known, labels, of, everything=True)
     subspaces = ClassSubspaces.fit(known.vectors["front"], labels, known.vectors["mean"].shape[1])
-    probe = OODDetector.calibrated(subspaces, known.vectors["mean"], reference["unexplained_share"])
+    probe = OODDetector.calibrate(subspaces, known.vectors["mean"], reference["unexplained_share"])
     ood_score = probe.predict(of.vectors["mean"], of.vectors["front"]).ood_score
     return parts | combined(parts, reference) | {PROBE: ood_score}
 

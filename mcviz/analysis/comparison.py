@@ -12,7 +12,8 @@ import numpy as np
 from mcviz import validate
 from mcviz.errors import InvalidInputError
 from mcviz.measures.convergence import shared_top
-from mcviz.measures.quality import Compared, Terms, compared, joined
+from mcviz.measures.quality import MeasureComparison, compare_measures, join_terms
+from mcviz.measures.regression import Terms
 from mcviz.runs import Manifest, Run
 from mcviz.runs.contents import Progress
 from mcviz.tasks import Changes
@@ -51,7 +52,7 @@ class Comparison:
     paired: bool
     score: str
     confidence: float
-    measures: tuple[Compared, ...]
+    measures: tuple[MeasureComparison, ...]
     changes: Changes | None
     shared_top: float | None
     notes: tuple[str, ...]
@@ -69,15 +70,15 @@ class Comparison:
             return f"It is not known which run is better: {min(len(self.one), len(self.other))} examples are too few."
         return " ".join(map(self._in_words, known))
 
-    def _in_words(self, each: Compared) -> str:
+    def _in_words(self, each: MeasureComparison) -> str:
         name, difference = each.measure.label, each.difference
         if difference.value == 0:
             return f"The {name} is the same."
         unit = self.one.manifest.unit
         if each.verdict == "noise":
-            by = each.measure.with_interval(difference, unit, sign="+")
+            by = each.measure.format_interval(difference, unit, sign="+")
             return f"The {name} differs by {by}, which is within noise."
-        by = each.measure.with_interval(difference.size, unit, sign="-")
+        by = each.measure.format_interval(difference.magnitude, unit, sign="-")
         return f"{one_line(self.other.name)} has the {each.verdict} {name}, by {by}: more than noise."
 
     def as_dict(self) -> dict[str, Any]:
@@ -189,7 +190,7 @@ def compare(
     paired = same_examples(one.manifest, other.manifest)
     labels, notes = _labels(one, other, paired)
     uncertainty = [one.task.scores[score].uncertainty(run.scores()[score].to_numpy()) for run in (one, other)]
-    measures: list[Compared] = []
+    measures: list[MeasureComparison] = []
     terms = None
     if labels[0] is not None and labels[1] is not None:
         told = [_of_both(progress, at, len(one), len(other)) for at in range(2)]
@@ -197,7 +198,7 @@ def compare(
             _terms(one, labels[0], told[0]) | {"uncertainty": uncertainty[0]},
             _terms(other, labels[1], told[1]) | {"uncertainty": uncertainty[1]},
         )
-        measures = compared(one.task.quality, *terms, paired=paired, confidence=confidence)
+        measures = compare_measures(one.task.quality, *terms, paired=paired, confidence=confidence)
     changes = _changes(one, other, labels) if paired else None
     many = paired and len(one) > MOST_UNCERTAIN
     top = shared_top(uncertainty[0], uncertainty[1], MOST_UNCERTAIN) if many else None
@@ -262,7 +263,7 @@ def _terms(run: Run, labels: Array, progress: Progress | None) -> dict[str, Arra
         blocks.append(task.quality.terms(task.predictions(passes, labels[start:stop], targets=len(run.targets))))
         if progress:
             progress(stop, len(run))
-    return joined(blocks)
+    return join_terms(blocks)
 
 
 def _labels(one: Run, other: Run, paired: bool) -> tuple[Sequence[Array | None], list[str]]:

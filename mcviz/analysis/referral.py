@@ -12,22 +12,22 @@ from mcviz import validate
 from mcviz.analysis.base import listed, ranking_scores_of, require_classes, require_labels
 from mcviz.errors import InvalidInputError
 from mcviz.measures import SCORES, Score, percent
-from mcviz.measures.conformal import SetFigures, cross_fitted_sets, set_figures
+from mcviz.measures.conformal import SetFigures, cross_fit_sets, set_figures
 from mcviz.measures.referral import (
     Costs,
     Guarantee,
     Referral,
     Shift,
-    cheapest,
-    guaranteed,
-    guaranteed_accuracy,
-    guaranteed_budget,
-    referral_at,
+    compare_scores,
+    evaluate_threshold,
+    find_cheapest,
+    guarantee_accuracy,
+    guarantee_budget,
+    guarantee_threshold,
     referral_for_accuracy,
     referral_for_budget,
     referral_for_misses,
-    referred_at,
-    shift,
+    select_referred,
 )
 from mcviz.measures.selective import Ranking
 from mcviz.measures.units import percent_at_least
@@ -87,7 +87,7 @@ def cheapest_of(run: Run, mistake: float, look: float, score: str = "max_probabi
         InvalidInputError: the run has no labels, there is no such score, or a cost below 0.
     """
     mistake = validate.number("mistake", mistake, least=0)
-    return cheapest(ranking_of(run, score), mistake, validate.number("look", look, least=0))
+    return find_cheapest(ranking_of(run, score), mistake, validate.number("look", look, least=0))
 
 
 def uncertainty_of(run: Run, score: str) -> Array:
@@ -141,14 +141,14 @@ class RunReferral:
     @property
     def examples(self) -> Array:
         """(R,) int64, the examples that go to a person, the most uncertain first."""
-        return referred_at(uncertainty_of(self.run, self.score.name), self._rule)
+        return select_referred(uncertainty_of(self.run, self.score.name), self._rule)
 
     @property
     def guaranteed_examples(self) -> Array | None:
         """(R,) int64, those that go to a person for the guarantee; None where there is none."""
         if self.guarantee is None:
             return None
-        return referred_at(uncertainty_of(self.run, self.score.name), self.guarantee.threshold)
+        return select_referred(uncertainty_of(self.run, self.score.name), self.guarantee.threshold)
 
     @property
     def table(self) -> "pd.DataFrame":
@@ -178,11 +178,11 @@ class RunReferral:
         return self.guarantee.threshold
 
     def _found(self, rule: float) -> Referral | None:
-        return None if self.run.labels is None else referral_at(ranking_of(self.run, self.score.name), rule)
+        return None if self.run.labels is None else evaluate_threshold(ranking_of(self.run, self.score.name), rule)
 
     def _figures(self, rule: float) -> dict[str, Any]:
         uncertainty, found = uncertainty_of(self.run, self.score.name), self._found(rule)
-        examples = referred_at(uncertainty, rule)
+        examples = select_referred(uncertainty, rule)
         return {
             "referred": len(examples),
             "examples": len(self.run),
@@ -266,10 +266,10 @@ def refer(
             f"The {len(calibrated_on):,} labels of {calibrated_on.path} guarantee no threshold for this target. "
             "Ask for less, or for a lower confidence."
         )
-    found = shift(ranking.uncertainty, uncertainty)
+    found = compare_scores(ranking.uncertainty, uncertainty)
     if found.p_value < RARE:
         warnings.append(
-            f"The {SCORES[score].in_sentence} is distributed otherwise than in {calibrated_on.path} "
+            f"The {SCORES[score].inline_label} is distributed otherwise than in {calibrated_on.path} "
             f"(Kolmogorov–Smirnov {found.statistic:.3f}, p = {found.p_value:.2g}), and the guarantee is for examples "
             "that are alike."
         )
@@ -287,7 +287,7 @@ def prediction_sets_of(run: Run, coverage: float = SET_COVERAGE) -> SetFigures:
         InvalidInputError: the run has no labels, one example, or is of a regression.
     """
     labels = require_labels(run)
-    return set_figures(cross_fitted_sets(run.mean_probs, labels, coverage), labels)
+    return set_figures(cross_fit_sets(run.mean_probs, labels, coverage), labels)
 
 
 def referral_in_words(found: RunReferral) -> list[str]:
@@ -314,7 +314,7 @@ def referral_rows(found: RunReferral) -> list[tuple[str, ...]]:
     if given is not None and not (found.on_labels is not None and len(given.others) == len(run)):
         parts["the labels that tested the guarantee"] = given.on_others, len(given.others)
         if found.on_labels is None and run.labels is not None:
-            parts["this run's labels"] = referral_at(ranking_of(run, score.name), given.threshold), len(run)
+            parts["this run's labels"] = evaluate_threshold(ranking_of(run, score.name), given.threshold), len(run)
     rows = [
         (
             words,
@@ -325,11 +325,11 @@ def referral_rows(found: RunReferral) -> list[tuple[str, ...]]:
         )
         for words, (on, count) in parts.items()
     ]
-    return [("on", score.in_sentence, "to a person", "mistakes caught", "accuracy of the rest"), *rows] if rows else []
+    return [("on", score.inline_label, "to a person", "mistakes caught", "accuracy of the rest"), *rows] if rows else []
 
 
 def _looked_at(found: RunReferral, rule: float) -> str:
-    count = len(referred_at(uncertainty_of(found.run, found.score.name), rule))
+    count = len(select_referred(uncertainty_of(found.run, found.score.name), rule))
     return f"a person looks at {f'{count:,}' if count else 'none'} of {len(found.run):,} examples"
 
 
@@ -345,7 +345,7 @@ def _target(
         validate.fraction("accuracy", accuracy)
         return (
             partial(referral_for_accuracy, accuracy=accuracy),
-            lambda ranking, confidence, seed: guaranteed_accuracy(ranking, accuracy, confidence=confidence, seed=seed),
+            lambda ranking, confidence, seed: guarantee_accuracy(ranking, accuracy, confidence=confidence, seed=seed),
             f"an accuracy of the rest of {100 * accuracy:.6g}%",
         )
     if miss is not None:
@@ -353,7 +353,7 @@ def _target(
         choose = partial(referral_for_misses, share=miss)
         return (
             choose,
-            lambda ranking, confidence, seed: guaranteed(ranking, choose, confidence=confidence, seed=seed),
+            lambda ranking, confidence, seed: guarantee_threshold(ranking, choose, confidence=confidence, seed=seed),
             f"at most {100 * miss:.6g}% of the mistakes missed",
         )
     assert budget is not None
@@ -364,7 +364,7 @@ def _target(
 
     return (
         lambda ranking: referral_for_budget(ranking, of(ranking)),
-        lambda ranking, confidence, _: guaranteed_budget(ranking, of(ranking), confidence=confidence),
+        lambda ranking, confidence, _: guarantee_budget(ranking, of(ranking), confidence=confidence),
         f"a budget of {most:,} examples",
     )
 

@@ -18,12 +18,12 @@ from mcviz.measures import SCORES, Predictions, percent
 from mcviz.measures.bootstrap import Interval
 from mcviz.measures.calibration import (
     Calibration,
-    Terms,
+    CalibrationTerms,
+    calibration_terms,
+    cross_fit_temperature,
     equal_width_edges,
-    joined,
+    join_calibration_terms,
     reliability,
-    temperature_scaled,
-    terms,
 )
 from mcviz.measures.calibration_words import calibration_sentences
 from mcviz.measures.convergence import halves_by_size, shared_top, sizes_up_to, terms_by_size
@@ -46,7 +46,7 @@ MOST_THREADS = 4  # each holds the passes of a shard
 Found = TypeVar("Found")
 
 
-def predictors(run: Run, progress: Progress | None = None) -> dict[str, Terms]:
+def predictors(run: Run, progress: Progress | None = None) -> dict[str, CalibrationTerms]:
     """The ways to predict that a run has, for `measures.calibration.calibration`.
 
     Args:
@@ -64,11 +64,11 @@ def predictors(run: Run, progress: Progress | None = None) -> dict[str, Terms]:
     alone = {"ensemble": run.mean_probs}
     if run.deterministic_probs is not None:
         alone["deterministic"] = run.deterministic_probs
-    found = {name: terms(probs[None], labels) for name, probs in alone.items()}
-    single = _of_shards(run, lambda probs, examples: terms(probs, labels[examples]), progress)
-    found["single_pass"] = joined(single)
-    scaled = {f"{name}_scaled": temperature_scaled(probs, labels) for name, probs in alone.items()}
-    return found | {name: terms(probs[None], labels) for name, probs in scaled.items()}
+    found = {name: calibration_terms(probs[None], labels) for name, probs in alone.items()}
+    single = _of_shards(run, lambda probs, examples: calibration_terms(probs, labels[examples]), progress)
+    found["single_pass"] = join_calibration_terms(single)
+    scaled = {f"{name}_scaled": cross_fit_temperature(probs, labels) for name, probs in alone.items()}
+    return found | {name: calibration_terms(probs[None], labels) for name, probs in scaled.items()}
 
 
 @dataclass(frozen=True)
@@ -112,14 +112,14 @@ def convergence_of(run: Run, score: str = "max_probability", progress: Progress 
     labels, ranked_by = require_labels(run), SCORES[validate.one_of("score", score, ranking_scores_of(run))]
     sizes = sizes_up_to(run.passes)
 
-    def of_block(probs: Array, examples: slice) -> tuple[list[Terms], Array | None]:
+    def of_block(probs: Array, examples: slice) -> tuple[list[CalibrationTerms], Array | None]:
         halves = None
         if run.passes > 1:
             halves = halves_by_size(probs, lambda passes: ranked_by.compute(Predictions(passes)), sizes[1:])
         return terms_by_size(probs, labels[examples], sizes), halves
 
     found = _of_shards(run, of_block, progress)
-    ensembles = [joined(of_size) for of_size in zip(*(block for block, _ in found), strict=True)]
+    ensembles = [join_calibration_terms(of_size) for of_size in zip(*(block for block, _ in found), strict=True)]
     halves = [each for _, each in found if each is not None]
     pairs: Iterable[Array] = ranked_by.uncertainty(np.concatenate(halves, axis=2)) if halves else []
     return Convergence(
@@ -182,7 +182,9 @@ def _groups_of_classes(run: Run, column: str) -> "Groups":
     return Groups(tuple(map(one_line, run.class_names)), numbers.astype(np.int64))
 
 
-def group_tests_of(ensemble: Terms, columns: "Mapping[str, Groups]", confidence: float = 0.95) -> list[GroupTest]:
+def group_tests_of(
+    ensemble: CalibrationTerms, columns: "Mapping[str, Groups]", confidence: float = 0.95
+) -> list[GroupTest]:
     """Which groups fare worse than the rest, or are not calibrated, beyond chance: see `measures.groups`.
 
     Args:

@@ -74,9 +74,9 @@ def which_is_better(run: Run, other: Run, score: str) -> None:
     rows = [
         {
             "measure": each.measure.label,
-            as_markdown(run.name): each.measure.with_interval(each.one, unit),
-            as_markdown(other.name): each.measure.with_interval(each.other, unit),
-            "difference": each.measure.with_interval(each.difference, unit, sign="+"),
+            as_markdown(run.name): each.measure.format_interval(each.one, unit),
+            as_markdown(other.name): each.measure.format_interval(each.other, unit),
+            "difference": each.measure.format_interval(each.difference, unit, sign="+"),
             "": VERDICTS[each.verdict],
         }
         for each in found.measures
@@ -87,7 +87,7 @@ def which_is_better(run: Run, other: Run, score: str) -> None:
     st.caption(
         f"The difference is {as_markdown(other.name)} less {as_markdown(run.name)}, with {100 * found.confidence:.6g}% "
         f"intervals. One without 0 is more than noise: so large a difference is rare when {exchanged} between the runs "
-        f"at random. Where examples are ranked, it is by {scores_of(run)[score].in_sentence}."
+        f"at random. Where examples are ranked, it is by {scores_of(run)[score].inline_label}."
     )
     if found.terms:
         task_of(run).render_comparison({run.name: found.terms[0], other.name: found.terms[1]})
@@ -142,7 +142,7 @@ def doubted(run: ComparedRun, state: PageState, score: str) -> None:
     shown = one_of(state.score, [name for name in scores_of(run) if OTHER + name in numbers], score)
     if found.shared_top is not None:
         st.markdown(
-            f"Of the 100 examples that each is most uncertain about, by {scores_of(run)[score].in_sentence}, "
+            f"Of the 100 examples that each is most uncertain about, by {scores_of(run)[score].inline_label}, "
             f"**{100 * found.shared_top:.0f}** are the same."
         )
     colourings = [*grouping_columns(run), *offered(COLOURINGS, run)]

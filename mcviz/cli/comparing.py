@@ -57,7 +57,7 @@ def _measure_lines(found: "Comparison") -> list[str]:
     unit = found.one.manifest.unit
     lines = ["", f"{f'{100 * found.confidence:.6g}% intervals':<26}{'RUN':<{WIDTH}}{'OTHER':<{WIDTH}}OTHER less RUN"]
     for each in found.measures:
-        written = each.measure.with_interval
+        written = each.measure.format_interval
         lines.append(
             f"{each.measure.label:<26}{written(each.one, unit):<{WIDTH}}{written(each.other, unit):<{WIDTH}}"
             f"{written(each.difference, unit, sign='+'):<{WIDTH + 8}}{VERDICTS[each.verdict]}"

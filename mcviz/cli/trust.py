@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mcviz.analysis.trust import Convergence
-    from mcviz.measures.calibration import Calibration, Figures
+    from mcviz.measures.calibration import Calibration, CalibrationFigures
     from mcviz.measures.conformal import SetFigures
     from mcviz.measures.groups import GroupTest
     from mcviz.measures.referral import Costs
@@ -328,7 +328,7 @@ def _group_lines(by: str | None, groups: "dict[str, Calibration]") -> list[str]:
     for measure in ("accuracy", "overconfidence") if groups else ():
         lines += ["", f"{MEASURES[measure]} of the ensemble, by {by}"]
         for name, found in ordered:
-            count = len(found.ways["ensemble"])
+            count = len(found.predictors["ensemble"])
             lines.append(f"  {name:<24.24}{count:>9,} {_with_ends(found.figures['ensemble'], measure)}")
     return lines
 
@@ -394,7 +394,7 @@ def _cost_lines(found: "Costs | None", run: "Run", score: str) -> list[str]:
     ]
 
 
-def _with_ends(figures: "Figures", measure: str, sign: str = "") -> str:
+def _with_ends(figures: "CalibrationFigures", measure: str, sign: str = "") -> str:
     """A figure, and what stands beside it: the ends of its interval, or of an ECE what chance alone gives."""
     scale, end, digits = (100, "%", 2) if measure in IN_PERCENT else (1, "", 4)
     interval, beside = getattr(figures, measure), ""

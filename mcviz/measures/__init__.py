@@ -1,4 +1,4 @@
-"""What the passes say: functions of arrays, which know no file, no screen and no model."""
+"""Statistics of the passes: functions of arrays, which know no file, no screen and no model."""
 
 from mcviz.measures.convergence import correct_by_ensemble_size, correct_per_pass
 from mcviz.measures.registry import (

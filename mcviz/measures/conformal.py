@@ -1,6 +1,6 @@
-"""Conformal prediction (Vovk et al. 2005): what holds for new examples as often as it says, whatever the model.
+"""Conformal prediction (Vovk et al. 2005): guarantees for new examples, whatever the model.
 
-All that it asks for is that new examples are drawn as those for calibration were. A conformity score here is high where
+It only assumes that new examples are drawn as those for calibration were. A conformity score here is high where
 an example fits the model badly.
 
 Prediction sets hold the label as often as they say, for every class: the conformity score of a class is one less its
@@ -20,7 +20,7 @@ Array = np.ndarray
 
 
 def conformal_quantile(scores: Array, coverage: float) -> float:
-    """The bound that the score of a new example keeps with the chance `coverage` or more.
+    """Compute the bound that the score of a new example keeps with the chance `coverage` or more.
 
     Args:
         scores: (M,) of the examples for calibration.
@@ -36,7 +36,7 @@ def conformal_quantile(scores: Array, coverage: float) -> float:
 
 
 def conformal_p_values(calibration: Array, new: Array, groups: tuple[Array, Array] | None = None) -> Array:
-    """How rare a score as high as that is: at most the share a of new examples has a p-value of a or less.
+    """Compute conformal p-values: at most the share a of new examples has a p-value of a or less.
 
     Args:
         calibration: (M,) scores of the examples for calibration.
@@ -48,7 +48,7 @@ def conformal_p_values(calibration: Array, new: Array, groups: tuple[Array, Arra
         (…) float64 in 1/(M+1)..1, the share of the calibration, the new example itself counted in, that scores as high.
     """
     if groups is None:
-        return (as_high(calibration, new) + 1) / (len(calibration) + 1)
+        return (count_as_high(calibration, new) + 1) / (len(calibration) + 1)
     found = np.empty(new.shape)
     for group in np.unique(groups[1]):
         members = groups[1] == group
@@ -56,30 +56,30 @@ def conformal_p_values(calibration: Array, new: Array, groups: tuple[Array, Arra
     return found
 
 
-def as_high(calibration: Array, new: Array) -> Array:
-    """(…) int64: how many of (M,) scores for calibration are as high as each of (…) new ones."""
+def count_as_high(calibration: Array, new: Array) -> Array:
+    """Count how many of (M,) scores for calibration are as high as each of (…) new ones: (…) int64."""
     return len(calibration) - np.searchsorted(np.sort(calibration), new, side="left")
 
 
-def cross_fitted(examples: int, calibrated: Callable[[Array, Array], Array], seed: int = 0) -> Array:
+def cross_fit(examples: int, calibrate: Callable[[Array, Array], Array], seed: int = 0) -> Array:
     """Use examples for calibration of each other: one half of them at random for the other half.
 
     Args:
         examples: N, at least 2.
-        calibrated: takes (M,) int, the numbers of the examples for calibration, and (K,) int, those of the others, and
-            returns (K, …), what is found for the others.
+        calibrate: takes (M,) int, the numbers of the examples for calibration, and (K,) int, those of the others, and
+            returns (K, …), the results for the others.
         seed: of the halves.
 
     Returns:
-        (N, …) what is found for each example.
+        (N, …) the result for each example.
     """
     first, second = np.array_split(np.random.default_rng(seed).permutation(examples), 2)
-    found = np.concatenate([calibrated(second, first), calibrated(first, second)])
+    found = np.concatenate([calibrate(second, first), calibrate(first, second)])
     return found[np.argsort(np.concatenate([first, second]))]
 
 
 def prediction_sets(probs: Array, labels: Array, new: Array, coverage: float) -> Array:
-    """The sets of new examples.
+    """Compute the prediction sets of new examples.
 
     Args:
         probs: (M, C) floating point, of the examples for calibration.
@@ -95,8 +95,8 @@ def prediction_sets(probs: Array, labels: Array, new: Array, coverage: float) ->
     return 1 - new <= np.array(limits, new.dtype)
 
 
-def cross_fitted_sets(probs: Array, labels: Array, coverage: float, seed: int = 0) -> Array:
-    """The sets of labelled examples, each half calibrated by the other: as `prediction_sets` of N ≥ 2 examples.
+def cross_fit_sets(probs: Array, labels: Array, coverage: float, seed: int = 0) -> Array:
+    """Compute the sets of N ≥ 2 labelled examples as `prediction_sets` does, each half calibrated by the other.
 
     Args:
         probs: (N, C) floating point.
@@ -104,7 +104,7 @@ def cross_fitted_sets(probs: Array, labels: Array, coverage: float, seed: int = 
         coverage: as for `prediction_sets`.
         seed: of the halves.
     """
-    return cross_fitted(
+    return cross_fit(
         len(labels),
         lambda calibration, others: prediction_sets(probs[calibration], labels[calibration], probs[others], coverage),
         seed,
@@ -113,7 +113,7 @@ def cross_fitted_sets(probs: Array, labels: Array, coverage: float, seed: int = 
 
 @dataclass(frozen=True)
 class SetFigures:
-    """How large sets are, and how often they hold the label.
+    """The size of prediction sets, and how often they hold the label.
 
     Attributes:
         size: the mean number of classes, with its bootstrap interval.
@@ -129,7 +129,7 @@ class SetFigures:
 
 
 def set_figures(sets: Array, labels: Array, *, confidence: float = 0.95, seed: int = 0) -> SetFigures:
-    """Hold sets against labels.
+    """Compare prediction sets with labels.
 
     Args:
         sets: (N, C) bool, N ≥ 1.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from mcviz.measures.calibration import Terms, terms
+from mcviz.measures.calibration import CalibrationTerms, calibration_terms
 
 Array = np.ndarray
 
@@ -44,13 +44,13 @@ def correct_by_ensemble_size(probs: Array, labels: Array) -> Array:
 
 
 def sizes_up_to(passes: int) -> list[int]:
-    """The numbers of passes to look at: 1, 2, 5, 10, 20, 50, … and all of them."""
+    """Return the numbers of passes to look at: 1, 2, 5, 10, 20, 50, … and all of them."""
     steps = (digit * 10**power for power in range(len(str(passes))) for digit in (1, 2, 5))
     return sorted({passes, *(size for size in steps if size < passes)})
 
 
-def terms_by_size(probs: Array, labels: Array, sizes: Sequence[int]) -> list[Terms]:
-    """The terms of the ensembles of the first passes.
+def terms_by_size(probs: Array, labels: Array, sizes: Sequence[int]) -> list[CalibrationTerms]:
+    """Compute the terms of the ensembles of the first passes.
 
     Args:
         probs: (T, n, C) floating point, of one block of examples.
@@ -58,18 +58,18 @@ def terms_by_size(probs: Array, labels: Array, sizes: Sequence[int]) -> list[Ter
         sizes: numbers of passes, 1 to T, ascending.
 
     Returns:
-        Those of each size, for `calibration.joined` with those of the other blocks.
+        The terms of each size, for `join_calibration_terms` with those of the other blocks.
     """
     found, total, before = [], np.zeros(probs.shape[1:]), 0
     for size in sizes:
         total += probs[before:size].sum(axis=0, dtype=np.float64)
         before = size
-        found.append(terms(total[None] / size, labels))
+        found.append(calibration_terms(total[None] / size, labels))
     return found
 
 
 def halves_by_size(probs: Array, score: Callable[[Array], Array], sizes: Sequence[int]) -> Array:
-    """A score by two sets of passes that share none.
+    """Compute a score by two sets of passes that share none.
 
     Args:
         probs: (T, n, C) floating point, of one block of examples.
@@ -84,7 +84,7 @@ def halves_by_size(probs: Array, score: Callable[[Array], Array], sizes: Sequenc
 
 
 def shared_top(one: Array, other: Array, top: int = 100) -> float:
-    """The share of the `top` examples with the highest values that two scorings have in common, 0 to 1.
+    """Compute the share of the `top` examples with the highest values that two scorings have in common, 0 to 1.
 
     Args:
         one: (N,) floating point, high for uncertain; ties keep the examples' own order.
@@ -95,8 +95,8 @@ def shared_top(one: Array, other: Array, top: int = 100) -> float:
     return len(np.intersect1d(first, second)) / len(first)
 
 
-def first_in_both(order: Array, other: Array, size: int) -> int:
-    """How many of the first of one ranking are among as many first of another.
+def count_shared(order: Array, other: Array, size: int) -> int:
+    """Count how many of the first examples of one ranking are among the first of another.
 
     Args:
         order: (N,) integers, the examples from the first rank to the last.
@@ -107,7 +107,7 @@ def first_in_both(order: Array, other: Array, size: int) -> int:
 
 
 def rank_correlation(values: Array, others: Array) -> float | None:
-    """Spearman's (1904) correlation of the ranks of two scores of the same examples, with ties at their mean rank.
+    """Compute Spearman's (1904) rank correlation of two scores of the same examples, with ties at their mean rank.
 
     Args:
         values: (N,) floating point, finite.

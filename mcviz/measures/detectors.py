@@ -28,8 +28,8 @@ class Detector:
 NEIGHBOUR_COUNT = 10
 VARIANCE = 0.9  # share that the components explain; fixed before anything was measured
 
-VERDICT, UNEXPLAINED, CONTENT = "verdict", "unexplained_share", "content_alone"
-CONFIDENCE = "deterministic_max_probability"
+VERDICT, UNEXPLAINED, NO_NETWORK = "verdict", "unexplained_share", "content_alone"
+DROPOUT_OFF = "deterministic_max_probability"
 NEIGHBOURS, NEIGHBOURS_OF_LAST = "neighbours", "neighbours_of_last_layer"
 
 DETECTORS: dict[str, Detector] = {
@@ -42,9 +42,9 @@ DETECTORS: dict[str, Detector] = {
         for name, score in SCORES.items()
         if score.needs == ("probs",)
     },
-    CONFIDENCE: Detector("Max probability, dropout off", drawn=True, short="Dropout off"),
+    DROPOUT_OFF: Detector("Max probability, dropout off", drawn=True, short="Dropout off"),
     "deterministic_entropy": Detector("Entropy, dropout off"),
-    CONTENT: Detector("No network", drawn=True),
+    NO_NETWORK: Detector("No network", drawn=True),
 }
 
 
@@ -52,7 +52,7 @@ Array = np.ndarray
 
 
 def nearest_neighbours(known: Array, vectors: Array, count: int = NEIGHBOUR_COUNT) -> Array:
-    """The distance to the nearest `count` vectors, on average (Sun et al. 2022).
+    """Compute the mean distance to the nearest `count` vectors (Sun et al. 2022).
 
     Args:
         known: (M, D); where there are fewer than `count`, all of them are neighbours.
@@ -69,8 +69,8 @@ def nearest_neighbours(known: Array, vectors: Array, count: int = NEIGHBOUR_COUN
 
 
 @dataclass(frozen=True)
-class Span:
-    """What the first principal components of in-distribution vectors can make.
+class PrincipalSubspace:
+    """The subspace of the first principal components of in-distribution vectors.
 
     Attributes:
         centre: (D,) the mean of the vectors.
@@ -81,14 +81,14 @@ class Span:
     components: Array
 
     @classmethod
-    def of(cls, known: Array) -> "Span":
-        """Find it for (M, D) vectors that do not all agree."""
+    def fit(cls, known: Array) -> "PrincipalSubspace":
+        """Fit it to (M, D) vectors that are not all the same."""
         from sklearn.decomposition import PCA
 
         fitted = PCA(VARIANCE, svd_solver="full").fit(known)
         return cls(fitted.mean_, fitted.components_)
 
     def distance(self, vectors: Array) -> Array:
-        """(N,) the Euclidean distance of (N, D) vectors from it."""
+        """(N,) Euclidean distances of (N, D) vectors from the subspace."""
         deviations = vectors - self.centre
         return np.linalg.norm(deviations - deviations @ self.components.T @ self.components, axis=1)

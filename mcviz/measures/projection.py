@@ -1,4 +1,4 @@
-"""A plane on which similar examples lie near each other: t-SNE."""
+"""A map on which similar examples lie near each other: t-SNE."""
 
 from collections.abc import Callable
 from itertools import count
@@ -13,7 +13,7 @@ REPORTED = 10  # iterations from one report of the progress to the next
 
 
 def tsne(components: np.ndarray, progress: Callable[[int, int], object] | None = None) -> np.ndarray:
-    """Lay out examples by t-SNE (van der Maaten & Hinton 2008, as openTSNE computes it); it takes minutes.
+    """Lay out examples by t-SNE (van der Maaten & Hinton 2008) with openTSNE; it takes minutes.
 
     Args:
         components: (N, K) floating point, K numbers an example, such as `principal_components` gives.

@@ -1,8 +1,12 @@
-"""The scores of classification: one number an example for how uncertain the passes are about it.
+"""The scores of classification: one number an example, for the uncertainty of the passes or the quality of the label.
 
-A new score is one function here with `@register` above it. Its parameters are fields of `Predictions` and say what it
-needs: `probs`, (T, N, C) floating point, are the probabilities of T passes over N examples and C classes. Sums run in
-float64, and (N,) float64 comes back.
+A new score is one function here with `@register` above it. Its parameters are fields of `Predictions`, the arrays that
+it needs: `probs`, (T, N, C) floating point, are the probabilities of T passes over N examples and C classes. Sums run
+in float64, and (N,) float64 comes back.
+
+Label quality is low where the given label is probably wrong: confident learning (Northcutt et al. 2021). Passes that
+agree on another class than the label's say that label or model is wrong. So do passes that agree with the label and
+hesitate, as a network does that has learnt the same wrong label elsewhere.
 """
 
 import numpy as np
@@ -126,7 +130,7 @@ def scores(
     deterministic_probs: Array | None = None,
     logits: Array | None = None,
 ) -> dict[str, Array]:
-    """Compute the ensemble's prediction and every score whose needs are there.
+    """Compute the ensemble's prediction and every score whose arrays are there.
 
     Args:
         probs: (T, N, C) floating point.

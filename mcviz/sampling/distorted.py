@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from mcviz.choices import Masks
-from mcviz.measures.calibration import Terms, terms
+from mcviz.measures.calibration import CalibrationTerms, calibration_terms
 from mcviz.sampling.sampler import Sampler
 
 
@@ -19,7 +19,7 @@ def terms_along(
     masks: Masks = "per_pass",
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
-) -> list[dict[str, Terms]]:
+) -> list[dict[str, CalibrationTerms]]:
     """The terms of calibration of the three ways to predict, at each step of a distortion.
 
     Args:
@@ -38,7 +38,7 @@ def terms_along(
     Raises:
         McvizError: examples or passes that the sampler refuses.
     """
-    found: list[dict[str, Terms]] = []
+    found: list[dict[str, CalibrationTerms]] = []
     of_one = passes * len(labels)
 
     def of_all(done: int, _: int) -> None:
@@ -53,5 +53,5 @@ def terms_along(
             "single_pass": probs,
             "ensemble": probs.mean(axis=0, dtype=np.float64)[None],
         }
-        found.append({name: terms(of_way, labels) for name, of_way in ways.items()})
+        found.append({name: calibration_terms(of_way, labels) for name, of_way in ways.items()})
     return found

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from mcviz.errors import UnsuitableModelError
-from mcviz.measures.ood import unit_length
+from mcviz.measures.ood import scale_to_unit_length
 from mcviz.sampling.job import padded_blocks
 from mcviz.sampling.sampler import Sampler
 
@@ -65,7 +65,7 @@ def own_features(sampler: Sampler, examples: np.ndarray) -> np.ndarray:
         found = activations_before_dropout(sampler, examples)
     if found.shape[1] > MOST_COMPARED:
         found = found @ _directions(found.shape[1])
-    return unit_length(found)
+    return scale_to_unit_length(found)
 
 
 @lru_cache(maxsize=2)

@@ -14,23 +14,23 @@ from mcviz.data import KINDS, DataSet, read_data
 from mcviz.errors import InvalidInputError, UnsuitableModelError
 from mcviz.measures import SCORES, Predictions, Score
 from mcviz.measures.detectors import (
-    CONFIDENCE,
-    CONTENT,
     DETECTORS,
+    DROPOUT_OFF,
     NEIGHBOURS,
     NEIGHBOURS_OF_LAST,
+    NO_NETWORK,
     UNEXPLAINED,
     VERDICT,
-    Span,
+    PrincipalSubspace,
     nearest_neighbours,
 )
 from mcviz.measures.ood import (
-    LEAST_EXAMPLES,
+    LEAST_OOD_EXAMPLES,
     OODDetector,
     OODPrediction,
-    uncertainty_of,
+    scale_to_unit_length,
+    uncertainty_from_means,
     unexplained_share,
-    unit_length,
 )
 from mcviz.runs import Run, open_run
 from mcviz.runs.ood_scores import OODScores, OODSet
@@ -42,7 +42,7 @@ from mcviz.tasks.classification import dequantise, quantise
 
 OWN, OF_A_SET = 1000, 500  # examples at most
 NEAR, SEED = 1000, 0  # examples that are looked at as neighbours, and by the detector of the inputs alone
-LEAST = 3 * LEAST_EXAMPLES
+LEAST = 3 * LEAST_OOD_EXAMPLES
 SHOWN = 4
 BLOCK_VALUES = 2**25  # of passes that are in memory at a time
 Stage = Callable[[str, float], None]
@@ -196,7 +196,7 @@ class _Fit:
     detector: OODDetector
     front: np.ndarray
     last: np.ndarray | None
-    alone: Span
+    alone: PrincipalSubspace
     contents: np.ndarray
     fitted: int
 
@@ -208,20 +208,20 @@ class _Fit:
         part("Calibrating the verdict", 0.5)
         activations = activations_before_dropout(sampler, taken(sampler, run, calibrating))
         mean_probs = run.mean_probs[calibrating]
-        detector = OODDetector.calibrated(subspaces, mean_probs, unexplained_share(subspaces, mean_probs, activations))
+        detector = OODDetector.calibrate(subspaces, mean_probs, unexplained_share(subspaces, mean_probs, activations))
         part("Looking at neighbours", 0.8)
         near = np.sort(np.random.default_rng(SEED).permutation(fitted)[:NEAR])
         examples, contents = taken(sampler, run, near), shown_examples(run, near)
-        front = unit_length(activations_before_dropout(sampler, examples))
+        front = scale_to_unit_length(activations_before_dropout(sampler, examples))
         last = _last(sampler, examples)
-        alone = Span.of(KINDS[run.manifest.examples.kind].vectors(contents, contents))
+        alone = PrincipalSubspace.fit(KINDS[run.manifest.examples.kind].vectors(contents, contents))
         return cls(sampler, run, detector, front, last, alone, contents, len(fitted))
 
     @property
     def labels(self) -> dict[str, str]:
         """Of the detectors that there are."""
         found = {name: each.label for name, each in DETECTORS.items()} | {
-            CONTENT: KINDS[self.run.manifest.examples.kind].alone
+            NO_NETWORK: KINDS[self.run.manifest.examples.kind].alone
         }
         if self.last is None:
             del found[NEIGHBOURS_OF_LAST]
@@ -262,16 +262,16 @@ class _Fit:
         """
         front = activations_before_dropout(self.sampler, examples)
         unexplained = unexplained_share(self.detector.subspaces, mean_probs, front)
-        verdict = self.detector.judged(uncertainty_of(mean_probs), unexplained)
+        verdict = self.detector.classify(uncertainty_from_means(mean_probs), unexplained)
         content = KINDS[self.run.manifest.examples.kind].vectors(given.contents, self.contents)
         scores: Values = {
             VERDICT: verdict.ood_score,
             UNEXPLAINED: unexplained,
-            NEIGHBOURS: nearest_neighbours(self.front, unit_length(front)),
+            NEIGHBOURS: nearest_neighbours(self.front, scale_to_unit_length(front)),
             **{name: SCORES[name].uncertainty(values) for name, values in of_passes.items()},
-            CONFIDENCE: -deterministic.max(axis=1),
+            DROPOUT_OFF: -deterministic.max(axis=1),
             "deterministic_entropy": entr(deterministic.astype(np.float64)).sum(axis=1),
-            CONTENT: self.alone.distance(content),
+            NO_NETWORK: self.alone.distance(content),
         }
         if self.last is not None and (last := _last(self.sampler, examples)) is not None:
             scores[NEIGHBOURS_OF_LAST] = nearest_neighbours(self.last, last)
@@ -373,6 +373,6 @@ def _of_run(run: Run) -> DataSet:
 
 def _last(sampler: Sampler, examples: np.ndarray) -> np.ndarray | None:
     try:
-        return unit_length(penultimate(sampler.model, examples))
+        return scale_to_unit_length(penultimate(sampler.model, examples))
     except UnsuitableModelError:
         return None

@@ -11,8 +11,8 @@ from mcviz.errors import InvalidInputError
 from mcviz.manifest import Manifest
 from mcviz.measures import REGRESSION_SCORES, RegressionPredictions, significant
 from mcviz.measures.quality import REGRESSION
-from mcviz.measures.regression import rmse_of_one_pass, squared_error_by_ensemble_size, squared_error_per_pass
-from mcviz.measures.units import with_unit
+from mcviz.measures.regression import single_pass_rmse, squared_error_by_ensemble_size, squared_error_per_pass
+from mcviz.measures.units import format_with_unit
 from mcviz.tasks.base import (
     GAIN,
     NEAR_CHANCE,
@@ -198,11 +198,11 @@ class Regression(Task):
 
     def quality_of_single_pass(self, by_pass: np.ndarray) -> float:
         """See `Task`."""
-        return rmse_of_one_pass(by_pass)
+        return single_pass_rmse(by_pass)
 
     def format_quality(self, value: float, unit: str = "", digits: int = 2) -> str:
         """See `Task`."""
-        return with_unit(value, unit) if unit else significant(value)
+        return format_with_unit(value, unit) if unit else significant(value)
 
     def pass_format(self, predicts: Predicts, from_logits: bool) -> PassFormat:
         """See `Task`."""

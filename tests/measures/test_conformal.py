@@ -12,8 +12,8 @@ from scipy import stats
 from mcviz.measures.conformal import (
     conformal_p_values,
     conformal_quantile,
-    cross_fitted,
-    cross_fitted_sets,
+    cross_fit,
+    cross_fit_sets,
     prediction_sets,
     set_figures,
 )
@@ -113,7 +113,7 @@ def test_each_half_is_calibrated_on_the_other_and_all_come_back_in_order(example
         seen.append((set(calibration.tolist()), set(others.tolist())))
         return np.stack([others, others * 0 + len(calibration)], axis=1)
 
-    found = cross_fitted(examples, calibrated, seed)
+    found = cross_fit(examples, calibrated, seed)
     assert found[:, 0].tolist() == list(range(examples))
     (first, second), (other, one) = seen
     assert (first, second) == (one, other)
@@ -126,8 +126,8 @@ def test_halves_are_of_the_seed() -> None:
     def half(calibration: np.ndarray, others: np.ndarray) -> np.ndarray:
         return np.full(len(others), calibration.min())
 
-    assert (cross_fitted(40, half, 1) == cross_fitted(40, half, 1)).all()
-    assert any((cross_fitted(40, half, seed) != cross_fitted(40, half, 0)).any() for seed in range(1, 4))
+    assert (cross_fit(40, half, 1) == cross_fit(40, half, 1)).all()
+    assert any((cross_fit(40, half, seed) != cross_fit(40, half, 0)).any() for seed in range(1, 4))
 
 
 def made(examples: int, classes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -167,7 +167,7 @@ def test_every_class_is_covered_as_often_as_it_says() -> None:
 def test_cross_fitted_sets_are_those_of_the_other_half() -> None:
     probs, labels = made(101, 3, 0)
     first, second = np.array_split(np.random.default_rng(4).permutation(101), 2)
-    found = cross_fitted_sets(probs, labels, 0.9, seed=4)
+    found = cross_fit_sets(probs, labels, 0.9, seed=4)
     np.testing.assert_array_equal(found[first], prediction_sets(probs[second], labels[second], probs[first], 0.9))
 
 

@@ -8,9 +8,9 @@ from scipy.stats import spearmanr
 
 from mcviz import measures
 from mcviz.measures import correct_by_ensemble_size, max_probability
-from mcviz.measures.calibration import joined, terms
+from mcviz.measures.calibration import calibration_terms, join_calibration_terms
 from mcviz.measures.convergence import (
-    first_in_both,
+    count_shared,
     halves_by_size,
     rank_correlation,
     shared_top,
@@ -33,8 +33,8 @@ def test_sizes_end_with_all(passes: int, sizes: list[int]) -> None:
 def test_the_first_passes_are_those_of_their_mean_in_blocks_too() -> None:
     sizes = [1, 2, 7, 11]
     blocks = [terms_by_size(PROBS[:, part], LABELS[part], sizes) for part in (slice(0, 25), slice(25, 60))]
-    for size, found in zip(sizes, map(joined, zip(*blocks, strict=True)), strict=True):
-        expected = terms(PROBS[:size].mean(axis=0, dtype=np.float64)[None], LABELS)
+    for size, found in zip(sizes, map(join_calibration_terms, zip(*blocks, strict=True)), strict=True):
+        expected = calibration_terms(PROBS[:size].mean(axis=0, dtype=np.float64)[None], LABELS)
         np.testing.assert_allclose(found.nll, expected.nll)
         np.testing.assert_allclose(found.confidence, expected.confidence)
         assert found.correct.sum() == correct_by_ensemble_size(PROBS, LABELS)[size - 1]
@@ -94,7 +94,7 @@ def order_of(values: np.ndarray) -> np.ndarray:
 
 def test_by_hand() -> None:
     first, again = np.array([9.0, 8, 7, 6, 5]), np.array([8.0, 9, 5, 6, 7])
-    kept = {size: first_in_both(order_of(first), order_of(again), size) for size in (1, 2, 3, 5)}
+    kept = {size: count_shared(order_of(first), order_of(again), size) for size in (1, 2, 3, 5)}
     assert kept == {1: 0, 2: 2, 3: 2, 5: 5}
     assert rank_correlation(first, again) == pytest.approx(1 - 6 * (1 + 1 + 4 + 0 + 4) / (5 * 24))
 
@@ -112,7 +112,7 @@ def test_the_correlation_is_scipy_s_also_with_ties(pairs: list[tuple[int, int]])
 @given(st.lists(st.floats(-9, 9), min_size=3, max_size=40, unique=True), st.integers(1, 3))
 def test_a_ranking_agrees_with_itself_and_not_with_its_reverse(values: list[float], size: int) -> None:
     first = np.array(values)
-    assert first_in_both(order_of(first), order_of(first), size) == size
+    assert count_shared(order_of(first), order_of(first), size) == size
     assert rank_correlation(first, first) == pytest.approx(1)
     assert rank_correlation(first, -first) == pytest.approx(-1)
 

@@ -92,7 +92,7 @@ def calibrated(seed: int, count: int) -> OODDetector:
     subspaces = ClassSubspaces.fit(KNOWN, LABELS, CLASSES)
     mean_probs = confident_of(labels, seed)
     unexplained = unexplained_share(subspaces, mean_probs, activations(labels, seed + 1))
-    return OODDetector.calibrated(subspaces, mean_probs, unexplained)
+    return OODDetector.calibrate(subspaces, mean_probs, unexplained)
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_in_simulation_at_most_5_percent_are_stopped_and_hardly_fewer(count: int
         if tied:
             both = both.round(1)
         detector = OODDetector(no_subspaces, *both[:, :count])
-        shares.append(detector.judged(*both[:, count:]).is_ood.mean())
+        shares.append(detector.classify(*both[:, count:]).is_ood.mean())
     error = np.std(shares) / np.sqrt(len(shares))
     assert np.mean(shares) <= 0.05 + 4 * error
     if not tied:  # ties of the two ranks alone are left, (1, 2) and (2, 1)
@@ -145,7 +145,7 @@ def test_the_p_value_is_the_rank_among_all_examples_together(detector: OODDetect
 
 
 def test_the_calibration_examples_themselves_are_stopped_as_often_as_it_says(detector: OODDetector) -> None:
-    assert 0.03 <= detector.own_share <= 0.05
+    assert 0.03 <= detector.calibration_share <= 0.05
 
 
 def test_uncertainty_alone_or_unexplained_activations_alone_are_enough(detector: OODDetector) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcviz.measures import scores, summarise
-from mcviz.measures.summary import BINS, occlusion_effects
+from mcviz.measures.summary import HISTOGRAM_BINS, occlusion_effects
 
 
 @pytest.mark.parametrize("passes", [1, 2, 40])
@@ -41,9 +41,9 @@ def test_a_histogram_holds_every_pass_in_its_hundredth(values: list[float]) -> N
     steps = np.rint(np.array(values) * 65534) / np.float32(65534)  # as they are stored
     probs = np.stack([steps, 1 - steps], axis=-1).astype(np.float32)
     found = summarise(probs).histograms
-    assert found.shape == (2, BINS)
+    assert found.shape == (2, HISTOGRAM_BINS)
     for c in range(2):
-        assert found[c].tolist() == np.histogram(probs[:, c], BINS, (0, 1))[0].tolist()
+        assert found[c].tolist() == np.histogram(probs[:, c], HISTOGRAM_BINS, (0, 1))[0].tolist()
         assert found[c].sum() == len(values)
 
 

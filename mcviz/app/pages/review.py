@@ -79,7 +79,7 @@ else:
     with st.container(horizontal=True, vertical_alignment="center"):
         score = scores_of(run)[state.score]
         first = extremes(score)[ORDERS.index(state.order)]
-        st.caption(f"By {score.in_sentence}, {first} first.", width="content")
+        st.caption(f"By {score.inline_label}, {first} first.", width="content")
         link_to(UNCERTAIN, "Choose other examples")
 if len(selection.examples) == 0:
     nothing_passes()

@@ -32,13 +32,13 @@ from mcviz.measures.calibration import (
     FEWEST_OF_EACH,
     Bins,
     Calibration,
-    Figures,
-    Terms,
+    CalibrationFigures,
+    CalibrationTerms,
     calibration,
     calibration_by_group,
-    enough,
+    has_enough_mistakes,
 )
-from mcviz.measures.groups import FEWEST, GroupTest
+from mcviz.measures.groups import FEWEST_IN_GROUP, GroupTest
 from mcviz.runs import Derived, Run, load_derived, save_derived
 from mcviz.runs.columns import Groups
 from mcviz.runs.contents import Progress
@@ -68,7 +68,8 @@ def honesty(run: Run, state: PageState) -> None:
     st.markdown("\n".join([verdict, "", *(f"- {other}" for other in others)]))
     _figures_table(found)
     fewest = f"{FEWEST_OF_EACH} mistakes and {FEWEST_OF_EACH} correct predictions"
-    least = "" if enough(*found.ways.values()) else f" NLL and Brier score have one from {fewest} on."
+    enough = has_enough_mistakes(*found.predictors.values())
+    least = "" if enough else f" NLL and Brier score have one from {fewest} on."
     st.caption(
         f"In brackets 95% intervals.{least} Beside an ECE stands what a calibrated model stays below, by chance, 99 "
         "times in 100. For the NLL, probabilities are clipped at half a step of storage, since a stored 0 would make "
@@ -97,7 +98,7 @@ def enough_passes(run: Run, state: PageState) -> None:
         values["top shared"] = found.shared_top
         sentences.append(
             f"Two halves of the passes share {percent(float(found.shared_top[-1]), 0)} of the {MOST_UNCERTAIN} most "
-            f"uncertain examples by {SCORES[score].in_sentence}."
+            f"uncertain examples by {SCORES[score].inline_label}."
         )
     st.caption(" ".join(sentences))
     formats = {"accuracy": ".2%", "NLL, nats": ".3f", "ECE": ".2%", "top shared": ".0%"}
@@ -117,12 +118,12 @@ def _figures_table(found: Calibration) -> None:
         st.table(pd.DataFrame.from_dict(rows, orient="index").rename_axis("prediction by"))
 
 
-def _row(of: Figures, signed: bool = False) -> dict[str, str]:
+def _row(of: CalibrationFigures, signed: bool = False) -> dict[str, str]:
     sign = "+" if signed else ""
     return {
         "accuracy": _percent(of.accuracy, sign),
-        "NLL, nats": of.nll.written(f"{{:{sign}.4f}}".format),
-        "Brier score": of.brier.written(f"{{:{sign}.4f}}".format),
+        "NLL, nats": of.nll.format(f"{{:{sign}.4f}}".format),
+        "Brier score": of.brier.format(f"{{:{sign}.4f}}".format),
         "ECE": _percent(of.ece, sign) + _by_chance(of.ece_by_chance),
         "ECE, equal mass": _percent(of.ece_equal_mass, sign) + _by_chance(of.ece_equal_mass_by_chance),
         "confidence − accuracy": _percent(of.overconfidence, "+"),
@@ -136,7 +137,7 @@ def _by_chance(ece: float) -> str:
 def _percent(of: Interval, sign: str) -> str:
     points = Interval(100 * of.value, 100 * of.low, 100 * of.high)
     unit = " points" if sign else "%"
-    return points.written(f"{{:{sign}.2f}}".format, unit)
+    return points.format(f"{{:{sign}.2f}}".format, unit)
 
 
 def _reliability(found: Calibration, state: PageState) -> None:
@@ -171,9 +172,9 @@ def _groups(run: Run, tests: Sequence[GroupTest], state: PageState) -> None:
     groups = _members(run, column)
     counts = np.bincount(groups.members, minlength=len(groups.names))
     largest = np.argsort(-counts, kind="stable")[:MOST_GROUPS]
-    kept = [int(group) for group in largest if counts[group] >= FEWEST]
+    kept = [int(group) for group in largest if counts[group] >= FEWEST_IN_GROUP]
     if not kept:
-        st.info(f"No group has {FEWEST} examples, so none can be told from chance.", icon=":material/inbox:")
+        st.info(f"No group has {FEWEST_IN_GROUP} examples, so none can be told from chance.", icon=":material/inbox:")
         return
     by_group = _by_group(run, column)
     beyond: dict[int, list[str]] = {}
@@ -198,9 +199,10 @@ def _groups(run: Run, tests: Sequence[GroupTest], state: PageState) -> None:
         ]
     ).sort_values("accuracy", kind="stable")
     st.caption(
-        f"Of the ensemble, the least accurate group first, with 95% intervals. Groups of fewer than {FEWEST} examples "
-        "are left out. Confidence less accuracy is in points: above 0 is over-confident. Beyond chance is what a test "
-        "of all groups together finds, of accuracy against the rest and of confidence; by label of accuracy alone."
+        "Of the ensemble, the least accurate group first, with 95% intervals. Groups of fewer than "
+        f"{FEWEST_IN_GROUP} examples are left out. Confidence less accuracy is in points: above 0 is over-confident. "
+        "Beyond chance is what a test of all groups together finds, of accuracy against the rest and of confidence; "
+        "by label of accuracy alone."
     )
     st.dataframe(
         rows,
@@ -227,7 +229,7 @@ def _members(run: Run, column: str) -> Groups:
 
 
 @cached_for_run(numbers_key, max_entries=4)
-def _ways(run: Run) -> dict[str, Terms]:
+def _ways(run: Run) -> dict[str, CalibrationTerms]:
     with _bar("Reading the passes") as progress:
         return predictors(run, progress)
 
@@ -239,12 +241,12 @@ def _calibration(run: Run) -> Calibration:
 
 @cached_for_run(table_key, max_entries=4, show_spinner="Testing the groups …")
 def _tests(run: Run, _columns: Mapping[str, Groups]) -> list[GroupTest]:
-    return group_tests_of(_calibration(run).ways["ensemble"], _columns)
+    return group_tests_of(_calibration(run).predictors["ensemble"], _columns)
 
 
 @cached_for_run(table_key, max_entries=8, show_spinner="Resampling the groups …")
 def _by_group(run: Run, column: str) -> dict[int, Calibration]:
-    return calibration_by_group({"ensemble": _calibration(run).ways["ensemble"]}, _members(run, column).members)
+    return calibration_by_group({"ensemble": _calibration(run).predictors["ensemble"]}, _members(run, column).members)
 
 
 @cached_for_run(numbers_key, max_entries=16)

@@ -24,15 +24,15 @@ from mcviz.figures.trust import accuracy_against_referred
 from mcviz.measures import percent
 from mcviz.measures.bootstrap import Interval
 from mcviz.measures.conformal import SetFigures
-from mcviz.measures.referral import Costs, Referral, cheapest
+from mcviz.measures.referral import Costs, Referral, find_cheapest
 from mcviz.measures.selective import (
     Ranking,
     SelectiveFigures,
     accuracy_of_rest,
-    perfect,
+    find_ties_with_best,
+    perfect_ranking,
     risk_bands,
     selective_figures,
-    tied_with_best,
 )
 from mcviz.measures.units import percent_at_least
 from mcviz.runs import Run
@@ -179,7 +179,7 @@ def _guaranteed(found: RunReferral) -> None:
     looked_at = (
         "nobody looks at any"
         if found.guaranteed_threshold is None
-        else f"a person looks at those with {found.score.in_sentence} {found.threshold_in_words(given.threshold, 4)}, "
+        else f"a person looks at those with {found.score.inline_label} {found.threshold_in_words(given.threshold, 4)}, "
         f"here {len(examples):,}"
     )
     st.markdown(
@@ -234,7 +234,7 @@ def _curves(run: Run, found: RunReferral, share: float) -> None:
     band = (np.interp(grid, shares, low), np.interp(grid, shares, high))
     figure = accuracy_against_referred(
         curves,
-        accuracy_of_rest(perfect(chosen)),
+        accuracy_of_rest(perfect_ranking(chosen)),
         float(chosen.correct.mean()),
         bands={names[found.score.name]: band},
         chosen=share,
@@ -249,7 +249,7 @@ def _orders(run: Run) -> None:
     if not any(each.augrc.value for each in figures.values()):
         st.caption("Every prediction is correct, so there are no mistakes by which scores could be ranked.")
         return
-    tied = tied_with_best(figures)
+    tied = find_ties_with_best(figures)
     if len(tied) > 1:
         st.caption(f"Low is good. {len(tied)} of {len(figures)} tie with the best: within noise they are as good.")
     else:
@@ -270,7 +270,7 @@ def _orders(run: Run) -> None:
 
 
 def _permille(of: Interval) -> str:
-    return of.written(lambda value: f"{1000 * value:.2f}")
+    return of.format(lambda value: f"{1000 * value:.2f}")
 
 
 def costs(run: Run, state: PageState) -> None:
@@ -284,11 +284,11 @@ def costs(run: Run, state: PageState) -> None:
             "a look costs", 0.0, 1e9, step=1.0, format="%.6g", width=200, **bound("look_costs", state.look_costs)
         )
     score = _score(run, state)
-    found: Costs = cheapest(_rankings(run)[score], mistake, look)
+    found: Costs = find_cheapest(_rankings(run)[score], mistake, look)
     looks = len(found.referral.referred)
     st.markdown(
         f"It is cheapest to look at **{looks:,}** of {counted(len(run), 'example')}, the most uncertain by "
-        f"{scores_of(run)[score].in_sentence}. That saves **{found.saved:,.6g}** against the cheaper of none and all."
+        f"{scores_of(run)[score].inline_label}. That saves **{found.saved:,.6g}** against the cheaper of none and all."
     )
     st.table(
         pd.DataFrame(
@@ -326,8 +326,8 @@ def prediction_sets(run: Run, state: PageState) -> None:
                     "are empty: none fits",
                 ],
                 "figure": [
-                    size.written("{:.2f}".format),
-                    held.written(lambda share: f"{100 * share:.2f}", "%"),
+                    size.format("{:.2f}".format),
+                    held.format(lambda share: f"{100 * share:.2f}", "%"),
                     percent(figures.single),
                     percent(figures.empty),
                 ],

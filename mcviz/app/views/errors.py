@@ -24,7 +24,7 @@ def errors_view(selection: Selection) -> None:
     if score is not ranked_by:
         st.caption(
             f"{ranked_by.label} looks at the label itself, so the errors are shown against the "
-            f"{score.in_sentence}. Rank by another score to see them against that one."
+            f"{score.inline_label}. Rank by another score to see them against that one."
         )
     lasso_chart(
         "errors",
@@ -33,7 +33,7 @@ def errors_view(selection: Selection) -> None:
         filters.lasso,
         (others, score.name, table_key(run)),
         lambda lasso, window: _figure(run, others, score.name, lasso, window),
-        f"Scatter chart of {passing(run, others).sum():,} examples: absolute error against {score.in_sentence}. "
+        f"Scatter chart of {passing(run, others).sum():,} examples: absolute error against {score.inline_label}. "
         "The table view lists the same numbers.",
     )
     several = " Of several targets the error is the Euclidean distance." if len(run.targets) > 1 else ""

@@ -47,7 +47,7 @@ def map_view(selection: Selection) -> None:
         lambda lasso, window: _figure(
             run, others, layout, selection.score, Filters(area=lasso, selected=filters.selected), window
         ),
-        f"Map of {len(shown):,} examples by similarity of their {compared(run)}, coloured by {score.in_sentence}.",
+        f"Map of {len(shown):,} examples by similarity of their {compared(run)}, coloured by {score.inline_label}.",
     )
     st.caption(f"Examples with similar {compared(run)} are near each other; the brightest are {extremes(score)[0]}.")
     _around_an_example(selection, plane, shown)
