@@ -18,7 +18,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from mcviz.data import DataSet, read_mnist
-from mcviz.figures.style import CLASSES, styled
+from mcviz.figures.style import CLASSES, apply_layout
 from mcviz.measures.acquisition import bald, batch_bald, entropy, power_bald, random
 from mcviz.measures.scores import mutual_information
 
@@ -199,7 +199,7 @@ def figure(labels: Sequence[int], found: Mapping[str, Array]) -> go.Figure:
         )
     drawn.update_xaxes(title="labels acquired")
     drawn.update_yaxes(title="accuracy", tickformat=".0%")
-    return styled(drawn, 480)
+    return apply_layout(drawn, 480)
 
 
 def _first(data: DataSet, count: int) -> Labelled:

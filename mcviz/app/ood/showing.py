@@ -12,7 +12,7 @@ from mcviz.app.resources import class_names
 from mcviz.app.session import widget_value
 from mcviz.app.state import PageState, go, one_of
 from mcviz.app.wording import as_markdown
-from mcviz.figures.detection import auroc_of_sets, ood_score_distributions, roc_curve, shades
+from mcviz.figures.detection import auroc_of_sets, ood_score_distributions, roc_curve, shade_cells
 from mcviz.measures import percent
 from mcviz.measures.detection import roc_points
 from mcviz.measures.detectors import DROPOUT_OFF, VERDICT
@@ -69,7 +69,7 @@ def table(found: OODScores) -> None:
     columns = {name: list(map(of_set, sets)) for name, of_set in VERDICT_COLUMNS.items()}
     shown = pd.DataFrame(columns | dict(zip(found.labels.values(), aurocs.T, strict=True)))
     shown.index = pd.Index(_different([one_line(each.label) for each in sets]), name="set")
-    colours = np.hstack([np.full((len(sets), len(VERDICT_COLUMNS)), "", object), shades(aurocs)])
+    colours = np.hstack([np.full((len(sets), len(VERDICT_COLUMNS)), "", object), shade_cells(aurocs)])
     st.dataframe(
         shown.style.format("{:.3f}", subset=list(found.labels.values())).apply(lambda _: colours, axis=None),
         key="ood-table",

@@ -48,7 +48,7 @@ from mcviz.figures import (
 )
 from mcviz.figures import two_classes as two_classes_figure
 from mcviz.figures.comparison import class_histograms, classes_to_compare
-from mcviz.figures.sweeps import SHOWN_SCORES, predictions_along
+from mcviz.figures.sweeps import SWEEP_SCORES, predictions_along
 from mcviz.figures.trust import accuracy_against_referred, reliability_diagram
 from mcviz.measures import percent, scores, summarise
 from mcviz.measures.calibration import CalibrationTerms, equal_width_edges, reliability
@@ -199,7 +199,7 @@ class Classification(Task):
         figure = curves_along(along.amounts, curves, value_title="probability", number=".0%", **slider)
         chart(figure, "along-the-slider", spoken)
         values = scores(predictions)
-        entropies = [Curve(label, values[name], colour) for name, (label, colour) in SHOWN_SCORES.items()]
+        entropies = [Curve(label, values[name], colour) for name, (label, colour) in SWEEP_SCORES.items()]
         figure = curves_along(along.amounts, entropies, value_title="nats", low=True, **slider)
         chart(figure, "entropies-along-the-slider", f"Entropies along the slider {one_line(along.title)}.")
 

@@ -11,7 +11,7 @@ from mcviz.app.components.charts import chart
 from mcviz.app.resources import quantity, target_names
 from mcviz.app.tasks.regression_results import as_predictions
 from mcviz.app.wording import all_as_markdown, as_markdown, counted
-from mcviz.figures import outputs_of_example
+from mcviz.figures import example_outputs
 from mcviz.measures import percent, significant
 from mcviz.measures.prediction_intervals import pass_intervals
 from mcviz.measures.regression_scores import predictive_variance
@@ -117,7 +117,7 @@ class Prediction:
         height: int | None = None,
     ) -> None:
         """Render the passes of a target with the interval; one of `height` pixels stands among others."""
-        figure = outputs_of_example(
+        figure = example_outputs(
             self.outputs[:, target],
             unit=self.run.manifest.unit,
             variances=None if self.variances is None else self.variances[:, target],

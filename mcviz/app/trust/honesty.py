@@ -25,7 +25,7 @@ from mcviz.app.components.charts import chart
 from mcviz.app.components.widgets import bound
 from mcviz.app.state import PageState, one_of
 from mcviz.app.wording import as_markdown, counted
-from mcviz.figures.trust import PREDICTORS, measures_by_passes, reliability_diagram
+from mcviz.figures.trust import PREDICTOR_LABELS, measures_by_passes, reliability_diagram
 from mcviz.measures import SCORES, percent
 from mcviz.measures.bootstrap import Interval
 from mcviz.measures.calibration import (
@@ -112,8 +112,8 @@ def enough_passes(run: Run, state: PageState) -> None:
 def _figures_table(found: Calibration) -> None:
     rows = {NAMES[way]: _row(found.figures[way]) for way in NAMES if way in found.figures}
     for way, difference in found.differences.items():
-        if way in PREDICTORS:
-            rows[f"ensemble − {PREDICTORS[way]}"] = _row(difference, signed=True)
+        if way in PREDICTOR_LABELS:
+            rows[f"ensemble − {PREDICTOR_LABELS[way]}"] = _row(difference, signed=True)
     with st.container(key="figures"):
         st.table(pd.DataFrame.from_dict(rows, orient="index").rename_axis("prediction by"))
 
@@ -150,7 +150,7 @@ def _reliability(found: Calibration, state: PageState) -> None:
     st.segmented_control("Bins", list(BINS), format_func=BINS.__getitem__, required=True, **bound("bins", bins))
     drawn = found.bins if bins == "width" else found.equal_mass_bins
     chart(
-        reliability_diagram({name: _points(drawn[way]) for way, name in PREDICTORS.items() if way in drawn}),
+        reliability_diagram({name: _points(drawn[way]) for way, name in PREDICTOR_LABELS.items() if way in drawn}),
         "reliability",
         f"Accuracy against max probability in bins {BINS[bins]}; the table above has the ECE of each.",
     )

@@ -13,7 +13,7 @@ from mcviz.app.selection import Selection
 from mcviz.app.state import COVERAGES
 from mcviz.app.tasks.regression_results import interval_calibrations, interval_coverages
 from mcviz.app.wording import as_markdown, counted
-from mcviz.figures import coverage_of_intervals
+from mcviz.figures import interval_coverage
 from mcviz.measures import percent
 from mcviz.measures.prediction_intervals import coverage_sentence
 from mcviz.runs import Run
@@ -33,7 +33,7 @@ def intervals_view(selection: Selection) -> None:
             f"{spoken} Below the dotted line they are too narrow, above it too wide. The band is what chance leaves "
             "open at each share."
         )
-        chart(coverage_of_intervals(found), "coverage", spoken)
+        chart(interval_coverage(found), "coverage", spoken)
     with right:
         st.segmented_control(
             "Intervals for this share of the labels",

@@ -21,8 +21,8 @@ from mcviz.app.session import session_store, widget_value
 from mcviz.app.state import go, latest_state
 from mcviz.app.views.looking import HOVERED, POINTS
 from mcviz.figures import Window
-from mcviz.figures.cells import MOST_POINTS
-from mcviz.figures.style import as_label
+from mcviz.figures.cells import MOST_DRAWN_POINTS
+from mcviz.figures.style import escape_label
 from mcviz.runs import Run
 
 T = TypeVar("T")
@@ -117,7 +117,7 @@ def _zooming(name: str, run: Run, plane: Lasso | Area, made: Figure, window: Win
         if made.layout.images:
             st.caption(
                 "Each cell counts examples: the more, the stronger its colour, which is the mean of theirs. Zoom in "
-                f"with the tools at the top right: up to {MOST_POINTS:,} examples in view are drawn one by one.",
+                f"with the tools at the top right: up to {MOST_DRAWN_POINTS:,} examples in view are drawn one by one.",
                 width="stretch",
             )
 
@@ -165,7 +165,7 @@ def axis_title(run: Run, name: str) -> str:
     """The title of the axis of a number, as plotly shows it, with its unit where that is the run's own."""
     number = numbers_of(run)[name]
     unit = number.unit if number.unit == run.manifest.unit else ""
-    return as_label(f"{number.label}, {unit}" if unit else number.label)
+    return escape_label(f"{number.label}, {unit}" if unit else number.label)
 
 
 def _lassoed(key: str, run: Run, plane: P) -> None:
