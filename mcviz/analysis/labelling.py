@@ -1,4 +1,4 @@
-"""Which labels are probably wrong, and which examples to label next."""
+"""Labelling: labels that are probably wrong, and examples to label next."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mcviz import validate
-from mcviz.analysis.base import listed, require_classes, require_labels
+from mcviz.analysis.base import example_rows, require_classes, require_labels
 from mcviz.choices import METHODS, Method
 from mcviz.errors import InvalidInputError
 from mcviz.measures.acquisition import batch_bald, highest, power_bald, random
@@ -20,7 +20,7 @@ Array = np.ndarray
 
 
 def label_issues(run: Run, first: int = 100) -> "pd.DataFrame":
-    """The examples whose labels are most likely wrong.
+    """List the examples whose labels are most likely wrong.
 
     Args:
         run: a classification with labels.
@@ -33,11 +33,13 @@ def label_issues(run: Run, first: int = 100) -> "pd.DataFrame":
         InvalidInputError: no labels, or a regression.
     """
     require_labels(run)
-    return listed(run, highest(-run.scores()["self_confidence"].to_numpy(), validate.whole_number("first", first, 1)))
+    return example_rows(
+        run, highest(-run.scores()["self_confidence"].to_numpy(), validate.whole_number("first", first, 1))
+    )
 
 
 def acquire(run: Run, method: Method, batch: int, seed: int = 0) -> "pd.DataFrame":
-    """Which examples to label next.
+    """Choose the examples to label next.
 
     Args:
         run: a classification of the examples that could be labelled.
@@ -68,4 +70,4 @@ def acquire(run: Run, method: Method, batch: int, seed: int = 0) -> "pd.DataFram
         "entropy": lambda: highest(scores["predictive_entropy"].to_numpy(), batch),
         "random": lambda: random(len(run), batch, seed),
     }
-    return listed(run, choose[method]())
+    return example_rows(run, choose[method]())

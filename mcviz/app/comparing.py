@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.analysis.comparison import OTHER, Comparison, check_comparable, compare
+from mcviz.analysis.comparison import OTHER_PREFIX, Comparison, check_comparable, compare
 from mcviz.app.beside import ComparedRun
 from mcviz.app.caching import cached_for_run, names_key
 from mcviz.app.columns import grouping_columns
@@ -139,7 +139,7 @@ def example_in_both(run: ComparedRun, state: PageState, score: str) -> None:
 def doubted(run: ComparedRun, state: PageState, score: str) -> None:
     """A score in one run against the same in the other, with a lasso that selects."""
     found, numbers = compared_by(run, run.other, score), numbers_of(run)
-    shown = one_of(state.score, [name for name in scores_of(run) if OTHER + name in numbers], score)
+    shown = one_of(state.score, [name for name in scores_of(run) if OTHER_PREFIX + name in numbers], score)
     if found.shared_top is not None:
         st.markdown(
             f"Of the 100 examples that each is most uncertain about, by {scores_of(run)[score].inline_label}, "
@@ -156,7 +156,7 @@ def doubted(run: ComparedRun, state: PageState, score: str) -> None:
         return
     left, right = st.columns([3, 2], gap="large")
     with left:
-        linked_scatter(selection, shown, OTHER + shown, colouring, name="both", line=True, looks=False)
+        linked_scatter(selection, shown, OTHER_PREFIX + shown, colouring, name="both", line=True, looks=False)
     with right:
         gallery_view(selection)
 

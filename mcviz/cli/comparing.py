@@ -29,7 +29,7 @@ def compare(one: str, other: str, score: str | None, confidence: float, to: str 
     with loading():
         from mcviz import compare as compared
         from mcviz import open_run
-        from mcviz.analysis.comparison import changed_table
+        from mcviz.analysis.comparison import change_table
         from mcviz.runs import check_table_file, write_table
 
     if to:
@@ -38,7 +38,7 @@ def compare(one: str, other: str, score: str | None, confidence: float, to: str 
     for note in found.notes:
         tell(f"note: {note}")
     if to:
-        write_table(changed_table(found), to)
+        write_table(change_table(found), to)
     if as_json:
         print_json(found.as_dict())
         return

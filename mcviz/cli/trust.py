@@ -94,14 +94,14 @@ def trust(
     """Print how well the run in folder or at fsspec address RUN is calibrated, and which scores find its mistakes."""
     with loading():
         from mcviz import open_run, validate
-        from mcviz.analysis.referral import cheapest_of, prediction_sets_of, rankings_of
+        from mcviz.analysis.referral import find_cheapest_referral, measure_prediction_sets, rank_by_all_scores
         from mcviz.analysis.trust import (
-            all_groups_of,
-            convergence_of,
-            group_tests_of,
-            groups_of,
+            compute_convergence,
+            group_by_all_columns,
+            group_by_column,
             predictors,
-            verdict_in_words,
+            run_group_tests,
+            verdict_sentences,
         )
         from mcviz.measures.calibration import calibration, calibration_by_group
         from mcviz.measures.selective import selective_figures
@@ -113,20 +113,24 @@ def trust(
     if not 0 < validate.fraction("confidence", confidence) < 1:
         raise validate.invalid("confidence", "above 0 and below 1", confidence)
     opened = open_run(run)
-    groups = groups_of(opened, by) if by else None
+    groups = group_by_column(opened, by) if by else None
     ways = predictors(opened)
     found = calibration(ways, confidence=confidence)
-    columns = all_groups_of(opened)
-    tests = group_tests_of(ways["ensemble"], columns, confidence)
+    columns = group_by_all_columns(opened)
+    tests = run_group_tests(ways["ensemble"], columns, confidence)
     by_group = {}
     if groups is not None:
         by_number = calibration_by_group(ways, groups.members, confidence=confidence)
         by_group = {groups.names[number]: each for number, each in by_number.items()}
-    figures = selective_figures(rankings_of(opened), confidence=confidence)
-    convergence = convergence_of(opened, score)
-    sets = prediction_sets_of(opened)
-    costs = None if mistake_cost is None or look_cost is None else cheapest_of(opened, mistake_cost, look_cost, score)
-    sentence = " ".join(verdict_in_words(opened, found, tests, columns))
+    figures = selective_figures(rank_by_all_scores(opened), confidence=confidence)
+    convergence = compute_convergence(opened, score)
+    sets = measure_prediction_sets(opened)
+    costs = (
+        None
+        if mistake_cost is None or look_cost is None
+        else find_cheapest_referral(opened, mistake_cost, look_cost, score)
+    )
+    sentence = " ".join(verdict_sentences(opened, found, tests, columns))
     if as_json:
         grouped = {name: _as_dict(each) for name, each in by_group.items()}
         whole = {"run": opened.path, "examples": len(opened), "passes": opened.passes, "in_words": sentence}
@@ -165,7 +169,7 @@ def refer(run: str, calibrated_on: str | None, to: str | None, as_json: bool, **
     with loading():
         from mcviz import open_run
         from mcviz import refer as referred
-        from mcviz.analysis.referral import referral_in_words, referral_rows
+        from mcviz.analysis.referral import referral_rows, referral_sentences
         from mcviz.runs import check_table_file, write_table
 
     if to:
@@ -182,7 +186,7 @@ def refer(run: str, calibrated_on: str | None, to: str | None, as_json: bool, **
     if as_json:
         print_json(found.as_dict())
         return
-    for line in [*referral_in_words(found), *_table_lines(referral_rows(found))]:
+    for line in [*referral_sentences(found), *_table_lines(referral_rows(found))]:
         say(line)
     _say_examples("To look at, the most uncertain first", found.table, to)
 
@@ -241,7 +245,7 @@ def _ood_warnings(old: "Run", new: "Run") -> list[str]:
     if old.model_path is None or not keep_examples or any(find_spec(name) is None for name in ("keras", "tensorflow")):
         return []
     with loading():
-        from mcviz.analysis.referral import RARE
+        from mcviz.analysis.referral import SHIFT_P_VALUE
         from mcviz.errors import McvizError
         from mcviz.measures import percent
         from mcviz.sampling.ood import ood_shift
@@ -250,7 +254,7 @@ def _ood_warnings(old: "Run", new: "Run") -> list[str]:
         shift, usual, share = ood_shift(sampler_of(old, old.model_path), old, new)
     except McvizError as error:
         return [f"The examples are not compared by the OOD score. {error}"]
-    if shift.p_value >= RARE:
+    if shift.p_value >= SHIFT_P_VALUE:
         return []
     return [
         f"The OOD score is distributed otherwise than in {old.path} (Kolmogorov–Smirnov {shift.statistic:.3f}, "

@@ -23,7 +23,7 @@ from mcviz.app.wording import as_markdown
 from mcviz.cli import main
 from mcviz.figures.style import escape_label
 from mcviz.measures import summarise
-from mcviz.reviews import reviews_of
+from mcviz.reviews import open_reviews
 from mcviz.text import one_line
 from tests.app.hostile import (
     CANARY,
@@ -112,8 +112,8 @@ def review(folder: Path) -> None:
             run = mcviz.open_run(path)
             for number, reviewer in enumerate([HOSTILE_REVIEWER, *(name[:100] for name in HOSTILE)]):
                 class_name = run.class_names[number % len(run.class_names)]
-                reviews_of(run).add(0, reviewer, "class", class_name=class_name)
-                reviews_of(run).add(0, reviewer, "note", note=reviewer)
+                open_reviews(run).add(0, reviewer, "class", class_name=class_name)
+                open_reviews(run).add(0, reviewer, "note", note=reviewer)
 
 
 def opened(name: str, run: str, query: dict[str, str], predicting: bool = False) -> AppTest:

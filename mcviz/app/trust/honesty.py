@@ -9,13 +9,13 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.analysis.trust import (
-    OF_CLASSES,
+    CLASS_COLUMNS,
     Convergence,
-    convergence_of,
-    group_tests_of,
-    groups_of,
+    compute_convergence,
+    group_by_column,
     predictors,
-    verdict_in_words,
+    run_group_tests,
+    verdict_sentences,
 )
 from mcviz.app.beside import ComparedRun
 from mcviz.app.caching import cached_for_run, numbers_key, table_key
@@ -64,7 +64,7 @@ def honesty(run: Run, state: PageState) -> None:
     compared = run.change if isinstance(run, ComparedRun) else None  # follows from what is correct
     columns = {name: _members(run, name) for name in _offered(run) if name != compared}
     tests = _tests(run, columns)
-    verdict, *others = verdict_in_words(run, found, tests, columns, as_markdown)
+    verdict, *others = verdict_sentences(run, found, tests, columns, as_markdown)
     st.markdown("\n".join([verdict, "", *(f"- {other}" for other in others)]))
     _figures_table(found)
     fewest = f"{FEWEST_OF_EACH} mistakes and {FEWEST_OF_EACH} correct predictions"
@@ -161,7 +161,7 @@ def _points(bins: Bins) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _offered(run: Run) -> list[str]:
-    return [*OF_CLASSES, *grouping_columns(run)]
+    return [*CLASS_COLUMNS, *grouping_columns(run)]
 
 
 def _groups(run: Run, tests: Sequence[GroupTest], state: PageState) -> None:
@@ -225,7 +225,7 @@ def _ends(of: Interval) -> str:
 
 def _members(run: Run, column: str) -> Groups:
     """The groups of a column; the user's own are kept."""
-    return groups_of(run, column) if column in OF_CLASSES else own_groups(run, column)
+    return group_by_column(run, column) if column in CLASS_COLUMNS else own_groups(run, column)
 
 
 @cached_for_run(numbers_key, max_entries=4)
@@ -241,7 +241,7 @@ def _calibration(run: Run) -> Calibration:
 
 @cached_for_run(table_key, max_entries=4, show_spinner="Testing the groups …")
 def _tests(run: Run, _columns: Mapping[str, Groups]) -> list[GroupTest]:
-    return group_tests_of(_calibration(run).predictors["ensemble"], _columns)
+    return run_group_tests(_calibration(run).predictors["ensemble"], _columns)
 
 
 @cached_for_run(table_key, max_entries=8, show_spinner="Resampling the groups …")
@@ -258,7 +258,7 @@ def _convergence(run: Run, score: str) -> Convergence:
     if kept is not None and len({len(kept[name]) for name in names}) == 1 and kept["sizes"][-1:] == run.passes:
         return Convergence(**{**kept, "sizes": kept["sizes"].astype(np.int64)})
     with _bar("Comparing sizes of the ensemble") as progress:
-        found = convergence_of(run, score, progress)
+        found = compute_convergence(run, score, progress)
     save_derived(run.path, run.digest, derived, {name: getattr(found, name) for name in names})
     return found
 

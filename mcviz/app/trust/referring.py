@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.analysis.base import ranking_scores_of
-from mcviz.analysis.referral import RunReferral, prediction_sets_of, rankings_of, refer
+from mcviz.analysis.base import ranking_scores
+from mcviz.analysis.referral import RunReferral, measure_prediction_sets, rank_by_all_scores, refer
 from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.components.charts import chart
 from mcviz.app.components.gallery import tiles
@@ -98,14 +98,14 @@ def referral_control(run: Run, state: PageState, beside: Callable[[], None] | No
 
 def _score(run: Run, state: PageState) -> str:
     """The score that ranks, or the first of those that know no labels."""
-    return one_of(state.score, ranking_scores_of(run), "max_probability")
+    return one_of(state.score, ranking_scores(run), "max_probability")
 
 
 def _score_chooser(run: Run, state: PageState) -> None:
     scores = scores_of(run)
     st.selectbox(
         "Ranked by",
-        ranking_scores_of(run),
+        ranking_scores(run),
         format_func=lambda each: scores[each].label,
         width=250,
         **bound("score", _score(run, state)),
@@ -179,7 +179,7 @@ def _guaranteed(found: RunReferral) -> None:
     looked_at = (
         "nobody looks at any"
         if found.guaranteed_threshold is None
-        else f"a person looks at those with {found.score.inline_label} {found.threshold_in_words(given.threshold, 4)}, "
+        else f"a person looks at those with {found.score.inline_label} {found.describe_threshold(given.threshold, 4)}, "
         f"here {len(examples):,}"
     )
     st.markdown(
@@ -349,7 +349,7 @@ def _referral(run: Run, score: str, field: str, value: float) -> RunReferral:
 
 @cached_for_run(numbers_key, max_entries=4)
 def _rankings(run: Run) -> dict[str, Ranking]:
-    return rankings_of(run)
+    return rank_by_all_scores(run)
 
 
 @cached_for_run(numbers_key, max_entries=4, show_spinner="Comparing the scores …")
@@ -368,4 +368,4 @@ def _band(run: Run, score: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 @cached_for_run(numbers_key, max_entries=8, show_spinner="Calibrating the sets …")
 def _sets(run: Run, coverage: int) -> SetFigures:
-    return prediction_sets_of(run, coverage / 100)
+    return measure_prediction_sets(run, coverage / 100)
