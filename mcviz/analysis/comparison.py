@@ -186,7 +186,7 @@ def compare(
     if not 0 < validate.fraction("confidence", confidence) < 1:
         raise validate.invalid("confidence", "above 0 and below 1", confidence)
     offered = scores_to_compare(one, other)
-    score = offered[0] if score is None else validate.one_of("score", score, offered)
+    score = offered[0] if score is None else validate.choice("score", score, offered)
     paired = same_examples(one.manifest, other.manifest)
     labels, notes = _align_labels(one, other, paired)
     uncertainty = [one.task.scores[score].uncertainty(run.scores()[score].to_numpy()) for run in (one, other)]

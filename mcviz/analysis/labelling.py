@@ -54,7 +54,7 @@ def acquire(run: Run, method: Method, batch: int, seed: int = 0) -> "pd.DataFram
         InvalidInputError: a method or batch that cannot be, a regression, or BatchBALD of masks per example.
     """
     require_classes(run)
-    validate.one_of("method", method, METHODS)
+    validate.choice("method", method, METHODS)
     validate.whole_number("batch", batch, 1, len(run))
     if method == "batch-bald" and run.manifest.masks == "per_example":
         raise InvalidInputError(

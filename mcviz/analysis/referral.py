@@ -101,7 +101,7 @@ def score_uncertainty(run: Run, score: str) -> Array:
         InvalidInputError: there is no such score, or the run is of a regression.
     """
     require_classes(run)
-    validate.one_of("score", score, ranking_scores(run))
+    validate.choice("score", score, ranking_scores(run))
     return SCORES[score].uncertainty(run.scores()[score].to_numpy())
 
 

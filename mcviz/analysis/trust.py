@@ -109,7 +109,7 @@ def compute_convergence(run: Run, score: str = "max_probability", progress: Prog
     Raises:
         InvalidInputError: no labels, a regression, or there is no such score.
     """
-    labels, ranked_by = require_labels(run), SCORES[validate.one_of("score", score, ranking_scores(run))]
+    labels, ranked_by = require_labels(run), SCORES[validate.choice("score", score, ranking_scores(run))]
     sizes = sizes_up_to(run.passes)
 
     def compute_block(probs: Array, examples: slice) -> tuple[list[CalibrationTerms], Array | None]:

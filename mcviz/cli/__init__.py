@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 import mcviz
-from mcviz.cli import making, ood, trust
-from mcviz.cli.comparing import compare
+from mcviz.cli import making, referral
+from mcviz.cli.arguments import JSON, RUN
+from mcviz.cli.comparison import compare
 from mcviz.cli.data import import_option
 from mcviz.cli.making import PATH
+from mcviz.cli.ood import ood
 from mcviz.cli.printing import say, tell
-from mcviz.cli.stopping import loading, when_stopped
+from mcviz.cli.stopping import loading, report_interrupt
+from mcviz.cli.trust import trust
 from mcviz.cli.work import work
 from mcviz.errors import InvalidInputError, McvizError
-from mcviz.interrupts import INTERRUPTED, raised_interrupts
+from mcviz.interrupts import INTERRUPTED, raise_interrupts
 from mcviz.permission import READ_ONLY
 from mcviz.text import is_text, one_line
 
@@ -29,7 +32,7 @@ REFUSED = 2
 
 
 def run() -> NoReturn:
-    """Carry out the command that this process was started for, and end it."""
+    """Run the command that this process was started for, and exit."""
     code = main()
     if code == INTERRUPTED:  # at once: Python's own way to end could wait for threads, or report a death by the signal
         sys.stdout.flush()
@@ -38,7 +41,7 @@ def run() -> NoReturn:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Carry out one command.
+    """Run one command.
 
     Args:
         arguments: as typed after `mcviz`; those of this process without any.
@@ -65,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 class _Commands(click.Group):
     def invoke(self, context: click.Context) -> Any:
-        with when_stopped("stopped."), raised_interrupts():
+        with report_interrupt("stopped."), raise_interrupts():
             return super().invoke(context)
 
 
@@ -84,7 +87,7 @@ def _check_text(arguments: Sequence[str]) -> None:
 
 
 @commands.command(short_help="Check every byte of a run.")
-@trust.RUN
+@RUN
 def verify(run: str) -> None:
     """Read every byte of the run in folder or at fsspec address RUN, and compute its scores and accuracies again."""
     with loading():
@@ -95,7 +98,7 @@ def verify(run: str) -> None:
 
 @commands.command("list", short_help="List the runs of a folder.")
 @click.argument("folder", metavar="[FOLDER]", envvar="MCVIZ_CACHE", required=False)
-@trust.JSON
+@JSON
 def list_(folder: str | None, as_json: bool) -> None:
     """List the runs in FOLDER, or in `cache`, as the dashboard shows them."""
     with loading():
@@ -127,7 +130,7 @@ def rename(old: str, new: str) -> None:
 
 
 @commands.command(short_help="Remove a run.")
-@trust.RUN
+@RUN
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(run: str, yes: bool) -> None:
     """Remove the run in folder or at fsspec address RUN, with what was derived from it."""
@@ -143,7 +146,7 @@ def remove(run: str, yes: bool) -> None:
 
 
 @commands.command(short_help="Write a run as a file for other tools.")
-@trust.RUN
+@RUN
 @click.option(
     "--to",
     metavar="FILE",
@@ -184,7 +187,7 @@ def dashboard(cache: Path | None, port: int | None, read_only: bool, modules: tu
     serve(cache, port, modules, read_only)
 
 
-for command in (*making.COMMANDS, *trust.COMMANDS, *ood.COMMANDS, compare, work):
+for command in (*making.COMMANDS, trust, *referral.COMMANDS, ood, compare, work):
     commands.add_command(command)
 
 

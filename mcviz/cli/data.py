@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mcviz.cli.printing import say
-from mcviz.cli.progress import pictures_progress
+from mcviz.cli.progress import picture_progress
 from mcviz.errors import InvalidInputError
 from mcviz.extras import IMPORT_VARIABLE
-from mcviz.regular import is_there
+from mcviz.regular import path_exists
 
 if TYPE_CHECKING:
     from mcviz.data import ColumnNames, DataSet
@@ -144,7 +144,7 @@ def read_examples(path: str, reading: Reading, task: str = "classification", com
     if (Path(path) / NAME).is_file():
         examples = data_set_of(open_run(path))
     else:
-        with pictures_progress() as progress:
+        with picture_progress() as progress:
             examples = read_data(
                 path,
                 skip_broken=reading.skip_broken,
@@ -268,7 +268,7 @@ def _places(context: click.Context, option: click.Parameter, given: str | None) 
 def _class_names(context: click.Context, option: click.Parameter, given: str | None) -> list[str] | None:
     if given is None:
         return None
-    if not is_there(given):
+    if not path_exists(given):
         if "," not in given and Path(given).suffix:
             raise click.BadParameter(f"there is no file {given}.", context, option)
         return [name.strip() for name in given.split(",")]

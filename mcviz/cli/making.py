@@ -26,7 +26,7 @@ from mcviz.cli.data import (
 )
 from mcviz.cli.printing import say, tell
 from mcviz.cli.progress import sampling_progress
-from mcviz.cli.stopping import loading, when_stopped
+from mcviz.cli.stopping import loading, report_interrupt
 from mcviz.cli.work import Watcher
 from mcviz.errors import DataNotFoundError, InvalidInputError
 from mcviz.extras import find_modules, require_dask, require_keras
@@ -73,7 +73,7 @@ PATH = click.Path(path_type=Path)
 def train(out: Path, data: Path | None, **settings: Any) -> None:
     """Train the reference network on MNIST, and write it with a history of its epochs."""
     stopped = f"stopped; {out} was not written."
-    with when_stopped(stopped):
+    with report_interrupt(stopped):
         _train(out, data, stopped, **settings)
 
 
@@ -221,7 +221,7 @@ def sample(out: str, scheduler: str | None, **settings: Any) -> None:
     """Sample a model over examples into a run, resume one that was stopped, or add passes to one that is finished."""
     again = "the same command" if settings["resume"] else "the same command without --no-resume"
     stopped = f"stopped. Nothing that was finished is lost: {again} goes on with {out}."
-    with when_stopped(stopped), _cluster(scheduler, stopped) as cluster:
+    with report_interrupt(stopped), _cluster(scheduler, stopped) as cluster:
         _sample(cluster, out, stopped, **settings)
 
 
@@ -310,7 +310,7 @@ def _sample(
 def check(passes: int, masks: Masks, unit: str, **settings: Any) -> None:  # noqa: ARG001 (as `sample`)
     """Look at what a model makes of some of the data, before hours are spent on passes."""
     stopped = "stopped."
-    with when_stopped(stopped):
+    with report_interrupt(stopped):
         sampler, examples, preprocessing = _model_and_data(stopped, **settings)
         from mcviz.sampling.checking import check_model
 
@@ -431,7 +431,7 @@ def import_(passes: str, out: str, **settings: Any) -> None:
     example, pass, class and probability, or example, pass, target and value.
     """
     stopped = f"stopped. The same command goes on with {out}."
-    with when_stopped(stopped):
+    with report_interrupt(stopped):
         _import(passes, out, stopped, **settings)
 
 

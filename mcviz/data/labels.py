@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mcviz.errors import InvalidInputError
-from mcviz.text import default_target_names
+from mcviz.text import make_target_names
 from mcviz.validate import MOST_INDICES, array, class_indices, invalid
 
 NAMES = (  # under which people keep examples and their labels
@@ -159,7 +159,7 @@ def target_names(values: Any, count: int) -> tuple[str, ...]:
         return tuple(map(str, values.columns))
     if isinstance(values, pd.Series) and values.name is not None:
         return (str(values.name),)
-    return default_target_names(count)
+    return make_target_names(count)
 
 
 def labels_beside(images: Path) -> Path | None:

@@ -12,7 +12,7 @@ from typing import IO, Any
 import keras
 
 from mcviz.errors import UnsuitableModelError
-from mcviz.interrupts import held_interrupts
+from mcviz.interrupts import hold_interrupts
 from mcviz.sampling.keras_internals import TooManyNumbersError, limited_variables, load_assets, shared_objects
 from mcviz.sampling.model_files import SAVE_IT, open_regular_file, read_model_file, reason
 from mcviz.sampling.vocabularies import FOLDER, layers_with_vocabulary
@@ -22,7 +22,7 @@ SPARE_NUMBERS = 1_000_000  # that a layer may hold beyond what is saved of it
 _loading = threading.RLock()  # the path of imports is the process's; a class of one's own may load a model itself
 
 
-@held_interrupts()
+@hold_interrupts()
 def load_model(path: str | os.PathLike[str], *, trust: bool = False) -> keras.Model:
     """Load a Keras model from a `.keras` file, without running code that comes with it.
 

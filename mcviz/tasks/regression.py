@@ -27,8 +27,8 @@ from mcviz.tasks.base import (
 )
 from mcviz.tasks.stored_array import StoredArray, by_example, by_pass
 from mcviz.tasks.summary import Summary
-from mcviz.text import default_target_names
-from mcviz.validate import different_names, invalid, one_of
+from mcviz.text import make_target_names
+from mcviz.validate import choice, different_names, invalid
 
 if TYPE_CHECKING:
     from mcviz.data import DataSet
@@ -263,7 +263,7 @@ class TargetPasses(PassFormat):
     def __init__(self, predicts: Predicts, from_logits: bool) -> None:
         if from_logits:
             raise invalid("from_logits", "left out for a regression", from_logits)
-        self._predicts = one_of("predicts", predicts, PREDICTS)
+        self._predicts = choice("predicts", predicts, PREDICTS)
 
     def in_three_axes(self, passes: Any, axes: Sequence[str] | None) -> tuple[Any, Sequence[str] | None]:
         """See `PassFormat`."""
@@ -326,7 +326,7 @@ def _count_targets(width: int, predicts: Predicts) -> int:
 
 
 def _target_names(examples: "DataSet", count: int) -> tuple[str, ...]:
-    return examples.target_names or default_target_names(count)
+    return examples.target_names or make_target_names(count)
 
 
 def _in_columns(values: Any) -> Any:

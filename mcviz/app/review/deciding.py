@@ -27,7 +27,7 @@ from mcviz.figures import class_probabilities
 from mcviz.reviews import Decision, Reviews, ReviewSummary, summarise_reviews
 from mcviz.reviews.store import LONGEST_NOTE, DecisionKind
 from mcviz.runs import Run
-from mcviz.text import duration
+from mcviz.text import format_duration
 
 # Of the session. AT is None where the next example is still to be found, after that which was decided LAST.
 AT, LAST, QUEUE, TROUBLE, PRESSES = "review-at", "review-last", "review-queue", "review-trouble", "review-presses"
@@ -109,7 +109,7 @@ def _progress(review: Review, known: ReviewSummary, done: int, skipped: int) -> 
         said.append(f"{skipped:,} skipped")
     if (speed := pace([each.time for each in known.decisions_by(review.reviewer).values()])) is not None:
         said.append(f"{speed:.0f} a minute")
-        said.append(f"{duration(60 * (count - done - skipped) / speed)} left")
+        said.append(f"{format_duration(60 * (count - done - skipped) / speed)} left")
     others: dict[str, int] = {}
     for each in known.decisions:
         if each.reviewer != review.reviewer:

@@ -26,11 +26,11 @@ from mcviz.errors import McvizError
 from mcviz.jobs import FoundJob, Jobs, Progress
 from mcviz.jobs.of_run import check_kept_model, options_of_data, options_of_model
 from mcviz.jobs.queue import check_new_name
-from mcviz.regular import is_there
+from mcviz.regular import path_exists
 from mcviz.runs.existing import REVIEWS
 from mcviz.runs.folder import LONGEST_NAME, cache_folder
 from mcviz.tasks import TASKS
-from mcviz.text import duration, one_line
+from mcviz.text import format_duration, one_line
 
 CHECK = "new-run-check"  # id of the job, of the session
 MOST_EXAMPLES = 100_000_000
@@ -159,7 +159,7 @@ def _of_data(data: Source, place: "st.delta_generator.DeltaGenerator") -> Iterat
             "Names of the classes, in the model's order", placeholder="cat, dog, owl", key="new-run-classes"
         ).split(",")]  # fmt: skip
         typed = ",".join(names)
-        if len(names) > 1 and not is_there(typed):  # or else that file would be read
+        if len(names) > 1 and not path_exists(typed):  # or else that file would be read
             yield f"--class-names={typed}"
         if unit := st.text_input("Unit of what a regression predicts", placeholder="mg/dl", key="new-run-unit").strip():
             yield f"--unit={unit}"
@@ -291,7 +291,7 @@ def _findings_table(progress: Progress) -> None:
             icon=":material/warning:",
         )
     st.caption(
-        f"About {duration(progress.seconds)} while nothing else is at work; the dashboard and other programs go "
+        f"About {format_duration(progress.seconds)} while nothing else is at work; the dashboard and other programs go "
         "before it."
     )
 
