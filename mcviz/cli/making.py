@@ -457,12 +457,12 @@ def _import(
     **preprocessing: Any,
 ) -> None:
     with loading(stopped):
-        from mcviz.data import DataSet, opened_passes, read_array
+        from mcviz.data import DataSet, open_passes, read_array
         from mcviz.importing import write_run
         from mcviz.tasks import TASKS
 
     chosen = chosen_preprocessing(**preprocessing)
-    with opened_passes(path, TASKS[task].pass_names) as passes:
+    with open_passes(path, TASKS[task].pass_names) as passes:
         of_data = replace(reading, label_column=()) if labels else reading
         examples = read_examples(data, of_data, task, complete=False) if data else DataSet(None)
         chosen = with_scaler(chosen, reading, examples)
@@ -486,7 +486,7 @@ def _import(
                 passes.passes,
                 data=examples,
                 task=task,
-                predicts=passes.predicts_as(predicts),
+                predicts=passes.resolve_predicts(predicts),
                 unit=unit,
                 deterministic=fixed,
                 features=read_array(features) if features else None,

@@ -85,12 +85,12 @@ def in_models_size(examples: DataSet, shape: Shape | None, crop: bool = False) -
     height, width, channels = _size_taken(shape)
     channels = channels or images.image_shape[2]
     if height and width:
-        return images.brought_to((height, width, channels), crop)
+        return images.resize((height, width, channels), crop)
     if len(images.sizes) > 1:
         sizes = ", ".join(f"{height} × {width}" for height, width in sorted(images.sizes)[:3])
         expected = "pictures of one size, since the model takes any"
         raise invalid("data", expected, f"{sizes}, …", "Bring them to one size.")
-    return images.brought_to((*images.image_shape[:2], channels), crop)
+    return images.resize((*images.image_shape[:2], channels), crop)
 
 
 def shape_for(wanted: Shape | None, shape: tuple[int, ...]) -> tuple[int, ...]:
