@@ -1,4 +1,4 @@
-"""Which rate of dropout suits a trained classifier: chosen on one half of labelled examples, judged on the other.
+"""Choose a rate of dropout for a trained classifier on one half of labelled examples, and judge it on the other.
 
     python benchmarks/rates.py --model MODEL.keras --data DATA [--first N] [--rates R ...] [--passes T]
 

@@ -1,4 +1,4 @@
-"""How often a verdict is given where there is nothing to find, and where there is something: Markdown tables.
+"""The rates of verdicts where there is nothing to find, and where there is something: Markdown tables.
 
     python benchmarks/verdicts.py [PART …] [--draws 500]
 
@@ -67,7 +67,7 @@ def main() -> None:
 
 @dataclass
 class Report:
-    """What is printed.
+    """The report.
 
     Attributes:
         draws: of each figure.
@@ -84,7 +84,7 @@ class Report:
     def print_false(
         self, said: str, rates: list[list[Array]], columns: Sequence[str] = OF_CLASSES, *, bound: float = FALSE
     ) -> None:
-        """Print how often something is said that is false, by the number of examples and by `columns`."""
+        """Print how often a verdict is false, by the number of examples and by `columns`."""
         most = stats.binom.isf(CHANCE, self.draws, bound) / self.draws
         print(f"\n{said}: at most {bound:.0%}, {most:.1%} by chance.\n\n| examples | {' | '.join(columns)} |")
         print("|---" * (1 + len(columns)) + "|")
@@ -148,7 +148,7 @@ def coverage(report: Report) -> None:
 
 
 def groups(report: Report) -> None:
-    """Which groups of examples are called less accurate than the rest, or over- or under-confident."""
+    """The groups that are called less accurate than the rest, or over- or under-confident."""
     rates = [[rate(report.draws, false_groups, examples, mean) for mean in CONFIDENCES] for examples in SIZES]
     report.print_false(f"one of {3 * GROUPS} groups that are alike fares worse", rates)
     report.print_found(dict(zip(WORSE_GROUPS, rate(report.draws, true_groups), strict=True)))
@@ -193,7 +193,7 @@ PARTS: dict[str, Callable[[Report], None]] = {
 
 
 def rate(draws: int, once: Callable[..., bool | list[bool]], *given: Any) -> Array:
-    """The share of the draws in which something, or each of some things, is said."""
+    """The share of the draws with a verdict, or with each of some verdicts."""
     return np.mean([once(np.random.default_rng(seed), *given) for seed in range(draws)], axis=0)
 
 
@@ -212,7 +212,7 @@ def pool(mean: float, varied: bool) -> Array:
 
 
 def judged(random: Random, examples: int, mean: float, varied: bool, temperature: float) -> list[bool]:
-    """Whether confidences are called too high or too low, and whether each of three intervals misses what is true.
+    """Whether confidences are called too high or too low, and whether each of three intervals misses the true value.
 
     Args:
         random: of the examples and labels.
@@ -242,14 +242,14 @@ def expected_scores(mean: float, varied: bool, temperature: float) -> Array:
 
 
 def on_calibration(random: Random, probs: Array, truth: Array) -> tuple[str, CalibrationFigures]:
-    """What is said of (N, 2) probabilities with labels drawn from those of `truth`, and the figures."""
+    """The verdict on (N, 2) probabilities with labels drawn from those of `truth`, and the figures."""
     labels = (random.random(len(probs)) >= truth[:, 0]).astype(int)
     found = calibrated({"ensemble": calibration_terms(probs[None], labels)}, resamples=RESAMPLES)
     return calibration_sentences(found)[0], found.figures["ensemble"]
 
 
 def misses(found: Interval, true: float) -> bool:
-    """Whether there is an interval, and what is true is not in it."""
+    """Whether there is an interval that misses the true value."""
     return bool(found.low > true or found.high < true)
 
 
@@ -257,7 +257,7 @@ CONFIDENT = (0, "the confidence of each example"), (1, "the mean confidence")
 
 
 def true_overconfidence(random: Random, varied: int) -> bool:
-    """Of 1,000 confidences of 0.9, whose mean is 5 points above the accuracy that is to be expected."""
+    """Verdicts on 1,000 confidences of 0.9, whose mean is 5 points above the expected accuracy."""
     every = pool(0.9, bool(varied))
     at_random = 0.05 / (every.max(axis=1).mean() - 0.5)  # the share of labels that do not depend on the example
     probs = every[random.integers(POOL, size=1000)]
@@ -265,7 +265,7 @@ def true_overconfidence(random: Random, varied: int) -> bool:
 
 
 def true_places(random: Random) -> bool:
-    """Of 1,000 confidences of 0.6 and 0.9 that should be 0.7 and 0.8."""
+    """Verdicts on 1,000 confidences of 0.6 and 0.9 that should be 0.7 and 0.8."""
     probs, truth = (
         np.repeat([[first, 1 - first], [other, 1 - other]], 500, axis=0) for first, other in ((0.6, 0.9), (0.7, 0.8))
     )
@@ -287,7 +287,7 @@ def held_by_intervals(random: Random, examples: int, share: float, spread: float
 
 
 def on_coverage(random: Random, examples: int, share: float, spread: float) -> tuple[str, Interval]:
-    """What is said of intervals, and the share of labels that they hold."""
+    """The verdict on intervals, and the share of labels that they hold."""
     outputs, variances = random.normal(size=(2, examples, 1)), random.gamma(2, size=(2, examples, 1))
     std = np.sqrt(outputs.var(axis=0) + variances.mean(axis=0))
     labels = random.normal(outputs.mean(axis=0), spread * std)
@@ -296,7 +296,7 @@ def on_coverage(random: Random, examples: int, share: float, spread: float) -> t
 
 
 def true_narrowness(random: Random) -> bool:
-    """Of intervals of 90% over 1,000 examples that hold 85%."""
+    """Verdicts on intervals of 90% over 1,000 examples that hold 85%."""
     spread = stats.norm.ppf((1 + 0.9) / 2) / stats.norm.ppf((1 + 0.85) / 2)
     return "too narrow" in on_coverage(random, 1000, 0.9, spread)[0]
 
@@ -308,7 +308,7 @@ def predicted(random: Random, truth: Array, temperature: float = 1.0) -> Array:
 
 
 def class_terms(first: Array, labels: Array, uncertainty: Array | None = None) -> Terms:
-    """What a comparison is computed from, of (N,) probabilities of the first class."""
+    """The terms of a comparison, of (N,) probabilities of the first class."""
     probs = np.stack([first, 1 - first], axis=1)
     doubt = -probs.max(axis=1) if uncertainty is None else uncertainty
     return {**CLASSIFICATION.terms(Predictions(probs[None], labels)), "uncertainty": doubt}
@@ -321,13 +321,13 @@ def regression_terms(random: Random, scale: Array, times: float = 1.0) -> Terms:
 
 
 def differing(quality: Quality, one: Terms, other: Terms, paired: bool) -> dict[str, bool]:
-    """Which measures differ by more than noise."""
+    """The measures that differ by more than noise."""
     found = compare_measures(quality, one, other, paired=paired, resamples=RESAMPLES)
     return {each.measure.name: each.verdict not in ("noise", "unknown") for each in found}
 
 
 def false_differences(random: Random, examples: int, mean: float | None, paired: bool) -> list[bool]:
-    """Of exchangeable runs, where unpaired the second over half as many others; of regressions without a `mean`."""
+    """Verdicts on exchangeable runs, unpaired ones over half as many others; on regressions without a `mean`."""
     sizes = examples, examples if paired else ceil(examples / 2)
     if mean is None:
         scales = [np.exp(random.normal(0, 0.7, (size, 1))) for size in sizes]
@@ -341,7 +341,7 @@ def false_differences(random: Random, examples: int, mean: float | None, paired:
 
 
 def false_groups(random: Random, examples: int, mean: float) -> bool:
-    """Of a calibrated model, with three columns that know nothing."""
+    """Verdicts on a calibrated model, with three columns that know nothing."""
     probs = pool(mean, True)[random.integers(POOL, size=examples)]
     labels = (random.random(examples) >= probs[:, 0]).astype(int)
     columns = {str(at): random.integers(GROUPS, size=examples) for at in range(3)}
@@ -355,7 +355,7 @@ WORSE_GROUPS = (
 
 
 def true_groups(random: Random) -> list[bool]:
-    """Of a group with confidences of 0.75 among ones of 0.9; and of a group whose 0.9 should be 0.75."""
+    """Verdicts on a group with confidences of 0.75 among ones of 0.9, and on a group whose 0.9 should be 0.75."""
     members = np.arange(1000) % GROUPS
     right = np.where(members == 0, 0.75, 0.9)
     labels = (random.random(1000) >= right).astype(int)
@@ -377,7 +377,7 @@ WORSE = {  # how the second run is worse, by the measure that should find it
 
 
 def true_differences(random: Random, paired: bool) -> list[bool]:
-    """Of runs of which the second is worse in each of the ways of `WORSE`."""
+    """Verdicts on runs of which the second is worse in each of the ways of `WORSE`."""
     truth, labels = probabilities(random, 1000, 0.9)
     one = class_terms(predicted(random, truth), labels)
     scale = np.exp(random.normal(0, 0.7, (1000, 1)))
@@ -398,7 +398,7 @@ def true_differences(random: Random, paired: bool) -> list[bool]:
 
 
 def false_ranks(random: Random, examples: int, mean: float) -> bool:
-    """Of scores that are the confidence with as much noise in each."""
+    """Verdicts on scores that are the confidence with equal noise in each."""
     truth, labels = probabilities(random, examples, mean)
     terms = class_terms(predicted(random, truth), labels)
     noise = terms["uncertainty"].std() * random.normal(size=(SCORES, examples))
@@ -406,7 +406,7 @@ def false_ranks(random: Random, examples: int, mean: float) -> bool:
 
 
 def true_rank(random: Random) -> bool:
-    """Of the confidence, and of a score that knows nothing."""
+    """Verdicts on the confidence, and on a score that knows nothing."""
     truth, labels = probabilities(random, 1000, 0.9)
     terms = class_terms(predicted(random, truth), labels)
     noise = random.normal(size=(SCORES - 1, 1000))
@@ -420,7 +420,7 @@ def ties(terms: Terms, scores: Array) -> list[bool]:
 
 
 def false_use(random: Random, examples: int, mean: float | None) -> bool:
-    """Of an order that knows nothing; of the largest errors of a regression without a `mean`."""
+    """Verdicts on an order that knows nothing; on the largest errors of a regression without a `mean`."""
     if mean is None:
         return useful(random.permutation(examples) < max(1, int(INSPECTED * examples)))
     truth, labels = probabilities(random, examples, mean)
@@ -428,7 +428,7 @@ def false_use(random: Random, examples: int, mean: float | None) -> bool:
 
 
 def true_use(random: Random) -> bool:
-    """Of the order by the confidence."""
+    """Verdicts on the order by the confidence."""
     truth, labels = probabilities(random, 1000, 0.9)
     terms = class_terms(predicted(random, truth), labels)
     return useful(~terms["correct"][np.argsort(-terms["uncertainty"])])

@@ -1,4 +1,4 @@
-"""Which detectors find out-of-distribution images? AUROC, FPR at 95% TPR and average precision of each.
+"""A study of detectors of out-of-distribution images: AUROC, FPR at 95% TPR and average precision of each.
 
     python -m benchmarks.ood                             the model of the shipped run, in minutes
     python -m benchmarks.ood --models A.keras B.keras    each of these, with the median and the range over them

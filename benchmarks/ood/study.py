@@ -1,4 +1,4 @@
-"""What the study computes of one model: every detector's OOD scores, and which combination the validation sets choose.
+"""The study of one model: every detector's OOD scores, and the combination that the validation sets choose.
 
 The examples with even numbers are what is fitted on; those with odd numbers are in distribution and never fitted on.
 """
@@ -32,7 +32,7 @@ FOLDS = 5
 
 @dataclass(frozen=True)
 class Features:
-    """What detectors look at, of N images: unfitted OOD scores by detector (N,), and vectors by name (N, D)."""
+    """The inputs of detectors, of N images: unfitted OOD scores by detector (N,), and vectors by name (N, D)."""
 
     ood_scores: Values
     vectors: Values
@@ -184,7 +184,7 @@ def fitted(known: Features, labels: np.ndarray, of: Features, *, everything: boo
 
 
 def cross_fitted(known: Features, labels: np.ndarray) -> Values:
-    """What combinations are made of, for the fitting images themselves, each by a fit that was made without it."""
+    """The inputs of combinations, for the fitting images themselves, each by a fit that was made without it."""
     fold = np.arange(len(labels)) % FOLDS
     result: Values = {name: np.empty(len(labels)) for name in DISTANCES}
     for k in range(FOLDS):
@@ -227,7 +227,7 @@ def select_combination(
 
 
 def supervised_bounds(rest: Features, of: Features) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """What a classifier that is shown half of a set makes of the other half: no detector, but a bound for them."""
+    """The result of a classifier trained on half of a set for the other half: no detector, but a bound for them."""
     count = len(rest.vectors["mean"])
     truth = np.r_[np.zeros(count), np.ones(len(of.vectors["mean"]))]
     bounds = {}

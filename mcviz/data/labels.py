@@ -33,7 +33,7 @@ MATCHES: dict[MatchedBy, str] = {  # in words
 }
 NUMBER_PATTERN = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 DIGITS_PATTERN = re.compile(r"(\d+)", re.ASCII)
-MOST_LISTED = 20
+MOST_LISTED_NAMES = 20
 
 
 class LabelMatch(NamedTuple):
@@ -224,4 +224,4 @@ def _from_one_hot(name: str, rows: np.ndarray, count: int) -> np.ndarray:
 
 
 def _list_names(names: Sequence[str]) -> str:
-    return ", ".join(names[:MOST_LISTED])
+    return ", ".join(names[:MOST_LISTED_NAMES])

@@ -10,7 +10,7 @@ from mcviz.figures.style import DETERMINISTIC, ENSEMBLE, NEUTRAL, SPREAD, apply_
 
 UNUSUAL = 2  # standard deviations, above which a value is dark
 MOST_COLUMNS = 12
-ROW_HEIGHT = 22  # pixels
+BAR_THICKNESS = 22  # pixels
 AROUND_BARS = 56  # pixels, above and below the bars
 TEXT_ROOM = 0.6  # of the bars' range, at their ends for the values that do not fit in
 LONGEST_COLUMN_NAME = 24  # characters of a column's name beside its bar; on hover it is whole
@@ -131,4 +131,4 @@ def _name_bars(figure: go.Figure, names: Sequence[str]) -> go.Figure:
     """Name lying bars by their places, since two names may begin alike, with room for each."""
     short = [name if len(name) <= LONGEST_COLUMN_NAME else f"{name[: LONGEST_COLUMN_NAME - 1]}…" for name in names]
     figure.update_yaxes(tickvals=np.arange(len(names)), ticktext=escape_labels(short))
-    return apply_layout(figure, AROUND_BARS + ROW_HEIGHT * len(names)).update_layout(margin_t=0)
+    return apply_layout(figure, AROUND_BARS + BAR_THICKNESS * len(names)).update_layout(margin_t=0)

@@ -16,12 +16,12 @@ from sklearn.utils.extmath import randomized_svd
 
 COMPONENTS = 50
 MOST_VALUES = 4096  # of an image; larger ones are averaged over squares of pixels first
-BLOCK_BYTES = 2**25  # of the images that are read at once, as float32
+IMAGE_BLOCK_BYTES = 2**25  # of the images that are read at once, as float32
 SAMPLE_BYTES = 2**26  # of the images that the components are fitted on
 WALKS = 2  # through all images: for the sample, and to project them
 SAMPLED = 10_000  # images; the components of more than that are the same to the eye
 REPORTED_TEXTS = 1000  # from one report of the progress to the next
-MOST_WORDS = 20_000  # different ones; the others are the rarest
+VOCABULARY_SIZE = 20_000  # different ones; the others are the rarest
 WORD_PATTERN = re.compile(r"\w+")
 Progress = Callable[[int, int], object]
 
@@ -92,7 +92,7 @@ def word_components(texts: Sequence[str], count: int = COMPONENTS, progress: Pro
     Returns:
         (N, K) float32; K is `count`, or N or the number of different words where that is less.
     """
-    tf_idf = TfidfVectorizer(analyzer=_words, sublinear_tf=True, max_features=MOST_WORDS, dtype=np.float32)
+    tf_idf = TfidfVectorizer(analyzer=_words, sublinear_tf=True, max_features=VOCABULARY_SIZE, dtype=np.float32)
 
     def read() -> Iterator[str]:
         for done, text in enumerate(texts, 1):
@@ -128,7 +128,7 @@ def _words(text: str) -> list[str]:
 
 
 def _blocks(shape: tuple[int, ...]) -> Iterator[slice]:
-    step = max(1, BLOCK_BYTES // (4 * int(np.prod(shape[1:]))))
+    step = max(1, IMAGE_BLOCK_BYTES // (4 * int(np.prod(shape[1:]))))
     return (slice(start, start + step) for start in range(0, shape[0], step))
 
 
