@@ -51,19 +51,19 @@ def hold_interrupts() -> Iterator[HeldInterrupt]:
 
 @contextmanager
 def raise_interrupts() -> Iterator[None]:
-    """Raise `KeyboardInterrupt` at Ctrl-C, where `end_at_once` was called before."""
+    """Raise `KeyboardInterrupt` at Ctrl-C, where `install_exit_handler` was called before."""
     with _install_handler(signal.default_int_handler, isinstance(signal.getsignal(signal.SIGINT), _EndProcess)):
         yield
 
 
 @contextmanager
 def end_at_interrupt(message: str, stream: int) -> Iterator[None]:
-    """End the process at Ctrl-C, as `end_at_once` does, instead of raising `KeyboardInterrupt`."""
+    """End the process at Ctrl-C, as `install_exit_handler` does, instead of raising `KeyboardInterrupt`."""
     with _install_handler(_EndProcess(message, stream), signal.getsignal(signal.SIGINT) is signal.default_int_handler):
         yield
 
 
-def end_at_once(message: str) -> None:
+def install_exit_handler(message: str) -> None:
     """From now on end the process at Ctrl-C with one line, as long as there is nothing to clean up.
 
     Args:

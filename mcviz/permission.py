@@ -19,7 +19,7 @@ OFF = ("", "0", "false", "f", "no", "n", "off")
 _person: Callable[[], str | None] | None = None
 
 
-def ask_as(person: Callable[[], str | None]) -> None:
+def identify_users(person: Callable[[], str | None]) -> None:
     """Set how this process knows who asks, where it serves several people.
 
     Args:

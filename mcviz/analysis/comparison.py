@@ -177,7 +177,7 @@ def compare(
         other: a run of the same task, classes or targets.
         score: the score that ranks examples, one of `scores_to_compare`; the first of them without it.
         confidence: above 0 and below 1, of the intervals.
-        progress: called with (done, total) examples that are read; what it raises stops that.
+        progress: called with (done, total) examples that are read; an exception from it stops the reading.
 
     Raises:
         InvalidInputError: they predict other things, or there is no such score.

@@ -9,7 +9,7 @@ from mcviz import validate
 from mcviz.analysis.base import example_rows, require_classes, require_labels
 from mcviz.choices import METHODS, Method
 from mcviz.errors import InvalidInputError
-from mcviz.measures.acquisition import batch_bald, highest, power_bald, random
+from mcviz.measures.acquisition import batch_bald, power_bald, random, select_highest
 from mcviz.runs import Run
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def label_issues(run: Run, first: int = 100) -> "pd.DataFrame":
     """
     require_labels(run)
     return example_rows(
-        run, highest(-run.scores()["self_confidence"].to_numpy(), validate.whole_number("first", first, 1))
+        run, select_highest(-run.scores()["self_confidence"].to_numpy(), validate.whole_number("first", first, 1))
     )
 
 
@@ -64,10 +64,10 @@ def acquire(run: Run, method: Method, batch: int, seed: int = 0) -> "pd.DataFram
     scores = run.scores()
     information = scores["mutual_information"].to_numpy(np.float64)
     choose: Mapping[Method, Callable[[], Array]] = {
-        "bald": lambda: highest(information, batch),
+        "bald": lambda: select_highest(information, batch),
         "power-bald": lambda: power_bald(information, batch, seed),
         "batch-bald": lambda: batch_bald(run.probs_block(0, None), batch, seed),
-        "entropy": lambda: highest(scores["predictive_entropy"].to_numpy(), batch),
+        "entropy": lambda: select_highest(scores["predictive_entropy"].to_numpy(), batch),
         "random": lambda: random(len(run), batch, seed),
     }
     return example_rows(run, choose[method]())

@@ -51,7 +51,7 @@ def predictors(run: Run, progress: Progress | None = None) -> dict[str, Calibrat
 
     Args:
         run: a classification with labels.
-        progress: called with (done, total) shards; what it raises stops the reading.
+        progress: called with (done, total) shards; an exception from it stops the reading.
 
     Returns:
         `ensemble`, `deterministic` where the run has it, and `single_pass`; then the first two with cross-fitted
@@ -104,7 +104,7 @@ def compute_convergence(run: Run, score: str = "max_probability", progress: Prog
     Args:
         run: a classification with labels.
         score: one of `ranking_scores` it, by which examples are ranked.
-        progress: called with (done, total) shards; what it raises stops the reading.
+        progress: called with (done, total) shards; an exception from it stops the reading.
 
     Raises:
         InvalidInputError: no labels, a regression, or there is no such score.
@@ -255,7 +255,7 @@ def _map_shards(run: Run, work: Callable[[Array, slice], ShardResult], progress:
     Args:
         run: a classification.
         work: takes (T, n, C) and which examples these are.
-        progress: called here with (done, total) shards; what it raises ends it, once the shards at work are done.
+        progress: called here with (done, total) shards; an exception from it ends the work after the current shards.
     """
     shards = [slice(*run.manifest.shard_range(shard)) for shard in range(run.manifest.shards)]
     pool = ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1))  # numpy lets go of the interpreter's lock

@@ -139,7 +139,7 @@ def remove(run: str, yes: bool) -> None:
     if not yes:
         for line in what_goes(run).lines():
             say(line)
-        if not _confirmed(f"Remove the run {one_line(run)}? [y/N] "):
+        if not _confirm(f"Remove the run {one_line(run)}? [y/N] "):
             raise InvalidInputError(f"{run} stays. Answer y, or give --yes, to remove it.")
     left = remove_run(run)
     say(f"{run} is removed." + (f" Files that are not part of the run stay: {', '.join(left)}." if left else ""))
@@ -204,7 +204,7 @@ def _describe(run: "ListedRun") -> None:
         click.echo(f"    {one_line(run.message)}")
 
 
-def _confirmed(question: str) -> bool:
+def _confirm(question: str) -> bool:
     try:
         return input(question).strip().lower() in ("y", "yes")
     except EOFError:

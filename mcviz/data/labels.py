@@ -118,7 +118,7 @@ def sort_class_names(texts: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted(texts, key=parts))
 
 
-def as_targets(name: str, values: Any, count: int) -> np.ndarray:
+def convert_targets(name: str, values: Any, count: int) -> np.ndarray:
     """Convert the targets of a regression to one form.
 
     Args:

@@ -41,7 +41,7 @@ def read_npz_labels(path: Path, usual: Sequence[str], task: str = "classificatio
     Args:
         path: of the file.
         usual: names under which it has the labels.
-        task: what they are for.
+        task: of the labels.
 
     Raises:
         DataNotFoundError: there is no such file.

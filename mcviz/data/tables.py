@@ -51,7 +51,7 @@ def read_frame(path: Path, text: str | None = None, columns: list[str] | None = 
     """Read a CSV, TSV, Parquet or JSON-lines file; paths, ids and texts stay texts.
 
     Args:
-        path: of the file; its ending says what it is.
+        path: of the file, whose ending says its format.
         text: the column of texts, where it has another name than the usual.
         columns: of a Parquet file, that are read; all without it.
 

@@ -3,7 +3,7 @@
 from mcviz.figures.accuracy import (
     accuracy_against_ensemble,
     accuracy_by_ensemble_size,
-    mistakes_found,
+    mistakes_by_reviewed,
     rmse_against_ensemble,
     rmse_by_ensemble_size,
 )
@@ -52,7 +52,7 @@ __all__ = [
     "example_outputs",
     "group_by_role",
     "interval_coverage",
-    "mistakes_found",
+    "mistakes_by_reviewed",
     "output_by_passes",
     "picture_url",
     "png",

@@ -146,7 +146,7 @@ def _draw_by_ensemble_size(ensemble: np.ndarray, deterministic: float | None, me
     return apply_layout(figure, 360)
 
 
-def mistakes_found(wrong: np.ndarray, share: float, mistakes: str = "mistakes") -> go.Figure:
+def mistakes_by_reviewed(wrong: np.ndarray, share: float, mistakes: str = "mistakes") -> go.Figure:
     """Draw the share of the mistakes found by reviewing the most uncertain examples first.
 
     Args:

@@ -1,4 +1,4 @@
-"""Very many examples on a plane: a grid over what is in view, whose cells have the mean colour of their examples."""
+"""Very many examples on a plane: a grid over the visible part, whose cells have the mean colour of their examples."""
 
 import base64
 import io
@@ -12,7 +12,7 @@ from plotly.colors import sample_colorscale, unlabel_rgb
 
 MOST_DRAWN_POINTS = 20_000  # visible ones, above which they are drawn as cells: a browser draws more of them slowly
 CELLS_ALONG_AXIS = 160  # along each axis
-FADED = 0.15  # opacity of what is not selected
+FADED = 0.15  # opacity of unselected examples
 FAINTEST = 0.3  # opacity of a cell of one example, where others hold many
 SHADES = 256  # of a scale of colours
 MARGIN = 0.03  # of the plane, around all examples

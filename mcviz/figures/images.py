@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from PIL import Image
 
-CRISP_BELOW = 112  # pixels; what is larger is scaled smoothly
+CRISP_BELOW = 112  # pixels; larger images are scaled smoothly
 JPEG_QUALITY = 85
 
 

@@ -47,8 +47,8 @@ def scatter(
         colours: one a group.
         examples: (N,) int, the number of each example in the run.
         axes: the titles of the axes, or None for a map whose axes mean nothing.
-        outline: corners of a polygon to be drawn around what is selected.
-        selected: (N,) bool, all others are faded; None where the browser itself shows what is selected, or all is.
+        outline: corners of a polygon to draw around the selection.
+        selected: (N,) bool, all others are faded; None where the browser shows the selection, or all are selected.
         window: the visible part; without it, all.
 
     Returns:
@@ -189,9 +189,9 @@ def coloured_map(
         title: of the colour bar.
         examples: (N,) int, the number of each example in the run.
         axes: the titles of the axes, or None for a map whose axes mean nothing.
-        outline: corners of a polygon to be drawn around what is selected.
+        outline: corners of a polygon to draw around the selection.
         uncertain_when: which values of the score mean uncertain; their points are the brightest.
-        selected: (N,) bool, all others are faded; None where the browser itself shows what is selected, or all is.
+        selected: (N,) bool, all others are faded; None where the browser shows the selection, or all are selected.
         window: the visible part; without it, all.
 
     Returns:

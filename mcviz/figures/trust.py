@@ -29,7 +29,7 @@ LEAST_SHOWN = 0.2  # share of the examples
 def reliability_diagram(bins: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]]) -> go.Figure:
     """Draw a reliability diagram: the accuracy of predictions by their confidence.
 
-    On the line, probabilities are what they say. Above it the model is under-confident, below it over-confident.
+    On the line, probabilities are calibrated. Above it the model is under-confident, below it over-confident.
 
     Args:
         bins: for each model, by its name, (B,) mean max probability, (B,) accuracy and (B,) number of the examples in

@@ -23,15 +23,15 @@ def random(examples: int, batch: int, seed: int = 0) -> Array:
 
 def entropy(probs: Array, batch: int) -> Array:
     """(batch,) int64, the highest predictive entropies of (T, N, C) probabilities, the highest first."""
-    return highest(predictive_entropy(probs), batch)
+    return select_highest(predictive_entropy(probs), batch)
 
 
 def bald(probs: Array, batch: int) -> Array:
     """(batch,) int64, the highest mutual information (Houlsby et al. 2011) of (T, N, C), the highest first."""
-    return highest(mutual_information(probs), batch)
+    return select_highest(mutual_information(probs), batch)
 
 
-def highest(scores: Array, batch: int) -> Array:
+def select_highest(scores: Array, batch: int) -> Array:
     """(batch,) int64, the examples with the highest of (N,) scores, the highest first; ties in their own order."""
     return np.argsort(-scores, kind="stable")[:batch]
 
@@ -49,7 +49,7 @@ def power_bald(information: Array, batch: int, seed: int = 0) -> Array:
     """
     noise = np.random.default_rng(seed).gumbel(size=len(information))
     with np.errstate(divide="ignore"):
-        return highest(np.log(information) + noise, batch)
+        return select_highest(np.log(information) + noise, batch)
 
 
 def batch_bald(probs: Array, batch: int, seed: int = 0, rows: int = MOST_COMBINATIONS) -> Array:

@@ -17,7 +17,7 @@ def tsne(components: np.ndarray, progress: Callable[[int, int], object] | None =
 
     Args:
         components: (N, K) floating point, K numbers an example, such as `principal_components` gives.
-        progress: called with (done, total) iterations; what it raises ends the computation.
+        progress: called with (done, total) iterations; an exception from it ends the computation.
 
     Returns:
         (N, 2) float32 positions; those of examples beyond the 20,000 that a fixed draw chooses are NaN.

@@ -1,9 +1,9 @@
 """The scores of regression: one number an example, for the uncertainty of the passes or for their error.
 
 A new score is one function here with `@register(…, scores=REGRESSION_SCORES)` above it. Its parameters are fields of
-`RegressionPredictions` and say what it needs: `outputs`, (T, N, D) floating point, are the means that T passes predict
-for N examples and D targets, `variances` the variances, where the model predicts them. Of several targets variances are
-summed, and an error is a Euclidean norm. Sums run in float64, and (N,) float64 comes back.
+`RegressionPredictions`, the arrays that it needs: `outputs`, (T, N, D) floating point, are the means that T passes
+predict for N examples and D targets, `variances` the variances, where the model predicts them. Of several targets
+variances are summed, and an error is a Euclidean norm. Sums run in float64, and (N,) float64 comes back.
 """
 
 import numpy as np

@@ -172,8 +172,8 @@ def _cumulate_groups(ranking: Ranking, weights: Array) -> tuple[Array, Array]:
 def compute_areas(ranking: Ranking, weights: Array) -> Array:
     """Compute AURC, E-AURC and AUGRC of R draws, as `SelectiveFigures` has them, and the AUROC of finding mistakes.
 
-    The AUROC is the chance that a mistake is less certain than what is correct, where ties count half. It follows from
-    the AUGRC (Traub et al. 2024).
+    The AUROC is the chance that a mistake is less certain than a correct prediction, where ties count half. It follows
+    from the AUGRC (Traub et al. 2024).
 
     Args:
         ranking: of N examples.

@@ -46,7 +46,7 @@ def principal_components(images: ImageSource, count: int = COMPONENTS, progress:
     Args:
         images: (N, height, width, channels), or (N, D) features, of any dtype; an array or something sliced like one.
         count: how many components, at most.
-        progress: called with (done, total) examples; what it raises ends the computation.
+        progress: called with (done, total) examples; an exception from it ends the computation.
 
     Returns:
         (N, K) float32, the strongest component first; K is `count`, or N or the number of values where that is less.
@@ -87,7 +87,7 @@ def word_components(texts: Sequence[str], count: int = COMPONENTS, progress: Pro
     Args:
         texts: N of them; those without words are all the same.
         count: how many components, at most.
-        progress: called with (done, total) texts; what it raises ends the computation.
+        progress: called with (done, total) texts; an exception from it ends the computation.
 
     Returns:
         (N, K) float32; K is `count`, or N or the number of different words where that is less.

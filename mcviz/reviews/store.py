@@ -304,12 +304,12 @@ def locate_reviews(folder: str | os.PathLike[str], examples: Examples) -> Review
     path = user_path
     if "://" not in run and not Path(run).resolve().is_relative_to(PACKAGE):
         beside = Path(run).absolute().parent / REVIEWS / name
-        if beside.exists() or (not user_path.exists() and _can_be_written(beside.parent)):
+        if beside.exists() or (not user_path.exists() and _is_writable(beside.parent)):
             path = beside
     return Reviews(path, examples.sha256, examples.count)
 
 
-def _can_be_written(folder: Path) -> bool:
+def _is_writable(folder: Path) -> bool:
     return os.access(folder if folder.exists() else folder.parent, os.W_OK)
 
 
