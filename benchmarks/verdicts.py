@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from mcviz.measures import Predictions, RegressionPredictions
 from mcviz.measures.bootstrap import Interval
-from mcviz.measures.calibration import SMALLEST_PROBABILITY, CalibrationFigures, apply_temperature, calibration_terms
+from mcviz.measures.calibration import SMALLEST_PROBABILITY, CalibrationFigures, calibration_terms
 from mcviz.measures.calibration import calibration as calibrated
 from mcviz.measures.calibration_words import calibration_sentences
 from mcviz.measures.groups import group_tests
@@ -32,6 +32,7 @@ from mcviz.measures.prediction_intervals import coverage_sentence, pass_interval
 from mcviz.measures.quality import CLASSIFICATION, REGRESSION, Quality, compare_measures
 from mcviz.measures.regression import Terms
 from mcviz.measures.selective import Ranking, selective_figures
+from mcviz.measures.temperature import apply_temperature
 
 Array = np.ndarray
 Random = np.random.Generator

@@ -20,7 +20,6 @@ from mcviz.measures.calibration import (
     Calibration,
     CalibrationTerms,
     calibration_terms,
-    cross_fit_temperature,
     equal_width_edges,
     join_calibration_terms,
     reliability,
@@ -28,6 +27,7 @@ from mcviz.measures.calibration import (
 from mcviz.measures.calibration_words import calibration_sentences
 from mcviz.measures.convergence import halves_by_size, shared_top, sizes_up_to, terms_by_size
 from mcviz.measures.groups import GroupTest, group_tests
+from mcviz.measures.temperature import cross_fit_temperature
 from mcviz.runs import Run
 from mcviz.runs.contents import Progress
 from mcviz.text import one_line

@@ -17,20 +17,18 @@ from mcviz.measures.calibration import (
     SMALLEST_PROBABILITY,
     Calibration,
     CalibrationTerms,
-    apply_temperature,
     calibration,
     calibration_by_group,
     calibration_figures,
     calibration_terms,
-    cross_fit_temperature,
     ece_by_chance,
     equal_mass_edges,
     equal_width_edges,
-    fit_temperature,
     join_calibration_terms,
     reliability,
 )
 from mcviz.measures.calibration_words import calibration_sentences
+from mcviz.measures.temperature import apply_temperature, cross_fit_temperature, fit_temperature
 
 RANDOM = np.random.default_rng(0)
 
