@@ -1,4 +1,4 @@
-"""What to label next, on MNIST in miniature: the accuracy over the labels that are acquired, by method.
+"""Active learning on MNIST in miniature: the accuracy by the number of labels and by method.
 
     python benchmarks/active_learning.py --data mnist.npz [--short] [--figure FILE]
 
@@ -18,7 +18,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from mcviz.data import DataSet, read_mnist
-from mcviz.figures.style import CLASSES, styled
+from mcviz.figures.style import CLASSES, apply_layout
 from mcviz.measures.acquisition import bald, batch_bald, entropy, power_bald, random
 from mcviz.measures.scores import mutual_information
 
@@ -37,7 +37,7 @@ TARGET = 0.9  # accuracy
 
 @dataclass(frozen=True)
 class Setting:
-    """How large the comparison is.
+    """The size of the comparison.
 
     Attributes:
         pool: images that could be labelled.
@@ -61,7 +61,7 @@ class Setting:
 
     @property
     def labels(self) -> list[int]:
-        """How many there are in each round."""
+        """The number of labels in each round."""
         return list(range(self.start, self.most + 1, self.batch))
 
 
@@ -69,7 +69,7 @@ SHORT = Setting(pool=300, tests=300, most=50, seeds=2, passes=10, steps=60)
 
 
 class Learner(Protocol):
-    """A model that learns anew from what is labelled."""
+    """A model that is trained from scratch on the labelled examples."""
 
     def fit(self, images: Array, labels: Array, seed: int) -> None:
         """Forget all, and learn from (n, …) images and their (n,) labels."""
@@ -130,7 +130,7 @@ def learned(learner: Learner, pool: Labelled, tests: Labelled, method: str, sett
     """The accuracy of the mean of the passes in each round, as a fraction.
 
     Args:
-        learner: begins anew in every round.
+        learner: trained from scratch in every round.
         pool: images and their labels, which are looked at only once they are acquired.
         tests: images and their labels.
         method: one of `METHODS`.
@@ -199,7 +199,7 @@ def figure(labels: Sequence[int], found: Mapping[str, Array]) -> go.Figure:
         )
     drawn.update_xaxes(title="labels acquired")
     drawn.update_yaxes(title="accuracy", tickformat=".0%")
-    return styled(drawn, 480)
+    return apply_layout(drawn, 480)
 
 
 def _first(data: DataSet, count: int) -> Labelled:

@@ -1,4 +1,4 @@
-"""What mcviz is attacked with, and how often its promises held: a Markdown table, and exit code 1 if one did not.
+"""Attacks on mcviz, and how often its promises held: a Markdown table, and exit code 1 if one did not.
 
     python benchmarks/attack.py [--short]
 
@@ -36,7 +36,7 @@ SECONDS = 10  # in which the slowest command has begun its work
 
 @dataclass(frozen=True)
 class Result:
-    """What became of some cases: of `cases`, `broken` maps those that did not hold to the command that repeats them."""
+    """The outcome of some cases: `broken` maps those whose promise did not hold to the command that repeats them."""
 
     cases: int
     broken: dict[str, str]

@@ -1,4 +1,4 @@
-"""How fast the dashboard answers, in a real Chromium, beside a bare Streamlit page with one plotly histogram.
+"""The speed of the dashboard in a real Chromium, beside a bare Streamlit page with one plotly histogram.
 
     python benchmarks/dashboard.py            # the shipped run
     python benchmarks/dashboard.py --large    # a run of 200,000 images as well, which takes some minutes to sample
@@ -95,7 +95,7 @@ def sessions(browser: Browser, tries: int, url: str, charts: int) -> list[float]
 
 
 def bare_answers(browser: Browser, tries: int, url: str) -> list[float]:
-    """Seconds from a click on a bare page's button to its chart and picture being drawn anew."""
+    """Seconds from a click on a bare page's button until its chart and picture are redrawn."""
     with visited(browser, url) as page:
         charts_drawn(page, 1)
         button = page.get_by_role("button", name="Again")
@@ -228,7 +228,7 @@ def ranked(run: mcviz.Run, score: str) -> np.ndarray:
 
 
 def choosing(browser: Browser, tries: int, url: str) -> None:
-    """Another run on the page Runs, which lists all of them anew."""
+    """Open another run on the page Runs, which lists all of them again."""
     found = []
     with visited(browser, f"{url}/runs?run=run-000") as page:
         wait(page, "() => document.body.innerText.includes('run-000 is finished')")

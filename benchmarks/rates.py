@@ -1,4 +1,4 @@
-"""Which rate of dropout suits a trained classifier: chosen on one half of labelled examples, judged on the other.
+"""Choose a rate of dropout for a trained classifier on one half of labelled examples, and judge it on the other.
 
     python benchmarks/rates.py --model MODEL.keras --data DATA [--first N] [--rates R ...] [--passes T]
 
@@ -59,10 +59,10 @@ def table(choosing: Mapping[float, Comparison], judging: Mapping[float, Comparis
     """
     lines = [f"| rate | NLL, half that chooses | {' | '.join(COLUMNS.values())} |", "|---" * (2 + len(COLUMNS)) + "|"]
     measures = [each for each in next(iter(judging.values())).measures if each.measure.name in COLUMNS]
-    lines.append(_row("as trained", "", [each.measure.with_interval(each.one) for each in measures]))
+    lines.append(_row("as trained", "", [each.measure.format_interval(each.one) for each in measures]))
     for rate, found in judging.items():
         measures = [each for each in found.measures if each.measure.name in COLUMNS]
-        figures = [each.measure.with_interval(each.other) for each in measures]
+        figures = [each.measure.format_interval(each.other) for each in measures]
         lines.append(_row(f"{rate:g}", f"{_nll(choosing[rate]):.4f}", figures))
     return "\n".join(lines)
 

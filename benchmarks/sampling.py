@@ -1,4 +1,4 @@
-"""How long Monte Carlo passes take, against the loop that most people write, and against another version of mcviz.
+"""The speed of Monte Carlo passes, against the loop that most people write, and against another version of mcviz.
 
     python benchmarks/sampling.py [--parts reference stages ...] [--model MODEL.keras --data MNIST.npz]
     python benchmarks/sampling.py --against COMMIT [--parts reference networks]
@@ -65,7 +65,7 @@ class Process:
         )
 
     def __call__(self, name: str, **arguments: Any) -> Any:
-        """What the worker's method gives."""
+        """Call a method of the worker."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps([name, arguments]) + "\n")
@@ -196,7 +196,7 @@ def print_stages(options: argparse.Namespace) -> None:
 
 
 def print_product(options: argparse.Namespace) -> None:
-    """How quick each way of multiplying masks and weights is, by the number of passes, and where the two cross."""
+    """The speed of each product of masks and weights by the number of passes, and where the two cross."""
     print(f"one example's product, {ACTIVE:,} activations that are not zero × {UNITS} units: milliseconds of a thread,")
     print("and billions of activations times weights a second")
     print(f"{'passes':>8}" + "".join(f"{product:>24}" for product in PRODUCTS))
@@ -210,7 +210,7 @@ def print_product(options: argparse.Namespace) -> None:
 
 
 def print_passes(options: argparse.Namespace) -> None:
-    """What passes cost, by their number, under either product: where the two cross."""
+    """The cost of passes by their number, under either product: where the two cross."""
     examples = min(options.images, 1000)
     print(f"seconds of a job of {examples:,} images, per_pass, the model prepared")
     print(f"{'passes':>8}" + "".join(f"{product:>16}" for product in PRODUCTS))
@@ -221,7 +221,7 @@ def print_passes(options: argparse.Namespace) -> None:
 
 
 def print_images(options: argparse.Namespace) -> None:
-    """What images cost, by their number."""
+    """The cost of images by their number."""
     print("a job by the number of images, the model prepared: seconds, and milliseconds an image")
     print(f"{'images':>8}{'passes':>8}" + "".join(f"{masks:>28}" for masks in MODES))
     with Process(options) as process:
@@ -232,7 +232,7 @@ def print_images(options: argparse.Namespace) -> None:
 
 
 def print_threads(options: argparse.Namespace) -> None:
-    """What a second core gains."""
+    """The gain of a second core."""
     examples = min(options.images, 2000)
     print(f"seconds of a job of {examples:,} images × {options.passes} passes, the model prepared")
     print(f"{'cores':>8}" + "".join(f"{masks:>16}" for masks in MODES))
@@ -264,7 +264,7 @@ def print_networks(options: argparse.Namespace) -> None:
 
 
 def print_compiling(options: argparse.Namespace) -> None:
-    """What XLA gains for networks of many kinds, and which of them mcviz compiles: what its rule is judged by."""
+    """The gain of XLA for networks of many kinds, and which of them mcviz compiles: a check of its rule."""
     print("seconds of processors of one job, masks per_example, and of preparing the model; what mcviz does by itself")
     header = "".join(f"{name:>12}{'prepared':>10}" for name in COMPILERS)
     print(f"{'':<52}{'inputs':>8}{'passes':>8}{header}{'gain':>8}  by itself")
@@ -326,7 +326,7 @@ def _times(took: dict[str, float], factor: float) -> dict[str, float]:
 
 
 def _networks(options: argparse.Namespace, process: Process) -> dict[str, Any]:
-    """Those that are asked for, by name."""
+    """Select the tables that are asked for, by name."""
     there = process("networks")
     if unknown := set(options.networks or ()) - there.keys():
         raise SystemExit(f"There is no network {', '.join(sorted(unknown))}. There are {', '.join(there)}.")

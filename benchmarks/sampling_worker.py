@@ -48,22 +48,22 @@ class Loop(keras.Model):
 
 
 class Worker:
-    """What can be asked for. Times are seconds, of wall clock and of processors."""
+    """The requests. Times are seconds, of wall clock and of processors."""
 
     def machine(self) -> dict[str, Any]:
-        """What this is measured on."""
+        """Describe the machine and the versions."""
         gpus = [device.name for device in tf.config.list_physical_devices("GPU")]
         return {"keras": keras.__version__, "tensorflow": tf.__version__, "gpus": gpus}
 
     def networks(self) -> dict[str, Any]:
-        """What there is besides the reference network, by name."""
+        """Name the networks besides the reference network."""
         kept = ("name", "examples", "passes", "loop_passes")
         return {name: {key: getattr(each, key) for key in kept} for name, each in NETWORKS.items()}
 
     def sample(
         self, network: str, examples: int, passes: int, masks: Masks, options: dict[str, Any], whole: bool = True
     ) -> dict[str, Any]:
-        """One job, and what it was made by; with `whole` the model is prepared anew, and that is counted."""
+        """Run one job; with `whole` the model is prepared again, and that is timed, too."""
         model, inputs = _network(network), _inputs(network, examples)
         started = _clock()
         sampler = Sampler(model, **options) if whole else _sampler(network, tuple(options.items()))

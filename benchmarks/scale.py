@@ -143,7 +143,7 @@ class Made:
 
     @property
     def bytes(self) -> int:
-        """Of all files but the images and the model."""
+        """The bytes of all files but the images and the model."""
         return sum(
             file.bytes
             for name, file in self.run.manifest.files.items()
@@ -198,7 +198,7 @@ def estimates(made: list[Made], passes: int) -> None:
 
 
 def slope(runs: list[Made], name: str) -> float:
-    """How much one more example adds, by the two largest runs."""
+    """The cost of one more example, by the two largest runs."""
     one, other = runs[-2:]
     return float(getattr(other, name) - getattr(one, name)) / (other.count - one.count)
 
@@ -233,7 +233,7 @@ def questions(run: Run, count: int, path: Path) -> None:
     for words, (filters, condition) in QUESTIONS.items():
         ways = {
             "kept": lambda filters=filters: order[filters.mask(rows)[order]],
-            "sorted": lambda filters=filters: sorted_anew(rows, filters),
+            "sorted": lambda filters=filters: sort_again(rows, filters),
             "pyarrow": lambda filters=filters: by_pyarrow(path, filters),
             "duckdb": lambda condition=condition: by_duckdb(path, condition),
         }
@@ -245,7 +245,7 @@ def questions(run: Run, count: int, path: Path) -> None:
         )
 
 
-def sorted_anew(rows: pd.DataFrame, filters: Filters) -> np.ndarray:
+def sort_again(rows: pd.DataFrame, filters: Filters) -> np.ndarray:
     """As the dashboard does for a score that nobody has ranked by yet."""
     order = most_uncertain_first(RANKED_BY, rows[RANKED_BY].to_numpy())
     return order[filters.mask(rows)[order]]
@@ -271,7 +271,7 @@ def by_duckdb(path: Path, condition: str) -> np.ndarray:
 
 
 def median_of(way: Callable[[], np.ndarray]) -> tuple[np.ndarray, float]:
-    """What it gives, and the median of its seconds."""
+    """Return its result, and the median of its seconds."""
     found, seconds = way(), []
     for _ in range(TRIES):
         started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""How fast a run opens and one example's passes are there, beside other ways to read the same numbers.
+"""The speed of opening a run and reading one example's passes, beside other ways to read the same numbers.
 
     python benchmarks/store.py [RUN]
 
@@ -113,7 +113,7 @@ def _command(folder: Path) -> None:
 
 
 def _median(what: Callable[[], Found]) -> tuple[Found, float]:
-    """What comes of it, and its seconds, the median."""
+    """Return its result, and the median of its seconds."""
     times = []
     for _ in range(REPEATS + 1):
         began = time.perf_counter()

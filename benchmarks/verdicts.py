@@ -1,4 +1,4 @@
-"""How often a verdict is given where there is nothing to find, and where there is something: Markdown tables.
+"""The rates of verdicts where there is nothing to find, and where there is something: Markdown tables.
 
     python benchmarks/verdicts.py [PART …] [--draws 500]
 
@@ -23,14 +23,16 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from mcviz.measures import Predictions, RegressionPredictions
 from mcviz.measures.bootstrap import Interval
-from mcviz.measures.calibration import SMALLEST, Figures, at_temperature, terms
+from mcviz.measures.calibration import SMALLEST_PROBABILITY, CalibrationFigures, calibration_terms
 from mcviz.measures.calibration import calibration as calibrated
 from mcviz.measures.calibration_words import calibration_sentences
 from mcviz.measures.groups import group_tests
 from mcviz.measures.permutation import finds_more_than_chance
-from mcviz.measures.prediction_intervals import coverage_in_words, intervals_by_passes
-from mcviz.measures.quality import CLASSIFICATION, REGRESSION, Quality, Terms, compared
+from mcviz.measures.prediction_intervals import coverage_sentence, pass_intervals
+from mcviz.measures.quality import CLASSIFICATION, REGRESSION, Quality, compare_measures
+from mcviz.measures.regression import Terms
 from mcviz.measures.selective import Ranking, selective_figures
+from mcviz.measures.temperature import apply_temperature
 
 Array = np.ndarray
 Random = np.random.Generator
@@ -66,7 +68,7 @@ def main() -> None:
 
 @dataclass
 class Report:
-    """What is printed.
+    """The report.
 
     Attributes:
         draws: of each figure.
@@ -83,7 +85,7 @@ class Report:
     def print_false(
         self, said: str, rates: list[list[Array]], columns: Sequence[str] = OF_CLASSES, *, bound: float = FALSE
     ) -> None:
-        """Print how often something is said that is false, by the number of examples and by `columns`."""
+        """Print how often a verdict is false, by the number of examples and by `columns`."""
         most = stats.binom.isf(CHANCE, self.draws, bound) / self.draws
         print(f"\n{said}: at most {bound:.0%}, {most:.1%} by chance.\n\n| examples | {' | '.join(columns)} |")
         print("|---" * (1 + len(columns)) + "|")
@@ -147,7 +149,7 @@ def coverage(report: Report) -> None:
 
 
 def groups(report: Report) -> None:
-    """Which groups of examples are called less accurate than the rest, or over- or under-confident."""
+    """The groups that are called less accurate than the rest, or over- or under-confident."""
     rates = [[rate(report.draws, false_groups, examples, mean) for mean in CONFIDENCES] for examples in SIZES]
     report.print_false(f"one of {3 * GROUPS} groups that are alike fares worse", rates)
     report.print_found(dict(zip(WORSE_GROUPS, rate(report.draws, true_groups), strict=True)))
@@ -192,7 +194,7 @@ PARTS: dict[str, Callable[[Report], None]] = {
 
 
 def rate(draws: int, once: Callable[..., bool | list[bool]], *given: Any) -> Array:
-    """The share of the draws in which something, or each of some things, is said."""
+    """The share of the draws with a verdict, or with each of some verdicts."""
     return np.mean([once(np.random.default_rng(seed), *given) for seed in range(draws)], axis=0)
 
 
@@ -211,7 +213,7 @@ def pool(mean: float, varied: bool) -> Array:
 
 
 def judged(random: Random, examples: int, mean: float, varied: bool, temperature: float) -> list[bool]:
-    """Whether confidences are called too high or too low, and whether each of three intervals misses what is true.
+    """Whether confidences are called too high or too low, and whether each of three intervals misses the true value.
 
     Args:
         random: of the examples and labels.
@@ -222,7 +224,7 @@ def judged(random: Random, examples: int, mean: float, varied: bool, temperature
     """
     every = pool(mean, varied)
     probs = every[random.integers(POOL, size=examples)]
-    truth = at_temperature(probs, temperature)
+    truth = apply_temperature(probs, temperature)
     words, found = on_calibration(random, probs, truth)
     over = (probs.max(axis=1) - np.take_along_axis(truth, probs.argmax(axis=1)[:, None], axis=1)[:, 0]).mean()
     true = over, *expected_scores(mean, varied, temperature)
@@ -234,21 +236,21 @@ def judged(random: Random, examples: int, mean: float, varied: bool, temperature
 def expected_scores(mean: float, varied: bool, temperature: float) -> Array:
     """(2,) float64 the NLL and the Brier score that are to be expected of labels at a temperature."""
     probs = pool(mean, varied)
-    nll = -np.log(np.maximum(probs, SMALLEST))
+    nll = -np.log(np.maximum(probs, SMALLEST_PROBABILITY))
     brier = np.square(probs).sum(axis=1, keepdims=True) - 2 * probs + 1
-    truth = at_temperature(probs, temperature)
+    truth = apply_temperature(probs, temperature)
     return np.array([(truth * score).sum(axis=1).mean() for score in (nll, brier)])
 
 
-def on_calibration(random: Random, probs: Array, truth: Array) -> tuple[str, Figures]:
-    """What is said of (N, 2) probabilities with labels drawn from those of `truth`, and the figures."""
+def on_calibration(random: Random, probs: Array, truth: Array) -> tuple[str, CalibrationFigures]:
+    """The verdict on (N, 2) probabilities with labels drawn from those of `truth`, and the figures."""
     labels = (random.random(len(probs)) >= truth[:, 0]).astype(int)
-    found = calibrated({"ensemble": terms(probs[None], labels)}, resamples=RESAMPLES)
+    found = calibrated({"ensemble": calibration_terms(probs[None], labels)}, resamples=RESAMPLES)
     return calibration_sentences(found)[0], found.figures["ensemble"]
 
 
 def misses(found: Interval, true: float) -> bool:
-    """Whether there is an interval, and what is true is not in it."""
+    """Whether there is an interval that misses the true value."""
     return bool(found.low > true or found.high < true)
 
 
@@ -256,7 +258,7 @@ CONFIDENT = (0, "the confidence of each example"), (1, "the mean confidence")
 
 
 def true_overconfidence(random: Random, varied: int) -> bool:
-    """Of 1,000 confidences of 0.9, whose mean is 5 points above the accuracy that is to be expected."""
+    """Verdicts on 1,000 confidences of 0.9, whose mean is 5 points above the expected accuracy."""
     every = pool(0.9, bool(varied))
     at_random = 0.05 / (every.max(axis=1).mean() - 0.5)  # the share of labels that do not depend on the example
     probs = every[random.integers(POOL, size=1000)]
@@ -264,7 +266,7 @@ def true_overconfidence(random: Random, varied: int) -> bool:
 
 
 def true_places(random: Random) -> bool:
-    """Of 1,000 confidences of 0.6 and 0.9 that should be 0.7 and 0.8."""
+    """Verdicts on 1,000 confidences of 0.6 and 0.9 that should be 0.7 and 0.8."""
     probs, truth = (
         np.repeat([[first, 1 - first], [other, 1 - other]], 500, axis=0) for first, other in ((0.6, 0.9), (0.7, 0.8))
     )
@@ -286,16 +288,16 @@ def held_by_intervals(random: Random, examples: int, share: float, spread: float
 
 
 def on_coverage(random: Random, examples: int, share: float, spread: float) -> tuple[str, Interval]:
-    """What is said of intervals, and the share of labels that they hold."""
+    """The verdict on intervals, and the share of labels that they hold."""
     outputs, variances = random.normal(size=(2, examples, 1)), random.gamma(2, size=(2, examples, 1))
     std = np.sqrt(outputs.var(axis=0) + variances.mean(axis=0))
     labels = random.normal(outputs.mean(axis=0), spread * std)
-    (found,) = intervals_by_passes(RegressionPredictions(outputs, variances), share).coverage(labels)
-    return coverage_in_words(found, share, examples), found
+    (found,) = pass_intervals(RegressionPredictions(outputs, variances), share).coverage(labels)
+    return coverage_sentence(found, share, examples), found
 
 
 def true_narrowness(random: Random) -> bool:
-    """Of intervals of 90% over 1,000 examples that hold 85%."""
+    """Verdicts on intervals of 90% over 1,000 examples that hold 85%."""
     spread = stats.norm.ppf((1 + 0.9) / 2) / stats.norm.ppf((1 + 0.85) / 2)
     return "too narrow" in on_coverage(random, 1000, 0.9, spread)[0]
 
@@ -307,7 +309,7 @@ def predicted(random: Random, truth: Array, temperature: float = 1.0) -> Array:
 
 
 def class_terms(first: Array, labels: Array, uncertainty: Array | None = None) -> Terms:
-    """What a comparison is computed from, of (N,) probabilities of the first class."""
+    """The terms of a comparison, of (N,) probabilities of the first class."""
     probs = np.stack([first, 1 - first], axis=1)
     doubt = -probs.max(axis=1) if uncertainty is None else uncertainty
     return {**CLASSIFICATION.terms(Predictions(probs[None], labels)), "uncertainty": doubt}
@@ -320,13 +322,13 @@ def regression_terms(random: Random, scale: Array, times: float = 1.0) -> Terms:
 
 
 def differing(quality: Quality, one: Terms, other: Terms, paired: bool) -> dict[str, bool]:
-    """Which measures differ by more than noise."""
-    found = compared(quality, one, other, paired=paired, resamples=RESAMPLES)
+    """The measures that differ by more than noise."""
+    found = compare_measures(quality, one, other, paired=paired, resamples=RESAMPLES)
     return {each.measure.name: each.verdict not in ("noise", "unknown") for each in found}
 
 
 def false_differences(random: Random, examples: int, mean: float | None, paired: bool) -> list[bool]:
-    """Of exchangeable runs, where unpaired the second over half as many others; of regressions without a `mean`."""
+    """Verdicts on exchangeable runs, unpaired ones over half as many others; on regressions without a `mean`."""
     sizes = examples, examples if paired else ceil(examples / 2)
     if mean is None:
         scales = [np.exp(random.normal(0, 0.7, (size, 1))) for size in sizes]
@@ -340,11 +342,11 @@ def false_differences(random: Random, examples: int, mean: float | None, paired:
 
 
 def false_groups(random: Random, examples: int, mean: float) -> bool:
-    """Of a calibrated model, with three columns that know nothing."""
+    """Verdicts on a calibrated model, with three columns that know nothing."""
     probs = pool(mean, True)[random.integers(POOL, size=examples)]
     labels = (random.random(examples) >= probs[:, 0]).astype(int)
     columns = {str(at): random.integers(GROUPS, size=examples) for at in range(3)}
-    return any(test.is_beyond_chance for test in group_tests(terms(probs[None], labels), columns))
+    return any(test.is_beyond_chance for test in group_tests(calibration_terms(probs[None], labels), columns))
 
 
 WORSE_GROUPS = (
@@ -354,13 +356,15 @@ WORSE_GROUPS = (
 
 
 def true_groups(random: Random) -> list[bool]:
-    """Of a group with confidences of 0.75 among ones of 0.9; and of a group whose 0.9 should be 0.75."""
+    """Verdicts on a group with confidences of 0.75 among ones of 0.9, and on a group whose 0.9 should be 0.75."""
     members = np.arange(1000) % GROUPS
     right = np.where(members == 0, 0.75, 0.9)
     labels = (random.random(1000) >= right).astype(int)
     found = []
     for confidence, measure in ((right, "accuracy"), (np.full(1000, 0.9), "confidence")):
-        tests = group_tests(terms(np.stack([confidence, 1 - confidence], axis=1)[None], labels), {"own": members})
+        tests = group_tests(
+            calibration_terms(np.stack([confidence, 1 - confidence], axis=1)[None], labels), {"own": members}
+        )
         found.append(any(each.is_beyond_chance and (each.group, each.measure) == (0, measure) for each in tests))
     return found
 
@@ -374,7 +378,7 @@ WORSE = {  # how the second run is worse, by the measure that should find it
 
 
 def true_differences(random: Random, paired: bool) -> list[bool]:
-    """Of runs of which the second is worse in each of the ways of `WORSE`."""
+    """Verdicts on runs of which the second is worse in each of the ways of `WORSE`."""
     truth, labels = probabilities(random, 1000, 0.9)
     one = class_terms(predicted(random, truth), labels)
     scale = np.exp(random.normal(0, 0.7, (1000, 1)))
@@ -395,7 +399,7 @@ def true_differences(random: Random, paired: bool) -> list[bool]:
 
 
 def false_ranks(random: Random, examples: int, mean: float) -> bool:
-    """Of scores that are the confidence with as much noise in each."""
+    """Verdicts on scores that are the confidence with equal noise in each."""
     truth, labels = probabilities(random, examples, mean)
     terms = class_terms(predicted(random, truth), labels)
     noise = terms["uncertainty"].std() * random.normal(size=(SCORES, examples))
@@ -403,7 +407,7 @@ def false_ranks(random: Random, examples: int, mean: float) -> bool:
 
 
 def true_rank(random: Random) -> bool:
-    """Of the confidence, and of a score that knows nothing."""
+    """Verdicts on the confidence, and on a score that knows nothing."""
     truth, labels = probabilities(random, 1000, 0.9)
     terms = class_terms(predicted(random, truth), labels)
     noise = random.normal(size=(SCORES - 1, 1000))
@@ -417,7 +421,7 @@ def ties(terms: Terms, scores: Array) -> list[bool]:
 
 
 def false_use(random: Random, examples: int, mean: float | None) -> bool:
-    """Of an order that knows nothing; of the largest errors of a regression without a `mean`."""
+    """Verdicts on an order that knows nothing; on the largest errors of a regression without a `mean`."""
     if mean is None:
         return useful(random.permutation(examples) < max(1, int(INSPECTED * examples)))
     truth, labels = probabilities(random, examples, mean)
@@ -425,7 +429,7 @@ def false_use(random: Random, examples: int, mean: float | None) -> bool:
 
 
 def true_use(random: Random) -> bool:
-    """Of the order by the confidence."""
+    """Verdicts on the order by the confidence."""
     truth, labels = probabilities(random, 1000, 0.9)
     terms = class_terms(predicted(random, truth), labels)
     return useful(~terms["correct"][np.argsort(-terms["uncertainty"])])

@@ -1,4 +1,4 @@
-"""What each way in takes: the seconds and the peak memory of one command, from a person's own data to a run.
+"""The cost of each way in: seconds and peak memory of one command, from a person's own data to a run.
 
     python benchmarks/ways_in.py
 

@@ -7,7 +7,7 @@ TensorFlow, which takes seconds, and `mcviz --help` not even numpy.
 from mcviz import interrupts
 
 if interrupts.is_command():
-    interrupts.end_at_once("stopped.")
+    interrupts.install_exit_handler("stopped.")
 
 import lazy_loader
 

@@ -1,8 +1,8 @@
-"""The one family of errors: each kind is also the builtin that fits it."""
+"""The family of errors; each is also the builtin that fits it."""
 
 
 class McvizError(Exception):
-    """Anything that mcviz refuses to do. The message says what was wrong, what was found and what to do."""
+    """The base of all errors. A message says what was wrong, what was received and what to do."""
 
 
 class InvalidInputError(McvizError, ValueError):
@@ -10,7 +10,7 @@ class InvalidInputError(McvizError, ValueError):
 
 
 class DataNotFoundError(McvizError, FileNotFoundError):
-    """A data or model file that is not there, or that cannot be fetched."""
+    """A data or model file that is missing, or cannot be fetched."""
 
 
 class UnsuitableModelError(McvizError, ValueError):
@@ -18,7 +18,7 @@ class UnsuitableModelError(McvizError, ValueError):
 
 
 class MissingPackageError(McvizError, ImportError):
-    """A package that only a part of mcviz needs, and that is not installed. The message has the line to type."""
+    """An optional package that is not installed. The message has the line to type."""
 
 
 class UnsupportedKerasError(McvizError, ImportError):
@@ -34,11 +34,11 @@ class RunExistsError(McvizError, FileExistsError):
 
 
 class CorruptRunError(McvizError, ValueError):
-    """A run whose files are not what was written. The message names the file."""
+    """A run whose files differ from what was written. The message names the file."""
 
 
 class CorruptReviewsError(McvizError, ValueError):
-    """A file of reviews that is not what was written. The message names the file."""
+    """A file of reviews that differs from what was written. The message names the file."""
 
 
 class PartialRunError(McvizError, ValueError):

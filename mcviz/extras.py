@@ -1,4 +1,4 @@
-"""Packages that only a part of mcviz needs, and modules of the user's own."""
+"""Optional packages, and the user's own modules."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mcviz.errors import InvalidInputError, MissingPackageError
 
-IMPORT_VARIABLE = "MCVIZ_IMPORT"  # names the user's own modules, with spaces between them
+IMPORT_VARIABLE = "MCVIZ_IMPORT"  # names of the user's own modules, separated by spaces
 # The packages by their own names: these lines are right wherever mcviz came from, and an index has another "mcviz".
 # Without versions, so that they can be copied from a page: it marks the characters of Markdown, such as <, as text.
 INSTALL_KERAS = "pip install h5py keras llvmlite numba tensorflow"
@@ -46,7 +46,7 @@ def require_dask() -> None:
 
 
 def find_modules(names: Sequence[str]) -> None:
-    """Check that modules that the operator named are there, also in the working directory, without importing them.
+    """Check that the modules named by the operator exist, also in the working directory, without importing them.
 
     Raises:
         MissingPackageError: one is not.
@@ -62,12 +62,12 @@ def find_modules(names: Sequence[str]) -> None:
 
 
 def import_named_modules() -> None:
-    """Import the modules that the operator named in `MCVIZ_IMPORT`; see `import_modules`."""
+    """Import the modules named in `MCVIZ_IMPORT`; see `import_modules`."""
     import_modules(os.environ.get(IMPORT_VARIABLE, "").split())
 
 
 def import_modules(names: Sequence[str]) -> None:
-    """Import modules that the operator named, which register layers of the user's own with Keras.
+    """Import modules named by the operator, which register the user's own layers with Keras.
 
     Raises:
         MissingPackageError: one is not there, or needs what is not installed.

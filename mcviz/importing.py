@@ -122,7 +122,7 @@ def write_run(
         digest = given.check()
         images, labels, ids = examples.images, examples.labels, examples.ids
         if isinstance(images, Pictures):
-            images = images.at_most(MOST_PIXELS_A_SIDE)
+            images = images.limit_side(MOST_PIXELS_A_SIDE)
         described, content = (None, "") if images is None else describe_images(images, keep_images)
         described_as = Examples(examples.kind, count, content)
         described_as, table = describe_examples(described_as, task, targets, ids, examples.content, examples.columns)

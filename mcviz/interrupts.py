@@ -15,18 +15,18 @@ Handler = Callable[[int, FrameType | None], object]
 
 
 class HeldInterrupt:
-    """Whether Ctrl-C was pressed, and what it would have called."""
+    """A Ctrl-C that is held back, with the handler that it would have called."""
 
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
         self._pressed = False
 
     def hold(self, *_: object) -> None:
-        """Remember that it was pressed."""
+        """Remember that Ctrl-C was pressed."""
         self._pressed = True
 
     def check(self) -> None:
-        """Let a Ctrl-C of before through, if there was one.
+        """Let a held Ctrl-C through, if there was one.
 
         Raises:
             KeyboardInterrupt: there was.
@@ -37,40 +37,40 @@ class HeldInterrupt:
 
 
 @contextmanager
-def held_interrupts() -> Iterator[HeldInterrupt]:
+def hold_interrupts() -> Iterator[HeldInterrupt]:
     """Raise `KeyboardInterrupt` only at a `check` and at the end: within TensorFlow it can crash the process.
 
     In other threads than the main one it is never raised.
     """
     handler = signal.getsignal(signal.SIGINT)
     held = HeldInterrupt(handler if callable(handler) else signal.default_int_handler)
-    with _handled(held.hold, callable(handler)):
+    with _install_handler(held.hold, callable(handler)):
         yield held
     held.check()
 
 
 @contextmanager
-def raised_interrupts() -> Iterator[None]:
-    """Raise `KeyboardInterrupt` at Ctrl-C, where `end_at_once` was called before."""
-    with _handled(signal.default_int_handler, isinstance(signal.getsignal(signal.SIGINT), _End)):
+def raise_interrupts() -> Iterator[None]:
+    """Raise `KeyboardInterrupt` at Ctrl-C, where `install_exit_handler` was called before."""
+    with _install_handler(signal.default_int_handler, isinstance(signal.getsignal(signal.SIGINT), _EndProcess)):
         yield
 
 
 @contextmanager
-def ended_at_once(message: str, stream: int) -> Iterator[None]:
-    """End the process at Ctrl-C, as `end_at_once` does, instead of raising `KeyboardInterrupt`."""
-    with _handled(_End(message, stream), signal.getsignal(signal.SIGINT) is signal.default_int_handler):
+def end_at_interrupt(message: str, stream: int) -> Iterator[None]:
+    """End the process at Ctrl-C, as `install_exit_handler` does, instead of raising `KeyboardInterrupt`."""
+    with _install_handler(_EndProcess(message, stream), signal.getsignal(signal.SIGINT) is signal.default_int_handler):
         yield
 
 
-def end_at_once(message: str) -> None:
+def install_exit_handler(message: str) -> None:
     """From now on end the process at Ctrl-C with one line, as long as there is nothing to clean up.
 
     Args:
-        message: what is told after `mcviz: `.
+        message: the line, after `mcviz: `.
     """
     if _in_main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _End(message, stream=2))
+        signal.signal(signal.SIGINT, _EndProcess(message, stream=2))
 
 
 def is_command() -> bool:
@@ -80,7 +80,7 @@ def is_command() -> bool:
     return os.path.basename(sys.argv[0]) in ("mcviz", "mcviz.exe")  # noqa: PTH119 (pathlib takes longer to load)
 
 
-class _End:
+class _EndProcess:
     def __init__(self, message: str, stream: int) -> None:
         self._line, self._stream = f"mcviz: {message}\n".encode(errors="backslashreplace"), stream
 
@@ -90,7 +90,7 @@ class _End:
 
 
 @contextmanager
-def _handled(handler: Handler, applies: bool) -> Iterator[None]:
+def _install_handler(handler: Handler, applies: bool) -> Iterator[None]:
     if not applies or not _in_main_thread():
         yield
         return

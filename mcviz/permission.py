@@ -1,11 +1,11 @@
-"""Whether whoever asks may change what is kept: runs, what is derived from them, reviews.
+"""Permission to change runs, derived files and reviews.
 
-Every function that writes for the dashboard asks here before it does anything; the pages ask too, and draw no control
-that would be refused. Two variables of the environment say who may not.
+Every function that writes for the dashboard asks here first; the pages ask too, and draw no control that would be
+refused. Two environment variables restrict who may write.
 
-`MCVIZ_READ_ONLY`: nobody may, whatever the process, unless it is empty, 0, false, no or off. `MCVIZ_WRITERS`: of those
-who use the dashboard nobody may but these, addresses with commas or spaces between them; where it is empty, nobody at
-all. A command in a terminal is given by somebody who can write the files anyway, so the list does not hold there.
+`MCVIZ_READ_ONLY`: nobody may, in any process, unless it is empty, 0, false, no or off. `MCVIZ_WRITERS`: of the users of
+the dashboard only these may, addresses separated by commas or spaces; where it is empty, nobody. The list does not
+apply to commands in a terminal, whose users can write the files anyway.
 """
 
 import os
@@ -19,18 +19,18 @@ OFF = ("", "0", "false", "f", "no", "n", "off")
 _person: Callable[[], str | None] | None = None
 
 
-def ask_as(person: Callable[[], str | None]) -> None:
-    """Say how this process knows who asks, since it serves several people.
+def identify_users(person: Callable[[], str | None]) -> None:
+    """Set how this process knows who asks, where it serves several people.
 
     Args:
-        person: gives the address that somebody is logged in with, or None where nobody is, as in a thread of its own.
+        person: returns the address of the user that is logged in, or None where nobody is, as in a separate thread.
     """
     global _person
     _person = person
 
 
 def refusal() -> str:
-    """Why whoever asks may not write, as a part of a sentence; empty where they may."""
+    """Return why the user may not write, as part of a sentence; empty where they may."""
     if os.environ.get(READ_ONLY, "").strip().lower() not in OFF:
         return f"everything is read-only ({READ_ONLY} is set)"
     listed = os.environ.get(WRITERS)
@@ -45,7 +45,7 @@ def refusal() -> str:
 
 
 def may_write() -> bool:
-    """Whether whoever asks may change what is kept."""
+    """Whether the user may write."""
     return not refusal()
 
 
@@ -56,7 +56,7 @@ def require_permission(what: str) -> None:
         what: the beginning of a sentence, such as "No run can be removed".
 
     Raises:
-        NotPermittedError: whoever asks may not write.
+        NotPermittedError: the user may not write.
     """
     if reason := refusal():
         raise NotPermittedError(f"{what} here: {reason}. Ask whoever started mcviz.")

@@ -1,4 +1,4 @@
-"""Text that others wrote (names of classes and runs, paths, messages) as text and nothing else."""
+"""Text that others wrote (names of classes and runs, paths, messages), made safe to print; and numbers as text."""
 
 import re
 
@@ -8,28 +8,28 @@ UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\u
 
 
 def one_line(text: str) -> str:
-    r"""A text as one line that any screen shows as it is; a character that would steer it is written out, as `\x1b`."""
+    r"""Bring a text to one printable line; characters that would control a terminal are escaped, as `\x1b`."""
     lines = text.replace("\t", " ").splitlines()
-    return UNPRINTABLE.sub(_written_out, " ".join(filter(None, map(str.strip, lines))))
+    return UNPRINTABLE.sub(_escape, " ".join(filter(None, map(str.strip, lines))))
 
 
 def is_text(text: str) -> bool:
-    """Whether a text is Unicode; a name that is not has surrogates in the place of its bytes, and cannot be printed."""
+    """Whether a text is Unicode; an undecodable file name has surrogates in it, and cannot be printed."""
     return printable(text) == text
 
 
 def printable(text: str) -> str:
-    """A text with a question mark for every surrogate."""
+    """Replace every surrogate of a text by a question mark."""
     return text.encode(errors="replace").decode()
 
 
-def size(count: int) -> str:
-    """A number of bytes, such as "21.3 MB" or "0.4 kB"."""
+def format_bytes(count: int) -> str:
+    """Format a number of bytes, such as "21.3 MB" or "0.4 kB"."""
     return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"
 
 
-def duration(seconds: float) -> str:
-    """A time as people say it: "under a second", "40 s", "12 min", "1 h 20 min"."""
+def format_duration(seconds: float) -> str:
+    """Format a time: "under a second", "40 s", "12 min", "1 h 20 min"."""
     if seconds < 1:
         return "under a second"
     if seconds < 100:
@@ -39,7 +39,7 @@ def duration(seconds: float) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of what an error says, without its full stop, or else the error's kind."""
+    """Return the first line of an error's message, without its full stop, or else the error's class."""
     lines = [line.strip().rstrip(".") for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__
 
@@ -50,10 +50,10 @@ def reason(error: BaseException) -> str:
     return text if len(text) <= 300 else f"{text[:300]}…"
 
 
-def default_target_names(count: int) -> tuple[str, ...]:
-    """The names of targets that nobody named: target, or target_0 and so on."""
+def make_target_names(count: int) -> tuple[str, ...]:
+    """Make default names of targets: target, or target_0 and so on."""
     return ("target",) if count == 1 else tuple(f"target_{number}" for number in range(count))
 
 
-def _written_out(character: re.Match[str]) -> str:
+def _escape(character: re.Match[str]) -> str:
     return character[0].encode("unicode_escape").decode()

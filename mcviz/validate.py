@@ -1,4 +1,4 @@
-"""Checks of what comes from outside: each returns the clean value, or raises an error in the one form of words.
+"""Checks of input: each returns the clean value, or raises an error in one form of words.
 
 "`passes` should be a whole number of at least 1. Received: 0." A sentence on what to do follows where it is not plain.
 """
@@ -15,87 +15,87 @@ from mcviz.errors import InvalidInputError
 T = TypeVar("T")
 VALUES_AT_ONCE = 1 << 22
 MOST_INDICES = 1 << 63  # that int64 holds, from 0 on
-WORDS = {np.uint8: "uint8", np.integer: "whole numbers", np.floating: "floating point"}
+DTYPE_WORDS = {np.uint8: "uint8", np.integer: "whole numbers", np.floating: "floating point"}
 
 
 def invalid(name: str, expected: str, received: object, advice: str = "") -> InvalidInputError:
-    """The error that a check raises.
+    """Make the error that a check raises.
 
     Args:
         name: of the argument or array.
-        expected: what it should be.
-        received: what it is.
-        advice: what to do, as a sentence; may be empty.
+        expected: a description of valid values.
+        received: the value.
+        advice: a sentence on what to do; may be empty.
     """
     return InvalidInputError(f"`{name}` should be {expected}. Received: {received}. {advice}".rstrip())
 
 
 def whole_number(name: str, value: Any, least: int = 0, most: int | None = None) -> int:
-    """A Python or numpy integer, no bool, of at least `least` and at most `most`."""
+    """Check for a Python or numpy integer, no bool, from `least` to `most`."""
     if isinstance(value, bool) or not isinstance(value, Integral) or not _within(value, least, most):
         raise invalid(name, f"a whole number {_range(least, most)}", repr(value))
     return int(value)
 
 
 def number(name: str, value: Any, least: float, most: float | None = None) -> float:
-    """A finite real number of at least `least` and at most `most`."""
+    """Check for a finite real number from `least` to `most`."""
     if not isinstance(value, Real) or not math.isfinite(value) or not _within(value, least, most):
         raise invalid(name, f"a number {_range(least, most)}", repr(value))
     return float(value)
 
 
 def fraction(name: str, value: Any) -> float:
-    """A number from 0 to 1."""
+    """Check for a number from 0 to 1."""
     return number(name, value, 0, 1)
 
 
-def one_of(name: str, value: T, options: Sequence[T]) -> T:
-    """One of a few values."""
+def choice(name: str, value: T, options: Sequence[T]) -> T:
+    """Check for one of a few values."""
     if value not in options:
         raise invalid(name, " or ".join(map(repr, options)), repr(value))
     return value
 
 
 def different_names(name: str, names: Sequence[str], count: int, advice: str = "") -> tuple[str, ...]:
-    """That many texts, all different."""
+    """Check for `count` texts, all different."""
     if not len(set(names)) == len(names) == count:
         raise invalid(name, f"{count} different names", ", ".join(names), advice)
     return tuple(names)
 
 
 def array(name: str, given: Any) -> np.ndarray:
-    """What is an array, or makes itself one, as lists and the tensors of other frameworks do."""
+    """Convert to an array: lists and the tensors of other frameworks too."""
     try:
         return np.asarray(given)
     except Exception as error:  # each framework raises its own: a tensor that tracks gradients, lists of many lengths
-        said = str(error).strip().partition("\n")[0]
-        raise invalid(name, "one array", f"{type(given).__name__} ({said:.100})") from error
+        message = str(error).strip().partition("\n")[0]
+        raise invalid(name, "one array", f"{type(given).__name__} ({message:.100})") from error
 
 
 def shape(name: str, array: np.ndarray, *forms: tuple[int | str, ...], advice: str = "") -> np.ndarray:
-    """An array of one of some shapes.
+    """Check for an array of one of some shapes.
 
     Args:
         name: of the array.
         array: the array.
         forms: the shapes; an axis is a number, or a name where it may be of any size but 0.
-        advice: what to do, as a sentence.
+        advice: a sentence on what to do.
     """
-    if not any(_fits(array.shape, form) for form in forms):
+    if not any(_matches(array.shape, form) for form in forms):
         empty = ", with no axis empty" if any(isinstance(axis, str) for form in forms for axis in form) else ""
-        raise invalid(name, " or ".join(map(_written, forms)) + empty, f"shape {array.shape}", advice)
+        raise invalid(name, " or ".join(map(_format_shape, forms)) + empty, f"shape {array.shape}", advice)
     return array
 
 
 def dtype(name: str, array: np.ndarray, *kinds: type[Any], advice: str = "") -> np.ndarray:
-    """An array of one of some dtypes: `numpy.uint8`, `numpy.integer` or `numpy.floating`."""
+    """Check for an array of one of some dtypes: `numpy.uint8`, `numpy.integer` or `numpy.floating`."""
     if not any(np.issubdtype(array.dtype, kind) for kind in kinds):
-        raise invalid(name, " or ".join(WORDS[kind] for kind in kinds), f"dtype {array.dtype}", advice)
+        raise invalid(name, " or ".join(DTYPE_WORDS[kind] for kind in kinds), f"dtype {array.dtype}", advice)
     return array
 
 
 def finite(name: str, array: np.ndarray) -> np.ndarray:
-    """An array without NaN and infinity; one that is mapped from disk is read part by part."""
+    """Check for an array without NaN and infinity; one that is mapped from disk is read part by part."""
     rows = max(1, VALUES_AT_ONCE // max(1, array[:1].size))
     for start in range(0, len(array), rows):
         if not np.isfinite(array[start : start + rows]).all():
@@ -104,7 +104,7 @@ def finite(name: str, array: np.ndarray) -> np.ndarray:
 
 
 def class_indices(name: str, values: Any, count: int, classes: int | None = None, advice: str = "") -> np.ndarray:
-    """Labels of `count` examples as (count,) int64, from 0 upwards, or below `classes`."""
+    """Check for labels of `count` examples, from 0 upwards or below `classes`: (count,) int64."""
     try:
         indices = np.asarray(values)
     except ValueError as error:  # lists of different lengths
@@ -126,11 +126,11 @@ def _range(least: float, most: float | None) -> str:
     return f"of at least {least:g}" if most is None else f"from {least:g} to {most:g}"
 
 
-def _fits(found: tuple[int, ...], form: tuple[int | str, ...]) -> bool:
+def _matches(found: tuple[int, ...], form: tuple[int | str, ...]) -> bool:
     return len(found) == len(form) and all(
         size > 0 if isinstance(axis, str) else size == axis for size, axis in zip(found, form, strict=True)
     )
 
 
-def _written(form: tuple[int | str, ...]) -> str:
+def _format_shape(form: tuple[int | str, ...]) -> str:
     return f"({', '.join(map(str, form))}{',' if len(form) == 1 else ''})"

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mcviz
-from mcviz.data import DataSet, opened_passes
+from mcviz.data import DataSet, open_passes
 from mcviz.errors import DataNotFoundError, InvalidInputError, RunExistsError
 from mcviz.runs import Run, verify_run
 from mcviz.tasks.regression import Regression
@@ -296,7 +296,7 @@ def written(kind: str, folder: Path) -> Path:
     "kind", ["npy", "npz", "folder", "zarr", "xarray zarr", "h5", "netcdf", "chains", "csv", "parquet"]
 )
 def test_every_kind_of_file(tmp_path, kind):
-    with opened_passes(written(kind, tmp_path)) as passes:
+    with open_passes(written(kind, tmp_path)) as passes:
         run = mcviz.write_run(tmp_path / "run", passes.passes, axes=passes.axes)
         assert (passes.ids, passes.last_names) == (None, None)
         if kind == "npz":
@@ -409,7 +409,7 @@ def values_in(kind: str, folder: Path, two: bool) -> Path:
     ["npy", "npz", "folder", "xarray zarr", "h5", "netcdf", "posterior_predictive.nc", "csv", "parquet"],
 )
 def test_values_of_a_regression_in_every_kind_of_file(tmp_path, kind, two):
-    with opened_passes(values_in(kind, tmp_path, two), Regression.pass_names) as passes:
+    with open_passes(values_in(kind, tmp_path, two), Regression.pass_names) as passes:
         run = mcviz.write_run(tmp_path / "run", passes.passes, task="regression", axes=passes.axes)
         assert (passes.ids, passes.last_names, passes.predicts) == (None, None, None)
     expected = MEANS[:4] if kind.startswith("posterior") else MEANS
@@ -427,7 +427,7 @@ def test_a_regression_s_numbers_come_in_again_as_they_were(tmp_path, targets, pr
     run = mcviz.write_run(tmp_path / "run", passes, **given)
     if exported != "predictions.zarr":
         mcviz.export_run(run, tmp_path / "run" / exported)
-    with opened_passes(tmp_path / "run" / exported, Regression.pass_names) as found:
+    with open_passes(tmp_path / "run" / exported, Regression.pass_names) as found:
         again = mcviz.write_run(
             tmp_path / "again",
             found.passes,
@@ -435,7 +435,7 @@ def test_a_regression_s_numbers_come_in_again_as_they_were(tmp_path, targets, pr
             axes=found.axes,
             labels=found.labels,
             deterministic=found.deterministic,
-            predicts=found.predicts_as("mean"),
+            predicts=found.resolve_predicts("mean"),
         )
     assert again.manifest.predicts == ("mean" if predicts == "mean" else "mean,variance")
     for name in ("labels", "deterministic_predictions", "mean_predictions", "pass_rmse"):
@@ -524,17 +524,17 @@ def test_texts_and_rows_come_back_with_ids_and_columns(tmp_path, kind, task):
 
 def test_the_passes_of_a_run_come_in_again(tmp_path):
     run = mcviz.write_run(tmp_path / "run", PROBS, labels=LABELS)
-    with opened_passes(tmp_path / "run" / "predictions.zarr") as passes:
+    with open_passes(tmp_path / "run" / "predictions.zarr") as passes:
         check(mcviz.write_run(tmp_path / "again", passes.passes, axes=passes.axes))
     mcviz.export_run(run, tmp_path / "run.npz")
-    with opened_passes(tmp_path / "run.npz") as passes:
+    with open_passes(tmp_path / "run.npz") as passes:
         check(mcviz.write_run(tmp_path / "exported", passes.passes, labels=passes.labels))
 
 
 def test_a_long_table_names_examples_and_classes(tmp_path):
     rows = [(f"{e}.png", t, "xyz"[c], PROBS[t, e, c]) for e in range(7) for t in range(5) for c in range(3)]
     pd.DataFrame(rows, columns=["example", "pass", "class", "probability"]).to_csv(tmp_path / "a.csv", index=False)
-    with opened_passes(tmp_path / "a.csv") as passes:
+    with open_passes(tmp_path / "a.csv") as passes:
         assert (passes.ids, passes.last_names) == (tuple(f"{n}.png" for n in range(7)), ("x", "y", "z"))
         check(mcviz.write_run(tmp_path / "run", passes.passes, axes=passes.axes, ids=passes.ids))
 
@@ -554,7 +554,7 @@ def test_a_long_table_names_examples_and_classes(tmp_path):
     ],
 )
 def test_a_file_without_passes_is_told_in_one_line(tmp_path, make, told):
-    with pytest.raises((InvalidInputError, DataNotFoundError), match=told) as caught, opened_passes(make(tmp_path)):
+    with pytest.raises((InvalidInputError, DataNotFoundError), match=told) as caught, open_passes(make(tmp_path)):
         pass
     assert "\n" not in str(caught.value)
 

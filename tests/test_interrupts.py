@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mcviz.interrupts import held_interrupts
+from mcviz.interrupts import hold_interrupts
 
 
 @pytest.fixture(autouse=True)
@@ -22,14 +22,14 @@ def press() -> None:
 
 def test_it_is_raised_at_the_end():
     reached = []
-    with pytest.raises(KeyboardInterrupt), held_interrupts():  # noqa: PT012
+    with pytest.raises(KeyboardInterrupt), hold_interrupts():  # noqa: PT012
         press()
         reached.append("end")
     assert reached == ["end"]
 
 
 def test_it_is_raised_at_a_check_if_it_was_pressed_before():
-    with held_interrupts() as held:
+    with hold_interrupts() as held:
         held.check()
         press()
         with pytest.raises(KeyboardInterrupt):
@@ -39,8 +39,8 @@ def test_it_is_raised_at_a_check_if_it_was_pressed_before():
 
 def test_within_another_it_is_held_until_the_outer_lets_it_through():
     reached = []
-    with pytest.raises(KeyboardInterrupt), held_interrupts():  # noqa: PT012
-        with held_interrupts():
+    with pytest.raises(KeyboardInterrupt), hold_interrupts():  # noqa: PT012
+        with hold_interrupts():
             press()
         reached.append("inner")
     assert reached == ["inner"]
@@ -49,7 +49,7 @@ def test_within_another_it_is_held_until_the_outer_lets_it_through():
 def test_a_decorated_function_ends_and_then_it_is_raised():
     reached = []
 
-    @held_interrupts()
+    @hold_interrupts()
     def held_throughout(fail: bool) -> None:
         press()
         reached.append(fail)
@@ -67,7 +67,7 @@ def test_a_handler_of_the_program_s_own_is_called_later_with_the_signal():
     called = []
     before = signal.signal(signal.SIGINT, lambda number, _: called.append(number))
     try:
-        with held_interrupts():
+        with hold_interrupts():
             press()
             assert called == []
         assert called == [signal.SIGINT]
@@ -79,7 +79,7 @@ def test_a_handler_of_the_program_s_own_is_called_later_with_the_signal():
 def test_what_is_ignored_stays_ignored(handler):
     before = signal.signal(signal.SIGINT, handler)
     try:
-        with held_interrupts():
+        with hold_interrupts():
             assert signal.getsignal(signal.SIGINT) is handler
     finally:
         signal.signal(signal.SIGINT, before)
@@ -89,7 +89,7 @@ def test_another_thread_leaves_it_as_it_is():
     seen = []
 
     def work() -> None:
-        with held_interrupts() as held:
+        with hold_interrupts() as held:
             held.check()
             seen.append(signal.getsignal(signal.SIGINT))
 

@@ -10,7 +10,7 @@ from mcviz import permission
 from mcviz.errors import NotPermittedError
 from mcviz.jobs import Jobs
 from mcviz.permission import may_write, require_permission
-from mcviz.reviews import reviews_of
+from mcviz.reviews import open_reviews
 from mcviz.runs import Derived, Run, load_derived, open_run, remove_run, rename_run, save_derived
 from mcviz.runs.writer import rename_classes
 from tests.runs.making import make
@@ -20,9 +20,9 @@ WRITING: dict[str, Callable[[Run], object]] = {
     "remove": lambda run: remove_run(run.path),
     "rename": lambda run: rename_run(run.path, "other"),
     "rename classes": lambda run: rename_classes(run, ("a", "b", "c")),
-    "decide": lambda run: reviews_of(run).add(0, "Ada", "none"),
-    "import decisions": lambda run: reviews_of(run).add_all([]),
-    "undo": lambda run: reviews_of(run).undo("Ada"),
+    "decide": lambda run: open_reviews(run).add(0, "Ada", "none"),
+    "import decisions": lambda run: open_reviews(run).add_all([]),
+    "undo": lambda run: open_reviews(run).undo("Ada"),
     "write": lambda run: make(Path(run.path).with_name("new")),
     "pause a job": lambda run: Jobs(Path(run.path).parent).pause("20261126-120000-000000-abcdef"),
     "forget a job": lambda run: Jobs(Path(run.path).parent).forget("20261126-120000-000000-abcdef"),
@@ -34,7 +34,7 @@ WRITING: dict[str, Callable[[Run], object]] = {
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "user"))
     run = make(tmp_path / "cache" / "run")
-    reviews_of(run).add(1, "Ada", "none")
+    open_reviews(run).add(1, "Ada", "none")
     save_derived(run.path, run.digest, SPEED, {"metres": np.zeros(3)})
     return run
 

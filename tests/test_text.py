@@ -2,7 +2,7 @@
 
 import pytest
 
-from mcviz.text import duration
+from mcviz.text import format_duration
 
 
 @pytest.mark.parametrize(
@@ -13,4 +13,4 @@ from mcviz.text import duration
     ],
 )  # fmt: skip
 def test_a_time_is_said_as_people_say_it(seconds: float, said: str) -> None:
-    assert duration(seconds) == said
+    assert format_duration(seconds) == said

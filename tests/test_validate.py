@@ -18,7 +18,7 @@ from mcviz.errors import InvalidInputError, McvizError
         (validate.whole_number("seed", 0), 0),
         (validate.number("pixels", 3, 0), 3.0),
         (validate.fraction("weight", np.float32(0.5)), 0.5),
-        (validate.one_of("masks", "per_pass", ("per_pass", "per_example")), "per_pass"),
+        (validate.choice("masks", "per_pass", ("per_pass", "per_example")), "per_pass"),
     ],
 )
 def test_what_fits_comes_back_as_python_s_own(clean: object, expected: object) -> None:
@@ -49,7 +49,7 @@ IMAGES = ("N", "height", "width")
         (lambda: validate.number("pixels", np.inf, 0), "`pixels` should be a number of at least 0. Received: inf."),
         (lambda: validate.fraction("weight", np.nan), "`weight` should be a number from 0 to 1. Received: nan."),
         (lambda: validate.fraction("weight", "half"), "`weight` should be a number from 0 to 1. Received: 'half'."),
-        (lambda: validate.one_of("channels", 2, (1, 3)), "`channels` should be 1 or 3. Received: 2."),
+        (lambda: validate.choice("channels", 2, (1, 3)), "`channels` should be 1 or 3. Received: 2."),
         (
             lambda: validate.shape("images", np.zeros((3, 28)), IMAGES, (*IMAGES, "channels"), advice="Reshape it."),
             "`images` should be (N, height, width) or (N, height, width, channels), with no axis empty. "

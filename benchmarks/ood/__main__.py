@@ -1,4 +1,4 @@
-"""Which detectors find out-of-distribution images? AUROC, FPR at 95% TPR and average precision of each.
+"""A study of detectors of out-of-distribution images: AUROC, FPR at 95% TPR and average precision of each.
 
     python -m benchmarks.ood                             the model of the shipped run, in minutes
     python -m benchmarks.ood --models A.keras B.keras    each of these, with the median and the range over them
@@ -20,7 +20,7 @@ from benchmarks.ood.detectors import family_of, label_of
 from benchmarks.ood.results import FIGURES, MISTAKES, SHIPPED, TRAININGS, Cells, Results, save
 from benchmarks.ood.sets import StudyImages, study_images
 from benchmarks.ood.study import Network, OODScores, ood_scores
-from mcviz.measures.detection import bootstrap, detection, roc_points
+from mcviz.measures.detection import detection, detection_intervals, roc_points
 from mcviz.runs import open_run
 
 RUN = Path(__file__).parents[2] / "cache" / "mnist-cnn"
@@ -78,7 +78,7 @@ def cells_of(scores: OODScores, sets: list[str]) -> Cells:
     for d, pairs in enumerate(scores.pairs.values()):
         for name, pair in pairs.items():
             s = sets.index(name)
-            for ends, found in zip((low, high), bootstrap(*pair), strict=True):
+            for ends, found in zip((low, high), detection_intervals(*pair), strict=True):
                 ends[:, d, s] = [getattr(found, figure) for figure in FIGURES]
             rates[d, s] = np.round(roc_points(*pair, FALSE_POSITIVE_RATES), 4)
             edges[d, s] = _edges(*pair)

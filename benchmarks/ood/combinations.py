@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy.stats import combine_pvalues
 
-from mcviz.measures.combination import harmonic_mean_p
 from mcviz.measures.conformal import conformal_p_values
+from mcviz.measures.ood import harmonic_mean_p
 
 UNCERTAINTIES = ("max_probability", "expected_entropy")
 DISTANCES = ("unexplained_share", "neighbours_penultimate")

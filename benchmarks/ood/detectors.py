@@ -21,7 +21,7 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a model says of N examples.
+    """The outputs of a model for N examples.
 
     Attributes:
         probs: (T, N, C) the passes.
@@ -214,5 +214,5 @@ def label_of(detector: str) -> str:
 
 
 def family_of(detector: str) -> str:
-    """What a detector is made of."""
+    """The inputs of a detector."""
     return FITTED[detector][1] if detector in FITTED else DETECTORS[detector].family

@@ -10,7 +10,7 @@ from sklearn.ensemble import IsolationForest
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import OneClassSVM
 
-from mcviz.measures.outliers import nearest_neighbours
+from mcviz.measures.detectors import nearest_neighbours
 
 Array = np.ndarray
 
@@ -34,7 +34,7 @@ def gaussian_by_class(known: Array, labels: Array, vectors: Array) -> Array:
 
 
 def isolation_forest(known: Array, vectors: Array) -> Array:
-    """How few random cuts isolate a vector (Liu et al. 2008), by scikit-learn, seeded."""
+    """Score vectors by how few random cuts isolate them (Liu et al. 2008), by scikit-learn, seeded."""
     return -IsolationForest(n_estimators=200, random_state=0).fit(known).score_samples(vectors)
 
 

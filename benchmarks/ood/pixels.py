@@ -14,8 +14,8 @@ import pandas as pd
 
 from benchmarks.ood.results import FIGURES, HERE, MISTAKES
 from benchmarks.ood.sets import study_images
-from mcviz.measures.detection import bootstrap, detection
-from mcviz.measures.outliers import Span
+from mcviz.measures.detection import detection, detection_intervals
+from mcviz.measures.detectors import PrincipalSubspace
 from mcviz.runs import Run, open_run
 
 KEPT = HERE / "pixels.csv"
@@ -32,7 +32,7 @@ def distances(known: np.ndarray, images: np.ndarray) -> np.ndarray:
     Returns:
         (N,) OOD scores, in units of a pixel.
     """
-    return Span.of(known.reshape(len(known), -1)).distance(images.reshape(len(images), -1))
+    return PrincipalSubspace.fit(known.reshape(len(known), -1)).distance(images.reshape(len(images), -1))
 
 
 def ood_score_pairs(run: Run) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -50,7 +50,7 @@ def figures_of(pairs: dict[str, tuple[np.ndarray, np.ndarray]]) -> pd.DataFrame:
     """A row a set: each figure, and the ends of its 95% interval."""
     rows = {}
     for name, pair in pairs.items():
-        low, high = bootstrap(*pair)
+        low, high = detection_intervals(*pair)
         parts = (("", detection(*pair)), ("_low", low), ("_high", high))
         rows[name] = {f"{figure}{end}": getattr(part, figure) for figure in FIGURES for end, part in parts}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("set").round(5)

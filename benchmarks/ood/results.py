@@ -67,7 +67,7 @@ class Results:
 
 @dataclass(frozen=True)
 class Cells:
-    """What is behind each figure of one model: P points of a ROC curve, and histograms of OOD scores with B bins.
+    """The data of each figure of one model: P points of a ROC curve, and histograms of OOD scores with B bins.
 
     Attributes:
         suspicious_ends: (D,) int8, 1 where a high value of a detector's statistic is suspicious, -1 where a low one is.
@@ -92,7 +92,7 @@ class Cells:
 
 @dataclass(frozen=True)
 class Aim:
-    """What the probe's detector was to reach on one set, and what it reaches.
+    """The target of the probe's detector on one set, and its result.
 
     Attributes:
         name: of the set.

@@ -13,7 +13,7 @@ from mcviz.runs import Run
 
 @dataclass(frozen=True)
 class StudyImages:
-    """What the study is made with.
+    """The data of the study.
 
     Attributes:
         images: (N, 28, 28, 1) float32 in 0..1, the run's: those with even numbers are fitted on.

@@ -1,4 +1,4 @@
-"""What the study computes of one model: every detector's OOD scores, and which combination the validation sets choose.
+"""The study of one model: every detector's OOD scores, and the combination that the validation sets choose.
 
 The examples with even numbers are what is fitted on; those with odd numbers are in distribution and never fitted on.
 """
@@ -22,8 +22,7 @@ from benchmarks.ood.known_sets import ImageSet, validation_sets
 from benchmarks.ood.moments import moment_vector
 from benchmarks.ood.results import MISTAKES, PROBE
 from mcviz.measures.detection import detection
-from mcviz.measures.ood import OODDetector
-from mcviz.measures.subspaces import ClassSubspaces, unexplained_share
+from mcviz.measures.ood import ClassSubspaces, OODDetector, unexplained_share
 from mcviz.sampling import Sampler, load_model
 from mcviz.sampling.features import activations_before_dropout, last_logits, penultimate_activations, penultimate_model
 
@@ -33,7 +32,7 @@ FOLDS = 5
 
 @dataclass(frozen=True)
 class Features:
-    """What detectors look at, of N images: unfitted OOD scores by detector (N,), and vectors by name (N, D)."""
+    """The inputs of detectors, of N images: unfitted OOD scores by detector (N,), and vectors by name (N, D)."""
 
     ood_scores: Values
     vectors: Values
@@ -151,7 +150,7 @@ def _all_detectors(
     parts = {name: ends[name] * values for name, values in of.ood_scores.items()}
     parts |= fitted(known, labels, of, everything=True)
     subspaces = ClassSubspaces.fit(known.vectors["front"], labels, known.vectors["mean"].shape[1])
-    probe = OODDetector.calibrated(subspaces, known.vectors["mean"], reference["unexplained_share"])
+    probe = OODDetector.calibrate(subspaces, known.vectors["mean"], reference["unexplained_share"])
     ood_score = probe.predict(of.vectors["mean"], of.vectors["front"]).ood_score
     return parts | combined(parts, reference) | {PROBE: ood_score}
 
@@ -185,7 +184,7 @@ def fitted(known: Features, labels: np.ndarray, of: Features, *, everything: boo
 
 
 def cross_fitted(known: Features, labels: np.ndarray) -> Values:
-    """What combinations are made of, for the fitting images themselves, each by a fit that was made without it."""
+    """The inputs of combinations, for the fitting images themselves, each by a fit that was made without it."""
     fold = np.arange(len(labels)) % FOLDS
     result: Values = {name: np.empty(len(labels)) for name in DISTANCES}
     for k in range(FOLDS):
@@ -228,7 +227,7 @@ def select_combination(
 
 
 def supervised_bounds(rest: Features, of: Features) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """What a classifier that is shown half of a set makes of the other half: no detector, but a bound for them."""
+    """The result of a classifier trained on half of a set for the other half: no detector, but a bound for them."""
     count = len(rest.vectors["mean"])
     truth = np.r_[np.zeros(count), np.ones(len(of.vectors["mean"]))]
     bounds = {}

@@ -61,7 +61,7 @@ def moments_table(results: Results) -> str:
 
 
 def ends_table(results: Results) -> str:
-    """Which end of each statistic is suspicious, as the mistakes of the shipped model say."""
+    """The suspicious end of each statistic, by the mistakes of the shipped model."""
     ends = load_cells().suspicious_ends
     sets = {"uniform": "Uniform noise", "letters": "Printed letters", MISTAKES: "Own mistakes"}
     rows = []
@@ -73,7 +73,7 @@ def ends_table(results: Results) -> str:
 
 
 def averaging_table(results: Results) -> str:
-    """What the mean of the passes gives over dropout off, and how their disagreement does."""
+    """The gain of the mean of the passes over dropout off, and the quality of their disagreement."""
 
     def gain(name: str) -> str:
         return spread(results.of_trainings("max_probability", name) - results.of_trainings(BASELINE, name))
@@ -106,7 +106,7 @@ def activations_table(results: Results) -> str:
 
 
 def aims_table(results: Results) -> str:
-    """Whether the probe's detector reaches what it was to reach, set by set."""
+    """Whether the probe's detector reaches its targets, set by set."""
     rows = [
         [
             *_set_cells(results, aim.name),
@@ -121,7 +121,7 @@ def aims_table(results: Results) -> str:
 
 
 def normality_table(results: Results) -> str:
-    """How many images have a logit that is not normal over the passes, the most first."""
+    """The number of images with a logit that is not normal over the passes, the most first."""
     labels = ["In distribution" if name == MISTAKES else _label(results, name) for name in results.sets]
     shares = 100 * results.not_normal.astype(np.float64)
     order = np.argsort(-np.median(shares, axis=0), kind="stable")

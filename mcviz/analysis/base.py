@@ -1,4 +1,4 @@
-"""What the analyses share: what they ask of a run, its scores of doubt, and rows of its table."""
+"""Helpers of all analyses: requirements on a run, its scores of uncertainty, and rows of its table."""
 
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 RANKING_SCORES = tuple(name for name, score in SCORES.items() if not score.needs_labels)
-LEAST_EXAMPLES = 2  # of which one half calibrates the other
-OF_REGRESSIONS = (
+LEAST_LABELLED = 2  # examples, one half of which calibrates the other
+REGRESSION_ADVICE = (
     "Of a regression, the dashboard shows how wrong it is, on Overview; and whether its scores find the errors and its "
     "intervals hold the labels, on Uncertain examples under Errors and Intervals. `mcviz compare` compares two."
 )
@@ -25,12 +25,12 @@ def require_classes(run: Run) -> None:
     """Raise an `InvalidInputError` for a run that is not of classes."""
     if not run.class_names:
         raise InvalidInputError(
-            f"This is for runs of classification. Received: {run.path}, of {run.manifest.task}. {OF_REGRESSIONS}"
+            f"This is for runs of classification. Received: {run.path}, of {run.manifest.task}. {REGRESSION_ADVICE}"
         )
 
 
 def require_labels(run: Run) -> Array:
-    """The labels of a classification of two examples or more.
+    """Return the labels of a classification of two examples or more.
 
     Raises:
         InvalidInputError: it has none, one example, or is of a regression.
@@ -38,18 +38,18 @@ def require_labels(run: Run) -> Array:
     require_classes(run)
     if run.labels is None:
         raise InvalidInputError(f"This takes labels, and {run.path} has none. Make the run of examples with labels.")
-    if len(run) < LEAST_EXAMPLES:
-        raise InvalidInputError(f"This takes {LEAST_EXAMPLES} examples or more. Received: {run.path}, with {len(run)}.")
+    if len(run) < LEAST_LABELLED:
+        raise InvalidInputError(f"This takes {LEAST_LABELLED} examples or more. Received: {run.path}, with {len(run)}.")
     return run.labels
 
 
-def ranking_scores_of(run: Run) -> list[str]:
-    """Those of `RANKING_SCORES` that a run has; one that was made before a score, or without what it takes, has not."""
+def ranking_scores(run: Run) -> list[str]:
+    """Return the scores of `RANKING_SCORES` that a run has; older runs and those without some array lack some."""
     return [name for name in RANKING_SCORES if name in run.score_names]
 
 
-def listed(run: Run, examples: Array) -> "pd.DataFrame":
-    """Rows of `Run.table`, in the order of (R,) numbers of examples, with their number and the names of the classes."""
+def example_rows(run: Run, examples: Array) -> "pd.DataFrame":
+    """Return rows of `Run.table` for (R,) numbers of examples, in their order, with number and names of the classes."""
     table = run.table().iloc[examples].reset_index()
     names = dict(enumerate(run.class_names))
     for column in ("prediction", "label"):

@@ -1,4 +1,4 @@
-"""Two runs held against each other: by how much the second is better, and for which examples it says something else.
+"""Comparison of two runs: is the second one better, and for which examples does it predict something else?
 
 Nothing here needs TensorFlow.
 """
@@ -12,7 +12,8 @@ import numpy as np
 from mcviz import validate
 from mcviz.errors import InvalidInputError
 from mcviz.measures.convergence import shared_top
-from mcviz.measures.quality import Compared, Terms, compared, joined
+from mcviz.measures.quality import MeasureComparison, compare_measures, join_terms
+from mcviz.measures.regression import Terms
 from mcviz.runs import Manifest, Run
 from mcviz.runs.contents import Progress
 from mcviz.tasks import Changes
@@ -23,27 +24,27 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 
-CHANGE = "change"  # the column that says how an example changed
-OTHER = "other_"  # before the name of a column of the second run
-MOST_UNCERTAIN = 100  # examples, by which rankings are compared
+CHANGE_COLUMN = "change"  # the column that says how an example changed
+OTHER_PREFIX = "other_"  # before the name of a column of the second run
+TOP_UNCERTAIN = 100  # examples, by which rankings are compared
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two runs.
+    """The comparison of two runs.
 
     Attributes:
         one: the run that the other is compared with.
         other: the other run.
         paired: whether both are over the same examples.
-        score: by which examples are uncertain.
+        score: the score that ranks examples.
         confidence: of the intervals.
         measures: of each run, and the other's less the first's; empty where labels are missing.
-        changes: which examples changed; None where the examples are not the same.
+        changes: the examples whose predictions changed; None where the examples are not the same.
         shared_top: the share of the 100 most uncertain examples that both name; None where the examples are not the
             same or no more than that.
-        notes: what limits the comparison, a sentence each.
-        terms: what the measures of each run are computed from; None where labels are missing.
+        notes: limits of the comparison, a sentence each.
+        terms: of each run, from which its measures are computed; None where labels are missing.
     """
 
     one: Run
@@ -51,7 +52,7 @@ class Comparison:
     paired: bool
     score: str
     confidence: float
-    measures: tuple[Compared, ...]
+    measures: tuple[MeasureComparison, ...]
     changes: Changes | None
     shared_top: float | None
     notes: tuple[str, ...]
@@ -63,25 +64,25 @@ class Comparison:
         if not self.measures:
             return "It is not known which run is better, since labels are missing."
         quality = self.one.task.quality
-        told = self.measures[0], self.measures[quality.place[quality.decides]]
-        known = [each for each in told if each.verdict != "unknown"]
+        deciding = self.measures[0], self.measures[quality.place[quality.decides]]
+        known = [each for each in deciding if each.verdict != "unknown"]
         if not known:
             return f"It is not known which run is better: {min(len(self.one), len(self.other))} examples are too few."
-        return " ".join(map(self._in_words, known))
+        return " ".join(map(self._measure_sentence, known))
 
-    def _in_words(self, each: Compared) -> str:
+    def _measure_sentence(self, each: MeasureComparison) -> str:
         name, difference = each.measure.label, each.difference
         if difference.value == 0:
             return f"The {name} is the same."
         unit = self.one.manifest.unit
         if each.verdict == "noise":
-            by = each.measure.with_interval(difference, unit, sign="+")
+            by = each.measure.format_interval(difference, unit, sign="+")
             return f"The {name} differs by {by}, which is within noise."
-        by = each.measure.with_interval(difference.size, unit, sign="-")
+        by = each.measure.format_interval(difference.magnitude, unit, sign="-")
         return f"{one_line(self.other.name)} has the {each.verdict} {name}, by {by}: more than noise."
 
     def as_dict(self) -> dict[str, Any]:
-        """The comparison for JSON: numbers, and the ids of the examples that changed."""
+        """Return the comparison for JSON: numbers, and the ids of the examples that changed."""
         changes = None
         if self.changes is not None:
             ids, moved = self.one.scores()["id"], self.changes.moved
@@ -149,7 +150,7 @@ def check_comparable(one: Manifest, other: Manifest) -> None:
 
 
 def scores_to_compare(one: Run, other: Run) -> list[str]:
-    """The names of the scores of uncertainty that both runs have."""
+    """Name the scores of uncertainty that both runs have."""
     scores = one.task.scores
     return [name for name in one.score_names if name in other.score_names and not scores[name].needs_labels]
 
@@ -169,14 +170,14 @@ def compare(
     confidence: float = 0.95,
     progress: Progress | None = None,
 ) -> Comparison:
-    """Compare two runs: over the same examples pair by pair, otherwise what can be compared.
+    """Compare two runs: example by example where these are the same, otherwise by their measures alone.
 
     Args:
         one: a run.
         other: a run of the same task, classes or targets.
-        score: by which examples are uncertain, one of `scores_to_compare`; the first of them without it.
+        score: the score that ranks examples, one of `scores_to_compare`; the first of them without it.
         confidence: above 0 and below 1, of the intervals.
-        progress: called with (done, total) examples that are read; what it raises stops that.
+        progress: called with (done, total) examples that are read; an exception from it stops the reading.
 
     Raises:
         InvalidInputError: they predict other things, or there is no such score.
@@ -185,48 +186,48 @@ def compare(
     if not 0 < validate.fraction("confidence", confidence) < 1:
         raise validate.invalid("confidence", "above 0 and below 1", confidence)
     offered = scores_to_compare(one, other)
-    score = offered[0] if score is None else validate.one_of("score", score, offered)
+    score = offered[0] if score is None else validate.choice("score", score, offered)
     paired = same_examples(one.manifest, other.manifest)
-    labels, notes = _labels(one, other, paired)
+    labels, notes = _align_labels(one, other, paired)
     uncertainty = [one.task.scores[score].uncertainty(run.scores()[score].to_numpy()) for run in (one, other)]
-    measures: list[Compared] = []
+    measures: list[MeasureComparison] = []
     terms = None
     if labels[0] is not None and labels[1] is not None:
-        told = [_of_both(progress, at, len(one), len(other)) for at in range(2)]
+        reports = [_offset_progress(progress, place, len(one), len(other)) for place in range(2)]
         terms = (
-            _terms(one, labels[0], told[0]) | {"uncertainty": uncertainty[0]},
-            _terms(other, labels[1], told[1]) | {"uncertainty": uncertainty[1]},
+            _compute_terms(one, labels[0], reports[0]) | {"uncertainty": uncertainty[0]},
+            _compute_terms(other, labels[1], reports[1]) | {"uncertainty": uncertainty[1]},
         )
-        measures = compared(one.task.quality, *terms, paired=paired, confidence=confidence)
-    changes = _changes(one, other, labels) if paired else None
-    many = paired and len(one) > MOST_UNCERTAIN
-    top = shared_top(uncertainty[0], uncertainty[1], MOST_UNCERTAIN) if many else None
+        measures = compare_measures(one.task.quality, *terms, paired=paired, confidence=confidence)
+    changes = _compute_changes(one, other, labels) if paired else None
+    many = paired and len(one) > TOP_UNCERTAIN
+    top = shared_top(uncertainty[0], uncertainty[1], TOP_UNCERTAIN) if many else None
     return Comparison(one, other, paired, score, confidence, tuple(measures), changes, top, tuple(notes), terms)
 
 
 def join_comparison(one: Run, other: Run) -> "pd.DataFrame":
-    """The numbers of another run over the same examples, to stand beside those of one.
+    """Join the results of another run over the same examples, as columns for the table of the first.
 
     Returns:
         One row an example, indexed by `example`: `change`, how the prediction changed; then, with `other_` before their
         names, the predictions and scores of the other run. What has a name of the user's own columns is left out, and
         `change` has underscores behind it.
     """
-    changes = _changes(one, other, _labels(one, other, paired=True)[0])
+    changes = _compute_changes(one, other, _align_labels(one, other, paired=True)[0])
     table = other.scores()
     known = [name for name in table if str(name).startswith("prediction") or name in other.score_names]
     taken = set(one.table())
-    found = table[known].add_prefix(OTHER)
+    found = table[known].add_prefix(OTHER_PREFIX)
     found = found[[name for name in found if name not in taken]]
-    change = CHANGE
+    change = CHANGE_COLUMN
     while change in taken:
         change += "_"
     found.insert(0, change, np.array(changes.kinds, object)[changes.kind])
     return found
 
 
-def changed_table(found: Comparison) -> "pd.DataFrame":
-    """The rows of `Run.table` of the first run with `join_comparison`, those first that got worse the most.
+def change_table(found: Comparison) -> "pd.DataFrame":
+    """Return the rows of `Run.table` of the first run with `join_comparison`; those that got worse the most come first.
 
     Raises:
         InvalidInputError: the runs are over other examples.
@@ -237,8 +238,8 @@ def changed_table(found: Comparison) -> "pd.DataFrame":
     return table.iloc[np.argsort(-found.changes.worse, kind="stable")]
 
 
-def _changes(one: Run, other: Run, labels: Sequence[Array | None]) -> Changes:
-    """How the predictions changed, with the classes of the other run in the order of the first."""
+def _compute_changes(one: Run, other: Run, labels: Sequence[Array | None]) -> Changes:
+    """Compute the changes of the predictions, with the classes of the other run in the order of the first."""
     means, labels = [run.mean_predictions for run in (one, other)], list(labels)
     if one.class_names:
         order = class_order(one, other)
@@ -249,8 +250,8 @@ def _changes(one: Run, other: Run, labels: Sequence[Array | None]) -> Changes:
     return one.task.compare_predictions(*means, *labels)
 
 
-def _terms(run: Run, labels: Array, progress: Progress | None) -> dict[str, Array]:
-    """What the measures are computed from: the means at once, or a shard of passes after the other."""
+def _compute_terms(run: Run, labels: Array, progress: Progress | None) -> dict[str, Array]:
+    """Compute the terms of the measures: of all means at once, or one shard of passes after the other."""
     task, blocks = run.task, []
     if not task.measures_need_passes:
         if progress:
@@ -262,11 +263,11 @@ def _terms(run: Run, labels: Array, progress: Progress | None) -> dict[str, Arra
         blocks.append(task.quality.terms(task.predictions(passes, labels[start:stop], targets=len(run.targets))))
         if progress:
             progress(stop, len(run))
-    return joined(blocks)
+    return join_terms(blocks)
 
 
-def _labels(one: Run, other: Run, paired: bool) -> tuple[Sequence[Array | None], list[str]]:
-    """The labels by which each run is measured, and what is to be said of them."""
+def _align_labels(one: Run, other: Run, paired: bool) -> tuple[Sequence[Array | None], list[str]]:
+    """Return the labels by which each run is measured, and notes on them."""
     order, labels, notes = class_order(one, other), [one.labels, other.labels], []
     by_name = set(one.class_names) == set(other.class_names)
     if not paired:
@@ -295,8 +296,8 @@ def _labels(one: Run, other: Run, paired: bool) -> tuple[Sequence[Array | None],
     return labels, notes
 
 
-def _of_both(progress: Progress | None, at: int, *counts: int) -> Progress | None:
+def _offset_progress(progress: Progress | None, place: int, *counts: int) -> Progress | None:
     if progress is None:
         return None
-    before, total = sum(counts[:at]), sum(counts)
+    before, total = sum(counts[:place]), sum(counts)
     return lambda done, _: progress(before + done, total)

@@ -1,4 +1,4 @@
-"""Which labels are probably wrong, and which examples to label next."""
+"""Labelling: labels that are probably wrong, and examples to label next."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mcviz import validate
-from mcviz.analysis.base import listed, require_classes, require_labels
+from mcviz.analysis.base import example_rows, require_classes, require_labels
 from mcviz.choices import METHODS, Method
 from mcviz.errors import InvalidInputError
-from mcviz.measures.acquisition import batch_bald, highest, power_bald, random
+from mcviz.measures.acquisition import batch_bald, power_bald, random, select_highest
 from mcviz.runs import Run
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ Array = np.ndarray
 
 
 def label_issues(run: Run, first: int = 100) -> "pd.DataFrame":
-    """The examples whose labels are most likely wrong.
+    """List the examples whose labels are most likely wrong.
 
     Args:
         run: a classification with labels.
@@ -33,11 +33,13 @@ def label_issues(run: Run, first: int = 100) -> "pd.DataFrame":
         InvalidInputError: no labels, or a regression.
     """
     require_labels(run)
-    return listed(run, highest(-run.scores()["self_confidence"].to_numpy(), validate.whole_number("first", first, 1)))
+    return example_rows(
+        run, select_highest(-run.scores()["self_confidence"].to_numpy(), validate.whole_number("first", first, 1))
+    )
 
 
 def acquire(run: Run, method: Method, batch: int, seed: int = 0) -> "pd.DataFrame":
-    """Which examples to label next.
+    """Choose the examples to label next.
 
     Args:
         run: a classification of the examples that could be labelled.
@@ -52,7 +54,7 @@ def acquire(run: Run, method: Method, batch: int, seed: int = 0) -> "pd.DataFram
         InvalidInputError: a method or batch that cannot be, a regression, or BatchBALD of masks per example.
     """
     require_classes(run)
-    validate.one_of("method", method, METHODS)
+    validate.choice("method", method, METHODS)
     validate.whole_number("batch", batch, 1, len(run))
     if method == "batch-bald" and run.manifest.masks == "per_example":
         raise InvalidInputError(
@@ -62,10 +64,10 @@ def acquire(run: Run, method: Method, batch: int, seed: int = 0) -> "pd.DataFram
     scores = run.scores()
     information = scores["mutual_information"].to_numpy(np.float64)
     choose: Mapping[Method, Callable[[], Array]] = {
-        "bald": lambda: highest(information, batch),
+        "bald": lambda: select_highest(information, batch),
         "power-bald": lambda: power_bald(information, batch, seed),
         "batch-bald": lambda: batch_bald(run.probs_block(0, None), batch, seed),
-        "entropy": lambda: highest(scores["predictive_entropy"].to_numpy(), batch),
+        "entropy": lambda: select_highest(scores["predictive_entropy"].to_numpy(), batch),
         "random": lambda: random(len(run), batch, seed),
     }
-    return listed(run, choose[method]())
+    return example_rows(run, choose[method]())

@@ -1,4 +1,4 @@
-"""Which examples a person should look at, and how good the rest is."""
+"""Referral of a run's uncertain examples to a person, and the accuracy of the rest."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,25 +9,25 @@ import numpy as np
 from msgspec.structs import replace
 
 from mcviz import validate
-from mcviz.analysis.base import listed, ranking_scores_of, require_classes, require_labels
+from mcviz.analysis.base import example_rows, ranking_scores, require_classes, require_labels
 from mcviz.errors import InvalidInputError
 from mcviz.measures import SCORES, Score, percent
-from mcviz.measures.prediction_sets import SetFigures, cross_fitted_sets, set_figures
+from mcviz.measures.conformal import SetFigures, cross_fit_sets, set_figures
 from mcviz.measures.referral import (
     Costs,
     Guarantee,
     Referral,
     Shift,
-    cheapest,
-    guaranteed,
-    guaranteed_accuracy,
-    guaranteed_budget,
-    referral_at,
+    compare_scores,
+    evaluate_threshold,
+    find_cheapest,
+    guarantee_accuracy,
+    guarantee_budget,
+    guarantee_threshold,
     referral_for_accuracy,
     referral_for_budget,
     referral_for_misses,
-    referred_at,
-    shift,
+    select_referred,
 )
 from mcviz.measures.selective import Ranking
 from mcviz.measures.units import percent_at_least
@@ -40,84 +40,84 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 
-RARE = 0.01  # a p-value below which scores are said to be distributed otherwise
+SHIFT_P_VALUE = 0.01  # below it, scores are reported to be distributed otherwise
 SET_COVERAGE = 0.9  # of prediction sets
 
 
-def ranking_of(run: Run, score: str) -> Ranking:
-    """The order of a labelled run by a score.
+def rank_by_score(run: Run, score: str) -> Ranking:
+    """Rank the examples of a labelled run by a score.
 
     Args:
         run: a classification.
-        score: one of `ranking_scores_of` it.
+        score: one of `ranking_scores` of it.
 
     Raises:
         InvalidInputError: the run has no labels, or there is no such score.
     """
     require_labels(run)
-    return Ranking(uncertainty_of(run, score), run.scores()["correct"].to_numpy(bool))
+    return Ranking(score_uncertainty(run, score), run.scores()["correct"].to_numpy(bool))
 
 
-def rankings_of(run: Run) -> dict[str, Ranking]:
-    """The orders of a labelled run by every score, and by the deterministic model's own max probability.
+def rank_by_all_scores(run: Run) -> dict[str, Ranking]:
+    """Rank the examples of a labelled run by every score, and by the deterministic model's max probability.
 
     Returns:
-        Each by the name of its score; `deterministic` is that of the deterministic model, with its own mistakes.
+        Rankings by the name of the score; `deterministic` is that of the deterministic model, with its own mistakes.
 
     Raises:
         InvalidInputError: the run has no labels.
     """
     labels, probs = require_labels(run), run.deterministic_probs
-    found = {name: ranking_of(run, name) for name in ranking_scores_of(run)}
+    found = {name: rank_by_score(run, name) for name in ranking_scores(run)}
     if probs is not None:
         found["deterministic"] = Ranking(-probs.max(axis=1), probs.argmax(axis=1) == labels)
     return found
 
 
-def cheapest_of(run: Run, mistake: float, look: float, score: str = "max_probability") -> Costs:
-    """The cheapest threshold of a labelled run.
+def find_cheapest_referral(run: Run, mistake: float, look: float, score: str = "max_probability") -> Costs:
+    """Find the cheapest threshold of a labelled run.
 
     Args:
         run: a classification.
-        mistake: what a mistake costs that nobody sees, 0 or more.
-        look: what it costs to look at an example, in the same unit.
-        score: one of `ranking_scores_of` it.
+        mistake: cost of a mistake that is missed, 0 or more.
+        look: cost of a look at an example, in the same unit.
+        score: one of `ranking_scores` of it.
 
     Raises:
         InvalidInputError: the run has no labels, there is no such score, or a cost below 0.
     """
     mistake = validate.number("mistake", mistake, least=0)
-    return cheapest(ranking_of(run, score), mistake, validate.number("look", look, least=0))
+    return find_cheapest(rank_by_score(run, score), mistake, validate.number("look", look, least=0))
 
 
-def uncertainty_of(run: Run, score: str) -> Array:
-    """(N,) float32, a score of a run with its sign turned where low is uncertain.
+def score_uncertainty(run: Run, score: str) -> Array:
+    """Return a score of a run, (N,) float32, with its sign flipped where low means uncertain.
 
     Args:
         run: a classification.
-        score: one of `ranking_scores_of` it.
+        score: one of `ranking_scores` of it.
 
     Raises:
         InvalidInputError: there is no such score, or the run is of a regression.
     """
     require_classes(run)
-    validate.one_of("score", score, ranking_scores_of(run))
+    validate.choice("score", score, ranking_scores(run))
     return SCORES[score].uncertainty(run.scores()[score].to_numpy())
 
 
 @dataclass(frozen=True)
 class RunReferral:
-    """Which examples of a run go to a person.
+    """The examples of a run that go to a person.
 
     Attributes:
-        run: whose examples they are.
-        score: by which they are uncertain.
-        target: what was asked for, in words.
+        run: the run.
+        score: the score that ranks its examples.
+        target: the target, in words.
         on_labels: the fewest for the target on the run's own labels; None for a threshold of another run.
         guarantee: the threshold that was chosen on one half of labelled examples and tested on the other; None where
             the examples are too few, or the mistakes too many.
         shift: of a threshold of another run: whether the scores are distributed as those of that run.
-        warnings: what may break the guarantee, a sentence each.
+        warnings: what may break the guarantee, in sentences.
     """
 
     run: Run
@@ -130,63 +130,63 @@ class RunReferral:
 
     @property
     def threshold(self) -> float | None:
-        """The value of the score from which on examples are referred, in its unit; None where none is."""
-        return self._in_unit(self._rule)
+        """The value of the score from which on examples are referred, in its unit; None where no example is."""
+        return self._to_score(self._cutoff)
 
     @property
     def guaranteed_threshold(self) -> float | None:
-        """The same with the guarantee; None where there is none, or nobody is referred by it."""
-        return None if self.guarantee is None else self._in_unit(self.guarantee.threshold)
+        """The threshold with the guarantee; None where there is none, or no example is referred by it."""
+        return None if self.guarantee is None else self._to_score(self.guarantee.threshold)
 
     @property
     def examples(self) -> Array:
         """(R,) int64, the examples that go to a person, the most uncertain first."""
-        return referred_at(uncertainty_of(self.run, self.score.name), self._rule)
+        return select_referred(score_uncertainty(self.run, self.score.name), self._cutoff)
 
     @property
     def guaranteed_examples(self) -> Array | None:
-        """(R,) int64, those that go to a person for the guarantee; None where there is none."""
+        """(R,) int64, the examples that go to a person for the guarantee; None where there is none."""
         if self.guarantee is None:
             return None
-        return referred_at(uncertainty_of(self.run, self.score.name), self.guarantee.threshold)
+        return select_referred(score_uncertainty(self.run, self.score.name), self.guarantee.threshold)
 
     @property
     def table(self) -> "pd.DataFrame":
         """The rows of `Run.table` of `examples`, in their order."""
-        return listed(self.run, self.examples)
+        return example_rows(self.run, self.examples)
 
     @property
     def accuracy_of_rest(self) -> float | None:
         """The accuracy of the other examples; None where there are none, or no labels."""
-        found = self._found(self._rule)
+        found = self._evaluate(self._cutoff)
         return None if found is None else found.accuracy_of_rest
 
     def as_dict(self) -> dict[str, Any]:
-        """The referral for JSON: numbers, and the ids of the examples that are referred."""
+        """Return the referral for JSON: numbers, and the ids of the examples that are referred."""
         found: dict[str, Any] = {"run": self.run.path, "score": self.score.name, "target": self.target}
-        found |= self._figures(self._rule)
-        found["guaranteed"] = self._guaranteed()
+        found |= self._figures_as_dict(self._cutoff)
+        found["guaranteed"] = self._guarantee_as_dict()
         if self.shift is not None:
             found["shift"] = self.shift
         return found | {"warnings": self.warnings}
 
     @property
-    def _rule(self) -> float:
+    def _cutoff(self) -> float:
         if self.on_labels is not None:
             return self.on_labels.threshold
         assert self.guarantee is not None  # without labels there is no other threshold
         return self.guarantee.threshold
 
-    def _found(self, rule: float) -> Referral | None:
-        return None if self.run.labels is None else referral_at(ranking_of(self.run, self.score.name), rule)
+    def _evaluate(self, rule: float) -> Referral | None:
+        return None if self.run.labels is None else evaluate_threshold(rank_by_score(self.run, self.score.name), rule)
 
-    def _figures(self, rule: float) -> dict[str, Any]:
-        uncertainty, found = uncertainty_of(self.run, self.score.name), self._found(rule)
-        examples = referred_at(uncertainty, rule)
+    def _figures_as_dict(self, rule: float) -> dict[str, Any]:
+        uncertainty, found = score_uncertainty(self.run, self.score.name), self._evaluate(rule)
+        examples = select_referred(uncertainty, rule)
         return {
             "referred": len(examples),
             "examples": len(self.run),
-            "threshold": self._in_unit(rule),
+            "threshold": self._to_score(rule),
             "referred_when": "at or below" if self.score.uncertain_when == "low" else "at or above",
             "accuracy_of_rest": None if found is None else found.accuracy_of_rest,
             "caught": None if found is None else found.caught,
@@ -194,7 +194,7 @@ class RunReferral:
             "ids": self.run.scores()["id"].iloc[examples].tolist(),
         }
 
-    def _guaranteed(self) -> dict[str, Any] | None:
+    def _guarantee_as_dict(self) -> dict[str, Any] | None:
         given = self.guarantee
         if given is None:
             return None
@@ -203,7 +203,7 @@ class RunReferral:
             "confidence": given.confidence,
             "accuracy_at_least": given.accuracy,
             "score": self.score.name,
-            **self._figures(given.threshold),
+            **self._figures_as_dict(given.threshold),
             "tested_on": {
                 "examples": len(given.others),
                 "referred": len(on_others.referred),
@@ -213,14 +213,14 @@ class RunReferral:
             },
         }
 
-    def threshold_in_words(self, rule: float, digits: int = 6) -> str:
-        """Which values of the score go to a person, such as "up to 0.906313"."""
-        value = self._in_unit(rule)
+    def describe_threshold(self, rule: float, digits: int = 6) -> str:
+        """Describe the values of the score that go to a person, such as "up to 0.906313"."""
+        value = self._to_score(rule)
         if value is None:
             return "none"
         return f"{'up to' if self.score.uncertain_when == 'low' else 'from'} {value:.{digits}g}"
 
-    def _in_unit(self, rule: float) -> float | None:
+    def _to_score(self, rule: float) -> float | None:
         return float(self.score.uncertainty(np.array(rule))) if np.isfinite(rule) else None
 
 
@@ -235,14 +235,14 @@ def refer(
     calibrated_on: Run | None = None,
     seed: int = 0,
 ) -> RunReferral:
-    """Which examples a person should look at.
+    """Choose the examples that a person should look at.
 
     Args:
         run: a classification; with labels, unless `calibrated_on` has them.
         accuracy: the least accuracy of the rest, a fraction. Give this, `budget` or `miss`.
         budget: the most examples that a person looks at.
         miss: the most mistakes among the rest, as a share of all mistakes.
-        score: one of `ranking_scores_of` it.
+        score: one of `ranking_scores` of it.
         confidence: of the guarantee, above 0.5.
         calibrated_on: a run with labels of the same model, whose threshold is applied to `run`.
         seed: of the halves of the labelled examples: one chooses the threshold, the other tests it. That of a budget is
@@ -253,31 +253,31 @@ def refer(
             of which one's threshold means nothing for the other.
     """
     labelled = calibrated_on or run
-    choose, guarantees, target = _target(len(run), accuracy, budget, miss)
+    choose, guarantees, target = _parse_target(len(run), accuracy, budget, miss)
     if not 0.5 < validate.fraction("confidence", confidence) < 1:
         raise validate.invalid("confidence", "above 0.5 and below 1", confidence)
-    uncertainty, ranking = uncertainty_of(run, score), ranking_of(labelled, score)
+    uncertainty, ranking = score_uncertainty(run, score), rank_by_score(labelled, score)
     guarantee = guarantees(ranking, confidence, seed)
     if calibrated_on is None:
         return RunReferral(run, SCORES[score], target, choose(ranking), guarantee)
-    warnings = _differences(run, calibrated_on)
+    warnings = _check_same_model(run, calibrated_on)
     if guarantee is None:
         raise InvalidInputError(
             f"The {len(calibrated_on):,} labels of {calibrated_on.path} guarantee no threshold for this target. "
             "Ask for less, or for a lower confidence."
         )
-    found = shift(ranking.uncertainty, uncertainty)
-    if found.p_value < RARE:
+    found = compare_scores(ranking.uncertainty, uncertainty)
+    if found.p_value < SHIFT_P_VALUE:
         warnings.append(
-            f"The {SCORES[score].in_sentence} is distributed otherwise than in {calibrated_on.path} "
+            f"The {SCORES[score].inline_label} is distributed otherwise than in {calibrated_on.path} "
             f"(Kolmogorov–Smirnov {found.statistic:.3f}, p = {found.p_value:.2g}), and the guarantee is for examples "
             "that are alike."
         )
     return RunReferral(run, SCORES[score], target, None, guarantee, found, tuple(warnings))
 
 
-def prediction_sets_of(run: Run, coverage: float = SET_COVERAGE) -> SetFigures:
-    """How large sets of classes have to be to hold the label that often.
+def measure_prediction_sets(run: Run, coverage: float = SET_COVERAGE) -> SetFigures:
+    """Measure how large prediction sets have to be to hold the label that often.
 
     Args:
         run: a classification with labels.
@@ -287,14 +287,14 @@ def prediction_sets_of(run: Run, coverage: float = SET_COVERAGE) -> SetFigures:
         InvalidInputError: the run has no labels, one example, or is of a regression.
     """
     labels = require_labels(run)
-    return set_figures(cross_fitted_sets(run.mean_probs, labels, coverage), labels)
+    return set_figures(cross_fit_sets(run.mean_probs, labels, coverage), labels)
 
 
-def referral_in_words(found: RunReferral) -> list[str]:
-    """What a referral comes to, a sentence each for the labels and for the guarantee."""
+def referral_sentences(found: RunReferral) -> list[str]:
+    """Describe a referral: a sentence for the labels, and one for the guarantee."""
     lines = []
     if found.on_labels is not None:
-        lines.append(f"For {found.target} {_looked_at(found, found.on_labels.threshold)}.")
+        lines.append(f"For {found.target} {_look_clause(found, found.on_labels.threshold)}.")
     given = found.guarantee
     if given is None:
         return [*lines, "Nothing is guaranteed for new examples: there are too few labels, or too many mistakes."]
@@ -302,7 +302,7 @@ def referral_in_words(found: RunReferral) -> list[str]:
     promise = f"With {100 * given.confidence:.6g}% confidence at least {least} of the rest are right"
     if found.on_labels is not None and len(given.others) == len(found.run):
         return [*lines, f"{promise}: the threshold of a budget takes no labels, so all of them test it."]
-    return [*lines, f"{promise} where {_looked_at(found, given.threshold)}."]
+    return [*lines, f"{promise} where {_look_clause(found, given.threshold)}."]
 
 
 def referral_rows(found: RunReferral) -> list[tuple[str, ...]]:
@@ -314,29 +314,29 @@ def referral_rows(found: RunReferral) -> list[tuple[str, ...]]:
     if given is not None and not (found.on_labels is not None and len(given.others) == len(run)):
         parts["the labels that tested the guarantee"] = given.on_others, len(given.others)
         if found.on_labels is None and run.labels is not None:
-            parts["this run's labels"] = referral_at(ranking_of(run, score.name), given.threshold), len(run)
+            parts["this run's labels"] = evaluate_threshold(rank_by_score(run, score.name), given.threshold), len(run)
     rows = [
         (
             words,
-            found.threshold_in_words(on.threshold),
+            found.describe_threshold(on.threshold),
             f"{len(on.referred):,} of {count:,}",
             f"{on.caught:,} of {on.caught + on.missed:,}",
             "there is none" if on.accuracy_of_rest is None else percent(on.accuracy_of_rest, 2),
         )
         for words, (on, count) in parts.items()
     ]
-    return [("on", score.in_sentence, "to a person", "mistakes caught", "accuracy of the rest"), *rows] if rows else []
+    return [("on", score.inline_label, "to a person", "mistakes caught", "accuracy of the rest"), *rows] if rows else []
 
 
-def _looked_at(found: RunReferral, rule: float) -> str:
-    count = len(referred_at(uncertainty_of(found.run, found.score.name), rule))
+def _look_clause(found: RunReferral, rule: float) -> str:
+    count = len(select_referred(score_uncertainty(found.run, found.score.name), rule))
     return f"a person looks at {f'{count:,}' if count else 'none'} of {len(found.run):,} examples"
 
 
-def _target(
+def _parse_target(
     examples: int, accuracy: float | None, budget: int | None, miss: float | None
 ) -> tuple[Callable[[Ranking], Referral], Callable[[Ranking, float, int], Guarantee | None], str]:
-    """How a threshold is chosen, and guaranteed with a confidence and a seed; and the target in words."""
+    """Check the target; return how to choose and how to guarantee a threshold for it, and the target in words."""
     given = [name for name, value in (("accuracy", accuracy), ("budget", budget), ("miss", miss)) if value is not None]
     if len(given) != 1:
         received = " and ".join(given) or "none of them"
@@ -345,7 +345,7 @@ def _target(
         validate.fraction("accuracy", accuracy)
         return (
             partial(referral_for_accuracy, accuracy=accuracy),
-            lambda ranking, confidence, seed: guaranteed_accuracy(ranking, accuracy, confidence=confidence, seed=seed),
+            lambda ranking, confidence, seed: guarantee_accuracy(ranking, accuracy, confidence=confidence, seed=seed),
             f"an accuracy of the rest of {100 * accuracy:.6g}%",
         )
     if miss is not None:
@@ -353,24 +353,24 @@ def _target(
         choose = partial(referral_for_misses, share=miss)
         return (
             choose,
-            lambda ranking, confidence, seed: guaranteed(ranking, choose, confidence=confidence, seed=seed),
+            lambda ranking, confidence, seed: guarantee_threshold(ranking, choose, confidence=confidence, seed=seed),
             f"at most {100 * miss:.6g}% of the mistakes missed",
         )
     assert budget is not None
     most = validate.whole_number("budget", budget, 0)
 
-    def of(ranking: Ranking) -> int:
+    def share(ranking: Ranking) -> int:
         return most * len(ranking) // examples
 
     return (
-        lambda ranking: referral_for_budget(ranking, of(ranking)),
-        lambda ranking, confidence, _: guaranteed_budget(ranking, of(ranking), confidence=confidence),
+        lambda ranking: referral_for_budget(ranking, share(ranking)),
+        lambda ranking, confidence, _: guarantee_budget(ranking, share(ranking), confidence=confidence),
         f"a budget of {most:,} examples",
     )
 
 
-def _differences(run: Run, old: Run) -> list[str]:
-    """Warnings on what may differ between two runs of one model.
+def _check_same_model(run: Run, old: Run) -> list[str]:
+    """Check that two runs are of one model, and return warnings on other differences.
 
     Raises:
         InvalidInputError: they are of two models, or it takes their examples in two ways.
@@ -378,7 +378,7 @@ def _differences(run: Run, old: Run) -> list[str]:
     ours, theirs, paths = run.manifest, old.manifest, f"{run.path} and {old.path}"
     if ours.classes != theirs.classes:
         raise InvalidInputError(f"A threshold is for one model. Received: {paths}, with other numbers of classes.")
-    if _model(ours) != _model(theirs):
+    if _model_identity(ours) != _model_identity(theirs):
         raise InvalidInputError(f"A threshold is for one model. Received: {paths}, of two. Sample both with the same.")
     if replace(ours.preprocessing, reason="") != replace(theirs.preprocessing, reason=""):
         raise InvalidInputError(
@@ -394,6 +394,6 @@ def _differences(run: Run, old: Run) -> list[str]:
     return warnings
 
 
-def _model(manifest: Manifest) -> object:
+def _model_identity(manifest: Manifest) -> object:
     model = manifest.model
     return None if model is None else (model.sha256, model.output, model.from_logits)

@@ -1,4 +1,4 @@
-"""How far a run's probabilities can be trusted: calibration, groups, and what more passes are worth.
+"""Trust in a run's probabilities: calibration, groups, and the value of more passes.
 
 The passes of a run are read shard by shard.
 """
@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from mcviz import validate
-from mcviz.analysis.base import ranking_scores_of, require_labels
+from mcviz.analysis.base import ranking_scores, require_labels
 from mcviz.errors import InvalidInputError
 from mcviz.measures import SCORES, Predictions, percent
 from mcviz.measures.bootstrap import Interval
 from mcviz.measures.calibration import (
     Calibration,
-    Terms,
+    CalibrationTerms,
+    calibration_terms,
     equal_width_edges,
-    joined,
+    join_calibration_terms,
     reliability,
-    temperature_scaled,
-    terms,
 )
 from mcviz.measures.calibration_words import calibration_sentences
 from mcviz.measures.convergence import halves_by_size, shared_top, sizes_up_to, terms_by_size
 from mcviz.measures.groups import GroupTest, group_tests
+from mcviz.measures.temperature import cross_fit_temperature
 from mcviz.runs import Run
 from mcviz.runs.contents import Progress
 from mcviz.text import one_line
@@ -38,24 +38,24 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 
-MOST_GROUPS = 1000
-OF_CLASSES = "label", "prediction"  # columns of every labelled run
-MOST_NAMED = 3  # groups that a sentence names
-SETTLED = 0.0005, 0.001, 0.001  # of accuracy, of NLL in nats, and of ECE
+MOST_GROUPS_OF_COLUMN = 1000
+CLASS_COLUMNS = "label", "prediction"  # columns of every labelled run
+MOST_NAMED_GROUPS = 3  # groups that a sentence names
+TOLERANCES = 0.0005, 0.001, 0.001  # of accuracy, of NLL in nats, and of ECE
 MOST_THREADS = 4  # each holds the passes of a shard
-Found = TypeVar("Found")
+ShardResult = TypeVar("ShardResult")
 
 
-def predictors(run: Run, progress: Progress | None = None) -> dict[str, Terms]:
-    """The ways to predict that a run has, for `measures.calibration.calibration`.
+def predictors(run: Run, progress: Progress | None = None) -> dict[str, CalibrationTerms]:
+    """Compute the terms of the predictors that a run has, for `measures.calibration.calibration`.
 
     Args:
         run: a classification with labels.
-        progress: called with (done, total) shards; what it raises stops the reading.
+        progress: called with (done, total) shards; an exception from it stops the reading.
 
     Returns:
-        `ensemble`, `deterministic` where the run has it, and `single_pass`; then both of the
-        first with cross-fitted temperature scaling, `ensemble_scaled` and `deterministic_scaled`.
+        `ensemble`, `deterministic` where the run has it, and `single_pass`; then the first two with cross-fitted
+        temperature scaling, `ensemble_scaled` and `deterministic_scaled`.
 
     Raises:
         InvalidInputError: the run has no labels, one example, or is of a regression.
@@ -64,16 +64,16 @@ def predictors(run: Run, progress: Progress | None = None) -> dict[str, Terms]:
     alone = {"ensemble": run.mean_probs}
     if run.deterministic_probs is not None:
         alone["deterministic"] = run.deterministic_probs
-    found = {name: terms(probs[None], labels) for name, probs in alone.items()}
-    single = _of_shards(run, lambda probs, examples: terms(probs, labels[examples]), progress)
-    found["single_pass"] = joined(single)
-    scaled = {f"{name}_scaled": temperature_scaled(probs, labels) for name, probs in alone.items()}
-    return found | {name: terms(probs[None], labels) for name, probs in scaled.items()}
+    found = {name: calibration_terms(probs[None], labels) for name, probs in alone.items()}
+    single = _map_shards(run, lambda probs, examples: calibration_terms(probs, labels[examples]), progress)
+    found["single_pass"] = join_calibration_terms(single)
+    scaled = {f"{name}_scaled": cross_fit_temperature(probs, labels) for name, probs in alone.items()}
+    return found | {name: calibration_terms(probs[None], labels) for name, probs in scaled.items()}
 
 
 @dataclass(frozen=True)
 class Convergence:
-    """What more passes are worth.
+    """The value of more passes.
 
     Attributes:
         sizes: (S,) int64 numbers of passes, 1 to T, ascending.
@@ -92,34 +92,34 @@ class Convergence:
 
     @property
     def enough(self) -> int:
-        """From how many passes on accuracy, NLL and ECE stay within `SETTLED` of those of all passes."""
-        figures = zip((self.accuracy, self.nll, self.ece), SETTLED, strict=True)
+        """The number of passes from which on accuracy, NLL and ECE stay within `TOLERANCES` of their final values."""
+        figures = zip((self.accuracy, self.nll, self.ece), TOLERANCES, strict=True)
         moving = np.flatnonzero(np.any([np.abs(values - values[-1]) > step for values, step in figures], axis=0))
         return int(self.sizes[moving[-1] + 1] if len(moving) else self.sizes[0])
 
 
-def convergence_of(run: Run, score: str = "max_probability", progress: Progress | None = None) -> Convergence:
-    """How good the mean of the first passes is, and how far its ranking still moves.
+def compute_convergence(run: Run, score: str = "max_probability", progress: Progress | None = None) -> Convergence:
+    """Compute how good the mean of the first passes is, and how far its ranking still moves.
 
     Args:
         run: a classification with labels.
-        score: one of `ranking_scores_of` it, by which examples are ranked.
-        progress: called with (done, total) shards; what it raises stops the reading.
+        score: one of `ranking_scores` it, by which examples are ranked.
+        progress: called with (done, total) shards; an exception from it stops the reading.
 
     Raises:
         InvalidInputError: no labels, a regression, or there is no such score.
     """
-    labels, ranked_by = require_labels(run), SCORES[validate.one_of("score", score, ranking_scores_of(run))]
+    labels, ranked_by = require_labels(run), SCORES[validate.choice("score", score, ranking_scores(run))]
     sizes = sizes_up_to(run.passes)
 
-    def of_block(probs: Array, examples: slice) -> tuple[list[Terms], Array | None]:
+    def compute_block(probs: Array, examples: slice) -> tuple[list[CalibrationTerms], Array | None]:
         halves = None
         if run.passes > 1:
             halves = halves_by_size(probs, lambda passes: ranked_by.compute(Predictions(passes)), sizes[1:])
         return terms_by_size(probs, labels[examples], sizes), halves
 
-    found = _of_shards(run, of_block, progress)
-    ensembles = [joined(of_size) for of_size in zip(*(block for block, _ in found), strict=True)]
+    found = _map_shards(run, compute_block, progress)
+    ensembles = [join_calibration_terms(terms) for terms in zip(*(block for block, _ in found), strict=True)]
     halves = [each for _, each in found if each is not None]
     pairs: Iterable[Array] = ranked_by.uncertainty(np.concatenate(halves, axis=2)) if halves else []
     return Convergence(
@@ -131,8 +131,8 @@ def convergence_of(run: Run, score: str = "max_probability", progress: Progress 
     )
 
 
-def all_groups_of(run: Run) -> dict[str, "Groups"]:
-    """The groups of a run's examples by `label`, by `prediction`, and by each of the user's own columns but texts.
+def group_by_all_columns(run: Run) -> dict[str, "Groups"]:
+    """Group a run's examples by `label`, by `prediction`, and by each of the user's own columns but texts.
 
     Raises:
         InvalidInputError: the run has no labels, one example, or is of a regression.
@@ -140,14 +140,14 @@ def all_groups_of(run: Run) -> dict[str, "Groups"]:
     from mcviz.runs.columns import column_groups, column_kinds, select_grouping  # here, because pandas takes time
 
     kinds, columns = column_kinds(run), run.columns
-    found = {name: _groups_of_classes(run, name) for name in OF_CLASSES}
+    found = {name: _group_by_class(run, name) for name in CLASS_COLUMNS}
     if columns is not None:
         found |= {name: column_groups(columns[name], kinds[name]) for name in select_grouping(kinds)}
     return found
 
 
-def groups_of(run: Run, column: str) -> "Groups":
-    """The groups of a run's examples by a column.
+def group_by_column(run: Run, column: str) -> "Groups":
+    """Group a run's examples by a column.
 
     Args:
         run: a classification.
@@ -158,56 +158,58 @@ def groups_of(run: Run, column: str) -> "Groups":
     """
     from mcviz.runs.columns import column_groups, column_kinds  # here, because pandas takes time to import
 
-    if column in OF_CLASSES:
-        return _groups_of_classes(run, column)
+    if column in CLASS_COLUMNS:
+        return _group_by_class(run, column)
     kinds, columns = column_kinds(run), run.columns
     offered = [name for name in kinds if name != "id"]
     if columns is None or column not in offered:
-        there = ", ".join([*OF_CLASSES, *offered])
+        there = ", ".join([*CLASS_COLUMNS, *offered])
         raise InvalidInputError(f"Examples are grouped by one of the columns {there}. Received: {column}.")
     found = column_groups(columns[column], kinds[column])
-    if len(found.names) > MOST_GROUPS:
+    if len(found.names) > MOST_GROUPS_OF_COLUMN:
         raise InvalidInputError(
-            f"Examples are grouped into at most {MOST_GROUPS:,} groups. Received: {column}, with "
+            f"Examples are grouped into at most {MOST_GROUPS_OF_COLUMN:,} groups. Received: {column}, with "
             f"{len(found.names):,} values."
         )
     return found
 
 
-def _groups_of_classes(run: Run, column: str) -> "Groups":
-    """The groups by `label` or `prediction`."""
+def _group_by_class(run: Run, column: str) -> "Groups":
+    """Group examples by `label` or `prediction`."""
     from mcviz.runs.columns import Groups  # here, because pandas takes time to import
 
     numbers = require_labels(run) if column == "label" else run.scores()["prediction"].to_numpy()
     return Groups(tuple(map(one_line, run.class_names)), numbers.astype(np.int64))
 
 
-def group_tests_of(ensemble: Terms, columns: "Mapping[str, Groups]", confidence: float = 0.95) -> list[GroupTest]:
-    """Which groups fare worse than the rest, or are not calibrated, beyond chance: see `measures.groups`.
+def run_group_tests(
+    ensemble: CalibrationTerms, columns: "Mapping[str, Groups]", confidence: float = 0.95
+) -> list[GroupTest]:
+    """Test which groups are less accurate than the rest, or not calibrated, beyond chance: see `measures.groups`.
 
     Args:
-        ensemble: of the ways of `predictors`.
-        columns: as `groups_of` gives them, by the name of the column.
+        ensemble: of `predictors`.
+        columns: groups as `group_by_column` returns them, by the name of the column.
         confidence: 0 to 1, of all groups of all columns together.
     """
     return group_tests(ensemble, {name: each.members for name, each in columns.items()}, ("label",), confidence)
 
 
-def verdict_in_words(
+def verdict_sentences(
     run: Run,
     found: Calibration,
     tests: Sequence[GroupTest],
     columns: "Mapping[str, Groups]",
-    written: Callable[[str], str] = str,
+    format_name: Callable[[str], str] = str,
 ) -> list[str]:
-    """Whether a run's probabilities can be taken at their word, for each group too, and what its ensemble gains.
+    """Say whether a run is calibrated, for each group too, and what its ensemble gains.
 
     Args:
         run: a classification with labels.
-        found: of its ways to predict.
-        tests: as `group_tests_of` gives them.
-        columns: as for `group_tests_of`.
-        written: how the name of a column or a group is written.
+        found: of its predictors.
+        tests: as `run_group_tests` returns them.
+        columns: as for `run_group_tests`.
+        format_name: formats the name of a column or a group.
 
     Returns:
         The verdict, then further sentences.
@@ -216,42 +218,44 @@ def verdict_in_words(
     most = float(np.bincount(require_labels(run)).max() / len(run))
     guessing = f"Always answering the most frequent label would be right in {percent(most, 2)} of the examples."
     whole = found.figures["ensemble"].overconfidence
-    return [f"{verdict} {guessing}", *gains, *_groups_in_words(tests, whole, columns, written)]
+    return [f"{verdict} {guessing}", *gains, *_group_sentences(tests, whole, columns, format_name)]
 
 
-def _groups_in_words(
-    tests: Sequence[GroupTest], whole: Interval, columns: "Mapping[str, Groups]", written: Callable[[str], str]
+def _group_sentences(
+    tests: Sequence[GroupTest], whole: Interval, columns: "Mapping[str, Groups]", format_name: Callable[[str], str]
 ) -> list[str]:
-    """Which groups are beyond chance, or that there is none; nothing where no group was large enough to be looked at.
+    """Name the groups beyond chance, or say that there is none; nothing where no group was large enough.
 
-    That a group is off as all examples are, by the over-confidence of the `whole`, is not said again.
+    A group that is only off as all examples are, by the over-confidence of the `whole`, is not named.
     """
     kinds: dict[str, Callable[[GroupTest], bool]] = {
         "Less accurate than the rest": lambda test: test.measure == "accuracy",
         "Over-confident": lambda test: test.measure == "confidence" and test.value > 0 and not whole.low > 0,
         "Under-confident": lambda test: test.measure == "confidence" and test.value < 0 and not whole.high < 0,
     }
-    said = []
+    sentences = []
     for kind, is_kind in kinds.items():
         found = [test for test in tests if test.is_beyond_chance and is_kind(test)]
         if found:
-            names = [f"{written(each.column)} {written(columns[each.column].names[each.group])}" for each in found]
-            more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
-            said.append(f"{kind}, beyond chance: {', '.join(names[:MOST_NAMED])}{more}.")
+            names = [
+                f"{format_name(each.column)} {format_name(columns[each.column].names[each.group])}" for each in found
+            ]
+            more = f" and {len(names) - MOST_NAMED_GROUPS:,} more" if len(names) > MOST_NAMED_GROUPS else ""
+            sentences.append(f"{kind}, beyond chance: {', '.join(names[:MOST_NAMED_GROUPS])}{more}.")
     groups = {(test.column, test.group) for test in tests}
-    if groups and not said:
-        by = " or ".join(written(column) for column in columns if any(test.column == column for test in tests))
-        said.append(f"No group by {by} fares worse beyond chance, of {len(groups):,} that are large enough.")
-    return said
+    if groups and not sentences:
+        by = " or ".join(format_name(column) for column in columns if any(test.column == column for test in tests))
+        sentences.append(f"No group by {by} fares worse beyond chance, of {len(groups):,} that are large enough.")
+    return sentences
 
 
-def _of_shards(run: Run, work: Callable[[Array, slice], Found], progress: Progress | None) -> list[Found]:
-    """What is made of each shard's passes and its examples, in their order; several shards at once.
+def _map_shards(run: Run, work: Callable[[Array, slice], ShardResult], progress: Progress | None) -> list[ShardResult]:
+    """Apply `work` to each shard's passes, several shards at once; the results are in their order.
 
     Args:
         run: a classification.
         work: takes (T, n, C) and which examples these are.
-        progress: called here with (done, total) shards; what it raises ends it, once the shards at work are done.
+        progress: called here with (done, total) shards; an exception from it ends the work after the current shards.
     """
     shards = [slice(*run.manifest.shard_range(shard)) for shard in range(run.manifest.shards)]
     pool = ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1))  # numpy lets go of the interpreter's lock

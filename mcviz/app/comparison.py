@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.analysis.comparison import OTHER, Comparison, check_comparable, compare
+from mcviz.analysis.comparison import OTHER_PREFIX, Comparison, check_comparable, compare
 from mcviz.app.caching import cached_for_run, names_key
 from mcviz.app.columns import grouping_columns
 from mcviz.app.compared_run import ComparedRun
@@ -74,9 +74,9 @@ def render_verdict(run: Run, other: Run, score: str) -> None:
     rows = [
         {
             "measure": each.measure.label,
-            as_markdown(run.name): each.measure.with_interval(each.one, unit),
-            as_markdown(other.name): each.measure.with_interval(each.other, unit),
-            "difference": each.measure.with_interval(each.difference, unit, sign="+"),
+            as_markdown(run.name): each.measure.format_interval(each.one, unit),
+            as_markdown(other.name): each.measure.format_interval(each.other, unit),
+            "difference": each.measure.format_interval(each.difference, unit, sign="+"),
             "": VERDICTS[each.verdict],
         }
         for each in found.measures
@@ -87,7 +87,7 @@ def render_verdict(run: Run, other: Run, score: str) -> None:
     st.caption(
         f"The difference is {as_markdown(other.name)} less {as_markdown(run.name)}, with {100 * found.confidence:.6g}% "
         f"intervals. One without 0 is more than noise: so large a difference is rare when {exchanged} between the runs "
-        f"at random. Where examples are ranked, it is by {run_scores(run)[score].in_sentence}."
+        f"at random. Where examples are ranked, it is by {run_scores(run)[score].inline_label}."
     )
     if found.terms:
         task_of(run).render_comparison({run.name: found.terms[0], other.name: found.terms[1]})
@@ -139,10 +139,10 @@ def render_example_in_both(run: ComparedRun, state: PageState, score: str) -> No
 def render_doubt(run: ComparedRun, state: PageState, score: str) -> None:
     """Render a score in one run against the same in the other, with a lasso that selects."""
     found, numbers = compare_cached(run, run.other, score), run_numbers(run)
-    shown = choose_name(state.score, [name for name in run_scores(run) if OTHER + name in numbers], score)
+    shown = choose_name(state.score, [name for name in run_scores(run) if OTHER_PREFIX + name in numbers], score)
     if found.shared_top is not None:
         st.markdown(
-            f"Of the 100 examples that each is most uncertain about, by {run_scores(run)[score].in_sentence}, "
+            f"Of the 100 examples that each is most uncertain about, by {run_scores(run)[score].inline_label}, "
             f"**{100 * found.shared_top:.0f}** are the same."
         )
     colourings = [*grouping_columns(run), *available(COLOURINGS, run)]
@@ -156,7 +156,7 @@ def render_doubt(run: ComparedRun, state: PageState, score: str) -> None:
         return
     left, right = st.columns([3, 2], gap="large")
     with left:
-        render_scatter_chart(selection, shown, OTHER + shown, colouring, name="both", line=True, looks=False)
+        render_scatter_chart(selection, shown, OTHER_PREFIX + shown, colouring, name="both", line=True, looks=False)
     with right:
         render_gallery(selection)
 

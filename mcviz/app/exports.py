@@ -97,7 +97,7 @@ Run {run.digest[:12]}.</p>
 {_accuracies(run)}
 <h2>The selection</h2>
 <p>{len(selection.examples):,} of {len(run):,} examples. Filters: {html.escape(filters)}.
-Ranked by {score.in_sentence}, {order} first. {html.escape(score.meaning)}</p>
+Ranked by {score.inline_label}, {order} first. {html.escape(score.meaning)}</p>
 {_link(link)}
 <div class="charts">{"".join(_chart(figure) for figure in _charts(selection))}</div>
 <h2>The first {min(len(selection.examples), REPORT_EXAMPLES)} examples</h2>

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app.needs import has
-from mcviz.measures.projection import FEWEST_POINTS, tsne
+from mcviz.measures.projection import FEWEST_MAPPED, tsne
 from mcviz.runs import Derived, Run, load_derived, save_derived
 
 LAYOUTS = {"pca": "PCA", "tsne": "t-SNE"}
@@ -17,7 +17,7 @@ def available_layouts(run: Run) -> list[str]:
     """Return the names of the layouts that a run can have."""
     if not has(run, "examples or features"):
         return []
-    return [name for name in LAYOUTS if name != "tsne" or len(run) >= FEWEST_POINTS]
+    return [name for name in LAYOUTS if name != "tsne" or len(run) >= FEWEST_MAPPED]
 
 
 def computed_layouts(run: Run) -> list[str]:

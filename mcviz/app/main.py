@@ -11,7 +11,7 @@ from mcviz.app.navigation import PAGES, render_navigation
 from mcviz.app.person import current_person
 from mcviz.app.session import finish_page, start_page
 from mcviz.app.state import sync_from_url
-from mcviz.permission import ask_as
+from mcviz.permission import identify_users
 
 HERE = Path(__file__).parent
 # Within the page: Streamlit deletes the file of a run that is cut short, before the browser has fetched it.
@@ -21,7 +21,7 @@ ICON = "data:image/png;base64," + b64encode((HERE / "icon.png").read_bytes()).de
 def main() -> None:
     """Draw the page that the address names; Streamlit calls it at each rerun."""
     start_page()
-    ask_as(current_person)
+    identify_users(current_person)
     # Before the navigation: or else the browser asks a font server for the icon of the page.
     st.set_page_config(page_icon=ICON, layout="wide")
     st.html(HERE / "page.css")

@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from mcviz.app.resources import run_paths
-from mcviz.data.idx import is_idx
+from mcviz.data.mnist import is_idx
 from mcviz.errors import McvizError
 from mcviz.runs import Manifest
 from mcviz.runs.files import folder_at

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.analysis.comparison import OTHER, join_comparison
+from mcviz.analysis.comparison import OTHER_PREFIX, join_comparison
 from mcviz.app.caching import cached_for_run, names_key, numbers_key, table_key
 from mcviz.app.compared_run import ComparedRun
 from mcviz.app.needs import missing
@@ -244,7 +244,7 @@ def _join_columns(run: Run, other: Run) -> tuple[str, pd.DataFrame, pd.DataFrame
 def _other_numbers(run: ComparedRun, own: Mapping[str, Score]) -> dict[str, Score]:
     """Return the numbers of the other run, each as its own counterpart is."""
     there, of = map(str, run.numbers), one_line(run.other.name)
-    named = {name: own[name.removeprefix(OTHER)] for name in there if name.removeprefix(OTHER) in own}
+    named = {name: own[name.removeprefix(OTHER_PREFIX)] for name in there if name.removeprefix(OTHER_PREFIX) in own}
     return {name: replace(each, name=name, label=f"{each.label} in {of}") for name, each in named.items()}
 
 

@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 import mcviz
-from mcviz.cli import ood, trust
-from mcviz.cli.comparing import compare
+from mcviz.cli import referral
+from mcviz.cli.arguments import JSON, RUN
+from mcviz.cli.comparison import compare
 from mcviz.cli.importing import import_
+from mcviz.cli.ood import ood
 from mcviz.cli.options import PATH, import_option
 from mcviz.cli.printing import say, tell
 from mcviz.cli.sampling import check, sample
-from mcviz.cli.stopping import loading, when_stopped
+from mcviz.cli.stopping import loading, report_interrupt
+from mcviz.cli.trust import trust
 from mcviz.cli.training import train
 from mcviz.cli.work import work
 from mcviz.errors import InvalidInputError, McvizError
-from mcviz.interrupts import INTERRUPTED, raised_interrupts
+from mcviz.interrupts import INTERRUPTED, raise_interrupts
 from mcviz.permission import READ_ONLY
 from mcviz.text import is_text, one_line
 
@@ -31,7 +34,7 @@ REFUSED = 2
 
 
 def run() -> NoReturn:
-    """Carry out the command that this process was started for, and end it."""
+    """Run the command that this process was started for, and exit."""
     code = main()
     if code == INTERRUPTED:  # at once: Python's own way to end could wait for threads, or report a death by the signal
         sys.stdout.flush()
@@ -40,7 +43,7 @@ def run() -> NoReturn:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Carry out one command.
+    """Run one command.
 
     Args:
         arguments: as typed after `mcviz`; those of this process without any.
@@ -67,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 class _Commands(click.Group):
     def invoke(self, context: click.Context) -> Any:
-        with when_stopped("stopped."), raised_interrupts():
+        with report_interrupt("stopped."), raise_interrupts():
             return super().invoke(context)
 
 
@@ -86,7 +89,7 @@ def _check_text(arguments: Sequence[str]) -> None:
 
 
 @commands.command(short_help="Check every byte of a run.")
-@trust.RUN
+@RUN
 def verify(run: str) -> None:
     """Read every byte of the run in folder or at fsspec address RUN, and compute its scores and accuracies again."""
     with loading():
@@ -97,7 +100,7 @@ def verify(run: str) -> None:
 
 @commands.command("list", short_help="List the runs of a folder.")
 @click.argument("folder", metavar="[FOLDER]", envvar="MCVIZ_CACHE", required=False)
-@trust.JSON
+@JSON
 def list_(folder: str | None, as_json: bool) -> None:
     """List the runs in FOLDER, or in `cache`, as the dashboard shows them."""
     with loading():
@@ -129,7 +132,7 @@ def rename(old: str, new: str) -> None:
 
 
 @commands.command(short_help="Remove a run.")
-@trust.RUN
+@RUN
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(run: str, yes: bool) -> None:
     """Remove the run in folder or at fsspec address RUN, with what was derived from it."""
@@ -138,14 +141,14 @@ def remove(run: str, yes: bool) -> None:
     if not yes:
         for line in preview_removal(run).lines():
             say(line)
-        if not _confirmed(f"Remove the run {one_line(run)}? [y/N] "):
+        if not _confirm(f"Remove the run {one_line(run)}? [y/N] "):
             raise InvalidInputError(f"{run} stays. Answer y, or give --yes, to remove it.")
     left = remove_run(run)
     say(f"{run} is removed." + (f" Files that are not part of the run stay: {', '.join(left)}." if left else ""))
 
 
 @commands.command(short_help="Write a run as a file for other tools.")
-@trust.RUN
+@RUN
 @click.option(
     "--to",
     metavar="FILE",
@@ -186,7 +189,7 @@ def dashboard(cache: Path | None, port: int | None, read_only: bool, modules: tu
     serve(cache, port, modules, read_only)
 
 
-for command in (train, sample, check, import_, *trust.COMMANDS, *ood.COMMANDS, compare, work):
+for command in (train, sample, check, import_, trust, *referral.COMMANDS, ood, compare, work):
     commands.add_command(command)
 
 
@@ -203,7 +206,7 @@ def _describe(run: "ListedRun") -> None:
         click.echo(f"    {one_line(run.message)}")
 
 
-def _confirmed(question: str) -> bool:
+def _confirm(question: str) -> bool:
     try:
         return input(question).strip().lower() in ("y", "yes")
     except EOFError:

@@ -1,4 +1,4 @@
-"""`mcviz ood`: how well a run's model tells what it was not made for."""
+"""`mcviz ood`: how well a run's model detects out-of-distribution examples."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mcviz.cli.printing import say
-from mcviz.cli.progress import stages_progress
+from mcviz.cli.arguments import JSON, RUN
+from mcviz.cli.printing import print_json, say
+from mcviz.cli.progress import stage_progress
 from mcviz.cli.stopping import loading
-from mcviz.cli.trust import JSON, RUN, print_json, sampler_of
 from mcviz.errors import InvalidInputError
-from mcviz.extras import require_keras
+from mcviz.extras import import_named_modules, require_keras
 
 if TYPE_CHECKING:
+    from mcviz.runs import Run
     from mcviz.runs.ood_scores import OODScores, OODSet
+    from mcviz.sampling import Sampler
 
-LABEL_WIDTH, WIDTH = 26, 19
+LABEL_WIDTH, DETECTOR_WIDTH = 26, 19
 
 
 @click.command(short_help="Print how well a run's model tells what it was not made for.")
@@ -48,23 +50,28 @@ def ood(run: str, against: tuple[str, ...], as_json: bool) -> None:
             )
         with loading():
             from mcviz.sampling.ood_comparison import compute_ood_scores, read_set
-        sampler = sampler_of(opened, opened.model_path)
+        sampler = load_sampler(opened, opened.model_path)
         given = [read_set(sampler, opened, Path(path)) for path in against]
-        with stages_progress() as progress:
+        with stage_progress() as progress:
             found = compute_ood_scores(sampler, opened, given, kept=found, stage=progress)
         save_ood_scores(opened, found)
     sentences = ood_in_words(found)
     if as_json:
-        print_json({"run": opened.path, "in_words": sentences, **_as_dict(found)})
+        print_json({"run": opened.path, "in_words": sentences, **_scores_dict(found)})
         return
-    for line in (*sentences, "", *_lines(found)):
+    for line in (*sentences, "", *_table_lines(found)):
         say(line.rstrip())
 
 
-COMMANDS = (ood,)
+def load_sampler(run: "Run", model: str) -> "Sampler":
+    """Load a run's model, ready to be sampled as for the run, with the layers that the operator's modules register."""
+    from mcviz.sampling import Sampler, load_model
+
+    import_named_modules()
+    return Sampler.for_run(load_model(model), run)
 
 
-def _as_dict(found: "OODScores") -> dict[str, Any]:
+def _scores_dict(found: "OODScores") -> dict[str, Any]:
     return {
         "passes": found.passes,
         "fitted": found.fitted,
@@ -72,11 +79,11 @@ def _as_dict(found: "OODScores") -> dict[str, Any]:
         "held_out": len(found.own),
         "held_out_stopped": found.own.stopped,
         "detectors": found.labels,
-        "sets": [_set_as_dict(each) for each in found.sets],
+        "sets": [_set_dict(each) for each in found.sets],
     }
 
 
-def _set_as_dict(each: "OODSet") -> dict[str, Any]:
+def _set_dict(each: "OODSet") -> dict[str, Any]:
     figures = {
         name: {"value": asdict(value), "low": asdict(low), "high": asdict(high)}
         for name, (value, low, high) in each.figures.items()
@@ -93,7 +100,7 @@ def _set_as_dict(each: "OODSet") -> dict[str, Any]:
     }
 
 
-def _lines(found: "OODScores") -> list[str]:
+def _table_lines(found: "OODScores") -> list[str]:
     """The table of the verdict, then that of the AUROC of a few detectors."""
     from mcviz.measures import percent
 
@@ -111,9 +118,9 @@ def _lines(found: "OODScores") -> list[str]:
         "Sure is a max probability above 90%. The run's own examples were held out, and at most 5% of such are to be "
         f"stopped (95% interval here: {percent(own.low)} to {percent(own.high)}).",
         "",
-        f"{'AUROC':<{LABEL_WIDTH}}" + "".join(f"{label:>{WIDTH}}" for label in drawn.values()),
+        f"{'AUROC':<{LABEL_WIDTH}}" + "".join(f"{label:>{DETECTOR_WIDTH}}" for label in drawn.values()),
     ]
     for each in sets:
-        cells = "".join(f"{each.figures[name][0].auroc:>{WIDTH}.3f}" for name in drawn)
+        cells = "".join(f"{each.figures[name][0].auroc:>{DETECTOR_WIDTH}.3f}" for name in drawn)
         lines.append(f"{each.label:<{LABEL_WIDTH}.{LABEL_WIDTH - 1}}{cells}")
     return [*lines, f"--json prints all {len(found.labels)} detectors, with 95% intervals."]

@@ -1,4 +1,6 @@
-"""Lines on a terminal."""
+"""Output of commands: lines on a terminal, and JSON."""
+
+from typing import Any
 
 import click
 
@@ -6,10 +8,18 @@ from mcviz.text import one_line
 
 
 def tell(message: str) -> None:
-    """Print what went wrong, or is a warning."""
+    """Print an error or a warning."""
     say(f"mcviz: {message}", err=True)
 
 
 def say(line: str, *, err: bool = False) -> None:
-    """Print one line; whatever it tells of, a terminal shows it and does not obey it."""
+    """Print one line; control characters in it are shown and not obeyed."""
     click.echo(one_line(line), err=err)
+
+
+def print_json(found: Any) -> None:
+    """Print results as JSON."""
+    import orjson
+
+    # What is not a number or not finite is null.
+    click.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY).decode())

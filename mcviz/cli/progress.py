@@ -1,4 +1,4 @@
-"""How far a command is, in one line of a terminal, elsewhere in a line every ten seconds."""
+"""Progress of a command: one line of a terminal, or a line every ten seconds elsewhere."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -12,46 +12,45 @@ SECONDS_BETWEEN_LOG_LINES = 10.0
 
 @contextmanager
 def sampling_progress(examples: int, stream: TextIO | None = None) -> Iterator[Callable[[int, int], None]]:
-    """Show how far a sampling is.
+    """Show the progress of a sampling.
 
     A prediction is one example in one pass.
 
     Args:
-        examples: how many a pass takes, N.
-        stream: where to write; standard error without one.
+        examples: number of examples in a pass, N.
+        stream: to write to; standard error without one.
 
     Yields:
-        What takes the predictions that stand, those of an earlier, stopped sampling among them, and how many there will
-        be.
+        A function of the predictions that are done, those of an earlier, stopped sampling among them, and their total.
     """
-    with _drawn(lambda done, total: _SamplingBar(examples, done, total, stream or sys.stderr)) as show:
+    with _open_bar(lambda done, total: _SamplingBar(examples, done, total, stream or sys.stderr)) as show:
         yield show
 
 
 @contextmanager
-def pictures_progress() -> Iterator[Callable[[int, int], None]]:
-    """Show how far a reading of picture files is, where it takes more than a moment.
+def picture_progress() -> Iterator[Callable[[int, int], None]]:
+    """Show the progress of reading picture files, where it takes more than a moment.
 
     Yields:
-        What takes the pictures that are checked, and how many there are.
+        A function of the pictures that are checked, and their total.
     """
 
     def make(_: int, total: int) -> "tqdm[Any]":
-        return tqdm(total=total, unit=" pictures", ascii=".#", delay=1, leave=False, **_written_to(sys.stderr))
+        return tqdm(total=total, unit=" pictures", ascii=".#", delay=1, leave=False, **_stream_options(sys.stderr))
 
-    with _drawn(make) as show:
+    with _open_bar(make) as show:
         yield show
 
 
 @contextmanager
-def stages_progress() -> Iterator[Callable[[str, float], None]]:
-    """Show what is being done and how far all of it is.
+def stage_progress() -> Iterator[Callable[[str, float], None]]:
+    """Show the current stage and the progress of all stages.
 
     Yields:
-        What takes the name of what is being done, and the share of all that is done, 0 to 1.
+        A function of the name of the stage, and the share of all that is done, 0 to 1.
     """
     form = "[{bar:20}] {percentage:3.0f}%  {desc}"
-    bar = tqdm(total=100, ascii=".#", bar_format=form, leave=False, **_written_to(sys.stderr))
+    bar = tqdm(total=100, ascii=".#", bar_format=form, leave=False, **_stream_options(sys.stderr))
 
     def show(what: str, done: float) -> None:
         bar.set_description_str(what, refresh=False)
@@ -64,8 +63,8 @@ def stages_progress() -> Iterator[Callable[[str, float], None]]:
 
 
 @contextmanager
-def _drawn(make: "Callable[[int, int], tqdm[Any]]") -> Iterator[Callable[[int, int], None]]:
-    """A bar that is made from what is done and how much there is, when that is first told."""
+def _open_bar(make: "Callable[[int, int], tqdm[Any]]") -> Iterator[Callable[[int, int], None]]:
+    """Open a bar at the first report, made from (done, total)."""
     bar: tqdm[Any] | None = None
 
     def show(done: int, total: int) -> None:
@@ -86,7 +85,7 @@ class _SamplingBar(tqdm):
 
     def __init__(self, examples: int, done: int, total: int, stream: TextIO) -> None:
         self._examples = examples
-        super().__init__(initial=done, total=total, ascii=".#", **_written_to(stream))
+        super().__init__(initial=done, total=total, ascii=".#", **_stream_options(stream))
 
     @property
     def format_dict(self) -> dict[str, Any]:
@@ -102,7 +101,7 @@ class _SamplingBar(tqdm):
 
 
 class _Lines:
-    """Makes each drawing of a bar a line."""
+    """A stream that writes each drawing of a bar as a line."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -115,7 +114,7 @@ class _Lines:
         self._stream.flush()
 
 
-def _written_to(stream: TextIO) -> dict[str, Any]:
+def _stream_options(stream: TextIO) -> dict[str, Any]:
     if stream.isatty():
         return {"file": stream}
     return {"file": _Lines(stream), "mininterval": SECONDS_BETWEEN_LOG_LINES}

@@ -1,4 +1,4 @@
-"""What Ctrl-C does to a command: when libraries are loaded, and else."""
+"""Ctrl-C in a command: while libraries are loaded, and later."""
 
 import os
 import sys
@@ -9,12 +9,12 @@ from pathlib import Path
 import click
 
 from mcviz.cli.printing import tell
-from mcviz.interrupts import INTERRUPTED, ended_at_once
+from mcviz.interrupts import INTERRUPTED, end_at_interrupt
 
 
 @contextmanager
-def when_stopped(message: str) -> Iterator[None]:
-    """Say what Ctrl-C left."""
+def report_interrupt(message: str) -> Iterator[None]:
+    """Print a message on Ctrl-C, and exit."""
     try:
         yield
     except KeyboardInterrupt:
@@ -26,12 +26,12 @@ def when_stopped(message: str) -> Iterator[None]:
 def loading(stopped: str = "stopped.") -> Iterator[None]:
     """Load libraries, where Ctrl-C ends the process at once: `KeyboardInterrupt` can crash them, or get lost in them.
 
-    What TensorFlow's libraries write meanwhile, before they heed any setting, is kept off the terminal.
+    The output of TensorFlow's libraries, which ignore any setting at this time, is kept off the terminal.
     """
     sys.stderr.flush()
     with (
         os.fdopen(os.dup(2), "wb") as terminal,
-        ended_at_once(stopped, terminal.fileno()),
+        end_at_interrupt(stopped, terminal.fileno()),
         Path(os.devnull).open("w") as nowhere,
     ):
         os.dup2(nowhere.fileno(), 2)

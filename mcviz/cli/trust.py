@@ -1,34 +1,27 @@
-"""Commands on how far a run can be trusted, and on what a person should look at or label."""
+"""`mcviz trust`: are a run's probabilities calibrated, and which scores find its mistakes?"""
 
 import math
-from dataclasses import replace
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from mcviz.choices import METHODS
-from mcviz.cli.printing import say, tell
+from mcviz.cli.arguments import CONFIDENCE, JSON, RUN
+from mcviz.cli.printing import print_json, say
 from mcviz.cli.stopping import loading
-from mcviz.extras import import_named_modules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import pandas as pd
-
     from mcviz.analysis.trust import Convergence
-    from mcviz.measures.calibration import Calibration, Figures
+    from mcviz.measures.calibration import Calibration, CalibrationFigures
+    from mcviz.measures.conformal import SetFigures
     from mcviz.measures.groups import GroupTest
-    from mcviz.measures.prediction_sets import SetFigures
     from mcviz.measures.referral import Costs
     from mcviz.measures.selective import SelectiveFigures
     from mcviz.runs import Run
     from mcviz.runs.columns import Groups
-    from mcviz.sampling import Sampler
 
-IDS_SHOWN = 10
-MEASURES = {
+MEASURE_LABELS = {
     "accuracy": "accuracy",
     "nll": "NLL in nats, clipped at 1/131068",
     "brier": "Brier score",
@@ -36,42 +29,16 @@ MEASURES = {
     "ece_equal_mass": "ECE, bins of equal mass",
     "overconfidence": "mean confidence − accuracy",
 }
+COST = click.FloatRange(min=0)
 ECES = "ece", "ece_equal_mass"
 IN_PERCENT = "accuracy", *ECES, "overconfidence"
-PREDICTORS = {
+PREDICTOR_NAMES = {
     "ensemble": "ensemble",
     "deterministic": "deterministic",
     "single_pass": "single pass",
     "ensemble_scaled": "ensemble, temperature scaled",
     "deterministic_scaled": "deterministic, temperature scaled",
 }
-
-
-def _share(context: click.Context, option: click.Parameter, given: str | None) -> float | None:
-    """A fraction, typed as 0.05 or 5%."""
-    try:
-        return None if given is None else float(f"{given[:-1]}e-2" if given.endswith("%") else given)  # 99.9% is 0.999
-    except ValueError as error:
-        raise click.BadParameter(
-            f"expected a share such as 0.05 or 5%, received {given!r}.", context, option
-        ) from error
-
-
-RUN = click.argument("run", metavar="RUN")
-JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, with all that is found.")
-COST = click.FloatRange(min=0)
-CONFIDENCE = click.option(
-    "--confidence",
-    callback=_share,
-    metavar="SHARE",
-    default="95%",
-    show_default=True,
-    help="Of intervals and guarantees.",
-)
-SEED = click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of what is drawn at random."
-)
-TO = click.option("--to", metavar="FILE", required=True, help="A .csv or .parquet, a row an example.")
 
 
 @click.command(short_help="Print how far a run's probabilities can be trusted.")
@@ -94,14 +61,14 @@ def trust(
     """Print how well the run in folder or at fsspec address RUN is calibrated, and which scores find its mistakes."""
     with loading():
         from mcviz import open_run, validate
-        from mcviz.analysis.referral import cheapest_of, prediction_sets_of, rankings_of
+        from mcviz.analysis.referral import find_cheapest_referral, measure_prediction_sets, rank_by_all_scores
         from mcviz.analysis.trust import (
-            all_groups_of,
-            convergence_of,
-            group_tests_of,
-            groups_of,
+            compute_convergence,
+            group_by_all_columns,
+            group_by_column,
             predictors,
-            verdict_in_words,
+            run_group_tests,
+            verdict_sentences,
         )
         from mcviz.measures.calibration import calibration, calibration_by_group
         from mcviz.measures.selective import selective_figures
@@ -113,26 +80,30 @@ def trust(
     if not 0 < validate.fraction("confidence", confidence) < 1:
         raise validate.invalid("confidence", "above 0 and below 1", confidence)
     opened = open_run(run)
-    groups = groups_of(opened, by) if by else None
+    groups = group_by_column(opened, by) if by else None
     ways = predictors(opened)
     found = calibration(ways, confidence=confidence)
-    columns = all_groups_of(opened)
-    tests = group_tests_of(ways["ensemble"], columns, confidence)
+    columns = group_by_all_columns(opened)
+    tests = run_group_tests(ways["ensemble"], columns, confidence)
     by_group = {}
     if groups is not None:
         by_number = calibration_by_group(ways, groups.members, confidence=confidence)
         by_group = {groups.names[number]: each for number, each in by_number.items()}
-    figures = selective_figures(rankings_of(opened), confidence=confidence)
-    convergence = convergence_of(opened, score)
-    sets = prediction_sets_of(opened)
-    costs = None if mistake_cost is None or look_cost is None else cheapest_of(opened, mistake_cost, look_cost, score)
-    sentence = " ".join(verdict_in_words(opened, found, tests, columns))
+    figures = selective_figures(rank_by_all_scores(opened), confidence=confidence)
+    convergence = compute_convergence(opened, score)
+    sets = measure_prediction_sets(opened)
+    costs = (
+        None
+        if mistake_cost is None or look_cost is None
+        else find_cheapest_referral(opened, mistake_cost, look_cost, score)
+    )
+    sentence = " ".join(verdict_sentences(opened, found, tests, columns))
     if as_json:
-        grouped = {name: _as_dict(each) for name, each in by_group.items()}
+        grouped = {name: _calibration_dict(each) for name, each in by_group.items()}
         whole = {"run": opened.path, "examples": len(opened), "passes": opened.passes, "in_words": sentence}
         more = {"convergence": _convergence_dict(convergence), "prediction_sets": sets, "cheapest": _costs_dict(costs)}
-        by_groups = {"by": by, "groups": grouped, "group_tests": _tests_as_dicts(tests, columns)}
-        print_json({**whole, **_as_dict(found), "scores": figures, **by_groups, "score": score, **more})
+        by_groups = {"by": by, "groups": grouped, "group_tests": _test_dicts(tests, columns)}
+        print_json({**whole, **_calibration_dict(found), "scores": figures, **by_groups, "score": score, **more})
         return
     say(sentence)
     for line in [
@@ -146,142 +117,7 @@ def trust(
         say(line.rstrip())
 
 
-@click.command(short_help="Print which examples a person should look at.")
-@RUN
-@click.option("--accuracy", callback=_share, metavar="SHARE", help="The least accuracy of the rest, such as 0.999.")
-@click.option("--budget", type=click.IntRange(min=0), metavar="N", help="The most examples to look at.")
-@click.option("--miss", callback=_share, metavar="SHARE", help="The most mistakes to miss, such as 5%.")
-@click.option("--score", default="max_probability", show_default=True, help="The score that ranks examples.")
-@CONFIDENCE
-@click.option("--calibrated-on", metavar="RUN", help="Apply the threshold of a run of the same model with labels.")
-@SEED
-@click.option("--to", metavar="FILE", help="Write the referred examples to a .csv or .parquet.")
-@JSON
-def refer(run: str, calibrated_on: str | None, to: str | None, as_json: bool, **target: Any) -> None:
-    """Print which examples of RUN a person should look at so that the rest is good enough.
-
-    Give one target: --accuracy, --budget or --miss.
-    """
-    with loading():
-        from mcviz import open_run
-        from mcviz import refer as referred
-        from mcviz.analysis.referral import referral_in_words, referral_rows
-        from mcviz.runs import check_table_file, write_table
-
-    if to:
-        check_table_file(to)
-    old = open_run(calibrated_on) if calibrated_on else None
-    new = open_run(run)
-    found = referred(new, calibrated_on=old, **target)
-    if old is not None:
-        found = replace(found, warnings=(*found.warnings, *_ood_warnings(old, new)))
-    for warning in found.warnings:
-        tell(f"warning: {warning}")
-    if to:
-        write_table(found.table, to)
-    if as_json:
-        print_json(found.as_dict())
-        return
-    for line in [*referral_in_words(found), *_table_lines(referral_rows(found))]:
-        say(line)
-    _say_examples("To look at, the most uncertain first", found.table, to)
-
-
-@click.command("label-issues", short_help="List the examples whose labels are most likely wrong.")
-@RUN
-@click.option("--first", type=click.IntRange(min=1), default=100, show_default=True, help="How many.")
-@TO
-def label_issues(run: str, first: int, to: str) -> None:
-    """Write the examples of RUN whose labels are most likely wrong, the likeliest first."""
-    with loading():
-        from mcviz import open_run
-        from mcviz.analysis.labelling import label_issues as found_in
-        from mcviz.runs import check_table_file, write_table
-
-    check_table_file(to)
-    table = found_in(open_run(run), first)
-    write_table(table, to)
-    others = int((table["label"] != table["prediction"]).sum())
-    say(f"These are the {len(table):,} lowest self-confidences. The ensemble predicts another class for {others:,}.")
-    _say_examples("To check, the likeliest to be wrong first", table, to)
-
-
-@click.command(short_help="List the examples to label next.")
-@RUN
-@click.option("--method", type=click.Choice(METHODS), required=True, help="How examples are chosen.")
-@click.option("--batch", type=click.IntRange(min=1), default=100, show_default=True, help="How many examples.")
-@SEED
-@TO
-def acquire(run: str, method: Any, batch: int, seed: int, to: str) -> None:
-    """Write the examples of RUN whose labels would tell the model most, the first to be labelled first."""
-    with loading():
-        from mcviz import open_run
-        from mcviz.analysis.labelling import acquire as acquired
-        from mcviz.runs import check_table_file, write_table
-
-    check_table_file(to)
-    table = acquired(open_run(run), method, batch, seed)
-    write_table(table, to)
-    _say_examples(f"To label next, by {method}", table, to)
-
-
-def sampler_of(run: "Run", model: str) -> "Sampler":
-    """A run's own model, ready to be sampled as for the run, with what the operator's modules register."""
-    from mcviz.sampling import Sampler, load_model
-
-    import_named_modules()
-    return Sampler.for_run(load_model(model), run)
-
-
-def _ood_warnings(old: "Run", new: "Run") -> list[str]:
-    """Whether new examples are not like the old ones by the OOD score, where there is a model that can be asked."""
-    if old.manifest.examples.sha256 == new.manifest.examples.sha256:
-        return []
-    keep_examples = all(run.manifest.has_examples for run in (old, new))
-    if old.model_path is None or not keep_examples or any(find_spec(name) is None for name in ("keras", "tensorflow")):
-        return []
-    with loading():
-        from mcviz.analysis.referral import RARE
-        from mcviz.errors import McvizError
-        from mcviz.measures import percent
-        from mcviz.sampling.ood import ood_shift
-
-    try:
-        shift, usual, share = ood_shift(sampler_of(old, old.model_path), old, new)
-    except McvizError as error:
-        return [f"The examples are not compared by the OOD score. {error}"]
-    if shift.p_value >= RARE:
-        return []
-    return [
-        f"The OOD score is distributed otherwise than in {old.path} (Kolmogorov–Smirnov {shift.statistic:.3f}, "
-        f"p = {shift.p_value:.2g}): {percent(share)} of the examples are out of distribution, of the old ones "
-        f"{percent(usual)}, and the guarantee is for examples that are alike."
-    ]
-
-
-COMMANDS = trust, refer, label_issues, acquire
-
-
-def print_json(found: Any) -> None:
-    """Print what was found as JSON."""
-    import orjson
-
-    # What is not a number or not finite is null.
-    click.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY).decode())
-
-
-def _say_examples(what: str, table: "pd.DataFrame", to: str | None) -> None:
-    ids = list(map(str, table["id"].iloc[:IDS_SHOWN]))
-    if ids:
-        more = len(table) - len(ids)
-        say(f"{what}: {', '.join(ids)}" + (f" and {more:,} more." if more else "."))
-    if to:
-        say(f"{len(table):,} examples are written to {to}.")
-    elif len(table) > len(ids):
-        say("--to FILE writes all of them, --json prints them.")
-
-
-def _as_dict(found: "Calibration") -> dict[str, Any]:
+def _calibration_dict(found: "Calibration") -> dict[str, Any]:
     return {
         "confidence": found.confidence,
         "figures": found.figures,
@@ -291,50 +127,38 @@ def _as_dict(found: "Calibration") -> dict[str, Any]:
     }
 
 
-def _tests_as_dicts(tests: "Sequence[GroupTest]", columns: "Mapping[str, Groups]") -> list[dict[str, Any]]:
+def _test_dicts(tests: "Sequence[GroupTest]", columns: "Mapping[str, Groups]") -> list[dict[str, Any]]:
     return [{**vars(test), "group": columns[test.column].names[test.group]} for test in tests]
-
-
-def _table_lines(rows: list[tuple[str, ...]]) -> list[str]:
-    """A table as lines, its first column to the left and the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "   ".join(
-            [f"{first:<{widths[0]}}", *(f"{text:>{width}}" for text, width in zip(others, widths[1:], strict=True))]
-        )
-        for first, *others in rows
-    ]
-    return ["", *lines, ""] if lines else []
 
 
 def _calibration_lines(found: "Calibration") -> list[str]:
     lines = []
-    for measure, label in MEASURES.items():
+    for measure, label in MEASURE_LABELS.items():
         beside = "by chance" if measure in ECES else f"{100 * found.confidence:.6g}% interval"
         lines += ["", f"{label:<47}{beside:<22}ensemble − this"]
-        for way, name in PREDICTORS.items():
+        for way, name in PREDICTOR_NAMES.items():
             if way in found.figures:
-                line = f"  {name:<34}{_with_ends(found.figures[way], measure)}"
+                line = f"  {name:<34}{_format_with_ends(found.figures[way], measure)}"
                 if way in found.differences:
-                    line += f"   {_with_ends(found.differences[way], measure, sign='+')}"
+                    line += f"   {_format_with_ends(found.differences[way], measure, sign='+')}"
                 lines.append(line)
     return lines
 
 
 def _group_lines(by: str | None, groups: "dict[str, Calibration]") -> list[str]:
-    """Accuracy and calibration of the ensemble in each group, the least accurate first."""
+    """Lines on accuracy and calibration of the ensemble in each group, the least accurate first."""
     lines = []
     ordered = sorted(groups.items(), key=lambda pair: pair[1].figures["ensemble"].accuracy.value)
     for measure in ("accuracy", "overconfidence") if groups else ():
-        lines += ["", f"{MEASURES[measure]} of the ensemble, by {by}"]
+        lines += ["", f"{MEASURE_LABELS[measure]} of the ensemble, by {by}"]
         for name, found in ordered:
-            count = len(found.ways["ensemble"])
-            lines.append(f"  {name:<24.24}{count:>9,} {_with_ends(found.figures['ensemble'], measure)}")
+            count = len(found.predictors["ensemble"])
+            lines.append(f"  {name:<24.24}{count:>9,} {_format_with_ends(found.figures['ensemble'], measure)}")
     return lines
 
 
 def _score_lines(figures: "dict[str, SelectiveFigures]") -> list[str]:
-    """Which orders find mistakes, the best first."""
+    """Lines on the scores by which mistakes are found, the best first."""
     if not any(found.augrc.value for found in figures.values()):
         return ["", "Every prediction is correct, so there are no mistakes by which scores could be ranked."]
     lines = ["", "AUGRC, in millionths: how well an order finds mistakes; low is good"]
@@ -358,7 +182,7 @@ def _costs_dict(found: "Costs | None") -> dict[str, Any] | None:
 
 
 def _convergence_lines(found: "Convergence", run: "Run", score: str) -> list[str]:
-    """The ensemble of the first passes, size by size, and from which on more change nothing that matters."""
+    """Lines on the ensemble of the first passes, size by size, and on how many are enough."""
     lines = ["", f"{'passes':<8}{'accuracy':>11}{'NLL':>10}{'ECE':>9}{'top 100 shared':>17}"]
     columns = zip(found.sizes, found.accuracy, found.nll, found.ece, found.shared_top, strict=True)
     for size, accuracy, nll, ece, shared in columns:
@@ -394,8 +218,8 @@ def _cost_lines(found: "Costs | None", run: "Run", score: str) -> list[str]:
     ]
 
 
-def _with_ends(figures: "Figures", measure: str, sign: str = "") -> str:
-    """A figure, and what stands beside it: the ends of its interval, or of an ECE what chance alone gives."""
+def _format_with_ends(figures: "CalibrationFigures", measure: str, sign: str = "") -> str:
+    """Format a figure with the ends of its interval, or an ECE with the bound by chance."""
     scale, end, digits = (100, "%", 2) if measure in IN_PERCENT else (1, "", 4)
     interval, beside = getattr(figures, measure), ""
     value, low, high = (f"{scale * each:{sign}.{digits}f}" for each in (interval.value, interval.low, interval.high))

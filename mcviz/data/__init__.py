@@ -1,4 +1,4 @@
-"""Examples in: images, texts and rows of numbers; noise, and distortions of examples."""
+"""Examples: images, texts and rows of numbers from files; noise, and distortions of examples."""
 
 from mcviz.data.data_set import DataSet, as_model_input
 from mcviz.data.distortions import (
@@ -27,7 +27,7 @@ from mcviz.data.noise import (
     smooth_noise,
     uniform_noise,
 )
-from mcviz.data.passes import opened_passes, read_array
+from mcviz.data.passes import open_passes, read_array
 from mcviz.data.pictures import Pictures
 from mcviz.data.row_distortions import ROW_DISTORTIONS, Usual, most_unusual, shuffle_columns, usual
 from mcviz.data.scaler import read_scaler
@@ -66,7 +66,7 @@ __all__ = [
     "noise_of_characters",
     "noise_of_words",
     "of_table",
-    "opened_passes",
+    "open_passes",
     "read_array",
     "read_data",
     "read_labels",

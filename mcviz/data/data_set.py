@@ -9,7 +9,7 @@ import numpy as np
 from mcviz import validate
 from mcviz.data.in_place import InPlace
 from mcviz.data.kinds import kind_of, kind_of_array
-from mcviz.data.labels import MatchedBy, as_targets, check_named, match_labels, target_names
+from mcviz.data.labels import MatchedBy, check_named, convert_targets, match_labels, target_names
 from mcviz.data.pictures import Pictures
 from mcviz.errors import InvalidInputError
 from mcviz.tasks import find_task
@@ -211,7 +211,7 @@ class DataSet:
         Raises:
             InvalidInputError: other values, or another number of names.
         """
-        targets = as_targets(name, values, len(self) or len(values))
+        targets = convert_targets(name, values, len(self) or len(values))
         count = targets.shape[1]
         names = validate.different_names("target_names", names or target_names(values, count), count)
         return replace(self, labels=targets, target_names=names, class_names=None)

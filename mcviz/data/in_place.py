@@ -1,22 +1,27 @@
-"""Images that stay where they lie, in a file or in a run, and are read as they are indexed."""
+"""Images that stay where they are, in an `.npy` file or in a run, and are read as they are indexed."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from mcviz.errors import InvalidInputError
+from mcviz.regular import open_regular
 
 Places = range | np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
 class InPlace:
-    """Images where they lie, as an array. Indexed by a number, a slice or an array: what is indexed is read.
+    """Images that stay in a file, as an array. Indexing by a number, a slice or an array reads them.
 
-    Pickled it is small, and whoever gets it reads for itself.
+    Pickled it is small, and the process that gets it reads for itself.
 
     Attributes:
-        read: gives (n, height, width, channels) images by their places there; pickled it is small.
+        read: reads (n, height, width, channels) images by their places there; pickled it is small.
         places: of these images.
         image_shape: (height, width, channels) of each.
         dtype: uint8 or float32.
@@ -41,7 +46,7 @@ class InPlace:
         return np.array(self[:], dtype, copy=copy)
 
     def __getitem__(self, rows: int | slice | list[int] | np.ndarray) -> np.ndarray:
-        """The images at some places, (n, height, width, channels); one number gives one image.
+        """Read the images at some places, (n, height, width, channels); one number gives one image.
 
         Raises:
             McvizError: they cannot be read.
@@ -54,16 +59,71 @@ class InPlace:
         return self.read(np.asarray(self.places, np.int64)[rows])
 
     def only(self, places: np.ndarray) -> "InPlace":
-        """Some of the images, by an array of their places."""
+        """Select images by an array of their places."""
         return replace(self, places=np.asarray(self.places, np.int64)[places])
 
     def apart(self, places: range) -> "InPlace":
-        """Some of the images, to be sent to another process."""
+        """Select a range of images, to be sent to another process."""
         return replace(self, places=self.places[places.start : places.stop])
 
 
-def index_of(places: Places) -> slice | np.ndarray:
-    """What indexes an array at some places: a slice where they are one after the other."""
+def to_index(places: Places) -> slice | np.ndarray:
+    """Convert places to an index of an array: a slice where they are consecutive."""
     if isinstance(places, range) and places.step == 1:
         return slice(places.start, places.stop)
     return np.asarray(places, np.int64)
+
+
+def load_array(path: Path) -> np.ndarray:
+    """Map the array of an `.npy` file from disk, without reading it.
+
+    Raises:
+        InvalidInputError: it is no regular file, or cannot be read as a plain array.
+    """
+    open_regular(path).close()
+    try:
+        return np.load(os.fspath(path), mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise InvalidInputError(f"{path} cannot be read as a plain array ({error}).") from error
+
+
+@dataclass(frozen=True)
+class NpyRows:
+    """Reads rows of the array of an `.npy` file, which every process maps for itself."""
+
+    path: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def __call__(self, places: Places) -> np.ndarray:
+        """Read the rows at some places.
+
+        Raises:
+            InvalidInputError: the file is not there any more, or holds another array.
+        """
+        try:
+            array = load_array(Path(self.path))
+        except OSError as error:
+            raise InvalidInputError(f"{self.path} cannot be read: {error.strerror or error}.") from error
+        if (array.shape, array.dtype) != (self.shape, self.dtype):
+            raise InvalidInputError(
+                f"{self.path} should hold {self.dtype} {self.shape}, as before. Received: {array.dtype} {array.shape}."
+            )
+        return np.asarray(array)[to_index(places)]
+
+
+def locate_npy(array: np.ndarray) -> NpyRows | None:
+    """Locate an array that is a read-only map of a whole `.npy` file; None for any other."""
+    mapped = array if isinstance(array, np.memmap) else array.base
+    if not isinstance(mapped, np.memmap) or mapped.mode != "r" or isinstance(mapped.base, np.ndarray):
+        return None
+    try:
+        whole = load_array(Path(mapped.filename or ""))
+    except (InvalidInputError, OSError):
+        return None
+    same = mapped.offset == getattr(whole, "offset", None) and _form(whole) == _form(mapped) == _form(array)
+    return NpyRows(str(mapped.filename), array.shape, array.dtype) if same else None
+
+
+def _form(array: np.ndarray) -> tuple[Any, ...]:
+    return array.shape, array.strides, array.dtype

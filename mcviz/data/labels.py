@@ -1,4 +1,4 @@
-"""Labels as people keep them: class indices, or the numbers that a regression predicts."""
+"""Labels in the forms in which people keep them: class indices, or the targets of a regression."""
 
 import re
 from collections.abc import Sequence
@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from mcviz.errors import InvalidInputError
-from mcviz.text import default_target_names
+from mcviz.text import make_target_names
 from mcviz.validate import MOST_INDICES, array, class_indices, invalid
 
-NAMES = (  # under which people keep examples and their labels
+ARRAY_NAMES = (  # under which people keep examples and their labels
     ("images", "labels"),
     ("texts", "labels"),
     ("rows", "labels"),
@@ -31,18 +31,18 @@ MATCHES: dict[MatchedBy, str] = {  # in words
     "name": "matched to the classes by name",
     "order": "names of classes; their sorted order is taken for that of the model, and --class-names gives another",
 }
-NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
-DIGITS = re.compile(r"(\d+)", re.ASCII)
-MOST_NAMED = 20
+NUMBER_PATTERN = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+DIGITS_PATTERN = re.compile(r"(\d+)", re.ASCII)
+MOST_LISTED_NAMES = 20
 
 
-class Matched(NamedTuple):
-    """Labels that were matched to classes.
+class LabelMatch(NamedTuple):
+    """Labels matched to classes.
 
     Attributes:
         labels: (N,) int64 class indices.
         class_names: names of the classes, in the order of the model's outputs; None where nothing names them.
-        by: how.
+        by: how they were matched.
     """
 
     labels: np.ndarray
@@ -50,8 +50,8 @@ class Matched(NamedTuple):
     by: MatchedBy
 
 
-def match_labels(name: str, labels: Any, count: int, class_names: Sequence[str] | None = None) -> Matched:
-    """Find out which class each label means, by one rule for data of every kind.
+def match_labels(name: str, labels: Any, count: int, class_names: Sequence[str] | None = None) -> LabelMatch:
+    """Match labels to classes, by one rule for data of every kind.
 
     | labels | given names of classes | a label is |
     |---|---|---|
@@ -59,10 +59,10 @@ def match_labels(name: str, labels: Any, count: int, class_names: Sequence[str] 
     | whole numbers, also as texts | numbers such as 1, 2, 3 | the name of its class |
     | one-hot rows | any or none | the column of its class |
     | other texts | any | the name of its class |
-    | other texts | none | the name of its class; the classes are in the order of `in_order` |
+    | other texts | none | the name of its class; the classes are in the order of `sort_class_names` |
 
-    A name that is the number of its own place, from 0, is both. What does not fit is refused. Neither the order of the
-    examples nor the kind of file that they come from makes a difference.
+    A name that is the number of its own place, from 0, is both. Anything else is refused. The order of the examples and
+    the kind of file make no difference.
 
     Args:
         name: what an error calls the labels.
@@ -73,15 +73,15 @@ def match_labels(name: str, labels: Any, count: int, class_names: Sequence[str] 
     Raises:
         InvalidInputError: labels of another form, or one that means no class.
     """
-    values, names = _values(name, labels, count), None if class_names is None else tuple(class_names)
+    values, names = _normalise(name, labels, count), None if class_names is None else tuple(class_names)
     if values.dtype.kind == "U":
         found, places = np.unique(values, return_inverse=True)
         texts = found.tolist()
-        known = in_order(texts) if names is None else names
+        known = sort_class_names(texts) if names is None else names
         check_named(texts, known)
         place = {each: number for number, each in enumerate(known)}
         indices = np.array([place[text] for text in texts], np.int64)[places]
-        return Matched(indices, known, "order" if names is None else "name")
+        return LabelMatch(indices, known, "order" if names is None else "name")
     one_hot = values.ndim == 2
     indices = _from_one_hot(name, values, count) if one_hot else class_indices(name, values, count)
     numbers = [_number(each) for each in names or ()]
@@ -89,37 +89,37 @@ def match_labels(name: str, labels: Any, count: int, class_names: Sequence[str] 
         found, places = np.unique(indices, return_inverse=True)
         for each in found.tolist():
             if numbers.count(each) != 1:
-                raise invalid(name, f"names of the classes, which are {_listed(names or ())}", each)
-        return Matched(np.array([numbers.index(each) for each in found.tolist()], np.int64)[places], names, "name")
+                raise invalid(name, f"names of the classes, which are {_list_names(names or ())}", each)
+        return LabelMatch(np.array([numbers.index(each) for each in found.tolist()], np.int64)[places], names, "name")
     least = int(indices.max(initial=-1)) + 1
     if names is not None and len(names) < least:
         raise invalid("class_names", f"names of {least:,} classes at least, by the labels", f"{len(names):,} names")
-    return Matched(indices, names, "column" if one_hot else "place")
+    return LabelMatch(indices, names, "column" if one_hot else "place")
 
 
 def check_named(texts: Sequence[str], names: Sequence[str]) -> None:
-    """Check that classes which labels name are among some names.
+    """Check that the classes of labels are among some names.
 
     Raises:
         InvalidInputError: one is not.
     """
     if not set(texts) <= set(names):
-        raise invalid("class_names", f"names for all of {_listed(texts)}, which the data have", _listed(names))
+        raise invalid("class_names", f"names for all of {_list_names(texts)}, which the data have", _list_names(names))
 
 
-def in_order(texts: Sequence[str]) -> tuple[str, ...]:
-    """Texts in sorted order, numbers in them by their value: class_2 before class_10."""
+def sort_class_names(texts: Sequence[str]) -> tuple[str, ...]:
+    """Sort names, numbers in them by their value: class_2 before class_10."""
 
     def parts(text: str) -> tuple[list[Any], str]:
-        split = DIGITS.split(text)  # every other one is digits; the longer number is the larger one
+        split = DIGITS_PATTERN.split(text)  # every other one is digits; the longer number is the larger one
         split[1::2] = [(len(digits.lstrip("0")), digits.lstrip("0")) for digits in split[1::2]]
         return split, text
 
     return tuple(sorted(texts, key=parts))
 
 
-def as_targets(name: str, values: Any, count: int) -> np.ndarray:
-    """Bring what a regression predicts into the one form.
+def convert_targets(name: str, values: Any, count: int) -> np.ndarray:
+    """Convert the targets of a regression to one form.
 
     Args:
         name: what an error calls it.
@@ -132,7 +132,7 @@ def as_targets(name: str, values: Any, count: int) -> np.ndarray:
     Raises:
         InvalidInputError: they are none of these.
     """
-    given = array(name, pd.DataFrame(values).to_numpy(na_value=np.nan) if _of_pandas(values) else values)
+    given = array(name, pd.DataFrame(values).to_numpy(na_value=np.nan) if _is_pandas(values) else values)
     if given.ndim == 1:
         given = given[:, None]
     if given.ndim != 2 or len(given) != count or not given.shape[1]:
@@ -154,29 +154,29 @@ def as_targets(name: str, values: Any, count: int) -> np.ndarray:
 
 
 def target_names(values: Any, count: int) -> tuple[str, ...]:
-    """Names of `count` columns of targets: those of a table or a column of one, else target, or target_0 and so on."""
+    """Name `count` columns of targets: as a table or its column does, else target, or target_0 and so on."""
     if isinstance(values, pd.DataFrame):
         return tuple(map(str, values.columns))
     if isinstance(values, pd.Series) and values.name is not None:
         return (str(values.name),)
-    return default_target_names(count)
+    return make_target_names(count)
 
 
-def labels_beside(images: Path) -> Path | None:
-    """The file of the labels that go with a file of images, by its name."""
-    for there, wanted in (("images-idx3", "labels-idx1"), ("images.idx3", "labels.idx1"), *NAMES):
+def find_labels_file(images: Path) -> Path | None:
+    """Find the file of labels that belongs to a file of images, by its name."""
+    for there, wanted in (("images-idx3", "labels-idx1"), ("images.idx3", "labels.idx1"), *ARRAY_NAMES):
         beside = images.with_name(images.name.replace(there, wanted, 1))
         if beside != images and beside.is_file():
             return beside
     return None
 
 
-def _of_pandas(values: Any) -> bool:
+def _is_pandas(values: Any) -> bool:
     return isinstance(values, pd.DataFrame | pd.Series)
 
 
-def _values(name: str, labels: Any, count: int) -> np.ndarray:
-    """Labels as whole numbers, as texts that are not all numbers, or as rows."""
+def _normalise(name: str, labels: Any, count: int) -> np.ndarray:
+    """Bring labels to whole numbers, to texts that are not all numbers, or to rows."""
     try:
         values = np.asarray(labels)
     except ValueError as error:  # lists of different lengths
@@ -202,7 +202,7 @@ def _values(name: str, labels: Any, count: int) -> np.ndarray:
 
 
 def _numbers_or_texts(name: str, texts: np.ndarray, count: int) -> np.ndarray:
-    """Texts as numbers, where all are."""
+    """Convert texts to numbers, where all are numbers."""
     if texts.shape != (count,):
         raise invalid(name, f"{count} texts, one an example", f"shape {texts.shape}")
     if not count or _number(texts[0]) is None:
@@ -213,8 +213,8 @@ def _numbers_or_texts(name: str, texts: np.ndarray, count: int) -> np.ndarray:
 
 
 def _number(text: str) -> float | None:
-    """The number that a text is where a CSV is read, or None."""
-    return float(text) if NUMBER.fullmatch(text) else None
+    """The number in a text, as a CSV has it, or None."""
+    return float(text) if NUMBER_PATTERN.fullmatch(text) else None
 
 
 def _from_one_hot(name: str, rows: np.ndarray, count: int) -> np.ndarray:
@@ -223,5 +223,5 @@ def _from_one_hot(name: str, rows: np.ndarray, count: int) -> np.ndarray:
     return rows.argmax(axis=1)
 
 
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:MOST_NAMED])
+def _list_names(names: Sequence[str]) -> str:
+    return ", ".join(names[:MOST_LISTED_NAMES])

@@ -1,4 +1,4 @@
-"""Arrays from `.npz` files of unknown origin: what an array takes in memory is known before it is unpacked.
+"""Arrays from `.npz` files of unknown origin: the memory that an array takes is known before it is unpacked.
 
 A few kilobytes can be packed so that they claim, or unpack to, any number of gigabytes. Each array's own header says
 its shape and dtype; it is held against the size that the archive gives, and no more than that is unpacked.
@@ -24,9 +24,9 @@ MOST_HEADER_BYTES = 10_000  # as numpy has it: a longer one could exhaust the pa
 HEADER_LENGTHS = {(1, 0): ("<H", npy.read_array_header_1_0), (2, 0): ("<I", npy.read_array_header_2_0)}
 PACKED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 MOST_UNPACKED = 1032  # bytes from one: no deflated member has more
-MOST_NAMES = 10
+MOST_LISTED_ARRAYS = 10
 # What zipfile and numpy raise over the broken archives of the world; anything else would be a fault of ours.
-UNREADABLE = (
+NPZ_ERRORS = (
     ValueError,
     OSError,
     EOFError,
@@ -43,7 +43,7 @@ UNREADABLE = (
 )
 
 
-class Arrays:
+class NpzArrays:
     """The arrays of one archive, by name."""
 
     def __init__(self, archive: zipfile.ZipFile, most_bytes: int) -> None:
@@ -64,12 +64,12 @@ class Arrays:
 
     def __str__(self) -> str:
         """The names, or the first of many."""
-        shown = ", ".join(f"{name:.60}" for name in list(self._members)[:MOST_NAMES])
-        more = len(self._members) - MOST_NAMES
+        shown = ", ".join(f"{name:.60}" for name in list(self._members)[:MOST_LISTED_ARRAYS])
+        more = len(self._members) - MOST_LISTED_ARRAYS
         return (f"{shown} and {more:,} more" if more > 0 else shown) or "no arrays"
 
     def form(self, name: str) -> np.ndarray:
-        """An array of the shape and dtype of that name's, which holds no numbers and takes no memory.
+        """Return an array of the same shape and dtype that holds no numbers and takes no memory.
 
         Raises:
             InvalidInputError: it is no array of plain numbers, or has another size than its header says.
@@ -80,7 +80,7 @@ class Arrays:
         if member.compress_type not in PACKED:
             raise InvalidInputError(f"{name} is packed in a way that numpy.savez does not use. Save it with that.")
         with self._archive.open(member) as file:
-            shape, dtype, start = _header(name, file)
+            shape, dtype, start = _read_header(name, file)
         if dtype.hasobject:
             raise InvalidInputError(f"{name} holds Python objects, not numbers. Save it without objects.")
         size = start + math.prod(shape) * dtype.itemsize
@@ -95,7 +95,7 @@ class Arrays:
         return np.broadcast_to(np.zeros((), dtype), shape)
 
     def read(self, name: str) -> np.ndarray:
-        """The array, whose form has been looked at.
+        """Read an array, whose form has been checked.
 
         Raises:
             InvalidInputError: it cannot be unpacked.
@@ -105,8 +105,8 @@ class Arrays:
 
 
 @contextmanager
-def opened_npz(path: str | os.PathLike[str]) -> Iterator[Arrays]:
-    """The arrays of the archive at `path`; whatever is wrong with it, or with what is read from it, names the file.
+def open_npz(path: str | os.PathLike[str]) -> Iterator[NpzArrays]:
+    """Open the archive at `path`; all errors, also of reading its arrays, name the file.
 
     Raises:
         DataNotFoundError: there is no such file.
@@ -123,18 +123,18 @@ def opened_npz(path: str | os.PathLike[str]) -> Iterator[Arrays]:
             if not zipfile.is_zipfile(file):
                 raise InvalidInputError("it is not an .npz. Save arrays with numpy.savez(path, images=…, labels=…).")
             with zipfile.ZipFile(file) as archive:
-                yield Arrays(archive, most_bytes=MOST_UNPACKED * os.fstat(file.fileno()).st_size)
+                yield NpzArrays(archive, most_bytes=MOST_UNPACKED * os.fstat(file.fileno()).st_size)
     except InvalidInputError as error:
         raise InvalidInputError(f"{path} cannot be used: {error}") from error
-    except UNREADABLE as error:
+    except NPZ_ERRORS as error:
         raise InvalidInputError(
             f"{path} cannot be read as an .npz of plain arrays ({error!s:.200}). "
             "Save it with numpy.savez, without objects."
         ) from error
 
 
-def _header(name: str, file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype, int]:
-    """Shape and dtype of an array, and where its numbers begin."""
+def _read_header(name: str, file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype, int]:
+    """Read shape and dtype of an array, and the offset of its numbers."""
     start = file.read(npy.MAGIC_LEN)
     version = tuple(start[-2:])
     if not start.startswith(npy.MAGIC_PREFIX) or version not in HEADER_LENGTHS:

@@ -7,12 +7,12 @@ from pathlib import Path
 from mcviz import validate
 from mcviz.data.data_set import DataSet
 from mcviz.data.kinds import kind_of_array
-from mcviz.data.labels import NAMES
-from mcviz.data.npz import Arrays, opened_npz
+from mcviz.data.labels import ARRAY_NAMES
+from mcviz.data.npz import NpzArrays, open_npz
 from mcviz.data.passes import read_array
 from mcviz.errors import InvalidInputError
 
-COLUMNS = ("feature_names", "columns")  # under which it has the names of the columns of rows
+COLUMN_ARRAYS = ("feature_names", "columns")  # with the names of the columns of rows
 
 
 def read_npz(path: Path, task: str = "classification") -> DataSet:
@@ -24,11 +24,11 @@ def read_npz(path: Path, task: str = "classification") -> DataSet:
         DataNotFoundError: there is no such file.
         InvalidInputError: it is no `.npz`, or holds no examples under one of the names in use.
     """
-    with opened_npz(path) as arrays:
-        for names in NAMES:
+    with open_npz(path) as arrays:
+        for names in ARRAY_NAMES:
             if names[0] in arrays:
-                return _named(read_pair(arrays, *names, task=task), arrays)
-        others = ", ".join(examples for examples, _ in NAMES[1:])
+                return _add_names(read_pair(arrays, *names, task=task), arrays)
+        others = ", ".join(examples for examples, _ in ARRAY_NAMES[1:])
         raise InvalidInputError(
             f"it holds no examples: expected an array named images (with labels, if known), or {others}, "
             f"found {arrays}. Save it with numpy.savez(path, images=…, labels=…)."
@@ -41,19 +41,19 @@ def read_npz_labels(path: Path, usual: Sequence[str], task: str = "classificatio
     Args:
         path: of the file.
         usual: names under which it has the labels.
-        task: what they are for.
+        task: of the labels.
 
     Raises:
         DataNotFoundError: there is no such file.
         InvalidInputError: it is no `.npz`, or holds several arrays and no labels.
     """
     labels = DataSet(None).with_labels(read_array(path, usual), task)
-    with opened_npz(path) as arrays:
-        return _named(labels, arrays)
+    with open_npz(path) as arrays:
+        return _add_names(labels, arrays)
 
 
-def read_pair(arrays: Arrays, examples: str, labels: str, task: str = "classification") -> DataSet:
-    """Read two arrays by their names; shapes are looked at before anything is unpacked.
+def read_pair(arrays: NpzArrays, examples: str, labels: str, task: str = "classification") -> DataSet:
+    """Read two arrays by their names; shapes are checked before anything is unpacked.
 
     Raises:
         InvalidInputError: they are not examples and labels.
@@ -67,21 +67,21 @@ def read_pair(arrays: Arrays, examples: str, labels: str, task: str = "classific
     return DataSet.of_arrays(arrays.read(examples), known, names=(examples, labels), task=task)
 
 
-def _named(examples: DataSet, arrays: Arrays) -> DataSet:
+def _add_names(examples: DataSet, arrays: NpzArrays) -> DataSet:
     for name, put in (("class_names", DataSet.with_class_names), ("ids", DataSet.with_ids)):
         if name in arrays:
-            examples = put(examples, _texts(name, arrays))
-    columns = next((name for name in COLUMNS if name in arrays), None)
+            examples = put(examples, _read_texts(name, arrays))
+    columns = next((name for name in COLUMN_ARRAYS if name in arrays), None)
     if examples.rows is None or columns is None:
         return examples
-    names = _texts(columns, arrays)
+    names = _read_texts(columns, arrays)
     if not len(set(names)) == len(names) == examples.rows.shape[1]:
         expected = f"{examples.rows.shape[1]:,} different names, one a column"
         raise validate.invalid(columns, expected, f"{len(names):,}, {len(set(names)):,} of them different")
     return replace(examples, rows=examples.rows.set_axis(names, axis=1))
 
 
-def _texts(name: str, arrays: Arrays) -> list[str]:
+def _read_texts(name: str, arrays: NpzArrays) -> list[str]:
     form = arrays.form(name)
     if form.ndim != 1 or form.dtype.kind not in "US":
         raise validate.invalid(name, "texts, in one axis", f"{form.dtype}, shape {form.shape}")

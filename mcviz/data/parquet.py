@@ -1,4 +1,4 @@
-"""Pictures inside a Parquet table, read row by row, so that the column of them never is in memory as a whole."""
+"""Pictures inside a Parquet table, read row by row, so that their column is never in memory as a whole."""
 
 import threading
 import weakref
@@ -15,20 +15,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mcviz.data.hugging_face import encoded_pictures
-from mcviz.data.tables import PICTURE_COLUMNS, ColumnNames, read_frame, usual_column
+from mcviz.data.tables import PICTURE_COLUMNS, ColumnNames, find_usual_column, read_frame
 from mcviz.errors import InvalidInputError, StorageError
 from mcviz.regular import open_regular
 from mcviz.text import first_line
 
-ROWS = 16  # that are decoded together
-HELD_BYTES = 1 << 27  # of the pictures that were read last: a block of them is asked for more than once
+DECODED_ROWS = 16  # that are decoded together
+HELD_BYTES = 1 << 27  # of the pictures that were read last: a block of them is read more than once
 BUFFER_BYTES = 1 << 16
-UNREADABLE = (OSError, ValueError, RecursionError, pa.ArrowException)
+PARQUET_ERRORS = (OSError, ValueError, RecursionError, pa.ArrowException)
 
 
 @dataclass(frozen=True)
-class InParquet:
-    """Gives the bytes of pictures in a column of a Parquet file, which every process opens for itself.
+class ParquetPictures:
+    """Reads the bytes of pictures in a column of a Parquet file, which every process opens for itself.
 
     Attributes:
         path: of the file.
@@ -41,7 +41,7 @@ class InParquet:
     rows: int
 
     def __call__(self, place: int) -> bytes:
-        """The bytes of the picture in a row.
+        """Read the bytes of the picture in a row.
 
         Raises:
             InvalidInputError: the row has none.
@@ -49,10 +49,10 @@ class InParquet:
         """
         try:
             status = Path(self.path).stat()
-            found = _opened(self, (status.st_ino, status.st_size, status.st_mtime_ns))[place]
+            found = _open_column(self, (status.st_ino, status.st_size, status.st_mtime_ns))[place]
         except StorageError:
             raise
-        except UNREADABLE as error:
+        except PARQUET_ERRORS as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else first_line(error)
             raise StorageError(f"{self.path} cannot be read: {reason}.") from error
         if found is None:
@@ -60,7 +60,7 @@ class InParquet:
         return found
 
 
-def read_parquet(path: Path, names: ColumnNames) -> tuple[pd.DataFrame, dict[str, InParquet]]:
+def read_parquet(path: Path, names: ColumnNames) -> tuple[pd.DataFrame, dict[str, ParquetPictures]]:
     """Read a Parquet file but for its column of encoded pictures, where it has one.
 
     Returns:
@@ -72,36 +72,36 @@ def read_parquet(path: Path, names: ColumnNames) -> tuple[pd.DataFrame, dict[str
     try:
         with open_regular(path) as file, pq.ParquetFile(file) as opened:
             schema, rows, size = opened.schema_arrow, opened.metadata.num_rows, path.stat().st_size
-    except UNREADABLE as error:
+    except PARQUET_ERRORS as error:
         raise InvalidInputError(f"{path} cannot be read as a table ({first_line(error)}).") from error
-    name = _pictures(schema, names)
+    name = _find_picture_column(schema, names)
     if name is None:
         return read_frame(path), {}
     others = [other for other in schema.names if other != name]
     frame = read_frame(path, columns=others) if others else pd.DataFrame(index=range(rows))
     if not len(frame) == rows <= size:  # a claim, for which memory would be taken
         raise InvalidInputError(f"{path} cannot be read as a table (it claims {rows:,} rows in {size:,} bytes).")
-    return frame.assign(**{name: np.arange(rows)}), {name: InParquet(str(path.absolute()), name, rows)}
+    return frame.assign(**{name: np.arange(rows)}), {name: ParquetPictures(str(path.absolute()), name, rows)}
 
 
-def _pictures(schema: pa.Schema, names: ColumnNames) -> str | None:
-    """The column of encoded pictures that a table is read for."""
+def _find_picture_column(schema: pa.Schema, names: ColumnNames) -> str | None:
+    """The name of the column of encoded pictures, or None."""
     if names.text or names.features or len(set(schema.names)) < len(schema.names):
         return None
     others = set(names.named()) - {names.picture}
-    name = names.picture or usual_column([name for name in schema.names if name not in others], PICTURE_COLUMNS)
+    name = names.picture or find_usual_column([name for name in schema.names if name not in others], PICTURE_COLUMNS)
     if name not in schema.names or encoded_pictures(pa.chunked_array([], schema.field(name).type)) is None:
         return None
     return name
 
 
 class _Column:
-    """A column of a file, decoded forward from the beginning of a row group; what was read last is held.
+    """A column of a file, decoded forward from the beginning of a row group; the last cells are held.
 
-    Pictures are asked for one after the other, and a row group may hold all of them.
+    Pictures are read one after the other, and a row group may hold all of them.
     """
 
-    def __init__(self, source: InParquet) -> None:
+    def __init__(self, source: ParquetPictures) -> None:
         file = open_regular(source.path)
         weakref.finalize(self, file.close)
         self._file = pq.ParquetFile(file, buffer_size=BUFFER_BYTES, pre_buffer=False)
@@ -132,7 +132,9 @@ class _Column:
         group = bisect_right(self._begins, row) - 1
         if not self._begins[group] <= self._next <= row:
             groups = list(range(group, self._file.num_row_groups))
-            self._batches = self._file.iter_batches(ROWS, row_groups=groups, columns=[self._name], use_threads=False)
+            self._batches = self._file.iter_batches(
+                DECODED_ROWS, row_groups=groups, columns=[self._name], use_threads=False
+            )
             self._next = self._begins[group]
 
     def _read_on(self) -> None:
@@ -150,11 +152,11 @@ class _Column:
     def _hold(self, row: int, content: bytes | None) -> None:
         self._bytes += len(content or b"") - len(self._held.pop(row, None) or b"")
         self._held[row] = content
-        while self._bytes > HELD_BYTES and len(self._held) > ROWS:
+        while self._bytes > HELD_BYTES and len(self._held) > DECODED_ROWS:
             _, dropped = self._held.popitem(last=False)
             self._bytes -= len(dropped or b"")
 
 
 @lru_cache(1)
-def _opened(source: InParquet, as_it_is: tuple[int, ...]) -> _Column:  # noqa: ARG001 (a file that was replaced is another)
+def _open_column(source: ParquetPictures, as_it_is: tuple[int, ...]) -> _Column:  # noqa: ARG001 (a file that was replaced is another)
     return _Column(source)

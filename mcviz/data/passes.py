@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from mcviz.choices import Predicts
-from mcviz.data.labels import in_order
-from mcviz.data.npy import load_array
-from mcviz.data.npz import opened_npz
+from mcviz.data.in_place import load_array
+from mcviz.data.labels import sort_class_names
+from mcviz.data.npz import open_npz
 from mcviz.data.tables import TABLES, is_numeric, read_frame
 from mcviz.errors import DataNotFoundError, InvalidInputError, MissingPackageError
 from mcviz.tasks.base import PassNames
@@ -21,11 +21,11 @@ from mcviz.tasks.regression import OneTarget
 from mcviz.text import first_line
 from mcviz.validate import invalid
 
-ACCEPTED = ".npz, .npy, Zarr, NetCDF, HDF5, Parquet or CSV, or a folder with one .npy a pass"
+ACCEPTED_PASSES = ".npz, .npy, Zarr, NetCDF, HDF5, Parquet or CSV, or a folder with one .npy a pass"
 
 
-LABELS = ("labels", "label")
-GROUPS = ("posterior_predictive", "predictions")  # where ArviZ has passes, under any name
+LABEL_ARRAYS = ("labels", "label")
+ARVIZ_GROUPS = ("posterior_predictive", "predictions")  # where ArviZ has passes, under any name
 DIMENSIONS = {
     "chain": ("chain",),
     "pass": ("pass", "draw", "sample", "member", "passes", "draws", "samples", "members"),
@@ -36,7 +36,7 @@ HDF5 = b"\x89HDF\r\n\x1a\n"
 
 @dataclass(frozen=True)
 class PassesFile:
-    """Passes as they lie in a file.
+    """Passes in a file.
 
     Attributes:
         passes: three axes of floating point, or the two of passes and examples, read as it is sliced; or an iterator of
@@ -57,8 +57,8 @@ class PassesFile:
     labels: np.ndarray | None = None
     predicts: Predicts | None = None
 
-    def predicts_as(self, asked: Predicts) -> Predicts:
-        """What the passes of a regression are, by the file or else as it is asked for.
+    def resolve_predicts(self, asked: Predicts) -> Predicts:
+        """Resolve what the passes of a regression are: as the file says, or else as asked for.
 
         Raises:
             InvalidInputError: these differ.
@@ -69,8 +69,8 @@ class PassesFile:
 
 
 @contextmanager
-def opened_passes(path: str | Path, names: PassNames = Classification.pass_names) -> Iterator[PassesFile]:
-    """Open passes of any kind that is known, without reading them.
+def open_passes(path: str | Path, names: PassNames = Classification.pass_names) -> Iterator[PassesFile]:
+    """Open passes in any known format, without reading them.
 
     Args:
         path: of the file or folder. A long table has the columns example, pass, class and probability; of a regression
@@ -84,19 +84,19 @@ def opened_passes(path: str | Path, names: PassNames = Classification.pass_names
     """
     path = Path(path)
     if not path.exists():
-        raise DataNotFoundError(f"There are no passes at {path}. Give {ACCEPTED}.")
+        raise DataNotFoundError(f"There are no passes at {path}. Give {ACCEPTED_PASSES}.")
     with ExitStack() as opened:
         try:
             if path.is_dir():
-                passes = _folder(path, names)
+                passes = _read_folder(path, names)
             elif path.suffix in TABLES:
-                passes = _long_table(path, names)
+                passes = _read_long_table(path, names)
             elif path.suffix == ".npz":
-                passes = _npz(path, names)
+                passes = _read_npz(path, names)
             elif path.suffix == ".npy":
                 passes = PassesFile(load_array(path))
             else:
-                passes = opened.enter_context(_hdf5(path, names))
+                passes = opened.enter_context(_open_hdf5(path, names))
         except InvalidInputError as error:
             raise error if str(path) in str(error) else InvalidInputError(f"{path} cannot be used: {error}") from error
         yield passes
@@ -107,7 +107,7 @@ def read_array(path: str | Path, usual: Sequence[str] = ()) -> np.ndarray:
 
     Args:
         path: of the file.
-        usual: names under which an `.npz` has it; without one of them there, it has to hold nothing else.
+        usual: names under which an `.npz` has it; without any of these, it has to hold a single array.
 
     Raises:
         DataNotFoundError: nothing is at that path.
@@ -116,42 +116,42 @@ def read_array(path: str | Path, usual: Sequence[str] = ()) -> np.ndarray:
     path = Path(path)
     if path.suffix == ".npy" and path.exists():
         return load_array(path)
-    with opened_npz(path) as arrays:
+    with open_npz(path) as arrays:
         names = [name for name in usual if name in arrays][:1] or arrays.names()
         if len(names) != 1:
             raise InvalidInputError(f"it should hold one array, and holds {arrays}.")
-        return _read(arrays, names[0])
+        return _read_checked(arrays, names[0])
 
 
-def _folder(path: Path, names: PassNames) -> PassesFile:
+def _read_folder(path: Path, names: PassNames) -> PassesFile:
     if any((path / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup")):
-        return _zarr(path, names)
+        return _read_zarr(path, names)
     files = sorted(path.glob("*.npy"))
     if not files:
-        raise InvalidInputError(f"the folder holds no .npy, one a pass, and is no Zarr store. Give {ACCEPTED}.")
+        raise InvalidInputError(f"the folder holds no .npy, one a pass, and is no Zarr store. Give {ACCEPTED_PASSES}.")
     return PassesFile(load_array(file) for file in files)
 
 
-def _npz(path: Path, names: PassNames) -> PassesFile:
-    with opened_npz(path) as arrays:
+def _read_npz(path: Path, names: PassNames) -> PassesFile:
+    with open_npz(path) as arrays:
         there = arrays.names()
-        usual = {*names.arrays, *names.spreads, *LABELS, names.named}
-        looked_at = [name for name in there if name.removeprefix("deterministic_") in usual or len(there) == 1]
-        axes = {name: arrays.form(name).ndim for name in looked_at}  # which checks it before it is unpacked
-        return _among(_Arrays(axes, arrays.read, lambda _: (), str(arrays)), names)
+        usual = {*names.arrays, *names.spreads, *LABEL_ARRAYS, names.named}
+        candidates = [name for name in there if name.removeprefix("deterministic_") in usual or len(there) == 1]
+        axes = {name: arrays.form(name).ndim for name in candidates}  # which checks it before it is unpacked
+        return _select_arrays(_Arrays(axes, arrays.read, lambda _: (), str(arrays)), names)
 
 
-def _read(arrays: Any, name: str) -> np.ndarray:
+def _read_checked(arrays: Any, name: str) -> np.ndarray:
     arrays.form(name)  # checks it before it is unpacked
     return arrays.read(name)
 
 
-def _zarr(path: Path, names: PassNames) -> PassesFile:
+def _read_zarr(path: Path, names: PassNames) -> PassesFile:
     import zarr
 
     try:
         store = zarr.open(str(path), mode="r")
-        arrays = {"": store} if isinstance(store, zarr.Array) else _arrays_in(store)
+        arrays = {"": store} if isinstance(store, zarr.Array) else _collect_arrays(store)
     except (ValueError, TypeError, KeyError, OSError) as error:  # what Zarr raises over damaged metadata
         raise InvalidInputError(f"it cannot be read as Zarr ({error}).") from error
 
@@ -165,17 +165,17 @@ def _zarr(path: Path, names: PassNames) -> PassesFile:
         named = getattr(arrays[name].metadata, "dimension_names", None)  # Zarr v2 has none
         return list(map(str, named or dict(arrays[name].attrs).get("_ARRAY_DIMENSIONS") or ()))
 
-    return _among(_Arrays({name: each.ndim for name, each in arrays.items()}, read, dimensions), names)
+    return _select_arrays(_Arrays({name: each.ndim for name, each in arrays.items()}, read, dimensions), names)
 
 
-def _arrays_in(group: Any) -> dict[str, Any]:
+def _collect_arrays(group: Any) -> dict[str, Any]:
     import zarr
 
     return {name: member for name, member in group.members(max_depth=4) if isinstance(member, zarr.Array)}
 
 
 class _Packed:
-    """Numbers that are kept as whole ones, with a scale, as the CF conventions say."""
+    """Numbers that are stored as integers with a scale, by the CF conventions."""
 
     dtype = np.dtype(np.float32)
 
@@ -188,10 +188,10 @@ class _Packed:
 
 
 @contextmanager
-def _hdf5(path: Path, names: PassNames) -> Iterator[PassesFile]:
+def _open_hdf5(path: Path, names: PassNames) -> Iterator[PassesFile]:
     with path.open("rb") as file:
         if file.read(len(HDF5)) != HDF5:
-            raise InvalidInputError(f"it is none of what is taken. Give {ACCEPTED}.")
+            raise InvalidInputError(f"it is none of what is taken. Give {ACCEPTED_PASSES}.")
     try:
         import h5py
     except ImportError as error:
@@ -210,12 +210,12 @@ def _hdf5(path: Path, names: PassNames) -> Iterator[PassesFile]:
             return datasets[name]
 
         def dimensions(name: str) -> Sequence[str]:
-            return [_dimension(datasets[name], axis) for axis in range(datasets[name].ndim)]
+            return [_dimension_name(datasets[name], axis) for axis in range(datasets[name].ndim)]
 
-        yield _among(_Arrays({name: each.ndim for name, each in datasets.items()}, read, dimensions), names)
+        yield _select_arrays(_Arrays({name: each.ndim for name, each in datasets.items()}, read, dimensions), names)
 
 
-def _dimension(dataset: Any, axis: int) -> str:
+def _dimension_name(dataset: Any, axis: int) -> str:
     """The name of an axis, from its label or from the dimension that is attached to it, as NetCDF does."""
     dimension = dataset.dims[axis]
     if dimension.label:
@@ -240,37 +240,37 @@ class _Arrays:
     listed: str = ""
 
 
-def _among(arrays: _Arrays, names: PassNames) -> PassesFile:
-    """The passes among some arrays, and what lies beside them."""
-    name = _chosen(arrays, names)
+def _select_arrays(arrays: _Arrays, names: PassNames) -> PassesFile:
+    """Find the passes among some arrays, and the arrays that go with them."""
+    name = _choose_array(arrays, names)
     group, slash, own = name.rpartition("/")
-    passes, axes = _passes_of(arrays, name, names)
+    passes, axes = _arrange_passes(arrays, name, names)
     parts: list[str] = [own]
     predicts: Predicts | None = None
     for spread, together in names.spreads.items():
         if f"{group}{slash}{spread}" in arrays.axes:
-            other, its_axes = _passes_of(arrays, f"{group}{slash}{spread}", names)
+            other, its_axes = _arrange_passes(arrays, f"{group}{slash}{spread}", names)
             if (other.shape, its_axes) != (passes.shape, axes):
                 raise InvalidInputError(f"{spread} has the shape {other.shape}, and {own} the shape {passes.shape}.")
-            passes = _Joined(passes, other, axes.index(names.last) if axes else 2)
+            passes = _Concatenated(passes, other, axes.index(names.last) if axes else 2)
             parts, predicts = [own, spread], together
             break
-    fixed = [_beside(arrays, group + slash, (f"deterministic_{part}",)) for part in parts]
+    fixed = [_read_first(arrays, group + slash, (f"deterministic_{part}",)) for part in parts]
     there = [each.reshape(len(each), -1) for each in fixed if each is not None]
-    named = _beside(arrays, group + slash, (names.named,))
+    named = _read_first(arrays, group + slash, (names.named,))
     return PassesFile(
         passes,
         axes,
-        last_names=None if named is None else _as_texts(named),
+        last_names=None if named is None else _decode_names(named),
         deterministic=np.concatenate(there, axis=1) if len(there) == len(parts) else None,
-        labels=_beside(arrays, group + slash, LABELS),
+        labels=_read_first(arrays, group + slash, LABEL_ARRAYS),
         predicts=predicts,
     )
 
 
-def _passes_of(arrays: _Arrays, name: str, names: PassNames) -> tuple[Any, tuple[str, ...] | None]:
-    """An array as one of three axes, with their names where the file has them."""
-    array, axes, count = arrays.read(name), _named(arrays.dimensions(name), names), arrays.axes[name]
+def _arrange_passes(arrays: _Arrays, name: str, names: PassNames) -> tuple[Any, tuple[str, ...] | None]:
+    """Bring an array to three axes, with their names where the file has them."""
+    array, axes, count = arrays.read(name), _name_axes(arrays.dimensions(name), names), arrays.axes[name]
     if axes and "chain" in axes:
         front = [axes.index("chain"), axes.index("pass")]
         behind = [axis for axis in range(count) if axis not in front]
@@ -285,13 +285,13 @@ def _passes_of(arrays: _Arrays, name: str, names: PassNames) -> tuple[Any, tuple
     return array, axes
 
 
-def _beside(arrays: _Arrays, group: str, known: Sequence[str]) -> np.ndarray | None:
+def _read_first(arrays: _Arrays, group: str, known: Sequence[str]) -> np.ndarray | None:
     there = [f"{group}{name}" for name in known if f"{group}{name}" in arrays.axes]
     return np.asarray(arrays.read(there[0])[...]) if there else None
 
 
-class _Joined:
-    """Two arrays of one shape, one behind the other along an axis that is always read whole."""
+class _Concatenated:
+    """Two arrays of one shape, concatenated along an axis that is always read whole."""
 
     dtype = np.dtype(np.float32)
 
@@ -307,7 +307,7 @@ class _Joined:
         return np.concatenate([np.asarray(each[whole], np.float32) for each in self._both], axis=self._axis)
 
 
-def _long_table(path: Path, names: PassNames) -> PassesFile:
+def _read_long_table(path: Path, names: PassNames) -> PassesFile:
     table = read_frame(path)
     if names.least == 2 and names.last not in table.columns:
         table = table.assign(**{names.last: 0})  # of the only target
@@ -320,7 +320,7 @@ def _long_table(path: Path, names: PassNames) -> PassesFile:
         list, zip(*(pd.factorize(table[name], sort=name != "example") for name in columns[:3]), strict=True)
     )
     if not is_numeric(table[names.last]):
-        values[2] = pd.Index(in_order([str(value) for value in values[2]]))
+        values[2] = pd.Index(sort_class_names([str(value) for value in values[2]]))
         codes[2] = values[2].get_indexer(table[names.last])
     examples, passes, lasts = (len(value) for value in values)
     expected = examples * passes * lasts
@@ -335,33 +335,35 @@ def _long_table(path: Path, names: PassNames) -> PassesFile:
         raise InvalidInputError(f"its column {names.value} should hold numbers ({first_line(error)}).") from error
     array = np.empty((passes, examples, lasts), np.float32)
     array[codes[1], codes[0], codes[2]] = numbers
-    return PassesFile(array, ("pass", "example", names.last), ids=_texts(values[0]), last_names=_texts(values[2]))
+    return PassesFile(
+        array, ("pass", "example", names.last), ids=_column_names(values[0]), last_names=_column_names(values[2])
+    )
 
 
-def _texts(values: Any) -> tuple[str, ...] | None:
-    """The names that a column gives, or None where it only counts from 0."""
+def _column_names(values: Any) -> tuple[str, ...] | None:
+    """The names in a column, or None where it only counts from 0."""
     numbers = np.asarray(values)
     if numbers.dtype.kind in "iu" and np.array_equal(numbers, np.arange(len(numbers))):
         return None
     return tuple(str(value) for value in values)
 
 
-def _as_texts(names: np.ndarray) -> tuple[str, ...]:
-    """Names from an array; those of HDF5 are bytes."""
+def _decode_names(names: np.ndarray) -> tuple[str, ...]:
+    """Decode names from an array; those of HDF5 are bytes."""
     return tuple(each.decode() if isinstance(each, bytes) else str(each) for each in names.ravel().tolist())
 
 
-def _chosen(arrays: _Arrays, names: PassNames) -> str:
-    """The name of the array that holds the passes: a usual one, or the only one of so many axes."""
+def _choose_array(arrays: _Arrays, names: PassNames) -> str:
+    """Choose the array of the passes: one with a usual name, or the only one with enough axes."""
 
     def of(*counts: int) -> list[str]:
-        beside = (*LABELS, *names.spreads)
+        beside = (*LABEL_ARRAYS, *names.spreads)
         own = {name: name.rpartition("/")[2] for name, count in arrays.axes.items() if count in counts}
         return [name for name, each in own.items() if each not in beside and not each.startswith("deterministic_")]
 
     several = of(*range(names.least, 5))
     usual = [name for name in several if name.rpartition("/")[2] in names.arrays]
-    in_groups = [name for name in several if name.partition("/")[0] in GROUPS]
+    in_groups = [name for name in several if name.partition("/")[0] in ARVIZ_GROUPS]
     fitting = usual or in_groups or of(3) or of(4) or of(*range(names.least, 3))
     if len(fitting) != 1:
         raise InvalidInputError(
@@ -371,8 +373,8 @@ def _chosen(arrays: _Arrays, names: PassNames) -> str:
     return fitting[0]
 
 
-def _named(dimensions: Sequence[str], names: PassNames) -> tuple[str, ...] | None:
-    """The axes by our names, where all are known; ArviZ calls those that nobody named `y_dim_0` and so on."""
+def _name_axes(dimensions: Sequence[str], names: PassNames) -> tuple[str, ...] | None:
+    """Translate the names of axes to ours, where all are known; ArviZ calls unnamed ones `y_dim_0` and so on."""
     known = {**DIMENSIONS, names.last: names.dimensions}
     of = {name: axis for axis, each in known.items() for name in each}
     numbered = {"0": "example", "1": names.last}

@@ -14,15 +14,15 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image, ImageOps
 
-from mcviz.data.parquet import InParquet
-from mcviz.data.upload import UNREADABLE, on_white
+from mcviz.data.parquet import ParquetPictures
+from mcviz.data.upload import PICTURE_ERRORS, flatten_on_white
 from mcviz.errors import InvalidInputError
 from mcviz.regular import open_regular
 from mcviz.validate import invalid
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF")
-MOST_PIXELS = 100_000_000
+MOST_DECODED_PIXELS = 100_000_000
 SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 GREY = ("1", "L", "LA", *SIXTEEN_BITS)
 THREADS = min(8, os.cpu_count() or 1)  # Pillow decodes without holding the interpreter
@@ -33,14 +33,14 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class InFiles:
-    """Gives the bytes of pictures in files, whose paths begin at a folder."""
+class FilePictures:
+    """Reads the bytes of pictures in files, whose paths are relative to a folder."""
 
     folder: Path
     paths: Sequence[str]
 
     def __call__(self, place: int) -> bytes:
-        """The bytes of the picture at a place."""
+        """Read the bytes of the picture at a place."""
         try:
             with open_regular(self.folder / self.paths[place]) as opened:
                 return opened.read()
@@ -49,7 +49,7 @@ class InFiles:
 
 
 @dataclass(frozen=True)
-class _Chosen:
+class _Selection:
     read: Callable[[int], bytes]
     places: Sequence[int]
 
@@ -57,10 +57,10 @@ class _Chosen:
         return self.read(self.places[place])
 
 
-def _chosen(read: Callable[[int], bytes], places: Sequence[int]) -> _Chosen:
-    if isinstance(read, _Chosen):
-        return _Chosen(read.read, [read.places[place] for place in places])
-    return _Chosen(read, places)
+def _select(read: Callable[[int], bytes], places: Sequence[int]) -> _Selection:
+    if isinstance(read, _Selection):
+        return _Selection(read.read, [read.places[place] for place in places])
+    return _Selection(read, places)
 
 
 @dataclass(frozen=True)
@@ -68,11 +68,11 @@ class Pictures:
     """Encoded pictures, as an array of images of one size. Indexed by a number, a slice or an array of numbers.
 
     Attributes:
-        names: what each is called: its path or its place in the data set.
-        read: gives the bytes of the picture at a place.
-        sizes: (height, width) of each, as it is to be looked at; empty until `checked`.
-        image_shape: (height, width, channels) of every image that is handed out.
-        crop: whether what is too long on one side is cut off on both ends; without it the picture is stretched.
+        names: of the pictures: paths, or places in the data set.
+        read: reads the bytes of the picture at a place.
+        sizes: (height, width) of the pictures, turned upright; empty until `check_pictures` has read them.
+        image_shape: (height, width, channels) of every image that is returned.
+        crop: whether a picture of another aspect ratio is cropped; without it, it is stretched.
     """
 
     names: Sequence[str]
@@ -93,7 +93,7 @@ class Pictures:
         return len(self.names)
 
     def __getitem__(self, rows: int | slice | list[int] | np.ndarray) -> np.ndarray:
-        """The images at some places, (n, height, width, channels) uint8; one number gives one image.
+        """Read the images at some places, (n, height, width, channels) uint8; one number gives one image.
 
         Raises:
             InvalidInputError: a picture cannot be read; it is named.
@@ -102,14 +102,14 @@ class Pictures:
             return self[[int(rows)]][0]
         places = np.arange(len(self))[rows]
         images = np.empty((len(places), *self.image_shape), np.uint8)
-        lie = np.array(self.read.places)[places] if isinstance(self.read, _Chosen) else places
+        lie = np.array(self.read.places)[places] if isinstance(self.read, _Selection) else places
         forward = np.argsort(lie, kind="stable")  # as a table is read
-        for place, image in zip(forward, _in_threads(self._image, places[forward].tolist()), strict=True):
+        for place, image in zip(forward, _map_in_threads(self._read_image, places[forward].tolist()), strict=True):
             images[place] = image
         return images
 
-    def brought_to(self, image_shape: tuple[int, int, int], crop: bool = False) -> "Pictures":
-        """The same pictures in another size, (height, width, channels).
+    def resize(self, image_shape: tuple[int, int, int], crop: bool = False) -> "Pictures":
+        """Return the pictures in another size, (height, width, channels).
 
         Raises:
             InvalidInputError: a number of channels that pictures do not have.
@@ -118,30 +118,30 @@ class Pictures:
             raise invalid("data", "arrays, where the model takes other than 1 or 3 channels", "pictures in files")
         return replace(self, image_shape=image_shape, crop=crop)
 
-    def at_most(self, side: int) -> "Pictures":
-        """The same pictures, smaller where the longer side of their common size has more pixels than that."""
+    def limit_side(self, side: int) -> "Pictures":
+        """Return the pictures scaled down until the longer side of their common size is at most `side` pixels."""
         height, width, channels = self.image_shape
         share = min(1.0, side / max(height, width))
         return replace(self, image_shape=(max(1, round(height * share)), max(1, round(width * share)), channels))
 
     def only(self, places: np.ndarray) -> "Pictures":
-        """Some of the pictures, by an array of their places."""
+        """Select pictures by an array of their places."""
         kept = places.tolist()
-        return replace(self, names=[self.names[place] for place in kept], read=_chosen(self.read, kept))
+        return replace(self, names=[self.names[place] for place in kept], read=_select(self.read, kept))
 
     def apart(self, places: range) -> "Pictures":
-        """Some of the pictures, without what the others take, to be sent to another process.
+        """Select a range of pictures, without the bytes of the others, to be sent to another process.
 
         Those in files and in Parquet stay there, and are read by whoever decodes them; the bytes of all others come
         along.
         """
         names = [self.names[place] for place in places]
-        return replace(self, names=names, read=_apart(self.read, places), sizes=frozenset())
+        return replace(self, names=names, read=_detach(self.read, places), sizes=frozenset())
 
-    def _image(self, place: int) -> np.ndarray:
+    def _read_image(self, place: int) -> np.ndarray:
         height, width, channels = self.image_shape
         try:
-            picture = _decoded(self.read(place))
+            picture = _decode(self.read(place))
         except InvalidInputError as error:
             raise InvalidInputError(f"{self.names[place]} cannot be read: {error}") from error
         picture = picture.convert("L" if channels == 1 else "RGB")
@@ -151,23 +151,23 @@ class Pictures:
         return np.asarray(picture).reshape(self.image_shape)
 
 
-def checked_pictures(
+def check_pictures(
     names: Sequence[str], read: Callable[[int], bytes], *, progress: Progress | None = None
 ) -> tuple[Pictures, dict[int, str]]:
     """Decode every picture once, to find those that cannot be read.
 
     Args:
-        names: what each is called.
-        read: gives the bytes of the picture at a place.
+        names: of the pictures.
+        read: reads the bytes of the picture at a place.
         progress: called with (done, total) pictures.
 
     Returns:
-        The pictures, in the size that most of them have, grey where all are; and by its place what is wrong with each
-        that cannot be read.
+        The pictures, in the size that most of them have, grey where all are; and the errors of those that cannot be
+        read, by their places.
     """
     sizes: Counter[tuple[int, int]] = Counter()
     grey, broken = True, {}
-    for place, found in enumerate(_in_threads(partial(_looked_at, read), range(len(names)))):
+    for place, found in enumerate(_map_in_threads(partial(_inspect, read), range(len(names)))):
         if isinstance(found, str):
             broken[place] = found
         else:
@@ -179,51 +179,51 @@ def checked_pictures(
     return Pictures(names, read, (*common, 1 if grey else 3), frozenset(sizes)), broken
 
 
-def _apart(read: Callable[[int], bytes], places: Sequence[int]) -> Callable[[int], bytes]:
-    if isinstance(read, _Chosen):
-        return _apart(read.read, [read.places[place] for place in places])
-    if isinstance(read, InFiles):
-        return InFiles(read.folder, [read.paths[place] for place in places])
-    if isinstance(read, InParquet):
-        return _Chosen(read, places)
+def _detach(read: Callable[[int], bytes], places: Sequence[int]) -> Callable[[int], bytes]:
+    if isinstance(read, _Selection):
+        return _detach(read.read, [read.places[place] for place in places])
+    if isinstance(read, FilePictures):
+        return FilePictures(read.folder, [read.paths[place] for place in places])
+    if isinstance(read, ParquetPictures):
+        return _Selection(read, places)
     return [read(place) for place in places].__getitem__
 
 
-def _in_threads(function: Callable[[int], T], places: Sequence[int]) -> Iterator[T]:
+def _map_in_threads(function: Callable[[int], T], places: Sequence[int]) -> Iterator[T]:
     with warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as pool:
         warnings.simplefilter("ignore")  # of odd notes that a camera left in a file
         for start in range(0, len(places), WAITING):
             yield from pool.map(function, places[start : start + WAITING])
 
 
-def _looked_at(read: Callable[[int], bytes], place: int) -> tuple[int, int, int] | str:
+def _inspect(read: Callable[[int], bytes], place: int) -> tuple[int, int, int] | str:
     try:
-        picture = _decoded(read(place))
+        picture = _decode(read(place))
     except InvalidInputError as error:
         return str(error)
     return picture.height, picture.width, 1 if picture.mode == "L" else 3
 
 
-def _decoded(content: bytes) -> Image.Image:
-    """A picture as grey or RGB: turned as the camera noted, what is transparent on white, 16 bits brought to 8."""
+def _decode(content: bytes) -> Image.Image:
+    """Decode a picture to grey or RGB: upright by its EXIF note, transparent parts on white, 16 bits reduced to 8."""
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
-            if picture.width * picture.height > MOST_PIXELS:
+            if picture.width * picture.height > MOST_DECODED_PIXELS:
                 raise InvalidInputError(
-                    f"it has {picture.width:,} × {picture.height:,} pixels, where {MOST_PIXELS:,} are taken."
+                    f"it has {picture.width:,} × {picture.height:,} pixels, where {MOST_DECODED_PIXELS:,} are taken."
                 )
             picture.load()
-            return _eight_bits(ImageOps.exif_transpose(picture))
+            return _to_eight_bits(ImageOps.exif_transpose(picture))
     except InvalidInputError:
         raise
-    except (Image.DecompressionBombError, *UNREADABLE) as error:
+    except (Image.DecompressionBombError, *PICTURE_ERRORS) as error:
         raise InvalidInputError(f"it is no whole PNG, JPEG, WebP or TIFF ({error}).") from error
 
 
-def _eight_bits(picture: Image.Image) -> Image.Image:
+def _to_eight_bits(picture: Image.Image) -> Image.Image:
     if picture.mode == "F":
         raise InvalidInputError("its pixels are floating point. Save it with 8 or 16 bits a channel.")
     if picture.mode in SIXTEEN_BITS:
         return Image.fromarray((np.asarray(picture).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8))
     mode = "L" if picture.mode in GREY else "RGB"
-    return on_white(picture).convert(mode)
+    return flatten_on_white(picture).convert(mode)

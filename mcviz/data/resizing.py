@@ -1,4 +1,4 @@
-"""Images in other sizes and colours than they have."""
+"""Resizing of images, and conversion between grey and colours."""
 
 import numpy as np
 from PIL import Image
@@ -7,8 +7,8 @@ from mcviz.data.drawing import LUMA
 from mcviz.validate import invalid
 
 
-def resized(images: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
-    """Stretch or shrink images to another height and width.
+def resize_images(images: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """Resize images to another height and width.
 
     Args:
         images: (N, height, width, channels) float32.
@@ -27,15 +27,15 @@ def resized(images: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     return found
 
 
-def in_channels(images: np.ndarray, channels: int) -> np.ndarray:
-    """Grey images in colours, or coloured ones in grey.
+def convert_channels(images: np.ndarray, channels: int) -> np.ndarray:
+    """Convert grey images to colours, or coloured ones to grey.
 
     Args:
         images: (N, height, width, 1, 3 or 4) float32; of four channels the fourth is transparency, which is left out.
-        channels: that are wanted.
+        channels: of the result.
 
     Raises:
-        InvalidInputError: neither 1 nor 3 channels are wanted or there.
+        InvalidInputError: a number of channels that cannot be converted.
     """
     there = images.shape[-1]
     if there == channels:

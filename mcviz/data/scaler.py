@@ -1,4 +1,4 @@
-"""The mean and std by which the columns of rows were scaled, from a file."""
+"""Files with the mean and std by which the columns of rows were scaled."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mcviz.data.npz import opened_npz
+from mcviz.data.npz import open_npz
 from mcviz.data.tables import read_frame
 from mcviz.errors import DataNotFoundError, InvalidInputError
 from mcviz.validate import dtype, finite, invalid, shape
 
-ADVICE = "Give a .csv with the columns mean and std, or an .npz with these arrays."
+SCALER_ADVICE = "Give a .csv with the columns mean and std, or an .npz with these arrays."
 STD = ("std", "scale")  # as numpy and as scikit-learn's StandardScaler call it
 Numbers = tuple[float, ...]
 
@@ -34,37 +34,37 @@ def read_scaler(path: str | Path, columns: Sequence[str]) -> tuple[Numbers, Numb
     """
     path = Path(path)
     if not path.is_file():
-        raise DataNotFoundError(f"There is no scaler at {path}. {ADVICE}")
+        raise DataNotFoundError(f"There is no scaler at {path}. {SCALER_ADVICE}")
     try:
-        read = {".csv": _csv, ".npz": _npz}.get(path.suffix)
+        read = {".csv": _read_csv, ".npz": _read_npz}.get(path.suffix)
         if read is None:
-            raise InvalidInputError(f"only .csv and .npz are read, since a pickle could run any code. {ADVICE}")
+            raise InvalidInputError(f"only .csv and .npz are read, since a pickle could run any code. {SCALER_ADVICE}")
         mean, std, names = read(path)
         for name, numbers in (("mean", mean), ("std", std)):
             shape(name, numbers, (len(columns),), advice=f"The rows have {len(columns):,} columns.")
             finite(name, dtype(name, numbers, np.floating, np.integer))
         if (std <= 0).any():
             raise invalid("std", "above 0", f"{std.min():g} in place {std.argmin():,}, counted from 0")
-        places = _places(names, columns)
+        places = _match_columns(names, columns)
     except InvalidInputError as error:
         raise error if str(path) in str(error) else InvalidInputError(f"{path} cannot be used: {error}") from error
     return tuple(mean[places].astype(float).tolist()), tuple(std[places].astype(float).tolist())
 
 
-def _csv(path: Path) -> tuple[np.ndarray, np.ndarray, list[str] | None]:
+def _read_csv(path: Path) -> tuple[np.ndarray, np.ndarray, list[str] | None]:
     table = read_frame(path)
     std = next((name for name in STD if name in table), None)
     if "mean" not in table or std is None:
-        raise InvalidInputError(f"it has the columns {', '.join(map(str, table))}. {ADVICE}")
+        raise InvalidInputError(f"it has the columns {', '.join(map(str, table))}. {SCALER_ADVICE}")
     names = [str(name) for name in table["column"]] if "column" in table else None
     return table["mean"].to_numpy(), table[std].to_numpy(), names
 
 
-def _npz(path: Path) -> tuple[np.ndarray, np.ndarray, list[str] | None]:
-    with opened_npz(path) as arrays:
+def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray, list[str] | None]:
+    with open_npz(path) as arrays:
         std = next((name for name in STD if name in arrays), None)
         if "mean" not in arrays or std is None:
-            raise InvalidInputError(f"it holds {arrays}. {ADVICE}")
+            raise InvalidInputError(f"it holds {arrays}. {SCALER_ADVICE}")
         names = ["mean", std, *(["column"] if "column" in arrays else [])]
         for name in names:
             arrays.form(name)  # checks it before it is unpacked
@@ -72,8 +72,8 @@ def _npz(path: Path) -> tuple[np.ndarray, np.ndarray, list[str] | None]:
     return mean, std_read, [str(name) for name in columns[0].ravel()] if columns else None
 
 
-def _places(names: list[str] | None, columns: Sequence[str]) -> np.ndarray:
-    """Where the numbers of each column stand."""
+def _match_columns(names: list[str] | None, columns: Sequence[str]) -> np.ndarray:
+    """The places of the numbers of each column."""
     if names is None:
         return np.arange(len(columns))
     if sorted(names) != sorted(columns):

@@ -10,10 +10,10 @@ import pyarrow as pa
 
 from mcviz.data.data_set import DataSet
 from mcviz.data.hugging_face import is_saved_dataset, read_dataset
-from mcviz.data.idx import images_in, is_idx, read_idx
+from mcviz.data.in_place import load_array
 from mcviz.data.kinds import KINDS, Files, Kind
-from mcviz.data.labels import labels_beside
-from mcviz.data.npy import load_array
+from mcviz.data.labels import find_labels_file
+from mcviz.data.mnist import find_images_file, is_idx, read_idx
 from mcviz.data.npz_examples import read_npz, read_npz_labels
 from mcviz.data.parquet import read_parquet
 from mcviz.data.passes import read_array
@@ -25,10 +25,10 @@ from mcviz.data.tables import (
     TABLES,
     TEXT_COLUMNS,
     ColumnNames,
-    check_named,
-    complete,
+    check_columns,
+    find_usual_column,
     read_frame,
-    usual_column,
+    require_complete,
 )
 from mcviz.errors import DataNotFoundError, InvalidInputError, StorageError
 from mcviz.regular import open_regular
@@ -132,7 +132,7 @@ def read_labels(path: str | Path, *, columns: ColumnNames | None = None, task: s
             )
     except InvalidInputError as error:
         raise error if str(path) in str(error) else InvalidInputError(f"{path} cannot be used: {error}") from error
-    picture = names.picture or usual_column(examples.columns, PICTURE_COLUMNS)
+    picture = names.picture or find_usual_column(examples.columns, PICTURE_COLUMNS)
     if examples.ids is not None or examples.columns is None or picture is None:
         return examples
     paths = examples.columns[picture]
@@ -189,7 +189,7 @@ def of_arrow_table(
     Raises:
         InvalidInputError: as `of_table`.
     """
-    picture = (columns and columns.picture) or usual_column(table.column_names, PICTURE_COLUMNS)
+    picture = (columns and columns.picture) or find_usual_column(table.column_names, PICTURE_COLUMNS)
     if picture not in table.column_names:
         frame = table.to_pandas()
     else:
@@ -205,21 +205,21 @@ def _labelled(
     if not len(table):
         raise InvalidInputError("it has no rows.")
     table = table.set_axis([str(name) for name in table.columns], axis=1).reset_index(drop=True)
-    check_named(table, names)
+    check_columns(table, names)
     free = [name for name in table.columns if name not in names.named()]
-    label = names.label or usual_column(free, LABEL_COLUMNS)
+    label = names.label or find_usual_column(free, LABEL_COLUMNS)
     labels = list(names.targets) or ([label] if label else [])
     if len(labels) > 1 and find_task(task).predicts_classes:
         raise InvalidInputError(f"classes are in one column of labels, and {', '.join(labels)} are named. Name one.")
-    name = names.id or usual_column([name for name in free if name not in labels], ID_COLUMNS)
+    name = names.id or find_usual_column([name for name in free if name not in labels], ID_COLUMNS)
     examples = DataSet(None, columns=table.drop(columns=[*labels, *([name] if name else [])]))
     if name:
-        examples = examples.with_ids(complete(table[name]).astype(str))
+        examples = examples.with_ids(require_complete(table[name]).astype(str))
     if not labels:
         return examples
     if not find_task(task).predicts_classes:
         return examples.with_targets(table[labels])
-    examples = examples.with_labels(complete(table[labels[0]]).to_numpy())
+    examples = examples.with_labels(require_complete(table[labels[0]]).to_numpy())
     return replace(examples, class_names=examples.class_names or class_names.get(labels[0]))
 
 
@@ -235,7 +235,7 @@ def _folder(path: Path, columns: ColumnNames | None, task: str, files: Files) ->
     if is_saved_dataset(path):
         table, class_names = read_dataset(path)
         return of_arrow_table(table, class_names, columns=columns, task=task, files=replace(files, folder=None))
-    if (idx := images_in(path)) is not None:
+    if (idx := find_images_file(path)) is not None:
         return _idx(idx, task)
     of_files = [kind for kind in KINDS.values() if kind.suffixes]
     classes = sorted(entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
@@ -279,7 +279,7 @@ def _file(path: Path, columns: ColumnNames | None, task: str, files: Files) -> D
     if start.startswith(b"PK"):
         return read_npz(path, task)
     if start == b"\x93NUMPY":
-        beside = labels_beside(path)
+        beside = find_labels_file(path)
         labels = None if beside is None else load_array(beside)
         return DataSet.of_arrays(load_array(path), labels, task=task)
     if is_idx(path):
@@ -288,7 +288,7 @@ def _file(path: Path, columns: ColumnNames | None, task: str, files: Files) -> D
 
 
 def _idx(path: Path, task: str) -> DataSet:
-    images, beside = read_idx(path), labels_beside(path)
+    images, beside = read_idx(path), find_labels_file(path)
     return DataSet.of_arrays(images, None if beside is None else read_idx(beside), task=task)
 
 

@@ -18,20 +18,20 @@ TEXT_COLUMNS = ("text", "texts", "sentence", "review", "content", "comment", "me
 LABEL_COLUMNS = ("label", "labels", "class", "target", "category", "y")
 ID_COLUMNS = ("id",)
 TABLES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
-UNNAMED = "Unnamed: "  # how pandas calls a column without a name, such as the index that a CSV was written with
+UNNAMED_PREFIX = "Unnamed: "  # how pandas calls a column without a name, such as the index that a CSV was written with
 
 
 @dataclass(frozen=True)
 class ColumnNames:
-    """Which columns of a table mean what; None, or no names, looks for the usual ones.
+    """The columns of a table by their meaning; None, or no names, looks for the usual ones.
 
     Attributes:
         picture: a picture's path, from the table's own folder on, or the bytes of its file.
-        label: class index or class name, or what a regression predicts.
-        id: what names an example.
+        label: class index or class name, or the target of a regression.
+        id: of an example.
         text: a text.
         features: the numbers that the model takes, in its order; all numeric columns without it.
-        targets: what a regression predicts, where that is several columns.
+        targets: of a regression, where there are several columns.
     """
 
     picture: str | None = None
@@ -42,7 +42,7 @@ class ColumnNames:
     targets: tuple[str, ...] = ()
 
     def named(self) -> list[str]:
-        """All columns that are named."""
+        """List all columns that are named."""
         each = (self.picture, self.label, self.id, self.text)
         return [*(name for name in each if name is not None), *self.features, *self.targets]
 
@@ -51,7 +51,7 @@ def read_frame(path: Path, text: str | None = None, columns: list[str] | None = 
     """Read a CSV, TSV, Parquet or JSON-lines file; paths, ids and texts stay texts.
 
     Args:
-        path: of the file; its ending says what it is.
+        path: of the file, whose ending says its format.
         text: the column of texts, where it has another name than the usual.
         columns: of a Parquet file, that are read; all without it.
 
@@ -63,7 +63,7 @@ def read_frame(path: Path, text: str | None = None, columns: list[str] | None = 
         if path.suffix == ".parquet":
             return pd.read_parquet(path, columns=columns)
         if path.suffix in (".jsonl", ".ndjson"):
-            return _json_lines(path)
+            return _read_json_lines(path)
         separator = "\t" if path.suffix == ".tsv" else ","
         how: dict[str, Any] = {"sep": separator, "encoding": "utf-8-sig", "low_memory": False}  # one dtype a column
         head = pd.read_csv(path, nrows=0, **how)
@@ -81,8 +81,8 @@ def read_frame(path: Path, text: str | None = None, columns: list[str] | None = 
         raise InvalidInputError(f"{path} cannot be read as a table ({first_line(error)}).") from error
 
 
-def check_named(frame: pd.DataFrame, names: ColumnNames) -> None:
-    """Check that all columns that are named are there, that none means two things, and that each has its own name.
+def check_columns(frame: pd.DataFrame, names: ColumnNames) -> None:
+    """Check that all named columns exist, that none is named twice, and that all columns have different names.
 
     Raises:
         InvalidInputError: it is not so.
@@ -98,14 +98,14 @@ def check_named(frame: pd.DataFrame, names: ColumnNames) -> None:
             raise InvalidInputError(f"the column {name!r} is named twice. Name it once, for what it means.")
 
 
-def usual_column(columns: Iterable[object] | None, usual: Sequence[str]) -> str | None:
-    """The first of the usual names that a column has, in large or small letters, as it is there; or None."""
+def find_usual_column(columns: Iterable[object] | None, usual: Sequence[str]) -> str | None:
+    """Find the first of the usual names among the columns, ignoring case; return it as it is there, or None."""
     lower = {str(name).lower(): str(name) for name in reversed(list(columns if columns is not None else ()))}
     return next((lower[name] for name in usual if name in lower), None)
 
 
-def complete(column: pd.Series) -> pd.Series:
-    """A column in which every row has a value.
+def require_complete(column: pd.Series) -> pd.Series:
+    """Check that every row of a column has a value.
 
     Raises:
         InvalidInputError: one has none.
@@ -128,7 +128,7 @@ def holds_texts(column: pd.Series) -> bool:
     return pd.api.types.infer_dtype(column, skipna=True) == "string"
 
 
-def _json_lines(path: Path) -> pd.DataFrame:
+def _read_json_lines(path: Path) -> pd.DataFrame:
     """One object a line, its values as they are written: pandas's reader would turn texts into dates and numbers."""
     with path.open(encoding="utf-8-sig") as file:
         rows = [json.loads(line) for line in file if line.strip()]

@@ -1,4 +1,4 @@
-"""Picture files from strangers: looked at before they are decoded, and brought to the size that a model takes.
+"""Picture files from strangers: checked before they are decoded, and fitted to the size that a model takes.
 
 A photograph of 50 megapixels takes 300 MB and more to decode as it is. A JPEG is therefore decoded at a fraction of its
 size, a PNG made small strip by strip, and one file at a time, whoever sends it.
@@ -15,12 +15,12 @@ from PIL import Image, ImageOps
 from mcviz.data.drawing import LUMA, edge
 from mcviz.errors import InvalidInputError
 
-MOST_BYTES = 40 * 2**20
-MOST_PIXELS = 50_000_000
+MOST_UPLOAD_BYTES = 40 * 2**20
+MOST_UPLOAD_PIXELS = 50_000_000
 MOST_SCANNED = 800_000_000  # pixels times scans of a JPEG: a large one of the usual ten takes some seconds to decode
 LARGEST_SIDE = 2048  # pixels, of what comes out
 STRIP = 512  # rows that are made small at once
-LEAST_SIDE = 2
+LEAST_PICTURE_SIDE = 2
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 PNG_BIT_DEPTH = 24  # where its byte is
 JPEG_SCAN = b"\xff\xda"
@@ -36,11 +36,11 @@ KNOWN_OTHERS = {
     b"MM\0*": "a TIFF",
     b"%PDF": "a PDF",
 }
-SIZE_ADVICE = f"At most {MOST_PIXELS // 10**6} million pixels are taken: scale it down."
-ADVICE = "Save it as an ordinary 8-bit PNG or JPEG and choose that."
+SIZE_ADVICE = f"At most {MOST_UPLOAD_PIXELS // 10**6} million pixels are taken: scale it down."
+SAVE_ADVICE = "Save it as an ordinary 8-bit PNG or JPEG and choose that."
 DECODING = threading.Lock()  # held by the one file that takes memory
 # What Pillow raises over the broken files of the world; anything else would be a fault of ours.
-UNREADABLE = (
+PICTURE_ERRORS = (
     OSError,
     SyntaxError,
     ValueError,
@@ -56,11 +56,11 @@ UNREADABLE = (
 
 
 def read_picture(content: bytes, largest_side: int = LARGEST_SIDE) -> np.ndarray:
-    """Decode a PNG or JPEG whose content, not whose name, says that it is one.
+    """Decode a PNG or JPEG, recognised by its content and not by its name.
 
     Size and kind are read from the file's header and refused before a pixel is decoded. A large picture is made smaller
-    by averaging, so that neither side is longer than asked for. A rotation that a camera noted is carried out; what is
-    transparent shows white.
+    by averaging, so that neither side is longer than asked for. A rotation noted by the camera is applied; transparent
+    parts show white.
 
     Args:
         content: the file's bytes.
@@ -83,7 +83,7 @@ def read_picture(content: bytes, largest_side: int = LARGEST_SIDE) -> np.ndarray
                     share = largest_side / max(picture.size)
                     picture.draft("RGB", (round(picture.width * share), round(picture.height * share)))
                 picture.load()
-                small = _small(picture, largest_side)
+                small = _shrink(picture, largest_side)
             if "exif" in picture.info:
                 small.info["exif"] = picture.info["exif"]
             return np.asarray(ImageOps.exif_transpose(small))
@@ -91,14 +91,14 @@ def read_picture(content: bytes, largest_side: int = LARGEST_SIDE) -> np.ndarray
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise InvalidInputError(f"The picture is far too large. {SIZE_ADVICE}") from error
-    except UNREADABLE as error:
+    except PICTURE_ERRORS as error:
         raise InvalidInputError(
-            f"The file begins like a picture but cannot be read to its end: it is damaged or cut short. {ADVICE}"
+            f"The file begins like a picture but cannot be read to its end: it is damaged or cut short. {SAVE_ADVICE}"
         ) from error
 
 
 def edge_brightness(image: np.ndarray) -> float:
-    """The median brightness along the four edges of an image: what its background is, where it has one.
+    """Compute the median brightness along the four edges of an image, which is that of its background.
 
     Args:
         image: (height, width, channels) uint8, or floating point in 0..1; from three channels on, RGB.
@@ -111,8 +111,8 @@ def edge_brightness(image: np.ndarray) -> float:
     return float(np.median(grey)) / (255 if image.dtype == np.uint8 else 1)
 
 
-def fitted(picture: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-    """Bring a picture to a model's size: all of it is kept, and what it does not cover takes its edge's colour.
+def fit_picture(picture: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    """Fit a picture to a model's size: all of it is kept, and the rest is filled with the colour of its edge.
 
     Args:
         picture: (height, width, 3) uint8 RGB.
@@ -137,58 +137,60 @@ def fitted(picture: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     return pixels.reshape(shape)
 
 
-def on_white(picture: Image.Image) -> Image.Image:
-    """A picture whose transparent parts show white; in RGBA where it has such parts."""
+def flatten_on_white(picture: Image.Image) -> Image.Image:
+    """Show the transparent parts of a picture in white; the result is RGBA where it has such parts."""
     if not picture.has_transparency_data:
         return picture
     picture = picture.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
 
 
-def _small(picture: Image.Image, largest_side: int) -> Image.Image:
-    """A decoded picture in RGB on white, averaged over squares of pixels until neither side is longer than that."""
+def _shrink(picture: Image.Image, largest_side: int) -> Image.Image:
+    """Convert to RGB on white, and average over squares of pixels until neither side is longer than that."""
     factor = -(-max(picture.size) // largest_side)
     if factor == 1:
-        return on_white(picture).convert("RGB")
+        return flatten_on_white(picture).convert("RGB")
     small = Image.new("RGB", (-(-picture.width // factor), -(-picture.height // factor)))
     rows = STRIP // factor * factor or factor
     for top in range(0, picture.height, rows):
         strip = picture.crop((0, top, picture.width, min(top + rows, picture.height)))
-        small.paste(on_white(strip).convert("RGB").reduce(factor), (0, top // factor))
+        small.paste(flatten_on_white(strip).convert("RGB").reduce(factor), (0, top // factor))
     return small
 
 
 def _check_bytes(content: bytes) -> None:
-    if len(content) > MOST_BYTES:
+    if len(content) > MOST_UPLOAD_BYTES:
         raise InvalidInputError(
-            f"The file is too large: {len(content) / 2**20:.1f} MB, where at most {MOST_BYTES // 2**20} MB are taken. "
-            "Scale it down; the model looks at small pictures anyway."
+            f"The file is too large: {len(content) / 2**20:.1f} MB, where at most {MOST_UPLOAD_BYTES // 2**20} MB are "
+            "taken. Scale it down; the model looks at small pictures anyway."
         )
     if not content:
-        raise InvalidInputError(f"The file is empty. {ADVICE}")
+        raise InvalidInputError(f"The file is empty. {SAVE_ADVICE}")
     if not content.startswith((PNG, JPEG)):
         start = content[:256].lstrip(b"\xef\xbb\xbf \t\r\n")
         found = next((name for mark, name in KNOWN_OTHERS.items() if start.startswith(mark)), "no picture at all")
         if content[4:8] == b"ftyp" and content[8:12] in HEIF_BRANDS:
             found = "a HEIC photograph"
-        raise InvalidInputError(f"The file is neither PNG nor JPEG, whatever its name says, but {found}. {ADVICE}")
+        raise InvalidInputError(f"The file is neither PNG nor JPEG, whatever its name says, but {found}. {SAVE_ADVICE}")
 
 
 def _check_header(content: bytes, picture: Image.Image) -> None:
     width, height = picture.size
-    if width * height > MOST_PIXELS:
+    if width * height > MOST_UPLOAD_PIXELS:
         raise InvalidInputError(f"The picture is too large: it has {width:,} × {height:,} pixels. {SIZE_ADVICE}")
-    if min(width, height) < LEAST_SIDE:
+    if min(width, height) < LEAST_PICTURE_SIDE:
         raise InvalidInputError(
             f"The picture is too small to show anything: {width} × {height} pixels. Choose one of at least "
-            f"{LEAST_SIDE} × {LEAST_SIDE}."
+            f"{LEAST_PICTURE_SIDE} × {LEAST_PICTURE_SIDE}."
         )
     if content.startswith(PNG) and content[PNG_BIT_DEPTH] == 16:
-        raise InvalidInputError(f"The picture has 16 bits a channel, where 8 are taken. {ADVICE}")
+        raise InvalidInputError(f"The picture has 16 bits a channel, where 8 are taken. {SAVE_ADVICE}")
     if picture.mode == "CMYK":
-        raise InvalidInputError(f"The picture's colours are CMYK, as for print, where RGB or grey is taken. {ADVICE}")
+        raise InvalidInputError(
+            f"The picture's colours are CMYK, as for print, where RGB or grey is taken. {SAVE_ADVICE}"
+        )
     if content.startswith(PNG) and getattr(picture, "is_animated", False):
-        raise InvalidInputError(f"The picture is animated, where a still one is taken. {ADVICE}")
+        raise InvalidInputError(f"The picture is animated, where a still one is taken. {SAVE_ADVICE}")
     most_scans = min(MOST_SCANS, MOST_SCANNED // (width * height))
     if content.startswith(JPEG) and content.count(JPEG_SCAN) > most_scans:
-        raise InvalidInputError(f"The picture is made of more than {most_scans} layers of detail. {ADVICE}")
+        raise InvalidInputError(f"The picture is made of more than {most_scans} layers of detail. {SAVE_ADVICE}")

@@ -3,24 +3,31 @@
 from mcviz.figures.accuracy import (
     accuracy_against_ensemble,
     accuracy_by_ensemble_size,
-    mistakes_found,
+    mistakes_by_reviewed,
     rmse_against_ensemble,
     rmse_by_ensemble_size,
 )
 from mcviz.figures.cells import Window
-from mcviz.figures.classes import by_role, class_counts, class_probabilities, shown_classes
 from mcviz.figures.confusion import confusion_matrix
+from mcviz.figures.explanations import unusual_values
 from mcviz.figures.images import CRISP_BELOW, contact_sheet, picture_url, png, png_url, sheet_url, thumbnails
-from mcviz.figures.passes import estimate_by_passes, output_by_passes, two_classes
+from mcviz.figures.passes import (
+    class_probabilities,
+    estimate_by_passes,
+    group_by_role,
+    output_by_passes,
+    select_classes,
+    two_classes,
+)
 from mcviz.figures.regression import (
-    coverage_of_intervals,
     error_against_score,
-    outputs_of_example,
+    example_outputs,
+    interval_coverage,
     predicted_against_true,
 )
-from mcviz.figures.rows import Curve, class_curves, curves_along, unusual_values
-from mcviz.figures.scores import class_accuracies, coloured_map, scatter, score_distributions
-from mcviz.figures.style import CORRECT, WRONG, class_colour, with_large_letters
+from mcviz.figures.scores import class_accuracies, class_counts, coloured_map, scatter, score_distributions
+from mcviz.figures.style import CORRECT, WRONG, class_colour, enlarge_letters
+from mcviz.figures.sweeps import Curve, class_curves, curves_along
 
 __all__ = [
     "CORRECT",
@@ -30,7 +37,6 @@ __all__ = [
     "Window",
     "accuracy_against_ensemble",
     "accuracy_by_ensemble_size",
-    "by_role",
     "class_accuracies",
     "class_colour",
     "class_counts",
@@ -39,13 +45,15 @@ __all__ = [
     "coloured_map",
     "confusion_matrix",
     "contact_sheet",
-    "coverage_of_intervals",
     "curves_along",
+    "enlarge_letters",
     "error_against_score",
     "estimate_by_passes",
-    "mistakes_found",
+    "example_outputs",
+    "group_by_role",
+    "interval_coverage",
+    "mistakes_by_reviewed",
     "output_by_passes",
-    "outputs_of_example",
     "picture_url",
     "png",
     "png_url",
@@ -54,10 +62,9 @@ __all__ = [
     "rmse_by_ensemble_size",
     "scatter",
     "score_distributions",
+    "select_classes",
     "sheet_url",
-    "shown_classes",
     "thumbnails",
     "two_classes",
     "unusual_values",
-    "with_large_letters",
 ]

@@ -1,4 +1,4 @@
-"""How single passes, their ensemble and the deterministic model compare."""
+"""Single passes, their ensemble and the deterministic model compared: accuracies, RMSEs, mistakes found."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,33 +6,42 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from mcviz.figures.parts import NUMBER, histogram, level, padded, with_unit
-from mcviz.figures.style import DETERMINISTIC, ENSEMBLE, NEUTRAL, styled
+from mcviz.figures.style import (
+    DETERMINISTIC,
+    ENSEMBLE,
+    NEUTRAL,
+    NUMBER,
+    apply_layout,
+    axis_title,
+    pad_range,
+    pass_histogram,
+    vertical_line,
+)
 from mcviz.measures import significant
 
 
 @dataclass(frozen=True)
-class Measure:
-    """What passes are compared by.
+class PassMeasure:
+    """The measure by which passes are compared.
 
     Attributes:
         title: its name on an axis, with its unit.
-        shown: its value as text.
+        format: formats a value as text.
         number: d3's format of its values.
         tick: d3's format of the numbers along an axis.
     """
 
     title: str
-    shown: Callable[[float], str]
+    format: Callable[[float], str]
     number: str
     tick: str
 
 
-ACCURACY = Measure("accuracy", "{:.2%}".format, ".2%", ".1%")
+ACCURACY = PassMeasure("accuracy", "{:.2%}".format, ".2%", ".1%")
 
 
 def accuracy_against_ensemble(pass_accuracy: np.ndarray, ensemble: float, deterministic: float | None) -> go.Figure:
-    """The accuracies of the single passes, of their ensemble and of the deterministic model.
+    """Draw the accuracies of the single passes, of their ensemble and of the deterministic model.
 
     Args:
         pass_accuracy: (T,) accuracy of each single pass, as a fraction.
@@ -42,13 +51,13 @@ def accuracy_against_ensemble(pass_accuracy: np.ndarray, ensemble: float, determ
     Returns:
         A histogram with a vertical line for each of the two.
     """
-    return _against_ensemble(pass_accuracy, ensemble, deterministic, ACCURACY)
+    return _draw_against_ensemble(pass_accuracy, ensemble, deterministic, ACCURACY)
 
 
 def rmse_against_ensemble(
     pass_rmse: np.ndarray, ensemble: float, deterministic: float | None, unit: str = ""
 ) -> go.Figure:
-    """The RMSEs of the single passes, of their ensemble and of the deterministic model.
+    """Draw the RMSEs of the single passes, of their ensemble and of the deterministic model.
 
     Args:
         pass_rmse: (T,) RMSE of each single pass.
@@ -59,11 +68,11 @@ def rmse_against_ensemble(
     Returns:
         A histogram with a vertical line for each of the two.
     """
-    return _against_ensemble(pass_rmse, ensemble, deterministic, _rmse(unit))
+    return _draw_against_ensemble(pass_rmse, ensemble, deterministic, _rmse_measure(unit))
 
 
 def accuracy_by_ensemble_size(ensemble_accuracy: np.ndarray, deterministic: float | None) -> go.Figure:
-    """How many passes it takes until the ensemble is as good as it gets.
+    """Draw the accuracy of the ensemble by its number of passes.
 
     Args:
         ensemble_accuracy: (T,) accuracy of the mean of the first 1, 2, … T passes, as a fraction.
@@ -72,11 +81,11 @@ def accuracy_by_ensemble_size(ensemble_accuracy: np.ndarray, deterministic: floa
     Returns:
         A line over the number of passes, on a logarithmic axis, with the deterministic model as a level.
     """
-    return _by_ensemble_size(ensemble_accuracy, deterministic, ACCURACY)
+    return _draw_by_ensemble_size(ensemble_accuracy, deterministic, ACCURACY)
 
 
 def rmse_by_ensemble_size(ensemble_rmse: np.ndarray, deterministic: float | None, unit: str = "") -> go.Figure:
-    """How many passes it takes until the ensemble is as good as it gets.
+    """Draw the RMSE of the ensemble by its number of passes.
 
     Args:
         ensemble_rmse: (T,) RMSE of the mean of the first 1, 2, … T passes.
@@ -86,28 +95,30 @@ def rmse_by_ensemble_size(ensemble_rmse: np.ndarray, deterministic: float | None
     Returns:
         A line over the number of passes, on a logarithmic axis, with the deterministic model as a level.
     """
-    return _by_ensemble_size(ensemble_rmse, deterministic, _rmse(unit))
+    return _draw_by_ensemble_size(ensemble_rmse, deterministic, _rmse_measure(unit))
 
 
-def _rmse(unit: str) -> Measure:
-    return Measure(with_unit("RMSE", unit), significant, NUMBER, "")
+def _rmse_measure(unit: str) -> PassMeasure:
+    return PassMeasure(axis_title("RMSE", unit), significant, NUMBER, "")
 
 
-def _against_ensemble(single: np.ndarray, ensemble: float, deterministic: float | None, measure: Measure) -> go.Figure:
-    bars, edges = histogram(single, measure.number)
+def _draw_against_ensemble(
+    single: np.ndarray, ensemble: float, deterministic: float | None, measure: PassMeasure
+) -> go.Figure:
+    bars, edges = pass_histogram(single, measure.number)
     figure, top = go.Figure(bars), max(bars.y) * 1.08
     lines = [("ensemble", ensemble, ENSEMBLE, "solid")]
     if deterministic is not None:
         lines.append(("deterministic", deterministic, DETERMINISTIC, "dash"))
     for name, value, colour, dash in lines:
-        figure.add_trace(level(f"{name} {measure.shown(value)}", value, top, colour, dash))
+        figure.add_trace(vertical_line(f"{name} {measure.format(value)}", value, top, colour, dash))
     shown = np.append(edges, [value for _, value, _, _ in lines])
-    figure.update_xaxes(title=measure.title, tickformat=measure.tick, range=padded(shown))
+    figure.update_xaxes(title=measure.title, tickformat=measure.tick, range=pad_range(shown))
     figure.update_yaxes(title="passes", range=[0, top])
-    return styled(figure, 360)
+    return apply_layout(figure, 360)
 
 
-def _by_ensemble_size(ensemble: np.ndarray, deterministic: float | None, measure: Measure) -> go.Figure:
+def _draw_by_ensemble_size(ensemble: np.ndarray, deterministic: float | None, measure: PassMeasure) -> go.Figure:
     sizes = np.arange(1, len(ensemble) + 1)
     figure = go.Figure(
         go.Scatter(
@@ -120,7 +131,7 @@ def _by_ensemble_size(ensemble: np.ndarray, deterministic: float | None, measure
         )
     )
     if deterministic is not None:
-        shown = measure.shown(deterministic)
+        shown = measure.format(deterministic)
         figure.add_scatter(
             x=sizes[[0, -1]],
             y=[deterministic, deterministic],
@@ -132,16 +143,16 @@ def _by_ensemble_size(ensemble: np.ndarray, deterministic: float | None, measure
     ticks = [n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000) if n <= len(sizes)]
     figure.update_xaxes(title="passes in the ensemble", type="log", tickvals=ticks, ticktext=[str(n) for n in ticks])
     figure.update_yaxes(title=measure.title, tickformat=measure.tick)
-    return styled(figure, 360)
+    return apply_layout(figure, 360)
 
 
-def mistakes_found(wrong: np.ndarray, share: float, mistakes: str = "mistakes") -> go.Figure:
-    """How many of the mistakes a person finds who reviews the most uncertain examples first.
+def mistakes_by_reviewed(wrong: np.ndarray, share: float, mistakes: str = "mistakes") -> go.Figure:
+    """Draw the share of the mistakes found by reviewing the most uncertain examples first.
 
     Args:
         wrong: (N,) bool, whether each example's prediction is wrong, the most uncertain example first.
         share: the fraction of the examples to mark.
-        mistakes: what they are called.
+        mistakes: the word for them.
 
     Returns:
         A line over the fraction reviewed, on a logarithmic axis, beside what a random order would find.
@@ -183,4 +194,4 @@ def mistakes_found(wrong: np.ndarray, share: float, mistakes: str = "mistakes") 
         title="examples reviewed", type="log", tickvals=ticks, ticktext=[f"{100 * n:g}%" for n in ticks]
     )
     figure.update_yaxes(title=f"{mistakes} found", tickformat=".0%", range=[0, 1.08])
-    return styled(figure, 380)
+    return apply_layout(figure, 380)

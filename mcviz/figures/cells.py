@@ -1,4 +1,4 @@
-"""Very many examples on a plane: a grid over what is in view, whose cells have the mean colour of their examples."""
+"""Very many examples on a plane: a grid over the visible part, whose cells have the mean colour of their examples."""
 
 import base64
 import io
@@ -10,9 +10,9 @@ import plotly.graph_objects as go
 from PIL import Image, ImageColor
 from plotly.colors import sample_colorscale, unlabel_rgb
 
-MOST_POINTS = 20_000  # in view, above which they are drawn as cells: a browser draws more of them slowly
-CELLS = 160  # along each axis
-FADED = 0.15  # opacity of what is not selected
+MOST_DRAWN_POINTS = 20_000  # visible ones, above which they are drawn as cells: a browser draws more of them slowly
+CELLS_ALONG_AXIS = 160  # along each axis
+FADED = 0.15  # opacity of unselected examples
 FAINTEST = 0.3  # opacity of a cell of one example, where others hold many
 SHADES = 256  # of a scale of colours
 MARGIN = 0.03  # of the plane, around all examples
@@ -20,7 +20,7 @@ MARGIN = 0.03  # of the plane, around all examples
 
 @dataclass(frozen=True)
 class Window:
-    """The part of a plane that is in view.
+    """The visible part of a plane.
 
     Attributes:
         x: the lowest and the highest value along the x axis.
@@ -31,28 +31,28 @@ class Window:
     y: tuple[float, float]
 
     @classmethod
-    def around(cls, x: np.ndarray, y: np.ndarray) -> "Window":
-        """What shows all points, (N,) each along its axis; those that are not finite are nowhere."""
+    def fit(cls, x: np.ndarray, y: np.ndarray) -> "Window":
+        """Fit a window to (N,) points; those that are not finite are left out."""
         finite = np.isfinite(x) & np.isfinite(y)
-        return cls(_padded(x[finite]), _padded(y[finite]))
+        return cls(_pad_with_margin(x[finite]), _pad_with_margin(y[finite]))
 
     def contains(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """(N,) bool: which of the points are in view."""
+        """(N,) bool: whether each point is visible."""
         (left, right), (bottom, top) = self.x, self.y
         return (x >= left) & (x <= right) & (y >= bottom) & (y <= top)
 
-    def within(self, other: "Window") -> "Window":
-        """The part of it that another shows as well; all of it, where there is none."""
+    def intersect(self, other: "Window") -> "Window":
+        """Return the part that both windows show; all of this one where there is none."""
         pairs = (self.x, other.x), (self.y, other.y)
         (left, right), (bottom, top) = ((max(a[0], b[0]), min(a[1], b[1])) for a, b in pairs)
         return Window((left, right), (bottom, top)) if left < right and bottom < top else self
 
 
 class Cells:
-    """The cells of a grid over what is in view that hold at least one point each, K of them.
+    """The K cells of a grid over a window that hold at least one point each.
 
     Attributes:
-        members: (n,) int64, which of the points are in view.
+        members: (n,) int64, the points that are visible.
         cell: (n,) int64, the cell of each of these, an index into what follows.
         counts: (K,) int64, how many points each holds.
     """
@@ -63,20 +63,20 @@ class Cells:
         Args:
             x: (N,) floating point.
             y: (N,) floating point.
-            window: what is in view.
+            window: the visible part.
         """
         self._window = window
         self.members = np.flatnonzero(window.contains(x, y))
-        self._sides = [(high - low) / CELLS for low, high in (window.x, window.y)]
+        self._sides = [(high - low) / CELLS_ALONG_AXIS for low, high in (window.x, window.y)]
         along = [
-            np.minimum((values[self.members].astype(np.float64) - low) / side, CELLS - 1).astype(np.int64)
+            np.minimum((values[self.members].astype(np.float64) - low) / side, CELLS_ALONG_AXIS - 1).astype(np.int64)
             for values, (low, _), side in zip((x, y), (window.x, window.y), self._sides, strict=True)
         ]
-        place = along[1] * CELLS + along[0]
-        counts = np.bincount(place, minlength=CELLS**2)
+        place = along[1] * CELLS_ALONG_AXIS + along[0]
+        counts = np.bincount(place, minlength=CELLS_ALONG_AXIS**2)
         self._places = np.flatnonzero(counts)
         self.counts = counts[self._places]
-        numbers = np.zeros(CELLS**2, dtype=np.int64)
+        numbers = np.zeros(CELLS_ALONG_AXIS**2, dtype=np.int64)
         numbers[self._places] = np.arange(len(self._places))
         self.cell = numbers[place]
 
@@ -84,8 +84,8 @@ class Cells:
         """(K,) float64: the sum over each cell of (n,) weights of its members."""
         return np.bincount(self.cell, weights, minlength=len(self.counts))
 
-    def picture(self, colours: np.ndarray, selected: np.ndarray | None) -> dict[str, object]:
-        """The cells as a picture behind the points of a chart: the more examples a cell holds, the less is transparent.
+    def layout_image(self, colours: np.ndarray, selected: np.ndarray | None) -> dict[str, object]:
+        """Draw the cells as an image behind a chart: the more examples a cell holds, the less transparent it is.
 
         Args:
             colours: (K, 3) uint8.
@@ -94,10 +94,10 @@ class Cells:
         opacity = FAINTEST + (1 - FAINTEST) * np.log1p(self.counts) / np.log1p(self.counts.max())
         if selected is not None:
             opacity = np.where(self.sums(selected[self.members]) > 0, opacity, FADED)
-        pixels = np.zeros((CELLS**2, 4), dtype=np.uint8)
+        pixels = np.zeros((CELLS_ALONG_AXIS**2, 4), dtype=np.uint8)
         pixels[self._places] = np.column_stack([colours, np.round(255 * opacity)])
         file = io.BytesIO()
-        Image.fromarray(pixels.reshape(CELLS, CELLS, 4)[::-1]).save(file, "PNG")
+        Image.fromarray(pixels.reshape(CELLS_ALONG_AXIS, CELLS_ALONG_AXIS, 4)[::-1]).save(file, "PNG")
         (left, right), (bottom, top) = self._window.x, self._window.y
         return {
             "source": f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}",
@@ -111,18 +111,18 @@ class Cells:
             "layer": "below",
         }
 
-    def told(self, texts: Sequence[str], **marker: object) -> go.Scattergl:
-        """The middles of the cells, which are not seen: they tell on hover what a cell holds.
+    def hover_points(self, texts: Sequence[str], **marker: object) -> go.Scattergl:
+        """Return invisible points in the middles of the cells, with a text on hover.
 
         Args:
             texts: K of them.
-            marker: more of the points' attributes.
+            marker: more attributes of the points' markers.
         """
         unseen = {"marker": {"opacity": 0}}
         x, y = (
             (low + (at + 0.5) * side).astype(np.float32)
             for at, (low, _), side in zip(
-                (self._places % CELLS, self._places // CELLS),
+                (self._places % CELLS_ALONG_AXIS, self._places // CELLS_ALONG_AXIS),
                 (self._window.x, self._window.y),
                 self._sides,
                 strict=True,
@@ -142,7 +142,7 @@ class Cells:
 
 
 def mean_colours(counts: np.ndarray, colours: Sequence[str]) -> np.ndarray:
-    """The mean colour of the examples of each cell, (K, 3) uint8.
+    """Compute the mean colour of the examples of each cell, (K, 3) uint8.
 
     Args:
         counts: (K, G) how many examples of each of G groups each cell holds.
@@ -153,13 +153,13 @@ def mean_colours(counts: np.ndarray, colours: Sequence[str]) -> np.ndarray:
 
 
 def scale_colours(values: np.ndarray, low: float, high: float, scale: str) -> np.ndarray:
-    """The colour of each of (K,) values on one of plotly's scales from `low` to `high`, (K, 3) uint8."""
+    """Look up (K,) values on one of plotly's colour scales from `low` to `high`, (K, 3) uint8."""
     shades = np.array([unlabel_rgb(shade) for shade in sample_colorscale(scale, SHADES)])
     at = np.clip((values - low) / (high - low), 0, 1)
     return np.round(shades[np.round(at * (SHADES - 1)).astype(int)]).astype(np.uint8)
 
 
-def _padded(values: np.ndarray) -> tuple[float, float]:
+def _pad_with_margin(values: np.ndarray) -> tuple[float, float]:
     if not len(values):
         return 0.0, 1.0
     low, high = float(values.min()), float(values.max())

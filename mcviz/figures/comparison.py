@@ -1,4 +1,4 @@
-"""One example in two runs: histograms above each other, on the same axes."""
+"""One example in several runs: histograms above each other, on the same axes."""
 
 from collections.abc import Sequence
 
@@ -6,17 +6,26 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from mcviz.figures.parts import NUMBER, with_unit
-from mcviz.figures.style import ENSEMBLE, LABEL, SINGLE_PASS, all_as_labels, as_label, shortened, styled
+from mcviz.figures.style import (
+    ENSEMBLE,
+    LABEL,
+    NUMBER,
+    SINGLE_PASS,
+    apply_layout,
+    axis_title,
+    escape_label,
+    escape_labels,
+    shorten_name,
+)
 from mcviz.measures import PassSummary, significant
 
-MOST_CLASSES = 4  # for which there is room beside each other
-BINS = 25
+MOST_COMPARED_CLASSES = 4  # for which there is room beside each other
+RUN_BINS = 25
 ROW = 180  # pixels
 
 
 def classes_to_compare(one: np.ndarray, other: np.ndarray, label: int | None = None) -> list[int]:
-    """The classes that two runs say most of.
+    """Select the classes that are likeliest in two runs.
 
     Args:
         one: (C,) predictive mean in the one run.
@@ -26,7 +35,7 @@ def classes_to_compare(one: np.ndarray, other: np.ndarray, label: int | None = N
     Returns:
         Up to four classes, the likeliest in either run first, and the label among them.
     """
-    order = [int(c) for c in np.argsort(-np.maximum(one, other), kind="stable")[:MOST_CLASSES]]
+    order = [int(c) for c in np.argsort(-np.maximum(one, other), kind="stable")[:MOST_COMPARED_CLASSES]]
     return order if label is None or label in order else [*order[:-1], label]
 
 
@@ -37,12 +46,12 @@ def class_histograms(
     class_names: Sequence[str],
     label: int | None = None,
 ) -> go.Figure:
-    """What the passes of each run give some classes.
+    """Draw the probabilities that the passes of each run give some classes.
 
     Args:
         runs: the passes of each of R runs over one example; their number may differ.
         names: of the runs.
-        classes: indices of the classes that are shown.
+        classes: indices of the classes to show.
         class_names: C names.
         label: the index of the label's class, where it is known.
 
@@ -50,38 +59,39 @@ def class_histograms(
         A row of histograms for each run, a column for each class, all on the same axes: shares of the run's passes on a
         square-root scale, with a line at the predictive mean.
     """
-    shown = all_as_labels([shortened(class_names[c]) for c in classes])
+    shown = escape_labels([shorten_name(class_names[c]) for c in classes])
     titles = [f"{name}, label" if c == label else name for c, name in zip(classes, shown, strict=True)]
     figure = make_subplots(
         rows=len(runs), cols=len(classes), shared_xaxes="all", shared_yaxes="all", column_titles=titles,
-        row_titles=all_as_labels([shortened(name) for name in names]), horizontal_spacing=0.03, vertical_spacing=0.08,
+        row_titles=escape_labels([shorten_name(name) for name in names]),
+        horizontal_spacing=0.03, vertical_spacing=0.08,
     )  # fmt: skip
-    middles = (np.arange(BINS) + 0.5) / BINS
+    middles = (np.arange(RUN_BINS) + 0.5) / RUN_BINS
     for row, (summary, name) in enumerate(zip(runs, names, strict=True), 1):
         for column, c in enumerate(classes, 1):
-            counts = summary.histograms[c].reshape(BINS, -1).sum(axis=1)
+            counts = summary.histograms[c].reshape(RUN_BINS, -1).sum(axis=1)
             figure.add_bar(
                 x=middles,
                 y=np.sqrt(counts / summary.passes),
                 customdata=counts,
-                width=1 / BINS,
+                width=1 / RUN_BINS,
                 marker={"color": LABEL if c == label else SINGLE_PASS, "line": {"width": 0}},
-                hovertemplate=f"{as_label(name)}: %{{customdata:,}} of {summary.passes:,} passes give "
-                f"{as_label(class_names[c])} about %{{x:.0%}}<extra></extra>",
+                hovertemplate=f"{escape_label(name)}: %{{customdata:,}} of {summary.passes:,} passes give "
+                f"{escape_label(class_names[c])} about %{{x:.0%}}<extra></extra>",
                 row=row,
                 col=column,
             )
-            figure.add_trace(_mean(float(summary.mean[c]), 1.0, ".1%"), row=row, col=column)
+            figure.add_trace(_mean_line(float(summary.mean[c]), 1.0, ".1%"), row=row, col=column)
     figure.update_xaxes(range=[0, 1], tickvals=[0, 0.5, 1], ticktext=["0", "0.5", "1"])
     figure.update_xaxes(title="probability", row=len(runs), col=1)
     figure.update_yaxes(range=[0, 1.02], tickvals=np.sqrt([0, 0.1, 0.5, 1]), ticktext=["0", "10%", "50%", "100%"])
-    return _framed(figure, len(runs))
+    return _frame_rows(figure, len(runs))
 
 
 def output_histograms(
     runs: Sequence[np.ndarray], names: Sequence[str], *, unit: str = "", label: float | None = None
 ) -> go.Figure:
-    """What the passes of each run predict of a target.
+    """Draw what the passes of each run predict for a target.
 
     Args:
         runs: (T,) the mean that each pass predicts of one example, for each of R runs; T may differ.
@@ -94,11 +104,11 @@ def output_histograms(
         predictive mean and at the label.
     """
     known = [] if label is None else [np.array([label])]
-    edges = np.histogram_bin_edges(np.concatenate(runs).astype(np.float64), bins=BINS)
+    edges = np.histogram_bin_edges(np.concatenate(runs).astype(np.float64), bins=RUN_BINS)
     both = np.concatenate([*runs, *known])
     figure = make_subplots(
         rows=len(runs), cols=1, shared_xaxes="all", shared_yaxes="all",
-        row_titles=all_as_labels([shortened(name) for name in names]), vertical_spacing=0.08,
+        row_titles=escape_labels([shorten_name(name) for name in names]), vertical_spacing=0.08,
     )  # fmt: skip
     shares = [np.histogram(outputs, bins=edges)[0] / len(outputs) for outputs in runs]
     top = max(float(share.max()) for share in shares)
@@ -108,25 +118,25 @@ def output_histograms(
             y=share,
             width=np.diff(edges),
             marker={"color": SINGLE_PASS, "line": {"width": 0}},
-            hovertemplate=f"{as_label(name)}: %{{y:.1%}} of the passes near %{{x:{NUMBER}}}<extra></extra>",
+            hovertemplate=f"{escape_label(name)}: %{{y:.1%}} of the passes near %{{x:{NUMBER}}}<extra></extra>",
             row=row,
             col=1,
         )
-        figure.add_trace(_mean(float(outputs.mean(dtype=np.float64)), top, NUMBER), row=row, col=1)
+        figure.add_trace(_mean_line(float(outputs.mean(dtype=np.float64)), top, NUMBER), row=row, col=1)
         if label is not None:
             line = {"color": LABEL, "width": 3, "dash": "dash"}
-            told = f"label {significant(label)}<extra></extra>"
+            hover = f"label {significant(label)}<extra></extra>"
             figure.add_scatter(
-                x=[label, label], y=[0, top], mode="lines", line=line, hovertemplate=told, row=row, col=1
+                x=[label, label], y=[0, top], mode="lines", line=line, hovertemplate=hover, row=row, col=1
             )
     margin = 0.03 * float(np.ptp(both)) or 1.0
     figure.update_xaxes(range=[float(both.min()) - margin, float(both.max()) + margin])
-    figure.update_xaxes(title=with_unit("prediction", unit), row=len(runs), col=1)
+    figure.update_xaxes(title=axis_title("prediction", unit), row=len(runs), col=1)
     figure.update_yaxes(range=[0, 1.05 * top], tickformat=".0%")
-    return _framed(figure, len(runs))
+    return _frame_rows(figure, len(runs))
 
 
-def _mean(value: float, top: float, number: str) -> go.Scatter:
+def _mean_line(value: float, top: float, number: str) -> go.Scatter:
     return go.Scatter(
         x=[value, value],
         y=[0, top],
@@ -136,6 +146,6 @@ def _mean(value: float, top: float, number: str) -> go.Scatter:
     )
 
 
-def _framed(figure: go.Figure, rows: int) -> go.Figure:
+def _frame_rows(figure: go.Figure, rows: int) -> go.Figure:
     figure.update_xaxes(showticklabels=True, row=rows)
-    return styled(figure, rows * ROW + 60).update_layout(showlegend=False, bargap=0, margin={"r": 28})
+    return apply_layout(figure, rows * ROW + 60).update_layout(showlegend=False, bargap=0, margin={"r": 28})

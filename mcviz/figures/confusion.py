@@ -12,15 +12,15 @@ from mcviz.figures.style import (
     LABEL,
     NAMED_CLASSES,
     SELECTED,
-    all_as_labels,
-    shortened,
-    styled,
+    apply_layout,
+    escape_labels,
+    shorten_name,
     uncertainty_scale,
 )
 
-NARROWEST = 280  # pixels that all cells together have on a phone
-SMALLEST = 3  # pixels, a cell; with more than about a hundred classes cells cover each other
-EMPTY = "rgba(128, 136, 148, 0.12)"  # of cells that hold nothing
+NARROWEST_MATRIX = 280  # pixels that all cells together have on a phone
+SMALLEST_CELL = 3  # pixels, a cell; with more than about a hundred classes cells cover each other
+EMPTY_CELLS = "rgba(128, 136, 148, 0.12)"  # of cells that hold nothing
 EDGE = "rgba(128, 136, 148, 0.35)"
 RIGHT = LABEL  # the colour of the diagonal, where prediction and label are the same
 
@@ -34,14 +34,14 @@ def confusion_matrix(
     uncertain_when: Literal["low", "high"] = "high",
     selected: tuple[int, int] | None = None,
 ) -> go.Figure:
-    """The confusion matrix, as filled cells that can be clicked.
+    """Draw the confusion matrix, as filled cells that can be clicked.
 
     Args:
         labels: (N,) integer classes.
         predictions: (N,) integer classes.
         class_names: C names.
         values: (N,) a score to average in each cell; without it, examples are counted.
-        title: of what a cell's colour means.
+        title: of the colour bar.
         uncertain_when: which values of the score mean uncertain; their cells are the brightest.
         selected: the label and the prediction of the cell that is marked, if any.
 
@@ -50,14 +50,14 @@ def confusion_matrix(
         nearly all examples, has one colour of its own where examples are counted, and an outline where a score is
         averaged.
     """
-    classes, names = len(class_names), all_as_labels(class_names)
+    classes, names = len(class_names), escape_labels(class_names)
     cells = _cells(labels, predictions, classes, values, uncertain_when)
     figure = go.Figure()
     right = cells.numbers // classes == cells.numbers % classes
     for members, on_diagonal in ((~right, False), (right, True)):
         if members.any():
             figure.add_trace(_bars(cells, members, names, selected, averaged=values is not None, right=on_diagonal))
-    short = [shortened(name) for name in class_names]
+    short = [shorten_name(name) for name in class_names]
     figure.update_layout(
         coloraxis={
             "cmin": cells.lowest,
@@ -67,11 +67,11 @@ def confusion_matrix(
         }
     )
     every = -(-classes // NAMED_CLASSES)  # as many names as there is room for
-    axis = {"tickvals": list(range(0, classes, every)), "ticktext": all_as_labels(short[::every]), "showgrid": False}
+    axis = {"tickvals": list(range(0, classes, every)), "ticktext": escape_labels(short[::every]), "showgrid": False}
     figure.update_xaxes(title="prediction", range=[-0.5, classes - 0.5], zeroline=False, **axis)
     figure.update_yaxes(title="label", range=[classes - 0.5, -0.5], zeroline=False, **axis)
-    figure.update_layout(clickmode="event+select", barmode="overlay", plot_bgcolor=EMPTY)
-    return styled(figure, 560).update_layout(bargap=0, showlegend=False)
+    figure.update_layout(clickmode="event+select", barmode="overlay", plot_bgcolor=EMPTY_CELLS)
+    return apply_layout(figure, 560).update_layout(bargap=0, showlegend=False)
 
 
 def _bars(
@@ -87,7 +87,7 @@ def _bars(
     classes, numbers, colours = len(names), cells.numbers[members], cells.colours[members]
     rows, columns = np.divmod(numbers, classes)
     brightness = (colours - cells.lowest) / (cells.highest - cells.lowest)
-    plain = right and not averaged  # in a colour that says nothing but that
+    plain = right and not averaged  # the diagonal has one colour of its own
     dark_ink = np.full(len(numbers), True) if plain else cells.is_bright(brightness)
     mean = ", mean %{text}" if averaged else ""
     few = classes <= NAMED_CLASSES
@@ -123,7 +123,7 @@ def _edge(classes: int, fill: dict[str, Any], *, outlined: bool) -> dict[str, An
         return {"color": RIGHT, "width": 2 if classes <= NAMED_CLASSES else 1}
     if classes <= NAMED_CLASSES:
         return {"color": EDGE, "width": 1}
-    return {**fill, "width": max(0, SMALLEST - NARROWEST / classes)}
+    return {**fill, "width": max(0, SMALLEST_CELL - NARROWEST_MATRIX / classes)}
 
 
 @dataclass(frozen=True)
@@ -139,14 +139,14 @@ class _Cells:
     low_is_bright: bool
 
     def is_bright(self, brightness: np.ndarray) -> np.ndarray:
-        """Whether numbers have to be dark on cells of this brightness, 0 to 1 along the scale."""
+        """Whether text on cells of this brightness, 0 to 1 along the scale, should be dark."""
         return brightness < 0.45 if self.low_is_bright else brightness > 0.55
 
 
 def _cells(
     labels: np.ndarray, predictions: np.ndarray, classes: int, values: np.ndarray | None, uncertain_when: str
 ) -> _Cells:
-    numbers, places, counts = _occurring(labels * classes + predictions, classes**2)
+    numbers, places, counts = _count_cells(labels * classes + predictions, classes**2)
     low = uncertain_when == "low"
     if values is None:
         mistakes = counts[numbers // classes != numbers % classes]
@@ -158,8 +158,8 @@ def _cells(
     return _Cells(numbers, counts, [f"{value:.2f}" for value in means], means, lowest, highest, low)
 
 
-def _occurring(cells: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The numbers of cells that occur, the index of each one's own among them, and how often they do."""
+def _count_cells(cells: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The numbers of the cells that occur, the index of each example's cell among them, and their counts."""
     if most > len(cells):  # a table of all would be large, and sorting so few is quick
         return np.unique(cells, return_inverse=True, return_counts=True)
     counts = np.bincount(cells, minlength=most)

@@ -1,23 +1,35 @@
-"""How well detectors find OOD examples: the shades of a table, a ROC curve, and the distributions of an OOD score."""
+"""OOD detectors: the shades of a table, AUROCs, a ROC curve, and the distributions of an OOD score."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 
-from mcviz.figures.style import DETERMINISTIC, ENSEMBLE, LABEL, NEUTRAL, SINGLE_PASS, as_label, shortened, styled
+from mcviz.figures.style import (
+    DETERMINISTIC,
+    ENSEMBLE,
+    LABEL,
+    NEUTRAL,
+    SINGLE_PASS,
+    apply_layout,
+    escape_label,
+    shorten_name,
+)
 
-FAR, NEAR = 0.1, 0.0001  # distances from perfection with a shade of their own; all beyond look alike
+FAR_FROM_PERFECT, NEAR_PERFECT = (
+    0.1,
+    0.0001,
+)  # distances from perfection with a shade of their own; all beyond look alike
 GUESSING = 0.5  # the AUROC of chance, and the lowest that is drawn
 THUMBNAILS = 0.09  # of the width of the plot
 SET_HEIGHT = 36  # pixels
 LONGEST_SET = 24  # characters of a name
-COLOURS = (ENSEMBLE, LABEL, "#CC79A7", SINGLE_PASS, DETERMINISTIC, NEUTRAL)
+DETECTOR_COLOURS = (ENSEMBLE, LABEL, "#CC79A7", SINGLE_PASS, DETERMINISTIC, NEUTRAL)
 SYMBOLS = ("circle", "diamond", "square", "circle-open", "diamond-open", "x")
 LIGHT, DARK = (243, 246, 249), (0, 114, 178)
 
 
-def shades(shares: np.ndarray, *, perfect: float = 1, far: float = FAR) -> np.ndarray:
+def shade_cells(shares: np.ndarray, *, perfect: float = 1, far: float = FAR_FROM_PERFECT) -> np.ndarray:
     """Colour the cells of a table, the better the darker, on a logarithmic scale of the distance from perfection.
 
     Args:
@@ -28,8 +40,8 @@ def shades(shares: np.ndarray, *, perfect: float = 1, far: float = FAR) -> np.nd
     Returns:
         (D, S) CSS for the background and for the text, so that both themes can read it.
     """
-    errors = np.clip(np.abs(perfect - shares), NEAR, far)
-    depth = np.log(far / errors) / np.log(far / NEAR)
+    errors = np.clip(np.abs(perfect - shares), NEAR_PERFECT, far)
+    depth = np.log(far / errors) / np.log(far / NEAR_PERFECT)
     words = np.full(shares.shape, "", dtype=object)
     for cell in zip(*np.nonzero(np.isfinite(shares)), strict=True):
         red, green, blue = (
@@ -56,7 +68,7 @@ def auroc_of_sets(sets: Sequence[str], values: Mapping[str, np.ndarray], picture
     floor = max(GUESSING, np.floor(20 * lowest) / 20)
     room = THUMBNAILS * (1 - floor) if any(pictures) else 0.0
     offsets = np.linspace(0.32, -0.32, len(values)) if len(values) > 1 else np.zeros(1)
-    for (name, each), offset, colour, symbol in zip(values.items(), offsets, COLOURS, SYMBOLS, strict=False):
+    for (name, each), offset, colour, symbol in zip(values.items(), offsets, DETECTOR_COLOURS, SYMBOLS, strict=False):
         value, low, high = np.maximum(each, floor).T
         figure.add_scatter(
             x=value,
@@ -75,10 +87,10 @@ def auroc_of_sets(sets: Sequence[str], values: Mapping[str, np.ndarray], picture
                 "width": 0,
                 "color": colour,
             },
-            name=as_label(name),
+            name=escape_label(name),
             customdata=each,
-            hovertext=[as_label(label) for label in sets],
-            hovertemplate=f"%{{hovertext}}: {as_label(name)} %{{customdata[0]:.3f}}, "
+            hovertext=[escape_label(label) for label in sets],
+            hovertemplate=f"%{{hovertext}}: {escape_label(name)} %{{customdata[0]:.3f}}, "
             "95% interval %{customdata[1]:.3f} to %{customdata[2]:.3f}<extra></extra>",
         )
     for row, picture in zip(rows, pictures, strict=False):
@@ -91,9 +103,9 @@ def auroc_of_sets(sets: Sequence[str], values: Mapping[str, np.ndarray], picture
     figure.update_xaxes(
         title="AUROC", range=[floor - room, 1 + 0.01 * (1 - floor)], tickvals=ticks, tickformat=".2f", zeroline=False
     )
-    labels = [as_label(shortened(label) if len(label) > LONGEST_SET else label) for label in sets]
+    labels = [escape_label(shorten_name(label) if len(label) > LONGEST_SET else label) for label in sets]
     figure.update_yaxes(tickvals=rows, ticktext=labels, range=[rows.min() - 0.55, 0.55], showgrid=False, zeroline=False)
-    return styled(figure, 90 + SET_HEIGHT * len(sets))
+    return apply_layout(figure, 90 + SET_HEIGHT * len(sets))
 
 
 def roc_curve(
@@ -112,7 +124,7 @@ def roc_curve(
         name: of the detector.
         compared: (P,) true positive rates of another detector.
         compared_with: its name.
-        in_distribution: what the in-distribution examples are.
+        in_distribution: a name of the in-distribution examples.
 
     Returns:
         Two lines; the axis of false positives is linear to the eye in its square root, so that its lower end is seen.
@@ -139,13 +151,13 @@ def roc_curve(
         range=[0, 1],
     )
     figure.update_yaxes(title="true positive rate", tickformat=".0%", range=[0, 1.02])
-    return styled(figure, 340)
+    return apply_layout(figure, 340)
 
 
 def ood_score_distributions(
     edges: np.ndarray, in_distribution: np.ndarray, out_of_distribution: np.ndarray, names: Sequence[str]
 ) -> go.Figure:
-    """Draw how a detector's OOD score is distributed in and out of distribution.
+    """Draw the distributions of a detector's OOD score in and out of distribution.
 
     Args:
         edges: (B + 1,) of the bins, ascending.
@@ -171,4 +183,4 @@ def ood_score_distributions(
         )
     figure.update_xaxes(title="OOD score")
     figure.update_yaxes(title="share of examples", tickformat=".0%", rangemode="tozero")
-    return styled(figure, 340)
+    return apply_layout(figure, 340)

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 import numpy as np
 from PIL import Image
 
-CRISP_BELOW = 112  # pixels; what is larger is scaled smoothly
+CRISP_BELOW = 112  # pixels; larger images are scaled smoothly
 JPEG_QUALITY = 85
 
 
-def as_pixels(images: np.ndarray) -> np.ndarray:
-    """Images as 8-bit pixels that can be looked at.
+def to_pixels(images: np.ndarray) -> np.ndarray:
+    """Convert images to 8-bit pixels, grey or RGB.
 
     Args:
         images: (…, height, width, channels) uint8, or floating point in 0..1.
@@ -34,7 +34,7 @@ def contact_sheet(images: np.ndarray, columns: int) -> np.ndarray:
     Returns:
         (rows × height, columns × width, 1 or 3) uint8.
     """
-    pixels = as_pixels(images)
+    pixels = to_pixels(images)
     count, height, width, channels = pixels.shape
     rows = -(-count // columns)
     sheet = np.zeros((rows * columns, height, width, channels), dtype=np.uint8)
@@ -44,16 +44,16 @@ def contact_sheet(images: np.ndarray, columns: int) -> np.ndarray:
 
 
 def png(image: np.ndarray, scale: int = 1) -> bytes:
-    """One image as a PNG file, each pixel enlarged to a crisp square.
+    """Encode one image as a PNG file, each pixel enlarged to a crisp square.
 
     Args:
-        image: (height, width, channels) uint8, or floating point in 0..1, which `as_pixels` makes grey or RGB.
+        image: (height, width, channels) uint8, or floating point in 0..1, as `to_pixels` takes it.
         scale: the side of a pixel's square.
 
     Returns:
         The file's bytes.
     """
-    pixels = as_pixels(image)
+    pixels = to_pixels(image)
     if pixels.shape[-1] == 1:
         pixels = pixels[..., 0]
     picture = Image.fromarray(pixels)
@@ -65,12 +65,12 @@ def png(image: np.ndarray, scale: int = 1) -> bytes:
 
 
 def png_url(image: np.ndarray, scale: int = 1) -> str:
-    """One image as `png` makes it, as an address that holds it: nothing has to be fetched."""
+    """Encode one image as `png` does, in a `data:` address."""
     return "data:image/png;base64," + base64.b64encode(png(image, scale)).decode()
 
 
 def picture_url(image: np.ndarray, side: int) -> str:
-    """One image at a size to be looked at, as an address that holds it.
+    """Encode one image at a size to be looked at, in a `data:` address.
 
     Args:
         image: (height, width, channels) uint8, or floating point in 0..1.
@@ -83,11 +83,11 @@ def picture_url(image: np.ndarray, side: int) -> str:
     longer = max(image.shape[:2])
     if longer < CRISP_BELOW:
         return png_url(image, scale=max(1, 2 * side // longer))
-    return png_url(_scaled(image, 2 * side))
+    return png_url(_scale_down(image, 2 * side))
 
 
 def sheet_url(images: np.ndarray, columns: int, side: int) -> str:
-    """Images composed into one picture, as an address that holds it.
+    """Compose images into one picture, and encode it in a `data:` address.
 
     Args:
         images: (n, height, width, channels) uint8, or floating point in 0..1.
@@ -102,12 +102,12 @@ def sheet_url(images: np.ndarray, columns: int, side: int) -> str:
     if max(height, width) < CRISP_BELOW:
         return png_url(contact_sheet(images, columns))
     file = io.BytesIO()
-    _picture(contact_sheet(thumbnails(images, side), columns)).save(file, "JPEG", quality=JPEG_QUALITY)
+    _to_rgb(contact_sheet(thumbnails(images, side), columns)).save(file, "JPEG", quality=JPEG_QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
 
 
 def thumbnails(images: Iterable[np.ndarray], side: int) -> np.ndarray:
-    """Images of one shape, at least one, made small one after the other.
+    """Scale images of one shape, at least one, to thumbnails, one after the other.
 
     Args:
         images: (height, width, channels) uint8 each, or floating point in 0..1.
@@ -116,18 +116,20 @@ def thumbnails(images: Iterable[np.ndarray], side: int) -> np.ndarray:
     Returns:
         (n, h, w, 1 or 3) uint8; images that are no larger keep every pixel.
     """
-    return np.stack([as_pixels(image) if max(image.shape[:2]) <= side else _scaled(image, side) for image in images])
+    return np.stack(
+        [to_pixels(image) if max(image.shape[:2]) <= side else _scale_down(image, side) for image in images]
+    )
 
 
-def _scaled(image: np.ndarray, side: int) -> np.ndarray:
-    """(h, w, 3) uint8: an image, scaled down until neither side is longer than that."""
+def _scale_down(image: np.ndarray, side: int) -> np.ndarray:
+    """Scale an image down until neither side is longer: (h, w, 3) uint8."""
     height, width = image.shape[:2]
     share = min(1.0, side / max(height, width))
     size = max(1, round(width * share)), max(1, round(height * share))
-    return np.asarray(_picture(image).resize(size, Image.Resampling.BOX))
+    return np.asarray(_to_rgb(image).resize(size, Image.Resampling.BOX))
 
 
-def _picture(image: np.ndarray) -> Image.Image:
-    """An image in the three colours that a JPEG has."""
-    pixels = as_pixels(image)
+def _to_rgb(image: np.ndarray) -> Image.Image:
+    """Convert an image to RGB."""
+    pixels = to_pixels(image)
     return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).convert("RGB")

@@ -1,17 +1,114 @@
-"""Every single pass over one example."""
+"""All passes over one example: class by class, pass by pass, and how their mean settles."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 
-from mcviz.figures.parts import NUMBER, band, with_unit
-from mcviz.figures.style import ENSEMBLE, LABEL, NEUTRAL, all_as_labels, class_colour, styled
-from mcviz.measures import significant
+from mcviz.figures.style import (
+    ENSEMBLE,
+    LABEL,
+    NAMED_CLASSES,
+    NEUTRAL,
+    NUMBER,
+    SPREAD,
+    apply_layout,
+    axis_title,
+    band,
+    class_colour,
+    escape_labels,
+)
+from mcviz.measures import PassSummary, significant
+
+OTHER_CLASSES = "other classes"
+LIKELIEST = 10  # classes of many that are shown of one example, or of a sweep
+SHORT_NAME = 4  # letters, which fit under a bar
+LONG_NAME = 14  # letters, above which names stand beside lying bars
+BAR_HEIGHT = 26  # pixels, the height of a lying bar
+NARROWEST_BARS = 150  # pixels, the room that the names leave to lying bars
+
+
+def select_classes(values: np.ndarray, label: int | None = None) -> list[int]:
+    """Select the classes that there is room for.
+
+    Args:
+        values: (C,) by which classes are chosen, such as the predictive mean.
+        label: the index of a class to show in any case.
+
+    Returns:
+        All of up to 20 classes in their order; of more the ten of the highest values, those first, and the label.
+    """
+    if len(values) <= NAMED_CLASSES:
+        return list(range(len(values)))
+    likeliest = [int(c) for c in np.argsort(-values, kind="stable")[:LIKELIEST]]
+    return likeliest if label is None or label in likeliest else [*likeliest, label]
+
+
+def group_by_role(prediction: int, label: int | None, classes: Sequence[int]) -> list[tuple[str, str, list[int]]]:
+    """Group classes of one example into its prediction, its label and all others.
+
+    Args:
+        prediction: the index of the predicted class.
+        label: the index of the label's class, where it is known.
+        classes: their indices.
+
+    Returns:
+        For each group its name, its colour and its classes; groups without a class are left out.
+    """
+    roles = {prediction: ("prediction" if label != prediction else "prediction and label", ENSEMBLE)}
+    if label is not None:
+        roles.setdefault(label, ("label", LABEL))
+    others = [c for c in classes if c not in roles]
+    named = [(name, colour, [c]) for c, (name, colour) in roles.items()]
+    return [*named, (OTHER_CLASSES, NEUTRAL, others)] if others else named
+
+
+def class_probabilities(summary: PassSummary, class_names: Sequence[str], label: int | None = None) -> go.Figure:
+    """Draw the predictive mean of each class, with one standard deviation over the passes to either side.
+
+    Args:
+        summary: of one example's passes.
+        class_names: C names.
+        label: the index of the label's class, where it is known.
+
+    Returns:
+        A bar chart of `select_classes`, the prediction in blue, the label in green where it is another class; of lying
+        bars where names are long.
+    """
+    mean, std, names = summary.mean, summary.std, escape_labels(class_names)
+    shown = select_classes(mean, label)
+    lying = max(len(class_names[c]) for c in shown) > LONG_NAME
+    across, up = ("y", "x") if lying else ("x", "y")
+    figure = go.Figure()
+    for name, colour, classes in group_by_role(summary.prediction, label, shown):
+        low = np.minimum(std, mean)[classes]
+        high = np.minimum(std, 1 - mean)[classes]
+        spread = {"type": "data", "array": high, "arrayminus": low, "thickness": 1.5, "width": 4, "color": SPREAD}
+        figure.add_bar(
+            **{across: [names[c] for c in classes], up: mean[classes], f"error_{up}": spread},
+            orientation="h" if lying else "v",
+            marker_color=colour,
+            name=name,
+            customdata=std[classes],
+            hovertemplate=f"%{{{across}}}: %{{{up}:.1%}} ± %{{customdata:.1%}}<extra></extra>",
+        )
+    # Room for the labels that is known beforehand need not be found out by drawing all twice.
+    order = {"type": "category", "categoryorder": "array", "categoryarray": [names[c] for c in shown]}
+    probability = {"title": "probability", "tickformat": ".0%", "range": [0, 1.04], "automargin": False}
+    if lying:
+        figure.update_xaxes(**probability)
+        figure.update_yaxes(**order, autorange="reversed", dtick=1, automargin=True)
+        return apply_layout(figure, 120 + BAR_HEIGHT * len(shown)).update_layout(
+            margin_b=52, minreducedwidth=NARROWEST_BARS
+        )
+    long_names = max(len(class_names[c]) for c in shown) > SHORT_NAME
+    figure.update_xaxes(title="class", **order, automargin=long_names)
+    figure.update_yaxes(**probability)
+    return apply_layout(figure, 340).update_layout(margin={"l": 68, "b": 52})
 
 
 def two_classes(probs: np.ndarray, first: int, second: int, class_names: Sequence[str]) -> go.Figure:
-    """The probability of one class against that of another, one point a pass.
+    """Draw the probability of one class against that of another, one point a pass.
 
     Two clusters in opposite corners: the passes disagree. One cloud along the diagonal: each pass is uncertain.
 
@@ -24,7 +121,7 @@ def two_classes(probs: np.ndarray, first: int, second: int, class_names: Sequenc
     Returns:
         A scatter chart of T points, coloured by each pass's own prediction.
     """
-    votes, names = probs.argmax(axis=-1), all_as_labels(class_names)
+    votes, names = probs.argmax(axis=-1), escape_labels(class_names)
     figure = go.Figure()
     for predicted in (first, second, -1):
         members = ~np.isin(votes, (first, second)) if predicted < 0 else votes == predicted
@@ -39,11 +136,11 @@ def two_classes(probs: np.ndarray, first: int, second: int, class_names: Sequenc
             )
     for axis, c in ((figure.update_xaxes, first), (figure.update_yaxes, second)):
         axis(title=f"probability of {names[c]}", range=[-0.02, 1.02], tickformat=".0%")
-    return styled(figure, 420)
+    return apply_layout(figure, 420)
 
 
 def estimate_by_passes(probs: np.ndarray, classes: Sequence[int], class_names: Sequence[str]) -> go.Figure:
-    """How the predictive mean settles as passes are added, with two standard errors to either side.
+    """Draw how the predictive mean settles as passes are added, with two standard errors to either side.
 
     Args:
         probs: (T, C) probabilities of one example.
@@ -53,31 +150,31 @@ def estimate_by_passes(probs: np.ndarray, classes: Sequence[int], class_names: S
     Returns:
         One line and one band a class over 1 … T passes.
     """
-    figure, names = go.Figure(), all_as_labels(class_names)
+    figure, names = go.Figure(), escape_labels(class_names)
     for c in classes:
-        count, mean, error = _settling(probs[:, c])
+        count, mean, error = _running_mean(probs[:, c])
         colour = class_colour(c)
         figure.add_trace(band(count, np.maximum(mean - error, 0), np.minimum(mean + error, 1), colour))
-        figure.add_trace(_settling_line(count, mean, names[c], colour, ".1%"))
+        figure.add_trace(_mean_line(count, mean, names[c], colour, ".1%"))
     figure.update_xaxes(title="passes")
     figure.update_yaxes(title="predictive mean", tickformat=".0%", range=[0, 1.02])
-    return styled(figure, 420)
+    return apply_layout(figure, 420)
 
 
 def output_by_passes(outputs: np.ndarray, label: float | None = None, unit: str = "") -> go.Figure:
-    """How the predictive mean of a target settles as passes are added, with two standard errors to either side.
+    """Draw how the predictive mean of a target settles as passes are added, with two standard errors to either side.
 
     Args:
-        outputs: (T,) what each pass predicts of one example.
+        outputs: (T,) the predictions of the passes for one example.
         label: the true value, where it is known.
         unit: of the target.
 
     Returns:
         A line and a band over 1 … T passes, and the label as a level.
     """
-    count, mean, error = _settling(outputs)
+    count, mean, error = _running_mean(outputs)
     figure = go.Figure([band(count, mean - error, mean + error, ENSEMBLE)])
-    figure.add_trace(_settling_line(count, mean, "predictive mean", ENSEMBLE, NUMBER))
+    figure.add_trace(_mean_line(count, mean, "predictive mean", ENSEMBLE, NUMBER))
     if label is not None:
         figure.add_scatter(
             x=count[[0, -1]],
@@ -88,11 +185,11 @@ def output_by_passes(outputs: np.ndarray, label: float | None = None, unit: str 
             hovertemplate=f"label {significant(label)}<extra></extra>",
         )
     figure.update_xaxes(title="passes")
-    figure.update_yaxes(title=with_unit("predictive mean", unit))
-    return styled(figure, 420)
+    figure.update_yaxes(title=axis_title("predictive mean", unit))
+    return apply_layout(figure, 420)
 
 
-def _settling(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _running_mean(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(T,) each: 1 … T, the mean of the first t values, and two standard errors of it."""
     count, first = np.arange(1, len(values) + 1), float(values[0])
     away = values.astype(np.float64) - first  # or the squares of large values would leave no digits for their variance
@@ -101,7 +198,7 @@ def _settling(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return count, first + mean, 2 * np.sqrt(variance / count)
 
 
-def _settling_line(count: np.ndarray, mean: np.ndarray, name: str, colour: str, number: str) -> go.Scatter:
+def _mean_line(count: np.ndarray, mean: np.ndarray, name: str, colour: str, number: str) -> go.Scatter:
     return go.Scatter(
         x=count,
         y=mean,

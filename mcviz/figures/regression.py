@@ -1,4 +1,4 @@
-"""Predictions of a number: against the truth, errors against doubt, intervals, and the passes over one example."""
+"""Regression: predictions against labels, errors against scores, intervals, and the passes over one example."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -7,9 +7,21 @@ import numpy as np
 import plotly.graph_objects as go
 
 from mcviz.figures.cells import Window
-from mcviz.figures.parts import NUMBER, band, diagonal, histogram, level, padded, with_unit
 from mcviz.figures.scores import coloured_map, scatter
-from mcviz.figures.style import DETERMINISTIC, ENSEMBLE, LABEL, SPREAD, styled
+from mcviz.figures.style import (
+    DETERMINISTIC,
+    ENSEMBLE,
+    LABEL,
+    NUMBER,
+    SPREAD,
+    apply_layout,
+    axis_title,
+    band,
+    diagonal,
+    pad_range,
+    pass_histogram,
+    vertical_line,
+)
 from mcviz.measures import significant
 from mcviz.measures.prediction_intervals import IntervalCalibration
 
@@ -32,7 +44,7 @@ def predicted_against_true(
     selected: np.ndarray | None = None,
     window: Window | None = None,
 ) -> go.Figure:
-    """One point an example, the label along the x axis and the prediction along the y axis, with the diagonal.
+    """Draw one point an example, the label along the x axis and the prediction along the y axis, with the diagonal.
 
     Args:
         labels: (N,) true values.
@@ -50,9 +62,9 @@ def predicted_against_true(
     Returns:
         A scatter chart whose points carry their example's number as `customdata`.
     """
-    axes = with_unit("label", unit), with_unit("prediction", unit)
+    axes = axis_title("label", unit), axis_title("prediction", unit)
     if score is None:
-        figure = _of_one_colour(labels, predictions, examples, axes, outline, selected, window)
+        figure = _scatter_in_one_colour(labels, predictions, examples, axes, outline, selected, window)
     else:
         figure = coloured_map(
             labels,
@@ -72,7 +84,7 @@ def predicted_against_true(
     figure.add_shape(
         **diagonal(float(min(labels.min(), predictions.min())), float(max(labels.max(), predictions.max())))
     )
-    return _told(figure, "label", "prediction")
+    return _set_hover(figure, "label", "prediction")
 
 
 def error_against_score(
@@ -86,7 +98,7 @@ def error_against_score(
     selected: np.ndarray | None = None,
     window: Window | None = None,
 ) -> go.Figure:
-    """One point an example, its score along the x axis and its absolute error along the y axis.
+    """Draw one point an example, its score along the x axis and its absolute error along the y axis.
 
     Args:
         values: (N,) the score.
@@ -102,8 +114,8 @@ def error_against_score(
         A scatter chart whose points carry their example's number as `customdata`, and a line through the medians of
         each tenth of the examples, in the order of the score.
     """
-    axes = title, with_unit("absolute error", unit)
-    figure = _of_one_colour(values, errors, examples, axes, outline, selected, window)
+    axes = title, axis_title("absolute error", unit)
+    figure = _scatter_in_one_colour(values, errors, examples, axes, outline, selected, window)
     tenths = np.array_split(np.argsort(values, kind="stable"), min(TENTHS, len(values)))
     medians = [(np.median(values[tenth]), np.median(errors[tenth])) for tenth in tenths]
     x, y = np.array(medians).T
@@ -115,11 +127,11 @@ def error_against_score(
         name="median of each tenth of the examples",
         hovertemplate=f"median error %{{y:{NUMBER}}} near %{{x:{NUMBER}}}<extra></extra>",
     )
-    return _told(figure, "score", "error").update_layout(showlegend=True)
+    return _set_hover(figure, "score", "error").update_layout(showlegend=True)
 
 
-def coverage_of_intervals(calibration: IntervalCalibration) -> go.Figure:
-    """How often central intervals of the predictive distribution hold the label, against how often they should.
+def interval_coverage(calibration: IntervalCalibration) -> go.Figure:
+    """Draw the observed coverage of central intervals of the predictive distribution against the nominal one.
 
     Args:
         calibration: of one target.
@@ -144,10 +156,10 @@ def coverage_of_intervals(calibration: IntervalCalibration) -> go.Figure:
     figure.add_shape(**diagonal(0, 1))
     figure.update_xaxes(title="coverage asked for", tickformat=".0%", range=[0, 1])
     figure.update_yaxes(title="labels within", tickformat=".0%", range=[0, 1.02])
-    return styled(figure, 420)
+    return apply_layout(figure, 420)
 
 
-def outputs_of_example(
+def example_outputs(
     outputs: np.ndarray,
     *,
     unit: str = "",
@@ -157,22 +169,22 @@ def outputs_of_example(
     interval: tuple[float, float] | None = None,
     coverage: float = 0.9,
 ) -> go.Figure:
-    """What every pass predicts of one example.
+    """Draw the predictions of all passes for one example.
 
     Args:
         outputs: (T,) the mean that each pass predicts.
         unit: of the target.
         variances: (T,) the variance that each pass predicts, or None.
-        deterministic: what the model predicts with dropout off, or None where that is not known.
+        deterministic: the prediction with dropout off, or None where that is not known.
         label: the true value, where it is known.
-        interval: the ends of the prediction interval, where it is shown; one that is infinite fills the chart.
+        interval: the ends of a prediction interval to show; an infinite one fills the chart.
         coverage: of the interval.
 
     Returns:
         A histogram, with a line for the predictive mean and for each of the others, the interval as a band, and with
         variances the density of the predictive distribution, as high as if it were a histogram of T draws.
     """
-    bars, edges = histogram(outputs, NUMBER)
+    bars, edges = pass_histogram(outputs, NUMBER)
     figure, top, shown = go.Figure(bars), float(max(bars.y)), [*edges]
     if variances is not None:
         x, density = _density(outputs, variances)
@@ -192,18 +204,18 @@ def outputs_of_example(
     lines += [("deterministic", deterministic, DETERMINISTIC, "dash")] if deterministic is not None else []
     lines += [("label", label, LABEL, "dot")] if label is not None else []
     for name, value, colour, dash in lines:
-        figure.add_trace(level(f"{name} {significant(value)}", value, top, colour, dash))
+        figure.add_trace(vertical_line(f"{name} {significant(value)}", value, top, colour, dash))
     shown += [value for _, value, _, _ in lines] + [end for end in interval or () if np.isfinite(end)]
-    low, high = padded(np.array(shown))
+    low, high = pad_range(np.array(shown))
     if interval is not None:
         shade = band(np.clip(interval, low, high), np.zeros(2), np.full(2, top), ENSEMBLE)
         figure.add_trace(shade.update(name=f"{coverage:.0%} interval", showlegend=True))
-    figure.update_xaxes(title=with_unit("prediction", unit), range=[low, high])
+    figure.update_xaxes(title=axis_title("prediction", unit), range=[low, high])
     figure.update_yaxes(title="passes", range=[0, top])
-    return styled(figure, 360)
+    return apply_layout(figure, 360)
 
 
-def _of_one_colour(
+def _scatter_in_one_colour(
     x: np.ndarray,
     y: np.ndarray,
     examples: np.ndarray,
@@ -218,8 +230,8 @@ def _of_one_colour(
     ).update_layout(showlegend=False)
 
 
-def _told(figure: go.Figure, x: str, y: str) -> go.Figure:
-    """Show on hover what is drawn of an example beside its number."""
+def _set_hover(figure: go.Figure, x: str, y: str) -> go.Figure:
+    """Show an example's coordinates beside its number on hover."""
     for trace in figure.data:
         if trace.customdata is not None and trace.hovertemplate:
             trace.hovertemplate = f"example %{{customdata}}: {x} %{{x:{NUMBER}}}, {y} %{{y:{NUMBER}}}<extra></extra>"
@@ -227,7 +239,7 @@ def _told(figure: go.Figure, x: str, y: str) -> go.Figure:
 
 
 def _error_bars(x: np.ndarray, y: np.ndarray, std: np.ndarray) -> go.Scattergl:
-    """A line of three points a bar, the last of them a gap: a lasso, which takes points alone, passes over it."""
+    """A line of three points a bar, the last of them a gap: unlike points, it cannot be selected by a lasso."""
     gap = np.full(len(x), np.nan)
     return go.Scattergl(
         x=np.stack([x, x, gap], axis=1).ravel(),

@@ -6,20 +6,22 @@ from typing import Literal
 import numpy as np
 import plotly.graph_objects as go
 
-from mcviz.figures.cells import FADED, MOST_POINTS, Cells, Window, mean_colours, scale_colours
+from mcviz.figures.cells import FADED, MOST_DRAWN_POINTS, Cells, Window, mean_colours, scale_colours
+from mcviz.figures.passes import select_classes
 from mcviz.figures.style import (
     CORRECT,
+    ENSEMBLE,
     NAMED_CLASSES,
     NEUTRAL,
     WRONG,
-    all_as_labels,
+    apply_layout,
     class_colour,
-    shortened,
-    styled,
+    escape_labels,
+    shorten_name,
     uncertainty_scale,
 )
 
-STANDING_OUT = 9  # pixels, a selected point of a map
+SELECTED_SIZE = 9  # pixels, a selected point of a map
 
 
 def scatter(
@@ -35,7 +37,7 @@ def scatter(
     selected: np.ndarray | None = None,
     window: Window | None = None,
 ) -> go.Figure:
-    """One point an example, in the colour of its group; where more than 20,000 are in view, cells of a grid instead.
+    """Draw one point an example, in the colour of its group; where more than 20,000 are visible, cells of a grid.
 
     Args:
         x: (N,) floating point.
@@ -45,25 +47,29 @@ def scatter(
         colours: one a group.
         examples: (N,) int, the number of each example in the run.
         axes: the titles of the axes, or None for a map whose axes mean nothing.
-        outline: corners of a polygon to be drawn around what is selected.
-        selected: (N,) bool, all others are faded; None where the browser itself shows what is selected, or all is.
-        window: what is in view; without it, all.
+        outline: corners of a polygon to draw around the selection.
+        selected: (N,) bool, all others are faded; None where the browser shows the selection, or all are selected.
+        window: the visible part; without it, all.
 
     Returns:
         A WebGL scatter chart whose points carry their example's number as `customdata`. Cells carry none.
     """
-    figure, names = go.Figure(), all_as_labels(group_names)
-    window, shown = _in_view(x, y, window)
-    as_cells = len(shown) > MOST_POINTS
+    figure, names = go.Figure(), escape_labels(group_names)
+    window, shown = _select_in_view(x, y, window)
+    as_cells = len(shown) > MOST_DRAWN_POINTS
     if window and as_cells:
-        _add_cells_of_groups(figure, Cells(x, y, window), groups, names, colours, selected)
+        _add_group_cells(figure, Cells(x, y, window), groups, names, colours, selected)
     else:
         for index, (name, colour) in enumerate(zip(names, colours, strict=True)):
             members = shown[groups[shown] == index]
             if len(members):
-                marker = {"color": colour, "size": _size(len(shown)), "opacity": _opacity(selected, members, 0.75)}
+                marker = {
+                    "color": colour,
+                    "size": _point_size(len(shown)),
+                    "opacity": _opacity(selected, members, 0.75),
+                }
                 figure.add_trace(
-                    _group(x[members], y[members], examples[members], name, marker, faded=selected is not None)
+                    _group_points(x[members], y[members], examples[members], name, marker, faded=selected is not None)
                 )
     if as_cells or selected is not None:  # a legend of faded points would be faded
         for index in np.unique(groups[shown]):
@@ -71,7 +77,7 @@ def scatter(
             figure.add_scatter(x=[None], y=[None], mode="markers", marker=swatch, name=name, legendgroup=name)
     _frame(figure, axes, outline, window)
     # Below the chart: above it, the names of ten classes would lie under the toolbar.
-    return styled(figure, 560).update_layout(
+    return apply_layout(figure, 560).update_layout(
         dragmode="lasso",
         uirevision="kept",
         showlegend=len(group_names) <= NAMED_CLASSES,
@@ -79,21 +85,21 @@ def scatter(
     )
 
 
-def _size(points: int) -> int:
-    """How large each of so many points is, in pixels."""
+def _point_size(points: int) -> int:
+    """The size of each point, in pixels."""
     return 5 if points > 2000 else 7
 
 
-def _in_view(x: np.ndarray, y: np.ndarray, window: Window | None) -> tuple[Window | None, np.ndarray]:
-    """What is in view of very many points, or of those of which a part was asked for, and which of them that are."""
-    if window is None and len(x) <= MOST_POINTS:
+def _select_in_view(x: np.ndarray, y: np.ndarray, window: Window | None) -> tuple[Window | None, np.ndarray]:
+    """The window, where there are very many points or one was given, and the numbers of the visible points."""
+    if window is None and len(x) <= MOST_DRAWN_POINTS:
         return None, np.arange(len(x))
-    everything = Window.around(x, y)
-    window = everything if window is None else window.within(everything)
+    everything = Window.fit(x, y)
+    window = everything if window is None else window.intersect(everything)
     return window, np.flatnonzero(window.contains(x, y))
 
 
-def _add_cells_of_groups(
+def _add_group_cells(
     figure: go.Figure,
     cells: Cells,
     groups: np.ndarray,
@@ -103,10 +109,12 @@ def _add_cells_of_groups(
 ) -> None:
     both = cells.cell * len(names) + groups[cells.members]
     counts = np.bincount(both, minlength=len(cells.counts) * len(names)).reshape(-1, len(names))
-    figure.add_layout_image(cells.picture(mean_colours(counts, colours), selected))
+    figure.add_layout_image(cells.layout_image(mean_colours(counts, colours), selected))
     most = counts.argmax(axis=1)
     shares = counts.max(axis=1) / cells.counts
-    figure.add_trace(cells.told([f"{share:.0%} {names[group]}" for share, group in zip(shares, most, strict=True)]))
+    figure.add_trace(
+        cells.hover_points([f"{share:.0%} {names[group]}" for share, group in zip(shares, most, strict=True)])
+    )
 
 
 def _frame(
@@ -129,7 +137,7 @@ def _frame(
         figure.update_yaxes(visible=False, scaleanchor="x")
 
 
-def _group(
+def _group_points(
     x: np.ndarray, y: np.ndarray, examples: np.ndarray, name: str, marker: dict[str, object], faded: bool
 ) -> go.Scattergl:
     return _points(x, y, examples, marker, f", {name}", 0.25).update(
@@ -141,16 +149,16 @@ def _group(
 
 
 def _points(
-    x: np.ndarray, y: np.ndarray, examples: np.ndarray, marker: dict[str, object], told: str, unselected: float
+    x: np.ndarray, y: np.ndarray, examples: np.ndarray, marker: dict[str, object], hover: str, unselected: float
 ) -> go.Scattergl:
-    """Points that carry the numbers of their examples, and tell these and more on hover."""
+    """Points that carry the numbers of their examples, and show these and `hover` on hover."""
     return go.Scattergl(
         x=x.astype(np.float32),
         y=y.astype(np.float32),
         customdata=examples,
         mode="markers",
         marker=marker,
-        hovertemplate=f"example %{{customdata}}{told}<extra></extra>",
+        hovertemplate=f"example %{{customdata}}{hover}<extra></extra>",
         unselected={"marker": {"opacity": unselected}},
     )
 
@@ -172,7 +180,7 @@ def coloured_map(
     selected: np.ndarray | None = None,
     window: Window | None = None,
 ) -> go.Figure:
-    """Examples on a plane, coloured by a score; where more than 20,000 are in view, cells of a grid by its mean.
+    """Draw examples on a plane, coloured by a score; where more than 20,000 are visible, cells of a grid by its mean.
 
     Args:
         x: (N,) position.
@@ -181,15 +189,15 @@ def coloured_map(
         title: of the colour bar.
         examples: (N,) int, the number of each example in the run.
         axes: the titles of the axes, or None for a map whose axes mean nothing.
-        outline: corners of a polygon to be drawn around what is selected.
+        outline: corners of a polygon to draw around the selection.
         uncertain_when: which values of the score mean uncertain; their points are the brightest.
-        selected: (N,) bool, all others are faded; None where the browser itself shows what is selected, or all is.
-        window: what is in view; without it, all.
+        selected: (N,) bool, all others are faded; None where the browser shows the selection, or all are selected.
+        window: the visible part; without it, all.
 
     Returns:
         A WebGL scatter chart whose points carry their example's number as `customdata`. Cells carry none.
     """
-    window, shown = _in_view(x, y, window)
+    window, shown = _select_in_view(x, y, window)
     low, high = map(float, np.percentile(values, [1, 99]))  # a few extreme values must not wash out all the others
     high, scale = high if high > low else low + 1e-6, uncertainty_scale(uncertain_when)
     colours: dict[str, object] = {
@@ -198,32 +206,34 @@ def coloured_map(
         "colorscale": scale,
         "colorbar": {"title": {"text": title, "side": "right"}, "thickness": 12},
     }
-    if window and len(shown) > MOST_POINTS:
+    if window and len(shown) > MOST_DRAWN_POINTS:
         cells = Cells(x, y, window)
         means = cells.sums(values[cells.members]) / cells.counts
         painted = scale_colours(means, low, high, scale)
-        figure = go.Figure(cells.told([f"mean {mean:.3f}" for mean in means], color=means, showscale=True, **colours))
-        figure.add_layout_image(cells.picture(painted, selected))
+        figure = go.Figure(
+            cells.hover_points([f"mean {mean:.3f}" for mean in means], color=means, showscale=True, **colours)
+        )
+        figure.add_layout_image(cells.layout_image(painted, selected))
     else:
         # The most uncertain on top.
         shown = shown[np.argsort(-values[shown] if uncertain_when == "low" else values[shown], kind="stable")]
-        figure = go.Figure(_points_of_score(x[shown], y[shown], values[shown], examples[shown], colours))
+        figure = go.Figure(_score_points(x[shown], y[shown], values[shown], examples[shown], colours))
         if selected is not None:
-            size = np.where(selected[shown], STANDING_OUT, _size(len(shown)))
+            size = np.where(selected[shown], SELECTED_SIZE, _point_size(len(shown)))
             figure.update_traces(marker={"size": size, "opacity": _opacity(selected, shown, 1)})
     _frame(figure, axes, outline, window)
-    return styled(figure, 560).update_layout(dragmode="lasso", uirevision="kept", showlegend=False)
+    return apply_layout(figure, 560).update_layout(dragmode="lasso", uirevision="kept", showlegend=False)
 
 
-def _points_of_score(
+def _score_points(
     x: np.ndarray, y: np.ndarray, values: np.ndarray, examples: np.ndarray, colours: dict[str, object]
 ) -> go.Scattergl:
-    marker = {"color": values.astype(np.float32), "size": _size(len(x)), **colours}
+    marker = {"color": values.astype(np.float32), "size": _point_size(len(x)), **colours}
     return _points(x, y, examples, marker, ": %{marker.color:.3f}", 0.2)
 
 
 def score_distributions(values: np.ndarray, correct: np.ndarray | None, title: str) -> go.Figure:
-    """How a score is distributed, correct and wrong predictions side by side.
+    """Draw the distribution of a score, correct and wrong predictions side by side.
 
     Args:
         values: (N,) the score.
@@ -250,13 +260,43 @@ def score_distributions(values: np.ndarray, correct: np.ndarray | None, title: s
         )
     figure.update_xaxes(title=title)
     figure.update_yaxes(title="share of the group", tickformat=".0%")
-    return styled(figure, 300)
+    return apply_layout(figure, 300)
+
+
+def class_counts(predictions: np.ndarray, class_names: Sequence[str]) -> go.Figure:
+    """Draw how many examples each class is predicted for.
+
+    Args:
+        predictions: (N,) integer classes.
+        class_names: C names.
+
+    Returns:
+        A bar chart over all classes, or the ten most frequent of more than 20, the most frequent one in blue.
+    """
+    every, names = np.bincount(predictions, minlength=len(class_names)), escape_labels(class_names)
+    shown = select_classes(every)
+    counts = every[shown]
+    colours = np.where(counts == counts.max(), ENSEMBLE, NEUTRAL)
+    figure = go.Figure(
+        go.Bar(
+            x=[names[c] for c in shown],
+            y=counts,
+            marker_color=colours,
+            text=counts,
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate=f"%{{y}} of {len(predictions)} examples predicted as %{{x}}<extra></extra>",
+        )
+    )
+    figure.update_xaxes(title="prediction", type="category")
+    figure.update_yaxes(title="examples")
+    return apply_layout(figure, 320)
 
 
 def class_accuracies(
     accuracy: np.ndarray, uncertainty: np.ndarray, class_names: Sequence[str], title: str
 ) -> go.Figure:
-    """For each class its share of mistakes beside its mean uncertainty.
+    """Draw the share of mistakes of each class against its mean uncertainty.
 
     Args:
         accuracy: (C,) accuracy over the examples of each label, as a fraction.
@@ -273,8 +313,8 @@ def class_accuracies(
             x=uncertainty,
             y=1 - accuracy,
             mode="markers+text" if len(class_names) <= NAMED_CLASSES else "markers",
-            text=all_as_labels(list(map(shortened, class_names))),
-            hovertext=all_as_labels(class_names),
+            text=escape_labels(list(map(shorten_name, class_names))),
+            hovertext=escape_labels(class_names),
             textposition="top center",
             textfont={"size": 14},
             marker={"size": 14, "color": [class_colour(c) for c in range(len(class_names))]},
@@ -284,4 +324,4 @@ def class_accuracies(
     )
     figure.update_xaxes(title=f"mean {title}")
     figure.update_yaxes(title="mistakes", tickformat=".1%", rangemode="tozero")
-    return styled(figure, 380).update_layout(showlegend=False)
+    return apply_layout(figure, 380).update_layout(showlegend=False)

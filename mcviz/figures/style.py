@@ -1,4 +1,4 @@
-"""Colours and layout that all figures share.
+"""Colours, layout and parts that figures share: a histogram of passes, lines, a band, a title with a unit.
 
 The colours are those of Okabe & Ito (2008) but for black, which a dark page would hide; people with any of the common
 kinds of colour blindness tell them apart. To make ten for the classes there are a violet, a brown and a pink, which lie
@@ -9,6 +9,7 @@ styles of the dashboard's own components have the colour of a wrong prediction t
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
 import plotly.graph_objects as go
 
 from mcviz.text import one_line
@@ -26,8 +27,9 @@ DARK_INK = "#10161D"  # on bright squares
 CLASSES = (
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#8A2BE2", "#7A3B1E", "#FFB3D9",
 )  # fmt: skip
-LARGE = 24  # pixels, of letters for an audience
-LONGEST = 12  # characters of a class's name where there is little room
+NUMBER = ",.4~r"  # d3's format of what `significant` shows
+LARGE_LETTERS = 24  # pixels, of letters for an audience
+LONGEST_CLASS_NAME = 12  # characters of a class's name where there is little room
 NAMED_CLASSES = 20  # classes; above, their names would leave no room for the chart
 
 
@@ -35,33 +37,33 @@ NAMED_CLASSES = 20  # classes; above, their names would leave no room for the ch
 ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;", "{": "&#123;"})
 
 
-def as_label(text: str) -> str:
-    """A text that others wrote, such as the name of a class, as plotly shows it as it was typed."""
+def escape_label(text: str) -> str:
+    """Escape a text that others wrote, such as the name of a class, so that plotly shows it as it was typed."""
     return one_line(text).translate(ENTITIES)
 
 
-def all_as_labels(texts: Sequence[str]) -> list[str]:
-    """Each of some texts as plotly shows it."""
-    return [as_label(text) for text in texts]
+def escape_labels(texts: Sequence[str]) -> list[str]:
+    """Escape each of some texts."""
+    return [escape_label(text) for text in texts]
 
 
-def shortened(name: str) -> str:
-    """Of a long name both ends, since names often begin alike."""
-    return name if len(name) <= LONGEST else f"{name[:5]}…{name[6 - LONGEST :]}"
+def shorten_name(name: str) -> str:
+    """Shorten a long name to both its ends, since names often begin alike."""
+    return name if len(name) <= LONGEST_CLASS_NAME else f"{name[:5]}…{name[6 - LONGEST_CLASS_NAME :]}"
 
 
 def class_colour(index: int) -> str:
-    """The colour that a class always has; above ten classes, colours come again."""
+    """The colour of a class; above ten classes, colours repeat."""
     return CLASSES[index % len(CLASSES)]
 
 
 def uncertainty_scale(uncertain_when: Literal["low", "high"]) -> str:
-    """The scale of colours on which the values that mean uncertain are bright."""
+    """The colour scale on which uncertain values are bright."""
     return "Cividis_r" if uncertain_when == "low" else "Cividis"
 
 
-def styled(figure: go.Figure, height: int) -> go.Figure:
-    """Give a figure the layout that all share.
+def apply_layout(figure: go.Figure, height: int) -> go.Figure:
+    """Apply the layout that all figures share.
 
     Args:
         figure: the figure, which is changed.
@@ -80,8 +82,8 @@ def styled(figure: go.Figure, height: int) -> go.Figure:
     )
 
 
-def with_large_letters(figure: go.Figure) -> go.Figure:
-    """A figure for an audience: the letters that are read from afar, and as high as what it is drawn in.
+def enlarge_letters(figure: go.Figure) -> go.Figure:
+    """Enlarge the letters of a figure for an audience, and let it fill the height of its container.
 
     Args:
         figure: the figure, which is changed.
@@ -89,8 +91,80 @@ def with_large_letters(figure: go.Figure) -> go.Figure:
     Returns:
         The same figure.
     """
-    letters = {"size": LARGE}
+    letters = {"size": LARGE_LETTERS}
     figure.update_layout(height=None, font=letters, legend_font=letters)
     figure.update_annotations(font=letters)
-    axis = {"tickfont": letters, "title_font": letters, "title_standoff": LARGE, "automargin": True}
+    axis = {"tickfont": letters, "title_font": letters, "title_standoff": LARGE_LETTERS, "automargin": True}
     return figure.update_xaxes(axis).update_yaxes(axis)
+
+
+def axis_title(name: str, unit: str) -> str:
+    """The title of an axis, such as "RMSE, mg/dl"; the unit, which others wrote, is shown as it was typed."""
+    return f"{name}, {escape_label(unit)}" if unit else name
+
+
+def pass_histogram(values: np.ndarray, number: str) -> tuple[go.Bar, np.ndarray]:
+    """Draw the distribution of the passes.
+
+    Args:
+        values: (T,) one a pass.
+        number: d3's format of them.
+
+    Returns:
+        10 to 40 bars, and the edges between which they stand.
+    """
+    counts, edges = np.histogram(values.astype(np.float64), bins=min(40, max(10, len(values) // 12)))
+    bars = go.Bar(
+        x=(edges[:-1] + edges[1:]) / 2,
+        y=counts,
+        width=np.diff(edges) * 0.92,
+        marker_color=SINGLE_PASS,
+        name="single passes",
+        hovertemplate=f"%{{y}} passes near %{{x:{number}}}<extra></extra>",
+    )
+    return bars, edges
+
+
+def vertical_line(name: str, value: float, top: float, colour: str, dash: str) -> go.Scatter:
+    """A vertical line through a histogram whose highest bar is below `top`."""
+    return go.Scatter(
+        x=[value, value],
+        y=[0, top],
+        mode="lines",
+        line={"color": colour, "width": 3, "dash": dash},
+        name=name,
+        hovertemplate=f"{name}<extra></extra>",
+    )
+
+
+def pad_range(values: np.ndarray) -> list[float]:
+    """The range of an axis with a margin around all values, so that a line at its end is not cut in half."""
+    margin = 0.03 * np.ptp(values)
+    return [float(values.min() - margin), float(values.max() + margin)]
+
+
+def band(x: np.ndarray, low: np.ndarray, high: np.ndarray, colour: str) -> go.Scatter:
+    """The area between two lines, in a faint colour."""
+    return go.Scatter(
+        x=np.concatenate([x, x[::-1]]),
+        y=np.concatenate([high, low[::-1]]),
+        mode="lines",  # of few points plotly would mark each
+        fill="toself",
+        fillcolor=colour,
+        opacity=0.18,
+        line={"width": 0},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+
+
+def diagonal(low: float, high: float) -> dict[str, object]:
+    """The diagonal, on which two axes agree."""
+    line = {"color": NEUTRAL, "width": 2, "dash": "dot"}
+    return {"type": "line", "x0": low, "y0": low, "x1": high, "y1": high, "line": line}
+
+
+def position_line(x: float) -> dict[str, object]:
+    """A vertical line over the whole height, at the current position."""
+    line = {"color": SPREAD, "width": 2, "dash": "dot"}
+    return {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper", "line": line}

@@ -1,20 +1,33 @@
-"""Predictions along a slider, and the scores of many inputs against those of this run's examples."""
+"""Predictions along a slider or a column, and the scores of many inputs beside those of this run's examples."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
 
 from mcviz.figures.images import png_url
-from mcviz.figures.parts import mark
-from mcviz.figures.style import DETERMINISTIC, ENSEMBLE, NEUTRAL, all_as_labels, class_colour, styled
+from mcviz.figures.passes import select_classes
+from mcviz.figures.style import (
+    DETERMINISTIC,
+    ENSEMBLE,
+    NEUTRAL,
+    NUMBER,
+    apply_layout,
+    band,
+    class_colour,
+    escape_label,
+    escape_labels,
+    position_line,
+)
 from mcviz.measures import scores
 
+HIGH, LOW = 360, 240  # pixels
 MOST_PICTURES = 13
 PICTURE_SIDE = 84  # pixels
-BINS = 40
-SHOWN_SCORES = {"predictive_entropy": ("entropy", "#E69F00"), "mutual_information": ("mutual information", "#CC79A7")}
-ROWS = {"y": (0.0, 0.33), "y2": (0.41, 0.74), "y3": (0.77, 0.84), "y4": (0.86, 1.0)}
+SCORE_BINS = 40
+SWEEP_SCORES = {"predictive_entropy": ("entropy", "#E69F00"), "mutual_information": ("mutual information", "#CC79A7")}
+AXIS_DOMAINS = {"y": (0.0, 0.33), "y2": (0.41, 0.74), "y3": (0.77, 0.84), "y4": (0.86, 1.0)}
 
 
 def predictions_along(
@@ -27,7 +40,7 @@ def predictions_along(
     tick_format: str,
     current: float,
 ) -> go.Figure:
-    """What the ensemble predicts while an image is distorted more and more.
+    """Draw the ensemble's predictions along a distortion of an image.
 
     Args:
         amounts: (P,) positions of the slider, ascending.
@@ -45,8 +58,8 @@ def predictions_along(
     values = scores(probs)
     traces: list[dict[str, object]] = [
         _line(amounts, values["max_probability"], "max probability", ENSEMBLE, "y2", ".1%"),
-        *(_line(amounts, values[name], label, colour, "y", ".3f") for name, (label, colour) in SHOWN_SCORES.items()),
-        *_band(amounts, values["prediction"], class_names),
+        *(_line(amounts, values[name], label, colour, "y", ".3f") for name, (label, colour) in SWEEP_SCORES.items()),
+        *_prediction_bars(amounts, values["prediction"], class_names),
     ]
     half = (amounts[1] - amounts[0]) * -(-len(amounts) // MOST_PICTURES) / 2
     hidden = {"visible": False, "range": [0, 1], "fixedrange": True}
@@ -60,25 +73,104 @@ def predictions_along(
                     "range": [amounts[0] - half, amounts[-1] + half],
                     "anchor": "y",
                 },
-                "yaxis": {"title": {"text": "nats"}, "rangemode": "tozero", "domain": ROWS["y"]},
+                "yaxis": {"title": {"text": "nats"}, "rangemode": "tozero", "domain": AXIS_DOMAINS["y"]},
                 "yaxis2": {
                     "title": {"text": "probability"},
                     "range": [0, 1.04],
                     "tickformat": ".0%",
-                    "domain": ROWS["y2"],
+                    "domain": AXIS_DOMAINS["y2"],
                 },
-                "yaxis3": {**hidden, "domain": ROWS["y3"]},
-                "yaxis4": {**hidden, "domain": ROWS["y4"]},
-                "images": _pictures(amounts, images),
-                "shapes": [mark(current)],
+                "yaxis3": {**hidden, "domain": AXIS_DOMAINS["y3"]},
+                "yaxis4": {**hidden, "domain": AXIS_DOMAINS["y4"]},
+                "images": _image_strip(amounts, images),
+                "shapes": [position_line(current)],
             },
         }
     )
-    return styled(figure, 460).update_layout(bargap=0)
+    return apply_layout(figure, 460).update_layout(bargap=0)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A curve along a slider or a column.
+
+    Attributes:
+        name: for the legend.
+        values: (P,) floating point.
+        colour: of the line and of its band.
+        ends: (P,) each, the lower and the upper ends of a band around the line, where there is one.
+    """
+
+    name: str
+    values: np.ndarray
+    colour: str
+    ends: tuple[np.ndarray, np.ndarray] | None = None
+
+
+def class_curves(probs: np.ndarray, class_names: Sequence[str]) -> list[Curve]:
+    """Compute the predictive mean of each class, with one standard deviation over the passes to either side.
+
+    Args:
+        probs: (T, P, C) probabilities at P values of a column.
+        class_names: C names.
+
+    Returns:
+        Of up to 20 classes one curve each; of more the ten that are most probable anywhere.
+    """
+    mean, std = probs.mean(axis=0, dtype=np.float64), probs.std(axis=0, dtype=np.float64)
+    low, high = np.maximum(mean - std, 0), np.minimum(mean + std, 1)
+    shown = select_classes(mean.max(axis=0))
+    return [Curve(class_names[c], mean[:, c], class_colour(c), (low[:, c], high[:, c])) for c in shown]
+
+
+def curves_along(
+    amounts: np.ndarray,
+    curves: Sequence[Curve],
+    *,
+    current: float,
+    title: str,
+    value_title: str,
+    number: str = NUMBER,
+    tick_format: str = "",
+    low: bool = False,
+) -> go.Figure:
+    """Draw predictions of an input at all positions of a slider, such as other values of a row's column.
+
+    Args:
+        amounts: (P,) positions, ascending.
+        curves: scores, predictions or probabilities at each of them.
+        current: where the slider stands.
+        title: of the slider.
+        value_title: of the curves' values.
+        number: d3's format of the curves' values.
+        tick_format: d3's format of the positions; empty for as they are.
+        low: whether the chart is a low one, which stands below another.
+
+    Returns:
+        A line a curve, and a vertical line where the slider stands.
+    """
+    figure = go.Figure()
+    for curve in curves:
+        name = escape_label(curve.name)
+        if curve.ends is not None:
+            figure.add_trace(band(amounts, *curve.ends, curve.colour))
+        figure.add_scatter(
+            x=amounts,
+            y=curve.values,
+            mode="lines",
+            line={"color": curve.colour, "width": 2.5},
+            name=name,
+            showlegend=len(curves) > 1,
+            hovertemplate=f"{name} %{{y:{number}}} at %{{x:{tick_format or NUMBER}}}<extra></extra>",
+        )
+    figure.add_shape(**position_line(current))
+    figure.update_xaxes(title=escape_label(title), tickformat=tick_format)
+    figure.update_yaxes(title=escape_label(value_title), tickformat=number)
+    return apply_layout(figure, LOW if low else HIGH)
 
 
 def score_comparison(run_values: np.ndarray, input_values: np.ndarray, title: str, name: str) -> go.Figure:
-    """The distribution of a score over many inputs beside that over this run's examples.
+    """Draw the distribution of a score over many inputs beside that over this run's examples.
 
     Args:
         run_values: (N,) the score of the run's examples.
@@ -89,7 +181,7 @@ def score_comparison(run_values: np.ndarray, input_values: np.ndarray, title: st
     Returns:
         Two histograms as shares of their own group.
     """
-    edges = np.histogram_bin_edges(np.concatenate([run_values, input_values]), bins=BINS)
+    edges = np.histogram_bin_edges(np.concatenate([run_values, input_values]), bins=SCORE_BINS)
     centres = (edges[:-1] + edges[1:]) / 2
     bars = []
     for label, values, colour in (("this run's examples", run_values, NEUTRAL), (name, input_values, DETERMINISTIC)):
@@ -110,7 +202,7 @@ def score_comparison(run_values: np.ndarray, input_values: np.ndarray, title: st
         "xaxis": {"title": {"text": title}},
         "yaxis": {"title": {"text": "share of the group"}, "tickformat": ".0%"},
     }
-    return styled(go.Figure({"data": bars, "layout": axes}), 320).update_layout(barmode="overlay", bargap=0.02)
+    return apply_layout(go.Figure({"data": bars, "layout": axes}), 320).update_layout(barmode="overlay", bargap=0.02)
 
 
 def _line(x: np.ndarray, y: np.ndarray, name: str, colour: str, axis: str, number_format: str) -> dict[str, object]:
@@ -127,9 +219,11 @@ def _line(x: np.ndarray, y: np.ndarray, name: str, colour: str, axis: str, numbe
     }
 
 
-def _band(amounts: np.ndarray, predictions: np.ndarray, class_names: Sequence[str]) -> list[dict[str, object]]:
+def _prediction_bars(
+    amounts: np.ndarray, predictions: np.ndarray, class_names: Sequence[str]
+) -> list[dict[str, object]]:
     """One bar for each stretch of the slider with the same prediction."""
-    step, names = amounts[1] - amounts[0], all_as_labels(class_names)
+    step, names = amounts[1] - amounts[0], escape_labels(class_names)
     starts = np.flatnonzero(np.diff(predictions, prepend=-1))
     stops = np.append(starts[1:], len(predictions))
     return [
@@ -153,7 +247,7 @@ def _band(amounts: np.ndarray, predictions: np.ndarray, class_names: Sequence[st
     ]
 
 
-def _pictures(amounts: np.ndarray, images: np.ndarray) -> list[dict[str, object]]:
+def _image_strip(amounts: np.ndarray, images: np.ndarray) -> list[dict[str, object]]:
     stride = -(-len(amounts) // MOST_PICTURES)
     step = amounts[1] - amounts[0]
     first = (len(amounts) - 1) % stride // 2

@@ -1,4 +1,4 @@
-"""How far probabilities can be trusted, and what referring the doubtful examples to a person gains."""
+"""Trust: reliability diagrams, accuracy against referrals, and measures by passes and along distortions."""
 
 from collections.abc import Mapping
 
@@ -6,20 +6,30 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from mcviz.figures.parts import band, diagonal, mark
-from mcviz.figures.style import CLASSES, DETERMINISTIC, ENSEMBLE, NEUTRAL, SINGLE_PASS, as_label, styled
+from mcviz.figures.style import (
+    CLASSES,
+    DETERMINISTIC,
+    ENSEMBLE,
+    NEUTRAL,
+    SINGLE_PASS,
+    apply_layout,
+    band,
+    diagonal,
+    escape_label,
+    position_line,
+)
 
-COLOURS = {"deterministic": DETERMINISTIC, "single pass": SINGLE_PASS, "ensemble": ENSEMBLE}
-PREDICTORS = {"deterministic": "deterministic", "single_pass": "single pass", "ensemble": "ensemble"}
-DRAWN = 400  # points of a curve
-SMALLEST, LARGEST = 4, 22  # pixels of a bin's marker
+PREDICTOR_COLOURS = {"deterministic": DETERMINISTIC, "single pass": SINGLE_PASS, "ensemble": ENSEMBLE}
+PREDICTOR_LABELS = {"deterministic": "deterministic", "single_pass": "single pass", "ensemble": "ensemble"}
+MOST_CURVE_POINTS = 400  # points of a curve
+SMALLEST_MARKER, LARGEST_MARKER = 4, 22  # pixels of a bin's marker
 LEAST_SHOWN = 0.2  # share of the examples
 
 
 def reliability_diagram(bins: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]]) -> go.Figure:
-    """How often predictions of a confidence are correct.
+    """Draw a reliability diagram: the accuracy of predictions by their confidence.
 
-    On the line, probabilities are what they say. Above it the model is under-confident, below it over-confident.
+    On the line, probabilities are calibrated. Above it the model is under-confident, below it over-confident.
 
     Args:
         bins: for each model, by its name, (B,) mean max probability, (B,) accuracy and (B,) number of the examples in
@@ -30,11 +40,11 @@ def reliability_diagram(bins: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndar
     """
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.74, 0.26], vertical_spacing=0.06)
     lowest = min((float(confidence[counts > 0].min()) for confidence, _, counts in bins.values()), default=0.0)
-    others = [name for name in bins if name not in COLOURS]
+    others = [name for name in bins if name not in PREDICTOR_COLOURS]
     for name, (confidence, accuracy, counts) in bins.items():
         there = counts > 0
-        colour = COLOURS.get(name) or CLASSES[others.index(name) % len(CLASSES)]
-        sizes = SMALLEST + (LARGEST - SMALLEST) * np.sqrt(counts[there] / max(counts.max(), 1))
+        colour = PREDICTOR_COLOURS.get(name) or CLASSES[others.index(name) % len(CLASSES)]
+        sizes = SMALLEST_MARKER + (LARGEST_MARKER - SMALLEST_MARKER) * np.sqrt(counts[there] / max(counts.max(), 1))
         figure.add_scatter(
             x=confidence[there],
             y=accuracy[there],
@@ -42,7 +52,7 @@ def reliability_diagram(bins: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndar
             marker={"size": sizes, "color": colour, "line": {"width": 0}, "opacity": 0.85},
             name=name,
             customdata=counts[there],
-            hovertemplate=f"{as_label(name)}: of %{{customdata:,}} examples with a probability near %{{x:.1%}} "
+            hovertemplate=f"{escape_label(name)}: of %{{customdata:,}} examples with a probability near %{{x:.1%}} "
             "%{y:.1%} are correct<extra></extra>",
             row=1,
             col=1,
@@ -54,7 +64,7 @@ def reliability_diagram(bins: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndar
             marker={"size": 5, "color": colour},
             line={"color": colour, "width": 1},
             showlegend=False,
-            hovertemplate=f"{as_label(name)}: %{{y:,}} examples near %{{x:.1%}}<extra></extra>",
+            hovertemplate=f"{escape_label(name)}: %{{y:,}} examples near %{{x:.1%}}<extra></extra>",
             row=2,
             col=1,
         )
@@ -62,7 +72,7 @@ def reliability_diagram(bins: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndar
     figure.update_yaxes(title="correct", tickformat=".0%", row=1, col=1)
     figure.update_yaxes(title="examples", type="log", row=2, col=1)
     figure.update_xaxes(title="max probability", tickformat=".0%", row=2, col=1)
-    return styled(figure, 460)
+    return apply_layout(figure, 460)
 
 
 def accuracy_against_referred(
@@ -73,21 +83,21 @@ def accuracy_against_referred(
     bands: Mapping[str, tuple[np.ndarray, np.ndarray]] | None = None,
     chosen: float | None = None,
 ) -> go.Figure:
-    """How good the rest is when the most doubtful examples are referred to a person.
+    """Draw the accuracy of the rest by the share of examples that is referred to a person.
 
     Args:
         curves: for each score, by its label, (M,) accuracy of the rest after the share m / (M - 1) was referred.
         perfect: (M,) the same of an order that puts all mistakes first.
         accuracy: of all examples, which a random order keeps.
         bands: (M,) low and high ends of intervals, for some of the scores.
-        chosen: the share that is referred now, or None.
+        chosen: the current share, or None.
 
     Returns:
         A line a score over the share referred; of many points some.
     """
     figure = go.Figure()
     shares = np.linspace(0, 1, len(perfect))
-    shown = np.unique(np.linspace(0, len(perfect) - 1, min(DRAWN, len(perfect))).round().astype(int))[:-1]
+    shown = np.unique(np.linspace(0, len(perfect) - 1, min(MOST_CURVE_POINTS, len(perfect))).round().astype(int))[:-1]
     for name, (low, high) in (bands or {}).items():
         figure.add_trace(band(shares[shown], low[shown], high[shown], _colour(name, curves)))
     for name, curve in curves.items():
@@ -97,7 +107,8 @@ def accuracy_against_referred(
             mode="lines",
             line={"color": _colour(name, curves), "width": 2.5},
             name=name,
-            hovertemplate=f"{as_label(name)}: %{{x:.1%}} to a person, %{{y:.2%}} of the rest correct<extra></extra>",
+            hovertemplate=f"{escape_label(name)}: %{{x:.1%}} to a person, %{{y:.2%}} of the rest correct"
+            "<extra></extra>",
         )
     for name, values in (("perfect order", perfect), ("random order", np.full(len(perfect), accuracy))):
         figure.add_scatter(
@@ -109,17 +120,17 @@ def accuracy_against_referred(
             hoverinfo="skip",
         )
     if chosen is not None:
-        figure.add_shape(**mark(chosen))
+        figure.add_shape(**position_line(chosen))
     most = 1.0 if chosen is None else min(1.0, max(LEAST_SHOWN, 3 * chosen))
     figure.update_xaxes(title="share of the examples to a person", tickformat=".0%", range=[0, most])
     figure.update_yaxes(title="accuracy of the rest", tickformat=".1%")
-    return styled(figure, 420)
+    return apply_layout(figure, 420)
 
 
 def measures_by_passes(
     passes: np.ndarray, values: Mapping[str, np.ndarray], formats: Mapping[str, str], enough: int | None = None
 ) -> go.Figure:
-    """How figures change as passes are added, one below the other.
+    """Draw figures by the number of passes, one below the other.
 
     Args:
         passes: (P,) numbers of passes.
@@ -139,7 +150,7 @@ def measures_by_passes(
             line={"color": ENSEMBLE, "width": 2.5},
             marker={"size": 6},
             showlegend=False,
-            hovertemplate=f"first %{{x}} passes: {as_label(name)} %{{y:{formats[name]}}}<extra></extra>",
+            hovertemplate=f"first %{{x}} passes: {escape_label(name)} %{{y:{formats[name]}}}<extra></extra>",
             row=row,
             col=1,
         )
@@ -148,44 +159,44 @@ def measures_by_passes(
             figure.add_vline(x=enough, line={"color": NEUTRAL, "width": 2, "dash": "dot"}, row=row, col=1)
     figure.update_xaxes(type="log", tickvals=passes, ticktext=[f"{each:,}" for each in passes])
     figure.update_xaxes(title="passes in the ensemble", row=len(values), col=1)
-    return styled(figure, 150 * len(values) + 60)
+    return apply_layout(figure, 150 * len(values) + 60)
 
 
 def calibration_along(
     amounts: np.ndarray, measures: Mapping[str, Mapping[str, np.ndarray]], title: str, tick_format: str
 ) -> go.Figure:
-    """How accuracy and calibration change as examples are distorted.
+    """Draw accuracy and calibration along a distortion.
 
     Args:
         amounts: (S,) of the distortion, ascending.
-        measures: for each measure by its name, for each of `PREDICTORS`, (S, 3) fractions: value, low and high end.
+        measures: by the name of each measure and of `PREDICTOR_LABELS`, (S, 3) fractions: value, low and high end.
         title: of the distortion.
         tick_format: d3's format of amounts; empty for as they are.
 
     Returns:
-        A chart a measure, one below the other: a line with a band for each way to predict.
+        A chart a measure, one below the other: a line with a band for each predictor.
     """
     figure = make_subplots(rows=len(measures), cols=1, shared_xaxes=True, vertical_spacing=0.08)
-    for row, (measure, ways) in enumerate(measures.items(), 1):
-        for way, name in PREDICTORS.items():
-            value, low, high = ways[way].T
-            figure.add_trace(band(amounts, low, high, COLOURS[name]), row=row, col=1)
+    for row, (measure, by_predictor) in enumerate(measures.items(), 1):
+        for predictor, name in PREDICTOR_LABELS.items():
+            value, low, high = by_predictor[predictor].T
+            figure.add_trace(band(amounts, low, high, PREDICTOR_COLOURS[name]), row=row, col=1)
             figure.add_scatter(
                 x=amounts,
                 y=value,
                 mode="lines+markers",
-                line={"color": COLOURS[name], "width": 2.5},
+                line={"color": PREDICTOR_COLOURS[name], "width": 2.5},
                 marker={"size": 6},
                 name=name,
                 showlegend=row == 1,
-                hovertemplate=f"{name}, %{{x}}: {as_label(measure)} %{{y:.1%}}<extra></extra>",
+                hovertemplate=f"{name}, %{{x}}: {escape_label(measure)} %{{y:.1%}}<extra></extra>",
                 row=row,
                 col=1,
             )
         figure.update_yaxes(title=measure, tickformat=".0%", row=row, col=1)
     figure.update_xaxes(title=title, row=len(measures), col=1)
     figure.update_xaxes(tickformat=tick_format)
-    return styled(figure, 230 * len(measures) + 60)
+    return apply_layout(figure, 230 * len(measures) + 60)
 
 
 def _colour(name: str, curves: Mapping[str, np.ndarray]) -> str:

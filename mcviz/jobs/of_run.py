@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mcviz.data import KINDS, DataSet, InPlace
-from mcviz.data.in_place import Places, index_of
+from mcviz.data.in_place import Places, to_index
 from mcviz.errors import McvizError, RunNotFoundError
 from mcviz.manifest import MODEL
 from mcviz.options import DataOptions, ModelOptions, PreprocessingOptions, RunOptions, SampleOptions, TaskOptions
@@ -63,10 +63,10 @@ class _ImagesOfRun:
             CorruptRunError: a file is not what was written.
         """
         try:
-            return self._opened().images[index_of(places)]
+            return self._opened().images[to_index(places)]
         except RunNotFoundError:  # it has grown, or was removed and made again
             _opened.cache_clear()
-        return self._opened().images[index_of(places)]
+        return self._opened().images[to_index(places)]
 
     def _opened(self) -> Run:
         run = _opened(self.path)

@@ -1,7 +1,6 @@
-"""What the passes say: functions of arrays, which know no file, no screen and no model."""
+"""Statistics of the passes: functions of arrays, which know no file, no screen and no model."""
 
-from mcviz.measures.accuracy import correct_by_ensemble_size, correct_per_pass
-from mcviz.measures.label_quality import normalized_margin, self_confidence
+from mcviz.measures.convergence import correct_by_ensemble_size, correct_per_pass
 from mcviz.measures.registry import (
     REGRESSION_SCORES,
     SCORES,
@@ -19,9 +18,11 @@ from mcviz.measures.scores import (
     margin,
     max_probability,
     mutual_information,
+    normalized_margin,
     predictive_entropy,
     predictive_std,
     scores,
+    self_confidence,
     variation_ratio,
 )
 from mcviz.measures.summary import PassSummary, summarise

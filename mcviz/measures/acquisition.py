@@ -1,7 +1,7 @@
-"""Which examples to label next: active learning by what the passes know and do not know.
+"""Active learning: which examples to label next.
 
 `bald` and `entropy` take the highest scores, which may all be of the same doubt. `power_bald` draws by them, and
-`batch_bald` takes what the passes of a batch would tell together.
+`batch_bald` takes the batch that would tell most together.
 """
 
 import heapq
@@ -13,7 +13,7 @@ from mcviz.measures.scores import expected_entropy, mutual_information, predicti
 
 Array = np.ndarray
 
-MOST_ROWS = 2000  # combinations of labels of a batch that are followed
+MOST_COMBINATIONS = 2000  # combinations of labels of a batch that are followed
 
 
 def random(examples: int, batch: int, seed: int = 0) -> Array:
@@ -23,15 +23,15 @@ def random(examples: int, batch: int, seed: int = 0) -> Array:
 
 def entropy(probs: Array, batch: int) -> Array:
     """(batch,) int64, the highest predictive entropies of (T, N, C) probabilities, the highest first."""
-    return highest(predictive_entropy(probs), batch)
+    return select_highest(predictive_entropy(probs), batch)
 
 
 def bald(probs: Array, batch: int) -> Array:
     """(batch,) int64, the highest mutual information (Houlsby et al. 2011) of (T, N, C), the highest first."""
-    return highest(mutual_information(probs), batch)
+    return select_highest(mutual_information(probs), batch)
 
 
-def highest(scores: Array, batch: int) -> Array:
+def select_highest(scores: Array, batch: int) -> Array:
     """(batch,) int64, the examples with the highest of (N,) scores, the highest first; ties in their own order."""
     return np.argsort(-scores, kind="stable")[:batch]
 
@@ -49,14 +49,14 @@ def power_bald(information: Array, batch: int, seed: int = 0) -> Array:
     """
     noise = np.random.default_rng(seed).gumbel(size=len(information))
     with np.errstate(divide="ignore"):
-        return highest(np.log(information) + noise, batch)
+        return select_highest(np.log(information) + noise, batch)
 
 
-def batch_bald(probs: Array, batch: int, seed: int = 0, rows: int = MOST_ROWS) -> Array:
-    """Examples whose labels would together tell most of the model: greedy BatchBALD (Kirsch et al. 2019).
+def batch_bald(probs: Array, batch: int, seed: int = 0, rows: int = MOST_COMBINATIONS) -> Array:
+    """Select the examples whose labels together would tell most of the model: greedy BatchBALD (Kirsch et al. 2019).
 
     Exact as long as the labels of the batch have at most `rows` combinations; then that many are drawn by their chance.
-    What an example adds is never more than what it added to a smaller batch, so that few have to be looked at again.
+    An example never adds more than it added to a smaller batch, so that few have to be computed again.
 
     Args:
         probs: (T, N, C) floating point; all examples of a pass have the same masks, or it means nothing.
@@ -73,31 +73,26 @@ def batch_bald(probs: Array, batch: int, seed: int = 0, rows: int = MOST_ROWS) -
     heapq.heapify(queue)
     chosen: list[int] = []
     while queue and len(chosen) < batch:
-        _, example, looked_at = heapq.heappop(queue)
-        of_example = probs[:, example].astype(np.float64)
-        if looked_at < len(chosen):
-            adds = chance @ scipy.special.entr(posterior @ of_example).sum(axis=1) - within[example]
+        _, example, batch_size = heapq.heappop(queue)
+        example_probs = probs[:, example].astype(np.float64)
+        if batch_size < len(chosen):
+            adds = chance @ scipy.special.entr(posterior @ example_probs).sum(axis=1) - within[example]
             heapq.heappush(queue, (-adds, example, len(chosen)))
             continue
         chosen.append(example)
-        chance, posterior = _with_label(chance, posterior, of_example, rows, generator)
+        chance, posterior = _extend_batch(chance, posterior, example_probs, rows, generator)
     return np.array(chosen, np.int64)
 
 
-def _with_label(
+def _extend_batch(
     chance: Array, posterior: Array, probs: Array, rows: int, generator: np.random.Generator
 ) -> tuple[Array, Array]:
-    """Every combination with every label of one more example; `rows` drawn ones where they get too many.
+    """Combine every row with every label of one more example; draw `rows` of them where they get too many.
 
-    Args:
-        chance: (R,) of each combination.
-        posterior: (R, T) chance of each pass given the combination.
-        probs: (T, C) of the example.
-        rows: the most that are kept.
-        generator: of the draws.
+    `chance` is (R,) of each combination, `posterior` (R, T) of each pass given it, `probs` (T, C) of the example.
     """
-    of_label = posterior @ probs
-    together = (chance[:, None] * of_label).ravel()
+    label_chance = posterior @ probs
+    together = (chance[:, None] * label_chance).ravel()
     if len(together) <= rows:
         kept, chances = np.flatnonzero(together > 0), together[together > 0]
     else:
@@ -106,4 +101,4 @@ def _with_label(
         kept = np.searchsorted(cumulated / cumulated[-1], places, side="right").clip(max=len(together) - 1)
         chances = np.full(rows, 1 / rows)
     row, label = np.divmod(kept, probs.shape[1])
-    return chances, posterior[row] * probs.T[label] / of_label.ravel()[kept][:, None]
+    return chances, posterior[row] * probs.T[label] / label_chance.ravel()[kept][:, None]

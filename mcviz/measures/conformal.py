@@ -1,20 +1,26 @@
-"""Conformal prediction (Vovk et al. 2005): what holds for new examples as often as it says, whatever the model.
+"""Conformal prediction (Vovk et al. 2005): guarantees for new examples, whatever the model.
 
-All that it asks for is that new examples are drawn as those for calibration were. A conformity score here is high where
+It only assumes that new examples are drawn as those for calibration were. A conformity score here is high where
 an example fits the model badly.
+
+Prediction sets hold the label as often as they say, for every class: the conformity score of a class is one less its
+probability (Sadinle et al. 2019), compared with those of the examples whose label is that class (Vovk 2012).
 """
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+
+from mcviz.measures.bootstrap import Interval, mean_intervals, proportion
 
 Array = np.ndarray
 
 
 def conformal_quantile(scores: Array, coverage: float) -> float:
-    """The bound that the score of a new example keeps with the chance `coverage` or more.
+    """Compute the bound that the score of a new example keeps with the chance `coverage` or more.
 
     Args:
         scores: (M,) of the examples for calibration.
@@ -30,7 +36,7 @@ def conformal_quantile(scores: Array, coverage: float) -> float:
 
 
 def conformal_p_values(calibration: Array, new: Array, groups: tuple[Array, Array] | None = None) -> Array:
-    """How rare a score as high as that is: at most the share a of new examples has a p-value of a or less.
+    """Compute conformal p-values: at most the share a of new examples has a p-value of a or less.
 
     Args:
         calibration: (M,) scores of the examples for calibration.
@@ -42,7 +48,7 @@ def conformal_p_values(calibration: Array, new: Array, groups: tuple[Array, Arra
         (…) float64 in 1/(M+1)..1, the share of the calibration, the new example itself counted in, that scores as high.
     """
     if groups is None:
-        return (as_high(calibration, new) + 1) / (len(calibration) + 1)
+        return (count_as_high(calibration, new) + 1) / (len(calibration) + 1)
     found = np.empty(new.shape)
     for group in np.unique(groups[1]):
         members = groups[1] == group
@@ -50,23 +56,88 @@ def conformal_p_values(calibration: Array, new: Array, groups: tuple[Array, Arra
     return found
 
 
-def as_high(calibration: Array, new: Array) -> Array:
-    """(…) int64: how many of (M,) scores for calibration are as high as each of (…) new ones."""
+def count_as_high(calibration: Array, new: Array) -> Array:
+    """Count how many of (M,) scores for calibration are as high as each of (…) new ones: (…) int64."""
     return len(calibration) - np.searchsorted(np.sort(calibration), new, side="left")
 
 
-def cross_fitted(examples: int, calibrated: Callable[[Array, Array], Array], seed: int = 0) -> Array:
+def cross_fit(examples: int, calibrate: Callable[[Array, Array], Array], seed: int = 0) -> Array:
     """Use examples for calibration of each other: one half of them at random for the other half.
 
     Args:
         examples: N, at least 2.
-        calibrated: takes (M,) int, the numbers of the examples for calibration, and (K,) int, those of the others, and
-            returns (K, …), what is found for the others.
+        calibrate: takes (M,) int, the numbers of the examples for calibration, and (K,) int, those of the others, and
+            returns (K, …), the results for the others.
         seed: of the halves.
 
     Returns:
-        (N, …) what is found for each example.
+        (N, …) the result for each example.
     """
     first, second = np.array_split(np.random.default_rng(seed).permutation(examples), 2)
-    found = np.concatenate([calibrated(second, first), calibrated(first, second)])
+    found = np.concatenate([calibrate(second, first), calibrate(first, second)])
     return found[np.argsort(np.concatenate([first, second]))]
+
+
+def prediction_sets(probs: Array, labels: Array, new: Array, coverage: float) -> Array:
+    """Compute the prediction sets of new examples.
+
+    Args:
+        probs: (M, C) floating point, of the examples for calibration.
+        labels: (M,) integers.
+        new: (N, C) floating point, of the new examples.
+        coverage: 0 to 1; of the examples of each class the set holds the label at least as often.
+
+    Returns:
+        (N, C) bool, whether a class is in the set. A class with too few labels for that coverage is in all sets; a set
+        may be empty where no class fits.
+    """
+    limits = [conformal_quantile(1 - probs[labels == c, c], coverage) for c in range(probs.shape[1])]
+    return 1 - new <= np.array(limits, new.dtype)
+
+
+def cross_fit_sets(probs: Array, labels: Array, coverage: float, seed: int = 0) -> Array:
+    """Compute the sets of N ≥ 2 labelled examples as `prediction_sets` does, each half calibrated by the other.
+
+    Args:
+        probs: (N, C) floating point.
+        labels: (N,) integers.
+        coverage: as for `prediction_sets`.
+        seed: of the halves.
+    """
+    return cross_fit(
+        len(labels),
+        lambda calibration, others: prediction_sets(probs[calibration], labels[calibration], probs[others], coverage),
+        seed,
+    )
+
+
+@dataclass(frozen=True)
+class SetFigures:
+    """The size of prediction sets, and how often they hold the label.
+
+    Attributes:
+        size: the mean number of classes, with its bootstrap interval.
+        coverage: the share of sets that hold the label, with its exact interval (Clopper & Pearson 1934).
+        single: the share of sets of one class.
+        empty: the share of sets of none.
+    """
+
+    size: Interval
+    coverage: Interval
+    single: float
+    empty: float
+
+
+def set_figures(sets: Array, labels: Array, *, confidence: float = 0.95, seed: int = 0) -> SetFigures:
+    """Compare prediction sets with labels.
+
+    Args:
+        sets: (N, C) bool, N ≥ 1.
+        labels: (N,) integers.
+        confidence: of the intervals.
+        seed: of the bootstrap.
+    """
+    sizes = sets.sum(axis=1)
+    (size,) = mean_intervals(sizes[:, None], confidence=confidence, seed=seed)
+    held = proportion(int(sets[np.arange(len(labels)), labels].sum()), len(labels), confidence)
+    return SetFigures(size, held, float((sizes == 1).mean()), float((sizes == 0).mean()))

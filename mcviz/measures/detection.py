@@ -1,4 +1,4 @@
-"""How well a detector finds out-of-distribution examples: AUROC, FPR at 95% TPR, average precision, with intervals.
+"""The quality of OOD detectors: AUROC, FPR at 95% TPR, average precision, with intervals.
 
 A detector gives each example an OOD score, high for out of distribution. `in_distribution` holds the OOD scores of the
 examples to be kept, `out_of_distribution` those of the examples to be found.
@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 Array = np.ndarray
 
 TRUE_POSITIVE_RATE = 0.95  # in-distribution examples are the positives, as in Hendrycks & Gimpel (2017)
-ROUNDING = 1e-9
+RATE_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -37,27 +37,27 @@ def detection(in_distribution: Array, out_of_distribution: Array) -> Detection:
         in_distribution: (N,) OOD scores, finite.
         out_of_distribution: (M,) OOD scores, finite.
     """
-    truth, ood_score = _joined(in_distribution, out_of_distribution)
+    truth, ood_score = _pool(in_distribution, out_of_distribution)
     # All points: the one at 95% may lie on the straight line between its neighbours.
     false_positive_rate, true_positive_rate, _ = roc_curve(~truth, -ood_score, drop_intermediate=False)
     return Detection(
         float(roc_auc_score(truth, ood_score)),
-        float(false_positive_rate[np.argmax(true_positive_rate >= TRUE_POSITIVE_RATE - ROUNDING)]),
+        float(false_positive_rate[np.argmax(true_positive_rate >= TRUE_POSITIVE_RATE - RATE_ROUNDING)]),
         float(average_precision_score(truth, ood_score)),
     )
 
 
-def bootstrap(
+def detection_intervals(
     in_distribution: Array, out_of_distribution: Array, *, resamples: int = 200, seed: int = 0
 ) -> tuple[Detection, Detection]:
-    """Compute the 95% percentile intervals of a detector's figures (Efron 1979), both sets drawn anew each time.
+    """Compute 95% bootstrap intervals of a detector's figures (Efron 1979), resampling both sets.
 
     An end is moved to the figure itself where a bias puts all draws to one side of it.
 
     Args:
         in_distribution: (N,) OOD scores, finite.
         out_of_distribution: (M,) OOD scores, finite.
-        resamples: how often.
+        resamples: number of bootstrap draws.
         seed: of the resampling.
 
     Returns:
@@ -85,12 +85,12 @@ def roc_points(in_distribution: Array, out_of_distribution: Array, false_positiv
     Returns:
         (P,) float64, the true positive rates; where examples tie, on the straight line that the AUROC counts too.
     """
-    truth, ood_score = _joined(in_distribution, out_of_distribution)
+    truth, ood_score = _pool(in_distribution, out_of_distribution)
     false_positives, true_positives, _ = roc_curve(truth, ood_score, drop_intermediate=False)
     return np.interp(false_positive_rates, false_positives, true_positives)
 
 
-def _joined(in_distribution: Array, out_of_distribution: Array) -> tuple[Array, Array]:
+def _pool(in_distribution: Array, out_of_distribution: Array) -> tuple[Array, Array]:
     """(N + M,) bool whether each example is out of distribution, and the OOD scores of all."""
     truth = np.r_[np.zeros(len(in_distribution), bool), np.ones(len(out_of_distribution), bool)]
     return truth, np.r_[in_distribution, out_of_distribution]
@@ -104,18 +104,18 @@ def _weighted_figures(
     order = np.argsort(-ood_score, kind="stable")
     first = np.flatnonzero(np.r_[True, np.diff(ood_score[order]) != 0])  # of each group of ties
     in_count, out_count = len(in_distribution), len(out_of_distribution)
-    false_positives = _cumulative(np.c_[in_weights, np.zeros_like(out_weights)], order, first) / in_count
-    true_positives = _cumulative(np.c_[np.zeros_like(in_weights), out_weights], order, first) / out_count
+    false_positives = _cumulate(np.c_[in_weights, np.zeros_like(out_weights)], order, first) / in_count
+    true_positives = _cumulate(np.c_[np.zeros_like(in_weights), out_weights], order, first) / out_count
     heights = (true_positives[:, 1:] + true_positives[:, :-1]) / 2
     auroc = (heights * np.diff(false_positives)).sum(axis=1)
-    last_kept = (1 - false_positives >= TRUE_POSITIVE_RATE - ROUNDING).sum(axis=1) - 1
+    last_kept = (1 - false_positives >= TRUE_POSITIVE_RATE - RATE_ROUNDING).sum(axis=1) - 1
     fpr95 = 1 - true_positives[np.arange(len(true_positives)), last_kept]
     found, flagged = true_positives[:, 1:] * out_count, false_positives[:, 1:] * in_count
     average_precision = (found / np.maximum(found + flagged, 1) * np.diff(true_positives)).sum(axis=1)
     return np.stack([auroc, fpr95, average_precision])
 
 
-def _cumulative(weights: Array, order: Array, first: Array) -> Array:
-    """(R, groups + 1): how much weight the groups with the highest OOD scores hold together, from none to all."""
+def _cumulate(weights: Array, order: Array, first: Array) -> Array:
+    """(R, groups + 1): the weight that the groups with the highest OOD scores hold together, from none to all."""
     sums = np.add.reduceat(weights[:, order].astype(np.float64), first, axis=1).cumsum(axis=1)
     return np.c_[np.zeros(len(weights)), sums]

@@ -1,14 +1,18 @@
 """The detector of out-of-distribution (OOD) examples: is an example like those that the model was made for?
 
-It looks at two things. Is the ensemble as uncertain as it rarely is in distribution (one minus the max probability)?
-Do the activations in front of the first stochastic layer fit the predicted class as badly as they rarely do in
-distribution (unexplained share)? Each becomes a conformal p-value, and their harmonic mean is the combined value: one
-small p-value is enough.
+It combines two scores: the uncertainty of the ensemble (one minus the max probability), and how badly the activations
+in front of the first stochastic layer fit the predicted class (unexplained share). Each becomes a conformal p-value,
+and their harmonic mean is the combined value: one small p-value is enough.
 
 The combined value is no p-value itself, so it is ranked once more, among those of the calibration examples. All ranks
 are taken in the calibration examples and the new one together, and the subspaces are fitted on other examples. So a new
 in-distribution example is as likely to have any rank as any calibration example, and at most 5% of them are taken for
 out of distribution, whatever the model (split conformal prediction, Papadopoulos et al. 2002; Vovk et al. 2005).
+
+The activations of each class lie near a linear subspace of few dimensions, found by principal components (CLAFIC,
+Watanabe 1967; Oja 1983, "Subspace Methods of Pattern Recognition"). The residual outside of it is large out of
+distribution (Ndiour et al. 2020; ViM, Wang et al. 2022). Here the residual is a share of the deviation from the average
+example, and the passes' predictive mean weighs the classes.
 
 The two were found with most of the sets of the OOD study in view, and the harmonic mean was fixed by hand. The
 trainings that it is measured in and the sets that the study calls new came afterwards.
@@ -19,23 +23,70 @@ from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
+from scipy.linalg import eigh, solve_triangular
 
-from mcviz.measures.combination import harmonic_mean_p
-from mcviz.measures.conformal import as_high, conformal_p_values
-from mcviz.measures.subspaces import ClassSubspaces, unexplained_share
+from mcviz.measures.conformal import conformal_p_values, count_as_high
 
 Array = np.ndarray
 
 COVERAGE = 0.95  # of new in-distribution examples, the share at least that is not taken for out of distribution
-RARE = float(1 - Fraction(str(COVERAGE)))
+OOD_P_VALUE = float(1 - Fraction(str(COVERAGE)))
 LEAST_CALIBRATING = 19  # examples, of which no rank is rarer than one in twenty
-LEAST_EXAMPLES = LEAST_CALIBRATING + 1  # one of them to fit
-ROWS_AT_ONCE = 256
+LEAST_OOD_EXAMPLES = LEAST_CALIBRATING + 1  # one of them to fit
+RANKED_AT_ONCE = 256  # examples
+DIRECTIONS_OF_A_CLASS = 200
+DIRECTIONS_IN_ALL = 2000
+PROJECTED_AT_ONCE = 1024  # examples
+
+
+@dataclass(frozen=True)
+class ClassSubspaces:
+    """The subspaces of all classes.
+
+    Attributes:
+        centre: (D,) float32, the average of the activations, each scaled to length 1.
+        directions: for each class (D, k) float32, orthonormal.
+    """
+
+    centre: Array
+    directions: tuple[Array, ...]
+
+    @classmethod
+    def fit(cls, activations: Array, labels: Array, classes: int) -> "ClassSubspaces":
+        """Fit each class's subspace: up to 200 directions, at most half its examples and a quarter of the dimensions.
+
+        Args:
+            activations: (N, D) float32 of in-distribution examples.
+            labels: (N,) integer classes; a class without two examples explains nothing.
+            classes: C.
+        """
+        scaled = scale_to_unit_length(activations)
+        centre = scaled.mean(axis=0)
+        most = min(DIRECTIONS_OF_A_CLASS, max(1, DIRECTIONS_IN_ALL // classes))
+        return cls(centre, tuple(_principal_directions(scaled[labels == c] - centre, most) for c in range(classes)))
+
+    def unexplained(self, activations: Array) -> Array:
+        """The share of each example's squared deviation from the average that lies outside of each class's subspace.
+
+        Args:
+            activations: (N, D) float32.
+
+        Returns:
+            (N, C) float64, 0 to 1.
+        """
+        result = np.empty((len(activations), len(self.directions)))
+        for start in range(0, len(activations), PROJECTED_AT_ONCE):
+            deviations = scale_to_unit_length(activations[start : start + PROJECTED_AT_ONCE]) - self.centre
+            total = np.maximum(np.square(deviations).sum(axis=1, dtype=np.float64), np.finfo(np.float32).tiny)
+            for c, directions in enumerate(self.directions):
+                explained = np.square(deviations @ directions).sum(axis=1, dtype=np.float64)
+                result[start : start + len(deviations), c] = 1 - explained / total
+        return np.clip(result, 0, 1)
 
 
 @dataclass(frozen=True)
 class OODPrediction:
-    """What the detector finds for N examples.
+    """The detector's results for N examples.
 
     Attributes:
         p_uncertainty: (N,) share of in-distribution examples whose max probability is as low.
@@ -54,8 +105,8 @@ class OODPrediction:
 
     @property
     def is_ood(self) -> Array:
-        """(N,) bool, whether the p-value is 5% or less, which it is for at most 5% of new in-distribution examples."""
-        return self.p_value <= RARE
+        """(N,) bool, whether the p-value is at most 5%, as it is for at most 5% of new in-distribution examples."""
+        return self.p_value <= OOD_P_VALUE
 
     @property
     def ood_score(self) -> Array:
@@ -78,7 +129,7 @@ class OODDetector:
     unexplained: Array
 
     @classmethod
-    def calibrated(cls, subspaces: ClassSubspaces, mean_probs: Array, unexplained: Array) -> "OODDetector":
+    def calibrate(cls, subspaces: ClassSubspaces, mean_probs: Array, unexplained: Array) -> "OODDetector":
         """Calibrate on in-distribution examples that the subspaces were not fitted on.
 
         Args:
@@ -88,68 +139,118 @@ class OODDetector:
                 stochastic layer.
 
         Raises:
-            ValueError: fewer than 19 examples, of which no 5% can be told.
+            ValueError: fewer than 19 examples, too few for a level of 5%.
         """
         if len(mean_probs) < LEAST_CALIBRATING:
             raise ValueError(
                 f"The detector needs at least {LEAST_CALIBRATING} in-distribution examples to be calibrated. "
                 f"Received: {len(mean_probs)}."
             )
-        return cls(subspaces, uncertainty_of(mean_probs), unexplained)
+        return cls(subspaces, uncertainty_from_means(mean_probs), unexplained)
 
     def predict(self, mean_probs: Array, activations: Array) -> OODPrediction:
-        """Tell which examples are out of distribution.
+        """Predict which examples are out of distribution.
 
         Args:
             mean_probs: (N, C) the predictive mean of each example.
             activations: (N, D) float32 in front of the first stochastic layer.
         """
-        return self.judged(uncertainty_of(mean_probs), unexplained_share(self.subspaces, mean_probs, activations))
+        return self.classify(
+            uncertainty_from_means(mean_probs), unexplained_share(self.subspaces, mean_probs, activations)
+        )
 
-    def judged(self, uncertainty: Array, unexplained: Array) -> OODPrediction:
-        """The same by what the detector looks at.
+    def classify(self, uncertainty: Array, unexplained: Array) -> OODPrediction:
+        """Predict as `predict` does, from the two scores.
 
         Args:
             uncertainty: (N,) one minus the max probability of each example.
             unexplained: (N,) the unexplained share of each.
         """
         parts = [
-            self._judged(uncertainty[start : start + ROWS_AT_ONCE], unexplained[start : start + ROWS_AT_ONCE])
-            for start in range(0, len(uncertainty), ROWS_AT_ONCE)
+            self._classify_block(
+                uncertainty[start : start + RANKED_AT_ONCE], unexplained[start : start + RANKED_AT_ONCE]
+            )
+            for start in range(0, len(uncertainty), RANKED_AT_ONCE)
         ]
         return OODPrediction(*(np.concatenate(each) for each in zip(*parts, strict=True)))
 
     @cached_property
     def _own_ranks(self) -> Array:
-        """(2, M) int64: how many of the calibration examples, itself among them, are as high by each of the two."""
-        return np.stack([as_high(values, values) for values in (self.uncertainty, self.unexplained)])
+        """(2, M) int64: how many of the calibration examples, itself among them, are as high by each score."""
+        return np.stack([count_as_high(values, values) for values in (self.uncertainty, self.unexplained)])
 
     @property
-    def own_combined(self) -> Array:
+    def calibration_combined(self) -> Array:
         """(M,) float64, the combined value of each calibration example among the others."""
         return harmonic_mean_p(self._own_ranks / len(self.uncertainty))
 
     @property
-    def own_share(self) -> float:
+    def calibration_share(self) -> float:
         """The share of the calibration examples that are taken for out of distribution among the others, at most 5%."""
-        combined = self.own_combined
+        combined = self.calibration_combined
         ranks = np.searchsorted(np.sort(combined), combined, side="right")
-        return float((ranks / len(combined) <= RARE).mean())
+        return float((ranks / len(combined) <= OOD_P_VALUE).mean())
 
-    def _judged(self, uncertainty: Array, unexplained: Array) -> tuple[Array, ...]:
-        """The five arrays of `OODPrediction`, for n examples, each beside the M for calibration."""
+    def _classify_block(self, uncertainty: Array, unexplained: Array) -> tuple[Array, ...]:
+        """The five arrays of `OODPrediction`, for n examples, each ranked among the M for calibration."""
         count = len(self.uncertainty) + 1
         own, ranks = [], []
         pairs = (self.uncertainty, uncertainty), (self.unexplained, unexplained)
         for own_rank, (calibration, new) in zip(self._own_ranks, pairs, strict=True):
             ranks.append(conformal_p_values(calibration, new))
             own.append((own_rank + (new[:, None] >= calibration)) / count)
-        combined, of_others = harmonic_mean_p(np.stack(ranks)), harmonic_mean_p(np.stack(own))
-        as_low = (of_others <= combined[:, None]).sum(axis=1)
-        lower = (of_others < combined[:, None]).sum(axis=1)
+        combined, others_combined = harmonic_mean_p(np.stack(ranks)), harmonic_mean_p(np.stack(own))
+        as_low = (others_combined <= combined[:, None]).sum(axis=1)
+        lower = (others_combined < combined[:, None]).sum(axis=1)
         return *ranks, combined, (as_low + 1) / count, lower / (count - 1)
 
 
-def uncertainty_of(mean_probs: Array) -> Array:
+def uncertainty_from_means(mean_probs: Array) -> Array:
     """(N,) float64, one minus the max probability of (N, C) predictive means."""
     return 1 - mean_probs.max(axis=1).astype(np.float64)
+
+
+def unexplained_share(subspaces: ClassSubspaces, mean_probs: Array, activations: Array) -> Array:
+    """Average the unexplained share over the classes by their predictive mean. High: unlike the predicted class.
+
+    Args:
+        subspaces: fitted on in-distribution examples.
+        mean_probs: (N, C) the predictive mean.
+        activations: (N, D) float32.
+
+    Returns:
+        (N,) float64, 0 to 1.
+    """
+    return (mean_probs * subspaces.unexplained(activations)).sum(axis=1)
+
+
+def scale_to_unit_length(vectors: Array) -> Array:
+    """Scale (N, D) float32 vectors to length 1; those that are 0 stay so."""
+    vectors = vectors.astype(np.float32, copy=False)
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.maximum(length, np.finfo(np.float32).tiny)
+
+
+def harmonic_mean_p(values: Array) -> Array:
+    """Compute the harmonic mean of p-values (Wilson 2019): one very small one is enough, the others hardly dilute it.
+
+    Args:
+        values: (K, N) p-values of K detectors.
+
+    Returns:
+        (N,) float64 in 0..1.
+    """
+    return len(values) / (1 / values).sum(axis=0)
+
+
+def _principal_directions(deviations: Array, most: int) -> Array:
+    """(D, k) orthonormal directions of the (n, D) rows, by the eigenvectors of their (n, n) products."""
+    count = min(most, len(deviations) // 2, deviations.shape[1] // 4)
+    if count == 0:
+        return np.empty((deviations.shape[1], 0), np.float32)
+    last = len(deviations) - 1
+    squares, vectors = eigh(deviations @ deviations.T, subset_by_index=[last + 1 - count, last])
+    large = squares > 1e-6 * max(squares.max(), 0)
+    tilted = deviations.T @ (vectors[:, large] / np.sqrt(squares[large]))
+    # Rounding has tilted the directions of the smallest squares; Cholesky's factor makes them orthogonal again.
+    return solve_triangular(np.linalg.cholesky(tilted.T @ tilted), tilted.T, lower=True).T

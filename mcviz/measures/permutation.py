@@ -1,8 +1,8 @@
-"""Whether two sets of predictions differ by more than chance: permutation tests (Pitman 1937).
+"""Permutation tests of whether two sets of predictions differ by more than chance (Pitman 1937).
 
-By the null hypothesis the predictions are exchangeable: which of the two gave them does not matter. Of the same
-examples, those of each example are swapped between the two at random, which flips the sign of paired differences; of
-other examples, each belongs to one of the two at random. A difference that few such draws reach is more than noise.
+Under the null hypothesis the predictions are exchangeable. For the same examples, those of each example are swapped
+between the two sets at random, which flips the sign of paired differences; for other examples, each is assigned to one
+of the two sets at random. A difference that few such draws reach is more than noise.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import scipy  # loads scipy.special and scipy.stats when they are first used
 
-from mcviz.measures.bootstrap import BLOCK, Statistic, share_drawn, some_of
+from mcviz.measures.bootstrap import BLOCK_WEIGHTS, Statistic, draw_examples, subsample_share
 
 Array = np.ndarray
 
 FEWEST_DRAWN = 1_000  # of each of two sets of very many examples, where it has as many
-ROUNDING = 1e-9  # a share of a figure within which it is the same
+RELATIVE_ROUNDING = 1e-9  # a share of a figure within which it is the same
 
 
 def critical_differences(
-    statistic_of: Callable[[Array], Statistic],
+    build_statistic: Callable[[Array], Statistic],
     sizes: Sequence[int],
     *,
     paired: bool,
@@ -27,14 +27,14 @@ def critical_differences(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Array:
-    """How large differences of figures are more than noise.
+    """Compute the critical differences of figures: larger ones are more than noise.
 
-    Of very many examples some are taken at random, and what is found is scaled to the number of all.
+    Very many examples are subsampled, and the result is scaled to the number of all.
 
     Args:
-        statistic_of: takes which n of the examples of both sets are drawn from, an array of their numbers; those of the
-            second follow those of the first. What it returns takes (R, n) float64 weights, 1 for the examples of each
-            of R draws and 0 for the others, and returns (R, M), M figures of these.
+        build_statistic: takes the n examples of both sets to draw from, an array of their numbers; those of the second
+            follow those of the first. It returns a function of (R, n) float64 weights, 1 for the examples of each of R
+            draws and 0 for the others, that returns (R, M), M figures of these.
         sizes: N and M, how many examples each set has, at least one.
         paired: whether both are of the same examples in the same order.
         confidence: 0 to 1; of exchangeable sets, a difference is above the critical one in 1 - `confidence` of draws at
@@ -45,23 +45,23 @@ def critical_differences(
     Returns:
         (M,) float64, 0 or more; NaN for a figure that too many draws do not have.
     """
-    random, share = np.random.default_rng(seed), share_drawn(sum(sizes))
-    chosen = [some_of(size, max(share, min(1.0, FEWEST_DRAWN / size)), random) for size in sizes]
+    random, share = np.random.default_rng(seed), subsample_share(sum(sizes))
+    chosen = [draw_examples(size, max(share, min(1.0, FEWEST_DRAWN / size)), random) for size in sizes]
     if paired:
         chosen[1] = chosen[0]
-    statistic = statistic_of(np.r_[chosen[0], sizes[0] + chosen[1]])
+    statistic = build_statistic(np.r_[chosen[0], sizes[0] + chosen[1]])
     first, second = map(len, chosen)
     found = [
         difference(statistic(weights), statistic(1 - weights))
-        for weights in _exchanges(first, second, paired, resamples, random)
+        for weights in _draw_exchanges(first, second, paired, resamples, random)
     ]
     ascending = np.sort(np.abs(np.concatenate(found)), axis=0)  # NaN comes last
     scale = np.sqrt((1 / sizes[0] + 1 / sizes[1]) / (1 / first + 1 / second))
-    return scale * (1 + ROUNDING) * ascending[int(np.ceil(confidence * resamples)) - 1]
+    return scale * (1 + RELATIVE_ROUNDING) * ascending[int(np.ceil(confidence * resamples)) - 1]
 
 
 def critical_change(changed: int, confidence: float = 0.95) -> int:
-    """How far two counts that add up to `changed` may differ by chance: the exact test of McNemar (1947).
+    """Compute how far two counts that add up to `changed` may differ by chance: the exact test of McNemar (1947).
 
     Args:
         changed: how many of the same examples one of two sets alone predicts correctly, 0 or more.
@@ -75,29 +75,28 @@ def critical_change(changed: int, confidence: float = 0.95) -> int:
 
 
 def difference(one: Array | float, other: Array | float) -> Array:
-    """The second figure less the first; 0 where rounding alone makes them differ."""
-    return np.where(np.isclose(one, other, rtol=ROUNDING, atol=0), 0.0, np.subtract(other, one))
+    """Subtract the first figure from the second; 0 where rounding alone makes them differ."""
+    return np.where(np.isclose(one, other, rtol=RELATIVE_ROUNDING, atol=0), 0.0, np.subtract(other, one))
 
 
 def finds_more_than_chance(wanted: Array, inspected: int, confidence: float = 0.95) -> bool:
-    """Whether the first examples of an order hold more of what is wanted than those of a random order.
+    """Whether the first examples of an order hold more of the wanted ones than those of a random order.
 
-    That is the one-sided test of the hypergeometric distribution (Fisher 1935), by which wanted examples are among the
-    first of all orders.
+    It is the one-sided test of the hypergeometric distribution (Fisher 1935).
 
     Args:
         wanted: (N,) bool in the order that is tested, such as whether each prediction is wrong.
-        inspected: how many examples are the first, 1 to N.
+        inspected: number of examples that are inspected, the first ones, 1 to N.
         confidence: 0 to 1; of orders that know nothing, 1 - `confidence` at most seem to find something.
     """
     found = int(np.count_nonzero(wanted[:inspected]))
     chance = scipy.stats.hypergeom.sf(found - 1, len(wanted), np.count_nonzero(wanted), inspected)
-    return bool(chance <= (1 - confidence) * (1 + ROUNDING))
+    return bool(chance <= (1 - confidence) * (1 + RELATIVE_ROUNDING))
 
 
-def _exchanges(first: int, second: int, paired: bool, draws: int, random: np.random.Generator) -> Iterator[Array]:
-    """(R, N + M) weights at a time, 1 for what is in the first set and 0 for the rest; first both sets as they are."""
-    given, rows = np.r_[np.ones(first), np.zeros(second)][None], max(1, BLOCK // (first + second))
+def _draw_exchanges(first: int, second: int, paired: bool, draws: int, random: np.random.Generator) -> Iterator[Array]:
+    """Yield blocks of (R, N + M) weights, 1 for the first set and 0 for the second; the first draw is as given."""
+    given, rows = np.r_[np.ones(first), np.zeros(second)][None], max(1, BLOCK_WEIGHTS // (first + second))
     yield given
     for start in range(1, draws, rows):
         count = min(rows, draws - start)

@@ -1,4 +1,4 @@
-"""How many mistakes a calibrated model makes: an exact test, and the interval that its inversion gives.
+"""An exact test of calibration by the number of mistakes, and the interval from its inversion.
 
 If confidences are true, a prediction is wrong with one less its confidence, and the number of mistakes is a sum of
 independent Bernoulli variables: it has the Poisson-binomial distribution (Wang 1993). Other hypotheses move every
@@ -15,63 +15,63 @@ import scipy  # loads scipy.special and scipy.optimize when they are first used
 from mcviz.measures.bootstrap import Interval
 
 Array = np.ndarray
-AtMost = Callable[[float, float], float]
+CumulativeDistribution = Callable[[float, float], float]
 
 MOST_EXACT = 2000  # examples; beyond, a binomial distribution of the same mean and variance stands for the exact one
 
 
-def excess_of_mistakes(chances: Array, mistakes: float, confidence: float = 0.95) -> Interval:
-    """By how much mistakes are more frequent than was expected: above 0 confidences are too high.
+def excess_mistakes(chances: Array, mistakes: float, confidence: float = 0.95) -> Interval:
+    """Compute how much more frequent mistakes are than expected; above 0 confidences are too high.
 
     Args:
         chances: (N,) floating point 0 to 1, of a mistake by each of N ≥ 1 predictions, if confidences are true.
-        mistakes: 0 to N, how many there were. A part of a whole one counts, if that is a mean over several passes.
+        mistakes: 0 to N, their number; fractional where it is a mean over several passes.
         confidence: 0 to 1. Given the chances, the interval holds the expected excess at least as often.
 
     Returns:
         The share of mistakes less the mean chance of one, as fractions.
     """
     count, mean, tail = len(chances), float(chances.mean()), (1 - confidence) / 2
-    at_most = _distribution(chances, mistakes)
+    cumulative = _distribution(chances, mistakes)
 
-    def end(refused: Callable[[float], float]) -> float:
-        move = scipy.optimize.brentq(lambda move: refused(move) - tail, -1, 1)
+    def end(chance: Callable[[float], float]) -> float:
+        move = scipy.optimize.brentq(lambda move: chance(move) - tail, -1, 1)
         return move * (1 - mean if move > 0 else mean)
 
-    low = 0 - mean if mistakes == 0 else end(lambda move: 1 - at_most(mistakes - 1, move))
-    high = 1 - mean if mistakes == count else end(lambda move: at_most(mistakes, move))
+    low = 0 - mean if mistakes == 0 else end(lambda move: 1 - cumulative(mistakes - 1, move))
+    high = 1 - mean if mistakes == count else end(lambda move: cumulative(mistakes, move))
     return Interval(float(mistakes) / count - mean, low, high)
 
 
-def p_value_of_mistakes(chances: Array, mistakes: float) -> float:
-    """How rare it is that mistakes are so many or so few if confidences are true: twice the smaller tail.
+def mistakes_p_value(chances: Array, mistakes: float) -> float:
+    """Compute the two-sided p-value of a number of mistakes, if confidences are true: twice the smaller tail.
 
     Args:
-        chances: as for `excess_of_mistakes`.
-        mistakes: as for `excess_of_mistakes`.
+        chances: as for `excess_mistakes`.
+        mistakes: as for `excess_mistakes`.
     """
-    at_most = _distribution(chances, mistakes)
-    at_least = 1 - at_most(mistakes - 1, 0) if mistakes else 1.0
-    return float(np.clip(2 * min(at_most(mistakes, 0), at_least), 0, 1))
+    cumulative = _distribution(chances, mistakes)
+    at_least = 1 - cumulative(mistakes - 1, 0) if mistakes else 1.0
+    return float(np.clip(2 * min(cumulative(mistakes, 0), at_least), 0, 1))
 
 
-def can_refuse(chances: Array, confidence: float = 0.95) -> bool:
-    """Whether there are enough examples for either verdict: no mistake is too few, and nothing else is too many.
+def can_reject(chances: Array, confidence: float = 0.95) -> bool:
+    """Whether there are enough examples to reject calibration: for no mistakes at all, or for nothing but mistakes.
 
     Args:
-        chances: as for `excess_of_mistakes`.
-        confidence: as for `excess_of_mistakes`.
+        chances: as for `excess_mistakes`.
+        confidence: as for `excess_mistakes`.
     """
     return bool(max(np.prod(1 - chances), np.prod(chances)) <= (1 - confidence) / 2)
 
 
-def _distribution(chances: Array, mistakes: float) -> AtMost:
+def _distribution(chances: Array, mistakes: float) -> CumulativeDistribution:
     exact = len(chances) <= MOST_EXACT and float(mistakes).is_integer()
-    return _exact(chances) if exact else _approximate(chances)
+    return _exact_distribution(chances) if exact else _approximate_distribution(chances)
 
 
-def _exact(chances: Array) -> AtMost:
-    """The chance of at most so many mistakes, after a move: those of calibration, and more, or fewer, at random."""
+def _exact_distribution(chances: Array) -> CumulativeDistribution:
+    """Build the exact chance of at most so many mistakes, after a move towards more or fewer of them."""
     distribution = np.zeros(len(chances) + 1)
     distribution[0] = 1
     for number, chance in enumerate(chances, 1):
@@ -79,19 +79,19 @@ def _exact(chances: Array) -> AtMost:
         distribution[0] *= 1 - chance
     before = np.arange(len(distribution))
 
-    def at_most(mistakes: float, move: float) -> float:
+    def cumulative(mistakes: float, move: float) -> float:
         if move < 0:
             return float(distribution @ _binomial(mistakes, before, 1 + move))
         return float(distribution @ _binomial(mistakes - before, len(chances) - before, move))
 
-    return at_most
+    return cumulative
 
 
-def _approximate(chances: Array) -> AtMost:
-    """The same of the binomial distribution of the same mean and variance (Ehm 1991), of a number of any size."""
+def _approximate_distribution(chances: Array) -> CumulativeDistribution:
+    """Build the chance under the binomial distribution of the same mean and variance (Ehm 1991)."""
     count, total, squares = len(chances), float(chances.sum()), float(np.square(chances).sum())
 
-    def at_most(mistakes: float, move: float) -> float:
+    def cumulative(mistakes: float, move: float) -> float:
         start, share = max(move, 0.0), 1 - abs(move)
         mean = count * start + share * total
         square = count * start**2 + 2 * start * share * total + share**2 * squares
@@ -99,11 +99,11 @@ def _approximate(chances: Array) -> AtMost:
             return 1.0
         return float(_binomial(mistakes, mean**2 / square, min(square / mean, 1.0)))
 
-    return at_most
+    return cumulative
 
 
 def _binomial(successes: Array | float, trials: Array | float, chance: float) -> Array:
-    """The chance of at most so many successes; neither number has to be a whole one."""
+    """The chance of at most so many successes; neither number has to be whole."""
     inside = (successes > -1) & (successes < trials)
     rest, more = np.where(inside, trials - successes, 1), np.where(inside, successes + 1, 1)
     return np.where(inside, scipy.special.betainc(rest, more, 1 - chance), successes >= trials)

@@ -1,4 +1,4 @@
-"""Intervals that should hold a target's true value: by the passes themselves, and by split-conformal prediction."""
+"""Prediction intervals of regression: by the passes themselves, and by split-conformal prediction."""
 
 from dataclasses import dataclass
 
@@ -6,14 +6,14 @@ import numpy as np
 import scipy  # loads scipy.special when it is first used
 
 from mcviz.measures.bootstrap import Interval, proportion
-from mcviz.measures.conformal import conformal_quantile, cross_fitted
-from mcviz.measures.poisson_binomial import can_refuse
-from mcviz.measures.registry import RegressionPredictions, required_labels
+from mcviz.measures.conformal import conformal_quantile, cross_fit
+from mcviz.measures.poisson_binomial import can_reject
+from mcviz.measures.registry import RegressionPredictions, require_labels
 from mcviz.measures.regression_scores import predictive_variance
 
 Array = np.ndarray
 
-LEVELS = np.arange(1, 20) / 20  # nominal coverages at which intervals are held against labels
+LEVELS = np.arange(1, 20) / 20  # nominal coverages at which intervals are compared with labels
 LEAST_SCALE = 0.01  # of the mean standard deviation
 
 
@@ -35,7 +35,7 @@ class PredictionIntervals:
         return (self.high - self.low).mean(axis=0)
 
     def coverage(self, labels: Array, confidence: float = 0.95) -> list[Interval]:
-        """The share of labels that the intervals hold, ends included, with its exact interval (Clopper & Pearson 1934).
+        """Compute the share of labels inside the intervals, ends included, with its exact interval (Clopper-Pearson).
 
         Args:
             labels: (N, D) floating point.
@@ -48,8 +48,8 @@ class PredictionIntervals:
         return [proportion(int(count), len(labels), confidence) for count in held]
 
 
-def intervals_by_passes(predictions: RegressionPredictions, coverage: float) -> PredictionIntervals:
-    """The central intervals of the predictive distribution.
+def pass_intervals(predictions: RegressionPredictions, coverage: float) -> PredictionIntervals:
+    """Compute the central intervals of the predictive distribution.
 
     Args:
         predictions: of N examples.
@@ -60,26 +60,26 @@ def intervals_by_passes(predictions: RegressionPredictions, coverage: float) -> 
         held as often as `coverage` says, up to (T - 1) / (T + 1); with predicted variances those of the normal
         distribution with the mixture's mean and variance.
     """
-    low, high = _central(predictions, np.array([coverage]))
+    low, high = _central_intervals(predictions, np.array([coverage]))
     return PredictionIntervals(low[0], high[0])
 
 
-def coverage_in_words(held: Interval, coverage: float, examples: int, confidence: float = 0.95) -> str:
-    """Whether intervals by the passes hold as many labels as they should: the exact test whose inversion is `held`.
+def coverage_sentence(held: Interval, coverage: float, examples: int, confidence: float = 0.95) -> str:
+    """Say whether intervals by the passes hold as many labels as they should: the exact test whose inversion is `held`.
 
     Args:
         held: the share of labels that they hold, with its exact interval of `confidence`.
         coverage: 0 to 1, the share that they should hold.
-        examples: how many labels there are.
-        confidence: 0 to 1, how often intervals that hold what they should are not said to be too wide or too narrow.
+        examples: number of labels.
+        confidence: 0 to 1, the chance that correct intervals are not called too wide or too narrow.
     """
-    share = f"they hold {held.written(lambda share: f'{100 * share:.1f}', '%')} of the labels"
+    share = f"they hold {held.format(lambda share: f'{100 * share:.1f}', '%')} of the labels"
     intervals = f"{100 * coverage:.6g}% intervals of the passes"
     if held.high < coverage:
         return f"The {intervals} are too narrow: {share}."
     if held.low > coverage:
         return f"The {intervals} are too wide: {share}."
-    if not can_refuse(np.full(examples, 1 - coverage), confidence):
+    if not can_reject(np.full(examples, 1 - coverage), confidence):
         return (
             f"There are too few examples to tell whether the {intervals} hold what they promise: they hold "
             f"{round(held.value * examples):,} of {examples:,} labels, {coverage * examples:,.1f} expected."
@@ -90,7 +90,7 @@ def coverage_in_words(held: Interval, coverage: float, examples: int, confidence
 def conformal_intervals(
     predictions: RegressionPredictions, coverage: float, *, normalised: bool = False, seed: int = 0
 ) -> PredictionIntervals:
-    """Intervals around the predictive mean by split-conformal prediction (Lei et al. 2018), each half for the other.
+    """Compute intervals around the predictive mean by split-conformal prediction (Lei et al. 2018), half for half.
 
     Args:
         predictions: of N ≥ 2 examples, with labels.
@@ -102,18 +102,18 @@ def conformal_intervals(
         ValueError: predictions without labels.
     """
     scale = conformal_scale(predictions, predictions) if normalised else np.ones(predictions.outputs.shape[1:])
-    scores = _conformity(predictions, scale)
+    scores = _conformity_scores(predictions, scale)
 
     def bounds(calibration: Array, others: Array) -> Array:
-        return np.tile(_bounds(scores[calibration], coverage), (len(others), 1))
+        return np.tile(_conformal_bounds(scores[calibration], coverage), (len(others), 1))
 
-    return _around_mean(predictions, cross_fitted(len(scores), bounds, seed) * scale)
+    return _around_mean(predictions, cross_fit(len(scores), bounds, seed) * scale)
 
 
-def conformal_intervals_of_new(
+def conformal_intervals_for_new(
     calibration: RegressionPredictions, new: RegressionPredictions, coverage: float, *, normalised: bool = False
 ) -> PredictionIntervals:
-    """The same for new examples.
+    """Compute split-conformal intervals for new examples.
 
     Args:
         calibration: of M examples, with labels.
@@ -128,19 +128,19 @@ def conformal_intervals_of_new(
         conformal_scale(each, calibration) if normalised else np.ones(each.outputs.shape[1:])
         for each in (calibration, new)
     )
-    return _around_mean(new, _bounds(_conformity(calibration, scale), coverage) * new_scale)
+    return _around_mean(new, _conformal_bounds(_conformity_scores(calibration, scale), coverage) * new_scale)
 
 
 def conformal_scale(predictions: RegressionPredictions, usual: RegressionPredictions) -> Array:
-    """What errors are divided by before they are compared between examples.
+    """Compute the scale by which errors are divided before they are compared between examples.
 
     Args:
         predictions: of N examples.
-        usual: of those that calibrate.
+        usual: of the examples for calibration.
 
     Returns:
-        (N, D) float64, the predictive std, with predicted variances the total one. A hundredth of its mean over `usual`
-        is added, so that passes that all agree do not promise certainty (Papadopoulos & Haralambous 2011).
+        (N, D) float64, the predictive std, or with predicted variances the total one. A hundredth of its mean over
+        `usual` is added, so that passes that all agree do not promise certainty (Papadopoulos & Haralambous 2011).
     """
     mean = _std(usual).mean(axis=0)
     return np.where(mean > 0, _std(predictions) + LEAST_SCALE * mean, 1.0)
@@ -154,13 +154,13 @@ def _mean(predictions: RegressionPredictions) -> Array:
     return predictions.outputs.mean(axis=0, dtype=np.float64)
 
 
-def _conformity(predictions: RegressionPredictions, scale: Array) -> Array:
-    return np.abs(_mean(predictions) - required_labels(predictions)) / scale
+def _conformity_scores(predictions: RegressionPredictions, scale: Array) -> Array:
+    return np.abs(_mean(predictions) - require_labels(predictions)) / scale
 
 
-def _bounds(scores: Array, coverage: float) -> Array:
+def _conformal_bounds(scores: Array, coverage: float) -> Array:
     """(D,) float64."""
-    return np.array([conformal_quantile(of_target, coverage) for of_target in scores.T])
+    return np.array([conformal_quantile(target_scores, coverage) for target_scores in scores.T])
 
 
 def _around_mean(predictions: RegressionPredictions, radius: Array) -> PredictionIntervals:
@@ -170,11 +170,11 @@ def _around_mean(predictions: RegressionPredictions, radius: Array) -> Predictio
 
 @dataclass(frozen=True)
 class IntervalCalibration:
-    """How often central intervals of one target held the label.
+    """The observed coverage of the central intervals of one target.
 
     Attributes:
-        nominal: (L,) the coverages that were asked for, ascending.
-        observed: (L,) the shares of labels that were held.
+        nominal: (L,) the nominal coverages, ascending.
+        observed: (L,) the shares of labels inside the intervals.
         low: (L,) lower ends of the exact intervals of these shares (Clopper & Pearson 1934).
         high: (L,) upper ends.
     """
@@ -186,7 +186,7 @@ class IntervalCalibration:
 
 
 def interval_calibration(predictions: RegressionPredictions, confidence: float = 0.95) -> list[IntervalCalibration]:
-    """Hold the central intervals of the predictive distribution against the labels (Kuleshov et al. 2018).
+    """Compare the central intervals of the predictive distribution with the labels (Kuleshov et al. 2018).
 
     Args:
         predictions: with labels.
@@ -198,8 +198,8 @@ def interval_calibration(predictions: RegressionPredictions, confidence: float =
     Raises:
         ValueError: predictions without labels.
     """
-    labels = required_labels(predictions)
-    low, high = _central(predictions, LEVELS)
+    labels = require_labels(predictions)
+    low, high = _central_intervals(predictions, LEVELS)
     held = ((low <= labels) & (labels <= high)).sum(axis=1)
     found = []
     for counts in held.T:
@@ -209,7 +209,7 @@ def interval_calibration(predictions: RegressionPredictions, confidence: float =
     return found
 
 
-def _central(predictions: RegressionPredictions, coverages: Array) -> tuple[Array, Array]:
+def _central_intervals(predictions: RegressionPredictions, coverages: Array) -> tuple[Array, Array]:
     """(L, N, D) lower and upper ends of the intervals of L coverages."""
     tails = (1 - coverages) / 2
     if predictions.variances is None:

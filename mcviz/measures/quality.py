@@ -1,11 +1,10 @@
-"""How good the predictions of an ensemble are, and whether others are better by more than noise.
+"""The quality of an ensemble's predictions, and whether those of another one are better by more than noise.
 
-Each task has one list of measures, in `QUALITY`. Predictions are reduced to terms, some numbers of each example, which
-can be computed of one block of examples after the other; measures, their intervals and those of differences come from
-these.
+Each task has one list of measures. Predictions are reduced to terms, a few numbers an example, which can be computed
+one block of examples after the other; measures, their intervals and those of differences come from these.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -13,16 +12,15 @@ from typing import Any, Literal
 import numpy as np
 
 from mcviz.measures import calibration
-from mcviz.measures.bootstrap import Interval, Statistic, mean_intervals, proportion, weighted_intervals
+from mcviz.measures.bootstrap import Interval, Statistic, bootstrap_intervals, mean_intervals, proportion
 from mcviz.measures.permutation import critical_change, critical_differences, difference
-from mcviz.measures.prediction_intervals import intervals_by_passes
-from mcviz.measures.registry import Predictions, RegressionPredictions, required_labels
-from mcviz.measures.regression import ensemble_terms
-from mcviz.measures.selective import Ranking, areas
+from mcviz.measures.prediction_intervals import pass_intervals
+from mcviz.measures.registry import Predictions, RegressionPredictions, require_labels
+from mcviz.measures.regression import Terms, ensemble_terms
+from mcviz.measures.selective import Ranking, compute_areas
 from mcviz.measures.units import significant
 
 Array = np.ndarray
-Terms = Mapping[str, Array]
 Unit = Literal["share", "per mille", "nats", "target", ""]
 Verdict = Literal["better", "worse", "differs", "noise", "unknown"]
 VERDICTS: dict[Verdict, str] = {  # in words
@@ -34,21 +32,21 @@ VERDICTS: dict[Verdict, str] = {  # in words
 }
 
 INTERVAL = 0.9  # nominal coverage of the prediction intervals that are measured
-DIGITS = {"share": 2, "per mille": 2, "nats": 4, "": 4}
+MEASURE_DIGITS = {"share": 2, "per mille": 2, "nats": 4, "": 4}
 SCALE = {"share": 100, "per mille": 1000}
 
 
 @dataclass(frozen=True)
 class Measure:
-    """Something that says how good predictions are.
+    """A measure of the quality of predictions.
 
     Attributes:
         name: its name in files.
         label: its name for people.
         unit: "share" is shown in percent, "per mille" in thousandths; "target" is the unit of the run's targets.
         better: whether low or high values are better; "" where that depends.
-        has_interval: whether it has one, where examples and mistakes are not too few.
-        share_of: the term of truth values whose mean it is, if it is one: then a paired difference is tested exactly.
+        has_interval: whether it has an interval, where examples and mistakes are not too few.
+        share_of: the term of truth values whose mean it is, or "": then a paired difference is tested exactly.
     """
 
     name: str
@@ -59,27 +57,27 @@ class Measure:
     share_of: str = ""
 
     def format(self, value: float, target_unit: str = "", *, sign: str = "") -> str:
-        """A value as text with its unit, such as "98.21%", or with `sign` "+" a difference, such as "+0.21 points"."""
-        return f"{self.number(value, sign=sign)}{self._unit(target_unit, sign)}"
+        """Format a value with its unit, such as "98.21%", or with `sign` "+" a difference, such as "+0.21 points"."""
+        return f"{self.format_number(value, sign=sign)}{self._unit(target_unit, sign)}"
 
-    def number(self, value: float, *, sign: str = "") -> str:
-        """A value as text without its unit; "–" for NaN."""
+    def format_number(self, value: float, *, sign: str = "") -> str:
+        """Format a value without its unit; "–" for NaN."""
         if np.isnan(value):
             return "–"
         if self.unit == "target":
             return f"{'+' if sign == '+' and value >= 0 else ''}{significant(value)}"
-        return f"{SCALE.get(self.unit, 1) * value:{sign}.{DIGITS[self.unit]}f}"
+        return f"{SCALE.get(self.unit, 1) * value:{sign}.{MEASURE_DIGITS[self.unit]}f}"
 
-    def with_interval(self, of: Interval, target_unit: str = "", *, sign: str = "") -> str:
-        """A value with its unit and the ends of its interval, such as "98.21% (97.95 to 98.44)".
+    def format_interval(self, interval: Interval, target_unit: str = "", *, sign: str = "") -> str:
+        """Format a value with its unit and the ends of its interval, such as "98.21% (97.95 to 98.44)".
 
-        There is none of the NLL and the AUROC of few mistakes, nor of a difference between too few examples.
+        The NLL and the AUROC of few mistakes have no interval, nor has a difference between too few examples.
         """
-        if np.isnan(of.value):
+        if np.isnan(interval.value):
             return "–"
-        if self.has_interval and (np.isnan(of.low) or np.isnan(of.high)):
-            return f"{self.format(of.value, target_unit, sign=sign)} (no interval)"
-        return of.written(partial(self.number, sign=sign), self._unit(target_unit, sign))
+        if self.has_interval and (np.isnan(interval.low) or np.isnan(interval.high)):
+            return f"{self.format(interval.value, target_unit, sign=sign)} (no interval)"
+        return interval.format(partial(self.format_number, sign=sign), self._unit(target_unit, sign))
 
     def _unit(self, target_unit: str, sign: str) -> str:
         points = " points" if sign else "%"
@@ -95,11 +93,11 @@ class Quality:
         measures: in the order in which they are shown.
         decides: the name of the proper scoring rule by which one of several is chosen.
         terms: of n predictions with labels, (n,) float64 or bool by name.
-        statistic: of terms of N examples, those of classes with `uncertainty`, (N,) high for uncertain: what takes
-            (R, N), how often each of R draws holds each example, and returns (R, M) float64, a value a measure; NaN
-            where there is none.
+        statistic: takes terms of N examples, those of classes with `uncertainty`, (N,) high for uncertain, and returns
+            a function of (R, N), how often each of R draws holds each example, that returns (R, M) float64, a value a
+            measure; NaN where there is none.
         intervals: of the same terms, the interval of every measure by its name; it takes `confidence`, `resamples` and
-            `seed` as `measured` does.
+            `seed` as `compute_measures` does.
     """
 
     measures: tuple[Measure, ...]
@@ -110,20 +108,20 @@ class Quality:
 
     @property
     def place(self) -> dict[str, int]:
-        """The place of each measure in their order, by its name."""
-        return {measure.name: at for at, measure in enumerate(self.measures)}
+        """The position of each measure, by its name."""
+        return {measure.name: place for place, measure in enumerate(self.measures)}
 
 
 @dataclass(frozen=True)
-class Compared:
-    """A measure of two ensembles.
+class MeasureComparison:
+    """One measure of two ensembles.
 
     Attributes:
-        measure: which.
+        measure: the measure.
         one: of the first.
         other: of the second.
-        difference: the second less the first, give or take what chance explains; NaN where one of them is, and ends of
-            NaN where chance may explain all: of fewer than six examples, or too few mistakes.
+        difference: the second less the first, plus or minus the part that chance explains; NaN where one of them is,
+            and ends of NaN where chance may explain all: of fewer than six examples, or too few mistakes.
     """
 
     measure: Measure
@@ -133,7 +131,7 @@ class Compared:
 
     @property
     def verdict(self) -> Verdict:
-        """What the second is: better or worse by more than noise, or different where neither end is better."""
+        """Whether the second is better or worse by more than noise; "differs" where neither direction is better."""
         low, high = self.difference.low, self.difference.high
         if np.isnan(low):
             return "unknown"
@@ -144,10 +142,10 @@ class Compared:
         return "better" if (low > 0) == (self.measure.better == "high") else "worse"
 
 
-def measured(
+def compute_measures(
     quality: Quality, terms: Terms, *, confidence: float = 0.95, resamples: int = 1000, seed: int = 0
 ) -> list[Interval]:
-    """Every measure of a task, with its interval.
+    """Compute every measure of a task, with its interval.
 
     Args:
         quality: the measures of the task.
@@ -163,7 +161,7 @@ def measured(
     return [found[measure.name] for measure in quality.measures]
 
 
-def compared(
+def compare_measures(
     quality: Quality,
     one: Terms,
     other: Terms,
@@ -172,8 +170,8 @@ def compared(
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
-) -> list[Compared]:
-    """Every measure of two ensembles, and whether they differ by more than noise.
+) -> list[MeasureComparison]:
+    """Compare two ensembles by every measure: do they differ by more than noise?
 
     Args:
         quality: the measures of the task.
@@ -187,13 +185,14 @@ def compared(
     Returns:
         One a measure, in their order.
     """
-    pool = joined([one, other])
+    pool = join_terms([one, other])
     figures = [
-        measured(quality, terms, confidence=confidence, resamples=resamples, seed=seed) for terms in (one, other)
+        compute_measures(quality, terms, confidence=confidence, resamples=resamples, seed=seed)
+        for terms in (one, other)
     ]
     sizes = [len(next(iter(terms.values()))) for terms in (one, other)]
     critical = critical_differences(
-        lambda chosen: quality.statistic(only(pool, chosen)),
+        lambda chosen: quality.statistic(select_terms(pool, chosen)),
         sizes,
         paired=paired,
         confidence=confidence,
@@ -203,25 +202,25 @@ def compared(
     if 2.0 ** (1 - min(sizes)) > 1 - confidence:  # of so few examples, no difference is beyond chance
         critical[:] = np.nan
     found = []
-    for measure, of_one, of_other, chance in zip(quality.measures, *figures, critical.tolist(), strict=True):
-        value = float(difference(of_one.value, of_other.value))
+    for measure, first, second, chance in zip(quality.measures, *figures, critical.tolist(), strict=True):
+        value = float(difference(first.value, second.value))
         if paired and measure.share_of:
             more = other[measure.share_of].astype(int) - one[measure.share_of]
             value = float(more.mean())
             chance = (
                 np.nan if np.isnan(chance) else critical_change(int(np.count_nonzero(more)), confidence) / len(more)
             )
-        found.append(Compared(measure, of_one, of_other, Interval(value, value - chance, value + chance)))
+        found.append(MeasureComparison(measure, first, second, Interval(value, value - chance, value + chance)))
     return found
 
 
-def only(terms: Terms, chosen: Array | slice) -> dict[str, Array]:
-    """The terms of some examples."""
+def select_terms(terms: Terms, chosen: Array | slice) -> dict[str, Array]:
+    """Return the terms of some examples, by a slice, their numbers or a mask."""
     return {name: values[chosen] for name, values in terms.items()}
 
 
-def joined(blocks: Sequence[Terms]) -> dict[str, Array]:
-    """The terms of all examples, from those of blocks of them, in their order."""
+def join_terms(blocks: Sequence[Terms]) -> dict[str, Array]:
+    """Concatenate the terms of blocks of examples, in their order."""
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
@@ -229,30 +228,32 @@ def _classification_terms(predictions: Predictions | RegressionPredictions) -> d
     assert isinstance(predictions, Predictions)
     if predictions.labels is None:
         raise ValueError("Predictions are compared with labels. Received: predictions without labels.")
-    of = calibration.terms(predictions.mean_probs[None], predictions.labels)
-    return {"correct": of.correct[:, 0], "confidence": of.confidence[:, 0], "nll": of.nll, "brier": of.brier}
+    terms = calibration.calibration_terms(predictions.mean_probs[None], predictions.labels)
+    correct, confidence = terms.correct[:, 0], terms.confidence[:, 0]
+    return {"correct": correct, "confidence": confidence, "nll": terms.nll, "brier": terms.brier}
 
 
-def _calibration_terms(terms: Terms) -> calibration.Terms:
+def _calibration_terms(terms: Terms) -> calibration.CalibrationTerms:
     correct, confidence = terms["correct"], terms["confidence"]
-    return calibration.Terms(correct[:, None], confidence[:, None], terms["nll"], terms["brier"])
+    return calibration.CalibrationTerms(correct[:, None], confidence[:, None], terms["nll"], terms["brier"])
 
 
 def _classification_intervals(terms: Terms, **options: Any) -> dict[str, Interval]:
-    found = calibration.figures(_calibration_terms(terms), **options)
-    ranked_of = lambda chosen: _ranked(only(terms, chosen))  # noqa: E731
-    aurc, auroc = weighted_intervals(ranked_of, len(terms["correct"]), **options)
-    return {**{name: getattr(found, name) for name in calibration.MEASURES}, "aurc": aurc, "auroc": auroc}
+    found = calibration.calibration_figures(_calibration_terms(terms), **options)
+    aurc, auroc = bootstrap_intervals(
+        lambda chosen: _ranking_statistic(select_terms(terms, chosen)), len(terms["correct"]), **options
+    )
+    return {**{name: getattr(found, name) for name in calibration.CALIBRATION_MEASURES}, "aurc": aurc, "auroc": auroc}
 
 
-def _ranked(terms: Terms) -> Statistic:
-    """What takes (R, N) weights and returns (R, 2), the AURC and the AUROC."""
+def _ranking_statistic(terms: Terms) -> Statistic:
+    """Build a function of (R, N) weights that returns (R, 2), the AURC and the AUROC."""
     ranking = Ranking(terms["uncertainty"], terms["correct"])
-    return lambda weights: areas(ranking, weights)[:, [0, 3]]
+    return lambda weights: compute_areas(ranking, weights)[:, [0, 3]]
 
 
 def _classification_statistic(terms: Terms) -> Statistic:
-    figures, ranked = calibration.weighted_figures(_calibration_terms(terms)), _ranked(terms)
+    figures, ranked = calibration.weighted_figures(_calibration_terms(terms)), _ranking_statistic(terms)
 
     def statistic(weights: Array) -> Array:
         accuracy, nll, brier, ece, _, overconfidence = figures(weights).T
@@ -263,7 +264,7 @@ def _classification_statistic(terms: Terms) -> Statistic:
 
 def _regression_terms(predictions: Predictions | RegressionPredictions) -> dict[str, Array]:
     assert isinstance(predictions, RegressionPredictions)
-    labels, within = required_labels(predictions), intervals_by_passes(predictions, INTERVAL)
+    labels, within = require_labels(predictions), pass_intervals(predictions, INTERVAL)
     held = ((within.low <= labels) & (labels <= within.high)).mean(axis=1)
     terms = ensemble_terms(predictions)
     terms.setdefault("nll", np.full(len(labels), np.nan))

@@ -1,7 +1,7 @@
-"""Which examples go to a person: for a target, with what is guaranteed, and at the least cost.
+"""Referral of uncertain examples to a person: for a target, with a guarantee, or at the least cost.
 
-A referral is a rule that new examples can be held against: all whose uncertainty reaches a threshold are referred.
-Examples that tie are therefore referred together.
+A referral is a rule that also applies to new examples: all whose uncertainty reaches a threshold are referred. Examples
+that tie are therefore referred together.
 """
 
 from collections.abc import Callable
@@ -19,13 +19,13 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class Referral:
-    """What a threshold comes to on labelled examples.
+    """The result of a threshold on labelled examples.
 
     Attributes:
         threshold: of the uncertainty, from which on an example is referred; infinite where none is.
         referred: (R,) int64 numbers of the examples that are referred, the most uncertain first.
-        caught: how many mistakes are among them.
-        missed: how many are among the rest.
+        caught: number of mistakes among them.
+        missed: number of mistakes among the rest.
         accuracy_of_rest: as a fraction, or None where all are referred.
     """
 
@@ -36,8 +36,8 @@ class Referral:
     accuracy_of_rest: float | None
 
 
-def referred_at(uncertainty: Array, threshold: float) -> Array:
-    """The examples that a threshold refers, which needs no labels.
+def select_referred(uncertainty: Array, threshold: float) -> Array:
+    """Select the examples that a threshold refers; no labels are needed.
 
     Args:
         uncertainty: (N,) floating point, no NaN, high for uncertain.
@@ -50,74 +50,74 @@ def referred_at(uncertainty: Array, threshold: float) -> Array:
     return referred[np.argsort(-uncertainty[referred], kind="stable")]
 
 
-def referral_at(ranking: Ranking, threshold: float) -> Referral:
-    """What a threshold comes to.
+def evaluate_threshold(ranking: Ranking, threshold: float) -> Referral:
+    """Compute the result of a threshold on labelled examples.
 
     Args:
         ranking: labelled examples.
         threshold: as in `Referral`.
     """
-    referred = referred_at(ranking.uncertainty, threshold)
+    referred = select_referred(ranking.uncertainty, threshold)
     caught, mistakes = (int(np.count_nonzero(~correct)) for correct in (ranking.correct[referred], ranking.correct))
     rest = len(ranking) - len(referred)
     return Referral(threshold, referred, caught, mistakes - caught, 1 - (mistakes - caught) / rest if rest else None)
 
 
 def referral_for_accuracy(ranking: Ranking, accuracy: float) -> Referral:
-    """The fewest examples to a person so that the rest is right often enough.
+    """Refer the fewest examples so that the accuracy of the rest is high enough.
 
     Args:
         ranking: labelled examples.
-        accuracy: 0 to 1, the least of the rest. No rest is right enough.
+        accuracy: 0 to 1, the least of the rest; an empty rest is accurate enough.
     """
-    steps, wanted = _steps(ranking), Fraction(str(accuracy))
+    steps, wanted = _threshold_steps(ranking), Fraction(str(accuracy))
     for threshold, referred, missed in zip(*steps, strict=True):
         rest = len(ranking) - int(referred)
         if rest - int(missed) >= wanted * rest:
-            return referral_at(ranking, float(threshold))
+            return evaluate_threshold(ranking, float(threshold))
     raise AssertionError("unreachable: where all are referred, nothing is missed")
 
 
 def referral_for_budget(ranking: Ranking, budget: int) -> Referral:
-    """As many of the most uncertain examples as a person will look at, or fewer where the next ones tie.
+    """Refer as many of the most uncertain examples as the budget allows, or fewer where the next ones tie.
 
     Args:
         ranking: labelled examples.
         budget: the most that are referred.
     """
-    thresholds, referred, _ = _steps(ranking)
-    return referral_at(ranking, float(thresholds[np.searchsorted(referred, budget, side="right") - 1]))
+    thresholds, referred, _ = _threshold_steps(ranking)
+    return evaluate_threshold(ranking, float(thresholds[np.searchsorted(referred, budget, side="right") - 1]))
 
 
 def referral_for_misses(ranking: Ranking, share: float) -> Referral:
-    """The fewest examples to a person so that few mistakes are missed.
+    """Refer the fewest examples so that few mistakes are missed.
 
     Args:
         ranking: labelled examples.
         share: 0 to 1, the most of all mistakes that are among the rest.
     """
-    thresholds, _, missed = _steps(ranking)
+    thresholds, _, missed = _threshold_steps(ranking)
     allowed = Fraction(str(share)) * int(missed[0])
-    return referral_at(ranking, float(thresholds[np.flatnonzero(missed <= float(allowed))[0]]))
+    return evaluate_threshold(ranking, float(thresholds[np.flatnonzero(missed <= float(allowed))[0]]))
 
 
-def _steps(ranking: Ranking) -> tuple[Array, Array, Array]:
-    """Every threshold that matters, how many examples it refers, and how many mistakes it misses; none first."""
-    values, at, counts = np.unique(-ranking.uncertainty, return_inverse=True, return_counts=True)
-    caught = np.bincount(at, ~ranking.correct).astype(np.int64).cumsum()
+def _threshold_steps(ranking: Ranking) -> tuple[Array, Array, Array]:
+    """Every distinct threshold, the number of examples it refers, and of mistakes it misses; the first refers none."""
+    values, places, counts = np.unique(-ranking.uncertainty, return_inverse=True, return_counts=True)
+    caught = np.bincount(places, ~ranking.correct).astype(np.int64).cumsum()
     mistakes = int(caught[-1])
     return np.r_[np.inf, -values], np.r_[0, counts.cumsum()], np.r_[mistakes, mistakes - caught]
 
 
 @dataclass(frozen=True)
 class Guarantee:
-    """A threshold, and what holds for new examples that are drawn as the labelled ones were.
+    """A threshold with a guarantee for new examples that are drawn as the labelled ones were.
 
     Attributes:
         threshold: as in `Referral`.
         confidence: 0 to 1, how often labelled examples lead to a guarantee that is true.
-        accuracy: of new examples that are not referred, at least; a fraction.
-        on_others: what the threshold comes to on examples whose labels did not choose it, by their numbers among all.
+        accuracy: the least accuracy of new examples that are not referred, a fraction.
+        on_others: the result on the examples whose labels did not choose the threshold, by their numbers among all.
         others: (M,) int64 these numbers.
     """
 
@@ -128,7 +128,7 @@ class Guarantee:
     others: Array
 
 
-def guaranteed(
+def guarantee_threshold(
     ranking: Ranking, choose: Callable[[Ranking], Referral], *, confidence: float = 0.95, seed: int = 0
 ) -> Guarantee | None:
     """Choose a threshold on one half of the examples, and bound the accuracy of the rest by the other.
@@ -142,46 +142,46 @@ def guaranteed(
     Returns:
         None where the threshold refers all of the other half.
     """
-    first, second = _halves(ranking, seed)
-    return _tested(ranking, choose(_only(ranking, first)).threshold, second, confidence)
+    first, second = _split_in_halves(ranking, seed)
+    return _guarantee(ranking, choose(ranking.select(first)).threshold, second, confidence)
 
 
-def guaranteed_budget(ranking: Ranking, budget: int, *, confidence: float = 0.95) -> Guarantee | None:
-    """Bound the accuracy of what a budget leaves, by all labels: none of them chooses the threshold, which is a rank.
+def guarantee_budget(ranking: Ranking, budget: int, *, confidence: float = 0.95) -> Guarantee | None:
+    """Bound the accuracy of the rest for a budget. All labels test it: the threshold is a rank, chosen by none of them.
 
     Args:
         ranking: N ≥ 1 labelled examples.
         budget: the most that are referred.
-        confidence: as in `guaranteed`.
+        confidence: as in `guarantee_threshold`.
 
     Returns:
         None where the budget is for all examples.
     """
-    return _tested(ranking, referral_for_budget(ranking, budget).threshold, np.arange(len(ranking)), confidence)
+    return _guarantee(ranking, referral_for_budget(ranking, budget).threshold, np.arange(len(ranking)), confidence)
 
 
-def _tested(ranking: Ranking, threshold: float, others: Array, confidence: float) -> Guarantee | None:
-    """What labels that did not choose a threshold guarantee of it; None where it refers all of them."""
-    found = _on_others(ranking, threshold, others)
+def _guarantee(ranking: Ranking, threshold: float, others: Array, confidence: float) -> Guarantee | None:
+    """Test a threshold on examples whose labels did not choose it; None where it refers all of them."""
+    found = _evaluate_on(ranking, threshold, others)
     rest = len(others) - len(found.referred)
     if not rest:
         return None
-    return Guarantee(threshold, confidence, _least_accuracy(rest - found.missed, rest, confidence), found, others)
+    return Guarantee(threshold, confidence, _accuracy_bound(rest - found.missed, rest, confidence), found, others)
 
 
-def _on_others(ranking: Ranking, threshold: float, others: Array) -> Referral:
-    found = referral_at(_only(ranking, others), threshold)
+def _evaluate_on(ranking: Ranking, threshold: float, others: Array) -> Referral:
+    found = evaluate_threshold(ranking.select(others), threshold)
     return replace(found, referred=others[found.referred])
 
 
-def guaranteed_accuracy(
+def guarantee_accuracy(
     ranking: Ranking, accuracy: float, *, confidence: float = 0.95, seed: int = 0
 ) -> Guarantee | None:
-    """The fewest referrals for which an accuracy of the rest can be guaranteed: Learn then Test.
+    """Find the fewest referrals that guarantee an accuracy of the rest: Learn then Test.
 
     One half of the examples says in which order thresholds are tested, from the one that is most likely to pass to
-    those that refer ever fewer. The other half tests them until the first does not pass (fixed sequence testing,
-    Angelopoulos et al. 2021), so that the confidence holds for whichever is the last that did.
+    those that refer ever fewer. The other half tests them until the first fails (fixed sequence testing, Angelopoulos
+    et al. 2021), so that the confidence holds for the last that passed.
 
     Args:
         ranking: N ≥ 2 labelled examples.
@@ -192,25 +192,25 @@ def guaranteed_accuracy(
     Returns:
         None where the examples are too few, or the mistakes too many, to guarantee that.
     """
-    choosing, others = _halves(ranking, seed)
-    first, second = _only(ranking, choosing), _only(ranking, others)
-    thresholds, referred, missed = _steps(first)
+    choosing, others = _split_in_halves(ranking, seed)
+    first, second = ranking.select(choosing), ranking.select(others)
+    thresholds, referred, missed = _threshold_steps(first)
     found, start = None, _likeliest_to_pass(len(first) - referred, missed, accuracy, confidence)
     for threshold in thresholds[start::-1]:
         kept = second.uncertainty < threshold
         count, right = int(np.count_nonzero(kept)), int(np.count_nonzero(second.correct[kept]))
-        if not count or _least_accuracy(right, count, confidence) < accuracy:
+        if not count or _accuracy_bound(right, count, confidence) < accuracy:
             break
         found = float(threshold)
     if found is None:
         return None
-    return Guarantee(found, confidence, accuracy, _on_others(ranking, found, others), others)
+    return Guarantee(found, confidence, accuracy, _evaluate_on(ranking, found, others), others)
 
 
 def _likeliest_to_pass(rest: Array, missed: Array, accuracy: float, confidence: float) -> int:
-    """Which threshold as many others will bear out, by what each of one half leaves and misses, none referred first.
+    """The index of the threshold that is most likely to pass, by what each leaves and misses on one half.
 
-    However poor the guess, what passes is guaranteed. It takes it that what is more certain is no less often right.
+    Any guess is valid. This one assumes that more certain examples are at least as often right.
     """
     nearly = np.maximum(rest - 3 * np.sqrt(rest), 0).astype(np.int64)  # the other half may leave somewhat fewer
     allowed = scipy.stats.binom.ppf(1 - confidence, nearly, 1 - accuracy) - 1
@@ -218,17 +218,13 @@ def _likeliest_to_pass(rest: Array, missed: Array, accuracy: float, confidence: 
     return int(np.argmax(scipy.stats.binom.cdf(allowed, rest, risk)))
 
 
-def _least_accuracy(right: int, count: int, confidence: float) -> float:
+def _accuracy_bound(right: int, count: int, confidence: float) -> float:
     return proportion(right, count, 2 * confidence - 1).low  # both tails of that are 1 - confidence
 
 
-def _halves(ranking: Ranking, seed: int) -> tuple[Array, Array]:
+def _split_in_halves(ranking: Ranking, seed: int) -> tuple[Array, Array]:
     first, second = np.array_split(np.random.default_rng(seed).permutation(len(ranking)), 2)
     return np.sort(first), np.sort(second)
-
-
-def _only(ranking: Ranking, chosen: Array) -> Ranking:
-    return Ranking(ranking.uncertainty[chosen], ranking.correct[chosen])
 
 
 @dataclass(frozen=True)
@@ -236,10 +232,10 @@ class Costs:
     """The cheapest threshold.
 
     Attributes:
-        referral: what it comes to.
+        referral: its result.
         cost: of the looks and the mistakes that are missed.
-        of_none: what it costs if nobody looks at any example.
-        of_all: what it costs to look at all.
+        of_none: the cost of looking at no example.
+        of_all: the cost of looking at all.
     """
 
     referral: Referral
@@ -249,27 +245,29 @@ class Costs:
 
     @property
     def saved(self) -> float:
-        """What the threshold saves against the cheaper of none and all, 0 or more."""
+        """The saving against the cheaper of none and all, 0 or more."""
         return min(self.of_none, self.of_all) - self.cost
 
 
-def cheapest(ranking: Ranking, mistake: float, look: float) -> Costs:
-    """The threshold at which looks and mistakes together cost least; of equal ones that with the fewest looks.
+def find_cheapest(ranking: Ranking, mistake: float, look: float) -> Costs:
+    """Find the threshold at which looks and mistakes together cost least; of equal ones that with the fewest looks.
 
     Args:
         ranking: labelled examples.
-        mistake: what one costs that nobody sees, in any unit.
-        look: what it costs that a person looks at one example, in the same unit.
+        mistake: cost of a mistake that is missed, in any unit.
+        look: cost of a person's look at one example, in the same unit.
     """
-    thresholds, referred, missed = _steps(ranking)
+    thresholds, referred, missed = _threshold_steps(ranking)
     costs = mistake * missed + look * referred
     least = int(costs.argmin())
-    return Costs(referral_at(ranking, float(thresholds[least])), float(costs[least]), float(costs[0]), float(costs[-1]))
+    return Costs(
+        evaluate_threshold(ranking, float(thresholds[least])), float(costs[least]), float(costs[0]), float(costs[-1])
+    )
 
 
 @dataclass(frozen=True)
 class Shift:
-    """Whether the scores of new examples are distributed as those of old ones (Kolmogorov–Smirnov, two samples).
+    """A two-sample Kolmogorov–Smirnov test: are the scores of new examples distributed as those of old ones?
 
     Attributes:
         statistic: the largest difference of the two distribution functions, 0 to 1.
@@ -280,8 +278,8 @@ class Shift:
     p_value: float
 
 
-def shift(old: Array, new: Array) -> Shift:
-    """Compare the scores of two sets of examples.
+def compare_scores(old: Array, new: Array) -> Shift:
+    """Test whether the scores of two sets of examples have the same distribution.
 
     Args:
         old: (N,) floating point.

@@ -1,4 +1,4 @@
-"""What a score is, what it is computed from, and the registries of scores."""
+"""Scores, the predictions that they are computed from, and their registries."""
 
 import inspect
 import re
@@ -8,21 +8,21 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
-from mcviz.measures.units import significant, with_unit
+from mcviz.measures.units import format_with_unit, significant
 
 Array = np.ndarray
-Function = TypeVar("Function", bound=Callable[..., Array])
+ScoreFunction = TypeVar("ScoreFunction", bound=Callable[..., Array])
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What scores of classification are computed from: arrays of N examples, all in the same order.
+    """The arrays from which scores of classification are computed, of N examples in the same order.
 
     Attributes:
         probs: (T, N, C) floating point, the probabilities of each pass.
         labels: (N,) integers, or None where they are not known.
         deterministic_probs: (N, C) floating point, the probabilities with dropout off, or None.
-        logits: (T, N, C) floating point, what `probs` were before the softmax, or None.
+        logits: (T, N, C) floating point, the inputs of the softmax that gave `probs`, or None.
         mean_probs: (N, C) float64, the predictive mean.
 
     Raises:
@@ -47,7 +47,7 @@ class Predictions:
 
 @dataclass(frozen=True)
 class RegressionPredictions:
-    """What scores of regression are computed from: arrays of N examples, all in the same order, and of D targets.
+    """The arrays from which scores of regression are computed, of N examples in the same order and D targets.
 
     Attributes:
         outputs: (T, N, D) floating point, the mean that each pass predicts, in the unit of the targets.
@@ -78,8 +78,8 @@ class RegressionPredictions:
         )
 
 
-def required_labels(predictions: RegressionPredictions) -> Array:
-    """The labels, (N, D) floating point.
+def require_labels(predictions: RegressionPredictions) -> Array:
+    """Return the labels, (N, D) floating point.
 
     Raises:
         ValueError: there are none.
@@ -108,7 +108,7 @@ class Score:
         unit: "probability" or "share of passes", both shown in percent, "nats", "target" for the unit of the run's
             targets, any other word, or "" for none.
         uncertain_when: whether a low or a high value means uncertain.
-        meaning: a sentence or two on what such a value says.
+        meaning: a sentence or two on how to read a value.
         function: takes the arrays that `needs` and `uses` name, in that order, and returns (N,) floating point.
         needs: fields of `Predictions`, or of `RegressionPredictions`.
         uses: more of these fields, each None where it is not there.
@@ -124,21 +124,21 @@ class Score:
     uses: tuple[str, ...] = ()
 
     @property
-    def in_sentence(self) -> str:
-        """The label within a sentence: its first letter is small, unless it begins an abbreviation."""
+    def inline_label(self) -> str:
+        """The label as it stands within a sentence: in lower case, unless it begins with an abbreviation."""
         return f"{self.label[:1].lower()}{self.label[1:]}" if self.label[1:2].islower() else self.label
 
     @property
     def needs_labels(self) -> bool:
-        """Whether the score looks at the labels: then there is none for a new example."""
+        """Whether the score needs labels, so that a new example has none."""
         return "labels" in self.needs
 
     def missing(self, predictions: Predictions | RegressionPredictions) -> list[str]:
-        """What the score needs and the predictions lack."""
+        """List the arrays that the score needs and the predictions lack."""
         return [need for need in self.needs if getattr(predictions, need) is None]
 
     def compute(self, predictions: Predictions | RegressionPredictions) -> Array:
-        """The score of each example.
+        """Compute the score of each example.
 
         Args:
             predictions: of N examples.
@@ -147,7 +147,7 @@ class Score:
             (N,) float64, in the score's unit.
 
         Raises:
-            ValueError: something that the score needs is not there.
+            ValueError: an array that the score needs is missing.
         """
         if missing := self.missing(predictions):
             raise ValueError(
@@ -158,26 +158,26 @@ class Score:
         return self.function(*arrays).astype(np.float64, copy=False)
 
     def uncertainty(self, values: Array) -> Array:
-        """Values of this score, of any shape, with their sign turned where low is uncertain; twice gives them back."""
+        """Flip the sign of values, of any shape, where low means uncertain; applied twice it gives them back."""
         return -values if self.uncertain_when == "low" else values
 
-    def unit_in(self, target_unit: str) -> str:
-        """The score's unit in a run whose targets have the unit `target_unit`, which may be ""."""
+    def resolve_unit(self, target_unit: str) -> str:
+        """Return the score's unit in a run whose targets have the unit `target_unit`, which may be ""."""
         return target_unit if self.unit == "target" else self.unit
 
     def format(self, value: float, target_unit: str = "") -> str:
-        """A value of this score as text with its unit, such as "97.1%", "0.322 nats" or "3.21 mg/dl"."""
+        """Format a value with its unit, such as "97.1%", "0.322 nats" or "3.21 mg/dl"."""
         if self.unit == "target":
             return f"{significant(value)} {target_unit}".rstrip()
-        return with_unit(value, self.unit)
+        return format_with_unit(value, self.unit)
 
 
 class Scores(dict[str, Score]):
     """The scores of a task, by their names.
 
     Attributes:
-        predictions: the class that they are computed from.
-        other_columns: a pattern of the columns of a table of scores that are none, whose names a score cannot have.
+        predictions: the class of the predictions that they are computed from.
+        other_columns: a pattern of the other columns of a table of scores, whose names a score cannot have.
     """
 
     def __init__(self, predictions: type[Predictions | RegressionPredictions], other_columns: str) -> None:
@@ -185,17 +185,17 @@ class Scores(dict[str, Score]):
         self.predictions, self.other_columns = predictions, other_columns
 
     def copy(self) -> "Scores":
-        """The same scores, to which others can be added."""
+        """Copy the registry, so that scores can be added to it alone."""
         copied = Scores(self.predictions, self.other_columns)
         copied.update(self)
         return copied
 
     def is_name(self, name: str) -> bool:
-        """Whether a score may have that name: an identifier that no other column of its table has."""
+        """Whether a score may have that name: an identifier that is no other column of its table."""
         return name.isidentifier() and not re.fullmatch(self.other_columns, name)
 
     def compute(self, predictions: Predictions | RegressionPredictions) -> dict[str, Array]:
-        """Every score whose needs are there, by name, (N,) float32 each."""
+        """Compute every score whose arrays are there, by name, (N,) float32 each."""
         return {
             score.name: score.compute(predictions).astype(np.float32)
             for score in self.values()
@@ -214,8 +214,8 @@ def register(
     meaning: str,
     *,
     scores: Scores = SCORES,
-) -> Callable[[Function], Function]:
-    """Make a function a score: from then on it is in every table, ranking and chart, under the function's name.
+) -> Callable[[ScoreFunction], ScoreFunction]:
+    """Register a function as a score: it is then in every table, ranking and chart, under the function's name.
 
     Args:
         label: as in `Score`.
@@ -232,7 +232,7 @@ def register(
         ValueError: a name that is taken, or a parameter that the predictions do not have.
     """
 
-    def add(function: Function) -> Function:
+    def add(function: ScoreFunction) -> ScoreFunction:
         name, parameters = function.__name__, inspect.signature(function).parameters
         if not scores.is_name(name) or name in scores:
             raise ValueError(f"The name of a score should be an identifier that is not taken. Received: {name!r}.")
@@ -250,7 +250,7 @@ def register(
 
 
 def most_uncertain_first(name: str, values: Array, scores: Scores = SCORES) -> Array:
-    """The ranking of examples by a score.
+    """Rank examples by a score, the most uncertain first.
 
     Args:
         name: one of `scores`.

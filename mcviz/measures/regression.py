@@ -1,4 +1,4 @@
-"""How wrong the deterministic model, a single pass and the ensemble are: RMSE, MAE, NLL and CRPS, with intervals.
+"""The errors of the deterministic model, a single pass and the ensemble: RMSE, MAE, NLL and CRPS, with intervals.
 
 Every measure is a mean over examples and targets, or the root of one: intervals, also of differences, come from numbers
 of each example.
@@ -11,7 +11,7 @@ from dataclasses import astuple, dataclass
 import numpy as np
 
 from mcviz.measures.bootstrap import Interval, mean_intervals
-from mcviz.measures.registry import RegressionPredictions, required_labels
+from mcviz.measures.registry import RegressionPredictions, require_labels
 from mcviz.measures.regression_scores import (
     empirical_crps,
     gaussian_crps,
@@ -24,12 +24,12 @@ Array = np.ndarray
 Terms = Mapping[str, Array]
 
 TERMS = ("squared_error", "absolute_error", "nll", "crps")  # of the first the root of the mean is taken
-BLOCK = 512  # examples that are in memory as float64 at a time
+BLOCK_EXAMPLES = 512  # examples that are in memory as float64 at a time
 
 
 @dataclass(frozen=True)
 class RegressionMeasures:
-    """How wrong predictions are, or by how much one kind of them is less wrong than another.
+    """The errors of one predictor, or the difference of the errors of two.
 
     Attributes:
         rmse: the root of the mean squared error, in the unit of the targets.
@@ -47,7 +47,7 @@ class RegressionMeasures:
 
 @dataclass(frozen=True)
 class RegressionTable:
-    """The measures of the three ways to predict, and what the ensemble gains: paired differences, below 0 for better.
+    """The measures of the three predictors, and the ensemble's gains: paired differences, below 0 for better.
 
     Attributes:
         deterministic: with dropout off, or None where that is not known.
@@ -72,19 +72,19 @@ def regression_table(
     Args:
         predictions: of N examples, with labels.
         confidence: of the intervals.
-        resamples: how often examples are drawn anew.
+        resamples: number of bootstrap draws.
         seed: of the draws.
 
     Raises:
         ValueError: predictions without labels.
     """
-    return table_of_terms(regression_terms(predictions), confidence=confidence, resamples=resamples, seed=seed)
+    return table_from_terms(regression_terms(predictions), confidence=confidence, resamples=resamples, seed=seed)
 
 
-def table_of_terms(
+def table_from_terms(
     terms: Mapping[str, Terms], *, confidence: float = 0.95, resamples: int = 1000, seed: int = 0
 ) -> RegressionTable:
-    """The same of what `regression_terms` gives, which takes longer than the intervals.
+    """Compute the table from the terms of `regression_terms`, which take longer than the intervals.
 
     Args:
         terms: of N examples.
@@ -93,7 +93,7 @@ def table_of_terms(
         seed: as for `regression_table`.
     """
 
-    def measured(row: Terms, other: Terms | None = None) -> RegressionMeasures:
+    def compute_row(row: Terms, other: Terms | None = None) -> RegressionMeasures:
         values = row if other is None else {name: row[name] - other[name] for name in row if name in other}
         columns = np.stack(list(values.values()), axis=1)
         found = mean_intervals(columns, confidence=confidence, resamples=resamples, seed=seed)
@@ -108,16 +108,16 @@ def table_of_terms(
 
     single, ensemble, deterministic = terms["single_pass"], terms["ensemble"], terms.get("deterministic")
     return RegressionTable(
-        None if deterministic is None else measured(deterministic),
-        measured(single),
-        measured(ensemble),
-        measured(ensemble, single),
-        None if deterministic is None else measured(ensemble, deterministic),
+        None if deterministic is None else compute_row(deterministic),
+        compute_row(single),
+        compute_row(ensemble),
+        compute_row(ensemble, single),
+        None if deterministic is None else compute_row(ensemble, deterministic),
     )
 
 
 def regression_terms(predictions: RegressionPredictions) -> dict[str, dict[str, Array]]:
-    """What the measures are means of.
+    """Compute the terms whose means are the measures.
 
     Args:
         predictions: of N examples, with labels.
@@ -129,9 +129,9 @@ def regression_terms(predictions: RegressionPredictions) -> dict[str, dict[str, 
     Raises:
         ValueError: predictions without labels.
     """
-    labels = required_labels(predictions).astype(np.float64)
-    starts = range(0, len(labels), BLOCK)
-    blocks = [_block_terms(predictions, labels, slice(start, start + BLOCK)) for start in starts]
+    labels = require_labels(predictions).astype(np.float64)
+    starts = range(0, len(labels), BLOCK_EXAMPLES)
+    blocks = [_block_terms(predictions, labels, slice(start, start + BLOCK_EXAMPLES)) for start in starts]
     return {
         row: {name: np.concatenate([block[row][name] for block in blocks]) for name in terms}
         for row, terms in blocks[0].items()
@@ -139,15 +139,15 @@ def regression_terms(predictions: RegressionPredictions) -> dict[str, dict[str, 
 
 
 def ensemble_terms(predictions: RegressionPredictions) -> dict[str, Array]:
-    """The terms of `regression_terms` of the ensemble alone, which takes less time; all examples are in memory."""
-    labels = required_labels(predictions).astype(np.float64)
+    """Compute the terms of the ensemble alone, which takes less time; all examples are in memory."""
+    labels = require_labels(predictions).astype(np.float64)
     variances = None if predictions.variances is None else predictions.variances.astype(np.float64)
     terms = _ensemble_terms(predictions.outputs.astype(np.float64), variances, labels)
     return {name: values.mean(axis=-1) for name, values in terms.items()}
 
 
-def rmse_of_one_pass(pass_rmse: Array) -> float:
-    """The RMSE of a pass that is drawn at random: the root of the mean of the squares of the (T,) RMSEs of all."""
+def single_pass_rmse(pass_rmse: Array) -> float:
+    """Compute the RMSE of a random pass: the root of the mean square of the (T,) RMSEs of all passes."""
     return float(np.sqrt(np.square(pass_rmse).mean()))
 
 

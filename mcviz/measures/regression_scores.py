@@ -1,9 +1,9 @@
-"""The scores of regression: one number an example for how uncertain the passes are about it, or how wrong they are.
+"""The scores of regression: one number an example, for the uncertainty of the passes or for their error.
 
 A new score is one function here with `@register(…, scores=REGRESSION_SCORES)` above it. Its parameters are fields of
-`RegressionPredictions` and say what it needs: `outputs`, (T, N, D) floating point, are the means that T passes predict
-for N examples and D targets, `variances` the variances, where the model predicts them. Of several targets variances are
-summed, and an error is a Euclidean norm. Sums run in float64, and (N,) float64 comes back.
+`RegressionPredictions`, the arrays that it needs: `outputs`, (T, N, D) floating point, are the means that T passes
+predict for N examples and D targets, `variances` the variances, where the model predicts them. Of several targets
+variances are summed, and an error is a Euclidean norm. Sums run in float64, and (N,) float64 comes back.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ from mcviz.measures.registry import REGRESSION_SCORES, RegressionPredictions, re
 Array = np.ndarray
 
 LOG_2PI = float(np.log(2 * np.pi))
-TAIL = 6  # standard deviations, beyond which nothing of a Gaussian is left to be integrated
+TAIL = 6  # standard deviations, beyond which a Gaussian is taken as 0
 NODES_PER_STD = 1.25
 
 
@@ -101,11 +101,11 @@ def crps(outputs: Array, labels: Array, variances: Array | None = None) -> Array
 
 
 def predictive_variance(outputs: Array, variances: Array | None = None) -> Array:
-    """The variance of the predictive distribution, target by target: of the means, and the mean of the variances.
+    """Compute the variance of the predictive distribution, target by target: of the means, plus the mean variance.
 
     Args:
         outputs: (T, N, D) floating point, the mean that each pass predicts.
-        variances: (T, N, D) floating point, the variance that each pass predicts; without them that of the means alone.
+        variances: (T, N, D) floating point, the variance that each pass predicts; without it, of the means alone.
 
     Returns:
         (N, D) float64.
@@ -115,14 +115,14 @@ def predictive_variance(outputs: Array, variances: Array | None = None) -> Array
 
 
 def gaussian_nll(mean: Array, variance: Array, labels: Array) -> Array:
-    """The negative log density of a Gaussian in nats, (…) float64, the arguments' common shape."""
+    """Compute the negative log density of a Gaussian in nats: (…) float64, the arguments' common shape."""
     rounding = np.spacing(np.maximum(np.abs(mean), np.abs(labels)).astype(np.float32)).astype(np.float64)
     variance = np.maximum(variance, rounding**2)
     return (LOG_2PI + np.log(variance) + (labels - mean) ** 2 / variance) / 2
 
 
 def empirical_crps(outputs: Array, labels: Array) -> Array:
-    """The CRPS of the empirical distribution of T values: E|X - y| - E|X - X'| / 2.
+    """Compute the CRPS of the empirical distribution of T values: E|X - y| - E|X - X'| / 2.
 
     Args:
         outputs: (T, …) floating point.
@@ -138,13 +138,13 @@ def empirical_crps(outputs: Array, labels: Array) -> Array:
 
 
 def gaussian_crps(mean: Array, variance: Array, labels: Array) -> Array:
-    """The CRPS of a Gaussian (Gneiting et al. 2005), (…) float64, the arguments' common shape."""
+    """Compute the CRPS of a Gaussian (Gneiting et al. 2005): (…) float64, the arguments' common shape."""
     variance = variance.astype(np.float64)
     return _expected_size(mean - labels.astype(np.float64), variance) - np.sqrt(variance / np.pi)
 
 
 def mixture_crps(means: Array, variances: Array, labels: Array) -> Array:
-    """The CRPS of a mixture of T Gaussians of equal weight (Grimit et al. 2006).
+    """Compute the CRPS of a mixture of T Gaussians of equal weight (Grimit et al. 2006).
 
     Args:
         means: (T, …) floating point.
@@ -190,7 +190,7 @@ def _half_mean_of_pairs(means: Array, variances: Array) -> Array:
 
 
 def _integral(means: Array, std: Array, low: Array, high: Array, nodes: int) -> Array:
-    """The same as the integral of F (1 - F). F is smooth: equal steps of about its narrowest std are almost exact."""
+    """E|X - X'| / 2 as the integral of F (1 - F). F is smooth: steps of about its narrowest std are almost exact."""
     step = (high - low) / nodes
     z, z_step = (low - means) / (np.sqrt(2) * std), step / (np.sqrt(2) * std)
     total = np.zeros(means.shape[1])
@@ -201,7 +201,7 @@ def _integral(means: Array, std: Array, low: Array, high: Array, nodes: int) -> 
 
 
 def regression_scores(predictions: RegressionPredictions) -> dict[str, Array]:
-    """Compute every score whose needs are there.
+    """Compute every score whose arrays are there.
 
     Args:
         predictions: of N examples.

@@ -1,8 +1,12 @@
-"""The scores of classification: one number an example for how uncertain the passes are about it.
+"""The scores of classification: one number an example, for the uncertainty of the passes or the quality of the label.
 
-A new score is one function here with `@register` above it. Its parameters are fields of `Predictions` and say what it
-needs: `probs`, (T, N, C) floating point, are the probabilities of T passes over N examples and C classes. Sums run in
-float64, and (N,) float64 comes back.
+A new score is one function here with `@register` above it. Its parameters are fields of `Predictions`, the arrays that
+it needs: `probs`, (T, N, C) floating point, are the probabilities of T passes over N examples and C classes. Sums run
+in float64, and (N,) float64 comes back.
+
+Label quality is low where the given label is probably wrong: confident learning (Northcutt et al. 2021). Passes that
+agree on another class than the label's say that label or model is wrong. So do passes that agree with the label and
+hesitate, as a network does that has learnt the same wrong label elsewhere.
 """
 
 import numpy as np
@@ -96,13 +100,37 @@ def margin(probs: Array) -> Array:
     return top[:, -1] - top[:, -2]
 
 
+@register(
+    "Self-confidence (label quality)",
+    "probability",
+    "low",
+    "The ensemble's probability for the given label. Low: check the label.",
+)
+def self_confidence(mean_probs: Array, labels: Array) -> Array:
+    """The predictive mean's entry for the label, 0 to 1."""
+    return mean_probs[np.arange(len(labels)), labels]
+
+
+@register(
+    "Normalized margin (label quality)",
+    "probability",
+    "low",
+    "How far the given label is ahead of the likeliest other class; 50% is a tie. Low: check the label.",
+)
+def normalized_margin(mean_probs: Array, labels: Array) -> Array:
+    """The label's entry less the largest other one, from -1..1 to 0..1."""
+    others = mean_probs.copy()
+    others[np.arange(len(labels)), labels] = -np.inf
+    return (self_confidence(mean_probs, labels) - others.max(axis=1) + 1) / 2
+
+
 def scores(
     probs: Array,
     labels: Array | None = None,
     deterministic_probs: Array | None = None,
     logits: Array | None = None,
 ) -> dict[str, Array]:
-    """Compute the ensemble's prediction and every score whose needs are there.
+    """Compute the ensemble's prediction and every score whose arrays are there.
 
     Args:
         probs: (T, N, C) floating point.

@@ -1,4 +1,4 @@
-"""Selective prediction: how good the predictions are if those that are uncertain go to a person.
+"""Selective prediction: the quality of the predictions that are kept when the uncertain ones go to a person.
 
 Examples are kept from the most certain to the least. Where uncertainties tie, a figure is its expected value over all
 orders of the ties, which is exact: errors add up evenly over the ties.
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mcviz.measures.bootstrap import Interval, Statistic, intervals_of, resampled, weighted_intervals
+from mcviz.measures.bootstrap import Interval, Statistic, bootstrap_intervals, percentile_intervals, resample
 
 Array = np.ndarray
 
@@ -29,37 +29,37 @@ class Ranking:
     def __len__(self) -> int:
         return len(self.correct)
 
-    def only(self, chosen: Array | slice) -> "Ranking":
-        """The same of some of the examples."""
+    def select(self, chosen: Array | slice) -> "Ranking":
+        """Return the ranking of some of the examples, by a slice, their numbers or a mask."""
         return Ranking(self.uncertainty[chosen], self.correct[chosen])
 
 
-def errors_kept(ranking: Ranking) -> Array:
+def cumulative_errors(ranking: Ranking) -> Array:
     """(N + 1,) float64, the expected number of errors among the 0, 1, … N most certain examples."""
-    kept, errors = _groups(ranking, np.ones((1, len(ranking))))
+    kept, errors = _cumulate_groups(ranking, np.ones((1, len(ranking))))
     return np.interp(np.arange(len(ranking) + 1), kept[0], errors[0])
 
 
 def risk_by_coverage(ranking: Ranking) -> Array:
     """(N,) float64 0 to 1, the risk: the share of errors among the 1, 2, … N most certain examples."""
-    return errors_kept(ranking)[1:] / np.arange(1, len(ranking) + 1)
+    return cumulative_errors(ranking)[1:] / np.arange(1, len(ranking) + 1)
 
 
 def accuracy_of_rest(ranking: Ranking) -> Array:
     """(N + 1,) float64, the accuracy of the rest after the 0, 1, … N most uncertain were referred; 1 without a rest."""
     kept = np.arange(len(ranking), -1, -1)
-    return 1 - errors_kept(ranking)[::-1] / np.maximum(kept, 1)
+    return 1 - cumulative_errors(ranking)[::-1] / np.maximum(kept, 1)
 
 
-def perfect(ranking: Ranking) -> Ranking:
-    """The same predictions in the best order there is: every error is less certain than all that is correct."""
+def perfect_ranking(ranking: Ranking) -> Ranking:
+    """Return the same predictions in the best order: every error is less certain than all that is correct."""
     return Ranking((~ranking.correct).astype(np.float64), ranking.correct)
 
 
 def risk_bands(
     ranking: Ranking, coverages: Array, *, confidence: float = 0.95, resamples: int = 1000, seed: int = 0
 ) -> list[Interval]:
-    """The risk at some coverages, with bootstrap intervals at each.
+    """Compute the risk at some coverages, with bootstrap intervals.
 
     Args:
         ranking: of N examples.
@@ -69,31 +69,31 @@ def risk_bands(
         seed: of the bootstrap.
 
     Returns:
-        G intervals; that of the accuracy among those that are kept is one less each.
+        G intervals of the risk; the accuracy of the kept examples is one minus each.
     """
 
-    def risks_of(chosen: Array | slice) -> Statistic:
-        some = ranking.only(chosen)
+    def build_statistic(chosen: Array | slice) -> Statistic:
+        some = ranking.select(chosen)
         kept_counts = coverages * len(some)
 
         def risks(weights: Array) -> Array:
-            rows = zip(*_groups(some, weights), strict=True)
+            rows = zip(*_cumulate_groups(some, weights), strict=True)
             return np.stack([np.interp(kept_counts, kept, errors) for kept, errors in rows]) / kept_counts
 
         return risks
 
-    return weighted_intervals(risks_of, len(ranking), confidence=confidence, resamples=resamples, seed=seed)
+    return bootstrap_intervals(build_statistic, len(ranking), confidence=confidence, resamples=resamples, seed=seed)
 
 
 @dataclass(frozen=True)
 class SelectiveFigures:
-    """How well an order finds errors, over all coverages: low is good.
+    """The quality of an order at finding errors, over all coverages: low is good.
 
     Attributes:
         aurc: the mean risk over the coverages 1/N, 2/N, … 1 (Geifman & El-Yaniv 2017).
-        e_aurc: what it is above that of the perfect order (Geifman et al. 2019).
+        e_aurc: its excess over the perfect order (Geifman et al. 2019).
         augrc: the area under the share of all examples that are kept and wrong, against the coverage: the mean risk of
-            an error that nobody sees (Traub et al. 2024).
+            an undetected error (Traub et al. 2024).
         above_best: `augrc` less that of the order with the lowest one, with an interval that holds for all orders at
             once.
     """
@@ -128,27 +128,27 @@ def selective_figures(
         The figures of each ranking, by its name.
     """
 
-    def figures_of(chosen: Array | slice) -> Statistic:
-        some = [ranking.only(chosen) for ranking in rankings.values()]
-        return lambda weights: np.concatenate([areas(ranking, weights)[:, :3] for ranking in some], axis=1)
+    def build_statistic(chosen: Array | slice) -> Statistic:
+        some = [ranking.select(chosen) for ranking in rankings.values()]
+        return lambda weights: np.concatenate([compute_areas(ranking, weights)[:, :3] for ranking in some], axis=1)
 
     examples = len(next(iter(rankings.values())))
-    value, draws = resampled(figures_of, examples, resamples=resamples, seed=seed)
-    found = intervals_of(value, draws, confidence)
+    value, draws = resample(build_statistic, examples, resamples=resamples, seed=seed)
+    found = percentile_intervals(value, draws, confidence)
     augrc = value[2::3]
     noise = float(np.quantile(np.ptp(draws[:, 2::3] - augrc, axis=1), confidence))
     above = [Interval(each, each - noise, each + noise) for each in (augrc - augrc.min()).tolist()]
     return {name: SelectiveFigures(*(*found[3 * i : 3 * i + 3], above[i])) for i, name in enumerate(rankings)}
 
 
-def tied_with_best(figures: Mapping[str, SelectiveFigures]) -> Sequence[str]:
-    """The names of the orders that do not differ from the best beyond noise, the best first."""
+def find_ties_with_best(figures: Mapping[str, SelectiveFigures]) -> Sequence[str]:
+    """Name the orders that do not differ from the best beyond noise, the best first."""
     tied = [name for name, each in figures.items() if each.ties_with_best]
     return sorted(tied, key=lambda name: figures[name].augrc.value)
 
 
-def _groups(ranking: Ranking, weights: Array) -> tuple[Array, Array]:
-    """How many examples, and how many errors, the most certain groups hold together: ties, or what has no error.
+def _cumulate_groups(ranking: Ranking, weights: Array) -> tuple[Array, Array]:
+    """Cumulate examples and errors over groups, the most certain first; a group is a tie, or a stretch without error.
 
     Args:
         ranking: of N examples.
@@ -169,11 +169,11 @@ def _groups(ranking: Ranking, weights: Array) -> tuple[Array, Array]:
     return np.hstack([none, kept.cumsum(axis=1)]), np.hstack([none, errors])[:, at]
 
 
-def areas(ranking: Ranking, weights: Array) -> Array:
-    """AURC, E-AURC and AUGRC of R draws, as `SelectiveFigures` has them, and the AUROC of finding mistakes.
+def compute_areas(ranking: Ranking, weights: Array) -> Array:
+    """Compute AURC, E-AURC and AUGRC of R draws, as `SelectiveFigures` has them, and the AUROC of finding mistakes.
 
-    The AUROC is the chance that a mistake is less certain than what is correct, where ties count half. It follows from
-    the AUGRC (Traub et al. 2024).
+    The AUROC is the chance that a mistake is less certain than a correct prediction, where ties count half. It follows
+    from the AUGRC (Traub et al. 2024).
 
     Args:
         ranking: of N examples.
@@ -182,7 +182,7 @@ def areas(ranking: Ranking, weights: Array) -> Array:
     Returns:
         (R, 4) float64; the AUROC is NaN of a draw that holds no mistake, or nothing else.
     """
-    kept, errors = _groups(ranking, weights)
+    kept, errors = _cumulate_groups(ranking, weights)
     examples, wrong = int(kept[0, -1]), errors[:, -1]
     augrc = ((errors[:, 1:] + errors[:, :-1]) / 2 * np.diff(kept, axis=1)).sum(axis=1) / examples**2
     # Sums of 1/k up to each k: within ties, errors are a line over k, and the risk is that line divided by k.

@@ -1,4 +1,4 @@
-"""Which examples are alike: components of their pixels, features or words, and the nearest neighbours by them.
+"""Similarity of examples: components of their pixels, features or words, and nearest neighbours by them.
 
 Images are read in blocks and never held all at once, so that memory does not grow with their size.
 """
@@ -16,28 +16,28 @@ from sklearn.utils.extmath import randomized_svd
 
 COMPONENTS = 50
 MOST_VALUES = 4096  # of an image; larger ones are averaged over squares of pixels first
-BLOCK_BYTES = 2**25  # of the images that are read at once, as float32
+IMAGE_BLOCK_BYTES = 2**25  # of the images that are read at once, as float32
 SAMPLE_BYTES = 2**26  # of the images that the components are fitted on
 WALKS = 2  # through all images: for the sample, and to project them
 SAMPLED = 10_000  # images; the components of more than that are the same to the eye
-TOLD_TEXTS = 1000  # from one report of the progress to the next
-MOST_WORDS = 20_000  # different ones; the others are the rarest
-WORD = re.compile(r"\w+")
+REPORTED_TEXTS = 1000  # from one report of the progress to the next
+VOCABULARY_SIZE = 20_000  # different ones; the others are the rarest
+WORD_PATTERN = re.compile(r"\w+")
 Progress = Callable[[int, int], object]
 
 
-class Images(Protocol):
-    """An array of images or features, or anything that is sliced like one and read from elsewhere."""
+class ImageSource(Protocol):
+    """An array of images or features, or anything that is sliced like one."""
 
     @property
     def shape(self) -> tuple[int, ...]:
         """(N, height, width, channels) or (N, D)."""
 
     def __getitem__(self, which: slice, /) -> np.ndarray:
-        """Some of them."""
+        """Read a slice of them."""
 
 
-def principal_components(images: Images, count: int = COMPONENTS, progress: Progress | None = None) -> np.ndarray:
+def principal_components(images: ImageSource, count: int = COMPONENTS, progress: Progress | None = None) -> np.ndarray:
     """Project images onto the strongest principal components of their pixels.
 
     The components are those of a random sample of up to 10,000 images, and of 64 MB, by a randomised decomposition
@@ -46,7 +46,7 @@ def principal_components(images: Images, count: int = COMPONENTS, progress: Prog
     Args:
         images: (N, height, width, channels), or (N, D) features, of any dtype; an array or something sliced like one.
         count: how many components, at most.
-        progress: called with (done, total) examples; what it raises ends the computation.
+        progress: called with (done, total) examples; an exception from it ends the computation.
 
     Returns:
         (N, K) float32, the strongest component first; K is `count`, or N or the number of values where that is less.
@@ -60,44 +60,44 @@ def principal_components(images: Images, count: int = COMPONENTS, progress: Prog
                 progress((walk * total + min(block.stop, total)) // WALKS, total)
 
     stride = _stride(images.shape[1:])
-    values = _averaged(images[:1], stride).size
+    values = _downscale(images[:1], stride).size
     sampled = np.random.default_rng(0).permutation(total) < min(SAMPLED, max(2, SAMPLE_BYTES // (4 * values)))
     sample = np.empty((int(sampled.sum()), values), dtype=np.float32)
     done = 0
     for block in blocks(0):
         chosen = images[block][sampled[block]]
-        sample[done : done + len(chosen)] = _averaged(chosen, stride).reshape(len(chosen), values)
+        sample[done : done + len(chosen)] = _downscale(chosen, stride).reshape(len(chosen), values)
         done += len(chosen)
     kept = min(count, *sample.shape)
     with np.errstate(invalid="ignore", divide="ignore"):  # a variance of nothing, where all images are the same
         pca = PCA(kept, svd_solver="randomized", random_state=0).fit(sample)
     components = np.empty((total, kept), dtype=np.float32)
     for block in blocks(1):
-        pixels = _averaged(images[block], stride)
+        pixels = _downscale(images[block], stride)
         components[block] = pca.transform(pixels.reshape(len(pixels), values))
     return components
 
 
 def word_components(texts: Sequence[str], count: int = COMPONENTS, progress: Progress | None = None) -> np.ndarray:
-    """Project texts by latent semantic analysis (Deerwester et al. 1990), by which texts of like words are alike.
+    """Project texts by latent semantic analysis (Deerwester et al. 1990): texts with similar words are similar.
 
-    The words' TF-IDF is decomposed (truncated SVD), and a text is the direction of what is left, so that its length
-    does not matter. The components are turned so that the strongest come first, as in `principal_components`.
+    The words' TF-IDF is decomposed (truncated SVD) and each text scaled to length 1, so that its length does not
+    matter. The components are rotated so that the strongest come first, as in `principal_components`.
 
     Args:
-        texts: N of them; those without words are alike.
+        texts: N of them; those without words are all the same.
         count: how many components, at most.
-        progress: called with (done, total) texts; what it raises ends the computation.
+        progress: called with (done, total) texts; an exception from it ends the computation.
 
     Returns:
         (N, K) float32; K is `count`, or N or the number of different words where that is less.
     """
-    tf_idf = TfidfVectorizer(analyzer=_words, sublinear_tf=True, max_features=MOST_WORDS, dtype=np.float32)
+    tf_idf = TfidfVectorizer(analyzer=_words, sublinear_tf=True, max_features=VOCABULARY_SIZE, dtype=np.float32)
 
     def read() -> Iterator[str]:
         for done, text in enumerate(texts, 1):
             yield text
-            if progress and (done % TOLD_TEXTS == 0 or done == len(texts)):
+            if progress and (done % REPORTED_TEXTS == 0 or done == len(texts)):
                 progress(done, len(texts))
 
     weights = tf_idf.fit_transform(read())
@@ -106,7 +106,7 @@ def word_components(texts: Sequence[str], count: int = COMPONENTS, progress: Pro
 
 
 def most_similar(components: np.ndarray, example: int, count: int) -> np.ndarray:
-    """The other examples that are nearest to one.
+    """Find the other examples that are nearest to one.
 
     Args:
         components: (N, K) float32, as `principal_components` gives them.
@@ -124,11 +124,11 @@ def most_similar(components: np.ndarray, example: int, count: int) -> np.ndarray
 
 def _words(text: str) -> list[str]:
     """The words of a text in small letters; the empty word of one that has none, for it to have any."""
-    return WORD.findall(text.lower()) or [""]
+    return WORD_PATTERN.findall(text.lower()) or [""]
 
 
 def _blocks(shape: tuple[int, ...]) -> Iterator[slice]:
-    step = max(1, BLOCK_BYTES // (4 * int(np.prod(shape[1:]))))
+    step = max(1, IMAGE_BLOCK_BYTES // (4 * int(np.prod(shape[1:]))))
     return (slice(start, start + step) for start in range(0, shape[0], step))
 
 
@@ -143,8 +143,8 @@ def _stride(shape: tuple[int, ...]) -> int:
     return stride
 
 
-def _averaged(images: np.ndarray, stride: int) -> np.ndarray:
-    """(n, …) float32: images scaled down by averaging; the squares at the right and lower edge may be smaller."""
+def _downscale(images: np.ndarray, stride: int) -> np.ndarray:
+    """Average images over squares of pixels, (n, …) float32; those at the right and lower edge may be smaller."""
     pixels = images.astype(np.float32)
     for axis in (1, 2) if stride > 1 else ():
         starts = np.arange(0, pixels.shape[axis], stride)

@@ -4,14 +4,14 @@ from decimal import ROUND_FLOOR, Decimal
 
 
 def percent(fraction: float, digits: int = 1) -> str:
-    """A fraction as a percentage that never rounds up to certainty.
+    """Format a fraction as a percentage that never rounds up to certainty.
 
     Args:
         fraction: 0 to 1.
         digits: after the point.
 
     Returns:
-        Such as "99.2%"; "over 99.9%" for what is less than 1 but would round to it, "under 0.1%" likewise.
+        Such as "99.2%"; "over 99.9%" for less than 1 that would round to it, "under 0.1%" likewise.
     """
     shown, step = f"{100 * fraction:.{digits}f}", 10.0**-digits
     if fraction < 1 and float(shown) == 100:
@@ -22,7 +22,7 @@ def percent(fraction: float, digits: int = 1) -> str:
 
 
 def percent_at_least(fraction: float, digits: int = 1) -> str:
-    """A lower bound as a percentage that is rounded down, so that it holds as it is written.
+    """Format a lower bound as a percentage that is rounded down, so that it holds as printed.
 
     Args:
         fraction: 0 to 1.
@@ -32,12 +32,12 @@ def percent_at_least(fraction: float, digits: int = 1) -> str:
 
 
 def significant(value: float) -> str:
-    """A number of any size with four significant digits, such as "3.21", "-0.05" or "452,300"."""
+    """Format a number of any size with four significant digits, such as "3.21", "-0.05" or "452,300"."""
     return f"{float(f'{value:.4g}'):,.15g}"
 
 
-def with_unit(value: float, unit: str) -> str:
-    """A value with its unit.
+def format_with_unit(value: float, unit: str) -> str:
+    """Format a value with its unit.
 
     Args:
         value: in that unit.

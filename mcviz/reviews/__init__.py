@@ -1,19 +1,26 @@
-"""Reviews: what people decided about examples, kept beside the runs. Nothing here needs TensorFlow."""
+"""Reviews: people's decisions about examples, kept beside the runs. Nothing here needs TensorFlow."""
 
-from mcviz.reviews.decisions import Agreement, Decision, Reviewed, label_names, new_entries, reviewed
-from mcviz.reviews.outcome import Outcome, outcome
-from mcviz.reviews.store import Entry, Reviews, reviews_of
+from mcviz.reviews.decisions import (
+    Agreement,
+    Decision,
+    ReviewSummary,
+    label_names,
+    select_new_entries,
+    summarise_reviews,
+)
+from mcviz.reviews.outcome import Outcome, compute_outcome
+from mcviz.reviews.store import Entry, Reviews, open_reviews
 
 __all__ = [
     "Agreement",
     "Decision",
     "Entry",
     "Outcome",
-    "Reviewed",
+    "ReviewSummary",
     "Reviews",
+    "compute_outcome",
     "label_names",
-    "new_entries",
-    "outcome",
-    "reviewed",
-    "reviews_of",
+    "open_reviews",
+    "select_new_entries",
+    "summarise_reviews",
 ]

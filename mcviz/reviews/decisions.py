@@ -1,4 +1,4 @@
-"""What the history of reviews says about a run's examples now: the latest decision of each reviewer."""
+"""The current state of a run's reviews: the latest decision of each reviewer about each example."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 from sklearn.metrics import cohen_kappa_score
 
-from mcviz.reviews.store import Entry, Row, Verdict
+from mcviz.reviews.store import DecisionKind, Entry, ReviewRow
 from mcviz.runs import Run
 
 NO_CLASS_FITS = "no class fits"
@@ -21,22 +21,22 @@ class Decision:
 
     Attributes:
         example: its number.
-        reviewer: who decided.
-        kind: what was decided.
+        reviewer: their name.
+        kind: the kind of decision.
         class_index: the class that was given, or None.
-        time: when, in UTC.
-        label_is_right: whether the given label is right by it, or None without a label, and of a skip.
+        time: in UTC.
+        label_is_right: whether the given label is right by this decision; None without a label, and for a skip.
     """
 
     example: int
     reviewer: str
-    kind: Verdict
+    kind: DecisionKind
     class_index: int | None
     time: datetime
     label_is_right: bool | None = None
 
     def in_words(self, class_names: Sequence[str]) -> str:
-        """What was decided, with the name of the class."""
+        """Describe the decision, with the name of the class."""
         if self.class_index is not None:
             return class_names[self.class_index]
         return {"none": NO_CLASS_FITS, "wrong_label": LABEL_IS_WRONG, "skip": "skipped"}[self.kind]
@@ -44,13 +44,13 @@ class Decision:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far two reviewers agree about the examples that both decided about.
+    """The agreement of two reviewers about the examples that both decided about.
 
     Attributes:
         reviewers: the two.
-        examples: how many both decided about.
-        same: how many of them they decided in the same way.
-        kappa: Cohen's kappa, or None where neither ever used more than one answer, the same.
+        examples: number of examples that both decided about.
+        same: number of them that they decided in the same way.
+        kappa: Cohen's kappa; None where both gave one and the same answer throughout.
     """
 
     reviewers: tuple[str, str]
@@ -60,26 +60,26 @@ class Agreement:
 
 
 @dataclass(frozen=True)
-class Reviewed:
-    """What reviewers said about a run's examples.
+class ReviewSummary:
+    """The reviews of a run's examples.
 
     Attributes:
-        decisions: of each example and reviewer the latest, in the order in which they were made.
+        decisions: the latest one of each example and reviewer, in the order in which they were made.
         notes: the latest note of each example and reviewer.
-        foreign: how many decisions there are that mean nothing for this run: of a class that it does not have, or about
-            a label that its example does not have. Another run over the same examples has them.
+        foreign: number of decisions that do not apply to this run: with a class that it does not have, or about a label
+            that its example does not have. They belong to another run over the same examples.
     """
 
     decisions: tuple[Decision, ...] = ()
     notes: dict[tuple[int, str], str] = field(default_factory=dict)
     foreign: int = 0
 
-    def of(self, reviewer: str) -> dict[int, Decision]:
-        """The decisions of one reviewer by their examples."""
+    def decisions_by(self, reviewer: str) -> dict[int, Decision]:
+        """Return the decisions of one reviewer, by example."""
         return {each.example: each for each in self.decisions if each.reviewer == reviewer}
 
     def by_example(self) -> dict[int, list[Decision]]:
-        """The decisions about each example, without skips."""
+        """Return the decisions about each example, without skips."""
         found: dict[int, list[Decision]] = {}
         for each in self.decisions:
             if each.kind != "skip":
@@ -87,7 +87,7 @@ class Reviewed:
         return found
 
     def disagreements(self) -> dict[int, list[Decision]]:
-        """The decisions about each example that is disputed.
+        """Return the decisions about each disputed example.
 
         These are two questions: whether the given label is right, and which class is. Who says that the label is wrong
         and names no class answers the first alone.
@@ -95,11 +95,11 @@ class Reviewed:
         return {
             example: decisions
             for example, decisions in self.by_example().items()
-            if len({each.label_is_right for each in decisions}) > 1 or len(classes_named(decisions)) > 1
+            if len({each.label_is_right for each in decisions}) > 1 or len(named_classes(decisions)) > 1
         }
 
     def agreements(self) -> list[Agreement]:
-        """How far each two reviewers agree who decided about the same examples."""
+        """Compute the agreement of each two reviewers who decided about the same examples."""
         by_reviewer: dict[str, dict[int, str]] = {}
         for each in self.decisions:
             if each.kind != "skip":
@@ -115,16 +115,16 @@ class Reviewed:
         return found
 
 
-def reviewed(run: Run, rows: Iterable[Row]) -> Reviewed:
-    """What the history of reviews says about a run's examples now.
+def summarise_reviews(run: Run, rows: Iterable[ReviewRow]) -> ReviewSummary:
+    """Summarise the history of reviews of a run's examples.
 
     Args:
-        run: whose examples they are.
+        run: the run.
         rows: the history, the oldest line first.
     """
     rows = list(rows)
     undone = {(row.reviewer, row.undone) for row in rows if row.kind == "undo"}
-    latest: dict[tuple[int, str], Row] = {}
+    latest: dict[tuple[int, str], ReviewRow] = {}
     notes = {}
     for row in rows:
         key = (row.example, row.reviewer)
@@ -138,35 +138,36 @@ def reviewed(run: Run, rows: Iterable[Row]) -> Reviewed:
     indices = {name: index for index, name in enumerate(run.class_names)}
     labels = label_names(run)
     found = [_decision(row, indices, labels) for row in latest.values()]
-    return Reviewed(tuple(each for each in found if each), notes, sum(each is None for each in found))
+    return ReviewSummary(tuple(each for each in found if each), notes, sum(each is None for each in found))
 
 
-def new_entries(entries: Sequence[Entry], known: Reviewed, class_names: Sequence[str]) -> list[Entry]:
-    """Those of some entries that say something else than what their reviewers decided already."""
-    said: set[tuple[int, str, str, str | None]] = {
+def select_new_entries(entries: Sequence[Entry], known: ReviewSummary, class_names: Sequence[str]) -> list[Entry]:
+    """Select the entries that are not among their reviewers' decisions yet."""
+    existing: set[tuple[int, str, str, str | None]] = {
         (each.example, each.reviewer, each.kind, None if each.class_index is None else class_names[each.class_index])
         for each in known.decisions
     }
-    said |= {(example, reviewer, "note", note) for (example, reviewer), note in known.notes.items()}
+    existing |= {(example, reviewer, "note", note) for (example, reviewer), note in known.notes.items()}
     return [
         each
         for each in entries
-        if (each.example, each.reviewer, each.kind, each.note if each.kind == "note" else each.class_name) not in said
+        if (each.example, each.reviewer, each.kind, each.note if each.kind == "note" else each.class_name)
+        not in existing
     ]
 
 
-def classes_named(decisions: Iterable[Decision]) -> set[int | None]:
-    """The classes that decisions without skips name, with None where one says that no class fits."""
+def named_classes(decisions: Iterable[Decision]) -> set[int | None]:
+    """Return the classes named by decisions without skips; None stands for "no class fits"."""
     return {each.class_index for each in decisions if each.kind != "wrong_label"}
 
 
 def label_names(run: Run) -> list[str] | None:
-    """The name of each example's given label, or None without labels."""
+    """Return the name of each example's given label, or None without labels."""
     return None if run.labels is None else [run.class_names[label] for label in run.labels]
 
 
-def _decision(row: Row, indices: dict[str, int], labels: list[str] | None) -> Decision | None:
-    """A line of the history as a decision about this run's example, or None where it means nothing here."""
+def _decision(row: ReviewRow, indices: dict[str, int], labels: list[str] | None) -> Decision | None:
+    """The decision of a line of the history, or None where it does not apply to this run."""
     assert row.kind != "note"
     assert row.kind != "undo"
     if row.kind == "class" and row.class_name not in indices:
@@ -182,8 +183,8 @@ def _answer(decision: Decision) -> str:
     return decision.kind if decision.class_index is None else f"class {decision.class_index}"
 
 
-def settled(run: Run, known: Reviewed) -> np.ndarray:
-    """(N,) bool: the examples that somebody decided about, and nobody disputes."""
+def settled_examples(run: Run, known: ReviewSummary) -> np.ndarray:
+    """(N,) bool: whether each example is decided and undisputed."""
     found = np.zeros(len(run), bool)
     found[list(known.by_example().keys() - known.disagreements().keys())] = True
     return found

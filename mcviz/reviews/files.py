@@ -11,19 +11,23 @@ import pandas as pd
 
 from mcviz.errors import InvalidInputError
 from mcviz.manifest import CONTENT
-from mcviz.reviews.decisions import LABEL_IS_WRONG, NO_CLASS_FITS, Decision, Reviewed, label_names
-from mcviz.reviews.outcome import outcome
-from mcviz.reviews.store import LONGEST_NAME, Entry, Kind
+from mcviz.reviews.decisions import LABEL_IS_WRONG, NO_CLASS_FITS, Decision, ReviewSummary, label_names
+from mcviz.reviews.outcome import compute_outcome
+from mcviz.reviews.store import LONGEST_REVIEWER, Entry, EntryKind
 from mcviz.runs import Run
 from mcviz.text import first_line, one_line, printable
 
-# What shows an example there, and its field of a task's data, by what the columns hold that are the example.
+# The tag that shows an example there, and its field of a task's data, by the content of the example's columns.
 OBJECTS = {"texts": ("Text", "text"), "numbers": ("Table", "row"), "": ("Text", "id")}
-CLASS, NOTE, EXAMPLE = "class", "note", "example"  # Label Studio's names of what is chosen, written and shown
+CHOICE_NAME, NOTE_NAME, OBJECT_NAME = (
+    "class",
+    "note",
+    "example",
+)  # in Label Studio's data
 
 
-def decisions_table(run: Run, known: Reviewed) -> pd.DataFrame:
-    """A row a decision and example.
+def decisions_table(run: Run, known: ReviewSummary) -> pd.DataFrame:
+    """Tabulate the decisions: a row for each decision about an example.
 
     Returns:
         `example`, `id`, `label`, `label_name`, `prediction`, `prediction_name`, `reviewer`, `decision` (class, none,
@@ -44,26 +48,26 @@ def decisions_table(run: Run, known: Reviewed) -> pd.DataFrame:
     return rows
 
 
-def csv(run: Run, known: Reviewed) -> bytes:
-    """`decisions_table` as CSV."""
+def encode_csv(run: Run, known: ReviewSummary) -> bytes:
+    """Encode `decisions_table` as CSV."""
     return decisions_table(run, known).to_csv(index=False).encode()
 
 
-def parquet(run: Run, known: Reviewed) -> bytes:
-    """`decisions_table` as Parquet."""
+def encode_parquet(run: Run, known: ReviewSummary) -> bytes:
+    """Encode `decisions_table` as Parquet."""
     file = io.BytesIO()
     decisions_table(run, known).to_parquet(file, index=False)
     return file.getvalue()
 
 
-def npz(run: Run, known: Reviewed) -> bytes:
-    """Corrected labels as numpy's npz.
+def encode_npz(run: Run, known: ReviewSummary) -> bytes:
+    """Encode corrected labels as numpy's npz.
 
     Returns:
         A file with `labels` (N,) int64, `mask` (N,) bool and `reviewed` (N,) bool, as `Outcome` has them, `given` (N,)
         int64, the labels as they were, -1 where unknown, and `class_names` (C,) texts.
     """
-    found, file = outcome(run, known), io.BytesIO()
+    found, file = compute_outcome(run, known), io.BytesIO()
     np.savez_compressed(
         file,
         labels=found.labels,
@@ -75,16 +79,16 @@ def npz(run: Run, known: Reviewed) -> bytes:
     return file.getvalue()
 
 
-def label_studio(run: Run, known: Reviewed, picture: Callable[[np.ndarray], str] | None = None) -> bytes:
-    """The examples that were decided about as tasks of Label Studio, in JSON that it imports.
+def encode_label_studio(run: Run, known: ReviewSummary, picture: Callable[[np.ndarray], str] | None = None) -> bytes:
+    """Encode the examples with decisions as tasks of Label Studio, in JSON that it imports.
 
-    A task's data has the example's number, `example`, its `id`, and what it is: `image`, `text`, or `row`, values by
-    column. An annotation a reviewer, with a choice `class` and a text `note` about the object `example`; and a
-    prediction. `label_studio_setup` is what a project needs to show them.
+    A task's data has the example's number, `example`, its `id`, and its content: `image`, `text`, or `row`, values by
+    column. It has an annotation for each reviewer, with a choice `class` and a text `note` about the object `example`,
+    and a prediction. A project shows them with the interface of `label_studio_setup`.
 
     Args:
-        run: that was reviewed.
-        known: what was decided.
+        run: the run that was reviewed.
+        known: its reviews.
         picture: makes an address that holds an image, (height, width, channels); without it tasks have no image.
     """
     table, mean = run.scores(), run.mean_probs
@@ -95,33 +99,33 @@ def label_studio(run: Run, known: Reviewed, picture: Callable[[np.ndarray], str]
         predicted = {
             "model_version": run.name,
             "score": float(mean[example, prediction]),
-            "result": [_chosen(run.class_names[prediction])],
+            "result": [_choice(run.class_names[prediction])],
         }
         annotations = [{"result": _result(run, known, each)} for each in decisions]
-        shown = _shown(run, example, picture)
+        shown = _task_content(run, example, picture)
         tasks.append({"data": data | shown, "annotations": annotations, "predictions": [predicted]})
     return msgspec.json.format(msgspec.json.encode(tasks))
 
 
 def label_studio_setup(run: Run) -> str:
-    """The labelling interface, in XML, of a project of Label Studio that takes the tasks of `label_studio`."""
+    """Return the labelling interface, in XML, for a project of Label Studio with the tasks of `encode_label_studio`."""
     tag, field = ("Image", "image") if run.has_images else OBJECTS[CONTENT[run.manifest.examples.kind]]
     answers = [*run.class_names, NO_CLASS_FITS, *([] if run.labels is None else [LABEL_IS_WRONG])]
-    choices = "".join(f"    <Choice value={quoteattr(answer)}{_key(answer)}/>\n" for answer in answers)
+    choices = "".join(f"    <Choice value={quoteattr(answer)}{_hotkey_attribute(answer)}/>\n" for answer in answers)
     return (
-        f'<View>\n  <Choices name="{CLASS}" toName="{EXAMPLE}" choice="single" showInline="true">\n{choices}'
-        f'  </Choices>\n  <TextArea name="{NOTE}" toName="{EXAMPLE}" placeholder="note"/>\n'
-        f'  <{tag} name="{EXAMPLE}" value="${field}"/>\n</View>'
+        f'<View>\n  <Choices name="{CHOICE_NAME}" toName="{OBJECT_NAME}" choice="single" showInline="true">\n{choices}'
+        f'  </Choices>\n  <TextArea name="{NOTE_NAME}" toName="{OBJECT_NAME}" placeholder="note"/>\n'
+        f'  <{tag} name="{OBJECT_NAME}" value="${field}"/>\n</View>'
     )
 
 
-def _key(answer: str) -> str:
-    """The key of a class that is called as a key is; by itself Label Studio would give the class 0 the key 1."""
+def _hotkey_attribute(answer: str) -> str:
+    """The hotkey of a class that is named like a key; by default Label Studio gives the class 0 the key 1."""
     return f' hotkey="{answer}"' if len(answer) == 1 and answer.isascii() and answer.isalnum() else ""
 
 
-def _shown(run: Run, example: int, picture: Callable[[np.ndarray], str] | None) -> dict[str, Any]:
-    """What an example is, by the name that `label_studio_setup` shows."""
+def _task_content(run: Run, example: int, picture: Callable[[np.ndarray], str] | None) -> dict[str, Any]:
+    """The content of an example, by the name of its field in `label_studio_setup`."""
     if run.has_images:
         return {"image": picture(run.pictures[example])} if picture else {}
     content = CONTENT[run.manifest.examples.kind]
@@ -132,16 +136,18 @@ def _shown(run: Run, example: int, picture: Callable[[np.ndarray], str] | None) 
     return {OBJECTS[content][1]: row.iloc[0] if content == "texts" else values}
 
 
-def _result(run: Run, known: Reviewed, decision: Decision) -> list[dict[str, Any]]:
+def _result(run: Run, known: ReviewSummary, decision: Decision) -> list[dict[str, Any]]:
     reviewer = {"meta": {"text": [decision.reviewer]}}  # a name here is no user there, who alone could be its author
-    found = [_chosen(decision.in_words(run.class_names)) | reviewer]
+    found = [_choice(decision.in_words(run.class_names)) | reviewer]
     if note := known.notes.get((decision.example, decision.reviewer)):
-        found.append({"from_name": NOTE, "to_name": EXAMPLE, "type": "textarea", "value": {"text": [note]}} | reviewer)
+        found.append(
+            {"from_name": NOTE_NAME, "to_name": OBJECT_NAME, "type": "textarea", "value": {"text": [note]}} | reviewer
+        )
     return found
 
 
-def _chosen(choice: str) -> dict[str, Any]:
-    return {"from_name": CLASS, "to_name": EXAMPLE, "type": "choices", "value": {"choices": [choice]}}
+def _choice(choice: str) -> dict[str, Any]:
+    return {"from_name": CHOICE_NAME, "to_name": OBJECT_NAME, "type": "choices", "value": {"choices": [choice]}}
 
 
 class _Value(msgspec.Struct):
@@ -166,24 +172,24 @@ class _Annotation(msgspec.Struct):
     updated_by: Any = None
 
 
-class _Task(msgspec.Struct):
+class _LabelStudioTask(msgspec.Struct):
     data: dict[str, Any]
     annotations: list[_Annotation] = []
 
 
-def from_label_studio(run: Run, content: bytes) -> list[Entry]:
-    """Label Studio's annotations, as it exports them in JSON, as lines for `Reviews.add_all`.
+def read_label_studio(run: Run, content: bytes) -> list[Entry]:
+    """Read Label Studio's annotations, as it exports them in JSON, into entries for `Reviews.add_all`.
 
     A task is about the example whose id is its data's `id`, or whose number is its `example` where the run has no ids.
-    An annotation has one choice: the name of a class, "no class fits" or "the given label is wrong". One that was
-    cancelled is a skip. Who made it is the first text of the choice's `meta`, unless somebody changed it there, or else
-    the user there.
+    An annotation has one choice: the name of a class, "no class fits" or "the given label is wrong". A cancelled one is
+    a skip. Its reviewer is the first text of the choice's `meta`, unless somebody changed it there, or else the user
+    there.
 
     Raises:
         InvalidInputError: it is no such file, or names an example or a class that the run does not have.
     """
     try:
-        tasks = msgspec.json.decode(content, type=list[_Task])
+        tasks = msgspec.json.decode(content, type=list[_LabelStudioTask])
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidInputError(
             f"This is no JSON that Label Studio exports: {first_line(error)}. Export the project as JSON, not JSON-MIN."
@@ -192,14 +198,14 @@ def from_label_studio(run: Run, content: bytes) -> list[Entry]:
     labels = label_names(run)
     entries = []
     for number, task in enumerate(tasks, 1):
-        example = _example(run, ids, task, number)
+        example = _find_example(run, ids, task, number)
         label = None if labels is None else labels[example]
         for annotation in task.annotations:
-            entries += _entries(run, example, label, annotation, number)
+            entries += _annotation_entries(run, example, label, annotation, number)
     return entries
 
 
-def _example(run: Run, ids: dict[str, int], task: _Task, number: int) -> int:
+def _find_example(run: Run, ids: dict[str, int], task: _LabelStudioTask, number: int) -> int:
     name, example = task.data.get("id"), task.data.get("example")
     found = (ids.get(name) if isinstance(name, str) else None) if ids else example
     if type(found) is not int or not 0 <= found < len(run):
@@ -211,8 +217,8 @@ def _example(run: Run, ids: dict[str, int], task: _Task, number: int) -> int:
     return found
 
 
-def _entries(run: Run, example: int, label: str | None, annotation: _Annotation, number: int) -> list[Entry]:
-    reviewer = _reviewer(annotation)
+def _annotation_entries(run: Run, example: int, label: str | None, annotation: _Annotation, number: int) -> list[Entry]:
+    reviewer = _reviewer_name(annotation)
     if annotation.was_cancelled:
         return [Entry(example, reviewer, "skip", label=label)]
     chosen = [choice for each in annotation.result if each.type == "choices" for choice in each.value.choices]
@@ -225,7 +231,7 @@ def _entries(run: Run, example: int, label: str | None, annotation: _Annotation,
     found = [Entry(example, reviewer, "note", note=printable(note), label=label) for note in notes if note.strip()]
     if chosen[0] in run.class_names:
         return [*found, Entry(example, reviewer, "class", class_name=chosen[0], label=label)]
-    kinds: dict[str, Kind] = {NO_CLASS_FITS: "none", LABEL_IS_WRONG: "wrong_label"}
+    kinds: dict[str, EntryKind] = {NO_CLASS_FITS: "none", LABEL_IS_WRONG: "wrong_label"}
     if chosen[0] not in kinds:
         raise InvalidInputError(
             f"Task {number} has the choice “{one_line(chosen[0]):.80}”, which is no class of this run. Rename it "
@@ -234,7 +240,7 @@ def _entries(run: Run, example: int, label: str | None, annotation: _Annotation,
     return [*found, Entry(example, reviewer, kinds[chosen[0]], label=label)]
 
 
-def _reviewer(annotation: _Annotation) -> str:
+def _reviewer_name(annotation: _Annotation) -> str:
     user, changed_by, named = annotation.completed_by, annotation.updated_by, []
     if changed_by is None:
         named = [text for each in annotation.result for text in each.meta.text]
@@ -244,4 +250,4 @@ def _reviewer(annotation: _Annotation) -> str:
         named.append(str(user.get("email", "")))
         user = user.get("id")
     name = next((text for text in named if text.strip()), f"Label Studio, user {user}")
-    return printable(one_line(name))[:LONGEST_NAME]
+    return printable(one_line(name))[:LONGEST_REVIEWER]

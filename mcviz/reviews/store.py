@@ -1,8 +1,8 @@
-"""Where decisions are kept: one SQLite file for a set of examples, beside the runs over them and in none of them.
+"""The store of decisions: one SQLite file for a set of examples, beside the runs over them and in none of them.
 
-Rows are only ever added, each in a transaction of its own that is on disk before `Reviews.add` returns. So whatever is
-killed, at most the decision that was being written is missing, and reviewers who work at once lose nothing. Each row
-has a checksum, but for those of format 1, which come first.
+Rows are only ever added, each in a transaction of its own that is on disk before `Reviews.add` returns. So a killed
+process loses at most the decision that it was writing, and reviewers who work at once lose nothing. Each row has a
+checksum, except those of format 1, which come first.
 """
 
 import hashlib
@@ -26,48 +26,51 @@ from mcviz.runs.shipped import PACKAGE
 from mcviz.text import first_line, is_text
 from mcviz.validate import invalid, whole_number
 
-Verdict = Literal["class", "none", "wrong_label", "skip"]
-Kind = Verdict | Literal["note", "undo"]
-FORMAT = 2
+DecisionKind = Literal["class", "none", "wrong_label", "skip"]
+EntryKind = DecisionKind | Literal["note", "undo"]
+REVIEWS_FORMAT = 2
 APPLICATION = 0x6D637669  # "mcvi", by which the file is known
 LOCK_SECONDS = 5.0
-MOST_BYTES = 1 << 16  # of one value; a file that claims more is not read
-LONGEST_NAME = 100
+MOST_VALUE_BYTES = 1 << 16  # of one value; a file that claims more is not read
+LONGEST_REVIEWER = 100
 LONGEST_NOTE = 2_000
-EXAMPLES = "CREATE TABLE examples (sha256 TEXT NOT NULL, count INTEGER NOT NULL) STRICT"
-DECISIONS = (
+EXAMPLES_TABLE = "CREATE TABLE examples (sha256 TEXT NOT NULL, count INTEGER NOT NULL) STRICT"
+DECISIONS_TABLE = (
     "CREATE TABLE decisions (number INTEGER PRIMARY KEY, example INTEGER NOT NULL, reviewer TEXT NOT NULL, "
     "time TEXT NOT NULL, kind TEXT NOT NULL, class TEXT, label TEXT, note TEXT, undone INTEGER{}) STRICT"
 )
-SCHEMAS = {1: (EXAMPLES, DECISIONS.format("")), FORMAT: (EXAMPLES, DECISIONS.format(", checksum TEXT"))}
-DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_ERROR}
-ADVICE = {
+SCHEMAS = {
+    1: (EXAMPLES_TABLE, DECISIONS_TABLE.format("")),
+    REVIEWS_FORMAT: (EXAMPLES_TABLE, DECISIONS_TABLE.format(", checksum TEXT")),
+}
+DAMAGE_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_ERROR}
+ERROR_ADVICE = {
     sqlite3.SQLITE_BUSY: "Another program holds it; close that, and try again",
     sqlite3.SQLITE_FULL: "Make room there, and try again",
 }
 
 
-class Row(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class ReviewRow(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """A line of the history.
 
     Attributes:
         number: of the line, counted from 1.
         example: its number.
-        reviewer: who decided.
-        time: when, in UTC, as ISO 8601 writes it.
-        kind: what was done: a class was given, none of the classes fits, the given label is wrong, the example was
+        reviewer: their name.
+        time: in UTC, as ISO 8601 writes it.
+        kind: of the entry: a class was given, none of the classes fits, the given label is wrong, the example was
             skipped, a note was written, or a line of the same reviewer was undone.
-        class_name: that was given.
+        class_name: the class that was given.
         label: the name of the class that the run gave as label, or None without one.
-        note: that was written.
-        undone: number of the line that was undone.
+        note: the note that was written.
+        undone: the number of the line that was undone.
     """
 
     number: int
     example: int
     reviewer: str
     time: datetime
-    kind: Kind
+    kind: EntryKind
     class_name: str | None
     label: str | None
     note: str | None
@@ -78,46 +81,46 @@ class Reviews:
     """The decisions about a set of examples. It holds nothing open, and may be shared between threads.
 
     Every method raises StorageError where the file is locked, cannot be written or its disk is full, and
-    CorruptReviewsError where it is not what was written; then nothing is changed.
+    CorruptReviewsError where its content is not as it was written; then nothing is changed.
 
     Attributes:
-        path: of the file, which the first line makes.
+        path: of the file, which the first entry creates.
     """
 
     def __init__(self, path: Path, examples_sha256: str, count: int) -> None:
         self.path = path
         self._examples = (examples_sha256, count)
 
-    def rows(self) -> list[Row]:
-        """The whole history, the oldest line first."""
-        if not self._is_there():
+    def rows(self) -> list[ReviewRow]:
+        """Read the whole history, the oldest line first."""
+        if not self._exists():
             return []
-        with self._opened("read") as connection:
+        with self._transaction("read") as connection:
             if _is_new(connection):
                 return []
-            columns = "*" if self._recognise(connection) == FORMAT else "*, NULL"
+            columns = "*" if self._check_format(connection) == REVIEWS_FORMAT else "*, NULL"
             found = connection.execute(f"SELECT {columns} FROM decisions ORDER BY number").fetchall()
-        return self._checked(found)
+        return self._check_rows(found)
 
     def add(
         self,
         example: int,
         reviewer: str,
-        kind: Verdict | Literal["note"],
+        kind: DecisionKind | Literal["note"],
         *,
         class_name: str | None = None,
         label: str | None = None,
         note: str | None = None,
     ) -> None:
-        """Keep a decision; it is on disk when this returns.
+        """Add a decision; it is on disk when this returns.
 
         Args:
             example: its number.
-            reviewer: who decided, a name of 1 to 100 characters.
-            kind: what was decided, as `Row` says.
+            reviewer: a name of 1 to 100 characters.
+            kind: of the decision, as in `ReviewRow`.
             class_name: with `class`.
             label: the name of the class that the run gives as label.
-            note: with `note`, at most 2,000 characters; an empty one takes the note away.
+            note: with `note`, at most 2,000 characters; an empty one removes the note.
 
         Raises:
             InvalidInputError: a name that is empty, a name or a note that is too long or no text, or no such example.
@@ -126,7 +129,7 @@ class Reviews:
         self.add_all([Entry(example, reviewer, kind, class_name, label, note)])
 
     def add_all(self, entries: "list[Entry]") -> None:
-        """Keep several decisions, all of them or none.
+        """Add several decisions, all of them or none.
 
         Raises:
             As `add`.
@@ -134,7 +137,7 @@ class Reviews:
         require_permission("Nothing can be reviewed")
         for entry in entries:
             self._check(entry)
-        with self._opened("written") as connection:
+        with self._transaction("written") as connection:
             for entry in entries:
                 _insert(connection, entry)
 
@@ -148,9 +151,9 @@ class Reviews:
             NotPermittedError: whoever asks may only look.
         """
         require_permission("Nothing can be reviewed")
-        if not self._is_there():
+        if not self._exists():
             return None
-        with self._opened("written") as connection:
+        with self._transaction("written") as connection:
             found = connection.execute(
                 "SELECT number, example FROM decisions WHERE reviewer = ?1 AND kind <> 'undo' AND number NOT IN "
                 "(SELECT undone FROM decisions WHERE reviewer = ?1 AND kind = 'undo' AND undone IS NOT NULL) "
@@ -162,49 +165,49 @@ class Reviews:
             _insert(connection, Entry(found[1], reviewer, "undo", undone=found[0]))
         return int(found[1])
 
-    def _is_there(self) -> bool:
+    def _exists(self) -> bool:
         try:
             self.path.stat()
         except FileNotFoundError:
             return False
         except OSError as error:
-            raise self._failed(error, "read") from error
+            raise self._storage_error(error, "read") from error
         return True
 
     def _check(self, entry: "Entry") -> None:
         whole_number("example", entry.example, 0, self._examples[1] - 1)
-        _text("reviewer", entry.reviewer, LONGEST_NAME)
+        _check_text("reviewer", entry.reviewer, LONGEST_REVIEWER)
         if entry.kind == "class" and entry.class_name is None:
             raise invalid("class_name", "the name of a class", "None")
         if entry.kind == "note":
-            _text("note", entry.note, LONGEST_NOTE, least=0)
+            _check_text("note", entry.note, LONGEST_NOTE, least=0)
 
-    def _checked(self, found: list[tuple[Any, ...]]) -> list[Row]:
+    def _check_rows(self, found: list[tuple[Any, ...]]) -> list[ReviewRow]:
         with_checksums = False
         for *values, checksum in found:
             with_checksums |= checksum is not None
             if with_checksums and checksum != _checksum(values):
-                raise self._damaged(f"line {values[0]} is not what was written")
+                raise self._damage_error(f"line {values[0]} is not what was written")
         try:
-            rows = msgspec.convert([line[:-1] for line in found], list[Row])
+            rows = msgspec.convert([line[:-1] for line in found], list[ReviewRow])
         except msgspec.ValidationError as error:
-            raise self._damaged(first_line(error)) from error
+            raise self._damage_error(first_line(error)) from error
         count = self._examples[1]
         wrong = next((row for row in rows if not 0 <= row.example < count or row.time.tzinfo is None), None)
         if wrong is not None:
-            raise self._damaged(f"line {wrong.number} is of no example and time that there can be")
+            raise self._damage_error(f"line {wrong.number} is of no example and time that there can be")
         return rows
 
     @contextmanager
-    def _opened(self, done: str) -> Iterator[sqlite3.Connection]:
-        """One transaction; `done` is what could not be done where it fails."""
+    def _transaction(self, done: str) -> Iterator[sqlite3.Connection]:
+        """Open one transaction; `done`, read or written, is the word for its error."""
         try:
             if done == "written":
                 self.path.parent.mkdir(parents=True, exist_ok=True)
             mode = "rwc" if done == "written" else "rw"
             address = f"{self.path.absolute().as_uri()}?mode={mode}"
             with closing(sqlite3.connect(address, LOCK_SECONDS, uri=True, isolation_level=None)) as connection:
-                connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
+                connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_VALUE_BYTES)
                 connection.execute("PRAGMA trusted_schema = OFF")
                 connection.execute("PRAGMA synchronous = FULL")
                 if done == "written":
@@ -217,53 +220,50 @@ class Reviews:
                 yield connection
                 connection.execute("COMMIT")
         except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
-            raise self._failed(error, done) from error
+            raise self._storage_error(error, done) from error
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        """Make the tables of a file that is new, bring an earlier one to today's format, and refuse any other."""
+        """Create the tables of a new file, upgrade an older one, and refuse any other."""
         if _is_new(connection):
             connection.execute(f"PRAGMA application_id = {APPLICATION}")
-            connection.execute(f"PRAGMA user_version = {FORMAT}")
-            for statement in SCHEMAS[FORMAT]:
+            connection.execute(f"PRAGMA user_version = {REVIEWS_FORMAT}")
+            for statement in SCHEMAS[REVIEWS_FORMAT]:
                 connection.execute(statement)
             connection.execute("INSERT INTO examples VALUES (?, ?)", self._examples)
-        elif self._recognise(connection) == 1:
+        elif self._check_format(connection) == 1:
             connection.execute("ALTER TABLE decisions ADD COLUMN checksum TEXT")
-            connection.execute(f"PRAGMA user_version = {FORMAT}")
+            connection.execute(f"PRAGMA user_version = {REVIEWS_FORMAT}")
 
-    def _recognise(self, connection: sqlite3.Connection) -> int:
-        """The format of the file.
-
-        One of another kind, version or set of examples is refused, and one with triggers or views of somebody.
-        """
-        if _application(connection) != APPLICATION:
-            raise self._damaged("it is no file of reviews")
+    def _check_format(self, connection: sqlite3.Connection) -> int:
+        """Return the format of the file; refuse another kind, version or set of examples, and other tables."""
+        if _application_id(connection) != APPLICATION:
+            raise self._damage_error("it is no file of reviews")
         version = int(connection.execute("PRAGMA user_version").fetchone()[0])
         if version not in SCHEMAS:
             raise InvalidInputError(
-                f"{self.path} has reviews of format {version}, and this mcviz reads formats 1 to {FORMAT}. Use the "
-                "version of mcviz that wrote it."
+                f"{self.path} has reviews of format {version}, and this mcviz reads formats 1 to {REVIEWS_FORMAT}. "
+                "Use the version of mcviz that wrote it."
             )
         if _statements(connection) != set(SCHEMAS[version]):
-            raise self._damaged("its tables are not those of reviews")
+            raise self._damage_error("its tables are not those of reviews")
         if connection.execute("SELECT * FROM examples").fetchall() != [self._examples]:
-            raise self._damaged("it is of other examples")
+            raise self._damage_error("it is of other examples")
         (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()  # no checksum tells that lines are missing
         if found != "ok":
-            raise self._damaged("SQLite finds it malformed")
+            raise self._damage_error("SQLite finds it malformed")
         return version
 
-    def _damaged(self, reason: str) -> CorruptReviewsError:
+    def _damage_error(self, reason: str) -> CorruptReviewsError:
         return CorruptReviewsError(
             f"The reviews in {self.path} cannot be used: {reason}. Restore the file from a copy, or move it away to "
             "begin anew; it is left as it is."
         )
 
-    def _failed(self, error: Exception, done: str) -> Exception:
+    def _storage_error(self, error: Exception, done: str) -> Exception:
         code = getattr(error, "sqlite_errorcode", None)
-        if not isinstance(error, OSError) and (code is None or code & 0xFF in DAMAGED):  # None: a text is no UTF-8
-            return self._damaged(first_line(error))
-        advice = ADVICE.get((code or 0) & 0xFF, "See that there is room and permission there, and try again")
+        if not isinstance(error, OSError) and (code is None or code & 0xFF in DAMAGE_CODES):  # None: a text is no UTF-8
+            return self._damage_error(first_line(error))
+        advice = ERROR_ADVICE.get((code or 0) & 0xFF, "See that there is room and permission there, and try again")
         return StorageError(
             f"The reviews in {self.path} cannot be {done}: {first_line(error)}. {advice}; what was decided before is "
             "kept."
@@ -271,28 +271,28 @@ class Reviews:
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A line to be added, with the attributes of `Row`."""
+    """A line to add, with the attributes of `ReviewRow`."""
 
     example: int
     reviewer: str
-    kind: Kind
+    kind: EntryKind
     class_name: str | None = None
     label: str | None = None
     note: str | None = None
     undone: int | None = None
 
 
-def reviews_of(run: Run) -> Reviews:
-    """The reviews of a run's examples, which all runs over the same examples share.
+def open_reviews(run: Run) -> Reviews:
+    """Open the reviews of a run's examples, which all runs over the same examples share.
 
-    They lie beside the run, in the folder `reviews`; in the user's own data folder where they are there already, where
-    the run is at an address of the network or inside the installed package, and where nothing can be written.
+    They are beside the run, in the folder `reviews`; or in the user's data folder, where they are there already, where
+    the run is at a network address or inside the installed package, and where nothing can be written.
     """
-    return reviews_beside(run.path, run.manifest.examples)
+    return locate_reviews(run.path, run.manifest.examples)
 
 
-def reviews_beside(folder: str | os.PathLike[str], examples: Examples) -> Reviews:
-    """The reviews of the examples of a run in any state, as `reviews_of` says.
+def locate_reviews(folder: str | os.PathLike[str], examples: Examples) -> Reviews:
+    """Locate the reviews of the examples of a run in any state, as `open_reviews` does.
 
     Args:
         folder: of the run, or its address.
@@ -300,16 +300,16 @@ def reviews_beside(folder: str | os.PathLike[str], examples: Examples) -> Review
     """
     run = os.fspath(folder)
     name = f"{examples.sha256[:32]}.sqlite"
-    users = Path(platformdirs.user_data_dir("mcviz", appauthor=False)) / REVIEWS / name
-    path = users
+    user_path = Path(platformdirs.user_data_dir("mcviz", appauthor=False)) / REVIEWS / name
+    path = user_path
     if "://" not in run and not Path(run).resolve().is_relative_to(PACKAGE):
         beside = Path(run).absolute().parent / REVIEWS / name
-        if beside.exists() or (not users.exists() and _can_be_written(beside.parent)):
+        if beside.exists() or (not user_path.exists() and _is_writable(beside.parent)):
             path = beside
     return Reviews(path, examples.sha256, examples.count)
 
 
-def _can_be_written(folder: Path) -> bool:
+def _is_writable(folder: Path) -> bool:
     return os.access(folder if folder.exists() else folder.parent, os.W_OK)
 
 
@@ -322,16 +322,16 @@ def _insert(connection: sqlite3.Connection, entry: Entry) -> None:
 
 
 def _checksum(values: list[Any]) -> str:
-    """The SHA-256 of a line's values, in the order of their columns, as JSON."""
+    """The SHA-256 of a line's values as JSON, in the order of the columns."""
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
 
 def _is_new(connection: sqlite3.Connection) -> bool:
-    """Whether nothing is in the file, or only what SQLite itself writes before the first transaction."""
-    return not _statements(connection) and _application(connection) == 0
+    """Whether the file is empty, but for what SQLite writes before the first transaction."""
+    return not _statements(connection) and _application_id(connection) == 0
 
 
-def _application(connection: sqlite3.Connection) -> int:
+def _application_id(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA application_id").fetchone()[0])
 
 
@@ -339,6 +339,6 @@ def _statements(connection: sqlite3.Connection) -> set[str | None]:
     return {each[0] for each in connection.execute("SELECT sql FROM sqlite_schema")}
 
 
-def _text(name: str, value: str | None, longest: int, least: int = 1) -> None:
+def _check_text(name: str, value: str | None, longest: int, least: int = 1) -> None:
     if value is None or not least <= len(value.strip()) <= len(value) <= longest or not is_text(value):
         raise invalid(name, f"a text of {least} to {longest:,} characters", f"{value!r:.60}")

@@ -26,7 +26,7 @@ from mcviz.runs.manifest_file import NAME, read_manifest
 from mcviz.runs.opening import examples_done, is_complete, open_run
 from mcviz.runs.shipped import PACKAGE, is_shipped, require_own, shipped_runs
 from mcviz.tasks import task_of
-from mcviz.text import UNPRINTABLE, is_text, printable, size
+from mcviz.text import UNPRINTABLE, format_bytes, is_text, printable
 from mcviz.validate import invalid
 
 State = Literal["finished", "partial", "damaged", "unreadable"]
@@ -113,10 +113,10 @@ class Removal:
         if self.link:
             return ["Only the link to the run goes. The run itself stays where it is."]
         what = "passes, scores and all else that the run keeps" + (", its model too" if self.model else "")
-        found = [f"{_count_files(self.files)}, {size(self.bytes)}: {what}."]
+        found = [f"{_count_files(self.files)}, {format_bytes(self.bytes)}: {what}."]
         if self.derived:
             names = ", ".join(name.removesuffix(".npz") for name in sorted(self.derived))
-            found.append(f"What was derived from it goes too, {size(sum(self.derived.values()))}: {names}.")
+            found.append(f"What was derived from it goes too, {format_bytes(sum(self.derived.values()))}: {names}.")
         if self.stays:
             found.append(f"Files that are not part of the run stay in its folder: {', '.join(self.stays)}.")
         return found

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcviz.measures.bootstrap import Interval, proportion
-from mcviz.measures.detection import Detection, bootstrap, detection
-from mcviz.measures.detectors import CONFIDENCE, DETECTORS, VERDICT
-from mcviz.measures.ood import RARE
+from mcviz.measures.detection import Detection, detection, detection_intervals
+from mcviz.measures.detectors import DETECTORS, DROPOUT_OFF, VERDICT
+from mcviz.measures.ood import OOD_P_VALUE
 from mcviz.measures.units import percent
 from mcviz.runs.derived import Derived, load_derived, save_derived
 
@@ -58,7 +58,7 @@ class OODSet:
     @property
     def is_stopped(self) -> np.ndarray:
         """(N,) bool, whether the verdict stops an example."""
-        return self.p_values <= np.float32(RARE)
+        return self.p_values <= np.float32(OOD_P_VALUE)
 
     @property
     def is_sure(self) -> np.ndarray:
@@ -133,7 +133,7 @@ class OODScores:
         figures = {}
         for name in self.labels:
             pair = self.own.scores[name].astype(np.float64), each.scores[name].astype(np.float64)
-            figures[name] = (detection(*pair), *bootstrap(*pair))
+            figures[name] = (detection(*pair), *detection_intervals(*pair))
         return replace(each, figures=figures)
 
 
@@ -181,11 +181,11 @@ def _sure_and_passing(each: OODSet) -> int:
 
 def _describe_best(means: Mapping[str, float], labels: Mapping[str, str]) -> str:
     best = max((name for name in means if name != VERDICT), key=lambda name: means[name])
-    if best == CONFIDENCE:
+    if best == DROPOUT_OFF:
         return f"The best single detector is max probability with dropout off: mean AUROC {means[best]:.3f}."
     return (
         f"The best single detector is {labels[best][:1].lower()}{labels[best][1:]}: mean AUROC {means[best]:.3f}; max "
-        f"probability with dropout off has {means[CONFIDENCE]:.3f}."
+        f"probability with dropout off has {means[DROPOUT_OFF]:.3f}."
     )
 
 

@@ -14,7 +14,7 @@ from mcviz.runs.arrays import bytes_per_prediction
 from mcviz.sampling.adapters import Adapter, adapter_for_examples
 from mcviz.sampling.sampler import Sampler, as_sampler
 from mcviz.tasks import TASKS
-from mcviz.text import duration
+from mcviz.text import format_duration
 
 EXAMPLES = 512  # that the model is tried on
 SECONDS = 2.0  # to measure the time of passes
@@ -63,7 +63,7 @@ class Check:
             **self.outputs,
             "layers": self.layers,
             name: f"{good}, dropout off",
-            f"{passes:,} passes": f"{duration(passes * self.seconds_per_pass)}, "
+            f"{passes:,} passes": f"{format_duration(passes * self.seconds_per_pass)}, "
             f"{max(0.1, passes * self.bytes_per_pass / 1e6):,.1f} MB of predictions",
         }
 

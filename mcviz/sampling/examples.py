@@ -103,12 +103,12 @@ def resize_to_model(examples: DataSet, shape: Shape | None, crop: bool = False) 
     height, width, channels = _image_size(shape)
     channels = channels or images.image_shape[2]
     if height and width:
-        return images.brought_to((height, width, channels), crop)
+        return images.resize((height, width, channels), crop)
     if len(images.sizes) > 1:
         sizes = ", ".join(f"{height} × {width}" for height, width in sorted(images.sizes)[:3])
         expected = "pictures of one size, since the model takes any"
         raise invalid("data", expected, f"{sizes}, …", "Bring them to one size.")
-    return images.brought_to((*images.image_shape[:2], channels), crop)
+    return images.resize((*images.image_shape[:2], channels), crop)
 
 
 def model_shape(wanted: Shape | None, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from mcviz.errors import UnsuitableModelError
-from mcviz.measures.subspaces import unit_length
+from mcviz.measures.ood import scale_to_unit_length
 from mcviz.runs import Derived, Run, load_derived, save_derived
 from mcviz.runs.contents import Progress
 from mcviz.sampling.adapters import adapter_for_run, stored_examples
@@ -71,7 +71,7 @@ def unit_features(sampler: Sampler, examples: np.ndarray) -> np.ndarray:
         features = activations_before_dropout(sampler, examples)
     if features.shape[1] > MOST_COMPARED:
         features = features @ _random_directions(features.shape[1])
-    return unit_length(features)
+    return scale_to_unit_length(features)
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,15 @@
 import numpy as np
 
 from mcviz.errors import InvalidInputError
-from mcviz.measures.ood import LEAST_CALIBRATING, LEAST_EXAMPLES, OODDetector, OODPrediction
-from mcviz.measures.referral import Shift, shift
-from mcviz.measures.subspaces import ClassSubspaces, unexplained_share
+from mcviz.measures.ood import (
+    LEAST_CALIBRATING,
+    LEAST_OOD_EXAMPLES,
+    ClassSubspaces,
+    OODDetector,
+    OODPrediction,
+    unexplained_share,
+)
+from mcviz.measures.referral import Shift, compare_scores
 from mcviz.runs import Derived, Run, load_derived, save_derived
 from mcviz.sampling.adapters import adapter_for_run, stored_examples
 from mcviz.sampling.features import activations_before_dropout
@@ -29,7 +35,7 @@ def fit_ood_detector(sampler: Sampler, run: Run) -> OODDetector:
         InvalidInputError: a run of fewer than 20 examples.
         McvizError: a run of a regression, or without its examples.
     """
-    _check_enough(len(run), LEAST_EXAMPLES)
+    _check_enough(len(run), LEAST_OOD_EXAMPLES)
     fitted, calibrating = split_halves(np.arange(len(run)))
     kept = load_derived(run.path, run.digest, FIT)
     unexplained = kept["unexplained"] if kept and kept["unexplained"].shape == (len(calibrating),) else None
@@ -38,7 +44,7 @@ def fit_ood_detector(sampler: Sampler, run: Run) -> OODDetector:
         activations = activations_before_dropout(sampler, model_inputs(sampler, run, calibrating))
         unexplained = unexplained_share(subspaces, mean_probs, activations)
         save_derived(run.path, run.digest, FIT, {"unexplained": unexplained})
-    return OODDetector.calibrated(subspaces, mean_probs, unexplained)
+    return OODDetector.calibrate(subspaces, mean_probs, unexplained)
 
 
 def split_halves(examples: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -109,16 +115,16 @@ def ood_shift(sampler: Sampler, old: Run, new: Run, seed: int = 0) -> tuple[Shif
         InvalidInputError: `old` has fewer than 40 examples.
         McvizError: a run without its examples, or with others than the model takes.
     """
-    _check_enough(len(old), 2 * LEAST_EXAMPLES)
+    _check_enough(len(old), 2 * LEAST_OOD_EXAMPLES)
     fitted, others = split_halves(np.arange(len(old)), seed)
     activations = activations_before_dropout(sampler, model_inputs(sampler, old, others))
     subspaces, mean_probs = fit_class_subspaces(sampler, old, fitted), old.mean_probs[others]
-    detector = OODDetector.calibrated(subspaces, mean_probs, unexplained_share(subspaces, mean_probs, activations))
+    detector = OODDetector.calibrate(subspaces, mean_probs, unexplained_share(subspaces, mean_probs, activations))
     spread = np.arange(0, len(new), max(1, -(-len(new) // MOST_EXAMPLES)))
     new_activations = activations_before_dropout(sampler, model_inputs(sampler, new, spread))
     verdict = detector.predict(new.mean_probs[spread], new_activations)
-    found = shift(-np.log10(detector.own_combined), verdict.ood_score)
-    return found, detector.own_share, float(verdict.is_ood.mean())
+    found = compare_scores(-np.log10(detector.calibration_combined), verdict.ood_score)
+    return found, detector.calibration_share, float(verdict.is_ood.mean())
 
 
 def _check_enough(count: int, least: int) -> None:

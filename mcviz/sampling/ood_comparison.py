@@ -14,17 +14,24 @@ from mcviz.data import KINDS, DataSet, read_data
 from mcviz.errors import InvalidInputError, UnsuitableModelError
 from mcviz.measures import SCORES, Predictions, Score
 from mcviz.measures.detectors import (
-    CONFIDENCE,
-    CONTENT,
     DETECTORS,
+    DROPOUT_OFF,
     NEIGHBOURS,
     NEIGHBOURS_OF_LAST,
+    NO_NETWORK,
     UNEXPLAINED,
     VERDICT,
+    PrincipalSubspace,
+    nearest_neighbours,
 )
-from mcviz.measures.ood import LEAST_EXAMPLES, OODDetector, OODPrediction, uncertainty_of
-from mcviz.measures.outliers import Span, nearest_neighbours
-from mcviz.measures.subspaces import unexplained_share, unit_length
+from mcviz.measures.ood import (
+    LEAST_OOD_EXAMPLES,
+    OODDetector,
+    OODPrediction,
+    scale_to_unit_length,
+    uncertainty_from_means,
+    unexplained_share,
+)
 from mcviz.runs import Run, open_run
 from mcviz.runs.ood_scores import OODScores, OODSet
 from mcviz.sampling.adapters import adapter_for_run, shown_examples
@@ -35,7 +42,7 @@ from mcviz.tasks.classification import dequantise, quantise
 
 OWN, OF_A_SET = 1000, 500  # examples at most
 NEAR, SEED = 1000, 0  # examples for neighbours and for the detector of the inputs alone
-LEAST = 3 * LEAST_EXAMPLES
+LEAST = 3 * LEAST_OOD_EXAMPLES
 SHOWN = 4
 BLOCK_VALUES = 2**25  # of passes that are in memory at a time
 Stage = Callable[[str, float], None]
@@ -191,7 +198,7 @@ class _Detectors:
     verdict: OODDetector
     front: np.ndarray
     last: np.ndarray | None
-    span: Span
+    span: PrincipalSubspace
     contents: np.ndarray
     fitted: int
 
@@ -203,20 +210,20 @@ class _Detectors:
         report("Calibrating the verdict", 0.5)
         activations = activations_before_dropout(sampler, model_inputs(sampler, run, calibrating))
         mean_probs = run.mean_probs[calibrating]
-        verdict = OODDetector.calibrated(subspaces, mean_probs, unexplained_share(subspaces, mean_probs, activations))
+        verdict = OODDetector.calibrate(subspaces, mean_probs, unexplained_share(subspaces, mean_probs, activations))
         report("Looking at neighbours", 0.8)
         near = np.sort(np.random.default_rng(SEED).permutation(fitted)[:NEAR])
         examples, contents = model_inputs(sampler, run, near), shown_examples(run, near)
-        front = unit_length(activations_before_dropout(sampler, examples))
+        front = scale_to_unit_length(activations_before_dropout(sampler, examples))
         last = _last_features(sampler, examples)
-        span = Span.of(KINDS[run.manifest.examples.kind].vectors(contents, contents))
+        span = PrincipalSubspace.fit(KINDS[run.manifest.examples.kind].vectors(contents, contents))
         return cls(sampler, run, verdict, front, last, span, contents, len(fitted))
 
     @property
     def labels(self) -> dict[str, str]:
         """The labels of the detectors, by name."""
         labels = {name: each.label for name, each in DETECTORS.items()} | {
-            CONTENT: KINDS[self.run.manifest.examples.kind].alone
+            NO_NETWORK: KINDS[self.run.manifest.examples.kind].alone
         }
         if self.last is None:
             del labels[NEIGHBOURS_OF_LAST]
@@ -257,16 +264,16 @@ class _Detectors:
         """Score N examples, (N, …) as the model takes them, by every detector."""
         front = activations_before_dropout(self.sampler, examples)
         unexplained = unexplained_share(self.verdict.subspaces, mean_probs, front)
-        verdict = self.verdict.judged(uncertainty_of(mean_probs), unexplained)
+        verdict = self.verdict.classify(uncertainty_from_means(mean_probs), unexplained)
         content = KINDS[self.run.manifest.examples.kind].vectors(given.contents, self.contents)
         scores: Values = {
             VERDICT: verdict.ood_score,
             UNEXPLAINED: unexplained,
-            NEIGHBOURS: nearest_neighbours(self.front, unit_length(front)),
+            NEIGHBOURS: nearest_neighbours(self.front, scale_to_unit_length(front)),
             **{name: SCORES[name].uncertainty(values) for name, values in passes_scores.items()},
-            CONFIDENCE: -deterministic.max(axis=1),
+            DROPOUT_OFF: -deterministic.max(axis=1),
             "deterministic_entropy": entr(deterministic.astype(np.float64)).sum(axis=1),
-            CONTENT: self.span.distance(content),
+            NO_NETWORK: self.span.distance(content),
         }
         if self.last is not None and (last := _last_features(self.sampler, examples)) is not None:
             scores[NEIGHBOURS_OF_LAST] = nearest_neighbours(self.last, last)
@@ -354,6 +361,6 @@ def _draw_from_run(run: Run) -> DataSet:
 
 def _last_features(sampler: Sampler, examples: np.ndarray) -> np.ndarray | None:
     try:
-        return unit_length(penultimate_activations(sampler.model, examples))
+        return scale_to_unit_length(penultimate_activations(sampler.model, examples))
     except UnsuitableModelError:
         return None

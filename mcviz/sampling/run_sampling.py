@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from mcviz.choices import MASKS, USUAL_PASSES, Masks, Predicts
 from mcviz.data import DataSet, as_data_set
 from mcviz.errors import McvizError, UnsuitableModelError
-from mcviz.interrupts import held_interrupts
+from mcviz.interrupts import hold_interrupts
 from mcviz.manifest import layout_for
 from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Examples, Layer, Manifest, Model, Origin, Preprocessing, Run
@@ -38,7 +38,7 @@ from mcviz.sampling.source import Source, load_sampler, model_digest, versions
 from mcviz.sampling.tracing import NO_COMPILER
 from mcviz.tasks import TASKS
 from mcviz.text import reason
-from mcviz.validate import invalid, one_of, whole_number
+from mcviz.validate import choice, invalid, whole_number
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -122,7 +122,7 @@ def sample_run(
         StorageError: the run cannot be written.
         ClusterError: no scheduler answers, a worker cannot take part, or all are lost. What is finished is kept.
     """
-    one_of("masks", masks, MASKS)
+    choice("masks", masks, MASKS)
     passes, seed = whole_number("passes", passes, 1), whole_number("seed", seed)
     if isinstance(model, str | os.PathLike):
         options = ModelOptions(absolute(model), output=output, from_logits=from_logits)
@@ -262,7 +262,7 @@ def _as_there(sampler: Sampler, out: str | os.PathLike[str], passes: int, *, res
     return sampler.match_run(there, computes=not complete)
 
 
-@held_interrupts()
+@hold_interrupts()
 def _without_optimizer(model: keras.Model) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         try:

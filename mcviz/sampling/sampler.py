@@ -11,7 +11,7 @@ import tensorflow as tf
 from mcviz.choices import MASKS, PREDICTS, USUAL_PASSES, Masks, Predicts
 from mcviz.errors import MissingPackageError, UnsuitableModelError
 from mcviz.extras import INSTALL_NUMBA
-from mcviz.interrupts import held_interrupts
+from mcviz.interrupts import hold_interrupts
 from mcviz.manifest import Manifest
 from mcviz.runs import Run
 from mcviz.runs.contents import Progress
@@ -48,7 +48,7 @@ from mcviz.sampling.tracing import (
     wrap_model_errors,
 )
 from mcviz.tasks import find_task
-from mcviz.validate import fraction, invalid, one_of, whole_number
+from mcviz.validate import choice, fraction, invalid, whole_number
 
 PASSES_TRIED = (8, 1000)  # passes; a rate of a thousandth seldom shows in eight
 
@@ -136,7 +136,7 @@ class Sampler:
         input_dtype: of the examples, "string" for texts; None if the model does not say.
     """
 
-    @held_interrupts()
+    @hold_interrupts()
     def __init__(
         self,
         model: keras.Model,
@@ -179,12 +179,12 @@ class Sampler:
                 for `rate`, or that XLA cannot compile.
         """
         classes = find_task(task).predicts_classes
-        one_of("predicts", predicts, PREDICTS)
+        choice("predicts", predicts, PREDICTS)
         if product is not None:
-            one_of("product", product, ALL_PRODUCTS)
+            choice("product", product, ALL_PRODUCTS)
             _check_available(product_error(product))
         if compiler is not None:
-            one_of("compiler", compiler, COMPILERS)
+            choice("compiler", compiler, COMPILERS)
             _check_available(compiler_error(compiler))
         if not classes and from_logits is not None:
             raise invalid("from_logits", "left out for a regression", from_logits)
@@ -355,7 +355,7 @@ class Sampler:
         plan = next(iter(self._plans.values()), None)
         return self._layers.report(plan.random_layers if plan else None)
 
-    @held_interrupts()
+    @hold_interrupts()
     def deterministic(self, examples: Any) -> np.ndarray:
         """Run the deterministic model: dropout off, and all other randomness too.
 
@@ -410,7 +410,7 @@ class Sampler:
         """
         passes, seed = whole_number("passes", passes, 1), whole_number("seed", seed)
         first_pass, first_example = whole_number("first_pass", first_pass), whole_number("first_example", first_example)
-        one_of("masks", masks, MASKS)
+        choice("masks", masks, MASKS)
         examples, plan = self.plan_for(examples)
         result = np.empty((passes, len(examples), plan.width), np.float32)
         Computation(
@@ -439,7 +439,7 @@ class Sampler:
             examples = prepare_examples(examples, self.model, self.input_shape, self.input_dtype)
         return examples, self._prepare(examples.shape[1:], examples.dtype.name)
 
-    @held_interrupts()
+    @hold_interrupts()
     def _prepare(self, shape: tuple[int, ...], dtype: str) -> Plan:
         with self._preparing:
             if (shape, dtype) not in self._plans:

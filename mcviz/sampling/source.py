@@ -11,7 +11,7 @@ import numpy as np
 import mcviz
 from mcviz.choices import Masks
 from mcviz.extras import import_modules
-from mcviz.interrupts import held_interrupts
+from mcviz.interrupts import hold_interrupts
 from mcviz.runs import open_run
 from mcviz.runs.contents import Progress, Rows, hash_array
 from mcviz.sampling.adapters import Adapter
@@ -84,7 +84,7 @@ class Source:
         return self._adapter.from_stored(self._examples[start - self._first : stop - self._first])
 
 
-@held_interrupts()
+@hold_interrupts()
 def model_digest(model: keras.Model) -> str:
     """SHA-256 of a model's architecture, weights and vocabularies, the same in memory, saved and loaded."""
     digest = hashlib.sha256()

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from mcviz.data import DataSet, as_model_input, read_mnist
 from mcviz.errors import DataNotFoundError
-from mcviz.interrupts import held_interrupts
+from mcviz.interrupts import hold_interrupts
 from mcviz.validate import class_indices, invalid, whole_number
 
 BATCH_SIZE = 128
@@ -121,7 +121,7 @@ def train(
     targets, test_targets = _one_hot(train_images, test_images)
     inputs = as_model_input(train_images.pixels)
     validation = as_model_input(test_images.pixels), test_targets
-    with held_interrupts() as held:
+    with hold_interrupts() as held:
         _check_settings(epochs, seed, activation)
 
         def report(epoch: int, logs: dict[str, float]) -> None:
@@ -179,7 +179,7 @@ def save_trained(model: keras.Model, history: pd.DataFrame, path: str | Path) ->
     history_path = path.with_suffix(".history.csv")
     temporaries = {name: name.with_name(f".unfinished-{os.getpid()}-{name.name}") for name in (path, history_path)}
     try:
-        with held_interrupts():
+        with hold_interrupts():
             model.save(temporaries[path])
         history.to_csv(temporaries[history_path], float_format="%.6g")
         for final, temporary in temporaries.items():

@@ -6,7 +6,7 @@ from mcviz.tasks.base import Changes, PassFormat, PassNames, Task
 from mcviz.tasks.classification import Classification
 from mcviz.tasks.regression import Regression
 from mcviz.tasks.stored_array import StoredArray
-from mcviz.validate import one_of
+from mcviz.validate import choice
 
 TASKS: dict[str, Task] = {task.name: task for task in (Classification(), Regression())}
 
@@ -31,7 +31,7 @@ def find_task(name: str) -> Task:
     Raises:
         InvalidInputError: there is none.
     """
-    return TASKS[one_of("task", name, tuple(TASKS))]
+    return TASKS[choice("task", name, tuple(TASKS))]
 
 
 def task_of(manifest: Manifest) -> Task:

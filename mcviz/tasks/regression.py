@@ -11,8 +11,8 @@ from mcviz.errors import InvalidInputError
 from mcviz.manifest import Manifest
 from mcviz.measures import REGRESSION_SCORES, RegressionPredictions, significant
 from mcviz.measures.quality import REGRESSION
-from mcviz.measures.regression import rmse_of_one_pass, squared_error_by_ensemble_size, squared_error_per_pass
-from mcviz.measures.units import with_unit
+from mcviz.measures.regression import single_pass_rmse, squared_error_by_ensemble_size, squared_error_per_pass
+from mcviz.measures.units import format_with_unit
 from mcviz.tasks.aggregates import Aggregates
 from mcviz.tasks.base import (
     GAIN,
@@ -27,8 +27,8 @@ from mcviz.tasks.base import (
     locate,
 )
 from mcviz.tasks.stored_array import StoredArray, by_example, by_pass
-from mcviz.text import default_target_names
-from mcviz.validate import different_names, invalid, one_of
+from mcviz.text import make_target_names
+from mcviz.validate import choice, different_names, invalid
 
 if TYPE_CHECKING:
     from mcviz.data import DataSet
@@ -198,11 +198,11 @@ class Regression(Task):
 
     def quality_of_single_pass(self, by_pass: np.ndarray) -> float:
         """See `Task`."""
-        return rmse_of_one_pass(by_pass)
+        return single_pass_rmse(by_pass)
 
     def format_quality(self, value: float, unit: str = "", digits: int = 2) -> str:
         """See `Task`."""
-        return with_unit(value, unit) if unit else significant(value)
+        return format_with_unit(value, unit) if unit else significant(value)
 
     def pass_format(self, predicts: Predicts, from_logits: bool) -> PassFormat:
         """See `Task`."""
@@ -263,7 +263,7 @@ class TargetPasses(PassFormat):
     def __init__(self, predicts: Predicts, from_logits: bool) -> None:
         if from_logits:
             raise invalid("from_logits", "left out for a regression", from_logits)
-        self._predicts = one_of("predicts", predicts, PREDICTS)
+        self._predicts = choice("predicts", predicts, PREDICTS)
 
     def expand_axes(self, passes: Any, axes: Sequence[str] | None) -> tuple[Any, Sequence[str] | None]:
         """See `PassFormat`."""
@@ -326,7 +326,7 @@ def _count_targets(width: int, predicts: Predicts) -> int:
 
 
 def _target_names(examples: "DataSet", count: int) -> tuple[str, ...]:
-    return examples.target_names or default_target_names(count)
+    return examples.target_names or make_target_names(count)
 
 
 def _in_columns(values: Any) -> Any:

@@ -10,7 +10,7 @@ import pytest
 
 import mcviz
 from mcviz.analysis.comparison import (
-    changed_table,
+    change_table,
     check_comparable,
     class_order,
     compare,
@@ -129,7 +129,7 @@ def test_other_examples_are_compared_by_figures_alone_and_that_is_said(pair: tup
     assert any("different examples" in note for note in found.notes)
     assert len(found.measures) == 7
     with pytest.raises(InvalidInputError, match="over the same ones"):
-        changed_table(found)
+        change_table(found)
     paired = compare(*pair).measures[1].difference
     apart = found.measures[1].difference
     assert apart.high - apart.low > paired.high - paired.low

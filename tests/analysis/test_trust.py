@@ -13,8 +13,8 @@ import mcviz
 from mcviz.analysis import base
 from mcviz.analysis.base import RANKING_SCORES
 from mcviz.analysis.labelling import acquire, label_issues
-from mcviz.analysis.referral import rankings_of, refer
-from mcviz.analysis.trust import all_groups_of, convergence_of, groups_of, predictors
+from mcviz.analysis.referral import rank_by_all_scores, refer
+from mcviz.analysis.trust import compute_convergence, group_by_all_columns, group_by_column, predictors
 from mcviz.choices import METHODS
 from mcviz.cli import main
 from mcviz.errors import InvalidInputError
@@ -146,7 +146,7 @@ def test_every_score_refers_by_its_uncertain_end(shipped: Run, score: str) -> No
 
 def test_a_score_that_a_run_has_not_is_left_out(old: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base, "RANKING_SCORES", (*RANKING_SCORES, "score of tomorrow"))
-    assert set(rankings_of(old)) - {"deterministic"} == set(RANKING_SCORES)
+    assert set(rank_by_all_scores(old)) - {"deterministic"} == set(RANKING_SCORES)
     with pytest.raises(InvalidInputError, match="`score` should be 'max_probability' or"):
         refer(old, budget=3, score="score of tomorrow")
 
@@ -208,7 +208,7 @@ def test_the_same_model_is_needed(shipped: Run, tmp_path: Path) -> None:
 def test_trust_prints_convergence_sets_and_the_cheapest_threshold(old: Run, capsys) -> None:
     costs = ["--mistake-cost", "50", "--look-cost", "2"]
     found = json.loads(printed(capsys, "trust", old.path, *costs, "--score", "margin", "--json"))
-    convergence = convergence_of(old, "margin")
+    convergence = compute_convergence(old, "margin")
     assert found["convergence"]["sizes"] == convergence.sizes.tolist() == [1, 2, 5, 8]
     assert found["convergence"]["enough"] == convergence.enough
     assert found["convergence"]["accuracy"][-1] == pytest.approx(old.ensemble_accuracy[-1])
@@ -398,10 +398,10 @@ def test_shards_that_are_read_at_once_give_what_one_after_the_other_gives(
     old: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[tuple[int, int]] = []
-    at_once = convergence_of(old, "margin", lambda *done: told.append(done))
+    at_once = compute_convergence(old, "margin", lambda *done: told.append(done))
     assert told == [(shard + 1, old.manifest.shards) for shard in range(old.manifest.shards)]
     monkeypatch.setattr("mcviz.analysis.trust.MOST_THREADS", 1)
-    one_by_one = convergence_of(old, "margin")
+    one_by_one = compute_convergence(old, "margin")
     for name in ("sizes", "accuracy", "nll", "ece", "shared_top"):
         np.testing.assert_array_equal(getattr(at_once, name), getattr(one_by_one, name))
 
@@ -410,12 +410,12 @@ def test_shards_that_are_read_at_once_give_what_one_after_the_other_gives(
 
     threads = threading.active_count()
     with pytest.raises(InterruptedError):
-        convergence_of(old, "margin", stop)
+        compute_convergence(old, "margin", stop)
     assert threading.active_count() == threads, "nothing works on"
 
 
 def test_what_more_passes_are_worth_is_read_shard_by_shard(old: Run) -> None:
-    found = convergence_of(old, "margin")
+    found = compute_convergence(old, "margin")
     assert found.sizes.tolist() == [1, 2, 5, 8]
     assert found.accuracy.tolist() == pytest.approx([old.ensemble_accuracy[size - 1] for size in found.sizes])
     probs = old.probs_block(0, None)
@@ -425,18 +425,18 @@ def test_what_more_passes_are_worth_is_read_shard_by_shard(old: Run) -> None:
 
 
 def test_groups_are_those_of_a_column(old: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = groups_of(old, "source")
+    found = group_by_column(old, "source")
     assert [found.names[number] for number in found.members[:8]] == ["–"] * 5 + ["b", "a", "b"]
-    assert groups_of(old, "label").names == ("cat", "dog", "=owl")
+    assert group_by_column(old, "label").names == ("cat", "dog", "=owl")
     with pytest.raises(InvalidInputError, match=r"columns label, prediction, source, number\. Received: colour"):
-        groups_of(old, "colour")
-    ranges = groups_of(old, "number")
+        group_by_column(old, "colour")
+    ranges = group_by_column(old, "number")
     assert len(ranges.names) == 5
     assert np.bincount(ranges.members) == pytest.approx(len(old) / 5, rel=0.01), "numbers are cut where as many are"
-    assert [*all_groups_of(old)] == ["label", "prediction", "source", "number"]
-    monkeypatch.setattr("mcviz.analysis.trust.MOST_GROUPS", 2)
+    assert [*group_by_all_columns(old)] == ["label", "prediction", "source", "number"]
+    monkeypatch.setattr("mcviz.analysis.trust.MOST_GROUPS_OF_COLUMN", 2)
     with pytest.raises(InvalidInputError, match=r"at most 2 groups\. Received: source, with 3 values"):
-        groups_of(old, "source")
+        group_by_column(old, "source")
 
 
 def in_groups(path: Path, worse: float) -> Run:
@@ -479,7 +479,7 @@ def test_groups_are_printed_with_the_least_accurate_first(tmp_path: Path, capsys
 
 
 def test_the_deterministic_model_is_ranked_by_its_own_mistakes(shipped: Run) -> None:
-    ranking = rankings_of(shipped)["deterministic"]
+    ranking = rank_by_all_scores(shipped)["deterministic"]
     assert ranking.correct.mean() == pytest.approx(shipped.deterministic_accuracy)
     assert ranking.uncertainty.argmax() == shipped.deterministic_probs.max(axis=1).argmin()
 

@@ -76,7 +76,7 @@ def test_a_link_opens_a_comparison_with_its_figures(open_page: OpenPage, cache: 
     (shown,) = [table.value for table in app.table]
     assert shown.index.tolist() == [each.measure.label for each in found.measures]
     assert [cell.replace("\\", "") for cell in shown["a"]] == [
-        each.measure.with_interval(each.one) for each in found.measures
+        each.measure.format_interval(each.one) for each in found.measures
     ]
     assert f"**{found.changes.counts['right to wrong']}** right to wrong" in words(app)
     assert f"**{100 * found.shared_top:.0f}** are the same" in words(app)

@@ -21,9 +21,9 @@ from mcviz.app.tasks import task_of
 from mcviz.app.views import VIEWS
 from mcviz.app.wording import as_markdown
 from mcviz.cli import main
-from mcviz.figures.style import as_label
+from mcviz.figures.style import escape_label
 from mcviz.measures import summarise
-from mcviz.reviews import reviews_of
+from mcviz.reviews import open_reviews
 from mcviz.text import one_line
 from tests.app.hostile import (
     CANARY,
@@ -112,8 +112,8 @@ def review(folder: Path) -> None:
             run = mcviz.open_run(path)
             for number, reviewer in enumerate([HOSTILE_REVIEWER, *(name[:100] for name in HOSTILE)]):
                 class_name = run.class_names[number % len(run.class_names)]
-                reviews_of(run).add(0, reviewer, "class", class_name=class_name)
-                reviews_of(run).add(0, reviewer, "note", note=reviewer)
+                open_reviews(run).add(0, reviewer, "class", class_name=class_name)
+                open_reviews(run).add(0, reviewer, "note", note=reviewer)
 
 
 def opened(name: str, run: str, query: dict[str, str], predicting: bool = False) -> AppTest:
@@ -214,7 +214,7 @@ def test_markdown_shows_a_name_as_one_line_of_text(typed: str) -> None:
 @pytest.mark.parametrize("typed", HONEST)
 def test_an_ordinary_name_is_left_as_it_is_in_a_figure_and_in_the_terminal(typed: str) -> None:
     assert one_line(typed) == typed
-    assert as_label(typed).replace("&amp;", "&") == typed
+    assert escape_label(typed).replace("&amp;", "&") == typed
 
 
 def texts_of(part: object, key: str = "") -> Iterator[str]:

@@ -20,7 +20,7 @@ from mcviz.app.selection import select
 from mcviz.app.state import PageState
 from mcviz.app.trust import referring
 from mcviz.app.views import VIEWS
-from mcviz.reviews import reviews_of
+from mcviz.reviews import open_reviews
 from tests.app.kinds import EXAMPLES, KINDS, REGRESSIONS
 from tests.app.opening import open_popovers, opened_page
 from tests.app.probing import widget, words
@@ -101,7 +101,7 @@ def test_two_runs_of_any_kind_are_compared(
 def test_examples_of_any_kind_are_reviewed(run: str, part: str) -> None:
     kept = mcviz.open_run(Path(os.environ["MCVIZ_CACHE"]) / run)
     for example in (0, 1):
-        reviews_of(kept).add(example, "Bob", "class", class_name=kept.class_names[-1])
+        open_reviews(kept).add(example, "Bob", "class", class_name=kept.class_names[-1])
     text = said(opened("review", run, part=part, reviewer="Bob"))
     assert ("Decided" if part == "results" else "examples decided") in text
     assert not UNTRUE.search(text.replace(run, "")), UNTRUE.search(text)

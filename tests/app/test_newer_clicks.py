@@ -17,7 +17,7 @@ import mcviz
 from mcviz.app.session import LEFT
 from mcviz.figures import png
 from mcviz.measures import most_uncertain_first
-from mcviz.reviews import reviews_of
+from mcviz.reviews import open_reviews
 from tests.app.keeping import kept_of
 from tests.app.kinds import passes
 from tests.app.opening import opened_page
@@ -122,7 +122,7 @@ def test_a_decision_is_kept_once(newer: list[bool], tmp_path: Path, monkeypatch:
     next(each for each in app.button if "dog" in each.label).click()
     cut_short(app, newer)
     run = mcviz.open_run(tmp_path / "some")
-    assert [row.class_name for row in reviews_of(run).rows()] == ["dog"]
+    assert [row.class_name for row in open_reviews(run).rows()] == ["dog"]
 
 
 def test_a_field_whose_words_were_understood_is_empty_again(newer: list[bool]) -> None:

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 import mcviz
 from mcviz.app.wording import as_markdown
 from mcviz.measures import most_uncertain_first
-from mcviz.reviews import Reviewed, outcome, reviewed, reviews_of
+from mcviz.reviews import ReviewSummary, compute_outcome, open_reviews, summarise_reviews
 from tests.app.keeping import kept_of
 from tests.app.kinds import passes
 from tests.app.probing import words
@@ -79,13 +79,15 @@ def press(app: AppTest, name: str) -> None:
     assert not app.exception
 
 
-def known(cache: Path, name: str) -> Reviewed:
+def known(cache: Path, name: str) -> ReviewSummary:
     run = mcviz.open_run(cache / name)
-    return reviewed(run, reviews_of(run).rows())
+    return summarise_reviews(run, open_reviews(run).rows())
 
 
 def answers(cache: Path, name: str, reviewer: str = "Ada") -> dict[int, tuple[str, int | None]]:
-    return {example: (each.kind, each.class_index) for example, each in known(cache, name).of(reviewer).items()}
+    return {
+        example: (each.kind, each.class_index) for example, each in known(cache, name).decisions_by(reviewer).items()
+    }
 
 
 @pytest.mark.parametrize("name", ["images", "unlabelled", "texts", "rows", "numbers"])
@@ -128,7 +130,7 @@ def test_without_labels_there_is_no_queue_of_label_errors(cache: Path) -> None:
 
 def test_disputes_are_shown_with_all_that_was_said_until_they_are_settled(cache: Path) -> None:
     run, order = mcviz.open_run(cache / "images"), queue(cache, "images")
-    reviews, labels = reviews_of(run), run.labels
+    reviews, labels = open_reviews(run), run.labels
     first, second, agreed, wrong = order[3], order[7], order[0], order[5]
 
     def add(example: int, reviewer: str, shift: int) -> None:
@@ -155,7 +157,7 @@ def test_disputes_are_shown_with_all_that_was_said_until_they_are_settled(cache:
     press(app, "wrong_label")
     assert "Every dispute is settled." in words(app)
     assert "No example is disputed." in words(opened("images", part="disputes"))
-    found = outcome(run, known(cache, "images"))
+    found = compute_outcome(run, known(cache, "images"))
     for example, shift in ((first, 2), (second, 1), (agreed, 1), (wrong, 1)):
         assert found.labels[example] == (labels[example] + shift) % 3
         assert found.mask[example]
@@ -177,7 +179,7 @@ def test_undo_goes_back_to_the_example_and_to_what_was_said_before(cache: Path) 
 
 def test_an_undo_of_what_is_not_in_the_selection_is_said(cache: Path) -> None:
     order = queue(cache, "images")
-    reviews_of(mcviz.open_run(cache / "images")).add(order[5], "Ada", "none")
+    open_reviews(mcviz.open_run(cache / "images")).add(order[5], "Ada", "none")
     app = opened("images", selected=",".join(map(str, order[:3])))
     press(app, "undo")
     assert answers(cache, "images") == {}
@@ -251,7 +253,7 @@ def test_a_selection_is_the_queue(cache: Path) -> None:
 def test_what_cannot_be_kept_is_said_and_the_example_stays(cache: Path) -> None:
     app, order = opened("images"), queue(cache, "images")
     press(app, "class-1")
-    path = reviews_of(mcviz.open_run(cache / "images")).path
+    path = open_reviews(mcviz.open_run(cache / "images")).path
     content = path.read_bytes()
     path.write_bytes(b"not a database" * 1000)
     named(app.button, "class-1").click().run()
@@ -275,13 +277,13 @@ def test_who_is_logged_in_reviews_under_that_address(cache: Path) -> None:
     assert not [each for each in app.text_input if each.label == "Reviewer"]
     assert "Reviewer: **ann@\u2060x.org**" in words(app)
     press(app, "class-0")
-    assert [row.reviewer for row in reviews_of(mcviz.open_run(cache / "images")).rows()] == ["ann@x.org"]
+    assert [row.reviewer for row in open_reviews(mcviz.open_run(cache / "images")).rows()] == ["ann@x.org"]
 
 
 def test_who_may_only_look_sees_what_came_of_it_and_decides_nothing(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reviews_of(mcviz.open_run(cache / "images")).add(3, "Ada", "none")
+    open_reviews(mcviz.open_run(cache / "images")).add(3, "Ada", "none")
     old = opened("images")
     monkeypatch.setenv("MCVIZ_READ_ONLY", "1")
     for part in ("queue", "results", ""):
@@ -347,7 +349,7 @@ def test_what_came_of_it_is_computed_from_the_decisions(cache: Path) -> None:
 @pytest.mark.parametrize("decided", [True, False])
 def test_what_came_of_it_is_said_of_runs_of_all_kinds(cache: Path, name: str, decided: bool) -> None:
     if decided:
-        reviews_of(mcviz.open_run(cache / name)).add(
+        open_reviews(mcviz.open_run(cache / name)).add(
             3, "Ada", "class", class_name=mcviz.open_run(cache / name).class_names[0]
         )
     app = opened(name, part="results")
@@ -368,4 +370,4 @@ def test_label_studio_s_annotations_become_decisions(cache: Path) -> None:
         assert not app.exception
         assert said in "".join(each.value for each in app.error)
     assert answers(cache, "numbers", "Label Studio, user 7") == {3: ("class", 1)}
-    assert len(reviews_of(mcviz.open_run(cache / "numbers")).rows()) == 1
+    assert len(open_reviews(mcviz.open_run(cache / "numbers")).rows()) == 1

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from mcviz.app.runs.words import describe_manifest
 from mcviz.cli import main
-from mcviz.reviews import reviews_of
+from mcviz.reviews import open_reviews
 from mcviz.runs import Derived, list_runs, open_run, save_derived
 from mcviz.runs.files import folder_at
 from mcviz.runs.lock import write_lock
@@ -157,7 +157,7 @@ def test_a_run_is_removed_only_after_it_was_said_what_goes(cache: Path) -> None:
     run = open_run(cache / "whole")
     save_derived(run.path, run.digest, Derived("speed", 1, {"metres": "float64"}), {"metres": np.arange(3.0)})
     (cache / "whole" / "notes.txt").write_text("mine")
-    reviews_of(run).add(0, "Ada", "none")
+    open_reviews(run).add(0, "Ada", "none")
     app = opened("whole")
     press(app, "remove")
     said = words(app).replace("\\", "")

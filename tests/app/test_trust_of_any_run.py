@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz.analysis.trust import convergence_of
+from mcviz.analysis.trust import compute_convergence
 from tests.app.kinds import passes
 from tests.app.opening import opened_page
 from tests.app.probing import words
@@ -129,7 +129,7 @@ def test_more_passes_are_said_to_be_of_no_use_only_where_the_figures_have_settle
     shown: tuple[mcviz.Run, AppTest],
 ) -> None:
     run, said = shown[0], words(shown[1])
-    settled = convergence_of(run).enough < run.passes
+    settled = compute_convergence(run).enough < run.passes
     assert ("more passes change less than" in said) == settled
     assert ("still move" in said) != settled
     assert ("Two halves of the passes share" in said) == (len(run) > 100), "of fewer both halves name all"

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz.analysis.referral import refer
-from mcviz.analysis.trust import convergence_of
+from mcviz.analysis.trust import compute_convergence
 from mcviz.app.address_text import Offered
 from mcviz.app.filters import Filters
 from mcviz.app.trust.referring import filters_of
@@ -171,7 +171,7 @@ def test_sizes_of_the_ensemble_are_kept_beside_the_run_and_read_again(cache: Pat
     app = opened("labelled")
     assert any("Two halves of the passes share" in each.value for each in app.caption)
     assert list((cache / "labelled" / "derived").glob("convergence-max-probability-*.npz"))
-    again = convergence_of(mcviz.open_run(cache / "labelled"), "max_probability")
+    again = compute_convergence(mcviz.open_run(cache / "labelled"), "max_probability")
     assert again.accuracy[-1] == mcviz.open_run(cache / "labelled").ensemble_accuracy[-1]
 
 

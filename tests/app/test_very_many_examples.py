@@ -29,7 +29,7 @@ ALL = "10,000 of 10,000 examples"
 @pytest.fixture(autouse=True)
 def _few_are_many(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for module in (cells, scores):
-        monkeypatch.setattr(module, "MOST_POINTS", FEW)
+        monkeypatch.setattr(module, "MOST_DRAWN_POINTS", FEW)
     _forget_figures()
     yield
     _forget_figures()

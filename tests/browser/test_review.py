@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 import mcviz
 from mcviz.measures import most_uncertain_first
-from mcviz.reviews import reviewed, reviews_of
+from mcviz.reviews import open_reviews, summarise_reviews
 from tests.app.kinds import passes
 from tests.browser.conftest import settle
 from tests.browsing import started, troubles_of
@@ -84,7 +84,7 @@ def note(page: Page) -> Locator:
 
 
 def decided(run: mcviz.Run, name: str) -> dict[int, str]:
-    found = reviewed(run, reviews_of(run).rows()).of(name)
+    found = summarise_reviews(run, open_reviews(run).rows()).of(name)
     return {example: each.in_words(NAMES) for example, each in found.items()}
 
 
@@ -145,13 +145,13 @@ def test_each_key_decides_once_about_what_was_on_the_screen_however_fast_it_is_p
 ) -> None:
     with server(tmp_path) as (url, _), reviewer(browser, url, "Ada") as page:
         for turn in range(6):
-            before = len(reviews_of(run).rows())
+            before = len(open_reviews(run).rows())
             expect(shown(page, order[before])).to_be_visible()
             for _ in range(3):
                 page.keyboard.press("1")
                 page.wait_for_timeout(30 * turn)
             settle(page)
-        rows = reviews_of(run).rows()
+        rows = open_reviews(run).rows()
         assert [row.example for row in rows] == order[: len(rows)]
         for example in rows[: len(rows) - 4 : -1]:
             page.keyboard.press("Backspace")
@@ -185,7 +185,7 @@ def test_a_note_is_about_what_is_on_the_screen_however_early_it_is_begun(
             expected[order[place]] = f"10 owls, {place}"
             page.keyboard.press("ArrowRight")
         expect(shown(page, order[7])).to_be_visible()
-    found = reviewed(run, reviews_of(run).rows())
+    found = summarise_reviews(run, open_reviews(run).rows())
     assert found.notes == {(example, "Ada"): text for example, text in expected.items()}
     assert decided(run, "Ada") == {order[0]: "dog"}
 
@@ -207,7 +207,7 @@ def test_of_many_classes_the_name_is_typed_without_a_mouse(browser: Browser, tmp
         expect(shown(page, order[3])).to_be_visible()
         page.keyboard.press("n")
         expect(shown(page, order[4])).to_be_visible()
-    found = reviewed(many, reviews_of(many).rows()).of("Ada")
+    found = summarise_reviews(many, open_reviews(many).rows()).of("Ada")
     said = {example: each.in_words(names) for example, each in found.items()}
     assert said == dict(zip(order, ("kind 11", "kind 7", "kind 11", "no class fits"), strict=False))
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mcviz import validate
 from mcviz.data import DataSet, InPlace, as_data_set, read_data
-from mcviz.data.npy import InNpy
+from mcviz.data.in_place import NpyRows
 from mcviz.errors import InvalidInputError
 from mcviz.runs import contents
 from tests.cases import one_in
@@ -80,8 +80,8 @@ def test_memory_stays_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(validate, "VALUES_AT_ONCE", 4 * BYTES[0].size)
     monkeypatch.setattr(contents, "BLOCK_BYTES", 4 * BYTES[0].size * 4)
     rows: list[int] = []
-    read = InNpy.__call__
-    monkeypatch.setattr(InNpy, "__call__", lambda self, places: rows.append(len(places)) or read(self, places))
+    read = NpyRows.__call__
+    monkeypatch.setattr(NpyRows, "__call__", lambda self, places: rows.append(len(places)) or read(self, places))
     images = read_data(tmp_path / "x.npy").images
     assert contents.describe_images(images, stored=False) == contents.describe_images(
         (BYTES / 255).astype(np.float32), stored=False

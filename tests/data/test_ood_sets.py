@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from mcviz.data import KINDS
-from mcviz.data.resizing import in_channels, resized
+from mcviz.data.resizing import convert_channels, resize_images
 from mcviz.errors import InvalidInputError
 
 RANDOM = np.random.default_rng(0)
@@ -66,17 +66,17 @@ def test_large_images_are_averaged_and_keep_their_brightness(height: int, width:
 )
 @settings(max_examples=25, deadline=None)
 def test_a_resized_image_has_no_value_that_was_not_there(images: np.ndarray, height: int, width: int) -> None:
-    found = resized(images, (height, width))
+    found = resize_images(images, (height, width))
     assert found.shape == (3, height, width, 2)
     assert images.min() - 1e-5 <= found.min() <= found.max() <= images.max() + 1e-5
-    np.testing.assert_array_equal(resized(images, (7, 9)), images)
+    np.testing.assert_array_equal(resize_images(images, (7, 9)), images)
 
 
 def test_colours_become_grey_and_grey_becomes_colours() -> None:
     grey = RANDOM.random((2, 3, 4, 1), dtype=np.float32)
-    coloured = in_channels(grey, 3)
+    coloured = convert_channels(grey, 3)
     assert coloured.shape == (2, 3, 4, 3)
-    np.testing.assert_allclose(in_channels(coloured, 1), grey, rtol=1e-5)
-    assert in_channels(np.zeros((1, 2, 2, 4), np.float32), 3).shape == (1, 2, 2, 3)
+    np.testing.assert_allclose(convert_channels(coloured, 1), grey, rtol=1e-5)
+    assert convert_channels(np.zeros((1, 2, 2, 4), np.float32), 3).shape == (1, 2, 2, 3)
     with pytest.raises(InvalidInputError, match=r"with 2 channels, as the run's are.*3 channels"):
-        in_channels(coloured, 2)
+        convert_channels(coloured, 2)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mcviz.data import ColumnNames, DataSet, Pictures, parquet, read_data
-from mcviz.data.parquet import InParquet
+from mcviz.data.parquet import ParquetPictures
 from mcviz.errors import InvalidInputError, StorageError
 
 RNG = np.random.default_rng(0)
@@ -50,7 +50,7 @@ def pictures(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     form, group = request.param
     read = read_data(written(tmp_path_factory.mktemp("parquet") / "t.parquet", FORMS[form], group))
     assert isinstance(read.images, Pictures)
-    assert isinstance(read.images.read, InParquet)
+    assert isinstance(read.images.read, ParquetPictures)
     np.testing.assert_array_equal(read.labels, LABELS)
     assert read.columns is not None
     assert list(read.columns) == []
@@ -70,8 +70,8 @@ def pictures(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 def test_what_is_indexed_is_what_it_is_in_the_whole_column(pictures: Pictures, which, held: int, rows: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parquet, "HELD_BYTES", held)
-        patch.setattr(parquet, "ROWS", rows)
-        parquet._opened.cache_clear()
+        patch.setattr(parquet, "DECODED_ROWS", rows)
+        parquet._open_column.cache_clear()
         np.testing.assert_array_equal(pictures[which], IMAGES[which])
 
 
@@ -91,7 +91,7 @@ def test_memory_stays_flat_and_the_file_is_read_forward(tmp_path: Path, monkeypa
     path = written(tmp_path / "t.parquet", group=COUNT)
     most = 8 * max(map(len, CELLS))
     monkeypatch.setattr(parquet, "HELD_BYTES", most)
-    monkeypatch.setattr(parquet, "ROWS", 4)
+    monkeypatch.setattr(parquet, "DECODED_ROWS", 4)
     monkeypatch.setattr("mcviz.data.pictures.THREADS", 1)  # or they may come a little out of order
     held: list[int] = []
     read: list[int] = []
@@ -122,7 +122,7 @@ def test_columns_that_are_left_in_the_file_are_no_others(tmp_path: Path) -> None
     other = pa.array([b"x"] * COUNT)
     path = written(tmp_path / "t.parquet", other, scan=FORMS["bytes"], text=["good"] * COUNT, x=np.arange(COUNT) / 2)
     scans = read_data(path, columns=ColumnNames(picture="scan"))
-    assert isinstance(scans.images.read, InParquet)
+    assert isinstance(scans.images.read, ParquetPictures)
     assert scans.columns is not None
     assert list(scans.columns) == ["image", "text", "x"]
     assert scans.columns["image"].tolist() == [b"x"] * COUNT

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mcviz.data.upload import edge_brightness, fitted, on_white, read_picture
+from mcviz.data.upload import edge_brightness, fit_picture, flatten_on_white, read_picture
 from mcviz.errors import InvalidInputError
 
 
@@ -192,7 +192,13 @@ def test_fifty_megapixels_of_a_phone_are_read_at_a_reduced_size_in_bounded_memor
 def test_a_picture_that_is_made_smaller_is_the_average_of_what_it_shows(mode: str) -> None:
     black = Image.new("RGBA", (5000, 1500), (0, 0, 0, 255))
     black.paste((0, 0, 0, 0), (0, 0, 5000, 900))
-    given = black.quantize(4) if mode == "P" else on_white(black).convert(mode) if mode in "L1" else black.convert(mode)
+    given = (
+        black.quantize(4)
+        if mode == "P"
+        else flatten_on_white(black).convert(mode)
+        if mode in "L1"
+        else black.convert(mode)
+    )
     shown = read_picture(saved(given, compress_level=1), 1000)
     assert shown.shape == (300, 1000, 3)
     assert shown[:180].min() == 255
@@ -249,7 +255,7 @@ def test_damage_anywhere_gives_a_picture_or_a_sentence(data: st.DataObject) -> N
 def test_a_fitted_picture_has_the_model_s_shape_and_a_flat_one_stays_flat(
     shape: tuple[int, int, int], height: int, width: int
 ) -> None:
-    image = fitted(np.full((height, width, 3), 51, np.uint8), shape)
+    image = fit_picture(np.full((height, width, 3), 51, np.uint8), shape)
     assert image.shape == shape
     assert image.dtype == np.float32
     np.testing.assert_allclose(image, 0.2, atol=1e-6)
@@ -258,7 +264,7 @@ def test_a_fitted_picture_has_the_model_s_shape_and_a_flat_one_stays_flat(
 def test_nothing_is_cropped_and_the_edge_s_colour_fills_the_rest() -> None:
     wide = np.full((10, 40, 3), 255, np.uint8)
     wide[3:7, 10:30] = 0
-    image = fitted(wide, (40, 40, 1))[..., 0]
+    image = fit_picture(wide, (40, 40, 1))[..., 0]
     expected = np.ones((40, 40))
     expected[18:22, 10:30] = 0
     np.testing.assert_allclose(image, expected)
@@ -266,10 +272,10 @@ def test_nothing_is_cropped_and_the_edge_s_colour_fills_the_rest() -> None:
 
 def test_one_channel_is_the_usual_luma() -> None:
     colour = np.full((4, 4, 3), (255, 0, 0), np.uint8)
-    np.testing.assert_allclose(fitted(colour, (4, 4, 1)), 0.299, atol=0.003)
-    np.testing.assert_allclose(fitted(colour, (4, 4, 3))[0, 0], [1, 0, 0])
+    np.testing.assert_allclose(fit_picture(colour, (4, 4, 1)), 0.299, atol=0.003)
+    np.testing.assert_allclose(fit_picture(colour, (4, 4, 3))[0, 0], [1, 0, 0])
 
 
 def test_a_model_of_other_channels_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="takes 4"):
-        fitted(np.zeros((4, 4, 3), np.uint8), (4, 4, 4))
+        fit_picture(np.zeros((4, 4, 3), np.uint8), (4, 4, 4))

@@ -18,8 +18,8 @@ EVERYWHERE = np.arange(40)
 @pytest.fixture(autouse=True)
 def _few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (cells, scores):
-        monkeypatch.setattr(module, "MOST_POINTS", 10, raising=True)
-    monkeypatch.setattr(cells, "CELLS", 4)
+        monkeypatch.setattr(module, "MOST_DRAWN_POINTS", 10, raising=True)
+    monkeypatch.setattr(cells, "CELLS_ALONG_AXIS", 4)
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_cells_without_a_selected_example_are_faded_and_the_more_a_cell_holds_th
 def test_what_is_no_number_is_nowhere_and_a_plane_of_one_value_has_a_width() -> None:
     x, y = np.full(12, 3.0), np.arange(12.0)
     x[4], y[5] = np.nan, np.inf
-    window = Window.around(x, y)
+    window = Window.fit(x, y)
     assert window.x[0] < 3 < window.x[1]
     assert window.contains(x, y).tolist() == [example not in (4, 5) for example in range(12)]
     figure = figures.scatter(x, y, np.zeros(12, int), ["all"], ["#000000"], np.arange(12), axes=None)

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from mcviz.figures.detection import ood_score_distributions, roc_curve, shades
+from mcviz.figures.detection import ood_score_distributions, roc_curve, shade_cells
 
 
 def test_better_cells_are_darker() -> None:
-    words = shades(np.array([[0.5, 0.95, np.nan], [0.99, 0.999, 1.0]]))
+    words = shade_cells(np.array([[0.5, 0.95, np.nan], [0.99, 0.999, 1.0]]))
     assert words[0, 2] == ""
     order = [(0, 0), (0, 1), (1, 0), (1, 1), (1, 2)]
     background = [luminance(words[cell].split("#")[1][:6]) for cell in order]
@@ -16,14 +16,14 @@ def test_better_cells_are_darker() -> None:
 
 def test_where_less_is_better_smaller_cells_are_darker_as_far_as_is_asked() -> None:
     shares = np.array([[0.9, 0.4, 0.2, 0.01, 0.0]])
-    background = [luminance(word.split("#")[1][:6]) for word in shades(shares, perfect=0, far=0.5)[0]]
+    background = [luminance(word.split("#")[1][:6]) for word in shade_cells(shares, perfect=0, far=0.5)[0]]
     assert sorted(background, reverse=True) == background
     assert len(set(background)) == 5
-    assert (shades(shares, perfect=0) == shades(1 - shares)).all()
+    assert (shade_cells(shares, perfect=0) == shade_cells(1 - shares)).all()
 
 
 def test_text_stands_out_on_every_shade() -> None:
-    for words in shades(1 - np.geomspace(0.2, 1e-5, 200)[None])[0]:
+    for words in shade_cells(1 - np.geomspace(0.2, 1e-5, 200)[None])[0]:
         light, dark = sorted((luminance(words.split("#")[part][:6]) for part in (1, 2)), reverse=True)
         assert (light + 0.05) / (dark + 0.05) > 4.5  # the contrast that WCAG 2.1 asks for
 

@@ -202,7 +202,7 @@ def test_scores_that_lie_within_a_few_steps_of_float32_are_drawn() -> None:
 def test_mistakes_found_ends_at_all_of_them() -> None:
     wrong = np.zeros(1000, dtype=bool)
     wrong[[0, 3, 20, 900]] = True
-    found, in_random_order, marked = figures.mistakes_found(wrong, share=0.05).data
+    found, in_random_order, marked = figures.mistakes_by_reviewed(wrong, share=0.05).data
     assert found.y[-1] == 1
     assert (np.diff(found.y) >= 0).all()
     assert marked.y[0] == 0.75

@@ -8,7 +8,7 @@ from scipy import stats
 
 from mcviz import figures
 from mcviz.figures import regression
-from mcviz.figures.cells import FADED, MOST_POINTS
+from mcviz.figures.cells import FADED, MOST_DRAWN_POINTS
 from mcviz.measures import RegressionPredictions
 from mcviz.measures.prediction_intervals import interval_calibration
 
@@ -104,7 +104,7 @@ def test_errors_are_drawn_against_doubt_with_the_medians_of_tenths() -> None:
 
 
 def test_very_many_examples_become_cells_below_the_line() -> None:
-    count = MOST_POINTS + 1
+    count = MOST_DRAWN_POINTS + 1
     values, errors = RANDOM.random(count), RANDOM.random(count)
     figure = figures.error_against_score(values, errors, np.arange(count), title="doubt")
     assert len(figure.layout.images) == 1
@@ -115,7 +115,7 @@ def test_very_many_examples_become_cells_below_the_line() -> None:
 def test_coverage_is_drawn_within_its_exact_intervals_beside_the_diagonal() -> None:
     outputs = RANDOM.normal(size=(30, 200, 1))
     (calibration,) = interval_calibration(RegressionPredictions(outputs, labels=RANDOM.normal(size=(200, 1))))
-    figure = figures.coverage_of_intervals(calibration)
+    figure = figures.interval_coverage(calibration)
     shade, line = figure.data
     np.testing.assert_array_equal(line.x, calibration.nominal)
     np.testing.assert_array_equal(line.y, calibration.observed)
@@ -128,7 +128,7 @@ OUTPUTS = RANDOM.normal(120, 4, 200).astype(np.float32)
 
 
 def test_one_example_s_passes_are_counted_beside_what_is_known_of_it() -> None:
-    figure = figures.outputs_of_example(
+    figure = figures.example_outputs(
         OUTPUTS, unit="mg/dl", deterministic=121.5, label=118.25, interval=(113, 127), coverage=0.9
     )
     bars = figure.data[0]
@@ -139,17 +139,17 @@ def test_one_example_s_passes_are_counted_beside_what_is_known_of_it() -> None:
         assert named(figure, name).name == f"{name} {value:.4g}"
     assert set(named(figure, "90% interval").x) == {113, 127}
     assert figure.layout.xaxis.title.text == "prediction, mg/dl"
-    bare = figures.outputs_of_example(OUTPUTS)
+    bare = figures.example_outputs(OUTPUTS)
     assert [trace.name.split(" 1")[0] for trace in bare.data] == ["single passes", "predictive mean"]
 
 
 def test_all_that_is_known_of_an_example_lies_within_the_chart() -> None:
     for known in ({"label": 300.0}, {"deterministic": -50.0}, {"interval": (0.0, 400.0)}, {"variances": OUTPUTS * 50}):
-        figure = figures.outputs_of_example(OUTPUTS, **known)
+        figure = figures.example_outputs(OUTPUTS, **known)
         low, high = figure.layout.xaxis.range
         for trace in figure.data:
             assert low < min(trace.x) <= max(trace.x) < high
-    endless = figures.outputs_of_example(OUTPUTS, interval=(-np.inf, np.inf))
+    endless = figures.example_outputs(OUTPUTS, interval=(-np.inf, np.inf))
     low, high = endless.layout.xaxis.range
     assert low < OUTPUTS.min() < OUTPUTS.max() < high
     assert set(named(endless, "90% interval").x) == {low, high}
@@ -157,7 +157,7 @@ def test_all_that_is_known_of_an_example_lies_within_the_chart() -> None:
 
 def test_the_density_is_that_of_the_mixture_at_the_scale_of_the_histogram() -> None:
     variances = RANDOM.gamma(2, size=200).astype(np.float32) + 1
-    figure = figures.outputs_of_example(OUTPUTS, variances=variances)
+    figure = figures.example_outputs(OUTPUTS, variances=variances)
     curve, bars = named(figure, "predictive distribution"), figure.data[0]
     step = bars.x[1] - bars.x[0]
     assert np.trapezoid(curve.y, curve.x) == pytest.approx(200 * step, rel=0.01)
@@ -168,7 +168,7 @@ def test_the_density_is_that_of_the_mixture_at_the_scale_of_the_histogram() -> N
 
 
 def test_passes_that_all_agree_are_one_bar() -> None:
-    figure = figures.outputs_of_example(np.full(5, 3.5, np.float32), label=3.5)
+    figure = figures.example_outputs(np.full(5, 3.5, np.float32), label=3.5)
     assert sorted(figure.data[0].y)[-2:] == [0, 5]
 
 
@@ -209,7 +209,7 @@ def test_a_unit_is_shown_as_it_was_typed() -> None:
     for figure, axis in (
         (figures.predicted_against_true(LABELS, PREDICTIONS, EXAMPLES, unit=unit), "xaxis"),
         (figures.error_against_score(SCORE, SCORE, EXAMPLES, title="doubt", unit=unit), "yaxis"),
-        (figures.outputs_of_example(OUTPUTS, unit=unit), "xaxis"),
+        (figures.example_outputs(OUTPUTS, unit=unit), "xaxis"),
         (figures.output_by_passes(OUTPUTS, unit=unit), "yaxis"),
         (figures.rmse_against_ensemble(SCORE, 1, None, unit), "xaxis"),
         (figures.rmse_by_ensemble_size(SCORE, None, unit), "yaxis"),

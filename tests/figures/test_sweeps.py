@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 from scipy.stats import entropy
 
-from mcviz.figures.sweeps import predictions_along, score_comparison
+from mcviz import figures
+from mcviz.figures.sweeps import Curve, class_curves, curves_along, predictions_along, score_comparison
 
 NAMES = ["six", "nine", "zero"]
+AMOUNTS = np.linspace(-2, 6, 9)
+RANDOM = np.random.default_rng(0)
 
 
 @pytest.fixture
@@ -63,3 +66,45 @@ def test_the_comparison_counts_every_example_in_bins_that_both_share() -> None:
     assert sum(second.y) == pytest.approx(1)
     np.testing.assert_array_equal(first.x, second.x)
     assert second.name == "noise images (30)"
+
+
+def test_curves_are_drawn_within_their_bands_and_the_row_s_own_value_is_marked() -> None:
+    mean, std = RANDOM.normal(size=9), RANDOM.random(9)
+    curve = Curve("prediction", mean, "#000000", (mean - std, mean + std))
+    figure = curves_along(AMOUNTS, [curve], current=1.5, title="bmi", value_title="prediction, mg/dl")
+    shade, line = figure.data
+    np.testing.assert_array_equal(line.x, AMOUNTS)
+    np.testing.assert_array_equal(line.y, mean)
+    np.testing.assert_array_equal(shade.y, np.r_[mean + std, (mean - std)[::-1]])
+    (mark,) = figure.layout.shapes
+    assert (mark.x0, mark.x1) == (1.5, 1.5)
+    assert figure.layout.xaxis.title.text == "bmi"
+    assert figure.layout.yaxis.title.text == "prediction, mg/dl"
+    (bare,) = curves_along(AMOUNTS, [Curve("doubt", mean, "#000000")], current=0, title="", value_title="").data
+    assert bare.name == "doubt"
+
+
+def test_the_probabilities_of_classes_along_a_column_are_means_and_bands_of_the_passes() -> None:
+    probs = RANDOM.dirichlet(np.full(3, 0.3), (20, 9)).astype(np.float32)
+    names = ["no", "maybe", "yes <b>"]
+    figure = curves_along(
+        AMOUNTS, class_curves(probs, names), current=0, title="bmi", value_title="probability", number=".1%"
+    )
+    lines, shades = figure.data[1::2], figure.data[::2]
+    assert [line.name for line in lines] == ["no", "maybe", "yes &lt;b&gt;"]
+    for c, (line, shade) in enumerate(zip(lines, shades, strict=True)):
+        mean, std = probs[..., c].astype(float).mean(axis=0), probs[..., c].astype(float).std(axis=0)
+        np.testing.assert_allclose(line.y, mean, rtol=1e-6)
+        np.testing.assert_allclose(
+            shade.y, np.r_[np.minimum(mean + std, 1), np.maximum(mean - std, 0)[::-1]], rtol=1e-6
+        )
+        assert line.line.color == shade.fillcolor == figures.class_colour(c)
+    assert sum(np.asarray(line.y) for line in lines) == pytest.approx(np.ones(9))
+
+
+def test_of_many_classes_the_most_probable_anywhere_are_shown() -> None:
+    probs = np.full((2, 9, 50), 1e-3)
+    probs[:, 4, 37] = 0.9
+    curves = class_curves(probs, [f"class {c}" for c in range(50)])
+    assert len(curves) == 10
+    assert curves[0].name == "class 37"

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mcviz.figures.trust import (
-    PREDICTORS,
+    PREDICTOR_LABELS,
     accuracy_against_referred,
     calibration_along,
     measures_by_passes,
@@ -62,12 +62,14 @@ def test_each_figure_has_its_own_axis_over_the_passes() -> None:
 
 def test_every_way_to_predict_has_a_line_and_a_band_for_each_measure_along_a_distortion() -> None:
     amounts, values = np.array([0.0, 0.5, 1.0]), np.array([[0.9, 0.8, 1.0], [0.5, 0.4, 0.6], [0.2, 0.1, 0.3]])
-    figure = calibration_along(amounts, {name: dict.fromkeys(PREDICTORS, values) for name in ("a", "b")}, "Blur", ".0%")
+    figure = calibration_along(
+        amounts, {name: dict.fromkeys(PREDICTOR_LABELS, values) for name in ("a", "b")}, "Blur", ".0%"
+    )
     bands, lines = figure.data[::2], figure.data[1::2]
-    assert len(bands) == len(lines) == 2 * len(PREDICTORS)
+    assert len(bands) == len(lines) == 2 * len(PREDICTOR_LABELS)
     for band, line in zip(bands, lines, strict=True):
         assert list(line.x) == list(amounts)
         assert list(line.y) == list(values[:, 0])
         assert sorted(band.y) == sorted(values[:, 1:].ravel())
         assert band.mode == "lines"
-    assert [line.name for line in lines if line.showlegend] == list(PREDICTORS.values()), "named once"
+    assert [line.name for line in lines if line.showlegend] == list(PREDICTOR_LABELS.values()), "named once"

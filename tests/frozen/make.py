@@ -21,7 +21,7 @@ from msgspec.structs import asdict, replace
 import mcviz
 from mcviz.data import DataSet
 from mcviz.jobs import Jobs
-from mcviz.reviews import reviews_of
+from mcviz.reviews import open_reviews
 from mcviz.runs import Run, open_run
 
 FOLDER = Path(__file__).parent
@@ -71,7 +71,7 @@ def sha256_of(values: Any) -> str:
 
 def reviews_in(cache: Path) -> list[dict[str, Any]]:
     """The history of the reviews of a run."""
-    rows = reviews_of(open_run(cache / "classification")).rows()
+    rows = open_reviews(open_run(cache / "classification")).rows()
     return json.loads(json.dumps([asdict(row) for row in rows], default=str))
 
 
@@ -137,7 +137,7 @@ def _stop_halfway(done: int, total: int) -> None:
 
 
 def _make_reviews() -> None:
-    reviews = reviews_of(open_run(CACHE / "classification"))
+    reviews = open_reviews(open_run(CACHE / "classification"))
     reviews.add(0, "Ada", "class", class_name="star", label="circle")
     reviews.add(0, "Grace", "wrong_label", label="circle")
     reviews.add(1, "Ada", "none", label="star")

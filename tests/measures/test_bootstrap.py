@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mcviz.measures import bootstrap
-from mcviz.measures.bootstrap import Interval, mean_intervals, paired_difference, proportion, weighted_intervals
+from mcviz.measures.bootstrap import Interval, bootstrap_intervals, mean_intervals, paired_difference, proportion
 
 RANDOM = np.random.default_rng(0)
 SKEWED = RANDOM.gamma(2, size=400)
@@ -62,7 +62,7 @@ def test_a_mean_of_differences_is_paired() -> None:
 def by_numbers(statistic: Callable[[np.ndarray], Any], examples: int, **options: Any) -> list[Interval]:
     """Intervals of figures that take the numbers of the examples drawn, one draw after the other."""
     numbers = np.arange(examples)
-    return weighted_intervals(
+    return bootstrap_intervals(
         lambda chosen: (
             lambda weights: np.stack(
                 [np.asarray(statistic(np.repeat(numbers[chosen], row.astype(int)))) for row in weights]
@@ -75,7 +75,9 @@ def by_numbers(statistic: Callable[[np.ndarray], Any], examples: int, **options:
 
 def test_two_ways_to_say_a_figure_agree() -> None:
     options = {"confidence": 0.9, "resamples": 300, "seed": 5}
-    (by_weights,) = weighted_intervals(lambda _: lambda w: np.sqrt(w @ SKEWED**2 / len(SKEWED)), len(SKEWED), **options)
+    (by_weights,) = bootstrap_intervals(
+        lambda _: lambda w: np.sqrt(w @ SKEWED**2 / len(SKEWED)), len(SKEWED), **options
+    )
     (by_draw,) = by_numbers(lambda i: math.sqrt(np.mean(SKEWED[i] ** 2)), len(SKEWED), **options)
     assert astuple(by_draw) == pytest.approx(astuple(by_weights), rel=1e-12)
 
@@ -88,7 +90,7 @@ def test_a_median_has_scipy_s_interval() -> None:
 
 def test_blocks_do_not_matter_and_seeds_do(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = mean_intervals(np.c_[SKEWED, OTHER], resamples=50)
-    monkeypatch.setattr(bootstrap, "BLOCK", 3 * len(SKEWED))
+    monkeypatch.setattr(bootstrap, "BLOCK_WEIGHTS", 3 * len(SKEWED))
     for each, other in zip(whole, mean_intervals(np.c_[SKEWED, OTHER], resamples=50), strict=True):
         assert (other.low, other.high) == pytest.approx((each.low, each.high), rel=1e-12)
     assert mean_intervals(np.c_[SKEWED, OTHER], resamples=50, seed=1) != whole
@@ -134,7 +136,7 @@ def test_no_example_is_refused_and_one_has_no_interval() -> None:
     with pytest.raises(ValueError, match=r"at least one example\. Received: none"):
         mean_intervals(np.zeros((0, 1)))
     assert repr(mean_intervals(np.ones((1, 1)))) == repr([Interval(1.0)])
-    assert Interval(0.5).written("{:.1f}".format, "%") == "0.5%"
+    assert Interval(0.5).format("{:.1f}".format, "%") == "0.5%"
 
 
 def test_ten_thousand_examples_take_well_under_a_second() -> None:

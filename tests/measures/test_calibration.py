@@ -13,24 +13,22 @@ from sklearn.metrics import log_loss
 
 from mcviz.measures import bootstrap
 from mcviz.measures.calibration import (
-    MEASURES,
-    SMALLEST,
+    CALIBRATION_MEASURES,
+    SMALLEST_PROBABILITY,
     Calibration,
-    Terms,
-    at_temperature,
+    CalibrationTerms,
     calibration,
     calibration_by_group,
+    calibration_figures,
+    calibration_terms,
     ece_by_chance,
     equal_mass_edges,
     equal_width_edges,
-    figures,
-    joined,
+    join_calibration_terms,
     reliability,
-    temperature,
-    temperature_scaled,
-    terms,
 )
 from mcviz.measures.calibration_words import calibration_sentences
+from mcviz.measures.temperature import apply_temperature, cross_fit_temperature, fit_temperature
 
 RANDOM = np.random.default_rng(0)
 
@@ -61,14 +59,16 @@ CASES = st.integers(1, 40), st.integers(2, 5), st.integers(0, 10**6)
 @given(*CASES, st.integers(1, 4))
 def test_every_figure_agrees_with_its_definition(examples: int, classes: int, seed: int, passes: int) -> None:
     probs, labels = made(examples, classes, seed, passes)
-    way = terms(probs, labels)
+    way = calibration_terms(probs, labels)
     found = calibration({"ensemble": way}, resamples=2).figures["ensemble"]
     doubles = probs.astype(np.float64)
     correct = [bool(doubles[p, i].argmax() == labels[i]) for i in range(examples) for p in range(passes)]
     confidence = [float(doubles[p, i].max()) for i in range(examples) for p in range(passes)]
     pairs = [(doubles[p, i], int(labels[i])) for i in range(examples) for p in range(passes)]
     assert found.accuracy.value == pytest.approx(np.mean(correct))
-    assert found.nll.value == pytest.approx(np.mean([-math.log(max(one[y], SMALLEST)) for one, y in pairs]), rel=1e-6)
+    assert found.nll.value == pytest.approx(
+        np.mean([-math.log(max(one[y], SMALLEST_PROBABILITY)) for one, y in pairs]), rel=1e-6
+    )
     squares = [sum((q - (c == y)) ** 2 for c, q in enumerate(one)) for one, y in pairs]
     assert found.brier.value == pytest.approx(np.mean(squares), rel=1e-6, abs=1e-6)
     assert found.overconfidence.value == pytest.approx(np.mean(confidence) - np.mean(correct), abs=1e-6)
@@ -80,16 +80,16 @@ def test_every_figure_agrees_with_its_definition(examples: int, classes: int, se
 
 def test_nll_is_scikit_learn_s() -> None:
     probs, labels = RANDOM.dirichlet(np.ones(4), 300), RANDOM.integers(4, size=300)
-    assert terms(probs[None], labels).nll.mean() == pytest.approx(log_loss(labels, probs, labels=range(4)))
+    assert calibration_terms(probs[None], labels).nll.mean() == pytest.approx(log_loss(labels, probs, labels=range(4)))
 
 
 def test_a_label_of_probability_zero_costs_half_a_step_of_storage() -> None:
-    assert terms(np.array([[[1.0, 0.0]]]), np.array([1])).nll.tolist() == [pytest.approx(math.log(131068))]
+    assert calibration_terms(np.array([[[1.0, 0.0]]]), np.array([1])).nll.tolist() == [pytest.approx(math.log(131068))]
 
 
 def test_bins_of_equal_mass_hold_as_many_and_keep_ties_together() -> None:
     confidence = RANDOM.permutation(np.linspace(0.2, 0.999, 150))
-    way = Terms(np.ones((150, 1), bool), confidence[:, None], confidence, confidence)
+    way = CalibrationTerms(np.ones((150, 1), bool), confidence[:, None], confidence, confidence)
     assert reliability(way, equal_mass_edges(way)).count.tolist() == [10] * 15
     confidence[:100] = 1
     tied = reliability(way, equal_mass_edges(way))
@@ -101,8 +101,10 @@ def test_bins_of_equal_mass_hold_as_many_and_keep_ties_together() -> None:
 def test_blocks_of_examples_give_the_same_terms(examples: int, classes: int, seed: int, passes: int) -> None:
     probs, labels = made(examples, classes, seed, passes)
     cut = seed % (examples + 1)
-    blocks = joined([terms(probs[:, :cut], labels[:cut]), terms(probs[:, cut:], labels[cut:])])
-    for name, values in vars(terms(probs, labels)).items():
+    blocks = join_calibration_terms(
+        [calibration_terms(probs[:, :cut], labels[:cut]), calibration_terms(probs[:, cut:], labels[cut:])]
+    )
+    for name, values in vars(calibration_terms(probs, labels)).items():
         np.testing.assert_array_equal(getattr(blocks, name), values)
 
 
@@ -110,13 +112,13 @@ def sampled(promised: float, examples: int = 4000, seed: int = 0, edge: float = 
     """Probabilities of 3 classes whose labels are drawn at the temperature `promised`: above 1 is over-confident."""
     random = np.random.default_rng(seed)
     probs = random.dirichlet(np.full(3, edge), examples)
-    truth = at_temperature(probs, promised)
+    truth = apply_temperature(probs, promised)
     return probs, (random.random((examples, 1)) > truth.cumsum(axis=1)[:, :2]).sum(axis=1)
 
 
 def result(promised: float, **options) -> Calibration:
     probs, labels = sampled(promised, **options)
-    ways = {"deterministic": terms(probs[None], labels), "ensemble": terms(probs[None], labels)}
+    ways = {"deterministic": calibration_terms(probs[None], labels), "ensemble": calibration_terms(probs[None], labels)}
     return calibration(ways, resamples=200)
 
 
@@ -137,21 +139,24 @@ def test_the_verdict_is_that_of_how_labels_were_drawn(promised: float, verdict: 
 def test_too_high_here_and_too_low_there_is_not_well_calibrated() -> None:
     confidence = np.repeat([0.6, 0.9], 1000)
     correct = np.r_[np.arange(1000) < 750, np.arange(1000) < 750]  # 0.15 too low, 0.15 too high
-    way = Terms(correct[:, None], confidence[:, None], 1 - confidence, confidence)
+    way = CalibrationTerms(correct[:, None], confidence[:, None], 1 - confidence, confidence)
     sentence = calibration_in_words(calibration({"ensemble": way}))
     assert sentence.startswith("The ensemble is over-confident in places and under-confident in others: ")
     assert "its ECE of 15.00% is more than chance explains, up to " in sentence
 
 
 def noisy(probs: np.ndarray, sharpness: float, seed: int) -> np.ndarray:
-    return at_temperature(probs * np.random.default_rng(seed).gamma(sharpness, 1 / sharpness, probs.shape), 1)
+    return apply_temperature(probs * np.random.default_rng(seed).gamma(sharpness, 1 / sharpness, probs.shape), 1)
 
 
 @pytest.mark.parametrize(("other", "words"), [(2, ("above", "more than noise", "better")), (5000, ("", "noise", ""))])
 def test_a_gain_is_told_from_noise(other: float, words: tuple[str, str, str]) -> None:
     probs, labels = sampled(1.0)
     found = calibration(
-        {"single_pass": terms(noisy(probs, other, 1)[None], labels), "ensemble": terms(probs[None], labels)}
+        {
+            "single_pass": calibration_terms(noisy(probs, other, 1)[None], labels),
+            "ensemble": calibration_terms(probs[None], labels),
+        }
     )
     sentence = calibration_in_words(found)
     gain = found.differences["single_pass"].accuracy
@@ -162,11 +167,14 @@ def test_a_gain_is_told_from_noise(other: float, words: tuple[str, str, str]) ->
 
 def test_a_difference_is_paired_and_the_ensemble_less_the_other() -> None:
     probs, labels = sampled(1.0)
-    ways = {"deterministic": terms(noisy(probs, 50, 1)[None], labels), "ensemble": terms(probs[None], labels)}
+    ways = {
+        "deterministic": calibration_terms(noisy(probs, 50, 1)[None], labels),
+        "ensemble": calibration_terms(probs[None], labels),
+    }
     found = calibration(ways)
     difference, both = found.differences["deterministic"], found.figures
     assert list(found.differences) == ["deterministic"]
-    for name in MEASURES:
+    for name in CALIBRATION_MEASURES:
         expected = getattr(both["ensemble"], name).value - getattr(both["deterministic"], name).value
         assert getattr(difference, name).value == pytest.approx(expected, abs=1e-12), name
     assert difference.nll.high - difference.nll.low < (both["ensemble"].nll.high - both["ensemble"].nll.low) / 3
@@ -183,7 +191,9 @@ def test_an_interval_is_as_wide_as_the_figure_varies_between_samples() -> None:
 def of_few(confidence: float, examples: int, mistakes: int) -> Calibration:
     """Two classes, one confidence."""
     probs = np.tile([confidence, 1 - confidence], (1, examples, 1))
-    return calibration({"ensemble": terms(probs, (np.arange(examples) < mistakes).astype(int))}, resamples=50)
+    return calibration(
+        {"ensemble": calibration_terms(probs, (np.arange(examples) < mistakes).astype(int))}, resamples=50
+    )
 
 
 @pytest.mark.parametrize(
@@ -215,11 +225,12 @@ def test_the_verdict_and_the_interval_never_disagree(examples: int, confidence: 
 @given(*CASES, st.integers(1, 3))
 def test_no_interval_leaves_out_its_own_figure(examples: int, classes: int, seed: int, passes: int) -> None:
     ways = {
-        name: terms(*made(examples, classes, seed, size)) for name, size in (("ensemble", 1), ("single_pass", passes))
+        name: calibration_terms(*made(examples, classes, seed, size))
+        for name, size in (("ensemble", 1), ("single_pass", passes))
     }
     found = calibration(ways, resamples=20)
     for each in (*found.figures.values(), *found.differences.values()):
-        for name in MEASURES:
+        for name in CALIBRATION_MEASURES:
             interval = getattr(each, name)
             assert np.isnan(interval.low) or interval.low - 1e-12 <= interval.value <= interval.high + 1e-12, name
 
@@ -235,7 +246,7 @@ def test_nll_and_brier_score_have_intervals_from_five_mistakes_and_five_correct_
 
 def test_an_ece_stands_beside_what_chance_gives_and_has_no_interval() -> None:
     probs, labels = sampled(1.0, examples=500)
-    found = figures(terms(probs[None], labels))
+    found = calibration_figures(calibration_terms(probs[None], labels))
     assert np.isnan([found.ece.low, found.ece.high, found.ece_equal_mass.low, found.ece_equal_mass.high]).all()
     random, eces = np.random.default_rng(5), []
     confidence = probs.max(axis=1)
@@ -247,7 +258,7 @@ def test_an_ece_stands_beside_what_chance_gives_and_has_no_interval() -> None:
 
 
 def test_of_few_mistakes_the_gain_in_nll_is_not_judged() -> None:
-    ways = {name: of_few(p, 50, 2).ways["ensemble"] for name, p in (("ensemble", 0.9), ("deterministic", 0.95))}
+    ways = {name: of_few(p, 50, 2).predictors["ensemble"] for name, p in (("ensemble", 0.9), ("deterministic", 0.95))}
     said = calibration_in_words(calibration(ways, resamples=50))
     assert said.endswith("it takes 5 mistakes and 5 correct predictions to tell whether the NLLs differ.")
 
@@ -257,7 +268,7 @@ def test_a_gain_in_accuracy_takes_six_changes(gained: int, said: str) -> None:
     """McNemar's exact test of changes that are all gains has p = 2 / 2**changes."""
     one, other = (np.arange(200) >= mistakes for mistakes in (20, 20 + gained))
     ways = {
-        name: Terms(right[:, None], np.full((200, 1), 0.9), 1.0 - right, 1.0 - right)
+        name: CalibrationTerms(right[:, None], np.full((200, 1), 0.9), 1.0 - right, 1.0 - right)
         for name, right in (("ensemble", one), ("deterministic", other))
     }
     assert f"that of the deterministic model, which is {said}" in calibration_in_words(calibration(ways, resamples=50))
@@ -265,16 +276,16 @@ def test_a_gain_in_accuracy_takes_six_changes(gained: int, said: str) -> None:
 
 def test_groups_are_measured_alone() -> None:
     probs, labels = sampled(2.0, examples=900)
-    way, groups = terms(probs[None], labels), np.arange(900) % 3 * 5
+    way, groups = calibration_terms(probs[None], labels), np.arange(900) % 3 * 5
     found = calibration_by_group({"ensemble": way}, groups, resamples=50)
     assert list(found) == [0, 5, 10]
-    alone = calibration({"ensemble": terms(probs[None, groups == 5], labels[groups == 5])}, resamples=50)
+    alone = calibration({"ensemble": calibration_terms(probs[None, groups == 5], labels[groups == 5])}, resamples=50)
     assert repr(found[5].figures) == repr(alone.figures)  # NaN, which is no interval, is not equal to itself
 
 
 def test_of_a_small_group_without_mistakes_the_accuracy_may_still_be_lower() -> None:
     (only,) = calibration_by_group(
-        {"ensemble": terms(np.tile([0.9, 0.1], (1, 8, 1)), np.zeros(8, int))}, np.zeros(8)
+        {"ensemble": calibration_terms(np.tile([0.9, 0.1], (1, 8, 1)), np.zeros(8, int))}, np.zeros(8)
     ).values()
     accuracy = only.figures["ensemble"].accuracy
     assert (accuracy.value, accuracy.high) == (1, 1)
@@ -284,24 +295,24 @@ def test_of_a_small_group_without_mistakes_the_accuracy_may_still_be_lower() -> 
 def test_the_temperature_is_that_of_the_labels_and_of_another_optimiser() -> None:
     for promised in (0.6, 1.0, 2.5):
         probs, labels = sampled(promised, examples=20_000)
-        found = temperature(probs, labels)
+        found = fit_temperature(probs, labels)
         assert found == pytest.approx(promised, rel=0.06)
 
         def nll(log_value, probs=probs, labels=labels) -> float:
-            return log_loss(labels, at_temperature(probs, float(np.exp(log_value[0]))))
+            return log_loss(labels, apply_temperature(probs, float(np.exp(log_value[0]))))
 
         assert found == pytest.approx(float(np.exp(minimize(nll, [0.0], method="Nelder-Mead").x[0])), rel=1e-3)
 
 
 def test_temperature_scaling_mends_calibration_without_a_look_at_an_example_s_own_label() -> None:
     probs, labels = sampled(2.0)
-    scaled = temperature_scaled(probs, labels)
+    scaled = cross_fit_temperature(probs, labels)
     np.testing.assert_allclose(scaled.sum(axis=1), 1)
     np.testing.assert_array_equal(scaled.argmax(axis=1), probs.argmax(axis=1))
-    found = calibration({"ensemble": terms(scaled[None], labels)})
+    found = calibration({"ensemble": calibration_terms(scaled[None], labels)})
     assert abs(found.figures["ensemble"].overconfidence.value) < 0.02
     first, second = np.array_split(np.random.default_rng(0).permutation(len(labels)), 2)
-    expected = at_temperature(probs[first], temperature(probs[second], labels[second]))
+    expected = apply_temperature(probs[first], fit_temperature(probs[second], labels[second]))
     np.testing.assert_allclose(scaled[first], expected)
 
 
@@ -309,7 +320,7 @@ def test_chance_explains_the_ece_of_a_calibrated_model_as_often_as_it_says() -> 
     below = 0
     for seed in range(200):
         probs, labels = sampled(1.0, examples=300, seed=seed)
-        way = terms(probs[None], labels)
+        way = calibration_terms(probs[None], labels)
         (chance,) = ece_by_chance(way, equal_width_edges(), confidence=0.8, resamples=100)
         below += reliability(way, equal_width_edges()).ece <= chance
     assert below / 200 == pytest.approx(0.8, abs=0.09)  # 3 standard errors
@@ -317,7 +328,7 @@ def test_chance_explains_the_ece_of_a_calibrated_model_as_often_as_it_says() -> 
 
 def test_ten_thousand_examples_take_a_moment() -> None:
     probs, labels = RANDOM.dirichlet(np.ones(10), 10_000), RANDOM.integers(10, size=10_000)
-    ways = dict.fromkeys(("deterministic", "single_pass", "ensemble"), terms(probs[None], labels))
+    ways = dict.fromkeys(("deterministic", "single_pass", "ensemble"), calibration_terms(probs[None], labels))
     started = time.process_time()
     calibration(ways)
     assert time.process_time() - started < 10  # 1 to 2 s; a loop over resamples and bins takes minutes
@@ -327,7 +338,10 @@ def test_of_very_many_examples_the_figures_and_nearly_the_intervals_are_those_of
     random = np.random.default_rng(0)
     probs = random.dirichlet([4, 1, 1], 30_000)
     labels = np.array([random.choice(3, p=row) for row in probs])
-    ways = {"ensemble": terms(probs[None], labels), "deterministic": terms(probs[None] ** 2, labels)}
+    ways = {
+        "ensemble": calibration_terms(probs[None], labels),
+        "deterministic": calibration_terms(probs[None] ** 2, labels),
+    }
     monkeypatch.setattr(bootstrap, "MOST_DRAWN", 30_000)
     every = calibration(ways, resamples=400)
     monkeypatch.setattr(bootstrap, "MOST_DRAWN", 3_000)

@@ -2,10 +2,21 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
 
+from mcviz import measures
 from mcviz.measures import correct_by_ensemble_size, max_probability
-from mcviz.measures.calibration import joined, terms
-from mcviz.measures.convergence import halves_by_size, shared_top, sizes_up_to, terms_by_size
+from mcviz.measures.calibration import calibration_terms, join_calibration_terms
+from mcviz.measures.convergence import (
+    count_shared,
+    halves_by_size,
+    rank_correlation,
+    shared_top,
+    sizes_up_to,
+    terms_by_size,
+)
 
 RANDOM = np.random.default_rng(0)
 PROBS = RANDOM.dirichlet(np.ones(3), (11, 60)).astype(np.float32)
@@ -22,8 +33,8 @@ def test_sizes_end_with_all(passes: int, sizes: list[int]) -> None:
 def test_the_first_passes_are_those_of_their_mean_in_blocks_too() -> None:
     sizes = [1, 2, 7, 11]
     blocks = [terms_by_size(PROBS[:, part], LABELS[part], sizes) for part in (slice(0, 25), slice(25, 60))]
-    for size, found in zip(sizes, map(joined, zip(*blocks, strict=True)), strict=True):
-        expected = terms(PROBS[:size].mean(axis=0, dtype=np.float64)[None], LABELS)
+    for size, found in zip(sizes, map(join_calibration_terms, zip(*blocks, strict=True)), strict=True):
+        expected = calibration_terms(PROBS[:size].mean(axis=0, dtype=np.float64)[None], LABELS)
         np.testing.assert_allclose(found.nll, expected.nll)
         np.testing.assert_allclose(found.confidence, expected.confidence)
         assert found.correct.sum() == correct_by_ensemble_size(PROBS, LABELS)[size - 1]
@@ -47,3 +58,65 @@ def test_more_passes_rank_more_alike() -> None:
 def test_the_top_by_hand() -> None:
     assert shared_top(np.array([3.0, 2, 1, 0]), np.array([0.0, 2, 1, 3]), top=2) == 0.5
     assert shared_top(np.array([3.0, 2]), np.array([0.0, 2]), top=9) == 1
+
+
+def drawn(seed: int, passes: int = 7, examples: int = 40, classes: int = 4) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    probs = generator.dirichlet(np.ones(classes), (passes, examples)).astype(np.float32)
+    return probs, generator.integers(classes, size=examples)
+
+
+def test_each_pass_and_each_ensemble_is_counted_as_a_simple_loop_counts() -> None:
+    probs, labels = drawn(0)
+    single = measures.correct_per_pass(probs, labels)
+    together = measures.correct_by_ensemble_size(probs, labels)
+    for t in range(len(probs)):
+        assert single[t] == sum(int(np.argmax(probs[t, i]) == labels[i]) for i in range(len(labels)))
+        mean = probs[: t + 1].astype(float).mean(axis=0)
+        assert together[t] == sum(int(np.argmax(mean[i]) == labels[i]) for i in range(len(labels)))
+
+
+def test_the_ensemble_of_one_pass_is_that_pass() -> None:
+    probs, labels = drawn(1)
+    assert measures.correct_by_ensemble_size(probs, labels)[0] == measures.correct_per_pass(probs, labels)[0]
+
+
+def test_the_counts_of_blocks_of_examples_add_up() -> None:
+    probs, labels = drawn(2)
+    for count in (measures.correct_per_pass, measures.correct_by_ensemble_size):
+        blocks = sum(count(probs[:, block], labels[block]) for block in (slice(0, 13), slice(13, 40)))
+        assert (blocks == count(probs, labels)).all()
+
+
+def order_of(values: np.ndarray) -> np.ndarray:
+    return np.argsort(-values, kind="stable")
+
+
+def test_by_hand() -> None:
+    first, again = np.array([9.0, 8, 7, 6, 5]), np.array([8.0, 9, 5, 6, 7])
+    kept = {size: count_shared(order_of(first), order_of(again), size) for size in (1, 2, 3, 5)}
+    assert kept == {1: 0, 2: 2, 3: 2, 5: 5}
+    assert rank_correlation(first, again) == pytest.approx(1 - 6 * (1 + 1 + 4 + 0 + 4) / (5 * 24))
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=3, max_size=40))
+def test_the_correlation_is_scipy_s_also_with_ties(pairs: list[tuple[int, int]]) -> None:
+    first, again = np.array(pairs, float).T
+    found = rank_correlation(first, again)
+    if np.ptp(first) == 0 or np.ptp(again) == 0:
+        assert found is None
+    else:
+        assert found == pytest.approx(spearmanr(first, again).statistic)
+
+
+@given(st.lists(st.floats(-9, 9), min_size=3, max_size=40, unique=True), st.integers(1, 3))
+def test_a_ranking_agrees_with_itself_and_not_with_its_reverse(values: list[float], size: int) -> None:
+    first = np.array(values)
+    assert count_shared(order_of(first), order_of(first), size) == size
+    assert rank_correlation(first, first) == pytest.approx(1)
+    assert rank_correlation(first, -first) == pytest.approx(-1)
+
+
+def test_rankings_of_other_examples_are_refused() -> None:
+    with pytest.raises(ValueError, match="of the same examples"):
+        rank_correlation(np.zeros(3), np.zeros(2))

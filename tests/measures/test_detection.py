@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from mcviz.measures.detection import bootstrap, detection, roc_points
+from mcviz.measures.detection import detection, detection_intervals, roc_points
 
 SCORES = st.lists(st.integers(0, 12), min_size=1, max_size=30).map(lambda values: np.array(values, float))
 
@@ -59,7 +59,7 @@ def test_bootstrap_resamples_as_a_slow_loop_over_scikit_learn_does() -> None:
         assert each.auroc == pytest.approx(roc_auc_score(truth, np.r_[i, o]))
         slow.append([each.auroc, each.fpr95, each.average_precision])
     expected = np.quantile(slow, [0.025, 0.975], axis=0)
-    low, high = bootstrap(in_dist, ood, resamples=400)
+    low, high = detection_intervals(in_dist, ood, resamples=400)
     for name, column in zip(("auroc", "fpr95", "average_precision"), expected.T, strict=True):
         width = column[1] - column[0]
         assert getattr(low, name) == pytest.approx(column[0], abs=0.2 * width)
@@ -68,8 +68,8 @@ def test_bootstrap_resamples_as_a_slow_loop_over_scikit_learn_does() -> None:
 
 @given(SCORES, SCORES)
 def test_intervals_are_ordered_and_within_bounds_and_the_same_again(in_dist, ood) -> None:
-    low, high = bootstrap(in_dist, ood, resamples=20)
-    assert bootstrap(in_dist, ood, resamples=20) == (low, high)
+    low, high = detection_intervals(in_dist, ood, resamples=20)
+    assert detection_intervals(in_dist, ood, resamples=20) == (low, high)
     found = detection(in_dist, ood)
     for name in ("auroc", "fpr95", "average_precision"):
         assert getattr(low, name) - 1e-9 <= getattr(found, name) <= getattr(high, name) + 1e-9
@@ -80,7 +80,7 @@ def test_intervals_cover_the_truth_about_as_often_as_they_claim() -> None:
     random, covered = np.random.default_rng(2), 0
     truth = 0.76025  # of two normal distributions one standard deviation apart: Phi(1 / sqrt(2))
     for seed in range(100):
-        low, high = bootstrap(random.normal(size=200), random.normal(1, 1, 200), resamples=200, seed=seed)
+        low, high = detection_intervals(random.normal(size=200), random.normal(1, 1, 200), resamples=200, seed=seed)
         covered += low.auroc <= truth <= high.auroc
     assert 86 <= covered <= 100  # of 95 expected; fewer than 86 has a chance below 0.001
 

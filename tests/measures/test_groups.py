@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from benchmarks.verdicts import FOUND, false_groups, rate, true_groups
-from mcviz.measures.calibration import Terms
-from mcviz.measures.groups import FEWEST, group_tests
+from mcviz.measures.calibration import CalibrationTerms
+from mcviz.measures.groups import FEWEST_IN_GROUP, group_tests
 
 
-def made(correct: np.ndarray, confidence: np.ndarray) -> Terms:
+def made(correct: np.ndarray, confidence: np.ndarray) -> CalibrationTerms:
     zeros = np.zeros(len(correct))
-    return Terms(correct[:, None], confidence[:, None], zeros, zeros)
+    return CalibrationTerms(correct[:, None], confidence[:, None], zeros, zeros)
 
 
 @given(seed=st.integers(0, 10**6), examples=st.integers(40, 200), right=st.floats(0.2, 1))
@@ -23,7 +23,7 @@ def test_each_test_is_that_of_its_table_and_of_its_chances(seed: int, examples: 
     of = made(correct, np.full(examples, 0.8))
     for test in group_tests(of, {"own": members}):
         within = members == test.group
-        assert test.examples == within.sum() >= FEWEST
+        assert test.examples == within.sum() >= FEWEST_IN_GROUP
         wrong, size = int((~correct[within]).sum()), int(within.sum())
         if test.measure == "accuracy":
             table = [[wrong, size - wrong], [(~correct[~within]).sum(), correct[~within].sum()]]
@@ -53,7 +53,7 @@ def test_the_smallest_p_values_are_refused_one_after_the_other(seed: int, confid
 def test_groups_that_are_small_or_all_examples_are_not_looked_at() -> None:
     correct = np.arange(100) % 7 > 0
     assert group_tests(made(correct, np.full(100, 0.9)), {"same": np.zeros(100, int)}) == []
-    few = np.where(np.arange(100) < FEWEST - 1, 1, 0)
+    few = np.where(np.arange(100) < FEWEST_IN_GROUP - 1, 1, 0)
     assert {test.group for test in group_tests(made(correct, np.full(100, 0.9)), {"few": few})} == {0}
 
 

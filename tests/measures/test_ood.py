@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
 from sklearn.decomposition import PCA
 
-from mcviz.measures.ood import OODDetector
-from mcviz.measures.subspaces import ClassSubspaces, unexplained_share
+from mcviz.measures.ood import ClassSubspaces, OODDetector, harmonic_mean_p, unexplained_share
 
 CLASSES, DIMENSIONS, OF_A_CLASS, RANK = 3, 400, 120, 4
 RANDOM = np.random.default_rng(0)
@@ -90,7 +92,7 @@ def calibrated(seed: int, count: int) -> OODDetector:
     subspaces = ClassSubspaces.fit(KNOWN, LABELS, CLASSES)
     mean_probs = confident_of(labels, seed)
     unexplained = unexplained_share(subspaces, mean_probs, activations(labels, seed + 1))
-    return OODDetector.calibrated(subspaces, mean_probs, unexplained)
+    return OODDetector.calibrate(subspaces, mean_probs, unexplained)
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +120,7 @@ def test_in_simulation_at_most_5_percent_are_stopped_and_hardly_fewer(count: int
         if tied:
             both = both.round(1)
         detector = OODDetector(no_subspaces, *both[:, :count])
-        shares.append(detector.judged(*both[:, count:]).is_ood.mean())
+        shares.append(detector.classify(*both[:, count:]).is_ood.mean())
     error = np.std(shares) / np.sqrt(len(shares))
     assert np.mean(shares) <= 0.05 + 4 * error
     if not tied:  # ties of the two ranks alone are left, (1, 2) and (2, 1)
@@ -143,7 +145,7 @@ def test_the_p_value_is_the_rank_among_all_examples_together(detector: OODDetect
 
 
 def test_the_calibration_examples_themselves_are_stopped_as_often_as_it_says(detector: OODDetector) -> None:
-    assert 0.03 <= detector.own_share <= 0.05
+    assert 0.03 <= detector.calibration_share <= 0.05
 
 
 def test_uncertainty_alone_or_unexplained_activations_alone_are_enough(detector: OODDetector) -> None:
@@ -162,3 +164,25 @@ def test_uncertainty_alone_or_unexplained_activations_alone_are_enough(detector:
 def test_too_few_examples_are_refused() -> None:
     with pytest.raises(ValueError, match=r"at least 19 in-distribution examples to be calibrated\. Received: 18"):
         calibrated(0, 18)
+
+
+P_VALUES = st.lists(st.floats(1e-4, 1), min_size=2, max_size=5)
+
+
+@given(P_VALUES)
+def test_the_harmonic_mean_agrees_with_scipy_and_lies_between_the_ends(values: list[float]) -> None:
+    column = np.array(values)[:, None]
+    assert harmonic_mean_p(column)[0] == pytest.approx(stats.hmean(values))
+    assert min(values) - 1e-12 <= harmonic_mean_p(column)[0] <= max(values) + 1e-12
+
+
+@given(P_VALUES, st.data())
+def test_more_evidence_never_speaks_for_an_example(values: list[float], data: st.DataObject) -> None:
+    at = data.draw(st.integers(0, len(values) - 1))
+    column, stronger = np.array(values)[:, None], np.array(values)[:, None].copy()
+    stronger[at] /= 2
+    assert harmonic_mean_p(stronger)[0] <= harmonic_mean_p(column)[0] + 1e-12
+
+
+def test_full_confidence_cannot_make_up_for_what_is_farther_out_than_all_that_is_known() -> None:
+    assert harmonic_mean_p(np.array([[1 / 101], [1.0]]))[0] < 0.05

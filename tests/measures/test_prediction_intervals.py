@@ -12,11 +12,11 @@ from mcviz.measures.prediction_intervals import (
     LEVELS,
     PredictionIntervals,
     conformal_intervals,
-    conformal_intervals_of_new,
+    conformal_intervals_for_new,
     conformal_scale,
-    coverage_in_words,
+    coverage_sentence,
     interval_calibration,
-    intervals_by_passes,
+    pass_intervals,
 )
 
 
@@ -38,7 +38,7 @@ def simulated(seed: int, examples: int = 300, passes: int = 60, targets: int = 1
 def test_intervals_of_bare_passes_are_their_central_quantiles(coverage: float) -> None:
     """Of type 6 of Hyndman and Fan 1996: the k-th lowest of T passes stands for a share of k / (T + 1)."""
     given = simulated(0, targets=2)
-    found = intervals_by_passes(given, coverage)
+    found = pass_intervals(given, coverage)
     for example in range(5):
         for target in range(2):
             ordered = sorted(given.outputs[:, example, target].astype(float).tolist())
@@ -51,7 +51,7 @@ def test_intervals_of_bare_passes_are_their_central_quantiles(coverage: float) -
 @pytest.mark.parametrize("coverage", [0.1, 0.5, 0.9])
 def test_intervals_with_variances_are_those_of_a_gaussian_of_the_total_variance(coverage: float) -> None:
     given = simulated(0, targets=2, variances=True)
-    found = intervals_by_passes(given, coverage)
+    found = pass_intervals(given, coverage)
     means, variances = given.outputs.astype(float), given.variances.astype(float)
     low, high = stats.norm.interval(coverage, means.mean(axis=0), np.sqrt(means.var(axis=0) + variances.mean(axis=0)))
     np.testing.assert_allclose(found.low, low, rtol=1e-6, atol=1e-6)
@@ -91,10 +91,10 @@ def test_new_examples_are_held_as_often_as_promised_whatever_else_is_asked_with_
             RegressionPredictions(whole.outputs[:, part] * 0.3, whole.variances[:, part], whole.labels[part])
             for part in (slice(39), slice(39, 60))
         )
-        found = conformal_intervals_of_new(first, second, coverage, normalised=normalised)
+        found = conformal_intervals_for_new(first, second, coverage, normalised=normalised)
         shares.append(found.coverage(second.labels)[0].value)
         alone = RegressionPredictions(second.outputs[:, :1], second.variances[:, :1])
-        one = conformal_intervals_of_new(first, alone, coverage, normalised=normalised)
+        one = conformal_intervals_for_new(first, alone, coverage, normalised=normalised)
         np.testing.assert_allclose([one.low[0], one.high[0]], [found.low[0], found.high[0]], rtol=1e-9)
     error = np.std(shares) / math.sqrt(len(shares))
     assert np.mean(shares) == pytest.approx(32 / 40, abs=4 * error)
@@ -104,13 +104,13 @@ def test_new_examples_are_held_as_often_as_promised_whatever_else_is_asked_with_
 def test_passes_that_know_cover_as_they_say_and_overconfident_ones_do_not() -> None:
     for variances in (False, True):
         given = simulated(0, examples=2000, variances=variances)
-        (honest,) = intervals_by_passes(given, 0.8).coverage(given.labels)
+        (honest,) = pass_intervals(given, 0.8).coverage(given.labels)
         assert honest.value == pytest.approx(0.8, abs=0.04)
         mean = given.outputs.mean(axis=0)
         narrow = RegressionPredictions(
             mean + (given.outputs - mean) / 5, given.variances / 25 if variances else None, given.labels
         )
-        (overconfident,) = intervals_by_passes(narrow, 0.8).coverage(given.labels)
+        (overconfident,) = pass_intervals(narrow, 0.8).coverage(given.labels)
         assert overconfident.high < 0.4
 
 
@@ -119,7 +119,7 @@ def test_labels_that_are_drawn_as_the_passes_are_held_as_promised_or_as_often_as
     drawn = np.random.default_rng(0).normal(size=(passes + 1, 20_000, 1))
     given = RegressionPredictions(drawn[1:], None, drawn[0])
     for coverage in (0.8, 0.95):
-        (share,) = intervals_by_passes(given, coverage).coverage(given.labels, confidence=0.999)
+        (share,) = pass_intervals(given, coverage).coverage(given.labels, confidence=0.999)
         assert share.low <= min(coverage, (passes - 1) / (passes + 1)) <= share.high
 
 
@@ -134,7 +134,7 @@ def test_labels_that_are_drawn_as_the_passes_are_held_as_promised_or_as_often_as
     ],
 )
 def test_the_verdict_on_intervals_is_that_of_the_exact_test(held: int, examples: int, said: str) -> None:
-    assert coverage_in_words(proportion(held, examples), 0.9, examples).startswith(said)
+    assert coverage_sentence(proportion(held, examples), 0.9, examples).startswith(said)
     refused = stats.binomtest(held, examples, 0.9).pvalue < 0.03  # whose two tails are not of one size
     assert refused == ("too narrow" in said or "too wide" in said)
 
@@ -152,7 +152,7 @@ def test_another_unit_of_the_targets_scales_every_interval() -> None:
     given = simulated(0, variances=True)
     scaled = RegressionPredictions(given.outputs * 8, given.variances * 64, given.labels * 8)
     for intervals_of in (
-        lambda g: intervals_by_passes(g, 0.9),
+        lambda g: pass_intervals(g, 0.9),
         lambda g: conformal_intervals(g, 0.9),
         lambda g: conformal_intervals(g, 0.9, normalised=True),
     ):
@@ -195,7 +195,7 @@ def test_calibration_is_the_coverage_of_the_central_intervals_at_every_level(var
     assert len(found) == 2
     assert found[0].nominal.tolist() == pytest.approx([level / 100 for level in range(5, 100, 5)])
     for index, level in enumerate(LEVELS):
-        expected = intervals_by_passes(given, level).coverage(given.labels)
+        expected = pass_intervals(given, level).coverage(given.labels)
         for of_target, share in zip(found, expected, strict=True):
             values = (of_target.observed[index], of_target.low[index], of_target.high[index])
             assert values == pytest.approx((share.value, share.low, share.high))

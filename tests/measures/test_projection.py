@@ -46,7 +46,7 @@ def test_progress_is_told_up_to_the_end_and_what_it_raises_ends_it() -> None:
 
 
 def test_examples_beyond_the_most_that_are_laid_out_have_no_position(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(projection, "MOST_POINTS", 40)
+    monkeypatch.setattr(projection, "MOST_MAPPED", 40)
     layout = tsne(clusters(60)[0])
     there = np.isfinite(layout).all(axis=1)
     assert there.sum() == 40

@@ -16,11 +16,11 @@ from mcviz.measures.quality import (
     REGRESSION,
     Measure,
     Quality,
-    compared,
-    joined,
-    measured,
+    compare_measures,
+    compute_measures,
+    join_terms,
 )
-from mcviz.measures.selective import Ranking, areas
+from mcviz.measures.selective import Ranking, compute_areas
 
 
 def some_probs(seed: int, examples: int = 300, lean: float = 2.0) -> tuple[np.ndarray, np.ndarray]:
@@ -43,7 +43,7 @@ def terms_of(probs: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
 def test_every_measure_of_classes_is_that_of_its_definition() -> None:
     probs, labels = some_probs(0)
     mean = probs.mean(axis=0)
-    found = dict(zip(CLASSIFICATION.place, measured(CLASSIFICATION, terms_of(probs, labels)), strict=True))
+    found = dict(zip(CLASSIFICATION.place, compute_measures(CLASSIFICATION, terms_of(probs, labels)), strict=True))
     correct, confidence = mean.argmax(axis=1) == labels, mean.max(axis=1)
     assert found["accuracy"].value == pytest.approx(accuracy_score(labels, mean.argmax(axis=1)))
     assert found["nll"].value == pytest.approx(log_loss(labels, mean))
@@ -65,7 +65,7 @@ def test_every_measure_of_a_regression_is_that_of_its_definition() -> None:
     random = np.random.default_rng(3)
     outputs, labels = random.normal(size=(20, 50, 2)), random.normal(size=(50, 2))
     terms = REGRESSION.terms(RegressionPredictions(outputs, labels=labels))
-    found = dict(zip(REGRESSION.place, measured(REGRESSION, terms), strict=True))
+    found = dict(zip(REGRESSION.place, compute_measures(REGRESSION, terms), strict=True))
     mean, std = outputs.mean(axis=0), outputs.std(axis=0)
     assert found["rmse"].value == pytest.approx(np.sqrt(np.square(mean - labels).mean()))
     assert found["mae"].value == pytest.approx(np.abs(mean - labels).mean())
@@ -85,8 +85,8 @@ def test_no_interval_of_a_measure_leaves_out_the_measure(seed: int, examples: in
     of_regression = REGRESSION.terms(regression)
     for quality, terms in ((CLASSIFICATION, terms_of(probs, labels)), (REGRESSION, of_regression)):
         alone, both = (
-            measured(quality, terms, resamples=20),
-            compared(quality, terms, terms, paired=False, resamples=20),
+            compute_measures(quality, terms, resamples=20),
+            compare_measures(quality, terms, terms, paired=False, resamples=20),
         )
         for found in (*alone, *(each.difference for each in both)):
             assert np.isnan(found.low) or found.low - 1e-12 <= found.value <= found.high + 1e-12
@@ -95,21 +95,23 @@ def test_no_interval_of_a_measure_leaves_out_the_measure(seed: int, examples: in
 def test_an_ece_has_no_interval_and_a_measure_of_few_mistakes_none_yet() -> None:
     probs, labels = some_probs(0)
     ece, nll = (CLASSIFICATION.measures[CLASSIFICATION.place[name]] for name in ("ece", "nll"))
-    found = measured(CLASSIFICATION, terms_of(probs, labels), resamples=20)
-    assert ece.with_interval(found[CLASSIFICATION.place["ece"]]).endswith("%")
+    found = compute_measures(CLASSIFICATION, terms_of(probs, labels), resamples=20)
+    assert ece.format_interval(found[CLASSIFICATION.place["ece"]]).endswith("%")
     right = probs.mean(axis=0).argmax(axis=1)
-    few = measured(CLASSIFICATION, terms_of(probs, right), resamples=20)
-    assert nll.with_interval(few[CLASSIFICATION.place["nll"]]).endswith(" nats (no interval)")
+    few = compute_measures(CLASSIFICATION, terms_of(probs, right), resamples=20)
+    assert nll.format_interval(few[CLASSIFICATION.place["nll"]]).endswith(" nats (no interval)")
 
 
 def test_one_pass_without_a_spread_has_no_nll_and_says_so() -> None:
     random = np.random.default_rng(3)
     terms = REGRESSION.terms(RegressionPredictions(random.normal(size=(1, 9, 1)), labels=np.zeros((9, 1))))
     with warnings.catch_warnings(action="error"):
-        by_name = {each.measure.name: each for each in compared(REGRESSION, terms, terms, paired=True, resamples=20)}
+        by_name = {
+            each.measure.name: each for each in compare_measures(REGRESSION, terms, terms, paired=True, resamples=20)
+        }
     assert by_name["nll"].verdict == "unknown"
     assert by_name["rmse"].verdict == "noise"
-    assert by_name["nll"].measure.with_interval(by_name["nll"].one) == "–"
+    assert by_name["nll"].measure.format_interval(by_name["nll"].one) == "–"
 
 
 @pytest.mark.parametrize("quality", [CLASSIFICATION, REGRESSION])
@@ -120,7 +122,7 @@ def test_blocks_of_examples_give_the_terms_of_all(quality: Quality) -> None:
     else:
         truth = labels[:, None].astype(float)
         of = lambda rows: quality.terms(RegressionPredictions(probs[:, rows], labels=truth[rows].repeat(4, 1)))  # noqa: E731
-    whole, parts = of(slice(None)), joined([of(slice(0, 100)), of(slice(100, None))])
+    whole, parts = of(slice(None)), join_terms([of(slice(0, 100)), of(slice(100, None))])
     assert whole.keys() == parts.keys()
     for name in whole:
         np.testing.assert_allclose(parts[name], whole[name])
@@ -138,7 +140,7 @@ def test_predictions_without_labels_are_refused(quality: Quality) -> None:
 def test_the_auroc_of_mistakes_is_scikit_learn_s_of_the_draw(rows: list[tuple[int, bool, int]]) -> None:
     uncertainty, correct, times = (np.array(column) for column in zip(*rows, strict=True))
     assume(times.any())
-    found = areas(Ranking(uncertainty.astype(float), correct), times[None].astype(float))[0, 3]
+    found = compute_areas(Ranking(uncertainty.astype(float), correct), times[None].astype(float))[0, 3]
     drawn_wrong, drawn = np.repeat(~correct, times), np.repeat(uncertainty, times)
     if drawn_wrong.any() and not drawn_wrong.all():
         assert found == pytest.approx(roc_auc_score(drawn_wrong, drawn))
@@ -151,7 +153,7 @@ def test_a_paired_difference_is_judged_as_by_scipy_s_sign_flips() -> None:
     for share in (0.9, 0.99, 0.997):  # of the second that is the first
         other = share * probs + (1 - share) * some_probs(3)[0]
         terms = terms_of(probs, labels), terms_of(other, labels)
-        by_name = {each.measure.name: each for each in compared(CLASSIFICATION, *terms, paired=True)}
+        by_name = {each.measure.name: each for each in compare_measures(CLASSIFICATION, *terms, paired=True)}
         for name in ("nll", "brier"):
             more = terms[1][name] - terms[0][name]
             expected = stats.permutation_test(
@@ -168,7 +170,7 @@ def test_a_paired_difference_is_judged_as_by_scipy_s_sign_flips() -> None:
 
 def test_runs_over_other_examples_are_judged_as_by_scipy_s_permutations() -> None:
     one, other = terms_of(*some_probs(1, examples=200, lean=1.0)), terms_of(*some_probs(2, examples=90, lean=1.5))
-    by_name = {each.measure.name: each for each in compared(CLASSIFICATION, one, other, paired=False)}
+    by_name = {each.measure.name: each for each in compare_measures(CLASSIFICATION, one, other, paired=False)}
     for name, term in (("accuracy", "correct"), ("nll", "nll"), ("brier", "brier")):
         expected = stats.permutation_test(
             (one[term], other[term]), lambda x, y, axis=-1: y.mean(axis=axis) - x.mean(axis=axis),
@@ -191,7 +193,7 @@ def test_whole_rankings_are_judged_by_a_slow_loop_of_swaps() -> None:
             correct, doubt = (np.where(swapped, other[name], one[name]) for name in ("correct", "uncertainty"))
             of_swapped.append((doubt[~correct][:, None] > doubt[correct]).mean())  # without ties
         found.append(abs(of_swapped[1] - of_swapped[0]))
-    auroc = compared(CLASSIFICATION, *both, paired=True)[-1].difference
+    auroc = compare_measures(CLASSIFICATION, *both, paired=True)[-1].difference
     assert (auroc.high - auroc.low) / 2 == pytest.approx(np.quantile(found, 0.95), rel=0.1)
 
 
@@ -202,7 +204,9 @@ def test_accuracies_over_the_same_examples_differ_by_the_exact_test(lost: int, g
     zeros = np.zeros(50)
     terms = dict.fromkeys(("confidence", "nll", "brier", "uncertainty"), zeros)
     right, other = np.repeat([[1, 0, 1], [0, 1, 1]], [lost, gained, 50 - lost - gained], axis=1).astype(bool)
-    accuracy = compared(CLASSIFICATION, {**terms, "correct": right}, {**terms, "correct": other}, paired=True)[0]
+    accuracy = compare_measures(CLASSIFICATION, {**terms, "correct": right}, {**terms, "correct": other}, paired=True)[
+        0
+    ]
     assert accuracy.verdict == verdict
     assert accuracy.difference.value == (gained - lost) / 50
 
@@ -213,7 +217,7 @@ def test_no_interval_leaves_out_its_difference_or_says_something_else_than_the_v
     examples: int, seed: int, confidence: float, paired: bool
 ) -> None:
     one, other = terms_of(*some_probs(seed, examples)), terms_of(*some_probs(seed + 1, examples + (not paired)))
-    for each in compared(CLASSIFICATION, one, other, paired=paired, confidence=confidence, resamples=40):
+    for each in compare_measures(CLASSIFICATION, one, other, paired=paired, confidence=confidence, resamples=40):
         low, high = each.difference.low, each.difference.high
         assert (each.verdict == "unknown") == np.isnan(low)
         if each.verdict != "unknown":
@@ -226,9 +230,9 @@ def test_no_interval_leaves_out_its_difference_or_says_something_else_than_the_v
 def test_five_examples_are_too_few_for_a_verdict_and_six_are_not(examples: int, verdict: str, paired: bool) -> None:
     outputs, labels = np.random.default_rng(0).normal(0, 0.1, (9, examples, 1)), np.zeros((examples, 1))
     good, bad = (REGRESSION.terms(RegressionPredictions(outputs + bias, labels=labels)) for bias in (0, 50))
-    rmse = compared(REGRESSION, good, bad, paired=paired)[0]
+    rmse = compare_measures(REGRESSION, good, bad, paired=paired)[0]
     assert rmse.verdict == verdict
-    assert ("no interval" in rmse.measure.with_interval(rmse.difference)) == (verdict == "unknown")
+    assert ("no interval" in rmse.measure.format_interval(rmse.difference)) == (verdict == "unknown")
 
 
 @pytest.mark.parametrize("paired", [True, False])
@@ -253,7 +257,7 @@ def test_pairing_sees_a_difference_that_two_samples_hide() -> None:
     one, other = terms_of(probs, labels), terms_of(sharper, labels)
     widths = [
         found.difference.high - found.difference.low
-        for found in (compared(CLASSIFICATION, one, other, paired=paired)[1] for paired in (True, False))
+        for found in (compare_measures(CLASSIFICATION, one, other, paired=paired)[1] for paired in (True, False))
     ]
     assert widths[0] < widths[1] / 3
 
@@ -271,5 +275,7 @@ def test_verdicts_know_which_end_is_better() -> None:
     shuffled = np.random.default_rng(0).permuted(worse, axis=2)
     good, bad = terms_of(probs, labels), terms_of(shuffled, labels)
     for one, other, verdict in ((good, bad, "worse"), (bad, good, "better")):
-        by_name = {each.measure.name: each.verdict for each in compared(CLASSIFICATION, one, other, paired=True)}
+        by_name = {
+            each.measure.name: each.verdict for each in compare_measures(CLASSIFICATION, one, other, paired=True)
+        }
         assert {by_name[name] for name in ("accuracy", "nll", "brier", "aurc", "auroc")} == {verdict}

@@ -12,16 +12,16 @@ from scipy import stats
 
 from mcviz.measures.referral import (
     Referral,
-    cheapest,
-    guaranteed,
-    guaranteed_accuracy,
-    guaranteed_budget,
-    referral_at,
+    compare_scores,
+    evaluate_threshold,
+    find_cheapest,
+    guarantee_accuracy,
+    guarantee_budget,
+    guarantee_threshold,
     referral_for_accuracy,
     referral_for_budget,
     referral_for_misses,
-    referred_at,
-    shift,
+    select_referred,
 )
 from mcviz.measures.selective import Ranking
 
@@ -52,7 +52,7 @@ def assert_agrees(found: Referral, ranking: Ranking, referred: int) -> None:
     assert found.caught == int((~ranking.correct[found.referred]).sum()) == mistakes - found.missed
     rest = len(ranking) - referred
     assert found.accuracy_of_rest == (1 - found.missed / rest if rest else None)
-    again = referral_at(ranking, found.threshold)
+    again = evaluate_threshold(ranking, found.threshold)
     assert again.referred.tolist() == found.referred.tolist()
 
 
@@ -86,7 +86,7 @@ def test_few_mistakes_are_missed_with_the_fewest_referrals(ranking: Ranking, per
 @given(rankings(), st.integers(0, 50), st.integers(0, 5))
 def test_the_cheapest_threshold_is_that_of_all(ranking: Ranking, mistake: int, look: int) -> None:
     costs = [mistake * missed + look * referred for referred, missed, _ in all_referrals(ranking)]
-    found = cheapest(ranking, mistake, look)
+    found = find_cheapest(ranking, mistake, look)
     assert found.cost == min(costs)
     assert found.cost == mistake * found.referral.missed + look * len(found.referral.referred)
     assert (found.of_none, found.of_all) == (mistake * (~ranking.correct).sum(), look * len(ranking))
@@ -94,8 +94,8 @@ def test_the_cheapest_threshold_is_that_of_all(ranking: Ranking, mistake: int, l
 
 
 def test_a_threshold_is_applied_without_labels() -> None:
-    assert referred_at(np.array([0.1, 0.9, 0.5, 0.9]), 0.5).tolist() == [1, 3, 2]
-    assert referred_at(np.array([0.1, 0.9]), math.inf).tolist() == []
+    assert select_referred(np.array([0.1, 0.9, 0.5, 0.9]), 0.5).tolist() == [1, 3, 2]
+    assert select_referred(np.array([0.1, 0.9]), math.inf).tolist() == []
 
 
 # Guarantees. Of an example with the uncertainty u, 0 to 1, the prediction is wrong with the chance u^3 / 4, so that of
@@ -120,7 +120,7 @@ def true_accuracy(threshold: float, steps: int | None = None) -> float:
 def test_a_guaranteed_accuracy_holds_as_often_as_it_says(accuracy: float, confidence: float, steps: int | None) -> None:
     simulations = 400
     found = [
-        guaranteed_accuracy(drawn(1200, seed, steps), accuracy, confidence=confidence, seed=seed)
+        guarantee_accuracy(drawn(1200, seed, steps), accuracy, confidence=confidence, seed=seed)
         for seed in range(simulations)
     ]
     there = [each for each in found if each is not None]
@@ -138,7 +138,7 @@ def test_the_threshold_that_is_best_on_the_same_labels_would_break_its_word() ->
 
 @pytest.mark.parametrize("confidence", [0.8, 0.95])
 def test_the_bound_for_a_budget_holds_as_often_as_it_says(confidence: float) -> None:
-    found = [guaranteed_budget(drawn(800, seed), 80, confidence=confidence) for seed in range(600)]
+    found = [guarantee_budget(drawn(800, seed), 80, confidence=confidence) for seed in range(600)]
     broken = sum(true_accuracy(each.threshold) < each.accuracy for each in found)
     allowed = (1 - confidence) * 600
     assert broken <= allowed + 3 * math.sqrt(allowed)
@@ -147,12 +147,15 @@ def test_the_bound_for_a_budget_holds_as_often_as_it_says(confidence: float) -> 
 
 def test_the_bound_is_scipy_s_of_the_half_that_did_not_choose() -> None:
     ranking = drawn(801, 3)
-    found = guaranteed(ranking, partial(referral_for_misses, share=0.2), confidence=0.9, seed=5)
+    found = guarantee_threshold(ranking, partial(referral_for_misses, share=0.2), confidence=0.9, seed=5)
     of_others = Ranking(ranking.uncertainty[found.others], ranking.correct[found.others])
     of_choosing = np.setdiff1d(np.arange(801), found.others)
     chosen = referral_for_misses(Ranking(ranking.uncertainty[of_choosing], ranking.correct[of_choosing]), 0.2)
     assert found.threshold == chosen.threshold
-    assert found.on_others.referred.tolist() == found.others[referral_at(of_others, found.threshold).referred].tolist()
+    assert (
+        found.on_others.referred.tolist()
+        == found.others[evaluate_threshold(of_others, found.threshold).referred].tolist()
+    )
     rest = 400 - len(found.on_others.referred)
     exact = stats.binomtest(rest - found.on_others.missed, rest, alternative="greater").proportion_ci(0.9, "exact")
     assert found.accuracy == pytest.approx(exact.low)
@@ -160,19 +163,19 @@ def test_the_bound_is_scipy_s_of_the_half_that_did_not_choose() -> None:
 
 def test_what_too_few_examples_cannot_guarantee_is_not_promised() -> None:
     right = np.ones(200, bool)
-    assert guaranteed_accuracy(Ranking(np.arange(200.0), right), 0.99) is None  # 0.99^100 is above 5%
-    assert guaranteed_accuracy(Ranking(np.arange(200.0), right), 1.0) is None
-    assert guaranteed_accuracy(Ranking(np.arange(200.0), ~right), 0.5) is None
-    easy = guaranteed_accuracy(Ranking(np.arange(200.0), right), 0.97)
+    assert guarantee_accuracy(Ranking(np.arange(200.0), right), 0.99) is None  # 0.99^100 is above 5%
+    assert guarantee_accuracy(Ranking(np.arange(200.0), right), 1.0) is None
+    assert guarantee_accuracy(Ranking(np.arange(200.0), ~right), 0.5) is None
+    easy = guarantee_accuracy(Ranking(np.arange(200.0), right), 0.97)
     assert (easy.threshold, len(easy.on_others.referred)) == (math.inf, 0)
-    assert guaranteed_budget(Ranking(np.zeros(10), right[:10]), 10) is None
-    assert guaranteed(Ranking(np.zeros(10), ~right[:10]), partial(referral_for_misses, share=0.0)) is None
+    assert guarantee_budget(Ranking(np.zeros(10), right[:10]), 10) is None
+    assert guarantee_threshold(Ranking(np.zeros(10), ~right[:10]), partial(referral_for_misses, share=0.0)) is None
 
 
 def test_a_shift_of_scores_is_noticed_and_none_is_not() -> None:
     random = np.random.default_rng(0)
     old = random.normal(size=500)
-    assert shift(old, random.normal(size=400)).p_value > 0.05
-    moved = shift(old, random.normal(0.5, size=400))
+    assert compare_scores(old, random.normal(size=400)).p_value > 0.05
+    moved = compare_scores(old, random.normal(0.5, size=400))
     assert moved.p_value < 1e-6
     assert 0 < moved.statistic < 1

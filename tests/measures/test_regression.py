@@ -14,7 +14,7 @@ from mcviz.measures.regression import (
     RegressionMeasures,
     regression_table,
     regression_terms,
-    rmse_of_one_pass,
+    single_pass_rmse,
     squared_error_by_ensemble_size,
     squared_error_per_pass,
 )
@@ -104,7 +104,7 @@ def test_the_interval_of_an_rmse_is_that_of_its_square_and_of_a_difference_has_i
 def test_one_pass_has_the_rmse_of_the_table() -> None:
     given_ = drawn(3)
     by_pass = np.sqrt(squared_error_per_pass(given_.outputs, given_.labels) / given_.labels.size)
-    assert rmse_of_one_pass(by_pass) == pytest.approx(regression_table(given_, resamples=5).single_pass.rmse.value)
+    assert single_pass_rmse(by_pass) == pytest.approx(regression_table(given_, resamples=5).single_pass.rmse.value)
 
 
 @given(st.integers(0, 10_000), st.integers(1, 12), st.integers(1, 5), st.booleans())
@@ -143,7 +143,7 @@ def test_what_is_not_known_is_left_out() -> None:
 def test_blocks_of_examples_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     given_ = drawn(0)
     whole = regression_terms(given_)
-    monkeypatch.setattr(regression, "BLOCK", 7)
+    monkeypatch.setattr(regression, "BLOCK_EXAMPLES", 7)
     for row, terms in regression_terms(given_).items():
         for name, found in terms.items():
             assert found.shape == (40,)

@@ -173,7 +173,7 @@ def test_a_score_is_shown_in_the_unit_of_the_run(name: str) -> None:
         assert score.format(3.21, "mg/dl") == "3.21 mg/dl"
         assert score.format(3.21) == "3.21"
         assert score.format(452_312.0, "€") == "452,300 €"
-        assert (score.unit_in("mg/dl"), score.unit_in("")) == ("mg/dl", "")
+        assert (score.resolve_unit("mg/dl"), score.resolve_unit("")) == ("mg/dl", "")
 
 
 @pytest.mark.parametrize("name", REGRESSION_SCORES)

@@ -12,12 +12,12 @@ from sklearn.metrics import roc_auc_score
 from benchmarks.verdicts import false_ranks, rate, true_rank
 from mcviz.measures.selective import (
     Ranking,
-    errors_kept,
-    perfect,
+    cumulative_errors,
+    find_ties_with_best,
+    perfect_ranking,
     risk_bands,
     risk_by_coverage,
     selective_figures,
-    tied_with_best,
 )
 
 
@@ -45,7 +45,7 @@ def test_with_ties_every_figure_is_the_mean_over_all_orders(ranking: Ranking) ->
         risks.append(wrong / np.arange(1, count + 1))
         kept.append([0, *wrong])
         areas.append(np.trapezoid(kept[-1], dx=1 / count) / count)
-    np.testing.assert_allclose(errors_kept(ranking), np.mean(kept, axis=0))
+    np.testing.assert_allclose(cumulative_errors(ranking), np.mean(kept, axis=0))
     np.testing.assert_allclose(risk_by_coverage(ranking), np.mean(risks, axis=0))
     found = selective_figures({"it": ranking}, resamples=2)["it"]
     assert found.aurc.value == pytest.approx(np.mean(risks))
@@ -63,7 +63,7 @@ def test_the_augrc_is_the_closed_form_of_traub_et_al(ranking: Ranking) -> None:
 
 @given(rankings())
 def test_no_order_is_better_than_the_perfect_one(ranking: Ranking) -> None:
-    best, own = perfect(ranking), selective_figures({"it": ranking}, resamples=2)["it"]
+    best, own = perfect_ranking(ranking), selective_figures({"it": ranking}, resamples=2)["it"]
     assert (risk_by_coverage(best) <= risk_by_coverage(ranking) + 1e-12).all()
     assert selective_figures({"it": best}, resamples=2)["it"].e_aurc.value == pytest.approx(0, abs=1e-12)
     assert own.e_aurc.value == pytest.approx(own.aurc.value - risk_by_coverage(best).mean(), abs=1e-12)
@@ -84,8 +84,8 @@ def test_intervals_are_those_of_a_slow_loop_over_draws() -> None:
         values = []
         for ranking in (BAD, GOOD):
             again = Ranking(ranking.uncertainty[drawn], ranking.correct[drawn])
-            aurc, best = risk_by_coverage(again).mean(), risk_by_coverage(perfect(again)).mean()
-            values.append((aurc, aurc - best, np.trapezoid(errors_kept(again), dx=1 / 600) / 600))
+            aurc, best = risk_by_coverage(again).mean(), risk_by_coverage(perfect_ranking(again)).mean()
+            values.append((aurc, aurc - best, np.trapezoid(cumulative_errors(again), dx=1 / 600) / 600))
         found.append([*values[0], *values[1], values[0][2] - values[1][2]])
     low, high = np.quantile(found, [0.025, 0.975], axis=0)
     ours = selective_figures({"bad": BAD, "good": GOOD})
@@ -99,9 +99,9 @@ def test_intervals_are_those_of_a_slow_loop_over_draws() -> None:
 
 def test_what_ties_with_the_best_is_told_from_what_is_worse() -> None:
     figures = selective_figures(RANKINGS)
-    assert set(tied_with_best(figures)) == {"good", "alike"}
+    assert set(find_ties_with_best(figures)) == {"good", "alike"}
     assert not figures["bad"].ties_with_best
-    best = tied_with_best(figures)[0]
+    best = find_ties_with_best(figures)[0]
     assert figures[best].above_best.value == 0
     assert figures[best].augrc.value == min(each.augrc.value for each in figures.values())
 
@@ -111,7 +111,7 @@ def test_differences_are_beyond_the_range_over_all_orders_of_a_slow_loop() -> No
     random, ranges = np.random.default_rng(7), []
 
     def augrc(ranking: Ranking) -> float:
-        return float(np.trapezoid(errors_kept(ranking), dx=1 / 600) / 600)
+        return float(np.trapezoid(cumulative_errors(ranking), dx=1 / 600) / 600)
 
     for _ in range(400):
         drawn = np.sort(random.integers(600, size=600))
@@ -133,7 +133,7 @@ def test_equally_good_scores_tie_and_one_that_knows_nothing_does_not() -> None:
 def test_predictions_of_two_models_are_compared_by_their_own_mistakes() -> None:
     better = Ranking(GOOD.uncertainty, GOOD.correct | (RANDOM.random(600) < 0.7))
     figures = selective_figures({"worse": GOOD, "better": better})
-    assert tied_with_best(figures) == ["better"]
+    assert find_ties_with_best(figures) == ["better"]
 
 
 def test_bands_hold_the_curve_and_are_as_wide_as_it_varies() -> None:

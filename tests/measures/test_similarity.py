@@ -40,7 +40,7 @@ def test_components_are_those_of_scikit_learn_s_full_decomposition() -> None:
 def test_images_that_are_read_in_small_blocks_have_the_same_components(dtype, monkeypatch: pytest.MonkeyPatch) -> None:
     images = some_images(40).astype(dtype)
     whole = principal_components(images)
-    monkeypatch.setattr(similarity, "BLOCK_BYTES", 7 * 4 * images[0].size)
+    monkeypatch.setattr(similarity, "IMAGE_BLOCK_BYTES", 7 * 4 * images[0].size)
     sliced = SlicedOnly(images)
     np.testing.assert_allclose(principal_components(sliced), whole, atol=1e-2)
     assert sliced.longest == 7
@@ -57,8 +57,8 @@ def test_images_that_are_read_in_small_blocks_have_the_same_components(dtype, mo
 def test_progress_is_told_to_the_end_and_what_it_raises_stops_the_work(
     compute: Callable[[Callable[[int, int], None]], np.ndarray], total: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(similarity, "BLOCK_BYTES", 7 * 4 * some_images(1)[0].size)
-    monkeypatch.setattr(similarity, "TOLD_TEXTS", 7)
+    monkeypatch.setattr(similarity, "IMAGE_BLOCK_BYTES", 7 * 4 * some_images(1)[0].size)
+    monkeypatch.setattr(similarity, "REPORTED_TEXTS", 7)
     told: list[tuple[int, int]] = []
     compute(lambda done, of: told.append((done, of)))
     assert len(told) > 5
@@ -107,7 +107,7 @@ def test_images_that_are_all_the_same_have_no_components() -> None:
 def test_large_images_are_averaged_down_to_some_thousand_values(shape: tuple[int, int, int]) -> None:
     stride = similarity._stride(shape)
     image = np.random.default_rng(0).random((2, *shape), dtype=np.float32)
-    small = similarity._averaged(image, stride)
+    small = similarity._downscale(image, stride)
     assert similarity.MOST_VALUES / 5 < small[0].size <= similarity.MOST_VALUES
     np.testing.assert_allclose(small[:, 0, 0], image[:, :stride, :stride].mean(axis=(1, 2)), rtol=1e-4)
     rows, columns = (-(-size // stride) * stride - stride for size in shape[:2])

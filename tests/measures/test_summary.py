@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcviz.measures import scores, summarise
-from mcviz.measures.summary import BINS
+from mcviz.measures.summary import HISTOGRAM_BINS, occlusion_effects
 
 
 @pytest.mark.parametrize("passes", [1, 2, 40])
@@ -41,9 +41,9 @@ def test_a_histogram_holds_every_pass_in_its_hundredth(values: list[float]) -> N
     steps = np.rint(np.array(values) * 65534) / np.float32(65534)  # as they are stored
     probs = np.stack([steps, 1 - steps], axis=-1).astype(np.float32)
     found = summarise(probs).histograms
-    assert found.shape == (2, BINS)
+    assert found.shape == (2, HISTOGRAM_BINS)
     for c in range(2):
-        assert found[c].tolist() == np.histogram(probs[:, c], BINS, (0, 1))[0].tolist()
+        assert found[c].tolist() == np.histogram(probs[:, c], HISTOGRAM_BINS, (0, 1))[0].tolist()
         assert found[c].sum() == len(values)
 
 
@@ -51,3 +51,11 @@ def test_a_histogram_holds_every_pass_in_its_hundredth(values: list[float]) -> N
 def test_arrays_that_are_not_one_example_s_passes_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="Received: shape"):
         summarise(np.zeros(shape, np.float32))
+
+
+def test_passes_that_differ_but_lose_the_same_have_no_spread() -> None:
+    whole = np.array([[0.9, 0.1], [0.5, 0.5]])
+    hidden = np.array([[[0.7, 0.3], [0.9, 0.1]], [[0.3, 0.7], [0.3, 0.7]]])
+    effects = occlusion_effects(whole, hidden)
+    np.testing.assert_allclose(effects.mean, [[0.2, -0.2], [0.1, -0.1]])
+    np.testing.assert_allclose(effects.std, [[0, 0], [0.1, 0.1]], atol=1e-12)

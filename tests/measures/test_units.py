@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcviz.measures.units import percent, percent_at_least, significant, with_unit
+from mcviz.measures.units import format_with_unit, percent, percent_at_least, significant
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_lower_bound_keeps_what_is_round(fraction: float, words: str) -> None:
     ],
 )
 def test_only_shares_are_shown_in_percent(value: float, unit: str, words: str) -> None:
-    assert with_unit(value, unit) == words
+    assert format_with_unit(value, unit) == words
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,17 @@ from sklearn.metrics import accuracy_score, cohen_kappa_score
 import mcviz
 from mcviz.errors import InvalidInputError
 from mcviz.figures import png_url
-from mcviz.reviews import Entry, Reviewed, new_entries, outcome, reviewed
-from mcviz.reviews.files import csv, decisions_table, from_label_studio, label_studio, label_studio_setup, npz, parquet
-from mcviz.reviews.store import Row
+from mcviz.reviews import Entry, ReviewSummary, compute_outcome, select_new_entries, summarise_reviews
+from mcviz.reviews.files import (
+    decisions_table,
+    encode_csv,
+    encode_label_studio,
+    encode_npz,
+    encode_parquet,
+    label_studio_setup,
+    read_label_studio,
+)
+from mcviz.reviews.store import ReviewRow
 from tests.runs.making import make
 
 EXAMPLES = 12
@@ -45,10 +53,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, mcviz.Run]:
     return {name: mcviz.open_run(folder / name) for name in made}
 
 
-def history(*entries: Entry) -> list[Row]:
+def history(*entries: Entry) -> list[ReviewRow]:
     start = datetime(2025, 1, 1, tzinfo=UTC)
     return [
-        Row(
+        ReviewRow(
             number, each.example, each.reviewer, start + timedelta(seconds=number), each.kind, each.class_name,
             each.label, each.note, each.undone,
         )
@@ -79,8 +87,8 @@ ROWS = history(
 
 
 def test_the_latest_that_is_not_undone_counts(runs: dict[str, mcviz.Run]) -> None:
-    known = reviewed(runs["labelled"], ROWS)
-    assert {(each.example, each.kind, each.class_index) for each in known.of("Bob").values()} == {
+    known = summarise_reviews(runs["labelled"], ROWS)
+    assert {(each.example, each.kind, each.class_index) for each in known.decisions_by("Bob").values()} == {
         (0, "class", 1), (5, "class", 2), (6, "class", 2),
     }  # fmt: skip
     assert known.notes == {(5, "Bob"): "*why?*"}
@@ -89,7 +97,7 @@ def test_the_latest_that_is_not_undone_counts(runs: dict[str, mcviz.Run]) -> Non
 
 
 def test_corrected_labels_are_those_that_nobody_contradicts(runs: dict[str, mcviz.Run]) -> None:
-    run, found = runs["labelled"], outcome(runs["labelled"], reviewed(runs["labelled"], ROWS))
+    run, found = runs["labelled"], compute_outcome(runs["labelled"], summarise_reviews(runs["labelled"], ROWS))
     assert found.labels.tolist() == [1, 1, -1, -1, 1, 2, 2, 1, 2, 0, 1, 2]
     assert np.flatnonzero(~found.mask).tolist() == [2, 3]
     assert np.flatnonzero(found.settled).tolist() == [0, 1, 2, 3, 6]
@@ -125,13 +133,15 @@ def test_whether_the_label_is_wrong_and_which_class_is_right_are_two_questions(
     runs: dict[str, mcviz.Run], answers: str
 ) -> None:
     given = zip("ABC", answers.split(), strict=False)
-    known = reviewed(runs["labelled"], history(*(answer(3, *each) for each in given)))  # an example of the label 0
-    found, (label, settled) = outcome(runs["labelled"], known), DECIDED[answers]
+    known = summarise_reviews(
+        runs["labelled"], history(*(answer(3, *each) for each in given))
+    )  # an example of the label 0
+    found, (label, settled) = compute_outcome(runs["labelled"], known), DECIDED[answers]
     assert (found.labels[3], found.mask[3], found.settled[3]) == (label, label >= 0, settled)
     assert found.label_errors[3] == ("0" not in answers)
     assert found.disagreements == len(known.disagreements()) == (not settled)
     assert found.agreement_with_labels == (None if "0" in answers and not settled else float(answers[0] == "0"))
-    with np.load(io.BytesIO(npz(runs["labelled"], known))) as exported:
+    with np.load(io.BytesIO(encode_npz(runs["labelled"], known))) as exported:
         assert (exported["labels"][3], exported["mask"][3], exported["reviewed"][3]) == (label, label >= 0, settled)
 
 
@@ -145,7 +155,7 @@ def test_whether_the_label_is_wrong_and_which_class_is_right_are_two_questions(
 def test_what_is_exported_is_what_all_decisions_leave_possible(
     runs: dict[str, mcviz.Run], said: list[tuple[int, str, str]], name: str
 ) -> None:
-    found = outcome(runs[name], reviewed(runs[name], history(*(answer(*each) for each in said))))
+    found = compute_outcome(runs[name], summarise_reviews(runs[name], history(*(answer(*each) for each in said))))
     latest = {(example, reviewer): given for example, reviewer, given in said}
     for example in range(EXAMPLES):
         label = LABELS[example] if name == "labelled" else -1
@@ -164,21 +174,21 @@ def test_what_is_exported_is_what_all_decisions_leave_possible(
 
 
 def test_without_labels_there_is_what_can_be_known(runs: dict[str, mcviz.Run]) -> None:
-    found = outcome(runs["unlabelled"], reviewed(runs["unlabelled"], ROWS))
+    found = compute_outcome(runs["unlabelled"], summarise_reviews(runs["unlabelled"], ROWS))
     assert found.labels.tolist() == [1, 1, -1, -1, -1, -1, 2, -1, -1, -1, -1, -1]
     assert found.accuracy_before is found.agreement_with_labels is None
     assert not found.label_errors.any()
     assert found.accuracy_after == found.agreement_with_model
-    nothing = outcome(runs["unlabelled"], Reviewed())
+    nothing = compute_outcome(runs["unlabelled"], ReviewSummary())
     assert nothing.accuracy_after is nothing.agreement_with_model is None
 
 
 def test_decisions_mean_the_same_class_by_its_name(runs: dict[str, mcviz.Run]) -> None:
-    found = reviewed(runs["renamed"], ROWS)
-    assert found.of("Ada")[5].class_index == 1
+    found = summarise_reviews(runs["renamed"], ROWS)
+    assert found.decisions_by("Ada")[5].class_index == 1
     assert found.foreign == 3  # two owls, and a label that is named otherwise here
-    relabelled = reviewed(runs["relabelled"], ROWS)
-    assert 3 not in relabelled.of("Ada")
+    relabelled = summarise_reviews(runs["relabelled"], ROWS)
+    assert 3 not in relabelled.decisions_by("Ada")
     assert relabelled.foreign == 1
 
 
@@ -187,7 +197,7 @@ def test_agreement_is_scikit_learn_s_kappa(runs: dict[str, mcviz.Run], said: lis
     entries = [Entry(e, who, "none") if c < 0 else as_class(e, c, who) for e, who, c in said]
     latest = {(who, e): c for e, who, c in said}
     both = [e for e in range(EXAMPLES) if ("A", e) in latest and ("B", e) in latest]
-    found = reviewed(runs["labelled"], history(*entries)).agreements()
+    found = summarise_reviews(runs["labelled"], history(*entries)).agreements()
     assert len(found) == bool(both)
     if both:
         answers = [[latest[who, e] for e in both] for who in "AB"]
@@ -200,22 +210,24 @@ def test_agreement_is_scikit_learn_s_kappa(runs: dict[str, mcviz.Run], said: lis
 
 @pytest.mark.parametrize("name", ["labelled", "unlabelled", "numbers"])
 @pytest.mark.parametrize("rows", [ROWS, []])
-def test_tables_load_as_they_were_written(runs: dict[str, mcviz.Run], name: str, rows: list[Row]) -> None:
-    known = reviewed(runs[name], rows)
+def test_tables_load_as_they_were_written(runs: dict[str, mcviz.Run], name: str, rows: list[ReviewRow]) -> None:
+    known = summarise_reviews(runs[name], rows)
     table = decisions_table(runs[name], known)
     assert len(table) == len(known.decisions)
     assert table["class_name"].dropna().isin(NAMES).all()
-    pd.testing.assert_frame_equal(pd.read_parquet(io.BytesIO(parquet(runs[name], known))), table, check_dtype=False)
-    read = pd.read_csv(io.BytesIO(csv(runs[name], known)), keep_default_na=False)
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(io.BytesIO(encode_parquet(runs[name], known))), table, check_dtype=False
+    )
+    read = pd.read_csv(io.BytesIO(encode_csv(runs[name], known)), keep_default_na=False)
     for column in ("example", "id", "reviewer", "decision", "note"):
         assert read[column].astype(str).tolist() == table[column].astype(str).tolist()
 
 
 @pytest.mark.parametrize("name", ["labelled", "unlabelled"])
 def test_corrected_labels_load_without_pickle(runs: dict[str, mcviz.Run], name: str) -> None:
-    known = reviewed(runs[name], ROWS)
-    found, given = outcome(runs[name], known), LABELS if name == "labelled" else np.full(EXAMPLES, -1)
-    with np.load(io.BytesIO(npz(runs[name], known)), allow_pickle=False) as file:
+    known = summarise_reviews(runs[name], ROWS)
+    found, given = compute_outcome(runs[name], known), LABELS if name == "labelled" else np.full(EXAMPLES, -1)
+    with np.load(io.BytesIO(encode_npz(runs[name], known)), allow_pickle=False) as file:
         assert file["labels"].tolist() == found.labels.tolist()
         assert file["mask"].tolist() == (file["labels"] >= 0).tolist()
         assert file["reviewed"].tolist() == found.settled.tolist()
@@ -224,35 +236,35 @@ def test_corrected_labels_load_without_pickle(runs: dict[str, mcviz.Run], name: 
 
 
 def test_corrected_labels_are_those_of_a_new_run(runs: dict[str, mcviz.Run], tmp_path: Path) -> None:
-    known = reviewed(runs["labelled"], ROWS)
-    with np.load(io.BytesIO(npz(runs["labelled"], known)), allow_pickle=False) as file:
+    known = summarise_reviews(runs["labelled"], ROWS)
+    with np.load(io.BytesIO(encode_npz(runs["labelled"], known)), allow_pickle=False) as file:
         labels, mask = file["labels"], file["mask"]
     passes = np.stack([runs["labelled"].probs(example) for example in np.flatnonzero(mask)], axis=1)
     mcviz.write_run(tmp_path / "new", passes, labels=labels[mask])
     accuracy = mcviz.open_run(tmp_path / "new").ensemble_accuracy[-1]
-    assert accuracy == pytest.approx(outcome(runs["labelled"], known).accuracy_after)
+    assert accuracy == pytest.approx(compute_outcome(runs["labelled"], known).accuracy_after)
 
 
 @pytest.mark.parametrize("name", ["labelled", "unlabelled", "numbers"])
 def test_what_label_studio_is_given_comes_back_as_it_was(runs: dict[str, mcviz.Run], name: str) -> None:
     run = runs[name]
     rows = [row for row in ROWS if row.kind != "wrong_label" or run.labels is not None]
-    known = reviewed(run, rows)
-    content = label_studio(run, known)
+    known = summarise_reviews(run, rows)
+    content = encode_label_studio(run, known)
     for task in json.loads(content):
         assert task["data"]["id"] == run.scores()["id"][task["data"]["example"]]
         for result in [*task["predictions"], *task["annotations"]]:
             assert {each["type"] for each in result["result"]} <= {"choices", "textarea"}
             assert all({"from_name", "to_name", "value"} <= set(each) for each in result["result"])
-    entries = from_label_studio(run, content)
-    again = reviewed(run, history(*entries))
+    entries = read_label_studio(run, content)
+    again = summarise_reviews(run, history(*entries))
     assert again.by_example().keys() == known.by_example().keys()
     for example, decisions in known.by_example().items():
         said = {(each.reviewer, each.kind, each.class_index) for each in decisions}
         assert {(each.reviewer, each.kind, each.class_index) for each in again.by_example()[example]} == said
     assert again.notes == known.notes
-    assert new_entries(entries, known, run.class_names) == []
-    assert new_entries(entries, Reviewed(), run.class_names) == entries
+    assert select_new_entries(entries, known, run.class_names) == []
+    assert select_new_entries(entries, ReviewSummary(), run.class_names) == entries
 
 
 @pytest.mark.parametrize("form", [{}, {"keep": False}, {"kind": "text"}, {"kind": "row"}, {"kind": "none"}])
@@ -275,7 +287,7 @@ def test_a_project_that_is_set_up_as_told_shows_each_example_and_its_decisions(
     choices = [each.get("value") for each in setup.iter("Choice")]
     assert [each.get("hotkey") for each in setup.iter("Choice")] == [None, None, "7", None, None]
     assert choices[:3] == list(names)
-    for task in json.loads(label_studio(run, reviewed(run, rows), png_url)):
+    for task in json.loads(encode_label_studio(run, summarise_reviews(run, rows), png_url)):
         example, content = task["data"]["example"], task["data"][shown.get("value").removeprefix("$")]
         if shown.tag == "Image":
             picture = Image.open(io.BytesIO(base64.b64decode(content.removeprefix("data:image/png;base64,"))))
@@ -311,22 +323,22 @@ def exported(**changes: object) -> bytes:
 
 def test_what_label_studio_exports_is_read(runs: dict[str, mcviz.Run]) -> None:
     run, label = runs["labelled"], NAMES[LABELS[4]]
-    assert from_label_studio(run, exported()) == [
+    assert read_label_studio(run, exported()) == [
         Entry(4, "Label Studio, user 2", "class", class_name="dög", label=label)
     ]
-    (who,) = from_label_studio(run, exported(annotations__0__completed_by={"id": 2, "email": "ada@example.org"}))
+    (who,) = read_label_studio(run, exported(annotations__0__completed_by={"id": 2, "email": "ada@example.org"}))
     assert who.reviewer == "ada@example.org"
     named = {"annotations__0__result__0__meta": {"text": ["Ada"]}}
-    assert [each.reviewer for each in from_label_studio(run, exported(**named))] == ["Ada"]
-    (changed,) = from_label_studio(run, exported(**named, annotations__0__updated_by=5))
+    assert [each.reviewer for each in read_label_studio(run, exported(**named))] == ["Ada"]
+    (changed,) = read_label_studio(run, exported(**named, annotations__0__updated_by=5))
     assert changed.reviewer == "Label Studio, user 5"  # what Ada decided is another class now, and not by her
-    (changed,) = from_label_studio(
+    (changed,) = read_label_studio(
         run, exported(**named, annotations__0__updated_by=2, annotations__0__completed_by={"id": 2, "email": "b@x.org"})
     )
     assert changed.reviewer == "b@x.org"
-    (skipped,) = from_label_studio(run, exported(annotations__0__was_cancelled=True, annotations__0__result=[]))
+    (skipped,) = read_label_studio(run, exported(annotations__0__was_cancelled=True, annotations__0__result=[]))
     assert skipped.kind == "skip"
-    assert from_label_studio(run, exported(annotations=[])) == []
+    assert read_label_studio(run, exported(annotations=[])) == []
 
 
 @pytest.mark.parametrize(
@@ -346,7 +358,7 @@ def test_what_label_studio_exports_is_read(runs: dict[str, mcviz.Run]) -> None:
 )
 def test_a_file_that_does_not_fit_is_refused_in_one_line(runs: dict[str, mcviz.Run], content: bytes, said: str) -> None:
     with pytest.raises(InvalidInputError, match=said) as caught:
-        from_label_studio(runs["labelled"], content)
+        read_label_studio(runs["labelled"], content)
     assert "\n" not in str(caught.value)
     assert "\x1b" not in str(caught.value)
 
@@ -354,6 +366,6 @@ def test_a_file_that_does_not_fit_is_refused_in_one_line(runs: dict[str, mcviz.R
 @pytest.mark.parametrize("example", [-1, EXAMPLES, True, "4", 4.0])
 def test_without_ids_an_example_is_named_by_its_number(runs: dict[str, mcviz.Run], example: object) -> None:
     with pytest.raises(InvalidInputError, match="Task 1 is about the example"):
-        from_label_studio(runs["numbers"], exported(data={"example": example}))
-    (found,) = from_label_studio(runs["numbers"], exported(data={"example": 4}))
+        read_label_studio(runs["numbers"], exported(data={"example": example}))
+    (found,) = read_label_studio(runs["numbers"], exported(data={"example": 4}))
     assert found.example == 4

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import mcviz
 from mcviz.errors import CorruptReviewsError, InvalidInputError, StorageError
-from mcviz.reviews import Entry, Reviews, reviews_of, store
+from mcviz.reviews import Entry, Reviews, open_reviews, store
 
 pytestmark = pytest.mark.lowest
 
@@ -385,8 +385,8 @@ def test_runs_over_the_same_examples_share_their_reviews(tmp_path: Path, users: 
     one, other = made(tmp_path / "one", 0), made(tmp_path / "other", 1, labels=[0, 1, 2, 0, 1, 2])
     assert one.digest != other.digest
     before = sorted((tmp_path / "one").rglob("*"))
-    reviews_of(one).add(2, "Ada", "class", class_name="1")
-    assert reviews_of(other).rows() == reviews_of(one).rows() != []
+    open_reviews(one).add(2, "Ada", "class", class_name="1")
+    assert open_reviews(other).rows() == open_reviews(one).rows() != []
     assert sorted((tmp_path / "one").rglob("*")) == before
     assert mcviz.verify_run(tmp_path / "one")
     assert not users.exists()
@@ -398,12 +398,12 @@ def test_where_nothing_can_be_written_reviews_go_to_the_user_s_folder(
     run = made(tmp_path / "cache" / "one", 0)
     with monkeypatch.context() as patch:
         patch.setattr(os, "access", lambda *_: False)
-        reviews_of(run).add(0, "Ada", "skip")
-    assert list(users.rglob("*.sqlite")) == [reviews_of(run).path]  # and are found there later on
+        open_reviews(run).add(0, "Ada", "skip")
+    assert list(users.rglob("*.sqlite")) == [open_reviews(run).path]  # and are found there later on
 
 
 def test_the_shipped_run_of_a_package_has_its_reviews_in_the_user_s_folder(
     tmp_path: Path, users: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "PACKAGE", tmp_path / "package")
-    assert reviews_of(made(tmp_path / "package" / "cache" / "one", 0)).path.is_relative_to(users)
+    assert open_reviews(made(tmp_path / "package" / "cache" / "one", 0)).path.is_relative_to(users)

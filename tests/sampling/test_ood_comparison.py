@@ -13,7 +13,7 @@ from mcviz import Run
 from mcviz.cli import main
 from mcviz.data import KINDS
 from mcviz.errors import InvalidInputError
-from mcviz.measures.detectors import CONFIDENCE, DETECTORS, NEIGHBOURS_OF_LAST, UNEXPLAINED, VERDICT
+from mcviz.measures.detectors import DETECTORS, DROPOUT_OFF, NEIGHBOURS_OF_LAST, UNEXPLAINED, VERDICT
 from mcviz.runs.ood_scores import OODScores, load_ood_scores, ood_in_words, save_ood_scores
 from mcviz.sampling import Sampler
 from mcviz.sampling.ood import split_halves
@@ -62,7 +62,7 @@ def test_every_set_of_the_kind_is_judged_by_every_detector(run: Run, compared: O
 
 def test_an_auroc_is_the_share_of_pairs_that_are_in_the_right_order(compared: OODScores) -> None:
     each = compared.sets[0]
-    for name in (VERDICT, CONFIDENCE, "mutual_information"):
+    for name in (VERDICT, DROPOUT_OFF, "mutual_information"):
         own, others = compared.own.scores[name][:, None], each.scores[name]
         pairs = (others > own).mean() + 0.5 * (others == own).mean()
         assert each.figures[name][0].auroc == pytest.approx(pairs)

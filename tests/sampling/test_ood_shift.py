@@ -12,7 +12,7 @@ from keras import layers
 
 import mcviz
 from mcviz.cli import main
-from mcviz.cli import trust as commands
+from mcviz.cli import referral as commands
 from mcviz.data import DataSet, uniform_noise
 from mcviz.errors import InvalidInputError
 from mcviz.runs import Run

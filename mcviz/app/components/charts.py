@@ -12,7 +12,7 @@ import streamlit as st
 
 from mcviz.app.components.histograms import pass_histograms
 from mcviz.app.wording import all_as_markdown, counted, votes
-from mcviz.figures import class_probabilities, picture_url, shown_classes, with_large_letters
+from mcviz.figures import class_probabilities, enlarge_letters, picture_url, select_classes
 from mcviz.measures import PassSummary, percent
 
 PICTURE_WIDTH = 280
@@ -23,7 +23,7 @@ def chart(figure: go.Figure, key: str, spoken: str) -> None:
     """Render a plotly chart without a toolbar, and a sentence for those who cannot see it."""
     height: Literal["stretch", "content"] = "content"
     if _FOR_AN_AUDIENCE.get():
-        figure, height = with_large_letters(figure), "stretch"
+        figure, height = enlarge_letters(figure), "stretch"
     config = {"displayModeBar": False, "scrollZoom": False}
     st.plotly_chart(figure, key=key, config=config, height=height, alt=spoken)
 
@@ -65,7 +65,7 @@ def render_empty_selection() -> None:
 
 def class_table(summary: PassSummary, class_names: Sequence[str]) -> None:
     """Render mean and std of the classes' probabilities over the passes, in percent; of many classes a few."""
-    shown = shown_classes(summary.mean)
+    shown = select_classes(summary.mean)
     rows = pd.DataFrame(
         {
             "class": all_as_markdown([class_names[c] for c in shown]),
@@ -93,7 +93,7 @@ def class_charts(summary: PassSummary, class_names: Sequence[str], label: int | 
     likeliest = summary.prediction
     spoken = f"{percent(summary.mean[likeliest])} for {class_names[likeliest]}; {votes(summary, class_names)}."
     st.header("What the ensemble predicts", anchor=False)
-    shown = len(shown_classes(summary.mean))
+    shown = len(select_classes(summary.mean))
     if shown < len(class_names):
         and_label = "" if label is None else " and the label"
         st.caption(f"The likeliest {shown} of {len(class_names):,} classes{and_label} are shown, here and below.")

@@ -10,8 +10,8 @@ import streamlit as st
 
 from mcviz.app.components.assets import load_assets
 from mcviz.app.wording import abbreviated
-from mcviz.figures import by_role, shown_classes
-from mcviz.figures.classes import OTHERS
+from mcviz.figures import group_by_role, select_classes
+from mcviz.figures.passes import OTHER_CLASSES
 from mcviz.measures import PassSummary, percent
 
 TICKS = (1, 2, 5, 10, 25, 50, 250, 500, 1000, 2500, 5000, 10000)  # passes
@@ -59,19 +59,19 @@ def class_panels(summary: PassSummary, class_names: Sequence[str], label: int | 
         label: its index, where it is known.
 
     Returns:
-        For each of `shown_classes` its name, its role and the role's colour, how many passes fall into each hundredth,
+        For each of `select_classes` its name, its role and the role's colour, how many passes fall into each hundredth,
         and the mean and the standard deviation, also as a sentence.
     """
     mean, std = summary.mean, summary.std
     panels: dict[int, dict[str, object]] = {}
-    shown = shown_classes(mean, label)
-    for role, colour, members in by_role(summary.prediction, label, shown):
+    shown = select_classes(mean, label)
+    for role, colour, members in group_by_role(summary.prediction, label, shown):
         for c in members:
             counts = summary.histograms[c]
             most, value = int(counts.argmax()), f"{percent(mean[c])} ± {percent(std[c])}"
             panels[c] = {
                 "name": class_names[c],
-                "role": "" if role == OTHERS else role,
+                "role": "" if role == OTHER_CLASSES else role,
                 "colour": colour,
                 "counts": counts.tolist(),
                 "value": abbreviated(value),

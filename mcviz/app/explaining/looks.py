@@ -25,7 +25,7 @@ from mcviz.app.state import PageState
 from mcviz.app.tasks import task_of
 from mcviz.app.tasks.base import CloserLook, ExampleContext
 from mcviz.app.wording import counted
-from mcviz.measures.occlusion import Effects, occlusion_effects
+from mcviz.measures.summary import OcclusionEffects, occlusion_effects
 from mcviz.runs import Run
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _passes(run: Run) -> int:
     return min(run.passes, PASSES)
 
 
-def _effects(run: Run, content: Any, parts: Parts, stoppable: bool) -> Effects | None:
+def _effects(run: Run, content: Any, parts: Parts, stoppable: bool) -> OcclusionEffects | None:
     """The effects of all parts on all predicted numbers; None where they were stopped.
 
     Args:
@@ -137,7 +137,7 @@ def _effects(run: Run, content: Any, parts: Parts, stoppable: bool) -> Effects |
         parts: of the input.
         stoppable: whether there is a button to stop; one in a fragment would wait until all is done.
     """
-    found: dict[tuple[str, str], Effects] = session_store().setdefault(KEPT, {})
+    found: dict[tuple[str, str], OcclusionEffects] = session_store().setdefault(KEPT, {})
     key = run.digest, hashlib.sha256(as_bytes(as_batch(content))).hexdigest()
     if key in found:
         return found[key]
@@ -155,7 +155,7 @@ def _effects(run: Run, content: Any, parts: Parts, stoppable: bool) -> Effects |
     return effects
 
 
-def _computed(run: Run, content: Any, parts: Parts) -> Effects:
+def _computed(run: Run, content: Any, parts: Parts) -> OcclusionEffects:
     """The effects, block by block, so that memory stays bounded whatever the size of an input."""
     prepared, passes = sampler(run), _passes(run)
 
@@ -172,7 +172,7 @@ def _computed(run: Run, content: Any, parts: Parts) -> Effects:
             stop = min(start + step, parts.count)
             found.append(occlusion_effects(whole, predicted(parts.hidden(start, stop))))
             progress(stop, parts.count)
-    return Effects(np.concatenate([each.mean for each in found]), np.concatenate([each.std for each in found]))
+    return OcclusionEffects(np.concatenate([each.mean for each in found]), np.concatenate([each.std for each in found]))
 
 
 def _stop() -> None:

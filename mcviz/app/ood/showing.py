@@ -12,10 +12,10 @@ from mcviz.app.resources import class_names
 from mcviz.app.session import widget_value
 from mcviz.app.state import PageState, choose_name, go
 from mcviz.app.wording import as_markdown
-from mcviz.figures.detection import auroc_of_sets, ood_score_distributions, roc_curve, shades
+from mcviz.figures.detection import auroc_of_sets, ood_score_distributions, roc_curve, shade_cells
 from mcviz.measures import percent
 from mcviz.measures.detection import roc_points
-from mcviz.measures.detectors import CONFIDENCE, VERDICT
+from mcviz.measures.detectors import DROPOUT_OFF, VERDICT
 from mcviz.runs import Run
 from mcviz.runs.ood_scores import OODScores, OODSet, ood_in_words
 from mcviz.text import one_line
@@ -53,7 +53,7 @@ def dots(run: Run, found: OODScores) -> None:
     )
     st.caption(
         "1 is perfect, 0.5 guessing, with 95% intervals. Of this run's held-out examples "
-        f"{found.own.stopped.written(percent)} are stopped; at most 5% should be."
+        f"{found.own.stopped.format(percent)} are stopped; at most 5% should be."
     )
     if found.calibrated < FEW:
         st.caption(
@@ -69,7 +69,7 @@ def table(found: OODScores) -> None:
     columns = {name: list(map(of_set, sets)) for name, of_set in VERDICT_COLUMNS.items()}
     shown = pd.DataFrame(columns | dict(zip(found.labels.values(), aurocs.T, strict=True)))
     shown.index = pd.Index(_different([one_line(each.label) for each in sets]), name="set")
-    colours = np.hstack([np.full((len(sets), len(VERDICT_COLUMNS)), "", object), shades(aurocs)])
+    colours = np.hstack([np.full((len(sets), len(VERDICT_COLUMNS)), "", object), shade_cells(aurocs)])
     st.dataframe(
         shown.style.format("{:.3f}", subset=list(found.labels.values())).apply(lambda _: colours, axis=None),
         key="ood-table",
@@ -104,7 +104,7 @@ def behind(run: Run, found: OODScores, state: PageState) -> None:
         spoken = f"Distributions of the OOD score of this run's examples and of {each.label}."
         chart(ood_score_distributions(edges, of_own, of_others, names), "ood-distributions", spoken)
     with right:
-        other = VERDICT if name == CONFIDENCE else CONFIDENCE
+        other = VERDICT if name == DROPOUT_OFF else DROPOUT_OFF
         curves = [roc_points(found.own.scores[which], each.scores[which], RATES) for which in (name, other)]
         figure = roc_curve(RATES, curves[0], label, curves[1], found.labels[other], "this run's examples")
         chart(figure, "ood-roc", f"ROC curve of {label} beside that of {found.labels[other]}.")

@@ -68,7 +68,7 @@ def rank_in(selection: Selection, rank: int) -> str:
         return "No example passes all of these filters, so there is none to step through. Take one off."
     score = run_scores(selection.run)[selection.score]
     order = f", {extremes(score)[1]} first" if selection.state.order == CONFIDENT_FIRST else ""
-    by = f"by {score.in_sentence}{order}"
+    by = f"by {score.inline_label}{order}"
     if rank < 0:
         return f"This example is not among the selected ones; Next goes to the first of those {by}."
     selected = " selected" if selection.filters != Filters() else ""

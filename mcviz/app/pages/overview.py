@@ -35,7 +35,7 @@ def most_uncertain(run: Run, state: PageState) -> None:
     end = "lowest" if score.uncertain_when == "low" else "highest"
     st.header("What it is most uncertain about", anchor=False)
     marked = "✗ marks a wrong prediction." if has(run, "labels") and task_of(run).marks_mistakes else ""
-    st.caption(f"The examples with the {end} {score.in_sentence}. {marked} Click one to open it.")
+    st.caption(f"The examples with the {end} {score.inline_label}. {marked} Click one to open it.")
     tiles(run, state, ranking(run, score.name)[:SHOWN], 1, score.name, key="most-uncertain")
     link_to(UNCERTAIN, "All examples, ranked", ":material/arrow_forward:")
 

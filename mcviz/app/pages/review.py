@@ -17,8 +17,8 @@ from mcviz.app.session import session_store
 from mcviz.app.state import ORDERS, choose_name
 from mcviz.app.wording import as_markdown, extremes
 from mcviz.permission import may_write, refusal
-from mcviz.reviews import reviewed, reviews_of
-from mcviz.reviews.store import LONGEST_NAME
+from mcviz.reviews import open_reviews, summarise_reviews
+from mcviz.reviews.store import LONGEST_REVIEWER
 from mcviz.text import printable
 
 REVIEWER = "reviewer"  # of the session
@@ -48,7 +48,7 @@ if may_write():
         if login is None:
             st.session_state.setdefault("reviewer-name", session_store().get(REVIEWER, ""))
             typed = st.text_input(
-                "Reviewer", max_chars=LONGEST_NAME, placeholder="your name", width=220, key="reviewer-name"
+                "Reviewer", max_chars=LONGEST_REVIEWER, placeholder="your name", width=220, key="reviewer-name"
             )
             session_store()[REVIEWER] = printable(typed.strip())  # which stays where another page has no such field
         else:
@@ -56,15 +56,15 @@ if may_write():
 else:
     part = "results"
     st.info(f"Nothing can be reviewed here: {as_markdown(refusal())}.", icon=":material/lock:")
-reviewer = login[:LONGEST_NAME] if login else session_store().get(REVIEWER, "")
-reviews = reviews_of(run)
+reviewer = login[:LONGEST_REVIEWER] if login else session_store().get(REVIEWER, "")
+reviews = open_reviews(run)
 if part == "results":
     results(run, reviews)
     st.stop()
 if part == "disputes":
     # A dispute that is settled keeps its place in the queue of this visit.
     disputed: set[int] = session_store().setdefault(f"disputed-{run.digest}", set())
-    disputed.update(reviewed(run, reviews.rows()).disagreements())
+    disputed.update(summarise_reviews(run, reviews.rows()).disagreements())
     if not disputed:
         st.info("No example is disputed.", icon=":material/handshake:")
         st.stop()
@@ -79,7 +79,7 @@ else:
     with st.container(horizontal=True, vertical_alignment="center"):
         score = run_scores(run)[state.score]
         first = extremes(score)[ORDERS.index(state.order)]
-        st.caption(f"By {score.in_sentence}, {first} first.", width="content")
+        st.caption(f"By {score.inline_label}, {first} first.", width="content")
         link_to(UNCERTAIN, "Choose other examples")
 if len(selection.examples) == 0:
     render_empty_selection()

@@ -10,7 +10,7 @@ from mcviz.app.needs import has
 from mcviz.app.probe.predicting import predict
 from mcviz.app.probe.verdict import detector_for, less_usual_examples, show_reasons
 from mcviz.app.tasks.story import Step
-from mcviz.measures.ood import RARE
+from mcviz.measures.ood import OOD_P_VALUE
 from mcviz.runs import Run
 
 
@@ -36,7 +36,7 @@ def noise_stopped(run: Run) -> Step:
     if verdict.is_ood:
         return (
             f"But noise can be stopped before anybody believes the answer: this is **out of distribution**. {usual} Of "
-            f"inputs like the run's own, at most {RARE:.0%} are stopped as well.",
+            f"inputs like the run's own, at most {OOD_P_VALUE:.0%} are stopped as well.",
             draw,
         )
     return f"And this noise is not stopped: nothing tells it from the run's examples. {usual}", draw

@@ -187,7 +187,7 @@ def summary(run: Run, sweep: Sweep) -> str:
     """What a sweep found, in short sentences."""
     found = task_of(run).describe_sweep(run, sweep)
     alone = sweep.detector if isinstance(sweep.detector, ScoreDetector) else None
-    by = f", by {alone.score.in_sentence} alone" if alone else ""
+    by = f", by {alone.score.inline_label} alone" if alone else ""
     found.append(f"Out of distribution{by}: {sweep.is_ood.sum():,} of {sweep.done:,}.")
     if sweep.done < sweep.total:
         found.append(f"Stopped after {sweep.done:,} of {sweep.total:,}.")

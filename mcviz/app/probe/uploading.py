@@ -9,7 +9,14 @@ from mcviz.app.session import session_store, widget_value
 from mcviz.app.state import PageState
 from mcviz.app.streamlit_internals import UploadedFile
 from mcviz.data.drawing import LUMA, centred
-from mcviz.data.upload import LARGEST_SIDE, MOST_BYTES, MOST_PIXELS, edge_brightness, fitted, read_picture
+from mcviz.data.upload import (
+    LARGEST_SIDE,
+    MOST_UPLOAD_BYTES,
+    MOST_UPLOAD_PIXELS,
+    edge_brightness,
+    fit_picture,
+    read_picture,
+)
 from mcviz.runs import Run
 from mcviz.text import one_line
 
@@ -26,7 +33,7 @@ def upload_input(run: Run, state: PageState) -> ProbeInput | None:  # noqa: ARG0
         InvalidInputError: a file that is no picture, or one that cannot be used.
     """
     file = st.file_uploader(
-        f"A picture, PNG or JPEG, at most {MOST_BYTES // 2**20} MB and {MOST_PIXELS // 10**6} megapixels",
+        f"A picture, PNG or JPEG, at most {MOST_UPLOAD_BYTES // 2**20} MB and {MOST_UPLOAD_PIXELS // 10**6} megapixels",
         max_upload_size=MOST_TO_SEND,
         key="picture-file",
     )
@@ -49,7 +56,7 @@ def upload_input(run: Run, state: PageState) -> ProbeInput | None:  # noqa: ARG0
     if centre:
         image = centred(picture.astype(np.float32) / 255 @ LUMA, height, width)[..., None]
     else:
-        image = fitted(picture, (height, width, channels))
+        image = fit_picture(picture, (height, width, channels))
     return ProbeInput(image, f"The uploaded picture {one_line(file.name)}")
 
 

@@ -22,7 +22,7 @@ from mcviz.app.wording import as_markdown
 from mcviz.errors import McvizError
 from mcviz.measures import Score, percent
 from mcviz.measures.conformal import conformal_quantile
-from mcviz.measures.ood import COVERAGE, RARE, OODDetector
+from mcviz.measures.ood import COVERAGE, OOD_P_VALUE, OODDetector
 from mcviz.runs import Run
 
 NEARLY_NONE = 1e-9  # of a share: rounding
@@ -92,9 +92,9 @@ class ScoreDetector:
         figures = {
             self.score.label: as_markdown(self.score.format(value)),
             "Examples with a higher one": _share(less_usual),
-            f"Limit, passed by at most {RARE:.0%} of inputs like these": self._limit_in_words(),
+            f"Limit, passed by at most {OOD_P_VALUE:.0%} of inputs like these": self._limit_in_words(),
         }
-        by = f"By {self.score.in_sentence} alone. {self.reason}"
+        by = f"By {self.score.inline_label} alone. {self.reason}"
         return Verdict(value > self._limit(), less_usual, figures, by)
 
     def _values(self, predictions: np.ndarray) -> np.ndarray:
@@ -140,7 +140,7 @@ class FittedDetector:
                 found.p_unexplained[0]
             ),
             "Examples less usual by both together": _share(found.percentile[0]),
-            "Out of distribution if that is at most": f"{RARE:.0%}",
+            "Out of distribution if that is at most": f"{OOD_P_VALUE:.0%}",
         }
         return Verdict(bool(found.is_ood[0]), float(found.percentile[0]), figures)
 

@@ -23,10 +23,10 @@ from mcviz.app.similar import components, similarity_basis
 from mcviz.app.wording import as_markdown, counted, predicted, votes
 from mcviz.errors import McvizError
 from mcviz.figures import class_probabilities
-from mcviz.reviews import Decision, Reviewed, Reviews, reviewed
-from mcviz.reviews.store import LONGEST_NOTE, Verdict
+from mcviz.reviews import Decision, Reviews, ReviewSummary, summarise_reviews
+from mcviz.reviews.store import LONGEST_NOTE, DecisionKind
 from mcviz.runs import Run
-from mcviz.text import duration
+from mcviz.text import format_duration
 
 # Of the session. AT is None where the next example is still to be found, after that which was decided LAST.
 AT, LAST, QUEUE, TROUBLE, PRESSES = "review-at", "review-last", "review-queue", "review-trouble", "review-presses"
@@ -69,8 +69,8 @@ def deciding(review: Review) -> None:
     """The queue: one example, what is believed of it, and what may be decided."""
     with show_failures(REVIEW.title):
         listening = st.container()  # at one place in all reruns, or else the keys are not heard while it moves
-        known = reviewed(review.run, review.reviews.rows())
-        mine, queue = known.of(review.reviewer), review.selection.examples
+        known = summarise_reviews(review.run, review.reviews.rows())
+        mine, queue = known.decisions_by(review.reviewer), review.selection.examples
         if session_store().get(QUEUE) != (found := (review.run.digest, queue.tobytes())):
             session_store()[QUEUE], session_store()[AT], session_store()[LAST] = found, None, None
         done, skipped = _done(review, known, mine)
@@ -89,7 +89,7 @@ def deciding(review: Review) -> None:
             keys(**pressing)
 
 
-def _done(review: Review, known: Reviewed, mine: Mapping[int, Decision]) -> tuple[set[int], set[int]]:
+def _done(review: Review, known: ReviewSummary, mine: Mapping[int, Decision]) -> tuple[set[int], set[int]]:
     """The examples of the queue that are done, and those that were skipped."""
     queue = set(review.selection.examples.tolist())
     if review.disputed:
@@ -98,7 +98,7 @@ def _done(review: Review, known: Reviewed, mine: Mapping[int, Decision]) -> tupl
     return (queue & mine.keys()) - skipped, skipped
 
 
-def _progress(review: Review, known: Reviewed, done: int, skipped: int) -> None:
+def _progress(review: Review, known: ReviewSummary, done: int, skipped: int) -> None:
     count = len(review.selection.examples)
     if review.disputed:
         st.progress(done / count, f"**{done:,}** of {counted(count, 'dispute')} settled")
@@ -106,9 +106,9 @@ def _progress(review: Review, known: Reviewed, done: int, skipped: int) -> None:
     said = [f"**{done:,}** of {counted(count, 'example')} decided"]
     if skipped:
         said.append(f"{skipped:,} skipped")
-    if (speed := pace([each.time for each in known.of(review.reviewer).values()])) is not None:
+    if (speed := pace([each.time for each in known.decisions_by(review.reviewer).values()])) is not None:
         said.append(f"{speed:.0f} a minute")
-        said.append(f"{duration(60 * (count - done - skipped) / speed)} left")
+        said.append(f"{format_duration(60 * (count - done - skipped) / speed)} left")
     others: dict[str, int] = {}
     for each in known.decisions:
         if each.reviewer != review.reviewer:
@@ -117,16 +117,16 @@ def _progress(review: Review, known: Reviewed, done: int, skipped: int) -> None:
     st.progress(done / count, " · ".join(said))
 
 
-def _last(review: Review, known: Reviewed) -> None:
+def _last(review: Review, known: ReviewSummary) -> None:
     """What was decided last, and what others decided about that example: only after one's own decision."""
     example = session_store()[LAST]
-    mine = known.of(review.reviewer).get(example) if example is not None else None
+    mine = known.decisions_by(review.reviewer).get(example) if example is not None else None
     if mine is not None:
         undo = as_markdown(key_in_words(_keys(review)["undo"])) or "“Undo”"
         st.caption(f"Example {example}: {_said(review, known, mine.example)}. {undo} undoes it.")
 
 
-def _said(review: Review, known: Reviewed, example: int) -> str:
+def _said(review: Review, known: ReviewSummary, example: int) -> str:
     """What each reviewer decided about an example, one's own decision first."""
     found = sorted(
         (each for each in known.decisions if each.example == example),
@@ -140,10 +140,10 @@ def _said(review: Review, known: Reviewed, example: int) -> str:
     )
 
 
-def _example(review: Review, known: Reviewed, example: int) -> dict[str, str]:
+def _example(review: Review, known: ReviewSummary, example: int) -> dict[str, str]:
     """The example and what may be decided; the key of the button or field for each key of the keyboard."""
     run = review.run
-    mine = known.of(review.reviewer)
+    mine = known.decisions_by(review.reviewer)
     left, right = st.columns([2, 3], gap="large")
     with left:
         render_example(run, example, WIDTH)
@@ -161,12 +161,12 @@ def _example(review: Review, known: Reviewed, example: int) -> dict[str, str]:
     return pressing
 
 
-def _facts(review: Review, known: Reviewed, example: int) -> None:
+def _facts(review: Review, known: ReviewSummary, example: int) -> None:
     queue = review.selection.examples
     place = find_rank(example, queue) + 1
     st.caption(f"Example {example}, {place:,} of {len(queue):,}.")
     so_far = _said(review, known, example)
-    if so_far and (review.disputed or example in known.of(review.reviewer)):
+    if so_far and (review.disputed or example in known.decisions_by(review.reviewer)):
         st.markdown(f"So far: {so_far}.")
     if review.disputed:
         for (noted, reviewer), note in known.notes.items():
@@ -174,7 +174,7 @@ def _facts(review: Review, known: Reviewed, example: int) -> None:
                 st.caption(f"{as_markdown(reviewer)} notes: {as_markdown(note)}")
 
 
-def _choices(review: Review, known: Reviewed, example: int) -> dict[str, str]:
+def _choices(review: Review, known: ReviewSummary, example: int) -> dict[str, str]:
     """The buttons and fields, by their keys on the keyboard."""
     # Each press draws them anew under other keys of Streamlit's, and what is heard of the old ones is passed over: a
     # click that came late was meant for what was on the screen before, and Streamlit may call a callback again where
@@ -277,7 +277,7 @@ def _beside(queue: np.ndarray, example: int) -> tuple[int, int]:
 # Callbacks
 
 
-def _decide(review: Review, example: int, verdict: Verdict, class_index: int | None = None) -> None:
+def _decide(review: Review, example: int, verdict: DecisionKind, class_index: int | None = None) -> None:
     """Keep a decision and go on; where it cannot be kept, stay and say so."""
     run = review.run
     label = _label(run, example)
@@ -305,7 +305,7 @@ def _undo(review: Review) -> None:
         queue_toast(f"Undone about example {example}, which is not in this selection.", ":material/undo:")
 
 
-def _note(review: Review, known: Reviewed, example: int, field: str) -> None:
+def _note(review: Review, known: ReviewSummary, example: int, field: str) -> None:
     note = widget_value(field).strip()
     if note == known.notes.get((example, review.reviewer), ""):
         return

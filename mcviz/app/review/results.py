@@ -14,24 +14,31 @@ from mcviz.errors import McvizError
 from mcviz.figures import png_url
 from mcviz.measures import percent
 from mcviz.permission import may_write
-from mcviz.reviews import Outcome, Reviewed, Reviews, new_entries, outcome, reviewed
-from mcviz.reviews.files import csv, from_label_studio, label_studio, label_studio_setup, npz, parquet
+from mcviz.reviews import Outcome, Reviews, ReviewSummary, compute_outcome, select_new_entries, summarise_reviews
+from mcviz.reviews.files import (
+    encode_csv,
+    encode_label_studio,
+    encode_npz,
+    encode_parquet,
+    label_studio_setup,
+    read_label_studio,
+)
 from mcviz.runs import Run
 from mcviz.text import one_line
 
 MOST_SHOWN = 200  # rows of a table
-EXPORTS: dict[str, tuple[str, str, Callable[[Run, Reviewed], bytes]]] = {
-    "csv": ("Decisions as CSV", "text/csv", csv),
-    "parquet": ("Decisions as Parquet", "application/vnd.apache.parquet", parquet),
-    "npz": ("Corrected labels as npz", "application/octet-stream", npz),
-    "json": ("Label Studio's JSON", "application/json", partial(label_studio, picture=png_url)),
+EXPORTS: dict[str, tuple[str, str, Callable[[Run, ReviewSummary], bytes]]] = {
+    "csv": ("Decisions as CSV", "text/csv", encode_csv),
+    "parquet": ("Decisions as Parquet", "application/vnd.apache.parquet", encode_parquet),
+    "npz": ("Corrected labels as npz", "application/octet-stream", encode_npz),
+    "json": ("Label Studio's JSON", "application/json", partial(encode_label_studio, picture=png_url)),
 }
 
 
 def results(run: Run, reviews: Reviews) -> None:
     """The second part of the page."""
-    known = reviewed(run, reviews.rows())
-    found = outcome(run, known)
+    known = summarise_reviews(run, reviews.rows())
+    found = compute_outcome(run, known)
     if not known.decisions:
         st.info("Nothing is decided yet.", icon=":material/inbox:")
     else:
@@ -88,7 +95,7 @@ def _classes(run: Run, found: Outcome) -> None:
     )
 
 
-def _reviewers(run: Run, known: Reviewed) -> None:
+def _reviewers(run: Run, known: ReviewSummary) -> None:
     st.header("Reviewers", anchor=False)
     for each in known.agreements():
         one, other = all_as_markdown(each.reviewers)
@@ -114,7 +121,7 @@ def _reviewers(run: Run, known: Reviewed) -> None:
     )
 
 
-def _exports(run: Run, known: Reviewed) -> None:
+def _exports(run: Run, known: ReviewSummary) -> None:
     with st.container(horizontal=True, gap="small"):
         for ending, (label, mime, make) in EXPORTS.items():
             st.download_button(
@@ -123,7 +130,7 @@ def _exports(run: Run, known: Reviewed) -> None:
             )  # fmt: skip
 
 
-def _import(run: Run, reviews: Reviews, known: Reviewed) -> None:
+def _import(run: Run, reviews: Reviews, known: ReviewSummary) -> None:
     with st.expander("Label Studio: import its JSON, set up a project there"):
         _import_form(run, reviews, known)
         st.markdown(
@@ -133,13 +140,13 @@ def _import(run: Run, reviews: Reviews, known: Reviewed) -> None:
         st.code(label_studio_setup(run), language="xml")
 
 
-def _import_form(run: Run, reviews: Reviews, known: Reviewed) -> None:
+def _import_form(run: Run, reviews: Reviews, known: ReviewSummary) -> None:
     with st.form("label-studio", border=False, clear_on_submit=True):
         file = st.file_uploader("Annotations with choices, as Label Studio exports them in JSON", type="json")
         if st.form_submit_button("Import", icon=":material/upload:") and file is not None:
             try:
-                entries = from_label_studio(run, file.getvalue())
-                added = new_entries(entries, known, run.class_names)
+                entries = read_label_studio(run, file.getvalue())
+                added = select_new_entries(entries, known, run.class_names)
                 reviews.add_all(added)
             except McvizError as error:
                 st.error(refusal(error, REVIEW.title), icon=":material/error:")

@@ -16,7 +16,7 @@ from mcviz.errors import McvizError
 from mcviz.jobs import FoundJob, Job, Jobs
 from mcviz.jobs.of_run import can_be_sampled, options_of_more
 from mcviz.measures import most_uncertain_first
-from mcviz.measures.ranking import first_in_both, rank_correlation
+from mcviz.measures.convergence import count_shared, rank_correlation
 from mcviz.options import format_arguments
 from mcviz.runs import Run
 
@@ -97,9 +97,9 @@ def _result(selection: Selection, found: FoundJob) -> None:
     sizes = _sizes(len(examples))
     name = selection.score if selection.score in names else names[0]
     orders, score = _orders(run, first, fresh, name), run_scores(run)[name]
-    kept, first_ones = first_in_both(*orders, sizes[0]), f"{sizes[0]:,} {extremes(score)[0]}"
+    kept, first_ones = count_shared(*orders, sizes[0]), f"{sizes[0]:,} {extremes(score)[0]}"
     st.markdown(
-        f"**Sampled again: {kept:,} of the {first_ones} are again among the {first_ones}** by {score.in_sentence}, "
+        f"**Sampled again: {kept:,} of the {first_ones} are again among the {first_ones}** by {score.inline_label}, "
         f"in {counted(again.passes, 'pass')} with seed {again.manifest.seed}."
     )
     details = st.expander("By every score, and example by example", key="again-details", on_change="rerun")
@@ -127,7 +127,7 @@ def _by_score(run: Run, first: pd.DataFrame, fresh: pd.DataFrame, names: list[st
         orders = _orders(run, first, fresh, name)
         correlation = rank_correlation(first[name].to_numpy(), fresh[name].to_numpy())
         found[run_scores(run)[name].label] = {
-            **{f"of the first {size:,}, again": f"{first_in_both(*orders, size):,}" for size in sizes},
+            **{f"of the first {size:,}, again": f"{count_shared(*orders, size):,}" for size in sizes},
             "rank correlation": "–" if correlation is None else f"{correlation:.3f}",
         }
     found["by chance"] = {

@@ -21,7 +21,7 @@ from mcviz.jobs import Jobs
 from mcviz.jobs.of_run import can_be_sampled, options_of_more
 from mcviz.options import format_arguments
 from mcviz.permission import may_write
-from mcviz.reviews.store import reviews_beside
+from mcviz.reviews.store import locate_reviews
 from mcviz.runs import ListedRun, Run, preview_removal, remove_run, rename_run
 from mcviz.runs.folder import LONGEST_NAME
 from mcviz.runs.shipped import is_shipped
@@ -135,7 +135,7 @@ def _render_removal(run: ListedRun, path: Path, another: str) -> None:
     with st.container(border=True, key="removing"):
         st.markdown(f"**Remove {as_markdown(run.name)}?** This cannot be undone.")
         lines = [as_markdown(line) for line in goes.lines()]
-        if run.manifest is not None and not goes.link and reviews_beside(path, run.manifest.examples).path.exists():
+        if run.manifest is not None and not goes.link and locate_reviews(path, run.manifest.examples).path.exists():
             lines.append("What reviewers decided stays: it belongs to the examples, whatever run they are in.")
         st.markdown("\n".join(f"- {line}" for line in lines))
         with st.container(horizontal=True, gap="small"):

@@ -21,7 +21,7 @@ from mcviz.runs.files import folder_at
 from mcviz.runs.folder import cache_folder
 from mcviz.runs.manifest_file import read_manifest
 from mcviz.tasks import TASKS
-from mcviz.text import duration, one_line
+from mcviz.text import format_duration, one_line
 
 SECONDS = 1.0  # between two looks
 MOST_PASSES, HIGHEST_SEED = 1_000_000, 2**32 - 1  # that a page asks for
@@ -127,7 +127,7 @@ def _render_progress(found: FoundJob, progress: Progress) -> None:
     left = progress.seconds_left() if found.state == "running" else None
     if left is not None:
         since = time.time() - progress.updated
-        words += f" · about {duration(max(0.0, left - since))} left"
+        words += f" · about {format_duration(max(0.0, left - since))} left"
     st.progress(min(1.0, progress.done / progress.total), words)
 
 

@@ -12,7 +12,7 @@ from mcviz.app.session import widget_value
 from mcviz.app.state import go_to_run
 from mcviz.app.wording import as_markdown, counted
 from mcviz.runs import ListedRun
-from mcviz.text import one_line, size
+from mcviz.text import format_bytes, one_line
 
 COLUMNS = {
     "passes": st.column_config.NumberColumn("passes", format="localized"),
@@ -29,7 +29,7 @@ def listing(runs: Sequence[ListedRun], name: str, folder: str) -> None:
         name: of the one that is open.
         folder: that they are in, unless they came with mcviz, as visitors may know it.
     """
-    whole = size(sum(run.bytes for run in runs))
+    whole = format_bytes(sum(run.bytes for run in runs))
     place = "that came with mcviz" if all(run.is_shipped for run in runs) else f"in **{as_markdown(folder)}**"
     st.caption(f"{counted(len(runs), 'run')} {place}, {whole}. Click one to see more of it.")
     names = [run.name for run in runs]

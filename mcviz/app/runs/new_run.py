@@ -38,11 +38,11 @@ from mcviz.options import (
     format_arguments,
     option_fields,
 )
-from mcviz.regular import is_there
+from mcviz.regular import path_exists
 from mcviz.runs.existing import REVIEWS
 from mcviz.runs.folder import LONGEST_NAME, cache_folder
 from mcviz.tasks import TASKS
-from mcviz.text import duration, one_line
+from mcviz.text import format_duration, one_line
 
 CHECK = "new-run-check"  # id of the job, of the session
 MOST_EXAMPLES = 100_000_000
@@ -185,7 +185,7 @@ def _of_data(data: Source, place: "st.delta_generator.DeltaGenerator") -> Iterat
         names = [name.strip() for name in st.text_input(
             "Names of the classes, in the model's order", placeholder="cat, dog, owl", key="new-run-classes"
         ).split(",")]  # fmt: skip
-        if len(names) > 1 and not is_there(",".join(names)):  # or else that file would be read
+        if len(names) > 1 and not path_exists(",".join(names)):  # or else that file would be read
             yield from format_arguments(DataOptions(class_names=tuple(names)))
         yield from _render_fields(option_fields(DataOptions))
         st.caption("Columns of a table, where they have other names than the usual:")
@@ -314,7 +314,7 @@ def _findings_table(progress: Progress) -> None:
             icon=":material/warning:",
         )
     st.caption(
-        f"About {duration(progress.seconds)} while nothing else is at work; the dashboard and other programs go "
+        f"About {format_duration(progress.seconds)} while nothing else is at work; the dashboard and other programs go "
         "before it."
     )
 

@@ -11,7 +11,7 @@ from mcviz.app.session import session_store
 from mcviz.app.wording import counted
 from mcviz.errors import McvizError
 from mcviz.runs import ListedRun, verify_run
-from mcviz.text import size
+from mcviz.text import format_bytes
 
 ASKED, FOUND = "verifying", "verified"  # in the session: what is asked for, and what was found of what
 
@@ -52,7 +52,7 @@ def _verify(path: Path, this: tuple[str, str]) -> None:
     except McvizError as error:
         result = False, refusal(error, RUNS.title)
     else:
-        read = f"{counted(found.files, 'file')}, {size(found.bytes)}"
+        read = f"{counted(found.files, 'file')}, {format_bytes(found.bytes)}"
         result = True, f"All is as it was written: {read}. The stored scores and sums are those of the passes."
     finally:
         bar.empty()

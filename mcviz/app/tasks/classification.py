@@ -46,11 +46,11 @@ from mcviz.figures import (
 )
 from mcviz.figures import two_classes as two_classes_figure
 from mcviz.figures.comparison import class_histograms, classes_to_compare
-from mcviz.figures.sweeps import SHOWN_SCORES, predictions_along
+from mcviz.figures.sweeps import SWEEP_SCORES, predictions_along
 from mcviz.figures.trust import accuracy_against_referred, reliability_diagram
 from mcviz.measures import percent, scores, summarise
-from mcviz.measures.calibration import Terms, equal_width_edges, reliability
-from mcviz.measures.selective import Ranking, accuracy_of_rest, perfect
+from mcviz.measures.calibration import CalibrationTerms, equal_width_edges, reliability
+from mcviz.measures.selective import Ranking, accuracy_of_rest, perfect_ranking
 from mcviz.runs import Run
 from mcviz.text import one_line
 
@@ -176,7 +176,7 @@ class Classification(Task):
         figure = curves_along(along.amounts, curves, value_title="probability", number=".0%", **slider)
         chart(figure, "along-the-slider", spoken)
         values = scores(predictions)
-        entropies = [Curve(label, values[name], colour) for name, (label, colour) in SHOWN_SCORES.items()]
+        entropies = [Curve(label, values[name], colour) for name, (label, colour) in SWEEP_SCORES.items()]
         figure = curves_along(along.amounts, entropies, value_title="nats", low=True, **slider)
         chart(figure, "entropies-along-the-slider", f"Entropies along the slider {one_line(along.title)}.")
 
@@ -255,7 +255,7 @@ class Classification(Task):
             curves = {name: accuracy_of_rest(each) for name, each in rankings.items()}
             figure = accuracy_against_referred(
                 {name: np.interp(shares, np.linspace(0, 1, len(curve)), curve) for name, curve in curves.items()},
-                accuracy_of_rest(perfect(first)),
+                accuracy_of_rest(perfect_ranking(first)),
                 float(first.correct.mean()),
             )
             chart(figure, "referral-in-both", "Accuracy of the rest against the share referred, of both runs.")
@@ -263,7 +263,7 @@ class Classification(Task):
     def render_example_of_both(self, context: ExampleContext, other: Run) -> None:
         """Render each run's prediction in a sentence, and histograms of the classes that they say most of."""
         run, names, label = context.run, class_names(context.run), _label(context)
-        both = [run.summary(context.example), other.summary(context.example).in_order(class_order(run, other))]
+        both = [run.summary(context.example), other.summary(context.example).reorder(class_order(run, other))]
         shown = all_as_markdown(names)
         for name, summary in zip((run.name, other.name), both, strict=True):
             mark = "" if label in (None, summary.prediction) else "✗ "
@@ -342,6 +342,6 @@ def _render_convergence(context: ExampleContext) -> None:
 
 
 def _bins(terms: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    given = Terms(terms["correct"][:, None], terms["confidence"][:, None], terms["nll"], terms["brier"])
+    given = CalibrationTerms(terms["correct"][:, None], terms["confidence"][:, None], terms["nll"], terms["brier"])
     bins = reliability(given, equal_width_edges())
     return bins.confidence, bins.accuracy, bins.count

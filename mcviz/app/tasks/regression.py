@@ -33,8 +33,8 @@ from mcviz.app.tasks.regression_story import RegressionStory
 from mcviz.app.wording import as_markdown, counted
 from mcviz.figures import (
     Curve,
-    coverage_of_intervals,
     curves_along,
+    interval_coverage,
     output_by_passes,
     rmse_against_ensemble,
     rmse_by_ensemble_size,
@@ -245,7 +245,7 @@ class Regression(Task):
         quality = self.pass_quality(run)
         if quality is None:
             return [distribution]
-        coverage = coverage_of_intervals(interval_calibrations(run)[selection.state.target])
+        coverage = interval_coverage(interval_calibrations(run)[selection.state.target])
         return [*self.quality_figures(run, quality), distribution, coverage]
 
     def _predict(self, run: Run, predictions: np.ndarray) -> Prediction:

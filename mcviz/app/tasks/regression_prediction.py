@@ -11,9 +11,9 @@ from mcviz.app.components.charts import chart
 from mcviz.app.resources import quantity, target_names
 from mcviz.app.tasks.regression_results import as_predictions
 from mcviz.app.wording import all_as_markdown, as_markdown, counted
-from mcviz.figures import outputs_of_example
+from mcviz.figures import example_outputs
 from mcviz.measures import percent, significant
-from mcviz.measures.prediction_intervals import intervals_by_passes
+from mcviz.measures.prediction_intervals import pass_intervals
 from mcviz.measures.regression_scores import predictive_variance
 from mcviz.runs import Run
 
@@ -117,7 +117,7 @@ class Prediction:
         height: int | None = None,
     ) -> None:
         """Render the passes of a target with the interval; one of `height` pixels stands among others."""
-        figure = outputs_of_example(
+        figure = example_outputs(
             self.outputs[:, target],
             unit=self.run.manifest.unit,
             variances=None if self.variances is None else self.variances[:, target],
@@ -142,7 +142,7 @@ class Prediction:
 def predict_example(run: Run, predictions: np.ndarray, coverage: int) -> Prediction:
     """Summarise (T, K) passes over an example of a run or a new one, with an interval of `coverage` percent."""
     given = as_predictions(run, predictions[:, None])
-    interval = intervals_by_passes(given, coverage / 100)
+    interval = pass_intervals(given, coverage / 100)
     outputs, variances = given.outputs[:, 0], None if given.variances is None else given.variances[:, 0]
     return Prediction(
         run,

@@ -17,9 +17,9 @@ from mcviz.measures.prediction_intervals import (
     PredictionIntervals,
     conformal_intervals,
     interval_calibration,
-    intervals_by_passes,
+    pass_intervals,
 )
-from mcviz.measures.regression import TERMS, RegressionMeasures, RegressionTable, regression_terms, table_of_terms
+from mcviz.measures.regression import TERMS, RegressionMeasures, RegressionTable, regression_terms, table_from_terms
 from mcviz.measures.regression_scores import predictive_variance
 from mcviz.runs import Derived, Run, load_derived, save_derived
 from mcviz.tasks.regression import Regression
@@ -79,7 +79,7 @@ def interval_coverages(run: Run, coverage: int) -> dict[str, IntervalCoverage]:
     predictions, share = _all_predictions(run), coverage / 100
     labels = predictions.labels
     assert labels is not None
-    methods: dict[str, PredictionIntervals] = {"by the passes": intervals_by_passes(predictions, share)}
+    methods: dict[str, PredictionIntervals] = {"by the passes": pass_intervals(predictions, share)}
     if len(labels) > 1:  # one half of the examples calibrates the other
         methods["split-conformal, of one width"] = conformal_intervals(predictions, share)
         methods["split-conformal, in proportion to the std"] = conformal_intervals(predictions, share, normalised=True)
@@ -92,7 +92,7 @@ def interval_coverages(run: Run, coverage: int) -> dict[str, IntervalCoverage]:
 @cached_for_run(numbers_key, max_entries=8, show_spinner="Computing the intervals …")
 def error_table(run: Run) -> RegressionTable:
     """Return all measures of a run with labels with their intervals; computed once, and kept beside the run."""
-    return table_of_terms(_terms(run))
+    return table_from_terms(_terms(run))
 
 
 def describe_gain(run: Run, table: RegressionTable) -> str:
@@ -140,7 +140,7 @@ def _describe_difference(run: Run, difference: RegressionMeasures, other: str) -
 
 
 def _with_ends(measure: Interval | None) -> str:
-    return "–" if measure is None else measure.written(significant)
+    return "–" if measure is None else measure.format(significant)
 
 
 def _terms(run: Run) -> Mapping[str, Mapping[str, np.ndarray]]:

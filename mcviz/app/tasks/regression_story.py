@@ -13,7 +13,7 @@ from mcviz.app.wording import as_markdown, counted
 from mcviz.errors import McvizError
 from mcviz.figures import rmse_against_ensemble
 from mcviz.measures import percent, significant
-from mcviz.measures.regression import rmse_of_one_pass
+from mcviz.measures.regression import single_pass_rmse
 from mcviz.runs import Run
 
 DOUBT = "predictive_std"
@@ -60,7 +60,7 @@ class RegressionStory(Story):
         if errors.max() > 0:
             large[np.argsort(-errors, kind="stable")[:count]] = True
         largest = f"the {counted(count, 'largest error')}"
-        return review_step(run, order, large, "largest error", largest, f" by {score.in_sentence}")
+        return review_step(run, order, large, "largest error", largest, f" by {score.inline_label}")
 
     def ensemble(self, run: Run) -> Step:
         """Return the step on the errors of single passes and of their mean, whose being lower is no achievement."""
@@ -68,7 +68,7 @@ class RegressionStory(Story):
         if single is None or by_size is None:
             raise McvizError(missing(run, "labels"))
         together, unit = float(by_size[-1]), run.manifest.unit
-        words = [as_markdown(quantity(value, unit)) for value in (together, rmse_of_one_pass(single))]
+        words = [as_markdown(quantity(value, unit)) for value in (together, single_pass_rmse(single))]
         sentence = (
             "The mean of the passes is never worse than they are on average, whatever the model: its root mean squared "
             f"error (RMSE) is **{words[0]}**, that of one pass on average **{words[1]}**."

@@ -13,7 +13,7 @@ from mcviz.app.kinds import kind_of
 from mcviz.app.needs import has, missing
 from mcviz.app.probe.predicting import predict
 from mcviz.app.wording import counted
-from mcviz.figures import mistakes_found
+from mcviz.figures import mistakes_by_reviewed
 from mcviz.measures import percent
 from mcviz.measures.permutation import finds_more_than_chance
 from mcviz.runs import Run
@@ -116,4 +116,4 @@ def review_step(run: Run, order: np.ndarray, mistakes: np.ndarray, noun: str, wh
         sentence = f"The uncertainty is not shown to be useful here: {reviewed} hold {found}, which may be chance."
     if len(mistakes) * SHARE < 1:  # too few examples for a curve
         return sentence, first
-    return sentence, lambda: chart(mistakes_found(mistakes, SHARE, f"{noun}s"), "found", sentence)
+    return sentence, lambda: chart(mistakes_by_reviewed(mistakes, SHARE, f"{noun}s"), "found", sentence)

@@ -21,15 +21,15 @@ from mcviz.app.wording import counted
 from mcviz.data.distortions import Distortion
 from mcviz.data.kinds import KINDS
 from mcviz.errors import McvizError
-from mcviz.figures.trust import PREDICTORS, calibration_along
+from mcviz.figures.trust import PREDICTOR_LABELS, calibration_along
 from mcviz.measures.bootstrap import Interval
-from mcviz.measures.calibration import Calibration, Terms, calibration
-from mcviz.measures.degradation import degradation_in_words
+from mcviz.measures.calibration import Calibration, CalibrationTerms, calibration
+from mcviz.measures.calibration_words import degradation_sentences
 from mcviz.runs import Derived, Run, load_derived, save_derived
 
 EXAMPLES, STEPS, PASSES = 200, 6, 50  # at most
 ASKED = "distorting"  # in the session: the run and the distortion
-Steps = list[dict[str, Terms]]
+Steps = list[dict[str, CalibrationTerms]]
 
 
 def where_it_fails(run: Run, state: PageState) -> None:
@@ -122,11 +122,11 @@ def _computed(run: Run, name: str, distorter: Distorter) -> Steps:
 
 
 def _show(run: Run, name: str, distortion: Distortion, found: Sequence[Calibration]) -> None:
-    sentences = degradation_in_words(found)
+    sentences = degradation_sentences(found)
     st.markdown(f"**{sentences[0]}** {' '.join(sentences[1:])}")
     st.caption(f"With 95% bands, of {_counted(run)}. Above 0, confidence − accuracy is over-confidence.")
     measures = {
-        label: {way: _line([getattr(step.figures[way], measure) for step in found]) for way in PREDICTORS}
+        label: {way: _line([getattr(step.figures[way], measure) for step in found]) for way in PREDICTOR_LABELS}
         for label, measure in (("accuracy", "accuracy"), ("confidence − accuracy", "overconfidence"))
     }
     title, tick_format = f"{distortion.label}, {distortion.unit}", ".0%" if distortion.unit.startswith("of ") else ""
@@ -144,7 +144,7 @@ def _line(values: Sequence[Interval]) -> np.ndarray:
 
 
 def _derived(name: str) -> Derived:
-    names = [f"{way}_{each.name}" for way in PREDICTORS for each in fields(Terms)]
+    names = [f"{way}_{each.name}" for way in PREDICTOR_LABELS for each in fields(CalibrationTerms)]
     dtypes = {each: "bool" if each.endswith("_correct") else "float32" for each in names}
     return Derived(f"distorted-{name.replace('_', '-')}", 1, dtypes)
 
@@ -153,8 +153,8 @@ def _arrays(found: Steps) -> dict[str, np.ndarray]:
     """(S, N, …) of each way and term."""
     return {
         f"{way}_{each.name}": np.stack([getattr(step[way], each.name) for step in found])
-        for way in PREDICTORS
-        for each in fields(Terms)
+        for way in PREDICTOR_LABELS
+        for each in fields(CalibrationTerms)
     }
 
 
@@ -165,7 +165,10 @@ def _load(run: Run, name: str, distortion: Distortion) -> Steps | None:
     if arrays is None or any(array.shape[:2] != count for array in arrays.values()):
         return None
     return [
-        {way: Terms(*(arrays[f"{way}_{each.name}"][step] for each in fields(Terms))) for way in PREDICTORS}
+        {
+            way: CalibrationTerms(*(arrays[f"{way}_{each.name}"][step] for each in fields(CalibrationTerms)))
+            for way in PREDICTOR_LABELS
+        }
         for step in range(count[0])
     ]
 

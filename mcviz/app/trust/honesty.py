@@ -9,13 +9,13 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.analysis.trust import (
-    OF_CLASSES,
+    CLASS_COLUMNS,
     Convergence,
-    convergence_of,
-    group_tests_of,
-    groups_of,
+    compute_convergence,
+    group_by_column,
     predictors,
-    verdict_in_words,
+    run_group_tests,
+    verdict_sentences,
 )
 from mcviz.app.caching import cached_for_run, numbers_key, table_key
 from mcviz.app.columns import grouping_columns
@@ -25,20 +25,20 @@ from mcviz.app.components.charts import chart
 from mcviz.app.components.widgets import bind
 from mcviz.app.state import PageState, choose_name
 from mcviz.app.wording import as_markdown, counted
-from mcviz.figures.trust import PREDICTORS, measures_by_passes, reliability_diagram
+from mcviz.figures.trust import PREDICTOR_LABELS, measures_by_passes, reliability_diagram
 from mcviz.measures import SCORES, percent
 from mcviz.measures.bootstrap import Interval
 from mcviz.measures.calibration import (
     FEWEST_OF_EACH,
     Bins,
     Calibration,
-    Figures,
-    Terms,
+    CalibrationFigures,
+    CalibrationTerms,
     calibration,
     calibration_by_group,
-    enough,
+    has_enough_mistakes,
 )
-from mcviz.measures.groups import FEWEST, GroupTest
+from mcviz.measures.groups import FEWEST_IN_GROUP, GroupTest
 from mcviz.runs import Derived, Run, load_derived, save_derived
 from mcviz.runs.columns import Groups
 from mcviz.runs.contents import Progress
@@ -64,11 +64,12 @@ def honesty(run: Run, state: PageState) -> None:
     compared = run.change if isinstance(run, ComparedRun) else None  # follows from what is correct
     columns = {name: _members(run, name) for name in _offered(run) if name != compared}
     tests = _tests(run, columns)
-    verdict, *others = verdict_in_words(run, found, tests, columns, as_markdown)
+    verdict, *others = verdict_sentences(run, found, tests, columns, as_markdown)
     st.markdown("\n".join([verdict, "", *(f"- {other}" for other in others)]))
     _figures_table(found)
     fewest = f"{FEWEST_OF_EACH} mistakes and {FEWEST_OF_EACH} correct predictions"
-    least = "" if enough(*found.ways.values()) else f" NLL and Brier score have one from {fewest} on."
+    enough = has_enough_mistakes(*found.predictors.values())
+    least = "" if enough else f" NLL and Brier score have one from {fewest} on."
     st.caption(
         f"In brackets 95% intervals.{least} Beside an ECE stands what a calibrated model stays below, by chance, 99 "
         "times in 100. For the NLL, probabilities are clipped at half a step of storage, since a stored 0 would make "
@@ -97,7 +98,7 @@ def enough_passes(run: Run, state: PageState) -> None:
         values["top shared"] = found.shared_top
         sentences.append(
             f"Two halves of the passes share {percent(float(found.shared_top[-1]), 0)} of the {MOST_UNCERTAIN} most "
-            f"uncertain examples by {SCORES[score].in_sentence}."
+            f"uncertain examples by {SCORES[score].inline_label}."
         )
     st.caption(" ".join(sentences))
     formats = {"accuracy": ".2%", "NLL, nats": ".3f", "ECE": ".2%", "top shared": ".0%"}
@@ -111,18 +112,18 @@ def enough_passes(run: Run, state: PageState) -> None:
 def _figures_table(found: Calibration) -> None:
     rows = {NAMES[way]: _row(found.figures[way]) for way in NAMES if way in found.figures}
     for way, difference in found.differences.items():
-        if way in PREDICTORS:
-            rows[f"ensemble − {PREDICTORS[way]}"] = _row(difference, signed=True)
+        if way in PREDICTOR_LABELS:
+            rows[f"ensemble − {PREDICTOR_LABELS[way]}"] = _row(difference, signed=True)
     with st.container(key="figures"):
         st.table(pd.DataFrame.from_dict(rows, orient="index").rename_axis("prediction by"))
 
 
-def _row(of: Figures, signed: bool = False) -> dict[str, str]:
+def _row(of: CalibrationFigures, signed: bool = False) -> dict[str, str]:
     sign = "+" if signed else ""
     return {
         "accuracy": _percent(of.accuracy, sign),
-        "NLL, nats": of.nll.written(f"{{:{sign}.4f}}".format),
-        "Brier score": of.brier.written(f"{{:{sign}.4f}}".format),
+        "NLL, nats": of.nll.format(f"{{:{sign}.4f}}".format),
+        "Brier score": of.brier.format(f"{{:{sign}.4f}}".format),
         "ECE": _percent(of.ece, sign) + _by_chance(of.ece_by_chance),
         "ECE, equal mass": _percent(of.ece_equal_mass, sign) + _by_chance(of.ece_equal_mass_by_chance),
         "confidence − accuracy": _percent(of.overconfidence, "+"),
@@ -136,7 +137,7 @@ def _by_chance(ece: float) -> str:
 def _percent(of: Interval, sign: str) -> str:
     points = Interval(100 * of.value, 100 * of.low, 100 * of.high)
     unit = " points" if sign else "%"
-    return points.written(f"{{:{sign}.2f}}".format, unit)
+    return points.format(f"{{:{sign}.2f}}".format, unit)
 
 
 def _reliability(found: Calibration, state: PageState) -> None:
@@ -149,7 +150,7 @@ def _reliability(found: Calibration, state: PageState) -> None:
     st.segmented_control("Bins", list(BINS), format_func=BINS.__getitem__, required=True, **bind("bins", bins))
     drawn = found.bins if bins == "width" else found.equal_mass_bins
     chart(
-        reliability_diagram({name: _points(drawn[way]) for way, name in PREDICTORS.items() if way in drawn}),
+        reliability_diagram({name: _points(drawn[way]) for way, name in PREDICTOR_LABELS.items() if way in drawn}),
         "reliability",
         f"Accuracy against max probability in bins {BINS[bins]}; the table above has the ECE of each.",
     )
@@ -160,7 +161,7 @@ def _points(bins: Bins) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _offered(run: Run) -> list[str]:
-    return [*OF_CLASSES, *grouping_columns(run)]
+    return [*CLASS_COLUMNS, *grouping_columns(run)]
 
 
 def _groups(run: Run, tests: Sequence[GroupTest], state: PageState) -> None:
@@ -171,9 +172,9 @@ def _groups(run: Run, tests: Sequence[GroupTest], state: PageState) -> None:
     groups = _members(run, column)
     counts = np.bincount(groups.members, minlength=len(groups.names))
     largest = np.argsort(-counts, kind="stable")[:MOST_GROUPS]
-    kept = [int(group) for group in largest if counts[group] >= FEWEST]
+    kept = [int(group) for group in largest if counts[group] >= FEWEST_IN_GROUP]
     if not kept:
-        st.info(f"No group has {FEWEST} examples, so none can be told from chance.", icon=":material/inbox:")
+        st.info(f"No group has {FEWEST_IN_GROUP} examples, so none can be told from chance.", icon=":material/inbox:")
         return
     by_group = _by_group(run, column)
     beyond: dict[int, list[str]] = {}
@@ -198,9 +199,10 @@ def _groups(run: Run, tests: Sequence[GroupTest], state: PageState) -> None:
         ]
     ).sort_values("accuracy", kind="stable")
     st.caption(
-        f"Of the ensemble, the least accurate group first, with 95% intervals. Groups of fewer than {FEWEST} examples "
-        "are left out. Confidence less accuracy is in points: above 0 is over-confident. Beyond chance is what a test "
-        "of all groups together finds, of accuracy against the rest and of confidence; by label of accuracy alone."
+        "Of the ensemble, the least accurate group first, with 95% intervals. Groups of fewer than "
+        f"{FEWEST_IN_GROUP} examples are left out. Confidence less accuracy is in points: above 0 is over-confident. "
+        "Beyond chance is what a test of all groups together finds, of accuracy against the rest and of confidence; "
+        "by label of accuracy alone."
     )
     st.dataframe(
         rows,
@@ -223,11 +225,11 @@ def _ends(of: Interval) -> str:
 
 def _members(run: Run, column: str) -> Groups:
     """The groups of a column; the user's own are kept."""
-    return groups_of(run, column) if column in OF_CLASSES else own_groups(run, column)
+    return group_by_column(run, column) if column in CLASS_COLUMNS else own_groups(run, column)
 
 
 @cached_for_run(numbers_key, max_entries=4)
-def _ways(run: Run) -> dict[str, Terms]:
+def _ways(run: Run) -> dict[str, CalibrationTerms]:
     with _bar("Reading the passes") as progress:
         return predictors(run, progress)
 
@@ -239,12 +241,12 @@ def _calibration(run: Run) -> Calibration:
 
 @cached_for_run(table_key, max_entries=4, show_spinner="Testing the groups …")
 def _tests(run: Run, _columns: Mapping[str, Groups]) -> list[GroupTest]:
-    return group_tests_of(_calibration(run).ways["ensemble"], _columns)
+    return run_group_tests(_calibration(run).predictors["ensemble"], _columns)
 
 
 @cached_for_run(table_key, max_entries=8, show_spinner="Resampling the groups …")
 def _by_group(run: Run, column: str) -> dict[int, Calibration]:
-    return calibration_by_group({"ensemble": _calibration(run).ways["ensemble"]}, _members(run, column).members)
+    return calibration_by_group({"ensemble": _calibration(run).predictors["ensemble"]}, _members(run, column).members)
 
 
 @cached_for_run(numbers_key, max_entries=16)
@@ -256,7 +258,7 @@ def _convergence(run: Run, score: str) -> Convergence:
     if kept is not None and len({len(kept[name]) for name in names}) == 1 and kept["sizes"][-1:] == run.passes:
         return Convergence(**{**kept, "sizes": kept["sizes"].astype(np.int64)})
     with _bar("Comparing sizes of the ensemble") as progress:
-        found = convergence_of(run, score, progress)
+        found = compute_convergence(run, score, progress)
     save_derived(run.path, run.digest, derived, {name: getattr(found, name) for name in names})
     return found
 

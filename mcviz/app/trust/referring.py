@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.analysis.base import ranking_scores_of
-from mcviz.analysis.referral import RunReferral, prediction_sets_of, rankings_of, refer
+from mcviz.analysis.base import ranking_scores
+from mcviz.analysis.referral import RunReferral, measure_prediction_sets, rank_by_all_scores, refer
 from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.components.charts import chart
 from mcviz.app.components.gallery import tiles
@@ -23,16 +23,16 @@ from mcviz.app.wording import counted
 from mcviz.figures.trust import accuracy_against_referred
 from mcviz.measures import percent
 from mcviz.measures.bootstrap import Interval
-from mcviz.measures.prediction_sets import SetFigures
-from mcviz.measures.referral import Costs, Referral, cheapest
+from mcviz.measures.conformal import SetFigures
+from mcviz.measures.referral import Costs, Referral, find_cheapest
 from mcviz.measures.selective import (
     Ranking,
     SelectiveFigures,
     accuracy_of_rest,
-    perfect,
+    find_ties_with_best,
+    perfect_ranking,
     risk_bands,
     selective_figures,
-    tied_with_best,
 )
 from mcviz.measures.units import percent_at_least
 from mcviz.runs import Run
@@ -98,14 +98,14 @@ def referral_control(run: Run, state: PageState, beside: Callable[[], None] | No
 
 def _score(run: Run, state: PageState) -> str:
     """The score that ranks, or the first of those that know no labels."""
-    return choose_name(state.score, ranking_scores_of(run), "max_probability")
+    return choose_name(state.score, ranking_scores(run), "max_probability")
 
 
 def _score_chooser(run: Run, state: PageState) -> None:
     scores = run_scores(run)
     st.selectbox(
         "Ranked by",
-        ranking_scores_of(run),
+        ranking_scores(run),
         format_func=lambda each: scores[each].label,
         width=250,
         **bind("score", _score(run, state)),
@@ -179,7 +179,7 @@ def _guaranteed(found: RunReferral) -> None:
     looked_at = (
         "nobody looks at any"
         if found.guaranteed_threshold is None
-        else f"a person looks at those with {found.score.in_sentence} {found.threshold_in_words(given.threshold, 4)}, "
+        else f"a person looks at those with {found.score.inline_label} {found.describe_threshold(given.threshold, 4)}, "
         f"here {len(examples):,}"
     )
     st.markdown(
@@ -234,7 +234,7 @@ def _curves(run: Run, found: RunReferral, share: float) -> None:
     band = (np.interp(grid, shares, low), np.interp(grid, shares, high))
     figure = accuracy_against_referred(
         curves,
-        accuracy_of_rest(perfect(chosen)),
+        accuracy_of_rest(perfect_ranking(chosen)),
         float(chosen.correct.mean()),
         bands={names[found.score.name]: band},
         chosen=share,
@@ -249,7 +249,7 @@ def _orders(run: Run) -> None:
     if not any(each.augrc.value for each in figures.values()):
         st.caption("Every prediction is correct, so there are no mistakes by which scores could be ranked.")
         return
-    tied = tied_with_best(figures)
+    tied = find_ties_with_best(figures)
     if len(tied) > 1:
         st.caption(f"Low is good. {len(tied)} of {len(figures)} tie with the best: within noise they are as good.")
     else:
@@ -270,7 +270,7 @@ def _orders(run: Run) -> None:
 
 
 def _permille(of: Interval) -> str:
-    return of.written(lambda value: f"{1000 * value:.2f}")
+    return of.format(lambda value: f"{1000 * value:.2f}")
 
 
 def costs(run: Run, state: PageState) -> None:
@@ -284,11 +284,11 @@ def costs(run: Run, state: PageState) -> None:
             "a look costs", 0.0, 1e9, step=1.0, format="%.6g", width=200, **bind("look_costs", state.look_costs)
         )
     score = _score(run, state)
-    found: Costs = cheapest(_rankings(run)[score], mistake, look)
+    found: Costs = find_cheapest(_rankings(run)[score], mistake, look)
     looks = len(found.referral.referred)
     st.markdown(
         f"It is cheapest to look at **{looks:,}** of {counted(len(run), 'example')}, the most uncertain by "
-        f"{run_scores(run)[score].in_sentence}. That saves **{found.saved:,.6g}** against the cheaper of none and all."
+        f"{run_scores(run)[score].inline_label}. That saves **{found.saved:,.6g}** against the cheaper of none and all."
     )
     st.table(
         pd.DataFrame(
@@ -326,8 +326,8 @@ def prediction_sets(run: Run, state: PageState) -> None:
                     "are empty: none fits",
                 ],
                 "figure": [
-                    size.written("{:.2f}".format),
-                    held.written(lambda share: f"{100 * share:.2f}", "%"),
+                    size.format("{:.2f}".format),
+                    held.format(lambda share: f"{100 * share:.2f}", "%"),
                     percent(figures.single),
                     percent(figures.empty),
                 ],
@@ -349,7 +349,7 @@ def _referral(run: Run, score: str, field: str, value: float) -> RunReferral:
 
 @cached_for_run(numbers_key, max_entries=4)
 def _rankings(run: Run) -> dict[str, Ranking]:
-    return rankings_of(run)
+    return rank_by_all_scores(run)
 
 
 @cached_for_run(numbers_key, max_entries=4, show_spinner="Comparing the scores …")
@@ -368,4 +368,4 @@ def _band(run: Run, score: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 @cached_for_run(numbers_key, max_entries=8, show_spinner="Calibrating the sets …")
 def _sets(run: Run, coverage: int) -> SetFigures:
-    return prediction_sets_of(run, coverage / 100)
+    return measure_prediction_sets(run, coverage / 100)

@@ -31,9 +31,9 @@ def render_classes(selection: Selection) -> None:
     with left:
         st.markdown(_describe_worst(names[worst], summary["accuracy"][worst]))
         chart(
-            class_accuracies(summary["accuracy"].to_numpy(), summary["score"].to_numpy(), names, score.in_sentence),
+            class_accuracies(summary["accuracy"].to_numpy(), summary["score"].to_numpy(), names, score.inline_label),
             "class-dots",
-            f"Mistakes against mean {score.in_sentence} of each class.",
+            f"Mistakes against mean {score.inline_label} of each class.",
         )
     with right:
         _render_table(summary, selection)
@@ -63,7 +63,7 @@ def _render_table(summary: pd.DataFrame, selection: Selection) -> None:
     if len(summary) <= NAMED_CLASSES:
         st.table(_format_summary(summary, selection))
         return
-    label = run_scores(selection.run)[selection.score].in_sentence
+    label = run_scores(selection.run)[selection.score].inline_label
     rows = summary.assign(name=class_names(selection.run)).sort_values("accuracy", kind="stable")
     st.dataframe(
         rows,
@@ -87,7 +87,7 @@ def _format_summary(summary: pd.DataFrame, selection: Selection) -> pd.DataFrame
             "class": all_as_markdown(selection.run.class_names),
             "examples": [f"{count:,.0f}" for count in summary["examples"].fillna(0)],
             "correct": summary["accuracy"].map(percent, na_action="ignore").fillna("–"),
-            f"mean {run_scores(selection.run)[selection.score].in_sentence}": summary["score"]
+            f"mean {run_scores(selection.run)[selection.score].inline_label}": summary["score"]
             .map("{:.3f}".format, "ignore")
             .fillna("–"),
         }
@@ -108,7 +108,7 @@ def _render_one_class(selection: Selection, chosen: int) -> None:
         chart(
             score_distributions(scores[score].to_numpy(), scores["correct"].to_numpy(bool), ranked_by.label),
             "class-distribution",
-            f"Distribution of {ranked_by.in_sentence} for class {class_names(run)[chosen]}, correct and wrong.",
+            f"Distribution of {ranked_by.inline_label} for class {class_names(run)[chosen]}, correct and wrong.",
         )
     with right:
         order = members[np.argsort(scores[score].to_numpy(), kind="stable")]

@@ -36,7 +36,7 @@ def render_confusion(selection: Selection) -> None:
         shown["prediction"].to_numpy(int),
         class_names(run),
         shown[selection.score].to_numpy() if averaged else None,
-        f"mean {score.in_sentence}" if averaged else "examples off the diagonal",
+        f"mean {score.inline_label}" if averaged else "examples off the diagonal",
         score.uncertain_when if averaged else "high",
         None if shows_it else cell,
     )

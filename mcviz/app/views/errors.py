@@ -10,7 +10,7 @@ from mcviz.app.resources import run_scores, table
 from mcviz.app.selection import Selection, filter_mask
 from mcviz.app.views.linked import axis_title, lasso_marks, render_lasso_chart
 from mcviz.figures import Window, error_against_score
-from mcviz.measures.ranking import rank_correlation
+from mcviz.measures.convergence import rank_correlation
 from mcviz.runs import Run
 
 ERROR = "absolute_error"
@@ -24,7 +24,7 @@ def render_errors(selection: Selection) -> None:
     if score is not ranked_by:
         st.caption(
             f"{ranked_by.label} looks at the label itself, so the errors are shown against the "
-            f"{score.in_sentence}. Rank by another score to see them against that one."
+            f"{score.inline_label}. Rank by another score to see them against that one."
         )
     render_lasso_chart(
         "errors",
@@ -33,7 +33,7 @@ def render_errors(selection: Selection) -> None:
         filters.lasso,
         (others, score.name, table_key(run)),
         lambda lasso, window: _figure(run, others, score.name, lasso, window),
-        f"Scatter chart of {filter_mask(run, others).sum():,} examples: absolute error against {score.in_sentence}. "
+        f"Scatter chart of {filter_mask(run, others).sum():,} examples: absolute error against {score.inline_label}. "
         "The table view lists the same numbers.",
     )
     several = " Of several targets the error is the Euclidean distance." if len(run.targets) > 1 else ""

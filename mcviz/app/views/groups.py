@@ -58,7 +58,7 @@ def render_groups(selection: Selection) -> None:
             max_value=1 if quality.is_share else max(float(summary[quality.column].max()), 1e-6) if known else 1,
         ),
         "score": st.column_config.ProgressColumn(
-            f"mean {score.in_sentence}",
+            f"mean {score.inline_label}",
             format="%.3f",
             min_value=0,
             max_value=max(float(summary["score"].max()), 1e-6),
@@ -70,6 +70,6 @@ def render_groups(selection: Selection) -> None:
         hide_index=True,
         height="content" if len(ordered) <= MOST_ROWS else HEIGHT,
         column_config=columns,
-        alt=f"Table of {len(ordered)} groups with the number of their examples and the mean {score.in_sentence}",
+        alt=f"Table of {len(ordered)} groups with the number of their examples and the mean {score.inline_label}",
     )
     st.caption("Figures of the selected examples. A click on a column sorts by it.")

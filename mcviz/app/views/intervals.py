@@ -13,9 +13,9 @@ from mcviz.app.selection import Selection
 from mcviz.app.state import COVERAGES
 from mcviz.app.tasks.regression_results import interval_calibrations, interval_coverages
 from mcviz.app.wording import as_markdown, counted
-from mcviz.figures import coverage_of_intervals
+from mcviz.figures import interval_coverage
 from mcviz.measures import percent
-from mcviz.measures.prediction_intervals import coverage_in_words
+from mcviz.measures.prediction_intervals import coverage_sentence
 from mcviz.runs import Run
 
 
@@ -33,7 +33,7 @@ def render_intervals(selection: Selection) -> None:
             f"{spoken} Below the dotted line they are too narrow, above it too wide. The band is what chance leaves "
             "open at each share."
         )
-        chart(coverage_of_intervals(found), "coverage", spoken)
+        chart(interval_coverage(found), "coverage", spoken)
     with right:
         st.segmented_control(
             "Intervals for this share of the labels",
@@ -43,7 +43,7 @@ def render_intervals(selection: Selection) -> None:
             **bind("coverage", coverage),
         )
         share, bare = interval_coverages(run, coverage)["by the passes"].shares[target], run.manifest.predicts == "mean"
-        verdict = coverage_in_words(share, coverage / 100, len(run))
+        verdict = coverage_sentence(share, coverage / 100, len(run))
         fewest = math.ceil((100 + coverage) / (100 - coverage))  # of fewer, they cannot be as wide
         few = f" They take at least {fewest} passes, and this run has {run.passes}."
         st.markdown(f"**{verdict}**{few if bare and run.passes < fewest else ''}")
@@ -64,5 +64,5 @@ def _rows(run: Run, coverage: int, target: int) -> pd.DataFrame:
         wide = (
             as_markdown(quantity(width, run.manifest.unit)) if width < float("inf") else "unbounded: too few examples"
         )
-        rows[method] = (share.written(percent), wide)
+        rows[method] = (share.format(percent), wide)
     return pd.DataFrame.from_dict(rows, orient="index", columns=["hold", "mean width"]).rename_axis("interval")

@@ -47,7 +47,7 @@ def render_map(selection: Selection) -> None:
         lambda lasso, window: _figure(
             run, others, layout, selection.score, Filters(area=lasso, selected=filters.selected), window
         ),
-        f"Map of {len(shown):,} examples by similarity of their {basis}, coloured by {score.in_sentence}.",
+        f"Map of {len(shown):,} examples by similarity of their {basis}, coloured by {score.inline_label}.",
     )
     st.caption(f"Examples with similar {basis} are near each other; the brightest are {extremes(score)[0]}.")
     _render_around_example(selection, plane, shown)

@@ -20,8 +20,8 @@ from mcviz.app.session import mark_dirty, mark_rendered, queue_toast, session_st
 from mcviz.app.state import go, latest_state
 from mcviz.app.views.look_panel import HOVERED, POINTS
 from mcviz.figures import Window
-from mcviz.figures.cells import MOST_POINTS
-from mcviz.figures.style import as_label
+from mcviz.figures.cells import MOST_DRAWN_POINTS
+from mcviz.figures.style import escape_label
 from mcviz.runs import Run
 
 T = TypeVar("T")
@@ -116,7 +116,7 @@ def _render_zoom(name: str, run: Run, plane: Lasso | Area, chart: Figure, window
         if chart.layout.images:
             st.caption(
                 "Each cell counts examples: the more, the stronger its colour, which is the mean of theirs. Zoom in "
-                f"with the tools at the top right: up to {MOST_POINTS:,} examples in view are drawn one by one.",
+                f"with the tools at the top right: up to {MOST_DRAWN_POINTS:,} examples in view are drawn one by one.",
                 width="stretch",
             )
 
@@ -164,7 +164,7 @@ def axis_title(run: Run, name: str) -> str:
     """Return the title of a number's axis, as plotly shows it, with the unit where that is the run's own."""
     number = run_numbers(run)[name]
     unit = number.unit if number.unit == run.manifest.unit else ""
-    return as_label(f"{number.label}, {unit}" if unit else number.label)
+    return escape_label(f"{number.label}, {unit}" if unit else number.label)
 
 
 def _apply_lasso(key: str, run: Run, plane: P) -> None:

@@ -30,7 +30,7 @@ def render_predicted(selection: Selection) -> None:
         (others, state.target, state.score, table_key(run)),
         lambda lasso, window: _figure(run, others, state.target, state.score, lasso, window),
         f"Scatter chart of {filter_mask(run, others).sum():,} examples: prediction against label, coloured by "
-        f"{score.in_sentence}. The table view lists the same numbers.",
+        f"{score.inline_label}. The table view lists the same numbers.",
     )
     st.caption(
         "On the dotted line predictions are right. Far from it and bright: an error that the score warns of. Far from "

@@ -17,8 +17,7 @@ from mcviz.app.selection import Selection, filter_mask
 from mcviz.app.state import choose_name
 from mcviz.app.views.linked import axis_title, lasso_marks, render_lasso_chart
 from mcviz.figures import CORRECT, WRONG, Window, class_colour, coloured_map, scatter
-from mcviz.figures.parts import diagonal
-from mcviz.figures.style import CLASSES, NAMED_CLASSES, NEUTRAL
+from mcviz.figures.style import CLASSES, NAMED_CLASSES, NEUTRAL, diagonal
 from mcviz.runs import Run
 from mcviz.text import one_line
 

@@ -10,20 +10,19 @@ import pandas as pd
 
 from mcviz import validate
 from mcviz.data.distortions import invert, mix, rotate, shuffle_pixels
-from mcviz.data.hugging_face import encoded_pictures, picture_paths, stacked
-from mcviz.data.in_place import InPlace, Places
+from mcviz.data.hugging_face import encoded_pictures, picture_paths, stack_rows
+from mcviz.data.in_place import InPlace, NpyRows, Places, locate_npy
 from mcviz.data.kinds.kind import Files, Kind, MadeSet, joined_halves, without_broken
 from mcviz.data.noise import NOISES, Noise
-from mcviz.data.npy import InNpy, in_npy
-from mcviz.data.pictures import SUFFIXES, InFiles, Pictures, checked_pictures
+from mcviz.data.pictures import PICTURE_SUFFIXES, FilePictures, Pictures, check_pictures
 from mcviz.data.tables import (
     PICTURE_COLUMNS,
     TEXT_COLUMNS,
     ColumnNames,
-    complete,
+    find_usual_column,
     holds_texts,
     is_numeric,
-    usual_column,
+    require_complete,
 )
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class Image(Kind):
     plural = "images"
     column = "picture"
     arrays = "(N, height, width), (N, height, width, channels)"
-    suffixes = SUFFIXES
+    suffixes = PICTURE_SUFFIXES
     files = "pictures"
     ood_sets = OOD_SETS
     alone = "Pixels alone"
@@ -78,7 +77,7 @@ class Image(Kind):
 
     def of_array(self, examples: "DataSet", name: str, array: np.ndarray) -> "DataSet":
         self.check_form(name, array)
-        if (rows := in_npy(array)) is None:
+        if (rows := locate_npy(array)) is None:
             return replace(examples, images=_as_images(name, array))
         read = _ImagesOfRows(rows, name)
         at_once = max(1, validate.VALUES_AT_ONCE // array[0].size)
@@ -103,7 +102,7 @@ class Image(Kind):
 
     def of_table(self, examples: "DataSet", names: ColumnNames, files: Files) -> "DataSet | None":
         own = examples.columns
-        name = names.picture or usual_column(own, PICTURE_COLUMNS)
+        name = names.picture or find_usual_column(own, PICTURE_COLUMNS)
         left = name in files.encoded
         if own is None or name is None or not (names.picture or left or _may_be_pictures(own, name)):
             return None
@@ -112,7 +111,7 @@ class Image(Kind):
             return self._of_pictures(examples, _rows(len(column)), files.encoded[name], files)
         if isinstance(column.dtype, pd.ArrowDtype) and not holds_texts(column):
             return self._of_arrow(examples, column, files)
-        cells = complete(column).tolist()
+        cells = require_complete(column).tolist()
         if isinstance(cells[0], dict | bytes):
             encoded = [cell["bytes"] if isinstance(cell, dict) else cell for cell in cells]
             return self._of_pictures(examples, _rows(len(cells)), lambda row: encoded[row], files)
@@ -127,17 +126,17 @@ class Image(Kind):
             return self._of_paths(examples, paths, files)
         encoded = encoded_pictures(cells)
         if encoded is None:
-            return self.of_array(examples, "images", stacked(cells))
+            return self.of_array(examples, "images", stack_rows(cells))
         return self._of_pictures(examples, _rows(len(column)), lambda row: encoded[row].as_py() or b"", files)
 
     def _of_paths(self, examples: "DataSet", names: Sequence[str], files: Files) -> "DataSet":
         folder = (files.folder or Path()).absolute()  # whoever reads may be in another working directory
-        return self._of_pictures(examples, names, InFiles(folder, names), files)
+        return self._of_pictures(examples, names, FilePictures(folder, names), files)
 
     def _of_pictures(
         self, examples: "DataSet", names: Sequence[str], read: Callable[[int], bytes], files: Files
     ) -> "DataSet":
-        pictures, broken = checked_pictures(names, read, progress=files.progress)
+        pictures, broken = check_pictures(names, read, progress=files.progress)
         return without_broken(replace(examples, images=pictures), self.files, names, broken, files)
 
 
@@ -145,7 +144,7 @@ class Image(Kind):
 class _ImagesOfRows:
     """Gives images of the rows of an array that is not in memory, checked as often as they are read."""
 
-    rows: InNpy
+    rows: NpyRows
     name: str
 
     def __call__(self, places: Places) -> np.ndarray:
@@ -179,9 +178,9 @@ def _may_be_pictures(table: pd.DataFrame, name: str) -> bool:
     column = table[name]
     if is_numeric(column):
         return False
-    if usual_column(table, TEXT_COLUMNS) is None or not holds_texts(column):
+    if find_usual_column(table, TEXT_COLUMNS) is None or not holds_texts(column):
         return True
-    return any(str(cell).lower().endswith(SUFFIXES) for cell in column)
+    return any(str(cell).lower().endswith(PICTURE_SUFFIXES) for cell in column)
 
 
 def _rows(count: int) -> list[str]:

@@ -9,7 +9,7 @@ import pandas as pd
 from mcviz import validate
 from mcviz.data.kinds.kind import Files, Kind, MadeSet, joined_halves
 from mcviz.data.row_distortions import add_noise, out_of_range, shuffle_columns, usual
-from mcviz.data.tables import UNNAMED, ColumnNames, is_numeric
+from mcviz.data.tables import UNNAMED_PREFIX, ColumnNames, is_numeric
 from mcviz.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Row(Kind):
         own = examples.columns
         if own is None:
             return None
-        usual = [str(name) for name in own if is_numeric(own[name]) and not str(name).startswith(UNNAMED)]
+        usual = [str(name) for name in own if is_numeric(own[name]) and not str(name).startswith(UNNAMED_PREFIX)]
         chosen = list(names.features) or usual
         if not chosen:
             return None

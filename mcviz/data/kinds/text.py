@@ -12,7 +12,7 @@ import pandas as pd
 
 from mcviz import validate
 from mcviz.data.kinds.kind import Files, Kind, MadeSet, without_broken
-from mcviz.data.tables import TEXT_COLUMNS, ColumnNames, holds_texts, usual_column
+from mcviz.data.tables import TEXT_COLUMNS, ColumnNames, find_usual_column, holds_texts
 from mcviz.data.text_distortions import drop_words, random_characters, shuffle_words
 from mcviz.data.text_noise import TEXT_NOISES, TextNoise
 from mcviz.errors import InvalidInputError
@@ -99,7 +99,7 @@ class Text(Kind):
 
     def of_table(self, examples: "DataSet", names: ColumnNames, files: Files) -> "DataSet | None":
         own = examples.columns
-        name = names.text or usual_column(own, TEXT_COLUMNS)
+        name = names.text or find_usual_column(own, TEXT_COLUMNS)
         if own is None or name is None or not (names.text or holds_texts(own[name])):
             return None
         others = own.drop(columns=[name]).rename(columns={"text": "user_text"})  # a run keeps the texts under that name

@@ -6,7 +6,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from mcviz.data import DataSet, InPlace, Pictures
-from mcviz.data.resizing import in_channels, resized
+from mcviz.data.resizing import convert_channels, resize_images
 from mcviz.runs import Preprocessing, Run, StoredImages, ValueScale
 from mcviz.sampling.examples import (
     default_preprocessing,
@@ -137,7 +137,7 @@ class ImageAdapter:
         images, shape = examples.images, run.image_shape
         assert images is not None
         if isinstance(images, Pictures):
-            return images.brought_to((shape[0], shape[1], shape[2]))[:] / np.float32(255)
+            return images.resize((shape[0], shape[1], shape[2]))[:] / np.float32(255)
         images = images[:]
         low, high = (0, 255) if images.dtype == np.uint8 else (float(images.min()), float(images.max()))
         if images.dtype == np.uint8 or (low >= 0 and 1 < high <= 255 and not run.value_scale.stretched):
@@ -146,7 +146,7 @@ class ImageAdapter:
             unit = images
         else:  # prepared as the run's own are, or there is no knowing how
             unit = run.value_scale.to_unit(images)
-        return resized(in_channels(unit, shape[2]), shape[:2])
+        return resize_images(convert_channels(unit, shape[2]), shape[:2])
 
     def described(self, images: np.ndarray) -> str:
         """See `Adapter`: size, dtype and range."""

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from mcviz.measures.calibration import Calibration, calibration, terms
-from mcviz.measures.degradation import degradation_in_words
+from mcviz.measures.calibration import Calibration, calibration, calibration_terms
+from mcviz.measures.calibration_words import degradation_sentences
 
 EXAMPLES = 400
 
@@ -16,7 +16,12 @@ def step(confidence: float, deterministic: float, accuracy: float) -> Calibratio
     def way(p: float) -> np.ndarray:
         return np.tile([p, 1 - p], (1, EXAMPLES, 1)).astype(np.float32)
 
-    return calibration({"ensemble": terms(way(confidence), labels), "deterministic": terms(way(deterministic), labels)})
+    return calibration(
+        {
+            "ensemble": calibration_terms(way(confidence), labels),
+            "deterministic": calibration_terms(way(deterministic), labels),
+        }
+    )
 
 
 @pytest.mark.parametrize(
@@ -31,12 +36,12 @@ def step(confidence: float, deterministic: float, accuracy: float) -> Calibratio
 def test_averaging_is_said_to_harm_or_to_help_where_the_nlls_differ_beyond_noise(
     steps: list[tuple[float, float, float]], said: str
 ) -> None:
-    assert said in degradation_in_words([step(*each) for each in steps])[0]
+    assert said in degradation_sentences([step(*each) for each in steps])[0]
 
 
 def test_the_gain_is_that_of_all_steps_together() -> None:
     steps = [step(0.9, 0.8, 0.9), step(0.9, 0.6, 0.5)]
-    said = degradation_in_words(steps)[0]
+    said = degradation_sentences(steps)[0]
     gains = [each.figures["ensemble"].nll.value - each.figures["deterministic"].nll.value for each in steps]
     assert f"worse by {np.mean(gains):.4f} nats (95% interval " in said
 
@@ -46,6 +51,6 @@ def test_the_gain_is_that_of_all_steps_together() -> None:
     [(0.9, "over-confident by 30.0"), (0.6, "its mean confidence is its accuracy"), (0.51, "under-confident by 9.0")],
 )
 def test_the_end_is_judged_by_its_own_confidence(confidence: float, said: str) -> None:
-    sentences = degradation_in_words([step(0.9, 0.9, 0.9), step(confidence, 0.6, 0.6)])
+    sentences = degradation_sentences([step(0.9, 0.9, 0.9), step(confidence, 0.6, 0.6)])
     assert said in sentences[2]
     assert sentences[1] == "The ensemble's accuracy goes from 90.0% to 60.0%."

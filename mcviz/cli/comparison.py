@@ -1,17 +1,17 @@
-"""The command that compares two runs."""
+"""`mcviz compare`: is the second of two runs better?"""
 
 from typing import TYPE_CHECKING
 
 import click
 
-from mcviz.cli.printing import say, tell
+from mcviz.cli.arguments import CONFIDENCE, JSON
+from mcviz.cli.printing import print_json, say, tell
 from mcviz.cli.stopping import loading
-from mcviz.cli.trust import CONFIDENCE, JSON, print_json
 
 if TYPE_CHECKING:
     from mcviz.analysis.comparison import Comparison
 
-WIDTH = 32  # characters of a column
+COLUMN = 32  # characters of a column
 
 
 @click.command(short_help="Compare two runs.")
@@ -27,18 +27,18 @@ def compare(one: str, other: str, score: str | None, confidence: float, to: str 
     Runs over the same examples are compared example by example. Of others, figures alone are compared.
     """
     with loading():
-        from mcviz import compare as compared
+        from mcviz import compare as compare_runs
         from mcviz import open_run
-        from mcviz.analysis.comparison import changed_table
+        from mcviz.analysis.comparison import change_table
         from mcviz.runs import check_table_file, write_table
 
     if to:
         check_table_file(to)
-    found = compared(open_run(one), open_run(other), score=score, confidence=confidence)
+    found = compare_runs(open_run(one), open_run(other), score=score, confidence=confidence)
     for note in found.notes:
         tell(f"note: {note}")
     if to:
-        write_table(changed_table(found), to)
+        write_table(change_table(found), to)
     if as_json:
         print_json(found.as_dict())
         return
@@ -55,12 +55,15 @@ def _measure_lines(found: "Comparison") -> list[str]:
     if not found.measures:
         return []
     unit = found.one.manifest.unit
-    lines = ["", f"{f'{100 * found.confidence:.6g}% intervals':<26}{'RUN':<{WIDTH}}{'OTHER':<{WIDTH}}OTHER less RUN"]
+    lines = [
+        "",
+        f"{f'{100 * found.confidence:.6g}% intervals':<26}{'RUN':<{COLUMN}}{'OTHER':<{COLUMN}}OTHER less RUN",
+    ]
     for each in found.measures:
-        written = each.measure.with_interval
+        text = each.measure.format_interval
         lines.append(
-            f"{each.measure.label:<26}{written(each.one, unit):<{WIDTH}}{written(each.other, unit):<{WIDTH}}"
-            f"{written(each.difference, unit, sign='+'):<{WIDTH + 8}}{VERDICTS[each.verdict]}"
+            f"{each.measure.label:<26}{text(each.one, unit):<{COLUMN}}{text(each.other, unit):<{COLUMN}}"
+            f"{text(each.difference, unit, sign='+'):<{COLUMN + 8}}{VERDICTS[each.verdict]}"
         )
     return lines
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mcviz.measures.outliers import Span, nearest_neighbours
+from mcviz.measures.detectors import PrincipalSubspace, nearest_neighbours
 
 RANDOM = np.random.default_rng(0)
 
@@ -20,7 +20,7 @@ def test_of_few_vectors_all_are_neighbours() -> None:
 
 def test_what_lies_in_the_plane_of_the_known_vectors_is_near_and_how_far_the_rest_is_out() -> None:
     plane = RANDOM.normal(size=(200, 2)) @ np.array([[1.0, 0, 0], [0, 1, 0]]) + [5, 5, 2]
-    span = Span.of(plane)
+    span = PrincipalSubspace.fit(plane)
     assert span.components.shape == (2, 3)
     np.testing.assert_allclose(span.distance(np.array([[9.0, -3, 2], [5, 5, 6], [1, 2, -1]])), [0, 4, 3], atol=1e-9)
 
@@ -29,4 +29,4 @@ def test_what_lies_in_the_plane_of_the_known_vectors_is_near_and_how_far_the_res
 def test_as_many_components_are_taken_as_explain_nine_tenths(share: float) -> None:
     spread = np.sqrt([share, 1 - share])
     known = RANDOM.normal(size=(4000, 2)) * spread
-    assert len(Span.of(known).components) == (2 if share < 0.9 else 1)
+    assert len(PrincipalSubspace.fit(known).components) == (2 if share < 0.9 else 1)
