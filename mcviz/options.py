@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
 from mcviz.choices import MASKS, PREDICTS, USUAL_PASSES, Masks, Predicts
 from mcviz.extras import IMPORT_VARIABLE
-from mcviz.regular import is_there
+from mcviz.regular import path_exists
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -177,7 +177,7 @@ def _parse_places(text: str) -> tuple[int, ...]:
 
 
 def _parse_class_names(text: str) -> tuple[str, ...]:
-    if is_there(text):
+    if path_exists(text):
         return _read_lines(text, str.strip)
     if "," not in text and Path(text).suffix:
         raise ValueError(f"there is no file {text}.")

@@ -19,8 +19,8 @@ from mcviz.cli.options import PATH, import_option
 from mcviz.cli.printing import say, tell
 from mcviz.cli.sampling import check, sample
 from mcviz.cli.stopping import loading, report_interrupt
-from mcviz.cli.trust import trust
 from mcviz.cli.training import train
+from mcviz.cli.trust import trust
 from mcviz.cli.work import work
 from mcviz.errors import InvalidInputError, McvizError
 from mcviz.interrupts import INTERRUPTED, raise_interrupts

@@ -9,7 +9,7 @@ from mcviz.cli.data import add_scaler, choose_preprocessing, read_examples, read
 from mcviz.cli.options import add_options
 from mcviz.cli.printing import say
 from mcviz.cli.progress import sampling_progress
-from mcviz.cli.stopping import loading, when_stopped
+from mcviz.cli.stopping import loading, report_interrupt
 from mcviz.errors import InvalidInputError
 from mcviz.options import ImportOptions
 
@@ -29,19 +29,19 @@ def import_(passes: str, options: ImportOptions) -> None:
     example, pass, class and probability, or example, pass, target and value.
     """
     stopped = f"stopped. The same command goes on with {options.run.out}."
-    with when_stopped(stopped):
+    with report_interrupt(stopped):
         _import(passes, options, stopped)
 
 
 def _import(path: str, options: ImportOptions, stopped: str) -> None:
     with loading(stopped):
-        from mcviz.data import DataSet, opened_passes, read_array
+        from mcviz.data import DataSet, open_passes, read_array
         from mcviz.importing import write_run
         from mcviz.tasks import TASKS
 
     task = options.task.task
     chosen = choose_preprocessing(options.preprocessing)
-    with opened_passes(path, TASKS[task].pass_names) as passes:
+    with open_passes(path, TASKS[task].pass_names) as passes:
         examples = _read_examples(options) if options.data.data else DataSet(None)
         chosen = add_scaler(chosen, options.data, examples)
         sizes = getattr(examples.images, "sizes", ())
@@ -64,7 +64,7 @@ def _import(path: str, options: ImportOptions, stopped: str) -> None:
                 passes.passes,
                 data=examples,
                 task=task,
-                predicts=passes.predicts_as(options.task.predicts),
+                predicts=passes.resolve_predicts(options.task.predicts),
                 unit=options.data.unit,
                 deterministic=fixed,
                 features=read_array(options.features) if options.features else None,

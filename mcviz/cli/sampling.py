@@ -13,7 +13,7 @@ from mcviz.cli.data import add_scaler, choose_preprocessing, read_examples, say_
 from mcviz.cli.options import add_options
 from mcviz.cli.printing import say, tell
 from mcviz.cli.progress import sampling_progress
-from mcviz.cli.stopping import loading, when_stopped
+from mcviz.cli.stopping import loading, report_interrupt
 from mcviz.cli.work import Watcher
 from mcviz.errors import DataNotFoundError, InvalidInputError
 from mcviz.extras import find_modules, require_dask, require_keras
@@ -35,7 +35,7 @@ def sample(options: SampleOptions) -> None:
     """Sample a model over examples into a run, resume one that was stopped, or add passes to one that is finished."""
     again = "the same command" if options.run.resume else "the same command without --no-resume"
     stopped = f"stopped. Nothing that was finished is lost: {again} goes on with {options.run.out}."
-    with when_stopped(stopped), _cluster(options.scheduler, stopped) as cluster:
+    with report_interrupt(stopped), _cluster(options.scheduler, stopped) as cluster:
         _sample(options, cluster, stopped)
 
 
@@ -98,7 +98,7 @@ def _sample(options: SampleOptions, cluster: "Client | None", stopped: str) -> N
 def check(options: CheckOptions) -> None:
     """Look at what a model makes of some of the data, before hours are spent on passes."""
     stopped = "stopped."
-    with when_stopped(stopped):
+    with report_interrupt(stopped):
         sampler, examples, preprocessing = _load_model_and_data(options, stopped)
         from mcviz.sampling.checking import check_model
 

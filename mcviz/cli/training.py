@@ -10,7 +10,7 @@ import click
 import mcviz
 from mcviz.cli.options import PATH
 from mcviz.cli.printing import say
-from mcviz.cli.stopping import loading, when_stopped
+from mcviz.cli.stopping import loading, report_interrupt
 from mcviz.errors import InvalidInputError
 from mcviz.extras import require_keras
 
@@ -28,7 +28,7 @@ SHIPPED_SEED = 25  # of the training that the shipped run comes from; its README
 def train(out: Path, data: Path | None, **settings: Any) -> None:
     """Train the reference network on MNIST, and write it with a history of its epochs."""
     stopped = f"stopped; {out} was not written."
-    with when_stopped(stopped):
+    with report_interrupt(stopped):
         _train(out, data, stopped, **settings)
 
 

@@ -18,7 +18,7 @@ import h5py
 import keras
 
 from mcviz.errors import DataNotFoundError, InvalidInputError, UnsuitableModelError
-from mcviz.interrupts import held_interrupts
+from mcviz.interrupts import hold_interrupts
 from mcviz.regular import open_regular
 from mcviz.sampling.architecture import IF_TRUSTED, check_architecture, describe_excess, forbidden, remove_training
 from mcviz.sampling.keras_internals import TooManyNumbersError, limit_variables, load_assets, shared_objects
@@ -50,7 +50,7 @@ SAVE_IT = "Save it with model.save('NAME.keras')."
 _loading = threading.RLock()  # the path of imports is the process's; a class of one's own may load a model itself
 
 
-@held_interrupts()
+@hold_interrupts()
 def load_model(path: str | os.PathLike[str], *, trust: bool = False) -> keras.Model:
     """Load a Keras model from a `.keras` file, without running code that comes with it.
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from mcviz.choices import Masks
 from mcviz.errors import UnsuitableModelError
-from mcviz.measures.calibration import Terms, terms
+from mcviz.measures.calibration import CalibrationTerms, calibration_terms
 from mcviz.sampling.outputs import pick_output, to_probabilities
 from mcviz.sampling.sampler import Sampler
 
@@ -61,7 +61,7 @@ def gradient_sign(
     return np.concatenate(signs)
 
 
-def calibration_terms(
+def sweep_calibration(
     sampler: Sampler,
     distort: Callable[[float], np.ndarray],
     amounts: Sequence[float],
@@ -71,8 +71,8 @@ def calibration_terms(
     masks: Masks = "per_pass",
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
-) -> list[dict[str, Terms]]:
-    """Compute the terms of calibration of the three ways to predict, at each step of a distortion.
+) -> list[dict[str, CalibrationTerms]]:
+    """Compute the terms of the calibration of the three ways to predict, at each step of a distortion.
 
     Args:
         sampler: of a classifier.
@@ -91,7 +91,7 @@ def calibration_terms(
     Raises:
         McvizError: examples or passes that the sampler refuses.
     """
-    steps: list[dict[str, Terms]] = []
+    steps: list[dict[str, CalibrationTerms]] = []
     per_step = passes * len(labels)
 
     def report(done: int, _: int) -> None:
@@ -106,5 +106,5 @@ def calibration_terms(
             "single_pass": probs,
             "ensemble": probs.mean(axis=0, dtype=np.float64)[None],
         }
-        steps.append({name: terms(probs, labels) for name, probs in predictions.items()})
+        steps.append({name: calibration_terms(probs, labels) for name, probs in predictions.items()})
     return steps

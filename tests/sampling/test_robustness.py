@@ -8,7 +8,7 @@ from keras import layers
 from mcviz.errors import UnsuitableModelError
 from mcviz.measures.calibration import terms
 from mcviz.sampling import Sampler
-from mcviz.sampling.robustness import calibration_terms, gradient_sign
+from mcviz.sampling.robustness import gradient_sign, sweep_calibration
 from mcviz.sampling.training import reference_network
 
 IMAGES = np.random.default_rng(0).random((37, 12, 12, 1), dtype=np.float32)
@@ -84,7 +84,7 @@ def examples() -> np.ndarray:
 
 def test_each_step_is_predicted_in_the_three_ways(sampler: Sampler, examples: np.ndarray) -> None:
     labels, done = np.arange(EXAMPLES) % 3, []
-    found = calibration_terms(
+    found = sweep_calibration(
         sampler,
         lambda amount: examples * np.float32(1 - amount),
         AMOUNTS,
@@ -123,5 +123,5 @@ def test_what_progress_raises_ends_it(sampler: Sampler, examples: np.ndarray) ->
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        calibration_terms(sampler, distorted, AMOUNTS, np.zeros(EXAMPLES, int), passes=PASSES, progress=stop)
+        sweep_calibration(sampler, distorted, AMOUNTS, np.zeros(EXAMPLES, int), passes=PASSES, progress=stop)
     assert steps == AMOUNTS[:1]

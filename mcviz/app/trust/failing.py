@@ -104,11 +104,11 @@ def _computed(run: Run, name: str, distorter: Distorter) -> Steps:
 
     try:
         prepared = sampler(run)
-        from mcviz.sampling.robustness import calibration_terms  # here, because TensorFlow takes seconds to import
+        from mcviz.sampling.robustness import sweep_calibration  # here, because TensorFlow takes seconds to import
 
         examples = np.sort(np.random.default_rng(0).permutation(len(run))[:EXAMPLES])
         distorted = distorter.by_amount(run, name, examples)
-        return calibration_terms(
+        return sweep_calibration(
             prepared,
             lambda amount: model_inputs(run, distorted(amount)),
             amounts_of(distorter.distortions[name]).tolist(),
