@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from mcviz.errors import UnsuitableModelError
-from mcviz.measures.calibration import terms
+from mcviz.measures.calibration import calibration_terms
 from mcviz.sampling import Sampler
 from mcviz.sampling.robustness import gradient_sign, sweep_calibration
 from mcviz.sampling.training import reference_network
@@ -102,7 +102,7 @@ def test_each_step_is_predicted_in_the_three_ways(sampler: Sampler, examples: np
             "ensemble": probs.mean(axis=0)[None],
         }
         for name, of_way in ways.items():
-            expected = terms(of_way, labels)
+            expected = calibration_terms(of_way, labels)
             np.testing.assert_array_equal(step[name].correct, expected.correct)
             for field in ("confidence", "nll", "brier"):
                 np.testing.assert_allclose(getattr(step[name], field), getattr(expected, field), rtol=1e-4, atol=1e-6)
