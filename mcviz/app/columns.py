@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from mcviz.app.caching import cached_for_run, table_key
-from mcviz.manifest import CONTENT
 from mcviz.runs import Run
 from mcviz.runs.columns import UNKNOWN, Groups, Kind, column_groups, column_kinds, that_make_groups
 from mcviz.text import one_line
@@ -32,14 +31,9 @@ def details(run: Run) -> list[str]:
 
 def searched_columns(run: Run) -> dict[str, str]:
     """The columns in which words are looked for, each with what its values are called: ids, then texts."""
-    texts = run.manifest.examples.content if _are_texts(run) else ()
+    texts = run.manifest.examples.content if run.kind.column_values == "texts" else ()
     called = {"id": "id", **dict.fromkeys(texts, "text")}
     return {name: each for name, each in called.items() if name in own_columns(run)}
-
-
-def _are_texts(run: Run) -> bool:
-    """Whether the columns that are the examples themselves hold texts."""
-    return CONTENT[run.manifest.examples.kind] == "texts"
 
 
 def grouping_columns(run: Run) -> list[str]:

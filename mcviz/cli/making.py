@@ -259,12 +259,13 @@ def _sample(
     watcher = click.get_current_context().find_object(Watcher)  # of a job
     class_names = settings["class_names"]
     sampler, examples, preprocessing = _model_and_data(stopped, **settings)
+    from mcviz.kinds import find_kind
     from mcviz.sampling.checking import first_look
     from mcviz.sampling.run_sampling import sample_run
 
     look = first_look(sampler, examples, preprocessing)
     say(sampler.description())
-    say(f"{look.adapter.plural}: {look.adapter.preprocessing}. {look.adapter.preprocessing.reason}")
+    say(f"{find_kind(examples).plural}: {look.adapter.preprocessing}. {look.adapter.preprocessing.reason}")
     if look.advice:
         tell(f"warning: {look.advice}")
     if watcher:
@@ -348,7 +349,7 @@ def _model_and_data(
     with loading(stopped):
         from msgspec.structs import replace as replaced
 
-        import mcviz.data  # noqa: F401 (here, where Ctrl-C can do no harm)
+        import mcviz.data.given  # noqa: F401 (here, where Ctrl-C can do no harm)
     file, own = _own_model(model, output=output, rate=rate, from_logits=from_logits)
     examples = read_examples(data, reading, own.manifest.task if own else task)
     chosen = with_scaler(chosen, reading, examples)
@@ -375,9 +376,9 @@ def _model_and_data(
     sampler = load_sampler(source)
     crop, channel_order = preprocessing["crop"], preprocessing["channel_order"]
     if chosen is None and examples.images is not None and (crop or channel_order):
-        from mcviz.sampling.examples import preprocessing_of
+        from mcviz.sampling.examples import find_preprocessing
 
-        found = preprocessing_of(sampler.model, sampler.input_dtype, examples.images.dtype)
+        found = find_preprocessing(sampler.model, sampler.input_dtype, examples.images.dtype)
         chosen = replaced(found, crop=crop, channel_order=channel_order or "rgb")
     return sampler, examples, chosen
 

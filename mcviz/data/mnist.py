@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from mcviz.data.arrays import read_arrays
 from mcviz.data.data_set import DataSet
 from mcviz.data.idx import read_idx
 from mcviz.data.labels import labels_beside
@@ -49,7 +50,7 @@ def _of_idx(folder: Path) -> Splits:
                 f"{folder} cannot be used: it lacks the images or labels of MNIST's {split} files, such as "
                 f"{split}-images-idx3-ubyte.gz and {split}-labels-idx1-ubyte.gz."
             )
-        splits.append(DataSet.of_arrays(read_idx(images), read_idx(labels)))
+        splits.append(read_arrays(read_idx(images), read_idx(labels)))
     return _of_one_size(*splits)
 
 

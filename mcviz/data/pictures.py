@@ -20,7 +20,6 @@ from mcviz.errors import InvalidInputError
 from mcviz.regular import open_regular
 from mcviz.validate import invalid
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF")
 MOST_PIXELS = 100_000_000
 SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I")
@@ -151,7 +150,7 @@ class Pictures:
         return np.asarray(picture).reshape(self.image_shape)
 
 
-def checked_pictures(
+def check_pictures(
     names: Sequence[str], read: Callable[[int], bytes], *, progress: Progress | None = None
 ) -> tuple[Pictures, dict[int, str]]:
     """Decode every picture once, to find those that cannot be read.

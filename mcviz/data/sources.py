@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from mcviz.data.arrays import read_arrays
 from mcviz.data.data_set import DataSet
 from mcviz.data.hugging_face import is_saved_dataset, read_dataset
 from mcviz.data.idx import images_in, is_idx, read_idx
-from mcviz.data.kinds import KINDS, Files, Kind
 from mcviz.data.labels import labels_beside
 from mcviz.data.npy import load_array
 from mcviz.data.npz_examples import read_npz, read_npz_labels
@@ -31,6 +31,7 @@ from mcviz.data.tables import (
     usual_column,
 )
 from mcviz.errors import DataNotFoundError, InvalidInputError, StorageError
+from mcviz.kinds import KINDS, Files, Kind, find_kind
 from mcviz.regular import open_regular
 from mcviz.tasks import find_task
 
@@ -90,15 +91,23 @@ def read_data(
         raise DataNotFoundError(f"There is no data at {path}. Give {ACCEPTED}.")
     files = Files(path if path.is_dir() else path.parent, skip_broken, progress, complete)
     try:
-        if path.is_dir():
-            return _folder(path, columns, task, files)
-        return _file(path, columns, task, files)
+        read = _read_folder if path.is_dir() else _read_file
+        return give_kind(read(path, columns, task, files))
     except InvalidInputError as error:
         raise error if str(path) in str(error) else InvalidInputError(f"{path} cannot be used: {error}") from error
     except StorageError:
         raise
     except OSError as error:
         raise InvalidInputError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def give_kind(examples: DataSet) -> DataSet:
+    """Return the examples with their kind, which the kinds are asked for where it was not given.
+
+    Raises:
+        InvalidInputError: they were given a kind that there is not.
+    """
+    return replace(examples, kind=find_kind(examples).name)
 
 
 def read_labels(path: str | Path, *, columns: ColumnNames | None = None, task: str = "classification") -> DataSet:
@@ -139,7 +148,7 @@ def read_labels(path: str | Path, *, columns: ColumnNames | None = None, task: s
     return examples.with_ids(paths) if paths.notna().all() and paths.is_unique else examples
 
 
-def of_table(
+def read_table(
     table: pd.DataFrame,
     *,
     columns: ColumnNames | None = None,
@@ -166,9 +175,9 @@ def of_table(
         asked = " and ".join(kind.plural for kind in named)
         raise InvalidInputError(f"columns of {asked} are named, and an example is one of these. Name one.")
     for kind in named or KINDS.values():
-        found = kind.of_table(examples, names, files or Files(Path()))
+        found = kind.read_table(examples, names, files or Files(Path()))
         if found is not None:
-            return _with_index(found, table.index)
+            return give_kind(_with_index(found, table.index))
     raise InvalidInputError(
         f"it has no column of pictures ({', '.join(PICTURE_COLUMNS)}), texts ({', '.join(TEXT_COLUMNS)}), numbers or "
         f"labels ({', '.join(LABEL_COLUMNS)}), but {', '.join(map(str, table.columns))}. Name one with "
@@ -176,7 +185,7 @@ def of_table(
     )
 
 
-def of_arrow_table(
+def read_arrow_table(
     table: pa.Table,
     class_names: Mapping[str, tuple[str, ...]],
     *,
@@ -184,10 +193,10 @@ def of_arrow_table(
     task: str = "classification",
     files: Files | None = None,
 ) -> DataSet:
-    """As `of_table`, from an Arrow table, whose column of pictures stays as it is, on disk where it is there.
+    """As `read_table`, from an Arrow table, whose column of pictures stays as it is, on disk where it is there.
 
     Raises:
-        InvalidInputError: as `of_table`.
+        InvalidInputError: as `read_table`.
     """
     picture = (columns and columns.picture) or usual_column(table.column_names, PICTURE_COLUMNS)
     if picture not in table.column_names:
@@ -195,7 +204,7 @@ def of_arrow_table(
     else:
         frame = table.drop_columns([picture]).to_pandas()
         frame[picture] = pd.Series(pd.arrays.ArrowExtensionArray(table[picture]))
-    return of_table(frame, columns=columns, task=task, files=files, class_names=class_names)
+    return read_table(frame, columns=columns, task=task, files=files, class_names=class_names)
 
 
 def _labelled(
@@ -231,12 +240,12 @@ def _with_index(examples: DataSet, index: pd.Index) -> DataSet:
     return examples.with_ids([str(name) for name in index])
 
 
-def _folder(path: Path, columns: ColumnNames | None, task: str, files: Files) -> DataSet:
+def _read_folder(path: Path, columns: ColumnNames | None, task: str, files: Files) -> DataSet:
     if is_saved_dataset(path):
         table, class_names = read_dataset(path)
-        return of_arrow_table(table, class_names, columns=columns, task=task, files=replace(files, folder=None))
+        return read_arrow_table(table, class_names, columns=columns, task=task, files=replace(files, folder=None))
     if (idx := images_in(path)) is not None:
-        return _idx(idx, task)
+        return _read_idx(idx, task)
     of_files = [kind for kind in KINDS.values() if kind.suffixes]
     classes = sorted(entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     for kind in of_files:
@@ -248,10 +257,10 @@ def _folder(path: Path, columns: ColumnNames | None, task: str, files: Files) ->
                 f"({', '.join(filled)}). Put each into the folder of its class, or all into one folder."
             )
         if flat:
-            return kind.of_files(DataSet(None), flat, files)
+            return kind.read_files(DataSet(None), flat, files)
         if filled:
             known = _of_folders(by_class, task)
-            return kind.of_files(known, [file for found in by_class.values() for file in found], files)
+            return kind.read_files(known, [file for found in by_class.values() for file in found], files)
     taken = " or ".join(f"{kind.files} ({', '.join(kind.suffixes)})" for kind in of_files)
     raise InvalidInputError(f"the folder holds no {taken}. Give {ACCEPTED}.")
 
@@ -267,29 +276,29 @@ def _of_folders(by_class: Mapping[str, Sequence[Path]], task: str) -> DataSet:
     return DataSet(None, labels, names, notes=(note,) if empty else (), matched_by="name")
 
 
-def _file(path: Path, columns: ColumnNames | None, task: str, files: Files) -> DataSet:
+def _read_file(path: Path, columns: ColumnNames | None, task: str, files: Files) -> DataSet:
     with open_regular(path) as file:
         start = file.read(6)
     if path.suffix == ".parquet":
         table, encoded = read_parquet(path, columns or ColumnNames())
-        return of_table(table, columns=columns, task=task, files=replace(files, encoded=encoded))
+        return read_table(table, columns=columns, task=task, files=replace(files, encoded=encoded))
     if path.suffix in TABLES:
         table = read_frame(path, columns.text if columns else None)
-        return of_table(table, columns=columns, task=task, files=files)
+        return read_table(table, columns=columns, task=task, files=files)
     if start.startswith(b"PK"):
         return read_npz(path, task)
     if start == b"\x93NUMPY":
         beside = labels_beside(path)
         labels = None if beside is None else load_array(beside)
-        return DataSet.of_arrays(load_array(path), labels, task=task)
+        return read_arrays(load_array(path), labels, task=task)
     if is_idx(path):
-        return _idx(path, task)
+        return _read_idx(path, task)
     raise InvalidInputError(f"it is none of what is taken. Give {ACCEPTED}.")
 
 
-def _idx(path: Path, task: str) -> DataSet:
+def _read_idx(path: Path, task: str) -> DataSet:
     images, beside = read_idx(path), labels_beside(path)
-    return DataSet.of_arrays(images, None if beside is None else read_idx(beside), task=task)
+    return read_arrays(images, None if beside is None else read_idx(beside), task=task)
 
 
 def _files(kind: Kind, folder: Path, deep: bool) -> list[Path]:

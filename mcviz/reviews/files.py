@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from mcviz.errors import InvalidInputError
-from mcviz.manifest import CONTENT
 from mcviz.reviews.decisions import LABEL_IS_WRONG, NO_CLASS_FITS, Decision, Reviewed, label_names
 from mcviz.reviews.outcome import outcome
 from mcviz.reviews.store import LONGEST_NAME, Entry, Kind
@@ -105,7 +104,7 @@ def label_studio(run: Run, known: Reviewed, picture: Callable[[np.ndarray], str]
 
 def label_studio_setup(run: Run) -> str:
     """The labelling interface, in XML, of a project of Label Studio that takes the tasks of `label_studio`."""
-    tag, field = ("Image", "image") if run.has_images else OBJECTS[CONTENT[run.manifest.examples.kind]]
+    tag, field = ("Image", "image") if run.has_images else OBJECTS[run.kind.column_values]
     answers = [*run.class_names, NO_CLASS_FITS, *([] if run.labels is None else [LABEL_IS_WRONG])]
     choices = "".join(f"    <Choice value={quoteattr(answer)}{_key(answer)}/>\n" for answer in answers)
     return (
@@ -124,7 +123,7 @@ def _shown(run: Run, example: int, picture: Callable[[np.ndarray], str] | None) 
     """What an example is, by the name that `label_studio_setup` shows."""
     if run.has_images:
         return {"image": picture(run.pictures[example])} if picture else {}
-    content = CONTENT[run.manifest.examples.kind]
+    content = run.kind.column_values
     if not content:
         return {}
     row = run.content.iloc[example]

@@ -9,6 +9,7 @@ import numpy as np
 
 from mcviz.choices import Masks
 from mcviz.data import DataSet, as_data_set
+from mcviz.kinds import find_kind
 from mcviz.runs import Preprocessing
 from mcviz.runs.arrays import stored_bytes
 from mcviz.sampling.adapters import Adapter, adapter_for_examples
@@ -95,8 +96,8 @@ def check_model(
     seconds, size = _costs(sampler, look.adapter.from_stored(some), masks)
     return Check(
         examples=count,
-        kind=look.adapter.plural,
-        described=look.adapter.described(some),
+        kind=find_kind(examples).plural,
+        described=look.adapter.describe(some),
         predicted=task.describe_outputs(examples, look.width, sampler.predicts),
         layers=sampler.description(),
         preprocessing=look.adapter.preprocessing,
@@ -152,12 +153,13 @@ def first_look(sampler: Sampler, examples: DataSet, preprocessing: Preprocessing
         return FirstLook(adapter, some, width, None, adapter.doubts(some))
     labels = labels[: len(some)]
     found = task.compute_quality(predictions, labels)
-    return FirstLook(adapter, some, width, found, _advice(adapter, some, labels, found))
+    advice = _advice(adapter, some, find_kind(examples).plural, labels, found)
+    return FirstLook(adapter, some, width, found, advice)
 
 
-def _advice(adapter: Adapter, some: np.ndarray, labels: np.ndarray, found: float) -> str:
+def _advice(adapter: Adapter, some: np.ndarray, plural: str, labels: np.ndarray, found: float) -> str:
     """A sentence where the model is hardly better than guessing, with what mends it if that is found; or ""."""
-    sampler, which = adapter.sampler, f"the first {len(some):,} {adapter.plural}"
+    sampler, which = adapter.sampler, f"the first {len(some):,} {plural}"
     task = TASKS[sampler.task]
     hardly = task.guessing_hint(found, labels, sampler.width, which)
     if not hardly:
@@ -167,7 +169,7 @@ def _advice(adapter: Adapter, some: np.ndarray, labels: np.ndarray, found: float
         better = task.rescaling_hint(found, task.compute_quality(predictions, labels))
         if better:
             return f"{hardly} With {option} {better}."
-    return f"{hardly} Are the {adapter.plural} prepared as they were in training, {adapter.question}?"
+    return f"{hardly} Are the {plural} prepared as they were in training, {adapter.question}?"
 
 
 def _costs(sampler: Sampler, taken: np.ndarray, masks: Masks) -> tuple[float, float]:

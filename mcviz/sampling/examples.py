@@ -26,7 +26,7 @@ TEXTS_FOR_NUMBERS = (
 Shape = tuple[int | None, ...]
 
 
-def checked_examples(given: Any, model: keras.Model, shape: Shape | None, dtype: str | None) -> np.ndarray:
+def check_examples(given: Any, model: keras.Model, shape: Shape | None, dtype: str | None) -> np.ndarray:
     """Bring examples into the form that a model takes.
 
     Args:
@@ -47,7 +47,7 @@ def checked_examples(given: Any, model: keras.Model, shape: Shape | None, dtype:
     if isinstance(held, DataSet) and held.rows is not None:
         held = held.rows.to_numpy()
     if isinstance(held, DataSet):
-        images = in_models_size(held, shape)[:]
+        images = resize_images(held, shape)[:]
         held = images.reshape(shape_for(shape, images.shape))
     if held.size and isinstance(held.flat[0], str):
         raise invalid("examples", "numbers", f"dtype {held.dtype}", TEXTS_FOR_NUMBERS)
@@ -59,14 +59,14 @@ def checked_examples(given: Any, model: keras.Model, shape: Shape | None, dtype:
     if held.dtype.kind not in ("biu" if whole_numbers else "biuf"):
         raise invalid("examples", "whole numbers" if whole_numbers else "numbers", f"dtype {held.dtype}")
     if not whole_numbers and _are_bytes(held):
-        return preprocessed(held.astype(np.float32), preprocessing_of(model, dtype, np.dtype(np.uint8))).astype(
+        return preprocess(held.astype(np.float32), find_preprocessing(model, dtype, np.dtype(np.uint8))).astype(
             dtype or "float32", copy=False
         )
     taken = held.astype(dtype or ("int32" if held.dtype in (np.int32, np.int64) else "float32"), copy=False)
     return taken if whole_numbers else finite("examples", taken)
 
 
-def in_models_size(examples: DataSet, shape: Shape | None, crop: bool = False) -> np.ndarray | Pictures | InPlace:
+def resize_images(examples: DataSet, shape: Shape | None, crop: bool = False) -> np.ndarray | Pictures | InPlace:
     """The images of a data set; pictures from files are brought to the size that a model takes.
 
     Args:
@@ -123,7 +123,7 @@ def takes_whole_numbers(dtype: str | None) -> bool:
     return dtype != "string" and np.dtype(dtype or "float32").kind in "iu"
 
 
-def preprocessed(images: np.ndarray, how: Preprocessing) -> np.ndarray:
+def preprocess(images: np.ndarray, how: Preprocessing) -> np.ndarray:
     """(N, ..., channels) float32: `(images / divide_by - mean) / std`, in the model's order of channels."""
     taken = images[..., ::-1] if how.channel_order == "bgr" else images
     if how.divide_by != 1:
@@ -135,7 +135,7 @@ def preprocessed(images: np.ndarray, how: Preprocessing) -> np.ndarray:
     return taken
 
 
-def preprocessing_of(model: keras.Model, input_dtype: str | None, dtype: np.dtype) -> Preprocessing:
+def find_preprocessing(model: keras.Model, input_dtype: str | None, dtype: np.dtype) -> Preprocessing:
     """How a model takes images of a dtype where nobody says it, with the reason."""
     if dtype != np.uint8:
         return Preprocessing(reason="Floating-point images reach the model as they are.")

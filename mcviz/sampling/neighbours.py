@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcviz.runs import Derived, Run, load_derived, save_derived
-from mcviz.sampling.adapters import adapter_for_run, stored_examples
+from mcviz.sampling.adapters import adapter_for_run, load_stored
 from mcviz.sampling.features import own_features
 from mcviz.sampling.job import Progress
 from mcviz.sampling.sampler import Sampler
@@ -60,7 +60,7 @@ def find_neighbours(sampler: Sampler, run: Run, progress: Progress | None = None
     kept = load_derived(run.path, run.digest, FEATURES)
     if kept is not None and kept["features"].ndim == 2 and len(kept["features"]) == len(numbers):
         return Neighbours(numbers, kept["features"].astype(np.float32))
-    adapter, stored, found = adapter_for_run(sampler, run), stored_examples(run), []
+    adapter, stored, found = adapter_for_run(sampler, run), load_stored(run), []
     for start in range(0, len(numbers), EXAMPLES_AT_ONCE):
         stop = min(start + EXAMPLES_AT_ONCE, len(numbers))
         found.append(own_features(sampler, adapter.from_stored(stored[start * stride : stop * stride : stride])))

@@ -7,7 +7,7 @@ from mcviz.measures.ood import LEAST_CALIBRATING, LEAST_EXAMPLES, OODDetector, O
 from mcviz.measures.referral import Shift, shift
 from mcviz.measures.subspaces import ClassSubspaces, unexplained_share
 from mcviz.runs import Derived, Run, load_derived, save_derived
-from mcviz.sampling.adapters import adapter_for_run, stored_examples
+from mcviz.sampling.adapters import adapter_for_run, load_stored
 from mcviz.sampling.features import activations_before_dropout
 from mcviz.sampling.sampler import Sampler
 
@@ -71,7 +71,7 @@ def class_subspaces(sampler: Sampler, run: Run, examples: np.ndarray) -> ClassSu
 
 def taken(sampler: Sampler, run: Run, examples: np.ndarray) -> np.ndarray:
     """Some of a run's examples by their numbers, ascending, as its model takes them."""
-    return adapter_for_run(sampler, run).from_stored(stored_examples(run)[examples])
+    return adapter_for_run(sampler, run).from_stored(load_stored(run)[examples])
 
 
 def ood_verdict(detector: OODDetector, sampler: Sampler, images: np.ndarray, probs: np.ndarray) -> OODPrediction:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from scipy.special import entr
 
-from mcviz.data import KINDS, DataSet, read_data
+from mcviz.data import DataSet, read_data
 from mcviz.errors import InvalidInputError, UnsuitableModelError
 from mcviz.measures import SCORES, Predictions, Score
 from mcviz.measures.detectors import (
@@ -27,7 +27,7 @@ from mcviz.measures.outliers import Span, nearest_neighbours
 from mcviz.measures.subspaces import unexplained_share, unit_length
 from mcviz.runs import Run, open_run
 from mcviz.runs.ood_scores import OODScores, OODSet
-from mcviz.sampling.adapters import adapter_for_run, shown_examples
+from mcviz.sampling.adapters import adapter_for_run, load_shown
 from mcviz.sampling.features import activations_before_dropout, penultimate
 from mcviz.sampling.ood import class_subspaces, halves, taken
 from mcviz.sampling.sampler import Sampler
@@ -66,13 +66,12 @@ def made_sets(run: Run, examples: np.ndarray) -> list[GivenSet]:
         run: that keeps its examples.
         examples: (N,) their numbers.
     """
-    contents = shown_examples(run, examples)
+    contents = load_shown(run, examples)
     classes = _classes(run)[examples]
     others = contents[_of_another_class(classes)]
-    made = KINDS[run.manifest.examples.kind].ood_sets
     return [
         GivenSet(name, each.label, each.make(contents, others, SEED + number))
-        for number, (name, each) in enumerate(made.items(), 1)
+        for number, (name, each) in enumerate(run.kind.ood_sets.items(), 1)
     ]
 
 
@@ -92,13 +91,12 @@ def read_set(sampler: Sampler, run: Run, path: str | Path) -> GivenSet:
     path = Path(path)
     is_run = (path / "manifest.json").exists()
     examples = _of_run(open_run(path)) if is_run else _some(read_data(path))
-    wanted = run.manifest.examples.kind
-    if examples.kind != wanted:
+    if examples.kind != run.kind.name:
         raise InvalidInputError(
-            f"{path} should hold {KINDS[wanted].plural}, as the run does. Received: examples of the kind "
-            f"{examples.kind}. Give a folder, a file or a run of {KINDS[wanted].plural}."
+            f"{path} should hold {run.kind.plural}, as the run does. Received: examples of the kind "
+            f"{examples.kind}. Give a folder, a file or a run of {run.kind.plural}."
         )
-    contents = adapter_for_run(sampler, run).inputs_of(run, examples)
+    contents = adapter_for_run(sampler, run).read_inputs(run, examples)
     content = json.dumps(contents.tolist()).encode() if contents.dtype == object else contents.tobytes()
     digest = hashlib.sha256(f"{path.name}\n".encode() + content).hexdigest()
     return GivenSet(f"set_{digest[:12]}", path.stem if path.is_file() else path.name, contents, str(path))
@@ -204,18 +202,16 @@ class _Fit:
         detector = OODDetector.calibrated(subspaces, mean_probs, unexplained_share(subspaces, mean_probs, activations))
         part("Looking at neighbours", 0.8)
         near = np.sort(np.random.default_rng(SEED).permutation(fitted)[:NEAR])
-        examples, contents = taken(sampler, run, near), shown_examples(run, near)
+        examples, contents = taken(sampler, run, near), load_shown(run, near)
         front = unit_length(activations_before_dropout(sampler, examples))
         last = _last(sampler, examples)
-        alone = Span.of(KINDS[run.manifest.examples.kind].vectors(contents, contents))
+        alone = Span.of(run.kind.compute_vectors(contents, contents))
         return cls(sampler, run, detector, front, last, alone, contents, len(fitted))
 
     @property
     def labels(self) -> dict[str, str]:
         """Of the detectors that there are."""
-        found = {name: each.label for name, each in DETECTORS.items()} | {
-            CONTENT: KINDS[self.run.manifest.examples.kind].alone
-        }
+        found = {name: each.label for name, each in DETECTORS.items()} | {CONTENT: self.run.kind.alone}
         if self.last is None:
             del found[NEIGHBOURS_OF_LAST]
         return found
@@ -256,7 +252,7 @@ class _Fit:
         front = activations_before_dropout(self.sampler, examples)
         unexplained = unexplained_share(self.detector.subspaces, mean_probs, front)
         verdict = self.detector.judged(uncertainty_of(mean_probs), unexplained)
-        content = KINDS[self.run.manifest.examples.kind].vectors(given.contents, self.contents)
+        content = self.run.kind.compute_vectors(given.contents, self.contents)
         scores: Values = {
             VERDICT: verdict.ood_score,
             UNEXPLAINED: unexplained,
@@ -296,7 +292,7 @@ def _own(fit: _Fit, examples: np.ndarray) -> OODSet:
     deterministic, of_run = run.deterministic_probs, run.scores()
     prepared = taken(fit.sampler, run, examples)
     return fit.found(
-        GivenSet("own", "This run's examples", shown_examples(run, examples)),
+        GivenSet("own", "This run's examples", load_shown(run, examples)),
         prepared,
         run.mean_probs[examples].astype(np.float64),
         {name: of_run[name].to_numpy()[examples] for name in _passes_scores()},
@@ -309,7 +305,7 @@ def _described(run: Run, given: GivenSet, scores: Values, verdict: OODPrediction
     passing = np.flatnonzero(~verdict.is_ood)
     surest = passing[np.argsort(-confidence[passing], kind="stable")]
     shown = np.array([0, *surest[: SHOWN - 1]])
-    small = KINDS[run.manifest.examples.kind].small(given.contents[shown])
+    small = run.kind.shrink(given.contents[shown])
     return OODSet(
         given.key,
         given.label,
@@ -358,7 +354,7 @@ def _some(examples: DataSet) -> DataSet:
 def _of_run(run: Run) -> DataSet:
     """At most 500 examples of another run."""
     places = np.sort(np.random.default_rng(SEED).permutation(len(run))[:OF_A_SET])
-    examples = DataSet.of_arrays(shown_examples(run, places))
+    examples = run.kind.read_array(DataSet(None, kind=run.kind.name), "examples", load_shown(run, places))
     if examples.rows is None:
         return examples
     return replace(examples, rows=examples.rows.set_axis(list(run.manifest.examples.content), axis=1))

@@ -14,7 +14,7 @@ from mcviz.extras import INSTALL_NUMBA
 from mcviz.interrupts import held_interrupts
 from mcviz.manifest import Manifest
 from mcviz.runs import Run
-from mcviz.sampling.examples import checked_examples
+from mcviz.sampling.examples import check_examples
 from mcviz.sampling.job import Job, Progress, padded_blocks
 from mcviz.sampling.masked_layers import default_product
 from mcviz.sampling.model_files import NAME_OF_MODEL, check_name
@@ -426,7 +426,7 @@ class Sampler:
         if self._text_layer:
             examples = NumbersOfTexts(self._text_layer, checked_texts(examples))
         else:
-            examples = checked_examples(examples, self.model, self.input_shape, self.input_dtype)
+            examples = check_examples(examples, self.model, self.input_shape, self.input_dtype)
         return examples, self._plan(examples.shape[1:], examples.dtype.name)
 
     @held_interrupts()

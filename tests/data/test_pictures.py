@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mcviz.data.pictures import Pictures, checked_pictures
+from mcviz.data.pictures import Pictures, check_pictures
 from mcviz.errors import InvalidInputError
 
 RNG = np.random.default_rng(0)
@@ -20,7 +20,7 @@ def saved(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
 
 
 def read(*contents: bytes) -> Pictures:
-    pictures, broken = checked_pictures([str(n) for n in range(len(contents))], lambda place: contents[place])
+    pictures, broken = check_pictures([str(n) for n in range(len(contents))], lambda place: contents[place])
     assert not broken
     return pictures
 
@@ -87,13 +87,13 @@ def test_sizes_that_differ_are_brought_to_the_models_stretched_or_cut():
 def test_nothing_is_decoded_before_its_size_is_checked():
     huge = bytearray(saved(Image.new("L", (2, 2))))
     huge[16:24] = (60_000).to_bytes(4, "big") * 2
-    _, broken = checked_pictures(["huge", "text", "empty"], lambda place: (bytes(huge), b"<svg>", b"")[place])
+    _, broken = check_pictures(["huge", "text", "empty"], lambda place: (bytes(huge), b"<svg>", b"")[place])
     assert sorted(broken) == [0, 1, 2]
 
 
 def test_a_picture_that_breaks_later_is_named():
     contents = [saved(Image.fromarray(COLOUR))]
-    pictures, _ = checked_pictures(["scan.png"], lambda place: contents[place])
+    pictures, _ = check_pictures(["scan.png"], lambda place: contents[place])
     contents[0] = b""
     with pytest.raises(InvalidInputError, match=r"scan\.png cannot be read: it is no whole PNG"):
         pictures[0]
@@ -102,7 +102,7 @@ def test_a_picture_that_breaks_later_is_named():
 def test_only_some_pictures_and_progress():
     contents = [saved(Image.fromarray(np.full((2, 2, 3), n, np.uint8))) for n in range(5)]
     seen: list[tuple[int, int]] = []
-    pictures, _ = checked_pictures(list("abcde"), contents.__getitem__, progress=lambda *done: seen.append(done))
+    pictures, _ = check_pictures(list("abcde"), contents.__getitem__, progress=lambda *done: seen.append(done))
     assert seen == [(n, 5) for n in range(1, 6)]
     some = pictures.only(np.array([4, 1])).only(np.array([1]))
     assert some.names == ["b"]

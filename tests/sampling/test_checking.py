@@ -12,7 +12,7 @@ from mcviz.runs import Preprocessing, ValueScale
 from mcviz.runs.contents import described_images
 from mcviz.sampling.adapters.image import ImageAdapter
 from mcviz.sampling.checking import check_model, first_look
-from mcviz.sampling.examples import preprocessed
+from mcviz.sampling.examples import preprocess
 from mcviz.sampling.run_sampling import sample_run
 from mcviz.sampling.sampler import Sampler
 
@@ -95,14 +95,14 @@ def test_preprocessing_is_what_keras_applications_do(how):
     images = RNG.integers(0, 256, (5, 4, 4, 3)).astype(np.float32)
     mode = {255.0: "torch", 127.5: "tf", 1.0: "caffe"}[how.divide_by]
     expected = keras.src.applications.imagenet_utils.preprocess_input(images.copy(), "channels_last", mode)
-    np.testing.assert_allclose(preprocessed(images, how), expected, atol=2e-4)
+    np.testing.assert_allclose(preprocess(images, how), expected, atol=2e-4)
 
 
 @pytest.mark.parametrize("mode", ["raw", "applied"])
 def test_a_run_remembers_its_preprocessing_and_shows_true_colours(tmp_path, mode):
     how = Preprocessing(255.0, (0.5, 0.4, 0.3), (0.2, 0.25, 0.3), applied=mode == "applied")
     pixels = RNG.integers(0, 256, (6, 4, 4, 3), dtype=np.uint8)
-    taken = preprocessed(pixels.astype(np.float32), how)
+    taken = preprocess(pixels.astype(np.float32), how)
     model = plain(shape=(4, 4, 3))
     run = sample_run(model, taken if how.applied else pixels, tmp_path / "run", passes=3, preprocessing=how)
     adapter = ImageAdapter.for_run(Sampler(model), run)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mcviz.app.wording import counted
-from mcviz.data.kinds import KINDS
+from mcviz.kinds import kind_of
 from mcviz.runs import Layer, ListedRun, Manifest
 from mcviz.tasks import task_of
 from mcviz.text import one_line
@@ -32,7 +32,7 @@ def quality_in_words(run: ListedRun) -> str:
 
 def data_in_words(manifest: Manifest) -> str:
     """How many examples of what kind, such as "10,000 images"."""
-    plural = KINDS[manifest.examples.kind].plural or "examples"
+    plural = kind_of(manifest).plural or "examples"
     return f"{manifest.examples.count:,} {plural if manifest.examples.count != 1 else plural.removesuffix('s')}"
 
 
