@@ -94,7 +94,7 @@ class DataSet:
             raise validate.invalid("class_names", "different names", ", ".join(names))
         own, names = self.class_names, tuple(names)
         if self.labels is not None and own is None and self.matched_by != "column":
-            return self._matched("labels", self.labels, names)
+            return self._match("labels", self.labels, names)
         if self.labels is not None and own is not None:
             new = len(own) == len(names) and not set(own) & set(names)
             if self.matched_by == "order" or not new:
@@ -163,7 +163,7 @@ class DataSet:
         """
         if not find_task(task).predicts_classes:
             return self.with_targets(labels, name=name)
-        return self._matched(name, labels, self.class_names if self.labels is None else None)
+        return self._match(name, labels, self.class_names if self.labels is None else None)
 
     def with_targets(self, values: Any, names: Sequence[str] | None = None, name: str = "labels") -> "DataSet":
         """The same examples with what a regression predicts as their labels.
@@ -281,7 +281,7 @@ class DataSet:
             notes=(),
         )
 
-    def _matched(self, name: str, labels: Any, class_names: Sequence[str] | None) -> "DataSet":
+    def _match(self, name: str, labels: Any, class_names: Sequence[str] | None) -> "DataSet":
         """The same examples with labels that meet their classes."""
         indices, names, by = match_labels(name, labels, len(self) or len(labels), class_names)
         return replace(self, labels=indices, class_names=names, matched_by=by, target_names=None)

@@ -83,11 +83,11 @@ def _arrays(data: Any) -> tuple[np.ndarray, Any]:
     if hasattr(data, "as_numpy_iterator"):
         return _read_tf_data(data)
     if _is_pair(data):
-        return _stacked(data[0]), data[1]
-    return _stacked(data), None
+        return _stack(data[0]), data[1]
+    return _stack(data), None
 
 
-def _stacked(given: Any) -> np.ndarray:
+def _stack(given: Any) -> np.ndarray:
     """Examples in an array; PIL images are stacked, and texts stay as they are, so that one that is missing is seen."""
     if isinstance(given, Sequence) and not isinstance(given, str) and len(given) and isinstance(given[0], Image.Image):
         images = list(given)
@@ -112,7 +112,7 @@ def _read_tf_data(data: Any) -> tuple[np.ndarray, Any]:
         raise invalid("data", "a tf.data.Dataset that ends", "one that repeats for ever", "Leave out repeat().")
     try:
         elements = [element if pairs else (element,) for element in data.as_numpy_iterator()]
-        join = np.concatenate if _batched(tuple(shape)) else np.stack
+        join = np.concatenate if _is_batch(tuple(shape)) else np.stack
         columns = [join(list(part)) for part in zip(*elements, strict=True)]
     except Exception as error:  # of any function that the data set maps, and of shapes that differ
         raise InvalidInputError(f"The tf.data.Dataset cannot be read: {first_line(error):.200}") from error
@@ -121,7 +121,7 @@ def _read_tf_data(data: Any) -> tuple[np.ndarray, Any]:
     return columns[0], columns[1] if len(columns) > 1 else None
 
 
-def _batched(shape: tuple[int | None, ...]) -> bool:
+def _is_batch(shape: tuple[int | None, ...]) -> bool:
     """Whether elements of a shape are batches: of images, (N, height, width) or with channels, or of rows."""
     if len(shape) == 3 and shape[-1] in CHANNELS:
         return shape[0] is None and shape[1] is not None

@@ -27,7 +27,7 @@ def read_npz(path: Path, task: str = "classification") -> DataSet:
     with opened_npz(path) as arrays:
         for names in NAMES:
             if names[0] in arrays:
-                return _named(read_pair(arrays, *names, task=task), arrays)
+                return _add_names(read_pair(arrays, *names, task=task), arrays)
         others = ", ".join(examples for examples, _ in NAMES[1:])
         raise InvalidInputError(
             f"it holds no examples: expected an array named images (with labels, if known), or {others}, "
@@ -49,7 +49,7 @@ def read_npz_labels(path: Path, usual: Sequence[str], task: str = "classificatio
     """
     labels = DataSet(None).with_labels(read_array(path, usual), task)
     with opened_npz(path) as arrays:
-        return _named(labels, arrays)
+        return _add_names(labels, arrays)
 
 
 def read_pair(arrays: Arrays, examples: str, labels: str, task: str = "classification") -> DataSet:
@@ -67,21 +67,21 @@ def read_pair(arrays: Arrays, examples: str, labels: str, task: str = "classific
     return read_arrays(arrays.read(examples), known, names=(examples, labels), task=task)
 
 
-def _named(examples: DataSet, arrays: Arrays) -> DataSet:
+def _add_names(examples: DataSet, arrays: Arrays) -> DataSet:
     for name, put in (("class_names", DataSet.with_class_names), ("ids", DataSet.with_ids)):
         if name in arrays:
-            examples = put(examples, _texts(name, arrays))
+            examples = put(examples, _read_texts(name, arrays))
     columns = next((name for name in COLUMNS if name in arrays), None)
     if examples.rows is None or columns is None:
         return examples
-    names = _texts(columns, arrays)
+    names = _read_texts(columns, arrays)
     if not len(set(names)) == len(names) == examples.rows.shape[1]:
         expected = f"{examples.rows.shape[1]:,} different names, one a column"
         raise validate.invalid(columns, expected, f"{len(names):,}, {len(set(names)):,} of them different")
     return replace(examples, rows=examples.rows.set_axis(names, axis=1))
 
 
-def _texts(name: str, arrays: Arrays) -> list[str]:
+def _read_texts(name: str, arrays: Arrays) -> list[str]:
     form = arrays.form(name)
     if form.ndim != 1 or form.dtype.kind not in "US":
         raise validate.invalid(name, "texts, in one axis", f"{form.dtype}, shape {form.shape}")

@@ -133,7 +133,7 @@ def read_labels(path: str | Path, *, columns: ColumnNames | None = None, task: s
         raise DataNotFoundError(f"There are no labels at {path}. Give a table, an .npy or an .npz.")
     try:
         names = columns or ColumnNames()
-        examples = _labelled(read_frame(path), names, task, {})
+        examples = _take_labels(read_frame(path), names, task, {})
         if examples.labels is None and examples.ids is None:
             raise InvalidInputError(
                 f"it has no column of labels ({', '.join(LABEL_COLUMNS)}) or ids. "
@@ -169,7 +169,7 @@ def read_table(
         InvalidInputError: it has no such columns, or they cannot be used.
     """
     names = columns or ColumnNames()
-    examples = _labelled(table, names, task, class_names or {})
+    examples = _take_labels(table, names, task, class_names or {})
     named = [kind for kind in KINDS.values() if kind.column and getattr(names, kind.column)]
     if len({kind.column for kind in named}) > 1:
         asked = " and ".join(kind.plural for kind in named)
@@ -177,7 +177,7 @@ def read_table(
     for kind in named or KINDS.values():
         found = kind.read_table(examples, names, files or Files(Path()))
         if found is not None:
-            return give_kind(_with_index(found, table.index))
+            return give_kind(_add_index_ids(found, table.index))
     raise InvalidInputError(
         f"it has no column of pictures ({', '.join(PICTURE_COLUMNS)}), texts ({', '.join(TEXT_COLUMNS)}), numbers or "
         f"labels ({', '.join(LABEL_COLUMNS)}), but {', '.join(map(str, table.columns))}. Name one with "
@@ -207,7 +207,7 @@ def read_arrow_table(
     return read_table(frame, columns=columns, task=task, files=files, class_names=class_names)
 
 
-def _labelled(
+def _take_labels(
     table: pd.DataFrame, names: ColumnNames, task: str, class_names: Mapping[str, tuple[str, ...]]
 ) -> DataSet:
     """The labels and ids of a table; all its other columns are the user's own."""
@@ -232,7 +232,7 @@ def _labelled(
     return replace(examples, class_names=examples.class_names or class_names.get(labels[0]))
 
 
-def _with_index(examples: DataSet, index: pd.Index) -> DataSet:
+def _add_index_ids(examples: DataSet, index: pd.Index) -> DataSet:
     """Examples that have no ids under those of their table's own index, where these do not only count the rows."""
     counted = index.equals(pd.RangeIndex(len(index)))
     if examples.ids is not None or counted or not index.is_unique or len(index) != len(examples):
@@ -249,8 +249,8 @@ def _read_folder(path: Path, columns: ColumnNames | None, task: str, files: File
     of_files = [kind for kind in KINDS.values() if kind.suffixes]
     classes = sorted(entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     for kind in of_files:
-        by_class = {folder.name: _files(kind, folder, deep=True) for folder in classes}
-        filled, flat = [name for name, found in by_class.items() if found], _files(kind, path, deep=False)
+        by_class = {folder.name: _list_files(kind, folder, deep=True) for folder in classes}
+        filled, flat = [name for name, found in by_class.items() if found], _list_files(kind, path, deep=False)
         if filled and flat:
             raise InvalidInputError(
                 f"{kind.files}, such as {flat[0].name}, lie beside its folders of {kind.files} "
@@ -259,13 +259,13 @@ def _read_folder(path: Path, columns: ColumnNames | None, task: str, files: File
         if flat:
             return kind.read_files(DataSet(None), flat, files)
         if filled:
-            known = _of_folders(by_class, task)
+            known = _label_by_folder(by_class, task)
             return kind.read_files(known, [file for found in by_class.values() for file in found], files)
     taken = " or ".join(f"{kind.files} ({', '.join(kind.suffixes)})" for kind in of_files)
     raise InvalidInputError(f"the folder holds no {taken}. Give {ACCEPTED}.")
 
 
-def _of_folders(by_class: Mapping[str, Sequence[Path]], task: str) -> DataSet:
+def _label_by_folder(by_class: Mapping[str, Sequence[Path]], task: str) -> DataSet:
     """Labels of files in one folder a class; an empty one is a class, too, since Keras counts it."""
     names, counts = tuple(by_class), [len(found) for found in by_class.values()]
     if not find_task(task).predicts_classes:
@@ -301,6 +301,6 @@ def _read_idx(path: Path, task: str) -> DataSet:
     return read_arrays(images, None if beside is None else read_idx(beside), task=task)
 
 
-def _files(kind: Kind, folder: Path, deep: bool) -> list[Path]:
+def _list_files(kind: Kind, folder: Path, deep: bool) -> list[Path]:
     found = folder.rglob("*") if deep else folder.iterdir()
     return sorted(file for file in found if file.suffix.lower() in kind.suffixes and not file.name.startswith("."))

@@ -114,13 +114,13 @@ class Image(Kind):
             return None
         column, examples = own[name], replace(examples, columns=own.drop(columns=[name]))
         if left:
-            return self._read_pictures(examples, _rows(len(column)), files.encoded[name], files)
+            return self._read_pictures(examples, _name_rows(len(column)), files.encoded[name], files)
         if isinstance(column.dtype, pd.ArrowDtype) and not holds_texts(column):
             return self._read_arrow(examples, column, files)
         cells = complete(column).tolist()
         if isinstance(cells[0], dict | bytes):
             encoded = [cell["bytes"] if isinstance(cell, dict) else cell for cell in cells]
-            return self._read_pictures(examples, _rows(len(cells)), lambda row: encoded[row], files)
+            return self._read_pictures(examples, _name_rows(len(cells)), lambda row: encoded[row], files)
         return None if files.folder is None else self._read_paths(examples, [str(cell) for cell in cells], files)
 
     def read_files(self, examples: "DataSet", paths: Sequence[Path], files: Files) -> "DataSet":
@@ -135,7 +135,7 @@ class Image(Kind):
         encoded = encoded_pictures(cells)
         if encoded is None:
             return self.read_array(examples, "images", stacked(cells))
-        return self._read_pictures(examples, _rows(len(column)), lambda row: encoded[row].as_py() or b"", files)
+        return self._read_pictures(examples, _name_rows(len(column)), lambda row: encoded[row].as_py() or b"", files)
 
     def _read_paths(self, examples: "DataSet", names: Sequence[str], files: Files) -> "DataSet":
         from mcviz.data.pictures import InFiles
@@ -195,5 +195,5 @@ def _may_be_pictures(table: "pd.DataFrame", name: str) -> bool:
     return any(str(cell).lower().endswith(SUFFIXES) for cell in column)
 
 
-def _rows(count: int) -> list[str]:
+def _name_rows(count: int) -> list[str]:
     return [f"row {row}" for row in range(count)]

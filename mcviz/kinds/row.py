@@ -91,18 +91,18 @@ class Row(Kind):
             return None
         if not files.complete and (missing := [name for name in chosen if own[name].isna().any()]):
             chosen = [name for name in chosen if name not in missing]
-            kept = f"Columns that lack numbers are columns of your own, not inputs: {_listed(missing)}."
+            kept = f"Columns that lack numbers are columns of your own, not inputs: {_list_names(missing)}."
             examples = replace(examples, notes=(*examples.notes, kept))
             if not chosen:
                 return examples
         examples = replace(examples, rows=_float32(own[chosen]), columns=own.drop(columns=chosen))
         if names.features:
             return examples
-        found = f"Rows of {len(chosen):,} numeric columns: {_listed(chosen)}."
+        found = f"Rows of {len(chosen):,} numeric columns: {_list_names(chosen)}."
         return replace(examples, notes=(*examples.notes, found))
 
 
-def _listed(names: list[str]) -> str:
+def _list_names(names: list[str]) -> str:
     more = f" and {len(names) - MOST_NAMES_SHOWN:,} more" if len(names) > MOST_NAMES_SHOWN else ""
     return ", ".join(names[:MOST_NAMES_SHOWN]) + more
 

@@ -85,7 +85,7 @@ class Text(Kind):
 
     def read_array(self, examples: "DataSet", name: str, array: np.ndarray) -> "DataSet":
         self.check_form(name, array)
-        return replace(examples, texts=_texts(name, array.tolist()))
+        return replace(examples, texts=_check_texts(name, array.tolist()))
 
     def compute_vectors(self, contents: np.ndarray, others: np.ndarray) -> np.ndarray:
         counts = np.zeros((len(contents), NUMBERS), np.float32)
@@ -103,14 +103,14 @@ class Text(Kind):
         if own is None or name is None or not (names.text or holds_texts(own[name])):
             return None
         others = own.drop(columns=[name]).rename(columns={"text": "user_text"})  # a run keeps the texts under that name
-        return replace(examples, texts=_texts(name, own[name].tolist()), columns=others)
+        return replace(examples, texts=_check_texts(name, own[name].tolist()), columns=others)
 
     def read_files(self, examples: "DataSet", paths: Sequence[Path], files: Files) -> "DataSet":
         folder = files.folder or Path()
         texts, broken = np.full(len(paths), "", object), {}
         for place, path in enumerate(paths):
             try:
-                texts[place] = _content(path, folder)
+                texts[place] = _read_text(path, folder)
             except InvalidInputError as error:
                 broken[place] = str(error)
             if files.progress:
@@ -119,7 +119,7 @@ class Text(Kind):
         return drop_broken(replace(examples, texts=texts), self.files, names, broken, files)
 
 
-def _texts(name: str, values: list[Any]) -> np.ndarray:
+def _check_texts(name: str, values: list[Any]) -> np.ndarray:
     import pandas as pd
 
     missing = np.flatnonzero(pd.isna(pd.Series(values, dtype=object)))
@@ -138,7 +138,7 @@ def _texts(name: str, values: list[Any]) -> np.ndarray:
     return texts
 
 
-def _content(path: Path, folder: Path) -> str:
+def _read_text(path: Path, folder: Path) -> str:
     try:
         if not path.resolve().is_relative_to(folder.resolve()):
             raise InvalidInputError("it is a link out of the folder.")
