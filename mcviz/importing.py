@@ -350,7 +350,7 @@ def _order(shape: tuple[int, ...], axes: Sequence[str] | None, count: int | None
 
 
 def _examples(data: Any, labels: Any, ids: Any, columns: "pd.DataFrame | None", task: str) -> DataSet:
-    examples = as_data_set(DataSet(None) if data is None else data, task, complete=False)
+    examples = DataSet(None) if data is None else as_data_set(data, task, complete=False)
     if labels is not None:
         examples = examples.with_labels(labels, task)
     if ids is not None:

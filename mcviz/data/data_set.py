@@ -34,7 +34,7 @@ class DataSet:
             examples are no rows.
         target_names: names of what a regression predicts, D of them; None for classes.
         matched_by: how `match_labels` found the class indices.
-        kind: what the examples are, a name of `mcviz.kinds.KINDS`. Whoever reads them gives it; "" asks the kinds.
+        kind: what the examples are, a name of `mcviz.kinds.KINDS`; "none" until whoever reads them gives it.
 
     Raises:
         InvalidInputError: more than one of images, texts and rows.
@@ -50,7 +50,7 @@ class DataSet:
     rows: pd.DataFrame | None = None
     target_names: tuple[str, ...] | None = None
     matched_by: MatchedBy = "place"
-    kind: str = ""
+    kind: str = "none"
 
     def __post_init__(self) -> None:
         given = [name for name in ("images", "texts", "rows") if getattr(self, name) is not None]

@@ -102,10 +102,10 @@ def read_data(
 
 
 def give_kind(examples: DataSet) -> DataSet:
-    """Return the examples with their kind, which the kinds are asked for where it was not given.
+    """Return the examples with the name of the kind that `find_kind` finds.
 
     Raises:
-        InvalidInputError: they were given a kind that there is not.
+        InvalidInputError: they were given a name that no kind has.
     """
     return replace(examples, kind=find_kind(examples).name)
 

@@ -25,10 +25,10 @@ def kind_of(manifest: Manifest) -> Kind:
 
 
 def find_kind(examples: "DataSet") -> Kind:
-    """Return the kind that a data set was given, or else the first that holds its examples.
+    """Return the kind that a data set was given where it holds the examples, or else the first that does.
 
     Raises:
         InvalidInputError: it was given a name that no kind has.
     """
-    given = KINDS[one_of("kind", examples.kind, tuple(KINDS))] if examples.kind else None
-    return next(kind for kind in (given, *KINDS.values()) if kind is not None and kind.holds(examples))
+    given = KINDS[one_of("kind", examples.kind, tuple(KINDS))]
+    return next(kind for kind in (given, *KINDS.values()) if kind.holds(examples))

@@ -13,7 +13,6 @@ import pytest
 
 from mcviz.data import ColumnNames, DataSet, as_data_set, as_examples, read_data, read_labels, read_table
 from mcviz.errors import DataNotFoundError, InvalidInputError
-from mcviz.kinds import find_kind
 from tests.data.test_sources import saved_dataset, written
 
 TEXTS = ["good film", "“Größe”, said\nhe", "None", "NA", " two  spaces ", "7", "好 片"]
@@ -485,7 +484,7 @@ def test_what_is_wrong_in_python_is_told_in_one_line(name):
 def test_a_table_of_labels_gives_all_other_columns_as_the_user_s_own(tmp_path, suffix):
     path = write_table(pd.concat([FRAME, NUMBERS.assign(text=TEXTS)], axis=1), tmp_path / f"l{suffix}")
     read = read_labels(path)
-    assert (find_kind(read).name, read.labels.tolist(), read.ids) == ("none", LABELS, tuple(FRAME["id"]))
+    assert (read.kind, read.labels.tolist(), read.ids) == ("none", LABELS, tuple(FRAME["id"]))
     assert list(read.columns) == ["source", *NUMBERS, "text"]
     rows = as_data_set(DataSet(None, rows=NUMBERS)).with_labels_of(read)
     assert list(rows.columns) == ["source", "text"]  # the others are the rows themselves
