@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from mcviz.kinds.base import Files, Kind, OODSet
+from mcviz.kinds.base import Files, Kind, OODRecipe
 from mcviz.kinds.image import Image
 from mcviz.kinds.none import Nothing
 from mcviz.kinds.row import Row
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # In the order in which they are looked for.
 KINDS: dict[str, Kind] = {kind.name: kind for kind in (Image(), Text(), Row(), Nothing())}
 
-__all__ = ["KINDS", "Files", "Image", "Kind", "Nothing", "OODSet", "Row", "Text", "find_kind", "kind_of"]
+__all__ = ["KINDS", "Files", "Image", "Kind", "Nothing", "OODRecipe", "Row", "Text", "find_kind", "kind_of"]
 
 
 def kind_of(manifest: Manifest) -> Kind:

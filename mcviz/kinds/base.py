@@ -44,8 +44,8 @@ class Files:
 
 
 @dataclass(frozen=True)
-class OODSet:
-    """Examples that belong to no class, made of examples that do.
+class OODRecipe:
+    """How examples that belong to no class are made of examples that do.
 
     Attributes:
         label: what they are, for people.
@@ -57,7 +57,7 @@ class OODSet:
 
 
 def join_halves(contents: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """The first half of each along the axis behind the first, and the second half of another."""
+    """Join the first half of each, along the axis behind the first, with the second half of another."""
     middle = contents.shape[1] // 2
     return np.concatenate([contents[:, :middle], others[:, middle:]], axis=1)
 
@@ -87,7 +87,7 @@ class Kind(ABC):
     arrays: ClassVar[str] = ""
     suffixes: ClassVar[tuple[str, ...]] = ()
     files: ClassVar[str] = ""
-    ood_sets: ClassVar[Mapping[str, OODSet]] = {}
+    ood_sets: ClassVar[Mapping[str, OODRecipe]] = {}
     alone: ClassVar[str] = ""
 
     @abstractmethod
@@ -164,7 +164,7 @@ class Kind(ABC):
 def drop_broken(
     examples: "DataSet", plural: str, names: Sequence[str], broken: dict[int, str], files: Files
 ) -> "DataSet":
-    """Examples that were read from files: the names are the ids where they have none, and broken ones are left out.
+    """Return examples from files without the broken ones; the names are the ids where they have none.
 
     Args:
         examples: with a place for each file.

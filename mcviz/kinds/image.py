@@ -20,7 +20,7 @@ from mcviz.data.tables import (
     is_numeric,
     usual_column,
 )
-from mcviz.kinds.base import Files, Kind, OODSet, drop_broken, join_halves
+from mcviz.kinds.base import Files, Kind, OODRecipe, drop_broken, join_halves
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,17 +35,17 @@ MOST_NUMBERS = 4096  # of an image that is looked at without a network
 LARGEST = 96  # pixels of a side, of an image that is kept beside a run
 
 
-def _noise_like(noise: Noise) -> OODSet:
-    return OODSet(noise.label, lambda images, _, seed: noise.draw(len(images), images.shape[1:], seed, 1.0))
+def _noise_like(noise: Noise) -> OODRecipe:
+    return OODRecipe(noise.label, lambda images, _, seed: noise.draw(len(images), images.shape[1:], seed, 1.0))
 
 
 OOD_SETS = {
     **{name: _noise_like(noise) for name, noise in NOISES.items()},
-    "turned": OODSet("Turned by 90°", lambda images, *_: rotate(images, 90)),
-    "inverted": OODSet("Inverted", lambda images, *_: invert(images)),
-    "mixed": OODSet("Mixed pairs", lambda images, others, _: mix(images, others)),
-    "shuffled": OODSet("Shuffled pixels", lambda images, _, seed: shuffle_pixels(images, seed=seed)),
-    "stacked": OODSet("Stacked halves", lambda images, others, _: join_halves(images, others)),
+    "turned": OODRecipe("Turned by 90°", lambda images, *_: rotate(images, 90)),
+    "inverted": OODRecipe("Inverted", lambda images, *_: invert(images)),
+    "mixed": OODRecipe("Mixed pairs", lambda images, others, _: mix(images, others)),
+    "shuffled": OODRecipe("Shuffled pixels", lambda images, _, seed: shuffle_pixels(images, seed=seed)),
+    "stacked": OODRecipe("Stacked halves", lambda images, others, _: join_halves(images, others)),
 }
 
 

@@ -9,7 +9,7 @@ from mcviz import validate
 from mcviz.data.row_distortions import add_noise, out_of_range, shuffle_columns, usual
 from mcviz.data.tables import UNNAMED, is_numeric
 from mcviz.errors import InvalidInputError
-from mcviz.kinds.base import Files, Kind, OODSet, join_halves
+from mcviz.kinds.base import Files, Kind, OODRecipe, join_halves
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,11 +31,11 @@ def _beyond(rows: np.ndarray, seed: int) -> np.ndarray:
 
 
 OOD_SETS = {
-    "shuffled": OODSet("Shuffled columns", lambda rows, _, seed: shuffle_columns(rows, rows, seed=seed)),
-    "beyond": OODSet("One value out of range", lambda rows, _, seed: _beyond(rows, seed)),
-    "noise": OODSet("Noise of twice the std", lambda rows, _, seed: add_noise(rows, rows, 2, seed)),
-    "mixed": OODSet("Means of two rows", lambda rows, others, _: (rows + others) / 2),
-    "stacked": OODSet("Halves of two rows", lambda rows, others, _: join_halves(rows, others)),
+    "shuffled": OODRecipe("Shuffled columns", lambda rows, _, seed: shuffle_columns(rows, rows, seed=seed)),
+    "beyond": OODRecipe("One value out of range", lambda rows, _, seed: _beyond(rows, seed)),
+    "noise": OODRecipe("Noise of twice the std", lambda rows, _, seed: add_noise(rows, rows, 2, seed)),
+    "mixed": OODRecipe("Means of two rows", lambda rows, others, _: (rows + others) / 2),
+    "stacked": OODRecipe("Halves of two rows", lambda rows, others, _: join_halves(rows, others)),
 }
 
 

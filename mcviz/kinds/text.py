@@ -14,7 +14,7 @@ from mcviz.data.tables import TEXT_COLUMNS, holds_texts, usual_column
 from mcviz.data.text_distortions import drop_words, random_characters, shuffle_words
 from mcviz.data.text_noise import TEXT_NOISES, TextNoise
 from mcviz.errors import InvalidInputError
-from mcviz.kinds.base import Files, Kind, OODSet, drop_broken
+from mcviz.kinds.base import Files, Kind, OODRecipe, drop_broken
 from mcviz.regular import open_regular
 from mcviz.text import is_text
 
@@ -30,8 +30,8 @@ KEPT = 400  # characters of a text that is kept beside a run
 WORD = re.compile(r"\w+")
 
 
-def _noise_like(noise: TextNoise) -> OODSet:
-    return OODSet(noise.label, lambda texts, _, seed: noise.draw(len(texts), texts, seed))
+def _noise_like(noise: TextNoise) -> OODRecipe:
+    return OODRecipe(noise.label, lambda texts, _, seed: noise.draw(len(texts), texts, seed))
 
 
 def _join_halves(texts: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -44,10 +44,10 @@ def _join_halves(texts: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 OOD_SETS = {
     **{name: _noise_like(noise) for name, noise in TEXT_NOISES.items()},
-    "shuffled": OODSet("Shuffled words", lambda texts, _, seed: shuffle_words(texts, seed=seed)),
-    "dropped": OODSet("Half of the words", lambda texts, _, seed: drop_words(texts, 0.5, seed)),
-    "misspelt": OODSet("Half of the letters", lambda texts, _, seed: random_characters(texts, 0.5, seed)),
-    "stacked": OODSet("Halves of two texts", lambda texts, others, _: _join_halves(texts, others)),
+    "shuffled": OODRecipe("Shuffled words", lambda texts, _, seed: shuffle_words(texts, seed=seed)),
+    "dropped": OODRecipe("Half of the words", lambda texts, _, seed: drop_words(texts, 0.5, seed)),
+    "misspelt": OODRecipe("Half of the letters", lambda texts, _, seed: random_characters(texts, 0.5, seed)),
+    "stacked": OODRecipe("Halves of two texts", lambda texts, others, _: _join_halves(texts, others)),
 }
 
 
