@@ -22,8 +22,6 @@ FORMAT = 2
 REVISION = 0
 MAX_CHUNK_BYTES = 1 << 28  # checked before memory is taken
 
-CONTENT = {"image": "", "text": "texts", "row": "numbers", "none": ""}  # of the columns that are the examples
-
 CHUNK_VALUES = 100_000  # predictions that are read for one example
 SHARD_EXAMPLES = 512  # suits the blocks that the sampler computes
 SHARD_VALUES = 1 << 22  # predictions that are held in memory at once while a run is written
@@ -58,7 +56,7 @@ class Examples(Part, frozen=True):
     """The examples that were predicted.
 
     Attributes:
-        kind: of an example, one of `CONTENT`; `none` where the run knows nothing but its number.
+        kind: of an example, a name of `mcviz.kinds.KINDS`; `none` where the run knows nothing but its number.
         count: how many, N.
         sha256: of their content: the identity of the data set, which reviews and comparisons of runs hang on.
         columns_sha256: of their ids and the user's own columns, or None where they have no names but their numbers.
@@ -385,7 +383,7 @@ def check_claims(manifest: Manifest) -> None:
     """Check the claims of a manifest, before anything is read or any memory taken for it.
 
     Raises:
-        InvalidInputError: no run of any task can be so.
+        InvalidInputError: no run of any task and kind can be so.
     """
     images, layout, examples = manifest.images, manifest.layout, manifest.examples
     chunk_bytes = 4 * layout.examples_per_chunk * manifest.width * manifest.passes
@@ -400,14 +398,7 @@ def check_claims(manifest: Manifest) -> None:
         (image_bytes <= MAX_CHUNK_BYTES, f"images of shape {images and images.shape} are too large"),
         (manifest.store in ("predictions.zarr", f"predictions{grown}.zarr"), f"the store is {manifest.store!r:.60}"),
         (manifest.table in ("scores.parquet", f"scores{grown}.parquet"), f"the table is {manifest.table!r:.60}"),
-        (examples.kind in CONTENT, f"examples are {examples.kind!r:.60}, which this mcviz does not know"),
-        ((examples.kind == "image") == (images is not None), f"examples are {examples.kind!r:.60}"),
-        (bool(CONTENT.get(examples.kind)) == bool(examples.content), f"examples are {examples.kind!r:.60}"),
         (examples.columns_sha256 is not None or not examples.content, "the examples have no table"),
-        (
-            CONTENT.get(examples.kind) != "texts" or len(examples.content) == 1,
-            f"texts are in {len(examples.content)} columns",
-        ),
         (len(set(examples.content)) == len(examples.content), "two columns of the examples have one name"),
         (len(set(manifest.class_names)) == manifest.classes, "two classes have one name"),
         (images is None or images.lowest <= images.highest, "the lowest pixel is above the highest"),

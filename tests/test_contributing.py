@@ -70,15 +70,17 @@ assert label_of("deterministic_max_logit") == "Max logit, dropout off"
 """,
     "A kind of examples": """
 import numpy as np, pandas as pd, mcviz
-from mcviz.app.kinds import KINDS
-from mcviz.sampling.adapters import ADAPTERS
+from mcviz.app.kinds import kind_of
+from mcviz.sampling.adapters import load_stored
 
 rows = pd.DataFrame(np.eye(7), columns=[str(hour) for hour in range(7)])
 probs = np.random.default_rng(0).dirichlet(np.ones(3), (5, 7))
 kinds = [mcviz.write_run("runs/" + name, probs, data=data).manifest.examples.kind
          for name, data in (("series", rows), ("rows", rows[rows.columns[::-1]]))]
 assert kinds == ["series", "row"]
-assert "series" in KINDS and "series" in ADAPTERS
+run = mcviz.open_run("runs/series")
+assert type(kind_of(run)).__name__ == "Series"
+assert (load_stored(run) == np.eye(7)).all()
 mcviz.verify_run("runs/series")
 """,
     "A task": """

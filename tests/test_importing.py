@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mcviz
-from mcviz.data import DataSet, open_passes
+from mcviz.data import DataSet, as_data_set, open_passes
 from mcviz.errors import DataNotFoundError, InvalidInputError, RunExistsError
 from mcviz.runs import Run, verify_run
 from mcviz.tasks.regression import Regression
@@ -249,7 +249,7 @@ def test_the_same_call_opens_the_run_and_another_is_refused(tmp_path):
 
 
 def test_pictures_of_a_data_set_and_their_names(tmp_path):
-    data = DataSet.of_arrays(IMAGES, np.array(["x", "y", "z"])[LABELS]).with_ids(list("abcdefg"))
+    data = as_data_set((IMAGES, np.array(["x", "y", "z"])[LABELS])).with_ids(list("abcdefg"))
     run = mcviz.write_run(tmp_path / "run", PROBS, data=data)
     assert (run.class_names, "".join(run.scores()["id"])) == (("x", "y", "z"), "abcdefg")
     again = data.in_order_of(list("gfedcba"))

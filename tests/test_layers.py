@@ -1,12 +1,17 @@
 """The arrows of the design run one way, and the tool that holds them can see it when they do not."""
 
+import ast
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import grimp
 import pytest
+
+from mcviz.kinds import KINDS
+from mcviz.tasks import TASKS
 
 ROOT = Path(__file__).parents[1]
 MEASURES_MAY_IMPORT = {"mcviz", "numpy", "openTSNE", "scipy", "sklearn"}
@@ -31,6 +36,9 @@ def test_every_contract_is_kept():
         ("sampling/sampler.py", "import mcviz.app", "The arrows run one way"),
         ("data/noise.py", "import mcviz.runs", "The arrows run one way"),
         ("tasks/base.py", "import mcviz.data", "The arrows run one way"),
+        ("kinds/row.py", "import mcviz.runs", "The arrows run one way"),
+        ("kinds/row.py", "import mcviz.data.sources", "What reads examples knows the kinds"),
+        ("data/data_set.py", "import mcviz.kinds", "What reads examples knows the kinds"),
         ("figures/__init__.py", "import mcviz.runs", "Figures are functions of arrays"),
         ("measures/scores.py", "import mcviz.errors", "Measures stand alone"),
         ("measures/scores.py", "import mcviz.validate", "Measures stand alone"),
@@ -58,3 +66,23 @@ def test_measures_know_arrays_and_nothing_else():
         name.partition(".")[0] for module in modules for name in graph.find_modules_directly_imported_by(module)
     }
     assert imported - sys.stdlib_module_names <= MEASURES_MAY_IMPORT
+
+
+def compares_a_name(node: ast.AST) -> bool:
+    """Whether the name of a kind or a task is compared with what is called so, or is matched against."""
+    if not isinstance(node, ast.Compare | ast.match_case):
+        return False
+    compared = node.pattern if isinstance(node, ast.match_case) else node
+    constants = {each.value for each in ast.walk(compared) if isinstance(each, ast.Constant)}
+    called = [getattr(each, "id", getattr(each, "attr", "")) for each in ast.iter_child_nodes(node)]
+    asked = compared is not node or any(name.endswith(("kind", "task")) for name in called)
+    return asked and not constants.isdisjoint({*KINDS, *TASKS})
+
+
+def test_no_name_of_a_kind_or_a_task_is_compared():
+    package = ROOT / "mcviz"
+    trees = {str(path.relative_to(package)): ast.parse(path.read_text("utf-8")) for path in package.rglob("*.py")}
+    found = Counter({name: sum(map(compares_a_name, ast.walk(tree))) for name, tree in trees.items()})
+    assert +found == {"runs/columns.py": 1, "app/views/column_filter.py": 1}, "kinds of columns alone are compared"
+    for source in ('run.kind == "row"', 'task in ("regression", "a")', 'match a:\n    case "text":\n        pass'):
+        assert any(map(compares_a_name, ast.walk(ast.parse(source))))

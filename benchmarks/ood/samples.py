@@ -6,7 +6,7 @@ import numpy as np
 import scipy  # loads scipy.ndimage when it is first used
 from sklearn.datasets import load_digits
 
-from mcviz.data import DataSet, read_data
+from mcviz.data import DataSet, as_data_set, read_data
 
 FASHION_FILE = Path(__file__).parent / "fashion" / "fashion-mnist-sample.npz"
 FASHION_CLASSES = (
@@ -34,4 +34,4 @@ def enlarged_digits() -> DataSet:
     digits = load_digits()
     enlarged = scipy.ndimage.zoom(digits.images / 16, (1, 20 / 8, 20 / 8), order=1)
     images = np.pad(enlarged, ((0, 0), (4, 4), (4, 4))).astype(np.float32)
-    return DataSet.of_arrays(images, digits.target)
+    return as_data_set((images, digits.target))

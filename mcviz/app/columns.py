@@ -8,7 +8,6 @@ import pandas as pd
 
 from mcviz.app.caching import cached_for_run, numbers_key, table_key
 from mcviz.data import Usual, usual
-from mcviz.manifest import CONTENT
 from mcviz.runs import Run
 from mcviz.runs.columns import UNKNOWN, Groups, Kind, column_groups, column_kinds, select_grouping
 from mcviz.text import one_line
@@ -33,14 +32,9 @@ def details(run: Run) -> list[str]:
 
 def searched_columns(run: Run) -> dict[str, str]:
     """Return the columns that “Find” searches, each with a word for its values: ids, then texts."""
-    texts = run.manifest.examples.content if _are_texts(run) else ()
+    texts = run.manifest.examples.content if run.kind.column_values == "texts" else ()
     called = {"id": "id", **dict.fromkeys(texts, "text")}
     return {name: each for name, each in called.items() if name in own_columns(run)}
-
-
-def _are_texts(run: Run) -> bool:
-    """Return whether the columns that are the examples themselves hold texts."""
-    return CONTENT[run.manifest.examples.kind] == "texts"
 
 
 def grouping_columns(run: Run) -> list[str]:

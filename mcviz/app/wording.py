@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from msgspec.structs import replace
 
-from mcviz.manifest import CONTENT
+from mcviz.kinds import kind_of
 from mcviz.measures import PassSummary, Score, percent
 from mcviz.runs import Manifest, Preprocessing
 from mcviz.text import one_line
@@ -57,7 +57,7 @@ def information(manifest: Manifest, stretched: bool) -> str:
     if manifest.masks is not None:
         found.append(MASKS[manifest.masks])
     done, steps, kind = manifest.preprocessing, _steps(manifest.preprocessing), manifest.examples.kind
-    told = manifest.images is not None or CONTENT[kind] == "texts"
+    told = manifest.images is not None or kind_of(manifest).column_values == "texts"
     if steps or (done.reason and told):  # of examples that were imported it is often not known
         how, reason = " and ".join(steps) or "taken as they are", as_markdown(done.reason)
         when = f", before the {kind}s were stored" if steps and done.applied else ""

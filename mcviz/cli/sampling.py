@@ -60,12 +60,13 @@ def _cluster(scheduler: str | None, stopped: str) -> "Iterator[Client | None]":
 def _sample(options: SampleOptions, cluster: "Client | None", stopped: str) -> None:
     watcher = click.get_current_context().find_object(Watcher)  # of a job
     sampler, examples, preprocessing = _load_model_and_data(options, stopped)
+    from mcviz.kinds import find_kind
     from mcviz.sampling.checking import try_model
     from mcviz.sampling.run_sampling import sample_run
 
     look = try_model(sampler, examples, preprocessing)
     say(sampler.description())
-    say(f"{look.adapter.plural}: {look.adapter.preprocessing}. {look.adapter.preprocessing.reason}")
+    say(f"{find_kind(examples).plural}: {look.adapter.preprocessing}. {look.adapter.preprocessing.reason}")
     if look.advice:
         tell(f"warning: {look.advice}")
     if watcher:
@@ -120,7 +121,7 @@ def _load_model_and_data(options: CheckOptions, stopped: str) -> "tuple[Sampler,
     find_modules(model.modules)
     chosen = choose_preprocessing(options.preprocessing)
     with loading(stopped):
-        import mcviz.data  # noqa: F401 (here, where Ctrl-C can do no harm)
+        import mcviz.data.given  # noqa: F401 (here, where Ctrl-C can do no harm)
     file, own = _find_model(model)
     examples = read_examples(data, own.manifest.task if own else options.task.task)
     chosen = add_scaler(chosen, data, examples)

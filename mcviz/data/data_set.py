@@ -2,20 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from mcviz import validate
 from mcviz.data.in_place import InPlace
-from mcviz.data.kinds import kind_of, kind_of_array
 from mcviz.data.labels import MatchedBy, check_named, convert_targets, match_labels, target_names
 from mcviz.data.pictures import Pictures
 from mcviz.errors import InvalidInputError
 from mcviz.tasks import find_task
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Images = np.ndarray | Pictures | InPlace
 
@@ -37,6 +34,7 @@ class DataSet:
             examples are no rows.
         target_names: names of what a regression predicts, D of them; None for classes.
         matched_by: how `match_labels` found the class indices.
+        kind: what the examples are, a name of `mcviz.kinds.KINDS`; "none" until whoever reads them gives it.
 
     Raises:
         InvalidInputError: more than one of images, texts and rows.
@@ -46,12 +44,13 @@ class DataSet:
     labels: np.ndarray | None = None
     class_names: tuple[str, ...] | None = None
     ids: tuple[str, ...] | None = None
-    columns: "pd.DataFrame | None" = None
+    columns: pd.DataFrame | None = None
     notes: tuple[str, ...] = ()
     texts: np.ndarray | None = None
-    rows: "pd.DataFrame | None" = None
+    rows: pd.DataFrame | None = None
     target_names: tuple[str, ...] | None = None
     matched_by: MatchedBy = "place"
+    kind: str = "none"
 
     def __post_init__(self) -> None:
         given = [name for name in ("images", "texts", "rows") if getattr(self, name) is not None]
@@ -63,14 +62,9 @@ class DataSet:
         return next((len(part) for part in parts if part is not None), 0)
 
     @property
-    def kind(self) -> str:
-        """What the examples are: "image", "text", "row" or "none", or another of `KINDS`."""
-        return kind_of(self).name
-
-    @property
-    def content(self) -> "pd.DataFrame | None":
+    def content(self) -> pd.DataFrame | None:
         """The columns that are the examples themselves: `text` of texts, those of rows; None for all others."""
-        return kind_of(self).content(self)
+        return self.rows if self.texts is None else pd.DataFrame({"text": self.texts})
 
     @property
     def pixels(self) -> np.ndarray:
@@ -82,34 +76,6 @@ class DataSet:
         if self.images is None:
             raise InvalidInputError("the examples are no images.")
         return self.images[:]
-
-    @classmethod
-    def of_arrays(
-        cls,
-        examples: Any,
-        labels: Any = None,
-        class_names: Sequence[str] | None = None,
-        names: tuple[str, str] = ("examples", "labels"),
-        task: str = "classification",
-    ) -> "DataSet":
-        """Check arrays and bring them into the form of this class.
-
-        Args:
-            examples: images, (N, height, width) or (N, height, width, channels), also with channels first where the
-                sizes show that they are, floating point, or whole numbers of 0 to 255; or N texts; or (N, D) numbers.
-            labels: as `with_labels` takes them, or None.
-            class_names: names of the classes; those of labels that are texts without it.
-            names: what an error calls the two arrays.
-            task: what the labels are for.
-
-        Raises:
-            InvalidInputError: a wrong shape or dtype, no example at all, values that are not finite, or other labels.
-        """
-        array = validate.array(names[0], examples)
-        held = kind_of_array(names[0], array).of_array(cls(None), names[0], array)
-        if labels is not None:
-            held = held.with_labels(labels, task, names[1])
-        return held if class_names is None else held.with_class_names(class_names)
 
     def with_class_names(self, names: Sequence[str]) -> "DataSet":
         """The same examples with the classes in the order of some names, that of the model's outputs.
@@ -128,7 +94,7 @@ class DataSet:
             raise validate.invalid("class_names", "different names", ", ".join(names))
         own, names = self.class_names, tuple(names)
         if self.labels is not None and own is None and self.matched_by != "column":
-            return self._matched("labels", self.labels, names)
+            return self._match("labels", self.labels, names)
         if self.labels is not None and own is not None:
             new = len(own) == len(names) and not set(own) & set(names)
             if self.matched_by == "order" or not new:
@@ -163,26 +129,25 @@ class DataSet:
         """
         return self.with_class_names(names) if find_task(task).predicts_classes else self.with_target_names(names)
 
-    def checked(self, task: str = "classification") -> "DataSet":
-        """The same examples, their arrays checked and brought into the form of this class.
+    def check_labels(self, task: str = "classification") -> "DataSet":
+        """Return the same examples with their labels checked and brought into the form of this class.
 
         Args:
             task: what the labels are for.
 
         Raises:
-            InvalidInputError: as `of_arrays`, or labels of another task.
+            InvalidInputError: they are no labels, or those of another task.
         """
-        checked = kind_of(self).checked(self)
         if self.labels is None:
-            return checked
+            return self
         if not find_task(task).predicts_classes:
-            return checked.with_targets(self.labels, self.target_names)
+            return self.with_targets(self.labels, self.target_names)
         if self.target_names is not None:
             raise validate.invalid("labels", "of classes", "what a regression predicts", "Name the task: regression.")
         if not isinstance(self.labels, np.ndarray) or self.labels.dtype.kind not in "iu":
-            return replace(checked, labels=None).with_labels(self.labels)
-        indices, _, by = match_labels("labels", self.labels, len(checked))
-        return replace(checked, labels=indices, matched_by=self.matched_by if by == "place" else by)
+            return replace(self, labels=None).with_labels(self.labels)
+        indices, _, by = match_labels("labels", self.labels, len(self))
+        return replace(self, labels=indices, matched_by=self.matched_by if by == "place" else by)
 
     def with_labels(self, labels: Any, task: str = "classification", name: str = "labels") -> "DataSet":
         """The same examples with labels.
@@ -198,7 +163,7 @@ class DataSet:
         """
         if not find_task(task).predicts_classes:
             return self.with_targets(labels, name=name)
-        return self._matched(name, labels, self.class_names if self.labels is None else None)
+        return self._match(name, labels, self.class_names if self.labels is None else None)
 
     def with_targets(self, values: Any, names: Sequence[str] | None = None, name: str = "labels") -> "DataSet":
         """The same examples with what a regression predicts as their labels.
@@ -255,7 +220,7 @@ class DataSet:
         if self.labels is not None:
             validate.class_indices("labels", self.labels, len(self), count, f"Are they names? {advice}")
 
-    def with_columns(self, columns: "pd.DataFrame") -> "DataSet":
+    def with_columns(self, columns: pd.DataFrame) -> "DataSet":
         """The same examples with the user's own columns, a row an example.
 
         Raises:
@@ -316,7 +281,7 @@ class DataSet:
             notes=(),
         )
 
-    def _matched(self, name: str, labels: Any, class_names: Sequence[str] | None) -> "DataSet":
+    def _match(self, name: str, labels: Any, class_names: Sequence[str] | None) -> "DataSet":
         """The same examples with labels that meet their classes."""
         indices, names, by = match_labels(name, labels, len(self) or len(labels), class_names)
         return replace(self, labels=indices, class_names=names, matched_by=by, target_names=None)
@@ -362,5 +327,5 @@ def _only(array: np.ndarray | None, places: np.ndarray) -> np.ndarray | None:
     return None if array is None else array[places]
 
 
-def _only_rows(table: "pd.DataFrame | None", places: np.ndarray) -> "pd.DataFrame | None":
+def _only_rows(table: pd.DataFrame | None, places: np.ndarray) -> pd.DataFrame | None:
     return None if table is None else table.iloc[places].reset_index(drop=True)

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from mcviz.data.arrays import read_arrays
 from mcviz.data.data_set import DataSet
-from mcviz.data.kinds import KINDS, Files
-from mcviz.data.kinds.image import CHANNELS
-from mcviz.data.sources import of_arrow_table, of_table, read_data
+from mcviz.data.sources import give_kind, read_arrow_table, read_data, read_table
 from mcviz.errors import InvalidInputError
+from mcviz.kinds import KINDS, Files, find_kind
+from mcviz.kinds.image import CHANNELS
 from mcviz.text import first_line
 from mcviz.validate import array, invalid
 
@@ -36,20 +37,11 @@ def as_data_set(data: Any, task: str = "classification", complete: bool = True) 
         InvalidInputError: it is none of these, or cannot be used.
         DataNotFoundError: nothing is at that path.
     """
-    files = Files(Path(), complete=complete)
     if isinstance(data, DataSet):
-        return data.checked(task)
+        return give_kind(find_kind(data).check(data).check_labels(task))
     if isinstance(data, str | os.PathLike):
         return read_data(os.fspath(data), task=task, complete=complete)
-    if isinstance(data, pd.DataFrame):
-        return of_table(data, task=task, files=files)
-    if hasattr(data, "column_names") and hasattr(data, "with_format"):
-        return _of_hugging_face(data, task)
-    if _is_pair(data) and isinstance(data[0], pd.DataFrame):
-        return of_table(data[0], task=task, files=files).with_labels(data[1], task)
-    held = DataSet.of_arrays(*_arrays(data), task=task)
-    names = getattr(data, "class_names", None)  # of Keras's image_dataset_from_directory, whose labels are their places
-    return replace(held, class_names=tuple(names)) if isinstance(names, list | tuple) else held
+    return give_kind(_read_held(data, task, Files(Path(), complete=complete)))
 
 
 def as_examples(data: Any, task: str = "classification") -> DataSet | np.ndarray:
@@ -60,13 +52,25 @@ def as_examples(data: Any, task: str = "classification") -> DataSet | np.ndarray
         DataNotFoundError: nothing is at that path.
     """
     if isinstance(data, DataSet):
-        return replace(data, labels=None).checked()
+        return as_data_set(replace(data, labels=None), task)
     if isinstance(data, str | os.PathLike | pd.DataFrame) or hasattr(data, "column_names"):
         return as_data_set(data, task)
     if _is_pair(data) and isinstance(data[0], pd.DataFrame):
-        return of_table(data[0], task=task)
+        return as_data_set(data[0], task)
     examples = _arrays(data)[0]
-    return DataSet.of_arrays(examples) if KINDS["text"].takes(examples) else examples
+    return as_data_set(examples) if KINDS["text"].takes(examples) else examples
+
+
+def _read_held(data: Any, task: str, files: Files) -> DataSet:
+    if isinstance(data, pd.DataFrame):
+        return read_table(data, task=task, files=files)
+    if hasattr(data, "column_names") and hasattr(data, "with_format"):
+        return _read_hugging_face(data, task)
+    if _is_pair(data) and isinstance(data[0], pd.DataFrame):
+        return read_table(data[0], task=task, files=files).with_labels(data[1], task)
+    held = read_arrays(*_arrays(data), task=task)
+    names = getattr(data, "class_names", None)  # of Keras's image_dataset_from_directory, whose labels are their places
+    return replace(held, class_names=tuple(names)) if isinstance(names, list | tuple) else held
 
 
 def _is_pair(data: Any) -> bool:
@@ -77,13 +81,13 @@ def _is_pair(data: Any) -> bool:
 def _arrays(data: Any) -> tuple[np.ndarray, Any]:
     """Examples in one array, and their labels or None."""
     if hasattr(data, "as_numpy_iterator"):
-        return _of_tf_data(data)
+        return _read_tf_data(data)
     if _is_pair(data):
-        return _stacked(data[0]), data[1]
-    return _stacked(data), None
+        return _stack(data[0]), data[1]
+    return _stack(data), None
 
 
-def _stacked(given: Any) -> np.ndarray:
+def _stack(given: Any) -> np.ndarray:
     """Examples in an array; PIL images are stacked, and texts stay as they are, so that one that is missing is seen."""
     if isinstance(given, Sequence) and not isinstance(given, str) and len(given) and isinstance(given[0], Image.Image):
         images = list(given)
@@ -98,7 +102,7 @@ def _stacked(given: Any) -> np.ndarray:
     return array("examples", given)
 
 
-def _of_tf_data(data: Any) -> tuple[np.ndarray, Any]:
+def _read_tf_data(data: Any) -> tuple[np.ndarray, Any]:
     spec = data.element_spec
     pairs = isinstance(spec, tuple)
     shape = getattr(spec[0] if pairs else spec, "shape", None)
@@ -108,7 +112,7 @@ def _of_tf_data(data: Any) -> tuple[np.ndarray, Any]:
         raise invalid("data", "a tf.data.Dataset that ends", "one that repeats for ever", "Leave out repeat().")
     try:
         elements = [element if pairs else (element,) for element in data.as_numpy_iterator()]
-        join = np.concatenate if _batched(tuple(shape)) else np.stack
+        join = np.concatenate if _is_batch(tuple(shape)) else np.stack
         columns = [join(list(part)) for part in zip(*elements, strict=True)]
     except Exception as error:  # of any function that the data set maps, and of shapes that differ
         raise InvalidInputError(f"The tf.data.Dataset cannot be read: {first_line(error):.200}") from error
@@ -117,16 +121,16 @@ def _of_tf_data(data: Any) -> tuple[np.ndarray, Any]:
     return columns[0], columns[1] if len(columns) > 1 else None
 
 
-def _batched(shape: tuple[int | None, ...]) -> bool:
+def _is_batch(shape: tuple[int | None, ...]) -> bool:
     """Whether elements of a shape are batches: of images, (N, height, width) or with channels, or of rows."""
     if len(shape) == 3 and shape[-1] in CHANNELS:
         return shape[0] is None and shape[1] is not None
     return len(shape) in (3, 4) or (len(shape) == 2 and shape[0] is None)
 
 
-def _of_hugging_face(data: Any, task: str) -> DataSet:
+def _read_hugging_face(data: Any, task: str) -> DataSet:
     if not hasattr(data, "features") or not hasattr(data, "__len__"):
         advice = "Pick a split, such as data['test'], and load it without streaming."
         raise invalid("data", "a Hugging Face data set of one split", type(data).__name__, advice)
     names = {name: tuple(feature.names) for name, feature in data.features.items() if hasattr(feature, "names")}
-    return of_arrow_table(data.with_format("arrow")[:], names, task=task)
+    return read_arrow_table(data.with_format("arrow")[:], names, task=task)

@@ -9,6 +9,7 @@ from typing import IO
 
 import numpy as np
 
+from mcviz.data.arrays import read_arrays
 from mcviz.data.data_set import DataSet
 from mcviz.data.labels import find_labels_file
 from mcviz.data.npz import open_npz
@@ -58,7 +59,7 @@ def _read_idx_splits(folder: Path) -> Splits:
                 f"{folder} cannot be used: it lacks the images or labels of MNIST's {split} files, such as "
                 f"{split}-images-idx3-ubyte.gz and {split}-labels-idx1-ubyte.gz."
             )
-        splits.append(DataSet.of_arrays(read_idx(images), read_idx(labels)))
+        splits.append(read_arrays(read_idx(images), read_idx(labels)))
     return _check_sizes(*splits)
 
 

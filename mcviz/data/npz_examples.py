@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from mcviz import validate
+from mcviz.data.arrays import find_kind_of_array, read_arrays
 from mcviz.data.data_set import DataSet
-from mcviz.data.kinds import kind_of_array
 from mcviz.data.labels import ARRAY_NAMES
 from mcviz.data.npz import NpzArrays, open_npz
 from mcviz.data.passes import read_array
@@ -59,12 +59,12 @@ def read_pair(arrays: NpzArrays, examples: str, labels: str, task: str = "classi
         InvalidInputError: they are not examples and labels.
     """
     form = arrays.form(examples)
-    kind_of_array(examples, form)
+    find_kind_of_array(examples, form)
     if labels in arrays and len(arrays.form(labels)) != len(form):
         found = f"shape {arrays.form(labels).shape}"
         raise validate.invalid(labels, f"{len(form)} class indices, one an example", found)
     known = arrays.read(labels) if labels in arrays else None
-    return DataSet.of_arrays(arrays.read(examples), known, names=(examples, labels), task=task)
+    return read_arrays(arrays.read(examples), known, names=(examples, labels), task=task)
 
 
 def _add_names(examples: DataSet, arrays: NpzArrays) -> DataSet:

@@ -20,7 +20,6 @@ from mcviz.errors import InvalidInputError
 from mcviz.regular import open_regular
 from mcviz.validate import invalid
 
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF")
 MOST_DECODED_PIXELS = 100_000_000
 SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I")

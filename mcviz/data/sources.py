@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from mcviz.data.arrays import read_arrays
 from mcviz.data.data_set import DataSet
 from mcviz.data.hugging_face import is_saved_dataset, read_dataset
 from mcviz.data.in_place import load_array
-from mcviz.data.kinds import KINDS, Files, Kind
 from mcviz.data.labels import find_labels_file
 from mcviz.data.mnist import find_images_file, is_idx, read_idx
 from mcviz.data.npz_examples import read_npz, read_npz_labels
@@ -31,6 +31,7 @@ from mcviz.data.tables import (
     require_complete,
 )
 from mcviz.errors import DataNotFoundError, InvalidInputError, StorageError
+from mcviz.kinds import KINDS, Files, Kind, find_kind
 from mcviz.regular import open_regular
 from mcviz.tasks import find_task
 
@@ -90,15 +91,23 @@ def read_data(
         raise DataNotFoundError(f"There is no data at {path}. Give {ACCEPTED}.")
     files = Files(path if path.is_dir() else path.parent, skip_broken, progress, complete)
     try:
-        if path.is_dir():
-            return _folder(path, columns, task, files)
-        return _file(path, columns, task, files)
+        read = _read_folder if path.is_dir() else _read_file
+        return give_kind(read(path, columns, task, files))
     except InvalidInputError as error:
         raise error if str(path) in str(error) else InvalidInputError(f"{path} cannot be used: {error}") from error
     except StorageError:
         raise
     except OSError as error:
         raise InvalidInputError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def give_kind(examples: DataSet) -> DataSet:
+    """Return the examples with the name of the kind that `find_kind` finds.
+
+    Raises:
+        InvalidInputError: they were given a name that no kind has.
+    """
+    return replace(examples, kind=find_kind(examples).name)
 
 
 def read_labels(path: str | Path, *, columns: ColumnNames | None = None, task: str = "classification") -> DataSet:
@@ -124,7 +133,7 @@ def read_labels(path: str | Path, *, columns: ColumnNames | None = None, task: s
         raise DataNotFoundError(f"There are no labels at {path}. Give a table, an .npy or an .npz.")
     try:
         names = columns or ColumnNames()
-        examples = _labelled(read_frame(path), names, task, {})
+        examples = _take_labels(read_frame(path), names, task, {})
         if examples.labels is None and examples.ids is None:
             raise InvalidInputError(
                 f"it has no column of labels ({', '.join(LABEL_COLUMNS)}) or ids. "
@@ -139,7 +148,7 @@ def read_labels(path: str | Path, *, columns: ColumnNames | None = None, task: s
     return examples.with_ids(paths) if paths.notna().all() and paths.is_unique else examples
 
 
-def of_table(
+def read_table(
     table: pd.DataFrame,
     *,
     columns: ColumnNames | None = None,
@@ -160,15 +169,15 @@ def of_table(
         InvalidInputError: it has no such columns, or they cannot be used.
     """
     names = columns or ColumnNames()
-    examples = _labelled(table, names, task, class_names or {})
+    examples = _take_labels(table, names, task, class_names or {})
     named = [kind for kind in KINDS.values() if kind.column and getattr(names, kind.column)]
     if len({kind.column for kind in named}) > 1:
         asked = " and ".join(kind.plural for kind in named)
         raise InvalidInputError(f"columns of {asked} are named, and an example is one of these. Name one.")
     for kind in named or KINDS.values():
-        found = kind.of_table(examples, names, files or Files(Path()))
+        found = kind.read_table(examples, names, files or Files(Path()))
         if found is not None:
-            return _with_index(found, table.index)
+            return give_kind(_add_index_ids(found, table.index))
     raise InvalidInputError(
         f"it has no column of pictures ({', '.join(PICTURE_COLUMNS)}), texts ({', '.join(TEXT_COLUMNS)}), numbers or "
         f"labels ({', '.join(LABEL_COLUMNS)}), but {', '.join(map(str, table.columns))}. Name one with "
@@ -176,7 +185,7 @@ def of_table(
     )
 
 
-def of_arrow_table(
+def read_arrow_table(
     table: pa.Table,
     class_names: Mapping[str, tuple[str, ...]],
     *,
@@ -184,10 +193,10 @@ def of_arrow_table(
     task: str = "classification",
     files: Files | None = None,
 ) -> DataSet:
-    """As `of_table`, from an Arrow table, whose column of pictures stays as it is, on disk where it is there.
+    """As `read_table`, from an Arrow table, whose column of pictures stays as it is, on disk where it is there.
 
     Raises:
-        InvalidInputError: as `of_table`.
+        InvalidInputError: as `read_table`.
     """
     picture = (columns and columns.picture) or find_usual_column(table.column_names, PICTURE_COLUMNS)
     if picture not in table.column_names:
@@ -195,10 +204,10 @@ def of_arrow_table(
     else:
         frame = table.drop_columns([picture]).to_pandas()
         frame[picture] = pd.Series(pd.arrays.ArrowExtensionArray(table[picture]))
-    return of_table(frame, columns=columns, task=task, files=files, class_names=class_names)
+    return read_table(frame, columns=columns, task=task, files=files, class_names=class_names)
 
 
-def _labelled(
+def _take_labels(
     table: pd.DataFrame, names: ColumnNames, task: str, class_names: Mapping[str, tuple[str, ...]]
 ) -> DataSet:
     """The labels and ids of a table; all its other columns are the user's own."""
@@ -223,7 +232,7 @@ def _labelled(
     return replace(examples, class_names=examples.class_names or class_names.get(labels[0]))
 
 
-def _with_index(examples: DataSet, index: pd.Index) -> DataSet:
+def _add_index_ids(examples: DataSet, index: pd.Index) -> DataSet:
     """Examples that have no ids under those of their table's own index, where these do not only count the rows."""
     counted = index.equals(pd.RangeIndex(len(index)))
     if examples.ids is not None or counted or not index.is_unique or len(index) != len(examples):
@@ -231,32 +240,32 @@ def _with_index(examples: DataSet, index: pd.Index) -> DataSet:
     return examples.with_ids([str(name) for name in index])
 
 
-def _folder(path: Path, columns: ColumnNames | None, task: str, files: Files) -> DataSet:
+def _read_folder(path: Path, columns: ColumnNames | None, task: str, files: Files) -> DataSet:
     if is_saved_dataset(path):
         table, class_names = read_dataset(path)
-        return of_arrow_table(table, class_names, columns=columns, task=task, files=replace(files, folder=None))
+        return read_arrow_table(table, class_names, columns=columns, task=task, files=replace(files, folder=None))
     if (idx := find_images_file(path)) is not None:
-        return _idx(idx, task)
+        return _read_idx(idx, task)
     of_files = [kind for kind in KINDS.values() if kind.suffixes]
     classes = sorted(entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     for kind in of_files:
-        by_class = {folder.name: _files(kind, folder, deep=True) for folder in classes}
-        filled, flat = [name for name, found in by_class.items() if found], _files(kind, path, deep=False)
+        by_class = {folder.name: _list_files(kind, folder, deep=True) for folder in classes}
+        filled, flat = [name for name, found in by_class.items() if found], _list_files(kind, path, deep=False)
         if filled and flat:
             raise InvalidInputError(
                 f"{kind.files}, such as {flat[0].name}, lie beside its folders of {kind.files} "
                 f"({', '.join(filled)}). Put each into the folder of its class, or all into one folder."
             )
         if flat:
-            return kind.of_files(DataSet(None), flat, files)
+            return kind.read_files(DataSet(None), flat, files)
         if filled:
-            known = _of_folders(by_class, task)
-            return kind.of_files(known, [file for found in by_class.values() for file in found], files)
+            known = _label_by_folder(by_class, task)
+            return kind.read_files(known, [file for found in by_class.values() for file in found], files)
     taken = " or ".join(f"{kind.files} ({', '.join(kind.suffixes)})" for kind in of_files)
     raise InvalidInputError(f"the folder holds no {taken}. Give {ACCEPTED}.")
 
 
-def _of_folders(by_class: Mapping[str, Sequence[Path]], task: str) -> DataSet:
+def _label_by_folder(by_class: Mapping[str, Sequence[Path]], task: str) -> DataSet:
     """Labels of files in one folder a class; an empty one is a class, too, since Keras counts it."""
     names, counts = tuple(by_class), [len(found) for found in by_class.values()]
     if not find_task(task).predicts_classes:
@@ -267,31 +276,31 @@ def _of_folders(by_class: Mapping[str, Sequence[Path]], task: str) -> DataSet:
     return DataSet(None, labels, names, notes=(note,) if empty else (), matched_by="name")
 
 
-def _file(path: Path, columns: ColumnNames | None, task: str, files: Files) -> DataSet:
+def _read_file(path: Path, columns: ColumnNames | None, task: str, files: Files) -> DataSet:
     with open_regular(path) as file:
         start = file.read(6)
     if path.suffix == ".parquet":
         table, encoded = read_parquet(path, columns or ColumnNames())
-        return of_table(table, columns=columns, task=task, files=replace(files, encoded=encoded))
+        return read_table(table, columns=columns, task=task, files=replace(files, encoded=encoded))
     if path.suffix in TABLES:
         table = read_frame(path, columns.text if columns else None)
-        return of_table(table, columns=columns, task=task, files=files)
+        return read_table(table, columns=columns, task=task, files=files)
     if start.startswith(b"PK"):
         return read_npz(path, task)
     if start == b"\x93NUMPY":
         beside = find_labels_file(path)
         labels = None if beside is None else load_array(beside)
-        return DataSet.of_arrays(load_array(path), labels, task=task)
+        return read_arrays(load_array(path), labels, task=task)
     if is_idx(path):
-        return _idx(path, task)
+        return _read_idx(path, task)
     raise InvalidInputError(f"it is none of what is taken. Give {ACCEPTED}.")
 
 
-def _idx(path: Path, task: str) -> DataSet:
+def _read_idx(path: Path, task: str) -> DataSet:
     images, beside = read_idx(path), find_labels_file(path)
-    return DataSet.of_arrays(images, None if beside is None else read_idx(beside), task=task)
+    return read_arrays(images, None if beside is None else read_idx(beside), task=task)
 
 
-def _files(kind: Kind, folder: Path, deep: bool) -> list[Path]:
+def _list_files(kind: Kind, folder: Path, deep: bool) -> list[Path]:
     found = folder.rglob("*") if deep else folder.iterdir()
     return sorted(file for file in found if file.suffix.lower() in kind.suffixes and not file.name.startswith("."))

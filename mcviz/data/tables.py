@@ -4,14 +4,14 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from mcviz.errors import InvalidInputError
 from mcviz.regular import open_regular
 from mcviz.text import first_line
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PICTURE_COLUMNS = ("path", "file", "file_name", "filename", "filepath", "image", "image_path", "img", "img_path")
 TEXT_COLUMNS = ("text", "texts", "sentence", "review", "content", "comment", "message", "tweet", "document")
@@ -47,7 +47,7 @@ class ColumnNames:
         return [*(name for name in each if name is not None), *self.features, *self.targets]
 
 
-def read_frame(path: Path, text: str | None = None, columns: list[str] | None = None) -> pd.DataFrame:
+def read_frame(path: Path, text: str | None = None, columns: list[str] | None = None) -> "pd.DataFrame":
     """Read a CSV, TSV, Parquet or JSON-lines file; paths, ids and texts stay texts.
 
     Args:
@@ -58,6 +58,8 @@ def read_frame(path: Path, text: str | None = None, columns: list[str] | None = 
     Raises:
         InvalidInputError: it cannot be read.
     """
+    import pandas as pd
+
     try:
         open_regular(path).close()
         if path.suffix == ".parquet":
@@ -81,7 +83,7 @@ def read_frame(path: Path, text: str | None = None, columns: list[str] | None = 
         raise InvalidInputError(f"{path} cannot be read as a table ({first_line(error)}).") from error
 
 
-def check_columns(frame: pd.DataFrame, names: ColumnNames) -> None:
+def check_columns(frame: "pd.DataFrame", names: ColumnNames) -> None:
     """Check that all named columns exist, that none is named twice, and that all columns have different names.
 
     Raises:
@@ -104,7 +106,7 @@ def find_usual_column(columns: Iterable[object] | None, usual: Sequence[str]) ->
     return next((lower[name] for name in usual if name in lower), None)
 
 
-def require_complete(column: pd.Series) -> pd.Series:
+def require_complete(column: "pd.Series") -> "pd.Series":
     """Check that every row of a column has a value.
 
     Raises:
@@ -115,21 +117,28 @@ def require_complete(column: pd.Series) -> pd.Series:
     return column
 
 
-def is_numeric(column: pd.Series) -> bool:
+def is_numeric(column: "pd.Series") -> bool:
     """Whether a column is of real numbers, or of true and false."""
+    import pandas as pd
+
     return pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_complex_dtype(column.dtype)
 
 
-def holds_texts(column: pd.Series) -> bool:
+def holds_texts(column: "pd.Series") -> bool:
     """Whether a column is of texts, some of which may be missing."""
+    import pandas as pd
+    import pyarrow as pa
+
     if isinstance(column.dtype, pd.ArrowDtype):  # pictures would be read from disk, to look at each
         arrow = column.dtype.pyarrow_dtype
         return pa.types.is_string(arrow) or pa.types.is_large_string(arrow)
     return pd.api.types.infer_dtype(column, skipna=True) == "string"
 
 
-def _read_json_lines(path: Path) -> pd.DataFrame:
+def _read_json_lines(path: Path) -> "pd.DataFrame":
     """One object a line, its values as they are written: pandas's reader would turn texts into dates and numbers."""
+    import pandas as pd
+
     with path.open(encoding="utf-8-sig") as file:
         rows = [json.loads(line) for line in file if line.strip()]
     if not all(isinstance(row, dict) for row in rows):

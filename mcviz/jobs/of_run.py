@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mcviz.data import KINDS, DataSet, InPlace
+from mcviz.data import DataSet, InPlace
 from mcviz.data.in_place import Places, to_index
 from mcviz.errors import McvizError, RunNotFoundError
 from mcviz.manifest import MODEL
@@ -24,9 +24,9 @@ def data_set_of(run: Run) -> DataSet:
         McvizError: the run was kept without its examples.
     """
     examples = run.manifest.examples
-    held = DataSet(_images_of(run) if run.manifest.images is not None else None)
+    held = DataSet(_images_of(run) if run.manifest.images is not None else None, kind=examples.kind)
     if examples.content:
-        held = KINDS[examples.kind].of_content(held, run.content)
+        held = run.kind.read_content(held, run.content)
     if run.labels is not None:
         held = replace(held, labels=run.labels)
     held = replace(held, class_names=run.class_names or None, target_names=run.targets or None)

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from mcviz.errors import InvalidInputError
-from mcviz.manifest import CONTENT
 from mcviz.reviews.decisions import LABEL_IS_WRONG, NO_CLASS_FITS, Decision, ReviewSummary, label_names
 from mcviz.reviews.outcome import compute_outcome
 from mcviz.reviews.store import LONGEST_REVIEWER, Entry, EntryKind
@@ -109,7 +108,7 @@ def encode_label_studio(run: Run, known: ReviewSummary, picture: Callable[[np.nd
 
 def label_studio_setup(run: Run) -> str:
     """Return the labelling interface, in XML, for a project of Label Studio with the tasks of `encode_label_studio`."""
-    tag, field = ("Image", "image") if run.has_images else OBJECTS[CONTENT[run.manifest.examples.kind]]
+    tag, field = ("Image", "image") if run.has_images else OBJECTS[run.kind.column_values]
     answers = [*run.class_names, NO_CLASS_FITS, *([] if run.labels is None else [LABEL_IS_WRONG])]
     choices = "".join(f"    <Choice value={quoteattr(answer)}{_hotkey_attribute(answer)}/>\n" for answer in answers)
     return (
@@ -128,7 +127,7 @@ def _task_content(run: Run, example: int, picture: Callable[[np.ndarray], str] |
     """The content of an example, by the name of its field in `label_studio_setup`."""
     if run.has_images:
         return {"image": picture(run.pictures[example])} if picture else {}
-    content = CONTENT[run.manifest.examples.kind]
+    content = run.kind.column_values
     if not content:
         return {}
     row = run.content.iloc[example]

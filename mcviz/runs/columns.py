@@ -8,7 +8,6 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from mcviz.manifest import CONTENT
 from mcviz.runs.run import Run
 from mcviz.text import one_line
 
@@ -45,7 +44,7 @@ def column_kinds(run: Run) -> dict[str, Kind]:
     content = set(run.manifest.examples.content)
     names = sorted(columns, key=content.__contains__)
     kinds = {str(name): _kind(columns[name]) for name in names if not (numbered and name == "id")}
-    if CONTENT[run.manifest.examples.kind] == "texts":
+    if run.kind.column_values == "texts":
         kinds |= dict.fromkeys(content, "text")  # however few there are
     return kinds
 

@@ -9,6 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from mcviz.errors import CorruptRunError, InvalidInputError, RunNotFoundError
+from mcviz.kinds import KINDS
 from mcviz.manifest import FORMAT, MAX_CHUNK_BYTES, REVISION, Manifest, StoredFile, canonical, check_claims
 from mcviz.runs.files import Folder
 from mcviz.tasks import TASKS
@@ -143,7 +144,10 @@ def _checksum(content: dict[str, Any]) -> str:
 def _check_claims(manifest: Manifest) -> None:
     if manifest.task not in TASKS:
         raise InvalidInputError(f"the task is {manifest.task!r:.60}, and this mcviz knows {', '.join(TASKS)}")
+    kind = manifest.examples.kind
+    if kind not in KINDS:
+        raise InvalidInputError(f"examples are {kind!r:.60}, which this mcviz does not know")
     check_claims(manifest)
-    for holds, what in TASKS[manifest.task].claims(manifest):
+    for holds, what in (*KINDS[kind].claims(manifest), *TASKS[manifest.task].claims(manifest)):
         if not holds:
             raise InvalidInputError(what)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import numpy as np
 
 from mcviz.errors import CorruptRunError, McvizError, RunNotFoundError
-from mcviz.manifest import COLUMNS, CONTENT, MODEL, Images, Manifest
+from mcviz.kinds import Kind, kind_of
+from mcviz.manifest import COLUMNS, MODEL, Images, Manifest
 from mcviz.measures import PassSummary, Score, summarise
 from mcviz.runs.arrays import ArrayReader, stored_arrays
 from mcviz.runs.derived import Derived, load_derived, save_derived
@@ -292,7 +293,7 @@ class Run:
         if not examples.content or columns is None:
             raise McvizError(f"The examples of {self.path} are no texts and no rows of numbers.")
         try:
-            return select_content(columns, examples.content, CONTENT[examples.kind])
+            return select_content(columns, examples.content, self.kind.column_values)
         except ValueError as error:
             raise corrupt(self._folder.address(COLUMNS), f"is damaged: {error}") from error
 
@@ -359,6 +360,11 @@ class Run:
     def task(self) -> Task:
         """The task of its model."""
         return task_of(self.manifest)
+
+    @property
+    def kind(self) -> Kind:
+        """What its examples are."""
+        return kind_of(self.manifest)
 
     @cached_property
     def quality_by_pass(self) -> tuple[np.ndarray, np.ndarray] | None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from mcviz.choices import Masks
 from mcviz.data import DataSet, as_data_set
+from mcviz.kinds import find_kind
 from mcviz.runs import Preprocessing
 from mcviz.runs.arrays import bytes_per_prediction
 from mcviz.sampling.adapters import Adapter, adapter_for_examples
@@ -95,8 +96,8 @@ def check_model(
     seconds, size = _measure_costs(sampler, trial.adapter.from_stored(some), masks)
     return Check(
         examples=count,
-        kind=trial.adapter.plural,
-        description=trial.adapter.described(some),
+        kind=find_kind(examples).plural,
+        description=trial.adapter.describe(some),
         outputs=task.describe_outputs(examples, trial.width, sampler.predicts),
         layers=sampler.description(),
         preprocessing=trial.adapter.preprocessing,
@@ -150,12 +151,13 @@ def try_model(sampler: Sampler, examples: DataSet, preprocessing: Preprocessing 
         return Trial(adapter, some, width, None, adapter.doubts(some))
     labels = labels[: len(some)]
     quality = task.compute_quality(predictions, labels)
-    return Trial(adapter, some, width, quality, _advise(adapter, some, labels, quality))
+    advice = _advise(adapter, some, find_kind(examples).plural, labels, quality)
+    return Trial(adapter, some, width, quality, advice)
 
 
-def _advise(adapter: Adapter, some: np.ndarray, labels: np.ndarray, quality: float) -> str:
+def _advise(adapter: Adapter, some: np.ndarray, plural: str, labels: np.ndarray, quality: float) -> str:
     """Say where the model is hardly better than guessing, and another preprocessing that helps."""
-    sampler, which = adapter.sampler, f"the first {len(some):,} {adapter.plural}"
+    sampler, which = adapter.sampler, f"the first {len(some):,} {plural}"
     task = TASKS[sampler.task]
     hint = task.guessing_hint(quality, labels, sampler.width, which)
     if not hint:
@@ -165,7 +167,7 @@ def _advise(adapter: Adapter, some: np.ndarray, labels: np.ndarray, quality: flo
         better = task.rescaling_hint(quality, task.compute_quality(predictions, labels))
         if better:
             return f"{hint} With {option} {better}."
-    return f"{hint} Are the {adapter.plural} prepared as they were in training, {adapter.question}?"
+    return f"{hint} Are the {plural} prepared as they were in training, {adapter.question}?"
 
 
 def _measure_costs(sampler: Sampler, examples: np.ndarray, masks: Masks) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from mcviz.measures.ood import (
 )
 from mcviz.measures.referral import Shift, compare_scores
 from mcviz.runs import Derived, Run, load_derived, save_derived
-from mcviz.sampling.adapters import adapter_for_run, stored_examples
+from mcviz.sampling.adapters import adapter_for_run, load_stored
 from mcviz.sampling.features import activations_before_dropout
 from mcviz.sampling.sampler import Sampler
 
@@ -77,7 +77,7 @@ def fit_class_subspaces(sampler: Sampler, run: Run, examples: np.ndarray) -> Cla
 
 def model_inputs(sampler: Sampler, run: Run, examples: np.ndarray) -> np.ndarray:
     """Read some of a run's examples, by their numbers, ascending, in the form of its model."""
-    return adapter_for_run(sampler, run).from_stored(stored_examples(run)[examples])
+    return adapter_for_run(sampler, run).from_stored(load_stored(run)[examples])
 
 
 def ood_verdict(detector: OODDetector, sampler: Sampler, images: np.ndarray, probs: np.ndarray) -> OODPrediction:

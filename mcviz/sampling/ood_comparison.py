@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from scipy.special import entr
 
-from mcviz.data import KINDS, DataSet, read_data
+from mcviz.data import DataSet, read_data
 from mcviz.errors import InvalidInputError, UnsuitableModelError
 from mcviz.measures import SCORES, Predictions, Score
 from mcviz.measures.detectors import (
@@ -34,7 +34,7 @@ from mcviz.measures.ood import (
 )
 from mcviz.runs import Run, open_run
 from mcviz.runs.ood_scores import OODScores, OODSet
-from mcviz.sampling.adapters import adapter_for_run, shown_examples
+from mcviz.sampling.adapters import adapter_for_run, load_shown
 from mcviz.sampling.features import activations_before_dropout, penultimate_activations
 from mcviz.sampling.ood import fit_class_subspaces, model_inputs, split_halves
 from mcviz.sampling.sampler import Sampler
@@ -73,13 +73,12 @@ def make_sets(run: Run, examples: np.ndarray) -> list[ExampleSet]:
         run: that keeps its examples.
         examples: (N,) their numbers.
     """
-    contents = shown_examples(run, examples)
+    contents = load_shown(run, examples)
     classes = _classes(run)[examples]
     others = contents[_draw_other_classes(classes)]
-    sets = KINDS[run.manifest.examples.kind].ood_sets
     return [
         ExampleSet(name, each.label, each.make(contents, others, SEED + number))
-        for number, (name, each) in enumerate(sets.items(), 1)
+        for number, (name, each) in enumerate(run.kind.ood_sets.items(), 1)
     ]
 
 
@@ -99,13 +98,12 @@ def read_set(sampler: Sampler, run: Run, path: str | Path) -> ExampleSet:
     path = Path(path)
     is_run = (path / "manifest.json").exists()
     examples = _draw_from_run(open_run(path)) if is_run else _draw_some(read_data(path))
-    wanted = run.manifest.examples.kind
-    if examples.kind != wanted:
+    if examples.kind != run.kind.name:
         raise InvalidInputError(
-            f"{path} should hold {KINDS[wanted].plural}, as the run does. Received: examples of the kind "
-            f"{examples.kind}. Give a folder, a file or a run of {KINDS[wanted].plural}."
+            f"{path} should hold {run.kind.plural}, as the run does. Received: examples of the kind "
+            f"{examples.kind}. Give a folder, a file or a run of {run.kind.plural}."
         )
-    contents = adapter_for_run(sampler, run).inputs_of(run, examples)
+    contents = adapter_for_run(sampler, run).read_inputs(run, examples)
     content = json.dumps(contents.tolist()).encode() if contents.dtype == object else contents.tobytes()
     digest = hashlib.sha256(f"{path.name}\n".encode() + content).hexdigest()
     return ExampleSet(f"set_{digest[:12]}", path.stem if path.is_file() else path.name, contents, str(path))
@@ -213,18 +211,16 @@ class _Detectors:
         verdict = OODDetector.calibrate(subspaces, mean_probs, unexplained_share(subspaces, mean_probs, activations))
         report("Looking at neighbours", 0.8)
         near = np.sort(np.random.default_rng(SEED).permutation(fitted)[:NEAR])
-        examples, contents = model_inputs(sampler, run, near), shown_examples(run, near)
+        examples, contents = model_inputs(sampler, run, near), load_shown(run, near)
         front = scale_to_unit_length(activations_before_dropout(sampler, examples))
         last = _last_features(sampler, examples)
-        span = PrincipalSubspace.fit(KINDS[run.manifest.examples.kind].vectors(contents, contents))
+        span = PrincipalSubspace.fit(run.kind.compute_vectors(contents, contents))
         return cls(sampler, run, verdict, front, last, span, contents, len(fitted))
 
     @property
     def labels(self) -> dict[str, str]:
         """The labels of the detectors, by name."""
-        labels = {name: each.label for name, each in DETECTORS.items()} | {
-            NO_NETWORK: KINDS[self.run.manifest.examples.kind].alone
-        }
+        labels = {name: each.label for name, each in DETECTORS.items()} | {NO_NETWORK: self.run.kind.alone}
         if self.last is None:
             del labels[NEIGHBOURS_OF_LAST]
         return labels
@@ -265,7 +261,7 @@ class _Detectors:
         front = activations_before_dropout(self.sampler, examples)
         unexplained = unexplained_share(self.verdict.subspaces, mean_probs, front)
         verdict = self.verdict.classify(uncertainty_from_means(mean_probs), unexplained)
-        content = KINDS[self.run.manifest.examples.kind].vectors(given.contents, self.contents)
+        content = self.run.kind.compute_vectors(given.contents, self.contents)
         scores: Values = {
             VERDICT: verdict.ood_score,
             UNEXPLAINED: unexplained,
@@ -304,7 +300,7 @@ def _summarize(run: Run, given: ExampleSet, scores: Values, verdict: OODPredicti
     passing = np.flatnonzero(~verdict.is_ood)
     surest = passing[np.argsort(-confidence[passing], kind="stable")]
     shown = np.array([0, *surest[: SHOWN - 1]])
-    small = KINDS[run.manifest.examples.kind].small(given.contents[shown])
+    small = run.kind.shrink(given.contents[shown])
     return OODSet(
         given.key,
         given.label,
@@ -353,7 +349,7 @@ def _draw_some(examples: DataSet) -> DataSet:
 def _draw_from_run(run: Run) -> DataSet:
     """Draw at most 500 examples of another run."""
     places = np.sort(np.random.default_rng(SEED).permutation(len(run))[:OF_A_SET])
-    examples = DataSet.of_arrays(shown_examples(run, places))
+    examples = run.kind.read_array(DataSet(None, kind=run.kind.name), "examples", load_shown(run, places))
     if examples.rows is None:
         return examples
     return replace(examples, rows=examples.rows.set_axis(list(run.manifest.examples.content), axis=1))

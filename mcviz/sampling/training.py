@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from mcviz.data import DataSet, as_model_input, read_mnist
+from mcviz.data import DataSet, as_data_set, as_model_input, read_mnist
 from mcviz.errors import DataNotFoundError
 from mcviz.interrupts import hold_interrupts
 from mcviz.validate import class_indices, invalid, whole_number
@@ -83,7 +83,7 @@ def load_mnist(path: str | Path | None = None) -> tuple[DataSet, DataSet]:
         raise DataNotFoundError(
             f"MNIST could not be downloaded ({error}). Connect to the network, or give an .npz of MNIST with --data."
         ) from error
-    return DataSet.of_arrays(x_train, y_train), DataSet.of_arrays(x_test, y_test)
+    return as_data_set((x_train, y_train)), as_data_set((x_test, y_test))
 
 
 def train(

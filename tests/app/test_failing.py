@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz.app.kinds import KINDS, kind_of
+from mcviz.app.kinds import SHOWN_AS, kind_of
 from mcviz.app.trust import failing
 from mcviz.app.trust.failing import STEPS, amounts_of
 from mcviz.data import DataSet
@@ -21,7 +21,8 @@ from tests.cases import one_in
 from tests.sampling.ood_runs import row_run, text_run
 
 IMAGES, PASSES = 40, 6
-OFFERED = {name: kind.distorter.of_many for name, kind in KINDS.items() if kind.distorter}
+SHOWN = {kind.name: shown for kind, shown in SHOWN_AS.items()}
+OFFERED = {name: shown.distorter.of_many for name, shown in SHOWN.items() if shown.distorter}
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +143,7 @@ def test_rows_and_texts_are_distorted_likewise(
     run = make(tmp_path / "cache" / "run")
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path / "cache"))
     failing._kept.clear()
-    app, first = opened("run"), KINDS[kind].distorter.gradual
+    app, first = opened("run"), SHOWN[kind].distorter.gradual
     button(app, f"Distort the {kind}s").click().run()
     assert not app.exception
     assert "averaging passes" in words(app)
@@ -179,7 +180,7 @@ def test_steps_begin_with_examples_as_they_are_and_end_at_the_slider_s_end(kind:
 
 
 def test_what_ends_at_another_label_is_not_offered() -> None:
-    assert "mix" in KINDS["image"].inputs["distortion"].choose.__self__.distortions
+    assert "mix" in SHOWN["image"].inputs["distortion"].choose.__self__.distortions
     assert "mix" not in OFFERED["image"]
 
 

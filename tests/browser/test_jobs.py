@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 
 import mcviz
 from mcviz.cli import main
+from mcviz.data import as_data_set
 from mcviz.jobs import FoundJob, Jobs
 from tests.browser.conftest import settle
 from tests.browsing import started, troubles_of
@@ -49,7 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     images = rng.integers(0, 256, (EXAMPLES, SIDE, SIDE), dtype=np.uint8)
     labels = rng.integers(0, 3, EXAMPLES)
     np.savez(folder / "data" / "noise.npz", images=images, labels=labels, class_names=["cat", "dog", "owl"])
-    data = mcviz.DataSet.of_arrays(images[:60], labels[:60], ["cat", "dog", "owl"])
+    data = as_data_set((images[:60], labels[:60])).with_class_names(["cat", "dog", "owl"])
     mcviz.sample_run(model, data, folder / "cache" / "few", passes=16)
     return folder
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcviz.data import DataSet, as_model_input, read_data, read_mnist
+from mcviz.data import as_data_set, as_model_input, read_data, read_mnist
 from mcviz.errors import DataNotFoundError, InvalidInputError
 from tests.data.hostile import BOMB, HONEST, HOSTILE, IMAGES, LABELS
 
@@ -52,8 +52,8 @@ def test_images_without_labels_have_none(tmp_path):
 
 
 def test_a_colour_image_keeps_its_channels_and_grey_ones_gain_one():
-    assert DataSet.of_arrays(np.zeros((2, 4, 5, 3), np.uint8), None).images.shape == (2, 4, 5, 3)
-    assert DataSet.of_arrays(np.zeros((2, 4, 5), np.uint8), None).images.shape == (2, 4, 5, 1)
+    assert as_data_set(np.zeros((2, 4, 5, 3), np.uint8)).images.shape == (2, 4, 5, 3)
+    assert as_data_set(np.zeros((2, 4, 5), np.uint8)).images.shape == (2, 4, 5, 1)
 
 
 def test_a_missing_file_is_named():

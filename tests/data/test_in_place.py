@@ -44,7 +44,7 @@ def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """Images in a file, and the same that were in memory."""
     path, array = tmp_path_factory.mktemp("npy") / "x.npy", FORMS[request.param](BYTES)
     np.save(path, array)
-    images, whole = read_data(path).images, DataSet.of_arrays(array).images
+    images, whole = read_data(path).images, as_data_set(array).images
     assert isinstance(images, InPlace)
     assert isinstance(whole, np.ndarray)
     assert (images.shape, images.dtype, images.ndim, len(images)) == (whole.shape, whole.dtype, 4, COUNT)

@@ -96,7 +96,7 @@ def test_the_rule(case):
     if given_names is not None:
         later = later.with_class_names(given_names)
         assert DataSet(None, class_names=given_names).with_labels(labels).labels.tolist() == indices
-        assert later.with_class_names(given_names).checked().labels.tolist() == indices
+        assert later.with_class_names(given_names).check_labels().labels.tolist() == indices
     assert (later.labels.tolist(), later.class_names, later.matched_by) == (indices, matched.class_names, how)
 
 

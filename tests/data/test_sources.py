@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from mcviz.data import ColumnNames, DataSet, read_data, read_mnist
+from mcviz.data import ColumnNames, DataSet, as_data_set, read_data, read_mnist
 from mcviz.errors import DataNotFoundError, InvalidInputError
 
 pytestmark = pytest.mark.lowest
@@ -234,7 +234,7 @@ def test_a_saved_data_set_reads_no_file_outside_its_folder(tmp_path):
 
 
 def test_classes_are_reordered_by_names_and_labels_follow(tmp_path):
-    read = DataSet.of_arrays(COLOUR, np.array(CLASSES)[LABELS])
+    read = as_data_set((COLOUR, np.array(CLASSES)[LABELS]))
     turned = read.with_class_names(["wasp", *CLASSES[::-1]])
     assert turned.labels is not None
     assert [turned.class_names[label] for label in turned.labels] == [CLASSES[label] for label in LABELS]  # type: ignore[index]

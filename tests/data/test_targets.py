@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from mcviz.data import ColumnNames, DataSet, as_data_set, of_table, read_data, read_labels
+from mcviz.data import ColumnNames, DataSet, as_data_set, read_data, read_labels, read_table
 from mcviz.errors import InvalidInputError
 from tests.data.test_sources import idx, saved_dataset
 from tests.data.test_texts_and_rows import TABLES, write_table
@@ -130,4 +130,4 @@ def test_classes_stay_classes_and_are_not_mixed_with_targets():
     again = regression.with_labels([0, 1, 1])
     assert (again.labels.dtype, again.target_names) == (np.int64, None)
     with pytest.raises(InvalidInputError, match="classes are in one column of labels, and price, width are named"):
-        of_table(FRAME, columns=ColumnNames(targets=("price", "width")))
+        read_table(FRAME, columns=ColumnNames(targets=("price", "width")))

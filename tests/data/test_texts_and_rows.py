@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from mcviz.data import ColumnNames, DataSet, as_data_set, as_examples, of_table, read_data, read_labels
+from mcviz.data import ColumnNames, DataSet, as_data_set, as_examples, read_data, read_labels, read_table
 from mcviz.errors import DataNotFoundError, InvalidInputError
 from tests.data.test_sources import saved_dataset, written
 
@@ -96,16 +96,16 @@ def test_the_model_s_columns_are_those_that_are_named_in_their_order(tmp_path, s
 def test_a_named_column_goes_before_a_usual_one(tmp_path):
     """A table may have a path, a text and numbers; what is named is what an example is."""
     table = FRAME.assign(path="nowhere.png", text=TEXTS, target=0.5, **NUMBERS)
-    check_texts(of_table(table, columns=ColumnNames(text="text")))
-    check_rows(of_table(table, columns=ColumnNames(features=tuple(NUMBERS))))
-    read = of_table(table, columns=ColumnNames(features=("target",)))
+    check_texts(read_table(table, columns=ColumnNames(text="text")))
+    check_rows(read_table(table, columns=ColumnNames(features=tuple(NUMBERS))))
+    read = read_table(table, columns=ColumnNames(features=("target",)))
     check_rows(read, table[["target"]])
     assert read.labels is not None  # of the column label, since target is a number that the model takes
 
 
 def test_a_column_of_numbers_is_no_text_and_no_picture_whatever_its_name():
     check_rows(
-        of_table(pd.DataFrame({"content": [0.3, 0.4], "path": [1, 2]})),
+        read_table(pd.DataFrame({"content": [0.3, 0.4], "path": [1, 2]})),
         pd.DataFrame({"content": [0.3, 0.4], "path": [1, 2]}),
     )
 
@@ -119,7 +119,7 @@ def test_the_index_that_a_csv_was_written_with_is_no_number_for_the_model(tmp_pa
     "dtype", ["string", "category", pd.ArrowDtype(pa.string()), object], ids=["string", "category", "arrow", "object"]
 )
 def test_texts_of_every_dtype_of_pandas(dtype):
-    check_texts(of_table(pd.DataFrame({"t": pd.Series(TEXTS, dtype=dtype)}), columns=ColumnNames(text="t")))
+    check_texts(read_table(pd.DataFrame({"t": pd.Series(TEXTS, dtype=dtype)}), columns=ColumnNames(text="t")))
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_texts_of_every_dtype_of_pandas(dtype):
 )
 def test_numbers_of_every_dtype_of_pandas(dtype):
     numbers = pd.DataFrame({"a": pd.Series([0, 1, 1, 0], dtype=dtype), "b": [0.5, 1, 2, 3]})
-    check_rows(of_table(numbers), numbers)
+    check_rows(read_table(numbers), numbers)
 
 
 @pytest.mark.parametrize("column", ["file", "path", "image"])
@@ -135,7 +135,7 @@ def test_numbers_of_every_dtype_of_pandas(dtype):
 def test_names_of_the_texts_files_are_no_pictures(tmp_path, column, saved):
     table = FRAME.assign(text=TEXTS, **{column: [f"{n}.txt" for n in range(7)]})
     folder = saved_dataset(tmp_path / "hf", table.to_dict("list"), {}, None)
-    read = read_data(folder) if saved else of_table(table)
+    read = read_data(folder) if saved else read_table(table)
     check_texts(read)
     assert read.columns is not None
     assert list(read.columns) == ["source", column]
@@ -144,7 +144,7 @@ def test_names_of_the_texts_files_are_no_pictures(tmp_path, column, saved):
 def test_paths_of_pictures_are_pictures_also_beside_their_captions():
     table = pd.DataFrame({"path": ["nowhere.txt", "nowhere.PNG"], "text": ["a", "b"]})
     with pytest.raises(InvalidInputError, match="2 of 2 pictures cannot be read"):
-        of_table(table)
+        read_table(table)
 
 
 def test_a_saved_data_set_s_paths_are_not_followed(tmp_path):
@@ -155,7 +155,7 @@ def test_a_saved_data_set_s_paths_are_not_followed(tmp_path):
 
 
 def test_an_own_column_that_is_called_text_stays_beside_the_texts():
-    read = of_table(pd.DataFrame({"text": list("abcdefg"), "body": TEXTS}), columns=ColumnNames(text="body"))
+    read = read_table(pd.DataFrame({"text": list("abcdefg"), "body": TEXTS}), columns=ColumnNames(text="body"))
     check_texts(read)
     assert read.columns is not None
     assert list(read.columns) == ["user_text"]
@@ -175,10 +175,10 @@ def test_the_index_of_a_table_has_the_ids_unless_a_column_has(tmp_path, index):
 
 def test_two_columns_of_one_name_are_told():
     with pytest.raises(InvalidInputError, match=r"two columns have the name a\. Rename one"):
-        of_table(pd.DataFrame(np.ones((2, 3)), columns=["a", "b", "a"]))
+        read_table(pd.DataFrame(np.ones((2, 3)), columns=["a", "b", "a"]))
     twice = pd.DataFrame(np.ones((2, 2)), columns=["a", "a"])
     with pytest.raises(InvalidInputError, match=r"columns of different names\. Received: a, a"):
-        DataSet(None, rows=twice).checked()
+        as_data_set(DataSet(None, rows=twice))
 
 
 # Folders of texts
@@ -486,7 +486,7 @@ def test_a_table_of_labels_gives_all_other_columns_as_the_user_s_own(tmp_path, s
     read = read_labels(path)
     assert (read.kind, read.labels.tolist(), read.ids) == ("none", LABELS, tuple(FRAME["id"]))
     assert list(read.columns) == ["source", *NUMBERS, "text"]
-    rows = DataSet(None, rows=NUMBERS).checked().with_labels_of(read)
+    rows = as_data_set(DataSet(None, rows=NUMBERS)).with_labels_of(read)
     assert list(rows.columns) == ["source", "text"]  # the others are the rows themselves
 
 
@@ -513,7 +513,7 @@ def test_labels_that_are_not_there_are_told(tmp_path, make, told):
 
 
 def test_own_columns_may_not_be_those_of_the_rows():
-    rows = DataSet(None, rows=NUMBERS).checked()
+    rows = as_data_set(DataSet(None, rows=NUMBERS))
     assert list(rows.with_columns(pd.DataFrame({"source": list("aabbccd")})).columns) == ["source"]
     with pytest.raises(InvalidInputError, match=r"other columns than those of the examples\. Received: age"):
         rows.with_columns(NUMBERS[["age"]])

@@ -19,7 +19,7 @@ import pandas as pd
 from msgspec.structs import asdict, replace
 
 import mcviz
-from mcviz.data import DataSet
+from mcviz.data import DataSet, as_data_set
 from mcviz.jobs import Jobs
 from mcviz.reviews import open_reviews
 from mcviz.runs import Run, open_run
@@ -107,7 +107,7 @@ def _make_runs() -> None:
     hidden = [layers.Embedding(6, 3), layers.GlobalAveragePooling1D(), layers.Dropout(0.3)]
     last = layers.Dense(2, activation="softmax")
     model = keras.Sequential([keras.Input((1,), dtype="string"), front, *hidden, last], name="of_texts")
-    mcviz.sample_run(model, DataSet.of_arrays(texts, np.arange(8) % 2), CACHE / "texts", passes=8)
+    mcviz.sample_run(model, as_data_set((texts, np.arange(8) % 2)), CACHE / "texts", passes=8)
 
     rows = pd.DataFrame({"height": np.arange(9) * 0.75, "age in years": np.arange(9) % 4}, dtype=np.float32)
     model = keras.Sequential(

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from msgspec.structs import replace
 
-from mcviz.manifest import CONTENT
+from mcviz.kinds import KINDS
 from mcviz.runs import Examples, Images, Layer, Layout, Manifest, Model, Origin, Run
 from mcviz.runs.contents import Contents, describe_examples, stored_scores
 from mcviz.runs.writer import write
@@ -97,9 +97,9 @@ def some_targets(count: int = 11, targets: int = 3) -> np.ndarray:
 
 
 def some_content(kind: str, count: int = 11) -> pd.DataFrame | None:
-    if CONTENT[kind] == "texts":
+    if KINDS[kind].column_values == "texts":
         return pd.DataFrame({"text": [TEXTS[example % len(TEXTS)] for example in range(count)]})
-    if CONTENT[kind] == "numbers":
+    if KINDS[kind].column_values == "numbers":
         rows = np.random.default_rng(9).normal(size=(count, 3)).astype(np.float32)
         return pd.DataFrame(rows, columns=["height", "age in years", "label"])
     return None

@@ -211,7 +211,7 @@ def test_no_run_and_a_partial_run_say_what_to_do(tmp_path: Path) -> None:
 def test_opening_imports_nothing_that_is_slow(run: Run) -> None:
     script = (
         "import sys, mcviz.runs; run = mcviz.runs.open_run(sys.argv[1]);"
-        "slow = 'tensorflow', 'keras', 'zarr', 'fsspec', 'pandas', 'xarray', 'pyarrow';"
+        "slow = 'tensorflow', 'keras', 'zarr', 'fsspec', 'pandas', 'xarray', 'pyarrow', 'PIL';"
         "print([name for name in slow if name in sys.modules]);"
         "run.probs(3); run.images[2];"
         "print([name for name in slow if name in sys.modules and name not in ('zarr', 'fsspec')])"

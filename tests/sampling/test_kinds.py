@@ -15,7 +15,7 @@ from mcviz.data import DataSet, as_data_set
 from mcviz.errors import InvalidInputError
 from mcviz.runs import Layout, Preprocessing, Run, open_run, verify_run
 from mcviz.sampling import Sampler, run_sampling
-from mcviz.sampling.adapters import ADAPTERS, adapter_for_examples, adapter_for_run, stored_examples
+from mcviz.sampling.adapters import adapter_for_examples, adapter_for_run, load_stored
 from mcviz.sampling.checking import check_model, try_model
 from mcviz.sampling.model_files import load_model
 from mcviz.sampling.run_sampling import sample_run
@@ -148,7 +148,7 @@ def test_the_kept_model_of_a_run_gives_its_numbers_again(tmp_path: Path, name: s
     run = made(name, tmp_path / "run")
     again = Sampler.for_run(load_model(run.model_path), run)
     assert (again.task, again.predicts) == (run.manifest.task, run.manifest.predicts)
-    adapter, stored = adapter_for_run(again, run), stored_examples(run)
+    adapter, stored = adapter_for_run(again, run), load_stored(run)
     passes = again.sample(adapter.from_stored(stored[8:16]), passes=6, seed=3, first_example=8)
     np.testing.assert_allclose(run.predictions_block(8, 16), passes, atol=1 / 131068 + 1e-7, rtol=1e-6)
 
@@ -157,7 +157,7 @@ def test_the_kept_model_of_a_run_gives_its_numbers_again(tmp_path: Path, name: s
 def test_new_examples_reach_the_model_as_those_of_the_run_do(tmp_path: Path, name: str) -> None:
     run = made(name, tmp_path / "run")
     from_data, content = adapter_for_examples(sampler(name), data_of(name), CASES[name][3])
-    from_run, stored = adapter_for_run(sampler(name), run), stored_examples(run)
+    from_run, stored = adapter_for_run(sampler(name), run), load_stored(run)
     expected = np.asarray(taken(name), object if CASES[name][3] is None else np.float32)
     for found in (
         from_data.from_stored(content[:]),
@@ -281,7 +281,6 @@ def test_a_first_look_needs_no_labels() -> None:
         assert (look.quality, look.advice) == (None, "")
 
 
-def test_there_is_an_adapter_for_every_kind_that_has_examples() -> None:
-    from mcviz.data.kinds import KINDS
-
-    assert set(ADAPTERS) == {*KINDS} - {"none"}
+def test_examples_of_no_kind_that_reaches_a_model_are_refused() -> None:
+    with pytest.raises(InvalidInputError, match=r"`data` should be examples\. Received: a data set without any"):
+        adapter_for_examples(sampler("classes of texts"), as_data_set(DataSet(None, labels=LABELS)))

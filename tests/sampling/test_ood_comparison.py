@@ -11,8 +11,8 @@ from PIL import Image
 import mcviz
 from mcviz import Run
 from mcviz.cli import main
-from mcviz.data import KINDS
 from mcviz.errors import InvalidInputError
+from mcviz.kinds import KINDS
 from mcviz.measures.detectors import DETECTORS, DROPOUT_OFF, NEIGHBOURS_OF_LAST, UNEXPLAINED, VERDICT
 from mcviz.runs.ood_scores import OODScores, load_ood_scores, ood_in_words, save_ood_scores
 from mcviz.sampling import Sampler

@@ -3,7 +3,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mcviz.data import DataSet
+from mcviz.data import DataSet, as_data_set
 from mcviz.errors import DataNotFoundError, InvalidInputError
 from mcviz.sampling.training import load_mnist, reference_network, save_trained, train
 
@@ -15,7 +15,7 @@ def bright_half(count: int, seed: int) -> DataSet:
     images = rng.integers(0, 60, (count, 12, 12, 1), dtype=np.uint8)
     for image, label in zip(images, labels, strict=True):
         image[6 * label : 6 * label + 6] += 180
-    return DataSet.of_arrays(images, labels)
+    return as_data_set((images, labels))
 
 
 @pytest.fixture(scope="module")

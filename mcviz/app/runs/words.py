@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mcviz.app.wording import counted
-from mcviz.data.kinds import KINDS
+from mcviz.kinds import kind_of
 from mcviz.runs import Layer, ListedRun, Manifest
 from mcviz.tasks import task_of
 from mcviz.text import one_line
@@ -32,7 +32,7 @@ def describe_quality(run: ListedRun) -> str:
 
 def describe_examples(manifest: Manifest) -> str:
     """The number and kind of the examples, such as "10,000 images"."""
-    plural = KINDS[manifest.examples.kind].plural or "examples"
+    plural = kind_of(manifest).plural or "examples"
     return f"{manifest.examples.count:,} {plural if manifest.examples.count != 1 else plural.removesuffix('s')}"
 
 

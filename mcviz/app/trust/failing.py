@@ -19,7 +19,6 @@ from mcviz.app.session import session_store
 from mcviz.app.state import PageState, choose_name, go
 from mcviz.app.wording import counted
 from mcviz.data.distortions import Distortion
-from mcviz.data.kinds import KINDS
 from mcviz.errors import McvizError
 from mcviz.figures.trust import PREDICTOR_LABELS, calibration_along
 from mcviz.measures.bootstrap import Interval
@@ -36,7 +35,7 @@ def where_it_fails(run: Run, state: PageState) -> None:
     """A choice of the distortion, and what it does to the model; computed when it is asked for, and kept."""
     if not check_needs(run, {"examples", "model"}):
         return
-    distorter, plural = kind_of(run).distorter, KINDS[run.manifest.examples.kind].plural
+    distorter, plural = kind_of(run).distorter, run.kind.plural
     if distorter is None:
         st.info(f"No distortion of {plural} is known here.", icon=":material/inbox:")
         return
@@ -65,7 +64,7 @@ def amounts_of(distortion: Distortion) -> np.ndarray:
 
 
 def _compute(run: Run, name: str, distorter: Distorter) -> None:
-    asked, plural = (run.digest, name), KINDS[run.manifest.examples.kind].plural
+    asked, plural = (run.digest, name), run.kind.plural
     if session_store().get(ASKED) != asked:
         st.caption(
             f"{_counted(run)} of this run, {STEPS} steps, "

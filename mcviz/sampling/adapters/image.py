@@ -1,6 +1,7 @@
 """Images as a model takes them: its shape, its dtype and its scale."""
 
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 from msgspec.structs import replace
@@ -8,6 +9,7 @@ from msgspec.structs import replace
 from mcviz.data import DataSet, InPlace, Pictures
 from mcviz.data.resizing import convert_channels, resize_images
 from mcviz.runs import Preprocessing, Run, StoredImages, ValueScale
+from mcviz.sampling.adapters.base import Adapter
 from mcviz.sampling.examples import (
     default_preprocessing,
     find_scaling_layer,
@@ -21,29 +23,25 @@ from mcviz.validate import invalid
 
 
 @dataclass(frozen=True)
-class ImageAdapter:
+class ImageAdapter(Adapter):
     """Brings images into the form that a model takes: those of a run, and new ones that are to look like them.
 
     The model's shape may do without the axis of one channel, or be flat. What comes out is float32, or whole numbers
     for a model that takes them.
 
     Attributes:
-        sampler: of the model.
-        preprocessing: how the model takes a stored image.
         scale: which values of stored images stand for black and white.
     """
 
-    sampler: Sampler
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     scale: ValueScale | None = None
 
-    plural = "images"
     question = "and the classes in the same order"
 
     @classmethod
     def for_data(
         cls, sampler: Sampler, shape: tuple[int, ...], dtype: np.dtype, preprocessing: Preprocessing | None = None
-    ) -> "ImageAdapter":
+    ) -> Self:
         """Make the adapter for images that are to be sampled.
 
         Args:
@@ -66,56 +64,28 @@ class ImageAdapter:
     @classmethod
     def for_examples(
         cls, sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None
-    ) -> "tuple[ImageAdapter, np.ndarray | Pictures | InPlace]":
-        """Make the adapter for the images of a data set, and bring pictures from files to the model's size.
-
-        Args:
-            sampler: of the model.
-            examples: with images.
-            preprocessing: how the model takes them; found out from the model without it.
-
-        Returns:
-            The adapter, and the images as a run stores them.
-
-        Raises:
-            InvalidInputError: as `for_data`; the examples are no images; pictures differ in size, and the model takes
-                any.
-        """
+    ) -> tuple[Self, np.ndarray | Pictures | InPlace]:
+        """See `Adapter`; pictures from files are brought to the model's size, and to one where it takes any."""
         crop = preprocessing is not None and preprocessing.crop
         images = resize_to_model(examples, sampler.input_shape, crop)
         return cls.for_data(sampler, images.shape, images.dtype, preprocessing), images
 
     @classmethod
-    def for_run(cls, sampler: Sampler, run: Run) -> "ImageAdapter":
-        """Make the adapter for the images of a run and for new ones, with a sampler of the run's model."""
+    def for_run(cls, sampler: Sampler, run: Run) -> Self:
         return cls(sampler, run.manifest.preprocessing, run.value_scale)
 
     @classmethod
-    def stored(cls, run: Run) -> StoredImages:
-        """(N, height, width, channels): the images of a run, which are read as they are indexed.
-
-        Raises:
-            McvizError: the run was kept without them.
-        """
+    def load_stored(cls, run: Run) -> StoredImages:
+        """See `Adapter`: (N, height, width, channels), which are read as they are indexed."""
         return run.images
 
     @classmethod
-    def shown(cls, run: Run, examples: np.ndarray) -> np.ndarray:
-        """(n, height, width, channels) float32 in 0..1: some images of a run."""
+    def load_shown(cls, run: Run, examples: np.ndarray) -> np.ndarray:
+        """See `Adapter`: (n, height, width, channels) float32 in 0..1."""
         return run.value_scale.to_unit(run.images[examples])
 
     def from_stored(self, images: np.ndarray) -> np.ndarray:
-        """Bring images from the form in which a run stores them into the model's.
-
-        Args:
-            images: (N, height, width, channels) uint8, or float32.
-
-        Returns:
-            (N, ...) as the model takes them.
-
-        Raises:
-            InvalidInputError: images of another size.
-        """
+        """See `Adapter`: of (N, height, width, channels) uint8, or float32."""
         shape = model_shape(self.sampler.input_shape, images.shape)
         taken = images.astype(np.float32) if images.dtype == np.uint8 else images.astype(np.float32, copy=False)
         if not self.preprocessing.applied:
@@ -125,14 +95,10 @@ class ImageAdapter:
         return taken.reshape(shape)
 
     def from_inputs(self, images: np.ndarray) -> np.ndarray:
-        """Bring images from 0 (black) to 1 (white), float32 (N, height, width, channels), into the model's form.
-
-        Raises:
-            InvalidInputError: images of another size.
-        """
+        """See `Adapter`: of (N, height, width, channels) float32 from 0 (black) to 1 (white)."""
         return self.from_stored(images if self.scale is None else self.scale.from_unit(images))
 
-    def inputs_of(self, run: Run, examples: DataSet) -> np.ndarray:
+    def read_inputs(self, run: Run, examples: DataSet) -> np.ndarray:
         """See `Adapter`: (N, height, width, channels) float32 in 0..1, in size and colours like the run's images."""
         images, shape = examples.images, run.image_shape
         assert images is not None
@@ -148,12 +114,12 @@ class ImageAdapter:
             unit = run.value_scale.to_unit(images)
         return resize_images(convert_channels(unit, shape[2]), shape[:2])
 
-    def described(self, images: np.ndarray) -> str:
+    def describe(self, images: np.ndarray) -> str:
         """See `Adapter`: size, dtype and range."""
         size = " × ".join(map(str, images.shape[1:]))
         return f"{size}, {images.dtype}, {float(images.min()):g} to {float(images.max()):g}"
 
-    def alternatives(self, images: np.ndarray) -> list[tuple["ImageAdapter", str]]:
+    def alternatives(self, images: np.ndarray) -> list[tuple[Adapter, str]]:
         """See `Adapter`: other scales."""
         whole, now = images.dtype == np.uint8 or float(images.max()) > 1, self.preprocessing.divide_by
         scales = [scale for scale in ((1.0, 255.0, 127.5) if whole else (1.0, 1 / 255)) if scale != now]

@@ -1,42 +1,36 @@
 """Rows of numbers as a model takes them: scaled where that is not in the model."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from mcviz.data import DataSet
 from mcviz.runs import Preprocessing, Run
+from mcviz.sampling.adapters.base import Adapter
 from mcviz.sampling.examples import fits_shape, format_shape, preprocess, takes_whole_numbers
 from mcviz.sampling.sampler import Sampler
 from mcviz.validate import invalid
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 AS_THEY_ARE = Preprocessing(reason="Rows reach the model as they are.")
 
 
 @dataclass(frozen=True)
-class RowAdapter:
-    """Brings rows of numbers into the form that a model takes.
+class RowAdapter(Adapter):
+    """Brings rows of numbers, (N, D) float32, into the form that a model takes."""
 
-    Attributes:
-        sampler: of the model.
-        preprocessing: how the model takes a stored row.
-    """
-
-    sampler: Sampler
     preprocessing: Preprocessing = AS_THEY_ARE
 
-    plural = "rows"
     question = "by the same scaler, and the columns in the same order"
 
     @classmethod
     def for_examples(
         cls, sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None
-    ) -> tuple["RowAdapter", np.ndarray]:
-        """Make the adapter for the rows of a data set.
-
-        Raises:
-            InvalidInputError: rows of other columns than the model takes, or preprocessing for others.
-        """
+    ) -> tuple[Self, np.ndarray]:
+        """See `Adapter`; the columns are as many as the model and the preprocessing take."""
         assert examples.rows is not None
         rows = examples.rows.to_numpy(np.float32)
         if sampler.takes_texts:
@@ -54,31 +48,18 @@ class RowAdapter:
         return cls(sampler, preprocessing), rows
 
     @classmethod
-    def for_run(cls, sampler: Sampler, run: Run) -> "RowAdapter":
-        """Make the adapter for the rows of a run and for new ones."""
-        return cls(sampler, run.manifest.preprocessing)
-
-    @classmethod
-    def stored(cls, run: Run) -> np.ndarray:
-        """(N, D) float32: the rows of a run."""
-        return run.content.to_numpy(np.float32)
-
-    @classmethod
-    def shown(cls, run: Run, examples: np.ndarray) -> np.ndarray:
-        """(n, D) float32: some rows of a run."""
-        return run.content.iloc[examples].to_numpy(np.float32)
+    def to_array(cls, content: "pd.DataFrame") -> np.ndarray:
+        return content.to_numpy(np.float32)
 
     def from_stored(self, examples: np.ndarray) -> np.ndarray:
-        """See `Adapter`: (N, D) float32 rows; whole numbers for a model that takes them."""
+        """See `Adapter`; whole numbers for a model that takes them."""
         taken = examples if self.preprocessing.applied else preprocess(examples, self.preprocessing)
         if takes_whole_numbers(self.sampler.input_dtype):
             return taken.round().astype(self.sampler.input_dtype)
         return taken
 
-    from_inputs = from_stored
-
-    def inputs_of(self, run: Run, examples: DataSet) -> np.ndarray:
-        """See `Adapter`: (N, D) float32, the columns of the run's names, or else as many in their own order."""
+    def read_inputs(self, run: Run, examples: DataSet) -> np.ndarray:
+        """See `Adapter`: the columns of the run's names, or else as many in their own order."""
         assert examples.rows is not None
         wanted = list(run.manifest.examples.content)
         if set(wanted) <= set(examples.rows):
@@ -88,14 +69,6 @@ class RowAdapter:
             raise invalid("data", f"with the run's {len(wanted):,} columns: {', '.join(wanted[:5])}, …", found)
         return examples.rows.to_numpy(np.float32)
 
-    def described(self, rows: np.ndarray) -> str:
+    def describe(self, rows: np.ndarray) -> str:
         """See `Adapter`: the number of columns, and the range."""
         return f"{rows.shape[1]:,} columns, {float(rows.min()):g} to {float(rows.max()):g}"
-
-    def alternatives(self, rows: np.ndarray) -> list[tuple["RowAdapter", str]]:  # noqa: ARG002
-        """See `Adapter`: none."""
-        return []
-
-    def doubts(self, rows: np.ndarray) -> str:  # noqa: ARG002
-        """See `Adapter`: none."""
-        return ""

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from mcviz.data import KINDS
 from mcviz.data.resizing import convert_channels, resize_images
 from mcviz.errors import InvalidInputError
+from mcviz.kinds import KINDS
 
 RANDOM = np.random.default_rng(0)
 TEXTS = np.array(
@@ -46,9 +46,9 @@ def test_images_stay_between_black_and_white(name: str) -> None:
 @pytest.mark.parametrize("kind", EXAMPLES)
 def test_plain_numbers_of_an_example_do_not_depend_on_which_stand_beside_it(kind: str) -> None:
     examples = EXAMPLES[kind]
-    together = KINDS[kind].vectors(examples, examples)
+    together = KINDS[kind].compute_vectors(examples, examples)
     assert (together.ndim, together.dtype) == (2, np.float32)
-    alone = np.concatenate([KINDS[kind].vectors(examples[[place]], examples) for place in range(len(examples))])
+    alone = np.concatenate([KINDS[kind].compute_vectors(examples[[place]], examples) for place in range(len(examples))])
     np.testing.assert_allclose(together, alone, rtol=1e-6)
 
 
@@ -56,7 +56,7 @@ def test_plain_numbers_of_an_example_do_not_depend_on_which_stand_beside_it(kind
 @settings(max_examples=25, deadline=None)
 def test_large_images_are_averaged_and_keep_their_brightness(height: int, width: int, channels: int) -> None:
     images = np.full((2, height, width, channels), 0.25, np.float32)
-    vectors = KINDS["image"].vectors(images, images)
+    vectors = KINDS["image"].compute_vectors(images, images)
     assert vectors.shape[1] <= 4096
     np.testing.assert_allclose(vectors, 0.25, rtol=1e-5)
 

@@ -8,19 +8,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from mcviz import validate
-from mcviz.data.kinds.kind import Files, Kind, MadeSet, without_broken
-from mcviz.data.tables import TEXT_COLUMNS, ColumnNames, find_usual_column, holds_texts
+from mcviz.data.tables import TEXT_COLUMNS, find_usual_column, holds_texts
 from mcviz.data.text_distortions import drop_words, random_characters, shuffle_words
 from mcviz.data.text_noise import TEXT_NOISES, TextNoise
 from mcviz.errors import InvalidInputError
+from mcviz.kinds.base import Files, Kind, OODRecipe, drop_broken
 from mcviz.regular import open_regular
 from mcviz.text import is_text
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mcviz.data.data_set import DataSet
+    from mcviz.data.tables import ColumnNames
 
 MOST_BYTES = 2**20  # of one file
 NUMBERS = 1024  # that words are counted under; a few share one
@@ -28,11 +30,11 @@ KEPT = 400  # characters of a text that is kept beside a run
 WORD = re.compile(r"\w+")
 
 
-def _noise_like(noise: TextNoise) -> MadeSet:
-    return MadeSet(noise.label, lambda texts, _, seed: noise.draw(len(texts), texts, seed))
+def _noise_like(noise: TextNoise) -> OODRecipe:
+    return OODRecipe(noise.label, lambda texts, _, seed: noise.draw(len(texts), texts, seed))
 
 
-def _joined_halves(texts: np.ndarray, others: np.ndarray) -> np.ndarray:
+def _join_halves(texts: np.ndarray, others: np.ndarray) -> np.ndarray:
     joined = np.empty(len(texts), object)
     for place, (text, other) in enumerate(zip(texts, others, strict=True)):
         first, second = text.split(), other.split()
@@ -42,10 +44,10 @@ def _joined_halves(texts: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 OOD_SETS = {
     **{name: _noise_like(noise) for name, noise in TEXT_NOISES.items()},
-    "shuffled": MadeSet("Shuffled words", lambda texts, _, seed: shuffle_words(texts, seed=seed)),
-    "dropped": MadeSet("Half of the words", lambda texts, _, seed: drop_words(texts, 0.5, seed)),
-    "misspelt": MadeSet("Half of the letters", lambda texts, _, seed: random_characters(texts, 0.5, seed)),
-    "stacked": MadeSet("Halves of two texts", lambda texts, others, _: _joined_halves(texts, others)),
+    "shuffled": OODRecipe("Shuffled words", lambda texts, _, seed: shuffle_words(texts, seed=seed)),
+    "dropped": OODRecipe("Half of the words", lambda texts, _, seed: drop_words(texts, 0.5, seed)),
+    "misspelt": OODRecipe("Half of the letters", lambda texts, _, seed: random_characters(texts, 0.5, seed)),
+    "stacked": OODRecipe("Halves of two texts", lambda texts, others, _: _join_halves(texts, others)),
 }
 
 
@@ -55,6 +57,7 @@ class Text(Kind):
     name = "text"
     plural = "texts"
     column = "text"
+    column_values = "texts"
     arrays = "N texts"
     suffixes = (".txt",)
     files = "texts"
@@ -64,13 +67,10 @@ class Text(Kind):
     def holds(self, examples: "DataSet") -> bool:
         return examples.texts is not None
 
-    def checked(self, examples: "DataSet") -> "DataSet":
-        return self.of_array(examples, "texts", validate.array("texts", examples.texts))
+    def check(self, examples: "DataSet") -> "DataSet":
+        return self.read_array(examples, "texts", validate.array("texts", examples.texts))
 
-    def content(self, examples: "DataSet") -> pd.DataFrame | None:
-        return pd.DataFrame({"text": examples.texts})
-
-    def of_content(self, examples: "DataSet", content: pd.DataFrame) -> "DataSet":
+    def read_content(self, examples: "DataSet", content: "pd.DataFrame") -> "DataSet":
         return replace(examples, texts=content.iloc[:, 0].to_numpy(object))
 
     def takes(self, array: np.ndarray) -> bool:
@@ -83,43 +83,45 @@ class Text(Kind):
         if array.dtype.kind not in "OUST":
             raise validate.invalid(name, "texts", f"dtype {array.dtype}")
 
-    def of_array(self, examples: "DataSet", name: str, array: np.ndarray) -> "DataSet":
+    def read_array(self, examples: "DataSet", name: str, array: np.ndarray) -> "DataSet":
         self.check_form(name, array)
-        return replace(examples, texts=_texts(name, array.tolist()))
+        return replace(examples, texts=_check_texts(name, array.tolist()))
 
-    def vectors(self, contents: np.ndarray, others: np.ndarray) -> np.ndarray:
+    def compute_vectors(self, contents: np.ndarray, others: np.ndarray) -> np.ndarray:
         counts = np.zeros((len(contents), NUMBERS), np.float32)
         for row, text in enumerate(contents):
             for word in WORD.findall(text.lower()):
                 counts[row, zlib.crc32(word.encode()) % NUMBERS] += 1
         return counts / np.maximum(np.linalg.norm(counts, axis=1, keepdims=True), 1)
 
-    def small(self, contents: np.ndarray) -> np.ndarray:
+    def shrink(self, contents: np.ndarray) -> np.ndarray:
         return np.array([text if len(text) <= KEPT else f"{text[:KEPT]}…" for text in contents], object)
 
-    def of_table(self, examples: "DataSet", names: ColumnNames, files: Files) -> "DataSet | None":
+    def read_table(self, examples: "DataSet", names: "ColumnNames", files: Files) -> "DataSet | None":
         own = examples.columns
         name = names.text or find_usual_column(own, TEXT_COLUMNS)
         if own is None or name is None or not (names.text or holds_texts(own[name])):
             return None
         others = own.drop(columns=[name]).rename(columns={"text": "user_text"})  # a run keeps the texts under that name
-        return replace(examples, texts=_texts(name, own[name].tolist()), columns=others)
+        return replace(examples, texts=_check_texts(name, own[name].tolist()), columns=others)
 
-    def of_files(self, examples: "DataSet", paths: Sequence[Path], files: Files) -> "DataSet":
+    def read_files(self, examples: "DataSet", paths: Sequence[Path], files: Files) -> "DataSet":
         folder = files.folder or Path()
         texts, broken = np.full(len(paths), "", object), {}
         for place, path in enumerate(paths):
             try:
-                texts[place] = _content(path, folder)
+                texts[place] = _read_text(path, folder)
             except InvalidInputError as error:
                 broken[place] = str(error)
             if files.progress:
                 files.progress(place + 1, len(paths))
         names = [str(path.relative_to(folder)) for path in paths]
-        return without_broken(replace(examples, texts=texts), self.files, names, broken, files)
+        return drop_broken(replace(examples, texts=texts), self.files, names, broken, files)
 
 
-def _texts(name: str, values: list[Any]) -> np.ndarray:
+def _check_texts(name: str, values: list[Any]) -> np.ndarray:
+    import pandas as pd
+
     missing = np.flatnonzero(pd.isna(pd.Series(values, dtype=object)))
     if len(missing):
         raise InvalidInputError(
@@ -136,7 +138,7 @@ def _texts(name: str, values: list[Any]) -> np.ndarray:
     return texts
 
 
-def _content(path: Path, folder: Path) -> str:
+def _read_text(path: Path, folder: Path) -> str:
     try:
         if not path.resolve().is_relative_to(folder.resolve()):
             raise InvalidInputError("it is a link out of the folder.")

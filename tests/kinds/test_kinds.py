@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcviz.data import KINDS, ColumnNames, DataSet, as_data_set, read_data
-from mcviz.data.kinds.row import Row
+from mcviz.data import ColumnNames, DataSet, as_data_set, read_data
+from mcviz.kinds import KINDS, Row, find_kind
 
 MAKE: dict[str, Callable[[list[int]], dict[str, Any]]] = {  # the content of examples that are numbered
     "image": lambda numbers: {
@@ -36,7 +36,7 @@ def data_set(kind: str, numbers: list[int]) -> DataSet:
 
 
 def check_numbers(examples: DataSet, kind: str, numbers: list[int]) -> None:
-    assert (examples.kind, len(examples)) == (kind, len(numbers))
+    assert (find_kind(examples).name, len(examples)) == (kind, len(numbers))
     for name, expected in MAKE[kind](numbers).items():
         held = getattr(examples, name)
         if isinstance(expected, pd.DataFrame):
@@ -60,7 +60,7 @@ def test_every_kind_is_tried_here():
 def test_all_parts_of_an_example_stay_together(kind, numbers, data):
     examples = data_set(kind, numbers)
     check_numbers(examples, kind, numbers)
-    check_numbers(examples.checked(), kind, numbers)
+    check_numbers(as_data_set(examples), kind, numbers)
     check_numbers(as_data_set(replace(examples, labels=examples.labels[:, None] * 1.0), "regression"), kind, numbers)
     order = data.draw(st.permutations(numbers))
     check_numbers(examples.in_order_of([f"id {n}" for n in order]), kind, order)

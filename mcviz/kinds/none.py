@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from mcviz.data.kinds.kind import Files, Kind
-from mcviz.data.tables import ColumnNames
+from mcviz.kinds.base import Files, Kind
 
 if TYPE_CHECKING:
     from mcviz.data.data_set import DataSet
+    from mcviz.data.tables import ColumnNames
 
 
 class Nothing(Kind):
@@ -15,7 +15,7 @@ class Nothing(Kind):
     name = "none"
 
     def holds(self, examples: "DataSet") -> bool:
-        return True
+        return examples.images is None and examples.content is None
 
-    def of_table(self, examples: "DataSet", names: ColumnNames, files: Files) -> "DataSet | None":
+    def read_table(self, examples: "DataSet", names: "ColumnNames", files: Files) -> "DataSet | None":
         return None if examples.labels is None and examples.ids is None else examples

@@ -1,19 +1,24 @@
-"""What a kind of examples is: where a `DataSet` holds them, what they are read from, and how they are checked."""
+"""The base class of the kinds of examples: where a `DataSet` holds them, what they are read from, how a run has them.
 
-from collections.abc import Callable, Mapping, Sequence
+Who opens a run imports the kinds, and needs neither pandas nor Pillow: a kind imports these where it reads.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
-import pandas as pd
 
-from mcviz.data.pictures import Progress
-from mcviz.data.tables import ColumnNames
 from mcviz.errors import InvalidInputError
+from mcviz.manifest import Manifest
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mcviz.data.data_set import DataSet
+    from mcviz.data.tables import ColumnNames
 
 NAMED = 5  # of the broken files, in a message
 
@@ -33,14 +38,14 @@ class Files:
 
     folder: Path | None = None
     skip_broken: bool = False
-    progress: Progress | None = None
+    progress: Callable[[int, int], None] | None = None
     complete: bool = True
     encoded: Mapping[str, Callable[[int], bytes]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class MadeSet:
-    """Examples that belong to no class, made of examples that do.
+class OODRecipe:
+    """How examples that belong to no class are made of examples that do.
 
     Attributes:
         label: what they are, for people.
@@ -51,19 +56,22 @@ class MadeSet:
     make: Callable[[np.ndarray, np.ndarray, int], np.ndarray]
 
 
-def joined_halves(contents: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """The first half of each along the axis behind the first, and the second half of another."""
+def join_halves(contents: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Join the first half of each, along the axis behind the first, with the second half of another."""
     middle = contents.shape[1] // 2
     return np.concatenate([contents[:, :middle], others[:, middle:]], axis=1)
 
 
-class Kind:
-    """A kind of examples. It overrides what it can be read from.
+class Kind(ABC):
+    """A kind of examples; a subclass says only where it differs from examples that have no content.
 
     Attributes:
         name: as a run's manifest has it.
         plural: what several are called, in messages and as an array of an `.npz`.
         column: the field of `ColumnNames` that names its column or columns; "" for none.
+        column_values: what the columns hold that are the examples themselves: "texts", in one column, or "numbers"; ""
+            where the examples are no columns.
+        has_images: whether a run has its examples as images.
         arrays: what arrays it takes, in words; "" for none.
         suffixes: of files with an example each.
         files: what such files are called.
@@ -74,30 +82,35 @@ class Kind:
     name: ClassVar[str]
     plural: ClassVar[str] = ""
     column: ClassVar[str] = ""
+    column_values: ClassVar[Literal["", "texts", "numbers"]] = ""
+    has_images: ClassVar[bool] = False
     arrays: ClassVar[str] = ""
     suffixes: ClassVar[tuple[str, ...]] = ()
     files: ClassVar[str] = ""
-    ood_sets: ClassVar[Mapping[str, MadeSet]] = {}
+    ood_sets: ClassVar[Mapping[str, OODRecipe]] = {}
     alone: ClassVar[str] = ""
 
+    @abstractmethod
     def holds(self, examples: "DataSet") -> bool:
         """Whether the examples are of this kind."""
-        raise NotImplementedError
 
-    def checked(self, examples: "DataSet") -> "DataSet":
-        """The same examples, their content brought into the one form of `DataSet`.
+    def claims(self, manifest: Manifest) -> Iterator[tuple[bool, str]]:
+        """Yield what has to hold of a manifest of this kind, each with what is said where it does not."""
+        content = manifest.examples.content
+        yield self.has_images == (manifest.images is not None), f"examples are {self.name!r}"
+        yield bool(self.column_values) == bool(content), f"examples are {self.name!r}"
+        yield self.column_values != "texts" or len(content) == 1, f"texts are in {len(content)} columns"
+
+    def check(self, examples: "DataSet") -> "DataSet":
+        """Return the examples with their content in the one form of `DataSet`.
 
         Raises:
-            InvalidInputError: it cannot be.
+            InvalidInputError: it cannot be brought into it.
         """
         return examples
 
-    def content(self, examples: "DataSet") -> pd.DataFrame | None:
-        """The columns that are the examples themselves, a row an example; None where they are no columns."""
-        return None
-
-    def of_content(self, examples: "DataSet", content: pd.DataFrame) -> "DataSet":
-        """The same examples with columns that `content` gave."""
+    def read_content(self, examples: "DataSet", content: "pd.DataFrame") -> "DataSet":
+        """Return the examples with their content from the columns of a run that hold it."""
         raise NotImplementedError
 
     def takes(self, array: np.ndarray) -> bool:
@@ -110,47 +123,48 @@ class Kind:
         Raises:
             InvalidInputError: it cannot be of such examples.
         """
+        raise NotImplementedError
 
-    def of_array(self, examples: "DataSet", name: str, array: np.ndarray) -> "DataSet":
-        """The same examples with the content of an array that this kind takes; `name` is what an error calls it.
+    def read_array(self, examples: "DataSet", name: str, array: np.ndarray) -> "DataSet":
+        """Return the examples with the content of an array that this kind takes; `name` is what an error calls it.
 
         Raises:
             InvalidInputError: it cannot be used.
         """
         raise NotImplementedError
 
-    def of_table(self, examples: "DataSet", names: ColumnNames, files: Files) -> "DataSet | None":
-        """The same examples with the content that is found in their columns, and taken out of them; None without.
+    def read_table(self, examples: "DataSet", names: "ColumnNames", files: Files) -> "DataSet | None":
+        """Return the examples with the content that their columns hold, which is taken out of these; None without.
 
         Raises:
             InvalidInputError: it is there and cannot be used.
         """
         return None
 
-    def vectors(self, contents: np.ndarray, others: np.ndarray) -> np.ndarray:
-        """(n, D) float32: n examples as they are shown, as plain numbers; `others` show what is usual.
-
-        What comes out for some examples does not depend on which others of these are given with them.
-        """
-        raise NotImplementedError
-
-    def small(self, contents: np.ndarray) -> np.ndarray:
-        """(n, …) uint8, float32 or texts: examples as they are shown, small enough to be kept beside a run."""
-        return contents
-
-    def of_files(self, examples: "DataSet", paths: Sequence[Path], files: Files) -> "DataSet":
-        """The same examples with the content of files, which lie in the folder of `files`.
+    def read_files(self, examples: "DataSet", paths: Sequence[Path], files: Files) -> "DataSet":
+        """Return the examples with the content of files, which lie in the folder of `files`.
 
         Raises:
             InvalidInputError: one cannot be read.
         """
         raise NotImplementedError
 
+    def compute_vectors(self, contents: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """Return (n, D) float32: n examples as they are shown, as plain numbers; `others` show what is usual.
 
-def without_broken(
+        What comes out for some examples does not depend on which others of these are given with them.
+        """
+        raise NotImplementedError
+
+    def shrink(self, contents: np.ndarray) -> np.ndarray:
+        """Return (n, …) uint8, float32 or texts: examples as they are shown, small enough to be kept beside a run."""
+        return contents
+
+
+def drop_broken(
     examples: "DataSet", plural: str, names: Sequence[str], broken: dict[int, str], files: Files
 ) -> "DataSet":
-    """Examples that were read from files: the names are the ids where they have none, and broken ones are left out.
+    """Return examples from files without the broken ones; the names are the ids where they have none.
 
     Args:
         examples: with a place for each file.

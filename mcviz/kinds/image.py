@@ -6,45 +6,45 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from mcviz import validate
 from mcviz.data.distortions import invert, mix, rotate, shuffle_pixels
-from mcviz.data.hugging_face import encoded_pictures, picture_paths, stack_rows
 from mcviz.data.in_place import InPlace, NpyRows, Places, locate_npy
-from mcviz.data.kinds.kind import Files, Kind, MadeSet, joined_halves, without_broken
 from mcviz.data.noise import NOISES, Noise
-from mcviz.data.pictures import PICTURE_SUFFIXES, FilePictures, Pictures, check_pictures
 from mcviz.data.tables import (
     PICTURE_COLUMNS,
     TEXT_COLUMNS,
-    ColumnNames,
     find_usual_column,
     holds_texts,
     is_numeric,
     require_complete,
 )
+from mcviz.kinds.base import Files, Kind, OODRecipe, drop_broken, join_halves
 
 if TYPE_CHECKING:
-    from mcviz.data.data_set import DataSet
+    import pandas as pd
 
+    from mcviz.data.data_set import DataSet
+    from mcviz.data.tables import ColumnNames
+
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 IMAGES = ("N", "height", "width")
 CHANNELS = (1, 3, 4)
 MOST_NUMBERS = 4096  # of an image that is looked at without a network
 LARGEST = 96  # pixels of a side, of an image that is kept beside a run
 
 
-def _noise_like(noise: Noise) -> MadeSet:
-    return MadeSet(noise.label, lambda images, _, seed: noise.draw(len(images), images.shape[1:], seed, 1.0))
+def _noise_like(noise: Noise) -> OODRecipe:
+    return OODRecipe(noise.label, lambda images, _, seed: noise.draw(len(images), images.shape[1:], seed, 1.0))
 
 
 OOD_SETS = {
     **{name: _noise_like(noise) for name, noise in NOISES.items()},
-    "turned": MadeSet("Turned by 90°", lambda images, *_: rotate(images, 90)),
-    "inverted": MadeSet("Inverted", lambda images, *_: invert(images)),
-    "mixed": MadeSet("Mixed pairs", lambda images, others, _: mix(images, others)),
-    "shuffled": MadeSet("Shuffled pixels", lambda images, _, seed: shuffle_pixels(images, seed=seed)),
-    "stacked": MadeSet("Stacked halves", lambda images, others, _: joined_halves(images, others)),
+    "turned": OODRecipe("Turned by 90°", lambda images, *_: rotate(images, 90)),
+    "inverted": OODRecipe("Inverted", lambda images, *_: invert(images)),
+    "mixed": OODRecipe("Mixed pairs", lambda images, others, _: mix(images, others)),
+    "shuffled": OODRecipe("Shuffled pixels", lambda images, _, seed: shuffle_pixels(images, seed=seed)),
+    "stacked": OODRecipe("Stacked halves", lambda images, others, _: join_halves(images, others)),
 }
 
 
@@ -54,6 +54,7 @@ class Image(Kind):
     name = "image"
     plural = "images"
     column = "picture"
+    has_images = True
     arrays = "(N, height, width), (N, height, width, channels)"
     suffixes = PICTURE_SUFFIXES
     files = "pictures"
@@ -63,10 +64,12 @@ class Image(Kind):
     def holds(self, examples: "DataSet") -> bool:
         return examples.images is not None
 
-    def checked(self, examples: "DataSet") -> "DataSet":
+    def check(self, examples: "DataSet") -> "DataSet":
+        from mcviz.data.pictures import Pictures
+
         if isinstance(examples.images, Pictures | InPlace):
             return examples
-        return self.of_array(examples, "images", validate.array("images", examples.images))
+        return self.read_array(examples, "images", validate.array("images", examples.images))
 
     def takes(self, array: np.ndarray) -> bool:
         return array.ndim in (3, 4)
@@ -75,7 +78,7 @@ class Image(Kind):
         advice = "Reshape rows of pixels to the images that they are." if array.ndim == 2 else ""
         validate.shape(name, array, IMAGES, (*IMAGES, "channels"), advice=advice)
 
-    def of_array(self, examples: "DataSet", name: str, array: np.ndarray) -> "DataSet":
+    def read_array(self, examples: "DataSet", name: str, array: np.ndarray) -> "DataSet":
         self.check_form(name, array)
         if (rows := locate_npy(array)) is None:
             return replace(examples, images=_as_images(name, array))
@@ -85,7 +88,7 @@ class Image(Kind):
             block = read(range(start, min(start + at_once, len(array))))
         return replace(examples, images=InPlace(read, range(len(array)), block.shape[1:], block.dtype))
 
-    def vectors(self, contents: np.ndarray, others: np.ndarray) -> np.ndarray:
+    def compute_vectors(self, contents: np.ndarray, others: np.ndarray) -> np.ndarray:
         averaged = contents
         while averaged[0].size > MOST_NUMBERS and max(averaged.shape[1:3]) > 1:
             axis = 1 + int(averaged.shape[2] > averaged.shape[1])
@@ -96,11 +99,13 @@ class Image(Kind):
             )
         return averaged.reshape(len(averaged), -1)
 
-    def small(self, contents: np.ndarray) -> np.ndarray:
+    def shrink(self, contents: np.ndarray) -> np.ndarray:
         step = -(-max(contents.shape[1:3]) // LARGEST)
         return np.round(np.clip(contents[:, ::step, ::step], 0, 1) * 255).astype(np.uint8)
 
-    def of_table(self, examples: "DataSet", names: ColumnNames, files: Files) -> "DataSet | None":
+    def read_table(self, examples: "DataSet", names: "ColumnNames", files: Files) -> "DataSet | None":
+        import pandas as pd
+
         own = examples.columns
         name = names.picture or find_usual_column(own, PICTURE_COLUMNS)
         left = name in files.encoded
@@ -108,36 +113,42 @@ class Image(Kind):
             return None
         column, examples = own[name], replace(examples, columns=own.drop(columns=[name]))
         if left:
-            return self._of_pictures(examples, _rows(len(column)), files.encoded[name], files)
+            return self._read_pictures(examples, _name_rows(len(column)), files.encoded[name], files)
         if isinstance(column.dtype, pd.ArrowDtype) and not holds_texts(column):
-            return self._of_arrow(examples, column, files)
+            return self._read_arrow(examples, column, files)
         cells = require_complete(column).tolist()
         if isinstance(cells[0], dict | bytes):
             encoded = [cell["bytes"] if isinstance(cell, dict) else cell for cell in cells]
-            return self._of_pictures(examples, _rows(len(cells)), lambda row: encoded[row], files)
-        return None if files.folder is None else self._of_paths(examples, [str(cell) for cell in cells], files)
+            return self._read_pictures(examples, _name_rows(len(cells)), lambda row: encoded[row], files)
+        return None if files.folder is None else self._read_paths(examples, [str(cell) for cell in cells], files)
 
-    def of_files(self, examples: "DataSet", paths: Sequence[Path], files: Files) -> "DataSet":
-        return self._of_paths(examples, [str(path.relative_to(files.folder or "")) for path in paths], files)
+    def read_files(self, examples: "DataSet", paths: Sequence[Path], files: Files) -> "DataSet":
+        return self._read_paths(examples, [str(path.relative_to(files.folder or "")) for path in paths], files)
 
-    def _of_arrow(self, examples: "DataSet", column: pd.Series, files: Files) -> "DataSet":
+    def _read_arrow(self, examples: "DataSet", column: "pd.Series", files: Files) -> "DataSet":
+        from mcviz.data.hugging_face import encoded_pictures, picture_paths, stacked
+
         cells = column.array.__arrow_array__()
         if files.folder is not None and (paths := picture_paths(cells)):
-            return self._of_paths(examples, paths, files)
+            return self._read_paths(examples, paths, files)
         encoded = encoded_pictures(cells)
         if encoded is None:
-            return self.of_array(examples, "images", stack_rows(cells))
-        return self._of_pictures(examples, _rows(len(column)), lambda row: encoded[row].as_py() or b"", files)
+            return self.read_array(examples, "images", stack_rows(cells))
+        return self._read_pictures(examples, _name_rows(len(column)), lambda row: encoded[row].as_py() or b"", files)
 
-    def _of_paths(self, examples: "DataSet", names: Sequence[str], files: Files) -> "DataSet":
+    def _read_paths(self, examples: "DataSet", names: Sequence[str], files: Files) -> "DataSet":
+        from mcviz.data.pictures import InFiles
+
         folder = (files.folder or Path()).absolute()  # whoever reads may be in another working directory
-        return self._of_pictures(examples, names, FilePictures(folder, names), files)
+        return self._read_pictures(examples, names, FilePictures(folder, names), files)
 
-    def _of_pictures(
+    def _read_pictures(
         self, examples: "DataSet", names: Sequence[str], read: Callable[[int], bytes], files: Files
     ) -> "DataSet":
+        from mcviz.data.pictures import check_pictures
+
         pictures, broken = check_pictures(names, read, progress=files.progress)
-        return without_broken(replace(examples, images=pictures), self.files, names, broken, files)
+        return drop_broken(replace(examples, images=pictures), self.files, names, broken, files)
 
 
 @dataclass(frozen=True)
@@ -173,7 +184,7 @@ def _bytes_or_float32(name: str, images: np.ndarray) -> np.ndarray:
     return validate.finite(name, images.astype(np.float32, copy=False))
 
 
-def _may_be_pictures(table: pd.DataFrame, name: str) -> bool:
+def _may_be_pictures(table: "pd.DataFrame", name: str) -> bool:
     """Whether a column with a usual name is of pictures: not if it has numbers, or names the files of texts."""
     column = table[name]
     if is_numeric(column):
@@ -183,5 +194,5 @@ def _may_be_pictures(table: pd.DataFrame, name: str) -> bool:
     return any(str(cell).lower().endswith(PICTURE_SUFFIXES) for cell in column)
 
 
-def _rows(count: int) -> list[str]:
+def _name_rows(count: int) -> list[str]:
     return [f"row {row}" for row in range(count)]

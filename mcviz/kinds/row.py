@@ -4,16 +4,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from mcviz import validate
-from mcviz.data.kinds.kind import Files, Kind, MadeSet, joined_halves
 from mcviz.data.row_distortions import add_noise, out_of_range, shuffle_columns, usual
-from mcviz.data.tables import UNNAMED_PREFIX, ColumnNames, is_numeric
+from mcviz.data.tables import UNNAMED_PREFIX, is_numeric
 from mcviz.errors import InvalidInputError
+from mcviz.kinds.base import Files, Kind, OODRecipe, join_halves
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mcviz.data.data_set import DataSet
+    from mcviz.data.tables import ColumnNames
 
 MOST_NAMES_SHOWN = 12
 FARTHEST = 10.0  # standard deviations; what lies farther is no less usual for that
@@ -29,11 +31,11 @@ def _beyond(rows: np.ndarray, seed: int) -> np.ndarray:
 
 
 OOD_SETS = {
-    "shuffled": MadeSet("Shuffled columns", lambda rows, _, seed: shuffle_columns(rows, rows, seed=seed)),
-    "beyond": MadeSet("One value out of range", lambda rows, _, seed: _beyond(rows, seed)),
-    "noise": MadeSet("Noise of twice the std", lambda rows, _, seed: add_noise(rows, rows, 2, seed)),
-    "mixed": MadeSet("Means of two rows", lambda rows, others, _: (rows + others) / 2),
-    "stacked": MadeSet("Halves of two rows", lambda rows, others, _: joined_halves(rows, others)),
+    "shuffled": OODRecipe("Shuffled columns", lambda rows, _, seed: shuffle_columns(rows, rows, seed=seed)),
+    "beyond": OODRecipe("One value out of range", lambda rows, _, seed: _beyond(rows, seed)),
+    "noise": OODRecipe("Noise of twice the std", lambda rows, _, seed: add_noise(rows, rows, 2, seed)),
+    "mixed": OODRecipe("Means of two rows", lambda rows, others, _: (rows + others) / 2),
+    "stacked": OODRecipe("Halves of two rows", lambda rows, others, _: join_halves(rows, others)),
 }
 
 
@@ -43,6 +45,7 @@ class Row(Kind):
     name = "row"
     plural = "rows"
     column = "features"
+    column_values = "numbers"
     arrays = "(N, columns) of numbers"
     ood_sets = OOD_SETS
     alone = "Values alone"
@@ -50,15 +53,14 @@ class Row(Kind):
     def holds(self, examples: "DataSet") -> bool:
         return examples.rows is not None
 
-    def checked(self, examples: "DataSet") -> "DataSet":
+    def check(self, examples: "DataSet") -> "DataSet":
+        import pandas as pd
+
         if not isinstance(examples.rows, pd.DataFrame):
-            return self.of_array(examples, "rows", validate.array("rows", examples.rows))
+            return self.read_array(examples, "rows", validate.array("rows", examples.rows))
         return replace(examples, rows=_float32(examples.rows))
 
-    def content(self, examples: "DataSet") -> pd.DataFrame | None:
-        return examples.rows
-
-    def of_content(self, examples: "DataSet", content: pd.DataFrame) -> "DataSet":
+    def read_content(self, examples: "DataSet", content: "pd.DataFrame") -> "DataSet":
         return replace(examples, rows=content.reset_index(drop=True))
 
     def takes(self, array: np.ndarray) -> bool:
@@ -69,15 +71,17 @@ class Row(Kind):
         if array.dtype.kind not in "biuf":
             raise validate.invalid(name, "numbers", f"dtype {array.dtype}")
 
-    def of_array(self, examples: "DataSet", name: str, array: np.ndarray) -> "DataSet":
+    def read_array(self, examples: "DataSet", name: str, array: np.ndarray) -> "DataSet":
+        import pandas as pd
+
         self.check_form(name, array)
         rows = pd.DataFrame(array, columns=[f"x{number}" for number in range(array.shape[1])])
         return replace(examples, rows=_float32(rows))
 
-    def vectors(self, contents: np.ndarray, others: np.ndarray) -> np.ndarray:
+    def compute_vectors(self, contents: np.ndarray, others: np.ndarray) -> np.ndarray:
         return np.clip(usual(others).z(contents), -FARTHEST, FARTHEST).astype(np.float32)
 
-    def of_table(self, examples: "DataSet", names: ColumnNames, files: Files) -> "DataSet | None":
+    def read_table(self, examples: "DataSet", names: "ColumnNames", files: Files) -> "DataSet | None":
         own = examples.columns
         if own is None:
             return None
@@ -87,28 +91,30 @@ class Row(Kind):
             return None
         if not files.complete and (missing := [name for name in chosen if own[name].isna().any()]):
             chosen = [name for name in chosen if name not in missing]
-            kept = f"Columns that lack numbers are columns of your own, not inputs: {_listed(missing)}."
+            kept = f"Columns that lack numbers are columns of your own, not inputs: {_list_names(missing)}."
             examples = replace(examples, notes=(*examples.notes, kept))
             if not chosen:
                 return examples
         examples = replace(examples, rows=_float32(own[chosen]), columns=own.drop(columns=chosen))
         if names.features:
             return examples
-        found = f"Rows of {len(chosen):,} numeric columns: {_listed(chosen)}."
+        found = f"Rows of {len(chosen):,} numeric columns: {_list_names(chosen)}."
         return replace(examples, notes=(*examples.notes, found))
 
 
-def _listed(names: list[str]) -> str:
+def _list_names(names: list[str]) -> str:
     more = f" and {len(names) - MOST_NAMES_SHOWN:,} more" if len(names) > MOST_NAMES_SHOWN else ""
     return ", ".join(names[:MOST_NAMES_SHOWN]) + more
 
 
-def _float32(rows: pd.DataFrame) -> pd.DataFrame:
+def _float32(rows: "pd.DataFrame") -> "pd.DataFrame":
     """Numeric columns as float32.
 
     Raises:
         InvalidInputError: there are none, two have one name, one is not numeric, or a value is missing or not finite.
     """
+    import pandas as pd
+
     if 0 in rows.shape:
         raise validate.invalid("rows", "(N, columns), with no axis empty", f"shape {rows.shape}")
     rows = rows.set_axis([str(name) for name in rows.columns], axis=1).reset_index(drop=True)
