@@ -14,10 +14,10 @@ from mcviz.app.components.keys import keys
 from mcviz.app.components.score_chooser import score_chooser
 from mcviz.app.components.shown import example_shown
 from mcviz.app.components.widgets import bound
-from mcviz.app.explaining.looks import explanations_for
 from mcviz.app.filters import Filters
 from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, begin, open_page
 from mcviz.app.needs import offered
+from mcviz.app.probe.explanations import explanations_for
 from mcviz.app.resources import ranking, scores_of
 from mcviz.app.selection import Selection, place_of, select
 from mcviz.app.similar import compared, components

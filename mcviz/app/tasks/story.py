@@ -11,7 +11,7 @@ from mcviz.app.components.shown import example_shown
 from mcviz.app.inputs import alone
 from mcviz.app.kinds import kind_of
 from mcviz.app.needs import has, missing
-from mcviz.app.probe.predicting import predict
+from mcviz.app.probe.predictions import predict
 from mcviz.app.wording import counted
 from mcviz.figures import mistakes_found
 from mcviz.measures import percent

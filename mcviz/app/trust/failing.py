@@ -13,7 +13,7 @@ from mcviz.app.failures import refusal
 from mcviz.app.kinds import kind_of
 from mcviz.app.navigation import TRUST
 from mcviz.app.needs import met
-from mcviz.app.probe.distorting import Distorter
+from mcviz.app.probe.distortion import Distorter, DistortionSettings
 from mcviz.app.resources import for_the_model, masks, sampler
 from mcviz.app.session import session_store
 from mcviz.app.state import PageState, go, one_of
@@ -40,7 +40,7 @@ def where_it_fails(run: Run, state: PageState) -> None:
     if distorter is None:
         st.info(f"No distortion of {plural} is known here.", icon=":material/inbox:")
         return
-    offered = distorter.of_many
+    offered = distorter.stepwise
     name = one_of(state.distortion, offered, distorter.gradual)
     st.selectbox(
         f"As the {plural} are distorted",
@@ -107,10 +107,10 @@ def _computed(run: Run, name: str, distorter: Distorter) -> Steps:
         from mcviz.sampling.distorted import terms_along  # here, because TensorFlow takes seconds to import
 
         examples = np.sort(np.random.default_rng(0).permutation(len(run))[:EXAMPLES])
-        distorted = distorter.by_amount(run, name, examples)
+        settings, contents = DistortionSettings(name, 0, 0.0, 0, 0), distorter.contents(run, examples)
         return terms_along(
             prepared,
-            lambda amount: for_the_model(run, distorted(amount)),
+            lambda amount: for_the_model(run, distorter.distort(run, settings, contents, [amount])),
             amounts_of(distorter.distortions[name]).tolist(),
             run.labels[examples],
             passes=min(PASSES, run.passes),
