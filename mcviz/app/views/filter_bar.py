@@ -23,8 +23,7 @@ from mcviz.app.selection import LABEL_ERRORS, Selection, select
 from mcviz.app.session import session_store, widget_value
 from mcviz.app.state import ORDERS, PageState, change_filters, go, whole_address
 from mcviz.app.tasks import task_of
-from mcviz.app.trust.labelling import what_to_label_next
-from mcviz.app.trust.referring import refer_in_popover
+from mcviz.app.trust.referral import render_acquisition, render_referral_popover
 from mcviz.app.views.column_filter import column_filter
 from mcviz.app.wording import as_markdown, counted, extremes
 from mcviz.measures import Score
@@ -50,7 +49,7 @@ def filter_bar(run: Run, state: PageState) -> Selection:
             _typed(run)
         _popover("Filters", ":material/filter_list:", lambda: _filters(run, state.filters))
         if has(run, "labels") and has(run, "classes") and len(run) > 1:
-            _popover("Refer", ":material/person_search:", lambda: refer_in_popover(run, state))
+            _popover("Refer", ":material/person_search:", lambda: render_referral_popover(run, state))
         with st.popover("Export", icon=":material/download:"):
             _exports(selection)
         if has(run, "classes"):
@@ -221,4 +220,4 @@ def _exports(selection: Selection) -> None:
         )
     if has(selection.run, "classes"):
         st.divider()
-        what_to_label_next(selection.run)
+        render_acquisition(selection.run)

@@ -1,4 +1,4 @@
-"""Where does it fail? Accuracy and calibration as the run's own examples are distorted step by step."""
+"""Accuracy and calibration as the run's own examples are distorted step by step."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -14,7 +14,7 @@ from mcviz.app.kinds import kind_of
 from mcviz.app.navigation import TRUST
 from mcviz.app.needs import met
 from mcviz.app.probe.distortion import Distorter, DistortionSettings
-from mcviz.app.resources import for_the_model, masks, sampler
+from mcviz.app.resources import for_the_model, masks, progress_shown, sampler
 from mcviz.app.session import session_store
 from mcviz.app.state import PageState, go, one_of
 from mcviz.app.wording import counted
@@ -28,12 +28,12 @@ from mcviz.measures.degradation import degradation_in_words
 from mcviz.runs import Derived, Run, load_derived, save_derived
 
 EXAMPLES, STEPS, PASSES = 200, 6, 50  # at most
-ASKED = "distorting"  # in the session: the run and the distortion
+REQUESTED = "distorting"  # in the session: the run and the distortion
 Steps = list[dict[str, Terms]]
 
 
-def where_it_fails(run: Run, state: PageState) -> None:
-    """A choice of the distortion, and what it does to the model; computed when it is asked for, and kept."""
+def render_degradation(run: Run, state: PageState) -> None:
+    """Render a choice of the distortion and its effect on the model, computed on demand and stored beside the run."""
     if not met(run, {"examples", "model"}):
         return
     distorter, plural = kind_of(run).distorter, KINDS[run.manifest.examples.kind].plural
@@ -49,88 +49,86 @@ def where_it_fails(run: Run, state: PageState) -> None:
         width=250,
         **bound("distortion", name, lambda new: go(distortion=new, amount=None)),
     )
-    kept = _kept()
-    if (run.digest, name) not in kept and (found := _load(run, name, offered[name])) is not None:
-        kept[run.digest, name] = found
-    if (run.digest, name) not in kept:
-        _compute(run, name, distorter)
-        return
-    _show(run, name, offered[name], _calibrations(run, name, kept[run.digest, name]))
+    cache = _cache()
+    if (run.digest, name) not in cache and (steps := _load(run, name, offered[name])) is not None:
+        cache[run.digest, name] = steps
+    if (run.digest, name) in cache:
+        _render_steps(run, name, offered[name], _calibrations(run, name, cache[run.digest, name]))
+    else:
+        _compute_on_request(run, name, distorter)
 
 
-def amounts_of(distortion: Distortion) -> np.ndarray:
-    """(S,) float64: from examples as they are to the end of the slider, in whole steps of it."""
+def step_amounts(distortion: Distortion) -> np.ndarray:
+    """Return (S,) float64 amounts from unchanged examples to the end of the slider, in whole steps of it."""
     even = np.linspace(distortion.unchanged, distortion.high, STEPS)
     return np.unique(np.clip((even / distortion.step).round() * distortion.step, distortion.low, distortion.high))
 
 
-def _compute(run: Run, name: str, distorter: Distorter) -> None:
-    asked, plural = (run.digest, name), KINDS[run.manifest.examples.kind].plural
-    if session_store().get(ASKED) != asked:
+def _compute_on_request(run: Run, name: str, distorter: Distorter) -> None:
+    key, plural = (run.digest, name), KINDS[run.manifest.examples.kind].plural
+    if session_store().get(REQUESTED) != key:
         st.caption(
-            f"{_counted(run)} of this run, {STEPS} steps, "
-            f"{counted(min(PASSES, run.passes), 'pass')}. It takes from seconds to a minute, and is kept."
+            f"{_count(run)} of this run, {STEPS} steps, "
+            f"{counted(min(PASSES, run.passes), 'pass')}. It takes up to a minute, and the result is kept."
         )
-        st.button(f"Distort the {plural}", icon=":material/play_arrow:", key="distort", on_click=_ask, args=(asked,))
+        st.button(f"Distort the {plural}", icon=":material/play_arrow:", key="distort", on_click=_request, args=(key,))
         return
-    st.button("Stop", icon=":material/stop_circle:", key="stop-distorting", on_click=_ask, args=(None,))
+    st.button("Stop", icon=":material/stop_circle:", key="stop-distorting", on_click=_request, args=(None,))
     try:
-        found = _computed(run, name, distorter)
+        steps = _compute(run, name, distorter)
     except McvizError as error:
-        _ask(None)
+        _request(None)
         st.error(refusal(error, TRUST.title), icon=":material/error:")
         return
-    _kept()[asked] = found
-    save_derived(run.path, run.digest, _derived(name), _arrays(found))
-    _ask(None)
+    _cache()[key] = steps
+    arrays = {
+        f"{way}_{each.name}": np.stack([getattr(step[way], each.name) for step in steps])
+        for way in PREDICTORS
+        for each in fields(Terms)
+    }
+    save_derived(run.path, run.digest, _derived(name), arrays)
+    _request(None)
     st.rerun()
 
 
-def _ask(what: tuple[str, str] | None) -> None:
-    session_store()[ASKED] = what
+def _request(key: tuple[str, str] | None) -> None:
+    session_store()[REQUESTED] = key
 
 
-def _counted(run: Run) -> str:
-    """How many examples are distorted, such as "200 images"."""
+def _count(run: Run) -> str:
+    """Return how many examples are distorted, such as "200 images"."""
     return counted(min(EXAMPLES, len(run)), run.manifest.examples.kind)
 
 
-def _computed(run: Run, name: str, distorter: Distorter) -> Steps:
+def _compute(run: Run, name: str, distorter: Distorter) -> Steps:
     assert run.labels is not None
-    bar = st.empty()
+    prepared = sampler(run)
+    from mcviz.sampling.distorted import terms_along  # here, because TensorFlow takes seconds to import
 
-    def progress(done: int, total: int) -> None:
-        bar.progress(done / total, f"{done:,} of {total:,} predictions")
-
-    try:
-        prepared = sampler(run)
-        from mcviz.sampling.distorted import terms_along  # here, because TensorFlow takes seconds to import
-
-        examples = np.sort(np.random.default_rng(0).permutation(len(run))[:EXAMPLES])
-        settings, contents = DistortionSettings(name, 0, 0.0, 0, 0), distorter.contents(run, examples)
+    examples = np.sort(np.random.default_rng(0).permutation(len(run))[:EXAMPLES])
+    settings, contents = DistortionSettings(name, 0, 0.0, 0, 0), distorter.contents(run, examples)
+    with progress_shown("predictions") as progress:
         return terms_along(
             prepared,
             lambda amount: for_the_model(run, distorter.distort(run, settings, contents, [amount])),
-            amounts_of(distorter.distortions[name]).tolist(),
+            step_amounts(distorter.distortions[name]).tolist(),
             run.labels[examples],
             passes=min(PASSES, run.passes),
             masks=masks(run),
             progress=progress,
         )
-    finally:
-        bar.empty()
 
 
-def _show(run: Run, name: str, distortion: Distortion, found: Sequence[Calibration]) -> None:
-    sentences = degradation_in_words(found)
+def _render_steps(run: Run, name: str, distortion: Distortion, calibrations: Sequence[Calibration]) -> None:
+    sentences = degradation_in_words(calibrations)
     st.markdown(f"**{sentences[0]}** {' '.join(sentences[1:])}")
-    st.caption(f"With 95% bands, of {_counted(run)}. Above 0, confidence − accuracy is over-confidence.")
+    st.caption(f"With 95% bands, of {_count(run)}. Above 0, confidence − accuracy is over-confidence.")
     measures = {
-        label: {way: _line([getattr(step.figures[way], measure) for step in found]) for way in PREDICTORS}
+        label: {way: _line([getattr(step.figures[way], measure) for step in calibrations]) for way in PREDICTORS}
         for label, measure in (("accuracy", "accuracy"), ("confidence − accuracy", "overconfidence"))
     }
     title, tick_format = f"{distortion.label}, {distortion.unit}", ".0%" if distortion.unit.startswith("of ") else ""
-    figure = calibration_along(amounts_of(distortion), measures, title, tick_format)
+    figure = calibration_along(step_amounts(distortion), measures, title, tick_format)
     chart(
         figure,
         f"distorted-{name}",
@@ -139,7 +137,7 @@ def _show(run: Run, name: str, distortion: Distortion, found: Sequence[Calibrati
 
 
 def _line(values: Sequence[Interval]) -> np.ndarray:
-    """(S, 3) float64: values with the ends of their intervals."""
+    """Return (S, 3) float64 values with the ends of their intervals."""
     return np.array([(each.value, each.low, each.high) for each in values])
 
 
@@ -149,19 +147,9 @@ def _derived(name: str) -> Derived:
     return Derived(f"distorted-{name.replace('_', '-')}", 1, dtypes)
 
 
-def _arrays(found: Steps) -> dict[str, np.ndarray]:
-    """(S, N, …) of each way and term."""
-    return {
-        f"{way}_{each.name}": np.stack([getattr(step[way], each.name) for step in found])
-        for way in PREDICTORS
-        for each in fields(Terms)
-    }
-
-
 def _load(run: Run, name: str, distortion: Distortion) -> Steps | None:
-    """From beside the run."""
     arrays = load_derived(run.path, run.digest, _derived(name))
-    count = len(amounts_of(distortion)), min(EXAMPLES, len(run))
+    count = len(step_amounts(distortion)), min(EXAMPLES, len(run))
     if arrays is None or any(array.shape[:2] != count for array in arrays.values()):
         return None
     return [
@@ -171,8 +159,8 @@ def _load(run: Run, name: str, distortion: Distortion) -> Steps | None:
 
 
 @st.cache_resource(show_spinner=False)
-def _kept() -> dict[tuple[str, str], Steps]:
-    """By the run's digest and the distortion, shared by all sessions."""
+def _cache() -> dict[tuple[str, str], Steps]:
+    """Return the steps by the run's digest and the distortion, shared by all sessions."""
     return {}
 
 
