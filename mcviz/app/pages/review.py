@@ -1,4 +1,4 @@
-"""One doubtful example after the other: decide, undo, go on; and what came of it."""
+"""Review of one uncertain example after the other, and its results."""
 
 import numpy as np
 import streamlit as st
@@ -10,8 +10,8 @@ from mcviz.app.filters import Filters
 from mcviz.app.navigation import REVIEW, UNCERTAIN, begin, link_to, only_of_classes
 from mcviz.app.person import person
 from mcviz.app.resources import scores_of
-from mcviz.app.review.deciding import Review, deciding
-from mcviz.app.review.results import results
+from mcviz.app.review.decisions import render_queue
+from mcviz.app.review.results import render_results
 from mcviz.app.selection import LABEL_ERRORS, Selection, ranked, select
 from mcviz.app.session import session_store
 from mcviz.app.state import ORDERS, one_of
@@ -59,7 +59,7 @@ else:
 reviewer = login[:LONGEST_NAME] if login else session_store().get(REVIEWER, "")
 reviews = reviews_of(run)
 if part == "results":
-    results(run, reviews)
+    render_results(run, reviews)
     st.stop()
 if part == "disputes":
     # A dispute that is settled keeps its place in the queue of this visit.
@@ -84,6 +84,6 @@ else:
 if len(selection.examples) == 0:
     nothing_passes()
 elif not reviewer:
-    st.info("Type your name above to begin. It stands beside what you decide.", icon=":material/person:")
+    st.info("Type your name above to begin. It is stored with your decisions.", icon=":material/person:")
 else:
-    deciding(Review(selection, reviews, reviewer, disputed=part == "disputes"))
+    render_queue(selection, reviews, reviewer, disputed=part == "disputes")
