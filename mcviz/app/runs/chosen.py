@@ -10,8 +10,8 @@ import streamlit as st
 from mcviz.app.failures import plainly, refusal
 from mcviz.app.navigation import COMPARE, OVERVIEW, RUNS, choose_run
 from mcviz.app.resources import opened_run
-from mcviz.app.runs.jobs import MOST_PASSES, act
-from mcviz.app.runs.verifying import verifying
+from mcviz.app.runs.jobs import MOST_PASSES, change_jobs
+from mcviz.app.runs.verification import render_verification
 from mcviz.app.runs.words import manifest_in_words, quality_in_words
 from mcviz.app.session import session_store, widget_value
 from mcviz.app.state import address, go_to_run
@@ -55,7 +55,7 @@ def chosen_run(run: ListedRun, path: Path, names: Collection[str]) -> None:
     _told()
     _state(run)
     if run.state == "finished":
-        verifying(run, path, verify)
+        render_verification(run, path, verify)
     if may_change and session_store().get(ASKED) == run.name:
         _remove(run, path, next((name for name in names if name != run.name), ""))
     if run.manifest is not None:
@@ -103,7 +103,7 @@ def _more_passes(run: Run) -> None:
             options = options_of_more(run, seed=seed, passes=wanted)
             jobs.add("sample", options, run.name, f"{run.name}: {run.passes:,} to {wanted:,} passes")
 
-        st.button("Add passes", icon=":material/add:", key="more-passes", on_click=act, args=(start,))
+        st.button("Add passes", icon=":material/add:", key="more-passes", on_click=change_jobs, args=(start,))
 
 
 def _rename(run: ListedRun, path: Path) -> None:
