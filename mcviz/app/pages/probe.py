@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from mcviz.app.components.widgets import bound
+from mcviz.app.components.widgets import bound, choose_segment
 from mcviz.app.failures import failures_shown
 from mcviz.app.inputs import InputKind, ProbeInput, alone
 from mcviz.app.kinds import kind_of
@@ -122,14 +122,8 @@ if not inputs:
     st.stop()
 name = one_of(state.input, inputs)
 with st.container(horizontal=True, vertical_alignment="center"):
-    st.segmented_control(
-        "Input",
-        list(inputs),
-        format_func=lambda each: inputs[each].label,
-        required=True,
-        label_visibility="collapsed",
-        **bound("input", name),
-    )
+    labels = {each: kind.label for each, kind in inputs.items()}
+    choose_segment("Input", "input", name, labels, label_visibility="collapsed")
     if session_store().get(PREDICTING, True) and name in offered(inputs, run):
         # Not in a fragment: a button in one waits until the fragment is done, this one interrupts it.
         st.button(

@@ -5,7 +5,7 @@ import streamlit as st
 
 from mcviz.app.components.charts import nothing_passes
 from mcviz.app.components.chips import chips
-from mcviz.app.components.widgets import bound
+from mcviz.app.components.widgets import choose_segment
 from mcviz.app.filters import Filters
 from mcviz.app.navigation import REVIEW, UNCERTAIN, begin, link_to, only_of_classes
 from mcviz.app.person import person
@@ -38,13 +38,11 @@ only_of_classes(
 )
 login = person()
 if may_write():
-    parts = [each for each in PARTS if each != "label_errors" or LABEL_ERRORS["score"] in scores_of(run)]
+    has_label_errors = LABEL_ERRORS["score"] in scores_of(run)
+    parts = {each: label for each, label in PARTS.items() if each != "label_errors" or has_label_errors}
     part = one_of(state.part, parts)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.segmented_control(
-            "Part", parts, format_func=PARTS.__getitem__, required=True, label_visibility="collapsed",
-            **bound("part", part),
-        )  # fmt: skip
+        choose_segment("Part", "part", part, parts, label_visibility="collapsed")
         if login is None:
             st.session_state.setdefault("reviewer-name", session_store().get(REVIEWER, ""))
             typed = st.text_input(

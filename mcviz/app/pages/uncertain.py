@@ -4,7 +4,7 @@ import streamlit as st
 
 from mcviz.app.columns import example_of, own_columns
 from mcviz.app.components.charts import nothing_passes
-from mcviz.app.components.widgets import bound
+from mcviz.app.components.widgets import choose_segment
 from mcviz.app.navigation import EXAMPLE, UNCERTAIN, begin, open_page
 from mcviz.app.needs import offered
 from mcviz.app.selection import passing
@@ -22,15 +22,8 @@ name = one_of(state.view, names)
 view = VIEWS[name]
 with_gallery = name == "gallery" or bool(view.own_filters)
 with st.container(horizontal=True, vertical_alignment="center", gap="small", key="views"):
-    st.segmented_control(
-        "View",
-        names,
-        format_func=lambda each: VIEWS[each].label,
-        required=True,
-        label_visibility="collapsed",
-        width="content",
-        **bound("view", name),
-    )
+    labels = {each: VIEWS[each].label for each in names}
+    choose_segment("View", "view", name, labels, label_visibility="collapsed")
     brushes(selection)
     if with_gallery:
         gallery_controls(selection)

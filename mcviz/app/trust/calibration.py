@@ -21,7 +21,7 @@ from mcviz.app.caching import cached_for_run, numbers_key, table_key
 from mcviz.app.columns import grouping_columns
 from mcviz.app.columns import groups as own_groups
 from mcviz.app.components.charts import chart
-from mcviz.app.components.widgets import bound
+from mcviz.app.components.widgets import bound, choose_segment
 from mcviz.app.resources import progress_shown
 from mcviz.app.state import PageState, one_of
 from mcviz.app.wording import as_markdown, counted
@@ -140,7 +140,7 @@ def _render_reliability(found: Calibration, state: PageState) -> None:
         "is under-confident, below it over-confident."
     )
     bins = one_of(state.bins, BINS)
-    st.segmented_control("Bins", list(BINS), format_func=BINS.__getitem__, required=True, **bound("bins", bins))
+    choose_segment("Bins", "bins", bins, BINS)
     by_way = found.bins if bins == "width" else found.equal_mass_bins
     points = {
         name: (by_way[way].confidence, by_way[way].accuracy, by_way[way].count)

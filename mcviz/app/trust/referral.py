@@ -14,7 +14,7 @@ from mcviz.analysis.referral import RunReferral, prediction_sets_of, rankings_of
 from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.components.charts import chart
 from mcviz.app.components.gallery import tiles
-from mcviz.app.components.widgets import bound
+from mcviz.app.components.widgets import bound, choose_segment
 from mcviz.app.filters import Filters
 from mcviz.app.navigation import REVIEW, UNCERTAIN, open_page
 from mcviz.app.resources import ranking, scores_of, table
@@ -64,13 +64,7 @@ def choose_referral(run: Run, state: PageState, *, with_score: bool = False) -> 
     name, score = one_of(state.referral, TARGETS), _score(run, state)
     value: float
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.segmented_control(
-            "Target",
-            list(TARGETS),
-            format_func=TARGETS.__getitem__,
-            required=True,
-            **bound("referral", name, lambda new: go(referral=new, wanted=None)),
-        )
+        choose_segment("Target", "referral", name, TARGETS, lambda new: go(referral=new, wanted=None))
         if name in USUAL_SHARES:
             value = USUAL_SHARES[name] if state.wanted is None else min(state.wanted, 1.0)
             st.number_input(
@@ -307,13 +301,8 @@ def render_costs(run: Run, state: PageState) -> None:
 def render_prediction_sets(run: Run, state: PageState) -> None:
     """Render how large a set of classes has to be to hold the label as often as wanted."""
     coverage = state.coverage
-    st.segmented_control(
-        "The set holds the label for",
-        sorted(COVERAGES),
-        format_func=lambda each: f"{each}%",
-        required=True,
-        **bound("coverage", coverage),
-    )
+    labels = {each: f"{each}%" for each in sorted(COVERAGES)}
+    choose_segment("The set holds the label for", "coverage", coverage, labels)
     figures = _set_figures(run, coverage)
     st.caption("Class-conditional conformal sets. Those of each half of the examples are calibrated on the other half.")
     size, held = figures.size, figures.coverage

@@ -53,7 +53,7 @@ def look_at(run: Run, example: int, paged: bool) -> None:
     if page != state.page:
         go(example=example, page=page)
         return
-    go(example=example, parts=(PANEL, LINKS))
+    go(example=example, parts=(LINKS, PANEL))  # a link must not lead to the example before while the panel is rendered
 
 
 def tick(examples: tuple[int, ...]) -> None:
@@ -157,7 +157,7 @@ def _act(run: Run, paged: bool, asked: Any) -> None:
             session_store()[HOVERED] = example
             rerun_fragments(POINTS)
         case "close":
-            go(example=None, parts=(PANEL, LINKS))
+            go(example=None, parts=(LINKS, PANEL))
         case "range":
             wanted = [each for each in asked.get("examples", ()) if _is_there(run, each)]
             tick(with_all(state.ticked, wanted))
