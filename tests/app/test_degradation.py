@@ -147,7 +147,7 @@ def test_rows_and_texts_are_distorted_likewise(
     assert not app.exception
     assert "averaging passes" in words(app)
     assert (Path(run.path) / "derived" / f"distorted-{first.replace('_', '-')}-1.npz").exists()
-    steps = degradation._cache()[run.digest, first]
+    steps = degradation.load_steps(run, first, OFFERED[kind][first])
     examples = np.sort(np.random.default_rng(0).permutation(len(run))[:200])
     whole, broken = (steps[at]["deterministic"] for at in (0, -1))
     mean = run.deterministic_probs[examples]

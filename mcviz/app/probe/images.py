@@ -24,9 +24,7 @@ from mcviz.text import one_line
 
 FGSM = "fgsm"
 OVERSAMPLING = 8  # pixels drawn for each one of the image, before the ink is cut out and scaled
-MOST_TO_SEND = (
-    50  # megabytes, as the server takes and more than is read, so that what is too large is refused here, in our words
-)
+MOST_TO_SEND = 50  # megabytes, as the server takes: more than is read, so that a larger file is refused in our words
 INVERTED, INVERT_NEXT, DECODED = "upload-inverted", "upload-turn", "upload-decoded"  # of the session
 LARGEST_CENTRED = 64  # pixels, of an image that may be a sign on an empty ground
 SAMPLE = 64  # examples, evenly spread, by which a run's images are judged

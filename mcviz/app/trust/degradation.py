@@ -6,7 +6,6 @@ from dataclasses import fields
 import numpy as np
 import streamlit as st
 
-from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.components.charts import chart
 from mcviz.app.components.widgets import bound
 from mcviz.app.failures import refusal
@@ -49,11 +48,11 @@ def render_degradation(run: Run, state: PageState) -> None:
         width=250,
         **bound("distortion", name, lambda new: go(distortion=new, amount=None)),
     )
-    cache = _cache()
-    if (run.digest, name) not in cache and (steps := _load(run, name, offered[name])) is not None:
-        cache[run.digest, name] = steps
-    if (run.digest, name) in cache:
-        _render_steps(run, name, offered[name], _calibrations(run, name, cache[run.digest, name]))
+    cache, key = _cache(), (run.digest, name)
+    if key not in cache and (steps := load_steps(run, name, offered[name])) is not None:
+        cache[key] = list(map(calibration, steps))
+    if key in cache:
+        _render_steps(run, name, offered[name], cache[key])
     else:
         _compute_on_request(run, name, distorter)
 
@@ -62,6 +61,18 @@ def step_amounts(distortion: Distortion) -> np.ndarray:
     """Return (S,) float64 amounts from unchanged examples to the end of the slider, in whole steps of it."""
     even = np.linspace(distortion.unchanged, distortion.high, STEPS)
     return np.unique(np.clip((even / distortion.step).round() * distortion.step, distortion.low, distortion.high))
+
+
+def load_steps(run: Run, name: str, distortion: Distortion) -> Steps | None:
+    """Load the steps of a distortion that were computed before; None without them."""
+    arrays = load_derived(run.path, run.digest, _derived(name))
+    count = len(step_amounts(distortion)), min(EXAMPLES, len(run))
+    if arrays is None or any(array.shape[:2] != count for array in arrays.values()):
+        return None
+    return [
+        {way: Terms(*(arrays[f"{way}_{each.name}"][step] for each in fields(Terms))) for way in PREDICTORS}
+        for step in range(count[0])
+    ]
 
 
 def _compute_on_request(run: Run, name: str, distorter: Distorter) -> None:
@@ -80,13 +91,13 @@ def _compute_on_request(run: Run, name: str, distorter: Distorter) -> None:
         _request(None)
         st.error(refusal(error, TRUST.title), icon=":material/error:")
         return
-    _cache()[key] = steps
     arrays = {
         f"{way}_{each.name}": np.stack([getattr(step[way], each.name) for step in steps])
         for way in PREDICTORS
         for each in fields(Terms)
     }
     save_derived(run.path, run.digest, _derived(name), arrays)
+    _cache()[key] = list(map(calibration, steps))
     _request(None)
     st.rerun()
 
@@ -147,23 +158,7 @@ def _derived(name: str) -> Derived:
     return Derived(f"distorted-{name.replace('_', '-')}", 1, dtypes)
 
 
-def _load(run: Run, name: str, distortion: Distortion) -> Steps | None:
-    arrays = load_derived(run.path, run.digest, _derived(name))
-    count = len(step_amounts(distortion)), min(EXAMPLES, len(run))
-    if arrays is None or any(array.shape[:2] != count for array in arrays.values()):
-        return None
-    return [
-        {way: Terms(*(arrays[f"{way}_{each.name}"][step] for each in fields(Terms))) for way in PREDICTORS}
-        for step in range(count[0])
-    ]
-
-
 @st.cache_resource(show_spinner=False)
-def _cache() -> dict[tuple[str, str], Steps]:
-    """Return the steps by the run's digest and the distortion, shared by all sessions."""
+def _cache() -> dict[tuple[str, str], list[Calibration]]:
+    """Return the calibration of each step, by the run's digest and the distortion, shared by all sessions."""
     return {}
-
-
-@cached_for_run(numbers_key, max_entries=16)
-def _calibrations(run: Run, name: str, _steps: Steps) -> list[Calibration]:  # noqa: ARG001 (of the steps)
-    return [calibration(step) for step in _steps]
