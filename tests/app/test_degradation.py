@@ -21,7 +21,7 @@ from tests.cases import one_in
 from tests.sampling.ood_runs import row_run, text_run
 
 IMAGES, PASSES = 40, 6
-OFFERED = {name: kind.distorter.stepwise for name, kind in KINDS.items() if kind.distorter}
+OFFERED = {name: kind.distorter.stepwise_distortions for name, kind in KINDS.items() if kind.distorter}
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ def noise_verdict(run: Run) -> Step:
             f"inputs like the run's own, at most {RARE:.0%} are stopped as well.",
             render,
         )
-    return f"And this noise is not stopped: nothing tells it from the run's examples. {usual}", render
+    return f"This noise is not stopped: the detector cannot tell it from the run's examples. {usual}", render
 
 
 run, state = begin(STORY)

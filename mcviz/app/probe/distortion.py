@@ -134,7 +134,7 @@ class Distorter:
         return SweepInputs("distorted examples", self.describe(settings), total, load, run.digest, ordered)
 
     @property
-    def stepwise(self) -> dict[str, Distortion]:
+    def stepwise_distortions(self) -> dict[str, Distortion]:
         """The distortions that leave an example its label, by name: all but mixing with another example."""
         return {name: each for name, each in self.distortions.items() if name != MIX}
 

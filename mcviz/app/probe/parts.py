@@ -60,7 +60,7 @@ def image_parts(image: np.ndarray) -> Parts:
         left, right = st.columns(2, gap="medium")
         for place, title, values, signed in (
             (left, f"What speaks for {as_markdown(added.name)}", added.mean, True),
-            (right, "How far the passes differ about that", added.std, False),
+            (right, "How far the passes differ", added.std, False),
         ):
             with place:
                 st.markdown(f"**{title}**")
@@ -76,7 +76,7 @@ def image_parts(image: np.ndarray) -> Parts:
         len(windows.corners),
         lambda start, stop: windows.hide(image, start, stop),
         f"Squares of {windows.side} × {windows.side} pixels are painted over, one after the other, in the colour of "
-        "the picture's edge. What is missing in a picture cannot be seen in this way.",
+        "the picture's edge. This cannot show the effect of what is missing in a picture.",
         render,
     )
 

@@ -29,10 +29,10 @@ NEARLY_NONE = 1e-9  # of a share: rounding
 POLL = 0.2  # seconds between two looks whether it is there
 PATIENCE = 20  # seconds that the first verdicts wait for the detector; what fails is tried again after as many
 EXPLAINED = (McvizError, ValueError, MemoryError)  # errors whose own words are shown to a visitor
-NONE_TO_FIT = "A detector that also looks at the activations of the network is there for classifications only."
+NONE_TO_FIT = "A detector that also looks at the activations of the network exists for classifications only."
 STILL_FITTING = (
-    "The OOD detector is still being fitted to this run's examples, which happens once. It is used as soon as it is "
-    "ready and you change something."
+    "The OOD detector is still being fitted to this run's examples, which happens once. When it is ready, your next "
+    "change will use it."
 )
 
 

@@ -195,33 +195,25 @@ def _render_findings(job: str, progress: Progress) -> None:
     st.markdown(f"**{as_markdown(quality)}**{passes}. The most uncertain ones so far:")
     st.dataframe(
         _table(progress), hide_index=True, key=f"top-{job}", row_height=44, height="content",
-        column_config={"shown": st.column_config.ImageColumn("", width="small")} if _are_pictures(progress) else None,
+        column_config={"shown": st.column_config.ImageColumn("", width="small")},
     )  # fmt: skip
 
 
-def _are_pictures(progress: Progress) -> bool:
-    return all(each.shown.startswith("data:") for each in progress.top)
-
-
 def _table(progress: Progress) -> pd.DataFrame:
-    score = TASKS[progress.task].scores[progress.score]
+    score, top = TASKS[progress.task].scores[progress.score], progress.top
 
     def in_words(value: float | None) -> str:
         if value is None:
             return ""
         return one_line(progress.names[int(value)]) if progress.names else quantity(value, progress.unit)
 
-    rows = []
-    for each in progress.top:
-        rows.append(
-            {
-                **({"shown": each.shown} if _are_pictures(progress) else {}),
-                "example": one_line(each.id) or str(each.example),
-                **({"text": one_line(each.shown)} if each.shown and not _are_pictures(progress) else {}),
-                **({} if each.label is None else {"label": in_words(each.label)}),
-                "predicted": in_words(each.prediction),
-                score.label: score.format(each.score, progress.unit),
-                "passes": each.passes,
-            }
-        )
-    return pd.DataFrame(rows)
+    columns = {"example": [one_line(each.id) or str(each.example) for each in top]}
+    if all(each.shown.startswith("data:") for each in top):
+        columns = {"shown": [each.shown for each in top], **columns}
+    elif any(each.shown for each in top):
+        columns["text"] = [one_line(each.shown) for each in top]
+    if any(each.label is not None for each in top):
+        columns["label"] = [in_words(each.label) for each in top]
+    columns["predicted"] = [in_words(each.prediction) for each in top]
+    columns[score.label] = [score.format(each.score, progress.unit) for each in top]
+    return pd.DataFrame({**columns, "passes": [each.passes for each in top]})

@@ -67,7 +67,7 @@ def render_calibration(run: Run, state: PageState) -> None:
     st.markdown("\n".join([verdict, "", *(f"- {other}" for other in others)]))
     _render_figures(found)
     fewest = f"{FEWEST_OF_EACH} mistakes and {FEWEST_OF_EACH} correct predictions"
-    least = "" if enough(*found.ways.values()) else f" NLL and Brier score have one from {fewest} on."
+    least = "" if enough(*found.ways.values()) else f" NLL and Brier score have one only from {fewest} on."
     st.caption(
         f"In brackets 95% intervals.{least} Chance: a calibrated model has a lower ECE 99 times in 100. For the NLL, "
         "probabilities are clipped at half a step of storage, since a stored 0 would make it infinite. The temperature "
@@ -87,9 +87,9 @@ def render_convergence(run: Run, state: PageState) -> None:
     settled = found.enough < run.passes
     steps = "0.05 points of accuracy, 0.001 nats of NLL and 0.1 points of ECE"
     sentences = [
-        f"From {counted(found.enough, 'pass')} on, more passes change less than {steps}."
+        f"From {counted(found.enough, 'pass')} on, more passes change the figures by less than {steps}."
         if settled
-        else f"The figures still move by more than {steps} up to the last of the {counted(run.passes, 'pass')}."
+        else f"The figures still change by more than {steps} up to the last of the {counted(run.passes, 'pass')}."
     ]
     values = {"accuracy": found.accuracy, "NLL, nats": found.nll, "ECE": found.ece}
     if run.passes > 1 and len(run) > MOST_UNCERTAIN:  # of fewer, both halves name all
@@ -164,7 +164,7 @@ def _render_groups(run: Run, tests: Sequence[GroupTest], state: PageState) -> No
     largest = np.argsort(-counts, kind="stable")[:MOST_GROUPS]
     shown = [int(group) for group in largest if counts[group] >= FEWEST]
     if not shown:
-        st.info(f"No group has {FEWEST} examples, so none can be told from chance.", icon=":material/inbox:")
+        st.info(f"No group has {FEWEST} examples, so no difference can be told from chance.", icon=":material/inbox:")
         return
     beyond: dict[int, list[str]] = {}
     for test in sorted(tests, key=lambda test: test.measure):

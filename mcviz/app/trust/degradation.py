@@ -39,7 +39,7 @@ def render_degradation(run: Run, state: PageState) -> None:
     if distorter is None:
         st.info(f"No distortion of {plural} is known here.", icon=":material/inbox:")
         return
-    offered = distorter.stepwise
+    offered = distorter.stepwise_distortions
     name = one_of(state.distortion, offered, distorter.gradual)
     st.selectbox(
         f"As the {plural} are distorted",
