@@ -8,7 +8,7 @@ from mcviz.kinds.none import Nothing
 from mcviz.kinds.row import Row
 from mcviz.kinds.text import Text
 from mcviz.manifest import Manifest
-from mcviz.validate import one_of
+from mcviz.validate import choice
 
 if TYPE_CHECKING:
     from mcviz.data.data_set import DataSet
@@ -30,5 +30,5 @@ def find_kind(examples: "DataSet") -> Kind:
     Raises:
         InvalidInputError: it was given a name that no kind has.
     """
-    given = KINDS[one_of("kind", examples.kind, tuple(KINDS))]
+    given = KINDS[choice("kind", examples.kind, tuple(KINDS))]
     return next(kind for kind in (given, *KINDS.values()) if kind.holds(examples))

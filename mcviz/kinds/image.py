@@ -126,7 +126,7 @@ class Image(Kind):
         return self._read_paths(examples, [str(path.relative_to(files.folder or "")) for path in paths], files)
 
     def _read_arrow(self, examples: "DataSet", column: "pd.Series", files: Files) -> "DataSet":
-        from mcviz.data.hugging_face import encoded_pictures, picture_paths, stacked
+        from mcviz.data.hugging_face import encoded_pictures, picture_paths, stack_rows
 
         cells = column.array.__arrow_array__()
         if files.folder is not None and (paths := picture_paths(cells)):
@@ -137,7 +137,7 @@ class Image(Kind):
         return self._read_pictures(examples, _name_rows(len(column)), lambda row: encoded[row].as_py() or b"", files)
 
     def _read_paths(self, examples: "DataSet", names: Sequence[str], files: Files) -> "DataSet":
-        from mcviz.data.pictures import InFiles
+        from mcviz.data.pictures import FilePictures
 
         folder = (files.folder or Path()).absolute()  # whoever reads may be in another working directory
         return self._read_pictures(examples, names, FilePictures(folder, names), files)

@@ -11,7 +11,7 @@ from mcviz.errors import UnsuitableModelError
 from mcviz.measures.ood import scale_to_unit_length
 from mcviz.runs import Derived, Run, load_derived, save_derived
 from mcviz.runs.contents import Progress
-from mcviz.sampling.adapters import adapter_for_run, stored_examples
+from mcviz.sampling.adapters import adapter_for_run, load_stored
 from mcviz.sampling.engine import iterate_blocks
 from mcviz.sampling.sampler import Sampler
 
@@ -119,7 +119,7 @@ def find_neighbours(sampler: Sampler, run: Run, progress: Progress | None = None
     kept = load_derived(run.path, run.digest, STORED_FEATURES)
     if kept is not None and kept["features"].ndim == 2 and len(kept["features"]) == len(numbers):
         return Neighbours(numbers, kept["features"].astype(np.float32))
-    adapter, stored, blocks = adapter_for_run(sampler, run), stored_examples(run), []
+    adapter, stored, blocks = adapter_for_run(sampler, run), load_stored(run), []
     for start in range(0, len(numbers), EXAMPLES_AT_ONCE):
         stop = min(start + EXAMPLES_AT_ONCE, len(numbers))
         blocks.append(unit_features(sampler, adapter.from_stored(stored[start * stride : stop * stride : stride])))

@@ -231,7 +231,7 @@ class _Detectors:
         deterministic, scores = run.deterministic_probs, run.scores()
         inputs = model_inputs(self.sampler, run, examples)
         return self._score(
-            ExampleSet("own", "This run's examples", shown_examples(run, examples)),
+            ExampleSet("own", "This run's examples", load_shown(run, examples)),
             inputs,
             run.mean_probs[examples].astype(np.float64),
             {name: scores[name].to_numpy()[examples] for name in _passes_scores()},

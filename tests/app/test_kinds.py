@@ -18,7 +18,7 @@ from mcviz.app.address_text import Offered
 from mcviz.app.filters import ColumnFilter, Filters, columns
 from mcviz.app.selection import select
 from mcviz.app.state import PageState
-from mcviz.app.trust import referring
+from mcviz.app.trust import referral
 from mcviz.app.views import VIEWS
 from mcviz.reviews import open_reviews
 from tests.app.kinds import EXAMPLES, KINDS, REGRESSIONS
@@ -244,10 +244,10 @@ def test_a_closed_popover_computes_nothing_and_keeps_the_choice_of_a_column(monk
         monkeypatch.setattr(module, name, lambda *given, **named: called.append(name) or function(*given, **named))
 
     counted(columns, "as_texts")
-    counted(referring, "referral_control")
+    counted(referral, "choose_referral")
     app = opened("uncertain", "columns")
     chooser(app).select("source").run()
-    assert {*called} == {"as_texts", "referral_control"}
+    assert {*called} == {"as_texts", "choose_referral"}
     called.clear()
     open_popovers(app, False)
     app.run()

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz.analysis.labelling import acquire
-from mcviz.app.trust import labelling
+from mcviz.app.trust.referral import METHOD_LABELS, acquisition_csv
 from mcviz.choices import METHODS
 from tests.app.opening import opened_page
 
@@ -27,7 +27,7 @@ def opened() -> AppTest:
 
 def test_every_method_is_offered_and_no_more_than_there_are() -> None:
     app = opened()
-    assert app.selectbox(key="acquire-method").options == [labelling.LABELS[method] for method in METHODS]
+    assert app.selectbox(key="acquire-method").options == [METHOD_LABELS[method] for method in METHODS]
     assert (app.number_input(key="acquire-batch").value, app.number_input(key="acquire-batch").max) == (30, 30)
     app.selectbox(key="acquire-method").set_value("batch-bald").run()
     assert any("takes some seconds" in each.value for each in app.caption)
@@ -35,7 +35,7 @@ def test_every_method_is_offered_and_no_more_than_there_are() -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_list_is_what_the_command_writes(run: mcviz.Run, method: str) -> None:
-    listed = pd.read_csv(io.BytesIO(labelling._csv(run, method, 7)))
+    listed = pd.read_csv(io.BytesIO(acquisition_csv(run, method, 7)))
     assert listed["example"].tolist() == acquire(run, method, 7)["example"].tolist()
 
 

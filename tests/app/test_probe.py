@@ -10,10 +10,9 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import Run, data
-from mcviz.app.probe import predicting
-from mcviz.app.probe.distorting import DistortionSettings
-from mcviz.app.probe.distorting_images import IMAGE_DISTORTER
-from mcviz.app.probe.predicting import background_of_run, example_images
+from mcviz.app.probe import predictions
+from mcviz.app.probe.distortion import DistortionSettings
+from mcviz.app.probe.images import IMAGE_DISTORTER, background_brightness, load_images
 from mcviz.data.drawing import Stroke, centred, drawn
 from tests.app.probing import OpenProbe, button, table, widget, words
 from tests.cases import one_in
@@ -64,14 +63,16 @@ def test_predictions_are_cached_up_to_a_number_of_bytes(run: Run, monkeypatch: p
         return np.zeros((1, 1, 10), np.float32)
 
     kept: dict[str, object] = {}
-    monkeypatch.setattr(predicting, "session_store", lambda: kept)
-    monkeypatch.setattr(predicting, "predict_live", passes)
-    monkeypatch.setattr(predicting, "MOST_CACHED_BYTES", 2 * 40)
+    monkeypatch.setattr(predictions, "session_store", lambda: kept)
+    monkeypatch.setattr(predictions, "predict_live", passes)
+    monkeypatch.setattr(predictions, "MOST_CACHED_BYTES", 2 * 40)
     for number in (1, 2, 1, 3, 2, 1):
-        predicting.predict(run, np.full((1, 2, 2, 1), number, np.float32))
+        predictions.predict(run, np.full((1, 2, 2, 1), number, np.float32))
     assert predicted == [1, 2, 3, 1], "the third takes the place of the first"
-    monkeypatch.setattr(predicting, "MOST_CACHED_BYTES", 39)
-    assert len(predicting.predict(run, np.full((1, 2, 2, 1), 4, np.float32))) == 1, "what is too large is shown as well"
+    monkeypatch.setattr(predictions, "MOST_CACHED_BYTES", 39)
+    assert len(predictions.predict(run, np.full((1, 2, 2, 1), 4, np.float32))) == 1, (
+        "what is too large is shown as well"
+    )
 
 
 @pytest.mark.parametrize("name", one_in(6, ["fgsm", *data.DISTORTIONS]))
@@ -167,9 +168,9 @@ def test_a_bright_background_offers_to_invert_where_the_runs_own_are_dark(open_p
 
 def test_nothing_is_offered_where_the_backgrounds_of_a_run_differ(tmp_path: Path) -> None:
     pixels = np.zeros((40, 8, 8, 1), np.uint8)
-    assert background_of_run(make(tmp_path / "dark", pixels=pixels)) == 0
+    assert background_brightness(make(tmp_path / "dark", pixels=pixels)) == 0
     pixels[::3] = 255
-    assert background_of_run(make(tmp_path / "mixed", pixels=pixels)) is None
+    assert background_brightness(make(tmp_path / "mixed", pixels=pixels)) is None
 
 
 def test_a_distortion_in_words_keeps_its_acronym_and_names_the_other_example() -> None:
@@ -200,7 +201,7 @@ def test_images_of_another_range_are_brought_there_and_back(tmp_path: Path) -> N
     pixels = np.random.default_rng(0).uniform(-3, 5, (11, 4, 3, 1)).astype(np.float32)
     run = make(tmp_path / "float", pixels=pixels)
     indices = np.arange(11)
-    unit = example_images(run, indices)
+    unit = load_images(run, indices)
     assert unit.min() == 0
     assert unit.max() == 1
     np.testing.assert_allclose(run.value_scale.from_unit(unit), pixels, atol=1e-6)
@@ -237,7 +238,7 @@ def test_centring_is_offered_for_small_grey_squares_and_on_where_the_runs_own_im
         import streamlit as st
 
         import mcviz
-        from mcviz.app.probe.predicting import centring_toggle
+        from mcviz.app.probe.images import centring_toggle
 
         st.write(str(centring_toggle(mcviz.open_run(path), "centred")))
 

@@ -237,7 +237,9 @@ def test_a_job_that_is_damaged_is_said_and_the_others_are_shown(cache: Path, mon
     shown = [name for name in names if rf"**Making \*{name}\***" in words(app)]
     assert shown == ["good", "impossible", "unforeseen"]
     assert len([each for each in app.button if each.label == "Go on"]) == len(shown)
-    said = [each.value for each in app.error if each.value.startswith("A job was left alone. ")]
+    said = [
+        each.value for each in app.error if each.value.startswith("A job is damaged, and nothing of it was changed. ")
+    ]
     assert [folders[name].name in each for name, each in zip(("copied", "waiting"), said, strict=True)] == [True, True]
     assert "its id is '../../elsewhere'" in said[0]
     assert "should be a regular file" in said[1]

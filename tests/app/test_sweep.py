@@ -9,7 +9,7 @@ import pytest
 import mcviz
 from mcviz import Run, data
 from mcviz.app.inputs import SweepInputs
-from mcviz.app.probe.sweep import Sweep, summary
+from mcviz.app.probe.sweep import Sweep, summarize
 from mcviz.app.probe.verdict import STILL_FITTING, ScoreDetector
 from mcviz.errors import CorruptRunError
 from tests.app.keeping import kept_of
@@ -131,7 +131,7 @@ def test_a_sweep_s_summary_is_grammatical_for_one_and_for_many(run: Run) -> None
     def summary_of(count: int, labels: np.ndarray | None) -> str:
         sweep = Sweep(noise_of(run, labels), count, ScoreDetector(run, STILL_FITTING))
         sweep.add(run, np.zeros((count, 28, 28, 1)), None if labels is None else labels[:count], first[:, :count])
-        return summary(run, sweep)
+        return summarize(run, sweep)
 
     one = summary_of(1, run.labels[:3])
     assert one.startswith("1 of 1 noise image is predicted as 7, with ")

@@ -12,7 +12,7 @@ from mcviz.analysis.referral import refer
 from mcviz.analysis.trust import compute_convergence
 from mcviz.app.address_text import Offered
 from mcviz.app.filters import Filters
-from mcviz.app.trust.referring import filters_of
+from mcviz.app.trust.referral import referral_filters
 from mcviz.cli import main
 from mcviz.runs.shipped import SHIPPED_RUNS
 from tests.analysis.test_trust import in_groups
@@ -115,7 +115,7 @@ def test_the_cards_say_what_a_referral_comes_to(
     assert shown["To a person"] == f"{referred.sum():,}"
     assert shown["Mistakes caught"] == f"{(wrong & referred).sum():,}"
     assert shown["Mistakes missed"] == f"{(wrong & ~referred).sum():,}"
-    assert filters_of(found).mask(table).tolist() == referred.tolist()
+    assert referral_filters(found).mask(table).tolist() == referred.tolist()
 
 
 def test_what_is_referred_is_a_selection(cache: Path) -> None:

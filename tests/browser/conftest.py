@@ -25,7 +25,8 @@ def page(browser: Browser, app_url: str) -> Iterator[Page]:
         yield page
 
 
-def settle(page: Page) -> None:
-    """Wait until the app has said all that it has to say."""
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+def settle(page: Page, milliseconds: int = MILLISECONDS_TO_APPEAR) -> None:
+    """Wait until the app has rendered all of the page."""
+    app = page.get_by_test_id("stApp")
+    expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=milliseconds)
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0)  # for what the browser has not loaded yet

@@ -21,7 +21,7 @@ def open_probe(page: Page, kind: str) -> None:
     page.goto("/")
     page.get_by_role("link", name="Probe").first.click()
     page.get_by_role("radio", name=kind).click()
-    settle(page)
+    settle(page, FIRST_PREDICTION)
 
 
 def predict(page: Page) -> None:

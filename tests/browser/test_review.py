@@ -84,7 +84,7 @@ def note(page: Page) -> Locator:
 
 
 def decided(run: mcviz.Run, name: str) -> dict[int, str]:
-    found = summarise_reviews(run, open_reviews(run).rows()).of(name)
+    found = summarise_reviews(run, open_reviews(run).rows()).decisions_by(name)
     return {example: each.in_words(NAMES) for example, each in found.items()}
 
 
@@ -207,7 +207,7 @@ def test_of_many_classes_the_name_is_typed_without_a_mouse(browser: Browser, tmp
         expect(shown(page, order[3])).to_be_visible()
         page.keyboard.press("n")
         expect(shown(page, order[4])).to_be_visible()
-    found = summarise_reviews(many, open_reviews(many).rows()).of("Ada")
+    found = summarise_reviews(many, open_reviews(many).rows()).decisions_by("Ada")
     said = {example: each.in_words(names) for example, each in found.items()}
     assert said == dict(zip(order, ("kind 11", "kind 7", "kind 11", "no class fits"), strict=False))
 

@@ -1,8 +1,8 @@
 """Widgets that show the state of the page, and change it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import streamlit as st
 
@@ -64,3 +64,32 @@ def bind(
             go(**{name: new})
 
     return {"key": key, "on_change": changed}
+
+
+def choose_segment(
+    label: str,
+    name: str,
+    value: T,
+    labels: Mapping[T, str],
+    change: Callable[[T], None] | None = None,
+    *,
+    label_visibility: Literal["visible", "collapsed"] = "visible",
+) -> None:
+    """Render a choice of one of some values, side by side; see `bound`.
+
+    Args:
+        label: of the choice.
+        name: of the value in `PageState`.
+        value: of the state now.
+        labels: of the values to choose from.
+        change: what to do with a new value; without it, it is put under the name.
+        label_visibility: whether the label is seen or only spoken.
+    """
+    st.segmented_control(
+        label,
+        list(labels),
+        format_func=labels.__getitem__,
+        required=True,
+        label_visibility=label_visibility,
+        **bind(name, value, change),
+    )

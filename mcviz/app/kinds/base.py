@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mcviz.app.explaining.parts import Parts
 from mcviz.app.inputs import InputKind, ProbeInput
-from mcviz.app.probe.distorting import Distorter
+from mcviz.app.probe.distortion import Distorter
+from mcviz.app.probe.parts import Parts
 from mcviz.runs import Run
 from mcviz.runs.contents import Progress
 

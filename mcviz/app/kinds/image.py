@@ -6,15 +6,18 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app.components.charts import picture
-from mcviz.app.explaining.parts import Parts, parts_of_image
 from mcviz.app.inputs import InputKind, ProbeInput
 from mcviz.app.kinds.base import Kind, Tiles
 from mcviz.app.needs import has
-from mcviz.app.probe.distorting_images import IMAGE_DISTORTER
-from mcviz.app.probe.drawing import drawing_input
-from mcviz.app.probe.noise import noise_input, noise_sweep
-from mcviz.app.probe.predicting import example_images
-from mcviz.app.probe.uploading import upload_input
+from mcviz.app.probe.images import (
+    IMAGE_DISTORTER,
+    choose_image_noise,
+    draw_image,
+    image_noise_sweep,
+    load_images,
+    upload_image,
+)
+from mcviz.app.probe.parts import Parts, image_parts
 from mcviz.data import uniform_noise
 from mcviz.figures import CRISP_BELOW, png_url, sheet_url
 from mcviz.runs import Run
@@ -31,11 +34,11 @@ class Image(Kind):
 
     similarity_basis = "pixels"
     inputs: ClassVar = {
-        "noise": InputKind("Noise", noise_input, sweep=noise_sweep),
+        "noise": InputKind("Noise", choose_image_noise, sweep=image_noise_sweep),
         "drawing": InputKind(
-            "Draw", drawing_input, (":material/draw:", "Draw something on the pad, and the model predicts what it is.")
+            "Draw", draw_image, (":material/draw:", "Draw something on the pad, and the model predicts what it is.")
         ),
-        "upload": InputKind("Upload", upload_input, (":material/upload:", "Choose a picture first.")),
+        "upload": InputKind("Upload", upload_image, (":material/upload:", "Choose a picture first.")),
         "distortion": InputKind(
             "Distort an example",
             IMAGE_DISTORTER.choose,
@@ -68,7 +71,7 @@ class Image(Kind):
         return principal_components(run.images, progress=progress)
 
     def contents(self, run: Run, examples: np.ndarray) -> np.ndarray:
-        return example_images(run, examples)
+        return load_images(run, examples)
 
     def tiles(self, run: Run, examples: np.ndarray) -> Tiles:
         """Return the picture of all tiles, and how the browser cuts it; nothing without the run's images."""
@@ -100,4 +103,4 @@ class Image(Kind):
         return ProbeInput(uniform_noise(1, run.image_shape, seed=0)[0], "Uniform noise")
 
     def parts(self, run: Run, content: np.ndarray) -> Parts:
-        return parts_of_image(content)
+        return image_parts(content)

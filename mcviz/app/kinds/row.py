@@ -8,11 +8,11 @@ import streamlit as st
 
 from mcviz.app.columns import row_names, row_values, usual_values
 from mcviz.app.components.charts import chart
-from mcviz.app.explaining.parts import Parts, parts_of_row
 from mcviz.app.inputs import InputKind, ProbeInput
 from mcviz.app.kinds.base import Kind, Tiles
-from mcviz.app.probe.distorting import Distorter
-from mcviz.app.probe.rows import row_along, row_input, shuffled_input, shuffled_row, shuffled_sweep
+from mcviz.app.probe.distortion import Distorter
+from mcviz.app.probe.parts import Parts, row_parts
+from mcviz.app.probe.rows import choose_shuffled_row, edit_row, row_along, shuffled_row, shuffled_sweep
 from mcviz.app.wording import all_as_markdown
 from mcviz.data import ROW_DISTORTIONS, most_unusual
 from mcviz.figures import unusual_values
@@ -40,11 +40,11 @@ class Row(Kind):
 
     similarity_basis = "values"
     inputs: ClassVar = {
-        "row": InputKind("Change an example", row_input, along=row_along),
+        "row": InputKind("Change an example", edit_row, along=row_along),
         "distortion": InputKind(
             "Distort an example", ROW_DISTORTER.choose, sweep=ROW_DISTORTER.sweep, along=ROW_DISTORTER.along
         ),
-        "noise": InputKind("Shuffled columns", shuffled_input, sweep=shuffled_sweep),
+        "noise": InputKind("Shuffled columns", choose_shuffled_row, sweep=shuffled_sweep),
     }
     has_noise = True
     has_parts = True
@@ -109,7 +109,7 @@ class Row(Kind):
         return shuffled_row(run, seed=0)
 
     def parts(self, run: Run, content: np.ndarray) -> Parts:
-        return parts_of_row(content, row_names(run), usual_values(run).median)
+        return row_parts(content, row_names(run), usual_values(run).median)
 
 
 def _all_values(run: Run, row: np.ndarray) -> pd.DataFrame:

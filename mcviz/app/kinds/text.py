@@ -6,10 +6,17 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app.components.text_box import text_box
-from mcviz.app.explaining.parts import Parts, parts_of_text
 from mcviz.app.inputs import InputKind, ProbeInput
 from mcviz.app.kinds.base import Kind, Tiles
-from mcviz.app.probe.texts import TEXT_DISTORTER, noise_input, noise_sweep, some_texts, texts_of, typed_input
+from mcviz.app.probe.parts import Parts, text_parts
+from mcviz.app.probe.texts import (
+    TEXT_DISTORTER,
+    choose_text_noise,
+    load_texts,
+    sample_texts,
+    text_noise_sweep,
+    type_text,
+)
 from mcviz.data import noise_of_words
 from mcviz.runs import Run
 from mcviz.runs.contents import Progress
@@ -26,7 +33,7 @@ class Text(Kind):
     inputs: ClassVar = {
         "text": InputKind(
             "Type a text",
-            typed_input,
+            type_text,
             (":material/edit_note:", "Type or paste a text into the field, then press Ctrl+Enter or click beside it."),
             seen_in_its_controls=True,
         ),
@@ -36,7 +43,7 @@ class Text(Kind):
             sweep=TEXT_DISTORTER.sweep,
             along=TEXT_DISTORTER.along,
         ),
-        "noise": InputKind("Noise", noise_input, sweep=noise_sweep),
+        "noise": InputKind("Noise", choose_text_noise, sweep=text_noise_sweep),
     }
     fits_column = True
     has_noise = True
@@ -45,7 +52,7 @@ class Text(Kind):
 
     def render_example(self, run: Run, example: int, width: int) -> None:
         """Render a text as wide as there is room for, and as high as a picture may be wide."""
-        text_box(texts_of(run, np.array([example]))[0], f"Example {example}", width)
+        text_box(load_texts(run, np.array([example]))[0], f"Example {example}", width)
 
     def render_input(self, run: Run, content: str, spoken: str) -> None:
         text_box(content, spoken)
@@ -56,24 +63,24 @@ class Text(Kind):
             word_components,  # here, because scikit-learn takes most of a second to import
         )
 
-        return word_components(texts_of(run, np.arange(len(run))).tolist(), progress=progress)
+        return word_components(load_texts(run, np.arange(len(run))).tolist(), progress=progress)
 
     def contents(self, run: Run, examples: np.ndarray) -> np.ndarray:
-        return texts_of(run, examples)
+        return load_texts(run, examples)
 
     def tiles(self, run: Run, examples: np.ndarray) -> Tiles:
-        return Tiles(each=tuple({"text": _beginning(text, ON_A_TILE)} for text in texts_of(run, examples)))
+        return Tiles(each=tuple({"text": _beginning(text, ON_A_TILE)} for text in load_texts(run, examples)))
 
     def table_columns(self, run: Run, examples: np.ndarray) -> dict[str, tuple[list[Any], Any]]:
         (name,) = run.manifest.examples.content
-        shown = [_beginning(text, IN_A_TABLE) for text in texts_of(run, examples)]
+        shown = [_beginning(text, IN_A_TABLE) for text in load_texts(run, examples)]
         return {name: (shown, st.column_config.TextColumn(width="large"))}
 
     def noise(self, run: Run) -> ProbeInput:
-        return ProbeInput(noise_of_words(1, some_texts(run), seed=0)[0], "Random words")
+        return ProbeInput(noise_of_words(1, sample_texts(run), seed=0)[0], "Random words")
 
     def parts(self, run: Run, content: str) -> Parts:
-        return parts_of_text(content)
+        return text_parts(content)
 
 
 def _beginning(text: str, characters: int) -> str:

@@ -1,4 +1,4 @@
-"""Two runs against each other: which is better, which examples changed, and what each says of one of them."""
+"""Two runs compared: which is better, which examples changed, and one example in both."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""One example, and what every pass predicts of it."""
+"""One example and the predictions of all passes for it."""
 
 from functools import partial
 
@@ -12,11 +12,11 @@ from mcviz.app.components.choosers import score_chooser
 from mcviz.app.components.example import render_example
 from mcviz.app.components.gallery import tiles
 from mcviz.app.components.keys import arrow_keys, keys
-from mcviz.app.components.widgets import bind
-from mcviz.app.explaining.looks import explanations_for
+from mcviz.app.components.widgets import bind, choose_segment
 from mcviz.app.filters import Filters
 from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, begin, open_page
 from mcviz.app.needs import available
+from mcviz.app.probe.explanations import explanations_for
 from mcviz.app.resources import ranking, run_scores
 from mcviz.app.selection import Selection, find_rank, select
 from mcviz.app.similar import components, similarity_basis
@@ -32,8 +32,8 @@ MOST_FACTS = 8  # columns of the user's own, above which their table scrolls
 FACTS_HEIGHT = 320  # pixels
 
 
-def stepper(selection: Selection, example: int) -> None:
-    """The controls that step through the selection, and a sentence with the rank of the example."""
+def render_stepper(selection: Selection, example: int) -> None:
+    """Render the controls that step through the selection, and the rank of the example."""
     examples = selection.examples
     rank = find_rank(example, examples)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
@@ -43,8 +43,8 @@ def stepper(selection: Selection, example: int) -> None:
             ("Previous", ":material/arrow_back:", -1),
             ("Next", ":material/arrow_forward:", 1),
         ):
-            there = 0 <= rank + step < len(examples)
-            st.button(label, icon=icon, disabled=not there, on_click=step_through, args=(examples, example, step))
+            is_end = not 0 <= rank + step < len(examples)
+            st.button(label, icon=icon, disabled=is_end, on_click=step_through, args=(examples, example, step))
         st.button(
             "Random", icon=":material/casino:", key="random", disabled=not len(examples), on_click=go_to_random,
             args=(examples,), help="Key R",
@@ -59,11 +59,11 @@ def stepper(selection: Selection, example: int) -> None:
         )
     if selection.filters != Filters():
         chips(selection)
-    st.caption(f"{rank_in(selection, rank)} Keys: ← previous, → next, R random, F flag.")
+    st.caption(f"{describe_rank(selection, rank)} Keys: ← previous, → next, R random, F flag.")
 
 
-def rank_in(selection: Selection, rank: int) -> str:
-    """The rank of the example in the selection, as a sentence; a negative rank: it is not in the selection."""
+def describe_rank(selection: Selection, rank: int) -> str:
+    """Describe the rank of the example in the selection; it is negative for an example that is not there."""
     if len(selection.examples) == 0:
         return "No example passes all of these filters, so there is none to step through. Take one off."
     score = run_scores(selection.run)[selection.score]
@@ -76,12 +76,12 @@ def rank_in(selection: Selection, rank: int) -> str:
 
 
 def step_through(examples: np.ndarray, first: int, steps: int) -> None:
-    """Open the example so many steps on from the one that was opened last, at most the first or the last of these.
+    """Open the example so many steps on from the one that was opened last, but none beyond the first or the last.
 
     Args:
-        examples: (n,) their numbers in order; nothing happens where there is none.
-        first: the example that is shown where the address names none.
-        steps: to the right, or to the left where negative; 1 from an example that is not among these is the first.
+        examples: (n,) numbers in their order; nothing happens where there is none.
+        first: the example of an address that names none.
+        steps: forward, or back where negative; 1 from an example that is not among these is the first.
     """
     if len(examples):
         opened = latest_state().example
@@ -90,12 +90,12 @@ def step_through(examples: np.ndarray, first: int, steps: int) -> None:
 
 
 def go_to_random(examples: np.ndarray) -> None:
-    """Open a random one of these examples."""
+    """Open one of these examples at random."""
     go(example=int(np.random.default_rng().choice(examples)))
 
 
-def flag_and_pin(state: PageState, example: int) -> None:
-    """Flag the example for later, and pin it for comparison."""
+def render_marks(state: PageState, example: int) -> None:
+    """Render buttons that flag the example for later, and pin it for comparison."""
     flagged, pinned = state.flagged, state.pinned
     with st.container(horizontal=True, gap="small"):
         st.button(
@@ -122,8 +122,8 @@ def flag_and_pin(state: PageState, example: int) -> None:
             open_page(SIDE_BY_SIDE, state)
 
 
-def score_table(run: Run, row: "pd.Series[float]", example: int) -> None:
-    """Every score of the example, and its rank by it."""
+def render_scores(run: Run, row: "pd.Series[float]", example: int) -> None:
+    """Render every score of the example, and its rank by it."""
     scores = run_scores(run)
     rows = pd.DataFrame(
         {
@@ -135,8 +135,8 @@ def score_table(run: Run, row: "pd.Series[float]", example: int) -> None:
     st.table(rows)
 
 
-def own_facts(run: Run, row: "pd.Series[float]") -> None:
-    """The example's id and its values of the user's own columns, where there are any."""
+def render_columns(run: Run, row: "pd.Series[float]") -> None:
+    """Render the example's id and its values of the user's own columns, where there are any."""
     facts = format_facts(details(run), row)
     if facts:
         names, values = (all_as_markdown(texts) for texts in zip(*facts, strict=True))
@@ -144,50 +144,42 @@ def own_facts(run: Run, row: "pd.Series[float]") -> None:
             st.table(pd.DataFrame({"column": names, "value": values}).set_index("column"))
 
 
-def similar_examples(shown: ExampleContext) -> None:
-    """The examples that are most like this one, by the run's features or else by its images."""
-    nearest = most_similar(components(shown.run), shown.example, SIMILAR)
+def render_similar(context: ExampleContext) -> None:
+    """Render the examples that are most like this one, by the run's features or else by the examples themselves."""
+    nearest = most_similar(components(context.run), context.example, SIMILAR)
     if len(nearest) == 0:
         st.caption("This run has no other example.")
         return
-    st.caption(f"The examples with the nearest {similarity_basis(shown.run)}. Click one to open it.")
-    tiles(shown.run, shown.state, nearest, None, shown.state.score, key="similar")
+    st.caption(f"The examples with the nearest {similarity_basis(context.run)}. Click one to open it.")
+    tiles(context.run, context.state, nearest, None, context.state.score, key="similar")
 
 
-SIMILAR_EXAMPLES = CloserLook("Similar examples", similar_examples, needs={"examples or features"})
-
-
-def closer_look(shown: ExampleContext) -> None:
-    """The closer look that the state names, of those that the run has everything for."""
-    looks = {"similar": SIMILAR_EXAMPLES, **explanations_for(shown.run), **task_of(shown.run).closer_looks()}
-    names = available(looks, shown.run)
+def render_closer_look(context: ExampleContext) -> None:
+    """Render a choice of closer looks that the run has everything for, and the chosen one."""
+    similar = CloserLook("Similar examples", render_similar, needs={"examples or features"})
+    looks = {"similar": similar, **explanations_for(context.run), **task_of(context.run).closer_looks()}
+    names = available(looks, context.run)
     if not names:
         return
-    name = choose_name(shown.state.closer_look, names)
-    st.segmented_control(
-        "A closer look",
-        names,
-        format_func=lambda each: looks[each].label,
-        required=True,
-        **bind("closer_look", name),
-    )
-    looks[name].show(shown)
+    name = choose_name(context.state.closer_look, names)
+    choose_segment("A closer look", "closer_look", name, {each: looks[each].label for each in names})
+    looks[name].show(context)
 
 
 run, state = begin(EXAMPLE)
 task = task_of(run)
 example = int(ranking(run, run.task.first_score)[0]) if state.example is None else state.example
-stepper(select(run, state), example)
-shown = load_example(run, state, example)
+render_stepper(select(run, state), example)
+context = load_example(run, state, example)
 
 left, right = st.columns([2, 5], gap="large")
 with left:
     render_example(run, example)
-    flag_and_pin(state, example)
-    own_facts(run, shown.row)
-    task.render_summary(shown)
+    render_marks(state, example)
+    render_columns(run, context.row)
+    task.render_summary(context)
     st.markdown("**Each score, and the example's rank by it**")
-    score_table(run, shown.row, example)
+    render_scores(run, context.row, example)
 with right:
-    task.render_charts(shown)
-    closer_look(shown)
+    task.render_charts(context)
+    render_closer_look(context)

@@ -1,10 +1,7 @@
-"""How well this run's model tells what it was not made for."""
-
-import streamlit as st
+"""How well this run's model can tell inputs that it was not made for."""
 
 from mcviz.app.navigation import OUT_OF_DISTRIBUTION, PROBE, begin, require_classes
-from mcviz.app.ood.computing import another_set, first_comparison, kept_scores
-from mcviz.app.ood.showing import behind, dots, sentences, table
+from mcviz.app.ood import load_scores, render_findings, render_first_comparison, render_given_sets
 
 run, state = begin(OUT_OF_DISTRIBUTION, "Does the model notice what it was not made for?")
 require_classes(
@@ -13,14 +10,10 @@ require_classes(
     "the spread of its passes.",
     PROBE,
 )
-found = kept_scores(run)
+found = load_scores(run)
 if found is None:
-    first_comparison(run)
-    st.stop()
-if found.sets:
-    sentences(found)
-    dots(run, found)
-    st.header("Every detector", anchor=False)
-    table(found)
-    behind(run, found, state)
-another_set(run, found)
+    render_first_comparison(run)
+else:
+    if found.sets:
+        render_findings(run, found, state)
+    render_given_sets(run, found)

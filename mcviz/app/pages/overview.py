@@ -1,4 +1,4 @@
-"""How good the model is, one pass and the ensemble, and what it is most uncertain about."""
+"""The quality of the model, one pass and the ensemble, and its most uncertain examples."""
 
 import streamlit as st
 
@@ -13,14 +13,14 @@ from mcviz.runs import Run
 
 SHOWN = 8
 COMMON = (
-    "The **ensemble** is the mean of all passes: it is the prediction, and how far the passes are from each other is "
-    "its uncertainty. Passes that are each confident, of different things, say that the **model** has seen too little "
-    "of this kind. Passes that are all unsure say that the **example** is ambiguous."
+    "The **ensemble** is the mean of all passes. It is the prediction, and the differences between the passes are its "
+    "uncertainty. Where each pass is confident but they disagree, the **model** has seen too few such examples. "
+    "Where every pass is unsure, the **example** is ambiguous."
 )
 DROPOUT = (
-    "**Monte Carlo dropout** (Gal & Ghahramani 2016). Dropout switches random parts of a network off while it is "
-    "trained. Here it is left on afterwards as well: each **pass** predicts every example with another random part "
-    "switched off, as another network would. **Deterministic** is the usual prediction, with dropout off.\n\n"
+    "**Monte Carlo dropout** (Gal & Ghahramani 2016). Dropout switches off random parts of a network while it is "
+    "trained. Here it stays on afterwards: each **pass** predicts every example with other random parts switched off, "
+    "like another network. **Deterministic** is the usual prediction, with dropout off.\n\n"
     f"{COMMON}"
 )
 IMPORTED = (
@@ -29,8 +29,8 @@ IMPORTED = (
 )
 
 
-def most_uncertain(run: Run, state: PageState) -> None:
-    """The examples that the ensemble is most uncertain of."""
+def render_most_uncertain(run: Run, state: PageState) -> None:
+    """Render the examples that the ensemble is most uncertain about."""
     score = run_scores(run)[run.task.first_score]
     end = "lowest" if score.uncertain_when == "low" else "highest"
     st.header("What it is most uncertain about", anchor=False)
@@ -40,17 +40,10 @@ def most_uncertain(run: Run, state: PageState) -> None:
     link_to(UNCERTAIN, "All examples, ranked", ":material/arrow_forward:")
 
 
-def what_is_this(run: Run) -> None:
-    """Where the uncertainty comes from, for those who ask."""
+def render_help(run: Run) -> None:
+    """Render an explanation of the uncertainty, on demand."""
     with st.popover("What is this?", icon=":material/help:", type="tertiary"):
         st.markdown(IMPORTED if is_imported(run) else DROPOUT)
-
-
-def what_is_shown(run: Run) -> None:
-    """Where the uncertainty comes from, in a sentence."""
-    each = f"Each example has {counted(run.passes, 'prediction')}"
-    parts = "" if is_imported(run) else ", every one with other parts of the model switched off"
-    st.markdown(f"{each}{parts}. Where they disagree, the model is uncertain.")
 
 
 def is_imported(run: Run) -> bool:
@@ -58,9 +51,12 @@ def is_imported(run: Run) -> bool:
     return run.manifest.origin.kind == "imported"
 
 
-run, state = begin(OVERVIEW, "What is this model uncertain about?", what_is_this)
+run, state = begin(OVERVIEW, "What is this model uncertain about?", render_help)
 labelled = check_needs(run, {"labels"})
-what_is_shown(run)
-most_uncertain(run, state)
+parts = "" if is_imported(run) else ", each with other parts of the model switched off"
+st.markdown(
+    f"Each example has {counted(run.passes, 'prediction')}{parts}. Where they disagree, the model is uncertain."
+)
+render_most_uncertain(run, state)
 if labelled:
     task_of(run).render_overview(run)

@@ -1,19 +1,19 @@
-"""What the model predicts of inputs that are not in the run: what is drawn, typed or uploaded, noise, distortions."""
+"""Predictions of inputs that are not in the run: drawn, typed or uploaded ones, noise, and distorted examples."""
 
 from pathlib import Path
 
 import streamlit as st
 
-from mcviz.app.components.widgets import bind
-from mcviz.app.explaining.looks import Explained, explanations
+from mcviz.app.components.widgets import bind, choose_segment
 from mcviz.app.failures import show_failures
 from mcviz.app.inputs import InputKind, ProbeInput, as_batch
 from mcviz.app.kinds import kind_of
 from mcviz.app.navigation import PROBE, begin, load_state
 from mcviz.app.needs import available, check_needs
-from mcviz.app.probe.predicting import load_ahead, predict
-from mcviz.app.probe.sweep import show_sweep
-from mcviz.app.probe.verdict import compare_scores, fit_is_over, show_headline, show_reasons
+from mcviz.app.probe.explanations import InputContext, explanations
+from mcviz.app.probe.predictions import import_ahead, predict
+from mcviz.app.probe.sweep import render_sweep
+from mcviz.app.probe.verdict import is_detector_ready, render_headline, render_reasons, render_score_comparison
 from mcviz.app.session import session_store
 from mcviz.app.state import PageState, choose_name, go
 from mcviz.app.tasks import task_of
@@ -25,14 +25,14 @@ PREDICTING = "predicting"  # of the session: False once it was stopped
 
 
 @st.fragment
-def probe(run: Run, kind: InputKind) -> None:
-    """One input and what the model makes of it, which change without the rest of the page."""
+def render_probe(run: Run, kind: InputKind) -> None:
+    """Render one input and its predictions, which change without the rest of the page."""
     with show_failures(PROBE.title):
-        one_input(run, load_state(run), kind)
+        render_input(run, load_state(run), kind)
 
 
-def one_input(run: Run, state: PageState, kind: InputKind) -> None:
-    """The input on the left, in sight however far one scrolls; its predictions on the right."""
+def render_input(run: Run, state: PageState, kind: InputKind) -> None:
+    """Render the input on the left, in sight however far one scrolls, and its predictions on the right."""
     left, right = st.columns([3, 7], gap="large")
     try:
         with left, st.container(key="probe-input"):
@@ -44,24 +44,24 @@ def one_input(run: Run, state: PageState, kind: InputKind) -> None:
         return
     with right:
         if chosen is None:
-            load_ahead()
+            import_ahead()
             icon, words = kind.nothing_yet
             st.info(words, icon=icon)
         elif not session_store().get(PREDICTING, True):
-            invitation(run)
+            offer_to_predict(run)
         else:
-            predictions(run, state, kind, chosen)
+            render_predictions(run, state, kind, chosen)
 
 
-def predictions(run: Run, state: PageState, kind: InputKind, chosen: ProbeInput) -> None:
-    """What to think of the answer, then the answer, then what both rest on.
+def render_predictions(run: Run, state: PageState, kind: InputKind, chosen: ProbeInput) -> None:
+    """Render the verdict, then the prediction, then the reasons of both.
 
     While the verdict's detector is being fitted, all else does not wait.
     """
     predicted, task = predict(run, as_batch(chosen.content))[:, 0], task_of(run)
     headline = st.container()
     st.markdown(f"{task.describe_prediction(run, predicted)} {chosen.note}")
-    verdict = show_headline(headline, run, chosen.content, predicted) if fit_is_over(run) else None
+    verdict = render_headline(headline, run, chosen.content, predicted) if is_detector_ready(run) else None
     reasons = st.container()  # filled last: the charts do not wait for it
     if kind.along:
         st.header("Along the whole slider", anchor=False)
@@ -74,34 +74,34 @@ def predictions(run: Run, state: PageState, kind: InputKind, chosen: ProbeInput)
         figures = st.container()
     with right:
         st.markdown("**Each score, against this run's examples**")
-        compare_scores(run, predicted)
+        render_score_comparison(run, predicted)
     with figures:
-        show_reasons(verdict or show_headline(headline, run, chosen.content, predicted))
+        render_reasons(verdict or render_headline(headline, run, chosen.content, predicted))
     with reasons:
-        why(Explained(run, state, chosen.content, predicted))
+        render_explanations(InputContext(run, state, chosen.content, predicted))
 
 
-def why(explained: Explained) -> None:
-    """Why the prediction is as it is, by what is asked for; nothing of it is computed before that."""
-    looks = explanations(explained.run)
-    name = choose_name(explained.state.closer_look, ["", *looks])
+def render_explanations(context: InputContext) -> None:
+    """Render a choice of explanations of the prediction; only the chosen one is computed."""
+    offered = explanations(context.run)
+    name = choose_name(context.state.closer_look, ["", *offered])
     st.header("Why this prediction?", anchor=False)
     st.segmented_control(
         "Why this prediction?",
-        list(looks),
-        format_func=lambda each: looks[each][0],
+        list(offered),
+        format_func=lambda each: offered[each][0],
         label_visibility="collapsed",
         **bind("closer_look", name or None, lambda new: go(closer_look=new or "")),
     )
     if name:
-        looks[name][1](explained)
+        offered[name][1](context)
 
 
-def invitation(run: Run) -> None:
-    """What predicting does, and the button for it, where it was stopped."""
+def offer_to_predict(run: Run) -> None:
+    """Say that predictions are stopped, with a button to go on."""
     st.info(
-        f"Predictions are stopped. Start again to have what is seen here predicted in {run.passes:,} passes with "
-        "dropout left on, and every change after that.",
+        f"Predictions are stopped. Start again to predict this input, and every change of it, in {run.passes:,} passes "
+        "with dropout left on.",
         icon=":material/pause_circle:",
     )
     if st.button(f"Predict in {run.passes:,} passes", type="primary", icon=":material/play_arrow:"):
@@ -110,7 +110,7 @@ def invitation(run: Run) -> None:
 
 
 def stop_predicting() -> None:
-    """End the passes that are running, and predict nothing until it is started again."""
+    """Stop the passes that are running, and predict nothing until a visitor starts again."""
     session_store()[PREDICTING] = False
 
 
@@ -122,27 +122,21 @@ if not inputs:
     st.stop()
 name = choose_name(state.input, inputs)
 with st.container(horizontal=True, vertical_alignment="center"):
-    st.segmented_control(
-        "Input",
-        list(inputs),
-        format_func=lambda each: inputs[each].label,
-        required=True,
-        label_visibility="collapsed",
-        **bind("input", name),
-    )
+    labels = {each: kind.label for each, kind in inputs.items()}
+    choose_segment("Input", "input", name, labels, label_visibility="collapsed")
     if session_store().get(PREDICTING, True) and name in available(inputs, run):
         # Not in a fragment: a button in one waits until the fragment is done, this one interrupts it.
         st.button(
             "Stop predicting",
             icon=":material/stop_circle:",
             type="tertiary",
-            help="Ends passes that are running, and leaves changes unpredicted until you start again.",
+            help="Stops the passes that are running. Changes are not predicted until you start again.",
             on_click=stop_predicting,
         )
 kind = inputs[name]
 if check_needs(run, kind.needs):
-    probe(run, kind)
+    render_probe(run, kind)
     if kind.sweep:
         # Not in a fragment: what runs in one cannot be stopped by a button.
         st.divider()
-        show_sweep(run, state, kind.sweep)
+        render_sweep(run, state, kind.sweep)

@@ -1,17 +1,17 @@
-"""One doubtful example after the other: decide, undo, go on; and what came of it."""
+"""Review of one uncertain example after the other, and its results."""
 
 import numpy as np
 import streamlit as st
 
 from mcviz.app.components.charts import render_empty_selection
 from mcviz.app.components.chips import chips
-from mcviz.app.components.widgets import bind
+from mcviz.app.components.widgets import choose_segment
 from mcviz.app.filters import Filters
 from mcviz.app.navigation import REVIEW, UNCERTAIN, begin, link_to, require_classes
 from mcviz.app.person import current_person
 from mcviz.app.resources import run_scores
-from mcviz.app.review.deciding import Review, deciding
-from mcviz.app.review.results import results
+from mcviz.app.review.decisions import render_queue
+from mcviz.app.review.results import render_results
 from mcviz.app.selection import LABEL_ERRORS, Selection, ranked_examples, select
 from mcviz.app.session import session_store
 from mcviz.app.state import ORDERS, choose_name
@@ -38,13 +38,11 @@ require_classes(
 )
 login = current_person()
 if may_write():
-    parts = [each for each in PARTS if each != "label_errors" or LABEL_ERRORS["score"] in run_scores(run)]
+    has_label_errors = LABEL_ERRORS["score"] in run_scores(run)
+    parts = {each: label for each, label in PARTS.items() if each != "label_errors" or has_label_errors}
     part = choose_name(state.part, parts)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.segmented_control(
-            "Part", parts, format_func=PARTS.__getitem__, required=True, label_visibility="collapsed",
-            **bind("part", part),
-        )  # fmt: skip
+        choose_segment("Part", "part", part, parts, label_visibility="collapsed")
         if login is None:
             st.session_state.setdefault("reviewer-name", session_store().get(REVIEWER, ""))
             typed = st.text_input(
@@ -59,7 +57,7 @@ else:
 reviewer = login[:LONGEST_REVIEWER] if login else session_store().get(REVIEWER, "")
 reviews = open_reviews(run)
 if part == "results":
-    results(run, reviews)
+    render_results(run, reviews)
     st.stop()
 if part == "disputes":
     # A dispute that is settled keeps its place in the queue of this visit.
@@ -84,6 +82,6 @@ else:
 if len(selection.examples) == 0:
     render_empty_selection()
 elif not reviewer:
-    st.info("Type your name above to begin. It stands beside what you decide.", icon=":material/person:")
+    st.info("Type your name above to begin. It is stored with your decisions.", icon=":material/person:")
 else:
-    deciding(Review(selection, reviews, reviewer, disputed=part == "disputes"))
+    render_queue(selection, reviews, reviewer, disputed=part == "disputes")

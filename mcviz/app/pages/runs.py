@@ -5,8 +5,8 @@ import streamlit as st
 from mcviz.app.navigation import RUNS, render_no_runs
 from mcviz.app.resources import run_paths
 from mcviz.app.runs.chosen import render_run
-from mcviz.app.runs.jobs import jobs_shown
-from mcviz.app.runs.listing import listing
+from mcviz.app.runs.jobs import render_jobs
+from mcviz.app.runs.listing import render_runs
 from mcviz.app.runs.new_run import new_run
 from mcviz.app.state import address
 from mcviz.permission import may_write
@@ -20,10 +20,10 @@ if all(run.is_shipped for run in runs):
     render_no_runs(examples=bool(runs))
 if runs:
     name = address().get("run") or next(iter(paths), "")
-    listing(runs, name, folder.name)
+    render_runs(runs, name, folder.name)
     for run in runs:
         if run.name == name:
             render_run(run, paths.get(name, folder / name), paths)
-jobs_shown(RUNS.title)
+render_jobs(RUNS.title)
 if may_write():
     new_run(RUNS.title)

@@ -19,8 +19,8 @@ from mcviz.runs import Run
 WIDTH = 180  # pixels of an example
 
 
-def pinned_example(run: Run, state: PageState, example: int) -> None:
-    """One pinned example, with buttons to open and to unpin it."""
+def render_pinned(run: Run, state: PageState, example: int) -> None:
+    """Render one pinned example, with buttons to open and to unpin it."""
     render_example(run, example, WIDTH)
     with st.container(horizontal=True, gap="xsmall"):
         if st.button(f"Example {example}", key=f"open-{example}", icon=":material/open_in_new:"):
@@ -30,30 +30,31 @@ def pinned_example(run: Run, state: PageState, example: int) -> None:
     task_of(run).render_pinned(load_example(run, state, example))
 
 
-def where_they_differ(run: Run, pinned: tuple[int, ...]) -> None:
-    """Every score and column of the user's own, an example a column: what stands out is bold."""
+def render_differences(run: Run, pinned: tuple[int, ...]) -> None:
+    """Render every score and column of the user's own, an example a column, with differences in bold."""
     rows, examples, own = {}, table(run).iloc[list(pinned)], details(run)
     for name, score in run_scores(run).items():
         values = examples[name].to_numpy()
         most = values.min() if score.uncertain_when == "low" else values.max()
         texts = [score.format(value) for value in values]
-        rows[score.label] = _bold_where((values == most) & (len(set(texts)) > 1), texts)
+        rows[score.label] = embolden((values == most) & (len(set(texts)) > 1), texts)
     each = [dict(format_facts(own, row)) for row in examples.to_dict("records")]
     for name in each[0]:
         texts = [facts[name] for facts in each]
         alone = [len(texts) > 1 and texts.count(text) == 1 for text in texts]
-        rows[as_markdown(name)] = _bold_where(alone, texts)
+        rows[as_markdown(name)] = embolden(alone, texts)
     if len(pinned) > 1:
         st.header("Where they differ", anchor=False)
-        what = " and, in your own columns, a value that none of the others has" if own else ""
-        st.caption(f"Bold marks the most uncertain by each score{what}.")
-    shown = pd.DataFrame.from_dict(rows, "index", columns=[f"example {example}" for example in pinned])
-    st.table(shown.rename_axis("score or column" if own else "score"))
+        in_columns = " and, in your own columns, a value that none of the others has" if own else ""
+        st.caption(f"Bold marks the most uncertain by each score{in_columns}.")
+    differences = pd.DataFrame.from_dict(rows, "index", columns=[f"example {example}" for example in pinned])
+    st.table(differences.rename_axis("score or column" if own else "score"))
 
 
-def _bold_where(marked: Iterable[bool], texts: Iterable[str]) -> list[str]:
-    shown = zip(marked, map(as_markdown, texts), strict=True)
-    return [f"**{text}**" if bold and text else text for bold, text in shown]
+def embolden(marked: Iterable[bool], texts: Iterable[str]) -> list[str]:
+    """Return texts as Markdown, the marked ones in bold."""
+    pairs = zip(marked, map(as_markdown, texts), strict=True)
+    return [f"**{text}**" if bold and text else text for bold, text in pairs]
 
 
 run, state = begin(SIDE_BY_SIDE)
@@ -70,5 +71,5 @@ else:
         columns = st.columns(len(state.pinned), gap="medium")
     for column, example in zip(columns, state.pinned, strict=True):
         with column:
-            pinned_example(run, state, example)
-    where_they_differ(run, state.pinned)
+            render_pinned(run, state, example)
+    render_differences(run, state.pinned)

@@ -1,5 +1,6 @@
 """A few steps for a demo, from a confident number to noise that is stopped, made from the open run."""
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -7,22 +8,46 @@ import streamlit as st
 
 from mcviz.app.components.charts import for_an_audience
 from mcviz.app.components.keys import keys
+from mcviz.app.inputs import as_batch
+from mcviz.app.kinds import kind_of
 from mcviz.app.navigation import STORY, begin
-from mcviz.app.probe.noise_stopped import last_steps
-from mcviz.app.probe.predicting import load_ahead
+from mcviz.app.needs import has
+from mcviz.app.probe.predictions import import_ahead, predict
+from mcviz.app.probe.verdict import detector_for, less_usual_examples, render_reasons
 from mcviz.app.state import go
 from mcviz.app.tasks import task_of
+from mcviz.app.tasks.story import Step, side_by_side
+from mcviz.measures.ood import OOD_P_VALUE
+from mcviz.runs import Run
+
+
+def noise_verdict(run: Run) -> Step:
+    """Return the step on whether the OOD detector stops one input of noise, predicted live."""
+    kind = kind_of(run)
+    noise = kind.noise(run)
+    verdict = detector_for(run).verdict(noise.content, predict(run, as_batch(noise.content))[:, 0])
+    render = side_by_side(lambda: kind.render_input(run, noise.content, noise.name), lambda: render_reasons(verdict))
+    usual = less_usual_examples(verdict.less_usual)
+    if verdict.is_ood:
+        return (
+            f"But noise can be stopped before anybody believes the answer: this is **out of distribution**. {usual} Of "
+            f"inputs like the run's own, at most {OOD_P_VALUE:.0%} are stopped as well.",
+            render,
+        )
+    return f"This noise is not stopped: the detector cannot tell it from the run's examples. {usual}", render
+
 
 run, state = begin(STORY)
-live = last_steps(run)
-told = [*task_of(run).story.steps(run), *live]
-step = state.step if state.step <= len(told) else 1
+steps: list[Callable[[Run], Step]] = task_of(run).story.steps(run)
+if kind_of(run).has_noise and has(run, "model"):
+    steps.append(noise_verdict)
+    if len(steps) - state.step > 1:  # while somebody still reads
+        import_ahead()
+step = state.step if state.step <= len(steps) else 1
 if step != state.step:
-    st.caption(f"There is no step {state.step:,}: this is the first of {len(told)}.")
-st.progress(step / len(told), f"Step {step} of {len(told)}")
-if live and len(told) - step > len(live):  # while somebody still reads
-    load_ahead()
-sentence, draw = told[step - 1](run)
+    st.caption(f"There is no step {state.step:,}: this is the first of {len(steps)}.")
+st.progress(step / len(steps), f"Step {step} of {len(steps)}")
+sentence, render = steps[step - 1](run)
 with st.container(key="story-sentence"):
     st.header(sentence, anchor=False)
 with st.container(horizontal=True, key="story-steps"):
@@ -35,7 +60,7 @@ with st.container(horizontal=True, key="story-steps"):
         kwargs={"step": step - 1},
         shortcut="Left",
     )
-    if step < len(told):
+    if step < len(steps):
         st.button(
             "Next",
             key="story-next",
@@ -62,4 +87,4 @@ keys(pagedown="story-next", pageup="story-back", p="story-present", **leave)
 if state.present:
     st.html(Path(__file__).parents[1] / "present.css")
 with st.container(key="story-drawn"), for_an_audience() if state.present else nullcontext():
-    draw()
+    render()

@@ -1,11 +1,11 @@
-"""Is the number honest, and what should a person do with it?"""
+"""How far a run's probabilities can be trusted, and which examples a person should look at."""
 
 import streamlit as st
 
 from mcviz.app.navigation import TRUST, UNCERTAIN, begin, require_classes
-from mcviz.app.trust.failing import where_it_fails
-from mcviz.app.trust.honesty import enough_passes, honesty
-from mcviz.app.trust.referring import costs, prediction_sets, referring
+from mcviz.app.trust.calibration import render_calibration, render_convergence
+from mcviz.app.trust.degradation import render_degradation
+from mcviz.app.trust.referral import render_costs, render_prediction_sets, render_referral
 
 run, state = begin(TRUST, "Can these numbers be trusted?")
 require_classes(
@@ -18,17 +18,17 @@ if len(run) < 2:
     st.info("One example is too few to tell how far a run can be trusted.", icon=":material/inbox:")
     st.stop()
 st.header("Is the number honest?", anchor=False)
-honesty(run, state)
+render_calibration(run, state)
 st.header("Who looks at what?", anchor=False)
-referring(run, state)
+render_referral(run, state)
 left, right = st.columns(2, gap="large")
 with left:
     st.subheader("What is cheapest?", anchor=False)
-    costs(run, state)
+    render_costs(run, state)
 with right:
     st.subheader("How many classes are possible?", anchor=False)
-    prediction_sets(run, state)
+    render_prediction_sets(run, state)
 st.header("Are there enough passes?", anchor=False)
-enough_passes(run, state)
+render_convergence(run, state)
 st.header("Where does it fail?", anchor=False)
-where_it_fails(run, state)
+render_degradation(run, state)

@@ -4,7 +4,7 @@ import streamlit as st
 
 from mcviz.app.columns import find_example, own_columns
 from mcviz.app.components.charts import render_empty_selection
-from mcviz.app.components.widgets import bind
+from mcviz.app.components.widgets import choose_segment
 from mcviz.app.navigation import EXAMPLE, UNCERTAIN, begin, open_page
 from mcviz.app.needs import available
 from mcviz.app.selection import filter_mask
@@ -22,15 +22,8 @@ name = choose_name(state.view, names)
 view = VIEWS[name]
 with_gallery = name == "gallery" or bool(view.own_filters)
 with st.container(horizontal=True, vertical_alignment="center", gap="small", key="views"):
-    st.segmented_control(
-        "View",
-        names,
-        format_func=lambda each: VIEWS[each].label,
-        required=True,
-        label_visibility="collapsed",
-        width="content",
-        **bind("view", name),
-    )
+    labels = {each: VIEWS[each].label for each in names}
+    choose_segment("View", "view", name, labels, label_visibility="collapsed")
     render_brushes(selection)
     if with_gallery:
         render_gallery_controls(selection)

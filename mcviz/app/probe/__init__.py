@@ -1,1 +1,1 @@
-"""The probe: inputs of every kind, what the model predicts of them, and whether they are out of distribution."""
+"""The probe: inputs of every kind, their predictions, explanations of these, and OOD verdicts."""

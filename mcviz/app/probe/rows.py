@@ -6,8 +6,8 @@ import streamlit as st
 from mcviz.app.columns import row_names, row_values, usual_values
 from mcviz.app.components.widgets import bind
 from mcviz.app.inputs import MOST_INPUTS, Along, ProbeInput, SweepInputs
-from mcviz.app.probe.distorting import go_to_random_example
-from mcviz.app.state import HIGHEST_SEED, LARGEST_VALUE, PageState, choose_name, go
+from mcviz.app.probe.distortion import choose_example, choose_seed
+from mcviz.app.state import LARGEST_VALUE, PageState, choose_name, go
 from mcviz.app.wording import as_markdown, counted
 from mcviz.data import most_unusual, shuffle_columns
 from mcviz.runs import Run
@@ -20,14 +20,12 @@ FEWEST_STEPS = 50  # of a slider
 LONGEST = 40  # characters of a column's name above its slider
 
 
-def row_input(run: Run, state: PageState) -> ProbeInput:
-    """An example of the run, and a slider for each of its most unusual values."""
-    example, last = state.example or 0, len(run) - 1
-    changed, start = _changed(run, state), row_values(run)[example]
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.number_input("Example", 0, last, width=150, **bind("example", example))
-        st.button("Random example", icon=":material/shuffle:", on_click=go_to_random_example, args=(last,))
-    order, names = _order(run, state), row_names(run)
+def edit_row(run: Run, state: PageState) -> ProbeInput:
+    """Render a choice of an example of the run, and a slider for each of its most unusual values."""
+    example = state.example or 0
+    changes, start = _changes(run, state), row_values(run)[example]
+    choose_example(run, example)
+    order, names = _unusual_columns(run, state), row_names(run)
     with st.container(gap=None):
         for column in order[:SLIDERS]:
             _slider(run, state, column, float(start[column]))
@@ -37,25 +35,25 @@ def row_input(run: Run, state: PageState) -> ProbeInput:
             "More columns", range(len(names)), format_func=names.__getitem__, key=f"more-columns-{run.digest}"
         )
     with st.container(gap=None):
-        for column in dict.fromkeys([*more, *changed]):
+        for column in dict.fromkeys([*more, *changes]):
             if column not in order[:SLIDERS]:
                 _slider(run, state, column, float(start[column]))
     st.button(
         "Reset",
         icon=":material/restart_alt:",
-        disabled=not changed,
+        disabled=not changes,
         on_click=go,
         kwargs={"values": ()},
         help="Take the values of the example again",
     )
-    name = f"Example {example}" + (f", {counted(len(changed), 'value')} changed" if changed else "")
-    return ProbeInput(_row(run, state), name)
+    name = f"Example {example}" + (f", {counted(len(changes), 'value')} changed" if changes else "")
+    return ProbeInput(_edited_row(run, state), name)
 
 
 def row_along(run: Run, state: PageState) -> Along:
-    """A choice of a column, and the row with other values in it."""
-    row, columns = _row(run, state), [str(name) for name in run.content]
-    by_unusual = [columns[column] for column in _order(run, state)]
+    """Render a choice of a column, and return the row with other values in it."""
+    row, columns = _edited_row(run, state), [str(name) for name in run.content]
+    by_unusual = [columns[column] for column in _unusual_columns(run, state)]
     name = choose_name(state.column, by_unusual)
     st.selectbox("Column", by_unusual, format_func=one_line, width=320, **bind("column", name))
     column = columns.index(name)
@@ -66,24 +64,22 @@ def row_along(run: Run, state: PageState) -> Along:
     return Along(amounts, varied, title=name, tick_format="", current=float(row[column]), are_pictures=False)
 
 
-def shuffled_input(run: Run, state: PageState) -> ProbeInput:
-    """Controls for one row of shuffled columns."""
-    st.caption("Every value is that of an example, but of another one for each column: what ties them is lost.")
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.number_input("Seed", 0, HIGHEST_SEED, width=140, **bind("seed", state.seed))
-        st.button("Another row", icon=":material/casino:", on_click=go, kwargs={"seed": state.seed + 1})
+def choose_shuffled_row(run: Run, state: PageState) -> ProbeInput:
+    """Render the controls of one row of shuffled columns."""
+    st.caption("Each column has the value of another example, so the values no longer belong together.")
+    choose_seed("Seed", state.seed, "Another row")
     return shuffled_row(run, state.seed)
 
 
 def shuffled_row(run: Run, seed: int) -> ProbeInput:
-    """A row whose columns are shuffled among the run's examples."""
+    """Return a row whose columns are shuffled among the run's examples."""
     row = shuffle_columns(row_values(run)[:1], row_values(run), seed=seed)[0]
     note = "No prediction is correct: its values come from different examples."
     return ProbeInput(row, f"Shuffled columns of seed {seed}", note)
 
 
 def shuffled_sweep(run: Run, state: PageState) -> SweepInputs:  # noqa: ARG001
-    """Rows of shuffled columns."""
+    """Return rows of shuffled columns."""
     rows = row_values(run)
 
     def load(start: int, stop: int) -> np.ndarray:
@@ -93,11 +89,11 @@ def shuffled_sweep(run: Run, state: PageState) -> SweepInputs:  # noqa: ARG001
 
 
 def slider_range(values: np.ndarray, value: float) -> tuple[float, float, float]:
-    """The ends and the step of a slider.
+    """Return the ends and the step of a slider.
 
     Args:
-        values: (N,) of a column, beyond whose range it goes a little.
-        value: where it stands.
+        values: (N,) of a column; the slider goes a little beyond their range.
+        value: of the slider.
 
     Returns:
         Both ends, multiples of the step as long as the value lies between them, and the step, a power of ten.
@@ -113,21 +109,21 @@ def slider_range(values: np.ndarray, value: float) -> tuple[float, float, float]
 
 
 def _slider(run: Run, state: PageState, column: int, start: float) -> None:
-    """A slider for a column, and a field for an exact value; both say so where the value is not the example's own."""
-    changed = dict(state.values)
-    value = changed.get(column, start)
+    """Render a slider for a column, and a field for an exact value; the label says so where the value is changed."""
+    changes = dict(state.values)
+    value = changes.get(column, start)
     low, high, step = slider_range(row_values(run)[:, column], value)
     name = row_names(run)[column]
     label = as_markdown(name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…")
 
     def put(new: float) -> None:
-        others = {other: kept for other, kept in changed.items() if other != column}
+        others = {other: kept for other, kept in changes.items() if other != column}
         is_own = np.float32(new) == np.float32(start)
         go(values=tuple((others if is_own else {**others, column: new}).items()))
 
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.slider(
-            f":material/edit: **{label}**, was {start:.4g}" if column in changed else label,
+            f":material/edit: **{label}**, was {start:.4g}" if column in changes else label,
             low,
             high,
             step=step,
@@ -146,20 +142,20 @@ def _slider(run: Run, state: PageState, column: int, start: float) -> None:
         )
 
 
-def _order(run: Run, state: PageState) -> list[int]:
-    """The columns of the example, the most unusual first."""
+def _unusual_columns(run: Run, state: PageState) -> list[int]:
+    """Return the columns of the example, the most unusual first."""
     order: list[int] = most_unusual(usual_values(run).z(row_values(run)[state.example or 0])).tolist()
     return order
 
 
-def _changed(run: Run, state: PageState) -> dict[int, float]:
-    """The values that are not the example's own, by the number of their column."""
+def _changes(run: Run, state: PageState) -> dict[int, float]:
+    """Return the changed values by the number of their column."""
     return {column: value for column, value in state.values if column < len(run.content.columns)}
 
 
-def _row(run: Run, state: PageState) -> np.ndarray:
-    """(D,) float32: the example with what is changed of it."""
+def _edited_row(run: Run, state: PageState) -> np.ndarray:
+    """Return the example with its changed values, (D,) float32."""
     row = row_values(run)[state.example or 0].copy()
-    for column, value in _changed(run, state).items():
+    for column, value in _changes(run, state).items():
         row[column] = value
     return row

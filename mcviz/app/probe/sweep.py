@@ -1,4 +1,4 @@
-"""A sweep over many inputs of one kind: what is predicted, and how their scores compare with the run's examples."""
+"""A sweep over many inputs of one kind: their predictions, and their scores beside those of the run's examples."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,19 +29,19 @@ BLOCK = 20  # inputs that are predicted at a time; one that is stopped amid a bl
 
 @dataclass
 class Sweep:
-    """What a sweep has found so far.
+    """A sweep and its findings so far.
 
     Attributes:
-        inputs: that it goes over.
-        total: how many of them it is to have.
-        detector: tells which of them are out of distribution.
+        inputs: that are predicted.
+        total: how many of them are to be predicted.
+        detector: finds out which of them are out of distribution.
         running: whether it goes on.
         scores: name to (done,) arrays, as `Task.compute_scores` gives them.
-        standing_out: of the worst, as `Task.prominence` gives it.
         is_ood: (done,) bool, by the detector.
         correct: (done,) bool: whether the prediction is the label; never, where that is not known.
-        worst: the number, counted from 0, of the input that stands out the most; -1 while none does.
+        worst: the number, counted from 0, of the most prominent input; -1 while there is none.
         worst_content: its input.
+        prominence: of the worst, as `Task.prominence` gives it.
     """
 
     inputs: SweepInputs
@@ -51,9 +51,9 @@ class Sweep:
     scores: dict[str, np.ndarray] = field(default_factory=dict)
     is_ood: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     correct: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
-    standing_out: float = 0.0
     worst: int = -1
     worst_content: Any = None
+    prominence: float = 0.0
 
     @property
     def done(self) -> int:
@@ -73,10 +73,10 @@ class Sweep:
         task = task_of(run)
         is_ood, found = self.detector.is_ood(contents, predictions), task.compute_scores(run, predictions)
         correct = np.zeros(len(contents), bool) if labels is None else found["prediction"] == labels
-        standing_out = task.prominence(found, correct)
-        worst = int(standing_out.argmax())
-        if standing_out[worst] > self.standing_out:
-            self.standing_out = float(standing_out[worst])
+        prominence = task.prominence(found, correct)
+        worst = int(prominence.argmax())
+        if prominence[worst] > self.prominence:
+            self.prominence = float(prominence[worst])
             self.worst, self.worst_content = self.done + worst, contents[worst]
         self.scores = {
             name: np.concatenate([self.scores.get(name, values[:0]), values]) for name, values in found.items()
@@ -85,13 +85,13 @@ class Sweep:
         self.is_ood = np.concatenate([self.is_ood, is_ood])
 
 
-def show_sweep(run: Run, state: PageState, choose: Callable[[Run, PageState], SweepInputs]) -> None:
-    """The sweep's controls, its progress and what it found.
+def render_sweep(run: Run, state: PageState, choose: Callable[[Run, PageState], SweepInputs]) -> None:
+    """Render the sweep's controls, its progress and its findings.
 
     Args:
         run: whose model predicts.
         state: of the page.
-        choose: says what would be swept over now.
+        choose: returns the inputs that a new sweep would go over now.
     """
     now = choose(run, state)
     st.header(f"Many {now.kind} at once", anchor=False)
@@ -109,33 +109,31 @@ def show_sweep(run: Run, state: PageState, choose: Callable[[Run, PageState], Sw
         st.number_input("How many", 1, most, step=10, width=150, **number)
         buttons = st.empty()
     if sweep and sweep.running:
-        buttons.button("Stop the sweep", icon=":material/stop_circle:", on_click=stop)
-        carry_on(run, sweep)
+        buttons.button("Stop the sweep", icon=":material/stop_circle:", on_click=_stop)
+        _continue(run, sweep)
     with buttons.container(horizontal=True):
         if sweep and sweep.done < sweep.total and sweep.inputs.same_as(now):
-            st.button("Go on", icon=":material/resume:", on_click=go_on)
-        st.button("Run the sweep", icon=":material/grain:", on_click=start, args=(run, choose, number["key"]))
+            st.button("Go on", icon=":material/resume:", on_click=_resume)
+        st.button("Run the sweep", icon=":material/grain:", on_click=_start, args=(run, choose, number["key"]))
     if sweep and sweep.done:
-        show_findings(run, state, sweep)
+        _render_findings(run, state, sweep)
 
 
-def start(run: Run, choose: Callable[[Run, PageState], SweepInputs], count_key: str) -> None:
-    """Begin a sweep over what is chosen by now, a number that was typed just before the click included."""
+def _start(run: Run, choose: Callable[[Run, PageState], SweepInputs], count_key: str) -> None:
+    """Begin a sweep by the state of now, which also has a number that was typed just before the click."""
     session_store()["sweep"] = Sweep(choose(run, load_state(run)), widget_value(count_key))
 
 
-def stop() -> None:
-    """End the sweep; what it has found stays."""
+def _stop() -> None:
     session_store()["sweep"].running = False
 
 
-def go_on() -> None:
-    """Predict the inputs that are left as well, whatever is chosen by now."""
+def _resume() -> None:
     session_store()["sweep"].running = True
 
 
-def carry_on(run: Run, sweep: Sweep) -> None:
-    """Predict all inputs that are left; each block is kept, whatever interrupts, and an error ends the sweep."""
+def _continue(run: Run, sweep: Sweep) -> None:
+    """Predict all inputs that are left; a block that is done is kept, and an error ends the sweep."""
     bar, inputs, total = st.empty(), sweep.inputs, run.passes * sweep.total
 
     def progress(predictions: int, _: int) -> None:
@@ -166,9 +164,8 @@ def carry_on(run: Run, sweep: Sweep) -> None:
         bar.empty()
 
 
-def show_findings(run: Run, state: PageState, sweep: Sweep) -> None:
-    """What is predicted, and the scores beside the run's."""
-    found, kind = summary(run, sweep), sweep.inputs.kind
+def _render_findings(run: Run, state: PageState, sweep: Sweep) -> None:
+    found, kind = summarize(run, sweep), sweep.inputs.kind
     st.markdown(f"**{sweep.inputs.name[:1].upper()}{sweep.inputs.name[1:]}**: {as_markdown(found)}")
     left, right = st.columns([5, 3], gap="large")
     with left:
@@ -183,11 +180,10 @@ def show_findings(run: Run, state: PageState, sweep: Sweep) -> None:
         chart(figure, "sweep-scores", f"Histograms of {score.label} of this run's examples and of the {kind}. {found}")
 
 
-def summary(run: Run, sweep: Sweep) -> str:
-    """What a sweep found, in short sentences."""
+def summarize(run: Run, sweep: Sweep) -> str:
+    """Describe the findings of a sweep in short sentences."""
     found = task_of(run).describe_sweep(run, sweep)
-    alone = sweep.detector if isinstance(sweep.detector, ScoreDetector) else None
-    by = f", by {alone.score.inline_label} alone" if alone else ""
+    by = f", by {sweep.detector.score.inline_label} alone" if isinstance(sweep.detector, ScoreDetector) else ""
     found.append(f"Out of distribution{by}: {sweep.is_ood.sum():,} of {sweep.done:,}.")
     if sweep.done < sweep.total:
         found.append(f"Stopped after {sweep.done:,} of {sweep.total:,}.")

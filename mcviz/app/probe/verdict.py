@@ -1,4 +1,4 @@
-"""Whether an input looks like the examples of the open run, and what that rests on."""
+"""OOD verdicts on inputs: whether one looks like the examples of the open run, and the figures behind that."""
 
 import threading
 import time
@@ -26,24 +26,24 @@ from mcviz.measures.ood import COVERAGE, OOD_P_VALUE, OODDetector
 from mcviz.runs import Run
 
 NEARLY_NONE = 1e-9  # of a share: rounding
-LOOK = 0.2  # seconds between two looks whether it is there
+POLL = 0.2  # seconds between two looks whether it is there
 PATIENCE = 20  # seconds that the first verdicts wait for the detector; what fails is tried again after as many
-TOLD = (McvizError, ValueError, MemoryError)  # errors whose own words a visitor is told
-NONE_TO_FIT = "A detector that also looks at the activations of the network is there for classifications only."
+EXPLAINED = (McvizError, ValueError, MemoryError)  # errors whose own words are shown to a visitor
+NONE_TO_FIT = "A detector that also looks at the activations of the network exists for classifications only."
 STILL_FITTING = (
-    "The OOD detector is still being fitted to this run's examples, which happens once. It is used as soon as it is "
-    "ready and you change something."
+    "The OOD detector is still being fitted to this run's examples, which happens once. When it is ready, your next "
+    "change will use it."
 )
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a detector finds for one input.
+    """The verdict of a detector on one input.
 
     Attributes:
         is_ood: whether the input is out of distribution.
         less_usual: the share of this run's examples that look less usual, 0 to 1.
-        figures: what that rests on, as texts by their names.
+        figures: behind the verdict, as texts by their names.
         by: in Markdown, which detector it is from, where it is not the fitted one, and why; or "".
     """
 
@@ -54,13 +54,13 @@ class Verdict:
 
 
 class Detector(Protocol):
-    """Tells by the examples of a run which inputs are out of distribution."""
+    """Finds out which inputs are out of distribution, by the examples of a run."""
 
     def is_ood(self, contents: np.ndarray, predictions: np.ndarray) -> np.ndarray:
-        """(n,) bool, for n inputs with (T, n, K) predictions."""
+        """Return (n,) bool, for n inputs with (T, n, K) predictions."""
 
     def verdict(self, content: Any, predictions: np.ndarray) -> Verdict:
-        """The verdict on one input with (T, K) predictions."""
+        """Return the verdict on one input with (T, K) predictions."""
 
 
 @dataclass(frozen=True)
@@ -77,33 +77,33 @@ class ScoreDetector:
 
     @property
     def score(self) -> Score:
-        """By which it detects: high where an input is out of distribution."""
+        """The score by which it detects: high where an input is out of distribution."""
         return run_scores(self.run)[task_of(self.run).ood_score]
 
     def is_ood(self, contents: np.ndarray, predictions: np.ndarray) -> np.ndarray:  # noqa: ARG002 (passes are enough)
-        """As `Detector` says."""
-        return self._values(predictions) > self._limit()
+        """See `Detector`."""
+        return self._values(predictions) > self._limit
 
     def verdict(self, content: Any, predictions: np.ndarray) -> Verdict:  # noqa: ARG002
-        """As `Detector` says."""
+        """See `Detector`."""
         values = sorted_scores(self.run, self.score.name)
         value = float(self._values(predictions[:, None])[0])
         less_usual = 1 - float(np.searchsorted(values, value, side="right")) / len(values)
+        limit, words = self._limit, "none: too few examples to tell"
+        if np.isfinite(limit):
+            words = as_markdown(self.score.format(limit))
         figures = {
             self.score.label: as_markdown(self.score.format(value)),
             "Examples with a higher one": _share(less_usual),
-            f"Limit, passed by at most {OOD_P_VALUE:.0%} of inputs like these": self._limit_in_words(),
+            f"Limit, passed by at most {OOD_P_VALUE:.0%} of inputs like these": words,
         }
         by = f"By {self.score.inline_label} alone. {self.reason}"
-        return Verdict(value > self._limit(), less_usual, figures, by)
+        return Verdict(value > limit, less_usual, figures, by)
 
     def _values(self, predictions: np.ndarray) -> np.ndarray:
         return task_of(self.run).compute_scores(self.run, predictions)[self.score.name]
 
-    def _limit_in_words(self) -> str:
-        limit = self._limit()
-        return as_markdown(self.score.format(limit)) if np.isfinite(limit) else "none: too few examples to tell"
-
+    @property
     def _limit(self) -> float:
         return conformal_quantile(sorted_scores(self.run, self.score.name), COVERAGE)
 
@@ -123,17 +123,17 @@ class FittedDetector:
     detector: OODDetector
 
     def is_ood(self, contents: np.ndarray, predictions: np.ndarray) -> np.ndarray:
-        """As `Detector` says."""
+        """See `Detector`."""
         from mcviz.sampling.ood import ood_verdict
 
         return ood_verdict(self.detector, sampler(self.run), model_inputs(self.run, contents), predictions).is_ood
 
     def verdict(self, content: Any, predictions: np.ndarray) -> Verdict:
-        """As `Detector` says."""
+        """See `Detector`."""
         from mcviz.sampling.ood import ood_verdict
 
-        taken = model_inputs(self.run, as_batch(content))
-        found = ood_verdict(self.detector, sampler(self.run), taken, predictions[:, None])
+        model_input = model_inputs(self.run, as_batch(content))
+        found = ood_verdict(self.detector, sampler(self.run), model_input, predictions[:, None])
         figures = {
             "Examples as uncertain, by max probability": self._share_of_examples(found.p_uncertainty[0]),
             "Examples with activations as unusual for their prediction": self._share_of_examples(
@@ -145,7 +145,7 @@ class FittedDetector:
         return Verdict(bool(found.is_ood[0]), float(found.percentile[0]), figures)
 
     def _share_of_examples(self, p_value: float) -> str:
-        """The share of the examples that were fitted to, without the input itself, which a p-value counts in."""
+        """Return the share of the run's examples; a p-value also counts the input itself."""
         count = len(self.detector.unexplained)
         return _share((p_value * (count + 1) - 1) / count)
 
@@ -155,21 +155,21 @@ class Fit:
     """A detector that is being fitted.
 
     Attributes:
-        detector: it, or why there is none.
-        deadline: in seconds of `time.monotonic`, until when it is waited for.
+        detector: or the error that there is instead.
+        deadline: in seconds of `time.monotonic`, until when pages wait for it.
     """
 
     detector: Future[OODDetector] = field(default_factory=Future)
     deadline: float = field(default_factory=lambda: time.monotonic() + PATIENCE)
 
     @property
-    def stands(self) -> bool:
-        """Whether it need not be tried again: a failure is after a while, unless it is about the run's examples."""
+    def is_valid(self) -> bool:
+        """Whether it need not be tried again; most failures are after a while, not those about the run's examples."""
         failure = self.detector.exception() if self.detector.done() else None
         return failure is None or isinstance(failure, ValueError) or time.monotonic() < self.deadline
 
 
-def fit_is_over(run: Run) -> bool:
+def is_detector_ready(run: Run) -> bool:
     """Whether the detector of a run is fitted, or cannot be; the first call starts the fit.
 
     Raises:
@@ -179,7 +179,7 @@ def fit_is_over(run: Run) -> bool:
 
 
 def detector_for(run: Run) -> Detector:
-    """The fitted detector of a run, or the one by a score where there is none, or the fit failed or takes long.
+    """Return the fitted detector of a run, or one by a score where there is none, or the fit failed or takes long.
 
     Raises:
         McvizError: the run's model cannot be loaded.
@@ -191,49 +191,40 @@ def detector_for(run: Run) -> Detector:
         with st.spinner("Fitting the OOD detector to this run's examples …"):
             place = st.empty()
             while not fit.detector.done() and time.monotonic() < fit.deadline:
-                wait([fit.detector], LOOK)
+                wait([fit.detector], POLL)
                 place.empty()  # where something else is asked for by now, Streamlit ends this run here
     if not fit.detector.done():
         return ScoreDetector(run, STILL_FITTING)
     failure = fit.detector.exception()
     if failure is not None:
-        told = (refusal if isinstance(failure, TOLD) else unforeseen)(failure, PROBE.title)
-        return ScoreDetector(run, f"The OOD detector could not be fitted to this run. {told}")
+        reason = (refusal if isinstance(failure, EXPLAINED) else unforeseen)(failure, PROBE.title)
+        return ScoreDetector(run, f"The OOD detector could not be fitted to this run. {reason}")
     return FittedDetector(run, fit.detector.result())
 
 
-def show_headline(place: DeltaGenerator, run: Run, content: Any, predictions: np.ndarray) -> Verdict:
-    """What the verdict on one input means for its prediction, in a sentence.
+def render_headline(place: DeltaGenerator, run: Run, content: Any, predictions: np.ndarray) -> Verdict:
+    """Render what the verdict on one input means for its prediction, in a sentence, and return the verdict.
 
     Args:
-        place: where the sentence stands.
+        place: of the sentence.
         run: whose examples are in distribution.
         content: of the input.
         predictions: (T, K) of its passes.
     """
     with place:
         verdict = detector_for(run).verdict(content, predictions)
-        words = headline(verdict)
+        usual = less_usual_examples(verdict.less_usual)
         if verdict.is_ood:
+            words = f"**Out of distribution: treat the answer as a guess.** {usual}"
             st.warning(words, icon=":material/warning:")
         else:
+            words = f"**This looks like this run's examples, as far as can be told.** {usual}"
             st.success(words, icon=":material/check_circle:")
     return verdict
 
 
-def headline(verdict: Verdict) -> str:
-    """The verdict in a sentence or two of Markdown: how to take the prediction, and how unusual its input is."""
-    if not verdict.is_ood:
-        return (
-            f"**This looks like this run's examples, as far as can be told.** {less_usual_examples(verdict.less_usual)}"
-        )
-    if verdict.less_usual <= NEARLY_NONE:
-        return "**Out of distribution: treat the answer as a guess.** No example of this run looks as unusual as this."
-    return f"**Out of distribution: treat the answer as a guess.** {less_usual_examples(verdict.less_usual)}"
-
-
-def show_reasons(verdict: Verdict) -> None:
-    """The figures that a verdict rests on."""
+def render_reasons(verdict: Verdict) -> None:
+    """Render the figures behind a verdict."""
     st.markdown("**Does it look like this run's examples?**")
     if verdict.by:
         st.caption(verdict.by)
@@ -242,7 +233,7 @@ def show_reasons(verdict: Verdict) -> None:
 
 
 def less_usual_examples(share: float) -> str:
-    """How many of a run's examples look less usual than an input, such as "4 of 100 … look less usual."."""
+    """Describe how many of a run's examples look less usual than an input, such as "4 of 100 … look less usual."."""
     count = round(100 * share)
     if share <= NEARLY_NONE:
         return "No example of this run looks less usual."
@@ -256,8 +247,8 @@ def less_usual_examples(share: float) -> str:
     return f"{only}{count} of 100 examples of this run {look} less usual."
 
 
-def compare_scores(run: Run, predictions: np.ndarray) -> None:
-    """Every score of one input, and how many of this run's examples are less uncertain by it.
+def render_score_comparison(run: Run, predictions: np.ndarray) -> None:
+    """Render every score of one input, and how many of this run's examples are less uncertain by it.
 
     Args:
         run: whose examples the input is compared with.
@@ -275,7 +266,7 @@ def compare_scores(run: Run, predictions: np.ndarray) -> None:
     st.table(pd.DataFrame(rows, columns=["score", "value", "more uncertain than"]).set_index("score"))
 
 
-@cached_for_run(numbers_key, max_entries=2, validate=lambda fit: fit.stands)
+@cached_for_run(numbers_key, max_entries=2, validate=lambda fit: fit.is_valid)
 def _fit(run: Run) -> Fit:
     prepared = sampler(run)
     from mcviz.sampling.ood import fit_ood_detector
@@ -285,11 +276,11 @@ def _fit(run: Run) -> Fit:
     def work() -> None:
         try:
             fit.detector.set_result(fit_ood_detector(prepared, run))
-        except BaseException as error:  # noqa: BLE001 (whatever it is, whoever asks for the detector is told)
+        except BaseException as error:  # noqa: BLE001 (it is shown to whoever asks for the detector)
             fit.detector.set_exception(error)
 
     thread = threading.Thread(target=work)  # no daemon: a process that ends amid a product of OpenBLAS can hang
-    join_visit(thread)  # so that it keeps what it finds if whoever asks may
+    join_visit(thread)  # whether it may keep what it finds depends on who asked
     thread.start()
     return fit
 

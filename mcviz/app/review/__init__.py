@@ -1,1 +1,1 @@
-"""The parts of the page Review."""
+"""The parts of the page Review: its queue, decisions and results."""

@@ -9,17 +9,17 @@ import numpy as np
 BUTTONS = 10  # classes that have a key each; more are typed
 DIGITS = "0123456789"
 LETTERS = "wnmabdefghijklopqstuvxyz-+.,;"  # C and R are Streamlit's own
-ANSWERS = {"label": "l", "prediction": "p", "wrong_label": "w", "none": "n", "note": "m"}
-OF_LABELS = "label", "wrong_label"  # answers about the given label
-MOVES = {"skip": " ", "undo": "backspace", "back": "arrowleft", "forward": "arrowright"}
-SHOWN = {" ": "Space", "backspace": "⌫", "arrowleft": "←", "arrowright": "→"}
+ANSWER_KEYS = {"label": "l", "prediction": "p", "wrong_label": "w", "none": "n", "note": "m"}
+LABEL_ANSWERS = "label", "wrong_label"  # answers about the given label
+MOVE_KEYS = {"skip": " ", "undo": "backspace", "back": "arrowleft", "forward": "arrowright"}
+KEY_LABELS = {" ": "Space", "backspace": "⌫", "arrowleft": "←", "arrowright": "→"}
 PAUSE = 120  # seconds; whoever needs longer for one example was away
 RECENT = 20  # decisions that the pace is taken from
 FEWEST = 3
 
 
 def class_keys(class_names: Sequence[str]) -> dict[str, int]:
-    """The key of each of up to ten classes: the digit that is its name, or else one that is no other's name."""
+    """Return up to ten classes by their keys: the digit that is the name, or else one that is no other's name."""
     if len(class_names) > BUTTONS:
         return {}
     named = {name: index for index, name in enumerate(class_names) if len(name) == 1 and name in DIGITS}
@@ -28,44 +28,45 @@ def class_keys(class_names: Sequence[str]) -> dict[str, int]:
 
 
 def action_keys(class_names: Sequence[str]) -> dict[str, str]:
-    """The key of each of `ANSWERS`, or another one where that is the name of a class; or ""."""
+    """Return the key of each answer; another one where the usual is the name of a class, or ""."""
     taken = {name.lower() for name in class_names}
     free = [letter for letter in LETTERS if letter not in taken]
     found: dict[str, str] = {}
-    for action, usual in ANSWERS.items():
+    for action, usual in ANSWER_KEYS.items():
         left = [letter for letter in free if letter not in found.values()]
-        others = (letter for letter in left if letter not in ANSWERS.values())
+        others = (letter for letter in left if letter not in ANSWER_KEYS.values())
         found[action] = usual if usual in left else next(others, "")
     return found
 
 
 def review_keys(class_names: Sequence[str], labelled: bool) -> dict[str, str]:
-    """The key of each action; "" for none.
+    """Return the key of each action; "" for none.
 
     Args:
         class_names: C names.
         labelled: whether there are labels that can be wrong.
 
     Returns:
-        Of `class-0`, `class-1`, … or, of more than ten, of `class`, the field that one is typed in; then of `ANSWERS`
-        and `MOVES`.
+        Of `class-0`, `class-1`, … or, of more than ten, of `class`, the field that one is typed in; then of answers and
+        moves.
     """
-    others = {name: key for name, key in action_keys(class_names).items() if labelled or name not in OF_LABELS} | MOVES
+    answers = action_keys(class_names).items()
+    others = {name: key for name, key in answers if labelled or name not in LABEL_ANSWERS} | MOVE_KEYS
     taken = {*(name.lower() for name in class_names), *others.values()}
     free = (key for key in ("/", *DIGITS, *LETTERS) if key not in taken)
     classes = {f"class-{index}": key for key, index in class_keys(class_names).items()} or {"class": next(free, "")}
     return classes | others
 
 
-def key_in_words(key: str) -> str:
-    """What a key is called on the screen."""
-    return SHOWN.get(key, key.upper())
+def key_label(key: str) -> str:
+    """Return the name of a key on the screen."""
+    return KEY_LABELS.get(key, key.upper())
 
 
 def next_open(
     queue: np.ndarray, done: Collection[int], skipped: Collection[int] = (), after: int | None = None
 ) -> int | None:
-    """The example that comes next: one that is neither done nor skipped, or else one that was skipped.
+    """Return the next example: one that is neither done nor skipped, or else one that was skipped.
 
     Args:
         queue: (n,) int64 examples in their order.
@@ -85,7 +86,7 @@ def next_open(
 
 
 def pace(times: Collection[datetime]) -> float | None:
-    """Decisions a minute, by the latest ones without pauses; None while there are too few."""
+    """Return decisions a minute, by the latest ones without pauses; None while there are too few."""
     recent = sorted(times)[-RECENT - 1 :]
     seconds = [(later - earlier).total_seconds() for earlier, later in pairwise(recent)]
     worked = [each for each in seconds if each <= PAUSE]

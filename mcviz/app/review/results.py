@@ -1,4 +1,4 @@
-"""What came of reviewing: figures, disagreements, and files to take away and bring in."""
+"""The results of reviewing: figures, disagreements, exports and an import."""
 
 from collections.abc import Callable
 from functools import partial
@@ -35,35 +35,36 @@ EXPORTS: dict[str, tuple[str, str, Callable[[Run, ReviewSummary], bytes]]] = {
 }
 
 
-def results(run: Run, reviews: Reviews) -> None:
-    """The second part of the page."""
+def render_results(run: Run, reviews: Reviews) -> None:
+    """Render the results of all reviewers, and files to export and import."""
     known = summarise_reviews(run, reviews.rows())
     found = compute_outcome(run, known)
     if not known.decisions:
         st.info("Nothing is decided yet.", icon=":material/inbox:")
     else:
-        _cards(run, found)
+        _render_cards(run, found)
         left, right = st.columns(2, gap="large")
         with left:
-            _classes(run, found)
+            _render_classes(run, found)
         with right:
-            _reviewers(run, known)
-        _exports(run, known)
+            _render_reviewers(run, known)
+        _render_exports(run, known)
     if known.foreign:
         st.caption(
-            f"{counted(known.foreign, 'decision')} of another run over the same examples, with other classes or "
-            "labels, are left out."
+            f"Without {counted(known.foreign, 'decision')} of another run over the same examples, with other classes "
+            "or labels."
         )
     if may_write():
-        _import(run, reviews, known)
+        with st.expander("Label Studio: import its JSON, set up a project there"):
+            _render_import(run, reviews, known)
 
 
-def _cards(run: Run, found: Outcome) -> None:
+def _render_cards(run: Run, found: Outcome) -> None:
     errors = f"{found.label_errors.sum():,}" if run.labels is not None else "–"
     before = f"{_share(found.accuracy_before)} before" if run.labels is not None else "of those with a class"
     shown = (
         ("Decided", f"{found.settled.sum():,}", f"of {counted(len(run), 'example')}; {found.disagreements:,} disputed"),
-        ("Label errors found", errors, "by all their reviewers"),
+        ("Label errors found", errors, "as all their reviewers say"),
         ("Labels confirmed", _share(found.agreement_with_labels), "of those that reviewers agree about"),
         ("Model confirmed", _share(found.agreement_with_model), "of those that were given a class"),
         ("Accuracy", _share(found.accuracy_after), before),
@@ -77,7 +78,7 @@ def _share(value: float | None) -> str:
     return "–" if value is None else percent(value, 2)
 
 
-def _classes(run: Run, found: Outcome) -> None:
+def _render_classes(run: Run, found: Outcome) -> None:
     st.header("Classes", anchor=False)
     rows = found.classes.assign(gain=found.classes["after"] - found.classes["before"])
     touched = rows[
@@ -95,7 +96,7 @@ def _classes(run: Run, found: Outcome) -> None:
     )
 
 
-def _reviewers(run: Run, known: ReviewSummary) -> None:
+def _render_reviewers(run: Run, known: ReviewSummary) -> None:
     st.header("Reviewers", anchor=False)
     for each in known.agreements():
         one, other = all_as_markdown(each.reviewers)
@@ -121,7 +122,7 @@ def _reviewers(run: Run, known: ReviewSummary) -> None:
     )
 
 
-def _exports(run: Run, known: ReviewSummary) -> None:
+def _render_exports(run: Run, known: ReviewSummary) -> None:
     with st.container(horizontal=True, gap="small"):
         for ending, (label, mime, make) in EXPORTS.items():
             st.download_button(
@@ -130,17 +131,7 @@ def _exports(run: Run, known: ReviewSummary) -> None:
             )  # fmt: skip
 
 
-def _import(run: Run, reviews: Reviews, known: ReviewSummary) -> None:
-    with st.expander("Label Studio: import its JSON, set up a project there"):
-        _import_form(run, reviews, known)
-        st.markdown(
-            "A project of Label Studio shows what is exported here with this labelling interface: Settings → Labeling "
-            "Interface → Code."
-        )
-        st.code(label_studio_setup(run), language="xml")
-
-
-def _import_form(run: Run, reviews: Reviews, known: ReviewSummary) -> None:
+def _render_import(run: Run, reviews: Reviews, known: ReviewSummary) -> None:
     with st.form("label-studio", border=False, clear_on_submit=True):
         file = st.file_uploader("Annotations with choices, as Label Studio exports them in JSON", type="json")
         if st.form_submit_button("Import", icon=":material/upload:") and file is not None:
@@ -153,3 +144,8 @@ def _import_form(run: Run, reviews: Reviews, known: ReviewSummary) -> None:
             else:
                 st.toast(as_markdown(f"{counted(len(added), 'line')} of {len(entries):,} were new."))
                 st.rerun()
+    st.markdown(
+        "To see the exported JSON in a project of Label Studio, paste this labelling interface there, under Settings → "
+        "Labeling Interface → Code."
+    )
+    st.code(label_studio_setup(run), language="xml")

@@ -9,7 +9,7 @@ import streamlit as st
 
 from mcviz.app.navigation import RUNS, UNCERTAIN
 from mcviz.app.resources import open_cached_run, run_scores, table
-from mcviz.app.runs.jobs import HIGHEST_SEED, act, buttons, here, job_shown, live
+from mcviz.app.runs.jobs import HIGHEST_SEED, change_jobs, open_jobs, render_buttons, render_job, render_live_jobs
 from mcviz.app.selection import Selection
 from mcviz.app.wording import counted, extremes
 from mcviz.errors import McvizError
@@ -36,16 +36,16 @@ def again_in_popover(selection: Selection) -> None:
     if count < FEWEST:
         st.caption(f"Select {FEWEST} examples at least.")
         return
-    is_open = any(each.is_open for each in here().found(partial(_is_of, selection)))
+    is_open = any(each.is_open for each in open_jobs().found(partial(_is_of, selection)))
     st.button(
-        "Sample these again", icon=":material/replay:", key="again", on_click=act, disabled=is_open,
+        "Sample these again", icon=":material/replay:", key="again", on_click=change_jobs, disabled=is_open,
         args=(partial(_start, selection),),
     )  # fmt: skip
 
 
 def again_shown(selection: Selection) -> None:
     """How far the sampling of this very selection is, or what came of it; nothing where it was not sampled again."""
-    live(UNCERTAIN.title, partial(_is_of, selection), partial(_shown, selection))
+    render_live_jobs(UNCERTAIN.title, partial(_is_of, selection), partial(_shown, selection))
 
 
 def can_be_held_against(run: Run) -> bool:
@@ -56,9 +56,9 @@ def can_be_held_against(run: Run) -> bool:
 def _shown(selection: Selection, found: FoundJob) -> None:
     if found.state == "finished":
         _result(selection, found)
-        buttons(found, linked=False)
+        render_buttons(found, linked=False)
     else:
-        job_shown(found, linked=False)
+        render_job(found, linked=False)
 
 
 def _start(selection: Selection, jobs: Jobs) -> None:
@@ -87,7 +87,7 @@ def _result(selection: Selection, found: FoundJob) -> None:
     """Whether the ranking holds: in a sentence, by every score, and example by example."""
     examples, run = np.sort(selection.examples), selection.run
     try:
-        again = open_cached_run(here().run_of(found.job))
+        again = open_cached_run(open_jobs().run_of(found.job))
         fresh = again.scores()
     except McvizError:
         st.error("What was sampled is not there any more. Take it off the list, and sample again.")

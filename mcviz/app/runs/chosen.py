@@ -10,8 +10,8 @@ import streamlit as st
 from mcviz.app.failures import hide_folders, refusal
 from mcviz.app.navigation import COMPARE, OVERVIEW, RUNS, choose_run
 from mcviz.app.resources import open_cached_run
-from mcviz.app.runs.jobs import MOST_PASSES, act
-from mcviz.app.runs.verifying import verifying
+from mcviz.app.runs.jobs import MOST_PASSES, change_jobs
+from mcviz.app.runs.verification import render_verification
 from mcviz.app.runs.words import describe_manifest, describe_quality
 from mcviz.app.session import session_store, widget_value
 from mcviz.app.state import address, go_to_run
@@ -56,7 +56,7 @@ def render_run(run: ListedRun, path: Path, names: Collection[str]) -> None:
     _render_outcome()
     _render_state(run)
     if run.state == "finished":
-        verifying(run, path, verify)
+        render_verification(run, path, verify)
     if may_change and session_store().get(ASKED) == run.name:
         _render_removal(run, path, next((name for name in names if name != run.name), ""))
     if run.manifest is not None:
@@ -104,7 +104,7 @@ def _render_growth(run: Run) -> None:
             options = format_arguments(options_of_more(run, seed=seed, passes=wanted))
             jobs.add("sample", options, run.name, f"{run.name}: {run.passes:,} to {wanted:,} passes")
 
-        st.button("Add passes", icon=":material/add:", key="more-passes", on_click=act, args=(start,))
+        st.button("Add passes", icon=":material/add:", key="more-passes", on_click=change_jobs, args=(start,))
 
 
 def _render_rename(run: ListedRun, path: Path) -> None:

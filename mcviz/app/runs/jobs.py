@@ -1,4 +1,4 @@
-"""Jobs as the page shows them: how far each is, what it has found so far, and what can be done with it."""
+"""Jobs on a page: the state, the progress and the first findings of each, and buttons to change it."""
 
 import time
 from collections.abc import Callable
@@ -25,7 +25,7 @@ from mcviz.text import format_duration, one_line
 
 SECONDS = 1.0  # between two looks
 MOST_PASSES, HIGHEST_SEED = 1_000_000, 2**32 - 1  # that a page asks for
-TROUBLE = "jobs-trouble"  # what could not be done, of the session
+TROUBLE = "jobs-trouble"  # of the session: the error of the last change
 STATES: dict[State, tuple[str, Any, str]] = {
     "queued": ("waits for its turn", "grey", ":material/schedule:"),
     "starting": ("loads model and data", "blue", ":material/hourglass_top:"),
@@ -35,90 +35,91 @@ STATES: dict[State, tuple[str, Any, str]] = {
     "stopping": ("is being stopped", "orange", ":material/stop_circle:"),
     "finished": ("finished", "green", ":material/check_circle:"),
     "failed": ("failed", "red", ":material/error:"),
-    "died": ("ended before its time", "red", ":material/error:"),
+    "died": ("ended unexpectedly", "red", ":material/error:"),
 }
 
 
-def here() -> Jobs:
-    """The jobs of the runs that are shown."""
+def open_jobs() -> Jobs:
+    """Return the jobs of the runs that are shown."""
     return Jobs(cache_folder())
 
 
-def act(what: Callable[[Jobs], object]) -> None:
-    """Change something about jobs, in a callback; where that cannot be done, it is said on the page."""
+def change_jobs(change: Callable[[Jobs], object]) -> None:
+    """Change something about jobs, in a callback; the page shows the error where that fails."""
     mark_dirty()
     try:
-        what(here())
+        change(open_jobs())
     except McvizError as error:
         session_store()[TROUBLE] = error
 
 
-def trouble_shown(page: str) -> None:
-    """What could not be done just now."""
+def _render_last_error(page: str) -> None:
     if (error := session_store().pop(TROUBLE, None)) is not None:
         st.error(refusal(error, page), icon=":material/error:")
 
 
-def jobs_shown(page: str) -> None:
-    """All jobs that make runs, and those that are damaged; nothing where there is none."""
+def render_jobs(page: str) -> None:
+    """Render all jobs that make runs, and errors about damaged ones; nothing where there is none."""
     with show_failures(page):
-        for message in here().damaged():
-            _trouble(f"A job was left alone. {message}")
-    live(page, lambda job: job.kind != "check", job_shown, "Jobs")
+        for message in open_jobs().damaged():
+            _render_error(f"A job is damaged, and nothing of it was changed. {message}")
+    render_live_jobs(page, lambda job: job.kind != "check", render_job, "Jobs")
 
 
-def live(page: str, looked_for: Callable[[Job], bool], draw: Callable[[FoundJob], None], heading: str = "") -> None:
-    """Some of the jobs, looked at again and again while something about one may change by itself.
+def render_live_jobs(
+    page: str, matches: Callable[[Job], bool], render: Callable[[FoundJob], None], heading: str = ""
+) -> None:
+    """Render some of the jobs, again and again while one may change by itself.
 
     Args:
         page: the title of the page.
-        looked_for: which jobs.
-        draw: draws one.
+        matches: whether a job is one of them.
+        render: renders one.
         heading: above them, where there is one.
     """
-    trouble_shown(page)
+    _render_last_error(page)
     with show_failures(page):
-        found = here().found(looked_for)
+        found = open_jobs().found(matches)
         if not found:
             return
         if heading:
             st.header(heading, anchor=False)
         is_open = any(each.is_open for each in found)
 
-        def looked() -> None:
-            trouble_shown(page)
+        def render_now() -> None:
+            _render_last_error(page)
             with show_failures(page):
-                here().tend()
+                open_jobs().tend()
             with show_failures(page):
-                now = here().found(looked_for)
+                now = open_jobs().found(matches)
                 if not now or is_open != any(each.is_open for each in now):
                     st.rerun()  # there may be another run, and another need to look again
                 for each in now:
                     with st.container(border=True, key=f"job-{each.job.id}"), show_failures(page):
-                        draw(each)
+                        render(each)
 
-        st.fragment(looked, run_every=SECONDS if is_open else None)()
+        st.fragment(render_now, run_every=SECONDS if is_open else None)()
 
 
-def job_shown(found: FoundJob, *, linked: bool = True) -> None:
-    """One job: its name, how far it is, what it found so far, and its buttons; see `buttons`."""
+def render_job(found: FoundJob, *, linked: bool = True) -> None:
+    """Render one job: its name, progress, first findings and buttons; see `render_buttons`."""
     words, colour, icon = STATES[found.state]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{as_markdown(found.job.title)}**", width="content")
         st.badge(words, icon=icon, color=colour)
     if found.message:
-        _trouble(found.message)
+        _render_error(found.message)
     if found.progress is not None and found.progress.total:
         _render_progress(found, found.progress)
     if found.progress is not None and found.job.kind == "sample":
-        _found_so_far(found.job.id, found.progress)
+        _render_findings(found.job.id, found.progress)
     if may_write():
-        buttons(found, linked=linked)
+        render_buttons(found, linked=linked)
     elif found.job.kind == "sample" and _finished_passes(found):
         _open_button(found)
 
 
-def _trouble(message: str) -> None:
+def _render_error(message: str) -> None:
     st.error(as_markdown(hide_folders(without_folders(message))), icon=":material/error:")
 
 
@@ -131,8 +132,8 @@ def _render_progress(found: FoundJob, progress: Progress) -> None:
     st.progress(min(1.0, progress.done / progress.total), words)
 
 
-def buttons(found: FoundJob, *, linked: bool = True) -> None:
-    """What can be done with a job in its state.
+def render_buttons(found: FoundJob, *, linked: bool = True) -> None:
+    """Render the buttons that change a job in its state.
 
     Args:
         found: the job.
@@ -147,28 +148,26 @@ def buttons(found: FoundJob, *, linked: bool = True) -> None:
         if found.job.kind == "sample" and _finished_passes(found):
             _open_button(found)
         if linked and found.job.address:
-            label = "Open what came of it" if state == "finished" else "Open the selection"
+            label = "Open the result" if state == "finished" else "Open the selection"
             st.page_link(UNCERTAIN.script, label=label, icon=":material/open_in_new:", query_params=found.job.address)
         if state == "finished":
             label = "Take off the list" if linked else "Close"
             _button(label, ":material/done:", f"forget-{name}", lambda jobs: jobs.forget(name))
         elif state != "stopping":
             with st.popover("Stop", icon=":material/stop:"):
-                st.markdown(_what_goes(found))
+                st.markdown(_describe_loss(found))
                 _button("Stop it", ":material/delete:", f"stop-{name}", lambda jobs: jobs.stop(name))
 
 
-def _button(label: str, icon: str, key: str, what: Callable[[Jobs], object]) -> None:
-    st.button(label, icon=icon, key=key, on_click=act, args=(what,))
+def _button(label: str, icon: str, key: str, change: Callable[[Jobs], object]) -> None:
+    st.button(label, icon=icon, key=key, on_click=change_jobs, args=(change,))
 
 
-def _what_goes(found: FoundJob) -> str:
-    passes = _finished_passes(found)
-    if found.job.kind == "again":
-        return "What it has sampled goes."
-    if passes:
-        return f"The run keeps the {counted(passes, 'pass')} that are finished; what was sampled beyond them goes."
-    return f"What it has sampled goes. {'To keep it, pause instead.' if found.is_open else ''}"
+def _describe_loss(found: FoundJob) -> str:
+    if found.job.kind != "again" and (passes := _finished_passes(found)):
+        return f"The run keeps its {counted(passes, 'finished pass')}. Later passes are deleted."
+    pause = " To keep them, pause instead." if found.job.kind != "again" and found.is_open else ""
+    return f"The passes that it has sampled are deleted.{pause}"
 
 
 def _open_button(found: FoundJob) -> None:
@@ -179,14 +178,14 @@ def _open_button(found: FoundJob) -> None:
 
 def _finished_passes(found: FoundJob) -> int:
     try:
-        manifest = read_manifest(folder_at(here().run_of(found.job)))
+        manifest = read_manifest(folder_at(open_jobs().run_of(found.job)))
     except McvizError:
         return 0
     return manifest.passes if manifest.state == "finished" else 0
 
 
-def _found_so_far(job: str, progress: Progress) -> None:
-    """How good the ensemble is, and its most uncertain examples."""
+def _render_findings(job: str, progress: Progress) -> None:
+    """Render the quality of the ensemble, and its most uncertain examples."""
     if not progress.top:
         return
     seen = f"of the first {progress.seen:,}" if progress.seen < progress.examples else f"of all {progress.examples:,}"
@@ -195,33 +194,25 @@ def _found_so_far(job: str, progress: Progress) -> None:
     st.markdown(f"**{as_markdown(quality)}**{passes}. The most uncertain ones so far:")
     st.dataframe(
         _table(progress), hide_index=True, key=f"top-{job}", row_height=44, height="content",
-        column_config={"shown": st.column_config.ImageColumn("", width="small")} if _are_pictures(progress) else None,
+        column_config={"shown": st.column_config.ImageColumn("", width="small")},
     )  # fmt: skip
 
 
-def _are_pictures(progress: Progress) -> bool:
-    return all(each.shown.startswith("data:") for each in progress.top)
-
-
 def _table(progress: Progress) -> pd.DataFrame:
-    score = TASKS[progress.task].scores[progress.score]
+    score, top = TASKS[progress.task].scores[progress.score], progress.top
 
-    def predicted(value: float | None) -> str:
+    def in_words(value: float | None) -> str:
         if value is None:
             return ""
         return one_line(progress.names[int(value)]) if progress.names else quantity(value, progress.unit)
 
-    rows = []
-    for each in progress.top:
-        rows.append(
-            {
-                **({"shown": each.shown} if _are_pictures(progress) else {}),
-                "example": one_line(each.id) or str(each.example),
-                **({"text": one_line(each.shown)} if each.shown and not _are_pictures(progress) else {}),
-                **({} if each.label is None else {"label": predicted(each.label)}),
-                "predicted": predicted(each.prediction),
-                score.label: score.format(each.score, progress.unit),
-                "passes": each.passes,
-            }
-        )
-    return pd.DataFrame(rows)
+    columns = {"example": [one_line(each.id) or str(each.example) for each in top]}
+    if all(each.shown.startswith("data:") for each in top):
+        columns = {"shown": [each.shown for each in top], **columns}
+    elif any(each.shown for each in top):
+        columns["text"] = [one_line(each.shown) for each in top]
+    if any(each.label is not None for each in top):
+        columns["label"] = [in_words(each.label) for each in top]
+    columns["predicted"] = [in_words(each.prediction) for each in top]
+    columns[score.label] = [score.format(each.score, progress.unit) for each in top]
+    return pd.DataFrame({**columns, "passes": [each.passes for each in top]})

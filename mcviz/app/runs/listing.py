@@ -1,4 +1,4 @@
-"""The table of the runs that are there."""
+"""The table of all runs."""
 
 import hashlib
 from collections.abc import Sequence
@@ -21,25 +21,25 @@ COLUMNS = {
 }
 
 
-def listing(runs: Sequence[ListedRun], name: str, folder: str) -> None:
-    """Every run in a row; the one that is clicked is opened.
+def render_runs(runs: Sequence[ListedRun], name: str, folder: str) -> None:
+    """Render a row for each run; a click on one opens it.
 
     Args:
-        runs: that are there.
+        runs: all of them.
         name: of the one that is open.
-        folder: that they are in, unless they came with mcviz, as visitors may know it.
+        folder: of the runs, unless they came with mcviz, as visitors may know it.
     """
     whole = format_bytes(sum(run.bytes for run in runs))
     place = "that came with mcviz" if all(run.is_shipped for run in runs) else f"in **{as_markdown(folder)}**"
-    st.caption(f"{counted(len(runs), 'run')} {place}, {whole}. Click one to see more of it.")
+    st.caption(f"{counted(len(runs), 'run')} {place}, {whole}. Click one to see its details.")
     names = [run.name for run in runs]
     key = f"runs-{hashlib.sha256(repr(names).encode()).hexdigest()[:16]}"  # of other runs, a row stands for another one
-    shown = [names.index(name)] if name in names else []
-    wanted = {"rows": shown, "columns": [], "cells": []}
+    open_rows = [names.index(name)] if name in names else []
+    wanted = {"rows": open_rows, "columns": [], "cells": []}
     if key not in st.session_state or st.session_state[key]["selection"] != wanted:
         st.session_state[key] = {"selection": wanted}
 
-    def chosen() -> None:
+    def open_row() -> None:
         selection = widget_value(key)["selection"]
         rows = [row for row, _ in selection["cells"]] or selection["rows"]
         if rows:
@@ -49,7 +49,7 @@ def listing(runs: Sequence[ListedRun], name: str, folder: str) -> None:
         _table(runs),
         key=key,
         hide_index=True,
-        on_select=chosen,
+        on_select=open_row,
         selection_mode=("single-row", "single-cell"),
         column_config=COLUMNS,
         placeholder="",

@@ -16,7 +16,7 @@ from mcviz.app.filters import Filters
 from mcviz.app.navigation import UNCERTAIN, link_to, load_state
 from mcviz.app.places import DATA, MODELS, folders
 from mcviz.app.resources import open_cached_run, run_paths
-from mcviz.app.runs.jobs import HIGHEST_SEED, MOST_PASSES, SECONDS, act, here
+from mcviz.app.runs.jobs import HIGHEST_SEED, MOST_PASSES, SECONDS, change_jobs, open_jobs
 from mcviz.app.runs.sources import Source, data_sets, models, without_folders
 from mcviz.app.selection import select
 from mcviz.app.session import session_store
@@ -109,7 +109,7 @@ def new_run(page: str) -> None:
     name = _name(wanted)
     st.button(
         "Check", icon=":material/fact_check:", key="new-run-check-button",
-        on_click=act, args=(partial(_check, wanted),),
+        on_click=change_jobs, args=(partial(_check, wanted),),
         help="Sees whether model and data fit, and what the passes will take",
     )  # fmt: skip
     _checked(page, wanted, name)
@@ -239,7 +239,11 @@ def _name(wanted: Wanted) -> str:
 
 def _free(base: str) -> str:
     base = re.sub(r"[^\w.-]+", "-", base).strip("-.")[:80] or "run"
-    taken = {REVIEWS, *(path.name for path in cache_folder().glob("*")), *(each.job.run for each in here().found())}
+    taken = {
+        REVIEWS,
+        *(path.name for path in cache_folder().glob("*")),
+        *(each.job.run for each in open_jobs().found()),
+    }
     names = (base if number == 1 else f"{base}-{number}" for number in range(1, len(taken) + 2))
     return next(name for name in names if name not in taken)
 
@@ -273,7 +277,7 @@ def _checked(page: str, wanted: Wanted, name: str) -> None:
 
 def _find_check() -> FoundJob | None:
     try:
-        return here().find(session_store()[CHECK]) if CHECK in session_store() else None
+        return open_jobs().find(session_store()[CHECK]) if CHECK in session_store() else None
     except McvizError:
         return None
 
@@ -284,7 +288,7 @@ def _findings(page: str, wanted: Wanted, name: str, was_open: bool) -> None:
         if found is None:  # the sampling was started, and stands among the jobs
             st.rerun()
         if found.is_open:
-            here().tend()
+            open_jobs().tend()
             st.info("Model and data are being looked at. That takes some seconds.", icon=":material/hourglass_top:")
             return
         if was_open:
@@ -295,7 +299,7 @@ def _findings(page: str, wanted: Wanted, name: str, was_open: bool) -> None:
             return
         _findings_table(found.progress)
         st.button(
-            "Start sampling", type="primary", icon=":material/play_arrow:", key="new-run-start", on_click=act,
+            "Start sampling", type="primary", icon=":material/play_arrow:", key="new-run-start", on_click=change_jobs,
             args=(partial(_start, wanted, name),),
         )  # fmt: skip
 

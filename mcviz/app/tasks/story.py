@@ -11,7 +11,7 @@ from mcviz.app.components.example import render_example
 from mcviz.app.inputs import as_batch
 from mcviz.app.kinds import kind_of
 from mcviz.app.needs import has, missing
-from mcviz.app.probe.predicting import predict
+from mcviz.app.probe.predictions import predict
 from mcviz.app.wording import counted
 from mcviz.figures import mistakes_by_reviewed
 from mcviz.measures import percent

@@ -21,8 +21,7 @@ from mcviz.app.selection import LABEL_ERRORS, Selection, filter_mask, select
 from mcviz.app.session import queue_toast, session_store, widget_value
 from mcviz.app.state import ORDERS, PageState, change_filters, go, page_url
 from mcviz.app.tasks import task_of
-from mcviz.app.trust.labelling import what_to_label_next
-from mcviz.app.trust.referring import refer_in_popover
+from mcviz.app.trust.referral import render_acquisition, render_referral_popover
 from mcviz.app.wording import as_markdown, counted, extremes
 from mcviz.measures import Score
 from mcviz.permission import may_write
@@ -46,7 +45,7 @@ def render_filter_bar(run: Run, state: PageState) -> Selection:
             _render_find(run)
         _render_popover("Filters", ":material/filter_list:", lambda: _render_filters(run, state.filters))
         if has(run, "labels") and has(run, "classes") and len(run) > 1:
-            _render_popover("Refer", ":material/person_search:", lambda: refer_in_popover(run, state))
+            _render_popover("Refer", ":material/person_search:", lambda: render_referral_popover(run, state))
         with st.popover("Export", icon=":material/download:"):
             _render_exports(selection)
         if has(run, "classes"):
@@ -168,4 +167,4 @@ def _render_exports(selection: Selection) -> None:
         )
     if has(selection.run, "classes"):
         st.divider()
-        what_to_label_next(selection.run)
+        render_acquisition(selection.run)

@@ -52,7 +52,7 @@ def look_at_example(run: Run, example: int, paged: bool) -> None:
     if page != state.page:
         go(example=example, page=page)
         return
-    go(example=example, parts=(PANEL, LINKS))
+    go(example=example, parts=(LINKS, PANEL))  # a link must not lead to the example before while the panel is rendered
 
 
 def tick_examples(examples: tuple[int, ...]) -> None:
@@ -156,7 +156,7 @@ def _handle_request(run: Run, paged: bool, asked: Any) -> None:
             session_store()[HOVERED] = example
             rerun_fragments(POINTS)
         case "close":
-            go(example=None, parts=(PANEL, LINKS))
+            go(example=None, parts=(LINKS, PANEL))
         case "range":
             wanted = [each for each in asked.get("examples", ()) if _is_example(run, each)]
             tick_examples(add_examples(state.ticked, wanted))

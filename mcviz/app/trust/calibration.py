@@ -1,7 +1,6 @@
-"""Is the number honest? Calibration of the deterministic model, a single pass and the ensemble."""
+"""Calibration of the deterministic model, a single pass and the ensemble, in all and by group."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
 import numpy as np
@@ -22,7 +21,8 @@ from mcviz.app.columns import grouping_columns
 from mcviz.app.columns import groups as own_groups
 from mcviz.app.compared_run import ComparedRun
 from mcviz.app.components.charts import chart
-from mcviz.app.components.widgets import bind
+from mcviz.app.components.widgets import bind, choose_segment
+from mcviz.app.resources import progress_bar
 from mcviz.app.state import PageState, choose_name
 from mcviz.app.wording import as_markdown, counted
 from mcviz.figures.trust import PREDICTOR_LABELS, measures_by_passes, reliability_diagram
@@ -30,7 +30,6 @@ from mcviz.measures import SCORES, percent
 from mcviz.measures.bootstrap import Interval
 from mcviz.measures.calibration import (
     FEWEST_OF_EACH,
-    Bins,
     Calibration,
     CalibrationFigures,
     CalibrationTerms,
@@ -41,7 +40,6 @@ from mcviz.measures.calibration import (
 from mcviz.measures.groups import FEWEST_IN_GROUP, GroupTest
 from mcviz.runs import Derived, Run, load_derived, save_derived
 from mcviz.runs.columns import Groups
-from mcviz.runs.contents import Progress
 from mcviz.text import one_line
 
 NAMES = {
@@ -55,43 +53,44 @@ BINS = {"width": "of equal width", "mass": "of equally many examples"}
 MOST_GROUPS = 50
 MOST_UNCERTAIN = 100  # examples, by which rankings are compared
 TABLE_ROWS = 12
+GROUPS_READ = "groups of examples read"
 HEIGHT = 460  # pixels
 
 
-def honesty(run: Run, state: PageState) -> None:
-    """The first half of the page: a verdict in words, the figures behind it, where they come from, and by group."""
+def render_calibration(run: Run, state: PageState) -> None:
+    """Render a verdict in words, the figures behind it, the reliability diagram, and the figures by group."""
     found = _calibration(run)
-    compared = run.change if isinstance(run, ComparedRun) else None  # follows from what is correct
-    columns = {name: _members(run, name) for name in _offered(run) if name != compared}
+    compared = run.change if isinstance(run, ComparedRun) else None  # follows from the mistakes
+    columns = {name: _load_groups(run, name) for name in _group_columns(run) if name != compared}
     tests = _tests(run, columns)
     verdict, *others = verdict_sentences(run, found, tests, columns, as_markdown)
     st.markdown("\n".join([verdict, "", *(f"- {other}" for other in others)]))
-    _figures_table(found)
+    _render_figures(found)
     fewest = f"{FEWEST_OF_EACH} mistakes and {FEWEST_OF_EACH} correct predictions"
     enough = has_enough_mistakes(*found.predictors.values())
-    least = "" if enough else f" NLL and Brier score have one from {fewest} on."
+    least = "" if enough else f" NLL and Brier score have one only from {fewest} on."
     st.caption(
-        f"In brackets 95% intervals.{least} Beside an ECE stands what a calibrated model stays below, by chance, 99 "
-        "times in 100. For the NLL, probabilities are clipped at half a step of storage, since a stored 0 would make "
-        f"it infinite. Each half of the labels sets the temperature of the other half."
+        f"In brackets 95% intervals.{least} Chance: a calibrated model has a lower ECE 99 times in 100. For the NLL, "
+        "probabilities are clipped at half a step of storage, since a stored 0 would make it infinite. The temperature "
+        "of each half of the examples is fitted to the labels of the other half."
     )
     left, right = st.columns(2, gap="large")
     with left:
-        _reliability(found, state)
+        _render_reliability(found, state)
     with right:
-        _groups(run, tests, state)
+        _render_groups(run, tests, state)
 
 
-def enough_passes(run: Run, state: PageState) -> None:
-    """How the figures and the ranking change as passes are added."""
+def render_convergence(run: Run, state: PageState) -> None:
+    """Render how the figures and the ranking change as passes are added."""
     score = state.score if not SCORES[state.score].needs_labels else "max_probability"
     found = _convergence(run, score)
     settled = found.enough < run.passes
     steps = "0.05 points of accuracy, 0.001 nats of NLL and 0.1 points of ECE"
     sentences = [
-        f"From {counted(found.enough, 'pass')} on, more passes change less than {steps}."
+        f"From {counted(found.enough, 'pass')} on, more passes change the figures by less than {steps}."
         if settled
-        else f"The figures still move by more than {steps} up to the last of the {counted(run.passes, 'pass')}."
+        else f"The figures still change by more than {steps} up to the last of the {counted(run.passes, 'pass')}."
     ]
     values = {"accuracy": found.accuracy, "NLL, nats": found.nll, "ECE": found.ece}
     if run.passes > 1 and len(run) > MOST_UNCERTAIN:  # of fewer, both halves name all
@@ -109,74 +108,68 @@ def enough_passes(run: Run, state: PageState) -> None:
     )
 
 
-def _figures_table(found: Calibration) -> None:
+def _render_figures(found: Calibration) -> None:
     rows = {NAMES[way]: _row(found.figures[way]) for way in NAMES if way in found.figures}
     for way, difference in found.differences.items():
         if way in PREDICTOR_LABELS:
-            rows[f"ensemble − {PREDICTOR_LABELS[way]}"] = _row(difference, signed=True)
+            rows[f"ensemble − {PREDICTOR_LABELS[way]}"] = _row(difference, "+")
     with st.container(key="figures"):
         st.table(pd.DataFrame.from_dict(rows, orient="index").rename_axis("prediction by"))
 
 
-def _row(of: CalibrationFigures, signed: bool = False) -> dict[str, str]:
-    sign = "+" if signed else ""
+def _row(figures: CalibrationFigures, sign: str = "") -> dict[str, str]:
     return {
-        "accuracy": _percent(of.accuracy, sign),
-        "NLL, nats": of.nll.format(f"{{:{sign}.4f}}".format),
-        "Brier score": of.brier.format(f"{{:{sign}.4f}}".format),
-        "ECE": _percent(of.ece, sign) + _by_chance(of.ece_by_chance),
-        "ECE, equal mass": _percent(of.ece_equal_mass, sign) + _by_chance(of.ece_equal_mass_by_chance),
-        "confidence − accuracy": _percent(of.overconfidence, "+"),
+        "accuracy": _percent(figures.accuracy, sign),
+        "NLL, nats": figures.nll.format(f"{{:{sign}.4f}}".format),
+        "Brier score": figures.brier.format(f"{{:{sign}.4f}}".format),
+        "ECE": _percent(figures.ece, sign, figures.ece_by_chance),
+        "ECE, equal mass": _percent(figures.ece_equal_mass, sign, figures.ece_equal_mass_by_chance),
+        "confidence − accuracy": _percent(figures.overconfidence, "+"),
     }
 
 
-def _by_chance(ece: float) -> str:
-    return "" if np.isnan(ece) else f", chance {percent(ece, 2)}"
+def _percent(share: Interval, sign: str, by_chance: float = np.nan) -> str:
+    points = Interval(100 * share.value, 100 * share.low, 100 * share.high)
+    chance = "" if np.isnan(by_chance) else f", chance {percent(by_chance, 2)}"
+    return points.format(f"{{:{sign}.2f}}".format, " points" if sign else "%") + chance
 
 
-def _percent(of: Interval, sign: str) -> str:
-    points = Interval(100 * of.value, 100 * of.low, 100 * of.high)
-    unit = " points" if sign else "%"
-    return points.format(f"{{:{sign}.2f}}".format, unit)
-
-
-def _reliability(found: Calibration, state: PageState) -> None:
+def _render_reliability(found: Calibration, state: PageState) -> None:
     st.subheader("Are the probabilities calibrated?", anchor=False)
     st.caption(
         "Of the predictions with a probability of 80%, four in five should be correct. Above the dotted line the model "
         "is under-confident, below it over-confident."
     )
     bins = choose_name(state.bins, BINS)
-    st.segmented_control("Bins", list(BINS), format_func=BINS.__getitem__, required=True, **bind("bins", bins))
-    drawn = found.bins if bins == "width" else found.equal_mass_bins
+    choose_segment("Bins", "bins", bins, BINS)
+    by_way = found.bins if bins == "width" else found.equal_mass_bins
+    points = {
+        name: (by_way[way].confidence, by_way[way].accuracy, by_way[way].count)
+        for way, name in PREDICTOR_LABELS.items()
+        if way in by_way
+    }
     chart(
-        reliability_diagram({name: _points(drawn[way]) for way, name in PREDICTOR_LABELS.items() if way in drawn}),
+        reliability_diagram(points),
         "reliability",
         f"Accuracy against max probability in bins {BINS[bins]}; the table above has the ECE of each.",
     )
 
 
-def _points(bins: Bins) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return bins.confidence, bins.accuracy, bins.count
-
-
-def _offered(run: Run) -> list[str]:
-    return [*CLASS_COLUMNS, *grouping_columns(run)]
-
-
-def _groups(run: Run, tests: Sequence[GroupTest], state: PageState) -> None:
+def _render_groups(run: Run, tests: Sequence[GroupTest], state: PageState) -> None:
     st.subheader("Does a group fare worse?", anchor=False)
-    offered = _offered(run)
-    column = choose_name(state.column, offered)
-    st.selectbox("Group by", offered, format_func=one_line, width=250, **bind("column", column))
-    groups = _members(run, column)
+    columns = _group_columns(run)
+    column = choose_name(state.column, columns)
+    st.selectbox("Group by", columns, format_func=one_line, width=250, **bind("column", column))
+    groups = _load_groups(run, column)
     counts = np.bincount(groups.members, minlength=len(groups.names))
     largest = np.argsort(-counts, kind="stable")[:MOST_GROUPS]
-    kept = [int(group) for group in largest if counts[group] >= FEWEST_IN_GROUP]
-    if not kept:
-        st.info(f"No group has {FEWEST_IN_GROUP} examples, so none can be told from chance.", icon=":material/inbox:")
+    shown = [int(group) for group in largest if counts[group] >= FEWEST_IN_GROUP]
+    if not shown:
+        st.info(
+            f"No group has {FEWEST_IN_GROUP} examples, so no difference can be told from chance.",
+            icon=":material/inbox:",
+        )
         return
-    by_group = _by_group(run, column)
     beyond: dict[int, list[str]] = {}
     for test in sorted(tests, key=lambda test: test.measure):
         if test.column == column and test.is_beyond_chance:
@@ -194,15 +187,15 @@ def _groups(run: Run, tests: Sequence[GroupTest], state: PageState) -> None:
                 "its interval": _ends(each.figures["ensemble"].overconfidence),
                 "beyond chance": ", ".join(beyond.get(group, [])),
             }
-            for group, each in by_group.items()
-            if group in kept
+            for group, each in _group_calibrations(run, column).items()
+            if group in shown
         ]
     ).sort_values("accuracy", kind="stable")
     st.caption(
         "Of the ensemble, the least accurate group first, with 95% intervals. Groups of fewer than "
-        f"{FEWEST_IN_GROUP} examples are left out. Confidence less accuracy is in points: above 0 is over-confident. "
-        "Beyond chance is what a test of all groups together finds, of accuracy against the rest and of confidence; "
-        "by label of accuracy alone."
+        f"{FEWEST_IN_GROUP} examples are left out. Confidence − accuracy is in points: above 0 is over-confident. "
+        "Beyond chance: a test of all groups together finds a difference, of accuracy from the rest or of confidence "
+        "from accuracy. By label, only accuracy is tested."
     )
     st.dataframe(
         rows,
@@ -219,24 +212,28 @@ def _groups(run: Run, tests: Sequence[GroupTest], state: PageState) -> None:
     )
 
 
-def _ends(of: Interval) -> str:
-    return f"{100 * of.low:.2f} to {100 * of.high:.2f}"
+def _ends(share: Interval) -> str:
+    return f"{100 * share.low:.2f} to {100 * share.high:.2f}"
 
 
-def _members(run: Run, column: str) -> Groups:
-    """The groups of a column; the user's own are kept."""
+def _group_columns(run: Run) -> list[str]:
+    return [*CLASS_COLUMNS, *grouping_columns(run)]
+
+
+def _load_groups(run: Run, column: str) -> Groups:
+    """Return the groups of a column; those of the user's own are cached."""
     return group_by_column(run, column) if column in CLASS_COLUMNS else own_groups(run, column)
 
 
 @cached_for_run(numbers_key, max_entries=4)
-def _ways(run: Run) -> dict[str, CalibrationTerms]:
-    with _bar("Reading the passes") as progress:
+def _terms(run: Run) -> dict[str, CalibrationTerms]:
+    with progress_bar(GROUPS_READ) as progress:
         return predictors(run, progress)
 
 
 @cached_for_run(numbers_key, max_entries=4, show_spinner="Resampling the examples …")
 def _calibration(run: Run) -> Calibration:
-    return calibration(_ways(run))
+    return calibration(_terms(run))
 
 
 @cached_for_run(table_key, max_entries=4, show_spinner="Testing the groups …")
@@ -245,33 +242,20 @@ def _tests(run: Run, _columns: Mapping[str, Groups]) -> list[GroupTest]:
 
 
 @cached_for_run(table_key, max_entries=8, show_spinner="Resampling the groups …")
-def _by_group(run: Run, column: str) -> dict[int, Calibration]:
-    return calibration_by_group({"ensemble": _calibration(run).predictors["ensemble"]}, _members(run, column).members)
+def _group_calibrations(run: Run, column: str) -> dict[int, Calibration]:
+    return calibration_by_group(
+        {"ensemble": _calibration(run).predictors["ensemble"]}, _load_groups(run, column).members
+    )
 
 
 @cached_for_run(numbers_key, max_entries=16)
 def _convergence(run: Run, score: str) -> Convergence:
-    """From beside the run if it is there."""
     names = [field.name for field in fields(Convergence)]
     derived = Derived(f"convergence-{score.replace('_', '-')}", 1, dict.fromkeys(names, "float64"))
     kept = load_derived(run.path, run.digest, derived)
     if kept is not None and len({len(kept[name]) for name in names}) == 1 and kept["sizes"][-1:] == run.passes:
         return Convergence(**{**kept, "sizes": kept["sizes"].astype(np.int64)})
-    with _bar("Comparing sizes of the ensemble") as progress:
+    with progress_bar(GROUPS_READ) as progress:
         found = compute_convergence(run, score, progress)
     save_derived(run.path, run.digest, derived, {name: getattr(found, name) for name in names})
     return found
-
-
-@contextmanager
-def _bar(what: str) -> Iterator[Progress]:
-    """A progress bar while something is read; a click elsewhere stops that."""
-    bar = st.empty()
-
-    def progress(done: int, total: int) -> None:
-        bar.progress(done / total, f"{what} …")
-
-    try:
-        yield progress
-    finally:
-        bar.empty()

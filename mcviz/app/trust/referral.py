@@ -1,7 +1,6 @@
-"""Who looks at what? A budget that a person sets, what it catches and misses, and what is guaranteed."""
+"""Examples for a person: referral of the most uncertain ones, its guarantee and costs, and a list to label next."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from math import inf
 from typing import Any
 
@@ -10,19 +9,20 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.analysis.base import ranking_scores
+from mcviz.analysis.labelling import acquire
 from mcviz.analysis.referral import RunReferral, measure_prediction_sets, rank_by_all_scores, refer
 from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.components.charts import chart
 from mcviz.app.components.gallery import tiles
-from mcviz.app.components.widgets import bind
+from mcviz.app.components.widgets import bind, choose_segment
 from mcviz.app.filters import Filters
 from mcviz.app.navigation import REVIEW, UNCERTAIN, open_page
 from mcviz.app.resources import ranking, run_scores, table
 from mcviz.app.state import COVERAGES, PageState, choose_name, go
 from mcviz.app.wording import counted
+from mcviz.choices import METHODS, Method
 from mcviz.figures.trust import accuracy_against_referred
 from mcviz.measures import percent
-from mcviz.measures.bootstrap import Interval
 from mcviz.measures.conformal import SetFigures
 from mcviz.measures.referral import Costs, Referral, find_cheapest
 from mcviz.measures.selective import (
@@ -36,84 +36,55 @@ from mcviz.measures.selective import (
 )
 from mcviz.measures.units import percent_at_least
 from mcviz.runs import Run
+from mcviz.text import one_line
 
 SHOWN = 8  # examples, of those that are referred and of the mistakes that are missed
 BAND_POINTS = 41
 DETERMINISTIC = "deterministic"
 
 
-@dataclass(frozen=True)
-class Target:
-    """What a person may ask of a referral.
-
-    Attributes:
-        label: what it is called.
-        field: the parameter of `mcviz.refer`.
-        usual: its value where none was set, of N examples.
-        most: the largest one.
-        percent: whether it is set in percent.
-    """
-
-    label: str
-    field: str
-    usual: Callable[[int], float]
-    most: Callable[[int], float]
-    percent: bool
-
-
-TARGETS = {
-    "budget": Target("Budget of examples", "budget", lambda count: max(1, count // 50), float, percent=False),
-    "accuracy": Target("Accuracy of the rest, at least", "accuracy", lambda _: 0.999, lambda _: 1.0, percent=True),
-    "miss": Target("Mistakes missed, at most", "miss", lambda _: 0.1, lambda _: 1.0, percent=True),
+TARGETS = {  # labels of parameters of `mcviz.refer`
+    "budget": "Budget of examples",
+    "accuracy": "Accuracy of the rest, at least",
+    "miss": "Mistakes missed, at most",
+}
+USUAL_SHARES = {"accuracy": 0.999, "miss": 0.1}
+USUAL_BATCH = 100  # examples to label next
+METHOD_LABELS: dict[Method, str] = {
+    "bald": "BALD",
+    "power-bald": "PowerBALD",
+    "batch-bald": "BatchBALD",
+    "entropy": "entropy",
+    "random": "at random",
 }
 
 
-def referral_control(run: Run, state: PageState, beside: Callable[[], None] | None = None) -> RunReferral:
-    """The target and its value, and what stands beside them; what they refer by the score that ranks is returned."""
-    name = choose_name(state.referral, TARGETS)
-    target = TARGETS[name]
-    value = target.usual(len(run)) if state.wanted is None else min(state.wanted, target.most(len(run)))
+def choose_referral(run: Run, state: PageState, *, with_score: bool = False) -> RunReferral:
+    """Render a choice of the target of a referral, and of the score that ranks, and return the referral."""
+    name, score = choose_name(state.referral, TARGETS), _score(run, state)
+    value: float
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.segmented_control(
-            "Target",
-            list(TARGETS),
-            format_func=lambda each: TARGETS[each].label,
-            required=True,
-            **bind("referral", name, lambda new: go(referral=new, wanted=None)),
-        )
-        if target.percent:
+        choose_segment("Target", "referral", name, TARGETS, lambda new: go(referral=new, wanted=None))
+        if name in USUAL_SHARES:
+            value = USUAL_SHARES[name] if state.wanted is None else min(state.wanted, 1.0)
             st.number_input(
                 "percent", 0.0, 100.0, step=0.1, format="%.4g", width=130,
                 **bind(f"wanted-{name}", round(100 * value, 6), lambda new: go(wanted=round(new / 100, 8))),
             )  # fmt: skip
         else:
+            value = max(1, len(run) // 50) if state.wanted is None else int(min(state.wanted, len(run)))
             st.number_input(
                 "examples", 0, len(run), step=10, width=130,
-                **bind(f"wanted-{name}", int(value), lambda new: go(wanted=float(new))),
+                **bind(f"wanted-{name}", value, lambda new: go(wanted=float(new))),
             )  # fmt: skip
-        if beside is not None:
-            beside()
-    return _referral(run, _score(run, state), target.field, value if target.percent else int(value))
+        if with_score:
+            labels = {each: run_scores(run)[each].label for each in ranking_scores(run)}
+            st.selectbox("Ranked by", list(labels), format_func=labels.__getitem__, width=250, **bind("score", score))
+    return _refer(run, score, name, value)
 
 
-def _score(run: Run, state: PageState) -> str:
-    """The score that ranks, or the first of those that know no labels."""
-    return choose_name(state.score, ranking_scores(run), "max_probability")
-
-
-def _score_chooser(run: Run, state: PageState) -> None:
-    scores = run_scores(run)
-    st.selectbox(
-        "Ranked by",
-        ranking_scores(run),
-        format_func=lambda each: scores[each].label,
-        width=250,
-        **bind("score", _score(run, state)),
-    )
-
-
-def filters_of(found: RunReferral) -> Filters:
-    """What selects the examples that are referred, on Uncertain examples: a range of the score."""
+def referral_filters(found: RunReferral) -> Filters:
+    """Return the filters that select the referred examples: a range of the score."""
     if found.threshold is None:
         return Filters()
     low_is_uncertain = found.score.uncertain_when == "low"
@@ -121,9 +92,9 @@ def filters_of(found: RunReferral) -> Filters:
     return Filters().with_range(found.score.name, *ends)
 
 
-def refer_in_popover(run: Run, state: PageState) -> None:
-    """The control beside the filters of Uncertain examples; what it refers becomes the selection."""
-    found = referral_control(run, state)
+def render_referral_popover(run: Run, state: PageState) -> None:
+    """Render a referral beside the filters of Uncertain examples, with a button to select its examples."""
+    found = choose_referral(run, state)
     on = found.on_labels
     assert on is not None
     rest = "no rest" if on.accuracy_of_rest is None else f"{percent(on.accuracy_of_rest, 2)} of the rest right"
@@ -137,26 +108,51 @@ def refer_in_popover(run: Run, state: PageState) -> None:
         key="select-referred",
         disabled=len(on.referred) == 0,
         on_click=go,
-        kwargs={"filters": filters_of(found), "score": found.score.name},
+        kwargs={"filters": referral_filters(found), "score": found.score.name},
     )
 
 
-def referring(run: Run, state: PageState) -> None:
-    """The second half of the page."""
-    found = referral_control(run, state, lambda: _score_chooser(run, state))
+def render_acquisition(run: Run) -> None:
+    """Render a choice of the method and the number of examples to label next; the list is made on demand."""
+    methods = [method for method in METHODS if method != "batch-bald" or run.manifest.masks != "per_example"]
+    st.markdown("**To label next**")
+    method = st.selectbox("Method", methods, format_func=METHOD_LABELS.__getitem__, key="acquire-method")
+    batch = st.number_input("How many examples", 1, len(run), min(USUAL_BATCH, len(run)), key="acquire-batch")
+    if method == "batch-bald":
+        st.caption("BatchBALD compares the passes of all examples, which takes some seconds.")
+    st.download_button(
+        "List as CSV",
+        partial(acquisition_csv, run, method, int(batch)),
+        file_name=f"{one_line(run.name)}-to-label-{batch}.csv",
+        mime="text/csv",
+        key="acquire",
+        on_click="ignore",
+        width="stretch",
+        help="Of the whole run, whatever the filters; `mcviz acquire` writes the same.",
+    )
+
+
+def acquisition_csv(run: Run, method: Method, batch: int) -> bytes:
+    """Return the examples to label next as CSV."""
+    return acquire(run, method, batch).to_csv(index=False).encode()
+
+
+def render_referral(run: Run, state: PageState) -> None:
+    """Render a referral on Trust: its figures, its guarantee, the scores that rank, and its examples."""
+    found = choose_referral(run, state, with_score=True)
     on = found.on_labels
     assert on is not None
-    _cards(run, on)
-    _guaranteed(found)
+    _render_cards(run, on)
+    _render_guarantee(found)
     left, right = st.columns(2, gap="large")
     with left:
-        _curves(run, found, len(on.referred) / len(run))
+        _render_curves(run, found, len(on.referred) / len(run))
     with right:
-        _orders(run)
-    _examples(run, state, found, on)
+        _render_scores(run)
+    _render_examples(run, state, found, on)
 
 
-def _cards(run: Run, on: Referral) -> None:
+def _render_cards(run: Run, on: Referral) -> None:
     mistakes = on.caught + on.missed
     rest = "–" if on.accuracy_of_rest is None else percent(on.accuracy_of_rest, 2)
     shown = (
@@ -170,8 +166,8 @@ def _cards(run: Run, on: Referral) -> None:
         column.caption(meaning)
 
 
-def _guaranteed(found: RunReferral) -> None:
-    """What holds for new examples, and why that is less than what the cards say."""
+def _render_guarantee(found: RunReferral) -> None:
+    """Render the guarantee for new examples, and why it is lower than the figures on the cards."""
     given, examples = found.guarantee, found.guaranteed_examples
     if given is None or examples is None:
         st.markdown("**For new examples** nothing is guaranteed: there are too few labels, or too many mistakes.")
@@ -188,18 +184,20 @@ def _guaranteed(found: RunReferral) -> None:
     )
     if len(given.others) == len(found.run):
         st.caption(
-            "The threshold of a budget takes no labels, so all of them test it. It holds for examples drawn as these."
+            "A budget sets its threshold without labels, so all labels test it. The guarantee holds for new examples "
+            "from the same source as these."
         )
         return
     on, tested = given.on_others, counted(len(given.others), "label")
     st.caption(
-        f"The figures above are of the labels that chose their threshold, which flatters. This threshold was chosen on "
-        f"one half of the labels and tested on the other: of {tested}, {len(on.referred):,} were referred, "
-        f"{on.caught:,} of {counted(on.caught + on.missed, 'mistake')} caught. It holds for examples drawn as these."
+        "The figures above are too good for new examples, since their threshold was chosen by the same labels. This "
+        f"threshold was chosen on one half of the labels and tested on the other: of {tested}, {len(on.referred):,} "
+        f"were referred, {on.caught:,} of {counted(on.caught + on.missed, 'mistake')} caught. The guarantee holds for "
+        "new examples from the same source as these."
     )
 
 
-def _examples(run: Run, state: PageState, found: RunReferral, on: Referral) -> None:
+def _render_examples(run: Run, state: PageState, found: RunReferral, on: Referral) -> None:
     score = found.score.name
     st.markdown(f"**The first of those that go to a person** ({len(on.referred):,})")
     if len(on.referred) == 0:
@@ -208,9 +206,9 @@ def _examples(run: Run, state: PageState, found: RunReferral, on: Referral) -> N
         tiles(run, state, on.referred[:SHOWN], 1, score, key="referred")
         with st.container(horizontal=True):
             if st.button("All of them, as a selection", icon=":material/filter_list:", key="select-referred"):
-                open_page(UNCERTAIN, state, filters=filters_of(found), score=score, view="")
+                open_page(UNCERTAIN, state, filters=referral_filters(found), score=score, view="")
             if st.button("Review these", icon=REVIEW.icon, key="review-referred"):
-                open_page(REVIEW, state, filters=filters_of(found), score=score, part="")
+                open_page(REVIEW, state, filters=referral_filters(found), score=score, part="")
     order = ranking(run, score)
     left = order[~np.isin(order, on.referred)]
     missed = left[~table(run)["correct"].iloc[left].to_numpy(bool)]
@@ -222,9 +220,9 @@ def _examples(run: Run, state: PageState, found: RunReferral, on: Referral) -> N
         tiles(run, state, missed[:SHOWN], None, score, key="missed")
 
 
-def _curves(run: Run, found: RunReferral, share: float) -> None:
+def _render_curves(run: Run, found: RunReferral, share: float) -> None:
     st.subheader("What a look is worth", anchor=False)
-    names, rankings = _labels(run), _rankings(run)
+    names, rankings = _score_labels(run), _rankings(run)
     chosen, deterministic = rankings[found.score.name], rankings.get(DETERMINISTIC)
     curves = {names[found.score.name]: accuracy_of_rest(chosen)}
     if deterministic is not None:
@@ -243,9 +241,9 @@ def _curves(run: Run, found: RunReferral, share: float) -> None:
     chart(figure, "what-a-look-is-worth", f"Accuracy of the rest against the share referred, by {found.score.label}.")
 
 
-def _orders(run: Run) -> None:
+def _render_scores(run: Run) -> None:
     st.subheader("Which score finds the mistakes?", anchor=False)
-    figures, names = _selective(run), _labels(run)
+    figures, names = _selective(run), _score_labels(run)
     if not any(each.augrc.value for each in figures.values()):
         st.caption("Every prediction is correct, so there are no mistakes by which scores could be ranked.")
         return
@@ -262,19 +260,15 @@ def _orders(run: Run) -> None:
                     "score": [names[name] for name, _ in rows],
                     "AURC, ‰": [f"{1000 * each.aurc.value:.2f}" for _, each in rows],
                     "E-AURC, ‰": [f"{1000 * each.e_aurc.value:.2f}" for _, each in rows],
-                    "AUGRC, ‰": [_permille(each.augrc) for _, each in rows],
+                    "AUGRC, ‰": [each.augrc.format(lambda value: f"{1000 * value:.2f}") for _, each in rows],
                     "ties": ["yes" if each.ties_with_best else "no" for _, each in rows],
                 }
             ).set_index("score")
         )
 
 
-def _permille(of: Interval) -> str:
-    return of.format(lambda value: f"{1000 * value:.2f}")
-
-
-def costs(run: Run, state: PageState) -> None:
-    """The cheapest threshold for what a mistake and a look cost."""
+def render_costs(run: Run, state: PageState) -> None:
+    """Render the cheapest threshold for the costs of a mistake and of a look."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         mistake = st.number_input(
             "An unseen mistake costs", 0.0, 1e9, step=1.0, format="%.6g", width=200,
@@ -288,7 +282,8 @@ def costs(run: Run, state: PageState) -> None:
     looks = len(found.referral.referred)
     st.markdown(
         f"It is cheapest to look at **{looks:,}** of {counted(len(run), 'example')}, the most uncertain by "
-        f"{run_scores(run)[score].inline_label}. That saves **{found.saved:,.6g}** against the cheaper of none and all."
+        f"{run_scores(run)[score].inline_label}. That saves **{found.saved:,.6g}** against looking at none or at all, "
+        "whichever is cheaper."
     )
     st.table(
         pd.DataFrame(
@@ -303,18 +298,13 @@ def costs(run: Run, state: PageState) -> None:
         st.rerun()
 
 
-def prediction_sets(run: Run, state: PageState) -> None:
-    """How large a set of classes has to be to hold the label as often as asked for."""
+def render_prediction_sets(run: Run, state: PageState) -> None:
+    """Render how large a set of classes has to be to hold the label as often as wanted."""
     coverage = state.coverage
-    st.segmented_control(
-        "The set holds the label for",
-        sorted(COVERAGES),
-        format_func=lambda each: f"{each}%",
-        required=True,
-        **bind("coverage", coverage),
-    )
-    figures = _sets(run, coverage)
-    st.caption("Class-conditional conformal sets; each half of the labels calibrates the other half's.")
+    labels = {each: f"{each}%" for each in sorted(COVERAGES)}
+    choose_segment("The set holds the label for", "coverage", coverage, labels)
+    figures = _set_figures(run, coverage)
+    st.caption("Class-conditional conformal sets. Those fit each half of the examples are calibrate on the other half.")
     size, held = figures.size, figures.coverage
     st.table(
         pd.DataFrame(
@@ -336,14 +326,19 @@ def prediction_sets(run: Run, state: PageState) -> None:
     )
 
 
-def _labels(run: Run) -> dict[str, str]:
+def _score(run: Run, state: PageState) -> str:
+    """Return the score that ranks, or max probability where that score needs labels."""
+    return choose_name(state.score, ranking_scores(run), "max_probability")
+
+
+def _score_labels(run: Run) -> dict[str, str]:
     found = {name: score.label for name, score in run_scores(run).items()}
     return {**found, DETERMINISTIC: "Deterministic max probability"}
 
 
 @cached_for_run(numbers_key, max_entries=64)
-def _referral(run: Run, score: str, field: str, value: float) -> RunReferral:
-    target: dict[str, Any] = {field: value}
+def _refer(run: Run, score: str, name: str, value: float) -> RunReferral:
+    target: dict[str, Any] = {name: value}
     return refer(run, score=score, **target)
 
 
@@ -359,7 +354,7 @@ def _selective(run: Run) -> dict[str, SelectiveFigures]:
 
 @cached_for_run(numbers_key, max_entries=32)
 def _band(run: Run, score: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Shares referred, and the ends of the accuracy of the rest at each."""
+    """Return shares referred, and the ends of the accuracy of the rest at each."""
     coverages = np.linspace(1, 1 / BAND_POINTS, BAND_POINTS)
     found = risk_bands(_rankings(run)[score], coverages)
     low, high = (np.array([1 - getattr(each, end) for each in found]) for end in ("high", "low"))
@@ -367,5 +362,5 @@ def _band(run: Run, score: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 @cached_for_run(numbers_key, max_entries=8, show_spinner="Calibrating the sets …")
-def _sets(run: Run, coverage: int) -> SetFigures:
+def _set_figures(run: Run, coverage: int) -> SetFigures:
     return measure_prediction_sets(run, coverage / 100)

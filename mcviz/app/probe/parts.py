@@ -1,4 +1,4 @@
-"""The parts of an input that are hidden one after the other, and how what they add to a prediction is drawn."""
+"""The parts of an input that are hidden one after the other, and charts of how much each adds to a prediction."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ BLUE, ORANGE = "0, 114, 178", "213, 94, 0"
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """What the parts of an input add to one predicted number.
+class Contributions:
+    """How much each of P parts of an input adds to one predicted number.
 
     Attributes:
         mean: (P,) over the passes, in the unit.
@@ -42,31 +42,31 @@ class Parts:
     Attributes:
         count: how many, P; 0 where there is nothing to hide.
         hidden: (start, stop) to stop - start inputs, each without one part, in one array.
-        how: a sentence on what is hidden, and by what.
-        draw: draws what the parts add.
+        method: a sentence on how parts are hidden.
+        render: renders how much each part adds.
     """
 
     count: int
     hidden: Callable[[int, int], np.ndarray]
-    how: str
-    draw: Callable[[Drawn], None]
+    method: str
+    render: Callable[[Contributions], None]
 
 
-def parts_of_image(image: np.ndarray) -> Parts:
-    """Squares of an image, (height, width, channels) float32 in 0..1."""
+def image_parts(image: np.ndarray) -> Parts:
+    """Return squares of an image, (height, width, channels) float32 in 0..1."""
     windows = Windows.over(*image.shape[:2])
 
-    def draw(drawn: Drawn) -> None:
+    def render(added: Contributions) -> None:
         left, right = st.columns(2, gap="medium")
         for place, title, values, signed in (
-            (left, f"What speaks for {as_markdown(drawn.name)}", drawn.mean, True),
-            (right, "How far the passes differ about that", drawn.std, False),
+            (left, f"What speaks for {as_markdown(added.name)}", added.mean, True),
+            (right, "How far the passes differ", added.std, False),
         ):
             with place:
                 st.markdown(f"**{title}**")
-                figure = map_over_picture(image, windows.spread(values), windows.step, drawn.unit, signed=signed)
+                figure = map_over_picture(image, windows.spread(values), windows.step, added.unit, signed=signed)
                 most = float(np.abs(values).max())
-                chart(figure, f"map-{signed}", f"{title}: a map over the picture, up to {most:.3g} {drawn.unit}.")
+                chart(figure, f"map-{signed}", f"{title}: a map over the picture, up to {most:.3g} {added.unit}.")
         st.caption(
             "Left, blue: hiding this place lowers the prediction, so it speaks for it. Orange: hiding it raises the "
             "prediction, so it speaks against it. Right: the standard deviation over the passes."
@@ -76,53 +76,53 @@ def parts_of_image(image: np.ndarray) -> Parts:
         len(windows.corners),
         lambda start, stop: windows.hide(image, start, stop),
         f"Squares of {windows.side} × {windows.side} pixels are painted over, one after the other, in the colour of "
-        "the picture's edge. What is missing in a picture cannot be seen in this way.",
-        draw,
+        "the picture's edge. This cannot show the effect of what is missing in a picture.",
+        render,
     )
 
 
-def parts_of_text(text: str) -> Parts:
-    """Words of a text."""
+def text_parts(text: str) -> Parts:
+    """Return the words of a text."""
     groups = groups_of_words(text)
-    one = all(" " not in text[start:stop] for start, stop in groups)
+    single = all(" " not in text[start:stop] for start, stop in groups)
 
-    def draw(drawn: Drawn) -> None:
-        most, pieces, at = float(np.abs(drawn.mean).max()) or 1.0, [], 0
-        for (start, stop), mean, std in zip(groups, drawn.mean, drawn.std, strict=True):
+    def render(added: Contributions) -> None:
+        most, pieces, at = float(np.abs(added.mean).max()) or 1.0, [], 0
+        for (start, stop), mean, std in zip(groups, added.mean, added.std, strict=True):
             colour, strength = BLUE if mean >= 0 else ORANGE, 0.55 * abs(mean) / most
             pieces.append(escape(text[at:start]))
             pieces.append(
                 f'<span style="background: rgba({colour}, {strength:.2f}); border-radius: 3px; padding: 1px 2px" '
-                f'title="{mean:+.3g} ± {std:.3g} {escape(drawn.unit)}">{escape(text[start:stop])}</span>'
+                f'title="{mean:+.3g} ± {std:.3g} {escape(added.unit)}">{escape(text[start:stop])}</span>'
             )
             at = stop
         pieces.append(escape(text[at:]))
         st.html(f'<p style="white-space: pre-wrap; line-height: 1.9; max-width: 70ch">{"".join(pieces)}</p>')
         st.caption(
-            f"Blue: without it the prediction is lower, so it speaks for {as_markdown(drawn.name)}. Orange: it speaks "
+            f"Blue: without it the prediction is lower, so it speaks for {as_markdown(added.name)}. Orange: it speaks "
             "against it."
         )
-        st.table(_strongest(text, groups, drawn), width="content")
+        st.table(_strongest_words(text, groups, added), width="content")
 
     return Parts(
         len(groups),
         lambda start, stop: without_each(text, groups[start:stop]),
         "Words are left out, one after the other."
-        if one
+        if single
         else f"The text is long: words are left out in {len(groups)} groups of neighbours, one after the other.",
-        draw,
+        render,
     )
 
 
-def parts_of_row(row: np.ndarray, names: Sequence[str], medians: np.ndarray) -> Parts:
-    """Values of a row, (D,) float32, of columns with these names and (D,) medians."""
+def row_parts(row: np.ndarray, names: Sequence[str], medians: np.ndarray) -> Parts:
+    """Return the values of a row, (D,) float32, of columns with these names and (D,) medians."""
 
-    def draw(drawn: Drawn) -> None:
-        strongest = names[int(np.abs(drawn.mean).argmax())]
-        figure = effect_bars(names, drawn.mean, drawn.std, drawn.unit)
-        chart(figure, "effects", f"Bar chart of what each column adds to {drawn.name}, the most by {strongest}.")
+    def render(added: Contributions) -> None:
+        strongest = names[int(np.abs(added.mean).argmax())]
+        figure = effect_bars(names, added.mean, added.std, added.unit)
+        chart(figure, "effects", f"Bar chart of what each column adds to {added.name}, the most by {strongest}.")
         st.caption(
-            f"Blue: with the usual value the prediction is lower, so the value speaks for {as_markdown(drawn.name)}. "
+            f"Blue: with the usual value the prediction is lower, so the value speaks for {as_markdown(added.name)}. "
             "Orange: it speaks against it. The line at the end of a bar is one standard deviation over the passes to "
             "either side."
         )
@@ -133,15 +133,15 @@ def parts_of_row(row: np.ndarray, names: Sequence[str], medians: np.ndarray) -> 
         lambda start, stop: hidden[start:stop],
         "Values are replaced, one after the other, by the median of their column in this run. Values that only matter "
         "together are not found in this way.",
-        draw,
+        render,
     )
 
 
-def _strongest(text: str, groups: Sequence[tuple[int, int]], drawn: Drawn) -> pd.DataFrame:
-    shown = np.argsort(-np.abs(drawn.mean), kind="stable")[:MOST_WORDS]
-    words = [text[groups[at][0] : groups[at][1]] for at in shown]
+def _strongest_words(text: str, groups: Sequence[tuple[int, int]], added: Contributions) -> pd.DataFrame:
+    order = np.argsort(-np.abs(added.mean), kind="stable")[:MOST_WORDS]
+    words = [text[groups[at][0] : groups[at][1]] for at in order]
     rows = {
         "words": [as_markdown(word if len(word) <= LONGEST else f"{word[: LONGEST - 1]}…") for word in words],
-        f"adds, {as_markdown(drawn.unit)}": [f"{drawn.mean[at]:+.3g} ± {drawn.std[at]:.3g}" for at in shown],
+        f"adds, {as_markdown(added.unit)}": [f"{added.mean[at]:+.3g} ± {added.std[at]:.3g}" for at in order],
     }
     return pd.DataFrame(rows).set_index("words")

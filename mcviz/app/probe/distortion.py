@@ -1,4 +1,4 @@
-"""An example of the run, distorted, as an input: one, one over the whole range of the distortion, and many."""
+"""A distorted example of the run as an input, and the controls that several inputs share."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -9,14 +9,17 @@ import streamlit as st
 from mcviz.app.components.widgets import bind
 from mcviz.app.inputs import Along, ProbeInput, SweepInputs
 from mcviz.app.needs import has
-from mcviz.app.state import PageState, choose_name, go
+from mcviz.app.state import HIGHEST_SEED, PageState, choose_name, go
 from mcviz.app.wording import as_markdown
 from mcviz.data.distortions import Distortion
+from mcviz.data.noise import Noise
+from mcviz.data.text_noise import TextNoise
 from mcviz.measures import percent
 from mcviz.runs import Run
 
 MOST_POSITIONS = 32  # of the slider, that are predicted
 MIX = "mix"  # the name of a distortion that takes another example
+NONE_IS_CORRECT = "No prediction is correct: this is noise, and the model cannot say so."
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class DistortionSettings:
         name: of the distortion, one of the kind's.
         example: its number in the run.
         amount: where the slider stands.
-        seed: of what is random in the distortion.
+        seed: of the random numbers in the distortion.
         other_example: the number of the example that is mixed in.
     """
 
@@ -40,14 +43,14 @@ class DistortionSettings:
 
 @dataclass(frozen=True)
 class Distorter:
-    """How examples of a kind are distorted: what is particular to the kind, and what is the same for all of them.
+    """How examples of a kind are distorted.
 
     Attributes:
         distortions: by name, the usual one first.
         contents: of some examples of a run, in the form of `ProbeInput.content`, in one array.
-        others: what a distortion takes besides, of a run, the settings and the contents that are distorted.
-        gradual: the name of the one that is looked at first where all examples are distorted step by step.
-        are_pictures: whether contents are images, to be shown beside what is predicted along the slider.
+        others: the last argument of a distortion, of a run, the settings and the contents that are distorted.
+        gradual: the name of the first choice where many examples are distorted step by step.
+        are_pictures: whether contents are images, to be shown beside the predictions along the slider.
     """
 
     distortions: Mapping[str, Distortion]
@@ -57,7 +60,7 @@ class Distorter:
     are_pictures: bool = False
 
     def settings(self, run: Run, state: PageState) -> DistortionSettings:
-        """Read the settings from the state; what the run or the distortion does not allow is replaced by the usual."""
+        """Read the settings from the state, with defaults in place of values that the run or the distortion lacks."""
         name = choose_name(state.distortion, self.distortions)
         distortion, amount = self.distortions[name], state.amount
         if amount is None or not distortion.low <= amount <= distortion.high:
@@ -66,18 +69,16 @@ class Distorter:
         return DistortionSettings(name, state.example or 0, float(amount), state.seed, other)
 
     def distort(self, run: Run, settings: DistortionSettings, contents: np.ndarray, amounts: list[float]) -> np.ndarray:
-        """Distort some contents by each of some amounts, with all else as the settings say; one after the other."""
+        """Distort some contents by each of some amounts, one after the other; the settings say all else."""
         others = self.others(run, settings, contents)
         apply = self.distortions[settings.name].apply
         return np.concatenate([apply(contents, amount, settings.seed, others) for amount in amounts])
 
     def choose(self, run: Run, state: PageState) -> ProbeInput:
-        """Controls for one example of the run and its distortion."""
-        settings, last = self.settings(run, state), len(run) - 1
+        """Render the controls of one distorted example."""
+        settings = self.settings(run, state)
         distortion = self.distortions[settings.name]
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            st.number_input("Example", 0, last, width=150, **bind("example", settings.example))
-            st.button("Random example", icon=":material/shuffle:", on_click=go_to_random_example, args=(last,))
+        choose_example(run, settings.example)
         st.selectbox(
             "Distortion",
             list(self.distortions),
@@ -93,17 +94,18 @@ class Distorter:
             **bind(f"amount-{settings.name}", settings.amount, lambda new: go(amount=round(new, 6))),
         )
         if settings.name == MIX:
-            st.number_input("The other example", 0, last, width=150, **bind("other_example", settings.other_example))
+            other = bind("other_example", settings.other_example)
+            st.number_input("The other example", 0, len(run) - 1, width=150, **other)
         if distortion.seeded:
             st.button("Another seed", icon=":material/casino:", on_click=go, kwargs={"seed": settings.seed + 1})
         content = self.distort(run, settings, self._example(run, settings), [settings.amount])[0]
-        labels = _classes(run)
+        labels = _class_labels(run)
         label = None if labels is None else int(labels[settings.example])
         note = "" if label is None else f"The label of the example is **{as_markdown(run.class_names[label])}**."
         return ProbeInput(content, f"Example {settings.example}, {self.describe(settings)}", note, label)
 
     def along(self, run: Run, state: PageState) -> Along:
-        """The example at positions over the whole range of the slider."""
+        """Return the example at positions over the whole range of the slider."""
         settings = self.settings(run, state)
         distortion, example = self.distortions[settings.name], self._example(run, settings)
         steps = round((distortion.high - distortion.low) / distortion.step)
@@ -119,7 +121,7 @@ class Distorter:
         )
 
     def sweep(self, run: Run, state: PageState) -> SweepInputs:
-        """Examples of the run, in a random order, distorted as the settings say."""
+        """Return examples of the run in a random order, distorted as the settings say."""
         settings, total = self.settings(run, state), len(run)
         order = np.random.default_rng(0).permutation(total)
 
@@ -127,19 +129,14 @@ class Distorter:
             contents = self.contents(run, order[start:stop])
             return self.distort(run, replace(settings, seed=start), contents, [settings.amount])
 
-        labels = _classes(run)
-        swept = None if labels is None else labels[order]
-        return SweepInputs("distorted examples", self.describe(settings), total, load, run.digest, swept)
+        labels = _class_labels(run)
+        ordered = None if labels is None else labels[order]
+        return SweepInputs("distorted examples", self.describe(settings), total, load, run.digest, ordered)
 
     @property
-    def of_many(self) -> dict[str, Distortion]:
-        """Those by which examples with labels are distorted step by step: not that which ends at another example."""
+    def stepwise_distortions(self) -> dict[str, Distortion]:
+        """The distortions that leave an example its label, by name: all but mixing with another example."""
         return {name: each for name, each in self.distortions.items() if name != MIX}
-
-    def by_amount(self, run: Run, name: str, examples: np.ndarray) -> Callable[[float], np.ndarray]:
-        """What distorts some examples of the run by an amount; the same is random for each amount."""
-        settings, contents = DistortionSettings(name, 0, 0.0, 0, 0), self.contents(run, examples)
-        return lambda amount: self.distort(run, settings, contents, [amount])
 
     def describe(self, settings: DistortionSettings) -> str:
         """Name a distortion with its amount."""
@@ -152,16 +149,36 @@ class Distorter:
         return self.contents(run, np.array([settings.example]))
 
 
-def _classes(run: Run) -> np.ndarray | None:
-    """(N,) int: the labels of a classification, or None."""
+def choose_example(run: Run, example: int) -> None:
+    """Render a choice of the example that an input starts from."""
+    last = len(run) - 1
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.number_input("Example", 0, last, width=150, **bind("example", example))
+        st.button("Random example", icon=":material/shuffle:", on_click=_go_to_random_example, args=(last,))
+
+
+def choose_seed(label: str, seed: int, another: str) -> None:
+    """Render a choice of the seed, with a button for the next one."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.number_input(label, 0, HIGHEST_SEED, width=140, **bind("seed", seed))
+        st.button(another, icon=":material/casino:", on_click=go, kwargs={"seed": seed + 1})
+
+
+def choose_noise(noises: Mapping[str, Noise] | Mapping[str, TextNoise], kind: str, seed: int, another: str) -> None:
+    """Render a choice of the kind of noise, by name, and of its seed."""
+    st.selectbox("Kind of noise", list(noises), format_func=lambda name: noises[name].label, **bind("noise", kind))
+    st.caption(noises[kind].meaning)
+    choose_seed("Seed of the noise", seed, another)
+
+
+def _class_labels(run: Run) -> np.ndarray | None:
     return run.labels if has(run, "classes") else None
 
 
 def _is_share(distortion: Distortion) -> bool:
-    """Whether the slider counts parts of a whole, to be shown as a percentage."""
+    """Whether the amount is a part of a whole, to be shown in percent."""
     return distortion.unit.startswith("of ")
 
 
-def go_to_random_example(last: int) -> None:
-    """Go to any example of the run."""
+def _go_to_random_example(last: int) -> None:
     go(example=int(np.random.default_rng().integers(last + 1)))

@@ -10,8 +10,8 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz.app.kinds import SHOWN_AS, kind_of
-from mcviz.app.trust import failing
-from mcviz.app.trust.failing import STEPS, amounts_of
+from mcviz.app.trust import degradation
+from mcviz.app.trust.degradation import STEPS, step_amounts
 from mcviz.data import DataSet
 from mcviz.data.row_distortions import add_noise
 from mcviz.errors import UnsuitableModelError
@@ -22,7 +22,7 @@ from tests.sampling.ood_runs import row_run, text_run
 
 IMAGES, PASSES = 40, 6
 SHOWN = {kind.name: shown for kind, shown in SHOWN_AS.items()}
-OFFERED = {name: shown.distorter.of_many for name, shown in SHOWN.items() if shown.distorter}
+OFFERED = {name: shown.distorter.stepwise_distortions for name, shown in SHOWN.items() if shown.distorter}
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def cache(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of both, of which nothing is known yet."""
     folder = Path(shutil.copytree(made, tmp_path / "cache"))
     monkeypatch.setenv("MCVIZ_CACHE", str(folder))
-    failing._kept.clear()
+    degradation._cache.clear()
     return folder
 
 
@@ -77,8 +77,8 @@ def test_it_is_computed_when_asked_for_and_read_again_without_the_model(
     correct = mcviz.open_run(cache / "kept").scores()["correct"].mean()
     assert f"accuracy goes from {100 * correct:.1f}%" in said or correct == 1
     assert (cache / "kept" / "derived" / "distorted-blur-1.npz").exists()
-    failing._kept.clear()
-    monkeypatch.setattr(failing, "sampler", None)
+    degradation._cache.clear()
+    monkeypatch.setattr(degradation, "sampler", None)
     assert words(opened("kept")) == said
     assert not [each for each in app.button if each.label in ("Stop", "Distort the images")]
 
@@ -97,7 +97,7 @@ def test_another_distortion_is_another_question(cache: Path) -> None:
 def test_stop_ends_it_and_it_starts_only_when_asked_again(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app, stopping = opened("kept"), monkeypatch.context()
     with stopping as patched:
-        patched.setattr(failing, "_computed", lambda *_: failing.st.stop())  # as Streamlit ends what is left
+        patched.setattr(degradation, "_compute", lambda *_: degradation.st.stop())  # as Streamlit ends what is left
         button(app, "Distort the images").click().run()
         assert not app.exception
         button(app, "Stop").click().run()
@@ -113,7 +113,7 @@ def test_a_model_that_cannot_be_asked_is_a_sentence(cache: Path, monkeypatch: py
         raise UnsuitableModelError("The model has no dropout.")
 
     app = opened("kept")
-    monkeypatch.setattr(failing, "sampler", refuse)
+    monkeypatch.setattr(degradation, "sampler", refuse)
     button(app, "Distort the images").click().run()
     assert not app.exception
     assert any("The model has no dropout." in each.value for each in app.error)
@@ -142,13 +142,13 @@ def test_rows_and_texts_are_distorted_likewise(
 ) -> None:
     run = make(tmp_path / "cache" / "run")
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path / "cache"))
-    failing._kept.clear()
+    degradation._cache.clear()
     app, first = opened("run"), SHOWN[kind].distorter.gradual
     button(app, f"Distort the {kind}s").click().run()
     assert not app.exception
     assert "averaging passes" in words(app)
     assert (Path(run.path) / "derived" / f"distorted-{first.replace('_', '-')}-1.npz").exists()
-    steps = failing._kept()[run.digest, first]
+    steps = degradation.load_steps(run, first, OFFERED[kind][first])
     examples = np.sort(np.random.default_rng(0).permutation(len(run))[:200])
     whole, broken = (steps[at]["deterministic"] for at in (0, -1))
     mean = run.deterministic_probs[examples]
@@ -165,7 +165,7 @@ def test_rows_and_texts_are_distorted_likewise(
 @pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind in OFFERED for name in OFFERED[kind]])
 def test_steps_begin_with_examples_as_they_are_and_end_at_the_slider_s_end(kind: str, name: str) -> None:
     distortion = OFFERED[kind][name]
-    amounts = amounts_of(distortion)
+    amounts = step_amounts(distortion)
     assert amounts[0] == distortion.unchanged
     assert amounts[-1] == distortion.high
     assert len(amounts) == STEPS

@@ -1,0 +1,193 @@
+"""Explanations of a prediction: the nearest examples in the model's own features, and the evidence in the input.
+
+Both ask the model, so they are computed on demand.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from mcviz.app.caching import cached_for_run, numbers_key
+from mcviz.app.components.gallery import tiles
+from mcviz.app.inputs import as_batch
+from mcviz.app.kinds import kind_of
+from mcviz.app.needs import Need, has
+from mcviz.app.probe.parts import Contributions, Parts
+from mcviz.app.probe.predictions import digest_contents
+from mcviz.app.resources import model_inputs, progress_bar, sampler, seed
+from mcviz.app.session import session_store
+from mcviz.app.state import PageState
+from mcviz.app.tasks import task_of
+from mcviz.app.tasks.base import CloserLook, ExampleContext
+from mcviz.app.wording import counted
+from mcviz.measures.summary import OcclusionEffects, occlusion_effects
+from mcviz.runs import Run
+
+if TYPE_CHECKING:
+    from mcviz.sampling.features import Neighbours
+
+NEIGHBOURS = 6
+PASSES = 100  # of each input with a part hidden
+BLOCK_BYTES = 2**25  # of such inputs at once
+MOST_AT_ONCE = 64
+MOST_EFFECTS = 8  # in a session, so that another class costs nothing
+EFFECTS, STOPPED = "explanations", "explanation-stopped"  # of the session
+
+
+@dataclass(frozen=True)
+class InputContext:
+    """An input whose prediction is explained.
+
+    Attributes:
+        run: whose model predicts.
+        state: of the page.
+        content: of the input, as `ProbeInput.content`.
+        predictions: (T, K) of its passes.
+        example: its number, where it is one of the run.
+    """
+
+    run: Run
+    state: PageState
+    content: Any
+    predictions: np.ndarray
+    example: int | None = None
+
+
+def render_neighbours(context: InputContext) -> None:
+    """Render the examples of the run that are most alike to the model."""
+    run = context.run
+    if not has(run, "examples"):
+        st.caption("This run was kept without its examples, so there is none to compare with.")
+        return
+    prepared, neighbours = sampler(run), _find_neighbours(run)
+    from mcviz.sampling.features import unit_features
+
+    features = unit_features(prepared, model_inputs(run, as_batch(context.content)))[0]
+    examples, cosines = neighbours.nearest(features, NEIGHBOURS, context.example)
+    if len(examples) == 0:
+        st.caption("This run has no other example.")
+        return
+    among = "" if len(neighbours.examples) == len(run) else f", of {len(neighbours.examples):,} that were compared,"
+    st.caption(
+        f"The examples of this run{among} that are most alike to the model, by the cosine similarity of the features "
+        f"in front of its last layer: {cosines[0]:.2f} for the first, {cosines[-1]:.2f} for the last; 1 is the same. "
+        "Click one to open it."
+    )
+    tiles(run, context.state, examples, None, context.state.score, key="neighbours")
+
+
+def render_evidence(context: InputContext) -> None:
+    """Render how much each part of the input adds to the prediction, over the passes."""
+    run, content = context.run, context.content
+    parts = kind_of(run).parts(run, content)
+    if parts.count == 0:
+        st.caption("There is nothing in it that could be hidden.")
+        return
+    asked = task_of(run).choose_evidence(run, context.state, context.predictions)
+    st.caption(
+        f"What would {asked.in_words} be without each part? {parts.method} {counted(_passes(run), 'pass')} each, "
+        "through the same masks."
+    )
+    effects = _load_effects(run, content, parts, stoppable=context.example is not None)
+    if effects is None:
+        if st.button("Go on", icon=":material/play_arrow:", key="explain-again"):
+            session_store()[STOPPED] = False
+            st.rerun(scope="app")
+        return
+    mean, std = (asked.scale * each[:, asked.column] for each in (effects.mean, effects.std))
+    parts.render(Contributions(mean, std, asked.unit, asked.name))
+
+
+def explanations(run: Run) -> dict[str, tuple[str, Callable[[InputContext], None]]]:
+    """Return the explanations that a run's kind of examples has, by name: a label, and the function that renders it."""
+    found: dict[str, tuple[str, Callable[[InputContext], None]]] = {
+        "neighbours": ("Nearest to the model", render_neighbours)
+    }
+    if kind_of(run).has_parts:
+        found["evidence"] = ("Where the answer comes from", render_evidence)
+    return found
+
+
+def explanations_for(run: Run) -> dict[str, CloserLook]:
+    """Return the explanations as closer looks at an example, by name."""
+
+    def render_for_example(render: Callable[[InputContext], None], context: ExampleContext) -> None:
+        content = kind_of(run).contents(run, np.array([context.example]))[0]
+        render(InputContext(run, context.state, content, context.predictions, context.example))
+
+    return {
+        name: CloserLook(label, partial(render_for_example, render), needs=frozenset[Need]({"examples", "model"}))
+        for name, (label, render) in explanations(run).items()
+    }
+
+
+def _passes(run: Run) -> int:
+    return min(run.passes, PASSES)
+
+
+def _load_effects(run: Run, content: Any, parts: Parts, stoppable: bool) -> OcclusionEffects | None:
+    """Compute the effects of all parts, once for each input; None where a visitor stopped that.
+
+    A button to stop in a fragment would wait until all is done, so it is not always there.
+    """
+    cached: dict[tuple[str, str], OcclusionEffects] = session_store().setdefault(EFFECTS, {})
+    key = run.digest, digest_contents(as_batch(content))
+    if key in cached:
+        return cached[key]
+    if session_store().get(STOPPED):
+        st.info("The explanation was stopped.", icon=":material/pause_circle:")
+        return None
+    place = st.empty()
+    if stoppable:
+        place.button("Stop explaining", icon=":material/stop_circle:", key="stop-explaining", on_click=_stop)
+    effects = _compute_effects(run, content, parts)
+    place.empty()
+    while len(cached) >= MOST_EFFECTS:
+        cached.pop(next(iter(cached)))
+    cached[key] = effects
+    return effects
+
+
+def _stop() -> None:
+    session_store()[STOPPED] = True
+
+
+def _compute_effects(run: Run, content: Any, parts: Parts) -> OcclusionEffects:
+    """Compute the effects block by block, so that memory stays bounded whatever the size of an input."""
+    prepared, passes = sampler(run), _passes(run)
+
+    def predict(contents: np.ndarray) -> np.ndarray:
+        # One draw of masks a pass: what is compared has to go through the same ones.
+        return prepared.sample(model_inputs(run, contents), passes=passes, seed=seed(run), masks="per_pass")
+
+    whole = predict(as_batch(content))[:, 0]
+    step = int(min(MOST_AT_ONCE, max(1, BLOCK_BYTES // max(1, as_batch(content).nbytes))))
+    blocks = []
+    with progress_bar("parts") as progress:
+        for start in range(0, parts.count, step):
+            stop = min(start + step, parts.count)
+            blocks.append(occlusion_effects(whole, predict(parts.hidden(start, stop))))
+            progress(stop, parts.count)
+    return OcclusionEffects(
+        np.concatenate([each.mean for each in blocks]), np.concatenate([each.std for each in blocks])
+    )
+
+
+def _find_neighbours(run: Run) -> "Neighbours":
+    prepared, cache = sampler(run), _neighbours_cache(run)
+    from mcviz.sampling.features import find_neighbours
+
+    if not cache:
+        with progress_bar("examples as the model sees them") as progress:
+            cache.append(find_neighbours(prepared, run, progress))
+    return cache[0]
+
+
+@cached_for_run(numbers_key, max_entries=2)
+def _neighbours_cache(run: Run) -> "list[Neighbours]":  # noqa: ARG001 (the key)
+    """Return a list that is filled outside: a bar that a cached function renders is rendered again at each hit."""
+    return []

@@ -1,0 +1,222 @@
+"""Images as inputs: noise, drawings, uploaded pictures and distorted images of the run."""
+
+import hashlib
+
+import numpy as np
+import streamlit as st
+
+from mcviz.app.caching import cached_for_run, numbers_key
+from mcviz.app.components.drawing_pad import drawing_pad
+from mcviz.app.components.widgets import bind
+from mcviz.app.inputs import MOST_INPUTS, ProbeInput, SweepInputs
+from mcviz.app.probe.distortion import MIX, NONE_IS_CORRECT, Distorter, DistortionSettings, choose_noise
+from mcviz.app.resources import model, model_inputs
+from mcviz.app.session import session_store, widget_value
+from mcviz.app.state import PageState, choose_name
+from mcviz.app.streamlit_internals import UploadedFile
+from mcviz.data.distortions import DISTORTIONS, Distortion
+from mcviz.data.drawing import LUMA, centred, drawn
+from mcviz.data.noise import NOISES
+from mcviz.data.upload import (
+    LARGEST_SIDE,
+    MOST_UPLOAD_BYTES,
+    MOST_UPLOAD_PIXELS,
+    edge_brightness,
+    fit_picture,
+    read_picture,
+)
+from mcviz.measures import percent
+from mcviz.runs import Run
+from mcviz.text import one_line
+
+FGSM = "fgsm"
+OVERSAMPLING = 8  # pixels drawn for each one of the image, before the ink is cut out and scaled
+MOST_TO_SEND = 50  # megabytes, as the server takes: more than is read, so that a larger file is refused in our words
+INVERTED, INVERT_NEXT, DECODED = "upload-inverted", "upload-turn", "upload-decoded"  # of the session
+LARGEST_CENTRED = 64  # pixels, of an image that may be a sign on an empty ground
+SAMPLE = 64  # examples, evenly spread, by which a run's images are judged
+ALIKE = 0.9  # of them, that have to have a background of about the same brightness
+ABOUT = 0.2  # of full brightness
+CENTRED_WITHIN = 0.1  # of full brightness, by which centring again changes such images: MNIST 0.06, Fashion-MNIST 0.18
+
+
+def choose_image_noise(run: Run, state: PageState) -> ProbeInput:
+    """Render the controls of one noise image."""
+    kind, seed, strength = choose_name(state.noise, NOISES), state.seed, state.strength
+    choose_noise(NOISES, kind, seed, "Another noise image")
+    st.slider(
+        "Strength", 0.0, 1.0, step=0.05, format="percent", help="0 is an even grey.", **bind("strength", strength)
+    )
+    image = NOISES[kind].draw(1, run.image_shape, seed, strength)[0]
+    return ProbeInput(image, f"{NOISES[kind].label} of seed {seed} at {percent(strength, 0)} strength", NONE_IS_CORRECT)
+
+
+def image_noise_sweep(run: Run, state: PageState) -> SweepInputs:
+    """Return noise images of the chosen kind and strength."""
+    kind, strength = choose_name(state.noise, NOISES), state.strength
+
+    def load(start: int, stop: int) -> np.ndarray:
+        return NOISES[kind].draw(stop - start, run.image_shape, start, strength)
+
+    name = f"{NOISES[kind].label.lower()} at {percent(strength, 0)} strength"
+    return SweepInputs("noise images", name, MOST_INPUTS, load, run.digest)
+
+
+def draw_image(run: Run, state: PageState) -> ProbeInput | None:  # noqa: ARG001 (a drawing is not in the address)
+    """Render the drawing pad; the input is None while it is blank."""
+    height, width, channels = run.image_shape
+    strokes = drawing_pad(width / height)
+    centre = centring_toggle(run, "drawing-centred")
+    if not strokes:
+        return None
+    if centre:
+        grey = centred(drawn(strokes, OVERSAMPLING * height, OVERSAMPLING * width), height, width)
+    else:
+        grey = drawn(strokes, height, width)
+    return ProbeInput(np.repeat(grey[..., None], channels, axis=-1), "The drawing")
+
+
+def upload_image(run: Run, state: PageState) -> ProbeInput | None:  # noqa: ARG001 (a file is not in the address)
+    """Render the controls of an uploaded picture; the input is None while there is no file.
+
+    Raises:
+        InvalidInputError: the file is no picture, or one that cannot be used.
+    """
+    file = st.file_uploader(
+        f"A picture, PNG or JPEG, at most {MOST_UPLOAD_BYTES // 2**20} MB and {MOST_UPLOAD_PIXELS // 10**6} megapixels",
+        max_upload_size=MOST_TO_SEND,
+        key="picture-file",
+    )
+    if file is None:
+        session_store().pop(DECODED, None)
+        st.caption("It is scaled to the size that the model takes, and is not stored.")
+        return None
+    height, width, channels = run.image_shape
+    picture = _decode(file, max(LARGEST_SIDE, height, width))
+    offer = st.container()
+    if session_store().pop(INVERT_NEXT, False):
+        st.session_state[INVERTED] = not widget_value(INVERTED)
+    inverted = st.toggle(
+        "Invert", key=INVERTED, help="For dark ink on light paper, where the model expects light on dark."
+    )
+    centre = centring_toggle(run, "upload-centred")
+    picture = 255 - picture if inverted else picture
+    with offer:
+        _offer_to_invert(run, picture)
+    if centre:
+        image = centred(picture.astype(np.float32) / 255 @ LUMA, height, width)[..., None]
+    else:
+        image = fit_picture(picture, (height, width, channels))
+    return ProbeInput(image, f"The uploaded picture {one_line(file.name)}")
+
+
+def centring_toggle(run: Run, key: str) -> bool:
+    """Render a choice whether to centre and scale an input, for small square grey images; on where the run's are so."""
+    height, width, channels = run.image_shape
+    if channels != 1 or height != width or height > LARGEST_CENTRED:
+        return False
+    return st.toggle(
+        "Centre and scale what is drawn",
+        value=_has_centred_images(run),
+        key=key,
+        help="What is bright is scaled to 20/28 of the picture, on black, with its centre of mass in the middle.",
+    )
+
+
+@cached_for_run(numbers_key, max_entries=8)
+def background_brightness(run: Run) -> float | None:
+    """Return the brightness of the edges of nearly all of a run's images, 0 to 1; None where they differ."""
+    if not run.has_images:
+        return None
+    edges = np.array([edge_brightness(each) for each in _sample_pictures(run)])
+    usual = float(np.median(edges))
+    return usual if np.mean(np.abs(edges - usual) <= ABOUT) >= ALIKE else None
+
+
+def load_images(run: Run, examples: np.ndarray) -> np.ndarray:
+    """Load the images of examples of the run, (n, height, width, channels) float32 in 0..1."""
+    return run.value_scale.to_unit(run.images[examples])
+
+
+def _decode(file: UploadedFile, side: int) -> np.ndarray:
+    """Decode the picture in a file, once for each file."""
+    key = file.file_id, side
+    if session_store().get(DECODED, (None, None))[0] != key:
+        session_store()[DECODED] = key, read_picture(file.getvalue(), side)
+    picture: np.ndarray = session_store()[DECODED][1]
+    return picture
+
+
+def _offer_to_invert(run: Run, picture: np.ndarray) -> None:
+    """Offer to invert a picture with a bright background where the run's images have a dark one, or the reverse."""
+    usual = background_brightness(run)
+    if usual is None or abs(edge_brightness(picture) - usual) < 0.5:
+        return
+    its, theirs = ("dark", "bright") if usual > 0.5 else ("bright", "dark")
+    st.info(f"Its background is {its}; those of this run's images are {theirs}.", icon=":material/contrast:")
+    st.button(
+        "Invert the picture",
+        type="primary",
+        icon=":material/invert_colors:",
+        key="upload-invert",
+        on_click=lambda: session_store().update({INVERT_NEXT: True}),
+    )
+
+
+@cached_for_run(numbers_key, max_entries=8)
+def _has_centred_images(run: Run) -> bool:
+    """Whether centring would hardly change a run's images."""
+    if not run.has_images:
+        return False
+    pictures = _sample_pictures(run)[..., 0].astype(np.float32) / 255
+    as_centred = np.stack([centred(each, *each.shape) for each in pictures])
+    return float(np.abs(pictures - as_centred).mean()) <= CENTRED_WITHIN
+
+
+def _sample_pictures(run: Run) -> np.ndarray:
+    """Load some images of a run, (n, height, width, channels) uint8."""
+    return run.pictures[np.arange(0, len(run), -(-len(run) // SAMPLE))]
+
+
+def _load_companions(run: Run, settings: DistortionSettings, images: np.ndarray) -> np.ndarray:
+    """Load the image that is mixed in, or the signs of the gradient."""
+    if settings.name == MIX:
+        return load_images(run, np.array([settings.other_example]))
+    if settings.name == FGSM:
+        return _gradient_signs(run, hashlib.sha256(images.tobytes()).hexdigest(), images)
+    return images
+
+
+@cached_for_run(numbers_key, max_entries=32)
+def _gradient_signs(run: Run, pixels: str, _images: np.ndarray) -> np.ndarray:  # noqa: ARG001 (of the images)
+    network = model(run)
+    from mcviz.sampling.robustness import gradient_sign
+
+    used = run.manifest.model
+    signs = gradient_sign(
+        network,
+        model_inputs(run, _images),
+        output=used.output if used else None,
+        from_logits=used.from_logits if used else None,
+    ).reshape(_images.shape)
+    return signs[..., ::-1] if run.manifest.preprocessing.channel_order == "bgr" else signs
+
+
+IMAGE_DISTORTER = Distorter(
+    {
+        **DISTORTIONS,
+        FGSM: Distortion(
+            "Adversarial step (FGSM)",
+            "of full brightness",
+            0,
+            0.5,
+            0,
+            0.02,
+            lambda x, step, _, signs: np.clip(x + np.float32(step) * signs, 0, 1),
+        ),
+    },
+    load_images,
+    _load_companions,
+    gradual="blur",
+    are_pictures=True,
+)

@@ -1,0 +1,301 @@
+"""The decisions of a reviewer: one example after the other, by a key or a click."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from mcviz.app.components.charts import chart
+from mcviz.app.components.example import render_example
+from mcviz.app.components.gallery import tiles
+from mcviz.app.components.keys import keys
+from mcviz.app.failures import refusal, show_failures
+from mcviz.app.navigation import REVIEW
+from mcviz.app.needs import has
+from mcviz.app.resources import class_names, table
+from mcviz.app.review.queue import BUTTONS, key_label, next_open, pace, review_keys
+from mcviz.app.selection import Selection, find_rank
+from mcviz.app.session import queue_toast, session_store, widget_value
+from mcviz.app.similar import components, similarity_basis
+from mcviz.app.wording import as_markdown, counted, predicted, votes
+from mcviz.errors import McvizError
+from mcviz.figures import class_probabilities
+from mcviz.reviews import Decision, Reviews, ReviewSummary, summarise_reviews
+from mcviz.reviews.store import LONGEST_NOTE, DecisionKind
+from mcviz.runs import Run
+from mcviz.text import format_duration
+
+# Of the session. AT is None where the next example is still to be found, after that which was decided LAST.
+AT, LAST, QUEUE, TROUBLE, PRESSES = "review-at", "review-last", "review-queue", "review-trouble", "review-presses"
+KEYS = "keys-of-review"  # of the switch
+WIDTH = 360  # pixels, of a picture
+HEIGHT = 220  # pixels, of the chart
+SIMILAR = 6
+ANSWERS = {
+    "label": "The given label is right",
+    "prediction": "The prediction is right",
+    "wrong_label": "The given label is wrong",
+    "none": "No class fits",
+}
+
+
+@dataclass(frozen=True)
+class Review:
+    """The work of a reviewer.
+
+    Attributes:
+        selection: whose examples are the queue.
+        store: of all decisions.
+        reviewer: the name.
+        disputed: whether these examples are disputed, and done when they are not any more.
+        known: the decisions so far.
+    """
+
+    selection: Selection
+    store: Reviews
+    reviewer: str
+    disputed: bool
+    known: ReviewSummary
+
+    @property
+    def run(self) -> Run:
+        """The run."""
+        return self.selection.run
+
+    @cached_property
+    def mine(self) -> dict[int, Decision]:
+        """The reviewer's own decisions by their examples."""
+        return self.known.decisions_by(self.reviewer)
+
+    def given_label(self, example: int) -> int | None:
+        """Return the index of the class that the run gives as label."""
+        return None if self.run.labels is None else int(table(self.run)["label"].iloc[example])
+
+    def keyboard(self) -> dict[str, str]:
+        """Return the key of each action; "" for each where keys are switched off."""
+        found = review_keys(class_names(self.run), has(self.run, "labels"))
+        return found if widget_value(KEYS) is not False else dict.fromkeys(found, "")
+
+    def describe(self, example: int) -> str:
+        """Describe each reviewer's decision about an example, one's own first."""
+        found = sorted(
+            (each for each in self.known.decisions if each.example == example),
+            key=lambda each: (each.reviewer != self.reviewer, each.reviewer),
+        )
+        return "; ".join(
+            f"{'you' if each.reviewer == self.reviewer else as_markdown(each.reviewer)}: "
+            f"**{as_markdown(each.in_words(class_names(self.run)))}**"
+            for each in found
+        )
+
+
+@st.fragment
+def render_queue(selection: Selection, store: Reviews, reviewer: str, *, disputed: bool = False) -> None:
+    """Render one example of the queue, its prediction, and the decisions to choose from; see `Review`."""
+    with show_failures(REVIEW.title):
+        listening = st.container()  # at one place in all reruns, or else the keys are not heard while it moves
+        review = Review(selection, store, reviewer, disputed, summarise_reviews(selection.run, store.rows()))
+        session, queue = session_store(), selection.examples
+        if session.get(QUEUE) != (found := (selection.run.digest, queue.tobytes())):
+            session.update({QUEUE: found, AT: None, LAST: None})
+        done, skipped = _done(review)
+        _render_progress(review, len(done), len(skipped))
+        if trouble := session.pop(TROUBLE, None):
+            st.error(refusal(trouble, REVIEW.title), icon=":material/error:")
+        if (last := session[LAST]) in review.mine:  # what others decided is shown only after one's own decision
+            undo = as_markdown(key_label(review.keyboard()["undo"])) or "“Undo”"
+            st.caption(f"Example {last}: {review.describe(last)}. {undo} undoes it.")
+        example = next_open(queue, done, skipped, last) if session[AT] is None else session[AT]
+        if example is None:
+            example = int(queue[-1])
+            all_done = "Every dispute is settled." if disputed else "Every example of this selection is decided."
+            st.success(all_done, icon=":material/done_all:")
+        pressing = _render_example(review, example)
+        with listening:
+            keys(**pressing)
+
+
+def _done(review: Review) -> tuple[set[int], set[int]]:
+    """Return the examples of the queue that are done, and those that were skipped."""
+    queue, mine = set(review.selection.examples.tolist()), review.mine
+    if review.disputed:
+        return queue - review.known.disagreements().keys(), set()
+    skipped = {example for example in queue & mine.keys() if mine[example].kind == "skip"}
+    return (queue & mine.keys()) - skipped, skipped
+
+
+def _render_progress(review: Review, done: int, skipped: int) -> None:
+    count = len(review.selection.examples)
+    if review.disputed:
+        st.progress(done / count, f"**{done:,}** of {counted(count, 'dispute')} settled")
+        return
+    words = [f"**{done:,}** of {counted(count, 'example')} decided"]
+    if skipped:
+        words.append(f"{skipped:,} skipped")
+    if (speed := pace([each.time for each in review.mine.values()])) is not None:
+        words.append(f"{speed:.0f} a minute")
+        words.append(f"{format_duration(60 * (count - done - skipped) / speed)} left")
+    others = Counter(each.reviewer for each in review.known.decisions if each.reviewer != review.reviewer)
+    words += [f"{as_markdown(name)}: {number:,}" for name, number in others.items()]
+    st.progress(done / count, " · ".join(words))
+
+
+def _render_example(review: Review, example: int) -> dict[str, str]:
+    """Render the example; return the button or field for each key of the keyboard."""
+    run, queue = review.run, review.selection.examples
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        render_example(run, example, WIDTH)
+        st.caption(f"Example {example}, {find_rank(example, queue) + 1:,} of {len(queue):,}.")
+        so_far = review.describe(example)
+        if so_far and (review.disputed or example in review.mine):
+            st.markdown(f"So far: {so_far}.")
+        for (noted, reviewer), note in review.known.notes.items():
+            if review.disputed and noted == example and note:
+                st.caption(f"{as_markdown(reviewer)} notes: {as_markdown(note)}")
+    with right:
+        summary, names, label = run.summary(example), class_names(run), review.given_label(example)
+        given = "" if label is None else f"The given label is **{as_markdown(names[label])}**. "
+        st.markdown(given + predicted(summary, names))
+        pressing = _render_choices(review, example)
+        figure = class_probabilities(summary, names, label)
+        spoken = f"Bar chart of the mean of each class: {votes(summary, names)}."
+        chart(figure.update_layout(showlegend=False, height=HEIGHT), "review-classes", spoken)
+        _render_similar(review, example)
+    return pressing
+
+
+class _Controls:
+    """The buttons and fields of an example until one of them is pressed.
+
+    Each press renders them again under other keys of Streamlit's, and a callback of the old ones does nothing: a click
+    that came late was meant for what was on the screen before, and Streamlit may call a callback again where the next
+    click interrupts a rerun.
+    """
+
+    def __init__(self, example: int, keyboard: dict[str, str]) -> None:
+        self.example, self.keyboard = example, keyboard
+        self.presses: int = session_store().setdefault(PRESSES, 0)
+
+    def key(self, name: str) -> str:
+        return f"review-{name}-{self.example}-{self.presses}"
+
+    def once(self, action: Callable[..., None]) -> Callable[..., None]:
+        def run_once(*args: Any) -> None:
+            if session_store()[PRESSES] == self.presses:
+                session_store()[PRESSES] += 1
+                action(*args)
+
+        return run_once
+
+    def button(self, name: str, words: str, action: Callable[[], None], *, tertiary: bool = False) -> None:
+        key = f"`{key_label(self.keyboard[name])}` " if self.keyboard[name] else ""
+        st.button(
+            key + as_markdown(words),
+            key=self.key(name),
+            type="tertiary" if tertiary else "secondary",
+            on_click=self.once(action),
+        )
+
+
+def _render_choices(review: Review, example: int) -> dict[str, str]:
+    """Render the buttons and fields; return that of each key of the keyboard."""
+    names, keyboard = class_names(review.run), review.keyboard()
+    controls, decide = _Controls(example, keyboard), partial(_decide, review, example)
+    classes = {"label": review.given_label(example), "prediction": int(table(review.run)["prediction"].iloc[example])}
+    with st.container(horizontal=True, gap="small"):
+        for name, words in ANSWERS.items():
+            if name in keyboard:
+                answer = ("class", classes[name]) if name in classes else (name,)
+                controls.button(name, words, partial(decide, *answer))
+    if len(names) <= BUTTONS:
+        with st.container(horizontal=True, gap="small"):
+            for index, class_name in enumerate(names):
+                controls.button(f"class-{index}", class_name, partial(decide, "class", index))
+    else:
+        field, key = controls.key("class"), as_markdown(key_label(keyboard["class"]))
+        typing = f"type {key} and a part of its name" if key else "type a part of its name"
+        st.selectbox(
+            f"Class: {typing}", range(len(names)), index=None, format_func=names.__getitem__, key=field,
+            on_change=controls.once(lambda: decide("class", widget_value(field))),
+        )  # fmt: skip
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+        if not review.disputed:  # where it would withdraw a decision
+            controls.button("skip", "Skip", partial(decide, "skip"), tertiary=True)
+        controls.button("undo", "Undo", partial(_undo, review), tertiary=True)
+        for move, words, step in (("back", "Back", -1), ("forward", "Forward", 1)):
+            controls.button(move, words, partial(_move, review.selection.examples, example, step), tertiary=True)
+        note = controls.key("note")
+        st.session_state[note] = review.known.notes.get((example, review.reviewer), "")
+        st.text_input(
+            f"Note (key {as_markdown(key_label(keyboard['note']))})" if keyboard["note"] else "Note",
+            max_chars=LONGEST_NOTE, key=note, width=260, on_change=partial(_note, review, example, note),
+        )  # fmt: skip
+        st.toggle("Keys", True, key=KEYS, persist_state="session", help="Answer and move by single keys")
+    return {key: f"review-{name}-" for name, key in keyboard.items() if key}
+
+
+def _render_similar(review: Review, example: int) -> None:
+    """Render the nearest of the examples that this reviewer decided about, with the decisions."""
+    run, mine = review.run, review.mine
+    decided = np.array([each for each, of in mine.items() if each != example and of.kind != "skip"], int)
+    if len(decided) == 0 or not has(run, "examples or features"):
+        return
+    vectors, names = components(run), class_names(run)
+    distances = np.square(vectors[decided] - vectors[example]).sum(axis=1)
+    nearest = decided[np.argsort(distances, kind="stable")[:SIMILAR]]
+    words = " · ".join(
+        f"\\#{rank} {as_markdown(mine[each].in_words(names))}" for rank, each in enumerate(nearest.tolist(), 1)
+    )
+    st.caption(f"The examples with the nearest {similarity_basis(run)} that you decided about: {words}.")
+    tiles(run, review.selection.state, nearest, 1, review.selection.score, key="review-similar")
+
+
+# Callbacks
+
+
+def _decide(review: Review, example: int, verdict: DecisionKind, class_index: int | None = None) -> None:
+    """Store a decision and go on to the next example."""
+    class_name = None if class_index is None else review.run.class_names[class_index]
+    if _add(review, example, verdict, class_name=class_name):
+        session_store().update({LAST: example, AT: None})
+
+
+def _note(review: Review, example: int, field: str) -> None:
+    note = widget_value(field).strip()
+    if note != review.known.notes.get((example, review.reviewer), ""):
+        _add(review, example, "note", note=note)
+
+
+def _add(review: Review, example: int, *entry: Any, **more: Any) -> bool:
+    """Store an entry about an example; where that fails, the page says so."""
+    label = review.given_label(example)
+    name = None if label is None else review.run.class_names[label]
+    try:
+        review.store.add(example, review.reviewer, *entry, label=name, **more)
+    except McvizError as error:
+        session_store()[TROUBLE] = error
+        return False
+    return True
+
+
+def _undo(review: Review) -> None:
+    try:
+        example = review.store.undo(review.reviewer)
+    except McvizError as error:
+        session_store()[TROUBLE] = error
+        return
+    if example in review.selection.examples:
+        session_store().update({LAST: None, AT: example})
+    elif example is not None:
+        queue_toast(f"Undone about example {example}, which is not in this selection.", ":material/undo:")
+
+
+def _move(queue: np.ndarray, example: int, step: int) -> None:
+    """Show the example so many steps on in the queue; at an end the same."""
+    place = np.clip(find_rank(example, queue) + step, 0, len(queue) - 1)
+    session_store()[AT] = int(queue[place])
