@@ -6,12 +6,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import click
+import numpy as np
 import pytest
 
 import mcviz
 from mcviz.cli import commands
 from mcviz.cli import sampling as command_line
 from mcviz.cli.options import add_options
+from mcviz.data import as_data_set
 from mcviz.options import (
     CheckOptions,
     ColumnOptions,
@@ -112,12 +114,12 @@ def test_how_a_run_is_sampled_can_be_said_in_python_too() -> None:
 
 def test_the_command_gives_all_of_it_to_the_function(monkeypatch: pytest.MonkeyPatch) -> None:
     given: dict[str, Any] = {}
-    look = SimpleNamespace(adapter=SimpleNamespace(plural="", preprocessing=SimpleNamespace(reason="")), advice="")
+    look = SimpleNamespace(adapter=SimpleNamespace(preprocessing=SimpleNamespace(reason="")), advice="")
     monkeypatch.setattr("mcviz.sampling.checking.try_model", lambda *_: look)
     monkeypatch.setattr("mcviz.sampling.run_sampling.sample_run", lambda *_, **options: given.update(options))
     monkeypatch.setattr(command_line, "say_run", lambda _: None)
-    sampler = SimpleNamespace(description=lambda: "")
-    monkeypatch.setattr(command_line, "_load_model_and_data", lambda *_: (sampler, [0], None))
+    sampler, examples = SimpleNamespace(description=lambda: ""), as_data_set(np.zeros((1, 2, 2), np.uint8))
+    monkeypatch.setattr(command_line, "_load_model_and_data", lambda *_: (sampler, examples, None))
     options = replace(OPTIONS, scheduler=None)
     with click.Context(command_line.sample):
         command_line._sample(options, None, "")

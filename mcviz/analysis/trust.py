@@ -43,7 +43,7 @@ CLASS_COLUMNS = "label", "prediction"  # columns of every labelled run
 MOST_NAMED_GROUPS = 3  # groups that a sentence names
 TOLERANCES = 0.0005, 0.001, 0.001  # of accuracy, of NLL in nats, and of ECE
 MOST_THREADS = 4  # each holds the passes of a shard
-ShardResult = TypeVar("ShardResult")
+Result = TypeVar("Result")
 
 
 def predictors(run: Run, progress: Progress | None = None) -> dict[str, CalibrationTerms]:
@@ -249,7 +249,7 @@ def _group_sentences(
     return sentences
 
 
-def _map_shards(run: Run, work: Callable[[Array, slice], ShardResult], progress: Progress | None) -> list[ShardResult]:
+def _map_shards(run: Run, work: Callable[[Array, slice], Result], progress: Progress | None) -> list[Result]:
     """Apply `work` to each shard's passes, several shards at once; the results are in their order.
 
     Args:

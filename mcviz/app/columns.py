@@ -9,14 +9,14 @@ import pandas as pd
 from mcviz.app.caching import cached_for_run, numbers_key, table_key
 from mcviz.data import Usual, usual
 from mcviz.runs import Run
-from mcviz.runs.columns import UNKNOWN, Groups, Kind, column_groups, column_kinds, select_grouping
+from mcviz.runs.columns import UNKNOWN, ColumnKind, Groups, column_groups, column_kinds, select_grouping
 from mcviz.text import one_line
 
 LONGEST = 200  # characters of a value that is shown
 
 
 @cached_for_run(table_key, max_entries=8)
-def own_columns(run: Run) -> dict[str, Kind]:
+def own_columns(run: Run) -> dict[str, ColumnKind]:
     """Return the kind of each of the user's own columns, by its name.
 
     `id` is first, where ids say more than numbers, and those that are the example itself are last.

@@ -31,7 +31,7 @@ from mcviz.errors import McvizError
 from mcviz.measures.quality import VERDICTS
 from mcviz.runs import Run
 
-SHOWN = 5  # examples that changed, of each kind: a row
+MOST_CHANGED = 5  # examples that changed, of each kind: a row
 WIDTH = 220  # pixels of an example
 
 
@@ -106,7 +106,7 @@ def render_changes(run: ComparedRun, state: PageState, score: str) -> None:
             if not len(examples):
                 st.caption("No example.")
                 continue
-            tiles(run, state, examples[:SHOWN], None, state.score, key=f"changed-{kind.split()[0]}", to=COMPARE)
+            tiles(run, state, examples[:MOST_CHANGED], None, state.score, key=f"changed-{kind.split()[0]}", to=COMPARE)
             filters = replace(state.filters, columns=(ColumnFilter(run.change, (kind,)),))
             st.page_link(
                 UNCERTAIN.script,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mcviz.app.needs import Part
+from mcviz.app.needs import RunPart
 from mcviz.app.state import PageState
 from mcviz.runs import Run
 
@@ -100,5 +100,5 @@ class InputKind:
     nothing_yet: tuple[str, str] = ("", "")
     sweep: Callable[[Run, PageState], SweepInputs] | None = None
     along: Callable[[Run, PageState], Along] | None = None
-    needs: Collection[Part] = field(default_factory=frozenset)
+    needs: Collection[RunPart] = field(default_factory=frozenset)
     seen_in_its_controls: bool = False

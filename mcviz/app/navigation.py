@@ -18,7 +18,7 @@ from mcviz.app.components.copy_link import copy_link
 from mcviz.app.components.widgets import bind
 from mcviz.app.failures import refusal
 from mcviz.app.layouts import computed_layouts
-from mcviz.app.needs import Part, check_needs, has
+from mcviz.app.needs import RunPart, check_needs, has
 from mcviz.app.person import render_login
 from mcviz.app.resources import join_runs, open_cached_run, run_numbers, run_paths, run_scores
 from mcviz.app.session import mark_rendered
@@ -39,7 +39,7 @@ from mcviz.runs import Run
 from mcviz.runs.folder import cache_folder
 from mcviz.text import one_line
 
-Group = Literal["explore", "decide", "test", "manage", "present"]
+PageGroup = Literal["explore", "decide", "test", "manage", "present"]
 LINKS = "links"  # the key of their fragment
 OF_THE_STORY = "step", "present"  # keys of the address that mean nothing on other pages
 MOST_QUOTED = 4  # parts of an address that were not understood
@@ -61,9 +61,9 @@ class Page:
     file: str
     title: str
     icon: str
-    needs: Collection[Part] = field(default_factory=frozenset)
+    needs: Collection[RunPart] = field(default_factory=frozenset)
     of_classes: bool = False
-    group: Group = "explore"
+    group: PageGroup = "explore"
 
     @property
     def script(self) -> Path:
@@ -71,7 +71,7 @@ class Page:
         return Path(__file__).parent / "pages" / self.file
 
 
-GROUPS: tuple[Group, ...] = get_args(Group)
+GROUPS: tuple[PageGroup, ...] = get_args(PageGroup)
 OVERVIEW = Page("overview.py", "Overview", ":material/monitoring:")
 UNCERTAIN = Page("uncertain.py", "Uncertain examples", ":material/grid_view:")
 EXAMPLE = Page("example.py", "One example", ":material/image_search:")

@@ -8,9 +8,9 @@ import streamlit as st
 from mcviz.app.columns import grouping_columns
 from mcviz.runs import Run
 
-Part = Literal["labels", "examples", "images", "model"]
-Need = Part | Literal["examples or features", "groups", "classes", "targets"]
-MISSING: dict[Part, tuple[str, str]] = {
+RunPart = Literal["labels", "examples", "images", "model"]
+Need = RunPart | Literal["examples or features", "groups", "classes", "targets"]
+MISSING: dict[RunPart, tuple[str, str]] = {
     "labels": (
         ":material/label_off:",
         "This run has no labels. Sample it again with labels to see how good its predictions are.",
@@ -28,7 +28,7 @@ MISSING: dict[Part, tuple[str, str]] = {
         "This run was kept without its model, so nothing new can be predicted. Sample it again with the model kept.",
     ),
 }
-NOT_IMPORTED: dict[Part, str] = {
+NOT_IMPORTED: dict[RunPart, str] = {
     "labels": "These passes were imported without labels. Import them again with labels to see how good they are.",
     "examples": "These passes were imported without {examples}. Import them again with {examples} to see them here.",
     "images": "These passes were imported without images. Import them again with images to see them here.",
@@ -66,7 +66,7 @@ def has(run: Run, need: Need) -> bool:
             return bool(grouping_columns(run))
 
 
-def missing(run: Run, part: Part) -> str:
+def missing(run: Run, part: RunPart) -> str:
     """Say what a run does not have, and how to make one that has it."""
     sentence = NOT_IMPORTED[part] if run.manifest.origin.kind == "imported" else MISSING[part][1]
     if part == "examples":  # texts and rows are in every run of them
@@ -74,7 +74,7 @@ def missing(run: Run, part: Part) -> str:
     return sentence
 
 
-def check_needs(run: Run, needs: Collection[Part]) -> bool:
+def check_needs(run: Run, needs: Collection[RunPart]) -> bool:
     """Return whether a run has all that is needed; otherwise the page says what is missing and what to do."""
     lacking = [part for part in MISSING if part in needs and not has(run, part)]
     for part in lacking[:1]:

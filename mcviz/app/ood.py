@@ -11,7 +11,7 @@ from mcviz.app.components.charts import chart
 from mcviz.app.failures import refusal
 from mcviz.app.kinds import kind_of
 from mcviz.app.navigation import OUT_OF_DISTRIBUTION
-from mcviz.app.needs import Part, check_needs
+from mcviz.app.needs import RunPart, check_needs
 from mcviz.app.places import finished_runs, offered_data
 from mcviz.app.resources import class_names, sampler
 from mcviz.app.session import session_store, widget_value
@@ -28,7 +28,7 @@ from mcviz.runs.ood_scores import OODScores, OODSet, load_ood_scores, ood_in_wor
 from mcviz.text import one_line
 
 REQUESTED = "ood-asked"  # in the session: the run's digest and the set, "" for those of its own examples
-NEEDED: tuple[Part, ...] = "examples", "model"
+NEEDED: tuple[RunPart, ...] = "examples", "model"
 FEW = 100  # examples for calibration, of which one in twenty is a handful
 BINS = 40
 RATES = np.linspace(0, 1, 101) ** 2

@@ -53,7 +53,7 @@ HIGHEST_SEED = 10**9
 BRUSHES = 2  # histograms beside that of the ranking's score
 TILE_SIZES = ("small", "medium", "large")
 LARGEST_VALUE = 3.4028234663852886e38  # of float32
-LATEST, ADDRESS, SHOWN, PAGE = "latest-state", "address", "addresses-shown", "page"  # names of what a visit keeps
+LATEST, ADDRESS, ADDRESSES, PAGE = "latest-state", "address", "addresses-shown", "page"  # names of what a visit keeps
 MOST_SHOWN = 200  # addresses, of which a browser may still have an earlier one
 BACK_TO_FIRST_PAGE = {"filters", "order", "page_size", "score"}  # a change of these lists other examples
 TOLD_ELSEWHERE = {"run", "example"}
@@ -264,7 +264,7 @@ def sync_from_url(page: str) -> None:
     What the browser says is out of date where it is one that this page had before, unless somebody went back to it.
     """
     store, from_browser = session_store(), st.query_params.to_dict()
-    if store.get(PAGE) == page and not is_history_navigation() and from_browser in store[SHOWN]:
+    if store.get(PAGE) == page and not is_history_navigation() and from_browser in store[ADDRESSES]:
         if from_browser != address():
             st.query_params.from_dict(address())
         return
@@ -304,7 +304,7 @@ def _show_address(query: dict[str, str], parts: Collection[str] = ()) -> None:
 
 
 def _note_shown(query: dict[str, str]) -> None:
-    session_store().setdefault(SHOWN, deque(maxlen=MOST_SHOWN)).append(query)
+    session_store().setdefault(ADDRESSES, deque(maxlen=MOST_SHOWN)).append(query)
 
 
 def page_url(state: PageState) -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 LEAST_PRIORITY = 19
 SECONDS_BETWEEN_QUESTIONS = 0.3
 SECONDS_BETWEEN_NEWS = 1.0
-SHOWN = 10  # examples, the most uncertain ones
+TOP_EXAMPLES = 10  # examples, the most uncertain ones
 PIXELS = 96  # that a larger image is scaled down to
 LONGEST = 160  # characters of a text that is shown
 
@@ -39,14 +39,14 @@ class Watcher:
     """Stands between a command at work and the files of its job."""
 
     def __init__(self, jobs: "Jobs", name: str) -> None:
-        from mcviz.jobs import Progress
+        from mcviz.jobs import JobProgress
 
         self.jobs, self.name = jobs, name
         self.examples: DataSet | None = None
         self._known: dict[str, np.ndarray] = {}
         self._asked = self._told = 0.0
         self._manifest: Manifest
-        self.news = Progress(process=os.getpid(), started=time.time())
+        self.news = JobProgress(process=os.getpid(), started=time.time())
 
     def begin(self, examples: "DataSet", out: str) -> None:
         """Take in what is to be sampled, and what a finished run of fewer passes already says of it."""
@@ -131,7 +131,7 @@ class Watcher:
         there = self._known["passes"].nonzero()[0]
         known = {name: values[there] for name, values in self._known.items()}
         quality, score = task.quality_of_table(known), manifest.scores[0]
-        first = most_uncertain_first(score, known[score], task.scores)[:SHOWN]
+        first = most_uncertain_first(score, known[score], task.scores)[:TOP_EXAMPLES]
         return {
             "quality": "" if quality is None else f"{task.quality_name} {task.format_quality(quality, manifest.unit)}",
             "score": score,

@@ -12,10 +12,10 @@ import scipy  # loads scipy.ndimage when it is first used
 
 from mcviz import validate
 
-Images = np.ndarray
+ImageArray = np.ndarray
 
 
-def rotate(images: Images, degrees: float) -> Images:
+def rotate(images: ImageArray, degrees: float) -> ImageArray:
     """Turn images about their centre, counter-clockwise. Quarter turns of square images move pixels, exactly."""
     quarters, rest = divmod(degrees, 90)
     if rest == 0 and (images.shape[1] == images.shape[2] or quarters % 2 == 0):
@@ -24,12 +24,12 @@ def rotate(images: Images, degrees: float) -> Images:
     return _mapped(images, np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]))
 
 
-def shift(images: Images, right: float = 0.0, down: float = 0.0) -> Images:
+def shift(images: ImageArray, right: float = 0.0, down: float = 0.0) -> ImageArray:
     """Move images by pixels, or parts of them; a negative number is left or up."""
     return np.clip(scipy.ndimage.shift(images, (0, down, right, 0), order=1, mode="constant"), 0, 1)
 
 
-def scale(images: Images, factor: float) -> Images:
+def scale(images: ImageArray, factor: float) -> ImageArray:
     """Enlarge (above 1) or shrink (below 1) images about their centre.
 
     Raises:
@@ -40,7 +40,7 @@ def scale(images: Images, factor: float) -> Images:
     return _mapped(images, np.eye(2) / factor)
 
 
-def blur(images: Images, pixels: float) -> Images:
+def blur(images: ImageArray, pixels: float) -> ImageArray:
     """Blur images by a Gaussian with that standard deviation in pixels.
 
     Raises:
@@ -50,7 +50,7 @@ def blur(images: Images, pixels: float) -> Images:
     return np.clip(scipy.ndimage.gaussian_filter(images, (0, pixels, pixels, 0), mode="constant"), 0, 1)
 
 
-def invert(images: Images, amount: float = 1.0) -> Images:
+def invert(images: ImageArray, amount: float = 1.0) -> ImageArray:
     """Fade images into their negatives: 0 leaves them, 0.5 is mid-grey all over, 1 is the negative.
 
     Raises:
@@ -60,7 +60,7 @@ def invert(images: Images, amount: float = 1.0) -> Images:
     return mix(images, 1 - images, amount)
 
 
-def erase(images: Images, side: int, seed: int = 0) -> Images:
+def erase(images: ImageArray, side: int, seed: int = 0) -> ImageArray:
     """Blacken one square of `side` × `side` pixels at a random place within each image.
 
     Raises:
@@ -76,7 +76,7 @@ def erase(images: Images, side: int, seed: int = 0) -> Images:
     return np.where((rows[:, :, None] & columns[:, None, :])[..., None], np.float32(0), images)
 
 
-def mix(images: Images, others: Images, weight: float = 0.5) -> Images:
+def mix(images: ImageArray, others: ImageArray, weight: float = 0.5) -> ImageArray:
     """Lay other images over these, pixel by pixel: 0 leaves them, 0.5 is half of each, 1 is the others.
 
     Args:
@@ -91,7 +91,7 @@ def mix(images: Images, others: Images, weight: float = 0.5) -> Images:
     return images * np.float32(1 - weight) + others * np.float32(weight)
 
 
-def shuffle_pixels(images: Images, share: float = 1.0, seed: int = 0) -> Images:
+def shuffle_pixels(images: ImageArray, share: float = 1.0, seed: int = 0) -> ImageArray:
     """Let a random share of each image's pixels change places with each other; 1 keeps nothing but the histogram.
 
     Raises:
@@ -143,7 +143,7 @@ def drawn_share(label: str, unit: str, apply: Apply) -> Distortion:
     return Distortion(label, unit, 0, 1, 0, 0.05, apply, seeded=True)
 
 
-def _of_side(images: Images, share: float) -> float:
+def _of_side(images: ImageArray, share: float) -> float:
     return share * min(images.shape[1:3])
 
 
@@ -166,7 +166,7 @@ DISTORTIONS: dict[str, Distortion] = {
 }
 
 
-def _mapped(images: Images, to_source: np.ndarray) -> Images:
+def _mapped(images: ImageArray, to_source: np.ndarray) -> ImageArray:
     """Images whose pixel at an offset (down, right) from the centre comes from `to_source` times that offset."""
     matrix = np.eye(4)
     matrix[1:3, 1:3] = to_source

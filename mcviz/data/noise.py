@@ -15,10 +15,10 @@ MID_GREY = np.float32(0.5)
 GAUSSIAN_STD = np.float32(0.25)
 OCTAVES = (2, 4, 8)  # cells along a side of the image, each octave half as strong as the one before
 
-Shape = tuple[int, ...]
+ImageShape = tuple[int, ...]
 
 
-def uniform_noise(count: int, shape: Shape, seed: int, strength: float = 1.0) -> np.ndarray:
+def uniform_noise(count: int, shape: ImageShape, seed: int, strength: float = 1.0) -> np.ndarray:
     """Draw images whose every value is uniform on [0, 1), independently.
 
     Args:
@@ -36,7 +36,7 @@ def uniform_noise(count: int, shape: Shape, seed: int, strength: float = 1.0) ->
     return _faded(_generator(seed).random((count, *shape), dtype=np.float32), strength)
 
 
-def gaussian_noise(count: int, shape: Shape, seed: int, strength: float = 1.0) -> np.ndarray:
+def gaussian_noise(count: int, shape: ImageShape, seed: int, strength: float = 1.0) -> np.ndarray:
     """Draw images whose every value is normal around mid-grey with a standard deviation of 0.25, cut off at 0 and 1.
 
     Args, result and errors: as in `uniform_noise`.
@@ -45,7 +45,7 @@ def gaussian_noise(count: int, shape: Shape, seed: int, strength: float = 1.0) -
     return _faded(np.clip(MID_GREY + GAUSSIAN_STD * normal, 0, 1), strength)
 
 
-def salt_and_pepper_noise(count: int, shape: Shape, seed: int, strength: float = 1.0) -> np.ndarray:
+def salt_and_pepper_noise(count: int, shape: ImageShape, seed: int, strength: float = 1.0) -> np.ndarray:
     """Draw mid-grey images in which a share of the values, the strength, is black or white by the toss of a coin.
 
     Args, result and errors: as in `uniform_noise`.
@@ -58,7 +58,7 @@ def salt_and_pepper_noise(count: int, shape: Shape, seed: int, strength: float =
     return noise
 
 
-def smooth_noise(count: int, shape: Shape, seed: int, strength: float = 1.0) -> np.ndarray:
+def smooth_noise(count: int, shape: ImageShape, seed: int, strength: float = 1.0) -> np.ndarray:
     """Draw cloudy images: random values on coarse grids, smoothly joined and added up, as in Perlin's noise (1985).
 
     Args, result and errors: as in `uniform_noise`.
@@ -75,7 +75,7 @@ def smooth_noise(count: int, shape: Shape, seed: int, strength: float = 1.0) -> 
     return _faded((clouds - low) / np.where(high > low, high - low, 1), strength)
 
 
-def constant_grey(count: int, shape: Shape, seed: int, strength: float = 1.0) -> np.ndarray:
+def constant_grey(count: int, shape: ImageShape, seed: int, strength: float = 1.0) -> np.ndarray:
     """Draw images of a single grey each, uniform on [0, 1).
 
     Args, result and errors: as in `uniform_noise`.
@@ -96,7 +96,7 @@ class Noise:
 
     label: str
     meaning: str
-    draw: Callable[[int, Shape, int, float], np.ndarray]
+    draw: Callable[[int, ImageShape, int, float], np.ndarray]
 
 
 NOISES: dict[str, Noise] = {

@@ -13,10 +13,10 @@ from mcviz.data.distortions import Distortion, drawn_share
 
 MAD_TO_STD = 1.4826  # of a normal distribution
 
-Rows = np.ndarray
+RowArray = np.ndarray
 
 
-def shuffle_columns(rows: Rows, others: Rows, share: float = 1.0, seed: int = 0) -> Rows:
+def shuffle_columns(rows: RowArray, others: RowArray, share: float = 1.0, seed: int = 0) -> RowArray:
     """Give columns the values of other rows, each column shuffled on its own: what ties it to the others is lost.
 
     Args:
@@ -35,7 +35,7 @@ def shuffle_columns(rows: Rows, others: Rows, share: float = 1.0, seed: int = 0)
     return shuffled
 
 
-def out_of_range(rows: Rows, others: Rows, ranges: float, column: int) -> Rows:
+def out_of_range(rows: RowArray, others: RowArray, ranges: float, column: int) -> RowArray:
     """Set one column beyond all that it has elsewhere.
 
     Args:
@@ -57,7 +57,7 @@ def out_of_range(rows: Rows, others: Rows, ranges: float, column: int) -> Rows:
     return moved
 
 
-def add_noise(rows: Rows, others: Rows, share: float, seed: int = 0) -> Rows:
+def add_noise(rows: RowArray, others: RowArray, share: float, seed: int = 0) -> RowArray:
     """Add Gaussian noise whose standard deviation is a share of each column's own.
 
     Args:
@@ -87,7 +87,7 @@ class Usual:
     median: np.ndarray
     spread: np.ndarray
 
-    def z(self, some: Rows) -> np.ndarray:
+    def z(self, some: RowArray) -> np.ndarray:
         """How far values lie from the median of their column, in standard deviations.
 
         Args:
@@ -102,7 +102,7 @@ class Usual:
             return np.where(away == 0, 0.0, away / self.spread)
 
 
-def usual(rows: Rows) -> Usual:
+def usual(rows: RowArray) -> Usual:
     """What is usual in each column of rows (N, D)."""
     rows = rows.astype(np.float64)
     median = np.median(rows, axis=0)
@@ -144,5 +144,5 @@ ROW_DISTORTIONS: dict[str, Distortion] = {
 }
 
 
-def _any_column(rows: Rows, seed: int) -> int:
+def _any_column(rows: RowArray, seed: int) -> int:
     return int(np.random.default_rng(seed).integers(rows.shape[1]))

@@ -14,8 +14,8 @@ from mcviz.tasks import find_task
 from mcviz.text import is_text
 from mcviz.validate import invalid
 
-Kind = Literal["sample", "again", "check"]
-Wanted = Literal["run", "pause", "stop"]
+JobKind = Literal["sample", "again", "check"]
+JobRequest = Literal["run", "pause", "stop"]
 Ending = Literal["finished", "failed", "stopped"]
 # A job that is to be stopped is renamed, which a full disk allows; earlier versions wrote that into its file.
 REQUEST, STOPPED, PROGRESS = "job.json", "job-stopped.json", "progress.json"
@@ -25,11 +25,11 @@ Amount = Annotated[float, msgspec.Meta(ge=0, le=1e18)]
 NAME = re.compile(r"[^/\\\0.][^/\\\0]*")  # of a folder: one, and not hidden
 
 
-class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class FilePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A part of a file, every field checked against its type when it is read."""
 
 
-class Job(Part, frozen=True, kw_only=True):
+class Job(FilePart, frozen=True, kw_only=True):
     """What a job is to do.
 
     Attributes:
@@ -48,12 +48,12 @@ class Job(Part, frozen=True, kw_only=True):
     """
 
     id: str
-    kind: Kind
+    kind: JobKind
     arguments: tuple[str, ...]
     run: str
     title: str
     created: str
-    wanted: Wanted = "run"
+    wanted: JobRequest = "run"
     queued: Amount = 0.0
     waits: bool = True
     started: Count = 0
@@ -73,7 +73,7 @@ class Job(Part, frozen=True, kw_only=True):
         check_name(self.run)
 
 
-class Top(Part, frozen=True):
+class Top(FilePart, frozen=True):
     """An example among the most uncertain ones so far.
 
     Attributes:
@@ -95,7 +95,7 @@ class Top(Part, frozen=True):
     shown: str = ""
 
 
-class Progress(Part, frozen=True, kw_only=True):
+class JobProgress(FilePart, frozen=True, kw_only=True):
     """How far a job is.
 
     Attributes:
@@ -176,7 +176,7 @@ def check_name(name: str) -> None:
         raise invalid("name", "without slashes, and begin with no dot", f"{name!r:.120}")
 
 
-def write(folder: Folder, name: str, content: Job | Progress) -> None:
+def write(folder: Folder, name: str, content: Job | JobProgress) -> None:
     """Put one of a job's two files in place.
 
     Raises:
@@ -203,10 +203,10 @@ def read_job(folder: Folder) -> Job | None:
     return job
 
 
-def read_progress(folder: Folder) -> Progress | None:
+def read_progress(folder: Folder) -> JobProgress | None:
     """How far a job is, or None where it has not begun, or where that cannot be read."""
     try:
-        progress: Progress | None = _read(folder, PROGRESS, Progress)
+        progress: JobProgress | None = _read(folder, PROGRESS, JobProgress)
         if progress is not None:
             progress.check()
     except McvizError:

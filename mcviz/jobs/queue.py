@@ -21,7 +21,18 @@ from typing import Any, Literal
 from msgspec.structs import replace
 
 from mcviz.errors import InvalidInputError, McvizError, RunExistsError, RunNotFoundError, StorageError
-from mcviz.jobs.job import PROGRESS, REQUEST, STOPPED, Job, Kind, Progress, Wanted, read_job, read_progress, write
+from mcviz.jobs.job import (
+    PROGRESS,
+    REQUEST,
+    STOPPED,
+    Job,
+    JobKind,
+    JobProgress,
+    JobRequest,
+    read_job,
+    read_progress,
+    write,
+)
 from mcviz.jobs.locks import is_locked, locked
 from mcviz.permission import may_write, require_permission
 from mcviz.runs import remove_run
@@ -29,7 +40,7 @@ from mcviz.runs.files import Folder, folder_at
 from mcviz.runs.folder import check_run_name
 from mcviz.runs.writer import discard_growth
 
-State = Literal["queued", "starting", "running", "pausing", "paused", "stopping", "finished", "failed", "died"]
+JobState = Literal["queued", "starting", "running", "pausing", "paused", "stopping", "finished", "failed", "died"]
 FOLDER = ".jobs"  # beside the runs
 LOG, LOCK, EXAMPLES, OWN_RUN = "log", "lock", "examples.txt", "run"
 PATIENCE = 2.0  # seconds, for a run that another process writes
@@ -57,8 +68,8 @@ class FoundJob:
     """
 
     job: Job
-    state: State
-    progress: Progress | None
+    state: JobState
+    progress: JobProgress | None
     alive: bool
     message: str = ""
 
@@ -125,7 +136,7 @@ class Jobs:
 
     def add(
         self,
-        kind: Kind,
+        kind: JobKind,
         arguments: Sequence[str],
         run: str,
         title: str,
@@ -234,12 +245,12 @@ class Jobs:
         """The folder of the run that a job makes."""
         return self.folder / job.id / OWN_RUN if job.kind == "again" else self.cache / job.run
 
-    def wanted(self, name: str) -> Wanted:
+    def wanted(self, name: str) -> JobRequest:
         """What a job should be doing: what its process asks now and then. To stop, where the job is gone."""
         job = read_job(folder_at(self.folder / name))
         return "stop" if job is None else job.wanted
 
-    def tell(self, name: str, progress: Progress) -> None:
+    def tell(self, name: str, progress: JobProgress) -> None:
         """Write down how far a job is, which its process does."""
         write(folder_at(self.folder / name), PROGRESS, progress)
 
@@ -358,9 +369,9 @@ def _due(found: list[FoundJob]) -> list[Job]:
     return due
 
 
-def _state(job: Job, progress: Progress | None, alive: bool) -> State:
+def _state(job: Job, progress: JobProgress | None, alive: bool) -> JobState:
     if alive:
-        by_wish: dict[Wanted, State] = {"pause": "pausing", "stop": "stopping"}
+        by_wish: dict[JobRequest, JobState] = {"pause": "pausing", "stop": "stopping"}
         return by_wish.get(job.wanted) or ("running" if progress and progress.sampling else "starting")
     ending = progress.ending if progress else None
     if ending == "finished":

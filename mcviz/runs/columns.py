@@ -15,7 +15,7 @@ MOST_GROUPS = 50  # different values, up to which they are a choice; no more of 
 FIRST = 1000  # values
 RANGES = 5  # groups of about the same size that numbers are cut into
 UNKNOWN = "–"  # a value that is missing
-Kind = Literal["category", "number", "text"]
+ColumnKind = Literal["category", "number", "text"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Groups:
     members: np.ndarray
 
 
-def column_kinds(run: Run) -> dict[str, Kind]:
+def column_kinds(run: Run) -> dict[str, ColumnKind]:
     """The kind of each of the user's own columns, by its name.
 
     `id` is first, where ids say more than numbers, and those that are the example itself are last.
@@ -49,12 +49,12 @@ def column_kinds(run: Run) -> dict[str, Kind]:
     return kinds
 
 
-def select_grouping(kinds: Mapping[str, Kind]) -> list[str]:
+def select_grouping(kinds: Mapping[str, ColumnKind]) -> list[str]:
     """Select the columns that make groups: of few different values, and of numbers."""
     return [name for name, kind in kinds.items() if kind != "text"]
 
 
-def column_groups(values: pd.Series, kind: Kind) -> Groups:
+def column_groups(values: pd.Series, kind: ColumnKind) -> Groups:
     """The groups of a column: a value each, or for many numbers a range each."""
     texts = _ranges(values.astype(float)) if kind == "number" else as_texts(values)
     order = texts.iloc[values.argsort()] if pd.api.types.is_numeric_dtype(values) else texts.sort_values()
@@ -69,7 +69,7 @@ def as_texts(values: pd.Series) -> pd.Series:
     return values.convert_dtypes().astype(str).where(values.notna(), UNKNOWN)
 
 
-def _kind(values: pd.Series) -> Kind:
+def _kind(values: pd.Series) -> ColumnKind:
     numbers = pd.api.types.is_numeric_dtype(values)
     compared, most = values if numbers else as_texts(values), min(MOST_GROUPS, len(values) // 2)
     # The first values tell of most columns that there are too many.

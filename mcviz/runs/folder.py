@@ -29,7 +29,7 @@ from mcviz.tasks import task_of
 from mcviz.text import UNPRINTABLE, format_bytes, is_text, printable
 from mcviz.validate import invalid
 
-State = Literal["finished", "partial", "damaged", "unreadable"]
+RunState = Literal["finished", "partial", "damaged", "unreadable"]
 LONGEST_NAME = 200  # bytes, of 255 that file systems take: the lock's name is longer
 DERIVED = "derived/"
 
@@ -48,7 +48,7 @@ class ListedRun:
     """
 
     path: str
-    state: State
+    state: RunState
     manifest: Manifest | None = field(repr=False)  # which fills a screen
     examples_done: int
     bytes: int
@@ -306,7 +306,7 @@ def _require_run(folder: Folder, done: str = "removed") -> None:
 
 def _inspect(here: Folder, name: str) -> ListedRun | None:
     """Inspect a run for a list; None if it was removed meanwhile."""
-    state: State = "finished"
+    state: RunState = "finished"
     path, message, manifest, sizes = here.address(name), "", None, {}
     try:
         folder = folder_at(path)

@@ -24,10 +24,10 @@ TEXTS_FOR_NUMBERS = (
     "The model takes numbers. Give its vocabulary (--vocabulary FILE, or mcviz.sampling.with_vocabulary), or put a "
     "TextVectorization layer in front of it."
 )
-Shape = tuple[int | None, ...]
+InputShape = tuple[int | None, ...]
 
 
-def read_input_spec(model: keras.Model) -> tuple[Shape | None, str | None]:
+def read_input_spec(model: keras.Model) -> tuple[InputShape | None, str | None]:
     """Read the shape of one example and the dtype from a model, None where it does not say.
 
     Raises:
@@ -44,7 +44,7 @@ def read_input_spec(model: keras.Model) -> tuple[Shape | None, str | None]:
     return tuple(inputs[0].shape[1:]), inputs[0].dtype
 
 
-def prepare_examples(given: Any, model: keras.Model, shape: Shape | None, dtype: str | None) -> np.ndarray:
+def prepare_examples(given: Any, model: keras.Model, shape: InputShape | None, dtype: str | None) -> np.ndarray:
     """Bring examples into the form that a model takes.
 
     Args:
@@ -84,7 +84,7 @@ def prepare_examples(given: Any, model: keras.Model, shape: Shape | None, dtype:
     return converted if whole_numbers else finite("examples", converted)
 
 
-def resize_to_model(examples: DataSet, shape: Shape | None, crop: bool = False) -> np.ndarray | Pictures | InPlace:
+def resize_to_model(examples: DataSet, shape: InputShape | None, crop: bool = False) -> np.ndarray | Pictures | InPlace:
     """Return the images of a data set, pictures from files at the size that a model takes.
 
     Args:
@@ -111,7 +111,7 @@ def resize_to_model(examples: DataSet, shape: Shape | None, crop: bool = False) 
     return images.resize((*images.image_shape[:2], channels), crop)
 
 
-def model_shape(wanted: Shape | None, shape: tuple[int, ...]) -> tuple[int, ...]:
+def model_shape(wanted: InputShape | None, shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return the shape in which a model takes images of the shape (N, height, width, channels).
 
     Raises:
@@ -126,12 +126,12 @@ def model_shape(wanted: Shape | None, shape: tuple[int, ...]) -> tuple[int, ...]
     raise invalid("images", f"of the shape that the model takes, {format_shape(wanted)}", f"shape {shape}")
 
 
-def fits_shape(shape: tuple[int, ...], wanted: Shape) -> bool:
+def fits_shape(shape: tuple[int, ...], wanted: InputShape) -> bool:
     """Return whether one example has the shape that a model takes; None stands for any size."""
     return len(shape) == len(wanted) and all(size in (None, given) for size, given in zip(wanted, shape, strict=True))
 
 
-def format_shape(wanted: Shape) -> str:
+def format_shape(wanted: InputShape) -> str:
     """Format the shape of the examples that a model takes for a message."""
     return f"({', '.join(['N', *('any' if size is None else str(size) for size in wanted)])})"
 
@@ -199,7 +199,7 @@ def _range_changing_layers(model: keras.Model) -> Iterator[keras.Layer]:
             yield layer
 
 
-def _image_size(wanted: Shape | None) -> tuple[int | None, int | None, int | None]:
+def _image_size(wanted: InputShape | None) -> tuple[int | None, int | None, int | None]:
     """Return height, width and channels of the images that a model takes, None for any or for flat ones."""
     if wanted is None or len(wanted) not in (2, 3):
         return None, None, None

@@ -43,7 +43,7 @@ from mcviz.tasks.classification import dequantise, quantise
 OWN, OF_A_SET = 1000, 500  # examples at most
 NEAR, SEED = 1000, 0  # examples for neighbours and for the detector of the inputs alone
 LEAST = 3 * LEAST_OOD_EXAMPLES
-SHOWN = 4
+KEPT_EXAMPLES = 4
 BLOCK_VALUES = 2**25  # of passes that are in memory at a time
 Stage = Callable[[str, float], None]
 Values = dict[str, np.ndarray]
@@ -299,7 +299,7 @@ def _summarize(run: Run, given: ExampleSet, scores: Values, verdict: OODPredicti
     confidence = mean_probs.max(axis=1)
     passing = np.flatnonzero(~verdict.is_ood)
     surest = passing[np.argsort(-confidence[passing], kind="stable")]
-    shown = np.array([0, *surest[: SHOWN - 1]])
+    shown = np.array([0, *surest[: KEPT_EXAMPLES - 1]])
     small = run.kind.shrink(given.contents[shown])
     return OODSet(
         given.key,

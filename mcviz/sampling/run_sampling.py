@@ -34,7 +34,7 @@ from mcviz.sampling.adapters import adapter_for_examples
 from mcviz.sampling.model_files import write_model_file
 from mcviz.sampling.model_source import ModelSource, absolute
 from mcviz.sampling.sampler import Sampler, as_sampler
-from mcviz.sampling.source import Source, load_sampler, model_digest, versions
+from mcviz.sampling.source import SamplerSource, load_sampler, model_digest, versions
 from mcviz.sampling.tracing import NO_COMPILER
 from mcviz.tasks import TASKS
 from mcviz.text import reason
@@ -132,7 +132,7 @@ def sample_run(
     sampler = _as_there(sampler, out, passes, resume=resume)
     examples = as_data_set(data, sampler.task)
     adapter, content = adapter_for_examples(sampler, examples, preprocessing)
-    source = Source(adapter, content, seed, masks)
+    source = SamplerSource(adapter, content, seed, masks)
     width = source.deterministic(0, 1).shape[1]
     if class_names is not None:
         TASKS[sampler.task].check_class_names(class_names, width)
@@ -217,7 +217,7 @@ def _executor(scheduler: "str | Client | None", sampler: Sampler, examples: Data
         yield DaskExecutor(client, sampler.source, examples, versions())
 
 
-def _stages(source: Source, wanted: Manifest, out: str | os.PathLike[str]) -> list[tuple[Manifest, int]]:
+def _stages(source: SamplerSource, wanted: Manifest, out: str | os.PathLike[str]) -> list[tuple[Manifest, int]]:
     """The runs that a run grows through, each with the number of passes that are finished before it; itself last."""
     finished, at_least = 0, 0
     with suppress(McvizError):

@@ -52,8 +52,8 @@ def load_sampler(source: ModelSource) -> Sampler:
     return sampler
 
 
-class Source:
-    """A model over the examples of a run, or over some of them; see `Source` of `mcviz.runs.contents`."""
+class SamplerSource:
+    """A model over the examples of a run, or over some of them; see `SamplerSource` of `mcviz.runs.contents`."""
 
     def __init__(self, adapter: Adapter, examples: Rows, seed: int, masks: Masks, first: int = 0) -> None:
         """Sample examples of which the first has the number `first`."""

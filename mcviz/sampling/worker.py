@@ -23,7 +23,7 @@ from mcviz.sampling.adapters import adapter_for_examples
 from mcviz.sampling.engine import limit_threads
 from mcviz.sampling.model_source import ModelSource
 from mcviz.sampling.sampler import Sampler
-from mcviz.sampling.source import LIBRARIES, Source, load_sampler, model_digest, versions
+from mcviz.sampling.source import LIBRARIES, SamplerSource, load_sampler, model_digest, versions
 
 COMPARED = ("mcviz", *LIBRARIES)  # their versions make the bits
 PASSES_COMPARED = 2
@@ -137,13 +137,13 @@ def end_execution(execution: str) -> None:
         _ended.add(execution)
 
 
-def _prepare(order: ShardOrder) -> tuple[Sampler, Source]:
+def _prepare(order: ShardOrder) -> tuple[Sampler, SamplerSource]:
     sampler = _load_sampler(order.model, order.manifest)
     adapter, content = adapter_for_examples(sampler, order.examples, order.manifest.preprocessing)
     assert order.manifest.seed is not None
     assert order.manifest.masks is not None
     first = order.manifest.shard_range(order.shard)[0]
-    return sampler, Source(adapter, content, order.manifest.seed, order.manifest.masks, first)
+    return sampler, SamplerSource(adapter, content, order.manifest.seed, order.manifest.masks, first)
 
 
 def _load_sampler(source: ModelSource, manifest: Manifest) -> Sampler:

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz.app import failures
-from mcviz.jobs import Job, Jobs, Progress, Top, queue
+from mcviz.jobs import Job, JobProgress, Jobs, Top, queue
 from mcviz.jobs.of_run import options_of_data, options_of_model
 from mcviz.measures import most_uncertain_first
 from mcviz.options import format_arguments
@@ -60,7 +60,7 @@ def opened(page: str, **query: str) -> AppTest:
 def told(jobs: Jobs, job: Job, **news: object) -> None:
     """Make a job's process have told something."""
     wait_for(lambda: not any(each.alive for each in jobs.found()))
-    jobs.tell(job.id, replace(Progress(process=1, started=0.0, updated=11.0, sampling=1.0), **news))
+    jobs.tell(job.id, replace(JobProgress(process=1, started=0.0, updated=11.0, sampling=1.0), **news))
 
 
 def wait_for(holds: Callable[[], bool]) -> None:

@@ -16,11 +16,11 @@ ROW = 35  # pixels
 SLOW = """
 import time
 from mcviz.app.main import main
-from mcviz.runs import verify
+from mcviz.tasks import Classification
 
-if not hasattr(verify, "quick"):
-    verify.quick = verify._summary
-    verify._summary = lambda *given: time.sleep(0.4) or verify.quick(*given)
+if not hasattr(Classification, "quick"):
+    Classification.quick = Classification.aggregate
+    Classification.aggregate = lambda *given: time.sleep(0.4) or Classification.quick(*given)
 main()
 """  # so that there is time to stop a verification
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from mcviz.errors import InvalidInputError, RunExistsError, StorageError
-from mcviz.jobs import Job, Jobs, Progress, queue
+from mcviz.jobs import Job, JobProgress, Jobs, queue
 from mcviz.jobs.locks import locked
 from mcviz.runs import open_run
 from mcviz.runs.writer import discard_growth
@@ -210,7 +210,7 @@ def died(jobs: Jobs, run: str, **news: Any) -> Job:
     """A job whose process has ended at once, after it told something."""
     job = add(jobs, run)
     until(lambda: states(jobs)[run] == "died")
-    jobs.tell(job.id, Progress(process=1, started=0.0, **news))
+    jobs.tell(job.id, JobProgress(process=1, started=0.0, **news))
     return job
 
 

@@ -8,8 +8,8 @@ import pytest
 
 import mcviz
 from mcviz.cli.sampling import sample
-from mcviz.cli.work import SHOWN, Stopped, Watcher
-from mcviz.jobs import Jobs, Progress, queue
+from mcviz.cli.work import TOP_EXAMPLES, Stopped, Watcher
+from mcviz.jobs import JobProgress, Jobs, queue
 from mcviz.jobs.of_run import options_of_data, options_of_model
 from mcviz.measures import most_uncertain_first
 from mcviz.options import format_arguments
@@ -20,7 +20,7 @@ SECONDS = 180  # for four processes, one after the other, on a machine that is b
 NOTHING = "import os, sys; os.close(int(sys.argv[4]))"
 
 
-def watched(jobs: Jobs, arguments: list[str], out: Path) -> Progress:
+def watched(jobs: Jobs, arguments: list[str], out: Path) -> JobProgress:
     """Sample as the process of a job does, and give what it told last."""
     job = jobs.add("sample", arguments, out.name, out.name)
     watcher = Watcher(jobs, job.id)
@@ -43,12 +43,12 @@ def test_what_it_tells_at_the_end_is_what_the_run_says(
 ) -> None:
     make, data, options = CASES[case]
     run = mcviz.sample_run(make(), data, tmp_path / "run", passes=2, **options)
-    monkeypatch.setattr(run_sampling.Source, "passes_at_once", 2)
+    monkeypatch.setattr(run_sampling.SamplerSource, "passes_at_once", 2)
     arguments = [*format_arguments(*options_of_model(run), options_of_data(run)), "--seed=4", "--passes=10"]
     told = watched(jobs, arguments, tmp_path / "made")
     made = mcviz.open_run(tmp_path / "made")
     table, score = made.scores(), told.score
-    first = most_uncertain_first(score, table[score].to_numpy(), made.task.scores)[:SHOWN]
+    first = most_uncertain_first(score, table[score].to_numpy(), made.task.scores)[:TOP_EXAMPLES]
     assert [each.example for each in told.top] == first.tolist()
     assert [each.score for each in told.top] == pytest.approx(table[score].to_numpy()[first].tolist())
     prediction, label = (next(name for name in table if name.startswith(column)) for column in ("prediction", "label"))
@@ -89,10 +89,11 @@ def test_it_ends_where_that_is_wanted_or_the_job_is_gone(jobs: Jobs) -> None:
 
 
 def test_time_left_is_by_what_was_done_since_it_began() -> None:
-    told = Progress(process=1, started=0, sampling=100, updated=110, before=50, done=150, total=350)
+    told = JobProgress(process=1, started=0, sampling=100, updated=110, before=50, done=150, total=350)
     assert told.seconds_left() == 20
     assert (
-        Progress(process=1, started=0, sampling=100, updated=110, before=50, done=50, total=350).seconds_left() is None
+        JobProgress(process=1, started=0, sampling=100, updated=110, before=50, done=50, total=350).seconds_left()
+        is None
     )
 
 

@@ -235,7 +235,7 @@ def test_a_compiled_run_is_opened_and_not_gone_on_with_where_there_is_no_xla(
 def test_in_stages_it_is_the_run_that_was_sampled_in_one_go_wherever_it_is_stopped(
     tmp_path: Path, network: keras.Model, data: DataSet, monkeypatch: pytest.MonkeyPatch, share: float
 ) -> None:
-    monkeypatch.setattr(run_sampling.Source, "passes_at_once", 3)
+    monkeypatch.setattr(run_sampling.SamplerSource, "passes_at_once", 3)
     told: list[tuple[int, int]] = []
     known = np.zeros(21, int)
     seen: dict[int, np.ndarray] = {}

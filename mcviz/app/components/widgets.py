@@ -10,7 +10,7 @@ from mcviz.app.session import session_store, widget_value
 from mcviz.app.state import go
 
 T = TypeVar("T")
-SHOWN = "widgets-shown"
+VERSIONS = "widgets-shown"
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def bind(
         may_be_empty: whether a person can empty the widget. Otherwise what it says where it is empty is passed over:
             Streamlit reports that of a drawing that was cut short before the widget.
     """
-    shown: dict[str, WidgetVersion] = session_store().setdefault(SHOWN, {})
+    shown: dict[str, WidgetVersion] = session_store().setdefault(VERSIONS, {})
     before = shown.get(name, WidgetVersion(0, value))
     number = before.number + (before.value != value)
     shown[name], key = WidgetVersion(number, value), f"{name}-{number}"
@@ -49,7 +49,7 @@ def bind(
         st.session_state[key] = value
 
     def changed() -> None:
-        shown, new = session_store()[SHOWN], widget_value(key)
+        shown, new = session_store()[VERSIONS], widget_value(key)
         # A browser that is a moment behind also reports what the widget shows, as if somebody had chosen it.
         if (
             shown[name] == WidgetVersion(number, new)

@@ -11,7 +11,7 @@ import pandas as pd
 from mcviz.app.address_text import AddressText, address_field
 from mcviz.measures import Score
 from mcviz.runs import Run
-from mcviz.runs.columns import Kind
+from mcviz.runs.columns import ColumnKind
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -64,7 +64,7 @@ class FilterControl(Generic[T]):
     run: Run
     table: pd.DataFrame
     names: Names
-    columns: Mapping[str, Kind]
+    columns: Mapping[str, ColumnKind]
     mask: Callable[[T], np.ndarray]
     bind: Bind[T]
 

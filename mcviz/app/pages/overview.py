@@ -11,7 +11,7 @@ from mcviz.app.tasks import task_of
 from mcviz.app.wording import counted
 from mcviz.runs import Run
 
-SHOWN = 8
+TILES = 8
 COMMON = (
     "The **ensemble** is the mean of all passes. It is the prediction, and the differences between the passes are its "
     "uncertainty. Where each pass is confident but they disagree, the **model** has seen too few such examples. "
@@ -36,7 +36,7 @@ def render_most_uncertain(run: Run, state: PageState) -> None:
     st.header("What it is most uncertain about", anchor=False)
     marked = "✗ marks a wrong prediction." if has(run, "labels") and task_of(run).marks_mistakes else ""
     st.caption(f"The examples with the {end} {score.inline_label}. {marked} Click one to open it.")
-    tiles(run, state, ranking(run, score.name)[:SHOWN], 1, score.name, key="most-uncertain")
+    tiles(run, state, ranking(run, score.name)[:TILES], 1, score.name, key="most-uncertain")
     link_to(UNCERTAIN, "All examples, ranked", ":material/arrow_forward:")
 
 

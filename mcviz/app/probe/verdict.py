@@ -37,7 +37,7 @@ STILL_FITTING = (
 
 
 @dataclass(frozen=True)
-class Verdict:
+class OODVerdict:
     """The verdict of a detector on one input.
 
     Attributes:
@@ -59,7 +59,7 @@ class Detector(Protocol):
     def is_ood(self, contents: np.ndarray, predictions: np.ndarray) -> np.ndarray:
         """Return (n,) bool, for n inputs with (T, n, K) predictions."""
 
-    def verdict(self, content: Any, predictions: np.ndarray) -> Verdict:
+    def verdict(self, content: Any, predictions: np.ndarray) -> OODVerdict:
         """Return the verdict on one input with (T, K) predictions."""
 
 
@@ -84,7 +84,7 @@ class ScoreDetector:
         """See `Detector`."""
         return self._values(predictions) > self._limit
 
-    def verdict(self, content: Any, predictions: np.ndarray) -> Verdict:  # noqa: ARG002
+    def verdict(self, content: Any, predictions: np.ndarray) -> OODVerdict:  # noqa: ARG002
         """See `Detector`."""
         values = sorted_scores(self.run, self.score.name)
         value = float(self._values(predictions[:, None])[0])
@@ -98,7 +98,7 @@ class ScoreDetector:
             f"Limit, passed by at most {OOD_P_VALUE:.0%} of inputs like these": words,
         }
         by = f"By {self.score.inline_label} alone. {self.reason}"
-        return Verdict(value > limit, less_usual, figures, by)
+        return OODVerdict(value > limit, less_usual, figures, by)
 
     def _values(self, predictions: np.ndarray) -> np.ndarray:
         return task_of(self.run).compute_scores(self.run, predictions)[self.score.name]
@@ -128,7 +128,7 @@ class FittedDetector:
 
         return ood_verdict(self.detector, sampler(self.run), model_inputs(self.run, contents), predictions).is_ood
 
-    def verdict(self, content: Any, predictions: np.ndarray) -> Verdict:
+    def verdict(self, content: Any, predictions: np.ndarray) -> OODVerdict:
         """See `Detector`."""
         from mcviz.sampling.ood import ood_verdict
 
@@ -142,7 +142,7 @@ class FittedDetector:
             "Examples less usual by both together": _share(found.percentile[0]),
             "Out of distribution if that is at most": f"{OOD_P_VALUE:.0%}",
         }
-        return Verdict(bool(found.is_ood[0]), float(found.percentile[0]), figures)
+        return OODVerdict(bool(found.is_ood[0]), float(found.percentile[0]), figures)
 
     def _share_of_examples(self, p_value: float) -> str:
         """Return the share of the run's examples; a p-value also counts the input itself."""
@@ -202,7 +202,7 @@ def detector_for(run: Run) -> Detector:
     return FittedDetector(run, fit.detector.result())
 
 
-def render_headline(place: DeltaGenerator, run: Run, content: Any, predictions: np.ndarray) -> Verdict:
+def render_headline(place: DeltaGenerator, run: Run, content: Any, predictions: np.ndarray) -> OODVerdict:
     """Render what the verdict on one input means for its prediction, in a sentence, and return the verdict.
 
     Args:
@@ -223,7 +223,7 @@ def render_headline(place: DeltaGenerator, run: Run, content: Any, predictions: 
     return verdict
 
 
-def render_reasons(verdict: Verdict) -> None:
+def render_reasons(verdict: OODVerdict) -> None:
     """Render the figures behind a verdict."""
     st.markdown("**Does it look like this run's examples?**")
     if verdict.by:

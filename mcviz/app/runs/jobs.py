@@ -15,7 +15,7 @@ from mcviz.app.session import mark_dirty, session_store
 from mcviz.app.state import go_to_run
 from mcviz.app.wording import as_markdown, counted
 from mcviz.errors import McvizError
-from mcviz.jobs import FoundJob, Job, Jobs, Progress, State
+from mcviz.jobs import FoundJob, Job, JobProgress, Jobs, JobState
 from mcviz.permission import may_write
 from mcviz.runs.files import folder_at
 from mcviz.runs.folder import cache_folder
@@ -26,7 +26,7 @@ from mcviz.text import format_duration, one_line
 SECONDS = 1.0  # between two looks
 MOST_PASSES, HIGHEST_SEED = 1_000_000, 2**32 - 1  # that a page asks for
 TROUBLE = "jobs-trouble"  # of the session: the error of the last change
-STATES: dict[State, tuple[str, Any, str]] = {
+STATES: dict[JobState, tuple[str, Any, str]] = {
     "queued": ("waits for its turn", "grey", ":material/schedule:"),
     "starting": ("loads model and data", "blue", ":material/hourglass_top:"),
     "running": ("samples", "blue", ":material/play_circle:"),
@@ -123,7 +123,7 @@ def _render_error(message: str) -> None:
     st.error(as_markdown(hide_folders(without_folders(message))), icon=":material/error:")
 
 
-def _render_progress(found: FoundJob, progress: Progress) -> None:
+def _render_progress(found: FoundJob, progress: JobProgress) -> None:
     words = f"{progress.done:,} of {progress.total:,} predictions"
     left = progress.seconds_left() if found.state == "running" else None
     if left is not None:
@@ -184,7 +184,7 @@ def _finished_passes(found: FoundJob) -> int:
     return manifest.passes if manifest.state == "finished" else 0
 
 
-def _render_findings(job: str, progress: Progress) -> None:
+def _render_findings(job: str, progress: JobProgress) -> None:
     """Render the quality of the ensemble, and its most uncertain examples."""
     if not progress.top:
         return
@@ -198,7 +198,7 @@ def _render_findings(job: str, progress: Progress) -> None:
     )  # fmt: skip
 
 
-def _table(progress: Progress) -> pd.DataFrame:
+def _table(progress: JobProgress) -> pd.DataFrame:
     score, top = TASKS[progress.task].scores[progress.score], progress.top
 
     def in_words(value: float | None) -> str:

@@ -17,13 +17,13 @@ from mcviz.app.navigation import UNCERTAIN, link_to, load_state
 from mcviz.app.places import DATA, MODELS, folders
 from mcviz.app.resources import open_cached_run, run_paths
 from mcviz.app.runs.jobs import HIGHEST_SEED, MOST_PASSES, SECONDS, change_jobs, open_jobs
-from mcviz.app.runs.sources import Source, data_sets, models, without_folders
+from mcviz.app.runs.sources import InputSource, data_sets, models, without_folders
 from mcviz.app.selection import select
 from mcviz.app.session import session_store
 from mcviz.app.state import address
 from mcviz.app.wording import all_as_markdown, as_markdown, counted
 from mcviz.errors import McvizError
-from mcviz.jobs import FoundJob, Jobs, Progress
+from mcviz.jobs import FoundJob, JobProgress, Jobs
 from mcviz.jobs.of_run import check_kept_model, options_of_data, options_of_model
 from mcviz.jobs.queue import check_new_name
 from mcviz.options import (
@@ -64,7 +64,7 @@ ROOM = 2.2  # times the predictions: a run that grows is there twice, for a mome
 
 
 @dataclass(frozen=True)
-class Wanted:
+class NewRun:
     """What is to be sampled.
 
     Attributes:
@@ -75,8 +75,8 @@ class Wanted:
         examples: (n,) numbers of those that are taken of the data, or None.
     """
 
-    model: Source
-    data: Source
+    model: InputSource
+    data: InputSource
     options: tuple[str, ...]
     more: tuple[str, ...]
     examples: np.ndarray | None
@@ -115,7 +115,7 @@ def new_run(page: str) -> None:
     _checked(page, wanted, name)
 
 
-def _form(known_models: dict[str, Source], known_data: dict[str, Source]) -> Wanted | None:
+def _form(known_models: dict[str, InputSource], known_data: dict[str, InputSource]) -> NewRun | None:
     left, right = st.columns(2)
     model = known_models[left.selectbox("Model", list(known_models), format_func=one_line, key="new-run-model")]
     data = known_data[right.selectbox("Data", list(known_data), format_func=one_line, key="new-run-data")]
@@ -129,7 +129,7 @@ def _form(known_models: dict[str, Source], known_data: dict[str, Source]) -> Wan
     if examples is not None and len(examples) == 0:
         st.info("No example is selected. Take a filter off first.", icon=":material/filter_alt_off:")
         return None
-    return Wanted(model, data, tuple(options), more, examples)
+    return NewRun(model, data, tuple(options), more, examples)
 
 
 def _render_fields(options: Iterable[OptionField]) -> tuple[str, ...]:
@@ -155,7 +155,7 @@ def _describe_choice(choice: str) -> str:
     return f"{choice}: {MEANINGS[choice]}" if choice in MEANINGS else choice
 
 
-def _of_model(model: Source, data: Source, place: "st.delta_generator.DeltaGenerator") -> Iterator[str]:
+def _of_model(model: InputSource, data: InputSource, place: "st.delta_generator.DeltaGenerator") -> Iterator[str]:
     prepared = {OF_THE_RUN: PreprocessingOptions(), **PREPARED} if model.of_run else PREPARED
     usual = OF_THE_RUN if model.of_run and model.path == data.path else FOUND_OUT
     with place.expander("About the model", icon=":material/tune:"):
@@ -176,7 +176,7 @@ def _of_model(model: Source, data: Source, place: "st.delta_generator.DeltaGener
         yield from format_arguments(prepared[how])
 
 
-def _of_data(data: Source, place: "st.delta_generator.DeltaGenerator") -> Iterator[str]:
+def _of_data(data: InputSource, place: "st.delta_generator.DeltaGenerator") -> Iterator[str]:
     if data.of_run:
         yield from format_arguments(options_of_data(open_cached_run(data.path)))
         return
@@ -192,7 +192,7 @@ def _of_data(data: Source, place: "st.delta_generator.DeltaGenerator") -> Iterat
         yield from _render_fields(option_fields(ColumnOptions))
 
 
-def _which_examples(data: Source) -> tuple[np.ndarray | None, tuple[str, ...]]:
+def _which_examples(data: InputSource) -> tuple[np.ndarray | None, tuple[str, ...]]:
     """Which of the examples: numbers or None for all, and an option where that says it."""
     selected = _selected(data)
     choices = {"all": "All", "first": "The first"}
@@ -211,7 +211,7 @@ def _which_examples(data: Source) -> tuple[np.ndarray | None, tuple[str, ...]]:
     return (selected, ()) if chosen == "selected" else (None, ())
 
 
-def _selected(data: Source) -> np.ndarray | None:
+def _selected(data: InputSource) -> np.ndarray | None:
     """(n,) the numbers of the examples that pass the filters of the open run, where these are the data; or None."""
     if not data.of_run or data.name != _open_run():
         return None
@@ -227,7 +227,7 @@ def _open_run() -> str:
     return address().get("run") or next(iter(run_paths()), "")
 
 
-def _name(wanted: Wanted) -> str:
+def _name(wanted: NewRun) -> str:
     """The field for the run's name, which proposes one that is free."""
     parts = dict.fromkeys((wanted.model.name, wanted.data.name))
     proposed = _free("-".join(parts))
@@ -248,7 +248,7 @@ def _free(base: str) -> str:
     return next(name for name in names if name not in taken)
 
 
-def _check(wanted: Wanted, jobs: Jobs) -> None:
+def _check(wanted: NewRun, jobs: Jobs) -> None:
     """Start a check, in a callback, and forget the one before."""
     if wanted.model.of_run:
         check_kept_model(open_cached_run(wanted.model.path))
@@ -267,7 +267,7 @@ def _forget_check(jobs: Jobs) -> None:
         (jobs.stop if found.is_open else jobs.forget)(found.job.id)
 
 
-def _checked(page: str, wanted: Wanted, name: str) -> None:
+def _checked(page: str, wanted: NewRun, name: str) -> None:
     """What the check found, as soon as it has, where it was about what is wanted now."""
     found = _find_check()
     if found is None or found.job.about.get("key") != wanted.key:
@@ -282,7 +282,7 @@ def _find_check() -> FoundJob | None:
         return None
 
 
-def _findings(page: str, wanted: Wanted, name: str, was_open: bool) -> None:
+def _findings(page: str, wanted: NewRun, name: str, was_open: bool) -> None:
     with show_failures(page):
         found = _find_check()
         if found is None:  # the sampling was started, and stands among the jobs
@@ -304,7 +304,7 @@ def _findings(page: str, wanted: Wanted, name: str, was_open: bool) -> None:
         )  # fmt: skip
 
 
-def _findings_table(progress: Progress) -> None:
+def _findings_table(progress: JobProgress) -> None:
     names, found = list(progress.found), list(progress.found.values())
     st.table(pd.DataFrame({"found": all_as_markdown(found)}, index=all_as_markdown(names)))
     if progress.advice:
@@ -323,7 +323,7 @@ def _findings_table(progress: Progress) -> None:
     )
 
 
-def _start(wanted: Wanted, name: str, jobs: Jobs) -> None:
+def _start(wanted: NewRun, name: str, jobs: Jobs) -> None:
     """Put the sampling into the queue, in a callback; the check has done its part."""
     check_new_name(jobs.cache, name)
     options = [*wanted.options, *wanted.more]

@@ -7,7 +7,7 @@ from mcviz.app.places import DATA, MODELS, finished_runs, folders, list_offered,
 
 
 @dataclass(frozen=True)
-class Source:
+class InputSource:
     """A model or a data set.
 
     Attributes:
@@ -21,21 +21,21 @@ class Source:
     of_run: bool = False
 
 
-def models() -> dict[str, Source]:
+def models() -> dict[str, InputSource]:
     """The models by their names: files of the operator's folders, and then those that runs have kept."""
     files = list_offered(MODELS, lambda folder: folder.rglob("*.keras"))
     kept = {
-        f"model of the run {name}": Source(name, path, of_run=True)
+        f"model of the run {name}": InputSource(name, path, of_run=True)
         for name, path, manifest in finished_runs()
         if manifest.has_model
     }
     return _named(files) | kept
 
 
-def data_sets() -> dict[str, Source]:
+def data_sets() -> dict[str, InputSource]:
     """The data sets by their names: what is in the operator's folders, and then the examples of runs."""
     kept = {
-        f"examples of the run {name}": Source(name, path, of_run=True)
+        f"examples of the run {name}": InputSource(name, path, of_run=True)
         for name, path, manifest in finished_runs()
         if manifest.has_examples
     }
@@ -49,5 +49,5 @@ def without_folders(told: str) -> str:
     return told
 
 
-def _named(files: dict[str, Path]) -> dict[str, Source]:
-    return {name: Source(path.stem, path) for name, path in files.items()}
+def _named(files: dict[str, Path]) -> dict[str, InputSource]:
+    return {name: InputSource(path.stem, path) for name, path in files.items()}

@@ -38,7 +38,7 @@ from mcviz.measures.units import percent_at_least
 from mcviz.runs import Run
 from mcviz.text import one_line
 
-SHOWN = 8  # examples, of those that are referred and of the mistakes that are missed
+TILES = 8  # examples, of those that are referred and of the mistakes that are missed
 BAND_POINTS = 41
 DETERMINISTIC = "deterministic"
 
@@ -203,7 +203,7 @@ def _render_examples(run: Run, state: PageState, found: RunReferral, on: Referra
     if len(on.referred) == 0:
         st.caption("Nobody has to look at any example for this.")
     else:
-        tiles(run, state, on.referred[:SHOWN], 1, score, key="referred")
+        tiles(run, state, on.referred[:TILES], 1, score, key="referred")
         with st.container(horizontal=True):
             if st.button("All of them, as a selection", icon=":material/filter_list:", key="select-referred"):
                 open_page(UNCERTAIN, state, filters=referral_filters(found), score=score, view="")
@@ -217,7 +217,7 @@ def _render_examples(run: Run, state: PageState, found: RunReferral, on: Referra
         st.caption("Every mistake goes to a person." if on.caught else "Every prediction is correct.")
     else:
         st.caption("The model is wrong about these and yet among the most certain. The least certain come first.")
-        tiles(run, state, missed[:SHOWN], None, score, key="missed")
+        tiles(run, state, missed[:TILES], None, score, key="missed")
 
 
 def _render_curves(run: Run, found: RunReferral, share: float) -> None:
