@@ -31,13 +31,13 @@ import os, sys, time
 sys.path.append(sys.argv.pop(1))
 from pathlib import Path
 from msgspec.structs import replace
-from mcviz.jobs import Jobs, Progress, queue
+from mcviz.jobs import JobProgress, Jobs, queue
 
 queue.PROGRAM = sys.orig_argv[2]  # for the next one, too
 folder, lock = Path(sys.argv[2]), int(sys.argv[3])
 jobs, name = Jobs(folder.parent.parent), folder.name
 writes = (jobs.cache / "writes").exists()  # and was not refused
-news = Progress(process=os.getpid(), started=time.time(), sampling=time.time(), total=100 if writes else 0)
+news = JobProgress(process=os.getpid(), started=time.time(), sampling=time.time(), total=100 if writes else 0)
 with (jobs.cache / "started").open("a") as file:
     file.write(jobs.find(name).job.run + "\\n")
 print("a word", file=sys.stderr, flush=True)
