@@ -5,7 +5,7 @@ from typing import Literal, get_args
 Masks = Literal["per_pass", "per_example"]
 MASKS: tuple[Masks, ...] = get_args(Masks)
 
-USUAL_PASSES = 500  # by default
+DEFAULT_PASSES = 500
 
 # The columns of a regression's output: a value a target, or D means and then D spreads.
 Predicts = Literal["mean", "mean,variance", "mean,log_variance", "mean,std"]

@@ -9,7 +9,7 @@ from dataclasses import Field, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
-from mcviz.choices import MASKS, PREDICTS, USUAL_PASSES, Masks, Predicts
+from mcviz.choices import DEFAULT_PASSES, MASKS, PREDICTS, Masks, Predicts
 from mcviz.extras import IMPORT_VARIABLE
 from mcviz.regular import path_exists
 
@@ -29,7 +29,7 @@ class Option:
         name: without dashes, where it is not that of the field.
         choices: the values that it can have.
         at_least: the lowest whole number.
-        between: the ends of a range of numbers, which are not in it.
+        between: the bounds of a number, both exclusive.
         several: whether it may be given again.
         parse: makes the value of the typed text, of `several` of a tuple of all texts; or raises ValueError.
         variable: of the environment, which gives it as well.
@@ -119,8 +119,8 @@ def read_group(group: type[Group], values: Mapping[str, Any]) -> Group:
 def format_arguments(*groups: "DataclassInstance") -> tuple[str, ...]:
     """Format groups as arguments of a command, each as `--option=value` or `--flag`.
 
-    Defaults that are not empty are written too, so that the arguments keep their meaning where a default changes. A
-    vocabulary, which is read from its file, cannot be written.
+    A value is written even where it is the default, so that the arguments keep their meaning if the default changes; a
+    flag only where it is not. A vocabulary, which is read from its file, cannot be written.
     """
     found: list[str] = []
     for group in groups:
@@ -346,7 +346,7 @@ class RunOptions:
 class CheckOptions:
     """The options of `mcviz check`: how many passes, of which model over which data."""
 
-    passes: Annotated[int, Option("How many, T.", at_least=1, job=True, label="Passes")] = USUAL_PASSES
+    passes: Annotated[int, Option("How many, T.", at_least=1, job=True, label="Passes")] = DEFAULT_PASSES
     masks: Annotated[Masks, Option(
         "One draw of masks for all examples of a pass, or one for each example.",
         choices=MASKS, job=True, label="Dropout masks",

@@ -195,7 +195,7 @@ class Jobs:
         return job
 
     def pause(self, name: str) -> None:
-        """Let a job end where it is; it stays, and is gone on with when that is asked for."""
+        """Let a job end where it is; it can be resumed later."""
         self._want(name, "pause")
 
     def go_on(self, name: str) -> None:

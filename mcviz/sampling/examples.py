@@ -21,7 +21,7 @@ UNCHANGING = (  # layers that keep the range of the images
     keras.layers.Flatten,
 )
 TEXTS_FOR_NUMBERS = (
-    "The model takes numbers. Give its vocabulary (--vocabulary FILE, or mcviz.sampling.with_vocabulary), or put a "
+    "The model takes numbers. Give its vocabulary (--vocabulary FILE, or mcviz.with_vocabulary), or put a "
     "TextVectorization layer in front of it."
 )
 InputShape = tuple[int | None, ...]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 from msgspec.structs import replace
 
-from mcviz.choices import MASKS, USUAL_PASSES, Masks, Predicts
+from mcviz.choices import DEFAULT_PASSES, MASKS, Masks, Predicts
 from mcviz.data import DataSet, as_data_set
 from mcviz.errors import McvizError, UnsuitableModelError
 from mcviz.interrupts import hold_interrupts
@@ -52,7 +52,7 @@ def sample_run(
     data: Any,
     out: str | os.PathLike[str],
     *,
-    passes: int = USUAL_PASSES,
+    passes: int = DEFAULT_PASSES,
     seed: int = 0,
     masks: Masks = "per_pass",
     class_names: Sequence[str] | None = None,
@@ -74,7 +74,7 @@ def sample_run(
 ) -> Run:
     """Sample a model over examples into a run on disk, block by block, so that memory stays flat.
 
-    A run that is there already is opened. One that was stopped is gone on with, and one that has fewer passes gets the
+    A run that is there already is opened. One that was stopped is resumed, and one that has fewer passes gets the
     others; both end bit for bit as if they had never been stopped, since they are made by the run's own kind of
     product and compiler, unless the `Sampler` was told others. Any other run is left as it is, and refused.
 
@@ -129,7 +129,7 @@ def sample_run(
         sampler = load_sampler(ModelSource(options, TaskOptions(task or "classification", predicts or "mean")))
     else:
         sampler = as_sampler(model, output=output, from_logits=from_logits, task=task, predicts=predicts)
-    sampler = _as_there(sampler, out, passes, resume=resume)
+    sampler = _match_existing_run(sampler, out, passes, resume=resume)
     examples = as_data_set(data, sampler.task)
     adapter, content = adapter_for_examples(sampler, examples, preprocessing)
     source = SamplerSource(adapter, content, seed, masks)
@@ -141,7 +141,7 @@ def sample_run(
         examples = examples.with_target_names(target_names)
     names, targets = TASKS[sampler.task].names(examples, width, sampler.predicts)
     if not targets:
-        names = names or _names_there(width, out)
+        names = names or _existing_class_names(width, out)
         if unit:
             raise invalid("unit", f"left out for a {sampler.task}", unit)
     described, pixels = None, ""
@@ -241,7 +241,7 @@ def _as_part(progress: Progress | None, before: int, total: int) -> Progress | N
     return lambda done, _: progress(before + done, total)
 
 
-def _names_there(classes: int, out: str | os.PathLike[str]) -> tuple[str, ...]:
+def _existing_class_names(classes: int, out: str | os.PathLike[str]) -> tuple[str, ...]:
     """The names of the run that is there, or else numbers."""
     with suppress(McvizError):
         there = read_manifest(folder_at(out))
@@ -250,7 +250,7 @@ def _names_there(classes: int, out: str | os.PathLike[str]) -> tuple[str, ...]:
     return tuple(str(number) for number in range(classes))
 
 
-def _as_there(sampler: Sampler, out: str | os.PathLike[str], passes: int, *, resume: bool) -> Sampler:
+def _match_existing_run(sampler: Sampler, out: str | os.PathLike[str], passes: int, *, resume: bool) -> Sampler:
     """The sampler with the product and the compiler of the run that is there, which goes on with it or is opened."""
     try:
         there = read_manifest(folder_at(out))

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mcviz.choices import MASKS, PREDICTS, USUAL_PASSES, Masks, Predicts
+from mcviz.choices import DEFAULT_PASSES, MASKS, PREDICTS, Masks, Predicts
 from mcviz.errors import MissingPackageError, UnsuitableModelError
 from mcviz.extras import INSTALL_NUMBA
 from mcviz.interrupts import hold_interrupts
@@ -57,7 +57,7 @@ def sample(
     model: keras.Model,
     examples: Any,
     *,
-    passes: int = USUAL_PASSES,
+    passes: int = DEFAULT_PASSES,
     seed: int = 0,
     masks: Masks = "per_pass",
     output: str | None = None,

@@ -25,7 +25,7 @@ FEWEST = 3  # examples, of which a ranking says something
 LISTED = 25
 
 
-def again_in_popover(selection: Selection) -> None:
+def render_resample_popover(selection: Selection) -> None:
     """The control beside the others of Uncertain examples."""
     count = len(selection.examples)
     st.markdown(f"**{counted(count, 'selected example')}**")
@@ -43,12 +43,12 @@ def again_in_popover(selection: Selection) -> None:
     )  # fmt: skip
 
 
-def again_shown(selection: Selection) -> None:
+def render_resample_status(selection: Selection) -> None:
     """How far the sampling of this very selection is, or what came of it; nothing where it was not sampled again."""
     render_live_jobs(UNCERTAIN.title, partial(_is_of, selection), partial(_shown, selection))
 
 
-def can_be_held_against(run: Run) -> bool:
+def can_resample(run: Run) -> bool:
     """Whether there is a model that can sample a run's examples again."""
     return run.manifest.seed is not None and can_be_sampled(run)
 
@@ -63,7 +63,7 @@ def _shown(selection: Selection, found: FoundJob) -> None:
 
 def _start(selection: Selection, jobs: Jobs) -> None:
     run, examples = selection.run, np.sort(selection.examples)
-    assert run.manifest.seed is not None  # as `can_be_held_against` says
+    assert run.manifest.seed is not None  # as `can_resample` says
     seed = (run.manifest.seed + 1) % HIGHEST_SEED
     options = format_arguments(options_of_more(run, seed=seed, passes=run.passes, keep=False))
     jobs.add(

@@ -16,7 +16,7 @@ from mcviz.app.filters import ColumnFilter, FilterControl, Filters, Names
 from mcviz.app.navigation import REVIEW, link_to
 from mcviz.app.needs import available, has
 from mcviz.app.resources import class_names, run_numbers, run_scores, table
-from mcviz.app.runs.again import again_in_popover, again_shown, can_be_held_against
+from mcviz.app.runs.again import can_resample, render_resample_popover, render_resample_status
 from mcviz.app.selection import LABEL_ERRORS, Selection, filter_mask, select
 from mcviz.app.session import queue_toast, session_store, widget_value
 from mcviz.app.state import ORDERS, PageState, change_filters, go, page_url
@@ -53,7 +53,7 @@ def render_filter_bar(run: Run, state: PageState) -> Selection:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="filter-meaning"):
         chips(selection)
         _render_meaning(selection, score)
-    again_shown(selection)
+    render_resample_status(selection)
     return selection
 
 
@@ -64,8 +64,10 @@ def _render_meaning(selection: Selection, score: Score) -> None:
     st.caption(f"**Probable label errors first.** {score.meaning}" if there else score.meaning, width="content")
     if LABEL_ERRORS["score"] in run_scores(run):
         _render_label_errors(there)
-    if may_write() and can_be_held_against(run):
-        _render_popover("Sample again", ":material/replay:", lambda: again_in_popover(selection), type="tertiary")
+    if may_write() and can_resample(run):
+        _render_popover(
+            "Sample again", ":material/replay:", lambda: render_resample_popover(selection), type="tertiary"
+        )
 
 
 def _render_popover(label: str, icon: str, draw: Callable[[], None], **looks: Any) -> None:
