@@ -2,9 +2,10 @@
 
 import asyncio
 import tomllib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -20,6 +21,7 @@ from mcviz.app.limits import A_SESSION, ALL_SESSIONS, LEAST, REFUSAL, SECONDS_TO
 from mcviz.app.server import STREAMLIT_OPTIONS
 
 LARGEST = 2**20
+T = TypeVar("T")
 FILE = 900_000  # bytes
 SESSIONS = [f"session {number}" for number in range(20)]
 
@@ -54,6 +56,12 @@ def limited(server: Runtime) -> Limits:
     return Limits(Starlette(routes=starlette_routes.create_upload_routes(server, server.uploaded_file_mgr, "")))
 
 
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in a thread of its own, since the tests' own may have the loop of a browser."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
+
+
 def visiting(server: Runtime, visit: Callable[[Any], Awaitable[None]]) -> None:
     """Let somebody do something with a client of the server."""
 
@@ -62,7 +70,7 @@ def visiting(server: Runtime, visit: Callable[[Any], Awaitable[None]]) -> None:
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             await visit(client)
 
-    asyncio.run(go())
+    run(go())
 
 
 async def upload(client: Any, session: str, file: str, size: int = FILE) -> int:
@@ -174,7 +182,7 @@ def test_no_visitor_clears_the_cache(server: Runtime) -> None:
     )
     others = [rerun, stop, b"\xff\xff", b"", clear + stop]
     clearing = [clear, message(clear_cache=False), rerun + clear, clear + clear]
-    assert asyncio.run(heard(*clearing, *others, *clearing)) == others
+    assert run(heard(*clearing, *others, *clearing)) == others
 
 
 def test_the_documents_name_the_limits() -> None:
