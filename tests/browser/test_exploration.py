@@ -419,6 +419,7 @@ def test_the_link_that_skips_leads_behind_the_navigation(page: Page) -> None:
     page.keyboard.press("Tab")
     expect(page.get_by_text("Skip to main content")).to_be_focused()
     page.keyboard.press("Enter")
+    expect(page.locator(".st-key-page-title")).to_be_focused()
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.closest('.st-key-page-title') !== null")
 
