@@ -347,6 +347,7 @@ def test_a_run_that_is_unfit_is_refused_in_one_line(
 # Calibration
 
 
+@pytest.mark.exhaustive
 def test_the_figures_of_the_shipped_run(shipped: Run, capsys) -> None:
     found = json.loads(printed(capsys, "trust", SHIPPED, "--by", "label", "--json"))
     figures = found["figures"]

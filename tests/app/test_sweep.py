@@ -16,6 +16,7 @@ from tests.app.keeping import kept_of
 from tests.app.probing import OpenProbe, button, widget, words
 
 
+@pytest.mark.exhaustive
 def test_the_sweep_counts_classes_and_compares_scores(open_probe: OpenProbe, run: Run) -> None:
     app = open_probe(sweep="40", noise="gaussian")
     button(app, "Run the sweep").click().run()

@@ -142,6 +142,7 @@ def test_a_run_of_twelve_images_has_a_verdict_by_entropy_alone_that_says_why(
     assert "Out of distribution, by expected entropy alone: " in words(app)
 
 
+@pytest.mark.exhaustive
 def test_percentiles_count_the_examples_that_are_less_uncertain(open_probe: OpenProbe, run: Run) -> None:
     app = open_probe(input="distortion", example="247")
     compared = table(app, "more uncertain than")
