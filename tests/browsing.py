@@ -64,12 +64,11 @@ def started(
         Its address, as `http://127.0.0.1:port`, its log, and its process.
     """
     port, log = port or free_port(), folder / "log"
-    quietly = {"STREAMLIT_SERVER_HEADLESS": "true", "STREAMLIT_SERVER_FILE_WATCHER_TYPE": "none"}
     with log.open("w") as file:
         server = subprocess.Popen(
             [sys.executable, *command, str(port)],
             cwd=ROOT,
-            env={**os.environ, "HOME": str(folder), **quietly, **variables},
+            env={**os.environ, "HOME": str(folder), "STREAMLIT_SERVER_HEADLESS": "true", **variables},
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
