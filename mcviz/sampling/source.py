@@ -53,7 +53,7 @@ def load_sampler(source: ModelSource) -> Sampler:
 
 
 class SamplerSource:
-    """A model over the examples of a run, or over some of them; see `SamplerSource` of `mcviz.runs.contents`."""
+    """A model over the examples of a run, or over some of them; see `Source` of `mcviz.runs.contents`."""
 
     def __init__(self, adapter: Adapter, examples: Rows, seed: int, masks: Masks, first: int = 0) -> None:
         """Sample examples of which the first has the number `first`."""

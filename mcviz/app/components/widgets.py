@@ -75,7 +75,7 @@ def choose_segment(
     *,
     label_visibility: Literal["visible", "collapsed"] = "visible",
 ) -> None:
-    """Render a choice of one of some values, side by side; see `bound`.
+    """Render a choice of one of some values, side by side; see `bind`.
 
     Args:
         label: of the choice.

@@ -304,7 +304,7 @@ def render_prediction_sets(run: Run, state: PageState) -> None:
     labels = {each: f"{each}%" for each in sorted(COVERAGES)}
     choose_segment("The set holds the label for", "coverage", coverage, labels)
     figures = _set_figures(run, coverage)
-    st.caption("Class-conditional conformal sets. Those fit each half of the examples are calibrate on the other half.")
+    st.caption("Class-conditional conformal sets. Those of each half of the examples are calibrated on the other half.")
     size, held = figures.size, figures.coverage
     st.table(
         pd.DataFrame(
