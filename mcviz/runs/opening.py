@@ -30,9 +30,8 @@ def open_run(path: str | os.PathLike[str]) -> Run:
             raise PartialRunError(describe_progress(folder, manifest))
         if not _find_wrong_size(folder, manifest):
             return Run(folder, manifest)
-        if read_manifest(folder) == manifest and (
-            wrong := _find_wrong_size(folder, manifest)
-        ):  # not replaced meanwhile
+        was_replaced = read_manifest(folder) != manifest
+        if not was_replaced and (wrong := _find_wrong_size(folder, manifest)):
             raise wrong
 
 

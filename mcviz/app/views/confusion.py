@@ -5,7 +5,7 @@ from dataclasses import replace
 import streamlit as st
 
 from mcviz.app.caching import table_key
-from mcviz.app.components.widgets import bind
+from mcviz.app.components.widgets import choose_segment
 from mcviz.app.resources import class_names, run_scores, table
 from mcviz.app.selection import Selection, filter_mask
 from mcviz.app.session import widget_value
@@ -21,9 +21,7 @@ def render_confusion(selection: Selection) -> None:
     """Render the matrix of all examples that the other filters leave; a click selects a cell."""
     run, filters = selection.run, selection.filters
     shows = choose_name(selection.state.cells, CELLS)
-    st.segmented_control(
-        "Cells show", list(CELLS), format_func=CELLS.__getitem__, required=True, **bind("cells", shows)
-    )
+    choose_segment("Cells show", "cells", shows, CELLS)
     others = filters.without("label", "prediction")
     shown = table(run)[["label", "prediction", "correct", selection.score]][filter_mask(run, others)]
     score, classes, averaged = run_scores(selection.run)[selection.score], len(run.class_names), shows == "score"

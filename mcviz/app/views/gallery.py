@@ -5,7 +5,7 @@ import streamlit as st
 
 from mcviz.app.components.charts import render_empty_selection
 from mcviz.app.components.gallery import tiles
-from mcviz.app.components.widgets import bind
+from mcviz.app.components.widgets import bind, choose_segment
 from mcviz.app.selection import Selection
 from mcviz.app.state import PAGE_SIZES, TILE_SIZES, add_examples
 from mcviz.app.views.look_panel import tick_examples
@@ -32,22 +32,15 @@ def render_gallery(selection: Selection) -> None:
     )
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.pagination(pages, width="stretch", **bind("page", page))
-        st.segmented_control(
-            "Examples a page", PAGE_SIZES, required=True, label_visibility="collapsed", **bind("page_size", size)
-        )
+        sizes = {each: str(each) for each in PAGE_SIZES}
+        choose_segment("Examples a page", "page_size", size, sizes, label_visibility="collapsed")
 
 
 def render_gallery_controls(selection: Selection) -> None:
     """Render the size of the tiles, and a button that ticks all that are shown."""
     state = selection.state
-    st.segmented_control(
-        "Size of the tiles",
-        TILE_SIZES,
-        format_func=lambda size: size[0].upper(),
-        required=True,
-        label_visibility="collapsed",
-        **bind("tile_size", state.tile_size),
-    )
+    sizes = {each: each[0].upper() for each in TILE_SIZES}
+    choose_segment("Size of the tiles", "tile_size", state.tile_size, sizes, label_visibility="collapsed")
     shown = _page_examples(selection).tolist()
     st.button(
         "Tick all",

@@ -7,7 +7,7 @@ import streamlit as st
 
 from mcviz.app.components.charts import chart
 from mcviz.app.components.choosers import target_chooser
-from mcviz.app.components.widgets import bind
+from mcviz.app.components.widgets import choose_segment
 from mcviz.app.resources import quantity
 from mcviz.app.selection import Selection
 from mcviz.app.state import COVERAGES
@@ -35,13 +35,8 @@ def render_intervals(selection: Selection) -> None:
         )
         chart(interval_coverage(found), "coverage", spoken)
     with right:
-        st.segmented_control(
-            "Intervals for this share of the labels",
-            sorted(COVERAGES),
-            format_func="{}%".format,
-            required=True,
-            **bind("coverage", coverage),
-        )
+        shares = {each: f"{each}%" for each in sorted(COVERAGES)}
+        choose_segment("Intervals for this share of the labels", "coverage", coverage, shares)
         share, bare = interval_coverages(run, coverage)["by the passes"].shares[target], run.manifest.predicts == "mean"
         verdict = coverage_sentence(share, coverage / 100, len(run))
         fewest = math.ceil((100 + coverage) / (100 - coverage))  # of fewer, they cannot be as wide

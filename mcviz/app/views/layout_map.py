@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app.caching import cached_for_run, names_key, table_key
-from mcviz.app.components.widgets import bind
+from mcviz.app.components.widgets import choose_segment
 from mcviz.app.filters import Area, Filters
 from mcviz.app.layouts import LAYOUTS, available_layouts, compute_tsne, positions
 from mcviz.app.resources import run_scores, table
@@ -26,9 +26,7 @@ def render_map(selection: Selection) -> None:
     layouts = available_layouts(run)
     layout = choose_name(selection.state.layout, layouts)
     if len(layouts) > 1:
-        st.segmented_control(
-            "Layout", layouts, format_func=LAYOUTS.__getitem__, required=True, **bind("layout", layout)
-        )
+        choose_segment("Layout", "layout", layout, {each: LAYOUTS[each] for each in layouts})
     plane = positions(run, layout)
     if plane is None:
         _offer_to_compute(run)
