@@ -1,6 +1,5 @@
 """Models that take texts: what they take and refuse, and a vocabulary in front of a model of numbers."""
 
-import threading
 from functools import cache
 
 import keras
@@ -16,7 +15,7 @@ from mcviz.errors import InvalidInputError, UnsuitableModelError
 from mcviz.sampling import Sampler, load_model, sample, with_vocabulary
 from mcviz.sampling.model_files import write_model_file
 from tests.cases import one_in
-from tests.sampling.zoo import WORDS, make, sequential, text_layer
+from tests.sampling.zoo import WORDS, make, outputs_while_prepared, sequential, text_layer
 
 TEXTS = ["good film", "A bad, bad film!", "", "again again never unheard"]
 
@@ -100,24 +99,9 @@ def test_any_text_gives_the_same_bits_in_any_company(texts, masks, data):
 
 
 def test_texts_are_one_model_s_and_another_thread_sees_it_as_it_is():
-    model, done, seen = on_texts(), threading.Event(), []
-    texts = tf.constant(TEXTS)[:, None]
+    model, texts = on_texts(), tf.constant(TEXTS)[:, None]
     expected = model(texts, training=False).numpy()
-
-    def look() -> None:
-        while not done.is_set():
-            seen.append(model(texts, training=False).numpy())
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    for _ in range(3):
-        Sampler(model)
-    while len(seen) < 4 and thread.is_alive():  # a thread that the machine has had no time for yet
-        Sampler(model)
-    done.set()
-    thread.join()
-    assert len(seen) > 3
-    for probs in seen:
+    for probs in outputs_while_prepared(model, texts):
         np.testing.assert_array_equal(probs, expected)
 
 

@@ -1,5 +1,6 @@
 """Small models, one for each kind of stochastic layer and each way of putting a model together."""
 
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -313,3 +314,24 @@ def assert_follows_weights(model: keras.Model, inputs: np.ndarray) -> None:
     after = sampler.sample(inputs, passes=4)
     assert (after != before).any()
     np.testing.assert_array_equal(after, Sampler(model).sample(inputs, passes=4))
+
+
+def outputs_while_prepared(model: keras.Model, inputs: Any) -> list[np.ndarray]:
+    """Return what another thread gets of a model, four times or more, while the model is prepared again and again."""
+    outputs: list[np.ndarray] = []
+    prepared = threading.Event()
+
+    def look() -> None:
+        while not prepared.is_set():
+            outputs.append(model(inputs, training=False).numpy())
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    for _ in range(3):
+        Sampler(model)
+    while len(outputs) < 4 and thread.is_alive():  # the machine has had no time for it yet
+        Sampler(model)
+    prepared.set()
+    thread.join()
+    assert len(outputs) > 3
+    return outputs
