@@ -27,7 +27,7 @@ import tensorflow as tf
 
 from benchmarks.memory import own_memory
 from benchmarks.networks import NETWORKS
-from mcviz.sampling import Sampler, load_model
+from mcviz import Sampler, load_model  # where earlier versions have them, too
 
 Masks = Literal["per_pass", "per_example"]
 REFERENCE = Path(sys.argv[1])
