@@ -162,8 +162,8 @@ class Brush {
   }
 }
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default withLatestData(({ data, parentElement, setTriggerValue }) => {
   parentElement.brush ??= new Brush(parentElement);
   parentElement.brush.ask = (asked) => setTriggerValue("asked", asked);
   parentElement.brush.show(data);
-}
+});

@@ -9,7 +9,7 @@ from mcviz.app.components.assets import load_assets
 from mcviz.app.session import widget_value
 
 _mounted = st.components.v2.component(
-    "mcviz_brush", css=load_assets("brush.css"), js=load_assets("element.js", "brush.js")
+    "mcviz_brush", css=load_assets("brush.css"), js=load_assets("element.js", "latest_data.js", "brush.js")
 )
 
 

@@ -91,9 +91,9 @@ class Gallery {
   }
 }
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default withLatestData(({ data, parentElement, setTriggerValue }) => {
   const gallery = (parentElement.gallery ??= new Gallery(parentElement));
   gallery.open = (example) => setTriggerValue("clicked", example);
   gallery.show(data);
   return hear(parentElement, { "mcviz-looked": (event) => gallery.mark(event.detail) });
-}
+});

@@ -53,11 +53,11 @@ function panelOf(shown, { passes, ticks }) {
   return panel;
 }
 
-export default function ({ data, parentElement }) {
+export default withLatestData(({ data, parentElement }) => {
   const panels = element("div", "panels");
   panels.setAttribute("role", "group");
   panels.setAttribute("aria-label", data.spoken);
   panels.append(...data.panels.map((shown) => panelOf(shown, data)), element("div", "axis", "probability in a pass"));
   parentElement.querySelector(".panels")?.remove();
   parentElement.append(panels);
-}
+});

@@ -18,7 +18,9 @@ TICKS = (1, 2, 5, 10, 25, 50, 250, 500, 1000, 2500, 5000, 10000)  # passes
 LOWEST_TICK = 1 / 12  # of the passes: lower ones would stand too close together
 
 _mounted = st.components.v2.component(
-    "mcviz_histograms", css=load_assets("histograms.css"), js=load_assets("element.js", "histograms.js")
+    "mcviz_histograms",
+    css=load_assets("histograms.css"),
+    js=load_assets("element.js", "latest_data.js", "histograms.js"),
 )
 
 

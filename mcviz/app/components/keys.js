@@ -1,7 +1,7 @@
 const PATIENCE = 5000; // milliseconds, in which what is being drawn should be there
 let wanted; // what is waited for: its name, what was typed since, and until when
 
-export default function (component) {
+export default withLatestData((component) => {
   // Where a name is the beginning of a key, a number at its end counts the turns: of two, the later one is on the screen.
   const all = (name) => [...document.querySelectorAll(`[class*="st-key-${name}"]:not(${RETAINED})`)];
   const turnOf = (place) => Number([...place.classList].find((each) => each.startsWith("st-key-")).match(/\d*$/)[0]);
@@ -50,4 +50,4 @@ export default function (component) {
   const isOurs = Object.values(component.data).some((name) => active?.closest(`[class*="st-key-${name}"]`));
   if (isField(active) && !isOurs) active.blur(); // what was typed there brought the buttons
   return hear(component.parentElement, { keydown: pressed }, { keydown: typed });
-}
+});

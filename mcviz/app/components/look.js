@@ -136,11 +136,11 @@ class Look {
   }
 }
 
-export default function ({ data, parentElement }) {
+export default withLatestData(({ data, parentElement }) => {
   const look = (parentElement.look ??= new Look(parentElement));
   look.show(data);
   return hear(parentElement, {
     "mcviz-asked": (event) => look.asked(event.detail),
     keydown: (event) => look.pressed(event),
   });
-}
+});

@@ -11,7 +11,7 @@ from mcviz.app.session import widget_value
 _mounted = st.components.v2.component(
     "mcviz_look",
     css=load_assets("tile.css", "acts.css", "look.css"),
-    js=load_assets("internals.js", "hearing.js", "element.js", "tile.js", "acts.js", "look.js"),
+    js=load_assets("internals.js", "hearing.js", "element.js", "tile.js", "acts.js", "latest_data.js", "look.js"),
 )
 
 

@@ -20,6 +20,7 @@ class Points {
     this.current ??= data.current;
     if (data.tile) this.known.set(data.tile.example, data);
     if (this.known.has(this.over?.example)) this.picture();
+    this.mark();
   }
 
   attach(chart) {
@@ -98,7 +99,7 @@ class Points {
   }
 }
 
-export default function ({ data, parentElement }) {
+export default withLatestData(({ data, parentElement }) => {
   const points = (parentElement.points ??= new Points(parentElement));
   points.show(data);
   const unwatch = watchChart(data.container, (chart) => points.attach(chart));
@@ -108,4 +109,4 @@ export default function ({ data, parentElement }) {
     points.end();
     deafen();
   };
-}
+});

@@ -9,7 +9,7 @@ from mcviz.app.components.assets import load_assets
 _mounted = st.components.v2.component(
     "mcviz_points",
     css=load_assets("tile.css", "points.css"),
-    js=load_assets("internals.js", "hearing.js", "element.js", "tile.js", "points.js"),
+    js=load_assets("internals.js", "hearing.js", "element.js", "tile.js", "latest_data.js", "points.js"),
 )
 
 

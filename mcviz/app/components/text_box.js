@@ -1,4 +1,4 @@
-export default function (component) {
+export default withLatestData((component) => {
   const { data, parentElement } = component;
   const box = document.createElement("div");
   box.className = "text";
@@ -9,4 +9,4 @@ export default function (component) {
   box.setAttribute("aria-label", data.spoken);
   parentElement.querySelector(".text")?.remove();
   parentElement.append(box);
-}
+});

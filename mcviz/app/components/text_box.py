@@ -7,7 +7,9 @@ from mcviz.app.components.assets import load_assets
 MOST_CHARACTERS = 100_000  # more than that is slow to send and to draw, and nobody scrolls through it
 HEIGHT = 320  # pixels
 
-_mounted = st.components.v2.component("mcviz_text_box", css=load_assets("text_box.css"), js=load_assets("text_box.js"))
+_mounted = st.components.v2.component(
+    "mcviz_text_box", css=load_assets("text_box.css"), js=load_assets("latest_data.js", "text_box.js")
+)
 
 
 def text_box(text: str, spoken: str, height: int = HEIGHT) -> None:

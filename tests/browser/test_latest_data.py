@@ -1,0 +1,50 @@
+"""A component shows the data that it was given last, in whatever order the browser makes Streamlit's calls."""
+
+from playwright.sync_api import Browser
+
+from mcviz.app.components.assets import load_assets
+
+COMPONENT = """
+export default withLatestData(({ data, parentElement }) => {
+  parentElement.textContent = data;
+  return () => (parentElement.ended = data);
+});
+"""
+# As Streamlit 1.67 does: a call for each change of the data, once the script is imported. What a call returned is taken
+# back at once where newer data came, and that of the last call when the component goes.
+GIVEN = """async ({ script, changes }) => {
+  const host = document.body.appendChild(document.createElement("div"));
+  const parentElement = host.attachShadow({ mode: "open" });
+  const address = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
+  const order = [];
+  let atTheEnd;
+  const call = async (data) => (await import(address)).default({ data: (order.push(data), data), parentElement });
+  const given = async (data) => {
+    const end = await call(data);
+    if (data < changes) Promise.resolve(end).then((end) => end());
+    else atTheEnd = end;
+  };
+  await Promise.all(Array.from({ length: changes }, (_, index) => given(index + 1)));
+  await new Promise((resolve) => setTimeout(resolve));
+  const shown = Number(parentElement.textContent);
+  host.remove();
+  atTheEnd();
+  return { shown, ended: parentElement.ended, inOrder: order.every((data, index) => data === index + 1) };
+}"""
+
+
+def test_the_latest_data_are_shown_and_their_call_is_ended(browser: Browser) -> None:
+    page = browser.new_page()
+    script = load_assets("latest_data.js") + COMPONENT
+    found = [
+        page.evaluate(GIVEN, {"script": f"{script}// {number}", "changes": changes})
+        for changes in (1, 2, 3, 4)
+        for number in range(25 * changes, 25 * changes + 25)
+    ]
+    page.close()
+    assert (
+        [each["shown"] for each in found]
+        == [each["ended"] for each in found]
+        == [1] * 25 + [2] * 25 + [3] * 25 + [4] * 25
+    )
+    assert not all(each["inOrder"] for each in found)  # the browser makes the calls in any order
