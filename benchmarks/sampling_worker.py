@@ -17,7 +17,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import cache, partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Literal
 from unittest.mock import patch
 
@@ -106,15 +105,15 @@ class Worker:
 
     def products(self, product: str, active: int, passes: int, units: int) -> float:
         """Seconds of one thread for one example's product, the best of many."""
-        from mcviz.sampling.engine import Computation
-        from mcviz.sampling.products import thread_memory
+        from mcviz.sampling.keras.masked_layers import multiply
+        from mcviz.sampling.products import SUBSET_SUMS, MatrixProduct, thread_memory
+        from mcviz.sampling.subset_sums import SubsetSums
 
         numbers = np.random.default_rng(0)
         activations = np.zeros(4 * active, np.float32)
         activations[numbers.permutation(4 * active)[:active]] = numbers.random(active, dtype=np.float32) + 0.1
-        kernel = tf.constant(numbers.standard_normal((4 * active, units), dtype=np.float32))
-        plan: Any = SimpleNamespace(masked_dense=SimpleNamespace(kernel=lambda: [kernel]))
-        computed = Computation(plan, inputs := np.empty((0, 1)), inputs, 0, False, 0, 0, product)._product
+        kernel = numbers.standard_normal((4 * active, units), dtype=np.float32)
+        computed = SubsetSums(kernel) if product == SUBSET_SUMS else MatrixProduct(kernel, multiply)
         mask = computed.prepare_pass_mask(numbers.random((passes, 4 * active)) < 0.75)
         sums = thread_memory("benchmark", (1, 1, passes, units), np.float32)
         tries: list[float] = []
@@ -183,7 +182,7 @@ class _OneThread(ThreadPoolExecutor):
 
 def _stages() -> tuple[tuple[Any, str, str], ...]:
     """The functions that are stages: where they are looked up, their names, and the stage."""
-    from mcviz.sampling import masked_layers, random_bits
+    from mcviz.sampling import products, random_bits
     from mcviz.sampling.engine import Computation
 
     return (
@@ -191,7 +190,7 @@ def _stages() -> tuple[tuple[Any, str, str], ...]:
         (Computation, "_draw_pass_numbers", "drawing"),
         (Computation, "_draw_numbers", "drawing"),
         (random_bits, "draw_packed_bernoulli", "drawing"),
-        (masked_layers, "bernoulli", "drawing"),
+        (products, "bernoulli", "drawing"),
         (Computation, "_multiply", "the product"),
         (Computation, "_store", "storing"),
     )

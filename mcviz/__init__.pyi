@@ -27,12 +27,12 @@ from .runs import open_run as open_run
 from .runs import remove_run as remove_run
 from .runs import rename_run as rename_run
 from .runs import verify_run as verify_run
-from .sampling.model_files import load_model as load_model
+from .sampling.keras.model_files import load_model as load_model
+from .sampling.keras.texts import with_vocabulary as with_vocabulary
+from .sampling.keras.training import reference_network as reference_network
+from .sampling.keras.training import train as train
 from .sampling.run_sampling import sample_run as sample_run
 from .sampling.sampler import Sampler as Sampler
 from .sampling.sampler import sample as sample
-from .sampling.texts import with_vocabulary as with_vocabulary
-from .sampling.training import reference_network as reference_network
-from .sampling.training import train as train
 
 __version__: str

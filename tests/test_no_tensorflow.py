@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ def imported_by(code: str) -> list[str]:
         "from mcviz.cli import main; main(['trust', 'cache/mnist-cnn'])",
         "from mcviz.cli import main; main(['refer', 'cache/mnist-cnn', '--budget', '9'])",
         "from mcviz.jobs.of_run import data_set_of, options_of_model; data_set_of(mcviz.open_run('cache/mnist-cnn'))",
+        "import mcviz.sampling.run_sampling, mcviz.sampling.ood, mcviz.sampling.cluster, mcviz.sampling.checking",
         "from pathlib import Path; from mcviz.jobs import Jobs; Jobs(Path('cache')).tend()",
     ],
 )
@@ -49,10 +51,13 @@ def test_a_python_without_tensorflow_is_told_what_to_type(monkeypatch):
     for name in [name for name in sys.modules if name.startswith("mcviz.sampling")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr("mcviz.extras.find_spec", {"keras": None}.get)
-    for name in ("load_model", "sample", "Sampler", "sample_run", "train"):
+    uses = {name: partial(getattr, mcviz, name) for name in ("load_model", "train", "with_vocabulary")}
+    uses |= {"Sampler": lambda: mcviz.Sampler(object()), "sample": lambda: mcviz.sample(object(), [[1.0]])}
+    uses |= {"sample_run": lambda: mcviz.sample_run("model.keras", [[1.0]], "run")}
+    for name, use in uses.items():
         monkeypatch.delitem(mcviz.__dict__, name, raising=False)
         with pytest.raises(mcviz.MissingPackageError, match=re.escape(f"Type: {INSTALL_KERAS}")) as missing:
-            getattr(mcviz, name)
+            use()
         assert isinstance(missing.value, ImportError)
     monkeypatch.undo()
     assert mcviz.load_model is not None

@@ -21,10 +21,11 @@ from benchmarks.ood.detectors import DETECTORS, MOMENTS, Outputs, label_of, susp
 from benchmarks.ood.known_sets import ImageSet, validation_sets
 from benchmarks.ood.moments import moment_vector
 from benchmarks.ood.results import MISTAKES, PROBE
+from mcviz import Sampler, load_model
 from mcviz.measures.detection import detection
 from mcviz.measures.ood import ClassSubspaces, OODDetector, unexplained_share
-from mcviz.sampling import Sampler, load_model
-from mcviz.sampling.features import activations_before_dropout, last_logits, penultimate_activations, penultimate_model
+from mcviz.sampling.features import activations_before_dropout
+from mcviz.sampling.keras.features import last_logits, penultimate_activations, penultimate_model
 
 IMAGES_AT_ONCE = 1000
 FOLDS = 5

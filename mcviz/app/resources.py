@@ -30,8 +30,6 @@ from mcviz.runs.shipped import shipped_runs
 from mcviz.text import one_line
 
 if TYPE_CHECKING:
-    import keras
-
     from mcviz.sampling import Sampler
 
 NOTICEABLE = 0.5  # seconds
@@ -188,38 +186,25 @@ def model_inputs(run: Run, contents: np.ndarray) -> np.ndarray:
     return adapter_for_run(prepared, run).from_inputs(contents)
 
 
-@cached_for_run(numbers_key, max_entries=2, show_spinner="Preparing the model …")
+@cached_for_run(numbers_key, max_entries=2, show_spinner="Loading the model; the first time takes some seconds …")
 def sampler(run: Run) -> "Sampler":
     """Load the run's own model, prepared for passes; it says so meanwhile.
 
     Raises:
         McvizError: the run was kept without its model, or the model cannot be loaded.
     """
-    network = model(run)
-    from mcviz.sampling import Sampler
+    from mcviz.sampling.source import load_run_sampler
 
-    prepared = Sampler.for_run(network, run)
+    if run.model_path is None:
+        raise McvizError(missing(run, "model"))
+    import_named_modules()
+    prepared = load_run_sampler(run)
     # Where Keras is there, Streamlit has all garbage collected after every rerun. What was loaded stays, and looking at
     # it takes half a second; of garbage none is kept.
     gc.unfreeze()
     gc.collect()
     gc.freeze()
     return prepared
-
-
-@cached_for_run(numbers_key, max_entries=2, show_spinner="Loading the model; the first time takes some seconds …")
-def model(run: Run) -> "keras.Model":
-    """Load the run's own model.
-
-    Raises:
-        McvizError: the run was kept without its model, or the model cannot be loaded.
-    """
-    from mcviz.sampling import load_model  # here, because TensorFlow takes seconds to import
-
-    if run.model_path is None:
-        raise McvizError(missing(run, "model"))
-    import_named_modules()
-    return load_model(run.model_path)
 
 
 @st.cache_resource(show_spinner="Opening the run …", max_entries=8)

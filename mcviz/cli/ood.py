@@ -65,10 +65,13 @@ def ood(run: str, against: tuple[str, ...], as_json: bool) -> None:
 
 def load_sampler(run: "Run", model: str) -> "Sampler":
     """Load a run's model, ready to be sampled as for the run, with the layers that the operator's modules register."""
-    from mcviz.sampling import Sampler, load_model
+    with loading():
+        from mcviz.sampling.backends import find_backend
+        from mcviz.sampling.source import load_run_sampler
 
+        find_backend(model)  # which imports the framework
     import_named_modules()
-    return Sampler.for_run(load_model(model), run)
+    return load_run_sampler(run)
 
 
 def _scores_dict(found: "OODScores") -> dict[str, Any]:

@@ -131,8 +131,11 @@ def _load_model_and_data(options: CheckOptions, stopped: str) -> "tuple[Sampler,
     if model.trust_model:
         tell(f"warning: {model.model} is opened without checks and can run any code on this machine, with your rights.")
     with loading(stopped):
+        from mcviz.sampling.backends import find_backend
         from mcviz.sampling.model_source import ModelSource, absolute
         from mcviz.sampling.source import load_sampler
+
+        find_backend(file)  # which imports the framework
     source = ModelSource(
         replace(model, model=absolute(file)), options.task, run=None if own is None else absolute(own.path)
     )
@@ -150,7 +153,7 @@ def _find_preprocessing(
 
     from mcviz.sampling.examples import default_preprocessing
 
-    found = default_preprocessing(sampler.model, sampler.input_dtype, examples.images.dtype)
+    found = default_preprocessing(sampler.network, examples.images.dtype)
     return replace(found, crop=options.crop, channel_order=options.channel_order or "rgb")
 
 

@@ -41,7 +41,7 @@ def _train(out: Path, data: Path | None, stopped: str, seed: int, epochs: int, a
         read_mnist = mcviz.read_mnist
     splits = read_mnist(data) if data else None
     with loading(stopped):
-        from mcviz.sampling.training import load_mnist, save_trained, train
+        from mcviz.sampling.keras.training import load_mnist, save_trained, train
 
     train_images, test_images = splits or load_mnist()
     say(f"Training on {len(train_images):,} images, with seed {seed}.")

@@ -2,9 +2,8 @@
 
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
 from mcviz.choices import Masks
@@ -13,9 +12,13 @@ from mcviz.kinds import find_kind
 from mcviz.runs import Preprocessing
 from mcviz.runs.arrays import bytes_per_prediction
 from mcviz.sampling.adapters import Adapter, adapter_for_examples
+from mcviz.sampling.base import Network
 from mcviz.sampling.sampler import Sampler, as_sampler
 from mcviz.tasks import TASKS
 from mcviz.text import format_duration
+
+if TYPE_CHECKING:
+    import keras
 
 EXAMPLES = 512  # that the model is tried on
 SECONDS = 2.0  # to measure the time of passes
@@ -74,7 +77,11 @@ class Check:
 
 
 def check_model(
-    model: keras.Model | Sampler, data: Any, *, masks: Masks = "per_pass", preprocessing: Preprocessing | None = None
+    model: "keras.Model | Network | Sampler",
+    data: Any,
+    *,
+    masks: Masks = "per_pass",
+    preprocessing: Preprocessing | None = None,
 ) -> Check:
     """Try a model on some examples of a data set, and measure the costs of passes over all of them.
 

@@ -7,20 +7,24 @@ products round differently for other sizes, and the same example must give the s
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
-from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from mcviz.errors import UnsuitableModelError
-from mcviz.runs.contents import Progress
-from mcviz.sampling.masked_layers import MatrixProduct, as_tensor
-from mcviz.sampling.plan import Plan
-from mcviz.sampling.products import SUBSET_SUMS, Product, subset_sums_error, thread_memory
+from mcviz.runs.contents import Progress, Rows
+from mcviz.sampling.base import Inputs, Plan
+from mcviz.sampling.products import (
+    SUBSET_SUMS,
+    MatrixProduct,
+    Product,
+    aligned_memory,
+    subset_sums_error,
+    thread_memory,
+)
 from mcviz.sampling.random_numbers import (
     DrawBernoulli,
     RandomRequest,
@@ -29,7 +33,6 @@ from mcviz.sampling.random_numbers import (
     draw_random_numbers,
     make_generator,
 )
-from mcviz.sampling.texts import TextNumbers
 
 MOST_SHARED_EXAMPLES = 64
 MOST_SHARED_BYTES = 64 << 20
@@ -45,7 +48,7 @@ class Computation:
 
     Attributes:
         plan: of the model.
-        examples: (N, ...) as the model takes them.
+        examples: by the names of the model's inputs, each (N, ...).
         result: (T, N, width) float32, to be filled.
         seed: of the random numbers.
         per_example: whether each example has masks of its own.
@@ -55,7 +58,7 @@ class Computation:
     """
 
     plan: Plan
-    examples: np.ndarray | TextNumbers
+    examples: Mapping[str, Rows]
     result: np.ndarray
     seed: int
     per_example: bool
@@ -96,7 +99,7 @@ class Computation:
 
     @property
     def _end(self) -> int:
-        return self.first_example + len(self.examples)
+        return self.first_example + self.result.shape[1]
 
     def _pieces(self, pool: ThreadPoolExecutor) -> Iterator[Callable[[], int]]:
         """Yield the work as functions that may run in any order and return the number of their predictions."""
@@ -108,37 +111,36 @@ class Computation:
         pass_numbers = lru_cache(FACTORED_BLOCKS)(self._draw_pass_numbers)  # up to that many serve all examples
         for start in range(self.first_example // unit * unit, self._end, step):
             stop = min(self._end, start + step)
-            tensors = self._compute_shared_part(start, -(-stop // unit) * unit, pool)
+            shared = self._compute_shared_part(start, -(-stop // unit) * unit, pool)
             for group in self._group_blocks(blocks):
                 numbers = [pass_numbers(block) for block in group]
                 for example in range(start, stop, plan.examples_per_block):
                     if example + plan.examples_per_block > self.first_example:
                         rows = slice(example - start, example - start + plan.examples_per_block)
-                        yield partial(self._run_piece, example, group, numbers, [tensor[rows] for tensor in tensors])
+                        yield partial(self._run_piece, example, group, numbers, [array[rows] for array in shared])
 
     def _group_blocks(self, blocks: range) -> Iterator[range]:
         """Group blocks of passes into pieces of work: several where the scaled kernel serves them all."""
         size = FACTORED_BLOCKS if self.plan.masked_dense else 1
-        if len(self.examples) <= self.plan.examples_per_block:
+        if self.result.shape[1] <= self.plan.examples_per_block:
             size = min(size, -(-len(blocks) // thread_count()))
         return (blocks[at : at + size] for at in range(0, len(blocks), size))
 
     def _run_piece(
-        self, example: int, group: range, pass_numbers: list[dict[int, Any]], tensors: list[np.ndarray]
+        self, example: int, group: range, pass_numbers: list[dict[int, np.ndarray]], shared: list[np.ndarray]
     ) -> int:
         """Fill the result for the block of examples that starts at `example` and some blocks of passes."""
         plan = self.plan
         wanted = range(max(example, self.first_example), min(example + plan.examples_per_block, self._end))
-        products = self._multiply(group, example, wanted, pass_numbers, tensors[0]) if plan.masked_dense else None
+        products = self._multiply(group, example, wanted, pass_numbers, shared[0]) if plan.masked_dense else None
         done = 0
         for at, (block, given) in enumerate(zip(group, pass_numbers, strict=True)):
             numbers = [
-                self._draw_numbers(request, block, example, wanted, given, tensors)
+                self._draw_numbers(request, block, example, wanted, given, shared)
                 for request in plan.random_requests
                 if not plan.masked_dense or request != plan.masked_dense.request
             ]
-            start = [tf.constant(each) for each in tensors] if products is None else [as_tensor(products[at])]
-            predicted = plan.random_part(start, numbers).numpy()
+            predicted = plan.random_part(shared if products is None else [products[at]], numbers)
             done += self._store(
                 block, example, wanted, predicted.reshape(plan.examples_per_block, plan.passes_per_block, -1)
             )
@@ -150,9 +152,9 @@ class Computation:
         block: int,
         example: int,
         wanted: range,
-        pass_numbers: dict[int, Any],
-        tensors: list[np.ndarray],
-    ) -> tf.Tensor:
+        pass_numbers: dict[int, np.ndarray],
+        shared: list[np.ndarray],
+    ) -> np.ndarray:
         """Draw (examples × passes, *request.shape) for one block of examples, zero for unwanted ones.
 
         They are in memory of the thread, but for those that all examples share.
@@ -166,8 +168,8 @@ class Computation:
         numbers[: wanted.start - example] = 0
         numbers[wanted.stop - example :] = 0
         for i in wanted:
-            own, tensor = numbers[i - example], plan.masked_tensors.get(request.number)
-            activations = None if tensor is None else tensors[tensor][i - example].reshape(-1)
+            own, masked = numbers[i - example], plan.masked_arrays.get(request.number)
+            activations = None if masked is None else shared[masked][i - example].reshape(-1)
             if activations is None or activations.all():
                 draw_random_numbers(request, plan.passes_per_block, self.seed, block, i, own, self._draw_bernoulli)
                 continue
@@ -176,15 +178,16 @@ class Computation:
             own.reshape(plan.passes_per_block, -1)[:, active] = draw_active_mask(
                 request, plan.passes_per_block, self.seed, block, i, active, self._draw_bernoulli
             )
-        return as_tensor(numbers.reshape(-1, *request.shape))
+        return numbers.reshape(-1, *request.shape)
 
-    def _draw_pass_numbers(self, block: int) -> dict[int, Any]:
+    def _draw_pass_numbers(self, block: int) -> dict[int, np.ndarray]:
         """Draw the random numbers that all examples share in a block of passes, by the number of their request.
 
-        They are a tensor (examples × passes, *request.shape), or for the dropout in front of a masked dense layer an
-        array as the product takes it.
+        They are (examples × passes, *request.shape), or for the dropout in front of a masked dense layer as the product
+        takes them.
         """
-        plan, shared = self.plan, {}
+        plan = self.plan
+        drawn: dict[int, np.ndarray] = {}
         for request in plan.random_requests:
             if self.per_example and not request.shared:
                 continue
@@ -192,13 +195,20 @@ class Computation:
                 request, plan.passes_per_block, self.seed, block, None, draw=self._draw_bernoulli
             )
             if plan.masked_dense and request == plan.masked_dense.request:
-                shared[request.number] = self._product.prepare_pass_mask(numbers.reshape(plan.passes_per_block, -1))
+                drawn[request.number] = self._product.prepare_pass_mask(numbers.reshape(plan.passes_per_block, -1))
             else:
-                shared[request.number] = tf.constant(np.concatenate([numbers] * plan.examples_per_block))
-        return shared
+                repeated = aligned_memory(numbers.nbytes * plan.examples_per_block).view(numbers.dtype)
+                drawn[request.number] = repeated.reshape(-1, *request.shape)
+                repeated.reshape(plan.examples_per_block, *numbers.shape)[:] = numbers
+        return drawn
 
     def _multiply(
-        self, group: range, example: int, wanted: range, pass_numbers: list[dict[int, Any]], activations: np.ndarray
+        self,
+        group: range,
+        example: int,
+        wanted: range,
+        pass_numbers: list[dict[int, np.ndarray]],
+        activations: np.ndarray,
     ) -> np.ndarray:
         """Compute the masked dense layer, (blocks, examples × passes, units); unwanted ones get any numbers."""
         plan = self.plan
@@ -222,16 +232,16 @@ class Computation:
         """Compute the shared part of examples `start` to `stop`, whole blocks, zero where none is wanted."""
         size = self.plan.shared_examples_per_block
         blocks = [at for at in range(start, stop, size) if at < self._end and at + size > self.first_example]
-        tensors: list[np.ndarray] = []
-        for at, values in zip(blocks, pool.map(self._compute_shared_block, blocks), strict=True):
-            tensors = tensors or [np.zeros((stop - start, *value.shape[1:]), value.dtype) for value in values]
-            for tensor, value in zip(tensors, values, strict=True):
-                tensor[at - start : at - start + size] = value
-        return tensors
+        shared: list[np.ndarray] = []
+        for at, computed in zip(blocks, pool.map(self._compute_shared_block, blocks), strict=True):
+            shared = shared or [np.zeros((stop - start, *each.shape[1:]), each.dtype) for each in computed]
+            for array, each in zip(shared, computed, strict=True):
+                array[at - start : at - start + size] = each
+        return shared
 
     def _compute_shared_block(self, start: int) -> list[np.ndarray]:
         block = _pad_block(self.examples, start - self.first_example, self.plan.shared_examples_per_block)
-        return [tensor.numpy() for tensor in self.plan.shared_part(tf.constant(block))]
+        return self.plan.shared_part(block)
 
     def _store(self, block: int, example: int, wanted: range, predicted: np.ndarray) -> int:
         first = block * self.plan.passes_per_block
@@ -266,18 +276,24 @@ class Computation:
     @cached_property
     def _product(self) -> Product:
         assert self.plan.masked_dense is not None
-        kernel = self.plan.masked_dense.kernel()[0].numpy()
+        kernel = self.plan.masked_dense.kernel()
         if self.product == SUBSET_SUMS:
             from mcviz.sampling.subset_sums import SubsetSums  # here, because numba takes most of a second to import
 
             return SubsetSums(kernel)
-        return MatrixProduct(kernel)
+        return MatrixProduct(kernel, self.plan.masked_dense.multiply)
 
 
-def iterate_blocks(examples: np.ndarray | TextNumbers, size: int) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield examples block by block: the slice of those in the block, and the (size, ...) block."""
-    for start in range(0, len(examples), size):
-        yield slice(start, min(start + size, len(examples))), _pad_block(examples, start, size)
+def iterate_blocks(examples: Mapping[str, Rows], size: int) -> Iterator[tuple[slice, Inputs]]:
+    """Yield examples block by block: the slice of those in the block, and the block, each input (size, ...)."""
+    count = count_examples(examples)
+    for start in range(0, count, size):
+        yield slice(start, min(start + size, count)), _pad_block(examples, start, size)
+
+
+def count_examples(examples: Mapping[str, Rows]) -> int:
+    """Return N, of inputs that are each (N, ...)."""
+    return next(iter(examples.values())).shape[0]
 
 
 def limit_threads(most: int) -> None:
@@ -293,11 +309,15 @@ def thread_count() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _pad_block(examples: np.ndarray | TextNumbers, start: int, size: int) -> np.ndarray:
+def _pad_block(examples: Mapping[str, Rows], start: int, size: int) -> Inputs:
     """Return rows `start` to `start + size - 1`, zeros where no examples are; `start` may be up to a block below 0."""
-    if 0 <= start <= len(examples) - size:
-        return examples[start : start + size]
-    block = np.zeros((size, *examples.shape[1:]), examples.dtype)
-    given = examples[max(start, 0) : start + size]
+    return {name: _pad_rows(rows, start, size) for name, rows in examples.items()}
+
+
+def _pad_rows(rows: Rows, start: int, size: int) -> np.ndarray:
+    if 0 <= start <= rows.shape[0] - size:
+        return rows[start : start + size]
+    block = np.zeros((size, *rows.shape[1:]), rows.dtype)
+    given = rows[max(start, 0) : start + size]
     block[max(-start, 0) :][: len(given)] = given
     return block

@@ -1,57 +1,27 @@
 """Examples as a model takes them: its shape, its dtype, and their scale unless it is given."""
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
-import keras
 import numpy as np
 
 from mcviz.data import DataSet, InPlace, Pictures, as_examples
-from mcviz.errors import UnsuitableModelError
 from mcviz.runs import Preprocessing
+from mcviz.sampling.base import InputShape, Network
 from mcviz.validate import finite, invalid
 
-SMALLEST_DIVISOR = 127
-UNCHANGING = (  # layers that keep the range of the images
-    keras.layers.InputLayer,
-    keras.layers.Resizing,
-    keras.layers.CenterCrop,
-    keras.layers.Reshape,
-    keras.layers.Flatten,
-)
 TEXTS_FOR_NUMBERS = (
     "The model takes numbers. Give its vocabulary (--vocabulary FILE, or mcviz.with_vocabulary), or put a "
     "TextVectorization layer in front of it."
 )
-InputShape = tuple[int | None, ...]
 
 
-def read_input_spec(model: keras.Model) -> tuple[InputShape | None, str | None]:
-    """Read the shape of one example and the dtype from a model, None where it does not say.
-
-    Raises:
-        UnsuitableModelError: the model has several inputs.
-    """
-    inputs = getattr(model, "inputs", None)
-    if not inputs:
-        shape = (model.get_build_config() or {}).get("input_shape")
-        return (tuple(shape[1:]) if isinstance(shape, list | tuple) else None), None
-    if len(inputs) > 1:
-        raise UnsuitableModelError(
-            f"The model must take one array. Received: {len(inputs)} inputs: {', '.join(each.name for each in inputs)}."
-        )
-    return tuple(inputs[0].shape[1:]), inputs[0].dtype
-
-
-def prepare_examples(given: Any, model: keras.Model, shape: InputShape | None, dtype: str | None) -> np.ndarray:
+def prepare_examples(given: Any, network: Network) -> np.ndarray:
     """Bring examples into the form that a model takes.
 
     Args:
         given: as `as_examples` takes them.
-        model: for the examples.
-        shape: of one example as the model takes it, None for any size; or None where the model does not say.
-        dtype: of the model's input, or None.
+        network: the model, of one input.
 
     Returns:
         (N, ...) in the model's dtype; whole numbers of 0 to 255 that are images in the model's scale.
@@ -59,7 +29,7 @@ def prepare_examples(given: Any, model: keras.Model, shape: InputShape | None, d
     Raises:
         InvalidInputError: they are no numbers, not finite, or of another shape than the model takes.
     """
-    array = as_examples(given)
+    shape, dtype, array = network.input_shape, network.input_dtype, as_examples(given)
     if isinstance(array, DataSet) and array.texts is not None:
         raise invalid("examples", "numbers", "texts", TEXTS_FOR_NUMBERS)
     if isinstance(array, DataSet) and array.rows is not None:
@@ -77,11 +47,45 @@ def prepare_examples(given: Any, model: keras.Model, shape: InputShape | None, d
     if array.dtype.kind not in ("biu" if whole_numbers else "biuf"):
         raise invalid("examples", "whole numbers" if whole_numbers else "numbers", f"dtype {array.dtype}")
     if not whole_numbers and _are_bytes(array):
-        return preprocess(array.astype(np.float32), default_preprocessing(model, dtype, np.dtype(np.uint8))).astype(
+        return preprocess(array.astype(np.float32), default_preprocessing(network, np.dtype(np.uint8))).astype(
             dtype or "float32", copy=False
         )
     converted = array.astype(dtype or ("int32" if array.dtype in (np.int32, np.int64) else "float32"), copy=False)
     return converted if whole_numbers else finite("examples", converted)
+
+
+def prepare_texts(given: Any) -> np.ndarray:
+    """Bring texts into one form.
+
+    Args:
+        given: N texts: a list or an array, (N,) or (N, 1), alone or in a pair with labels; or a data set of texts.
+
+    Returns:
+        (N,) of dtype object, each a str.
+
+    Raises:
+        InvalidInputError: other values, none at all, or a missing text.
+    """
+    if isinstance(given, tuple) and len(given) == 2 and not isinstance(given[0], str):
+        given = given[0]
+    if isinstance(given, DataSet):
+        given = given.texts
+    wanted, advice = "texts, since the model takes texts", "Give a list of str, or an array of them."
+    if isinstance(given, str | bytes) or not hasattr(given, "__len__"):
+        raise invalid("examples", wanted, f"{given!r:.100}", advice)
+    try:
+        texts = np.array(given, dtype=object)
+    except Exception as error:  # each framework raises its own, as lists of many lengths do
+        raise invalid("examples", wanted, type(given).__name__, advice) from error
+    if texts.ndim == 2 and texts.shape[1] == 1:
+        texts = texts[:, 0]
+    if texts.ndim != 1 or not len(texts):
+        raise invalid("examples", "(N,) texts, at least one", f"shape {texts.shape}", advice)
+    for number, text in enumerate(texts):
+        if not isinstance(text, str):
+            advice = "Give a str for each example, an empty one where a text is missing."
+            raise invalid("examples", wanted, f"{text!r:.100} at position {number}", advice)
+    return np.array([str(text) for text in texts], dtype=object)  # as numpy's own str is one
 
 
 def resize_to_model(examples: DataSet, shape: InputShape | None, crop: bool = False) -> np.ndarray | Pictures | InPlace:
@@ -141,6 +145,14 @@ def takes_whole_numbers(dtype: str | None) -> bool:
     return dtype != "string" and np.dtype(dtype or "float32").kind in "iu"
 
 
+def make_random_examples(shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """Make eight random examples that any model takes: floats in 0..1, or whole numbers 0 and 1."""
+    generator = np.random.default_rng(0)
+    if np.issubdtype(np.dtype(dtype), np.floating):
+        return generator.random((8, *shape)).astype(dtype)
+    return generator.integers(0, 2, (8, *shape)).astype(dtype)
+
+
 def preprocess(images: np.ndarray, how: Preprocessing) -> np.ndarray:
     """Compute `(images / divide_by - mean) / std`, (N, ..., channels) float32 in the model's order of channels."""
     if how.channel_order == "bgr":
@@ -154,30 +166,19 @@ def preprocess(images: np.ndarray, how: Preprocessing) -> np.ndarray:
     return images
 
 
-def default_preprocessing(model: keras.Model, input_dtype: str | None, dtype: np.dtype) -> Preprocessing:
+def default_preprocessing(network: Network, dtype: np.dtype) -> Preprocessing:
     """Choose how a model takes images of a dtype unless it is given, with the reason."""
     if dtype != np.uint8:
         return Preprocessing(reason="Floating-point images reach the model as they are.")
-    if takes_whole_numbers(input_dtype):
+    if takes_whole_numbers(network.input_dtype):
         return Preprocessing(reason="The model takes whole numbers, so uint8 images reach it as they are.")
-    layer = find_scaling_layer(model)
-    if layer is not None:
+    if network.scaling_layer is not None:
         return Preprocessing(
-            reason=f"The model scales its input in {layer.name}, so uint8 images reach it as they are."
+            reason=f"The model scales its input in {network.scaling_layer}, so uint8 images reach it as they are."
         )
     return Preprocessing(
         255.0, reason="uint8 images are divided by 255, since the model has no layer that scales its input."
     )
-
-
-def find_scaling_layer(model: keras.Model) -> keras.Layer | None:
-    """Find the layer that scales 0..255, or embeds numbers of words, at the beginning of a model."""
-    first = next(_range_changing_layers(model), None) if getattr(model, "inputs", None) else None
-    if isinstance(first, keras.layers.Rescaling) and 0 < np.max(first.scale) <= 1 / SMALLEST_DIVISOR:
-        return first
-    if isinstance(first, keras.layers.Normalization) and _spread(first) > 1:  # adapted to 0..1, it would be below
-        return first
-    return first if isinstance(first, keras.layers.Embedding) else None
 
 
 def _are_bytes(examples: np.ndarray) -> bool:
@@ -185,18 +186,6 @@ def _are_bytes(examples: np.ndarray) -> bool:
     if examples.dtype.kind not in "iu" or examples.dtype == np.uint8:
         return examples.dtype == np.uint8
     return examples.ndim == 4 and examples.min() >= 0 and examples.max() <= 255
-
-
-def _spread(layer: keras.layers.Normalization) -> float:
-    return float(np.max(keras.ops.convert_to_numpy(layer.variance))) ** 0.5
-
-
-def _range_changing_layers(model: keras.Model) -> Iterator[keras.Layer]:
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from _range_changing_layers(layer)
-        elif not isinstance(layer, UNCHANGING) and not type(layer).__name__.startswith("Rand"):  # augmentation
-            yield layer
 
 
 def _image_size(wanted: InputShape | None) -> tuple[int | None, int | None, int | None]:

@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from mcviz.errors import UnsuitableModelError
 from mcviz.measures.ood import scale_to_unit_length
@@ -41,8 +39,8 @@ def activations_before_dropout(sampler: Sampler, examples: np.ndarray) -> np.nda
     prepared, plan = sampler.plan_for(examples)
     activations = []
     for rows, block in iterate_blocks(prepared, plan.shared_examples_per_block):
-        tensors = [tensor.numpy()[: rows.stop - rows.start] for tensor in plan.shared_part(tf.constant(block))]
-        activations.append(np.concatenate([_pool_features(tensor) for tensor in tensors], axis=1))
+        shared = [array[: rows.stop - rows.start] for array in plan.shared_part(block)]
+        activations.append(np.concatenate([_pool_features(array) for array in shared], axis=1))
     return np.concatenate(activations)
 
 
@@ -63,10 +61,8 @@ def unit_features(sampler: Sampler, examples: np.ndarray) -> np.ndarray:
     Raises:
         InvalidInputError: examples that do not fit the model.
     """
-    model = sampler.model
     try:
-        inputs = np.asarray(examples).reshape(-1, *model.inputs[0].shape[1:]) if sampler.takes_texts else examples
-        features = penultimate_activations(model, inputs)
+        features = sampler.network.compute_features(examples)
     except UnsuitableModelError:
         features = activations_before_dropout(sampler, examples)
     if features.shape[1] > MOST_COMPARED:
@@ -130,75 +126,23 @@ def find_neighbours(sampler: Sampler, run: Run, progress: Progress | None = None
     return Neighbours(numbers, features)
 
 
-def penultimate_model(model: keras.Model) -> keras.Model:
-    """Return the part of a model in front of its last layer, dropout layers included; the weights are shared.
-
-    Args:
-        model: a Sequential or functional model with one output that ends in a dense layer.
-
-    Raises:
-        UnsuitableModelError: any other model.
-    """
-    one_output = getattr(model, "inputs", None) and len(model.outputs) == 1  # or the last layer need not be its own
-    last = model.layers[-1] if one_output else None
-    if not isinstance(last, keras.layers.Dense) or len(last.input.shape) != 2:
-        raise UnsuitableModelError(
-            "Penultimate activations need a Sequential or functional model with one output that ends in a dense layer. "
-            f"Received: model {model.name!r}."
-        )
-    return keras.Model(model.inputs[0], last.input)
-
-
-def penultimate_activations(model: keras.Model, examples: np.ndarray) -> np.ndarray:
-    """Compute the inputs of the last layer, dropout off.
-
-    Args:
-        model: as for `penultimate_model`.
-        examples: (N, ...) as the model takes them.
-
-    Returns:
-        (N, D) float32.
-    """
-    part = penultimate_model(model)
-    return np.concatenate(
-        [
-            part(tf.constant(examples[start : start + EXAMPLES_AT_ONCE]), training=False).numpy()
-            for start in range(0, len(examples), EXAMPLES_AT_ONCE)
-        ]
-    )
-
-
-def last_logits(model: keras.Model, activations: np.ndarray) -> np.ndarray:
-    """Compute the last layer's outputs before its activation.
-
-    Args:
-        model: as for `penultimate_model`.
-        activations: (..., D) float32, the inputs of the layer.
-
-    Returns:
-        (..., C) float32.
-    """
-    kernel, bias = model.layers[-1].get_weights()
-    return activations @ kernel + bias
-
-
 @lru_cache(maxsize=2)
 def _random_directions(features: int) -> np.ndarray:
     """Draw (features, `MOST_COMPARED`) float32."""
     return np.random.default_rng(0).normal(size=(features, MOST_COMPARED)).astype(np.float32)
 
 
-def _pool_features(tensor: np.ndarray) -> np.ndarray:
+def _pool_features(array: np.ndarray) -> np.ndarray:
     """Reduce to (N, D) float32, D at most `MOST_FEATURES`, by averages over blocks along the axes before the last."""
-    while tensor[0].size > MOST_FEATURES and tensor.ndim > 2:
-        axis = int(np.argmax(tensor.shape[1:-1])) + 1
-        if tensor.shape[axis] == 1:
+    while array[0].size > MOST_FEATURES and array.ndim > 2:
+        axis = int(np.argmax(array.shape[1:-1])) + 1
+        if array.shape[axis] == 1:
             break
-        edges = np.arange(0, tensor.shape[axis], 2)
-        sums = np.add.reduceat(tensor, edges, axis=axis)
-        widths = np.diff(np.r_[edges, tensor.shape[axis]])
-        tensor = sums / widths.reshape([-1 if i == axis else 1 for i in range(tensor.ndim)])
-    flat = tensor.reshape(len(tensor), -1).astype(np.float32)
+        edges = np.arange(0, array.shape[axis], 2)
+        sums = np.add.reduceat(array, edges, axis=axis)
+        widths = np.diff(np.r_[edges, array.shape[axis]])
+        array = sums / widths.reshape([-1 if i == axis else 1 for i in range(array.ndim)])
+    flat = array.reshape(len(array), -1).astype(np.float32)
     if flat.shape[1] <= MOST_FEATURES:
         return flat
     edges = np.linspace(0, flat.shape[1], MOST_FEATURES, endpoint=False).astype(int)

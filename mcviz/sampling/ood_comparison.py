@@ -35,7 +35,7 @@ from mcviz.measures.ood import (
 from mcviz.runs import Run, open_run
 from mcviz.runs.ood_scores import OODScores, OODSet
 from mcviz.sampling.adapters import adapter_for_run, load_shown
-from mcviz.sampling.features import activations_before_dropout, penultimate_activations
+from mcviz.sampling.features import activations_before_dropout
 from mcviz.sampling.ood import fit_class_subspaces, model_inputs, split_halves
 from mcviz.sampling.sampler import Sampler
 from mcviz.tasks.classification import dequantise, quantise
@@ -357,6 +357,6 @@ def _draw_from_run(run: Run) -> DataSet:
 
 def _last_features(sampler: Sampler, examples: np.ndarray) -> np.ndarray | None:
     try:
-        return scale_to_unit_length(penultimate_activations(sampler.model, examples))
+        return scale_to_unit_length(sampler.network.compute_features(examples))
     except UnsuitableModelError:
         return None

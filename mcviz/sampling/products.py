@@ -4,13 +4,12 @@ Row by row, a dense layer behind a dropout layer multiplies each pass's masked a
 activations scale the kernel once an example, and the passes are the product of their masks, zeros and ones, with the
 scaled kernel. Only activations that are not zero take part, few behind a ReLU. Nothing is approximated.
 
-The last bits of the products differ, so a run names its own. This file works on arrays alone; the products are in
-`subset_sums.py`, which needs numba, and in `masked_layers.py`, which needs TensorFlow.
+The last bits of the products differ, so a run names its own. The one of `subset_sums.py` needs numba.
 """
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
 from typing import Protocol
@@ -18,11 +17,15 @@ from typing import Protocol
 import numpy as np
 
 from mcviz.extras import INSTALL_NUMBA
+from mcviz.sampling.random_numbers import bernoulli
 
 MATMUL, SUBSET_SUMS, CHANNEL_SUMS = "matmul", "subset_sums", "channel_sums"
 PRODUCTS = MATMUL, SUBSET_SUMS  # of a dense layer
 ALL_PRODUCTS = (*PRODUCTS, CHANNEL_SUMS)  # with that of a convolution
-ALIGNMENT = 64  # TensorFlow takes memory over without a copy from here on
+ALIGNMENT = 64  # frameworks take memory over without a copy from here on
+
+
+Multiply = Callable[[np.ndarray, np.ndarray, bool], np.ndarray]  # see `mcviz.sampling.base.MaskedDense`
 
 
 class Product(Protocol):
@@ -30,9 +33,6 @@ class Product(Protocol):
 
     It works in memory of the thread, which computes one example at a time.
     """
-
-    def __init__(self, kernel: np.ndarray) -> None:
-        """Prepare the product with a kernel, (n, units) float32."""
 
     def prepare_pass_mask(self, kept: np.ndarray) -> np.ndarray:
         """Bring a mask that the examples share, (passes, n) bool, into the form for `multiply_per_pass`."""
@@ -71,6 +71,67 @@ class Product(Protocol):
         """
 
 
+class MatrixProduct:
+    """See `Product`: by a framework's matrix product of the masks as floats with the scaled weights."""
+
+    def __init__(self, kernel: np.ndarray, multiply: Multiply) -> None:
+        self._kernel, self._multiply = kernel, multiply
+
+    def prepare_pass_mask(self, kept: np.ndarray) -> np.ndarray:
+        """(n, passes) bool."""
+        return np.ascontiguousarray(kept.T)
+
+    def multiply_per_pass(
+        self,
+        products: np.ndarray,
+        example: int,
+        passes: range,  # noqa: ARG002 (as `Product`; a product of other sizes would round otherwise)
+        activations: np.ndarray,
+        masks: Sequence[np.ndarray],
+    ) -> None:
+        """See `Product`."""
+        active, scaled = self._scale_kernel(activations)
+        for block, mask in zip(products, masks, strict=True):
+            active_mask = thread_memory("mask", (len(active), mask.shape[1]), np.bool_)
+            np.take(mask, active, axis=0, out=active_mask, mode="clip")
+            block[example] = self._multiply(_as_factors(active_mask), scaled, True)
+
+    def multiply_per_example(
+        self,
+        products: np.ndarray,
+        example: int,
+        passes: range,  # noqa: ARG002 (likewise)
+        activations: np.ndarray,
+        generators: Sequence[np.random.Generator],
+        rate: float,
+    ) -> None:
+        """See `Product`."""
+        active, scaled = self._scale_kernel(activations)
+        for block, generator in zip(products, generators, strict=True):
+            shape = block.shape[1], len(active)
+            mask = bernoulli(generator, math.prod(shape), rate).reshape(shape)
+            block[example] = self._multiply(_as_factors(mask), scaled, False)
+
+    def _scale_kernel(self, activations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the indices of the activations that are not zero, and their rows of the kernel, times them."""
+        active = np.flatnonzero(activations)
+        scaled = thread_memory("kernel", (len(active), self._kernel.shape[1]), np.float32)
+        np.take(self._kernel, active, axis=0, out=scaled, mode="clip")
+        scaled *= activations[active, None]
+        return active, scaled
+
+
+def _as_factors(mask: np.ndarray) -> np.ndarray:
+    factors = thread_memory("factors", mask.shape, np.float32)
+    np.copyto(factors, mask)
+    return factors
+
+
+def default_product(*, on_gpu: bool) -> str:
+    """Choose the quickest product of this machine: the matrix product on a GPU, or else sums of subsets."""
+    return MATMUL if on_gpu or subset_sums_error() else SUBSET_SUMS
+
+
 @cache
 def subset_sums_error() -> str:
     """Return why this Python cannot compute sums of subsets, or ""."""
@@ -99,12 +160,18 @@ def product_error(name: str | None) -> str:
 _thread = threading.local()
 
 
+def aligned_memory(size: int) -> np.ndarray:
+    """Return new memory, (size,) uint8, which frameworks take over without a copy."""
+    memory = np.empty(size + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + size]
+
+
 def thread_memory(name: str, shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
     """Return aligned memory of the calling thread; each use of a name overwrites the one before."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
-    memory = getattr(_thread, name, np.empty(0, np.uint8))
-    if len(memory) < size + ALIGNMENT:
-        memory = np.empty(size + size // 4 + ALIGNMENT, np.uint8)
+    memory = getattr(_thread, name, None)
+    if memory is None or len(memory) < size:
+        memory = aligned_memory(size + size // 4)
         setattr(_thread, name, memory)
-    start = -memory.ctypes.data % ALIGNMENT
-    return memory[start : start + size].view(dtype).reshape(shape)
+    return memory[:size].view(dtype).reshape(shape)

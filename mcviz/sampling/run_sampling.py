@@ -1,19 +1,15 @@
 """Sampling straight into a run on disk."""
 
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import keras
 from msgspec.structs import replace
 
 from mcviz.choices import DEFAULT_PASSES, MASKS, Masks, Predicts
 from mcviz.data import DataSet, as_data_set
-from mcviz.errors import McvizError, UnsuitableModelError
-from mcviz.interrupts import hold_interrupts
+from mcviz.errors import McvizError
 from mcviz.manifest import layout_for
 from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Examples, Layer, Manifest, Model, Origin, Preprocessing, Run
@@ -31,16 +27,15 @@ from mcviz.runs.manifest_file import read_manifest
 from mcviz.runs.shards import ShardExecutor
 from mcviz.runs.writer import rename_classes, write
 from mcviz.sampling.adapters import adapter_for_examples
-from mcviz.sampling.model_files import write_model_file
+from mcviz.sampling.base import NO_COMPILER, Network
 from mcviz.sampling.model_source import ModelSource, absolute
 from mcviz.sampling.sampler import Sampler, as_sampler
-from mcviz.sampling.source import SamplerSource, load_sampler, model_digest, versions
-from mcviz.sampling.tracing import NO_COMPILER
+from mcviz.sampling.source import SamplerSource, load_sampler, versions
 from mcviz.tasks import TASKS
-from mcviz.text import reason
 from mcviz.validate import choice, invalid, whole_number
 
 if TYPE_CHECKING:
+    import keras
     from distributed import Client
 
 DRAW_SCHEME = 2  # goes up whenever the sampler gives other numbers for the same seed
@@ -48,7 +43,7 @@ STAGES_GROW = 4  # times as many passes from one stage to the next
 
 
 def sample_run(
-    model: keras.Model | Sampler | str | os.PathLike[str],
+    model: "keras.Model | Network | Sampler | str | os.PathLike[str]",
     data: Any,
     out: str | os.PathLike[str],
     *,
@@ -149,7 +144,7 @@ def sample_run(
         described, pixels = describe_images(content, keep_images)
     given = Examples(examples.kind, content.shape[0], pixels)
     given, table = describe_examples(given, sampler.task, targets, examples.ids, examples.content, examples.columns)
-    network = sampler.model
+    network = sampler.network
     wanted = Manifest(
         task=sampler.task,
         passes=passes,
@@ -161,7 +156,7 @@ def sample_run(
         examples=given,
         images=described,
         labels_sha256=None if examples.labels is None else hash_array(examples.labels),
-        model=Model(network.name, model_digest(network), keep_model, sampler.output, sampler.from_logits),
+        model=Model(network.name, network.compute_digest(), keep_model, sampler.output, sampler.from_logits),
         preprocessing=adapter.preprocessing,
         seed=seed,
         masks=masks,
@@ -184,7 +179,7 @@ def sample_run(
         examples.labels,
         examples.ids,
         table,
-        model=_without_optimizer(network) if keep_model else None,
+        model=network.save() if keep_model else None,
     )
     stages = _stages(source, wanted, out) if in_stages else [(wanted, 0)]
     with _executor(scheduler, sampler, examples) as executor:
@@ -260,14 +255,3 @@ def _match_existing_run(sampler: Sampler, out: str | os.PathLike[str], passes: i
         return sampler
     complete = there.state == "finished" and there.passes == passes
     return sampler.match_run(there, computes=not complete)
-
-
-@hold_interrupts()
-def _without_optimizer(model: keras.Model) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            return write_model_file(model, Path(folder))
-        except (ValueError, TypeError, NotImplementedError) as error:
-            raise UnsuitableModelError(
-                f"Keras cannot save this model ({reason(error)}). Sample it without keeping the model."
-            ) from error

@@ -1,60 +1,53 @@
-"""Monte Carlo dropout passes of a Keras model."""
+"""Monte Carlo dropout passes of a model."""
 
 import copy
 import threading
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 
-from mcviz.choices import DEFAULT_PASSES, MASKS, PREDICTS, Masks, Predicts
+from mcviz.choices import DEFAULT_PASSES, MASKS, Masks, Predicts
 from mcviz.errors import MissingPackageError, UnsuitableModelError
 from mcviz.extras import INSTALL_NUMBA
 from mcviz.interrupts import hold_interrupts
 from mcviz.manifest import Manifest
 from mcviz.runs import Run
-from mcviz.runs.contents import Progress
-from mcviz.sampling.architecture import NAME_OF_MODEL, check_name
-from mcviz.sampling.engine import Computation, iterate_blocks
-from mcviz.sampling.examples import prepare_examples, read_input_spec
-from mcviz.sampling.masked_layers import default_product
+from mcviz.runs.contents import Progress, Rows
+from mcviz.sampling.backends import as_network, network_for_run
+from mcviz.sampling.base import (
+    COMPILERS,
+    NO_COMPILER,
+    XLA,
+    InputSpec,
+    LayerReport,
+    Network,
+    Plan,
+    SamePassesError,
+    StochasticLayer,
+)
+from mcviz.sampling.engine import Computation, count_examples, iterate_blocks
+from mcviz.sampling.examples import make_random_examples
 from mcviz.sampling.model_source import ModelSource
-from mcviz.sampling.outputs import check_variances
-from mcviz.sampling.plan import Plan, make_plan, make_random_examples
 from mcviz.sampling.products import (
     ALL_PRODUCTS,
     CHANNEL_SUMS,
     MATMUL,
     PRODUCTS,
+    default_product,
     product_error,
     subset_sums_error,
 )
-from mcviz.sampling.stochastic import (
-    LayerReport,
-    StochasticLayer,
-    StochasticLayers,
-    every_layer,
-    find_changed_rate,
-    find_own_kinds,
-)
-from mcviz.sampling.texts import TextNumbers, find_text_layer, prepare_texts
-from mcviz.sampling.tracing import (
-    COMPILERS,
-    NO_COMPILER,
-    XLA,
-    SamePassesError,
-    compiler_error,
-    wrap_model_errors,
-)
-from mcviz.tasks import find_task
-from mcviz.validate import choice, fraction, invalid, whole_number
+from mcviz.validate import choice, invalid, whole_number
+
+if TYPE_CHECKING:
+    import keras
 
 PASSES_TRIED = (8, 1000)  # passes; a rate of a thousandth seldom shows in eight
 
 
 def sample(
-    model: keras.Model,
+    model: "keras.Model | Network",
     examples: Any,
     *,
     passes: int = DEFAULT_PASSES,
@@ -64,7 +57,7 @@ def sample(
     from_logits: bool | None = None,
     task: str = "classification",
     predicts: Predicts = "mean",
-    stochastic: tuple[type[keras.Layer], ...] = (),
+    stochastic: "tuple[type[keras.Layer], ...]" = (),
     progress: Progress | None = None,
 ) -> np.ndarray:
     """Run a model `passes` times with its stochastic layers on and everything else as in inference.
@@ -139,13 +132,13 @@ class Sampler:
     @hold_interrupts()
     def __init__(
         self,
-        model: keras.Model,
+        model: "keras.Model | Network",
         *,
         output: str | None = None,
         from_logits: bool | None = None,
         task: str = "classification",
         predicts: Predicts = "mean",
-        stochastic: tuple[type[keras.Layer], ...] = (),
+        stochastic: "tuple[type[keras.Layer], ...]" = (),
         product: str | None = None,
         compiler: str | None = None,
         rate: float | None = None,
@@ -178,51 +171,36 @@ class Sampler:
             UnsuitableModelError: a model whose passes would not differ, that does not predict that, that has no dropout
                 for `rate`, or that XLA cannot compile.
         """
-        classes = find_task(task).predicts_classes
-        choice("predicts", predicts, PREDICTS)
         if product is not None:
             choice("product", product, ALL_PRODUCTS)
             _check_available(product_error(product))
         if compiler is not None:
             choice("compiler", compiler, COMPILERS)
-            _check_available(compiler_error(compiler))
-        if not classes and from_logits is not None:
-            raise invalid("from_logits", "left out for a regression", from_logits)
-        if classes and predicts != "mean":
-            raise invalid("predicts", "left out for a classification", repr(predicts), "Or give task='regression'.")
-        _check_model(model)
-        if rate is not None and not 0 < fraction("rate", rate) < 1:
-            raise invalid("rate", "above 0 and below 1", rate)
-        self._layers = StochasticLayers(model, stochastic, rate)
-        layers = self._layers.report()
-        if not layers.stochastic:
-            off = ", ".join(layer.name for layer in layers.without_effect)
-            cause = f"the rate of every stochastic layer is 0 ({off})" if off else "the model has no stochastic layer"
-            raise UnsuitableModelError(
-                f"All passes would be the same: {cause}. Received: model {model.name!r}. "
-                "Monte Carlo dropout needs a model that was trained with dropout. Name the class of a stochastic layer "
-                "of your own by `stochastic=(MyLayer,)`."
-            )
-        if rate is not None and not self._layers.with_changeable_rate:
-            raise UnsuitableModelError(
-                f"No layer of the model has dropout whose rate can be changed. Received: {layers}. Leave the rate out."
-            )
-        self.model, self.output, self.from_logits = model, output, from_logits
-        self.task, self.predicts, self.rate = task, predicts, rate
-        self.input_shape, self.input_dtype = read_input_spec(model)
-        with wrap_model_errors():
-            self._text_layer = find_text_layer(model)
+        network = as_network(
+            model,
+            output=output,
+            from_logits=from_logits,
+            task=task,
+            predicts=predicts,
+            stochastic=stochastic,
+            rate=rate,
+        )
+        if compiler is not None:
+            _check_available(network.compiler_error(compiler))
+        self.network, self.model = network, network.model
+        self.output, self.from_logits = network.output, network.from_logits
+        self.task, self.predicts, self.rate = network.task, network.predicts, network.rate
+        self.input_shape, self.input_dtype = network.input_shape, network.input_dtype
+        self.takes_texts = network.takes_texts
         self.wanted_product, self.wanted_compiler = product, compiler
         self.source: ModelSource | None = None
-        self._plans: dict[tuple[tuple[int, ...], str], Plan] = {}
+        self._plans: dict[tuple[InputSpec, ...], Plan] = {}
         self._preparing = threading.Lock()
-        if self._text_layer:
-            self._prepare(self._text_layer.shape, self._text_layer.dtype)
-        elif self.input_shape is not None and self.input_dtype is not None and None not in self.input_shape:
-            self._prepare(tuple(size for size in self.input_shape if size is not None), self.input_dtype)
+        if network.input_specs is not None:
+            self._prepare(network.input_specs)
 
     @classmethod
-    def for_run(cls, model: keras.Model, run: Run) -> "Sampler":
+    def for_run(cls, model: "keras.Model | Network", run: Run) -> "Sampler":
         """Prepare a run's own model as it was for the run: output, task, rate, stochastic layers of the user's own.
 
         The run's product and its compiler are taken too, where this machine has them.
@@ -234,27 +212,13 @@ class Sampler:
         Raises:
             UnsuitableModelError: another model, which cannot be sampled.
         """
-        used, origin = run.manifest.model, run.manifest.origin
-        layers = origin.stochastic_layers
-        own_kinds = find_own_kinds(model, {layer.name for layer in layers})
+        network = network_for_run(model, run)
+        origin = run.manifest.origin
         return cls(
-            model,
-            output=used.output if used else None,
-            from_logits=used.from_logits if used else None,
-            task=run.manifest.task,
-            predicts=run.manifest.predicts,
-            stochastic=own_kinds,
+            network,
             product=None if product_error(origin.product) else origin.product,
-            compiler=NO_COMPILER if compiler_error(origin.compiler) else origin.compiler,
-            rate=find_changed_rate(
-                StochasticLayers(model, own_kinds), {(one.name, one.kind): one.rate for one in layers}
-            ),
+            compiler=NO_COMPILER if network.compiler_error(origin.compiler) else origin.compiler,
         )
-
-    @property
-    def takes_texts(self) -> bool:
-        """Whether the model takes texts."""
-        return self._text_layer is not None
 
     @property
     def width(self) -> int:
@@ -286,7 +250,9 @@ class Sampler:
 
     def _product_for(self, plan: Plan | None) -> str:
         if plan is not None and plan.masked_dense:
-            return self.wanted_product if self.wanted_product in PRODUCTS else default_product()  # imports numba
+            if self.wanted_product in PRODUCTS:
+                return self.wanted_product
+            return default_product(on_gpu=self.network.on_gpu)  # imports numba
         if plan is not None and plan.masked_convolutions:
             return CHANNEL_SUMS if self.wanted_product in (None, CHANNEL_SUMS) else MATMUL
         return MATMUL
@@ -311,7 +277,7 @@ class Sampler:
         product = self.wanted_product or run.origin.product
         compiler = self.wanted_compiler or run.origin.compiler or NO_COMPILER
         if computes:
-            _check_available(product_error(product) or compiler_error(compiler))
+            _check_available(product_error(product) or self.network.compiler_error(compiler))
         other = copy.copy(self)
         other.change_product_and_compiler(product, compiler, prepare=computes)
         return other
@@ -335,8 +301,8 @@ class Sampler:
         dense = any(plan.masked_dense for plan in plans.values())  # its plan is the same for every product
         if self.compiler != before[1] or (self.product != before[0] and not dense):
             self._plans = {}
-            for shape, dtype in plans:
-                self._prepare(shape, dtype)
+            for inputs in plans:
+                self._prepare(inputs)
 
     def description(self) -> str:
         """Describe the stochastic, ineffective and inactive layers in one line, and a missing numba in another."""
@@ -353,7 +319,7 @@ class Sampler:
     def _report(self) -> LayerReport:
         """Until a model of no fixed input size has seen examples, it is taken to use all its stochastic layers."""
         plan = next(iter(self._plans.values()), None)
-        return self._layers.report(plan.random_layers if plan else None)
+        return plan.layers if plan else self.network.report_layers()
 
     @hold_interrupts()
     def deterministic(self, examples: Any) -> np.ndarray:
@@ -369,11 +335,11 @@ class Sampler:
             InvalidInputError: examples that do not fit the model.
             UnsuitableModelError: predicted variances that are not above 0.
         """
-        examples, plan = self.plan_for(examples)
-        result = np.empty((len(examples), plan.width), np.float32)
-        for rows, block in iterate_blocks(examples, plan.shared_examples_per_block):
-            result[rows] = plan.deterministic(tf.constant(block))[: rows.stop - rows.start]
-        check_variances(result, self.predicts)
+        inputs, plan = self.plan_for(examples)
+        result = np.empty((count_examples(inputs), plan.width), np.float32)
+        for rows, block in iterate_blocks(inputs, plan.shared_examples_per_block):
+            result[rows] = plan.deterministic(block)[: rows.stop - rows.start]
+        _check_variances(result, self.predicts)
         return result
 
     def sample(
@@ -411,58 +377,45 @@ class Sampler:
         passes, seed = whole_number("passes", passes, 1), whole_number("seed", seed)
         first_pass, first_example = whole_number("first_pass", first_pass), whole_number("first_example", first_example)
         choice("masks", masks, MASKS)
-        examples, plan = self.plan_for(examples)
-        result = np.empty((passes, len(examples), plan.width), np.float32)
+        inputs, plan = self.plan_for(examples)
+        result = np.empty((passes, count_examples(inputs), plan.width), np.float32)
         Computation(
-            plan, examples, result, seed, masks == "per_example", first_pass, first_example, self._product_for(plan)
+            plan, inputs, result, seed, masks == "per_example", first_pass, first_example, self._product_for(plan)
         ).run(progress)
-        check_variances(result, self.predicts)
+        _check_variances(result, self.predicts)
         return result
 
-    def plan_for(self, examples: Any) -> tuple[np.ndarray | TextNumbers, Plan]:
+    def plan_for(self, examples: Any) -> tuple[Mapping[str, Rows], Plan]:
         """Check examples against the model, and prepare it for their shape, once for each.
 
         Args:
             examples: as `sample` takes them.
 
         Returns:
-            The examples in the model's dtype, for texts their numbers from the text layer; and the plan for examples
-            of their shape.
+            The examples as `Network.prepare` returns them; and the plan for examples of their form.
 
         Raises:
             InvalidInputError: examples that do not fit the model.
             UnsuitableModelError: a model whose passes would not differ for such examples.
         """
-        if self._text_layer:
-            examples = TextNumbers(self._text_layer, prepare_texts(examples))
-        else:
-            examples = prepare_examples(examples, self.model, self.input_shape, self.input_dtype)
-        return examples, self._prepare(examples.shape[1:], examples.dtype.name)
+        inputs = self.network.prepare(examples)
+        form = tuple(InputSpec(name, rows.shape[1:], rows.dtype.name) for name, rows in inputs.items())
+        return inputs, self._prepare(form)
 
     @hold_interrupts()
-    def _prepare(self, shape: tuple[int, ...], dtype: str) -> Plan:
+    def _prepare(self, inputs: tuple[InputSpec, ...]) -> Plan:
         with self._preparing:
-            if (shape, dtype) not in self._plans:
-                self._plans[shape, dtype] = self._make_plan(shape, dtype)
-            return self._plans[shape, dtype]
+            if inputs not in self._plans:
+                self._plans[inputs] = self._make_plan(inputs)
+            return self._plans[inputs]
 
-    def _make_plan(self, shape: tuple[int, ...], dtype: str) -> Plan:
+    def _make_plan(self, inputs: tuple[InputSpec, ...]) -> Plan:
         try:
-            plan = make_plan(
-                self._layers,
-                shape,
-                dtype,
-                output=self.output,
-                from_logits=self.from_logits,
-                task=self.task,
-                predicts=self.predicts,
-                texts=self._text_layer,
-                channel_sums=self.wanted_product in (None, CHANNEL_SUMS),
-                compiler=self.wanted_compiler,
-            )
-            examples = make_random_examples(shape, dtype)
+            channel_sums = self.wanted_product in (None, CHANNEL_SUMS)
+            plan = self.network.make_plan(inputs, channel_sums=channel_sums, compiler=self.wanted_compiler)
+            examples = {each.name: make_random_examples(each.shape, each.dtype) for each in inputs}
             for passes in PASSES_TRIED:
-                result = np.empty((passes, len(examples), plan.width), np.float32)
+                result = np.empty((passes, count_examples(examples), plan.width), np.float32)
                 Computation(plan, examples, result, 0, False, 0, 0, self._product_for(plan)).run(None)
                 if (result != result[0]).any():
                     return plan
@@ -475,7 +428,7 @@ class Sampler:
             ) from None
 
 
-def as_sampler(model: keras.Model | Sampler, **options: Any) -> Sampler:
+def as_sampler(model: "keras.Model | Network | Sampler", **options: Any) -> Sampler:
     """Return a sampler as it is, or make one of a model.
 
     Args:
@@ -499,21 +452,22 @@ def _check_available(error: str) -> None:
         raise MissingPackageError(error)
 
 
-def _check_model(model: keras.Model) -> None:
-    if not isinstance(model, keras.Model):
-        raise UnsuitableModelError(f"Argument `model` must be a Keras model. Received: {type(model).__name__}.")
-    if not model.built:
-        raise UnsuitableModelError(
-            f"The model has no weights yet. Received: model {model.name!r}. "
-            "Call it once on a batch, or load it from a file."
-        )
-    check_name(model.name, NAME_OF_MODEL)
-    for layer in every_layer(model):
-        if not isinstance(layer, keras.layers.InputLayer):
-            check_name(layer.name)
-    stateful = [layer.name for layer in every_layer(model) if getattr(layer, "stateful", False)]
-    if stateful:
-        raise UnsuitableModelError(
-            f"A stateful layer remembers from call to call, so its passes would depend on each other. "
-            f"Received: {', '.join(stateful)}. Build the model with stateful=False."
-        )
+def _check_variances(outputs: np.ndarray, predicts: Predicts) -> None:
+    """Refuse variances that are not positive.
+
+    Args:
+        outputs: (..., D) or (..., 2 · D), as from `Sampler.sample`.
+        predicts: the meaning of the model's columns.
+
+    Raises:
+        UnsuitableModelError: a variance of 0 or less.
+    """
+    least = 1.0 if predicts == "mean" else float(outputs[..., outputs.shape[-1] // 2 :].min())
+    if least <= 0:
+        advice = {
+            "mean,variance": "Does the model predict the logarithm? Then give predicts='mean,log_variance'.",
+            "mean,log_variance": "Its logarithm is too small for float32. Does the model predict the variance itself? "
+            "Then give predicts='mean,variance'.",
+            "mean,std": "Does the model predict the logarithm of the variance? Then give predicts='mean,log_variance'.",
+        }[predicts]
+        raise UnsuitableModelError(f"A predicted variance should be above 0. Received: {least:g}. {advice}")

@@ -1,24 +1,21 @@
 """Where the predictions of a run come from: a model prepared from its file, over examples, here or in a worker."""
 
-import hashlib
 import importlib.metadata
-import json
 import platform
 
-import keras
 import numpy as np
 
 import mcviz
 from mcviz.choices import Masks
 from mcviz.extras import import_modules
-from mcviz.interrupts import hold_interrupts
-from mcviz.runs import open_run
-from mcviz.runs.contents import Progress, Rows, hash_array
+from mcviz.options import ModelOptions
+from mcviz.runs import Run, open_run
+from mcviz.runs.contents import Progress, Rows
 from mcviz.sampling.adapters import Adapter
-from mcviz.sampling.model_files import load_model
-from mcviz.sampling.model_source import ModelSource
+from mcviz.sampling.backends import find_backend
+from mcviz.sampling.model_source import ModelSource, absolute
 from mcviz.sampling.sampler import Sampler
-from mcviz.sampling.texts import vocabularies, with_vocabulary
+from mcviz.validate import invalid
 
 LIBRARIES = ("keras", "tensorflow", "numpy")
 
@@ -32,24 +29,23 @@ def load_sampler(source: ModelSource) -> Sampler:
         InvalidInputError: an argument that cannot be used.
         UnsuitableModelError: a model that cannot be loaded or sampled.
     """
-    options = source.options
-    import_modules(options.modules)
-    network = load_model(options.model, trust=options.trust_model)
-    if options.vocabulary is not None:
-        network = with_vocabulary(network, list(options.vocabulary))
-    if source.run is not None:
-        sampler = Sampler.for_run(network, open_run(source.run))
-    else:
-        sampler = Sampler(
-            network,
-            output=options.output,
-            from_logits=options.from_logits,
-            task=source.task.task,
-            predicts=source.task.predicts,
-            rate=options.rate,
-        )
+    import_modules(source.options.modules)
+    network = find_backend(source.options.model).load(source)
+    sampler = Sampler(network) if source.run is None else Sampler.for_run(network, open_run(source.run))
     sampler.source = source
     return sampler
+
+
+def load_run_sampler(run: Run) -> Sampler:
+    """Load a run's own model, and prepare it as it was for the run.
+
+    Raises:
+        InvalidInputError: the run was kept without its model.
+        UnsuitableModelError: a model that cannot be loaded.
+    """
+    if run.model_path is None:
+        raise invalid("run", "one that was kept with its model", run.path)
+    return load_sampler(ModelSource(ModelOptions(run.model_path), run=absolute(run.path)))
 
 
 class SamplerSource:
@@ -82,19 +78,6 @@ class SamplerSource:
 
     def _taken(self, start: int, stop: int) -> np.ndarray:
         return self._adapter.from_stored(self._examples[start - self._first : stop - self._first])
-
-
-@hold_interrupts()
-def model_digest(model: keras.Model) -> str:
-    """SHA-256 of a model's architecture, weights and vocabularies, the same in memory, saved and loaded."""
-    digest = hashlib.sha256()
-    architecture = keras.saving.serialize_keras_object(model)
-    digest.update(json.dumps([architecture["class_name"], architecture["config"]], sort_keys=True).encode())
-    for weight in model.weights:
-        digest.update(hash_array(keras.ops.convert_to_numpy(weight)).encode())
-    for vocabulary in vocabularies(model):
-        digest.update(vocabulary.encode())
-    return digest.hexdigest()
 
 
 def versions() -> dict[str, str]:

@@ -6,24 +6,25 @@ The model is loaded once and kept. A worker makes one shard at a time, in as man
 import hashlib
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 
-import tensorflow as tf
-
 from mcviz.data import DataSet
 from mcviz.errors import McvizError, StorageError
+from mcviz.extras import import_modules
 from mcviz.manifest import Manifest
+from mcviz.options import ModelOptions
 from mcviz.runs.files import Folder, folder_at
 from mcviz.runs.manifest_file import read_manifest
 from mcviz.runs.run import Run
 from mcviz.runs.shards import ShardResult, make_shard
 from mcviz.sampling.adapters import adapter_for_examples
+from mcviz.sampling.backends import find_backend
 from mcviz.sampling.engine import limit_threads
 from mcviz.sampling.model_source import ModelSource
 from mcviz.sampling.sampler import Sampler
-from mcviz.sampling.source import LIBRARIES, SamplerSource, load_sampler, model_digest, versions
+from mcviz.sampling.source import LIBRARIES, SamplerSource, load_sampler, versions
 
 COMPARED = ("mcviz", *LIBRARIES)  # their versions make the bits
 PASSES_COMPARED = 2
@@ -89,7 +90,7 @@ def check_worker(order: ShardOrder, expected: dict[str, str]) -> WorkerReport:
     if other:
         return WorkerReport(f"has {', '.join(other)}")
     with _computing:
-        _limit_threads()
+        _limit_threads(order.model.options)
         try:
             _check_folder(folder_at(order.address), order)
             sampler, source = _prepare(order)
@@ -107,7 +108,7 @@ def make_ordered_shard(order: ShardOrder) -> ShardResult:
         McvizError: it cannot be made.
     """
     with _computing:
-        _limit_threads()
+        _limit_threads(order.model.options)
         _check_running(order)
         folder = folder_at(order.address)
         _, source = _prepare(order)
@@ -151,7 +152,7 @@ def _load_sampler(source: ModelSource, manifest: Manifest) -> Sampler:
     key = source, manifest.model.sha256, manifest.origin.product, manifest.origin.compiler
     if key not in _samplers:
         sampler = load_sampler(source)
-        if model_digest(sampler.model) != manifest.model.sha256:
+        if sampler.network.compute_digest() != manifest.model.sha256:
             raise StorageError(f"it finds another model at {source.options.model}. Put the same file on all machines")
         _samplers.clear()
         _samplers[key] = sampler.match_run(manifest)
@@ -189,12 +190,11 @@ def _check_running(order: ShardOrder) -> None:
 
 
 @cache
-def _limit_threads() -> None:
+def _limit_threads(options: ModelOptions) -> None:
     """Limit the threads to those of the worker, since others may be on the same machine."""
     from distributed import get_worker
 
     threads = get_worker().state.nthreads
     limit_threads(threads)
-    with suppress(RuntimeError):  # TensorFlow is at work already, for somebody else
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    import_modules(options.modules)
+    find_backend(options.model).limit_threads(threads)

@@ -10,7 +10,8 @@ from keras import layers
 
 from mcviz.choices import MASKS
 from mcviz.errors import InvalidInputError, MissingPackageError, UnsuitableModelError
-from mcviz.sampling import Sampler, tracing
+from mcviz.sampling import Sampler
+from mcviz.sampling.keras import network, tracing
 from tests.cases import one_in
 from tests.sampling.zoo import CLASSES, assert_parts_have_the_bits_of, images_for, make, sequential
 
@@ -93,7 +94,8 @@ def test_on_a_gpu_nothing_is_compiled(monkeypatch):
 
 
 def test_without_xla_nothing_is_compiled_and_asking_for_it_is_refused(monkeypatch):
-    monkeypatch.setattr(tracing, "xla_error", lambda: "no platform")
+    for module in (tracing, network):
+        monkeypatch.setattr(module, "xla_error", lambda: "no platform")
     assert Sampler(noisy()).compiler == "none"
     with pytest.raises(MissingPackageError, match=r"compiled by XLA, which this TensorFlow does not have: no platform"):
         Sampler(noisy(), compiler="xla")

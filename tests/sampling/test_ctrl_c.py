@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 
 from mcviz.data import DataSet
-from mcviz.sampling.model_files import load_model
-from mcviz.sampling.run_sampling import model_digest
+from mcviz.sampling.keras.model_files import load_model
+from mcviz.sampling.keras.network import model_digest
+from mcviz.sampling.keras.training import save_trained, train
 from mcviz.sampling.sampler import Sampler
-from mcviz.sampling.training import save_trained, train
 from tests.cases import one_in, only
 
 IMAGES = DataSet(np.arange(64 * 12 * 12, dtype=np.uint8).reshape(64, 12, 12, 1), np.arange(64) % 2)

@@ -17,12 +17,10 @@ from mcviz.sampling.features import (
     MOST_FEATURES,
     activations_before_dropout,
     find_neighbours,
-    last_logits,
-    penultimate_activations,
-    penultimate_model,
     unit_features,
 )
-from mcviz.sampling.training import reference_network
+from mcviz.sampling.keras.features import last_logits, penultimate_activations, penultimate_model
+from mcviz.sampling.keras.training import reference_network
 from tests.sampling.zoo import Untraceable
 
 IMAGES = np.random.default_rng(0).random((37, 12, 12, 1), dtype=np.float32)

@@ -17,7 +17,7 @@ from mcviz.runs import Layout, Preprocessing, Run, open_run, verify_run
 from mcviz.sampling import Sampler, run_sampling
 from mcviz.sampling.adapters import adapter_for_examples, adapter_for_run, load_stored
 from mcviz.sampling.checking import check_model, try_model
-from mcviz.sampling.model_files import load_model
+from mcviz.sampling.keras.model_files import load_model
 from mcviz.sampling.run_sampling import sample_run
 from tests.cases import one_in
 from tests.runs.making import contents, numbers

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mcviz.errors import UnsuitableModelError
-from mcviz.sampling.model_files import load_model
+from mcviz.sampling.keras.model_files import load_model
 
 
 class OwnDropout(keras.layers.Dropout):

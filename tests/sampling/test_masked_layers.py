@@ -14,11 +14,11 @@ from scipy import stats
 from mcviz.choices import MASKS
 from mcviz.errors import InvalidInputError, MissingPackageError
 from mcviz.sampling import Sampler, products
-from mcviz.sampling.masked_layers import MatrixProduct, as_tensor
-from mcviz.sampling.plan import make_plan
+from mcviz.sampling.keras.masked_layers import as_tensor, multiply
+from mcviz.sampling.keras.plan import make_plan
+from mcviz.sampling.keras.stochastic import StochasticLayers
 from mcviz.sampling.products import PRODUCTS
 from mcviz.sampling.random_numbers import bernoulli, draw_active_mask, draw_random_numbers
-from mcviz.sampling.stochastic import StochasticLayers
 from mcviz.sampling.subset_sums import SubsetSums, sum_kept_rows
 from tests.sampling.zoo import (
     CLASSES,
@@ -42,8 +42,8 @@ def plan_of(sampler: Sampler):
 def unfactored(model: keras.Model) -> Sampler:
     """A sampler that computes the dense layer row by row."""
     sampler = Sampler(model)
-    (key,) = sampler._plans
-    sampler._plans[key] = make_plan(StochasticLayers(model), *key, factored=False)
+    (((spec,), _),) = sampler._plans.items()
+    sampler._plans[(spec,)] = make_plan(StochasticLayers(model), spec.shape, spec.dtype, factored=False)
     return sampler
 
 
@@ -84,7 +84,7 @@ def test_a_slow_loop_in_float64_gives_the_same_probabilities(masks):
     np.testing.assert_allclose(sampler.sample(images, passes=5, seed=9, masks=masks), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("product", [MatrixProduct, SubsetSums])
+@pytest.mark.parametrize("product", [partial(products.MatrixProduct, multiply=multiply), SubsetSums])
 @given(
     st.integers(0, 140), st.integers(1, 300), st.floats(0, 1), st.integers(1, 3), st.sampled_from([2, 16, 40, 64]),
     st.sampled_from([0.5, 0.25, 0.1, 0.9]), st.integers(0, 2**32),

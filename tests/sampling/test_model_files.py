@@ -20,13 +20,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mcviz import Sampler, load_model, sample
 from mcviz.errors import UnsuitableModelError
-from mcviz.sampling import Sampler, load_model, sample
-from mcviz.sampling.architecture import KNOWN_ACTIVATIONS, KNOWN_CLASSES, LAYERS_WITH_VOCABULARY, check_architecture
-from mcviz.sampling.model_files import VOCABULARY_FILE, write_model_file
+from mcviz.sampling.keras.architecture import (
+    KNOWN_ACTIVATIONS,
+    KNOWN_CLASSES,
+    LAYERS_WITH_VOCABULARY,
+    check_architecture,
+)
+from mcviz.sampling.keras.model_files import VOCABULARY_FILE, write_model_file
+from mcviz.sampling.keras.network import model_digest
+from mcviz.sampling.keras.texts import vocabularies
 from mcviz.sampling.run_sampling import sample_run
-from mcviz.sampling.source import model_digest
-from mcviz.sampling.texts import vocabularies
 from tests.cases import one_in, only
 from tests.sampling import hostile
 from tests.sampling.zoo import MODELS, SOME_MODELS, image_model, images_for, make, sequential

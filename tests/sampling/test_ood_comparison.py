@@ -195,12 +195,11 @@ def test_the_command_says_what_a_run_lacks(tmp_path: Path, capsys: pytest.Captur
 
 def test_a_model_that_does_not_end_in_a_dense_layer_has_all_detectors_but_one(photos: Run, monkeypatch) -> None:
     from mcviz.errors import UnsuitableModelError
-    from mcviz.sampling import ood_comparison
 
     def refuse(*_: object) -> None:
         raise UnsuitableModelError("no dense layer")
 
-    monkeypatch.setattr(ood_comparison, "penultimate_activations", refuse)
+    monkeypatch.setattr("mcviz.sampling.keras.network.penultimate_activations", refuse)
     found = compute_ood_scores(sampler_of(photos), photos)
     assert set(DETECTORS) - set(found.labels) == {NEIGHBOURS_OF_LAST}
     assert set(found.sets[0].scores) == set(found.labels)

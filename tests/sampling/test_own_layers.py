@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from keras import layers
 
+from mcviz import load_model
 from mcviz.errors import InvalidInputError, UnsuitableModelError
-from mcviz.sampling import Sampler, StochasticLayer, load_model, sample
+from mcviz.sampling import Sampler, StochasticLayer, sample
 from mcviz.sampling.run_sampling import sample_run
 from tests.cases import one_in
 from tests.sampling.zoo import CLASSES, ConcreteDropout, DropConnect, Halved, sequential

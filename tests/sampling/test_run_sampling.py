@@ -18,10 +18,10 @@ from mcviz.errors import (
 )
 from mcviz.runs import Layout, open_run, verify_run
 from mcviz.sampling import run_sampling
-from mcviz.sampling.model_files import load_model
+from mcviz.sampling.keras.model_files import load_model
+from mcviz.sampling.keras.network import model_digest
 from mcviz.sampling.run_sampling import sample_run
 from mcviz.sampling.sampler import Sampler, as_sampler, sample
-from mcviz.sampling.source import model_digest
 from tests.cases import only
 from tests.runs.making import contents, numbers
 
@@ -111,7 +111,7 @@ def test_a_sampler_is_taken_as_it_is(
     tmp_path: Path, network: keras.Model, data: DataSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sampler, expected = Sampler(network), sample_run(network, data, tmp_path / "model", passes=3)
-    monkeypatch.setattr("mcviz.sampling.sampler.make_plan", None)  # to prepare a model once more would fail
+    monkeypatch.setattr("mcviz.sampling.keras.network.make_plan", None)  # to prepare a model once more would fail
     assert numbers(sample_run(sampler, data, tmp_path / "sampler", passes=3)) == numbers(expected)
     for options in ({"output": "classes"}, {"from_logits": False}):
         with pytest.raises(InvalidInputError, match="should be left out for a Sampler, which has its own"):
@@ -222,7 +222,8 @@ def test_a_compiled_run_is_opened_and_not_gone_on_with_where_there_is_no_xla(
 ) -> None:
     model, rows = network_of("compiled"), np.ones((4, 6), np.float32)
     run = sample_run(model, rows, tmp_path / "run", passes=3)
-    monkeypatch.setattr("mcviz.sampling.tracing.xla_error", lambda: "no platform")
+    for module in ("network", "tracing"):
+        monkeypatch.setattr(f"mcviz.sampling.keras.{module}.xla_error", lambda: "no platform")
     assert sample_run(Sampler(model), rows, tmp_path / "run", passes=3).digest == run.digest
     assert Sampler.for_run(model, run).compiler == "none"
     before = contents(tmp_path / "run")

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from keras import layers
 
+from mcviz import load_model
 from mcviz.errors import DataNotFoundError, InvalidInputError, UnsuitableModelError
-from mcviz.sampling import Sampler, StochasticLayer, engine, load_model, sample
+from mcviz.sampling import Sampler, StochasticLayer, engine, sample
 from tests.sampling.zoo import CLASSES, AlwaysOn, Subclassed, images_for, make, outputs_while_prepared, sequential
 
 pytestmark = pytest.mark.lowest

@@ -5,7 +5,7 @@ import pytest
 
 from mcviz.data import DataSet, as_data_set
 from mcviz.errors import DataNotFoundError, InvalidInputError
-from mcviz.sampling.training import load_mnist, reference_network, save_trained, train
+from mcviz.sampling.keras.training import load_mnist, reference_network, save_trained, train
 
 
 def bright_half(count: int, seed: int) -> DataSet:

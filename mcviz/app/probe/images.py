@@ -10,7 +10,7 @@ from mcviz.app.components.drawing_pad import drawing_pad
 from mcviz.app.components.widgets import bind
 from mcviz.app.inputs import MOST_INPUTS, ProbeInput, SweepInputs
 from mcviz.app.probe.distortion import MIX, NONE_IS_CORRECT, Distorter, DistortionSettings, choose_noise
-from mcviz.app.resources import model, model_inputs
+from mcviz.app.resources import model_inputs, sampler
 from mcviz.app.session import session_store, widget_value
 from mcviz.app.state import PageState, choose_name
 from mcviz.app.streamlit_internals import UploadedFile
@@ -189,16 +189,7 @@ def _load_companions(run: Run, settings: DistortionSettings, images: np.ndarray)
 
 @cached_for_run(numbers_key, max_entries=32)
 def _gradient_signs(run: Run, pixels: str, _images: np.ndarray) -> np.ndarray:  # noqa: ARG001 (of the images)
-    network = model(run)
-    from mcviz.sampling.robustness import gradient_sign
-
-    used = run.manifest.model
-    signs = gradient_sign(
-        network,
-        model_inputs(run, _images),
-        output=used.output if used else None,
-        from_logits=used.from_logits if used else None,
-    ).reshape(_images.shape)
+    signs = sampler(run).network.compute_gradient_sign(model_inputs(run, _images)).reshape(_images.shape)
     return signs[..., ::-1] if run.manifest.preprocessing.channel_order == "bgr" else signs
 
 

@@ -12,7 +12,6 @@ from mcviz.runs import Preprocessing, Run, StoredImages, ValueScale
 from mcviz.sampling.adapters.base import Adapter
 from mcviz.sampling.examples import (
     default_preprocessing,
-    find_scaling_layer,
     model_shape,
     preprocess,
     resize_to_model,
@@ -59,7 +58,7 @@ class ImageAdapter(Adapter):
             raise invalid("data", "uint8 images, since the model takes whole numbers", dtype, "Save them as uint8.")
         if preprocessing is not None:
             preprocessing.check(shape[-1])
-        return cls(sampler, preprocessing or default_preprocessing(sampler.model, sampler.input_dtype, dtype))
+        return cls(sampler, preprocessing or default_preprocessing(sampler.network, dtype))
 
     @classmethod
     def for_examples(
@@ -130,7 +129,7 @@ class ImageAdapter(Adapter):
         """See `Adapter`: a range that a model rarely takes."""
         how, highest = self.preprocessing, float(images.max())
         untouched = how.divide_by == 1 and not how.mean and not how.applied
-        if images.dtype == np.uint8 or not untouched or find_scaling_layer(self.sampler.model) is not None:
+        if images.dtype == np.uint8 or not untouched or self.sampler.network.scaling_layer is not None:
             return ""
         if images.min() < 0 or highest <= 1:
             return ""

@@ -13,10 +13,10 @@ import pytest
 
 import mcviz
 from mcviz.errors import McvizError, UnsupportedKerasError
-from mcviz.sampling.keras_internals import VERSIONS, check_keras
+from mcviz.sampling.keras.internals import VERSIONS, check_keras
 
 PACKAGE = Path(mcviz.__file__).parent
-THE_ONE_FILE = PACKAGE / "sampling" / "keras_internals.py"
+THE_ONE_FILE = PACKAGE / "sampling" / "keras" / "internals.py"
 
 
 def private_uses(tree: ast.AST) -> Iterator[str]:

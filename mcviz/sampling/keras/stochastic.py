@@ -5,14 +5,14 @@ import inspect
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import keras
 import numpy as np
 
 from mcviz.errors import UnsuitableModelError
-from mcviz.sampling.keras_internals import (
+from mcviz.sampling.base import LayerReport, StochasticLayer
+from mcviz.sampling.keras.internals import (
     DropoutRNNCell,
     attention_dropout,
     direct_sublayers,
@@ -39,25 +39,6 @@ THE_RATE = ("rate", "stddev")  # attributes of the layer's purpose, which no nam
 
 _switching = threading.RLock()
 _this_thread = threading.local()
-
-
-@dataclass(frozen=True)
-class StochasticLayer:
-    """A layer that takes new random numbers in each pass.
-
-    Attributes:
-        name: the layer's own name.
-        kind: its Keras class, and the argument for layers with several (`LSTM recurrent_dropout`).
-        rate: the probability of a dropped element; for `GaussianNoise` the standard deviation of the noise; None for a
-            layer of the user's own without a number as its `rate`.
-    """
-
-    name: str
-    kind: str
-    rate: float | None
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.kind})" if self.rate is None else f"{self.name} ({self.kind} {self.rate:g})"
 
 
 class RandomSource(Protocol):
@@ -92,32 +73,6 @@ class _RateSource:
 
     def _changes_rate(self) -> bool:
         return any(map(self._is_changed, layers_in_call()))
-
-
-@dataclass(frozen=True)
-class LayerReport:
-    """The layers of a model that can be random, by their effect on the passes.
-
-    Attributes:
-        stochastic: the stochastic layers that the passes differ by.
-        always_random: names of the layers of other kinds that take random numbers in any call.
-        without_effect: stochastic layers that take none: their rate is 0, or the output does not depend on them.
-        inactive: names of the layers whose random generator is not used: mostly augmentation.
-    """
-
-    stochastic: tuple[StochasticLayer, ...]
-    always_random: tuple[str, ...]
-    without_effect: tuple[StochasticLayer, ...]
-    inactive: tuple[str, ...]
-
-    def __str__(self) -> str:
-        groups = {
-            "Stochastic layers": self.stochastic,
-            "always random": self.always_random,
-            "without effect": self.without_effect,
-            "inactive": self.inactive,
-        }
-        return "; ".join(f"{name}: {', '.join(map(str, layers))}" for name, layers in groups.items() if layers)
 
 
 class StochasticLayers:

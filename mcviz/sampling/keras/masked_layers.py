@@ -9,47 +9,38 @@ A kernel of 3 × 3 then takes a ninth of the multiplications. Nothing is approxi
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from mcviz.sampling.products import ALIGNMENT, MATMUL, SUBSET_SUMS, subset_sums_error, thread_memory
-from mcviz.sampling.random_numbers import RandomRequest, bernoulli
-from mcviz.sampling.tracing import Trace, byte_size, find_masked_tensor, only_consumer
+from mcviz.sampling.base import MaskedDense
+from mcviz.sampling.keras.tracing import Trace, byte_size, find_masked_array, only_consumer
+from mcviz.sampling.products import ALIGNMENT
+from mcviz.sampling.random_numbers import RandomRequest
 
 LEAST_POSITIONS = 3  # of a kernel, each of which is spared in every pass
 MOST_BYTES = 16 << 20  # of the convolved channels of one example
 
 
 @dataclass(frozen=True)
-class MaskedDense:
-    """The product of masked activations and a kernel, found in a graph.
+class TracedDense(MaskedDense):
+    """The dense layer, as it was found in a graph.
 
     Attributes:
-        request: for the masks of the dropout.
-        kernel: () to [(n, units) float32].
         product: the tensor in the graph that it replaces, (rows, units).
     """
 
-    request: RandomRequest
-    kernel: Any
     product: tf.Tensor
 
-    @property
-    def units(self) -> int:
-        """The number of outputs of the layer."""
-        return int(self.product.shape[1])
 
-
-def find_masked_dense(trace: Trace) -> MaskedDense | None:
+def find_masked_dense(trace: Trace) -> TracedDense | None:
     """Find the dense layer that all of a model's randomness goes through first."""
     if len(trace.boundary) != 1 or trace.boundary[0].dtype != tf.float32:
         return None
     dropout = only_consumer(trace, trace.boundary[0])
-    requests = [each for each in trace.requests if not each.shared and find_masked_tensor(trace, each) == 0]
+    requests = [each for each in trace.requests if not each.shared and find_masked_array(trace, each) == 0]
     if dropout is None or len(requests) != 1:
         return None
     tensor = dropout.outputs[0]
@@ -63,7 +54,8 @@ def find_masked_dense(trace: Trace) -> MaskedDense | None:
     transposed = operation.get_attr("transpose_a") or operation.get_attr("transpose_b")
     if transposed or tensor.shape[0] != trace.rows or kernel.ref() in trace.random:
         return None
-    return MaskedDense(requests[0], trace.extract([], [kernel]), operation.outputs[0])
+    product, extracted = operation.outputs[0], trace.extract([], [kernel])
+    return TracedDense(requests[0], int(product.shape[1]), lambda: extracted()[0].numpy(), multiply, product)
 
 
 @dataclass(frozen=True)
@@ -156,69 +148,14 @@ def _is_plain_convolution(operation: Any) -> bool:
     )
 
 
-def default_product() -> str:
-    """Choose the quickest product of this machine: the matrix product on a GPU, or else sums of subsets."""
-    return MATMUL if tf.config.list_physical_devices("GPU") or subset_sums_error() else SUBSET_SUMS
-
-
-class MatrixProduct:
-    """See `Product`: by TensorFlow's matrix product of the masks as floats with the scaled weights."""
-
-    def __init__(self, kernel: np.ndarray) -> None:
-        self._kernel = kernel
-
-    def prepare_pass_mask(self, kept: np.ndarray) -> np.ndarray:
-        """(n, passes) bool."""
-        return np.ascontiguousarray(kept.T)
-
-    def multiply_per_pass(
-        self,
-        products: np.ndarray,
-        example: int,
-        passes: range,  # noqa: ARG002 (as `Product`; a product of other sizes would round otherwise)
-        activations: np.ndarray,
-        masks: Sequence[np.ndarray],
-    ) -> None:
-        """See `Product`."""
-        active, scaled = self._scale_kernel(activations)
-        for block, mask in zip(products, masks, strict=True):
-            active_mask = thread_memory("mask", (len(active), mask.shape[1]), np.bool_)
-            np.take(mask, active, axis=0, out=active_mask, mode="clip")
-            block[example] = _matmul(active_mask, scaled, transposed=True)
-
-    def multiply_per_example(
-        self,
-        products: np.ndarray,
-        example: int,
-        passes: range,  # noqa: ARG002 (likewise)
-        activations: np.ndarray,
-        generators: Sequence[np.random.Generator],
-        rate: float,
-    ) -> None:
-        """See `Product`."""
-        active, scaled = self._scale_kernel(activations)
-        for block, generator in zip(products, generators, strict=True):
-            shape = block.shape[1], len(active)
-            mask = bernoulli(generator, math.prod(shape), rate).reshape(shape)
-            block[example] = _matmul(mask, scaled, transposed=False)
-
-    def _scale_kernel(self, activations: np.ndarray) -> tuple[np.ndarray, tf.Tensor]:
-        """Return the indices of the activations that are not zero, and their rows of the kernel, times them."""
-        active = np.flatnonzero(activations)
-        scaled = thread_memory("kernel", (len(active), self._kernel.shape[1]), np.float32)
-        np.take(self._kernel, active, axis=0, out=scaled, mode="clip")
-        scaled *= activations[active, None]
-        return active, as_tensor(scaled)
-
-
-def _matmul(mask: np.ndarray, scaled: tf.Tensor, *, transposed: bool) -> np.ndarray:
-    factors = thread_memory("factors", mask.shape, np.float32)
-    np.copyto(factors, mask)
-    return tf.raw_ops.MatMul(a=as_tensor(factors), b=scaled, transpose_a=transposed).numpy()
+def multiply(masks: np.ndarray, scaled: np.ndarray, transposed: bool) -> np.ndarray:
+    """Multiply masks by scaled weights; see `MaskedDense`."""
+    return tf.raw_ops.MatMul(a=as_tensor(masks), b=as_tensor(scaled), transpose_a=transposed).numpy()
 
 
 def as_tensor(array: np.ndarray) -> tf.Tensor:
     """Return an array as a tensor, without a copy if it is aligned; do not change it while the tensor is in use."""
-    if not array.size or array.ctypes.data % ALIGNMENT:  # TensorFlow ends the process at memory that is not aligned
+    aligned = array.ctypes.data % ALIGNMENT == 0  # TensorFlow ends the process at memory that is not
+    if not array.size or not aligned or array.dtype.kind not in "biuf":
         return tf.constant(array)
     return tf.experimental.dlpack.from_dlpack(array.__dlpack__())

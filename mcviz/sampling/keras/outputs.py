@@ -107,27 +107,6 @@ def to_outputs(output: tf.Tensor, predicts: Predicts, some_outputs: Callable[[],
     return tf.concat([means, variances], axis=1)
 
 
-def check_variances(outputs: np.ndarray, predicts: Predicts) -> None:
-    """Refuse variances that are not positive.
-
-    Args:
-        outputs: (..., D) or (..., 2 · D), as from `to_outputs`.
-        predicts: the meaning of the model's columns.
-
-    Raises:
-        UnsuitableModelError: a variance of 0 or less.
-    """
-    least = 1.0 if predicts == "mean" else float(outputs[..., outputs.shape[-1] // 2 :].min())
-    if least <= 0:
-        advice = {
-            "mean,variance": "Does the model predict the logarithm? Then give predicts='mean,log_variance'.",
-            "mean,log_variance": "Its logarithm is too small for float32. Does the model predict the variance itself? "
-            "Then give predicts='mean,variance'.",
-            "mean,std": "Does the model predict the logarithm of the variance? Then give predicts='mean,log_variance'.",
-        }[predicts]
-        raise UnsuitableModelError(f"A predicted variance should be above 0. Received: {least:g}. {advice}")
-
-
 def _find_activation(output: tf.Tensor, some_scores: Callable[[], np.ndarray]) -> str:
     if not tf.executing_eagerly():
         operation = output.op

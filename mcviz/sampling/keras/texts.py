@@ -10,11 +10,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mcviz.data import DataSet
 from mcviz.errors import UnsuitableModelError
-from mcviz.sampling.keras_internals import nest_input, replace_calls
-from mcviz.sampling.stochastic import StochasticLayers, every_layer
-from mcviz.sampling.tracing import NoRandomness, compile_function, find_dependencies, wrap_model_errors
+from mcviz.sampling.keras.internals import nest_input, replace_calls
+from mcviz.sampling.keras.stochastic import StochasticLayers, every_layer
+from mcviz.sampling.keras.tracing import NoRandomness, compile_function, find_dependencies, wrap_model_errors
 from mcviz.validate import invalid
 
 TEXT_LAYERS = (keras.layers.TextVectorization, keras.layers.StringLookup)
@@ -129,10 +128,7 @@ class TextNumbers:
         self._layer, self._texts = layer, texts
         self.shape, self.dtype = (len(texts), *layer.shape), np.dtype(layer.dtype)
 
-    def __len__(self) -> int:
-        return len(self._texts)
-
-    def __getitem__(self, rows: slice) -> np.ndarray:
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
         """Compute the numbers of some of the texts.
 
         Raises:
@@ -141,40 +137,6 @@ class TextNumbers:
         texts = self._texts[rows].reshape(-1, *self._layer.text_shape)
         with wrap_model_errors():
             return self._layer.numbers(tf.constant(texts, tf.string)).numpy()
-
-
-def prepare_texts(given: Any) -> np.ndarray:
-    """Bring texts into one form.
-
-    Args:
-        given: N texts: a list or an array, (N,) or (N, 1), alone or in a pair with labels; or a data set of texts.
-
-    Returns:
-        (N,) of dtype object, each a str.
-
-    Raises:
-        InvalidInputError: other values, none at all, or a missing text.
-    """
-    if isinstance(given, tuple) and len(given) == 2 and not isinstance(given[0], str):
-        given = given[0]
-    if isinstance(given, DataSet):
-        given = given.texts
-    wanted, advice = "texts, since the model takes texts", "Give a list of str, or an array of them."
-    if isinstance(given, str | bytes) or not hasattr(given, "__len__"):
-        raise invalid("examples", wanted, f"{given!r:.100}", advice)
-    try:
-        texts = np.array(given, dtype=object)
-    except Exception as error:  # each framework raises its own, as lists of many lengths do
-        raise invalid("examples", wanted, type(given).__name__, advice) from error
-    if texts.ndim == 2 and texts.shape[1] == 1:
-        texts = texts[:, 0]
-    if texts.ndim != 1 or not len(texts):
-        raise invalid("examples", "(N,) texts, at least one", f"shape {texts.shape}", advice)
-    for number, text in enumerate(texts):
-        if not isinstance(text, str):
-            advice = "Give a str for each example, an empty one where a text is missing."
-            raise invalid("examples", wanted, f"{text!r:.100} at position {number}", advice)
-    return np.array([str(text) for text in texts], dtype=object)  # as numpy's own str is one
 
 
 def with_vocabulary(model: keras.Model, words: Sequence[str]) -> keras.Model:

@@ -20,9 +20,15 @@ import keras
 from mcviz.errors import DataNotFoundError, InvalidInputError, UnsuitableModelError
 from mcviz.interrupts import hold_interrupts
 from mcviz.regular import open_regular
-from mcviz.sampling.architecture import IF_TRUSTED, check_architecture, describe_excess, forbidden, remove_training
-from mcviz.sampling.keras_internals import TooManyNumbersError, limit_variables, load_assets, shared_objects
-from mcviz.sampling.texts import layers_with_vocabulary
+from mcviz.sampling.keras.architecture import (
+    IF_TRUSTED,
+    check_architecture,
+    describe_excess,
+    forbidden,
+    remove_training,
+)
+from mcviz.sampling.keras.internals import TooManyNumbersError, limit_variables, load_assets, shared_objects
+from mcviz.sampling.keras.texts import layers_with_vocabulary
 from mcviz.text import reason
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
@@ -54,8 +60,8 @@ _loading = threading.RLock()  # the path of imports is the process's; a class of
 def load_model(path: str | os.PathLike[str], *, trust: bool = False) -> keras.Model:
     """Load a Keras model from a `.keras` file, without running code that comes with it.
 
-    The file may name layers of Keras and classes that your program has registered; see `mcviz.sampling.architecture`.
-    All of it is checked before anything is built, and takes memory in proportion to the file.
+    The file may name layers of Keras and classes that your program has registered, as `check_architecture` says. All of
+    it is checked before anything is built, and takes memory in proportion to the file.
 
     Args:
         path: of the file.

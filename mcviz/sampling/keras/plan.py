@@ -1,25 +1,29 @@
-"""The plan of a model: the part computed once an example, the part computed in every pass, and their blocks."""
+"""The plan of a Keras model: the part computed once an example, the part computed in every pass, and their blocks."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from mcviz.choices import Predicts
 from mcviz.errors import UnsuitableModelError
-from mcviz.sampling.keras_internals import nest_input
-from mcviz.sampling.masked_layers import MaskedConvolution, MaskedDense, find_masked_convolutions, find_masked_dense
-from mcviz.sampling.outputs import pick_output, to_outputs, to_probabilities
-from mcviz.sampling.random_numbers import RandomRequest, draw_from
-from mcviz.sampling.stochastic import StochasticLayers
-from mcviz.sampling.texts import TextLayer
-from mcviz.sampling.tracing import (
-    NO_COMPILER,
-    XLA,
+from mcviz.sampling.base import NO_COMPILER, XLA, Inputs, Plan, RandomPart
+from mcviz.sampling.examples import make_random_examples
+from mcviz.sampling.keras.internals import nest_input
+from mcviz.sampling.keras.masked_layers import (
+    MaskedConvolution,
+    TracedDense,
+    as_tensor,
+    find_masked_convolutions,
+    find_masked_dense,
+)
+from mcviz.sampling.keras.outputs import pick_output, to_outputs, to_probabilities
+from mcviz.sampling.keras.stochastic import StochasticLayers
+from mcviz.sampling.keras.texts import TextLayer
+from mcviz.sampling.keras.tracing import (
     Call,
     NoRandomness,
     SuppliedNumbers,
@@ -28,12 +32,13 @@ from mcviz.sampling.tracing import (
     byte_size,
     compile_function,
     default_compiler,
-    find_masked_tensor,
+    find_masked_array,
     largest_activation_bytes,
     trace,
     trace_deterministic,
     wrap_model_errors,
 )
+from mcviz.sampling.random_numbers import RandomRequest, draw_from
 from mcviz.tasks import TASKS
 from mcviz.text import reason
 
@@ -42,52 +47,7 @@ FACTORED_PASSES, FACTORED_ROWS = 256, 4096  # few large products are faster; pas
 MOST_BYTES = 16 << 20
 MOST_BYTES_OF_EXAMPLE = 1 << 30
 SHARED_BLOCK = 16
-RandomPart = Callable[[list[tf.Tensor], list[tf.Tensor]], tf.Tensor]
 NO_GRAPH = (UntraceableError, AttributeError, NotImplementedError, tf.errors.OperatorNotAllowedInGraphError)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The prepared parts of a model: the shared part, that all passes have in common, and the random part behind it.
-
-    Every part computes one fixed number of rows, whatever a caller asks for, and its blocks start at multiples of
-    their size. Matrix products round differently for other sizes, and the same example and pass must give the same
-    bits in any call.
-
-    Attributes:
-        passes_per_block: of the random part.
-        examples_per_block: of the random part.
-        shared_examples_per_block: S, of the shared part and of `deterministic`.
-        shared_bytes: of the shared part's tensors for one example.
-        width: the numbers of a prediction: C probabilities, or D values and perhaps D variances.
-        random_requests: for the random numbers that the model takes.
-        shared_part: (S, ...) examples to the tensors that are the same in every pass.
-        random_part: these tensors for a block of examples, and the numbers of every request for its examples × passes
-            rows (all passes of one example, then of the next), to (rows, width) float32. With `masked_dense`, the
-            product of that layer for all rows replaces the tensors, and the dropout in front of it gets no numbers.
-        deterministic: (S, ...) examples to (S, width) float32, dropout off.
-        masked_dense: the dense layer that is computed apart, factored, or None.
-        masked_tensors: by the number of a request, the number of the shared tensor that its mask is applied to element
-            by element.
-        random_layers: the layers whose random numbers the output depends on, and the layers that called them.
-        masked_convolutions: whether some convolutions can be computed from their channels.
-        compiler: of the random part, "xla" or "none".
-    """
-
-    passes_per_block: int
-    examples_per_block: int
-    shared_examples_per_block: int
-    shared_bytes: int
-    width: int
-    random_requests: tuple[RandomRequest, ...]
-    shared_part: Callable[[tf.Tensor], list[tf.Tensor]]
-    random_part: RandomPart
-    deterministic: Callable[[tf.Tensor], tf.Tensor]
-    masked_dense: MaskedDense | None = None
-    masked_tensors: Mapping[int, int] = field(default_factory=dict)
-    random_layers: frozenset[keras.Layer] = frozenset()
-    masked_convolutions: bool = False
-    compiler: str = NO_COMPILER
 
 
 def make_plan(
@@ -172,14 +132,6 @@ def _check_works_eagerly(error: Exception, texts: TextLayer | None, compiler: st
         raise _compilation_error(error) from error
 
 
-def make_random_examples(shape: tuple[int, ...], dtype: str) -> np.ndarray:
-    """Make eight random examples that any model takes: floats in 0..1, or whole numbers 0 and 1."""
-    generator = np.random.default_rng(0)
-    if np.issubdtype(np.dtype(dtype), np.floating):
-        return generator.random((8, *shape)).astype(dtype)
-    return generator.integers(0, 2, (8, *shape)).astype(dtype)
-
-
 def _check_memory(graph: Any, rows: int) -> None:
     largest = max(byte_size(tensor) for operation in graph.get_operations() for tensor in operation.outputs) // rows
     if largest > MOST_BYTES_OF_EXAMPLE:
@@ -206,6 +158,8 @@ def _trace_plan(
     convolutions = () if masked_dense else find_masked_convolutions(large)
     factors = convolutions if channel_sums else ()
     random_part, compiled_by = _compile_random_part(large, masked_dense, factors, passes, compiler)
+    shared_part = small.extract([small.inputs], small.boundary)
+    deterministic = trace_deterministic(layers, call, SHARED_BLOCK, shape, dtype)
     return Plan(
         passes_per_block=passes,
         examples_per_block=examples,
@@ -213,16 +167,16 @@ def _trace_plan(
         shared_bytes=sum(byte_size(tensor) for tensor in small.boundary) // SHARED_BLOCK,
         width=int(large.output.shape[1]),
         random_requests=large.requests,
-        shared_part=small.extract([small.inputs], small.boundary),
+        shared_part=lambda inputs: [tensor.numpy() for tensor in shared_part(_input(inputs))],
         random_part=random_part,
-        deterministic=trace_deterministic(layers, call, SHARED_BLOCK, shape, dtype),
+        deterministic=lambda inputs: deterministic(_input(inputs)).numpy(),
+        layers=layers.report(large.random_layers),
         masked_dense=masked_dense,
-        masked_tensors={
-            request.number: tensor
+        masked_arrays={
+            request.number: number
             for request in large.requests
-            if (tensor := find_masked_tensor(large, request)) is not None
+            if (number := find_masked_array(large, request)) is not None
         },
-        random_layers=large.random_layers,
         masked_convolutions=bool(convolutions),
         compiler=compiled_by,
     )
@@ -259,7 +213,7 @@ def _check_requests(small: Sequence[RandomRequest], large: Sequence[RandomReques
 
 def _compile_random_part(
     trace: Trace,
-    masked_dense: MaskedDense | None,
+    masked_dense: TracedDense | None,
     convolutions: Sequence[MaskedConvolution],
     passes: int,
     compiler: str | None,
@@ -283,7 +237,7 @@ def _compilation_error(error: Exception) -> UnsuitableModelError:
 
 def _build_random_part(
     trace: Trace,
-    masked_dense: MaskedDense | None,
+    masked_dense: TracedDense | None,
     convolutions: Sequence[MaskedConvolution],
     passes: int,
     *,
@@ -316,27 +270,27 @@ def _build_random_part(
     run = compile_function(compute, inputs, xla=xla)
     if xla:  # it is compiled in the first call, which fails where XLA lacks an operation
         run(*(tf.zeros(shape, dtype) for shape, dtype in inputs))
-    return lambda tensors, numbers: run(*tensors, *numbers)
+    return lambda shared, numbers: run(*map(as_tensor, [*shared, *numbers])).numpy()
 
 
 def _make_eager_plan(layers: StochasticLayers, call: Call, shape: tuple[int, ...], dtype: str) -> Plan:
     """Make the plan of a model that cannot become a graph: its layers are switched during each call."""
 
-    def random_part(tensors: list[tf.Tensor], numbers: list[tf.Tensor]) -> tf.Tensor:
-        source = SuppliedNumbers(MOST_PASSES, lambda request: numbers[request.number])
+    def random_part(shared: list[np.ndarray], numbers: list[np.ndarray]) -> np.ndarray:
+        source = SuppliedNumbers(MOST_PASSES, lambda request: as_tensor(numbers[request.number]))
         with layers.switch(source, on=True):
-            output = call(tf.repeat(tensors[0], MOST_PASSES, axis=0))
+            output = call(tf.repeat(tf.constant(shared[0]), MOST_PASSES, axis=0))
         if source.requests != first.requests:
             raise UnsuitableModelError(
                 "The model does not ask for the same random numbers in every call, so no seed can fix them. "
                 f"Received: {len(source.requests)} requests after {len(first.requests)}. "
                 "Does a tf.function or a condition of its own hide some? Build it without."
             )
-        return output
+        return output.numpy()
 
-    def deterministic(examples: tf.Tensor) -> tf.Tensor:
+    def deterministic(inputs: Inputs) -> np.ndarray:
         with layers.switch(NoRandomness(), on=False):
-            return call(examples)
+            return call(_input(inputs)).numpy()
 
     def record_requests(rows: int) -> tuple[SuppliedNumbers, tf.Tensor]:
         source = SuppliedNumbers(rows, lambda request: tf.constant(draw_from(generator, request, rows)))
@@ -353,8 +307,14 @@ def _make_eager_plan(layers: StochasticLayers, call: Call, shape: tuple[int, ...
         shared_bytes=some[0].nbytes,
         width=int(output.shape[1]),
         random_requests=tuple(first.requests),
-        shared_part=lambda examples: [examples],
+        shared_part=lambda inputs: list(inputs.values()),
         random_part=random_part,
         deterministic=deterministic,
-        random_layers=frozenset(layer for callers in first.callers for layer in callers),
+        layers=layers.report(frozenset(layer for callers in first.callers for layer in callers)),
     )
+
+
+def _input(inputs: Inputs) -> tf.Tensor:
+    """Return the only input of a model as a tensor."""
+    (examples,) = inputs.values()
+    return tf.constant(examples)

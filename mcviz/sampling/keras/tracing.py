@@ -16,8 +16,9 @@ import keras
 import tensorflow as tf
 
 from mcviz.errors import McvizError, UnsuitableModelError
+from mcviz.sampling.base import NO_COMPILER, XLA, SamePassesError
+from mcviz.sampling.keras.stochastic import StochasticLayers, layers_in_call
 from mcviz.sampling.random_numbers import Distribution, RandomRequest
-from mcviz.sampling.stochastic import StochasticLayers, layers_in_call
 from mcviz.text import reason
 
 TENSORFLOW_RANDOM_OPERATIONS = (
@@ -26,8 +27,6 @@ TENSORFLOW_RANDOM_OPERATIONS = (
     "StatelessParameterizedTruncatedNormal", "StatelessRandom", "StatelessTruncatedNormal", "TruncatedNormal",
 )  # fmt: skip
 
-XLA, NO_COMPILER = "xla", "none"
-COMPILERS = XLA, NO_COMPILER
 CONVOLUTIONS = "Conv", "DepthwiseConv"  # beginnings of the names of the operations
 
 Call = Callable[[tf.Tensor], tf.Tensor]
@@ -35,10 +34,6 @@ Call = Callable[[tf.Tensor], tf.Tensor]
 
 class UntraceableError(Exception):
     """The model asks for random numbers at a place that is no fixed part of its graph."""
-
-
-class SamePassesError(Exception):
-    """No random number reaches the model's output."""
 
 
 @contextmanager
@@ -248,21 +243,6 @@ def xla_error() -> str:
     return ""
 
 
-def compiler_error(name: str | None) -> str:
-    """Return why this machine does not have a compiler by its name, or ""."""
-    if name not in COMPILERS:
-        return (
-            f"The passes were compiled in a way that this mcviz does not have. Received: {name!r:.60}. "
-            "Use the version of mcviz that wrote the run."
-        )
-    if name == XLA and (error := xla_error()):
-        return (
-            f"The passes were compiled by XLA, which this TensorFlow does not have: {error}. "
-            "Use a TensorFlow with XLA, as `pip install tensorflow` gives it on Linux."
-        )
-    return ""
-
-
 def only_consumer(trace: Trace, tensor: tf.Tensor) -> Any:
     """Return the only operation of the random part that takes a tensor, or None."""
     consumers = [op for op in tensor.consumers() if any(out.ref() in trace.random for out in op.outputs)]
@@ -278,7 +258,7 @@ def largest_activation_bytes(trace: Trace, start: Sequence[tf.Tensor]) -> int:
     return max(byte_size(reference.deref()) for reference in behind) // trace.rows
 
 
-def find_masked_tensor(trace: Trace, request: RandomRequest) -> int | None:
+def find_masked_array(trace: Trace, request: RandomRequest) -> int | None:
     """Return the number of the boundary tensor that a request's mask is applied to element by element, or None."""
     for number, tensor in enumerate(trace.boundary):
         for operation in trace.numbers[request.number].consumers():

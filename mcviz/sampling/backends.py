@@ -1,0 +1,52 @@
+"""The framework of a model, by the model or by its file. Each is imported when a model of it is met."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mcviz.runs import Run
+from mcviz.sampling.base import Network
+
+if TYPE_CHECKING:
+    from mcviz.sampling.keras.network import KerasNetwork
+
+# By the ending of a model's file; Keras takes all that are not here.
+BACKENDS: dict[str, type[Network]] = {}
+
+
+def find_backend(path: str) -> type[Network]:
+    """Return the class of the networks of a model's file.
+
+    Raises:
+        MissingPackageError: the framework is not there.
+    """
+    return BACKENDS.get(Path(path).suffix) or _keras_network()
+
+
+def as_network(model: Any, **options: Any) -> Network:
+    """Return a network as it is, or make one of a framework's model.
+
+    Args:
+        model: a network, or a Keras model.
+        **options: what is said of the model; see `Sampler`.
+
+    Raises:
+        InvalidInputError: an option that cannot be used.
+        MissingPackageError: the framework is not there.
+        UnsuitableModelError: a model that cannot be sampled.
+    """
+    return model if isinstance(model, Network) else _keras_network()(model, **options)
+
+
+def network_for_run(model: Any, run: Run) -> Network:
+    """Return a network as it is, or make one of a run's own model as it was for the run.
+
+    Raises:
+        UnsuitableModelError: another model, which cannot be sampled.
+    """
+    return model if isinstance(model, Network) else _keras_network().for_run(model, run)
+
+
+def _keras_network() -> "type[KerasNetwork]":
+    from mcviz.sampling.keras.network import KerasNetwork  # here, because TensorFlow takes seconds to import
+
+    return KerasNetwork

@@ -1,0 +1,311 @@
+"""What the engine asks of a model: NumPy in and NumPy out, whatever framework the model is of.
+
+A framework's folder beside this file has a subclass of `Network`, which makes a `Plan`; nothing else of mcviz knows it.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from mcviz.choices import Predicts
+from mcviz.runs import Run
+from mcviz.runs.contents import Rows
+from mcviz.sampling.products import Multiply
+from mcviz.sampling.random_numbers import RandomRequest
+
+if TYPE_CHECKING:
+    from mcviz.sampling.model_source import ModelSource
+
+XLA, NO_COMPILER = "xla", "none"
+COMPILERS = XLA, NO_COMPILER
+
+InputShape = tuple[int | None, ...]  # of one example; None for any size
+Inputs = Mapping[str, np.ndarray]  # a block of examples by the names of the model's inputs, each (rows, ...)
+SharedPart = Callable[[Inputs], list[np.ndarray]]
+RandomPart = Callable[[list[np.ndarray], list[np.ndarray]], np.ndarray]
+Deterministic = Callable[[Inputs], np.ndarray]
+
+
+class SamePassesError(Exception):
+    """No random number reaches the model's output."""
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """The form of one of a model's inputs.
+
+    Attributes:
+        name: of the input.
+        shape: of one example.
+        dtype: of the numbers.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
+class StochasticLayer:
+    """A layer that takes new random numbers in each pass.
+
+    Attributes:
+        name: the layer's own name.
+        kind: its class, and the argument for layers with several (`LSTM recurrent_dropout`).
+        rate: the probability of a dropped element; for `GaussianNoise` the standard deviation of the noise; None for a
+            layer of the user's own without a number as its `rate`.
+    """
+
+    name: str
+    kind: str
+    rate: float | None
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.kind})" if self.rate is None else f"{self.name} ({self.kind} {self.rate:g})"
+
+
+@dataclass(frozen=True)
+class LayerReport:
+    """The layers of a model that can be random, by their effect on the passes.
+
+    Attributes:
+        stochastic: the stochastic layers that the passes differ by.
+        always_random: names of the layers of other kinds that take random numbers in any call.
+        without_effect: stochastic layers that take none: their rate is 0, or the output does not depend on them.
+        inactive: names of the layers whose random generator is not used: mostly augmentation.
+    """
+
+    stochastic: tuple[StochasticLayer, ...]
+    always_random: tuple[str, ...] = ()
+    without_effect: tuple[StochasticLayer, ...] = ()
+    inactive: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        groups = {
+            "Stochastic layers": self.stochastic,
+            "always random": self.always_random,
+            "without effect": self.without_effect,
+            "inactive": self.inactive,
+        }
+        return "; ".join(f"{name}: {', '.join(map(str, layers))}" for name, layers in groups.items() if layers)
+
+
+@dataclass(frozen=True)
+class MaskedDense:
+    """A dense layer behind a dropout, with at most reshaping between them; see `products.py`.
+
+    Attributes:
+        request: for the masks of the dropout.
+        units: the number of outputs of the layer.
+        kernel: () to the layer's present weights, (n, units) float32.
+        multiply: the framework's matrix product, for the product "matmul": (rows, n) float32 masks, or (n, rows) where
+            the third argument is True, and (n, units) float32, to (rows, units) float32.
+    """
+
+    request: RandomRequest
+    units: int
+    kernel: Callable[[], np.ndarray]
+    multiply: Multiply
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The prepared parts of a model: the shared part, that all passes have in common, and the random part behind it.
+
+    Every part computes one fixed number of rows, whatever a caller asks for, and its blocks start at multiples of
+    their size. Matrix products round differently for other sizes, and the same example and pass must give the same
+    bits in any call. The parts are called from several threads at a time. They must not write to what they are given,
+    which is memory of the thread that is used again after the call, and raise `UnsuitableModelError` where the model
+    fails.
+
+    Attributes:
+        passes_per_block: of the random part.
+        examples_per_block: of the random part.
+        shared_examples_per_block: S, of the shared part and of `deterministic`.
+        shared_bytes: of the shared part's arrays for one example.
+        width: the numbers of a prediction: C probabilities, or D values and perhaps D variances.
+        random_requests: for the random numbers that the model takes.
+        shared_part: S examples, each input (S, ...), to the arrays that are the same in every pass, each (S, ...).
+        random_part: these arrays for a block of examples, and the numbers of every request for its examples × passes
+            rows (all passes of one example, then of the next), to (rows, width) float32. With `masked_dense`, the
+            product of that layer for all rows replaces the arrays, and the dropout in front of it gets no numbers.
+        deterministic: S examples, each input (S, ...), to (S, width) float32, dropout off.
+        layers: which layers are random in the passes.
+        masked_dense: the dense layer that is computed apart, factored, or None.
+        masked_arrays: by the number of a request, the number of the shared array that its mask is applied to element
+            by element.
+        masked_convolutions: whether some convolutions can be computed from their channels.
+        compiler: of the random part, "xla" or "none".
+    """
+
+    passes_per_block: int
+    examples_per_block: int
+    shared_examples_per_block: int
+    shared_bytes: int
+    width: int
+    random_requests: tuple[RandomRequest, ...]
+    shared_part: SharedPart
+    random_part: RandomPart
+    deterministic: Deterministic
+    layers: LayerReport
+    masked_dense: MaskedDense | None = None
+    masked_arrays: Mapping[int, int] = field(default_factory=dict)
+    masked_convolutions: bool = False
+    compiler: str = NO_COMPILER
+
+
+class Network(ABC):
+    """A model of some framework, with what its user says of it: which output, which task.
+
+    Attributes:
+        model: the framework's own object, left as it was.
+        name: of the model.
+        output: the name of the sampled output, or None.
+        from_logits: whether that output is taken for logits, or None.
+        task: "classification" or "regression".
+        predicts: the meaning of the output's columns in a regression.
+        rate: of the dropout, or None for the layers' own rates.
+        input_shape: of one example, None for any size; None altogether if the model does not say.
+        input_dtype: of the examples, "string" for texts; None if the model does not say.
+        takes_texts: whether examples are texts.
+    """
+
+    model: Any
+    name: str
+    output: str | None = None
+    from_logits: bool | None = None
+    task: str = "classification"
+    predicts: Predicts = "mean"
+    rate: float | None = None
+    input_shape: InputShape | None = None
+    input_dtype: str | None = None
+    takes_texts: bool = False
+
+    @classmethod
+    @abstractmethod
+    def load(cls, source: "ModelSource") -> Self:
+        """Load a model from its file, as it is described there, or as it was for a run.
+
+        Raises:
+            DataNotFoundError: there is no such file.
+            InvalidInputError: an option that does not fit the model.
+            UnsuitableModelError: a model that cannot be loaded or sampled.
+        """
+
+    @classmethod
+    @abstractmethod
+    def for_run(cls, model: Any, run: Run) -> Self:
+        """Take a run's own model as it was for the run: output, task, rate, stochastic layers of the user's own.
+
+        Raises:
+            UnsuitableModelError: another model, which cannot be sampled.
+        """
+
+    @classmethod
+    @abstractmethod
+    def limit_threads(cls, most: int) -> None:
+        """Limit the threads of the framework in this process, where it has threads of its own."""
+
+    @property
+    def scaling_layer(self) -> str | None:
+        """The name of the layer at the beginning that scales numbers of 0 to 255, or embeds them; or None."""
+        return None
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the framework computes on a GPU."""
+        return False
+
+    @abstractmethod
+    def report_layers(self) -> LayerReport:
+        """Report the random layers before any example was seen: all with a rate above 0 are taken to have an effect."""
+
+    @property
+    @abstractmethod
+    def input_specs(self) -> tuple[InputSpec, ...] | None:
+        """The inputs of the model; None where their sizes depend on the examples."""
+
+    @abstractmethod
+    def prepare(self, examples: Any) -> Mapping[str, Rows]:
+        """Check examples against the model and bring them into the form that it takes.
+
+        Args:
+            examples: as `Sampler.sample` takes them.
+
+        Returns:
+            N examples by the names of the model's inputs, each (N, ...), in memory or read where they are indexed.
+
+        Raises:
+            InvalidInputError: examples that do not fit the model.
+        """
+
+    @abstractmethod
+    def make_plan(self, inputs: tuple[InputSpec, ...], *, channel_sums: bool, compiler: str | None) -> Plan:
+        """Prepare the model for examples of one form.
+
+        Args:
+            inputs: the form.
+            channel_sums: whether to compute convolutions behind dropout of whole channels from their channels.
+            compiler: of the random part, "xla" or "none", or None to choose.
+
+        Raises:
+            InvalidInputError: `output` names none of the outputs.
+            SamePassesError: no random number reaches the output.
+            UnsuitableModelError: no output of that task, randomness that cannot be supplied, a model that fails, or one
+                that cannot be compiled.
+        """
+
+    def compiler_error(self, name: str | None) -> str:
+        """Return why a compiler of a name is not there for such a model on this machine, or ""."""
+        if name not in COMPILERS:
+            return (
+                f"The passes were compiled in a way that this mcviz does not have. Received: {name!r:.60}. "
+                "Use the version of mcviz that wrote the run."
+            )
+        return "" if name == NO_COMPILER else f"XLA is not for such a model. Received: {self.name}."
+
+    @abstractmethod
+    def compute_digest(self) -> str:
+        """Compute the SHA-256 of the model's architecture and weights, the same in memory, saved and loaded."""
+
+    @abstractmethod
+    def save(self) -> bytes:
+        """Return the model as a file that `load` takes, without what only training needs.
+
+        Raises:
+            UnsuitableModelError: the framework cannot save it.
+        """
+
+    @abstractmethod
+    def compute_features(self, examples: Any) -> np.ndarray:
+        """Compute the inputs of the last layer, dropout off.
+
+        Args:
+            examples: (N, ...) as the model takes them, or N texts.
+
+        Returns:
+            (N, D) float32.
+
+        Raises:
+            UnsuitableModelError: a model without such a layer.
+        """
+
+    @abstractmethod
+    def compute_gradient_sign(self, examples: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+        """Compute the sign of the change of each number that makes a class less probable (Goodfellow et al. 2015).
+
+        This is the direction of the fast gradient sign method; dropout is off.
+
+        Args:
+            examples: (N, ...) float32 as the model takes them.
+            labels: (N,) the classes to move away from; the model's predictions without it.
+
+        Returns:
+            (N, ...) float32 of -1, 0 and 1.
+
+        Raises:
+            UnsuitableModelError: a model without a gradient by its input, such as one that takes whole numbers.
+        """

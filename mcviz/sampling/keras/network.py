@@ -1,0 +1,223 @@
+"""A Keras model behind the engine's protocol."""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mcviz.choices import PREDICTS, Predicts
+from mcviz.errors import UnsuitableModelError
+from mcviz.interrupts import hold_interrupts
+from mcviz.runs import Run, open_run
+from mcviz.runs.contents import Rows, hash_array
+from mcviz.sampling.base import XLA, InputSpec, LayerReport, Network, Plan
+from mcviz.sampling.examples import prepare_examples, prepare_texts
+from mcviz.sampling.keras.architecture import NAME_OF_MODEL, check_name
+from mcviz.sampling.keras.features import gradient_sign, penultimate_activations
+from mcviz.sampling.keras.inputs import find_scaling_layer, read_input_spec
+from mcviz.sampling.keras.model_files import load_model, write_model_file
+from mcviz.sampling.keras.plan import make_plan
+from mcviz.sampling.keras.stochastic import StochasticLayers, every_layer, find_changed_rate, find_own_kinds
+from mcviz.sampling.keras.texts import TextNumbers, find_text_layer, vocabularies, with_vocabulary
+from mcviz.sampling.keras.tracing import wrap_model_errors, xla_error
+from mcviz.sampling.model_source import ModelSource
+from mcviz.tasks import find_task
+from mcviz.text import reason
+from mcviz.validate import choice, fraction, invalid
+
+INPUT = "examples"  # the name of the only input
+
+
+class KerasNetwork(Network):
+    """See `Network`; the Keras model is left as it was."""
+
+    @hold_interrupts()
+    def __init__(
+        self,
+        model: keras.Model,
+        *,
+        output: str | None = None,
+        from_logits: bool | None = None,
+        task: str = "classification",
+        predicts: Predicts = "mean",
+        stochastic: tuple[type[keras.Layer], ...] = (),
+        rate: float | None = None,
+    ) -> None:
+        """Take a model; the arguments and errors are those of `Sampler`."""
+        classes = find_task(task).predicts_classes
+        choice("predicts", predicts, PREDICTS)
+        if not classes and from_logits is not None:
+            raise invalid("from_logits", "left out for a regression", from_logits)
+        if classes and predicts != "mean":
+            raise invalid("predicts", "left out for a classification", repr(predicts), "Or give task='regression'.")
+        _check_model(model)
+        if rate is not None and not 0 < fraction("rate", rate) < 1:
+            raise invalid("rate", "above 0 and below 1", rate)
+        self._layers = StochasticLayers(model, stochastic, rate)
+        layers = self._layers.report()
+        if not layers.stochastic:
+            off = ", ".join(layer.name for layer in layers.without_effect)
+            cause = f"the rate of every stochastic layer is 0 ({off})" if off else "the model has no stochastic layer"
+            raise UnsuitableModelError(
+                f"All passes would be the same: {cause}. Received: model {model.name!r}. "
+                "Monte Carlo dropout needs a model that was trained with dropout. Name the class of a stochastic layer "
+                "of your own by `stochastic=(MyLayer,)`."
+            )
+        if rate is not None and not self._layers.with_changeable_rate:
+            raise UnsuitableModelError(
+                f"No layer of the model has dropout whose rate can be changed. Received: {layers}. Leave the rate out."
+            )
+        self.model, self.name, self.output, self.from_logits = model, model.name, output, from_logits
+        self.task, self.predicts, self.rate = task, predicts, rate
+        self.input_shape, self.input_dtype = read_input_spec(model)
+        with wrap_model_errors():
+            self._text_layer = find_text_layer(model)
+        self.takes_texts = self._text_layer is not None
+
+    @classmethod
+    def for_run(cls, model: keras.Model, run: Run) -> Self:
+        used, layers = run.manifest.model, run.manifest.origin.stochastic_layers
+        own_kinds = find_own_kinds(model, {layer.name for layer in layers})
+        return cls(
+            model,
+            output=used.output if used else None,
+            from_logits=used.from_logits if used else None,
+            task=run.manifest.task,
+            predicts=run.manifest.predicts,
+            stochastic=own_kinds,
+            rate=find_changed_rate(
+                StochasticLayers(model, own_kinds), {(one.name, one.kind): one.rate for one in layers}
+            ),
+        )
+
+    @classmethod
+    def load(cls, source: ModelSource) -> Self:
+        options = source.options
+        model = load_model(options.model, trust=options.trust_model)
+        if options.vocabulary is not None:
+            model = with_vocabulary(model, list(options.vocabulary))
+        if source.run is not None:
+            return cls.for_run(model, open_run(source.run))
+        return cls(
+            model,
+            output=options.output,
+            from_logits=options.from_logits,
+            task=source.task.task,
+            predicts=source.task.predicts,
+            rate=options.rate,
+        )
+
+    @classmethod
+    def limit_threads(cls, most: int) -> None:
+        with suppress(RuntimeError):  # TensorFlow is at work already, for somebody else
+            tf.config.threading.set_intra_op_parallelism_threads(most)
+            tf.config.threading.set_inter_op_parallelism_threads(most)
+
+    @property
+    def scaling_layer(self) -> str | None:
+        layer = find_scaling_layer(self.model)
+        return None if layer is None else layer.name
+
+    @property
+    def on_gpu(self) -> bool:
+        return bool(tf.config.list_physical_devices("GPU"))
+
+    def report_layers(self) -> LayerReport:
+        return self._layers.report()
+
+    @property
+    def input_specs(self) -> tuple[InputSpec, ...] | None:
+        if self._text_layer:
+            return (InputSpec(INPUT, self._text_layer.shape, self._text_layer.dtype),)
+        if self.input_shape is None or self.input_dtype is None or None in self.input_shape:
+            return None
+        return (InputSpec(INPUT, tuple(size for size in self.input_shape if size is not None), self.input_dtype),)
+
+    def prepare(self, examples: Any) -> Mapping[str, Rows]:
+        if self._text_layer:
+            return {INPUT: TextNumbers(self._text_layer, prepare_texts(examples))}
+        return {INPUT: prepare_examples(examples, self)}
+
+    def make_plan(self, inputs: tuple[InputSpec, ...], *, channel_sums: bool, compiler: str | None) -> Plan:
+        (spec,) = inputs
+        return make_plan(
+            self._layers,
+            spec.shape,
+            spec.dtype,
+            output=self.output,
+            from_logits=self.from_logits,
+            task=self.task,
+            predicts=self.predicts,
+            texts=self._text_layer,
+            channel_sums=channel_sums,
+            compiler=compiler,
+        )
+
+    def compiler_error(self, name: str | None) -> str:
+        if name == XLA and (error := xla_error()):
+            return (
+                f"The passes were compiled by XLA, which this TensorFlow does not have: {error}. "
+                "Use a TensorFlow with XLA, as `pip install tensorflow` gives it on Linux."
+            )
+        return "" if name == XLA else super().compiler_error(name)
+
+    def compute_digest(self) -> str:
+        return model_digest(self.model)
+
+    @hold_interrupts()
+    def save(self) -> bytes:
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                return write_model_file(self.model, Path(folder))
+            except (ValueError, TypeError, NotImplementedError) as error:
+                raise UnsuitableModelError(
+                    f"Keras cannot save this model ({reason(error)}). Sample it without keeping the model."
+                ) from error
+
+    def compute_features(self, examples: Any) -> np.ndarray:
+        if self.takes_texts:
+            examples = np.asarray(examples).reshape(-1, *self.model.inputs[0].shape[1:])
+        return penultimate_activations(self.model, examples)
+
+    def compute_gradient_sign(self, examples: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+        return gradient_sign(self.model, examples, labels, output=self.output, from_logits=self.from_logits)
+
+
+@hold_interrupts()
+def model_digest(model: keras.Model) -> str:
+    """SHA-256 of a model's architecture, weights and vocabularies, the same in memory, saved and loaded."""
+    digest = hashlib.sha256()
+    architecture = keras.saving.serialize_keras_object(model)
+    digest.update(json.dumps([architecture["class_name"], architecture["config"]], sort_keys=True).encode())
+    for weight in model.weights:
+        digest.update(hash_array(keras.ops.convert_to_numpy(weight)).encode())
+    for vocabulary in vocabularies(model):
+        digest.update(vocabulary.encode())
+    return digest.hexdigest()
+
+
+def _check_model(model: keras.Model) -> None:
+    if not isinstance(model, keras.Model):
+        raise UnsuitableModelError(f"Argument `model` must be a Keras model. Received: {type(model).__name__}.")
+    if not model.built:
+        raise UnsuitableModelError(
+            f"The model has no weights yet. Received: model {model.name!r}. "
+            "Call it once on a batch, or load it from a file."
+        )
+    check_name(model.name, NAME_OF_MODEL)
+    for layer in every_layer(model):
+        if not isinstance(layer, keras.layers.InputLayer):
+            check_name(layer.name)
+    stateful = [layer.name for layer in every_layer(model) if getattr(layer, "stateful", False)]
+    if stateful:
+        raise UnsuitableModelError(
+            f"A stateful layer remembers from call to call, so its passes would depend on each other. "
+            f"Received: {', '.join(stateful)}. Build the model with stateful=False."
+        )
