@@ -40,7 +40,7 @@ def stopped_at(calls: int, action: Callable[[], object]) -> str:
 
     def press(frame: FrameType, event: str, _: object) -> None:
         nonlocal left
-        if event == "call" and ("tensorflow" in frame.f_code.co_filename or "keras" in frame.f_code.co_filename):
+        if event == "call" and frame.f_globals.get("__name__", "").startswith(("tensorflow", "keras")):
             left -= 1
             if left == 0:
                 sys.setprofile(None)
