@@ -22,7 +22,7 @@ from mcviz.app.needs import available
 from mcviz.app.resources import open_cached_run, run_numbers, run_paths, run_scores
 from mcviz.app.selection import filter_mask, select
 from mcviz.app.state import PageState, choose_name, quote
-from mcviz.app.tasks import task_of
+from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import load_example
 from mcviz.app.views.gallery import render_gallery
 from mcviz.app.views.scatter import COLOURINGS, render_scatter_chart
@@ -90,7 +90,7 @@ def render_verdict(run: Run, other: Run, score: str) -> None:
         f"at random. Where examples are ranked, it is by {run_scores(run)[score].inline_label}."
     )
     if found.terms:
-        task_of(run).render_comparison({run.name: found.terms[0], other.name: found.terms[1]})
+        task_renderer(run).render_comparison({run.name: found.terms[0], other.name: found.terms[1]})
 
 
 def render_changes(run: ComparedRun, state: PageState, score: str) -> None:
@@ -133,7 +133,7 @@ def render_example_in_both(run: ComparedRun, state: PageState, score: str) -> No
             open_page(EXAMPLE, state, example=example)
     with right:
         shown = load_example(run, state, example)
-        task_of(run).render_example_of_both(shown, run.other)
+        task_renderer(run).render_example_of_both(shown, run.other)
 
 
 def render_doubt(run: ComparedRun, state: PageState, score: str) -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from mcviz.app.components.charts import picture
 from mcviz.app.inputs import InputKind, ProbeInput
-from mcviz.app.kinds.base import Kind, Tiles
+from mcviz.app.kinds.base import KindRenderer, Tiles
 from mcviz.app.needs import has
 from mcviz.app.probe.images import (
     IMAGE_DISTORTER,
@@ -29,7 +29,7 @@ THUMBNAIL = 64  # pixels of one in a table
 SMALL = 140  # pixels of one among others
 
 
-class Image(Kind):
+class ImageRenderer(KindRenderer):
     """Images, as the model sees them."""
 
     similarity_basis = "pixels"

@@ -9,7 +9,7 @@ import streamlit as st
 from mcviz.app.columns import row_names, row_values, usual_values
 from mcviz.app.components.charts import chart
 from mcviz.app.inputs import InputKind, ProbeInput
-from mcviz.app.kinds.base import Kind, Tiles
+from mcviz.app.kinds.base import KindRenderer, Tiles
 from mcviz.app.probe.distortion import Distorter
 from mcviz.app.probe.parts import Parts, row_parts
 from mcviz.app.probe.rows import choose_shuffled_row, edit_row, row_along, shuffled_row, shuffled_sweep
@@ -35,7 +35,7 @@ ROW_DISTORTER = Distorter(
 )
 
 
-class Row(Kind):
+class RowRenderer(KindRenderer):
     """Rows of numbers, whose most unusual values are shown first."""
 
     similarity_basis = "values"

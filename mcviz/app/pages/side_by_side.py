@@ -11,7 +11,7 @@ from mcviz.app.components.example import render_example
 from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, begin, open_page
 from mcviz.app.resources import run_scores, table
 from mcviz.app.state import PINS, PageState, go
-from mcviz.app.tasks import task_of
+from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import load_example
 from mcviz.app.wording import as_markdown
 from mcviz.runs import Run
@@ -27,7 +27,7 @@ def render_pinned(run: Run, state: PageState, example: int) -> None:
             open_page(EXAMPLE, state, example=example)
         rest = tuple(other for other in state.pinned if other != example)
         st.button("Unpin", key=f"unpin-{example}", icon=":material/keep_off:", on_click=go, kwargs={"pinned": rest})
-    task_of(run).render_pinned(load_example(run, state, example))
+    task_renderer(run).render_pinned(load_example(run, state, example))
 
 
 def render_differences(run: Run, pinned: tuple[int, ...]) -> None:

@@ -10,7 +10,7 @@ import streamlit as st
 from mcviz.app.components.charts import chart
 from mcviz.app.components.choosers import target_chooser
 from mcviz.app.inputs import Along
-from mcviz.app.kinds import kind_of
+from mcviz.app.kinds import kind_renderer
 from mcviz.app.navigation import load_state
 from mcviz.app.needs import has
 from mcviz.app.resources import quantity, run_numbers, run_scores, table, target_names
@@ -24,7 +24,7 @@ from mcviz.app.tasks.base import (
     PassQuality,
     QualityWords,
     SweepFindings,
-    Task,
+    TaskRenderer,
     TileText,
 )
 from mcviz.app.tasks.regression_prediction import Prediction, first_targets, predict_example
@@ -52,8 +52,8 @@ DOUBT = "predictive_std"  # which every run has: what the passes add, whether va
 SMALL = 260  # pixels, the height of a chart among others
 
 
-class Regression(Task):
-    """See `Task`; K is what a pass predicts of D targets."""
+class RegressionRenderer(TaskRenderer):
+    """See `TaskRenderer`; K is what a pass predicts of D targets."""
 
     ood_score = DOUBT
     group_measure = GroupMeasure("absolute_error", "mean absolute error", is_share=False, low_is_bad=False)
@@ -197,7 +197,7 @@ class Regression(Task):
                 st.caption("Nowhere: all passes predict the same.")
             else:
                 spoken = f"The one of the {kind} with the most uncertain prediction"
-                kind_of(run).render_input(run, sweep.worst_content, spoken)
+                kind_renderer(run).render_input(run, sweep.worst_content, spoken)
                 score = run_scores(run)[DOUBT]
                 values = [sweep.scores[column(run, "prediction", t)][sweep.worst] for t in range(len(run.targets))]
                 st.caption(

@@ -9,7 +9,7 @@ import streamlit as st
 from mcviz.app.components.charts import chart
 from mcviz.app.components.example import render_example
 from mcviz.app.inputs import as_batch
-from mcviz.app.kinds import kind_of
+from mcviz.app.kinds import kind_renderer
 from mcviz.app.needs import has, missing
 from mcviz.app.probe.predictions import predict
 from mcviz.app.wording import counted
@@ -36,7 +36,7 @@ class Story(ABC):
     def steps(self, run: Run) -> list[Callable[[Run], Step]]:
         """Return the steps for a run: without labels none about mistakes, and noise only where there is some."""
         with_labels = [self.review, self.ensemble] if has(run, "labels") else []
-        noise = [self.noise] if kind_of(run).has_noise else []
+        noise = [self.noise] if kind_renderer(run).has_noise else []
         return [self.one_prediction, self.all_passes, *with_labels, *noise]
 
     @abstractmethod
@@ -61,11 +61,11 @@ class Story(ABC):
 
     def noise(self, run: Run) -> Step:
         """Return the step on one input of noise, predicted live."""
-        kind = kind_of(run)
-        given = kind.noise(run)
+        renderer = kind_renderer(run)
+        given = renderer.noise(run)
 
         def draw() -> None:
-            kind.render_input(run, given.content, given.name)
+            renderer.render_input(run, given.content, given.name)
 
         if not has(run, "model"):
             return f"This is noise: {self.no_answer} {missing(run, 'model')}", draw

@@ -9,7 +9,7 @@ from mcviz.app.needs import has
 from mcviz.app.resources import run_scores, table
 from mcviz.app.selection import Selection
 from mcviz.app.state import choose_name
-from mcviz.app.tasks import task_of
+from mcviz.app.tasks import task_renderer
 from mcviz.text import one_line
 
 MOST_ROWS = 12
@@ -21,7 +21,7 @@ def render_groups(selection: Selection) -> None:
     run, score, quality = (
         selection.run,
         run_scores(selection.run)[selection.score],
-        task_of(selection.run).group_measure,
+        task_renderer(selection.run).group_measure,
     )
     offered = grouping_columns(run)
     name = choose_name(selection.state.column, offered)

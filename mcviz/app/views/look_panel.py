@@ -15,7 +15,7 @@ from mcviz.app.needs import has
 from mcviz.app.selection import Selection, find_rank, select
 from mcviz.app.session import mark_rendered, queue_toast, rerun_fragments, session_store
 from mcviz.app.state import PINS, TICKS, PageState, add_examples, go, latest_state, toggle_example
-from mcviz.app.tasks import task_of
+from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import load_example
 from mcviz.app.wording import counted
 from mcviz.figures import sheet_url
@@ -127,7 +127,7 @@ def _head_data(selection: Selection, example: int) -> dict[str, Any]:
 def _render_one(run: Run, state: PageState, example: int) -> None:
     if has(run, "examples") and not has(run, "images"):
         render_example(run, example, WIDTH)
-    task_of(run).render_preview(load_example(run, state, example))
+    task_renderer(run).render_preview(load_example(run, state, example))
 
 
 def _render_side_by_side(run: Run, state: PageState, example: int) -> None:
@@ -140,7 +140,7 @@ def _render_side_by_side(run: Run, state: PageState, example: int) -> None:
             with column:
                 render_example(run, each, SMALL)
                 st.caption(f"Example {each}")
-                task_of(run).render_pinned(load_example(run, state, each))
+                task_renderer(run).render_pinned(load_example(run, state, each))
 
 
 def _handle_request(run: Run, paged: bool, asked: Any) -> None:

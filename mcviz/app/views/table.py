@@ -10,12 +10,12 @@ import streamlit as st
 
 from mcviz.app.columns import own_columns
 from mcviz.app.components.charts import render_empty_selection
-from mcviz.app.kinds import kind_of
+from mcviz.app.kinds import kind_renderer
 from mcviz.app.resources import run_scores
 from mcviz.app.selection import Selection
 from mcviz.app.session import widget_value
 from mcviz.app.state import add_examples, latest_state
-from mcviz.app.tasks import task_of
+from mcviz.app.tasks import task_renderer
 from mcviz.app.views.look_panel import look_at_example, tick_examples
 from mcviz.runs import Run
 
@@ -28,7 +28,7 @@ def render_table(selection: Selection) -> None:
         render_empty_selection()
         return
     run, examples = selection.run, selection.examples[:ROWS]
-    scores, small = run_scores(run), kind_of(run).table_columns(run, examples)
+    scores, small = run_scores(run), kind_renderer(run).table_columns(run, examples)
     rows = _rows(selection, {name: values for name, (values, _) in small.items()})
     columns = {
         name: st.column_config.NumberColumn(score.label, format="%.4g" if run.targets else "%.4f")
@@ -80,7 +80,7 @@ def _rows(selection: Selection, small: dict[str, list[Any]]) -> pd.DataFrame:
     rows: dict[str, Any] = {"example": examples, **small}
     if "id" in own:
         rows["id"] = table["id"].to_numpy()
-    rows |= task_of(run).table_columns(selection, ROWS)
+    rows |= task_renderer(run).table_columns(selection, ROWS)
     for name in run_scores(run):
         rows[name] = table[name].to_numpy()
     for name in own:
