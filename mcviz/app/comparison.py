@@ -32,7 +32,7 @@ from mcviz.measures.quality import VERDICTS
 from mcviz.runs import Run
 
 MOST_CHANGED = 5  # examples that changed, of each kind: a row
-WIDTH = 220  # pixels of an example
+COMPARED_WIDTH = 220  # pixels, of an example in both runs
 
 
 def load_other(run: Run, state: PageState) -> Run:
@@ -125,7 +125,7 @@ def render_example_in_both(run: ComparedRun, state: PageState, score: str) -> No
     left, right = st.columns([1, 3], gap="large")
     with left:
         st.number_input("Example", 0, len(run) - 1, width=140, **bind("example", example))
-        render_example(run, example, WIDTH)
+        render_example(run, example, COMPARED_WIDTH)
         st.caption(
             f"From {as_markdown(run.name)} to {as_markdown(run.other.name)}: {found.kinds[found.kind[example]]}."
         )

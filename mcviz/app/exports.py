@@ -24,11 +24,11 @@ from mcviz.text import one_line
 SHEET_EXAMPLES = 1_000
 SHEET_TILE = 256  # pixels that a larger image is scaled down to
 REPORT_EXAMPLES = 96
-COLUMNS = 12
+REPORT_COLUMNS = 12
 CHART_HEIGHT = 440  # pixels, at which the squares of ten classes do not touch
 MOST_FACTS = 8  # columns of the user's own that a tile lists; the CSV has all
-TALLEST = 160  # pixels, of a tile's picture
-TILE = 112  # pixels that a larger image is scaled down to, about as wide as it is shown
+REPORT_TILE_HEIGHT = 160  # pixels, at most
+REPORT_TILE = 112  # pixels that a larger image is scaled down to, about as wide as it is shown
 # Charts are drawn one by one while the page is read: `auto-fit` would give the first of them the width of all columns.
 STYLE = """
 html { scrollbar-gutter: stable; }
@@ -140,17 +140,17 @@ def _tiles(selection: Selection) -> str:
     examples = selection.examples[:REPORT_EXAMPLES]
     if len(examples) == 0:
         return "<p>No example passes all filters.</p>"
-    run, rows, style, crisp = selection.run, -(-len(examples) // COLUMNS), "", ""
+    run, rows, style, crisp = selection.run, -(-len(examples) // REPORT_COLUMNS), "", ""
     if has(run, "images"):
         shown = run.pictures[examples]
         height, width = shown.shape[1:3]
         crisp = "crisp" if max(height, width) < CRISP_BELOW else ""
         # One picture for all tiles; each shows its own part of it.
-        source = sheet_url(shown, COLUMNS, TILE)
+        source = sheet_url(shown, REPORT_COLUMNS, REPORT_TILE)
         style = (
             f"<style>.tile div {{ aspect-ratio: {width / height}; background-image: url({source}); "
-            f"background-size: {100 * COLUMNS}% {100 * rows}%; "
-            f"max-width: {TALLEST * width / height:.0f}px; }}</style>"
+            f"background-size: {100 * REPORT_COLUMNS}% {100 * rows}%; "
+            f"max-width: {REPORT_TILE_HEIGHT * width / height:.0f}px; }}</style>"
         )
     own, score = details(run)[:MOST_FACTS], run_scores(run)[selection.score]
     each = () if style else kind_renderer(run).tiles(run, examples).each
@@ -158,8 +158,8 @@ def _tiles(selection: Selection) -> str:
     for index, (example, row, more) in enumerate(
         zip(examples, selection.table.iloc[: len(examples)].to_dict("records"), each, strict=True)
     ):
-        across = 100 * (index % COLUMNS) / (COLUMNS - 1)
-        down = 100 * (index // COLUMNS) / max(rows - 1, 1)
+        across = 100 * (index % REPORT_COLUMNS) / (REPORT_COLUMNS - 1)
+        down = 100 * (index // REPORT_COLUMNS) / max(rows - 1, 1)
         text = task_renderer(run).tile_text(run, row)
         predicted = f"{'✗ ' if text.wrong else ''}predicted {text.prediction}"
         words = [f"label {text.label}", predicted] if text.label else [predicted]

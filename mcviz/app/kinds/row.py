@@ -22,7 +22,7 @@ from mcviz.runs.contents import Progress
 FACTS = 4  # values on a tile
 FARTHEST = 10.0  # standard deviations; what lies farther is no less alike for that
 WIDER = 2  # times the width of a picture: names stand beside the bars
-HEIGHT = 220  # pixels, of the table of all values
+VALUES_HEIGHT = 220  # pixels, of the table of all values
 ROW_HEIGHT = 36
 LONGEST_NAME = 28  # characters, above which names would leave the table no room for values
 NAMES_WIDTH = 160
@@ -69,7 +69,7 @@ class RowRenderer(KindRenderer):
             _all_values(run, content),
             key=f"values-{spoken}",
             hide_index=True,
-            height="content" if (len(content) + 1) * ROW_HEIGHT < HEIGHT else HEIGHT,
+            height="content" if (len(content) + 1) * ROW_HEIGHT < VALUES_HEIGHT else VALUES_HEIGHT,
             column_config={
                 "column": st.column_config.TextColumn(
                     width=NAMES_WIDTH if max(map(len, names)) > LONGEST_NAME else None

@@ -16,12 +16,12 @@ from mcviz.app.tasks.base import load_example
 from mcviz.app.wording import as_markdown
 from mcviz.runs import Run
 
-WIDTH = 180  # pixels of an example
+PINNED_WIDTH = 180  # pixels, of an example
 
 
 def render_pinned(run: Run, state: PageState, example: int) -> None:
     """Render one pinned example, with buttons to open and to unpin it."""
-    render_example(run, example, WIDTH)
+    render_example(run, example, PINNED_WIDTH)
     with st.container(horizontal=True, gap="xsmall"):
         if st.button(f"Example {example}", key=f"open-{example}", icon=":material/open_in_new:"):
             open_page(EXAMPLE, state, example=example)

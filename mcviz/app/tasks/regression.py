@@ -49,7 +49,7 @@ from mcviz.runs import Run
 from mcviz.text import one_line
 
 DOUBT = "predictive_std"  # which every run has: what the passes add, whether variances are predicted or not
-SMALL = 260  # pixels, the height of a chart among others
+SMALL_CHART_HEIGHT = 260  # pixels, of a chart among others
 
 
 class RegressionRenderer(TaskRenderer):
@@ -122,14 +122,14 @@ class RegressionRenderer(TaskRenderer):
         """Render the same words, and the passes of a target."""
         prediction = _prediction(context)
         _render_sentences(context, prediction)
-        _render_histogram(context, prediction, "look-passes", SMALL)
+        _render_histogram(context, prediction, "look-passes", SMALL_CHART_HEIGHT)
 
     def render_pinned(self, context: ExampleContext) -> None:
         """Render the prediction in words, and the passes of a target."""
         prediction = _prediction(context)
         st.markdown(prediction.describe())
         st.caption(prediction.describe_interval(context.state.target, _label(context)))
-        _render_histogram(context, prediction, f"passes-{context.example}", SMALL)
+        _render_histogram(context, prediction, f"passes-{context.example}", SMALL_CHART_HEIGHT)
 
     def closer_looks(self) -> dict[str, CloserLook]:
         return {"passes": CloserLook("Enough passes?", _render_convergence)}
