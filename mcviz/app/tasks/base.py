@@ -159,7 +159,7 @@ class PassQuality:
 
 
 class SweepFindings(Protocol):
-    """What a sweep over inputs has found so far.
+    """The findings of a sweep over inputs so far.
 
     Attributes:
         inputs: that it goes over.
