@@ -322,7 +322,10 @@ class PreprocessingOptions:
         "In which the model takes colours.",
         choices=("rgb", "bgr"), job=True,
     )] = None
-    crop: Annotated[bool, Option("Cut pictures to the model's proportions; they are stretched else.", job=True)] = False
+    crop: Annotated[bool, Option(
+        "Crop pictures to the model's proportions instead of stretching them.",
+        job=True,
+    )] = False
     preprocessed: Annotated[bool, Option(
         "The images are already preprocessed that way; to show them, it is undone.",
         job=True,

@@ -83,11 +83,11 @@ def render_verdict(run: Run, other: Run, score: str) -> None:
     ]
     with st.container(key="figures"):
         st.table(pd.DataFrame(rows).map(as_markdown).set_index("measure"))
-    exchanged = "each example's predictions are swapped" if found.paired else "examples are moved"
+    exchanged = "each example's predictions were swapped" if found.paired else "examples were moved"
     st.caption(
-        f"The difference is {as_markdown(other.name)} less {as_markdown(run.name)}, with {100 * found.confidence:.6g}% "
-        f"intervals. One without 0 is more than noise: so large a difference is rare when {exchanged} between the runs "
-        f"at random. Where examples are ranked, it is by {run_scores(run)[score].inline_label}."
+        f"The difference is {as_markdown(other.name)} − {as_markdown(run.name)}, with {100 * found.confidence:.6g}% "
+        f"intervals. An interval without 0 is more than noise: if {exchanged} between the runs at random, so large a "
+        f"difference would be rare. Examples are ranked by {run_scores(run)[score].inline_label}."
     )
     if found.terms:
         task_renderer(run).render_comparison({run.name: found.terms[0], other.name: found.terms[1]})
@@ -114,7 +114,7 @@ def render_changes(run: ComparedRun, state: PageState, score: str) -> None:
                 icon=":material/arrow_forward:",
                 query_params=state.link(filters=filters.without("lasso", "area", "selected")),
             )
-    st.caption("Those first whose predictions changed the most. Click one to see it in both runs below.")
+    st.caption("The largest changes first. Click one to see it in both runs below.")
 
 
 def render_example_in_both(run: ComparedRun, state: PageState, score: str) -> None:

@@ -15,7 +15,7 @@ from mcviz.text import one_line
 MASKS = {
     "per_pass": "`per_pass`: all examples of a pass share one draw of dropout masks, so a pass is one network.",
     "per_example": "`per_example`: every example of a pass has its own draw of dropout masks, so a pass is not one "
-    "network, and single passes differ less in how good they are than ensemble members would.",
+    "network. Single passes then differ less in quality than members of an ensemble would.",
 }
 MOST_LISTED = 4  # numbers of a mean
 MOST_VOTED = 3  # classes of the votes that are named; the rest is counted

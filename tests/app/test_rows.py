@@ -183,7 +183,7 @@ def test_a_value_that_is_set_back_is_unchanged_and_another_example_has_its_own(r
 
 
 def test_another_value_than_the_only_one_of_a_constant_column_is_said_beside_the_chart() -> None:
-    constant = "all examples of this run have alike"
+    constant = "all examples of this run have the same value"
     assert constant in words(opened("probe", "few", input="row", values="0:9"))
     assert constant not in words(opened("probe", "few", input="row", values="3:29"))
 

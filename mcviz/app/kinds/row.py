@@ -64,7 +64,10 @@ class RowRenderer(KindRenderer):
         chart(figure, f"unusual-{spoken}", f"{spoken}: bar chart of the most unusual values, those of {unusual}.")
         if np.isinf(z).any():
             different = ", ".join(all_as_markdown([names[column] for column in np.flatnonzero(np.isinf(z))[:FACTS]]))
-            st.caption(f"Without those that all examples of this run have alike, and this one has not: {different}.")
+            st.caption(
+                "Not shown: columns in which all examples of this run have the same value, and this one another: "
+                f"{different}."
+            )
         st.dataframe(
             _all_values(run, content),
             key=f"values-{spoken}",

@@ -58,7 +58,7 @@ class InputContext:
 
 
 def render_neighbours(context: InputContext) -> None:
-    """Render the examples of the run that are most alike to the model."""
+    """Render the examples of the run that the model sees as most alike."""
     run = context.run
     if not has(run, "examples"):
         st.caption("This run was kept without its examples, so there is none to compare with.")
@@ -73,8 +73,8 @@ def render_neighbours(context: InputContext) -> None:
         return
     among = "" if len(neighbours.examples) == len(run) else f", of {len(neighbours.examples):,} that were compared,"
     st.caption(
-        f"The examples of this run{among} that are most alike to the model, by the cosine similarity of the features "
-        f"in front of its last layer: {cosines[0]:.2f} for the first, {cosines[-1]:.2f} for the last; 1 is the same. "
+        f"The examples of this run{among} that the model sees as most alike. The cosine similarity of the features in "
+        f"front of its last layer is {cosines[0]:.2f} for the first and {cosines[-1]:.2f} for the last; 1 is the same. "
         "Click one to open it."
     )
     tiles(run, context.state, examples, None, context.state.score, key="neighbours")

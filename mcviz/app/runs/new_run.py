@@ -110,7 +110,7 @@ def new_run(page: str) -> None:
     st.button(
         "Check", icon=":material/fact_check:", key="new-run-check-button",
         on_click=change_jobs, args=(partial(_check, wanted),),
-        help="Sees whether model and data fit, and what the passes will take",
+        help="Checks whether model and data fit, and estimates how long the passes take",
     )  # fmt: skip
     _render_check(page, wanted, name)
 
@@ -318,8 +318,8 @@ def _findings_table(progress: JobProgress) -> None:
             icon=":material/warning:",
         )
     st.caption(
-        f"About {format_duration(progress.seconds)} while nothing else is at work; the dashboard and other programs go "
-        "before it."
+        f"About {format_duration(progress.seconds)} if nothing else is running; the dashboard and other programs "
+        "have priority."
     )
 
 

@@ -64,13 +64,13 @@ class IntervalCoverage:
     widths: np.ndarray
 
 
-@cached_for_run(numbers_key, max_entries=8, show_spinner="Holding intervals against the labels …")
+@cached_for_run(numbers_key, max_entries=8, show_spinner="Comparing intervals with the labels …")
 def interval_calibrations(run: Run) -> list[IntervalCalibration]:
     """Return how often intervals of the passes hold the labels of a run with labels, target by target."""
     return interval_calibration(_all_predictions(run))
 
 
-@cached_for_run(numbers_key, max_entries=24, show_spinner="Holding intervals against the labels …")
+@cached_for_run(numbers_key, max_entries=24, show_spinner="Comparing intervals with the labels …")
 def interval_coverages(run: Run, coverage: int) -> dict[str, IntervalCoverage]:
     """Return the coverage of intervals of `coverage` percent by each method, of a run with labels.
 
@@ -122,8 +122,8 @@ def render_measures(run: Run) -> None:
     st.table(pd.DataFrame.from_dict(rows, orient="index", columns=titles).rename_axis("prediction by"))
     st.caption(
         "Lower is better; in brackets the 95% interval over other examples of the same kind. RMSE weighs large errors "
-        "most, MAE all alike. NLL (negative log likelihood) and CRPS hold the whole predicted distribution against the "
-        "label, so they are low where a model is both right and honest."
+        "most, MAE all alike. NLL (negative log likelihood) and CRPS compare the whole predicted distribution with the "
+        "label. They are low where a model is both right and honest."
     )
 
 

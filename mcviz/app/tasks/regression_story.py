@@ -70,8 +70,8 @@ class RegressionStory(Story):
         together, unit = float(by_size[-1]), run.manifest.unit
         words = [as_markdown(quantity(value, unit)) for value in (together, single_pass_rmse(single))]
         sentence = (
-            "The mean of the passes is never worse than they are on average, whatever the model: its root mean squared "
-            f"error (RMSE) is **{words[0]}**, that of one pass on average **{words[1]}**."
+            "The mean of the passes is never worse than they are on average, whatever the model. Its root mean squared "
+            f"error (RMSE) is **{words[0]}**; that of one pass is **{words[1]}** on average."
         )
         if off is not None:
             sentence += f" The deterministic model's is **{as_markdown(quantity(off, unit))}**."

@@ -192,8 +192,8 @@ def _render_groups(run: Run, tests: Sequence[GroupTest], state: PageState) -> No
     st.caption(
         "Of the ensemble, the least accurate group first, with 95% intervals. Groups of fewer than "
         f"{FEWEST_IN_GROUP} examples are left out. Confidence − accuracy is in points: above 0 is over-confident. "
-        "Beyond chance: a test of all groups together finds a difference, of accuracy from the rest or of confidence "
-        "from accuracy. By label, only accuracy is tested."
+        "Beyond chance: in a test of all groups together, the accuracy differs from that of the rest, or the "
+        "confidence from the accuracy. By label, only accuracy is tested."
     )
     st.dataframe(
         rows,
