@@ -1,4 +1,4 @@
-"""Which inputs a model is uncertain about, and how far that can be trusted.
+"""Show which inputs a model is uncertain about, and how far that can be trusted.
 
 The public names stand in `__init__.pyi`. Each is imported when it is first asked for: a look at a run needs no
 TensorFlow, which takes seconds, and `mcviz --help` not even numpy.

@@ -80,7 +80,7 @@ class OptionField:
 
     @property
     def argument(self) -> str:
-        """What is typed before its value, `--passes=`; or to set a flag, `--crop`, `--no-resume`."""
+        """The text before its value, `--passes=`; or to set a flag, `--crop`, `--no-resume`."""
         if self.is_flag:
             return f"--no-{self.name}" if self.default is True else f"--{self.name}"
         return f"--{self.name}="
@@ -213,7 +213,7 @@ def _parse_pairs(texts: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
 # fmt: off
 @dataclass(frozen=True)
 class TaskOptions:
-    """What is predicted."""
+    """The task, and the meaning of the model's outputs."""
 
     task: Annotated[str, Option(
         "What is predicted, such as regression.",
@@ -227,7 +227,7 @@ class TaskOptions:
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """Which model, and how it is prepared."""
+    """The model, and how it is prepared."""
 
     model: Annotated[str, Option("A Keras model with dropout, or a run, for its own.", "MODEL.keras", job=True)] = ""
     vocabulary: Annotated[tuple[str, ...] | None, Option(
@@ -252,7 +252,7 @@ class ModelOptions:
 
 @dataclass(frozen=True)
 class ColumnOptions:
-    """Which columns of a table are what."""
+    """The columns of a table that hold labels, ids and inputs."""
 
     label_column: Annotated[tuple[str, ...], Option(
         "Of a table: class number or name; of a regression its target, or several: A,B,….",
@@ -273,7 +273,7 @@ class ColumnOptions:
 
 @dataclass(frozen=True)
 class DataOptions:
-    """Which examples, and how they are read."""
+    """The examples, and how they are read."""
 
     data: Annotated[str, Option(
         "A folder of pictures or texts, or of one folder a class; a table of paths, texts or numbers; .npz, .npy, "
@@ -322,7 +322,10 @@ class PreprocessingOptions:
         "In which the model takes colours.",
         choices=("rgb", "bgr"), job=True,
     )] = None
-    crop: Annotated[bool, Option("Cut pictures to the model's proportions; they are stretched else.", job=True)] = False
+    crop: Annotated[bool, Option(
+        "Crop pictures to the model's proportions instead of stretching them.",
+        job=True,
+    )] = False
     preprocessed: Annotated[bool, Option(
         "The images are already preprocessed that way; to show them, it is undone.",
         job=True,
@@ -331,7 +334,7 @@ class PreprocessingOptions:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Which run is made, and what it holds."""
+    """The run that is made, and what it holds."""
 
     out: Annotated[str, Option("The run's folder or fsspec address.", "RUN")] = ""
     about: Annotated[tuple[tuple[str, str], ...], Option(

@@ -70,7 +70,7 @@ assert label_of("deterministic_max_logit") == "Max logit, dropout off"
 """,
     "A kind of examples": """
 import numpy as np, pandas as pd, mcviz
-from mcviz.app.kinds import kind_of
+from mcviz.app.kinds import kind_renderer
 from mcviz.sampling.adapters import load_stored
 
 rows = pd.DataFrame(np.eye(7), columns=[str(hour) for hour in range(7)])
@@ -79,7 +79,7 @@ kinds = [mcviz.write_run("runs/" + name, probs, data=data).manifest.examples.kin
          for name, data in (("series", rows), ("rows", rows[rows.columns[::-1]]))]
 assert kinds == ["series", "row"]
 run = mcviz.open_run("runs/series")
-assert type(kind_of(run)).__name__ == "Series"
+assert type(kind_renderer(run)).__name__ == "SeriesRenderer"
 assert (load_stored(run) == np.eye(7)).all()
 mcviz.verify_run("runs/series")
 """,

@@ -22,7 +22,7 @@ DIGITS = 18  # of the largest whole number that is read from an address
 
 @dataclass(frozen=True)
 class Offered:
-    """What a run has that an address can name.
+    """The parts of a run that an address can name.
 
     Attributes:
         examples: how many, N.

@@ -22,7 +22,7 @@ from mcviz.app.needs import available
 from mcviz.app.resources import open_cached_run, run_numbers, run_paths, run_scores
 from mcviz.app.selection import filter_mask, select
 from mcviz.app.state import PageState, choose_name, quote
-from mcviz.app.tasks import task_of
+from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import load_example
 from mcviz.app.views.gallery import render_gallery
 from mcviz.app.views.scatter import COLOURINGS, render_scatter_chart
@@ -32,7 +32,7 @@ from mcviz.measures.quality import VERDICTS
 from mcviz.runs import Run
 
 MOST_CHANGED = 5  # examples that changed, of each kind: a row
-WIDTH = 220  # pixels of an example
+COMPARED_WIDTH = 220  # pixels, of an example in both runs
 
 
 def load_other(run: Run, state: PageState) -> Run:
@@ -83,14 +83,14 @@ def render_verdict(run: Run, other: Run, score: str) -> None:
     ]
     with st.container(key="figures"):
         st.table(pd.DataFrame(rows).map(as_markdown).set_index("measure"))
-    exchanged = "each example's predictions are swapped" if found.paired else "examples are moved"
+    exchanged = "each example's predictions were swapped" if found.paired else "examples were moved"
     st.caption(
-        f"The difference is {as_markdown(other.name)} less {as_markdown(run.name)}, with {100 * found.confidence:.6g}% "
-        f"intervals. One without 0 is more than noise: so large a difference is rare when {exchanged} between the runs "
-        f"at random. Where examples are ranked, it is by {run_scores(run)[score].inline_label}."
+        f"The difference is {as_markdown(other.name)} − {as_markdown(run.name)}, with {100 * found.confidence:.6g}% "
+        f"intervals. An interval without 0 is more than noise: if {exchanged} between the runs at random, so large a "
+        f"difference would be rare. Examples are ranked by {run_scores(run)[score].inline_label}."
     )
     if found.terms:
-        task_of(run).render_comparison({run.name: found.terms[0], other.name: found.terms[1]})
+        task_renderer(run).render_comparison({run.name: found.terms[0], other.name: found.terms[1]})
 
 
 def render_changes(run: ComparedRun, state: PageState, score: str) -> None:
@@ -114,7 +114,7 @@ def render_changes(run: ComparedRun, state: PageState, score: str) -> None:
                 icon=":material/arrow_forward:",
                 query_params=state.link(filters=filters.without("lasso", "area", "selected")),
             )
-    st.caption("Those first whose predictions changed the most. Click one to see it in both runs below.")
+    st.caption("The largest changes first. Click one to see it in both runs below.")
 
 
 def render_example_in_both(run: ComparedRun, state: PageState, score: str) -> None:
@@ -125,7 +125,7 @@ def render_example_in_both(run: ComparedRun, state: PageState, score: str) -> No
     left, right = st.columns([1, 3], gap="large")
     with left:
         st.number_input("Example", 0, len(run) - 1, width=140, **bind("example", example))
-        render_example(run, example, WIDTH)
+        render_example(run, example, COMPARED_WIDTH)
         st.caption(
             f"From {as_markdown(run.name)} to {as_markdown(run.other.name)}: {found.kinds[found.kind[example]]}."
         )
@@ -133,7 +133,7 @@ def render_example_in_both(run: ComparedRun, state: PageState, score: str) -> No
             open_page(EXAMPLE, state, example=example)
     with right:
         shown = load_example(run, state, example)
-        task_of(run).render_example_of_both(shown, run.other)
+        task_renderer(run).render_example_of_both(shown, run.other)
 
 
 def render_doubt(run: ComparedRun, state: PageState, score: str) -> None:

@@ -10,12 +10,12 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from mcviz.app.columns import details, format_facts
-from mcviz.app.kinds import kind_of
+from mcviz.app.kinds import kind_renderer
 from mcviz.app.needs import Need, has
 from mcviz.app.resources import class_names, run_numbers, run_scores
 from mcviz.app.selection import Selection
 from mcviz.app.state import ORDERS
-from mcviz.app.tasks import task_of
+from mcviz.app.tasks import task_renderer
 from mcviz.app.wording import counted, extremes
 from mcviz.figures import CRISP_BELOW, contact_sheet, png, sheet_url, thumbnails
 from mcviz.runs import Run
@@ -24,11 +24,11 @@ from mcviz.text import one_line
 SHEET_EXAMPLES = 1_000
 SHEET_TILE = 256  # pixels that a larger image is scaled down to
 REPORT_EXAMPLES = 96
-COLUMNS = 12
+REPORT_COLUMNS = 12
 CHART_HEIGHT = 440  # pixels, at which the squares of ten classes do not touch
 MOST_FACTS = 8  # columns of the user's own that a tile lists; the CSV has all
-TALLEST = 160  # pixels, of a tile's picture
-TILE = 112  # pixels that a larger image is scaled down to, about as wide as it is shown
+REPORT_TILE_HEIGHT = 160  # pixels, at most
+REPORT_TILE = 112  # pixels that a larger image is scaled down to, about as wide as it is shown
 # Charts are drawn one by one while the page is read: `auto-fit` would give the first of them the width of all columns.
 STYLE = """
 html { scrollbar-gutter: stable; }
@@ -57,13 +57,13 @@ def csv(selection: Selection) -> bytes:
     The names of the classes are in it as they are, so that what reads it finds them again. A spreadsheet may take one
     that begins with =, +, - or @ for a formula.
     """
-    return task_of(selection.run).export_table(selection).to_csv(index=False).encode()
+    return task_renderer(selection.run).export_table(selection).to_csv(index=False).encode()
 
 
 def parquet(selection: Selection) -> bytes:
     """Write all scores of the selected examples as Parquet, in the order of the ranking."""
     file = io.BytesIO()
-    task_of(selection.run).export_table(selection).to_parquet(file, index=False)
+    task_renderer(selection.run).export_table(selection).to_parquet(file, index=False)
     return file.getvalue()
 
 
@@ -118,7 +118,7 @@ def _describe_passes(run: Run) -> str:
 
 
 def _accuracies(run: Run) -> str:
-    rows = task_of(run).quality_rows(run)
+    rows = task_renderer(run).quality_rows(run)
     if not rows:
         return "<p>The examples have no labels, so it is not known how good the predictions are.</p>"
     cells = "".join(f"<tr><td>{name}</td><td><b>{html.escape(value)}</b></td></tr>" for name, value in rows.items())
@@ -126,7 +126,7 @@ def _accuracies(run: Run) -> str:
 
 
 def _charts(selection: Selection) -> list[go.Figure]:
-    return task_of(selection.run).summary_figures(selection) if len(selection.examples) else []
+    return task_renderer(selection.run).summary_figures(selection) if len(selection.examples) else []
 
 
 def _chart(figure: go.Figure) -> str:
@@ -140,27 +140,27 @@ def _tiles(selection: Selection) -> str:
     examples = selection.examples[:REPORT_EXAMPLES]
     if len(examples) == 0:
         return "<p>No example passes all filters.</p>"
-    run, rows, style, crisp = selection.run, -(-len(examples) // COLUMNS), "", ""
+    run, rows, style, crisp = selection.run, -(-len(examples) // REPORT_COLUMNS), "", ""
     if has(run, "images"):
         shown = run.pictures[examples]
         height, width = shown.shape[1:3]
         crisp = "crisp" if max(height, width) < CRISP_BELOW else ""
         # One picture for all tiles; each shows its own part of it.
-        source = sheet_url(shown, COLUMNS, TILE)
+        source = sheet_url(shown, REPORT_COLUMNS, REPORT_TILE)
         style = (
             f"<style>.tile div {{ aspect-ratio: {width / height}; background-image: url({source}); "
-            f"background-size: {100 * COLUMNS}% {100 * rows}%; "
-            f"max-width: {TALLEST * width / height:.0f}px; }}</style>"
+            f"background-size: {100 * REPORT_COLUMNS}% {100 * rows}%; "
+            f"max-width: {REPORT_TILE_HEIGHT * width / height:.0f}px; }}</style>"
         )
     own, score = details(run)[:MOST_FACTS], run_scores(run)[selection.score]
-    each = () if style else kind_of(run).tiles(run, examples).each
+    each = () if style else kind_renderer(run).tiles(run, examples).each
     each, tiles = each or ({},) * len(examples), []
     for index, (example, row, more) in enumerate(
         zip(examples, selection.table.iloc[: len(examples)].to_dict("records"), each, strict=True)
     ):
-        across = 100 * (index % COLUMNS) / (COLUMNS - 1)
-        down = 100 * (index // COLUMNS) / max(rows - 1, 1)
-        text = task_of(run).tile_text(run, row)
+        across = 100 * (index % REPORT_COLUMNS) / (REPORT_COLUMNS - 1)
+        down = 100 * (index // REPORT_COLUMNS) / max(rows - 1, 1)
+        text = task_renderer(run).tile_text(run, row)
         predicted = f"{'✗ ' if text.wrong else ''}predicted {text.prediction}"
         words = [f"label {text.label}", predicted] if text.label else [predicted]
         lines = "".join(f"<span>{html.escape(word)}</span>" for word in words)

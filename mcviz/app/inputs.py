@@ -37,7 +37,7 @@ def as_batch(content: Any) -> np.ndarray:
 
 @dataclass(frozen=True)
 class SweepInputs:
-    """What can be swept over.
+    """Inputs of a sweep.
 
     Attributes:
         kind: what the inputs are called, such as "noise images".

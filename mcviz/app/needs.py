@@ -42,7 +42,7 @@ class Needing(Protocol):
 
     @property
     def needs(self) -> Collection[Need]:
-        """What the run has to have."""
+        """The parts that the run must have."""
 
 
 def has(run: Run, need: Need) -> bool:

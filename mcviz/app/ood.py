@@ -9,7 +9,7 @@ import streamlit as st
 
 from mcviz.app.components.charts import chart
 from mcviz.app.failures import refusal
-from mcviz.app.kinds import kind_of
+from mcviz.app.kinds import kind_renderer
 from mcviz.app.navigation import OUT_OF_DISTRIBUTION
 from mcviz.app.needs import RunPart, check_needs
 from mcviz.app.places import finished_runs, offered_data
@@ -159,7 +159,7 @@ def _unsaved() -> dict[str, OODScores]:
 def _render_dots(run: Run, found: OODScores) -> None:
     sets, chart_labels = found.hardest_first(), found.chart_labels()
     values = {label: np.array([_ends(each, name) for each in sets]) for name, label in chart_labels.items()}
-    thumbnail = kind_of(run).thumbnail
+    thumbnail = kind_renderer(run).thumbnail
     figure = auroc_of_sets([each.label for each in sets], values, [thumbnail(each.shown[0]) for each in sets])
     spoken = "; ".join(f"{each.label} {each.figures[VERDICT][0].auroc:.3f}" for each in sets)
 
@@ -243,13 +243,14 @@ def _render_details(run: Run, found: OODScores, state: PageState) -> None:
 
 
 def _render_surest(run: Run, each: OODSet) -> None:
-    classes, kind = class_names(run), kind_of(run)
-    shown = list(zip(each.shown, each.shown_numbers, each.predictions, strict=True))[1 : 4 if kind.fits_column else 2]
+    classes, renderer = class_names(run), kind_renderer(run)
+    most, columns = (3, 3) if renderer.fits_column else (1, 2)
+    shown = list(zip(each.shown, each.shown_numbers, each.predictions, strict=True))[1 : most + 1]
     if shown:
         st.markdown("**Not stopped: those that the model is surest of**")
-    for column, (content, example, prediction) in zip(st.columns(3 if kind.fits_column else 2), shown, strict=False):
+    for column, (content, example, prediction) in zip(st.columns(columns), shown, strict=False):
         with column:
-            kind.render_small(run, content, f"{each.label}, number {example}, predicted as {classes[prediction]}")
+            renderer.render_small(run, content, f"{each.label}, number {example}, predicted as {classes[prediction]}")
             probability = percent(float(each.confidence[example]))
             st.caption(f"predicted: {as_markdown(classes[prediction])}, {probability}")
 

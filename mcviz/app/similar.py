@@ -3,7 +3,7 @@
 import numpy as np
 
 from mcviz.app.caching import cached_for_run, numbers_key
-from mcviz.app.kinds import kind_of
+from mcviz.app.kinds import kind_renderer
 from mcviz.app.resources import progress_bar
 from mcviz.measures.similarity import principal_components
 from mcviz.runs import Derived, Run, load_derived, save_derived
@@ -13,7 +13,7 @@ SIMILARITY = Derived("similarity", 1, {"components": "float32"})
 
 def similarity_basis(run: Run) -> str:
     """Return what examples are compared by: features of the run, or else the examples themselves."""
-    return kind_of(run).similarity_basis if run.manifest.features is None else "features"
+    return kind_renderer(run).similarity_basis if run.manifest.features is None else "features"
 
 
 @cached_for_run(numbers_key, max_entries=4, show_spinner="Comparing the examples …")
@@ -23,7 +23,7 @@ def components(run: Run) -> np.ndarray:
     if stored is None or stored["components"].ndim != 2 or len(stored["components"]) != len(run):
         with progress_bar("examples compared") as progress:
             if run.features is None:
-                found = kind_of(run).components(run, progress)
+                found = kind_renderer(run).components(run, progress)
             else:
                 found = principal_components(run.features, progress=progress)
         stored = {"components": found}

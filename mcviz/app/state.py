@@ -92,7 +92,7 @@ class _RowValues(LenientText[tuple[tuple[int, float], ...]]):
 
 @dataclass(frozen=True)
 class PageState:
-    """What a page shows, parsed once a rerun and passed down.
+    """The state of a page, parsed once a rerun and passed down.
 
     A field of the address is declared once, with its default and how its text is read and written. Names of what is
     offered only by some runs (`view`, `layout`, …) are kept as they are: `choose_name` says which holds.

@@ -15,7 +15,7 @@ from mcviz.text import one_line
 MASKS = {
     "per_pass": "`per_pass`: all examples of a pass share one draw of dropout masks, so a pass is one network.",
     "per_example": "`per_example`: every example of a pass has its own draw of dropout masks, so a pass is not one "
-    "network, and single passes differ less in how good they are than ensemble members would.",
+    "network. Single passes then differ less in quality than members of an ensemble would.",
 }
 MOST_LISTED = 4  # numbers of a mean
 MOST_VOTED = 3  # classes of the votes that are named; the rest is counted
@@ -72,14 +72,14 @@ def information(manifest: Manifest, stretched: bool) -> str:
 
 
 def _steps(done: Preprocessing) -> list[str]:
-    """What is done before the model, in words, a step each; mean and std of many columns are not listed."""
+    """List the preprocessing in words, a step each; mean and std of many columns are left out."""
     if max(len(done.mean), len(done.std)) <= MOST_LISTED:
         return done.steps
     return [*replace(done, mean=(), std=()).steps, "scaled column by column"]
 
 
 def ways_to_predict(manifest: Manifest) -> tuple[str, str, str]:
-    """What the deterministic model, one pass and the ensemble are called."""
+    """The names of the deterministic model, one pass and the ensemble."""
     if manifest.origin.kind == "imported":
         return "Deterministic", "One pass, on average", "Ensemble"
     return "Deterministic", "One MC pass, on average", "MC ensemble"
@@ -102,7 +102,7 @@ def leaving(choice: str, examples: int) -> str:
 
 
 def extremes(score: Score) -> tuple[str, str]:
-    """What the examples at the two ends of a ranking are: those that come first, and those that come last."""
+    """The words for the first examples of a ranking, and for the last ones."""
     if score.needs_labels:
         return "worst fitting the label", "best fitting the label"
     return "most uncertain", "most confident"
@@ -143,7 +143,7 @@ def votes(summary: PassSummary, class_names: Sequence[str]) -> str:
 
 
 def predicted(summary: PassSummary, class_names: Sequence[str]) -> str:
-    """What the ensemble predicts of an example, and how confident it is: one sentence, in Markdown."""
+    """Say what the ensemble predicts for an example, and how confident it is, in a sentence in Markdown."""
     probability, names = summary.mean[summary.prediction], all_as_markdown(class_names)
     return (
         f"The ensemble predicts **{names[summary.prediction]}** with {percent(probability)} and is "
@@ -212,7 +212,7 @@ def reasons(
 
 
 def _between(summary: PassSummary, class_names: Sequence[str]) -> str:
-    """Which classes the ensemble is torn between, or how far one is ahead, in a sentence in Markdown."""
+    """Name the classes that the ensemble is torn between, or say how far one is ahead, in a sentence in Markdown."""
     order = np.argsort(-summary.mean, kind="stable")
     first, second = (as_markdown(class_names[c]) for c in order[:2])
     lead = _points(float(summary.mean[order[0]] - summary.mean[order[1]]))

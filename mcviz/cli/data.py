@@ -1,4 +1,4 @@
-"""What commands read: examples, labels, and how a model takes them; and what they print of these and of a run."""
+"""Read the examples, labels and preprocessing of commands; print what is known of these and of a run."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -62,7 +62,7 @@ def read_labels(path: str, options: DataOptions, task: str = "classification") -
 
 
 def add_scaler(chosen: "Preprocessing | None", options: DataOptions, examples: "DataSet") -> "Preprocessing | None":
-    """What the options say of preprocessing, with the mean and std of --scaler where it is given.
+    """Return the preprocessing of the options, with the mean and std of --scaler where it is given.
 
     Raises:
         InvalidInputError: the file cannot be used, the examples are no rows, or --mean or --std are given as well.
@@ -83,7 +83,7 @@ def add_scaler(chosen: "Preprocessing | None", options: DataOptions, examples: "
 
 
 def choose_preprocessing(options: PreprocessingOptions) -> "Preprocessing | None":
-    """What the options say, or None where they say nothing of the scale, which is found out from the model then."""
+    """Return the preprocessing of the options; None where they leave the scale to be found out from the model."""
     from msgspec.structs import replace
 
     from mcviz.runs import PRESETS, Preprocessing

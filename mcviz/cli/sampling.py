@@ -146,7 +146,7 @@ def _load_model_and_data(options: CheckOptions, stopped: str) -> "tuple[Sampler,
 def _find_preprocessing(
     options: PreprocessingOptions, sampler: "Sampler", examples: "DataSet"
 ) -> "Preprocessing | None":
-    """What is found out from the model, with the order of colours and the crop that the options say; None without."""
+    """Find the preprocessing for the crop and the order of colours of the options; return None without these."""
     if examples.images is None or not (options.crop or options.channel_order):
         return None
     from msgspec.structs import replace

@@ -188,10 +188,10 @@ def _convergence_lines(found: "Convergence", run: "Run", score: str) -> list[str
     for size, accuracy, nll, ece, shared in columns:
         top = f"{100 * shared:.0f}%" if size > 1 else ""
         lines.append(f"{size:<8,}{100 * accuracy:>10.2f}%{nll:>10.4f}{100 * ece:>8.2f}%{top:>17}")
-    top = f"Shared is what two halves of the passes have in common of the most uncertain 100 by {score}."
+    top = f"Top 100 shared: the part of the 100 most uncertain by {score} that two halves of the passes agree on."
     if found.enough == run.passes:
         return [*lines, f"The figures still move up to the last pass. {top}"]
-    return [*lines, f"From {found.enough:,} passes on more passes change nothing that matters. {top}"]
+    return [*lines, f"From {found.enough:,} passes on, more passes change nothing that matters. {top}"]
 
 
 def _set_lines(found: "SetFigures") -> list[str]:

@@ -1,4 +1,4 @@
-"""What a person draws, as an image: strokes made into pixels, and a digit put in its place as MNIST's are."""
+"""Drawings as images: strokes made into pixels, and a digit put in its place as MNIST's are."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What people hold in Python, as a data set."""
+"""Data sets from arrays, tables and lists in Python."""
 
 import os
 from collections.abc import Sequence

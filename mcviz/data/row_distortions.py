@@ -76,7 +76,7 @@ def add_noise(rows: RowArray, others: RowArray, share: float, seed: int = 0) -> 
 
 @dataclass(frozen=True)
 class Usual:
-    """What is usual in each column.
+    """The usual values of each column.
 
     Attributes:
         median: (D,) float64.
@@ -103,7 +103,7 @@ class Usual:
 
 
 def usual(rows: RowArray) -> Usual:
-    """What is usual in each column of rows (N, D)."""
+    """Return the usual values of each column of rows (N, D)."""
     rows = rows.astype(np.float64)
     median = np.median(rows, axis=0)
     spread = MAD_TO_STD * np.median(np.abs(rows - median), axis=0)

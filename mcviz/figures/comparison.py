@@ -21,7 +21,7 @@ from mcviz.measures import PassSummary, significant
 
 MOST_COMPARED_CLASSES = 4  # for which there is room beside each other
 RUN_BINS = 25
-ROW = 180  # pixels
+ROW_HEIGHT = 180  # pixels
 
 
 def classes_to_compare(one: np.ndarray, other: np.ndarray, label: int | None = None) -> list[int]:
@@ -148,4 +148,4 @@ def _mean_line(value: float, top: float, number: str) -> go.Scatter:
 
 def _frame_rows(figure: go.Figure, rows: int) -> go.Figure:
     figure.update_xaxes(showticklabels=True, row=rows)
-    return apply_layout(figure, rows * ROW + 60).update_layout(showlegend=False, bargap=0, margin={"r": 28})
+    return apply_layout(figure, rows * ROW_HEIGHT + 60).update_layout(showlegend=False, bargap=0, margin={"r": 28})

@@ -22,7 +22,7 @@ NARROWEST_MATRIX = 280  # pixels that all cells together have on a phone
 SMALLEST_CELL = 3  # pixels, a cell; with more than about a hundred classes cells cover each other
 EMPTY_CELLS = "rgba(128, 136, 148, 0.12)"  # of cells that hold nothing
 EDGE = "rgba(128, 136, 148, 0.35)"
-RIGHT = LABEL  # the colour of the diagonal, where prediction and label are the same
+DIAGONAL = LABEL  # the colour of the diagonal, where prediction and label are the same
 
 
 def confusion_matrix(
@@ -91,7 +91,7 @@ def _bars(
     dark_ink = np.full(len(numbers), True) if plain else cells.is_bright(brightness)
     mean = ", mean %{text}" if averaged else ""
     few = classes <= NAMED_CLASSES
-    fill: dict[str, Any] = {"color": RIGHT} if plain else {"color": colours, "coloraxis": "coloraxis"}
+    fill: dict[str, Any] = {"color": DIAGONAL} if plain else {"color": colours, "coloraxis": "coloraxis"}
     return go.Bar(
         x=columns,
         y=np.ones(len(numbers)),
@@ -120,7 +120,7 @@ def _bars(
 def _edge(classes: int, fill: dict[str, Any], *, outlined: bool) -> dict[str, Any]:
     """The line around each cell; of very many classes it makes the cell large enough to be seen."""
     if outlined:
-        return {"color": RIGHT, "width": 2 if classes <= NAMED_CLASSES else 1}
+        return {"color": DIAGONAL, "width": 2 if classes <= NAMED_CLASSES else 1}
     if classes <= NAMED_CLASSES:
         return {"color": EDGE, "width": 1}
     return {**fill, "width": max(0, SMALLEST_CELL - NARROWEST_MATRIX / classes)}

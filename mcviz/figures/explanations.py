@@ -14,7 +14,7 @@ BAR_THICKNESS = 22  # pixels
 AROUND_BARS = 56  # pixels, above and below the bars
 TEXT_ROOM = 0.6  # of the bars' range, at their ends for the values that do not fit in
 LONGEST_COLUMN_NAME = 24  # characters of a column's name beside its bar; on hover it is whole
-SIDE = 340  # pixels, of the longer side of a map
+MAP_SIDE = 340  # pixels, of the longer side of a map
 SIGNED_COLOURS = [
     [0, "rgba(213, 94, 0, 0.9)"], [0.5, "rgba(160, 160, 160, 0.0)"], [1, "rgba(0, 114, 178, 0.9)"],
 ]  # fmt: skip
@@ -54,12 +54,12 @@ def map_over_picture(image: np.ndarray, cells: np.ndarray, step: int, unit: str,
         )
     )
     figure.add_layout_image(
-        source=picture_url(grey, SIDE), xref="x", yref="y", x=-0.5, y=-0.5, sizex=width, sizey=height,
+        source=picture_url(grey, MAP_SIDE), xref="x", yref="y", x=-0.5, y=-0.5, sizex=width, sizey=height,
         sizing="stretch", layer="below",
     )  # fmt: skip
     figure.update_xaxes(visible=False, range=[-0.5, width - 0.5], fixedrange=True, constrain="domain")
     figure.update_yaxes(visible=False, range=[height - 0.5, -0.5], fixedrange=True, scaleanchor="x", constrain="domain")
-    return apply_layout(figure, SIDE).update_layout(margin_t=8, plot_bgcolor="rgba(0,0,0,0)")
+    return apply_layout(figure, MAP_SIDE).update_layout(margin_t=8, plot_bgcolor="rgba(0,0,0,0)")
 
 
 def effect_bars(names: Sequence[str], mean: np.ndarray, std: np.ndarray, unit: str) -> go.Figure:

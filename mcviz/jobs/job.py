@@ -1,4 +1,4 @@
-"""What is known of a job: what it is to do, which its server writes, and how far it is, which its process writes."""
+"""The files of a job: the job as requested, which its server writes, and its progress, which its process writes."""
 
 import re
 from pathlib import Path
@@ -30,7 +30,7 @@ class FilePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Job(FilePart, frozen=True, kw_only=True):
-    """What a job is to do.
+    """A job as requested.
 
     Attributes:
         id: the name of its folder; the earlier ones come first.
@@ -186,7 +186,7 @@ def write(folder: Folder, name: str, content: Job | JobProgress) -> None:
 
 
 def read_job(folder: Folder) -> Job | None:
-    """What a job is to do, or None where there is none.
+    """Read a job; return None where there is none.
 
     Raises:
         InvalidInputError: the file is not what was written, or asks for what no job does.

@@ -106,7 +106,7 @@ class Jobs:
         return found
 
     def damaged(self) -> list[str]:
-        """What is wrong with each job that cannot be used, a sentence each. Such a job is left alone."""
+        """Describe each job that cannot be used in a sentence. Such a job is left alone."""
         found = []
         for name in self._names():
             try:
@@ -246,7 +246,7 @@ class Jobs:
         return self.folder / job.id / OWN_RUN if job.kind == "again" else self.cache / job.run
 
     def wanted(self, name: str) -> JobRequest:
-        """What a job should be doing: what its process asks now and then. To stop, where the job is gone."""
+        """Return the request to a job, which its process reads now and then: "stop" where the job is gone."""
         job = read_job(folder_at(self.folder / name))
         return "stop" if job is None else job.wanted
 

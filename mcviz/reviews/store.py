@@ -195,7 +195,7 @@ class Reviews:
         count = self._examples[1]
         wrong = next((row for row in rows if not 0 <= row.example < count or row.time.tzinfo is None), None)
         if wrong is not None:
-            raise self._damage_error(f"line {wrong.number} is of no example and time that there can be")
+            raise self._damage_error(f"line {wrong.number} has an impossible example or time")
         return rows
 
     @contextmanager

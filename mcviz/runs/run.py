@@ -88,7 +88,7 @@ class Run:
 
     @property
     def value_scale(self) -> ValueScale:
-        """Which values of the images stand for black and white.
+        """The values of the images that stand for black and white.
 
         Raises:
             McvizError: the examples are no images.
@@ -363,7 +363,7 @@ class Run:
 
     @property
     def kind(self) -> Kind:
-        """What its examples are."""
+        """The kind of its examples."""
         return kind_of(self.manifest)
 
     @cached_property

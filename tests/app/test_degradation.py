@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz.app.kinds import SHOWN_AS, kind_of
+from mcviz.app.kinds import KIND_RENDERERS, kind_renderer
 from mcviz.app.trust import degradation
 from mcviz.app.trust.degradation import STEPS, step_amounts
 from mcviz.data import DataSet
@@ -21,7 +21,7 @@ from tests.cases import one_in
 from tests.sampling.ood_runs import row_run, text_run
 
 IMAGES, PASSES = 40, 6
-SHOWN = {kind.name: shown for kind, shown in SHOWN_AS.items()}
+SHOWN = {kind.name: shown for kind, shown in KIND_RENDERERS.items()}
 OFFERED = {name: shown.distorter.stepwise_distortions for name, shown in SHOWN.items() if shown.distorter}
 
 
@@ -186,7 +186,7 @@ def test_what_ends_at_another_label_is_not_offered() -> None:
 
 def test_examples_that_nobody_can_distort_are_said_to_be(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = mcviz.open_run(cache / "kept")
-    monkeypatch.setattr(kind_of(run), "distorter", None)
+    monkeypatch.setattr(kind_renderer(run), "distorter", None)
     app = opened("kept")
     assert "No distortion of images is known here." in words(app)
     assert not [each for each in app.button if each.label == "Distort the images"]

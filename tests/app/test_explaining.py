@@ -98,7 +98,7 @@ def test_a_row_has_a_bar_a_column(live: Path, monkeypatch: pytest.MonkeyPatch, n
 @pytest.mark.parametrize("name", one_in(3, ["few", RUN, "measured"]))
 def test_neighbours_of_any_kind_are_found(live: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv("MCVIZ_CACHE", str(live))
-    assert "most alike to the model" in words(opened("example", run=name, example="3", closer_look="neighbours"))
+    assert "the model sees as most alike" in words(opened("example", run=name, example="3", closer_look="neighbours"))
 
 
 @pytest.mark.exhaustive

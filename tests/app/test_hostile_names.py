@@ -17,7 +17,7 @@ from mcviz import figures
 from mcviz.app import exports
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState
-from mcviz.app.tasks import task_of
+from mcviz.app.tasks import task_renderer
 from mcviz.app.views import VIEWS
 from mcviz.app.wording import as_markdown
 from mcviz.cli import main
@@ -266,7 +266,7 @@ def test_the_report_shows_names_as_text(cache: Path) -> None:
 def test_the_table_of_scores_gives_the_names_back(cache: Path) -> None:
     run = mcviz.open_run(cache / HOSTILE_RUN)
     selection = Selection(run, PageState(), np.arange(len(run)))
-    read = task_of(run).export_table(selection)
+    read = task_renderer(run).export_table(selection)
     assert read["label_name"].tolist() == [run.class_names[label] for label in run.labels]
 
 

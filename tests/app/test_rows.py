@@ -14,7 +14,7 @@ from scipy.stats import median_abs_deviation, percentileofscore
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz.app.kinds.row import Row
+from mcviz.app.kinds.row import RowRenderer
 from mcviz.app.probe import predictions
 from mcviz.app.probe.rows import SLIDERS, slider_range
 from mcviz.app.wording import information
@@ -129,9 +129,9 @@ def test_rows_are_alike_by_their_standardised_columns(rows_cache: Path) -> None:
 def test_one_value_far_away_does_not_hide_what_else_is_alike(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     rows, passes = rng.normal(size=(50, 3)).astype(np.float32), rng.dirichlet(np.ones(3), (4, 50))
-    before = Row().components(mcviz.write_run(tmp_path / "before", passes, data=rows), lambda *_: None)
+    before = RowRenderer().components(mcviz.write_run(tmp_path / "before", passes, data=rows), lambda *_: None)
     rows[0, 0] = 1e37
-    after = Row().components(mcviz.write_run(tmp_path / "after", passes, data=rows), lambda *_: None)
+    after = RowRenderer().components(mcviz.write_run(tmp_path / "after", passes, data=rows), lambda *_: None)
     assert np.isfinite(after).all()
     between = [np.linalg.norm(each[1] - each[2:], axis=1) for each in (before, after)]
     assert np.corrcoef(*between)[0, 1] > 0.98
@@ -183,7 +183,7 @@ def test_a_value_that_is_set_back_is_unchanged_and_another_example_has_its_own(r
 
 
 def test_another_value_than_the_only_one_of_a_constant_column_is_said_beside_the_chart() -> None:
-    constant = "all examples of this run have alike"
+    constant = "all examples of this run have the same value"
     assert constant in words(opened("probe", "few", input="row", values="0:9"))
     assert constant not in words(opened("probe", "few", input="row", values="3:29"))
 

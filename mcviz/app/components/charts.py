@@ -16,6 +16,8 @@ from mcviz.figures import class_probabilities, enlarge_letters, picture_url, sel
 from mcviz.measures import PassSummary, percent
 
 PICTURE_WIDTH = 280
+MOST_TABLE_ROWS = 12  # above which a table scrolls
+TABLE_HEIGHT = 460  # pixels, of one that scrolls
 _FOR_AN_AUDIENCE = ContextVar("for_an_audience", default=False)
 
 
@@ -43,6 +45,11 @@ def headed_chart(heading: str, figure: go.Figure, key: str, spoken: str) -> None
     st.header(heading, anchor=False)
     st.caption(spoken)
     chart(figure, key, spoken)
+
+
+def table_height(rows: int) -> int | Literal["content"]:
+    """Return how high a table is with so many rows."""
+    return "content" if rows <= MOST_TABLE_ROWS else TABLE_HEIGHT
 
 
 def picture(image: np.ndarray, spoken: str, width: int = PICTURE_WIDTH) -> None:

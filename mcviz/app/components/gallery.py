@@ -7,11 +7,11 @@ import streamlit as st
 
 from mcviz.app.columns import details, format_facts, format_value
 from mcviz.app.components.assets import load_assets
-from mcviz.app.kinds import kind_of
+from mcviz.app.kinds import kind_renderer
 from mcviz.app.navigation import EXAMPLE, Page, open_page
 from mcviz.app.resources import run_scores, table
 from mcviz.app.state import PageState
-from mcviz.app.tasks import task_of
+from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import TileText
 from mcviz.app.wording import abbreviated
 from mcviz.measures import Score
@@ -61,12 +61,12 @@ def tiles(
 def tile_data(run: Run, state: PageState, examples: np.ndarray, first_rank: int | None, score: str) -> dict[str, Any]:
     """Return the data from which the browser draws examples as tiles; see `tiles`."""
     rows, score_shown, own = table(run).iloc[examples].to_dict("records"), run_scores(run)[score], details(run)
-    found = kind_of(run).tiles(run, examples)
+    found, tile_text = kind_renderer(run).tiles(run, examples), task_renderer(run).tile_text
     each = found.each or ({},) * len(rows)
     return {
         **found.sheet,
         "tiles": [
-            _tile(int(example), first_rank and first_rank + index, row, task_of(run).tile_text(run, row), score_shown)
+            _tile(int(example), first_rank and first_rank + index, row, tile_text(run, row), score_shown)
             | {
                 "current": int(example) == state.example,
                 "marks": {name: int(example) in marked for name, marked in marks(state).items()},

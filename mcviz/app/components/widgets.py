@@ -15,7 +15,7 @@ VERSIONS = "widgets-shown"
 
 @dataclass(frozen=True)
 class WidgetVersion:
-    """What a widget shows.
+    """A version of a widget.
 
     Attributes:
         number: of its key, which goes up whenever the state changes from elsewhere.

@@ -1,4 +1,4 @@
-"""What a filter is: which examples it keeps, its chips, its text in an address, and its control."""
+"""The base of filters: the examples that one keeps, its chips, its text in an address, and its control."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ Chip = tuple[str, Callable[[T], T | None]]  # its words, and what takes its part
 
 @dataclass(frozen=True)
 class Names:
-    """What chips and controls call things by.
+    """The names that chips and controls show.
 
     Attributes:
         classes: C names.
@@ -50,7 +50,7 @@ class Bind(Protocol[T]):
 
 @dataclass(frozen=True)
 class FilterControl(Generic[T]):
-    """What the control of a filter is rendered with.
+    """The data and the binding of a filter's control.
 
     Attributes:
         run: whose examples are filtered.

@@ -1,22 +1,22 @@
-"""The kinds of examples that pages can show."""
+"""How pages show the kinds of examples: a renderer for each."""
 
 from mcviz import kinds
-from mcviz.app.kinds.base import Kind
-from mcviz.app.kinds.image import Image
-from mcviz.app.kinds.none import Nothing
-from mcviz.app.kinds.row import Row
-from mcviz.app.kinds.text import Text
+from mcviz.app.kinds.base import KindRenderer
+from mcviz.app.kinds.image import ImageRenderer
+from mcviz.app.kinds.none import NothingRenderer
+from mcviz.app.kinds.row import RowRenderer
+from mcviz.app.kinds.text import TextRenderer
 from mcviz.runs import Run
 
 # The first is taken that a kind is or derives from.
-SHOWN_AS: dict[type[kinds.Kind], Kind] = {
-    kinds.Image: Image(),
-    kinds.Text: Text(),
-    kinds.Row: Row(),
-    kinds.Nothing: Nothing(),
+KIND_RENDERERS: dict[type[kinds.Kind], KindRenderer] = {
+    kinds.Image: ImageRenderer(),
+    kinds.Text: TextRenderer(),
+    kinds.Row: RowRenderer(),
+    kinds.Nothing: NothingRenderer(),
 }
 
 
-def kind_of(run: Run) -> Kind:
-    """How the examples of a run are shown: as the kind that they are or derive from."""
-    return next(shown for kind, shown in SHOWN_AS.items() if isinstance(run.kind, kind))
+def kind_renderer(run: Run) -> KindRenderer:
+    """Return what renders the examples of a run: the renderer of the kind that they are or derive from."""
+    return next(renderer for kind, renderer in KIND_RENDERERS.items() if isinstance(run.kind, kind))

@@ -27,8 +27,8 @@ class Tiles:
     each: tuple[Mapping[str, Any], ...] = ()
 
 
-class Kind(ABC):
-    """A kind of examples on pages; a subclass says only where it differs from examples that cannot be shown.
+class KindRenderer(ABC):
+    """How pages show a kind of examples. A subclass says only where it differs from examples that cannot be shown.
 
     Attributes:
         similarity_basis: what examples are compared by where the run has no features, such as "pixels".

@@ -7,7 +7,7 @@ import streamlit as st
 
 from mcviz.app.components.charts import picture
 from mcviz.app.inputs import InputKind, ProbeInput
-from mcviz.app.kinds.base import Kind, Tiles
+from mcviz.app.kinds.base import KindRenderer, Tiles
 from mcviz.app.needs import has
 from mcviz.app.probe.images import (
     IMAGE_DISTORTER,
@@ -26,10 +26,10 @@ from mcviz.runs.contents import Progress
 SHEET_COLUMNS = 12
 TILE = 208  # pixels that a larger image is scaled down to: the smallest tile on a screen of twice the usual sharpness
 THUMBNAIL = 64  # pixels of one in a table
-SMALL = 140  # pixels of one among others
+SMALL_WIDTH = 140  # pixels of one among others
 
 
-class Image(Kind):
+class ImageRenderer(KindRenderer):
     """Images, as the model sees them."""
 
     similarity_basis = "pixels"
@@ -60,7 +60,7 @@ class Image(Kind):
         st.caption("As the model sees it.")
 
     def render_small(self, run: Run, content: np.ndarray, spoken: str) -> None:
-        picture(content, spoken, SMALL)
+        picture(content, spoken, SMALL_WIDTH)
 
     def components(self, run: Run, progress: Progress) -> np.ndarray:
         """Return the principal components of the pixels."""

@@ -4,13 +4,13 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from mcviz.app.kinds.base import Kind
+from mcviz.app.kinds.base import KindRenderer
 from mcviz.errors import McvizError
 from mcviz.runs import Run
 from mcviz.runs.contents import Progress
 
 
-class Nothing(Kind):
+class NothingRenderer(KindRenderer):
     """Examples that are not in the run."""
 
     similarity_basis = ""

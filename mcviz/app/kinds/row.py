@@ -9,7 +9,7 @@ import streamlit as st
 from mcviz.app.columns import row_names, row_values, usual_values
 from mcviz.app.components.charts import chart
 from mcviz.app.inputs import InputKind, ProbeInput
-from mcviz.app.kinds.base import Kind, Tiles
+from mcviz.app.kinds.base import KindRenderer, Tiles
 from mcviz.app.probe.distortion import Distorter
 from mcviz.app.probe.parts import Parts, row_parts
 from mcviz.app.probe.rows import choose_shuffled_row, edit_row, row_along, shuffled_row, shuffled_sweep
@@ -22,7 +22,7 @@ from mcviz.runs.contents import Progress
 FACTS = 4  # values on a tile
 FARTHEST = 10.0  # standard deviations; what lies farther is no less alike for that
 WIDER = 2  # times the width of a picture: names stand beside the bars
-HEIGHT = 220  # pixels, of the table of all values
+VALUES_HEIGHT = 220  # pixels, of the table of all values
 ROW_HEIGHT = 36
 LONGEST_NAME = 28  # characters, above which names would leave the table no room for values
 NAMES_WIDTH = 160
@@ -35,7 +35,7 @@ ROW_DISTORTER = Distorter(
 )
 
 
-class Row(Kind):
+class RowRenderer(KindRenderer):
     """Rows of numbers, whose most unusual values are shown first."""
 
     similarity_basis = "values"
@@ -64,12 +64,15 @@ class Row(Kind):
         chart(figure, f"unusual-{spoken}", f"{spoken}: bar chart of the most unusual values, those of {unusual}.")
         if np.isinf(z).any():
             different = ", ".join(all_as_markdown([names[column] for column in np.flatnonzero(np.isinf(z))[:FACTS]]))
-            st.caption(f"Without those that all examples of this run have alike, and this one has not: {different}.")
+            st.caption(
+                "Not shown: columns in which all examples of this run have the same value, and this one another: "
+                f"{different}."
+            )
         st.dataframe(
             _all_values(run, content),
             key=f"values-{spoken}",
             hide_index=True,
-            height="content" if (len(content) + 1) * ROW_HEIGHT < HEIGHT else HEIGHT,
+            height="content" if (len(content) + 1) * ROW_HEIGHT < VALUES_HEIGHT else VALUES_HEIGHT,
             column_config={
                 "column": st.column_config.TextColumn(
                     width=NAMES_WIDTH if max(map(len, names)) > LONGEST_NAME else None

@@ -7,7 +7,7 @@ import streamlit as st
 
 from mcviz.app.components.text_box import text_box
 from mcviz.app.inputs import InputKind, ProbeInput
-from mcviz.app.kinds.base import Kind, Tiles
+from mcviz.app.kinds.base import KindRenderer, Tiles
 from mcviz.app.probe.parts import Parts, text_parts
 from mcviz.app.probe.texts import (
     TEXT_DISTORTER,
@@ -26,7 +26,7 @@ ON_A_TILE = 400  # characters; what does not fit is cut by the browser
 IN_A_TABLE = 200
 
 
-class Text(Kind):
+class TextRenderer(KindRenderer):
     """Texts, as they were typed."""
 
     similarity_basis = "words"

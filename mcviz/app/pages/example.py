@@ -21,7 +21,7 @@ from mcviz.app.resources import ranking, run_scores
 from mcviz.app.selection import Selection, find_rank, select
 from mcviz.app.similar import components, similarity_basis
 from mcviz.app.state import CONFIDENT_FIRST, PINS, PageState, choose_name, go, latest_state, quote, toggle_example
-from mcviz.app.tasks import task_of
+from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import CloserLook, ExampleContext, load_example
 from mcviz.app.wording import all_as_markdown, as_markdown, extremes
 from mcviz.measures.similarity import most_similar
@@ -157,7 +157,7 @@ def render_similar(context: ExampleContext) -> None:
 def render_closer_look(context: ExampleContext) -> None:
     """Render a choice of closer looks that the run has everything for, and the chosen one."""
     similar = CloserLook("Similar examples", render_similar, needs={"examples or features"})
-    looks = {"similar": similar, **explanations_for(context.run), **task_of(context.run).closer_looks()}
+    looks = {"similar": similar, **explanations_for(context.run), **task_renderer(context.run).closer_looks()}
     names = available(looks, context.run)
     if not names:
         return
@@ -167,7 +167,7 @@ def render_closer_look(context: ExampleContext) -> None:
 
 
 run, state = begin(EXAMPLE)
-task = task_of(run)
+renderer = task_renderer(run)
 example = int(ranking(run, run.task.first_score)[0]) if state.example is None else state.example
 render_stepper(select(run, state), example)
 context = load_example(run, state, example)
@@ -177,9 +177,9 @@ with left:
     render_example(run, example)
     render_marks(state, example)
     render_columns(run, context.row)
-    task.render_summary(context)
+    renderer.render_summary(context)
     st.markdown("**Each score, and the example's rank by it**")
     render_scores(run, context.row, example)
 with right:
-    task.render_charts(context)
+    renderer.render_charts(context)
     render_closer_look(context)

@@ -7,7 +7,7 @@ from mcviz.app.navigation import OVERVIEW, UNCERTAIN, begin, link_to
 from mcviz.app.needs import check_needs, has
 from mcviz.app.resources import ranking, run_scores
 from mcviz.app.state import PageState
-from mcviz.app.tasks import task_of
+from mcviz.app.tasks import task_renderer
 from mcviz.app.wording import counted
 from mcviz.runs import Run
 
@@ -34,7 +34,7 @@ def render_most_uncertain(run: Run, state: PageState) -> None:
     score = run_scores(run)[run.task.first_score]
     end = "lowest" if score.uncertain_when == "low" else "highest"
     st.header("What it is most uncertain about", anchor=False)
-    marked = "✗ marks a wrong prediction." if has(run, "labels") and task_of(run).marks_mistakes else ""
+    marked = "✗ marks a wrong prediction." if has(run, "labels") and task_renderer(run).marks_mistakes else ""
     st.caption(f"The examples with the {end} {score.inline_label}. {marked} Click one to open it.")
     tiles(run, state, ranking(run, score.name)[:TILES], 1, score.name, key="most-uncertain")
     link_to(UNCERTAIN, "All examples, ranked", ":material/arrow_forward:")
@@ -59,4 +59,4 @@ st.markdown(
 )
 render_most_uncertain(run, state)
 if labelled:
-    task_of(run).render_overview(run)
+    task_renderer(run).render_overview(run)

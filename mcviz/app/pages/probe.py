@@ -7,7 +7,7 @@ import streamlit as st
 from mcviz.app.components.widgets import bind, choose_segment
 from mcviz.app.failures import show_failures
 from mcviz.app.inputs import InputKind, ProbeInput, as_batch
-from mcviz.app.kinds import kind_of
+from mcviz.app.kinds import kind_renderer
 from mcviz.app.navigation import PROBE, begin, load_state
 from mcviz.app.needs import available, check_needs
 from mcviz.app.probe.explanations import InputContext, explanations
@@ -16,7 +16,7 @@ from mcviz.app.probe.sweep import render_sweep
 from mcviz.app.probe.verdict import is_detector_ready, render_headline, render_reasons, render_score_comparison
 from mcviz.app.session import session_store
 from mcviz.app.state import PageState, choose_name, go
-from mcviz.app.tasks import task_of
+from mcviz.app.tasks import task_renderer
 from mcviz.app.wording import as_markdown
 from mcviz.errors import InvalidInputError
 from mcviz.runs import Run
@@ -38,7 +38,7 @@ def render_input(run: Run, state: PageState, kind: InputKind) -> None:
         with left, st.container(key="probe-input"):
             chosen = kind.choose(run, state)
             if chosen is not None and not kind.seen_in_its_controls:
-                kind_of(run).render_input(run, chosen.content, chosen.name)
+                kind_renderer(run).render_input(run, chosen.content, chosen.name)
     except InvalidInputError as error:
         right.error(as_markdown(str(error)), icon=":material/broken_image:")
         return
@@ -58,19 +58,19 @@ def render_predictions(run: Run, state: PageState, kind: InputKind, chosen: Prob
 
     While the verdict's detector is being fitted, all else does not wait.
     """
-    predicted, task = predict(run, as_batch(chosen.content))[:, 0], task_of(run)
+    predicted, renderer = predict(run, as_batch(chosen.content))[:, 0], task_renderer(run)
     headline = st.container()
-    st.markdown(f"{task.describe_prediction(run, predicted)} {chosen.note}")
+    st.markdown(f"{renderer.describe_prediction(run, predicted)} {chosen.note}")
     verdict = render_headline(headline, run, chosen.content, predicted) if is_detector_ready(run) else None
     reasons = st.container()  # filled last: the charts do not wait for it
     if kind.along:
         st.header("Along the whole slider", anchor=False)
         along = kind.along(run, state)
-        task.render_curves(run, along, predict(run, along.contents))
-    task.render_probe(run, predicted, chosen.label, "probe")
+        renderer.render_curves(run, along, predict(run, along.contents))
+    renderer.render_probe(run, predicted, chosen.label, "probe")
     left, right = st.columns(2, gap="large")
     with left:
-        task.render_prediction_table(run, predicted)
+        renderer.render_prediction_table(run, predicted)
         figures = st.container()
     with right:
         st.markdown("**Each score, against this run's examples**")
@@ -116,7 +116,7 @@ def stop_predicting() -> None:
 
 st.html(Path(__file__).parents[1] / "probe" / "probe.css")
 run, state = begin(PROBE, "What does the model make of other inputs?")
-inputs = kind_of(run).inputs
+inputs = kind_renderer(run).inputs
 if not inputs:
     st.info("The examples of this run are not in it, so nothing new can be made like them.", icon=":material/inbox:")
     st.stop()

@@ -11,23 +11,23 @@ from mcviz.app.components.example import render_example
 from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, begin, open_page
 from mcviz.app.resources import run_scores, table
 from mcviz.app.state import PINS, PageState, go
-from mcviz.app.tasks import task_of
+from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import load_example
 from mcviz.app.wording import as_markdown
 from mcviz.runs import Run
 
-WIDTH = 180  # pixels of an example
+PINNED_WIDTH = 180  # pixels, of an example
 
 
 def render_pinned(run: Run, state: PageState, example: int) -> None:
     """Render one pinned example, with buttons to open and to unpin it."""
-    render_example(run, example, WIDTH)
+    render_example(run, example, PINNED_WIDTH)
     with st.container(horizontal=True, gap="xsmall"):
         if st.button(f"Example {example}", key=f"open-{example}", icon=":material/open_in_new:"):
             open_page(EXAMPLE, state, example=example)
         rest = tuple(other for other in state.pinned if other != example)
         st.button("Unpin", key=f"unpin-{example}", icon=":material/keep_off:", on_click=go, kwargs={"pinned": rest})
-    task_of(run).render_pinned(load_example(run, state, example))
+    task_renderer(run).render_pinned(load_example(run, state, example))
 
 
 def render_differences(run: Run, pinned: tuple[int, ...]) -> None:

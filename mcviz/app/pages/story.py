@@ -9,13 +9,13 @@ import streamlit as st
 from mcviz.app.components.charts import for_an_audience
 from mcviz.app.components.keys import keys
 from mcviz.app.inputs import as_batch
-from mcviz.app.kinds import kind_of
+from mcviz.app.kinds import kind_renderer
 from mcviz.app.navigation import STORY, begin
 from mcviz.app.needs import has
 from mcviz.app.probe.predictions import import_ahead, predict
 from mcviz.app.probe.verdict import detector_for, less_usual_examples, render_reasons
 from mcviz.app.state import go
-from mcviz.app.tasks import task_of
+from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.story import Step, side_by_side
 from mcviz.measures.ood import OOD_P_VALUE
 from mcviz.runs import Run
@@ -23,10 +23,12 @@ from mcviz.runs import Run
 
 def noise_verdict(run: Run) -> Step:
     """Return the step on whether the OOD detector stops one input of noise, predicted live."""
-    kind = kind_of(run)
-    noise = kind.noise(run)
+    renderer = kind_renderer(run)
+    noise = renderer.noise(run)
     verdict = detector_for(run).verdict(noise.content, predict(run, as_batch(noise.content))[:, 0])
-    render = side_by_side(lambda: kind.render_input(run, noise.content, noise.name), lambda: render_reasons(verdict))
+    render = side_by_side(
+        lambda: renderer.render_input(run, noise.content, noise.name), lambda: render_reasons(verdict)
+    )
     usual = less_usual_examples(verdict.less_usual)
     if verdict.is_ood:
         return (
@@ -38,8 +40,8 @@ def noise_verdict(run: Run) -> Step:
 
 
 run, state = begin(STORY)
-steps: list[Callable[[Run], Step]] = task_of(run).story.steps(run)
-if kind_of(run).has_noise and has(run, "model"):
+steps: list[Callable[[Run], Step]] = task_renderer(run).story.steps(run)
+if kind_renderer(run).has_noise and has(run, "model"):
     steps.append(noise_verdict)
     if len(steps) - state.step > 1:  # while somebody still reads
         import_ahead()

@@ -24,7 +24,7 @@ NONE_IS_CORRECT = "No prediction is correct: this is noise, and the model cannot
 
 @dataclass(frozen=True)
 class DistortionSettings:
-    """Which example is distorted, and how.
+    """A distortion of one example.
 
     Attributes:
         name: of the distortion, one of the kind's.

@@ -14,14 +14,14 @@ import streamlit as st
 from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.components.gallery import tiles
 from mcviz.app.inputs import as_batch
-from mcviz.app.kinds import kind_of
+from mcviz.app.kinds import kind_renderer
 from mcviz.app.needs import Need, has
 from mcviz.app.probe.parts import Contributions, Parts
 from mcviz.app.probe.predictions import digest_contents
 from mcviz.app.resources import model_inputs, progress_bar, sampler, seed
 from mcviz.app.session import session_store
 from mcviz.app.state import PageState
-from mcviz.app.tasks import task_of
+from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import CloserLook, ExampleContext
 from mcviz.app.wording import counted
 from mcviz.measures.summary import OcclusionEffects, occlusion_effects
@@ -58,7 +58,7 @@ class InputContext:
 
 
 def render_neighbours(context: InputContext) -> None:
-    """Render the examples of the run that are most alike to the model."""
+    """Render the examples of the run that the model sees as most alike."""
     run = context.run
     if not has(run, "examples"):
         st.caption("This run was kept without its examples, so there is none to compare with.")
@@ -73,8 +73,8 @@ def render_neighbours(context: InputContext) -> None:
         return
     among = "" if len(neighbours.examples) == len(run) else f", of {len(neighbours.examples):,} that were compared,"
     st.caption(
-        f"The examples of this run{among} that are most alike to the model, by the cosine similarity of the features "
-        f"in front of its last layer: {cosines[0]:.2f} for the first, {cosines[-1]:.2f} for the last; 1 is the same. "
+        f"The examples of this run{among} that the model sees as most alike. The cosine similarity of the features in "
+        f"front of its last layer is {cosines[0]:.2f} for the first and {cosines[-1]:.2f} for the last; 1 is the same. "
         "Click one to open it."
     )
     tiles(run, context.state, examples, None, context.state.score, key="neighbours")
@@ -83,11 +83,11 @@ def render_neighbours(context: InputContext) -> None:
 def render_evidence(context: InputContext) -> None:
     """Render how much each part of the input adds to the prediction, over the passes."""
     run, content = context.run, context.content
-    parts = kind_of(run).parts(run, content)
+    parts = kind_renderer(run).parts(run, content)
     if parts.count == 0:
         st.caption("There is nothing in it that could be hidden.")
         return
-    asked = task_of(run).choose_evidence(run, context.state, context.predictions)
+    asked = task_renderer(run).choose_evidence(run, context.state, context.predictions)
     st.caption(
         f"What would {asked.in_words} be without each part? {parts.method} {counted(_passes(run), 'pass')} each, "
         "through the same masks."
@@ -107,7 +107,7 @@ def explanations(run: Run) -> dict[str, tuple[str, Callable[[InputContext], None
     found: dict[str, tuple[str, Callable[[InputContext], None]]] = {
         "neighbours": ("Nearest to the model", render_neighbours)
     }
-    if kind_of(run).has_parts:
+    if kind_renderer(run).has_parts:
         found["evidence"] = ("Where the answer comes from", render_evidence)
     return found
 
@@ -116,7 +116,7 @@ def explanations_for(run: Run) -> dict[str, CloserLook]:
     """Return the explanations as closer looks at an example, by name."""
 
     def render_for_example(render: Callable[[InputContext], None], context: ExampleContext) -> None:
-        content = kind_of(run).contents(run, np.array([context.example]))[0]
+        content = kind_renderer(run).contents(run, np.array([context.example]))[0]
         render(InputContext(run, context.state, content, context.predictions, context.example))
 
     return {

@@ -35,8 +35,8 @@ MOST_TO_SEND = 50  # megabytes, as the server takes: more than is read, so that 
 INVERTED, INVERT_NEXT, DECODED = "upload-inverted", "upload-turn", "upload-decoded"  # of the session
 LARGEST_CENTRED = 64  # pixels, of an image that may be a sign on an empty ground
 SAMPLE = 64  # examples, evenly spread, by which a run's images are judged
-ALIKE = 0.9  # of them, that have to have a background of about the same brightness
-ABOUT = 0.2  # of full brightness
+ALIKE_SHARE = 0.9  # of them, that have to have a background of about the same brightness
+BRIGHTNESS_TOLERANCE = 0.2  # of full brightness
 CENTRED_WITHIN = 0.1  # of full brightness, by which centring again changes such images: MNIST 0.06, Fashion-MNIST 0.18
 
 
@@ -130,7 +130,7 @@ def background_brightness(run: Run) -> float | None:
         return None
     edges = np.array([edge_brightness(each) for each in _sample_pictures(run)])
     usual = float(np.median(edges))
-    return usual if np.mean(np.abs(edges - usual) <= ABOUT) >= ALIKE else None
+    return usual if np.mean(np.abs(edges - usual) <= BRIGHTNESS_TOLERANCE) >= ALIKE_SHARE else None
 
 
 def load_images(run: Run, examples: np.ndarray) -> np.ndarray:

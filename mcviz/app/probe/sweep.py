@@ -17,7 +17,7 @@ from mcviz.app.probe.verdict import Detector, ScoreDetector, detector_for
 from mcviz.app.resources import masks, model_inputs, run_scores, sampler, seed, sorted_scores
 from mcviz.app.session import session_store, widget_value
 from mcviz.app.state import PageState
-from mcviz.app.tasks import task_of
+from mcviz.app.tasks import task_renderer
 from mcviz.app.wording import as_markdown
 from mcviz.errors import McvizError
 from mcviz.figures.sweeps import score_comparison
@@ -36,12 +36,12 @@ class Sweep:
         total: how many of them are to be predicted.
         detector: finds out which of them are out of distribution.
         running: whether it goes on.
-        scores: name to (done,) arrays, as `Task.compute_scores` gives them.
+        scores: name to (done,) arrays, as `TaskRenderer.compute_scores` gives them.
         is_ood: (done,) bool, by the detector.
         correct: (done,) bool: whether the prediction is the label; never, where that is not known.
         worst: the number, counted from 0, of the most prominent input; -1 while there is none.
         worst_content: its input.
-        prominence: of the worst, as `Task.prominence` gives it.
+        prominence: of the worst, as `TaskRenderer.prominence` gives it.
     """
 
     inputs: SweepInputs
@@ -70,10 +70,10 @@ class Sweep:
             predictions: (T, n, K) of their passes.
         """
         self.detector = self.detector or detector_for(run)
-        task = task_of(run)
-        is_ood, found = self.detector.is_ood(contents, predictions), task.compute_scores(run, predictions)
+        renderer = task_renderer(run)
+        is_ood, found = self.detector.is_ood(contents, predictions), renderer.compute_scores(run, predictions)
         correct = np.zeros(len(contents), bool) if labels is None else found["prediction"] == labels
-        prominence = task.prominence(found, correct)
+        prominence = renderer.prominence(found, correct)
         worst = int(prominence.argmax())
         if prominence[worst] > self.prominence:
             self.prominence = float(prominence[worst])
@@ -96,8 +96,8 @@ def render_sweep(run: Run, state: PageState, choose: Callable[[Run, PageState], 
     now = choose(run, state)
     st.header(f"Many {now.kind} at once", anchor=False)
     st.caption(
-        f"A sweep predicts many inputs with the settings above. It shows {task_of(run).sweep_subject}, and how many "
-        "inputs are detected as out of distribution."
+        f"A sweep predicts many inputs with the settings above. It shows {task_renderer(run).sweep_subject}, and "
+        "how many inputs are detected as out of distribution."
     )
     most = min(MOST_INPUTS, now.available)
     count = state.sweep if state.sweep is not None and state.sweep <= most else min(DEFAULT_INPUTS, most)
@@ -169,7 +169,7 @@ def _render_findings(run: Run, state: PageState, sweep: Sweep) -> None:
     st.markdown(f"**{sweep.inputs.name[:1].upper()}{sweep.inputs.name[1:]}**: {as_markdown(found)}")
     left, right = st.columns([5, 3], gap="large")
     with left:
-        task_of(run).render_sweep(run, state, sweep)
+        task_renderer(run).render_sweep(run, state, sweep)
     with right:
         score_chooser("Compared with this run's examples, by", run, state)
         score = run_scores(run)[state.score]
@@ -182,7 +182,7 @@ def _render_findings(run: Run, state: PageState, sweep: Sweep) -> None:
 
 def summarize(run: Run, sweep: Sweep) -> str:
     """Describe the findings of a sweep in short sentences."""
-    found = task_of(run).describe_sweep(run, sweep)
+    found = task_renderer(run).describe_sweep(run, sweep)
     by = f", by {sweep.detector.score.inline_label} alone" if isinstance(sweep.detector, ScoreDetector) else ""
     found.append(f"Out of distribution{by}: {sweep.is_ood.sum():,} of {sweep.done:,}.")
     if sweep.done < sweep.total:

@@ -17,7 +17,7 @@ from mcviz.app.inputs import as_batch
 from mcviz.app.navigation import PROBE
 from mcviz.app.resources import model_inputs, run_scores, sampler, sorted_scores
 from mcviz.app.streamlit_internals import join_visit
-from mcviz.app.tasks import task_of
+from mcviz.app.tasks import task_renderer
 from mcviz.app.wording import as_markdown
 from mcviz.errors import McvizError
 from mcviz.measures import Score, percent
@@ -78,7 +78,7 @@ class ScoreDetector:
     @property
     def score(self) -> Score:
         """The score by which it detects: high where an input is out of distribution."""
-        return run_scores(self.run)[task_of(self.run).ood_score]
+        return run_scores(self.run)[task_renderer(self.run).ood_score]
 
     def is_ood(self, contents: np.ndarray, predictions: np.ndarray) -> np.ndarray:  # noqa: ARG002 (passes are enough)
         """See `Detector`."""
@@ -101,7 +101,7 @@ class ScoreDetector:
         return OODVerdict(value > limit, less_usual, figures, by)
 
     def _values(self, predictions: np.ndarray) -> np.ndarray:
-        return task_of(self.run).compute_scores(self.run, predictions)[self.score.name]
+        return task_renderer(self.run).compute_scores(self.run, predictions)[self.score.name]
 
     @property
     def _limit(self) -> float:
@@ -175,7 +175,7 @@ def is_detector_ready(run: Run) -> bool:
     Raises:
         McvizError: the run's model cannot be loaded.
     """
-    return not task_of(run).fits_detector or _fit(run).detector.done()
+    return not task_renderer(run).fits_detector or _fit(run).detector.done()
 
 
 def detector_for(run: Run) -> Detector:
@@ -184,7 +184,7 @@ def detector_for(run: Run) -> Detector:
     Raises:
         McvizError: the run's model cannot be loaded.
     """
-    if not task_of(run).fits_detector:
+    if not task_renderer(run).fits_detector:
         return ScoreDetector(run, NONE_TO_FIT)
     fit = _fit(run)
     if not fit.detector.done() and time.monotonic() < fit.deadline:
@@ -254,7 +254,7 @@ def render_score_comparison(run: Run, predictions: np.ndarray) -> None:
         run: whose examples the input is compared with.
         predictions: (T, K) of the input.
     """
-    values = task_of(run).compute_scores(run, predictions[:, None])
+    values = task_renderer(run).compute_scores(run, predictions[:, None])
     rows = []
     for name, score in run_scores(run).items():
         if name in values:

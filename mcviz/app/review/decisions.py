@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app.components.charts import chart
-from mcviz.app.components.example import render_example
+from mcviz.app.components.example import EXAMPLE_WIDTH, render_example
 from mcviz.app.components.gallery import tiles
 from mcviz.app.components.keys import keys
 from mcviz.app.failures import refusal, show_failures
@@ -32,8 +32,7 @@ from mcviz.text import format_duration
 # Of the session. AT is None where the next example is still to be found, after that which was decided LAST.
 AT, LAST, QUEUE, TROUBLE, PRESSES = "review-at", "review-last", "review-queue", "review-trouble", "review-presses"
 KEYS = "keys-of-review"  # of the switch
-WIDTH = 360  # pixels, of a picture
-HEIGHT = 220  # pixels, of the chart
+CHART_HEIGHT = 220  # pixels
 SIMILAR = 6
 ANSWERS = {
     "label": "The given label is right",
@@ -149,7 +148,7 @@ def _render_example(review: Review, example: int) -> dict[str, str]:
     run, queue = review.run, review.selection.examples
     left, right = st.columns([2, 3], gap="large")
     with left:
-        render_example(run, example, WIDTH)
+        render_example(run, example, EXAMPLE_WIDTH)
         st.caption(f"Example {example}, {find_rank(example, queue) + 1:,} of {len(queue):,}.")
         so_far = review.describe(example)
         if so_far and (review.disputed or example in review.mine):
@@ -164,7 +163,7 @@ def _render_example(review: Review, example: int) -> dict[str, str]:
         pressing = _render_choices(review, example)
         figure = class_probabilities(summary, names, label)
         spoken = f"Bar chart of the mean of each class: {votes(summary, names)}."
-        chart(figure.update_layout(showlegend=False, height=HEIGHT), "review-classes", spoken)
+        chart(figure.update_layout(showlegend=False, height=CHART_HEIGHT), "review-classes", spoken)
         _render_similar(review, example)
     return pressing
 

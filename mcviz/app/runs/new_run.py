@@ -65,7 +65,7 @@ ROOM = 2.2  # times the predictions: a run that grows is there twice, for a mome
 
 @dataclass(frozen=True)
 class NewRun:
-    """What is to be sampled.
+    """A run to sample.
 
     Attributes:
         model: which.
@@ -83,7 +83,7 @@ class NewRun:
 
     @property
     def key(self) -> list[object]:
-        """What a check is about."""
+        """The values that a check is made for."""
         return [list(self.options), None if self.examples is None else self.examples.tolist()]
 
 
@@ -110,9 +110,9 @@ def new_run(page: str) -> None:
     st.button(
         "Check", icon=":material/fact_check:", key="new-run-check-button",
         on_click=change_jobs, args=(partial(_check, wanted),),
-        help="Sees whether model and data fit, and what the passes will take",
+        help="Checks whether model and data fit, and estimates how long the passes take",
     )  # fmt: skip
-    _checked(page, wanted, name)
+    _render_check(page, wanted, name)
 
 
 def _form(known_models: dict[str, InputSource], known_data: dict[str, InputSource]) -> NewRun | None:
@@ -122,7 +122,7 @@ def _form(known_models: dict[str, InputSource], known_data: dict[str, InputSourc
     if not (folders(MODELS) and folders(DATA)):
         st.caption(f"Models and data of your own are offered from the folders that `{MODELS}` and `{DATA}` name.")
     options = [*_of_model(model, data, left), *_of_data(data, right)]
-    examples, which = _which_examples(data)
+    examples, which = _choose_examples(data)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         options += [*which, *_render_fields(OF_CHECK)]
         more = _render_fields(OF_SAMPLE)
@@ -192,8 +192,8 @@ def _of_data(data: InputSource, place: "st.delta_generator.DeltaGenerator") -> I
         yield from _render_fields(option_fields(ColumnOptions))
 
 
-def _which_examples(data: InputSource) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Which of the examples: numbers or None for all, and an option where that says it."""
+def _choose_examples(data: InputSource) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Render a choice of examples; return numbers or None for all, and an option where that says it."""
     selected = _selected(data)
     choices = {"all": "All", "first": "The first"}
     if selected is not None:
@@ -267,8 +267,8 @@ def _forget_check(jobs: Jobs) -> None:
         (jobs.stop if found.is_open else jobs.forget)(found.job.id)
 
 
-def _checked(page: str, wanted: NewRun, name: str) -> None:
-    """What the check found, as soon as it has, where it was about what is wanted now."""
+def _render_check(page: str, wanted: NewRun, name: str) -> None:
+    """Render the findings of the check, if it was made for what is wanted now."""
     found = _find_check()
     if found is None or found.job.about.get("key") != wanted.key:
         return
@@ -318,8 +318,8 @@ def _findings_table(progress: JobProgress) -> None:
             icon=":material/warning:",
         )
     st.caption(
-        f"About {format_duration(progress.seconds)} while nothing else is at work; the dashboard and other programs go "
-        "before it."
+        f"About {format_duration(progress.seconds)} if nothing else is running; the dashboard and other programs "
+        "have priority."
     )
 
 

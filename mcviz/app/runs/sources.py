@@ -43,7 +43,7 @@ def data_sets() -> dict[str, InputSource]:
 
 
 def without_folders(told: str) -> str:
-    """What was told, without the folders above those of models and data, which are the operator's affair."""
+    """Leave out the folders above those of models and data, which are the operator's affair."""
     for folder in (*folders(MODELS), *folders(DATA)):
         told = told.replace(f"{folder}/", "")
     return told

@@ -1,17 +1,17 @@
-"""The tasks that pages can show."""
+"""How pages show the tasks: a renderer for each."""
 
 from mcviz import tasks
-from mcviz.app.tasks.base import Task
-from mcviz.app.tasks.classification import Classification
-from mcviz.app.tasks.regression import Regression
+from mcviz.app.tasks.base import TaskRenderer
+from mcviz.app.tasks.classification import ClassificationRenderer
+from mcviz.app.tasks.regression import RegressionRenderer
 from mcviz.runs import Run
 
-SHOWN_AS: dict[type[tasks.Task], Task] = {
-    tasks.Classification: Classification(),
-    tasks.Regression: Regression(),
+TASK_RENDERERS: dict[type[tasks.Task], TaskRenderer] = {
+    tasks.Classification: ClassificationRenderer(),
+    tasks.Regression: RegressionRenderer(),
 }
 
 
-def task_of(run: Run) -> Task:
-    """Return the task of a run as pages show it: as the one that it is a kind of."""
-    return next(task for form, task in SHOWN_AS.items() if isinstance(run.task, form))
+def task_renderer(run: Run) -> TaskRenderer:
+    """Return what renders the results of a run: the renderer of the task that it has or derives from."""
+    return next(renderer for task, renderer in TASK_RENDERERS.items() if isinstance(run.task, task))

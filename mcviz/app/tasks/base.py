@@ -159,11 +159,11 @@ class PassQuality:
 
 
 class SweepFindings(Protocol):
-    """What a sweep over inputs has found so far.
+    """The findings of a sweep over inputs so far.
 
     Attributes:
         inputs: that it goes over.
-        scores: of those that are done by name, as `Task.compute_scores` gives them.
+        scores: of those that are done by name, as `TaskRenderer.compute_scores` gives them.
         correct: (done,) bool: whether the prediction is the label; never, where that is not known.
         worst: the number, counted from 0, of the most prominent input; -1 while there is none.
         worst_content: its input.
@@ -180,8 +180,8 @@ class SweepFindings(Protocol):
         """How many inputs are predicted."""
 
 
-class Task(ABC):
-    """A task on pages. T passes predict K numbers each for an example; a subclass says only where it differs.
+class TaskRenderer(ABC):
+    """How pages show a task. T passes predict K numbers each for an example; a subclass says only where it differs.
 
     Attributes:
         ood_score: the score by which a new input is compared with the run's examples where nothing better is known.
@@ -381,7 +381,7 @@ class Task(ABC):
 
 
 @cached_for_run(numbers_key, max_entries=8)
-def _quality_figures(run: Run, _task: Task) -> list[go.Figure]:
+def _quality_figures(run: Run, _task: TaskRenderer) -> list[go.Figure]:
     quality = _task.pass_quality(run)
     assert quality is not None
     return _task.quality_figures(run, quality)

@@ -14,7 +14,7 @@ from mcviz.app.components.histograms import pass_histograms
 from mcviz.app.components.widgets import bind
 from mcviz.app.filters import Filters, two_classes
 from mcviz.app.inputs import Along
-from mcviz.app.kinds import kind_of
+from mcviz.app.kinds import kind_renderer
 from mcviz.app.needs import has
 from mcviz.app.resources import class_names, run_scores
 from mcviz.app.selection import Selection
@@ -27,7 +27,7 @@ from mcviz.app.tasks.base import (
     PassQuality,
     QualityWords,
     SweepFindings,
-    Task,
+    TaskRenderer,
     TileText,
 )
 from mcviz.app.tasks.classification_story import ClassificationStory
@@ -55,8 +55,8 @@ from mcviz.runs import Run
 from mcviz.text import one_line
 
 
-class Classification(Task):
-    """See `Task`; K is the number of classes C, and predictions are probabilities."""
+class ClassificationRenderer(TaskRenderer):
+    """See `TaskRenderer`; K is the number of classes C, and predictions are probabilities."""
 
     ood_score = "expected_entropy"
     fits_detector = True
@@ -212,7 +212,7 @@ class Classification(Task):
                 st.caption("There is none: every prediction is correct.")
             else:
                 spoken = f"The one of the {kind} with the most confident wrong prediction"
-                kind_of(run).render_input(run, sweep.worst_content, spoken)
+                kind_renderer(run).render_input(run, sweep.worst_content, spoken)
                 confidence = percent(float(sweep.scores["max_probability"][sweep.worst]))
                 st.caption(
                     f"The ensemble predicts **{as_markdown(names[predictions[sweep.worst]])}** with {confidence}."

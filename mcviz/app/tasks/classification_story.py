@@ -3,10 +3,10 @@
 import numpy as np
 
 from mcviz.app.components.charts import chart
-from mcviz.app.components.example import render_example
+from mcviz.app.components.example import EXAMPLE_WIDTH, render_example
 from mcviz.app.needs import missing
 from mcviz.app.resources import class_names, ranking, table
-from mcviz.app.tasks.story import WIDTH, Step, Story, review_step, side_by_side
+from mcviz.app.tasks.story import Step, Story, review_step, side_by_side
 from mcviz.app.wording import all_as_markdown, as_markdown, as_sentence, confidence, counted, votes
 from mcviz.errors import McvizError
 from mcviz.figures import accuracy_against_ensemble, class_probabilities
@@ -33,7 +33,7 @@ class ClassificationStory(Story):
         name = as_markdown(run.class_names[prediction])
         return (
             f"A classifier gives {number}: this is **{name}**, with **{percent(probability)}**.",
-            lambda: render_example(run, example, WIDTH),
+            lambda: render_example(run, example, EXAMPLE_WIDTH),
         )
 
     def all_passes(self, run: Run) -> Step:
@@ -43,7 +43,7 @@ class ClassificationStory(Story):
         summary, probs, names = run.summary(example), classifier_probs(run)[example], class_names(run)
         prediction = int(probs.argmax())
         draw = side_by_side(
-            lambda: render_example(run, example, WIDTH),
+            lambda: render_example(run, example, EXAMPLE_WIDTH),
             lambda: chart(class_probabilities(summary, names), "again", votes(summary, names)),
         )
         number = f"Here it gives one too: **{as_markdown(names[prediction])}**, with **{percent(probs[prediction])}**."

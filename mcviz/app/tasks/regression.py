@@ -10,7 +10,7 @@ import streamlit as st
 from mcviz.app.components.charts import chart
 from mcviz.app.components.choosers import target_chooser
 from mcviz.app.inputs import Along
-from mcviz.app.kinds import kind_of
+from mcviz.app.kinds import kind_renderer
 from mcviz.app.navigation import load_state
 from mcviz.app.needs import has
 from mcviz.app.resources import quantity, run_numbers, run_scores, table, target_names
@@ -24,7 +24,7 @@ from mcviz.app.tasks.base import (
     PassQuality,
     QualityWords,
     SweepFindings,
-    Task,
+    TaskRenderer,
     TileText,
 )
 from mcviz.app.tasks.regression_prediction import Prediction, first_targets, predict_example
@@ -49,11 +49,11 @@ from mcviz.runs import Run
 from mcviz.text import one_line
 
 DOUBT = "predictive_std"  # which every run has: what the passes add, whether variances are predicted or not
-SMALL = 260  # pixels, the height of a chart among others
+SMALL_CHART_HEIGHT = 260  # pixels, of a chart among others
 
 
-class Regression(Task):
-    """See `Task`; K is what a pass predicts of D targets."""
+class RegressionRenderer(TaskRenderer):
+    """See `TaskRenderer`; K is what a pass predicts of D targets."""
 
     ood_score = DOUBT
     group_measure = GroupMeasure("absolute_error", "mean absolute error", is_share=False, low_is_bad=False)
@@ -122,14 +122,14 @@ class Regression(Task):
         """Render the same words, and the passes of a target."""
         prediction = _prediction(context)
         _render_sentences(context, prediction)
-        _render_histogram(context, prediction, "look-passes", SMALL)
+        _render_histogram(context, prediction, "look-passes", SMALL_CHART_HEIGHT)
 
     def render_pinned(self, context: ExampleContext) -> None:
         """Render the prediction in words, and the passes of a target."""
         prediction = _prediction(context)
         st.markdown(prediction.describe())
         st.caption(prediction.describe_interval(context.state.target, _label(context)))
-        _render_histogram(context, prediction, f"passes-{context.example}", SMALL)
+        _render_histogram(context, prediction, f"passes-{context.example}", SMALL_CHART_HEIGHT)
 
     def closer_looks(self) -> dict[str, CloserLook]:
         return {"passes": CloserLook("Enough passes?", _render_convergence)}
@@ -197,7 +197,7 @@ class Regression(Task):
                 st.caption("Nowhere: all passes predict the same.")
             else:
                 spoken = f"The one of the {kind} with the most uncertain prediction"
-                kind_of(run).render_input(run, sweep.worst_content, spoken)
+                kind_renderer(run).render_input(run, sweep.worst_content, spoken)
                 score = run_scores(run)[DOUBT]
                 values = [sweep.scores[column(run, "prediction", t)][sweep.worst] for t in range(len(run.targets))]
                 st.caption(

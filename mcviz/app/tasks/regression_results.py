@@ -25,7 +25,7 @@ from mcviz.runs import Derived, Run, load_derived, save_derived
 from mcviz.tasks.regression import Regression
 
 FEWEST = 20  # examples, from which on a difference is judged
-ROWS = ("deterministic", "single_pass", "ensemble")
+PREDICTORS = ("deterministic", "single_pass", "ensemble")
 REGRESSION_TERMS = Derived("regression-terms", 1, {"terms": "float64"})
 MEASURES = {"rmse": "RMSE", "mae": "MAE", "nll": "NLL", "crps": "CRPS"}
 
@@ -64,13 +64,13 @@ class IntervalCoverage:
     widths: np.ndarray
 
 
-@cached_for_run(numbers_key, max_entries=8, show_spinner="Holding intervals against the labels …")
+@cached_for_run(numbers_key, max_entries=8, show_spinner="Comparing intervals with the labels …")
 def interval_calibrations(run: Run) -> list[IntervalCalibration]:
     """Return how often intervals of the passes hold the labels of a run with labels, target by target."""
     return interval_calibration(_all_predictions(run))
 
 
-@cached_for_run(numbers_key, max_entries=24, show_spinner="Holding intervals against the labels …")
+@cached_for_run(numbers_key, max_entries=24, show_spinner="Comparing intervals with the labels …")
 def interval_coverages(run: Run, coverage: int) -> dict[str, IntervalCoverage]:
     """Return the coverage of intervals of `coverage` percent by each method, of a run with labels.
 
@@ -122,8 +122,8 @@ def render_measures(run: Run) -> None:
     st.table(pd.DataFrame.from_dict(rows, orient="index", columns=titles).rename_axis("prediction by"))
     st.caption(
         "Lower is better; in brackets the 95% interval over other examples of the same kind. RMSE weighs large errors "
-        "most, MAE all alike. NLL (negative log likelihood) and CRPS hold the whole predicted distribution against the "
-        "label, so they are low where a model is both right and honest."
+        "most, MAE all alike. NLL (negative log likelihood) and CRPS compare the whole predicted distribution with the "
+        "label. They are low where a model is both right and honest."
     )
 
 
@@ -146,7 +146,7 @@ def _with_ends(measure: Interval | None) -> str:
 def _terms(run: Run) -> Mapping[str, Mapping[str, np.ndarray]]:
     """Return the terms that the measures are means of, as `regression_terms` does, from beside the run if there."""
     kept = load_derived(run.path, run.digest, REGRESSION_TERMS)
-    if kept is None or kept["terms"].shape != (len(ROWS), len(TERMS), len(run)):
+    if kept is None or kept["terms"].shape != (len(PREDICTORS), len(TERMS), len(run)):
         bar = st.empty()
 
         def progress(done: int, total: int) -> None:
@@ -158,7 +158,7 @@ def _terms(run: Run) -> Mapping[str, Mapping[str, np.ndarray]]:
         save_derived(run.path, run.digest, REGRESSION_TERMS, kept)
     known = {
         row: {name: values for name, values in zip(TERMS, of_row, strict=True) if not np.isnan(values).any()}
-        for row, of_row in zip(ROWS, kept["terms"], strict=True)
+        for row, of_row in zip(PREDICTORS, kept["terms"], strict=True)
     }
     return {row: terms for row, terms in known.items() if terms}
 
@@ -166,7 +166,7 @@ def _terms(run: Run) -> Mapping[str, Mapping[str, np.ndarray]]:
 def _as_array(terms: Mapping[str, Mapping[str, np.ndarray]]) -> np.ndarray:
     """Return (3, 4, n) float64, NaN where nothing is known."""
     unknown = np.full(len(terms["ensemble"]["crps"]), np.nan)
-    return np.array([[terms.get(row, {}).get(name, unknown) for name in TERMS] for row in ROWS])
+    return np.array([[terms.get(row, {}).get(name, unknown) for name in TERMS] for row in PREDICTORS])
 
 
 def _all_predictions(run: Run) -> RegressionPredictions:

@@ -3,12 +3,12 @@
 import numpy as np
 
 from mcviz.app.components.charts import chart
-from mcviz.app.components.example import render_example
+from mcviz.app.components.example import EXAMPLE_WIDTH, render_example
 from mcviz.app.needs import missing
 from mcviz.app.resources import quantity, ranking, run_scores, table, target_names
 from mcviz.app.state import COVERAGES
 from mcviz.app.tasks.regression_prediction import Prediction, predict_example, with_std
-from mcviz.app.tasks.story import SHARE, WIDTH, Step, Story, review_step, side_by_side
+from mcviz.app.tasks.story import REVIEWED_SHARE, Step, Story, review_step, side_by_side
 from mcviz.app.wording import as_markdown, counted
 from mcviz.errors import McvizError
 from mcviz.figures import rmse_against_ensemble
@@ -28,7 +28,7 @@ class RegressionStory(Story):
         example = int(ranking(run, DOUBT)[-1])
         return (
             f"A regression gives a number: {_number(run, example)}. How far it can be trusted, it does not say.",
-            lambda: render_example(run, example, WIDTH),
+            lambda: render_example(run, example, EXAMPLE_WIDTH),
         )
 
     def all_passes(self, run: Run) -> Step:
@@ -38,7 +38,7 @@ class RegressionStory(Story):
         target = int(prediction.model_std.argmax())
         outputs, number = prediction.outputs[:, target], f"Here it gives one too: {_number(run, example, target)}."
         draw = side_by_side(
-            lambda: render_example(run, example, WIDTH), lambda: _render_passes(prediction, target, "again")
+            lambda: render_example(run, example, EXAMPLE_WIDTH), lambda: _render_passes(prediction, target, "again")
         )
         if outputs.min() == outputs.max():
             return f"{number} Each pass predicts the same, for every example of this run.", draw
@@ -55,7 +55,7 @@ class RegressionStory(Story):
         score = run_scores(run)["total_std" if "total_std" in run_scores(run) else DOUBT]
         order = ranking(run, score.name)
         errors = table(run)["absolute_error"].to_numpy()[order]
-        count = max(1, int(SHARE * len(errors)))
+        count = max(1, int(REVIEWED_SHARE * len(errors)))
         large = np.zeros(len(errors), bool)
         if errors.max() > 0:
             large[np.argsort(-errors, kind="stable")[:count]] = True
@@ -70,8 +70,8 @@ class RegressionStory(Story):
         together, unit = float(by_size[-1]), run.manifest.unit
         words = [as_markdown(quantity(value, unit)) for value in (together, single_pass_rmse(single))]
         sentence = (
-            "The mean of the passes is never worse than they are on average, whatever the model: its root mean squared "
-            f"error (RMSE) is **{words[0]}**, that of one pass on average **{words[1]}**."
+            "The mean of the passes is never worse than they are on average, whatever the model. Its root mean squared "
+            f"error (RMSE) is **{words[0]}**; that of one pass is **{words[1]}** on average."
         )
         if off is not None:
             sentence += f" The deterministic model's is **{as_markdown(quantity(off, unit))}**."

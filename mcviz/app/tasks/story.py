@@ -7,9 +7,9 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app.components.charts import chart
-from mcviz.app.components.example import render_example
+from mcviz.app.components.example import EXAMPLE_WIDTH, render_example
 from mcviz.app.inputs import as_batch
-from mcviz.app.kinds import kind_of
+from mcviz.app.kinds import kind_renderer
 from mcviz.app.needs import has, missing
 from mcviz.app.probe.predictions import predict
 from mcviz.app.wording import counted
@@ -18,8 +18,7 @@ from mcviz.measures import percent
 from mcviz.measures.permutation import finds_more_than_chance
 from mcviz.runs import Run
 
-SHARE = 0.05  # of the examples, that a person might look at again
-WIDTH = 360  # pixels, of an example
+REVIEWED_SHARE = 0.05  # of the examples, that a person might look at again
 
 Step = tuple[str, Callable[[], None]]  # a sentence, and what renders the step
 
@@ -36,7 +35,7 @@ class Story(ABC):
     def steps(self, run: Run) -> list[Callable[[Run], Step]]:
         """Return the steps for a run: without labels none about mistakes, and noise only where there is some."""
         with_labels = [self.review, self.ensemble] if has(run, "labels") else []
-        noise = [self.noise] if kind_of(run).has_noise else []
+        noise = [self.noise] if kind_renderer(run).has_noise else []
         return [self.one_prediction, self.all_passes, *with_labels, *noise]
 
     @abstractmethod
@@ -61,11 +60,11 @@ class Story(ABC):
 
     def noise(self, run: Run) -> Step:
         """Return the step on one input of noise, predicted live."""
-        kind = kind_of(run)
-        given = kind.noise(run)
+        renderer = kind_renderer(run)
+        given = renderer.noise(run)
 
         def draw() -> None:
-            kind.render_input(run, given.content, given.name)
+            renderer.render_input(run, given.content, given.name)
 
         if not has(run, "model"):
             return f"This is noise: {self.no_answer} {missing(run, 'model')}", draw
@@ -99,7 +98,7 @@ def review_step(run: Run, order: np.ndarray, mistakes: np.ndarray, noun: str, wh
     """
 
     def first() -> None:
-        render_example(run, int(order[0]), WIDTH)
+        render_example(run, int(order[0]), EXAMPLE_WIDTH)
 
     if not mistakes.any():
         sentence = (
@@ -107,13 +106,13 @@ def review_step(run: Run, order: np.ndarray, mistakes: np.ndarray, noun: str, wh
             "This is the most uncertain one."
         )
         return sentence, first
-    inspected = max(1, int(SHARE * len(mistakes)))
+    inspected = max(1, int(REVIEWED_SHARE * len(mistakes)))
     reviewed = f"the **{percent(inspected / len(mistakes), 0)}** most uncertain examples{by}"
     found = f"**{mistakes[:inspected].sum():,}** of {which}"
     if finds_more_than_chance(mistakes, inspected):
         sentence = f"The uncertainty is useful: review {reviewed}, and you find {found}."
     else:
         sentence = f"The uncertainty is not shown to be useful here: {reviewed} hold {found}, which may be chance."
-    if len(mistakes) * SHARE < 1:  # too few examples for a curve
+    if len(mistakes) * REVIEWED_SHARE < 1:  # too few examples for a curve
         return sentence, first
-    return sentence, lambda: chart(mistakes_by_reviewed(mistakes, SHARE, f"{noun}s"), "found", sentence)
+    return sentence, lambda: chart(mistakes_by_reviewed(mistakes, REVIEWED_SHARE, f"{noun}s"), "found", sentence)

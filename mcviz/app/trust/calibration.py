@@ -20,7 +20,7 @@ from mcviz.app.caching import cached_for_run, numbers_key, table_key
 from mcviz.app.columns import grouping_columns
 from mcviz.app.columns import groups as own_groups
 from mcviz.app.compared_run import ComparedRun
-from mcviz.app.components.charts import chart
+from mcviz.app.components.charts import chart, table_height
 from mcviz.app.components.widgets import bind, choose_segment
 from mcviz.app.resources import progress_bar
 from mcviz.app.state import PageState, choose_name
@@ -52,9 +52,7 @@ NAMES = {
 BINS = {"width": "of equal width", "mass": "of equally many examples"}
 MOST_GROUPS = 50
 MOST_UNCERTAIN = 100  # examples, by which rankings are compared
-TABLE_ROWS = 12
 GROUPS_READ = "groups of examples read"
-HEIGHT = 460  # pixels
 
 
 def render_calibration(run: Run, state: PageState) -> None:
@@ -194,14 +192,14 @@ def _render_groups(run: Run, tests: Sequence[GroupTest], state: PageState) -> No
     st.caption(
         "Of the ensemble, the least accurate group first, with 95% intervals. Groups of fewer than "
         f"{FEWEST_IN_GROUP} examples are left out. Confidence − accuracy is in points: above 0 is over-confident. "
-        "Beyond chance: a test of all groups together finds a difference, of accuracy from the rest or of confidence "
-        "from accuracy. By label, only accuracy is tested."
+        "Beyond chance: in a test of all groups together, the accuracy differs from that of the rest, or the "
+        "confidence from the accuracy. By label, only accuracy is tested."
     )
     st.dataframe(
         rows,
         key=f"by-group-{column}",
         hide_index=True,
-        height="content" if len(rows) <= TABLE_ROWS else HEIGHT,
+        height=table_height(len(rows)),
         column_config={
             "accuracy": st.column_config.NumberColumn("accuracy", format="percent"),
             "interval": st.column_config.TextColumn("interval, %"),

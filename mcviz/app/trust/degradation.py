@@ -9,7 +9,7 @@ import streamlit as st
 from mcviz.app.components.charts import chart
 from mcviz.app.components.widgets import bind
 from mcviz.app.failures import refusal
-from mcviz.app.kinds import kind_of
+from mcviz.app.kinds import kind_renderer
 from mcviz.app.navigation import TRUST
 from mcviz.app.needs import check_needs
 from mcviz.app.probe.distortion import Distorter, DistortionSettings
@@ -34,7 +34,7 @@ def render_degradation(run: Run, state: PageState) -> None:
     """Render a choice of the distortion and its effect on the model, computed on demand and stored beside the run."""
     if not check_needs(run, {"examples", "model"}):
         return
-    distorter, plural = kind_of(run).distorter, run.kind.plural
+    distorter, plural = kind_renderer(run).distorter, run.kind.plural
     if distorter is None:
         st.info(f"No distortion of {plural} is known here.", icon=":material/inbox:")
         return

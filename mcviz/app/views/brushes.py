@@ -18,7 +18,7 @@ from mcviz.app.needs import has
 from mcviz.app.resources import class_names, run_numbers, table
 from mcviz.app.selection import Selection, filter_mask
 from mcviz.app.state import BRUSHES, PageState, change_filters, go
-from mcviz.app.tasks import task_of
+from mcviz.app.tasks import task_renderer
 from mcviz.app.wording import as_markdown
 from mcviz.runs import Run
 from mcviz.runs.columns import as_texts
@@ -82,7 +82,7 @@ def brush_column(run: Run, name: str) -> BrushColumn:
 
 def _render_brush(selection: Selection, name: str, place: int) -> None:
     run, filters, column = selection.run, selection.filters, brush_column(selection.run, name)
-    marked = task_of(run).marks_mistakes and has(run, "labels")
+    marked = task_renderer(run).marks_mistakes and has(run, "labels")
     wrong = ~table(run)["correct"].astype(bool).to_numpy() if marked else np.zeros(len(run), bool)
     left = filter_mask(run, column.without(filters))
     counts = [_counts(column, members) for members in (np.ones(len(run), bool), left, left & wrong)]

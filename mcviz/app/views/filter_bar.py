@@ -20,7 +20,7 @@ from mcviz.app.runs.again import can_resample, render_resample_popover, render_r
 from mcviz.app.selection import LABEL_ERRORS, Selection, filter_mask, select
 from mcviz.app.session import queue_toast, session_store, widget_value
 from mcviz.app.state import ORDERS, PageState, change_filters, go, page_url
-from mcviz.app.tasks import task_of
+from mcviz.app.tasks import task_renderer
 from mcviz.app.trust.referral import render_acquisition, render_referral_popover
 from mcviz.app.wording import as_markdown, counted, extremes
 from mcviz.measures import Score
@@ -41,7 +41,7 @@ def render_filter_bar(run: Run, state: PageState) -> Selection:
         st.selectbox(
             "Order", ORDERS, format_func=lambda each: f"{orders[each]} first", width=230, **bind("order", state.order)
         )
-        if task_of(run).filter_words(run) or searched_columns(run):
+        if task_renderer(run).filter_words(run) or searched_columns(run):
             _render_find(run)
         _render_popover("Filters", ":material/filter_list:", lambda: _render_filters(run, state.filters))
         if has(run, "labels") and has(run, "classes") and len(run) > 1:
@@ -93,7 +93,7 @@ def _render_label_errors(there: bool) -> None:
 
 def _render_find(run: Run) -> None:
     """Render a field for filters as words, ids and texts, which is empty again once it was understood."""
-    typed, searched = task_of(run).filter_words(run), list(searched_columns(run).values())
+    typed, searched = task_renderer(run).filter_words(run), list(searched_columns(run).values())
     examples = [*typed[:1], "a word" if "text" in searched else "an id"] if searched else typed
 
     def understood() -> None:
@@ -117,9 +117,9 @@ def _narrow(run: Run, filters: Filters, words: str) -> Filters:
     """
     searched = searched_columns(run)
     try:
-        if not task_of(run).filter_words(run):
+        if not task_renderer(run).filter_words(run):
             raise ValueError(f"No {' and no '.join(searched.values())} contains “{words}”.")
-        return task_of(run).narrow_filters(run, filters, words)
+        return task_renderer(run).narrow_filters(run, filters, words)
     except ValueError:
         for name in searched:
             by_column = ColumnFilter(name, contains=words.strip())

@@ -3,17 +3,14 @@
 import streamlit as st
 
 from mcviz.app.columns import grouping_columns, groups
-from mcviz.app.components.charts import render_empty_selection
+from mcviz.app.components.charts import render_empty_selection, table_height
 from mcviz.app.components.widgets import bind
 from mcviz.app.needs import has
 from mcviz.app.resources import run_scores, table
 from mcviz.app.selection import Selection
 from mcviz.app.state import choose_name
-from mcviz.app.tasks import task_of
+from mcviz.app.tasks import task_renderer
 from mcviz.text import one_line
-
-MOST_ROWS = 12
-HEIGHT = 460  # pixels
 
 
 def render_groups(selection: Selection) -> None:
@@ -21,7 +18,7 @@ def render_groups(selection: Selection) -> None:
     run, score, quality = (
         selection.run,
         run_scores(selection.run)[selection.score],
-        task_of(selection.run).group_measure,
+        task_renderer(selection.run).group_measure,
     )
     offered = grouping_columns(run)
     name = choose_name(selection.state.column, offered)
@@ -68,7 +65,7 @@ def render_groups(selection: Selection) -> None:
         ordered,
         key=f"groups-{name}",
         hide_index=True,
-        height="content" if len(ordered) <= MOST_ROWS else HEIGHT,
+        height=table_height(len(ordered)),
         column_config=columns,
         alt=f"Table of {len(ordered)} groups with the number of their examples and the mean {score.inline_label}",
     )

@@ -46,9 +46,9 @@ def render_intervals(selection: Selection) -> None:
         normal = "" if bare else ", as of a normal one with its mean and variance"
         st.caption(
             f"By the passes: the central interval of the predictive distribution{normal}. Split-conformal: the "
-            "prediction and to either side what held that share of the errors in the other half of the examples, so it "
-            "holds for new examples of the same kind whatever the model. In brackets the exact 95% interval of the "
-            "share."
+            "prediction, plus and minus a distance that covered that share of the errors in the other half of the "
+            "examples. It holds for new examples of the same kind, whatever the model. In brackets the exact 95% "
+            "interval of the share."
         )
 
 

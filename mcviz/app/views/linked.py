@@ -115,8 +115,9 @@ def _render_zoom(name: str, run: Run, plane: Lasso | Area, chart: Figure, window
             st.button("Show all", key=f"all-of-{name}", icon=":material/zoom_out_map:", on_click=show, args=(None,))
         if chart.layout.images:
             st.caption(
-                "Each cell counts examples: the more, the stronger its colour, which is the mean of theirs. Zoom in "
-                f"with the tools at the top right: up to {MOST_DRAWN_POINTS:,} examples in view are drawn one by one.",
+                "Each cell counts examples. Its colour is the mean of theirs, and stronger where there are more. "
+                "Zoom in with the tools at the top right: "
+                f"up to {MOST_DRAWN_POINTS:,} examples in view are drawn one by one.",
                 width="stretch",
             )
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from mcviz.app.components.example import render_example
+from mcviz.app.components.example import EXAMPLE_WIDTH, render_example
 from mcviz.app.components.gallery import marks, tile_data
 from mcviz.app.components.look import example_requests, look_head
 from mcviz.app.navigation import EXAMPLE, LINKS, open_page
@@ -15,7 +15,7 @@ from mcviz.app.needs import has
 from mcviz.app.selection import Selection, find_rank, select
 from mcviz.app.session import mark_rendered, queue_toast, rerun_fragments, session_store
 from mcviz.app.state import PINS, TICKS, PageState, add_examples, go, latest_state, toggle_example
-from mcviz.app.tasks import task_of
+from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import load_example
 from mcviz.app.wording import counted
 from mcviz.figures import sheet_url
@@ -25,8 +25,7 @@ POINTS, HOVERED = "points", "hovered"  # the fragment of a chart's pictures, and
 PANEL = "look"  # the key of the fragment, of its container and of its head
 AROUND = 100  # examples before and after the one that is looked at, through which keys go without asking
 LARGE = 900  # pixels, of a picture in the panel on a screen of twice the usual sharpness
-WIDTH = 360  # pixels, of an example in the panel
-SMALL = 170  # of one among others there
+SMALL_WIDTH = 170  # pixels, of one example among others in the panel
 MARKS = {"tick": "ticked", "pin": "pinned", "flag": "flagged"}  # the attribute of the state that each changes
 
 
@@ -126,8 +125,8 @@ def _head_data(selection: Selection, example: int) -> dict[str, Any]:
 
 def _render_one(run: Run, state: PageState, example: int) -> None:
     if has(run, "examples") and not has(run, "images"):
-        render_example(run, example, WIDTH)
-    task_of(run).render_preview(load_example(run, state, example))
+        render_example(run, example, EXAMPLE_WIDTH)
+    task_renderer(run).render_preview(load_example(run, state, example))
 
 
 def _render_side_by_side(run: Run, state: PageState, example: int) -> None:
@@ -138,9 +137,9 @@ def _render_side_by_side(run: Run, state: PageState, example: int) -> None:
     for pair in (shown[:2], shown[2:]):
         for column, each in zip(st.columns(2, gap="small"), pair, strict=False):
             with column:
-                render_example(run, each, SMALL)
+                render_example(run, each, SMALL_WIDTH)
                 st.caption(f"Example {each}")
-                task_of(run).render_pinned(load_example(run, state, each))
+                task_renderer(run).render_pinned(load_example(run, state, each))
 
 
 def _handle_request(run: Run, paged: bool, asked: Any) -> None:

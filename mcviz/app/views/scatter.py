@@ -24,7 +24,7 @@ from mcviz.text import one_line
 
 @dataclass(frozen=True)
 class Colouring:
-    """What the colours of the points show.
+    """A choice for the colours of the points.
 
     Attributes:
         label: what it is called.

@@ -10,16 +10,16 @@ import streamlit as st
 
 from mcviz.app.columns import own_columns
 from mcviz.app.components.charts import render_empty_selection
-from mcviz.app.kinds import kind_of
+from mcviz.app.kinds import kind_renderer
 from mcviz.app.resources import run_scores
 from mcviz.app.selection import Selection
 from mcviz.app.session import widget_value
 from mcviz.app.state import add_examples, latest_state
-from mcviz.app.tasks import task_of
+from mcviz.app.tasks import task_renderer
 from mcviz.app.views.look_panel import look_at_example, tick_examples
 from mcviz.runs import Run
 
-ROWS = 500  # a table of thumbnails beyond that is slow to send, and nobody scrolls through it
+MOST_ROWS = 500  # a table of thumbnails beyond that is slow to send, and nobody scrolls through it
 
 
 def render_table(selection: Selection) -> None:
@@ -27,8 +27,8 @@ def render_table(selection: Selection) -> None:
     if len(selection.examples) == 0:
         render_empty_selection()
         return
-    run, examples = selection.run, selection.examples[:ROWS]
-    scores, small = run_scores(run), kind_of(run).table_columns(run, examples)
+    run, examples = selection.run, selection.examples[:MOST_ROWS]
+    scores, small = run_scores(run), kind_renderer(run).table_columns(run, examples)
     rows = _rows(selection, {name: values for name, (values, _) in small.items()})
     columns = {
         name: st.column_config.NumberColumn(score.label, format="%.4g" if run.targets else "%.4f")
@@ -47,9 +47,9 @@ def render_table(selection: Selection) -> None:
         column_config=columns,
         alt=f"Table of {len(examples)} examples with all their scores",
     )
-    if len(selection.examples) > ROWS:
+    if len(selection.examples) > MOST_ROWS:
         st.caption(
-            f"The first {ROWS} of {len(selection.examples):,} in the ranking. A click on a column sorts these; "
+            f"The first {MOST_ROWS} of {len(selection.examples):,} in the ranking. A click on a column sorts these; "
             "“Rank by” ranks all. The export has every row."
         )
 
@@ -75,12 +75,12 @@ def _apply_selection(key: str, run: Run, examples: np.ndarray) -> None:
 
 def _rows(selection: Selection, small: dict[str, list[Any]]) -> pd.DataFrame:
     """Return the table's rows of the first examples: ids and the user's own columns beside the scores."""
-    run, examples, table = selection.run, selection.examples[:ROWS], selection.first(ROWS)
+    run, examples, table = selection.run, selection.examples[:MOST_ROWS], selection.first(MOST_ROWS)
     own, content = list(own_columns(run)), run.manifest.examples.content
     rows: dict[str, Any] = {"example": examples, **small}
     if "id" in own:
         rows["id"] = table["id"].to_numpy()
-    rows |= task_of(run).table_columns(selection, ROWS)
+    rows |= task_renderer(run).table_columns(selection, MOST_ROWS)
     for name in run_scores(run):
         rows[name] = table[name].to_numpy()
     for name in own:
