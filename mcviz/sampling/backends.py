@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcviz.runs import Run
 from mcviz.sampling.base import Network
+from mcviz.validate import invalid
 
 if TYPE_CHECKING:
     from mcviz.sampling.keras.network import KerasNetwork
@@ -30,11 +31,16 @@ def as_network(model: Any, **options: Any) -> Network:
         **options: what is said of the model; see `Sampler`.
 
     Raises:
-        InvalidInputError: an option that cannot be used.
+        InvalidInputError: an option that cannot be used, or one beside a network, which has its own.
         MissingPackageError: the framework is not there.
         UnsuitableModelError: a model that cannot be sampled.
     """
-    return model if isinstance(model, Network) else _keras_network()(model, **options)
+    if not isinstance(model, Network):
+        return _keras_network()(model, **options)
+    for name, value in options.items():
+        if value not in (None, (), getattr(Network, name, None)):
+            raise invalid(name, "left out for a network, which has its own", repr(value))
+    return model
 
 
 def network_for_run(model: Any, run: Run) -> Network:
