@@ -113,10 +113,7 @@ def _compute(run: Run, name: str) -> None:
     try:
         bar.progress(0.0, "Loading the model")
         prepared = sampler(run)
-        from mcviz.sampling.ood_comparison import (  # here, because TensorFlow takes seconds to import
-            compute_ood_scores,
-            read_set,
-        )
+        from mcviz.sampling.ood_comparison import compute_ood_scores, read_set
 
         def stage(words: str, done: float) -> None:
             bar.progress(min(done, 1.0), as_markdown(words))

@@ -13,7 +13,7 @@ DrawBernoulli = Callable[[np.random.Generator, int, float, np.ndarray | None], n
 
 @dataclass(frozen=True)
 class RandomRequest:
-    """A place in a model's graph where a layer asks Keras for random numbers.
+    """A place in a model where a layer asks for random numbers.
 
     Attributes:
         number: its index among the requests, part of every key.

@@ -95,7 +95,7 @@ def sample_run(
         keep_model: whether the run holds the model, without its optimizer, to be asked about new examples.
         about: free: where the data came from, their licence.
         output: the name of the output to sample, for models with several; a `Sampler` has its own.
-        from_logits: whether the output is logits; None finds out from the graph; a `Sampler` has its own.
+        from_logits: whether the output is logits; None finds out from the model; a `Sampler` has its own.
         progress: called with (done, total) predictions; what it raises stops the sampling, and what is done stays.
         in_stages: whether to finish a run of few passes first, which then grows to all of them: there is something to
             be seen early, and a stop loses less. The numbers are the same.

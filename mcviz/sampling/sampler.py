@@ -154,8 +154,8 @@ class Sampler:
                 D spreads, "mean,variance", "mean,log_variance" or "mean,std".
             stochastic: classes of layers of your own that are switched on like dropout.
             product: how the layer right behind dropout is computed. A dense layer: by "subset_sums", which needs
-                numba, or "matmul"; None takes sums of subsets, but where numba is missing or TensorFlow sees a GPU the
-                matrix product. A convolution behind dropout of whole channels: by "channel_sums", which None takes as
+                numba, or "matmul"; None takes sums of subsets, but where numba is missing or on a GPU the matrix
+                product. A convolution behind dropout of whole channels: by "channel_sums", which None takes as
                 well, or in every pass by itself for any other. Their last bits differ.
             compiler: of the part that is repeated in every pass: "xla" or "none", whose last bits differ. None takes
                 XLA for a part without a convolution and without a dense layer right behind dropout, on a CPU.

@@ -116,7 +116,7 @@ def _count(run: Run) -> str:
 def _compute(run: Run, name: str, distorter: Distorter) -> Steps:
     assert run.labels is not None
     prepared = sampler(run)
-    from mcviz.sampling.robustness import sweep_calibration  # here, because TensorFlow takes seconds to import
+    from mcviz.sampling.robustness import sweep_calibration
 
     examples = np.sort(np.random.default_rng(0).permutation(len(run))[:EXAMPLES])
     settings, contents = DistortionSettings(name, 0, 0.0, 0, 0), distorter.contents(run, examples)

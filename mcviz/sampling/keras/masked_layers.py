@@ -1,7 +1,7 @@
 """Layers behind a dropout that are computed from its masks, for all passes of an example together.
 
 They are found in a model's graph. A dense layer behind a dropout, with at most reshaping between them, is computed as
-the product of masks with the scaled kernel; see `products.py`.
+the product of masks with the scaled kernel; see `mcviz/sampling/products.py`.
 
 A spatial dropout drops whole channels, and a convolution is a sum over channels. So each channel of an example is
 convolved once, and its passes are the product of their masks, zeros and ones for each channel, with the result.
