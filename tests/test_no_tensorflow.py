@@ -40,6 +40,12 @@ def test_looking_imports_none_of_it(code):
     assert imported_by(code) == []
 
 
+def test_the_probe_imports_it_before_there_is_an_input():
+    code = "import threading; from mcviz.app.probe.predictions import import_ahead; import_ahead()"
+    wait = "[thread.join() for thread in threading.enumerate() if thread is not threading.main_thread()]"
+    assert {"keras", "tensorflow"} <= set(imported_by(f"{code}\n{wait}"))
+
+
 def test_the_package_alone_imports_not_even_numpy():
     program = "import sys, mcviz.cli; print('numpy' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, text=True) == "False\n"

@@ -41,13 +41,13 @@ def predict(run: Run, contents: np.ndarray) -> np.ndarray:
 
 
 def import_ahead() -> None:
-    """Import TensorFlow before there is an input, so that the first one is answered sooner."""
+    """Import Keras and TensorFlow before there is an input, so that the first one is answered sooner."""
 
     def work() -> None:
         with suppress(ImportError):  # the first prediction will tell what is missing
-            importlib.import_module("mcviz.sampling")
+            importlib.import_module("mcviz.sampling.keras")
 
-    if "mcviz.sampling" not in sys.modules:
+    if "mcviz.sampling.keras" not in sys.modules:
         threading.Thread(target=work).start()
 
 
