@@ -25,6 +25,7 @@ from mcviz.app.wording import as_markdown
 from mcviz.cli import commands
 from mcviz.manifest import COLUMNS, Manifest
 from mcviz.measures import REGRESSION_SCORES, SCORES
+from mcviz.sampling.base import Network, Plan
 from tests.cases import only
 
 ROOT = Path(__file__).parents[1]
@@ -271,6 +272,14 @@ def test_every_name_of_the_package_is_there() -> None:
 def test_the_public_api_is_the_table_s() -> None:
     table = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "api.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(table) == sorted(mcviz.__all__)
+
+
+def test_the_protocol_s_tables_have_what_the_engine_asks_for() -> None:
+    names = [*Network.__annotations__, *vars(Network)], Plan.__dataclass_fields__
+    for header, asked in zip(("member of `Network`", "field of `Plan`"), names, strict=True):
+        rows = cells(DOCS["docs/architecture.md"], header)
+        named = [name for row in rows for name in re.findall(r"`(\w+)", row[0])]
+        assert sorted(named) == sorted({name for name in asked if not name.startswith("_")})
 
 
 def test_every_page_that_the_readme_describes_is_in_the_navigation() -> None:
