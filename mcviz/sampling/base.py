@@ -23,7 +23,7 @@ XLA, NO_COMPILER = "xla", "none"
 COMPILERS = XLA, NO_COMPILER
 
 InputShape = tuple[int | None, ...]  # of one example; None for any size
-Inputs = Mapping[str, np.ndarray]  # a block of examples by the names of the model's inputs, each (rows, ...)
+Inputs = Mapping[str, np.ndarray]  # a block of examples by the names of the model's inputs, each (rows, ...) in C order
 SharedPart = Callable[[Inputs], list[np.ndarray]]
 RandomPart = Callable[[list[np.ndarray], list[np.ndarray]], np.ndarray]
 Deterministic = Callable[[Inputs], np.ndarray]
@@ -97,6 +97,8 @@ class LayerReport:
 class MaskedDense:
     """A dense layer behind a dropout, with at most reshaping between them; see `products.py`.
 
+    The shared part then returns one array: what the dropout takes, divided by 1 - rate.
+
     Attributes:
         request: for the masks of the dropout.
         units: the number of outputs of the layer.
@@ -124,19 +126,21 @@ class Plan:
     Attributes:
         passes_per_block: of the random part.
         examples_per_block: of the random part.
-        shared_examples_per_block: S, of the shared part and of `deterministic`.
+        shared_examples_per_block: S, of the shared part and of `deterministic`; a multiple of `examples_per_block`, or
+            a divisor.
         shared_bytes: of the shared part's arrays for one example.
         width: the numbers of a prediction: C probabilities, or D values and perhaps D variances.
         random_requests: for the random numbers that the model takes.
         shared_part: S examples, each input (S, ...), to the arrays that are the same in every pass, each (S, ...).
         random_part: these arrays for a block of examples, and the numbers of every request for its examples × passes
             rows (all passes of one example, then of the next), to (rows, width) float32. With `masked_dense`, the
-            product of that layer for all rows replaces the arrays, and the dropout in front of it gets no numbers.
+            product of that layer for all rows replaces the arrays, and the dropout in front of it gets no numbers. Rows
+            that are not wanted then hold any numbers, NaN too, which must not reach other rows.
         deterministic: S examples, each input (S, ...), to (S, width) float32, dropout off.
         layers: which layers are random in the passes.
         masked_dense: the dense layer that is computed apart, factored, or None.
         masked_arrays: by the number of a request, the number of the shared array that its mask is applied to element
-            by element.
+            by element. Under masks per example, an element that is 0 is masked without a random number.
         masked_convolutions: whether some convolutions can be computed from their channels.
         compiler: of the random part, "xla" or "none".
     """

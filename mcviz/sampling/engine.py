@@ -276,7 +276,7 @@ class Computation:
     @cached_property
     def _product(self) -> Product:
         assert self.plan.masked_dense is not None
-        kernel = self.plan.masked_dense.kernel()
+        kernel = np.ascontiguousarray(self.plan.masked_dense.kernel())
         if self.product == SUBSET_SUMS:
             from mcviz.sampling.subset_sums import SubsetSums  # here, because numba takes most of a second to import
 
@@ -316,7 +316,7 @@ def _pad_block(examples: Mapping[str, Rows], start: int, size: int) -> Inputs:
 
 def _pad_rows(rows: Rows, start: int, size: int) -> np.ndarray:
     if 0 <= start <= rows.shape[0] - size:
-        return rows[start : start + size]
+        return np.ascontiguousarray(rows[start : start + size])  # products round differently for other orders, too
     block = np.zeros((size, *rows.shape[1:]), rows.dtype)
     given = rows[max(start, 0) : start + size]
     block[max(-start, 0) :][: len(given)] = given
