@@ -8,7 +8,7 @@ from scipy import stats
 
 from mcviz.sampling import Sampler, engine, random_bits
 from mcviz.sampling.random_numbers import RandomRequest, bernoulli, draw_active_mask, draw_random_numbers
-from tests.sampling.zoo import images_for, make
+from tests.sampling.fake import FakeNetwork, make_arrays
 
 FALSE_ALARMS = 1e-6
 
@@ -127,10 +127,11 @@ def test_machine_code_has_the_stream_of_numpy(size, steps, seed):
     np.testing.assert_array_equal(packed[:-1].byteswap(), drawn)
 
 
-@pytest.mark.parametrize("name", ["LSTM", "small reference network", "SpatialDropout2D"])
-def test_predictions_have_the_same_bits_however_masks_are_drawn(name, monkeypatch):
-    model = make(name)
-    sampler, examples, sizes = Sampler(model, product="matmul"), images_for(model, 3), counted_draws(monkeypatch)
+@pytest.mark.parametrize("bias", [0, 10])  # of the hidden layer: a mask is drawn for the active units, or for all
+def test_predictions_have_the_same_bits_however_masks_are_drawn(bias, monkeypatch):
+    arrays = make_arrays((30,))
+    sampler = Sampler(FakeNetwork(arrays | {"first_bias": arrays["first_bias"] + np.float32(bias)}))
+    examples, sizes = np.random.default_rng(0).random((3, 30), dtype=np.float32), counted_draws(monkeypatch)
     monkeypatch.setattr(engine, "MANY", 0)
     with monkeypatch.context() as without_numba:
         without_numba.setattr(engine, "subset_sums_error", lambda: "No module named 'numba'")
@@ -138,3 +139,4 @@ def test_predictions_have_the_same_bits_however_masks_are_drawn(name, monkeypatc
     assert not sizes
     np.testing.assert_array_equal(sampler.sample(examples, passes=20, masks="per_example"), expected)
     assert sizes
+    assert (min(sizes) < 8 * 16) == (bias == 0)  # passes of a block × hidden units
