@@ -21,6 +21,7 @@ from mcviz.runs import Preprocessing
 from mcviz.runs.arrays import ArrayReader
 from tests.cases import one_in
 from tests.runs.making import contents
+from tests.sampling.fake import FakeNetwork, make_arrays
 
 COUNT = 12
 RNG = np.random.default_rng(0)
@@ -50,6 +51,11 @@ def of_texts() -> keras.Model:
 
 def of_rows(**options) -> keras.Model:
     return network([keras.Input((4,))], **options)
+
+
+def fake(**options) -> FakeNetwork:
+    """A network for runs whose model is not asked for by its file."""
+    return FakeNetwork(make_arrays(IMAGES.shape[1:], 3, **options))
 
 
 CASES = {
@@ -141,8 +147,7 @@ def test_examples_that_are_not_there(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_what_was_not_kept_cannot_be_sampled_again(tmp_path: Path) -> None:
-    make, data, _ = CASES["images"]
-    run = mcviz.sample_run(make(), data, tmp_path / "run", passes=2, keep_images=False, keep_model=False)
+    run = mcviz.sample_run(fake(), IMAGES, tmp_path / "run", passes=2, keep_images=False, keep_model=False)
     assert not can_be_sampled(run)
     for of in (options_of_model, options_of_data, data_set_of):
         with pytest.raises(McvizError, match="kept without its"):
@@ -150,17 +155,15 @@ def test_what_was_not_kept_cannot_be_sampled_again(tmp_path: Path) -> None:
 
 
 def test_a_kept_model_that_was_changed_is_not_sampled(tmp_path: Path) -> None:
-    make, data, _ = CASES["images"]
-    run = mcviz.sample_run(make(), data, tmp_path / "run", passes=2)
+    run = mcviz.sample_run(fake(), IMAGES, tmp_path / "run", passes=2)
     check_kept_model(run)
-    of_rows().save(tmp_path / "run" / "model.keras")
+    (tmp_path / "run" / "model.keras").write_bytes(fake(seed=1).save())
     with pytest.raises(CorruptRunError, match=r"model\.keras"):
         check_kept_model(run)
 
 
 def test_images_of_a_run_stay_there_and_are_read_of_what_it_is_by_then(tmp_path: Path, monkeypatch) -> None:
-    make, data, _ = CASES["images"]
-    model = make()
+    model, data = fake(), DataSet(IMAGES, LABELS)
     run = mcviz.sample_run(model, data, tmp_path / "run", passes=3)
     rows: list[int] = []
     read = ArrayReader.rows
@@ -196,8 +199,7 @@ def test_images_of_a_run_stay_there_and_are_read_of_what_it_is_by_then(tmp_path:
 
 
 def test_images_of_a_run_that_are_damaged_are_not_sampled(tmp_path: Path) -> None:
-    make, data, _ = CASES["images"]
-    run = mcviz.sample_run(make(), data, tmp_path / "run", passes=3)
+    run = mcviz.sample_run(fake(), IMAGES, tmp_path / "run", passes=3)
     images = data_set_of(run).images
     (file,) = (tmp_path / "run" / run.manifest.store / "images").glob("c.*")
     content = bytearray(file.read_bytes())
@@ -213,8 +215,7 @@ def test_images_of_a_run_that_are_damaged_are_not_sampled(tmp_path: Path) -> Non
 
 
 def test_a_run_grows_in_stages_by_its_own_images(tmp_path: Path) -> None:
-    make, data, _ = CASES["images"]
-    model = make()
+    model, data = fake(), DataSet(IMAGES, LABELS)
     run = mcviz.sample_run(model, data, tmp_path / "run", passes=3, seed=5)
     grown = mcviz.sample_run(model, data_set_of(run), run.path, passes=2000, seed=5, in_stages=True)
     assert grown.passes == 2000
