@@ -93,7 +93,7 @@ class FakeNetwork(Network):
         return self._split(prepare_examples(examples, self))
 
     def make_plan(self, inputs: tuple[InputSpec, ...], *, channel_sums: bool, compiler: str | None) -> Plan:
-        passes = 8
+        passes = 32
         request = RandomRequest(0, "bernoulli", self._rate, self.model["first_bias"].shape, shared=False)
 
         def random_part(shared: list[np.ndarray], numbers: list[np.ndarray]) -> np.ndarray:
