@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
-from keras import layers
+from sklearn.neural_network import MLPClassifier
 
 from mcviz.data import DataSet, uniform_noise
 from mcviz.errors import InvalidInputError
@@ -13,6 +12,7 @@ from mcviz.runs import load_derived, open_run
 from mcviz.sampling import Sampler
 from mcviz.sampling.ood import FIT, fit_ood_detector, ood_verdict, split_halves
 from mcviz.sampling.run_sampling import sample_run
+from tests.sampling.fake import FakeNetwork, make_arrays
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,22 +30,13 @@ def bars(labels: np.ndarray, seed: int) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def model() -> keras.Model:
-    keras.utils.set_random_seed(0)
-    model = keras.Sequential(
-        [
-            keras.Input((10, 10, 1)),
-            layers.Conv2D(8, 3, activation="relu"),
-            layers.Flatten(),
-            layers.Dropout(0.3),
-            layers.Dense(16, activation="relu"),
-            layers.Dense(3, activation="softmax"),
-        ]
-    )
-    model.compile("adam", "sparse_categorical_crossentropy")
+def model() -> FakeNetwork:
     labels = np.arange(900) % 3
-    model.fit(bars(labels, 1), labels, epochs=6, batch_size=32, verbose=0)
-    return model
+    trained = MLPClassifier(16, tol=0.01, random_state=0).fit(bars(labels, 1).reshape(900, -1), labels)
+    (first, second), (first_bias, second_bias) = trained.coefs_, trained.intercepts_
+    weights = {"first": first, "first_bias": first_bias, "second": second, "second_bias": second_bias}
+    arrays = {name: array.astype(np.float32) for name, array in weights.items()}
+    return FakeNetwork(make_arrays((10, 10, 1), 3, rate=0.3) | arrays)
 
 
 @pytest.fixture(scope="module", params=["with labels", "without"])
