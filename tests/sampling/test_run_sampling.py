@@ -21,12 +21,12 @@ from mcviz.sampling import run_sampling
 from mcviz.sampling.keras.model_files import load_model
 from mcviz.sampling.keras.network import model_digest
 from mcviz.sampling.run_sampling import sample_run
-from mcviz.sampling.sampler import Sampler, as_sampler, sample
+from mcviz.sampling.sampler import Sampler, sample
 from tests.cases import only
 from tests.runs.making import contents, numbers
+from tests.sampling.fake import FakeNetwork, make_arrays
 
 HALF_A_STEP = 0.5 / 65534 + 2**-24
-PREPARED: dict[int, tuple[keras.Model, Sampler]] = {}
 
 
 def small_network(seed: int = 0, rate: float = 0.5) -> keras.Model:
@@ -45,8 +45,13 @@ def small_network(seed: int = 0, rate: float = 0.5) -> keras.Model:
 
 
 @pytest.fixture(scope="module")
-def network() -> keras.Model:
+def keras_network() -> keras.Model:
     return small_network()
+
+
+@pytest.fixture
+def network() -> FakeNetwork:
+    return FakeNetwork(make_arrays(factored=True))
 
 
 @pytest.fixture(scope="module")
@@ -68,20 +73,6 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_sampling, "layout_for", small)
 
 
-@pytest.fixture(autouse=True)
-def prepared_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Preparing a model takes a second, and most tests ask the same one."""
-
-    def prepared(model: keras.Model | Sampler, **options) -> Sampler:
-        if isinstance(model, Sampler):
-            return as_sampler(model, **options)
-        if id(model) not in PREPARED:
-            PREPARED[id(model)] = model, as_sampler(model, **options)  # the model too, so that its id stays its own
-        return PREPARED[id(model)][1]
-
-    monkeypatch.setattr(run_sampling, "as_sampler", prepared)
-
-
 class Stop(BaseException):
     pass
 
@@ -95,12 +86,12 @@ def stop_after(share: float):
 
 
 @pytest.mark.parametrize("masks", ["per_pass", "per_example"])
-def test_a_run_holds_what_sampling_gives(tmp_path: Path, network: keras.Model, data: DataSet, masks: str) -> None:
-    run = sample_run(network, data, tmp_path / "run", passes=12, seed=3, masks=masks)
+def test_a_run_holds_what_sampling_gives(tmp_path: Path, keras_network: keras.Model, data: DataSet, masks: str) -> None:
+    run = sample_run(keras_network, data, tmp_path / "run", passes=12, seed=3, masks=masks)
     inputs = as_model_input(data.images)
-    sampled = sample(network, inputs, passes=12, seed=3, masks=masks)
+    sampled = sample(keras_network, inputs, passes=12, seed=3, masks=masks)
     np.testing.assert_allclose(run.probs_block(0, 21), sampled, rtol=0, atol=HALF_A_STEP)
-    np.testing.assert_allclose(run.deterministic_probs, network.predict(inputs, verbose=0), atol=1e-6)
+    np.testing.assert_allclose(run.deterministic_probs, keras_network.predict(inputs, verbose=0), atol=1e-6)
     np.testing.assert_array_equal(run.images, data.images)
     np.testing.assert_array_equal(run.labels, data.labels)
     assert run.deterministic_accuracy == np.mean(run.deterministic_probs.argmax(1) == data.labels)
@@ -108,18 +99,18 @@ def test_a_run_holds_what_sampling_gives(tmp_path: Path, network: keras.Model, d
 
 
 def test_a_sampler_is_taken_as_it_is(
-    tmp_path: Path, network: keras.Model, data: DataSet, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, network: FakeNetwork, data: DataSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sampler, expected = Sampler(network), sample_run(network, data, tmp_path / "model", passes=3)
-    monkeypatch.setattr("mcviz.sampling.keras.network.make_plan", None)  # to prepare a model once more would fail
+    monkeypatch.setattr(FakeNetwork, "make_plan", None)  # to prepare a model once more would fail
     assert numbers(sample_run(sampler, data, tmp_path / "sampler", passes=3)) == numbers(expected)
     for options in ({"output": "classes"}, {"from_logits": False}):
         with pytest.raises(InvalidInputError, match="should be left out for a Sampler, which has its own"):
             sample_run(sampler, data, tmp_path / "sampler", passes=3, **options)
 
 
-def test_the_manifest_says_how_it_was_made(tmp_path: Path, network: keras.Model, data: DataSet) -> None:
-    network.save(tmp_path / "given.keras")
+def test_the_manifest_says_how_it_was_made(tmp_path: Path, keras_network: keras.Model, data: DataSet) -> None:
+    keras_network.save(tmp_path / "given.keras")
     run = sample_run(
         tmp_path / "given.keras",
         data,
@@ -142,7 +133,7 @@ def test_the_manifest_says_how_it_was_made(tmp_path: Path, network: keras.Model,
 
 
 def test_stopped_and_gone_on_with_it_is_the_run_that_was_never_stopped(
-    tmp_path: Path, network: keras.Model, data: DataSet
+    tmp_path: Path, network: FakeNetwork, data: DataSet
 ) -> None:
     whole = sample_run(network, data, tmp_path / "whole", passes=9)
     for share in (0.5, 0.8):
@@ -158,7 +149,7 @@ def test_stopped_and_gone_on_with_it_is_the_run_that_was_never_stopped(
 
 @pytest.mark.parametrize("masks", ["per_pass", "per_example"])
 def test_more_passes_are_the_run_that_had_them_from_the_start(
-    tmp_path: Path, network: keras.Model, data: DataSet, masks: str
+    tmp_path: Path, network: FakeNetwork, data: DataSet, masks: str
 ) -> None:
     sample_run(network, data, tmp_path / "grown", passes=7, masks=masks)
     sample_run(network, data, tmp_path / "grown", passes=11, masks=masks)
@@ -167,7 +158,7 @@ def test_more_passes_are_the_run_that_had_them_from_the_start(
 
 
 def test_a_run_of_a_product_that_is_missing_is_opened_and_not_gone_on_with(
-    tmp_path: Path, network: keras.Model, data: DataSet, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, network: FakeNetwork, data: DataSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = sample_run(Sampler(network, product="subset_sums"), data, tmp_path / "run", passes=3)
     sampler = Sampler(network)
@@ -234,7 +225,7 @@ def test_a_compiled_run_is_opened_and_not_gone_on_with_where_there_is_no_xla(
 
 @pytest.mark.parametrize("share", [0, 0.02, 0.1, 0.3, 0.9])
 def test_in_stages_it_is_the_run_that_was_sampled_in_one_go_wherever_it_is_stopped(
-    tmp_path: Path, network: keras.Model, data: DataSet, monkeypatch: pytest.MonkeyPatch, share: float
+    tmp_path: Path, network: FakeNetwork, data: DataSet, monkeypatch: pytest.MonkeyPatch, share: float
 ) -> None:
     monkeypatch.setattr(run_sampling.SamplerSource, "passes_at_once", 3)
     told: list[tuple[int, int]] = []
@@ -267,24 +258,24 @@ def test_in_stages_it_is_the_run_that_was_sampled_in_one_go_wherever_it_is_stopp
     assert told[-1] == (21 * 30, 21 * 30)
 
 
-def test_a_model_is_the_same_in_memory_saved_and_loaded(tmp_path: Path, network: keras.Model) -> None:
-    network.save(tmp_path / "model.keras")
+def test_a_model_is_the_same_in_memory_saved_and_loaded(tmp_path: Path, keras_network: keras.Model) -> None:
+    keras_network.save(tmp_path / "model.keras")
     loaded = load_model(tmp_path / "model.keras")
-    assert model_digest(loaded) == model_digest(network)
+    assert model_digest(loaded) == model_digest(keras_network)
     loaded.compile("adam", "categorical_crossentropy")
-    assert model_digest(loaded) == model_digest(network)
-    assert model_digest(small_network(seed=1)) != model_digest(network)
-    assert model_digest(small_network(rate=0.25)) != model_digest(network)
+    assert model_digest(loaded) == model_digest(keras_network)
+    assert model_digest(small_network(seed=1)) != model_digest(keras_network)
+    assert model_digest(small_network(rate=0.25)) != model_digest(keras_network)
     loaded.layers[-1].bias.assign_add([0, 0, 0, 1e-7])
-    assert model_digest(loaded) != model_digest(network)
+    assert model_digest(loaded) != model_digest(keras_network)
 
 
-def test_sampling_does_not_change_what_a_model_is(tmp_path: Path, network: keras.Model, data: DataSet) -> None:
-    before = model_digest(network)
-    sample_run(network, data, tmp_path / "run", passes=3)
-    network.predict(as_model_input(data.images), verbose=0)
-    assert model_digest(network) == before
-    assert sample_run(network, data, tmp_path / "run", passes=3).manifest.model.sha256 == before
+def test_sampling_does_not_change_what_a_model_is(tmp_path: Path, keras_network: keras.Model, data: DataSet) -> None:
+    before = model_digest(keras_network)
+    sample_run(keras_network, data, tmp_path / "run", passes=3)
+    keras_network.predict(as_model_input(data.images), verbose=0)
+    assert model_digest(keras_network) == before
+    assert sample_run(keras_network, data, tmp_path / "run", passes=3).manifest.model.sha256 == before
 
 
 def test_the_kept_model_has_no_optimizer_and_gives_the_same_passes(tmp_path: Path, data: DataSet) -> None:
@@ -300,12 +291,12 @@ def test_the_kept_model_has_no_optimizer_and_gives_the_same_passes(tmp_path: Pat
     np.testing.assert_array_equal(Sampler(kept).sample(inputs, passes=5), Sampler(network).sample(inputs, passes=5))
 
 
-def test_another_model_or_other_images_are_another_run(tmp_path: Path, network: keras.Model, data: DataSet) -> None:
+def test_another_model_or_other_images_are_another_run(tmp_path: Path, network: FakeNetwork, data: DataSet) -> None:
     sample_run(network, data, tmp_path / "run", passes=3)
     images = data.images.copy()
     images[20, 5, 4, 0] ^= 1
     for model, other, what in (
-        (small_network(seed=1), data, "model"),
+        (FakeNetwork(make_arrays(factored=True, seed=1)), data, "model"),
         (network, DataSet(images, data.labels), "examples"),
         (network, DataSet(data.images, (data.labels + 1) % 4), "labels"),
         (network, DataSet(as_model_input(data.images), data.labels), "examples"),
@@ -314,13 +305,13 @@ def test_another_model_or_other_images_are_another_run(tmp_path: Path, network: 
             sample_run(model, other, tmp_path / "run", passes=3)
 
 
-def test_labels_may_be_any_sequence(tmp_path: Path, network: keras.Model, data: DataSet) -> None:
+def test_labels_may_be_any_sequence(tmp_path: Path, network: FakeNetwork, data: DataSet) -> None:
     for labels in (data.labels.tolist(), tuple(data.labels.tolist()), data.labels.astype(np.uint8)):
         run = sample_run(network, DataSet(data.images, labels), tmp_path / "run", passes=3)
         np.testing.assert_array_equal(run.labels, data.labels)
 
 
-def test_images_alone_from_memory_or_a_file(tmp_path: Path, network: keras.Model, data: DataSet) -> None:
+def test_images_alone_from_memory_or_a_file(tmp_path: Path, network: FakeNetwork, data: DataSet) -> None:
     floats = as_model_input(data.images)
     run = sample_run(network, floats, tmp_path / "alone", passes=3, keep_images=False, keep_model=False)
     assert run.labels is None
@@ -332,7 +323,7 @@ def test_images_alone_from_memory_or_a_file(tmp_path: Path, network: keras.Model
     np.testing.assert_array_equal(from_file.labels, data.labels)
 
 
-def test_a_float_run_and_a_uint8_run_are_asked_the_same(tmp_path: Path, network: keras.Model, data: DataSet) -> None:
+def test_a_float_run_and_a_uint8_run_are_asked_the_same(tmp_path: Path, network: FakeNetwork, data: DataSet) -> None:
     bytes_ = sample_run(network, data, tmp_path / "bytes", passes=3)
     floats = sample_run(network, DataSet(as_model_input(data.images), data.labels), tmp_path / "floats", passes=3)
     np.testing.assert_array_equal(bytes_.probs_block(0, 21), floats.probs_block(0, 21))
@@ -352,7 +343,7 @@ def test_a_float_run_and_a_uint8_run_are_asked_the_same(tmp_path: Path, network:
     ],
 )
 def test_arguments_that_cannot_be_used(
-    tmp_path: Path, network: keras.Model, data: DataSet, arguments: dict[str, object], sentence: str
+    tmp_path: Path, network: FakeNetwork, data: DataSet, arguments: dict[str, object], sentence: str
 ) -> None:
     with pytest.raises(InvalidInputError, match=sentence):
         sample_run(network, data, tmp_path / "run", **{"passes": 3, **arguments})
@@ -391,38 +382,38 @@ def test_arguments_that_cannot_be_used(
     ],
 )
 @pytest.mark.filterwarnings("ignore:(divide by zero|invalid value)")
-def test_data_that_cannot_be_used(tmp_path: Path, network: keras.Model, data: DataSet, spoil, sentence: str) -> None:
+def test_data_that_cannot_be_used(tmp_path: Path, network: FakeNetwork, data: DataSet, spoil, sentence: str) -> None:
     with pytest.raises(InvalidInputError, match=sentence):
         sample_run(network, spoil(data), tmp_path / "run", passes=3)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_not_there(tmp_path: Path, network: keras.Model, data: DataSet) -> None:
+def test_what_is_not_there(tmp_path: Path, keras_network: keras.Model, data: DataSet) -> None:
     with pytest.raises(DataNotFoundError, match=r"no\.keras"):
         sample_run(tmp_path / "no.keras", data, tmp_path / "run")
     with pytest.raises(DataNotFoundError, match=r"no\.npz"):
-        sample_run(network, tmp_path / "no.npz", tmp_path / "run")
+        sample_run(keras_network, tmp_path / "no.npz", tmp_path / "run")
     with pytest.raises(UnsuitableModelError, match="rate of every stochastic layer is 0"):
         sample_run(small_network(rate=0.0), data, tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_memory_address(network: keras.Model, data: DataSet, tmp_path: Path) -> None:
+def test_a_memory_address(network: FakeNetwork, data: DataSet, tmp_path: Path) -> None:
     address = f"memory://{tmp_path.name}/run"
     sample_run(network, data, address, passes=3)
     assert open_run(address).probs(20).shape == (3, 4)
 
 
-def test_memory_stays_flat_while_blocks_finish(tmp_path: Path, network: keras.Model) -> None:
+def test_memory_stays_flat_while_blocks_finish(tmp_path: Path, keras_network: keras.Model) -> None:
     """The most that is allocated at once is the same for three times the blocks, but for what grows with the images."""
     import tracemalloc
 
     peaks = []
     for blocks in (4, 12):
         images = np.zeros((8 * blocks, 6, 5, 1), np.uint8)
-        sample_run(network, images, tmp_path / "warm", passes=2000, resume=False)
+        sample_run(keras_network, images, tmp_path / "warm", passes=2000, resume=False)
         tracemalloc.start()
-        sample_run(network, images, tmp_path / f"run-{blocks}", passes=2000)
+        sample_run(keras_network, images, tmp_path / f"run-{blocks}", passes=2000)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         (tmp_path / "warm").rename(tmp_path / f"warm-{blocks}")
