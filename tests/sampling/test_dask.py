@@ -35,9 +35,11 @@ from mcviz.sampling import cluster, run_sampling
 from mcviz.sampling.cluster import _Execution
 from mcviz.sampling.model_source import ModelSource
 from mcviz.sampling.run_sampling import sample_run
+from mcviz.sampling.sampler import Sampler
 from mcviz.sampling.source import load_sampler
 from tests.cases import only
 from tests.runs.making import contents, numbers
+from tests.sampling.fake import FakeNetwork, make_arrays
 from tests.sampling.test_run_sampling import Stop, small_network
 
 pytestmark = [
@@ -78,7 +80,7 @@ def environment(s3_server: str) -> Iterator[None]:
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that all share: a model, and examples in two forms."""
     folder = tmp_path_factory.mktemp("shared")
-    small_network().save(folder / "model.keras")
+    write_model(folder)
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (EXAMPLES, 6, 5, 1), dtype=np.uint8)
     np.savez(folder / "data.npz", images=images, labels=random.integers(0, 4, EXAMPLES))
@@ -98,9 +100,17 @@ def workers(environment: None) -> Iterator[LocalCluster]:
         yield found
 
 
+def write_model(folder: Path, **options: Any) -> None:
+    (folder / "model.fake").write_bytes(FakeNetwork(make_arrays(**options)).save())
+
+
+def load_model(folder: Path) -> Sampler:
+    return load_sampler(ModelSource(ModelOptions(str(folder / "model.fake"), modules=("tests.sampling.fake",))))
+
+
 def sampled(shared: Path, out: Any, **options: Any) -> Run:
     data = options.pop("data", shared / "data.npz")
-    return sample_run(shared / "model.keras", data, out, **{"passes": 12, "seed": 3} | options)
+    return sample_run(load_model(shared), data, out, **{"passes": 12, "seed": 3} | options)
 
 
 @pytest.fixture(scope="module")
@@ -144,6 +154,14 @@ def test_the_bits_are_those_of_one_process_and_a_run_grows_and_goes_on(
         sampled(shared, run.path, scheduler=workers.scheduler_address, passes=LONG, progress=at(0.3, stop))
     grown = sampled(shared, run.path, scheduler=workers.scheduler_address, passes=LONG)
     assert contents(Path(grown.path)) == contents(alone[LONG])
+
+
+def test_a_process_of_this_machine_loads_a_model_of_keras(shared: Path, tmp_path: Path) -> None:
+    model, data = tmp_path / "model.keras", shared / "data.npz"
+    small_network().save(model)
+    sample_run(model, data, tmp_path / "one", passes=12)
+    sample_run(model, data, tmp_path / "run", passes=12, scheduler="local:1")
+    assert contents(tmp_path / "run") == contents(tmp_path / "one")
 
 
 @pytest.mark.exhaustive
@@ -339,17 +357,17 @@ def test_workers_that_cannot_take_part_are_refused_by_name(
         patch.setattr(run_sampling, "versions", lambda: own | {"keras": "3.0"})
         with pytest.raises(ClusterError, match=rf"^Worker tcp://\S+ has keras {own['keras']}, not 3\.0\."):
             sampled(shared, tmp_path / "run", scheduler=address)
-    for other, message in ((None, "No such file|no model"), (small_network(seed=1), "another model")):
-        (tmp_path / "model.keras").write_bytes((shared / "model.keras").read_bytes())
-        sampler = load_sampler(ModelSource(ModelOptions(str(tmp_path / "model.keras"))))
-        (tmp_path / "model.keras").unlink()
-        if other:
-            other.save(tmp_path / "model.keras")
-        with pytest.raises(ClusterError, match=rf"(?i)^Worker tcp://\S+ cannot take part: .*({message})"):
+    for seed, message in ((None, "no model"), (1, "another model")):
+        write_model(tmp_path)
+        sampler = load_model(tmp_path)
+        (tmp_path / "model.fake").unlink()
+        if seed:
+            write_model(tmp_path, seed=seed)
+        with pytest.raises(ClusterError, match=rf"^Worker tcp://\S+ cannot take part: .*{message}"):
             sample_run(sampler, shared / "data.npz", tmp_path / "run", passes=12, scheduler=address)
     assert not (tmp_path / "run").exists()
     with pytest.raises(InvalidInputError, match="the path of a model, where there is a scheduler"):
-        sample_run(small_network(), shared / "data.npz", tmp_path / "run", passes=12, scheduler=address)
+        sample_run(sampler.network, shared / "data.npz", tmp_path / "run", passes=12, scheduler=address)
 
 
 @pytest.mark.exhaustive
@@ -398,8 +416,8 @@ def test_the_scheduler_is_gone_and_the_same_command_goes_on(
 
 @pytest.mark.exhaustive
 def test_the_command(shared: Path, alone: dict[int, Path], tmp_path: Path, capsys, monkeypatch) -> None:
-    command = ["sample", f"--model={shared / 'model.keras'}", f"--data={shared / 'data.npz'}", "--passes=12"]
-    command += ["--seed=3", f"--out={tmp_path / 'run'}", "--scheduler"]
+    command = ["sample", f"--model={shared / 'model.fake'}", f"--data={shared / 'data.npz'}", "--passes=12"]
+    command += ["--import=tests.sampling.fake", "--seed=3", f"--out={tmp_path / 'run'}", "--scheduler"]
     began = time.monotonic()
     assert main([*command, "tcp://127.0.0.1:9"]) == 2
     assert time.monotonic() - began < 30
