@@ -1,9 +1,7 @@
 """What the engine promises of any network behind its protocol, whatever framework it is of."""
 
-import sys
 import threading
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -22,7 +20,6 @@ from mcviz.sampling.model_source import ModelSource
 from mcviz.sampling.ood import fit_ood_detector, ood_verdict
 from mcviz.sampling.random_numbers import draw_active_mask, draw_random_numbers
 from mcviz.sampling.run_sampling import sample_run
-from mcviz.sampling.source import load_sampler
 from tests.runs.making import contents
 from tests.sampling.fake import Arrays, FakeNetwork, make_arrays
 from tests.test_no_tensorflow import imported_by
@@ -74,7 +71,7 @@ def sampler(request: pytest.FixtureRequest, samplers: dict[str, Sampler]) -> Sam
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Several shards in few images; workers of a cluster learn it from the manifest."""
+    """Several shards in few images."""
     layout = run_sampling.layout_for
     monkeypatch.setattr(
         run_sampling, "layout_for", lambda *sizes: replace(layout(*sizes), examples_per_shard=8, examples_per_chunk=4)
@@ -294,29 +291,17 @@ def test_a_network_has_its_own_options() -> None:
             Sampler(network, **option)
 
 
-@pytest.mark.lowest
-@pytest.mark.xdist_group("dask")
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")  # Dask's
-def test_workers_of_a_cluster_make_the_run_of_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Another test may leave a page of the dashboard as the main module, which a new process would run again.
-    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
-    (tmp_path / "model.fake").write_bytes(make_network("fake, factored").save())
-    options = ModelOptions(str(tmp_path / "model.fake"), modules=("tests.sampling.fake",))
-    sampler = load_sampler(ModelSource(options))
-    assert isinstance(sampler.network, FakeNetwork)
-    sample_run(sampler, IMAGES, tmp_path / "alone", passes=20)
-    sample_run(sampler, IMAGES, tmp_path / "run", passes=20, scheduler="local:1")
-    assert contents(tmp_path / "run") == contents(tmp_path / "alone")
-
-
 def test_the_engine_imports_no_framework(tmp_path: Path) -> None:
+    (tmp_path / "model.fake").write_bytes(make_network("fake, factored").save())
     program = f"""
 import numpy as np
+from mcviz.options import ModelOptions
 from mcviz.sampling import Sampler
 from mcviz.sampling.features import find_neighbours
 from mcviz.sampling.ood import fit_ood_detector, ood_verdict
+from mcviz.sampling.model_source import ModelSource
 from mcviz.sampling.run_sampling import sample_run
-from tests.sampling.fake import FakeNetwork, make_arrays
+from mcviz.sampling.source import load_sampler
 
 class Stop(Exception):
     pass
@@ -325,7 +310,8 @@ def stop(done, total):
     if done > total / 2:
         raise Stop
 
-sampler = Sampler(FakeNetwork(make_arrays(factored=True)))
+options = ModelOptions({str(tmp_path / "model.fake")!r}, modules=("tests.sampling.fake",))
+sampler = load_sampler(ModelSource(options))
 images = np.random.default_rng(0).random((40, 6, 5, 1), dtype=np.float32)
 out = {str(tmp_path / "run")!r}
 try:
