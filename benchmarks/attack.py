@@ -263,9 +263,9 @@ ROWS = (
         "a model file names code or other files, or takes all memory or time",
         "one line in little time and memory; nothing of it ran",
         _tests(
-            "tests/sampling/test_model_files.py::test_what_could_run_code_or_read_files_is_refused_and_nothing_ran",
-            "tests/sampling/test_model_files.py::test_what_would_take_all_memory_or_time_is_refused_before_it_does",
-            "tests/sampling/test_model_files.py::test_what_is_no_regular_file_is_refused_without_waiting",
+            "tests/sampling/keras/test_model_files.py::test_what_could_run_code_or_read_files_is_refused_and_nothing_ran",
+            "tests/sampling/keras/test_model_files.py::test_what_would_take_all_memory_or_time_is_refused_before_it_does",
+            "tests/sampling/keras/test_model_files.py::test_what_is_no_regular_file_is_refused_without_waiting",
         ),
     ),
     Row(

@@ -19,7 +19,7 @@ from mcviz.extras import INSTALL_KERAS
 from tests.cases import one_in, only
 from tests.data.hostile import HOSTILE
 from tests.interrupting import interrupted, start
-from tests.sampling import hostile
+from tests.sampling.keras import hostile
 
 ROOT = Path(__file__).parents[1]
 

@@ -21,7 +21,7 @@ from mcviz.sampling.features import (
 )
 from mcviz.sampling.keras.features import last_logits, penultimate_activations, penultimate_model
 from mcviz.sampling.keras.training import reference_network
-from tests.sampling.zoo import Untraceable
+from tests.sampling.keras.zoo import Untraceable
 
 IMAGES = np.random.default_rng(0).random((37, 12, 12, 1), dtype=np.float32)
 

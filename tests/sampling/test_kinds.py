@@ -21,7 +21,7 @@ from mcviz.sampling.keras.model_files import load_model
 from mcviz.sampling.run_sampling import sample_run
 from tests.cases import one_in
 from tests.runs.making import contents, numbers
-from tests.sampling.zoo import WORDS, sequential, text_layer
+from tests.sampling.keras.zoo import WORDS, sequential, text_layer
 
 N = 21
 RNG = np.random.default_rng(0)

@@ -16,8 +16,8 @@ from mcviz.errors import InvalidInputError, UnsuitableModelError
 from mcviz.sampling import Sampler, sample
 from mcviz.sampling.sampler import as_sampler
 from tests.cases import one_in
-from tests.sampling.test_layers_and_models import FALSE_ALARMS, moments
-from tests.sampling.zoo import images_for, lstm_on_texts, sequential, transformer_on_texts
+from tests.sampling.keras.test_layers_and_models import FALSE_ALARMS, moments
+from tests.sampling.keras.zoo import images_for, lstm_on_texts, sequential, transformer_on_texts
 
 PASSES = 1500
 ROWS = np.random.default_rng(0).standard_normal((5, 4)).astype(np.float32)

@@ -10,7 +10,7 @@ from keras import layers
 from mcviz import load_model
 from mcviz.errors import DataNotFoundError, InvalidInputError, UnsuitableModelError
 from mcviz.sampling import Sampler, StochasticLayer, engine, sample
-from tests.sampling.zoo import CLASSES, AlwaysOn, Subclassed, images_for, make, outputs_while_prepared, sequential
+from tests.sampling.keras.zoo import CLASSES, AlwaysOn, Subclassed, images_for, make, outputs_while_prepared, sequential
 
 pytestmark = pytest.mark.lowest
 

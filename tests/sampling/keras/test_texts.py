@@ -15,7 +15,7 @@ from mcviz.data import as_data_set
 from mcviz.errors import InvalidInputError, UnsuitableModelError
 from mcviz.sampling.keras.model_files import write_model_file
 from tests.cases import one_in
-from tests.sampling.zoo import WORDS, make, outputs_while_prepared, sequential, text_layer
+from tests.sampling.keras.zoo import WORDS, make, outputs_while_prepared, sequential, text_layer
 
 TEXTS = ["good film", "A bad, bad film!", "", "again again never unheard"]
 

@@ -10,7 +10,13 @@ from keras import layers
 from mcviz.choices import MASKS
 from mcviz.sampling import Sampler
 from mcviz.sampling.random_numbers import draw_random_numbers
-from tests.sampling.zoo import CLASSES, assert_follows_weights, assert_parts_have_the_bits_of, images_for, sequential
+from tests.sampling.keras.zoo import (
+    CLASSES,
+    assert_follows_weights,
+    assert_parts_have_the_bits_of,
+    images_for,
+    sequential,
+)
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from scipy import stats
 from mcviz.choices import MASKS
 from mcviz.sampling import Sampler
 from tests.cases import only
-from tests.sampling.zoo import CLASSES, MODELS, SOME_MODELS, images_for, make
+from tests.sampling.keras.zoo import CLASSES, MODELS, SOME_MODELS, images_for, make
 
 PASSES = 1500
 FALSE_ALARMS = 1e-6  # per test, over the choice of seeds; the seeds are fixed, so a pass stays a pass

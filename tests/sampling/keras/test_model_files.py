@@ -33,8 +33,8 @@ from mcviz.sampling.keras.network import model_digest
 from mcviz.sampling.keras.texts import vocabularies
 from mcviz.sampling.run_sampling import sample_run
 from tests.cases import one_in, only
-from tests.sampling import hostile
-from tests.sampling.zoo import MODELS, SOME_MODELS, image_model, images_for, make, sequential
+from tests.sampling.keras import hostile
+from tests.sampling.keras.zoo import MODELS, SOME_MODELS, image_model, images_for, make, sequential
 
 layers = keras.layers
 SOME_APPLICATIONS = ["MobileNetV3Small", "ConvNeXtTiny", "EfficientNetV2B0"]

@@ -8,7 +8,7 @@ from keras import layers
 
 from mcviz.errors import InvalidInputError, UnsuitableModelError
 from mcviz.sampling import Sampler, sample
-from tests.sampling.zoo import sequential
+from tests.sampling.keras.zoo import sequential
 
 IMAGES = np.random.default_rng(0).random((5, 8), dtype=np.float32)
 PASSES = 3000

@@ -14,7 +14,7 @@ from mcviz.errors import InvalidInputError, UnsuitableModelError
 from mcviz.sampling import Sampler, StochasticLayer, sample
 from mcviz.sampling.run_sampling import sample_run
 from tests.cases import one_in
-from tests.sampling.zoo import CLASSES, ConcreteDropout, DropConnect, Halved, sequential
+from tests.sampling.keras.zoo import CLASSES, ConcreteDropout, DropConnect, Halved, sequential
 
 PASSES = 4000
 IMAGES = np.random.default_rng(0).random((9, 6), dtype=np.float32)

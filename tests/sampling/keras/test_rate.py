@@ -12,7 +12,7 @@ from mcviz.cli import main
 from mcviz.errors import InvalidInputError, UnsuitableModelError
 from mcviz.sampling import Sampler
 from tests.cases import one_in
-from tests.sampling.zoo import ConcreteDropout, Halved, attention_model, image_model, sequence_model, sequential
+from tests.sampling.keras.zoo import ConcreteDropout, Halved, attention_model, image_model, sequence_model, sequential
 
 BUILDERS: dict[str, Callable[[float], keras.Model]] = {
     "Dropout": lambda rate: image_model(layers.Dropout(rate)),

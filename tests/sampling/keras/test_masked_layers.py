@@ -20,7 +20,7 @@ from mcviz.sampling.keras.stochastic import StochasticLayers
 from mcviz.sampling.products import PRODUCTS
 from mcviz.sampling.random_numbers import bernoulli, draw_active_mask, draw_random_numbers
 from mcviz.sampling.subset_sums import SubsetSums, sum_kept_rows
-from tests.sampling.zoo import (
+from tests.sampling.keras.zoo import (
     CLASSES,
     assert_follows_weights,
     assert_parts_have_the_bits_of,

@@ -13,7 +13,7 @@ from mcviz.errors import InvalidInputError, MissingPackageError, UnsuitableModel
 from mcviz.sampling import Sampler
 from mcviz.sampling.keras import network, tracing
 from tests.cases import one_in
-from tests.sampling.zoo import CLASSES, assert_parts_have_the_bits_of, images_for, make, sequential
+from tests.sampling.keras.zoo import CLASSES, assert_parts_have_the_bits_of, images_for, make, sequential
 
 
 @pytest.fixture(autouse=True)
