@@ -264,8 +264,9 @@ def test_examples_without_finite_predictions_are_named(sampler: Sampler) -> None
 
 
 @every_backend
-def test_a_progress_that_raises_ends_the_work(sampler: Sampler) -> None:
-    images, calls, threads = as_model_input(IMAGES), [], threading.active_count()
+def test_a_progress_that_raises_ends_the_work(sampler: Sampler, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_thread_limit", 1)  # at most three of the many pieces of work finish between two calls
+    images, calls, threads = np.concatenate([as_model_input(IMAGES)] * 8), [], threading.active_count()
 
     def progress(done: int, total: int) -> None:
         calls.append((done, total))
