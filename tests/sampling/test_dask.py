@@ -48,7 +48,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),  # Dask's
 ]
 EXAMPLES = 64
-LONG = 1000  # passes: a shard takes a moment
+LONG = 4000  # passes: a shard takes a moment
 
 
 def small_shards(patch: pytest.MonkeyPatch) -> None:
