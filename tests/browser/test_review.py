@@ -75,12 +75,13 @@ def reviewer(browser: Browser, url: str, name: str, script: str = "") -> Iterato
 
 
 def shown(page: Page, example: int) -> Locator:
-    """The button that skips an example, which is there while the example is."""
-    return page.locator(f'[class*="st-key-review-skip-{example}-"]:not([data-retained])')
+    """The button that skips an example, which is there while the example is; one of two, while the page is drawn."""
+    return page.locator(f'[class*="st-key-review-skip-{example}-"]:not([data-retained])').first
 
 
 def note(page: Page) -> Locator:
-    return page.locator('[class*="st-key-review-note-"]:not([data-retained]) input')
+    """The field of the note; one of two, while the page is drawn."""
+    return page.locator('[class*="st-key-review-note-"]:not([data-retained]) input').first
 
 
 def decided(run: mcviz.Run, name: str) -> dict[int, str]:
