@@ -6,18 +6,16 @@ A framework's folder beside this file has a subclass of `Network`, which makes a
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 
 from mcviz.choices import Predicts
+from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Run
 from mcviz.runs.contents import Rows
 from mcviz.sampling.products import Multiply
 from mcviz.sampling.random_numbers import RandomRequest
-
-if TYPE_CHECKING:
-    from mcviz.sampling.model_source import ModelSource
 
 XLA, NO_COMPILER = "xla", "none"
 COMPILERS = XLA, NO_COMPILER
@@ -190,8 +188,8 @@ class Network(ABC):
 
     @classmethod
     @abstractmethod
-    def load(cls, source: "ModelSource") -> Self:
-        """Load a model from its file, as it is described there, or as it was for a run.
+    def load(cls, options: ModelOptions, task: TaskOptions, run: Run | None) -> Self:
+        """Load a model from its file, as the options say, or with a run as it was for that run.
 
         Raises:
             DataNotFoundError: there is no such file.

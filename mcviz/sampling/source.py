@@ -8,12 +8,12 @@ import numpy as np
 import mcviz
 from mcviz.choices import Masks
 from mcviz.extras import import_modules
-from mcviz.options import ModelOptions
+from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Run, open_run
 from mcviz.runs.contents import Progress, Rows
 from mcviz.sampling.adapters import Adapter
 from mcviz.sampling.backends import find_backend
-from mcviz.sampling.model_source import ModelSource, absolute
+from mcviz.sampling.model_source import ModelSource
 from mcviz.sampling.sampler import Sampler
 from mcviz.validate import invalid
 
@@ -29,9 +29,7 @@ def load_sampler(source: ModelSource) -> Sampler:
         InvalidInputError: an argument that cannot be used.
         UnsuitableModelError: a model that cannot be loaded or sampled.
     """
-    import_modules(source.options.modules)
-    network = find_backend(source.options.model).load(source)
-    sampler = Sampler(network) if source.run is None else Sampler.for_run(network, open_run(source.run))
+    sampler = _load(source.options, source.task, None if source.run is None else open_run(source.run))
     sampler.source = source
     return sampler
 
@@ -45,7 +43,13 @@ def load_run_sampler(run: Run) -> Sampler:
     """
     if run.model_path is None:
         raise invalid("run", "one that was kept with its model", run.path)
-    return load_sampler(ModelSource(ModelOptions(run.model_path), run=absolute(run.path)))
+    return _load(ModelOptions(run.model_path), TaskOptions(), run)
+
+
+def _load(options: ModelOptions, task: TaskOptions, run: Run | None) -> Sampler:
+    import_modules(options.modules)
+    network = find_backend(options.model).load(options, task, run)
+    return Sampler(network) if run is None else Sampler.for_run(network, run)
 
 
 class SamplerSource:

@@ -13,12 +13,12 @@ from typing import Any, Self
 import numpy as np
 
 from mcviz.errors import DataNotFoundError
-from mcviz.runs import Run, open_run
+from mcviz.options import ModelOptions, TaskOptions
+from mcviz.runs import Run
 from mcviz.runs.contents import hash_array
 from mcviz.sampling.backends import BACKENDS
 from mcviz.sampling.base import Inputs, InputSpec, LayerReport, MaskedDense, Network, Plan, StochasticLayer
 from mcviz.sampling.examples import prepare_examples
-from mcviz.sampling.model_source import ModelSource
 from mcviz.sampling.random_numbers import RandomRequest
 
 Arrays = Mapping[str, np.ndarray]
@@ -65,13 +65,13 @@ class FakeNetwork(Network):
         self._rate, self._inputs, self._factored = float(model["settings"][0]), *map(int, model["settings"][1:])
 
     @classmethod
-    def load(cls, source: ModelSource) -> Self:
+    def load(cls, options: ModelOptions, task: TaskOptions, run: Run | None) -> Self:
         try:
-            with np.load(source.options.model, allow_pickle=False) as arrays:
+            with np.load(options.model, allow_pickle=False) as arrays:
                 model = dict(arrays)
         except FileNotFoundError as error:
-            raise DataNotFoundError(f"There is no model at {source.options.model}.") from error
-        return cls(model, task=source.task.task) if source.run is None else cls.for_run(model, open_run(source.run))
+            raise DataNotFoundError(f"There is no model at {options.model}.") from error
+        return cls(model, task=task.task) if run is None else cls.for_run(model, run)
 
     @classmethod
     def for_run(cls, model: Arrays, run: Run) -> Self:

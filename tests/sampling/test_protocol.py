@@ -10,13 +10,12 @@ from msgspec.structs import replace
 from mcviz.choices import MASKS
 from mcviz.data import as_model_input
 from mcviz.errors import InvalidInputError, UnsuitableModelError
-from mcviz.options import ModelOptions
+from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Run
 from mcviz.sampling import Sampler, engine, run_sampling
 from mcviz.sampling.adapters import adapter_for_run
 from mcviz.sampling.base import Network
 from mcviz.sampling.features import find_neighbours, unit_features
-from mcviz.sampling.model_source import ModelSource
 from mcviz.sampling.ood import fit_ood_detector, ood_verdict
 from mcviz.sampling.random_numbers import draw_active_mask, draw_random_numbers
 from mcviz.sampling.run_sampling import sample_run
@@ -190,7 +189,7 @@ def run(sampler: Sampler, tmp_path: Path) -> Run:
 @every_backend
 def test_the_model_in_a_run_is_sampled_as_it_was_for_the_run(sampler: Sampler, run: Run) -> None:
     assert run.model_path is not None
-    kept = type(sampler.network).load(ModelSource(ModelOptions(run.model_path), run=run.path))
+    kept = type(sampler.network).load(ModelOptions(run.model_path), TaskOptions(), run)
     assert kept.compute_digest() == sampler.network.compute_digest() == run.manifest.model.sha256
     for again in (Sampler.for_run(kept, run), Sampler.for_run(type(kept).for_run(kept.model, run), run)):
         assert (again.task, again.product, again.compiler) == (sampler.task, sampler.product, sampler.compiler)
@@ -296,7 +295,7 @@ def test_the_engine_imports_no_framework(tmp_path: Path) -> None:
     (tmp_path / "model.fake").write_bytes(make_network("fake, factored").save())
     program = f"""
 import numpy as np
-from mcviz.options import ModelOptions
+from mcviz.options import ModelOptions, TaskOptions
 from mcviz.sampling import Sampler
 from mcviz.sampling.features import find_neighbours
 from mcviz.sampling.ood import fit_ood_detector, ood_verdict

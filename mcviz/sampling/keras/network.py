@@ -15,7 +15,8 @@ import tensorflow as tf
 from mcviz.choices import PREDICTS, Predicts
 from mcviz.errors import UnsuitableModelError
 from mcviz.interrupts import hold_interrupts
-from mcviz.runs import Run, open_run
+from mcviz.options import ModelOptions, TaskOptions
+from mcviz.runs import Run
 from mcviz.runs.contents import Rows, hash_array
 from mcviz.sampling.base import XLA, InputSpec, LayerReport, Network, Plan
 from mcviz.sampling.examples import prepare_examples, prepare_texts
@@ -27,7 +28,6 @@ from mcviz.sampling.keras.plan import make_plan
 from mcviz.sampling.keras.stochastic import StochasticLayers, every_layer, find_changed_rate, find_own_kinds
 from mcviz.sampling.keras.texts import TextNumbers, find_text_layer, vocabularies, with_vocabulary
 from mcviz.sampling.keras.tracing import wrap_model_errors, xla_error
-from mcviz.sampling.model_source import ModelSource
 from mcviz.tasks import find_task
 from mcviz.text import reason
 from mcviz.validate import choice, fraction, invalid
@@ -98,19 +98,18 @@ class KerasNetwork(Network):
         )
 
     @classmethod
-    def load(cls, source: ModelSource) -> Self:
-        options = source.options
+    def load(cls, options: ModelOptions, task: TaskOptions, run: Run | None) -> Self:
         model = load_model(options.model, trust=options.trust_model)
         if options.vocabulary is not None:
             model = with_vocabulary(model, list(options.vocabulary))
-        if source.run is not None:
-            return cls.for_run(model, open_run(source.run))
+        if run is not None:
+            return cls.for_run(model, run)
         return cls(
             model,
             output=options.output,
             from_logits=options.from_logits,
-            task=source.task.task,
-            predicts=source.task.predicts,
+            task=task.task,
+            predicts=task.predicts,
             rate=options.rate,
         )
 
