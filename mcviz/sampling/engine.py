@@ -249,12 +249,7 @@ class Computation:
             max(first, self.first_pass), min(first + self.plan.passes_per_block, self.first_pass + len(self.result))
         )
         values = predicted[wanted.start - example : wanted.stop - example, passes.start - first : passes.stop - first]
-        if not np.isfinite(values).all():
-            raise UnsuitableModelError(
-                "The model returned numbers that are not finite. "
-                f"Received: examples {wanted.start} to {wanted.stop - 1}. "
-                "Check them for numbers that are not finite and for the scale that the model was trained on."
-            )
+        check_finite(values, wanted.start)
         rows = slice(passes.start - self.first_pass, passes.stop - self.first_pass)
         columns = slice(wanted.start - self.first_example, wanted.stop - self.first_example)
         self.result[rows, columns] = values.swapaxes(0, 1)
@@ -289,6 +284,16 @@ def iterate_blocks(examples: Mapping[str, Rows], size: int) -> Iterator[tuple[sl
     count = count_examples(examples)
     for start in range(0, count, size):
         yield slice(start, min(start + size, count)), _pad_block(examples, start, size)
+
+
+def check_finite(predictions: np.ndarray, first: int) -> None:
+    """Refuse predictions of examples, (n, ...), of which the first has this number, that are not finite."""
+    if not np.isfinite(predictions).all():
+        raise UnsuitableModelError(
+            "The model returned numbers that are not finite. "
+            f"Received: examples {first} to {first + len(predictions) - 1}. "
+            "Check them for numbers that are not finite and for the scale that the model was trained on."
+        )
 
 
 def count_examples(examples: Mapping[str, Rows]) -> int:

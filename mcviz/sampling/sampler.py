@@ -26,7 +26,7 @@ from mcviz.sampling.base import (
     SamePassesError,
     StochasticLayer,
 )
-from mcviz.sampling.engine import Computation, count_examples, iterate_blocks
+from mcviz.sampling.engine import Computation, check_finite, count_examples, iterate_blocks
 from mcviz.sampling.examples import make_random_examples
 from mcviz.sampling.model_source import ModelSource
 from mcviz.sampling.products import (
@@ -333,12 +333,13 @@ class Sampler:
 
         Raises:
             InvalidInputError: examples that do not fit the model.
-            UnsuitableModelError: predicted variances that are not above 0.
+            UnsuitableModelError: the model returned numbers that are not finite, or variances that are not above 0.
         """
         inputs, plan = self.plan_for(examples)
         result = np.empty((count_examples(inputs), plan.width), np.float32)
         for rows, block in iterate_blocks(inputs, plan.shared_examples_per_block):
             result[rows] = plan.deterministic(block)[: rows.stop - rows.start]
+            check_finite(result[rows], rows.start)
         _check_variances(result, self.predicts)
         return result
 

@@ -260,6 +260,8 @@ def test_examples_without_finite_predictions_are_named(sampler: Sampler) -> None
     images[17] = 3e38
     with pytest.raises(UnsuitableModelError, match=r"not finite\. Received: examples 16 to (17|31)\. "):
         sampler.sample(images, passes=30)
+    with pytest.raises(UnsuitableModelError, match=r"not finite\. Received: examples 16 to (19|31)\. "):
+        sampler.deterministic(images)
 
 
 @every_backend
