@@ -38,6 +38,6 @@ def test_photographs_are_scaled_down_and_a_regression_has_no_mistakes(tmp_path: 
 
 
 def test_examples_without_pictures_are_refused(tmp_path: Path) -> None:
-    run = mcviz.write_run(tmp_path / "run", np.eye(2, dtype=np.float32)[[[0, 1], [1, 0]]])
+    run = mcviz.write_run(tmp_path / "run", np.eye(2, dtype=np.float32)[[[0, 1, 1], [1, 0, 1]]])
     with pytest.raises(McvizError, match="without its images"):
         draw_contact_sheet(run, [0])
