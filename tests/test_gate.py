@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from mcviz.runs import Run
 from mcviz.tasks.regression import Regression
 from tests.app.hostile import CANARY, HOSTILE, HOSTILE_RUN, SHOWN_RUN
 
+ROOT = Path(__file__).parents[1]
 EXAMPLES = 120
 NAMES = list(HOSTILE)[:3]
 IDS = [f"{list(HOSTILE)[example % len(HOSTILE)]} {example}" for example in range(EXAMPLES)]
@@ -129,6 +131,15 @@ def test_compare_judges_the_second_run(folder: Path, runs, requirements, code: i
     assert all(each in line for each, line in zip(words, refused, strict=True))
 
 
+@pytest.mark.exhaustive
+def test_the_shipped_run_fails_as_the_document_says(capsys) -> None:
+    text = (ROOT / "docs" / "pipelines.md").read_text(encoding="utf-8")
+    (command,) = re.findall("^mcviz (trust .*)$", text, re.MULTILINE)
+    code, _, (line,) = run_command(capsys, *shlex.split(command.replace("cache", f"{ROOT}/cache")))
+    assert code == 1
+    assert f"> {line}" in text.splitlines()
+
+
 # Regressions
 
 
@@ -225,6 +236,7 @@ def test_a_summary_shows_hostile_names_as_they_were_typed(folder: Path, tmp_path
         assert picture.size[0] > 8 * 64
 
 
+@pytest.mark.exhaustive
 def test_a_summary_of_two_runs_has_both_and_the_examples_that_changed(folder: Path, tmp_path: Path, capsys) -> None:
     given = *require("accuracy not worse by 90%"), "--summary", tmp_path
     assert run_command(capsys, "compare", folder / HOSTILE_RUN, folder / "worse", *given)[0] == 0

@@ -167,11 +167,11 @@ def test_the_ends_of_a_difference_are_where_the_score_test_begins_to_refuse(coun
     assert likelihood_score(*counts, found.high) == pytest.approx(-1.959964, abs=1e-3)
 
 
-@pytest.mark.parametrize(("gained", "lost"), [(0.0, 0.01), (0.01, 0.02), (0.05, 0.05), (0.002, 0.1)])
+@pytest.mark.parametrize(("gained", "lost"), [(0.0, 0.01), (0.05, 0.05), (0.002, 0.1)])
 def test_a_worse_model_is_called_not_worse_no_more_often_than_promised(gained: float, lost: float) -> None:
-    trials, wrong = 60, 0.0
-    for up in range(20):
-        for down in range(30):
+    trials, wrong = 40, 0.0
+    for up in range(12):
+        for down in range(16):
             if score_interval(up, down, trials).low > gained - lost + 1e-9:
                 chances = [gained, lost, 1 - gained - lost]
                 wrong += scipy.stats.multinomial.pmf([up, down, trials - up - down], trials, chances)
