@@ -42,7 +42,7 @@ def measure_regression(run: Run, confidence: float = 0.95) -> RegressionTrust:
         confidence: above 0 and below 1, of the intervals.
 
     Raises:
-        InvalidInputError: the run has no labels.
+        InvalidInputError: the run has no labels, or one example.
     """
     labels, fixed, quality = require_known_labels(run), run.deterministic_predictions, run.task.quality
     errors: dict[str, list[Mapping[str, np.ndarray]]] = {}

@@ -72,10 +72,10 @@ def compare(
         found.other,
         found.score,
         [found.in_words],
-        [*_measure_lines(found), *_change_lines(found), *written],
-        found.as_dict(),
-        _summary_tables(found),
-        lambda: _draw_charts(found),
+        lines=[*_measure_lines(found), *_change_lines(found), *written],
+        as_dict=found.as_dict(),
+        tables=_summary_tables(found),
+        draw_charts=lambda: _draw_charts(found),
     )
     finish(findings, judgements, as_json=as_json, folder=summary)
 

@@ -72,10 +72,6 @@ def finish(found: Findings, judgements: "Sequence[Judgement]", *, as_json: bool,
         click.exceptions.Exit: with code 1 where a requirement is not met.
         StorageError: the summary cannot be written.
     """
-    if folder is not None:
-        from mcviz.cli.summary import write_summary
-
-        write_summary(folder, found, judgements)
     failed = [each for each in judgements if not each.met]
     if as_json:
         listed = [{"requirement": each.requirement, **asdict(each.found), "met": each.met} for each in judgements]
@@ -87,5 +83,9 @@ def finish(found: Findings, judgements: "Sequence[Judgement]", *, as_json: bool,
             say(f"All requirements are met: {', '.join(each.requirement for each in judgements)}.")
     for each in failed:
         tell(f"not met: {each.requirement}; {each.in_words}.")
+    if folder is not None:
+        from mcviz.cli.summary import write_summary
+
+        write_summary(folder, found, judgements)
     if failed:
         raise click.exceptions.Exit(NOT_MET)

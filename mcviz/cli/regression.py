@@ -47,7 +47,8 @@ def find_errors(
     if wrong := [name for name, value in given.items() if value is not None]:
         what = f"{run.path}, of {run.manifest.task}"
         raise InvalidInputError(f"{wrong[0]} is for runs of classification. Received: {what}. Leave it out.")
-    score = run.task.first_score if score is None else validate.choice("score", score, run.score_names)
+    offered = [name for name in run.score_names if not run.task.scores[name].needs_labels]
+    score = run.task.first_score if score is None else validate.choice("score", score, offered)
     found = measure_regression(run, confidence)
     measures, unit = run.task.quality.measures, run.manifest.unit
     rows: Rows = [["predictor", *(each.label for each in measures)]]
@@ -60,10 +61,10 @@ def find_errors(
         run,
         score,
         found.sentences,
-        [line for measure in measures for line in _measure_lines(measure, found, unit)],
-        describe_run(run, found.sentences) | as_dict,
-        {"How good is each way to predict?": rows},
-        lambda: _draw_coverage(run),
+        lines=[line for measure in measures for line in _measure_lines(measure, found, unit)],
+        as_dict=describe_run(run, found.sentences) | as_dict,
+        tables={"How good is each way to predict?": rows},
+        draw_charts=lambda: _draw_coverage(run),
     )
 
 

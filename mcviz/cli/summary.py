@@ -15,7 +15,7 @@ from mcviz.app.wording import as_inline_markdown, as_markdown
 from mcviz.cli.gate import Findings, Rows
 from mcviz.contact_sheet import draw_contact_sheet
 from mcviz.errors import InvalidInputError
-from mcviz.measures import most_uncertain_first
+from mcviz.measures import most_uncertain_first, significant
 from mcviz.runs import Run
 from mcviz.runs.export import replaced_file
 from mcviz.text import one_line
@@ -143,7 +143,7 @@ def _example_rows(run: Run, examples: "np.ndarray", score: str) -> Rows:
     table, names = run.scores().iloc[examples], dict(enumerate(run.class_names))
     shown = [name for name in run.task.table_columns(run.targets) if name != "correct" and table[name].notna().all()]
     columns = [["example", *map(str, examples)], ["id", *table["id"]]]
-    columns += [[name, *(names.get(value, f"{value:.4g}") for value in table[name])] for name in shown]
+    columns += [[name, *(names.get(value) or significant(value) for value in table[name])] for name in shown]
     columns += [[score, *(run.task.scores[score].format(value, run.manifest.unit) for value in table[score])]]
     if run.manifest.examples.content:
         content = run.content.iloc[examples, :MOST_COLUMNS]
@@ -152,5 +152,5 @@ def _example_rows(run: Run, examples: "np.ndarray", score: str) -> Rows:
 
 
 def _shorten(value: str | float) -> str:
-    text = value if isinstance(value, str) else f"{value:.4g}"
+    text = value if isinstance(value, str) else significant(value)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

@@ -138,7 +138,7 @@ def _find_calibration(
         run,
         score,
         sentences,
-        [
+        lines=[
             *_calibration_lines(found),
             *_group_lines(by, by_group),
             *_score_lines(selective),
@@ -146,7 +146,7 @@ def _find_calibration(
             *_set_lines(sets),
             *_cost_lines(costs, run, score),
         ],
-        {
+        as_dict={
             **describe_run(run, sentences),
             **_calibration_dict(found),
             "scores": selective,
@@ -154,8 +154,8 @@ def _find_calibration(
             "score": score,
             **more,
         },
-        {"How good is each way to predict?": rows},
-        lambda: {"Are the probabilities calibrated?": reliability_diagram(points)},
+        tables={"How good is each way to predict?": rows},
+        draw_charts=lambda: {"Are the probabilities calibrated?": reliability_diagram(points)},
     )
 
 
