@@ -40,7 +40,11 @@ IN_PERCENT = "accuracy", *ECES, "overconfidence"
 @click.command(short_help="Print how far a run's probabilities can be trusted.")
 @RUN
 @click.option("--by", metavar="COLUMN", help="Also by group: label, prediction, or one of your own columns.")
-@click.option("--score", metavar="NAME", help="The score that ranks examples.", show_default="max_probability")
+@click.option(
+    "--score",
+    metavar="NAME",
+    help="The score that ranks examples; max_probability without it, of a regression predictive_std.",
+)
 @click.option("--mistake-cost", type=COST, help="What a mistake costs that nobody sees; with --look-cost.")
 @click.option("--look-cost", type=COST, help="What it costs to look at an example, in the same unit.")
 @CONFIDENCE
