@@ -16,10 +16,12 @@ import click
 import pytest
 import streamlit as st
 import xarray
+import yaml
 from streamlit import config
 
 import mcviz
 from mcviz import extras
+from mcviz.analysis.requirements import parse_non_inferiority
 from mcviz.app.navigation import PAGES
 from mcviz.app.wording import as_markdown
 from mcviz.cli import commands
@@ -221,7 +223,22 @@ def test_every_python_snippet_of_the_docs_runs(name: str, folder: None) -> None:
 def test_every_block_is_of_a_language_that_a_test_knows() -> None:
     for name, text in DOCS.items():
         opening = re.findall(r"^```(\w*)$", text, re.MULTILINE)[::2]
-        assert set(opening) <= {"", "python", "diff", "nginx", "mermaid", "toml"}, name
+        assert set(opening) <= {"", "python", "diff", "nginx", "mermaid", "toml", "yaml"}, name
+
+
+def test_the_workflow_has_twelve_lines_and_keeps_what_its_gate_writes() -> None:
+    (block,) = fenced("yaml", DOCS["docs/pipelines.md"])
+    assert len(block.splitlines()) == 12
+    steps = yaml.safe_load(block)["jobs"]["gate"]["steps"]
+    _, installation, gate, shown, kept = steps
+    is_installation(shlex.split(installation["run"]))
+    words = shlex.split(gate["run"])
+    is_command_of_mcviz(words)
+    parse_non_inferiority(words[words.index("--require") + 1])
+    folder = words[words.index("--summary") + 1]
+    assert shown["run"] == f'cat {folder}/summary.md >> "$GITHUB_STEP_SUMMARY"'
+    assert kept["with"]["path"] == folder
+    assert shown["if"] == kept["if"] == "always()"
 
 
 def test_the_login_s_file_is_one_that_streamlit_reads() -> None:

@@ -17,7 +17,8 @@ RANKING_SCORES = tuple(name for name, score in SCORES.items() if not score.needs
 LEAST_LABELLED = 2  # examples, one half of which calibrates the other
 REGRESSION_ADVICE = (
     "Of a regression, the dashboard shows how wrong it is, on Overview; and whether its scores find the errors and its "
-    "intervals hold the labels, on Uncertain examples under Errors and Intervals. `mcviz compare` compares two."
+    "intervals hold the labels, on Uncertain examples under Errors and Intervals. On the command line, `mcviz trust` "
+    "prints these figures, and `mcviz compare` compares two."
 )
 
 
@@ -36,6 +37,15 @@ def require_labels(run: Run) -> Array:
         InvalidInputError: it has none, one example, or is of a regression.
     """
     require_classes(run)
+    return require_known_labels(run)
+
+
+def require_known_labels(run: Run) -> Array:
+    """Return the labels of two examples or more, of any task.
+
+    Raises:
+        InvalidInputError: it has none, or one example.
+    """
     if run.labels is None:
         raise InvalidInputError(f"This takes labels, and {run.path} has none. Make the run of examples with labels.")
     if len(run) < LEAST_LABELLED:

@@ -21,8 +21,8 @@ MOST_LISTED = 4  # numbers of a mean
 MOST_VOTED = 3  # classes of the votes that are named; the rest is counted
 RIVAL = 0.5  # of the likeliest class's mean probability, from which on a class is one that the ensemble is torn by
 CONFIDENT = 0.95  # a mean probability above which, with as many votes, there is no uncertainty to explain
-MARKUP = re.compile(r"[\\`*_\[\]<>&$~|]|:(?=\S)|^[-+=#]")
-LIST_NUMBER = re.compile(r"^(\d+)([.)])")
+MARKUP = re.compile(r"[\\`*_\[\]<>&$~|]|:(?=\S)")
+BEGINNING = re.compile(r"^(\d+(?=[.)])|(?=[-+=#]))")  # of a list, a heading or a line below one
 # Streamlit looks for icons, arrows and addresses in the text that Markdown leaves, where no escape is seen any more.
 FOUND_IN_TEXT = re.compile(r"(?<=[:@])(?=\S)|(?<=www)(?=\.)|(?<=[-<>~])(?=[-=>])", re.IGNORECASE)
 WORD_JOINER = "\u2060"  # without width, and with no line break
@@ -34,8 +34,12 @@ def as_markdown(text: str) -> str:
     Streamlit takes much for Markdown: captions, headings, messages, tooltips, the labels of buttons and of
     `segmented_control`, and the cells of `st.table`.
     """
-    escaped = MARKUP.sub(r"\\\g<0>", FOUND_IN_TEXT.sub(WORD_JOINER, one_line(text)))
-    return LIST_NUMBER.sub(r"\1\\\2", escaped)
+    return BEGINNING.sub(r"\1\\", as_inline_markdown(text))
+
+
+def as_inline_markdown(text: str) -> str:
+    """Return a text that others wrote as Markdown that does not begin a line, such as a cell of a table."""
+    return MARKUP.sub(r"\\\g<0>", FOUND_IN_TEXT.sub(WORD_JOINER, one_line(text)))
 
 
 def all_as_markdown(texts: Sequence[str]) -> list[str]:

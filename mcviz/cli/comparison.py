@@ -1,17 +1,22 @@
 """`mcviz compare`: is the second of two runs better?"""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from mcviz.cli.arguments import CONFIDENCE, JSON
-from mcviz.cli.printing import print_json, say, tell
+from mcviz.cli.gate import SUMMARY, Findings, Rows, finish
+from mcviz.cli.printing import tell
 from mcviz.cli.stopping import loading
 
 if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
     from mcviz.analysis.comparison import Comparison
 
 COLUMN = 32  # characters of a column
+IDS_SHOWN = 10
 
 
 @click.command(short_help="Compare two runs.")
@@ -20,8 +25,25 @@ COLUMN = 32  # characters of a column
 @click.option("--score", metavar="NAME", help="The score that ranks examples; without it the first that both have.")
 @CONFIDENCE
 @click.option("--to", metavar="FILE", help="Write all examples under both runs to a .csv or .parquet.")
+@click.option(
+    "--require",
+    "requirements",
+    multiple=True,
+    metavar="REQUIREMENT",
+    help='Exit with code 1 where OTHER does not meet it, such as "accuracy not worse by 0.5%".',
+)
+@SUMMARY
 @JSON
-def compare(one: str, other: str, score: str | None, confidence: float, to: str | None, as_json: bool) -> None:
+def compare(
+    one: str,
+    other: str,
+    score: str | None,
+    confidence: float,
+    to: str | None,
+    requirements: tuple[str, ...],
+    summary: Path | None,
+    as_json: bool,
+) -> None:
     """Print whether the run OTHER is better than RUN by more than noise, and how many examples changed.
 
     Runs over the same examples are compared example by example. Of others, figures alone are compared.
@@ -30,23 +52,72 @@ def compare(one: str, other: str, score: str | None, confidence: float, to: str 
         from mcviz import compare as compare_runs
         from mcviz import open_run
         from mcviz.analysis.comparison import change_table
+        from mcviz.analysis.requirements import parse_non_inferiority
+        from mcviz.cli.summary import check_summary_folder
         from mcviz.runs import check_table_file, write_table
 
+    required = [parse_non_inferiority(each) for each in requirements]
+    if summary is not None:
+        check_summary_folder(summary)
     if to:
         check_table_file(to)
     found = compare_runs(open_run(one), open_run(other), score=score, confidence=confidence)
     for note in found.notes:
         tell(f"note: {note}")
+    judgements = [each.judge(found) for each in required]
     if to:
         write_table(change_table(found), to)
-    if as_json:
-        print_json(found.as_dict())
-        return
-    say(found.in_words)
-    for line in [*_measure_lines(found), *_change_lines(found)]:
-        say(line.rstrip())
-    if to:
-        say(f"{len(found.one):,} examples are written to {to}.")
+    written = [f"{len(found.one):,} examples are written to {to}."] if to else []
+    findings = Findings(
+        found.other,
+        found.score,
+        [found.in_words],
+        lines=[*_measure_lines(found), *_change_lines(found), *written],
+        as_dict=found.as_dict(),
+        tables=_summary_tables(found),
+        draw_charts=lambda: _draw_charts(found),
+    )
+    finish(findings, judgements, as_json=as_json, folder=summary)
+
+
+def _summary_tables(found: "Comparison") -> dict[str, Rows]:
+    """Return the tables of a summary, by heading: both runs, their measures, and the examples that changed."""
+    from mcviz.measures.quality import VERDICTS
+
+    unit, both = found.one.manifest.unit, {"RUN": found.one, "OTHER": found.other}
+    runs = [(name, run.path, f"{run.passes:,}", f"{len(run):,}") for name, run in both.items()]
+    measures = [
+        (
+            each.measure.label,
+            *(each.measure.format_interval(value, unit) for value in (each.one, each.other)),
+            each.measure.format_interval(each.difference, unit, sign="+"),
+            VERDICTS[each.verdict],
+        )
+        for each in found.measures
+    ]
+    counts = found.changes.counts if found.changes else {}
+    changes = [(kind, f"{count:,}", _list_ids(found, kind)) for kind, count in counts.items()]
+    tables: dict[str, Rows] = {
+        "Which runs?": [("", "run", "passes", "examples"), *runs],
+        "Is OTHER better?": [("measure", "RUN", "OTHER", "OTHER less RUN", ""), *measures],
+        "Which examples changed?": [("change", "examples", "ids"), *changes],
+    }
+    return {heading: rows for heading, rows in tables.items() if len(rows) > 1}
+
+
+def _draw_charts(found: "Comparison") -> "dict[str, go.Figure]":
+    """Draw the reliability of both runs, where they are of classes and have labels."""
+    from mcviz.figures.trust import reliability_diagram
+    from mcviz.measures.calibration import CalibrationTerms, equal_width_edges, reliability
+
+    if found.terms is None or not found.one.task.predicts_classes:
+        return {}
+    points = {}
+    for name, terms in zip(("RUN", "OTHER"), found.terms, strict=True):
+        correct, confidence = terms["correct"][:, None], terms["confidence"][:, None]
+        bins = reliability(CalibrationTerms(correct, confidence, terms["nll"], terms["brier"]), equal_width_edges())
+        points[name] = bins.confidence, bins.accuracy, bins.count
+    return {"Are the probabilities calibrated?": reliability_diagram(points)}
 
 
 def _measure_lines(found: "Comparison") -> list[str]:
@@ -72,14 +143,20 @@ def _change_lines(found: "Comparison") -> list[str]:
     if found.changes is None:
         return []
     lines = ["", "examples"]
-    ids, moved = found.one.scores()["id"], found.changes.moved
     for kind, count in found.changes.counts.items():
-        shown = ids.iloc[found.changes.of(kind)[:10]].tolist() if kind in moved else []
-        more = f"{', '.join(map(str, shown))}{' …' if count > len(shown) else ''}" if shown else ""
-        lines.append(f"  {kind:<24}{count:>9,}   {more}")
+        lines.append(f"  {kind:<24}{count:>9,}   {_list_ids(found, kind)}")
     if found.shared_top is not None:
         lines += [
             "",
             f"Of the 100 most uncertain examples by {found.score}, {100 * found.shared_top:.0f} are the same.",
         ]
     return lines
+
+
+def _list_ids(found: "Comparison", kind: str) -> str:
+    """List the ids of the examples of a change that moved the most."""
+    if found.changes is None or kind not in found.changes.moved:
+        return ""
+    examples = found.changes.of(kind)
+    ids = found.one.scores()["id"].iloc[examples[:IDS_SHOWN]]
+    return f"{', '.join(map(str, ids))}{' …' if len(examples) > len(ids) else ''}"

@@ -1,17 +1,20 @@
-"""`mcviz trust`: are a run's probabilities calibrated, and which scores find its mistakes?"""
+"""`mcviz trust`: is a run calibrated, which scores find its mistakes, and how wrong is a regression?"""
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mcviz.cli.arguments import CONFIDENCE, JSON, RUN
-from mcviz.cli.printing import print_json, say
+from mcviz.cli.gate import PREDICTOR_NAMES, SUMMARY, Findings, Rows, describe_run, finish
+from mcviz.cli.regression import find_errors
 from mcviz.cli.stopping import loading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from mcviz.analysis.requirements import Figures
     from mcviz.analysis.trust import Convergence
     from mcviz.measures.calibration import Calibration, CalibrationFigures
     from mcviz.measures.conformal import SetFigures
@@ -32,35 +35,66 @@ MEASURE_LABELS = {
 COST = click.FloatRange(min=0)
 ECES = "ece", "ece_equal_mass"
 IN_PERCENT = "accuracy", *ECES, "overconfidence"
-PREDICTOR_NAMES = {
-    "ensemble": "ensemble",
-    "deterministic": "deterministic",
-    "single_pass": "single pass",
-    "ensemble_scaled": "ensemble, temperature scaled",
-    "deterministic_scaled": "deterministic, temperature scaled",
-}
 
 
 @click.command(short_help="Print how far a run's probabilities can be trusted.")
 @RUN
 @click.option("--by", metavar="COLUMN", help="Also by group: label, prediction, or one of your own columns.")
-@click.option("--score", default="max_probability", show_default=True, help="The score that ranks examples.")
+@click.option(
+    "--score",
+    metavar="NAME",
+    help="The score that ranks examples; max_probability without it, of a regression predictive_std.",
+)
 @click.option("--mistake-cost", type=COST, help="What a mistake costs that nobody sees; with --look-cost.")
 @click.option("--look-cost", type=COST, help="What it costs to look at an example, in the same unit.")
 @CONFIDENCE
+@click.option(
+    "--require",
+    "requirements",
+    multiple=True,
+    metavar="REQUIREMENT",
+    help='Exit with code 1 where it is not met, such as "accuracy >= 99%" or "deterministic.nll.high < 0.05".',
+)
+@SUMMARY
 @JSON
 def trust(
-    run: str,
-    by: str | None,
-    score: str,
-    mistake_cost: float | None,
-    look_cost: float | None,
-    confidence: float,
-    as_json: bool,
+    run: str, confidence: float, requirements: tuple[str, ...], summary: Path | None, as_json: bool, **options: Any
 ) -> None:
-    """Print how well the run in folder or at fsspec address RUN is calibrated, and which scores find its mistakes."""
+    """Print how far the predictions of the run in folder or at fsspec address RUN can be trusted.
+
+    Of classes: how well it is calibrated, and which scores find its mistakes. Of a regression: how wrong it is, and
+    whether its intervals hold the labels.
+    """
     with loading():
         from mcviz import open_run, validate
+        from mcviz.analysis.requirements import parse_requirement
+        from mcviz.cli.summary import check_summary_folder
+
+    required = [parse_requirement(each) for each in requirements]
+    if summary is not None:
+        check_summary_folder(summary)
+    if (options["mistake_cost"] is None) != (options["look_cost"] is None):
+        raise click.UsageError(
+            "The cheapest threshold takes both --mistake-cost and --look-cost. Received: one of them."
+        )
+    if not 0 < validate.fraction("confidence", confidence) < 1:
+        raise validate.invalid("confidence", "above 0 and below 1", confidence)
+    opened = open_run(run)
+    find = _find_calibration if opened.task.predicts_classes else find_errors
+    figures, found = find(opened, confidence, **options)
+    finish(found, [each.judge(figures) for each in required], as_json=as_json, folder=summary)
+
+
+def _find_calibration(
+    run: "Run",
+    confidence: float,
+    *,
+    by: str | None,
+    score: str | None,
+    mistake_cost: float | None,
+    look_cost: float | None,
+) -> "tuple[Figures, Findings]":
+    with loading():
         from mcviz.analysis.referral import find_cheapest_referral, measure_prediction_sets, rank_by_all_scores
         from mcviz.analysis.trust import (
             compute_convergence,
@@ -70,51 +104,63 @@ def trust(
             run_group_tests,
             verdict_sentences,
         )
-        from mcviz.measures.calibration import calibration, calibration_by_group
+        from mcviz.figures.trust import PREDICTOR_LABELS, reliability_diagram
+        from mcviz.measures.calibration import CALIBRATION_MEASURES, calibration, calibration_by_group
         from mcviz.measures.selective import selective_figures
 
-    if (mistake_cost is None) != (look_cost is None):
-        raise click.UsageError(
-            "The cheapest threshold takes both --mistake-cost and --look-cost. Received: one of them."
-        )
-    if not 0 < validate.fraction("confidence", confidence) < 1:
-        raise validate.invalid("confidence", "above 0 and below 1", confidence)
-    opened = open_run(run)
-    groups = group_by_column(opened, by) if by else None
-    ways = predictors(opened)
+    score = score or run.task.first_score
+    groups = group_by_column(run, by) if by else None
+    ways = predictors(run)
     found = calibration(ways, confidence=confidence)
-    columns = group_by_all_columns(opened)
+    columns = group_by_all_columns(run)
     tests = run_group_tests(ways["ensemble"], columns, confidence)
     by_group = {}
     if groups is not None:
         by_number = calibration_by_group(ways, groups.members, confidence=confidence)
         by_group = {groups.names[number]: each for number, each in by_number.items()}
-    figures = selective_figures(rank_by_all_scores(opened), confidence=confidence)
-    convergence = compute_convergence(opened, score)
-    sets = measure_prediction_sets(opened)
+    selective = selective_figures(rank_by_all_scores(run), confidence=confidence)
+    convergence = compute_convergence(run, score)
+    sets = measure_prediction_sets(run)
     costs = (
         None
         if mistake_cost is None or look_cost is None
-        else find_cheapest_referral(opened, mistake_cost, look_cost, score)
+        else find_cheapest_referral(run, mistake_cost, look_cost, score)
     )
-    sentence = " ".join(verdict_sentences(opened, found, tests, columns))
-    if as_json:
-        grouped = {name: _calibration_dict(each) for name, each in by_group.items()}
-        whole = {"run": opened.path, "examples": len(opened), "passes": opened.passes, "in_words": sentence}
-        more = {"convergence": _convergence_dict(convergence), "prediction_sets": sets, "cheapest": _costs_dict(costs)}
-        by_groups = {"by": by, "groups": grouped, "group_tests": _test_dicts(tests, columns)}
-        print_json({**whole, **_calibration_dict(found), "scores": figures, **by_groups, "score": score, **more})
-        return
-    say(sentence)
-    for line in [
-        *_calibration_lines(found),
-        *_group_lines(by, by_group),
-        *_score_lines(figures),
-        *_convergence_lines(convergence, opened, score),
-        *_set_lines(sets),
-        *_cost_lines(costs, opened, score),
-    ]:
-        say(line.rstrip())
+    sentences = verdict_sentences(run, found, tests, columns)
+    grouped = {name: _calibration_dict(each) for name, each in by_group.items()}
+    more = {"convergence": _convergence_dict(convergence), "prediction_sets": sets, "cheapest": _costs_dict(costs)}
+    by_groups = {"by": by, "groups": grouped, "group_tests": _test_dicts(tests, columns)}
+    rows: Rows = [["predictor", *MEASURE_LABELS.values()]]
+    rows += [
+        [PREDICTOR_NAMES[way], *(" ".join(_format_with_ends(each, measure).split()) for measure in MEASURE_LABELS)]
+        for way, each in found.figures.items()
+    ]
+    bins = {PREDICTOR_LABELS[way]: each for way, each in found.bins.items() if way in PREDICTOR_LABELS}
+    points = {name: (each.confidence, each.accuracy, each.count) for name, each in bins.items()}
+    figures = {way: {name: getattr(each, name) for name in CALIBRATION_MEASURES} for way, each in found.figures.items()}
+    return figures, Findings(
+        run,
+        score,
+        sentences,
+        lines=[
+            *_calibration_lines(found),
+            *_group_lines(by, by_group),
+            *_score_lines(selective),
+            *_convergence_lines(convergence, run, score),
+            *_set_lines(sets),
+            *_cost_lines(costs, run, score),
+        ],
+        as_dict={
+            **describe_run(run, sentences),
+            **_calibration_dict(found),
+            "scores": selective,
+            **by_groups,
+            "score": score,
+            **more,
+        },
+        tables={"How good is each way to predict?": rows},
+        draw_charts=lambda: {"Are the probabilities calibrated?": reliability_diagram(points)},
+    )
 
 
 def _calibration_dict(found: "Calibration") -> dict[str, Any]:

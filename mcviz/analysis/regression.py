@@ -1,0 +1,84 @@
+"""Trust in a regression: how wrong it is, and whether its intervals hold as many labels as they promise."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcviz.analysis.base import require_known_labels
+from mcviz.measures.bootstrap import Interval
+from mcviz.measures.prediction_intervals import coverage_sentence
+from mcviz.measures.quality import INTERVAL, compute_measures, join_terms
+from mcviz.measures.regression import RegressionMeasures, regression_terms, table_from_terms
+from mcviz.runs import Run
+from mcviz.tasks.regression import Regression
+
+PREDICTOR_WORDS = {"deterministic": "the deterministic model", "single_pass": "a single pass"}
+
+
+@dataclass(frozen=True)
+class RegressionTrust:
+    """The errors of a regression, and the coverage of its intervals.
+
+    Attributes:
+        figures: by predictor and measure: of the `ensemble` all of `measures.quality.REGRESSION`; of `deterministic`,
+            where the run has it, and `single_pass` RMSE, MAE, NLL where there is a variance, and CRPS.
+        differences: of the ensemble from each of the others, paired by example: the ensemble's less the other's.
+        confidence: of all intervals.
+        sentences: the verdict on the intervals, then what the ensemble gains.
+    """
+
+    figures: Mapping[str, Mapping[str, Interval]]
+    differences: Mapping[str, Mapping[str, Interval]]
+    confidence: float
+    sentences: list[str]
+
+
+def measure_regression(run: Run, confidence: float = 0.95) -> RegressionTrust:
+    """Measure how wrong a regression is, and how many labels its intervals hold.
+
+    Args:
+        run: a regression with labels.
+        confidence: above 0 and below 1, of the intervals.
+
+    Raises:
+        InvalidInputError: the run has no labels, or one example.
+    """
+    labels, fixed, quality = require_known_labels(run), run.deterministic_predictions, run.task.quality
+    errors: dict[str, list[Mapping[str, np.ndarray]]] = {}
+    ensemble = []
+    for shard in range(run.manifest.shards):
+        start, stop = run.manifest.shard_range(shard)
+        deterministic = None if fixed is None else fixed[start:stop]
+        passes = run.predictions_block(start, stop)
+        predictions = Regression().predictions(passes, labels[start:stop], deterministic, targets=len(run.targets))
+        ensemble.append(quality.terms(predictions))
+        for predictor, terms in regression_terms(predictions).items():
+            errors.setdefault(predictor, []).append(terms)
+    table = table_from_terms({name: join_terms(blocks) for name, blocks in errors.items()}, confidence=confidence)
+    measures = compute_measures(quality, join_terms(ensemble), confidence=confidence)
+    figures, differences = {"ensemble": dict(zip(quality.place, measures, strict=True))}, {}
+    for predictor, found, difference in (
+        ("deterministic", table.deterministic, table.over_deterministic),
+        ("single_pass", table.single_pass, table.over_single_pass),
+    ):
+        if found is not None and difference is not None:
+            figures[predictor], differences[predictor] = _known(found), _known(difference)
+    sentences = [coverage_sentence(figures["ensemble"]["coverage"], INTERVAL, len(run), confidence)]
+    sentences += [_gain_sentence(run, each["rmse"], PREDICTOR_WORDS[name]) for name, each in differences.items()]
+    return RegressionTrust(figures, differences, confidence, sentences)
+
+
+def _known(found: RegressionMeasures) -> dict[str, Interval]:
+    return {name: interval for name, interval in vars(found).items() if interval is not None}
+
+
+def _gain_sentence(run: Run, difference: Interval, other: str) -> str:
+    """Say whether the RMSE of the ensemble differs from another one by more than noise."""
+    measure, unit = run.task.quality.measures[0], run.manifest.unit
+    if difference.low > 0 or difference.high < 0:
+        by = measure.format_interval(difference.magnitude, unit)
+        word = "better" if difference.value < 0 else "worse"
+        return f"Its {measure.label} is {word} than that of {other} by {by}: more than noise."
+    by = measure.format_interval(difference, unit, sign="+")
+    return f"Its {measure.label} differs from that of {other} by {by}, which is within noise."

@@ -1,0 +1,265 @@
+"""`mcviz trust` and `mcviz compare` as a gate: exit codes, what is said, and the summary that is left."""
+
+import json
+import re
+import shlex
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from markdown_it import MarkdownIt
+from PIL import Image
+
+import mcviz
+from mcviz.cli import main
+from mcviz.measures.prediction_intervals import pass_intervals
+from mcviz.runs import Run
+from mcviz.tasks.regression import Regression
+from tests.app.hostile import CANARY, HOSTILE, HOSTILE_RUN, SHOWN_RUN
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = 120
+NAMES = list(HOSTILE)[:3]
+IDS = [f"{list(HOSTILE)[example % len(HOSTILE)]} {example}" for example in range(EXAMPLES)]
+LABELS = np.arange(EXAMPLES) % 3
+IMAGES = np.random.default_rng(0).integers(0, 256, (EXAMPLES, 5, 4, 3), dtype=np.uint8)
+TEXTS = pd.DataFrame({"text": [f"{each} <i>{example}</i>" for example, each in enumerate(IDS)]})
+
+
+def classes(path: Path, lean: float, **given: object) -> Run:
+    logits = np.random.default_rng(1).normal(size=(4, EXAMPLES, 3)) + lean * np.eye(3)[LABELS]
+    probs = (np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)).astype(np.float32)
+    given = {"data": IMAGES, "labels": LABELS, "class_names": NAMES, "ids": IDS} | given
+    return mcviz.write_run(path, probs, **given)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of hostile names, a worse one, one without labels, one of other examples, one of texts and a regression."""
+    folder = tmp_path_factory.mktemp("gate")
+    classes(folder / HOSTILE_RUN, 1.0)
+    classes(folder / "worse", 0.2)
+    classes(folder / "unlabelled", 1.0, labels=None)
+    classes(folder / "others", 1.0, data=IMAGES[::-1].copy())
+    classes(folder / "texts", 1.0, data=TEXTS)
+    outputs = LABELS[:, None] + np.random.default_rng(2).normal(size=(9, EXAMPLES, 1)).astype(np.float32)
+    rows = pd.DataFrame({"a <b>": np.arange(EXAMPLES, dtype=np.float32), "c": np.float32(1.5)})
+    given = {"labels": LABELS[:, None].astype(np.float32), "unit": "<kg>", "data": rows}
+    mcviz.write_run(folder / "numbers", outputs.astype(np.float32), task="regression", **given)
+    return folder
+
+
+def run_command(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, list[str]]:
+    code = main([str(argument) for argument in arguments])
+    printed = capsys.readouterr()
+    return code, printed.out, printed.err.splitlines()
+
+
+def require(*texts: str) -> list[str]:
+    return [word for text in texts for word in ("--require", text)]
+
+
+# Exit codes
+
+
+def test_trust_exits_with_1_and_a_line_for_each_requirement_that_fails(folder: Path, capsys) -> None:
+    wanted = require("accuracy >= 50%", "accuracy.low > 0.99", "single_pass.nll <= 0.001", "ece < 100%")
+    code, out, lines = run_command(capsys, "trust", folder / HOSTILE_RUN, *wanted, "--json")
+    found = json.loads(out)
+    assert code == 1
+    assert [line.partition(";")[0] for line in lines] == [
+        "mcviz: not met: accuracy.low > 0.99",
+        "mcviz: not met: single_pass.nll <= 0.001",
+    ]
+    assert [each["met"] for each in found["requirements"]] == [True, False, False, True]
+    assert found["requirements"][1] == {
+        "requirement": "accuracy.low > 0.99", "met": False, **found["figures"]["ensemble"]["accuracy"]
+    }  # fmt: skip
+    assert found["requirements"][2]["value"] == found["figures"]["single_pass"]["nll"]["value"]
+
+
+def test_trust_exits_with_0_where_all_is_met(folder: Path, capsys) -> None:
+    code, out, lines = run_command(capsys, "trust", folder / "worse", *require("accuracy >= 1%", "nll<9"))
+    assert (code, lines) == (0, [])
+    assert out.splitlines()[-1] == "All requirements are met: accuracy >= 1%, nll < 9."
+
+
+@pytest.mark.parametrize(
+    ("run", "requirement", "words"),
+    [
+        ("worse", "accuracy >= high", "A requirement should be [PREDICTOR.]MEASURE[.low|.high] (>=|<=|>|<) NUMBER[%]"),
+        ("unlabelled", "accuracy >= 1%", "has none"),
+        ("worse", "rmse <= 1", "has no measure rmse of ensemble"),
+        ("numbers", "accuracy >= 1%", "has no measure accuracy of ensemble"),
+        ("numbers", "deterministic.rmse <= 1", "has no predictor deterministic"),
+    ],
+)
+def test_trust_exits_with_2_where_a_requirement_means_nothing(
+    folder: Path, run: str, requirement: str, words: str, tmp_path: Path, capsys
+) -> None:
+    given = *require("coverage >= 0%" if run == "numbers" else "accuracy >= 0%", requirement), "--summary", tmp_path
+    code, out, (line,) = run_command(capsys, "trust", folder / run, *given)
+    assert (code, out) == (2, "")
+    assert words in line
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("runs", "requirements", "code", "words"),
+    [
+        (("worse", HOSTILE_RUN), ["accuracy not worse", "nll not worse by 0.1"], 0, []),
+        ((HOSTILE_RUN, HOSTILE_RUN), ["accuracy not worse", "ece not worse"], 0, []),
+        (
+            (HOSTILE_RUN, "worse"),
+            ["accuracy not worse by 5%", "accuracy not worse by 100%"],
+            1,
+            ["by 5%; accuracy changes"],
+        ),
+        ((HOSTILE_RUN, "others"), ["accuracy not worse"], 2, ["over other examples"]),
+        (("unlabelled", "unlabelled"), ["accuracy not worse"], 2, ["has no labels"]),
+        (("numbers", "numbers"), ["accuracy not worse"], 2, ["no measure accuracy that can be worse, but rmse, mae"]),
+        (("numbers", "numbers"), ["rmse >= 1"], 2, ["should be MEASURE not worse"]),
+    ],
+)
+def test_compare_judges_the_second_run(folder: Path, runs, requirements, code: int, words: list[str], capsys) -> None:
+    found, _, lines = run_command(capsys, "compare", *(folder / each for each in runs), *require(*requirements))
+    assert found == code
+    refused = [line for line in lines if not line.startswith("mcviz: note: ")]
+    assert len(refused) == len(words)
+    assert all(each in line for each, line in zip(words, refused, strict=True))
+
+
+@pytest.mark.exhaustive
+def test_the_shipped_run_fails_as_the_document_says(capsys) -> None:
+    text = (ROOT / "docs" / "pipelines.md").read_text(encoding="utf-8")
+    (command,) = re.findall("^mcviz (trust .*)$", text, re.MULTILINE)
+    code, _, (line,) = run_command(capsys, *shlex.split(command.replace("cache", f"{ROOT}/cache")))
+    assert code == 1
+    assert f"> {line}" in text.splitlines()
+
+
+# Regressions
+
+
+def test_trust_of_a_regression_prints_its_errors_and_its_coverage(folder: Path, capsys) -> None:
+    run = mcviz.open_run(folder / "numbers")
+    code, out, _ = run_command(capsys, "trust", run.path, "--json", *require("rmse > 0", "coverage.low >= 1%"))
+    found = json.loads(out)
+    outputs = run.predictions_block(0, None).astype(np.float64)
+    errors = outputs - run.labels
+    assert code == 0
+    figures = {way: {name: each["value"] for name, each in row.items()} for way, row in found["figures"].items()}
+    assert figures["ensemble"]["rmse"] == pytest.approx(np.sqrt((errors.mean(axis=0) ** 2).mean()))
+    assert figures["single_pass"] == pytest.approx(
+        {"rmse": np.sqrt((errors**2).mean()), "mae": abs(errors).mean(), "crps": abs(errors).mean()}
+    )
+    within = pass_intervals(Regression().predictions(outputs, targets=1), 0.9)
+    held = ((within.low <= run.labels) & (run.labels <= within.high)).mean()
+    assert figures["ensemble"]["coverage"] == pytest.approx(held)
+    assert found["ensemble_less"]["single_pass"]["rmse"]["high"] < 0
+    assert "more than noise" in found["in_words"]
+
+
+@pytest.mark.parametrize("option", [["--by", "c"], ["--mistake-cost", "1", "--look-cost", "1"], ["--score", "margin"]])
+def test_an_option_of_classes_is_refused_for_a_regression(folder: Path, option: list[str], capsys) -> None:
+    code, out, (line,) = run_command(capsys, "trust", folder / "numbers", *option)
+    assert (code, out) == (2, "")
+    assert "Received: " in line
+
+
+# Summaries
+
+
+class Parsed(HTMLParser):
+    """The tags, attributes and cells of a page."""
+
+    def __init__(self, markup: str) -> None:
+        super().__init__()
+        self.tags, self.attributes, self.cells, self.is_cell = set(), [], [], False
+        self.feed(markup)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes += attrs
+        if tag in ("td", "th"):
+            self.cells.append("")
+            self.is_cell = True
+
+    def handle_endtag(self, tag: str) -> None:
+        self.is_cell &= tag not in ("td", "th")
+
+    def handle_data(self, data: str) -> None:
+        if self.is_cell:
+            self.cells[-1] += data
+
+
+OURS = {"h1", "h2", "p", "table", "thead", "tbody", "tr", "th", "td", "img"}
+OF_PAGES = OURS - {"thead", "tbody"} | {"html", "head", "meta", "title", "style", "body", "div", "script"}
+
+
+def read_summary(folder: Path) -> tuple[Parsed, Parsed]:
+    """The Markdown, as GitHub and others render it, and the web page."""
+    rendered = MarkdownIt("commonmark").enable("table").render((folder / "summary.md").read_text("utf-8"))
+    markdown = Parsed(rendered.replace("\u2060", ""))  # which marks no word
+    html = Parsed((folder / "report.html").read_text("utf-8"))
+    assert markdown.tags <= OURS
+    assert html.tags <= OF_PAGES
+    links = [value for name, value in (*markdown.attributes, *html.attributes) if name in ("src", "href")]
+    assert all(link == "examples.png" or link.startswith("data:image/png;base64,") for link in links)
+    assert "default-src 'none'" in dict(html.attributes)["content"]
+    assert not any(CANARY in str(value) for _, value in (*markdown.attributes, *html.attributes))
+    return markdown, html
+
+
+def test_a_summary_shows_hostile_names_as_they_were_typed(folder: Path, tmp_path: Path, capsys) -> None:
+    given = *require("accuracy >= 99.9%", "ece <= 90%"), "--summary", tmp_path / "new" / "gate"
+    assert run_command(capsys, "trust", folder / HOSTILE_RUN, *given)[0] == 1
+    assert sorted(path.name for path in (tmp_path / "new" / "gate").iterdir()) == [
+        "examples.png", "report.html", "summary.md"
+    ]  # fmt: skip
+    table = mcviz.open_run(folder / HOSTILE_RUN).scores().sort_values("max_probability", kind="stable").iloc[:24]
+    shown = {each: HOSTILE[each] for each in HOSTILE}
+    for parsed in read_summary(tmp_path / "new" / "gate"):
+        assert [cell for cell in parsed.cells if re.search("[<>]= ", cell)][:2] == ["accuracy >= 99.9%", "ece <= 90%"]
+        start = parsed.cells.index("max_probability") + 1
+        rows = [parsed.cells[start + 5 * row : start + 5 * row + 5] for row in range(24)]
+        assert [row[0] for row in rows] == table.index.astype(str).tolist()
+        for row, (example, known) in zip(rows, table.iterrows(), strict=True):
+            typed = list(HOSTILE)[example % len(HOSTILE)]
+            assert row[1] == f"{shown[typed]} {example}"
+            assert row[2:4] == [shown[NAMES[known["label"]]], shown[NAMES[known["prediction"]]]]
+    title = (tmp_path / "new" / "gate" / "report.html").read_text("utf-8")
+    assert f"{SHOWN_RUN.replace('<', '&lt;').replace('>', '&gt;')}: 1 of 2 requirements not met" in title
+    with Image.open(tmp_path / "new" / "gate" / "examples.png") as picture:
+        assert picture.size[0] > 8 * 64
+
+
+@pytest.mark.exhaustive
+def test_a_summary_of_two_runs_has_both_and_the_examples_that_changed(folder: Path, tmp_path: Path, capsys) -> None:
+    given = *require("accuracy not worse by 90%"), "--summary", tmp_path
+    assert run_command(capsys, "compare", folder / HOSTILE_RUN, folder / "worse", *given)[0] == 0
+    for parsed in read_summary(tmp_path):
+        assert {"accuracy not worse by 90%", "met", "OTHER less RUN", "right to wrong"} <= set(parsed.cells)
+
+
+@pytest.mark.exhaustive
+def test_texts_and_rows_are_summarised_in_a_table(folder: Path, tmp_path: Path, capsys) -> None:
+    for run, heading in (("texts", "text"), ("numbers", "a <b>")):
+        assert run_command(capsys, "trust", folder / run, "--summary", tmp_path / run)[0] == 0
+        assert not (tmp_path / run / "examples.png").exists()
+        for parsed in read_summary(tmp_path / run):
+            assert heading in parsed.cells
+            assert "img" not in parsed.tags
+    texts = read_summary(tmp_path / "texts")[1].cells
+    assert sum("<i>" in cell for cell in texts) == 24
+
+
+def test_a_summary_goes_into_no_file(folder: Path, tmp_path: Path, capsys) -> None:
+    (tmp_path / "taken").write_text("mine")
+    for command in (["trust", folder / "worse"], ["compare", folder / "worse", folder / "worse"]):
+        code, out, (line,) = run_command(capsys, *command, "--summary", tmp_path / "taken")
+        assert (code, out) == (2, "")
+        assert "written into a folder. Received: " in line
+    assert (tmp_path / "taken").read_text() == "mine"
