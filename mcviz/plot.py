@@ -7,7 +7,7 @@ in `Run.scores`; without a name, the first score of the run's task is taken.
 A function raises an `InvalidInputError` where the run has no such chart: it says what is missing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from mcviz.analysis.base import (
 from mcviz.analysis.referral import rank_by_all_scores
 from mcviz.analysis.similarity import components_plane, load_components
 from mcviz.analysis.trust import Convergence, compute_convergence, predictors
+from mcviz.contact_sheet import draw_contact_sheet
 from mcviz.errors import InvalidInputError
 from mcviz.figures.style import axis_title
 from mcviz.figures.trust import PREDICTOR_LABELS, accuracy_against_referred, measures_by_passes, reliability_diagram
@@ -40,6 +41,7 @@ from mcviz.text import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
+    from PIL.Image import Image
 
 BAND_POINTS = 41
 TOP_UNCERTAIN = 100  # examples, by which the rankings of two halves of the passes are compared
@@ -294,6 +296,33 @@ def errors(run: Run, score: str | None = None, *, rows: "pd.DataFrame | None" = 
         unit=unit,
         **marks,
     )
+
+
+# Some examples
+
+
+def examples(run: Run, ids: Sequence[int] | Sequence[str] | np.ndarray) -> "Image":
+    """Draw the pictures of some examples as a contact sheet, each with its number; wrong predictions are marked.
+
+    Args:
+        run: with its images.
+        ids: (n,) numbers of examples, or their ids as text, at least one, in the order in which they stand.
+
+    Raises:
+        InvalidInputError: there is no such example, or none is named.
+        McvizError: the run has no images.
+    """
+    known = run.scores()["id"]
+    if all(isinstance(each, str) for each in ids):
+        numbers = dict(zip(known, known.index, strict=True))
+        found = [numbers.get(each, -1) for each in ids]
+    else:
+        found = [int(each) for each in ids]
+    missing = [given for given, number in zip(ids, found, strict=True) if not 0 <= number < len(run)]
+    if missing or not found:
+        received = one_line(str(missing[0])) if missing else "none"
+        raise validate.invalid("ids", f"numbers of examples, 0 to {len(run) - 1}, or their ids", received)
+    return draw_contact_sheet(run, found)
 
 
 # One example
