@@ -19,6 +19,7 @@ from mcviz.analysis.base import (
     as_predictions,
     column,
     mistakes_in_order,
+    require_any_labels,
     require_classes,
     require_labels,
     summarise_classes,
@@ -92,9 +93,8 @@ def intervals(run: Run, target: int = 0) -> go.Figure:
         run: with labels.
         target: the index of a target.
     """
-    _require_targets(run)
-    _require_any_labels(run)
-    found = as_predictions(run, run.predictions_block(0, None), run.labels)
+    _require_targets(run, target)
+    found = as_predictions(run, run.predictions_block(0, None), require_any_labels(run))
     return figures.interval_coverage(interval_calibration(found)[target])
 
 
@@ -124,7 +124,7 @@ def ranking(run: Run, score: str | None = None) -> go.Figure:
         run: with labels.
         score: that ranks examples; one that needs no labels.
     """
-    _require_any_labels(run)
+    require_any_labels(run)
     ranked_by = _score(run, score, with_labels=False)
     order = most_uncertain_first(ranked_by.name, run.scores()[ranked_by.name].to_numpy(), run.task.scores)
     noun = "mistakes" if run.class_names else "largest errors"
@@ -176,7 +176,7 @@ def confusion(
         selected: the label and the prediction of a cell to mark.
     """
     require_classes(run)
-    _require_any_labels(run)
+    require_any_labels(run)
     rows, averaged = _rows(run, rows), None if score is None else _score(run, score)
     return figures.confusion_matrix(
         rows["label"].to_numpy(int),
@@ -192,7 +192,7 @@ def confusion(
 def classes(run: Run, score: str | None = None) -> go.Figure:
     """Draw the share of mistakes of each class against its mean score, of a classification with labels."""
     require_classes(run)
-    _require_any_labels(run)
+    require_any_labels(run)
     shown = _score(run, score)
     found = summarise_classes(run.scores(), shown.name, len(run.class_names))
     return figures.class_accuracies(
@@ -254,8 +254,8 @@ def predicted(
         rows: of `Run.table`; of up to 300 the standard deviations are drawn.
         marks: as of `map`.
     """
-    _require_targets(run)
-    _require_any_labels(run)
+    _require_targets(run, target)
+    require_any_labels(run)
     rows, coloured = _rows(run, rows), _score(run, score)
     std = None
     if len(rows) <= figures.ERROR_BARS:
@@ -285,7 +285,7 @@ def errors(run: Run, score: str | None = None, *, rows: "pd.DataFrame | None" = 
         marks: as of `map`.
     """
     _require_targets(run)
-    _require_any_labels(run)
+    require_any_labels(run)
     rows, shown = _rows(run, rows), _score(run, score, with_labels=False)
     unit = run.manifest.unit
     return figures.error_against_score(
@@ -342,10 +342,12 @@ def example(run: Run, example: int, *, target: int = 0, coverage: float = 0.9) -
 
     Raises:
         IndexError: there is no such example.
+        InvalidInputError: there is no such target, or a coverage that cannot be.
     """
     predictions, labels, deterministic = run.predictions(example), run.labels, run.deterministic_predictions
     if run.class_names:
         return passes(run, predictions, label=None if labels is None else int(labels[example]))
+    _require_targets(run, target)
     return passes(
         run,
         predictions,
@@ -377,13 +379,18 @@ def passes(
 
     Returns:
         The mean of each class with one standard deviation to either side; of a regression a histogram of the passes.
+
+    Raises:
+        InvalidInputError: predictions of another shape, no such target, or a coverage that cannot be.
     """
+    validate.shape("predictions", predictions, ("T", "K"), advice="Take those of one input.")
     if run.class_names:
         return figures.class_probabilities(
             summarise(predictions), _class_names(run), None if label is None else int(label)
         )
+    _require_targets(run, target)
     given = as_predictions(run, predictions[:, None])
-    interval = pass_intervals(given, coverage)
+    interval = pass_intervals(given, validate.fraction("coverage", coverage))
     return figures.example_outputs(
         given.outputs[:, 0, target],
         unit=run.manifest.unit,
@@ -396,7 +403,7 @@ def passes(
 
 
 def _quality(run: Run) -> tuple[np.ndarray, np.ndarray]:
-    _require_any_labels(run)
+    require_any_labels(run)
     assert run.quality_by_pass is not None
     return run.quality_by_pass
 
@@ -415,14 +422,10 @@ def _class_names(run: Run) -> tuple[str, ...]:
     return tuple(one_line(name) for name in run.class_names)
 
 
-def _require_any_labels(run: Run) -> None:
-    if run.labels is None:
-        raise InvalidInputError(f"This takes labels, and {run.path} has none. Make the run of examples with labels.")
-
-
-def _require_targets(run: Run) -> None:
+def _require_targets(run: Run, target: int = 0) -> None:
     if not run.targets:
         raise InvalidInputError(
             f"This is for runs of regression. Received: {run.path}, of {run.manifest.task}. "
             "`mcviz.plot.reliability` and `mcviz.plot.confusion` are for classes."
         )
+    validate.whole_number("target", target, 0, len(run.targets) - 1)

@@ -251,6 +251,12 @@ def test_an_example_shows_the_mean_of_its_passes_and_a_new_input_does_too(
     assert named(figure, "label").x[0] == pytest.approx(targets[7, 1])
     with pytest.raises(IndexError, match=r"0 to 59\. Received: 60"):
         plot.example(classes, 60)
+    with pytest.raises(InvalidInputError, match=r"`target` should be .* 0 to 1"):
+        plot.example(regression, 7, target=2)
+    with pytest.raises(InvalidInputError, match=r"`coverage` should be .*Received: 90"):
+        plot.example(regression, 7, coverage=90)
+    with pytest.raises(InvalidInputError, match=r"`predictions` should .*\(T, K\).* Take those of one input"):
+        plot.passes(classes, probs[:, :1])
 
 
 def test_a_contact_sheet_takes_numbers_and_ids(classes: Run) -> None:

@@ -38,10 +38,16 @@ def require_labels(run: Run) -> Array:
         InvalidInputError: it has none, one example, or is of a regression.
     """
     require_classes(run)
-    if run.labels is None:
-        raise InvalidInputError(f"This takes labels, and {run.path} has none. Make the run of examples with labels.")
+    labels = require_any_labels(run)
     if len(run) < LEAST_LABELLED:
         raise InvalidInputError(f"This takes {LEAST_LABELLED} examples or more. Received: {run.path}, with {len(run)}.")
+    return labels
+
+
+def require_any_labels(run: Run) -> Array:
+    """Return the labels of a run of any task; raise an `InvalidInputError` where it has none."""
+    if run.labels is None:
+        raise InvalidInputError(f"This takes labels, and {run.path} has none. Make the run of examples with labels.")
     return run.labels
 
 
