@@ -1,3 +1,4 @@
+from . import plot as plot
 from .analysis.comparison import compare as compare
 from .analysis.referral import refer as refer
 from .data import DataSet as DataSet
@@ -26,6 +27,7 @@ from .runs import list_runs as list_runs
 from .runs import open_run as open_run
 from .runs import remove_run as remove_run
 from .runs import rename_run as rename_run
+from .runs import runs_table as runs_table
 from .runs import verify_run as verify_run
 from .sampling.keras.model_files import load_model as load_model
 from .sampling.keras.texts import with_vocabulary as with_vocabulary

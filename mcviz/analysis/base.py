@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mcviz.errors import InvalidInputError
-from mcviz.measures import SCORES
+from mcviz.measures import SCORES, RegressionPredictions
 from mcviz.runs import Run
+from mcviz.tasks.regression import Regression
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,6 +16,7 @@ Array = np.ndarray
 
 RANKING_SCORES = tuple(name for name, score in SCORES.items() if not score.needs_labels)
 LEAST_LABELLED = 2  # examples, one half of which calibrates the other
+REVIEWED_SHARE = 0.05  # of the examples, that a person might look at again
 REGRESSION_ADVICE = (
     "Of a regression, the dashboard shows how wrong it is, on Overview; and whether its scores find the errors and its "
     "intervals hold the labels, on Uncertain examples under Errors and Intervals. On the command line, `mcviz trust` "
@@ -46,16 +48,63 @@ def require_known_labels(run: Run) -> Array:
     Raises:
         InvalidInputError: it has none, or one example.
     """
-    if run.labels is None:
-        raise InvalidInputError(f"This takes labels, and {run.path} has none. Make the run of examples with labels.")
+    labels = require_any_labels(run)
     if len(run) < LEAST_LABELLED:
         raise InvalidInputError(f"This takes {LEAST_LABELLED} examples or more. Received: {run.path}, with {len(run)}.")
+    return labels
+
+
+def require_any_labels(run: Run) -> Array:
+    """Return the labels of a run of any task; raise an `InvalidInputError` where it has none."""
+    if run.labels is None:
+        raise InvalidInputError(f"This takes labels, and {run.path} has none. Make the run of examples with labels.")
     return run.labels
 
 
 def ranking_scores(run: Run) -> list[str]:
     """Return the scores of `RANKING_SCORES` that a run has; older runs and those without some array lack some."""
     return [name for name in RANKING_SCORES if name in run.score_names]
+
+
+def column(run: Run, name: str, target: int) -> str:
+    """Name the column of the run's table with a value of a target, such as "prediction" or "prediction_height"."""
+    return name if len(run.targets) == 1 else f"{name}_{run.targets[target]}"
+
+
+def as_predictions(
+    run: Run, predictions: Array, labels: Array | None = None, deterministic: Array | None = None
+) -> RegressionPredictions:
+    """Return the input of measures, of (T, n, K) predictions and what else is known of the n examples."""
+    return Regression().predictions(predictions, labels, deterministic, targets=len(run.targets))
+
+
+def mistakes_in_order(run: Run, order: Array) -> Array:
+    """Return (N,) bool: whether each example in an order is a mistake.
+
+    Args:
+        run: with labels.
+        order: (N,) the numbers of its examples. Of a regression the largest errors count, one example in twenty.
+    """
+    table = run.scores().iloc[order]
+    if run.class_names:
+        return ~table["correct"].to_numpy(bool)
+    errors, large = table["absolute_error"].to_numpy(), np.zeros(len(order), bool)
+    if errors.max() > 0:
+        large[np.argsort(-errors, kind="stable")[: max(1, int(REVIEWED_SHARE * len(order)))]] = True
+    return large
+
+
+def summarise_classes(rows: "pd.DataFrame", score: str, classes: int) -> "pd.DataFrame":
+    """Return a row a class: the number of its `examples`, their `accuracy` and the mean of a `score`.
+
+    Args:
+        rows: of `Run.table` of a classification with labels.
+        score: the name of a column.
+        classes: the number of classes; one without examples has missing values.
+    """
+    by_class = rows[["label", score]].assign(correct=rows["correct"].astype(float)).groupby("label")
+    found = by_class.agg(examples=("correct", "size"), accuracy=("correct", "mean"), score=(score, "mean"))
+    return found.reindex(range(classes))
 
 
 def example_rows(run: Run, examples: Array) -> "pd.DataFrame":

@@ -5,7 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
+from mcviz.analysis.similarity import components_plane
 from mcviz.app.needs import has
+from mcviz.app.similar import components
 from mcviz.measures.projection import FEWEST_MAPPED, tsne
 from mcviz.runs import Derived, Run, load_derived, save_derived
 
@@ -27,25 +29,13 @@ def computed_layouts(run: Run) -> list[str]:
 
 def positions(run: Run, layout: str) -> np.ndarray | None:
     """Return (N, 2) float32: where each example lies, NaN where it does not; None if not computed yet."""
-    return _load_tsne(run) if layout == "tsne" else _pca(run)
+    return _load_tsne(run) if layout == "tsne" else components_plane(components(run))
 
 
 def compute_tsne(run: Run, progress: Callable[[int, int], object]) -> None:
     """Compute the t-SNE layout of a run, which takes minutes, and keep it; what `progress` raises ends it."""
-    found = _tsne_layouts()[run.digest] = tsne(_components(run), progress)
+    found = _tsne_layouts()[run.digest] = tsne(components(run), progress)
     save_derived(run.path, run.digest, TSNE, {"positions": found})
-
-
-def _pca(run: Run) -> np.ndarray:
-    """Return the PCA layout; an only example lies at the origin, images of one pixel on a line."""
-    plane = _components(run)[:, :2]
-    return np.pad(plane, ((0, 0), (0, 2 - plane.shape[1])))
-
-
-def _components(run: Run) -> np.ndarray:
-    from mcviz.app.similar import components  # here, because it takes a while to import, and few pages compare
-
-    return components(run)
 
 
 def _load_tsne(run: Run) -> np.ndarray | None:

@@ -82,12 +82,9 @@ def _format(measure: "Measure", figures: "Mapping[str, Interval]", unit: str, si
 
 
 def _draw_coverage(run: "Run") -> "dict[str, go.Figure]":
-    from mcviz.figures import interval_coverage
-    from mcviz.measures.prediction_intervals import interval_calibration
-    from mcviz.tasks.regression import Regression
+    from mcviz.plot import intervals
 
-    predictions = Regression().predictions(run.predictions_block(0, None), run.labels, targets=len(run.targets))
     return {
-        f"Do intervals of {target} hold what they promise?": interval_coverage(each)
-        for target, each in zip(run.targets, interval_calibration(predictions), strict=True)
+        f"Do intervals of {target} hold what they promise?": intervals(run, place)
+        for place, target in enumerate(run.targets)
     }

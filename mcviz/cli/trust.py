@@ -104,9 +104,9 @@ def _find_calibration(
             run_group_tests,
             verdict_sentences,
         )
-        from mcviz.figures.trust import PREDICTOR_LABELS, reliability_diagram
         from mcviz.measures.calibration import CALIBRATION_MEASURES, calibration, calibration_by_group
         from mcviz.measures.selective import selective_figures
+        from mcviz.plot import reliability
 
     score = score or run.task.first_score
     groups = group_by_column(run, by) if by else None
@@ -135,8 +135,6 @@ def _find_calibration(
         [PREDICTOR_NAMES[way], *(" ".join(_format_with_ends(each, measure).split()) for measure in MEASURE_LABELS)]
         for way, each in found.figures.items()
     ]
-    bins = {PREDICTOR_LABELS[way]: each for way, each in found.bins.items() if way in PREDICTOR_LABELS}
-    points = {name: (each.confidence, each.accuracy, each.count) for name, each in bins.items()}
     figures = {way: {name: getattr(each, name) for name in CALIBRATION_MEASURES} for way, each in found.figures.items()}
     return figures, Findings(
         run,
@@ -159,7 +157,7 @@ def _find_calibration(
             **more,
         },
         tables={"How good is each way to predict?": rows},
-        draw_charts=lambda: {"Are the probabilities calibrated?": reliability_diagram(points)},
+        draw_charts=lambda: {"Are the probabilities calibrated?": reliability(run, found.bins)},
     )
 
 

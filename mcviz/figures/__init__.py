@@ -20,6 +20,7 @@ from mcviz.figures.passes import (
     two_classes,
 )
 from mcviz.figures.regression import (
+    ERROR_BARS,
     error_against_score,
     example_outputs,
     interval_coverage,
@@ -32,6 +33,7 @@ from mcviz.figures.sweeps import Curve, class_curves, curves_along
 __all__ = [
     "CORRECT",
     "CRISP_BELOW",
+    "ERROR_BARS",
     "WRONG",
     "Curve",
     "Window",

@@ -81,7 +81,6 @@ def accuracy_against_referred(
     accuracy: float,
     *,
     bands: Mapping[str, tuple[np.ndarray, np.ndarray]] | None = None,
-    chosen: float | None = None,
 ) -> go.Figure:
     """Draw the accuracy of the rest by the share of examples that is referred to a person.
 
@@ -90,7 +89,6 @@ def accuracy_against_referred(
         perfect: (M,) the same of an order that puts all mistakes first.
         accuracy: of all examples, which a random order keeps.
         bands: (M,) low and high ends of intervals, for some of the scores.
-        chosen: the current share, or None.
 
     Returns:
         A line a score over the share referred; of many points some.
@@ -119,12 +117,15 @@ def accuracy_against_referred(
             name=name,
             hoverinfo="skip",
         )
-    if chosen is not None:
-        figure.add_shape(**position_line(chosen))
-    most = 1.0 if chosen is None else min(1.0, max(LEAST_SHOWN, 3 * chosen))
-    figure.update_xaxes(title="share of the examples to a person", tickformat=".0%", range=[0, most])
+    figure.update_xaxes(title="share of the examples to a person", tickformat=".0%", range=[0, 1])
     figure.update_yaxes(title="accuracy of the rest", tickformat=".1%")
     return apply_layout(figure, 420)
+
+
+def mark_share(figure: go.Figure, share: float) -> go.Figure:
+    """Return a copy of a figure of `accuracy_against_referred` with a line at a share, and the shares around it."""
+    marked = go.Figure(figure).add_shape(**position_line(share))
+    return marked.update_xaxes(range=[0, min(1.0, max(LEAST_SHOWN, 3 * share))])
 
 
 def measures_by_passes(

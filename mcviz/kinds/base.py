@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mcviz.data.data_set import DataSet
     from mcviz.data.tables import ColumnNames
 
+Progress = Callable[[int, int], None]
 NAMED = 5  # of the broken files, in a message
 
 
@@ -77,6 +78,7 @@ class Kind(ABC):
         files: what such files are called.
         ood_sets: what is out of distribution and can be made of such examples, by name.
         alone: what a detector looks at that looks at no network, in two words; "" where there is none.
+        similarity_basis: what examples are compared by where a run has no features, such as "pixels".
     """
 
     name: ClassVar[str]
@@ -89,6 +91,7 @@ class Kind(ABC):
     files: ClassVar[str] = ""
     ood_sets: ClassVar[Mapping[str, OODRecipe]] = {}
     alone: ClassVar[str] = ""
+    similarity_basis: ClassVar[str] = ""
 
     @abstractmethod
     def holds(self, examples: "DataSet") -> bool:
@@ -153,6 +156,15 @@ class Kind(ABC):
         """Return (n, D) float32: n examples as they are shown, as plain numbers; `others` show what is usual.
 
         What comes out for some examples does not depend on which others of these are given with them.
+        """
+        raise NotImplementedError
+
+    def compute_components(self, content: Any, progress: Progress | None) -> np.ndarray:
+        """Return (N, K) float32 by which examples are alike.
+
+        Args:
+            content: the images of a run, read as they are sliced, or its columns that are the examples.
+            progress: called with (done, total) examples.
         """
         raise NotImplementedError
 

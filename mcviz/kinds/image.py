@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from mcviz.data.tables import (
     is_numeric,
     require_complete,
 )
-from mcviz.kinds.base import Files, Kind, OODRecipe, drop_broken, join_halves
+from mcviz.kinds.base import Files, Kind, OODRecipe, Progress, drop_broken, join_halves
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,6 +60,7 @@ class Image(Kind):
     files = "pictures"
     ood_sets = OOD_SETS
     alone = "Pixels alone"
+    similarity_basis = "pixels"
 
     def holds(self, examples: "DataSet") -> bool:
         return examples.images is not None
@@ -98,6 +99,14 @@ class Image(Kind):
                 widths, (1, 2) if axis == 1 else (0, 2)
             )
         return averaged.reshape(len(averaged), -1)
+
+    def compute_components(self, content: Any, progress: Progress | None) -> np.ndarray:
+        """Return the principal components of the pixels."""
+        from mcviz.measures.similarity import (
+            principal_components,  # here, because scikit-learn takes most of a second to import
+        )
+
+        return principal_components(content, progress=progress)
 
     def shrink(self, contents: np.ndarray) -> np.ndarray:
         step = -(-max(contents.shape[1:3]) // LARGEST)

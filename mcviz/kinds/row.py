@@ -1,7 +1,7 @@
 """Rows of numbers: the numeric columns of a table, or an array of two axes."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from mcviz import validate
 from mcviz.data.row_distortions import add_noise, out_of_range, shuffle_columns, usual
 from mcviz.data.tables import UNNAMED_PREFIX, is_numeric
 from mcviz.errors import InvalidInputError
-from mcviz.kinds.base import Files, Kind, OODRecipe, join_halves
+from mcviz.kinds.base import Files, Kind, OODRecipe, Progress, join_halves
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +49,7 @@ class Row(Kind):
     arrays = "(N, columns) of numbers"
     ood_sets = OOD_SETS
     alone = "Values alone"
+    similarity_basis = "values"
 
     def holds(self, examples: "DataSet") -> bool:
         return examples.rows is not None
@@ -80,6 +81,15 @@ class Row(Kind):
 
     def compute_vectors(self, contents: np.ndarray, others: np.ndarray) -> np.ndarray:
         return np.clip(usual(others).z(contents), -FARTHEST, FARTHEST).astype(np.float32)
+
+    def compute_components(self, content: Any, progress: Progress | None) -> np.ndarray:
+        """Return principal components of standardised columns; no value far away makes one outweigh the others."""
+        from mcviz.measures.similarity import (
+            principal_components,  # here, because scikit-learn takes most of a second to import
+        )
+
+        rows = content.to_numpy()
+        return principal_components(self.compute_vectors(rows, rows), progress=progress)
 
     def read_table(self, examples: "DataSet", names: "ColumnNames", files: Files) -> "DataSet | None":
         own = examples.columns

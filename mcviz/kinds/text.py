@@ -14,7 +14,7 @@ from mcviz.data.tables import TEXT_COLUMNS, find_usual_column, holds_texts
 from mcviz.data.text_distortions import drop_words, random_characters, shuffle_words
 from mcviz.data.text_noise import TEXT_NOISES, TextNoise
 from mcviz.errors import InvalidInputError
-from mcviz.kinds.base import Files, Kind, OODRecipe, drop_broken
+from mcviz.kinds.base import Files, Kind, OODRecipe, Progress, drop_broken
 from mcviz.regular import open_regular
 from mcviz.text import is_text
 
@@ -63,6 +63,7 @@ class Text(Kind):
     files = "texts"
     ood_sets = OOD_SETS
     alone = "Words alone"
+    similarity_basis = "words"
 
     def holds(self, examples: "DataSet") -> bool:
         return examples.texts is not None
@@ -93,6 +94,14 @@ class Text(Kind):
             for word in WORD.findall(text.lower()):
                 counts[row, zlib.crc32(word.encode()) % NUMBERS] += 1
         return counts / np.maximum(np.linalg.norm(counts, axis=1, keepdims=True), 1)
+
+    def compute_components(self, content: Any, progress: Progress | None) -> np.ndarray:
+        """Return the latent semantic analysis of the words."""
+        from mcviz.measures.similarity import (
+            word_components,  # here, because scikit-learn takes most of a second to import
+        )
+
+        return word_components(content.iloc[:, 0].tolist(), progress=progress)
 
     def shrink(self, contents: np.ndarray) -> np.ndarray:
         return np.array([text if len(text) <= KEPT else f"{text[:KEPT]}…" for text in contents], object)

@@ -3,7 +3,16 @@
 from mcviz.manifest import Examples, Images, Layer, Layout, Manifest, Model, Origin, Preprocessing
 from mcviz.runs.derived import Derived, load_derived, save_derived
 from mcviz.runs.export import as_xarray, check_table_file, export_run, write_table
-from mcviz.runs.folder import ListedRun, Removal, list_runs, preview_removal, remove_run, rename_run, run_names
+from mcviz.runs.folder import (
+    ListedRun,
+    Removal,
+    list_runs,
+    preview_removal,
+    remove_run,
+    rename_run,
+    run_names,
+    runs_table,
+)
 from mcviz.runs.images import StoredImages
 from mcviz.runs.opening import open_run
 from mcviz.runs.presets import PRESETS
@@ -38,6 +47,7 @@ __all__ = [
     "remove_run",
     "rename_run",
     "run_names",
+    "runs_table",
     "save_derived",
     "verify_run",
     "write_table",

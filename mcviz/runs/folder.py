@@ -5,7 +5,7 @@ from collections import Counter
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from mcviz.errors import (
     CorruptRunError,
@@ -28,6 +28,9 @@ from mcviz.runs.shipped import PACKAGE, is_shipped, require_own, shipped_runs
 from mcviz.tasks import task_of
 from mcviz.text import UNPRINTABLE, format_bytes, is_text, printable
 from mcviz.validate import invalid
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RunState = Literal["finished", "partial", "damaged", "unreadable"]
 LONGEST_NAME = 200  # bytes, of 255 that file systems take: the lock's name is longer
@@ -162,6 +165,30 @@ def list_shipped_runs() -> list[ListedRun]:
     """The runs that came with mcviz, as `list_runs` has them; they are examples where there is no other."""
     found = [_inspect(folder_at(run.parent), run.name) for run in shipped_runs().values()]
     return [run for run in found if run is not None]
+
+
+def runs_table(folder: str | os.PathLike[str] | None = None) -> "pd.DataFrame":
+    """List the runs of a folder in a table, as `mcviz list` does; no pass is read.
+
+    Args:
+        folder: a path or an fsspec address; `MCVIZ_CACHE` or `cache` without it. Where it holds no run, those that came
+            with mcviz are listed.
+
+    Returns:
+        One row a run, indexed by `name`, with the columns that `mcviz list --json` has: among them `state`, `path`,
+        `task`, `examples`, `passes`, and the ensemble's `quality`, an accuracy or RMSE as `measure` says. What is not
+        known is missing.
+
+    Raises:
+        RunNotFoundError: there is no such folder.
+        StorageError: it cannot be listed.
+    """
+    import pandas as pd  # here, because it takes time to import
+
+    if folder is not None:
+        require_folder(folder)
+    runs = list_runs(cache_folder() if folder is None else folder) or list_shipped_runs()
+    return pd.DataFrame([run.as_json() for run in runs]).convert_dtypes().set_index("name")
 
 
 def preview_removal(path: str | os.PathLike[str]) -> Removal:

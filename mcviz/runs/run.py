@@ -1,5 +1,6 @@
 """A finished run, opened for reading. Files are read on demand; nothing here needs TensorFlow."""
 
+import html
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -20,6 +21,7 @@ from mcviz.runs.table import decode_columns, decode_table, select_content
 from mcviz.runs.value_scale import ValueScale
 from mcviz.runs.verified import read_verified
 from mcviz.tasks import Task, task_of
+from mcviz.text import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,6 +50,21 @@ class Run:
 
     def __repr__(self) -> str:
         return f"<Run {self.path}: {self.passes} passes × {len(self)} examples>"
+
+    def _repr_html_(self) -> str:
+        """The run as a notebook shows it, of what the manifest says alone."""
+        manifest, task = self.manifest, self.task
+        facts = {
+            "passes": f"{self.passes:,}, {manifest.sampling_summary}",
+            "examples": f"{len(self):,}",
+            "kind": manifest.examples.kind,
+            "predicts": manifest.output_summary,
+            "model": manifest.model.name if manifest.model else "",
+            task.quality_name: "" if manifest.quality is None else task.format_quality(manifest.quality, manifest.unit),
+            "digest": self.digest[:12],
+        }
+        rows = "".join(f"<tr><td>{name}</td><td>{_escape(fact)}</td></tr>" for name, fact in facts.items() if fact)
+        return f"<b>Run {_escape(self.name)}</b><table>{rows}</table>"
 
     def __len__(self) -> int:
         return self.manifest.examples.count
@@ -478,6 +495,10 @@ class Run:
             return read(*args, **kwargs)  # it may have been removed and made again meanwhile
         except FileNotFoundError as error:
             raise corrupt(self.path, f"is damaged: {str(error).rstrip('.')}") from error
+
+
+def _escape(text: str) -> str:
+    return html.escape(one_line(text))
 
 
 def _freeze(array: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from scipy.stats import median_abs_deviation, percentileofscore
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz.app.kinds.row import RowRenderer
+from mcviz.analysis.similarity import load_components
 from mcviz.app.probe import predictions
 from mcviz.app.probe.rows import SLIDERS, slider_range
 from mcviz.app.wording import information
@@ -129,9 +129,9 @@ def test_rows_are_alike_by_their_standardised_columns(rows_cache: Path) -> None:
 def test_one_value_far_away_does_not_hide_what_else_is_alike(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     rows, passes = rng.normal(size=(50, 3)).astype(np.float32), rng.dirichlet(np.ones(3), (4, 50))
-    before = RowRenderer().components(mcviz.write_run(tmp_path / "before", passes, data=rows), lambda *_: None)
+    before = load_components(mcviz.write_run(tmp_path / "before", passes, data=rows))
     rows[0, 0] = 1e37
-    after = RowRenderer().components(mcviz.write_run(tmp_path / "after", passes, data=rows), lambda *_: None)
+    after = load_components(mcviz.write_run(tmp_path / "after", passes, data=rows))
     assert np.isfinite(after).all()
     between = [np.linalg.norm(each[1] - each[2:], axis=1) for each in (before, after)]
     assert np.corrcoef(*between)[0, 1] > 0.98

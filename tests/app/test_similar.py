@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import mcviz
+from mcviz.analysis.similarity import SIMILARITY
 from mcviz.app import layouts, similar
 from mcviz.measures.similarity import most_similar
 from mcviz.runs import save_derived
@@ -37,7 +38,7 @@ def test_components_are_computed_once_for_a_run(tmp_path: Path, monkeypatch: pyt
     def refuse(*_: object) -> None:
         raise AssertionError("computed again")
 
-    monkeypatch.setattr(similar, "principal_components", refuse)
+    monkeypatch.setattr("mcviz.measures.similarity.principal_components", refuse)
     again = similar.components.__wrapped__(mcviz.open_run(run.path))
     np.testing.assert_array_equal(again, first)
     assert not again.flags.writeable
@@ -45,7 +46,7 @@ def test_components_are_computed_once_for_a_run(tmp_path: Path, monkeypatch: pyt
 
 def test_components_of_another_number_of_images_are_computed_again(tmp_path: Path) -> None:
     run = make(tmp_path / "run")
-    save_derived(run.path, run.digest, similar.SIMILARITY, {"components": np.zeros((len(run) + 1, 3), np.float32)})
+    save_derived(run.path, run.digest, SIMILARITY, {"components": np.zeros((len(run) + 1, 3), np.float32)})
     assert len(similar.components.__wrapped__(run)) == len(run)
 
 

@@ -6,6 +6,7 @@ from mcviz.figures.trust import (
     PREDICTOR_LABELS,
     accuracy_against_referred,
     calibration_along,
+    mark_share,
     measures_by_passes,
     reliability_diagram,
 )
@@ -26,7 +27,7 @@ def test_a_reliability_diagram_has_every_bin_that_is_not_empty() -> None:
 
 def test_the_rest_gets_better_as_more_is_referred() -> None:
     curve, perfect = np.array([0.5, 0.6, 0.8, 1.0, 1.0]), np.array([0.5, 2 / 3, 1, 1, 1])
-    figure = accuracy_against_referred({"<score>": curve}, perfect, 0.5, chosen=0.25)
+    figure = mark_share(accuracy_against_referred({"<score>": curve}, perfect, 0.5), 0.25)
     line, best, random = figure.data
     assert list(line.x) == [0, 0.25, 0.5, 0.75]  # where all are referred there is no rest
     assert list(line.y) == list(curve[:-1])

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+import mcviz
+from mcviz.errors import RunNotFoundError
 from mcviz.runs import files, list_runs, open_run
-from tests.runs.making import make
+from tests.runs.making import FORMS, make
 
 ROOT = Path(__file__).parents[2]
 BOUND = 0.3  # seconds
@@ -56,3 +58,29 @@ def test_of_each_run_one_file_is_read_by_a_list_and_by_the_page(hundred: Path, m
     app.run()
     assert not app.exception
     assert len(read) <= 102, read[100:]  # the run that is open may be looked at once more
+
+
+def test_a_table_of_runs_has_a_row_for_each_and_says_how_good_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "runs"
+    runs = {form: make(folder / form, **options) for form, options in FORMS.items()}
+    (folder / "broken").mkdir()
+    (folder / "broken" / "manifest.json").write_text("{")
+    table = mcviz.runs_table(folder)
+    assert list(table.index) == sorted([*runs, "broken"])
+    assert table["quality"].dropna().to_dict() == {
+        form: pytest.approx((run.ensemble_accuracy if run.class_names else run.ensemble_rmse)[-1])
+        for form, run in runs.items()
+    }
+    assert table.loc["broken", "state"] == "damaged"
+    for name, row in table.iterrows():
+        (listed,) = [run.as_json() for run in list_runs(folder) if run.name == name]
+        assert row.dropna().to_dict() == {
+            key: value for key, value in listed.items() if value is not None and key != "name"
+        }
+    monkeypatch.setenv("MCVIZ_CACHE", str(folder))
+    assert mcviz.runs_table().equals(table)
+    assert mcviz.runs_table(tmp_path)["shipped"].all(), "where there is no run, those that came with mcviz"
+    with pytest.raises(RunNotFoundError, match="no folder"):
+        mcviz.runs_table(tmp_path / "nowhere")

@@ -11,7 +11,7 @@ import pytest
 
 from mcviz.errors import McvizError, PartialRunError, RunNotFoundError
 from mcviz.measures import SCORES, Predictions, register
-from mcviz.runs import Run, export_run, open_run, verify_run
+from mcviz.runs import Model, Run, export_run, open_run, verify_run
 from tests.runs.making import MadeUpSource, contents, make, make_partial, some_images, some_labels
 
 pytestmark = pytest.mark.lowest
@@ -220,3 +220,20 @@ def test_opening_imports_nothing_that_is_slow(run: Run) -> None:
     assert printed.stdout.splitlines() == ["[]", "[]"], (
         "Zarr, which may use fsspec, is imported for a pass, and no more"
     )
+
+
+def test_a_notebook_shows_what_the_manifest_says_and_reads_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make(tmp_path / "<b>run", model=Model("<script>alert(1)</script>", "0" * 64, True))
+    accuracy = run.ensemble_accuracy
+    opened = open_run(run.path)
+    monkeypatch.setattr(Run, "_read", None)  # of no file
+    shown = opened._repr_html_()
+    assert set(re.findall(r"<(\w+)", shown)) == {"b", "table", "tr", "td"}
+    facts = dict(re.findall(r"<td>(.*?)</td><td>(.*?)</td>", shown))
+    assert facts["model"] == "&lt;script&gt;alert(1)&lt;/script&gt;"
+    assert (facts["passes"], facts["examples"]) == ("6, masks per_pass, seed 5", "11")
+    assert facts["accuracy"] == f"{accuracy[-1]:.2%}"
+    assert "Run &lt;b&gt;run<" in shown
+    assert len(shown) < 1000

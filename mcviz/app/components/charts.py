@@ -12,7 +12,7 @@ import streamlit as st
 
 from mcviz.app.components.histograms import pass_histograms
 from mcviz.app.wording import all_as_markdown, counted, votes
-from mcviz.figures import class_probabilities, enlarge_letters, picture_url, select_classes
+from mcviz.figures import enlarge_letters, picture_url, select_classes
 from mcviz.measures import PassSummary, percent
 
 PICTURE_WIDTH = 280
@@ -88,10 +88,13 @@ def _all_or_likeliest(shown: int, class_names: Sequence[str]) -> str:
     return "Each class" if shown == len(class_names) else f"The likeliest {shown} of {len(class_names):,} classes"
 
 
-def class_charts(summary: PassSummary, class_names: Sequence[str], label: int | None, key: str) -> None:
+def class_charts(
+    figure: go.Figure, summary: PassSummary, class_names: Sequence[str], label: int | None, key: str
+) -> None:
     """Render the predictive mean with its spread, and one histogram a class.
 
     Args:
+        figure: of the predictive mean.
         summary: of the passes of one example.
         class_names: C names.
         label: its index, where it is known.
@@ -105,7 +108,7 @@ def class_charts(summary: PassSummary, class_names: Sequence[str], label: int | 
         and_label = "" if label is None else " and the label"
         st.caption(f"The likeliest {shown} of {len(class_names):,} classes{and_label} are shown, here and below.")
     st.caption("The mean of all passes for each class, and one standard deviation to either side.")
-    chart(class_probabilities(summary, class_names, label), f"{key}-classes", f"Bar chart of the mean: {spoken}")
+    chart(figure, f"{key}-classes", f"Bar chart of the mean: {spoken}")
     st.header("What the single passes predict", anchor=False)
     st.caption(
         f"One histogram a class: how often each probability was predicted in {counted(summary.passes, 'pass')}. A "

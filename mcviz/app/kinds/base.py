@@ -11,7 +11,6 @@ from mcviz.app.inputs import InputKind, ProbeInput
 from mcviz.app.probe.distortion import Distorter
 from mcviz.app.probe.parts import Parts
 from mcviz.runs import Run
-from mcviz.runs.contents import Progress
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,6 @@ class KindRenderer(ABC):
     """How pages show a kind of examples. A subclass says only where it differs from examples that cannot be shown.
 
     Attributes:
-        similarity_basis: what examples are compared by where the run has no features, such as "pixels".
         inputs: what can be predicted besides the run's own examples.
         fits_column: whether `render_small` fits into a narrow column; if not, an input is rendered alone.
         has_noise: whether there is `noise`.
@@ -39,7 +37,6 @@ class KindRenderer(ABC):
         distorter: how examples are distorted step by step, or None where nobody has said.
     """
 
-    similarity_basis: str
     inputs: ClassVar[Mapping[str, InputKind]] = {}
     fits_column = False
     has_noise = False
@@ -53,10 +50,6 @@ class KindRenderer(ABC):
     @abstractmethod
     def render_input(self, run: Run, content: Any, spoken: str) -> None:
         """Render an input; `spoken` is for those who cannot see it."""
-
-    @abstractmethod
-    def components(self, run: Run, progress: Progress) -> np.ndarray:
-        """Return (N, K) float32 by which examples are alike; `progress` is told how many are done."""
 
     @abstractmethod
     def contents(self, run: Run, examples: np.ndarray) -> np.ndarray:

@@ -21,7 +21,6 @@ from mcviz.app.probe.parts import Parts, image_parts
 from mcviz.data import uniform_noise
 from mcviz.figures import CRISP_BELOW, png_url, sheet_url
 from mcviz.runs import Run
-from mcviz.runs.contents import Progress
 
 SHEET_COLUMNS = 12
 TILE = 208  # pixels that a larger image is scaled down to: the smallest tile on a screen of twice the usual sharpness
@@ -32,7 +31,6 @@ SMALL_WIDTH = 140  # pixels of one among others
 class ImageRenderer(KindRenderer):
     """Images, as the model sees them."""
 
-    similarity_basis = "pixels"
     inputs: ClassVar = {
         "noise": InputKind("Noise", choose_image_noise, sweep=image_noise_sweep),
         "drawing": InputKind(
@@ -61,14 +59,6 @@ class ImageRenderer(KindRenderer):
 
     def render_small(self, run: Run, content: np.ndarray, spoken: str) -> None:
         picture(content, spoken, SMALL_WIDTH)
-
-    def components(self, run: Run, progress: Progress) -> np.ndarray:
-        """Return the principal components of the pixels."""
-        from mcviz.measures.similarity import (
-            principal_components,  # here, because scikit-learn takes most of a second to import
-        )
-
-        return principal_components(run.images, progress=progress)
 
     def contents(self, run: Run, examples: np.ndarray) -> np.ndarray:
         return load_images(run, examples)

@@ -7,21 +7,15 @@ import numpy as np
 from mcviz.app.kinds.base import KindRenderer
 from mcviz.errors import McvizError
 from mcviz.runs import Run
-from mcviz.runs.contents import Progress
 
 
 class NothingRenderer(KindRenderer):
     """Examples that are not in the run."""
 
-    similarity_basis = ""
-
     def render_example(self, run: Run, example: int, width: int) -> NoReturn:
         raise _missing(run)
 
     def render_input(self, run: Run, content: Any, spoken: str) -> NoReturn:
-        raise _missing(run)
-
-    def components(self, run: Run, progress: Progress) -> NoReturn:
         raise _missing(run)
 
     def contents(self, run: Run, examples: np.ndarray) -> NoReturn:

@@ -17,10 +17,8 @@ from mcviz.app.wording import all_as_markdown
 from mcviz.data import ROW_DISTORTIONS, most_unusual
 from mcviz.figures import unusual_values
 from mcviz.runs import Run
-from mcviz.runs.contents import Progress
 
 FACTS = 4  # values on a tile
-FARTHEST = 10.0  # standard deviations; what lies farther is no less alike for that
 WIDER = 2  # times the width of a picture: names stand beside the bars
 VALUES_HEIGHT = 220  # pixels, of the table of all values
 ROW_HEIGHT = 36
@@ -38,7 +36,6 @@ ROW_DISTORTER = Distorter(
 class RowRenderer(KindRenderer):
     """Rows of numbers, whose most unusual values are shown first."""
 
-    similarity_basis = "values"
     inputs: ClassVar = {
         "row": InputKind("Change an example", edit_row, along=row_along),
         "distortion": InputKind(
@@ -85,15 +82,6 @@ class RowRenderer(KindRenderer):
             },
             alt=f"{spoken}: table of all values and their percentiles among this run's examples",
         )
-
-    def components(self, run: Run, progress: Progress) -> np.ndarray:
-        """Return principal components of standardised columns; no value far away makes one outweigh the others."""
-        from mcviz.measures.similarity import (
-            principal_components,  # here, because scikit-learn takes most of a second to import
-        )
-
-        z = usual_values(run).z(row_values(run))
-        return principal_components(np.clip(z, -FARTHEST, FARTHEST).astype(np.float32), progress=progress)
 
     def contents(self, run: Run, examples: np.ndarray) -> np.ndarray:
         """Return (n, D) float32."""

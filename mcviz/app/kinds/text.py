@@ -19,7 +19,6 @@ from mcviz.app.probe.texts import (
 )
 from mcviz.data import noise_of_words
 from mcviz.runs import Run
-from mcviz.runs.contents import Progress
 from mcviz.text import one_line
 
 ON_A_TILE = 400  # characters; what does not fit is cut by the browser
@@ -29,7 +28,6 @@ IN_A_TABLE = 200
 class TextRenderer(KindRenderer):
     """Texts, as they were typed."""
 
-    similarity_basis = "words"
     inputs: ClassVar = {
         "text": InputKind(
             "Type a text",
@@ -56,14 +54,6 @@ class TextRenderer(KindRenderer):
 
     def render_input(self, run: Run, content: str, spoken: str) -> None:
         text_box(content, spoken)
-
-    def components(self, run: Run, progress: Progress) -> np.ndarray:
-        """Return the latent semantic analysis of the words."""
-        from mcviz.measures.similarity import (
-            word_components,  # here, because scikit-learn takes most of a second to import
-        )
-
-        return word_components(load_texts(run, np.arange(len(run))).tolist(), progress=progress)
 
     def contents(self, run: Run, examples: np.ndarray) -> np.ndarray:
         return load_texts(run, examples)

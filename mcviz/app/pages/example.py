@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from mcviz.analysis.similarity import similarity_basis
 from mcviz.app.columns import details, format_facts
 from mcviz.app.components.chips import chips
 from mcviz.app.components.choosers import score_chooser
@@ -19,7 +20,7 @@ from mcviz.app.needs import available
 from mcviz.app.probe.explanations import explanations_for
 from mcviz.app.resources import ranking, run_scores
 from mcviz.app.selection import Selection, find_rank, select
-from mcviz.app.similar import components, similarity_basis
+from mcviz.app.similar import components
 from mcviz.app.state import CONFIDENT_FIRST, PINS, PageState, choose_name, go, latest_state, quote, toggle_example
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import CloserLook, ExampleContext, load_example

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from mcviz import plot
+from mcviz.analysis.similarity import similarity_basis
 from mcviz.app.components.charts import chart
 from mcviz.app.components.example import EXAMPLE_WIDTH, render_example
 from mcviz.app.components.gallery import tiles
@@ -20,10 +22,10 @@ from mcviz.app.resources import class_names, table
 from mcviz.app.review.queue import BUTTONS, key_label, next_open, pace, review_keys
 from mcviz.app.selection import Selection, find_rank
 from mcviz.app.session import queue_toast, session_store, widget_value
-from mcviz.app.similar import components, similarity_basis
+from mcviz.app.similar import components
 from mcviz.app.wording import as_markdown, counted, predicted, votes
 from mcviz.errors import McvizError
-from mcviz.figures import class_probabilities
+from mcviz.measures import summarise
 from mcviz.reviews import Decision, Reviews, ReviewSummary, summarise_reviews
 from mcviz.reviews.store import LONGEST_NOTE, DecisionKind
 from mcviz.runs import Run
@@ -157,11 +159,12 @@ def _render_example(review: Review, example: int) -> dict[str, str]:
             if review.disputed and noted == example and note:
                 st.caption(f"{as_markdown(reviewer)} notes: {as_markdown(note)}")
     with right:
-        summary, names, label = run.summary(example), class_names(run), review.given_label(example)
+        predictions, names, label = run.predictions(example), class_names(run), review.given_label(example)
+        summary = summarise(predictions)
         given = "" if label is None else f"The given label is **{as_markdown(names[label])}**. "
         st.markdown(given + predicted(summary, names))
         pressing = _render_choices(review, example)
-        figure = class_probabilities(summary, names, label)
+        figure = plot.passes(run, predictions, label=label)
         spoken = f"Bar chart of the mean of each class: {votes(summary, names)}."
         chart(figure.update_layout(showlegend=False, height=CHART_HEIGHT), "review-classes", spoken)
         _render_similar(review, example)

@@ -10,6 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from mcviz import plot
 from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.components.charts import headed_chart
 from mcviz.app.filters import Filters
@@ -226,16 +227,12 @@ class TaskRenderer(ABC):
     def format_quality(self, value: float, unit: str) -> str:
         """Format a number of `PassQuality`, in the unit of the run."""
 
-    @abstractmethod
-    def quality_figures(self, run: Run, quality: PassQuality) -> list[go.Figure]:
-        """Return the chart of single passes against the ensemble, and that of the ensemble against its size."""
-
     def render_overview(self, run: Run) -> None:
         """Render how good the passes are, alone and together, of a run with labels."""
         quality, words = self.pass_quality(run), self.quality_words
         assert quality is not None
         self._render_cards(run, quality)
-        against_ensemble, by_size = _quality_figures(run, self)
+        against_ensemble, by_size = _quality_figures(run)
         left, right = st.columns(2, gap="large")
         name = f"{words.name[0].upper()}{words.name[1:]}"
         with left:
@@ -381,7 +378,5 @@ class TaskRenderer(ABC):
 
 
 @cached_for_run(numbers_key, max_entries=8)
-def _quality_figures(run: Run, _task: TaskRenderer) -> list[go.Figure]:
-    quality = _task.pass_quality(run)
-    assert quality is not None
-    return _task.quality_figures(run, quality)
+def _quality_figures(run: Run) -> list[go.Figure]:
+    return [plot.accuracy(run), plot.ensemble_size(run)]

@@ -8,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from mcviz import plot
 from mcviz.analysis.comparison import class_order
 from mcviz.app.components.charts import chart, class_charts, class_table
 from mcviz.app.components.histograms import pass_histograms
@@ -16,7 +17,7 @@ from mcviz.app.filters import Filters, two_classes
 from mcviz.app.inputs import Along
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.needs import has
-from mcviz.app.resources import class_names, run_scores
+from mcviz.app.resources import class_names
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState
 from mcviz.app.tasks.base import (
@@ -24,7 +25,6 @@ from mcviz.app.tasks.base import (
     Evidence,
     ExampleContext,
     GroupMeasure,
-    PassQuality,
     QualityWords,
     SweepFindings,
     TaskRenderer,
@@ -34,15 +34,10 @@ from mcviz.app.tasks.classification_story import ClassificationStory
 from mcviz.app.wording import all_as_markdown, as_markdown, as_sentence, judged, predicted, reasons, votes
 from mcviz.figures import (
     Curve,
-    accuracy_against_ensemble,
-    accuracy_by_ensemble_size,
     class_counts,
     class_curves,
-    class_probabilities,
-    confusion_matrix,
     curves_along,
     estimate_by_passes,
-    score_distributions,
 )
 from mcviz.figures import two_classes as two_classes_figure
 from mcviz.figures.comparison import class_histograms, classes_to_compare
@@ -73,12 +68,6 @@ class ClassificationRenderer(TaskRenderer):
 
     def format_quality(self, value: float, unit: str) -> str:
         return f"{value:.2%}"
-
-    def quality_figures(self, run: Run, quality: PassQuality) -> list[go.Figure]:
-        return [
-            accuracy_against_ensemble(quality.passes, quality.ensembles[-1], quality.deterministic),
-            accuracy_by_ensemble_size(quality.ensembles, quality.deterministic),
-        ]
 
     # Lists and filters
 
@@ -114,7 +103,7 @@ class ClassificationRenderer(TaskRenderer):
 
     def render_charts(self, context: ExampleContext) -> None:
         """Render the predictive mean with its spread, and one histogram a class."""
-        class_charts(summarise(context.predictions), class_names(context.run), _label(context), "example")
+        self.render_probe(context.run, context.predictions, _label(context), "example")
 
     def render_preview(self, context: ExampleContext) -> None:
         """Render the sentences, and one histogram a class with its mean."""
@@ -131,7 +120,7 @@ class ClassificationRenderer(TaskRenderer):
         prediction = f"{mark}predicted **{shown[summary.prediction]}**, {percent(summary.mean[summary.prediction])}"
         st.markdown(prediction if label is None else f"label **{shown[label]}** · {prediction}")
         chart(
-            class_probabilities(summary, names, label).update_layout(showlegend=False, height=260),
+            plot.passes(context.run, context.predictions, label=label).update_layout(showlegend=False, height=260),
             f"classes-{context.example}",
             f"Bar chart of the mean of each class: {votes(summary, names)}.",
         )
@@ -149,7 +138,8 @@ class ClassificationRenderer(TaskRenderer):
         return predicted(summarise(predictions), class_names(run))
 
     def render_probe(self, run: Run, predictions: np.ndarray, label: int | None, key: str) -> None:
-        class_charts(summarise(predictions), class_names(run), label, key)
+        figure = plot.passes(run, predictions, label=label)
+        class_charts(figure, summarise(predictions), class_names(run), label, key)
 
     def render_prediction_table(self, run: Run, predictions: np.ndarray) -> None:
         class_table(summarise(predictions), class_names(run))
@@ -278,15 +268,10 @@ class ClassificationRenderer(TaskRenderer):
 
     def summary_figures(self, selection: Selection) -> list[go.Figure]:
         run, rows = selection.run, selection.table
-        label, values = run_scores(run)[selection.score].label, rows[selection.score].to_numpy()
-        quality = self.pass_quality(run)
-        if quality is None:
-            return [score_distributions(values, None, label)]
-        return [
-            *self.quality_figures(run, quality),
-            score_distributions(values, rows["correct"].to_numpy(bool), label),
-            confusion_matrix(rows["label"].to_numpy(int), rows["prediction"].to_numpy(int), class_names(run)),
-        ]
+        distribution = plot.distribution(run, selection.score, rows=rows)
+        if not has(run, "labels"):
+            return [distribution]
+        return [plot.accuracy(run), plot.ensemble_size(run), distribution, plot.confusion(run, rows=rows)]
 
     def export_table(self, selection: Selection) -> pd.DataFrame:
         """Return all columns of the selected examples, with the names of the classes beside their numbers."""

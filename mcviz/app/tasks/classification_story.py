@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from mcviz import plot
+from mcviz.analysis.base import mistakes_in_order
 from mcviz.app.components.charts import chart
 from mcviz.app.components.example import EXAMPLE_WIDTH, render_example
 from mcviz.app.needs import missing
@@ -9,7 +11,6 @@ from mcviz.app.resources import class_names, ranking, table
 from mcviz.app.tasks.story import Step, Story, review_step, side_by_side
 from mcviz.app.wording import all_as_markdown, as_markdown, as_sentence, confidence, counted, votes
 from mcviz.errors import McvizError
-from mcviz.figures import accuracy_against_ensemble, class_probabilities
 from mcviz.measures import percent, summarise
 from mcviz.runs import Run
 
@@ -44,7 +45,7 @@ class ClassificationStory(Story):
         prediction = int(probs.argmax())
         draw = side_by_side(
             lambda: render_example(run, example, EXAMPLE_WIDTH),
-            lambda: chart(class_probabilities(summary, names), "again", votes(summary, names)),
+            lambda: chart(plot.passes(run, run.probs(example)), "again", votes(summary, names)),
         )
         number = f"Here it gives one too: **{as_markdown(names[prediction])}**, with **{percent(probs[prediction])}**."
         imported = run.manifest.origin.kind == "imported"
@@ -56,8 +57,8 @@ class ClassificationStory(Story):
 
     def review(self, run: Run) -> Step:
         order = ranking(run, "max_probability")
-        wrong = ~table(run)["correct"].iloc[order].to_numpy(bool)
-        return review_step(run, order, wrong, "mistake", counted(int(wrong.sum()), "mistake"))
+        wrong = mistakes_in_order(run, order)
+        return review_step(run, "max_probability", order, wrong, "mistake", counted(int(wrong.sum()), "mistake"))
 
     def ensemble(self, run: Run) -> Step:
         single, by_size, deterministic = run.pass_accuracy, run.ensemble_accuracy, run.deterministic_accuracy
@@ -76,9 +77,7 @@ class ClassificationStory(Story):
             model = "The deterministic model" if imported else "With dropout off, the model"
             as_many = f"{abs(gained):,} {'fewer' if gained > 0 else 'more'}" if gained else "as many"
             sentence += f" {model} is correct for {as_many}."
-        return sentence, lambda: chart(
-            accuracy_against_ensemble(single, by_size[-1], deterministic), "together", sentence
-        )
+        return sentence, lambda: chart(plot.accuracy(run), "together", sentence)
 
     def noise_prediction(self, run: Run, predictions: np.ndarray) -> Step:
         summary, names = summarise(predictions), class_names(run)
@@ -87,7 +86,7 @@ class ClassificationStory(Story):
         return (
             f"{limits} is noise, and the model predicts **{as_markdown(names[summary.prediction])}** with "
             f"**{percent(probability)}**: it is {confidence(probability)}. {as_sentence(voted)}",
-            lambda: chart(class_probabilities(summary, names), "noise", votes(summary, names)),
+            lambda: chart(plot.passes(run, predictions), "noise", votes(summary, names)),
         )
 
 

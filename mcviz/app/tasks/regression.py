@@ -7,6 +7,8 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
+from mcviz import plot
+from mcviz.analysis.base import as_predictions, column
 from mcviz.app.components.charts import chart
 from mcviz.app.components.choosers import target_chooser
 from mcviz.app.inputs import Along
@@ -21,24 +23,19 @@ from mcviz.app.tasks.base import (
     Evidence,
     ExampleContext,
     GroupMeasure,
-    PassQuality,
     QualityWords,
     SweepFindings,
     TaskRenderer,
     TileText,
 )
 from mcviz.app.tasks.regression_prediction import Prediction, first_targets, predict_example
-from mcviz.app.tasks.regression_results import as_predictions, column, interval_calibrations, render_measures
+from mcviz.app.tasks.regression_results import render_measures
 from mcviz.app.tasks.regression_story import RegressionStory
 from mcviz.app.wording import as_markdown, counted
 from mcviz.figures import (
     Curve,
     curves_along,
-    interval_coverage,
     output_by_passes,
-    rmse_against_ensemble,
-    rmse_by_ensemble_size,
-    score_distributions,
 )
 from mcviz.figures.comparison import output_histograms
 from mcviz.figures.style import ENSEMBLE
@@ -68,13 +65,6 @@ class RegressionRenderer(TaskRenderer):
 
     def format_quality(self, value: float, unit: str) -> str:
         return quantity(value, unit)
-
-    def quality_figures(self, run: Run, quality: PassQuality) -> list[go.Figure]:
-        unit = run.manifest.unit
-        return [
-            rmse_against_ensemble(quality.passes, quality.ensembles[-1], quality.deterministic, unit),
-            rmse_by_ensemble_size(quality.ensembles, quality.deterministic, unit),
-        ]
 
     def render_overview(self, run: Run) -> None:
         super().render_overview(run)
@@ -240,13 +230,12 @@ class RegressionRenderer(TaskRenderer):
         chart(figure, "example-in-both", "Histograms of the passes of both runs.")
 
     def summary_figures(self, selection: Selection) -> list[go.Figure]:
-        run, score = selection.run, selection.score
-        distribution = score_distributions(selection.table[score].to_numpy(), None, run_scores(run)[score].label)
-        quality = self.pass_quality(run)
-        if quality is None:
+        run = selection.run
+        distribution = plot.distribution(run, selection.score, rows=selection.table)
+        if not has(run, "labels"):
             return [distribution]
-        coverage = interval_coverage(interval_calibrations(run)[selection.state.target])
-        return [*self.quality_figures(run, quality), distribution, coverage]
+        coverage = plot.intervals(run, selection.state.target)
+        return [plot.accuracy(run), plot.ensemble_size(run), distribution, coverage]
 
     def _predict(self, run: Run, predictions: np.ndarray) -> Prediction:
         return predict_example(run, predictions, load_state(run).coverage)

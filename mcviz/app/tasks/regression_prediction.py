@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from mcviz import plot
+from mcviz.analysis.base import as_predictions
 from mcviz.app.components.charts import chart
 from mcviz.app.resources import quantity, target_names
-from mcviz.app.tasks.regression_results import as_predictions
 from mcviz.app.wording import all_as_markdown, as_markdown, counted
-from mcviz.figures import example_outputs
 from mcviz.measures import percent, significant
 from mcviz.measures.prediction_intervals import pass_intervals
 from mcviz.measures.regression_scores import predictive_variance
@@ -26,6 +26,7 @@ class Prediction:
 
     Attributes:
         run: whose model predicts.
+        predictions: (T, K) of the passes.
         outputs: (T, D) the mean that each pass predicts.
         variances: (T, D) the variance that each pass predicts, or None.
         mean: of the predictive distribution.
@@ -38,6 +39,7 @@ class Prediction:
     """
 
     run: Run
+    predictions: np.ndarray
     outputs: np.ndarray
     variances: np.ndarray | None
     mean: np.ndarray
@@ -117,13 +119,12 @@ class Prediction:
         height: int | None = None,
     ) -> None:
         """Render the passes of a target with the interval; one of `height` pixels stands among others."""
-        figure = example_outputs(
-            self.outputs[:, target],
-            unit=self.run.manifest.unit,
-            variances=None if self.variances is None else self.variances[:, target],
-            deterministic=deterministic,
+        figure = plot.passes(
+            self.run,
+            self.predictions,
             label=label,
-            interval=(self.low[target], self.high[target]),
+            deterministic=deterministic,
+            target=target,
             coverage=self.coverage / 100,
         )
         if height:
@@ -146,6 +147,7 @@ def predict_example(run: Run, predictions: np.ndarray, coverage: int) -> Predict
     outputs, variances = given.outputs[:, 0], None if given.variances is None else given.variances[:, 0]
     return Prediction(
         run,
+        predictions,
         outputs,
         variances,
         mean=outputs.mean(axis=0, dtype=np.float64),

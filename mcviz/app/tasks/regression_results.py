@@ -7,45 +7,24 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from mcviz.analysis.base import as_predictions
 from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.resources import quantity
 from mcviz.app.wording import as_markdown, ways_to_predict
 from mcviz.measures import RegressionPredictions, significant
 from mcviz.measures.bootstrap import Interval
 from mcviz.measures.prediction_intervals import (
-    IntervalCalibration,
     PredictionIntervals,
     conformal_intervals,
-    interval_calibration,
     pass_intervals,
 )
 from mcviz.measures.regression import TERMS, RegressionMeasures, RegressionTable, regression_terms, table_from_terms
-from mcviz.measures.regression_scores import predictive_variance
 from mcviz.runs import Derived, Run, load_derived, save_derived
-from mcviz.tasks.regression import Regression
 
 FEWEST = 20  # examples, from which on a difference is judged
 PREDICTORS = ("deterministic", "single_pass", "ensemble")
 REGRESSION_TERMS = Derived("regression-terms", 1, {"terms": "float64"})
 MEASURES = {"rmse": "RMSE", "mae": "MAE", "nll": "NLL", "crps": "CRPS"}
-
-
-def column(run: Run, name: str, target: int) -> str:
-    """Name the column of the run's table with a value of a target, such as "prediction" or "prediction_height"."""
-    return name if len(run.targets) == 1 else f"{name}_{run.targets[target]}"
-
-
-def as_predictions(
-    run: Run, predictions: np.ndarray, labels: np.ndarray | None = None, deterministic: np.ndarray | None = None
-) -> RegressionPredictions:
-    """Return the input of measures, of (T, n, K) predictions and what else is known of the n examples."""
-    return Regression().predictions(predictions, labels, deterministic, targets=len(run.targets))
-
-
-@cached_for_run(numbers_key, max_entries=8)
-def std_of_targets(run: Run) -> np.ndarray:
-    """Return (N, D) float64: the standard deviation of the predictive distribution, target by target."""
-    return np.sqrt(np.concatenate([predictive_variance(each.outputs, each.variances) for each in _blocks(run)]))
 
 
 # Prediction intervals
@@ -62,12 +41,6 @@ class IntervalCoverage:
 
     shares: list[Interval]
     widths: np.ndarray
-
-
-@cached_for_run(numbers_key, max_entries=8, show_spinner="Comparing intervals with the labels …")
-def interval_calibrations(run: Run) -> list[IntervalCalibration]:
-    """Return how often intervals of the passes hold the labels of a run with labels, target by target."""
-    return interval_calibration(_all_predictions(run))
 
 
 @cached_for_run(numbers_key, max_entries=24, show_spinner="Comparing intervals with the labels …")

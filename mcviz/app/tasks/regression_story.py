@@ -2,16 +2,17 @@
 
 import numpy as np
 
+from mcviz import plot
+from mcviz.analysis.base import REVIEWED_SHARE, mistakes_in_order
 from mcviz.app.components.charts import chart
 from mcviz.app.components.example import EXAMPLE_WIDTH, render_example
 from mcviz.app.needs import missing
 from mcviz.app.resources import quantity, ranking, run_scores, table, target_names
 from mcviz.app.state import COVERAGES
 from mcviz.app.tasks.regression_prediction import Prediction, predict_example, with_std
-from mcviz.app.tasks.story import REVIEWED_SHARE, Step, Story, review_step, side_by_side
+from mcviz.app.tasks.story import Step, Story, review_step, side_by_side
 from mcviz.app.wording import as_markdown, counted
 from mcviz.errors import McvizError
-from mcviz.figures import rmse_against_ensemble
 from mcviz.measures import percent, significant
 from mcviz.measures.regression import single_pass_rmse
 from mcviz.runs import Run
@@ -54,13 +55,9 @@ class RegressionStory(Story):
         """
         score = run_scores(run)["total_std" if "total_std" in run_scores(run) else DOUBT]
         order = ranking(run, score.name)
-        errors = table(run)["absolute_error"].to_numpy()[order]
-        count = max(1, int(REVIEWED_SHARE * len(errors)))
-        large = np.zeros(len(errors), bool)
-        if errors.max() > 0:
-            large[np.argsort(-errors, kind="stable")[:count]] = True
-        largest = f"the {counted(count, 'largest error')}"
-        return review_step(run, order, large, "largest error", largest, f" by {score.inline_label}")
+        large = mistakes_in_order(run, order)
+        largest = f"the {counted(max(1, int(REVIEWED_SHARE * len(order))), 'largest error')}"
+        return review_step(run, score.name, order, large, "largest error", largest, f" by {score.inline_label}")
 
     def ensemble(self, run: Run) -> Step:
         """Return the step on the errors of single passes and of their mean, whose being lower is no achievement."""
@@ -75,7 +72,7 @@ class RegressionStory(Story):
         )
         if off is not None:
             sentence += f" The deterministic model's is **{as_markdown(quantity(off, unit))}**."
-        return sentence, lambda: chart(rmse_against_ensemble(single, together, off, unit), "together", sentence)
+        return sentence, lambda: chart(plot.accuracy(run), "together", sentence)
 
     def noise_prediction(self, run: Run, predictions: np.ndarray) -> Step:
         prediction = predict_example(run, predictions, COVERAGES[0])

@@ -6,6 +6,8 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
+from mcviz import plot
+from mcviz.analysis.base import REVIEWED_SHARE
 from mcviz.app.components.charts import chart
 from mcviz.app.components.example import EXAMPLE_WIDTH, render_example
 from mcviz.app.inputs import as_batch
@@ -13,12 +15,9 @@ from mcviz.app.kinds import kind_renderer
 from mcviz.app.needs import has, missing
 from mcviz.app.probe.predictions import predict
 from mcviz.app.wording import counted
-from mcviz.figures import mistakes_by_reviewed
 from mcviz.measures import percent
 from mcviz.measures.permutation import finds_more_than_chance
 from mcviz.runs import Run
-
-REVIEWED_SHARE = 0.05  # of the examples, that a person might look at again
 
 Step = tuple[str, Callable[[], None]]  # a sentence, and what renders the step
 
@@ -85,11 +84,14 @@ def side_by_side(example: Callable[[], None], passes: Callable[[], None]) -> Cal
     return draw
 
 
-def review_step(run: Run, order: np.ndarray, mistakes: np.ndarray, noun: str, which: str, by: str = "") -> Step:
+def review_step(
+    run: Run, score: str, order: np.ndarray, mistakes: np.ndarray, noun: str, which: str, by: str = ""
+) -> Step:
     """Return the step on whether a look at the most uncertain examples finds more mistakes than chance does.
 
     Args:
         run: of N examples.
+        score: the name of the uncertainty.
         order: (N,) integers, the examples, the most uncertain first.
         mistakes: (N,) bool in that order.
         noun: what a mistake is called.
@@ -115,4 +117,4 @@ def review_step(run: Run, order: np.ndarray, mistakes: np.ndarray, noun: str, wh
         sentence = f"The uncertainty is not shown to be useful here: {reviewed} hold {found}, which may be chance."
     if len(mistakes) * REVIEWED_SHARE < 1:  # too few examples for a curve
         return sentence, first
-    return sentence, lambda: chart(mistakes_by_reviewed(mistakes, REVIEWED_SHARE, f"{noun}s"), "found", sentence)
+    return sentence, lambda: chart(plot.ranking(run, score), "found", sentence)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from mcviz import plot
 from mcviz.analysis.trust import (
     CLASS_COLUMNS,
     Convergence,
@@ -25,7 +26,7 @@ from mcviz.app.components.widgets import bind, choose_segment
 from mcviz.app.resources import progress_bar
 from mcviz.app.state import PageState, choose_name
 from mcviz.app.wording import as_markdown, counted
-from mcviz.figures.trust import PREDICTOR_LABELS, measures_by_passes, reliability_diagram
+from mcviz.figures.trust import PREDICTOR_LABELS
 from mcviz.measures import SCORES, percent
 from mcviz.measures.bootstrap import Interval
 from mcviz.measures.calibration import (
@@ -51,7 +52,6 @@ NAMES = {
 }
 BINS = {"width": "of equal width", "mass": "of equally many examples"}
 MOST_GROUPS = 50
-MOST_UNCERTAIN = 100  # examples, by which rankings are compared
 GROUPS_READ = "groups of examples read"
 
 
@@ -74,7 +74,7 @@ def render_calibration(run: Run, state: PageState) -> None:
     )
     left, right = st.columns(2, gap="large")
     with left:
-        _render_reliability(found, state)
+        _render_reliability(run, found, state)
     with right:
         _render_groups(run, tests, state)
 
@@ -90,19 +90,16 @@ def render_convergence(run: Run, state: PageState) -> None:
         if settled
         else f"The figures still change by more than {steps} up to the last of the {counted(run.passes, 'pass')}."
     ]
-    values = {"accuracy": found.accuracy, "NLL, nats": found.nll, "ECE": found.ece}
-    if run.passes > 1 and len(run) > MOST_UNCERTAIN:  # of fewer, both halves name all
-        values["top shared"] = found.shared_top
+    if run.passes > 1 and len(run) > plot.TOP_UNCERTAIN:
         sentences.append(
-            f"Two halves of the passes share {percent(float(found.shared_top[-1]), 0)} of the {MOST_UNCERTAIN} most "
-            f"uncertain examples by {SCORES[score].inline_label}."
+            f"Two halves of the passes share {percent(float(found.shared_top[-1]), 0)} of the "
+            f"{plot.TOP_UNCERTAIN} most uncertain examples by {SCORES[score].inline_label}."
         )
     st.caption(" ".join(sentences))
-    formats = {"accuracy": ".2%", "NLL, nats": ".3f", "ECE": ".2%", "top shared": ".0%"}
     chart(
-        measures_by_passes(found.sizes, values, formats, found.enough if settled else None),
+        plot.convergence(run, score, found),
         "by-passes",
-        f"{', '.join(values)} by number of passes. {' '.join(sentences)}",
+        f"Accuracy, NLL and ECE by number of passes. {' '.join(sentences)}",
     )
 
 
@@ -132,7 +129,7 @@ def _percent(share: Interval, sign: str, by_chance: float = np.nan) -> str:
     return points.format(f"{{:{sign}.2f}}".format, " points" if sign else "%") + chance
 
 
-def _render_reliability(found: Calibration, state: PageState) -> None:
+def _render_reliability(run: Run, found: Calibration, state: PageState) -> None:
     st.subheader("Are the probabilities calibrated?", anchor=False)
     st.caption(
         "Of the predictions with a probability of 80%, four in five should be correct. Above the dotted line the model "
@@ -140,14 +137,8 @@ def _render_reliability(found: Calibration, state: PageState) -> None:
     )
     bins = choose_name(state.bins, BINS)
     choose_segment("Bins", "bins", bins, BINS)
-    by_way = found.bins if bins == "width" else found.equal_mass_bins
-    points = {
-        name: (by_way[way].confidence, by_way[way].accuracy, by_way[way].count)
-        for way, name in PREDICTOR_LABELS.items()
-        if way in by_way
-    }
     chart(
-        reliability_diagram(points),
+        plot.reliability(run, found.bins if bins == "width" else found.equal_mass_bins),
         "reliability",
         f"Accuracy against max probability in bins {BINS[bins]}; the table above has the ECE of each.",
     )

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import streamlit as st
+from plotly.graph_objects import Figure
 
+from mcviz import plot
 from mcviz.analysis.base import ranking_scores
 from mcviz.analysis.labelling import acquire
 from mcviz.analysis.referral import RunReferral, measure_prediction_sets, rank_by_all_scores, refer
@@ -21,17 +23,14 @@ from mcviz.app.resources import ranking, run_scores, table
 from mcviz.app.state import COVERAGES, PageState, choose_name, go
 from mcviz.app.wording import counted
 from mcviz.choices import METHODS, Method
-from mcviz.figures.trust import accuracy_against_referred
+from mcviz.figures.trust import mark_share
 from mcviz.measures import percent
 from mcviz.measures.conformal import SetFigures
 from mcviz.measures.referral import Costs, Referral, find_cheapest
 from mcviz.measures.selective import (
     Ranking,
     SelectiveFigures,
-    accuracy_of_rest,
     find_ties_with_best,
-    perfect_ranking,
-    risk_bands,
     selective_figures,
 )
 from mcviz.measures.units import percent_at_least
@@ -39,7 +38,6 @@ from mcviz.runs import Run
 from mcviz.text import one_line
 
 TILES = 8  # examples, of those that are referred and of the mistakes that are missed
-BAND_POINTS = 41
 DETERMINISTIC = "deterministic"
 
 
@@ -222,21 +220,7 @@ def _render_examples(run: Run, state: PageState, found: RunReferral, on: Referra
 
 def _render_curves(run: Run, found: RunReferral, share: float) -> None:
     st.subheader("What a look is worth", anchor=False)
-    names, rankings = _score_labels(run), _rankings(run)
-    chosen, deterministic = rankings[found.score.name], rankings.get(DETERMINISTIC)
-    curves = {names[found.score.name]: accuracy_of_rest(chosen)}
-    if deterministic is not None:
-        curves[names[DETERMINISTIC]] = accuracy_of_rest(deterministic)
-    shares, low, high = _band(run, found.score.name)
-    grid = np.linspace(0, 1, len(chosen) + 1)
-    band = (np.interp(grid, shares, low), np.interp(grid, shares, high))
-    figure = accuracy_against_referred(
-        curves,
-        accuracy_of_rest(perfect_ranking(chosen)),
-        float(chosen.correct.mean()),
-        bands={names[found.score.name]: band},
-        chosen=share,
-    )
+    figure = mark_share(_risk_coverage(run, found.score.name), share)
     st.caption("Accuracy of the rest when the most uncertain share goes to a person, with a 95% band.")
     chart(figure, "what-a-look-is-worth", f"Accuracy of the rest against the share referred, by {found.score.label}.")
 
@@ -353,12 +337,8 @@ def _selective(run: Run) -> dict[str, SelectiveFigures]:
 
 
 @cached_for_run(numbers_key, max_entries=32)
-def _band(run: Run, score: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return shares referred, and the ends of the accuracy of the rest at each."""
-    coverages = np.linspace(1, 1 / BAND_POINTS, BAND_POINTS)
-    found = risk_bands(_rankings(run)[score], coverages)
-    low, high = (np.array([1 - getattr(each, end) for each in found]) for end in ("high", "low"))
-    return 1 - coverages, low, high
+def _risk_coverage(run: Run, score: str) -> Figure:
+    return plot.risk_coverage(run, score)
 
 
 @cached_for_run(numbers_key, max_entries=8, show_spinner="Calibrating the sets …")

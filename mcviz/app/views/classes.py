@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from mcviz import plot
+from mcviz.analysis.base import summarise_classes
 from mcviz.app.components.charts import chart
 from mcviz.app.components.gallery import tiles
 from mcviz.app.components.widgets import bind
@@ -13,7 +15,6 @@ from mcviz.app.resources import class_names, run_scores, table
 from mcviz.app.selection import Selection
 from mcviz.app.state import change_filters
 from mcviz.app.wording import all_as_markdown, as_markdown, extremes
-from mcviz.figures import class_accuracies, score_distributions
 from mcviz.figures.style import NAMED_CLASSES
 from mcviz.measures import percent
 
@@ -22,16 +23,14 @@ def render_classes(selection: Selection) -> None:
     """Render accuracy and uncertainty of every class, then one class in detail."""
     run, score = selection.run, run_scores(selection.run)[selection.score]
     scores, names = table(run), class_names(run)
-    by_class = scores[["label", selection.score]].assign(correct=scores["correct"].astype(float)).groupby("label")
-    summary = by_class.agg(examples=("correct", "size"), accuracy=("correct", "mean"), score=(selection.score, "mean"))
-    summary = summary.reindex(range(len(names)))
+    summary = summarise_classes(scores, selection.score, len(names))
     worst = int(np.nanargmin(summary["accuracy"].to_numpy()))
     st.caption(f"Figures of all {len(scores):,} examples of the run; the filters do not apply.")
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.markdown(_describe_worst(names[worst], summary["accuracy"][worst]))
         chart(
-            class_accuracies(summary["accuracy"].to_numpy(), summary["score"].to_numpy(), names, score.inline_label),
+            plot.classes(run, selection.score),
             "class-dots",
             f"Mistakes against mean {score.inline_label} of each class.",
         )
@@ -106,7 +105,7 @@ def _render_one_class(selection: Selection, chosen: int) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         chart(
-            score_distributions(scores[score].to_numpy(), scores["correct"].to_numpy(bool), ranked_by.label),
+            plot.distribution(run, score, rows=scores),
             "class-distribution",
             f"Distribution of {ranked_by.inline_label} for class {class_names(run)[chosen]}, correct and wrong.",
         )

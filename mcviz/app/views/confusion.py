@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import streamlit as st
 
+from mcviz import plot
 from mcviz.app.caching import table_key
 from mcviz.app.components.widgets import choose_segment
-from mcviz.app.resources import class_names, run_scores, table
+from mcviz.app.resources import table
 from mcviz.app.selection import Selection, filter_mask
 from mcviz.app.session import widget_value
 from mcviz.app.state import change_filters, choose_name
 from mcviz.app.views.linked import chart_key
-from mcviz.figures import confusion_matrix
 from mcviz.measures import percent
 
 CELLS = {"counts": "examples", "score": "mean of the score"}
@@ -24,20 +24,12 @@ def render_confusion(selection: Selection) -> None:
     choose_segment("Cells show", "cells", shows, CELLS)
     others = filters.without("label", "prediction")
     shown = table(run)[["label", "prediction", "correct", selection.score]][filter_mask(run, others)]
-    score, classes, averaged = run_scores(selection.run)[selection.score], len(run.class_names), shows == "score"
+    classes, averaged = len(run.class_names), shows == "score"
     one_cell = len(filters.label) == len(filters.prediction) == 1
     cell = (filters.label[0], filters.prediction[0]) if one_cell else None
     points_key = (others, shows, selection.score if averaged else None, table_key(run))
     key, shows_it = chart_key("confusion", points_key, lambda key: _read_cell(key, classes), cell)
-    figure = confusion_matrix(
-        shown["label"].to_numpy(int),
-        shown["prediction"].to_numpy(int),
-        class_names(run),
-        shown[selection.score].to_numpy() if averaged else None,
-        f"mean {score.inline_label}" if averaged else "examples off the diagonal",
-        score.uncertain_when if averaged else "high",
-        None if shows_it else cell,
-    )
+    figure = plot.confusion(run, selection.score if averaged else None, rows=shown, selected=None if shows_it else cell)
     wrong = ~shown["correct"].astype(bool)
     st.plotly_chart(
         figure,

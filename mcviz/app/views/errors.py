@@ -4,12 +4,13 @@ from typing import Any
 
 import streamlit as st
 
+from mcviz import plot
 from mcviz.app.caching import cached_for_run, names_key, table_key
 from mcviz.app.filters import Filters, Lasso
 from mcviz.app.resources import run_scores, table
 from mcviz.app.selection import Selection, filter_mask
-from mcviz.app.views.linked import axis_title, lasso_marks, render_lasso_chart
-from mcviz.figures import Window, error_against_score
+from mcviz.app.views.linked import lasso_marks, render_lasso_chart
+from mcviz.figures import Window
 from mcviz.measures.convergence import rank_correlation
 from mcviz.runs import Run
 
@@ -56,13 +57,5 @@ def correlation(run: Run, others: Filters, score: str) -> str:
 
 @cached_for_run(names_key, max_entries=8)
 def _figure(run: Run, others: Filters, score: str, lasso: Lasso | None, window: Window | None) -> Any:
-    scores = table(run)[filter_mask(run, others)]
-    return error_against_score(
-        scores[score].to_numpy(),
-        scores[ERROR].to_numpy(),
-        scores.index.to_numpy(),
-        title=axis_title(run, score),
-        unit=run.manifest.unit,
-        **lasso_marks(lasso, score, ERROR, scores),
-        window=window,
-    )
+    rows = table(run)[filter_mask(run, others)]
+    return plot.errors(run, score, rows=rows, **lasso_marks(lasso, score, ERROR, rows), window=window)

@@ -3,17 +3,19 @@
 import math
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
+from mcviz import plot
+from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.components.charts import chart
 from mcviz.app.components.choosers import target_chooser
 from mcviz.app.components.widgets import choose_segment
 from mcviz.app.resources import quantity
 from mcviz.app.selection import Selection
 from mcviz.app.state import COVERAGES
-from mcviz.app.tasks.regression_results import interval_calibrations, interval_coverages
+from mcviz.app.tasks.regression_results import interval_coverages
 from mcviz.app.wording import as_markdown, counted
-from mcviz.figures import interval_coverage
 from mcviz.measures import percent
 from mcviz.measures.prediction_intervals import coverage_sentence
 from mcviz.runs import Run
@@ -26,14 +28,13 @@ def render_intervals(selection: Selection) -> None:
     target_chooser(run, selection.state)
     left, right = st.columns(2, gap="large")
     with left:
-        found = interval_calibrations(run)[target]
         spoken = "How often intervals by the passes hold the label, against how often they should."
         st.markdown("**Do intervals hold what they promise?**")
         st.caption(
             f"{spoken} Below the dotted line they are too narrow, above it too wide. The band is what chance leaves "
             "open at each share."
         )
-        chart(interval_coverage(found), "coverage", spoken)
+        chart(_figure(run, target), "coverage", spoken)
     with right:
         shares = {each: f"{each}%" for each in sorted(COVERAGES)}
         choose_segment("Intervals for this share of the labels", "coverage", coverage, shares)
@@ -61,3 +62,8 @@ def _rows(run: Run, coverage: int, target: int) -> pd.DataFrame:
         )
         rows[method] = (share.format(percent), wide)
     return pd.DataFrame.from_dict(rows, orient="index", columns=["hold", "mean width"]).rename_axis("interval")
+
+
+@cached_for_run(numbers_key, max_entries=24, show_spinner="Comparing intervals with the labels …")
+def _figure(run: Run, target: int) -> go.Figure:
+    return plot.intervals(run, target)

@@ -6,17 +6,18 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from mcviz import plot
+from mcviz.analysis.similarity import similarity_basis
 from mcviz.app.caching import cached_for_run, names_key, table_key
 from mcviz.app.components.widgets import choose_segment
 from mcviz.app.filters import Area, Filters
 from mcviz.app.layouts import LAYOUTS, available_layouts, compute_tsne, positions
 from mcviz.app.resources import run_scores, table
 from mcviz.app.selection import Selection, filter_mask
-from mcviz.app.similar import similarity_basis
 from mcviz.app.state import TICKS, choose_name, go
 from mcviz.app.views.linked import render_lasso_chart
 from mcviz.app.wording import extremes
-from mcviz.figures import Window, coloured_map
+from mcviz.figures import Window
 from mcviz.runs import Run
 
 
@@ -53,16 +54,14 @@ def render_map(selection: Selection) -> None:
 
 @cached_for_run(names_key, max_entries=8)
 def _figure(run: Run, others: Filters, layout: str, ranked_by: str, chosen: Filters, window: Window | None) -> Any:
-    plane, score = positions(run, layout), run_scores(run)[ranked_by]
+    plane = positions(run, layout)
     assert plane is not None
     shown = np.flatnonzero(filter_mask(run, others) & np.isfinite(plane[:, 0]))
-    return coloured_map(
-        plane[shown, 0],
-        plane[shown, 1],
-        table(run)[ranked_by].to_numpy()[shown],
-        score.label,
-        shown,
-        uncertain_when=score.uncertain_when,
+    return plot.map(
+        run,
+        ranked_by,
+        positions=plane,
+        rows=table(run).iloc[shown],
         outline=chosen.area.corners if chosen.area and chosen.area.layout == layout else (),
         selected=None if chosen == Filters() else filter_mask(run, chosen)[shown],
         window=window,

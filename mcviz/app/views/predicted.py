@@ -4,14 +4,15 @@ from typing import Any
 
 import streamlit as st
 
+from mcviz import plot
+from mcviz.analysis.base import column
 from mcviz.app.caching import cached_for_run, names_key, table_key
 from mcviz.app.components.choosers import target_chooser
 from mcviz.app.filters import Filters, Lasso
 from mcviz.app.resources import run_scores, table
 from mcviz.app.selection import Selection, filter_mask
-from mcviz.app.tasks.regression_results import column, std_of_targets
 from mcviz.app.views.linked import lasso_marks, render_lasso_chart
-from mcviz.figures import Window, predicted_against_true
+from mcviz.figures import Window
 from mcviz.runs import Run
 
 
@@ -41,18 +42,6 @@ def render_predicted(selection: Selection) -> None:
 
 @cached_for_run(names_key, max_entries=8)
 def _figure(run: Run, others: Filters, target: int, ranked_by: str, lasso: Lasso | None, window: Window | None) -> Any:
-    shown = filter_mask(run, others)
-    scores, score = table(run)[shown], run_scores(run)[ranked_by]
-    x, y = column(run, "label", target), column(run, "prediction", target)
-    return predicted_against_true(
-        scores[x].to_numpy(),
-        scores[y].to_numpy(),
-        scores.index.to_numpy(),
-        unit=run.manifest.unit,
-        std=std_of_targets(run)[shown, target],
-        score=scores[ranked_by].to_numpy(),
-        title=score.label,
-        uncertain_when=score.uncertain_when,
-        **lasso_marks(lasso, x, y, scores),
-        window=window,
-    )
+    rows = table(run)[filter_mask(run, others)]
+    marks = lasso_marks(lasso, column(run, "label", target), column(run, "prediction", target), rows)
+    return plot.predicted(run, ranked_by, target=target, rows=rows, **marks, window=window)

@@ -1,0 +1,431 @@
+"""The charts of a run, as the pages of the dashboard draw them, for notebooks and scripts.
+
+Each function takes a run and returns a plotly figure; `examples` returns a picture. Where one takes `rows`, these are
+rows of `Run.table`, such as `run.table().query("label == 3")`; without them all examples are drawn. Scores are named as
+in `Run.scores`; without a name, the first score of the run's task is taken.
+
+A function raises an `InvalidInputError` where the run has no such chart: it says what is missing.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from mcviz import figures, validate
+from mcviz.analysis.base import (
+    REVIEWED_SHARE,
+    as_predictions,
+    column,
+    mistakes_in_order,
+    require_any_labels,
+    require_classes,
+    require_labels,
+    summarise_classes,
+)
+from mcviz.analysis.referral import rank_by_all_scores
+from mcviz.analysis.similarity import components_plane, load_components
+from mcviz.analysis.trust import Convergence, compute_convergence, predictors
+from mcviz.contact_sheet import draw_contact_sheet
+from mcviz.errors import InvalidInputError
+from mcviz.figures.style import axis_title
+from mcviz.figures.trust import PREDICTOR_LABELS, accuracy_against_referred, measures_by_passes, reliability_diagram
+from mcviz.measures import Score, most_uncertain_first, summarise
+from mcviz.measures.calibration import Bins, equal_width_edges
+from mcviz.measures.calibration import reliability as reliability_bins
+from mcviz.measures.prediction_intervals import interval_calibration, pass_intervals
+from mcviz.measures.regression_scores import predictive_variance
+from mcviz.measures.selective import accuracy_of_rest, perfect_ranking, risk_bands
+from mcviz.runs import Run
+from mcviz.text import one_line
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from PIL.Image import Image
+
+BAND_POINTS = 41
+TOP_UNCERTAIN = 100  # examples, by which the rankings of two halves of the passes are compared
+
+
+# The whole run
+
+
+def accuracy(run: Run) -> go.Figure:
+    """Draw the accuracy of each pass, of the ensemble and of the deterministic model; of a regression the RMSE."""
+    single, ensembles = _quality(run)
+    if run.class_names:
+        return figures.accuracy_against_ensemble(single, ensembles[-1], run.deterministic_quality)
+    return figures.rmse_against_ensemble(single, ensembles[-1], run.deterministic_quality, run.manifest.unit)
+
+
+def ensemble_size(run: Run) -> go.Figure:
+    """Draw the accuracy of the mean of the first 1, 2, … passes; of a regression its RMSE."""
+    _, ensembles = _quality(run)
+    if run.class_names:
+        return figures.accuracy_by_ensemble_size(ensembles, run.deterministic_quality)
+    return figures.rmse_by_ensemble_size(ensembles, run.deterministic_quality, run.manifest.unit)
+
+
+def reliability(run: Run, bins: Mapping[str, Bins] | None = None) -> go.Figure:
+    """Draw the reliability diagram of a classification: how often predictions of each confidence are right.
+
+    Args:
+        run: with labels.
+        bins: by the names of `analysis.trust.predictors`; those of equal width without it.
+    """
+    require_labels(run)
+    if bins is None:
+        bins = {name: reliability_bins(terms, equal_width_edges()) for name, terms in predictors(run).items()}
+    return reliability_diagram(
+        {
+            label: (bins[name].confidence, bins[name].accuracy, bins[name].count)
+            for name, label in PREDICTOR_LABELS.items()
+            if name in bins
+        }
+    )
+
+
+def intervals(run: Run, target: int = 0) -> go.Figure:
+    """Draw how often intervals of the passes of a regression hold the label, against how often they should.
+
+    Args:
+        run: with labels.
+        target: the index of a target.
+    """
+    _require_targets(run, target)
+    found = as_predictions(run, run.predictions_block(0, None), require_any_labels(run))
+    return figures.interval_coverage(interval_calibration(found)[target])
+
+
+def convergence(run: Run, score: str | None = None, found: Convergence | None = None) -> go.Figure:
+    """Draw how the figures of a classification and its ranking change as passes are added.
+
+    Args:
+        run: with labels.
+        score: that ranks examples.
+        found: the result of `analysis.trust.compute_convergence`, if it is there already.
+    """
+    if found is None:
+        found = compute_convergence(run, _score(run, score).name)
+    values = {"accuracy": found.accuracy, "NLL, nats": found.nll, "ECE": found.ece}
+    if run.passes > 1 and len(run) > TOP_UNCERTAIN:  # of fewer, both halves name all
+        values["top shared"] = found.shared_top
+    formats = {"accuracy": ".2%", "NLL, nats": ".3f", "ECE": ".2%", "top shared": ".0%"}
+    return measures_by_passes(found.sizes, values, formats, found.enough if found.enough < run.passes else None)
+
+
+def ranking(run: Run, score: str | None = None) -> go.Figure:
+    """Draw the share of the mistakes that are found by a look at the most uncertain examples first.
+
+    Of a regression these are the largest errors, one example in twenty.
+
+    Args:
+        run: with labels.
+        score: that ranks examples; one that needs no labels.
+    """
+    require_any_labels(run)
+    ranked_by = _score(run, score, with_labels=False)
+    order = most_uncertain_first(ranked_by.name, run.scores()[ranked_by.name].to_numpy(), run.task.scores)
+    noun = "mistakes" if run.class_names else "largest errors"
+    return figures.mistakes_by_reviewed(mistakes_in_order(run, order), REVIEWED_SHARE, noun)
+
+
+def risk_coverage(run: Run, score: str | None = None) -> go.Figure:
+    """Draw the accuracy of the rest of a classification when the most uncertain share of its examples is referred.
+
+    The share of mistakes among the rest is the risk, and its size the coverage; the band is a 95% interval.
+
+    Args:
+        run: with labels.
+        score: that ranks examples; one that needs no labels.
+    """
+    rankings, ranked_by = rank_by_all_scores(run), _score(run, score, with_labels=False)
+    chosen, deterministic = rankings[ranked_by.name], rankings.get("deterministic")
+    curves = {ranked_by.label: accuracy_of_rest(chosen)}
+    if deterministic is not None:
+        curves["Deterministic max probability"] = accuracy_of_rest(deterministic)
+    coverages = np.linspace(1, 1 / BAND_POINTS, BAND_POINTS)
+    ends = risk_bands(chosen, coverages)
+    shares = np.linspace(0, 1, len(chosen) + 1)
+    low, high = (np.interp(shares, 1 - coverages, [1 - getattr(each, end) for each in ends]) for end in ("high", "low"))
+    return accuracy_against_referred(
+        curves,
+        accuracy_of_rest(perfect_ranking(chosen)),
+        float(chosen.correct.mean()),
+        bands={ranked_by.label: (low, high)},
+    )
+
+
+# Many examples
+
+
+def confusion(
+    run: Run,
+    score: str | None = None,
+    *,
+    rows: "pd.DataFrame | None" = None,
+    selected: tuple[int, int] | None = None,
+) -> go.Figure:
+    """Draw the confusion matrix of a classification.
+
+    Args:
+        run: with labels.
+        score: that is averaged in each cell; without it, examples are counted.
+        rows: of `Run.table`.
+        selected: the label and the prediction of a cell to mark.
+    """
+    require_classes(run)
+    require_any_labels(run)
+    rows, averaged = _rows(run, rows), None if score is None else _score(run, score)
+    return figures.confusion_matrix(
+        rows["label"].to_numpy(int),
+        rows["prediction"].to_numpy(int),
+        _class_names(run),
+        None if averaged is None else rows[averaged.name].to_numpy(),
+        "examples off the diagonal" if averaged is None else f"mean {averaged.inline_label}",
+        "high" if averaged is None else averaged.uncertain_when,
+        selected,
+    )
+
+
+def classes(run: Run, score: str | None = None) -> go.Figure:
+    """Draw the share of mistakes of each class against its mean score, of a classification with labels."""
+    require_classes(run)
+    require_any_labels(run)
+    shown = _score(run, score)
+    found = summarise_classes(run.scores(), shown.name, len(run.class_names))
+    return figures.class_accuracies(
+        found["accuracy"].to_numpy(), found["score"].to_numpy(), _class_names(run), shown.inline_label
+    )
+
+
+def distribution(run: Run, score: str | None = None, *, rows: "pd.DataFrame | None" = None) -> go.Figure:
+    """Draw the distribution of a score, of correct and of wrong predictions where that is known."""
+    rows, shown = _rows(run, rows), _score(run, score)
+    known = bool(run.class_names) and run.labels is not None
+    correct = rows["correct"].to_numpy(bool) if known else None
+    return figures.score_distributions(rows[shown.name].to_numpy(), correct, shown.label)
+
+
+def map(  # noqa: A001 (what the page is called)
+    run: Run,
+    score: str | None = None,
+    *,
+    positions: np.ndarray | None = None,
+    rows: "pd.DataFrame | None" = None,
+    **marks: Any,
+) -> go.Figure:
+    """Draw examples on a plane on which similar ones are near each other, coloured by a score.
+
+    Args:
+        run: with its examples, or with features.
+        score: of the colours.
+        positions: (N, 2) where each example lies, such as of a UMAP, NaN where it does not; the first two principal
+            components without it.
+        rows: of `Run.table`.
+        marks: `outline`, `selected` and `window` of `figures.coloured_map`.
+    """
+    rows, coloured = _rows(run, rows), _score(run, score)
+    plane = components_plane(load_components(run)) if positions is None else positions
+    examples = rows.index.to_numpy()
+    there = np.isfinite(plane[examples, 0])
+    examples = examples[there]
+    return figures.coloured_map(
+        plane[examples, 0],
+        plane[examples, 1],
+        rows[coloured.name].to_numpy()[there],
+        coloured.label,
+        examples,
+        uncertain_when=coloured.uncertain_when,
+        **marks,
+    )
+
+
+def predicted(
+    run: Run, score: str | None = None, *, target: int = 0, rows: "pd.DataFrame | None" = None, **marks: Any
+) -> go.Figure:
+    """Draw the prediction of a target against its label, of a regression with labels.
+
+    Args:
+        run: with labels.
+        score: of the colours.
+        target: the index of the target.
+        rows: of `Run.table`; of up to 300 the standard deviations are drawn.
+        marks: as of `map`.
+    """
+    _require_targets(run, target)
+    require_any_labels(run)
+    rows, coloured = _rows(run, rows), _score(run, score)
+    std = None
+    if len(rows) <= figures.ERROR_BARS:
+        passes = np.stack([run.predictions(int(example)) for example in rows.index], axis=1)
+        given = as_predictions(run, passes)
+        std = np.sqrt(predictive_variance(given.outputs, given.variances))[:, target]
+    return figures.predicted_against_true(
+        rows[column(run, "label", target)].to_numpy(),
+        rows[column(run, "prediction", target)].to_numpy(),
+        rows.index.to_numpy(),
+        unit=run.manifest.unit,
+        std=std,
+        score=rows[coloured.name].to_numpy(),
+        title=coloured.label,
+        uncertain_when=coloured.uncertain_when,
+        **marks,
+    )
+
+
+def errors(run: Run, score: str | None = None, *, rows: "pd.DataFrame | None" = None, **marks: Any) -> go.Figure:
+    """Draw the absolute error of each example against a score, of a regression with labels.
+
+    Args:
+        run: with labels.
+        score: one that needs no labels.
+        rows: of `Run.table`.
+        marks: as of `map`.
+    """
+    _require_targets(run)
+    require_any_labels(run)
+    rows, shown = _rows(run, rows), _score(run, score, with_labels=False)
+    unit = run.manifest.unit
+    return figures.error_against_score(
+        rows[shown.name].to_numpy(),
+        rows["absolute_error"].to_numpy(),
+        rows.index.to_numpy(),
+        title=axis_title(shown.label, unit if shown.unit == "target" else ""),
+        unit=unit,
+        **marks,
+    )
+
+
+# Some examples
+
+
+def examples(run: Run, ids: Sequence[int] | Sequence[str] | np.ndarray) -> "Image":
+    """Draw the pictures of some examples as a contact sheet, each with its number; wrong predictions are marked.
+
+    Args:
+        run: with its images.
+        ids: (n,) numbers of examples, or their ids as text, at least one, in the order in which they stand.
+
+    Raises:
+        InvalidInputError: there is no such example, or none is named.
+        McvizError: the run has no images.
+    """
+    known = run.scores()["id"]
+    if all(isinstance(each, str) for each in ids):
+        numbers = dict(zip(known, known.index, strict=True))
+        found = [numbers.get(each, -1) for each in ids]
+    else:
+        found = [int(each) for each in ids]
+    missing = [given for given, number in zip(ids, found, strict=True) if not 0 <= number < len(run)]
+    if missing or not found:
+        received = one_line(str(missing[0])) if missing else "none"
+        raise validate.invalid("ids", f"numbers of examples, 0 to {len(run) - 1}, or their ids", received)
+    return draw_contact_sheet(run, found)
+
+
+# One example
+
+
+def example(run: Run, example: int, *, target: int = 0, coverage: float = 0.9) -> go.Figure:
+    """Draw what the passes predict for an example.
+
+    Args:
+        run: whose example it is.
+        example: its number.
+        target: of a regression, the index of the target.
+        coverage: of the interval of a regression, 0 to 1.
+
+    Returns:
+        As `passes`, with the label and the prediction of the deterministic model where these are known.
+
+    Raises:
+        IndexError: there is no such example.
+        InvalidInputError: there is no such target, or a coverage that cannot be.
+    """
+    predictions, labels, deterministic = run.predictions(example), run.labels, run.deterministic_predictions
+    if run.class_names:
+        return passes(run, predictions, label=None if labels is None else int(labels[example]))
+    _require_targets(run, target)
+    return passes(
+        run,
+        predictions,
+        label=None if labels is None else float(labels[example, target]),
+        deterministic=None if deterministic is None else float(deterministic[example, target]),
+        target=target,
+        coverage=coverage,
+    )
+
+
+def passes(
+    run: Run,
+    predictions: np.ndarray,
+    *,
+    label: float | None = None,
+    deterministic: float | None = None,
+    target: int = 0,
+    coverage: float = 0.9,
+) -> go.Figure:
+    """Draw what passes predict for one input, an example of the run or a new one.
+
+    Args:
+        run: whose model predicts.
+        predictions: (T, K) as `Run.predictions` gives them, and `mcviz.sample` for each input.
+        label: the class, or the true value of the target, where it is known.
+        deterministic: the prediction of a regression with dropout off, where it is known.
+        target: of a regression, the index of the target.
+        coverage: of the interval of a regression, 0 to 1.
+
+    Returns:
+        The mean of each class with one standard deviation to either side; of a regression a histogram of the passes.
+
+    Raises:
+        InvalidInputError: predictions of another shape, no such target, or a coverage that cannot be.
+    """
+    validate.shape("predictions", predictions, ("T", "K"), advice="Take those of one input.")
+    if run.class_names:
+        return figures.class_probabilities(
+            summarise(predictions), _class_names(run), None if label is None else int(label)
+        )
+    _require_targets(run, target)
+    given = as_predictions(run, predictions[:, None])
+    interval = pass_intervals(given, validate.fraction("coverage", coverage))
+    return figures.example_outputs(
+        given.outputs[:, 0, target],
+        unit=run.manifest.unit,
+        variances=None if given.variances is None else given.variances[:, 0, target],
+        deterministic=deterministic,
+        label=label,
+        interval=(interval.low[0, target], interval.high[0, target]),
+        coverage=coverage,
+    )
+
+
+def _quality(run: Run) -> tuple[np.ndarray, np.ndarray]:
+    require_any_labels(run)
+    assert run.quality_by_pass is not None
+    return run.quality_by_pass
+
+
+def _score(run: Run, name: str | None, *, with_labels: bool = True) -> Score:
+    """Return a score of a run; the first of its task without a name."""
+    offered = [each for each in run.score_names if with_labels or not run.task.scores[each].needs_labels]
+    return run.task.scores[run.task.first_score if name is None else validate.choice("score", name, offered)]
+
+
+def _rows(run: Run, rows: "pd.DataFrame | None") -> "pd.DataFrame":
+    return run.table() if rows is None else rows
+
+
+def _class_names(run: Run) -> tuple[str, ...]:
+    return tuple(one_line(name) for name in run.class_names)
+
+
+def _require_targets(run: Run, target: int = 0) -> None:
+    if not run.targets:
+        raise InvalidInputError(
+            f"This is for runs of regression. Received: {run.path}, of {run.manifest.task}. "
+            "`mcviz.plot.reliability` and `mcviz.plot.confusion` are for classes."
+        )
+    validate.whole_number("target", target, 0, len(run.targets) - 1)
