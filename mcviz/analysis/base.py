@@ -36,6 +36,15 @@ def require_labels(run: Run) -> Array:
         InvalidInputError: it has none, one example, or is of a regression.
     """
     require_classes(run)
+    return require_known_labels(run)
+
+
+def require_known_labels(run: Run) -> Array:
+    """Return the labels of two examples or more, of any task.
+
+    Raises:
+        InvalidInputError: it has none, or one example.
+    """
     if run.labels is None:
         raise InvalidInputError(f"This takes labels, and {run.path} has none. Make the run of examples with labels.")
     if len(run) < LEAST_LABELLED:
