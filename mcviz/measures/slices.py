@@ -60,10 +60,11 @@ class Scan:
     """What is looked for in all slices.
 
     Attributes:
-        statistic: takes the sums of a slice and those of the other examples, and returns a z: high where it is worse.
+        statistic: takes the sums of a slice, and those of it and the other examples together, and returns a z that is
+            high where the slice is worse.
         level: the chance that any slice is named where there is nothing to find.
         without: names of columns whose slices are not looked at.
-        of_part: compares a slice with the rest of one that it is a part of; as `statistic` without it.
+        of_part: the same of a slice within one that it is a part of; `statistic` without it.
     """
 
     statistic: Statistic
@@ -153,7 +154,7 @@ def scan_slices(
         seed: of the draws.
         progress: called with (done, total) draws; an exception from it stops the scan.
     """
-    random, whole = np.random.default_rng(seed), terms.shape[1]
+    random = np.random.default_rng(seed)
     largest = {name: np.full(permutations, -np.inf) for name in scans}
     chosen = {name: [each for each in partitions if _is_scanned(each, scan)] for name, scan in scans.items()}
     step = max(1, BLOCK_NUMBERS // max(1, terms.size))
@@ -162,11 +163,14 @@ def scan_slices(
         drawn = redraw(terms, random, count)
         totals = drawn.sum(axis=0, dtype=np.float64).reshape(len(terms), count)
         for partition in partitions:
-            inside, outside = _split_sums(partition, drawn.reshape(whole, len(terms), count), totals)
+            sizes = partition.sizes[:, None].astype(np.float64)
+            inside = partition.sums(drawn).astype(np.float64).reshape(-1, len(terms), count).transpose(1, 0, 2)
             for name, scan in scans.items():
                 if partition in chosen[name]:
                     block = largest[name][start : start + count]
-                    np.maximum(block, scan.statistic(inside, outside).max(axis=0), out=block)
+                    np.maximum(
+                        block, scan.statistic((sizes, *inside), (partition.whole, *totals)).max(axis=0), out=block
+                    )
         if progress:
             progress(start + count, permutations)
     return {name: _find_slices(terms, chosen[name], scan, np.sort(largest[name])[::-1]) for name, scan in scans.items()}
@@ -186,23 +190,23 @@ def exchange_predictions(terms: Array, random: np.random.Generator, count: int) 
     return np.concatenate([worse[:, None] * signs, np.broadcast_to(squares[:, None], signs.shape)], axis=1)
 
 
-def mistakes_z(inside: Sums, outside: Sums) -> Array:
+def mistakes_z(inside: Sums, whole: Sums) -> Array:
     """Compare the share of mistakes: the signed root of the likelihood ratio of two binomial distributions.
 
     Args:
         inside: examples and mistakes of a slice.
-        outside: the same of the other examples.
+        whole: the same of the slice and the other examples together.
     """
-    (count, mistakes, *_), (others, their_mistakes, *_) = inside, outside
+    (count, mistakes, *_), (others, their_mistakes, *_) = inside, _subtract(whole, inside)
     ratio = (
         _log_likelihood(mistakes, count)
         + _log_likelihood(their_mistakes, others)
-        - _log_likelihood(mistakes + their_mistakes, count + others)
+        - _log_likelihood(whole[1], np.asarray(whole[0]))
     )
     return _signed_root(ratio, mistakes * others - their_mistakes * count)
 
 
-def calibration_z(inside: Sums, outside: Sums) -> Array:
+def calibration_z(inside: Sums, whole: Sums) -> Array:
     """Compare confidence − accuracy: the signed root of the likelihood ratio of two Poisson distributions.
 
     Their means are the mistakes that the confidences expect, times a factor that is the same for all examples or
@@ -210,13 +214,12 @@ def calibration_z(inside: Sums, outside: Sums) -> Array:
 
     Args:
         inside: examples, mistakes, and expected mistakes of a slice: the sum of 1 − confidence.
-        outside: the same of the other examples.
+        whole: the same of the slice and the other examples together.
     """
-    (_, mistakes, expected), (_, their_mistakes, their_expected) = inside, outside
-    sums = (mistakes, expected), (their_mistakes, their_expected)
+    (_, mistakes, expected), (_, their_mistakes, their_expected) = inside, _subtract(whole, inside)
     one, other, both = (
-        _xlogx(k) - k * np.log(np.maximum(e, SMALLEST))
-        for k, e in (*sums, (mistakes + their_mistakes, expected + their_expected))
+        k * np.log(np.maximum(k, SMALLEST) / np.maximum(e, SMALLEST))
+        for k, e in ((mistakes, expected), (their_mistakes, their_expected), whole[1:])
     )
     return _signed_root(one + other - both, mistakes * their_expected - their_mistakes * expected)
 
@@ -230,36 +233,33 @@ def error_z(dispersion: float) -> Statistic:
         dispersion: the variance of the errors divided by the square of their mean, above 0.
 
     Returns:
-        A function of (examples, sum of absolute errors) of a slice, and of the others.
+        A function of (examples, sum of absolute errors) of a slice, and of the slice and the other examples together.
     """
 
-    def statistic(inside: Sums, outside: Sums) -> Array:
-        (count, total), (others, their_total) = inside, outside
-        one, other, both = (
-            n * np.log(np.maximum(errors, SMALLEST) / n)
-            for n, errors in (inside, outside, (count + others, total + their_total))
-        )
-        return _signed_root((both - one - other) / dispersion, total * others - their_total * count)
+    def statistic(inside: Sums, whole: Sums) -> Array:
+        outside = _subtract(whole, inside)
+        one, other, both = (n * np.log(np.maximum(errors, SMALLEST) / n) for n, errors in (inside, outside, whole))
+        return _signed_root((both - one - other) / dispersion, inside[1] * outside[0] - outside[1] * inside[0])
 
     return statistic
 
 
-def paired_z(inside: Sums, outside: Sums) -> Array:  # noqa: ARG001 (a slice is compared with itself in the other run)
+def paired_z(inside: Sums, whole: Sums) -> Array:  # noqa: ARG001 (a slice is compared with itself in the other run)
     """Compare two models on a slice: the sum of differences, divided by its standard deviation if signs were random.
 
     Of mistakes it is the statistic of McNemar (1947).
 
     Args:
         inside: examples of a slice, sum of how much worse the second model is on each, and sum of the squares.
-        outside: not used.
+        whole: not used.
     """
     _, worse, squares = inside
     return worse / np.sqrt(np.maximum(squares, SMALLEST))
 
 
-def paired_difference_z(inside: Sums, outside: Sums) -> Array:
-    """Compare how much worse the second model is on a slice and on others; the arguments are those of `paired_z`."""
-    (count, worse, squares), (others, their_worse, their_squares) = inside, outside
+def paired_difference_z(inside: Sums, whole: Sums) -> Array:
+    """Compare how much worse the second model is on a slice and on the others; the sums are those of `paired_z`."""
+    (count, worse, squares), (others, their_worse, their_squares) = inside, _subtract(whole, inside)
     error = np.sqrt(np.maximum(squares / count**2 + their_squares / others**2, SMALLEST))
     return (worse / count - their_worse / others) / error
 
@@ -274,7 +274,7 @@ def fewest_mistakes(size: int, examples: int, mistakes: int, threshold: float) -
         threshold: of `mistakes_z`.
     """
     within = np.arange(min(size, mistakes) + 1, dtype=np.float64)
-    z = mistakes_z((np.array(size), within), (np.array(examples - size), mistakes - within))
+    z = mistakes_z((np.array(size), within), (np.array(examples), np.array(mistakes)))
     named = np.flatnonzero(z > threshold)
     return int(named[0]) if len(named) else None
 
@@ -283,24 +283,16 @@ def _is_scanned(partition: Partition, scan: Scan) -> bool:
     return not any(name in scan.without for name, _ in partition.keys[0])
 
 
-def _split_sums(partition: Partition, terms: Array, totals: Array) -> tuple[Sums, Sums]:
-    """Sum (N, M, R) terms over each slice, (S, R) a term, and over the examples that are not in it."""
-    sizes = partition.sizes[:, None].astype(np.float64)
-    flat = terms.reshape(len(terms), prod(terms.shape[1:]))
-    inside = partition.sums(flat).astype(np.float64).reshape(len(sizes), *terms.shape[1:]).transpose(1, 0, 2)
-    return (sizes, *inside), (partition.whole - sizes, *np.maximum(totals[:, None] - inside, 0))
-
-
 def _find_slices(terms: Array, partitions: Sequence[Partition], scan: Scan, largest: Array) -> ScanResult:
     threshold, found = float(largest[int(scan.level * (1 + len(largest))) - 1]), {}
     sums: dict[Key, Sums] = {}
     for partition in partitions:
-        inside, outside = _split_sums(partition, terms.T[:, :, None], terms.sum(axis=1)[:, None])
-        z = scan.statistic(inside, outside)[:, 0]
+        inside = partition.sizes.astype(np.float64), *partition.sums(terms.T).T
+        z = scan.statistic(inside, (partition.whole, *terms.sum(axis=1)))
         for place in np.flatnonzero(z > threshold).tolist():
             key = partition.keys[place]
             found[key] = FoundSlice(key, int(partition.sizes[place]), float(z[place]))
-            sums[key] = [each[place, 0] for each in inside]
+            sums[key] = [each[place] for each in inside]
     named = _drop_parts(found, sums, scan.of_part or scan.statistic)
     count = sum(len(each.keys) for each in partitions)
     return ScanResult(tuple(sorted(named, key=lambda each: -each.z)), threshold if count else inf, count)
@@ -321,8 +313,12 @@ def _drop_parts(
 
 
 def _is_worse_part(part: Sums, parent: Sums, statistic: Statistic) -> bool:
-    rest = [whole - each for whole, each in zip(parent, part, strict=True)]
-    return bool(rest[0] > 0 and statistic(part, rest) > WORSE_THAN_PARENT)
+    return bool(part[0] < parent[0] and statistic(part, parent) > WORSE_THAN_PARENT)
+
+
+def _subtract(whole: Sums, inside: Sums) -> list[Array]:
+    """The sums of the other examples."""
+    return [every - each for every, each in zip(whole, inside, strict=True)]
 
 
 def _log_likelihood(successes: Array, trials: Array) -> Array:
@@ -330,7 +326,7 @@ def _log_likelihood(successes: Array, trials: Array) -> Array:
 
 
 def _xlogx(values: Array) -> Array:
-    return values * np.log(np.where(values > 0, values, 1))
+    return values * np.log(np.maximum(values, SMALLEST))
 
 
 def _signed_root(log_ratio: Array, direction: Array) -> Array:

@@ -13,17 +13,18 @@ from mcviz.runs import Run
 
 
 def render_worst_slice(run: Run, state: PageState) -> None:
-    """Render the worst slice in one line, which selects its examples; or say that there is none."""
+    """Render the worst slice in one line, with a link that selects its examples; or say that there is none."""
     found = _slices(run)
-    if not found.slices:
-        st.caption(found.in_words)
-        return
-    st.page_link(
-        UNCERTAIN.script,
-        label=as_markdown(found.in_words),
-        icon=":material/filter_list:",
-        query_params=state.link(filters=slice_filters(run, found.slices[0]), view=""),
-    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(as_markdown(found.in_words), width="content")
+        if found.slices:
+            worst = found.slices[0]
+            st.page_link(
+                UNCERTAIN.script,
+                label=f"Select these {len(worst.examples):,}",
+                icon=":material/filter_list:",
+                query_params=state.link(filters=slice_filters(run, worst), view=""),
+            )
 
 
 def slice_filters(run: Run, found: Slice) -> Filters:
