@@ -2,7 +2,7 @@
 
     python benchmarks/slices.py [--draws 1000] [--planted 100]
 
-It takes half an hour of one core. The exit code is 1 where a bound does not hold: any slice is named in at most 6.5%
+It takes ten minutes of one core. The exit code is 1 where a bound does not hold: any slice is named in at most 6.5%
 of the draws without anything to find, the planted one is found first in at least 95% of the others.
 """
 

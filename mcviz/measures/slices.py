@@ -13,13 +13,14 @@ from math import inf, prod
 import numpy as np
 import scipy  # loads scipy.sparse when it is first used
 
+from mcviz.measures.groups import FEWEST_IN_GROUP
+
 Array = np.ndarray
 Sums = Sequence[Array]  # of a set of examples: how many there are, then the sum of each term
 Statistic = Callable[[Sums, Sums], Array]
 Redraw = Callable[[Array, np.random.Generator, int], Array]
 Key = tuple[tuple[str, int], ...]  # of a slice: the name of each column, and the group in it
 
-FEWEST_IN_SLICE = 20  # examples
 PERMUTATIONS = 1000
 WORSE_THAN_PARENT = 3.0  # z of a slice against the rest of the one that it is a part of
 BLOCK_NUMBERS = 2**21  # float32 that are permuted at a time
@@ -121,7 +122,7 @@ def _partition(columns: Mapping[str, Array], names: Sequence[str]) -> Partition:
     cell = np.full(count, -1)
     cell[known] = np.ravel_multi_index([columns[name][known] for name in names], shape)
     sizes = np.bincount(cell[known], minlength=cells)
-    chosen = np.flatnonzero((sizes >= FEWEST_IN_SLICE) & (2 * sizes <= count))
+    chosen = np.flatnonzero((sizes >= FEWEST_IN_GROUP) & (2 * sizes <= count))
     slices = np.full(cells + 1, len(chosen), np.int32)  # the last is for examples of no cell, whose number is -1
     slices[chosen] = np.arange(len(chosen))
     groups = zip(*(each.tolist() for each in np.unravel_index(chosen, shape)), strict=True)
@@ -167,10 +168,8 @@ def scan_slices(
             inside = partition.sums(drawn).astype(np.float64).reshape(-1, len(terms), count).transpose(1, 0, 2)
             for name, scan in scans.items():
                 if partition in chosen[name]:
-                    block = largest[name][start : start + count]
-                    np.maximum(
-                        block, scan.statistic((sizes, *inside), (partition.whole, *totals)).max(axis=0), out=block
-                    )
+                    z = scan.statistic((sizes, *inside), (np.array(partition.whole), *totals)).max(axis=0)
+                    largest[name][start : start + count] = np.maximum(largest[name][start : start + count], z)
         if progress:
             progress(start + count, permutations)
     return {name: _find_slices(terms, chosen[name], scan, np.sort(largest[name])[::-1]) for name, scan in scans.items()}
@@ -199,9 +198,7 @@ def mistakes_z(inside: Sums, whole: Sums) -> Array:
     """
     (count, mistakes, *_), (others, their_mistakes, *_) = inside, _subtract(whole, inside)
     ratio = (
-        _log_likelihood(mistakes, count)
-        + _log_likelihood(their_mistakes, others)
-        - _log_likelihood(whole[1], np.asarray(whole[0]))
+        _log_likelihood(mistakes, count) + _log_likelihood(their_mistakes, others) - _log_likelihood(whole[1], whole[0])
     )
     return _signed_root(ratio, mistakes * others - their_mistakes * count)
 
@@ -288,7 +285,7 @@ def _find_slices(terms: Array, partitions: Sequence[Partition], scan: Scan, larg
     sums: dict[Key, Sums] = {}
     for partition in partitions:
         inside = partition.sizes.astype(np.float64), *partition.sums(terms.T).T
-        z = scan.statistic(inside, (partition.whole, *terms.sum(axis=1)))
+        z = scan.statistic(inside, (np.array(partition.whole), *terms.sum(axis=1)))
         for place in np.flatnonzero(z > threshold).tolist():
             key = partition.keys[place]
             found[key] = FoundSlice(key, int(partition.sizes[place]), float(z[place]))

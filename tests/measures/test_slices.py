@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from benchmarks.slices import NOTHING, PLANTED, is_first, rate
+from mcviz.measures.groups import FEWEST_IN_GROUP
 from mcviz.measures.slices import (
-    FEWEST_IN_SLICE,
     Scan,
     calibration_z,
     error_z,
@@ -85,7 +85,7 @@ def test_slices_are_those_of_a_slow_loop(seed: int, groups: int) -> None:
         *[(("one", a), ("other", b)) for a in range(groups) for b in range(3)],
     ]:
         within = np.all([columns[name] == group for name, group in keys], axis=0)
-        if FEWEST_IN_SLICE <= within.sum() <= 75:
+        if FEWEST_IN_GROUP <= within.sum() <= 75:
             slow[keys] = (within.sum(), *terms[within].sum(axis=0))
     assert found.keys() == slow.keys()
     for key, expected in slow.items():
