@@ -1,6 +1,7 @@
 from . import plot as plot
 from .analysis.comparison import compare as compare
 from .analysis.referral import refer as refer
+from .analysis.slices import slices as slices
 from .data import DataSet as DataSet
 from .data import as_model_input as as_model_input
 from .data import read_data as read_data

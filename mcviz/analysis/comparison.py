@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcviz import validate
+from mcviz.analysis.trust import group_by_column
 from mcviz.errors import InvalidInputError
+from mcviz.measures.bootstrap import mean_intervals, paired_difference, proportion
 from mcviz.measures.convergence import shared_top
-from mcviz.measures.quality import MeasureComparison, compare_measures, join_terms
+from mcviz.measures.groups import FEWEST_IN_GROUP
+from mcviz.measures.quality import MeasureComparison, compare_measures, join_terms, select_terms
 from mcviz.measures.regression import Terms
 from mcviz.runs import Manifest, Run
 from mcviz.runs.contents import Progress
@@ -99,20 +102,22 @@ class Comparison:
             "score": self.score,
             "confidence": self.confidence,
             "in_words": self.in_words,
-            "measures": {
-                each.measure.name: {
-                    "unit": each.measure.unit,
-                    "one": each.one,
-                    "other": each.other,
-                    "other_less_one": each.difference,
-                    "other_is": each.verdict,
-                }
-                for each in self.measures
-            },
+            "measures": {each.measure.name: measure_dict(each) for each in self.measures},
             "changes": changes,
             "shared_of_most_uncertain": self.shared_top,
             "notes": self.notes,
         }
+
+
+def measure_dict(found: MeasureComparison) -> dict[str, Any]:
+    """Return the comparison of a measure for JSON."""
+    return {
+        "unit": found.measure.unit,
+        "one": found.one,
+        "other": found.other,
+        "other_less_one": found.difference,
+        "other_is": found.verdict,
+    }
 
 
 def same_examples(one: Manifest, other: Manifest) -> bool:
@@ -203,6 +208,47 @@ def compare(
     many = paired and len(one) > TOP_UNCERTAIN
     top = shared_top(uncertainty[0], uncertainty[1], TOP_UNCERTAIN) if many else None
     return Comparison(one, other, paired, score, confidence, tuple(measures), changes, top, tuple(notes), terms)
+
+
+def compare_groups(found: Comparison, column: str) -> dict[str, tuple[int, MeasureComparison]]:
+    """Compare two runs on each group of examples: by the accuracy, or by the mean absolute error of a regression.
+
+    The intervals of the differences hold for all groups together (Bonferroni).
+
+    Args:
+        found: the comparison.
+        column: by which examples are grouped, as `group_by_column` takes it.
+
+    Returns:
+        How many examples a group has, and the comparison, by the name of the group; of those of at least 20 examples.
+
+    Raises:
+        InvalidInputError: the runs are over other examples, labels are missing, or there is no such column.
+    """
+    if found.terms is None or not found.paired:
+        raise InvalidInputError(
+            "Groups are compared where both runs are over the same examples, with labels. Received: "
+            f"{found.one.path} and {found.other.path}. Leave the column out."
+        )
+    groups = group_by_column(found.one, column)
+    sizes = np.bincount(groups.members, minlength=len(groups.names))
+    large = np.flatnonzero(sizes >= FEWEST_IN_GROUP).tolist()
+    together = 1 - (1 - found.confidence) / max(1, len(large))
+    quality, compared = found.one.task.quality, {}
+    for group in large:
+        terms = [select_terms(each, groups.members == group) for each in found.terms]
+        if found.one.class_names:
+            measure, (before, after) = "accuracy", [each["correct"] for each in terms]
+            one, other = (proportion(int(each.sum()), len(each), found.confidence) for each in (before, after))
+            gained, lost = (int(np.count_nonzero(each)) for each in (after & ~before, before & ~after))
+            difference = paired_difference(gained, lost, len(before), together)
+        else:
+            measure, errors = "mae", np.stack([each["absolute_error"] for each in terms], axis=1)
+            one, other = mean_intervals(errors, confidence=found.confidence)
+            (difference,) = mean_intervals(np.diff(errors, axis=1), confidence=together)
+        named = quality.measures[quality.place[measure]]
+        compared[groups.names[group]] = int(sizes[group]), MeasureComparison(named, one, other, difference)
+    return compared
 
 
 def join_comparison(one: Run, other: Run) -> "pd.DataFrame":

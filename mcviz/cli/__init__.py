@@ -18,6 +18,7 @@ from mcviz.cli.ood import ood
 from mcviz.cli.options import PATH, import_option
 from mcviz.cli.printing import say, tell
 from mcviz.cli.sampling import check, sample
+from mcviz.cli.slices import slices
 from mcviz.cli.stopping import loading, report_interrupt
 from mcviz.cli.training import train
 from mcviz.cli.trust import trust
@@ -189,7 +190,7 @@ def dashboard(cache: Path | None, port: int | None, read_only: bool, modules: tu
     serve(cache, port, modules, read_only)
 
 
-for command in (train, sample, check, import_, trust, *referral.COMMANDS, ood, compare, work):
+for command in (train, sample, check, import_, trust, slices, *referral.COMMANDS, ood, compare, work):
     commands.add_command(command)
 
 

@@ -8,21 +8,31 @@ import click
 from mcviz.cli.arguments import CONFIDENCE, JSON
 from mcviz.cli.gate import SUMMARY, Findings, Rows, finish
 from mcviz.cli.printing import tell
+from mcviz.cli.progress import count_progress
+from mcviz.cli.slices import slice_lines
 from mcviz.cli.stopping import loading
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     import plotly.graph_objects as go
 
     from mcviz.analysis.comparison import Comparison
+    from mcviz.measures.quality import MeasureComparison
 
 COLUMN = 32  # characters of a column
 IDS_SHOWN = 10
+SLICE_TITLES = {
+    "mistakes": "More mistakes than in RUN, beyond chance",
+    "absolute_error": "Larger errors than in RUN, beyond chance",
+}
 
 
 @click.command(short_help="Compare two runs.")
 @click.argument("one", metavar="RUN")
 @click.argument("other", metavar="OTHER")
 @click.option("--score", metavar="NAME", help="The score that ranks examples; without it the first that both have.")
+@click.option("--by", metavar="COLUMN", help="Also by group: label, prediction, or one of your own columns.")
 @CONFIDENCE
 @click.option("--to", metavar="FILE", help="Write all examples under both runs to a .csv or .parquet.")
 @click.option(
@@ -38,21 +48,23 @@ def compare(
     one: str,
     other: str,
     score: str | None,
+    by: str | None,
     confidence: float,
     to: str | None,
     requirements: tuple[str, ...],
     summary: Path | None,
     as_json: bool,
 ) -> None:
-    """Print whether the run OTHER is better than RUN by more than noise, and how many examples changed.
+    """Print whether the run OTHER is better than RUN by more than noise, and what it is worse on.
 
     Runs over the same examples are compared example by example. Of others, figures alone are compared.
     """
     with loading():
         from mcviz import compare as compare_runs
         from mcviz import open_run
-        from mcviz.analysis.comparison import change_table
+        from mcviz.analysis.comparison import change_table, compare_groups, measure_dict
         from mcviz.analysis.requirements import parse_non_inferiority
+        from mcviz.analysis.slices import compare_slices
         from mcviz.cli.summary import check_summary_folder
         from mcviz.runs import check_table_file, write_table
 
@@ -62,18 +74,28 @@ def compare(
     if to:
         check_table_file(to)
     found = compare_runs(open_run(one), open_run(other), score=score, confidence=confidence)
+    groups = compare_groups(found, by) if by else {}
+    with count_progress("permutations") as progress:
+        slices = compare_slices(found, progress=progress)
     for note in found.notes:
         tell(f"note: {note}")
     judgements = [each.judge(found) for each in required]
     if to:
         write_table(change_table(found), to)
     written = [f"{len(found.one):,} examples are written to {to}."] if to else []
+    told = {name: {"examples": count, **measure_dict(each)} for name, (count, each) in groups.items()}
     findings = Findings(
         found.other,
         found.score,
-        [found.in_words],
-        lines=[*_measure_lines(found), *_change_lines(found), *written],
-        as_dict=found.as_dict(),
+        [found.in_words, *([f"Is it worse on anything? {slices.in_words}"] if slices else [])],
+        lines=[
+            *_measure_lines(found),
+            *_group_lines(found, by, groups),
+            *_change_lines(found),
+            *(slice_lines(slices, SLICE_TITLES) if slices else []),
+            *written,
+        ],
+        as_dict={**found.as_dict(), "by": by, "groups": told, "worse_on": slices and slices.as_dict()},
         tables=_summary_tables(found),
         draw_charts=lambda: _draw_charts(found),
     )
@@ -121,19 +143,39 @@ def _draw_charts(found: "Comparison") -> "dict[str, go.Figure]":
 
 
 def _measure_lines(found: "Comparison") -> list[str]:
-    from mcviz.measures.quality import VERDICTS
-
     if not found.measures:
         return []
-    unit = found.one.manifest.unit
-    lines = [
-        "",
-        f"{f'{100 * found.confidence:.6g}% intervals':<26}{'RUN':<{COLUMN}}{'OTHER':<{COLUMN}}OTHER less RUN",
+    return _table_lines(
+        f"{100 * found.confidence:.6g}% intervals", [(each.measure.label, each) for each in found.measures], found
+    )
+
+
+def _group_lines(
+    found: "Comparison", by: str | None, groups: "Mapping[str, tuple[int, MeasureComparison]]"
+) -> list[str]:
+    """Lines on each group, those first on which the second run is worst."""
+    if not by:
+        return []
+    if not groups:
+        return ["", f"No group by {by} has 20 examples."]
+    compared = [(f"{name:.16} ({count:,})", each) for name, (count, each) in groups.items()]
+    better = 1 if compared[0][1].measure.better == "high" else -1
+    compared.sort(key=lambda pair: better * pair[1].difference.value)
+    return [
+        *_table_lines(f"{compared[0][1].measure.label} by {by}", compared, found),
+        f"The intervals of OTHER less RUN hold for all groups together, {100 * found.confidence:.6g}% of the time.",
     ]
-    for each in found.measures:
+
+
+def _table_lines(title: str, rows: "Iterable[tuple[str, MeasureComparison]]", found: "Comparison") -> list[str]:
+    from mcviz.measures.quality import VERDICTS
+
+    unit = found.one.manifest.unit
+    lines = ["", f"{title:<26.25}{'RUN':<{COLUMN}}{'OTHER':<{COLUMN}}OTHER less RUN"]
+    for name, each in rows:
         text = each.measure.format_interval
         lines.append(
-            f"{each.measure.label:<26}{text(each.one, unit):<{COLUMN}}{text(each.other, unit):<{COLUMN}}"
+            f"{name:<26}{text(each.one, unit):<{COLUMN}}{text(each.other, unit):<{COLUMN}}"
             f"{text(each.difference, unit, sign='+'):<{COLUMN + 8}}{VERDICTS[each.verdict]}"
         )
     return lines

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mcviz.cli.printing import say
-from mcviz.cli.progress import picture_progress
+from mcviz.cli.progress import count_progress
 from mcviz.errors import InvalidInputError
 from mcviz.options import ColumnOptions, DataOptions, PreprocessingOptions
 
@@ -26,7 +26,7 @@ def read_examples(options: DataOptions, task: str = "classification", complete: 
     if (Path(options.data) / NAME).is_file():
         examples = data_set_of(open_run(options.data))
     else:
-        with picture_progress() as progress:
+        with count_progress("pictures") as progress:
             examples = read_data(
                 options.data,
                 skip_broken=options.skip_broken,

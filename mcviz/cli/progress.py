@@ -28,15 +28,15 @@ def sampling_progress(examples: int, stream: TextIO | None = None) -> Iterator[C
 
 
 @contextmanager
-def picture_progress() -> Iterator[Callable[[int, int], None]]:
-    """Show the progress of reading picture files, where it takes more than a moment.
+def count_progress(things: str) -> Iterator[Callable[[int, int], None]]:
+    """Show how many things are done, such as pictures that are read, where it takes more than a moment.
 
     Yields:
-        A function of the pictures that are checked, and their total.
+        A function of the things that are done, and their total.
     """
 
     def make(_: int, total: int) -> "tqdm[Any]":
-        return tqdm(total=total, unit=" pictures", ascii=".#", delay=1, leave=False, **_stream_options(sys.stderr))
+        return tqdm(total=total, unit=f" {things}", ascii=".#", delay=1, leave=False, **_stream_options(sys.stderr))
 
     with _open_bar(make) as show:
         yield show

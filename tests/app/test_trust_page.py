@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
@@ -206,3 +207,18 @@ def test_the_first_sentence_is_true_of_the_shipped_run(monkeypatch: pytest.Monke
     app = opened(SHIPPED_RUNS[0].name)
     assert app.markdown[0].value.startswith("The ensemble is under-confident by 0.79")
     assert "within noise" in app.markdown[0].value
+
+
+def test_the_worst_slice_is_a_link_that_selects_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = in_groups(tmp_path / "sites", 0.7)
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    app = opened("sites")
+    assert "The worst slice is site \\*b\\*: " in words(app)
+    (link,) = (each.proto for each in app.get("page_link") if each.proto.label == "Select these 400")
+    query = {name: value for name, (value,) in parse_qs(link.query_string).items()}
+    selected = Filters.from_query(query).mask(run.table())
+    np.testing.assert_array_equal(selected, run.table()["site"] == "*b*")
+
+
+def test_that_no_slice_is_worse_is_said() -> None:
+    assert "No slice is worse than chance explains, of " in words(opened("right"))

@@ -6,6 +6,7 @@ from mcviz.app.navigation import TRUST, UNCERTAIN, begin, require_classes
 from mcviz.app.trust.calibration import render_calibration, render_convergence
 from mcviz.app.trust.degradation import render_degradation
 from mcviz.app.trust.referral import render_costs, render_prediction_sets, render_referral
+from mcviz.app.trust.slices import render_worst_slice
 
 run, state = begin(TRUST, "Can these numbers be trusted?")
 require_classes(
@@ -32,3 +33,5 @@ st.header("Are there enough passes?", anchor=False)
 render_convergence(run, state)
 st.header("Where does it fail?", anchor=False)
 render_degradation(run, state)
+st.header("Where is it worst?", anchor=False)
+render_worst_slice(run, state)

@@ -1,0 +1,226 @@
+"""How often a slice is named where there is nothing to find, and how often one that is worse is found: Markdown tables.
+
+    python benchmarks/slices.py [--draws 1000] [--planted 100]
+
+It takes ten minutes of one core. The exit code is 1 where a bound does not hold: any slice is named in at most 6.5%
+of the draws without anything to find, the planted one is found first in at least 95% of the others.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Mapping
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from mcviz.measures.slices import (
+    PERMUTATIONS,
+    Key,
+    Redraw,
+    Scan,
+    ScanResult,
+    calibration_z,
+    error_z,
+    exchange_predictions,
+    make_partitions,
+    mistakes_z,
+    paired_difference_z,
+    paired_z,
+    permute_examples,
+    scan_slices,
+)
+
+Array = np.ndarray
+Columns = Mapping[str, Array]
+Random = np.random.Generator
+Once = Callable[[Random, int], ScanResult]
+
+FALSE, FOUND = 0.065, 0.95  # shares of the draws
+LEVEL = 0.05
+GROUPS = {"site": 33, "age": 6, "device": 6, "label": 10, "range": 5, "flag": 2}  # of each column
+SITE: Key = (("site", 7),)  # 3.0% of the examples
+PAIR: Key = (("age", 2), ("device", 4))  # 2.8%
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--draws", type=int, default=1000, help="without anything to find")
+    parser.add_argument("--planted", type=int, default=100, help="draws with a slice that is worse")
+    options = parser.parse_args()
+    print("| there is nothing to find in | examples | a slice is named in |\n|---|---|---|")
+    false = [rate(options.draws, once, examples) for _, examples, once in NOTHING]
+    for (name, examples, _), share in zip(NOTHING, false, strict=True):
+        print(f"| {name} | {examples:,} | {share:.1%} |")
+    print("\n| what is worse, of 10,000 examples | found first in |\n|---|---|")
+    found = [rate(options.planted, is_first, 10_000, once, key) for _, once, key in PLANTED]
+    for (name, _, _), share in zip(PLANTED, found, strict=True):
+        print(f"| {name} | {share:.0%} |")
+    count, seconds = measure_time()
+    print(
+        f"\n{PERMUTATIONS:,} permutations of 10,000 examples in {count:,} slices, of mistakes and calibration: ", end=""
+    )
+    print(f"{seconds:.2f} s of one core.")
+    sys.exit(max(false) > FALSE or min(found) < FOUND)
+
+
+def rate(draws: int, once: Callable[..., ScanResult | bool], *given: object) -> float:
+    """The share of the draws in which any slice is named, or something is true."""
+    found = [once(np.random.default_rng(seed), *given) for seed in range(draws)]
+    return float(np.mean([bool(each.slices) if isinstance(each, ScanResult) else each for each in found]))
+
+
+def is_first(random: Random, examples: int, once: Once, key: Key) -> bool:
+    """Whether a slice is the first that is found."""
+    found = once(random, examples).slices
+    return bool(found) and found[0].key == key
+
+
+def draw_columns(random: Random, examples: int) -> dict[str, Array]:
+    """Columns that are independent of each other."""
+    return {name: random.integers(groups, size=examples) for name, groups in GROUPS.items()}
+
+
+def within(columns: Columns, key: Key) -> Array:
+    """(N,) bool, the examples of a slice."""
+    found: Array = np.logical_and.reduce([columns[name] == group for name, group in key])
+    return found
+
+
+def scan(
+    columns: Columns, terms: Array, scans: Mapping[str, Scan], redraw: Redraw = permute_examples
+) -> dict[str, ScanResult]:
+    """Scan all slices of the columns and of pairs of them."""
+    return scan_slices(terms, make_partitions(columns, list(combinations(columns, 2))), scans, redraw=redraw)
+
+
+def both(results: Mapping[str, ScanResult]) -> ScanResult:
+    """The slices of all scans."""
+    first, *others = results.values()
+    return ScanResult(sum((each.slices for each in others), first.slices), first.threshold, first.count)
+
+
+def scan_classes(columns: Columns, wrong: Array, confidence: Array) -> dict[str, ScanResult]:
+    """Scan mistakes and calibration, as `mcviz slices` does."""
+    scans = {"mistakes": Scan(mistakes_z, LEVEL / 2), "overconfidence": Scan(calibration_z, LEVEL / 2)}
+    return scan(columns, np.stack([wrong, 1 - confidence]), scans)
+
+
+def confidences(random: Random, examples: int, mistakes: float) -> Array:
+    """Confidences of which most are close to 1, with a mean of 1 − mistakes."""
+    return 1 - np.clip(random.gamma(0.3, mistakes / 0.3, examples), 1e-5, 0.9)
+
+
+def nothing(mistakes: float) -> Once:
+    """Mistakes that are independent of all columns, of a calibrated model."""
+
+    def once(random: Random, examples: int) -> ScanResult:
+        confidence = confidences(random, examples, mistakes)
+        return both(scan_classes(draw_columns(random, examples), random.random(examples) >= confidence, confidence))
+
+    return once
+
+
+def hard_site(random: Random, examples: int) -> ScanResult:
+    """A calibrated model whose confidence is low at one site: its calibration alone."""
+    columns = draw_columns(random, examples)
+    confidence = confidences(random, examples, 0.02)
+    confidence = np.where(within(columns, SITE), 1 - np.minimum(10 * (1 - confidence), 0.9), confidence)
+    return scan_classes(columns, random.random(examples) >= confidence, confidence)["overconfidence"]
+
+
+def scan_errors(columns: Columns, errors: Array) -> ScanResult:
+    """Scan the absolute errors, as `mcviz slices` does of a regression."""
+    dispersion = float(errors.var() / errors.mean() ** 2)
+    return scan(columns, errors[None], {"errors": Scan(error_z(dispersion), LEVEL)})["errors"]
+
+
+def draw_errors(random: Random, examples: int) -> Array:
+    """Absolute errors with heavy tails: normal ones, of scales that differ from example to example."""
+    return np.abs(random.normal(size=examples) * np.exp(random.normal(0, 0.7, examples)))
+
+
+def no_errors(random: Random, examples: int) -> ScanResult:
+    """Errors that are independent of all columns."""
+    return scan_errors(draw_columns(random, examples), draw_errors(random, examples))
+
+
+def scan_pair(columns: Columns, before: Array, after: Array) -> ScanResult:
+    """Scan what a second model is worse on, as `mcviz compare` does."""
+    worse = after.astype(float) - before
+    scans = {"mistakes": Scan(paired_z, LEVEL, of_part=paired_difference_z)}
+    return scan(columns, np.stack([worse, worse**2]), scans, exchange_predictions)["mistakes"]
+
+
+def exchangeable(random: Random, examples: int) -> ScanResult:
+    """Two models that are equally good, both worse at one site."""
+    columns = draw_columns(random, examples)
+    mistakes = np.where(within(columns, SITE), 0.3, 0.05)
+    return scan_pair(columns, *(random.random((2, examples)) < mistakes))
+
+
+def planted_mistakes(key: Key, rest: float, share: float) -> Once:
+    """A slice with more mistakes than the rest."""
+
+    def once(random: Random, examples: int) -> ScanResult:
+        columns = draw_columns(random, examples)
+        scale = np.where(within(columns, key), share, rest)
+        wrong = random.random(examples) < scale
+        return scan(columns, wrong[None].astype(float), {"mistakes": Scan(mistakes_z, LEVEL / 2)})["mistakes"]
+
+    return once
+
+
+def planted_confidence(random: Random, examples: int) -> ScanResult:
+    """A slice with mistakes that the confidences do not expect."""
+    columns = draw_columns(random, examples)
+    wrong = random.random(examples) < np.where(within(columns, SITE), 0.08, 0.01)
+    return scan_classes(columns, wrong, np.full(examples, 0.99))["overconfidence"]
+
+
+def planted_errors(random: Random, examples: int) -> ScanResult:
+    """A slice whose errors are twice as large."""
+    columns = draw_columns(random, examples)
+    return scan_errors(columns, draw_errors(random, examples) * np.where(within(columns, SITE), 2, 1))
+
+
+def planted_change(random: Random, examples: int) -> ScanResult:
+    """A slice on which the second model makes 12% of mistakes, and 1% elsewhere, where the first makes 1%."""
+    columns = draw_columns(random, examples)
+    before = random.random(examples) < 0.01
+    return scan_pair(columns, before, random.random(examples) < np.where(within(columns, SITE), 0.12, 0.01))
+
+
+def measure_time() -> tuple[int, float]:
+    """How many slices ten columns and their pairs have, and the processor's seconds that scanning them takes."""
+    random = np.random.default_rng(0)
+    columns = {str(column): random.integers(6 + column % 2, size=10_000) for column in range(10)}
+    confidence = confidences(random, 10_000, 0.1)
+    started = time.process_time()
+    found = scan_classes(columns, random.random(10_000) >= confidence, confidence)
+    return found["mistakes"].count, time.process_time() - started
+
+
+NOTHING: list[tuple[str, int, Once]] = [
+    ("1% of mistakes, and calibration", 2_000, nothing(0.01)),
+    ("10% of mistakes, and calibration", 2_000, nothing(0.1)),
+    ("calibration, where confidence is low at one site", 2_000, hard_site),
+    ("absolute errors of a regression", 2_000, no_errors),
+    ("two models that are alike", 2_000, exchangeable),
+]
+PLANTED: list[tuple[str, Once, Key]] = [
+    ("8% of mistakes in a slice of 3%, 1% in the rest", planted_mistakes(SITE, 0.01, 0.08), SITE),
+    ("25% of mistakes in a slice of 3%, 10% in the rest", planted_mistakes(SITE, 0.1, 0.25), SITE),
+    ("8% of mistakes in a slice of two columns, 1% in the rest", planted_mistakes(PAIR, 0.01, 0.08), PAIR),
+    ("25% of mistakes in a slice of two columns, 10% in the rest", planted_mistakes(PAIR, 0.1, 0.25), PAIR),
+    ("8% of mistakes in a slice of 3% with a confidence of 99%", planted_confidence, SITE),
+    ("absolute errors in a slice of 3% that are twice as large", planted_errors, SITE),
+    ("12% of mistakes in a slice of 3%, where an older model made 1%", planted_change, SITE),
+]
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,363 @@
+"""Slices of the examples that a model is worse on than chance explains, and those that a newer one is worse on."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from mcviz.analysis.base import require_known_labels
+from mcviz.analysis.comparison import Comparison
+from mcviz.analysis.trust import CLASS_COLUMNS
+from mcviz.measures import percent
+from mcviz.measures.calibration import SMALLEST_PROBABILITY
+from mcviz.measures.slices import (
+    FoundSlice,
+    Redraw,
+    Scan,
+    calibration_z,
+    error_z,
+    exchange_predictions,
+    fewest_mistakes,
+    make_partitions,
+    mistakes_z,
+    paired_difference_z,
+    paired_z,
+    permute_examples,
+    scan_slices,
+)
+from mcviz.measures.units import format_with_unit
+from mcviz.runs import Run
+from mcviz.runs.contents import Progress
+from mcviz.text import one_line
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mcviz.runs.columns import ColumnKind
+
+Array = np.ndarray
+
+LEVEL = 0.05  # the chance that any slice is named where there is nothing to find
+MOST_PAIRED = 40  # columns, up to which any two make slices
+SIZES_SAID = 20, 100, 1000  # examples
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A value of a column.
+
+    Attributes:
+        column: its name; `label` and `prediction` are the run's own.
+        name: of the value, as one line.
+        value: the number of a class; the text of a value; or the lowest and the highest number of a range.
+    """
+
+    column: str
+    name: str
+    value: int | str | tuple[float, float]
+
+    def __str__(self) -> str:
+        return f"{one_line(self.column)} {self.name}"
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A slice that is worse than chance explains.
+
+    Attributes:
+        measure: "mistakes", their share; "overconfidence", the mean of confidence − correct; or "absolute_error", its
+            mean. Between two runs, by how much the mean of "mistakes" or "absolute_error" rose.
+        conditions: one or two, which all its examples fulfil.
+        examples: (n,) int64 their numbers.
+        value: of the measure; a fraction, or in the unit of the targets.
+        of_rest: the same of all other examples.
+        z: how far it differs, as `mcviz.measures.slices` measures it.
+        in_words: a sentence.
+    """
+
+    measure: str
+    conditions: tuple[Condition, ...]
+    examples: Array
+    value: float
+    of_rest: float
+    z: float
+    in_words: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the slice for JSON."""
+        where = {
+            each.column: {"low": each.value[0], "high": each.value[1]} if isinstance(each.value, tuple) else each.name
+            for each in self.conditions
+        }
+        told = {"measure": self.measure, "where": where, "examples": len(self.examples), "value": self.value}
+        return told | {"of_rest": self.of_rest, "z": self.z}
+
+
+@dataclass(frozen=True)
+class Slices:
+    """The slices of a run that are worse than chance explains.
+
+    Attributes:
+        slices: the worst first; those of mistakes before those of calibration.
+        counts: how many slices were looked at, by measure.
+        thresholds: of z, by measure.
+        notes: what was not looked at, and how small a slice could have been found, a sentence each.
+    """
+
+    slices: tuple[Slice, ...]
+    counts: Mapping[str, int]
+    thresholds: Mapping[str, float]
+    notes: tuple[str, ...]
+
+    @property
+    def in_words(self) -> str:
+        """The worst slice, or that there is none, in a sentence."""
+        if self.slices:
+            return f"The worst slice is {self.slices[0].in_words}"
+        count = max(self.counts.values())
+        if count == 0:
+            return "There is no slice to look at: none has 20 examples or more, and half of all or less."
+        return f"No slice is worse than chance explains, of {count:,} that were looked at."
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the slices for JSON."""
+        return {
+            "in_words": self.in_words,
+            "slices": [each.as_dict() for each in self.slices],
+            "looked_at": dict(self.counts),
+            "thresholds": dict(self.thresholds),
+            "notes": self.notes,
+        }
+
+
+def slices(run: Run, *, progress: Progress | None = None) -> Slices:
+    """Find the slices of a run that its model is worse on than chance explains.
+
+    A slice has 20 examples or more, and at most half of all. Its examples have one value of a column, or of each of
+    two: of the label, the prediction, and the user's own columns but texts; numbers are cut into ranges that hold as
+    many examples. Of a classification the mistakes of a slice are compared with those of the rest, and its
+    calibration; of a regression the mean absolute error. Where there is nothing to find, any slice is named with a
+    chance of 5%.
+
+    Args:
+        run: with labels.
+        progress: called with (done, total) permutations; an exception from it stops the search.
+
+    Raises:
+        InvalidInputError: the run has no labels, or one example.
+    """
+    labels, scores, columns = require_known_labels(run), run.scores(), _load_columns(run)
+    if not run.class_names:
+        errors = scores["absolute_error"].to_numpy(np.float64)
+        dispersion = float(errors.var() / errors.mean() ** 2) if errors.any() else 0.0
+        measure = _Measure(Scan(error_z(dispersion or 1.0), LEVEL), errors, _describe_errors(run.manifest.unit))
+        same = [{name for name, column in columns.items() if column.of == of} for of in CLASS_COLUMNS]
+        return _search(columns, same, errors[None], {"absolute_error": measure}, progress=progress)
+    mistakes, confidence = ~scores["correct"].to_numpy(bool), run.mean_probs.max(axis=1).astype(np.float64)
+    columns, notes = _leave_out(columns, mistakes)
+    known = dict(zip(CLASS_COLUMNS, (labels, scores["prediction"].to_numpy()), strict=True))
+    same = [
+        {name for name, column in columns.items() if column.of == of or column.determines(values)}
+        for of, values in known.items()
+    ]
+    excess = confidence - ~mistakes
+    measures = {
+        "mistakes": _Measure(Scan(mistakes_z, LEVEL / 2), mistakes, _describe_mistakes),
+        "overconfidence": _Measure(Scan(calibration_z, LEVEL / 2, same[0]), excess, _describe_confidence),
+    }
+    terms = np.stack([mistakes, np.clip(1 - confidence, SMALLEST_PROBABILITY, 1)])
+    found = _search(columns, same, terms, measures, notes=notes, progress=progress)
+    return replace(found, notes=(*found.notes, *_describe_power(mistakes, found.thresholds["mistakes"])))
+
+
+def compare_slices(found: Comparison, *, progress: Progress | None = None) -> Slices | None:
+    """Find the slices that the second of two runs is worse on than chance explains.
+
+    Of each slice, what was right and is wrong now is compared with what was wrong and is right now; of a regression the
+    absolute errors. The slices are those of `slices`, but for the prediction, which the runs do not share.
+
+    Args:
+        found: the comparison.
+        progress: as for `slices`.
+
+    Returns:
+        The slices; None where the runs are over other examples, or labels are missing.
+    """
+    if found.terms is None or not found.paired:
+        return None
+    columns, notes = {name: each for name, each in _load_columns(found.one).items() if each.of != "prediction"}, []
+    describe: Callable[[Array, Array], str]
+    if found.one.class_names:
+        name, describe = "mistakes", _describe_changes
+        before, after = (~terms["correct"] for terms in found.terms)
+        for mistakes in (before, after):
+            columns, more = _leave_out(columns, mistakes)
+            notes += more
+    else:
+        name, describe = "absolute_error", _describe_larger_errors(found.one.manifest.unit)
+        before, after = (terms["absolute_error"] for terms in found.terms)
+    worse = after.astype(np.float64) - before
+    measures = {name: _Measure(Scan(paired_z, LEVEL, of_part=paired_difference_z), worse, describe)}
+    terms = np.stack([worse, np.square(worse)])
+    return _search(columns, (), terms, measures, notes=notes, redraw=exchange_predictions, progress=progress)
+
+
+@dataclass(frozen=True)
+class _Column:
+    """The groups of a column.
+
+    Attributes:
+        members: (N,) int64, the group of each example; below 0 for none.
+        conditions: of each group.
+        of: whether these are labels or predictions of the run.
+    """
+
+    members: Array
+    conditions: tuple[Condition, ...]
+    of: Literal["label", "prediction", ""] = ""
+
+    def determines(self, values: Array) -> bool:
+        """Whether (N,) values follow from the groups, and are not all the same."""
+        different, numbers = np.unique(values, return_inverse=True)
+        pairs = self.members * len(different) + numbers
+        return len(different) > 1 and len(np.unique(pairs)) == len(np.unique(self.members))
+
+
+@dataclass(frozen=True)
+class _Measure:
+    """What is compared: how, (N,) values, and a sentence on those of a slice and of the rest."""
+
+    scan: Scan
+    values: Array
+    describe: Callable[[Array, Array], str]
+
+
+def _load_columns(run: Run) -> dict[str, _Column]:
+    """Group the examples by label and prediction, and by each of the user's own columns but texts."""
+    from mcviz.runs.columns import column_kinds, select_grouping  # here, because pandas takes time to import
+
+    table, kinds, found = run.table(), column_kinds(run), {}
+    names = tuple(map(one_line, run.class_names))
+    for name in run.task.table_columns(run.targets):
+        of: Any = next((each for each in CLASS_COLUMNS if name.startswith(each)), "")
+        if of and table[name].notna().all():
+            found[name] = (
+                _Column(table[name].to_numpy(np.int64), _class_conditions(name, names), of)
+                if names
+                else replace(_group_values(table[name], "number"), of=of)
+            )
+    return found | {name: _group_values(table[name], kinds[name]) for name in select_grouping(kinds)}
+
+
+def _class_conditions(column: str, names: Sequence[str]) -> tuple[Condition, ...]:
+    return tuple(Condition(column, name, number) for number, name in enumerate(names))
+
+
+def _group_values(values: "pd.Series", kind: "ColumnKind") -> _Column:
+    """Group examples by the values of a column, or by ranges of them, whose ends are values that there are."""
+    from mcviz.runs.columns import UNKNOWN, as_texts, column_groups
+
+    groups, column = column_groups(values, kind), str(values.name)
+    if kind != "number":
+        texts, (_, first) = as_texts(values), np.unique(groups.members, return_index=True)
+        given = zip(groups.names, texts.iloc[first], strict=True)
+        return _Column(groups.members, tuple(Condition(column, name, text) for name, text in given))
+    numbers, members, conditions = values.astype(float).to_numpy(), groups.members.copy(), []
+    for group, name in enumerate(groups.names):
+        within = numbers[members == group]
+        if name == UNKNOWN:
+            members[members == group] = -1
+            within = np.zeros(1)
+        low, high = float(within.min()), float(within.max())
+        conditions.append(Condition(column, f"{low:g}" if low == high else f"{low:g} to {high:g}", (low, high)))
+    return _Column(members, tuple(conditions))
+
+
+def _leave_out(columns: Mapping[str, _Column], mistakes: Array) -> tuple[dict[str, _Column], list[str]]:
+    """Leave out columns that follow from which predictions are correct, and say so."""
+    left = [name for name, column in columns.items() if column.determines(mistakes)]
+    notes = [f"{one_line(name)} is left out: each of its values is always right or always wrong." for name in left]
+    return {name: column for name, column in columns.items() if name not in left}, notes
+
+
+def _search(
+    columns: Mapping[str, _Column],
+    apart: Sequence[Collection[str]],
+    terms: Array,
+    measures: Mapping[str, _Measure],
+    *,
+    notes: Sequence[str] = (),
+    redraw: Redraw = permute_examples,
+    progress: Progress | None = None,
+) -> Slices:
+    """Find slices of columns and of pairs of them, but for pairs of the columns that are kept `apart`."""
+    pairs = [pair for pair in combinations(columns, 2) if not _are_apart(pair, apart)]
+    if len(columns) > MOST_PAIRED:
+        pairs = []
+        notes = [*notes, f"Of more than {MOST_PAIRED} columns no pairs are looked at. Received: {len(columns):,}."]
+    partitions = make_partitions({name: column.members for name, column in columns.items()}, pairs)
+    if redraw is exchange_predictions:  # examples that did not change add nothing
+        changed = np.flatnonzero(terms.any(axis=0))
+        terms, partitions = terms[:, changed], [each.select(changed) for each in partitions]
+    scans = {name: measure.scan for name, measure in measures.items()}
+    results = scan_slices(terms, partitions, scans, redraw=redraw, progress=progress)
+    found = [_describe_slice(name, each, columns, measures[name]) for name in measures for each in results[name].slices]
+    return Slices(
+        tuple(found),
+        {name: result.count for name, result in results.items()},
+        {name: result.threshold for name, result in results.items()},
+        tuple(notes),
+    )
+
+
+def _are_apart(pair: tuple[str, str], apart: Sequence[Collection[str]]) -> bool:
+    one, other = pair
+    return bool(apart) and any(first in apart[0] and second in apart[1] for first, second in (pair, (other, one)))
+
+
+def _describe_slice(name: str, found: FoundSlice, columns: Mapping[str, _Column], measure: _Measure) -> Slice:
+    within = np.logical_and.reduce([columns[column].members == group for column, group in found.key])
+    conditions = tuple(columns[column].conditions[group] for column, group in found.key)
+    inside, rest = measure.values[within], measure.values[~within]
+    told = f"{' and '.join(map(str, conditions))}: {measure.describe(inside, rest)}"
+    return Slice(name, conditions, np.flatnonzero(within), float(inside.mean()), float(rest.mean()), found.z, told)
+
+
+def _describe_mistakes(inside: Array, rest: Array) -> str:
+    return f"{percent(inside.mean())} of {len(inside):,} examples are wrong, of the rest {percent(rest.mean())}."
+
+
+def _describe_confidence(inside: Array, rest: Array) -> str:
+    return (
+        f"confidence − accuracy is {100 * inside.mean():+.1f} points over {len(inside):,} examples, over the rest "
+        f"{100 * rest.mean():+.1f}."
+    )
+
+
+def _describe_changes(inside: Array, rest: Array) -> str:  # noqa: ARG001 (it is compared with itself)
+    worse, better = (int(np.count_nonzero(each)) for each in (inside > 0, inside < 0))
+    return f"of {len(inside):,} examples {worse:,} were right and are wrong now, {better:,} the other way round."
+
+
+def _describe_errors(unit: str) -> Callable[[Array, Array], str]:
+    return lambda inside, rest: (
+        f"the mean absolute error of {len(inside):,} examples is {format_with_unit(inside.mean(), unit)}, of the rest "
+        f"{format_with_unit(rest.mean(), unit)}."
+    )
+
+
+def _describe_larger_errors(unit: str) -> Callable[[Array, Array], str]:
+    return lambda inside, rest: (
+        f"the mean absolute error of {len(inside):,} examples rose by {format_with_unit(inside.mean(), unit)}; that of "
+        f"the rest changed by {format_with_unit(rest.mean(), unit)}."
+    )
+
+
+def _describe_power(mistakes: Array, threshold: float) -> list[str]:
+    """Say how many mistakes slices of some sizes are named by."""
+    count, wrong = len(mistakes), int(mistakes.sum())
+    fewest = {size: fewest_mistakes(size, count, wrong, threshold) for size in SIZES_SAID if 2 * size <= count}
+    told = [f"of {size:,} examples {least:,}" for size, least in fewest.items() if least is not None]
+    return [f"To be named, so many have to be wrong: {', '.join(told)}."] if told else []

@@ -1,0 +1,59 @@
+"""`mcviz slices`: the examples that a run's model is worse on than chance explains."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from mcviz.cli.arguments import JSON, RUN
+from mcviz.cli.printing import print_json, say
+from mcviz.cli.progress import count_progress
+from mcviz.cli.stopping import loading
+
+if TYPE_CHECKING:
+    from mcviz.analysis.slices import Slices
+
+MOST_SHOWN = 20  # slices
+TITLES = {
+    "mistakes": "More mistakes than in the rest, beyond chance",
+    "overconfidence": "More over-confident than the rest, beyond chance",
+    "absolute_error": "Larger errors than in the rest, beyond chance",
+}
+
+
+@click.command(short_help="Print the slices of a run that its model is worse on.")
+@RUN
+@JSON
+def slices(run: str, as_json: bool) -> None:
+    """Print the slices of the run in folder or at fsspec address RUN that its model is worse on than chance explains.
+
+    A slice has one value of a column, or of each of two: of the label, the prediction, or columns of your own.
+    """
+    with loading():
+        from mcviz import open_run
+        from mcviz import slices as find_slices
+
+    opened = open_run(run)
+    with count_progress("permutations") as progress:
+        found = find_slices(opened, progress=progress)
+    if as_json:
+        print_json({"run": opened.path, "examples": len(opened), **found.as_dict()})
+        return
+    say(found.in_words)
+    for line in slice_lines(found, TITLES):
+        say(line)
+
+
+def slice_lines(found: "Slices", titles: dict[str, str]) -> list[str]:
+    """Return a sentence for each slice, under a title for each measure, and the notes."""
+    lines = []
+    for measure, title in titles.items():
+        named = [each for each in found.slices if each.measure == measure]
+        if named:
+            lines += [
+                "",
+                f"{title}, of {found.counts[measure]:,} slices",
+                *(each.in_words for each in named[:MOST_SHOWN]),
+            ]
+        if len(named) > MOST_SHOWN:
+            lines.append(f"and {len(named) - MOST_SHOWN:,} more; --json prints all")
+    return [*lines, "", *found.notes] if found.notes else lines

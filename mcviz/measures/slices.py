@@ -1,0 +1,330 @@
+"""Slices of the examples that a model is worse on than chance explains.
+
+A slice holds the examples of one value of a column, or of one value of each of two columns. Each is compared with all
+other examples. Of the many that are compared some differ by chance, so the largest difference is compared with the
+largest one of examples whose results were permuted: where results do not depend on the columns, any slice at all is
+named with a chance of at most the given one (Westfall & Young 1993; as a scan statistic, Kulldorff 1997).
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import inf, prod
+
+import numpy as np
+import scipy  # loads scipy.sparse when it is first used
+
+from mcviz.measures.groups import FEWEST_IN_GROUP
+
+Array = np.ndarray
+Sums = Sequence[Array]  # of a set of examples: how many there are, then the sum of each term
+Statistic = Callable[[Sums, Sums], Array]
+Redraw = Callable[[Array, np.random.Generator, int], Array]
+Key = tuple[tuple[str, int], ...]  # of a slice: the name of each column, and the group in it
+
+PERMUTATIONS = 1000
+WORSE_THAN_PARENT = 3.0  # z of a slice against the rest of the one that it is a part of
+BLOCK_NUMBERS = 2**21  # float32 that are permuted at a time
+SMALLEST = np.finfo(np.float64).tiny
+
+
+@dataclass(frozen=True, eq=False)
+class Partition:
+    """Slices that share no example, by the values of one column or of two.
+
+    Attributes:
+        keys: of the S slices that are large enough and hold at most half of the examples.
+        members: (N,) int32, the slice of each example; S where it is in none.
+        sizes: (S,) int64, how many examples each has.
+        whole: how many examples there are.
+    """
+
+    keys: tuple[Key, ...]
+    members: Array
+    sizes: Array
+    whole: int
+
+    def select(self, examples: Array) -> "Partition":
+        """Return the partition for terms of some examples alone; those of all others are 0 in every draw."""
+        return replace(self, members=self.members[examples])
+
+    def sums(self, terms: Array) -> Array:
+        """(S, K) sums over each slice of (N, K) numbers."""
+        one = np.ones(len(self.members), terms.dtype)
+        starts = np.arange(len(self.members) + 1, dtype=np.int32)
+        shape = (len(self.keys) + 1, len(self.members))
+        found: Array = scipy.sparse.csc_array((one, self.members, starts), shape=shape) @ terms
+        return found[:-1]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What is looked for in all slices.
+
+    Attributes:
+        statistic: takes the sums of a slice, and those of it and the other examples together, and returns a z that is
+            high where the slice is worse.
+        level: the chance that any slice is named where there is nothing to find.
+        without: names of columns whose slices are not looked at.
+        of_part: the same of a slice within one that it is a part of; `statistic` without it.
+    """
+
+    statistic: Statistic
+    level: float
+    without: Collection[str] = ()
+    of_part: Statistic | None = None
+
+
+@dataclass(frozen=True)
+class FoundSlice:
+    """A slice that is worse than chance explains.
+
+    Attributes:
+        key: of the slice.
+        examples: how many it has.
+        z: its statistic.
+    """
+
+    key: Key
+    examples: int
+    z: float
+
+
+@dataclass(frozen=True)
+class ScanResult:
+    """The result of a scan.
+
+    Attributes:
+        slices: those that are worse than chance explains, the worst first.
+        threshold: of z, above which a slice is named; infinite where there is none to look at.
+        count: how many slices were looked at.
+    """
+
+    slices: tuple[FoundSlice, ...]
+    threshold: float
+    count: int
+
+
+def make_partitions(columns: Mapping[str, Array], pairs: Collection[tuple[str, str]]) -> list[Partition]:
+    """Make the slices of all columns, and of pairs of them.
+
+    Args:
+        columns: (N,) integers by the name of a column, the group of each example; below 0 for none.
+        pairs: names of two columns each.
+    """
+    found = [_partition(columns, names) for names in [*((name,) for name in columns), *pairs]]
+    return [partition for partition in found if partition.keys]
+
+
+def _partition(columns: Mapping[str, Array], names: Sequence[str]) -> Partition:
+    shape = tuple(int(columns[name].max()) + 1 for name in names)
+    count, cells = len(columns[names[0]]), prod(shape)
+    known = np.logical_and.reduce([columns[name] >= 0 for name in names])
+    cell = np.full(count, -1)
+    cell[known] = np.ravel_multi_index([columns[name][known] for name in names], shape)
+    sizes = np.bincount(cell[known], minlength=cells)
+    chosen = np.flatnonzero((sizes >= FEWEST_IN_GROUP) & (2 * sizes <= count))
+    slices = np.full(cells + 1, len(chosen), np.int32)  # the last is for examples of no cell, whose number is -1
+    slices[chosen] = np.arange(len(chosen))
+    groups = zip(*(each.tolist() for each in np.unravel_index(chosen, shape)), strict=True)
+    keys = tuple(tuple(zip(names, each, strict=True)) for each in groups)
+    return Partition(keys, slices[cell], sizes[chosen], count)
+
+
+def scan_slices(
+    terms: Array,
+    partitions: Sequence[Partition],
+    scans: Mapping[str, Scan],
+    *,
+    redraw: Redraw,
+    permutations: int = PERMUTATIONS,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, ScanResult]:
+    """Find the slices that are worse than chance explains.
+
+    A slice of two columns may be part of a slice of one column that is found, too. It is left out unless its z against
+    the rest of that slice is above `WORSE_THAN_PARENT`, and stands in its place where its own z is the larger one.
+
+    Args:
+        terms: (M, N) float64, the numbers of each example that the statistics take sums of.
+        partitions: of the N examples.
+        scans: what is looked for, by name; all are of the same permutations.
+        redraw: takes the terms, a generator and a number R, and returns (N, M × R) float32: the terms of R draws for
+            which no slice is worse, those of the first term first.
+        permutations: how many draws there are.
+        seed: of the draws.
+        progress: called with (done, total) draws; an exception from it stops the scan.
+    """
+    random = np.random.default_rng(seed)
+    largest = {name: np.full(permutations, -np.inf) for name in scans}
+    chosen = {name: [each for each in partitions if _is_scanned(each, scan)] for name, scan in scans.items()}
+    step = max(1, BLOCK_NUMBERS // max(1, terms.size))
+    for start in range(0, permutations, step):
+        count = min(step, permutations - start)
+        drawn = redraw(terms, random, count)
+        totals = drawn.sum(axis=0, dtype=np.float64).reshape(len(terms), count)
+        for partition in partitions:
+            sizes = partition.sizes[:, None].astype(np.float64)
+            inside = partition.sums(drawn).astype(np.float64).reshape(-1, len(terms), count).transpose(1, 0, 2)
+            for name, scan in scans.items():
+                if partition in chosen[name]:
+                    z = scan.statistic((sizes, *inside), (np.array(partition.whole), *totals)).max(axis=0)
+                    largest[name][start : start + count] = np.maximum(largest[name][start : start + count], z)
+        if progress:
+            progress(start + count, permutations)
+    return {name: _find_slices(terms, chosen[name], scan, np.sort(largest[name])[::-1]) for name, scan in scans.items()}
+
+
+def permute_examples(terms: Array, random: np.random.Generator, count: int) -> Array:
+    """Permute the examples, with all their terms: no result depends on the columns any more."""
+    examples = np.broadcast_to(np.arange(terms.shape[1], dtype=np.int32), (count, terms.shape[1]))
+    order = random.permuted(examples, axis=1).T
+    return np.concatenate([term.astype(np.float32)[order] for term in terms], axis=1)
+
+
+def exchange_predictions(terms: Array, random: np.random.Generator, count: int) -> Array:
+    """Exchange the predictions of two models for each example at random, for `paired_z`: neither is worse any more."""
+    worse, squares = terms.astype(np.float32)
+    signs = random.integers(2, size=(len(worse), count), dtype=np.int8) * np.float32(2) - 1
+    return np.concatenate([worse[:, None] * signs, np.broadcast_to(squares[:, None], signs.shape)], axis=1)
+
+
+def mistakes_z(inside: Sums, whole: Sums) -> Array:
+    """Compare the share of mistakes: the signed root of the likelihood ratio of two binomial distributions.
+
+    Args:
+        inside: examples and mistakes of a slice.
+        whole: the same of the slice and the other examples together.
+    """
+    (count, mistakes, *_), (others, their_mistakes, *_) = inside, _subtract(whole, inside)
+    ratio = (
+        _log_likelihood(mistakes, count) + _log_likelihood(their_mistakes, others) - _log_likelihood(whole[1], whole[0])
+    )
+    return _signed_root(ratio, mistakes * others - their_mistakes * count)
+
+
+def calibration_z(inside: Sums, whole: Sums) -> Array:
+    """Compare confidence − accuracy: the signed root of the likelihood ratio of two Poisson distributions.
+
+    Their means are the mistakes that the confidences expect, times a factor that is the same for all examples or
+    another one in the slice (Kulldorff 1997). Mistakes less expected ones are the sum of confidence − correct.
+
+    Args:
+        inside: examples, mistakes, and expected mistakes of a slice: the sum of 1 − confidence.
+        whole: the same of the slice and the other examples together.
+    """
+    (_, mistakes, expected), (_, their_mistakes, their_expected) = inside, _subtract(whole, inside)
+    one, other, both = (
+        k * np.log(np.maximum(k, SMALLEST) / np.maximum(e, SMALLEST))
+        for k, e in ((mistakes, expected), (their_mistakes, their_expected), whole[1:])
+    )
+    return _signed_root(one + other - both, mistakes * their_expected - their_mistakes * expected)
+
+
+def error_z(dispersion: float) -> Statistic:
+    """Compare mean absolute errors: the signed root of the quasi-likelihood ratio of two gamma distributions.
+
+    It is of the ratio of the means, so the unit of the errors does not matter (McCullagh & Nelder 1989, chapter 8).
+
+    Args:
+        dispersion: the variance of the errors divided by the square of their mean, above 0.
+
+    Returns:
+        A function of (examples, sum of absolute errors) of a slice, and of the slice and the other examples together.
+    """
+
+    def statistic(inside: Sums, whole: Sums) -> Array:
+        outside = _subtract(whole, inside)
+        one, other, both = (n * np.log(np.maximum(errors, SMALLEST) / n) for n, errors in (inside, outside, whole))
+        return _signed_root((both - one - other) / dispersion, inside[1] * outside[0] - outside[1] * inside[0])
+
+    return statistic
+
+
+def paired_z(inside: Sums, whole: Sums) -> Array:  # noqa: ARG001 (a slice is compared with itself in the other run)
+    """Compare two models on a slice: the sum of differences, divided by its standard deviation if signs were random.
+
+    Of mistakes it is the statistic of McNemar (1947).
+
+    Args:
+        inside: examples of a slice, sum of how much worse the second model is on each, and sum of the squares.
+        whole: not used.
+    """
+    _, worse, squares = inside
+    return worse / np.sqrt(np.maximum(squares, SMALLEST))
+
+
+def paired_difference_z(inside: Sums, whole: Sums) -> Array:
+    """Compare how much worse the second model is on a slice and on the others; the sums are those of `paired_z`."""
+    (count, worse, squares), (others, their_worse, their_squares) = inside, _subtract(whole, inside)
+    error = np.sqrt(np.maximum(squares / count**2 + their_squares / others**2, SMALLEST))
+    return (worse / count - their_worse / others) / error
+
+
+def fewest_mistakes(size: int, examples: int, mistakes: int, threshold: float) -> int | None:
+    """Return the fewest mistakes by which a slice of a size is named, or None where there are not as many.
+
+    Args:
+        size: of the slice.
+        examples: of all.
+        mistakes: in all.
+        threshold: of `mistakes_z`.
+    """
+    within = np.arange(min(size, mistakes) + 1, dtype=np.float64)
+    z = mistakes_z((np.array(size), within), (np.array(examples), np.array(mistakes)))
+    named = np.flatnonzero(z > threshold)
+    return int(named[0]) if len(named) else None
+
+
+def _is_scanned(partition: Partition, scan: Scan) -> bool:
+    return not any(name in scan.without for name, _ in partition.keys[0])
+
+
+def _find_slices(terms: Array, partitions: Sequence[Partition], scan: Scan, largest: Array) -> ScanResult:
+    threshold, found = float(largest[int(scan.level * (1 + len(largest))) - 1]), {}
+    sums: dict[Key, Sums] = {}
+    for partition in partitions:
+        inside = partition.sizes.astype(np.float64), *partition.sums(terms.T).T
+        z = scan.statistic(inside, (np.array(partition.whole), *terms.sum(axis=1)))
+        for place in np.flatnonzero(z > threshold).tolist():
+            key = partition.keys[place]
+            found[key] = FoundSlice(key, int(partition.sizes[place]), float(z[place]))
+            sums[key] = [each[place] for each in inside]
+    named = _drop_parts(found, sums, scan.of_part or scan.statistic)
+    count = sum(len(each.keys) for each in partitions)
+    return ScanResult(tuple(sorted(named, key=lambda each: -each.z)), threshold if count else inf, count)
+
+
+def _drop_parts(
+    found: Mapping[Key, FoundSlice], sums: Mapping[Key, Sums], statistic: Statistic
+) -> Iterator[FoundSlice]:
+    """Yield the slices, but for pairs that are no worse than the rest of a parent, and parents that a pair replaces."""
+    replaced: set[Key] = set()
+    kept = []
+    for key, each in found.items():
+        parents = [(part,) for part in key if len(key) > 1 and (part,) in found]
+        if all(_is_worse_part(sums[key], sums[parent], statistic) for parent in parents):
+            kept.append(each)
+            replaced.update(parent for parent in parents if each.z > found[parent].z)
+    return (each for each in kept if each.key not in replaced)
+
+
+def _is_worse_part(part: Sums, parent: Sums, statistic: Statistic) -> bool:
+    return bool(part[0] < parent[0] and statistic(part, parent) > WORSE_THAN_PARENT)
+
+
+def _subtract(whole: Sums, inside: Sums) -> list[Array]:
+    """The sums of the other examples."""
+    return [every - each for every, each in zip(whole, inside, strict=True)]
+
+
+def _log_likelihood(successes: Array, trials: Array) -> Array:
+    return _xlogx(successes) + _xlogx(trials - successes) - _xlogx(trials)
+
+
+def _xlogx(values: Array) -> Array:
+    return values * np.log(np.maximum(values, SMALLEST))
+
+
+def _signed_root(log_ratio: Array, direction: Array) -> Array:
+    return np.sign(direction) * np.sqrt(np.maximum(2 * log_ratio, 0))

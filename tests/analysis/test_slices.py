@@ -1,0 +1,201 @@
+"""The slices that a run's model, or a newer one, is worse on; on the command line too, and as filters of the pages."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import mcviz
+from mcviz.analysis.slices import Slices
+from mcviz.app.address_text import Offered
+from mcviz.app.filters import Filters
+from mcviz.app.trust.slices import slice_filters
+from mcviz.cli import main
+from mcviz.errors import InvalidInputError
+from mcviz.runs import Run
+
+COUNT = 1000
+RANDOM = np.random.default_rng(3)
+LABELS = RANDOM.integers(3, size=COUNT)
+COLUMNS = pd.DataFrame(
+    {
+        "site": RANDOM.choice(["a", "*b*", "c"], COUNT),
+        "age": RANDOM.normal(50, 15, COUNT).astype(np.float32),
+        "note": [f"text {example}" for example in range(COUNT)],
+    }
+)
+COLUMNS.loc[:9, "age"] = np.nan
+PLANTED = ((COLUMNS["site"] == "*b*") & (COLUMNS["age"] > np.nanquantile(COLUMNS["age"], 0.8))).to_numpy()
+NOWHERE = np.zeros(COUNT, bool)
+
+
+def classes(path: Path, seed: int, worse: np.ndarray, columns: pd.DataFrame | None = COLUMNS) -> Run:
+    """A run that is wrong in 2%, and in 50% of what is `worse`."""
+    random = np.random.default_rng(seed)
+    predicted = np.where(random.random(COUNT) < np.where(worse, 0.5, 0.02), (LABELS + 1) % 3, LABELS)
+    probs = np.full((3, COUNT, 3), 0.02) + random.uniform(0, 0.01, (3, COUNT, 3))
+    probs[:, np.arange(COUNT), predicted] = 0.94
+    probs /= probs.sum(axis=2, keepdims=True)
+    names = ["cat", "dog", "owl"]
+    return mcviz.write_run(path, probs.astype(np.float32), labels=LABELS, columns=columns, class_names=names)
+
+
+def numbers(path: Path, seed: int, worse: np.ndarray) -> Run:
+    """A regression whose errors are three times as large in what is `worse`."""
+    outputs = np.random.default_rng(seed).normal(size=(3, COUNT, 1)) / 9 + np.linspace(0, 9, COUNT)[:, None]
+    errors = np.random.default_rng(seed + 1).normal(size=(COUNT, 1)) * np.where(worse, 3, 1)[:, None]
+    passes = (outputs + errors).astype(np.float32)
+    labels = np.linspace(0, 9, COUNT, dtype=np.float32)
+    return mcviz.write_run(path, passes, labels=labels, task="regression", columns=COLUMNS, unit="kg")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    folder = tmp_path_factory.mktemp("slices")
+    return {
+        "old": classes(folder / "old", 1, NOWHERE),
+        "new": classes(folder / "new", 2, PLANTED),
+        "old numbers": numbers(folder / "old-numbers", 3, NOWHERE),
+        "new numbers": numbers(folder / "new-numbers", 5, COLUMNS["site"].to_numpy() == "c"),
+    }
+
+
+@pytest.fixture(scope="module")
+def found(runs: dict[str, Run]) -> dict[str, Slices]:
+    return {name: mcviz.slices(runs[name]) for name in ("old", "new", "new numbers")}
+
+
+def conditions(found: Slices) -> list[tuple[str, ...]]:
+    return [tuple(each.column for each in one.conditions) for one in found.slices]
+
+
+def test_the_slice_that_is_worse_is_named_with_its_examples_and_its_share(
+    runs: dict[str, Run], found: dict[str, Slices]
+) -> None:
+    worst = found["new"].slices[0]
+    assert worst.measure == "mistakes"
+    assert [each.column for each in worst.conditions] == ["site", "age"]
+    assert (np.isin(np.arange(COUNT), worst.examples) == PLANTED).mean() > 0.99
+    wrong = ~runs["new"].scores()["correct"].to_numpy(bool)
+    assert worst.value == wrong[worst.examples].mean()
+    assert worst.of_rest == np.delete(wrong, worst.examples).mean()
+    assert found["new"].in_words.startswith(f"The worst slice is site *b* and age {worst.conditions[1].name}: ")
+    assert any(each.measure == "overconfidence" for each in found["new"].slices)
+    assert not found["old"].slices
+    assert found["old"].in_words.startswith("No slice is worse than chance explains, of ")
+    assert conditions(found["new numbers"])[0] == ("site",)
+    assert found["new numbers"].slices[0].conditions[0].value == "c"
+
+
+def all_filters(run: Run, found: Slices) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The examples of each slice, and those of its filters after they were in an address."""
+    table, columns = run.table(), ["site", "age"]
+    offered = Offered(columns=columns, numbers=["label", "prediction"])
+    for each in found.slices:
+        query = slice_filters(run, each).to_query()
+        yield each.examples, np.flatnonzero(Filters.from_query(query, offered).mask(table))
+
+
+def test_every_slice_is_a_selection(runs: dict[str, Run], found: dict[str, Slices]) -> None:
+    for name in ("new", "new numbers"):
+        for examples, selected in all_filters(runs[name], found[name]):
+            np.testing.assert_array_equal(examples, selected)
+
+
+@pytest.mark.exhaustive
+def test_every_slice_by_label_and_range_is_a_selection(tmp_path: Path) -> None:
+    worse = classes(tmp_path / "labels", 7, (LABELS == 1) & (COLUMNS["age"].to_numpy() < 37))
+    large = numbers(tmp_path / "large", 9, np.linspace(0, 9, COUNT) > 7.2)
+    cases = [(run, mcviz.slices(run)) for run in (worse, large)]
+    assert {("label", "age"), ("label",)} <= {each for _, found in cases for each in conditions(found)}
+    for run, found in cases:
+        for examples, selected in all_filters(run, found):
+            np.testing.assert_array_equal(examples, selected)
+
+
+def test_what_says_which_predictions_are_wrong_makes_no_slice(tmp_path: Path) -> None:
+    bare = classes(tmp_path / "bare", 2, NOWHERE, None).scores()
+    given = {
+        "truth": LABELS.astype(str),
+        "answer": bare["prediction"].to_numpy().astype(str),
+        "right": bare["correct"].to_numpy(bool),
+    }
+    found = mcviz.slices(classes(tmp_path / "run", 2, NOWHERE, pd.DataFrame(given)))
+    assert not any(
+        {"label", "truth"} & set(each) and {"prediction", "answer"} & set(each) for each in conditions(found)
+    )
+    assert "right is left out: each of its values is always right or always wrong." in found.notes
+    alone = [each.conditions[0].column for each in found.slices if each.measure == "overconfidence"]
+    assert not {"label", "truth"} & set(alone)
+
+
+def test_runs_without_slices_or_without_labels_are_told_so(tmp_path: Path) -> None:
+    probs = np.random.default_rng(0).dirichlet(np.ones(3), (2, 30)).astype(np.float32)
+    few = mcviz.slices(mcviz.write_run(tmp_path / "few", probs, labels=LABELS[:30]))
+    assert few.in_words.startswith("There is no slice to look at")
+    assert not few.slices
+    right = mcviz.slices(mcviz.write_run(tmp_path / "right", probs, labels=probs.mean(axis=0).argmax(axis=1)))
+    assert not right.slices
+    with pytest.raises(InvalidInputError, match="takes labels"):
+        mcviz.slices(mcviz.write_run(tmp_path / "unlabelled", probs))
+
+
+def test_the_command_prints_what_python_finds(
+    runs: dict[str, Run], found: dict[str, Slices], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["slices", runs["old"].path]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == found["old"].in_words
+    assert main(["slices", runs["new"].path, "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["in_words"] == found["new"].in_words
+    assert [each["examples"] for each in printed["slices"]] == [len(each.examples) for each in found["new"].slices]
+    first = printed["slices"][0]["where"]
+    assert (first["site"], first["age"].keys()) == ("*b*", {"low", "high"})
+    assert main(["slices", "nothing-here"]) == 2
+
+
+def test_what_the_newer_model_is_worse_on_is_named(runs: dict[str, Run], capsys: pytest.CaptureFixture[str]) -> None:
+    old, new = runs["old"], runs["new"]
+    assert main(["compare", old.path, new.path, "--by", "site", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert [*printed["worse_on"]["slices"][0]["where"]] == ["site", "age"]
+    right = [run.scores()["correct"].to_numpy(bool) & PLANTED for run in (old, new)]
+    lost, gained = (right[0] & ~right[1]).sum(), (right[1] & ~right[0]).sum()
+    assert f"{lost:,} were right and are wrong now, {gained:,} the other way round." in printed["worse_on"]["in_words"]
+    groups = printed["groups"]
+    assert groups["*b*"]["other_is"] == "worse"
+    assert {groups[site]["other_is"] for site in ("a", "c")} == {"noise"}
+    for site, each in groups.items():
+        within = (COLUMNS["site"] == site).to_numpy()
+        one, other = (run.scores()["correct"].to_numpy(bool)[within].mean() for run in (old, new))
+        assert each["examples"] == within.sum()
+        assert (each["one"]["value"], each["other"]["value"]) == (one, other)
+        assert each["other_less_one"]["value"] == pytest.approx(other - one)
+
+
+@pytest.mark.exhaustive
+def test_a_model_that_is_no_worse_is_not_called_worse_on_anything(
+    runs: dict[str, Run], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for one, other in (("new", "old"), ("old", "old")):
+        assert main(["compare", runs[one].path, runs[other].path, "--by", "label"]) == 0
+        shown = capsys.readouterr().out
+        assert "Is it worse on anything? No slice is worse than chance explains, of " in shown
+        assert not any(line.endswith("worse") for line in shown.partition("accuracy by label")[2].splitlines())
+
+
+@pytest.mark.exhaustive
+def test_of_a_regression_the_larger_errors_are_named(runs: dict[str, Run], capsys: pytest.CaptureFixture[str]) -> None:
+    both = [runs[name] for name in ("old numbers", "new numbers")]
+    assert main(["compare", *(run.path for run in both), "--by", "site"]) == 0
+    shown = capsys.readouterr().out
+    assert "The worst slice is site c: the mean absolute error of " in shown
+    (row,) = (line for line in shown.splitlines() if line.startswith("c ("))
+    assert row.endswith("worse")
+    means = [run.table().loc[COLUMNS["site"] == "c", "absolute_error"].mean() for run in both]
+    for mean in means:
+        assert f"{mean:.4g} kg (" in row
+    assert main(["compare", *(run.path for run in both), "--by", "nothing"]) == 2
