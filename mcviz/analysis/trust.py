@@ -245,7 +245,9 @@ def _group_sentences(
     groups = {(test.column, test.group) for test in tests}
     if groups and not sentences:
         by = " or ".join(format_name(column) for column in columns if any(test.column == column for test in tests))
-        sentences.append(f"No group by {by} fares worse beyond chance, of {len(groups):,} that are large enough.")
+        sentences.append(
+            f"Tested one by one, no group by {by} fares worse beyond chance, of {len(groups):,} that are large enough."
+        )
     return sentences
 
 

@@ -266,7 +266,7 @@ def test_what_the_documents_quote_is_printed(capsys, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(ROOT)
     text = (ROOT / "docs" / "trust.md").read_text(encoding="utf-8")
     quotes = re.findall(r"^```\nmcviz (.*)\n```\n\n((?:> .*\n)+)", text, re.MULTILINE)
-    assert len(quotes) == 3
+    assert len(quotes) == 4
     for command, quoted in quotes:
         lines = printed(capsys, *command.split()).splitlines()
         assert {line.removeprefix("> ") for line in quoted.splitlines()} <= set(lines), command
@@ -473,7 +473,7 @@ def test_that_no_group_fares_worse_and_how_far_the_accuracy_is_from_guessing_are
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said, *_ = printed(capsys, "trust", in_groups(tmp_path / "run", 0.9).path).splitlines()
-    assert "No group by label or prediction or site or age fares worse beyond chance, of 11" in said
+    assert "Tested one by one, no group by label or prediction or site or age fares worse beyond chance, of 11" in said
     assert "Always answering the most frequent label would be right in 50.00% of the examples." in said
 
 
