@@ -24,10 +24,9 @@ from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Run
 from mcviz.sampling.model_source import ModelSource
 from mcviz.sampling.source import load_run_sampler, load_sampler
-from tests.needing import require_torch
 from tests.runs.sealing import reseal
 
-torch = require_torch()
+torch = pytest.importorskip("torch")
 
 MODELS = """
 import torch
