@@ -28,8 +28,8 @@ def explain_closed_model(manifest: Manifest, modules: Sequence[str]) -> str:
     if closed:
         packages = dict.fromkeys(name.partition(":")[0].partition(".")[0] for name in closed)
         return (
-            f"The model of this run is built by code that the run names, {' and '.join(closed)}, and code is imported "
-            "only from packages that are named at the start. If you trust it, start again with "
+            f"This run's model is built by code that the run only names, {' and '.join(closed)}. Code is imported from "
+            "packages that you name: if you trust it, start again with "
             f"{' '.join(f'--import {name}' for name in packages)}, or with {IMPORT_VARIABLE}='{' '.join(packages)}'."
         )
     try:
