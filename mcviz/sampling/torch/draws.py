@@ -7,7 +7,7 @@ their own inside. What all have in common is an operation that draws.
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,6 @@ import torch
 
 from mcviz.errors import UnsuitableModelError
 from mcviz.sampling.base import Inputs, StochasticLayer
-from mcviz.sampling.examples import make_random_examples
 from mcviz.sampling.random_numbers import Distribution, RandomRequest, draw_from
 from mcviz.sampling.torch.internals import BatchNormalization, InterceptRandomness, record_calls, unfused_attention
 
@@ -211,7 +210,9 @@ def find_draws(model: torch.nn.Module, call: Call, examples: Inputs) -> tuple[Dr
     with keep_state(model) as changed:
         two, three = ask(drawing, 2), ask(drawing, 3)
         if wanted != two:
-            raise _varying_draws(next((n for n, pair in enumerate(zip(wanted, two, strict=False)) if pair[0] != pair[1]), len(two)))
+            raise _varying_draws(
+                next((n for n, pair in enumerate(zip(wanted, two, strict=False)) if pair[0] != pair[1]), len(two))
+            )
         names = {module: name for name, module in model.named_modules()}
         draws = tuple(_find_axis(number, *each, names) for number, each in enumerate(zip(two, three, strict=True)))
         _check_calls(model, call, draws, tensors)
