@@ -36,6 +36,8 @@ def as_network(model: Any, **options: Any) -> Network:
         UnsuitableModelError: a model that cannot be sampled.
     """
     if not isinstance(model, Network):
+        if options.pop("transform", None) is not None:
+            raise invalid("transform", "left out for a Keras model, whose layers prepare its input", "one")
         return _keras_network()(model, **options)
     for name, value in options.items():
         if value not in (None, (), getattr(Network, name, None)):
