@@ -13,6 +13,7 @@ IMPORT_VARIABLE = "MCVIZ_IMPORT"  # names of the user's own modules, separated b
 # The packages by their own names: these lines are right wherever mcviz came from, and an index has another "mcviz".
 # Without versions, so that they can be copied from a page: it marks the characters of Markdown, such as <, as text.
 INSTALL_KERAS = "pip install h5py keras llvmlite numba tensorflow"
+INSTALL_TORCH = "pip install safetensors torch"
 INSTALL_NUMBA = "pip install numba"
 INSTALL_DASK = "pip install dask distributed"
 
@@ -28,6 +29,20 @@ def require_keras() -> None:
         raise MissingPackageError(
             "Training, loading and sampling a model need Keras and TensorFlow. "
             f"Received: a Python without {' and '.join(missing)}. Type: {INSTALL_KERAS}"
+        )
+
+
+def require_torch() -> None:
+    """Check that PyTorch is installed, without importing it, which would take seconds.
+
+    Raises:
+        MissingPackageError: it is not; the message has the line to type.
+    """
+    missing = [name for name in ("safetensors", "torch") if find_spec(name) is None]
+    if missing:
+        raise MissingPackageError(
+            "Sampling a PyTorch model needs PyTorch. "
+            f"Received: a Python without {' and '.join(missing)}. Type: {INSTALL_TORCH}"
         )
 
 

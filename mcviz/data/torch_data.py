@@ -158,10 +158,8 @@ def read_torch_data(data: Any, task: str | None) -> DataSet:
         held = read_arrays(examples) if isinstance(examples[0], str) else read_tensor(examples, None, "classification")
     if task is None or labels[0] is None:
         return held
-    held, names = (
-        held.with_labels(np.array(labels), task),
-        getattr(items.data, "classes", None),
-    )  # as torchvision has it
+    held = held.with_labels(np.array(labels), task)
+    names = getattr(items.data, "classes", None)  # as torchvision has it
     named = isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)
     return replace(held, class_names=tuple(names)) if named and held.target_names is None else held
 

@@ -4,18 +4,21 @@ A framework's folder beside this file has a subclass of `Network`, which makes a
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
 
 from mcviz.choices import Predicts
+from mcviz.errors import McvizError, UnsuitableModelError
 from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Run
 from mcviz.runs.contents import Rows
 from mcviz.sampling.products import Multiply
 from mcviz.sampling.random_numbers import RandomRequest
+from mcviz.text import reason
 
 XLA, NO_COMPILER = "xla", "none"
 COMPILERS = XLA, NO_COMPILER
@@ -29,6 +32,24 @@ Deterministic = Callable[[Inputs], np.ndarray]
 
 class SamePassesError(Exception):
     """No random number reaches the model's output."""
+
+
+@contextmanager
+def wrap_model_errors(call: str) -> Iterator[None]:
+    """Turn any error of a model that is run into an UnsuitableModelError of one line.
+
+    Args:
+        call: of the model by its user, in code.
+    """
+    try:
+        yield
+    except (McvizError, SamePassesError):
+        raise
+    except Exception as error:
+        raise UnsuitableModelError(
+            f"The model fails on these examples. Received: {reason(error)}. Do they have the shape and range that "
+            f"it was trained on, and does {call} take them?"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -74,12 +95,14 @@ class LayerReport:
         always_random: names of the layers of other kinds that take random numbers in any call.
         without_effect: stochastic layers that take none: their rate is 0, or the output does not depend on them.
         inactive: names of the layers whose random generator is not used: mostly augmentation.
+        untraced: why each pass computes the whole model, one example at a time; or "".
     """
 
     stochastic: tuple[StochasticLayer, ...]
     always_random: tuple[str, ...] = ()
     without_effect: tuple[StochasticLayer, ...] = ()
     inactive: tuple[str, ...] = ()
+    untraced: str = ""
 
     def __str__(self) -> str:
         groups = {
@@ -88,7 +111,10 @@ class LayerReport:
             "without effect": self.without_effect,
             "inactive": self.inactive,
         }
-        return "; ".join(f"{name}: {', '.join(map(str, layers))}" for name, layers in groups.items() if layers)
+        parts = [f"{name}: {', '.join(map(str, layers))}" for name, layers in groups.items() if layers]
+        if self.untraced:
+            parts.append(f"each pass computes the whole model, one example at a time ({self.untraced})")
+        return "; ".join(parts)
 
 
 @dataclass(frozen=True)

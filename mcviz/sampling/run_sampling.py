@@ -150,6 +150,7 @@ def sample_run(
             raise invalid("unit", f"left out for a {sampler.task}", unit)
     inputs = examples.inputs if isinstance(adapter, InputsAdapter) else None
     images = None if examples.images is None else content if inputs is None else examples.images
+    is_shown = inputs is not None and examples.kind != "none" and not inputs.dtype.names
     described, pixels = (None, "") if images is None else describe_images(images, keep_images)
     given = Examples(examples.kind, content.shape[0], pixels)
     given, table = describe_examples(given, sampler.task, targets, examples.ids, examples.content, examples.columns)
@@ -165,7 +166,7 @@ def sample_run(
         examples=given,
         images=described,
         labels_sha256=None if examples.labels is None else hash_array(examples.labels),
-        inputs_sha256=None if inputs is None else _hash_fields(inputs),
+        inputs_sha256=None if inputs is None or is_shown else _hash_fields(inputs),
         model=Model(network.name, network.compute_digest(), keep_model, sampler.output, sampler.from_logits),
         preprocessing=adapter.preprocessing,
         seed=seed,

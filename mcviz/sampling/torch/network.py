@@ -1,0 +1,161 @@
+"""A PyTorch model behind the engine's protocol."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+from mcviz.choices import PREDICTS, Predicts
+from mcviz.errors import McvizError, UnsuitableModelError
+from mcviz.options import ModelOptions, TaskOptions
+from mcviz.runs import Run
+from mcviz.runs.contents import Rows, hash_array
+from mcviz.sampling.base import InputSpec, LayerReport, Network, Plan, SamePassesError, wrap_model_errors
+from mcviz.sampling.engine import iterate_blocks
+from mcviz.sampling.examples import make_random_examples
+from mcviz.sampling.torch import model_files
+from mcviz.sampling.torch.draws import Tensors, find_draws, supply_nothing, supply_numbers
+from mcviz.sampling.torch.inputs import prepare_inputs
+from mcviz.sampling.torch.internals import is_compiled
+from mcviz.sampling.torch.outputs import find_activation, is_named_logits, make_probabilities, make_values, pick_output
+from mcviz.sampling.torch.plan import SHARED_BLOCK, make_eager_plan, make_traced_plan
+from mcviz.sampling.torch.tracing import trace
+from mcviz.tasks import find_task
+from mcviz.text import reason
+from mcviz.validate import choice, fraction, invalid
+
+
+class TorchNetwork(Network):
+    """See `Network`; the module is left as it was.
+
+    Attributes:
+        transform: of examples to what the module takes, or None.
+        function: "package.module:function" that built the module, or "".
+        transform_name: the same of the transform.
+        inputs: the form of the examples that the digest is for: as it was given, or that of the first ones.
+    """
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        *,
+        output: str | None = None,
+        from_logits: bool | None = None,
+        task: str = "classification",
+        predicts: Predicts = "mean",
+        rate: float | None = None,
+        transform: Callable[..., Any] | None = None,
+        function: str = "",
+        transform_name: str = "",
+        inputs: tuple[InputSpec, ...] | None = None,
+    ) -> None:
+        """Take a module; the arguments and errors are those of `Sampler`, and the attributes."""
+        _check_module(model)
+        self.model, self.name, self.output, self.from_logits = model, type(model).__name__, output, from_logits
+        self.task, self.predicts, self.rate = task, predicts, rate
+        self.transform, self.function, self.transform_name = transform, function, transform_name
+        self.inputs = inputs
+        if inputs and len(inputs) == 1 and transform is None:
+            self.input_dtype = inputs[0].dtype
+            self.input_shape = None if len(inputs[0].shape) == 3 else inputs[0].shape  # channels may be first
+        self._layers = LayerReport(())
+        self._operations: dict[tuple[InputSpec, ...], str] = {}
+
+    @classmethod
+    def load(cls, options: ModelOptions, task: TaskOptions, run: Run | None) -> Self:
+        return model_files.load_network(options, task, run)
+
+    @classmethod
+    def for_run(cls, model: torch.nn.Module, run: Run) -> Self:
+        return model_files.network_for_run(model, run)
+
+    @classmethod
+    def limit_threads(cls, most: int) -> None:
+        torch.set_num_threads(most)
+
+    def report_layers(self) -> LayerReport:
+        return self._layers
+
+    @property
+    def input_specs(self) -> tuple[InputSpec, ...] | None:
+        return self.inputs
+
+    def prepare(self, examples: Any) -> Mapping[str, Rows]:
+        return prepare_inputs(examples, self.transform)
+
+    def make_plan(self, inputs: tuple[InputSpec, ...], *, channel_sums: bool, compiler: str | None) -> Plan:
+        guard = wrap_model_errors("model(x)")
+        plan = guard(self._make_plan)(inputs)
+        return replace(
+            plan,
+            shared_part=guard(plan.shared_part),
+            random_part=guard(plan.random_part),
+            deterministic=guard(plan.deterministic),
+        )
+
+    def _make_plan(self, inputs: tuple[InputSpec, ...]) -> Plan:
+        examples = {spec.name: make_random_examples(spec.shape, spec.dtype) for spec in inputs}
+        draws = find_draws(self.model, self._call, examples)
+        if not draws:
+            raise UnsuitableModelError(
+                f"All passes would be the same: the model draws no random numbers. Received: {self.name}. "
+                "Monte Carlo dropout needs a model that was trained with dropout."
+            )
+        with torch.no_grad(), supply_numbers(self.model, (), supply_nothing):
+            returned = self._return({name: torch.from_numpy(array) for name, array in examples.items()})
+        some = pick_output(returned, self.output)
+        try:
+            small, failure = trace(self.model, self._call, inputs, SHARED_BLOCK, draws), ""
+        except (McvizError, SamePassesError):
+            raise
+        except Exception as error:
+            small, failure = None, reason(error)
+        activation = "logits" if is_named_logits(returned, self.output) else find_activation(small and small.output, some.numpy())
+        columns = some.shape[1]
+        if self.task == "classification":
+            finish, width = make_probabilities(columns, activation, self.from_logits), max(2, columns)
+        else:
+            finish, width = make_values(columns, activation, self.predicts), columns
+        self._operations[inputs] = small.module.code if small else ""
+        self.inputs = self.inputs or inputs
+        if small is None:
+            return make_eager_plan(self.model, self._call, inputs, draws, finish, width, failure)
+        return make_traced_plan(self.model, self._call, inputs, small, finish, width)
+
+    def _return(self, tensors: Tensors) -> Any:
+        return self.model(next(iter(tensors.values()))) if len(tensors) == 1 else self.model(**tensors)
+
+    def _call(self, tensors: Tensors) -> torch.Tensor:
+        return pick_output(self._return(tensors), self.output)
+
+    def compute_digest(self) -> str:
+        if self.inputs is None:
+            raise UnsuitableModelError(
+                f"A digest is of a model's operations, which follow from examples. Received: {self.name}, which has seen "
+                "none. Call Sampler.deterministic on some, or give their form as `inputs`."
+            )
+        if self.inputs not in self._operations:
+            self.make_plan(self.inputs, channel_sums=False, compiler=None)
+        digest = hashlib.sha256(self._operations[self.inputs].encode())
+        for module in self.model.modules():
+            named = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
+            for name, tensor in named:
+                digest.update(f"{name} {hash_array(tensor.detach().numpy())}".encode())
+        return digest.hexdigest()
+
+    def save(self) -> bytes:
+        return model_files.save_network(self)
+
+    def compute_features(self, examples: Any) -> np.ndarray:
+        raise NotImplementedError
+
+    def compute_gradient_sign(self, examples: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+        raise NotImplementedError
+
+
+def _check_module(model: torch.nn.Module) -> None:
+    if not isinstance(model, torch.nn.Module):
+        raise UnsuitableModelError(f"Argument `model` must be a torch.nn.Module. Received: {type(model).__name__}.")
