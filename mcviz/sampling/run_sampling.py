@@ -167,7 +167,16 @@ def sample_run(
         images=described,
         labels_sha256=None if examples.labels is None else hash_array(examples.labels),
         inputs_sha256=None if inputs is None or is_shown else _hash_fields(inputs),
-        model=Model(network.name, network.compute_digest(), keep_model, sampler.output, sampler.from_logits),
+        model=Model(
+            network.name,
+            network.compute_digest(),
+            keep_model,
+            sampler.output,
+            sampler.from_logits,
+            network.backend,
+            network.function,
+            network.transform_name,
+        ),
         preprocessing=adapter.preprocessing,
         seed=seed,
         masks=masks,
@@ -182,7 +191,7 @@ def sample_run(
         scores=stored_scores(sampler.task, spread=sampler.predicts != "mean"),
         layout=layout_for(passes, width, described),
         about=about or {},
-        created={"versions": versions()},
+        created={"versions": versions(network.backend)},
     )
     contents = Contents(
         source,
@@ -226,7 +235,7 @@ def _executor(scheduler: "str | Client | None", sampler: Sampler, examples: Data
         advice = "Save it, so that every worker can load it."
         raise invalid("model", "the path of a model, where there is a scheduler", "a model in memory", advice)
     with connect(scheduler) if isinstance(scheduler, str) else nullcontext(scheduler) as client:
-        yield DaskExecutor(client, sampler.source, examples, versions())
+        yield DaskExecutor(client, sampler.source, examples, versions(sampler.network.backend))
 
 
 def _stages(source: SamplerSource, wanted: Manifest, out: str | os.PathLike[str]) -> list[tuple[Manifest, int]]:

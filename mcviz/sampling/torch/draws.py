@@ -211,7 +211,9 @@ def find_draws(model: torch.nn.Module, call: Call, examples: Inputs) -> tuple[Dr
     with keep_state(model) as changed:
         two, three = ask(drawing, 2), ask(drawing, 3)
         if wanted != two:
-            raise _varying_draws(next((n for n, pair in enumerate(zip(wanted, two, strict=False)) if pair[0] != pair[1]), len(two)))
+            raise _varying_draws(
+                next((n for n, pair in enumerate(zip(wanted, two, strict=False)) if pair[0] != pair[1]), len(two))
+            )
         names = {module: name for name, module in model.named_modules()}
         draws = tuple(_find_axis(number, *each, names) for number, each in enumerate(zip(two, three, strict=True)))
         _check_calls(model, call, draws, tensors)

@@ -10,16 +10,24 @@ import torch
 
 from mcviz.choices import PREDICTS, Predicts
 from mcviz.errors import McvizError, UnsuitableModelError
+from mcviz.extras import named_modules
 from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Run
 from mcviz.runs.contents import Rows, hash_array
 from mcviz.sampling.base import InputSpec, LayerReport, Network, Plan, SamePassesError, wrap_model_errors
 from mcviz.sampling.engine import iterate_blocks
 from mcviz.sampling.examples import make_random_examples
-from mcviz.sampling.torch import model_files
 from mcviz.sampling.torch.draws import Tensors, find_draws, supply_nothing, supply_numbers
 from mcviz.sampling.torch.inputs import prepare_inputs
 from mcviz.sampling.torch.internals import is_compiled
+from mcviz.sampling.torch.model_files import (
+    Weights,
+    arguments_for_run,
+    build_module,
+    named_functions,
+    read_arguments,
+    write_weights,
+)
 from mcviz.sampling.torch.outputs import find_activation, is_named_logits, make_probabilities, make_values, pick_output
 from mcviz.sampling.torch.plan import SHARED_BLOCK, make_eager_plan, make_traced_plan
 from mcviz.sampling.torch.tracing import trace
@@ -37,6 +45,8 @@ class TorchNetwork(Network):
         transform_name: the same of the transform.
         inputs: the form of the examples that the digest is for: as it was given, or that of the first ones.
     """
+
+    backend = "torch"
 
     def __init__(
         self,
@@ -66,11 +76,11 @@ class TorchNetwork(Network):
 
     @classmethod
     def load(cls, options: ModelOptions, task: TaskOptions, run: Run | None) -> Self:
-        return model_files.load_network(options, task, run)
+        return cls(**read_arguments(options, task, run))
 
     @classmethod
     def for_run(cls, model: torch.nn.Module, run: Run) -> Self:
-        return model_files.network_for_run(model, run)
+        return cls(model, **arguments_for_run(run, named_modules()))
 
     @classmethod
     def limit_threads(cls, most: int) -> None:
@@ -113,7 +123,11 @@ class TorchNetwork(Network):
             raise
         except Exception as error:
             small, failure = None, reason(error)
-        activation = "logits" if is_named_logits(returned, self.output) else find_activation(small and small.output, some.numpy())
+        activation = (
+            "logits"
+            if is_named_logits(returned, self.output)
+            else find_activation(small and small.output, some.numpy())
+        )
         columns = some.shape[1]
         if self.task == "classification":
             finish, width = make_probabilities(columns, activation, self.from_logits), max(2, columns)
@@ -147,7 +161,7 @@ class TorchNetwork(Network):
         return digest.hexdigest()
 
     def save(self) -> bytes:
-        return model_files.save_network(self)
+        return write_weights(self.model, self)
 
     def compute_features(self, examples: Any) -> np.ndarray:
         raise NotImplementedError
@@ -159,3 +173,28 @@ class TorchNetwork(Network):
 def _check_module(model: torch.nn.Module) -> None:
     if not isinstance(model, torch.nn.Module):
         raise UnsuitableModelError(f"Argument `model` must be a torch.nn.Module. Received: {type(model).__name__}.")
+
+
+def load_torch(
+    function: str, *, weights: Weights | None = None, transform: str | None = None, **options: Any
+) -> TorchNetwork:
+    """Build a PyTorch model by a function of yours, so that a run of it can be opened again.
+
+    `mcviz.sample_run` and `mcviz.Sampler` take what it returns. The run names both functions, and the dashboard imports
+    them where it is started with `--import` and their package.
+
+    Args:
+        function: `package.module:function`, which is called without arguments and returns a `torch.nn.Module`.
+        weights: a `.safetensors` file, a `.pt` or `.pth` file of a state_dict, or a state_dict; None takes the module
+            as it is built.
+        transform: `package.module:function`, which makes the module's input of an example; see `Sampler`.
+        **options: what is said of the model, as `Sampler` takes it: `output`, `from_logits`, `task`, `predicts`,
+            `rate`.
+
+    Raises:
+        DataNotFoundError: there is no such file of weights.
+        InvalidInputError: no such function, or one that fails; an option that does not fit the model.
+        MissingPackageError: the package of a function is not there.
+        UnsuitableModelError: the function returns no module; the weights are no state_dict, or not those of the module.
+    """
+    return TorchNetwork(build_module(function, weights), **named_functions(function, transform), **options)

@@ -61,7 +61,9 @@ def find_activation(output: torch.fx.Node | None, values: np.ndarray) -> str:
     return ACTIVATIONS.get(output and output.target) or guess_activation(values)
 
 
-def make_probabilities(columns: int, activation: str, from_logits: bool | None) -> Callable[[torch.Tensor], torch.Tensor]:
+def make_probabilities(
+    columns: int, activation: str, from_logits: bool | None
+) -> Callable[[torch.Tensor], torch.Tensor]:
     """Make the function of (rows, C) class scores to float32 probabilities, of a single score to those of two classes.
 
     Raises:
