@@ -1,4 +1,4 @@
-"""TensorFlow takes seconds and hundreds of megabytes: what only looks at a run never imports it."""
+"""TensorFlow and torch take seconds and hundreds of megabytes: what only looks at a run never imports it."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ import mcviz
 from mcviz.extras import INSTALL_KERAS
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("keras", "tensorflow", "streamlit")
+HEAVY = ("keras", "tensorflow", "torch", "streamlit")
 LOOK_AT_THE_SHIPPED_RUN = """
 run = mcviz.open_run("cache/mnist-cnn")
 run.probs(0), run.images[0], run.labels, run.deterministic_probs, run.scores(), run.pass_accuracy, run.model_path
@@ -41,7 +41,8 @@ def test_looking_imports_none_of_it(code):
 
 
 def test_the_probe_imports_it_before_there_is_an_input():
-    code = "import threading; from mcviz.app.probe.predictions import import_ahead; import_ahead()"
+    code = "import mcviz, threading; from mcviz.app.probe.predictions import import_ahead"
+    code += f"; import_ahead(mcviz.open_run({str(ROOT / 'cache/mnist-cnn')!r}))"
     wait = "[thread.join() for thread in threading.enumerate() if thread is not threading.main_thread()]"
     assert {"keras", "tensorflow"} <= set(imported_by(f"{code}\n{wait}"))
 

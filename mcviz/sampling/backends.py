@@ -1,9 +1,9 @@
 """The framework of a model, by the model or by its file. Each is imported when a model of it is met."""
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mcviz.extras import needs_torch
 from mcviz.runs import Run
 from mcviz.sampling.base import Network
 from mcviz.validate import invalid
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from mcviz.sampling.torch.network import TorchNetwork
 
 BACKENDS: dict[str, type[Network]] = {}  # of further frameworks, by the ending of a model's file
-TORCH_FILES = ".safetensors", ".pt", ".pth"
-ADDRESS = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")  # package.module:function
 TORCH_MODULE = "torch.nn.modules.module", "Module"
 
 
@@ -26,10 +24,7 @@ def find_backend(path: str) -> type[Network]:
     Raises:
         MissingPackageError: the framework is not there.
     """
-    suffix = Path(path).suffix
-    if suffix in TORCH_FILES or (ADDRESS.fullmatch(path) and not Path(path).exists()):
-        return _torch_network()
-    return BACKENDS.get(suffix) or _keras_network()
+    return _torch_network() if needs_torch(path) else BACKENDS.get(Path(path).suffix) or _keras_network()
 
 
 def as_network(model: Any, **options: Any) -> Network:
@@ -46,6 +41,8 @@ def as_network(model: Any, **options: Any) -> Network:
     """
     if not isinstance(model, Network):
         if not _is_torch_module(model):
+            if options.pop("transform", None) is not None:
+                raise invalid("transform", "left out for a Keras model, whose layers prepare its input", "one")
             return _keras_network()(model, **options)
         if stochastic := options.pop("stochastic", None):
             raise invalid("stochastic", "left out for a PyTorch model, of which all that draws is found", stochastic)

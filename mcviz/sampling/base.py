@@ -13,6 +13,7 @@ import numpy as np
 
 from mcviz.choices import Predicts
 from mcviz.errors import McvizError, UnsuitableModelError
+from mcviz.manifest import Backend
 from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Run
 from mcviz.runs.contents import Rows
@@ -189,6 +190,9 @@ class Network(ABC):
     """A model of some framework, with what its user says of it: which output, which task.
 
     Attributes:
+        backend: the name of the framework in a run's manifest.
+        function: what builds the model, `package.module:function`, where that is not in its file; or "".
+        transform_name: what makes its input of an example, likewise.
         model: the framework's own object, left as it was.
         name: of the model.
         output: the name of the sampled output, or None.
@@ -199,8 +203,12 @@ class Network(ABC):
         input_shape: of one example, None for any size; None altogether if the model does not say.
         input_dtype: of the examples, "string" for texts; None if the model does not say.
         takes_texts: whether examples are texts.
+        transform: makes what the model takes of an example: a PIL image, a text, or a row (D,) float32; or None.
     """
 
+    backend: Backend
+    function: str = ""
+    transform_name: str = ""
     model: Any
     name: str
     output: str | None = None
@@ -211,6 +219,7 @@ class Network(ABC):
     input_shape: InputShape | None = None
     input_dtype: str | None = None
     takes_texts: bool = False
+    transform: Callable[[Any], Any] | None = None
 
     @classmethod
     @abstractmethod

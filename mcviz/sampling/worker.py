@@ -24,9 +24,8 @@ from mcviz.sampling.backends import find_backend
 from mcviz.sampling.engine import limit_threads
 from mcviz.sampling.model_source import ModelSource
 from mcviz.sampling.sampler import Sampler
-from mcviz.sampling.source import LIBRARIES, SamplerSource, load_sampler, versions
+from mcviz.sampling.source import SamplerSource, load_sampler, versions
 
-COMPARED = ("mcviz", *LIBRARIES)  # their versions make the bits
 PASSES_COMPARED = 2
 
 _computing, _writing = threading.Lock(), threading.Lock()
@@ -85,8 +84,10 @@ def check_worker(order: ShardOrder, expected: dict[str, str]) -> WorkerReport:
         order: with the first examples of the run.
         expected: versions of libraries by their names.
     """
-    own = versions()
-    other = [f"{name} {own[name]}, not {expected[name]}" for name in COMPARED if own[name] != expected[name]]
+    assert order.manifest.model is not None
+    own = versions(order.manifest.model.backend)
+    makes_bits = {name: version for name, version in expected.items() if name != "python"}
+    other = [f"{name} {own[name]}, not {version}" for name, version in makes_bits.items() if own[name] != version]
     if other:
         return WorkerReport(f"has {', '.join(other)}")
     with _computing:

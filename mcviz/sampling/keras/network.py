@@ -37,6 +37,8 @@ INPUT = "examples"  # the name of the only input
 class KerasNetwork(Network):
     """See `Network`; the Keras model is left as it was."""
 
+    backend = "keras"
+
     @hold_interrupts()
     def __init__(
         self,
@@ -91,6 +93,9 @@ class KerasNetwork(Network):
 
     @classmethod
     def load(cls, options: ModelOptions, task: TaskOptions, run: Run | None) -> Self:
+        for name in ("weights", "transform"):
+            if getattr(options, name) is not None:
+                raise invalid(name, "left out for a Keras model", getattr(options, name))
         model = load_model(options.model, trust=options.trust_model)
         if options.vocabulary is not None:
             model = with_vocabulary(model, list(options.vocabulary))

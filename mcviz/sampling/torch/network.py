@@ -10,17 +10,25 @@ import torch
 
 from mcviz.choices import Predicts
 from mcviz.errors import McvizError, UnsuitableModelError
+from mcviz.extras import named_modules
 from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Run
 from mcviz.runs.contents import Rows, hash_array
 from mcviz.sampling.base import InputSpec, LayerReport, Network, Plan, SamePassesError, wrap_model_errors
 from mcviz.sampling.examples import make_random_examples
 from mcviz.sampling.outputs import check_options
-from mcviz.sampling.torch import model_files
 from mcviz.sampling.torch.draws import Tensors, find_draws, supply_nothing, supply_numbers
 from mcviz.sampling.torch.features import compute_features, compute_gradient_sign
 from mcviz.sampling.torch.inputs import prepare_inputs
 from mcviz.sampling.torch.internals import is_compiled
+from mcviz.sampling.torch.model_files import (
+    Weights,
+    arguments_for_run,
+    build_module,
+    named_functions,
+    read_arguments,
+    write_weights,
+)
 from mcviz.sampling.torch.outputs import (
     LOGITS,
     find_activation,
@@ -47,6 +55,8 @@ class TorchNetwork(Network):
         inputs: the form of the examples that the digest is for: as it was given, or that of the first ones.
     """
 
+    backend = "torch"
+
     def __init__(
         self,
         model: torch.nn.Module,
@@ -68,16 +78,19 @@ class TorchNetwork(Network):
         self.task, self.predicts, self.rate = task, predicts, rate
         self.transform, self.function, self.transform_name = transform, function, transform_name
         self.inputs = inputs
+        if inputs and len(inputs) == 1 and transform is None:
+            self.input_dtype = inputs[0].dtype
+            self.input_shape = None if len(inputs[0].shape) == 3 else inputs[0].shape  # channels may be first
         self._layers = LayerReport(())
         self._known: dict[tuple[InputSpec, ...], tuple[str, Finish]] = {}  # operations, and what the output means
 
     @classmethod
     def load(cls, options: ModelOptions, task: TaskOptions, run: Run | None) -> Self:
-        return model_files.load_network(options, task, run)
+        return cls(**read_arguments(options, task, run))
 
     @classmethod
     def for_run(cls, model: torch.nn.Module, run: Run) -> Self:
-        return model_files.network_for_run(model, run)
+        return cls(model, **arguments_for_run(run, named_modules()))
 
     @classmethod
     def limit_threads(cls, most: int) -> None:
@@ -174,7 +187,7 @@ class TorchNetwork(Network):
         return digest.hexdigest()
 
     def save(self) -> bytes:
-        return model_files.save_network(self)
+        return write_weights(self.model, self)
 
     def compute_features(self, examples: Any) -> np.ndarray:
         return compute_features(self.model, self._call, self.prepare(examples))
@@ -211,3 +224,28 @@ def _check_module(model: Any) -> None:
                 f"PyTorch models are sampled on the processor, with weights of 32 or 64 bits. Received: {name} on "
                 f"{tensor.device}, dtype {str(tensor.dtype).removeprefix('torch.')}. Call model.cpu().float() first."
             )
+
+
+def load_torch(
+    function: str, *, weights: Weights | None = None, transform: str | None = None, **options: Any
+) -> TorchNetwork:
+    """Build a PyTorch model by a function of yours, so that a run of it can be opened again.
+
+    `mcviz.sample_run` and `mcviz.Sampler` take what it returns. The run names both functions, and the dashboard imports
+    them where it is started with `--import` and their package.
+
+    Args:
+        function: `package.module:function`, which is called without arguments and returns a `torch.nn.Module`.
+        weights: a `.safetensors` file, a `.pt` or `.pth` file of a state_dict, or a state_dict; None takes the module
+            as it is built.
+        transform: `package.module:function`, which makes the module's input of an example; see `Sampler`.
+        **options: what is said of the model, as `Sampler` takes it: `output`, `from_logits`, `task`, `predicts`,
+            `rate`.
+
+    Raises:
+        DataNotFoundError: there is no such file of weights.
+        InvalidInputError: no such function, or one that fails; an option that does not fit the model.
+        MissingPackageError: the package of a function is not there.
+        UnsuitableModelError: the function returns no module; the weights are no state_dict, or not those of the module.
+    """
+    return TorchNetwork(build_module(function, weights), **named_functions(function, transform), **options)

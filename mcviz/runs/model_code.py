@@ -1,0 +1,39 @@
+"""Whether the model of a run can be opened here: one of PyTorch is built by code, which the run only names."""
+
+from collections.abc import Sequence
+
+from mcviz.errors import MissingPackageError
+from mcviz.extras import IMPORT_VARIABLE, is_in_modules, require_torch
+from mcviz.manifest import Manifest
+
+
+def explain_closed_model(manifest: Manifest, modules: Sequence[str]) -> str:
+    """Explain why a run's model cannot be opened here, and what to do; return "" where nothing is in the way.
+
+    A run is a file, and files are copied: what one names is imported only from modules that the operator has named.
+
+    Args:
+        manifest: of the run.
+        modules: that the operator has named, with all that is in them.
+    """
+    model = manifest.model
+    if model is None or not model.stored or model.backend != "torch":
+        return ""
+    if not model.function:
+        return (
+            "This run has its model's weights, and no function that builds the model. To ask it about new examples, "
+            "sample it from mcviz.load_torch('package.module:function', weights=…)."
+        )
+    closed = [name for name in (model.function, model.transform) if name and not is_in_modules(name, modules)]
+    if closed:
+        packages = dict.fromkeys(name.partition(":")[0].partition(".")[0] for name in closed)
+        return (
+            f"The model of this run is built by code that the run names, {' and '.join(closed)}, and code is imported "
+            "only from packages that are named at the start. If you trust it, start again with "
+            f"{' '.join(f'--import {name}' for name in packages)}, or with {IMPORT_VARIABLE}='{' '.join(packages)}'."
+        )
+    try:
+        require_torch()
+    except MissingPackageError as error:
+        return str(error)
+    return ""
