@@ -30,6 +30,7 @@ from mcviz.sampling.keras.texts import TextNumbers, find_text_layer, vocabularie
 from mcviz.sampling.keras.tracing import wrap_model_errors, xla_error
 from mcviz.sampling.outputs import check_options
 from mcviz.text import reason
+from mcviz.validate import invalid
 
 INPUT = "examples"  # the name of the only input
 
