@@ -237,6 +237,7 @@ class Manifest(Part, frozen=True, kw_only=True):
         examples: the examples that were predicted.
         images: their pixels, or None where they are no images.
         labels_sha256: of the labels, or None where nobody knows them.
+        inputs_sha256: of the arrays that the model was given by name, or None where it was given what is shown.
         model: the model that made the passes, or None where it is not known.
         deterministic: whether the run has the predictions of the model with dropout off.
         with_passes: None. A number stood here where a run had all passes of so many examples alone, which is not read.
@@ -269,6 +270,7 @@ class Manifest(Part, frozen=True, kw_only=True):
     examples: Examples
     images: Images | None
     labels_sha256: Annotated[str | None, Identity("labels")]
+    inputs_sha256: Annotated[str | None, Identity("inputs of the model", only_with="inputs_sha256")] = None
     model: Model | None
     deterministic: bool = True
     with_passes: None = None

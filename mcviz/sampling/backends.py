@@ -41,6 +41,8 @@ def as_network(model: Any, **options: Any) -> Network:
     """
     if not isinstance(model, Network):
         if not _is_torch_module(model):
+            if options.pop("transform", None) is not None:
+                raise invalid("transform", "left out for a Keras model, whose layers prepare its input", "one")
             return _keras_network()(model, **options)
         if stochastic := options.pop("stochastic", None):
             raise invalid("stochastic", "left out for a PyTorch model, of which all that draws is found", stochastic)

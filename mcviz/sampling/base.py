@@ -203,6 +203,7 @@ class Network(ABC):
         input_shape: of one example, None for any size; None altogether if the model does not say.
         input_dtype: of the examples, "string" for texts; None if the model does not say.
         takes_texts: whether examples are texts.
+        transform: makes what the model takes of an example: a PIL image, a text, or a row (D,) float32; or None.
     """
 
     backend: Backend
@@ -218,6 +219,7 @@ class Network(ABC):
     input_shape: InputShape | None = None
     input_dtype: str | None = None
     takes_texts: bool = False
+    transform: Callable[[Any], Any] | None = None
 
     @classmethod
     @abstractmethod

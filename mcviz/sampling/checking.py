@@ -13,6 +13,7 @@ from mcviz.runs import Preprocessing
 from mcviz.runs.arrays import bytes_per_prediction
 from mcviz.sampling.adapters import Adapter, adapter_for_examples
 from mcviz.sampling.base import Network
+from mcviz.sampling.examples import describe_inputs
 from mcviz.sampling.sampler import Sampler, as_sampler
 from mcviz.tasks import TASKS
 from mcviz.text import format_duration
@@ -32,6 +33,7 @@ class Check:
         examples: their count, N.
         kind: of the examples: "images", "texts" or "rows".
         description: the form of the examples that the model was tried on, in a few words.
+        inputs: the names, shapes and dtypes of what reaches the model of one example.
         outputs: the names of the outputs, by "classes" or "targets".
         layers: a sentence on the stochastic layers.
         preprocessing: how the model takes the examples.
@@ -46,6 +48,7 @@ class Check:
     examples: int
     kind: str
     description: str
+    inputs: str
     outputs: dict[str, str]
     layers: str
     preprocessing: Preprocessing
@@ -63,6 +66,7 @@ class Check:
         return {
             "examples": f"{self.examples:,}",
             self.kind: self.description,
+            "inputs": self.inputs,
             "preprocessing": f"{self.preprocessing}. {self.preprocessing.reason}".rstrip(),
             **self.outputs,
             "layers": self.layers,
@@ -100,11 +104,13 @@ def check_model(
     trial = try_model(sampler, examples, preprocessing)
     some, count, task = trial.examples, len(examples), TASKS[sampler.task]
     quality = task.quality_name
-    seconds, size = _measure_costs(sampler, trial.adapter.from_stored(some), masks)
+    taken = trial.adapter.from_stored(some)
+    seconds, size = _measure_costs(sampler, taken, masks)
     return Check(
         examples=count,
         kind=find_kind(examples).plural,
         description=trial.adapter.describe(some),
+        inputs=describe_inputs(sampler.plan_for(taken)[0]),
         outputs=task.describe_outputs(examples, trial.width, sampler.predicts),
         layers=sampler.description(),
         preprocessing=trial.adapter.preprocessing,

@@ -1,10 +1,13 @@
 """Sampling straight into a run on disk."""
 
+import hashlib
+import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from msgspec.structs import replace
 
 from mcviz.choices import DEFAULT_PASSES, MASKS, Masks, Predicts
@@ -27,7 +30,9 @@ from mcviz.runs.manifest_file import read_manifest
 from mcviz.runs.shards import ShardExecutor
 from mcviz.runs.writer import rename_classes, write
 from mcviz.sampling.adapters import adapter_for_examples
+from mcviz.sampling.adapters.inputs import InputsAdapter
 from mcviz.sampling.base import NO_COMPILER, Network
+from mcviz.sampling.examples import split_inputs
 from mcviz.sampling.model_source import ModelSource, absolute
 from mcviz.sampling.sampler import Sampler, as_sampler
 from mcviz.sampling.source import SamplerSource, load_sampler, versions
@@ -56,6 +61,7 @@ def sample_run(
     target_names: Sequence[str] | None = None,
     unit: str = "",
     preprocessing: Preprocessing | None = None,
+    transform: Callable[[Any], Any] | None = None,
     resume: bool = True,
     keep_images: bool = True,
     keep_model: bool = True,
@@ -90,6 +96,7 @@ def sample_run(
         unit: of all targets of a regression, such as "mg/dl".
         preprocessing: how the model takes images or rows; found out without it: floating point reaches the model as it
             is, uint8 is divided by 255, unless the model begins with a layer that scales, or takes whole numbers.
+        transform: of a model of PyTorch: makes its inputs of an example, as `Sampler` takes it, which has its own.
         resume: whether to go on with a partial run; False begins it anew.
         keep_images: whether the run holds images, to be looked at; texts and rows are always kept.
         keep_model: whether the run holds the model, without its optimizer, to be asked about new examples.
@@ -123,7 +130,9 @@ def sample_run(
         options = ModelOptions(absolute(model), output=output, from_logits=from_logits)
         sampler = load_sampler(ModelSource(options, TaskOptions(task or "classification", predicts or "mean")))
     else:
-        sampler = as_sampler(model, output=output, from_logits=from_logits, task=task, predicts=predicts)
+        sampler = as_sampler(
+            model, output=output, from_logits=from_logits, task=task, predicts=predicts, transform=transform
+        )
     sampler = _match_existing_run(sampler, out, passes, resume=resume)
     examples = as_data_set(data, sampler.task)
     adapter, content = adapter_for_examples(sampler, examples, preprocessing)
@@ -139,9 +148,10 @@ def sample_run(
         names = names or _existing_class_names(width, out)
         if unit:
             raise invalid("unit", f"left out for a {sampler.task}", unit)
-    described, pixels = None, ""
-    if examples.images is not None:
-        described, pixels = describe_images(content, keep_images)
+    inputs = examples.inputs if isinstance(adapter, InputsAdapter) else None
+    images = None if examples.images is None else content if inputs is None else examples.images
+    is_shown = inputs is not None and examples.kind != "none" and not inputs.dtype.names
+    described, pixels = (None, "") if images is None else describe_images(images, keep_images)
     given = Examples(examples.kind, content.shape[0], pixels)
     given, table = describe_examples(given, sampler.task, targets, examples.ids, examples.content, examples.columns)
     network = sampler.network
@@ -156,6 +166,7 @@ def sample_run(
         examples=given,
         images=described,
         labels_sha256=None if examples.labels is None else hash_array(examples.labels),
+        inputs_sha256=None if inputs is None or is_shown else _hash_fields(inputs),
         model=Model(
             network.name,
             network.compute_digest(),
@@ -184,7 +195,7 @@ def sample_run(
     )
     contents = Contents(
         source,
-        None if described is None else content,
+        images,
         examples.labels,
         examples.ids,
         table,
@@ -204,6 +215,12 @@ def sample_run(
             )
             resume = True
     return run if run.class_names == names else rename_classes(run, names)
+
+
+def _hash_fields(inputs: np.ndarray) -> str:
+    """The SHA-256 of arrays by name."""
+    hashes = {name: hash_array(array) for name, array in split_inputs(inputs).items()}
+    return hashlib.sha256(json.dumps(hashes).encode()).hexdigest()
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import copy
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -142,6 +142,7 @@ class Sampler:
         product: str | None = None,
         compiler: str | None = None,
         rate: float | None = None,
+        transform: Callable[[Any], Any] | None = None,
     ) -> None:
         """Prepare a model.
 
@@ -161,6 +162,9 @@ class Sampler:
                 XLA for a part without a convolution and without a dense layer right behind dropout, on a CPU.
             rate: above 0 and below 1, of every dropout of the model in the passes, in place of the rate in training.
                 `AlphaDropout`, `GaussianNoise` and layers of your own keep their rates.
+            transform: of a model of PyTorch: a function of one example, which is a PIL image, a text, or a row (D,)
+                float32, that returns what the model takes of it, without the axis of the batch: a tensor or an array,
+                or a dict of these by the names of the model's inputs. It must draw no random numbers.
 
         Raises:
             InvalidInputError: `output` names no output of the model, or is missing where there are several;
@@ -184,6 +188,7 @@ class Sampler:
             predicts=predicts,
             stochastic=stochastic,
             rate=rate,
+            transform=transform,
         )
         if compiler is not None:
             _check_available(network.compiler_error(compiler))

@@ -21,9 +21,13 @@ from mcviz.sampling.random_numbers import draw_active_mask, draw_random_numbers
 from mcviz.sampling.run_sampling import sample_run
 from tests.runs.making import contents
 from tests.sampling.fake import Arrays, FakeNetwork, make_arrays
+from tests.requiring import require_torch
 from tests.test_no_tensorflow import imported_by
 
-BACKENDS = ["fake", "fake, factored", "fake of two inputs", "fake regression", "Keras", "Keras, factored"]
+BACKENDS = [
+    "fake", "fake, factored", "fake of two inputs", "fake regression", "Keras", "Keras, factored",
+    "PyTorch", "PyTorch, factored", "PyTorch of two inputs", "PyTorch regression",
+]  # fmt: skip
 CLASSIFICATIONS = [name for name in BACKENDS if "regression" not in name]
 IMAGES = np.random.default_rng(0).integers(0, 256, (37, 6, 5, 1), dtype=np.uint8)
 
@@ -50,9 +54,15 @@ def keras_network(arrays: Arrays, factored: bool) -> Network:
 
 def make_network(name: str, **changed: np.ndarray) -> Network:
     arrays = make_arrays(inputs=2 if "two" in name else 1, factored="factored" in name) | changed
+    task = "regression" if "regression" in name else "classification"
     if "Keras" in name:
         return keras_network(arrays, "factored" in name)
-    return FakeNetwork(arrays, task="regression" if "regression" in name else "classification")
+    if "PyTorch" in name:
+        require_torch()
+        from tests.sampling.torch.twins import make_twin
+
+        return make_twin(arrays, task)
+    return FakeNetwork(arrays, task=task)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,37 @@
+"""Arrays that are what a model takes already, and may be shown in another form or not at all."""
+
+from typing import Self
+
+import numpy as np
+
+from mcviz.data import DataSet
+from mcviz.runs import Preprocessing
+from mcviz.sampling.adapters.base import Adapter
+from mcviz.sampling.examples import describe_inputs, split_inputs
+from mcviz.sampling.sampler import Sampler
+from mcviz.validate import invalid
+
+AS_THEY_ARE = Preprocessing(reason="The arrays are what the model takes.")
+
+
+class InputsAdapter(Adapter):
+    """Hands the arrays of a data set to a model: one, or a structured one with a field for each input."""
+
+    question = "and the classes in the same order"
+
+    @classmethod
+    def for_examples(
+        cls, sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None
+    ) -> tuple[Self, np.ndarray]:
+        """See `Adapter`; no preprocessing is asked for."""
+        if preprocessing is not None and preprocessing.steps:
+            raise invalid("preprocessing", "left out for arrays that the model takes", str(preprocessing))
+        assert examples.inputs is not None
+        return cls(sampler, AS_THEY_ARE), examples.inputs
+
+    def from_stored(self, examples: np.ndarray) -> np.ndarray:
+        return examples
+
+    def describe(self, inputs: np.ndarray) -> str:
+        """See `Adapter`: names, shapes and dtypes."""
+        return describe_inputs(split_inputs(inputs))
