@@ -19,6 +19,11 @@ def explain_closed_model(manifest: Manifest, modules: Sequence[str]) -> str:
     model = manifest.model
     if model is None or not model.stored or model.backend != "torch":
         return ""
+    if manifest.inputs_sha256 is not None:
+        return (
+            "This run's model was given arrays that are not in the run, so it cannot be asked about others. Sample it "
+            "with a transform, which makes the model's input of an example."
+        )
     if not model.function:
         return (
             "This run has its model's weights, and no function that builds the model. To ask it about new examples, "

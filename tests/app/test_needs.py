@@ -34,7 +34,9 @@ class Kept:
     @property
     def manifest(self) -> SimpleNamespace:
         origin = SimpleNamespace(kind="dropout")
-        return SimpleNamespace(features=None, origin=origin, has_examples=self.has_images, model=self.model)
+        return SimpleNamespace(
+            features=None, origin=origin, has_examples=self.has_images, model=self.model, inputs_sha256=None
+        )
 
 
 @pytest.fixture
