@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,11 +21,16 @@ from mcviz.errors import (
     MissingPackageError,
     UnsuitableModelError,
 )
-from mcviz.options import ModelOptions, TaskOptions
+from mcviz.jobs import Jobs
+from mcviz.jobs.of_run import options_of_more
+from mcviz.options import ModelOptions, TaskOptions, format_arguments
 from mcviz.runs import Run
 from mcviz.sampling.base import Network
 from mcviz.sampling.model_source import ModelSource
 from mcviz.sampling.source import load_run_sampler, load_sampler
+from tests.app.opening import opened_page
+from tests.app.probing import words
+from tests.cases import only
 from tests.requiring import require_torch
 from tests.runs.sealing import reseal
 
@@ -143,7 +149,7 @@ def test_what_was_sampled_is_opened_again_where_its_package_is_named(run: Run, m
 def test_nothing_is_imported_that_the_operator_has_not_named(run: Run, monkeypatch, modules: str) -> None:
     monkeypatch.setattr("mcviz.sampling.source.import_modules", lambda _: None)  # which some of these are not
     told = refused(run.path, modules)
-    assert "--import birds, or with MCVIZ_IMPORT='birds'" in told
+    assert "`--import birds`, or with `MCVIZ_IMPORT='birds'`" in told
     assert not any(name.startswith("birds") for name in sys.modules)
 
 
@@ -202,16 +208,17 @@ def change_weights(package: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (change_body, "computes otherwise, or has other weights"),
-        (change_rate, "computes otherwise, or has other weights"),
-        (change_weights, "computes otherwise, or has other weights"),
-        (change_transform, "predicts otherwise for the first 8 examples"),
-        (change_shape, r"no weights of the module, which is a Tied\. .*last\.weight"),
-    ],
-)
+COMPUTES_OTHERWISE = "computes otherwise, or has other weights"
+CHANGES = [
+    (change_body, COMPUTES_OTHERWISE),
+    (change_transform, "predicts otherwise for the first 8 examples"),
+    (change_weights, COMPUTES_OTHERWISE),
+    (change_rate, COMPUTES_OTHERWISE),
+    (change_shape, r"no weights of the module, which is a Tied\. .*last\.weight"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), only(CHANGES[:3], CHANGES))
 def test_code_or_weights_that_are_not_the_run_s_any_more_are_refused(
     run: Run, package: Path, change: Callable[[Path], None], message: str
 ) -> None:
@@ -219,6 +226,7 @@ def test_code_or_weights_that_are_not_the_run_s_any_more_are_refused(
     assert re.search(message, refused(run.path))
 
 
+@pytest.mark.exhaustive
 def test_a_run_without_its_examples_cannot_be_compared(package: Path) -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (12, 2, 2, 1), np.uint8)
     found = mcviz.sample_run(mcviz.load_torch("birds.models:flat"), pictures, "bare", passes=6, keep_images=False)
@@ -245,6 +253,7 @@ def test_a_module_without_a_function_is_kept_and_the_remedy_told(package: Path) 
     np.testing.assert_array_equal(mcviz.Sampler(again).deterministic(ROWS.to_numpy()), found.deterministic_predictions)
 
 
+@pytest.mark.exhaustive
 def test_the_file_of_a_run_has_the_same_bytes_each_time_and_loads_as_weights(run: Run) -> None:
     content = Path(run.model_path).read_bytes()
     made = load(transform="birds.data:scale")
@@ -347,3 +356,30 @@ def test_by_commands_a_run_is_sampled_grown_and_checked(package: Path, monkeypat
     assert "Dropout" in capsys.readouterr().out
     assert main([*more, "--import", "birds", "--weights", "birds.pt"]) == 2
     assert "--weights is left out where the model is that of a run" in capsys.readouterr().err
+
+
+@pytest.mark.exhaustive
+def test_pages_ask_the_model_where_its_package_is_named_and_say_so_elsewhere(
+    run: Run, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path / "copy"))
+    for page in ("probe", "out_of_distribution"):
+        assert "--import birds" in words(opened_page(page, {"run": "run"}))
+    assert not any(name.startswith("birds") for name in sys.modules)
+    monkeypatch.setenv("MCVIZ_IMPORT", "birds")
+    app = opened_page("probe", {"run": "run"})
+    assert "The ensemble predicts" in words(app)
+
+
+@pytest.mark.exhaustive
+def test_a_job_adds_passes_only_where_the_package_is_named(run: Run, monkeypatch) -> None:
+    for modules, state, passes in (("", "failed", 6), ("birds", "finished", 12)):
+        monkeypatch.setenv("MCVIZ_IMPORT", modules)
+        jobs = Jobs(Path())
+        job = jobs.add("sample", format_arguments(options_of_more(run, seed=0, passes=12)), "run", "more")
+        while jobs.find(job.id).is_open:
+            jobs.tend()
+            time.sleep(0.2)
+        assert jobs.find(job.id).state == state, jobs.find(job.id).message
+        jobs.forget(job.id)
+        assert mcviz.open_run("run").passes == passes
