@@ -13,6 +13,7 @@ from mcviz.runs.contents import Rows
 from mcviz.sampling.base import InputShape, Network
 from mcviz.validate import finite, invalid
 
+BY_TRANSFORM = Preprocessing(reason="The transform is given them, and makes what the model takes.")
 NAMELESS = "examples"  # the only input of a model, where it has no name
 TEXTS_FOR_NUMBERS = (
     "The model takes numbers. Give its vocabulary (--vocabulary FILE, or mcviz.with_vocabulary), or put a "
@@ -193,6 +194,8 @@ def preprocess(images: np.ndarray, how: Preprocessing) -> np.ndarray:
 
 def default_preprocessing(network: Network, dtype: np.dtype) -> Preprocessing:
     """Choose how a model takes images of a dtype unless it is given, with the reason."""
+    if network.transform is not None:
+        return BY_TRANSFORM
     if dtype != np.uint8:
         return Preprocessing(reason="Floating-point images reach the model as they are.")
     if takes_whole_numbers(network.input_dtype):
