@@ -14,7 +14,7 @@ AS_THEY_ARE = Preprocessing(reason="The arrays are what the model takes.")
 
 
 class InputsAdapter(Adapter):
-    """Hands the arrays of a data set to a model: one, or a structured one with a field for each input."""
+    """Hands the `inputs` of a data set to a model."""
 
     question = "and the classes in the same order"
 
