@@ -1,13 +1,30 @@
-"""The meaning of a model's outputs, from the activation that made them or from some of them."""
+"""The meaning of a model's outputs: what its user says of them, and what the activation that made them does."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from mcviz.choices import Predicts
+from mcviz.choices import PREDICTS, Predicts
 from mcviz.errors import UnsuitableModelError
-from mcviz.validate import invalid
+from mcviz.tasks import find_task
+from mcviz.validate import choice, fraction, invalid
+
+
+def check_options(task: str, predicts: Predicts, from_logits: bool | None, rate: float | None) -> None:
+    """Check what a user says of a model; see `Sampler`.
+
+    Raises:
+        InvalidInputError: an option that does not go with the task, or a rate out of range.
+    """
+    classes = find_task(task).predicts_classes
+    choice("predicts", predicts, PREDICTS)
+    if not classes and from_logits is not None:
+        raise invalid("from_logits", "left out for a regression", from_logits)
+    if classes and predicts != "mean":
+        raise invalid("predicts", "left out for a classification", repr(predicts), "Or give task='regression'.")
+    if rate is not None and not 0 < fraction("rate", rate) < 1:
+        raise invalid("rate", "above 0 and below 1", rate)
 
 
 def find_output(named: Mapping[str, Any], name: str | None) -> Any:
@@ -18,7 +35,7 @@ def find_output(named: Mapping[str, Any], name: str | None) -> Any:
     """
     if name is None and len(named) == 1:
         name = next(iter(named))
-    if name not in named:
+    if name is None or name not in named:
         raise invalid("output", f"one of the model's outputs: {', '.join(named)}", f"output={name!r}")
     return named[name]
 

@@ -83,11 +83,10 @@ def _check_code(sampler: Sampler, run: Run) -> None:
     elif found.shape != expected.shape or not np.allclose(found, expected, CLOSE, CLOSE * np.abs(expected).max()):
         differs = f"it predicts otherwise for the first {len(expected)} examples"
     if differs:
-        then, now = manifest.created.get("versions", {}), versions("torch")
+        then, now = manifest.created.get("versions", {}).get("torch"), versions("torch")["torch"]
         raise UnsuitableModelError(
-            f"{manifest.model.function} does not make the model of {run.path} any more: {differs}. "
-            f"Received: torch {now['torch']}, and {then.get('torch')} when it was sampled. Restore the code, also of "
-            "the transform, or sample the run again."
+            f"{manifest.model.function} does not make the model of {run.path} any more: {differs}. Received: torch "
+            f"{now}, and {then} when it was sampled. Restore the code, also of the transform, or sample the run again."
         )
 
 

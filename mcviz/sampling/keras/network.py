@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mcviz.choices import PREDICTS, Predicts
+from mcviz.choices import Predicts
 from mcviz.errors import UnsuitableModelError
 from mcviz.interrupts import hold_interrupts
 from mcviz.options import ModelOptions, TaskOptions
@@ -28,9 +28,9 @@ from mcviz.sampling.keras.plan import make_plan
 from mcviz.sampling.keras.stochastic import StochasticLayers, every_layer, find_changed_rate, find_own_kinds
 from mcviz.sampling.keras.texts import TextNumbers, find_text_layer, vocabularies, with_vocabulary
 from mcviz.sampling.keras.tracing import wrap_model_errors, xla_error
-from mcviz.tasks import find_task
+from mcviz.sampling.outputs import check_options
 from mcviz.text import reason
-from mcviz.validate import choice, fraction, invalid
+from mcviz.validate import invalid
 
 INPUT = "examples"  # the name of the only input
 
@@ -53,15 +53,8 @@ class KerasNetwork(Network):
         rate: float | None = None,
     ) -> None:
         """Take a model; the arguments and errors are those of `Sampler`."""
-        classes = find_task(task).predicts_classes
-        choice("predicts", predicts, PREDICTS)
-        if not classes and from_logits is not None:
-            raise invalid("from_logits", "left out for a regression", from_logits)
-        if classes and predicts != "mean":
-            raise invalid("predicts", "left out for a classification", repr(predicts), "Or give task='regression'.")
         _check_model(model)
-        if rate is not None and not 0 < fraction("rate", rate) < 1:
-            raise invalid("rate", "above 0 and below 1", rate)
+        check_options(task, predicts, from_logits, rate)
         self._layers = StochasticLayers(model, stochastic, rate)
         layers = self._layers.report()
         if not layers.stochastic:

@@ -7,7 +7,7 @@ their own inside. What all have in common is an operation that draws.
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,6 @@ import torch
 
 from mcviz.errors import UnsuitableModelError
 from mcviz.sampling.base import Inputs, StochasticLayer
-from mcviz.sampling.examples import make_random_examples
 from mcviz.sampling.random_numbers import Distribution, RandomRequest, draw_from
 from mcviz.sampling.torch.internals import BatchNormalization, InterceptRandomness, record_calls, unfused_attention
 

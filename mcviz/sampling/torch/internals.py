@@ -31,7 +31,7 @@ class InterceptRandomness(TorchDispatchMode):
         super().__init__()
         self._draw = draw
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ARG002
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Call `draw`, or for any other operation the operation itself."""
         kwargs = kwargs or {}
         if torch.Tag.nondeterministic_seeded not in func.tags:
@@ -50,10 +50,14 @@ def is_compiled(module: torch.nn.Module) -> bool:
 def record_calls() -> Iterator[list[torch.nn.Module]]:
     """Yield a list that holds the modules in call, the innermost last."""
     stack: list[torch.nn.Module] = []
-    hooks = (
-        register_module_forward_pre_hook(lambda module, _: stack.append(module)),
-        register_module_forward_hook(lambda *_: stack.pop() and None, always_call=True),
-    )
+
+    def begin(module: torch.nn.Module, _: object) -> None:
+        stack.append(module)
+
+    def end(*_: object) -> None:
+        stack.pop()
+
+    hooks = register_module_forward_pre_hook(begin), register_module_forward_hook(end, always_call=True)
     try:
         yield stack
     finally:

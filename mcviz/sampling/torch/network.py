@@ -8,16 +8,17 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from mcviz.choices import PREDICTS, Predicts
+from mcviz.choices import Predicts
 from mcviz.errors import McvizError, UnsuitableModelError
 from mcviz.extras import named_modules
 from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Run
 from mcviz.runs.contents import Rows, hash_array
 from mcviz.sampling.base import InputSpec, LayerReport, Network, Plan, SamePassesError, wrap_model_errors
-from mcviz.sampling.engine import iterate_blocks
 from mcviz.sampling.examples import make_random_examples
+from mcviz.sampling.outputs import check_options
 from mcviz.sampling.torch.draws import Tensors, find_draws, supply_nothing, supply_numbers
+from mcviz.sampling.torch.features import compute_features, compute_gradient_sign
 from mcviz.sampling.torch.inputs import prepare_inputs
 from mcviz.sampling.torch.internals import is_compiled
 from mcviz.sampling.torch.model_files import (
@@ -28,12 +29,20 @@ from mcviz.sampling.torch.model_files import (
     read_arguments,
     write_weights,
 )
-from mcviz.sampling.torch.outputs import find_activation, is_named_logits, make_probabilities, make_values, pick_output
-from mcviz.sampling.torch.plan import SHARED_BLOCK, make_eager_plan, make_traced_plan
+from mcviz.sampling.torch.outputs import (
+    LOGITS,
+    find_activation,
+    is_named_logits,
+    make_probabilities,
+    make_values,
+    pick_output,
+)
+from mcviz.sampling.torch.plan import SHARED_BLOCK, Finish, make_eager_plan, make_traced_plan
 from mcviz.sampling.torch.tracing import trace
 from mcviz.tasks import find_task
 from mcviz.text import reason
-from mcviz.validate import choice, fraction, invalid
+
+DTYPES = torch.float32, torch.float64, torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool
 
 
 class TorchNetwork(Network):
@@ -64,6 +73,7 @@ class TorchNetwork(Network):
     ) -> None:
         """Take a module; the arguments and errors are those of `Sampler`, and the attributes."""
         _check_module(model)
+        check_options(task, predicts, from_logits, rate)
         self.model, self.name, self.output, self.from_logits = model, type(model).__name__, output, from_logits
         self.task, self.predicts, self.rate = task, predicts, rate
         self.transform, self.function, self.transform_name = transform, function, transform_name
@@ -72,7 +82,7 @@ class TorchNetwork(Network):
             self.input_dtype = inputs[0].dtype
             self.input_shape = None if len(inputs[0].shape) == 3 else inputs[0].shape  # channels may be first
         self._layers = LayerReport(())
-        self._operations: dict[tuple[InputSpec, ...], str] = {}
+        self._known: dict[tuple[InputSpec, ...], tuple[str, Finish]] = {}  # operations, and what the output means
 
     @classmethod
     def load(cls, options: ModelOptions, task: TaskOptions, run: Run | None) -> Self:
@@ -112,32 +122,48 @@ class TorchNetwork(Network):
         if not draws:
             raise UnsuitableModelError(
                 f"All passes would be the same: the model draws no random numbers. Received: {self.name}. "
-                "Monte Carlo dropout needs a model that was trained with dropout."
+                "Monte Carlo dropout needs a model that was trained with dropout, at a rate above 0."
             )
         with torch.no_grad(), supply_numbers(self.model, (), supply_nothing):
             returned = self._return({name: torch.from_numpy(array) for name, array in examples.items()})
-        some = pick_output(returned, self.output)
         try:
-            small, failure = trace(self.model, self._call, inputs, SHARED_BLOCK, draws), ""
+            small = trace(self.model, self._call, inputs, SHARED_BLOCK, draws, self.rate)
+            if self.rate is not None and all(draw.request.rate != self.rate for draw in small.draws):
+                raise UnsuitableModelError(
+                    "The model has no dropout whose rate can be changed. "
+                    f"Received: {', '.join(str(draw.layer) for draw in draws)}. Leave the rate out."
+                )
+            finish, width = self._read(returned, small.output)
+            plan = make_traced_plan(self.model, self._call, inputs, draws, small, finish, width, self.rate)
+            operations = small.module.code
         except (McvizError, SamePassesError):
             raise
         except Exception as error:
-            small, failure = None, reason(error)
-        activation = (
-            "logits"
-            if is_named_logits(returned, self.output)
-            else find_activation(small and small.output, some.numpy())
-        )
+            if self.rate is not None:
+                raise UnsuitableModelError(
+                    f"The rate can be changed in a model that torch can trace. Received: {reason(error)}. "
+                    "Leave the rate out."
+                ) from error
+            finish, width = self._read(returned, None)
+            plan = make_eager_plan(self.model, self._call, inputs, draws, finish, width, reason(error))
+            operations = str([draw.request for draw in draws])
+        self._known[inputs] = operations, finish
+        self.inputs, self._layers = self.inputs or inputs, plan.layers
+        return plan
+
+    def _know(self, inputs: tuple[InputSpec, ...]) -> tuple[str, Finish]:
+        if inputs not in self._known:
+            self.make_plan(inputs, channel_sums=False, compiler=None)
+        return self._known[inputs]
+
+    def _read(self, returned: Any, output: torch.fx.Node | None) -> tuple[Finish, int]:
+        """Find out what the model's output means; return the function to its predictions, and their width."""
+        some = pick_output(returned, self.output)
         columns = some.shape[1]
-        if self.task == "classification":
-            finish, width = make_probabilities(columns, activation, self.from_logits), max(2, columns)
-        else:
-            finish, width = make_values(columns, activation, self.predicts), columns
-        self._operations[inputs] = small.module.code if small else ""
-        self.inputs = self.inputs or inputs
-        if small is None:
-            return make_eager_plan(self.model, self._call, inputs, draws, finish, width, failure)
-        return make_traced_plan(self.model, self._call, inputs, small, finish, width)
+        activation = LOGITS if is_named_logits(returned, self.output) else find_activation(output, some.numpy())
+        if find_task(self.task).predicts_classes:
+            return make_probabilities(columns, activation, self.from_logits), max(2, columns)
+        return make_values(columns, activation, self.predicts), columns
 
     def _return(self, tensors: Tensors) -> Any:
         return self.model(next(iter(tensors.values()))) if len(tensors) == 1 else self.model(**tensors)
@@ -148,12 +174,12 @@ class TorchNetwork(Network):
     def compute_digest(self) -> str:
         if self.inputs is None:
             raise UnsuitableModelError(
-                f"A digest is of a model's operations, which follow from examples. Received: {self.name}, which has seen "
-                "none. Call Sampler.deterministic on some, or give their form as `inputs`."
+                "A digest is of a model's operations, which follow from the form of examples. "
+                f"Received: {self.name}, which has seen none. "
+                "Call Sampler.deterministic on some, or give their form as `inputs`."
             )
-        if self.inputs not in self._operations:
-            self.make_plan(self.inputs, channel_sums=False, compiler=None)
-        digest = hashlib.sha256(self._operations[self.inputs].encode())
+        operations, _ = self._know(self.inputs)
+        digest = hashlib.sha256(operations.encode())
         for module in self.model.modules():
             named = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
             for name, tensor in named:
@@ -164,15 +190,40 @@ class TorchNetwork(Network):
         return write_weights(self.model, self)
 
     def compute_features(self, examples: Any) -> np.ndarray:
-        raise NotImplementedError
+        return compute_features(self.model, self._call, self.prepare(examples))
 
     def compute_gradient_sign(self, examples: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
-        raise NotImplementedError
+        inputs = self.prepare(examples)
+        name, rows = next(iter(inputs.items()))
+        moved = examples.ndim == 4 and rows.shape == np.moveaxis(examples, -1, 1).shape  # images, as torch has them
+        if len(inputs) > 1 or rows.dtype.kind != "f" or not (moved or rows.shape == examples.shape):
+            raise UnsuitableModelError(
+                "The prediction has no gradient by the examples. "
+                f"Received: {self.name}, which takes {', '.join(inputs)} of dtype {rows.dtype}. "
+                "Take another distortion."
+            )
+        _, finish = self._know((InputSpec(name, rows.shape[1:], rows.dtype.name),))
+        sign = compute_gradient_sign(self.model, lambda block: finish(self._call({name: block})), rows[:], labels)
+        return np.moveaxis(sign, 1, -1) if moved else sign
 
 
-def _check_module(model: torch.nn.Module) -> None:
+def _check_module(model: Any) -> None:
     if not isinstance(model, torch.nn.Module):
         raise UnsuitableModelError(f"Argument `model` must be a torch.nn.Module. Received: {type(model).__name__}.")
+    if is_compiled(model):
+        raise UnsuitableModelError(
+            f"The operations of a compiled module are hidden. Received: {type(model).__name__}. Give the module itself."
+        )
+    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+        if torch.nn.parameter.is_lazy(tensor):
+            raise UnsuitableModelError(
+                f"The model has no weights yet. Received: {name} of {type(model).__name__}. Call it once on a batch."
+            )
+        if tensor.device.type != "cpu" or tensor.dtype not in DTYPES:
+            raise UnsuitableModelError(
+                f"PyTorch models are sampled on the processor, with weights of 32 or 64 bits. Received: {name} on "
+                f"{tensor.device}, dtype {str(tensor.dtype).removeprefix('torch.')}. Call model.cpu().float() first."
+            )
 
 
 def load_torch(

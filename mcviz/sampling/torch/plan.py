@@ -8,7 +8,6 @@ from functools import partial
 import numpy as np
 import torch
 
-from mcviz.errors import UnsuitableModelError
 from mcviz.sampling.base import Inputs, InputSpec, LayerReport, Plan, RandomPart
 from mcviz.sampling.torch.draws import Call, Draw, Supply, supply_nothing, supply_numbers, supply_rows
 from mcviz.sampling.torch.tracing import (
@@ -33,7 +32,14 @@ Finish = Callable[[torch.Tensor], torch.Tensor]  # (rows, C) as the model return
 
 
 def make_traced_plan(
-    model: torch.nn.Module, call: Call, inputs: tuple[InputSpec, ...], small: Trace, finish: Finish, width: int
+    model: torch.nn.Module,
+    call: Call,
+    inputs: tuple[InputSpec, ...],
+    draws: tuple[Draw, ...],
+    small: Trace,
+    finish: Finish,
+    width: int,
+    rate: float | None,
 ) -> Plan:
     """Make the plan of a model that can be traced.
 
@@ -41,21 +47,23 @@ def make_traced_plan(
         model: the model.
         call: of it.
         inputs: their form.
+        draws: of its passes.
         small: the model in its passes, traced on `SHARED_BLOCK` rows.
         finish: what its output means.
         width: the numbers of a prediction.
+        rate: of the dropout, or None for that of the model.
 
     Raises:
         UntraceableError: it is another graph on other rows.
     """
     passes, examples = _choose_block(small)
-    large = trace(model, call, inputs, passes * examples, small.draws)
+    large = trace(model, call, inputs, passes * examples, draws, rate)
     dense = find_masked_dense(large)
     axes = find_batch_axes(small, large)
     if axes is None:
         small, large = (replace(each, boundary=each.inputs) for each in (small, large))
         axes, dense = [BatchAxis(0, 1)] * len(inputs), None
-    off = trace(model, call, inputs, SHARED_BLOCK, None)
+    off = trace(model, call, inputs, SHARED_BLOCK)
     shared_part, deterministic = small.extract(small.inputs, small.boundary), off.extract(off.inputs, [off.output])
 
     def compute_shared_part(*tensors: torch.Tensor) -> list[torch.Tensor]:

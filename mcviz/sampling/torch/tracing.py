@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,12 @@ from torch.fx import Graph, GraphModule, Node
 
 from mcviz.sampling.base import InputSpec, MaskedDense, SamePassesError
 from mcviz.sampling.products import ALIGNMENT
-from mcviz.sampling.torch.draws import Call, Draw, Supply, supply_nothing, supply_numbers, supply_rows
+from mcviz.sampling.torch.draws import Call, Draw, supply_nothing, supply_numbers, supply_rows
 from mcviz.sampling.torch.internals import aten, one_thread, trace_operations
 
-RESHAPES = aten.view.default, aten._unsafe_view.default, aten.reshape.default, aten.clone.default
+RESHAPES = aten.view.default, aten._unsafe_view.default, aten.clone.default
+PLACING = *RESHAPES, aten.permute.default, aten._to_copy.default  # of a mask
+DIVISIONS = aten.div.Scalar, aten.div.Tensor
 NUMBERS = {"bernoulli": torch.bool, "uniform": torch.float32, "normal": torch.float32}
 
 Arrays = Sequence[np.ndarray]
@@ -65,7 +67,7 @@ class Trace:
             if node in needed:
                 copies[node] = graph.node_copy(node, copies.__getitem__)
         graph.output([copies[fetch] for fetch in fetches])
-        return GraphModule(self.module, graph)
+        return GraphModule(self.module, graph).forward  # its call would tell those who record the calls of a model
 
     def reached_draws(self) -> tuple[Draw, ...]:
         """Return the draws that the output depends on."""
@@ -79,9 +81,22 @@ class Trace:
 
 
 def trace(
-    model: torch.nn.Module, call: Call, inputs: Sequence[InputSpec], rows: int, draws: tuple[Draw, ...] | None
+    model: torch.nn.Module,
+    call: Call,
+    inputs: Sequence[InputSpec],
+    rows: int,
+    draws: tuple[Draw, ...] | None = None,
+    rate: float | None = None,
 ) -> Trace:
     """Trace a model on `rows` examples, in its passes or, without draws, with all randomness off.
+
+    Args:
+        model: the model.
+        call: of it.
+        inputs: their form.
+        rows: of the batch.
+        draws: of the passes, as the model has them.
+        rate: of the dropout, or None for that of the model.
 
     Raises:
         UnsuitableModelError: it draws other numbers than before.
@@ -104,10 +119,26 @@ def trace(
     placeholders = [node for node in nodes if node.op == "placeholder"]
     given, numbers = tuple(placeholders[: len(inputs)]), tuple(placeholders[len(inputs) :])
     boundary, random = _cut_graph(nodes, given, numbers)
-    traced = Trace(rows, module, given, numbers, boundary, random, draws or ())
-    if draws is not None and traced.output not in random:
+    draws = tuple(_change_rate(draw, node, rate) for draw, node in zip(draws or (), numbers, strict=True))
+    traced = Trace(rows, module, given, numbers, boundary, random, draws)
+    if draws and traced.output not in random:
         raise SamePassesError
     return traced
+
+
+def _change_rate(draw: Draw, numbers: Node, rate: float | None) -> Draw:
+    """Let a dropout have another rate, in its draw and where its mask is divided by the rate of what is kept."""
+    node, keep = numbers, 1 - draw.request.rate
+    while len(node.users) == 1 and node.target not in DIVISIONS:
+        node = next(iter(node.users))
+        if node.target not in (*PLACING, *DIVISIONS):
+            return draw
+    if rate is None or draw.request.distribution != "bernoulli" or node.target not in DIVISIONS:
+        return draw
+    if not isinstance(node.args[1], float) or not math.isclose(node.args[1], keep):
+        return draw
+    node.args = node.args[0], 1 - rate
+    return replace(draw, request=replace(draw.request, rate=rate), layer=replace(draw.layer, rate=rate))
 
 
 def _cut_graph(
@@ -206,7 +237,7 @@ def find_masking(trace: Trace, number: int) -> Masking | None:
     scale, user = 1.0, _only_user(trace, node)
     if draw.axis or draw.is_split or draw.request.distribution != "bernoulli":
         return None
-    while user is not None and user.target in (aten._to_copy.default, aten.div.Scalar, aten.div.Tensor):
+    while user is not None and user.target in (aten._to_copy.default, *DIVISIONS):
         if user.target is not aten._to_copy.default:
             if not isinstance(user.args[1], float) or user.args[0] is not node:
                 return None

@@ -22,11 +22,13 @@ from mcviz.errors import (
 )
 from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Run
+from mcviz.sampling.base import Network
 from mcviz.sampling.model_source import ModelSource
 from mcviz.sampling.source import load_run_sampler, load_sampler
 from tests.runs.sealing import reseal
 
 torch = pytest.importorskip("torch")
+safetensors = pytest.importorskip("safetensors.torch") and pytest.importorskip("safetensors")
 
 MODELS = """
 import torch
@@ -49,6 +51,9 @@ def build():
     CALLED.append(1)
     return Tied()
 
+def flat():
+    return torch.nn.Sequential(torch.nn.Flatten(), Tied())
+
 def fails():
     raise RuntimeError("no such architecture")
 
@@ -62,46 +67,56 @@ def scale(row):
 ROWS = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32), columns=list("abcd"))
 
 
-@pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A package `birds` of the user's, which nobody has imported yet; weights and a table beside it."""
-    folder = tmp_path / "birds"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a package `birds` of the user's, weights, a table, and a run of a model with a transform."""
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "birds").mkdir()
     for name, source in (("__init__", ""), ("models", MODELS), ("data", DATA)):
-        (folder / f"{name}.py").write_text(source)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MCVIZ_IMPORT", raising=False)
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    torch.manual_seed(0)
-    module = mcviz.load_torch("birds.models:build").model
-    module.norm.running_mean.fill_(0.25)
-    import safetensors.torch
+        (folder / "birds" / f"{name}.py").write_text(source)
+    ROWS.assign(label=[0, 1, 2, 0, 1] * 4).to_csv(folder / "rows.csv", index=False)
+    with pytest.MonkeyPatch.context() as patch:
+        use(folder, patch)
+        torch.manual_seed(0)
+        module = mcviz.load_torch("birds.models:build").model
+        module.norm.running_mean.fill_(0.25)
+        safetensors.torch.save_model(module, "birds.safetensors")
+        torch.save(module.state_dict(), "birds.pt")
+        mcviz.sample_run(load(transform="birds.data:scale"), "rows.csv", "run", passes=6)
+    return folder
 
-    safetensors.torch.save_model(module, "birds.safetensors")
-    torch.save(module.state_dict(), "birds.pt")
-    ROWS.assign(label=[0, 1, 2, 0, 1] * 4).to_csv("rows.csv", index=False)
+
+@pytest.fixture
+def package(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The package, which nobody has imported yet, in a copy of that folder, which is the working directory."""
+    shutil.copytree(made, tmp_path / "copy")
+    use(tmp_path / "copy", monkeypatch)
+    yield tmp_path / "copy/birds"
     forget()
-    yield folder
-    forget()
-
-
-def forget() -> None:
-    """Make Python read the package anew."""
-    for name in [name for name in sys.modules if name.partition(".")[0] == "birds"]:
-        del sys.modules[name]
-
-
-def network(**options: object) -> mcviz.Sampler:
-    return mcviz.load_torch("birds.models:build", weights="birds.safetensors", **options)
 
 
 @pytest.fixture
 def run(package: Path) -> Run:
-    """A run that the user has sampled, of a model with a transform."""
-    found = mcviz.sample_run(network(transform="birds.data:scale"), "rows.csv", "run", passes=6)
+    return mcviz.open_run("run")
+
+
+def use(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """Start afresh in a folder, as a new process would."""
     forget()
-    return found
+    patch.chdir(folder)
+    patch.syspath_prepend(str(folder))
+    patch.setattr(sys, "dont_write_bytecode", True)
+    patch.setenv("MCVIZ_IMPORT", "")
+
+
+def forget() -> None:
+    """Let Python read the package anew."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "birds"]:
+        del sys.modules[name]
+
+
+def load(**options: object) -> Network:
+    return mcviz.load_torch("birds.models:build", weights="birds.safetensors", **options)
 
 
 def refused(path: str, modules: str = "birds") -> str:
@@ -136,10 +151,9 @@ def test_nothing_is_imported_that_the_operator_has_not_named(run: Run, monkeypat
 def test_a_run_that_names_other_code_imports_none_of_it(run: Run, monkeypatch, field: str, name: str) -> None:
     monkeypatch.setattr(os, "system", lambda *_: pytest.fail("it was called"))
     reseal(Path(run.path), lambda content: content["model"].update({field: name}))
-    before = set(sys.modules)
-    told = refused(run.path, "birds" if "birds." not in name else "json")
-    assert name in told
-    assert not {each for each in set(sys.modules) - before if each.startswith(("birds", "antigravity"))}
+    named = "json" if name.startswith("birds.") else "birds"
+    assert name in refused(run.path, named)
+    assert not {"antigravity", "birdsong", "birds.models", "birds.data"} & set(sys.modules)
 
 
 @pytest.mark.parametrize(
@@ -171,8 +185,6 @@ def change_shape(package: Path) -> None:
 
 def change_weights(package: Path) -> None:
     """Change the run's own, with all checksums."""
-    import safetensors.torch
-
     from mcviz.runs.verified import describe_file
 
     path = package.parent / "run/model.safetensors"
@@ -204,9 +216,10 @@ def test_code_or_weights_that_are_not_the_run_s_any_more_are_refused(
     assert re.search(message, refused(run.path))
 
 
-def test_a_run_without_its_examples_cannot_be_compared(run: Run) -> None:
-    reseal(Path(run.path), lambda content: content["examples"].update(content=[]))
-    assert "kept without its examples" in refused(run.path)
+def test_a_run_without_its_examples_cannot_be_compared(package: Path) -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (12, 2, 2, 1), np.uint8)
+    found = mcviz.sample_run(mcviz.load_torch("birds.models:flat"), pictures, "bare", passes=6, keep_images=False)
+    assert "kept without its examples" in refused(found.path)
 
 
 def test_a_file_that_lies_elsewhere_is_damage(run: Run, tmp_path: Path) -> None:
@@ -217,20 +230,20 @@ def test_a_file_that_lies_elsewhere_is_damage(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_module_without_a_function_is_kept_and_the_remedy_told(package: Path) -> None:
-    found = mcviz.sample_run(network().model, "rows.csv", "run", passes=6)
+    found = mcviz.sample_run(load().model, "rows.csv", "in-memory", passes=6)
     assert "mcviz.load_torch('package.module:function'" in refused(found.path)
-    state = network().model.state_dict()
+    state = load().model.state_dict()
     again = mcviz.load_torch("birds.models:build", weights=state)
     np.testing.assert_array_equal(mcviz.Sampler(again).deterministic(ROWS.to_numpy()), found.deterministic_predictions)
 
 
 def test_the_file_of_a_run_has_the_same_bytes_each_time_and_loads_as_weights(run: Run) -> None:
     content = Path(run.model_path).read_bytes()
-    made = network(transform="birds.data:scale")
+    made = load(transform="birds.data:scale")
     mcviz.Sampler(made).deterministic(ROWS.to_numpy())
     assert made.save() == content
     again = mcviz.load_torch("birds.models:build", weights=run.model_path).model.state_dict()
-    for name, tensor in network().model.state_dict().items():
+    for name, tensor in load().model.state_dict().items():
         assert torch.equal(again[name], tensor), name
 
 
