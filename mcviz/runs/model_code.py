@@ -19,6 +19,11 @@ def explain_closed_model(manifest: Manifest, modules: Sequence[str]) -> str:
     model = manifest.model
     if model is None or not model.stored or model.backend != "torch":
         return ""
+    if manifest.inputs_sha256 is not None:
+        return (
+            "This run's model was given arrays that are not in the run, so it cannot be asked about others. Sample it "
+            "with a transform, which makes the model's input of an example."
+        )
     if not model.function:
         return (
             "This run has its model's weights, and no function that builds the model. To ask it about new examples, "
@@ -28,8 +33,8 @@ def explain_closed_model(manifest: Manifest, modules: Sequence[str]) -> str:
     if closed:
         packages = dict.fromkeys(name.partition(":")[0].partition(".")[0] for name in closed)
         return (
-            f"The model of this run is built by code that the run names, {' and '.join(closed)}, and code is imported "
-            "only from packages that are named at the start. If you trust it, start again with "
+            f"This run's model is built by code that the run only names, {' and '.join(closed)}. Code is imported from "
+            "packages that you name: if you trust it, start again with "
             f"{' '.join(f'--import {name}' for name in packages)}, or with {IMPORT_VARIABLE}='{' '.join(packages)}'."
         )
     try:

@@ -25,10 +25,13 @@ from mcviz.runs import Run
 from mcviz.sampling.base import Network
 from mcviz.sampling.model_source import ModelSource
 from mcviz.sampling.source import load_run_sampler, load_sampler
+from tests.requiring import require_torch
 from tests.runs.sealing import reseal
 
-torch = pytest.importorskip("torch")
-safetensors = pytest.importorskip("safetensors.torch") and pytest.importorskip("safetensors")
+require_torch("safetensors")
+
+import safetensors.torch  # noqa: E402
+import torch  # noqa: E402
 
 MODELS = """
 import torch
@@ -220,6 +223,11 @@ def test_a_run_without_its_examples_cannot_be_compared(package: Path) -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (12, 2, 2, 1), np.uint8)
     found = mcviz.sample_run(mcviz.load_torch("birds.models:flat"), pictures, "bare", passes=6, keep_images=False)
     assert "kept without its examples" in refused(found.path)
+
+
+def test_a_model_that_was_given_other_arrays_than_the_run_has_is_not_asked(run: Run) -> None:
+    reseal(Path(run.path), lambda content: content.update(inputs_sha256="0" * 64))
+    assert "arrays that are not in the run" in refused(run.path)
 
 
 def test_a_file_that_lies_elsewhere_is_damage(run: Run, tmp_path: Path) -> None:
