@@ -13,10 +13,15 @@ from PIL import Image
 
 from mcviz.data import as_data_set, as_examples
 from mcviz.errors import InvalidInputError
+from tests.requiring import require_torch
 
-torch = pytest.importorskip("torch")
-inputs = pytest.importorskip("mcviz.sampling.torch.inputs")
-TensorDataset, DataLoader = torch.utils.data.TensorDataset, torch.utils.data.DataLoader
+require_torch("safetensors")
+
+import torch  # noqa: E402
+from torch.utils.data import DataLoader, TensorDataset  # noqa: E402
+
+from mcviz.sampling.torch.inputs import prepare_inputs  # noqa: E402
+
 RNG = np.random.default_rng(0)
 BYTES = RNG.integers(0, 256, (10, 6, 5, 3), dtype=np.uint8)
 UNIT = torch.from_numpy(np.moveaxis(BYTES, -1, 1) / np.float32(255))
@@ -73,7 +78,7 @@ def test_images_come_with_their_labels_in_the_order_of_the_data(how: str) -> Non
         Items.classes if how in ("Dataset", "loader of one at a time") or "collate" in how else None
     )
     np.testing.assert_array_equal(held.only(np.array([7, 2])).apart(1, 2).images[:], held.images[2:3])
-    np.testing.assert_array_equal(inputs.prepare_inputs(IMAGES[how], None)["examples"][:], UNIT)
+    np.testing.assert_array_equal(prepare_inputs(IMAGES[how], None)["examples"][:], UNIT)
 
 
 def test_pictures_of_a_dataset_are_read_when_they_are_indexed() -> None:
@@ -89,7 +94,7 @@ def test_a_tensor_that_is_shown_as_images_reaches_the_model_as_it_was(n: int, c:
     tensor = torch.rand(n, c, height, width)
     shown = as_data_set(tensor).images[:]
     assert shown.shape == (n, height, width, c)
-    np.testing.assert_array_equal(inputs.prepare_inputs(shown, None)["examples"], tensor)
+    np.testing.assert_array_equal(prepare_inputs(shown, None)["examples"], tensor)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +111,7 @@ def test_a_tensor_that_is_shown_as_images_reaches_the_model_as_it_was(n: int, c:
 def test_a_tensor_that_is_no_image_reaches_the_model_as_it_is(tensor: Any, kind: str, is_shown: bool) -> None:
     held = as_data_set((tensor, LABELS))
     assert (held.kind, len(held), held.inputs is None) == (kind, 10, is_shown)
-    for prepared in (inputs.prepare_inputs(held, None), inputs.prepare_inputs((tensor, LABELS), None)):
+    for prepared in (prepare_inputs(held, None), prepare_inputs((tensor, LABELS), None)):
         np.testing.assert_array_equal(prepared["examples"], tensor)
         assert prepared["examples"].dtype == tensor.numpy().dtype
 
@@ -154,7 +159,7 @@ def test_arrays_by_name_are_the_model_s_inputs_and_texts_are_shown(how: str) -> 
     np.testing.assert_array_equal(held.labels, LABELS)
     assert held.class_names == (("ant", "bee", "cat") if how == "Hugging Face" else None)
     for some, places in ((held, range(10)), (held.only(np.array([8, 3])), [8, 3]), (held.apart(4, 6), [4, 5])):
-        prepared = inputs.prepare_inputs(some, None)
+        prepared = prepare_inputs(some, None)
         assert list(prepared) == ["input_ids", "attention_mask"]
         np.testing.assert_array_equal(prepared["input_ids"], IDS[list(places)])
         np.testing.assert_array_equal(prepared["attention_mask"], MASK[list(places)])

@@ -13,11 +13,19 @@ from PIL import Image
 import mcviz
 from mcviz.data import DataSet
 from mcviz.errors import InvalidInputError, RunExistsError
+from mcviz.jobs.of_run import data_set_of
 from mcviz.runs import Preprocessing
+from mcviz.sampling import checking
+from mcviz.sampling.adapters import adapter_for_run, load_shown
+from mcviz.sampling.source import load_run_sampler
+from tests.requiring import require_torch
 
-torch = pytest.importorskip("torch")
-inputs = pytest.importorskip("mcviz.sampling.torch.inputs")
-package = pytest.importorskip("tests.sampling.torch.package")
+require_torch("safetensors")
+
+import torch  # noqa: E402
+
+from mcviz.sampling.torch.inputs import prepare_inputs  # noqa: E402
+from tests.sampling.torch import package  # noqa: E402
 
 RNG = np.random.default_rng(0)
 PICTURES = RNG.integers(0, 256, (12, 16, 16, 3), dtype=np.uint8)
@@ -46,13 +54,9 @@ def stacked(transform: Callable[[Any], Any], examples: Any) -> np.ndarray:
     ],
 )
 def test_each_example_is_given_to_the_transform_as_it_is(examples: Any, transform: Any, expected: np.ndarray) -> None:
-    (prepared,) = inputs.prepare_inputs(examples, transform).values()
+    (prepared,) = prepare_inputs(examples, transform).values()
     assert prepared.shape == np.shape(expected)
-    assert (
-        prepared.dtype
-        == (np.int64 if np.asarray(expected).dtype.kind in "iu" and transform is not package else prepared.dtype)
-        or prepared.dtype.kind in "fu"
-    )
+    assert prepared.dtype == np.float32 or prepared.dtype.kind in "iu"
     np.testing.assert_allclose(prepared[:], expected, rtol=1e-6)
     np.testing.assert_array_equal(prepared[np.array([7, 2])], prepared[:][[7, 2]])
 
@@ -65,7 +69,7 @@ def test_a_dict_gives_inputs_by_name_with_the_axis_of_a_batch_or_without(of: str
             return found
         return {name: torch.tensor([each] if of == "batches of one" else each) for name, each in found.items()}
 
-    prepared = inputs.prepare_inputs(TEXTS, transform)
+    prepared = prepare_inputs(TEXTS, transform)
     assert {name: rows[:].tolist() for name, rows in prepared.items()} == ENCODED
 
 
@@ -80,7 +84,7 @@ def test_only_what_is_read_is_transformed_and_by_one_thread_at_a_time() -> None:
         busy.release()
         return np.ones(3, np.float32)
 
-    rows = inputs.prepare_inputs([str(number) for number in range(1000)], transform)["examples"]
+    rows = prepare_inputs([str(number) for number in range(1000)], transform)["examples"]
     assert len(seen) <= 16
     seen.clear()
     threads = [threading.Thread(target=rows.__getitem__, args=(slice(at, at + 3),)) for at in (10, 20, 30)]
@@ -100,9 +104,9 @@ NOT_TAKEN = {
     "a random transform": (PICTURES, flip, "another result for the same example"),
     "texts of their own lengths": (TEXTS, lambda text: {"input_ids": [1] * (1 + len(text))}, "padding='max_length'"),
     "pictures of their own sizes": (PICTURES, lambda one: np.ones((3, 1 + one.getpixel((0, 0))[0] % 9)), r"Resize\("),
-    "other inputs": (TEXTS, lambda text: {"long" if len(text) > 9 else "short": [1]}, "the same inputs of every example"),
-    "a transform that fails": (TEXTS, lambda text: 1 / 0, "The transform fails: ZeroDivisionError: division by zero"),
-    "a transform of nothing": (TEXTS, lambda text: None, "The transform|should be numbers"),
+    "other inputs": (TEXTS, lambda text: {"long" if len(text) > 9 else "short": [1]}, "the same inputs of every"),
+    "a transform that fails": (TEXTS, lambda _: 1 / 0, "The transform fails: ZeroDivisionError: division by zero"),
+    "a transform of nothing": (TEXTS, lambda _: None, "should be numbers"),
     "NaN": (ROWS, lambda row: row * np.nan, "finite"),
     "fractions as pictures": (PICTURES / 255, package.picture_transform, "uint8 images, which the transform takes"),
     "texts without a transform": (TEXTS, None, "Give the transform that makes numbers of a text"),
@@ -114,8 +118,7 @@ NOT_TAKEN = {
 def test_what_cannot_be_prepared_is_told_in_one_line(name: str) -> None:
     examples, transform, told = NOT_TAKEN[name]
     with pytest.raises(InvalidInputError, match=told) as caught:
-        for rows in inputs.prepare_inputs(examples, transform).values():
-            rows[:]
+        _ = [rows[:] for rows in prepare_inputs(examples, transform).values()]
     assert "\n" not in str(caught.value)
 
 
@@ -135,10 +138,6 @@ FORMS = {
 def test_a_run_of_any_form_is_opened_and_grown_from_its_own_examples(
     form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mcviz.jobs.of_run import data_set_of
-    from mcviz.sampling.adapters import adapter_for_run, load_shown
-    from mcviz.sampling.source import load_run_sampler
-
     monkeypatch.setenv("MCVIZ_IMPORT", "tests.sampling.torch.package")
     examples, model, prepares = FORMS[form]
     of = "tests.sampling.torch.package:" + model
@@ -167,11 +166,12 @@ def test_a_run_of_arrays_by_name_grows_with_the_same_arrays_alone(tmp_path: Path
         np.testing.assert_allclose(run.probs_block(0, None), expected, atol=1 / 65535)
 
 
-def test_a_check_says_what_reaches_the_model_and_a_transform_leaves_no_other_preprocessing(tmp_path: Path) -> None:
-    from mcviz.sampling.checking import check_model
-
+def test_a_check_says_what_reaches_the_model_and_a_transform_leaves_no_other_preprocessing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checking, "SECONDS", 0)
     sampler = mcviz.Sampler(package.picture_model(), transform=package.picture_transform)
-    found = check_model(sampler, (PICTURES, LABELS)).findings(100)
+    found = checking.check_model(sampler, (PICTURES, LABELS)).findings(100)
     assert found["images"] == "16 × 16 × 3, uint8, 0 to 255"
     assert found["inputs"] == "examples (3, 8, 8) float32"
     assert found["preprocessing"] == "as they are. The transform is given them, and makes what the model takes."
