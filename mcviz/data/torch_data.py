@@ -22,6 +22,7 @@ from mcviz.kinds.image import CHANNELS, as_images
 from mcviz.text import first_line
 from mcviz.validate import array, invalid
 
+NAMELESS = "examples"  # a model's only input, where it has no name
 READ_TWICE = 8  # examples, to find out whether they stay the same
 ONE_SIZE = (
     "Give all examples one size: texts by a tokenizer's padding='max_length', max_length and truncation=True, pictures "
@@ -80,7 +81,7 @@ def read_tensor(tensor: Any, labels: Any, task: str) -> DataSet:
     else:
         raise invalid("examples", "(N, ...) with at least one example", f"shape {given.shape}")
     if not images and not (floating and given.ndim == 2):
-        held = replace(held, inputs=given)
+        held = replace(held, inputs=_pack({NAMELESS: given}))
     return held if labels is None else held.with_labels(labels, task)
 
 
@@ -223,11 +224,10 @@ def _check_same(items: _Items, count: int) -> None:
 
 
 def _take_first(batch: Any) -> Any:
-    if isinstance(batch, Mapping):
-        return {name: each[0] for name, each in batch.items()}
-    if isinstance(batch, tuple | list):
-        return [_take_first(each) for each in batch]
-    return batch[0]
+    """The example of a batch of one, or the example and its label."""
+    if isinstance(batch, tuple | list) and not isinstance(batch[0], str):
+        return [_take_first(part) if isinstance(part, Mapping) else part[0] for part in batch]
+    return {name: each[0] for name, each in batch.items()} if isinstance(batch, Mapping) else batch[0]
 
 
 def _as_pixels(example: Any) -> np.ndarray | None:

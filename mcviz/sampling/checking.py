@@ -31,7 +31,7 @@ class Check:
 
     Attributes:
         examples: their count, N.
-        kind: of the examples: "images", "texts" or "rows".
+        kind: of the examples: "images", "texts", "rows", or "arrays" that are not shown.
         description: the form of the examples that the model was tried on, in a few words.
         inputs: the names, shapes and dtypes of what reaches the model of one example.
         outputs: the names of the outputs, by "classes" or "targets".
@@ -108,7 +108,7 @@ def check_model(
     seconds, size = _measure_costs(sampler, taken, masks)
     return Check(
         examples=count,
-        kind=find_kind(examples).plural,
+        kind=find_kind(examples).plural or "arrays",
         description=trial.adapter.describe(some),
         inputs=describe_inputs(sampler.plan_for(taken)[0]),
         outputs=task.describe_outputs(examples, trial.width, sampler.predicts),

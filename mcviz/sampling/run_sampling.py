@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from mcviz.choices import DEFAULT_PASSES, MASKS, Masks, Predicts
 from mcviz.data import DataSet, as_data_set
+from mcviz.data.torch_data import NAMELESS
 from mcviz.errors import McvizError
 from mcviz.manifest import layout_for
 from mcviz.options import ModelOptions, TaskOptions
@@ -32,7 +33,6 @@ from mcviz.runs.writer import rename_classes, write
 from mcviz.sampling.adapters import adapter_for_examples
 from mcviz.sampling.adapters.inputs import InputsAdapter
 from mcviz.sampling.base import NO_COMPILER, Network
-from mcviz.sampling.examples import split_inputs
 from mcviz.sampling.model_source import ModelSource, absolute
 from mcviz.sampling.sampler import Sampler, as_sampler
 from mcviz.sampling.source import SamplerSource, load_sampler, versions
@@ -150,7 +150,7 @@ def sample_run(
             raise invalid("unit", f"left out for a {sampler.task}", unit)
     inputs = examples.inputs if isinstance(adapter, InputsAdapter) else None
     images = None if examples.images is None else content if inputs is None else examples.images
-    is_shown = inputs is not None and examples.kind != "none" and not inputs.dtype.names
+    is_shown = inputs is not None and examples.kind != "none" and inputs.dtype.names == (NAMELESS,)
     described, pixels = (None, "") if images is None else describe_images(images, keep_images)
     given = Examples(examples.kind, content.shape[0], pixels)
     given, table = describe_examples(given, sampler.task, targets, examples.ids, examples.content, examples.columns)
@@ -219,7 +219,7 @@ def sample_run(
 
 def _hash_fields(inputs: np.ndarray) -> str:
     """The SHA-256 of arrays by name."""
-    hashes = {name: hash_array(array) for name, array in split_inputs(inputs).items()}
+    hashes = {name: hash_array(inputs[name]) for name in inputs.dtype.names or ()}
     return hashlib.sha256(json.dumps(hashes).encode()).hexdigest()
 
 

@@ -9,11 +9,11 @@ import numpy as np
 from PIL import Image
 
 from mcviz.data import DataSet, as_examples, as_model_input
-from mcviz.data.torch_data import ONE_SIZE, READ_TWICE, is_tensor, to_array
+from mcviz.data.torch_data import NAMELESS, ONE_SIZE, READ_TWICE, is_tensor, to_array
 from mcviz.errors import InvalidInputError
 from mcviz.kinds.image import as_images
 from mcviz.runs.contents import Rows
-from mcviz.sampling.examples import NAMELESS, describe_inputs, resize_for_transform, split_inputs
+from mcviz.sampling.examples import describe_inputs, resize_for_transform
 from mcviz.text import first_line
 from mcviz.validate import finite, invalid
 
@@ -43,12 +43,14 @@ def prepare_inputs(examples: Any, transform: Transform | None) -> Mapping[str, R
         return _transform_examples(_shown(given), transform)
     if isinstance(given, DataSet):
         given = _shown(given)[:] if given.inputs is None else given.inputs
+    if given.dtype.names:
+        return {name: _check(name, given[name]) for name in given.dtype.names}
     if given.size and isinstance(given.flat[0], str):
         advice = "Give the transform that makes numbers of a text (transform, on the command line --transform)."
         raise invalid("examples", "numbers, which the model takes", "texts", advice)
     if given.ndim == 4 and not is_tensor(examples):
         given = np.moveaxis(as_model_input(as_images("examples", given)), -1, 1)
-    return {name: _check(name, array) for name, array in split_inputs(given).items()}
+    return {NAMELESS: _check(NAMELESS, given)}
 
 
 def _shown(given: DataSet | np.ndarray) -> Rows:
