@@ -132,7 +132,7 @@ def write_weights(model: torch.nn.Module, network: Network) -> bytes:
         path = Path(folder) / "model.safetensors"
         try:
             safetensors.torch.save_model(model, str(path), metadata=said)
-        except (RuntimeError, ValueError) as error:
+        except (AttributeError, RuntimeError, TypeError, ValueError) as error:
             raise UnsuitableModelError(
                 f"safetensors cannot save this model ({reason(error)}). Sample it without keeping the model."
             ) from error
