@@ -70,7 +70,8 @@ def has(run: Run, need: Need) -> bool:
 
 def missing(run: Run, part: RunPart) -> str:
     """Say what a run does not have, and how to make one that has it; or why its model cannot be opened here."""
-    if part == "model" and (closed := explain_closed_model(run.manifest, named_modules())):
+    of_model = part == "model" and run.manifest.has_model
+    if of_model and (closed := explain_closed_model(run.manifest, named_modules())):
         return closed
     sentence = NOT_IMPORTED[part] if run.manifest.origin.kind == "imported" else MISSING[part][1]
     if part == "examples":  # texts and rows are in every run of them

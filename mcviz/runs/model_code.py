@@ -17,7 +17,7 @@ def explain_closed_model(manifest: Manifest, modules: Sequence[str]) -> str:
         modules: that the operator has named, with all that is in them.
     """
     model = manifest.model
-    if model is None or not model.stored or model.backend != "torch":
+    if model is None or (model.backend == "keras" and not model.function and not model.transform):
         return ""
     if manifest.inputs_sha256 is not None:
         return (

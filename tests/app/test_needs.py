@@ -34,7 +34,12 @@ class Kept:
     def manifest(self) -> SimpleNamespace:
         origin = SimpleNamespace(kind="dropout")
         return SimpleNamespace(
-            features=None, origin=origin, has_examples=self.has_images, model=self.model, inputs_sha256=None
+            features=None,
+            origin=origin,
+            has_examples=self.has_images,
+            model=self.model,
+            has_model=self.model is not None,
+            inputs_sha256=None,
         )
 
 

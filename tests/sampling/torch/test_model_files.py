@@ -7,10 +7,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from msgspec.structs import replace
 
 import mcviz
 from mcviz.cli import main
@@ -38,6 +40,8 @@ require_torch("safetensors")
 
 import safetensors.torch  # noqa: E402
 import torch  # noqa: E402
+
+from mcviz.sampling.torch.model_files import read_arguments  # noqa: E402
 
 MODELS = """
 import torch
@@ -163,6 +167,14 @@ def test_a_run_that_names_other_code_imports_none_of_it(run: Run, monkeypatch, f
     named = "json" if name.startswith("birds.") else "birds"
     assert name in refused(run.path, named)
     assert not {"antigravity", "birdsong", "birds.models", "birds.data"} & set(sys.modules)
+
+
+@pytest.mark.parametrize("said", [{"backend": "keras"}, {"stored": False}, {"backend": "keras", "function": ""}])
+def test_what_else_a_run_says_opens_no_way_to_its_code(run: Run, said: dict[str, object]) -> None:
+    manifest = replace(run.manifest, model=replace(run.manifest.model, **said))
+    with pytest.raises(UnsuitableModelError, match="start again with `--import birds`|no function that builds"):
+        read_arguments(ModelOptions(run.model_path), TaskOptions(), SimpleNamespace(manifest=manifest))
+    assert not any(name.startswith("birds") for name in sys.modules)
 
 
 @pytest.mark.parametrize(
