@@ -140,7 +140,7 @@ def end_execution(execution: str) -> None:
 
 
 def _prepare(order: ShardOrder) -> tuple[Sampler, SamplerSource]:
-    sampler = _load_sampler(order.model, order.manifest)
+    sampler = _load_sampler(order)
     adapter, content = adapter_for_examples(sampler, order.examples, order.manifest.preprocessing)
     assert order.manifest.seed is not None
     assert order.manifest.masks is not None
@@ -148,11 +148,15 @@ def _prepare(order: ShardOrder) -> tuple[Sampler, SamplerSource]:
     return sampler, SamplerSource(adapter, content, order.manifest.seed, order.manifest.masks, first)
 
 
-def _load_sampler(source: ModelSource, manifest: Manifest) -> Sampler:
+def _load_sampler(order: ShardOrder) -> Sampler:
+    source, manifest = order.model, order.manifest
     assert manifest.model is not None
     key = source, manifest.model.sha256, manifest.origin.product, manifest.origin.compiler
     if key not in _samplers:
         sampler = load_sampler(source)
+        if sampler.network.input_specs is None:  # the digest may be of operations, which follow from the examples' form
+            adapter, content = adapter_for_examples(sampler, order.examples, manifest.preprocessing)
+            sampler.plan_for(adapter.from_stored(content[:1]))
         if sampler.network.compute_digest() != manifest.model.sha256:
             raise StorageError(f"it finds another model at {source.options.model}. Put the same file on all machines")
         _samplers.clear()

@@ -19,7 +19,15 @@ ACTIVATIONS = {
     aten.addmm.default: "none",
     aten.mm.default: "none",
 }
-UNCHANGING = aten._to_copy.default, aten.view.default, aten.unsqueeze.default, aten.clone.default
+UNCHANGING = (
+    aten._to_copy.default,
+    aten.clone.default,
+    aten.select.int,
+    aten.slice.Tensor,
+    aten.squeeze.dim,
+    aten.unsqueeze.default,
+    aten.view.default,
+)
 
 
 def pick_output(returned: Any, name: str | None) -> torch.Tensor:
