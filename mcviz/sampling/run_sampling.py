@@ -41,6 +41,7 @@ from mcviz.validate import choice, invalid, whole_number
 
 if TYPE_CHECKING:
     import keras
+    import torch
     from distributed import Client
 
 DRAW_SCHEME = 2  # goes up whenever the sampler gives other numbers for the same seed
@@ -48,7 +49,7 @@ STAGES_GROW = 4  # times as many passes from one stage to the next
 
 
 def sample_run(
-    model: "keras.Model | Network | Sampler | str | os.PathLike[str]",
+    model: "keras.Model | torch.nn.Module | Network | Sampler | str | os.PathLike[str]",
     data: Any,
     out: str | os.PathLike[str],
     *,
@@ -80,7 +81,8 @@ def sample_run(
     product and compiler, unless the `Sampler` was told others. Any other run is left as it is, and refused.
 
     Args:
-        model: a Keras model with dropout, the path of one, or a `Sampler` of one, which is taken as it is.
+        model: a model of Keras or PyTorch with dropout; the path of one of Keras, or `package.module:function`, which
+            builds one of PyTorch; what `load_torch` returns; or a `Sampler` of one, which is taken as it is.
         data: images, texts or rows of numbers, alone or with labels: a `DataSet`, arrays, a path, or what else
             `as_data_set` takes. Pictures from files are brought to the model's size. The shape of images may do without
             the axis of one channel, or be flat. Pictures in files or inside Parquet, images in an `.npy` and those of a
@@ -127,6 +129,9 @@ def sample_run(
     choice("masks", masks, MASKS)
     passes, seed = whole_number("passes", passes, 1), whole_number("seed", seed)
     if isinstance(model, str | os.PathLike):
+        if transform is not None:
+            advice = "Give mcviz.load_torch('package.module:function', transform=…), or the module."
+            raise invalid("transform", "left out beside the path of a model", "one", advice)
         options = ModelOptions(absolute(model), output=output, from_logits=from_logits)
         sampler = load_sampler(ModelSource(options, TaskOptions(task or "classification", predicts or "mean")))
     else:

@@ -12,7 +12,6 @@ from mcviz.app.exports import EXPORTS
 from mcviz.app.navigation import PAGES, PROBE
 from mcviz.app.needs import MISSING, available, check_needs, has
 from mcviz.app.views import VIEWS
-from mcviz.app.wording import as_markdown
 from mcviz.extras import INSTALL_TORCH
 from mcviz.manifest import Model
 
@@ -35,7 +34,12 @@ class Kept:
     def manifest(self) -> SimpleNamespace:
         origin = SimpleNamespace(kind="dropout")
         return SimpleNamespace(
-            features=None, origin=origin, has_examples=self.has_images, model=self.model, inputs_sha256=None
+            features=None,
+            origin=origin,
+            has_examples=self.has_images,
+            model=self.model,
+            has_model=self.model is not None,
+            inputs_sha256=None,
         )
 
 
@@ -60,13 +64,13 @@ def test_what_a_model_of_pytorch_needs_is_said(said: list[str], monkeypatch: pyt
     monkeypatch.setattr("mcviz.extras.find_spec", {"torch": None}.get)
     for function, modules, part in (
         ("", "birds", "mcviz.load_torch('package.module:function'"),
-        ("birds.models:build", "cats", "start again with --import birds, or with MCVIZ_IMPORT='birds'"),
+        ("birds.models:build", "cats", "start again with `--import birds`, or with `MCVIZ_IMPORT='birds'`"),
         ("birds.models:build", "birds", INSTALL_TORCH),
     ):
         monkeypatch.setenv("MCVIZ_IMPORT", modules)
         run.model = replace(run.model, function=function)
         assert not check_needs(run, {"model"})
-        assert as_markdown(part) in said[-1]
+        assert part in said[-1]
         assert "Keras" not in said[-1]
     monkeypatch.setattr("mcviz.extras.find_spec", lambda name: name)
     assert check_needs(run, {"model"})
