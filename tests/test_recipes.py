@@ -17,6 +17,7 @@ from PIL import Image
 
 import mcviz
 from mcviz import Run
+from tests.requiring import require_torch
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs/recipes.md").read_text(encoding="utf-8")
@@ -147,7 +148,9 @@ def test_test_time_augmentation() -> None:
 
 
 def test_pytorch() -> None:
-    torch = pytest.importorskip("torch")
+    require_torch("safetensors")
+    import torch
+
     nn = torch.nn
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Dropout(0.5), nn.Linear(144, 3))
     pixels, before = torch.tensor(IMAGES).permute(0, 3, 1, 2), model[1].running_mean.clone()
@@ -177,8 +180,10 @@ def photographs(folder: Path) -> list[Image.Image]:
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("title", ["torchvision", "timm"])
-def test_photographs(title: str, photographs: list[Image.Image]) -> None:
-    torch = pytest.importorskip("torch")
+def test_photographs(title: str, photographs: list[Image.Image], monkeypatch: pytest.MonkeyPatch) -> None:
+    require_torch("safetensors")
+    import torch
+
     library = pytest.importorskip(title)
     torch.manual_seed(0)
     names: dict[str, Any] = {"name": "test_vit"}  # the smallest of timm
@@ -188,8 +193,10 @@ def test_photographs(title: str, photographs: list[Image.Image]) -> None:
     else:
         weights = library.create_model("test_vit", num_classes=3).state_dict()
     torch.save(weights, "birds.pt")
+    small = RECIPES[title].replace(".transforms()", ".transforms(crop_size=64, resize_size=64)")
+    monkeypatch.setitem(RECIPES, title, small.replace("passes=100", "passes=20"))  # in a tenth of the time
     run = followed(title, "birds" if title == "torchvision" else "timm", names)
-    assert (run.passes, run.class_names) == (100, ("a", "b", "c"))
+    assert (run.passes, run.class_names) == (20, ("a", "b", "c"))
     np.testing.assert_array_equal(run.images[:], np.stack([np.asarray(picture) for picture in photographs]))
     prepared = torch.stack([names["transform"](picture) for picture in photographs])
     with torch.inference_mode():
@@ -200,10 +207,12 @@ def test_photographs(title: str, photographs: list[Image.Image]) -> None:
 
 @pytest.mark.exhaustive
 def test_hugging_face_texts() -> None:
-    torch = pytest.importorskip("torch")
+    require_torch("safetensors")
+    import torch
+
     transformers = pytest.importorskip("transformers")
     torch.manual_seed(0)
-    pd.read_csv(ROOT / "tests/data_sets/definitions-test.csv", nrows=40).to_csv("definitions-test.csv", index=False)
+    pd.read_csv(ROOT / "tests/data_sets/definitions-test.csv", nrows=12).to_csv("definitions-test.csv", index=False)
     texts = pd.read_csv("definitions-test.csv")["text"].tolist()
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *sorted({word for text in texts for word in text.split()})]
     config = transformers.BertConfig(
@@ -215,7 +224,7 @@ def test_hugging_face_texts() -> None:
     transformers.BertTokenizer("vocab.txt").save_pretrained("bert")
     names: dict[str, Any] = {"name": "bert"}
     run = followed("Hugging Face texts", "bert", names)
-    assert (run.passes, len(run), run.manifest.examples.kind) == (100, 40, "text")
+    assert (run.passes, len(run), run.manifest.examples.kind) == (100, 12, "text")
     assert pd.read_parquet("cache/bert/examples.parquet")["text"].tolist() == texts
     encoded = names["tokenizer"](texts, padding="max_length", max_length=32, truncation=True, return_tensors="pt")
     with torch.inference_mode():
@@ -226,7 +235,9 @@ def test_hugging_face_texts() -> None:
 
 @pytest.mark.exhaustive
 def test_hugging_face_images() -> None:
-    torch = pytest.importorskip("torch")
+    require_torch("safetensors")
+    import torch
+
     transformers = pytest.importorskip("transformers")
     datasets = pytest.importorskip("datasets")
     torch.manual_seed(0)

@@ -161,8 +161,9 @@ def read_torch_data(data: Any, task: str | None) -> DataSet:
         return held
     held = held.with_labels(np.array(labels), task)
     names = getattr(items.data, "classes", None)  # as torchvision has it
-    named = isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)
-    return replace(held, class_names=tuple(names)) if named and held.target_names is None else held
+    if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names) and not held.target_names:
+        return replace(held, class_names=tuple(names))
+    return held
 
 
 @dataclass(frozen=True)
