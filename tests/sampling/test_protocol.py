@@ -19,9 +19,9 @@ from mcviz.sampling.features import find_neighbours, unit_features
 from mcviz.sampling.ood import fit_ood_detector, ood_verdict
 from mcviz.sampling.random_numbers import draw_active_mask, draw_random_numbers
 from mcviz.sampling.run_sampling import sample_run
+from tests.requiring import require_torch
 from tests.runs.making import contents
 from tests.sampling.fake import Arrays, FakeNetwork, make_arrays
-from tests.requiring import require_torch
 from tests.test_no_tensorflow import imported_by
 
 TWO_INPUTS = pytest.param("PyTorch of two inputs", marks=pytest.mark.exhaustive)
