@@ -21,8 +21,9 @@ PASSES = 600
 LEAST_P = 1e-5  # of the same distribution; a rate of 0.3 for 0.4 gives less than 1e-9
 NEEDS = {"resnet": "torchvision", "bert": "transformers", "vit": "timm"}
 
-LARGE_ONES = [pytest.param(name, marks=pytest.mark.exhaustive) for name in LARGE]
-every_case = pytest.mark.parametrize("case", [*CASES, *LARGE_ONES], indirect=True)
+QUICK = "functional", "lstm"
+OTHERS = [pytest.param(name, marks=pytest.mark.exhaustive) for name in CASES | LARGE if name not in QUICK]
+every_case = pytest.mark.parametrize("case", [*QUICK, *OTHERS], indirect=True)
 
 
 Prepared = tuple[Case, torch.nn.Module, Any, Sampler]
