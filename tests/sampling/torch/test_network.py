@@ -27,6 +27,7 @@ from mcviz.sampling.torch.network import TorchNetwork  # noqa: E402
 from tests.sampling.torch.test_models import own_passes  # noqa: E402
 from tests.sampling.torch.zoo import CASES, Functional  # noqa: E402
 
+EXHAUSTIVE = pytest.mark.exhaustive
 ROWS = np.random.default_rng(0).random((5, 4), dtype=np.float32)
 
 
@@ -91,6 +92,7 @@ def test_what_cannot_be_sampled_is_refused(message: str) -> None:
         Sampler(model).deterministic(ROWS)
 
 
+@EXHAUSTIVE
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # of torch.compile
 def test_a_model_that_torch_hides_or_keeps_elsewhere_is_refused() -> None:
     for model, message in (
@@ -114,7 +116,7 @@ def state_of(model: nn.Module) -> list[Any]:
     return [tensors, places, modes, hooks, process, torch.backends.mha.get_fastpath_enabled()]
 
 
-@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("training", [True, pytest.param(False, marks=EXHAUSTIVE)])
 @pytest.mark.parametrize(
     "change", [lambda _, x: x, *(methods["change"] for methods in REFUSED.values() if "change" in methods)]
 )
@@ -143,7 +145,7 @@ def test_normalisation_is_that_of_inference_and_a_container_drops_by_its_own_fla
     np.testing.assert_allclose(passes[:, 2].mean(0), own.mean(0), atol=5 * own.std() / 20)
 
 
-@pytest.mark.parametrize("name", ["functional", "lstm"])
+@pytest.mark.parametrize("name", ["functional", pytest.param("lstm", marks=EXHAUSTIVE)])
 def test_the_rate_of_dropout_can_be_changed(name: str) -> None:
     model, examples = CASES[name].make()
     changed = copy.deepcopy(model)
@@ -185,15 +187,15 @@ class Outputs:
 @pytest.mark.parametrize(
     ("finish", "options"),
     [
-        (lambda x: x, {}),
         (lambda x: x.softmax(1), {}),
-        (lambda x: x.log_softmax(1), {}),
-        (lambda x: x.double().softmax(-1)[:, :] * 1.0, {}),
-        (lambda x: (x, 2 * x), {}),
-        (lambda x: {"hidden": 2 * x, "logits": x}, {}),
-        (lambda x: {"hidden": 2 * x, "mine": x}, {"output": "mine"}),
         (lambda x: Outputs(None, x), {}),
-        (lambda x: x / 9 + 0.4, {"from_logits": True}),
+        pytest.param(lambda x: x, {}, marks=EXHAUSTIVE),
+        pytest.param(lambda x: x.log_softmax(1), {}, marks=EXHAUSTIVE),
+        pytest.param(lambda x: x.double().softmax(-1)[:, :] * 1.0, {}, marks=EXHAUSTIVE),
+        pytest.param(lambda x: (x, 2 * x), {}, marks=EXHAUSTIVE),
+        pytest.param(lambda x: {"hidden": 2 * x, "logits": x}, {}, marks=EXHAUSTIVE),
+        pytest.param(lambda x: {"hidden": 2 * x, "mine": x}, {"output": "mine"}, marks=EXHAUSTIVE),
+        pytest.param(lambda x: x / 9 + 0.4, {"from_logits": True}, marks=EXHAUSTIVE),
     ],
 )
 def test_classes_come_as_logits_or_probabilities(finish: Any, options: dict[str, Any]) -> None:
@@ -220,7 +222,10 @@ def test_two_classes_by_one_number_and_by_two() -> None:
         Sampler(flat).deterministic(ROWS)
 
 
-@pytest.mark.parametrize("predicts", ["mean", "mean,variance", "mean,log_variance", "mean,std"])
+@pytest.mark.parametrize(
+    "predicts",
+    ["mean,log_variance", *(pytest.param(each, marks=EXHAUSTIVE) for each in ("mean", "mean,variance", "mean,std"))],
+)
 def test_a_regression_with_and_without_a_predicted_spread(predicts: str) -> None:
     model = model_with(finish=lambda _, x: x[:, :2].abs() + 1).eval()
     predicted = Sampler(model, task="regression", predicts=predicts).deterministic(ROWS)
@@ -250,7 +255,7 @@ def test_another_forward_gives_another_digest() -> None:
     assert unseen.compute_digest() != digests[0]
 
 
-@pytest.mark.exhaustive
+@EXHAUSTIVE
 def test_a_digest_is_the_same_in_another_process() -> None:
     program = (
         "from tests.sampling.torch.twins import *; from tests.sampling.fake import make_arrays;"
@@ -272,7 +277,7 @@ def test_features_are_the_inputs_of_the_last_dense_layer() -> None:
     np.testing.assert_allclose(Sampler(model).network.compute_features(images), hidden, atol=1e-5)
 
 
-@pytest.mark.exhaustive
+@EXHAUSTIVE
 def test_a_cluster_makes_the_same_run(tmp_path: Path) -> None:
     pytest.importorskip("distributed")
     options = {"passes": 30, "class_names": ["a", "b", "c", "d"], "keep_model": True}
