@@ -23,11 +23,16 @@ from mcviz.text import first_line
 from mcviz.validate import array, invalid
 
 NAMELESS = "examples"  # a model's only input, where it has no name
-READ_TWICE = 8  # examples, to find out whether they stay the same
+SOME = 8  # examples, for which it is found out whether they stay the same
 ONE_SIZE = (
     "Give all examples one size: texts by a tokenizer's padding='max_length', max_length and truncation=True, pictures "
     "by Resize((height, width))."
 )
+
+
+def spread_places(count: int) -> np.ndarray:
+    """Return the places of a few of some examples, evenly spread."""
+    return np.unique(np.linspace(0, count - 1, SOME).astype(int))
 
 
 def is_tensor(given: Any) -> bool:
@@ -218,7 +223,7 @@ def _dataset(data: Any) -> Any:
 
 def _check_same(items: _Items, count: int) -> None:
     """Check that some examples are the same when they are read again."""
-    for place in np.unique(np.linspace(0, count - 1, READ_TWICE).astype(int)).tolist():
+    for place in spread_places(count).tolist():
         if not _same(items(place)[0], items(place)[0]):
             advice = "Leave out what draws random numbers, such as augmentation."
             raise invalid("data", "the same whenever it is read", f"another example {place} the second time", advice)

@@ -154,6 +154,15 @@ def test_a_run_of_any_form_is_opened_and_grown_from_its_own_examples(
 
 
 @pytest.mark.exhaustive
+def test_a_run_grows_by_the_same_transform_alone(tmp_path: Path) -> None:
+    model, lowered = package.text_model(), lambda text: package.text_transform(text[1:])
+    mcviz.sample_run(model, TEXTS, tmp_path / "run", passes=3, transform=package.text_transform)
+    with pytest.raises(RunExistsError, match=r"differs in: .*transform"):
+        mcviz.sample_run(model, TEXTS, tmp_path / "run", passes=6, transform=lowered)
+    mcviz.sample_run(model, TEXTS, tmp_path / "run", passes=6, transform=package.text_transform)
+
+
+@pytest.mark.exhaustive
 def test_a_run_of_arrays_by_name_grows_with_the_same_arrays_alone(tmp_path: Path) -> None:
     model = package.text_model()
     expected = mcviz.Sampler(model).sample(ENCODED, passes=6)
