@@ -9,6 +9,7 @@ from mcviz.errors import UnsuitableModelError
 from mcviz.runs.contents import Rows
 from mcviz.sampling.engine import iterate_blocks
 from mcviz.sampling.torch.draws import Call, supply_nothing, supply_numbers
+from mcviz.sampling.torch.tracing import as_tensor
 
 FEATURES_AT_ONCE = 100  # examples
 GRADIENTS_AT_ONCE = 100  # the same
@@ -36,7 +37,7 @@ def compute_features(model: torch.nn.Module, call: Call, inputs: Mapping[str, Ro
         for rows, block in iterate_blocks(inputs, FEATURES_AT_ONCE):
             taken.clear()
             with torch.no_grad(), supply_numbers(model, (), supply_nothing):
-                call({name: torch.tensor(array) for name, array in block.items()})
+                call({name: as_tensor(array).clone() for name, array in block.items()})
             if not taken or taken[-1].ndim != 2 or len(taken[-1]) != FEATURES_AT_ONCE:
                 raise UnsuitableModelError(
                     "The inputs of the last layer need a model that ends in a torch.nn.Linear over one row an example. "
@@ -70,7 +71,7 @@ def compute_gradient_sign(
     """
     signs = []
     for start in range(0, len(examples), GRADIENTS_AT_ONCE):
-        block = torch.tensor(examples[start : start + GRADIENTS_AT_ONCE], requires_grad=True)
+        block = as_tensor(examples[start : start + GRADIENTS_AT_ONCE]).clone().requires_grad_()
         with torch.enable_grad(), supply_numbers(model, (), supply_nothing):
             probs = predict(block.clone())  # a model may write into its input
             classes = probs.argmax(dim=1) if labels is None else torch.tensor(labels[start : start + len(block)])

@@ -62,7 +62,7 @@ def make_traced_plan(
     axes = find_batch_axes(small, large)
     if axes is None:
         small, large = (replace(each, boundary=each.inputs) for each in (small, large))
-        axes, dense = [BatchAxis(0, 1)] * len(inputs), None
+        axes, dense = [BatchAxis(0, 1, tuple(range(1 + len(spec.shape)))) for spec in inputs], None
     off = trace(model, call, inputs, SHARED_BLOCK)
     shared_part, deterministic = small.extract(small.inputs, small.boundary), off.extract(off.inputs, [off.output])
 
@@ -159,7 +159,7 @@ def make_eager_plan(
             return finish(call({spec.name: tensor.clone() for spec, tensor in zip(inputs, tensors, strict=True)}))
 
     def random_part(shared: list[np.ndarray], numbers: list[np.ndarray]) -> np.ndarray:
-        tensors = [torch.from_numpy(array).repeat_interleave(MOST_PASSES, dim=0) for array in shared]
+        tensors = [as_tensor(array).repeat_interleave(MOST_PASSES, dim=0) for array in shared]
         supply = supply_rows(draws, list(map(as_tensor, numbers)))
         return run_alone(partial(run, supply=supply, training=training), tensors).numpy()
 

@@ -159,10 +159,17 @@ def _cut_graph(
 
 @dataclass(frozen=True)
 class BatchAxis:
-    """The axis of the batch in a tensor; with `count` above 1, an example has several along it, one after another."""
+    """The axis of the batch in a tensor.
+
+    Attributes:
+        axis: its number.
+        count: how many an example has along it, one after another.
+        order: of the tensor's axes in memory, which the operations behind it were traced for.
+    """
 
     axis: int
     count: int
+    order: tuple[int, ...]
 
     def gather(self, tensor: torch.Tensor) -> torch.Tensor:
         """Bring the batch to the front, (rows, ...)."""
@@ -171,7 +178,8 @@ class BatchAxis:
 
     def place(self, tensor: torch.Tensor) -> torch.Tensor:
         """Bring (rows, ...) back."""
-        return (tensor.flatten(0, 1) if self.count > 1 else tensor).movedim(0, self.axis).contiguous()
+        placed = (tensor.flatten(0, 1) if self.count > 1 else tensor).movedim(0, self.axis)
+        return placed.permute(self.order).contiguous().permute(*np.argsort(self.order))
 
 
 def find_batch_axes(small: Trace, large: Trace) -> list[BatchAxis] | None:
@@ -188,7 +196,9 @@ def find_batch_axes(small: Trace, large: Trace) -> list[BatchAxis] | None:
         moved = [axis for axis, pair in enumerate(zip(sizes, larger, strict=True)) if pair[0] != pair[1]]
         if len(moved) != 1 or sizes[moved[0]] * large.rows != larger[moved[0]] * small.rows:
             return None
-        axes.append(BatchAxis(moved[0], sizes[moved[0]] // small.rows))
+        strides = other.meta["val"].stride()
+        order = tuple(sorted(range(len(sizes)), key=lambda axis: -strides[axis]))
+        axes.append(BatchAxis(moved[0], sizes[moved[0]] // small.rows, order))
     return axes
 
 
@@ -210,10 +220,12 @@ def run_alone(function: Callable[..., Any], tensors: Sequence[torch.Tensor]) -> 
 
 
 def as_tensor(array: np.ndarray) -> torch.Tensor:
-    """Return an array as a tensor, without a copy where its memory lies as that of torch does: products round by it."""
-    if array.ctypes.data % ALIGNMENT or not array.flags.writeable:
-        return torch.tensor(array)
-    return torch.from_numpy(array)
+    """Return an array in C order as a tensor whose memory lies as that of torch's own, since products round by it.
+
+    An axis of one element may have any stride in NumPy, which torch would take for another order of the axes.
+    """
+    flat, aligned = array.reshape(-1), array.ctypes.data % ALIGNMENT == 0
+    return (torch.from_numpy(flat) if aligned and flat.flags.writeable else torch.tensor(flat)).view(array.shape)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Passes of models of PyTorch, against torch's own with dropout on."""
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -97,3 +98,14 @@ def test_any_split_and_any_threads_give_the_same_bits(case: Prepared, monkeypatc
                 torch.set_num_threads(usual)
             np.testing.assert_array_equal(part, whole[120:135, taken])
             np.testing.assert_array_equal(alone, predicted[taken])
+
+
+def test_the_order_of_axes_in_memory_changes_no_bit() -> None:
+    """An axis of one channel may have any stride in NumPy, which torch takes for another order of the axes."""
+    model, images = CASES["functional"].make()
+    channels_last = copy.deepcopy(model).to(memory_format=torch.channels_last)
+    sampler, pictures = Sampler(model), images.permute(0, 2, 3, 1).contiguous().numpy()
+    passes, predicted = sampler.sample(images, passes=20), sampler.deterministic(images)
+    np.testing.assert_array_equal(sampler.sample(pictures, passes=20), passes)
+    np.testing.assert_array_equal(sampler.deterministic(np.asfortranarray(pictures)), predicted)
+    np.testing.assert_allclose(Sampler(channels_last).sample(images, passes=20), passes, atol=1e-5)

@@ -18,7 +18,7 @@ class Twin(nn.Module):
 
     def __init__(self, arrays: Arrays) -> None:
         super().__init__()
-        rate, inputs, factored = arrays["settings"]
+        rate, _, factored = arrays["settings"]
         self.first, self.second = nn.Linear(*arrays["first"].shape), nn.Linear(*arrays["second"].shape)
         self.dropout, self.again = nn.Dropout(float(rate)), nn.Identity() if factored else nn.ReLU()
         weights = {name: (getattr(self, name), arrays[name], arrays[f"{name}_bias"]) for name in ("first", "second")}
