@@ -172,7 +172,7 @@ def test_a_run_that_names_other_code_imports_none_of_it(run: Run, monkeypatch, f
 @pytest.mark.parametrize("said", [{"backend": "keras"}, {"stored": False}, {"backend": "keras", "function": ""}])
 def test_what_else_a_run_says_opens_no_way_to_its_code(run: Run, said: dict[str, object]) -> None:
     manifest = replace(run.manifest, model=replace(run.manifest.model, **said))
-    with pytest.raises(UnsuitableModelError, match="start again with `--import birds`|no function that builds"):
+    with pytest.raises(UnsuitableModelError, match=r"start again with `--import birds`|no function that builds"):
         read_arguments(ModelOptions(run.model_path), TaskOptions(), SimpleNamespace(manifest=manifest))
     assert not any(name.startswith("birds") for name in sys.modules)
 
