@@ -56,7 +56,8 @@ def prepare_inputs(examples: Any, transform: Transform | None) -> Mapping[str, R
 def _shown(given: DataSet | np.ndarray) -> Rows:
     """The examples as a run stores them: images, texts or rows."""
     if isinstance(given, np.ndarray):
-        return given
+        given = given.astype(np.float32, copy=False) if given.dtype.kind == "f" else given
+        return as_images("examples", given) if given.ndim in (3, 4) else given
     if given.images is not None:
         return resize_for_transform(given)
     if given.texts is not None:

@@ -44,6 +44,7 @@ def stacked(transform: Callable[[Any], Any], examples: Any) -> np.ndarray:
     [
         (PICTURES, package.picture_transform, stacked(package.picture_transform, map(Image.fromarray, PICTURES))),
         (PICTURES[..., :1], lambda one: np.asarray(one, np.float64), PICTURES[..., 0].astype(np.float32)),
+        (PICTURES[..., 0], lambda one: torch.tensor(one.getpixel((2, 3))), PICTURES[:, 3, 2, 0]),
         (
             [Image.fromarray(each) for each in PICTURES],
             lambda one: torch.tensor(one.getpixel((2, 3))),
