@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from mcviz.choices import DEFAULT_PASSES, MASKS, Masks, Predicts
 from mcviz.data import DataSet, as_data_set
-from mcviz.data.torch_data import NAMELESS
+from mcviz.data.torch_data import NAMELESS, spread_places
 from mcviz.errors import McvizError
 from mcviz.manifest import layout_for
 from mcviz.options import ModelOptions, TaskOptions
@@ -171,7 +171,7 @@ def sample_run(
         examples=given,
         images=described,
         labels_sha256=None if examples.labels is None else hash_array(examples.labels),
-        inputs_sha256=None if inputs is None or is_shown else _hash_fields(inputs),
+        inputs_sha256=None if inputs is None or is_shown else _hash_prepared(source, np.arange(len(inputs))),
         model=Model(
             network.name,
             network.compute_digest(),
@@ -181,6 +181,7 @@ def sample_run(
             network.backend,
             network.function,
             network.transform_name,
+            None if network.transform is None else _hash_prepared(source, spread_places(content.shape[0])),
         ),
         preprocessing=adapter.preprocessing,
         seed=seed,
@@ -222,10 +223,12 @@ def sample_run(
     return run if run.class_names == names else rename_classes(run, names)
 
 
-def _hash_fields(inputs: np.ndarray) -> str:
-    """The SHA-256 of arrays by name."""
-    hashes = {name: hash_array(inputs[name]) for name in inputs.dtype.names or ()}
-    return hashlib.sha256(json.dumps(hashes).encode()).hexdigest()
+def _hash_prepared(source: SamplerSource, places: np.ndarray) -> str:
+    """The SHA-256 of what reaches the model of some examples, by the names of its inputs."""
+    prepared = source.prepare(places)
+    return hashlib.sha256(
+        json.dumps({name: hash_array(rows[:]) for name, rows in prepared.items()}).encode()
+    ).hexdigest()
 
 
 @contextmanager

@@ -165,6 +165,11 @@ def test_arrays_by_name_are_the_model_s_inputs_and_texts_are_shown(how: str) -> 
         np.testing.assert_array_equal(prepared["attention_mask"], MASK[list(places)])
 
 
+def test_labels_that_are_names_meet_the_classes_of_a_dataset_by_name() -> None:
+    held = as_data_set(Items(lambda place: (UNIT[place], "cat" if place else "bee")))
+    assert (held.class_names, held.labels.tolist()) == (Items.classes, [1] + [2] * 9)
+
+
 def test_labels_do_not_matter_where_only_the_examples_are_wanted() -> None:
     numbers = np.linspace(0, 1, 10)
     assert as_examples({"input_ids": IDS, "label": numbers}).labels is None
@@ -204,6 +209,7 @@ NOT_TAKEN = {
     "columns alone": ({"text": TEXTS, "labels": LABELS}, "by the names of the model's inputs, such as input_ids"),
     "nothing by name": ({}, "by the names of the model's inputs. Received: none"),
     "texts as inputs": ({"input_ids": np.full((2, 3), "a")}, "should be numbers by the names"),
+    "a tensor that NumPy has not": (UNIT.bfloat16(), r"BFloat16.* Call float\(\)"),
     "an empty tensor": (torch.rand(0, 3, 6, 5, 2), "at least one example"),
 }  # fmt: skip
 

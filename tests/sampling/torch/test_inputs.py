@@ -44,6 +44,7 @@ def stacked(transform: Callable[[Any], Any], examples: Any) -> np.ndarray:
     [
         (PICTURES, package.picture_transform, stacked(package.picture_transform, map(Image.fromarray, PICTURES))),
         (PICTURES[..., :1], lambda one: np.asarray(one, np.float64), PICTURES[..., 0].astype(np.float32)),
+        (PICTURES[..., 0], lambda one: torch.tensor(one.getpixel((2, 3))), PICTURES[:, 3, 2, 0]),
         (
             [Image.fromarray(each) for each in PICTURES],
             lambda one: torch.tensor(one.getpixel((2, 3))),
@@ -151,6 +152,15 @@ def test_a_run_of_any_form_is_opened_and_grown_from_its_own_examples(
     np.testing.assert_allclose(opened.sample(shown, passes=3), expected[:3], atol=1e-5)
     grown = mcviz.sample_run(opened, data_set_of(run), tmp_path / "run", passes=6)
     np.testing.assert_allclose(grown.probs_block(0, None), expected, atol=1 / 65535)
+
+
+@pytest.mark.exhaustive
+def test_a_run_grows_by_the_same_transform_alone(tmp_path: Path) -> None:
+    model, lowered = package.text_model(), lambda text: package.text_transform(text[1:])
+    mcviz.sample_run(model, TEXTS, tmp_path / "run", passes=3, transform=package.text_transform)
+    with pytest.raises(RunExistsError, match=r"differs in: .*transform"):
+        mcviz.sample_run(model, TEXTS, tmp_path / "run", passes=6, transform=lowered)
+    mcviz.sample_run(model, TEXTS, tmp_path / "run", passes=6, transform=package.text_transform)
 
 
 @pytest.mark.exhaustive
