@@ -155,7 +155,8 @@ def sample_run(
             raise invalid("unit", f"left out for a {sampler.task}", unit)
     inputs = examples.inputs if isinstance(adapter, InputsAdapter) else None
     images = None if examples.images is None else content if inputs is None else examples.images
-    is_shown = inputs is not None and examples.kind != "none" and inputs.dtype.names == (NAMELESS,)
+    held = examples.images is not None or examples.content is not None
+    is_shown = held and inputs is not None and inputs.dtype.names == (NAMELESS,)
     described, pixels = (None, "") if images is None else describe_images(images, keep_images)
     given = Examples(examples.kind, content.shape[0], pixels)
     given, table = describe_examples(given, sampler.task, targets, examples.ids, examples.content, examples.columns)
