@@ -158,6 +158,7 @@ class Model(Part, frozen=True):
         backend: its framework.
         function: of PyTorch: what builds it, `package.module:function`; empty where the module was given in memory.
         transform: of PyTorch: what makes its input of an example, likewise; empty for none, or one without a name.
+        transform_sha256: of what that makes of a few of the examples, by which it is told from another; or None.
     """
 
     name: str
@@ -168,6 +169,12 @@ class Model(Part, frozen=True):
     backend: Backend = "keras"
     function: str = ""
     transform: str = ""
+    transform_sha256: str | None = None
+
+    @property
+    def has_transform(self) -> bool:
+        """Whether a transform made the model's input of an example."""
+        return bool(self.transform or self.transform_sha256)
 
     @property
     def file(self) -> str:
@@ -310,7 +317,7 @@ class Manifest(Part, frozen=True, kw_only=True):
             "ids and columns": examples.columns_sha256,
             "model": model and model.sha256,
             "output of the model": model and [model.output, model.from_logits],
-            **({"transform": model.transform} if model and model.transform else {}),
+            **({"transform": [model.transform, model.transform_sha256]} if model and model.has_transform else {}),
             "preprocessing": msgspec.to_builtins(replace(self.preprocessing, reason="")),
             "stochastic layers": [[layer.name, layer.kind, layer.rate] for layer in origin.stochastic_layers],
             "origin": [

@@ -27,6 +27,7 @@ from mcviz.manifest import COLUMNS, Manifest
 from mcviz.measures import REGRESSION_SCORES, SCORES
 from mcviz.sampling.base import Network, Plan
 from tests.cases import only
+from tests.requiring import require_torch
 
 ROOT = Path(__file__).parents[1]
 RUN = ROOT / "cache" / "mnist-cnn"
@@ -210,6 +211,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.exhaustive
 def test_the_python_of_the_readme_runs(folder: None, capsys: pytest.CaptureFixture[str]) -> None:
+    require_torch("safetensors")
     names = run_snippets("README.md")
     assert names["probs"].shape == (500, 10)
     assert names["passes"].shape == (500, 1, 10)

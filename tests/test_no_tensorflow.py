@@ -2,12 +2,13 @@
 
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 import mcviz
-from mcviz.extras import INSTALL_KERAS
+from mcviz.extras import INSTALL_KERAS, INSTALL_TORCH
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ("keras", "tensorflow", "torch", "streamlit")
@@ -52,10 +53,10 @@ def test_the_package_alone_imports_not_even_numpy():
     assert subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, text=True) == "False\n"
 
 
-def test_a_python_without_tensorflow_is_told_what_to_type():
+def test_a_python_without_tensorflow_or_torch_is_told_what_to_type():
     uses = (
         "load_model", "train", "with_vocabulary", "Sampler(object())", "sample(object(), [[1.0]])",
-        "sample_run('model.keras', [[1.0]], 'run')",
+        "sample_run('model.keras', [[1.0]], 'run')", "load_torch", "sample_run('a:b', [[1.0]], 'run')",
     )  # fmt: skip
     program = f"""
 import mcviz, mcviz.extras
@@ -69,7 +70,9 @@ for use in {uses}:
     found = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     told = found.stdout.splitlines()
     assert len(told) == len(uses)
-    assert all(line.startswith("True ") and line.endswith(f"Type: {INSTALL_KERAS}") for line in told), told
+    for line, install in zip(told, [INSTALL_KERAS] * 6 + [INSTALL_TORCH] * 2, strict=True):
+        assert line.startswith("True ")
+        assert line.endswith(f"Type: {install}")
 
 
 def test_an_import_would_be_seen():
@@ -77,7 +80,8 @@ def test_an_import_would_be_seen():
 
 
 def test_every_public_name_is_there():
-    assert all(getattr(mcviz, name) is not None for name in mcviz.__all__)
+    there = set(mcviz.__all__) - (set() if find_spec("torch") else {"load_torch"})
+    assert all(getattr(mcviz, name) is not None for name in there)
     assert set(mcviz.__all__) <= set(dir(mcviz))
 
 

@@ -6,7 +6,6 @@ from typing import Literal, Protocol
 import streamlit as st
 
 from mcviz.app.columns import grouping_columns
-from mcviz.app.wording import as_markdown
 from mcviz.extras import named_modules
 from mcviz.runs import Run
 from mcviz.runs.model_code import explain_closed_model
@@ -71,8 +70,9 @@ def has(run: Run, need: Need) -> bool:
 
 def missing(run: Run, part: RunPart) -> str:
     """Say what a run does not have, and how to make one that has it; or why its model cannot be opened here."""
-    if part == "model" and (closed := explain_closed_model(run.manifest, named_modules())):
-        return as_markdown(closed)
+    of_model = part == "model" and run.manifest.has_model
+    if of_model and (closed := explain_closed_model(run.manifest, named_modules())):
+        return closed
     sentence = NOT_IMPORTED[part] if run.manifest.origin.kind == "imported" else MISSING[part][1]
     if part == "examples":  # texts and rows are in every run of them
         return sentence.format(examples="examples" if run.manifest.images is None else "images")

@@ -35,8 +35,8 @@ class DataSet:
         target_names: names of what a regression predicts, D of them; None for classes.
         matched_by: how `match_labels` found the class indices.
         kind: what the examples are, a name of `mcviz.kinds.KINDS`; "none" until whoever reads them gives it.
-        inputs: (N, …) what a model takes, where that is not what is shown; a structured array has a field for each of
-            the model's inputs, by its name. None where a model takes what is shown.
+        inputs: (N,) what a model takes, where that is not what is shown: a structured array, with a field for each of
+            the model's inputs by its name, or one field `NAMELESS`. None where a model takes what is shown.
 
     Raises:
         InvalidInputError: more than one of images, texts and rows.

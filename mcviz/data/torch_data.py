@@ -22,11 +22,17 @@ from mcviz.kinds.image import CHANNELS, as_images
 from mcviz.text import first_line
 from mcviz.validate import array, invalid
 
-READ_TWICE = 8  # examples, to find out whether they stay the same
+NAMELESS = "examples"  # a model's only input, where it has no name
+SOME = 8  # examples, for which it is found out whether they stay the same
 ONE_SIZE = (
     "Give all examples one size: texts by a tokenizer's padding='max_length', max_length and truncation=True, pictures "
     "by Resize((height, width))."
 )
+
+
+def spread_places(count: int) -> np.ndarray:
+    """Return the places of a few of some examples, evenly spread."""
+    return np.unique(np.linspace(0, count - 1, SOME).astype(int))
 
 
 def is_tensor(given: Any) -> bool:
@@ -46,7 +52,10 @@ def to_array(name: str, given: Any) -> np.ndarray:
         InvalidInputError: the rows have several lengths, or they are no array.
     """
     if is_tensor(given):
-        return given.detach().cpu().numpy()
+        try:
+            return given.detach().cpu().numpy()
+        except (TypeError, RuntimeError) as error:  # such as bfloat16, or a sparse one
+            raise invalid(name, "a tensor that NumPy can hold", first_line(error), "Call float() on it.") from error
     if isinstance(given, list | tuple) and given and (isinstance(given[0], str) or is_tensor(given[0])):
         rows = [each if isinstance(each, str) else to_array(name, each) for each in given]
         given = np.array(rows, object) if isinstance(rows[0], str) else rows
@@ -69,18 +78,15 @@ def read_tensor(tensor: Any, labels: Any, task: str) -> DataSet:
     """
     given = to_array("examples", tensor)
     floating, images = given.dtype.kind == "f", given.ndim == 4 and given.shape[1] in CHANNELS
-    if (
-        images
-        or given.ndim == 2
-        or (floating and (given.ndim == 3 or (given.ndim == 4 and given.shape[3] in CHANNELS)))
-    ):
+    grey_or_last = given.ndim == 3 or (given.ndim == 4 and given.shape[3] in CHANNELS)
+    if images or given.ndim == 2 or (floating and grey_or_last):
         held = read_arrays(np.moveaxis(given, 1, -1) if images else given)
     elif given.size:
         held = DataSet(None)
     else:
         raise invalid("examples", "(N, ...) with at least one example", f"shape {given.shape}")
     if not images and not (floating and given.ndim == 2):
-        held = replace(held, inputs=given)
+        held = replace(held, inputs=_pack({NAMELESS: given}))
     return held if labels is None else held.with_labels(labels, task)
 
 
@@ -103,7 +109,8 @@ def read_columns(
     """
     arrays = {str(name): to_array(str(name), values) for name, values in columns.items()}
     found = ", ".join(f"{name} {each.shape}" for name, each in arrays.items())
-    if len({each.shape[:1] for each in arrays.values()} | {()}) != 2:
+    counts = {each.shape[:1] for each in arrays.values()}
+    if len(counts) != 1 or () in counts:
         raise invalid("data", "arrays of as many examples each, by the names of the model's inputs", found or "none")
     label = find_usual_column(arrays, LABEL_COLUMNS)
     if label is not None:
@@ -111,9 +118,8 @@ def read_columns(
     inputs = {name: each for name, each in arrays.items() if each.ndim > 1}
     if not inputs or any(each.dtype.kind not in "biuf" or not each.size for each in inputs.values()):
         raise invalid("data", "numbers by the names of the model's inputs, such as input_ids (N, length)", found)
-    own = pd.DataFrame(
-        {name: each for name, each in arrays.items() if each.ndim == 1}, range(len(next(iter(inputs.values()))))
-    )
+    ((count,),) = counts
+    own = pd.DataFrame({name: each for name, each in arrays.items() if each.ndim == 1}, range(count))
     held = take_labels(own, ColumnNames(), "classification", {})  # the ids
     held = replace(KINDS["text"].read_table(held, ColumnNames(), Files()) or held, inputs=_pack(inputs))
     if task is None or labels is None:
@@ -158,10 +164,10 @@ def read_torch_data(data: Any, task: str | None) -> DataSet:
         held = read_arrays(examples) if isinstance(examples[0], str) else read_tensor(examples, None, "classification")
     if task is None or labels[0] is None:
         return held
-    held = held.with_labels(np.array(labels), task)
     names = getattr(items.data, "classes", None)  # as torchvision has it
-    named = isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)
-    return replace(held, class_names=tuple(names)) if named and held.target_names is None else held
+    if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names):
+        held = replace(held, class_names=tuple(names))
+    return held.with_labels(np.array(labels), task)
 
 
 @dataclass(frozen=True)
@@ -216,18 +222,17 @@ def _dataset(data: Any) -> Any:
 
 def _check_same(items: _Items, count: int) -> None:
     """Check that some examples are the same when they are read again."""
-    for place in np.unique(np.linspace(0, count - 1, READ_TWICE).astype(int)).tolist():
+    for place in spread_places(count).tolist():
         if not _same(items(place)[0], items(place)[0]):
             advice = "Leave out what draws random numbers, such as augmentation."
             raise invalid("data", "the same whenever it is read", f"another example {place} the second time", advice)
 
 
 def _take_first(batch: Any) -> Any:
-    if isinstance(batch, Mapping):
-        return {name: each[0] for name, each in batch.items()}
-    if isinstance(batch, tuple | list):
-        return [_take_first(each) for each in batch]
-    return batch[0]
+    """The example of a batch of one, or the example and its label."""
+    if isinstance(batch, tuple | list) and not isinstance(batch[0], str):
+        return [_take_first(part) if isinstance(part, Mapping) else part[0] for part in batch]
+    return {name: each[0] for name, each in batch.items()} if isinstance(batch, Mapping) else batch[0]
 
 
 def _as_pixels(example: Any) -> np.ndarray | None:

@@ -8,7 +8,7 @@ from mcviz.manifest import Manifest
 
 
 def explain_closed_model(manifest: Manifest, modules: Sequence[str]) -> str:
-    """Explain why a run's model cannot be opened here, and what to do; return "" where nothing is in the way.
+    """Explain in Markdown why a run's model cannot be opened here, and what to do; or "" where nothing is in the way.
 
     A run is a file, and files are copied: what one names is imported only from modules that the operator has named.
 
@@ -17,20 +17,26 @@ def explain_closed_model(manifest: Manifest, modules: Sequence[str]) -> str:
         modules: that the operator has named, with all that is in them.
     """
     model = manifest.model
-    if model is None or not model.stored or model.backend != "torch":
+    if model is None or (model.backend == "keras" and not model.function and not model.transform):
         return ""
+    if manifest.inputs_sha256 is not None:
+        return (
+            "This run's model was given arrays that are not in the run, so it cannot be asked about others. Sample it "
+            "with a transform, which makes the model's input of an example."
+        )
     if not model.function:
         return (
             "This run has its model's weights, and no function that builds the model. To ask it about new examples, "
-            "sample it from mcviz.load_torch('package.module:function', weights=…)."
+            "sample it from `mcviz.load_torch('package.module:function', weights=…)`."
         )
     closed = [name for name in (model.function, model.transform) if name and not is_in_modules(name, modules)]
     if closed:
         packages = dict.fromkeys(name.partition(":")[0].partition(".")[0] for name in closed)
         return (
-            f"The model of this run is built by code that the run names, {' and '.join(closed)}, and code is imported "
-            "only from packages that are named at the start. If you trust it, start again with "
-            f"{' '.join(f'--import {name}' for name in packages)}, or with {IMPORT_VARIABLE}='{' '.join(packages)}'."
+            "This run's model is built by code that the run only names, "
+            f"{' and '.join(f'`{name}`' for name in closed)}. Code is imported from packages that you name: if you "
+            f"trust it, start again with `{' '.join(f'--import {name}' for name in packages)}`, or with "
+            f"`{IMPORT_VARIABLE}='{' '.join(packages)}'`."
         )
     try:
         require_torch()

@@ -20,6 +20,7 @@ from mcviz.text import format_duration
 
 if TYPE_CHECKING:
     import keras
+    import torch
 
 EXAMPLES = 512  # that the model is tried on
 SECONDS = 2.0  # to measure the time of passes
@@ -31,7 +32,7 @@ class Check:
 
     Attributes:
         examples: their count, N.
-        kind: of the examples: "images", "texts" or "rows".
+        kind: of the examples: "images", "texts", "rows", or "arrays" that are not shown.
         description: the form of the examples that the model was tried on, in a few words.
         inputs: the names, shapes and dtypes of what reaches the model of one example.
         outputs: the names of the outputs, by "classes" or "targets".
@@ -81,7 +82,7 @@ class Check:
 
 
 def check_model(
-    model: "keras.Model | Network | Sampler",
+    model: "keras.Model | torch.nn.Module | Network | Sampler",
     data: Any,
     *,
     masks: Masks = "per_pass",
@@ -90,7 +91,7 @@ def check_model(
     """Try a model on some examples of a data set, and measure the costs of passes over all of them.
 
     Args:
-        model: a Keras classifier with dropout, or a `Sampler` of one or of a regression.
+        model: a classifier of Keras or PyTorch with dropout, or a `Sampler` of one or of a regression.
         data: as `sample_run` takes it.
         masks: `per_pass` or `per_example`.
         preprocessing: how the model takes the examples; derived from the model without it.
@@ -108,7 +109,7 @@ def check_model(
     seconds, size = _measure_costs(sampler, taken, masks)
     return Check(
         examples=count,
-        kind=find_kind(examples).plural,
+        kind=find_kind(examples).plural or "arrays",
         description=trial.adapter.describe(some),
         inputs=describe_inputs(sampler.plan_for(taken)[0]),
         outputs=task.describe_outputs(examples, trial.width, sampler.predicts),

@@ -8,12 +8,13 @@ import numpy as np
 
 from mcviz.data import DataSet, InPlace, Pictures, as_examples
 from mcviz.data.pictures import MOST_PIXELS_A_SIDE
+from mcviz.data.torch_data import NAMELESS
 from mcviz.runs import Preprocessing
 from mcviz.runs.contents import Rows
 from mcviz.sampling.base import InputShape, Network
 from mcviz.validate import finite, invalid
 
-NAMELESS = "examples"  # the only input of a model, where it has no name
+BY_TRANSFORM = Preprocessing(reason="The transform is given them, and makes what the model takes.")
 TEXTS_FOR_NUMBERS = (
     "The model takes numbers. Give its vocabulary (--vocabulary FILE, or mcviz.with_vocabulary), or put a "
     "TextVectorization layer in front of it."
@@ -159,12 +160,6 @@ def takes_whole_numbers(dtype: str | None) -> bool:
     return dtype != "string" and np.dtype(dtype or "float32").kind in "iu"
 
 
-def split_inputs(examples: np.ndarray) -> dict[str, np.ndarray]:
-    """Split a structured array into its fields, by the names of a model's inputs; any other array has no name."""
-    names = examples.dtype.names
-    return {name: examples[name] for name in names} if names else {NAMELESS: examples}
-
-
 def describe_inputs(inputs: Mapping[str, Rows]) -> str:
     """Describe the inputs of a model in a few words: name, shape of one example, dtype."""
     return ", ".join(f"{name} {rows.shape[1:]} {rows.dtype}" for name, rows in inputs.items())
@@ -193,6 +188,8 @@ def preprocess(images: np.ndarray, how: Preprocessing) -> np.ndarray:
 
 def default_preprocessing(network: Network, dtype: np.dtype) -> Preprocessing:
     """Choose how a model takes images of a dtype unless it is given, with the reason."""
+    if network.transform is not None:
+        return BY_TRANSFORM
     if dtype != np.uint8:
         return Preprocessing(reason="Floating-point images reach the model as they are.")
     if takes_whole_numbers(network.input_dtype):
@@ -218,6 +215,8 @@ def _to_one_array(examples: DataSet | np.ndarray, shape: InputShape | None) -> n
         else:
             images = resize_to_model(examples, shape)[:]
             examples = images.reshape(model_shape(shape, images.shape))
+    if examples.dtype.names == (NAMELESS,):
+        return examples[NAMELESS]
     if examples.dtype.names:
         raise invalid("examples", "one array, as the model takes", f"arrays by name: {', '.join(examples.dtype.names)}")
     return examples

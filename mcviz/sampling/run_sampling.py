@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from mcviz.choices import DEFAULT_PASSES, MASKS, Masks, Predicts
 from mcviz.data import DataSet, as_data_set
+from mcviz.data.torch_data import NAMELESS, spread_places
 from mcviz.errors import McvizError
 from mcviz.manifest import layout_for
 from mcviz.options import ModelOptions, TaskOptions
@@ -32,7 +33,6 @@ from mcviz.runs.writer import rename_classes, write
 from mcviz.sampling.adapters import adapter_for_examples
 from mcviz.sampling.adapters.inputs import InputsAdapter
 from mcviz.sampling.base import NO_COMPILER, Network
-from mcviz.sampling.examples import split_inputs
 from mcviz.sampling.model_source import ModelSource, absolute
 from mcviz.sampling.sampler import Sampler, as_sampler
 from mcviz.sampling.source import SamplerSource, load_sampler, versions
@@ -41,6 +41,7 @@ from mcviz.validate import choice, invalid, whole_number
 
 if TYPE_CHECKING:
     import keras
+    import torch
     from distributed import Client
 
 DRAW_SCHEME = 2  # goes up whenever the sampler gives other numbers for the same seed
@@ -48,7 +49,7 @@ STAGES_GROW = 4  # times as many passes from one stage to the next
 
 
 def sample_run(
-    model: "keras.Model | Network | Sampler | str | os.PathLike[str]",
+    model: "keras.Model | torch.nn.Module | Network | Sampler | str | os.PathLike[str]",
     data: Any,
     out: str | os.PathLike[str],
     *,
@@ -80,7 +81,8 @@ def sample_run(
     product and compiler, unless the `Sampler` was told others. Any other run is left as it is, and refused.
 
     Args:
-        model: a Keras model with dropout, the path of one, or a `Sampler` of one, which is taken as it is.
+        model: a model of Keras or PyTorch with dropout; the path of one of Keras, or `package.module:function`, which
+            builds one of PyTorch; what `load_torch` returns; or a `Sampler` of one, which is taken as it is.
         data: images, texts or rows of numbers, alone or with labels: a `DataSet`, arrays, a path, or what else
             `as_data_set` takes. Pictures from files are brought to the model's size. The shape of images may do without
             the axis of one channel, or be flat. Pictures in files or inside Parquet, images in an `.npy` and those of a
@@ -127,6 +129,9 @@ def sample_run(
     choice("masks", masks, MASKS)
     passes, seed = whole_number("passes", passes, 1), whole_number("seed", seed)
     if isinstance(model, str | os.PathLike):
+        if transform is not None:
+            advice = "Give mcviz.load_torch('package.module:function', transform=…), or the module."
+            raise invalid("transform", "left out beside the path of a model", "one", advice)
         options = ModelOptions(absolute(model), output=output, from_logits=from_logits)
         sampler = load_sampler(ModelSource(options, TaskOptions(task or "classification", predicts or "mean")))
     else:
@@ -150,7 +155,7 @@ def sample_run(
             raise invalid("unit", f"left out for a {sampler.task}", unit)
     inputs = examples.inputs if isinstance(adapter, InputsAdapter) else None
     images = None if examples.images is None else content if inputs is None else examples.images
-    is_shown = inputs is not None and examples.kind != "none" and not inputs.dtype.names
+    is_shown = inputs is not None and examples.kind != "none" and inputs.dtype.names == (NAMELESS,)
     described, pixels = (None, "") if images is None else describe_images(images, keep_images)
     given = Examples(examples.kind, content.shape[0], pixels)
     given, table = describe_examples(given, sampler.task, targets, examples.ids, examples.content, examples.columns)
@@ -166,7 +171,7 @@ def sample_run(
         examples=given,
         images=described,
         labels_sha256=None if examples.labels is None else hash_array(examples.labels),
-        inputs_sha256=None if inputs is None or is_shown else _hash_fields(inputs),
+        inputs_sha256=None if inputs is None or is_shown else _hash_prepared(source, np.arange(len(inputs))),
         model=Model(
             network.name,
             network.compute_digest(),
@@ -176,6 +181,7 @@ def sample_run(
             network.backend,
             network.function,
             network.transform_name,
+            None if network.transform is None else _hash_prepared(source, spread_places(content.shape[0])),
         ),
         preprocessing=adapter.preprocessing,
         seed=seed,
@@ -217,10 +223,12 @@ def sample_run(
     return run if run.class_names == names else rename_classes(run, names)
 
 
-def _hash_fields(inputs: np.ndarray) -> str:
-    """The SHA-256 of arrays by name."""
-    hashes = {name: hash_array(array) for name, array in split_inputs(inputs).items()}
-    return hashlib.sha256(json.dumps(hashes).encode()).hexdigest()
+def _hash_prepared(source: SamplerSource, places: np.ndarray) -> str:
+    """The SHA-256 of what reaches the model of some examples, by the names of its inputs."""
+    prepared = source.prepare(places)
+    return hashlib.sha256(
+        json.dumps({name: hash_array(rows[:]) for name, rows in prepared.items()}).encode()
+    ).hexdigest()
 
 
 @contextmanager

@@ -42,12 +42,13 @@ from mcviz.validate import choice, invalid, whole_number
 
 if TYPE_CHECKING:
     import keras
+    import torch
 
 PASSES_TRIED = (8, 1000)  # passes; a rate of a thousandth seldom shows in eight
 
 
 def sample(
-    model: "keras.Model | Network",
+    model: "keras.Model | torch.nn.Module | Network",
     examples: Any,
     *,
     passes: int = DEFAULT_PASSES,
@@ -66,7 +67,7 @@ def sample(
     same for several calls on one model, which it prepares only once.
 
     Args:
-        model: a Keras classifier, or a regression, with stochastic layers; it is left as it was.
+        model: a classifier of Keras or PyTorch, or a regression, with stochastic layers; it is left as it was.
         examples: (N, ...) in the shape that the model takes: an array, alone or in a pair with labels, or anything else
             for `as_examples`. Floating point reaches the model as it is. uint8, and images with channels of whole
             numbers from 0 to 255, are divided by 255, unless the model begins with a layer that scales, or takes whole
@@ -114,8 +115,10 @@ class Sampler:
     A model that begins with a TextVectorization or StringLookup layer takes texts. That layer is computed once for each
     text, and the network behind it is sampled.
 
+    Of a `torch.nn.Module`, everything that draws random numbers in training is found, whatever it is called.
+
     Attributes:
-        model: the Keras model, as it was given.
+        model: the model, as it was given.
         output: the name of the sampled output, or None.
         from_logits: whether that output is taken for logits, or None.
         task: "classification" or "regression".
@@ -132,7 +135,7 @@ class Sampler:
     @hold_interrupts()
     def __init__(
         self,
-        model: "keras.Model | Network",
+        model: "keras.Model | torch.nn.Module | Network",
         *,
         output: str | None = None,
         from_logits: bool | None = None,
@@ -147,7 +150,7 @@ class Sampler:
         """Prepare a model.
 
         Args:
-            model: a Keras classifier, or a regression, with stochastic layers; it is left as it was.
+            model: a classifier of Keras or PyTorch, or a regression, with stochastic layers; it is left as it was.
             output: the name of the output, for models with several.
             from_logits: whether the output is logits; None finds out from the model.
             task: "classification" or "regression".
@@ -205,7 +208,7 @@ class Sampler:
             self._prepare(network.input_specs)
 
     @classmethod
-    def for_run(cls, model: "keras.Model | Network", run: Run) -> "Sampler":
+    def for_run(cls, model: "keras.Model | torch.nn.Module | Network", run: Run) -> "Sampler":
         """Prepare a run's own model as it was for the run: output, task, rate, stochastic layers of the user's own.
 
         The run's product and its compiler are taken too, where this machine has them.
@@ -433,11 +436,11 @@ class Sampler:
             ) from None
 
 
-def as_sampler(model: "keras.Model | Network | Sampler", **options: Any) -> Sampler:
+def as_sampler(model: "keras.Model | torch.nn.Module | Network | Sampler", **options: Any) -> Sampler:
     """Return a sampler as it is, or make one of a model.
 
     Args:
-        model: a Keras model, or a sampler.
+        model: a model of Keras or PyTorch, or a sampler.
         **options: those of `Sampler`; None is its default.
 
     Raises:

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import platform
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -117,6 +118,10 @@ class SamplerSource:
     def deterministic(self, start: int, stop: int) -> np.ndarray:
         """(stop - start, K) float32."""
         return self._adapter.sampler.deterministic(self._taken(start, stop))
+
+    def prepare(self, places: np.ndarray) -> Mapping[str, Rows]:
+        """Some of the examples, by their places, as they reach the model; see `Network.prepare`."""
+        return self._adapter.sampler.network.prepare(self._adapter.from_stored(self._examples[places]))
 
     def _taken(self, start: int, stop: int) -> np.ndarray:
         return self._adapter.from_stored(self._examples[start - self._first : stop - self._first])

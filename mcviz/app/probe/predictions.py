@@ -42,7 +42,7 @@ def predict(run: Run, contents: np.ndarray) -> np.ndarray:
 
 def import_ahead(run: Run) -> None:
     """Import the framework of a run's model before there is an input, so that the first one is answered sooner."""
-    module = f"mcviz.sampling.{run.manifest.model.backend}" if run.manifest.model else ""
+    module = f"mcviz.sampling.{run.manifest.model.backend}.network" if run.manifest.model else ""
 
     def work() -> None:
         with suppress(ImportError):  # the first prediction will tell what is missing

@@ -35,7 +35,8 @@ def adapter_for_examples(
         raise invalid("preprocessing", "left out beside a transform, which prepares the examples", str(preprocessing))
     adapter = InputsAdapter if examples.inputs is not None and not prepares else _find_adapter(find_kind(examples))
     if adapter is None:
-        raise invalid("data", "examples", "a data set without any", "Give images, texts or rows of numbers.")
+        found = "a data set without any" if examples.inputs is None else "arrays by name, which no transform takes"
+        raise invalid("data", "examples", found, "Give images, texts or rows of numbers.")
     return adapter.for_examples(sampler, examples, preprocessing)
 
 

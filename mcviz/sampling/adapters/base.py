@@ -14,8 +14,6 @@ from mcviz.sampling.sampler import Sampler
 if TYPE_CHECKING:
     import pandas as pd
 
-BY_TRANSFORM = Preprocessing(reason="The transform makes of each example what the model takes.")
-
 
 @dataclass(frozen=True)
 class Adapter(ABC):

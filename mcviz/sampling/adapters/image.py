@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from mcviz.data import DataSet, InPlace, Pictures
 from mcviz.data.resizing import convert_channels, resize_images
 from mcviz.runs import Preprocessing, Run, StoredImages, ValueScale
-from mcviz.sampling.adapters.base import BY_TRANSFORM, Adapter
+from mcviz.sampling.adapters.base import Adapter
 from mcviz.sampling.examples import (
     default_preprocessing,
     model_shape,
@@ -54,12 +54,11 @@ class ImageAdapter(Adapter):
             InvalidInputError: images of another size than the model's, fractions for one that takes whole numbers or
                 for a transform, or preprocessing for other channels.
         """
-        if sampler.network.transform is not None:
-            if dtype != np.uint8:
-                advice = "Leave out the transform where the images are prepared already."
-                raise invalid("data", "uint8 images or pictures, which the transform takes", dtype, advice)
-            return cls(sampler, preprocessing or BY_TRANSFORM)
-        model_shape(sampler.input_shape, shape)
+        if sampler.network.transform is None:
+            model_shape(sampler.input_shape, shape)
+        elif dtype != np.uint8:
+            advice = "Leave out the transform where the images are prepared already."
+            raise invalid("data", "uint8 images or pictures, which the transform takes", dtype, advice)
         if dtype != np.uint8 and takes_whole_numbers(sampler.input_dtype):
             raise invalid("data", "uint8 images, since the model takes whole numbers", dtype, "Save them as uint8.")
         if preprocessing is not None:

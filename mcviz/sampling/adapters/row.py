@@ -7,8 +7,8 @@ import numpy as np
 
 from mcviz.data import DataSet
 from mcviz.runs import Preprocessing, Run
-from mcviz.sampling.adapters.base import BY_TRANSFORM, Adapter
-from mcviz.sampling.examples import fits_shape, format_shape, preprocess, takes_whole_numbers
+from mcviz.sampling.adapters.base import Adapter
+from mcviz.sampling.examples import BY_TRANSFORM, fits_shape, format_shape, preprocess, takes_whole_numbers
 from mcviz.sampling.sampler import Sampler
 from mcviz.validate import invalid
 

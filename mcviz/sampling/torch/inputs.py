@@ -9,11 +9,11 @@ import numpy as np
 from PIL import Image
 
 from mcviz.data import DataSet, as_examples, as_model_input
-from mcviz.data.torch_data import ONE_SIZE, READ_TWICE, is_tensor, to_array
+from mcviz.data.torch_data import NAMELESS, ONE_SIZE, is_tensor, spread_places, to_array
 from mcviz.errors import InvalidInputError
 from mcviz.kinds.image import as_images
 from mcviz.runs.contents import Rows
-from mcviz.sampling.examples import NAMELESS, describe_inputs, resize_for_transform, split_inputs
+from mcviz.sampling.examples import describe_inputs, resize_for_transform
 from mcviz.text import first_line
 from mcviz.validate import finite, invalid
 
@@ -43,18 +43,21 @@ def prepare_inputs(examples: Any, transform: Transform | None) -> Mapping[str, R
         return _transform_examples(_shown(given), transform)
     if isinstance(given, DataSet):
         given = _shown(given)[:] if given.inputs is None else given.inputs
+    if given.dtype.names:
+        return {name: _check(name, given[name]) for name in given.dtype.names}
     if given.size and isinstance(given.flat[0], str):
         advice = "Give the transform that makes numbers of a text (transform, on the command line --transform)."
         raise invalid("examples", "numbers, which the model takes", "texts", advice)
     if given.ndim == 4 and not is_tensor(examples):
         given = np.moveaxis(as_model_input(as_images("examples", given)), -1, 1)
-    return {name: _check(name, array) for name, array in split_inputs(given).items()}
+    return {NAMELESS: _check(NAMELESS, given)}
 
 
 def _shown(given: DataSet | np.ndarray) -> Rows:
     """The examples as a run stores them: images, texts or rows."""
     if isinstance(given, np.ndarray):
-        return given
+        given = given.astype(np.float32, copy=False) if given.dtype.kind == "f" else given
+        return as_images("examples", given) if given.ndim in (3, 4) else given
     if given.images is not None:
         return resize_for_transform(given)
     if given.texts is not None:
@@ -72,12 +75,11 @@ def _check(name: str, array: np.ndarray) -> np.ndarray:
 
 def _transform_examples(examples: Rows, transform: Transform) -> dict[str, Rows]:
     """Apply the transform to a few examples twice, and to each when it is read."""
-    count = examples.shape[0]
-    places = np.unique(np.linspace(0, count - 1, READ_TWICE).astype(int)) if count else np.empty(0, int)
-    tried = [_apply(transform, example) for example in examples[places]]
-    if not tried:
+    if not examples.shape[0]:
         raise invalid("examples", "at least one", "none")
-    for once, example in zip(tried, examples[places], strict=True):
+    some = examples[spread_places(examples.shape[0])]
+    tried = [_apply(transform, example) for example in some]
+    for once, example in zip(tried, some, strict=True):
         if any(array.tobytes() != once[name].tobytes() for name, array in _apply(transform, example).items()):
             raise InvalidInputError(
                 "The transform gives another result for the same example when it is called again. Leave out what draws "

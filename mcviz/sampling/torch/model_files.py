@@ -36,6 +36,9 @@ Arguments = dict[str, Any]  # of a `TorchNetwork`
 
 def read_arguments(options: ModelOptions, task: TaskOptions, run: Run | None) -> Arguments:
     """Read the arguments of a network from files and functions, as `Network.load` says."""
+    for name in ("vocabulary", "trust_model"):
+        if getattr(options, name):
+            raise invalid(name, "left out for a model of PyTorch", getattr(options, name))
     if run is not None:
         model = run.manifest.model
         if model is None or (closed := explain_closed_model(run.manifest, options.modules)):
@@ -43,9 +46,6 @@ def read_arguments(options: ModelOptions, task: TaskOptions, run: Run | None) ->
         return {"model": build_module(model.function, options.model), **arguments_for_run(run, options.modules)}
     if not is_function_name(options.model):
         raise UnsuitableModelError(f"{WEIGHTS_ALONE} Received: {options.model}.")
-    for name in ("vocabulary", "trust_model"):
-        if getattr(options, name):
-            raise invalid(name, "left out for a model of PyTorch", getattr(options, name))
     return {
         "model": build_module(options.model, options.weights),
         "output": options.output,
@@ -132,7 +132,7 @@ def write_weights(model: torch.nn.Module, network: Network) -> bytes:
         path = Path(folder) / "model.safetensors"
         try:
             safetensors.torch.save_model(model, str(path), metadata=said)
-        except (RuntimeError, ValueError) as error:
+        except (AttributeError, RuntimeError, TypeError, ValueError) as error:
             raise UnsuitableModelError(
                 f"safetensors cannot save this model ({reason(error)}). Sample it without keeping the model."
             ) from error

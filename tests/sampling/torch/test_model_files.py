@@ -4,12 +4,15 @@ import os
 import re
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from msgspec.structs import replace
 
 import mcviz
 from mcviz.cli import main
@@ -20,15 +23,25 @@ from mcviz.errors import (
     MissingPackageError,
     UnsuitableModelError,
 )
-from mcviz.options import ModelOptions, TaskOptions
+from mcviz.jobs import Jobs
+from mcviz.jobs.of_run import options_of_more
+from mcviz.options import ModelOptions, TaskOptions, format_arguments
 from mcviz.runs import Run
 from mcviz.sampling.base import Network
 from mcviz.sampling.model_source import ModelSource
 from mcviz.sampling.source import load_run_sampler, load_sampler
+from tests.app.opening import opened_page
+from tests.app.probing import words
+from tests.cases import only
+from tests.requiring import require_torch
 from tests.runs.sealing import reseal
 
-torch = pytest.importorskip("torch")
-safetensors = pytest.importorskip("safetensors.torch") and pytest.importorskip("safetensors")
+require_torch("safetensors")
+
+import safetensors.torch  # noqa: E402
+import torch  # noqa: E402
+
+from mcviz.sampling.torch.model_files import read_arguments  # noqa: E402
 
 MODELS = """
 import torch
@@ -140,7 +153,7 @@ def test_what_was_sampled_is_opened_again_where_its_package_is_named(run: Run, m
 def test_nothing_is_imported_that_the_operator_has_not_named(run: Run, monkeypatch, modules: str) -> None:
     monkeypatch.setattr("mcviz.sampling.source.import_modules", lambda _: None)  # which some of these are not
     told = refused(run.path, modules)
-    assert "--import birds, or with MCVIZ_IMPORT='birds'" in told
+    assert "`--import birds`, or with `MCVIZ_IMPORT='birds'`" in told
     assert not any(name.startswith("birds") for name in sys.modules)
 
 
@@ -154,6 +167,14 @@ def test_a_run_that_names_other_code_imports_none_of_it(run: Run, monkeypatch, f
     named = "json" if name.startswith("birds.") else "birds"
     assert name in refused(run.path, named)
     assert not {"antigravity", "birdsong", "birds.models", "birds.data"} & set(sys.modules)
+
+
+@pytest.mark.parametrize("said", [{"backend": "keras"}, {"stored": False}, {"backend": "keras", "function": ""}])
+def test_what_else_a_run_says_opens_no_way_to_its_code(run: Run, said: dict[str, object]) -> None:
+    manifest = replace(run.manifest, model=replace(run.manifest.model, **said))
+    with pytest.raises(UnsuitableModelError, match=r"start again with `--import birds`|no function that builds"):
+        read_arguments(ModelOptions(run.model_path), TaskOptions(), SimpleNamespace(manifest=manifest))
+    assert not any(name.startswith("birds") for name in sys.modules)
 
 
 @pytest.mark.parametrize(
@@ -199,16 +220,17 @@ def change_weights(package: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (change_body, "computes otherwise, or has other weights"),
-        (change_rate, "computes otherwise, or has other weights"),
-        (change_weights, "computes otherwise, or has other weights"),
-        (change_transform, "predicts otherwise for the first 8 examples"),
-        (change_shape, r"no weights of the module, which is a Tied\. .*last\.weight"),
-    ],
-)
+COMPUTES_OTHERWISE = "computes otherwise, or has other weights"
+CHANGES = [
+    (change_body, COMPUTES_OTHERWISE),
+    (change_transform, "predicts otherwise for the first 8 examples"),
+    (change_weights, COMPUTES_OTHERWISE),
+    (change_rate, COMPUTES_OTHERWISE),
+    (change_shape, r"no weights of the module, which is a Tied\. .*last\.weight"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), only(CHANGES[:3], CHANGES))
 def test_code_or_weights_that_are_not_the_run_s_any_more_are_refused(
     run: Run, package: Path, change: Callable[[Path], None], message: str
 ) -> None:
@@ -216,10 +238,16 @@ def test_code_or_weights_that_are_not_the_run_s_any_more_are_refused(
     assert re.search(message, refused(run.path))
 
 
+@pytest.mark.exhaustive
 def test_a_run_without_its_examples_cannot_be_compared(package: Path) -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (12, 2, 2, 1), np.uint8)
     found = mcviz.sample_run(mcviz.load_torch("birds.models:flat"), pictures, "bare", passes=6, keep_images=False)
     assert "kept without its examples" in refused(found.path)
+
+
+def test_a_model_that_was_given_other_arrays_than_the_run_has_is_not_asked(run: Run) -> None:
+    reseal(Path(run.path), lambda content: content.update(inputs_sha256="0" * 64))
+    assert "arrays that are not in the run" in refused(run.path)
 
 
 def test_a_file_that_lies_elsewhere_is_damage(run: Run, tmp_path: Path) -> None:
@@ -237,6 +265,7 @@ def test_a_module_without_a_function_is_kept_and_the_remedy_told(package: Path) 
     np.testing.assert_array_equal(mcviz.Sampler(again).deterministic(ROWS.to_numpy()), found.deterministic_predictions)
 
 
+@pytest.mark.exhaustive
 def test_the_file_of_a_run_has_the_same_bytes_each_time_and_loads_as_weights(run: Run) -> None:
     content = Path(run.model_path).read_bytes()
     made = load(transform="birds.data:scale")
@@ -339,3 +368,30 @@ def test_by_commands_a_run_is_sampled_grown_and_checked(package: Path, monkeypat
     assert "Dropout" in capsys.readouterr().out
     assert main([*more, "--import", "birds", "--weights", "birds.pt"]) == 2
     assert "--weights is left out where the model is that of a run" in capsys.readouterr().err
+
+
+@pytest.mark.exhaustive
+def test_pages_ask_the_model_where_its_package_is_named_and_say_so_elsewhere(
+    run: Run, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path / "copy"))
+    for page in ("probe", "out_of_distribution"):
+        assert "--import birds" in words(opened_page(page, {"run": "run"}))
+    assert not any(name.startswith("birds") for name in sys.modules)
+    monkeypatch.setenv("MCVIZ_IMPORT", "birds")
+    app = opened_page("probe", {"run": "run"})
+    assert "The ensemble predicts" in words(app)
+
+
+@pytest.mark.exhaustive
+def test_a_job_adds_passes_only_where_the_package_is_named(run: Run, monkeypatch) -> None:
+    for modules, state, passes in (("", "failed", 6), ("birds", "finished", 12)):
+        monkeypatch.setenv("MCVIZ_IMPORT", modules)
+        jobs = Jobs(Path())
+        job = jobs.add("sample", format_arguments(options_of_more(run, seed=0, passes=12)), "run", "more")
+        while jobs.find(job.id).is_open:
+            jobs.tend()
+            time.sleep(0.2)
+        assert jobs.find(job.id).state == state, jobs.find(job.id).message
+        jobs.forget(job.id)
+        assert mcviz.open_run("run").passes == passes
