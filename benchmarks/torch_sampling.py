@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +152,7 @@ def run_network(network: Network, turns: int, count: int) -> Sequence[str]:
         module.training = not isinstance(module, nn.BatchNorm2d)
     loops, ours = [], []
     for _ in range(turns):
-        batches = [measure(lambda batch=batch: pass_by_torch(looped, examples, batch)) for batch in BATCHES]
+        batches = [measure(partial(pass_by_torch, looped, examples, batch)) for batch in BATCHES]
         loops.append([each * PASSES / LOOP_PASSES for each in min(batches)])
         ours.append(measure(lambda: sampler.sample(examples, passes=PASSES)))
     loop, own = ([statistics.median(each) for each in zip(*times, strict=True)] for times in (loops, ours))

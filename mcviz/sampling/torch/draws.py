@@ -75,11 +75,13 @@ class Source:
 
     Attributes:
         asked: what they asked for so far.
+        operations: all that were called so far.
     """
 
     def __init__(self, supply: Supply, calls: Sequence[torch.nn.Module], names: Mapping[torch.nn.Module, str]) -> None:
         self._supply, self._calls, self._names = supply, calls, names
         self.asked: list[Asked] = []
+        self.operations: list[str] = []
 
     def draw(self, operation: Any, given: Mapping[str, Any]) -> Any:
         """Carry out an operation, of arguments by name.
@@ -150,7 +152,8 @@ def supply_numbers(model: torch.nn.Module, training: Collection[torch.nn.Module]
             for module in modes:
                 module.training = module in training
             source = Source(supply, calls, names)
-            with InterceptRandomness(source.draw):
+            with InterceptRandomness(source.draw) as mode:
+                source.operations = mode.operations
                 yield source
         finally:
             for module, mode in modes.items():

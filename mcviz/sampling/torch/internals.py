@@ -24,16 +24,22 @@ _usual_threads = 1  # of an operation outside of them
 
 
 class InterceptRandomness(TorchDispatchMode):
-    """Within it, `draw` is called for each operation of this thread that could draw random numbers."""
+    """Within it, `draw` is called for each operation of this thread that could draw random numbers.
+
+    Attributes:
+        operations: all that were called, with their numbers, but for those of tensors.
+    """
 
     def __init__(self, draw: Callable[[Any, Mapping[str, Any]], Any]) -> None:
         """Take what draws: (operation, its arguments by name) to the operation's result."""
         super().__init__()
         self._draw = draw
+        self.operations: list[str] = []
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ARG002
         """Call `draw`, or for any other operation the operation itself."""
         kwargs = kwargs or {}
+        self.operations.append(f"{func} {[each for each in args if isinstance(each, int | float)]}")
         if torch.Tag.nondeterministic_seeded not in func.tags:
             return func(*args, **kwargs)
         defaults = {each.name: each.default_value for each in func._schema.arguments if each.has_default_value()}

@@ -124,7 +124,7 @@ class TorchNetwork(Network):
                 f"All passes would be the same: the model draws no random numbers. Received: {self.name}. "
                 "Monte Carlo dropout needs a model that was trained with dropout, at a rate above 0."
             )
-        with torch.no_grad(), supply_numbers(self.model, (), supply_nothing):
+        with torch.no_grad(), supply_numbers(self.model, (), supply_nothing) as source:
             returned = self._return({name: torch.from_numpy(array) for name, array in examples.items()})
         try:
             small = trace(self.model, self._call, inputs, SHARED_BLOCK, draws, self.rate)
@@ -146,7 +146,7 @@ class TorchNetwork(Network):
                 ) from error
             finish, width = self._read(returned, None)
             plan = make_eager_plan(self.model, self._call, inputs, draws, finish, width, reason(error))
-            operations = str([draw.request for draw in draws])
+            operations = str([source.operations, [draw.request for draw in draws]])
         self._known[inputs] = operations, finish
         self.inputs, self._layers = self.inputs or inputs, plan.layers
         return plan

@@ -245,6 +245,7 @@ def test_another_forward_gives_another_digest() -> None:
 
     digests = [digest(), digest(change=lambda _, x: x.relu()), digest(finish=lambda _, x: (x, x.relu())[0])]
     assert digests[0] == digests[2] != digests[1]
+    assert len({digest(change=lambda _, x, by=by: x * by if x.sum() > -1e9 else x) for by in (2, 3)}) == 2
     unseen = TorchNetwork(Model())
     with pytest.raises(UnsuitableModelError, match="has seen none"):
         unseen.compute_digest()
