@@ -36,7 +36,7 @@ class InterceptRandomness(TorchDispatchMode):
         self._draw = draw
         self.operations: list[str] = []
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ARG002
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Call `draw`, or for any other operation the operation itself."""
         kwargs = kwargs or {}
         self.operations.append(f"{func} {[each for each in args if isinstance(each, int | float)]}")
