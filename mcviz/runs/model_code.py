@@ -24,10 +24,11 @@ def explain_closed_model(manifest: Manifest, modules: Sequence[str]) -> str:
             "This run's model was given arrays that are not in the run, so it cannot be asked about others. Sample it "
             "with a transform, which makes the model's input of an example."
         )
-    if not model.function:
+    if not model.function or (model.has_transform and not model.transform):
+        missing = "transform of its examples" if model.function else "function that builds it"
         return (
-            "This run has its model's weights, and no function that builds the model. To ask it about new examples, "
-            "sample it from `mcviz.load_torch('package.module:function', weights=…)`."
+            f"This run has its model's weights, and does not name the {missing}. To ask it about new examples, sample "
+            "it from `mcviz.load_torch('package.module:function', weights=…, transform='package.module:function')`."
         )
     closed = [name for name in (model.function, model.transform) if name and not is_in_modules(name, modules)]
     if closed:

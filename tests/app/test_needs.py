@@ -63,7 +63,7 @@ def test_what_a_model_of_pytorch_needs_is_said(said: list[str], monkeypatch: pyt
     monkeypatch.setenv("MCVIZ_IMPORT", "cats")
     monkeypatch.setattr("mcviz.extras.find_spec", {"torch": None}.get)
     for function, modules, part in (
-        ("", "birds", "mcviz.load_torch('package.module:function'"),
+        ("", "birds", "does not name the function that builds it. To ask it about new examples, sample it from `mcviz"),
         ("birds.models:build", "cats", "start again with `--import birds`, or with `MCVIZ_IMPORT='birds'`"),
         ("birds.models:build", "birds", INSTALL_TORCH),
     ):

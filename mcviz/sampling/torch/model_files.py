@@ -69,7 +69,7 @@ def arguments_for_run(run: Run, modules: Sequence[str]) -> Arguments:
     """
     model = run.manifest.model
     assert model is not None
-    if model.transform and (closed := explain_closed_model(run.manifest, modules)):
+    if model.has_transform and (closed := explain_closed_model(run.manifest, modules)):
         raise UnsuitableModelError(closed)
     return {
         **(_read_metadata(run.model_path) if run.model_path else {}),

@@ -172,7 +172,7 @@ def test_a_run_that_names_other_code_imports_none_of_it(run: Run, monkeypatch, f
 @pytest.mark.parametrize("said", [{"backend": "keras"}, {"stored": False}, {"backend": "keras", "function": ""}])
 def test_what_else_a_run_says_opens_no_way_to_its_code(run: Run, said: dict[str, object]) -> None:
     manifest = replace(run.manifest, model=replace(run.manifest.model, **said))
-    with pytest.raises(UnsuitableModelError, match=r"start again with `--import birds`|no function that builds"):
+    with pytest.raises(UnsuitableModelError, match=r"start again with `--import birds`|does not name the function"):
         read_arguments(ModelOptions(run.model_path), TaskOptions(), SimpleNamespace(manifest=manifest))
     assert not any(name.startswith("birds") for name in sys.modules)
 
@@ -248,6 +248,13 @@ def test_a_run_without_its_examples_cannot_be_compared(package: Path) -> None:
 def test_a_model_that_was_given_other_arrays_than_the_run_has_is_not_asked(run: Run) -> None:
     reseal(Path(run.path), lambda content: content.update(inputs_sha256="0" * 64))
     assert "arrays that are not in the run" in refused(run.path)
+
+
+def test_a_run_that_does_not_name_its_transform_is_not_asked(run: Run) -> None:
+    reseal(Path(run.path), lambda content: content["model"].update(transform=""))
+    assert "does not name the transform of its examples" in refused(run.path)
+    with pytest.raises(UnsuitableModelError, match="does not name the transform"):
+        mcviz.Sampler.for_run(load().model, mcviz.open_run(run.path))
 
 
 def test_a_file_that_lies_elsewhere_is_damage(run: Run, tmp_path: Path) -> None:
