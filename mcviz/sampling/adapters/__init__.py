@@ -32,7 +32,9 @@ def adapter_for_examples(
     """
     prepares = sampler.network.transform is not None
     if prepares and preprocessing is not None and (preprocessing.applied or replace(preprocessing, crop=False).steps):
-        raise invalid("preprocessing", "left out beside a transform, which prepares the examples", str(preprocessing))
+        expected = "left out beside a transform, which prepares the examples"
+        advice = "On the command line, leave out --scale, --mean, --std, --preprocess and --scaler."
+        raise invalid("preprocessing", expected, str(preprocessing), advice)
     adapter = InputsAdapter if examples.inputs is not None and not prepares else _find_adapter(find_kind(examples))
     if adapter is None:
         found = "a data set without any" if examples.inputs is None else "arrays by name, which no transform takes"
