@@ -53,8 +53,8 @@ class KerasNetwork(Network):
         rate: float | None = None,
     ) -> None:
         """Take a model; the arguments and errors are those of `Sampler`."""
-        _check_model(model)
         check_options(task, predicts, from_logits, rate)
+        _check_model(model)
         self._layers = StochasticLayers(model, stochastic, rate)
         layers = self._layers.report()
         if not layers.stochastic:
