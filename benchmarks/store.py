@@ -26,7 +26,7 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from mcviz.manifest import MODEL  # noqa: E402
+from mcviz.manifest import MODEL_FILES  # noqa: E402
 from mcviz.runs import Run, list_runs, open_run  # noqa: E402 (mcviz need not be installed)
 
 SHIPPED = ROOT / "cache" / "mnist-cnn"
@@ -83,7 +83,7 @@ def main() -> None:
         "probabilities": f"{store}/probs",
         "images": f"{store}/images",
         "scores": run.manifest.table,
-        "model": MODEL,
+        "model": MODEL_FILES["keras"],
     }
     sizes = {part: _bytes(run, start) for part, start in parts.items()}
     print("the run holds " + ", ".join(f"{part} {size / 1e6:.2f} MB" for part, size in sizes.items()), end="")

@@ -37,5 +37,6 @@ from .sampling.keras.training import train as train
 from .sampling.run_sampling import sample_run as sample_run
 from .sampling.sampler import Sampler as Sampler
 from .sampling.sampler import sample as sample
+from .sampling.torch.network import load_torch as load_torch
 
 __version__: str

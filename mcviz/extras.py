@@ -1,11 +1,14 @@
 """Optional packages, and the user's own modules."""
 
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 from mcviz.errors import InvalidInputError, MissingPackageError
 
@@ -13,8 +16,11 @@ IMPORT_VARIABLE = "MCVIZ_IMPORT"  # names of the user's own modules, separated b
 # The packages by their own names: these lines are right wherever mcviz came from, and an index has another "mcviz".
 # Without versions, so that they can be copied from a page: it marks the characters of Markdown, such as <, as text.
 INSTALL_KERAS = "pip install h5py keras llvmlite numba tensorflow"
+INSTALL_TORCH = "pip install llvmlite numba safetensors torch"
 INSTALL_NUMBA = "pip install numba"
 INSTALL_DASK = "pip install dask distributed"
+TORCH_FILES = (".safetensors", ".pt", ".pth")
+FUNCTION = re.compile(r"(?!.*__)[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)  # package.module:function
 
 
 def require_keras() -> None:
@@ -29,6 +35,40 @@ def require_keras() -> None:
             "Training, loading and sampling a model need Keras and TensorFlow. "
             f"Received: a Python without {' and '.join(missing)}. Type: {INSTALL_KERAS}"
         )
+
+
+def require_torch() -> None:
+    """Check that PyTorch and safetensors are installed, without importing them.
+
+    Raises:
+        MissingPackageError: one of them is not; the message has the line to type.
+    """
+    missing = [name for name in ("torch", "safetensors") if find_spec(name) is None]
+    if missing:
+        raise MissingPackageError(
+            "A model of PyTorch needs PyTorch and safetensors. "
+            f"Received: a Python without {' and '.join(missing)}. Type: {INSTALL_TORCH}"
+        )
+
+
+def needs_torch(model: str) -> bool:
+    """Whether a model is of PyTorch, by the ending of its file or as the name of a function that builds it."""
+    return is_function_name(model) or Path(model).suffix in TORCH_FILES
+
+
+def require_framework(model: str) -> None:
+    """Check that the framework of a model is installed, without importing it.
+
+    Args:
+        model: a file, or the name of a function.
+
+    Raises:
+        MissingPackageError: it is not; the message has the line to type.
+    """
+    if needs_torch(model):
+        require_torch()
+    else:
+        require_keras()
 
 
 def require_dask() -> None:
@@ -51,19 +91,19 @@ def find_modules(names: Sequence[str]) -> None:
     Raises:
         MissingPackageError: one is not.
     """
-    here = str(Path.cwd())
-    if names and here not in sys.path:
-        sys.path.insert(0, here)
+    if names:
+        _look_in_working_directory()
     for name in names:
         if not name.partition(".")[0].isidentifier() or find_spec(name.partition(".")[0]) is None:
             raise MissingPackageError(
-                f"--import {name} names no module that is installed or in the working directory. Received: {here}."
+                f"--import {name} names no module that is installed or in the working directory. "
+                f"Received: {Path.cwd()}."
             )
 
 
-def import_named_modules() -> None:
-    """Import the modules named in `MCVIZ_IMPORT`; see `import_modules`."""
-    import_modules(os.environ.get(IMPORT_VARIABLE, "").split())
+def named_modules() -> tuple[str, ...]:
+    """The modules named in `MCVIZ_IMPORT`."""
+    return tuple(os.environ.get(IMPORT_VARIABLE, "").split())
 
 
 def import_modules(names: Sequence[str]) -> None:
@@ -75,9 +115,50 @@ def import_modules(names: Sequence[str]) -> None:
     """
     find_modules(names)
     for name in names:
-        try:
-            import_module(name)
-        except ImportError as error:
-            raise MissingPackageError(f"--import {name} cannot be imported: {error}. Install what it needs.") from error
-        except Exception as error:  # of the user's own code
-            raise InvalidInputError(f"--import {name} cannot be imported: {type(error).__name__}: {error}.") from error
+        _import(name, f"--import {name}")
+
+
+def is_function_name(text: str) -> bool:
+    """Whether a text names a function as `package.module:function`."""
+    return FUNCTION.fullmatch(text) is not None
+
+
+def is_in_modules(function: str, modules: Sequence[str]) -> bool:
+    """Whether one of some modules is that of a function `package.module:function`, or a package around it."""
+    module = function.partition(":")[0]
+    return any(f"{module}.".startswith(f"{name}.") for name in modules)
+
+
+def import_function(name: str) -> Callable[..., Any]:
+    """Import a function of the user's own, from what is installed or the working directory.
+
+    Args:
+        name: as `package.module:function`. The module's code runs.
+
+    Raises:
+        InvalidInputError: that is no such name, the module has no such function, or its code fails.
+        MissingPackageError: the module is not there, or needs what is not installed.
+    """
+    if not is_function_name(name):
+        raise InvalidInputError(f"A function is named as package.module:function. Received: {name!r:.100}.")
+    module, _, attribute = name.partition(":")
+    _look_in_working_directory()
+    found = getattr(_import(module, name), attribute, None)
+    if not callable(found):
+        raise InvalidInputError(f"The module {module} has no function of that name. Received: {attribute}.")
+    return found
+
+
+def _look_in_working_directory() -> None:
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+
+
+def _import(module: str, asked: str) -> ModuleType:
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise MissingPackageError(f"{asked} cannot be imported: {error}. Install what it needs.") from error
+    except Exception as error:  # of the user's own code
+        raise InvalidInputError(f"{asked} cannot be imported: {type(error).__name__}: {error}.") from error

@@ -15,6 +15,7 @@ import mcviz
 from mcviz import validate
 from mcviz.choices import Predicts
 from mcviz.data import DataSet, Pictures, as_data_set
+from mcviz.data.pictures import MOST_PIXELS_A_SIDE
 from mcviz.errors import InvalidInputError
 from mcviz.manifest import layout_for
 from mcviz.runs import Examples, Manifest, Origin, Preprocessing, Run
@@ -26,7 +27,6 @@ from mcviz.tasks.base import locate
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST_PIXELS_A_SIDE = 512  # of pictures that are only looked at
 BLOCK_VALUES = 1 << 21  # predictions that are held in memory at once
 
 

@@ -12,9 +12,10 @@ from msgspec.structs import replace
 
 from mcviz.choices import Masks, Predicts
 from mcviz.errors import InvalidInputError
+from mcviz.extras import is_function_name
 from mcviz.validate import invalid
 
-MODEL = "model.keras"
+MODEL_FILES = {"keras": "model.keras", "torch": "model.safetensors"}  # by the framework, a name of `Backend`
 COLUMNS = "examples.parquet"
 FORMAT = 2
 # Goes up where a manifest of this format gets a field, or a value of one, that earlier versions do not know. It is no
@@ -28,6 +29,7 @@ SHARD_VALUES = 1 << 22  # predictions that are held in memory at once while a ru
 IMAGE_CHUNK_BYTES = 1 << 15
 IMAGE_SHARD_BYTES = 1 << 22
 
+Backend = Literal["keras", "torch"]
 Count = Annotated[int, msgspec.Meta(ge=1, le=1 << 40)]
 ChunkSize = Annotated[int, msgspec.Meta(ge=1, le=1 << 20)]
 
@@ -148,11 +150,15 @@ class Model(Part, frozen=True):
     """The model that made the passes.
 
     Attributes:
-        name: as Keras knows it.
+        name: as its framework knows it.
         sha256: of its architecture and weights, whatever file they came in.
-        stored: whether the model is in the run, as `model.keras` without the optimizer's state.
+        stored: whether the model is in the run, as `file`, without the optimizer's state.
         output: the name of the output that was sampled, where one was asked for.
         from_logits: whether it was taken for logits, where that was asked for.
+        backend: its framework.
+        function: of PyTorch: what builds it, `package.module:function`; empty where the module was given in memory.
+        transform: of PyTorch: what makes its input of an example, likewise; empty for none, or one without a name.
+        transform_sha256: of what that makes of a few of the examples, by which it is told from another; or None.
     """
 
     name: str
@@ -160,10 +166,24 @@ class Model(Part, frozen=True):
     stored: bool
     output: str | None = None
     from_logits: bool | None = None
+    backend: Backend = "keras"
+    function: str = ""
+    transform: str = ""
+    transform_sha256: str | None = None
+
+    @property
+    def has_transform(self) -> bool:
+        """Whether a transform made the model's input of an example."""
+        return bool(self.transform or self.transform_sha256)
+
+    @property
+    def file(self) -> str:
+        """The name of its file in the run."""
+        return MODEL_FILES[self.backend]
 
 
 class Layer(Part, frozen=True):
-    """A layer that was stochastic in every pass: its name, its Keras class and its rate."""
+    """A layer that was stochastic in every pass: its name, its class and its rate."""
 
     name: str
     kind: str
@@ -224,6 +244,7 @@ class Manifest(Part, frozen=True, kw_only=True):
         examples: the examples that were predicted.
         images: their pixels, or None where they are no images.
         labels_sha256: of the labels, or None where nobody knows them.
+        inputs_sha256: of the arrays that the model was given by name, or None where it was given what is shown.
         model: the model that made the passes, or None where it is not known.
         deterministic: whether the run has the predictions of the model with dropout off.
         with_passes: None. A number stood here where a run had all passes of so many examples alone, which is not read.
@@ -256,6 +277,7 @@ class Manifest(Part, frozen=True, kw_only=True):
     examples: Examples
     images: Images | None
     labels_sha256: Annotated[str | None, Identity("labels")]
+    inputs_sha256: Annotated[str | None, Identity("inputs of the model", only_with="inputs_sha256")] = None
     model: Model | None
     deterministic: bool = True
     with_passes: None = None
@@ -295,6 +317,7 @@ class Manifest(Part, frozen=True, kw_only=True):
             "ids and columns": examples.columns_sha256,
             "model": model and model.sha256,
             "output of the model": model and [model.output, model.from_logits],
+            **({"transform": [model.transform, model.transform_sha256]} if model and model.has_transform else {}),
             "preprocessing": msgspec.to_builtins(replace(self.preprocessing, reason="")),
             "stochastic layers": [[layer.name, layer.kind, layer.rate] for layer in origin.stochastic_layers],
             "origin": [
@@ -322,7 +345,12 @@ class Manifest(Part, frozen=True, kw_only=True):
     @property
     def has_model(self) -> bool:
         """Whether the model is in the run."""
-        return self.model is not None and self.model.stored
+        return self.model_file is not None
+
+    @property
+    def model_file(self) -> str | None:
+        """The name of the model's file, or None where the model is not in the run."""
+        return self.model.file if self.model is not None and self.model.stored else None
 
     @property
     def width(self) -> int:
@@ -403,10 +431,15 @@ def check_claims(manifest: Manifest) -> None:
         (len(set(manifest.class_names)) == manifest.classes, "two classes have one name"),
         (images is None or images.lowest <= images.highest, "the lowest pixel is above the highest"),
         (len(set(manifest.scores)) == len(manifest.scores), "two scores have one name"),
+        (_names_functions(manifest.model), "its model names no functions"),
         (_are_versions(manifest.created.get("versions", {})), "its versions are no names and texts"),
     ):
         if not holds:
             raise InvalidInputError(what)
+
+
+def _names_functions(model: Model | None) -> bool:
+    return model is None or all(not name or is_function_name(name) for name in (model.function, model.transform))
 
 
 def _are_versions(value: Any) -> bool:

@@ -229,7 +229,18 @@ class TaskOptions:
 class ModelOptions:
     """The model, and how it is prepared."""
 
-    model: Annotated[str, Option("A Keras model with dropout, or a run, for its own.", "MODEL.keras", job=True)] = ""
+    model: Annotated[str, Option(
+        "A Keras model with dropout; a function package.module:function, which is imported and called to build a "
+        "PyTorch module; or a run, for its own.",
+        "MODEL", job=True,
+    )] = ""
+    weights: Annotated[str | None, Option(
+        "Of PyTorch: .safetensors, or a state_dict in a .pt or .pth; as the function builds it without them.", "FILE",
+    )] = None
+    transform: Annotated[str | None, Option(
+        "Of PyTorch: package.module:function, which is imported and makes the module's input of an example.",
+        "FUNCTION",
+    )] = None
     vocabulary: Annotated[tuple[str, ...] | None, Option(
         "Of a model that takes word indices: a file with one word a line, in their order.",
         "FILE", parse=_read_lines, job=True,
@@ -245,7 +256,7 @@ class ModelOptions:
     from_logits: Annotated[bool | None, Option("The output is logits, where that cannot be seen.", job=True)] = None
     trust_model: Annotated[bool, Option("Let the model's file run code; also for HDF5 and Lambda layers.")] = False
     modules: Annotated[tuple[str, ...], Option(
-        "Import a module that registers your own layers.",
+        "Import a module that registers your own layers, or that a run's PyTorch model may be built by.",
         "MODULE", name="import", several=True, variable=IMPORT_VARIABLE,
     )] = ()
 

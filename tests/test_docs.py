@@ -29,6 +29,7 @@ from mcviz.manifest import COLUMNS, Manifest
 from mcviz.measures import REGRESSION_SCORES, SCORES
 from mcviz.sampling.base import Network, Plan
 from tests.cases import only
+from tests.requiring import require_torch
 
 ROOT = Path(__file__).parents[1]
 RUN = ROOT / "cache" / "mnist-cnn"
@@ -97,13 +98,16 @@ def is_installation(words: list[str]) -> None:
         assert not extra or extra in EXTRAS
 
 
-@pytest.mark.parametrize(("extra", "line"), [("keras", extras.INSTALL_KERAS), ("dask", extras.INSTALL_DASK)])
+@pytest.mark.parametrize(
+    ("extra", "line"), [("keras", extras.INSTALL_KERAS), ("torch", extras.INSTALL_TORCH), ("dask", extras.INSTALL_DASK)]
+)
 def test_what_an_error_says_to_install_is_what_the_extra_holds(extra: str, line: str) -> None:
     needed = {re.match(r"[\w-]+", each).group() for each in EXTRAS[extra]} - {"tensorflow-cpu"}
     assert line.split()[:2] == ["pip", "install"]
     assert set(line.split()[2:]) == needed
     assert as_markdown(line) == line, "it can be copied from a page"
-    assert set(extras.INSTALL_NUMBA.split()[2:]) <= set(extras.INSTALL_KERAS.split()[2:])
+    for install in (extras.INSTALL_KERAS, extras.INSTALL_TORCH):
+        assert set(extras.INSTALL_NUMBA.split()[2:]) <= set(install.split()[2:])
 
 
 def test_xarray_opens_a_run_without_a_warning_as_the_readme_says() -> None:
@@ -209,6 +213,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.exhaustive
 def test_the_python_of_the_readme_runs(folder: None, capsys: pytest.CaptureFixture[str]) -> None:
+    require_torch("safetensors")
     names = run_snippets("README.md")
     assert names["probs"].shape == (500, 10)
     assert names["passes"].shape == (500, 1, 10)

@@ -44,6 +44,7 @@ def test_every_contract_is_kept():
         ("measures/scores.py", "import mcviz.validate", "Measures stand alone"),
         ("app/__init__.py", "import keras", "Only the folder of Keras's models imports Keras or TensorFlow"),
         ("sampling/engine.py", "import tensorflow", "Only the folder of Keras's models imports Keras or TensorFlow"),
+        ("app/__init__.py", "import torch", "Only the folder of PyTorch's models imports torch"),
         ("runs/run.py", "import numba", "Only sampling imports numba"),
         ("sampling/engine.py", "import mcviz.sampling.keras.plan", "The engine knows no framework"),
         ("figures/__init__.py", "import streamlit", "Only app imports Streamlit"),

@@ -1,16 +1,17 @@
-"""TensorFlow takes seconds and hundreds of megabytes: what only looks at a run never imports it."""
+"""TensorFlow and torch take seconds and hundreds of megabytes: what only looks at a run never imports it."""
 
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 import mcviz
-from mcviz.extras import INSTALL_KERAS
+from mcviz.extras import INSTALL_KERAS, INSTALL_TORCH
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("keras", "tensorflow", "streamlit")
+HEAVY = ("keras", "tensorflow", "torch", "streamlit")
 LOOK_AT_THE_SHIPPED_RUN = """
 run = mcviz.open_run("cache/mnist-cnn")
 run.probs(0), run.images[0], run.labels, run.deterministic_probs, run.scores(), run.pass_accuracy, run.model_path
@@ -41,7 +42,8 @@ def test_looking_imports_none_of_it(code):
 
 
 def test_the_probe_imports_it_before_there_is_an_input():
-    code = "import threading; from mcviz.app.probe.predictions import import_ahead; import_ahead()"
+    code = "import mcviz, threading; from mcviz.app.probe.predictions import import_ahead"
+    code += f"; import_ahead(mcviz.open_run({str(ROOT / 'cache/mnist-cnn')!r}))"
     wait = "[thread.join() for thread in threading.enumerate() if thread is not threading.main_thread()]"
     assert {"keras", "tensorflow"} <= set(imported_by(f"{code}\n{wait}"))
 
@@ -51,10 +53,10 @@ def test_the_package_alone_imports_not_even_numpy():
     assert subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, text=True) == "False\n"
 
 
-def test_a_python_without_tensorflow_is_told_what_to_type():
+def test_a_python_without_tensorflow_or_torch_is_told_what_to_type():
     uses = (
         "load_model", "train", "with_vocabulary", "Sampler(object())", "sample(object(), [[1.0]])",
-        "sample_run('model.keras', [[1.0]], 'run')",
+        "sample_run('model.keras', [[1.0]], 'run')", "load_torch", "sample_run('a:b', [[1.0]], 'run')",
     )  # fmt: skip
     program = f"""
 import mcviz, mcviz.extras
@@ -68,7 +70,9 @@ for use in {uses}:
     found = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     told = found.stdout.splitlines()
     assert len(told) == len(uses)
-    assert all(line.startswith("True ") and line.endswith(f"Type: {INSTALL_KERAS}") for line in told), told
+    for line, install in zip(told, [INSTALL_KERAS] * 6 + [INSTALL_TORCH] * 2, strict=True):
+        assert line.startswith("True ")
+        assert line.endswith(f"Type: {install}")
 
 
 def test_an_import_would_be_seen():
@@ -76,7 +80,8 @@ def test_an_import_would_be_seen():
 
 
 def test_every_public_name_is_there():
-    assert all(getattr(mcviz, name) is not None for name in mcviz.__all__)
+    there = set(mcviz.__all__) - (set() if find_spec("torch") else {"load_torch"})
+    assert all(getattr(mcviz, name) is not None for name in there)
     assert set(mcviz.__all__) <= set(dir(mcviz))
 
 

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from PIL import Image
 
 import mcviz
 from mcviz import Run
+from tests.requiring import require_torch
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs/recipes.md").read_text(encoding="utf-8")
@@ -70,7 +72,7 @@ def network() -> keras.Model:
 
 
 def test_each_is_of_at_most_15_lines() -> None:
-    assert len(RECIPES) == TEXT.count("```python") == 11
+    assert len(RECIPES) == TEXT.count("```python") == 14
     assert {title: len(code.splitlines()) for title, code in RECIPES.items() if len(code.splitlines()) > 15} == {}
 
 
@@ -146,32 +148,100 @@ def test_test_time_augmentation() -> None:
     np.testing.assert_allclose(run.deterministic_probs, model.predict(IMAGES, verbose=0), atol=1e-6)
 
 
-@pytest.mark.exhaustive
 def test_pytorch() -> None:
-    torch = pytest.importorskip("torch")
+    require_torch("safetensors")
+    import torch
+
     nn = torch.nn
-    model = nn.Sequential(
-        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout2d(0.2), nn.Flatten(), nn.Dropout(0.5), nn.Linear(144, 3)
-    )
-    pixels = torch.tensor(IMAGES).permute(0, 3, 1, 2)
-    data = torch.utils.data.TensorDataset(pixels, torch.tensor(LABELS))
-    loader = torch.utils.data.DataLoader(data, batch_size=5)
-    before = model[1].running_mean.clone()
-    run = made("PyTorch", "torch", model=model, loader=loader, images=pixels)
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Dropout(0.5), nn.Linear(144, 3))
+    pixels, before = torch.tensor(IMAGES).permute(0, 3, 1, 2), model[1].running_mean.clone()
+    run = made("PyTorch", "torch", model=model, images=pixels)
     probs = check(run, 100)
     assert torch.equal(model[1].running_mean, before)
     np.testing.assert_array_equal(run.images[:], IMAGES)
     with torch.inference_mode():
         fixed = model.eval()(pixels).softmax(1).numpy()
+    np.testing.assert_allclose(run.deterministic_probs, fixed, atol=1e-6)
     assert probs.std(axis=0).mean() > 0.01
     np.testing.assert_allclose(probs.mean(axis=0), fixed, atol=0.2)
 
 
+@pytest.fixture
+def photographs(folder: Path) -> list[Image.Image]:
+    """A folder of pictures that differ in size, as the recipes read it."""
+    taken = []
+    for number, image in enumerate(IMAGES):
+        path = folder / "photographs" / "abc"[number % 3] / f"{number // 3}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture = Image.fromarray((image * 255).astype(np.uint8)).resize((200, 180 if number else 150))
+        picture.save(path)
+        taken.append(picture.resize((200, 180), Image.Resampling.BILINEAR))
+    return [taken[number] for number in np.argsort(LABELS, kind="stable")]
+
+
 @pytest.mark.exhaustive
-def test_hugging_face() -> None:
-    torch = pytest.importorskip("torch")
-    transformers = pytest.importorskip("transformers")
-    datasets = pytest.importorskip("datasets")
+@pytest.mark.parametrize("title", ["torchvision", "timm"])
+def test_photographs(title: str, photographs: list[Image.Image], monkeypatch: pytest.MonkeyPatch) -> None:
+    require_torch("safetensors", title)
+    import torch
+
+    library = import_module(title)
+    torch.manual_seed(0)
+    names: dict[str, Any] = {"name": "test_vit"}  # the smallest of timm
+    if title == "torchvision":
+        weights = library.models.resnet18(num_classes=3).state_dict()
+        weights = {name.replace("fc.", "fc.1."): tensor for name, tensor in weights.items()}
+    else:
+        weights = library.create_model("test_vit", num_classes=3).state_dict()
+    torch.save(weights, "birds.pt")
+    small = RECIPES[title].replace(".transforms()", ".transforms(crop_size=64, resize_size=64)")
+    monkeypatch.setitem(RECIPES, title, small.replace("passes=100", "passes=20"))  # in a tenth of the time
+    run = followed(title, "birds" if title == "torchvision" else "timm", names)
+    assert (run.passes, run.class_names) == (20, ("a", "b", "c"))
+    np.testing.assert_array_equal(run.images[:], np.stack([np.asarray(picture) for picture in photographs]))
+    prepared = torch.stack([names["transform"](picture) for picture in photographs])
+    with torch.inference_mode():
+        fixed = names["model"].eval()(prepared).softmax(1).numpy()
+    np.testing.assert_allclose(run.deterministic_probs, fixed, atol=1e-4)
+    assert run.probs(0).std(axis=0).max() > 1e-4
+
+
+@pytest.mark.exhaustive
+def test_hugging_face_texts() -> None:
+    require_torch("safetensors", "transformers")
+    import torch
+    import transformers
+
+    torch.manual_seed(0)
+    table = pd.read_csv(ROOT / "tests/data_sets/definitions-test.csv").groupby("label").head(2)
+    table.to_csv("definitions-test.csv", index=False)
+    texts = table["text"].tolist()
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *sorted({word for text in texts for word in text.split()})]
+    config = transformers.BertConfig(
+        vocab_size=len(words), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=16,
+        num_labels=6, hidden_dropout_prob=0.3,
+    )  # fmt: skip
+    transformers.BertForSequenceClassification(config).save_pretrained("bert")
+    Path("vocab.txt").write_text("\n".join(words))
+    transformers.BertTokenizer("vocab.txt").save_pretrained("bert")
+    names: dict[str, Any] = {"name": "bert"}
+    run = followed("Hugging Face texts", "bert", names)
+    assert (run.passes, len(run), run.manifest.examples.kind) == (100, 12, "text")
+    assert pd.read_parquet("cache/bert/examples.parquet")["text"].tolist() == texts
+    encoded = names["tokenizer"](texts, padding="max_length", max_length=32, truncation=True, return_tensors="pt")
+    with torch.inference_mode():
+        fixed = names["model"].eval()(**encoded).logits.softmax(1).numpy()
+    np.testing.assert_allclose(run.deterministic_probs, fixed, atol=1e-5)
+    assert run.probs(0).std(axis=0).max() > 1e-4
+
+
+@pytest.mark.exhaustive
+def test_hugging_face_images() -> None:
+    require_torch("safetensors", "transformers", "datasets")
+    import datasets
+    import torch
+    import transformers
+
     torch.manual_seed(0)
     config = transformers.ViTConfig(
         image_size=8, patch_size=4, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8,
@@ -182,7 +252,7 @@ def test_hugging_face() -> None:
     pictures = [Image.fromarray((image * 255).astype(np.uint8)) for image in IMAGES]
     features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["a", "b", "c"])})
     data = datasets.Dataset.from_dict({"image": pictures, "label": LABELS.tolist()}, features=features)
-    run = made("Hugging Face", "vit", name="vit", data=data)
+    run = made("Hugging Face images", "vit", name="vit", data=data)
     check(run, 50)
     assert run.class_names == ("a", "b", "c")
     np.testing.assert_array_equal(run.images[:], (IMAGES * 255).astype(np.uint8))

@@ -224,7 +224,7 @@ def render_no_runs(*, examples: bool = False) -> None:
     shown = " The runs below came with mcviz, as examples." if examples else ""
     st.info(
         f"There is no run of your own in {quote(cache_folder().name)} yet. Make one with "
-        f"`mcviz sample --model MODEL.keras --data FILE.npz --out {_new_run_folder()}`, then reload this page.{shown}",
+        f"`mcviz sample --model MODEL --data FILE.npz --out {_new_run_folder()}`, then reload this page.{shown}",
         icon=":material/inbox:",
     )
 

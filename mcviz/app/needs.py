@@ -6,7 +6,9 @@ from typing import Literal, Protocol
 import streamlit as st
 
 from mcviz.app.columns import grouping_columns
+from mcviz.extras import named_modules
 from mcviz.runs import Run
+from mcviz.runs.model_code import explain_closed_model
 
 RunPart = Literal["labels", "examples", "images", "model"]
 Need = RunPart | Literal["examples or features", "groups", "classes", "targets"]
@@ -32,8 +34,8 @@ NOT_IMPORTED: dict[RunPart, str] = {
     "labels": "These passes were imported without labels. Import them again with labels to see how good they are.",
     "examples": "These passes were imported without {examples}. Import them again with {examples} to see them here.",
     "images": "These passes were imported without images. Import them again with images to see them here.",
-    "model": "These passes were imported, so there is no model to ask. Sample a Keras model itself with `mcviz sample` "
-    "to probe it.",
+    "model": "These passes were imported, so there is no model to ask. Sample a model of Keras or PyTorch itself with "
+    "`mcviz sample` to probe it.",
 }
 
 
@@ -53,7 +55,7 @@ def has(run: Run, need: Need) -> bool:
         case "images":
             return run.has_images
         case "model":
-            return run.model_path is not None
+            return run.model_path is not None and not explain_closed_model(run.manifest, named_modules())
         case "examples":
             return run.manifest.has_examples
         case "examples or features":
@@ -67,7 +69,10 @@ def has(run: Run, need: Need) -> bool:
 
 
 def missing(run: Run, part: RunPart) -> str:
-    """Say what a run does not have, and how to make one that has it."""
+    """Say what a run does not have, and how to make one that has it; or why its model cannot be opened here."""
+    of_model = part == "model" and run.manifest.has_model
+    if of_model and (closed := explain_closed_model(run.manifest, named_modules())):
+        return closed
     sentence = NOT_IMPORTED[part] if run.manifest.origin.kind == "imported" else MISSING[part][1]
     if part == "examples":  # texts and rows are in every run of them
         return sentence.format(examples="examples" if run.manifest.images is None else "images")

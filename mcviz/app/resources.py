@@ -22,7 +22,6 @@ from mcviz.app.compared_run import ComparedRun
 from mcviz.app.needs import missing
 from mcviz.choices import Masks
 from mcviz.errors import McvizError
-from mcviz.extras import import_named_modules
 from mcviz.measures import Score, most_uncertain_first, significant
 from mcviz.runs import Run, open_run, run_names
 from mcviz.runs.folder import cache_folder, require_folder
@@ -197,7 +196,6 @@ def sampler(run: Run) -> "Sampler":
 
     if run.model_path is None:
         raise McvizError(missing(run, "model"))
-    import_named_modules()
     prepared = load_run_sampler(run)
     # Where Keras is there, Streamlit has all garbage collected after every rerun. What was loaded stays, and looking at
     # it takes half a second; of garbage none is kept.

@@ -11,7 +11,7 @@ from mcviz.cli.printing import print_json, say
 from mcviz.cli.progress import stage_progress
 from mcviz.cli.stopping import loading
 from mcviz.errors import InvalidInputError
-from mcviz.extras import import_named_modules, require_keras
+from mcviz.extras import require_framework
 
 if TYPE_CHECKING:
     from mcviz.runs import Run
@@ -35,7 +35,6 @@ def ood(run: str, against: tuple[str, ...], as_json: bool) -> None:
 
     What is computed is kept with the run, and shown on the page Out of distribution.
     """
-    require_keras()
     with loading():
         from mcviz import open_run
         from mcviz.runs.ood_scores import load_ood_scores, ood_in_words, save_ood_scores
@@ -48,6 +47,7 @@ def ood(run: str, against: tuple[str, ...], as_json: bool) -> None:
                 f"{run} was kept without its model, so nothing new can be predicted. Sample it again with the model "
                 "kept."
             )
+        require_framework(opened.model_path)
         with loading():
             from mcviz.sampling.ood_comparison import compute_ood_scores, read_set
         sampler = load_sampler(opened, opened.model_path)
@@ -64,13 +64,12 @@ def ood(run: str, against: tuple[str, ...], as_json: bool) -> None:
 
 
 def load_sampler(run: "Run", model: str) -> "Sampler":
-    """Load a run's model, ready to be sampled as for the run, with the layers that the operator's modules register."""
+    """Load a run's model, ready to be sampled as for the run."""
     with loading():
         from mcviz.sampling.backends import find_backend
         from mcviz.sampling.source import load_run_sampler
 
         find_backend(model)  # which imports the framework
-    import_named_modules()
     return load_run_sampler(run)
 
 

@@ -1,7 +1,6 @@
 """Commands on the examples that a person should look at or label: `mcviz refer`, `label-issues` and `acquire`."""
 
 from dataclasses import replace
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +10,8 @@ from mcviz.cli.arguments import CONFIDENCE, JSON, RUN, SEED, TO, parse_share
 from mcviz.cli.ood import load_sampler
 from mcviz.cli.printing import print_json, say, tell
 from mcviz.cli.stopping import loading
+from mcviz.errors import McvizError, MissingPackageError
+from mcviz.extras import require_framework
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,11 +110,14 @@ def _ood_warnings(old: "Run", new: "Run") -> list[str]:
     if old.manifest.examples.sha256 == new.manifest.examples.sha256:
         return []
     keep_examples = all(run.manifest.has_examples for run in (old, new))
-    if old.model_path is None or not keep_examples or any(find_spec(name) is None for name in ("keras", "tensorflow")):
+    if old.model_path is None or not keep_examples:
+        return []
+    try:
+        require_framework(old.model_path)
+    except MissingPackageError:
         return []
     with loading():
         from mcviz.analysis.referral import SHIFT_P_VALUE
-        from mcviz.errors import McvizError
         from mcviz.measures import percent
         from mcviz.sampling.ood import ood_shift
 

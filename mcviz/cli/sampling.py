@@ -16,7 +16,7 @@ from mcviz.cli.progress import sampling_progress
 from mcviz.cli.stopping import loading, report_interrupt
 from mcviz.cli.work import Watcher
 from mcviz.errors import DataNotFoundError, InvalidInputError
-from mcviz.extras import find_modules, require_dask, require_keras
+from mcviz.extras import find_modules, is_function_name, require_dask, require_framework
 from mcviz.options import CheckOptions, ModelOptions, PreprocessingOptions, SampleOptions
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mcviz.runs import Preprocessing, Run
     from mcviz.sampling import Sampler
 
-OF_A_RUN = ("output", "rate", "from_logits")  # options that a run's own model does without
+OF_A_RUN = ("output", "rate", "from_logits", "weights", "transform")  # options that a run's own model does without
 
 
 @click.command(short_help="Sample a model over examples into a run, or resume one.")
@@ -45,7 +45,6 @@ def _cluster(scheduler: str | None, stopped: str) -> "Iterator[Client | None]":
     if scheduler is None:
         yield None
         return
-    require_keras()
     require_dask()
     with loading(stopped):
         from mcviz.sampling.cluster import connect
@@ -114,15 +113,15 @@ def check(options: CheckOptions) -> None:
 
 def _load_model_and_data(options: CheckOptions, stopped: str) -> "tuple[Sampler, DataSet, Preprocessing | None]":
     """Read the data, which takes less time to refuse, and then the model."""
-    require_keras()
     model, data = options.model, options.data
-    if not Path(model.model).exists():
+    if not Path(model.model).exists() and not is_function_name(model.model):
         raise DataNotFoundError(f"No model at that place. Received: {model.model}. Make one with `mcviz train`.")
     find_modules(model.modules)
     chosen = choose_preprocessing(options.preprocessing)
     with loading(stopped):
         import mcviz.data.given  # noqa: F401 (here, where Ctrl-C can do no harm)
     file, own = _find_model(model)
+    require_framework(file)
     examples = read_examples(data, own.manifest.task if own else options.task.task)
     chosen = add_scaler(chosen, data, examples)
     if data.class_names is not None:
@@ -136,8 +135,11 @@ def _load_model_and_data(options: CheckOptions, stopped: str) -> "tuple[Sampler,
         from mcviz.sampling.source import load_sampler
 
         find_backend(file)  # which imports the framework
+    weights = None if model.weights is None else absolute(model.weights)
     source = ModelSource(
-        replace(model, model=absolute(file)), options.task, run=None if own is None else absolute(own.path)
+        replace(model, model=absolute(file), weights=weights),
+        options.task,
+        run=None if own is None else absolute(own.path),
     )
     sampler = load_sampler(source)
     return sampler, examples, chosen or _find_preprocessing(options.preprocessing, sampler, examples)
@@ -158,7 +160,7 @@ def _find_preprocessing(
 
 
 def _find_model(options: ModelOptions) -> "tuple[str, Run | None]":
-    """The file of a model, and the run where the path is that of one: then its model is sampled as it was for it."""
+    """The file or function of a model; and the run where it is that of one, and is sampled as it was for it."""
     from mcviz.runs import open_run
     from mcviz.runs.manifest_file import NAME
 

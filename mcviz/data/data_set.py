@@ -35,6 +35,8 @@ class DataSet:
         target_names: names of what a regression predicts, D of them; None for classes.
         matched_by: how `match_labels` found the class indices.
         kind: what the examples are, a name of `mcviz.kinds.KINDS`; "none" until whoever reads them gives it.
+        inputs: (N,) what a model takes, where that is not what is shown: a structured array, with a field for each of
+            the model's inputs by its name, or one field `NAMELESS`. None where a model takes what is shown.
 
     Raises:
         InvalidInputError: more than one of images, texts and rows.
@@ -51,6 +53,7 @@ class DataSet:
     target_names: tuple[str, ...] | None = None
     matched_by: MatchedBy = "place"
     kind: str = "none"
+    inputs: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         given = [name for name in ("images", "texts", "rows") if getattr(self, name) is not None]
@@ -58,7 +61,7 @@ class DataSet:
             raise validate.invalid("data", "of one kind", " and ".join(given), "Leave out all but one.")
 
     def __len__(self) -> int:
-        parts = (self.images, self.texts, self.rows, self.labels, self.ids, self.columns)
+        parts = (self.images, self.texts, self.rows, self.inputs, self.labels, self.ids, self.columns)
         return next((len(part) for part in parts if part is not None), 0)
 
     @property
@@ -275,6 +278,7 @@ class DataSet:
             images=_apart(self.images, start, stop),
             texts=None if self.texts is None else self.texts[start:stop],
             rows=None if self.rows is None else self.rows.iloc[start:stop],
+            inputs=None if self.inputs is None else self.inputs[start:stop],
             labels=None if self.labels is None else self.labels[start:stop],
             ids=None,
             columns=None,
@@ -293,6 +297,7 @@ class DataSet:
             images=_only_images(self.images, places),
             texts=_only(self.texts, places),
             rows=_only_rows(self.rows, places),
+            inputs=_only(self.inputs, places),
             labels=_only(self.labels, places),
             ids=None if self.ids is None else tuple(self.ids[place] for place in places),
             columns=_only_rows(self.columns, places),

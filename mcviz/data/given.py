@@ -1,7 +1,7 @@
 """Data sets from arrays, tables and lists in Python."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from PIL import Image
 from mcviz.data.arrays import read_arrays
 from mcviz.data.data_set import DataSet
 from mcviz.data.sources import give_kind, read_arrow_table, read_data, read_table
+from mcviz.data.torch_data import is_tensor, is_torch_data, read_columns, read_tensor, read_torch_data
 from mcviz.errors import InvalidInputError
 from mcviz.kinds import KINDS, Files, find_kind
 from mcviz.kinds.image import CHANNELS
@@ -20,6 +21,7 @@ from mcviz.text import first_line
 from mcviz.validate import array, invalid
 
 INFINITE = -1  # tf.data.INFINITE_CARDINALITY
+MODEL_INPUTS = ("input_ids", "pixel_values", "input_values", "input_features")  # of the models of Hugging Face
 
 
 def as_data_set(data: Any, task: str = "classification", complete: bool = True) -> DataSet:
@@ -29,7 +31,8 @@ def as_data_set(data: Any, task: str = "classification", complete: bool = True) 
         data: a `DataSet`; a path, as `read_data` takes it; an array of images or of rows of numbers; a list or array of
             texts; a pandas DataFrame, as a table, whose own index has the ids where no column has; a pair of one of
             these and labels; a `tf.data.Dataset` of examples or such pairs, in batches or one by one; a Hugging Face
-            data set; a list of PIL images, such as a column of one.
+            data set; a list of PIL images, such as a column of one; a tensor of PyTorch, with the channels of images
+            first; a Dataset of it, or a loader that does not shuffle; arrays by the names of a model's inputs.
         task: what the labels are for.
         complete: whether rows of a table need every number, as `read_data` takes it.
 
@@ -55,6 +58,10 @@ def as_examples(data: Any, task: str = "classification") -> DataSet | np.ndarray
         return as_data_set(replace(data, labels=None), task)
     if isinstance(data, str | os.PathLike | pd.DataFrame) or hasattr(data, "column_names"):
         return as_data_set(data, task)
+    if isinstance(data, Mapping):
+        return give_kind(read_columns(data, None))
+    if is_torch_data(data):
+        return give_kind(read_torch_data(data, None))
     if _is_pair(data) and isinstance(data[0], pd.DataFrame):
         return as_data_set(data[0], task)
     examples = _arrays(data)[0]
@@ -66,8 +73,15 @@ def _read_held(data: Any, task: str, files: Files) -> DataSet:
         return read_table(data, task=task, files=files)
     if hasattr(data, "column_names") and hasattr(data, "with_format"):
         return _read_hugging_face(data, task)
-    if _is_pair(data) and isinstance(data[0], pd.DataFrame):
-        return read_table(data[0], task=task, files=files).with_labels(data[1], task)
+    examples, labels = data if _is_pair(data) else (data, None)
+    if isinstance(examples, pd.DataFrame):
+        return read_table(examples, task=task, files=files).with_labels(labels, task)
+    if isinstance(examples, Mapping):
+        return read_columns(examples, task, labels)
+    if is_tensor(examples):
+        return read_tensor(examples, labels, task)
+    if is_torch_data(data):
+        return read_torch_data(data, task)
     held = read_arrays(*_arrays(data), task=task)
     names = getattr(data, "class_names", None)  # of Keras's image_dataset_from_directory, whose labels are their places
     return replace(held, class_names=tuple(names)) if isinstance(names, list | tuple) else held
@@ -133,4 +147,7 @@ def _read_hugging_face(data: Any, task: str) -> DataSet:
         advice = "Pick a split, such as data['test'], and load it without streaming."
         raise invalid("data", "a Hugging Face data set of one split", type(data).__name__, advice)
     names = {name: tuple(feature.names) for name, feature in data.features.items() if hasattr(feature, "names")}
-    return read_arrow_table(data.with_format("arrow")[:], names, task=task)
+    table = data.with_format("arrow")[:]
+    if not set(MODEL_INPUTS) & set(table.column_names):
+        return read_arrow_table(table, names, task=task)
+    return read_columns({name: table[name].to_pylist() for name in table.column_names}, task, class_names=names)

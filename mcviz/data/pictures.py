@@ -22,6 +22,7 @@ from mcviz.validate import invalid
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF")
 MOST_DECODED_PIXELS = 100_000_000
+MOST_PIXELS_A_SIDE = 512  # of pictures whose size no model gives
 SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 GREY = ("1", "L", "LA", *SIXTEEN_BITS)
 THREADS = min(8, os.cpu_count() or 1)  # Pillow decodes without holding the interpreter

@@ -133,7 +133,7 @@ def read_labels(path: str | Path, *, columns: ColumnNames | None = None, task: s
         raise DataNotFoundError(f"There are no labels at {path}. Give a table, an .npy or an .npz.")
     try:
         names = columns or ColumnNames()
-        examples = _take_labels(read_frame(path), names, task, {})
+        examples = take_labels(read_frame(path), names, task, {})
         if examples.labels is None and examples.ids is None:
             raise InvalidInputError(
                 f"it has no column of labels ({', '.join(LABEL_COLUMNS)}) or ids. "
@@ -169,7 +169,7 @@ def read_table(
         InvalidInputError: it has no such columns, or they cannot be used.
     """
     names = columns or ColumnNames()
-    examples = _take_labels(table, names, task, class_names or {})
+    examples = take_labels(table, names, task, class_names or {})
     named = [kind for kind in KINDS.values() if kind.column and getattr(names, kind.column)]
     if len({kind.column for kind in named}) > 1:
         asked = " and ".join(kind.plural for kind in named)
@@ -207,10 +207,14 @@ def read_arrow_table(
     return read_table(frame, columns=columns, task=task, files=files, class_names=class_names)
 
 
-def _take_labels(
+def take_labels(
     table: pd.DataFrame, names: ColumnNames, task: str, class_names: Mapping[str, tuple[str, ...]]
 ) -> DataSet:
-    """The labels and ids of a table; all its other columns are the user's own."""
+    """The labels and ids of a table; all its other columns are the user's own.
+
+    Raises:
+        InvalidInputError: they cannot be used, or there are no rows.
+    """
     if not len(table):
         raise InvalidInputError("it has no rows.")
     table = table.set_axis([str(name) for name in table.columns], axis=1).reset_index(drop=True)

@@ -8,6 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from mcviz.errors import InvalidInputError, McvizError
+from mcviz.extras import is_function_name
 from mcviz.options import JOB_ARGUMENTS
 from mcviz.runs.files import Folder
 from mcviz.tasks import find_task
@@ -67,8 +68,9 @@ class Job(FilePart, frozen=True, kw_only=True):
             InvalidInputError: an option that no job has, or a name that no run can have.
         """
         for argument in self.arguments:
-            option, separator, _ = argument.partition("=")
-            if option + separator not in JOB_ARGUMENTS or not is_text(argument):
+            option, separator, value = argument.partition("=")
+            runs_code = option == "--model" and is_function_name(value)
+            if option + separator not in JOB_ARGUMENTS or runs_code or not is_text(argument):
                 raise invalid("arguments", "options that a job may have, such as --passes=100", f"{argument!r:.100}")
         check_name(self.run)
 

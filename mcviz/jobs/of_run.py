@@ -11,7 +11,6 @@ import pandas as pd
 from mcviz.data import DataSet, InPlace
 from mcviz.data.in_place import Places, to_index
 from mcviz.errors import McvizError, RunNotFoundError
-from mcviz.manifest import MODEL
 from mcviz.options import DataOptions, ModelOptions, PreprocessingOptions, RunOptions, SampleOptions, TaskOptions
 from mcviz.runs import Manifest, Run, open_run
 from mcviz.runs.contents import describe_examples
@@ -129,7 +128,8 @@ def check_kept_model(run: Run) -> None:
     Raises:
         CorruptRunError: the file is not what was written.
     """
-    run.read_file(MODEL)
+    if name := run.manifest.model_file:
+        run.read_file(name)
 
 
 def options_of_data(run: Run) -> DataOptions:

@@ -82,7 +82,7 @@ class Image(Kind):
     def read_array(self, examples: "DataSet", name: str, array: np.ndarray) -> "DataSet":
         self.check_form(name, array)
         if (rows := locate_npy(array)) is None:
-            return replace(examples, images=_as_images(name, array))
+            return replace(examples, images=as_images(name, array))
         read = _ImagesOfRows(rows, name)
         at_once = max(1, validate.VALUES_AT_ONCE // array[0].size)
         for start in range(0, len(array), at_once):
@@ -168,11 +168,19 @@ class _ImagesOfRows:
     name: str
 
     def __call__(self, places: Places) -> np.ndarray:
-        return _as_images(self.name, self.rows(places))
+        return as_images(self.name, self.rows(places))
 
 
-def _as_images(name: str, array: np.ndarray) -> np.ndarray:
-    """(N, height, width, channels) uint8 or float32, of an array of another axis or order of axes, or dtype."""
+def as_images(name: str, array: np.ndarray) -> np.ndarray:
+    """(N, height, width, channels) uint8 or float32, of an array of another axis or order of axes, or dtype.
+
+    Args:
+        name: what an error calls the array.
+        array: (N, height, width), or with channels behind; in front, where the sizes show that they are.
+
+    Raises:
+        InvalidInputError: other numbers than 0 to 255 or finite floating point.
+    """
     if array.ndim == 3:
         array = array[..., None]
     elif array.shape[-1] not in CHANNELS and array.shape[1] in CHANNELS:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcviz.choices import Predicts
-from mcviz.manifest import COLUMNS, MODEL, Examples, Manifest, Origin, layout_for
+from mcviz.manifest import COLUMNS, Examples, Manifest, Origin, layout_for
 from mcviz.runs.files import Folder
 from mcviz.runs.manifest_file import NAME, corrupt, read_manifest
 from mcviz.runs.verified import read_verified
@@ -82,7 +82,7 @@ def expected_files(manifest: Manifest) -> Iterator[str]:
 
 def _optional_files(manifest: Manifest) -> list[str]:
     columns = [COLUMNS] if manifest.examples.columns_sha256 is not None else []
-    return columns + ([MODEL] if manifest.has_model else [])
+    return columns + ([manifest.model_file] if manifest.model_file else [])
 
 
 def shard_file(manifest: Manifest, array: StoredArray, shard: int) -> str:

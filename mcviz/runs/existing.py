@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mcviz.errors import McvizError, RunExistsError, RunNotFoundError
-from mcviz.manifest import Manifest
+from mcviz.manifest import MODEL_FILES, Manifest
 from mcviz.runs.derived import user_folder
 from mcviz.runs.files import TEMPORARY, Folder
 from mcviz.runs.manifest_file import NAME, read_manifest
@@ -20,7 +20,8 @@ STORE = r"predictions(?:-\d{1,12})?\.zarr"
 ARRAY = r"[a-z_]{1,40}"
 OWN = re.compile(
     rf"{STORE}/(?:{ARRAY}/)?(?:zarr\.json)?|{STORE}/{ARRAY}/c\.\d+(?:\.\d+)*|scores(?:-\d{{1,12}})?\.parquet|"
-    r"examples\.parquet|model\.keras|manifest-(?:\d{1,12}|removed)\.json|derived/(?:[^/]+-\d+\.npz)?"
+    rf"examples\.parquet|{'|'.join(map(re.escape, MODEL_FILES.values()))}|"
+    r"manifest-(?:\d{1,12}|removed)\.json|derived/(?:[^/]+-\d+\.npz)?"
 )
 OWN_FOLDERS = re.compile(rf"|derived|{STORE}(?:/{ARRAY})?")
 LONGEST = 100  # characters of a value in a message

@@ -15,7 +15,7 @@ from mcviz.errors import (
     RunExistsError,
     RunNotFoundError,
 )
-from mcviz.manifest import IDENTITY, MODEL, Manifest
+from mcviz.manifest import IDENTITY, MODEL_FILES, Manifest
 from mcviz.permission import require_permission
 from mcviz.runs.arrays import read_whole_manifest
 from mcviz.runs.derived import user_folder
@@ -212,7 +212,11 @@ def preview_removal(path: str | os.PathLike[str]) -> Removal:
         derived.update({name.removeprefix(DERIVED): count for name, count in elsewhere.items()})
     kept = {name: count for name, count in own.items() if not name.startswith(DERIVED)}
     return Removal(
-        len(kept), sum(kept.values()), MODEL in kept, derived, sorted(map(printable, sizes.keys() - own.keys()))
+        len(kept),
+        sum(kept.values()),
+        not kept.keys().isdisjoint(MODEL_FILES.values()),
+        derived,
+        sorted(map(printable, sizes.keys() - own.keys())),
     )
 
 

@@ -67,7 +67,7 @@ def read_manifest(folder: Folder, name: str = NAME) -> Manifest:
     except FileNotFoundError as error:
         raise RunNotFoundError(
             f"There is no run at {folder.path}. Make one with "
-            f"`mcviz sample --model MODEL.keras --data FILE.npz --out {folder.path}`."
+            f"`mcviz sample --model MODEL --data FILE.npz --out {folder.path}`."
         ) from error
     try:
         content = json.loads(data.decode())

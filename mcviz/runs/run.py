@@ -1,4 +1,4 @@
-"""A finished run, opened for reading. Files are read on demand; nothing here needs TensorFlow."""
+"""A finished run, opened for reading. Files are read on demand; nothing here needs a framework of models."""
 
 import html
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import numpy as np
 
 from mcviz.errors import CorruptRunError, McvizError, RunNotFoundError
 from mcviz.kinds import Kind, kind_of
-from mcviz.manifest import COLUMNS, MODEL, Images, Manifest
+from mcviz.manifest import COLUMNS, Images, Manifest
 from mcviz.measures import PassSummary, Score, summarise
 from mcviz.runs.arrays import ArrayReader, stored_arrays
 from mcviz.runs.derived import Derived, load_derived, save_derived
@@ -119,10 +119,11 @@ class Run:
         Raises:
             CorruptRunError: the file is not what was written.
         """
-        if not self.manifest.has_model or not isinstance(self._folder, LocalFolder):
+        name = self.manifest.model_file
+        if name is None or not isinstance(self._folder, LocalFolder):
             return None
-        self.read_file(MODEL)
-        return self._folder.address(MODEL)
+        self.read_file(name)
+        return self._folder.address(name)
 
     def read_file(self, name: str) -> bytes:
         """One of the files that the manifest lists.

@@ -12,7 +12,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from mcviz.errors import CorruptRunError, InvalidInputError, RunNotFoundError, StorageError
-from mcviz.manifest import COLUMNS, MODEL, Manifest
+from mcviz.manifest import COLUMNS, Manifest
 from mcviz.permission import require_permission
 from mcviz.runs.arrays import (
     GROUP,
@@ -197,7 +197,7 @@ class _Writer:
         if finished and finished.state == "finished":
             self.old = Run(self.folder, finished)
             self.name = f"manifest-{self.manifest.passes}.json"
-            self._carry_over(finished, MODEL in finished.files)
+            self._carry_over(finished, finished.has_model)
             self.manifest = replace(
                 self.manifest,
                 store=f"predictions-{self.manifest.passes}.zarr",
@@ -209,7 +209,7 @@ class _Writer:
             there = None
         if there:
             done = {name: file for name, file in there.files.items() if is_intact(self.folder, there, name)}
-            self._carry_over(there, MODEL in done)
+            self._carry_over(there, there.model_file in done)
             self.manifest = replace(self.manifest, layout=there.layout, scores=there.scores, files=done)
         else:
             self.manifest = replace(self.manifest, created={"started": _now(), **self.manifest.created})
@@ -230,8 +230,9 @@ class _Writer:
         wanted = self.manifest
         if wanted.images is not None and there.has_images:
             wanted = replace(wanted, images=replace(wanted.images, stored=True))
-        if wanted.model is not None and model:
-            wanted = replace(wanted, model=replace(wanted.model, stored=True))
+        if wanted.model is not None and there.model is not None and model:
+            function = wanted.model.function or there.model.function
+            wanted = replace(wanted, model=replace(wanted.model, stored=True, function=function))
         created = _merge_created(there.created, wanted.created)
         self.manifest = replace(wanted, created=created, about={**there.about, **wanted.about})
 
@@ -244,7 +245,8 @@ class _Writer:
             self._write_array("label", labels)
         if features is not None:
             self._write_array("features", features)
-        for name, content in ((COLUMNS, columns), (MODEL, contents.model)):
+        model = self.manifest.model_file
+        for name, content in ((COLUMNS, columns), *([(model, contents.model)] if model else [])):
             if self.old and name in self.old.manifest.files:  # the same, though other versions write other bytes
                 there = describe_file(read_verified(self.folder, self.old.manifest, name))
                 self.manifest.files[name] = there

@@ -3,31 +3,35 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mcviz.extras import needs_torch
 from mcviz.runs import Run
 from mcviz.sampling.base import Network
 from mcviz.validate import invalid
 
 if TYPE_CHECKING:
     from mcviz.sampling.keras.network import KerasNetwork
+    from mcviz.sampling.torch.network import TorchNetwork
 
-# By the ending of a model's file; Keras takes all that are not here.
-BACKENDS: dict[str, type[Network]] = {}
+BACKENDS: dict[str, type[Network]] = {}  # of further frameworks, by the ending of a model's file
+TORCH_MODULE = "torch.nn.modules.module", "Module"
 
 
 def find_backend(path: str) -> type[Network]:
-    """Return the class of the networks of a model's file.
+    """Return the class of the networks of a model's file, or of what a function of a package builds.
+
+    Keras takes all that no other framework does.
 
     Raises:
         MissingPackageError: the framework is not there.
     """
-    return BACKENDS.get(Path(path).suffix) or _keras_network()
+    return _torch_network() if needs_torch(path) else BACKENDS.get(Path(path).suffix) or _keras_network()
 
 
 def as_network(model: Any, **options: Any) -> Network:
     """Return a network as it is, or make one of a framework's model.
 
     Args:
-        model: a network, or a Keras model.
+        model: a network, a Keras model or a torch.nn.Module.
         **options: what is said of the model; see `Sampler`.
 
     Raises:
@@ -36,7 +40,13 @@ def as_network(model: Any, **options: Any) -> Network:
         UnsuitableModelError: a model that cannot be sampled.
     """
     if not isinstance(model, Network):
-        return _keras_network()(model, **options)
+        if not _is_torch_module(model):
+            if options.pop("transform", None) is not None:
+                raise invalid("transform", "left out for a Keras model, whose layers prepare its input", "one")
+            return _keras_network()(model, **options)
+        if stochastic := options.pop("stochastic", None):
+            raise invalid("stochastic", "left out for a PyTorch model, of which all that draws is found", stochastic)
+        return _torch_network()(model, **options)
     for name, value in options.items():
         if value not in (None, (), getattr(Network, name, None)):
             raise invalid(name, "left out for a network, which has its own", repr(value))
@@ -49,10 +59,22 @@ def network_for_run(model: Any, run: Run) -> Network:
     Raises:
         UnsuitableModelError: another model, which cannot be sampled.
     """
-    return model if isinstance(model, Network) else _keras_network().for_run(model, run)
+    if isinstance(model, Network):
+        return model
+    return (_torch_network() if _is_torch_module(model) else _keras_network()).for_run(model, run)
+
+
+def _is_torch_module(model: Any) -> bool:
+    return any((kind.__module__, kind.__qualname__) == TORCH_MODULE for kind in type(model).__mro__)
 
 
 def _keras_network() -> "type[KerasNetwork]":
     from mcviz.sampling.keras.network import KerasNetwork  # here, because TensorFlow takes seconds to import
 
     return KerasNetwork
+
+
+def _torch_network() -> "type[TorchNetwork]":
+    from mcviz.sampling.torch.network import TorchNetwork  # likewise
+
+    return TorchNetwork

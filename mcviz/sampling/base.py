@@ -4,18 +4,22 @@ A framework's folder beside this file has a subclass of `Network`, which makes a
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
 
 from mcviz.choices import Predicts
+from mcviz.errors import McvizError, UnsuitableModelError
+from mcviz.manifest import Backend
 from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Run
 from mcviz.runs.contents import Rows
 from mcviz.sampling.products import Multiply
 from mcviz.sampling.random_numbers import RandomRequest
+from mcviz.text import reason
 
 XLA, NO_COMPILER = "xla", "none"
 COMPILERS = XLA, NO_COMPILER
@@ -29,6 +33,24 @@ Deterministic = Callable[[Inputs], np.ndarray]
 
 class SamePassesError(Exception):
     """No random number reaches the model's output."""
+
+
+@contextmanager
+def wrap_model_errors(call: str) -> Iterator[None]:
+    """Turn any error of a model that is run into an UnsuitableModelError of one line.
+
+    Args:
+        call: of the model by its user, in code.
+    """
+    try:
+        yield
+    except (McvizError, SamePassesError):
+        raise
+    except Exception as error:
+        raise UnsuitableModelError(
+            f"The model fails on these examples. Received: {reason(error)}. Do they have the shape and range that "
+            f"it was trained on, and does {call} take them?"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -74,12 +96,14 @@ class LayerReport:
         always_random: names of the layers of other kinds that take random numbers in any call.
         without_effect: stochastic layers that take none: their rate is 0, or the output does not depend on them.
         inactive: names of the layers whose random generator is not used: mostly augmentation.
+        untraced: why each pass computes the whole model, one example at a time; or "".
     """
 
     stochastic: tuple[StochasticLayer, ...]
     always_random: tuple[str, ...] = ()
     without_effect: tuple[StochasticLayer, ...] = ()
     inactive: tuple[str, ...] = ()
+    untraced: str = ""
 
     def __str__(self) -> str:
         groups = {
@@ -88,7 +112,10 @@ class LayerReport:
             "without effect": self.without_effect,
             "inactive": self.inactive,
         }
-        return "; ".join(f"{name}: {', '.join(map(str, layers))}" for name, layers in groups.items() if layers)
+        parts = [f"{name}: {', '.join(map(str, layers))}" for name, layers in groups.items() if layers]
+        if self.untraced:
+            parts.append(f"each pass computes the whole model, one example at a time ({self.untraced})")
+        return "; ".join(parts)
 
 
 @dataclass(frozen=True)
@@ -163,6 +190,9 @@ class Network(ABC):
     """A model of some framework, with what its user says of it: which output, which task.
 
     Attributes:
+        backend: the name of the framework in a run's manifest.
+        function: what builds the model, `package.module:function`, where that is not in its file; or "".
+        transform_name: what makes its input of an example, likewise.
         model: the framework's own object, left as it was.
         name: of the model.
         output: the name of the sampled output, or None.
@@ -173,8 +203,12 @@ class Network(ABC):
         input_shape: of one example, None for any size; None altogether if the model does not say.
         input_dtype: of the examples, "string" for texts; None if the model does not say.
         takes_texts: whether examples are texts.
+        transform: makes what the model takes of an example: a PIL image, a text, or a row (D,) float32; or None.
     """
 
+    backend: Backend
+    function: str = ""
+    transform_name: str = ""
     model: Any
     name: str
     output: str | None = None
@@ -185,6 +219,7 @@ class Network(ABC):
     input_shape: InputShape | None = None
     input_dtype: str | None = None
     takes_texts: bool = False
+    transform: Callable[[Any], Any] | None = None
 
     @classmethod
     @abstractmethod

@@ -13,12 +13,14 @@ from mcviz.runs import Preprocessing
 from mcviz.runs.arrays import bytes_per_prediction
 from mcviz.sampling.adapters import Adapter, adapter_for_examples
 from mcviz.sampling.base import Network
+from mcviz.sampling.examples import describe_inputs
 from mcviz.sampling.sampler import Sampler, as_sampler
 from mcviz.tasks import TASKS
 from mcviz.text import format_duration
 
 if TYPE_CHECKING:
     import keras
+    import torch
 
 EXAMPLES = 512  # that the model is tried on
 SECONDS = 2.0  # to measure the time of passes
@@ -30,8 +32,9 @@ class Check:
 
     Attributes:
         examples: their count, N.
-        kind: of the examples: "images", "texts" or "rows".
+        kind: of the examples: "images", "texts", "rows", or "arrays" that are not shown.
         description: the form of the examples that the model was tried on, in a few words.
+        inputs: the names, shapes and dtypes of what reaches the model of one example.
         outputs: the names of the outputs, by "classes" or "targets".
         layers: a sentence on the stochastic layers.
         preprocessing: how the model takes the examples.
@@ -46,6 +49,7 @@ class Check:
     examples: int
     kind: str
     description: str
+    inputs: str
     outputs: dict[str, str]
     layers: str
     preprocessing: Preprocessing
@@ -63,6 +67,7 @@ class Check:
         return {
             "examples": f"{self.examples:,}",
             self.kind: self.description,
+            "inputs": self.inputs,
             "preprocessing": f"{self.preprocessing}. {self.preprocessing.reason}".rstrip(),
             **self.outputs,
             "layers": self.layers,
@@ -77,7 +82,7 @@ class Check:
 
 
 def check_model(
-    model: "keras.Model | Network | Sampler",
+    model: "keras.Model | torch.nn.Module | Network | Sampler",
     data: Any,
     *,
     masks: Masks = "per_pass",
@@ -86,7 +91,7 @@ def check_model(
     """Try a model on some examples of a data set, and measure the costs of passes over all of them.
 
     Args:
-        model: a Keras classifier with dropout, or a `Sampler` of one or of a regression.
+        model: a classifier of Keras or PyTorch with dropout, or a `Sampler` of one or of a regression.
         data: as `sample_run` takes it.
         masks: `per_pass` or `per_example`.
         preprocessing: how the model takes the examples; derived from the model without it.
@@ -100,11 +105,13 @@ def check_model(
     trial = try_model(sampler, examples, preprocessing)
     some, count, task = trial.examples, len(examples), TASKS[sampler.task]
     quality = task.quality_name
-    seconds, size = _measure_costs(sampler, trial.adapter.from_stored(some), masks)
+    taken = trial.adapter.from_stored(some)
+    seconds, size = _measure_costs(sampler, taken, masks)
     return Check(
         examples=count,
-        kind=find_kind(examples).plural,
+        kind=find_kind(examples).plural or "arrays",
         description=trial.adapter.describe(some),
+        inputs=describe_inputs(sampler.plan_for(taken)[0]),
         outputs=task.describe_outputs(examples, trial.width, sampler.predicts),
         layers=sampler.description(),
         preprocessing=trial.adapter.preprocessing,

@@ -95,7 +95,7 @@ class DaskExecutor:
         model: from which every worker loads it.
         examples: of the run. They are sent with their shard, but for images in files or in a run, which a worker reads
             itself.
-        versions: of the libraries of this machine, by name; those in `COMPARED` should be a worker's too.
+        versions: of the libraries of this machine, by name; a worker's should be the same, but for Python.
     """
 
     client: "Client"

@@ -1,15 +1,20 @@
 """Examples as a model takes them: its shape, its dtype, and their scale unless it is given."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from mcviz.data import DataSet, InPlace, Pictures, as_examples
+from mcviz.data.pictures import MOST_PIXELS_A_SIDE
+from mcviz.data.torch_data import NAMELESS
 from mcviz.runs import Preprocessing
+from mcviz.runs.contents import Rows
 from mcviz.sampling.base import InputShape, Network
 from mcviz.validate import finite, invalid
 
+BY_TRANSFORM = Preprocessing(reason="The transform is given them, and makes what the model takes.")
 TEXTS_FOR_NUMBERS = (
     "The model takes numbers. Give its vocabulary (--vocabulary FILE, or mcviz.with_vocabulary), or put a "
     "TextVectorization layer in front of it."
@@ -29,14 +34,8 @@ def prepare_examples(given: Any, network: Network) -> np.ndarray:
     Raises:
         InvalidInputError: they are no numbers, not finite, or of another shape than the model takes.
     """
-    shape, dtype, array = network.input_shape, network.input_dtype, as_examples(given)
-    if isinstance(array, DataSet) and array.texts is not None:
-        raise invalid("examples", "numbers", "texts", TEXTS_FOR_NUMBERS)
-    if isinstance(array, DataSet) and array.rows is not None:
-        array = array.rows.to_numpy()
-    if isinstance(array, DataSet):
-        images = resize_to_model(array, shape)[:]
-        array = images.reshape(model_shape(shape, images.shape))
+    shape, dtype = network.input_shape, network.input_dtype
+    array = _to_one_array(as_examples(given), shape)
     if array.size and isinstance(array.flat[0], str):
         raise invalid("examples", "numbers", f"dtype {array.dtype}", TEXTS_FOR_NUMBERS)
     if shape is not None and not fits_shape(array.shape[1:], shape):
@@ -115,6 +114,22 @@ def resize_to_model(examples: DataSet, shape: InputShape | None, crop: bool = Fa
     return images.resize((*images.image_shape[:2], channels), crop)
 
 
+def resize_for_transform(examples: DataSet, crop: bool = False) -> np.ndarray | Pictures | InPlace:
+    """Return the images of a data set as a transform is given them and a run stores them.
+
+    Pictures from files come in the size that most of them have, scaled down to at most 512 pixels a side.
+
+    Args:
+        examples: the data set.
+        crop: whether pictures of other proportions are cut to these, not stretched.
+    """
+    images = examples.images
+    assert images is not None
+    if not isinstance(images, Pictures):
+        return images
+    return images.resize(images.image_shape, crop).limit_side(MOST_PIXELS_A_SIDE)
+
+
 def model_shape(wanted: InputShape | None, shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return the shape in which a model takes images of the shape (N, height, width, channels).
 
@@ -145,6 +160,11 @@ def takes_whole_numbers(dtype: str | None) -> bool:
     return dtype != "string" and np.dtype(dtype or "float32").kind in "iu"
 
 
+def describe_inputs(inputs: Mapping[str, Rows]) -> str:
+    """Describe the inputs of a model in a few words: name, shape of one example, dtype."""
+    return ", ".join(f"{name} {rows.shape[1:]} {rows.dtype}" for name, rows in inputs.items())
+
+
 def make_random_examples(shape: tuple[int, ...], dtype: str) -> np.ndarray:
     """Make eight random examples that any model takes: floats in 0..1, or whole numbers 0 and 1."""
     generator = np.random.default_rng(0)
@@ -168,6 +188,8 @@ def preprocess(images: np.ndarray, how: Preprocessing) -> np.ndarray:
 
 def default_preprocessing(network: Network, dtype: np.dtype) -> Preprocessing:
     """Choose how a model takes images of a dtype unless it is given, with the reason."""
+    if network.transform is not None:
+        return BY_TRANSFORM
     if dtype != np.uint8:
         return Preprocessing(reason="Floating-point images reach the model as they are.")
     if takes_whole_numbers(network.input_dtype):
@@ -179,6 +201,25 @@ def default_preprocessing(network: Network, dtype: np.dtype) -> Preprocessing:
     return Preprocessing(
         255.0, reason="uint8 images are divided by 255, since the model has no layer that scales its input."
     )
+
+
+def _to_one_array(examples: DataSet | np.ndarray, shape: InputShape | None) -> np.ndarray:
+    """Return what a data set has for a model of one input."""
+    if isinstance(examples, DataSet):
+        if examples.texts is not None and examples.inputs is None:
+            raise invalid("examples", "numbers", "texts", TEXTS_FOR_NUMBERS)
+        if examples.inputs is not None:
+            examples = examples.inputs
+        elif examples.rows is not None:
+            examples = examples.rows.to_numpy()
+        else:
+            images = resize_to_model(examples, shape)[:]
+            examples = images.reshape(model_shape(shape, images.shape))
+    if examples.dtype.names == (NAMELESS,):
+        return examples[NAMELESS]
+    if examples.dtype.names:
+        raise invalid("examples", "one array, as the model takes", f"arrays by name: {', '.join(examples.dtype.names)}")
+    return examples
 
 
 def _are_bytes(examples: np.ndarray) -> bool:

@@ -1,14 +1,18 @@
 """Sampling straight into a run on disk."""
 
+import hashlib
+import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from msgspec.structs import replace
 
 from mcviz.choices import DEFAULT_PASSES, MASKS, Masks, Predicts
 from mcviz.data import DataSet, as_data_set
+from mcviz.data.torch_data import NAMELESS, spread_places
 from mcviz.errors import McvizError
 from mcviz.manifest import layout_for
 from mcviz.options import ModelOptions, TaskOptions
@@ -27,6 +31,7 @@ from mcviz.runs.manifest_file import read_manifest
 from mcviz.runs.shards import ShardExecutor
 from mcviz.runs.writer import rename_classes, write
 from mcviz.sampling.adapters import adapter_for_examples
+from mcviz.sampling.adapters.inputs import InputsAdapter
 from mcviz.sampling.base import NO_COMPILER, Network
 from mcviz.sampling.model_source import ModelSource, absolute
 from mcviz.sampling.sampler import Sampler, as_sampler
@@ -36,6 +41,7 @@ from mcviz.validate import choice, invalid, whole_number
 
 if TYPE_CHECKING:
     import keras
+    import torch
     from distributed import Client
 
 DRAW_SCHEME = 2  # goes up whenever the sampler gives other numbers for the same seed
@@ -43,7 +49,7 @@ STAGES_GROW = 4  # times as many passes from one stage to the next
 
 
 def sample_run(
-    model: "keras.Model | Network | Sampler | str | os.PathLike[str]",
+    model: "keras.Model | torch.nn.Module | Network | Sampler | str | os.PathLike[str]",
     data: Any,
     out: str | os.PathLike[str],
     *,
@@ -56,6 +62,7 @@ def sample_run(
     target_names: Sequence[str] | None = None,
     unit: str = "",
     preprocessing: Preprocessing | None = None,
+    transform: Callable[[Any], Any] | None = None,
     resume: bool = True,
     keep_images: bool = True,
     keep_model: bool = True,
@@ -74,7 +81,8 @@ def sample_run(
     product and compiler, unless the `Sampler` was told others. Any other run is left as it is, and refused.
 
     Args:
-        model: a Keras model with dropout, the path of one, or a `Sampler` of one, which is taken as it is.
+        model: a model of Keras or PyTorch with dropout; the path of one of Keras, or `package.module:function`, which
+            builds one of PyTorch; what `load_torch` returns; or a `Sampler` of one, which is taken as it is.
         data: images, texts or rows of numbers, alone or with labels: a `DataSet`, arrays, a path, or what else
             `as_data_set` takes. Pictures from files are brought to the model's size. The shape of images may do without
             the axis of one channel, or be flat. Pictures in files or inside Parquet, images in an `.npy` and those of a
@@ -90,6 +98,7 @@ def sample_run(
         unit: of all targets of a regression, such as "mg/dl".
         preprocessing: how the model takes images or rows; found out without it: floating point reaches the model as it
             is, uint8 is divided by 255, unless the model begins with a layer that scales, or takes whole numbers.
+        transform: of a model of PyTorch: makes its inputs of an example, as `Sampler` takes it, which has its own.
         resume: whether to go on with a partial run; False begins it anew.
         keep_images: whether the run holds images, to be looked at; texts and rows are always kept.
         keep_model: whether the run holds the model, without its optimizer, to be asked about new examples.
@@ -120,10 +129,15 @@ def sample_run(
     choice("masks", masks, MASKS)
     passes, seed = whole_number("passes", passes, 1), whole_number("seed", seed)
     if isinstance(model, str | os.PathLike):
+        if transform is not None:
+            advice = "Give mcviz.load_torch('package.module:function', transform=…), or the module."
+            raise invalid("transform", "left out beside the path of a model", "one", advice)
         options = ModelOptions(absolute(model), output=output, from_logits=from_logits)
         sampler = load_sampler(ModelSource(options, TaskOptions(task or "classification", predicts or "mean")))
     else:
-        sampler = as_sampler(model, output=output, from_logits=from_logits, task=task, predicts=predicts)
+        sampler = as_sampler(
+            model, output=output, from_logits=from_logits, task=task, predicts=predicts, transform=transform
+        )
     sampler = _match_existing_run(sampler, out, passes, resume=resume)
     examples = as_data_set(data, sampler.task)
     adapter, content = adapter_for_examples(sampler, examples, preprocessing)
@@ -139,9 +153,11 @@ def sample_run(
         names = names or _existing_class_names(width, out)
         if unit:
             raise invalid("unit", f"left out for a {sampler.task}", unit)
-    described, pixels = None, ""
-    if examples.images is not None:
-        described, pixels = describe_images(content, keep_images)
+    inputs = examples.inputs if isinstance(adapter, InputsAdapter) else None
+    images = None if examples.images is None else content if inputs is None else examples.images
+    held = examples.images is not None or examples.content is not None
+    is_shown = held and inputs is not None and inputs.dtype.names == (NAMELESS,)
+    described, pixels = (None, "") if images is None else describe_images(images, keep_images)
     given = Examples(examples.kind, content.shape[0], pixels)
     given, table = describe_examples(given, sampler.task, targets, examples.ids, examples.content, examples.columns)
     network = sampler.network
@@ -156,7 +172,18 @@ def sample_run(
         examples=given,
         images=described,
         labels_sha256=None if examples.labels is None else hash_array(examples.labels),
-        model=Model(network.name, network.compute_digest(), keep_model, sampler.output, sampler.from_logits),
+        inputs_sha256=None if inputs is None or is_shown else _hash_prepared(source, np.arange(len(inputs))),
+        model=Model(
+            network.name,
+            network.compute_digest(),
+            keep_model,
+            sampler.output,
+            sampler.from_logits,
+            network.backend,
+            network.function,
+            network.transform_name,
+            None if network.transform is None else _hash_prepared(source, spread_places(content.shape[0])),
+        ),
         preprocessing=adapter.preprocessing,
         seed=seed,
         masks=masks,
@@ -171,11 +198,11 @@ def sample_run(
         scores=stored_scores(sampler.task, spread=sampler.predicts != "mean"),
         layout=layout_for(passes, width, described),
         about=about or {},
-        created={"versions": versions()},
+        created={"versions": versions(network.backend)},
     )
     contents = Contents(
         source,
-        None if described is None else content,
+        images,
         examples.labels,
         examples.ids,
         table,
@@ -197,6 +224,14 @@ def sample_run(
     return run if run.class_names == names else rename_classes(run, names)
 
 
+def _hash_prepared(source: SamplerSource, places: np.ndarray) -> str:
+    """The SHA-256 of what reaches the model of some examples, by the names of its inputs."""
+    prepared = source.prepare(places)
+    return hashlib.sha256(
+        json.dumps({name: hash_array(rows[:]) for name, rows in prepared.items()}).encode()
+    ).hexdigest()
+
+
 @contextmanager
 def _executor(scheduler: "str | Client | None", sampler: Sampler, examples: DataSet) -> Iterator[ShardExecutor | None]:
     """The workers of a cluster, where one is named."""
@@ -209,7 +244,7 @@ def _executor(scheduler: "str | Client | None", sampler: Sampler, examples: Data
         advice = "Save it, so that every worker can load it."
         raise invalid("model", "the path of a model, where there is a scheduler", "a model in memory", advice)
     with connect(scheduler) if isinstance(scheduler, str) else nullcontext(scheduler) as client:
-        yield DaskExecutor(client, sampler.source, examples, versions())
+        yield DaskExecutor(client, sampler.source, examples, versions(sampler.network.backend))
 
 
 def _stages(source: SamplerSource, wanted: Manifest, out: str | os.PathLike[str]) -> list[tuple[Manifest, int]]:

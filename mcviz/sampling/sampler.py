@@ -2,7 +2,7 @@
 
 import copy
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,12 +42,13 @@ from mcviz.validate import choice, invalid, whole_number
 
 if TYPE_CHECKING:
     import keras
+    import torch
 
 PASSES_TRIED = (8, 1000)  # passes; a rate of a thousandth seldom shows in eight
 
 
 def sample(
-    model: "keras.Model | Network",
+    model: "keras.Model | torch.nn.Module | Network",
     examples: Any,
     *,
     passes: int = DEFAULT_PASSES,
@@ -66,7 +67,7 @@ def sample(
     same for several calls on one model, which it prepares only once.
 
     Args:
-        model: a Keras classifier, or a regression, with stochastic layers; it is left as it was.
+        model: a classifier of Keras or PyTorch, or a regression, with stochastic layers; it is left as it was.
         examples: (N, ...) in the shape that the model takes: an array, alone or in a pair with labels, or anything else
             for `as_examples`. Floating point reaches the model as it is. uint8, and images with channels of whole
             numbers from 0 to 255, are divided by 255, unless the model begins with a layer that scales, or takes whole
@@ -114,8 +115,10 @@ class Sampler:
     A model that begins with a TextVectorization or StringLookup layer takes texts. That layer is computed once for each
     text, and the network behind it is sampled.
 
+    Of a `torch.nn.Module`, everything that draws random numbers in training is found, whatever it is called.
+
     Attributes:
-        model: the Keras model, as it was given.
+        model: the model, as it was given.
         output: the name of the sampled output, or None.
         from_logits: whether that output is taken for logits, or None.
         task: "classification" or "regression".
@@ -132,7 +135,7 @@ class Sampler:
     @hold_interrupts()
     def __init__(
         self,
-        model: "keras.Model | Network",
+        model: "keras.Model | torch.nn.Module | Network",
         *,
         output: str | None = None,
         from_logits: bool | None = None,
@@ -142,11 +145,12 @@ class Sampler:
         product: str | None = None,
         compiler: str | None = None,
         rate: float | None = None,
+        transform: Callable[[Any], Any] | None = None,
     ) -> None:
         """Prepare a model.
 
         Args:
-            model: a Keras classifier, or a regression, with stochastic layers; it is left as it was.
+            model: a classifier of Keras or PyTorch, or a regression, with stochastic layers; it is left as it was.
             output: the name of the output, for models with several.
             from_logits: whether the output is logits; None finds out from the model.
             task: "classification" or "regression".
@@ -161,6 +165,9 @@ class Sampler:
                 XLA for a part without a convolution and without a dense layer right behind dropout, on a CPU.
             rate: above 0 and below 1, of every dropout of the model in the passes, in place of the rate in training.
                 `AlphaDropout`, `GaussianNoise` and layers of your own keep their rates.
+            transform: of a model of PyTorch: a function of one example, which is a PIL image, a text, or a row (D,)
+                float32, that returns what the model takes of it, without the axis of the batch: a tensor or an array,
+                or a dict of these by the names of the model's inputs. It must draw no random numbers.
 
         Raises:
             InvalidInputError: `output` names no output of the model, or is missing where there are several;
@@ -184,6 +191,7 @@ class Sampler:
             predicts=predicts,
             stochastic=stochastic,
             rate=rate,
+            transform=transform,
         )
         if compiler is not None:
             _check_available(network.compiler_error(compiler))
@@ -200,7 +208,7 @@ class Sampler:
             self._prepare(network.input_specs)
 
     @classmethod
-    def for_run(cls, model: "keras.Model | Network", run: Run) -> "Sampler":
+    def for_run(cls, model: "keras.Model | torch.nn.Module | Network", run: Run) -> "Sampler":
         """Prepare a run's own model as it was for the run: output, task, rate, stochastic layers of the user's own.
 
         The run's product and its compiler are taken too, where this machine has them.
@@ -429,11 +437,11 @@ class Sampler:
             ) from None
 
 
-def as_sampler(model: "keras.Model | Network | Sampler", **options: Any) -> Sampler:
+def as_sampler(model: "keras.Model | torch.nn.Module | Network | Sampler", **options: Any) -> Sampler:
     """Return a sampler as it is, or make one of a model.
 
     Args:
-        model: a Keras model, or a sampler.
+        model: a model of Keras or PyTorch, or a sampler.
         **options: those of `Sampler`; None is its default.
 
     Raises:

@@ -2,22 +2,27 @@
 
 import importlib.metadata
 import platform
+from collections.abc import Mapping
 
 import numpy as np
 
 import mcviz
 from mcviz.choices import Masks
-from mcviz.extras import import_modules
+from mcviz.errors import UnsuitableModelError
+from mcviz.extras import import_modules, named_modules
+from mcviz.manifest import Backend
 from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Run, open_run
 from mcviz.runs.contents import Progress, Rows
-from mcviz.sampling.adapters import Adapter
+from mcviz.sampling.adapters import Adapter, adapter_for_run, load_stored
 from mcviz.sampling.backends import find_backend
 from mcviz.sampling.model_source import ModelSource
 from mcviz.sampling.sampler import Sampler
 from mcviz.validate import invalid
 
-LIBRARIES = ("keras", "tensorflow", "numpy")
+LIBRARIES: dict[Backend, tuple[str, ...]] = {"keras": ("keras", "tensorflow"), "torch": ("torch",)}
+EXAMPLES_COMPARED = 8
+CLOSE = 1e-4  # predictions of the same model on another machine, relative; of small ones to the largest
 
 
 def load_sampler(source: ModelSource) -> Sampler:
@@ -35,21 +40,55 @@ def load_sampler(source: ModelSource) -> Sampler:
 
 
 def load_run_sampler(run: Run) -> Sampler:
-    """Load a run's own model, and prepare it as it was for the run.
+    """Load a run's own model, and prepare it as it was for the run; `MCVIZ_IMPORT` names modules of the user's own.
 
     Raises:
         InvalidInputError: the run was kept without its model.
+        MissingPackageError: a module is not there.
         UnsuitableModelError: a model that cannot be loaded.
     """
     if run.model_path is None:
         raise invalid("run", "one that was kept with its model", run.path)
-    return _load(ModelOptions(run.model_path), TaskOptions(), run)
+    return _load(ModelOptions(run.model_path, modules=named_modules()), TaskOptions(), run)
 
 
 def _load(options: ModelOptions, task: TaskOptions, run: Run | None) -> Sampler:
     import_modules(options.modules)
     network = find_backend(options.model).load(options, task, run)
-    return Sampler(network) if run is None else Sampler.for_run(network, run)
+    if run is None:
+        return Sampler(network)
+    sampler = Sampler.for_run(network, run)
+    if run.manifest.model and run.manifest.model.function:
+        _check_code(sampler, run)
+    return sampler
+
+
+def _check_code(sampler: Sampler, run: Run) -> None:
+    """Check that the user's code, which is not in the run, still makes the model that the run was sampled from.
+
+    Raises:
+        UnsuitableModelError: it makes another one, or the run has nothing to compare it by.
+    """
+    manifest = run.manifest
+    stored = run.deterministic_predictions
+    if stored is None or not manifest.has_examples or manifest.model is None:
+        raise UnsuitableModelError(
+            f"{run.path} was kept without its examples, so whether {manifest.model and manifest.model.function} still "
+            "builds its model cannot be checked. Sample it again with the images kept."
+        )
+    examples = adapter_for_run(sampler, run).from_stored(load_stored(run)[:EXAMPLES_COMPARED])
+    found, expected = sampler.deterministic(examples), stored[: len(examples)]
+    differs = ""
+    if sampler.network.compute_digest() != manifest.model.sha256:
+        differs = "it computes otherwise, or has other weights"
+    elif found.shape != expected.shape or not np.allclose(found, expected, CLOSE, CLOSE * np.abs(expected).max()):
+        differs = f"it predicts otherwise for the first {len(expected)} examples"
+    if differs:
+        then, now = manifest.created.get("versions", {}).get("torch"), versions("torch")["torch"]
+        raise UnsuitableModelError(
+            f"{manifest.model.function} does not make the model of {run.path} any more: {differs}. Received: torch "
+            f"{now}, and {then} when it was sampled. Restore the code, also of the transform, or sample the run again."
+        )
 
 
 class SamplerSource:
@@ -80,13 +119,17 @@ class SamplerSource:
         """(stop - start, K) float32."""
         return self._adapter.sampler.deterministic(self._taken(start, stop))
 
+    def prepare(self, places: np.ndarray) -> Mapping[str, Rows]:
+        """Some of the examples, by their places, as they reach the model; see `Network.prepare`."""
+        return self._adapter.sampler.network.prepare(self._adapter.from_stored(self._examples[places]))
+
     def _taken(self, start: int, stop: int) -> np.ndarray:
         return self._adapter.from_stored(self._examples[start - self._first : stop - self._first])
 
 
-def versions() -> dict[str, str]:
+def versions(backend: Backend) -> dict[str, str]:
     """Those of Python, mcviz and the libraries that the numbers of a run depend on, by name."""
-    found = {library: _version(library) for library in LIBRARIES}
+    found = {library: _version(library) for library in (*LIBRARIES[backend], "numpy")}
     return {"mcviz": mcviz.__version__, "python": platform.python_version(), **found}
 
 

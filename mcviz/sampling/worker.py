@@ -24,9 +24,8 @@ from mcviz.sampling.backends import find_backend
 from mcviz.sampling.engine import limit_threads
 from mcviz.sampling.model_source import ModelSource
 from mcviz.sampling.sampler import Sampler
-from mcviz.sampling.source import LIBRARIES, SamplerSource, load_sampler, versions
+from mcviz.sampling.source import SamplerSource, load_sampler, versions
 
-COMPARED = ("mcviz", *LIBRARIES)  # their versions make the bits
 PASSES_COMPARED = 2
 
 _computing, _writing = threading.Lock(), threading.Lock()
@@ -85,8 +84,10 @@ def check_worker(order: ShardOrder, expected: dict[str, str]) -> WorkerReport:
         order: with the first examples of the run.
         expected: versions of libraries by their names.
     """
-    own = versions()
-    other = [f"{name} {own[name]}, not {expected[name]}" for name in COMPARED if own[name] != expected[name]]
+    assert order.manifest.model is not None
+    own = versions(order.manifest.model.backend)
+    makes_bits = {name: version for name, version in expected.items() if name != "python"}
+    other = [f"{name} {own[name]}, not {version}" for name, version in makes_bits.items() if own[name] != version]
     if other:
         return WorkerReport(f"has {', '.join(other)}")
     with _computing:
@@ -139,7 +140,7 @@ def end_execution(execution: str) -> None:
 
 
 def _prepare(order: ShardOrder) -> tuple[Sampler, SamplerSource]:
-    sampler = _load_sampler(order.model, order.manifest)
+    sampler = _load_sampler(order)
     adapter, content = adapter_for_examples(sampler, order.examples, order.manifest.preprocessing)
     assert order.manifest.seed is not None
     assert order.manifest.masks is not None
@@ -147,11 +148,15 @@ def _prepare(order: ShardOrder) -> tuple[Sampler, SamplerSource]:
     return sampler, SamplerSource(adapter, content, order.manifest.seed, order.manifest.masks, first)
 
 
-def _load_sampler(source: ModelSource, manifest: Manifest) -> Sampler:
+def _load_sampler(order: ShardOrder) -> Sampler:
+    source, manifest = order.model, order.manifest
     assert manifest.model is not None
     key = source, manifest.model.sha256, manifest.origin.product, manifest.origin.compiler
     if key not in _samplers:
         sampler = load_sampler(source)
+        if sampler.network.input_specs is None:  # the digest may be of operations, which follow from the examples' form
+            adapter, content = adapter_for_examples(sampler, order.examples, manifest.preprocessing)
+            sampler.plan_for(adapter.from_stored(content[:1]))
         if sampler.network.compute_digest() != manifest.model.sha256:
             raise StorageError(f"it finds another model at {source.options.model}. Put the same file on all machines")
         _samplers.clear()

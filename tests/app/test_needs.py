@@ -5,12 +5,15 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace
 
 from mcviz.app import needs
 from mcviz.app.exports import EXPORTS
 from mcviz.app.navigation import PAGES, PROBE
 from mcviz.app.needs import MISSING, available, check_needs, has
 from mcviz.app.views import VIEWS
+from mcviz.extras import INSTALL_TORCH
+from mcviz.manifest import Model
 
 APP = Path(__file__).parents[2] / "mcviz" / "app"
 
@@ -25,11 +28,19 @@ class Kept:
     columns: object = None
     class_names: tuple[str, ...] = ("a", "b")
     targets: tuple[str, ...] = ()
+    model: Model | None = None
 
     @property
     def manifest(self) -> SimpleNamespace:
         origin = SimpleNamespace(kind="dropout")
-        return SimpleNamespace(features=None, origin=origin, has_examples=self.has_images)
+        return SimpleNamespace(
+            features=None,
+            origin=origin,
+            has_examples=self.has_images,
+            model=self.model,
+            has_model=self.model is not None,
+            inputs_sha256=None,
+        )
 
 
 @pytest.fixture
@@ -45,6 +56,24 @@ def test_what_is_missing_is_said_once_and_what_is_there_is_not(said: list[str]) 
     assert said == []
     assert not check_needs(Kept(has_images=True), {"model", "labels"})
     assert said == [MISSING["labels"][1]]
+
+
+def test_what_a_model_of_pytorch_needs_is_said(said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Kept(model_path="model.safetensors", model=Model("Net", "", True, backend="torch"))
+    monkeypatch.setenv("MCVIZ_IMPORT", "cats")
+    monkeypatch.setattr("mcviz.extras.find_spec", {"torch": None}.get)
+    for function, modules, part in (
+        ("", "birds", "does not name the function that builds it. To ask it about new examples, sample it from `mcviz"),
+        ("birds.models:build", "cats", "start again with `--import birds`, or with `MCVIZ_IMPORT='birds'`"),
+        ("birds.models:build", "birds", INSTALL_TORCH),
+    ):
+        monkeypatch.setenv("MCVIZ_IMPORT", modules)
+        run.model = replace(run.model, function=function)
+        assert not check_needs(run, {"model"})
+        assert part in said[-1]
+        assert "Keras" not in said[-1]
+    monkeypatch.setattr("mcviz.extras.find_spec", lambda name: name)
+    assert check_needs(run, {"model"})
 
 
 def test_each_kind_of_thing_is_looked_for() -> None:

@@ -13,7 +13,8 @@ ALLOWED = {
     "--output=", "--crop", "--preprocessed", "--from-logits", "--skip-broken", "--no-keep-images", "--no-keep-model",
 }  # fmt: skip
 CLOSED = {
-    "--import=", "--trust-model", "--out=", "--about=", "--no-resume", "--rate=", "--scheduler=",
+    "--import=", "--trust-model", "--out=", "--about=", "--no-resume", "--rate=", "--scheduler=", "--weights=",
+    "--transform=",
 }  # fmt: skip
 
 
@@ -31,7 +32,8 @@ def test_a_job_may_have_these_options_and_no_other() -> None:
     "argument",
     [
         *(f"{each}3" if each.endswith("=") else each for each in sorted(CLOSED)),
-        "--import=antigravity", "--resume", "--keep-images", "--labels=a.csv", "--axes=a,b", "--crop=1", "--passes",
+        "--model=os:system", "--model=mypackage.models:build", "--import=antigravity",
+        "--resume", "--keep-images", "--labels=a.csv", "--axes=a,b", "--crop=1", "--passes",
         "--pass=3", "-passes=3", "passes=3", "--", "", "=", "--=", " --passes=3", "--Passes=3", "--passes =3", "-h",
     ],
 )  # fmt: skip

@@ -59,6 +59,8 @@ def make_arrays(
 class FakeNetwork(Network):
     """See `Network`."""
 
+    backend = "keras"  # by which its file is called in a run
+
     def __init__(self, model: Arrays, *, task: str = "classification") -> None:
         self.model, self.name, self.task = model, "fake", task
         self.input_shape, self.input_dtype = tuple(map(int, model["shape"])), "float32"

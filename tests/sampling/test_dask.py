@@ -352,9 +352,9 @@ def test_workers_that_cannot_take_part_are_refused_by_name(
     workers: LocalCluster, shared: Path, tmp_path: Path, monkeypatch
 ) -> None:
     address = workers.scheduler_address
-    own = run_sampling.versions()
+    own = run_sampling.versions("keras")
     with monkeypatch.context() as patch:
-        patch.setattr(run_sampling, "versions", lambda: own | {"keras": "3.0"})
+        patch.setattr(run_sampling, "versions", lambda _: own | {"keras": "3.0"})
         with pytest.raises(ClusterError, match=rf"^Worker tcp://\S+ has keras {own['keras']}, not 3\.0\."):
             sampled(shared, tmp_path / "run", scheduler=address)
     for seed, message in ((None, "no model"), (1, "another model")):

@@ -154,7 +154,7 @@ NOT_TAKEN = {
     "texts": (np.array([["a", "b"]]), "Received|of the shape"),
     "texts of the shape": (np.full((2, 6, 5, 3), "red"), "dtype <U3"),
     "nothing": (None, r"shape \(\)"),
-    "a dictionary": ({"x": IMAGES}, r"shape \(\)"),
+    "a dictionary": ({"x": IMAGES}, r"one array, as the model takes\. Received: arrays by name: x"),
     "a generator": ((image for image in IMAGES), r"shape \(\)"),
     "lists of different lengths": ([[1.0], [1.0, 2.0]], "should be one array. Received: list"),
     "PIL images of two sizes": ([Image.new("RGB", (5, 6)), Image.new("RGB", (6, 6))], "of one size"),

@@ -12,7 +12,6 @@ from keras import layers
 
 import mcviz
 from mcviz.cli import main
-from mcviz.cli import referral as commands
 from mcviz.data import DataSet, uniform_noise
 from mcviz.errors import InvalidInputError
 from mcviz.runs import Run
@@ -87,7 +86,7 @@ def test_too_few_examples_to_compare_are_said_and_the_referral_is_made(
 def test_without_tensorflow_or_without_examples_it_is_left_out(
     capsys, runs: dict[str, Run], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(commands, "find_spec", {"tensorflow": None}.get)
+    monkeypatch.setattr("mcviz.extras.find_spec", {"tensorflow": None}.get)
     assert not told(capsys, runs["old"], runs["noise"])[0]
     monkeypatch.undo()
     probs = [runs[name].probs_block(0, None) for name in ("old", "noise")]

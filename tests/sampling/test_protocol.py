@@ -19,12 +19,16 @@ from mcviz.sampling.features import find_neighbours, unit_features
 from mcviz.sampling.ood import fit_ood_detector, ood_verdict
 from mcviz.sampling.random_numbers import draw_active_mask, draw_random_numbers
 from mcviz.sampling.run_sampling import sample_run
+from tests.requiring import require_torch
 from tests.runs.making import contents
 from tests.sampling.fake import Arrays, FakeNetwork, make_arrays
 from tests.test_no_tensorflow import imported_by
 
-BACKENDS = ["fake", "fake, factored", "fake of two inputs", "fake regression", "Keras", "Keras, factored"]
-CLASSIFICATIONS = [name for name in BACKENDS if "regression" not in name]
+TWO_INPUTS = pytest.param("PyTorch of two inputs", marks=pytest.mark.exhaustive)
+CLASSIFICATIONS = [
+    "fake", "fake, factored", "fake of two inputs", "Keras", "Keras, factored", "PyTorch", "PyTorch, factored",
+]  # fmt: skip
+BACKENDS = [*CLASSIFICATIONS, "fake regression", TWO_INPUTS]
 IMAGES = np.random.default_rng(0).integers(0, 256, (37, 6, 5, 1), dtype=np.uint8)
 
 
@@ -50,9 +54,15 @@ def keras_network(arrays: Arrays, factored: bool) -> Network:
 
 def make_network(name: str, **changed: np.ndarray) -> Network:
     arrays = make_arrays(inputs=2 if "two" in name else 1, factored="factored" in name) | changed
+    task = "regression" if "regression" in name else "classification"
     if "Keras" in name:
         return keras_network(arrays, "factored" in name)
-    return FakeNetwork(arrays, task="regression" if "regression" in name else "classification")
+    if "PyTorch" in name:
+        require_torch()
+        from tests.sampling.torch.twins import make_twin
+
+        return make_twin(arrays, task)
+    return FakeNetwork(arrays, task=task)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +88,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 every_backend = pytest.mark.parametrize("sampler", BACKENDS, indirect=True)
-every_classification = pytest.mark.parametrize("sampler", CLASSIFICATIONS, indirect=True)
+every_classification = pytest.mark.parametrize("sampler", [*CLASSIFICATIONS, TWO_INPUTS], indirect=True)
 both_masks = pytest.mark.parametrize("masks", MASKS)
 
 
@@ -189,7 +199,7 @@ def run(sampler: Sampler, tmp_path: Path) -> Run:
 @every_backend
 def test_the_model_in_a_run_is_sampled_as_it_was_for_the_run(sampler: Sampler, run: Run) -> None:
     assert run.model_path is not None
-    kept = type(sampler.network).load(ModelOptions(run.model_path), TaskOptions(), run)
+    kept = type(sampler.network).load(ModelOptions(run.model_path, modules=("tests",)), TaskOptions(), run)
     assert kept.compute_digest() == sampler.network.compute_digest() == run.manifest.model.sha256
     for again in (Sampler.for_run(kept, run), Sampler.for_run(type(kept).for_run(kept.model, run), run)):
         assert (again.task, again.product, again.compiler) == (sampler.task, sampler.product, sampler.compiler)
@@ -230,7 +240,7 @@ def test_the_detector_and_the_neighbours_are_found_by_what_the_network_computes(
     assert [neighbours.nearest(each, 1)[0][0] for each in features] == list(range(120))
 
 
-@every_classification
+@pytest.mark.parametrize("sampler", CLASSIFICATIONS, indirect=True)
 def test_a_small_step_along_the_sign_makes_a_class_less_probable(sampler: Sampler) -> None:
     images, labels = as_model_input(IMAGES), np.arange(len(IMAGES)) % 4
     before = sampler.deterministic(images)

@@ -55,7 +55,8 @@ class ImageRenderer(KindRenderer):
 
     def render_input(self, run: Run, content: np.ndarray, spoken: str) -> None:
         picture(content, spoken)
-        st.caption("As the model sees it.")
+        model = run.manifest.model
+        st.caption(f"As the {'transform' if model and model.has_transform else 'model'} sees it.")
 
     def render_small(self, run: Run, content: np.ndarray, spoken: str) -> None:
         picture(content, spoken, SMALL_WIDTH)

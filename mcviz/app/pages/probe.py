@@ -44,7 +44,7 @@ def render_input(run: Run, state: PageState, kind: InputKind) -> None:
         return
     with right:
         if chosen is None:
-            import_ahead()
+            import_ahead(run)
             icon, words = kind.nothing_yet
             st.info(words, icon=icon)
         elif not session_store().get(PREDICTING, True):

@@ -44,7 +44,7 @@ steps: list[Callable[[Run], Step]] = task_renderer(run).story.steps(run)
 if kind_renderer(run).has_noise and has(run, "model"):
     steps.append(noise_verdict)
     if len(steps) - state.step > 1:  # while somebody still reads
-        import_ahead()
+        import_ahead(run)
 step = state.step if state.step <= len(steps) else 1
 if step != state.step:
     st.caption(f"There is no step {state.step:,}: this is the first of {len(steps)}.")

@@ -40,14 +40,15 @@ def predict(run: Run, contents: np.ndarray) -> np.ndarray:
     return cached[key]
 
 
-def import_ahead() -> None:
-    """Import Keras and TensorFlow before there is an input, so that the first one is answered sooner."""
+def import_ahead(run: Run) -> None:
+    """Import the framework of a run's model before there is an input, so that the first one is answered sooner."""
+    module = f"mcviz.sampling.{run.manifest.model.backend}.network" if run.manifest.model else ""
 
     def work() -> None:
         with suppress(ImportError):  # the first prediction will tell what is missing
-            importlib.import_module("mcviz.sampling.keras")
+            importlib.import_module(module)
 
-    if "mcviz.sampling.keras" not in sys.modules:
+    if module and module not in sys.modules:
         threading.Thread(target=work).start()
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.app.navigation import RUNS, UNCERTAIN
+from mcviz.app.needs import check_needs
 from mcviz.app.resources import open_cached_run, run_scores, table
 from mcviz.app.runs.jobs import HIGHEST_SEED, change_jobs, open_jobs, render_buttons, render_job, render_live_jobs
 from mcviz.app.selection import Selection
@@ -33,6 +34,8 @@ def render_resample_popover(selection: Selection) -> None:
         "As many fresh passes of the run's own model, with the next seed, show how much of the ranking is chance. For "
         f"another seed or other passes, make a run of these examples on {RUNS.title}."
     )
+    if not check_needs(selection.run, {"model"}):
+        return
     if count < FEWEST:
         st.caption(f"Select {FEWEST} examples at least.")
         return

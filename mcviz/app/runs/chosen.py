@@ -9,6 +9,7 @@ import streamlit as st
 
 from mcviz.app.failures import hide_folders, refusal
 from mcviz.app.navigation import COMPARE, OVERVIEW, RUNS, choose_run
+from mcviz.app.needs import check_needs
 from mcviz.app.resources import open_cached_run
 from mcviz.app.runs.jobs import MOST_PASSES, change_jobs
 from mcviz.app.runs.verification import render_verification
@@ -93,6 +94,8 @@ def _render_growth(run: Run) -> None:
     if is_shipped(run.path):
         return
     with st.popover("More passes", icon=":material/add:"):
+        if not check_needs(run, {"model"}):
+            return
         name = as_markdown(run.name)
         st.markdown(f"**{name}** has {counted(run.passes, 'pass')}. These stay as they are, and others are added.")
         wanted = st.number_input(

@@ -56,6 +56,8 @@ def describe_manifest(manifest: Manifest) -> dict[str, str]:
         "Random layers": _join([f"{each.name} ({_describe_layer(each)})" for each in origin.stochastic_layers]),
         "Layers that stayed off": _join(origin.inactive_layers),
         "Model": "not known" if model is None else f"{model.name}, {'kept' if model.stored else 'not kept'} in the run",
+        "Built by": model.function if model else "",
+        "Transform": model.transform if model else "",
         "Output": model.output or "" if model else "",
         "Preprocessing": f"{manifest.preprocessing}. {manifest.preprocessing.reason}".strip(". ") + ".",
         "Also kept": _list_kept(manifest),

@@ -1,6 +1,7 @@
 """How the kinds of examples are brought into the form that a model takes."""
 
 import numpy as np
+from msgspec.structs import replace
 
 from mcviz.data import DataSet
 from mcviz.kinds import Image, Kind, Row, Text, find_kind
@@ -8,6 +9,7 @@ from mcviz.runs import Preprocessing, Run
 from mcviz.runs.contents import Rows
 from mcviz.sampling.adapters.base import Adapter
 from mcviz.sampling.adapters.image import ImageAdapter
+from mcviz.sampling.adapters.inputs import InputsAdapter
 from mcviz.sampling.adapters.row import RowAdapter
 from mcviz.sampling.adapters.text import TextAdapter
 from mcviz.sampling.sampler import Sampler
@@ -25,11 +27,18 @@ def adapter_for_examples(
     """The adapter for a data set, and its examples as a run stores them; see `Adapter.for_examples`.
 
     Raises:
-        InvalidInputError: they do not fit the model, or there are none.
+        InvalidInputError: they do not fit the model, or there are none; or a transform prepares them, and preprocessing
+            is asked for as well.
     """
-    adapter = _find_adapter(find_kind(examples))
+    prepares = sampler.network.transform is not None
+    if prepares and preprocessing is not None and (preprocessing.applied or replace(preprocessing, crop=False).steps):
+        expected = "left out beside a transform, which prepares the examples"
+        advice = "On the command line, leave out --scale, --mean, --std, --preprocess and --scaler."
+        raise invalid("preprocessing", expected, str(preprocessing), advice)
+    adapter = InputsAdapter if examples.inputs is not None and not prepares else _find_adapter(find_kind(examples))
     if adapter is None:
-        raise invalid("data", "examples", "a data set without any", "Give images, texts or rows of numbers.")
+        found = "a data set without any" if examples.inputs is None else "arrays by name, which no transform takes"
+        raise invalid("data", "examples", found, "Give images, texts or rows of numbers.")
     return adapter.for_examples(sampler, examples, preprocessing)
 
 

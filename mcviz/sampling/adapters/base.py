@@ -90,13 +90,13 @@ class Adapter(ABC):
         """
         return self.from_stored(inputs)
 
-    @abstractmethod
     def read_inputs(self, run: Run, examples: DataSet) -> np.ndarray:
         """Return examples from elsewhere, like those of a run, in the form in which they are shown.
 
         Raises:
             InvalidInputError: of another form, which cannot be brought into the run's.
         """
+        raise NotImplementedError
 
     @abstractmethod
     def describe(self, examples: np.ndarray) -> str:

@@ -14,6 +14,7 @@ from mcviz.sampling.examples import (
     default_preprocessing,
     model_shape,
     preprocess,
+    resize_for_transform,
     resize_to_model,
     takes_whole_numbers,
 )
@@ -26,7 +27,7 @@ class ImageAdapter(Adapter):
     """Brings images into the form that a model takes: those of a run, and new ones that are to look like them.
 
     The model's shape may do without the axis of one channel, or be flat. What comes out is float32, or whole numbers
-    for a model that takes them.
+    for a model that takes them, or uint8 for a transform.
 
     Attributes:
         scale: which values of stored images stand for black and white.
@@ -50,10 +51,14 @@ class ImageAdapter(Adapter):
             preprocessing: how the model takes them; found out from the model without it.
 
         Raises:
-            InvalidInputError: images of another size than the model's, fractions for one that takes whole numbers, or
-                preprocessing for other channels.
+            InvalidInputError: images of another size than the model's, fractions for one that takes whole numbers or
+                for a transform, or preprocessing for other channels.
         """
-        model_shape(sampler.input_shape, shape)
+        if sampler.network.transform is None:
+            model_shape(sampler.input_shape, shape)
+        elif dtype != np.uint8:
+            advice = "Leave out the transform where the images are prepared already."
+            raise invalid("data", "uint8 images or pictures, which the transform takes", dtype, advice)
         if dtype != np.uint8 and takes_whole_numbers(sampler.input_dtype):
             raise invalid("data", "uint8 images, since the model takes whole numbers", dtype, "Save them as uint8.")
         if preprocessing is not None:
@@ -66,7 +71,10 @@ class ImageAdapter(Adapter):
     ) -> tuple[Self, np.ndarray | Pictures | InPlace]:
         """See `Adapter`; pictures from files are brought to the model's size, and to one where it takes any."""
         crop = preprocessing is not None and preprocessing.crop
-        images = resize_to_model(examples, sampler.input_shape, crop)
+        if sampler.network.transform is None:
+            images = resize_to_model(examples, sampler.input_shape, crop)
+        else:
+            images = resize_for_transform(examples, crop)
         return cls.for_data(sampler, images.shape, images.dtype, preprocessing), images
 
     @classmethod
@@ -85,6 +93,8 @@ class ImageAdapter(Adapter):
 
     def from_stored(self, images: np.ndarray) -> np.ndarray:
         """See `Adapter`: of (N, height, width, channels) uint8, or float32."""
+        if self.sampler.network.transform is not None:
+            return images if images.dtype == np.uint8 else images.round().clip(0, 255).astype(np.uint8)
         shape = model_shape(self.sampler.input_shape, images.shape)
         taken = images.astype(np.float32) if images.dtype == np.uint8 else images.astype(np.float32, copy=False)
         if not self.preprocessing.applied:
@@ -120,6 +130,8 @@ class ImageAdapter(Adapter):
 
     def alternatives(self, images: np.ndarray) -> list[tuple[Adapter, str]]:
         """See `Adapter`: other scales."""
+        if self.sampler.network.transform is not None:
+            return []
         whole, now = images.dtype == np.uint8 or float(images.max()) > 1, self.preprocessing.divide_by
         scales = [scale for scale in ((1.0, 255.0, 127.5) if whole else (1.0, 1 / 255)) if scale != now]
         others = [replace(self.preprocessing, divide_by=scale) for scale in scales]

@@ -8,7 +8,7 @@ import numpy as np
 from mcviz.data import DataSet
 from mcviz.runs import Preprocessing, Run
 from mcviz.sampling.adapters.base import Adapter
-from mcviz.sampling.examples import fits_shape, format_shape, preprocess, takes_whole_numbers
+from mcviz.sampling.examples import BY_TRANSFORM, fits_shape, format_shape, preprocess, takes_whole_numbers
 from mcviz.sampling.sampler import Sampler
 from mcviz.validate import invalid
 
@@ -41,7 +41,7 @@ class RowAdapter(Adapter):
             found = f"{rows.shape[1]:,} columns: {names}"
             raise invalid("data", f"of the shape {format_shape(sampler.input_shape)}", found, advice)
         if preprocessing is None:
-            return cls(sampler), rows
+            return (cls(sampler) if sampler.network.transform is None else cls(sampler, BY_TRANSFORM)), rows
         if preprocessing.channel_order != "rgb":
             raise invalid("channel_order", "left out for rows of numbers", preprocessing.channel_order)
         preprocessing.check(rows.shape[1])

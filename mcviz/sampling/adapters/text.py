@@ -8,6 +8,7 @@ import numpy as np
 from mcviz.data import DataSet
 from mcviz.runs import Preprocessing, Run
 from mcviz.sampling.adapters.base import Adapter
+from mcviz.sampling.examples import BY_TRANSFORM
 from mcviz.sampling.sampler import Sampler
 from mcviz.validate import invalid
 
@@ -30,13 +31,17 @@ class TextAdapter(Adapter):
         cls, sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None
     ) -> tuple[Self, np.ndarray]:
         """See `Adapter`; the model takes texts, and no preprocessing of numbers is asked for."""
-        if not sampler.takes_texts:
-            advice = "Give the vocabulary that it was trained with (vocabulary, on the command line --vocabulary)."
+        by_transform = sampler.network.transform is not None
+        if not sampler.takes_texts and not by_transform:
+            advice = (
+                "Give the vocabulary that it was trained with (vocabulary, on the command line --vocabulary), or to a "
+                "model of PyTorch a transform (transform, --transform)."
+            )
             raise invalid("data", "of the kind that the model takes, numbers", "texts", advice)
         if preprocessing is not None and preprocessing.steps:
             raise invalid("preprocessing", "left out for texts", str(preprocessing))
         assert examples.texts is not None
-        return cls(sampler), examples.texts
+        return (cls(sampler, BY_TRANSFORM) if by_transform else cls(sampler)), examples.texts
 
     @classmethod
     def to_array(cls, content: "pd.DataFrame") -> np.ndarray:

@@ -18,6 +18,7 @@ import h5py
 import keras
 
 from mcviz.errors import DataNotFoundError, InvalidInputError, UnsuitableModelError
+from mcviz.extras import needs_torch
 from mcviz.interrupts import hold_interrupts
 from mcviz.regular import open_regular
 from mcviz.sampling.keras.architecture import (
@@ -29,6 +30,7 @@ from mcviz.sampling.keras.architecture import (
 )
 from mcviz.sampling.keras.internals import TooManyNumbersError, limit_variables, load_assets, shared_objects
 from mcviz.sampling.keras.texts import layers_with_vocabulary
+from mcviz.sampling.model_source import WEIGHTS_ALONE
 from mcviz.text import reason
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
@@ -45,11 +47,6 @@ FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # the first that a zip can hold
 FROM_SAVED_MODEL = (
     "Convert one that you trust: pip install tf_keras; tf_keras.models.load_model('NAME').save('NAME.h5'); "
     "keras.saving.load_model('NAME.h5', compile=False).save('NAME.keras')"
-)
-PYTORCH = (".pt", ".pth")
-FROM_PYTORCH = (
-    "That is a file of PyTorch, and mcviz samples Keras models. Make the passes in PyTorch, and write them with "
-    "mcviz.write_run('RUN', passes, data=…, labels=…, from_logits=True): docs/recipes.md has the lines, under PyTorch."
 )
 SAVE_IT = "Save it with model.save('NAME.keras')."
 
@@ -95,8 +92,8 @@ def open_regular_file(path: str | os.PathLike[str]) -> IO[bytes]:
     """
     if not Path(path).exists():
         raise DataNotFoundError(f"No model at that place. Received: {path}. Make one with `mcviz train`.")
-    if Path(path).suffix in PYTORCH:
-        raise UnsuitableModelError(f"{FROM_PYTORCH} Received: {path}.")
+    if needs_torch(os.fspath(path)):
+        raise UnsuitableModelError(f"{WEIGHTS_ALONE} Received: {path}.")
     if (Path(path) / "saved_model.pb").exists():
         raise UnsuitableModelError(
             f"A SavedModel is code that cannot be checked before it runs. Received: {path}. {FROM_SAVED_MODEL}"
@@ -223,7 +220,7 @@ def _hide_working_directory() -> Iterator[None]:
 def _check_members(archive: zipfile.ZipFile) -> None:
     names = sorted(archive.namelist())
     if any(name.endswith("/data.pkl") for name in names):
-        raise UnsuitableModelError(FROM_PYTORCH)
+        raise UnsuitableModelError(WEIGHTS_ALONE)
     vocabularies = list(filter(VOCABULARY_FILE.fullmatch, names))
     others = [name for name in names if name not in vocabularies]
     twice = len(set(names)) < len(names)

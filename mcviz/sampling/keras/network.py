@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mcviz.choices import PREDICTS, Predicts
+from mcviz.choices import Predicts
 from mcviz.errors import UnsuitableModelError
 from mcviz.interrupts import hold_interrupts
 from mcviz.options import ModelOptions, TaskOptions
@@ -28,15 +28,17 @@ from mcviz.sampling.keras.plan import make_plan
 from mcviz.sampling.keras.stochastic import StochasticLayers, every_layer, find_changed_rate, find_own_kinds
 from mcviz.sampling.keras.texts import TextNumbers, find_text_layer, vocabularies, with_vocabulary
 from mcviz.sampling.keras.tracing import wrap_model_errors, xla_error
-from mcviz.tasks import find_task
+from mcviz.sampling.outputs import check_options
 from mcviz.text import reason
-from mcviz.validate import choice, fraction, invalid
+from mcviz.validate import invalid
 
 INPUT = "examples"  # the name of the only input
 
 
 class KerasNetwork(Network):
     """See `Network`; the Keras model is left as it was."""
+
+    backend = "keras"
 
     @hold_interrupts()
     def __init__(
@@ -51,15 +53,8 @@ class KerasNetwork(Network):
         rate: float | None = None,
     ) -> None:
         """Take a model; the arguments and errors are those of `Sampler`."""
-        classes = find_task(task).predicts_classes
-        choice("predicts", predicts, PREDICTS)
-        if not classes and from_logits is not None:
-            raise invalid("from_logits", "left out for a regression", from_logits)
-        if classes and predicts != "mean":
-            raise invalid("predicts", "left out for a classification", repr(predicts), "Or give task='regression'.")
+        check_options(task, predicts, from_logits, rate)
         _check_model(model)
-        if rate is not None and not 0 < fraction("rate", rate) < 1:
-            raise invalid("rate", "above 0 and below 1", rate)
         self._layers = StochasticLayers(model, stochastic, rate)
         layers = self._layers.report()
         if not layers.stochastic:
@@ -99,6 +94,9 @@ class KerasNetwork(Network):
 
     @classmethod
     def load(cls, options: ModelOptions, task: TaskOptions, run: Run | None) -> Self:
+        for name in ("weights", "transform"):
+            if getattr(options, name) is not None:
+                raise invalid(name, "left out for a Keras model", getattr(options, name))
         model = load_model(options.model, trust=options.trust_model)
         if options.vocabulary is not None:
             model = with_vocabulary(model, list(options.vocabulary))

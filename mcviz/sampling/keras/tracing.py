@@ -6,16 +6,16 @@ of many small operations, but its convolutions are slower than TensorFlow's, tho
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from mcviz.errors import McvizError, UnsuitableModelError
+from mcviz.errors import UnsuitableModelError
+from mcviz.sampling import base
 from mcviz.sampling.base import NO_COMPILER, XLA, SamePassesError
 from mcviz.sampling.keras.stochastic import StochasticLayers, layers_in_call
 from mcviz.sampling.random_numbers import Distribution, RandomRequest
@@ -31,23 +31,11 @@ CONVOLUTIONS = "Conv", "DepthwiseConv"  # beginnings of the names of the operati
 
 Call = Callable[[tf.Tensor], tf.Tensor]
 
+wrap_model_errors = partial(base.wrap_model_errors, "model.predict")
+
 
 class UntraceableError(Exception):
     """The model asks for random numbers at a place that is no fixed part of its graph."""
-
-
-@contextmanager
-def wrap_model_errors() -> Iterator[None]:
-    """Turn any error of a model that is run into an UnsuitableModelError of one line."""
-    try:
-        yield
-    except (McvizError, SamePassesError):
-        raise
-    except Exception as error:
-        raise UnsuitableModelError(
-            f"The model fails on these examples. Received: {reason(error)}. Do they have the shape and range that "
-            "it was trained on, and does model.predict take them?"
-        ) from error
 
 
 class SuppliedNumbers:

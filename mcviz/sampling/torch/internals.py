@@ -1,0 +1,127 @@
+"""All that mcviz uses of torch beyond its stable interface, and the versions that it was tried with.
+
+torch has no public way to replace the random numbers that operations draw, wherever these are called from, and its
+tracing of operations is said to change. Nothing outside this file touches such parts, so that a new version is reviewed
+here. It was tried with torch 2.13 for the processor.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.utils._python_dispatch import TorchDispatchMode
+
+aten = torch.ops.aten
+BatchNormalization = torch.nn.modules.batchnorm._NormBase  # also InstanceNorm: in training mode, they change buffers
+
+_lock = threading.Lock()
+_users = 0  # calls within `one_thread`
+_usual_threads = 1  # of an operation outside of them
+
+
+class InterceptRandomness(TorchDispatchMode):
+    """Within it, `draw` is called for each operation of this thread that could draw random numbers.
+
+    Attributes:
+        operations: all that were called, with their numbers, but for those of tensors.
+    """
+
+    def __init__(self, draw: Callable[[Any, Mapping[str, Any]], Any]) -> None:
+        """Take what draws: (operation, its arguments by name) to the operation's result."""
+        super().__init__()
+        self._draw = draw
+        self.operations: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Call `draw`, or for any other operation the operation itself."""
+        kwargs = kwargs or {}
+        self.operations.append(f"{func} {[each for each in args if isinstance(each, int | float)]}")
+        if torch.Tag.nondeterministic_seeded not in func.tags:
+            return func(*args, **kwargs)
+        defaults = {each.name: each.default_value for each in func._schema.arguments if each.has_default_value()}
+        given = dict(zip((each.name for each in func._schema.arguments), args, strict=False))
+        return self._draw(func, defaults | given | kwargs)
+
+
+def is_compiled(module: torch.nn.Module) -> bool:
+    """Return whether a module comes from torch.compile or torch.jit, which hide its operations."""
+    return isinstance(module, torch.jit.ScriptModule) or hasattr(module, "_orig_mod")
+
+
+@contextmanager
+def record_calls() -> Iterator[list[torch.nn.Module]]:
+    """Yield a list that holds the modules in call, the innermost last."""
+    stack: list[torch.nn.Module] = []
+
+    def begin(module: torch.nn.Module, _: object) -> None:
+        stack.append(module)
+
+    def end(*_: object) -> None:
+        stack.pop()
+
+    hooks = register_module_forward_pre_hook(begin), register_module_forward_hook(end, always_call=True)
+    try:
+        yield stack
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+@contextmanager
+def unfused_attention() -> Iterator[None]:
+    """Switch off the fused path of transformer layers, which leaves their dropout out without a word."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute in the calling thread alone: the engine has threads of its own, and bits differ by their count.
+
+    The number is one for each thread, but torch gives new threads the last one that was set anywhere. So the usual one
+    is noted while nobody is within.
+    """
+    global _users, _usual_threads
+    with _lock:
+        if not _users:
+            _usual_threads = torch.get_num_threads()
+        _users += 1
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        with _lock:
+            _users -= 1
+            torch.set_num_threads(_usual_threads)
+
+
+def trace_operations(function: Callable[..., torch.Tensor], tensors: Sequence[torch.Tensor]) -> torch.fx.GraphModule:
+    """Trace a function of tensors, whose numbers are not looked at, to a graph of operations that change no tensor.
+
+    The weights in it are those of the model, not copies.
+    """
+    options: dict[str, Any] = {"tracing_mode": "fake", "_allow_non_fake_inputs": True}
+    module = make_fx(function, **options)(*tensors)
+    module = make_fx(torch.func.functionalize(module, remove="mutations"), **options)(*tensors)
+    for node in module.graph.nodes:
+        if node.target is aten.copy.default and _same_form(node, node.args[1]):  # into memory made for a mask
+            node.replace_all_uses_with(node.args[1])
+        if node.target is aten.copy_.default:  # back into an input
+            node.replace_all_uses_with(node.args[0])
+            module.graph.erase_node(node)
+    module.graph.eliminate_dead_code()
+    module.recompile()
+    return module
+
+
+def _same_form(one: torch.fx.Node, other: torch.fx.Node) -> bool:
+    tensors = one.meta["val"], other.meta["val"]
+    return tensors[0].shape == tensors[1].shape and tensors[0].dtype == tensors[1].dtype

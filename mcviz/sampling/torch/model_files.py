@@ -1,0 +1,204 @@
+"""PyTorch models from and to files: weights alone, since what builds the module is code.
+
+A function is imported where the user has typed its name. A run is a file, and files are copied: what it names is
+imported only from packages that the operator has named.
+"""
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import safetensors.torch
+import torch
+
+from mcviz.errors import DataNotFoundError, InvalidInputError, UnsuitableModelError
+from mcviz.extras import import_function, is_function_name
+from mcviz.manifest import MAX_CHUNK_BYTES
+from mcviz.options import ModelOptions, TaskOptions
+from mcviz.regular import open_regular
+from mcviz.runs import Run
+from mcviz.runs.model_code import explain_closed_model
+from mcviz.sampling.base import InputSpec, Network
+from mcviz.sampling.model_source import WEIGHTS_ALONE
+from mcviz.text import reason
+from mcviz.validate import invalid
+
+SAVE_WEIGHTS = "Save it with safetensors.torch.save_model(model, 'NAME.safetensors')."
+Weights = str | os.PathLike[str] | Mapping[str, torch.Tensor]
+Arguments = dict[str, Any]  # of a `TorchNetwork`
+
+
+def read_arguments(options: ModelOptions, task: TaskOptions, run: Run | None) -> Arguments:
+    """Read the arguments of a network from files and functions, as `Network.load` says."""
+    for name in ("vocabulary", "trust_model"):
+        if getattr(options, name):
+            raise invalid(name, "left out for a model of PyTorch", getattr(options, name))
+    if run is not None:
+        model = run.manifest.model
+        if model is None or (closed := explain_closed_model(run.manifest, options.modules)):
+            raise UnsuitableModelError(closed)
+        return {"model": build_module(model.function, options.model), **arguments_for_run(run, options.modules)}
+    if not is_function_name(options.model):
+        raise UnsuitableModelError(f"{WEIGHTS_ALONE} Received: {options.model}.")
+    return {
+        "model": build_module(options.model, options.weights),
+        "output": options.output,
+        "from_logits": options.from_logits,
+        "task": task.task,
+        "predicts": task.predicts,
+        "rate": options.rate,
+        **named_functions(options.model, options.transform),
+    }
+
+
+def arguments_for_run(run: Run, modules: Sequence[str]) -> Arguments:
+    """The arguments of a network of a run's own module, as it was for the run.
+
+    Args:
+        run: that was sampled from it.
+        modules: from which its transform may be imported.
+
+    Raises:
+        UnsuitableModelError: the run's transform is not of these modules, or its weights do not say what they should.
+    """
+    model = run.manifest.model
+    assert model is not None
+    if model.has_transform and (closed := explain_closed_model(run.manifest, modules)):
+        raise UnsuitableModelError(closed)
+    return {
+        **(_read_metadata(run.model_path) if run.model_path else {}),
+        "output": model.output,
+        "from_logits": model.from_logits,
+        "task": run.manifest.task,
+        "predicts": run.manifest.predicts,
+        **named_functions(model.function, model.transform),
+    }
+
+
+def named_functions(function: str, transform: str | None) -> Arguments:
+    """The arguments that name a module's function and its transform, and the transform itself."""
+    found = import_function(transform) if transform else None
+    return {"function": function, "transform": found, "transform_name": transform or ""}
+
+
+def build_module(function: str, weights: Weights | None = None) -> torch.nn.Module:
+    """Build a module by a function, in eval mode.
+
+    Args:
+        function: `package.module:function`, which is imported and called.
+        weights: a file of weights, or a state_dict; None for those that the function gives it.
+
+    Raises:
+        DataNotFoundError: there is no such file.
+        InvalidInputError: no such function, or one that fails.
+        MissingPackageError: its package is not there.
+        UnsuitableModelError: it returns no module; the weights are no state_dict, or not those of the module.
+    """
+    build = import_function(function)
+    try:
+        module = build()
+    except Exception as error:  # of the user's own code
+        raise InvalidInputError(
+            f"{function}() fails, which is called without arguments: {type(error).__name__}: {reason(error)}."
+        ) from error
+    if not isinstance(module, torch.nn.Module):
+        raise UnsuitableModelError(f"{function} should return a torch.nn.Module. Received: {type(module).__name__}.")
+    if weights is not None:
+        _load_weights(module, weights)
+    return module.eval()
+
+
+def write_weights(model: torch.nn.Module, network: Network) -> bytes:
+    """Write the weights of a model as a safetensors file, the same bytes each time.
+
+    Tied weights are written once. The metadata say what builds the module, and what it takes.
+
+    Raises:
+        UnsuitableModelError: safetensors cannot save it.
+    """
+    said = {
+        "function": network.function,
+        "transform": network.transform_name,
+        "inputs": msgspec.json.encode(network.input_specs or ()).decode(),
+        "rate": msgspec.json.encode(network.rate).decode(),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.safetensors"
+        try:
+            safetensors.torch.save_model(model, str(path), metadata=said)
+        except (AttributeError, RuntimeError, TypeError, ValueError) as error:
+            raise UnsuitableModelError(
+                f"safetensors cannot save this model ({reason(error)}). Sample it without keeping the model."
+            ) from error
+        return _sort_header(path.read_bytes())
+
+
+def _load_weights(module: torch.nn.Module, weights: Weights) -> None:
+    """Load weights of the very names and shapes that a module has."""
+    path = None if isinstance(weights, Mapping) else Path(weights)
+    if path is not None:
+        _check_file(path)
+    try:
+        if path is not None and path.suffix == ".safetensors":
+            safetensors.torch.load_model(module, str(path))
+        else:
+            module.load_state_dict(weights if path is None else _read_state_dict(path))
+    except (RuntimeError, safetensors.SafetensorError) as error:
+        found = "; ".join(line.strip() for line in str(error).splitlines()[-3:])  # the first says nothing
+        raise UnsuitableModelError(
+            f"These are no weights of the module, which is a {type(module).__name__}. "
+            f"Received: {path or 'a state_dict'}: {found:.300}"
+        ) from error
+
+
+def _read_state_dict(path: Path) -> Mapping[str, torch.Tensor]:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # pickle's, zipfile's, torch's
+        raise UnsuitableModelError(
+            "Weights are read without running code, and that file is damaged, or a pickled module, which is code. "
+            f"Received: {path}: {reason(error)}. {SAVE_WEIGHTS}"
+        ) from error
+    if not isinstance(state, Mapping) or not all(isinstance(each, torch.Tensor) for each in state.values()):
+        raise UnsuitableModelError(f"That file holds no state_dict of a module. Received: {path}. {SAVE_WEIGHTS}")
+    return state
+
+
+def _check_file(path: Path) -> None:
+    try:
+        open_regular(path).close()
+    except FileNotFoundError as error:
+        raise DataNotFoundError(f"There are no weights at that place. Received: {path}.") from error
+    except OSError as error:
+        raise UnsuitableModelError(f"That file cannot be opened ({error.strerror}). Received: {path}.") from error
+
+
+def _read_metadata(path: str) -> Arguments:
+    """Read what the weights of a run say: the form of the examples, before memory is taken for any, and the rate."""
+    with safetensors.safe_open(path, "pt") as file:
+        said = file.metadata() or {}
+    try:
+        found = msgspec.json.decode(said["inputs"], type=list[InputSpec])
+        fits = all(size > 0 for spec in found for size in spec.shape)
+        fits &= all(np.dtype(spec.dtype).kind in "biuf" for spec in found)
+        if not found or not fits or sum(8 * math.prod(spec.shape) for spec in found) > MAX_CHUNK_BYTES:
+            raise ValueError("no model takes examples of such forms")
+        return {"inputs": tuple(found), "rate": msgspec.json.decode(said["rate"], type=float | None)}
+    except (KeyError, ValueError, TypeError) as error:
+        raise UnsuitableModelError(
+            f"The weights do not say what the model takes. Received: {path}: {reason(error)}."
+        ) from error
+
+
+def _sort_header(content: bytes) -> bytes:
+    """Bring the header of a safetensors file into one order: its metadata come in any."""
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8:start]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + content[start:]

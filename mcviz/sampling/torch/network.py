@@ -1,0 +1,251 @@
+"""A PyTorch model behind the engine's protocol."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+from mcviz.choices import Predicts
+from mcviz.errors import McvizError, UnsuitableModelError
+from mcviz.extras import named_modules
+from mcviz.options import ModelOptions, TaskOptions
+from mcviz.runs import Run
+from mcviz.runs.contents import Rows, hash_array
+from mcviz.sampling.base import InputSpec, LayerReport, Network, Plan, SamePassesError, wrap_model_errors
+from mcviz.sampling.examples import make_random_examples
+from mcviz.sampling.outputs import check_options
+from mcviz.sampling.torch.draws import Tensors, find_draws, supply_nothing, supply_numbers
+from mcviz.sampling.torch.features import compute_features, compute_gradient_sign
+from mcviz.sampling.torch.inputs import prepare_inputs
+from mcviz.sampling.torch.internals import is_compiled
+from mcviz.sampling.torch.model_files import (
+    Weights,
+    arguments_for_run,
+    build_module,
+    named_functions,
+    read_arguments,
+    write_weights,
+)
+from mcviz.sampling.torch.outputs import (
+    LOGITS,
+    find_activation,
+    is_named_logits,
+    make_probabilities,
+    make_values,
+    pick_output,
+)
+from mcviz.sampling.torch.plan import SHARED_BLOCK, Finish, make_eager_plan, make_traced_plan
+from mcviz.sampling.torch.tracing import trace
+from mcviz.tasks import find_task
+from mcviz.text import reason
+
+DTYPES = torch.float32, torch.float64, torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool
+
+
+class TorchNetwork(Network):
+    """See `Network`; the module is left as it was.
+
+    Attributes:
+        transform: of examples to what the module takes, or None.
+        function: "package.module:function" that built the module, or "".
+        transform_name: the same of the transform.
+        inputs: the form of the examples that the digest is for: as it was given, or that of the first ones.
+    """
+
+    backend = "torch"
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        *,
+        output: str | None = None,
+        from_logits: bool | None = None,
+        task: str = "classification",
+        predicts: Predicts = "mean",
+        rate: float | None = None,
+        transform: Callable[..., Any] | None = None,
+        function: str = "",
+        transform_name: str = "",
+        inputs: tuple[InputSpec, ...] | None = None,
+    ) -> None:
+        """Take a module; the arguments and errors are those of `Sampler`, and the attributes."""
+        _check_module(model)
+        check_options(task, predicts, from_logits, rate)
+        self.model, self.name, self.output, self.from_logits = model, type(model).__name__, output, from_logits
+        self.task, self.predicts, self.rate = task, predicts, rate
+        self.transform, self.function, self.transform_name = transform, function, transform_name
+        self.inputs = inputs
+        if inputs and len(inputs) == 1 and transform is None:
+            self.input_dtype = inputs[0].dtype
+            self.input_shape = None if len(inputs[0].shape) == 3 else inputs[0].shape  # channels may be first
+        self._layers = LayerReport(())
+        self._known: dict[tuple[InputSpec, ...], tuple[str, Finish]] = {}  # operations, and what the output means
+
+    @classmethod
+    def load(cls, options: ModelOptions, task: TaskOptions, run: Run | None) -> Self:
+        return cls(**read_arguments(options, task, run))
+
+    @classmethod
+    def for_run(cls, model: torch.nn.Module, run: Run) -> Self:
+        return cls(model, **arguments_for_run(run, named_modules()))
+
+    @classmethod
+    def limit_threads(cls, most: int) -> None:
+        torch.set_num_threads(most)
+
+    def report_layers(self) -> LayerReport:
+        return self._layers
+
+    @property
+    def input_specs(self) -> tuple[InputSpec, ...] | None:
+        return self.inputs
+
+    def prepare(self, examples: Any) -> Mapping[str, Rows]:
+        return prepare_inputs(examples, self.transform)
+
+    def make_plan(self, inputs: tuple[InputSpec, ...], *, channel_sums: bool, compiler: str | None) -> Plan:
+        guard = wrap_model_errors("model(x)")
+        plan = guard(self._make_plan)(inputs)
+        return replace(
+            plan,
+            shared_part=guard(plan.shared_part),
+            random_part=guard(plan.random_part),
+            deterministic=guard(plan.deterministic),
+        )
+
+    def _make_plan(self, inputs: tuple[InputSpec, ...]) -> Plan:
+        examples = {spec.name: make_random_examples(spec.shape, spec.dtype) for spec in inputs}
+        draws = find_draws(self.model, self._call, examples)
+        if not draws:
+            raise UnsuitableModelError(
+                f"All passes would be the same: the model draws no random numbers. Received: {self.name}. "
+                "Monte Carlo dropout needs a model that was trained with dropout, at a rate above 0."
+            )
+        with torch.no_grad(), supply_numbers(self.model, (), supply_nothing) as source:
+            returned = self._return({name: torch.from_numpy(array) for name, array in examples.items()})
+        try:
+            small = trace(self.model, self._call, inputs, SHARED_BLOCK, draws, self.rate)
+            if self.rate is not None and all(draw.request.rate != self.rate for draw in small.draws):
+                raise UnsuitableModelError(
+                    "The model has no dropout whose rate can be changed. "
+                    f"Received: {', '.join(str(draw.layer) for draw in draws)}. Leave the rate out."
+                )
+            finish, width = self._read(returned, small.output)
+            plan = make_traced_plan(self.model, self._call, inputs, draws, small, finish, width, self.rate)
+            operations = small.module.code
+        except (McvizError, SamePassesError):
+            raise
+        except Exception as error:
+            if self.rate is not None:
+                raise UnsuitableModelError(
+                    f"The rate can be changed in a model that torch can trace. Received: {reason(error)}. "
+                    "Leave the rate out."
+                ) from error
+            finish, width = self._read(returned, None)
+            plan = make_eager_plan(self.model, self._call, inputs, draws, finish, width, reason(error))
+            operations = str([source.operations, [draw.request for draw in draws]])
+        self._known[inputs] = operations, finish
+        self.inputs, self._layers = self.inputs or inputs, plan.layers
+        return plan
+
+    def _know(self, inputs: tuple[InputSpec, ...]) -> tuple[str, Finish]:
+        if inputs not in self._known:
+            self.make_plan(inputs, channel_sums=False, compiler=None)
+        return self._known[inputs]
+
+    def _read(self, returned: Any, output: torch.fx.Node | None) -> tuple[Finish, int]:
+        """Find out what the model's output means; return the function to its predictions, and their width."""
+        some = pick_output(returned, self.output)
+        columns = some.shape[1]
+        activation = LOGITS if is_named_logits(returned, self.output) else find_activation(output, some.numpy())
+        if find_task(self.task).predicts_classes:
+            return make_probabilities(columns, activation, self.from_logits), max(2, columns)
+        return make_values(columns, activation, self.predicts), columns
+
+    def _return(self, tensors: Tensors) -> Any:
+        return self.model(next(iter(tensors.values()))) if len(tensors) == 1 else self.model(**tensors)
+
+    def _call(self, tensors: Tensors) -> torch.Tensor:
+        return pick_output(self._return(tensors), self.output)
+
+    def compute_digest(self) -> str:
+        if self.inputs is None:
+            raise UnsuitableModelError(
+                "A digest is of a model's operations, which follow from the form of examples. "
+                f"Received: {self.name}, which has seen none. "
+                "Call Sampler.deterministic on some, or give their form as `inputs`."
+            )
+        operations, _ = self._know(self.inputs)
+        digest = hashlib.sha256(operations.encode())
+        for module in self.model.modules():
+            named = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
+            for name, tensor in named:
+                digest.update(f"{name} {hash_array(tensor.detach().numpy())}".encode())
+        return digest.hexdigest()
+
+    def save(self) -> bytes:
+        return write_weights(self.model, self)
+
+    def compute_features(self, examples: Any) -> np.ndarray:
+        return compute_features(self.model, self._call, self.prepare(examples))
+
+    def compute_gradient_sign(self, examples: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+        inputs = self.prepare(examples)
+        name, rows = next(iter(inputs.items()))
+        moved = examples.ndim == 4 and rows.shape == np.moveaxis(examples, -1, 1).shape  # images, as torch has them
+        if len(inputs) > 1 or rows.dtype.kind != "f" or not (moved or rows.shape == examples.shape):
+            raise UnsuitableModelError(
+                "The prediction has no gradient by the examples. "
+                f"Received: {self.name}, which takes {', '.join(inputs)} of dtype {rows.dtype}. "
+                "Take another distortion."
+            )
+        _, finish = self._know((InputSpec(name, rows.shape[1:], rows.dtype.name),))
+        sign = compute_gradient_sign(self.model, lambda block: finish(self._call({name: block})), rows[:], labels)
+        return np.moveaxis(sign, 1, -1) if moved else sign
+
+
+def _check_module(model: Any) -> None:
+    if not isinstance(model, torch.nn.Module):
+        raise UnsuitableModelError(f"Argument `model` must be a torch.nn.Module. Received: {type(model).__name__}.")
+    if is_compiled(model):
+        raise UnsuitableModelError(
+            f"The operations of a compiled module are hidden. Received: {type(model).__name__}. Give the module itself."
+        )
+    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+        if torch.nn.parameter.is_lazy(tensor):
+            raise UnsuitableModelError(
+                f"The model has no weights yet. Received: {name} of {type(model).__name__}. Call it once on a batch."
+            )
+        if tensor.device.type != "cpu" or tensor.dtype not in DTYPES:
+            raise UnsuitableModelError(
+                f"PyTorch models are sampled on the processor, with weights of 32 or 64 bits. Received: {name} on "
+                f"{tensor.device}, dtype {str(tensor.dtype).removeprefix('torch.')}. Call model.cpu().float() first."
+            )
+
+
+def load_torch(
+    function: str, *, weights: Weights | None = None, transform: str | None = None, **options: Any
+) -> TorchNetwork:
+    """Build a PyTorch model by a function of yours, so that a run of it can be opened again.
+
+    `mcviz.sample_run` and `mcviz.Sampler` take what it returns. The run names both functions, and the dashboard imports
+    them where it is started with `--import` and their package.
+
+    Args:
+        function: `package.module:function`, which is called without arguments and returns a `torch.nn.Module`.
+        weights: a `.safetensors` file, a `.pt` or `.pth` file of a state_dict, or a state_dict; None takes the module
+            as it is built.
+        transform: `package.module:function`, which makes the module's input of an example; see `Sampler`.
+        **options: what is said of the model, as `Sampler` takes it: `output`, `from_logits`, `task`, `predicts`,
+            `rate`.
+
+    Raises:
+        DataNotFoundError: there is no such file of weights.
+        InvalidInputError: no such function, or one that fails; an option that does not fit the model.
+        MissingPackageError: the package of a function is not there.
+        UnsuitableModelError: the function returns no module; the weights are no state_dict, or not those of the module.
+    """
+    return TorchNetwork(build_module(function, weights), **named_functions(function, transform), **options)

@@ -1,0 +1,290 @@
+"""What a PyTorch model is told: refused with the operation and the module, left as it was, read as what it is."""
+
+import copy
+import random
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mcviz.errors import InvalidInputError, UnsuitableModelError
+from mcviz.sampling import Sampler
+from mcviz.sampling.base import InputSpec
+from mcviz.sampling.run_sampling import sample_run
+from tests.requiring import require_torch
+
+require_torch()
+
+import torch  # noqa: E402
+from torch import nn  # noqa: E402
+from torch.nn.functional import dropout  # noqa: E402
+
+from mcviz.sampling.torch.network import TorchNetwork  # noqa: E402
+from tests.sampling.torch.test_models import own_passes  # noqa: E402
+from tests.sampling.torch.zoo import CASES, Functional  # noqa: E402
+
+EXHAUSTIVE = pytest.mark.exhaustive
+ROWS = np.random.default_rng(0).random((5, 4), dtype=np.float32)
+
+
+class Model(nn.Module):
+    """A dense layer, something else, dropout and a dense layer."""
+
+    def __init__(self, rate: float = 0.5) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.dropout, self.last = nn.Linear(4, 8), nn.Dropout(rate), nn.Linear(8, 3)
+        self.register_buffer("calls", torch.zeros(1))
+
+    def change(self, x: torch.Tensor) -> torch.Tensor:
+        return x
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.finish(self.last(self.dropout(self.change(self.first(x)))))
+
+    def finish(self, x: torch.Tensor) -> Any:
+        return x
+
+
+def model_with(**methods: Any) -> nn.Module:
+    return type("Model", (Model,), methods)()
+
+
+def count_calls(model: Model, x: torch.Tensor) -> torch.Tensor:
+    if model.dropout.training:
+        model.calls += 1
+    return x
+
+
+def vary_draws(model: Model, x: torch.Tensor) -> torch.Tensor:
+    model.varied = not getattr(model, "varied", False)
+    return dropout(x, 0.1) if model.varied else x
+
+
+def fail(_: Model, x: torch.Tensor) -> torch.Tensor:
+    raise RuntimeError("no such thing")
+
+
+REFUSED = {
+    "aten.randint.*in Model": {"change": lambda _, x: x * torch.randint(0, 2, x.shape)},
+    "aten.multinomial": {"change": lambda _, x: x + torch.multinomial(torch.ones(3), 1)},
+    "not give the same prediction twice": {"change": lambda _, x: x + random.random()},
+    "depends on the other examples of its batch": {"change": lambda _, x: x - x.mean(0)},
+    "not draw the same random numbers in every call": {"change": vary_draws},
+    "for its whole batch together": {"change": lambda _, x: x * torch.rand(x.shape[1])},
+    r"in a pass.*Received: calls\.": {"change": count_calls},
+    "the model draws no random numbers": {"forward": lambda self, x: self.last(self.first(x))},
+    "All passes agree to the last bit": {"finish": lambda _, x: 0 * x + 5},
+    "one row of class scores": {"finish": lambda _, x: x[:, :, None]},
+    "output=None": {"finish": lambda _, x: {"a": x, "b": x}},
+    r"fails on these examples\. Received: no such": {"change": fail},
+}
+
+
+@pytest.mark.parametrize("message", REFUSED)
+def test_what_cannot_be_sampled_is_refused(message: str) -> None:
+    model = model_with(**REFUSED[message])
+    with pytest.raises((UnsuitableModelError, InvalidInputError), match=message):
+        Sampler(model).deterministic(ROWS)
+
+
+@EXHAUSTIVE
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # of torch.compile
+def test_a_model_that_torch_hides_or_keeps_elsewhere_is_refused() -> None:
+    for model, message in (
+        (torch.compile(Model()), "compiled"),
+        (Model().half(), "of 32 or 64 bits. Received: first.weight on cpu, dtype float16"),
+        (nn.Sequential(nn.LazyLinear(3), nn.Dropout()), "no weights yet"),
+        (Model().to("meta"), "first.weight on meta"),
+    ):
+        with pytest.raises(UnsuitableModelError, match=message):
+            Sampler(model)
+    with pytest.raises(InvalidInputError, match="`stochastic` should be left out for a PyTorch model"):
+        Sampler(Model(), stochastic=(nn.Dropout,))
+
+
+def state_of(model: nn.Module) -> list[Any]:
+    tensors = [(name, tensor.numpy().tobytes()) for name, tensor in model.state_dict().items()]
+    places = [id(tensor) for tensor in [*model.parameters(), *model.buffers()]]
+    modes = [module.training for module in model.modules()]
+    hooks = [len(module._forward_pre_hooks) for module in model.modules()]
+    process = torch.get_rng_state().numpy().tobytes(), torch.get_num_threads(), torch.is_grad_enabled()
+    return [tensors, places, modes, hooks, process, torch.backends.mha.get_fastpath_enabled()]
+
+
+@pytest.mark.parametrize("training", [True, pytest.param(False, marks=EXHAUSTIVE)])
+@pytest.mark.parametrize(
+    "change", [lambda _, x: x, *(methods["change"] for methods in REFUSED.values() if "change" in methods)]
+)
+def test_a_model_is_left_bit_for_bit_as_it_was(change: Any, training: bool) -> None:
+    model = nn.Sequential(model_with(change=change), nn.BatchNorm1d(3)).train(training)
+    before = state_of(model)
+    try:
+        sampler = Sampler(model)
+        sampler.sample(ROWS, passes=3)
+        sampler.deterministic(ROWS)
+        sampler.network.compute_gradient_sign(ROWS)
+        sampler.network.compute_features(ROWS)
+    except UnsuitableModelError:
+        pass
+    assert state_of(model) == before
+
+
+def test_normalisation_is_that_of_inference_and_a_container_drops_by_its_own_flag() -> None:
+    model, images = CASES["functional"].make()
+    sampler = Sampler(model.train())
+    stochastic = [(layer.name, layer.kind, layer.rate) for layer in sampler.stochastic_layers]
+    assert not stochastic  # nothing is known before an example is seen
+    passes = sampler.sample(images, passes=400)
+    assert [(each.name, each.rate) for each in sampler.stochastic_layers] == [("Functional", 0.5), ("Functional", 0.3)]
+    own = own_passes(model.eval(), [model], images[2], 400)
+    np.testing.assert_allclose(passes[:, 2].mean(0), own.mean(0), atol=5 * own.std() / 20)
+
+
+@pytest.mark.parametrize("name", ["functional", pytest.param("lstm", marks=EXHAUSTIVE)])
+def test_the_rate_of_dropout_can_be_changed(name: str) -> None:
+    model, examples = CASES[name].make()
+    changed = copy.deepcopy(model)
+    for module in changed.modules():
+        if isinstance(module, nn.LSTM):
+            module.dropout = 0.1
+    if name == "functional":
+        changed = type("Changed", (Functional,), {})()
+        changed.load_state_dict(model.state_dict())
+        changed.eval()
+        with pytest.MonkeyPatch.context() as patch:
+            usual = nn.functional.dropout
+            patch.setattr(nn.functional, "dropout", lambda x, _, **options: usual(x, 0.1, **options))
+            own = own_passes(changed, [changed], examples[0], 2000)
+    else:
+        own = own_passes(changed, list(changed.modules()), examples[0], 2000)
+    sampler, usual_sampler = Sampler(model, rate=0.1), Sampler(model)
+    passes = sampler.sample(examples, passes=2000)[:, 0]
+    np.testing.assert_allclose(passes.std(0), own.std(0), rtol=0.12)
+    assert {layer.rate for layer in sampler.stochastic_layers} == {0.1}
+    assert usual_sampler.sample(examples, passes=400)[:, 0].std(0).mean() > 1.3 * passes.std(0).mean()
+    np.testing.assert_array_equal(sampler.deterministic(examples), usual_sampler.deterministic(examples))
+    assert sampler.network.compute_digest() == usual_sampler.network.compute_digest()
+
+
+def test_a_rate_that_cannot_be_changed_is_refused() -> None:
+    alpha = nn.Sequential(nn.Linear(4, 8), nn.AlphaDropout(0.2), nn.Linear(8, 3))
+    for model, examples in ((alpha, ROWS), CASES["branching"].make()):
+        with pytest.raises(UnsuitableModelError, match="Leave the rate out"):
+            Sampler(model, rate=0.3).deterministic(examples)
+
+
+@dataclass
+class Outputs:
+    loss: torch.Tensor | None
+    logits: torch.Tensor
+
+
+@pytest.mark.parametrize(
+    ("finish", "options"),
+    [
+        (lambda x: x.softmax(1), {}),
+        (lambda x: Outputs(None, x), {}),
+        pytest.param(lambda x: x, {}, marks=EXHAUSTIVE),
+        pytest.param(lambda x: x.log_softmax(1), {}, marks=EXHAUSTIVE),
+        pytest.param(lambda x: x.double().softmax(-1)[:, :] * 1.0, {}, marks=EXHAUSTIVE),
+        pytest.param(lambda x: (x, 2 * x), {}, marks=EXHAUSTIVE),
+        pytest.param(lambda x: {"hidden": 2 * x, "logits": x}, {}, marks=EXHAUSTIVE),
+        pytest.param(lambda x: {"hidden": 2 * x, "mine": x}, {"output": "mine"}, marks=EXHAUSTIVE),
+        pytest.param(lambda x: x / 9 + 0.4, {"from_logits": True}, marks=EXHAUSTIVE),
+    ],
+)
+def test_classes_come_as_logits_or_probabilities(finish: Any, options: dict[str, Any]) -> None:
+    model = model_with(finish=lambda _, x: finish(x)).eval()
+    sampler = Sampler(model, **options)
+    with torch.no_grad():
+        scores = Model().eval()(torch.tensor(ROWS))
+    expected = (scores / 9 + 0.4 if options.get("from_logits") else scores).softmax(1)
+    np.testing.assert_allclose(sampler.deterministic(ROWS), expected, atol=1e-6)
+    assert sampler.sample(ROWS, passes=9).std(0).min() > 0
+
+
+def test_two_classes_by_one_number_and_by_two() -> None:
+    one = model_with(finish=lambda _, x: x[:, :1].sigmoid()).eval()
+    flat = model_with(finish=lambda _, x: x[:, 0]).eval()
+    two = model_with(finish=lambda _, x: Outputs(None, x[:, :2])).eval()
+    with torch.no_grad():
+        scores = Model().eval()(torch.tensor(ROWS))
+    for model, options in ((one, {}), (flat, {"from_logits": True})):
+        predicted = Sampler(model, **options).deterministic(ROWS)
+        np.testing.assert_allclose(predicted[:, 1], scores[:, 0].sigmoid(), atol=1e-6)
+    np.testing.assert_allclose(Sampler(two).deterministic(ROWS), scores[:, :2].softmax(1), atol=1e-6)
+    with pytest.raises(UnsuitableModelError, match="The model returns one number without a sigmoid"):
+        Sampler(flat).deterministic(ROWS)
+
+
+@pytest.mark.parametrize(
+    "predicts",
+    ["mean,log_variance", *(pytest.param(each, marks=EXHAUSTIVE) for each in ("mean", "mean,variance", "mean,std"))],
+)
+def test_a_regression_with_and_without_a_predicted_spread(predicts: str) -> None:
+    model = model_with(finish=lambda _, x: x[:, :2].abs() + 1).eval()
+    predicted = Sampler(model, task="regression", predicts=predicts).deterministic(ROWS)
+    with torch.no_grad():
+        own = model(torch.tensor(ROWS)).numpy()
+    variance = {"mean,log_variance": np.exp, "mean,std": np.square}.get(predicts, lambda x: x)
+    np.testing.assert_allclose(predicted, np.stack([own[:, 0], variance(own[:, 1])], 1), rtol=1e-6)
+    if predicts == "mean":
+        alone = Sampler(model_with(finish=lambda _, x: x[:, 0]), task="regression")
+        assert alone.sample(ROWS, passes=3).shape == (3, 5, 1)
+
+
+def test_another_forward_gives_another_digest() -> None:
+    def digest(**methods: Any) -> str:
+        network = TorchNetwork(model_with(**methods), inputs=(InputSpec("x", (4,), "float32"),))
+        return network.compute_digest()
+
+    digests = [digest(), digest(change=lambda _, x: x.relu()), digest(finish=lambda _, x: (x, x.relu())[0])]
+    assert digests[0] == digests[2] != digests[1]
+    assert len({digest(change=lambda _, x, by=by: x * by if x.sum() > -1e9 else x) for by in (2, 3)}) == 2
+    unseen = TorchNetwork(Model())
+    with pytest.raises(UnsuitableModelError, match="has seen none"):
+        unseen.compute_digest()
+    Sampler(unseen).deterministic(ROWS)
+    assert unseen.compute_digest() == digests[0]
+    with torch.no_grad():
+        unseen.model.calls += 1  # a buffer is a part of the model
+    assert unseen.compute_digest() != digests[0]
+
+
+@EXHAUSTIVE
+def test_a_digest_is_the_same_in_another_process() -> None:
+    program = (
+        "from tests.sampling.torch.twins import *; from tests.sampling.fake import make_arrays;"
+        "print(make_twin(make_arrays(), 'classification').compute_digest())"
+    )
+    found = {
+        subprocess.check_output([sys.executable, "-c", program], text=True, cwd=Path(__file__).parents[3])
+        for _ in range(2)
+    }
+    assert len(found) == 1
+
+
+def test_features_are_the_inputs_of_the_last_dense_layer() -> None:
+    model, images = CASES["functional"].make(130)
+    with torch.no_grad():
+        hidden = model.hidden(
+            nn.functional.max_pool2d(model.norm(model.convolution(images)).relu(), 2).flatten(1)
+        ).relu()
+    np.testing.assert_allclose(Sampler(model).network.compute_features(images), hidden, atol=1e-5)
+
+
+@EXHAUSTIVE
+def test_a_cluster_makes_the_same_run(tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    options = {"passes": 30, "class_names": ["a", "b", "c", "d"], "keep_model": True}
+    images = np.random.default_rng(0).random((40, 6, 5, 1), dtype=np.float32)
+    model = "tests.sampling.torch.twins:build"
+    alone = sample_run(model, images, tmp_path / "alone", **options)
+    together = sample_run(model, images, tmp_path / "together", scheduler="local:2", **options)
+    assert alone.digest == together.digest
+    np.testing.assert_array_equal(alone.probs_block(0, None), together.probs_block(0, None))
