@@ -47,12 +47,12 @@ class AddedScores:
 
     Attributes:
         about: each by its name.
-        values: (N,) float32 of each.
+        table: a row an example, a column each, float32; None where there are none.
         problem: why the file cannot be used, and what to do; empty where it can.
     """
 
     about: Mapping[str, Description]
-    values: Mapping[str, np.ndarray]
+    table: "pd.DataFrame | None" = None
     problem: str = ""
 
     def register(self, scores: Scores) -> Scores:
@@ -73,18 +73,20 @@ def read_added_scores(folder: Folder, manifest: Manifest, taken: Callable[[], Co
         manifest: of the run.
         taken: gives the names of the columns of its table; asked only where there is a file.
     """
-    # As large as the run's own table, whose ids it repeats, and as many scores as there can be.
-    most = manifest.files[manifest.table].bytes + MOST_SCORES * (4 * manifest.examples.count + 1000)
+    # As large as the run's own table, whose ids it repeats, and as many scores as there can be, with their indices in a
+    # dictionary and their meanings twice, as Parquet writes them.
+    most = manifest.files[manifest.table].bytes + MOST_SCORES * (8 * manifest.examples.count + 10_000)
     try:
         content = folder.read(FILE, 0, most + 1)
         if len(content) > most:
             raise ValueError(f"it has more than {most:,} bytes")
         return _decode(content, manifest, taken())
     except FileNotFoundError:
-        return AddedScores({}, {})
+        return AddedScores({})
     except (McvizError, ValueError, RecursionError) as error:
         problem = f"{folder.address(FILE)} cannot be used: {printable(first_line(error)):.300}."
-    return AddedScores({}, {}, f"{problem} Remove that file, and add its scores again; the run itself is not affected.")
+    advice = "Remove that file, and add its scores again; the run itself is not affected."
+    return AddedScores({}, problem=f"{problem} {advice}")
 
 
 def encode_added_scores(
@@ -95,7 +97,8 @@ def encode_added_scores(
     if len(scores) > MOST_SCORES:
         raise InvalidInputError(f"A run takes at most {MOST_SCORES} scores more. Received: {name}, beyond that.")
     metadata = msgspec.json.encode(About(manifest.examples.sha256, scores))
-    return encode_table(tuple(ids), len(ids), {}, {**added.values, name: values}, {ABOUT: metadata})
+    columns = {} if added.table is None else {each: added.table[each].to_numpy() for each in added.about}
+    return encode_table(tuple(ids), len(ids), {}, {**columns, name: values}, {ABOUT: metadata})
 
 
 def check_name(name: Any, taken: Collection[str]) -> str:
@@ -194,11 +197,10 @@ def _decode(content: bytes, manifest: Manifest, taken: Collection[str]) -> Added
         raise ValueError("it is of other examples")
     for name in about.scores:
         check_name(name, taken)
-    table = decode_table(content, manifest.examples.count, {}, tuple(about.scores))
-    values = {name: table[name].to_numpy() for name in about.scores}
-    if not all(np.isfinite(each).all() for each in values.values()):
+    table = decode_table(content, manifest.examples.count, {}, tuple(about.scores)).drop(columns="id")
+    if not np.isfinite(table.to_numpy()).all():
         raise ValueError("it has numbers that are not finite")
-    return AddedScores(about.scores, values)
+    return AddedScores(about.scores, table)
 
 
 def _refuse_to_compute() -> np.ndarray:

@@ -340,7 +340,8 @@ class Run:
         added = self._read_added_scores()
         if added.problem:
             warnings.warn(added.problem, stacklevel=2)
-        return table[["id", *self.task.table_columns(self.targets), *known, *unknown]].assign(**added.values)
+        found = table[["id", *self.task.table_columns(self.targets), *known, *unknown]]
+        return found if added.table is None else found.join(added.table)
 
     def add_score(self, name: str, values: Any, *, high_is_uncertain: bool = True, meaning: str = "") -> None:
         """Add a score that was made elsewhere to the run, or replace an earlier one of that name.

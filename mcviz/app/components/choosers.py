@@ -34,17 +34,17 @@ def score_chooser(label: str, run: Run, state: PageState) -> None:
         else:
             mark_dirty()
 
-    st.selectbox(
-        label,
-        [*scores, *columns],
-        format_func=labels.__getitem__,
-        width=290,
-        help="\n\n".join(f"**{score.label}**: {as_markdown(score.meaning)}" for score in scores.values()),
-        **bind("score", state.score, choose),
-    )
-    column = session_store().get(COLUMN)
-    if column in columns:
-        _ask_for_end(run, column, columns[column])
+    with st.container(key="score-chooser", width=290, gap="xsmall"):
+        st.selectbox(
+            label,
+            [*scores, *columns],
+            format_func=labels.__getitem__,
+            help="\n\n".join(f"**{score.label}**: {as_markdown(score.meaning)}" for score in scores.values()),
+            **bind("score", state.score, choose),
+        )
+        column = session_store().get(COLUMN)
+        if column in columns:
+            _ask_for_end(run, column, columns[column])
 
 
 def _ask_for_end(run: Run, column: str, name: str) -> None:
@@ -56,16 +56,15 @@ def _ask_for_end(run: Run, column: str, name: str) -> None:
         try:
             run.add_score(name, table(run)[column], high_is_uncertain=high, meaning=meaning)
         except McvizError as error:
-            queue_toast(refusal(error, label), ":material/error:")
+            queue_toast(refusal(error, "Rank by"), ":material/error:")
         else:
             go(score=name)
 
     label = f"Which end of **{as_markdown(column)}** is uncertain?"
-    with st.container(key="uncertain-end", width="content", gap="xsmall"):
-        st.caption(label)
-        with st.container(horizontal=True, gap="xsmall"):
-            st.button("High", key="high-is-uncertain", on_click=add, kwargs={"high": True})
-            st.button("Low", key="low-is-uncertain", on_click=add, kwargs={"high": False})
+    st.caption(label)
+    with st.container(horizontal=True, gap="xsmall"):
+        st.button("High", key="high-is-uncertain", on_click=add, kwargs={"high": True}, width="stretch")
+        st.button("Low", key="low-is-uncertain", on_click=add, kwargs={"high": False}, width="stretch")
 
 
 def target_chooser(run: Run, state: PageState) -> None:
