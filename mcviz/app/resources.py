@@ -110,7 +110,7 @@ def columns_as_scores(run: Run) -> dict[str, str]:
     found: dict[str, str] = {}
     for column in details(run):
         values = table(run)[column]
-        if values.dtype.kind in "iuf" and np.isfinite(values.to_numpy(np.float32)).all():
+        if values.dtype.kind in "iuf" and np.isfinite(values).all():
             name = f"column_{re.sub('[^a-z0-9]+', '_', column.lower()).strip('_')}"[:36]
             found[column] = name if name not in found.values() else f"{name}_{len(found)}"
     return {column: name for column, name in found.items() if name not in run.added_scores}

@@ -24,6 +24,7 @@ ROWS = pd.DataFrame(
         "text": [f"a text {example}" for example in range(N)],
         COLUMN: ENERGY[::-1],
         "gaps": [np.nan, *ENERGY[1:]],
+        "infinite": [np.inf, *ENERGY[1:]],
         "site": ["a", "b"] * (N // 2),
     }
 )
