@@ -126,7 +126,7 @@ def ranking(run: Run, score: str | None = None) -> go.Figure:
     """
     require_any_labels(run)
     ranked_by = _score(run, score, with_labels=False)
-    order = most_uncertain_first(ranked_by.name, run.scores()[ranked_by.name].to_numpy(), run.task.scores)
+    order = most_uncertain_first(ranked_by.name, run.scores()[ranked_by.name].to_numpy(), run.score_registry)
     noun = "mistakes" if run.class_names else "largest errors"
     return figures.mistakes_by_reviewed(mistakes_in_order(run, order), REVIEWED_SHARE, noun)
 
@@ -410,8 +410,8 @@ def _quality(run: Run) -> tuple[np.ndarray, np.ndarray]:
 
 def _score(run: Run, name: str | None, *, with_labels: bool = True) -> Score:
     """Return a score of a run; the first of its task without a name."""
-    offered = [each for each in run.score_names if with_labels or not run.task.scores[each].needs_labels]
-    return run.task.scores[run.task.first_score if name is None else validate.choice("score", name, offered)]
+    offered = [each for each in run.score_names if with_labels or not run.score_registry[each].needs_labels]
+    return run.score_registry[run.task.first_score if name is None else validate.choice("score", name, offered)]
 
 
 def _rows(run: Run, rows: "pd.DataFrame | None") -> "pd.DataFrame":

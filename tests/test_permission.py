@@ -26,6 +26,7 @@ WRITING: dict[str, Callable[[Run], object]] = {
     "write": lambda run: make(Path(run.path).with_name("new")),
     "pause a job": lambda run: Jobs(Path(run.path).parent).pause("20261126-120000-000000-abcdef"),
     "forget a job": lambda run: Jobs(Path(run.path).parent).forget("20261126-120000-000000-abcdef"),
+    "add a score": lambda run: run.add_score("energy", np.zeros(len(run))),
     "add passes": lambda run: make(Path(run.path), passes=9),
 }
 

@@ -62,8 +62,13 @@ def require_any_labels(run: Run) -> Array:
 
 
 def ranking_scores(run: Run) -> list[str]:
-    """Return the scores of `RANKING_SCORES` that a run has; older runs and those without some array lack some."""
-    return [name for name in RANKING_SCORES if name in run.score_names]
+    """Return the scores of `RANKING_SCORES` that a run has, as some runs lack some, and those that were added to it."""
+    return [name for name in (*RANKING_SCORES, *run.added_scores) if name in run.score_names]
+
+
+def convergence_score(score: str) -> str:
+    """Return a score, or max probability where that score does not follow from passes alone."""
+    return score if score in RANKING_SCORES else "max_probability"
 
 
 def column(run: Run, name: str, target: int) -> str:

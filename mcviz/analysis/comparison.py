@@ -156,7 +156,7 @@ def check_comparable(one: Manifest, other: Manifest) -> None:
 
 def scores_to_compare(one: Run, other: Run) -> list[str]:
     """Name the scores of uncertainty that both runs have."""
-    scores = one.task.scores
+    scores = one.score_registry
     return [name for name in one.score_names if name in other.score_names and not scores[name].needs_labels]
 
 
@@ -194,7 +194,7 @@ def compare(
     score = offered[0] if score is None else validate.choice("score", score, offered)
     paired = same_examples(one.manifest, other.manifest)
     labels, notes = _align_labels(one, other, paired)
-    uncertainty = [one.task.scores[score].uncertainty(run.scores()[score].to_numpy()) for run in (one, other)]
+    uncertainty = [run.score_registry[score].uncertainty(run.scores()[score].to_numpy()) for run in (one, other)]
     measures: list[MeasureComparison] = []
     terms = None
     if labels[0] is not None and labels[1] is not None:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from mcviz import validate
 from mcviz.analysis.base import example_rows, ranking_scores, require_classes, require_labels
 from mcviz.errors import InvalidInputError
-from mcviz.measures import SCORES, Score, percent
+from mcviz.measures import Score, percent
 from mcviz.measures.conformal import SetFigures, cross_fit_sets, set_figures
 from mcviz.measures.referral import (
     Costs,
@@ -102,7 +102,7 @@ def score_uncertainty(run: Run, score: str) -> Array:
     """
     require_classes(run)
     validate.choice("score", score, ranking_scores(run))
-    return SCORES[score].uncertainty(run.scores()[score].to_numpy())
+    return run.score_registry[score].uncertainty(run.scores()[score].to_numpy())
 
 
 @dataclass(frozen=True)
@@ -259,7 +259,7 @@ def refer(
     uncertainty, ranking = score_uncertainty(run, score), rank_by_score(labelled, score)
     guarantee = guarantees(ranking, confidence, seed)
     if calibrated_on is None:
-        return RunReferral(run, SCORES[score], target, choose(ranking), guarantee)
+        return RunReferral(run, run.score_registry[score], target, choose(ranking), guarantee)
     warnings = _check_same_model(run, calibrated_on)
     if guarantee is None:
         raise InvalidInputError(
@@ -269,11 +269,11 @@ def refer(
     found = compare_scores(ranking.uncertainty, uncertainty)
     if found.p_value < SHIFT_P_VALUE:
         warnings.append(
-            f"The {SCORES[score].inline_label} is distributed otherwise than in {calibrated_on.path} "
+            f"The {run.score_registry[score].inline_label} is distributed otherwise than in {calibrated_on.path} "
             f"(Kolmogorov–Smirnov {found.statistic:.3f}, p = {found.p_value:.2g}), and the guarantee is for examples "
             "that are alike."
         )
-    return RunReferral(run, SCORES[score], target, None, guarantee, found, tuple(warnings))
+    return RunReferral(run, run.score_registry[score], target, None, guarantee, found, tuple(warnings))
 
 
 def measure_prediction_sets(run: Run, coverage: float = SET_COVERAGE) -> SetFigures:

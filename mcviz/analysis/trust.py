@@ -103,13 +103,14 @@ def compute_convergence(run: Run, score: str = "max_probability", progress: Prog
 
     Args:
         run: a classification with labels.
-        score: one of `ranking_scores` it, by which examples are ranked.
+        score: one of `ranking_scores` of it that was not added, by which examples are ranked.
         progress: called with (done, total) shards; an exception from it stops the reading.
 
     Raises:
         InvalidInputError: no labels, a regression, or there is no such score.
     """
-    labels, ranked_by = require_labels(run), SCORES[validate.choice("score", score, ranking_scores(run))]
+    offered = [name for name in ranking_scores(run) if name in SCORES]
+    labels, ranked_by = require_labels(run), SCORES[validate.choice("score", score, offered)]
     sizes = sizes_up_to(run.passes)
 
     def compute_block(probs: Array, examples: slice) -> tuple[list[CalibrationTerms], Array | None]:

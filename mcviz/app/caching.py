@@ -21,9 +21,16 @@ def numbers_key(run: Run) -> str:
     return run.digest
 
 
+def scores_key(run: Run) -> str:
+    """Return the key of what follows from a run's scores, of which some may be added or replaced."""
+    return run.scores_version
+
+
 def table_key(run: Run) -> str:
     """Return the key of what follows from a run's table, in which there may be another run beside it."""
-    return repr((run.digest, run.class_names, *_names(run.other))) if isinstance(run, ComparedRun) else run.digest
+    if not isinstance(run, ComparedRun):
+        return scores_key(run)
+    return repr((scores_key(run), run.class_names, scores_key(run.other), *_names(run.other)))
 
 
 def names_key(run: Run) -> str:
@@ -43,7 +50,7 @@ def cached_for_run(
     Arguments whose names begin with an underscore do not count: they have to follow from the others.
 
     Args:
-        key: of a run: `numbers_key`, `table_key` or `names_key`. Runs of one key share what is computed.
+        key: of a run: `numbers_key`, `scores_key`, `table_key` or `names_key`. Runs of one key share what is computed.
         max_entries: results that are kept.
         show_spinner: words that are shown meanwhile, if any.
         validate: tells whether a result still holds.

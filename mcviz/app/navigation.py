@@ -34,7 +34,7 @@ from mcviz.app.state import (
     resolve_run,
 )
 from mcviz.app.wording import as_markdown, counted, information
-from mcviz.errors import McvizError
+from mcviz.errors import CorruptRunError, McvizError
 from mcviz.runs import Run
 from mcviz.runs.folder import cache_folder
 from mcviz.text import one_line
@@ -181,6 +181,8 @@ def begin(page: Page, heading: str = "", extra: Callable[[Run], None] | None = N
             extra(run)
     if not check_needs(run, page.needs):
         st.stop()
+    if run.added_scores_problem:
+        st.warning(refusal(CorruptRunError(run.added_scores_problem), page.title), icon=":material/warning:")
     state = load_state(run)
     if state.ignored:
         parts = ", ".join(map(quote, state.ignored[:MOST_QUOTED]))

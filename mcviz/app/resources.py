@@ -5,6 +5,7 @@ Each is made once for all sessions. What is shared is read-only.
 
 import gc
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +18,8 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.analysis.comparison import OTHER_PREFIX, join_comparison
-from mcviz.app.caching import cached_for_run, names_key, numbers_key, table_key
+from mcviz.app.caching import cached_for_run, names_key, numbers_key, scores_key, table_key
+from mcviz.app.columns import details
 from mcviz.app.compared_run import ComparedRun
 from mcviz.app.needs import missing
 from mcviz.choices import Masks
@@ -97,8 +99,20 @@ def table(run: Run) -> pd.DataFrame:
 @cached_for_run(table_key, max_entries=8)
 def run_scores(run: Run) -> dict[str, Score]:
     """Return the scores that a run's examples can be ranked by, in its units."""
-    registry = run.task.scores
+    registry = run.score_registry
     return {name: _in_unit(score, run.manifest.unit) for name, score in registry.items() if name in table(run)}
+
+
+@cached_for_run(table_key, max_entries=8)
+def columns_as_scores(run: Run) -> dict[str, str]:
+    """Return the name that each numeric column of the user's own would have as a score; of those that are none yet."""
+    found: dict[str, str] = {}
+    for column in details(run):
+        values = table(run)[column]
+        if values.dtype.kind in "iuf" and np.isfinite(values).all():
+            name = f"column_{re.sub('[^a-z0-9]+', '_', column.lower()).strip('_')}"[:36]
+            found[column] = name if name not in found.values() else f"{name}_{len(found)}"
+    return {column: name for column, name in found.items() if name not in run.added_scores}
 
 
 @cached_for_run(table_key, max_entries=8)
@@ -114,13 +128,13 @@ def run_numbers(run: Run) -> dict[str, Score]:
     return found | (_other_numbers(run, found) if isinstance(run, ComparedRun) else {})
 
 
-@cached_for_run(numbers_key, max_entries=64)
+@cached_for_run(scores_key, max_entries=64)
 def ranking(run: Run, score: str) -> np.ndarray:
     """Return (N,) int64: the example of each rank by a score, most uncertain first."""
-    return _read_only(most_uncertain_first(score, table(run)[score].to_numpy(), run.task.scores))
+    return _read_only(most_uncertain_first(score, table(run)[score].to_numpy(), run.score_registry))
 
 
-@cached_for_run(numbers_key, max_entries=64)
+@cached_for_run(scores_key, max_entries=64)
 def sorted_scores(run: Run, score: str) -> np.ndarray:
     """Return (N,) a score of a run's own examples, lowest first."""
     return _read_only(np.sort(table(run)[score].to_numpy()))

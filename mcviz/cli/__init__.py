@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -18,6 +19,7 @@ from mcviz.cli.ood import ood
 from mcviz.cli.options import PATH, import_option
 from mcviz.cli.printing import say, tell
 from mcviz.cli.sampling import check, sample
+from mcviz.cli.score import score
 from mcviz.cli.slices import slices
 from mcviz.cli.stopping import loading, report_interrupt
 from mcviz.cli.training import train
@@ -71,7 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 class _Commands(click.Group):
     def invoke(self, context: click.Context) -> Any:
-        with report_interrupt("stopped."), raise_interrupts():
+        with report_interrupt("stopped."), raise_interrupts(), warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_, **__: tell(f"warning: {message}")
             return super().invoke(context)
 
 
@@ -190,7 +193,7 @@ def dashboard(cache: Path | None, port: int | None, read_only: bool, modules: tu
     serve(cache, port, modules, read_only)
 
 
-for command in (train, sample, check, import_, trust, slices, *referral.COMMANDS, ood, compare, work):
+for command in (train, sample, check, import_, trust, slices, *referral.COMMANDS, ood, compare, score, work):
     commands.add_command(command)
 
 

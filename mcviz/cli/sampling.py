@@ -1,6 +1,5 @@
 """`mcviz sample` and `mcviz check`."""
 
-import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -51,8 +50,6 @@ def _cluster(scheduler: str | None, stopped: str) -> "Iterator[Client | None]":
     with ExitStack() as held:
         with loading(stopped):
             client = held.enter_context(connect(scheduler))
-        held.enter_context(warnings.catch_warnings())
-        warnings.showwarning = lambda message, *_, **__: tell(f"warning: {message}")
         yield client
 
 

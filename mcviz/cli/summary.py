@@ -64,8 +64,9 @@ def write_summary(folder: Path, found: Findings, judgements: Sequence[Judgement]
     Raises:
         StorageError: a file cannot be written.
     """
-    run, score = found.run, found.run.task.scores[found.score]
-    uncertain = most_uncertain_first(score.name, run.scores()[score.name].to_numpy(), run.task.scores)[:MOST_EXAMPLES]
+    run, scores = found.run, found.run.score_registry
+    score = scores[found.score]
+    uncertain = most_uncertain_first(score.name, run.scores()[score.name].to_numpy(), scores)[:MOST_EXAMPLES]
     failed = sum(not each.met for each in judgements)
     outcome = f"{failed} of {len(judgements)} requirements not met" if failed else "all requirements met"
     title = f"{run.name}: {outcome}" if judgements else run.name
@@ -144,7 +145,7 @@ def _example_rows(run: Run, examples: "np.ndarray", score: str) -> Rows:
     shown = [name for name in run.task.table_columns(run.targets) if name != "correct" and table[name].notna().all()]
     columns = [["example", *map(str, examples)], ["id", *table["id"]]]
     columns += [[name, *(names.get(value) or significant(value) for value in table[name])] for name in shown]
-    columns += [[score, *(run.task.scores[score].format(value, run.manifest.unit) for value in table[score])]]
+    columns += [[score, *(run.score_registry[score].format(value, run.manifest.unit) for value in table[score])]]
     if run.manifest.examples.content:
         content = run.content.iloc[examples, :MOST_COLUMNS]
         columns += [[name, *map(_shorten, content[name])] for name in content]

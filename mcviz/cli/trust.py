@@ -95,6 +95,8 @@ def _find_calibration(
     look_cost: float | None,
 ) -> "tuple[Figures, Findings]":
     with loading():
+        from mcviz import validate
+        from mcviz.analysis.base import convergence_score, ranking_scores
         from mcviz.analysis.referral import find_cheapest_referral, measure_prediction_sets, rank_by_all_scores
         from mcviz.analysis.trust import (
             compute_convergence,
@@ -108,7 +110,7 @@ def _find_calibration(
         from mcviz.measures.selective import selective_figures
         from mcviz.plot import reliability
 
-    score = score or run.task.first_score
+    score = validate.choice("score", score or run.task.first_score, ranking_scores(run))
     groups = group_by_column(run, by) if by else None
     ways = predictors(run)
     found = calibration(ways, confidence=confidence)
@@ -119,7 +121,8 @@ def _find_calibration(
         by_number = calibration_by_group(ways, groups.members, confidence=confidence)
         by_group = {groups.names[number]: each for number, each in by_number.items()}
     selective = selective_figures(rank_by_all_scores(run), confidence=confidence)
-    convergence = compute_convergence(run, score)
+    ranked_by = convergence_score(score)
+    convergence = compute_convergence(run, ranked_by)
     sets = measure_prediction_sets(run)
     costs = (
         None
@@ -144,7 +147,7 @@ def _find_calibration(
             *_calibration_lines(found),
             *_group_lines(by, by_group),
             *_score_lines(selective),
-            *_convergence_lines(convergence, run, score),
+            *_convergence_lines(convergence, run, ranked_by),
             *_set_lines(sets),
             *_cost_lines(costs, run, score),
         ],

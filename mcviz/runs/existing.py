@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mcviz.errors import McvizError, RunExistsError, RunNotFoundError
 from mcviz.manifest import MODEL_FILES, Manifest
+from mcviz.runs.added_scores import FILE as ADDED_SCORES
 from mcviz.runs.derived import user_folder
 from mcviz.runs.files import TEMPORARY, Folder
 from mcviz.runs.manifest_file import NAME, read_manifest
@@ -20,7 +21,7 @@ STORE = r"predictions(?:-\d{1,12})?\.zarr"
 ARRAY = r"[a-z_]{1,40}"
 OWN = re.compile(
     rf"{STORE}/(?:{ARRAY}/)?(?:zarr\.json)?|{STORE}/{ARRAY}/c\.\d+(?:\.\d+)*|scores(?:-\d{{1,12}})?\.parquet|"
-    rf"examples\.parquet|{'|'.join(map(re.escape, MODEL_FILES.values()))}|"
+    rf"examples\.parquet|added-scores\.parquet|{'|'.join(map(re.escape, MODEL_FILES.values()))}|"
     r"manifest-(?:\d{1,12}|removed)\.json|derived/(?:[^/]+-\d+\.npz)?"
 )
 OWN_FOLDERS = re.compile(rf"|derived|{STORE}(?:/{ARRAY})?")
@@ -92,7 +93,8 @@ def leftover_files(folder: Folder, finished: Manifest, *, growing: bool = False)
     found = []
     for name in own_files(folder):
         passes = named.match(name)
-        needed = name in finished.files or (name.startswith("derived/") and not is_temporary(name))
+        beside = name == ADDED_SCORES or (name.startswith("derived/") and not is_temporary(name))
+        needed = name in finished.files or beside
         if not needed and (growing or not passes or int(passes[1]) <= finished.passes):
             found.append(name)
     return found

@@ -133,7 +133,8 @@ def as_xarray(run: Run) -> "xarray.Dataset":
     if "labels" in variables:
         variables["label"] = variables.pop("labels")
     predicted = [name for name in run.task.table_columns(run.targets) if name.startswith("prediction")]
-    variables |= {name: (("example",), scores[name].to_numpy()) for name in (*predicted, *run.manifest.scores)}
+    shown = (*predicted, *run.manifest.scores, *run.added_scores)
+    variables |= {name: (("example",), scores[name].to_numpy()) for name in shown}
     names = {"category": list(run.class_names), "target": list(run.targets)}
     coordinates = {name: each for name, each in names.items() if each}
     attributes = {"passes": run.passes, **run.manifest.settings, "digest": run.digest}

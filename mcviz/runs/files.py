@@ -64,6 +64,10 @@ class Folder(ABC):
             FileNotFoundError: there is no such file.
         """
 
+    def version(self, name: str) -> str:  # noqa: ARG002 (storage that is asked each time would be slow)
+        """A text that changes whenever a file is replaced; "" where it is not there, or in object storage."""
+        return ""
+
     @abstractmethod
     def sizes(self, names: list[str] | None = None) -> dict[str, int]:
         """The sizes in bytes of the regular files of these names that are there, or of all that is no folder.
@@ -118,6 +122,13 @@ class LocalFolder(Folder):
                 return file.read(left if length is None else min(length, left))
         except MISSING as error:
             raise FileNotFoundError(f"There is no file {self.address(name)}.") from error
+
+    @override
+    def version(self, name: str) -> str:
+        with suppress(OSError):
+            status = os.lstat(self.address(name))
+            return f"{status.st_ino}-{status.st_mtime_ns}-{status.st_size}"
+        return ""
 
     @override
     def sizes(self, names: list[str] | None = None) -> dict[str, int]:

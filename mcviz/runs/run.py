@@ -1,6 +1,7 @@
 """A finished run, opened for reading. Files are read on demand; nothing here needs a framework of models."""
 
 import html
+import warnings
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -11,12 +12,24 @@ import numpy as np
 from mcviz.errors import CorruptRunError, McvizError, RunNotFoundError
 from mcviz.kinds import Kind, kind_of
 from mcviz.manifest import COLUMNS, Images, Manifest
-from mcviz.measures import PassSummary, Score, summarise
+from mcviz.measures import PassSummary, Score, Scores, summarise
+from mcviz.permission import require_permission
+from mcviz.runs.added_scores import FILE as ADDED_SCORES
+from mcviz.runs.added_scores import (
+    AddedScores,
+    check_name,
+    describe,
+    encode_added_scores,
+    match_values,
+    read_added_scores,
+)
 from mcviz.runs.arrays import ArrayReader, stored_arrays
-from mcviz.runs.derived import Derived, load_derived, save_derived
+from mcviz.runs.derived import PATIENCE, Derived, load_derived, save_derived
 from mcviz.runs.files import Folder, LocalFolder
 from mcviz.runs.images import StoredImages
+from mcviz.runs.lock import write_lock
 from mcviz.runs.manifest_file import corrupt, read_manifest
+from mcviz.runs.shipped import require_own
 from mcviz.runs.table import decode_columns, decode_table, select_content
 from mcviz.runs.value_scale import ValueScale
 from mcviz.runs.verified import read_verified
@@ -44,6 +57,7 @@ class Run:
     def __init__(self, folder: Folder, manifest: Manifest) -> None:
         self._folder = folder
         self._arrays = ArrayReader(folder, manifest)
+        self._added_scores: tuple[str, AddedScores] | None = None
         self.path = folder.path
         self.manifest = manifest
         self.digest = manifest.digest
@@ -331,13 +345,57 @@ class Run:
 
         Returns:
             One row an example, indexed by `example`: `id` (str), `label` (Int64, missing where unknown), `prediction`
-            (int64), `correct` (boolean, missing where unknown), then the scores of `mcviz.SCORES` (float32). Of a
-            regression `label` and `prediction` are float32, one for each target, and `correct` is not there.
+            (int64), `correct` (boolean, missing where unknown), then the scores of `mcviz.SCORES` (float32), and those
+            that were added. Of a regression `label` and `prediction` are float32, one for each target, and `correct` is
+            not there.
+
+        Warns:
+            UserWarning: scores that were added cannot be read; the table is without them.
         """
         table = self._table.assign(**self._computed_scores)
         known = [name for name in self.task.scores if name in table]
         unknown = [name for name in self.manifest.scores if name not in self.task.scores]
-        return table[["id", *self.task.table_columns(self.targets), *known, *unknown]]
+        added = self._read_added_scores()
+        if added.problem:
+            warnings.warn(added.problem, stacklevel=2)
+        found = table[["id", *self.task.table_columns(self.targets), *known, *unknown]]
+        return found if added.table is None else found.join(added.table)
+
+    def add_score(self, name: str, values: Any, *, high_is_uncertain: bool = True, meaning: str = "") -> None:
+        """Add a score that was made elsewhere to the run, or replace an earlier one of that name.
+
+        The run itself and its digest stay as they are: the scores are kept in a file beside it, and also hold for more
+        passes over the same examples.
+
+        Args:
+            name: of the score: lower-case letters, digits and underscores; none of a column of the run.
+            values: (N,) numbers in the order of the examples; or a mapping from their ids, or a pandas Series whose
+                index has the ids. They are kept as float32.
+            high_is_uncertain: whether a high value means uncertain, or else a low one.
+            meaning: a sentence or two on how to read a value, up to 500 characters.
+
+        Raises:
+            InvalidInputError: a name that is taken or cannot be, or values that are not one finite number an example.
+            NotPermittedError: the run came with mcviz, or the caller may not write.
+            CorruptRunError: the scores that were added earlier cannot be read; the message names the file.
+            RunNotFoundError: the run was removed or replaced.
+            StorageError: the file cannot be written, or another process writes the run.
+        """
+        require_permission("No score can be added")
+        require_own(self.path)
+        check_name(name, self._taken_names())
+        ids = self._table["id"]
+        kept, about = match_values(values, ids), describe(high_is_uncertain, meaning)
+        with write_lock(self._folder, PATIENCE):
+            if read_manifest(self._folder).digest != self.digest:
+                raise RunNotFoundError(f"{self.path} was replaced by another run since it was opened. Open it again.")
+            self._added_scores = None
+            added = self._read_added_scores()
+            if added.problem:
+                raise CorruptRunError(added.problem)
+            content = encode_added_scores(added, self.manifest, ids, name, about, kept)
+            self._folder.write(ADDED_SCORES, content)
+            self._added_scores = None
 
     def table(self) -> "pd.DataFrame":
         """The table of `scores`, followed by the user's own columns."""
@@ -445,10 +503,45 @@ class Run:
 
     @property
     def score_names(self) -> tuple[str, ...]:
-        """The names of the scores that `scores` gives; none of them is read or computed for this."""
+        """The names of the scores that `scores` gives; none of the task's is read or computed for this."""
         there, stored = self.task.score_inputs(self.manifest), self.manifest.scores
         scores = self.task.scores.items()
-        return tuple(name for name, score in scores if name in stored or there.issuperset(score.needs))
+        known = (name for name, score in scores if name in stored or there.issuperset(score.needs))
+        return *known, *self.added_scores
+
+    @property
+    def added_scores(self) -> tuple[str, ...]:
+        """The names of the scores that were added by `add_score`."""
+        return tuple(self._read_added_scores().about)
+
+    @property
+    def added_scores_problem(self) -> str:
+        """Why the scores that were added cannot be read, and what to do; empty where they can, or there are none."""
+        return self._read_added_scores().problem
+
+    @property
+    def score_registry(self) -> Scores:
+        """The scores of its task and those that were added: the label, the uncertain end and the meaning of each."""
+        return self._read_added_scores().register(self.task.scores)
+
+    @property
+    def scores_version(self) -> str:
+        """A text that changes whenever a score is added or replaced; the digest, where none was added."""
+        return f"{self.digest} {self._folder.version(ADDED_SCORES)}".rstrip()
+
+    def _read_added_scores(self) -> AddedScores:
+        """The scores that were added, read again where their file was replaced."""
+        version, held = self._folder.version(ADDED_SCORES), self._added_scores
+        if held is None or held[0] != version:
+            held = version, read_added_scores(self._folder, self.manifest, self._taken_names)
+            self._added_scores = held
+        return held[1]
+
+    def _taken_names(self) -> set[str]:
+        """The names of the columns of its table but for scores that were added."""
+        columns = self.columns
+        own = () if columns is None else map(str, columns)
+        return {*self.task.table_columns(self.targets), *self.task.scores, *self.manifest.scores, *own}
 
     @cached_property
     def _computed_scores(self) -> dict[str, np.ndarray]:

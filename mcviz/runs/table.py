@@ -105,7 +105,11 @@ def select_content(columns: "pd.DataFrame", names: tuple[str, ...], of: str) -> 
 
 
 def encode_table(
-    ids: tuple[str, ...] | None, count: int, columns: dict[str, str], values: dict[str, np.ndarray]
+    ids: tuple[str, ...] | None,
+    count: int,
+    columns: dict[str, str],
+    values: dict[str, np.ndarray],
+    metadata: dict[bytes, bytes] | None = None,
 ) -> bytes:
     """The Parquet file of a run's scores.
 
@@ -114,6 +118,7 @@ def encode_table(
         count: N.
         columns: those between the ids and the scores, with their types.
         values: (N,) of each of these that is known, and float32 of every score, by name.
+        metadata: of the file.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -125,7 +130,7 @@ def encode_table(
         table[name] = table[name].cast(kind)
     table |= {name: pa.array(each) for name, each in values.items() if name not in columns}
     file = io.BytesIO()
-    pq.write_table(pa.table(table), file, compression="zstd")
+    pq.write_table(pa.table(table, metadata=metadata), file, compression="zstd")
     return file.getvalue()
 
 

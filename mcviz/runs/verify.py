@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from msgspec.structs import replace
 
+from mcviz.errors import CorruptRunError
 from mcviz.manifest import Manifest
 from mcviz.runs.contents import Progress
 from mcviz.runs.files import folder_at
@@ -61,7 +62,8 @@ def verify_run(path: str | os.PathLike[str], progress: Progress | None = None) -
         progress: called with (done, total) steps, each a file or a shard of examples. What it raises stops the work.
 
     Raises:
-        CorruptRunError: a file is not what was written, or a stored number does not follow from the passes.
+        CorruptRunError: a file is not what was written, a stored number does not follow from the passes, or scores that
+            were added to the run cannot be read.
         RunNotFoundError: there is no run, or it was removed or replaced by another while it was verified.
         Others: as `open_run`.
     """
@@ -72,10 +74,12 @@ def verify_run(path: str | os.PathLike[str], progress: Progress | None = None) -
         read += len(run.read_file(name))
         if progress:
             progress(done, total)
-    table = run.scores()
     for array, agrees in _check_numbers(run, names, progress).items():
         if not agrees:
             raise corrupt(folder.address(array), "holds numbers that are not those of the passes")
+    if run.added_scores_problem:
+        raise CorruptRunError(run.added_scores_problem)
+    table = run.scores()
     return Verification(
         run=run,
         files=len(run.manifest.files),

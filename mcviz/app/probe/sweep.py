@@ -174,7 +174,8 @@ def _render_findings(run: Run, state: PageState, sweep: Sweep) -> None:
         score_chooser("Compared with this run's examples, by", run, state)
         score = run_scores(run)[state.score]
         if score.name not in sweep.scores:
-            st.caption(f"{score.label} compares with a label, and these inputs have none. Choose another score.")
+            why = "was added to the run" if score.name in run.added_scores else "compares with a label"
+            st.caption(f"{score.label} {why}, and these inputs have none. Choose another score.")
             return
         figure = score_comparison(sorted_scores(run, score.name), sweep.scores[score.name], score.label, kind)
         chart(figure, "sweep-scores", f"Histograms of {score.label} of this run's examples and of the {kind}. {found}")

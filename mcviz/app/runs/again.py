@@ -114,7 +114,7 @@ def _result(selection: Selection, found: FoundJob) -> None:
 
 def _orders(run: Run, first: pd.DataFrame, fresh: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
     """The examples by a score, most uncertain first, of the run and of the fresh passes."""
-    one, other = (most_uncertain_first(name, each[name].to_numpy(), run.task.scores) for each in (first, fresh))
+    one, other = (most_uncertain_first(name, each[name].to_numpy(), run.score_registry) for each in (first, fresh))
     return one, other
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from mcviz import plot
+from mcviz.analysis.base import convergence_score
 from mcviz.analysis.trust import (
     CLASS_COLUMNS,
     Convergence,
@@ -81,7 +82,7 @@ def render_calibration(run: Run, state: PageState) -> None:
 
 def render_convergence(run: Run, state: PageState) -> None:
     """Render how the figures and the ranking change as passes are added."""
-    score = state.score if not SCORES[state.score].needs_labels else "max_probability"
+    score = convergence_score(state.score)
     found = _convergence(run, score)
     settled = found.enough < run.passes
     steps = "0.05 points of accuracy, 0.001 nats of NLL and 0.1 points of ECE"

@@ -13,7 +13,7 @@ from mcviz import plot
 from mcviz.analysis.base import ranking_scores
 from mcviz.analysis.labelling import acquire
 from mcviz.analysis.referral import RunReferral, measure_prediction_sets, rank_by_all_scores, refer
-from mcviz.app.caching import cached_for_run, numbers_key
+from mcviz.app.caching import cached_for_run, numbers_key, scores_key
 from mcviz.app.components.charts import chart
 from mcviz.app.components.gallery import tiles
 from mcviz.app.components.widgets import bind, choose_segment
@@ -320,23 +320,23 @@ def _score_labels(run: Run) -> dict[str, str]:
     return {**found, DETERMINISTIC: "Deterministic max probability"}
 
 
-@cached_for_run(numbers_key, max_entries=64)
+@cached_for_run(scores_key, max_entries=64)
 def _refer(run: Run, score: str, name: str, value: float) -> RunReferral:
     target: dict[str, Any] = {name: value}
     return refer(run, score=score, **target)
 
 
-@cached_for_run(numbers_key, max_entries=4)
+@cached_for_run(scores_key, max_entries=4)
 def _rankings(run: Run) -> dict[str, Ranking]:
     return rank_by_all_scores(run)
 
 
-@cached_for_run(numbers_key, max_entries=4, show_spinner="Comparing the scores …")
+@cached_for_run(scores_key, max_entries=4, show_spinner="Comparing the scores …")
 def _selective(run: Run) -> dict[str, SelectiveFigures]:
     return selective_figures(_rankings(run))
 
 
-@cached_for_run(numbers_key, max_entries=32)
+@cached_for_run(scores_key, max_entries=32)
 def _risk_coverage(run: Run, score: str) -> Figure:
     return plot.risk_coverage(run, score)
 

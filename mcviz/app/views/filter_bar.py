@@ -61,7 +61,8 @@ def _render_meaning(selection: Selection, score: Score) -> None:
     """Render the meaning of the ranking, and buttons that rank by label errors and sample again."""
     run, state = selection.run, selection.state
     there = all(getattr(state, name) == value for name, value in LABEL_ERRORS.items())
-    st.caption(f"**Probable label errors first.** {score.meaning}" if there else score.meaning, width="content")
+    meaning = as_markdown(score.meaning)
+    st.caption(f"**Probable label errors first.** {meaning}" if there else meaning, width="content")
     if LABEL_ERRORS["score"] in run_scores(run):
         _render_label_errors(there)
     if may_write() and can_resample(run):

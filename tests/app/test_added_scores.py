@@ -1,0 +1,92 @@
+"""A score of one's own on the pages: ranked by, replaced while a page is open, and made of a column."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import mcviz
+from mcviz.app.resources import ranking, run_scores, table
+from mcviz.app.wording import as_markdown
+from mcviz.runs import Run
+from mcviz.runs.added_scores import FILE
+from tests.app.opening import opened_page
+from tests.app.probing import button, widget, words
+from tests.app.probing import table as shown_table
+
+N = 30
+ENERGY = np.random.default_rng(0).permutation(N) + 0.5
+COLUMN = "loss *of* <mine>"
+ROWS = pd.DataFrame(
+    {
+        "id": [f"number {example}" for example in range(N)],
+        "text": [f"a text {example}" for example in range(N)],
+        COLUMN: ENERGY[::-1],
+        "gaps": [np.nan, *ENERGY[1:]],
+        "infinite": [np.inf, *ENERGY[1:]],
+        "site": ["a", "b"] * (N // 2),
+    }
+)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    probs = np.random.default_rng(1).dirichlet(np.ones(3), (6, N))
+    return mcviz.write_run(tmp_path / "run", probs, data=ROWS, labels=np.arange(N) % 3)
+
+
+def test_a_score_that_is_replaced_while_a_page_is_open_is_shown_as_it_is_now(run: Run) -> None:
+    meaning = "*Low* <b>is good</b>."
+    run.add_score("energy", ENERGY, meaning=meaning)
+    page = opened_page("uncertain", {"score": "energy", "range": "energy:5:"})
+    assert as_markdown(meaning) in words(page)
+    assert meaning not in words(page)
+    assert "**25** of 30 examples" in words(page)
+    assert table(run)["energy"].tolist() == ENERGY.tolist()
+    assert ranking(run, "energy")[0] == ENERGY.argmax()
+    mcviz.open_run(run.path).add_score("energy", ENERGY + 3, high_is_uncertain=False, meaning="Turned.")
+    page.run()
+    assert not page.exception
+    assert "Turned." in words(page)
+    assert "**28** of 30 examples" in words(page)
+    assert table(run)["energy"].tolist() == (ENERGY + 3).tolist()
+    assert ranking(run, "energy")[0] == ENERGY.argmin()
+
+
+def test_a_score_is_among_those_that_find_the_mistakes(run: Run) -> None:
+    run.add_score("energy", ~run.scores()["correct"].to_numpy(bool))
+    page = opened_page("trust", {"score": "energy"})
+    assert shown_table(page, "AUGRC, ‰").index[0] == "Energy"
+
+
+@pytest.mark.parametrize("end", ["High", pytest.param("Low", marks=pytest.mark.exhaustive)])
+def test_a_column_asks_once_which_end_is_uncertain(run: Run, end: str) -> None:
+    page = opened_page("uncertain", {})
+    options = widget(page.selectbox, "score").options
+    assert [each for each in options if each.endswith(", a column")] == [f"{COLUMN}, a column"]
+    widget(page.selectbox, "score").set_value(COLUMN).run()
+    assert not run.added_scores
+    assert widget(page.selectbox, "score").value == "max_probability"
+    button(page, end).click().run()
+    assert not page.exception
+    assert page.query_params["score"] == "column_loss_of_mine"
+    assert run.scores()["column_loss_of_mine"].tolist() == ENERGY[::-1].tolist()
+    assert run_scores(run)["column_loss_of_mine"].uncertain_when == end.lower()
+    assert not [each for each in widget(page.selectbox, "score").options if each.endswith(", a column")]
+    assert not [each for each in page.button if each.label == end]
+
+
+def test_nobody_who_may_only_look_is_asked(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MCVIZ_READ_ONLY", "1")
+    page = opened_page("uncertain", {})
+    assert not [each for each in widget(page.selectbox, "score").options if each.endswith(", a column")]
+
+
+@pytest.mark.filterwarnings("ignore:.*cannot be used")
+def test_a_damaged_file_is_named_on_a_page_that_shows_the_run(run: Run) -> None:
+    (Path(run.path) / FILE).write_bytes(b"no scores")
+    page = opened_page("uncertain", {"score": "energy"})
+    assert any(FILE in each.value and "Remove that file" in each.value for each in page.warning)
+    assert "30 examples" in words(page)
