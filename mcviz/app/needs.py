@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 
 import streamlit as st
 
-from mcviz.app.columns import grouping_columns
+from mcviz.app.columns import all_grouping_columns
 from mcviz.runs import Run
 
 RunPart = Literal["labels", "examples", "images", "model"]
@@ -63,7 +63,7 @@ def has(run: Run, need: Need) -> bool:
         case "targets":
             return bool(run.targets)
         case "groups":
-            return bool(grouping_columns(run))
+            return bool(all_grouping_columns(run))
 
 
 def missing(run: Run, part: RunPart) -> str:
