@@ -6,10 +6,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mcviz.analysis.trust import MOST_GROUPS_OF_COLUMN
 from mcviz.app.caching import cached_for_run, numbers_key, table_key
 from mcviz.data import Usual, usual
 from mcviz.runs import Run
-from mcviz.runs.columns import UNKNOWN, ColumnKind, Groups, column_groups, column_kinds, select_grouping
+from mcviz.runs.columns import (
+    UNKNOWN,
+    ColumnKind,
+    Groups,
+    column_groups,
+    column_kinds,
+    has_few_values,
+    select_grouping,
+)
 from mcviz.text import one_line
 
 LONGEST = 200  # characters of a value that is shown
@@ -42,9 +51,19 @@ def grouping_columns(run: Run) -> list[str]:
     return select_grouping(own_columns(run))
 
 
+@cached_for_run(table_key, max_entries=8)
+def all_grouping_columns(run: Run) -> list[str]:
+    """Return the columns that make groups, also those of up to 1,000 different values, such as names of places."""
+    columns = run.columns
+    if columns is None:
+        return []
+    more = {name for name in details(run) if has_few_values(columns[name], MOST_GROUPS_OF_COLUMN)}
+    return [name for name in own_columns(run) if name in {*grouping_columns(run), *more}]
+
+
 @cached_for_run(table_key, max_entries=64)
 def groups(run: Run, name: str) -> Groups:
-    """Return the groups of one of `grouping_columns`: a value each, or for many numbers a range each."""
+    """Return the groups of one of `all_grouping_columns`: a value each, or for many numbers a range each."""
     assert run.columns is not None
     return column_groups(run.columns[name], own_columns(run)[name])
 

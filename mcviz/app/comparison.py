@@ -8,7 +8,7 @@ import streamlit as st
 
 from mcviz.analysis.comparison import OTHER_PREFIX, Comparison, check_comparable, compare
 from mcviz.app.caching import cached_for_run, names_key
-from mcviz.app.columns import grouping_columns
+from mcviz.app.columns import all_grouping_columns
 from mcviz.app.compared_run import ComparedRun
 from mcviz.app.components.chips import chips
 from mcviz.app.components.choosers import score_chooser
@@ -24,8 +24,9 @@ from mcviz.app.selection import filter_mask, select
 from mcviz.app.state import PageState, choose_name, quote
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import load_example
+from mcviz.app.views.colours import COLOURINGS
 from mcviz.app.views.gallery import render_gallery
-from mcviz.app.views.scatter import COLOURINGS, render_scatter_chart
+from mcviz.app.views.scatter import render_scatter_chart
 from mcviz.app.wording import as_markdown
 from mcviz.errors import McvizError
 from mcviz.measures.quality import VERDICTS
@@ -145,7 +146,7 @@ def render_doubt(run: ComparedRun, state: PageState, score: str) -> None:
             f"Of the 100 examples that each is most uncertain about, by {run_scores(run)[score].inline_label}, "
             f"**{100 * found.shared_top:.0f}** are the same."
         )
-    colourings = [*grouping_columns(run), *available(COLOURINGS, run)]
+    colourings = [*all_grouping_columns(run), *available(COLOURINGS, run)]
     colouring = choose_name(state.colour, colourings, choose_name(run.change, colourings))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         score_chooser("Score", run, state)

@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 
 import streamlit as st
 
-from mcviz.app.columns import grouping_columns
+from mcviz.app.columns import all_grouping_columns
 from mcviz.extras import named_modules
 from mcviz.runs import Run
 from mcviz.runs.model_code import explain_closed_model
@@ -65,7 +65,7 @@ def has(run: Run, need: Need) -> bool:
         case "targets":
             return bool(run.targets)
         case "groups":
-            return bool(grouping_columns(run))
+            return bool(all_grouping_columns(run))
 
 
 def missing(run: Run, part: RunPart) -> str:

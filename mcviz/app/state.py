@@ -116,7 +116,7 @@ class PageState:
     y: str = address_field(  # the same
         "mutual_information", OfferedName(lambda run: run.numbers, "mutual_information", "absolute_error", or_last=True)
     )
-    colour: str = address_field("", Words())  # what the scatter chart's colours show
+    colour: str = address_field("", Words())  # what the colours of Scatter and Map show
     cells: str = address_field("", Name())  # what the cells of the confusion matrix show
     layout: str = address_field("", Name())  # of the map
     column: str = address_field("", Words())  # one of the user's own, by whose values examples are grouped

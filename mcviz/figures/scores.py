@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 import plotly.graph_objects as go
+from PIL import ImageColor
 
 from mcviz.figures.cells import FADED, MOST_DRAWN_POINTS, Cells, Window, mean_colours, scale_colours
 from mcviz.figures.passes import select_classes
@@ -179,13 +180,14 @@ def coloured_map(
     uncertain_when: Literal["low", "high"] = "high",
     selected: np.ndarray | None = None,
     window: Window | None = None,
+    number: str = ".3f",
 ) -> go.Figure:
     """Draw examples on a plane, coloured by a score; where more than 20,000 are visible, cells of a grid by its mean.
 
     Args:
         x: (N,) position.
         y: (N,) position.
-        values: (N,) the score.
+        values: (N,) the score, or another number; what is not finite is grey.
         title: of the colour bar.
         examples: (N,) int, the number of each example in the run.
         axes: the titles of the axes, or None for a map whose axes mean nothing.
@@ -193,12 +195,15 @@ def coloured_map(
         uncertain_when: which values of the score mean uncertain; their points are the brightest.
         selected: (N,) bool, all others are faded; None where the browser shows the selection, or all are selected.
         window: the visible part; without it, all.
+        number: d3's format of the values.
 
     Returns:
         A WebGL scatter chart whose points carry their example's number as `customdata`. Cells carry none.
     """
     window, shown = _select_in_view(x, y, window)
-    low, high = map(float, np.percentile(values, [1, 99]))  # a few extreme values must not wash out all the others
+    known = np.isfinite(values)
+    # A few extreme values must not wash out all the others.
+    low, high = map(float, np.percentile(values[known], [1, 99])) if known.any() else (0.0, 0.0)
     high, scale = high if high > low else low + 1e-6, uncertainty_scale(uncertain_when)
     colours: dict[str, object] = {
         "cmin": low,
@@ -208,28 +213,32 @@ def coloured_map(
     }
     if window and len(shown) > MOST_DRAWN_POINTS:
         cells = Cells(x, y, window)
-        means = cells.sums(values[cells.members]) / cells.counts
+        within = known[cells.members]
+        counts = cells.sums(within)
+        means = cells.sums(np.where(within, values[cells.members], 0)) / np.maximum(counts, 1)
         painted = scale_colours(means, low, high, scale)
-        figure = go.Figure(
-            cells.hover_points([f"mean {mean:.3f}" for mean in means], color=means, showscale=True, **colours)
-        )
+        painted[counts == 0] = ImageColor.getrgb(NEUTRAL)
+        shape = number.replace("~", "")  # which Python's formats do without
+        words = [f"mean {mean:{shape}}" if count else "no number" for mean, count in zip(means, counts, strict=True)]
+        figure = go.Figure(cells.hover_points(words, color=means, showscale=True, **colours))
         figure.add_layout_image(cells.layout_image(painted, selected))
     else:
         # The most uncertain on top.
         shown = shown[np.argsort(-values[shown] if uncertain_when == "low" else values[shown], kind="stable")]
-        figure = go.Figure(_score_points(x[shown], y[shown], values[shown], examples[shown], colours))
-        if selected is not None:
-            size = np.where(selected[shown], SELECTED_SIZE, _point_size(len(shown)))
-            figure.update_traces(marker={"size": size, "opacity": _opacity(selected, shown, 1)})
+        unknown, shown = shown[~known[shown]], shown[known[shown]]
+        by_value: dict[str, object] = {"color": values[shown].astype(np.float32), **colours}
+        drawn = [(shown, by_value, f": %{{marker.color:{number}}}")]
+        if len(unknown):
+            drawn.insert(0, (unknown, {"color": NEUTRAL}, ", no number"))
+        figure, size = go.Figure(), _point_size(len(shown) + len(unknown))
+        for members, colour, hover in drawn:
+            marker = {"size": size, **colour}
+            if selected is not None:
+                marker["size"] = np.where(selected[members], SELECTED_SIZE, size)
+                marker["opacity"] = _opacity(selected, members, 1)
+            figure.add_trace(_points(x[members], y[members], examples[members], marker, hover, 0.2))
     _frame(figure, axes, outline, window)
     return apply_layout(figure, 560).update_layout(dragmode="lasso", uirevision="kept", showlegend=False)
-
-
-def _score_points(
-    x: np.ndarray, y: np.ndarray, values: np.ndarray, examples: np.ndarray, colours: dict[str, object]
-) -> go.Scattergl:
-    marker = {"color": values.astype(np.float32), "size": _point_size(len(x)), **colours}
-    return _points(x, y, examples, marker, ": %{marker.color:.3f}", 0.2)
 
 
 def score_distributions(values: np.ndarray, correct: np.ndarray | None, title: str) -> go.Figure:

@@ -12,7 +12,7 @@ from mcviz.runs.run import Run
 from mcviz.text import one_line
 
 MOST_GROUPS = 50  # different values, up to which they are a choice; no more of them than half of the examples
-FIRST = 1000  # values
+FIRST = 2000  # values
 RANGES = 5  # groups of about the same size that numbers are cut into
 UNKNOWN = "–"  # a value that is missing
 ColumnKind = Literal["category", "number", "text"]
@@ -69,13 +69,18 @@ def as_texts(values: pd.Series) -> pd.Series:
     return values.convert_dtypes().astype(str).where(values.notna(), UNKNOWN)
 
 
-def _kind(values: pd.Series) -> ColumnKind:
-    numbers = pd.api.types.is_numeric_dtype(values)
-    compared, most = values if numbers else as_texts(values), min(MOST_GROUPS, len(values) // 2)
+def has_few_values(values: pd.Series, most: int) -> bool:
+    """Whether a column that is no id has at most so many different values, and no more than half its examples."""
+    compared = values if pd.api.types.is_numeric_dtype(values) else as_texts(values)
+    most = min(most, len(values) // 2)
     # The first values tell of most columns that there are too many.
-    if values.name != "id" and compared.iloc[:FIRST].nunique() <= most and compared.nunique() <= most:
+    return values.name != "id" and compared.iloc[:FIRST].nunique() <= most and compared.nunique() <= most
+
+
+def _kind(values: pd.Series) -> ColumnKind:
+    if has_few_values(values, MOST_GROUPS):
         return "category"
-    return "number" if numbers else "text"
+    return "number" if pd.api.types.is_numeric_dtype(values) else "text"
 
 
 def _ranges(values: pd.Series) -> pd.Series:

@@ -10,13 +10,15 @@ from mcviz import Run
 from mcviz.app import session
 from mcviz.app.state import PINS, TICKS, PageState
 from mcviz.app.views import look_panel
+from mcviz.app.views.look_panel import MOST_PICTURES, PICTURED
 from tests.app.test_brushes import opened
 
 
 @pytest.fixture
 def asked(run: Run, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """What the state becomes by something that is asked; what was told is in `told`."""
+    """What the state becomes by something that is asked; what was told is in `told`, what is kept in `kept`."""
     told: list[str] = []
+    kept: dict[str, Any] = {}
 
     def after(state: PageState, asked: Any) -> PageState:
         found = [state]
@@ -28,15 +30,15 @@ def asked(run: Run, monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(look_panel, "go", gone)
         monkeypatch.setattr(look_panel, "rerun_fragments", lambda *_: None)
         monkeypatch.setattr(look_panel, "queue_toast", lambda words, _: told.append(words))
-        monkeypatch.setattr(look_panel, "session_store", dict)
+        monkeypatch.setattr(look_panel, "session_store", lambda: kept)
         look_panel._handle_request(run, True, asked)
         return found[-1]
 
-    return SimpleNamespace(after=after, told=told)
+    return SimpleNamespace(after=after, told=told, kept=kept)
 
 
 @pytest.mark.parametrize("example", [-1, 10_000, "3", None, True, 2.5, [3]])
-@pytest.mark.parametrize("what", ["look", "tick", "pin", "flag", "range", "hover", "open"])
+@pytest.mark.parametrize("what", ["look", "tick", "pin", "flag", "range", "hover", "pictures", "open"])
 def test_an_example_that_is_not_there_changes_nothing(asked: Any, what: str, example: object) -> None:
     assert asked.after(PageState(), {"what": what, "example": example, "examples": [example]}) == PageState()
 
@@ -67,6 +69,12 @@ def test_a_look_at_an_example_turns_to_its_page(asked: Any, run: Run) -> None:
     found = asked.after(PageState(), {"what": "look", "example": order[30]})
     assert (found.example, found.page) == (order[30], 2)
     assert asked.after(found, {"what": "close", "example": order[30]}).example is None
+
+
+def test_pictures_are_of_examples_that_are_there_and_no_more_than_become_pictures(asked: Any) -> None:
+    for sent, wanted in (([5, -1, "6", 10_000, 7], [5, 7]), (range(2000), [*range(MOST_PICTURES)])):
+        asked.after(PageState(), {"what": "pictures", "example": 5, "examples": [*sent]})
+        assert asked.kept == {PICTURED: wanted}
 
 
 @pytest.fixture

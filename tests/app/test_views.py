@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 import mcviz
 from mcviz.app import layouts
 from mcviz.app.components import gallery
-from mcviz.app.kinds.image import TILE
+from mcviz.app.kinds.base import TILE
 from mcviz.app.state import PageState
 from mcviz.figures import sheet_url
 from mcviz.runs import save_derived

@@ -1,5 +1,7 @@
 """Charts that show a selection and make it, and the charts of a report, as a real browser draws them."""
 
+import base64
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 
 import mcviz
@@ -16,6 +19,7 @@ from mcviz.app.exports import report
 from mcviz.app.filters import Filters
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState
+from mcviz.app.views.look_panel import MOST_PICTURES
 from mcviz.measures import most_uncertain_first
 from mcviz.measures.similarity import principal_components
 from tests.browser.conftest import settle
@@ -119,6 +123,55 @@ def test_a_lasso_on_the_map_selects_what_it_surrounds_and_goes_with_its_chip(pag
     chip.click()
     expect(page.get_by_text("10,000 of 10,000 examples")).to_be_visible()
     expect(page.locator(".selectionlayer path")).to_have_count(0)
+
+
+@pytest.mark.exhaustive
+def test_few_points_in_view_are_their_pictures_and_the_lasso_goes_through_them(page: Page, run: Run) -> None:
+    page.goto("/uncertain?view=map&label=4")
+    drawn = chart(page)
+    pictures = drawn.locator(".mcviz-pictures .picture")
+    frame = drawn.evaluate(
+        "chart => ['xaxis', 'yaxis'].map(axis => chart._fullLayout[axis]).map(a => [a._offset, a._length])"
+    )
+    (left, width), (top, height) = frame
+
+    def in_view() -> dict[int, tuple[float, float]]:
+        places = ((each["example"], each["x"] - left, each["y"] - top) for each in drawn.evaluate(PLACES))
+        return {example: (x, y) for example, x, y in places if 0 <= x <= width and 0 <= y <= height}
+
+    while len(in_view()) > MOST_PICTURES:
+        expect(pictures).to_have_count(0)
+        drawn.hover(force=True)
+        drawn.locator("[data-attr=zoom][data-val=in]").click(force=True)
+        page.wait_for_timeout(600)  # for the zoom, and what it would ask for
+    places = in_view()
+    assert len(places) > 10
+    expect(pictures).to_have_count(len(places))
+    shown = pictures.evaluate_all(
+        """all => all.map(({ dataset, style }) => [
+            Number(dataset.example), parseFloat(style.left) + parseFloat(style.width) / 2, style.backgroundImage,
+            style.backgroundSize, style.backgroundPosition])"""
+    )
+    for example, middle, image, size, position in shown:
+        assert middle == pytest.approx(left + places[example][0], abs=0.5)
+        sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(image.split(",")[1].rstrip('")')))))
+        columns, rows = (round(float(each.rstrip("%")) / 100) for each in size.split())
+        at = [float(each.rstrip("%")) / 100 for each in position.split()]
+        column, row = round(at[0] * (columns - 1)), round(at[1] * (rows - 1))
+        side = sheet.shape[1] // columns
+        tile = sheet[row * side : (row + 1) * side, column * side : (column + 1) * side]
+        np.testing.assert_array_equal(tile, run.pictures[example][..., 0])
+
+    box_around(page, drawn, 0.25, 0.75)
+    expect(page.get_by_role("button", name="lasso on the map")).to_be_visible()
+    inside = {each for each, (x, y) in places.items() if 0.25 < x / width < 0.75 and 0.25 < y / height < 0.75}
+    settle(page)
+    said = int(page.get_by_text(re.compile(r"^[\d,]+ of 10,000 examples$")).inner_text().split()[0])
+    assert said == pytest.approx(len(inside), abs=1)  # a pointer moves by whole pixels
+    expect(pictures.and_(page.locator("[style*='opacity: 1;']"))).to_have_count(said)
+    drawn.locator("[data-attr=zoom][data-val=out]").click(force=True)
+    drawn.locator("[data-attr=zoom][data-val=out]").click(force=True)
+    expect(pictures).to_have_count(0)
 
 
 @pytest.mark.exhaustive

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageColor
 
 from mcviz import figures
 from mcviz.figures import Window, cells, scores
+from mcviz.figures.style import NEUTRAL
 
 COLOURS = ["#0000ff", "#ff0000"]
 EVERYWHERE = np.arange(40)
@@ -78,6 +79,22 @@ def test_of_a_score_a_cell_shows_the_mean(generator: np.random.Generator) -> Non
     np.testing.assert_allclose(figure.data[0].marker.color, means)
     brightness = [pixels_of(figure)[place][:3].mean() for place in sorted(expected)]
     assert np.corrcoef(means, brightness)[0, 1] > 0.5
+
+
+def test_of_a_number_that_some_lack_a_cell_shows_the_mean_of_the_others_and_is_grey_without(
+    generator: np.random.Generator,
+) -> None:
+    (x, y), values = plane(generator), generator.random(40)
+    values[generator.random(40) < 0.5] = np.nan
+    figure = figures.coloured_map(x, y, values, "age", EVERYWHERE, number=".6~g")
+    expected, pixels = by_a_loop(x, y, Window(figure.layout.xaxis.range, figure.layout.yaxis.range)), pixels_of(figure)
+    unknown = {place for place, members in expected.items() if np.isnan(values[members]).all()}
+    assert 0 < len(unknown) < len(expected)
+    assert {tuple(place) for place in np.argwhere((pixels[..., :3] == ImageColor.getrgb(NEUTRAL)).all(-1))} == unknown
+    for place, text in zip(sorted(expected), figure.data[0].text, strict=True):
+        members = values[expected[place]]
+        said = "no number" if place in unknown else f"mean {np.nanmean(members):.6g}"
+        assert text == f"{len(members)} examples<br>{said}"
 
 
 def test_few_enough_in_view_are_points(generator: np.random.Generator) -> None:

@@ -11,7 +11,7 @@ class Sender {
   }
 
   add(asked) {
-    const again = ["look", "hover"].includes(asked.what); // of these only the last one matters
+    const again = ["look", "hover", "pictures"].includes(asked.what); // of these only the last one matters
     if (again) this.waiting = this.waiting.filter(({ what }) => what !== asked.what);
     this.waiting.push(asked);
     if (!this.timer) this.go();

@@ -8,6 +8,7 @@ import streamlit as st
 from mcviz.app.columns import details, format_facts, format_value
 from mcviz.app.components.assets import load_assets
 from mcviz.app.kinds import kind_renderer
+from mcviz.app.kinds.base import TILE
 from mcviz.app.navigation import EXAMPLE, Page, open_page
 from mcviz.app.resources import run_scores, table
 from mcviz.app.state import PageState
@@ -58,10 +59,12 @@ def tiles(
         open_page(to, state, example=result.clicked)
 
 
-def tile_data(run: Run, state: PageState, examples: np.ndarray, first_rank: int | None, score: str) -> dict[str, Any]:
-    """Return the data from which the browser draws examples as tiles; see `tiles`."""
+def tile_data(
+    run: Run, state: PageState, examples: np.ndarray, first_rank: int | None, score: str, side: int = TILE
+) -> dict[str, Any]:
+    """Return the data from which the browser draws examples as tiles; see `tiles`, and `KindRenderer.tiles`."""
     rows, score_shown, own = table(run).iloc[examples].to_dict("records"), run_scores(run)[score], details(run)
-    found, tile_text = kind_renderer(run).tiles(run, examples), task_renderer(run).tile_text
+    found, tile_text = kind_renderer(run).tiles(run, examples, side), task_renderer(run).tile_text
     each = found.each or ({},) * len(rows)
     return {
         **found.sheet,

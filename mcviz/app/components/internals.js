@@ -83,6 +83,22 @@ function pointOf(chart, example) {
   return null;
 }
 
+/* The points of a chart that are in view and carry examples as `customdata`, in pixels; none where they are more than `most`. */
+function pointsInView(chart, most) {
+  const { xaxis, yaxis } = chart._fullLayout ?? {};
+  const found = [];
+  for (const { customdata, x, y, visible, selectedpoints, marker } of xaxis ? chart._fullData : []) {
+    for (let at = 0; visible === true && at < (customdata?.length ?? 0); at++) {
+      const [left, top] = [xaxis.d2p(x[at]), yaxis.d2p(y[at])];
+      if (!(left >= 0 && top >= 0 && left <= xaxis._length && top <= yaxis._length)) continue;
+      if (found.length >= most) return [];
+      const faded = selectedpoints ? !selectedpoints.includes(at) : marker.opacity?.[at] < 0.5;
+      found.push({ example: customdata[at], left: xaxis._offset + left, top: yaxis._offset + top, faded });
+    }
+  }
+  return found;
+}
+
 /* What an element can be drawn over a chart in. */
 function overlayOf(chart) {
   return chart.querySelector(".svg-container");

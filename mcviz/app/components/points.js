@@ -1,6 +1,9 @@
 const PAUSE = 90; // milliseconds that a pointer rests on a point before its picture is asked for
 const SELECTING = 600; // milliseconds after a lasso, in which it is sent
 const BESIDE = 16; // pixels from the pointer
+const SETTLED = 250; // milliseconds after the last change of what is in view, until its pictures are asked for
+const SIDE = 34; // pixels, of a picture
+const ABOVE = 5; // pixels, of a picture over its point, whose colour is seen
 
 class Points {
   constructor(root) {
@@ -10,6 +13,9 @@ class Points {
     this.ring.style.cssText =
       "position:absolute; box-sizing:border-box; width:24px; height:24px; margin:-12px 0 0 -12px; pointer-events:none;" +
       "border:3px solid light-dark(#10161d, #fff); border-radius:50%; z-index:10;";
+    this.pictures = element("div", "mcviz-pictures");
+    this.pictures.style.cssText = "position:absolute; inset:0; overflow:hidden; pointer-events:none; z-index:5;";
+    this.pictures.setAttribute("aria-hidden", "true"); // the chart says what it shows
     this.known = new Map();
     this.quietUntil = 0;
     root.append(this.shown);
@@ -18,9 +24,12 @@ class Points {
   show(data) {
     this.data = data;
     this.current ??= data.current;
-    if (data.tile) this.known.set(data.tile.example, data);
+    if (data.version !== this.version) this.asked = undefined;
+    if (data.version !== this.version || data.tiles.length > 1) this.known.clear();
+    this.version = data.version;
+    data.tiles.forEach((tile, index) => this.known.set(tile.example, { tile, index, data }));
     if (this.known.has(this.over?.example)) this.picture();
-    this.mark();
+    this.overlay();
   }
 
   attach(chart) {
@@ -35,15 +44,25 @@ class Points {
         document.dispatchEvent(new CustomEvent("mcviz-asked", { detail: { what: "look", example } }));
       }
     });
-    chart.on("plotly_afterplot", () => this.mark());
+    chart.on("plotly_relayouting", () => this.pictures.remove()); // until it is where it is moved to
+    chart.on("plotly_afterplot", () => this.overlay());
+    this.overlay();
+  }
+
+  overlay() {
     this.mark();
+    this.spread();
   }
 
   /* What is asked while somebody draws, or before the lasso is sent, would lose it. */
   draws() {
     this.left();
     this.quietUntil = Infinity;
-    const ended = () => (this.quietUntil = performance.now() + SELECTING);
+    clearTimeout(this.settling);
+    const ended = () => {
+      this.quietUntil = performance.now() + SELECTING;
+      this.spread();
+    };
     for (const kind of ["pointerup", "pointercancel"]) document.addEventListener(kind, ended, { once: true });
   }
 
@@ -68,9 +87,9 @@ class Points {
   }
 
   picture() {
-    const data = this.known.get(this.over.example);
-    this.shown.classList.toggle("wrong", data.tile.wrong);
-    this.shown.replaceChildren(...contentsOf(data.tile, 0, data));
+    const { tile, index, data } = this.known.get(this.over.example);
+    this.shown.classList.toggle("wrong", tile.wrong);
+    this.shown.replaceChildren(...contentsOf(tile, index, data));
     this.shown.hidden = false;
     const { width, height } = this.shown.getBoundingClientRect();
     const right = this.over.x + BESIDE + width < window.innerWidth;
@@ -93,9 +112,45 @@ class Points {
     overlayOf(this.chart).append(this.ring);
   }
 
+  /* Few points in view are pictures, over the chart, which keeps the pointer: its lasso, its hovering, its clicks. */
+  spread() {
+    clearTimeout(this.settling);
+    const points = this.chart ? pointsInView(this.chart, this.data.most) : [];
+    const known = points.filter(({ example }) => this.known.has(example));
+    this.pictures.replaceChildren(...known.map((point) => this.thumbnail(point)));
+    if (known.length) overlayOf(this.chart).append(this.pictures);
+    const examples = points.map(({ example }) => example);
+    if (known.length === points.length || this.quietUntil === Infinity || `${examples}` === this.asked) return;
+    this.settling = setTimeout(() => {
+      this.asked = `${examples}`;
+      const detail = { what: "pictures", example: examples[0], examples };
+      document.dispatchEvent(new CustomEvent("mcviz-sent", { detail }));
+    }, Math.max(SETTLED, this.quietUntil - performance.now()));
+  }
+
+  thumbnail({ example, left, top, faded }) {
+    const { tile, index, data } = this.known.get(example);
+    const picture = pictureOf(index, tile, data);
+    const [width, height] = data.aspect > 1 ? [SIDE, SIDE / data.aspect] : [SIDE * data.aspect, SIDE];
+    Object.assign(picture.style, {
+      position: "absolute",
+      left: `${left - width / 2}px`,
+      top: `${top - height - ABOVE}px`,
+      width: `${width}px`,
+      height: `${height}px`,
+      backgroundRepeat: "no-repeat",
+      imageRendering: data.crisp ? "pixelated" : "auto",
+      opacity: faded ? 0.25 : 1,
+    });
+    picture.dataset.example = example;
+    return picture;
+  }
+
   end() {
     this.ring.remove();
+    this.pictures.remove();
     clearTimeout(this.waiting);
+    clearTimeout(this.settling);
   }
 }
 

@@ -1,4 +1,4 @@
-"""Pictures for a chart of points: of the one under the pointer, and a ring around the one that is looked at."""
+"""Pictures for a chart of points: of the one under the pointer, and of few; a ring around the one that is looked at."""
 
 from typing import Any
 
@@ -13,14 +13,16 @@ _mounted = st.components.v2.component(
 )
 
 
-def points(key: str, container: str, current: int | None, tile: dict[str, Any] | None, sheet: dict[str, Any]) -> None:
-    """Let the points of a chart be looked at by a click, show the picture of the one that the pointer rests on.
+def points(key: str, container: str, current: int | None, shown: dict[str, Any], version: str, most: int) -> None:
+    """Let the points of a chart be looked at by a click, and show the pictures that were asked for.
 
     Args:
         key: of the component.
         container: the key of the container of the chart, whose points carry the numbers of examples as `customdata`.
         current: the number of the example that is looked at, or None.
-        tile: of the one whose picture was asked for last, as `tile_data` gives it, or None.
-        sheet: its picture, as `tile_data` gives it; or nothing.
+        shown: the examples that were asked for last, as `tile_data` gives them.
+        version: decides whether pictures from before still hold.
+        most: points in view, up to which they are pictures; 0 for none.
     """
-    _mounted(key=key, height=1, data={**sheet, "container": container, "current": current, "tile": tile})
+    data = {**shown, "container": container, "current": current, "version": version, "most": most}
+    _mounted(key=key, height=1, data=data)

@@ -12,6 +12,8 @@ from mcviz.app.probe.distortion import Distorter
 from mcviz.app.probe.parts import Parts
 from mcviz.runs import Run
 
+TILE = 208  # pixels that a larger image is scaled down to: the smallest tile on a screen of twice the usual sharpness
+
 
 @dataclass(frozen=True)
 class Tiles:
@@ -59,8 +61,8 @@ class KindRenderer(ABC):
         """Render an example that is kept beside a run, as small as the kind can be."""
         self.render_input(run, content, spoken)
 
-    def tiles(self, run: Run, examples: np.ndarray) -> Tiles:
-        """Return the gallery's view of some examples."""
+    def tiles(self, run: Run, examples: np.ndarray, side: int = TILE) -> Tiles:
+        """Return the gallery's view of some examples, of photographs at most `side` pixels high and wide."""
         return Tiles()
 
     def table_columns(self, run: Run, examples: np.ndarray) -> dict[str, tuple[list[Any], Any]]:

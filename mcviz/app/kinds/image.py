@@ -7,7 +7,7 @@ import streamlit as st
 
 from mcviz.app.components.charts import picture
 from mcviz.app.inputs import InputKind, ProbeInput
-from mcviz.app.kinds.base import KindRenderer, Tiles
+from mcviz.app.kinds.base import TILE, KindRenderer, Tiles
 from mcviz.app.needs import has
 from mcviz.app.probe.images import (
     IMAGE_DISTORTER,
@@ -23,7 +23,6 @@ from mcviz.figures import CRISP_BELOW, png_url, sheet_url
 from mcviz.runs import Run
 
 SHEET_COLUMNS = 12
-TILE = 208  # pixels that a larger image is scaled down to: the smallest tile on a screen of twice the usual sharpness
 THUMBNAIL = 64  # pixels of one in a table
 SMALL_WIDTH = 140  # pixels of one among others
 
@@ -64,7 +63,7 @@ class ImageRenderer(KindRenderer):
     def contents(self, run: Run, examples: np.ndarray) -> np.ndarray:
         return load_images(run, examples)
 
-    def tiles(self, run: Run, examples: np.ndarray) -> Tiles:
+    def tiles(self, run: Run, examples: np.ndarray, side: int = TILE) -> Tiles:
         """Return the picture of all tiles, and how the browser cuts it; nothing without the run's images."""
         if not has(run, "images"):
             return Tiles()
@@ -72,7 +71,7 @@ class ImageRenderer(KindRenderer):
         height, width = pictures.shape[1:3]
         return Tiles(
             {
-                "sheet": sheet_url(pictures, SHEET_COLUMNS, TILE),
+                "sheet": sheet_url(pictures, SHEET_COLUMNS, side),
                 "columns": SHEET_COLUMNS,
                 "rows": -(-len(pictures) // SHEET_COLUMNS),
                 "aspect": width / height,

@@ -9,7 +9,7 @@ import streamlit as st
 from mcviz.app.columns import row_names, row_values, usual_values
 from mcviz.app.components.charts import chart
 from mcviz.app.inputs import InputKind, ProbeInput
-from mcviz.app.kinds.base import KindRenderer, Tiles
+from mcviz.app.kinds.base import TILE, KindRenderer, Tiles
 from mcviz.app.probe.distortion import Distorter
 from mcviz.app.probe.parts import Parts, row_parts
 from mcviz.app.probe.rows import choose_shuffled_row, edit_row, row_along, shuffled_row, shuffled_sweep
@@ -87,7 +87,7 @@ class RowRenderer(KindRenderer):
         """Return (n, D) float32."""
         return row_values(run)[examples]
 
-    def tiles(self, run: Run, examples: np.ndarray) -> Tiles:
+    def tiles(self, run: Run, examples: np.ndarray, side: int = TILE) -> Tiles:
         names, rows = row_names(run), row_values(run)[examples]
         return Tiles(
             each=tuple(

@@ -7,7 +7,7 @@ import streamlit as st
 
 from mcviz.app.components.text_box import text_box
 from mcviz.app.inputs import InputKind, ProbeInput
-from mcviz.app.kinds.base import KindRenderer, Tiles
+from mcviz.app.kinds.base import TILE, KindRenderer, Tiles
 from mcviz.app.probe.parts import Parts, text_parts
 from mcviz.app.probe.texts import (
     TEXT_DISTORTER,
@@ -58,7 +58,7 @@ class TextRenderer(KindRenderer):
     def contents(self, run: Run, examples: np.ndarray) -> np.ndarray:
         return load_texts(run, examples)
 
-    def tiles(self, run: Run, examples: np.ndarray) -> Tiles:
+    def tiles(self, run: Run, examples: np.ndarray, side: int = TILE) -> Tiles:
         return Tiles(each=tuple({"text": _beginning(text, ON_A_TILE)} for text in load_texts(run, examples)))
 
     def table_columns(self, run: Run, examples: np.ndarray) -> dict[str, tuple[list[Any], Any]]:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from mcviz.app.columns import grouping_columns, groups
+from mcviz.app.columns import all_grouping_columns, groups
 from mcviz.app.components.charts import render_empty_selection, table_height
 from mcviz.app.components.widgets import bind
 from mcviz.app.needs import has
@@ -20,7 +20,7 @@ def render_groups(selection: Selection) -> None:
         run_scores(selection.run)[selection.score],
         task_renderer(selection.run).group_measure,
     )
-    offered = grouping_columns(run)
+    offered = all_grouping_columns(run)
     name = choose_name(selection.state.column, offered)
     st.selectbox("Group by", offered, format_func=one_line, width=250, **bind("column", name))
     if len(selection.examples) == 0:

@@ -1,4 +1,4 @@
-"""Examples laid out by the similarity of their images or features, coloured by a score."""
+"""Examples laid out by the similarity of their images or features, coloured by a score or by another column."""
 
 from dataclasses import replace
 from typing import Any
@@ -15,6 +15,7 @@ from mcviz.app.layouts import LAYOUTS, available_layouts, compute_tsne, position
 from mcviz.app.resources import run_scores, table
 from mcviz.app.selection import Selection, filter_mask
 from mcviz.app.state import TICKS, choose_name, go
+from mcviz.app.views.colours import colour_label, colouring_chooser, draw_points
 from mcviz.app.views.linked import render_lasso_chart
 from mcviz.app.wording import extremes
 from mcviz.figures import Window
@@ -26,13 +27,16 @@ def render_map(selection: Selection) -> None:
     run, filters, score = selection.run, selection.filters, run_scores(selection.run)[selection.score]
     layouts = available_layouts(run)
     layout = choose_name(selection.state.layout, layouts)
-    if len(layouts) > 1:
-        choose_segment("Layout", "layout", layout, {each: LAYOUTS[each] for each in layouts})
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if len(layouts) > 1:
+            choose_segment("Layout", "layout", layout, {each: LAYOUTS[each] for each in layouts})
+        colouring = colouring_chooser(run, selection.state, "score")
     plane = positions(run, layout)
     if plane is None:
         _offer_to_compute(run)
         return
     others, basis = filters.without("area", "selected"), similarity_basis(run)
+    ranked_by = selection.score if colouring == "score" else ""
     shown = np.flatnonzero(filter_mask(run, others) & np.isfinite(plane[:, 0]))
     if len(shown) == 0:
         st.info("No example in this layout passes the filters. Take one off above.", icon=":material/filter_alt_off:")
@@ -42,30 +46,40 @@ def render_map(selection: Selection) -> None:
         run,
         Area(layout, ()),
         filters.area,
-        (others, filters.selected, selection.score, table_key(run)),
+        (others, filters.selected, colouring, ranked_by, table_key(run)),
         lambda lasso, window: _figure(
-            run, others, layout, selection.score, Filters(area=lasso, selected=filters.selected), window
+            run, others, layout, colouring, ranked_by, Filters(area=lasso, selected=filters.selected), window
         ),
-        f"Map of {len(shown):,} examples by similarity of their {basis}, coloured by {score.inline_label}.",
+        f"Map of {len(shown):,} examples by similarity of their {basis}, coloured by "
+        f"{score.inline_label if ranked_by else colour_label(colouring)}.",
     )
-    st.caption(f"Examples with similar {basis} are near each other; the brightest are {extremes(score)[0]}.")
+    brightest = f"; the brightest are {extremes(score)[0]}" if ranked_by else ""
+    st.caption(f"Examples with similar {basis} are near each other{brightest}.")
     _render_around_example(selection, plane, shown)
 
 
 @cached_for_run(names_key, max_entries=8)
-def _figure(run: Run, others: Filters, layout: str, ranked_by: str, chosen: Filters, window: Window | None) -> Any:
+def _figure(
+    run: Run,
+    others: Filters,
+    layout: str,
+    colouring: str,
+    ranked_by: str,
+    chosen: Filters,
+    window: Window | None,
+) -> Any:
     plane = positions(run, layout)
     assert plane is not None
     shown = np.flatnonzero(filter_mask(run, others) & np.isfinite(plane[:, 0]))
-    return plot.map(
-        run,
-        ranked_by,
-        positions=plane,
-        rows=table(run).iloc[shown],
-        outline=chosen.area.corners if chosen.area and chosen.area.layout == layout else (),
-        selected=None if chosen == Filters() else filter_mask(run, chosen)[shown],
-        window=window,
-    )
+    marks: dict[str, Any] = {
+        "outline": chosen.area.corners if chosen.area and chosen.area.layout == layout else (),
+        "selected": None if chosen == Filters() else filter_mask(run, chosen)[shown],
+        "window": window,
+    }
+    if ranked_by:
+        return plot.map(run, ranked_by, positions=plane, rows=table(run).iloc[shown], **marks)
+    x, y = plane[shown].T
+    return draw_points(run, colouring, ranked_by, x, y, shown, axes=None, **marks)
 
 
 def _render_around_example(selection: Selection, plane: np.ndarray, shown: np.ndarray) -> None:

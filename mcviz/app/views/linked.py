@@ -14,11 +14,13 @@ from mcviz.app.components.gallery import tile_data
 from mcviz.app.components.points import points
 from mcviz.app.components.zoom import zoom
 from mcviz.app.filters import Area, Lasso, round_corners
+from mcviz.app.kinds.base import TILE
+from mcviz.app.needs import has
 from mcviz.app.resources import run_numbers
 from mcviz.app.selection import filter_mask
 from mcviz.app.session import mark_dirty, mark_rendered, queue_toast, session_store, widget_value
 from mcviz.app.state import go, latest_state
-from mcviz.app.views.look_panel import HOVERED, POINTS
+from mcviz.app.views.look_panel import MOST_PICTURES, PICTURED, POINTS
 from mcviz.figures import Window
 from mcviz.figures.cells import MOST_DRAWN_POINTS
 from mcviz.figures.style import escape_label
@@ -27,6 +29,7 @@ from mcviz.runs import Run
 T = TypeVar("T")
 P = TypeVar("P", Lasso, Area)
 CORNERS = 40  # of a lasso in the address
+THUMBNAIL = 128  # pixels, of a photograph among many in a chart
 
 
 def chart_key(
@@ -94,10 +97,13 @@ def render_lasso_chart(
         _render_zoom(name, run, plane, chart, window)
     if looks:
         render_point_pictures(run, name)
+    pictures = (
+        f" Zoom in: up to {MOST_PICTURES} points in view become pictures." if looks and has(run, "images") else ""
+    )
     without = "“Select around an example” below" if isinstance(plane, Area) else "under Filters, “Range of”"
     st.caption(
         "Draw around points with the lasso, or choose the box at the top right: the examples inside are selected. "
-        f"Without a pointer: {without}."
+        f"Without a pointer: {without}.{pictures}"
     )
 
 
@@ -130,19 +136,25 @@ def _window(name: str, run: Run, plane: Lasso | Area) -> Window | None:
 
 @st.fragment(key=POINTS)
 def render_point_pictures(run: Run, container: str) -> None:
-    """Render the picture of the point under the pointer, and a ring around the example in the panel.
+    """Render the pictures of the points that were asked for, and a ring around the example in the panel.
 
     Args:
         run: whose examples the points are.
         container: the key of the container of the chart.
     """
-    state, example = latest_state(), session_store().get(HOVERED)
-    if example is not None and example >= len(run):  # of a run that was open before
-        example = None
-    shown = {"tiles": [None]} if example is None else tile_data(run, state, np.array([example]), None, state.score)
-    (tile,) = shown.pop("tiles")
+    state = latest_state()
+    asked = [each for each in session_store().get(PICTURED, ()) if each < len(run)]  # or of a run that was open before
+    side = TILE if len(asked) == 1 else THUMBNAIL
+    shown = tile_data(run, state, np.array(asked, int), None, state.score, side) if asked else {"tiles": []}
     with st.container(key="points"):
-        points(f"points-{container}", container, state.example, tile, shown)
+        points(
+            f"points-{container}",
+            container,
+            state.example,
+            shown,
+            f"{run.digest} {state.score}",
+            MOST_PICTURES if has(run, "images") else 0,
+        )
     mark_rendered(POINTS)
 
 

@@ -21,7 +21,8 @@ from mcviz.app.wording import counted
 from mcviz.figures import sheet_url
 from mcviz.runs import Run
 
-POINTS, HOVERED = "points", "hovered"  # the fragment of a chart's pictures, and of which example, in the session
+POINTS, PICTURED = "points", "pictured"  # the fragment of a chart's pictures, and its examples, in the session
+MOST_PICTURES = 150  # points in view, up to which they are pictures
 PANEL = "look"  # the key of the fragment, of its container and of its head
 AROUND = 100  # examples before and after the one that is looked at, through which keys go without asking
 LARGE = 900  # pixels, of a picture in the panel on a screen of twice the usual sharpness
@@ -151,8 +152,9 @@ def _handle_request(run: Run, paged: bool, asked: Any) -> None:
     match asked.get("what"):
         case "look":
             look_at_example(run, example, paged)
-        case "hover":
-            session_store()[HOVERED] = example
+        case "hover" | "pictures":
+            wanted = [each for each in asked.get("examples", (example,)) if _is_example(run, each)]
+            session_store()[PICTURED] = wanted[:MOST_PICTURES]
             rerun_fragments(POINTS)
         case "close":
             go(example=None, parts=(LINKS, PANEL))
