@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -279,8 +280,9 @@ def test_features_are_the_inputs_of_the_last_dense_layer() -> None:
 
 
 @EXHAUSTIVE
-def test_a_cluster_makes_the_same_run(tmp_path: Path) -> None:
+def test_a_cluster_makes_the_same_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed")
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))  # not the page that a test opened last
     options = {"passes": 30, "class_names": ["a", "b", "c", "d"], "keep_model": True}
     images = np.random.default_rng(0).random((40, 6, 5, 1), dtype=np.float32)
     model = "tests.sampling.torch.twins:build"
