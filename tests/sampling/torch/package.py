@@ -48,6 +48,11 @@ def text_transform(text: str) -> dict[str, list[int]]:
     return {"input_ids": numbers + padding, "attention_mask": [1] * len(numbers) + padding}
 
 
+def word_transform(text: str) -> np.ndarray:
+    """Numbers of five words."""
+    return np.array([1 + len(word) for word in f"{text} . . . . .".split()[:5]])
+
+
 class SequenceModel(nn.Module):
     """Takes sequences (N, length, 4)."""
 

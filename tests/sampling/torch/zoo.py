@@ -109,6 +109,10 @@ class Branching(Functional):
         return super().forward(x if x.sum() > -1e9 else -x)
 
 
+def lstm() -> nn.Module:
+    return Recurrent(nn.LSTM(8, 12, 2, dropout=0.4))
+
+
 def resnet() -> nn.Module:
     from torchvision.models import resnet18
 
@@ -151,7 +155,7 @@ def images(channels: int, size: int) -> Callable[[int], torch.Tensor]:
 
 CASES = {
     "functional": Case(Functional, images(1, 8), lambda model: [model]),
-    "lstm": Case(lambda: Recurrent(nn.LSTM(8, 12, 2, dropout=0.4)), words, everything),
+    "lstm": Case(lstm, words, everything),
     "encoder": Case(Encoder, words, everything),
     "attention": Case(Attention, words, everything),
     "channels": Case(Channels, images(1, 6), everything),
