@@ -16,6 +16,8 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from torch.utils._python_dispatch import TorchDispatchMode
 
 aten = torch.ops.aten
+to_copy, unsafe_view = aten._to_copy.default, aten._unsafe_view.default
+softmax, log_softmax = aten._softmax.default, aten._log_softmax.default
 BatchNormalization = torch.nn.modules.batchnorm._NormBase  # also InstanceNorm: in training mode, they change buffers
 
 _lock = threading.Lock()

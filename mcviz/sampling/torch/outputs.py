@@ -9,18 +9,18 @@ import torch
 
 from mcviz.choices import Predicts
 from mcviz.sampling.outputs import are_logits, check_output, check_regression, find_output, guess_activation
-from mcviz.sampling.torch.internals import aten
+from mcviz.sampling.torch.internals import aten, log_softmax, softmax, to_copy
 
 LOGITS = "logits"  # an output that the models of Hugging Face have
 ACTIVATIONS = {
-    aten._softmax.default: "softmax",
+    softmax: "softmax",
     aten.sigmoid.default: "sigmoid",
-    aten._log_softmax.default: LOGITS,
+    log_softmax: LOGITS,
     aten.addmm.default: "none",
     aten.mm.default: "none",
 }
 UNCHANGING = (
-    aten._to_copy.default,
+    to_copy,
     aten.clone.default,
     aten.select.int,
     aten.slice.Tensor,

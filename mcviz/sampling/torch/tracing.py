@@ -12,10 +12,10 @@ from torch.fx import Graph, GraphModule, Node
 from mcviz.sampling.base import InputSpec, MaskedDense, SamePassesError
 from mcviz.sampling.products import ALIGNMENT
 from mcviz.sampling.torch.draws import Call, Draw, supply_nothing, supply_numbers, supply_rows
-from mcviz.sampling.torch.internals import aten, one_thread, trace_operations
+from mcviz.sampling.torch.internals import aten, one_thread, to_copy, trace_operations, unsafe_view
 
-RESHAPES = aten.view.default, aten._unsafe_view.default, aten.clone.default
-PLACING = *RESHAPES, aten.permute.default, aten._to_copy.default  # of a mask
+RESHAPES = aten.view.default, unsafe_view, aten.clone.default
+PLACING = *RESHAPES, aten.permute.default, to_copy  # of a mask
 DIVISIONS = aten.div.Scalar, aten.div.Tensor
 NUMBERS = {"bernoulli": torch.bool, "uniform": torch.float32, "normal": torch.float32}
 
@@ -249,8 +249,8 @@ def find_masking(trace: Trace, number: int) -> Masking | None:
     scale, user = 1.0, _only_user(trace, node)
     if draw.axis or draw.is_split or draw.request.distribution != "bernoulli":
         return None
-    while user is not None and user.target in (aten._to_copy.default, *DIVISIONS):
-        if user.target is not aten._to_copy.default:
+    while user is not None and user.target in (to_copy, *DIVISIONS):
+        if user.target is not to_copy:
             if not isinstance(user.args[1], float) or user.args[0] is not node:
                 return None
             scale /= user.args[1]

@@ -1,4 +1,4 @@
-"""What is private in Keras is touched in one file, which says in words which Keras it was written for."""
+"""What is private in Keras or PyTorch is touched in one file of each, which says for which versions it was written."""
 
 import ast
 import os
@@ -16,7 +16,7 @@ from mcviz.errors import McvizError, UnsupportedKerasError
 from mcviz.sampling.keras.internals import VERSIONS, check_keras
 
 PACKAGE = Path(mcviz.__file__).parent
-THE_ONE_FILE = PACKAGE / "sampling" / "keras" / "internals.py"
+THE_ONE_FILE, THAT_OF_TORCH = (PACKAGE / "sampling" / name / "internals.py" for name in ("keras", "torch"))
 
 
 def private_uses(tree: ast.AST) -> Iterator[str]:
@@ -46,17 +46,18 @@ def is_private(name: str) -> bool:
     return name.startswith("_") and not name.endswith("__")
 
 
-def test_no_other_file_touches_what_is_private_in_keras() -> None:
+def test_no_other_file_touches_what_is_private_in_a_framework() -> None:
     found = {
         path.name: uses
         for path in (PACKAGE / "sampling").rglob("*.py")
-        if path != THE_ONE_FILE and (uses := list(private_uses(ast.parse(path.read_text()))))
+        if path not in (THE_ONE_FILE, THAT_OF_TORCH) and (uses := list(private_uses(ast.parse(path.read_text()))))
     }
     assert found == {}
 
 
 def test_the_check_sees_what_it_looks_for() -> None:
-    assert len(list(private_uses(ast.parse(THE_ONE_FILE.read_text())))) > 6
+    for file in (THE_ONE_FILE, THAT_OF_TORCH):
+        assert len(list(private_uses(ast.parse(file.read_text())))) > 6
     for use in (
         "from keras.src import backend", "import keras.src.layers", "x = keras.src", "x = model._layers",
         "getattr(model, '_layers', None)", "object.__setattr__(layer, 'call', f)",
