@@ -4,12 +4,15 @@ import os
 import signal
 import sys
 import threading
+from _thread import interrupt_main
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from types import FrameType
+from typing import Any
 
 INTERRUPTED = 130  # as a shell reports a command that Ctrl-C ended
+LATER = 0.01  # seconds, in which a destructor ends
 
 Handler = Callable[[int, FrameType | None], object]
 
@@ -51,9 +54,24 @@ def hold_interrupts() -> Iterator[HeldInterrupt]:
 
 @contextmanager
 def raise_interrupts() -> Iterator[None]:
-    """Raise `KeyboardInterrupt` at Ctrl-C, where `install_exit_handler` was called before."""
-    with _install_handler(signal.default_int_handler, isinstance(signal.getsignal(signal.SIGINT), _EndProcess)):
-        yield
+    """Raise `KeyboardInterrupt` at Ctrl-C, where `install_exit_handler` was called before.
+
+    In a destructor or a callback Python passes over any exception. It is raised again then, a moment later.
+    """
+    applies, usual = isinstance(signal.getsignal(signal.SIGINT), _EndProcess), sys.unraisablehook
+
+    def raise_again(passed_over: Any) -> None:
+        if passed_over.exc_type is KeyboardInterrupt:
+            threading.Timer(LATER, interrupt_main).start()
+        else:
+            usual(passed_over)
+
+    with _install_handler(signal.default_int_handler, applies):
+        sys.unraisablehook = raise_again if applies else usual
+        try:
+            yield
+        finally:
+            sys.unraisablehook = usual
 
 
 @contextmanager

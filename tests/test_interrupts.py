@@ -1,6 +1,8 @@
 """Ctrl-C is held where it would do harm, let through where it does none, and otherwise left as it was."""
 
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -97,3 +99,28 @@ def test_another_thread_leaves_it_as_it_is():
     thread.start()
     thread.join()
     assert seen == [signal.default_int_handler]
+
+
+IN_A_DESTRUCTOR = """
+import signal, time
+from mcviz.interrupts import install_exit_handler, raise_interrupts
+
+class Pressed:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+install_exit_handler("stopped.")
+try:
+    with raise_interrupts():
+        Pressed()
+        for _ in range(300):
+            time.sleep(0.1)
+        print("went on")
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_in_a_destructor_which_passes_it_over_it_is_raised_again():
+    done = subprocess.run([sys.executable, "-c", IN_A_DESTRUCTOR], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("interrupted\n", "")
