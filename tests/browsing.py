@@ -33,6 +33,12 @@ SWITCHES = [
 ]
 # On a page with a path of its own, Streamlit's frontend looks for the server below that path first.
 FRAMEWORK_PROBE = re.compile(r"/[^/]+/_stcore/(health|host-config)$")
+# Where a browser leaves a page in the moment in which it connects, Streamlit closes the closed connection.
+FRAMEWORK_FAULT = re.compile(
+    r"Exception in ASGI application\nTraceback(?:(?!ASGI).)*starlette_websocket\.py(?:(?!ASGI).)*"
+    r'WebSocketDisconnected: Cannot call "send" once a close message has been sent\.\n',
+    re.DOTALL,
+)
 
 
 def find_chromium() -> str | None:
@@ -78,6 +84,12 @@ def started(
             yield f"http://127.0.0.1:{port}", log, server
         finally:
             stop(server)
+
+
+def check_log(log: Path) -> None:
+    """Check that a dashboard has logged no traceback but that of `FRAMEWORK_FAULT`."""
+    said = log.read_text()
+    assert "Traceback" not in FRAMEWORK_FAULT.sub("", said), said
 
 
 @contextmanager

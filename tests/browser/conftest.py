@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browsing import MILLISECONDS_TO_APPEAR, serving, visited
+from tests.browsing import MILLISECONDS_TO_APPEAR, check_log, serving, visited
 
 expect.set_options(timeout=MILLISECONDS_TO_APPEAR)
 
@@ -15,7 +15,7 @@ def app_url(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """The address of the running app, as `http://127.0.0.1:port`."""
     with serving(tmp_path_factory.mktemp("app")) as (url, log):
         yield url
-    assert "Traceback" not in log.read_text(), log.read_text()
+    check_log(log)
 
 
 @pytest.fixture

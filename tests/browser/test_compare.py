@@ -16,7 +16,7 @@ from mcviz.app.address_text import Offered
 from mcviz.app.filters import Filters
 from tests.browser.conftest import MILLISECONDS_TO_APPEAR, settle
 from tests.browser.test_charts import box_around
-from tests.browsing import serving, visited
+from tests.browsing import check_log, serving, visited
 
 EXAMPLES = 300
 FIRST = 4 * MILLISECONDS_TO_APPEAR  # the first comparison of a server loads libraries
@@ -38,7 +38,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def url(cache: Path, chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with serving(tmp_path_factory.mktemp("app"), MCVIZ_CACHE=str(cache)) as (address, log):
         yield address
-    assert "Traceback" not in log.read_text(), log.read_text()
+    check_log(log)
 
 
 @pytest.fixture(params=[(1280, 900), (390, 844)], ids=["wide", "narrow"])

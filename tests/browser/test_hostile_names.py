@@ -21,7 +21,7 @@ from tests.app.hostile import (
     hostile_cache,
 )
 from tests.browser.conftest import MILLISECONDS_TO_APPEAR, settle
-from tests.browsing import serving, visited
+from tests.browsing import check_log, serving, visited
 
 SHOWN = list(HOSTILE.values())
 # What no name may become: anything that is loaded, clicked or typeset. Our own pictures are data within the page.
@@ -53,7 +53,7 @@ def named_url(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     hostile_cache(cache)
     with serving(tmp_path_factory.mktemp("named"), MCVIZ_CACHE=str(cache)) as (url, log):
         yield url
-    assert "Traceback" not in log.read_text(), log.read_text()
+    check_log(log)
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from mcviz.cli import main
 from mcviz.data import as_data_set
 from mcviz.jobs import FoundJob, Jobs
 from tests.browser.conftest import settle
-from tests.browsing import started, troubles_of
+from tests.browsing import check_log, started, troubles_of
 from tests.runs.making import contents
 
 pytestmark = pytest.mark.exhaustive
@@ -62,7 +62,7 @@ def server(folder: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
         yield url, process
         if process.poll() is None:
             assert "tensorflow" not in Path(f"/proc/{process.pid}/maps").read_text()  # which is the job's alone
-    assert "Traceback" not in log.read_text(), log.read_text()
+    check_log(log)
 
 
 @contextmanager

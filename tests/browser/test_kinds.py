@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.app.kinds import KINDS, REGRESSIONS, cache_of_kinds
 from tests.browser.conftest import settle
-from tests.browsing import serving, visited
+from tests.browsing import check_log, serving, visited
 
 pytestmark = pytest.mark.exhaustive
 
@@ -42,7 +42,7 @@ def kinds_page(browser: Browser, chromium: str, tmp_path_factory: pytest.TempPat
         visited(browser, url, viewport=LAPTOP) as page,
     ):
         yield page
-    assert "Traceback" not in log.read_text(), log.read_text()
+    check_log(log)
 
 
 @pytest.mark.parametrize(("number", "run"), list(enumerate([*KINDS, *REGRESSIONS])))

@@ -15,7 +15,7 @@ from mcviz.app.filters import Filters
 from tests.app.kinds import EXAMPLES, REGRESSIONS
 from tests.browser.conftest import settle
 from tests.browser.test_exploration import tiles
-from tests.browsing import drag, serving, visited
+from tests.browsing import check_log, drag, serving, visited
 from tests.cases import one_in
 
 LAPTOP, PHONE = ViewportSize(width=1440, height=900), ViewportSize(width=390, height=844)
@@ -40,7 +40,7 @@ def regression_page(browser: Browser, cache: Path, tmp_path_factory: pytest.Temp
         visited(browser, url, viewport=LAPTOP) as page,
     ):
         yield page
-    assert "Traceback" not in log.read_text(), log.read_text()
+    check_log(log)
 
 
 @pytest.mark.exhaustive

@@ -16,7 +16,7 @@ from mcviz.measures import most_uncertain_first
 from mcviz.reviews import open_reviews, summarise_reviews
 from tests.app.kinds import passes
 from tests.browser.conftest import settle
-from tests.browsing import started, troubles_of
+from tests.browsing import check_log, started, troubles_of
 
 EXAMPLES = 30
 NAMES = ["cat", "dog", "owl"]
@@ -55,7 +55,7 @@ def order(run: mcviz.Run) -> list[int]:
 def server(tmp_path: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
     with started(tmp_path, MCVIZ_CACHE=str(tmp_path / "cache")) as (url, log, process):
         yield url, process
-    assert "Traceback" not in log.read_text(), log.read_text()
+    check_log(log)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.app.live_rows import cache_of_rows
 from tests.browser.conftest import settle
 from tests.browser.test_kinds import FITS, LAPTOP, PHONE
-from tests.browsing import serving, visited
+from tests.browsing import check_log, serving, visited
 from tests.cases import one_in
 
 
@@ -19,7 +19,7 @@ def rows_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     cache_of_rows(cache)
     with serving(tmp_path_factory.mktemp("served"), MCVIZ_CACHE=str(cache)) as (url, log):
         yield url
-    assert "Traceback" not in log.read_text(), log.read_text()
+    check_log(log)
 
 
 @pytest.fixture(params=[(LAPTOP, "light"), pytest.param((PHONE, "dark"), marks=pytest.mark.exhaustive)])

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from mcviz.runs import list_runs, open_run
 from tests.browser.conftest import settle
-from tests.browsing import ROOT, STREAMLIT_RUN, serving, visited
+from tests.browsing import ROOT, STREAMLIT_RUN, check_log, serving, visited
 from tests.runs.making import FORMS, make
 
 ROW = 35  # pixels
@@ -46,7 +46,7 @@ def runs(browser: Browser, cache: Path, tmp_path: Path) -> Iterator[Page]:
         page.goto("/runs?run=b")
         expect(page.get_by_text("b is finished")).to_be_visible()
         yield page
-    assert "Traceback" not in log.read_text(), log.read_text()
+    check_log(log)
 
 
 def click_row(page: Page, number: int, at: float) -> None:

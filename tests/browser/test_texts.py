@@ -11,7 +11,7 @@ from tests.app.hostile import HOSTILE
 from tests.app.live_texts import live_texts, texts
 from tests.browser.conftest import settle
 from tests.browser.test_kinds import FITS
-from tests.browsing import serving, visited
+from tests.browsing import check_log, serving, visited
 
 pytestmark = pytest.mark.exhaustive
 
@@ -25,7 +25,7 @@ def served(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     live_texts(cache)
     with serving(tmp_path_factory.mktemp("served"), MCVIZ_CACHE=str(cache)) as (url, log):
         yield url
-    assert "Traceback" not in log.read_text(), log.read_text()
+    check_log(log)
 
 
 @pytest.fixture(params=SIZES)

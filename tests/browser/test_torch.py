@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 import mcviz
 from tests.browser.conftest import settle
 from tests.browser.test_kinds import FITS, LAPTOP, PHONE
-from tests.browsing import serving, visited
+from tests.browsing import check_log, serving, visited
 from tests.requiring import require_torch
 
 require_torch("safetensors", "timm", "torchvision", "transformers")
@@ -46,7 +46,7 @@ def torch_page(browser: Browser, chromium: str, tmp_path_factory: pytest.TempPat
         visited(browser, url, viewport=LAPTOP) as page,
     ):
         yield page
-    assert "Traceback" not in log.read_text(), log.read_text()
+    check_log(log)
 
 
 def make_pictures(size: int, channels: int) -> np.ndarray:
