@@ -24,6 +24,11 @@ from mcviz.text import reason
 XLA, NO_COMPILER = "xla", "none"
 COMPILERS = XLA, NO_COMPILER
 
+MOST_PASSES, MOST_ROWS = 128, 2048
+FACTORED_PASSES, FACTORED_ROWS = 256, 4096  # few large products are faster; passes that nobody asks for are lost
+MOST_BYTES = 16 << 20  # of the largest array of a block
+SHARED_BLOCK = 16  # examples
+
 InputShape = tuple[int | None, ...]  # of one example; None for any size
 Inputs = Mapping[str, np.ndarray]  # a block of examples by the names of the model's inputs, each (rows, ...) in C order
 SharedPart = Callable[[Inputs], list[np.ndarray]]
@@ -184,6 +189,20 @@ class Plan:
     masked_arrays: Mapping[int, int] = field(default_factory=dict)
     masked_convolutions: bool = False
     compiler: str = NO_COMPILER
+
+
+def choose_block(row_bytes: int, *, factored: bool) -> tuple[int, int]:
+    """Choose passes and examples of a block, powers of two; two rows at least tell a batch from a single example.
+
+    Args:
+        row_bytes: of the largest array that a row takes in the random part.
+        factored: whether the plan has a `MaskedDense`.
+    """
+    most_passes, most_rows = (FACTORED_PASSES, FACTORED_ROWS) if factored else (MOST_PASSES, MOST_ROWS)
+    rows = min(most_rows, max(2, MOST_BYTES // max(1, row_bytes)))
+    rows = 1 << (rows.bit_length() - 1)
+    passes = min(most_passes, rows)
+    return passes, rows // passes
 
 
 class Network(ABC):

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from mcviz.choices import Predicts
 from mcviz.errors import UnsuitableModelError
-from mcviz.sampling.base import NO_COMPILER, XLA, Inputs, Plan, RandomPart
+from mcviz.sampling.base import MOST_PASSES, NO_COMPILER, SHARED_BLOCK, XLA, Inputs, Plan, RandomPart, choose_block
 from mcviz.sampling.examples import make_random_examples
 from mcviz.sampling.keras.internals import nest_input
 from mcviz.sampling.keras.masked_layers import (
@@ -42,11 +42,7 @@ from mcviz.sampling.random_numbers import RandomRequest, draw_from
 from mcviz.tasks import TASKS
 from mcviz.text import reason
 
-MOST_PASSES, MOST_ROWS = 128, 2048
-FACTORED_PASSES, FACTORED_ROWS = 256, 4096  # few large products are faster; passes that nobody asks for are lost
-MOST_BYTES = 16 << 20
 MOST_BYTES_OF_EXAMPLE = 1 << 30
-SHARED_BLOCK = 16
 NO_GRAPH = (UntraceableError, AttributeError, NotImplementedError, tf.errors.OperatorNotAllowedInGraphError)
 
 
@@ -183,13 +179,9 @@ def _trace_plan(
 
 
 def _choose_block(trace: Trace) -> tuple[int, int]:
-    """Choose passes and examples of a block, powers of two; two rows at least tell a batch from a single example."""
     masked_dense = find_masked_dense(trace)
     start = (masked_dense.product,) if masked_dense else trace.boundary
-    most_passes, most_rows = (FACTORED_PASSES, FACTORED_ROWS) if masked_dense else (MOST_PASSES, MOST_ROWS)
-    rows = min(most_rows, max(2, MOST_BYTES // max(1, largest_activation_bytes(trace, start))))
-    passes = min(most_passes, 1 << (rows.bit_length() - 1))
-    return passes, 1 << ((rows // passes).bit_length() - 1)
+    return choose_block(largest_activation_bytes(trace, start), factored=masked_dense is not None)
 
 
 def _check_same_graph(small: Trace, large: Trace) -> None:

@@ -14,7 +14,7 @@ from mcviz.extras import named_modules
 from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Run
 from mcviz.runs.contents import Rows, hash_array
-from mcviz.sampling.base import InputSpec, LayerReport, Network, Plan, SamePassesError, wrap_model_errors
+from mcviz.sampling.base import SHARED_BLOCK, InputSpec, LayerReport, Network, Plan, SamePassesError, wrap_model_errors
 from mcviz.sampling.examples import make_random_examples
 from mcviz.sampling.outputs import check_options
 from mcviz.sampling.torch.draws import Tensors, find_draws, supply_nothing, supply_numbers
@@ -37,7 +37,7 @@ from mcviz.sampling.torch.outputs import (
     make_values,
     pick_output,
 )
-from mcviz.sampling.torch.plan import SHARED_BLOCK, Finish, make_eager_plan, make_traced_plan
+from mcviz.sampling.torch.plan import Finish, make_eager_plan, make_traced_plan
 from mcviz.sampling.torch.tracing import trace
 from mcviz.tasks import find_task
 from mcviz.text import reason

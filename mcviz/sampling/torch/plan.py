@@ -8,7 +8,16 @@ from functools import partial
 import numpy as np
 import torch
 
-from mcviz.sampling.base import Inputs, InputSpec, LayerReport, Plan, RandomPart
+from mcviz.sampling.base import (
+    MOST_PASSES,
+    SHARED_BLOCK,
+    Inputs,
+    InputSpec,
+    LayerReport,
+    Plan,
+    RandomPart,
+    choose_block,
+)
 from mcviz.sampling.torch.draws import Call, Draw, Supply, supply_nothing, supply_numbers, supply_rows
 from mcviz.sampling.torch.tracing import (
     BatchAxis,
@@ -22,11 +31,6 @@ from mcviz.sampling.torch.tracing import (
     run_alone,
     trace,
 )
-
-MOST_PASSES, MOST_ROWS = 128, 2048
-FACTORED_PASSES, FACTORED_ROWS = 256, 4096  # few large products are faster; passes that nobody asks for are lost
-MOST_BYTES = 16 << 20
-SHARED_BLOCK = 16
 
 Finish = Callable[[torch.Tensor], torch.Tensor]  # (rows, C) as the model returns them to (rows, width) float32
 
@@ -91,22 +95,15 @@ def make_traced_plan(
 
 
 def _choose_block(small: Trace) -> tuple[int, int]:
-    """Choose passes and examples of a block, powers of two; two rows at least tell a batch from a single example.
-
-    The rows are others than those of the small trace, which tell the axis of the batch.
-    """
+    """Choose passes and examples of a block: other rows than those of the small trace tell the axis of the batch."""
     dense = find_masked_dense(small)
-    most_passes, most_rows = (FACTORED_PASSES, FACTORED_ROWS) if dense else (MOST_PASSES, MOST_ROWS)
     repeated = {dense.product} if dense else set(small.random)
     for node in small.module.graph.nodes:
         if not repeated.isdisjoint(node.all_input_nodes):
             repeated.add(node)
     largest = max(map(byte_size, repeated)) // small.rows
-    rows = min(most_rows, max(2, MOST_BYTES // max(1, largest)))
-    rows = 1 << (rows.bit_length() - 1)
-    rows = rows // 2 if rows == small.rows else rows
-    passes = min(most_passes, rows)
-    return passes, rows // passes
+    passes, examples = choose_block(largest, factored=dense is not None)
+    return (passes // 2 if passes * examples == small.rows else passes), examples
 
 
 def _make_random_part(
