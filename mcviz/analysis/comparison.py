@@ -13,6 +13,7 @@ from mcviz import validate
 from mcviz.analysis.trust import group_by_column
 from mcviz.errors import InvalidInputError
 from mcviz.measures.bootstrap import mean_intervals, paired_difference, proportion
+from mcviz.measures.calibration import CalibrationTerms, equal_width_edges, reliability
 from mcviz.measures.convergence import shared_top
 from mcviz.measures.groups import FEWEST_IN_GROUP
 from mcviz.measures.quality import MeasureComparison, compare_measures, join_terms, select_terms
@@ -249,6 +250,17 @@ def compare_groups(found: Comparison, column: str) -> dict[str, tuple[int, Measu
         named = quality.measures[quality.place[measure]]
         compared[groups.names[group]] = int(sizes[group]), MeasureComparison(named, one, other, difference)
     return compared
+
+
+def bin_by_confidence(terms: Terms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return mean confidence, accuracy and number of examples of bins of one width, (B,) each.
+
+    Args:
+        terms: of a classification, as `Comparison.terms` has them.
+    """
+    given = CalibrationTerms(terms["correct"][:, None], terms["confidence"][:, None], terms["nll"], terms["brier"])
+    bins = reliability(given, equal_width_edges())
+    return bins.confidence, bins.accuracy, bins.count
 
 
 def join_comparison(one: Run, other: Run) -> "pd.DataFrame":

@@ -129,17 +129,13 @@ def _summary_tables(found: "Comparison") -> dict[str, Rows]:
 
 def _draw_charts(found: "Comparison") -> "dict[str, go.Figure]":
     """Draw the reliability of both runs, where they are of classes and have labels."""
+    from mcviz.analysis.comparison import bin_by_confidence
     from mcviz.figures.trust import reliability_diagram
-    from mcviz.measures.calibration import CalibrationTerms, equal_width_edges, reliability
 
     if found.terms is None or not found.one.task.predicts_classes:
         return {}
-    points = {}
-    for name, terms in zip(("RUN", "OTHER"), found.terms, strict=True):
-        correct, confidence = terms["correct"][:, None], terms["confidence"][:, None]
-        bins = reliability(CalibrationTerms(correct, confidence, terms["nll"], terms["brier"]), equal_width_edges())
-        points[name] = bins.confidence, bins.accuracy, bins.count
-    return {"Are the probabilities calibrated?": reliability_diagram(points)}
+    bins = {name: bin_by_confidence(terms) for name, terms in zip(("RUN", "OTHER"), found.terms, strict=True)}
+    return {"Are the probabilities calibrated?": reliability_diagram(bins)}
 
 
 def _measure_lines(found: "Comparison") -> list[str]:

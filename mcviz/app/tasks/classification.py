@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from mcviz import plot
-from mcviz.analysis.comparison import class_order
+from mcviz.analysis.comparison import bin_by_confidence, class_order
 from mcviz.app.components.charts import chart, class_charts, class_table
 from mcviz.app.components.histograms import pass_histograms
 from mcviz.app.components.widgets import bind
@@ -44,7 +44,6 @@ from mcviz.figures.comparison import class_histograms, classes_to_compare
 from mcviz.figures.sweeps import SWEEP_SCORES, predictions_along
 from mcviz.figures.trust import accuracy_against_referred, reliability_diagram
 from mcviz.measures import percent, scores, summarise
-from mcviz.measures.calibration import CalibrationTerms, equal_width_edges, reliability
 from mcviz.measures.selective import Ranking, accuracy_of_rest, perfect_ranking
 from mcviz.runs import Run
 from mcviz.text import one_line
@@ -234,7 +233,7 @@ class ClassificationRenderer(TaskRenderer):
         with left:
             st.subheader("Are the probabilities calibrated?", anchor=False)
             st.caption("Above the dotted line a run is under-confident, below it over-confident.")
-            bins = {name: _bins(each) for name, each in terms.items()}
+            bins = {name: bin_by_confidence(each) for name, each in terms.items()}
             chart(reliability_diagram(bins), "reliability-of-both", "Accuracy against max probability of both runs.")
         with right:
             st.subheader("What is a look worth?", anchor=False)
@@ -324,9 +323,3 @@ def _render_convergence(context: ExampleContext) -> None:
     likeliest = [int(c) for c in np.argsort(-summarise(probs).mean)[:3]]
     figure = estimate_by_passes(probs, likeliest, class_names(context.run))
     chart(figure, "estimate", f"The mean of the likeliest three classes over {len(probs)} passes.")
-
-
-def _bins(terms: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    given = CalibrationTerms(terms["correct"][:, None], terms["confidence"][:, None], terms["nll"], terms["brier"])
-    bins = reliability(given, equal_width_edges())
-    return bins.confidence, bins.accuracy, bins.count
