@@ -29,12 +29,9 @@ def require_keras() -> None:
     Raises:
         MissingPackageError: one of them is not; the message has the line to type.
     """
-    missing = [name for name in ("keras", "tensorflow") if find_spec(name) is None]
-    if missing:
-        raise MissingPackageError(
-            "Training, loading and sampling a model need Keras and TensorFlow. "
-            f"Received: a Python without {' and '.join(missing)}. Type: {INSTALL_KERAS}"
-        )
+    _require(
+        "Training, loading and sampling a model need Keras and TensorFlow.", ("keras", "tensorflow"), INSTALL_KERAS
+    )
 
 
 def require_torch() -> None:
@@ -43,12 +40,7 @@ def require_torch() -> None:
     Raises:
         MissingPackageError: one of them is not; the message has the line to type.
     """
-    missing = [name for name in ("torch", "safetensors") if find_spec(name) is None]
-    if missing:
-        raise MissingPackageError(
-            "A model of PyTorch needs PyTorch and safetensors. "
-            f"Received: a Python without {' and '.join(missing)}. Type: {INSTALL_TORCH}"
-        )
+    _require("A model of PyTorch needs PyTorch and safetensors.", ("torch", "safetensors"), INSTALL_TORCH)
 
 
 def needs_torch(model: str) -> bool:
@@ -77,12 +69,13 @@ def require_dask() -> None:
     Raises:
         MissingPackageError: it is not; the message has the line to type.
     """
-    missing = [name for name in ("dask", "distributed") if find_spec(name) is None]
+    _require("Sampling on a cluster needs Dask.", ("dask", "distributed"), INSTALL_DASK)
+
+
+def _require(need: str, names: Sequence[str], line: str) -> None:
+    missing = [name for name in names if find_spec(name) is None]
     if missing:
-        raise MissingPackageError(
-            "Sampling on a cluster needs Dask. "
-            f"Received: a Python without {' and '.join(missing)}. Type: {INSTALL_DASK}"
-        )
+        raise MissingPackageError(f"{need} Received: a Python without {' and '.join(missing)}. Type: {line}")
 
 
 def find_modules(names: Sequence[str]) -> None:

@@ -13,6 +13,13 @@ def one_line(text: str) -> str:
     return UNPRINTABLE.sub(_escape, " ".join(filter(None, map(str.strip, lines))))
 
 
+def as_html(text: str) -> str:
+    """Escape a text for HTML, as one printable line."""
+    import html  # here, because its table of names takes time to load, and few commands write HTML
+
+    return html.escape(one_line(text))
+
+
 def is_text(text: str) -> bool:
     """Whether a text is Unicode; an undecodable file name has surrogates in it, and cannot be printed."""
     return printable(text) == text

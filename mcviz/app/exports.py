@@ -19,7 +19,7 @@ from mcviz.app.tasks import task_renderer
 from mcviz.app.wording import counted, extremes
 from mcviz.figures import CRISP_BELOW, contact_sheet, png, sheet_url, thumbnails
 from mcviz.runs import Run
-from mcviz.text import one_line
+from mcviz.text import as_html
 
 SHEET_EXAMPLES = 1_000
 SHEET_TILE = 256  # pixels that a larger image is scaled down to
@@ -83,7 +83,7 @@ def report(selection: Selection, link: str = "") -> str:
         link: the address that shows it in the dashboard; empty where there is none.
     """
     run = selection.run
-    name, score = html.escape(one_line(run.name)), run_scores(run)[selection.score]
+    name, score = as_html(run.name), run_scores(run)[selection.score]
     heading = f"How well the labels of {name} fit" if score.needs_labels else f"What {name} is uncertain about"
     order = extremes(score)[ORDERS.index(selection.state.order)]
     filters = ", ".join(label for label, _ in selection.filters.chips(class_names(run), run_numbers(run))) or "none"
@@ -113,7 +113,7 @@ def _link(link: str) -> str:
 def _describe_passes(run: Run) -> str:
     """Say how the masks of the passes were drawn, or where the passes were made."""
     if run.manifest.origin.kind == "imported":
-        return f", imported from {html.escape(one_line(run.manifest.origin.source or 'elsewhere'))}"
+        return f", imported from {as_html(run.manifest.origin.source or 'elsewhere')}"
     return f", with Monte Carlo dropout, {run.manifest.sampling_summary}"
 
 

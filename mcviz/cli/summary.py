@@ -4,7 +4,6 @@ Names of runs, classes and examples are others' text: in Markdown and HTML they 
 """
 
 import base64
-import html
 import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from mcviz.errors import InvalidInputError
 from mcviz.measures import most_uncertain_first, significant
 from mcviz.runs import Run
 from mcviz.runs.export import replaced_file
-from mcviz.text import one_line
+from mcviz.text import as_html
 
 if TYPE_CHECKING:
     import numpy as np
@@ -114,18 +113,18 @@ def _html(title: str, sentences: Sequence[str], sections: "Sequence[Section]") -
     yield f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<title>{_escape(title)}</title><style>{STYLE}</style></head><body>
-<h1>{_escape(title)}</h1>
-<p>{_escape(" ".join(sentences))}</p>"""
+<title>{as_html(title)}</title><style>{STYLE}</style></head><body>
+<h1>{as_html(title)}</h1>
+<p>{as_html(" ".join(sentences))}</p>"""
     plotlyjs = True  # with the first chart
     for heading, content in sections:
-        yield f"<h2>{_escape(heading)}</h2>"
+        yield f"<h2>{as_html(heading)}</h2>"
         if isinstance(content, bytes):
             yield f'<img alt="{PICTURE_LABEL}" src="data:image/png;base64,{base64.b64encode(content).decode()}">'
         elif isinstance(content, list):
             head, *body = content
-            yield f'<div class="table"><table><tr>{"".join(f"<th>{_escape(cell)}</th>" for cell in head)}</tr>'
-            yield from (f"<tr>{''.join(f'<td>{_escape(cell)}</td>' for cell in row)}</tr>" for row in body)
+            yield f'<div class="table"><table><tr>{"".join(f"<th>{as_html(cell)}</th>" for cell in head)}</tr>'
+            yield from (f"<tr>{''.join(f'<td>{as_html(cell)}</td>' for cell in row)}</tr>" for row in body)
             yield "</table></div>"
         else:
             content.update_layout(template="plotly_white")
@@ -133,10 +132,6 @@ def _html(title: str, sentences: Sequence[str], sections: "Sequence[Section]") -
             yield content.to_html(full_html=False, include_plotlyjs=plotlyjs, config=options)
             plotlyjs = False
     yield "</body></html>"
-
-
-def _escape(text: str) -> str:
-    return html.escape(one_line(text))
 
 
 def _example_rows(run: Run, examples: "np.ndarray", score: str) -> Rows:

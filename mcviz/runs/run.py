@@ -1,6 +1,5 @@
 """A finished run, opened for reading. Files are read on demand; nothing here needs a framework of models."""
 
-import html
 import warnings
 from collections.abc import Callable
 from functools import cached_property
@@ -34,7 +33,7 @@ from mcviz.runs.table import decode_columns, decode_table, select_content
 from mcviz.runs.value_scale import ValueScale
 from mcviz.runs.verified import read_verified
 from mcviz.tasks import Task, task_of
-from mcviz.text import one_line
+from mcviz.text import as_html
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,8 +76,8 @@ class Run:
             task.quality_name: "" if manifest.quality is None else task.format_quality(manifest.quality, manifest.unit),
             "digest": self.digest[:12],
         }
-        rows = "".join(f"<tr><td>{name}</td><td>{_escape(fact)}</td></tr>" for name, fact in facts.items() if fact)
-        return f"<b>Run {_escape(self.name)}</b><table>{rows}</table>"
+        rows = "".join(f"<tr><td>{name}</td><td>{as_html(fact)}</td></tr>" for name, fact in facts.items() if fact)
+        return f"<b>Run {as_html(self.name)}</b><table>{rows}</table>"
 
     def __len__(self) -> int:
         return self.manifest.examples.count
@@ -589,10 +588,6 @@ class Run:
             return read(*args, **kwargs)  # it may have been removed and made again meanwhile
         except FileNotFoundError as error:
             raise corrupt(self.path, f"is damaged: {str(error).rstrip('.')}") from error
-
-
-def _escape(text: str) -> str:
-    return html.escape(one_line(text))
 
 
 def _freeze(array: np.ndarray) -> np.ndarray:
