@@ -359,11 +359,12 @@ class _Writer:
             self._delete()
 
     def _delete(self) -> None:
-        """Remove all files of the partial run, its manifest last: without that, nobody knows them."""
-        kept = set() if self.old is None else set(self.old.manifest.files)
-        kept.add(self.name)
-        own = [name for name in own_files(self.folder) if name not in kept]
-        self.folder.remove([name for name in own if not (self.old and name.startswith("derived/"))])
+        """Remove the files of the partial run alone, its manifest last: without that, nobody knows them."""
+        own = own_files(self.folder)
+        if self.old is not None:
+            of_growth = [name for name in own if name.startswith((f"{self.manifest.store}/", self.manifest.table))]
+            own = [*leftover_files(self.folder, self.old.manifest), *of_growth]
+        self.folder.remove(own)
         self.folder.delete(self.name)
 
 

@@ -219,7 +219,7 @@ class FolderOfRuns(RuleBasedStateMachine):
         """Write a run, or as many of its examples as are given; those of a shard that is not done are lost."""
         run, source = self.runs.get(name, PlainRun(recipe)), recipe.source()
         if not resume and passes in run.begun:
-            run.begun.clear()
+            del run.begun[passes]
         done, first = run.begun.get(passes, set()), run.passes
         missing = [shard for shard in range(len(SHARDS)) if shard not in done]
         written = [shard for shard in missing if count(missing[: missing.index(shard) + 1]) <= examples]
@@ -245,7 +245,7 @@ class FolderOfRuns(RuleBasedStateMachine):
             return
         run.begun[passes] = done | {*written}
         if not run.begun[passes]:
-            run.begun.clear()  # of a writing without a shard nothing is left, nor of others that would add passes
+            del run.begun[passes]  # of a writing without a shard nothing is left
         if run.passes or run.begun:
             self.runs[name] = run
         else:

@@ -130,6 +130,14 @@ def test_stopped_later_what_is_done_stays_and_nothing_else(tmp_path: Path) -> No
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
+def test_growing_that_is_stopped_before_its_first_shard_leaves_all_else_as_it_was(tmp_path: Path) -> None:
+    make(tmp_path / "run").add_score("speed", range(11), high_is_uncertain=True)
+    make_partial(tmp_path / "run", passes=10, predictions=30)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    make_partial(tmp_path / "run", passes=12, predictions=0)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
 def test_what_a_finished_run_lost_is_not_sealed_by_growing(tmp_path: Path) -> None:
     make(tmp_path / "whole", passes=10)
     make(tmp_path / "run")
