@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mcviz.cli.arguments import JSON, RUN
+from mcviz.cli.options import import_option
 from mcviz.cli.printing import print_json, say
 from mcviz.cli.progress import stage_progress
 from mcviz.cli.stopping import loading
@@ -29,8 +30,9 @@ LABEL_WIDTH, DETECTOR_WIDTH = 26, 19
     multiple=True,
     help="Also against a set of your own: a folder, .npz, table or another run. May be given again.",
 )
+@import_option
 @JSON
-def ood(run: str, against: tuple[str, ...], as_json: bool) -> None:
+def ood(run: str, against: tuple[str, ...], modules: tuple[str, ...], as_json: bool) -> None:
     """Print how well the model of RUN tells what it was not made for: sets made of its own examples, and yours.
 
     What is computed is kept with the run, and shown on the page Out of distribution.
@@ -50,7 +52,7 @@ def ood(run: str, against: tuple[str, ...], as_json: bool) -> None:
         require_framework(opened.model_path)
         with loading():
             from mcviz.sampling.ood_comparison import compute_ood_scores, read_set
-        sampler = load_sampler(opened, opened.model_path)
+        sampler = load_sampler(opened, opened.model_path, modules)
         given = [read_set(sampler, opened, Path(path)) for path in against]
         with stage_progress() as progress:
             found = compute_ood_scores(sampler, opened, given, kept=found, stage=progress)
@@ -63,14 +65,14 @@ def ood(run: str, against: tuple[str, ...], as_json: bool) -> None:
         say(line.rstrip())
 
 
-def load_sampler(run: "Run", model: str) -> "Sampler":
-    """Load a run's model, ready to be sampled as for the run."""
+def load_sampler(run: "Run", model: str, modules: tuple[str, ...]) -> "Sampler":
+    """Load a run's model, ready to be sampled as for the run, with modules of the user's own."""
     with loading():
         from mcviz.sampling.backends import find_backend
         from mcviz.sampling.source import load_run_sampler
 
         find_backend(model)  # which imports the framework
-    return load_run_sampler(run)
+    return load_run_sampler(run, modules)
 
 
 def _scores_dict(found: "OODScores") -> dict[str, Any]:

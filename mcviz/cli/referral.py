@@ -8,6 +8,7 @@ import click
 from mcviz.choices import METHODS
 from mcviz.cli.arguments import CONFIDENCE, JSON, RUN, SEED, TO, parse_share
 from mcviz.cli.ood import load_sampler
+from mcviz.cli.options import import_option
 from mcviz.cli.printing import print_json, say, tell
 from mcviz.cli.stopping import loading
 from mcviz.errors import McvizError, MissingPackageError
@@ -32,9 +33,12 @@ IDS_SHOWN = 10
 @CONFIDENCE
 @click.option("--calibrated-on", metavar="RUN", help="Apply the threshold of a run of the same model with labels.")
 @SEED
+@import_option
 @click.option("--to", metavar="FILE", help="Write the referred examples to a .csv or .parquet.")
 @JSON
-def refer(run: str, calibrated_on: str | None, to: str | None, as_json: bool, **target: Any) -> None:
+def refer(
+    run: str, calibrated_on: str | None, modules: tuple[str, ...], to: str | None, as_json: bool, **target: Any
+) -> None:
     """Print which examples of RUN a person should look at so that the rest is good enough.
 
     Give one target: --accuracy, --budget or --miss.
@@ -51,7 +55,7 @@ def refer(run: str, calibrated_on: str | None, to: str | None, as_json: bool, **
     new = open_run(run)
     found = choose_examples(new, calibrated_on=old, **target)
     if old is not None:
-        found = replace(found, warnings=(*found.warnings, *_ood_warnings(old, new)))
+        found = replace(found, warnings=(*found.warnings, *_ood_warnings(old, new, modules)))
     for warning in found.warnings:
         tell(f"warning: {warning}")
     if to:
@@ -105,7 +109,7 @@ def acquire(run: str, method: Any, batch: int, seed: int, to: str) -> None:
 COMMANDS = refer, label_issues, acquire
 
 
-def _ood_warnings(old: "Run", new: "Run") -> list[str]:
+def _ood_warnings(old: "Run", new: "Run", modules: tuple[str, ...]) -> list[str]:
     """Warnings that new examples differ from the old ones by the OOD score, where there is a model to compute it."""
     if old.manifest.examples.sha256 == new.manifest.examples.sha256:
         return []
@@ -122,7 +126,7 @@ def _ood_warnings(old: "Run", new: "Run") -> list[str]:
         from mcviz.sampling.ood import ood_shift
 
     try:
-        shift, usual, share = ood_shift(load_sampler(old, old.model_path), old, new)
+        shift, usual, share = ood_shift(load_sampler(old, old.model_path, modules), old, new)
     except McvizError as error:
         return [f"The examples are not compared by the OOD score. {error}"]
     if shift.p_value >= SHIFT_P_VALUE:

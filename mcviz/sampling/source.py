@@ -39,8 +39,12 @@ def load_sampler(source: ModelSource) -> Sampler:
     return sampler
 
 
-def load_run_sampler(run: Run) -> Sampler:
-    """Load a run's own model, and prepare it as it was for the run; `MCVIZ_IMPORT` names modules of the user's own.
+def load_run_sampler(run: Run, modules: tuple[str, ...] | None = None) -> Sampler:
+    """Load a run's own model, and prepare it as it was for the run.
+
+    Args:
+        run: that was kept with its model.
+        modules: of the user's own; None takes those that `MCVIZ_IMPORT` names.
 
     Raises:
         InvalidInputError: the run was kept without its model.
@@ -49,7 +53,8 @@ def load_run_sampler(run: Run) -> Sampler:
     """
     if run.model_path is None:
         raise invalid("run", "one that was kept with its model", run.path)
-    return _load(ModelOptions(run.model_path, modules=named_modules()), TaskOptions(), run)
+    modules = named_modules() if modules is None else modules
+    return _load(ModelOptions(run.model_path, modules=modules), TaskOptions(), run)
 
 
 def _load(options: ModelOptions, task: TaskOptions, run: Run | None) -> Sampler:

@@ -378,6 +378,18 @@ def test_by_commands_a_run_is_sampled_grown_and_checked(package: Path, monkeypat
     assert "--weights is left out where the model is that of a run" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", only(["ood run"], ["ood run", "refer others --calibrated-on run --accuracy 0.01"]))
+def test_commands_that_ask_the_model_take_the_package_that_they_tell_to_name(
+    package: Path, command: str, capsys
+) -> None:
+    if command.startswith("refer"):
+        mcviz.sample_run(load(transform="birds.data:scale"), ROWS[:5], "others", passes=2)
+        forget()
+    for options, told in (([], "start again with `--import birds`"), (["--import", "birds"], "of 20 examples. Sample")):
+        main([*command.split(), *options])
+        assert told in capsys.readouterr().err
+
+
 @pytest.mark.exhaustive
 def test_pages_ask_the_model_where_its_package_is_named_and_say_so_elsewhere(
     run: Run, tmp_path: Path, monkeypatch
