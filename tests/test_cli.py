@@ -272,7 +272,7 @@ def test_ctrl_c_in_sampling_says_how_to_go_on_and_leaves_no_run_that_looks_whole
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    told = "Nothing that was finished is lost: the same command goes on with"
+    told = "Every finished shard is kept: the same command makes the rest of"
     assert err.splitlines()[-1] == f"mcviz: stopped. {told} {out}."
     with pytest.raises((mcviz.PartialRunError, mcviz.RunNotFoundError)):
         mcviz.open_run(out)

@@ -28,7 +28,7 @@ def import_(passes: str, options: ImportOptions) -> None:
     Without --axes, the axes are pass, example and class, or target of a regression. A long table has the columns
     example, pass, class and probability, or example, pass, target and value.
     """
-    stopped = f"stopped. The same command goes on with {options.run.out}."
+    stopped = f"stopped. Every finished shard is kept: the same command makes the rest of {options.run.out}."
     with report_interrupt(stopped):
         _import(passes, options, stopped)
 

@@ -33,7 +33,7 @@ OF_A_RUN = ("output", "rate", "from_logits", "weights", "transform")  # options 
 def sample(options: SampleOptions) -> None:
     """Sample a model over examples into a run, resume one that was stopped, or add passes to one that is finished."""
     again = "the same command" if options.run.resume else "the same command without --no-resume"
-    stopped = f"stopped. Nothing that was finished is lost: {again} goes on with {options.run.out}."
+    stopped = f"stopped. Every finished shard is kept: {again} makes the rest of {options.run.out}."
     with report_interrupt(stopped), _cluster(options.scheduler, stopped) as cluster:
         _sample(options, cluster, stopped)
 
