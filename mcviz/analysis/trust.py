@@ -54,21 +54,56 @@ def predictors(run: Run, progress: Progress | None = None) -> dict[str, Calibrat
         progress: called with (done, total) shards; an exception from it stops the reading.
 
     Returns:
-        `ensemble`, `deterministic` where the run has it, and `single_pass`; then the first two with cross-fitted
-        temperature scaling, `ensemble_scaled` and `deterministic_scaled`.
+        Those of `main_predictors`, then those of `other_predictors`.
 
     Raises:
         InvalidInputError: the run has no labels, one example, or is of a regression.
     """
+    return main_predictors(run) | other_predictors(run, progress)
+
+
+def main_predictors(run: Run) -> dict[str, CalibrationTerms]:
+    """Compute the terms of the predictors that take no pass to be read: those of the verdict.
+
+    Args:
+        run: as for `predictors`.
+
+    Returns:
+        `ensemble`, and `deterministic` where the run has it.
+
+    Raises:
+        InvalidInputError: as for `predictors`.
+    """
     labels = require_labels(run)
-    alone = {"ensemble": run.mean_probs}
-    if run.deterministic_probs is not None:
-        alone["deterministic"] = run.deterministic_probs
-    found = {name: calibration_terms(probs[None], labels) for name, probs in alone.items()}
+    return {name: calibration_terms(probs[None], labels) for name, probs in _main_probs(run).items()}
+
+
+def other_predictors(run: Run, progress: Progress | None = None) -> dict[str, CalibrationTerms]:
+    """Compute the terms of the single pass, and of the main predictors with cross-fitted temperature scaling.
+
+    Args:
+        run: as for `predictors`.
+        progress: as for `predictors`.
+
+    Returns:
+        `single_pass`, `ensemble_scaled`, and `deterministic_scaled` where the run has deterministic probabilities.
+
+    Raises:
+        InvalidInputError: as for `predictors`.
+    """
+    labels = require_labels(run)
     single = _map_shards(run, lambda probs, examples: calibration_terms(probs, labels[examples]), progress)
-    found["single_pass"] = join_calibration_terms(single)
-    scaled = {f"{name}_scaled": cross_fit_temperature(probs, labels) for name, probs in alone.items()}
-    return found | {name: calibration_terms(probs[None], labels) for name, probs in scaled.items()}
+    scaled = {f"{name}_scaled": cross_fit_temperature(probs, labels) for name, probs in _main_probs(run).items()}
+    return {
+        "single_pass": join_calibration_terms(single),
+        **{name: calibration_terms(probs[None], labels) for name, probs in scaled.items()},
+    }
+
+
+def _main_probs(run: Run) -> dict[str, Array]:
+    """Return (N, C) probabilities of the main predictors."""
+    deterministic = run.deterministic_probs
+    return {"ensemble": run.mean_probs} | ({} if deterministic is None else {"deterministic": deterministic})
 
 
 @dataclass(frozen=True)

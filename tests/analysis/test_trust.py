@@ -14,7 +14,7 @@ from mcviz.analysis import base
 from mcviz.analysis.base import RANKING_SCORES
 from mcviz.analysis.labelling import acquire, label_issues
 from mcviz.analysis.referral import rank_by_all_scores, refer
-from mcviz.analysis.trust import compute_convergence, group_by_all_columns, group_by_column, predictors
+from mcviz.analysis.trust import compute_convergence, group_by_all_columns, group_by_column, main_predictors, predictors
 from mcviz.choices import METHODS
 from mcviz.cli import main
 from mcviz.errors import InvalidInputError
@@ -393,6 +393,8 @@ def test_the_figures_are_printed_with_a_sentence_before_them(old: Run, capsys) -
 
 def test_ways_that_are_read_shard_by_shard_are_those_of_all_passes(shipped: Run, old: Run) -> None:
     assert set(predictors(shipped)) == {*predictors(old), "deterministic", "deterministic_scaled"}
+    assert list(main_predictors(old)) == ["ensemble"]
+    assert list(main_predictors(shipped)) == ["ensemble", "deterministic"]
     single = predictors(old)["single_pass"]
     probs = old.probs_block(0, None)
     np.testing.assert_array_equal(single.correct, (probs.argmax(axis=2) == old.labels).T)
